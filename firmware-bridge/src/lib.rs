@@ -1,0 +1,2 @@
+//! Bridge.
+#![no_std]
