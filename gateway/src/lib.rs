@@ -1,1 +1,23 @@
-//! The gateway.
+//! The MFG drone gateway: battery and temperature from a drone's UDP state and
+//! the board's sensors, turned into alerts and served over TLS.
+//!
+//! `ARCHITECTURE.md` in the repository has the map; each module's header says
+//! what it does and what it must never do. Dependencies point downwards:
+//! `api` → (`alerts`, `drones`, `access`, `performance`) → `telemetry` → `readings`.
+
+pub mod access;
+pub mod alerts;
+pub mod api;
+pub mod cache;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod drones;
+pub mod logging;
+pub mod notify;
+pub mod performance;
+pub mod pipeline;
+pub mod readings;
+pub mod server;
+pub mod store;
+pub mod telemetry;

@@ -1,2 +1,3 @@
-//! The binary.
+//! The `mfg-drone-gateway` command.
+
 fn main() {}

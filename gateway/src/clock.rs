@@ -1,0 +1,89 @@
+//! The two clocks: monotonic inside, wall clock outside.
+//!
+//! A Pi has no battery-backed clock: the wall clock may start in 1970 and jump
+//! by decades when the network time arrives. So cool-downs, TTLs, lock-outs
+//! and rates take a [`Mono`], and only time stamps shown to people take a
+//! [`Timestamp`]. Pure code takes either as an argument; only tasks and
+//! handlers call [`Mono::now`] and [`wall_now`].
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use jiff::Timestamp;
+
+/// Milliseconds on the monotonic clock since the process first asked for it.
+///
+/// Copyable, hashable and free of the platform's `Instant`, so that state
+/// machines can be tested with plain numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mono(u64);
+
+impl Mono {
+    /// The start of the process.
+    pub const ZERO: Mono = Mono(0);
+
+    /// The monotonic time now. Follows tokio's clock, so paused tests move it.
+    #[must_use]
+    pub fn now() -> Mono {
+        static EPOCH: OnceLock<Instant> = OnceLock::new();
+        let epoch = *EPOCH.get_or_init(Instant::now);
+        Mono(Instant::now().saturating_duration_since(epoch).as_millis() as u64)
+    }
+
+    /// A point `millis` milliseconds after the start.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Mono {
+        Mono(millis)
+    }
+
+    /// Milliseconds since the start.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// This point plus `duration`, saturating at the end of time.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Mono {
+        Mono(self.0.saturating_add(duration.as_millis() as u64))
+    }
+
+    /// The time from `earlier` to this point; zero when `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Mono) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// The wall clock now, for time stamps only.
+#[must_use]
+pub fn wall_now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Seconds since 1970 as the contract's `epoch` float.
+#[must_use]
+pub fn epoch_seconds(timestamp: Timestamp) -> f64 {
+    timestamp.as_microsecond() as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_point_is_never_before_an_earlier_one() {
+        let early = Mono::from_millis(10);
+        assert_eq!(early.since(Mono::from_millis(30)), Duration::ZERO);
+        assert_eq!(early.plus(Duration::MAX), Mono::from_millis(u64::MAX));
+    }
+
+    #[test]
+    fn time_stamps_are_rfc_3339_utc_with_z() {
+        let stamp = Timestamp::from_microsecond(1_738_314_902_123_456).expect("in range");
+        assert_eq!(stamp.to_string(), "2025-01-31T09:15:02.123456Z");
+        assert!((epoch_seconds(stamp) - 1_738_314_902.123_456).abs() < 1e-6);
+    }
+}

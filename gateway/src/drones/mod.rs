@@ -1,0 +1,64 @@
+//! Tello drones: state datagrams in, commands out, and a simulator that speaks
+//! the same UDP. Simulated drones go through the same sockets and code as real
+//! ones; nothing may bypass this room.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::clock::Mono;
+use crate::config::DroneMode;
+use crate::readings::SourceId;
+
+/// State of the link to a drone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Nothing is expected of it.
+    Disconnected,
+    /// Asked into SDK mode, not heard yet.
+    Connecting,
+    /// Its state arrives.
+    Connected,
+    /// It should be heard and is not.
+    Lost,
+}
+
+/// A drone as the API shows it. Unknown is `None`, never zero.
+#[derive(Clone, Debug)]
+pub struct DroneView {
+    /// Id in the API.
+    pub id: Arc<str>,
+    /// Name for people.
+    pub name: Arc<str>,
+    /// Configured mode.
+    pub mode: DroneMode,
+    /// Whether the drone now behind it is simulated.
+    pub simulated: bool,
+    /// Its address.
+    pub address: Option<IpAddr>,
+    /// Its source.
+    pub source: SourceId,
+    /// State of its link.
+    pub link: LinkState,
+    /// Why it is lost or cannot be reached, in words.
+    pub reason: Option<String>,
+    /// When it was last heard.
+    pub last_seen: Option<Timestamp>,
+    /// When it was last heard.
+    pub last_seen_mono: Option<Mono>,
+    /// Battery in percent.
+    pub battery_pct: Option<u8>,
+    /// Highest main-board temperature in °C.
+    pub temperature_c: Option<f64>,
+    /// Height in cm.
+    pub height_cm: Option<i32>,
+    /// Motor time in s.
+    pub flight_time_s: Option<u32>,
+    /// Speed in cm/s.
+    pub speed_cm_s: Option<f64>,
+    /// Pitch, roll, yaw in degrees.
+    pub attitude_deg: Option<[i32; 3]>,
+    /// Whether the motors run: `time` advances or `h` > 0.
+    pub airborne: bool,
+}

@@ -1,0 +1,1 @@
+//! Log files, journal and their limits.

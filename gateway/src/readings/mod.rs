@@ -1,0 +1,31 @@
+//! The typed reading: what every source turns its raw input into.
+//!
+//! A reading is a value of a [`Metric`] at a [`SourceId`]. Nothing behind this
+//! point knows whether it came from a datagram, a sysfs file or a serial frame.
+//! This room must never do I/O or read a clock.
+
+mod metric;
+mod source;
+
+pub use metric::{METRIC_COUNT, Metric, Unit};
+pub use source::{MAX_SOURCES, Source, SourceId, SourceKind, Sources, SourcesFull};
+
+/// One value of one metric; the source and the instant come with the batch.
+///
+/// A value that is unknown has no reading: unknown is absent, never zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// What was measured.
+    pub metric: Metric,
+    /// The value in [`Metric::unit`].
+    pub value: f64,
+}
+
+impl Reading {
+    /// A reading, if `value` is finite and inside the metric's plausible range.
+    #[must_use]
+    pub fn plausible(metric: Metric, value: f64) -> Option<Reading> {
+        let (low, high) = metric.plausible();
+        (low..=high).contains(&value).then_some(Reading { metric, value })
+    }
+}
