@@ -5,10 +5,18 @@
 //! checking what the types cannot say live in `load` and `validate`.
 //! Unknown keys are refused everywhere.
 
+mod load;
+mod reload;
+mod validate;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+pub use load::{ConfigError, DEFAULT_PATH, ENV_PREFIX, Loaded, Place, Problem};
+pub use reload::Reload;
+pub use validate::{MAX_CONNECTIONS, MAX_DRONES};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]

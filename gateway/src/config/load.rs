@@ -1,0 +1,323 @@
+//! Reading the file and the environment into a [`Config`].
+//!
+//! Every error names where the fault is (file, line and column, or the
+//! variable), what is wrong and what is allowed. Nothing is guessed: an unknown
+//! key is an error, because a misspelt limit is a missing limit.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Config;
+
+/// The file used when none is named and it exists.
+pub const DEFAULT_PATH: &str = "/etc/mfg-drone/gateway.toml";
+
+/// Prefix of environment variables; `MFG_DRONE_<SECTION>__<KEY>`.
+pub const ENV_PREFIX: &str = "MFG_DRONE_";
+
+/// Variables with the prefix that are not configuration keys.
+const OTHER_VARIABLES: &[&str] = &["MFG_DRONE_ADMIN_KEY", "MFG_DRONE_READONLY_KEY", "MFG_DRONE_CONFIG"];
+
+/// A configuration together with where each value came from.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The configuration: file, then environment.
+    pub config: Config,
+    /// The file, when there was one.
+    pub file: Option<PathBuf>,
+    /// Things that are probably mistakes but harmless.
+    pub warnings: Vec<String>,
+    text: String,
+    overrides: Vec<Override>,
+}
+
+/// One environment variable that set a key.
+#[derive(Clone, Debug, PartialEq)]
+struct Override {
+    variable: String,
+    path: Vec<String>,
+}
+
+/// Where a problem is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A file that could not be read.
+    File(PathBuf),
+    /// A line and column (from 1) of a file.
+    Line(PathBuf, usize, usize),
+    /// An environment variable.
+    Variable(String),
+    /// A key that is nowhere set: two defaults or settings do not fit together.
+    Key(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::File(path) => write!(f, "{}", path.display()),
+            Place::Line(path, line, column) => write!(f, "{}:{line}:{column}", path.display()),
+            Place::Variable(name) => write!(f, "environment variable {name}"),
+            Place::Key(key) => write!(f, "{key}"),
+        }
+    }
+}
+
+/// One thing wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// What is wrong and what is allowed.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+/// Everything wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub struct ConfigError {
+    /// At least one problem.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl ConfigError {
+    fn one(place: Place, message: impl Into<String>) -> ConfigError {
+        ConfigError { problems: vec![Problem { place, message: message.into() }] }
+    }
+}
+
+impl Loaded {
+    /// Reads `path` (or [`DEFAULT_PATH`] when it exists), then the environment,
+    /// then checks what the types cannot say.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem found.
+    pub fn read(
+        path: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Loaded, ConfigError> {
+        let file = match path {
+            Some(path) => Some(path.to_owned()),
+            None => Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists()),
+        };
+        let text = match &file {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| ConfigError::one(Place::File(path.clone()), format!("cannot be read: {error}")))?,
+            None => String::new(),
+        };
+        let loaded = Loaded::parse(file, text, environment)?;
+        let problems = super::validate::problems(&loaded);
+        if problems.is_empty() { Ok(loaded) } else { Err(ConfigError { problems }) }
+    }
+
+    /// Applies `text` as if it stood in `file`, then the environment; no
+    /// semantic checks.
+    fn parse(
+        file: Option<PathBuf>,
+        text: String,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Loaded, ConfigError> {
+        let config = toml::from_str::<Config>(&text).map_err(|error| from_toml(file.as_deref(), &text, &error))?;
+        let mut loaded = Loaded { config, file, warnings: Vec::new(), text, overrides: Vec::new() };
+        loaded.apply_environment(environment)?;
+        Ok(loaded)
+    }
+
+    fn apply_environment(
+        &mut self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(), ConfigError> {
+        let mut table: toml::Table =
+            toml::from_str(&self.text).map_err(|error| from_toml(self.file.as_deref(), &self.text, &error))?;
+        let mut variables: Vec<(String, String)> = environment
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(ENV_PREFIX) && !OTHER_VARIABLES.contains(&name.as_str()))
+            .collect();
+        variables.sort();
+        let mut problems = Vec::new();
+        for (variable, value) in variables {
+            let Some((section, key)) = variable[ENV_PREFIX.len()..].split_once("__") else {
+                self.warnings.push(format!(
+                    "environment variable {variable} sets nothing: keys are written {ENV_PREFIX}<SECTION>__<KEY>"
+                ));
+                continue;
+            };
+            let path = [section.to_lowercase(), key.to_lowercase()];
+            match with_override(&table, &path, &value) {
+                Ok((next, config)) => {
+                    table = next;
+                    self.config = config;
+                    self.overrides.push(Override { variable, path: path.to_vec() });
+                }
+                Err(message) => problems.push(Problem { place: Place::Variable(variable), message }),
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
+    }
+
+    /// Where the value at `path` (such as `["alerts", "rule", "2", "metric"]`)
+    /// was set: the variable that won, the line of the file, or the key itself.
+    #[must_use]
+    pub fn place(&self, path: &[&str]) -> Place {
+        if let Some(winner) = self.overrides.iter().find(|o| path.iter().zip(&o.path).all(|(a, b)| a == b)) {
+            return Place::Variable(winner.variable.clone());
+        }
+        let located = self.file.as_ref().and_then(|file| {
+            let table = DeTable::parse(&self.text).ok()?;
+            let offset = span_start(table.get_ref(), path)?;
+            let (line, column) = line_and_column(&self.text, offset);
+            Some(Place::Line(file.clone(), line, column))
+        });
+        located.unwrap_or_else(|| Place::Key(path.join(".")))
+    }
+}
+
+/// `table` with `path` set to `value`, read as TOML when that fits the schema,
+/// else as text, else as a comma-separated list.
+fn with_override(table: &toml::Table, path: &[String; 2], value: &str) -> Result<(toml::Table, Config), String> {
+    let typed = toml::from_str::<toml::Table>(&format!("v = {value}")).ok().and_then(|mut t| t.remove("v"));
+    let list = value.split(',').map(|item| toml::Value::String(item.trim().to_owned())).collect();
+    let candidates = typed.into_iter().chain([toml::Value::String(value.to_owned()), toml::Value::Array(list)]);
+    let mut first_error = None;
+    for candidate in candidates {
+        let mut next = table.clone();
+        let section = next.entry(path[0].clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let Some(section) = section.as_table_mut() else {
+            return Err(format!("{} is not a section", path[0]));
+        };
+        section.insert(path[1].clone(), candidate);
+        match Config::deserialize(next.clone()) {
+            Ok(config) => return Ok((next, config)),
+            Err(error) => {
+                first_error.get_or_insert_with(|| error.message().to_owned());
+            }
+        }
+    }
+    Err(first_error.unwrap_or_else(|| "has no value".to_owned()))
+}
+
+fn from_toml(file: Option<&Path>, text: &str, error: &toml::de::Error) -> ConfigError {
+    let path = file.unwrap_or(Path::new(DEFAULT_PATH)).to_owned();
+    let place = match error.span() {
+        Some(span) => {
+            let (line, column) = line_and_column(text, span.start);
+            Place::Line(path, line, column)
+        }
+        None => Place::File(path),
+    };
+    ConfigError::one(place, error.message())
+}
+
+/// Offset of the deepest part of `path` that is present in `table`.
+fn span_start(table: &DeTable<'_>, path: &[&str]) -> Option<usize> {
+    let first = path.first()?;
+    let (key, value) = table.iter().find(|(key, _)| key.get_ref() == first)?;
+    deeper(value, &path[1..]).or(Some(key.span().start))
+}
+
+fn deeper(value: &Spanned<DeValue<'_>>, path: &[&str]) -> Option<usize> {
+    match value.get_ref() {
+        DeValue::Table(table) => span_start(table, path),
+        DeValue::Array(array) => {
+            let item = array.get(path.first()?.parse::<usize>().ok()?)?;
+            deeper(item, &path[1..]).or(Some(item.span().start))
+        }
+        _ => None,
+    }
+}
+
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text[..offset.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rfind('\n').map_or(before, |at| &before[at + 1..]).chars().count() + 1;
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Loaded::parse(Some("/etc/g.toml".into()), text.to_owned(), environment)
+    }
+
+    #[test]
+    fn nothing_is_needed() {
+        assert_eq!(parse("", &[]).expect("defaults").config, Config::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line() {
+        let error = parse("[server]\nlisten = \"127.0.0.1:1\"\nlisen = 3\n", &[]).expect_err("unknown key");
+        assert!(error.to_string().starts_with("/etc/g.toml:3:1: unknown field `lisen`"), "{error}");
+    }
+
+    #[test]
+    fn a_broken_file_is_refused_with_its_line() {
+        let error = parse("[server]\nlisten = \n", &[]).expect_err("syntax");
+        assert!(error.to_string().starts_with("/etc/g.toml:2:"), "{error}");
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let loaded = parse(
+            "[server]\nlisten = \"127.0.0.1:1\"\nphase = \"a\"\n",
+            &[
+                ("MFG_DRONE_SERVER__LISTEN", "127.0.0.1:2"),
+                ("MFG_DRONE_SERVER__PHASE", "4"),
+                ("MFG_DRONE_SERVER__CORS_ORIGINS", "https://a, https://b"),
+                ("MFG_DRONE_ACCESS__RATE_LIMIT_ENABLED", "false"),
+                ("MFG_DRONE_DRONES__DRONE", "[{id = \"d1\"}]"),
+                ("MFG_DRONE_ADMIN_KEY", "not-a-key-of-the-configuration"),
+            ],
+        )
+        .expect("valid");
+        assert_eq!(loaded.config.server.listen, "127.0.0.1:2".parse().expect("address"));
+        assert_eq!(loaded.config.server.phase, "4");
+        assert_eq!(loaded.config.server.cors_origins, ["https://a", "https://b"]);
+        assert!(!loaded.config.access.rate_limit_enabled);
+        assert_eq!(loaded.config.drones.drone[0].id, "d1");
+        assert_eq!(loaded.place(&["server", "listen"]), Place::Variable("MFG_DRONE_SERVER__LISTEN".into()));
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        let error = parse("", &[("MFG_DRONE_SERVER__MAX_CONNECTIONS", "many")]).expect_err("not a number");
+        assert!(error.to_string().starts_with("environment variable MFG_DRONE_SERVER__MAX_CONNECTIONS: "), "{error}");
+        let error = parse("", &[("MFG_DRONE_SERVER__LISEN", "1")]).expect_err("unknown");
+        assert!(error.to_string().contains("unknown field `lisen`"), "{error}");
+        let loaded = parse("", &[("MFG_DRONE_SERVER_LISTEN", "x")]).expect("harmless");
+        assert_eq!(loaded.warnings.len(), 1);
+    }
+
+    #[test]
+    fn values_are_located_down_to_the_list_item() {
+        let text = "[[alerts.rule]]\nname = \"a\"\nmetric = \"m\"\noperator = \">\"\nthreshold = 1\nlevel = \"info\"\n\n\
+                    [[alerts.rule]]\nname = \"b\"\n  metric = \"m\"\noperator = \">\"\nthreshold = 1\nlevel = \"info\"\n";
+        let loaded = parse(text, &[]).expect("valid");
+        assert_eq!(loaded.place(&["alerts", "rule", "1", "metric"]), Place::Line("/etc/g.toml".into(), 10, 3));
+        assert_eq!(loaded.place(&["server", "listen"]), Place::Key("server.listen".into()));
+    }
+}

@@ -1,0 +1,249 @@
+//! What the types of the configuration cannot say.
+//!
+//! Collects every problem instead of stopping at the first: an operator fixes
+//! a file once. Checks that need another room's parser (rules, log levels,
+//! webhooks) are made there and located through [`Loaded::place`].
+
+use std::collections::BTreeMap;
+
+use super::load::{Loaded, Problem};
+use super::{Config, DroneMode, Profile};
+
+/// Most drones the tables are sized for.
+pub const MAX_DRONES: usize = 64;
+/// Most connections: every one costs file descriptors and buffers.
+pub const MAX_CONNECTIONS: usize = 4096;
+/// Least requests per minute for ordinary routes: the web dashboard polls three routes every 5 s.
+const LEAST_OTHER_PER_MINUTE: u32 = 120;
+
+/// Everything wrong with `loaded`, in the order of the sections.
+pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
+    let mut check = Check { loaded, problems: Vec::new() };
+    let config = &loaded.config;
+    check.server(config);
+    check.access(config);
+    check.storage(config);
+    check.drones(config);
+    check.problems
+}
+
+struct Check<'a> {
+    loaded: &'a Loaded,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn refuse(&mut self, path: &[&str], message: impl Into<String>) {
+        let message = format!("{}: {}", path.join("."), message.into());
+        self.problems.push(Problem { place: self.loaded.place(path), message });
+    }
+
+    fn server(&mut self, config: &Config) {
+        let server = &config.server;
+        for (key, address) in [("http_listen", server.http_listen), ("metrics_listen", server.metrics_listen)] {
+            if let Some(address) = address.filter(|address| !address.ip().is_loopback()) {
+                self.refuse(
+                    &["server", key],
+                    format!(
+                        "{address} is not a loopback address; plain HTTP is for this host only, use e.g. 127.0.0.1:8000"
+                    ),
+                );
+            }
+        }
+        for (key, seconds) in [
+            ("handshake_timeout_s", server.handshake_timeout_s),
+            ("header_timeout_s", server.header_timeout_s),
+            ("body_timeout_s", server.body_timeout_s),
+            ("idle_timeout_s", server.idle_timeout_s),
+            ("write_timeout_s", server.write_timeout_s),
+        ] {
+            if !(1..=3600).contains(&seconds) {
+                self.refuse(&["server", key], format!("{seconds} is outside 1 to 3600 seconds"));
+            }
+        }
+        if !(1..=MAX_CONNECTIONS).contains(&server.max_connections) {
+            self.refuse(&["server", "max_connections"], format!("must be 1 to {MAX_CONNECTIONS}"));
+        }
+        if !(1..=server.max_connections.max(1)).contains(&server.max_connections_per_address) {
+            self.refuse(&["server", "max_connections_per_address"], "must be 1 to server.max_connections");
+        }
+        if server.max_websockets > server.max_connections {
+            self.refuse(&["server", "max_websockets"], "must not exceed server.max_connections");
+        }
+        if !(1024..=64 * 1024 * 1024).contains(&server.max_body_bytes) {
+            self.refuse(&["server", "max_body_bytes"], "must be 1024 to 67108864 bytes");
+        }
+        for (index, origin) in server.cors_origins.iter().enumerate() {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            if host.is_none_or(|host| host.is_empty() || host.contains(['/', '*', ' '])) {
+                self.refuse(
+                    &["server", "cors_origins", &index.to_string()],
+                    format!("{origin:?} is not an origin; write scheme and host without a path, e.g. https://panel.example:3000"),
+                );
+            }
+        }
+        if config.tls.cert.is_some() != config.tls.key.is_some() {
+            let missing = if config.tls.cert.is_some() { "key" } else { "cert" };
+            self.refuse(
+                &["tls", if missing == "key" { "cert" } else { "key" }],
+                format!("tls.{missing} is missing: set both or neither"),
+            );
+        }
+    }
+
+    fn access(&mut self, config: &Config) {
+        let access = &config.access;
+        if access.profile != Profile::Strict && !access.allow_open_access && !config.server.listen.ip().is_loopback() {
+            self.refuse(
+                &["access", "profile"],
+                format!(
+                    "this profile lets anybody who reaches {} fly the drones; use \"strict\", listen on loopback, or set access.allow_open_access = true",
+                    config.server.listen
+                ),
+            );
+        }
+        if access.max_failed_attempts == 0 {
+            self.refuse(
+                &["access", "max_failed_attempts"],
+                "must be at least 1; access.lockout = false turns the lock-out off",
+            );
+        }
+        if !(1..=168).contains(&access.failed_attempt_window_hours) {
+            self.refuse(&["access", "failed_attempt_window_hours"], "must be 1 to 168 hours");
+        }
+        if (1..LEAST_OTHER_PER_MINUTE).contains(&access.other_per_minute) {
+            self.refuse(
+                &["access", "other_per_minute"],
+                format!(
+                    "must be 0 (unlimited) or at least {LEAST_OTHER_PER_MINUTE}: dashboards poll three routes every 5 s"
+                ),
+            );
+        }
+        for (key, limit) in [
+            ("root_per_minute", access.root_per_minute),
+            ("health_per_minute", access.health_per_minute),
+            ("page_per_minute", access.page_per_minute),
+        ] {
+            if limit == 0 {
+                self.refuse(
+                    &["access", key],
+                    "must be at least 1; access.rate_limit_enabled = false turns all limits off",
+                );
+            }
+        }
+        if !(2..=4096).contains(&access.max_keys) {
+            self.refuse(&["access", "max_keys"], "must be 2 to 4096");
+        }
+    }
+
+    fn storage(&mut self, config: &Config) {
+        let storage = &config.storage;
+        if !(60..=3600).contains(&storage.batch_interval_s) {
+            self.refuse(&["storage", "batch_interval_s"], "must be 60 to 3600 seconds: shorter wears out the SD card");
+        }
+        if !(1..=7).contains(&storage.history_days) {
+            self.refuse(&["storage", "history_days"], "must be 1 to 7 days");
+        }
+        if storage.snapshot_interval_s < 600 {
+            self.refuse(&["storage", "snapshot_interval_s"], "must be at least 600 seconds");
+        }
+        if !(1..=10_000).contains(&config.alerts.max_alerts) {
+            self.refuse(&["alerts", "max_alerts"], "must be 1 to 10000");
+        }
+        if !(1..=365).contains(&config.alerts.retention_days) {
+            self.refuse(&["alerts", "retention_days"], "must be 1 to 365 days");
+        }
+        if !(64 * 1024..=1024 * 1024 * 1024).contains(&config.logging.max_file_bytes) {
+            self.refuse(&["logging", "max_file_bytes"], "must be 65536 to 1073741824 bytes");
+        }
+        if !(200..=60_000).contains(&config.board.sample_interval_ms) {
+            self.refuse(&["board", "sample_interval_ms"], "must be 200 to 60000 milliseconds");
+        }
+    }
+
+    fn drones(&mut self, config: &Config) {
+        let drones = &config.drones;
+        if !(1..=MAX_DRONES).contains(&drones.max_drones) {
+            self.refuse(&["drones", "max_drones"], format!("must be 1 to {MAX_DRONES}"));
+        }
+        if drones.drone.len() > drones.max_drones {
+            self.refuse(
+                &["drones", "drone"],
+                format!("{} drones are configured, drones.max_drones is {}", drones.drone.len(), drones.max_drones),
+            );
+        }
+        if drones.state_port == drones.video_port || drones.state_port == 0 {
+            self.refuse(&["drones", "state_port"], "must not be 0 and must differ from drones.video_port");
+        }
+        if !(0.5..=60.0).contains(&drones.lost_after_s) {
+            self.refuse(&["drones", "lost_after_s"], "must be 0.5 to 60 seconds (a Tello sends its state every 0.1 s)");
+        }
+        let mut ids = BTreeMap::new();
+        for (index, drone) in drones.drone.iter().enumerate() {
+            let place = index.to_string();
+            let valid = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            if drone.id.is_empty() || drone.id.len() > 64 || !drone.id.chars().all(valid) {
+                self.refuse(
+                    &["drones", "drone", &place, "id"],
+                    format!("{:?} is not an id; use 1 to 64 letters, digits, _ and -", drone.id),
+                );
+            }
+            if let Some(first) = ids.insert(&drone.id, index) {
+                self.refuse(
+                    &["drones", "drone", &place, "id"],
+                    format!("{:?} is used already by drone number {}", drone.id, first + 1),
+                );
+            }
+            let mode = drone.mode.unwrap_or(drones.mode);
+            if mode == DroneMode::Real && drone.interface.is_none() && drone.address.is_some_and(|a| a.is_unspecified())
+            {
+                self.refuse(
+                    &["drones", "drone", &place, "address"],
+                    "a real drone needs its own address or an interface",
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(text: &str) -> Vec<String> {
+        let file = tempfile::NamedTempFile::new().expect("temporary file");
+        std::fs::write(file.path(), text).expect("written");
+        match Loaded::read(Some(file.path()), []) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.problems.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn plain_http_off_loopback_is_refused() {
+        let found = messages("[server]\nhttp_listen = \"0.0.0.0:8000\"\n");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(":2:1: server.http_listen: 0.0.0.0:8000 is not a loopback address"), "{found:?}");
+    }
+
+    #[test]
+    fn an_open_profile_off_loopback_needs_consent() {
+        let open = "[access]\nprofile = \"documented\"\n";
+        assert!(messages(open)[0].contains("access.allow_open_access"));
+        assert_eq!(messages(&format!("{open}allow_open_access = true\n")), [""; 0]);
+        assert_eq!(messages(&format!("{open}[server]\nlisten = \"127.0.0.1:8443\"\n")), [""; 0]);
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let found = messages(
+            "[server]\nmax_connections = 0\nidle_timeout_s = 0\n[tls]\ncert = \"a.pem\"\n[access]\nother_per_minute = 5\n\
+             [[drones.drone]]\nid = \"a b\"\n[[drones.drone]]\nid = \"x\"\n[[drones.drone]]\nid = \"x\"\n",
+        );
+        let wanted =
+            ["idle_timeout_s", "max_connections:", "tls.key is missing", "other_per_minute", "\"a b\"", "number 2"];
+        for word in wanted {
+            assert!(found.iter().any(|message| message.contains(word)), "{word} in {found:#?}");
+        }
+    }
+}
