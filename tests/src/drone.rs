@@ -1,0 +1,89 @@
+//! A drone on the wire: a UDP peer at an address of its own that answers
+//! `command` and sends the datagrams it is told to send, as captured.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
+
+use crate::PATIENCE;
+
+/// Port on which a Tello takes commands and from which it sends its state.
+pub const COMMAND_PORT: u16 = 8889;
+/// Port on which the gateway takes state.
+pub const STATE_PORT: u16 = 8890;
+
+/// A drone's socket.
+#[derive(Debug)]
+pub struct Drone {
+    socket: UdpSocket,
+}
+
+impl Drone {
+    /// A drone at `address`, silent so far.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    pub async fn at(address: IpAddr) -> anyhow::Result<Drone> {
+        Ok(Drone { socket: UdpSocket::bind(SocketAddr::new(address, COMMAND_PORT)).await? })
+    }
+
+    /// Waits for the next command and its sender.
+    ///
+    /// # Errors
+    /// None comes in time.
+    pub async fn hear(&self) -> anyhow::Result<(String, SocketAddr)> {
+        let mut buffer = [0u8; 2048];
+        let (length, from) =
+            timeout(PATIENCE, self.socket.recv_from(&mut buffer)).await.context("no command came")??;
+        Ok((String::from_utf8_lossy(&buffer[..length]).into_owned(), from))
+    }
+
+    /// Waits for `command`, answers `ok`, and says where its state goes.
+    ///
+    /// # Errors
+    /// Something else comes, or nothing.
+    pub async fn enter_sdk_mode(&self) -> anyhow::Result<SocketAddr> {
+        let (text, from) = self.hear().await?;
+        anyhow::ensure!(text == "command", "expected `command`, heard {text:?}");
+        self.socket.send_to(b"ok", from).await?;
+        Ok(SocketAddr::new(from.ip(), STATE_PORT))
+    }
+
+    /// Sends one datagram.
+    ///
+    /// # Errors
+    /// The socket refuses.
+    pub async fn send(&self, to: SocketAddr, datagram: &[u8]) -> anyhow::Result<()> {
+        self.socket.send_to(datagram, to).await?;
+        Ok(())
+    }
+
+    /// Sends `datagrams` with the pauses between them divided by `speed`.
+    ///
+    /// # Errors
+    /// The socket refuses.
+    pub async fn replay(&self, to: SocketAddr, datagrams: &[(f64, Vec<u8>)], speed: f64) -> anyhow::Result<()> {
+        let Some(&(first, _)) = datagrams.first() else { return Ok(()) };
+        let start = tokio::time::Instant::now();
+        for (at, datagram) in datagrams {
+            // Absolute deadlines: the pace of the capture, without drift.
+            tokio::time::sleep_until(start + Duration::from_secs_f64((at - first) / speed)).await;
+            self.send(to, datagram).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A plain state datagram with that battery and highest temperature.
+#[must_use]
+pub fn state(battery_pct: u8, temph_c: u8) -> Vec<u8> {
+    format!(
+        "pitch:0;roll:0;yaw:0;vgx:0;vgy:0;vgz:0;templ:{};temph:{temph_c};tof:10;h:0;bat:{battery_pct};baro:44.00;\
+         time:0;agx:-3.00;agy:-2.00;agz:-999.00;\r\n",
+        temph_c.saturating_sub(2)
+    )
+    .into_bytes()
+}

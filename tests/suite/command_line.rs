@@ -1,0 +1,99 @@
+//! The command line as an operator uses it.
+
+use gateway_tests::Gateway;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn a_broken_configuration_ends_with_2_and_the_line() -> anyhow::Result<()> {
+    for (broken, wanted) in [
+        ("[server]\nlisen = 1\n", "gateway.toml:"),
+        ("[server]\nhttp_listen = \"0.0.0.0:80\"\n", "loopback"),
+        (
+            "[[alerts.rule]]\nname = \"x\"\nmetric = \"nothing\"\noperator = \">\"\nthreshold = 1\nlevel = \"info\"\n",
+            "nothing",
+        ),
+        ("[logging]\nlevel = \"loud\"\n", "loud"),
+    ] {
+        let prepared = Gateway::builder().prepare()?;
+        std::fs::write(&prepared.file, broken)?;
+        for subcommand in ["run", "check"] {
+            let output = prepared.command(&[subcommand]).output().await?;
+            let complaint = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{subcommand} {broken}: {complaint}");
+            assert!(complaint.contains(wanted) && complaint.contains("gateway.toml:"), "{complaint}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn check_says_what_a_start_would_find() -> anyhow::Result<()> {
+    let prepared = Gateway::builder().drone("d1", 2).prepare()?;
+    let _holder = tokio::net::UdpSocket::bind((prepared.block.gateway(), 8890)).await?;
+    let output = prepared.command(&["check"]).output().await?;
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let found = text(&output.stdout);
+    assert!(found.contains("UDP 8890") && found.contains(&std::process::id().to_string()), "{found}");
+    let json = prepared.command(&["check", "--json"]).output().await?;
+    let found: serde_json::Value = serde_json::from_slice(&json.stdout)?;
+    assert!(found["findings"].is_array(), "{found:#}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn keys_work_while_the_gateway_runs_and_while_it_does_not() -> anyhow::Result<()> {
+    let mut gateway = Gateway::builder().start().await?;
+    let output = gateway.command(&["keys", "create", "panel", "--permissions", "dashboard"]).output().await?;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let key = text(&output.stdout).trim().to_owned();
+    gateway.anonymous()?.with_key(&key).get("/api/alerts").await?.expect(200);
+    gateway.stop().await?;
+
+    let listed = gateway.command(&["keys", "list", "--json"]).output().await?;
+    assert!(listed.status.success(), "{}", text(&listed.stderr));
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout)?;
+    let panel = listed.as_array().unwrap().iter().find(|entry| entry["name"] == "panel").unwrap();
+    let preview = panel["preview"].as_str().unwrap();
+    let revoked = gateway.command(&["keys", "revoke", preview]).output().await?;
+    assert!(revoked.status.success(), "{}", text(&revoked.stderr));
+    gateway.restart().await?;
+    gateway.anonymous()?.with_key(&key).get("/api/alerts").await?.expect(401);
+    Ok(())
+}
+
+#[tokio::test]
+async fn help_man_page_and_completions_come_from_one_table() -> anyhow::Result<()> {
+    let run = |arguments: &'static [&'static str]| async move {
+        tokio::process::Command::new(gateway_tests::gateway::binary()).args(arguments).output().await
+    };
+    let help = text(&run(&["--help"]).await?.stdout);
+    let man = text(&run(&["man"]).await?.stdout);
+    let bash = text(&run(&["completions", "bash"]).await?.stdout);
+    for command in ["run", "demo", "check", "keys", "cert", "rules", "boards", "bridge", "diag", "backup", "restore"] {
+        assert!(help.contains(command) && man.contains(command) && bash.contains(command), "{command}");
+    }
+    assert_eq!(run(&["fly"]).await?.status.code(), Some(2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn boards_and_rules_and_certificates_are_shown() -> anyhow::Result<()> {
+    let gateway = Gateway::builder().start().await?;
+    let shown = gateway.command(&["cert", "show"]).output().await?;
+    assert!(text(&shown.stdout).contains("SHA-256") && shown.status.success(), "{}", text(&shown.stderr));
+    let file = gateway.config_file().display().to_string();
+    let binary = gateway_tests::gateway::binary();
+    let rules = tokio::process::Command::new(binary).args(["rules", "check", &file]).output().await?;
+    assert!(text(&rules.stdout).contains("Low Battery"), "{}", text(&rules.stderr));
+    let boards = tokio::process::Command::new(binary).args(["boards", "--json"]).output().await?;
+    let boards: serde_json::Value = serde_json::from_slice(&boards.stdout)?;
+    assert!(boards.is_object(), "{boards:#}");
+    let diag = gateway.command(&["diag"]).output().await?;
+    let bundle = text(&diag.stdout);
+    assert!(diag.status.success() && bundle.contains("version"), "{}", text(&diag.stderr));
+    assert!(!bundle.contains(gateway_tests::gateway::ADMIN_KEY));
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! `demo`: one command, three simulated drones, and a clean stop on Ctrl-C.
+
+use std::process::Stdio;
+
+use gateway_tests::{Block, Client, PATIENCE, eventually};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+/// The keys that the documentation of the API publishes.
+const ADMIN_KEY: &str = "mfg-drone-admin-key-2024";
+
+#[tokio::test]
+async fn the_demo_shows_three_drones_and_stops_cleanly() -> anyhow::Result<()> {
+    let address = Block::claim().gateway();
+    let dir = tempfile::tempdir()?;
+    // Ports of its own: the documented ones may be in use on this host.
+    let (state, command) =
+        (20_000 + (std::process::id() % 20_000) as u16, 40_000 + (std::process::id() % 20_000) as u16);
+    let mut child = Command::new(gateway_tests::gateway::binary())
+        .args(["demo", "--listen", &format!("{address}:8443"), "--http-listen", &format!("{address}:8000")])
+        .args(["--state-port", &state.to_string(), "--command-port", &command.to_string()])
+        .arg("--state-dir")
+        .arg(dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .spawn()?;
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut printed = String::new();
+    timeout(PATIENCE, async {
+        while let Some(line) = lines.next_line().await? {
+            printed.push_str(&line);
+            printed.push('\n');
+            if line.contains("Ctrl-C") {
+                break;
+            }
+        }
+        anyhow::Ok(())
+    })
+    .await??;
+    assert!(printed.contains(&format!("https://{address}:8443")), "{printed}");
+    assert!(printed.contains("SHA-256") && printed.contains(ADMIN_KEY), "{printed}");
+    assert!(printed.matches("curl").count() >= 5, "{printed}");
+
+    let client = Client::https((address, 8443).into(), &dir.path().join("tls/ca.pem"))?.with_key(ADMIN_KEY);
+    let drones = eventually("three connected drones", || async {
+        let drones = client.get("/api/dashboard/drones").await?.expect(200).json();
+        let connected = drones.as_array().unwrap().iter().filter(|drone| drone["connection_status"] == "connected");
+        Ok((connected.count() == 3).then_some(drones))
+    })
+    .await?;
+    assert_eq!(drones[0]["id"], "drone_001");
+    eventually("alerts for the low battery and the hot drone", || async {
+        let alerts = client.get("/api/alerts").await?.expect(200).json();
+        let has = |subject: &str, title: &str| {
+            let mut all = alerts["alerts"].as_array().unwrap().iter();
+            all.any(|alert| alert["title"] == title && alert["message"].as_str().unwrap().contains(subject))
+        };
+        Ok((has("drone_002", "Low Battery") && has("drone_003", "Critical Drone Temperature")).then_some(()))
+    })
+    .await?;
+    Client::plain((address, 8000).into()).get("/health").await?.expect(200);
+
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().await?.success());
+    assert!(timeout(PATIENCE, child.wait()).await??.success());
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! The main job on real input: a captured flight in, battery, temperature,
+//! alerts and history out through HTTPS.
+
+use gateway_tests::{Drone, Gateway, eventually, flight};
+use serde_json::Value;
+
+/// Ten times the recorded pace keeps the order and the shape of the flight.
+const SPEED: f64 = 10.0;
+
+#[tokio::test]
+async fn a_captured_flight_is_seen_as_it_was() -> anyhow::Result<()> {
+    let builder = Gateway::builder().drone("tello", 2).config(
+        "[[alerts.rule]]\nname = \"Battery Under A Third\"\nmetric = \"battery_level\"\noperator = \"<\"\n\
+         threshold = 33\nlevel = \"info\"\ntype = \"drone\"\ncooldown_minutes = 60\n\
+         [[alerts.rule]]\nname = \"Warm Board\"\nmetric = \"drone_temperature\"\noperator = \">=\"\n\
+         threshold = 84\nhysteresis = 4\nlevel = \"warning\"\ntype = \"drone\"\nauto_resolve = true\n",
+    );
+    let gateway = builder.start().await?;
+    let drone = Drone::at(gateway.block().host(2)).await?;
+    let to = drone.enter_sdk_mode().await?;
+    let states = flight::states()?;
+    drone.replay(to, &states, SPEED).await?;
+
+    let (_, last) = states.last().expect("a flight");
+    let client = gateway.reader()?;
+    // The capture ends with the last datagram; the gateway shows exactly it.
+    let status = eventually("the last state of the flight", || async {
+        let status = client.get("/api/dashboard/drones").await?.expect(200).json()[0].clone();
+        Ok((status["height"] == flight::field(last, "h").max(0)).then_some(status))
+    })
+    .await?;
+    assert_eq!(status["drone_id"], "tello");
+    assert_eq!(status["connection_status"], "connected");
+    assert_eq!(status["battery_level"], flight::field(last, "bat"));
+    assert_eq!(status["temperature"].as_f64(), Some(flight::field(last, "temph") as f64));
+    assert_eq!(status["attitude"]["yaw"].as_f64(), Some(flight::field(last, "yaw") as f64));
+    assert_eq!(status["flight_time"], flight::field(last, "time"));
+
+    let alerts = client.get("/api/alerts").await?.expect(200).json()["alerts"].clone();
+    let titled = |title: &str| -> Vec<Value> {
+        alerts.as_array().unwrap().iter().filter(|alert| alert["title"] == title).cloned().collect()
+    };
+    // The battery falls below 33 % once in this flight and never rises again.
+    assert_eq!(titled("Battery Under A Third").len(), 1, "{alerts:#}");
+    let battery = &titled("Battery Under A Third")[0];
+    assert!(battery["message"].as_str().unwrap().contains("battery_level"), "{battery:#}");
+    assert_eq!((&battery["type"], &battery["resolved"]), (&"drone".into(), &false.into()));
+    // 86 °C on the ground, 75 °C in the air: raised once, resolved by itself.
+    let warm = titled("Warm Board");
+    assert_eq!(warm.len(), 1, "{alerts:#}");
+    assert_eq!(warm[0]["resolved"], true);
+    // The default rules: 33 % is neither below 20 % nor below 10 %.
+    assert!(titled("Low Battery").is_empty() && titled("Critical Battery").is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_datagram_is_counted_and_reaches_the_history() -> anyhow::Result<()> {
+    let gateway = Gateway::builder().drone("tello", 2).start().await?;
+    let drone = Drone::at(gateway.block().host(2)).await?;
+    let to = drone.enter_sdk_mode().await?;
+    let states = flight::states()?;
+    drone.replay(to, &states, SPEED).await?;
+    let client = gateway.reader()?;
+    let wanted = format!("mfg_drone_datagrams_total{{drone=\"tello\"}} {}", states.len());
+    eventually("every datagram at /metrics", || async {
+        let metrics = client.get("/metrics").await?.expect(200).text();
+        Ok(metrics.contains(&wanted).then_some(()))
+    })
+    .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_drone_below_the_documented_thresholds_raises_the_documented_alerts() -> anyhow::Result<()> {
+    let gateway = Gateway::builder().drone("low", 2).start().await?;
+    let drone = Drone::at(gateway.block().host(2)).await?;
+    let to = drone.enter_sdk_mode().await?;
+    drone.send(to, &gateway_tests::drone::state(9, 60)).await?;
+    let client = gateway.reader()?;
+    let alerts = eventually("both battery alerts", || async {
+        let alerts = client.get("/api/alerts?alert_type=drone").await?.expect(200).json()["alerts"].clone();
+        Ok((alerts.as_array().unwrap().len() >= 2).then_some(alerts))
+    })
+    .await?;
+    let mut found: Vec<_> = alerts
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|alert| (alert["title"].as_str().unwrap(), alert["level"].as_str().unwrap()))
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [("Critical Battery", "critical"), ("Low Battery", "warning")]);
+    // A second datagram of the same kind is the same episode, not a new alert.
+    drone.send(to, &gateway_tests::drone::state(9, 60)).await?;
+    drone.send(to, &gateway_tests::drone::state(8, 60)).await?;
+    eventually("the newer battery value", || async {
+        let drones = client.get("/api/dashboard/drones").await?.expect(200).json();
+        Ok((drones[0]["battery_level"] == 8).then_some(()))
+    })
+    .await?;
+    let again = client.get("/api/alerts?alert_type=drone").await?.expect(200).json();
+    assert_eq!(again["total_count"], 2);
+    Ok(())
+}

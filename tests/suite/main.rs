@@ -1,0 +1,16 @@
+//! The real binary as its users see it. One file a subject.
+#![allow(missing_docs, reason = "tests are named, not documented")]
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod access;
+mod command_line;
+mod contract;
+mod demo;
+mod errors;
+mod flight;
+mod hostile_clients;
+mod hostile_drones;
+mod lifecycle;
+mod live;
+mod reload;
+mod tls;

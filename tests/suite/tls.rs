@@ -1,0 +1,119 @@
+//! Certificates: made, replaced, refused.
+
+use std::sync::Arc;
+
+use gateway_tests::client::trusting;
+use gateway_tests::{Client, Gateway, eventually};
+use rustls::ProtocolVersion;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+
+/// A self-signed pair for `localhost`, as PEM.
+fn pair(validity: Option<(i32, i32)>) -> (String, String) {
+    let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    if let Some((from, to)) = validity {
+        parameters.not_before = rcgen::date_time_ymd(from, 1, 1);
+        parameters.not_after = rcgen::date_time_ymd(to, 1, 1);
+    }
+    let key = rcgen::KeyPair::generate().unwrap();
+    (parameters.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+#[tokio::test]
+async fn both_protocol_versions_and_h2_are_spoken() -> anyhow::Result<()> {
+    let gateway = Gateway::builder().start().await?;
+    for (version, wanted) in
+        [(&rustls::version::TLS12, ProtocolVersion::TLSv1_2), (&rustls::version::TLS13, ProtocolVersion::TLSv1_3)]
+    {
+        for protocol in ["h2", "http/1.1"] {
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let mut roots = rustls::RootCertStore::empty();
+            for certificate in certificates(&gateway.state().join("tls/ca.pem"))? {
+                roots.add(certificate)?;
+            }
+            let mut config = rustls::ClientConfig::builder_with_provider(provider)
+                .with_protocol_versions(&[version])?
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+            let stream = TcpStream::connect(gateway.address()).await?;
+            let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+            let tls = connector.connect(ServerName::try_from("localhost")?, stream).await?;
+            let (_, session) = tls.get_ref();
+            assert_eq!(session.protocol_version(), Some(wanted));
+            assert_eq!(session.alpn_protocol(), Some(protocol.as_bytes()));
+        }
+    }
+    Ok(())
+}
+
+fn certificates(path: &std::path::Path) -> anyhow::Result<Vec<rustls::pki_types::CertificateDer<'static>>> {
+    use rustls::pki_types::pem::PemObject as _;
+    Ok(rustls::pki_types::CertificateDer::pem_file_iter(path)?.collect::<Result<_, _>>()?)
+}
+
+#[tokio::test]
+async fn own_files_are_used_and_reloaded() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    let write = |pair: &(String, String)| -> anyhow::Result<()> {
+        std::fs::write(&cert, &pair.0)?;
+        std::fs::write(&key, &pair.1)?;
+        Ok(())
+    };
+    let (first, second) = (pair(None), pair(None));
+    write(&first)?;
+    let gateway = Gateway::builder().config(&format!("[tls]\ncert = {cert:?}\nkey = {key:?}")).start().await?;
+    let trusts_first = Client::https(gateway.address(), &cert)?;
+    trusts_first.get("/health").await?.expect(200);
+
+    write(&second)?;
+    gateway.signal("HUP").await?;
+    let trusts_second = Client::https(gateway.address(), &cert)?;
+    eventually("the new certificate", || async { Ok(trusts_second.get("/health").await.ok()) }).await?.expect(200);
+    assert!(trusts_first.get("/health").await.is_err(), "the old certificate is still served");
+
+    // A pair that does not fit is refused with words; the running one stays.
+    std::fs::write(&key, &first.1)?;
+    gateway.signal("HUP").await?;
+    eventually("the refusal in the log", || async { Ok(gateway.output().contains("key.pem").then_some(())) }).await?;
+    trusts_second.get("/health").await?.expect(200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn unusable_files_are_refused_at_the_start_with_the_file_s_name() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let (good, other, expired) = (pair(None), pair(None), pair(Some((2001, 2002))));
+    let cases = [
+        ("wrong pair", good.0.as_str(), other.1.as_str(), "key.pem"),
+        ("expired", expired.0.as_str(), expired.1.as_str(), "expired"),
+        ("empty", "", good.1.as_str(), "cert.pem"),
+        ("swapped", good.1.as_str(), good.0.as_str(), "cert.pem"),
+        ("no key", good.0.as_str(), "nonsense", "key.pem"),
+    ];
+    for (case, cert_pem, key_pem, word) in cases {
+        let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+        std::fs::write(&cert, cert_pem)?;
+        std::fs::write(&key, key_pem)?;
+        let prepared = Gateway::builder().config(&format!("[tls]\ncert = {cert:?}\nkey = {key:?}")).prepare()?;
+        let output = prepared.command(&["run"]).output().await?;
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{case}: {text}");
+        assert!(text.contains(word), "{case}: {text}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_device_certificate_outlives_a_restart() -> anyhow::Result<()> {
+    let mut gateway = Gateway::builder().start().await?;
+    let ca = gateway.state().join("tls/ca.pem");
+    let before = std::fs::read(&ca)?;
+    gateway.stop().await?;
+    gateway.restart().await?;
+    assert_eq!(std::fs::read(&ca)?, before);
+    let _ = trusting(&ca)?;
+    gateway.anonymous()?.get("/health").await?.expect(200);
+    Ok(())
+}
