@@ -20,8 +20,9 @@ pub(crate) enum WirelessColumn {
 /// How to read one value out of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Decode {
-    /// A decimal number times a factor, after adding an offset (IIO's order).
-    Scaled { factor: f64, offset: f64 },
+    /// A decimal number plus `offset`, times `factor`, divided by `per`. Dividing
+    /// by a thousand is exact to the last digit, multiplying by 0.001 is not.
+    Scaled { offset: f64, factor: f64, per: f64 },
     /// A decimal number; anything but zero is a set flag.
     NonZero,
     /// A hexadecimal word; the flag is set when any bit of the mask is.
@@ -39,40 +40,57 @@ pub(crate) enum Decode {
         interface: Box<str>,
         column: WirelessColumn,
     },
-    /// A battery voltage turned into a percentage; `factor` gives volts.
-    Charge { factor: f64, curve: Curve },
+    /// A battery voltage turned into a percentage; `per` as above, in volts.
+    Charge { per: f64, curve: Curve },
     /// The file exists; what it holds does not matter.
     Exists,
 }
 
 impl Decode {
     /// A plain number in thousandths (hwmon's mV, mA, m°C).
-    pub(crate) const MILLI: Decode = Decode::scaled(1e-3);
+    pub(crate) const MILLI: Decode = Decode::per(1e3);
     /// A plain number in millionths (power_supply's µV, µA, µW).
-    pub(crate) const MICRO: Decode = Decode::scaled(1e-6);
+    pub(crate) const MICRO: Decode = Decode::per(1e6);
+    /// A plain number in thousands (cpufreq's kHz).
+    pub(crate) const KILO: Decode = Decode::Scaled {
+        offset: 0.0,
+        factor: 1e3,
+        per: 1.0,
+    };
     /// A plain number.
-    pub(crate) const UNIT: Decode = Decode::scaled(1.0);
+    pub(crate) const UNIT: Decode = Decode::per(1.0);
 
-    pub(crate) const fn scaled(factor: f64) -> Decode {
-        Decode::Scaled { factor, offset: 0.0 }
+    /// A plain number in such parts of the unit.
+    pub(crate) const fn per(per: f64) -> Decode {
+        Decode::Scaled {
+            offset: 0.0,
+            factor: 1.0,
+            per,
+        }
     }
 
     /// The value in the bytes of the file.
     pub(crate) fn apply(&self, bytes: &[u8]) -> Result<f64, Absence> {
         match self {
-            Decode::Scaled { factor, offset } => Ok((decimal(bytes)? + offset) * factor),
+            Decode::Scaled {
+                offset,
+                factor,
+                per,
+            } => Ok((decimal(bytes)? + offset) * factor / per),
             Decode::NonZero => Ok(flag(decimal(bytes)? != 0.0)),
             Decode::HexBits { mask } => Ok(flag(hexadecimal(bytes)? & mask != 0)),
             Decode::Word(word) => word_flag(bytes, word),
             Decode::LifeTime => life_time(bytes),
             Decode::PreEol => match hexadecimal(bytes)? {
-                0 => Err(Absence::Unavailable("the card does not tell its reserved blocks")),
+                0 => Err(Absence::Unavailable(
+                    "the card does not tell its reserved blocks",
+                )),
                 level @ 1..=3 => Ok(level as f64),
                 level => Err(Absence::Implausible(level as f64)),
             },
             Decode::Uptime => decimal(fields(bytes).next().unwrap_or_default()),
             Decode::Wireless { interface, column } => wireless(bytes, interface, *column),
-            Decode::Charge { factor, curve } => Ok(curve.percent(decimal(bytes)? * factor)),
+            Decode::Charge { per, curve } => Ok(curve.percent(decimal(bytes)? / per)),
             Decode::Exists => Ok(1.0),
         }
     }
@@ -96,7 +114,10 @@ pub(crate) fn decimal(bytes: &[u8]) -> Result<f64, Absence> {
     let (Some(field), None) = (all.next(), all.next()) else {
         return Err(Absence::NotANumber);
     };
-    if !field.iter().all(|b| b.is_ascii_digit() || b"+-.".contains(b)) {
+    if !field
+        .iter()
+        .all(|b| b.is_ascii_digit() || b"+-.".contains(b))
+    {
         return Err(Absence::NotANumber);
     }
     std::str::from_utf8(field)
@@ -174,7 +195,9 @@ fn wireless(bytes: &[u8], interface: &str, column: WirelessColumn) -> Result<f64
             WirelessColumn::MissedBeacons => Ok(value),
         };
     }
-    Err(Absence::Unavailable("not associated: the interface is not in /proc/net/wireless"))
+    Err(Absence::Unavailable(
+        "not associated: the interface is not in /proc/net/wireless",
+    ))
 }
 
 /// The level is a byte: drivers print it as dBm, or 256 above it.
@@ -193,15 +216,29 @@ mod tests {
 
     #[test]
     fn numbers_are_scaled() {
-        assert_eq!(Decode::scaled(0.5).apply(b"48312\n"), Ok(24156.0));
-        assert_eq!(Decode::Scaled { factor: 2.0, offset: -10.0 }.apply(b"11"), Ok(2.0));
+        assert_eq!(Decode::MILLI.apply(b"51800\n"), Ok(51.8));
+        assert_eq!(
+            Decode::Scaled {
+                offset: -10.0,
+                factor: 2.0,
+                per: 1.0
+            }
+            .apply(b"11"),
+            Ok(2.0)
+        );
         assert_eq!(Decode::UNIT.apply(b"-5.5\n"), Ok(-5.5));
     }
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", "\n", "N/A\n", "nan", "inf", "1e9", "12 13", "0x10", "--1", "."] {
-            assert_eq!(Decode::UNIT.apply(text.as_bytes()), Err(Absence::NotANumber), "{text:?}");
+        for text in [
+            "", "\n", "N/A\n", "nan", "inf", "1e9", "12 13", "0x10", "--1", ".",
+        ] {
+            assert_eq!(
+                Decode::UNIT.apply(text.as_bytes()),
+                Err(Absence::NotANumber),
+                "{text:?}"
+            );
         }
     }
 
@@ -217,24 +254,38 @@ mod tests {
     fn emmc_wear_is_the_worse_of_two() {
         assert_eq!(Decode::LifeTime.apply(b"0x01 0x03\n"), Ok(30.0));
         assert_eq!(Decode::LifeTime.apply(b"0x0b 0x01\n"), Ok(110.0));
-        assert!(matches!(Decode::LifeTime.apply(b"0x00 0x00\n"), Err(Absence::Unavailable(_))));
-        assert_eq!(Decode::LifeTime.apply(b"0x0c 0x01\n"), Err(Absence::Implausible(12.0)));
+        assert!(matches!(
+            Decode::LifeTime.apply(b"0x00 0x00\n"),
+            Err(Absence::Unavailable(_))
+        ));
+        assert_eq!(
+            Decode::LifeTime.apply(b"0x0c 0x01\n"),
+            Err(Absence::Implausible(12.0))
+        );
         assert_eq!(Decode::PreEol.apply(b"0x02\n"), Ok(2.0));
     }
 
     #[test]
     fn a_wireless_line_is_found_by_its_interface() {
-        let text = b"Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE\n \
+        let text =
+            b"Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE\n \
             face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22\n \
             wlan0: 0000   54.  -56.  -256        0      0      0      0      0        7\n \
             wlan1: 0000   20.  200.  -256        0      0      0      0      0        0\n";
         let column = |interface: &str, column| {
-            Decode::Wireless { interface: interface.into(), column }.apply(text)
+            Decode::Wireless {
+                interface: interface.into(),
+                column,
+            }
+            .apply(text)
         };
         assert_eq!(column("wlan0", WirelessColumn::Level), Ok(-56.0));
         assert_eq!(column("wlan0", WirelessColumn::MissedBeacons), Ok(7.0));
         assert_eq!(column("wlan1", WirelessColumn::Level), Ok(-56.0));
-        assert!(matches!(column("wlan", WirelessColumn::Level), Err(Absence::Unavailable(_))));
+        assert!(matches!(
+            column("wlan", WirelessColumn::Level),
+            Err(Absence::Unavailable(_))
+        ));
     }
 
     #[test]
@@ -242,7 +293,10 @@ mod tests {
         let discharging = Decode::Word("Discharging");
         assert_eq!(discharging.apply(b"Discharging\n"), Ok(1.0));
         assert_eq!(discharging.apply(b"Not charging\n"), Ok(0.0));
-        assert!(matches!(discharging.apply(b"Unknown\n"), Err(Absence::Unavailable(_))));
+        assert!(matches!(
+            discharging.apply(b"Unknown\n"),
+            Err(Absence::Unavailable(_))
+        ));
         assert_eq!(discharging.apply(b"17\n"), Err(Absence::NotANumber));
     }
 

@@ -234,12 +234,17 @@ mod tests {
 
     #[test]
     fn a_manifest_unpacks_to_files_links_and_directories() {
-        let text = format!(
-            "{HEADER}\n# remark\n/a/b = \"1\\n\\0\\x02\\\"\\\\\"\n/l -> /a\n/empty/\n"
-        );
+        let text =
+            format!("{HEADER}\n# remark\n/a/b = \"1\\n\\0\\x02\\\"\\\\\"\n/l -> /a\n/empty/\n");
         let dir = unpack(&text).expect("unpacks");
-        assert_eq!(fs::read(dir.path().join("a/b")).expect("file"), b"1\n\0\x02\"\\");
-        assert_eq!(fs::read_link(dir.path().join("l")).expect("link"), Path::new("/a"));
+        assert_eq!(
+            fs::read(dir.path().join("a/b")).expect("file"),
+            b"1\n\0\x02\"\\"
+        );
+        assert_eq!(
+            fs::read_link(dir.path().join("l")).expect("link"),
+            Path::new("/a")
+        );
         assert!(dir.path().join("empty").is_dir());
     }
 
@@ -254,8 +259,13 @@ mod tests {
             ("/a = \"\\xZZ\"", "known escapes"),
             ("/a = \"\\", "double quotes"),
         ] {
-            let error = parse(&format!("{HEADER}\n{body}")).expect_err(body).to_string();
-            assert!(error.starts_with("line 2: ") && error.contains(reason), "{body}: {error}");
+            let error = parse(&format!("{HEADER}\n{body}"))
+                .expect_err(body)
+                .to_string();
+            assert!(
+                error.starts_with("line 2: ") && error.contains(reason),
+                "{body}: {error}"
+            );
         }
         assert!(matches!(parse("/a = \"\""), Err(ManifestError::Header)));
     }

@@ -296,12 +296,19 @@ mod tests {
             fs::create_dir_all(root.join("sys/firmware/devicetree/base")).expect("dir");
             fs::create_dir_all(root.join("proc")).expect("dir");
             fs::write(root.join("sys/firmware/devicetree/base/model"), "Board\0").expect("file");
-            symlink("/sys/firmware/devicetree/base", root.join("proc/device-tree")).expect("link");
+            symlink(
+                "/sys/firmware/devicetree/base",
+                root.join("proc/device-tree"),
+            )
+            .expect("link");
             symlink("/etc/passwd", root.join("proc/escape")).expect("link");
             symlink("../../../../etc/passwd", root.join("proc/climb")).expect("link");
             symlink("loop", root.join("proc/loop")).expect("link");
         });
-        assert_eq!(tree.text("/proc/device-tree/model").as_deref(), Some("Board"));
+        assert_eq!(
+            tree.text("/proc/device-tree/model").as_deref(),
+            Some("Board")
+        );
         assert!(tree.read("/proc/escape").is_err());
         assert!(tree.read("/proc/climb").is_err());
         assert!(tree.read("/proc/loop").is_err());
@@ -328,8 +335,15 @@ mod tests {
     #[test]
     fn a_string_list_is_split_at_its_nuls() {
         let (_dir, tree) = tree_with(|root| {
-            fs::write(root.join("compatible"), "raspberrypi,4-model-b\0brcm,bcm2711\0").expect("file");
+            fs::write(
+                root.join("compatible"),
+                "raspberrypi,4-model-b\0brcm,bcm2711\0",
+            )
+            .expect("file");
         });
-        assert_eq!(tree.strings("/compatible"), ["raspberrypi,4-model-b", "brcm,bcm2711"]);
+        assert_eq!(
+            tree.strings("/compatible"),
+            ["raspberrypi,4-model-b", "brcm,bcm2711"]
+        );
     }
 }

@@ -208,11 +208,24 @@ mod tests {
             assert_eq!(sourced.file, format!("{}.toml", profile.id.as_str()));
             assert!(ids.insert(profile.id.clone()), "{} twice", sourced.file);
             let generic = profile.id.as_str().starts_with("generic");
-            assert_eq!(profile.matches.architecture.is_empty(), !generic, "{}", sourced.file);
+            assert_eq!(
+                profile.matches.architecture.is_empty(),
+                !generic,
+                "{}",
+                sourced.file
+            );
             // What the issue of a board in the field needs first.
             if !generic {
-                assert!(!profile.thermal.soc_zones.is_empty(), "{}: soc_zones", sourced.file);
-                assert!(profile.thermal.critical_c.is_some(), "{}: critical_c", sourced.file);
+                assert!(
+                    !profile.thermal.soc_zones.is_empty(),
+                    "{}: soc_zones",
+                    sourced.file
+                );
+                assert!(
+                    profile.thermal.critical_c.is_some(),
+                    "{}: critical_c",
+                    sourced.file
+                );
                 assert!(profile.watchdog.is_some(), "{}: watchdog", sourced.file);
                 assert!(!profile.uarts.is_empty(), "{}: uart", sourced.file);
                 assert!(!profile.leds.is_empty(), "{}: led", sourced.file);
@@ -220,7 +233,10 @@ mod tests {
             }
         }
         for sourced in &profiles.hats {
-            assert_eq!(sourced.file, format!("hats/{}.toml", sourced.content.id.as_str()));
+            assert_eq!(
+                sourced.file,
+                format!("hats/{}.toml", sourced.content.id.as_str())
+            );
         }
     }
 
@@ -240,7 +256,12 @@ mod tests {
         let names = |dir: &Path| -> HashSet<String> {
             toml_files(dir)
                 .iter()
-                .map(|p| p.strip_prefix(&folder).expect("inside").display().to_string())
+                .map(|p| {
+                    p.strip_prefix(&folder)
+                        .expect("inside")
+                        .display()
+                        .to_string()
+                })
                 .collect()
         };
         let listed = |list: &[(&str, &str)]| list.iter().map(|(f, _)| (*f).to_owned()).collect();
@@ -251,7 +272,8 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused_with_its_line() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let text = "id = \"x\"\nname = \"X\"\n[match]\ncompatible = [\"a,b\"]\n[thermal]\nsoc_zone = []\n";
+        let text =
+            "id = \"x\"\nname = \"X\"\n[match]\ncompatible = [\"a,b\"]\n[thermal]\nsoc_zone = []\n";
         fs::write(dir.path().join("x.toml"), text).expect("file");
         let profiles = Profiles::load(dir.path());
         let [problem] = profiles.problems() else {
@@ -268,11 +290,20 @@ mod tests {
     fn values_are_checked_where_they_stand() {
         for (text, reason) in [
             ("id = \"Not An Id\"\nname = \"X\"\n[match]\n", "lower-case"),
-            ("id = \"x\"\nname = \"X\"\n[match]\n[watchdog]\ndevice = \"dev\"\n", "begins with"),
-            ("id = \"x\"\nname = \"X\"\n[match]\n[[sensor]]\nchip = \"c\"\nchannel = \"in1\"\nrole = \"nonsense\"\n", "nonsense"),
+            (
+                "id = \"x\"\nname = \"X\"\n[match]\n[watchdog]\ndevice = \"dev\"\n",
+                "begins with",
+            ),
+            (
+                "id = \"x\"\nname = \"X\"\n[match]\n[[sensor]]\nchip = \"c\"\nchannel = \"in1\"\nrole = \"nonsense\"\n",
+                "nonsense",
+            ),
         ] {
             let error = parse::<Profile>("x.toml", text).expect_err(reason);
-            assert!(error.reason.contains(reason) && error.line.is_some(), "{error}");
+            assert!(
+                error.reason.contains(reason) && error.line.is_some(),
+                "{error}"
+            );
         }
     }
 }
