@@ -1,0 +1,129 @@
+//! Charge left in a battery, from its voltage, where no gauge counts it.
+//!
+//! A lithium cell's voltage says little in the middle of its charge and sags
+//! under load, so the result is an estimate and every sensor made from it says
+//! so. The curve comes from a profile; nothing here knows a product.
+
+use serde::{Deserialize, Serialize};
+
+/// Points of a curve. Twenty draw any cell's; more is a mistake in a profile.
+const MAX_POINTS: usize = 32;
+
+/// Voltage of one cell against the charge left, and the number of cells in series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "CurveText", into = "CurveText")]
+pub struct Curve {
+    cells: u8,
+    /// (V of one cell, %), both strictly rising.
+    points: Box<[(f64, f64)]>,
+}
+
+/// A curve as it stands in a profile.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CurveText {
+    cells: u8,
+    points: Vec<(f64, f64)>,
+}
+
+impl Curve {
+    /// The charge at a battery voltage, 0 to 100.
+    pub fn percent(&self, battery_v: f64) -> f64 {
+        let cell_v = battery_v / f64::from(self.cells);
+        let after = self.points.partition_point(|&(v, _)| v < cell_v);
+        match (
+            after.checked_sub(1).map(|i| self.points[i]),
+            self.points.get(after),
+        ) {
+            (Some((v0, p0)), Some(&(v1, p1))) => p0 + (p1 - p0) * (cell_v - v0) / (v1 - v0),
+            (Some((_, last)), None) => last,
+            (None, Some(&(_, first))) => first,
+            // A curve has two points at least.
+            (None, None) => 0.0,
+        }
+    }
+
+    /// Cells in series.
+    pub fn cells(&self) -> u8 {
+        self.cells
+    }
+}
+
+impl TryFrom<CurveText> for Curve {
+    type Error = &'static str;
+
+    fn try_from(text: CurveText) -> Result<Self, Self::Error> {
+        if text.cells == 0 {
+            return Err("`cells` counts the cells in series, at least 1");
+        }
+        if !(2..=MAX_POINTS).contains(&text.points.len()) {
+            return Err("a curve has between 2 and 32 points");
+        }
+        // `<` is false of NaN, so this refuses it too.
+        let rising = text
+            .points
+            .windows(2)
+            .all(|w| w[0].0 < w[1].0 && w[0].1 < w[1].1);
+        let first = text.points[0];
+        let last = text.points[text.points.len() - 1];
+        if !(rising && first.0 > 0.0 && first.1 >= 0.0 && last.1 <= 100.0) {
+            return Err(
+                "points are [volts of one cell, percent], both rising, percent from 0 to 100",
+            );
+        }
+        Ok(Curve {
+            cells: text.cells,
+            points: text.points.into(),
+        })
+    }
+}
+
+impl From<Curve> for CurveText {
+    fn from(curve: Curve) -> Self {
+        CurveText {
+            cells: curve.cells,
+            points: curve.points.into_vec(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn curve(cells: u8, points: &[(f64, f64)]) -> Result<Curve, &'static str> {
+        Curve::try_from(CurveText {
+            cells,
+            points: points.to_vec(),
+        })
+    }
+
+    #[test]
+    fn between_points_it_is_straight_and_outside_it_is_flat() {
+        let two = curve(2, &[(3.0, 0.0), (3.5, 20.0), (4.2, 100.0)]).expect("curve");
+        assert_eq!(two.percent(5.0), 0.0);
+        assert_eq!(two.percent(6.5), 10.0);
+        assert_eq!(two.percent(7.0), 20.0);
+        assert_eq!(two.percent(9.0), 100.0);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        assert!(curve(0, &[(3.0, 0.0), (4.0, 100.0)]).is_err());
+        assert!(curve(1, &[(3.0, 0.0)]).is_err());
+        assert!(curve(1, &[(4.0, 0.0), (3.0, 100.0)]).is_err());
+        assert!(curve(1, &[(3.0, 0.0), (4.0, 120.0)]).is_err());
+        assert!(curve(1, &[(f64::NAN, 0.0), (4.0, 100.0)]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn more_voltage_is_never_less_charge(a in 0.0..20.0_f64, b in 0.0..20.0_f64) {
+            let curve = curve(3, &[(3.0, 0.0), (3.3, 5.0), (3.7, 50.0), (4.2, 100.0)]).expect("curve");
+            let (low, high) = (a.min(b), a.max(b));
+            prop_assert!(curve.percent(low) <= curve.percent(high));
+            prop_assert!((0.0..=100.0).contains(&curve.percent(a)));
+        }
+    }
+}

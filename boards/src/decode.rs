@@ -1,0 +1,321 @@
+//! From the bytes of a kernel file to a value: pure, and without allocating.
+//!
+//! One variant per shape of file the kernel has. The sources of the shapes are
+//! the kernel's `Documentation/hwmon/sysfs-interface.rst`,
+//! `Documentation/ABI/testing/sysfs-class-power`,
+//! `Documentation/ABI/testing/sysfs-bus-mmc` and `net/wireless/wext-proc.c`.
+
+use crate::battery::Curve;
+use crate::sensor::Absence;
+
+/// Column of `/proc/net/wireless`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WirelessColumn {
+    /// Signal level, dBm.
+    Level,
+    /// Missed beacons.
+    MissedBeacons,
+}
+
+/// How to read one value out of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Decode {
+    /// A decimal number plus `offset`, times `factor`, divided by `per`. Dividing
+    /// by a thousand is exact to the last digit, multiplying by 0.001 is not.
+    Scaled { offset: f64, factor: f64, per: f64 },
+    /// A decimal number; anything but zero is a set flag.
+    NonZero,
+    /// A hexadecimal word; the flag is set when any bit of the mask is.
+    HexBits { mask: u64 },
+    /// The flag is set when the text is this word.
+    Word(&'static str),
+    /// The worse of the two estimates of eMMC `life_time`, in percent used.
+    LifeTime,
+    /// eMMC `pre_eol_info`, 1 to 3.
+    PreEol,
+    /// The first number of `/proc/uptime`.
+    Uptime,
+    /// A column of an interface's line in `/proc/net/wireless`.
+    Wireless {
+        interface: Box<str>,
+        column: WirelessColumn,
+    },
+    /// A battery voltage turned into a percentage; `per` as above, in volts.
+    Charge { per: f64, curve: Curve },
+    /// The file exists; what it holds does not matter.
+    Exists,
+}
+
+impl Decode {
+    /// A plain number in thousandths (hwmon's mV, mA, m°C).
+    pub(crate) const MILLI: Decode = Decode::per(1e3);
+    /// A plain number in millionths (power_supply's µV, µA, µW).
+    pub(crate) const MICRO: Decode = Decode::per(1e6);
+    /// A plain number in thousands (cpufreq's kHz).
+    pub(crate) const KILO: Decode = Decode::Scaled {
+        offset: 0.0,
+        factor: 1e3,
+        per: 1.0,
+    };
+    /// A plain number.
+    pub(crate) const UNIT: Decode = Decode::per(1.0);
+
+    /// A plain number in such parts of the unit.
+    pub(crate) const fn per(per: f64) -> Decode {
+        Decode::Scaled {
+            offset: 0.0,
+            factor: 1.0,
+            per,
+        }
+    }
+
+    /// The value in the bytes of the file.
+    pub(crate) fn apply(&self, bytes: &[u8]) -> Result<f64, Absence> {
+        match self {
+            Decode::Scaled {
+                offset,
+                factor,
+                per,
+            } => Ok((decimal(bytes)? + offset) * factor / per),
+            Decode::NonZero => Ok(flag(decimal(bytes)? != 0.0)),
+            Decode::HexBits { mask } => Ok(flag(hexadecimal(bytes)? & mask != 0)),
+            Decode::Word(word) => word_flag(bytes, word),
+            Decode::LifeTime => life_time(bytes),
+            Decode::PreEol => match hexadecimal(bytes)? {
+                0 => Err(Absence::Unavailable(
+                    "the card does not tell its reserved blocks",
+                )),
+                level @ 1..=3 => Ok(level as f64),
+                level => Err(Absence::Implausible(level as f64)),
+            },
+            Decode::Uptime => decimal(fields(bytes).next().unwrap_or_default()),
+            Decode::Wireless { interface, column } => wireless(bytes, interface, *column),
+            Decode::Charge { per, curve } => Ok(curve.percent(decimal(bytes)? / per)),
+            Decode::Exists => Ok(1.0),
+        }
+    }
+}
+
+fn flag(set: bool) -> f64 {
+    if set { 1.0 } else { 0.0 }
+}
+
+/// Blank-separated fields.
+fn fields(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes
+        .split(|b| b.is_ascii_whitespace() || *b == 0)
+        .filter(|f| !f.is_empty())
+}
+
+/// A decimal number standing alone. Stricter than Rust's own parser, which
+/// takes `nan`, `inf` and exponents, none of which a driver prints.
+pub(crate) fn decimal(bytes: &[u8]) -> Result<f64, Absence> {
+    let mut all = fields(bytes);
+    let (Some(field), None) = (all.next(), all.next()) else {
+        return Err(Absence::NotANumber);
+    };
+    if !field
+        .iter()
+        .all(|b| b.is_ascii_digit() || b"+-.".contains(b))
+    {
+        return Err(Absence::NotANumber);
+    }
+    std::str::from_utf8(field)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or(Absence::NotANumber)
+}
+
+/// A hexadecimal word standing alone, with or without `0x`.
+fn hexadecimal(bytes: &[u8]) -> Result<u64, Absence> {
+    let mut all = fields(bytes);
+    let (Some(field), None) = (all.next(), all.next()) else {
+        return Err(Absence::NotANumber);
+    };
+    hex_field(field)
+}
+
+fn hex_field(field: &[u8]) -> Result<u64, Absence> {
+    let digits = field.strip_prefix(b"0x").unwrap_or(field);
+    std::str::from_utf8(digits)
+        .ok()
+        // `from_str_radix` would take a sign.
+        .filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))
+        .and_then(|text| u64::from_str_radix(text, 16).ok())
+        .ok_or(Absence::NotANumber)
+}
+
+/// Words are letters (`up`, `Not charging`, `active`): anything else means the
+/// file is not what it should be.
+fn word_flag(bytes: &[u8], word: &str) -> Result<f64, Absence> {
+    let text = bytes.trim_ascii();
+    let letters = text.iter().all(|b| b.is_ascii_alphabetic() || *b == b' ');
+    if text.is_empty() || !letters {
+        return Err(Absence::NotANumber);
+    }
+    if text.eq_ignore_ascii_case(b"unknown") {
+        return Err(Absence::Unavailable("the driver does not know"));
+    }
+    Ok(flag(text.eq_ignore_ascii_case(word.as_bytes())))
+}
+
+/// `0x03 0x05`: tenths of the rated life used by the two kinds of cell, 0x0b
+/// for more than all of it, 0x00 for not defined (JEDEC eMMC 5.1, 7.4.33).
+fn life_time(bytes: &[u8]) -> Result<f64, Absence> {
+    let mut worst = 0;
+    for field in fields(bytes) {
+        match hex_field(field)? {
+            tenths @ 0..=0x0b => worst = worst.max(tenths),
+            other => return Err(Absence::Implausible(other as f64)),
+        }
+    }
+    match worst {
+        0 => Err(Absence::Unavailable("the card does not tell its wear")),
+        tenths => Ok(tenths as f64 * 10.0),
+    }
+}
+
+/// ` wlan0: 0000   54.  -56.  -256   0 0 0 0 12   0`: status, link, level,
+/// noise, five kinds of discarded packets of which this needs none, missed
+/// beacons. A dot marks a value updated since the last read.
+fn wireless(bytes: &[u8], interface: &str, column: WirelessColumn) -> Result<f64, Absence> {
+    for line in bytes.split(|b| *b == b'\n') {
+        let mut all = fields(line);
+        if all.next().and_then(|name| name.strip_suffix(b":")) != Some(interface.as_bytes()) {
+            continue;
+        }
+        let place = match column {
+            WirelessColumn::Level => 2,
+            WirelessColumn::MissedBeacons => 9,
+        };
+        let field = all.nth(place).ok_or(Absence::NotANumber)?;
+        let value = decimal(field.strip_suffix(b".").unwrap_or(field))?;
+        return match column {
+            WirelessColumn::Level => level_dbm(value),
+            WirelessColumn::MissedBeacons => Ok(value),
+        };
+    }
+    Err(Absence::Unavailable(
+        "not associated: the interface is not in /proc/net/wireless",
+    ))
+}
+
+/// The level is a byte: drivers print it as dBm, or 256 above it.
+fn level_dbm(value: f64) -> Result<f64, Absence> {
+    // Zero is what the kernel prints when the interface is not associated.
+    if value == 0.0 || value <= -256.0 {
+        return Err(Absence::Unavailable("not associated with an access point"));
+    }
+    Ok(if value > 63.0 { value - 256.0 } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_are_scaled() {
+        assert_eq!(Decode::MILLI.apply(b"51800\n"), Ok(51.8));
+        assert_eq!(
+            Decode::Scaled {
+                offset: -10.0,
+                factor: 2.0,
+                per: 1.0
+            }
+            .apply(b"11"),
+            Ok(2.0)
+        );
+        assert_eq!(Decode::UNIT.apply(b"-5.5\n"), Ok(-5.5));
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for text in [
+            "", "\n", "N/A\n", "nan", "inf", "1e9", "12 13", "0x10", "--1", ".",
+        ] {
+            assert_eq!(
+                Decode::UNIT.apply(text.as_bytes()),
+                Err(Absence::NotANumber),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn throttle_words_are_hexadecimal() {
+        let now = Decode::HexBits { mask: 1 << 2 };
+        assert_eq!(now.apply(b"50004\n"), Ok(1.0));
+        assert_eq!(now.apply(b"0x50000"), Ok(0.0));
+        assert_eq!(now.apply(b"-1"), Err(Absence::NotANumber));
+    }
+
+    #[test]
+    fn emmc_wear_is_the_worse_of_two() {
+        assert_eq!(Decode::LifeTime.apply(b"0x01 0x03\n"), Ok(30.0));
+        assert_eq!(Decode::LifeTime.apply(b"0x0b 0x01\n"), Ok(110.0));
+        assert!(matches!(
+            Decode::LifeTime.apply(b"0x00 0x00\n"),
+            Err(Absence::Unavailable(_))
+        ));
+        assert_eq!(
+            Decode::LifeTime.apply(b"0x0c 0x01\n"),
+            Err(Absence::Implausible(12.0))
+        );
+        assert_eq!(Decode::PreEol.apply(b"0x02\n"), Ok(2.0));
+    }
+
+    #[test]
+    fn a_wireless_line_is_found_by_its_interface() {
+        let text =
+            b"Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE\n \
+            face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22\n \
+            wlan0: 0000   54.  -56.  -256        0      0      0      0      0        7\n \
+            wlan1: 0000   20.  200.  -256        0      0      0      0      0        0\n";
+        let column = |interface: &str, column| {
+            Decode::Wireless {
+                interface: interface.into(),
+                column,
+            }
+            .apply(text)
+        };
+        assert_eq!(column("wlan0", WirelessColumn::Level), Ok(-56.0));
+        assert_eq!(column("wlan0", WirelessColumn::MissedBeacons), Ok(7.0));
+        assert_eq!(column("wlan1", WirelessColumn::Level), Ok(-56.0));
+        assert!(matches!(
+            column("wlan", WirelessColumn::Level),
+            Err(Absence::Unavailable(_))
+        ));
+    }
+
+    #[test]
+    fn words_are_compared_and_unknown_is_unavailable() {
+        let discharging = Decode::Word("Discharging");
+        assert_eq!(discharging.apply(b"Discharging\n"), Ok(1.0));
+        assert_eq!(discharging.apply(b"Not charging\n"), Ok(0.0));
+        assert!(matches!(
+            discharging.apply(b"Unknown\n"),
+            Err(Absence::Unavailable(_))
+        ));
+        assert_eq!(discharging.apply(b"17\n"), Err(Absence::NotANumber));
+    }
+
+    #[test]
+    fn uptime_is_the_first_field() {
+        assert_eq!(Decode::Uptime.apply(b"351.52 1390.11\n"), Ok(351.52));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let all = [
+                Decode::UNIT, Decode::NonZero, Decode::HexBits { mask: 1 }, Decode::Word("up"),
+                Decode::LifeTime, Decode::PreEol, Decode::Uptime, Decode::Exists,
+                Decode::Wireless { interface: "wlan0".into(), column: WirelessColumn::Level },
+            ];
+            for decode in all {
+                let _ = decode.apply(&bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Looking for sensors: one module a class of the kernel's.
+//!
+//! Discovery allocates and may be slow; it runs at start and when a device came
+//! or went. What it finds is plain data ([`Found`]), which the sampler turns
+//! into open files. A class that is empty leaves a note, because an empty list
+//! without a reason looks like a fault of this program.
+
+mod clock;
+mod cpu;
+mod hwmon;
+mod iio;
+mod net;
+mod power_supply;
+mod storage;
+mod thermal;
+mod watchdog;
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use crate::decode::Decode;
+use crate::detect::Detected;
+use crate::quantity::{Quantity, Range, Role};
+use crate::rates::STALE_AFTER_PERIODS;
+use crate::sensor::Sensor;
+use crate::tree::Tree;
+
+pub use thermal::{TripKind, TripPoint};
+
+/// Sensors of one board. A server with sixteen fans and forty temperatures has
+/// a hundred; more is a fault or an attack on the tree.
+pub const MAX_SENSORS: usize = 256;
+
+/// The directories whose entries come and go with devices.
+pub(crate) const CLASS_DIRECTORIES: [&str; 7] = [
+    "/sys/class/thermal",
+    "/sys/class/hwmon",
+    "/sys/class/power_supply",
+    "/sys/class/net",
+    "/sys/class/watchdog",
+    "/sys/bus/iio/devices",
+    "/sys/bus/mmc/devices",
+];
+
+/// A file to sample, with the sensors in it.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The device and attribute, independent of numbering.
+    pub(crate) identity: String,
+    pub(crate) source: String,
+    pub(crate) period_ms: u64,
+    /// Only whether the file exists counts.
+    pub(crate) marker: bool,
+    pub(crate) sensors: Vec<(Sensor, Decode)>,
+}
+
+/// Everything one look gave.
+#[derive(Debug, Default)]
+pub(crate) struct Discovery {
+    pub(crate) found: Vec<Found>,
+    pub(crate) trip_points: Vec<TripPoint>,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) notes: Vec<String>,
+    /// UPS HATs recognised.
+    pub(crate) hats: Vec<String>,
+    /// Sensors left out because there were more than [`MAX_SENSORS`].
+    pub(crate) left_out: usize,
+}
+
+/// Something about the board that does not change while it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fact {
+    /// What, for people.
+    pub name: String,
+    /// The value, for people.
+    pub value: String,
+    /// Where it was read.
+    pub source: String,
+}
+
+/// One sensor as a class module describes it; the rest has defaults.
+pub(crate) struct Draft {
+    name: String,
+    label: String,
+    subject: Option<String>,
+    quantity: Quantity,
+    role: Role,
+    estimated: bool,
+    range: Range,
+    decode: Decode,
+}
+
+impl Draft {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        quantity: Quantity,
+        role: Role,
+        decode: Decode,
+    ) -> Self {
+        let name = name.into();
+        Draft {
+            label: name.clone(),
+            name,
+            subject: None,
+            quantity,
+            role,
+            estimated: false,
+            range: quantity.plausible(),
+            decode,
+        }
+    }
+
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    pub(crate) fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    pub(crate) fn estimated(mut self) -> Self {
+        self.estimated = true;
+        self
+    }
+}
+
+/// What the class modules see and add to.
+pub(crate) struct Search<'a> {
+    pub(crate) tree: &'a Tree,
+    pub(crate) detected: &'a Detected,
+    pub(crate) result: Discovery,
+    names: HashSet<String>,
+    single_roles: HashSet<Role>,
+    count: usize,
+}
+
+/// Looks at everything.
+pub(crate) fn discover(tree: &Tree, detected: &Detected) -> Discovery {
+    let mut search = Search {
+        tree,
+        detected,
+        result: Discovery::default(),
+        names: HashSet::new(),
+        single_roles: HashSet::new(),
+        count: 0,
+    };
+    // Order decides who holds a single role: a zone before a chip, a gauge that
+    // counts charge before a voltage that is only looked up in a curve.
+    thermal::look(&mut search);
+    power_supply::look(&mut search);
+    hwmon::look(&mut search);
+    iio::look(&mut search);
+    cpu::look(&mut search);
+    storage::look(&mut search);
+    net::look(&mut search);
+    clock::look(&mut search);
+    watchdog::look(&mut search);
+    search.result
+}
+
+impl Search<'_> {
+    /// Adds the sensors of one file.
+    pub(crate) fn add(
+        &mut self,
+        source: String,
+        identity: String,
+        period_ms: u64,
+        drafts: Vec<Draft>,
+    ) {
+        self.push(source, identity, period_ms, false, drafts);
+    }
+
+    /// Adds a flag that is set when a file exists.
+    pub(crate) fn add_marker(&mut self, source: String, period_ms: u64, draft: Draft) {
+        self.push(source.clone(), source, period_ms, true, vec![draft]);
+    }
+
+    fn push(
+        &mut self,
+        source: String,
+        identity: String,
+        period_ms: u64,
+        marker: bool,
+        drafts: Vec<Draft>,
+    ) {
+        if self.count + drafts.len() > MAX_SENSORS {
+            self.result.left_out += drafts.len();
+            return;
+        }
+        self.count += drafts.len();
+        let sensors = drafts
+            .into_iter()
+            .map(|draft| self.finish(draft, &source, period_ms))
+            .collect();
+        self.result.found.push(Found {
+            identity,
+            source,
+            period_ms,
+            marker,
+            sensors,
+        });
+    }
+
+    fn finish(&mut self, draft: Draft, source: &str, period_ms: u64) -> (Sensor, Decode) {
+        let role = if draft.role.is_single() && !self.single_roles.insert(draft.role) {
+            draft.role.demoted()
+        } else {
+            draft.role
+        };
+        let sensor = Sensor {
+            name: self.unique(draft.name),
+            label: draft.label,
+            subject: draft.subject,
+            quantity: draft.quantity,
+            role,
+            range: draft.range,
+            estimated: draft.estimated,
+            source: source.to_owned(),
+            period_ms,
+            max_age_ms: period_ms * STALE_AFTER_PERIODS,
+        };
+        (sensor, draft.decode)
+    }
+
+    /// Two equal chips have equal names: the second is `…#2`.
+    fn unique(&mut self, name: String) -> String {
+        let mut candidate = name.clone();
+        let mut number = 1;
+        while !self.names.insert(candidate.clone()) {
+            number += 1;
+            candidate = format!("{name}#{number}");
+        }
+        candidate
+    }
+
+    /// Whether a single role is still free.
+    pub(crate) fn wants(&self, role: Role) -> bool {
+        !self.single_roles.contains(&role)
+    }
+
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
+        self.result.notes.push(note.into());
+    }
+
+    pub(crate) fn fact(
+        &mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+        source: impl Into<String>,
+    ) {
+        self.result.facts.push(Fact {
+            name: name.into(),
+            value: value.into(),
+            source: source.into(),
+        });
+    }
+}

@@ -1,0 +1,348 @@
+//! Hardware monitors (`Documentation/hwmon/sysfs-interface.rst`), among them
+//! the Raspberry Pi's undervoltage alarm and the INA2xx chips of UPS HATs.
+
+use std::collections::BTreeSet;
+
+use super::thermal::{TripKind, TripPoint, push};
+use super::{Draft, Search};
+use crate::decode::Decode;
+use crate::profile::{Channel, Hat};
+use crate::quantity::{Quantity, Role};
+use crate::rates::{ELECTRICAL_MS, FAN_MS, SUPPLY_ALARM_MS, TEMPERATURE_MS};
+
+const CLASS: &str = "/sys/class/hwmon";
+
+/// Drivers of a processor's own sensor.
+const PROCESSOR_CHIPS: [&str; 4] = ["coretemp", "k10temp", "zenpower", "cpu_thermal"];
+
+/// One `hwmonN`.
+struct Chip {
+    path: String,
+    name: String,
+    /// The device behind it, such as `1-0042`; empty when there is none.
+    device: String,
+    files: BTreeSet<String>,
+}
+
+pub(super) fn look(search: &mut Search) {
+    let entries = search.tree.list(CLASS);
+    if entries.is_empty() {
+        search.note("no hardware monitor under /sys/class/hwmon");
+    }
+    for entry in entries {
+        if let Some(chip) = open(search, &entry) {
+            look_at(search, &chip);
+        }
+    }
+}
+
+fn open(search: &Search, entry: &str) -> Option<Chip> {
+    let mut path = format!("{CLASS}/{entry}");
+    let device = search
+        .tree
+        .link_name(&format!("{path}/device"))
+        .unwrap_or_default();
+    // Drivers older than 2013 put their attributes one level down.
+    if !search.tree.exists(&format!("{path}/name")) {
+        path.push_str("/device");
+    }
+    let name = search.tree.text(&format!("{path}/name"))?;
+    let files: BTreeSet<String> = search.tree.list(&path).into_iter().collect();
+    let chip = Chip {
+        path,
+        name,
+        device,
+        files,
+    };
+    (!mirrors_thermal_zone(search, &chip)).then_some(chip)
+}
+
+/// The kernel shows a thermal zone a second time as a chip; read it once.
+fn mirrors_thermal_zone(search: &Search, chip: &Chip) -> bool {
+    if chip.device.starts_with("thermal_zone") {
+        return true;
+    }
+    let only_temp1 = chip
+        .files
+        .iter()
+        .filter(|f| f.ends_with("_input"))
+        .eq(["temp1_input"].iter());
+    // The chip's name is the zone's with dashes replaced.
+    let zone = |name: &str| name.replace('-', "_");
+    chip.device.is_empty()
+        && only_temp1
+        && search
+            .result
+            .found
+            .iter()
+            .flat_map(|f| &f.sensors)
+            .any(|(sensor, _)| {
+                sensor.name.starts_with("thermal:")
+                    && sensor
+                        .subject
+                        .as_deref()
+                        .is_some_and(|s| zone(s) == chip.name)
+            })
+}
+
+fn look_at(search: &mut Search, chip: &Chip) {
+    let hat = hat_of(search, &chip.name, &chip.device);
+    if let Some(hat) = &hat {
+        search.result.hats.push(hat.name.clone());
+    } else if matches!(chip.name.as_str(), "ina219" | "ina226" | "ina260") {
+        search.note(format!(
+            "{} at {} measures something no profile names: add one to call it a companion battery",
+            chip.name, chip.device
+        ));
+    }
+    for file in &chip.files {
+        let Some(attribute) = Attribute::parse(file) else {
+            continue;
+        };
+        let known = search
+            .detected
+            .profile
+            .sensors
+            .iter()
+            .find(|c| c.chip == chip.name && c.channel == attribute.channel)
+            .cloned();
+        if known.as_ref().is_some_and(|c| c.ignore) {
+            continue;
+        }
+        add(search, chip, file, &attribute, known, hat.as_ref());
+    }
+    for file in chip.files.iter().filter(|f| f.starts_with("temp")) {
+        limit(search, chip, file);
+    }
+}
+
+/// What a file of a chip is.
+struct Attribute<'a> {
+    /// What profiles call it: `in1`, `in0_lcrit_alarm`.
+    channel: &'a str,
+    /// Its number's stem, for the label: `in1`.
+    stem: &'a str,
+    quantity: Quantity,
+    role: Role,
+    period_ms: u64,
+    decode: Decode,
+}
+
+impl<'a> Attribute<'a> {
+    fn parse(file: &'a str) -> Option<Self> {
+        let (stem, item) = match file.split_once('_') {
+            Some((stem, item)) => (stem, item),
+            // `pwm1` itself is the drive.
+            None => (file, ""),
+        };
+        let kind = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+        if kind.len() == stem.len() {
+            return None;
+        }
+        if item.ends_with("alarm") || item == "fault" {
+            let alarm = (
+                Quantity::Flag,
+                Role::Alarm,
+                SUPPLY_ALARM_MS,
+                Decode::NonZero,
+            );
+            return ["temp", "in", "curr", "power", "fan"]
+                .contains(&kind)
+                .then(|| Self::of(file, stem, alarm));
+        }
+        let value = match (kind, item) {
+            ("temp", "input") => (
+                Quantity::Temperature,
+                Role::Temperature,
+                TEMPERATURE_MS,
+                Decode::MILLI,
+            ),
+            ("in", "input") => (
+                Quantity::Voltage,
+                Role::Voltage,
+                ELECTRICAL_MS,
+                Decode::MILLI,
+            ),
+            ("curr", "input") => (
+                Quantity::Current,
+                Role::Current,
+                ELECTRICAL_MS,
+                Decode::MILLI,
+            ),
+            ("power", "input" | "average") => {
+                (Quantity::Power, Role::Power, ELECTRICAL_MS, Decode::MICRO)
+            }
+            ("fan", "input") => (Quantity::FanSpeed, Role::FanSpeed, FAN_MS, Decode::UNIT),
+            ("humidity", "input") => (Quantity::Percent, Role::Other, FAN_MS, Decode::MILLI),
+            // A byte: 255 is full drive.
+            ("pwm", "") => (Quantity::Percent, Role::FanDrive, FAN_MS, Decode::per(2.55)),
+            _ => return None,
+        };
+        Some(Self::of(stem, stem, value))
+    }
+
+    fn of(
+        channel: &'a str,
+        stem: &'a str,
+        (quantity, role, period_ms, decode): (Quantity, Role, u64, Decode),
+    ) -> Self {
+        Attribute {
+            channel,
+            stem,
+            quantity,
+            role,
+            period_ms,
+            decode,
+        }
+    }
+}
+
+fn add(
+    search: &mut Search,
+    chip: &Chip,
+    file: &str,
+    attribute: &Attribute,
+    known: Option<Channel>,
+    hat: Option<&Hat>,
+) {
+    let source = format!("{}/{file}", chip.path);
+    let role = known
+        .as_ref()
+        .and_then(|c| c.role)
+        .or_else(|| hat_role(hat, attribute.channel))
+        .or_else(|| well_known(search, &chip.name, attribute.channel))
+        .unwrap_or(attribute.role);
+    let label = known.as_ref().and_then(|c| c.label.clone()).or_else(|| {
+        search
+            .tree
+            .text(&format!("{}/{}_label", chip.path, attribute.stem))
+    });
+    let label = match (label, hat) {
+        (Some(label), _) if attribute.quantity == Quantity::Flag && known.is_none() => {
+            format!("{label} ({})", attribute.channel)
+        }
+        (Some(label), _) => label,
+        (None, Some(hat)) => format!("{}, {}", hat.name, attribute.channel),
+        (None, None) => format!("{} {}", chip.name, attribute.channel),
+    };
+    let decode = match (&attribute.decode, known.as_ref().and_then(|c| c.factor)) {
+        (
+            &Decode::Scaled {
+                offset,
+                factor,
+                per,
+            },
+            Some(by),
+        ) => Decode::Scaled {
+            offset,
+            factor: factor * by,
+            per,
+        },
+        (decode, _) => decode.clone(),
+    };
+    let subject = if chip.device.is_empty() {
+        chip.name.clone()
+    } else {
+        format!("{} {}", chip.name, chip.device)
+    };
+    let name = format!("hwmon:{}:{}", chip.name, attribute.channel);
+    let mut drafts = vec![
+        Draft::new(name, attribute.quantity, role, decode)
+            .label(label)
+            .subject(subject.as_str()),
+    ];
+    // The estimate comes from the same file as the voltage: one read for both.
+    if let Some((hat, curve)) = hat.and_then(|h| Some((h, h.charge.clone()?)))
+        && hat.voltage.as_deref() == Some(attribute.channel)
+    {
+        let decode = Decode::Charge { per: 1e3, curve };
+        let name = format!("hwmon:{}:estimate", chip.name);
+        let draft = Draft::new(name, Quantity::Percent, Role::CompanionBattery, decode)
+            .label(format!("{}, charge estimated from voltage", hat.name))
+            .subject(subject)
+            .estimated();
+        drafts.push(draft);
+    }
+    let identity = format!("hwmon {} {} {file}", chip.name, chip.device);
+    search.add(source, identity, attribute.period_ms, drafts);
+}
+
+fn hat_role(hat: Option<&Hat>, channel: &str) -> Option<Role> {
+    let hat = hat?;
+    if hat.voltage.as_deref() == Some(channel) {
+        return Some(Role::CompanionBatteryVoltage);
+    }
+    (hat.current.as_deref() == Some(channel)).then_some(Role::CompanionBatteryCurrent)
+}
+
+/// Chips whose meaning is the same on every board.
+fn well_known(search: &Search, chip: &str, channel: &str) -> Option<Role> {
+    match (chip, channel) {
+        ("rpi_volt", "in0_lcrit_alarm") => Some(Role::Undervoltage),
+        // PCs whose kernel has no thermal zone for the processor.
+        (chip, "temp1")
+            if PROCESSOR_CHIPS.contains(&chip) && search.wants(Role::SocTemperature) =>
+        {
+            Some(Role::SocTemperature)
+        }
+        _ => None,
+    }
+}
+
+/// `temp1_crit` and `temp1_max` are trip points by another name.
+fn limit(search: &mut Search, chip: &Chip, file: &str) {
+    let kind = match file.split_once('_') {
+        Some((_, "crit" | "emergency")) => TripKind::Critical,
+        Some((_, "max")) => TripKind::Hot,
+        _ => return,
+    };
+    let source = format!("{}/{file}", chip.path);
+    let Some(celsius) = search.tree.number(&source).map(|milli| milli / 1000.0) else {
+        return;
+    };
+    let input = format!(
+        "{}/{}_input",
+        chip.path,
+        file.split('_').next().unwrap_or_default()
+    );
+    let of_soc = search.result.found.iter().any(|f| {
+        f.source == input
+            && f.sensors
+                .iter()
+                .any(|(s, _)| s.role == Role::SocTemperature)
+    });
+    push(
+        search,
+        TripPoint {
+            zone: chip.name.clone(),
+            kind,
+            celsius,
+            source,
+            of_soc,
+        },
+    );
+}
+
+pub(super) fn has_processor_chip(search: &Search) -> bool {
+    search.tree.list(CLASS).iter().any(|entry| {
+        let name = search.tree.text(&format!("{CLASS}/{entry}/name"));
+        name.is_some_and(|name| PROCESSOR_CHIPS.contains(&name.as_str()))
+    })
+}
+
+/// The HAT behind a class entry that has a `device` link.
+pub(super) fn hat_for(search: &Search, name: &str, path: &str) -> Option<Hat> {
+    let device = search.tree.link_name(&format!("{path}/device"))?;
+    hat_of(search, name, &device)
+}
+
+/// HATs are told apart by the chip and its address: `1-0042` is bus 1, address 0x42.
+fn hat_of(search: &Search, chip: &str, device: &str) -> Option<Hat> {
+    let (_, address) = device.rsplit_once('-')?;
+    search
+        .detected
+        .profiles
+        .hats()
+        .find(|hat| hat.matches.chip == chip && hat.matches.address.as_str() == address)
+        .cloned()
+}

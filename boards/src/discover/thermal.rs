@@ -1,0 +1,226 @@
+//! Thermal zones and their trip points
+//! (`Documentation/driver-api/thermal/sysfs-api.rst`).
+
+use serde::Serialize;
+
+use super::{Draft, Search};
+use crate::decode::Decode;
+use crate::quantity::{Quantity, Role};
+use crate::rates::{TEMPERATURE_MS, THROTTLE_MS};
+
+const CLASS: &str = "/sys/class/thermal";
+
+/// Trip points of one zone; the kernel allowed 12 until it lifted the limit.
+const MAX_TRIPS: usize = 32;
+
+/// A temperature at which something happens.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TripPoint {
+    /// The zone or chip.
+    pub zone: String,
+    /// What happens.
+    pub kind: TripKind,
+    /// °C.
+    pub celsius: f64,
+    /// Where it is said: a path, or the profile's file.
+    pub source: String,
+    /// Whether it is of the temperature the board is judged by.
+    pub of_soc: bool,
+}
+
+/// What happens at a trip point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TripKind {
+    /// A fan starts.
+    Active,
+    /// The processor is slowed down.
+    Passive,
+    /// Somebody should be told.
+    Hot,
+    /// The board is switched off.
+    Critical,
+}
+
+pub(super) fn look(search: &mut Search) {
+    let zones = zones(search);
+    let soc = soc_zone(search, &zones);
+    for (place, zone) in zones.iter().enumerate() {
+        let of_soc = soc == Some(place);
+        let role = if of_soc {
+            Role::SocTemperature
+        } else {
+            Role::Temperature
+        };
+        let draft = Draft::new(
+            format!("thermal:{}", zone.kind),
+            Quantity::Temperature,
+            role,
+            Decode::MILLI,
+        )
+        .label(zone.kind.as_str())
+        .subject(zone.kind.as_str());
+        let earlier = zones[..place]
+            .iter()
+            .filter(|z| z.kind == zone.kind)
+            .count();
+        let identity = format!("thermal {} {earlier}", zone.kind);
+        search.add(
+            format!("{}/temp", zone.path),
+            identity,
+            TEMPERATURE_MS,
+            vec![draft],
+        );
+        trip_points(search, zone, of_soc);
+    }
+    if zones.is_empty() {
+        search.note("no thermal zone under /sys/class/thermal: usual in a virtual machine");
+    }
+    profile_limits(search);
+    cooling(search);
+}
+
+struct Zone {
+    path: String,
+    kind: String,
+}
+
+fn zones(search: &mut Search) -> Vec<Zone> {
+    let mut zones = Vec::new();
+    for entry in search.tree.list(CLASS) {
+        let path = format!("{CLASS}/{entry}");
+        if !entry.starts_with("thermal_zone") || !search.tree.exists(&format!("{path}/temp")) {
+            continue;
+        }
+        let kind = search.tree.text(&format!("{path}/type")).unwrap_or(entry);
+        if search
+            .detected
+            .profile
+            .thermal
+            .ignored_zones
+            .contains(&kind)
+        {
+            search.note(format!(
+                "thermal zone {kind} is left out: the profile says it is no measurement"
+            ));
+            continue;
+        }
+        zones.push(Zone { path, kind });
+    }
+    zones
+}
+
+/// The profile's choice, else what is named like a processor, else the first:
+/// unless a chip of the processor itself is there, which is closer to the die
+/// than a PC's ACPI zone.
+fn soc_zone(search: &Search, zones: &[Zone]) -> Option<usize> {
+    let listed = &search.detected.profile.thermal.soc_zones;
+    let by_profile = || {
+        listed
+            .iter()
+            .find_map(|kind| zones.iter().position(|zone| zone.kind == *kind))
+    };
+    let named = |zone: &Zone| {
+        let kind = zone.kind.to_ascii_lowercase();
+        ["cpu", "soc", "pkg", "package", "core"]
+            .iter()
+            .any(|part| kind.contains(part))
+    };
+    by_profile()
+        .or_else(|| zones.iter().position(named))
+        .or_else(|| (!zones.is_empty() && !super::hwmon::has_processor_chip(search)).then_some(0))
+}
+
+fn trip_points(search: &mut Search, zone: &Zone, of_soc: bool) {
+    for number in 0..MAX_TRIPS {
+        let stem = format!("{}/trip_point_{number}", zone.path);
+        let Some(kind) = search.tree.text(&format!("{stem}_type")) else {
+            break;
+        };
+        let kind = match kind.as_str() {
+            "critical" => TripKind::Critical,
+            "hot" => TripKind::Hot,
+            "passive" => TripKind::Passive,
+            _ => TripKind::Active,
+        };
+        let source = format!("{stem}_temp");
+        if let Some(celsius) = search.tree.number(&source).map(|milli| milli / 1000.0) {
+            push(
+                search,
+                TripPoint {
+                    zone: zone.kind.clone(),
+                    kind,
+                    celsius,
+                    source,
+                    of_soc,
+                },
+            );
+        }
+    }
+}
+
+/// What the firmware does by itself, which no file tells.
+fn profile_limits(search: &mut Search) {
+    let thermal = search.detected.profile.thermal.clone();
+    let zone = thermal.soc_zones.first().cloned().unwrap_or_default();
+    let limits = [
+        (TripKind::Passive, thermal.throttle_c),
+        (TripKind::Critical, thermal.critical_c),
+    ];
+    for (kind, celsius) in limits {
+        if let Some(celsius) = celsius {
+            let source = format!("profile {}", search.detected.profile_file);
+            push(
+                search,
+                TripPoint {
+                    zone: zone.clone(),
+                    kind,
+                    celsius,
+                    source,
+                    of_soc: true,
+                },
+            );
+        }
+    }
+}
+
+/// Unused trip points are 0, −274 °C or the largest integer, depending on the firmware.
+pub(super) fn push(search: &mut Search, trip: TripPoint) {
+    if trip.celsius > 0.0 && trip.celsius <= 150.0 {
+        search.result.trip_points.push(trip);
+    }
+}
+
+/// A cooling device that slows the processor says whether it does: the
+/// kernel's own throttling, on any board whose firmware leaves it to the kernel.
+fn cooling(search: &mut Search) {
+    let mut processors = 0;
+    for entry in search.tree.list(CLASS) {
+        let path = format!("{CLASS}/{entry}");
+        let Some(kind) = search.tree.text(&format!("{path}/type")) else {
+            continue;
+        };
+        let cpu = ["thermal-cpufreq", "cpufreq-cpu", "cpu-cluster"]
+            .iter()
+            .any(|start| kind.starts_with(start));
+        // ACPI has one for each processor, and they move together.
+        let first_processor = kind == "Processor" && processors == 0;
+        processors += usize::from(kind == "Processor");
+        if !entry.starts_with("cooling_device") || !(cpu || first_processor) {
+            continue;
+        }
+        let draft = Draft::new(
+            format!("cooling:{kind}"),
+            Quantity::Flag,
+            Role::Throttled,
+            Decode::NonZero,
+        )
+        .label(format!("slowed down for heat ({kind})"));
+        search.add(
+            format!("{path}/cur_state"),
+            format!("cooling {kind} {entry}"),
+            THROTTLE_MS,
+            vec![draft],
+        );
+    }
+}

@@ -1,0 +1,339 @@
+//! One kernel file, read again and again, and the sensors decoded from it.
+//!
+//! The state machine ([`Probe::settle`]) is pure and takes what was read or the
+//! error number, so that `EIO` and its kin are tested without a device that
+//! fails. Nothing here allocates after construction.
+
+use std::mem;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use rustix::fs::{Mode, OFlags, open, stat};
+use rustix::io::{Errno, pread};
+
+use crate::decode::Decode;
+use crate::quantity::Range;
+use crate::rates::BACK_OFF_MAX_MS;
+use crate::sensor::{Absence, Reading, Sample};
+use crate::tree::Handles;
+
+/// The largest file sampled: `/proc/net/wireless` with some twenty interfaces.
+/// sysfs itself never gives more than a page.
+pub(crate) const BUFFER_BYTES: usize = 4096;
+
+/// One sensor of a probe.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    decode: Decode,
+    range: Range,
+    pub(crate) last: Option<Reading>,
+    pub(crate) absent: Option<Absence>,
+}
+
+impl Channel {
+    pub(crate) fn new(decode: Decode, range: Range) -> Self {
+        Channel {
+            decode,
+            range,
+            last: None,
+            absent: Some(Absence::NotYetRead),
+        }
+    }
+
+    fn settle(&mut self, now_ms: u64, read: Result<&[u8], Absence>) -> Sample {
+        let value = read
+            .and_then(|bytes| self.decode.apply(bytes))
+            .and_then(|value| match self.range.contains(value) {
+                true => Ok(value),
+                false => Err(Absence::Implausible(value)),
+            });
+        match value {
+            Ok(value) => {
+                let reading = Reading {
+                    value,
+                    at_ms: now_ms,
+                };
+                self.last = Some(reading);
+                self.absent = None;
+                Sample::Reading(reading)
+            }
+            Err(absence) => {
+                self.absent = Some(absence);
+                Sample::Absent(absence)
+            }
+        }
+    }
+}
+
+/// One file and when to read it next.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    /// The same device and attribute, whatever number it has this time.
+    pub(crate) identity: String,
+    /// Where it is on this machine.
+    path: PathBuf,
+    handles: Handles,
+    file: Option<OwnedFd>,
+    /// Only whether the file is there counts; its absence is a value.
+    marker: bool,
+    period_ms: u64,
+    due_ms: u64,
+    failures: u32,
+    /// Not to be opened until a rescan has found the device again: its number
+    /// may by now belong to another one.
+    gone: bool,
+    pub(crate) channels: Vec<Channel>,
+}
+
+impl Probe {
+    pub(crate) fn new(identity: String, path: PathBuf, handles: Handles, period_ms: u64) -> Self {
+        Probe {
+            identity,
+            path,
+            handles,
+            file: None,
+            marker: false,
+            period_ms,
+            due_ms: 0,
+            failures: 0,
+            gone: false,
+            channels: Vec::new(),
+        }
+    }
+
+    /// Makes the file's existence the value.
+    pub(crate) fn marking(mut self) -> Self {
+        self.marker = true;
+        self
+    }
+
+    /// The first sample is not before this.
+    pub(crate) fn wait_until(&mut self, now_ms: u64) {
+        self.due_ms = now_ms;
+    }
+
+    pub(crate) fn due_ms(&self) -> u64 {
+        self.due_ms
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// Reads the file once and gives every channel its sample.
+    pub(crate) fn sample(
+        &mut self,
+        now_ms: u64,
+        buffer: &mut [u8; BUFFER_BYTES],
+        emit: impl FnMut(usize, Sample),
+    ) {
+        let read = match (self.gone, self.marker) {
+            (true, _) => Err(Errno::NODEV),
+            (false, true) => stat(&self.path).map(|_| 0),
+            (false, false) => self.read(buffer),
+        };
+        self.settle(now_ms, read.map(|length| &buffer[..length]), emit);
+    }
+
+    fn read(&mut self, buffer: &mut [u8; BUFFER_BYTES]) -> Result<usize, Errno> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            // Not blocking: a pipe in a captured tree must not stop the sampler.
+            None => open(
+                &self.path,
+                OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY,
+                Mode::empty(),
+            )?,
+        };
+        let length = pread(&file, buffer.as_mut_slice(), 0)?;
+        // After a failure the file is opened anew; it costs little by then.
+        if self.handles == Handles::Keep {
+            self.file = Some(file);
+        }
+        Ok(length)
+    }
+
+    /// What an attempt means for the channels and for the next attempt.
+    fn settle(
+        &mut self,
+        now_ms: u64,
+        read: Result<&[u8], Errno>,
+        mut emit: impl FnMut(usize, Sample),
+    ) {
+        let read = match read {
+            Err(Errno::NOENT) if self.marker => Ok(None),
+            read => read.map(Some).map_err(Absence::of),
+        };
+        let mut worked = false;
+        for (place, channel) in self.channels.iter_mut().enumerate() {
+            let sample = match read {
+                // A marker that is not there says no.
+                Ok(None) => channel.say(now_ms, 0.0),
+                Ok(Some(bytes)) => channel.settle(now_ms, Ok(bytes)),
+                Err(absence) => channel.settle(now_ms, Err(absence)),
+            };
+            // A source that says itself that it has nothing works well.
+            worked |= !matches!(sample, Sample::Absent(a) if !matches!(a, Absence::Unavailable(_)));
+            emit(place, sample);
+        }
+        self.gone |= read == Err(Absence::Vanished);
+        self.schedule(now_ms, worked);
+    }
+
+    fn schedule(&mut self, now_ms: u64, worked: bool) {
+        self.failures = if worked {
+            0
+        } else {
+            self.failures.saturating_add(1)
+        };
+        let factor = 1_u64 << self.failures.min(16);
+        let wait = self.period_ms.saturating_mul(factor);
+        self.due_ms = now_ms.saturating_add(wait.min(self.period_ms.max(BACK_OFF_MAX_MS)));
+    }
+
+    /// The device is there, at this path: reads it at once if it was gone or
+    /// has moved.
+    pub(crate) fn found_at(&mut self, now_ms: u64, path: PathBuf) -> bool {
+        let moved = self.gone || self.path != path;
+        if moved {
+            self.path = path;
+            self.file = None;
+            self.gone = false;
+            self.failures = 0;
+            self.due_ms = now_ms;
+        }
+        moved
+    }
+
+    /// The device is not there any more; says so at the next sample.
+    pub(crate) fn lost(&mut self, now_ms: u64) -> bool {
+        let news = !mem::replace(&mut self.gone, true);
+        if news {
+            self.file = None;
+            self.due_ms = now_ms;
+        }
+        news
+    }
+}
+
+impl Channel {
+    fn say(&mut self, now_ms: u64, value: f64) -> Sample {
+        let reading = Reading {
+            value,
+            at_ms: now_ms,
+        };
+        self.last = Some(reading);
+        self.absent = None;
+        Sample::Reading(reading)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quantity::Quantity;
+
+    fn probe() -> Probe {
+        let mut probe = Probe::new(
+            "id".to_owned(),
+            PathBuf::from("/nowhere"),
+            Handles::Keep,
+            2_000,
+        );
+        let range = Quantity::Temperature.plausible();
+        probe.channels.push(Channel::new(Decode::MILLI, range));
+        probe
+    }
+
+    fn settle(probe: &mut Probe, now_ms: u64, read: Result<&[u8], Errno>) -> Sample {
+        let mut seen = None;
+        probe.settle(now_ms, read, |_, sample| seen = Some(sample));
+        seen.expect("one channel")
+    }
+
+    #[test]
+    fn a_reading_is_kept_and_the_next_is_a_period_away() {
+        let mut p = probe();
+        let reading = Reading {
+            value: 48.312,
+            at_ms: 1_000,
+        };
+        assert_eq!(
+            settle(&mut p, 1_000, Ok(b"48312\n")),
+            Sample::Reading(reading)
+        );
+        assert_eq!(p.due_ms(), 3_000);
+    }
+
+    #[test]
+    fn every_failure_has_its_reason() {
+        for (read, reason) in [
+            (Err(Errno::IO), Absence::Io(5)),
+            (Err(Errno::AGAIN), Absence::NotReady),
+            (Err(Errno::NODATA), Absence::NotReady),
+            (Err(Errno::ACCESS), Absence::Denied),
+            (Err(Errno::NODEV), Absence::Vanished),
+            (Ok(&b"hello\n"[..]), Absence::NotANumber),
+            (Ok(&b""[..]), Absence::NotANumber),
+            (Ok(&b"-274000\n"[..]), Absence::Implausible(-274.0)),
+            (
+                Ok(&b"9999999999\n"[..]),
+                Absence::Implausible(9_999_999.999),
+            ),
+        ] {
+            assert_eq!(settle(&mut probe(), 0, read), Sample::Absent(reason));
+        }
+    }
+
+    #[test]
+    fn failures_back_off_up_to_a_minute_and_a_success_ends_it() {
+        let mut p = probe();
+        let mut now = 0;
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            settle(&mut p, now, Err(Errno::IO));
+            waits.push(p.due_ms() - now);
+            now = p.due_ms();
+        }
+        assert_eq!(
+            waits,
+            [4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000, 60_000]
+        );
+        settle(&mut p, now, Ok(b"40000"));
+        assert_eq!(p.due_ms() - now, 2_000);
+    }
+
+    #[test]
+    fn a_vanished_device_waits_to_be_found() {
+        let mut p = probe();
+        settle(&mut p, 0, Err(Errno::NODEV));
+        assert!(p.is_gone());
+        // Whatever is at its path by now, it is not read.
+        let mut buffer = [0; BUFFER_BYTES];
+        p.sample(4_000, &mut buffer, |_, sample| {
+            assert_eq!(sample, Sample::Absent(Absence::Vanished));
+        });
+        assert!(p.found_at(5_000, PathBuf::from("/elsewhere")));
+        assert_eq!((p.is_gone(), p.due_ms()), (false, 5_000));
+        assert!(!p.found_at(6_000, PathBuf::from("/elsewhere")));
+    }
+
+    #[test]
+    fn a_missing_marker_says_no() {
+        let mut p = Probe::new(
+            "id".to_owned(),
+            PathBuf::from("/nowhere"),
+            Handles::Keep,
+            1_000,
+        )
+        .marking();
+        p.channels
+            .push(Channel::new(Decode::Exists, Quantity::Flag.plausible()));
+        let no = Sample::Reading(Reading {
+            value: 0.0,
+            at_ms: 7,
+        });
+        assert_eq!(settle(&mut p, 7, Err(Errno::NOENT)), no);
+        assert!(!p.is_gone());
+    }
+}

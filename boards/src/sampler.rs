@@ -1,0 +1,386 @@
+//! Every sensor of a board, each read at its own rate.
+//!
+//! [`Sensors::sample`] is the hot path: it walks a fixed table, reads what is
+//! due into one buffer and calls back. It allocates nothing, which a test with
+//! a counting allocator holds it to; looking for new devices allocates, and
+//! happens only when a class directory has changed.
+//!
+//! Reading can block: a chip on a stuck I²C bus takes its driver's time-out.
+//! Call it from a thread that may wait, not from an async task.
+
+use std::mem::MaybeUninit;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, RawDir, open};
+use serde::Serialize;
+
+use crate::detect::Detected;
+use crate::discover::{
+    CLASS_DIRECTORIES, Discovery, Fact, Found, MAX_SENSORS, TripPoint, discover,
+};
+use crate::probe::{BUFFER_BYTES, Channel, Probe};
+use crate::quantity::Role;
+use crate::rates::{BACK_OFF_MAX_MS, RESCAN_MS};
+use crate::sensor::{Absence, Freshness, Sample, Sensor, SensorIndex};
+use crate::tree::Tree;
+
+/// What has happened since the sensors were opened, for a `/metrics` page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Files read.
+    pub reads: u64,
+    /// Samples that gave no value.
+    pub absences: u64,
+    /// Times the classes were searched again.
+    pub searches: u64,
+    /// Files found or found again after the start.
+    pub appeared: u64,
+    /// Files lost.
+    pub vanished: u64,
+    /// Sensors left out because a table of [`MAX_SENSORS`] was full.
+    pub left_out: u64,
+}
+
+/// The lowest limits of the temperature the board is judged by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct TemperatureLimits {
+    /// Where the board begins to slow down or warns, °C.
+    pub throttle_c: Option<f64>,
+    /// Where it is switched off or damaged, °C.
+    pub critical_c: Option<f64>,
+}
+
+/// The sensors of one board.
+#[derive(Debug)]
+pub struct Sensors {
+    tree: Tree,
+    detected: Detected,
+    /// What they are; a [`SensorIndex`] is a place in it.
+    sensors: Vec<Sensor>,
+    /// The probe and channel of each sensor.
+    owners: Vec<(u16, u16)>,
+    probes: Vec<Probe>,
+    /// The first sensor of each probe.
+    firsts: Vec<u16>,
+    buffer: Box<[u8; BUFFER_BYTES]>,
+    hot_plug: HotPlug,
+    trip_points: Vec<TripPoint>,
+    facts: Vec<Fact>,
+    notes: Vec<String>,
+    hats: Vec<String>,
+    counters: Counters,
+    generation: u64,
+}
+
+/// When to look for devices again.
+#[derive(Debug)]
+struct HotPlug {
+    directories: Vec<PathBuf>,
+    signature: u64,
+    due_ms: u64,
+    /// While something is missing the search is repeated even if no directory
+    /// changed, less and less often.
+    forced_due_ms: u64,
+    forced_wait_ms: u64,
+}
+
+impl Sensors {
+    /// Finds every sensor of a tree. An empty result is a result: the notes say
+    /// what was not there.
+    pub fn open(tree: &Tree, detected: &Detected) -> Self {
+        let directories = CLASS_DIRECTORIES
+            .iter()
+            .map(|dir| tree.root().join(dir.trim_start_matches('/')))
+            .collect();
+        let mut sensors = Sensors {
+            tree: tree.clone(),
+            detected: detected.clone(),
+            sensors: Vec::new(),
+            owners: Vec::new(),
+            probes: Vec::new(),
+            firsts: Vec::new(),
+            buffer: Box::new([0; BUFFER_BYTES]),
+            hot_plug: HotPlug {
+                directories,
+                signature: 0,
+                due_ms: 0,
+                forced_due_ms: 0,
+                forced_wait_ms: RESCAN_MS,
+            },
+            trip_points: Vec::new(),
+            facts: Vec::new(),
+            notes: Vec::new(),
+            hats: Vec::new(),
+            counters: Counters::default(),
+            generation: 0,
+        };
+        sensors.hot_plug.signature = signature(&sensors.hot_plug.directories);
+        sensors.search(0);
+        sensors.counters = Counters {
+            left_out: sensors.counters.left_out,
+            ..Counters::default()
+        };
+        sensors
+    }
+
+    /// Reads everything that is due at `now_ms` (any monotonic clock) and calls
+    /// back for every sensor read.
+    pub fn sample(&mut self, now_ms: u64, emit: &mut dyn FnMut(SensorIndex, Sample)) {
+        let Sensors {
+            probes,
+            firsts,
+            buffer,
+            counters,
+            ..
+        } = self;
+        for (probe, first) in probes.iter_mut().zip(firsts) {
+            if probe.due_ms() > now_ms {
+                continue;
+            }
+            let was_gone = probe.is_gone();
+            counters.reads += u64::from(!was_gone);
+            probe.sample(now_ms, buffer, |channel, sample| {
+                counters.absences += u64::from(matches!(sample, Sample::Absent(_)));
+                emit(SensorIndex(*first + channel as u16), sample);
+            });
+            counters.vanished += u64::from(!was_gone && probe.is_gone());
+        }
+    }
+
+    /// When the next call of [`Sensors::sample`] or [`Sensors::rescan`] has
+    /// something to do.
+    pub fn next_due_ms(&self) -> u64 {
+        let probes = self.probes.iter().map(Probe::due_ms).min();
+        probes.map_or(self.hot_plug.due_ms, |due| due.min(self.hot_plug.due_ms))
+    }
+
+    /// Looks for devices that came or went; cheap when nothing has. Returns
+    /// whether anything changed, that is whether [`Sensors::all`] is longer or a
+    /// sensor was found again or lost.
+    pub fn rescan(&mut self, now_ms: u64) -> bool {
+        if now_ms < self.hot_plug.due_ms {
+            return false;
+        }
+        self.hot_plug.due_ms = now_ms.saturating_add(RESCAN_MS);
+        let signature = signature(&self.hot_plug.directories);
+        let changed = signature != self.hot_plug.signature;
+        let missing = self.probes.iter().any(Probe::is_gone);
+        if changed || !missing {
+            self.hot_plug.forced_wait_ms = RESCAN_MS;
+        }
+        let forced = missing && now_ms >= self.hot_plug.forced_due_ms;
+        if !(changed || forced) {
+            return false;
+        }
+        self.hot_plug.signature = signature;
+        self.hot_plug.forced_due_ms = now_ms.saturating_add(self.hot_plug.forced_wait_ms);
+        self.hot_plug.forced_wait_ms = (self.hot_plug.forced_wait_ms * 2).min(BACK_OFF_MAX_MS);
+        self.search(now_ms)
+    }
+
+    /// Every sensor ever found; the place of each is its [`SensorIndex`].
+    pub fn all(&self) -> &[Sensor] {
+        &self.sensors
+    }
+
+    /// Every sensor with its index.
+    pub fn iter(&self) -> impl Iterator<Item = (SensorIndex, &Sensor)> {
+        self.sensors
+            .iter()
+            .enumerate()
+            .map(|(place, sensor)| (SensorIndex(place as u16), sensor))
+    }
+
+    /// What a sensor is.
+    pub fn sensor(&self, index: SensorIndex) -> &Sensor {
+        &self.sensors[index.place()]
+    }
+
+    /// The sensors of a role, present ones first.
+    pub fn by_role(&self, role: Role) -> impl Iterator<Item = SensorIndex> {
+        let of_role = move |gone| {
+            self.iter()
+                .filter(move |(index, sensor)| sensor.role == role && self.is_gone(*index) == gone)
+                .map(|(index, _)| index)
+        };
+        of_role(false).chain(of_role(true))
+    }
+
+    /// What a sensor is worth at `now_ms`.
+    pub fn value(&self, index: SensorIndex, now_ms: u64) -> Freshness {
+        let (probe, channel) = self.owners[index.place()];
+        let channel = &self.probes[usize::from(probe)].channels[usize::from(channel)];
+        let young = |at_ms| now_ms.saturating_sub(at_ms) <= self.sensor(index).max_age_ms;
+        match (channel.last, channel.absent) {
+            // A device that is busy for a moment does not undo its last value.
+            (Some(last), None | Some(Absence::NotReady)) if young(last.at_ms) => {
+                Freshness::Fresh(last)
+            }
+            (Some(last), why) => Freshness::Stale { last, why },
+            (None, why) => Freshness::Absent(why.unwrap_or(Absence::NotYetRead)),
+        }
+    }
+
+    /// Temperatures at which the kernel or the firmware does something.
+    pub fn trip_points(&self) -> &[TripPoint] {
+        &self.trip_points
+    }
+
+    /// The lowest limits of the board's own temperature, for default rules.
+    pub fn temperature_limits(&self) -> TemperatureLimits {
+        use crate::discover::TripKind::{Active, Critical, Hot, Passive};
+        let lowest = |wanted: &[_]| {
+            self.trip_points
+                .iter()
+                .filter(|trip| trip.of_soc && wanted.contains(&trip.kind) && trip.kind != Active)
+                .map(|trip| trip.celsius)
+                .min_by(f64::total_cmp)
+        };
+        TemperatureLimits {
+            throttle_c: lowest(&[Passive, Hot]),
+            critical_c: lowest(&[Critical]),
+        }
+    }
+
+    /// What does not change while the board runs.
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// What is not there, and why.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// UPS HATs recognised.
+    pub fn hats(&self) -> &[String] {
+        &self.hats
+    }
+
+    /// What has happened so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Rises whenever sensors were added, lost or found again.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    fn is_gone(&self, index: SensorIndex) -> bool {
+        self.probes[usize::from(self.owners[index.place()].0)].is_gone()
+    }
+
+    /// Searches the classes and brings the table up to date.
+    fn search(&mut self, now_ms: u64) -> bool {
+        let Discovery {
+            found,
+            trip_points,
+            facts,
+            notes,
+            hats,
+            left_out,
+        } = discover(&self.tree, &self.detected);
+        (self.trip_points, self.facts, self.notes, self.hats) = (trip_points, facts, notes, hats);
+        self.counters.searches += 1;
+        self.counters.left_out += left_out as u64;
+        let mut changed = false;
+        for probe in &mut self.probes {
+            if !found.iter().any(|f| f.identity == probe.identity) && probe.lost(now_ms) {
+                self.counters.vanished += 1;
+                changed = true;
+            }
+        }
+        for found in found {
+            changed |= self.place(now_ms, found);
+        }
+        self.generation += u64::from(changed);
+        changed
+    }
+
+    /// Puts what was found into the table; says whether that changed anything.
+    fn place(&mut self, now_ms: u64, found: Found) -> bool {
+        // A file that vanished between listing and now is simply not found.
+        let path = match self.tree.locate(&found.source) {
+            Ok(path) => path,
+            Err(_) if found.marker => self.tree.root().join(found.source.trim_start_matches('/')),
+            Err(_) => return false,
+        };
+        if let Some(at) = self
+            .probes
+            .iter()
+            .position(|p| p.identity == found.identity)
+        {
+            let moved = self.probes[at].found_at(now_ms, path);
+            if moved {
+                let first = usize::from(self.firsts[at]);
+                for sensor in &mut self.sensors[first..][..self.probes[at].channels.len()] {
+                    sensor.source.clone_from(&found.source);
+                }
+                self.counters.appeared += 1;
+            }
+            return moved;
+        }
+        if self.sensors.len() + found.sensors.len() > MAX_SENSORS {
+            self.counters.left_out += found.sensors.len() as u64;
+            return false;
+        }
+        self.append(now_ms, path, found);
+        self.counters.appeared += 1;
+        true
+    }
+
+    fn append(&mut self, now_ms: u64, path: PathBuf, found: Found) {
+        let mut probe = Probe::new(found.identity, path, self.tree.handles(), found.period_ms);
+        if found.marker {
+            probe = probe.marking();
+        }
+        probe.wait_until(now_ms);
+        self.firsts.push(self.sensors.len() as u16);
+        for (mut sensor, decode) in found.sensors {
+            // A name may be taken by a sensor that is gone.
+            while self.sensors.iter().any(|known| known.name == sensor.name) {
+                sensor.name.push('\'');
+            }
+            self.owners
+                .push((self.probes.len() as u16, probe.channels.len() as u16));
+            probe.channels.push(Channel::new(decode, sensor.range));
+            self.sensors.push(sensor);
+        }
+        self.probes.push(probe);
+    }
+}
+
+/// A number that changes when an entry of a class directory comes, goes or is
+/// replaced (its inode number differs then). Without allocation.
+fn signature(directories: &[PathBuf]) -> u64 {
+    directories
+        .iter()
+        .enumerate()
+        .map(|(place, directory)| directory_signature(directory).rotate_left(place as u32))
+        .fold(0, u64::wrapping_add)
+}
+
+fn directory_signature(directory: &Path) -> u64 {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(directory) = open(directory, flags, Mode::empty()) else {
+        return 0;
+    };
+    let mut buffer = [const { MaybeUninit::<u8>::uninit() }; BUFFER_BYTES];
+    let mut entries = RawDir::new(directory, &mut buffer);
+    let mut sum = 1_u64;
+    while let Some(Ok(entry)) = entries.next() {
+        // FNV-1a over name and inode; the sum does not depend on the order.
+        let bytes = entry
+            .file_name()
+            .to_bytes()
+            .iter()
+            .copied()
+            .chain(entry.ino().to_le_bytes());
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        sum = sum.wrapping_add(hash);
+    }
+    sum
+}

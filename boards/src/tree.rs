@@ -1,0 +1,349 @@
+//! A directory that stands for `/`: the running machine or a captured one.
+//!
+//! Everything in this crate reads through a [`Tree`], so that detection,
+//! discovery and sampling run unchanged on a board that is not here. Links are
+//! resolved inside the tree: `/proc/device-tree` is an absolute link on a real
+//! system, and a tree somebody sent must not be able to lead out of its folder.
+//!
+//! It never writes, and never opens anything but regular files: opening
+//! `/dev/watchdog` would arm it.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use crate::manifest::{self, ManifestError};
+
+/// The longest attribute read at discovery. sysfs attributes are at most a
+/// page; `/proc/cpuinfo` of a many-core server is the largest file asked for.
+pub(crate) const MAX_FILE_BYTES: u64 = 64 * 1024;
+
+/// Entries read from one directory. `/sys/class/net` on a container host is
+/// the largest that was seen, with some hundreds.
+const MAX_DIR_ENTRIES: usize = 1024;
+
+/// Links followed for one path; the kernel's own limit.
+const MAX_LINKS: usize = 40;
+
+/// Whether a sampled file stays open between samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handles {
+    /// Keep it open and `pread` it: right for sysfs and procfs, where a removed
+    /// device makes the read fail.
+    Keep,
+    /// Open it for every read: right for ordinary files, where an open
+    /// descriptor would go on showing a file that was removed or replaced.
+    Reopen,
+}
+
+/// Why a tree could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// The path is missing or unreadable.
+    #[error("{path}: {source}; give a directory laid out like / or a capture file", path = path.display())]
+    Open {
+        /// What was asked for.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The path is a file but not a capture this version understands.
+    #[error("{path}: {source}", path = path.display())]
+    Manifest {
+        /// What was asked for.
+        path: PathBuf,
+        /// The line and the reason.
+        source: ManifestError,
+    },
+}
+
+/// A root directory that stands for `/`.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    root: PathBuf,
+    handles: Handles,
+    /// Keeps an unpacked capture on disk as long as any clone of the tree lives.
+    _unpacked: Option<Arc<tempfile::TempDir>>,
+}
+
+impl Tree {
+    /// The running machine.
+    pub fn live() -> Self {
+        Tree {
+            root: PathBuf::from("/"),
+            handles: Handles::Keep,
+            _unpacked: None,
+        }
+    }
+
+    /// A directory laid out like `/`, or a capture file made by
+    /// [`capture`](crate::capture), which is unpacked into a private temporary
+    /// directory. `/` gives [`Tree::live`].
+    pub fn open(path: &Path) -> Result<Self, TreeError> {
+        let failed = |source| TreeError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let root = path.canonicalize().map_err(failed)?;
+        if root == Path::new("/") {
+            return Ok(Tree::live());
+        }
+        if root.is_dir() {
+            return Ok(Tree {
+                root,
+                handles: Handles::Reopen,
+                _unpacked: None,
+            });
+        }
+        let mut text = String::new();
+        File::open(&root)
+            .map_err(failed)?
+            .take(manifest::MAX_BYTES + 1)
+            .read_to_string(&mut text)
+            .map_err(failed)?;
+        Self::from_manifest(&text).map_err(|source| TreeError::Manifest {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// Unpacks the text of a capture.
+    pub fn from_manifest(text: &str) -> Result<Self, ManifestError> {
+        let dir = manifest::unpack(text)?;
+        Ok(Tree {
+            root: dir.path().to_owned(),
+            handles: Handles::Reopen,
+            _unpacked: Some(Arc::new(dir)),
+        })
+    }
+
+    /// The same tree with another policy for sampled files.
+    #[must_use]
+    pub fn with_handles(mut self, handles: Handles) -> Self {
+        self.handles = handles;
+        self
+    }
+
+    /// The directory that stands for `/`.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether this is the running machine.
+    pub fn is_live(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
+    pub(crate) fn handles(&self) -> Handles {
+        self.handles
+    }
+
+    /// Where a path of the tree is on this machine, with every link resolved
+    /// inside the tree. On the running machine the path itself is kept: it is
+    /// short, and stays right when a device is renumbered under it.
+    pub(crate) fn locate(&self, path: &str) -> io::Result<PathBuf> {
+        if self.is_live() {
+            return Ok(PathBuf::from(path));
+        }
+        self.resolve(Path::new(path))
+    }
+
+    /// A whole file, at most [`MAX_FILE_BYTES`].
+    pub fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let real = self.locate(path)?;
+        // Checked before opening: opening a device node can have effects.
+        if !fs::metadata(&real)?.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        File::open(real)?
+            .take(MAX_FILE_BYTES)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A file as one trimmed line of text; `None` when it is missing,
+    /// unreadable, or nothing but blanks. The trailing NUL of a device-tree
+    /// string is not part of the text.
+    pub fn text(&self, path: &str) -> Option<String> {
+        let bytes = self.read(path).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim_matches(|c: char| c == '\0' || c.is_whitespace());
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// A file as a number, for limits and scales that do not change.
+    pub fn number(&self, path: &str) -> Option<f64> {
+        crate::decode::decimal(&self.read(path).ok()?).ok()
+    }
+
+    /// A device-tree string list: strings, each ended by a NUL.
+    pub fn strings(&self, path: &str) -> Vec<String> {
+        let Ok(bytes) = self.read(path) else {
+            return Vec::new();
+        };
+        bytes
+            .split(|&b| b == 0)
+            .map(|s| String::from_utf8_lossy(s).trim().to_owned())
+            .filter(|s| !s.is_empty())
+            .collect()
+    }
+
+    /// Whether anything is at the path.
+    pub fn exists(&self, path: &str) -> bool {
+        self.locate(path).is_ok_and(|real| real.exists())
+    }
+
+    /// The names in a directory in natural order (`hwmon2` before `hwmon10`);
+    /// empty when it is missing.
+    pub fn list(&self, path: &str) -> Vec<String> {
+        let Ok(entries) = self.locate(path).and_then(fs::read_dir) else {
+            return Vec::new();
+        };
+        let mut names: Vec<String> = entries
+            .take(MAX_DIR_ENTRIES)
+            .filter_map(|e| e.ok()?.file_name().into_string().ok())
+            .collect();
+        names.sort_by(|a, b| natural_key(a).cmp(&natural_key(b)));
+        names
+    }
+
+    /// The last component of a link's target, which names the device behind a
+    /// class entry (`1-0042` for an I²C chip). The target need not exist.
+    pub fn link_name(&self, path: &str) -> Option<String> {
+        let target = self.link_target(path)?;
+        Some(target.file_name()?.to_str()?.to_owned())
+    }
+
+    /// A link's target as written.
+    pub fn link_target(&self, path: &str) -> Option<PathBuf> {
+        let path = Path::new(path);
+        let parent = self.locate(path.parent()?.to_str()?).ok()?;
+        fs::read_link(parent.join(path.file_name()?)).ok()
+    }
+
+    /// Walks a path one component at a time, so that neither `..` nor an
+    /// absolute link leaves the root.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        let mut todo: VecDeque<OsString> = components(path).collect();
+        let mut here = self.root.clone();
+        let mut depth = 0_usize;
+        let mut links = 0;
+        while let Some(name) = todo.pop_front() {
+            if name == ".." {
+                if depth > 0 {
+                    here.pop();
+                    depth -= 1;
+                }
+                continue;
+            }
+            let next = here.join(&name);
+            if !next.symlink_metadata()?.file_type().is_symlink() {
+                here = next;
+                depth += 1;
+                continue;
+            }
+            links += 1;
+            if links > MAX_LINKS {
+                return Err(io::Error::other("too many links"));
+            }
+            let target = fs::read_link(&next)?;
+            if target.is_absolute() {
+                here = self.root.clone();
+                depth = 0;
+            }
+            for name in components(&target).collect::<Vec<_>>().into_iter().rev() {
+                todo.push_front(name);
+            }
+        }
+        Ok(here)
+    }
+}
+
+fn components(path: &Path) -> impl Iterator<Item = OsString> {
+    path.components().filter_map(|c| match c {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some(OsStr::new("..").to_owned()),
+        _ => None,
+    })
+}
+
+/// Splits a name before its trailing number, so that numbers sort as numbers.
+fn natural_key(name: &str) -> (&str, u64, &str) {
+    let digits = name.len() - name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let (stem, number) = name.split_at(name.len() - digits);
+    (stem, number.parse().unwrap_or(u64::MAX), name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn tree_with(build: impl FnOnce(&Path)) -> (tempfile::TempDir, Tree) {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        build(dir.path());
+        let tree = Tree::open(dir.path()).expect("tree");
+        (dir, tree)
+    }
+
+    #[test]
+    fn absolute_links_stay_inside_the_tree() {
+        let (_dir, tree) = tree_with(|root| {
+            fs::create_dir_all(root.join("sys/firmware/devicetree/base")).expect("dir");
+            fs::create_dir_all(root.join("proc")).expect("dir");
+            fs::write(root.join("sys/firmware/devicetree/base/model"), "Board\0").expect("file");
+            symlink(
+                "/sys/firmware/devicetree/base",
+                root.join("proc/device-tree"),
+            )
+            .expect("link");
+            symlink("/etc/passwd", root.join("proc/escape")).expect("link");
+            symlink("../../../../etc/passwd", root.join("proc/climb")).expect("link");
+            symlink("loop", root.join("proc/loop")).expect("link");
+        });
+        assert_eq!(
+            tree.text("/proc/device-tree/model").as_deref(),
+            Some("Board")
+        );
+        assert!(tree.read("/proc/escape").is_err());
+        assert!(tree.read("/proc/climb").is_err());
+        assert!(tree.read("/proc/loop").is_err());
+        assert!(tree.read("/../../../../etc/passwd").is_err());
+    }
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        let (_dir, tree) = tree_with(|root| fs::create_dir(root.join("temp")).expect("dir"));
+        assert!(tree.read("/temp").is_err());
+        assert_eq!(tree.text("/temp"), None);
+    }
+
+    #[test]
+    fn names_sort_by_their_number() {
+        let (_dir, tree) = tree_with(|root| {
+            for name in ["hwmon10", "hwmon2", "hwmon1"] {
+                fs::create_dir(root.join(name)).expect("dir");
+            }
+        });
+        assert_eq!(tree.list("/"), ["hwmon1", "hwmon2", "hwmon10"]);
+    }
+
+    #[test]
+    fn a_string_list_is_split_at_its_nuls() {
+        let (_dir, tree) = tree_with(|root| {
+            fs::write(
+                root.join("compatible"),
+                "raspberrypi,4-model-b\0brcm,bcm2711\0",
+            )
+            .expect("file");
+        });
+        assert_eq!(
+            tree.strings("/compatible"),
+            ["raspberrypi,4-model-b", "brcm,bcm2711"]
+        );
+    }
+}

@@ -1,0 +1,38 @@
+//! Sampling allocates nothing, counted by an allocator, with descriptors kept
+//! open as on a running board and with files opened anew.
+
+use std::path::Path;
+
+use boards::{Board, Handles, Tree};
+
+fn board(name: &str, handles: Handles) -> Board {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/trees/{name}.tree"));
+    Board::of(Tree::open(&path).expect("tree").with_handles(handles), None)
+}
+
+#[test]
+fn sampling_allocates_nothing() {
+    for name in ["pi-4b", "pi-4b-ups", "rock-5b", "jetson-orin-nano", "x86"] {
+        for handles in [Handles::Keep, Handles::Reopen] {
+            let mut board = board(name, handles);
+            let mut readings = 0_u32;
+            let info = allocation_counter::measure(|| {
+                // Twenty minutes: every rate but the wear's comes up, the class
+                // directories are looked at a hundred times, and the zones of
+                // the Jetson that have no value back off.
+                for second in 0..1_200 {
+                    board.sample(second * 1_000, &mut |_, _| readings += 1);
+                }
+            });
+            assert!(readings > 3_000, "{name}: {readings}");
+            assert_eq!(info.count_total, 0, "{name}, {handles:?}");
+        }
+    }
+}
+
+#[test]
+fn a_search_for_devices_does_allocate() {
+    // Otherwise the counter above counts nothing.
+    let info = allocation_counter::measure(|| drop(board("pi-4b", Handles::Keep)));
+    assert!(info.count_total > 100);
+}

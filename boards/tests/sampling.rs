@@ -1,0 +1,322 @@
+//! Sensors that come, go and misbehave while they are sampled, on a directory
+//! that is changed under the board as a kernel would change sysfs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use boards::{Absence, Board, Freshness, Role, Sample};
+
+struct Bench {
+    dir: tempfile::TempDir,
+    board: Board,
+}
+
+impl Bench {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        for (path, text) in files {
+            put(dir.path(), path, text);
+        }
+        let board = Board::open(dir.path(), None).expect("board");
+        Bench { dir, board }
+    }
+
+    fn put(&self, path: &str, text: &str) {
+        put(self.dir.path(), path, text);
+    }
+
+    fn remove(&self, path: &str) {
+        let path = self.dir.path().join(path);
+        if path.is_dir() {
+            fs::remove_dir_all(path).expect("directory removed");
+        } else {
+            fs::remove_file(path).expect("file removed");
+        }
+    }
+
+    /// Samples by sensor name.
+    fn sample(&mut self, now_ms: u64) -> BTreeMap<String, Sample> {
+        let mut seen = Vec::new();
+        self.board
+            .sample(now_ms, &mut |index, sample| seen.push((index, sample)));
+        seen.into_iter()
+            .map(|(index, sample)| (self.board.sensors().sensor(index).name.clone(), sample))
+            .collect()
+    }
+
+    fn value(&self, role: Role, now_ms: u64) -> Freshness {
+        let index = self
+            .board
+            .sensors()
+            .by_role(role)
+            .next()
+            .expect("a sensor of the role");
+        self.board.sensors().value(index, now_ms)
+    }
+}
+
+fn put(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().expect("parent")).expect("directory");
+    // Renamed over, so that a reader never sees half of it.
+    let new = path.with_extension("new");
+    fs::write(&new, text).expect("file");
+    fs::rename(new, path).expect("renamed");
+}
+
+const ZONE: &str = "sys/class/thermal/thermal_zone0/temp";
+
+fn one_zone() -> Bench {
+    Bench::new(&[
+        ("sys/class/thermal/thermal_zone0/type", "cpu-thermal\n"),
+        (ZONE, "48000\n"),
+    ])
+}
+
+fn absence(sample: Option<&Sample>) -> Option<Absence> {
+    match sample {
+        Some(Sample::Absent(absence)) => Some(*absence),
+        _ => None,
+    }
+}
+
+#[test]
+fn each_sensor_is_read_at_its_own_rate() {
+    let bench = one_zone();
+    bench.put("proc/uptime", "10.0 20.0\n");
+    let mut bench = Bench {
+        board: Board::open(bench.dir.path(), None).expect("board"),
+        dir: bench.dir,
+    };
+    let counts: Vec<usize> = (0..11)
+        .map(|second| bench.sample(second * 1_000).len())
+        .collect();
+    // The zone every 2 s, the uptime every 10 s.
+    assert_eq!(counts, [2, 0, 1, 0, 1, 0, 1, 0, 1, 0, 2]);
+    assert_eq!(bench.board.next_due_ms(), 12_000);
+}
+
+#[test]
+fn nonsense_is_absent_with_its_reason_and_recovers() {
+    for (text, reason) in [
+        ("hello\n", Absence::NotANumber),
+        ("", Absence::NotANumber),
+        ("-300000\n", Absence::Implausible(-300.0)),
+        ("99999999\n", Absence::Implausible(99_999.999)),
+        ("nan\n", Absence::NotANumber),
+    ] {
+        let mut bench = one_zone();
+        bench.sample(0);
+        assert_eq!(bench.value(Role::SocTemperature, 0).value(), Some(48.0));
+        bench.put(ZONE, text);
+        assert_eq!(
+            absence(bench.sample(2_000).get("thermal:cpu-thermal")),
+            Some(reason),
+            "{text:?}"
+        );
+        // The old value is not judged by, however young.
+        assert_eq!(bench.value(Role::SocTemperature, 2_000).value(), None);
+        bench.put(ZONE, "49000\n");
+        assert!(bench.sample(4_000).is_empty(), "backed off");
+        bench.sample(6_000);
+        assert_eq!(bench.value(Role::SocTemperature, 6_000).value(), Some(49.0));
+    }
+}
+
+#[test]
+fn a_negative_temperature_is_a_temperature() {
+    let mut bench = one_zone();
+    bench.put(ZONE, "-12500\n");
+    bench.sample(0);
+    assert_eq!(bench.value(Role::SocTemperature, 0).value(), Some(-12.5));
+}
+
+#[test]
+fn a_directory_a_pipe_and_a_huge_file_do_no_harm() {
+    let mut bench = one_zone();
+    bench.sample(0);
+    bench.remove(ZONE);
+    fs::create_dir(bench.dir.path().join(ZONE)).expect("directory");
+    // EISDIR.
+    assert_eq!(
+        absence(bench.sample(2_000).values().next()),
+        Some(Absence::Io(21))
+    );
+    bench.remove(ZONE);
+    bench.put(ZONE, &"9".repeat(1 << 20));
+    assert!(absence(bench.sample(6_000).values().next()).is_some());
+    bench.remove(ZONE);
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        bench.dir.path().join(ZONE),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .expect("pipe");
+    assert!(absence(bench.sample(60_000).values().next()).is_some());
+}
+
+#[test]
+fn a_value_grows_stale_when_nobody_samples() {
+    let mut bench = one_zone();
+    bench.sample(0);
+    assert_eq!(bench.value(Role::SocTemperature, 6_000).value(), Some(48.0));
+    assert!(matches!(
+        bench.value(Role::SocTemperature, 6_001),
+        Freshness::Stale { why: None, .. }
+    ));
+}
+
+#[test]
+fn a_sensor_that_vanishes_is_found_again_in_its_old_place() {
+    let mut bench = one_zone();
+    bench.sample(0);
+    let before = bench.board.sensors().generation();
+    bench.remove("sys/class/thermal/thermal_zone0");
+    assert_eq!(
+        absence(bench.sample(2_000).values().next()),
+        Some(Absence::Vanished)
+    );
+    assert!(matches!(
+        bench.value(Role::SocTemperature, 2_000),
+        Freshness::Stale { .. }
+    ));
+    // It comes back under another number.
+    bench.put("sys/class/thermal/thermal_zone7/type", "cpu-thermal\n");
+    bench.put("sys/class/thermal/thermal_zone7/temp", "51000\n");
+    bench.sample(10_000);
+    assert_eq!(
+        bench.value(Role::SocTemperature, 10_000).value(),
+        Some(51.0)
+    );
+    assert_eq!(bench.board.sensors().all().len(), 1);
+    assert_eq!(
+        bench.board.sensors().all()[0].source,
+        "/sys/class/thermal/thermal_zone7/temp"
+    );
+    assert!(bench.board.sensors().generation() > before);
+    let counters = bench.board.sensors().counters();
+    assert_eq!((counters.vanished, counters.appeared), (1, 1));
+}
+
+#[test]
+fn a_number_taken_by_another_chip_is_not_read_as_the_old_one() {
+    let chip = |bench: &Bench, number: u8, name: &str, device: &str, volts: &str| {
+        let path = format!("sys/class/hwmon/hwmon{number}");
+        bench.put(&format!("{path}/name"), name);
+        bench.put(&format!("{path}/in1_input"), volts);
+        symlink(
+            format!("../../../{device}"),
+            bench.dir.path().join(path).join("device"),
+        )
+        .expect("link");
+    };
+    let mut bench = one_zone();
+    chip(&bench, 3, "ina219\n", "1-0042", "7600\n");
+    bench.sample(10_000);
+    assert_eq!(
+        bench.value(Role::CompanionBatteryVoltage, 10_000).value(),
+        Some(7.6)
+    );
+    // Unplugged; another chip gets its number before anybody looks.
+    bench.remove("sys/class/hwmon/hwmon3");
+    chip(&bench, 3, "ina226\n", "1-0040", "12000\n");
+    bench.sample(20_000);
+    assert_eq!(
+        bench.value(Role::CompanionBatteryVoltage, 20_000).value(),
+        None
+    );
+    let other = bench
+        .board
+        .sensors()
+        .iter()
+        .find(|(_, s)| s.name == "hwmon:ina226:in1")
+        .expect("found")
+        .0;
+    assert_eq!(
+        bench.board.sensors().value(other, 20_000).value(),
+        Some(12.0)
+    );
+}
+
+#[test]
+fn a_usb_radio_plugged_in_later_is_seen() {
+    let mut bench = one_zone();
+    assert_eq!(bench.sample(0).len(), 1);
+    fs::create_dir_all(bench.dir.path().join("sys/class/net/wlan1/wireless")).expect("directory");
+    bench.put("sys/class/net/wlan1/operstate", "up\n");
+    bench.put(
+        "proc/net/wireless",
+        "h\nh\n wlan1: 0000   50.  -60.  -256  0 0 0 0 0 0\n",
+    );
+    bench.sample(10_000);
+    assert_eq!(bench.value(Role::WifiSignal, 10_000).value(), Some(-60.0));
+    // Out of range: the interface stays, its association goes.
+    bench.put(
+        "proc/net/wireless",
+        "h\nh\n wlan1: 0000     0     0     0  0 0 0 0 0 0\n",
+    );
+    bench.put("sys/class/net/wlan1/operstate", "dormant\n");
+    bench.sample(12_000);
+    assert_eq!(bench.value(Role::WifiSignal, 12_000).value(), None);
+    assert_eq!(bench.value(Role::LinkUp, 12_000).value(), Some(0.0));
+}
+
+#[test]
+fn the_marker_of_a_synchronised_clock_comes_and_goes() {
+    let bench = one_zone();
+    fs::create_dir_all(bench.dir.path().join("run/systemd/timesync")).expect("directory");
+    let mut bench = Bench {
+        board: Board::open(bench.dir.path(), None).expect("board"),
+        dir: bench.dir,
+    };
+    bench.sample(0);
+    assert_eq!(bench.value(Role::ClockSynchronised, 0).value(), Some(0.0));
+    bench.put("run/systemd/timesync/synchronized", "");
+    bench.sample(10_000);
+    assert_eq!(
+        bench.value(Role::ClockSynchronised, 10_000).value(),
+        Some(1.0)
+    );
+}
+
+#[test]
+fn more_sensors_than_fit_are_counted_and_left_out() {
+    let zones: Vec<(String, String)> = (0..300)
+        .flat_map(|n| {
+            let path = format!("sys/class/thermal/thermal_zone{n}");
+            [
+                (format!("{path}/type"), format!("zone{n}\n")),
+                (format!("{path}/temp"), "40000\n".to_owned()),
+            ]
+        })
+        .collect();
+    let files: Vec<(&str, &str)> = zones
+        .iter()
+        .map(|(p, t)| (p.as_str(), t.as_str()))
+        .collect();
+    let mut bench = Bench::new(&files);
+    assert_eq!(bench.sample(0).len(), boards::MAX_SENSORS);
+    assert_eq!(bench.board.sensors().counters().left_out, 44);
+}
+
+#[test]
+fn a_broken_profile_of_the_user_is_named_and_stops_nothing() {
+    let bench = one_zone();
+    let profiles = tempfile::tempdir().expect("temporary directory");
+    put(
+        profiles.path(),
+        "mine.toml",
+        "id = \"mine\"\nnaem = \"Mine\"\n",
+    );
+    let board = Board::open(bench.dir.path(), Some(profiles.path())).expect("board");
+    let [problem] = board.problems() else {
+        panic!("{:?}", board.problems());
+    };
+    assert_eq!(problem.line, Some(2));
+    assert!(board.report(0).to_string().contains("mine.toml:2"));
+    assert_eq!(board.sensors().all().len(), 1);
+}

@@ -1,0 +1,200 @@
+//! What the crate makes of each tree, held against a golden file: detection,
+//! every sensor with its value, limits and notes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use boards::{Board, Confidence, Role, Tree};
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(name)
+}
+
+fn open(name: &str) -> Board {
+    let path = folder("trees").join(format!("{name}.tree"));
+    Board::open(&path, None).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A board whose every sensor was read once.
+fn sampled(name: &str) -> Board {
+    let mut board = open(name);
+    board.sample(0, &mut |_, _| {});
+    board
+}
+
+fn value(board: &Board, role: Role) -> Option<f64> {
+    let index = board.sensors().by_role(role).next()?;
+    board.sensors().value(index, 0).value()
+}
+
+const TREES: [&str; 10] = [
+    "pi-3b",
+    "pi-4b",
+    "pi-4b-ups",
+    "pi-5",
+    "pi-zero-2-w",
+    "jetson-nano",
+    "jetson-orin-nano",
+    "rock-5b",
+    "x86",
+    "unknown-arm64",
+];
+
+#[test]
+fn every_tree_reports_as_recorded() {
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    for name in TREES {
+        let board = sampled(name);
+        let text = board.report(0).to_string();
+        let golden = folder("golden").join(format!("{name}.txt"));
+        if update {
+            fs::write(&golden, &text).expect("golden file");
+        }
+        let recorded = fs::read_to_string(&golden).unwrap_or_default();
+        assert!(
+            text == recorded,
+            "{name} differs from {}:\n{text}",
+            golden.display()
+        );
+    }
+}
+
+#[test]
+fn every_tree_is_in_the_list_and_labelled() {
+    let mut names: Vec<String> = fs::read_dir(folder("trees"))
+        .expect("trees")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "tree"))
+        .map(|path| {
+            path.file_stem()
+                .expect("name")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    let mut listed = TREES.map(str::to_owned);
+    listed.sort();
+    assert_eq!(names, listed);
+    for name in TREES {
+        let text = fs::read_to_string(folder("trees").join(format!("{name}.tree"))).expect("tree");
+        assert!(text.contains("NOT captured on a board"), "{name}");
+    }
+}
+
+#[test]
+fn the_roles_a_gateway_maps_are_there() {
+    let pi = sampled("pi-3b");
+    assert_eq!(value(&pi, Role::SocTemperature), Some(52.616));
+    assert_eq!(value(&pi, Role::Undervoltage), Some(1.0));
+    assert_eq!(value(&pi, Role::Throttled), Some(1.0));
+    assert_eq!(value(&pi, Role::UndervoltageSinceBoot), Some(1.0));
+    assert_eq!(value(&pi, Role::WifiSignal), Some(-66.0));
+    assert_eq!(value(&pi, Role::ClockSynchronised), Some(1.0));
+    assert_eq!(value(&pi, Role::SdWear), None);
+    // Below the documented 90 °C: the device tree switches off at 80 °C.
+    assert_eq!(pi.sensors().temperature_limits().critical_c, Some(80.0));
+
+    let rock = sampled("rock-5b");
+    assert_eq!(value(&rock, Role::SdWear), Some(30.0));
+    assert_eq!(value(&rock, Role::Throttled), Some(1.0));
+
+    let zero = sampled("pi-zero-2-w");
+    assert_eq!(value(&zero, Role::WifiSignal), None);
+    assert_eq!(value(&zero, Role::ClockSynchronised), Some(0.0));
+    assert_eq!(value(&zero, Role::CompanionBattery), Some(87.0));
+    assert_eq!(zero.sensors().hats().len(), 1);
+}
+
+#[test]
+fn a_ups_hat_is_a_companion_battery_with_an_estimate() {
+    let board = sampled("pi-4b-ups");
+    let index = board
+        .sensors()
+        .by_role(Role::CompanionBattery)
+        .next()
+        .expect("battery");
+    let sensor = board.sensors().sensor(index);
+    assert!(sensor.estimated);
+    assert!(sensor.label.contains("Waveshare"), "{}", sensor.label);
+    // 7.68 V is 3.84 V a cell: between 58 % at 3.80 V and 72 % at 3.90 V.
+    let percent = value(&board, Role::CompanionBattery).expect("charge");
+    assert!((percent - 63.6).abs() < 0.01, "{percent}");
+    assert_eq!(value(&board, Role::CompanionBatteryVoltage), Some(7.68));
+    assert_eq!(value(&board, Role::CompanionBatteryCurrent), Some(-0.64));
+    // The mouse's battery is not the board's.
+    assert_eq!(board.sensors().by_role(Role::OnBattery).count(), 0);
+}
+
+#[test]
+fn an_unknown_board_still_has_its_sensors() {
+    let board = sampled("unknown-arm64");
+    assert_eq!(board.detected().confidence, Confidence::Architecture);
+    assert_eq!(value(&board, Role::SocTemperature), Some(48.0));
+    assert_eq!(value(&board, Role::CompanionBattery), Some(72.0));
+    assert_eq!(value(&board, Role::OnBattery), Some(1.0));
+    assert_eq!(board.sensors().temperature_limits().throttle_c, Some(75.0));
+}
+
+#[test]
+fn single_roles_are_held_once() {
+    for name in TREES {
+        let board = open(name);
+        for (_, sensor) in board.sensors().iter().filter(|(_, s)| s.role.is_single()) {
+            assert_eq!(
+                board.sensors().by_role(sensor.role).count(),
+                1,
+                "{name}: {:?}",
+                sensor.role
+            );
+        }
+    }
+}
+
+#[test]
+fn a_report_is_json_with_units_and_reasons() {
+    let json = serde_json::to_value(sampled("pi-5").report(0)).expect("json");
+    assert_eq!(json["board"]["id"], "raspberry-pi-5");
+    let sensors = json["sensors"].as_array().expect("sensors");
+    let soc = sensors
+        .iter()
+        .find(|s| s["role"] == "soc_temperature")
+        .expect("soc");
+    assert_eq!(
+        (soc["value"].as_f64(), soc["unit"].as_str()),
+        (Some(51.8), Some("°C"))
+    );
+}
+
+#[test]
+fn a_capture_of_a_tree_opens_as_the_same_board() {
+    for name in TREES {
+        let board = sampled(name);
+        let mut text = Vec::new();
+        let summary = boards::capture(board.tree(), &mut text).expect("capture");
+        assert!(
+            summary.entries > 10 && summary.unreadable == 0,
+            "{name}: {summary:?}"
+        );
+        let again = Tree::from_manifest(&String::from_utf8(text).expect("text")).expect("opens");
+        let mut again = Board::of(again, None);
+        again.sample(0, &mut |_, _| {});
+        assert_eq!(
+            again.report(0).to_string(),
+            board.report(0).to_string(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_machine_this_runs_on_is_taken_as_it_is() {
+    let mut board = Board::open(Path::new("/"), None).expect("the running machine");
+    board.sample(0, &mut |_, _| {});
+    let report = board.report(0);
+    assert!(!report.board.why.is_empty());
+    // Whatever is missing is explained.
+    assert!(!report.sensors.is_empty() || !report.notes.is_empty());
+}
