@@ -31,7 +31,15 @@ extern crate std;
 pub mod channel;
 pub mod decoder;
 pub mod frame;
+pub mod mcu;
 pub mod message;
 pub mod sensor;
 pub mod text;
 pub mod version;
+
+#[cfg(all(feature = "host", unix))]
+pub mod host;
+#[cfg(all(feature = "host", unix))]
+pub mod monitor;
+#[cfg(all(feature = "host", unix))]
+pub mod peer;
