@@ -1,0 +1,123 @@
+//! What a link tells its owner.
+
+use core::fmt;
+use std::sync::Arc;
+
+use super::board::BoardDescription;
+use crate::message::{Event, LogLevel, LogText};
+use crate::sensor::Fault;
+use crate::text::Text;
+use crate::version;
+
+/// Something the owner of a link should know. Times are milliseconds since
+/// `LinkConfig::epoch` on the monotonic clock, mapped from the board's ticks.
+///
+/// Nothing on the way of a reading allocates; a connection does, once.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LinkEvent {
+    /// The board is known and its readings follow. Also after the board
+    /// restarted by itself.
+    Connected {
+        /// Who it is and what it measures.
+        board: Arc<BoardDescription>,
+    },
+    /// A measured value: finite and within the sensor's range.
+    Reading {
+        /// Position in [`BoardDescription::sensors`].
+        sensor: u8,
+        /// The value, in the sensor's unit.
+        value: f32,
+        /// When it was measured.
+        host_ms: u64,
+    },
+    /// A sensor could not be read.
+    Fault {
+        /// Position in [`BoardDescription::sensors`].
+        sensor: u8,
+        /// Why.
+        fault: Fault,
+        /// When.
+        host_ms: u64,
+    },
+    /// A button or the emergency stop. A lost emergency-stop frame is made up
+    /// for from the next state message, within about a second.
+    Event {
+        /// What happened.
+        event: Event,
+        /// When.
+        host_ms: u64,
+    },
+    /// A log record of the firmware.
+    Log {
+        /// How grave.
+        level: LogLevel,
+        /// The line.
+        text: LogText,
+        /// When.
+        host_ms: u64,
+    },
+    /// There is no link, and why. Told once per reason, not per attempt;
+    /// attempts go on by themselves.
+    Lost {
+        /// Why.
+        reason: LostReason,
+    },
+}
+
+/// Why there is no link. The text says what a person can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LostReason {
+    /// No such port: not plugged in, or another name.
+    NotFound,
+    /// Another program holds the port.
+    Busy,
+    /// The gateway may not open the port.
+    PermissionDenied,
+    /// The port cannot be opened for another reason.
+    OpenFailed {
+        /// What the system said.
+        error: Text<64>,
+    },
+    /// The port went away while in use.
+    Unplugged,
+    /// The port is open, but nothing on it speaks the protocol.
+    NoGreeting,
+    /// The board stopped talking.
+    Silent,
+    /// The board speaks no version the gateway does.
+    Incompatible {
+        /// What the board speaks.
+        theirs: version::Range,
+    },
+    /// The link was stopped by its owner.
+    Stopped,
+}
+
+impl fmt::Display for LostReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str(
+                "no such serial port; is the board plugged in, and the port name right?",
+            ),
+            Self::Busy => f.write_str("the serial port is in use by another program; close it"),
+            Self::PermissionDenied => f.write_str(
+                "no permission for the serial port; add the gateway's user to the group dialout",
+            ),
+            Self::OpenFailed { error } => write!(f, "the serial port cannot be opened: {error}"),
+            Self::Unplugged => f.write_str("the serial port went away; check the cable"),
+            Self::NoGreeting => f.write_str(
+                "the port is open but no board answers; check the baud rate and the firmware",
+            ),
+            Self::Silent => f.write_str("the board stopped talking; check its power and wiring"),
+            Self::Incompatible { theirs } => write!(
+                f,
+                "the board speaks protocol {} to {}, the gateway {} to {}; flash the board anew",
+                theirs.min,
+                theirs.current,
+                version::MIN,
+                version::CURRENT
+            ),
+            Self::Stopped => f.write_str("the link was stopped"),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! A serial port that never blocks for longer than it is told.
+//!
+//! serialport opens, locks and configures it; reading, writing and waiting are
+//! done on the descriptor, because the link must wait for the port *and* for
+//! its owner at once, and because a write to a board that does not read must
+//! not hang the thread.
+
+use std::io::ErrorKind;
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::Path;
+use std::string::ToString;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, poll};
+use serialport::TTYPort;
+
+use super::event::LostReason;
+use crate::text::Text;
+
+/// An open serial port, locked against other programs.
+#[derive(Debug)]
+pub struct Port {
+    tty: TTYPort,
+}
+
+/// What a wait ended with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ready {
+    /// There is something to read, or the port is gone (reading tells).
+    pub(crate) readable: bool,
+    /// Something can be written.
+    pub(crate) writable: bool,
+}
+
+/// The port is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone;
+
+impl Port {
+    /// Opens a port by its path: raw, exclusive, 8N1, no flow control.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be opened, in terms of what to do about it.
+    pub fn open(path: &Path, baud: u32) -> Result<Self, LostReason> {
+        let path = path.to_string_lossy();
+        let tty = TTYPort::open(&serialport::new(path, baud)).map_err(|error| reason(&error))?;
+        Self::from_tty(tty)
+    }
+
+    /// Takes over an open terminal, for example one end of a pseudo-terminal.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal cannot be made non-blocking.
+    pub fn from_tty(tty: TTYPort) -> Result<Self, LostReason> {
+        fcntl(tty.as_raw_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| {
+            LostReason::OpenFailed {
+                error: Text::new(errno.desc()),
+            }
+        })?;
+        Ok(Self { tty })
+    }
+
+    /// Waits for the port, or for `wake`, or for the time to pass.
+    pub(crate) fn wait(&self, wake: Option<RawFd>, to_write: bool, at_most: Duration) -> Ready {
+        let mut interest = PollFlags::POLLIN;
+        if to_write {
+            interest |= PollFlags::POLLOUT;
+        }
+        let port = PollFd::new(self.tty.as_raw_fd(), interest);
+        let other = PollFd::new(wake.unwrap_or(-1), PollFlags::POLLIN);
+        let mut both = [port, other];
+        let polled = poll(&mut both, milliseconds(at_most));
+        let flags = match polled {
+            Ok(_) => both[0].revents().unwrap_or(PollFlags::POLLERR),
+            // Interrupted by a signal: look again at the next round.
+            Err(_) => PollFlags::empty(),
+        };
+        Ready {
+            readable: flags.intersects(!PollFlags::POLLOUT),
+            writable: flags.contains(PollFlags::POLLOUT),
+        }
+    }
+
+    /// Reads what there is; zero when there is nothing now.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`] when the port was unplugged.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Gone> {
+        match nix::unistd::read(self.tty.as_raw_fd(), buffer) {
+            // End of file: the other end hung up.
+            Ok(0) => Err(Gone),
+            Ok(count) => Ok(count),
+            Err(Errno::EAGAIN | Errno::EINTR) => Ok(0),
+            Err(_) => Err(Gone),
+        }
+    }
+
+    /// Writes what the port takes now; zero when it takes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`] when the port was unplugged.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Gone> {
+        match nix::unistd::write(self.tty.as_raw_fd(), bytes) {
+            Ok(count) => Ok(count),
+            Err(Errno::EAGAIN | Errno::EINTR) => Ok(0),
+            Err(_) => Err(Gone),
+        }
+    }
+}
+
+/// Waits for `wake` alone.
+pub(crate) fn wait_for(wake: RawFd, at_most: Duration) {
+    let mut fds = [PollFd::new(wake, PollFlags::POLLIN)];
+    // Errors (a signal) only make the wait shorter.
+    let _ = poll(&mut fds, milliseconds(at_most));
+}
+
+/// Rounded up: rounding down would spin through the last millisecond.
+fn milliseconds(time: Duration) -> i32 {
+    i32::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX)
+}
+
+fn reason(error: &serialport::Error) -> LostReason {
+    match error.kind {
+        serialport::ErrorKind::Io(ErrorKind::NotFound) => LostReason::NotFound,
+        serialport::ErrorKind::Io(ErrorKind::PermissionDenied) => LostReason::PermissionDenied,
+        // serialport says "no device" for EBUSY and for a lock held elsewhere;
+        // a device that is really gone has no name any more.
+        serialport::ErrorKind::NoDevice => LostReason::Busy,
+        _ => LostReason::OpenFailed {
+            error: Text::new(&error.to_string()),
+        },
+    }
+}

@@ -1,0 +1,583 @@
+//! The host's side of the link as pure state: bytes and time in, events and
+//! bytes out. No port, no thread, no clock; [`super::link`] supplies those.
+//!
+//! What the host wants of a board (indicator level, rates) is a wish that is
+//! repeated until the board confirms it, not a message that is hoped to
+//! arrive; it survives replugging. One-shot commands are tried a few times.
+
+use std::sync::Arc;
+
+use heapless::{Deque, Vec};
+
+use super::board::BoardDescription;
+use super::clock::ClockMap;
+use super::event::{LinkEvent, LostReason};
+use super::stats::{LinkState, LinkStats};
+use crate::channel::{Receiver, Sender};
+use crate::frame::MAX_FRAME_BYTES;
+use crate::message::{Event, Greeting, IndicatorLevel, Outcome, ToHost, ToMcu};
+use crate::sensor::{MAX_SENSORS, Sensor};
+use crate::version;
+
+/// Unsent bytes kept: a question for every sensor and some more. When full,
+/// the session waits with what it wanted to say.
+const OUT_BYTES: usize = 512;
+
+/// One-shot commands waiting their turn.
+const MAX_COMMANDS: usize = 8;
+
+/// Tries of one command before it counts as failed.
+const MAX_TRIES: usize = 5;
+
+/// Time between two tries of anything that was not confirmed.
+const RETRY_US: u64 = 300_000;
+
+/// Time between two hellos to a port that does not answer.
+const HELLO_US: u64 = 500_000;
+
+/// Time between two pings. The board takes five missed ones for our absence.
+const PING_US: u64 = 1_000_000;
+
+/// Without a good frame for so long (three of the board's state messages) the
+/// board counts as silent.
+const SILENCE_US: u64 = 3_000_000;
+
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one of these per link; a box would allocate at every greeting"
+)]
+enum Phase {
+    /// Asking who is there.
+    Asking { since_us: u64 },
+    /// The greeting came, some descriptions are missing.
+    Describing {
+        greeting: Greeting,
+        version: u8,
+        sensors: [Option<Sensor>; MAX_SENSORS],
+    },
+    /// Everything is known.
+    Live { board: Arc<BoardDescription> },
+}
+
+#[derive(Debug)]
+struct Pending {
+    command: ToMcu,
+    /// Numbers of the frames that carried it, one per try.
+    sequences: Vec<u16, MAX_TRIES>,
+    due_us: u64,
+}
+
+/// The host's side of one link.
+#[derive(Debug)]
+pub struct HostSession {
+    receiver: Receiver<ToHost>,
+    sender: Sender<ToMcu>,
+    out: Vec<u8, OUT_BYTES>,
+    phase: Phase,
+    clock: ClockMap,
+    heard_us: u64,
+    ask_due_us: u64,
+    ping_due_us: u64,
+    ping_sent: Option<(u32, u64)>,
+    nonce: u32,
+    indicator: IndicatorLevel,
+    indicator_due_us: u64,
+    rates: [Option<u32>; MAX_SENSORS],
+    /// Sensors whose rate is still to be told, one bit each.
+    rates_due: u16,
+    commands: Deque<ToMcu, MAX_COMMANDS>,
+    pending: Option<Pending>,
+    emergency_stop: Option<bool>,
+    told: Option<LostReason>,
+    stats: LinkStats,
+}
+
+impl Default for HostSession {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl HostSession {
+    /// A session without a port.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            receiver: Receiver::new(),
+            sender: Sender::new(),
+            out: Vec::new(),
+            phase: Phase::Asking { since_us: 0 },
+            clock: ClockMap::new(1),
+            heard_us: 0,
+            ask_due_us: 0,
+            ping_due_us: 0,
+            ping_sent: None,
+            nonce: 0,
+            indicator: IndicatorLevel::Clear,
+            indicator_due_us: 0,
+            rates: [None; MAX_SENSORS],
+            rates_due: 0,
+            commands: Deque::new(),
+            pending: None,
+            emergency_stop: None,
+            told: None,
+            stats: LinkStats::default(),
+        }
+    }
+
+    /// The port was opened: whatever was known of the other end is void.
+    pub fn opened(&mut self, now_us: u64) {
+        self.receiver.resynchronise();
+        self.sender.speak(version::HANDSHAKE);
+        self.out.clear();
+        self.stats.opened += 1;
+        self.ask(now_us);
+        if self.told.is_none() {
+            self.stats.state = LinkState::Greeting;
+        }
+    }
+
+    /// There is no link; tells so unless this reason was told already.
+    pub fn lost(&mut self, reason: LostReason, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+        self.ask(now_us);
+        self.stats.state = LinkState::Down(reason.clone());
+        if self.told.as_ref() != Some(&reason) {
+            self.told = Some(reason.clone());
+            sink(LinkEvent::Lost { reason });
+        }
+    }
+
+    /// Takes bytes from the port. Allocates only when a board becomes known.
+    pub fn receive(&mut self, bytes: &[u8], now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+        self.stats.bytes_received += bytes.len() as u64;
+        for byte in bytes {
+            if let Some(received) = self.receiver.feed(*byte) {
+                self.heard_us = now_us;
+                self.hear(received.message, now_us, sink);
+            }
+        }
+        self.stats.receive = self.receiver.stats();
+    }
+
+    /// Does what is due, and says when to be called again at the latest.
+    pub fn tick(&mut self, now_us: u64, sink: &mut impl FnMut(LinkEvent)) -> u64 {
+        match &self.phase {
+            Phase::Asking { since_us } => {
+                if now_us.saturating_sub(*since_us) >= SILENCE_US {
+                    // Incompatible is the better reason, and stays.
+                    if !matches!(self.told, Some(LostReason::Incompatible { .. })) {
+                        self.lost(LostReason::NoGreeting, now_us, sink);
+                    }
+                    self.phase = Phase::Asking { since_us: now_us };
+                }
+                self.hello_when_due(now_us);
+                self.ask_due_us
+            }
+            Phase::Describing { .. } | Phase::Live { .. }
+                if now_us.saturating_sub(self.heard_us) >= SILENCE_US =>
+            {
+                self.lost(LostReason::Silent, now_us, sink);
+                self.hello_when_due(now_us);
+                self.ask_due_us
+            }
+            Phase::Describing { .. } => {
+                self.ask_for_missing(now_us);
+                self.ask_due_us.min(self.heard_us + SILENCE_US)
+            }
+            Phase::Live { .. } => self.tend(now_us),
+        }
+    }
+
+    /// Bytes to be written to the port.
+    #[must_use]
+    pub fn outgoing(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// The first `count` of [`HostSession::outgoing`] were written.
+    pub fn sent(&mut self, count: usize) {
+        let count = count.min(self.out.len());
+        self.stats.bytes_sent += count as u64;
+        self.out.copy_within(count.., 0);
+        self.out.truncate(self.out.len() - count);
+    }
+
+    /// Wishes for an indicator level.
+    pub fn set_indicator(&mut self, level: IndicatorLevel) {
+        if self.indicator != level {
+            self.indicator = level;
+            self.indicator_due_us = 0;
+        }
+    }
+
+    /// Wishes for a time between two readings of a sensor, now and after every
+    /// reconnection.
+    pub fn set_rate(&mut self, sensor: u8, interval_ms: u32) {
+        if let Some(rate) = self.rates.get_mut(usize::from(sensor)) {
+            *rate = Some(interval_ms);
+            self.rates_due |= 1 << sensor;
+        }
+    }
+
+    /// Pings at the next tick.
+    pub fn ping(&mut self) {
+        self.ping_due_us = 0;
+    }
+
+    /// Queues a one-shot command; false when the queue is full.
+    pub fn command(&mut self, command: ToMcu) -> bool {
+        let queued = self.commands.push_back(command).is_ok();
+        self.stats.commands_dropped += u64::from(!queued);
+        queued
+    }
+
+    /// The counters so far.
+    #[must_use]
+    pub fn stats(&self) -> &LinkStats {
+        &self.stats
+    }
+
+    /// The board, once known.
+    #[must_use]
+    pub fn board(&self) -> Option<&Arc<BoardDescription>> {
+        match &self.phase {
+            Phase::Live { board } => Some(board),
+            _ => None,
+        }
+    }
+
+    fn ask(&mut self, now_us: u64) {
+        self.phase = Phase::Asking { since_us: now_us };
+        self.ask_due_us = now_us;
+        self.pending = None;
+        self.ping_sent = None;
+        self.emergency_stop = None;
+        self.stats.indicator = None;
+        self.stats.round_trip_us = None;
+    }
+
+    fn hear(&mut self, message: ToHost, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+        match message {
+            ToHost::Greeting(greeting) => self.greeted(greeting, now_us, sink),
+            ToHost::Sensor { index, sensor } => self.described(index, sensor, now_us, sink),
+            message => {
+                // Nothing means anything before the board is known.
+                if let Phase::Live { board } = &self.phase {
+                    let board = Arc::clone(board);
+                    self.hear_live(&board, message, now_us, sink);
+                } else if matches!(message, ToHost::Reading { .. }) {
+                    self.stats.readings_refused += 1;
+                }
+            }
+        }
+    }
+
+    fn hear_live(
+        &mut self,
+        board: &BoardDescription,
+        message: ToHost,
+        now_us: u64,
+        sink: &mut impl FnMut(LinkEvent),
+    ) {
+        match message {
+            ToHost::Reading {
+                sensor,
+                ticks,
+                value,
+            } => {
+                self.clock.observe(ticks, now_us);
+                let known = board.sensors.get(usize::from(sensor));
+                if known.is_some_and(|known| known.admits(value)) {
+                    self.stats.readings += 1;
+                    let host_ms = self.host_ms(ticks, now_us);
+                    sink(LinkEvent::Reading {
+                        sensor,
+                        value,
+                        host_ms,
+                    });
+                } else {
+                    self.stats.readings_refused += 1;
+                }
+            }
+            ToHost::Fault {
+                sensor,
+                ticks,
+                fault,
+            } if usize::from(sensor) < board.sensors.len() => {
+                let host_ms = self.host_ms(ticks, now_us);
+                sink(LinkEvent::Fault {
+                    sensor,
+                    fault,
+                    host_ms,
+                });
+            }
+            ToHost::Event { ticks, event } => {
+                if let Event::EmergencyStop { engaged } = event {
+                    self.emergency_stop = Some(engaged);
+                }
+                let host_ms = self.host_ms(ticks, now_us);
+                sink(LinkEvent::Event { event, host_ms });
+            }
+            ToHost::State {
+                ticks,
+                emergency_stop,
+                indicator,
+                dropped,
+            } => {
+                self.clock.observe(ticks, now_us);
+                self.stats.indicator = Some(indicator);
+                self.stats.board_dropped = dropped;
+                if self.emergency_stop != Some(emergency_stop) {
+                    self.emergency_stop = Some(emergency_stop);
+                    let event = Event::EmergencyStop {
+                        engaged: emergency_stop,
+                    };
+                    let host_ms = self.host_ms(ticks, now_us);
+                    sink(LinkEvent::Event { event, host_ms });
+                }
+            }
+            ToHost::Log { ticks, level, text } => {
+                let host_ms = self.host_ms(ticks, now_us);
+                sink(LinkEvent::Log {
+                    level,
+                    text,
+                    host_ms,
+                });
+            }
+            ToHost::Pong { nonce, ticks } => {
+                self.clock.observe(ticks, now_us);
+                if let Some((sent, at_us)) = self.ping_sent
+                    && sent == nonce
+                {
+                    self.ping_sent = None;
+                    self.stats.round_trip_us = Some(now_us.saturating_sub(at_us));
+                }
+            }
+            ToHost::Answer { sequence, outcome } => self.answered(sequence, outcome),
+            // Handled before, or for a sensor that does not exist.
+            ToHost::Fault { .. } | ToHost::Greeting(_) | ToHost::Sensor { .. } => {}
+        }
+    }
+
+    fn host_ms(&self, ticks: u64, now_us: u64) -> u64 {
+        self.clock.map(ticks, now_us) / 1_000
+    }
+
+    fn greeted(&mut self, greeting: Greeting, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+        let same = match &self.phase {
+            Phase::Asking { .. } => false,
+            Phase::Describing { greeting: old, .. } => *old == greeting,
+            Phase::Live { board } => board.greeting == greeting,
+        };
+        if same {
+            return;
+        }
+        let Some(version) = version::OURS.common(greeting.versions()) else {
+            let theirs = greeting.versions();
+            self.lost(LostReason::Incompatible { theirs }, now_us, sink);
+            self.ask_due_us = now_us + HELLO_US;
+            return;
+        };
+        let restarted = !matches!(self.phase, Phase::Asking { .. });
+        self.ask(now_us);
+        self.sender.speak(version);
+        self.clock = ClockMap::new(greeting.ticks_hz);
+        self.phase = Phase::Describing {
+            greeting,
+            version,
+            sensors: [const { None }; MAX_SENSORS],
+        };
+        // The descriptions follow the answer to a hello by themselves. A board
+        // that restarted unseen greets unasked: say hello to it.
+        if restarted {
+            self.hello();
+        }
+        self.ask_due_us = now_us + RETRY_US;
+        self.live_when_complete(now_us, sink);
+    }
+
+    fn described(
+        &mut self,
+        index: u8,
+        sensor: Sensor,
+        now_us: u64,
+        sink: &mut impl FnMut(LinkEvent),
+    ) {
+        if let Phase::Describing {
+            greeting, sensors, ..
+        } = &mut self.phase
+            && index < greeting.sensors
+            && let Some(place) = sensors.get_mut(usize::from(index))
+        {
+            *place = Some(sensor);
+            self.live_when_complete(now_us, sink);
+        }
+    }
+
+    fn live_when_complete(&mut self, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+        let Phase::Describing {
+            greeting,
+            version,
+            sensors,
+        } = &self.phase
+        else {
+            return;
+        };
+        let wanted = usize::from(greeting.sensors);
+        let known: Vec<Sensor, MAX_SENSORS> =
+            sensors.iter().take(wanted).flatten().cloned().collect();
+        if known.len() < wanted {
+            return;
+        }
+        let board = Arc::new(BoardDescription {
+            greeting: greeting.clone(),
+            version: *version,
+            sensors: known,
+        });
+        self.wish_for_rates(&board.sensors);
+        self.phase = Phase::Live {
+            board: Arc::clone(&board),
+        };
+        self.ping_due_us = now_us;
+        self.indicator_due_us = now_us;
+        self.told = None;
+        self.stats.connected += 1;
+        self.stats.state = LinkState::Live;
+        sink(LinkEvent::Connected { board });
+    }
+
+    fn wish_for_rates(&mut self, sensors: &[Sensor]) {
+        self.rates_due = 0;
+        for (index, sensor) in sensors.iter().enumerate() {
+            if self.rates[index].is_some_and(|rate| rate != sensor.interval_ms) {
+                self.rates_due |= 1 << index;
+            }
+        }
+    }
+
+    fn answered(&mut self, sequence: u16, outcome: Outcome) {
+        let ours = self
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.sequences.contains(&sequence));
+        if ours {
+            self.pending = None;
+            match outcome {
+                Outcome::Done => self.stats.commands_done += 1,
+                _ => self.stats.commands_failed += 1,
+            }
+        }
+    }
+
+    fn hello(&mut self) {
+        self.send(&ToMcu::Hello {
+            min: version::MIN,
+            current: version::CURRENT,
+        });
+    }
+
+    fn hello_when_due(&mut self, now_us: u64) {
+        if self.ask_due_us <= now_us {
+            self.hello();
+            self.ask_due_us = now_us + HELLO_US;
+        }
+    }
+
+    fn ask_for_missing(&mut self, now_us: u64) {
+        if self.ask_due_us > now_us {
+            return;
+        }
+        self.ask_due_us = now_us + RETRY_US;
+        let Phase::Describing {
+            greeting, sensors, ..
+        } = &self.phase
+        else {
+            return;
+        };
+        let missing: Vec<u8, MAX_SENSORS> = (0..greeting.sensors)
+            .filter(|index| matches!(sensors.get(usize::from(*index)), Some(None)))
+            .collect();
+        for index in missing {
+            self.send(&ToMcu::Describe { index });
+        }
+    }
+
+    /// Keeps a live link alive and its wishes fulfilled.
+    fn tend(&mut self, now_us: u64) -> u64 {
+        if self.ping_due_us <= now_us {
+            self.nonce = self.nonce.wrapping_add(1);
+            let nonce = self.nonce;
+            if self.send(&ToMcu::Ping { nonce }).is_some() {
+                self.ping_sent = Some((nonce, now_us));
+            }
+            self.ping_due_us = now_us + PING_US;
+        }
+        let unconfirmed = self.stats.indicator != Some(self.indicator);
+        if unconfirmed && self.indicator_due_us <= now_us {
+            let level = self.indicator;
+            self.send(&ToMcu::Indicator { level });
+            self.indicator_due_us = now_us + RETRY_US;
+        }
+        self.pursue_commands(now_us);
+
+        let mut next_us = self.ping_due_us.min(self.heard_us + SILENCE_US);
+        if unconfirmed {
+            next_us = next_us.min(self.indicator_due_us);
+        }
+        if let Some(pending) = &self.pending {
+            next_us = next_us.min(pending.due_us);
+        }
+        next_us
+    }
+
+    fn pursue_commands(&mut self, now_us: u64) {
+        if self.pending.is_none() {
+            self.pending = self.next_command().map(|command| Pending {
+                command,
+                sequences: Vec::new(),
+                due_us: now_us,
+            });
+        }
+        let Some(mut pending) = self.pending.take() else {
+            return;
+        };
+        if pending.due_us <= now_us {
+            if pending.sequences.is_full() {
+                self.stats.commands_failed += 1;
+                return;
+            }
+            if let Some(sequence) = self.send(&pending.command) {
+                // Not full, as just checked.
+                let _ = pending.sequences.push(sequence);
+            }
+            pending.due_us = now_us + RETRY_US;
+        }
+        self.pending = Some(pending);
+    }
+
+    fn next_command(&mut self) -> Option<ToMcu> {
+        if self.rates_due != 0 {
+            let sensor = self.rates_due.trailing_zeros() as u8;
+            self.rates_due &= self.rates_due - 1;
+            let interval_ms = self.rates[usize::from(sensor)]?;
+            return Some(ToMcu::Rate {
+                sensor,
+                interval_ms,
+            });
+        }
+        self.commands.pop_front()
+    }
+
+    /// Frames a message if there is room; its sequence number when there was.
+    fn send(&mut self, message: &ToMcu) -> Option<u16> {
+        if self.out.capacity() - self.out.len() < MAX_FRAME_BYTES {
+            return None;
+        }
+        let sequence = self.sender.next_sequence();
+        let mut buffer = [0; MAX_FRAME_BYTES];
+        let frame = self.sender.encode(message, &mut buffer).ok()?;
+        self.out.extend_from_slice(frame).ok()?;
+        Some(sequence)
+    }
+}

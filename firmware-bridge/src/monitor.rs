@@ -1,0 +1,200 @@
+//! The link in words: one line per event, and a capture decoded frame by frame.
+//!
+//! For people at a terminal. Separate from the link, which must not allocate;
+//! this does nothing else.
+
+use std::borrow::Cow;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use crate::channel::decode;
+use crate::decoder::{Decoder, Frame, FrameStats, Rejected};
+use crate::frame::Direction;
+use crate::host::{BoardDescription, LinkEvent};
+use crate::message::{Event, ToHost, ToMcu};
+
+/// One event as one line, without a line end. `board` is the one of the last
+/// [`LinkEvent::Connected`]; with it, readings carry names and units.
+#[must_use]
+pub fn line(event: &LinkEvent, board: Option<&BoardDescription>) -> String {
+    let sensor_of = |index: u8| board.and_then(|board| board.sensors.get(usize::from(index)));
+    let name_of = |index: u8| match sensor_of(index) {
+        Some(sensor) => format!("{}", sensor.name),
+        None => format!("sensor {index}"),
+    };
+    match event {
+        LinkEvent::Connected { board } => format!(
+            "connected: {} firmware {} protocol {} started by {:?}, {} sensors",
+            board.id(),
+            board.greeting.firmware,
+            board.version,
+            board.greeting.reset,
+            board.sensors.len()
+        ),
+        LinkEvent::Reading {
+            sensor,
+            value,
+            host_ms,
+        } => {
+            let unit = sensor_of(*sensor).map_or("", |sensor| sensor.unit.symbol());
+            format!(
+                "{} {:20} {value:>10.3} {unit}",
+                seconds(*host_ms),
+                name_of(*sensor)
+            )
+        }
+        LinkEvent::Fault {
+            sensor,
+            fault,
+            host_ms,
+        } => format!(
+            "{} {:20} no value: {fault:?}",
+            seconds(*host_ms),
+            name_of(*sensor)
+        ),
+        LinkEvent::Event { event, host_ms } => {
+            format!("{} {}", seconds(*host_ms), happening(*event))
+        }
+        LinkEvent::Log {
+            level,
+            text,
+            host_ms,
+        } => format!("{} log {level:?}: {text}", seconds(*host_ms)),
+        LinkEvent::Lost { reason } => format!("no link: {reason}"),
+    }
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{:>7}.{:03} s", ms / 1_000, ms % 1_000)
+}
+
+fn happening(event: Event) -> String {
+    match event {
+        Event::Button { index, pressed } => {
+            let how = if pressed { "pressed" } else { "let go" };
+            format!("button {index} {how}")
+        }
+        Event::EmergencyStop { engaged: true } => String::from("EMERGENCY STOP engaged"),
+        Event::EmergencyStop { engaged: false } => String::from("emergency stop released"),
+    }
+}
+
+/// Decodes a capture of the line, either or both directions, and hands out one
+/// line per frame or stretch of garbage. Returns the counters at the end.
+///
+/// A capture in hexadecimal text (as `xxd -p` or a logic analyser writes it)
+/// is taken as well.
+pub fn decode_capture(capture: &[u8], mut line: impl FnMut(String)) -> FrameStats {
+    let bytes = bytes_of(capture);
+    let mut decoder = Decoder::new();
+    let mut start = 0;
+    for (offset, byte) in bytes.iter().enumerate() {
+        let ended = decoder.feed(*byte).map(|outcome| match outcome {
+            Ok(frame) => format!("{start:08x} {}", frame_line(&frame)),
+            Err(rejected) => {
+                let length = offset - start;
+                format!("{start:08x} !! {length} bytes, {}", rejection(rejected))
+            }
+        });
+        if let Some(text) = ended {
+            line(text);
+        }
+        if *byte == crate::frame::DELIMITER {
+            start = offset + 1;
+        }
+    }
+    if start < bytes.len() {
+        line(format!(
+            "{start:08x} !! {} bytes, cut off",
+            bytes.len() - start
+        ));
+    }
+    decoder.resynchronise();
+    decoder.stats()
+}
+
+fn frame_line(frame: &Frame<'_>) -> String {
+    let (arrow, content) = match frame.header.direction {
+        Direction::ToHost => ("<-", decode::<ToHost>(frame).map(|m| format!("{m:?}"))),
+        Direction::ToMcu => ("->", decode::<ToMcu>(frame).map(|m| format!("{m:?}"))),
+    };
+    let content = content.unwrap_or_else(|why| format!("{why:?}, {} bytes", frame.message.len()));
+    let header = frame.header;
+    format!(
+        "{arrow} v{} #{:05} {content}",
+        header.version, header.sequence
+    )
+}
+
+fn rejection(rejected: Rejected) -> &'static str {
+    match rejected {
+        Rejected::Oversize => "longer than any frame",
+        Rejected::Malformed => "not a frame",
+        Rejected::Crc => "wrong check sum",
+    }
+}
+
+/// Hexadecimal text as the bytes it means; anything else as it is.
+fn bytes_of(capture: &[u8]) -> Cow<'_, [u8]> {
+    let digits: Vec<u8> = capture
+        .iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    let is_hex = !digits.is_empty()
+        && digits.len().is_multiple_of(2)
+        && digits.iter().all(u8::is_ascii_hexdigit);
+    if !is_hex {
+        return Cow::Borrowed(capture);
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
+    let bytes = digits
+        .chunks_exact(2)
+        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]));
+    Cow::Owned(bytes.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::LogLevel;
+
+    fn decoded(capture: &[u8]) -> (Vec<String>, FrameStats) {
+        let mut lines = Vec::new();
+        let stats = decode_capture(capture, |line| lines.push(line));
+        (lines, stats)
+    }
+
+    #[test]
+    fn a_capture_shows_both_directions_and_what_is_broken() {
+        let capture = "00 02 81 01 01 07 01 01 09 67 32 0a 00
+                       00 14 01 02 01 02 01 94 b4 e4 f4 cb 03 9a 99 31 41 87 68 30 ee 00
+                       00 14 01 02 01 02 01 94 b4 e4 f4 cb 03 9a 99 31 42 87 68 30 ee 00
+                       48 65";
+        let (lines, stats) = decoded(capture.as_bytes());
+        assert_eq!(
+            lines,
+            [
+                "00000001 -> v1 #00000 Hello { min: 1, current: 1 }",
+                "0000000e <- v1 #00258 Reading { sensor: 1, ticks: 123456789012, value: 11.1 }",
+                "00000024 !! 20 bytes, wrong check sum",
+                "00000039 !! 2 bytes, cut off",
+            ]
+        );
+        assert_eq!(
+            (stats.frames, stats.crc_errors, stats.garbage_bytes),
+            (2, 1, 22)
+        );
+    }
+
+    #[test]
+    fn text_from_a_board_cannot_drive_the_terminal() {
+        let event = LinkEvent::Log {
+            level: LogLevel::Error,
+            text: "\x1b[2Jgone".into(),
+            host_ms: 1_500,
+        };
+        assert_eq!(line(&event, None), "      1.500 s log Error: ?[2Jgone");
+    }
+}

@@ -1,0 +1,141 @@
+//! What a board can measure: the sensor description sent once per connection.
+//!
+//! Separate from the messages because descriptions outlive them: the host
+//! keeps a table of these, readings refer to it by index.
+
+use postcard::experimental::max_size::MaxSize;
+use serde::{Deserialize, Serialize};
+
+use crate::text::Text;
+
+/// Most sensors one board may have. Sixteen covers every board in sight, lets
+/// a `u16` be the set of them, and keeps the host's table under a kilobyte.
+pub const MAX_SENSORS: usize = 16;
+
+/// Fastest interval a sensor may be asked for: at 115 200 baud sixteen sensors
+/// every 10 ms would already be more than the wire carries.
+pub const MIN_INTERVAL_MS: u32 = 10;
+
+/// Slowest interval: an hour.
+pub const MAX_INTERVAL_MS: u32 = 3_600_000;
+
+/// A sensor's name, for example `battery_voltage`.
+pub type SensorName = Text<20>;
+
+/// One sensor of a board.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, MaxSize)]
+pub struct Sensor {
+    /// Name, unique on the board; becomes part of the reading's source id.
+    pub name: SensorName,
+    /// What is measured.
+    pub kind: SensorKind,
+    /// In which unit its values are.
+    pub unit: Unit,
+    /// Smallest value the sensor can give; anything below is a fault.
+    pub min: f32,
+    /// Largest value the sensor can give.
+    pub max: f32,
+    /// Time between two readings now, in milliseconds.
+    pub interval_ms: u32,
+}
+
+impl Sensor {
+    /// Whether the description makes sense: a real range and a possible rate.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.min.is_finite()
+            && self.max.is_finite()
+            && self.min <= self.max
+            && (MIN_INTERVAL_MS..=MAX_INTERVAL_MS).contains(&self.interval_ms)
+            && !self.name.as_str().is_empty()
+    }
+
+    /// Whether `value` is one this sensor can give.
+    #[must_use]
+    pub fn admits(&self, value: f32) -> bool {
+        // False for NaN as well.
+        value >= self.min && value <= self.max
+    }
+}
+
+/// What a sensor measures. Append only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub enum SensorKind {
+    /// Voltage, for example of a battery.
+    Voltage,
+    /// Current.
+    Current,
+    /// Power.
+    Power,
+    /// Temperature.
+    Temperature,
+    /// Relative humidity.
+    Humidity,
+    /// Air pressure.
+    Pressure,
+    /// Brightness.
+    Light,
+    /// Distance.
+    Distance,
+    /// State of charge.
+    Charge,
+    /// A counter.
+    Count,
+    /// Anything else; the name says what.
+    Other,
+}
+
+/// Unit of a sensor's values. Append only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub enum Unit {
+    /// No unit.
+    None,
+    /// Volt.
+    Volt,
+    /// Ampere.
+    Ampere,
+    /// Watt.
+    Watt,
+    /// Degree Celsius.
+    Celsius,
+    /// Percent.
+    Percent,
+    /// Pascal.
+    Pascal,
+    /// Lux.
+    Lux,
+    /// Metre.
+    Metre,
+    /// Hertz.
+    Hertz,
+}
+
+impl Unit {
+    /// The unit's symbol; empty for [`Unit::None`].
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Volt => "V",
+            Self::Ampere => "A",
+            Self::Watt => "W",
+            Self::Celsius => "°C",
+            Self::Percent => "%",
+            Self::Pascal => "Pa",
+            Self::Lux => "lx",
+            Self::Metre => "m",
+            Self::Hertz => "Hz",
+        }
+    }
+}
+
+/// Why a sensor has no value. Append only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub enum Fault {
+    /// The sensor does not answer (bus error, not wired).
+    Absent,
+    /// The value is outside the range the sensor can give: broken wire, short.
+    OutOfRange,
+    /// The sensor answered with something that fails its own check.
+    Corrupt,
+}
