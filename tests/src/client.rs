@@ -152,6 +152,17 @@ impl Client {
         })
     }
 
+    /// A connected stream whose hand-shake was a full one: nothing is resumed.
+    ///
+    /// # Errors
+    /// As [`Client::connect`], or the client is a plain one.
+    pub async fn connect_without_resumption(&self) -> anyhow::Result<Box<dyn Stream>> {
+        let mut config = ClientConfig::clone(self.tls.as_ref().context("no TLS")?.config());
+        config.resumption = rustls::client::Resumption::disabled();
+        let fresh = Client { tls: Some(TlsConnector::from(Arc::new(config))), ..self.clone() };
+        fresh.connect().await
+    }
+
     /// Sends a request and reads the answer.
     ///
     /// # Errors

@@ -1,0 +1,70 @@
+//! Measures what `SPECIFICATION.md` promises: the real release binary, beside
+//! nginx where a comparison means something.
+//!
+//!     cargo run --release -p gateway-tests --bin bench -- [NAME…] [--seconds N]
+//!
+//! Names: size start memory http handshakes latency datagrams soak; all of them
+//! but `soak` by default. Nothing here is a test: figures are printed, with the
+//! medians of rounds that alternate between the two servers, because machines
+//! are noisy. Server cost is CPU time read from /proc, not wall time.
+#![allow(clippy::print_stdout, reason = "a benchmark prints")]
+
+mod http_load;
+mod nginx;
+mod path;
+mod process;
+mod resident;
+
+use std::time::Duration;
+
+/// Seconds of each measured stretch.
+const DEFAULT_SECONDS: u64 = 4;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let mut names = Vec::new();
+    let mut seconds = DEFAULT_SECONDS;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--seconds" => seconds = arguments.next().unwrap_or_default().parse()?,
+            name => names.push(name.to_owned()),
+        }
+    }
+    if names.is_empty() {
+        names = ["size", "start", "memory", "http", "handshakes", "latency", "datagrams"].map(str::to_owned).to_vec();
+    }
+    anyhow::ensure!(
+        !cfg!(debug_assertions),
+        "figures of a debug build mean nothing: cargo run --release -p gateway-tests --bin bench"
+    );
+    let stretch = Duration::from_secs(seconds);
+    for name in names {
+        println!("## {name}");
+        match name.as_str() {
+            "size" => resident::size()?,
+            "start" => resident::start().await?,
+            "memory" => resident::memory().await?,
+            "soak" => resident::soak().await?,
+            "http" => http_load::requests(stretch).await?,
+            "handshakes" => http_load::handshakes(stretch).await?,
+            "latency" => path::latency().await?,
+            "datagrams" => path::datagrams(stretch).await?,
+            other => anyhow::bail!("no benchmark is called {other:?}"),
+        }
+        println!();
+    }
+    Ok(())
+}
+
+/// The middle value.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The value below which `share` of the sorted values lie.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let index = ((sorted.len() as f64 * share).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
+    sorted.get(index).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,33 @@
+//! CPU time and memory of a process, from /proc.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+/// Clock ticks a second in /proc/PID/stat; 100 on every Linux the gateway runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// User and system time of a process and of its threads.
+pub(crate) fn cpu(pid: u32) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The command name may hold spaces; what follows the last parenthesis does not.
+    let fields: Vec<&str> = stat.rsplit(')').next().context("stat")?.split_whitespace().collect();
+    let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
+    Ok(Duration::from_secs_f64(ticks / TICKS_PER_SECOND))
+}
+
+/// Resident set and its peak, in kB.
+pub(crate) fn resident_kb(pid: u32) -> anyhow::Result<(u64, u64)> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let value = |name: &str| -> anyhow::Result<u64> {
+        let line = status.lines().find(|line| line.starts_with(name)).with_context(|| name.to_owned())?;
+        Ok(line.split_whitespace().nth(1).context("no value")?.parse()?)
+    };
+    Ok((value("VmRSS:")?, value("VmHWM:")?))
+}
+
+/// Processes whose parent is `pid`.
+pub(crate) fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    Ok(text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
+}
