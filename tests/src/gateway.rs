@@ -40,10 +40,35 @@ pub fn binary() -> &'static Path {
     })
 }
 
+/// The binary with the store's crash points compiled in. An installed or
+/// cross-built binary has none: then kills come from outside only.
+///
+/// # Panics
+/// When the binary cannot be built.
+#[must_use]
+pub fn binary_with_crash_points() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if std::env::var_os("MFG_DRONE_GATEWAY_BIN").is_some() {
+            return binary().to_owned();
+        }
+        // A folder of its own: the features differ, and the ordinary binary
+        // must not be replaced under tests that run at the same time.
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/crash-points");
+        let build = escargot::CargoBuild::new()
+            .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../gateway/Cargo.toml"))
+            .bin("mfg-drone-gateway")
+            .features("crash-points")
+            .target_dir(folder);
+        build.run().expect("the gateway builds").path().to_owned()
+    })
+}
+
 /// A gateway about to be started.
 #[derive(Debug)]
 pub struct GatewayBuilder {
     block: Block,
+    binary: Option<PathBuf>,
     config: String,
     environment: BTreeMap<String, String>,
     state: Option<PathBuf>,
@@ -88,6 +113,13 @@ impl GatewayBuilder {
     pub fn drone(self, id: &str, last: u8) -> Self {
         let address = self.block.host(last);
         self.drones(&format!("[[drones.drone]]\nid = \"{id}\"\nmode = \"real\"\naddress = \"{address}\""))
+    }
+
+    /// Another binary than [`binary`].
+    #[must_use]
+    pub fn binary(mut self, path: &Path) -> Self {
+        self.binary = Some(path.to_owned());
+        self
     }
 
     /// An environment variable.
@@ -138,7 +170,8 @@ impl GatewayBuilder {
         );
         let file = temporary.path().join("gateway.toml");
         std::fs::write(&file, config)?;
-        Ok(Prepared { temporary, file, state, block: self.block, environment: self.environment })
+        let binary = self.binary.unwrap_or_else(|| binary().to_owned());
+        Ok(Prepared { temporary, file, state, block: self.block, binary, environment: self.environment })
     }
 
     /// Starts it and waits until it says that it is ready.
@@ -160,6 +193,7 @@ pub struct Prepared {
     pub state: PathBuf,
     /// Its addresses.
     pub block: Block,
+    binary: PathBuf,
     environment: BTreeMap<String, String>,
 }
 
@@ -167,7 +201,7 @@ impl Prepared {
     /// The command with this configuration and a clean environment.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(&self.binary);
         command.args(arguments).arg("--config").arg(&self.file);
         command.env_clear().envs(&self.environment).kill_on_drop(true).stdin(Stdio::null());
         command
@@ -199,6 +233,7 @@ impl Gateway {
     pub fn builder() -> GatewayBuilder {
         GatewayBuilder {
             block: Block::claim(),
+            binary: None,
             config: String::new(),
             environment: BTreeMap::from([
                 ("MFG_DRONE_ADMIN_KEY".to_owned(), ADMIN_KEY.to_owned()),
@@ -211,6 +246,14 @@ impl Gateway {
             access: String::new(),
             drones: String::new(),
         }
+    }
+
+    /// Sets or removes a variable for the next start.
+    pub fn set_env(&mut self, name: &str, value: Option<&str>) {
+        match value {
+            Some(value) => self.prepared.environment.insert(name.to_owned(), value.to_owned()),
+            None => self.prepared.environment.remove(name),
+        };
     }
 
     /// Starts the process again on the same files.
@@ -250,6 +293,12 @@ impl Gateway {
     #[must_use]
     pub fn output(&self) -> String {
         std::fs::read_to_string(&self.output).unwrap_or_default()
+    }
+
+    /// The file with that output.
+    #[must_use]
+    pub fn output_file(&self) -> &Path {
+        &self.output
     }
 
     /// Its HTTPS address.

@@ -5,6 +5,7 @@
 //! operator, a client or a drone sees.
 
 pub mod client;
+pub mod crash;
 pub mod drone;
 pub mod flight;
 pub mod gateway;
