@@ -8,6 +8,10 @@
 use crate::battery::Curve;
 use crate::sensor::Absence;
 
+/// Current below which a battery is neither charged nor discharged: a board
+/// takes ten times as much, the error of a UPS HAT's shunt is a tenth of it.
+const IDLE_MA: f64 = 50.0;
+
 /// Column of `/proc/net/wireless`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WirelessColumn {
@@ -42,6 +46,8 @@ pub(crate) enum Decode {
     },
     /// A battery voltage turned into a percentage; `per` as above, in volts.
     Charge { per: f64, curve: Curve },
+    /// The flag is set when a current in milliamperes, times `sign`, is more than noise.
+    Flowing { sign: f64 },
     /// The file exists; what it holds does not matter.
     Exists,
 }
@@ -91,6 +97,7 @@ impl Decode {
             Decode::Uptime => decimal(fields(bytes).next().unwrap_or_default()),
             Decode::Wireless { interface, column } => wireless(bytes, interface, *column),
             Decode::Charge { per, curve } => Ok(curve.percent(decimal(bytes)? / per)),
+            Decode::Flowing { sign } => Ok(flag(decimal(bytes)? * sign > IDLE_MA)),
             Decode::Exists => Ok(1.0),
         }
     }
@@ -298,6 +305,14 @@ mod tests {
             Err(Absence::Unavailable(_))
         ));
         assert_eq!(discharging.apply(b"17\n"), Err(Absence::NotANumber));
+    }
+
+    #[test]
+    fn a_small_current_is_none() {
+        let discharging = Decode::Flowing { sign: -1.0 };
+        assert_eq!(discharging.apply(b"-640\n"), Ok(1.0));
+        assert_eq!(discharging.apply(b"-12\n"), Ok(0.0));
+        assert_eq!(discharging.apply(b"800\n"), Ok(0.0));
     }
 
     #[test]

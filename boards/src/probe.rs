@@ -8,7 +8,7 @@ use std::mem;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use rustix::fs::{Mode, OFlags, open, stat};
+use rustix::fs::{FileType, Mode, OFlags, open, stat};
 use rustix::io::{Errno, pread};
 
 use crate::decode::Decode;
@@ -138,19 +138,25 @@ impl Probe {
     fn read(&mut self, buffer: &mut [u8; BUFFER_BYTES]) -> Result<usize, Errno> {
         let file = match self.file.take() {
             Some(file) => file,
-            // Not blocking: a pipe in a captured tree must not stop the sampler.
-            None => open(
-                &self.path,
-                OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY,
-                Mode::empty(),
-            )?,
+            None => self.open()?,
         };
-        let length = pread(&file, buffer.as_mut_slice(), 0)?;
-        // After a failure the file is opened anew; it costs little by then.
+        let length = pread(&file, buffer.as_mut_slice(), 0);
+        // Kept even after a failure: a device that went away fails for ever on
+        // this descriptor, while its path may by then lead to another device.
         if self.handles == Handles::Keep {
             self.file = Some(file);
         }
-        Ok(length)
+        length
+    }
+
+    fn open(&self) -> Result<OwnedFd, Errno> {
+        // sysfs and procfs hold nothing else; a tree somebody sent may.
+        let kind = FileType::from_raw_mode(stat(&self.path)?.st_mode);
+        if kind != FileType::RegularFile {
+            return Err(Errno::OPNOTSUPP);
+        }
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        open(&self.path, flags, Mode::empty())
     }
 
     /// What an attempt means for the channels and for the next attempt.

@@ -124,8 +124,14 @@ fn a_ups_hat_is_a_companion_battery_with_an_estimate() {
     assert!((percent - 63.6).abs() < 0.01, "{percent}");
     assert_eq!(value(&board, Role::CompanionBatteryVoltage), Some(7.68));
     assert_eq!(value(&board, Role::CompanionBatteryCurrent), Some(-0.64));
+    assert_eq!(value(&board, Role::OnBattery), Some(1.0));
     // The mouse's battery is not the board's.
-    assert_eq!(board.sensors().by_role(Role::OnBattery).count(), 0);
+    let index = board
+        .sensors()
+        .by_role(Role::OnBattery)
+        .next()
+        .expect("sensor");
+    assert!(board.sensors().sensor(index).name.contains("ina219"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::thermal::{TripKind, TripPoint, push};
 use super::{Draft, Search};
 use crate::decode::Decode;
-use crate::profile::{Channel, Hat};
+use crate::profile::{Channel, Hat, Sign};
 use crate::quantity::{Quantity, Role};
 use crate::rates::{ELECTRICAL_MS, FAN_MS, SUPPLY_ALARM_MS, TEMPERATURE_MS};
 
@@ -251,20 +251,43 @@ fn add(
             .label(label)
             .subject(subject.as_str()),
     ];
-    // The estimate comes from the same file as the voltage: one read for both.
-    if let Some((hat, curve)) = hat.and_then(|h| Some((h, h.charge.clone()?)))
-        && hat.voltage.as_deref() == Some(attribute.channel)
-    {
-        let decode = Decode::Charge { per: 1e3, curve };
-        let name = format!("hwmon:{}:estimate", chip.name);
-        let draft = Draft::new(name, Quantity::Percent, Role::CompanionBattery, decode)
-            .label(format!("{}, charge estimated from voltage", hat.name))
-            .subject(subject)
-            .estimated();
-        drafts.push(draft);
-    }
+    drafts.extend(
+        hat.into_iter()
+            .flat_map(|hat| derived(chip, hat, attribute.channel, &subject)),
+    );
     let identity = format!("hwmon {} {} {file}", chip.name, chip.device);
     search.add(source, identity, attribute.period_ms, drafts);
+}
+
+/// What a HAT's profile reads out of a channel besides its value: one file, one
+/// read, two sensors.
+fn derived(chip: &Chip, hat: &Hat, channel: &str, subject: &str) -> Option<Draft> {
+    if hat.voltage.as_deref() == Some(channel) {
+        let decode = Decode::Charge {
+            per: 1e3,
+            curve: hat.charge.clone()?,
+        };
+        let name = format!("hwmon:{}:estimate", chip.name);
+        let draft = Draft::new(name, Quantity::Percent, Role::CompanionBattery, decode)
+            .label(format!("{}, charge estimated from voltage", hat.name));
+        return Some(draft.subject(subject).estimated());
+    }
+    if hat.current.as_deref() != Some(channel) {
+        return None;
+    }
+    let sign = match hat.discharging? {
+        Sign::Positive => 1.0,
+        Sign::Negative => -1.0,
+    };
+    let name = format!("hwmon:{}:discharging", chip.name);
+    let draft = Draft::new(
+        name,
+        Quantity::Flag,
+        Role::OnBattery,
+        Decode::Flowing { sign },
+    )
+    .label(format!("{}, feeds the board", hat.name));
+    Some(draft.subject(subject))
 }
 
 fn hat_role(hat: Option<&Hat>, channel: &str) -> Option<Role> {
