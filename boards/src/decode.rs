@@ -75,6 +75,22 @@ impl Decode {
         }
     }
 
+    /// The same with the value multiplied, where it is a plain number.
+    pub(crate) fn times(&self, by: f64) -> Decode {
+        match *self {
+            Decode::Scaled {
+                offset,
+                factor,
+                per,
+            } => Decode::Scaled {
+                offset,
+                factor: factor * by,
+                per,
+            },
+            _ => self.clone(),
+        }
+    }
+
     /// The value in the bytes of the file.
     pub(crate) fn apply(&self, bytes: &[u8]) -> Result<f64, Absence> {
         match self {

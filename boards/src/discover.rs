@@ -127,6 +127,15 @@ impl Draft {
     }
 }
 
+/// A profile's words on one channel.
+#[derive(Default)]
+pub(crate) struct Known {
+    label: Option<String>,
+    role: Option<Role>,
+    factor: Option<f64>,
+    ignore: bool,
+}
+
 /// What the class modules see and add to.
 pub(crate) struct Search<'a> {
     pub(crate) tree: &'a Tree,
@@ -234,6 +243,23 @@ impl Search<'_> {
             candidate = format!("{name}#{number}");
         }
         candidate
+    }
+
+    /// What the profile says of a chip's channel; nothing, if it does not name it.
+    pub(crate) fn known(&self, chip: &str, channel: &str) -> Known {
+        let channels = &self.detected.profile.sensors;
+        match channels
+            .iter()
+            .find(|c| c.chip == chip && c.channel == channel)
+        {
+            Some(channel) => Known {
+                label: channel.label.clone(),
+                role: channel.role,
+                factor: channel.factor,
+                ignore: channel.ignore,
+            },
+            None => Known::default(),
+        }
     }
 
     /// Whether a single role is still free.

@@ -319,3 +319,60 @@ fn a_broken_profile_of_the_user_is_named_and_stops_nothing() {
     assert!(board.report(0).to_string().contains("mine.toml:2"));
     assert_eq!(board.sensors().all().len(), 1);
 }
+
+#[test]
+fn a_users_profile_gives_channels_names_meanings_and_scale() {
+    let bench = Bench::new(&[
+        ("proc/device-tree/compatible", "acme,carrier\0"),
+        ("sys/class/hwmon/hwmon0/name", "ads7828\n"),
+        ("sys/class/hwmon/hwmon0/in0_input", "1000\n"),
+        ("sys/class/hwmon/hwmon0/in1_input", "7\n"),
+        ("sys/bus/iio/devices/iio:device0/name", "mcp3008\n"),
+        ("sys/bus/iio/devices/iio:device0/in_voltage0_raw", "512\n"),
+        (
+            "sys/bus/iio/devices/iio:device0/in_voltage_scale",
+            "3.222656250\n",
+        ),
+    ]);
+    let profiles = tempfile::tempdir().expect("temporary directory");
+    let profile = r#"
+        id = "acme"
+        name = "Acme carrier"
+        [match]
+        compatible = ["acme,carrier"]
+        [[sensor]]
+        chip = "ads7828"
+        channel = "in0"
+        label = "Flight battery"
+        role = "companion_battery_voltage"
+        factor = 11.0
+        [[sensor]]
+        chip = "ads7828"
+        channel = "in1"
+        ignore = true
+        [[sensor]]
+        chip = "mcp3008"
+        channel = "voltage0"
+        factor = 2.0
+    "#;
+    put(profiles.path(), "acme.toml", profile);
+    let mut board = Board::open(bench.dir.path(), Some(profiles.path())).expect("board");
+    assert_eq!(board.problems(), []);
+    board.sample(0, &mut |_, _| {});
+    let of = |name: &str| {
+        let (index, sensor) = board.sensors().iter().find(|(_, s)| s.name == name)?;
+        Some((
+            sensor.label.clone(),
+            sensor.role,
+            board.sensors().value(index, 0).value()?,
+        ))
+    };
+    let battery = (
+        "Flight battery".to_owned(),
+        Role::CompanionBatteryVoltage,
+        11.0,
+    );
+    assert_eq!(of("hwmon:ads7828:in0"), Some(battery));
+    assert_eq!(of("hwmon:ads7828:in1"), None);
+    assert_eq!(of("iio:mcp3008:voltage0").expect("channel").2, 3.3);
+}

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::thermal::{TripKind, TripPoint, push};
-use super::{Draft, Search};
+use super::{Draft, Known, Search};
 use crate::decode::Decode;
-use crate::profile::{Channel, Hat, Sign};
+use crate::profile::{Hat, Sign};
 use crate::quantity::{Quantity, Role};
 use crate::rates::{ELECTRICAL_MS, FAN_MS, SUPPLY_ALARM_MS, TEMPERATURE_MS};
 
@@ -99,14 +99,8 @@ fn look_at(search: &mut Search, chip: &Chip) {
         let Some(attribute) = Attribute::parse(file) else {
             continue;
         };
-        let known = search
-            .detected
-            .profile
-            .sensors
-            .iter()
-            .find(|c| c.chip == chip.name && c.channel == attribute.channel)
-            .cloned();
-        if known.as_ref().is_some_and(|c| c.ignore) {
+        let known = search.known(&chip.name, attribute.channel);
+        if known.ignore {
             continue;
         }
         add(search, chip, file, &attribute, known, hat.as_ref());
@@ -202,61 +196,53 @@ fn add(
     chip: &Chip,
     file: &str,
     attribute: &Attribute,
-    known: Option<Channel>,
+    known: Known,
     hat: Option<&Hat>,
 ) {
-    let source = format!("{}/{file}", chip.path);
+    let label = label(search, chip, attribute, &known, hat);
     let role = known
-        .as_ref()
-        .and_then(|c| c.role)
+        .role
         .or_else(|| hat_role(hat, attribute.channel))
         .or_else(|| well_known(search, &chip.name, attribute.channel))
         .unwrap_or(attribute.role);
-    let label = known.as_ref().and_then(|c| c.label.clone()).or_else(|| {
-        search
-            .tree
-            .text(&format!("{}/{}_label", chip.path, attribute.stem))
-    });
-    let label = match (label, hat) {
-        (Some(label), _) if attribute.quantity == Quantity::Flag && known.is_none() => {
+    let decode = match known.factor {
+        Some(by) => attribute.decode.times(by),
+        None => attribute.decode.clone(),
+    };
+    let subject = format!("{} {}", chip.name, chip.device);
+    let subject = subject.trim_end();
+    let name = format!("hwmon:{}:{}", chip.name, attribute.channel);
+    let draft = Draft::new(name, attribute.quantity, role, decode)
+        .label(label)
+        .subject(subject);
+    let derived = hat.and_then(|hat| derived(chip, hat, attribute.channel, subject));
+    let drafts = [Some(draft), derived].into_iter().flatten().collect();
+    let source = format!("{}/{file}", chip.path);
+    let identity = format!("hwmon {} {} {file}", chip.name, chip.device);
+    search.add(source, identity, attribute.period_ms, drafts);
+}
+
+/// The profile's words, else the driver's, else the HAT's name, else the chip's.
+fn label(
+    search: &Search,
+    chip: &Chip,
+    attribute: &Attribute,
+    known: &Known,
+    hat: Option<&Hat>,
+) -> String {
+    if let Some(label) = &known.label {
+        return label.clone();
+    }
+    let file = format!("{}/{}_label", chip.path, attribute.stem);
+    match (search.tree.text(&file), hat) {
+        // One label serves the value and its alarms.
+        (Some(label), _) if attribute.quantity == Quantity::Flag => {
             format!("{label} ({})", attribute.channel)
         }
         (Some(label), _) => label,
         (None, Some(hat)) => format!("{}, {}", hat.name, attribute.channel),
         (None, None) => format!("{} {}", chip.name, attribute.channel),
-    };
-    let decode = match (&attribute.decode, known.as_ref().and_then(|c| c.factor)) {
-        (
-            &Decode::Scaled {
-                offset,
-                factor,
-                per,
-            },
-            Some(by),
-        ) => Decode::Scaled {
-            offset,
-            factor: factor * by,
-            per,
-        },
-        (decode, _) => decode.clone(),
-    };
-    let subject = if chip.device.is_empty() {
-        chip.name.clone()
-    } else {
-        format!("{} {}", chip.name, chip.device)
-    };
-    let name = format!("hwmon:{}:{}", chip.name, attribute.channel);
-    let mut drafts = vec![
-        Draft::new(name, attribute.quantity, role, decode)
-            .label(label)
-            .subject(subject.as_str()),
-    ];
-    drafts.extend(
-        hat.into_iter()
-            .flat_map(|hat| derived(chip, hat, attribute.channel, &subject)),
-    );
-    let identity = format!("hwmon {} {} {file}", chip.name, chip.device);
-    search.add(source, identity, attribute.period_ms, drafts);
+    }
 }
 
 /// What a HAT's profile reads out of a channel besides its value: one file, one
@@ -353,14 +339,8 @@ pub(super) fn has_processor_chip(search: &Search) -> bool {
     })
 }
 
-/// The HAT behind a class entry that has a `device` link.
-pub(super) fn hat_for(search: &Search, name: &str, path: &str) -> Option<Hat> {
-    let device = search.tree.link_name(&format!("{path}/device"))?;
-    hat_of(search, name, &device)
-}
-
 /// HATs are told apart by the chip and its address: `1-0042` is bus 1, address 0x42.
-fn hat_of(search: &Search, chip: &str, device: &str) -> Option<Hat> {
+pub(super) fn hat_of(search: &Search, chip: &str, device: &str) -> Option<Hat> {
     let (_, address) = device.rsplit_once('-')?;
     search
         .detected
