@@ -142,6 +142,7 @@ pub(crate) struct Search<'a> {
     pub(crate) detected: &'a Detected,
     pub(crate) result: Discovery,
     names: HashSet<String>,
+    identities: HashSet<String>,
     single_roles: HashSet<Role>,
     count: usize,
 }
@@ -153,6 +154,7 @@ pub(crate) fn discover(tree: &Tree, detected: &Detected) -> Discovery {
         detected,
         result: Discovery::default(),
         names: HashSet::new(),
+        identities: HashSet::new(),
         single_roles: HashSet::new(),
         count: 0,
     };
@@ -200,6 +202,8 @@ impl Search<'_> {
             return;
         }
         self.count += drafts.len();
+        // Two equal chips whose devices cannot be told apart are told by order.
+        let identity = unique(&mut self.identities, identity);
         let sensors = drafts
             .into_iter()
             .map(|draft| self.finish(draft, &source, period_ms))
@@ -220,7 +224,7 @@ impl Search<'_> {
             draft.role
         };
         let sensor = Sensor {
-            name: self.unique(draft.name),
+            name: unique(&mut self.names, draft.name),
             label: draft.label,
             subject: draft.subject,
             quantity: draft.quantity,
@@ -232,17 +236,6 @@ impl Search<'_> {
             max_age_ms: period_ms * STALE_AFTER_PERIODS,
         };
         (sensor, draft.decode)
-    }
-
-    /// Two equal chips have equal names: the second is `…#2`.
-    fn unique(&mut self, name: String) -> String {
-        let mut candidate = name.clone();
-        let mut number = 1;
-        while !self.names.insert(candidate.clone()) {
-            number += 1;
-            candidate = format!("{name}#{number}");
-        }
-        candidate
     }
 
     /// What the profile says of a chip's channel; nothing, if it does not name it.
@@ -283,4 +276,15 @@ impl Search<'_> {
             source: source.into(),
         });
     }
+}
+
+/// Two equal chips have equal names: the second is `…#2`.
+fn unique(taken: &mut HashSet<String>, name: String) -> String {
+    let mut candidate = name.clone();
+    let mut number = 1;
+    while !taken.insert(candidate.clone()) {
+        number += 1;
+        candidate = format!("{name}#{number}");
+    }
+    candidate
 }

@@ -376,3 +376,57 @@ fn a_users_profile_gives_channels_names_meanings_and_scale() {
     assert_eq!(of("hwmon:ads7828:in1"), None);
     assert_eq!(of("iio:mcp3008:voltage0").expect("channel").2, 3.3);
 }
+
+#[test]
+fn two_equal_chips_without_a_device_are_two_sensors() {
+    let mut bench = Bench::new(&[
+        ("sys/class/hwmon/hwmon0/name", "nvme\n"),
+        ("sys/class/hwmon/hwmon0/temp1_input", "40000\n"),
+        ("sys/class/hwmon/hwmon1/name", "nvme\n"),
+        ("sys/class/hwmon/hwmon1/temp1_input", "50000\n"),
+    ]);
+    bench.sample(0);
+    let values: Vec<(String, Option<f64>)> = bench
+        .board
+        .sensors()
+        .iter()
+        .map(|(index, s)| {
+            (
+                s.name.clone(),
+                bench.board.sensors().value(index, 0).value(),
+            )
+        })
+        .collect();
+    let expected = [("hwmon:nvme:temp1", 40.0), ("hwmon:nvme:temp1#2", 50.0)];
+    assert_eq!(
+        values,
+        expected.map(|(name, value)| (name.to_owned(), Some(value)))
+    );
+}
+
+/// As on a real system: class entries are links into `/sys/devices`.
+#[test]
+fn links_of_sysfs_are_followed_inside_the_tree() {
+    let device = "sys/devices/platform/soc/fe804000.i2c/i2c-1/1-0042";
+    let bench = Bench::new(&[
+        (&format!("{device}/hwmon/hwmon2/name"), "ina219\n"),
+        (&format!("{device}/hwmon/hwmon2/in1_input"), "8000\n"),
+        ("sys/class/hwmon/.keep", ""),
+    ]);
+    let root = bench.dir.path();
+    let link = |target: &str, path: &str| symlink(target, root.join(path)).expect("link");
+    link(
+        "../../devices/platform/soc/fe804000.i2c/i2c-1/1-0042/hwmon/hwmon2",
+        "sys/class/hwmon/hwmon2",
+    );
+    link("../../../1-0042", &format!("{device}/hwmon/hwmon2/device"));
+    let mut board = Board::open(root, None).expect("board");
+    board.sample(0, &mut |_, _| {});
+    let battery = board
+        .sensors()
+        .by_role(Role::CompanionBattery)
+        .next()
+        .expect("estimate");
+    assert_eq!(board.sensors().value(battery, 0).value(), Some(84.0));
+    assert_eq!(board.sensors().hats(), ["Waveshare UPS HAT (B)"]);
+}
