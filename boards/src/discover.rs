@@ -19,7 +19,8 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use crate::decode::Decode;
+use crate::battery::Curve;
+use crate::decode::{Decode, Linear};
 use crate::detect::Detected;
 use crate::quantity::{Quantity, Range, Role};
 use crate::rates::STALE_AFTER_PERIODS;
@@ -121,9 +122,20 @@ impl Draft {
         self
     }
 
-    pub(crate) fn estimated(mut self) -> Self {
-        self.estimated = true;
-        self
+    /// The charge of a battery of which only the voltage is known.
+    pub(crate) fn estimate(
+        name: String,
+        volts: Linear,
+        curve: Curve,
+        whose: &str,
+        subject: &str,
+    ) -> Self {
+        let decode = Decode::Charge { volts, curve };
+        let mut draft = Draft::new(name, Quantity::Percent, Role::CompanionBattery, decode)
+            .label(format!("{whose}, charge estimated from voltage"))
+            .subject(subject);
+        draft.estimated = true;
+        draft
     }
 }
 
@@ -133,6 +145,7 @@ pub(crate) struct Known {
     label: Option<String>,
     role: Option<Role>,
     factor: Option<f64>,
+    charge: Option<Curve>,
     ignore: bool,
 }
 
@@ -249,6 +262,7 @@ impl Search<'_> {
                 label: channel.label.clone(),
                 role: channel.role,
                 factor: channel.factor,
+                charge: channel.charge.clone(),
                 ignore: channel.ignore,
             },
             None => Known::default(),

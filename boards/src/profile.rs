@@ -105,6 +105,8 @@ pub struct Channel {
     pub role: Option<Role>,
     /// Multiplies the value (a voltage divider before an ADC).
     pub factor: Option<f64>,
+    /// It is a battery's voltage: charge by it, marked as estimated.
+    pub charge: Option<Curve>,
     /// Not connected on this board: leave it out.
     #[serde(default)]
     pub ignore: bool,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::thermal::{TripKind, TripPoint, push};
 use super::{Draft, Known, Search};
+use crate::battery::Curve;
 use crate::decode::Decode;
 use crate::profile::{Hat, Sign};
 use crate::quantity::{Quantity, Role};
@@ -205,18 +206,23 @@ fn add(
         .or_else(|| hat_role(hat, attribute.channel))
         .or_else(|| well_known(search, &chip.name, attribute.channel))
         .unwrap_or(attribute.role);
-    let decode = match known.factor {
-        Some(by) => attribute.decode.times(by),
-        None => attribute.decode.clone(),
-    };
     let subject = format!("{} {}", chip.name, chip.device);
     let subject = subject.trim_end();
+    let decode = attribute.decode.times(known.factor.unwrap_or(1.0));
     let name = format!("hwmon:{}:{}", chip.name, attribute.channel);
-    let draft = Draft::new(name, attribute.quantity, role, decode)
-        .label(label)
-        .subject(subject);
-    let derived = hat.and_then(|hat| derived(chip, hat, attribute.channel, subject));
-    let drafts = [Some(draft), derived].into_iter().flatten().collect();
+    let mut drafts = vec![
+        Draft::new(name, attribute.quantity, role, decode.clone())
+            .label(label.as_str())
+            .subject(subject),
+    ];
+    // One file, one read, two sensors.
+    if let Decode::Scaled(linear) = decode
+        && let Some((curve, whose)) = curve(attribute, known, &label, hat)
+    {
+        let name = format!("hwmon:{}:estimate", chip.name);
+        drafts.push(Draft::estimate(name, linear, curve, &whose, subject));
+    }
+    drafts.extend(hat.and_then(|hat| discharging(chip, hat, attribute.channel, subject)));
     let source = format!("{}/{file}", chip.path);
     let identity = format!("hwmon {} {} {file}", chip.name, chip.device);
     search.add(source, identity, attribute.period_ms, drafts);
@@ -245,19 +251,25 @@ fn label(
     }
 }
 
-/// What a HAT's profile reads out of a channel besides its value: one file, one
-/// read, two sensors.
-fn derived(chip: &Chip, hat: &Hat, channel: &str, subject: &str) -> Option<Draft> {
-    if hat.voltage.as_deref() == Some(channel) {
-        let decode = Decode::Charge {
-            per: 1e3,
-            curve: hat.charge.clone()?,
-        };
-        let name = format!("hwmon:{}:estimate", chip.name);
-        let draft = Draft::new(name, Quantity::Percent, Role::CompanionBattery, decode)
-            .label(format!("{}, charge estimated from voltage", hat.name));
-        return Some(draft.subject(subject).estimated());
+/// The curve for a channel that is a battery's voltage, and whose it is.
+fn curve(
+    attribute: &Attribute,
+    known: Known,
+    label: &str,
+    hat: Option<&Hat>,
+) -> Option<(Curve, String)> {
+    if attribute.quantity != Quantity::Voltage {
+        return None;
     }
+    if let Some(curve) = known.charge {
+        return Some((curve, label.to_owned()));
+    }
+    let hat = hat.filter(|hat| hat.voltage.as_deref() == Some(attribute.channel))?;
+    Some((hat.charge.clone()?, hat.name.clone()))
+}
+
+/// Whether the board runs from a HAT's battery, by the sign of its current.
+fn discharging(chip: &Chip, hat: &Hat, channel: &str, subject: &str) -> Option<Draft> {
     if hat.current.as_deref() != Some(channel) {
         return None;
     }
@@ -266,13 +278,9 @@ fn derived(chip: &Chip, hat: &Hat, channel: &str, subject: &str) -> Option<Draft
         Sign::Negative => -1.0,
     };
     let name = format!("hwmon:{}:discharging", chip.name);
-    let draft = Draft::new(
-        name,
-        Quantity::Flag,
-        Role::OnBattery,
-        Decode::Flowing { sign },
-    )
-    .label(format!("{}, feeds the board", hat.name));
+    let decode = Decode::Flowing { sign };
+    let draft = Draft::new(name, Quantity::Flag, Role::OnBattery, decode)
+        .label(format!("{}, feeds the board", hat.name));
     Some(draft.subject(subject))
 }
 

@@ -2,7 +2,7 @@
 //! and the INA3221 as NVIDIA's own kernel shows it.
 
 use super::{Draft, Search};
-use crate::decode::Decode;
+use crate::decode::{Decode, Linear};
 use crate::quantity::{Quantity, Role};
 use crate::rates::ADC_MS;
 
@@ -71,7 +71,7 @@ impl<'a> Input<'a> {
 
     /// A raw value means something only with the scale and offset of its
     /// channel, or of its kind.
-    fn decode(&self, search: &Search, by: f64) -> Decode {
+    fn linear(&self, search: &Search, by: f64) -> Linear {
         let constant = |item: &str, otherwise: f64| {
             let own = format!("{}/in_{}_{item}", self.path, self.stem);
             let shared = format!("{}/in_{}_{item}", self.path, self.kind);
@@ -85,7 +85,7 @@ impl<'a> Input<'a> {
                 otherwise
             }
         };
-        Decode::Scaled {
+        Linear {
             offset: constant("offset", 0.0),
             factor: constant("scale", 1.0) * by,
             per: 1e3,
@@ -112,12 +112,23 @@ fn add(search: &mut Search, input: &Input) {
     let Some((quantity, role)) = input.meaning().filter(|_| !known.ignore) else {
         return;
     };
-    let decode = input.decode(search, known.factor.unwrap_or(1.0));
-    let label = known.label.unwrap_or_else(|| input.label(search));
+    let linear = input.linear(search, known.factor.unwrap_or(1.0));
+    let label = known.label.clone().unwrap_or_else(|| input.label(search));
     let name = format!("iio:{}:{}", input.chip, input.stem);
-    let draft = Draft::new(name, quantity, known.role.unwrap_or(role), decode)
-        .label(label)
-        .subject(input.chip);
+    let mut drafts = vec![
+        Draft::new(
+            name,
+            quantity,
+            known.role.unwrap_or(role),
+            Decode::Scaled(linear),
+        )
+        .label(label.as_str())
+        .subject(input.chip),
+    ];
+    if let Some(curve) = known.charge.filter(|_| quantity == Quantity::Voltage) {
+        let name = format!("iio:{}:{}:estimate", input.chip, input.stem);
+        drafts.push(Draft::estimate(name, linear, curve, &label, input.chip));
+    }
     // The link names the bus and address of the chip.
     let device = search.tree.link_target(input.path).unwrap_or_default();
     let identity = format!("iio {} {} {}", input.chip, device.display(), input.file);
@@ -125,6 +136,6 @@ fn add(search: &mut Search, input: &Input) {
         format!("{}/{}", input.path, input.file),
         identity,
         ADC_MS,
-        vec![draft],
+        drafts,
     );
 }

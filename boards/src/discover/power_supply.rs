@@ -2,7 +2,7 @@
 //! (`Documentation/ABI/testing/sysfs-class-power`).
 
 use super::{Draft, Search, hwmon};
-use crate::decode::Decode;
+use crate::decode::{Decode, Linear};
 use crate::profile::Hat;
 use crate::quantity::{Quantity, Role};
 use crate::rates::BATTERY_MS;
@@ -187,11 +187,7 @@ fn estimate(search: &mut Search, supply: &Supply) {
         return;
     };
     let name = format!("power:{}:estimate", supply.entry);
-    let decode = Decode::Charge { per: 1e6, curve };
-    let draft = Draft::new(name, Quantity::Percent, Role::CompanionBattery, decode)
-        .label(format!("{}, charge estimated from voltage", supply.label))
-        .subject(supply.entry.as_str())
-        .estimated();
+    let draft = Draft::estimate(name, Linear::per(1e6), curve, &supply.label, &supply.entry);
     let source = format!("{}/voltage_now", supply.path);
     let identity = format!("power {} {} estimate", supply.entry, supply.device);
     search.add(source, identity, BATTERY_MS, vec![draft]);
