@@ -30,7 +30,8 @@ use crate::tree::Tree;
 pub use thermal::{TripKind, TripPoint};
 
 /// Sensors of one board. A server with sixteen fans and forty temperatures has
-/// a hundred; more is a fault or an attack on the tree.
+/// a hundred; more is a fault or an attack on the tree. On a running board each
+/// file stays open, so this also bounds the descriptors held.
 pub const MAX_SENSORS: usize = 256;
 
 /// The directories whose entries come and go with devices.
@@ -198,6 +199,7 @@ impl Search<'_> {
     }
 
     /// Adds a flag that is set when a file exists.
+    /// Its path is its identity: a marker belongs to a service, not to a device.
     pub(crate) fn add_marker(&mut self, source: String, period_ms: u64, draft: Draft) {
         self.push(source.clone(), source, period_ms, true, vec![draft]);
     }
@@ -231,6 +233,7 @@ impl Search<'_> {
     }
 
     fn finish(&mut self, draft: Draft, source: &str, period_ms: u64) -> (Sensor, Decode) {
+        // A rule written against a single role must mean one sensor.
         let role = if draft.role.is_single() && !self.single_roles.insert(draft.role) {
             draft.role.demoted()
         } else {

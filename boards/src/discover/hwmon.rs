@@ -134,6 +134,7 @@ impl<'a> Attribute<'a> {
         if kind.len() == stem.len() {
             return None;
         }
+        // The alarm is a channel of its own: profiles and roles name it in full.
         if item.ends_with("alarm") || item == "fault" {
             let alarm = (
                 Quantity::Flag,
@@ -201,6 +202,7 @@ fn add(
     hat: Option<&Hat>,
 ) {
     let label = label(search, chip, attribute, &known, hat);
+    // Who knows the board best is asked first.
     let role = known
         .role
         .or_else(|| hat_role(hat, attribute.channel))
@@ -284,6 +286,7 @@ fn discharging(chip: &Chip, hat: &Hat, channel: &str, subject: &str) -> Option<D
     Some(draft.subject(subject))
 }
 
+/// What a channel means on a HAT.
 fn hat_role(hat: Option<&Hat>, channel: &str) -> Option<Role> {
     let hat = hat?;
     if hat.voltage.as_deref() == Some(channel) {
@@ -340,6 +343,7 @@ fn limit(search: &mut Search, chip: &Chip, file: &str) {
     );
 }
 
+/// Whether a chip will give the board's temperature, asked before chips are looked at.
 pub(super) fn has_processor_chip(search: &Search) -> bool {
     search.tree.list(CLASS).iter().any(|entry| {
         let name = search.tree.text(&format!("{CLASS}/{entry}/name"));
