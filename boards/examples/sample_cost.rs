@@ -1,48 +1,95 @@
-//! What sampling costs: runs an hour of samples over a tree, for a counter of
-//! instructions.
+//! What sampling costs: an hour of board time over a tree, for a counter of
+//! instructions. With `--sysinfo` the same hour of sysinfo's temperatures,
+//! which it reads of the running machine only.
 //!
 //! ```sh
-//! cargo build --release -p boards --example sample_cost
-//! valgrind --tool=callgrind --toggle-collect='*Board::sample*' \
+//! CARGO_PROFILE_RELEASE_STRIP=none cargo build --release -p boards --example sample_cost
+//! valgrind --tool=callgrind --toggle-collect='*one_hour*' \
 //!     target/release/examples/sample_cost boards/tests/trees/pi-4b.tree
 //! ```
 //!
-//! The descriptors are kept open as on a running board; the kernel's own work
-//! is not in the count (see the README for how to add it).
+//! Descriptors are kept open as on a running board. The kernel's own work is
+//! not in the count.
 
 use std::path::Path;
 use std::time::Instant;
 
 use boards::{Board, Handles, Tree};
+use sysinfo::Components;
+
+/// Seconds of board time.
+const HOUR: u64 = 3_600;
+
+/// What an hour took.
+struct Hour {
+    what: &'static str,
+    sensors: usize,
+    samples: u64,
+    reads: u64,
+}
 
 fn main() {
-    let tree = std::env::args().nth(1).unwrap_or_else(|| "/".to_owned());
-    let tree = match Tree::open(Path::new(&tree)) {
-        Ok(tree) => tree.with_handles(Handles::Keep),
-        Err(error) => {
-            #[expect(clippy::print_stderr, reason = "an example for the command line")]
-            {
-                eprintln!("{error}");
-            }
-            std::process::exit(2);
+    let argument = std::env::args().nth(1).unwrap_or_else(|| "/".to_owned());
+    let start = Instant::now();
+    let hour = if argument == "--sysinfo" {
+        match Components::new_with_refreshed_list() {
+            Ok(mut components) => one_hour_of_sysinfo(&mut components),
+            Err(error) => fail(&error.to_string()),
+        }
+    } else {
+        match Tree::open(Path::new(&argument)) {
+            Ok(tree) => one_hour_of_boards(&mut Board::of(tree.with_handles(Handles::Keep), None)),
+            Err(error) => fail(&error.to_string()),
         }
     };
-    let mut board = Board::of(tree, None);
-    let mut samples = 0_u64;
-    let start = Instant::now();
-    for second in 0..3_600 {
+    let seconds = start.elapsed().as_secs_f64();
+    say(&format!(
+        "{}: {} sensors, {} samples from {} reads in an hour; {:.2} µs a sample, {:.5} % of a core",
+        hour.what,
+        hour.sensors,
+        hour.samples,
+        hour.reads,
+        seconds * 1e6 / hour.samples.max(1) as f64,
+        seconds / HOUR as f64 * 100.0,
+    ));
+}
+
+#[expect(clippy::print_stdout, reason = "an example for the command line")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+fn fail(reason: &str) -> ! {
+    say(reason);
+    std::process::exit(2);
+}
+
+#[inline(never)]
+fn one_hour_of_boards(board: &mut Board) -> Hour {
+    let mut samples = 0;
+    for second in 0..HOUR {
         board.sample(second * 1_000, &mut |_, _| samples += 1);
     }
-    let took = start.elapsed();
-    let counters = board.sensors().counters();
-    #[expect(clippy::print_stdout, reason = "an example for the command line")]
-    {
-        println!(
-            "{} sensors; in one hour of board time {samples} samples from {} reads, {:.1} µs a read, {:.4} % of a core",
-            board.sensors().all().len(),
-            counters.reads,
-            took.as_secs_f64() * 1e6 / counters.reads.max(1) as f64,
-            took.as_secs_f64() / 3_600.0 * 100.0,
-        );
+    Hour {
+        what: "boards",
+        sensors: board.sensors().all().len(),
+        samples,
+        reads: board.sensors().counters().reads,
+    }
+}
+
+/// sysinfo has one rate for all: that of the temperatures here.
+#[inline(never)]
+fn one_hour_of_sysinfo(components: &mut Components) -> Hour {
+    let mut samples = 0;
+    for _ in 0..HOUR / 2 {
+        components.refresh(false);
+        samples += components.len() as u64;
+    }
+    Hour {
+        what: "sysinfo",
+        sensors: components.len(),
+        samples,
+        reads: samples,
     }
 }

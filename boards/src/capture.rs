@@ -199,6 +199,8 @@ impl Taking<'_> {
         match self.tree.read(path) {
             Ok(mut bytes) => {
                 bytes.truncate(limit);
+                // A device tree is binary and holds nothing of the owner's but
+                // the serial number, which is not in the list.
                 let bytes = match path.starts_with("/proc/device-tree/") {
                     true => bytes,
                     false => self.redactor.bytes(bytes),
@@ -217,6 +219,7 @@ impl Taking<'_> {
         self.tree.locate(path).is_ok_and(|real| real.is_file())
     }
 
+    /// Paths are redacted too: interfaces and Bluetooth batteries are named by address.
     fn put(&mut self, path: &str, entry: Entry) {
         let path = self.redactor.text(path);
         self.entries.insert(path, entry);

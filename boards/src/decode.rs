@@ -8,6 +8,10 @@
 use crate::battery::Curve;
 use crate::sensor::Absence;
 
+/// Current below which a battery is neither charged nor discharged: a board
+/// takes ten times as much, the error of a UPS HAT's shunt is a tenth of it.
+const IDLE_MA: f64 = 50.0;
+
 /// Column of `/proc/net/wireless`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WirelessColumn {
@@ -17,12 +21,35 @@ pub(crate) enum WirelessColumn {
     MissedBeacons,
 }
 
+/// A number plus `offset`, times `factor`, divided by `per`. Dividing by a
+/// thousand is exact to the last digit, multiplying by 0.001 is not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Linear {
+    pub(crate) offset: f64,
+    pub(crate) factor: f64,
+    pub(crate) per: f64,
+}
+
+impl Linear {
+    /// In such parts of the unit.
+    pub(crate) const fn per(per: f64) -> Linear {
+        Linear {
+            offset: 0.0,
+            factor: 1.0,
+            per,
+        }
+    }
+
+    fn apply(self, bytes: &[u8]) -> Result<f64, Absence> {
+        Ok((decimal(bytes)? + self.offset) * self.factor / self.per)
+    }
+}
+
 /// How to read one value out of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Decode {
-    /// A decimal number plus `offset`, times `factor`, divided by `per`. Dividing
-    /// by a thousand is exact to the last digit, multiplying by 0.001 is not.
-    Scaled { offset: f64, factor: f64, per: f64 },
+    /// A decimal number, made linear.
+    Scaled(Linear),
     /// A decimal number; anything but zero is a set flag.
     NonZero,
     /// A hexadecimal word; the flag is set when any bit of the mask is.
@@ -40,8 +67,10 @@ pub(crate) enum Decode {
         interface: Box<str>,
         column: WirelessColumn,
     },
-    /// A battery voltage turned into a percentage; `per` as above, in volts.
-    Charge { per: f64, curve: Curve },
+    /// A battery voltage turned into a percentage.
+    Charge { volts: Linear, curve: Curve },
+    /// The flag is set when a current in milliamperes, times `sign`, is more than noise.
+    Flowing { sign: f64 },
     /// The file exists; what it holds does not matter.
     Exists,
 }
@@ -52,31 +81,34 @@ impl Decode {
     /// A plain number in millionths (power_supply's µV, µA, µW).
     pub(crate) const MICRO: Decode = Decode::per(1e6);
     /// A plain number in thousands (cpufreq's kHz).
-    pub(crate) const KILO: Decode = Decode::Scaled {
+    pub(crate) const KILO: Decode = Decode::Scaled(Linear {
         offset: 0.0,
         factor: 1e3,
         per: 1.0,
-    };
+    });
     /// A plain number.
     pub(crate) const UNIT: Decode = Decode::per(1.0);
 
     /// A plain number in such parts of the unit.
     pub(crate) const fn per(per: f64) -> Decode {
-        Decode::Scaled {
-            offset: 0.0,
-            factor: 1.0,
-            per,
+        Decode::Scaled(Linear::per(per))
+    }
+
+    /// The same with the value multiplied, where it is a plain number.
+    pub(crate) fn times(&self, by: f64) -> Decode {
+        match *self {
+            Decode::Scaled(linear) => Decode::Scaled(Linear {
+                factor: linear.factor * by,
+                ..linear
+            }),
+            _ => self.clone(),
         }
     }
 
     /// The value in the bytes of the file.
     pub(crate) fn apply(&self, bytes: &[u8]) -> Result<f64, Absence> {
         match self {
-            Decode::Scaled {
-                offset,
-                factor,
-                per,
-            } => Ok((decimal(bytes)? + offset) * factor / per),
+            Decode::Scaled(linear) => linear.apply(bytes),
             Decode::NonZero => Ok(flag(decimal(bytes)? != 0.0)),
             Decode::HexBits { mask } => Ok(flag(hexadecimal(bytes)? & mask != 0)),
             Decode::Word(word) => word_flag(bytes, word),
@@ -90,7 +122,8 @@ impl Decode {
             },
             Decode::Uptime => decimal(fields(bytes).next().unwrap_or_default()),
             Decode::Wireless { interface, column } => wireless(bytes, interface, *column),
-            Decode::Charge { per, curve } => Ok(curve.percent(decimal(bytes)? / per)),
+            Decode::Charge { volts, curve } => Ok(curve.percent(volts.apply(bytes)?)),
+            Decode::Flowing { sign } => Ok(flag(decimal(bytes)? * sign > IDLE_MA)),
             Decode::Exists => Ok(1.0),
         }
     }
@@ -218,11 +251,11 @@ mod tests {
     fn numbers_are_scaled() {
         assert_eq!(Decode::MILLI.apply(b"51800\n"), Ok(51.8));
         assert_eq!(
-            Decode::Scaled {
+            Decode::Scaled(Linear {
                 offset: -10.0,
                 factor: 2.0,
                 per: 1.0
-            }
+            })
             .apply(b"11"),
             Ok(2.0)
         );
@@ -298,6 +331,14 @@ mod tests {
             Err(Absence::Unavailable(_))
         ));
         assert_eq!(discharging.apply(b"17\n"), Err(Absence::NotANumber));
+    }
+
+    #[test]
+    fn a_small_current_is_none() {
+        let discharging = Decode::Flowing { sign: -1.0 };
+        assert_eq!(discharging.apply(b"-640\n"), Ok(1.0));
+        assert_eq!(discharging.apply(b"-12\n"), Ok(0.0));
+        assert_eq!(discharging.apply(b"800\n"), Ok(0.0));
     }
 
     #[test]

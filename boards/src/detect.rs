@@ -183,6 +183,7 @@ fn architecture(tree: &Tree) -> (Option<String>, &'static str) {
             .any(|line| line.split(':').next().map(str::trim) == Some(key))
     };
     if has("CPU implementer") {
+        // 32-bit kernels call the same unit `neon`.
         let wide = cpuinfo
             .lines()
             .any(|l| l.starts_with("Features") && l.split_whitespace().any(|f| f == "asimd"));
@@ -215,6 +216,7 @@ fn fit(profile: &Profile, seen: &Detected) -> Option<(Fit, String)> {
             reason,
         ))
     };
+    // The list goes from the board to its chip: what stands earlier says more.
     for (place, text) in seen.compatible.iter().enumerate() {
         if matches.compatible.contains(text) {
             let specific = usize::MAX - place;

@@ -19,7 +19,8 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use crate::decode::Decode;
+use crate::battery::Curve;
+use crate::decode::{Decode, Linear};
 use crate::detect::Detected;
 use crate::quantity::{Quantity, Range, Role};
 use crate::rates::STALE_AFTER_PERIODS;
@@ -29,7 +30,8 @@ use crate::tree::Tree;
 pub use thermal::{TripKind, TripPoint};
 
 /// Sensors of one board. A server with sixteen fans and forty temperatures has
-/// a hundred; more is a fault or an attack on the tree.
+/// a hundred; more is a fault or an attack on the tree. On a running board each
+/// file stays open, so this also bounds the descriptors held.
 pub const MAX_SENSORS: usize = 256;
 
 /// The directories whose entries come and go with devices.
@@ -121,10 +123,31 @@ impl Draft {
         self
     }
 
-    pub(crate) fn estimated(mut self) -> Self {
-        self.estimated = true;
-        self
+    /// The charge of a battery of which only the voltage is known.
+    pub(crate) fn estimate(
+        name: String,
+        volts: Linear,
+        curve: Curve,
+        whose: &str,
+        subject: &str,
+    ) -> Self {
+        let decode = Decode::Charge { volts, curve };
+        let mut draft = Draft::new(name, Quantity::Percent, Role::CompanionBattery, decode)
+            .label(format!("{whose}, charge estimated from voltage"))
+            .subject(subject);
+        draft.estimated = true;
+        draft
     }
+}
+
+/// A profile's words on one channel.
+#[derive(Default)]
+pub(crate) struct Known {
+    label: Option<String>,
+    role: Option<Role>,
+    factor: Option<f64>,
+    charge: Option<Curve>,
+    ignore: bool,
 }
 
 /// What the class modules see and add to.
@@ -133,6 +156,7 @@ pub(crate) struct Search<'a> {
     pub(crate) detected: &'a Detected,
     pub(crate) result: Discovery,
     names: HashSet<String>,
+    identities: HashSet<String>,
     single_roles: HashSet<Role>,
     count: usize,
 }
@@ -144,6 +168,7 @@ pub(crate) fn discover(tree: &Tree, detected: &Detected) -> Discovery {
         detected,
         result: Discovery::default(),
         names: HashSet::new(),
+        identities: HashSet::new(),
         single_roles: HashSet::new(),
         count: 0,
     };
@@ -174,6 +199,7 @@ impl Search<'_> {
     }
 
     /// Adds a flag that is set when a file exists.
+    /// Its path is its identity: a marker belongs to a service, not to a device.
     pub(crate) fn add_marker(&mut self, source: String, period_ms: u64, draft: Draft) {
         self.push(source.clone(), source, period_ms, true, vec![draft]);
     }
@@ -191,6 +217,8 @@ impl Search<'_> {
             return;
         }
         self.count += drafts.len();
+        // Two equal chips whose devices cannot be told apart are told by order.
+        let identity = unique(&mut self.identities, identity);
         let sensors = drafts
             .into_iter()
             .map(|draft| self.finish(draft, &source, period_ms))
@@ -205,13 +233,14 @@ impl Search<'_> {
     }
 
     fn finish(&mut self, draft: Draft, source: &str, period_ms: u64) -> (Sensor, Decode) {
+        // A rule written against a single role must mean one sensor.
         let role = if draft.role.is_single() && !self.single_roles.insert(draft.role) {
             draft.role.demoted()
         } else {
             draft.role
         };
         let sensor = Sensor {
-            name: self.unique(draft.name),
+            name: unique(&mut self.names, draft.name),
             label: draft.label,
             subject: draft.subject,
             quantity: draft.quantity,
@@ -225,15 +254,22 @@ impl Search<'_> {
         (sensor, draft.decode)
     }
 
-    /// Two equal chips have equal names: the second is `…#2`.
-    fn unique(&mut self, name: String) -> String {
-        let mut candidate = name.clone();
-        let mut number = 1;
-        while !self.names.insert(candidate.clone()) {
-            number += 1;
-            candidate = format!("{name}#{number}");
+    /// What the profile says of a chip's channel; nothing, if it does not name it.
+    pub(crate) fn known(&self, chip: &str, channel: &str) -> Known {
+        let channels = &self.detected.profile.sensors;
+        match channels
+            .iter()
+            .find(|c| c.chip == chip && c.channel == channel)
+        {
+            Some(channel) => Known {
+                label: channel.label.clone(),
+                role: channel.role,
+                factor: channel.factor,
+                charge: channel.charge.clone(),
+                ignore: channel.ignore,
+            },
+            None => Known::default(),
         }
-        candidate
     }
 
     /// Whether a single role is still free.
@@ -257,4 +293,15 @@ impl Search<'_> {
             source: source.into(),
         });
     }
+}
+
+/// Two equal chips have equal names: the second is `…#2`.
+fn unique(taken: &mut HashSet<String>, name: String) -> String {
+    let mut candidate = name.clone();
+    let mut number = 1;
+    while !taken.insert(candidate.clone()) {
+        number += 1;
+        candidate = format!("{name}#{number}");
+    }
+    candidate
 }

@@ -45,7 +45,7 @@ pub use discover::{Fact, MAX_SENSORS, TripKind, TripPoint};
 pub use manifest::ManifestError;
 pub use profile::{
     Address, Channel, Fan, Hat, HatMatch, Id, Led, Matches, Power, Profile, ProfileError, Profiles,
-    Reset, ResetFormat, Thermal, Throttling, TreePath, Uart, Watchdog,
+    Reset, ResetFormat, Sign, Thermal, Throttling, TreePath, Uart, Watchdog,
 };
 pub use quantity::{Quantity, Range, Role};
 pub use report::{BoardReport, Report, SensorReport, report};

@@ -8,7 +8,7 @@ use std::mem;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use rustix::fs::{Mode, OFlags, open, stat};
+use rustix::fs::{FileType, Mode, OFlags, open, stat};
 use rustix::io::{Errno, pread};
 
 use crate::decode::Decode;
@@ -48,20 +48,22 @@ impl Channel {
                 false => Err(Absence::Implausible(value)),
             });
         match value {
-            Ok(value) => {
-                let reading = Reading {
-                    value,
-                    at_ms: now_ms,
-                };
-                self.last = Some(reading);
-                self.absent = None;
-                Sample::Reading(reading)
-            }
+            Ok(value) => self.say(now_ms, value),
             Err(absence) => {
                 self.absent = Some(absence);
                 Sample::Absent(absence)
             }
         }
+    }
+
+    fn say(&mut self, now_ms: u64, value: f64) -> Sample {
+        let reading = Reading {
+            value,
+            at_ms: now_ms,
+        };
+        self.last = Some(reading);
+        self.absent = None;
+        Sample::Reading(reading)
     }
 }
 
@@ -128,6 +130,8 @@ impl Probe {
         emit: impl FnMut(usize, Sample),
     ) {
         let read = match (self.gone, self.marker) {
+            // Said again at each attempt, so that a caller who missed the first
+            // still learns it; nothing is touched.
             (true, _) => Err(Errno::NODEV),
             (false, true) => stat(&self.path).map(|_| 0),
             (false, false) => self.read(buffer),
@@ -138,19 +142,25 @@ impl Probe {
     fn read(&mut self, buffer: &mut [u8; BUFFER_BYTES]) -> Result<usize, Errno> {
         let file = match self.file.take() {
             Some(file) => file,
-            // Not blocking: a pipe in a captured tree must not stop the sampler.
-            None => open(
-                &self.path,
-                OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY,
-                Mode::empty(),
-            )?,
+            None => self.open()?,
         };
-        let length = pread(&file, buffer.as_mut_slice(), 0)?;
-        // After a failure the file is opened anew; it costs little by then.
+        let length = pread(&file, buffer.as_mut_slice(), 0);
+        // Kept even after a failure: a device that went away fails for ever on
+        // this descriptor, while its path may by then lead to another device.
         if self.handles == Handles::Keep {
             self.file = Some(file);
         }
-        Ok(length)
+        length
+    }
+
+    fn open(&self) -> Result<OwnedFd, Errno> {
+        // sysfs and procfs hold nothing else; a tree somebody sent may.
+        let kind = FileType::from_raw_mode(stat(&self.path)?.st_mode);
+        if kind != FileType::RegularFile {
+            return Err(Errno::OPNOTSUPP);
+        }
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        open(&self.path, flags, Mode::empty())
     }
 
     /// What an attempt means for the channels and for the next attempt.
@@ -164,6 +174,8 @@ impl Probe {
             Err(Errno::NOENT) if self.marker => Ok(None),
             read => read.map(Some).map_err(Absence::of),
         };
+        // One channel that decodes shows that the file works: the others are
+        // absent for reasons of their own and must not slow it down.
         let mut worked = false;
         for (place, channel) in self.channels.iter_mut().enumerate() {
             let sample = match read {
@@ -186,6 +198,7 @@ impl Probe {
         } else {
             self.failures.saturating_add(1)
         };
+        // Sixteen doublings of any period are past the limit below.
         let factor = 1_u64 << self.failures.min(16);
         let wait = self.period_ms.saturating_mul(factor);
         self.due_ms = now_ms.saturating_add(wait.min(self.period_ms.max(BACK_OFF_MAX_MS)));
@@ -195,6 +208,7 @@ impl Probe {
     /// has moved.
     pub(crate) fn found_at(&mut self, now_ms: u64, path: PathBuf) -> bool {
         let moved = self.gone || self.path != path;
+        // A device that merely stayed keeps its rhythm and its back-off.
         if moved {
             self.path = path;
             self.file = None;
@@ -209,22 +223,11 @@ impl Probe {
     pub(crate) fn lost(&mut self, now_ms: u64) -> bool {
         let news = !mem::replace(&mut self.gone, true);
         if news {
+            // The descriptor pins a driver that may want to unload.
             self.file = None;
             self.due_ms = now_ms;
         }
         news
-    }
-}
-
-impl Channel {
-    fn say(&mut self, now_ms: u64, value: f64) -> Sample {
-        let reading = Reading {
-            value,
-            at_ms: now_ms,
-        };
-        self.last = Some(reading);
-        self.absent = None;
-        Sample::Reading(reading)
     }
 }
 

@@ -105,6 +105,8 @@ pub struct Channel {
     pub role: Option<Role>,
     /// Multiplies the value (a voltage divider before an ADC).
     pub factor: Option<f64>,
+    /// It is a battery's voltage: charge by it, marked as estimated.
+    pub charge: Option<Curve>,
     /// Not connected on this board: leave it out.
     #[serde(default)]
     pub ignore: bool,
@@ -207,11 +209,23 @@ pub struct Hat {
     pub voltage: Option<String>,
     /// Channel with the battery's current (`curr1`).
     pub current: Option<String>,
+    /// The sign the current has while the battery feeds the board.
+    pub discharging: Option<Sign>,
     /// Charge by voltage, where no gauge counts it.
     pub charge: Option<Curve>,
     /// What a person should know, such as the overlay to enable.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+/// The sign of a current; which one means what depends on how a shunt is wired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// Above zero.
+    Positive,
+    /// Below zero.
+    Negative,
 }
 
 /// What identifies a HAT: these boards carry no identification of their own.

@@ -11,7 +11,7 @@
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, RawDir, open};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, StatxFlags, open, statx};
 use serde::Serialize;
 
 use crate::detect::Detected;
@@ -367,8 +367,13 @@ fn directory_signature(directory: &Path) -> u64 {
         return 0;
     };
     let mut buffer = [const { MaybeUninit::<u8>::uninit() }; BUFFER_BYTES];
+    // Ordinary file systems give a freed inode number to the next entry, and
+    // then only the directory's time tells.
+    let mtime = statx(&directory, c"", AtFlags::EMPTY_PATH, StatxFlags::MTIME).map_or(0, |stat| {
+        stat.stx_mtime.tv_sec.rotate_left(30) ^ i64::from(stat.stx_mtime.tv_nsec)
+    });
+    let mut sum = 1_u64.wrapping_add_signed(mtime);
     let mut entries = RawDir::new(directory, &mut buffer);
-    let mut sum = 1_u64;
     while let Some(Ok(entry)) = entries.next() {
         // FNV-1a over name and inode; the sum does not depend on the order.
         let bytes = entry

@@ -151,7 +151,7 @@ impl Tree {
         self.resolve(Path::new(path))
     }
 
-    /// A whole file, at most [`MAX_FILE_BYTES`].
+    /// A whole file, cut off at 64 KiB.
     pub fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         let real = self.locate(path)?;
         // Checked before opening: opening a device node can have effects.

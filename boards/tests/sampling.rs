@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use boards::{Absence, Board, Freshness, Role, Sample};
+use proptest::prelude::*;
 
 struct Bench {
     dir: tempfile::TempDir,
@@ -139,10 +140,9 @@ fn a_directory_a_pipe_and_a_huge_file_do_no_harm() {
     bench.sample(0);
     bench.remove(ZONE);
     fs::create_dir(bench.dir.path().join(ZONE)).expect("directory");
-    // EISDIR.
     assert_eq!(
         absence(bench.sample(2_000).values().next()),
-        Some(Absence::Io(21))
+        Some(Absence::Io(rustix::io::Errno::OPNOTSUPP.raw_os_error()))
     );
     bench.remove(ZONE);
     bench.put(ZONE, &"9".repeat(1 << 20));
@@ -319,4 +319,200 @@ fn a_broken_profile_of_the_user_is_named_and_stops_nothing() {
     assert_eq!(problem.line, Some(2));
     assert!(board.report(0).to_string().contains("mine.toml:2"));
     assert_eq!(board.sensors().all().len(), 1);
+}
+
+#[test]
+fn a_users_profile_gives_channels_names_meanings_and_scale() {
+    let bench = Bench::new(&[
+        ("proc/device-tree/compatible", "acme,carrier\0"),
+        ("sys/class/hwmon/hwmon0/name", "ads7828\n"),
+        ("sys/class/hwmon/hwmon0/in0_input", "1000\n"),
+        ("sys/class/hwmon/hwmon0/in1_input", "7\n"),
+        ("sys/bus/iio/devices/iio:device0/name", "mcp3008\n"),
+        ("sys/bus/iio/devices/iio:device0/in_voltage0_raw", "512\n"),
+        (
+            "sys/bus/iio/devices/iio:device0/in_voltage_scale",
+            "3.222656250\n",
+        ),
+    ]);
+    let profiles = tempfile::tempdir().expect("temporary directory");
+    let profile = r#"
+        id = "acme"
+        name = "Acme carrier"
+        [match]
+        compatible = ["acme,carrier"]
+        [[sensor]]
+        chip = "ads7828"
+        channel = "in0"
+        label = "Flight battery"
+        role = "companion_battery_voltage"
+        factor = 11.0
+        charge = { cells = 3, points = [[3.0, 0.0], [4.0, 100.0]] }
+        [[sensor]]
+        chip = "ads7828"
+        channel = "in1"
+        ignore = true
+        [[sensor]]
+        chip = "mcp3008"
+        channel = "voltage0"
+        factor = 2.0
+    "#;
+    put(profiles.path(), "acme.toml", profile);
+    let mut board = Board::open(bench.dir.path(), Some(profiles.path())).expect("board");
+    assert_eq!(board.problems(), []);
+    board.sample(0, &mut |_, _| {});
+    let of = |name: &str| {
+        let (index, sensor) = board.sensors().iter().find(|(_, s)| s.name == name)?;
+        Some((
+            sensor.label.clone(),
+            sensor.role,
+            board.sensors().value(index, 0).value()?,
+        ))
+    };
+    let battery = (
+        "Flight battery".to_owned(),
+        Role::CompanionBatteryVoltage,
+        11.0,
+    );
+    assert_eq!(of("hwmon:ads7828:in0"), Some(battery));
+    let (_, role, percent) = of("hwmon:ads7828:estimate").expect("estimate");
+    // 11 V is 3.67 V a cell.
+    assert_eq!((role, percent.round()), (Role::CompanionBattery, 67.0));
+    assert_eq!(of("hwmon:ads7828:in1"), None);
+    assert_eq!(of("iio:mcp3008:voltage0").expect("channel").2, 3.3);
+}
+
+#[test]
+fn two_equal_chips_without_a_device_are_two_sensors() {
+    let mut bench = Bench::new(&[
+        ("sys/class/hwmon/hwmon0/name", "nvme\n"),
+        ("sys/class/hwmon/hwmon0/temp1_input", "40000\n"),
+        ("sys/class/hwmon/hwmon1/name", "nvme\n"),
+        ("sys/class/hwmon/hwmon1/temp1_input", "50000\n"),
+    ]);
+    bench.sample(0);
+    let values: Vec<(String, Option<f64>)> = bench
+        .board
+        .sensors()
+        .iter()
+        .map(|(index, s)| {
+            (
+                s.name.clone(),
+                bench.board.sensors().value(index, 0).value(),
+            )
+        })
+        .collect();
+    let expected = [("hwmon:nvme:temp1", 40.0), ("hwmon:nvme:temp1#2", 50.0)];
+    assert_eq!(
+        values,
+        expected.map(|(name, value)| (name.to_owned(), Some(value)))
+    );
+}
+
+/// As on a real system: class entries are links into `/sys/devices`.
+#[test]
+fn links_of_sysfs_are_followed_inside_the_tree() {
+    let device = "sys/devices/platform/soc/fe804000.i2c/i2c-1/1-0042";
+    let bench = Bench::new(&[
+        (&format!("{device}/hwmon/hwmon2/name"), "ina219\n"),
+        (&format!("{device}/hwmon/hwmon2/in1_input"), "8000\n"),
+        ("sys/class/hwmon/.keep", ""),
+    ]);
+    let root = bench.dir.path();
+    let link = |target: &str, path: &str| symlink(target, root.join(path)).expect("link");
+    link(
+        "../../devices/platform/soc/fe804000.i2c/i2c-1/1-0042/hwmon/hwmon2",
+        "sys/class/hwmon/hwmon2",
+    );
+    link("../../../1-0042", &format!("{device}/hwmon/hwmon2/device"));
+    let mut board = Board::open(root, None).expect("board");
+    board.sample(0, &mut |_, _| {});
+    let battery = board
+        .sensors()
+        .by_role(Role::CompanionBattery)
+        .next()
+        .expect("estimate");
+    assert_eq!(board.sensors().value(battery, 0).value(), Some(84.0));
+    assert_eq!(board.sensors().hats(), ["Waveshare UPS HAT (B)"]);
+}
+
+/// What is plugged in where: by kind of zone, its number and temperature.
+type Plugged = BTreeMap<u8, (u8, i32)>;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Plug { kind: u8, number: u8, milli_c: i32 },
+    Unplug { kind: u8 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // Now and then a value no sensor gives.
+    let milli_c = prop_oneof![4 => -20_000..110_000_i32, 1 => Just(-274_000)];
+    prop_oneof![
+        3 => (0..4_u8, 0..6_u8, milli_c)
+            .prop_map(|(kind, number, milli_c)| Step::Plug { kind, number, milli_c }),
+        1 => (0..4_u8).prop_map(|kind| Step::Unplug { kind }),
+    ]
+}
+
+/// Does a step to the model and to the directory.
+fn apply(step: &Step, plugged: &mut Plugged, bench: &Bench) {
+    let zone = |number: u8| format!("sys/class/thermal/thermal_zone{number}");
+    let kind = match *step {
+        Step::Plug { kind, .. } | Step::Unplug { kind } => kind,
+    };
+    if let Some((number, _)) = plugged.remove(&kind) {
+        bench.remove(&zone(number));
+    }
+    if let Step::Plug {
+        kind,
+        number,
+        milli_c,
+    } = *step
+    {
+        // Whoever had the number is unplugged.
+        if let Some(other) = plugged
+            .iter()
+            .find(|(_, at)| at.0 == number)
+            .map(|(k, _)| *k)
+        {
+            plugged.remove(&other);
+            bench.remove(&zone(number));
+        }
+        bench.put(&format!("{}/temp", zone(number)), &format!("{milli_c}\n"));
+        bench.put(&format!("{}/type", zone(number)), &format!("kind{kind}\n"));
+        plugged.insert(kind, (number, milli_c));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Two minutes after any change, what is plugged in is read under its own
+    /// name, what is not is absent, and no sensor is listed twice.
+    #[test]
+    fn after_any_plugging_each_zone_is_read_as_itself(steps in proptest::collection::vec(step(), 1..12)) {
+        let mut bench = Bench::new(&[]);
+        let mut plugged = Plugged::new();
+        let mut now_ms = 0;
+        for step in &steps {
+            apply(step, &mut plugged, &bench);
+            for _ in 0..60 {
+                now_ms += 2_000;
+                bench.sample(now_ms);
+            }
+            prop_assert!(bench.board.sensors().all().len() <= 4);
+            for (index, sensor) in bench.board.sensors().iter() {
+                let kind: u8 = sensor.name.trim_start_matches("thermal:kind").parse().expect("a kind");
+                let expected = plugged.get(&kind).map(|(_, milli)| f64::from(*milli) / 1000.0);
+                let expected = expected.filter(|celsius| *celsius > -273.0);
+                let value = bench.board.sensors().value(index, now_ms).value();
+                prop_assert_eq!(value, expected, "{} after {:?}", &sensor.name, step);
+            }
+            for kind in plugged.keys() {
+                let name = format!("thermal:kind{kind}");
+                prop_assert!(bench.board.sensors().all().iter().any(|s| s.name == name));
+            }
+        }
+    }
 }

@@ -124,8 +124,14 @@ fn a_ups_hat_is_a_companion_battery_with_an_estimate() {
     assert!((percent - 63.6).abs() < 0.01, "{percent}");
     assert_eq!(value(&board, Role::CompanionBatteryVoltage), Some(7.68));
     assert_eq!(value(&board, Role::CompanionBatteryCurrent), Some(-0.64));
+    assert_eq!(value(&board, Role::OnBattery), Some(1.0));
     // The mouse's battery is not the board's.
-    assert_eq!(board.sensors().by_role(Role::OnBattery).count(), 0);
+    let index = board
+        .sensors()
+        .by_role(Role::OnBattery)
+        .next()
+        .expect("sensor");
+    assert!(board.sensors().sensor(index).name.contains("ina219"));
 }
 
 #[test]
@@ -197,4 +203,10 @@ fn the_machine_this_runs_on_is_taken_as_it_is() {
     assert!(!report.board.why.is_empty());
     // Whatever is missing is explained.
     assert!(!report.sensors.is_empty() || !report.notes.is_empty());
+}
+
+#[test]
+fn a_board_can_be_moved_to_the_thread_that_samples_it() {
+    fn sendable<T: Send + 'static>(_: &T) {}
+    sendable(&open("pi-4b"));
 }

@@ -2,7 +2,8 @@
 //!
 //! The kernel keeps the answer behind `adjtimex`, which no safe crate in use
 //! here reads. systemd-timesyncd leaves a file when it has synchronised, which
-//! is what `systemd-time-wait-sync` and boot targets go by. Where another
+//! is what `systemd-time-wait-sync` and boot targets go by; it stays for the rest
+//! of the boot, so a time source lost later does not show. Where another
 //! daemon keeps the time there is no sensor: unknown, not unsynchronised.
 
 use super::{Draft, Search};

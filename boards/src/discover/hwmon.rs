@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::thermal::{TripKind, TripPoint, push};
-use super::{Draft, Search};
+use super::{Draft, Known, Search};
+use crate::battery::Curve;
 use crate::decode::Decode;
-use crate::profile::{Channel, Hat};
+use crate::profile::{Hat, Sign};
 use crate::quantity::{Quantity, Role};
 use crate::rates::{ELECTRICAL_MS, FAN_MS, SUPPLY_ALARM_MS, TEMPERATURE_MS};
 
@@ -99,14 +100,8 @@ fn look_at(search: &mut Search, chip: &Chip) {
         let Some(attribute) = Attribute::parse(file) else {
             continue;
         };
-        let known = search
-            .detected
-            .profile
-            .sensors
-            .iter()
-            .find(|c| c.chip == chip.name && c.channel == attribute.channel)
-            .cloned();
-        if known.as_ref().is_some_and(|c| c.ignore) {
+        let known = search.known(&chip.name, attribute.channel);
+        if known.ignore {
             continue;
         }
         add(search, chip, file, &attribute, known, hat.as_ref());
@@ -139,6 +134,7 @@ impl<'a> Attribute<'a> {
         if kind.len() == stem.len() {
             return None;
         }
+        // The alarm is a channel of its own: profiles and roles name it in full.
         if item.ends_with("alarm") || item == "fault" {
             let alarm = (
                 Quantity::Flag,
@@ -202,71 +198,95 @@ fn add(
     chip: &Chip,
     file: &str,
     attribute: &Attribute,
-    known: Option<Channel>,
+    known: Known,
     hat: Option<&Hat>,
 ) {
-    let source = format!("{}/{file}", chip.path);
+    let label = label(search, chip, attribute, &known, hat);
+    // Who knows the board best is asked first.
     let role = known
-        .as_ref()
-        .and_then(|c| c.role)
+        .role
         .or_else(|| hat_role(hat, attribute.channel))
         .or_else(|| well_known(search, &chip.name, attribute.channel))
         .unwrap_or(attribute.role);
-    let label = known.as_ref().and_then(|c| c.label.clone()).or_else(|| {
-        search
-            .tree
-            .text(&format!("{}/{}_label", chip.path, attribute.stem))
-    });
-    let label = match (label, hat) {
-        (Some(label), _) if attribute.quantity == Quantity::Flag && known.is_none() => {
+    let subject = format!("{} {}", chip.name, chip.device);
+    let subject = subject.trim_end();
+    let decode = attribute.decode.times(known.factor.unwrap_or(1.0));
+    let name = format!("hwmon:{}:{}", chip.name, attribute.channel);
+    let mut drafts = vec![
+        Draft::new(name, attribute.quantity, role, decode.clone())
+            .label(label.as_str())
+            .subject(subject),
+    ];
+    // One file, one read, two sensors.
+    if let Decode::Scaled(linear) = decode
+        && let Some((curve, whose)) = curve(attribute, known, &label, hat)
+    {
+        let name = format!("hwmon:{}:estimate", chip.name);
+        drafts.push(Draft::estimate(name, linear, curve, &whose, subject));
+    }
+    drafts.extend(hat.and_then(|hat| discharging(chip, hat, attribute.channel, subject)));
+    let source = format!("{}/{file}", chip.path);
+    let identity = format!("hwmon {} {} {file}", chip.name, chip.device);
+    search.add(source, identity, attribute.period_ms, drafts);
+}
+
+/// The profile's words, else the driver's, else the HAT's name, else the chip's.
+fn label(
+    search: &Search,
+    chip: &Chip,
+    attribute: &Attribute,
+    known: &Known,
+    hat: Option<&Hat>,
+) -> String {
+    if let Some(label) = &known.label {
+        return label.clone();
+    }
+    let file = format!("{}/{}_label", chip.path, attribute.stem);
+    match (search.tree.text(&file), hat) {
+        // One label serves the value and its alarms.
+        (Some(label), _) if attribute.quantity == Quantity::Flag => {
             format!("{label} ({})", attribute.channel)
         }
         (Some(label), _) => label,
         (None, Some(hat)) => format!("{}, {}", hat.name, attribute.channel),
         (None, None) => format!("{} {}", chip.name, attribute.channel),
-    };
-    let decode = match (&attribute.decode, known.as_ref().and_then(|c| c.factor)) {
-        (
-            &Decode::Scaled {
-                offset,
-                factor,
-                per,
-            },
-            Some(by),
-        ) => Decode::Scaled {
-            offset,
-            factor: factor * by,
-            per,
-        },
-        (decode, _) => decode.clone(),
-    };
-    let subject = if chip.device.is_empty() {
-        chip.name.clone()
-    } else {
-        format!("{} {}", chip.name, chip.device)
-    };
-    let name = format!("hwmon:{}:{}", chip.name, attribute.channel);
-    let mut drafts = vec![
-        Draft::new(name, attribute.quantity, role, decode)
-            .label(label)
-            .subject(subject.as_str()),
-    ];
-    // The estimate comes from the same file as the voltage: one read for both.
-    if let Some((hat, curve)) = hat.and_then(|h| Some((h, h.charge.clone()?)))
-        && hat.voltage.as_deref() == Some(attribute.channel)
-    {
-        let decode = Decode::Charge { per: 1e3, curve };
-        let name = format!("hwmon:{}:estimate", chip.name);
-        let draft = Draft::new(name, Quantity::Percent, Role::CompanionBattery, decode)
-            .label(format!("{}, charge estimated from voltage", hat.name))
-            .subject(subject)
-            .estimated();
-        drafts.push(draft);
     }
-    let identity = format!("hwmon {} {} {file}", chip.name, chip.device);
-    search.add(source, identity, attribute.period_ms, drafts);
 }
 
+/// The curve for a channel that is a battery's voltage, and whose it is.
+fn curve(
+    attribute: &Attribute,
+    known: Known,
+    label: &str,
+    hat: Option<&Hat>,
+) -> Option<(Curve, String)> {
+    if attribute.quantity != Quantity::Voltage {
+        return None;
+    }
+    if let Some(curve) = known.charge {
+        return Some((curve, label.to_owned()));
+    }
+    let hat = hat.filter(|hat| hat.voltage.as_deref() == Some(attribute.channel))?;
+    Some((hat.charge.clone()?, hat.name.clone()))
+}
+
+/// Whether the board runs from a HAT's battery, by the sign of its current.
+fn discharging(chip: &Chip, hat: &Hat, channel: &str, subject: &str) -> Option<Draft> {
+    if hat.current.as_deref() != Some(channel) {
+        return None;
+    }
+    let sign = match hat.discharging? {
+        Sign::Positive => 1.0,
+        Sign::Negative => -1.0,
+    };
+    let name = format!("hwmon:{}:discharging", chip.name);
+    let decode = Decode::Flowing { sign };
+    let draft = Draft::new(name, Quantity::Flag, Role::OnBattery, decode)
+        .label(format!("{}, feeds the board", hat.name));
+    Some(draft.subject(subject))
+}
+
+/// What a channel means on a HAT.
 fn hat_role(hat: Option<&Hat>, channel: &str) -> Option<Role> {
     let hat = hat?;
     if hat.voltage.as_deref() == Some(channel) {
@@ -323,6 +343,7 @@ fn limit(search: &mut Search, chip: &Chip, file: &str) {
     );
 }
 
+/// Whether a chip will give the board's temperature, asked before chips are looked at.
 pub(super) fn has_processor_chip(search: &Search) -> bool {
     search.tree.list(CLASS).iter().any(|entry| {
         let name = search.tree.text(&format!("{CLASS}/{entry}/name"));
@@ -330,14 +351,8 @@ pub(super) fn has_processor_chip(search: &Search) -> bool {
     })
 }
 
-/// The HAT behind a class entry that has a `device` link.
-pub(super) fn hat_for(search: &Search, name: &str, path: &str) -> Option<Hat> {
-    let device = search.tree.link_name(&format!("{path}/device"))?;
-    hat_of(search, name, &device)
-}
-
 /// HATs are told apart by the chip and its address: `1-0042` is bus 1, address 0x42.
-fn hat_of(search: &Search, chip: &str, device: &str) -> Option<Hat> {
+pub(super) fn hat_of(search: &Search, chip: &str, device: &str) -> Option<Hat> {
     let (_, address) = device.rsplit_once('-')?;
     search
         .detected

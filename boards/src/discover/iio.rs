@@ -2,11 +2,24 @@
 //! and the INA3221 as NVIDIA's own kernel shows it.
 
 use super::{Draft, Search};
-use crate::decode::Decode;
+use crate::decode::{Decode, Linear};
 use crate::quantity::{Quantity, Role};
 use crate::rates::ADC_MS;
 
 const BUS: &str = "/sys/bus/iio/devices";
+
+/// One channel of a converter.
+struct Input<'a> {
+    path: &'a str,
+    chip: &'a str,
+    file: &'a str,
+    /// `voltage3`.
+    stem: &'a str,
+    /// `voltage`.
+    kind: &'a str,
+    /// Wants scaling, unlike `…_input`.
+    raw: bool,
+}
 
 pub(super) fn look(search: &mut Search) {
     for entry in search.tree.list(BUS) {
@@ -16,87 +29,113 @@ pub(super) fn look(search: &mut Search) {
         let path = format!("{BUS}/{entry}");
         let chip = search.tree.text(&format!("{path}/name")).unwrap_or(entry);
         for file in search.tree.list(&path) {
-            channel(search, &path, &chip, &file);
+            if let Some(input) = Input::parse(&path, &chip, &file) {
+                add(search, &input);
+            }
         }
     }
 }
 
-fn channel(search: &mut Search, path: &str, chip: &str, file: &str) {
-    let Some(inner) = file.strip_prefix("in_") else {
-        return;
-    };
-    let (stem, raw) = match (inner.strip_suffix("_raw"), inner.strip_suffix("_input")) {
-        (Some(stem), _) => (stem, true),
-        (None, Some(stem)) => (stem, false),
-        (None, None) => return,
-    };
-    let kind: String = stem.chars().take_while(char::is_ascii_alphabetic).collect();
-    // IIO's units are milli-units for all of these.
-    let (quantity, role) = match kind.as_str() {
-        "voltage" => (Quantity::Voltage, Role::Voltage),
-        "current" => (Quantity::Current, Role::Current),
-        "power" => (Quantity::Power, Role::Power),
-        "temp" => (Quantity::Temperature, Role::Temperature),
-        "humidityrelative" => (Quantity::Percent, Role::Other),
-        _ => return,
-    };
-    let known = search
-        .detected
-        .profile
-        .sensors
-        .iter()
-        .find(|c| c.chip == chip && c.channel == stem)
-        .cloned();
-    if known.as_ref().is_some_and(|c| c.ignore) {
-        return;
-    }
-    // A raw value means something only with its scale, of the channel or of its kind.
-    let shared = |item: &str| {
-        let own = format!("{path}/in_{stem}_{item}");
-        search
-            .tree
-            .number(&own)
-            .or_else(|| search.tree.number(&format!("{path}/in_{kind}_{item}")))
-    };
-    let (scale, offset) = if raw {
-        (
-            shared("scale").unwrap_or(1.0),
-            shared("offset").unwrap_or(0.0),
-        )
-    } else {
-        (1.0, 0.0)
-    };
-    let by = known.as_ref().and_then(|c| c.factor).unwrap_or(1.0);
-    let decode = Decode::Scaled {
-        offset,
-        factor: scale * by,
-        per: 1e3,
-    };
-    let number = stem.trim_start_matches(|c: char| c.is_ascii_alphabetic());
-    let label = known
-        .as_ref()
-        .and_then(|c| c.label.clone())
-        .or_else(|| search.tree.text(&format!("{path}/in_{stem}_label")))
-        .or_else(|| {
-            Some(format!(
-                "{} {kind}",
-                search.tree.text(&format!("{path}/rail_name_{number}"))?
-            ))
+impl<'a> Input<'a> {
+    fn parse(path: &'a str, chip: &'a str, file: &'a str) -> Option<Self> {
+        let inner = file.strip_prefix("in_")?;
+        let (stem, raw) = match inner.strip_suffix("_raw") {
+            Some(stem) => (stem, true),
+            None => (inner.strip_suffix("_input")?, false),
+        };
+        let end = stem
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(stem.len());
+        let kind = &stem[..end];
+        Some(Input {
+            path,
+            chip,
+            file,
+            stem,
+            kind,
+            raw,
         })
-        .unwrap_or_else(|| format!("{chip} {stem}"));
-    let role = known.and_then(|c| c.role).unwrap_or(role);
-    let device = search
-        .tree
-        .link_target(path)
-        .map(|t| t.display().to_string())
-        .unwrap_or_default();
-    let draft = Draft::new(format!("iio:{chip}:{stem}"), quantity, role, decode)
-        .label(label)
-        .subject(chip);
+    }
+
+    /// IIO's units are milli-units for all of these.
+    fn meaning(&self) -> Option<(Quantity, Role)> {
+        match self.kind {
+            "voltage" => Some((Quantity::Voltage, Role::Voltage)),
+            "current" => Some((Quantity::Current, Role::Current)),
+            "power" => Some((Quantity::Power, Role::Power)),
+            "temp" => Some((Quantity::Temperature, Role::Temperature)),
+            "humidityrelative" => Some((Quantity::Percent, Role::Other)),
+            _ => None,
+        }
+    }
+
+    /// A raw value means something only with the scale and offset of its
+    /// channel, or of its kind.
+    fn linear(&self, search: &Search, by: f64) -> Linear {
+        let constant = |item: &str, otherwise: f64| {
+            let own = format!("{}/in_{}_{item}", self.path, self.stem);
+            let shared = format!("{}/in_{}_{item}", self.path, self.kind);
+            let found = search
+                .tree
+                .number(&own)
+                .or_else(|| search.tree.number(&shared));
+            if self.raw {
+                found.unwrap_or(otherwise)
+            } else {
+                otherwise
+            }
+        };
+        Linear {
+            offset: constant("offset", 0.0),
+            factor: constant("scale", 1.0) * by,
+            per: 1e3,
+        }
+    }
+
+    fn label(&self, search: &Search) -> String {
+        let own = search
+            .tree
+            .text(&format!("{}/in_{}_label", self.path, self.stem));
+        let number = &self.stem[self.kind.len()..];
+        let rail = || {
+            search
+                .tree
+                .text(&format!("{}/rail_name_{number}", self.path))
+        };
+        own.or_else(|| Some(format!("{} {}", rail()?, self.kind)))
+            .unwrap_or_else(|| format!("{} {}", self.chip, self.stem))
+    }
+}
+
+fn add(search: &mut Search, input: &Input) {
+    let known = search.known(input.chip, input.stem);
+    let Some((quantity, role)) = input.meaning().filter(|_| !known.ignore) else {
+        return;
+    };
+    let linear = input.linear(search, known.factor.unwrap_or(1.0));
+    let label = known.label.clone().unwrap_or_else(|| input.label(search));
+    let name = format!("iio:{}:{}", input.chip, input.stem);
+    let mut drafts = vec![
+        Draft::new(
+            name,
+            quantity,
+            known.role.unwrap_or(role),
+            Decode::Scaled(linear),
+        )
+        .label(label.as_str())
+        .subject(input.chip),
+    ];
+    if let Some(curve) = known.charge.filter(|_| quantity == Quantity::Voltage) {
+        let name = format!("iio:{}:{}:estimate", input.chip, input.stem);
+        drafts.push(Draft::estimate(name, linear, curve, &label, input.chip));
+    }
+    // The link names the bus and address of the chip.
+    let device = search.tree.link_target(input.path).unwrap_or_default();
+    let identity = format!("iio {} {} {}", input.chip, device.display(), input.file);
     search.add(
-        format!("{path}/{file}"),
-        format!("iio {chip} {device} {file}"),
+        format!("{}/{}", input.path, input.file),
+        identity,
         ADC_MS,
-        vec![draft],
+        drafts,
     );
 }

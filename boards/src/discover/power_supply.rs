@@ -1,175 +1,194 @@
 //! Batteries, chargers and UPS HATs with a gauge
 //! (`Documentation/ABI/testing/sysfs-class-power`).
 
-use super::{Draft, Search};
-use crate::decode::Decode;
+use super::{Draft, Search, hwmon};
+use crate::decode::{Decode, Linear};
+use crate::profile::Hat;
 use crate::quantity::{Quantity, Role};
 use crate::rates::BATTERY_MS;
 
 const CLASS: &str = "/sys/class/power_supply";
 
-pub(super) fn look(search: &mut Search) {
-    for entry in search.tree.list(CLASS) {
-        look_at(search, &entry);
+/// One file of a supply.
+struct Attribute {
+    file: &'static str,
+    /// In the sensor's name and label.
+    what: &'static str,
+    /// Whether batteries have it, and whether chargers do.
+    of: (bool, bool),
+    quantity: Quantity,
+    /// What it means of the battery the board runs from, and of any other supply.
+    roles: (Role, Role),
+    decode: Decode,
+}
+
+const fn attribute(
+    (file, what): (&'static str, &'static str),
+    of: (bool, bool),
+    quantity: Quantity,
+    roles: (Role, Role),
+    decode: Decode,
+) -> Attribute {
+    Attribute {
+        file,
+        what,
+        of,
+        quantity,
+        roles,
+        decode,
     }
 }
 
-fn look_at(search: &mut Search, entry: &str) {
+const BATTERY: (bool, bool) = (true, false);
+const CHARGER: (bool, bool) = (false, true);
+const BOTH: (bool, bool) = (true, true);
+
+/// The files read, the charge first.
+const ATTRIBUTES: [Attribute; 7] = [
+    attribute(
+        ("capacity", "charge"),
+        BATTERY,
+        Quantity::Percent,
+        (Role::CompanionBattery, Role::Other),
+        Decode::UNIT,
+    ),
+    attribute(
+        ("voltage_now", "voltage"),
+        BOTH,
+        Quantity::Voltage,
+        (Role::CompanionBatteryVoltage, Role::Voltage),
+        Decode::MICRO,
+    ),
+    attribute(
+        ("current_now", "current"),
+        BOTH,
+        Quantity::Current,
+        (Role::CompanionBatteryCurrent, Role::Current),
+        Decode::MICRO,
+    ),
+    attribute(
+        ("power_now", "power"),
+        BOTH,
+        Quantity::Power,
+        (Role::Power, Role::Power),
+        Decode::MICRO,
+    ),
+    attribute(
+        ("temp", "temperature"),
+        BOTH,
+        Quantity::Temperature,
+        (Role::Temperature, Role::Temperature),
+        // Tenths of a degree.
+        Decode::per(10.0),
+    ),
+    attribute(
+        ("status", "discharging"),
+        BATTERY,
+        Quantity::Flag,
+        (Role::OnBattery, Role::Other),
+        Decode::Word("Discharging"),
+    ),
+    attribute(
+        ("online", "connected"),
+        CHARGER,
+        Quantity::Flag,
+        (Role::ExternalPower, Role::ExternalPower),
+        Decode::NonZero,
+    ),
+];
+
+/// One supply.
+struct Supply {
+    entry: String,
+    path: String,
+    /// The device behind it, such as `1-0036`.
+    device: String,
+    label: String,
+    battery: bool,
+    /// A battery the board runs from.
+    companion: bool,
+    hat: Option<Hat>,
+}
+
+pub(super) fn look(search: &mut Search) {
+    for entry in search.tree.list(CLASS) {
+        let supply = open(search, entry);
+        if let Some(hat) = &supply.hat {
+            search.result.hats.push(hat.name.clone());
+        }
+        for attribute in &ATTRIBUTES {
+            add(search, &supply, attribute);
+        }
+        estimate(search, &supply);
+    }
+}
+
+fn open(search: &Search, entry: String) -> Supply {
     let path = format!("{CLASS}/{entry}");
     let text = |name: &str| search.tree.text(&format!("{path}/{name}"));
-    let kind = text("type").unwrap_or_default();
+    let battery = matches!(text("type").as_deref(), Some("Battery" | "UPS"));
     // A wireless mouse's battery is a power supply too; its scope is `Device`.
-    let powers_board = text("scope").as_deref() != Some("Device");
-    let battery = matches!(kind.as_str(), "Battery" | "UPS");
-    let companion = battery && powers_board;
-    let hat = companion
-        .then(|| super::hwmon::hat_for(search, entry, &path))
-        .flatten();
-    let label = match (&hat, text("manufacturer"), text("model_name")) {
-        (Some(hat), _, _) => hat.name.clone(),
-        (None, Some(maker), Some(model)) => format!("{maker} {model}"),
-        (None, None, Some(name)) | (None, Some(name), None) => name,
-        (None, None, None) => entry.to_owned(),
-    };
-    if let Some(hat) = &hat {
-        search.result.hats.push(hat.name.clone());
-    }
+    let companion = battery && text("scope").as_deref() != Some("Device");
     let device = search
         .tree
         .link_name(&format!("{path}/device"))
         .unwrap_or_default();
-    for (attribute, what, sensor) in attributes(companion, battery) {
-        let source = format!("{path}/{attribute}");
-        if !search.tree.exists(&source) {
-            continue;
-        }
-        let name = format!("power:{entry}:{}", sensor.name);
-        let draft = Draft { name, ..sensor }
-            .label(format!("{label}, {what}"))
-            .subject(entry);
-        search.add(
-            source,
-            format!("power {entry} {device} {attribute}"),
-            BATTERY_MS,
-            vec![draft],
-        );
-    }
-    estimate(
-        search,
+    let hat = if companion {
+        hwmon::hat_of(search, &entry, &device)
+    } else {
+        None
+    };
+    let maker = [text("manufacturer"), text("model_name")];
+    let maker = maker.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let label = match &hat {
+        Some(hat) => hat.name.clone(),
+        None if maker.is_empty() => entry.clone(),
+        None => maker,
+    };
+    Supply {
         entry,
-        &path,
-        &label,
+        path,
+        device,
+        label,
+        battery,
         companion,
-        hat.and_then(|hat| hat.charge),
-    );
+        hat,
+    }
 }
 
-/// The attributes read, as `(file, words, sensor)`; the names are completed by the caller.
-fn attributes(companion: bool, battery: bool) -> Vec<(&'static str, &'static str, Draft)> {
-    let role = |meant, otherwise| if companion { meant } else { otherwise };
-    let mut all = vec![
-        (
-            "voltage_now",
-            "voltage",
-            Draft::new(
-                "voltage",
-                Quantity::Voltage,
-                role(Role::CompanionBatteryVoltage, Role::Voltage),
-                Decode::MICRO,
-            ),
-        ),
-        (
-            "current_now",
-            "current",
-            Draft::new(
-                "current",
-                Quantity::Current,
-                role(Role::CompanionBatteryCurrent, Role::Current),
-                Decode::MICRO,
-            ),
-        ),
-        (
-            "power_now",
-            "power",
-            Draft::new("power", Quantity::Power, Role::Power, Decode::MICRO),
-        ),
-        (
-            "temp",
-            "temperature",
-            Draft::new(
-                "temp",
-                Quantity::Temperature,
-                Role::Temperature,
-                Decode::per(10.0),
-            ),
-        ),
-    ];
-    if battery {
-        all.insert(
-            0,
-            (
-                "capacity",
-                "charge",
-                Draft::new(
-                    "capacity",
-                    Quantity::Percent,
-                    role(Role::CompanionBattery, Role::Other),
-                    Decode::UNIT,
-                ),
-            ),
-        );
-        all.push((
-            "status",
-            "discharging",
-            Draft::new(
-                "discharging",
-                Quantity::Flag,
-                role(Role::OnBattery, Role::Other),
-                Decode::Word("Discharging"),
-            ),
-        ));
+fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
+    let (of_battery, of_charger) = attribute.of;
+    let expected = if supply.battery {
+        of_battery
     } else {
-        all.push((
-            "online",
-            "connected",
-            Draft::new(
-                "online",
-                Quantity::Flag,
-                Role::ExternalPower,
-                Decode::NonZero,
-            ),
-        ));
+        of_charger
+    };
+    let source = format!("{}/{}", supply.path, attribute.file);
+    if !expected || !search.tree.exists(&source) {
+        return;
     }
-    all
+    let (meant, otherwise) = attribute.roles;
+    let role = if supply.companion { meant } else { otherwise };
+    let name = format!("power:{}:{}", supply.entry, attribute.what);
+    let draft = Draft::new(name, attribute.quantity, role, attribute.decode.clone())
+        .label(format!("{}, {}", supply.label, attribute.what))
+        .subject(supply.entry.as_str());
+    let identity = format!(
+        "power {} {} {}",
+        supply.entry, supply.device, attribute.file
+    );
+    search.add(source, identity, BATTERY_MS, vec![draft]);
 }
 
 /// A battery that only tells its voltage, with a profile that knows its cells.
-fn estimate(
-    search: &mut Search,
-    entry: &str,
-    path: &str,
-    label: &str,
-    companion: bool,
-    curve: Option<crate::battery::Curve>,
-) {
-    let Some(curve) = curve.filter(|_| companion && search.wants(Role::CompanionBattery)) else {
+fn estimate(search: &mut Search, supply: &Supply) {
+    let curve = supply.hat.as_ref().and_then(|hat| hat.charge.clone());
+    let (Some(curve), true) = (curve, search.wants(Role::CompanionBattery)) else {
         return;
     };
-    let source = format!("{path}/voltage_now");
-    let decode = Decode::Charge { per: 1e6, curve };
-    let draft = Draft::new(
-        format!("power:{entry}:estimate"),
-        Quantity::Percent,
-        Role::CompanionBattery,
-        decode,
-    )
-    .label(format!("{label}, charge estimated from voltage"))
-    .subject(entry)
-    .estimated();
-    search.add(
-        source,
-        format!("power {entry} estimate"),
-        BATTERY_MS,
-        vec![draft],
-    );
+    let name = format!("power:{}:estimate", supply.entry);
+    let draft = Draft::estimate(name, Linear::per(1e6), curve, &supply.label, &supply.entry);
+    let source = format!("{}/voltage_now", supply.path);
+    let identity = format!("power {} {} estimate", supply.entry, supply.device);
+    search.add(source, identity, BATTERY_MS, vec![draft]);
 }

@@ -228,7 +228,6 @@ mod tests {
                 );
                 assert!(profile.watchdog.is_some(), "{}: watchdog", sourced.file);
                 assert!(!profile.uarts.is_empty(), "{}: uart", sourced.file);
-                assert!(!profile.leds.is_empty(), "{}: led", sourced.file);
                 assert!(profile.power.is_some(), "{}: power", sourced.file);
             }
         }
