@@ -8,8 +8,8 @@
 pub mod access;
 pub mod alerts;
 pub mod api;
+pub mod board;
 pub mod cache;
-pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod drones;

@@ -1,3 +1,7 @@
 //! The `mfg-drone-gateway` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mfg_drone_gateway::cli::main()
+}

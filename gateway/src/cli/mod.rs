@@ -1,1 +1,126 @@
-//! Being laid out.
+//! The command line: arguments in, exit code out. Each subcommand is a file.
+//!
+//! Output for people goes to standard output, complaints to standard error.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
+
+mod args;
+mod board;
+mod bridge;
+mod certificate;
+mod check;
+mod diag;
+mod keys;
+mod rules;
+mod run;
+mod simulate;
+mod state;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{CommandFactory as _, Parser as _};
+use tokio::runtime::Runtime;
+
+use crate::config::{Config, ConfigError, Loaded};
+
+pub use args::Cli;
+use args::{Command, ConfigArgs};
+
+/// Worker threads: a Pi has four cores and the drones' own programs need some.
+const MAX_WORKER_THREADS: usize = 4;
+
+/// Exit code for wrong usage or configuration, as clap uses it.
+const EXIT_USAGE: u8 = 2;
+/// Exit code of `check` when something needs mending.
+const EXIT_FINDINGS: u8 = 3;
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    match dispatch(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            let usage = error.downcast_ref::<ConfigError>().is_some();
+            ExitCode::from(if usage { EXIT_USAGE } else { 1 })
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => run::run(args)?,
+        Command::Demo(args) => run::demo(&args)?,
+        Command::Check(args) => return check::check(&args),
+        Command::Keys(args) => keys::keys(args)?,
+        Command::Cert(args) => certificate::certificate(&args)?,
+        Command::Rules(args) => return rules::rules(&args.command),
+        Command::Boards(args) => board::boards(&args)?,
+        Command::Bridge(args) => bridge::bridge(&args.command)?,
+        Command::Simulate(args) => simulate::simulate(&args)?,
+        Command::Backup(args) => state::backup(&args)?,
+        Command::Restore(args) => state::restore(&args)?,
+        Command::Reset(args) => state::reset(&args)?,
+        Command::Notify(args) => state::notify(&args)?,
+        Command::Diag(args) => diag::diag(&args)?,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "mfg-drone-gateway", &mut std::io::stdout());
+        }
+        Command::Man => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the configuration as `run` would, with the flags that stand for keys.
+fn load(args: &ConfigArgs) -> Result<Loaded, ConfigError> {
+    let mut loaded = Loaded::read(args.config.as_deref(), std::env::vars())?;
+    if let Some(dir) = &args.state_dir {
+        loaded.config.storage.dir.clone_from(dir);
+    }
+    for warning in &loaded.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(loaded)
+}
+
+/// The runtime of long-running commands.
+fn runtime() -> anyhow::Result<Runtime> {
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, MAX_WORKER_THREADS);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+/// The runtime of commands that ask one question.
+fn small_runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")
+}
+
+/// The state directory of a configuration, for messages.
+fn state_dir(config: &Config) -> &std::path::Path {
+    &config.storage.dir
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_argument_is_documented() {
+        fn walk(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{} has no text", command.get_name());
+            for argument in command.get_arguments().filter(|a| !["help", "version"].contains(&a.get_id().as_str())) {
+                assert!(argument.get_help().is_some(), "{} {} has no text", command.get_name(), argument.get_id());
+            }
+            command.get_subcommands().for_each(walk);
+        }
+        walk(&Cli::command());
+    }
+}

@@ -2,9 +2,36 @@
 //!
 //! Hands each request to the router with the [`Peer`] it came from. This room
 //! must never trust a peer before a limit is in place, and knows no routes.
+//!
+//! ```text
+//! accept ─► places (caps) ─► spawn ─► TLS hand-shake under a time-out ─► HTTP/1.1 or h2 by ALPN ─► router
+//!                                                       supervisor: header, idle and write time-outs
+//! ```
+
+mod accept;
+mod activity;
+pub mod certificates;
+mod connection;
+mod places;
+pub mod port_holder;
+mod tls;
+
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config;
+
+pub use accept::{BindError, bind, serve};
+pub use places::Places;
+pub use tls::{Tls, TlsError};
 
 /// Which listener a request came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +51,56 @@ pub struct Peer {
     pub address: SocketAddr,
     /// The listener.
     pub via: Via,
+}
+
+/// A listener that is ready to accept.
+pub struct Listener {
+    /// The socket.
+    pub socket: TcpListener,
+    /// Which listener it is.
+    pub via: Via,
+    /// TLS, except on loopback listeners.
+    pub tls: Option<Arc<Tls>>,
+}
+
+/// What all listeners share: caps count over all of them.
+pub struct Shared {
+    /// Time-outs.
+    pub limits: Limits,
+    /// Connection caps.
+    pub places: Arc<Places>,
+    /// Counters.
+    pub stats: Arc<ServerStats>,
+    /// Cancelled to stop accepting and drain.
+    pub stop: CancellationToken,
+}
+
+/// Time-outs of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For the TLS hand-shake.
+    pub handshake: Duration,
+    /// From the first byte of a request to the end of its header; also from the
+    /// hand-shake to the first request.
+    pub header: Duration,
+    /// Between requests.
+    pub idle: Duration,
+    /// For a write during which the peer takes nothing.
+    pub write: Duration,
+    /// For requests in flight when the gateway stops.
+    pub drain: Duration,
+}
+
+impl From<&config::Server> for Limits {
+    fn from(server: &config::Server) -> Limits {
+        Limits {
+            handshake: Duration::from_secs(server.handshake_timeout_s),
+            header: Duration::from_secs(server.header_timeout_s),
+            idle: Duration::from_secs(server.idle_timeout_s),
+            write: Duration::from_secs(server.write_timeout_s),
+            drain: Duration::from_secs(server.drain_timeout_s),
+        }
+    }
 }
 
 /// Counters for `/metrics`.
@@ -53,4 +130,6 @@ pub struct ServerStats {
     pub write_timeouts: AtomicU64,
     /// Errors of `accept` itself (file descriptors used up).
     pub accept_errors: AtomicU64,
+    /// Connections that ended by a panic, each isolated from the others.
+    pub panics: AtomicU64,
 }

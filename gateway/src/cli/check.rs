@@ -1,0 +1,199 @@
+//! `check`: everything a start would stumble over, found without starting.
+//!
+//! Each finding says what is wrong and what to do. Nothing is changed: ports
+//! are bound and released, files are read.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::args::CheckArgs;
+use crate::config::{Config, ConfigError, Loaded, Problem};
+use crate::control;
+use crate::server::port_holder::{self, Protocol};
+use crate::{alerts, logging};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Severity {
+    /// As it should be.
+    Ok,
+    /// Works, but look at it.
+    Warning,
+    /// Will not work.
+    Error,
+}
+
+/// One line of the report.
+#[derive(Debug, Serialize)]
+struct Finding {
+    severity: Severity,
+    subject: String,
+    text: String,
+}
+
+pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let loaded = super::load(&args.config)?;
+    semantic_problems(&loaded)?;
+    let mut findings = vec![finding(Severity::Ok, "configuration", match &loaded.file {
+        Some(file) => format!("{} is sound", file.display()),
+        None => "no file, the defaults apply".to_owned(),
+    })];
+    let running = super::small_runtime()?.block_on(control::Client::connect(super::state_dir(&loaded.config))).is_some();
+    if running {
+        findings.push(finding(Severity::Ok, "gateway", "it runs; its ports are its own".to_owned()));
+    } else {
+        ports(&loaded.config, &mut findings);
+    }
+    state(&loaded.config, &mut findings);
+    certificate(&loaded.config, &mut findings);
+    sensors(&loaded.config, &mut findings);
+    drones(&loaded.config, &mut findings);
+    report(&findings, args.json)?;
+    let errors = findings.iter().any(|finding| finding.severity == Severity::Error);
+    Ok(if errors { ExitCode::from(super::EXIT_FINDINGS) } else { ExitCode::SUCCESS })
+}
+
+/// Checks that belong to other rooms' parsers, with the line of the file.
+pub(super) fn semantic_problems(loaded: &Loaded) -> Result<(), ConfigError> {
+    rule_problems(loaded)?;
+    if let Err(error) = logging::check_level(&loaded.config.logging.level) {
+        return Err(problem(loaded, &["logging", "level"], &error.to_string()));
+    }
+    Ok(())
+}
+
+/// Whether every configured rule can be parsed.
+pub(super) fn rule_problems(loaded: &Loaded) -> Result<(), ConfigError> {
+    let problems: Vec<Problem> = loaded
+        .config
+        .alerts
+        .rule
+        .iter()
+        .enumerate()
+        .filter_map(|(index, rule)| {
+            let (field, reason) = alerts::check_rule(rule).err()?;
+            let path = ["alerts", "rule", &index.to_string(), field];
+            Some(Problem {
+                place: loaded.place(&path),
+                message: format!("alerts.rule {:?}: {field}: {reason}", rule.name),
+            })
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
+}
+
+fn problem(loaded: &Loaded, path: &[&str], message: &str) -> ConfigError {
+    let message = format!("{}: {message}", path.join("."));
+    ConfigError { problems: vec![Problem { place: loaded.place(path), message }] }
+}
+
+fn finding(severity: Severity, subject: &str, text: String) -> Finding {
+    Finding { severity, subject: subject.to_owned(), text }
+}
+
+fn ports(config: &Config, findings: &mut Vec<Finding>) {
+    let server = &config.server;
+    let tcp = [
+        ("server.listen", Some(server.listen)),
+        ("server.http_listen", server.http_listen),
+        ("server.metrics_listen", server.metrics_listen),
+    ];
+    for (key, address) in tcp.into_iter().filter_map(|(key, address)| Some((key, address?))) {
+        let bound = std::net::TcpListener::bind(address).map(drop);
+        findings.push(port(key, Protocol::Tcp, address, bound));
+    }
+    let drones = &config.drones;
+    let address = SocketAddr::new(drones.bind, drones.state_port);
+    findings.push(port("drones.state_port", Protocol::Udp, address, UdpSocket::bind(address).map(drop)));
+}
+
+fn port(key: &str, protocol: Protocol, address: SocketAddr, bound: std::io::Result<()>) -> Finding {
+    match bound {
+        Ok(()) => finding(Severity::Ok, key, format!("{protocol} {} is free", address.port())),
+        Err(error) => finding(Severity::Error, key, port_holder::explain(protocol, address, &error, key)),
+    }
+}
+
+fn state(config: &Config, findings: &mut Vec<Finding>) {
+    let dir = super::state_dir(config);
+    let probe = dir.join(".check");
+    let outcome = std::fs::create_dir_all(dir).and_then(|()| std::fs::write(&probe, b"")).and_then(|()| std::fs::remove_file(&probe));
+    findings.push(match outcome {
+        Ok(()) => finding(Severity::Ok, "storage.dir", format!("{} can be written", dir.display())),
+        Err(error) => finding(
+            Severity::Error,
+            "storage.dir",
+            format!("{} cannot be written: {error}; run as the gateway's user, or set storage.dir", dir.display()),
+        ),
+    });
+}
+
+fn certificate(config: &Config, findings: &mut Vec<Finding>) {
+    if config.tls.cert.is_none() && !super::state_dir(config).join("tls").exists() {
+        let text = "the device's own is made at the first start".to_owned();
+        findings.push(finding(Severity::Ok, "certificate", text));
+        return;
+    }
+    findings.push(match crate::server::certificates::inspect(&config.tls, super::state_dir(config)) {
+        Ok(info) => finding(Severity::Ok, "certificate", info.to_string().trim().replace('\n', "; ")),
+        Err(error) => finding(Severity::Error, "certificate", error.to_string()),
+    });
+}
+
+fn sensors(config: &Config, findings: &mut Vec<Finding>) {
+    if !config.board.enabled {
+        return;
+    }
+    match boards::Board::open(&config.board.root, Some(&config.board.profiles)) {
+        Ok(mut board) => {
+            board.sample(0, &mut |_, _| {});
+            let report = board.report(0);
+            let found = report.sensors.iter().filter(|sensor| sensor.value.is_some()).count();
+            let text = format!("{}: {found} of {} sensors read; see `boards`", report.board.name, report.sensors.len());
+            findings.push(finding(Severity::Ok, "board", text));
+            findings.extend(board.problems().iter().map(|problem| finding(Severity::Warning, "board", problem.to_string())));
+        }
+        Err(error) => findings.push(finding(Severity::Error, "board", error.to_string())),
+    }
+}
+
+fn drones(config: &Config, findings: &mut Vec<Finding>) {
+    if config.drones.drone.is_empty() {
+        let text = "none configured; add [[drones.drone]] with id and address, or run `demo`".to_owned();
+        findings.push(finding(Severity::Warning, "drones", text));
+    }
+    for drone in &config.drones.drone {
+        let place = drone.interface.as_deref().map_or_else(String::new, |name| format!(" on {name}"));
+        let missing = drone.interface.as_ref().filter(|name| !std::path::Path::new("/sys/class/net").join(name).exists());
+        findings.push(match missing {
+            Some(name) => finding(
+                Severity::Error,
+                &drone.id,
+                format!("interface {name} does not exist; `ip link` lists those that do"),
+            ),
+            None => {
+                let address = drone.address.map_or_else(|| "192.168.10.1".to_owned(), |address| address.to_string());
+                finding(Severity::Ok, &drone.id, format!("expected at {address}{place}"))
+            }
+        });
+    }
+}
+
+fn report(findings: &[Finding], json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "findings": findings }))?);
+        return Ok(());
+    }
+    for Finding { severity, subject, text } in findings {
+        let mark = match severity {
+            Severity::Ok => "ok     ",
+            Severity::Warning => "warning",
+            Severity::Error => "ERROR  ",
+        };
+        println!("{mark}  {subject}: {text}");
+    }
+    Ok(())
+}

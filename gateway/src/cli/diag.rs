@@ -1,0 +1,100 @@
+//! `diag`: one redacted file for a support request.
+//!
+//! Holds versions, the configuration without secrets, the board report, the
+//! certificate's facts and the tail of the application log. Never a key, a
+//! webhook secret, or a private key.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use super::args::DiagArgs;
+use crate::config::Config;
+
+/// Bytes of the application log that go in.
+const LOG_TAIL: u64 = 256 * 1024;
+
+pub(super) fn diag(args: &DiagArgs) -> anyhow::Result<()> {
+    let config = super::load(&args.config)?.config;
+    let text = bundle(&config)?;
+    match &args.output {
+        Some(path) => {
+            std::fs::write(path, &text)?;
+            println!("{}", path.display());
+        }
+        None => print!("{text}"),
+    }
+    Ok(())
+}
+
+fn bundle(config: &Config) -> anyhow::Result<String> {
+    let mut text = String::new();
+    section(&mut text, "version", env!("CARGO_PKG_VERSION"));
+    section(&mut text, "kernel", &std::fs::read_to_string("/proc/version").unwrap_or_default());
+    section(&mut text, "system", &std::fs::read_to_string("/etc/os-release").unwrap_or_default());
+    section(&mut text, "configuration", &toml::to_string_pretty(&redacted(config))?);
+    section(&mut text, "certificate", &match crate::server::certificates::inspect(&config.tls, super::state_dir(config)) {
+        Ok(info) => info.to_string(),
+        Err(error) => error.to_string(),
+    });
+    section(&mut text, "board", &match boards::Board::open(&config.board.root, Some(&config.board.profiles)) {
+        Ok(mut board) => {
+            board.sample(0, &mut |_, _| {});
+            board.report(0).to_string()
+        }
+        Err(error) => error.to_string(),
+    });
+    section(&mut text, "network interfaces", &std::fs::read_to_string("/proc/net/dev").unwrap_or_default());
+    if let Some(dir) = &config.logging.dir {
+        section(&mut text, "app.log (tail)", &tail(&dir.join("app.log")).unwrap_or_else(|error| error.to_string()));
+    }
+    Ok(text)
+}
+
+fn section(text: &mut String, title: &str, body: &str) {
+    let _ = writeln!(text, "==== {title} ====\n{}\n", body.trim_end());
+}
+
+/// The configuration with what grants access, or names a private place, removed.
+fn redacted(config: &Config) -> Config {
+    let mut config = config.clone();
+    for webhook in &mut config.notify.webhook {
+        webhook.secret = webhook.secret.as_ref().map(|_| "(removed)".to_owned());
+        // Slack-shaped receivers carry their secret in the path.
+        let kept = webhook.url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+        webhook.url = format!("{kept}/(removed)");
+    }
+    config
+}
+
+fn tail(path: &Path) -> std::io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
+    let mut bytes = Vec::new();
+    file.take(LOG_TAIL).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Webhook;
+
+    #[test]
+    fn secrets_do_not_leave() {
+        let mut config = Config::default();
+        config.notify.webhook.push(Webhook {
+            name: "site".into(),
+            url: "https://hooks.example/services/T0/B0/very-secret".into(),
+            secret: Some("hmac-secret".into()),
+            secret_file: None,
+            template: Default::default(),
+            min_level: None,
+            ca: None,
+        });
+        let text = bundle(&config).expect("bundle");
+        assert!(text.contains("hooks.example"));
+        assert!(!text.contains("very-secret") && !text.contains("hmac-secret"), "{text}");
+    }
+}

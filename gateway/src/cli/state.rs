@@ -1,0 +1,58 @@
+//! `backup`, `restore`, `reset`, `notify`: the durable state as a whole.
+
+use anyhow::Context as _;
+use hyper::Method;
+
+use super::args::{BackupArgs, NotifyArgs, NotifyCommand, ResetArgs, RestoreArgs};
+use crate::control::{BackupRequest, Client};
+use crate::store::{self, Store};
+
+pub(super) fn backup(args: &BackupArgs) -> anyhow::Result<()> {
+    let config = super::load(&args.config)?.config;
+    let path = std::path::absolute(&args.file)?;
+    anyhow::ensure!(!path.exists(), "{} exists already; backups never overwrite", path.display());
+    super::small_runtime()?.block_on(async {
+        if let Some(gateway) = Client::connect(super::state_dir(&config)).await {
+            gateway.text(Method::POST, "/backup", Some(&BackupRequest { path: path.clone() })).await?;
+        } else {
+            let (store, _) = Store::open(super::state_dir(&config))?;
+            store.backup_to(&path)?;
+            store.close().await;
+        }
+        println!("{}", path.display());
+        anyhow::Ok(())
+    })
+}
+
+pub(super) fn restore(args: &RestoreArgs) -> anyhow::Result<()> {
+    let config = super::load(&args.config)?.config;
+    store::restore(&args.file, super::state_dir(&config))?;
+    println!("restored {} into {}", args.file.display(), super::state_dir(&config).display());
+    Ok(())
+}
+
+pub(super) fn reset(args: &ResetArgs) -> anyhow::Result<()> {
+    let config = super::load(&args.config)?.config;
+    let dir = super::state_dir(&config);
+    anyhow::ensure!(
+        args.yes,
+        "this removes every key, certificate, alert and history in {}; repeat with --yes",
+        dir.display()
+    );
+    store::reset(dir)?;
+    println!("{} is empty; the next start makes new keys and certificates", dir.display());
+    Ok(())
+}
+
+pub(super) fn notify(args: &NotifyArgs) -> anyhow::Result<()> {
+    let config = super::load(&args.config)?.config;
+    let NotifyCommand::Test { name } = &args.command;
+    super::small_runtime()?.block_on(async {
+        let gateway = Client::connect(super::state_dir(&config))
+            .await
+            .context("the gateway does not run; start it, then test its notifications")?;
+        let answer = gateway.text(Method::POST, &format!("/notify/{name}/test"), None::<&()>).await?;
+        println!("{answer}");
+        anyhow::Ok(())
+    })
+}

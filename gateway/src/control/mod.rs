@@ -1,0 +1,202 @@
+//! The local control socket: how the command line talks to a running gateway.
+//!
+//! A Unix socket in the state directory, mode 0600: whoever may open it owns
+//! the gateway's files anyway, so it asks for no key. It is the way back in
+//! when every key is lost. It must never be reachable over the network, and
+//! offers only what the store's lock keeps the command line from doing itself.
+
+mod client;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::extract::{Path as PathParameter, State};
+use axum::http::StatusCode;
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::access::{Access, KeyError, preview};
+use crate::clock::Timestamp;
+use crate::store::{KeyRecord, Store};
+
+pub use client::{Client, ControlError};
+
+/// File name of the socket in the state directory.
+const SOCKET: &str = "control.sock";
+
+/// Who the audit trail names for what is done over the socket.
+pub const ACTOR: &str = "console";
+
+/// What the socket works on.
+pub struct Control {
+    /// Keys.
+    pub access: Arc<Access>,
+    /// The store, for backups.
+    pub store: Store,
+    /// Makes a new leaf certificate; the answer is shown to the operator.
+    pub renew_certificate: Box<dyn Fn() -> Result<String, String> + Send + Sync>,
+    /// Sends a test notification to the target of that name.
+    pub test_notification: TestNotification,
+}
+
+/// Sends a test message to a named target: what it answered, or why it failed.
+pub type TestNotification =
+    Box<dyn Fn(String) -> std::pin::Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
+
+/// A key to be made.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NewKey {
+    /// Its name.
+    pub name: String,
+    /// Comma list.
+    pub permissions: String,
+    /// Days, or for ever.
+    pub expires_days: Option<u32>,
+}
+
+/// A key that was made; the only place where it is in clear.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MadeKey {
+    /// The key.
+    pub api_key: String,
+    /// Its public identifier.
+    pub preview: String,
+}
+
+/// A key as listed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ListedKey {
+    /// Public identifier.
+    pub preview: String,
+    /// Name.
+    pub name: String,
+    /// In the order they were given.
+    pub permissions: Vec<String>,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339, or never.
+    pub expires_at: Option<String>,
+    /// RFC 3339, or not yet.
+    pub last_used: Option<String>,
+    /// Authenticated requests.
+    pub usage_count: u64,
+}
+
+impl From<&KeyRecord> for ListedKey {
+    fn from(record: &KeyRecord) -> Self {
+        let stamp = |us: i64| Timestamp::from_microsecond(us).unwrap_or_default().to_string();
+        ListedKey {
+            preview: preview(&record.id),
+            name: record.name.clone(),
+            permissions: record.permissions.clone(),
+            created_at: stamp(record.created_us),
+            expires_at: record.expires_us.map(stamp),
+            last_used: record.last_used_us.map(stamp),
+            usage_count: record.usage_count,
+        }
+    }
+}
+
+/// Where a backup goes.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct BackupRequest {
+    /// Absolute path as the gateway sees it.
+    pub path: PathBuf,
+}
+
+/// The socket's path in a state directory.
+#[must_use]
+pub fn socket_path(state_dir: &Path) -> PathBuf {
+    state_dir.join(SOCKET)
+}
+
+/// Serves the socket until `stop`.
+///
+/// # Errors
+/// The socket cannot be made: a read-only medium, a path over 107 bytes.
+pub fn serve(state_dir: &Path, control: Control, stop: CancellationToken) -> std::io::Result<()> {
+    let path = socket_path(state_dir);
+    // The store's lock says that no other gateway uses this directory, so a
+    // socket file found here was left behind by a killed one.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let app = router(Arc::new(control));
+    tokio::spawn(async move {
+        let stopped = async move { stop.cancelled().await };
+        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
+            tracing::error!(%error, "control socket failed");
+        }
+        drop(std::fs::remove_file(path));
+    });
+    Ok(())
+}
+
+fn router(control: Arc<Control>) -> Router {
+    Router::new()
+        .route("/keys", get(list_keys).post(create_key))
+        .route("/keys/{key}", delete(revoke_key))
+        .route("/backup", post(backup))
+        .route("/certificate/renew", post(renew_certificate))
+        .route("/notify/{name}/test", post(test_notification))
+        .with_state(control)
+}
+
+type Refusal = (StatusCode, String);
+
+async fn list_keys(State(control): State<Arc<Control>>) -> Json<Vec<ListedKey>> {
+    Json(control.access.keys().iter().map(ListedKey::from).collect())
+}
+
+async fn create_key(State(control): State<Arc<Control>>, Json(new): Json<NewKey>) -> Result<Json<MadeKey>, Refusal> {
+    let (api_key, record) =
+        control.access.create_key(&new.name, &new.permissions, new.expires_days, ACTOR).await.map_err(refuse)?;
+    Ok(Json(MadeKey { api_key, preview: preview(&record.id) }))
+}
+
+async fn revoke_key(
+    State(control): State<Arc<Control>>,
+    PathParameter(key): PathParameter<String>,
+) -> Result<Json<ListedKey>, Refusal> {
+    let record = control.access.revoke_key(&key, ACTOR).await.map_err(refuse)?;
+    Ok(Json(ListedKey::from(&record)))
+}
+
+fn refuse(error: KeyError) -> Refusal {
+    let status = match error {
+        KeyError::Unknown => StatusCode::NOT_FOUND,
+        KeyError::LastAdmin | KeyError::Full(_) => StatusCode::CONFLICT,
+        KeyError::Storage(_) => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    (status, error.to_string())
+}
+
+async fn backup(State(control): State<Arc<Control>>, Json(request): Json<BackupRequest>) -> Result<String, Refusal> {
+    let store = control.store.clone();
+    let path = request.path;
+    let done = tokio::task::spawn_blocking(move || store.backup_to(&path).map_err(|error| error.to_string())).await;
+    match done {
+        Ok(Ok(())) => Ok("done".to_owned()),
+        Ok(Err(message)) => Err((StatusCode::CONFLICT, message)),
+        Err(error) => Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+    }
+}
+
+async fn renew_certificate(State(control): State<Arc<Control>>) -> Result<String, Refusal> {
+    (control.renew_certificate)().map_err(|message| (StatusCode::CONFLICT, message))
+}
+
+async fn test_notification(
+    State(control): State<Arc<Control>>,
+    PathParameter(name): PathParameter<String>,
+) -> Result<String, Refusal> {
+    (control.test_notification)(name).await.map_err(|message| (StatusCode::BAD_GATEWAY, message))
+}

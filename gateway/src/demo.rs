@@ -1,0 +1,124 @@
+//! What the demo runs on: three simulated drones at loopback addresses of their
+//! own, one low on battery and one hot, and the published keys.
+//!
+//! Nothing of it is reachable from another machine; [`config`] sees to that.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use crate::config::{Config, Drone, DroneMode};
+
+/// The documented admin key; accepted in the demo only.
+pub const ADMIN_KEY: &str = "mfg-drone-admin-key-2024";
+/// The documented read-only key; accepted in the demo only.
+pub const READONLY_KEY: &str = "mfg-drone-readonly-2024";
+
+/// Where everything listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// HTTPS.
+    pub listen: SocketAddr,
+    /// Plain HTTP.
+    pub http_listen: Option<SocketAddr>,
+    /// State datagrams.
+    pub state: u16,
+    /// Drone commands.
+    pub command: u16,
+}
+
+/// One drone of the demo.
+#[derive(Clone, Copy, Debug)]
+pub struct DemoDrone {
+    /// Id in the API.
+    pub id: &'static str,
+    /// Name for people.
+    pub name: &'static str,
+    /// Where it listens.
+    pub address: IpAddr,
+    /// Battery at the start in percent.
+    pub battery_pct: f64,
+    /// Main-board temperature at the start in °C.
+    pub temperature_c: f64,
+}
+
+/// The three drones.
+pub const DRONES: [DemoDrone; 3] = [
+    DemoDrone {
+        id: "drone_001",
+        name: "Tello EDU #1 (simulated)",
+        address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11)),
+        battery_pct: 88.0,
+        temperature_c: 62.0,
+    },
+    DemoDrone {
+        id: "drone_002",
+        name: "Tello EDU #2 (simulated, battery low)",
+        address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 12)),
+        battery_pct: 15.0,
+        temperature_c: 60.0,
+    },
+    DemoDrone {
+        id: "drone_003",
+        name: "Tello EDU #3 (simulated, hot)",
+        address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 13)),
+        battery_pct: 64.0,
+        temperature_c: 93.0,
+    },
+];
+
+/// Why the demo does not start.
+#[derive(Debug, thiserror::Error)]
+#[error("the demo answers on loopback only, because its keys are public; {0} is not a loopback address")]
+pub struct NotLoopback(SocketAddr);
+
+/// The demo's configuration.
+///
+/// # Errors
+/// [`NotLoopback`] when a listener is reachable from elsewhere.
+pub fn config(ports: Ports, state_dir: &Path) -> Result<Config, NotLoopback> {
+    for address in [Some(ports.listen), ports.http_listen].into_iter().flatten() {
+        if !address.ip().is_loopback() {
+            return Err(NotLoopback(address));
+        }
+    }
+    let mut config = Config::default();
+    config.server.listen = ports.listen;
+    config.server.http_listen = ports.http_listen;
+    config.access.lockout_exempts_loopback = true;
+    config.storage.dir = state_dir.to_owned();
+    config.drones.bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    config.drones.state_port = ports.state;
+    config.drones.command_port = ports.command;
+    config.drones.drone = DRONES
+        .iter()
+        .map(|drone| Drone {
+            id: drone.id.to_owned(),
+            name: Some(drone.name.to_owned()),
+            mode: Some(DroneMode::Simulation),
+            address: Some(drone.address),
+            command_port: None,
+            interface: None,
+        })
+        .collect();
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_keys_never_leave_loopback() {
+        let ports = |listen: &str| Ports {
+            listen: listen.parse().expect("address"),
+            http_listen: None,
+            state: 8890,
+            command: 8889,
+        };
+        let dir = Path::new("/tmp/demo");
+        assert!(config(ports("127.0.0.1:8443"), dir).is_ok());
+        assert!(config(ports("[::1]:8443"), dir).is_ok());
+        assert!(config(ports("0.0.0.0:8443"), dir).is_err());
+        assert!(config(ports("192.168.1.5:8443"), dir).is_err());
+    }
+}

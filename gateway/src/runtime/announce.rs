@@ -1,0 +1,88 @@
+//! What a person at the terminal sees: where the gateway is, how to know it is
+//! the right one, and, once, the keys.
+#![allow(clippy::print_stdout, reason = "this is the text for the person who started it")]
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use super::Origin;
+use crate::access::FirstKeys;
+use crate::demo;
+
+/// Where the first keys are kept for the operator until it is deleted.
+const FIRST_KEYS_FILE: &str = "first-keys.txt";
+
+/// What there is to say at the start.
+pub(super) struct Announcement<'a> {
+    pub(super) origin: Origin,
+    pub(super) listen: SocketAddr,
+    pub(super) http_listen: Option<SocketAddr>,
+    pub(super) fingerprint: &'a str,
+    pub(super) state_dir: &'a Path,
+    pub(super) first_keys: Option<&'a FirstKeys>,
+}
+
+impl Announcement<'_> {
+    /// Prints it, and writes the first keys 0600 beside the store.
+    ///
+    /// # Errors
+    /// The keys cannot be written: they would be lost if the terminal is.
+    pub(super) fn make(&self) -> std::io::Result<()> {
+        println!("Listening on {}", self.url());
+        println!("Certificate SHA-256 fingerprint: {}", self.fingerprint);
+        println!("Authority to trust: {}", self.state_dir.join("tls/ca.pem").display());
+        if let Some(address) = self.http_listen {
+            println!("Plain HTTP on this host: http://{address}");
+        }
+        match (self.origin, self.first_keys) {
+            (Origin::Demo, _) => self.demo(),
+            (Origin::Installed, Some(keys)) => self.keys(keys)?,
+            (Origin::Installed, None) => {}
+        }
+        std::io::stdout().flush()
+    }
+
+    /// An address that a browser can open: unspecified means every interface.
+    fn url(&self) -> String {
+        if self.listen.ip().is_unspecified() {
+            let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            return format!("https://{host}:{} (every interface)", self.listen.port());
+        }
+        format!("https://{}", self.listen)
+    }
+
+    fn keys(&self, keys: &FirstKeys) -> std::io::Result<()> {
+        let path = self.state_dir.join(FIRST_KEYS_FILE);
+        let text = format!("Admin key:     {}\nRead-only key: {}\n", keys.admin, keys.readonly);
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        println!("\nFirst start. These keys are shown this once:\n");
+        print!("{text}");
+        println!("\nThey are also in {} (delete it once they are in a safe place).", path.display());
+        Ok(())
+    }
+
+    fn demo(&self) {
+        let (url, admin, readonly) = (format!("https://{}", self.listen), demo::ADMIN_KEY, demo::READONLY_KEY);
+        println!("Admin key:     {admin}\nRead-only key: {readonly}");
+        println!("\nThree simulated drones fly by the real UDP protocol: one is low on battery, one is hot.");
+        println!("Everything here is SIMULATED; the keys are public and work on loopback only.\n\nTry:");
+        for (path, key) in [
+            ("/health", None),
+            ("/api/dashboard/drones", Some(readonly)),
+            ("/api/alerts?unresolved_only=true", Some(readonly)),
+            ("/api/performance/summary", Some(readonly)),
+            ("/api/security/api-keys", Some(admin)),
+        ] {
+            match key {
+                None => println!("  curl -k '{url}{path}'"),
+                Some(key) => println!("  curl -k -H 'X-API-Key: {key}' '{url}{path}'"),
+            }
+        }
+        println!("  open {url}/dashboard and {url}/docs in a browser\n\nCtrl-C stops.");
+    }
+}

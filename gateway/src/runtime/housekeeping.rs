@@ -1,0 +1,95 @@
+//! What happens on its own: time for the rules, batches for the store, the
+//! store's health as an alert, the watchdog.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::access::Access;
+use crate::alerts::{AlertType, Alerts, Condition, Level};
+use crate::clock::Mono;
+use crate::store::{Change, Health, Store};
+use crate::telemetry::Telemetry;
+
+/// How often rules see time pass.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The rooms that are looked after.
+pub(super) struct Rooms {
+    pub(super) alerts: Alerts,
+    pub(super) access: Arc<Access>,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) store: Store,
+}
+
+/// Starts the tasks; they end with `stop`.
+pub(super) fn spawn(rooms: Rooms, batch_interval: Duration, stop: &CancellationToken) {
+    let alerts = rooms.alerts.clone();
+    every(TICK, stop, move || alerts.tick(Mono::now()));
+    tokio::spawn(watch_store(rooms.store.clone(), rooms.alerts.clone(), stop.clone()));
+    every(batch_interval, stop, move || rooms.batch());
+    watchdog(stop);
+}
+
+impl Rooms {
+    /// Hands finished minutes and changed usage counts to the store's batch.
+    pub(super) fn batch(&self) {
+        let minutes = self.telemetry.drain_minutes();
+        if !minutes.is_empty() {
+            self.store.defer(minutes.into_iter().map(Change::History).collect());
+        }
+        self.access.flush_usage();
+    }
+}
+
+fn every(period: Duration, stop: &CancellationToken, mut work: impl FnMut() + Send + 'static) {
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        let mut ticks = interval(period);
+        // A suspended board must not work off hours of ticks when it wakes.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while tokio::select! { _ = ticks.tick() => true, () = stop.cancelled() => false } {
+            work();
+        }
+    });
+}
+
+/// Raises an alert while the medium refuses writes and ends it when it heals.
+async fn watch_store(store: Store, alerts: Alerts, stop: CancellationToken) {
+    const KEY: &str = "storage_unavailable";
+    let mut health = store.health();
+    loop {
+        let now = health.borrow_and_update().clone();
+        match now {
+            Health::Good => alerts.clear(KEY, "board"),
+            Health::Failing { reason } => alerts.raise(Condition {
+                key: KEY,
+                subject: "board".into(),
+                level: Level::Critical,
+                alert_type: AlertType::System,
+                title: "Storage Unavailable",
+                message: format!("the state directory does not take writes: {reason}"),
+                details: Some(
+                    "Readings and alerts go on from memory; changes to keys, rules and alerts are refused until it heals. \
+                     Free space, or replace the SD card."
+                        .to_owned(),
+                ),
+            }),
+        }
+        tokio::select! {
+            changed = health.changed() => if changed.is_err() { return },
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Feeds systemd's watchdog from this runtime: if its tasks no longer run, the
+/// feeding stops and systemd restarts the gateway.
+fn watchdog(stop: &CancellationToken) {
+    let Some(period) = sd_notify::watchdog_enabled() else { return };
+    every(period / 2, stop, || {
+        drop(sd_notify::notify(&[sd_notify::NotifyState::Watchdog]));
+    });
+}

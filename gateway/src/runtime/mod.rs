@@ -1,0 +1,120 @@
+//! The running gateway: assembled, announced, reloaded, stopped.
+//!
+//! The only place that knows every room; none of them knows another's
+//! insides. Order of the start: what others write to first (store, alerts),
+//! listeners last, so that no request meets a half-made gateway.
+
+mod announce;
+mod housekeeping;
+mod listeners;
+mod start;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::config::{Config, Reload};
+use start::Running;
+
+/// How the gateway came to be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// For real.
+    Installed,
+    /// The demo: published keys, loopback only.
+    Demo,
+}
+
+/// Reads the configuration again, as it was read at the start.
+pub type ReadConfig = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
+
+/// What a start needs.
+pub struct Options {
+    /// The configuration.
+    pub config: Config,
+    /// How it came to be.
+    pub origin: Origin,
+    /// String of the first admin key, when it is given.
+    pub admin_key: Option<String>,
+    /// String of the first read-only key, when it is given.
+    pub readonly_key: Option<String>,
+    /// For SIGHUP.
+    pub reload: ReadConfig,
+}
+
+/// Longest wait for tasks after the listeners have drained.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Runs until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// What makes a start impossible, in words for the operator.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    let reload = options.reload;
+    let mut signals = Signals::new()?;
+    let mut running = Running::start(options.config, options.origin, options.admin_key, options.readonly_key).await?;
+    drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
+    loop {
+        match signals.next().await {
+            Request::Stop => break,
+            Request::Reload => {
+                drop(sd_notify::notify(&[sd_notify::NotifyState::Reloading]));
+                reload_from(&mut running, &reload);
+                drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
+            }
+        }
+    }
+    drop(sd_notify::notify(&[sd_notify::NotifyState::Stopping]));
+    tracing::info!("stopping");
+    running.stop(STOP_TIMEOUT).await;
+    Ok(())
+}
+
+/// Applies what can be applied; a broken file changes nothing.
+fn reload_from(running: &mut Running, read: &ReadConfig) {
+    let new = match read() {
+        Ok(new) => new,
+        Err(error) => {
+            tracing::error!("configuration not reloaded, the running one stays: {error:#}");
+            return;
+        }
+    };
+    let reload = Reload::between(&running.config(), &new);
+    running.apply(&reload);
+    tracing::info!(applied = reload.applied.join(", "), "configuration reloaded");
+    if !reload.needs_restart.is_empty() {
+        tracing::warn!(keys = reload.needs_restart.join(", "), "changed keys that need a restart");
+    }
+}
+
+/// What a signal asks for.
+enum Request {
+    Stop,
+    Reload,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Signals> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Request {
+        tokio::select! {
+            _ = self.terminate.recv() => Request::Stop,
+            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.hangup.recv() => Request::Reload,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Binding, and the accept loop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+use tokio_util::task::TaskTracker;
+
+use super::places::Refusal;
+use super::port_holder::{self, Protocol};
+use super::{Listener, Peer, Shared, connection};
+
+/// Connections the kernel holds while all are being served.
+const BACKLOG: i32 = 256;
+/// Pause after `accept` failed: it fails again at once while descriptors are
+/// used up, and spinning would take the processor from what frees them.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a listener cannot be had.
+#[derive(Debug, Error)]
+#[error("{explanation}")]
+pub struct BindError {
+    /// Who holds the port, and what to do.
+    pub explanation: String,
+    /// The system's reason.
+    #[source]
+    pub source: io::Error,
+}
+
+/// Binds a listener; `key` is the configuration key to name when it is taken.
+///
+/// # Errors
+/// [`BindError`].
+pub fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, BindError> {
+    let attempt = || -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(SocketProtocol::TCP))?;
+        // A restart must not wait for connections of the last run to time out.
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    };
+    attempt()
+        .map_err(|source| BindError { explanation: port_holder::explain(Protocol::Tcp, address, &source, key), source })
+}
+
+/// Accepts until `shared.stop`, then waits for what is in flight.
+pub async fn serve(listener: Listener, app: Router, shared: Arc<Shared>) {
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.socket.accept() => accepted,
+            () = shared.stop.cancelled() => break,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                shared.stats.accept_errors.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(%error, "accept failed");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        shared.stats.accepted.fetch_add(1, Ordering::Relaxed);
+        let place = match shared.places.take(address.ip()) {
+            Ok(place) => place,
+            Err(refusal) => {
+                let counter = match refusal {
+                    Refusal::Total => &shared.stats.refused_total_cap,
+                    Refusal::Client => &shared.stats.refused_address_cap,
+                };
+                counter.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
+        };
+        let peer = Peer { address, via: listener.via };
+        // The hand-shake runs in the connection's own task: one silent client
+        // must not keep others from being accepted.
+        connections.spawn(connection::serve(stream, place, peer, listener.tls.clone(), app.clone(), shared.clone()));
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}

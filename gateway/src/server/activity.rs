@@ -1,0 +1,233 @@
+//! What a connection is doing, and for how long it may go on doing it.
+//!
+//! The stream and the service leave marks (four atomics); one supervisor a
+//! connection looks at them now and then. So a request costs no timer: timers
+//! are only re-armed every few seconds, however many requests pass.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::Limits;
+use super::places::Place;
+use crate::clock::Mono;
+
+/// Not set; the monotonic clock starts at 0, marks are kept one above.
+const NEVER: u64 = 0;
+
+/// Marks of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    /// Requests being answered.
+    in_flight: AtomicU32,
+    /// When the last request ended, or the connection began.
+    idle_since: AtomicU64,
+    /// When the first byte of the next request arrived.
+    first_byte: AtomicU64,
+    /// Since when a write has been waiting for the peer.
+    write_blocked_since: AtomicU64,
+    /// Whether a request was ever answered.
+    served: AtomicBool,
+}
+
+/// Why a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// A header is not complete, or the first request never came.
+    Header,
+    /// Nothing was asked for.
+    Idle,
+    /// The peer does not read.
+    Write,
+}
+
+impl Activity {
+    pub(super) fn started(now: Mono) -> Arc<Activity> {
+        let activity = Activity::default();
+        mark(&activity.idle_since, now);
+        Arc::new(activity)
+    }
+
+    /// Counts a request; the guard ends it.
+    pub(super) fn request(self: &Arc<Activity>) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.first_byte.store(NEVER, Ordering::Relaxed);
+        InFlight(self.clone())
+    }
+
+    /// What is overdue at `now`, or when to look again.
+    pub(super) fn judge(&self, limits: &Limits, now: Mono) -> Result<Duration, Overdue> {
+        let mut next = limits.header.min(limits.idle).min(limits.write);
+        let mut within = |since: &AtomicU64, limit: Duration, overdue: Overdue| -> Result<(), Overdue> {
+            let Some(since) = marked(since) else { return Ok(()) };
+            let left = limit.checked_sub(now.since(since)).filter(|left| !left.is_zero()).ok_or(overdue)?;
+            next = next.min(left);
+            Ok(())
+        };
+        within(&self.write_blocked_since, limits.write, Overdue::Write)?;
+        if self.in_flight.load(Ordering::Relaxed) == 0 {
+            within(&self.first_byte, limits.header, Overdue::Header)?;
+            if self.served.load(Ordering::Relaxed) {
+                within(&self.idle_since, limits.idle, Overdue::Idle)?;
+            } else {
+                within(&self.idle_since, limits.header, Overdue::Header)?;
+            }
+        }
+        Ok(next)
+    }
+
+    fn bytes_came(&self) {
+        let expecting = self.in_flight.load(Ordering::Relaxed) == 0;
+        if expecting && self.first_byte.load(Ordering::Relaxed) == NEVER {
+            mark(&self.first_byte, Mono::now());
+        }
+    }
+}
+
+/// A request being answered.
+pub(super) struct InFlight(Arc<Activity>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let activity = &self.0;
+        activity.served.store(true, Ordering::Relaxed);
+        mark(&activity.idle_since, Mono::now());
+        activity.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn mark(at: &AtomicU64, now: Mono) {
+    at.store(now.as_millis() + 1, Ordering::Relaxed);
+}
+
+fn marked(at: &AtomicU64) -> Option<Mono> {
+    let value = at.load(Ordering::Relaxed);
+    (value != NEVER).then(|| Mono::from_millis(value - 1))
+}
+
+/// A stream that leaves marks, and holds its connection's place.
+pub(super) struct Watched<S> {
+    stream: S,
+    activity: Arc<Activity>,
+    _place: Place,
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(stream: S, activity: Arc<Activity>, place: Place) -> Watched<S> {
+        Watched { stream, activity, _place: place }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.activity.bytes_came();
+        }
+        polled
+    }
+}
+
+impl<S> Watched<S> {
+    /// Marks a write that waits for the peer, and its end.
+    fn wrote<T>(&self, polled: &Poll<T>) {
+        let blocked = &self.activity.write_blocked_since;
+        if polled.is_ready() {
+            blocked.store(NEVER, Ordering::Relaxed);
+        } else if blocked.load(Ordering::Relaxed) == NEVER {
+            mark(blocked, Mono::now());
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.wrote(&polled);
+        polled
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.wrote(&polled);
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        self.wrote(&polled);
+        polled
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.wrote(&polled);
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        handshake: Duration::from_secs(1),
+        header: Duration::from_secs(10),
+        idle: Duration::from_secs(60),
+        write: Duration::from_secs(30),
+        drain: Duration::from_secs(1),
+    };
+
+    fn at(seconds: u64) -> Mono {
+        Mono::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn the_first_request_must_come_within_the_header_time_out() {
+        let activity = Activity::started(at(0));
+        assert!(activity.judge(&LIMITS, at(9)).is_ok());
+        assert_eq!(activity.judge(&LIMITS, at(10)), Err(Overdue::Header));
+    }
+
+    #[test]
+    fn between_requests_the_idle_time_out_counts_until_a_byte_comes() {
+        let activity = Activity::started(at(0));
+        drop(activity.request());
+        mark(&activity.idle_since, at(5));
+        assert!(activity.judge(&LIMITS, at(64)).is_ok());
+        assert_eq!(activity.judge(&LIMITS, at(65)), Err(Overdue::Idle));
+        mark(&activity.first_byte, at(20));
+        assert!(activity.judge(&LIMITS, at(29)).is_ok());
+        assert_eq!(activity.judge(&LIMITS, at(30)), Err(Overdue::Header));
+    }
+
+    #[test]
+    fn a_request_in_flight_is_only_bound_by_its_writes() {
+        let activity = Activity::started(at(0));
+        let _request = activity.request();
+        assert!(activity.judge(&LIMITS, at(1000)).is_ok());
+        mark(&activity.write_blocked_since, at(1000));
+        assert!(activity.judge(&LIMITS, at(1029)).is_ok());
+        assert_eq!(activity.judge(&LIMITS, at(1030)), Err(Overdue::Write));
+    }
+
+    #[test]
+    fn the_next_look_is_never_later_than_the_next_deadline() {
+        let activity = Activity::started(at(0));
+        assert_eq!(activity.judge(&LIMITS, at(7)), Ok(Duration::from_secs(3)));
+    }
+}

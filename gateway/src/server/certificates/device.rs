@@ -1,0 +1,230 @@
+//! The device's own authority and leaf.
+//!
+//! The authority is made once and lasts as long as the board: people trust it
+//! by hand. The leaf is short-lived and renewed by itself, when it nears its
+//! end, when the host's names change, and when a board that started without a
+//! clock has learnt the time.
+
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use super::files::{self, PLAUSIBLE_CLOCK_S};
+use super::info::fingerprint;
+use super::{CertificateError, Pair};
+
+/// Days a leaf is valid; the longest that phones accept from an authority that
+/// their owner installed is 825.
+const LEAF_DAYS: i64 = 800;
+/// Days before its end at which a leaf is replaced.
+const RENEW_DAYS: i64 = 60;
+/// Years between which the authority, and the leaf of a board without a clock,
+/// are valid: wide enough for any clock, inside what every parser reads.
+const WIDE_YEARS: (i32, i32) = (2020, 2049);
+
+const AUTHORITY: &str = "ca.pem";
+const AUTHORITY_KEY: &str = "ca-key.pem";
+const LEAF: &str = "cert.pem";
+const LEAF_KEY: &str = "key.pem";
+
+/// The `tls` directory of a state directory.
+pub(super) struct Device {
+    dir: PathBuf,
+}
+
+impl Device {
+    pub(super) fn at(state_dir: &Path) -> Device {
+        Device { dir: state_dir.join("tls") }
+    }
+
+    /// The pair as it lies there.
+    pub(super) fn load(&self, now: Timestamp) -> Result<Pair, CertificateError> {
+        let mut pair = files::load(&self.path(LEAF), &self.path(LEAF_KEY), now)?;
+        let authority = self.path(AUTHORITY);
+        let authority = CertificateDer::from_pem_file(&authority)
+            .map_err(|error| CertificateError::file(&authority, format!("cannot be read: {error}")))?;
+        pair.info.authority_fingerprint = Some(fingerprint(&authority));
+        Ok(pair)
+    }
+
+    /// The pair, made or renewed when it is missing, nearly over or for other names.
+    pub(super) fn open(&self, names: &BTreeSet<String>, now: Timestamp) -> Result<Pair, CertificateError> {
+        match self.load(now) {
+            Ok(pair) if !self.is_due(&pair, names, now) => Ok(pair),
+            Ok(_) | Err(CertificateError::Expired { .. }) => self.renew(names, now),
+            // Nothing there yet, or not readable: the device's own is the
+            // device's to replace. The authority is kept whenever it can be.
+            Err(_) => self.renew(names, now),
+        }
+    }
+
+    fn is_due(&self, pair: &Pair, names: &BTreeSet<String>, now: Timestamp) -> bool {
+        let has: BTreeSet<&str> = pair.info.names.iter().map(String::as_str).collect();
+        let named = names.iter().all(|name| has.contains(name.as_str()));
+        let knows_time = now.as_second() >= PLAUSIBLE_CLOCK_S;
+        let provisional = pair.info.not_after - pair.info.not_before > SignedDuration::from_hours(24 * (LEAF_DAYS + 2));
+        let nearly_over = now + SignedDuration::from_hours(24 * RENEW_DAYS) > pair.info.not_after;
+        !named || (knows_time && (provisional || nearly_over || now < pair.info.not_before))
+    }
+
+    /// A new leaf, and a new authority if there is none.
+    pub(super) fn renew(&self, names: &BTreeSet<String>, now: Timestamp) -> Result<Pair, CertificateError> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir)
+            .map_err(|error| CertificateError::file(&self.dir, format!("cannot be made: {error}")))?;
+        let (issuer, authority_pem) = self.authority()?;
+        let key = KeyPair::generate().map_err(making)?;
+        let leaf = leaf_parameters(names, now)?.signed_by(&key, &issuer).map_err(making)?;
+        // The key first: a leaf without its key is made anew at the next start,
+        // the other way round an old leaf would meet a new key.
+        self.write(LEAF_KEY, &key.serialize_pem())?;
+        self.write(LEAF, &format!("{}{authority_pem}", leaf.pem()))?;
+        tracing::info!(names = names.len(), "made a new certificate");
+        self.load(now)
+    }
+
+    fn authority(&self) -> Result<(Issuer<'static, KeyPair>, String), CertificateError> {
+        let (cert_path, key_path) = (self.path(AUTHORITY), self.path(AUTHORITY_KEY));
+        if let (Ok(cert), Ok(key)) = (fs::read_to_string(&cert_path), fs::read_to_string(&key_path)) {
+            let key = KeyPair::from_pem(&key).map_err(|error| CertificateError::file(&key_path, error))?;
+            let issuer =
+                Issuer::from_ca_cert_pem(&cert, key).map_err(|error| CertificateError::file(&cert_path, error))?;
+            return Ok((issuer, cert));
+        }
+        let key = KeyPair::generate().map_err(making)?;
+        let parameters = authority_parameters()?;
+        let certificate = parameters.self_signed(&key).map_err(making)?;
+        self.write(AUTHORITY_KEY, &key.serialize_pem())?;
+        self.write(AUTHORITY, &certificate.pem())?;
+        Ok((Issuer::new(parameters, key), certificate.pem()))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Writes a file whole or not at all, readable by the gateway only.
+    fn write(&self, name: &str, text: &str) -> Result<(), CertificateError> {
+        let (path, temporary) = (self.path(name), self.path(&format!("{name}.new")));
+        let attempt = || -> std::io::Result<()> {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)?;
+            File::open(&self.dir)?.sync_all()
+        };
+        attempt().map_err(|error| CertificateError::file(&path, format!("cannot be written: {error}")))
+    }
+}
+
+fn making(error: rcgen::Error) -> CertificateError {
+    CertificateError::Making(error.to_string())
+}
+
+fn named(common: &str) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::OrganizationName, "MFG drone gateway");
+    name.push(DnType::CommonName, common);
+    name
+}
+
+fn authority_parameters() -> Result<CertificateParams, CertificateError> {
+    let mut parameters = CertificateParams::new(Vec::new()).map_err(making)?;
+    // A random part tells the authorities of several boards apart in a list of
+    // trusted certificates.
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    parameters.distinguished_name = named(&format!("Device authority {}", &random[..8]));
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    parameters.not_before = date_time_ymd(WIDE_YEARS.0, 1, 1);
+    parameters.not_after = date_time_ymd(WIDE_YEARS.1, 12, 31);
+    Ok(parameters)
+}
+
+fn leaf_parameters(names: &BTreeSet<String>, now: Timestamp) -> Result<CertificateParams, CertificateError> {
+    let mut parameters = CertificateParams::new(names.iter().cloned().collect::<Vec<_>>()).map_err(making)?;
+    parameters.distinguished_name = named("gateway");
+    parameters.use_authority_key_identifier_extension = true;
+    parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    if now.as_second() >= PLAUSIBLE_CLOCK_S {
+        // A day back: clients' clocks are not exact either.
+        let day = |offset_days: i64| {
+            let at = now + SignedDuration::from_hours(24 * offset_days);
+            let date = jiff::tz::TimeZone::UTC.to_datetime(at).date();
+            date_time_ymd(date.year().into(), date.month() as u8, date.day() as u8)
+        };
+        parameters.not_before = day(-1);
+        parameters.not_after = day(LEAF_DAYS);
+    } else {
+        parameters.not_before = date_time_ymd(WIDE_YEARS.0, 1, 1);
+        parameters.not_after = date_time_ymd(WIDE_YEARS.1, 12, 31);
+    }
+    Ok(parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("time stamp")
+    }
+
+    fn names(extra: &str) -> BTreeSet<String> {
+        ["localhost", "127.0.0.1", extra].map(str::to_owned).into()
+    }
+
+    #[test]
+    fn the_leaf_is_kept_until_it_is_due_and_the_authority_for_ever() {
+        let dir = tempfile::tempdir().expect("directory");
+        let device = Device::at(dir.path());
+        let now = at("2026-11-24T00:00:00Z");
+        let first = device.open(&names("a"), now).expect("made");
+        let again = device.open(&names("a"), now).expect("kept");
+        assert_eq!(first.info, again.info);
+        assert!(first.info.names.contains(&"127.0.0.1".to_owned()), "{:?}", first.info.names);
+
+        let renamed = device.open(&names("b"), now).expect("renewed");
+        assert_ne!(first.info.fingerprint, renamed.info.fingerprint);
+        let late = device.open(&names("b"), at("2029-01-20T00:00:00Z")).expect("renewed");
+        assert_ne!(renamed.info.fingerprint, late.info.fingerprint);
+        assert_eq!(first.info.authority_fingerprint, late.info.authority_fingerprint);
+    }
+
+    #[test]
+    fn a_board_without_a_clock_serves_and_renews_once_it_knows_the_time() {
+        let dir = tempfile::tempdir().expect("directory");
+        let device = Device::at(dir.path());
+        let provisional = device.open(&names("a"), at("1970-01-01T00:00:10Z")).expect("made");
+        assert!(provisional.info.not_before <= at("2020-01-01T00:00:00Z"));
+        let kept = device.open(&names("a"), at("1970-01-01T00:01:00Z")).expect("kept");
+        assert_eq!(provisional.info, kept.info);
+        let real = device.open(&names("a"), at("2027-05-05T00:00:00Z")).expect("renewed");
+        assert_eq!(real.info.not_before, at("2027-05-04T00:00:00Z"));
+    }
+
+    #[test]
+    fn a_damaged_leaf_is_replaced() {
+        let dir = tempfile::tempdir().expect("directory");
+        let device = Device::at(dir.path());
+        let now = at("2026-11-24T00:00:00Z");
+        let first = device.open(&names("a"), now).expect("made");
+        fs::write(device.path(LEAF), b"torn").expect("written");
+        let second = device.open(&names("a"), now).expect("made again");
+        assert_ne!(first.info.fingerprint, second.info.fingerprint);
+        assert_eq!(first.info.authority_fingerprint, second.info.authority_fingerprint);
+    }
+}

@@ -1,0 +1,113 @@
+//! Certificates: the device's own authority and leaf, or the owner's PEM files.
+//!
+//! Files of the state directory's `tls/` (0700): `ca.pem` is for people to
+//! trust, `ca-key.pem` never leaves, `cert.pem` and `key.pem` are served. This
+//! module never serves anything itself; `tls` does.
+
+mod device;
+mod files;
+mod info;
+mod names;
+
+use std::path::{Path, PathBuf};
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use thiserror::Error;
+
+use crate::clock::wall_now;
+use crate::config;
+
+pub use info::CertificateInfo;
+
+/// A chain with its key, and what people are told of it.
+#[derive(Debug)]
+pub struct Pair {
+    /// Leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The leaf's key.
+    pub key: PrivateKeyDer<'static>,
+    /// For people.
+    pub info: CertificateInfo,
+}
+
+/// Why there is no usable certificate. Names the file and what to do.
+#[derive(Debug, Error)]
+pub enum CertificateError {
+    /// A file cannot be read or written.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what it should hold.
+        reason: String,
+    },
+    /// Certificate and key do not belong together.
+    #[error("{key} is not the key of {cert}: replace both by a matching pair")]
+    Mismatch {
+        /// The certificate's file.
+        cert: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+    },
+    /// The certificate's time is over.
+    #[error("{path} expired on {on}; replace it, or remove tls.cert and tls.key to use the device's own")]
+    Expired {
+        /// The certificate's file.
+        path: PathBuf,
+        /// Its last day.
+        on: String,
+    },
+    /// A certificate could not be made.
+    #[error("cannot make the device's certificate: {0}")]
+    Making(String),
+}
+
+impl CertificateError {
+    fn file(path: &Path, reason: impl ToString) -> CertificateError {
+        CertificateError::File { path: path.to_owned(), reason: reason.to_string() }
+    }
+}
+
+/// The pair to serve: the owner's files, else the device's own, made or renewed
+/// as needed.
+///
+/// # Errors
+/// [`CertificateError`].
+pub fn open(config: &config::Tls, state_dir: &Path) -> Result<Pair, CertificateError> {
+    match own_files(config) {
+        Some((cert, key)) => files::load(cert, key, wall_now()),
+        None => device::Device::at(state_dir).open(&names::wanted(&config.names), wall_now()),
+    }
+}
+
+/// The facts of the certificate that [`open`] would serve, without making one.
+///
+/// # Errors
+/// [`CertificateError`]; also when there is none yet.
+pub fn inspect(config: &config::Tls, state_dir: &Path) -> Result<CertificateInfo, CertificateError> {
+    let pair = match own_files(config) {
+        Some((cert, key)) => files::load(cert, key, wall_now())?,
+        None => device::Device::at(state_dir).load(wall_now())?,
+    };
+    Ok(pair.info)
+}
+
+/// Makes a new leaf from the device's own authority.
+///
+/// # Errors
+/// [`CertificateError`]; the owner's files are not the device's to renew.
+pub fn renew(config: &config::Tls, state_dir: &Path) -> Result<CertificateInfo, CertificateError> {
+    if let Some((cert, _)) = own_files(config) {
+        return Err(CertificateError::file(
+            cert,
+            "is yours, not the device's: renew it where it was made, then reload",
+        ));
+    }
+    let pair = device::Device::at(state_dir).renew(&names::wanted(&config.names), wall_now())?;
+    Ok(pair.info)
+}
+
+/// The owner's files, when they are configured.
+pub(super) fn own_files(config: &config::Tls) -> Option<(&Path, &Path)> {
+    Some((config.cert.as_deref()?, config.key.as_deref()?))
+}
