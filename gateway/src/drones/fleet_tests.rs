@@ -243,3 +243,25 @@ async fn what_was_observed_is_in_the_alert_about_a_silent_drone() {
         .await;
     fleet.stop().await;
 }
+
+#[tokio::test]
+async fn a_drone_named_by_its_interface_is_heard_beside_one_told_by_address() {
+    let (record, sources) = (Record::default(), Sources::default());
+    let port = free_port().await;
+    let first = simulated([127, 0, 0, 108], port, simulator::Options::varied(1));
+    let second = simulated([127, 0, 0, 109], port, simulator::Options::default());
+    let on_lo = Drone { interface: Some("lo".to_owned()), ..drone("on_lo", DroneMode::Simulation, first.address()) };
+    let absent = Drone { interface: Some("nowhere0".to_owned()), ..drone("absent", DroneMode::Real, first.address()) };
+    let drones = vec![on_lo, drone("anywhere", DroneMode::Simulation, second.address()), absent];
+    let config = Drones { state_port: port, ..config(drones) };
+    let fleet = Fleet::start(&config, &sources, record.clone(), FleetOptions::default()).expect("starts");
+    record.until(|_| (fleet.connected() == 2).then_some(())).await;
+    let missing = record.condition("state_port_unavailable").await;
+    assert_eq!(&*missing.subject, "board/nowhere0");
+    assert!(missing.message.contains("nowhere0 is not there"), "{}", missing.message);
+    assert_eq!(fleet.stats().state_ports.iter().filter(|port| port.bound).count(), 2);
+    let views = fleet.drones();
+    assert_eq!(views[0].battery_pct, Some(15));
+    assert_eq!(views[2].link, LinkState::Connecting);
+    fleet.stop().await;
+}

@@ -4,7 +4,7 @@
 //! nanoseconds and never across an await, so reading 64 drones at 100 Hz does
 //! not hold up a datagram. No I/O here.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -139,14 +139,18 @@ impl Roster {
     /// The drone a datagram on state socket `socket` comes from. By address,
     /// since relays and simulators send from other ports than 8889; by port too
     /// only where addresses are shared.
+    ///
+    /// A drone named by its interface is heard on that interface only. One that
+    /// is not may be heard on any, also where an interface's socket takes the
+    /// datagram before the general one.
     pub(crate) fn identify(&self, socket: usize, from: SocketAddr) -> Option<&Slot> {
-        let address = canonical(from.ip());
-        self.slots.iter().find(|slot| {
+        let address = from.ip().to_canonical();
+        let sent = |slot: &&Slot| {
             let plan = &slot.plan;
-            slot.state_socket == socket
-                && plan.address == address
-                && (!plan.told_apart_by_port || plan.command_port == from.port())
-        })
+            plan.address == address && (!plan.told_apart_by_port || plan.command_port == from.port())
+        };
+        let named = self.slots.iter().filter(|slot| slot.state_socket == socket).find(sent);
+        named.or_else(|| self.slots.iter().filter(|slot| slot.plan.interface.is_none()).find(sent))
     }
 
     pub(crate) fn is_bound(&self, socket: usize) -> bool {
@@ -206,11 +210,6 @@ impl Roster {
     }
 }
 
-/// An IPv4 address that came by a dual-stack socket, as itself.
-fn canonical(address: IpAddr) -> IpAddr {
-    address.to_canonical()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,5 +256,8 @@ mod tests {
         let wifi = roster(&[("a", "192.168.10.1", None, Some("wlan1")), ("b", "192.168.10.1", None, Some("wlan2"))]);
         assert_eq!(found(&wifi, 0, "192.168.10.1:8889").as_deref(), Some("a"));
         assert_eq!(found(&wifi, 1, "192.168.10.1:8889").as_deref(), Some("b"));
+        let mixed = roster(&[("a", "192.168.10.1", None, Some("wlan1")), ("b", "10.0.0.2", None, None)]);
+        assert_eq!(found(&mixed, 0, "10.0.0.2:8889").as_deref(), Some("b"));
+        assert_eq!(found(&mixed, 1, "192.168.10.1:8889"), None, "not from another network");
     }
 }

@@ -1,9 +1,12 @@
 //! UDP sockets with the two options the standard library lacks: binding to one
 //! interface, and sharing a port among our own sockets.
 //!
-//! `SO_REUSEADDR` is never set: for UDP on Linux it lets any other program bind
-//! the same port and silently take the drone's datagrams, where a refused bind
-//! would have told somebody.
+//! A port is taken for ourselves alone wherever possible. `SO_REUSEADDR` lets any
+//! other program with that option bind the same UDP port and silently take the
+//! drone's datagrams, where a refused bind would have told somebody. It is set
+//! only when a socket for all interfaces and sockets for single ones must hold
+//! one port; `SO_REUSEPORT` will not do there, since the kernel then stops at
+//! the first socket it finds instead of preferring the interface's own.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -21,15 +24,14 @@ pub(super) fn is_missing_interface(error: &io::Error) -> bool {
 
 /// A socket bound to `local`, hearing only `interface` when there is one.
 ///
-/// `shared` sets `SO_REUSEPORT`, needed when a socket for all interfaces and
-/// sockets for single ones hold the same port.
+/// `shared` lets further sockets of ours hold the same port; see the module's header.
 pub(super) fn bind(local: SocketAddr, interface: Option<&str>, shared: bool) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     if let Some(interface) = interface {
         socket.bind_device(Some(interface.as_bytes()))?;
     }
     if shared {
-        socket.set_reuse_port(true)?;
+        socket.set_reuse_address(true)?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&local.into())?;
