@@ -169,7 +169,8 @@ impl StatePort {
             }
             io::ErrorKind::PermissionDenied => {
                 format!(
-                    "UDP {port} needs a permission the gateway lacks; set drones.state_port above 1023, or allow CAP_NET_RAW"
+                    "UDP {port} needs a permission the gateway lacks; set drones.state_port above 1023, or allow \
+                     CAP_NET_RAW"
                 )
             }
             _ => format!("UDP {port} cannot be bound: {error}"),

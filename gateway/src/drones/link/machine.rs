@@ -121,6 +121,13 @@ impl Link {
         self.without_evidence = 0;
     }
 
+    /// Takes in that there is a way to the drone: what said otherwise is over.
+    pub(crate) fn observe_route(&mut self) {
+        if matches!(self.evidence, Evidence::NoRoute | Evidence::NoInterface) {
+            self.observe(Evidence::Silence);
+        }
+    }
+
     /// Looks at the link; to be called at the latest after [`Step::sleep`].
     pub(crate) fn look(&mut self, inputs: Inputs) -> Step {
         let before = self.state;
@@ -188,7 +195,8 @@ impl Link {
     }
 
     fn reason(&self, inputs: Inputs) -> Reason {
-        if !inputs.port_bound {
+        // An absent interface also keeps the state port from being bound: it is the cause.
+        if !inputs.port_bound && self.evidence != Evidence::NoInterface {
             Reason::StatePortUnavailable
         } else if self.hands_off(inputs) {
             Reason::SilentInFlight

@@ -115,6 +115,20 @@ fn without_a_state_port_nothing_is_sent_and_that_is_the_reason() {
 }
 
 #[test]
+fn an_absent_interface_is_the_cause_until_there_is_a_way_again() {
+    let mut bench = Bench::new();
+    bench.inputs.port_bound = false;
+    bench.run(1, false);
+    bench.link.observe(Evidence::NoInterface);
+    bench.run(5, false);
+    let silent = Notice::Silent { reason: Reason::NoInterface, was_connected: false };
+    assert_eq!(bench.notices, [(5_000, silent)]);
+    bench.inputs.port_bound = true;
+    bench.link.observe_route();
+    assert_eq!(bench.step().reason, Some(Reason::NoAnswer));
+}
+
+#[test]
 fn a_drone_no_longer_wanted_is_left_alone() {
     let mut bench = Bench::new();
     bench.run(6, false);

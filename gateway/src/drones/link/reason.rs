@@ -110,7 +110,8 @@ impl Reason {
         let interface = interface.unwrap_or("the interface");
         match self {
             Reason::StatePortUnavailable => format!(
-                "The gateway's own state port UDP {state_port} is not bound, so no drone can be heard; see the alert about it"
+                "The gateway's own state port UDP {state_port} is not bound, so no drone can be heard; \
+                 see the alert about it"
             ),
             Reason::SilentInFlight => {
                 "It went silent in the air. It lands by itself 15 s after its last command; nothing \

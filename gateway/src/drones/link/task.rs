@@ -146,7 +146,10 @@ impl LinkTask {
             return;
         }
         match self.port.route() {
-            Ok(local) => self.route = Some(local),
+            Ok(local) => {
+                self.route = Some(local);
+                self.link.observe_route();
+            }
             Err(error) => {
                 self.route = None;
                 if let Some(evidence) = Evidence::of_error(&error) {

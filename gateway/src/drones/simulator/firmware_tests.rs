@@ -205,8 +205,8 @@ proptest! {
     fn it_survives_anything(
         events in proptest::collection::vec((0usize..16, "[ -~]{0,20}", 0u64..20_000), 1..60)
     ) {
-        const TEXTS: [&str; 14] = ["command", "takeoff", "land", "up 100", "down 300", "cw 270", "flip f", "go 10 20 -500 50",
-            "stop", "emergency", "rc 0 100 -100 50", "battery?", "temp?", "reboot"];
+        const TEXTS: [&str; 14] = ["command", "takeoff", "land", "up 100", "down 300", "cw 270", "flip f",
+            "go 10 20 -500 50", "stop", "emergency", "rc 0 100 -100 50", "battery?", "temp?", "reboot"];
         let mut bench = Bench::new(Options { sdk: Sdk::V3_0, ..Options::default() });
         let mut battery = 100.0;
         for (event, noise, wait) in events {

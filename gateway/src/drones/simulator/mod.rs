@@ -15,6 +15,7 @@ mod mischief;
 mod rng;
 mod task;
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 pub use mischief::Mischief;
@@ -88,4 +89,16 @@ impl Options {
 pub fn address(index: usize) -> Option<SocketAddr> {
     (index < MAX_SIMULATED)
         .then(|| SocketAddr::new(Ipv4Addr::new(127, 0, 0, FIRST_ADDRESS + index as u8).into(), COMMAND_PORT))
+}
+
+/// Starts `count` drones (at most [`MAX_SIMULATED`]) of [`Options::varied`] at their
+/// usual addresses, sending their states to `state_port`.
+///
+/// # Errors
+/// An address is taken; those started before it end again.
+pub fn start_many(count: usize, state_port: u16) -> io::Result<Vec<SimulatedDrone>> {
+    (0..count)
+        .map_while(|index| Some((index, address(index)?)))
+        .map(|(index, address)| SimulatedDrone::start(address, Options { state_port, ..Options::varied(index) }))
+        .collect()
 }
