@@ -76,8 +76,8 @@ pub enum FleetError {
     },
     /// More drones than allowed.
     #[error(
-        "{configured} drones are configured and {allowed} allowed; raise drones.max_drones (at most {MAX_DRONES}) or remove \
-         some"
+        "{configured} drones are configured and {allowed} allowed; raise drones.max_drones (at most {MAX_DRONES}) or \
+         remove some"
     )]
     TooMany {
         /// How many there are.

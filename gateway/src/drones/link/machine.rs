@@ -137,12 +137,18 @@ impl Link {
         let reason = quiet.then(|| self.reason(inputs));
         Step {
             state: self.state,
-            reason: reason.filter(|_| self.attempts > 0 || self.state == LinkState::Lost),
+            reason: reason.filter(|reason| !self.is_premature(*reason)),
             send: quiet && self.take_attempt(inputs),
             notice: self.notice(inputs, reason),
             lost: self.state == LinkState::Lost && before == LinkState::Connected,
             sleep: self.sleep(inputs),
         }
+    }
+
+    /// That nothing comes back means nothing before something was sent.
+    fn is_premature(&self, reason: Reason) -> bool {
+        let from_silence = matches!(reason, Reason::NoAnswer | Reason::OtherNetwork(_));
+        from_silence && self.attempts == 0 && self.state == LinkState::Connecting
     }
 
     fn advance(&mut self, inputs: Inputs, fresh: bool) {

@@ -125,6 +125,7 @@ fn an_absent_interface_is_the_cause_until_there_is_a_way_again() {
     assert_eq!(bench.notices, [(5_000, silent)]);
     bench.inputs.port_bound = true;
     bench.link.observe_route();
+    assert_eq!(bench.step().reason, None, "nothing was sent yet");
     assert_eq!(bench.step().reason, Some(Reason::NoAnswer));
 }
 
