@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU16;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -99,10 +100,17 @@ fn simulated(ip: [u8; 4], state_port: u16, options: simulator::Options) -> Simul
     SimulatedDrone::start(SocketAddr::new(IpAddr::from(ip), 0), options).expect("a free port")
 }
 
-/// A port nobody listens on at the moment.
+/// A port nobody listens on, under the range from which the kernel gives ports to
+/// the other tests' sockets, and never given twice by this process.
 async fn free_port() -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("free");
-    socket.local_addr().expect("bound").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let offset = std::process::id() as u16 % 8_000 + NEXT.fetch_add(1, Relaxed);
+        let port = 20_000 + offset % 12_000;
+        if UdpSocket::bind(("0.0.0.0", port)).await.is_ok() {
+            return port;
+        }
+    }
 }
 
 #[tokio::test]
