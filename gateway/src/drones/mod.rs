@@ -1,6 +1,34 @@
 //! Tello drones: state datagrams in, commands out, and a simulator that speaks
 //! the same UDP. Simulated drones go through the same sockets and code as real
 //! ones; nothing may bypass this room.
+//!
+//! ```text
+//! plan ──► fleet ──► state_port ─► roster (identify) ─► live (parse, judge) ─► outlet
+//!            └─────► link ─► command_port ─► drone                              ▲
+//!            └─────► simulator (for drones in simulation mode)    link's age, rate, conditions
+//! ```
+//!
+//! Pure: `tello`, `plan`, `live`, `link::machine`, `simulator::{body, firmware,
+//! mischief}`. Thin tasks: `state_port`, `link::task`, `simulator::task`.
+
+mod command_port;
+mod fleet;
+mod link;
+mod live;
+mod outlet;
+mod plan;
+mod roster;
+pub mod simulator;
+mod socket;
+mod state_port;
+pub mod tello;
+
+pub use fleet::{Fleet, FleetOptions, FleetStats, UnknownDrone};
+pub use link::Reason;
+pub use live::StateStats;
+pub use outlet::Outlet;
+pub use plan::FleetError;
+pub use roster::{DroneStats, LinkStats, PortHolder, StatePortView};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -37,6 +65,10 @@ pub struct DroneView {
     pub simulated: bool,
     /// Its address.
     pub address: Option<IpAddr>,
+    /// Its command port.
+    pub command_port: u16,
+    /// The interface it is reached by, when it is told apart by that.
+    pub interface: Option<Arc<str>>,
     /// Its source.
     pub source: SourceId,
     /// State of its link.
@@ -59,6 +91,7 @@ pub struct DroneView {
     pub speed_cm_s: Option<f64>,
     /// Pitch, roll, yaw in degrees.
     pub attitude_deg: Option<[i32; 3]>,
-    /// Whether the motors run: `time` advances or `h` > 0.
+    /// Whether the motors run: `time` advances or `h` > 0. Keeps what was last
+    /// known while the drone is lost.
     pub airborne: bool,
 }

@@ -1,0 +1,110 @@
+//! The command port of one drone, as seen from the gateway: a connected socket
+//! that survives changes of network.
+//!
+//! One socket for as long as the drone is configured: a second client port on
+//! the same host makes some firmware stream its state twice. Holds no protocol;
+//! what is sent and what a reply means is decided by its owner.
+
+use std::future::pending;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use tokio::net::UdpSocket;
+
+use super::socket;
+
+/// A drone's command port.
+pub(super) struct CommandPort {
+    target: SocketAddr,
+    interface: Option<String>,
+    open: Option<Open>,
+    /// Kept when the socket has to be made anew, so that the drone sees one client.
+    local_port: u16,
+}
+
+struct Open {
+    socket: UdpSocket,
+    local: IpAddr,
+}
+
+impl CommandPort {
+    /// The command port at `target`, reached by `interface` when given. Opens nothing yet.
+    pub(super) fn new(target: SocketAddr, interface: Option<&str>) -> CommandPort {
+        CommandPort { target, interface: interface.map(str::to_owned), open: None, local_port: 0 }
+    }
+
+    /// The address from which packets to the drone would leave. Sends nothing.
+    pub(super) fn route(&self) -> io::Result<IpAddr> {
+        socket::route(self.target, self.interface.as_deref())
+    }
+
+    /// Sends `text`, opening the socket when needed and anew when the board's
+    /// address towards the drone has changed.
+    pub(super) async fn send(&mut self, text: &str) -> io::Result<()> {
+        let route = self.route()?;
+        if self.open.as_ref().is_some_and(|open| open.local != route) {
+            self.open = None;
+        }
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => self.connect(route)?,
+        };
+        let sent = open.socket.send(text.as_bytes()).await;
+        self.open = Some(open);
+        sent.map(drop)
+    }
+
+    fn connect(&mut self, local: IpAddr) -> io::Result<Open> {
+        let interface = self.interface.as_deref();
+        let socket = socket::connect(self.target, interface, self.local_port)
+            .or_else(|_| socket::connect(self.target, interface, 0))?;
+        self.local_port = socket.local_addr()?.port();
+        Ok(Open { socket, local })
+    }
+
+    /// The next datagram from the drone's command port, or what the kernel heard
+    /// about the drone's host. Waits for ever while the socket is not open. Safe
+    /// to drop half-way.
+    pub(super) async fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.open {
+            Some(open) => open.socket.recv(buffer).await,
+            None => pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_host_where_nothing_listens_is_told_apart() {
+        let free = UdpSocket::bind("127.0.0.1:0").await.expect("free");
+        let target = free.local_addr().expect("bound");
+        let mut port = CommandPort::new(target, None);
+        port.send("command").await.expect("sent");
+        let mut buffer = [0; 16];
+        let (length, from) = free.recv_from(&mut buffer).await.expect("arrives");
+        assert_eq!(&buffer[..length], b"command");
+        free.send_to(b"ok", from).await.expect("answered");
+        assert_eq!(port.receive(&mut buffer).await.expect("a reply"), 2);
+
+        drop(free);
+        port.send("command").await.expect("the first send cannot know");
+        let error = port.receive(&mut buffer).await.expect_err("refused");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn the_socket_keeps_its_port() {
+        let drone = UdpSocket::bind("127.0.0.1:0").await.expect("free");
+        let mut port = CommandPort::new(drone.local_addr().expect("bound"), None);
+        let mut buffer = [0; 16];
+        port.send("command").await.expect("sent");
+        let (_, first) = drone.recv_from(&mut buffer).await.expect("arrives");
+        port.open = None;
+        port.send("command").await.expect("sent");
+        let (_, second) = drone.recv_from(&mut buffer).await.expect("arrives");
+        assert_eq!(first, second);
+    }
+}

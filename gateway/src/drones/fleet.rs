@@ -1,0 +1,264 @@
+//! The fleet: starts what each configured drone needs and answers what is known.
+//!
+//! The one door to this room for the API, `/metrics` and `demo`. Reading never
+//! waits for a task: it copies from the roster.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use thiserror::Error;
+use tokio::net::UdpSocket;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::link::LinkTask;
+use super::outlet::Outlet;
+use super::plan::{DronePlan, FleetError, FleetPlan};
+use super::roster::{DroneStats, PortHolder, Roster, Slot, StatePortView};
+use super::simulator::{self, SimulatedDrone};
+use super::socket;
+use super::state_port::StatePort;
+use super::{DroneView, LinkState};
+use crate::clock::Mono;
+use crate::config::Drones;
+use crate::readings::{SourceKind, Sources};
+
+/// What the fleet needs from elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct FleetOptions {
+    /// Finds who holds a UDP port, for the alert about a port that is taken.
+    pub port_holder: PortHolder,
+}
+
+impl Default for FleetOptions {
+    fn default() -> Self {
+        FleetOptions { port_holder: |_| None }
+    }
+}
+
+/// Statistics of the room.
+#[derive(Clone, Debug)]
+pub struct FleetStats {
+    /// Each drone, in order of configuration.
+    pub drones: Vec<DroneStats>,
+    /// Each state socket.
+    pub state_ports: Vec<StatePortView>,
+}
+
+/// There is no drone of that id.
+#[derive(Debug, Error)]
+#[error("Drone not found: {0}")]
+pub struct UnknownDrone(pub String);
+
+/// The fleet; clones share it.
+#[derive(Clone)]
+pub struct Fleet {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    roster: Arc<Roster>,
+    cancel: CancellationToken,
+    tasks: TaskTracker,
+    /// Simulators of drones in simulation mode that have no address of their own.
+    simulators: Vec<SimulatedDrone>,
+}
+
+impl Fleet {
+    /// Checks the configuration, binds the state port and starts the tasks on
+    /// the current runtime. Without configured drones nothing is opened.
+    ///
+    /// # Errors
+    /// [`FleetError`] for a configuration that cannot work. A port in use is no
+    /// error: it is an alert, and tried again.
+    pub fn start(
+        config: &Drones,
+        sources: &Sources,
+        outlet: impl Outlet,
+        options: FleetOptions,
+    ) -> Result<Fleet, FleetError> {
+        let plan = FleetPlan::new(config)?;
+        let mut ids = Vec::with_capacity(plan.drones.len());
+        for drone in &plan.drones {
+            ids.push(sources.register(&drone.id, SourceKind::Drone)?);
+        }
+        let sockets = StateSockets::open(&plan);
+        let roster = Arc::new(Roster::new(&plan, &ids, sockets.local.port()));
+        let mut inner = Inner {
+            roster,
+            cancel: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            simulators: own_simulators(&plan.drones, sockets.local.port()),
+        };
+        inner.spawn(&plan, sockets, Arc::new(outlet), options);
+        Ok(Fleet { inner: Arc::new(inner) })
+    }
+
+    /// Every drone, in order of configuration.
+    #[must_use]
+    pub fn drones(&self) -> Vec<DroneView> {
+        let roster = &self.inner.roster;
+        roster.slots.iter().map(|slot| roster.view(slot)).collect()
+    }
+
+    /// The drone of that id.
+    #[must_use]
+    pub fn drone(&self, id: &str) -> Option<DroneView> {
+        self.slot(id).map(|slot| self.inner.roster.view(slot))
+    }
+
+    /// How many drones are connected.
+    #[must_use]
+    pub fn connected(&self) -> usize {
+        self.inner.roster.slots.iter().filter(|slot| slot.link().state == LinkState::Connected).count()
+    }
+
+    /// How many drones there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner.roster.slots.len()
+    }
+
+    /// Whether there are no drones.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Wants the drone connected, as every drone is at start.
+    ///
+    /// # Errors
+    /// [`UnknownDrone`].
+    pub fn connect(&self, id: &str) -> Result<(), UnknownDrone> {
+        self.want(id, true)
+    }
+
+    /// Expects nothing of the drone any more; its state is still shown when it streams.
+    ///
+    /// # Errors
+    /// [`UnknownDrone`].
+    pub fn disconnect(&self, id: &str) -> Result<(), UnknownDrone> {
+        self.want(id, false)
+    }
+
+    /// The port on which states are heard, as bound.
+    #[must_use]
+    pub fn state_port(&self) -> u16 {
+        self.inner.roster.state_port
+    }
+
+    /// Statistics for `/metrics`.
+    #[must_use]
+    pub fn stats(&self) -> FleetStats {
+        let (roster, now) = (&self.inner.roster, Mono::now());
+        let port = |socket: &super::roster::StateSocket| StatePortView {
+            interface: socket.interface.clone(),
+            bound: socket.bound.load(Relaxed),
+            foreign: socket.foreign.load(Relaxed),
+            errors: socket.errors.load(Relaxed),
+        };
+        FleetStats {
+            drones: roster.slots.iter().map(|slot| roster.drone_stats(slot, now)).collect(),
+            state_ports: roster.sockets.iter().map(port).collect(),
+        }
+    }
+
+    /// Ends every task; the ports are free when it returns.
+    pub async fn stop(&self) {
+        self.inner.cancel.cancel();
+        for simulator in &self.inner.simulators {
+            simulator.stop().await;
+        }
+        self.inner.tasks.wait().await;
+    }
+
+    fn slot(&self, id: &str) -> Option<&Slot> {
+        self.inner.roster.slots.iter().find(|slot| &*slot.plan.id == id)
+    }
+
+    fn want(&self, id: &str, wanted: bool) -> Result<(), UnknownDrone> {
+        let slot = self.slot(id).ok_or_else(|| UnknownDrone(id.to_owned()))?;
+        slot.wanted.send_if_modified(|before| std::mem::replace(before, wanted) != wanted);
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn spawn(&mut self, plan: &FleetPlan, sockets: StateSockets, outlet: Arc<dyn Outlet>, options: FleetOptions) {
+        let (local, shared) = (sockets.local, sockets.shared);
+        for (index, opened) in sockets.opened.into_iter().enumerate() {
+            let port = StatePort {
+                roster: self.roster.clone(),
+                index,
+                local,
+                shared,
+                outlet: outlet.clone(),
+                holder: options.port_holder,
+                cancel: self.cancel.clone(),
+            };
+            self.tasks.spawn(port.run(opened));
+        }
+        for index in 0..self.roster.slots.len() {
+            let link = LinkTask::new(self.roster.clone(), index, plan.lost_after, outlet.clone(), self.cancel.clone());
+            self.tasks.spawn(link.run());
+        }
+        self.tasks.close();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+/// The state sockets as opened at start.
+struct StateSockets {
+    /// With the port as bound.
+    local: SocketAddr,
+    shared: bool,
+    opened: Vec<io::Result<UdpSocket>>,
+}
+
+impl StateSockets {
+    fn open(plan: &FleetPlan) -> StateSockets {
+        let interfaces = plan.state_sockets();
+        let shared = interfaces.len() > 1 && interfaces.contains(&None);
+        let mut local = SocketAddr::new(plan.bind, plan.state_port);
+        // Sharing would also let another gateway in, so it is first made sure
+        // that nobody else holds the port; refused, it is tried again later.
+        let probe = if shared { socket::bind(local, None, false).map(drop) } else { Ok(()) };
+        let mut opened = Vec::with_capacity(interfaces.len());
+        for interface in &interfaces {
+            let socket = match &probe {
+                Ok(()) => socket::bind(local, interface.as_deref(), shared),
+                Err(error) => Err(io::Error::from(error.kind())),
+            };
+            if let Ok(socket) = &socket {
+                local.set_port(socket.local_addr().map_or(local.port(), |bound| bound.port()));
+            }
+            opened.push(socket);
+        }
+        StateSockets { local, shared, opened }
+    }
+}
+
+/// Starts the simulators that are ours to start. One that cannot bind is a
+/// drone that does not answer, and reported as such.
+fn own_simulators(drones: &[DronePlan], state_port: u16) -> Vec<SimulatedDrone> {
+    let ours = drones.iter().filter(|drone| drone.own_simulator);
+    ours.filter_map(|drone| {
+        let address = SocketAddr::new(drone.address, drone.command_port);
+        let options = simulator::Options { state_port, ..simulator::Options::default() };
+        SimulatedDrone::start(address, options)
+            .inspect_err(|error| tracing::warn!(drone = %drone.id, %address, %error, "simulator not started"))
+            .ok()
+    })
+    .collect()
+}
+
+#[cfg(test)]
+#[path = "fleet_tests.rs"]
+mod tests;

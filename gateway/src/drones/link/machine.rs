@@ -1,0 +1,244 @@
+//! The state machine of one link. Pure: takes `now` and what was observed, says
+//! what to do.
+//!
+//! It sends `command` for one purpose only: to make a silent drone stream. It is
+//! never a keep-alive. Any command cancels an automatic landing in progress, so
+//! a drone that streams is sent nothing, and one that went silent in the air is
+//! left alone until its own landing (15 s after its last command) must be over.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::super::LinkState;
+use super::reason::{Evidence, Reason};
+use crate::clock::Mono;
+
+/// How long is listened before the first `command`: a drone still in SDK mode
+/// streams by itself at 10 Hz and needs none.
+pub(crate) const LISTEN_FIRST: Duration = Duration::from_millis(250);
+
+/// First and longest time between attempts.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// A drone never heard is reported after this: four attempts, enough to say why.
+const REPORT_NEVER_HEARD: Duration = Duration::from_secs(5);
+
+/// A drone lost on the ground is reported after this: two attempts.
+const REPORT_LOST: Duration = Duration::from_secs(2);
+
+/// A drone silent in the air is sent nothing for this long: it lands by itself
+/// after 15 s, and landing took up to 4.2 s from low height (captured).
+const HANDS_OFF: Duration = Duration::from_secs(30);
+
+/// Attempts in a row without evidence after which older evidence no longer counts.
+const FORGET_AFTER: u32 = 3;
+
+/// Longest sleep between looks while something is expected.
+const LOOK_SOON: Duration = Duration::from_millis(200);
+
+/// Longest sleep while connected or not wanted.
+const LOOK_LATE: Duration = Duration::from_secs(1);
+
+/// What is known at a look.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inputs {
+    pub(crate) now: Mono,
+    /// Whether somebody wants it connected.
+    pub(crate) wanted: bool,
+    /// When a state last arrived.
+    pub(crate) heard: Option<Mono>,
+    /// Whether it was airborne then.
+    pub(crate) airborne: bool,
+    /// Whether our state port is bound.
+    pub(crate) port_bound: bool,
+    /// From where packets to it would leave, when known.
+    pub(crate) route: Option<IpAddr>,
+}
+
+/// What to tell people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// It is not heard and should be.
+    Silent {
+        /// Why.
+        reason: Reason,
+        /// Whether it was ever connected.
+        was_connected: bool,
+    },
+    /// It is heard again, or no longer wanted.
+    Over,
+}
+
+/// What to do after a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) state: LinkState,
+    pub(crate) reason: Option<Reason>,
+    /// Whether to send `command` now.
+    pub(crate) send: bool,
+    pub(crate) notice: Option<Notice>,
+    /// Whether it was lost in this step.
+    pub(crate) lost: bool,
+    /// How long nothing needs a look.
+    pub(crate) sleep: Duration,
+}
+
+/// The link to one drone.
+pub(crate) struct Link {
+    target: IpAddr,
+    lost_after: Duration,
+    state: LinkState,
+    /// When `state` began.
+    since: Mono,
+    attempts: u32,
+    next_send: Mono,
+    evidence: Evidence,
+    without_evidence: u32,
+    reported: bool,
+    was_connected: bool,
+}
+
+impl Link {
+    /// A link to a drone at `target` that counts as lost after `lost_after` of silence.
+    pub(crate) fn new(target: IpAddr, lost_after: Duration) -> Link {
+        Link {
+            target,
+            lost_after,
+            state: LinkState::Disconnected,
+            since: Mono::ZERO,
+            attempts: 0,
+            next_send: Mono::ZERO,
+            evidence: Evidence::Silence,
+            without_evidence: 0,
+            reported: false,
+            was_connected: false,
+        }
+    }
+
+    /// Takes in what came back from an attempt.
+    pub(crate) fn observe(&mut self, evidence: Evidence) {
+        self.evidence = evidence;
+        self.without_evidence = 0;
+    }
+
+    /// Takes in that there is a way to the drone: what said otherwise is over.
+    pub(crate) fn observe_route(&mut self) {
+        if matches!(self.evidence, Evidence::NoRoute | Evidence::NoInterface) {
+            self.observe(Evidence::Silence);
+        }
+    }
+
+    /// Looks at the link; to be called at the latest after [`Step::sleep`].
+    pub(crate) fn look(&mut self, inputs: Inputs) -> Step {
+        let before = self.state;
+        let fresh = inputs.heard.is_some_and(|heard| inputs.now.since(heard) < self.lost_after);
+        self.advance(inputs, fresh);
+        let quiet = matches!(self.state, LinkState::Connecting | LinkState::Lost);
+        let reason = quiet.then(|| self.reason(inputs));
+        Step {
+            state: self.state,
+            reason: reason.filter(|reason| !self.is_premature(*reason)),
+            send: quiet && self.take_attempt(inputs),
+            notice: self.notice(inputs, reason),
+            lost: self.state == LinkState::Lost && before == LinkState::Connected,
+            sleep: self.sleep(inputs),
+        }
+    }
+
+    /// That nothing comes back means nothing before something was sent.
+    fn is_premature(&self, reason: Reason) -> bool {
+        let from_silence = matches!(reason, Reason::NoAnswer | Reason::OtherNetwork(_));
+        from_silence && self.attempts == 0 && self.state == LinkState::Connecting
+    }
+
+    fn advance(&mut self, inputs: Inputs, fresh: bool) {
+        let next = match (self.state, inputs.wanted, fresh) {
+            (_, false, _) => LinkState::Disconnected,
+            (_, true, true) => LinkState::Connected,
+            (LinkState::Disconnected, true, false) => LinkState::Connecting,
+            (LinkState::Connected, true, false) => LinkState::Lost,
+            (unchanged, true, false) => unchanged,
+        };
+        if next != self.state {
+            self.enter(next, inputs);
+        }
+    }
+
+    fn enter(&mut self, state: LinkState, inputs: Inputs) {
+        self.state = state;
+        self.since = inputs.now;
+        self.attempts = 0;
+        self.observe(Evidence::Silence);
+        self.was_connected |= state == LinkState::Connected;
+        self.next_send = match (state, inputs.heard) {
+            (LinkState::Connecting, _) => inputs.now.plus(LISTEN_FIRST),
+            (LinkState::Lost, Some(heard)) if inputs.airborne => heard.plus(HANDS_OFF),
+            _ => inputs.now,
+        };
+        if state == LinkState::Disconnected {
+            self.was_connected = false;
+        }
+    }
+
+    /// Whether an attempt is due; if so, it counts as made. Without a state port
+    /// of our own the drone would only be taken from whoever holds the port.
+    fn take_attempt(&mut self, inputs: Inputs) -> bool {
+        if !inputs.port_bound || inputs.now < self.next_send {
+            return false;
+        }
+        let wait = BACK_OFF.0.saturating_mul(1 << self.attempts.min(8)).min(BACK_OFF.1);
+        self.next_send = inputs.now.plus(wait);
+        self.attempts = self.attempts.saturating_add(1);
+        self.without_evidence = self.without_evidence.saturating_add(1);
+        if self.without_evidence > FORGET_AFTER {
+            self.evidence = Evidence::Silence;
+        }
+        true
+    }
+
+    fn hands_off(&self, inputs: Inputs) -> bool {
+        self.state == LinkState::Lost && inputs.airborne && self.attempts == 0 && inputs.now < self.next_send
+    }
+
+    fn reason(&self, inputs: Inputs) -> Reason {
+        // An absent interface also keeps the state port from being bound: it is the cause.
+        if !inputs.port_bound && self.evidence != Evidence::NoInterface {
+            Reason::StatePortUnavailable
+        } else if self.hands_off(inputs) {
+            Reason::SilentInFlight
+        } else {
+            Reason::choose(self.evidence, self.target, inputs.route)
+        }
+    }
+
+    fn notice(&mut self, inputs: Inputs, reason: Option<Reason>) -> Option<Notice> {
+        let Some(reason) = reason else {
+            return std::mem::take(&mut self.reported).then_some(Notice::Over);
+        };
+        let patience = match self.state {
+            LinkState::Lost if inputs.airborne => Duration::ZERO,
+            LinkState::Lost => REPORT_LOST,
+            _ => REPORT_NEVER_HEARD,
+        };
+        if self.reported || inputs.now.since(self.since) < patience {
+            return None;
+        }
+        self.reported = true;
+        Some(Notice::Silent { reason, was_connected: self.was_connected })
+    }
+
+    fn sleep(&self, inputs: Inputs) -> Duration {
+        match (self.state, inputs.heard) {
+            (LinkState::Connected, Some(heard)) => {
+                let lost_at = heard.plus(self.lost_after);
+                lost_at.since(inputs.now).clamp(Duration::from_millis(10), LOOK_LATE)
+            }
+            (LinkState::Disconnected, _) => LOOK_LATE,
+            _ => LOOK_SOON,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

@@ -1,0 +1,187 @@
+//! Tests of the link's state machine, step by step and against its invariants.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const LOST_AFTER: Duration = Duration::from_secs(3);
+
+/// Drives a link in steps of 100 ms.
+struct Bench {
+    link: Link,
+    inputs: Inputs,
+    sent: Vec<u64>,
+    notices: Vec<(u64, Notice)>,
+    state: LinkState,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let now = Mono::from_millis(100_000);
+        let inputs = Inputs { now, wanted: true, heard: None, airborne: false, port_bound: true, route: None };
+        let link = Link::new("192.168.10.1".parse().expect("an address"), LOST_AFTER);
+        Bench { link, inputs, sent: Vec::new(), notices: Vec::new(), state: LinkState::Disconnected }
+    }
+
+    fn step(&mut self) -> Step {
+        let step = self.link.look(self.inputs);
+        let at = self.inputs.now.as_millis() - 100_000;
+        if step.send {
+            self.sent.push(at);
+        }
+        self.notices.extend(step.notice.map(|notice| (at, notice)));
+        self.state = step.state;
+        self.inputs.now = self.inputs.now.plus(Duration::from_millis(100));
+        step
+    }
+
+    /// Lets `seconds` pass; the drone streams if `streaming`.
+    fn run(&mut self, seconds: u64, streaming: bool) {
+        for _ in 0..seconds * 10 {
+            if streaming {
+                self.inputs.heard = Some(self.inputs.now);
+            }
+            self.step();
+        }
+    }
+}
+
+#[test]
+fn attempts_back_off_and_a_silent_drone_is_reported_once() {
+    let mut bench = Bench::new();
+    bench.run(40, false);
+    assert_eq!(bench.sent, [300, 800, 1_800, 3_800, 7_800, 15_800, 25_800, 35_800]);
+    let silent = Notice::Silent { reason: Reason::NoAnswer, was_connected: false };
+    assert_eq!(bench.notices, [(5_000, silent)]);
+    assert_eq!(bench.state, LinkState::Connecting);
+}
+
+#[test]
+fn a_drone_that_streams_is_sent_nothing() {
+    let mut bench = Bench::new();
+    bench.run(60, true);
+    assert_eq!((bench.state, bench.sent.len(), bench.notices.len()), (LinkState::Connected, 0, 0));
+}
+
+#[test]
+fn a_drone_lost_on_the_ground_is_asked_again_and_the_notice_ends_when_it_is_back() {
+    let mut bench = Bench::new();
+    bench.run(2, true);
+    bench.run(7, false);
+    assert_eq!(bench.state, LinkState::Lost);
+    let lost_at = 1_900 + 3_000;
+    assert_eq!(bench.sent.first(), Some(&lost_at));
+    assert_eq!(bench.notices.len(), 1);
+    assert!(matches!(bench.notices[0], (at, Notice::Silent { was_connected: true, .. }) if at == lost_at + 2_000));
+    let sent = bench.sent.len();
+    bench.run(2, true);
+    assert_eq!((bench.state, bench.sent.len()), (LinkState::Connected, sent));
+    assert_eq!(bench.notices.last().map(|notice| notice.1), Some(Notice::Over));
+}
+
+#[test]
+fn a_drone_silent_in_the_air_is_left_to_land_by_itself() {
+    let mut bench = Bench::new();
+    bench.inputs.airborne = true;
+    bench.run(2, true);
+    bench.run(29, false);
+    assert_eq!(bench.sent, []);
+    let notice = Notice::Silent { reason: Reason::SilentInFlight, was_connected: true };
+    assert_eq!(bench.notices, [(4_900, notice)], "at once");
+    bench.run(4, false);
+    assert_eq!(bench.sent.first(), Some(&31_900));
+}
+
+#[test]
+fn what_came_back_chooses_the_reason_and_is_forgotten_in_time() {
+    let mut bench = Bench::new();
+    bench.run(1, false);
+    bench.link.observe(Evidence::NothingListens);
+    assert_eq!(bench.step().reason, Some(Reason::NothingListens));
+    bench.link.observe(Evidence::Ok);
+    assert_eq!(bench.step().reason, Some(Reason::NoState));
+    bench.run(20, false);
+    assert_eq!(bench.step().reason, Some(Reason::NoAnswer));
+}
+
+#[test]
+fn without_a_state_port_nothing_is_sent_and_that_is_the_reason() {
+    let mut bench = Bench::new();
+    bench.inputs.port_bound = false;
+    bench.run(6, false);
+    assert_eq!(bench.sent, []);
+    let silent = Notice::Silent { reason: Reason::StatePortUnavailable, was_connected: false };
+    assert_eq!(bench.notices, [(5_000, silent)]);
+}
+
+#[test]
+fn an_absent_interface_is_the_cause_until_there_is_a_way_again() {
+    let mut bench = Bench::new();
+    bench.inputs.port_bound = false;
+    bench.run(1, false);
+    bench.link.observe(Evidence::NoInterface);
+    bench.run(5, false);
+    let silent = Notice::Silent { reason: Reason::NoInterface, was_connected: false };
+    assert_eq!(bench.notices, [(5_000, silent)]);
+    bench.inputs.port_bound = true;
+    bench.link.observe_route();
+    assert_eq!(bench.step().reason, None, "nothing was sent yet");
+    assert_eq!(bench.step().reason, Some(Reason::NoAnswer));
+}
+
+#[test]
+fn a_drone_no_longer_wanted_is_left_alone() {
+    let mut bench = Bench::new();
+    bench.run(6, false);
+    bench.inputs.wanted = false;
+    let sent = bench.sent.len();
+    bench.run(6, false);
+    assert_eq!((bench.state, bench.sent.len()), (LinkState::Disconnected, sent));
+    assert_eq!(bench.notices.last().map(|notice| notice.1), Some(Notice::Over));
+    bench.inputs.wanted = true;
+    bench.step();
+    assert_eq!(bench.state, LinkState::Connecting);
+}
+
+proptest! {
+    /// Whatever happens: no command to a drone heard within `LOST_AFTER` nor in
+    /// hands-off time, notices alternate, and states follow what was heard.
+    #[test]
+    fn invariants_hold(events in proptest::collection::vec((0u8..8, 1u64..4_000), 1..120)) {
+        let mut bench = Bench::new();
+        let mut standing = false;
+        for (event, wait) in events {
+            match event {
+                0..=2 => bench.inputs.heard = Some(bench.inputs.now),
+                3 => bench.inputs.airborne ^= bench.inputs.heard == Some(bench.inputs.now),
+                4 => bench.inputs.wanted ^= true,
+                5 => bench.inputs.port_bound ^= true,
+                6 => bench.link.observe(Evidence::Ok),
+                _ => {}
+            }
+            let inputs = bench.inputs;
+            let step = bench.step();
+            let silence = inputs.heard.map(|heard| inputs.now.since(heard));
+            if step.send {
+                prop_assert!(inputs.wanted && inputs.port_bound);
+                prop_assert!(silence.is_none_or(|silence| silence >= LOST_AFTER));
+            }
+            let fresh = silence.is_some_and(|silence| silence < LOST_AFTER);
+            prop_assert_eq!(step.state == LinkState::Connected, inputs.wanted && fresh);
+            prop_assert_eq!(step.state == LinkState::Disconnected, !inputs.wanted);
+            match step.notice {
+                Some(Notice::Silent { .. }) => {
+                    prop_assert!(!standing);
+                    standing = true;
+                }
+                Some(Notice::Over) => {
+                    prop_assert!(standing);
+                    standing = false;
+                }
+                None => {}
+            }
+            prop_assert!(step.sleep <= LOOK_LATE);
+            bench.inputs.now = bench.inputs.now.plus(Duration::from_millis(wait));
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The link to a drone: makes it stream, notices when it stops, says why.
+//!
+//! [`machine`] decides and is pure; [`reason`] words what was observed;
+//! [`task`] owns the socket and the clock.
+
+mod machine;
+mod reason;
+mod task;
+
+pub use reason::Reason;
+pub(crate) use task::LinkStatus;
+pub(super) use task::LinkTask;

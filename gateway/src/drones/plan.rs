@@ -1,0 +1,305 @@
+//! The configured drones, checked: what can be wrong is said before anything
+//! starts.
+//!
+//! Turns `[drones]` into [`FleetPlan`]; behind it every address, port and
+//! interface is settled. Pure; opens nothing.
+//!
+//! No drone is invented: a gateway without configured drones has none, since an
+//! expected drone that does not exist would be a standing alert.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::tello::ACCESS_POINT_ADDRESS;
+use crate::config::{Drone, DroneMode, Drones};
+use crate::readings::SourcesFull;
+
+/// Most drones whatever the configuration says; tested to this number.
+pub(crate) const MAX_DRONES: usize = 64;
+
+/// Longest id of a drone: it names a source, an alert and a metric label.
+const MAX_ID_BYTES: usize = 64;
+
+/// Longest interface name Linux has (IFNAMSIZ without its NUL).
+const MAX_INTERFACE_BYTES: usize = 15;
+
+/// Network of the simulators this process starts itself, one address a drone;
+/// apart from 127.0.0.x, where people put their own.
+const SIMULATOR_NETWORK: [u8; 3] = [127, 0, 77];
+
+/// Why the configured fleet cannot be started. Each says what to change.
+#[derive(Debug, Error)]
+pub enum FleetError {
+    /// An id that cannot stand in a path.
+    #[error("drone id {id:?}: use 1–64 letters, digits, `_` and `-`")]
+    BadId {
+        /// The id.
+        id: String,
+    },
+    /// Two drones with one id.
+    #[error("drone id {id:?} is given twice; ids must differ")]
+    DuplicateId {
+        /// The id.
+        id: String,
+    },
+    /// Two drones that could not be told apart.
+    #[error(
+        "drones {first:?} and {second:?} both have the address {address}: give each the `interface` it is reached by \
+         (for example interface = \"wlan1\"), or its own `address`"
+    )]
+    SameAddress {
+        /// The earlier one.
+        first: String,
+        /// The later one.
+        second: String,
+        /// Their address.
+        address: IpAddr,
+    },
+    /// An address no drone can have.
+    #[error("drone {id:?}: {address} is not the address of one host")]
+    BadAddress {
+        /// The drone.
+        id: String,
+        /// The address.
+        address: IpAddr,
+    },
+    /// A name no interface can have.
+    #[error("drone {id:?}: {interface:?} is not the name of a network interface (1–15 bytes, no `/` or space)")]
+    BadInterface {
+        /// The drone.
+        id: String,
+        /// The name.
+        interface: String,
+    },
+    /// More drones than allowed.
+    #[error(
+        "{configured} drones are configured and {allowed} allowed; raise drones.max_drones (at most {MAX_DRONES}) or \
+         remove some"
+    )]
+    TooMany {
+        /// How many there are.
+        configured: usize,
+        /// How many there may be.
+        allowed: usize,
+    },
+    /// A time that makes no sense.
+    #[error("drones.lost_after_s = {0}: use a number of seconds from 0.5 to 3600")]
+    BadLostAfter(f64),
+    /// No room for another source.
+    #[error(transparent)]
+    Sources(#[from] SourcesFull),
+}
+
+/// One drone, settled.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DronePlan {
+    pub(crate) id: Arc<str>,
+    pub(crate) name: Arc<str>,
+    pub(crate) mode: DroneMode,
+    pub(crate) address: IpAddr,
+    pub(crate) command_port: u16,
+    pub(crate) interface: Option<Arc<str>>,
+    /// Whether what is behind it is a simulator.
+    pub(crate) simulated: bool,
+    /// Whether the simulator is ours to start.
+    pub(crate) own_simulator: bool,
+    /// Whether another drone shares address and interface, so that only the
+    /// source port tells them apart (simulators on one loopback address).
+    pub(crate) told_apart_by_port: bool,
+}
+
+/// The fleet, settled.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FleetPlan {
+    pub(crate) drones: Vec<DronePlan>,
+    pub(crate) bind: IpAddr,
+    pub(crate) state_port: u16,
+    pub(crate) lost_after: Duration,
+}
+
+impl FleetPlan {
+    /// Checks `[drones]`.
+    ///
+    /// # Errors
+    /// [`FleetError`].
+    pub(crate) fn new(config: &Drones) -> Result<FleetPlan, FleetError> {
+        let allowed = config.max_drones.min(MAX_DRONES);
+        if config.drone.len() > allowed {
+            return Err(FleetError::TooMany { configured: config.drone.len(), allowed });
+        }
+        if !(0.5..=3600.0).contains(&config.lost_after_s) {
+            return Err(FleetError::BadLostAfter(config.lost_after_s));
+        }
+        let mut drones: Vec<DronePlan> = Vec::with_capacity(config.drone.len());
+        for (index, drone) in config.drone.iter().enumerate() {
+            let mut plan = settle(config, drone, index)?;
+            if drones.iter().any(|earlier| earlier.id == plan.id) {
+                return Err(FleetError::DuplicateId { id: drone.id.clone() });
+            }
+            keep_apart(&mut drones, &mut plan)?;
+            drones.push(plan);
+        }
+        Ok(FleetPlan {
+            drones,
+            bind: config.bind,
+            state_port: config.state_port,
+            lost_after: Duration::from_secs_f64(config.lost_after_s),
+        })
+    }
+
+    /// The interfaces that need a state socket of their own; `None` is the one
+    /// socket for all drones told apart by address.
+    pub(crate) fn state_sockets(&self) -> Vec<Option<Arc<str>>> {
+        let mut sockets = Vec::new();
+        for drone in &self.drones {
+            if !sockets.contains(&drone.interface) {
+                sockets.push(drone.interface.clone());
+            }
+        }
+        sockets
+    }
+}
+
+fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, FleetError> {
+    let id = &drone.id;
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if id.is_empty() || id.len() > MAX_ID_BYTES || !id.bytes().all(good) {
+        return Err(FleetError::BadId { id: id.clone() });
+    }
+    if let Some(interface) = &drone.interface {
+        let good = |byte: u8| byte.is_ascii_graphic() && byte != b'/';
+        if interface.is_empty() || interface.len() > MAX_INTERFACE_BYTES || !interface.bytes().all(good) {
+            return Err(FleetError::BadInterface { id: id.clone(), interface: interface.clone() });
+        }
+    }
+    let mode = drone.mode.unwrap_or(config.mode);
+    let own_simulator = mode == DroneMode::Simulation && drone.address.is_none();
+    let address = match drone.address {
+        Some(address) => address,
+        None if own_simulator => {
+            let [a, b, c] = SIMULATOR_NETWORK;
+            Ipv4Addr::new(a, b, c, index as u8 + 1).into() // index < MAX_DRONES
+        }
+        None => ACCESS_POINT_ADDRESS.into(),
+    };
+    if address.is_unspecified() || address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        return Err(FleetError::BadAddress { id: id.clone(), address });
+    }
+    Ok(DronePlan {
+        id: id.as_str().into(),
+        name: drone.name.as_deref().unwrap_or(id).into(),
+        mode,
+        address,
+        command_port: drone.command_port.unwrap_or(config.command_port),
+        interface: drone.interface.as_deref().map(Arc::from),
+        // A real drone is never on loopback, so whatever answers there is a simulator.
+        simulated: mode == DroneMode::Simulation || (address.is_loopback() && mode != DroneMode::Real),
+        own_simulator,
+        told_apart_by_port: false,
+    })
+}
+
+/// Same address and interface is only possible for simulators on loopback with
+/// ports of their own.
+fn keep_apart(earlier: &mut [DronePlan], plan: &mut DronePlan) -> Result<(), FleetError> {
+    for other in earlier.iter_mut() {
+        if other.address != plan.address || other.interface != plan.interface {
+            continue;
+        }
+        if !plan.address.is_loopback() || other.command_port == plan.command_port {
+            return Err(FleetError::SameAddress {
+                first: other.id.to_string(),
+                second: plan.id.to_string(),
+                address: plan.address,
+            });
+        }
+        other.told_apart_by_port = true;
+        plan.told_apart_by_port = true;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drone(id: &str) -> Drone {
+        Drone { id: id.to_owned(), name: None, mode: None, address: None, command_port: None, interface: None }
+    }
+
+    fn plan(drones: Vec<Drone>) -> Result<FleetPlan, FleetError> {
+        FleetPlan::new(&Drones { drone: drones, ..Drones::default() })
+    }
+
+    fn at(id: &str, address: [u8; 4]) -> Drone {
+        Drone { address: Some(IpAddr::from(address)), ..drone(id) }
+    }
+
+    #[test]
+    fn defaults_are_settled() {
+        let plan = plan(vec![drone("a")]).expect("good");
+        assert_eq!(plan.drones[0].address, IpAddr::V4(ACCESS_POINT_ADDRESS));
+        assert_eq!((plan.drones[0].command_port, &*plan.drones[0].name), (8889, "a"));
+        assert!(!plan.drones[0].simulated);
+        assert_eq!(plan.state_sockets(), [None]);
+    }
+
+    #[test]
+    fn no_drone_is_invented() {
+        assert!(plan(Vec::new()).expect("good").drones.is_empty());
+    }
+
+    #[test]
+    fn ids_must_fit_the_pattern_and_differ() {
+        for id in ["", "drone@001", "drone 1", "dröhn", &"x".repeat(65)] {
+            assert!(matches!(plan(vec![drone(id)]), Err(FleetError::BadId { .. })), "{id:?}");
+        }
+        let twice = plan(vec![at("a", [10, 0, 0, 1]), at("a", [10, 0, 0, 2])]);
+        assert!(matches!(twice, Err(FleetError::DuplicateId { .. })));
+    }
+
+    #[test]
+    fn access_point_drones_need_an_interface_each() {
+        let error = plan(vec![drone("a"), drone("b")]).expect_err("same address");
+        assert!(error.to_string().contains("interface"), "{error}");
+        let on = |id: &str, interface: &str| Drone { interface: Some(interface.to_owned()), ..drone(id) };
+        let plan = plan(vec![on("a", "wlan1"), on("b", "wlan2"), at("c", [10, 0, 0, 3])]).expect("apart");
+        assert_eq!(plan.state_sockets().len(), 3);
+    }
+
+    #[test]
+    fn loopback_simulators_may_share_an_address_with_ports_of_their_own() {
+        let port = |id: &str, port| Drone { command_port: Some(port), ..at(id, [127, 0, 0, 1]) };
+        let good = plan(vec![port("a", 9001), port("b", 9002), port("c", 9003)]).expect("apart");
+        assert!(good.drones.iter().all(|drone| drone.told_apart_by_port && drone.simulated));
+        assert!(plan(vec![port("a", 9001), port("b", 9001)]).is_err());
+        let off_loopback = |id: &str, port| Drone { command_port: Some(port), ..drone(id) };
+        assert!(plan(vec![off_loopback("a", 9001), off_loopback("b", 9002)]).is_err());
+    }
+
+    #[test]
+    fn a_simulated_drone_without_an_address_gets_a_simulator_of_its_own() {
+        let simulated = |id: &str| Drone { mode: Some(DroneMode::Simulation), ..drone(id) };
+        let plan = plan(vec![simulated("a"), simulated("b")]).expect("good");
+        assert!(plan.drones.iter().all(|drone| drone.simulated && drone.own_simulator));
+        assert_ne!(plan.drones[0].address, plan.drones[1].address);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for address in [[0, 0, 0, 0], [224, 0, 0, 1], [255, 255, 255, 255]] {
+            assert!(matches!(plan(vec![at("a", address)]), Err(FleetError::BadAddress { .. })));
+        }
+        let interface = Drone { interface: Some("wlan0/../x".to_owned()), ..drone("a") };
+        assert!(matches!(plan(vec![interface]), Err(FleetError::BadInterface { .. })));
+        for lost_after_s in [f64::NAN, 0.0, -1.0, f64::INFINITY] {
+            let config = Drones { lost_after_s, ..Drones::default() };
+            assert!(matches!(FleetPlan::new(&config), Err(FleetError::BadLostAfter(_))));
+        }
+        let many = (0..65).map(|n| at(&format!("d{n}"), [10, 0, 0, n])).collect();
+        assert!(matches!(plan(many), Err(FleetError::TooMany { configured: 65, allowed: 64 })));
+    }
+}

@@ -1,0 +1,263 @@
+//! The table of drones that tasks write and the API reads.
+//!
+//! Fixed in size at start. Each drone's record is behind its own lock, held for
+//! nanoseconds and never across an await, so reading 64 drones at 100 Hz does
+//! not hold up a datagram. No I/O here.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::link::{LinkStatus, Reason};
+use super::live::{Live, StateStats};
+use super::plan::{DronePlan, FleetPlan};
+use super::{DroneView, LinkState};
+use crate::clock::Mono;
+use crate::readings::SourceId;
+
+/// Says who holds a UDP port, as `pid 4711 (python3)`; none when it cannot tell.
+pub type PortHolder = fn(u16) -> Option<String>;
+
+/// Counts of one drone's command port since start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkStats {
+    /// `command`s sent to make it stream.
+    pub attempts: u64,
+    /// Replies of any kind.
+    pub replies: u64,
+    /// Binary packets skipped ahead of replies.
+    pub binary: u64,
+    /// Sends and receives the kernel refused (no route, nothing listens …).
+    pub errors: u64,
+    /// Times it was lost after it had been connected.
+    pub losses: u64,
+}
+
+/// Statistics of one drone.
+#[derive(Clone, Debug)]
+pub struct DroneStats {
+    /// Its id.
+    pub id: Arc<str>,
+    /// State of its link.
+    pub link: LinkState,
+    /// Its state datagrams.
+    pub state: StateStats,
+    /// State datagrams in the last second.
+    pub state_rate: u32,
+    /// Seconds since its last state; none when never heard.
+    pub state_age_s: Option<f64>,
+    /// Its command port.
+    pub commands: LinkStats,
+}
+
+/// A state socket as statistics show it.
+#[derive(Clone, Debug)]
+pub struct StatePortView {
+    /// The interface it listens on; none is all of them.
+    pub interface: Option<Arc<str>>,
+    /// Whether it is bound.
+    pub bound: bool,
+    /// Datagrams from addresses that are no drone's; dropped.
+    pub foreign: u64,
+    /// Receives that failed.
+    pub errors: u64,
+}
+
+/// One state socket's record.
+pub(crate) struct StateSocket {
+    pub(crate) interface: Option<Arc<str>>,
+    pub(crate) bound: AtomicBool,
+    pub(crate) foreign: AtomicU64,
+    pub(crate) errors: AtomicU64,
+}
+
+/// One drone's record.
+pub(crate) struct Slot {
+    pub(crate) plan: DronePlan,
+    pub(crate) source: SourceId,
+    /// Whether somebody wants it connected.
+    pub(crate) wanted: watch::Sender<bool>,
+    /// Index of the state socket that hears it.
+    pub(crate) state_socket: usize,
+    live: Mutex<Live>,
+    link: Mutex<LinkStatus>,
+}
+
+impl Slot {
+    pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
+        // A panic cannot leave these plain values half-written in a way that
+        // matters more than going on.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn link(&self) -> MutexGuard<'_, LinkStatus> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn target(&self) -> SocketAddr {
+        SocketAddr::new(self.plan.address, self.plan.command_port)
+    }
+}
+
+/// All drones and state sockets.
+pub(crate) struct Roster {
+    pub(crate) slots: Box<[Slot]>,
+    pub(crate) sockets: Box<[StateSocket]>,
+    /// As bound: differs from the plan when that says 0.
+    pub(crate) state_port: u16,
+}
+
+impl Roster {
+    /// Records for `plan`, whose drones have the given sources.
+    pub(crate) fn new(plan: &FleetPlan, sources: &[SourceId], state_port: u16) -> Roster {
+        let interfaces = plan.state_sockets();
+        let slot = |(plan, source): (&DronePlan, &SourceId)| Slot {
+            plan: plan.clone(),
+            source: *source,
+            wanted: watch::Sender::new(true),
+            state_socket: interfaces.iter().position(|interface| *interface == plan.interface).unwrap_or(0),
+            live: Mutex::default(),
+            link: Mutex::default(),
+        };
+        Roster {
+            slots: plan.drones.iter().zip(sources).map(slot).collect(),
+            sockets: interfaces
+                .iter()
+                .map(|interface| StateSocket {
+                    interface: interface.clone(),
+                    bound: AtomicBool::new(false),
+                    foreign: AtomicU64::new(0),
+                    errors: AtomicU64::new(0),
+                })
+                .collect(),
+            state_port,
+        }
+    }
+
+    /// The drone a datagram on state socket `socket` comes from. By address,
+    /// since relays and simulators send from other ports than 8889; by port too
+    /// only where addresses are shared.
+    ///
+    /// A drone named by its interface is heard on that interface only. One that
+    /// is not may be heard on any, also where an interface's socket takes the
+    /// datagram before the general one.
+    pub(crate) fn identify(&self, socket: usize, from: SocketAddr) -> Option<&Slot> {
+        let address = from.ip().to_canonical();
+        let sent = |slot: &&Slot| {
+            let plan = &slot.plan;
+            plan.address == address && (!plan.told_apart_by_port || plan.command_port == from.port())
+        };
+        let named = self.slots.iter().filter(|slot| slot.state_socket == socket).find(sent);
+        named.or_else(|| self.slots.iter().filter(|slot| slot.plan.interface.is_none()).find(sent))
+    }
+
+    pub(crate) fn is_bound(&self, socket: usize) -> bool {
+        self.sockets[socket].bound.load(Relaxed)
+    }
+
+    /// A drone as the API shows it.
+    pub(crate) fn view(&self, slot: &Slot) -> DroneView {
+        let (link, reason) = {
+            let link = slot.link();
+            (link.state, link.reason)
+        };
+        let live = slot.live();
+        let (state, heard) = (live.state(), live.heard());
+        DroneView {
+            id: slot.plan.id.clone(),
+            name: slot.plan.name.clone(),
+            mode: slot.plan.mode,
+            simulated: slot.plan.simulated,
+            address: Some(slot.plan.address),
+            command_port: slot.plan.command_port,
+            interface: slot.plan.interface.clone(),
+            source: slot.source,
+            link,
+            reason: reason.map(|reason| self.explain(slot, reason)),
+            last_seen: heard.map(|heard| heard.wall),
+            last_seen_mono: heard.map(|heard| heard.at),
+            battery_pct: state.battery_pct,
+            temperature_c: state.temperature_high_c,
+            height_cm: state.height_cm,
+            flight_time_s: state.motor_time_s,
+            speed_cm_s: state.speed_cm_s(),
+            attitude_deg: state.attitude_deg(),
+            airborne: live.airborne(),
+        }
+    }
+
+    /// A reason in words.
+    pub(crate) fn explain(&self, slot: &Slot, reason: Reason) -> String {
+        reason.explain(slot.target(), slot.plan.interface.as_deref(), self.state_port)
+    }
+
+    pub(crate) fn drone_stats(&self, slot: &Slot, now: Mono) -> DroneStats {
+        let (link, commands) = {
+            let link = slot.link();
+            (link.state, link.stats)
+        };
+        let live = slot.live();
+        DroneStats {
+            id: slot.plan.id.clone(),
+            link,
+            state: live.stats(),
+            state_rate: live.rate(now),
+            state_age_s: live.heard().map(|heard| now.since(heard.at).as_secs_f64()),
+            commands,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Drone, Drones};
+    use crate::readings::{SourceKind, Sources};
+
+    fn roster(drones: &[(&str, &str, Option<u16>, Option<&str>)]) -> Roster {
+        let drone = drones
+            .iter()
+            .map(|(id, address, command_port, interface)| Drone {
+                id: (*id).to_owned(),
+                name: None,
+                mode: None,
+                address: Some(address.parse().expect("an address")),
+                command_port: *command_port,
+                interface: interface.map(str::to_owned),
+            })
+            .collect();
+        let plan = FleetPlan::new(&Drones { drone, ..Drones::default() }).expect("good");
+        let sources = Sources::default();
+        let ids: Vec<_> =
+            plan.drones.iter().map(|drone| sources.register(&drone.id, SourceKind::Drone).expect("room")).collect();
+        Roster::new(&plan, &ids, 8890)
+    }
+
+    fn found(roster: &Roster, socket: usize, from: &str) -> Option<String> {
+        roster.identify(socket, from.parse().expect("an address")).map(|slot| slot.plan.id.to_string())
+    }
+
+    #[test]
+    fn drones_are_told_apart_by_address_whatever_port_they_send_from() {
+        let roster = roster(&[("a", "10.0.0.1", None, None), ("b", "10.0.0.2", None, None)]);
+        assert_eq!(found(&roster, 0, "10.0.0.2:8889").as_deref(), Some("b"));
+        assert_eq!(found(&roster, 0, "10.0.0.1:50000").as_deref(), Some("a"));
+        assert_eq!(found(&roster, 0, "[::ffff:10.0.0.1]:50000").as_deref(), Some("a"));
+        assert_eq!(found(&roster, 0, "10.0.0.3:8889"), None);
+    }
+
+    #[test]
+    fn by_port_where_an_address_is_shared_and_by_interface_on_access_points() {
+        let shared = roster(&[("a", "127.0.0.1", Some(9001), None), ("b", "127.0.0.1", Some(9002), None)]);
+        assert_eq!(found(&shared, 0, "127.0.0.1:9002").as_deref(), Some("b"));
+        assert_eq!(found(&shared, 0, "127.0.0.1:9003"), None);
+        let wifi = roster(&[("a", "192.168.10.1", None, Some("wlan1")), ("b", "192.168.10.1", None, Some("wlan2"))]);
+        assert_eq!(found(&wifi, 0, "192.168.10.1:8889").as_deref(), Some("a"));
+        assert_eq!(found(&wifi, 1, "192.168.10.1:8889").as_deref(), Some("b"));
+        let mixed = roster(&[("a", "192.168.10.1", None, Some("wlan1")), ("b", "10.0.0.2", None, None)]);
+        assert_eq!(found(&mixed, 0, "10.0.0.2:8889").as_deref(), Some("b"));
+        assert_eq!(found(&mixed, 1, "192.168.10.1:8889"), None, "not from another network");
+    }
+}

@@ -1,0 +1,398 @@
+//! The protocol side of a simulated drone: what firmware answers, and when.
+//!
+//! Written after the manuals and captured sessions: the reply comes after the
+//! manoeuvre, nothing is queued (`error Not joystick` while busy), a drone
+//! without a command for 15 s lands by itself and any command cancels that.
+//! Pure: datagrams and `now` in, datagrams out.
+
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use heapless::{String, Vec};
+
+use super::Options;
+use super::body::{Body, Manoeuvre};
+use super::mischief::Outgoing;
+use super::rng::Rng;
+use crate::clock::Mono;
+use crate::drones::tello::command::{Command, CommandError, Direction, Query};
+use crate::drones::tello::render::{Sdk, render};
+use crate::drones::tello::state::State;
+
+/// Time between states: the captured median is 102 ms.
+const STATE_PERIOD: Duration = Duration::from_millis(100);
+
+/// Silence of the client after which a flying drone lands (SDK guides).
+const AUTO_LAND_AFTER: Duration = Duration::from_secs(15);
+
+/// How long a restart takes until the drone hears commands again.
+const BOOT: Duration = Duration::from_secs(8);
+
+/// Take-off was seen refused at this charge.
+const TAKEOFF_REFUSED_PCT: f64 = 5.0;
+
+/// Flips are refused below this charge.
+const FLIP_REFUSED_PCT: f64 = 50.0;
+
+/// Charge at which it lands whatever it is told.
+const FORCED_LANDING_PCT: f64 = 3.0;
+
+/// Highest floor distance the sensor sees, in cm.
+const FLOOR_RANGE_CM: f64 = 800.0;
+
+/// Floor distance on the ground, in cm (captured).
+const FLOOR_OFFSET_CM: f64 = 10.0;
+
+/// Longest step of the physics.
+const STEP_MS: u64 = 50;
+
+/// Most steps for one look: a longer gap is taken in coarser ones.
+const MAX_STEPS: u64 = 400;
+
+/// Most datagrams one event can cause: a reply and a state.
+pub(super) type Outbox = Vec<Outgoing, 4>;
+
+/// Longest reply.
+type Text = String<96>;
+
+/// The client that sent `command`.
+#[derive(Clone, Copy, Debug)]
+struct Client {
+    address: IpAddr,
+    last_command: Mono,
+}
+
+/// A simulated drone without its socket.
+pub(super) struct Firmware {
+    sdk: Sdk,
+    activated: bool,
+    state_port: u16,
+    body: Body,
+    rng: Rng,
+    now: Mono,
+    client: Option<Client>,
+    /// Who waits for the manoeuvre under way.
+    waiting: Option<SocketAddr>,
+    landing_by_itself: bool,
+    booting_until: Option<Mono>,
+    next_state: Mono,
+    speed_cm_s: u16,
+    pads: bool,
+    options: Options,
+}
+
+impl Firmware {
+    pub(super) fn new(options: Options, now: Mono) -> Firmware {
+        Firmware {
+            sdk: options.sdk,
+            activated: options.activated,
+            state_port: options.state_port,
+            body: Body::new(options.battery_pct, options.temperature_c, options.idle_temperature_c),
+            rng: Rng::new(options.seed),
+            now,
+            client: None,
+            waiting: None,
+            landing_by_itself: false,
+            booting_until: None,
+            next_state: now,
+            speed_cm_s: 50,
+            pads: false,
+            options,
+        }
+    }
+
+    /// Restarts it: motor time, client and position begin anew, charge and heat stay.
+    pub(super) fn reboot(&mut self, now: Mono) {
+        let options =
+            Options { battery_pct: self.body.battery_pct, temperature_c: self.body.board_c, ..self.options.clone() };
+        let rng = self.rng.clone();
+        *self = Firmware { booting_until: Some(now.plus(BOOT)), rng, ..Firmware::new(options, now) };
+    }
+
+    /// When [`Firmware::advance`] next has something to do, at the latest.
+    pub(super) fn wake_at(&self) -> Mono {
+        let manoeuvre = self.body.remaining_s().map(|s| self.now.plus(Duration::from_millis((s * 1000.0) as u64 + 1)));
+        let state = self.client.map(|_| self.next_state);
+        let idle = self.now.plus(Duration::from_secs(1));
+        [manoeuvre, state].into_iter().flatten().fold(idle, Mono::min)
+    }
+
+    /// Lets time pass until `now`.
+    pub(super) fn advance(&mut self, now: Mono, out: &mut Outbox) {
+        self.pass_time(now, out);
+        if self.booting_until.is_some_and(|until| now < until) {
+            return;
+        }
+        self.booting_until = None;
+        self.land_if_left_alone(now);
+        if let Some(client) = self.client.filter(|_| now >= self.next_state) {
+            let to = SocketAddr::new(client.address, self.state_port);
+            let text = render(&self.state(), self.sdk);
+            // Full only if a reply fills it: then the state waits for the next period.
+            let _ = out.push(Outgoing::new(to, text.as_bytes()));
+            self.next_state = self.next_state.plus(STATE_PERIOD).max(now);
+        }
+    }
+
+    fn pass_time(&mut self, now: Mono, out: &mut Outbox) {
+        let gap_ms = now.since(self.now).as_millis() as u64;
+        let step_ms = STEP_MS.max(gap_ms.div_ceil(MAX_STEPS));
+        let mut left_ms = gap_ms;
+        while left_ms > 0 {
+            let ms = step_ms.min(left_ms);
+            left_ms -= ms;
+            if self.body.step(ms as f64 / 1000.0).is_some() {
+                self.landing_by_itself = false;
+                self.answer_waiting("ok", out);
+            }
+        }
+        self.now = self.now.max(now);
+    }
+
+    fn answer_waiting(&mut self, text: &str, out: &mut Outbox) {
+        if let Some(to) = self.waiting.take() {
+            // The manoeuvre itself counts as contact.
+            if let Some(client) = &mut self.client {
+                client.last_command = self.now;
+            }
+            let _ = out.push(Outgoing::new(to, text.as_bytes()));
+        }
+    }
+
+    fn land_if_left_alone(&mut self, now: Mono) {
+        let left_alone = self.client.is_none_or(|client| now.since(client.last_command) >= AUTO_LAND_AFTER);
+        let due = (left_alone && self.body.doing().is_none()) || self.is_empty();
+        if self.body.motors && due && self.body.doing() != Some(Manoeuvre::Land) {
+            self.body.begin(Manoeuvre::Land);
+            self.landing_by_itself = true;
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.body.battery_pct <= FORCED_LANDING_PCT
+    }
+
+    /// Takes a datagram that came to the command port.
+    pub(super) fn receive(&mut self, from: SocketAddr, datagram: &[u8], now: Mono, out: &mut Outbox) {
+        self.advance(now, out);
+        let Ok(text) = std::str::from_utf8(datagram) else { return };
+        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+        if self.booting_until.is_some() {
+            return;
+        }
+        let command = Command::parse(text);
+        match (&mut self.client, command) {
+            (None, Ok(Command::EnterSdk)) => {}
+            // Outside SDK mode firmware is deaf to everything else.
+            (None, _) => return,
+            (Some(client), _) => client.last_command = now,
+        }
+        self.cancel_landing();
+        if let Some(reply) = self.obey(text, command, from, now) {
+            let _ = out.push(Outgoing::new(from, reply.as_bytes()));
+        }
+    }
+
+    /// Any command ends a landing the drone began by itself, unless it is empty.
+    fn cancel_landing(&mut self) {
+        if self.landing_by_itself && !self.is_empty() {
+            self.landing_by_itself = false;
+            self.body.hover();
+        }
+    }
+
+    /// The reply that can be given now; none when it comes later or never.
+    fn obey(
+        &mut self,
+        text: &str,
+        command: Result<Command, CommandError>,
+        from: SocketAddr,
+        now: Mono,
+    ) -> Option<Text> {
+        let command = match command {
+            Ok(command) if command.since_sdk() <= self.sdk_number() => command,
+            Ok(_) | Err(CommandError::Unknown) => return Some(written(format_args!("unknown command: {text}"))),
+            Err(CommandError::OutOfRange) => return Some(said("out of range")),
+            Err(CommandError::Malformed) => return Some(said("error")),
+        };
+        if let Some(manoeuvre) = manoeuvre(command) {
+            return self.fly(manoeuvre, from);
+        }
+        match command {
+            Command::EnterSdk => self.enter_sdk(from, now),
+            Command::Read(query) => Some(self.answer(query)),
+            Command::Emergency => {
+                self.waiting = None;
+                self.body.cut_motors();
+                None // not to be waited for
+            }
+            Command::Stop => {
+                let interrupted = self.waiting.take().is_some();
+                self.body.hover();
+                Some(said(if interrupted { "forced stop" } else { "ok" }))
+            }
+            Command::Rc(sticks) => {
+                if self.body.doing().is_none() {
+                    self.body.sticks(sticks.map(|stick| f64::from(stick) / 100.0));
+                }
+                None // never answered
+            }
+            Command::Reboot => {
+                self.reboot(now);
+                Some(said("ok"))
+            }
+            Command::Ports { state, .. } => {
+                self.state_port = state;
+                Some(said("ok"))
+            }
+            Command::Speed(speed_cm_s) => {
+                self.speed_cm_s = speed_cm_s;
+                Some(said("ok"))
+            }
+            Command::Pads(on) => {
+                self.pads = on;
+                Some(said("ok"))
+            }
+            _ => Some(said("ok")),
+        }
+    }
+
+    fn enter_sdk(&mut self, from: SocketAddr, now: Mono) -> Option<Text> {
+        if self.sdk == Sdk::V3_0 && !self.activated {
+            return Some(said("unactive"));
+        }
+        if self.client.is_none() {
+            self.next_state = now;
+        }
+        self.client = Some(Client { address: from.ip(), last_command: now });
+        Some(said("ok"))
+    }
+
+    /// Begins a manoeuvre, whose `ok` comes when it is over, or refuses it.
+    fn fly(&mut self, manoeuvre: Manoeuvre, from: SocketAddr) -> Option<Text> {
+        if self.landing_by_itself {
+            return Some(said("error Auto land"));
+        }
+        if self.body.doing().is_some() {
+            return Some(said("error Not joystick"));
+        }
+        let battery = self.body.battery_pct;
+        let refused = match manoeuvre {
+            Manoeuvre::Takeoff => (self.body.motors || battery <= TAKEOFF_REFUSED_PCT).then_some("error"),
+            _ if !self.body.motors => Some("error Motor stop"),
+            Manoeuvre::Flip => (battery < FLIP_REFUSED_PCT).then_some("error"),
+            _ => None,
+        };
+        if let Some(refused) = refused {
+            return Some(said(refused));
+        }
+        self.body.begin(manoeuvre);
+        self.waiting = Some(from);
+        None
+    }
+
+    fn sdk_number(&self) -> u8 {
+        match self.sdk {
+            Sdk::V1_3 => 1,
+            Sdk::V2_0 => 2,
+            Sdk::V3_0 => 3,
+        }
+    }
+
+    /// Answers as firmware writes them: with units in the text, and CRLF.
+    fn answer(&mut self, query: Query) -> Text {
+        let state = self.state();
+        let (low, high) = (state.temperature_low_c.unwrap_or(0.0), state.temperature_high_c.unwrap_or(0.0));
+        let [pitch, roll, yaw] = state.attitude_deg().unwrap_or_default();
+        let [agx, agy, agz] = state.acceleration_mg.map(Option::unwrap_or_default);
+        match query {
+            Query::Battery => written(format_args!("{}\r\n", state.battery_pct.unwrap_or(0))),
+            Query::Speed => written(format_args!("{}.0\r\n", self.speed_cm_s)),
+            Query::Time => written(format_args!("{}s\r\n", state.motor_time_s.unwrap_or(0))),
+            Query::Wifi => said("90\r\n"),
+            Query::Height => written(format_args!("{}dm\r\n", state.height_cm.unwrap_or(0) / 10)),
+            Query::Temperature => written(format_args!("{low}~{high}C\r\n")),
+            Query::Attitude => written(format_args!("pitch:{pitch};roll:{roll};yaw:{yaw};\r\n")),
+            Query::Barometer => written(format_args!("{:.6}\r\n", state.barometric_m.unwrap_or(0.0))),
+            Query::Acceleration => written(format_args!("agx:{agx:.2};agy:{agy:.2};agz:{agz:.2};\r\n")),
+            Query::Floor => written(format_args!("{}mm\r\n", u32::from(state.floor_cm.unwrap_or(6553)) * 10)),
+            Query::Sdk => written(format_args!("{}0", self.sdk_number())),
+            Query::SerialNumber => written(format_args!("0TQDSIM{:07}", self.options.seed % 10_000_000)),
+            Query::Hardware => said("TELLO"),
+            Query::WifiVersion => said("1.3.0.0"),
+            Query::Ssid => said("simulated"),
+        }
+    }
+
+    fn state(&mut self) -> State {
+        let Body { position_m: [_, _, z], velocity_m_s, .. } = self.body;
+        let floor_cm = FLOOR_OFFSET_CM + z * 100.0;
+        let mut shake = || if self.body.motors { self.rng.noise() * 40.0 } else { self.rng.noise() * 3.0 };
+        let (x, y, down) = (shake(), shake(), -1000.0 + shake());
+        State {
+            pitch_deg: Some(0),
+            roll_deg: Some(0),
+            yaw_deg: Some(self.body.yaw_deg.round() as i16),
+            velocity_dm_s: velocity_m_s.map(|velocity| Some((velocity * 10.0).round())),
+            temperature_low_c: Some((self.body.board_c - 2.2).round()),
+            temperature_high_c: Some(self.body.board_c.round()),
+            floor_cm: (floor_cm <= FLOOR_RANGE_CM).then_some(floor_cm.round() as u16),
+            height_cm: Some((z * 10.0).round() as i32 * 10),
+            battery_pct: Some(self.body.battery_pct.ceil() as u8),
+            barometric_m: Some(((42.0 + z) * 100.0).round() / 100.0),
+            motor_time_s: Some(self.body.motor_time_s as u32),
+            acceleration_mg: [x, y, down].map(|value| Some(value.round())),
+            pad: Some(if self.pads { -1 } else { -2 }),
+            pad_position_cm: [Some(if self.pads { -100 } else { -200 }); 3],
+            pad_angles_deg: Some([0; 3]),
+        }
+    }
+}
+
+/// The manoeuvre a command asks for, if it asks for one.
+fn manoeuvre(command: Command) -> Option<Manoeuvre> {
+    let straight = |by_m| Some(Manoeuvre::Move { by_m, speed_m_s: None });
+    match command {
+        Command::Takeoff => Some(Manoeuvre::Takeoff),
+        Command::Land => Some(Manoeuvre::Land),
+        Command::Flip(_) => Some(Manoeuvre::Flip),
+        Command::Rotate { clockwise, angle_deg } => {
+            Some(Manoeuvre::Turn { by_deg: f64::from(angle_deg) * if clockwise { 1.0 } else { -1.0 } })
+        }
+        // The SDK's axes are forward, left, up.
+        Command::Go { to_cm: [forward, left, up], speed_cm_s } => Some(Manoeuvre::Move {
+            by_m: [-left, forward, up].map(|cm| f64::from(cm) / 100.0),
+            speed_m_s: Some(f64::from(speed_cm_s) / 100.0),
+        }),
+        Command::Move { direction, distance_cm } => {
+            let by = f64::from(distance_cm) / 100.0;
+            straight(match direction {
+                Direction::Up => [0.0, 0.0, by],
+                Direction::Down => [0.0, 0.0, -by],
+                Direction::Left => [-by, 0.0, 0.0],
+                Direction::Right => [by, 0.0, 0.0],
+                Direction::Forward => [0.0, by, 0.0],
+                Direction::Back => [0.0, -by, 0.0],
+            })
+        }
+        _ => None,
+    }
+}
+
+fn said(text: &str) -> Text {
+    text.chars().take(Text::new().capacity()).collect()
+}
+
+/// Cut at the longest reply: only an unknown command can be longer.
+fn written(arguments: std::fmt::Arguments<'_>) -> Text {
+    let mut text = Text::new();
+    if text.write_fmt(arguments).is_err() {
+        return said("unknown command");
+    }
+    text
+}
+
+#[cfg(test)]
+#[path = "firmware_tests.rs"]
+mod tests;

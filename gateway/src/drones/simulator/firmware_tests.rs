@@ -1,0 +1,222 @@
+//! Tests of the simulated firmware: what it answers, when, and that nothing it
+//! is sent can break it.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::drones::tello::state::parse;
+
+/// A drone and its one client, in steps of 50 ms.
+struct Bench {
+    drone: Firmware,
+    now: Mono,
+    replies: std::vec::Vec<(u64, std::string::String)>,
+    states: std::vec::Vec<State>,
+}
+
+const CLIENT: &str = "127.0.0.1:40000";
+
+impl Bench {
+    fn new(options: Options) -> Bench {
+        let now = Mono::from_millis(10_000);
+        Bench { drone: Firmware::new(options, now), now, replies: vec![], states: vec![] }
+    }
+
+    /// In SDK mode already.
+    fn ready(options: Options) -> Bench {
+        let mut bench = Bench::new(options);
+        assert_eq!(bench.say("command").as_deref(), Some("ok"));
+        bench
+    }
+
+    fn flying() -> Bench {
+        let mut bench = Bench::ready(Options::default());
+        assert_eq!(bench.say("takeoff"), None, "the reply comes after the manoeuvre");
+        bench.run(6_000);
+        assert_eq!(bench.last_reply(), "ok");
+        bench
+    }
+
+    /// Sends `text`; the reply given at once.
+    fn say(&mut self, text: &str) -> Option<std::string::String> {
+        let mut out = Outbox::new();
+        let from = CLIENT.parse().expect("an address");
+        self.drone.receive(from, text.as_bytes(), self.now, &mut out);
+        let before = self.replies.len();
+        self.collect(out);
+        self.replies.get(before).map(|(_, reply)| reply.clone())
+    }
+
+    fn run(&mut self, ms: u64) {
+        for _ in 0..ms / 50 {
+            self.now = self.now.plus(Duration::from_millis(50));
+            let mut out = Outbox::new();
+            self.drone.advance(self.now, &mut out);
+            self.collect(out);
+        }
+    }
+
+    fn collect(&mut self, out: Outbox) {
+        for outgoing in out {
+            if outgoing.to.port() == 40_000 {
+                let text = std::string::String::from_utf8_lossy(&outgoing.bytes).into_owned();
+                self.replies.push((self.now.as_millis(), text));
+            } else {
+                let parsed = parse(&outgoing.bytes);
+                assert!(parsed.faults.is_empty());
+                self.states.push(parsed.state);
+            }
+        }
+    }
+
+    fn last_reply(&self) -> &str {
+        &self.replies.last().expect("a reply").1
+    }
+
+    fn height(&self) -> i32 {
+        self.states.last().and_then(|state| state.height_cm).expect("a state")
+    }
+}
+
+#[test]
+fn it_is_deaf_before_command_and_streams_at_10_hz_after() {
+    let mut bench = Bench::new(Options::default());
+    assert_eq!(bench.say("battery?"), None);
+    bench.run(1_000);
+    assert!(bench.states.is_empty());
+    assert_eq!(bench.say("command").as_deref(), Some("ok"));
+    bench.run(10_000);
+    assert!((99..=101).contains(&bench.states.len()), "{}", bench.states.len());
+}
+
+#[test]
+fn a_flight_is_answered_after_each_manoeuvre() {
+    let mut bench = Bench::flying();
+    assert_eq!(bench.height(), 80);
+    assert_eq!(bench.say("up 50"), None);
+    assert_eq!(bench.say("cw 90").as_deref(), Some("error Not joystick"), "nothing is queued");
+    assert_eq!(bench.say("battery?").as_deref(), Some("99\r\n"), "reads are answered while busy");
+    bench.run(3_000);
+    assert_eq!((bench.last_reply(), bench.height()), ("ok", 130));
+    assert_eq!(bench.say("takeoff").as_deref(), Some("error"));
+    assert_eq!(bench.say("land"), None);
+    bench.run(6_000);
+    assert_eq!((bench.last_reply(), bench.height()), ("ok", 0));
+    assert_eq!(bench.say("forward 50").as_deref(), Some("error Motor stop"));
+}
+
+#[test]
+fn what_is_wrong_is_told_apart() {
+    let mut bench = Bench::ready(Options::default());
+    assert_eq!(bench.say("dance").as_deref(), Some("unknown command: dance"));
+    assert_eq!(bench.say("up 10").as_deref(), Some("out of range"));
+    assert_eq!(bench.say("up").as_deref(), Some("error"));
+    assert_eq!(bench.say("sdk?").as_deref(), Some("unknown command: sdk?"), "1.3 does not know it");
+    assert_eq!(bench.say(&"x".repeat(500)).as_deref(), Some("unknown command"));
+    assert_eq!(bench.say("rc 0 0 0 0"), None);
+    let mut new = Bench::new(Options { sdk: Sdk::V3_0, activated: false, ..Options::default() });
+    assert_eq!(new.say("command").as_deref(), Some("unactive"));
+    let mut empty = Bench::ready(Options { battery_pct: 5.0, ..Options::default() });
+    assert_eq!(empty.say("takeoff").as_deref(), Some("error"));
+}
+
+#[test]
+fn queries_are_answered_in_the_units_of_the_manual() {
+    let mut bench =
+        Bench::ready(Options { sdk: Sdk::V3_0, battery_pct: 87.0, temperature_c: 66.0, ..Options::default() });
+    for (query, reply) in [
+        ("battery?", "87\r\n"),
+        ("speed?", "50.0\r\n"),
+        ("time?", "0s\r\n"),
+        ("height?", "0dm\r\n"),
+        ("temp?", "64~66C\r\n"),
+        ("tof?", "100mm\r\n"),
+        ("sdk?", "30"),
+    ] {
+        assert_eq!(bench.say(query).as_deref(), Some(reply), "{query}");
+    }
+}
+
+#[test]
+fn left_alone_it_lands_and_a_command_cancels_that() {
+    let mut bench = Bench::flying();
+    bench.run(13_000);
+    assert_eq!(bench.height(), 80);
+    bench.run(2_000);
+    let sinking = bench.height();
+    assert!(sinking < 80);
+    assert_eq!(bench.say("battery?").map(|reply| reply.ends_with("\r\n")), Some(true));
+    bench.run(3_000);
+    assert!(bench.height() > 0, "cancelled");
+    bench.run(20_000);
+    assert_eq!(bench.height(), 0, "landed by itself");
+    assert!(!bench.drone.body.motors);
+}
+
+#[test]
+fn stop_and_emergency_overtake_a_manoeuvre() {
+    let mut bench =
+        Bench { drone: Bench::ready(Options { sdk: Sdk::V2_0, ..Options::default() }).drone, ..Bench::flying() };
+    bench.drone.now = bench.now;
+    bench.say("takeoff");
+    bench.run(6_000);
+    bench.say("forward 500");
+    bench.run(1_000);
+    assert_eq!(bench.say("stop").as_deref(), Some("forced stop"));
+    assert_eq!(bench.say("stop").as_deref(), Some("ok"));
+    bench.say("forward 500");
+    bench.run(1_000);
+    assert_eq!(bench.say("emergency"), None);
+    let replies = bench.replies.len();
+    bench.run(20_000);
+    assert_eq!((bench.replies.len(), bench.height()), (replies, 0));
+}
+
+#[test]
+fn a_restart_forgets_the_client_and_begins_motor_time_anew() {
+    let mut bench = Bench::flying();
+    let battery = bench.drone.body.battery_pct;
+    bench.drone.reboot(bench.now);
+    let states = bench.states.len();
+    assert_eq!(bench.say("command"), None, "booting");
+    bench.run(9_000);
+    assert_eq!(bench.states.len(), states);
+    assert_eq!(bench.say("command").as_deref(), Some("ok"));
+    bench.run(500);
+    let state = bench.states.last().expect("streams");
+    assert_eq!((state.motor_time_s, state.height_cm), (Some(0), Some(0)));
+    assert!(bench.drone.body.battery_pct <= battery);
+}
+
+#[test]
+fn an_empty_drone_lands_whatever_it_is_told() {
+    let mut bench = Bench::flying();
+    bench.drone.body.battery_pct = 2.5;
+    bench.run(500);
+    assert_eq!(bench.say("up 100").as_deref(), Some("error Auto land"));
+    bench.run(6_000);
+    assert_eq!(bench.height(), 0);
+}
+
+proptest! {
+    /// Whatever it is sent, whenever: no panic, the battery only falls, the
+    /// floor holds, and every state is one the parser takes without a fault.
+    #[test]
+    fn it_survives_anything(
+        events in proptest::collection::vec((0usize..16, "[ -~]{0,20}", 0u64..20_000), 1..60)
+    ) {
+        const TEXTS: [&str; 14] = ["command", "takeoff", "land", "up 100", "down 300", "cw 270", "flip f",
+            "go 10 20 -500 50", "stop", "emergency", "rc 0 100 -100 50", "battery?", "temp?", "reboot"];
+        let mut bench = Bench::new(Options { sdk: Sdk::V3_0, ..Options::default() });
+        let mut battery = 100.0;
+        for (event, noise, wait) in events {
+            bench.say(TEXTS.get(event).copied().unwrap_or(&noise));
+            bench.run(wait.min(5_000));
+            bench.now = bench.now.plus(Duration::from_millis(wait));
+            prop_assert!(bench.drone.body.battery_pct <= battery);
+            battery = bench.drone.body.battery_pct;
+            prop_assert!(bench.drone.body.position_m[2] >= 0.0);
+            prop_assert!(bench.drone.wake_at() >= bench.drone.now);
+        }
+    }
+}

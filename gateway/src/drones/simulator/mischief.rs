@@ -1,0 +1,181 @@
+//! A bad network between a simulated drone and its client, on demand and seeded.
+//!
+//! Pure: datagrams go in with `now` and come out when they are due, if at all.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use heapless::Vec;
+
+use super::rng::Rng;
+use crate::clock::Mono;
+
+/// Longest datagram a simulated drone sends.
+pub(super) const MAX_DATAGRAM_BYTES: usize = 384;
+
+/// Most datagrams on their way: over a second at 10 Hz, doubled, plus replies.
+/// At capacity the newest is lost, as on a full link.
+const ON_THE_WAY: usize = 32;
+
+/// What the network does to the drone's datagrams.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mischief {
+    /// Percent lost.
+    pub drop_pct: u8,
+    /// Percent that arrive twice.
+    pub duplicate_pct: u8,
+    /// Percent with some bytes replaced.
+    pub garble_pct: u8,
+    /// Percent cut off somewhere.
+    pub truncate_pct: u8,
+    /// Delay of each.
+    pub delay: Duration,
+    /// Random delay on top; over 100 ms it reorders states.
+    pub jitter: Duration,
+    /// Whether a binary packet precedes each reply, as seen on real drones.
+    pub binary_before_reply: bool,
+    /// Whether the drone hangs: says nothing and hears nothing.
+    pub frozen: bool,
+}
+
+/// A datagram and where it goes.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Outgoing {
+    pub(super) to: SocketAddr,
+    pub(super) bytes: Vec<u8, MAX_DATAGRAM_BYTES>,
+}
+
+impl Outgoing {
+    /// A datagram of `text`, cut at the longest there can be.
+    pub(super) fn new(to: SocketAddr, text: &[u8]) -> Outgoing {
+        let bytes = text.iter().copied().take(MAX_DATAGRAM_BYTES).collect();
+        Outgoing { to, bytes }
+    }
+}
+
+/// The line to the client.
+pub(super) struct Line {
+    mischief: Mischief,
+    rng: Rng,
+    on_the_way: Vec<(Mono, Outgoing), ON_THE_WAY>,
+}
+
+impl Line {
+    pub(super) fn new(mischief: Mischief, seed: u64) -> Line {
+        Line { mischief, rng: Rng::new(seed), on_the_way: Vec::new() }
+    }
+
+    pub(super) fn change(&mut self, mischief: Mischief) {
+        self.mischief = mischief;
+    }
+
+    pub(super) fn mischief(&self) -> &Mischief {
+        &self.mischief
+    }
+
+    /// Puts a datagram on the line.
+    pub(super) fn put(&mut self, mut outgoing: Outgoing, now: Mono) {
+        if self.rng.chance(self.mischief.drop_pct) {
+            return;
+        }
+        if self.rng.chance(self.mischief.garble_pct) {
+            self.garble(&mut outgoing.bytes);
+        }
+        if self.rng.chance(self.mischief.truncate_pct) {
+            let length = self.rng.below(outgoing.bytes.len() as u64) as usize;
+            outgoing.bytes.truncate(length);
+        }
+        if self.rng.chance(self.mischief.duplicate_pct) {
+            self.delay(outgoing.clone(), now);
+        }
+        self.delay(outgoing, now);
+    }
+
+    fn delay(&mut self, outgoing: Outgoing, now: Mono) {
+        let jitter_ms = self.rng.below(self.mischief.jitter.as_millis() as u64 + 1);
+        let due = now.plus(self.mischief.delay).plus(Duration::from_millis(jitter_ms));
+        // A full line loses the newest, see ON_THE_WAY.
+        let _ = self.on_the_way.push((due, outgoing));
+    }
+
+    fn garble(&mut self, bytes: &mut [u8]) {
+        for _ in 0..=self.rng.below(4) {
+            let at = self.rng.below(bytes.len() as u64) as usize;
+            let byte = self.rng.draw() as u8;
+            if let Some(place) = bytes.get_mut(at) {
+                *place = byte;
+            }
+        }
+    }
+
+    /// The next datagram that has arrived by `now`.
+    pub(super) fn arrived(&mut self, now: Mono) -> Option<Outgoing> {
+        let (index, (due, _)) = self.on_the_way.iter().enumerate().min_by_key(|(_, (due, _))| *due)?;
+        // `remove` keeps the order, so that equal delays do not reorder.
+        (*due <= now).then(|| self.on_the_way.remove(index).1)
+    }
+
+    /// When the next one arrives.
+    pub(super) fn next_arrival(&self) -> Option<Mono> {
+        self.on_the_way.iter().map(|(due, _)| *due).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(mischief: Mischief, count: u64) -> std::vec::Vec<(u64, std::vec::Vec<u8>)> {
+        let to = "127.0.0.1:8890".parse().expect("an address");
+        let mut line = Line::new(mischief, 7);
+        let mut arrived = std::vec::Vec::new();
+        for tick in 0..count + 20 {
+            let now = Mono::from_millis(tick * 100);
+            if tick < count {
+                line.put(Outgoing::new(to, format!("time:{tick};").as_bytes()), now);
+            }
+            while let Some(outgoing) = line.arrived(now) {
+                arrived.push((tick, outgoing.bytes.to_vec()));
+            }
+        }
+        arrived
+    }
+
+    #[test]
+    fn a_good_line_delivers_everything_at_once_and_in_order() {
+        let arrived = run(Mischief::default(), 50);
+        assert_eq!(arrived.len(), 50);
+        assert!(arrived.iter().all(|(tick, bytes)| *bytes == format!("time:{tick};").as_bytes()));
+    }
+
+    #[test]
+    fn a_bad_line_does_what_it_is_told_and_the_same_every_time() {
+        let bad = Mischief {
+            drop_pct: 30,
+            duplicate_pct: 30,
+            garble_pct: 20,
+            jitter: Duration::from_millis(300),
+            ..Mischief::default()
+        };
+        let arrived = run(bad.clone(), 500);
+        assert_eq!(arrived, run(bad, 500));
+        assert!((400..520).contains(&arrived.len()), "{}", arrived.len());
+        let intact = arrived.iter().filter(|(_, bytes)| bytes.starts_with(b"time:") && bytes.ends_with(b";")).count();
+        assert!(intact < arrived.len());
+    }
+
+    #[test]
+    fn a_full_line_loses_the_newest() {
+        let slow = Mischief { delay: Duration::from_secs(60), ..Mischief::default() };
+        let to = "127.0.0.1:8890".parse().expect("an address");
+        let mut line = Line::new(slow, 1);
+        for n in 0..100u8 {
+            line.put(Outgoing::new(to, &[n]), Mono::ZERO);
+        }
+        let mut count = 0;
+        while line.arrived(Mono::from_millis(60_000)).is_some() {
+            count += 1;
+        }
+        assert_eq!(count, ON_THE_WAY);
+    }
+}

@@ -1,0 +1,104 @@
+//! Simulated drones that speak the real UDP protocol on addresses of their own.
+//!
+//! Each owns a socket, answers commands when the manoeuvre is over and streams
+//! its state at 10 Hz to whoever sent `command`, as firmware does; the gateway
+//! meets it through the same sockets and code as a real drone. Usable inside
+//! `demo`, alone (`simulate --drones N`), and in tests, with faults on demand.
+//!
+//! [`body`] is the physics, [`firmware`] the protocol, [`mischief`] the bad
+//! network between: all pure and given `now`. [`task`] moves the bytes.
+//! Nothing here must be reachable from a drone in mode `real`.
+
+mod body;
+mod firmware;
+mod mischief;
+mod rng;
+mod task;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+pub use mischief::Mischief;
+pub use task::SimulatedDrone;
+
+use super::tello::COMMAND_PORT;
+use super::tello::render::Sdk;
+
+/// Where the first drone of [`address`] lives; the others follow.
+const FIRST_ADDRESS: u8 = 11;
+
+/// Most simulated drones of one process: their addresses end under 127.0.0.128.
+pub const MAX_SIMULATED: usize = 64;
+
+/// What a simulated drone is like at the start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Which firmware it has.
+    pub sdk: Sdk,
+    /// Battery in percent.
+    pub battery_pct: f64,
+    /// Highest main-board temperature in °C.
+    pub temperature_c: f64,
+    /// Temperature it tends to while it idles on the ground, in °C.
+    pub idle_temperature_c: f64,
+    /// Whether it was activated with the vendor's app; if not, a drone with SDK 3.0
+    /// answers `unactive`.
+    pub activated: bool,
+    /// Port of its clients to which it sends its state.
+    pub state_port: u16,
+    /// Seed of its noise and of its mischief: equal seeds, equal drones.
+    pub seed: u64,
+    /// Faults of its network.
+    pub mischief: Mischief,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            sdk: Sdk::V1_3,
+            battery_pct: 100.0,
+            temperature_c: 70.0,
+            // Under the default warning; a real one often idles hotter.
+            idle_temperature_c: 83.0,
+            activated: true,
+            state_port: 8890,
+            seed: 1,
+            mischief: Mischief::default(),
+        }
+    }
+}
+
+impl Options {
+    /// The `index`-th drone of a fleet worth looking at: every third low on
+    /// battery (15 %), every third hot (93 °C), all three firmwares.
+    #[must_use]
+    pub fn varied(index: usize) -> Options {
+        let seed = index as u64 + 1;
+        let base = Options { seed, ..Options::default() };
+        match index % 3 {
+            0 => Options { battery_pct: 87.0, ..base },
+            1 => Options { battery_pct: 15.0, sdk: Sdk::V2_0, ..base },
+            _ => Options { battery_pct: 64.0, temperature_c: 93.0, idle_temperature_c: 94.0, sdk: Sdk::V3_0, ..base },
+        }
+    }
+}
+
+/// The usual address of the `index`-th simulated drone: 127.0.0.11 and following,
+/// port 8889. `None` from [`MAX_SIMULATED`] on.
+#[must_use]
+pub fn address(index: usize) -> Option<SocketAddr> {
+    (index < MAX_SIMULATED)
+        .then(|| SocketAddr::new(Ipv4Addr::new(127, 0, 0, FIRST_ADDRESS + index as u8).into(), COMMAND_PORT))
+}
+
+/// Starts `count` drones (at most [`MAX_SIMULATED`]) of [`Options::varied`] at their
+/// usual addresses, sending their states to `state_port`.
+///
+/// # Errors
+/// An address is taken; those started before it end again.
+pub fn start_many(count: usize, state_port: u16) -> io::Result<Vec<SimulatedDrone>> {
+    (0..count)
+        .map_while(|index| Some((index, address(index)?)))
+        .map(|(index, address)| SimulatedDrone::start(address, Options { state_port, ..Options::varied(index) }))
+        .collect()
+}

@@ -1,0 +1,161 @@
+//! The task of a simulated drone: a socket, a clock, and the firmware between.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::firmware::{Firmware, Outbox};
+use super::mischief::{Line, Mischief, Outgoing};
+use super::{Options, rng::Rng};
+use crate::clock::Mono;
+use crate::drones::socket;
+use crate::drones::tello::BINARY_MARK;
+
+/// Longest datagram taken; commands are far shorter.
+const BUFFER_BYTES: usize = 2048;
+
+/// Orders that may wait; they are taken at once, so more is a runaway caller.
+const MAX_ORDERS: usize = 8;
+
+/// What can be done to a simulated drone from outside.
+enum Order {
+    Mischief(Mischief),
+    Reboot,
+}
+
+/// A running simulated drone; it ends when this is dropped.
+#[derive(Debug)]
+pub struct SimulatedDrone {
+    address: SocketAddr,
+    orders: mpsc::Sender<Order>,
+    cancel: CancellationToken,
+    task: TaskTracker,
+}
+
+impl SimulatedDrone {
+    /// Starts one that takes commands at `address`, on the current runtime.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    pub fn start(address: SocketAddr, options: Options) -> io::Result<SimulatedDrone> {
+        let socket = socket::bind(address, None, false)?;
+        let address = socket.local_addr()?;
+        let (orders, taken) = mpsc::channel(MAX_ORDERS);
+        let (cancel, task) = (CancellationToken::new(), TaskTracker::new());
+        task.spawn(Task::new(socket, options, taken, cancel.clone()).run());
+        task.close();
+        Ok(SimulatedDrone { address, orders, cancel, task })
+    }
+
+    /// Where it takes commands, with the port as bound.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes what its network does.
+    pub fn disturb(&self, mischief: Mischief) {
+        self.order(Order::Mischief(mischief));
+    }
+
+    /// Restarts it: silent for some seconds, then out of SDK mode.
+    pub fn reboot(&self) {
+        self.order(Order::Reboot);
+    }
+
+    fn order(&self, order: Order) {
+        if self.orders.try_send(order).is_err() {
+            tracing::warn!(drone = %self.address, "simulated drone has stopped or is given too many orders");
+        }
+    }
+
+    /// Ends it; its address is free when this returns.
+    pub async fn stop(&self) {
+        self.cancel.cancel();
+        self.task.wait().await;
+    }
+}
+
+impl Drop for SimulatedDrone {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+struct Task {
+    socket: UdpSocket,
+    firmware: Firmware,
+    line: Line,
+    orders: mpsc::Receiver<Order>,
+    cancel: CancellationToken,
+}
+
+impl Task {
+    fn new(socket: UdpSocket, options: Options, orders: mpsc::Receiver<Order>, cancel: CancellationToken) -> Task {
+        // A seed of its own for the line: mischief must not change the noise.
+        let line = Line::new(options.mischief.clone(), Rng::new(options.seed).draw());
+        Task { socket, firmware: Firmware::new(options, Mono::now()), line, orders, cancel }
+    }
+
+    async fn run(mut self) {
+        let mut buffer = [0; BUFFER_BYTES];
+        loop {
+            let now = Mono::now();
+            let mut out = Outbox::new();
+            self.firmware.advance(now, &mut out);
+            self.deliver(out, now).await;
+            let wake = self.line.next_arrival().map_or(self.firmware.wake_at(), |at| at.min(self.firmware.wake_at()));
+            // Never a busy loop, whatever the clocks say.
+            let pause = wake.since(now).max(Duration::from_millis(1));
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return,
+                Some(order) = self.orders.recv() => self.obey(order),
+                received = self.socket.recv_from(&mut buffer) => {
+                    if let Ok((length, from)) = received {
+                        self.take(from, &buffer[..length]).await;
+                    }
+                }
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Mischief(mischief) => self.line.change(mischief),
+            Order::Reboot => self.firmware.reboot(Mono::now()),
+        }
+    }
+
+    async fn take(&mut self, from: SocketAddr, datagram: &[u8]) {
+        if self.line.mischief().frozen {
+            return;
+        }
+        let now = Mono::now();
+        if self.line.mischief().binary_before_reply {
+            self.line.put(Outgoing::new(from, &[BINARY_MARK, 0x18, 0x01, 0xB9, 0x88]), now);
+        }
+        let mut out = Outbox::new();
+        self.firmware.receive(from, datagram, now, &mut out);
+        self.deliver(out, now).await;
+    }
+
+    /// Sends what has arrived at the end of the line. What the kernel refuses is
+    /// lost, as on any network.
+    async fn deliver(&mut self, out: Outbox, now: Mono) {
+        let frozen = self.line.mischief().frozen;
+        for outgoing in out.into_iter().filter(|_| !frozen) {
+            self.line.put(outgoing, now);
+        }
+        while let Some(outgoing) = self.line.arrived(now) {
+            let _ = self.socket.send_to(&outgoing.bytes, outgoing.to).await;
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! UDP sockets with the two options the standard library lacks: binding to one
+//! interface, and sharing a port among our own sockets.
+//!
+//! A port is taken for ourselves alone wherever possible. `SO_REUSEADDR` lets any
+//! other program with that option bind the same UDP port and silently take the
+//! drone's datagrams, where a refused bind would have told somebody. It is set
+//! only when a socket for all interfaces and sockets for single ones must hold
+//! one port; `SO_REUSEPORT` will not do there, since the kernel then stops at
+//! the first socket it finds instead of preferring the interface's own.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+
+/// Errno of a name that is no interface (`ENODEV`).
+const NO_SUCH_DEVICE: i32 = 19;
+
+/// Whether the error says that the interface is not there.
+pub(super) fn is_missing_interface(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(NO_SUCH_DEVICE)
+}
+
+/// A socket bound to `local`, hearing only `interface` when there is one.
+///
+/// `shared` lets further sockets of ours hold the same port; see the module's header.
+pub(super) fn bind(local: SocketAddr, interface: Option<&str>, shared: bool) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
+    if let Some(interface) = interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
+    if shared {
+        socket.set_reuse_address(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&local.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+/// A socket that talks to `target` alone, from `local_port` (0: any). The kernel
+/// drops what others send to it and reports what the target's host refuses.
+pub(super) fn connect(target: SocketAddr, interface: Option<&str>, local_port: u16) -> io::Result<UdpSocket> {
+    let socket = connected(target, interface, local_port)?;
+    UdpSocket::from_std(socket.into())
+}
+
+/// The local address from which packets to `target` would leave. Sends nothing.
+pub(super) fn route(target: SocketAddr, interface: Option<&str>) -> io::Result<IpAddr> {
+    let socket = connected(target, interface, 0)?;
+    let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    Ok(local.ip())
+}
+
+fn connected(target: SocketAddr, interface: Option<&str>, local_port: u16) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(target), Type::DGRAM, Some(Protocol::UDP))?;
+    if let Some(interface) = interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
+    socket.set_nonblocking(true)?;
+    let unspecified: IpAddr = match target {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    if local_port != 0 {
+        socket.bind(&SocketAddr::new(unspecified, local_port).into())?;
+    }
+    socket.connect(&target.into())?;
+    Ok(socket)
+}
+
+/// Index of an interface, which changes when it is unplugged and comes back;
+/// `None` when it is not there.
+pub(super) fn interface_index(name: &str) -> Option<u32> {
+    std::fs::read_to_string(format!("/sys/class/net/{name}/ifindex")).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn any_loopback() -> SocketAddr {
+        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_refused() {
+        let first = bind(any_loopback(), None, false).expect("free");
+        let taken = first.local_addr().expect("bound");
+        let error = bind(taken, None, false).expect_err("taken");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[tokio::test]
+    async fn an_absent_interface_is_told_apart() {
+        let error = bind(any_loopback(), Some("nowhere0"), false).expect_err("absent");
+        assert!(is_missing_interface(&error), "{error}");
+        assert_eq!(interface_index("nowhere0"), None);
+        assert!(interface_index("lo").is_some());
+    }
+
+    #[test]
+    fn the_route_to_loopback_is_loopback() {
+        let target = SocketAddr::new(Ipv4Addr::new(127, 0, 0, 9).into(), 8889);
+        assert_eq!(route(target, None).expect("a route"), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+}

@@ -1,0 +1,179 @@
+//! The state port: hears every drone, for as long as the gateway runs.
+//!
+//! One task per socket: usually one for all drones, and one for each interface
+//! that names a drone. A port that is taken, or an interface that is not there,
+//! degrades the gateway: it is said in an alert, with who holds the port, and
+//! tried again with back-off. Per datagram nothing is allocated.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::outlet::Outlet;
+use super::roster::{PortHolder, Roster};
+use super::socket;
+use crate::alerts::{AlertType, Condition, Level};
+use crate::clock::{Mono, wall_now};
+
+/// Longer than anything parsed, so that a cut datagram shows as oversized
+/// instead of passing for a whole one.
+const BUFFER_BYTES: usize = 2048;
+
+/// First and longest wait before a refused bind is tried again.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// How often it is checked that the interface is still the same one; a plugged
+/// and unplugged adapter leaves its old socket deaf without an error.
+const INTERFACE_CHECK: Duration = Duration::from_secs(2);
+
+/// Wait after a failed receive, so that a persistent failure cannot spin.
+const AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// Name of the condition that stands while a socket is not bound.
+const CONDITION: &str = "state_port_unavailable";
+
+/// The task of one state socket.
+pub(super) struct StatePort {
+    pub(super) roster: Arc<Roster>,
+    /// Index among the roster's sockets.
+    pub(super) index: usize,
+    pub(super) local: SocketAddr,
+    /// Whether sockets for all and for single interfaces hold the port together.
+    pub(super) shared: bool,
+    pub(super) outlet: Arc<dyn Outlet>,
+    pub(super) holder: PortHolder,
+    pub(super) cancel: CancellationToken,
+}
+
+/// Why the receive loop ended.
+enum Ended {
+    Cancelled,
+    InterfaceChanged,
+}
+
+impl StatePort {
+    /// Serves until cancelled. `first` is what the first bind came to.
+    pub(super) async fn run(self, first: io::Result<UdpSocket>) {
+        let (mut wait, mut opened) = (RETRY.0, first);
+        loop {
+            match opened {
+                Ok(socket) => {
+                    wait = RETRY.0;
+                    self.bound(true);
+                    let ended = self.serve(&socket).await;
+                    self.bound(false);
+                    if matches!(ended, Ended::Cancelled) {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    self.degraded(&error);
+                    tokio::select! {
+                        () = self.cancel.cancelled() => return,
+                        () = sleep(wait) => wait = (wait * 2).min(RETRY.1),
+                    }
+                }
+            }
+            opened = socket::bind(self.local, self.interface(), self.shared);
+        }
+    }
+
+    async fn serve(&self, socket: &UdpSocket) -> Ended {
+        let interface = self.interface().map(|name| (name, socket::interface_index(name)));
+        let mut check = tokio::time::interval(INTERFACE_CHECK);
+        let mut buffer = [0; BUFFER_BYTES];
+        loop {
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return Ended::Cancelled,
+                received = socket.recv_from(&mut buffer) => match received {
+                    Ok((length, from)) => self.take(&buffer[..length], from),
+                    Err(_) => {
+                        self.roster.sockets[self.index].errors.fetch_add(1, Relaxed);
+                        sleep(AFTER_ERROR).await;
+                    }
+                },
+                _ = check.tick(), if interface.is_some() => {
+                    if interface.is_some_and(|(name, index)| socket::interface_index(name) != index) {
+                        return Ended::InterfaceChanged;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&self, datagram: &[u8], from: SocketAddr) {
+        let Some(slot) = self.roster.identify(self.index, from) else {
+            self.roster.sockets[self.index].foreign.fetch_add(1, Relaxed);
+            return;
+        };
+        let news = slot.live().take(datagram, Mono::now(), wall_now());
+        // Published outside the lock: rules may take their time, readers may not.
+        if let Some(state) = news {
+            self.outlet.publish(slot.source, &state.readings());
+        }
+    }
+
+    fn interface(&self) -> Option<&str> {
+        self.roster.sockets[self.index].interface.as_deref()
+    }
+
+    fn subject(&self) -> String {
+        self.interface().map_or_else(|| "board".to_owned(), |interface| format!("board/{interface}"))
+    }
+
+    fn bound(&self, bound: bool) {
+        self.roster.sockets[self.index].bound.store(bound, Relaxed);
+        if bound {
+            tracing::info!(local = %self.local, interface = self.interface(), "state port bound");
+            self.outlet.clear(CONDITION, &self.subject());
+        }
+    }
+
+    fn degraded(&self, error: &io::Error) {
+        let message = self.advice(error);
+        tracing::debug!(local = %self.local, interface = self.interface(), %error, "state port refused");
+        self.outlet.raise(Condition {
+            key: CONDITION,
+            subject: self.subject().into(),
+            level: Level::Error,
+            alert_type: AlertType::Network,
+            title: "Drone state port unavailable",
+            message,
+            details: Some(format!("binding UDP {} failed: {error}; it is tried again by itself", self.local)),
+        });
+    }
+
+    /// What happened and what to do about it.
+    fn advice(&self, error: &io::Error) -> String {
+        let port = self.local.port();
+        if socket::is_missing_interface(error) {
+            let interface = self.interface().unwrap_or_default();
+            return format!(
+                "Interface {interface} is not there; plug the Wi-Fi adapter in, or correct the drone's `interface`"
+            );
+        }
+        match error.kind() {
+            io::ErrorKind::AddrInUse => match (self.holder)(port) {
+                Some(holder) => format!("UDP {port} is taken by {holder}; stop it or set drones.state_port"),
+                None => format!("UDP {port} is taken by another program; stop it or set drones.state_port"),
+            },
+            io::ErrorKind::AddrNotAvailable => {
+                format!("This board has no address {}; correct drones.bind (0.0.0.0 is every address)", self.local.ip())
+            }
+            io::ErrorKind::PermissionDenied => {
+                format!(
+                    "UDP {port} needs a permission the gateway lacks; set drones.state_port above 1023, or allow \
+                     CAP_NET_RAW"
+                )
+            }
+            _ => format!("UDP {port} cannot be bound: {error}"),
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Commands as typed values: parsed from and written as the SDK's text.
+//!
+//! The command client writes them, the simulator reads them; both share the
+//! ranges of the manuals. Pure text, no socket. Sources: SDK 1.3, 2.0 and 3.0
+//! user guides.
+
+use std::fmt;
+
+/// Direction of a straight move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Towards the sky.
+    Up,
+    /// Towards the floor.
+    Down,
+    /// To the drone's left.
+    Left,
+    /// To the drone's right.
+    Right,
+    /// Where the camera looks.
+    Forward,
+    /// Away from where the camera looks.
+    Back,
+}
+
+impl Direction {
+    const ALL: [Direction; 6] =
+        [Direction::Up, Direction::Down, Direction::Left, Direction::Right, Direction::Forward, Direction::Back];
+
+    /// The word in the SDK.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Direction::Up => "up",
+            Direction::Down => "down",
+            Direction::Left => "left",
+            Direction::Right => "right",
+            Direction::Forward => "forward",
+            Direction::Back => "back",
+        }
+    }
+}
+
+macro_rules! queries {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal, $since:literal;)+) => {
+        /// What can be asked of a drone.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Query { $($(#[$doc])* $variant,)+ }
+
+        impl Query {
+            /// Every query.
+            pub const ALL: &'static [Query] = &[$(Query::$variant,)+];
+
+            /// The text in the SDK.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Query::$variant => $word,)+ }
+            }
+
+            /// Major SDK version that introduced it.
+            #[must_use]
+            pub const fn since_sdk(self) -> u8 {
+                match self { $(Query::$variant => $since,)+ }
+            }
+        }
+    };
+}
+
+queries! {
+    /// Battery in percent.
+    Battery = "battery?", 1;
+    /// Configured speed in cm/s.
+    Speed = "speed?", 1;
+    /// Motor time, `12s`.
+    Time = "time?", 1;
+    /// Wi-Fi signal-to-noise ratio.
+    Wifi = "wifi?", 1;
+    /// Height, `8dm`.
+    Height = "height?", 1;
+    /// Board temperatures, `65~66C`.
+    Temperature = "temp?", 1;
+    /// Attitude, in state format.
+    Attitude = "attitude?", 1;
+    /// Barometric altitude in m.
+    Barometer = "baro?", 1;
+    /// Acceleration, in state format.
+    Acceleration = "acceleration?", 1;
+    /// Distance to the floor, `100mm`.
+    Floor = "tof?", 1;
+    /// SDK version, `20`.
+    Sdk = "sdk?", 2;
+    /// Serial number.
+    SerialNumber = "sn?", 2;
+    /// Board type.
+    Hardware = "hardware?", 3;
+    /// Wi-Fi firmware version.
+    WifiVersion = "wifiversion?", 3;
+    /// Access point the drone joined.
+    Ssid = "ssid?", 3;
+}
+
+/// A command to a drone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `command`: enter SDK mode.
+    EnterSdk,
+    /// Take off and hover.
+    Takeoff,
+    /// Land and stop the motors.
+    Land,
+    /// Start the video stream.
+    StreamOn,
+    /// Stop the video stream.
+    StreamOff,
+    /// Stop the motors at once, wherever the drone is.
+    Emergency,
+    /// Hover (SDK 2.0).
+    Stop,
+    /// Fly straight, 20–500 cm.
+    Move {
+        /// Where to.
+        direction: Direction,
+        /// How far.
+        distance_cm: u16,
+    },
+    /// Turn, 1–360°.
+    Rotate {
+        /// `cw` or `ccw`.
+        clockwise: bool,
+        /// How far.
+        angle_deg: u16,
+    },
+    /// Flip towards `l`, `r`, `f` or `b`.
+    Flip(char),
+    /// Fly to a point relative to here, each −500–500 cm, at 10–100 cm/s.
+    Go {
+        /// Forward, left, up in cm.
+        to_cm: [i16; 3],
+        /// Speed in cm/s.
+        speed_cm_s: u16,
+    },
+    /// Set the speed, 10–100 cm/s.
+    Speed(u16),
+    /// Sticks: left/right, forward/back, up/down, yaw, each −100–100. Never answered.
+    Rc([i8; 4]),
+    /// Mission-pad detection on or off (SDK 2.0).
+    Pads(bool),
+    /// Which cameras look for mission pads, 0–2 (SDK 2.0).
+    PadDirection(u8),
+    /// Motors idling on the ground, on or off (SDK 3.0).
+    Motors(bool),
+    /// Restart the drone (SDK 3.0).
+    Reboot,
+    /// Ports for state and video, 1025–65535 (SDK 3.0).
+    Ports {
+        /// State port.
+        state: u16,
+        /// Video port.
+        video: u16,
+    },
+    /// A question.
+    Read(Query),
+}
+
+/// Why text is not a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandError {
+    /// No such command.
+    Unknown,
+    /// Too few, too many or unreadable arguments.
+    Malformed,
+    /// A number outside its range.
+    OutOfRange,
+}
+
+impl Command {
+    /// Parses a command's text.
+    ///
+    /// # Errors
+    /// [`CommandError`], as firmware tells them apart.
+    pub fn parse(text: &str) -> Result<Command, CommandError> {
+        let mut words = text.split_ascii_whitespace();
+        let name = words.next().ok_or(CommandError::Unknown)?;
+        let mut arguments = Arguments(words);
+        let command = Command::from_words(name, &mut arguments)?;
+        arguments.end()?;
+        Ok(command)
+    }
+
+    fn from_words(name: &str, arguments: &mut Arguments<'_>) -> Result<Command, CommandError> {
+        if let Some(direction) = Direction::ALL.into_iter().find(|direction| direction.word() == name) {
+            return Ok(Command::Move { direction, distance_cm: arguments.number(20, 500)? as u16 });
+        }
+        if let Some(query) = Query::ALL.iter().copied().find(|query| query.word() == name) {
+            return Ok(Command::Read(query));
+        }
+        Ok(match name {
+            "command" => Command::EnterSdk,
+            "takeoff" => Command::Takeoff,
+            "land" => Command::Land,
+            "streamon" => Command::StreamOn,
+            "streamoff" => Command::StreamOff,
+            "emergency" => Command::Emergency,
+            "stop" => Command::Stop,
+            "cw" | "ccw" => Command::Rotate { clockwise: name == "cw", angle_deg: arguments.number(1, 360)? as u16 },
+            "flip" => Command::Flip(arguments.flip()?),
+            "go" => Command::Go {
+                to_cm: arguments.numbers(-500, 500)?.map(|value| value as i16),
+                speed_cm_s: arguments.number(10, 100)? as u16,
+            },
+            "speed" => Command::Speed(arguments.number(10, 100)? as u16),
+            "rc" => Command::Rc(arguments.numbers(-100, 100)?.map(|value| value as i8)),
+            "mon" => Command::Pads(true),
+            "moff" => Command::Pads(false),
+            "mdirection" => Command::PadDirection(arguments.number(0, 2)? as u8),
+            "motoron" => Command::Motors(true),
+            "motoroff" => Command::Motors(false),
+            "reboot" => Command::Reboot,
+            "port" => Command::Ports {
+                state: arguments.number(1025, 65535)? as u16,
+                video: arguments.number(1025, 65535)? as u16,
+            },
+            _ => return Err(CommandError::Unknown),
+        })
+    }
+
+    /// Major SDK version that introduced it.
+    #[must_use]
+    pub fn since_sdk(self) -> u8 {
+        match self {
+            Command::Stop | Command::Pads(_) | Command::PadDirection(_) => 2,
+            Command::Motors(_) | Command::Reboot | Command::Ports { .. } => 3,
+            Command::Read(query) => query.since_sdk(),
+            _ => 1,
+        }
+    }
+}
+
+struct Arguments<'a>(std::str::SplitAsciiWhitespace<'a>);
+
+impl Arguments<'_> {
+    fn number(&mut self, low: i32, high: i32) -> Result<i32, CommandError> {
+        let value: i32 = self.0.next().and_then(|word| word.parse().ok()).ok_or(CommandError::Malformed)?;
+        (low..=high).contains(&value).then_some(value).ok_or(CommandError::OutOfRange)
+    }
+
+    fn numbers<const N: usize>(&mut self, low: i32, high: i32) -> Result<[i32; N], CommandError> {
+        let mut values = [0; N];
+        for value in &mut values {
+            *value = self.number(low, high)?;
+        }
+        Ok(values)
+    }
+
+    fn flip(&mut self) -> Result<char, CommandError> {
+        match self.0.next() {
+            Some("l") => Ok('l'),
+            Some("r") => Ok('r'),
+            Some("f") => Ok('f'),
+            Some("b") => Ok('b'),
+            _ => Err(CommandError::Malformed),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), CommandError> {
+        self.0.next().map_or(Ok(()), |_| Err(CommandError::Malformed))
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match *self {
+            Command::Move { direction, distance_cm } => return write!(f, "{} {distance_cm}", direction.word()),
+            Command::Rotate { clockwise: true, angle_deg } => return write!(f, "cw {angle_deg}"),
+            Command::Rotate { clockwise: false, angle_deg } => return write!(f, "ccw {angle_deg}"),
+            Command::Flip(towards) => return write!(f, "flip {towards}"),
+            Command::Go { to_cm: [x, y, z], speed_cm_s } => return write!(f, "go {x} {y} {z} {speed_cm_s}"),
+            Command::Speed(speed) => return write!(f, "speed {speed}"),
+            Command::Rc([a, b, c, d]) => return write!(f, "rc {a} {b} {c} {d}"),
+            Command::PadDirection(which) => return write!(f, "mdirection {which}"),
+            Command::Ports { state, video } => return write!(f, "port {state} {video}"),
+            Command::EnterSdk => "command",
+            Command::Takeoff => "takeoff",
+            Command::Land => "land",
+            Command::StreamOn => "streamon",
+            Command::StreamOff => "streamoff",
+            Command::Emergency => "emergency",
+            Command::Stop => "stop",
+            Command::Pads(true) => "mon",
+            Command::Pads(false) => "moff",
+            Command::Motors(true) => "motoron",
+            Command::Motors(false) => "motoroff",
+            Command::Reboot => "reboot",
+            Command::Read(query) => query.word(),
+        };
+        f.write_str(word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn commands_are_written_as_they_are_read() {
+        let mut texts = vec![
+            "command",
+            "takeoff",
+            "land",
+            "streamon",
+            "streamoff",
+            "emergency",
+            "stop",
+            "up 20",
+            "down 500",
+            "left 30",
+            "right 40",
+            "forward 50",
+            "back 60",
+            "cw 1",
+            "ccw 360",
+            "flip l",
+            "go 10 -20 500 100",
+            "speed 10",
+            "rc -100 0 100 5",
+            "mon",
+            "moff",
+            "mdirection 2",
+            "motoron",
+            "motoroff",
+            "reboot",
+            "port 1025 65535",
+        ];
+        texts.extend(Query::ALL.iter().map(|query| query.word()));
+        for text in texts {
+            assert_eq!(Command::parse(text).map(|command| command.to_string()), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn faults_are_told_apart() {
+        for (text, error) in [
+            ("", CommandError::Unknown),
+            ("dance", CommandError::Unknown),
+            ("Takeoff", CommandError::Unknown),
+            ("up", CommandError::Malformed),
+            ("up 20 20", CommandError::Malformed),
+            ("up twenty", CommandError::Malformed),
+            ("flip x", CommandError::Malformed),
+            ("up 19", CommandError::OutOfRange),
+            ("up 501", CommandError::OutOfRange),
+            ("cw 0", CommandError::OutOfRange),
+            ("rc 0 0 0 101", CommandError::OutOfRange),
+            ("port 80 11111", CommandError::OutOfRange),
+        ] {
+            assert_eq!(Command::parse(text), Err(error), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_never_panics(text in ".{0,60}") {
+            if let Ok(command) = Command::parse(&text) {
+                prop_assert_eq!(Command::parse(&command.to_string()), Ok(command));
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The Tello protocol as pure text: state datagrams, commands, replies.
+//!
+//! Parsers and renderers only; no socket, no clock. The gateway and the
+//! simulator share these, so a disagreement shows up as a failing test.
+//!
+//! Sources: Tello SDK 1.3, SDK 2.0 and SDK 3.0 user guides, and the captured
+//! datagrams in `tests/data/tello`.
+
+pub mod command;
+pub mod faults;
+pub mod render;
+pub mod reply;
+pub mod state;
+
+/// UDP port on which a Tello takes commands, and from which it sends.
+pub const COMMAND_PORT: u16 = 8889;
+
+/// Address of every Tello that is its own access point.
+pub const ACCESS_POINT_ADDRESS: std::net::Ipv4Addr = std::net::Ipv4Addr::new(192, 168, 10, 1);
+
+/// First byte of the binary packets a drone mixes into its text (seen on 8889
+/// ahead of the real reply). They belong to the vendor's app protocol.
+pub const BINARY_MARK: u8 = 0xCC;
