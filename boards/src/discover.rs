@@ -94,12 +94,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    pub(crate) fn new(
-        name: impl Into<String>,
-        quantity: Quantity,
-        role: Role,
-        decode: Decode,
-    ) -> Self {
+    pub(crate) fn new(name: impl Into<String>, quantity: Quantity, role: Role, decode: Decode) -> Self {
         let name = name.into();
         Draft {
             label: name.clone(),
@@ -124,13 +119,7 @@ impl Draft {
     }
 
     /// The charge of a battery of which only the voltage is known.
-    pub(crate) fn estimate(
-        name: String,
-        volts: Linear,
-        curve: Curve,
-        whose: &str,
-        subject: &str,
-    ) -> Self {
+    pub(crate) fn estimate(name: String, volts: Linear, curve: Curve, whose: &str, subject: &str) -> Self {
         let decode = Decode::Charge { volts, curve };
         let mut draft = Draft::new(name, Quantity::Percent, Role::CompanionBattery, decode)
             .label(format!("{whose}, charge estimated from voltage"))
@@ -188,13 +177,7 @@ pub(crate) fn discover(tree: &Tree, detected: &Detected) -> Discovery {
 
 impl Search<'_> {
     /// Adds the sensors of one file.
-    pub(crate) fn add(
-        &mut self,
-        source: String,
-        identity: String,
-        period_ms: u64,
-        drafts: Vec<Draft>,
-    ) {
+    pub(crate) fn add(&mut self, source: String, identity: String, period_ms: u64, drafts: Vec<Draft>) {
         self.push(source, identity, period_ms, false, drafts);
     }
 
@@ -204,14 +187,7 @@ impl Search<'_> {
         self.push(source.clone(), source, period_ms, true, vec![draft]);
     }
 
-    fn push(
-        &mut self,
-        source: String,
-        identity: String,
-        period_ms: u64,
-        marker: bool,
-        drafts: Vec<Draft>,
-    ) {
+    fn push(&mut self, source: String, identity: String, period_ms: u64, marker: bool, drafts: Vec<Draft>) {
         if self.count + drafts.len() > MAX_SENSORS {
             self.result.left_out += drafts.len();
             return;
@@ -219,17 +195,8 @@ impl Search<'_> {
         self.count += drafts.len();
         // Two equal chips whose devices cannot be told apart are told by order.
         let identity = unique(&mut self.identities, identity);
-        let sensors = drafts
-            .into_iter()
-            .map(|draft| self.finish(draft, &source, period_ms))
-            .collect();
-        self.result.found.push(Found {
-            identity,
-            source,
-            period_ms,
-            marker,
-            sensors,
-        });
+        let sensors = drafts.into_iter().map(|draft| self.finish(draft, &source, period_ms)).collect();
+        self.result.found.push(Found { identity, source, period_ms, marker, sensors });
     }
 
     fn finish(&mut self, draft: Draft, source: &str, period_ms: u64) -> (Sensor, Decode) {
@@ -257,10 +224,7 @@ impl Search<'_> {
     /// What the profile says of a chip's channel; nothing, if it does not name it.
     pub(crate) fn known(&self, chip: &str, channel: &str) -> Known {
         let channels = &self.detected.profile.sensors;
-        match channels
-            .iter()
-            .find(|c| c.chip == chip && c.channel == channel)
-        {
+        match channels.iter().find(|c| c.chip == chip && c.channel == channel) {
             Some(channel) => Known {
                 label: channel.label.clone(),
                 role: channel.role,
@@ -281,17 +245,8 @@ impl Search<'_> {
         self.result.notes.push(note.into());
     }
 
-    pub(crate) fn fact(
-        &mut self,
-        name: impl Into<String>,
-        value: impl Into<String>,
-        source: impl Into<String>,
-    ) {
-        self.result.facts.push(Fact {
-            name: name.into(),
-            value: value.into(),
-            source: source.into(),
-        });
+    pub(crate) fn fact(&mut self, name: impl Into<String>, value: impl Into<String>, source: impl Into<String>) {
+        self.result.facts.push(Fact { name: name.into(), value: value.into(), source: source.into() });
     }
 }
 

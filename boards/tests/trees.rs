@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use boards::{Board, Confidence, Role, Tree};
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
 }
 
 fn open(name: &str) -> Board {
@@ -53,11 +51,7 @@ fn every_tree_reports_as_recorded() {
             fs::write(&golden, &text).expect("golden file");
         }
         let recorded = fs::read_to_string(&golden).unwrap_or_default();
-        assert!(
-            text == recorded,
-            "{name} differs from {}:\n{text}",
-            golden.display()
-        );
+        assert!(text == recorded, "{name} differs from {}:\n{text}", golden.display());
     }
 }
 
@@ -67,12 +61,7 @@ fn every_tree_is_in_the_list_and_labelled() {
         .expect("trees")
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "tree"))
-        .map(|path| {
-            path.file_stem()
-                .expect("name")
-                .to_string_lossy()
-                .into_owned()
-        })
+        .map(|path| path.file_stem().expect("name").to_string_lossy().into_owned())
         .collect();
     names.sort();
     let mut listed = TREES.map(str::to_owned);
@@ -111,11 +100,7 @@ fn the_roles_a_gateway_maps_are_there() {
 #[test]
 fn a_ups_hat_is_a_companion_battery_with_an_estimate() {
     let board = sampled("pi-4b-ups");
-    let index = board
-        .sensors()
-        .by_role(Role::CompanionBattery)
-        .next()
-        .expect("battery");
+    let index = board.sensors().by_role(Role::CompanionBattery).next().expect("battery");
     let sensor = board.sensors().sensor(index);
     assert!(sensor.estimated);
     assert!(sensor.label.contains("Waveshare"), "{}", sensor.label);
@@ -126,11 +111,7 @@ fn a_ups_hat_is_a_companion_battery_with_an_estimate() {
     assert_eq!(value(&board, Role::CompanionBatteryCurrent), Some(-0.64));
     assert_eq!(value(&board, Role::OnBattery), Some(1.0));
     // The mouse's battery is not the board's.
-    let index = board
-        .sensors()
-        .by_role(Role::OnBattery)
-        .next()
-        .expect("sensor");
+    let index = board.sensors().by_role(Role::OnBattery).next().expect("sensor");
     assert!(board.sensors().sensor(index).name.contains("ina219"));
 }
 
@@ -149,12 +130,7 @@ fn single_roles_are_held_once() {
     for name in TREES {
         let board = open(name);
         for (_, sensor) in board.sensors().iter().filter(|(_, s)| s.role.is_single()) {
-            assert_eq!(
-                board.sensors().by_role(sensor.role).count(),
-                1,
-                "{name}: {:?}",
-                sensor.role
-            );
+            assert_eq!(board.sensors().by_role(sensor.role).count(), 1, "{name}: {:?}", sensor.role);
         }
     }
 }
@@ -164,14 +140,8 @@ fn a_report_is_json_with_units_and_reasons() {
     let json = serde_json::to_value(sampled("pi-5").report(0)).expect("json");
     assert_eq!(json["board"]["id"], "raspberry-pi-5");
     let sensors = json["sensors"].as_array().expect("sensors");
-    let soc = sensors
-        .iter()
-        .find(|s| s["role"] == "soc_temperature")
-        .expect("soc");
-    assert_eq!(
-        (soc["value"].as_f64(), soc["unit"].as_str()),
-        (Some(51.8), Some("°C"))
-    );
+    let soc = sensors.iter().find(|s| s["role"] == "soc_temperature").expect("soc");
+    assert_eq!((soc["value"].as_f64(), soc["unit"].as_str()), (Some(51.8), Some("°C")));
 }
 
 #[test]
@@ -180,18 +150,11 @@ fn a_capture_of_a_tree_opens_as_the_same_board() {
         let board = sampled(name);
         let mut text = Vec::new();
         let summary = boards::capture(board.tree(), &mut text).expect("capture");
-        assert!(
-            summary.entries > 10 && summary.unreadable == 0,
-            "{name}: {summary:?}"
-        );
+        assert!(summary.entries > 10 && summary.unreadable == 0, "{name}: {summary:?}");
         let again = Tree::from_manifest(&String::from_utf8(text).expect("text")).expect("opens");
         let mut again = Board::of(again, None);
         again.sample(0, &mut |_, _| {});
-        assert_eq!(
-            again.report(0).to_string(),
-            board.report(0).to_string(),
-            "{name}"
-        );
+        assert_eq!(again.report(0).to_string(), board.report(0).to_string(), "{name}");
     }
 }
 

@@ -32,35 +32,17 @@ pub fn line(event: &LinkEvent, board: Option<&BoardDescription>) -> String {
             board.greeting.reset,
             board.sensors.len()
         ),
-        LinkEvent::Reading {
-            sensor,
-            value,
-            host_ms,
-        } => {
+        LinkEvent::Reading { sensor, value, host_ms } => {
             let unit = sensor_of(*sensor).map_or("", |sensor| sensor.unit.symbol());
-            format!(
-                "{} {:20} {value:>10.3} {unit}",
-                seconds(*host_ms),
-                name_of(*sensor)
-            )
+            format!("{} {:20} {value:>10.3} {unit}", seconds(*host_ms), name_of(*sensor))
         }
-        LinkEvent::Fault {
-            sensor,
-            fault,
-            host_ms,
-        } => format!(
-            "{} {:20} no value: {fault:?}",
-            seconds(*host_ms),
-            name_of(*sensor)
-        ),
+        LinkEvent::Fault { sensor, fault, host_ms } => {
+            format!("{} {:20} no value: {fault:?}", seconds(*host_ms), name_of(*sensor))
+        }
         LinkEvent::Event { event, host_ms } => {
             format!("{} {}", seconds(*host_ms), happening(*event))
         }
-        LinkEvent::Log {
-            level,
-            text,
-            host_ms,
-        } => format!("{} log {level:?}: {text}", seconds(*host_ms)),
+        LinkEvent::Log { level, text, host_ms } => format!("{} log {level:?}: {text}", seconds(*host_ms)),
         LinkEvent::Lost { reason } => format!("no link: {reason}"),
     }
 }
@@ -105,10 +87,7 @@ pub fn decode_capture(capture: &[u8], mut line: impl FnMut(String)) -> FrameStat
         }
     }
     if start < bytes.len() {
-        line(format!(
-            "{start:08x} !! {} bytes, cut off",
-            bytes.len() - start
-        ));
+        line(format!("{start:08x} !! {} bytes, cut off", bytes.len() - start));
     }
     decoder.resynchronise();
     decoder.stats()
@@ -121,10 +100,7 @@ fn frame_line(frame: &Frame<'_>) -> String {
     };
     let content = content.unwrap_or_else(|why| format!("{why:?}, {} bytes", frame.message.len()));
     let header = frame.header;
-    format!(
-        "{arrow} v{} #{:05} {content}",
-        header.version, header.sequence
-    )
+    format!("{arrow} v{} #{:05} {content}", header.version, header.sequence)
 }
 
 fn rejection(rejected: Rejected) -> &'static str {
@@ -137,21 +113,13 @@ fn rejection(rejected: Rejected) -> &'static str {
 
 /// Hexadecimal text as the bytes it means; anything else as it is.
 fn bytes_of(capture: &[u8]) -> Cow<'_, [u8]> {
-    let digits: Vec<u8> = capture
-        .iter()
-        .copied()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
-    let is_hex = !digits.is_empty()
-        && digits.len().is_multiple_of(2)
-        && digits.iter().all(u8::is_ascii_hexdigit);
+    let digits: Vec<u8> = capture.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let is_hex = !digits.is_empty() && digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit);
     if !is_hex {
         return Cow::Borrowed(capture);
     }
     let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
-    let bytes = digits
-        .chunks_exact(2)
-        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]));
+    let bytes = digits.chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1]));
     Cow::Owned(bytes.collect())
 }
 
@@ -182,19 +150,12 @@ mod tests {
                 "00000039 !! 2 bytes, cut off",
             ]
         );
-        assert_eq!(
-            (stats.frames, stats.crc_errors, stats.garbage_bytes),
-            (2, 1, 22)
-        );
+        assert_eq!((stats.frames, stats.crc_errors, stats.garbage_bytes), (2, 1, 22));
     }
 
     #[test]
     fn text_from_a_board_cannot_drive_the_terminal() {
-        let event = LinkEvent::Log {
-            level: LogLevel::Error,
-            text: "\x1b[2Jgone".into(),
-            host_ms: 1_500,
-        };
+        let event = LinkEvent::Log { level: LogLevel::Error, text: "\x1b[2Jgone".into(), host_ms: 1_500 };
         assert_eq!(line(&event, None), "      1.500 s log Error: ?[2Jgone");
     }
 }

@@ -16,22 +16,14 @@ const UPTIME: &str = "/proc/uptime";
 
 pub(super) fn look(search: &mut Search) {
     if search.tree.exists(TIMESYNC) {
-        let draft = Draft::new(
-            "clock:synchronised",
-            Quantity::Flag,
-            Role::ClockSynchronised,
-            Decode::Exists,
-        )
-        .label("clock synchronised (systemd-timesyncd)");
+        let draft = Draft::new("clock:synchronised", Quantity::Flag, Role::ClockSynchronised, Decode::Exists)
+            .label("clock synchronised (systemd-timesyncd)");
         search.add_marker(format!("{TIMESYNC}/synchronized"), CLOCK_MS, draft);
     } else {
-        search.note(
-            "systemd-timesyncd does not run here: whether the clock is synchronised is unknown",
-        );
+        search.note("systemd-timesyncd does not run here: whether the clock is synchronised is unknown");
     }
     if search.tree.exists(UPTIME) {
-        let draft = Draft::new("uptime", Quantity::Duration, Role::Uptime, Decode::Uptime)
-            .label("time since boot");
+        let draft = Draft::new("uptime", Quantity::Duration, Role::Uptime, Decode::Uptime).label("time since boot");
         search.add(UPTIME.to_owned(), UPTIME.to_owned(), UPTIME_MS, vec![draft]);
     }
 }

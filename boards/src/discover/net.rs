@@ -25,14 +25,9 @@ pub(super) fn look(search: &mut Search) {
         if !radio && search.tree.link_target(&format!("{path}/device")).is_none() {
             continue;
         }
-        let draft = Draft::new(
-            format!("net:{interface}:up"),
-            Quantity::Flag,
-            Role::LinkUp,
-            Decode::Word("up"),
-        )
-        .label(format!("{interface} is up"))
-        .subject(interface.as_str());
+        let draft = Draft::new(format!("net:{interface}:up"), Quantity::Flag, Role::LinkUp, Decode::Word("up"))
+            .label(format!("{interface} is up"))
+            .subject(interface.as_str());
         let source = format!("{path}/operstate");
         search.add(source.clone(), source, WIRELESS_MS, vec![draft]);
         if radio {
@@ -43,15 +38,10 @@ pub(super) fn look(search: &mut Search) {
 
 fn signal(search: &mut Search, interface: &str) {
     if !search.tree.exists(WIRELESS) {
-        search.note(format!(
-            "{interface}: no {WIRELESS} in this kernel (CONFIG_CFG80211_WEXT), so no signal"
-        ));
+        search.note(format!("{interface}: no {WIRELESS} in this kernel (CONFIG_CFG80211_WEXT), so no signal"));
         return;
     }
-    let column = |column| Decode::Wireless {
-        interface: interface.into(),
-        column,
-    };
+    let column = |column| Decode::Wireless { interface: interface.into(), column };
     let drafts = vec![
         Draft::new(
             format!("wifi:{interface}:signal"),
@@ -70,10 +60,5 @@ fn signal(search: &mut Search, interface: &str) {
         .label(format!("{interface} missed beacons"))
         .subject(interface),
     ];
-    search.add(
-        WIRELESS.to_owned(),
-        format!("wireless {interface}"),
-        WIRELESS_MS,
-        drafts,
-    );
+    search.add(WIRELESS.to_owned(), format!("wireless {interface}"), WIRELESS_MS, drafts);
 }

@@ -29,14 +29,7 @@ const fn attribute(
     roles: (Role, Role),
     decode: Decode,
 ) -> Attribute {
-    Attribute {
-        file,
-        what,
-        of,
-        quantity,
-        roles,
-        decode,
-    }
+    Attribute { file, what, of, quantity, roles, decode }
 }
 
 const BATTERY: (bool, bool) = (true, false);
@@ -45,13 +38,7 @@ const BOTH: (bool, bool) = (true, true);
 
 /// The files read, the charge first.
 const ATTRIBUTES: [Attribute; 7] = [
-    attribute(
-        ("capacity", "charge"),
-        BATTERY,
-        Quantity::Percent,
-        (Role::CompanionBattery, Role::Other),
-        Decode::UNIT,
-    ),
+    attribute(("capacity", "charge"), BATTERY, Quantity::Percent, (Role::CompanionBattery, Role::Other), Decode::UNIT),
     attribute(
         ("voltage_now", "voltage"),
         BOTH,
@@ -66,13 +53,7 @@ const ATTRIBUTES: [Attribute; 7] = [
         (Role::CompanionBatteryCurrent, Role::Current),
         Decode::MICRO,
     ),
-    attribute(
-        ("power_now", "power"),
-        BOTH,
-        Quantity::Power,
-        (Role::Power, Role::Power),
-        Decode::MICRO,
-    ),
+    attribute(("power_now", "power"), BOTH, Quantity::Power, (Role::Power, Role::Power), Decode::MICRO),
     attribute(
         ("temp", "temperature"),
         BOTH,
@@ -129,15 +110,8 @@ fn open(search: &Search, entry: String) -> Supply {
     let battery = matches!(text("type").as_deref(), Some("Battery" | "UPS"));
     // A wireless mouse's battery is a power supply too; its scope is `Device`.
     let companion = battery && text("scope").as_deref() != Some("Device");
-    let device = search
-        .tree
-        .link_name(&format!("{path}/device"))
-        .unwrap_or_default();
-    let hat = if companion {
-        hwmon::hat_of(search, &entry, &device)
-    } else {
-        None
-    };
+    let device = search.tree.link_name(&format!("{path}/device")).unwrap_or_default();
+    let hat = if companion { hwmon::hat_of(search, &entry, &device) } else { None };
     let maker = [text("manufacturer"), text("model_name")];
     let maker = maker.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let label = match &hat {
@@ -145,24 +119,12 @@ fn open(search: &Search, entry: String) -> Supply {
         None if maker.is_empty() => entry.clone(),
         None => maker,
     };
-    Supply {
-        entry,
-        path,
-        device,
-        label,
-        battery,
-        companion,
-        hat,
-    }
+    Supply { entry, path, device, label, battery, companion, hat }
 }
 
 fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
     let (of_battery, of_charger) = attribute.of;
-    let expected = if supply.battery {
-        of_battery
-    } else {
-        of_charger
-    };
+    let expected = if supply.battery { of_battery } else { of_charger };
     let source = format!("{}/{}", supply.path, attribute.file);
     if !expected || !search.tree.exists(&source) {
         return;
@@ -173,10 +135,7 @@ fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
     let draft = Draft::new(name, attribute.quantity, role, attribute.decode.clone())
         .label(format!("{}, {}", supply.label, attribute.what))
         .subject(supply.entry.as_str());
-    let identity = format!(
-        "power {} {} {}",
-        supply.entry, supply.device, attribute.file
-    );
+    let identity = format!("power {} {} {}", supply.entry, supply.device, attribute.file);
     search.add(source, identity, BATTERY_MS, vec![draft]);
 }
 

@@ -56,11 +56,8 @@ impl Port {
     ///
     /// When the terminal cannot be made non-blocking.
     pub fn from_tty(tty: TTYPort) -> Result<Self, LostReason> {
-        fcntl(tty.as_raw_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| {
-            LostReason::OpenFailed {
-                error: Text::new(errno.desc()),
-            }
-        })?;
+        fcntl(tty.as_raw_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+            .map_err(|errno| LostReason::OpenFailed { error: Text::new(errno.desc()) })?;
         Ok(Self { tty })
     }
 
@@ -79,10 +76,7 @@ impl Port {
             // Interrupted by a signal: look again at the next round.
             Err(_) => PollFlags::empty(),
         };
-        Ready {
-            readable: flags.intersects(!PollFlags::POLLOUT),
-            writable: flags.contains(PollFlags::POLLOUT),
-        }
+        Ready { readable: flags.intersects(!PollFlags::POLLOUT), writable: flags.contains(PollFlags::POLLOUT) }
     }
 
     /// Reads what there is; zero when there is nothing now.
@@ -133,8 +127,6 @@ fn reason(error: &serialport::Error) -> LostReason {
         // serialport says "no device" for EBUSY and for a lock held elsewhere;
         // a device that is really gone has no name any more.
         serialport::ErrorKind::NoDevice => LostReason::Busy,
-        _ => LostReason::OpenFailed {
-            error: Text::new(&error.to_string()),
-        },
+        _ => LostReason::OpenFailed { error: Text::new(&error.to_string()) },
     }
 }

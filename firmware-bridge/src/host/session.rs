@@ -43,19 +43,12 @@ const PING_US: u64 = 1_000_000;
 const SILENCE_US: u64 = 3_000_000;
 
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one of these per link; a box would allocate at every greeting"
-)]
+#[expect(clippy::large_enum_variant, reason = "one of these per link; a box would allocate at every greeting")]
 enum Phase {
     /// Asking who is there.
     Asking { since_us: u64 },
     /// The greeting came, some descriptions are missing.
-    Describing {
-        greeting: Greeting,
-        version: u8,
-        sensors: [Option<Sensor>; MAX_SENSORS],
-    },
+    Describing { greeting: Greeting, version: u8, sensors: [Option<Sensor>; MAX_SENSORS] },
     /// Everything is known.
     Live { board: Arc<BoardDescription> },
 }
@@ -174,9 +167,7 @@ impl HostSession {
                 self.hello_when_due(now_us);
                 self.ask_due_us
             }
-            Phase::Describing { .. } | Phase::Live { .. }
-                if now_us.saturating_sub(self.heard_us) >= SILENCE_US =>
-            {
+            Phase::Describing { .. } | Phase::Live { .. } if now_us.saturating_sub(self.heard_us) >= SILENCE_US => {
                 self.lost(LostReason::Silent, now_us, sink);
                 self.hello_when_due(now_us);
                 self.ask_due_us
@@ -273,44 +264,22 @@ impl HostSession {
         }
     }
 
-    fn hear_live(
-        &mut self,
-        board: &BoardDescription,
-        message: ToHost,
-        now_us: u64,
-        sink: &mut impl FnMut(LinkEvent),
-    ) {
+    fn hear_live(&mut self, board: &BoardDescription, message: ToHost, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
         match message {
-            ToHost::Reading {
-                sensor,
-                ticks,
-                value,
-            } => {
+            ToHost::Reading { sensor, ticks, value } => {
                 self.clock.observe(ticks, now_us);
                 let known = board.sensors.get(usize::from(sensor));
                 if known.is_some_and(|known| known.admits(value)) {
                     self.stats.readings += 1;
                     let host_ms = self.host_ms(ticks, now_us);
-                    sink(LinkEvent::Reading {
-                        sensor,
-                        value,
-                        host_ms,
-                    });
+                    sink(LinkEvent::Reading { sensor, value, host_ms });
                 } else {
                     self.stats.readings_refused += 1;
                 }
             }
-            ToHost::Fault {
-                sensor,
-                ticks,
-                fault,
-            } if usize::from(sensor) < board.sensors.len() => {
+            ToHost::Fault { sensor, ticks, fault } if usize::from(sensor) < board.sensors.len() => {
                 let host_ms = self.host_ms(ticks, now_us);
-                sink(LinkEvent::Fault {
-                    sensor,
-                    fault,
-                    host_ms,
-                });
+                sink(LinkEvent::Fault { sensor, fault, host_ms });
             }
             ToHost::Event { ticks, event } => {
                 if let Event::EmergencyStop { engaged } = event {
@@ -319,31 +288,20 @@ impl HostSession {
                 let host_ms = self.host_ms(ticks, now_us);
                 sink(LinkEvent::Event { event, host_ms });
             }
-            ToHost::State {
-                ticks,
-                emergency_stop,
-                indicator,
-                dropped,
-            } => {
+            ToHost::State { ticks, emergency_stop, indicator, dropped } => {
                 self.clock.observe(ticks, now_us);
                 self.stats.indicator = Some(indicator);
                 self.stats.board_dropped = dropped;
                 if self.emergency_stop != Some(emergency_stop) {
                     self.emergency_stop = Some(emergency_stop);
-                    let event = Event::EmergencyStop {
-                        engaged: emergency_stop,
-                    };
+                    let event = Event::EmergencyStop { engaged: emergency_stop };
                     let host_ms = self.host_ms(ticks, now_us);
                     sink(LinkEvent::Event { event, host_ms });
                 }
             }
             ToHost::Log { ticks, level, text } => {
                 let host_ms = self.host_ms(ticks, now_us);
-                sink(LinkEvent::Log {
-                    level,
-                    text,
-                    host_ms,
-                });
+                sink(LinkEvent::Log { level, text, host_ms });
             }
             ToHost::Pong { nonce, ticks } => {
                 self.clock.observe(ticks, now_us);
@@ -383,11 +341,7 @@ impl HostSession {
         self.ask(now_us);
         self.sender.speak(version);
         self.clock = ClockMap::new(greeting.ticks_hz);
-        self.phase = Phase::Describing {
-            greeting,
-            version,
-            sensors: [const { None }; MAX_SENSORS],
-        };
+        self.phase = Phase::Describing { greeting, version, sensors: [const { None }; MAX_SENSORS] };
         // The descriptions follow the answer to a hello by themselves. A board
         // that restarted unseen greets unasked: say hello to it.
         if restarted {
@@ -397,16 +351,8 @@ impl HostSession {
         self.live_when_complete(now_us, sink);
     }
 
-    fn described(
-        &mut self,
-        index: u8,
-        sensor: Sensor,
-        now_us: u64,
-        sink: &mut impl FnMut(LinkEvent),
-    ) {
-        if let Phase::Describing {
-            greeting, sensors, ..
-        } = &mut self.phase
+    fn described(&mut self, index: u8, sensor: Sensor, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+        if let Phase::Describing { greeting, sensors, .. } = &mut self.phase
             && index < greeting.sensors
             && let Some(place) = sensors.get_mut(usize::from(index))
         {
@@ -416,29 +362,17 @@ impl HostSession {
     }
 
     fn live_when_complete(&mut self, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
-        let Phase::Describing {
-            greeting,
-            version,
-            sensors,
-        } = &self.phase
-        else {
+        let Phase::Describing { greeting, version, sensors } = &self.phase else {
             return;
         };
         let wanted = usize::from(greeting.sensors);
-        let known: Vec<Sensor, MAX_SENSORS> =
-            sensors.iter().take(wanted).flatten().cloned().collect();
+        let known: Vec<Sensor, MAX_SENSORS> = sensors.iter().take(wanted).flatten().cloned().collect();
         if known.len() < wanted {
             return;
         }
-        let board = Arc::new(BoardDescription {
-            greeting: greeting.clone(),
-            version: *version,
-            sensors: known,
-        });
+        let board = Arc::new(BoardDescription { greeting: greeting.clone(), version: *version, sensors: known });
         self.wish_for_rates(&board.sensors);
-        self.phase = Phase::Live {
-            board: Arc::clone(&board),
-        };
+        self.phase = Phase::Live { board: Arc::clone(&board) };
         self.ping_due_us = now_us;
         self.indicator_due_us = now_us;
         self.told = None;
@@ -457,10 +391,7 @@ impl HostSession {
     }
 
     fn answered(&mut self, sequence: u16, outcome: Outcome) {
-        let ours = self
-            .pending
-            .as_ref()
-            .is_some_and(|pending| pending.sequences.contains(&sequence));
+        let ours = self.pending.as_ref().is_some_and(|pending| pending.sequences.contains(&sequence));
         if ours {
             self.pending = None;
             match outcome {
@@ -471,10 +402,7 @@ impl HostSession {
     }
 
     fn hello(&mut self) {
-        self.send(&ToMcu::Hello {
-            min: version::MIN,
-            current: version::CURRENT,
-        });
+        self.send(&ToMcu::Hello { min: version::MIN, current: version::CURRENT });
     }
 
     fn hello_when_due(&mut self, now_us: u64) {
@@ -489,15 +417,11 @@ impl HostSession {
             return;
         }
         self.ask_due_us = now_us + RETRY_US;
-        let Phase::Describing {
-            greeting, sensors, ..
-        } = &self.phase
-        else {
+        let Phase::Describing { greeting, sensors, .. } = &self.phase else {
             return;
         };
-        let missing: Vec<u8, MAX_SENSORS> = (0..greeting.sensors)
-            .filter(|index| matches!(sensors.get(usize::from(*index)), Some(None)))
-            .collect();
+        let missing: Vec<u8, MAX_SENSORS> =
+            (0..greeting.sensors).filter(|index| matches!(sensors.get(usize::from(*index)), Some(None))).collect();
         for index in missing {
             self.send(&ToMcu::Describe { index });
         }
@@ -533,11 +457,8 @@ impl HostSession {
 
     fn pursue_commands(&mut self, now_us: u64) {
         if self.pending.is_none() {
-            self.pending = self.next_command().map(|command| Pending {
-                command,
-                sequences: Vec::new(),
-                due_us: now_us,
-            });
+            self.pending =
+                self.next_command().map(|command| Pending { command, sequences: Vec::new(), due_us: now_us });
         }
         let Some(mut pending) = self.pending.take() else {
             return;
@@ -561,10 +482,7 @@ impl HostSession {
             let sensor = self.rates_due.trailing_zeros() as u8;
             self.rates_due &= self.rates_due - 1;
             let interval_ms = self.rates[usize::from(sensor)]?;
-            return Some(ToMcu::Rate {
-                sensor,
-                interval_ms,
-            });
+            return Some(ToMcu::Rate { sensor, interval_ms });
         }
         self.commands.pop_front()
     }

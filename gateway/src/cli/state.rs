@@ -16,7 +16,7 @@ pub(super) fn backup(args: &BackupArgs) -> anyhow::Result<()> {
             gateway.text(Method::POST, "/backup", Some(&BackupRequest { path: path.clone() })).await?;
         } else {
             let (store, _) = Store::open(super::state_dir(&config))?;
-            store.backup_to(&path)?;
+            store.backup_to(&path).await?;
             store.close().await;
         }
         println!("{}", path.display());

@@ -180,13 +180,9 @@ fn refuse(error: KeyError) -> Refusal {
 }
 
 async fn backup(State(control): State<Arc<Control>>, Json(request): Json<BackupRequest>) -> Result<String, Refusal> {
-    let store = control.store.clone();
-    let path = request.path;
-    let done = tokio::task::spawn_blocking(move || store.backup_to(&path).map_err(|error| error.to_string())).await;
-    match done {
-        Ok(Ok(())) => Ok("done".to_owned()),
-        Ok(Err(message)) => Err((StatusCode::CONFLICT, message)),
-        Err(error) => Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+    match control.store.backup_to(&request.path).await {
+        Ok(()) => Ok("done".to_owned()),
+        Err(error) => Err((StatusCode::CONFLICT, error.to_string())),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::telemetry::Telemetry;
 const TICK: Duration = Duration::from_secs(1);
 
 /// The rooms that are looked after.
+#[derive(Clone)]
 pub(super) struct Rooms {
     pub(super) alerts: Alerts,
     pub(super) access: Arc<Access>,
@@ -36,7 +37,7 @@ pub(super) fn spawn(rooms: Rooms, batch_interval: Duration, stop: &CancellationT
 impl Rooms {
     /// Hands finished minutes and changed usage counts to the store's batch.
     pub(super) fn batch(&self) {
-        let minutes = self.telemetry.drain_minutes();
+        let minutes = self.telemetry.drain_minutes(Mono::now());
         if !minutes.is_empty() {
             self.store.defer(minutes.into_iter().map(Change::History).collect());
         }

@@ -5,6 +5,7 @@
 //! listeners last, so that no request meets a half-made gateway.
 
 mod announce;
+mod figures;
 mod housekeeping;
 mod listeners;
 mod start;

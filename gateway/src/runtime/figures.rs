@@ -1,0 +1,54 @@
+//! Figures of rooms that the API does not know: the fleet's datagrams, the
+//! connections' places, dropped log lines.
+
+use std::fmt;
+
+use tracing_appender::non_blocking::ErrorCounter;
+
+use crate::api::{Labels, MoreMetrics, Page};
+use crate::drones::Fleet;
+
+/// The fleet: every datagram, and what was wrong with it.
+pub(super) fn fleet(fleet: Fleet) -> MoreMetrics {
+    Box::new(move |page: &mut Page<'_>| write_fleet(&fleet, page))
+}
+
+fn write_fleet(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
+    let stats = fleet.stats();
+    let labels: Vec<[(&str, &str); 1]> = stats.drones.iter().map(|drone| [("drone", &*drone.id)]).collect();
+    let drones = || stats.drones.iter().zip(&labels).map(|(drone, labels)| (drone, labels.as_slice() as Labels<'_>));
+
+    page.counters("datagrams", "State datagrams", drones().map(|(d, l)| (l, d.state.datagrams)))?;
+    page.counters("datagrams_malformed", "State datagrams not as firmware writes them", drones().map(|(d, l)| (l, d.state.malformed)))?;
+    page.counters("datagrams_duplicate", "State datagrams that came twice", drones().map(|(d, l)| (l, d.state.duplicates)))?;
+    page.counters("datagrams_reordered", "State datagrams overtaken by a newer one", drones().map(|(d, l)| (l, d.state.reordered)))?;
+    page.gauges("datagram_rate", "State datagrams in the last second", drones().map(|(d, l)| (l, f64::from(d.state_rate))))?;
+    page.counters("drone_restarts", "Times a drone began anew", drones().map(|(d, l)| (l, d.state.restarts)))?;
+    page.counters("drone_losses", "Times a connected drone was lost", drones().map(|(d, l)| (l, d.commands.losses)))?;
+    page.counters("drone_attempts", "Times a drone was asked to stream", drones().map(|(d, l)| (l, d.commands.attempts)))?;
+    page.counters("drone_replies", "Replies on command ports", drones().map(|(d, l)| (l, d.commands.replies)))?;
+    page.counters("drone_send_errors", "Sends that the kernel refused", drones().map(|(d, l)| (l, d.commands.errors)))?;
+
+    let faults: Vec<([(&str, &str); 2], u64)> = stats
+        .drones
+        .iter()
+        .flat_map(|drone| drone.state.faults.iter().map(|(kind, count)| ([("drone", &*drone.id), ("kind", kind.name())], count)))
+        .collect();
+    let faults = faults.iter().map(|(labels, count)| (labels.as_slice() as Labels<'_>, *count));
+    page.counters("datagram_faults", "Malformations of state datagrams by kind", faults)?;
+
+    let foreign = stats.state_ports.iter().map(|port| port.foreign).sum();
+    page.counter("foreign_datagrams", "Datagrams from addresses that are no drone's", foreign)?;
+    let errors = stats.state_ports.iter().map(|port| port.errors).sum();
+    page.counter("state_port_errors", "Receives that failed", errors)?;
+    let bound = stats.state_ports.iter().filter(|port| port.bound).count();
+    page.gauge("state_ports_bound", "State sockets that are open", bound as f64)
+}
+
+/// Log lines dropped because a disk was slow.
+pub(super) fn logs(dropped: Vec<ErrorCounter>) -> MoreMetrics {
+    Box::new(move |page: &mut Page<'_>| {
+        let lines = dropped.iter().map(|counter| counter.dropped_lines() as u64).sum();
+        page.counter("log_lines_dropped", "Log lines dropped because a writer could not keep up", lines)
+    })
+}

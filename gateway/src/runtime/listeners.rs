@@ -1,0 +1,83 @@
+//! Listeners that are tried again while their port is taken.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::Origin;
+use crate::alerts::{AlertType, Alerts, Condition, Level};
+use crate::server::{self, BindError, Listener, Shared, Tls, Via};
+
+/// First and longest pause between attempts to get a port.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// One listener to be served.
+pub(super) struct Wanted {
+    pub(super) address: SocketAddr,
+    /// Its configuration key.
+    pub(super) key: &'static str,
+    pub(super) via: Via,
+    pub(super) tls: Option<Arc<Tls>>,
+}
+
+/// Binds and serves. In the demo a taken port is an error; else an alert and
+/// another try.
+///
+/// # Errors
+/// [`BindError`], in the demo only.
+pub(super) fn serve(
+    wanted: Wanted,
+    origin: Origin,
+    app: Router,
+    shared: Arc<Shared>,
+    alerts: Alerts,
+) -> Result<JoinHandle<()>, BindError> {
+    let first = server::bind(wanted.address, wanted.key);
+    if origin == Origin::Demo && let Err(error) = first {
+        return Err(error);
+    }
+    Ok(tokio::spawn(async move {
+        let mut pause = RETRY.0;
+        let mut attempt = first;
+        let socket = loop {
+            match attempt {
+                Ok(socket) => break socket,
+                Err(error) => complain(&wanted, &error, &alerts),
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = shared.stop.cancelled() => return,
+            }
+            pause = (pause * 2).min(RETRY.1);
+            attempt = server::bind(wanted.address, wanted.key);
+        };
+        alerts.clear(condition_key(wanted.via), "board");
+        tracing::info!(address = %wanted.address, via = ?wanted.via, "listening");
+        server::serve(Listener { socket, via: wanted.via, tls: wanted.tls }, app, shared).await;
+    }))
+}
+
+fn condition_key(via: Via) -> &'static str {
+    match via {
+        Via::Https => "https_listener_unavailable",
+        Via::Http => "http_listener_unavailable",
+        Via::Metrics => "metrics_listener_unavailable",
+    }
+}
+
+fn complain(wanted: &Wanted, error: &BindError, alerts: &Alerts) {
+    tracing::error!("{error}");
+    alerts.raise(Condition {
+        key: condition_key(wanted.via),
+        subject: "board".into(),
+        level: Level::Error,
+        alert_type: AlertType::Network,
+        title: "Listener Unavailable",
+        message: error.to_string(),
+        details: Some(format!("{} is tried again until it is free", wanted.key)),
+    });
+}

@@ -1,0 +1,356 @@
+//! Assembling the rooms, and taking them down again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::announce::Announcement;
+use super::housekeeping::{self, Rooms};
+use super::listeners::{self, Wanted};
+use super::{Origin, figures};
+use crate::access::{Access, FirstKeys};
+use crate::alerts::{AlertType, Alerts, Condition, Level};
+use crate::api::{self, App, DroneList, Edge, Service, Services};
+use crate::cache::Cache;
+use crate::clock::Mono;
+use crate::config::{Config, Reload};
+use crate::control::{self, Control};
+use crate::drones::simulator::{self, SimulatedDrone};
+use crate::drones::{Fleet, FleetOptions};
+use crate::notify::Notifier;
+use crate::performance::{self, Performance};
+use crate::pipeline::Pipeline;
+use crate::readings::{Metric, Reading, SourceId, SourceKind, Sources};
+use crate::server::port_holder::{self, Protocol};
+use crate::server::{Limits, Places, ServerStats, Shared, Tls, Via};
+use crate::store::{Recovery, Store};
+use crate::telemetry::Telemetry;
+use crate::{board, demo, logging};
+
+/// Time to live of cached answers unless their route says otherwise (contract 6.5).
+const CACHE_TTL: Duration = Duration::from_secs(300);
+
+/// A gateway that has been started.
+pub(super) struct Running {
+    app: Arc<App>,
+    alerts: Alerts,
+    access: Arc<Access>,
+    fleet: Fleet,
+    tls: Arc<Tls>,
+    rooms: Rooms,
+    listeners: Vec<JoinHandle<()>>,
+    logging: logging::Guard,
+    stop: CancellationToken,
+    drain: Duration,
+    _simulated: Vec<SimulatedDrone>,
+}
+
+impl Running {
+    /// Starts every room, announces, serves.
+    pub(super) async fn start(
+        config: Config,
+        origin: Origin,
+        admin_key: Option<String>,
+        readonly_key: Option<String>,
+    ) -> anyhow::Result<Running> {
+        let logging = logging::init(&config.logging)?;
+        let stop = CancellationToken::new();
+        let storage = config.storage.clone();
+        let (store, recovery) = tokio::task::spawn_blocking(move || Store::open_with(&storage)).await??;
+
+        let sources = Arc::new(Sources::default());
+        let board_source = sources.register("board", SourceKind::Board)?;
+        let telemetry = Arc::new(Telemetry::new(sources.clone()));
+        let alerts = Alerts::start(&config.alerts, sources.clone(), store.clone())?;
+        tell_recovery(&alerts, &store, recovery);
+        let (access, first_keys) = open_access(&config, origin, &store, admin_key, readonly_key).await?;
+        let access = Arc::new(access);
+        let notifier = Notifier::start(&config.notify, store.clone(), &alerts, stop.clone())?;
+
+        let pipeline = Pipeline::new(telemetry.clone(), alerts.clone());
+        let simulated = if origin == Origin::Demo { simulate(&config)? } else { Vec::new() };
+        let options = FleetOptions { port_holder: udp_holder };
+        let fleet = Fleet::start(&config.drones, &sources, pipeline.clone(), options)?;
+        restore_history(&store, &sources, &telemetry);
+        let performance = Arc::new(Performance::new(api::templates()));
+        sample_machine(&config, &performance, &pipeline, board_source, &stop)?;
+
+        let tls = Tls::open(&config.tls, &config.storage.dir)?;
+        let stats = Arc::new(ServerStats::default());
+        let drones = fleet.clone();
+        let (one, connected) = (fleet.clone(), fleet.clone());
+        let app = Arc::new(App {
+            config: ArcSwap::from_pointee(config.clone()),
+            sources: sources.clone(),
+            telemetry: telemetry.clone(),
+            alerts: alerts.clone(),
+            access: access.clone(),
+            performance,
+            cache: Arc::new(Cache::new(CACHE_TTL)),
+            store: store.clone(),
+            drones: DroneList {
+                all: Box::new(move || drones.drones()),
+                one: Box::new(move |id| one.drone(id)),
+                connected: Box::new(move || connected.connected()),
+            },
+            server: stats.clone(),
+            started: Mono::now(),
+            fingerprint: ArcSwapOption::from_pointee(tls.info().fingerprint.clone()),
+            services: Services::default(),
+            edge: Edge::default(),
+            more_metrics: vec![figures::fleet(fleet.clone()), figures::logs(logging.dropped_counters()), notifier.figures()],
+            stop: stop.clone(),
+        });
+        for service in [Service::Drones, Service::Alerts, Service::Performance, Service::Monitoring] {
+            app.services.mark(service, true);
+        }
+
+        let shared = Arc::new(Shared {
+            limits: Limits::from(&config.server),
+            places: Places::new(config.server.max_connections, config.server.max_connections_per_address),
+            stats,
+            stop: stop.clone(),
+        });
+        let router = api::router(app.clone());
+        let mut handles = Vec::new();
+        for wanted in wanted_listeners(&config, &tls) {
+            handles.push(listeners::serve(wanted, origin, router.clone(), shared.clone(), alerts.clone())?);
+        }
+        watch_certificate(&tls, &app, &alerts, &stop);
+        serve_control(&config, &access, &store, &tls, &notifier, &stop);
+        let rooms = Rooms { alerts: alerts.clone(), access: access.clone(), telemetry, store };
+        housekeeping::spawn(rooms.clone(), Duration::from_secs(config.storage.batch_interval_s), &stop);
+        announce(&config, origin, &tls, first_keys.as_ref())?;
+        Ok(Running {
+            app,
+            alerts,
+            access,
+            fleet,
+            tls,
+            rooms,
+            listeners: handles,
+            logging,
+            stop,
+            drain: Duration::from_secs(config.server.drain_timeout_s),
+            _simulated: simulated,
+        })
+    }
+
+    /// The configuration in force.
+    pub(super) fn config(&self) -> Arc<Config> {
+        self.app.config.load_full()
+    }
+
+    /// Puts the reloadable part of a new configuration in force.
+    pub(super) fn apply(&self, reload: &Reload) {
+        let config = &reload.effective;
+        let mut effective = config.clone();
+        if let Err(error) = self.alerts.reload(&config.alerts) {
+            tracing::error!("rules not reloaded, the running ones stay: {error}");
+            effective.alerts = self.config().alerts.clone();
+        }
+        if let Err(error) = self.logging.set_level(&config.logging.level) {
+            tracing::error!("log level not reloaded: {error}");
+            effective.logging.level = self.config().logging.level.clone();
+        }
+        // Also when the names of the files are the same: SIGHUP is how a
+        // renewed certificate is announced.
+        if let Err(error) = self.tls.reload(&config.tls) {
+            tracing::error!("certificate not reloaded, the running one stays: {error}");
+            effective.tls = self.config().tls.clone();
+        }
+        self.app.fingerprint.store(Some(Arc::new(self.tls.info().fingerprint.clone())));
+        self.access.reload(&config.access);
+        self.app.config.store(Arc::new(effective));
+    }
+
+    /// Drains requests, then flushes and closes everything durable.
+    pub(super) async fn stop(self, patience: Duration) {
+        self.stop.cancel();
+        for listener in self.listeners {
+            if timeout(self.drain + patience, listener).await.is_err() {
+                tracing::warn!("requests in flight were cut off at the stop");
+            }
+        }
+        self.fleet.stop().await;
+        self.alerts.stop().await;
+        self.rooms.batch();
+        self.rooms.store.close().await;
+    }
+}
+
+async fn open_access(
+    config: &Config,
+    origin: Origin,
+    store: &Store,
+    admin_key: Option<String>,
+    readonly_key: Option<String>,
+) -> anyhow::Result<(Access, Option<FirstKeys>)> {
+    Ok(match origin {
+        // `demo::config` has refused every listener off loopback.
+        Origin::Demo => (Access::open_demo(&config.access, store.clone()).await?, None),
+        Origin::Installed => Access::open(&config.access, store.clone(), admin_key, readonly_key).await?,
+    })
+}
+
+/// What the store lost is a critical alert; it is repeated at every start until
+/// the alert itself is durable.
+fn tell_recovery(alerts: &Alerts, store: &Store, recovery: Recovery) {
+    let Some(lost) = recovery.lost else { return };
+    tracing::error!("the store was damaged: {lost}");
+    alerts.raise(Condition {
+        key: "store_recovered",
+        subject: "board".into(),
+        level: Level::Critical,
+        alert_type: AlertType::System,
+        title: "Stored Data Lost",
+        message: format!("the store was damaged and has been recovered: {lost}"),
+        details: Some("Check keys, rules and alerts; replace the SD card if this happens again.".to_owned()),
+    });
+    let store = store.clone();
+    tokio::spawn(async move { drop(store.loss_told().await) });
+}
+
+fn udp_holder(port: u16) -> Option<String> {
+    let everywhere = std::net::SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), port);
+    port_holder::port_holder(Protocol::Udp, everywhere).map(|holder| holder.to_string())
+}
+
+/// The demo's drones, on the wire before the fleet looks for them.
+fn simulate(config: &Config) -> anyhow::Result<Vec<SimulatedDrone>> {
+    let drones = &config.drones;
+    demo::DRONES
+        .iter()
+        .enumerate()
+        .map(|(index, drone)| {
+            let address = std::net::SocketAddr::new(drone.address, drones.command_port);
+            let options = simulator::Options {
+                state_port: drones.state_port,
+                battery_pct: drone.battery_pct,
+                temperature_c: drone.temperature_c,
+                idle_temperature_c: drone.temperature_c,
+                ..simulator::Options::varied(index)
+            };
+            SimulatedDrone::start(address, options).with_context(|| {
+                format!("the demo's drone {} cannot listen on UDP {address}; set --command-port", drone.id)
+            })
+        })
+        .collect()
+}
+
+fn restore_history(store: &Store, sources: &Sources, telemetry: &Telemetry) {
+    for record in store.history() {
+        let source = sources.find(&record.source).map(|source| source.id);
+        if let (Some(source), Some(metric)) = (source, Metric::from_name(&record.metric)) {
+            telemetry.restore(source, metric, &record.steps);
+        }
+    }
+}
+
+/// Starts sampling the machine and the board's sensors.
+fn sample_machine(
+    config: &Config,
+    performance: &Arc<Performance>,
+    pipeline: &Pipeline,
+    source: SourceId,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let interval = Duration::from_millis(config.board.sample_interval_ms);
+    let machine = pipeline.clone();
+    performance::spawn_sampler(performance.clone(), interval, stop.clone(), move |snapshot| {
+        let values = [
+            (Metric::CpuUsage, snapshot.cpu_pct),
+            (Metric::MemoryUsage, snapshot.memory_pct),
+            (Metric::DiskUsage, snapshot.disk_pct),
+        ];
+        let readings: heapless::Vec<Reading, 3> =
+            values.into_iter().filter_map(|(metric, value)| Reading::plausible(metric, value)).collect();
+        machine.publish(source, &readings);
+    });
+    if config.board.enabled {
+        // Without its sensors the gateway still watches drones.
+        match board::spawn(&config.board, source, pipeline.clone(), stop.clone()) {
+            Ok(board) => tracing::info!(%board, "board detected"),
+            Err(error) => tracing::error!("no board sensors: {error:#}"),
+        }
+    }
+    Ok(())
+}
+
+fn wanted_listeners(config: &Config, tls: &Arc<Tls>) -> Vec<Wanted> {
+    let server = &config.server;
+    let plain = [(server.http_listen, "server.http_listen", Via::Http), (server.metrics_listen, "server.metrics_listen", Via::Metrics)];
+    let https = Wanted { address: server.listen, key: "server.listen", via: Via::Https, tls: Some(tls.clone()) };
+    let plain = plain.into_iter().filter_map(|(address, key, via)| Some(Wanted { address: address?, key, via, tls: None }));
+    std::iter::once(https).chain(plain).collect()
+}
+
+/// Serves changed certificate files, and says what is wrong with bad ones.
+fn watch_certificate(tls: &Arc<Tls>, app: &Arc<App>, alerts: &Alerts, stop: &CancellationToken) {
+    const KEY: &str = "certificate_unusable";
+    let (tls, app, alerts, stop) = (tls.clone(), app.clone(), alerts.clone(), stop.clone());
+    tokio::spawn(async move {
+        let watched = tls.clone();
+        let outcome = move |outcome: Result<(), crate::server::TlsError>| match outcome {
+            Ok(()) => {
+                tracing::info!(fingerprint = tls.info().fingerprint, "certificate reloaded");
+                app.fingerprint.store(Some(Arc::new(tls.info().fingerprint.clone())));
+                alerts.clear(KEY, "board");
+            }
+            Err(error) => {
+                tracing::error!("certificate not reloaded, the running one stays: {error}");
+                alerts.raise(Condition {
+                    key: KEY,
+                    subject: "board".into(),
+                    level: Level::Error,
+                    alert_type: AlertType::Security,
+                    title: "Certificate Unusable",
+                    message: error.to_string(),
+                    details: Some("The certificate loaded before is still served.".to_owned()),
+                });
+            }
+        };
+        watched.watch(stop, outcome).await;
+    });
+}
+
+fn serve_control(
+    config: &Config,
+    access: &Arc<Access>,
+    store: &Store,
+    tls: &Arc<Tls>,
+    notifier: &Notifier,
+    stop: &CancellationToken,
+) {
+    let (tls, notifier) = (tls.clone(), notifier.clone());
+    let control = Control {
+        access: access.clone(),
+        store: store.clone(),
+        renew_certificate: Box::new(move || tls.renew().map(|info| info.to_string()).map_err(|error| error.to_string())),
+        test_notification: Box::new(move |name| {
+            let notifier = notifier.clone();
+            Box::pin(async move { notifier.send_test(&name).await.map_err(|error| error.to_string()) })
+        }),
+    };
+    if let Err(error) = control::serve(&config.storage.dir, control, stop.clone()) {
+        tracing::error!(%error, "no control socket: `keys`, `backup` and `notify test` work only while the gateway is stopped");
+    }
+}
+
+fn announce(config: &Config, origin: Origin, tls: &Tls, first_keys: Option<&FirstKeys>) -> anyhow::Result<()> {
+    let info = tls.info();
+    let announcement = Announcement {
+        origin,
+        listen: config.server.listen,
+        http_listen: config.server.http_listen,
+        fingerprint: &info.fingerprint,
+        state_dir: &config.storage.dir,
+        first_keys,
+    };
+    announcement.make().context("the first keys cannot be written")
+}
