@@ -1,250 +1,162 @@
 //! Rules, their evaluation and the book of alerts.
 //!
-//! Evaluation is a pure state machine that takes `now`; the desk task makes its
-//! transitions durable and then visible. Evaluation must never sleep, read
-//! clocks, allocate or do I/O.
+//! A reading is judged where it is published: [`Alerts::observe`] runs the pure
+//! state machines (`cell`, in `engine`) and returns. What fires waits in its
+//! cell until the desk (`desk`, `task`) takes it, makes it durable together with
+//! whatever else waits, and only then puts it into the book and tells
+//! subscribers. Evaluation must never sleep, read clocks, allocate or do I/O.
+//!
+//! Over a restart: an alert that was open goes on. If its value is still bad it
+//! is continued, not raised again; the first good value ends it; a source that
+//! never reports again leaves it open for an operator. Cool-downs and hold times
+//! start anew, because the monotonic clock does.
+
+mod book;
+mod cell;
+mod conditions;
+mod defaults;
+mod desk;
+mod draft;
+mod engine;
+mod handoff;
+mod model;
+mod record;
+mod rule;
+mod ruleset;
+mod shared;
+mod task;
+mod wording;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use jiff::Timestamp;
-use serde::Serialize;
-use thiserror::Error;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::clock::Mono;
+use crate::clock::{Mono, wall_now};
 use crate::config;
 use crate::readings::{Reading, SourceId, Sources};
 use crate::store::{StorageError, Store};
+use book::Moment;
+use desk::{Command, Desk, Reply};
+use shared::Shared;
 
-/// Severity of an alert, least first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Worth knowing.
-    Info,
-    /// Needs attention.
-    Warning,
-    /// Something failed.
-    Error,
-    /// Act now.
-    Critical,
-}
+pub use model::{
+    Alert, AlertError, AlertEvent, AlertStats, AlertType, Condition, Filter, Level, Measured, RuleView, Summary,
+};
+pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
+pub use ruleset::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, MAX_RULES};
 
-/// What an alert is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AlertType {
-    /// The board.
-    System,
-    /// A drone.
-    Drone,
-    /// Training jobs.
-    Training,
-    /// Links.
-    Network,
-    /// Access.
-    Security,
-    /// Speed.
-    Performance,
-}
-
-/// An alert as shown; immutable, replaced on change.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Alert {
-    /// Order of creation.
-    pub seq: u64,
-    /// `alert_…`, unique for ever.
-    pub id: Arc<str>,
-    /// Severity.
-    pub level: Level,
-    /// What it is about.
-    pub alert_type: AlertType,
-    /// Rule name or short title.
-    pub title: Arc<str>,
-    /// Text for people; contains the metric name for rule alerts.
-    pub message: String,
-    /// More of it.
-    pub details: Option<String>,
-    /// `system_monitor` for rule alerts.
-    pub origin: Arc<str>,
-    /// The source it is about (`board`, a drone id …).
-    pub subject: Arc<str>,
-    /// Metric name, value and threshold of rule alerts.
-    pub measured: Option<Measured>,
-    /// When it was raised.
-    pub created: Timestamp,
-    /// When its value came back.
-    pub cleared: Option<Timestamp>,
-    /// When and by whom it was acknowledged.
-    pub acknowledged: Option<(Timestamp, Arc<str>)>,
-    /// When and by whom it was resolved; `auto` for itself.
-    pub resolved: Option<(Timestamp, Arc<str>)>,
-    /// False while it lives in memory only because the store refuses writes.
-    pub durable: bool,
-}
-
-/// What a rule alert measured.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measured {
-    /// The metric.
-    pub metric: crate::readings::Metric,
-    /// Its value when the alert fired.
-    pub value: f64,
-    /// The rule's threshold.
-    pub threshold: f64,
-}
-
-/// Filters of a listing; they combine with AND.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Filter {
-    /// Only this level.
-    pub level: Option<Level>,
-    /// Only this type.
-    pub alert_type: Option<AlertType>,
-    /// Only those not resolved.
-    pub unresolved_only: bool,
-    /// Most alerts returned; 0 is all.
-    pub limit: usize,
-}
-
-/// Counts over the book.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Summary {
-    /// Alerts kept.
-    pub total: usize,
-    /// Younger than 24 h.
-    pub recent_24h: usize,
-    /// Not resolved, any age.
-    pub unresolved: usize,
-    /// Critical and younger than 24 h, resolved or not.
-    pub critical_24h: usize,
-    /// Within 24 h, by level; zero absent.
-    pub by_level: Vec<(Level, usize)>,
-    /// Within 24 h, by type; zero absent.
-    pub by_type: Vec<(AlertType, usize)>,
-}
-
-/// A rule as listed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RuleView {
-    /// The rule as written.
-    pub rule: config::Rule,
-    /// `default`, `config` or `api`.
-    pub origin: &'static str,
-    /// When it last fired for any source.
-    pub last_triggered: Option<Timestamp>,
-}
-
-/// A state that is not a metric: a lost drone, a failing store. Raised once,
-/// cleared when over; repeated calls change nothing.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Condition {
-    /// Stable name, e.g. `drone_silent`.
-    pub key: &'static str,
-    /// The source it is about.
-    pub subject: Arc<str>,
-    /// Severity.
-    pub level: Level,
-    /// What it is about.
-    pub alert_type: AlertType,
-    /// Short title.
-    pub title: &'static str,
-    /// Text for people.
-    pub message: String,
-    /// More of it.
-    pub details: Option<String>,
-}
-
-/// What subscribers hear.
-#[derive(Clone, Debug)]
-pub enum AlertEvent {
-    /// A new alert.
-    Raised(Arc<Alert>),
-    /// Acknowledged, cleared or resolved.
-    Changed(Arc<Alert>),
-}
-
-/// Why an operation on an alert or rule was refused.
-#[derive(Clone, Debug, Error)]
-pub enum AlertError {
-    /// No such alert.
-    #[error("Alert not found: {0}")]
-    UnknownAlert(String),
-    /// No such rule.
-    #[error("Rule not found: {0}")]
-    UnknownRule(String),
-    /// The rule makes no sense; the text says which field and why.
-    #[error("{field}: {reason}")]
-    InvalidRule {
-        /// The field at fault.
-        field: &'static str,
-        /// What is wrong and what is allowed.
-        reason: String,
-    },
-    /// A table is full.
-    #[error("{0}")]
-    Full(String),
-    /// Not durable, so not done.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-}
+/// How often retention is looked at.
+const TRIM_EVERY: Duration = Duration::from_secs(60);
 
 /// The alert service; clones share it.
 #[derive(Clone)]
-pub struct Alerts {}
+pub struct Alerts {
+    shared: Arc<Shared>,
+    commands: mpsc::Sender<Command>,
+    /// When [`Alerts::tick`] last woke the desk for retention, in milliseconds.
+    trimmed_ms: Arc<AtomicU64>,
+}
 
 impl Alerts {
     /// Loads rules and the book, and starts the desk task on the current runtime.
     ///
     /// # Errors
-    /// [`AlertError::InvalidRule`] for a rule in the configuration.
+    /// [`AlertError::InvalidRule`] for a rule in the configuration,
+    /// [`AlertError::Full`] for too many of them.
     pub fn start(config: &config::Alerts, sources: Arc<Sources>, store: Store) -> Result<Alerts, AlertError> {
-        let _ = (config, sources, store);
-        unimplemented!()
+        let shared = Arc::new(Shared::new(config, defaults::default_rules(), sources)?);
+        for record in store.rules() {
+            let name = record.name.clone();
+            if !shared.rules().restore(record) {
+                shared.counters.rules_ignored.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(rule = name, "stored rule not understood; it is not in effect");
+            }
+        }
+        shared.change_rules(|_| Ok(()))?;
+        let moment = moment();
+        let mut desk = Desk::new(shared.clone(), store.alerts(), store.epoch(), run_epoch(), moment.now);
+        let deletions = desk.trim(moment);
+        if !deletions.is_empty() {
+            store.defer(deletions);
+        }
+        let (commands, waiting) = mpsc::channel(task::COMMANDS_WAITING);
+        tokio::spawn(task::run(desk, store, waiting));
+        Ok(Alerts { shared, commands, trimmed_ms: Arc::default() })
     }
 
-    /// Evaluates every rule that applies. Allocates nothing.
+    /// Commits what waits and ends the desk. Operations after it are refused
+    /// with [`StorageError::Stopping`]; further calls change nothing.
+    pub async fn stop(&self) {
+        let (done, ended) = oneshot::channel();
+        if self.commands.send(Command::Stop { done }).await.is_ok() {
+            let _ = ended.await;
+        }
+    }
+
+    /// Evaluates every rule that applies. Allocates nothing once the source is
+    /// known.
     pub fn observe(&self, source: SourceId, readings: &[Reading], now: Mono) {
-        let _ = (source, readings, now);
-        unimplemented!()
+        let name = self.shared.sources.name(source);
+        if self.shared.engine.observe(source, name, readings, now) {
+            self.shared.wake.notify_one();
+        }
     }
 
     /// Lets time pass, so that `for_s` can end without a further reading and
     /// retention is applied; called about once a second.
     pub fn tick(&self, now: Mono) {
-        let _ = now;
-        unimplemented!()
+        let mut waits = self.shared.engine.tick(now);
+        waits |= self.shared.conditions().tick(now);
+        let trimmed = Mono::from_millis(self.trimmed_ms.load(Ordering::Relaxed));
+        if now.since(trimmed) >= TRIM_EVERY {
+            self.trimmed_ms.store(now.as_millis(), Ordering::Relaxed);
+            waits = true;
+        }
+        if waits {
+            self.shared.wake.notify_one();
+        }
     }
 
-    /// Raises `condition` unless it stands already.
+    /// Raises `condition` unless it stands already. While it stands, its alert
+    /// keeps the text it was raised with.
     pub fn raise(&self, condition: Condition) {
-        let _ = condition;
-        unimplemented!()
+        if self.shared.conditions().raise(condition, Mono::now()) {
+            self.shared.wake.notify_one();
+        }
     }
 
     /// Ends the condition `key` of `subject`, if it stands.
     pub fn clear(&self, key: &'static str, subject: &str) {
-        let _ = (key, subject);
-        unimplemented!()
+        if self.shared.conditions().clear(key, subject, Mono::now()) {
+            self.shared.wake.notify_one();
+        }
     }
 
     /// Alerts, newest first.
     #[must_use]
     pub fn list(&self, filter: &Filter) -> Vec<Arc<Alert>> {
-        let _ = filter;
-        unimplemented!()
+        self.shared.book().list(filter)
     }
 
-    /// Changes whenever anything `list`, `summary` or `rules` shows changes.
+    /// The alert with that id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Arc<Alert>> {
+        self.shared.book().find(id).cloned()
+    }
+
+    /// Changes whenever anything `list`, `summary` or `rules` shows changes,
+    /// except that alerts leave the summary's 24 hours by themselves.
     #[must_use]
     pub fn version(&self) -> u64 {
-        unimplemented!()
+        self.shared.version()
     }
 
     /// Counts.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        unimplemented!()
+        self.shared.book().summary(moment())
     }
 
     /// Acknowledges; idempotent, durable before it returns.
@@ -252,23 +164,24 @@ impl Alerts {
     /// # Errors
     /// [`AlertError::UnknownAlert`], [`AlertError::Storage`].
     pub async fn acknowledge(&self, id: &str, by: &str) -> Result<Arc<Alert>, AlertError> {
-        let _ = (id, by);
-        unimplemented!()
+        let (id, by) = (id.to_owned(), by.into());
+        self.ask(|reply| Command::Acknowledge { id, by, reply }).await
     }
 
     /// Resolves (and so acknowledges); idempotent, durable before it returns.
+    /// What is still bad raises a new alert after its cool-down.
     ///
     /// # Errors
     /// [`AlertError::UnknownAlert`], [`AlertError::Storage`].
     pub async fn resolve(&self, id: &str, by: &str) -> Result<Arc<Alert>, AlertError> {
-        let _ = (id, by);
-        unimplemented!()
+        let (id, by) = (id.to_owned(), by.into());
+        self.ask(|reply| Command::Resolve { id, by, reply }).await
     }
 
     /// Rules in effect: the ten documented ones first, in their order.
     #[must_use]
     pub fn rules(&self) -> Vec<RuleView> {
-        unimplemented!()
+        self.shared.rules().views()
     }
 
     /// Adds or replaces a rule; durable before it returns.
@@ -276,31 +189,94 @@ impl Alerts {
     /// # Errors
     /// [`AlertError::InvalidRule`], [`AlertError::Full`], [`AlertError::Storage`].
     pub async fn put_rule(&self, rule: config::Rule) -> Result<RuleView, AlertError> {
-        let _ = rule;
-        unimplemented!()
+        let rule = Rule::parse(&rule)?;
+        self.ask(|reply| Command::PutRule { rule, reply }).await
     }
 
-    /// Removes a rule; durable before it returns.
+    /// Removes a rule; durable before it returns. Its open alerts end. A
+    /// default or configured rule stays deleted until it is put again.
     ///
     /// # Errors
-    /// [`AlertError::UnknownRule`], [`AlertError::Storage`].
+    /// [`AlertError::UnknownRule`], [`AlertError::Full`] (the note of the
+    /// deletion needs room), [`AlertError::Storage`].
     pub async fn delete_rule(&self, name: &str) -> Result<(), AlertError> {
-        let _ = name;
-        unimplemented!()
+        let name = name.to_owned();
+        self.ask(|reply| Command::DeleteRule { name, reply }).await
     }
 
-    /// Takes the rules of a reloaded configuration.
+    /// Takes the rules, limits and retention of a reloaded configuration.
     ///
     /// # Errors
-    /// [`AlertError::InvalidRule`]; the old rules stay.
+    /// [`AlertError::InvalidRule`], [`AlertError::Full`]; everything stays as it was.
     pub fn reload(&self, config: &config::Alerts) -> Result<(), AlertError> {
-        let _ = config;
-        unimplemented!()
+        self.shared.change_rules(|rules| rules.configure(config))?;
+        self.shared.book_mut().configure(config.max_alerts, config.retention_days);
+        Ok(())
+    }
+
+    /// Adds default rules of another room, below configured ones.
+    ///
+    /// # Errors
+    /// [`AlertError::InvalidRule`]; [`AlertError::Full`] beyond [`MAX_DEFAULT_RULES`].
+    pub fn add_defaults(&self, rules: &[config::Rule]) -> Result<(), AlertError> {
+        let rules = rules.iter().map(Rule::parse).collect::<Result<_, _>>()?;
+        self.shared.change_rules(|book| book.add_defaults(rules))
     }
 
     /// Events from now on. A slow receiver loses the oldest and is told so.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<AlertEvent> {
-        unimplemented!()
+        self.shared.events.subscribe()
     }
+
+    /// Counters.
+    #[must_use]
+    pub fn stats(&self) -> AlertStats {
+        let (engine, counters) = (self.shared.engine.stats(), &self.shared.counters);
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let not_durable = self.shared.book().iter().filter(|alert| !alert.durable).count();
+        let conditions = self.shared.conditions();
+        AlertStats {
+            evaluations: engine.evaluations,
+            not_finite: engine.not_finite,
+            raised: read(&counters.raised),
+            suppressed: engine.silenced,
+            coalesced: engine.folded,
+            cells_waiting: engine.cells_waiting,
+            commands_waiting: self.commands.max_capacity() - self.commands.capacity(),
+            commands_refused: read(&counters.commands_refused),
+            not_durable,
+            commits_failed: read(&counters.commits_failed),
+            conditions: conditions.standing(),
+            conditions_refused: conditions.refused(),
+            dropped_full: read(&counters.dropped_full),
+            dropped_old: read(&counters.dropped_old),
+            events_overwritten: read(&counters.events_overwritten),
+            rules_ignored: read(&counters.rules_ignored),
+        }
+    }
+
+    /// Hands a command to the desk and waits for its answer.
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, AlertError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.try_send(command(reply)).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => {
+                self.shared.counters.commands_refused.fetch_add(1, Ordering::Relaxed);
+                StorageError::Busy
+            }
+            mpsc::error::TrySendError::Closed(_) => StorageError::Stopping,
+        })?;
+        // A desk that ends without an answer has dropped the other half.
+        answer.await.unwrap_or(Err(AlertError::Storage(StorageError::Stopping)))
+    }
+}
+
+fn moment() -> Moment {
+    Moment { now: Mono::now(), wall: wall_now() }
+}
+
+/// A number that differs from run to run.
+fn run_epoch() -> u32 {
+    // Without entropy the time will do: it only has to differ from other runs'.
+    getrandom::u32().unwrap_or_else(|_| wall_now().as_microsecond() as u32)
 }

@@ -1,0 +1,275 @@
+//! Conditions: states that are not readings (a silent drone, a failing store).
+//!
+//! Pure: takes `now`. Raised and ended by other rooms, which need not know
+//! whether the desk is busy: what changes waits here in flags, one entry for
+//! each key and subject.
+//!
+//! * An alert of a condition that stood at the end of the last run is inherited:
+//!   raised again it continues that alert, not raised again within
+//!   [`INHERITED_FOR`] it is over.
+//! * A standing condition whose alert an operator resolved is raised anew after
+//!   [`RENEWED_AFTER`]: resolving does not make it untrue. Acknowledging keeps
+//!   the alert and its silence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::handoff::{Handoff, Taken};
+use super::model::Condition;
+use crate::clock::Mono;
+
+/// Most conditions at a time: a handful for each of 64 drones and the rest of
+/// the gateway. Beyond it a new one is refused and counted.
+pub(super) const MAX_CONDITIONS: usize = 512;
+/// How long a condition of the last run may take to be raised again: longer
+/// than any room needs to find out what is wrong.
+const INHERITED_FOR: Duration = Duration::from_secs(5 * 60);
+/// The documented cool-down of rules, for conditions.
+const RENEWED_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// Every condition that stands or waits for the desk.
+#[derive(Default)]
+pub(super) struct Conditions {
+    entries: Vec<Entry>,
+    refused: u64,
+}
+
+struct Entry {
+    key: Arc<str>,
+    subject: Arc<str>,
+    /// None while it is only inherited.
+    what: Option<Condition>,
+    handoff: Handoff,
+    stands: bool,
+    /// When it was inherited, until it is raised in this run.
+    inherited: Option<Mono>,
+    /// When its alert was resolved although it stands.
+    released: Option<Mono>,
+    raised_at: Mono,
+    ended_at: Mono,
+}
+
+/// What the desk takes of one condition.
+#[derive(Clone, Debug)]
+pub(super) struct ConditionChange {
+    pub key: Arc<str>,
+    pub subject: Arc<str>,
+    pub what: Option<Condition>,
+    pub taken: Taken,
+    pub raised_at: Mono,
+    pub ended_at: Mono,
+}
+
+impl Conditions {
+    /// True: the desk has something to do.
+    pub(super) fn raise(&mut self, condition: Condition, now: Mono) -> bool {
+        let known = self.position(condition.key, &condition.subject);
+        let index = match known {
+            Some(index) => index,
+            None if self.entries.len() >= MAX_CONDITIONS => {
+                self.refused += 1;
+                return false;
+            }
+            None => {
+                self.entries.push(Entry::new(condition.key.into(), condition.subject.clone()));
+                self.entries.len() - 1
+            }
+        };
+        let entry = &mut self.entries[index];
+        entry.inherited = None;
+        if entry.stands {
+            // Inherited: kept for a renewal. Else a repetition, which changes nothing.
+            entry.what.get_or_insert(condition);
+            return false;
+        }
+        entry.what = Some(condition);
+        entry.begin(now);
+        true
+    }
+
+    /// True: the desk has something to do.
+    pub(super) fn clear(&mut self, key: &str, subject: &str, now: Mono) -> bool {
+        let Some(index) = self.position(key, subject).filter(|index| self.entries[*index].stands) else { return false };
+        self.entries[index].end(now);
+        true
+    }
+
+    /// Takes over an open alert of the last run.
+    pub(super) fn inherit(&mut self, key: &Arc<str>, subject: &Arc<str>, now: Mono) {
+        if self.entries.len() < MAX_CONDITIONS && self.position(key, subject).is_none() {
+            let entry = Entry::new(key.clone(), subject.clone());
+            self.entries.push(Entry { stands: true, inherited: Some(now), ..entry });
+        }
+    }
+
+    /// The alert of a condition is gone although the condition may stand.
+    pub(super) fn release(&mut self, key: &str, subject: &str, now: Mono) {
+        let Some(index) = self.position(key, subject) else { return };
+        let entry = &mut self.entries[index];
+        if entry.inherited.is_some() {
+            self.entries.remove(index);
+        } else if entry.stands && !entry.handoff.begins() {
+            entry.released = Some(now);
+        }
+    }
+
+    /// Lets time pass. True: the desk has something to do.
+    pub(super) fn tick(&mut self, now: Mono) -> bool {
+        let mut waits = false;
+        for entry in self.entries.iter_mut().filter(|entry| entry.stands) {
+            if entry.inherited.is_some_and(|since| now.since(since) >= INHERITED_FOR) {
+                entry.end(now);
+                waits = true;
+            } else if entry.released.is_some_and(|since| now.since(since) >= RENEWED_AFTER) {
+                entry.begin(now);
+                waits = true;
+            }
+        }
+        waits
+    }
+
+    /// Takes what waits, oldest entry first, and forgets what is over.
+    pub(super) fn drain(&mut self) -> Vec<ConditionChange> {
+        let taken = self.entries.iter_mut().filter_map(Entry::take).collect();
+        self.entries.retain(|entry| entry.stands);
+        taken
+    }
+
+    pub(super) fn standing(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.stands).count()
+    }
+
+    pub(super) fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    fn position(&self, key: &str, subject: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| &*entry.key == key && &*entry.subject == subject)
+    }
+}
+
+impl Entry {
+    fn new(key: Arc<str>, subject: Arc<str>) -> Entry {
+        Entry {
+            key,
+            subject,
+            what: None,
+            handoff: Handoff::NONE,
+            stands: false,
+            inherited: None,
+            released: None,
+            raised_at: Mono::ZERO,
+            ended_at: Mono::ZERO,
+        }
+    }
+
+    fn begin(&mut self, now: Mono) {
+        self.stands = true;
+        self.released = None;
+        self.raised_at = now;
+        self.handoff.raise();
+    }
+
+    fn end(&mut self, now: Mono) {
+        self.stands = false;
+        self.inherited = None;
+        self.released = None;
+        self.ended_at = now;
+        self.handoff.end();
+    }
+
+    fn take(&mut self) -> Option<ConditionChange> {
+        let taken = self.handoff.take()?;
+        Some(ConditionChange {
+            key: self.key.clone(),
+            subject: self.subject.clone(),
+            what: self.what.clone(),
+            taken,
+            raised_at: self.raised_at,
+            ended_at: self.ended_at,
+        })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::model::{AlertType, Level};
+    use super::*;
+
+    pub(in crate::alerts) fn silent(subject: &str) -> Condition {
+        Condition {
+            key: "drone_silent",
+            subject: subject.into(),
+            level: Level::Error,
+            alert_type: AlertType::Drone,
+            title: "Drone silent",
+            message: "no state for 3 s".to_owned(),
+            details: None,
+        }
+    }
+
+    fn at(seconds: u64) -> Mono {
+        Mono::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn repeated_calls_change_nothing() {
+        let mut conditions = Conditions::default();
+        assert!(!conditions.clear("drone_silent", "d1", at(0)));
+        assert!(conditions.raise(silent("d1"), at(0)));
+        assert!(!conditions.raise(silent("d1"), at(1)));
+        assert!(conditions.raise(silent("d2"), at(1)), "another subject is another condition");
+        assert_eq!(conditions.drain().len(), 2);
+        assert!(!conditions.raise(silent("d1"), at(2)));
+        assert!(conditions.drain().is_empty());
+        assert!(conditions.clear("drone_silent", "d1", at(3)));
+        assert!(!conditions.clear("drone_silent", "d1", at(3)));
+        let ended = conditions.drain();
+        assert!(ended[0].taken.ended_before && ended[0].ended_at == at(3));
+        assert_eq!(conditions.standing(), 1);
+        assert_eq!(conditions.entries.len(), 1, "what is over takes no room");
+    }
+
+    #[test]
+    fn an_inherited_condition_continues_or_ends() {
+        let mut conditions = Conditions::default();
+        conditions.inherit(&"drone_silent".into(), &"d1".into(), at(0));
+        conditions.inherit(&"drone_silent".into(), &"d2".into(), at(0));
+        assert!(!conditions.raise(silent("d1"), at(10)), "it has its alert");
+        assert!(!conditions.tick(at(299)));
+        assert!(conditions.tick(at(300)));
+        let ended = conditions.drain();
+        assert_eq!(ended.len(), 1);
+        assert_eq!(&*ended[0].subject, "d2");
+        assert!(!conditions.tick(at(9999)));
+    }
+
+    #[test]
+    fn a_resolved_condition_that_stands_is_renewed() {
+        let mut conditions = Conditions::default();
+        conditions.raise(silent("d1"), at(0));
+        conditions.drain();
+        conditions.release("drone_silent", "d1", at(10));
+        assert!(!conditions.tick(at(309)));
+        assert!(conditions.tick(at(310)));
+        assert!(conditions.drain()[0].taken.raised);
+        assert!(!conditions.tick(at(9999)), "once");
+        conditions.release("drone_silent", "d1", at(10_000));
+        conditions.clear("drone_silent", "d1", at(10_001));
+        conditions.drain();
+        assert!(!conditions.tick(at(99_999)), "over is over");
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let mut conditions = Conditions::default();
+        for n in 0..MAX_CONDITIONS {
+            assert!(conditions.raise(silent(&format!("d{n}")), at(0)));
+        }
+        assert!(!conditions.raise(silent("one more"), at(0)));
+        assert_eq!(conditions.refused(), 1);
+        conditions.clear("drone_silent", "d0", at(1));
+        conditions.drain();
+        assert!(conditions.raise(silent("one more"), at(2)));
+    }
+}

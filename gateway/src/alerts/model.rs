@@ -1,0 +1,258 @@
+//! What the alert service shows and hears: plain data without behaviour.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::config;
+use crate::readings::Metric;
+use crate::store::StorageError;
+
+/// An enum whose variants have one lower-case name in rules, records and the API.
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// Every one, in declaration order.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)+];
+
+            /// The name used in rules, the API and the store.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $($name::$variant => $text,)+ }
+            }
+
+            /// The one of that name; names are lower case.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<$name> {
+                $name::ALL.iter().copied().find(|known| known.name() == name)
+            }
+        }
+    };
+}
+
+named! {
+    /// Severity of an alert, least first.
+    Level {
+        /// Worth knowing.
+        Info = "info",
+        /// Needs attention.
+        Warning = "warning",
+        /// Something failed.
+        Error = "error",
+        /// Act now.
+        Critical = "critical",
+    }
+}
+
+named! {
+    /// What an alert is about.
+    AlertType {
+        /// The board.
+        System = "system",
+        /// A drone.
+        Drone = "drone",
+        /// Training jobs.
+        Training = "training",
+        /// Links.
+        Network = "network",
+        /// Access.
+        Security = "security",
+        /// Speed.
+        Performance = "performance",
+    }
+}
+
+/// An alert as shown; immutable, replaced on change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    /// Order of creation.
+    pub seq: u64,
+    /// `alert_…`, unique for ever.
+    pub id: Arc<str>,
+    /// Severity.
+    pub level: Level,
+    /// What it is about.
+    pub alert_type: AlertType,
+    /// Rule name or short title.
+    pub title: Arc<str>,
+    /// Text for people; contains the metric name for rule alerts.
+    pub message: String,
+    /// More of it.
+    pub details: Option<String>,
+    /// `system_monitor` for rule alerts, the key of a [`Condition`] else.
+    pub origin: Arc<str>,
+    /// The source it is about (`board`, a drone id …).
+    pub subject: Arc<str>,
+    /// Metric name, value and threshold of rule alerts.
+    pub measured: Option<Measured>,
+    /// When it was raised.
+    pub created: Timestamp,
+    /// When its value came back.
+    pub cleared: Option<Timestamp>,
+    /// When and by whom it was acknowledged.
+    pub acknowledged: Option<(Timestamp, Arc<str>)>,
+    /// When and by whom it was resolved; `auto` for itself.
+    pub resolved: Option<(Timestamp, Arc<str>)>,
+    /// False while its present state lives in memory only because the store
+    /// refuses writes.
+    pub durable: bool,
+}
+
+impl Alert {
+    /// Whether its cause stands as far as is known: neither cleared nor resolved.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.cleared.is_none() && self.resolved.is_none()
+    }
+}
+
+/// What a rule alert measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// The metric.
+    pub metric: Metric,
+    /// Its value when the alert fired.
+    pub value: f64,
+    /// The rule's threshold.
+    pub threshold: f64,
+}
+
+/// Filters of a listing; they combine with AND.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Filter {
+    /// Only this level.
+    pub level: Option<Level>,
+    /// Only this type.
+    pub alert_type: Option<AlertType>,
+    /// Only those not resolved.
+    pub unresolved_only: bool,
+    /// Most alerts returned; 0 is all.
+    pub limit: usize,
+}
+
+/// Counts over the book.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// Alerts kept.
+    pub total: usize,
+    /// Younger than 24 h.
+    pub recent_24h: usize,
+    /// Not resolved, any age.
+    pub unresolved: usize,
+    /// Critical and younger than 24 h, resolved or not.
+    pub critical_24h: usize,
+    /// Within 24 h, by level; zero absent.
+    pub by_level: Vec<(Level, usize)>,
+    /// Within 24 h, by type; zero absent.
+    pub by_type: Vec<(AlertType, usize)>,
+}
+
+/// A rule as listed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleView {
+    /// The rule, its `type` filled in.
+    pub rule: config::Rule,
+    /// `default`, `config` or `api`.
+    pub origin: &'static str,
+    /// When it last fired for any source.
+    pub last_triggered: Option<Timestamp>,
+}
+
+/// A state that is not a metric: a lost drone, a failing store. Raised once,
+/// cleared when over; repeated calls change nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// Stable name, e.g. `drone_silent`.
+    pub key: &'static str,
+    /// The source it is about.
+    pub subject: Arc<str>,
+    /// Severity.
+    pub level: Level,
+    /// What it is about.
+    pub alert_type: AlertType,
+    /// Short title.
+    pub title: &'static str,
+    /// Text for people.
+    pub message: String,
+    /// More of it.
+    pub details: Option<String>,
+}
+
+/// What subscribers hear.
+#[derive(Clone, Debug)]
+pub enum AlertEvent {
+    /// A new alert.
+    Raised(Arc<Alert>),
+    /// Acknowledged, cleared, resolved, or durable at last.
+    Changed(Arc<Alert>),
+}
+
+/// Why an operation on an alert or rule was refused.
+#[derive(Clone, Debug, Error)]
+pub enum AlertError {
+    /// No such alert.
+    #[error("Alert not found: {0}")]
+    UnknownAlert(String),
+    /// No such rule.
+    #[error("Rule not found: {0}")]
+    UnknownRule(String),
+    /// The rule makes no sense; the text says which field and why.
+    #[error("{field}: {reason}")]
+    InvalidRule {
+        /// The field at fault.
+        field: &'static str,
+        /// What is wrong and what is allowed.
+        reason: String,
+    },
+    /// A table is full.
+    #[error("{0}")]
+    Full(String),
+    /// Not durable, so not done.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Counters for `/metrics`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlertStats {
+    /// Evaluations of a rule on a reading.
+    pub evaluations: u64,
+    /// Readings refused because their value was not a finite number.
+    pub not_finite: u64,
+    /// Alerts raised.
+    pub raised: u64,
+    /// Times a rule would have fired and its cool-down kept it silent.
+    pub suppressed: u64,
+    /// Episodes of one rule and source that ended and began again before the
+    /// desk had taken the first, and so became one alert.
+    pub coalesced: u64,
+    /// Cells of (rule, source) with transitions the desk has not taken yet.
+    pub cells_waiting: usize,
+    /// Commands waiting for the desk.
+    pub commands_waiting: usize,
+    /// Commands refused because too many were waiting.
+    pub commands_refused: u64,
+    /// Alerts whose present state is not durable yet.
+    pub not_durable: usize,
+    /// Commits the store refused or did not finish in time.
+    pub commits_failed: u64,
+    /// Conditions that stand.
+    pub conditions: usize,
+    /// Conditions refused because their table was full.
+    pub conditions_refused: u64,
+    /// Alerts dropped because the book was full.
+    pub dropped_full: u64,
+    /// Alerts dropped because they were older than the retention.
+    pub dropped_old: u64,
+    /// Events overwritten before the slowest subscriber had read them.
+    pub events_overwritten: u64,
+    /// Rules of the store that could not be understood and are not in effect.
+    pub rules_ignored: u64,
+}

@@ -1,0 +1,144 @@
+//! Alerts and rules to and from their stored form. Pure.
+//!
+//! A condition's record holds its title as the rule and its key as the origin,
+//! so that it can be recognised after a restart without a field of its own.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::model::{Alert, AlertType, Level, Measured};
+use super::rule::Rule;
+use super::wording::{alert_id, parse_id};
+use crate::config;
+use crate::readings::Metric;
+use crate::store::{AlertRecord, RuleRecord};
+
+/// The stored form of an alert.
+pub(super) fn alert_record(alert: &Alert) -> AlertRecord {
+    let stamped = |(at, by): &(Timestamp, Arc<str>)| (at.as_microsecond(), by.to_string());
+    AlertRecord {
+        seq: alert.seq,
+        epoch: parse_id(&alert.id).map_or(0, |(epoch, _)| epoch),
+        rule: alert.title.to_string(),
+        subject: alert.subject.to_string(),
+        level: alert.level.name().to_owned(),
+        alert_type: alert.alert_type.name().to_owned(),
+        message: alert.message.clone(),
+        details: alert.details.clone(),
+        origin: alert.origin.to_string(),
+        metric: alert.measured.map(|measured| measured.metric.name().to_owned()),
+        value: alert.measured.map(|measured| measured.value),
+        threshold: alert.measured.map(|measured| measured.threshold),
+        created_us: alert.created.as_microsecond(),
+        cleared_us: alert.cleared.map(Timestamp::as_microsecond),
+        acknowledged: alert.acknowledged.as_ref().map(stamped),
+        resolved: alert.resolved.as_ref().map(stamped),
+    }
+}
+
+/// The alert of a record; none if it was written by something that knows
+/// levels, metrics or times this version does not.
+pub(super) fn alert(record: AlertRecord) -> Option<Alert> {
+    let stamp = |us: i64| Timestamp::from_microsecond(us).ok();
+    // An act with an unreadable time was still an act: it keeps the alert's time.
+    let created = stamp(record.created_us)?;
+    let stamped = |(us, by): (i64, String)| (stamp(us).unwrap_or(created), by.into());
+    let measured = match (record.metric, record.value, record.threshold) {
+        (Some(metric), Some(value), Some(threshold)) => {
+            Some(Measured { metric: Metric::from_name(&metric)?, value, threshold })
+        }
+        _ => None,
+    };
+    Some(Alert {
+        seq: record.seq,
+        id: alert_id(record.epoch, record.seq),
+        level: Level::from_name(&record.level)?,
+        alert_type: AlertType::from_name(&record.alert_type)?,
+        title: record.rule.into(),
+        message: record.message,
+        details: record.details,
+        origin: record.origin.into(),
+        subject: record.subject.into(),
+        measured,
+        created,
+        cleared: record.cleared_us.map(|us| stamp(us).unwrap_or(created)),
+        acknowledged: record.acknowledged.map(stamped),
+        resolved: record.resolved.map(stamped),
+        durable: true,
+    })
+}
+
+/// The stored form of a rule made through the API, or of the note that a
+/// default or configured rule was deleted.
+pub(super) fn rule_record(rule: &Rule, deleted: bool) -> RuleRecord {
+    let text = rule.to_text();
+    RuleRecord {
+        name: text.name,
+        metric: text.metric,
+        operator: text.operator,
+        threshold: text.threshold,
+        level: text.level,
+        alert_type: rule.alert_type.name().to_owned(),
+        enabled: text.enabled,
+        cooldown_minutes: text.cooldown_minutes,
+        for_s: text.for_s,
+        hysteresis: text.hysteresis,
+        source: text.source,
+        auto_resolve: text.auto_resolve,
+        deleted,
+    }
+}
+
+/// The text form of a stored rule, to be parsed like any other.
+pub(super) fn rule_text(record: RuleRecord) -> config::Rule {
+    config::Rule {
+        name: record.name,
+        metric: record.metric,
+        operator: record.operator,
+        threshold: record.threshold,
+        level: record.level,
+        alert_type: Some(record.alert_type),
+        enabled: record.enabled,
+        cooldown_minutes: record.cooldown_minutes,
+        for_s: record.for_s,
+        hysteresis: record.hysteresis,
+        source: record.source,
+        auto_resolve: record.auto_resolve,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerts::defaults::default_rules;
+
+    #[test]
+    fn records_lead_back() {
+        let stamp = |s| Timestamp::from_second(s).expect("in range");
+        let alert = Alert {
+            seq: 7,
+            id: alert_id(0xdead_beef, 7),
+            level: Level::Critical,
+            alert_type: AlertType::Drone,
+            title: "Low Battery".into(),
+            message: "m".into(),
+            details: Some("d".into()),
+            origin: "system_monitor".into(),
+            subject: "drone_001".into(),
+            measured: Some(Measured { metric: Metric::BatteryLevel, value: 9.0, threshold: 10.0 }),
+            created: stamp(100),
+            cleared: Some(stamp(200)),
+            acknowledged: Some((stamp(150), "Admin Key".into())),
+            resolved: Some((stamp(200), "auto".into())),
+            durable: true,
+        };
+        assert_eq!(super::alert(alert_record(&alert)), Some(alert.clone()));
+        let mut unknown = alert_record(&alert);
+        unknown.level = "fatal".into();
+        assert_eq!(super::alert(unknown), None);
+        for rule in default_rules() {
+            assert_eq!(Rule::parse(&rule_text(rule_record(&rule, false))).expect("valid"), rule);
+        }
+    }
+}

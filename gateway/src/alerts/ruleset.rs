@@ -1,0 +1,387 @@
+//! Which rules are in effect: default < config < API, and where their cells are.
+//!
+//! Pure. A rule of a higher layer takes the place of the one of the same name
+//! below it, so the documented ten stay first and in order whatever is changed.
+//! A rule deleted through the API stays deleted, also when the configuration
+//! names it, until it is put again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::model::{AlertError, RuleView};
+use super::record::rule_record;
+use super::rule::{Rule, invalid};
+use crate::config;
+use crate::readings::{METRIC_COUNT, Metric};
+use crate::store::{Change, RuleRecord};
+
+/// Most default rules: the twelve built in and those other rooms add.
+pub const MAX_DEFAULT_RULES: usize = 32;
+/// Most rules in the configuration: one for each of 64 drones and some more.
+pub const MAX_CONFIG_RULES: usize = 112;
+/// Most rules made, changed or deleted through the API.
+pub const MAX_API_RULES: usize = 112;
+/// Most rules in all. The layers add up to it, so that no layer can be refused
+/// for what another one holds. Every source has a cell for each.
+pub const MAX_RULES: usize = MAX_DEFAULT_RULES + MAX_CONFIG_RULES + MAX_API_RULES;
+
+/// The rules in effect, laid out for evaluation. A rule keeps its slot while
+/// it exists, so that its cells keep their state when other rules change.
+pub(super) struct RuleTable {
+    slots: Box<[Option<Arc<Rule>>]>,
+    /// Slots of the enabled rules, by metric.
+    by_metric: [Box<[u16]>; METRIC_COUNT],
+}
+
+impl RuleTable {
+    fn empty() -> RuleTable {
+        RuleTable { slots: vec![None; MAX_RULES].into(), by_metric: std::array::from_fn(|_| Box::default()) }
+    }
+
+    fn next(&self, rules: &[Listed]) -> RuleTable {
+        let mut slots: Vec<Option<Arc<Rule>>> = vec![None; MAX_RULES];
+        let mut new = Vec::new();
+        for listed in rules {
+            match self.slot_of(&listed.rule.name) {
+                Some(slot) => slots[slot] = Some(listed.rule.clone()),
+                None => new.push(listed.rule.clone()),
+            }
+        }
+        // The engine resets the cells of a slot that changes hands.
+        let free = slots.iter_mut().filter(|slot| slot.is_none());
+        for (slot, rule) in free.zip(new) {
+            *slot = Some(rule);
+        }
+        let watching = |metric: Metric| {
+            let enabled = slots
+                .iter()
+                .enumerate()
+                .filter(|(_, rule)| rule.as_ref().is_some_and(|rule| rule.enabled && rule.metric == metric));
+            enabled.map(|(slot, _)| slot as u16).collect()
+        };
+        let by_metric = std::array::from_fn(|index| watching(Metric::ALL[index]));
+        RuleTable { slots: slots.into(), by_metric }
+    }
+
+    /// Slots and rules that look at `metric`.
+    pub(super) fn watching(&self, metric: Metric) -> impl Iterator<Item = (usize, &Rule)> {
+        self.by_metric[metric.index()]
+            .iter()
+            .filter_map(|slot| Some((usize::from(*slot), self.rule(usize::from(*slot))?)))
+    }
+
+    pub(super) fn rule(&self, slot: usize) -> Option<&Rule> {
+        self.slots[slot].as_deref()
+    }
+
+    pub(super) fn shared_rule(&self, slot: usize) -> Option<&Arc<Rule>> {
+        self.slots[slot].as_ref()
+    }
+
+    pub(super) fn slot_of(&self, name: &str) -> Option<usize> {
+        self.slots.iter().position(|rule| rule.as_ref().is_some_and(|rule| &*rule.name == name))
+    }
+}
+
+/// A rule in effect and its layer.
+#[derive(Clone)]
+struct Listed {
+    rule: Arc<Rule>,
+    origin: &'static str,
+}
+
+/// All layers.
+pub(super) struct Rulebook {
+    defaults_apply: bool,
+    defaults: Vec<Rule>,
+    config: Vec<Rule>,
+    /// None: deleted.
+    api: BTreeMap<String, Option<Rule>>,
+    auto_resolve: bool,
+    listed: Vec<Listed>,
+    table: Arc<RuleTable>,
+    triggered: BTreeMap<Arc<str>, Timestamp>,
+}
+
+impl Rulebook {
+    /// # Errors
+    /// [`AlertError::InvalidRule`] for a rule in the configuration,
+    /// [`AlertError::Full`] for too many.
+    pub(super) fn new(config: &config::Alerts, defaults: Vec<Rule>) -> Result<Rulebook, AlertError> {
+        let mut book = Rulebook {
+            defaults_apply: config.default_rules,
+            defaults,
+            config: Vec::new(),
+            api: BTreeMap::new(),
+            auto_resolve: config.auto_resolve,
+            listed: Vec::new(),
+            table: Arc::new(RuleTable::empty()),
+            triggered: BTreeMap::new(),
+        };
+        book.configure(config)?;
+        Ok(book)
+    }
+
+    /// Takes the rules of a configuration; nothing changes when one is invalid.
+    pub(super) fn configure(&mut self, config: &config::Alerts) -> Result<(), AlertError> {
+        let rules = parse_all(&config.rule)?;
+        self.config = rules;
+        self.defaults_apply = config.default_rules;
+        self.auto_resolve = config.auto_resolve;
+        self.rebuild();
+        Ok(())
+    }
+
+    /// Adds default rules of other rooms; one of a known name replaces it.
+    pub(super) fn add_defaults(&mut self, rules: Vec<Rule>) -> Result<(), AlertError> {
+        let mut defaults = self.defaults.clone();
+        for rule in rules {
+            match defaults.iter_mut().find(|known| known.name == rule.name) {
+                Some(known) => *known = rule,
+                None => defaults.push(rule),
+            }
+        }
+        if defaults.len() > MAX_DEFAULT_RULES {
+            return Err(AlertError::Full(format!("more than {MAX_DEFAULT_RULES} default rules")));
+        }
+        self.defaults = defaults;
+        self.rebuild();
+        Ok(())
+    }
+
+    /// Takes a rule of the store at start. False: not understood, ignored.
+    pub(super) fn restore(&mut self, record: RuleRecord) -> bool {
+        let deleted = record.deleted;
+        let Ok(rule) = Rule::parse(&super::record::rule_text(record)) else { return false };
+        if self.check_room(&rule.name).is_err() {
+            return false;
+        }
+        self.api.insert(rule.name.to_string(), (!deleted).then_some(rule));
+        self.rebuild();
+        true
+    }
+
+    /// Whether the API may put or delete the rule called `name`.
+    pub(super) fn check_room(&self, name: &str) -> Result<(), AlertError> {
+        if self.api.len() >= MAX_API_RULES && !self.api.contains_key(name) {
+            let text = format!("{MAX_API_RULES} rules are made or changed already; delete one first");
+            return Err(AlertError::Full(text));
+        }
+        Ok(())
+    }
+
+    /// What the store must hold once the rule called `name` is deleted.
+    ///
+    /// # Errors
+    /// [`AlertError::UnknownRule`], [`AlertError::Full`].
+    pub(super) fn deletion(&self, name: &str) -> Result<Change, AlertError> {
+        let listed = self.find(name).ok_or_else(|| AlertError::UnknownRule(name.to_owned()))?;
+        if !self.below_api(name) {
+            return Ok(Change::DeleteRule(name.to_owned()));
+        }
+        self.check_room(name)?;
+        Ok(Change::PutRule(rule_record(&listed.rule, true)))
+    }
+
+    /// Puts a rule of the API in effect. The caller has checked for room.
+    pub(super) fn put(&mut self, rule: Rule) -> Option<RuleView> {
+        let name = rule.name.clone();
+        self.api.insert(name.to_string(), Some(rule));
+        self.rebuild();
+        self.find(&name).map(|listed| self.view(listed))
+    }
+
+    /// Takes a rule out of effect.
+    pub(super) fn delete(&mut self, name: &str) {
+        if self.below_api(name) {
+            self.api.insert(name.to_owned(), None);
+        } else {
+            self.api.remove(name);
+        }
+        self.rebuild();
+    }
+
+    /// What the store should hold for `name`: written again after a commit of
+    /// which it is not known whether it took effect.
+    pub(super) fn correction(&self, name: &str) -> Change {
+        let deleted_one = || self.defaults.iter().chain(&self.config).find(|rule| &*rule.name == name);
+        match self.api.get(name) {
+            Some(Some(rule)) => Change::PutRule(rule_record(rule, false)),
+            Some(None) => deleted_one()
+                .map_or_else(|| Change::DeleteRule(name.to_owned()), |rule| Change::PutRule(rule_record(rule, true))),
+            None => Change::DeleteRule(name.to_owned()),
+        }
+    }
+
+    /// Whether alerts of the rule called `name` resolve themselves.
+    pub(super) fn auto_resolves(&self, name: &str) -> bool {
+        self.find(name).and_then(|listed| listed.rule.auto_resolve).unwrap_or(self.auto_resolve)
+    }
+
+    /// Whether alerts of conditions resolve themselves.
+    pub(super) fn conditions_auto_resolve(&self) -> bool {
+        self.auto_resolve
+    }
+
+    /// Whether a rule still watches `metric` of `subject` under `name`.
+    pub(super) fn watches(&self, name: &str, metric: Metric, subject: &str) -> bool {
+        self.find(name).is_some_and(|Listed { rule, .. }| rule.enabled && rule.metric == metric && rule.covers(subject))
+    }
+
+    pub(super) fn note_triggered(&mut self, name: &str, at: Timestamp) {
+        // Keyed by rules in effect only, so it cannot outgrow them.
+        if let Some(name) = self.find(name).map(|listed| listed.rule.name.clone()) {
+            self.triggered.insert(name, at);
+        }
+    }
+
+    pub(super) fn views(&self) -> Vec<RuleView> {
+        self.listed.iter().map(|listed| self.view(listed)).collect()
+    }
+
+    pub(super) fn table(&self) -> &Arc<RuleTable> {
+        &self.table
+    }
+
+    fn view(&self, listed: &Listed) -> RuleView {
+        RuleView {
+            rule: listed.rule.to_text(),
+            origin: listed.origin,
+            last_triggered: self.triggered.get(&listed.rule.name).copied(),
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Listed> {
+        self.listed.iter().find(|listed| &*listed.rule.name == name)
+    }
+
+    fn below_api(&self, name: &str) -> bool {
+        let defaults = self.defaults.iter().filter(|_| self.defaults_apply);
+        defaults.chain(&self.config).any(|rule| &*rule.name == name)
+    }
+
+    fn rebuild(&mut self) {
+        let mut listed: Vec<Listed> = Vec::new();
+        let defaults = self.defaults.iter().filter(|_| self.defaults_apply).map(|rule| (rule, "default"));
+        let config = self.config.iter().map(|rule| (rule, "config"));
+        let api = self.api.values().flatten().map(|rule| (rule, "api"));
+        for (rule, origin) in defaults.chain(config).chain(api) {
+            let next = Listed { rule: Arc::new(rule.clone()), origin };
+            match listed.iter_mut().find(|listed| listed.rule.name == rule.name) {
+                Some(place) => *place = next,
+                None => listed.push(next),
+            }
+        }
+        listed.retain(|listed| !matches!(self.api.get(&*listed.rule.name), Some(None)));
+        self.triggered.retain(|name, _| listed.iter().any(|listed| listed.rule.name == *name));
+        self.table = Arc::new(self.table.next(&listed));
+        self.listed = listed;
+    }
+}
+
+fn parse_all(texts: &[config::Rule]) -> Result<Vec<Rule>, AlertError> {
+    if texts.len() > MAX_CONFIG_RULES {
+        return Err(AlertError::Full(format!("{} rules are configured; at most {MAX_CONFIG_RULES} fit", texts.len())));
+    }
+    let mut rules: Vec<Rule> = Vec::new();
+    for text in texts {
+        let rule = Rule::parse(text)?;
+        if rules.iter().any(|known| known.name == rule.name) {
+            return Err(invalid("name", format!("{:?} is used by two rules of the configuration", text.name)));
+        }
+        rules.push(rule);
+    }
+    Ok(rules)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::defaults::default_rules;
+    use super::super::rule::tests::text;
+    use super::*;
+
+    fn named(name: &str, threshold: f64) -> config::Rule {
+        config::Rule { name: name.to_owned(), ..text(">=", threshold) }
+    }
+
+    fn book(rules: Vec<config::Rule>) -> Rulebook {
+        Rulebook::new(&config::Alerts { rule: rules, ..config::Alerts::default() }, default_rules()).expect("valid")
+    }
+
+    fn listing(book: &Rulebook) -> Vec<(String, &'static str, f64)> {
+        book.views().into_iter().map(|view| (view.rule.name, view.origin, view.rule.threshold)).collect()
+    }
+
+    #[test]
+    fn higher_layers_take_the_place_of_lower_ones() {
+        let mut book = book(vec![named("High CPU Usage", 70.0), named("Mine", 1.0)]);
+        assert_eq!(listing(&book).len(), 13);
+        assert_eq!(listing(&book)[0], ("High CPU Usage".to_owned(), "config", 70.0));
+        book.put(Rule::parse(&named("High CPU Usage", 60.0)).expect("valid"));
+        assert_eq!(listing(&book)[0], ("High CPU Usage".to_owned(), "api", 60.0));
+        assert_eq!(listing(&book)[12].0, "Mine");
+    }
+
+    #[test]
+    fn a_deleted_rule_stays_deleted_over_a_reload_until_it_is_put_again() {
+        let mut book = book(vec![]);
+        let change = book.deletion("Low Battery").expect("known");
+        assert!(matches!(&change, Change::PutRule(record) if record.deleted), "{change:?}");
+        book.delete("Low Battery");
+        assert!(matches!(book.deletion("Low Battery"), Err(AlertError::UnknownRule(_))));
+        let config = config::Alerts { rule: vec![named("Low Battery", 5.0)], ..config::Alerts::default() };
+        book.configure(&config).expect("valid");
+        assert!(book.find("Low Battery").is_none());
+        assert_eq!(book.correction("Low Battery"), {
+            let rule = Rule::parse(&named("Low Battery", 20.0)).expect("valid");
+            let default = default_rules().into_iter().find(|known| known.name == rule.name).expect("known");
+            Change::PutRule(rule_record(&default, true))
+        });
+        book.put(Rule::parse(&named("Low Battery", 6.0)).expect("valid"));
+        assert_eq!(listing(&book)[8], ("Low Battery".to_owned(), "api", 6.0));
+        let own = Rule::parse(&named("Own", 1.0)).expect("valid");
+        book.put(own);
+        assert_eq!(book.deletion("Own").expect("known"), Change::DeleteRule("Own".to_owned()));
+    }
+
+    #[test]
+    fn an_invalid_reload_changes_nothing() {
+        let mut book = book(vec![named("Mine", 1.0)]);
+        let twice = config::Alerts { rule: vec![named("A", 1.0), named("A", 2.0)], ..config::Alerts::default() };
+        assert!(book.configure(&twice).is_err());
+        let many = (0..=MAX_CONFIG_RULES).map(|n| named(&format!("r{n}"), 1.0)).collect();
+        assert!(book.configure(&config::Alerts { rule: many, ..config::Alerts::default() }).is_err());
+        assert_eq!(listing(&book).len(), 13);
+    }
+
+    #[test]
+    fn a_rule_keeps_its_slot_while_others_come_and_go() {
+        let mut book = book(vec![named("A", 1.0), named("B", 1.0)]);
+        let before = book.table().slot_of("B").expect("listed");
+        book.configure(&config::Alerts { rule: vec![named("C", 1.0), named("B", 2.0)], ..config::Alerts::default() })
+            .expect("valid");
+        assert_eq!(book.table().slot_of("B"), Some(before));
+        assert!(book.table().slot_of("A").is_none());
+        let watching: Vec<&str> = book.table().watching(Metric::CpuUsage).map(|(_, rule)| &*rule.name).collect();
+        assert_eq!(watching.len(), 4, "{watching:?}");
+    }
+
+    #[test]
+    fn full_layers_always_fit_together() {
+        let mut book = book((0..MAX_CONFIG_RULES).map(|n| named(&format!("c{n}"), 1.0)).collect());
+        let extra = (0..MAX_DEFAULT_RULES - 12).map(|n| Rule::parse(&named(&format!("d{n}"), 1.0)).expect("valid"));
+        book.add_defaults(extra.collect()).expect("room");
+        assert!(book.add_defaults(vec![Rule::parse(&named("one more", 1.0)).expect("valid")]).is_err());
+        for n in 0..MAX_API_RULES {
+            book.check_room(&format!("a{n}")).expect("room");
+            book.put(Rule::parse(&named(&format!("a{n}"), 1.0)).expect("valid"));
+        }
+        assert!(matches!(book.check_room("one more"), Err(AlertError::Full(_))));
+        assert!(book.check_room("a0").is_ok());
+        assert!(matches!(book.deletion("c0"), Err(AlertError::Full(_))), "the note of a deletion needs room too");
+        assert_eq!(book.views().len(), MAX_RULES);
+        assert!(book.views().iter().all(|view| book.table().slot_of(&view.rule.name).is_some()));
+    }
+}

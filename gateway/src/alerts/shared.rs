@@ -1,0 +1,119 @@
+//! What the handles and the desk share: the rooms of the service and its bell.
+//!
+//! Lock order: book, then rules or conditions, then engine. No lock is held
+//! while waiting for the store.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use tokio::sync::{Notify, broadcast};
+
+use super::book::Book;
+use super::conditions::Conditions;
+use super::engine::Engine;
+use super::model::{AlertError, AlertEvent};
+use super::rule::Rule;
+use super::ruleset::Rulebook;
+use crate::config;
+use crate::readings::Sources;
+
+/// Events kept for slow subscribers: a burst of every default rule on twenty
+/// drones. A slower subscriber is told how many it missed.
+pub(super) const EVENTS_KEPT: usize = 256;
+
+pub(super) struct Shared {
+    pub sources: Arc<Sources>,
+    pub engine: Engine,
+    /// Rings when the desk has something to do.
+    pub wake: Notify,
+    /// Rules changed: alerts of rules that are gone must end.
+    pub rules_changed: AtomicBool,
+    pub events: broadcast::Sender<AlertEvent>,
+    pub counters: Counters,
+    rules: Mutex<Rulebook>,
+    conditions: Mutex<Conditions>,
+    book: RwLock<Book>,
+    version: AtomicU64,
+}
+
+/// Counts that no other part keeps.
+#[derive(Default)]
+pub(super) struct Counters {
+    pub raised: AtomicU64,
+    pub commits_failed: AtomicU64,
+    pub commands_refused: AtomicU64,
+    pub dropped_full: AtomicU64,
+    pub dropped_old: AtomicU64,
+    pub events_overwritten: AtomicU64,
+    pub rules_ignored: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(
+        config: &config::Alerts,
+        defaults: Vec<Rule>,
+        sources: Arc<Sources>,
+    ) -> Result<Shared, AlertError> {
+        let rules = Rulebook::new(config, defaults)?;
+        Ok(Shared {
+            sources,
+            engine: Engine::new(rules.table().clone()),
+            wake: Notify::new(),
+            rules_changed: AtomicBool::new(true),
+            events: broadcast::Sender::new(EVENTS_KEPT),
+            counters: Counters::default(),
+            rules: Mutex::new(rules),
+            conditions: Mutex::new(Conditions::default()),
+            book: RwLock::new(Book::new(config.max_alerts, config.retention_days)),
+            version: AtomicU64::new(1),
+        })
+    }
+
+    pub(super) fn rules(&self) -> MutexGuard<'_, Rulebook> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn conditions(&self) -> MutexGuard<'_, Conditions> {
+        self.conditions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn book(&self) -> RwLockReadGuard<'_, Book> {
+        self.book.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn book_mut(&self) -> RwLockWriteGuard<'_, Book> {
+        self.book.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the rules and, in the same order for everybody, the engine.
+    pub(super) fn change_rules<T>(
+        &self,
+        change: impl FnOnce(&mut Rulebook) -> Result<T, AlertError>,
+    ) -> Result<T, AlertError> {
+        let mut rules = self.rules();
+        let result = change(&mut rules)?;
+        self.engine.replace(rules.table());
+        drop(rules);
+        self.rules_changed.store(true, Ordering::Release);
+        self.changed();
+        self.wake.notify_one();
+        Ok(result)
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Something that is shown has changed.
+    pub(super) fn changed(&self) {
+        self.version.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn publish(&self, event: AlertEvent) {
+        if self.events.len() >= EVENTS_KEPT {
+            self.counters.events_overwritten.fetch_add(1, Ordering::Relaxed);
+        }
+        // No subscriber is not an error.
+        let _ = self.events.send(event);
+    }
+}
