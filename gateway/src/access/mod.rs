@@ -3,42 +3,51 @@
 //! Pure cores that take `now`, with the key table and its durable writes around
 //! them. This room must never log, store or compare a key in clear or in
 //! variable time.
+//!
+//! | file | what |
+//! |---|---|
+//! | `permission`, `sanitise`, `client`, `secret` | parsed values |
+//! | `table`, `lockout`, `rate`, `budget` | bounded state |
+//! | `gate` | the decision about a request |
+//! | `keys`, `first` | making and revoking keys; the two default keys of a start |
+//! | `audit` | the security log and the audit trail |
+//!
+//! Here are the types the API sees and the thin shell that reads the wall
+//! clock and waits for the store.
+
+mod audit;
+mod budget;
+mod client;
+mod first;
+mod gate;
+mod keys;
+mod lockout;
+mod permission;
+mod rate;
+mod sanitise;
+mod secret;
+mod table;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde::Serialize;
 use thiserror::Error;
 
-use crate::clock::Mono;
+use crate::clock::{Mono, wall_now};
 use crate::config;
-use crate::store::{KeyId, KeyRecord, StorageError, Store};
+use crate::store::{Change, KeyId, KeyRecord, StorageError, Store};
 
-/// What a key may do; plain membership, `admin` does not imply the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Permission {
-    /// Reading drones and system.
-    Read,
-    /// Flying and changing drones.
-    Write,
-    /// Keys, rules, optimisation.
-    Admin,
-    /// Dashboards, alerts, performance.
-    Dashboard,
-}
+pub use first::{FirstKey, FirstKeys, OverrideError};
+pub use keys::NameError;
+pub use permission::{Permission, Permissions};
+pub use sanitise::{SanitiseError, sanitise};
+pub use secret::{PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY, preview};
 
-/// A set of permissions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Permissions(u8);
-
-impl Permissions {
-    /// Whether `permission` is in the set.
-    #[must_use]
-    pub const fn contains(self, permission: Permission) -> bool {
-        self.0 & (1 << permission as u8) != 0
-    }
-}
+use audit::Incidents;
+use first::Overrides;
+use gate::Gate;
+use keys::NewKey;
 
 /// Who made a request.
 #[derive(Clone, Debug)]
@@ -82,6 +91,12 @@ pub enum RateClass {
     Other,
 }
 
+impl RateClass {
+    /// Every class, in declaration order.
+    const ALL: [RateClass; 5] =
+        [RateClass::Root, RateClass::Health, RateClass::Dashboard, RateClass::Ui, RateClass::Other];
+}
+
 /// Outcome of a rate-limit check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateVerdict {
@@ -91,17 +106,9 @@ pub struct RateVerdict {
     pub limit: u32,
     /// Requests left at once.
     pub remaining: u32,
-    /// Seconds until at least one request is allowed (denied), or the bucket is full.
+    /// Seconds until the bucket is full again, which is also when a refused
+    /// request would be allowed.
     pub reset_s: u32,
-}
-
-/// Keys of the first start, in clear, to be shown once.
-#[derive(Debug)]
-pub struct FirstKeys {
-    /// Holds all permissions.
-    pub admin: String,
-    /// Holds `read` and `dashboard`.
-    pub readonly: String,
 }
 
 /// Why a key operation was refused.
@@ -119,48 +126,22 @@ pub enum KeyError {
     /// Unknown or empty permission name.
     #[error("Invalid permission: {0:?}; allowed are read, write, admin, dashboard")]
     InvalidPermission(String),
-    /// The name is empty, too long or dangerous.
+    /// The name is empty, too long, reserved or dangerous.
     #[error("name: {0}")]
-    InvalidName(#[from] SanitiseError),
+    InvalidName(#[from] NameError),
+    /// A key given by the environment or a credential cannot be used; only at a start.
+    #[error(transparent)]
+    Override(#[from] OverrideError),
+    /// No key can be made without random bytes.
+    #[error("no key can be made: the system gives no random bytes: {0}")]
+    Entropy(String),
     /// Not durable, so not done.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// Why free text was refused (contract 1.8).
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum SanitiseError {
-    /// Longer than allowed.
-    #[error("Input too long: {length} characters, at most {limit}")]
-    TooLong {
-        /// Characters given.
-        length: usize,
-        /// Characters allowed.
-        limit: usize,
-    },
-    /// Contains a refused pattern.
-    #[error("Invalid input detected")]
-    Dangerous,
-}
-
-/// Refuses text that is too long or contains a pattern of contract 1.8.
-///
-/// # Errors
-/// [`SanitiseError`].
-pub fn sanitise(text: &str, limit_chars: usize) -> Result<&str, SanitiseError> {
-    let _ = (text, limit_chars);
-    unimplemented!()
-}
-
 /// A listed key: never the key itself.
 pub type KeyView = KeyRecord;
-
-/// Eight hex digits of the hash and `...`: the public identifier of a key.
-#[must_use]
-pub fn preview(id: &KeyId) -> String {
-    let _ = id;
-    unimplemented!()
-}
 
 /// Counters for `/metrics`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -169,6 +150,8 @@ pub struct AccessStats {
     pub keys: u64,
     /// Requests with a wrong key.
     pub failed: u64,
+    /// Requests with a valid key that lacked the permission.
+    pub refused: u64,
     /// Addresses locked out now.
     pub locked_out: u64,
     /// Requests refused by a lock-out.
@@ -177,18 +160,34 @@ pub struct AccessStats {
     pub rate_limited: u64,
     /// Lock-out table entries evicted at capacity.
     pub lockout_evictions: u64,
+    /// Wrong keys answered as locked out because the table was full of lock-outs.
+    pub lockout_uncounted: u64,
     /// Rate-limit table entries evicted at capacity.
     pub rate_evictions: u64,
 }
 
 /// Keys and limits; shared by reference.
-pub struct Access {}
+pub struct Access {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    gate: Gate,
+    incidents: Incidents,
+    max_keys: AtomicUsize,
+    store: Store,
+    /// Held while a key is made or revoked: the table must not change between
+    /// the check, the commit and the new table.
+    writer: tokio::sync::Mutex<()>,
+}
 
 impl Access {
     /// Loads the keys; makes and stores the first two when there are none.
-    /// `admin` and `readonly` override their strings (environment, demo).
+    /// `admin` and `readonly` set their strings (environment, credentials); what
+    /// a changed or missing one means is told at the top of `first.rs`.
     ///
     /// # Errors
+    /// [`KeyError::Override`] when a given key is too weak or published,
     /// [`KeyError::Storage`] when the first keys cannot be made durable.
     pub async fn open(
         config: &config::Access,
@@ -196,21 +195,56 @@ impl Access {
         admin: Option<String>,
         readonly: Option<String>,
     ) -> Result<(Access, Option<FirstKeys>), KeyError> {
-        let _ = (config, store, admin, readonly);
-        unimplemented!()
+        Access::start(config, store, &Overrides::given(admin, readonly)?).await
     }
 
-    /// Takes reloaded limits.
+    /// As [`Access::open`] with the two published keys. For the demo only: it
+    /// is the caller who sees to it that every listener is on loopback.
+    ///
+    /// # Errors
+    /// [`KeyError::Storage`] when the keys cannot be made durable.
+    pub async fn open_demo(config: &config::Access, store: Store) -> Result<Access, KeyError> {
+        let (access, _) = Access::start(config, store, &Overrides::published()).await?;
+        Ok(access)
+    }
+
+    async fn start(
+        config: &config::Access,
+        store: Store,
+        overrides: &Overrides,
+    ) -> Result<(Access, Option<FirstKeys>), KeyError> {
+        let start = first::plan(store.keys(), overrides, wall_now().as_microsecond(), secret::generate)?;
+        if !start.changes.is_empty() {
+            store.commit(start.changes.clone()).await?;
+            audit::tell_all(&start.changes);
+        }
+        let shared = Shared {
+            gate: Gate::new(config, start.keys.into_iter().collect()),
+            incidents: Incidents::default(),
+            max_keys: AtomicUsize::new(config.max_keys),
+            store,
+            writer: tokio::sync::Mutex::new(()),
+        };
+        Ok((Access { shared: Arc::new(shared) }, start.first))
+    }
+
+    /// Takes reloaded limits. Buckets and lock-outs under way are kept.
     pub fn reload(&self, config: &config::Access) {
-        let _ = config;
-        unimplemented!()
+        self.shared.max_keys.store(config.max_keys, Ordering::Relaxed);
+        self.shared.gate.reload(config);
     }
 
-    /// Counts the request against its limit.
+    /// Counts the request against the limit of its client address.
     #[must_use]
     pub fn rate_check(&self, class: RateClass, client: IpAddr, now: Mono) -> RateVerdict {
-        let _ = (class, client, now);
-        unimplemented!()
+        self.shared.gate.rate_check(class, client, now)
+    }
+
+    /// Counts a request of class [`RateClass::Other`] against the limit of its
+    /// key, so that one key is limited from however many addresses it comes.
+    #[must_use]
+    pub fn rate_check_key(&self, key: &KeyId, now: Mono) -> RateVerdict {
+        self.shared.gate.rate_check_key(key, now)
     }
 
     /// Authenticates and, when `needs` is given, checks the permission.
@@ -225,14 +259,24 @@ impl Access {
         needs: Option<Permission>,
         now: Mono,
     ) -> Result<Principal, Denial> {
-        let _ = (presented, client, needs, now);
-        unimplemented!()
+        let wall_us = wall_now().as_microsecond();
+        self.shared.gate.authorise(presented, client, needs, now, wall_us).map_err(|refusal| {
+            let incident = refusal.incident.as_ref();
+            if let Some(record) =
+                incident.and_then(|incident| self.shared.incidents.record(incident, client, now, wall_us))
+            {
+                self.shared.store.defer(vec![Change::Audit(record)]);
+            }
+            refusal.denial
+        })
     }
 
     /// Every key, oldest first.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyView> {
-        unimplemented!()
+        let mut keys: Vec<KeyView> = self.shared.gate.keys().iter().map(|entry| entry.record()).collect();
+        keys.sort_by(|a, b| (a.created_us, &a.name).cmp(&(b.created_us, &b.name)));
+        keys
     }
 
     /// Creates a key; durable before it returns. The clear key is only here.
@@ -246,8 +290,9 @@ impl Access {
         expires_days: Option<u32>,
         by: &str,
     ) -> Result<(String, KeyRecord), KeyError> {
-        let _ = (name, permissions, expires_days, by);
-        unimplemented!()
+        let new = NewKey::parse(name, permissions, expires_days)?;
+        let (shared, by) = (self.shared.clone(), by.to_owned());
+        to_the_end(async move { shared.create(new, &by).await }).await
     }
 
     /// Revokes by full key, by preview or by the preview without dots; durable
@@ -256,18 +301,58 @@ impl Access {
     /// # Errors
     /// [`KeyError::Unknown`], [`KeyError::LastAdmin`], [`KeyError::Storage`].
     pub async fn revoke_key(&self, key_or_preview: &str, by: &str) -> Result<KeyRecord, KeyError> {
-        let _ = (key_or_preview, by);
-        unimplemented!()
+        let (shared, by) = (self.shared.clone(), by.to_owned());
+        let meant = zeroize::Zeroizing::new(key_or_preview.to_owned());
+        to_the_end(async move { shared.revoke(&meant, &by).await }).await
     }
 
     /// Hands changed usage counts to the store's next batch.
     pub fn flush_usage(&self) {
-        unimplemented!()
+        let changed: Vec<Change> =
+            self.shared.gate.keys().iter().filter_map(|entry| entry.take_unflushed()).map(Change::PutKey).collect();
+        if !changed.is_empty() {
+            self.shared.store.defer(changed);
+        }
     }
 
     /// Counters.
     #[must_use]
     pub fn stats(&self) -> AccessStats {
-        unimplemented!()
+        self.shared.gate.stats(Mono::now())
+    }
+}
+
+/// Runs a change of the keys to its end even when the client hangs up: a key
+/// that is gone from the store must not live on in the table, nor the reverse.
+async fn to_the_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T, KeyError>> + Send + 'static,
+) -> Result<T, KeyError> {
+    // The only way not to be joined is that the runtime ends first.
+    tokio::spawn(change).await.unwrap_or(Err(KeyError::Storage(StorageError::Stopping)))
+}
+
+impl Shared {
+    async fn create(&self, new: NewKey, by: &str) -> Result<(String, KeyRecord), KeyError> {
+        let _writer = self.writer.lock().await;
+        let table = self.gate.keys();
+        let now_us = wall_now().as_microsecond();
+        let (mut key, record) = new.make(&table, self.max_keys.load(Ordering::Relaxed), now_us)?;
+        let told = audit::key_created(&record, by, now_us);
+        self.store.commit(vec![Change::PutKey(record.clone()), Change::Audit(told.clone())]).await?;
+        self.gate.install(table.with(record.clone()));
+        audit::tell(&told);
+        Ok((std::mem::take(&mut *key), record))
+    }
+
+    async fn revoke(&self, key_or_preview: &str, by: &str) -> Result<KeyRecord, KeyError> {
+        let _writer = self.writer.lock().await;
+        let table = self.gate.keys();
+        let now_us = wall_now().as_microsecond();
+        let record = keys::revocable(&table, key_or_preview, now_us)?.record();
+        let told = audit::key_revoked(&record, by, now_us);
+        self.store.commit(vec![Change::DeleteKey(record.id), Change::Audit(told.clone())]).await?;
+        self.gate.install(table.without(&record.id));
+        audit::tell(&told);
+        Ok(record)
     }
 }

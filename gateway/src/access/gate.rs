@@ -1,0 +1,335 @@
+//! Who is let in: the decision core around the key table and the limits.
+//!
+//! Takes both clocks as arguments and does no I/O; what should be told to the
+//! security log comes back as an [`Incident`]. A request with a valid key takes
+//! no lock here.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::client::{ClientAddress, is_loopback};
+use super::lockout::{Lockout, Outcome, Policy};
+use super::permission::Permission;
+use super::rate::RateTable;
+use super::secret::{self, MAX_KEY_BYTES};
+use super::table::{KeyEntry, KeyTable};
+use super::{AccessStats, Denial, Principal, RateClass, RateVerdict};
+use crate::clock::Mono;
+use crate::config;
+use crate::store::KeyId;
+
+/// Keys, lock-out and rate limits, without the store.
+pub(super) struct Gate {
+    keys: ArcSwap<KeyTable>,
+    lockout: Mutex<Lockout>,
+    rates: RateTable,
+    limits: ArcSwap<Limits>,
+    failed: AtomicU64,
+    blocked: AtomicU64,
+    rate_limited: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// What can be changed by a reload.
+struct Limits {
+    /// None: wrong keys lock nobody out.
+    lockout: Option<Policy>,
+    exempt_loopback: bool,
+    /// By [`RateClass`]; 0 is unlimited.
+    per_minute: [u32; RateClass::ALL.len()],
+}
+
+/// Something for the security log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Incident {
+    /// A wrong key; so many from this address, when they are counted.
+    KeyFailed { failures: Option<u32> },
+    /// A wrong key too many: the address is locked out.
+    LockedOut { failures: u32 },
+    /// A valid key, but not for this.
+    PermissionRefused { key: Arc<str>, lacks: Permission },
+}
+
+/// A refusal, with what there is to tell about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) denial: Denial,
+    pub(super) incident: Option<Incident>,
+}
+
+impl Limits {
+    fn new(config: &config::Access) -> Limits {
+        let policy = Policy {
+            max_failures: config.max_failed_attempts,
+            window: Duration::from_secs(u64::from(config.failed_attempt_window_hours) * 3600),
+        };
+        let per_minute = RateClass::ALL.map(|class| {
+            let limit = match class {
+                RateClass::Root => config.root_per_minute,
+                RateClass::Health => config.health_per_minute,
+                RateClass::Dashboard | RateClass::Ui => config.page_per_minute,
+                RateClass::Other => config.other_per_minute,
+            };
+            if config.rate_limit_enabled { limit } else { 0 }
+        });
+        Limits {
+            lockout: config.lockout.then_some(policy),
+            exempt_loopback: config.lockout_exempts_loopback,
+            per_minute,
+        }
+    }
+}
+
+impl Gate {
+    pub(super) fn new(config: &config::Access, keys: KeyTable) -> Gate {
+        Gate {
+            keys: ArcSwap::from_pointee(keys),
+            lockout: Mutex::new(Lockout::new()),
+            rates: RateTable::new(),
+            limits: ArcSwap::from_pointee(Limits::new(config)),
+            failed: AtomicU64::new(0),
+            blocked: AtomicU64::new(0),
+            rate_limited: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn reload(&self, config: &config::Access) {
+        self.limits.store(Arc::new(Limits::new(config)));
+    }
+
+    pub(super) fn keys(&self) -> Arc<KeyTable> {
+        self.keys.load_full()
+    }
+
+    /// Puts a new table in place; requests under way finish with the old one.
+    pub(super) fn install(&self, keys: KeyTable) {
+        self.keys.store(Arc::new(keys));
+    }
+
+    pub(super) fn rate_check(&self, class: RateClass, client: IpAddr, now: Mono) -> RateVerdict {
+        self.take(class, (class, ClientAddress::from(client)), now)
+    }
+
+    pub(super) fn rate_check_key(&self, key: &KeyId, now: Mono) -> RateVerdict {
+        self.take(RateClass::Other, key, now)
+    }
+
+    fn take(&self, class: RateClass, owner: impl std::hash::Hash, now: Mono) -> RateVerdict {
+        let limit = self.limits.load().per_minute[class as usize];
+        let verdict = self.rates.take(owner, limit, now);
+        if !verdict.allowed {
+            self.rate_limited.fetch_add(1, Ordering::Relaxed);
+        }
+        verdict
+    }
+
+    /// Authenticates, counts the use, and checks the permission.
+    ///
+    /// A valid key is looked for first: an address that is locked out is no
+    /// obstacle to it. A missing key is no attempt and never counts.
+    pub(super) fn authorise(
+        &self,
+        presented: Option<&[u8]>,
+        client: IpAddr,
+        needs: Option<Permission>,
+        now: Mono,
+        wall_us: i64,
+    ) -> Result<Principal, Refusal> {
+        let Some(presented) = presented.filter(|key| !key.is_empty()) else {
+            return Err(Refusal { denial: Denial::Missing, incident: None });
+        };
+        match self.find(presented) {
+            Some(entry) if !entry.is_expired(wall_us) => {
+                entry.count_use(wall_us);
+                self.permit(&entry, needs)
+            }
+            // Not a guess, but the key of a client that missed its renewal:
+            // refused, told, and not counted against its address.
+            Some(_) => Err(self.fail(Some(Incident::KeyFailed { failures: None }), Denial::Invalid)),
+            None => Err(self.wrong_key(client, now)),
+        }
+    }
+
+    fn find(&self, presented: &[u8]) -> Option<Arc<KeyEntry>> {
+        if presented.len() > MAX_KEY_BYTES {
+            return None;
+        }
+        self.keys.load().find(&secret::hash(presented)).cloned()
+    }
+
+    fn permit(&self, entry: &KeyEntry, needs: Option<Permission>) -> Result<Principal, Refusal> {
+        if let Some(lacks) = needs.filter(|needed| !entry.permissions.contains(*needed)) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            let incident = Incident::PermissionRefused { key: entry.name.clone(), lacks };
+            return Err(Refusal { denial: Denial::Lacks(lacks), incident: Some(incident) });
+        }
+        Ok(Principal { key: entry.id, name: entry.name.clone(), permissions: entry.permissions })
+    }
+
+    fn wrong_key(&self, client: IpAddr, now: Mono) -> Refusal {
+        let limits = self.limits.load();
+        let policy = limits.lockout.filter(|_| !(limits.exempt_loopback && is_loopback(client)));
+        let Some(policy) = policy else {
+            return self.fail(Some(Incident::KeyFailed { failures: None }), Denial::Invalid);
+        };
+        match self.lockout().record_failure(client.into(), policy, now) {
+            Outcome::Counted(failures) => {
+                self.fail(Some(Incident::KeyFailed { failures: Some(failures) }), Denial::Invalid)
+            }
+            Outcome::LockedOut(failures) => self.fail(Some(Incident::LockedOut { failures }), Denial::Invalid),
+            Outcome::Blocked(until) => {
+                self.blocked.fetch_add(1, Ordering::Relaxed);
+                // Rounded up, and never 0: who waits this long is not blocked.
+                let retry_after_s = until.since(now).as_millis().div_ceil(1000).max(1) as u64;
+                self.fail(None, Denial::Blocked { retry_after_s })
+            }
+        }
+    }
+
+    fn fail(&self, incident: Option<Incident>, denial: Denial) -> Refusal {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        Refusal { denial, incident }
+    }
+
+    pub(super) fn stats(&self, now: Mono) -> AccessStats {
+        let lockout = self.lockout();
+        AccessStats {
+            keys: self.keys.load().len() as u64,
+            failed: self.failed.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+            locked_out: lockout.locked_out(now) as u64,
+            blocked: self.blocked.load(Ordering::Relaxed),
+            rate_limited: self.rate_limited.load(Ordering::Relaxed),
+            lockout_evictions: lockout.evictions(),
+            lockout_uncounted: lockout.uncounted(),
+            rate_evictions: self.rates.evictions(),
+        }
+    }
+
+    /// Only wrong keys and `/metrics` come here. A panic cannot leave an entry
+    /// half changed, so poison means nothing.
+    fn lockout(&self) -> MutexGuard<'_, Lockout> {
+        self.lockout.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::table::tests::record;
+    use super::*;
+
+    const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+    const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const NOW: Mono = Mono::from_millis(1000);
+
+    fn gate(config: &config::Access) -> Gate {
+        let keys = [
+            record("admin", &["admin", "read", "write", "dashboard"], None),
+            record("reader", &["read", "dashboard"], None),
+            record("old", &["read"], Some(50)),
+        ];
+        Gate::new(config, keys.into_iter().collect())
+    }
+
+    fn ask(gate: &Gate, key: &[u8], needs: Permission) -> Result<Principal, Refusal> {
+        gate.authorise(Some(key), CLIENT, Some(needs), NOW, 60)
+    }
+
+    fn denial(gate: &Gate, key: &[u8], client: IpAddr) -> Denial {
+        gate.authorise(Some(key), client, None, NOW, 60).expect_err("refused").denial
+    }
+
+    #[test]
+    fn a_valid_key_says_who_and_what_and_is_counted_once() {
+        let gate = gate(&config::Access::default());
+        let principal = ask(&gate, b"reader", Permission::Dashboard).expect("allowed");
+        assert_eq!((&*principal.name, principal.key), ("name of reader", secret::hash(b"reader")));
+        assert!(!principal.permissions.contains(Permission::Write));
+        let used = gate.keys().find(&principal.key).map(|entry| entry.record()).expect("present");
+        assert_eq!((used.usage_count, used.last_used_us), (1, Some(60)));
+    }
+
+    #[test]
+    fn each_refusal_has_its_reason() {
+        let gate = gate(&config::Access::default());
+        for missing in [None, Some(&b""[..])] {
+            let refusal = gate.authorise(missing, CLIENT, None, NOW, 60).expect_err("refused");
+            assert_eq!(refusal, Refusal { denial: Denial::Missing, incident: None });
+        }
+        let refusal = ask(&gate, b"reader", Permission::Admin).expect_err("refused");
+        assert_eq!(refusal.denial, Denial::Lacks(Permission::Admin));
+        let told = Incident::PermissionRefused { key: "name of reader".into(), lacks: Permission::Admin };
+        assert_eq!(refusal.incident, Some(told));
+        for wrong in [&b"Admin"[..], b" admin", b"admin ", b"\xff\xfe", &[b'a'; MAX_KEY_BYTES + 1]] {
+            assert_eq!(denial(&gate, wrong, LOOPBACK), Denial::Invalid, "{wrong:?}");
+        }
+        assert_eq!(gate.stats(NOW).failed, 5);
+        assert_eq!(gate.stats(NOW).refused, 1);
+    }
+
+    #[test]
+    fn an_expired_key_is_refused_but_no_guess() {
+        let gate = gate(&config::Access::default());
+        let before = gate.authorise(Some(b"old"), CLIENT, None, NOW, 49);
+        assert!(before.is_ok());
+        for _ in 0..20 {
+            assert_eq!(denial(&gate, b"old", CLIENT), Denial::Invalid);
+        }
+        assert_eq!(gate.stats(NOW).locked_out, 0);
+    }
+
+    #[test]
+    fn a_locked_out_address_is_no_obstacle_to_a_valid_key() {
+        let gate = gate(&config::Access::default());
+        for attempt in 1..=5 {
+            let refusal = gate.authorise(Some(b"guess"), CLIENT, None, NOW, 60).expect_err("refused");
+            assert_eq!(refusal.denial, Denial::Invalid, "attempt {attempt}");
+            let locked = matches!(refusal.incident, Some(Incident::LockedOut { failures: 5 }));
+            assert_eq!(locked, attempt == 5);
+        }
+        assert_eq!(denial(&gate, b"guess", CLIENT), Denial::Blocked { retry_after_s: 3600 });
+        assert!(ask(&gate, b"reader", Permission::Read).is_ok());
+        // And the success of a neighbour does not help the guesser.
+        assert_eq!(denial(&gate, b"guess", CLIENT), Denial::Blocked { retry_after_s: 3600 });
+        let missing = gate.authorise(None, CLIENT, None, NOW, 60).expect_err("refused");
+        assert_eq!(missing.denial, Denial::Missing);
+        assert_eq!((gate.stats(NOW).locked_out, gate.stats(NOW).blocked), (1, 2));
+    }
+
+    #[test]
+    fn loopback_is_exempt_only_when_asked_for() {
+        for exempt in [false, true] {
+            let gate = gate(&config::Access { lockout_exempts_loopback: exempt, ..config::Access::default() });
+            let blocked = (0..6).any(|_| matches!(denial(&gate, b"guess", LOOPBACK), Denial::Blocked { .. }));
+            assert_eq!(blocked, !exempt);
+        }
+    }
+
+    #[test]
+    fn classes_are_limited_apart_and_a_reload_is_felt() {
+        let gate = gate(&config::Access::default());
+        for _ in 0..50 {
+            assert!(gate.rate_check(RateClass::Dashboard, CLIENT, NOW).allowed);
+        }
+        assert!(!gate.rate_check(RateClass::Dashboard, CLIENT, NOW).allowed);
+        assert!(gate.rate_check(RateClass::Ui, CLIENT, NOW).allowed);
+        assert_eq!(gate.rate_check(RateClass::Other, CLIENT, NOW).limit, 0);
+        gate.reload(&config::Access { other_per_minute: 120, ..config::Access::default() });
+        let id = secret::hash(b"reader");
+        for _ in 0..120 {
+            assert!(gate.rate_check_key(&id, NOW).allowed);
+        }
+        assert!(!gate.rate_check_key(&id, NOW).allowed);
+        assert!(gate.rate_check(RateClass::Other, CLIENT, NOW).allowed, "a key is not an address");
+        gate.reload(&config::Access { rate_limit_enabled: false, ..config::Access::default() });
+        assert!(gate.rate_check(RateClass::Dashboard, CLIENT, NOW).allowed);
+        assert_eq!(gate.stats(NOW).rate_limited, 2);
+    }
+}
