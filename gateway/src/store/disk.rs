@@ -43,6 +43,10 @@ pub(super) enum Trouble {
     /// The medium refuses: wait and open again.
     #[error("{0}")]
     Medium(String),
+    /// Blocks under the file fail (EIO): wait, and if it lasts build the store
+    /// anew on other blocks.
+    #[error("{0}")]
+    Worn(String),
     /// Written by a newer gateway: leave alone.
     #[error("{0}")]
     Newer(String),
@@ -52,6 +56,7 @@ impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Trouble {
         match error.kind() {
             io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Trouble::Damaged(error.to_string()),
+            _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => Trouble::Worn(error.to_string()),
             _ => Trouble::Medium(error.to_string()),
         }
     }
@@ -190,6 +195,18 @@ fn write_inner(db: &Database, seq: u64, ops: &[Op]) -> Result<(), Trouble> {
     }
     crash::point("commit.planned");
     transaction.commit().map_err(Trouble::of)
+}
+
+/// Every record, as operations that make the same store elsewhere.
+pub(super) fn read_all(db: &Database) -> Result<Vec<Op>, Trouble> {
+    let mut ops = Vec::new();
+    for table in Table::ALL.into_iter().filter(|table| *table != Table::Meta) {
+        read(db, table, false, |key, value| {
+            ops.push(Op { table, key: key.to_vec(), value: Some(value.to_vec()) });
+            true
+        })?;
+    }
+    Ok(ops)
 }
 
 /// Calls `each` with the records of a table in key order until it says stop.

@@ -34,6 +34,9 @@ const SNAPSHOT_DEBOUNCE: Duration = Duration::from_secs(60);
 /// Wait before a failed snapshot is tried again.
 const SNAPSHOT_RETRY: Duration = Duration::from_secs(300);
 
+/// Attempts after which failing blocks are taken to stay so.
+const WORN_ATTEMPTS: u32 = 3;
+
 /// How the engine behaves; from `[storage]`.
 #[derive(Clone, Debug)]
 pub(super) struct Options {
@@ -71,6 +74,7 @@ struct Failing {
     reason: Arc<str>,
     tried: Mono,
     delay: Duration,
+    attempts: u32,
 }
 
 /// The owner of the files.
@@ -316,7 +320,8 @@ impl Engine {
         tracing::error!(%reason, "the store takes no writes");
         self.journal = None;
         let delay = self.failing.as_ref().map_or(self.options.retry_min, |failing| (failing.delay * 2).min(RETRY_MAX));
-        self.failing = Some(Failing { reason: reason.clone(), tried: now, delay });
+        let attempts = self.failing.as_ref().map_or(0, |failing| failing.attempts + 1);
+        self.failing = Some(Failing { reason: reason.clone(), tried: now, delay, attempts });
         self.shared.health.send_modify(|health| {
             health.healthy = false;
             health.reason = Some(reason);
@@ -332,7 +337,15 @@ impl Engine {
         {
             let _failed_before = disk::close(db);
         }
-        match opening::open_writable(&self.options.dir, &self.shared.medium).and_then(|opened| self.put_right(opened)) {
+        let (dir, medium) = (&self.options.dir, &self.shared.medium);
+        let worn_for = self.failing.as_ref().map_or(0, |failing| failing.attempts);
+        let healed = match opening::open_writable(dir, medium).and_then(|opened| self.put_right(opened)) {
+            Err(Trouble::Worn(_)) if worn_for >= WORN_ATTEMPTS => {
+                opening::move_elsewhere(dir, medium).and_then(|opened| self.put_right(opened))
+            }
+            outcome => outcome,
+        };
+        match healed {
             Ok((db, image, lost)) => {
                 tracing::info!("the store takes writes again");
                 *lock(&self.shared.image) = image;

@@ -55,6 +55,8 @@ struct State {
     /// Operations that fail in a row.
     lasting: u64,
     hit: u64,
+    /// A file no write to which succeeds.
+    worn: Option<Identity>,
     files: HashMap<Identity, Unsynced>,
 }
 
@@ -81,6 +83,11 @@ impl Faults {
         std::mem::take(&mut state.hit)
     }
 
+    /// From now on writes to the file at `path` fail, whatever its name.
+    pub(super) fn wear_out(&self, path: &Path) {
+        lock(&self.0).worn = Some(identity(&std::fs::metadata(path).expect("metadata")));
+    }
+
     /// Puts every file of `dir` into a state a power cut could have left:
     /// `choose` picks which unsynchronised writes made it, and how far.
     pub(super) fn power_cut(&self, dir: &Path, mut choose: impl FnMut(u64) -> u64) {
@@ -100,7 +107,9 @@ impl Faults {
     /// Called before each write.
     pub(super) fn before_write(&self, file: &File, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = lock(&self.0);
-        let fault = state.next();
+        let worn = state.worn.is_some() && state.worn == Some(identity(&file.metadata()?));
+        // Below the header: redb opens, and cannot commit.
+        let fault = if worn && offset > 0 { Some(Fault::Error(5)) } else { state.next() };
         let written: Vec<u8> = match fault {
             None => data.to_vec(),
             Some(Fault::Error(_)) => Vec::new(),

@@ -327,6 +327,15 @@ impl Store {
         plan::merge_history(self.cold::<Vec<HistoryRecord>>(Table::History, false, usize::MAX).into_iter())
     }
 
+    /// Calls `each` with the stored history, batch by batch, oldest first:
+    /// [`Store::history`] without holding all of it. Reads the file.
+    pub fn replay_history(&self, mut each: impl FnMut(HistoryRecord)) {
+        self.cold_each(Table::History, false, |records: Vec<HistoryRecord>| {
+            records.into_iter().for_each(&mut each);
+            true
+        });
+    }
+
     /// The newest `limit` audit records, newest first. Reads the file: call
     /// it from a blocking task.
     #[must_use]
@@ -334,21 +343,30 @@ impl Store {
         self.cold(Table::Audit, true, limit)
     }
 
-    /// Records that are only on disk; none while the medium cannot be read.
     fn cold<T: serde::de::DeserializeOwned>(&self, table: Table, newest_first: bool, limit: usize) -> Vec<T> {
         let mut records = Vec::new();
-        let Some(db) = &*read_lock(&self.inner.shared.db) else { return records };
-        let outcome = disk::read(db, table, newest_first, |_, value| {
-            if records.len() < limit {
-                // One that does not decode is passed over: the others matter.
-                records.extend(codec::decode::<T>(value).ok());
-            }
-            records.len() < limit
-        });
+        if limit > 0 {
+            self.cold_each(table, newest_first, |record| {
+                records.push(record);
+                records.len() < limit
+            });
+        }
+        records
+    }
+
+    /// Records that are only on disk, until `each` says stop; none while the
+    /// medium cannot be read. One that does not decode is passed over.
+    fn cold_each<T: serde::de::DeserializeOwned>(
+        &self,
+        table: Table,
+        newest_first: bool,
+        mut each: impl FnMut(T) -> bool,
+    ) {
+        let Some(db) = &*read_lock(&self.inner.shared.db) else { return };
+        let outcome = disk::read(db, table, newest_first, |_, value| codec::decode(value).map_or(true, &mut each));
         if let Err(trouble) = outcome {
             tracing::warn!(%trouble, table = table.name(), "stored records cannot be read");
         }
-        records
     }
 
     /// A random number made when the store was created; part of alert ids.

@@ -32,7 +32,7 @@ pub(super) struct Opened {
 /// takes no writes.
 pub(super) fn open(dir: &Path, medium: &Arc<Medium>) -> Result<Opened, Trouble> {
     match open_writable(dir, medium) {
-        Err(Trouble::Medium(reason)) => open_in_memory(dir, &reason),
+        Err(Trouble::Medium(reason) | Trouble::Worn(reason)) => open_in_memory(dir, &reason),
         outcome => outcome,
     }
 }
@@ -116,6 +116,15 @@ fn lost_text(reason: &str, found: Option<&snapshot::Recovered>) -> String {
     }
 }
 
+/// Makes the same store on other blocks of the card; the old file keeps the
+/// failing ones occupied.
+pub(super) fn move_elsewhere(dir: &Path, medium: &Arc<Medium>) -> Result<Opened, Trouble> {
+    let (db, image) = disk::open(&dir.join(dir::STORE), medium)?;
+    let ops = disk::read_all(&db);
+    let _worn = disk::close(db);
+    build(dir, medium, image.seq, &ops?, image.lost)
+}
+
 /// Makes a whole store under another name before it takes its place. The
 /// loss is written into it: told at every start until it has been told.
 fn build(dir: &Path, medium: &Arc<Medium>, seq: u64, ops: &[Op], lost: Option<String>) -> Result<Opened, Trouble> {
@@ -153,7 +162,7 @@ fn open_in_memory(dir: &Path, reason: &str) -> Result<Opened, Trouble> {
             let (db, image) = disk::create_in_memory(random_epoch(), found.seq + 1, &found.ops)?;
             (db, image, Recovery { lost: Some(lost), ..Recovery::default() })
         }
-        Err(Trouble::Medium(text)) => return Err(refused(text)),
+        Err(Trouble::Medium(text) | Trouble::Worn(text)) => return Err(refused(text)),
         Err(newer) => return Err(newer),
     };
     let Opened { db, image, recovery: mended, .. } = mend(dir, db, image)?;

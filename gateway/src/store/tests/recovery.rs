@@ -203,3 +203,19 @@ async fn deferred_changes_wait_while_the_medium_fails() {
     store.flush().await.expect("asked");
     assert_eq!(store.history()[0].steps.len(), 5);
 }
+
+#[tokio::test]
+async fn blocks_that_stay_bad_are_left_behind() {
+    let (dir, store) = fresh();
+    store.commit(vec![Change::History(history("height", 1..2))]).await.expect("committed");
+    let medium = store.inner.shared.medium.clone();
+    medium.faults.wear_out(&dir.path().join(STORE));
+    let refused = store.commit(vec![Change::PutAlert(alert(1, "refused"))]).await;
+    assert!(refused.is_err(), "the first is refused");
+    store.health().wait_for(|health| health.healthy).await.expect("healed by itself");
+    assert_eq!(store.health().borrow().lost, None);
+    store.commit(vec![Change::PutAlert(alert(2, "kept"))]).await.expect("committed");
+    drop(store);
+    let (store, recovery) = open(dir.path());
+    assert_eq!((recovery.lost, store.alerts().len(), store.history().len()), (None, 1, 1));
+}
