@@ -68,6 +68,7 @@ mod tests {
         holds(&samples::key(), include_bytes!("golden/v1/key.bin"), "key.bin");
         holds(&samples::alert(), include_bytes!("golden/v1/alert.bin"), "alert.bin");
         holds(&samples::rule(), include_bytes!("golden/v1/rule.bin"), "rule.bin");
+        holds(&samples::outbox(), include_bytes!("golden/v1/outbox.bin"), "outbox.bin");
         holds(&samples::audit(), include_bytes!("golden/v1/audit.bin"), "audit.bin");
         holds(&vec![samples::history()], include_bytes!("golden/v1/history.bin"), "history.bin");
     }

@@ -21,7 +21,7 @@ use thiserror::Error;
 use super::codec::{self, DecodeError};
 use super::image::{Image, LOST, Op, Table};
 use super::medium::{Backend, Medium};
-use super::{AlertRecord, KeyRecord, RuleRecord, crash};
+use super::{AlertRecord, KeyRecord, OutboxRecord, RuleRecord, crash};
 
 /// Page cache of redb. The working set of a commit is a dozen pages.
 const CACHE_BYTES: usize = 2 * 1024 * 1024;
@@ -288,6 +288,8 @@ fn load(db: &Database) -> Result<Image, Trouble> {
                 Table::Keys => codec::decode::<KeyRecord>(value).map(drop),
                 Table::Alerts => codec::decode::<AlertRecord>(value).map(drop),
                 Table::Rules => codec::decode::<RuleRecord>(value).map(drop),
+                Table::Outbox => codec::decode::<OutboxRecord>(value).map(drop),
+                Table::Delivered => codec::decode::<u64>(value).map(drop),
                 Table::Meta | Table::Audit | Table::History => Ok(()),
             };
             bad = decodes.err();

@@ -151,7 +151,8 @@ impl Engine {
         {
             self.heal(now);
         }
-        let (accepted, ops) = self.plan(group);
+        let deliveries = lock(&self.shared.batch).take_deliveries();
+        let (accepted, ops) = self.plan(group, &deliveries);
         let outcome = match self.try_write(&ops, now) {
             // A damaged page is not the callers' trouble: rebuilt, the store takes it.
             Err(Trouble::Damaged(_)) if self.heal(now) => self.try_write(&ops, now),
@@ -162,7 +163,10 @@ impl Engine {
                 self.committed(ops, &accepted, now);
                 Ok(())
             }
-            Err(trouble) => Err(StorageError::Unavailable(trouble.to_string().into())),
+            Err(trouble) => {
+                lock(&self.shared.batch).put_back(deliveries);
+                Err(StorageError::Unavailable(trouble.to_string().into()))
+            }
         };
         for (_, reply) in accepted {
             // The caller may have gone away; the change is made all the same.
@@ -181,9 +185,10 @@ impl Engine {
         }
     }
 
-    fn plan(&self, group: Vec<(Vec<Change>, Reply)>) -> (Vec<(Vec<Change>, Reply)>, Vec<Op>) {
+    fn plan(&self, group: Vec<(Vec<Change>, Reply)>, deliveries: &[Change]) -> (Vec<(Vec<Change>, Reply)>, Vec<Op>) {
         let image = lock(&self.shared.image);
-        let mut plan = Plan::new(&image);
+        let mut plan = Plan::new(&image, self.shared.notify.load(Ordering::Relaxed));
+        plan.deferred(deliveries);
         let mut accepted = Vec::with_capacity(group.len());
         for (changes, reply) in group {
             if plan.commit(&changes) {
@@ -193,7 +198,9 @@ impl Engine {
                 let _gone = reply.send(Err(StorageError::Unavailable(full.into())));
             }
         }
-        (accepted, plan.finish(self.options.history_minutes))
+        let (ops, dropped) = plan.finish(self.options.history_minutes);
+        self.shared.outbox_dropped.fetch_add(dropped, Ordering::Relaxed);
+        (accepted, ops)
     }
 
     /// Writes `ops` as the next commit; on an error the store counts as failing.
@@ -250,8 +257,12 @@ impl Engine {
                 self.journal = None;
             }
         }
+        let outbox = ops.iter().any(|op| op.table == Table::Outbox && op.value.is_some());
         image.apply(seq, ops);
         drop(image);
+        if outbox {
+            self.shared.outbox.send_modify(|changes| *changes += 1);
+        }
         if self.journal.as_ref().is_none_or(|journal| journal.length() >= journal::SNAPSHOT_DUE_BYTES) {
             self.snapshot_due = self.snapshot_due.min(now.plus(self.options.retry_min));
         }
@@ -267,9 +278,9 @@ impl Engine {
         crash::point("batch.before");
         let ops = {
             let image = lock(&self.shared.image);
-            let mut plan = Plan::new(&image);
+            let mut plan = Plan::new(&image, self.shared.notify.load(Ordering::Relaxed));
             plan.deferred(&changes);
-            if plan.is_empty() { Vec::new() } else { plan.finish(self.options.history_minutes) }
+            plan.finish(self.options.history_minutes).0
         };
         match self.try_write(&ops, now) {
             Ok(()) if ops.is_empty() => {}

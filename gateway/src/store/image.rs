@@ -7,10 +7,11 @@
 //! are applied after their commit.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
-use super::codec;
+use super::{OutboxRecord, codec};
 
 /// The tables. The numbers are part of the archive and journal formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,16 +30,29 @@ pub(super) enum Table {
     Audit = 5,
     /// History chunks by number.
     History = 6,
+    /// Notifications to be sent, by number.
+    Outbox = 7,
+    /// Number of the newest notification delivered, by target.
+    Delivered = 8,
 }
 
 impl Table {
     /// Every table.
-    pub(super) const ALL: [Table; 6] =
-        [Table::Meta, Table::Keys, Table::Alerts, Table::Rules, Table::Audit, Table::History];
+    pub(super) const ALL: [Table; 8] = [
+        Table::Meta,
+        Table::Keys,
+        Table::Alerts,
+        Table::Rules,
+        Table::Audit,
+        Table::History,
+        Table::Outbox,
+        Table::Delivered,
+    ];
 
     /// Those that a snapshot holds: everything that is acknowledged.
     /// Histories are best effort and most of the bytes.
-    pub(super) const SNAPSHOT: [Table; 5] = [Table::Meta, Table::Keys, Table::Alerts, Table::Rules, Table::Audit];
+    pub(super) const SNAPSHOT: [Table; 7] =
+        [Table::Meta, Table::Keys, Table::Alerts, Table::Rules, Table::Audit, Table::Outbox, Table::Delivered];
 
     /// Its name in the store.
     pub(super) const fn name(self) -> &'static str {
@@ -49,12 +63,14 @@ impl Table {
             Table::Rules => "rules",
             Table::Audit => "audit",
             Table::History => "history",
+            Table::Outbox => "outbox",
+            Table::Delivered => "delivered",
         }
     }
 
     /// Whether its records are mirrored in memory.
     pub(super) const fn mirrored(self) -> bool {
-        matches!(self, Table::Keys | Table::Alerts | Table::Rules)
+        matches!(self, Table::Keys | Table::Alerts | Table::Rules | Table::Outbox | Table::Delivered)
     }
 
     /// Most records of a mirrored table. The rooms bound theirs far lower;
@@ -109,6 +125,8 @@ pub(super) struct Image {
     keys: Records,
     alerts: Records,
     rules: Records,
+    outbox: Records,
+    delivered: Records,
     /// Number of the newest commit.
     pub(super) seq: u64,
     /// Random number of this store.
@@ -131,6 +149,8 @@ impl Image {
             Table::Keys => &self.keys,
             Table::Alerts => &self.alerts,
             Table::Rules => &self.rules,
+            Table::Outbox => &self.outbox,
+            Table::Delivered => &self.delivered,
             Table::Meta | Table::Audit | Table::History => &NONE,
         }
     }
@@ -140,6 +160,8 @@ impl Image {
             Table::Keys => Some(&mut self.keys),
             Table::Alerts => Some(&mut self.alerts),
             Table::Rules => Some(&mut self.rules),
+            Table::Outbox => Some(&mut self.outbox),
+            Table::Delivered => Some(&mut self.delivered),
             Table::Meta | Table::Audit | Table::History => None,
         }
     }
@@ -148,6 +170,13 @@ impl Image {
     /// once when the store was opened, so none is skipped here.
     pub(super) fn decoded<T: serde::de::DeserializeOwned>(&self, table: Table) -> Vec<T> {
         self.records(table).values().filter_map(|bytes| codec::decode(bytes).ok()).collect()
+    }
+
+    /// The first notification after number `after`.
+    pub(super) fn outbox_after(&self, after: u64) -> Option<(u64, OutboxRecord)> {
+        let next = (Bound::Excluded(numbered(after)), Bound::Unbounded);
+        let (key, value) = self.outbox.range::<Vec<u8>, _>(next).next()?;
+        Some((number_of(key)?, codec::decode(value).ok()?))
     }
 
     /// Takes what has been committed as number `seq`.
@@ -164,7 +193,7 @@ impl Image {
             Table::Meta => self.note_meta(&op),
             Table::Audit => self.note_audit(&op),
             Table::History => self.note_chunk(&op),
-            Table::Keys | Table::Alerts | Table::Rules => {
+            Table::Keys | Table::Alerts | Table::Rules | Table::Outbox | Table::Delivered => {
                 if let Some(records) = self.records_mut(op.table) {
                     match op.value {
                         Some(value) => drop(records.insert(op.key, value)),

@@ -67,7 +67,10 @@ use medium::Medium;
 use shared::{Shared, lock, read_lock};
 use writer::Request;
 
-pub use records::{AlertRecord, AuditRecord, HistoryRecord, KeyId, KeyRecord, RuleRecord};
+pub(crate) use plan::severity;
+#[cfg(test)]
+pub(crate) use records::samples;
+pub use records::{AlertRecord, AuditRecord, HistoryRecord, KeyId, KeyRecord, OutboxEvent, OutboxRecord, RuleRecord};
 pub use shared::Health;
 pub use upkeep::{Restored, reset, restore};
 
@@ -90,6 +93,10 @@ pub enum Change {
     History(HistoryRecord),
     /// Appends to the security audit trail (bounded, oldest out).
     Audit(AuditRecord),
+    /// Every notification up to this number has reached the target of that name.
+    Delivered(String, u64),
+    /// Removes a notification that has reached every target.
+    DropOutbox(u64),
 }
 
 /// Why a change is not durable. The caller must not acknowledge it.
@@ -145,6 +152,10 @@ pub struct StoreStats {
     pub queued: u64,
     /// Deferred changes dropped at capacity.
     pub dropped: u64,
+    /// Notifications waiting in the outbox.
+    pub outbox: u64,
+    /// Notifications dropped at capacity.
+    pub outbox_dropped: u64,
     /// Whether the medium takes writes at present.
     pub healthy: bool,
 }
@@ -209,6 +220,9 @@ impl Store {
             commits: 0.into(),
             failures: 0.into(),
             queued: 0.into(),
+            notify: false.into(),
+            outbox_dropped: 0.into(),
+            outbox: watch::Sender::new(0),
             health: watch::Sender::new(Health { healthy: true, reason: None, lost }),
         });
         let (queue, requests) = sync_channel(writer::QUEUE_CAPACITY);
@@ -369,6 +383,38 @@ impl Store {
         }
     }
 
+    /// From now on each event of an alert leaves a notification in the outbox,
+    /// in the same commit as the alert; or no longer.
+    pub fn keep_outbox(&self, keep: bool) {
+        self.inner.shared.notify.store(keep, Ordering::Relaxed);
+    }
+
+    /// The first notification after number `after`, with its number.
+    #[must_use]
+    pub fn outbox_after(&self, after: u64) -> Option<(u64, OutboxRecord)> {
+        lock(&self.inner.shared.image).outbox_after(after)
+    }
+
+    /// Number of the newest notification waiting; 0 when there is none.
+    #[must_use]
+    pub fn outbox_newest(&self) -> u64 {
+        let image = lock(&self.inner.shared.image);
+        image.records(Table::Outbox).keys().next_back().and_then(|key| image::number_of(key)).unwrap_or(0)
+    }
+
+    /// The newest notification known to have reached `target`.
+    #[must_use]
+    pub fn delivered(&self, target: &str) -> Option<u64> {
+        let image = lock(&self.inner.shared.image);
+        image.records(Table::Delivered).get(target.as_bytes()).and_then(|bytes| codec::decode(bytes).ok())
+    }
+
+    /// Wakes the receiver when notifications were added.
+    #[must_use]
+    pub fn outbox_changes(&self) -> watch::Receiver<u64> {
+        self.inner.shared.outbox.subscribe()
+    }
+
     /// A random number made when the store was created; part of alert ids.
     /// A store rebuilt after a loss has a new one.
     #[must_use]
@@ -397,6 +443,8 @@ impl Store {
             bytes: shared.medium.bytes(),
             queued: shared.queued.load(Ordering::Relaxed) + waiting,
             dropped,
+            outbox: lock(&shared.image).records(Table::Outbox).len() as u64,
+            outbox_dropped: shared.outbox_dropped.load(Ordering::Relaxed),
             healthy: shared.health.borrow().healthy,
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::codec;
 use super::image::{Image, Op, Table, chunk_minutes, numbered};
-use super::{Change, HistoryRecord, KeyRecord};
+use super::{AlertRecord, Change, HistoryRecord, KeyRecord, OutboxEvent, OutboxRecord};
 
 /// Most audit records kept: weeks of a busy site, about 1 MB.
 pub(super) const AUDIT_CAPACITY: u64 = 10_000;
@@ -17,6 +17,13 @@ pub(super) const AUDIT_SLACK: u64 = 256;
 /// Most bytes of history: a day of 64 drones; keeps the check at start short.
 pub(super) const HISTORY_CAPACITY_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Most notifications waiting. At capacity the least severe go first, the
+/// oldest of them; so the worst are kept longest.
+pub(super) const OUTBOX_CAPACITY: usize = 1_000;
+/// Numbers of notifications are those of their commits times this: they grow
+/// for ever although the outbox is empty most of the time.
+const OUTBOX_STRIDE: u64 = 1 << 20;
+
 /// Operations of one commit over the mirror; a later change of a record
 /// replaces an earlier one, so that each is written once.
 pub(super) struct Plan<'a> {
@@ -24,22 +31,25 @@ pub(super) struct Plan<'a> {
     writes: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
     next_audit: u64,
     next_chunk: u64,
+    /// Whether alerts leave a notification.
+    notify: bool,
+    next_outbox: u64,
+    /// Notifications dropped at capacity.
+    pub(super) dropped: u64,
 }
 
 impl<'a> Plan<'a> {
     /// An empty plan over `image`.
-    pub(super) fn new(image: &'a Image) -> Plan<'a> {
+    pub(super) fn new(image: &'a Image, notify: bool) -> Plan<'a> {
         Plan {
             image,
             writes: BTreeMap::new(),
             next_audit: image.audit.end,
             next_chunk: image.history.back().map_or(0, |chunk| chunk.id + 1),
+            notify,
+            next_outbox: (image.seq + 1) * OUTBOX_STRIDE,
+            dropped: 0,
         }
-    }
-
-    /// Whether nothing is to be written.
-    pub(super) fn is_empty(&self) -> bool {
-        self.writes.is_empty()
     }
 
     /// Adds what was asked to be made durable. False, and nothing added, when
@@ -54,7 +64,14 @@ impl<'a> Plan<'a> {
             match change {
                 Change::PutKey(record) => self.put(Table::Keys, record.id.0.to_vec(), codec::encode(record)),
                 Change::DeleteKey(id) => self.remove(Table::Keys, id.0.to_vec()),
-                Change::PutAlert(record) => self.put(Table::Alerts, numbered(record.seq), codec::encode(record)),
+                Change::PutAlert(record) => {
+                    self.notification(record);
+                    self.put(Table::Alerts, numbered(record.seq), codec::encode(record));
+                }
+                Change::Delivered(target, number) => {
+                    self.put(Table::Delivered, target.clone().into_bytes(), codec::encode(number));
+                }
+                Change::DropOutbox(number) => self.remove(Table::Outbox, numbered(*number)),
                 Change::DeleteAlert(seq) => self.remove(Table::Alerts, numbered(*seq)),
                 Change::PutRule(record) => {
                     self.put(Table::Rules, record.name.clone().into_bytes(), codec::encode(record));
@@ -101,6 +118,39 @@ impl<'a> Plan<'a> {
         self.put(Table::Keys, place, codec::encode(&stored));
     }
 
+    /// The notification that goes with a change of an alert, if there is one.
+    fn notification(&mut self, record: &AlertRecord) {
+        let before = self.current(Table::Alerts, &numbered(record.seq)).and_then(|bytes| codec::decode(bytes).ok());
+        if let (true, Some(event)) = (self.notify, event_of(before.as_ref(), record)) {
+            let notification = OutboxRecord { event, alert: record.clone() };
+            self.put(Table::Outbox, numbered(self.next_outbox), codec::encode(&notification));
+            self.next_outbox += 1;
+        }
+    }
+
+    fn bound_outbox(&mut self) {
+        let mut waiting: BTreeMap<Vec<u8>, String> = BTreeMap::new();
+        if self.image.records(Table::Outbox).len() + self.writes.len() <= OUTBOX_CAPACITY {
+            return;
+        }
+        for (key, value) in self.image.records(Table::Outbox) {
+            waiting.insert(key.clone(), level_of(value));
+        }
+        for ((_, key), value) in self.writes.iter().filter(|((table, _), _)| *table == Table::Outbox) {
+            match value {
+                Some(value) => drop(waiting.insert(key.clone(), level_of(value))),
+                None => drop(waiting.remove(key)),
+            }
+        }
+        let over = waiting.len().saturating_sub(OUTBOX_CAPACITY);
+        let mut by_worth: Vec<_> = waiting.into_iter().map(|(key, level)| (severity(&level), key)).collect();
+        by_worth.sort();
+        for (_, key) in by_worth.into_iter().take(over) {
+            self.remove(Table::Outbox, key);
+            self.dropped += 1;
+        }
+    }
+
     /// One value for all series of a batch: appended once and never
     /// rewritten, which is what keeps histories inside the write budget.
     fn chunk(&mut self, records: &[HistoryRecord]) {
@@ -109,9 +159,15 @@ impl<'a> Plan<'a> {
     }
 
     /// The operations, with the removals that keep the bounds.
-    pub(super) fn finish(mut self, history_minutes: u64) -> Vec<Op> {
+    pub(super) fn finish(mut self, history_minutes: u64) -> (Vec<Op>, u64) {
         self.bound_audit();
         self.bound_history(history_minutes);
+        self.bound_outbox();
+        let dropped = self.dropped;
+        (self.operations(), dropped)
+    }
+
+    fn operations(self) -> Vec<Op> {
         self.writes.into_iter().map(|((table, key), value)| Op { table, key, value }).collect()
     }
 
@@ -173,6 +229,29 @@ impl<'a> Plan<'a> {
     fn remove(&mut self, table: Table, key: Vec<u8>) {
         self.writes.insert((table, key), None);
     }
+}
+
+/// What happened between two states of an alert.
+fn event_of(before: Option<&AlertRecord>, after: &AlertRecord) -> Option<OutboxEvent> {
+    let Some(before) = before else { return Some(OutboxEvent::Raised) };
+    if before.resolved.is_none() && after.resolved.is_some() {
+        Some(OutboxEvent::Resolved)
+    } else if before.acknowledged.is_none() && after.acknowledged.is_some() {
+        Some(OutboxEvent::Acknowledged)
+    } else if before.cleared_us.is_none() && after.cleared_us.is_some() {
+        Some(OutboxEvent::Cleared)
+    } else {
+        None
+    }
+}
+
+fn level_of(value: &[u8]) -> String {
+    codec::decode::<OutboxRecord>(value).map(|record| record.alert.level).unwrap_or_default()
+}
+
+/// Rank of a level's name; least first, unknown names least of all.
+pub(crate) fn severity(level: &str) -> usize {
+    ["info", "warning", "error", "critical"].iter().position(|name| *name == level).map_or(0, |rank| rank + 1)
 }
 
 /// Operations that turn the mirrored records `found` on disk into `wanted`:

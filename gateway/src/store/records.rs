@@ -63,6 +63,36 @@ pub struct AlertRecord {
     pub resolved: Option<(i64, String)>,
 }
 
+impl AlertRecord {
+    /// The id in the API: unique also across stores.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("alert_{:08x}_{}", self.epoch, self.seq)
+    }
+}
+
+/// What happened to an alert, for those who are notified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OutboxEvent {
+    /// It was raised.
+    Raised,
+    /// Somebody has seen it.
+    Acknowledged,
+    /// Its value came back.
+    Cleared,
+    /// It is over.
+    Resolved,
+}
+
+/// A notification to be sent, committed together with its alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutboxRecord {
+    /// What happened.
+    pub event: OutboxEvent,
+    /// The alert as it then was.
+    pub alert: AlertRecord,
+}
+
 /// A rule made or changed through the API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleRecord {
@@ -122,10 +152,10 @@ pub struct AuditRecord {
 
 /// One of each, for tests and golden bytes.
 #[cfg(test)]
-pub(super) mod samples {
+pub(crate) mod samples {
     use super::*;
 
-    pub(in crate::store) fn key() -> KeyRecord {
+    pub(crate) fn key() -> KeyRecord {
         KeyRecord {
             id: KeyId([7; 32]),
             name: "field tablet".to_owned(),
@@ -137,7 +167,7 @@ pub(super) mod samples {
         }
     }
 
-    pub(in crate::store) fn alert() -> AlertRecord {
+    pub(crate) fn alert() -> AlertRecord {
         AlertRecord {
             seq: 9,
             epoch: 0xDEAD_BEEF,
@@ -158,7 +188,11 @@ pub(super) mod samples {
         }
     }
 
-    pub(in crate::store) fn rule() -> RuleRecord {
+    pub(crate) fn outbox() -> OutboxRecord {
+        OutboxRecord { event: OutboxEvent::Acknowledged, alert: alert() }
+    }
+
+    pub(crate) fn rule() -> RuleRecord {
         RuleRecord {
             name: "hot board".to_owned(),
             metric: "temperature".to_owned(),
@@ -176,7 +210,7 @@ pub(super) mod samples {
         }
     }
 
-    pub(in crate::store) fn audit() -> AuditRecord {
+    pub(crate) fn audit() -> AuditRecord {
         AuditRecord {
             at_us: -1,
             event: "key_created".to_owned(),
@@ -186,7 +220,7 @@ pub(super) mod samples {
         }
     }
 
-    pub(in crate::store) fn history() -> HistoryRecord {
+    pub(crate) fn history() -> HistoryRecord {
         HistoryRecord {
             source: "drone_001".to_owned(),
             metric: "battery_level".to_owned(),

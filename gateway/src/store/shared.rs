@@ -1,6 +1,6 @@
 //! What the writer thread and the handles have in common.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use redb::Database;
@@ -38,6 +38,12 @@ pub(super) struct Shared {
     pub(super) failures: AtomicU64,
     /// Requests queued for the writer.
     pub(super) queued: AtomicU64,
+    /// Whether alerts leave notifications in the outbox.
+    pub(super) notify: AtomicBool,
+    /// Notifications dropped at capacity.
+    pub(super) outbox_dropped: AtomicU64,
+    /// Number of commits that changed the outbox, for those who deliver.
+    pub(super) outbox: watch::Sender<u64>,
     /// Watched by the gateway for its alerts.
     pub(super) health: watch::Sender<Health>,
 }
