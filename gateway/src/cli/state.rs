@@ -1,10 +1,10 @@
 //! `backup`, `restore`, `reset`, `notify`: the durable state as a whole.
 
-use anyhow::Context as _;
 use hyper::Method;
 
 use super::args::{BackupArgs, NotifyArgs, NotifyCommand, ResetArgs, RestoreArgs};
 use crate::control::{BackupRequest, Client};
+use crate::notify::send_test;
 use crate::store::{self, Store};
 
 pub(super) fn backup(args: &BackupArgs) -> anyhow::Result<()> {
@@ -47,12 +47,7 @@ pub(super) fn reset(args: &ResetArgs) -> anyhow::Result<()> {
 pub(super) fn notify(args: &NotifyArgs) -> anyhow::Result<()> {
     let config = super::load(&args.config)?.config;
     let NotifyCommand::Test { name } = &args.command;
-    super::small_runtime()?.block_on(async {
-        let gateway = Client::connect(super::state_dir(&config))
-            .await
-            .context("the gateway does not run; start it, then test its notifications")?;
-        let answer = gateway.text(Method::POST, &format!("/notify/{name}/test"), None::<&()>).await?;
-        println!("{answer}");
-        anyhow::Ok(())
-    })
+    super::small_runtime()?.block_on(send_test(&config.notify, name))?;
+    println!("{name} took the test notification");
+    Ok(())
 }

@@ -39,8 +39,6 @@ pub struct Control {
     pub store: Store,
     /// Makes a new leaf certificate; the answer is shown to the operator.
     pub renew_certificate: Box<dyn Fn() -> Result<String, String> + Send + Sync>,
-    /// Sends a test notification to the target of that name.
-    pub test_notification: TestNotification,
 }
 
 /// Sends a test message to a named target: what it answered, or why it failed.
@@ -145,7 +143,6 @@ fn router(control: Arc<Control>) -> Router {
         .route("/keys/{key}", delete(revoke_key))
         .route("/backup", post(backup))
         .route("/certificate/renew", post(renew_certificate))
-        .route("/notify/{name}/test", post(test_notification))
         .with_state(control)
 }
 
@@ -188,11 +185,4 @@ async fn backup(State(control): State<Arc<Control>>, Json(request): Json<BackupR
 
 async fn renew_certificate(State(control): State<Arc<Control>>) -> Result<String, Refusal> {
     (control.renew_certificate)().map_err(|message| (StatusCode::CONFLICT, message))
-}
-
-async fn test_notification(
-    State(control): State<Arc<Control>>,
-    PathParameter(name): PathParameter<String>,
-) -> Result<String, Refusal> {
-    (control.test_notification)(name).await.map_err(|message| (StatusCode::BAD_GATEWAY, message))
 }

@@ -1,1 +1,174 @@
-//! Outgoing notifications.
+//! Outgoing notifications: from the store's outbox to webhooks.
+//!
+//! The store puts a notification into its outbox in the same commit as the
+//! alert, so an alert cannot be acknowledged to anyone and its notification
+//! lost. One task a target takes them from there in order, at least once:
+//! after a power cut the newest few may come again under the same
+//! `X-MFG-Delivery`. The outbox is bounded and keeps the worst longest; other
+//! kinds of targets read it the same way. This room must never hold up an
+//! alert, and must never send where `notify.allow` does not say.
+
+mod body;
+mod client;
+mod delivery;
+mod target;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::task::JoinSet;
+
+use crate::config;
+use crate::store::{AlertRecord, Change, OutboxEvent, OutboxRecord, Store};
+
+use client::Caller;
+use delivery::{Counters, Courier, Progress};
+
+pub use client::CallError;
+pub use target::TargetError;
+
+/// Why a test was not delivered.
+#[derive(Debug, Error)]
+pub enum TestError {
+    /// No target of that name.
+    #[error("there is no webhook {0:?}; the configured ones are: {1}")]
+    Unknown(String, String),
+    /// The target cannot be used.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// It was sent and did not arrive.
+    #[error("{0}: {1}")]
+    Call(String, CallError),
+}
+
+/// Counters of one target for `/metrics`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetStats {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Notifications that arrived.
+    pub sent: u64,
+    /// Calls that failed.
+    pub failed: u64,
+    /// Notifications given up because the target kept refusing them.
+    pub refused: u64,
+}
+
+/// The notifier; its tasks end when it is dropped.
+pub struct Notifier {
+    counters: Vec<(Arc<str>, Arc<Counters>)>,
+    _tasks: JoinSet<()>,
+}
+
+impl Notifier {
+    /// Starts a task for each target on the current runtime, and has the
+    /// store keep the outbox from now on.
+    ///
+    /// # Errors
+    /// [`TargetError`] for a webhook that cannot be used.
+    pub async fn start(config: &config::Notify, store: Store) -> Result<Notifier, TargetError> {
+        Notifier::start_paced(config, store, delivery::BACK_OFF_MIN).await
+    }
+
+    async fn start_paced(
+        config: &config::Notify,
+        store: Store,
+        back_off_min: Duration,
+    ) -> Result<Notifier, TargetError> {
+        let callers = callers(config)?;
+        store.keep_outbox(!callers.is_empty());
+        let progress = Arc::new(Progress::new(first_positions(&store, &callers).await));
+        if callers.is_empty() {
+            progress.drop_delivered(&store);
+        }
+        let (mut counters, mut tasks) = (Vec::new(), JoinSet::new());
+        for (index, caller) in callers.into_iter().enumerate() {
+            let counted = Arc::new(Counters::default());
+            counters.push((caller.target().name.clone(), counted.clone()));
+            let (store, progress) = (store.clone(), progress.clone());
+            tasks.spawn(Courier { caller, index, store, progress, counters: counted, back_off_min }.run());
+        }
+        Ok(Notifier { counters, _tasks: tasks })
+    }
+
+    /// Counters of every target.
+    #[must_use]
+    pub fn stats(&self) -> Vec<TargetStats> {
+        let read = |(name, counters): &(Arc<str>, Arc<Counters>)| TargetStats {
+            name: name.clone(),
+            sent: counters.sent.load(Ordering::Relaxed),
+            failed: counters.failed.load(Ordering::Relaxed),
+            refused: counters.refused.load(Ordering::Relaxed),
+        };
+        self.counters.iter().map(read).collect()
+    }
+}
+
+/// Sends a test notification to the target called `name`, at once and past
+/// the outbox; needs no running gateway.
+///
+/// # Errors
+/// [`TestError`] saying what is wrong with it.
+pub async fn send_test(config: &config::Notify, name: &str) -> Result<(), TestError> {
+    let callers = callers(config)?;
+    let known = || callers.iter().map(|caller| &*caller.target().name).collect::<Vec<_>>().join(", ");
+    let caller = callers.iter().find(|caller| &*caller.target().name == name);
+    let caller = caller.ok_or_else(|| TestError::Unknown(name.to_owned(), known()))?;
+    caller.call(&test_notification(), "test").await.map_err(|error| TestError::Call(name.to_owned(), error))
+}
+
+fn callers(config: &config::Notify) -> Result<Vec<Caller>, TargetError> {
+    let targets = target::parse(config)?;
+    let with_name = |target: target::Target| {
+        let name = target.name.to_string();
+        Caller::new(target).map_err(|reason| TargetError { name, reason })
+    };
+    targets.into_iter().map(with_name).collect()
+}
+
+/// Where each target goes on. A new one starts with what comes now, and that
+/// is made durable: started again, it must not skip what came meanwhile.
+async fn first_positions(store: &Store, callers: &[Caller]) -> Vec<u64> {
+    let newest = store.outbox_newest();
+    let mut positions = Vec::with_capacity(callers.len());
+    for caller in callers {
+        let name = &caller.target().name;
+        if let Some(position) = store.delivered(name) {
+            positions.push(position);
+            continue;
+        }
+        if let Err(error) = store.commit(vec![Change::Delivered(name.to_string(), newest)]).await {
+            tracing::warn!(target = &**name, %error, "the start of a new webhook is not recorded yet");
+        }
+        positions.push(newest);
+    }
+    positions
+}
+
+fn test_notification() -> OutboxRecord {
+    let now_us = jiff::Timestamp::now().as_microsecond();
+    let alert = AlertRecord {
+        seq: 0,
+        epoch: 0,
+        rule: "Test".to_owned(),
+        subject: "board".to_owned(),
+        level: "info".to_owned(),
+        alert_type: "system".to_owned(),
+        message: "This is a test of the notification; nothing is wrong.".to_owned(),
+        details: None,
+        origin: "test".to_owned(),
+        metric: None,
+        value: None,
+        threshold: None,
+        created_us: now_us,
+        cleared_us: None,
+        acknowledged: None,
+        resolved: Some((now_us, "test".to_owned())),
+    };
+    OutboxRecord { event: OutboxEvent::Raised, alert }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,13 @@
 //! connections' places, dropped log lines.
 
 use std::fmt;
+use std::sync::Arc;
 
 use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::api::{Labels, MoreMetrics, Page};
 use crate::drones::Fleet;
+use crate::notify::Notifier;
 
 /// The fleet: every datagram, and what was wrong with it.
 pub(super) fn fleet(fleet: Fleet) -> MoreMetrics {
@@ -43,6 +45,18 @@ fn write_fleet(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
     page.counter("state_port_errors", "Receives that failed", errors)?;
     let bound = stats.state_ports.iter().filter(|port| port.bound).count();
     page.gauge("state_ports_bound", "State sockets that are open", bound as f64)
+}
+
+/// Every webhook: what arrived and what did not.
+pub(super) fn notifier(notifier: Arc<Notifier>) -> MoreMetrics {
+    Box::new(move |page: &mut Page<'_>| {
+        let stats = notifier.stats();
+        let labels: Vec<[(&str, &str); 1]> = stats.iter().map(|target| [("target", &*target.name)]).collect();
+        let targets = || stats.iter().zip(&labels).map(|(target, labels)| (target, labels.as_slice() as Labels<'_>));
+        page.counters("notifications_sent", "Notifications that arrived", targets().map(|(t, l)| (l, t.sent)))?;
+        page.counters("notifications_failed", "Calls that failed", targets().map(|(t, l)| (l, t.failed)))?;
+        page.counters("notifications_refused", "Notifications given up", targets().map(|(t, l)| (l, t.refused)))
+    })
 }
 
 /// Log lines dropped because a disk was slow.

@@ -70,7 +70,7 @@ impl Running {
         tell_recovery(&alerts, &store, recovery);
         let (access, first_keys) = open_access(&config, origin, &store, admin_key, readonly_key).await?;
         let access = Arc::new(access);
-        let notifier = Notifier::start(&config.notify, store.clone(), &alerts, stop.clone())?;
+        let notifier = Arc::new(Notifier::start(&config.notify, store.clone()).await?);
 
         let pipeline = Pipeline::new(telemetry.clone(), alerts.clone());
         let simulated = if origin == Origin::Demo { simulate(&config)? } else { Vec::new() };
@@ -103,7 +103,7 @@ impl Running {
             fingerprint: ArcSwapOption::from_pointee(tls.info().fingerprint.clone()),
             services: Services::default(),
             edge: Edge::default(),
-            more_metrics: vec![figures::fleet(fleet.clone()), figures::logs(logging.dropped_counters()), notifier.figures()],
+            more_metrics: vec![figures::fleet(fleet.clone()), figures::logs(logging.dropped_counters()), figures::notifier(notifier)],
             stop: stop.clone(),
         });
         for service in [Service::Drones, Service::Alerts, Service::Performance, Service::Monitoring] {
@@ -122,7 +122,7 @@ impl Running {
             handles.push(listeners::serve(wanted, origin, router.clone(), shared.clone(), alerts.clone())?);
         }
         watch_certificate(&tls, &app, &alerts, &stop);
-        serve_control(&config, &access, &store, &tls, &notifier, &stop);
+        serve_control(&config, &access, &store, &tls, &stop);
         let rooms = Rooms { alerts: alerts.clone(), access: access.clone(), telemetry, store };
         housekeeping::spawn(rooms.clone(), Duration::from_secs(config.storage.batch_interval_s), &stop);
         announce(&config, origin, &tls, first_keys.as_ref())?;
@@ -324,21 +324,16 @@ fn serve_control(
     access: &Arc<Access>,
     store: &Store,
     tls: &Arc<Tls>,
-    notifier: &Notifier,
     stop: &CancellationToken,
 ) {
-    let (tls, notifier) = (tls.clone(), notifier.clone());
+    let tls = tls.clone();
     let control = Control {
         access: access.clone(),
         store: store.clone(),
         renew_certificate: Box::new(move || tls.renew().map(|info| info.to_string()).map_err(|error| error.to_string())),
-        test_notification: Box::new(move |name| {
-            let notifier = notifier.clone();
-            Box::pin(async move { notifier.send_test(&name).await.map_err(|error| error.to_string()) })
-        }),
     };
     if let Err(error) = control::serve(&config.storage.dir, control, stop.clone()) {
-        tracing::error!(%error, "no control socket: `keys`, `backup` and `notify test` work only while the gateway is stopped");
+        tracing::error!(%error, "no control socket: `keys` and `backup` work only while the gateway is stopped");
     }
 }
 

@@ -63,6 +63,36 @@ pub struct AlertRecord {
     pub resolved: Option<(i64, String)>,
 }
 
+impl AlertRecord {
+    /// The id in the API: unique also across stores.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("alert_{:08x}_{}", self.epoch, self.seq)
+    }
+}
+
+/// What happened to an alert, for those who are notified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OutboxEvent {
+    /// It was raised.
+    Raised,
+    /// Somebody has seen it.
+    Acknowledged,
+    /// Its value came back.
+    Cleared,
+    /// It is over.
+    Resolved,
+}
+
+/// A notification to be sent, committed together with its alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutboxRecord {
+    /// What happened.
+    pub event: OutboxEvent,
+    /// The alert as it then was.
+    pub alert: AlertRecord,
+}
+
 /// A rule made or changed through the API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleRecord {
@@ -118,4 +148,83 @@ pub struct AuditRecord {
     pub actor: Option<String>,
     /// What it was about; never a key.
     pub subject: String,
+}
+
+/// One of each, for tests and golden bytes.
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::*;
+
+    pub(crate) fn key() -> KeyRecord {
+        KeyRecord {
+            id: KeyId([7; 32]),
+            name: "field tablet".to_owned(),
+            permissions: vec!["read".to_owned(), "dashboard".to_owned()],
+            created_us: 1_738_314_902_123_456,
+            expires_us: Some(1_769_850_902_123_456),
+            last_used_us: None,
+            usage_count: 42,
+        }
+    }
+
+    pub(crate) fn alert() -> AlertRecord {
+        AlertRecord {
+            seq: 9,
+            epoch: 0xDEAD_BEEF,
+            rule: "low_battery".to_owned(),
+            subject: "drone_001".to_owned(),
+            level: "critical".to_owned(),
+            alert_type: "drone".to_owned(),
+            message: "battery_level is 9.0 (threshold: < 10.0)".to_owned(),
+            details: Some("land now".to_owned()),
+            origin: "system_monitor".to_owned(),
+            metric: Some("battery_level".to_owned()),
+            value: Some(9.0),
+            threshold: Some(10.0),
+            created_us: 1_738_314_902_123_456,
+            cleared_us: None,
+            acknowledged: Some((1_738_314_905_000_000, "admin".to_owned())),
+            resolved: None,
+        }
+    }
+
+    pub(crate) fn outbox() -> OutboxRecord {
+        OutboxRecord { event: OutboxEvent::Acknowledged, alert: alert() }
+    }
+
+    pub(crate) fn rule() -> RuleRecord {
+        RuleRecord {
+            name: "hot board".to_owned(),
+            metric: "temperature".to_owned(),
+            operator: ">".to_owned(),
+            threshold: 75.5,
+            level: "warning".to_owned(),
+            alert_type: "system".to_owned(),
+            enabled: true,
+            cooldown_minutes: 5,
+            for_s: 10,
+            hysteresis: 2.0,
+            source: None,
+            auto_resolve: Some(false),
+            deleted: false,
+        }
+    }
+
+    pub(crate) fn audit() -> AuditRecord {
+        AuditRecord {
+            at_us: -1,
+            event: "key_created".to_owned(),
+            client: Some("192.168.10.2".to_owned()),
+            actor: None,
+            subject: "field tablet".to_owned(),
+        }
+    }
+
+    pub(crate) fn history() -> HistoryRecord {
+        HistoryRecord {
+            source: "drone_001".to_owned(),
+            metric: "battery_level".to_owned(),
+            steps: vec![(28_971_915, 80.0, 81.5, 83.0), (28_971_916, 79.0, 79.5, 80.0)],
+        }
+    }
 }

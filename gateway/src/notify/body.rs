@@ -1,0 +1,132 @@
+//! What a webhook is sent: body and signature.
+//!
+//! Pure. The signature covers the time and the body, so that an old
+//! notification cannot be sent again by somebody else.
+
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::config::WebhookTemplate;
+use crate::store::{AlertRecord, OutboxEvent, OutboxRecord};
+
+/// Name of an event in bodies and headers.
+pub(super) const fn event_name(event: OutboxEvent) -> &'static str {
+    match event {
+        OutboxEvent::Raised => "raised",
+        OutboxEvent::Acknowledged => "acknowledged",
+        OutboxEvent::Cleared => "cleared",
+        OutboxEvent::Resolved => "resolved",
+    }
+}
+
+/// The body of a notification.
+pub(super) fn render(template: WebhookTemplate, record: &OutboxRecord, delivery: &str) -> Vec<u8> {
+    let body = match template {
+        WebhookTemplate::Json => json!({
+            "event": event_name(record.event),
+            "delivery": delivery,
+            "alert": alert(&record.alert),
+        }),
+        WebhookTemplate::Slack => slack(record),
+    };
+    body.to_string().into_bytes()
+}
+
+/// The alert with the fields it has in the API.
+fn alert(record: &AlertRecord) -> Value {
+    json!({
+        "id": record.id(),
+        "level": record.level,
+        "type": record.alert_type,
+        "title": record.rule,
+        "message": record.message,
+        "details": record.details,
+        "source": record.origin,
+        "subject": record.subject,
+        "metric": record.metric,
+        "value": record.value,
+        "threshold": record.threshold,
+        "timestamp": stamp(record.created_us),
+        "acknowledged": record.acknowledged.is_some() || record.resolved.is_some(),
+        "acknowledged_by": record.acknowledged.as_ref().map(|(_, by)| by),
+        "resolved": record.resolved.is_some(),
+        "resolved_by": record.resolved.as_ref().map(|(_, by)| by),
+        "resolved_at": record.resolved.as_ref().and_then(|(at, _)| stamp(*at)),
+    })
+}
+
+fn slack(record: &OutboxRecord) -> Value {
+    let alert = &record.alert;
+    let colour = match (record.event, alert.level.as_str()) {
+        (OutboxEvent::Resolved | OutboxEvent::Cleared, _) => "good",
+        (_, "critical" | "error") => "danger",
+        (_, "warning") => "warning",
+        _ => "#439FE0",
+    };
+    let text = format!("[{}] {} {}: {}", alert.level, alert.subject, event_name(record.event), alert.rule);
+    json!({
+        "text": escape(&text),
+        "attachments": [{
+            "color": colour,
+            "fallback": escape(&alert.message),
+            "text": escape(&alert.message),
+            "fields": [
+                { "title": "Source", "value": escape(&alert.subject), "short": true },
+                { "title": "Level", "value": alert.level, "short": true },
+            ],
+            "ts": alert.created_us / 1_000_000,
+        }],
+    })
+}
+
+/// The three characters Slack gives a meaning to; without this a drone's name
+/// could mention everybody in the channel.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn stamp(us: i64) -> Option<String> {
+    Timestamp::from_microsecond(us).ok().map(|at| at.to_string())
+}
+
+/// `sha256=` and the HMAC-SHA256 of `<timestamp>.<body>` in hexadecimal.
+pub(super) fn signature(secret: &[u8], timestamp_s: i64, body: &[u8]) -> Option<String> {
+    // HMAC takes keys of any length, so this does not fail.
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
+    mac.update(timestamp_s.to_string().as_bytes());
+    mac.update(b".");
+    mac.update(body);
+    let digest = mac.finalize().into_bytes();
+    Some(digest.iter().fold("sha256=".to_owned(), |text, byte| text + &format!("{byte:02x}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::samples;
+
+    #[test]
+    fn both_shapes_say_what_happened() {
+        let record = samples::outbox();
+        let body: Value = serde_json::from_slice(&render(WebhookTemplate::Json, &record, "7")).expect("JSON");
+        assert_eq!(body["event"], "acknowledged");
+        assert_eq!(body["alert"]["id"], "alert_deadbeef_9");
+        assert_eq!(body["alert"]["timestamp"], "2025-01-31T09:15:02.123456Z");
+        assert_eq!((&body["alert"]["acknowledged"], &body["alert"]["resolved"]), (&json!(true), &json!(false)));
+
+        let mut record = samples::outbox();
+        record.alert.subject = "<!channel>".to_owned();
+        let body: Value = serde_json::from_slice(&render(WebhookTemplate::Slack, &record, "7")).expect("JSON");
+        assert_eq!(body["text"], "[critical] &lt;!channel&gt; acknowledged: low_battery");
+        assert_eq!(body["attachments"][0]["color"], "danger");
+    }
+
+    #[test]
+    fn the_signature_is_the_one_others_compute() {
+        // printf '1700000000.{"a":1}' | openssl dgst -sha256 -hmac secret
+        let expected = "sha256=49f24e537407743fa4a0242bb63b94b9a47ee99cbbe071ccd8a22550ae411686";
+        assert_eq!(signature(b"secret", 1_700_000_000, br#"{"a":1}"#).as_deref(), Some(expected));
+    }
+}

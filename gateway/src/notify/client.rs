@@ -1,0 +1,180 @@
+//! One webhook call: connect where it is allowed, post, judge the answer.
+//!
+//! A resolver in front of the connection drops every address that is not
+//! allowed. Redirects are not followed and answers are not read: only the
+//! status counts.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::Full;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::TokioExecutor;
+use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use thiserror::Error;
+use tower::Service;
+
+use super::body;
+use super::target::{Allowed, Target};
+use crate::store::OutboxRecord;
+
+/// Time for a whole call, from resolving to the answer's status.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a notification did not arrive.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum CallError {
+    /// Not answered: try again.
+    #[error("{0}")]
+    Unreachable(String),
+    /// Answered with a status that may pass: try again.
+    #[error("answered with {status}")]
+    Later {
+        /// The status.
+        status: u16,
+        /// What `Retry-After` asks for, in seconds.
+        retry_after_s: Option<u64>,
+    },
+    /// Answered with a status that says the request itself is wrong.
+    #[error("refused with {0}; check the address and the secret")]
+    Refused(u16),
+}
+
+/// Calls one target.
+pub(super) struct Caller {
+    target: Target,
+    client: Client<HttpsConnector<HttpConnector<Guard>>, Full<Bytes>>,
+}
+
+impl Caller {
+    /// A caller of `target`.
+    ///
+    /// # Errors
+    /// What is wrong with the file of its certificate authority.
+    pub(super) fn new(target: Target) -> Result<Caller, String> {
+        let mut http = HttpConnector::new_with_resolver(Guard(target.allowed.clone()));
+        http.enforce_http(false);
+        http.set_connect_timeout(Some(CALL_TIMEOUT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls(&target)?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
+        // Minutes pass between two calls: a kept connection would be stale.
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        Ok(Caller { target, client })
+    }
+
+    /// The target.
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Sends one notification under the number `delivery`.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub(super) async fn call(&self, record: &OutboxRecord, delivery: &str) -> Result<(), CallError> {
+        let request = self.request(record, delivery).map_err(|error| CallError::Unreachable(error.to_string()))?;
+        let answer = tokio::time::timeout(CALL_TIMEOUT, self.client.request(request)).await;
+        let answer =
+            answer.map_err(|_| CallError::Unreachable(format!("no answer in {} s", CALL_TIMEOUT.as_secs())))?;
+        let answer = answer.map_err(|error| CallError::Unreachable(chain(&error)))?;
+        let retry_after = answer.headers().get(header::RETRY_AFTER);
+        let retry_after_s = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+        judge(answer.status(), retry_after_s)
+    }
+
+    fn request(&self, record: &OutboxRecord, delivery: &str) -> http::Result<Request<Full<Bytes>>> {
+        let body = body::render(self.target.template, record, delivery);
+        let now_s = Timestamp::now().as_second();
+        let mut request = Request::post(self.target.uri.clone())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::USER_AGENT, concat!("mfg-drone-gateway/", env!("CARGO_PKG_VERSION")))
+            .header("x-mfg-event", body::event_name(record.event))
+            .header("x-mfg-delivery", delivery)
+            .header("x-mfg-timestamp", now_s);
+        let secret = self.target.secret.as_ref();
+        if let Some(signature) = secret.and_then(|secret| body::signature(secret, now_s, &body)) {
+            request = request.header("x-mfg-signature", signature);
+        }
+        request.body(Full::new(Bytes::from(body)))
+    }
+}
+
+fn judge(status: StatusCode, retry_after_s: Option<u64>) -> Result<(), CallError> {
+    match status.as_u16() {
+        200..=299 => Ok(()),
+        408 | 425 | 429 | 500..=599 => Err(CallError::Later { status: status.as_u16(), retry_after_s }),
+        refused => Err(CallError::Refused(refused)),
+    }
+}
+
+/// An error with its causes: hyper's own text says only "client error".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn tls(target: &Target) -> Result<rustls::ClientConfig, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| error.to_string())?;
+    let Some(path) = &target.ca else { return Ok(builder.with_webpki_roots().with_no_client_auth()) };
+    let fail = |error: &dyn std::fmt::Display| format!("ca {}: {error}", path.display());
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fail(&error))? {
+        let certificate = certificate.map_err(|error| fail(&error))?;
+        roots.add(certificate).map_err(|error| fail(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(fail(&"it holds no certificate"));
+    }
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Resolves names to the addresses that are allowed.
+#[derive(Clone, Debug)]
+struct Guard(Arc<Allowed>);
+
+impl Service<Name> for Guard {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let allowed = self.0.clone();
+        Box::pin(async move {
+            let host = name.as_str().to_owned();
+            let by_name = allowed.host(&host);
+            let found = tokio::task::spawn_blocking(move || (host.as_str(), 0).to_socket_addrs().map(Vec::from_iter));
+            let mut found = found.await.map_err(io::Error::other)??;
+            found.retain(|address| by_name || allowed.address(address.ip()));
+            if found.is_empty() {
+                return Err(io::Error::other(format!("{name} leads to no address that notify.allow lists")));
+            }
+            Ok(found.into_iter())
+        })
+    }
+}

@@ -1,0 +1,227 @@
+//! Where notifications may go: a `[[notify.webhook]]` parsed and allowed.
+//!
+//! Pure but for reading the secret's file. A gateway must not become a way
+//! into the network it stands in: nothing off loopback that `notify.allow`
+//! does not name, by host or by network, and the address is checked when the
+//! connection is made, so that a name cannot lead elsewhere later.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use http::Uri;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::config::{Notify, Webhook, WebhookTemplate};
+use crate::store::severity;
+
+/// Why a webhook in the configuration cannot be used.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("notify.webhook {name:?}: {reason}")]
+pub struct TargetError {
+    /// Its name.
+    pub name: String,
+    /// What is wrong and what to do.
+    pub reason: String,
+}
+
+/// A webhook that may be called.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    /// Name in logs, metrics and the store.
+    pub(super) name: Arc<str>,
+    /// Where to.
+    pub(super) uri: Uri,
+    /// Secret of the signature.
+    pub(super) secret: Option<Arc<Zeroizing<Vec<u8>>>>,
+    /// Shape of the body.
+    pub(super) template: WebhookTemplate,
+    /// Least rank sent.
+    pub(super) min_severity: usize,
+    /// Authority of the target's certificate, when not a public one.
+    pub(super) ca: Option<PathBuf>,
+    /// Where connections may go.
+    pub(super) allowed: Arc<Allowed>,
+}
+
+/// The parsed `notify.allow`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Allowed {
+    hosts: Vec<String>,
+    networks: Vec<(IpAddr, u8)>,
+}
+
+impl Allowed {
+    /// Parses the list: networks as `192.168.1.0/24`, addresses, host names.
+    pub(super) fn parse(entries: &[String]) -> Result<Allowed, String> {
+        let mut allowed = Allowed::default();
+        for entry in entries {
+            let (address, bits) = entry.split_once('/').map_or((entry.as_str(), None), |(at, bits)| (at, Some(bits)));
+            match (address.parse::<IpAddr>(), bits.map(str::parse::<u8>)) {
+                (Ok(address), None) => allowed.networks.push((address, full_bits(address))),
+                (Ok(address), Some(Ok(bits))) if bits <= full_bits(address) => allowed.networks.push((address, bits)),
+                (Err(_), None) if !entry.is_empty() => allowed.hosts.push(entry.to_ascii_lowercase()),
+                _ => return Err(format!("notify.allow: {entry:?} is neither a network nor a host name")),
+            }
+        }
+        Ok(allowed)
+    }
+
+    /// Whether every address of the host of that name will do.
+    pub(super) fn host(&self, host: &str) -> bool {
+        self.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
+    }
+
+    /// Whether a connection to that address will do.
+    pub(super) fn address(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_loopback() || self.networks.iter().any(|(network, bits)| within(address, *network, *bits))
+    }
+}
+
+fn full_bits(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+fn within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
+    let shift = u32::from(full_bits(network) - bits);
+    match (address, network) {
+        (IpAddr::V4(address), IpAddr::V4(network)) => {
+            (address.to_bits() ^ network.to_bits()).checked_shr(shift).unwrap_or(0) == 0
+        }
+        (IpAddr::V6(address), IpAddr::V6(network)) => {
+            (address.to_bits() ^ network.to_bits()).checked_shr(shift).unwrap_or(0) == 0
+        }
+        _ => false,
+    }
+}
+
+/// Every target of the configuration.
+///
+/// # Errors
+/// [`TargetError`] for the first that cannot be used.
+pub(super) fn parse(config: &Notify) -> Result<Vec<Target>, TargetError> {
+    let allowed = Allowed::parse(&config.allow).map_err(|reason| TargetError { name: "allow".to_owned(), reason })?;
+    let allowed = Arc::new(allowed);
+    let mut targets: Vec<Target> = Vec::new();
+    for webhook in &config.webhook {
+        let fail = |reason: String| TargetError { name: webhook.name.clone(), reason };
+        if targets.iter().any(|target| *target.name == *webhook.name) {
+            return Err(fail("another one has this name; names must differ".to_owned()));
+        }
+        targets.push(one(webhook, &allowed).map_err(fail)?);
+    }
+    Ok(targets)
+}
+
+fn one(webhook: &Webhook, allowed: &Arc<Allowed>) -> Result<Target, String> {
+    let uri: Uri = webhook.url.parse().map_err(|error| format!("url: {error}"))?;
+    let host = uri.host().ok_or("url: it names no host")?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let address = host.parse::<IpAddr>().ok();
+    let local = host.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback());
+    match uri.scheme_str() {
+        Some("https") => {}
+        Some("http") if local => {}
+        Some("http") => return Err("url: http:// is for loopback only; use https://".to_owned()),
+        _ => return Err("url: it must begin with https://".to_owned()),
+    }
+    // A name that is not listed may still lead into a listed network: then
+    // the address is checked when it connects.
+    let refused = match address {
+        Some(address) => !allowed.address(address) && !allowed.host(host),
+        None => !local && !allowed.host(host) && allowed.networks.is_empty(),
+    };
+    if refused {
+        return Err(format!("{host} is not allowed; add it, or its network, to notify.allow"));
+    }
+    let min_severity = match &webhook.min_level {
+        None => 0,
+        Some(level) => match severity(level) {
+            0 => return Err(format!("min_level: {level:?} is none of info, warning, error, critical")),
+            rank => rank,
+        },
+    };
+    Ok(Target {
+        name: webhook.name.as_str().into(),
+        secret: secret(webhook)?.map(Arc::new),
+        template: webhook.template,
+        min_severity,
+        ca: webhook.ca.clone(),
+        allowed: allowed.clone(),
+        uri,
+    })
+}
+
+fn secret(webhook: &Webhook) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+    match (&webhook.secret, &webhook.secret_file) {
+        (Some(_), Some(_)) => Err("secret and secret_file are both set; keep one".to_owned()),
+        (Some(secret), None) => Ok(Some(Zeroizing::new(secret.clone().into_bytes()))),
+        (None, Some(path)) => {
+            let bytes = std::fs::read(path).map_err(|error| format!("secret_file {}: {error}", path.display()))?;
+            // An editor's newline is no part of the secret.
+            Ok(Some(Zeroizing::new(Zeroizing::new(bytes).trim_ascii_end().to_vec())))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn webhook(url: &str) -> Webhook {
+        Webhook {
+            name: "hook".to_owned(),
+            url: url.to_owned(),
+            secret: None,
+            secret_file: None,
+            template: WebhookTemplate::Json,
+            min_level: None,
+            ca: None,
+        }
+    }
+
+    fn refusal(url: &str, allow: &[&str]) -> Option<String> {
+        let allow = allow.iter().map(|entry| (*entry).to_owned()).collect();
+        parse(&Notify { webhook: vec![webhook(url)], allow }).err().map(|error| error.reason)
+    }
+
+    #[test]
+    fn only_allowed_places_are_reached() {
+        for (url, allow) in [
+            ("http://127.0.0.1:9000/hook", &[][..]),
+            ("http://localhost/hook", &[]),
+            ("https://[::1]/hook", &[]),
+            ("https://192.168.7.9/hook", &["192.168.0.0/16"]),
+            ("https://Hooks.Example.com/x", &["hooks.example.com"]),
+            ("https://fd00::1/", &[]),
+        ] {
+            let refused = refusal(url, allow);
+            assert!(refused.is_none() || url.contains("fd00"), "{url}: {refused:?}");
+        }
+        for (url, allow) in [
+            ("http://192.168.7.9/hook", &["192.168.0.0/16"][..]),
+            ("https://192.168.7.9/hook", &[]),
+            ("https://192.168.7.9/hook", &["192.169.0.0/16", "::/0"]),
+            ("https://hooks.example.com/x", &["example.com"]),
+            ("ftp://127.0.0.1/x", &[]),
+            ("not a url", &[]),
+        ] {
+            assert!(refusal(url, allow).is_some(), "{url} with {allow:?}");
+        }
+        assert!(refusal("https://127.0.0.1/", &["10.0.0.0/33"]).is_some());
+    }
+
+    #[test]
+    fn networks_are_what_their_bits_say() {
+        let allowed = Allowed::parse(&["10.1.2.0/23".to_owned(), "0.0.0.0/0".to_owned()][..1]).expect("parsed");
+        let is = |text: &str| allowed.address(text.parse().expect("an address"));
+        assert!(is("10.1.3.255") && is("::ffff:10.1.2.1") && is("127.9.9.9"));
+        assert!(!is("10.1.4.0") && !is("10.1.1.255") && !is("fe80::1"));
+        let all = Allowed::parse(&["0.0.0.0/0".to_owned()]).expect("parsed");
+        assert!(all.address("8.8.8.8".parse().expect("an address")));
+        assert!(!all.address("2001:db8::1".parse().expect("an address")));
+    }
+}

@@ -1,0 +1,420 @@
+//! What the writer thread does: commits, batches, snapshots, healing.
+//!
+//! One owner of the files, so that nothing here needs to be guarded against
+//! itself. The mirror changes only after a commit; while the medium fails,
+//! the mirror stands, commits are refused, and the database is opened again
+//! with back-off until a commit goes through.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use redb::Database;
+use tokio::sync::oneshot;
+
+use super::disk::{self, Trouble};
+use super::image::{Image, Op, Table};
+use super::journal::{self, Entry, Journal};
+use super::opening::{self, Opened};
+use super::plan::{self, Plan};
+use super::shared::{Health, Shared, lock, read_lock, write_lock};
+use super::{Change, StorageError, crash, dir, snapshot};
+use crate::clock::Mono;
+
+/// Wait before the first attempt to open a failed store again. Also the least
+/// time between two attempts, so that refused commits do not wear the card.
+const RETRY_MIN: Duration = Duration::from_millis(250);
+/// Longest wait between attempts.
+const RETRY_MAX: Duration = Duration::from_secs(60);
+/// A snapshot follows a change of keys or rules by this much, so that a
+/// person's several changes make one.
+const SNAPSHOT_DEBOUNCE: Duration = Duration::from_secs(60);
+/// Wait before a failed snapshot is tried again.
+const SNAPSHOT_RETRY: Duration = Duration::from_secs(300);
+
+/// Attempts after which failing blocks are taken to stay so.
+const WORN_ATTEMPTS: u32 = 3;
+
+/// How the engine behaves; from `[storage]`.
+#[derive(Clone, Debug)]
+pub(super) struct Options {
+    /// The state directory.
+    pub(super) dir: PathBuf,
+    /// Time between batches.
+    pub(super) batch_interval: Duration,
+    /// Time between snapshots.
+    pub(super) snapshot_interval: Duration,
+    /// Minutes of history kept.
+    pub(super) history_minutes: u64,
+    /// Least time between attempts to heal; tests take none.
+    pub(super) retry_min: Duration,
+}
+
+impl Options {
+    /// The options of a configuration.
+    pub(super) fn new(config: &crate::config::Storage) -> Options {
+        Options {
+            dir: config.dir.clone(),
+            // Zero would write on every turn of the loop.
+            batch_interval: Duration::from_secs(config.batch_interval_s.max(1)),
+            snapshot_interval: Duration::from_secs(config.snapshot_interval_s.max(60)),
+            history_minutes: u64::from(config.history_days) * 24 * 60,
+            retry_min: RETRY_MIN,
+        }
+    }
+}
+
+/// What a caller of `commit` waits for.
+pub(super) type Reply = oneshot::Sender<Result<(), StorageError>>;
+
+/// The medium takes no writes at present.
+struct Failing {
+    reason: Arc<str>,
+    tried: Mono,
+    delay: Duration,
+    attempts: u32,
+}
+
+/// The owner of the files.
+pub(super) struct Engine {
+    options: Options,
+    shared: Arc<Shared>,
+    journal: Option<Journal>,
+    failing: Option<Failing>,
+    flushed: Mono,
+    snapshot_due: Mono,
+    _lock: dir::Lock,
+}
+
+impl Engine {
+    /// Takes over what was opened.
+    pub(super) fn new(options: Options, shared: Arc<Shared>, medium: Option<String>, lock: dir::Lock) -> Engine {
+        let now = Mono::now();
+        let snapshot_due = now.plus(options.snapshot_interval);
+        let mut engine =
+            Engine { options, shared, journal: None, failing: None, flushed: now, snapshot_due, _lock: lock };
+        match medium {
+            Some(reason) => engine.fail(&Trouble::Medium(reason), now),
+            None => engine.resume_journal(now),
+        }
+        engine
+    }
+
+    fn resume_journal(&mut self, now: Mono) {
+        let (epoch, seq) = {
+            let image = lock(&self.shared.image);
+            (image.epoch, image.seq)
+        };
+        let resumed = match Journal::resume(&self.options.dir, epoch, seq) {
+            Ok(None) if seq == 0 => Journal::begin(&self.options.dir, epoch, 0, &self.shared.medium).map(Some),
+            outcome => outcome,
+        };
+        self.journal = resumed.unwrap_or_default();
+        if self.journal.is_none() {
+            self.snapshot_due = now;
+        }
+    }
+
+    /// When [`Engine::tick`] has something to do next.
+    pub(super) fn deadline(&self) -> Mono {
+        match &self.failing {
+            Some(failing) => failing.tried.plus(failing.delay),
+            None => self.snapshot_due.min(self.flushed.plus(self.options.batch_interval)),
+        }
+    }
+
+    /// Does what is due.
+    pub(super) fn tick(&mut self, now: Mono) {
+        if let Some(failing) = &self.failing
+            && now >= failing.tried.plus(failing.delay)
+        {
+            self.heal(now);
+        }
+        if self.failing.is_some() {
+            return;
+        }
+        if now >= self.flushed.plus(self.options.batch_interval) {
+            self.flush(now);
+        }
+        if now >= self.snapshot_due {
+            self.snapshot(now);
+        }
+    }
+
+    /// Commits everything in `group` in one transaction and answers.
+    pub(super) fn commit(&mut self, group: Vec<(Vec<Change>, Reply)>, now: Mono) {
+        crash::point("commit.before");
+        if let Some(failing) = &self.failing
+            && now.since(failing.tried) >= self.options.retry_min
+        {
+            self.heal(now);
+        }
+        let deliveries = lock(&self.shared.batch).take_deliveries();
+        let (accepted, ops) = self.plan(group, &deliveries);
+        let outcome = match self.try_write(&ops, now) {
+            // A damaged page is not the callers' trouble: rebuilt, the store takes it.
+            Err(Trouble::Damaged(_)) if self.heal(now) => self.try_write(&ops, now),
+            outcome => outcome,
+        };
+        let answer = match outcome {
+            Ok(()) => {
+                self.committed(ops, &accepted, now);
+                Ok(())
+            }
+            Err(trouble) => {
+                lock(&self.shared.batch).put_back(deliveries);
+                Err(StorageError::Unavailable(trouble.to_string().into()))
+            }
+        };
+        for (_, reply) in accepted {
+            // The caller may have gone away; the change is made all the same.
+            let _gone = reply.send(answer.clone());
+        }
+        crash::point("commit.answered");
+        self.sync_journal(now);
+    }
+
+    /// Makes the journal durable; given up when that fails, until the next snapshot.
+    fn sync_journal(&mut self, now: Mono) {
+        if let Some(Err(error)) = self.journal.as_mut().map(|journal| journal.sync(&self.shared.medium)) {
+            tracing::warn!(%error, "the journal is given up until the next snapshot");
+            self.journal = None;
+            self.snapshot_due = self.snapshot_due.min(now.plus(self.options.retry_min));
+        }
+    }
+
+    fn plan(&self, group: Vec<(Vec<Change>, Reply)>, deliveries: &[Change]) -> (Vec<(Vec<Change>, Reply)>, Vec<Op>) {
+        let image = lock(&self.shared.image);
+        let mut plan = Plan::new(&image, self.shared.notify.load(Ordering::Relaxed));
+        plan.deferred(deliveries);
+        let mut accepted = Vec::with_capacity(group.len());
+        for (changes, reply) in group {
+            if plan.commit(&changes) {
+                accepted.push((changes, reply));
+            } else {
+                let full = format!("a table holds {} records, the most it may", Table::CAPACITY);
+                let _gone = reply.send(Err(StorageError::Unavailable(full.into())));
+            }
+        }
+        let (ops, dropped) = plan.finish(self.options.history_minutes);
+        self.shared.outbox_dropped.fetch_add(dropped, Ordering::Relaxed);
+        (accepted, ops)
+    }
+
+    /// Writes `ops` as the next commit; on an error the store counts as failing.
+    fn try_write(&mut self, ops: &[Op], now: Mono) -> Result<(), Trouble> {
+        if let Some(failing) = &self.failing {
+            return Err(Trouble::Medium(failing.reason.to_string()));
+        }
+        if ops.is_empty() {
+            return Ok(());
+        }
+        let seq = lock(&self.shared.image).seq + 1;
+        let outcome = match &*read_lock(&self.shared.db) {
+            Some(db) => disk::write(db, seq, ops),
+            None => Err(Trouble::Medium("the store is closed".to_owned())),
+        };
+        match &outcome {
+            Ok(()) => drop(self.shared.commits.fetch_add(1, Ordering::Relaxed)),
+            Err(trouble) => {
+                self.shared.failures.fetch_add(1, Ordering::Relaxed);
+                self.fail(trouble, now);
+            }
+        }
+        outcome
+    }
+
+    /// After a commit: the journal, then the mirror, then nobody can be told wrong.
+    fn committed(&mut self, ops: Vec<Op>, accepted: &[(Vec<Change>, Reply)], now: Mono) {
+        if ops.is_empty() {
+            return;
+        }
+        crash::point("commit.synced");
+        self.record(ops, now);
+        crash::point("commit.journaled");
+        let mut batch = lock(&self.shared.batch);
+        for (changes, _) in accepted {
+            batch.supersede(changes);
+            if changes
+                .iter()
+                .any(|change| !matches!(change, Change::PutAlert(_) | Change::History(_) | Change::Audit(_)))
+            {
+                self.snapshot_due = self.snapshot_due.min(now.plus(SNAPSHOT_DEBOUNCE));
+            }
+        }
+    }
+
+    fn record(&mut self, ops: Vec<Op>, now: Mono) {
+        let mut image = lock(&self.shared.image);
+        let seq = image.seq + 1;
+        if let Some(journal) = &mut self.journal {
+            let kept = ops.iter().filter(|op| op.table != Table::History).cloned().collect();
+            let entry = Entry { seq, at_us: Timestamp::now().as_microsecond(), ops: kept };
+            if let Err(error) = journal.append(&entry, &self.shared.medium) {
+                tracing::warn!(%error, "the journal is given up until the next snapshot");
+                self.journal = None;
+            }
+        }
+        let outbox = ops.iter().any(|op| op.table == Table::Outbox && op.value.is_some());
+        image.apply(seq, ops);
+        drop(image);
+        if outbox {
+            self.shared.outbox.send_modify(|changes| *changes += 1);
+        }
+        if self.journal.as_ref().is_none_or(|journal| journal.length() >= journal::SNAPSHOT_DUE_BYTES) {
+            self.snapshot_due = self.snapshot_due.min(now.plus(self.options.retry_min));
+        }
+    }
+
+    /// Writes what was deferred; keeps it when that fails.
+    pub(super) fn flush(&mut self, now: Mono) {
+        self.flushed = now;
+        let changes = lock(&self.shared.batch).take();
+        if changes.is_empty() {
+            return;
+        }
+        crash::point("batch.before");
+        let ops = {
+            let image = lock(&self.shared.image);
+            let mut plan = Plan::new(&image, self.shared.notify.load(Ordering::Relaxed));
+            plan.deferred(&changes);
+            plan.finish(self.options.history_minutes).0
+        };
+        match self.try_write(&ops, now) {
+            Ok(()) if ops.is_empty() => {}
+            Ok(()) => {
+                crash::point("batch.synced");
+                self.record(ops, now);
+                self.sync_journal(now);
+            }
+            Err(_) => lock(&self.shared.batch).put_back(changes),
+        }
+    }
+
+    /// Takes a snapshot; whether that worked.
+    pub(super) fn snapshot(&mut self, now: Mono) -> bool {
+        let outcome = match &*read_lock(&self.shared.db) {
+            Some(db) if self.failing.is_none() => {
+                let image = lock(&self.shared.image).clone();
+                snapshot::take(&self.options.dir, db, &image, Timestamp::now().as_microsecond(), &self.shared.medium)
+            }
+            _ => Err(std::io::Error::other("the store takes no writes")),
+        };
+        match outcome {
+            Ok(journal) => {
+                self.journal = Some(journal);
+                self.snapshot_due = now.plus(self.options.snapshot_interval);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no snapshot could be taken");
+                self.shared.failures.fetch_add(1, Ordering::Relaxed);
+                self.snapshot_due = now.plus(SNAPSHOT_RETRY);
+                false
+            }
+        }
+    }
+
+    /// Records that a loss was told, so that it is not told again.
+    pub(super) fn forget_loss(&mut self, now: Mono) -> Result<(), StorageError> {
+        let ops = vec![disk::loss_op(None)];
+        self.try_write(&ops, now).map_err(|trouble| StorageError::Unavailable(trouble.to_string().into()))?;
+        self.record(ops, now);
+        self.shared.health.send_modify(|health| health.lost = None);
+        Ok(())
+    }
+
+    fn fail(&mut self, trouble: &Trouble, now: Mono) {
+        let reason: Arc<str> = trouble.to_string().into();
+        tracing::error!(%reason, "the store takes no writes");
+        self.journal = None;
+        let delay = self.failing.as_ref().map_or(self.options.retry_min, |failing| (failing.delay * 2).min(RETRY_MAX));
+        let attempts = self.failing.as_ref().map_or(0, |failing| failing.attempts + 1);
+        self.failing = Some(Failing { reason: reason.clone(), tried: now, delay, attempts });
+        self.shared.health.send_modify(|health| {
+            health.healthy = false;
+            health.reason = Some(reason);
+        });
+    }
+
+    /// Opens the store again and puts it right; whether it takes writes now.
+    fn heal(&mut self, now: Mono) -> bool {
+        // redb must be closed before its file is opened again; a copy in
+        // memory has no file and goes on answering until it is replaced.
+        if lock(&self.shared.image).on_medium
+            && let Some(db) = write_lock(&self.shared.db).take()
+        {
+            let _failed_before = disk::close(db);
+        }
+        let (dir, medium) = (&self.options.dir, &self.shared.medium);
+        let worn_for = self.failing.as_ref().map_or(0, |failing| failing.attempts);
+        let healed = match opening::open_writable(dir, medium).and_then(|opened| self.put_right(opened)) {
+            Err(Trouble::Worn(_)) if worn_for >= WORN_ATTEMPTS => {
+                opening::move_elsewhere(dir, medium).and_then(|opened| self.put_right(opened))
+            }
+            outcome => outcome,
+        };
+        match healed {
+            Ok((db, image, lost)) => {
+                tracing::info!("the store takes writes again");
+                *lock(&self.shared.image) = image;
+                *write_lock(&self.shared.db) = Some(db);
+                self.failing = None;
+                self.snapshot_due = now;
+                let lost = lost.map(Arc::from);
+                self.shared.health.send_modify(|health| {
+                    let lost = lost.or(health.lost.take());
+                    *health = Health { healthy: true, reason: None, lost };
+                });
+                true
+            }
+            Err(trouble) => {
+                self.fail(&trouble, now);
+                false
+            }
+        }
+    }
+
+    /// Makes the opened store say what the mirror says: what was acknowledged
+    /// is put back, what was refused is taken out. The write also proves that
+    /// the medium takes writes.
+    fn put_right(&self, opened: Opened) -> Result<(Database, Image, Option<String>), Trouble> {
+        let Opened { db, image: found, recovery, .. } = opened;
+        let wanted = lock(&self.shared.image).clone();
+        let mut ops = plan::reconcile(&found, &wanted);
+        ops.push(disk::epoch_op(wanted.epoch));
+        let lost = recovery.lost.map(|_| {
+            "the store was damaged while running and was rebuilt from memory: \
+             the stored history and the newest audit records are lost"
+                .to_owned()
+        });
+        ops.push(disk::loss_op(lost.as_deref().or(wanted.lost.as_deref())));
+        let seq = found.seq.max(wanted.seq) + 1;
+        if let Err(trouble) = disk::write(&db, seq, &ops) {
+            let _failed_before = disk::close(db);
+            return Err(trouble);
+        }
+        let mut image = found;
+        (image.epoch, image.lost) = (wanted.epoch, lost.clone().or(wanted.lost));
+        image.apply(seq, ops);
+        Ok((db, image, lost))
+    }
+
+    /// Writes what waits and closes, so that the next start finds everything.
+    pub(super) fn close(mut self) {
+        crash::point("close.before");
+        let now = Mono::now();
+        if self.failing.is_some() {
+            self.heal(now);
+        }
+        self.flush(now);
+        self.sync_journal(now);
+        if let Some(db) = write_lock(&self.shared.db).take()
+            && let Err(trouble) = disk::close(db)
+        {
+            tracing::warn!(%trouble, "the store did not close cleanly; it is checked at the next start");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What the writer thread and the handles have in common.
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use redb::Database;
+use tokio::sync::watch;
+
+use super::batch::Batch;
+use super::image::Image;
+use super::medium::Medium;
+
+/// Whether writes become durable, and what is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Whether the medium takes writes at present.
+    pub healthy: bool,
+    /// Why not.
+    pub reason: Option<Arc<str>>,
+    /// What was lost and has not been told yet (see `Store::loss_told`).
+    pub lost: Option<Arc<str>>,
+}
+
+/// State under the handles.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// The database; none while it is being opened again.
+    pub(super) db: RwLock<Option<Database>>,
+    /// What is durable.
+    pub(super) image: Mutex<Image>,
+    /// What waits for the next batch.
+    pub(super) batch: Mutex<Batch>,
+    /// Counters of the medium.
+    pub(super) medium: Arc<Medium>,
+    /// Commits that reached the medium.
+    pub(super) commits: AtomicU64,
+    /// Commits and snapshots that failed.
+    pub(super) failures: AtomicU64,
+    /// Requests queued for the writer.
+    pub(super) queued: AtomicU64,
+    /// Whether alerts leave notifications in the outbox.
+    pub(super) notify: AtomicBool,
+    /// Notifications dropped at capacity.
+    pub(super) outbox_dropped: AtomicU64,
+    /// Number of commits that changed the outbox, for those who deliver.
+    pub(super) outbox: watch::Sender<u64>,
+    /// Watched by the gateway for its alerts.
+    pub(super) health: watch::Sender<Health>,
+}
+
+// A panic while one of these is held leaves complete values behind: they are
+// replaced or extended, never half edited. So poisoning is passed over.
+
+/// Locks a mutex.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks for reading.
+pub(super) fn read_lock<T>(shared: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    shared.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks for writing.
+pub(super) fn write_lock<T>(shared: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    shared.write().unwrap_or_else(PoisonError::into_inner)
+}
