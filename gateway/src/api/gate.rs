@@ -25,8 +25,8 @@ use super::envelope::ApiError;
 use super::routes::{self, Entry, Outcome, Policy, Route, Run};
 use super::state::App;
 use super::validate::Inputs;
-use super::{client, cors, respond};
-use crate::access::{Principal, RateVerdict};
+use super::{client, cors, respond, ws};
+use crate::access::{Denial, Principal, RateVerdict};
 use crate::clock::{Mono, wall_now};
 use crate::config::Config;
 use crate::server::{Peer, Via};
@@ -203,6 +203,17 @@ fn authenticate(
         policy => policy.needs(config.access.profile),
     };
     let Some(permission) = needs else { return Ok(None) };
+    if route.policy == Policy::Socket {
+        if !cors::may_open_socket(config, &parts.headers) {
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "HTTP_403", "Origin not allowed"));
+        }
+        // A ticket was given for a key with the permission, and works once.
+        let mut query = Inputs::from_uri(&parts.uri);
+        if let Some(ticket) = query.text(&ws::TICKET) {
+            let holder = app.edge.tickets.redeem(&ticket, now);
+            return holder.map(Some).ok_or_else(|| ApiError::from(Denial::Invalid));
+        }
+    }
     let key = parts.headers.get("x-api-key").map(HeaderValue::as_bytes);
     Ok(Some(app.access.authorise(key, client, Some(permission), now)?))
 }

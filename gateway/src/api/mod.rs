@@ -9,8 +9,10 @@
 mod client;
 mod cors;
 mod envelope;
+mod exposition;
 mod gate;
 mod latency;
+mod rendered;
 mod respond;
 mod routes;
 mod scalars;
@@ -18,9 +20,26 @@ mod state;
 mod tickets;
 mod validate;
 
+mod alerts;
+mod dashboard;
+mod drone_views;
+mod health;
+mod machine;
+mod metrics;
+mod openapi;
+mod pages;
+mod performance;
 mod root;
+mod rules;
+mod samples;
+mod security;
+mod system;
+mod ws;
+mod ws_messages;
 
+pub use exposition::{Labels, Page};
 pub use latency::Latencies;
+pub use openapi::describe;
 pub use routes::{router, templates};
-pub use state::{ApiStats, App, DroneList, Edge, Service, Services};
+pub use state::{ApiStats, App, DroneList, Edge, MoreMetrics, Service, Services};
 pub use tickets::Tickets;

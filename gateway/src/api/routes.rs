@@ -16,11 +16,18 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Ref, RefOr};
 
+use super::dashboard::{MetricsHistory, ServiceHealth};
+use super::drone_views::DroneStatus;
 use super::envelope::ApiError;
 use super::gate::{self, Call};
-use super::root;
+use super::machine::HostPerformance;
+use super::performance::PerformanceSummary;
+use super::respond::SuccessResponse;
 use super::state::App;
 use super::validate::{Param, Place};
+use super::{
+    alerts, dashboard, health, metrics, openapi, pages, performance, root, rules, samples, security, system, ws,
+};
 use crate::access::{Permission, RateClass};
 use crate::config::Profile;
 use crate::performance::RouteId;
@@ -162,7 +169,11 @@ impl Route {
         self
     }
 
-    #[allow(dead_code)]
+    const fn gives(mut self, gives: Gives) -> Route {
+        self.gives = gives;
+        self
+    }
+
     const fn takes(mut self, params: &'static [Param]) -> Route {
         self.params = params;
         self
@@ -172,6 +183,26 @@ impl Route {
     pub(super) fn takes_body(&self) -> bool {
         self.params.iter().any(|param| matches!(param.place, Place::Body | Place::QueryOrBody))
     }
+}
+
+const ADMIN: Policy = Policy::Needs(Permission::Admin);
+const DASHBOARD: Policy = Policy::Needs(Permission::Dashboard);
+const READ: Policy = Policy::Strict(Permission::Read);
+const SUCCESS: Gives = Gives::Json(of::<SuccessResponse>);
+const HTML: Gives = Gives::Media("text/html");
+
+const fn now(verb: Verb, path: &'static str, policy: Policy, handler: fn(&mut Call) -> Outcome) -> Route {
+    Route::new(verb, path, policy, Run::Now(handler), SUCCESS)
+}
+
+const fn later(
+    verb: Verb,
+    path: &'static str,
+    policy: Policy,
+    handler: fn(Call) -> BoxFuture<'static, Outcome>,
+    gives: Gives,
+) -> Route {
+    Route::new(verb, path, policy, Run::Later(handler), gives)
 }
 
 const fn get(path: &'static str, policy: Policy, handler: fn(&mut Call) -> Outcome, gives: Gives) -> Route {
@@ -186,6 +217,113 @@ pub(super) static ROUTES: &[Route] = &[
     get("/health", Policy::Open, root::health, Gives::Json(of::<root::Health>))
         .class(RateClass::Health)
         .about("root", "Whether the process serves requests"),
+    // Security administration.
+    get("/api/security/api-keys", ADMIN, security::list, Gives::Json(of::<security::KeyList>))
+        .about("security", "List API keys by preview"),
+    later(Verb::Post, "/api/security/api-keys", ADMIN, security::create, Gives::Json(of::<security::CreatedKey>))
+        .about("security", "Create an API key; the answer shows it once")
+        .takes(security::CREATE),
+    later(Verb::Delete, "/api/security/api-keys/{api_key}", ADMIN, security::revoke, SUCCESS)
+        .about("security", "Revoke an API key")
+        .takes(security::REVOKE),
+    get("/api/security/config", ADMIN, security::config, Gives::Json(of::<security::SecurityConfig>))
+        .about("security", "What protects the running gateway"),
+    get("/api/security/audit", ADMIN, security::audit, Gives::Json(of::<security::AuditTrail>))
+        .about("security", "Security events, newest first")
+        .takes(security::AUDIT),
+    now(Verb::Post, "/api/ws-ticket", Policy::Needs(Permission::Read), security::ticket)
+        .gives(Gives::Json(of::<security::WsTicket>))
+        .about("security", "A one-time ticket for the WebSocket hand-shake"),
+    // Alerts.
+    get("/api/alerts", DASHBOARD, alerts::list, Gives::Json(of::<alerts::AlertList<'_>>))
+        .about("alerts", "Alerts, newest first")
+        .takes(alerts::LIST),
+    get("/api/alerts/summary", DASHBOARD, alerts::summary, Gives::Json(of::<alerts::AlertSummary>))
+        .about("alerts", "Counts of alerts"),
+    later(Verb::Post, "/api/alerts/{alert_id}/acknowledge", DASHBOARD, alerts::acknowledge, SUCCESS)
+        .about("alerts", "Acknowledge an alert")
+        .takes(alerts::ONE),
+    later(Verb::Post, "/api/alerts/{alert_id}/resolve", DASHBOARD, alerts::resolve, SUCCESS)
+        .about("alerts", "Resolve an alert")
+        .takes(alerts::ONE),
+    get("/api/alerts/rules", DASHBOARD, rules::list, Gives::Json(of::<rules::RuleList>))
+        .about("alerts", "Rules in effect"),
+    later(Verb::Post, "/api/alerts/rules", ADMIN, rules::create, Gives::Json(of::<rules::AlertRule>))
+        .about("alerts", "Add a rule")
+        .takes(rules::CREATE),
+    later(Verb::Put, "/api/alerts/rules/{name}", ADMIN, rules::replace, Gives::Json(of::<rules::AlertRule>))
+        .about("alerts", "Add or replace a rule")
+        .takes(rules::REPLACE),
+    later(Verb::Delete, "/api/alerts/rules/{name}", ADMIN, rules::remove, SUCCESS)
+        .about("alerts", "Remove a rule")
+        .takes(rules::REMOVE),
+    // Performance and health.
+    get("/api/performance/summary", DASHBOARD, performance::summary, Gives::Json(of::<PerformanceSummary<'_>>))
+        .about("performance", "Machine, requests and cache"),
+    get("/api/performance/metrics", DASHBOARD, samples::metrics, Gives::Json(of::<samples::MetricList>))
+        .about("performance", "Recorded samples, oldest first")
+        .takes(samples::METRICS),
+    get("/api/performance/api", DASHBOARD, performance::api, Gives::Json(of::<performance::ApiPerformance>))
+        .about("performance", "Request statistics of one route or of all")
+        .takes(performance::API),
+    now(Verb::Post, "/api/performance/optimize", ADMIN, performance::optimise)
+        .gives(Gives::Json(of::<performance::Optimisation>))
+        .about("performance", "Drop what has expired"),
+    get("/api/performance/optimize", ADMIN, performance::optimise_dry, Gives::Json(of::<performance::Optimisation>))
+        .about("performance", "What POST would drop"),
+    get(
+        "/api/performance/cache/stats",
+        DASHBOARD,
+        performance::cache_stats,
+        Gives::Json(of::<performance::CacheStats>),
+    )
+    .about("performance", "Cache statistics"),
+    get("/api/performance/cache", ADMIN, performance::cache_stats, Gives::Json(of::<performance::CacheStats>))
+        .about("performance", "Cache statistics (alias)"),
+    now(Verb::Delete, "/api/performance/cache", ADMIN, performance::clear_cache)
+        .gives(SUCCESS)
+        .about("performance", "Clear the cache"),
+    get("/api/health/detailed", DASHBOARD, health::detailed, Gives::Json(of::<health::DetailedHealth>))
+        .about("health", "Health score with its parts"),
+    // Dashboard.
+    get("/api/dashboard/system", Policy::Dashboard, dashboard::system, Gives::Json(of::<dashboard::SystemStatus>))
+        .about("dashboard", "System status"),
+    get("/api/dashboard/drones", Policy::Dashboard, dashboard::drones, Gives::Json(list_of::<DroneStatus>))
+        .about("dashboard", "Status of every drone"),
+    get("/api/dashboard/metrics/history", Policy::Dashboard, dashboard::history, Gives::Json(of::<MetricsHistory>))
+        .about("dashboard", "Processor and memory by the minute")
+        .takes(dashboard::HISTORY),
+    get("/api/dashboard/health", Policy::Dashboard, dashboard::service_health, Gives::Json(of::<ServiceHealth>))
+        .about("dashboard", "Health of the services"),
+    get("/api/dashboard/performance", Policy::Dashboard, dashboard::performance, Gives::Json(of::<HostPerformance>))
+        .about("dashboard", "The machine in detail"),
+    get("/api/dashboard/overview", Policy::Dashboard, dashboard::overview, Gives::Json(of::<dashboard::Overview>))
+        .about("dashboard", "Overview"),
+    get("/api/dashboard/alerts", Policy::Dashboard, dashboard::alerts, Gives::Json(of::<dashboard::DerivedAlerts>))
+        .about("dashboard", "Conditions seen now"),
+    // System.
+    get("/api/system/health", READ, system::health, Gives::Json(of::<system::SystemHealth>))
+        .about("system", "Services by name"),
+    get("/api/system/status", READ, system::status, Gives::Json(of::<system::SystemReport>))
+        .about("system", "System status with services and drones"),
+    // Live, machine-readable, pages.
+    later(Verb::Get, "/ws", Policy::Socket, ws::connect, Gives::Upgrade)
+        .about("live", "WebSocket with replies and broadcasts")
+        .takes(ws::CONNECT),
+    get("/metrics", Policy::Metrics, metrics::metrics, Gives::Media("application/openmetrics-text"))
+        .about("operations", "Figures for Prometheus"),
+    get("/openapi.json", Policy::Open, openapi::document, Gives::Media("application/json"))
+        .about("documents", "This description"),
+    get("/docs", Policy::Open, pages::docs, HTML).about("documents", "This description as a page"),
+    get("/redoc", Policy::Open, pages::docs, HTML).about("documents", "The same page"),
+    get("/dashboard", Policy::Open, pages::dashboard, HTML).class(RateClass::Dashboard).about("pages", "The dashboard"),
+    get("/ui", Policy::Open, pages::dashboard, HTML).class(RateClass::Ui).about("pages", "The dashboard"),
+    get("/static/{file}", Policy::Open, pages::file, Gives::Media("application/octet-stream"))
+        .about("pages", "Files of the pages")
+        .takes(pages::FILE),
+    get("/styles.css", Policy::Open, pages::styles, Gives::Media("text/css")).about("pages", "Style of the dashboard"),
+    get("/dashboard.js", Policy::Open, pages::script, Gives::Media("text/javascript"))
+        .about("pages", "Script of the dashboard"),
 ];
 
 /// One path with its methods.

@@ -3,6 +3,7 @@
 //! Built once by the start-up code after every room is open, shared by `Arc`.
 //! Holds no state of its own beyond bounded tables (tickets) and counters.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -10,6 +11,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio_util::sync::CancellationToken;
 
 use super::envelope::ApiError;
+use super::exposition::Page;
 use super::latency::Latencies;
 use super::tickets::Tickets;
 use crate::access::Access;
@@ -95,6 +97,9 @@ pub struct ApiStats {
     pub tickets_evicted: AtomicU64,
 }
 
+/// Writes a room's figures to the page of `/metrics`.
+pub type MoreMetrics = Box<dyn Fn(&mut Page<'_>) -> fmt::Result + Send + Sync>;
+
 /// What the API keeps for itself: counters and bounded tables.
 #[derive(Default)]
 pub struct Edge {
@@ -136,6 +141,9 @@ pub struct App {
     pub services: Services,
     /// What this room keeps for itself; start with its default.
     pub edge: Edge,
+    /// Rooms that report figures of their own to `/metrics` (the fleet's
+    /// datagrams, notifiers, bridges).
+    pub more_metrics: Vec<MoreMetrics>,
     /// Cancelled when the gateway stops; WebSockets close on it.
     pub stop: CancellationToken,
 }
