@@ -129,4 +129,24 @@ mod tests {
         assert!(!may_open_socket(&config, &other));
         assert!(may_open_socket(&config, &HeaderMap::new()));
     }
+
+    #[test]
+    fn preflights_are_answered_for_known_origins_only() {
+        let config = Config::default();
+        let asked = headers(&[
+            ("origin", "http://localhost:3000"),
+            ("access-control-request-method", "DELETE"),
+            ("access-control-request-headers", "x-api-key"),
+        ]);
+        let known = origin(&config, &asked);
+        let answer = preflight(&Method::OPTIONS, &asked, &known).expect("a preflight").expect("allowed");
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()[header::ACCESS_CONTROL_ALLOW_HEADERS], "x-api-key");
+        assert!(preflight(&Method::OPTIONS, &asked, &Origin::Other).expect("a preflight").is_err());
+        assert!(preflight(&Method::GET, &asked, &known).is_none());
+        assert!(preflight(&Method::OPTIONS, &HeaderMap::new(), &Origin::None).is_none());
+        let plain = headers(&[("origin", "http://localhost:3000")]);
+        let answer = preflight(&Method::OPTIONS, &plain, &known).expect("a browser asks").expect("allowed");
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    }
 }

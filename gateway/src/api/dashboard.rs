@@ -76,7 +76,9 @@ pub(super) fn system_status(app: &App) -> bytes::Bytes {
 /// `GET /api/dashboard/system`
 pub(super) fn system(call: &mut Call) -> Outcome {
     let app = &call.app;
-    (app.performance()?, app.alerts()?, app.drones()?);
+    app.performance()?;
+    app.alerts()?;
+    app.drones()?;
     Ok(respond::json_bytes(system_status(app)))
 }
 

@@ -289,3 +289,60 @@ impl From<AlertError> for ApiError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use serde_json::json;
+
+    use super::*;
+
+    async fn body(error: ApiError) -> (Response, Value) {
+        let (parts, body) = error.into_response().into_parts();
+        let bytes = body.collect().await.expect("in memory").to_bytes();
+        (Response::from_parts(parts, axum::body::Body::empty()), serde_json::from_slice(&bytes).expect("JSON"))
+    }
+
+    #[tokio::test]
+    async fn every_error_has_the_six_members() {
+        let denied = |denial| ApiError::from(denial);
+        for (error, status, code, text) in [
+            (denied(Denial::Missing), 401, "HTTP_401", "API key required"),
+            (denied(Denial::Invalid), 401, "HTTP_401", "Invalid or expired API key"),
+            (denied(Denial::Lacks(Permission::Admin)), 403, "HTTP_403", "Insufficient permissions: admin"),
+            (denied(Denial::Blocked { retry_after_s: 3600 }), 403, "IP_BLOCKED", "3600"),
+            (ApiError::rate_limited(100, 7), 429, "HTTP_429", "Rate limit exceeded: 100 per 1 minute"),
+            (ApiError::not_found("Not Found"), 404, "HTTP_404", "Not Found"),
+            (ApiError::too_large(10), 413, "HTTP_413", "10 bytes"),
+            (ApiError::internal(), 500, "INTERNAL_SERVER_ERROR", "error"),
+            (KeyError::LastAdmin.into(), 409, "HTTP_409", "last key"),
+            (KeyError::InvalidPermission("x".to_owned()).into(), 400, "INVALID_REQUEST", "x"),
+            (AlertError::UnknownAlert("a".to_owned()).into(), 404, "HTTP_404", "a"),
+            (StorageError::Busy.into(), 503, "HTTP_503", "not saved"),
+        ] {
+            let (response, body) = body(error).await;
+            assert_eq!((response.status().as_u16(), &body["error_code"]), (status, &code.into()));
+            assert_eq!(body.as_object().map(serde_json::Map::len), Some(6), "{body}");
+            assert!(body["message"].as_str().is_some_and(|message| message.contains(text)), "{body}");
+            assert_eq!(
+                (&body["error"], &body["detail"], &body["details"]),
+                (&true.into(), &body["message"], &Value::Null)
+            );
+            let may_retry = status == 429 || code == "IP_BLOCKED";
+            assert_eq!(response.headers().contains_key(header::RETRY_AFTER), may_retry, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn validation_lists_its_issues_and_does_not_echo_megabytes() {
+        let long = Value::String("あ".repeat(1_000_000));
+        let issue =
+            Issue::new("less_than_equal", "body", "distance", "must be <= 500", long).with_ctx(json!({"le": 500}));
+        let (response, body) = body(ApiError::validation(vec![issue])).await;
+        assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(body["message"], "body.distance: must be <= 500");
+        assert_eq!(body["detail"][0]["loc"], json!(["body", "distance"]));
+        assert_eq!(body["detail"][0]["ctx"]["le"], 500);
+        assert_eq!(body["detail"][0]["input"].as_str().map(|text| text.chars().count()), Some(MAX_ECHO_CHARS + 1));
+    }
+}

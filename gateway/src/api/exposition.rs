@@ -76,7 +76,7 @@ impl Page<'_> {
     }
 
     /// A family of histograms: labels, sum, count, and counts by upper bound
-    /// (not cumulative; the last bound is `f64::MAX`).
+    /// (not cumulative; the last bound is infinite).
     ///
     /// # Errors
     /// The page cannot be written to.
@@ -130,7 +130,7 @@ mod tests {
         let text = page(|page| {
             page.counter("requests", "Requests", 3)?;
             page.gauges("battery_percent", "Battery", [(&[("drone", "a\"b")] as Labels<'_>, 42.5)])?;
-            let buckets = vec![(0.1, 1), (f64::MAX, 2)];
+            let buckets = vec![(0.1, 1), (f64::INFINITY, 2)];
             page.histograms("latency_seconds", "Latency", [(&[("route", "/")] as Labels<'_>, 1.5, 3, buckets)])
         })
         .expect("written");

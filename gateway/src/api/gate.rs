@@ -247,3 +247,52 @@ async fn path_param(parts: &mut Parts) -> String {
         Err(_) => char::REPLACEMENT_CHARACTER.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(uri: &str) -> Parts {
+        Request::get(uri).body(Body::empty()).expect("a request").into_parts().0
+    }
+
+    #[test]
+    fn a_trailing_slash_leads_to_the_same_host_or_nowhere() {
+        let answer = not_routed(&parts("/api/alerts/?limit=1")).expect("redirected");
+        assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
+        assert_eq!(answer.headers()[header::LOCATION], "/api/alerts?limit=1");
+        for nowhere in ["//evil.example/", "/api/alerts//", "/nowhere/", "/nowhere", "//"] {
+            assert_eq!(not_routed(&parts(nowhere)).expect_err("404").status(), StatusCode::NOT_FOUND, "{nowhere}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_end_at_the_limit_whether_or_not_they_say_so() {
+        let mut config = Config::default();
+        config.server.max_body_bytes = 8;
+        let none = HeaderMap::new();
+        assert_eq!(read_body(&config, &none, Body::from("12345678")).await.expect("fits"), "12345678");
+        let error = read_body(&config, &none, Body::from("123456789")).await.expect_err("too large");
+        assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let mut liar = HeaderMap::new();
+        liar.insert(header::CONTENT_LENGTH, HeaderValue::from_static("9"));
+        let error = read_body(&config, &liar, Body::empty()).await.expect_err("too large");
+        assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_never_ends_is_given_up() {
+        let forever = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let mut config = Config::default();
+        config.server.body_timeout_s = 0;
+        let error = read_body(&config, &HeaderMap::new(), forever).await.expect_err("given up");
+        assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[test]
+    fn a_request_without_a_listener_is_nobody() {
+        assert!(peer(&parts("/")).address.ip().is_unspecified());
+        assert!(is_upgrade(&HeaderMap::from_iter([(header::UPGRADE, HeaderValue::from_static("WebSocket"))])));
+        assert!(!is_upgrade(&HeaderMap::new()));
+    }
+}

@@ -86,7 +86,7 @@ fn requests(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     page.counters("http_request_errors", "Answers with a status of 400 or more", errors)?;
     let histograms = labels.iter().enumerate().filter_map(|(index, labels)| {
         let (sum, count, counts) = app.edge.latencies.read(RouteId(index as u16));
-        let bounds = BOUNDS_S.iter().copied().chain([f64::MAX]);
+        let bounds = BOUNDS_S.iter().copied().chain([f64::INFINITY]);
         (count > 0).then(|| (labels.as_slice(), sum, count, bounds.zip(counts).collect()))
     });
     page.histograms("http_request_duration_seconds", "Time from header to answer", histograms)?;

@@ -41,5 +41,5 @@ pub use exposition::{Labels, Page};
 pub use latency::Latencies;
 pub use openapi::describe;
 pub use routes::{router, templates};
-pub use state::{ApiStats, App, DroneList, Edge, MoreMetrics, Service, Services};
+pub use state::{ApiStats, App, DroneList, Edge, FindDrone, MoreMetrics, Service, Services};
 pub use tickets::Tickets;

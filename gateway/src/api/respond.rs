@@ -5,7 +5,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -95,8 +95,38 @@ pub(super) fn decorate(headers: &mut HeaderMap, rate: Option<RateVerdict>) {
 pub(super) fn without_body(response: Response) -> Response {
     use axum::body::HttpBody as _;
     let (mut parts, body) = response.into_parts();
-    if let Some(length) = body.size_hint().exact() {
+    // These never have a body, and so no length of one.
+    let is_bare = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if let Some(length) = body.size_hint().exact().filter(|_| !is_bare) {
         parts.headers.entry(header::CONTENT_LENGTH).or_insert(length.into());
     }
     Response::from_parts(parts, Body::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_answer_keeps_the_length_and_loses_the_body() {
+        use axum::body::HttpBody as _;
+        let response = without_body(json_bytes(Bytes::from_static(b"{\"a\":1}")));
+        assert_eq!(response.headers()[header::CONTENT_LENGTH], "7");
+        assert_eq!(response.body().size_hint().exact(), Some(0));
+        let mut bare = Response::new(Body::empty());
+        *bare.status_mut() = StatusCode::NO_CONTENT;
+        assert!(!without_body(bare).headers().contains_key(header::CONTENT_LENGTH));
+    }
+
+    #[test]
+    fn limits_are_shown_only_where_there_are_any() {
+        let mut headers = HeaderMap::new();
+        let mut verdict = RateVerdict { allowed: true, limit: 0, remaining: 0, reset_s: 0 };
+        decorate(&mut headers, Some(verdict));
+        assert!(!headers.contains_key("ratelimit-limit"));
+        assert_eq!(headers.len(), SECURITY.len() + 2);
+        (verdict.limit, verdict.remaining, verdict.reset_s) = (100, 99, 1);
+        decorate(&mut headers, Some(verdict));
+        assert_eq!(headers["ratelimit-limit"], "100");
+    }
 }

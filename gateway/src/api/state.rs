@@ -26,6 +26,9 @@ use crate::server::ServerStats;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 
+/// Finds a drone by its id.
+pub type FindDrone = Box<dyn Fn(&str) -> Option<DroneView> + Send + Sync>;
+
 /// The drones as the API asks for them.
 ///
 /// Three functions rather than the fleet itself, so that this room compiles and
@@ -34,7 +37,7 @@ pub struct DroneList {
     /// Every drone, in configured order.
     pub all: Box<dyn Fn() -> Vec<DroneView> + Send + Sync>,
     /// One drone by its id.
-    pub one: Box<dyn Fn(&str) -> Option<DroneView> + Send + Sync>,
+    pub one: FindDrone,
     /// How many are connected now.
     pub connected: Box<dyn Fn() -> usize + Send + Sync>,
 }

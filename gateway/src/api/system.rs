@@ -53,7 +53,8 @@ pub(super) struct SystemReport {
 /// `GET /api/system/status`
 pub(super) fn status(call: &mut Call) -> Outcome {
     let app = &call.app;
-    (app.performance()?, app.alerts()?);
+    app.performance()?;
+    app.alerts()?;
     let drones = (app.drones()?.all)();
     Ok(respond::json(&SystemReport {
         system: SystemStatus::now(app),
