@@ -1,0 +1,116 @@
+//! Contract 7: how well the gateway is, as a score with its parts.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::alerts::AlertSummary;
+use super::gate::Call;
+use super::machine::SystemPerformance;
+use super::performance::CacheStats;
+use super::rendered::{self, GAUGES_TTL};
+use super::respond;
+use super::routes::Outcome;
+use super::scalars::Ts;
+use super::state::Service;
+use crate::alerts::Summary;
+use crate::performance::SystemSnapshot;
+
+/// Answer of `GET /api/health/detailed`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DetailedHealth {
+    /// `healthy`, `warning`, `degraded` or `critical`.
+    health_status: &'static str,
+    /// 0 to 100.
+    health_score: u32,
+    system_performance: SystemPerformance,
+    alert_summary: AlertSummary,
+    cache_statistics: CacheStats,
+    monitoring_active: bool,
+    /// `strict` unless somebody chose otherwise.
+    access_profile: String,
+    timestamp: Ts,
+}
+
+/// `GET /api/health/detailed`
+pub(super) fn detailed(call: &mut Call) -> Outcome {
+    let app = &call.app;
+    let (performance, alerts) = (app.performance()?, app.alerts()?);
+    let key = format_args!("health/detailed/{}", alerts.version());
+    Ok(rendered::answer(app, key, GAUGES_TTL, || {
+        let (system, summary) = (performance.system(), alerts.summary());
+        let health_score = score(&system, &summary);
+        let system_performance = SystemPerformance::of(app, &system);
+        respond::render(&DetailedHealth {
+            health_status: detailed_status(health_score),
+            health_score,
+            timestamp: system_performance.timestamp,
+            system_performance,
+            alert_summary: AlertSummary::of(app, &summary),
+            cache_statistics: CacheStats::of(app),
+            monitoring_active: app.services.is_up(Service::Monitoring),
+            access_profile: format!("{:?}", call.config.access.profile).to_lowercase(),
+        })
+    }))
+}
+
+/// Contract 7: 100 less what is wrong.
+pub(super) fn score(system: &SystemSnapshot, alerts: &Summary) -> u32 {
+    let loads = [(system.cpu_pct, 80.0, 20), (system.memory_pct, 80.0, 20), (system.disk_pct, 90.0, 30)];
+    let load: u32 = loads.iter().filter(|(value, limit, _)| value > limit).map(|(_, _, deduction)| deduction).sum();
+    let critical = (alerts.critical_24h.min(3) * 10) as u32;
+    let unresolved = (alerts.unresolved.min(10) * 2) as u32;
+    100_u32.saturating_sub(load + critical + unresolved)
+}
+
+fn detailed_status(score: u32) -> &'static str {
+    match score {
+        80.. => "healthy",
+        60..=79 => "warning",
+        40..=59 => "degraded",
+        _ => "critical",
+    }
+}
+
+/// The coarser status of contract 2.8.
+pub(super) fn system_status(score: u32) -> &'static str {
+    match score {
+        80.. => "healthy",
+        40..=79 => "degraded",
+        _ => "critical",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(cpu_pct: f64, memory_pct: f64, disk_pct: f64) -> SystemSnapshot {
+        SystemSnapshot { cpu_pct, memory_pct, disk_pct, ..SystemSnapshot::default() }
+    }
+
+    #[test]
+    fn the_score_follows_the_documented_deductions() {
+        let calm = Summary::default();
+        assert_eq!(score(&with(80.0, 80.0, 90.0), &calm), 100);
+        assert_eq!(score(&with(80.1, 80.1, 90.1), &calm), 30);
+        let stormy = Summary { critical_24h: 50, unresolved: 50, ..Summary::default() };
+        assert_eq!(score(&with(0.0, 0.0, 0.0), &stormy), 50);
+        assert_eq!(score(&with(99.0, 99.0, 99.0), &stormy), 0);
+        let some = Summary { critical_24h: 1, unresolved: 3, ..Summary::default() };
+        assert_eq!(score(&with(0.0, 0.0, 0.0), &some), 84);
+    }
+
+    #[test]
+    fn scores_have_their_words() {
+        for (score, detailed, coarse) in [
+            (100, "healthy", "healthy"),
+            (80, "healthy", "healthy"),
+            (79, "warning", "degraded"),
+            (59, "degraded", "degraded"),
+            (40, "degraded", "degraded"),
+            (39, "critical", "critical"),
+        ] {
+            assert_eq!((detailed_status(score), system_status(score)), (detailed, coarse), "{score}");
+        }
+    }
+}

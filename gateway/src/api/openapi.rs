@@ -1,0 +1,253 @@
+//! The OpenAPI 3.1 document, made from the table of routes.
+//!
+//! What is served is the committed copy `gateway/openapi.json`; a test makes
+//! the document anew from the table and compares. So a change of the API is
+//! seen in review, and the running gateway keeps no second copy in memory.
+
+use bytes::Bytes;
+use utoipa::openapi::path::{
+    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
+};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
+
+use super::envelope::{Envelope, permission_name};
+use super::gate::Call;
+use super::respond;
+use super::root::API_VERSION;
+use super::routes::{self, Gives, Outcome, Policy, ROUTES, Route, Schemas, Verb};
+use super::validate::{Kind, Param, Place};
+use crate::config::Profile;
+
+/// The committed document.
+static DOCUMENT: &[u8] = include_bytes!("../../openapi.json");
+
+/// Name of the security scheme.
+const KEY_SCHEME: &str = "ApiKey";
+
+/// `GET /openapi.json`
+pub(super) fn document(_: &mut Call) -> Outcome {
+    Ok(respond::json_bytes(Bytes::from_static(DOCUMENT)))
+}
+
+/// The document as the table of routes gives it, in readable JSON.
+#[must_use]
+pub fn describe() -> String {
+    let mut text = build().0.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The document, and every schema it collected on the way.
+fn build() -> (OpenApi, Schemas) {
+    let mut schemas = Schemas::new();
+    let error = routes::of::<Envelope<'_>>(&mut schemas);
+    let mut paths = PathsBuilder::new();
+    for route in ROUTES {
+        let operation = operation(route, &mut schemas);
+        // The builder merges operations of one path.
+        paths = paths.path(route.path, PathItem::new(method(route.verb), operation));
+    }
+    let key = ApiKeyValue::with_description("X-API-Key", "A key of the gateway");
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas.iter().cloned())
+        .responses_from_iter(FAILURES.map(|(code, reason)| (failure_name(code), failure(reason, &error))))
+        .security_scheme(KEY_SCHEME, SecurityScheme::ApiKey(ApiKey::Header(key)));
+    let info = InfoBuilder::new()
+        .title("MFG drone gateway")
+        .version(API_VERSION)
+        .description(Some("Battery and temperature of drones, alerts, performance and keys, on site over TLS"));
+    let document = OpenApiBuilder::new().info(info).paths(paths).components(Some(components.build())).build();
+    (document, schemas)
+}
+
+const fn method(verb: Verb) -> HttpMethod {
+    match verb {
+        Verb::Get => HttpMethod::Get,
+        Verb::Post => HttpMethod::Post,
+        Verb::Put => HttpMethod::Put,
+        Verb::Delete => HttpMethod::Delete,
+    }
+}
+
+fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
+    let (code, answer) = answer(route, schemas);
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(operation_id(route)))
+        .tag(route.tag)
+        .summary(Some(route.summary))
+        .description(Some(who(route.policy)))
+        .request_body(body(route))
+        .response(code, answer);
+    for param in route.params.iter().filter(|param| param.place != Place::Body) {
+        operation = operation.parameter(parameter(param));
+    }
+    if route.policy.needs(Profile::Strict).is_some() {
+        operation = operation.security(SecurityRequirement::new(KEY_SCHEME, Vec::<String>::new()));
+    }
+    for (code, _) in failures(route) {
+        operation = operation.response(code, RefOr::<Response>::Ref(Ref::from_response_name(failure_name(code))));
+    }
+    operation.build()
+}
+
+/// `get_api_alerts_by_alert_id`: stable, and unique because method and path are.
+fn operation_id(route: &Route) -> String {
+    let path = route.path.replace(['{', '}'], "").replace(['/', '-', '.'], "_");
+    format!("{:?}{}", route.verb, if path == "_" { "_root" } else { &path }).to_lowercase()
+}
+
+fn who(policy: Policy) -> String {
+    let strict = policy.needs(Profile::Strict).map(permission_name);
+    let documented = policy.needs(Profile::Documented).map(permission_name);
+    match (strict, documented) {
+        (None, _) => "Open to everybody.".to_owned(),
+        (Some(permission), Some(_)) => format!("Needs the permission `{permission}`."),
+        (Some(permission), None) => {
+            format!("Needs the permission `{permission}` in the access profile strict; open in the others.")
+        }
+    }
+}
+
+fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
+    let described = |text: &str| ResponseBuilder::new().description(text);
+    match route.gives {
+        Gives::Json(schema) => {
+            ("200", described("Success").content("application/json", Content::new(Some(schema(schemas)))).build())
+        }
+        Gives::Media(media) => ("200", described("Success").content(media, Content::default()).build()),
+        Gives::Upgrade => ("101", described("The connection speaks WebSocket from here on").build()),
+    }
+}
+
+/// Refusals a client has to expect, and when.
+const FAILURES: [(&str, &str); 8] = [
+    ("400", "A value is not one of those allowed"),
+    ("401", "No key, or not a valid one"),
+    ("403", "The key lacks the permission, or the address is locked out"),
+    ("404", "No such thing"),
+    ("422", "A parameter is missing or malformed"),
+    ("426", "Not a WebSocket hand-shake"),
+    ("429", "Too many requests; see Retry-After"),
+    ("503", "The service is not up, or the change could not be made durable"),
+];
+
+/// Those of one route.
+fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let has_key = route.policy.needs(Profile::Strict).is_some();
+    let (params, is_socket) = (route.params, matches!(route.gives, Gives::Upgrade));
+    FAILURES.into_iter().filter(move |(code, _)| match *code {
+        "401" | "403" | "503" => has_key,
+        "404" => params.iter().any(|param| param.place == Place::Path),
+        "400" | "422" => params.iter().any(|param| param.place != Place::Path),
+        "426" => is_socket,
+        _ => true,
+    })
+}
+
+fn failure_name(code: &str) -> String {
+    format!("Failure{code}")
+}
+
+/// The shared description of a refusal.
+fn failure(reason: &str, error: &RefOr<Schema>) -> Response {
+    let content = Content::new(Some(error.clone()));
+    ResponseBuilder::new().description(reason).content("application/json", content).build()
+}
+
+fn parameter(param: &Param) -> Parameter {
+    let place = if param.place == Place::Path { ParameterIn::Path } else { ParameterIn::Query };
+    // What may stand in the body instead cannot be required in the query.
+    let is_required = param.required && param.place != Place::QueryOrBody;
+    ParameterBuilder::new()
+        .name(param.name)
+        .parameter_in(place)
+        .required(if is_required { Required::True } else { Required::False })
+        .description(Some(param.about))
+        .schema(Some(schema(param)))
+        .build()
+}
+
+/// The JSON body: fields that only it has, and fields it may have.
+fn body(route: &Route) -> Option<RequestBody> {
+    if !route.takes_body() {
+        return None;
+    }
+    let mut object = ObjectBuilder::new();
+    let mut required = Required::False;
+    for param in route.params.iter().filter(|param| matches!(param.place, Place::Body | Place::QueryOrBody)) {
+        object = object.property(param.name, schema(param));
+        if param.required && param.place == Place::Body {
+            object = object.required(param.name);
+            required = Required::True;
+        }
+    }
+    let content = Content::new(Some(RefOr::T(Schema::Object(object.build()))));
+    Some(RequestBodyBuilder::new().content("application/json", content).required(Some(required)).build())
+}
+
+fn schema(param: &Param) -> Schema {
+    let object = |of: Type| ObjectBuilder::new().schema_type(SchemaType::new(of)).description(Some(param.about));
+    let object = match param.kind {
+        Kind::Text => object(Type::String),
+        Kind::Choice(names) => object(Type::String).enum_values(Some(names.iter().copied())),
+        Kind::Number => object(Type::Number),
+        Kind::Flag => object(Type::Boolean),
+        Kind::Int { min, max, default } => object(Type::Integer)
+            .minimum(Some(min as isize))
+            .maximum(Some(max as isize))
+            .default(default.map(serde_json::Value::from)),
+    };
+    Schema::Object(object.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::Path;
+
+    use super::*;
+
+    /// Set to write the document anew after a wanted change of the API.
+    const UPDATE: &str = "UPDATE_OPENAPI";
+
+    #[test]
+    fn the_committed_document_is_the_one_the_table_gives() {
+        let made = describe();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+        if std::env::var_os(UPDATE).is_some() {
+            std::fs::write(&path, &made).expect("the document can be written");
+        }
+        let committed = std::fs::read_to_string(&path).expect("the document is committed");
+        assert!(
+            made == committed,
+            "gateway/openapi.json is stale: run the tests with {UPDATE}=1 and review the change"
+        );
+    }
+
+    #[test]
+    fn no_two_schemas_share_a_name() {
+        let mut seen: BTreeMap<String, String> = BTreeMap::new();
+        for (name, schema) in build().1 {
+            let text = serde_json::to_string(&schema).expect("serialises");
+            let first = seen.entry(name.clone()).or_insert_with(|| text.clone());
+            assert_eq!(*first, text, "two schemas are called {name}");
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere_and_every_operation_has_its_own_id() {
+        let (document, schemas) = build();
+        let text = serde_json::to_string(&document).expect("serialises");
+        let names: BTreeSet<&str> = schemas.iter().map(|(name, _)| name.as_str()).collect();
+        for reference in text.split("\"#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().expect("a quote ends it");
+            assert!(names.contains(name), "{name} is not described");
+        }
+        let ids: BTreeSet<String> = ROUTES.iter().map(operation_id).collect();
+        assert_eq!(ids.len(), ROUTES.len());
+        assert!(text.starts_with("{\"openapi\":\"3.1"));
+    }
+}

@@ -1,0 +1,458 @@
+//! The table of routes, and the router made from it.
+//!
+//! Every fact about a route stands in one row of [`ROUTES`]: the gate reads
+//! who may call it and how often, the handlers' parameters are checked by the
+//! descriptions in it, the OpenAPI document prints it.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use axum::routing::any;
+use futures_util::future::BoxFuture;
+use http::{HeaderValue, Method};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{Ref, RefOr};
+
+use super::dashboard::{MetricsHistory, ServiceHealth};
+use super::drone_views::DroneStatus;
+use super::envelope::ApiError;
+use super::gate::{self, Call};
+use super::machine::HostPerformance;
+use super::performance::PerformanceSummary;
+use super::respond::SuccessResponse;
+use super::state::App;
+use super::validate::{Param, Place};
+use super::{
+    alerts, dashboard, health, metrics, openapi, pages, performance, root, rules, samples, security, system, ws,
+};
+use crate::access::{Permission, RateClass};
+use crate::config::Profile;
+use crate::performance::RouteId;
+
+/// What a handler returns.
+pub(super) type Outcome = Result<Response, ApiError>;
+
+/// How a route is run.
+#[derive(Clone, Copy)]
+pub(super) enum Run {
+    /// At once: everything it reads is in memory.
+    Now(fn(&mut Call) -> Outcome),
+    /// It waits for the store or a socket.
+    Later(fn(Call) -> BoxFuture<'static, Outcome>),
+}
+
+/// Who may call a route, by access profile (contract 1.4 and the deviations).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Policy {
+    /// Anyone.
+    Open,
+    /// A key with this permission, whatever the profile.
+    Needs(Permission),
+    /// `dashboard`; open in profile `legacy`.
+    Dashboard,
+    /// This permission in profile `strict`, else open: drones and system.
+    Strict(Permission),
+    /// The WebSocket: as `Strict(Read)`, but a ticket does as well as a key.
+    Socket,
+    /// `read`, or nothing on the metrics listener.
+    Metrics,
+}
+
+impl Policy {
+    /// The permission a caller needs under `profile`; none: no key is looked at.
+    pub(super) const fn needs(self, profile: Profile) -> Option<Permission> {
+        match (self, profile) {
+            (Policy::Open, _) | (Policy::Dashboard, Profile::Legacy) => None,
+            (Policy::Needs(permission), _) | (Policy::Strict(permission), Profile::Strict) => Some(permission),
+            (Policy::Dashboard, _) => Some(Permission::Dashboard),
+            (Policy::Socket, Profile::Strict) | (Policy::Metrics, _) => Some(Permission::Read),
+            (Policy::Strict(_) | Policy::Socket, Profile::Documented | Profile::Legacy) => None,
+        }
+    }
+}
+
+/// Methods that routes have. `HEAD` and `OPTIONS` come with every path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+impl Verb {
+    const fn method(self) -> Method {
+        match self {
+            Verb::Get => Method::GET,
+            Verb::Post => Method::POST,
+            Verb::Put => Method::PUT,
+            Verb::Delete => Method::DELETE,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Verb::Get => "GET",
+            Verb::Post => "POST",
+            Verb::Put => "PUT",
+            Verb::Delete => "DELETE",
+        }
+    }
+}
+
+/// Schemas by name, as they are collected for the OpenAPI document.
+pub(super) type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// What a route answers with 200.
+#[derive(Clone, Copy)]
+pub(super) enum Gives {
+    /// JSON of this schema; collects the schemas it refers to.
+    Json(fn(&mut Schemas) -> RefOr<Schema>),
+    /// Another media type.
+    Media(&'static str),
+    /// 101 Switching Protocols.
+    Upgrade,
+}
+
+/// The schema of `T`, by reference.
+pub(super) fn of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
+    Ref::from_schema_name(T::name()).into()
+}
+
+/// An array of `T`.
+pub(super) fn list_of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
+    RefOr::T(Schema::Array(utoipa::openapi::schema::Array::new(of::<T>(schemas))))
+}
+
+/// One row of the table.
+#[derive(Clone, Copy)]
+pub(super) struct Route {
+    /// Method.
+    pub(super) verb: Verb,
+    /// Path with `{parameters}`.
+    pub(super) path: &'static str,
+    /// Who may call it.
+    pub(super) policy: Policy,
+    /// Its rate limit.
+    pub(super) class: RateClass,
+    /// What runs.
+    pub(super) run: Run,
+    /// Group in the document.
+    pub(super) tag: &'static str,
+    /// One line for people.
+    pub(super) summary: &'static str,
+    /// What it takes.
+    pub(super) params: &'static [Param],
+    /// What it answers.
+    pub(super) gives: Gives,
+}
+
+impl Route {
+    const fn new(verb: Verb, path: &'static str, policy: Policy, run: Run, gives: Gives) -> Route {
+        let (class, params, tag, summary) = (RateClass::Other, [].as_slice(), "", "");
+        Route { verb, path, policy, class, run, tag, summary, params, gives }
+    }
+
+    const fn class(mut self, class: RateClass) -> Route {
+        self.class = class;
+        self
+    }
+
+    const fn about(mut self, tag: &'static str, summary: &'static str) -> Route {
+        self.tag = tag;
+        self.summary = summary;
+        self
+    }
+
+    const fn gives(mut self, gives: Gives) -> Route {
+        self.gives = gives;
+        self
+    }
+
+    const fn takes(mut self, params: &'static [Param]) -> Route {
+        self.params = params;
+        self
+    }
+
+    /// Whether the gate reads a JSON body for it.
+    pub(super) fn takes_body(&self) -> bool {
+        self.params.iter().any(|param| matches!(param.place, Place::Body | Place::QueryOrBody))
+    }
+}
+
+const ADMIN: Policy = Policy::Needs(Permission::Admin);
+const DASHBOARD: Policy = Policy::Needs(Permission::Dashboard);
+const READ: Policy = Policy::Strict(Permission::Read);
+const SUCCESS: Gives = Gives::Json(of::<SuccessResponse>);
+const HTML: Gives = Gives::Media("text/html");
+
+const fn now(verb: Verb, path: &'static str, policy: Policy, handler: fn(&mut Call) -> Outcome) -> Route {
+    Route::new(verb, path, policy, Run::Now(handler), SUCCESS)
+}
+
+const fn later(
+    verb: Verb,
+    path: &'static str,
+    policy: Policy,
+    handler: fn(Call) -> BoxFuture<'static, Outcome>,
+    gives: Gives,
+) -> Route {
+    Route::new(verb, path, policy, Run::Later(handler), gives)
+}
+
+const fn get(path: &'static str, policy: Policy, handler: fn(&mut Call) -> Outcome, gives: Gives) -> Route {
+    Route::new(Verb::Get, path, policy, Run::Now(handler), gives)
+}
+
+/// Every route.
+pub(super) static ROUTES: &[Route] = &[
+    get("/", Policy::Open, root::index, Gives::Json(of::<root::Root>))
+        .class(RateClass::Root)
+        .about("root", "What this server is"),
+    get("/health", Policy::Open, root::health, Gives::Json(of::<root::Health>))
+        .class(RateClass::Health)
+        .about("root", "Whether the process serves requests"),
+    // Security administration.
+    get("/api/security/api-keys", ADMIN, security::list, Gives::Json(of::<security::KeyList>))
+        .about("security", "List API keys by preview"),
+    later(Verb::Post, "/api/security/api-keys", ADMIN, security::create, Gives::Json(of::<security::CreatedKey>))
+        .about("security", "Create an API key; the answer shows it once")
+        .takes(security::CREATE),
+    later(Verb::Delete, "/api/security/api-keys/{api_key}", ADMIN, security::revoke, SUCCESS)
+        .about("security", "Revoke an API key")
+        .takes(security::REVOKE),
+    get("/api/security/config", ADMIN, security::config, Gives::Json(of::<security::SecurityConfig>))
+        .about("security", "What protects the running gateway"),
+    get("/api/security/audit", ADMIN, security::audit, Gives::Json(of::<security::AuditTrail>))
+        .about("security", "Security events, newest first")
+        .takes(security::AUDIT),
+    now(Verb::Post, "/api/ws-ticket", Policy::Needs(Permission::Read), security::ticket)
+        .gives(Gives::Json(of::<security::WsTicket>))
+        .about("security", "A one-time ticket for the WebSocket hand-shake"),
+    // Alerts.
+    get("/api/alerts", DASHBOARD, alerts::list, Gives::Json(of::<alerts::AlertList<'_>>))
+        .about("alerts", "Alerts, newest first")
+        .takes(alerts::LIST),
+    get("/api/alerts/summary", DASHBOARD, alerts::summary, Gives::Json(of::<alerts::AlertSummary>))
+        .about("alerts", "Counts of alerts"),
+    later(Verb::Post, "/api/alerts/{alert_id}/acknowledge", DASHBOARD, alerts::acknowledge, SUCCESS)
+        .about("alerts", "Acknowledge an alert")
+        .takes(alerts::ONE),
+    later(Verb::Post, "/api/alerts/{alert_id}/resolve", DASHBOARD, alerts::resolve, SUCCESS)
+        .about("alerts", "Resolve an alert")
+        .takes(alerts::ONE),
+    get("/api/alerts/rules", DASHBOARD, rules::list, Gives::Json(of::<rules::RuleList>))
+        .about("alerts", "Rules in effect"),
+    later(Verb::Post, "/api/alerts/rules", ADMIN, rules::create, Gives::Json(of::<rules::AlertRule>))
+        .about("alerts", "Add a rule")
+        .takes(rules::CREATE),
+    later(Verb::Put, "/api/alerts/rules/{name}", ADMIN, rules::replace, Gives::Json(of::<rules::AlertRule>))
+        .about("alerts", "Add or replace a rule")
+        .takes(rules::REPLACE),
+    later(Verb::Delete, "/api/alerts/rules/{name}", ADMIN, rules::remove, SUCCESS)
+        .about("alerts", "Remove a rule")
+        .takes(rules::REMOVE),
+    // Performance and health.
+    get("/api/performance/summary", DASHBOARD, performance::summary, Gives::Json(of::<PerformanceSummary<'_>>))
+        .about("performance", "Machine, requests and cache"),
+    get("/api/performance/metrics", DASHBOARD, samples::metrics, Gives::Json(of::<samples::MetricList>))
+        .about("performance", "Recorded samples, oldest first")
+        .takes(samples::METRICS),
+    get("/api/performance/api", DASHBOARD, performance::api, Gives::Json(of::<performance::ApiPerformance>))
+        .about("performance", "Request statistics of one route or of all")
+        .takes(performance::API),
+    now(Verb::Post, "/api/performance/optimize", ADMIN, performance::optimise)
+        .gives(Gives::Json(of::<performance::Optimisation>))
+        .about("performance", "Drop what has expired"),
+    get("/api/performance/optimize", ADMIN, performance::optimise_dry, Gives::Json(of::<performance::Optimisation>))
+        .about("performance", "What POST would drop"),
+    get(
+        "/api/performance/cache/stats",
+        DASHBOARD,
+        performance::cache_stats,
+        Gives::Json(of::<performance::CacheStats>),
+    )
+    .about("performance", "Cache statistics"),
+    get("/api/performance/cache", ADMIN, performance::cache_stats, Gives::Json(of::<performance::CacheStats>))
+        .about("performance", "Cache statistics (alias)"),
+    now(Verb::Delete, "/api/performance/cache", ADMIN, performance::clear_cache)
+        .gives(SUCCESS)
+        .about("performance", "Clear the cache"),
+    get("/api/health/detailed", DASHBOARD, health::detailed, Gives::Json(of::<health::DetailedHealth>))
+        .about("health", "Health score with its parts"),
+    // Dashboard.
+    get("/api/dashboard/system", Policy::Dashboard, dashboard::system, Gives::Json(of::<dashboard::SystemStatus>))
+        .about("dashboard", "System status"),
+    get("/api/dashboard/drones", Policy::Dashboard, dashboard::drones, Gives::Json(list_of::<DroneStatus>))
+        .about("dashboard", "Status of every drone"),
+    get("/api/dashboard/metrics/history", Policy::Dashboard, dashboard::history, Gives::Json(of::<MetricsHistory>))
+        .about("dashboard", "Processor and memory by the minute")
+        .takes(dashboard::HISTORY),
+    get("/api/dashboard/health", Policy::Dashboard, dashboard::service_health, Gives::Json(of::<ServiceHealth>))
+        .about("dashboard", "Health of the services"),
+    get("/api/dashboard/performance", Policy::Dashboard, dashboard::performance, Gives::Json(of::<HostPerformance>))
+        .about("dashboard", "The machine in detail"),
+    get("/api/dashboard/overview", Policy::Dashboard, dashboard::overview, Gives::Json(of::<dashboard::Overview>))
+        .about("dashboard", "Overview"),
+    get("/api/dashboard/alerts", Policy::Dashboard, dashboard::alerts, Gives::Json(of::<dashboard::DerivedAlerts>))
+        .about("dashboard", "Conditions seen now"),
+    // System.
+    get("/api/system/health", READ, system::health, Gives::Json(of::<system::SystemHealth>))
+        .about("system", "Services by name"),
+    get("/api/system/status", READ, system::status, Gives::Json(of::<system::SystemReport>))
+        .about("system", "System status with services and drones"),
+    // Live, machine-readable, pages.
+    later(Verb::Get, "/ws", Policy::Socket, ws::connect, Gives::Upgrade)
+        .about("live", "WebSocket with replies and broadcasts")
+        .takes(ws::CONNECT),
+    get("/metrics", Policy::Metrics, metrics::metrics, Gives::Media("application/openmetrics-text"))
+        .about("operations", "Figures for Prometheus"),
+    get("/openapi.json", Policy::Open, openapi::document, Gives::Media("application/json"))
+        .about("documents", "This description"),
+    get("/docs", Policy::Open, pages::docs, HTML).about("documents", "This description as a page"),
+    get("/redoc", Policy::Open, pages::docs, HTML).about("documents", "The same page"),
+    get("/dashboard", Policy::Open, pages::dashboard, HTML).class(RateClass::Dashboard).about("pages", "The dashboard"),
+    get("/ui", Policy::Open, pages::dashboard, HTML).class(RateClass::Ui).about("pages", "The dashboard"),
+    get("/static/{file}", Policy::Open, pages::file, Gives::Media("application/octet-stream"))
+        .about("pages", "Files of the pages")
+        .takes(pages::FILE),
+    get("/styles.css", Policy::Open, pages::styles, Gives::Media("text/css")).about("pages", "Style of the dashboard"),
+    get("/dashboard.js", Policy::Open, pages::script, Gives::Media("text/javascript"))
+        .about("pages", "Script of the dashboard"),
+];
+
+/// One path with its methods.
+pub(super) struct Entry {
+    /// Path with `{parameters}`.
+    pub(super) path: &'static str,
+    /// Index in the statistics.
+    pub(super) id: RouteId,
+    /// Its routes.
+    pub(super) routes: Vec<&'static Route>,
+    /// Value of `Allow`.
+    pub(super) allow: HeaderValue,
+    /// Whether the path has a parameter.
+    pub(super) has_param: bool,
+}
+
+impl Entry {
+    /// The route for `method`; `HEAD` is served by `GET`.
+    pub(super) fn route(&self, method: &Method) -> Option<&'static Route> {
+        let asked = if method == Method::HEAD { &Method::GET } else { method };
+        self.routes.iter().copied().find(|route| route.verb.method() == *asked)
+    }
+}
+
+static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    let mut table: Vec<Entry> = Vec::new();
+    for route in ROUTES {
+        match table.iter_mut().find(|entry| entry.path == route.path) {
+            Some(entry) => entry.routes.push(route),
+            None => table.push(Entry {
+                path: route.path,
+                id: RouteId(table.len() as u16),
+                routes: vec![route],
+                allow: HeaderValue::from_static(""),
+                has_param: route.path.contains('{'),
+            }),
+        }
+    }
+    for entry in &mut table {
+        entry.allow = allow(&entry.routes);
+    }
+    table
+});
+
+fn allow(routes: &[&Route]) -> HeaderValue {
+    let mut names: Vec<&str> = routes.iter().map(|route| route.verb.name()).collect();
+    if names.contains(&"GET") {
+        names.push("HEAD");
+    }
+    names.push("OPTIONS");
+    HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
+}
+
+/// Statistics of requests whose path does not exist.
+const UNROUTED: &str = "(unknown)";
+
+/// Path templates in order of their [`RouteId`], for the statistics.
+#[must_use]
+pub fn templates() -> Vec<&'static str> {
+    TABLE.iter().map(|entry| entry.path).chain([UNROUTED]).collect()
+}
+
+/// The [`RouteId`] of requests whose path does not exist.
+pub(super) fn unrouted() -> RouteId {
+    RouteId(TABLE.len() as u16)
+}
+
+/// Whether some route has this path; parameters match any one segment.
+pub(super) fn exists(path: &str) -> bool {
+    TABLE.iter().any(|entry| {
+        let (mut known, mut asked) = (entry.path.split('/'), path.split('/'));
+        loop {
+            match (known.next(), asked.next()) {
+                (None, None) => return true,
+                (Some(k), Some(a)) if k == a || (k.starts_with('{') && !a.is_empty()) => {}
+                _ => return false,
+            }
+        }
+    })
+}
+
+/// The whole API as a router.
+pub fn router(app: Arc<App>) -> Router {
+    let handler = |entry: Option<&'static Entry>, app: &Arc<App>| {
+        let app = Arc::clone(app);
+        move |request: Request| gate::serve(Arc::clone(&app), entry, request)
+    };
+    let mut router = Router::new();
+    for entry in TABLE.iter() {
+        router = router.route(entry.path, any(handler(Some(entry), &app)));
+    }
+    router.fallback(handler(None, &app))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_permission_matrix_is_the_documented_one() {
+        use Permission::{Admin, Dashboard, Read, Write};
+        use Profile::{Documented, Legacy, Strict};
+        let matrix = [
+            (Policy::Open, [None, None, None]),
+            (Policy::Needs(Admin), [Some(Admin), Some(Admin), Some(Admin)]),
+            (Policy::Needs(Dashboard), [Some(Dashboard), Some(Dashboard), Some(Dashboard)]),
+            (Policy::Dashboard, [Some(Dashboard), Some(Dashboard), None]),
+            (Policy::Strict(Read), [Some(Read), None, None]),
+            (Policy::Strict(Write), [Some(Write), None, None]),
+            (Policy::Socket, [Some(Read), None, None]),
+            (Policy::Metrics, [Some(Read), Some(Read), Some(Read)]),
+        ];
+        for (policy, expected) in matrix {
+            assert_eq!([Strict, Documented, Legacy].map(|profile| policy.needs(profile)), expected, "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn paths_are_found_by_their_templates() {
+        assert!(exists("/") && exists("/health"));
+        assert!(!exists("//evil.example") && !exists("/nowhere") && !exists("/health/x"));
+    }
+
+    #[test]
+    fn no_method_of_a_path_stands_twice() {
+        for entry in TABLE.iter() {
+            for (index, route) in entry.routes.iter().enumerate() {
+                assert!(entry.routes[..index].iter().all(|other| other.verb != route.verb), "{}", entry.path);
+            }
+        }
+    }
+}

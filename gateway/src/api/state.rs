@@ -1,0 +1,179 @@
+//! What every handler can reach: the rooms, the configuration, a few counters.
+//!
+//! Built once by the start-up code after every room is open, shared by `Arc`.
+//! Holds no state of its own beyond bounded tables (tickets) and counters.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio_util::sync::CancellationToken;
+
+use super::envelope::ApiError;
+use super::exposition::Page;
+use super::latency::Latencies;
+use super::tickets::Tickets;
+use crate::access::Access;
+use crate::alerts::Alerts;
+use crate::cache::Cache;
+use crate::clock::Mono;
+use crate::config::Config;
+use crate::drones::DroneView;
+use crate::performance::Performance;
+use crate::readings::Sources;
+use crate::server::ServerStats;
+use crate::store::Store;
+use crate::telemetry::Telemetry;
+
+/// Finds a drone by its id.
+pub type FindDrone = Box<dyn Fn(&str) -> Option<DroneView> + Send + Sync>;
+
+/// The drones as the API asks for them.
+///
+/// Three functions rather than the fleet itself, so that this room compiles and
+/// is tested without sockets.
+pub struct DroneList {
+    /// Every drone, in configured order.
+    pub all: Box<dyn Fn() -> Vec<DroneView> + Send + Sync>,
+    /// One drone by its id.
+    pub one: FindDrone,
+    /// How many are connected now.
+    pub connected: Box<dyn Fn() -> usize + Send + Sync>,
+}
+
+impl Default for DroneList {
+    /// No drones at all.
+    fn default() -> Self {
+        DroneList { all: Box::new(Vec::new), one: Box::new(|_| None), connected: Box::new(|| 0) }
+    }
+}
+
+/// A part of the gateway that may not be up yet, or no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// The fleet.
+    Drones,
+    /// Rules and the book of alerts.
+    Alerts,
+    /// Statistics and the snapshot of the machine.
+    Performance,
+    /// The sampling that feeds rules and histories.
+    Monitoring,
+}
+
+/// Which services are up; the start-up code switches them.
+#[derive(Debug, Default)]
+pub struct Services {
+    up: [AtomicBool; 4],
+}
+
+impl Services {
+    /// Says whether `service` is up.
+    pub fn mark(&self, service: Service, up: bool) {
+        self.up[service as usize].store(up, Ordering::Relaxed);
+    }
+
+    /// Whether `service` is up.
+    #[must_use]
+    pub fn is_up(&self, service: Service) -> bool {
+        self.up[service as usize].load(Ordering::Relaxed)
+    }
+}
+
+/// Counters of this room for `/metrics`.
+#[derive(Debug, Default)]
+pub struct ApiStats {
+    /// Handlers that panicked; each was answered with a 500.
+    pub panics: AtomicU64,
+    /// Requests for paths that do not exist.
+    pub unrouted: AtomicU64,
+    /// WebSocket clients connected now.
+    pub websockets: AtomicU64,
+    /// WebSocket clients refused at the cap.
+    pub websockets_refused: AtomicU64,
+    /// WebSocket clients cut off because they did not read.
+    pub websockets_cut: AtomicU64,
+    /// Broadcasts a WebSocket client lost because its queue was full.
+    pub broadcasts_dropped: AtomicU64,
+    /// Tickets evicted at capacity before they were used.
+    pub tickets_evicted: AtomicU64,
+}
+
+/// Writes a room's figures to the page of `/metrics`.
+pub type MoreMetrics = Box<dyn Fn(&mut Page<'_>) -> fmt::Result + Send + Sync>;
+
+/// What the API keeps for itself: counters and bounded tables.
+#[derive(Default)]
+pub struct Edge {
+    /// Counters.
+    pub stats: ApiStats,
+    /// Tickets for WebSocket hand-shakes.
+    pub tickets: Tickets,
+    /// Latency histograms.
+    pub latencies: Latencies,
+}
+
+/// Everything the handlers use.
+pub struct App {
+    /// The configuration in force; replaced on reload.
+    pub config: ArcSwap<Config>,
+    /// Names of sources.
+    pub sources: Arc<Sources>,
+    /// Latest values and histories.
+    pub telemetry: Arc<Telemetry>,
+    /// Rules and alerts.
+    pub alerts: Alerts,
+    /// Keys and limits.
+    pub access: Arc<Access>,
+    /// Statistics and the newest snapshot of the machine.
+    pub performance: Arc<Performance>,
+    /// Rendered answers.
+    pub cache: Arc<Cache>,
+    /// Durable state, for its counters and the audit trail.
+    pub store: Store,
+    /// The drones.
+    pub drones: DroneList,
+    /// Counters of the listeners.
+    pub server: Arc<ServerStats>,
+    /// When the gateway started.
+    pub started: Mono,
+    /// SHA-256 fingerprint of the certificate served, for people to compare.
+    pub fingerprint: ArcSwapOption<String>,
+    /// Which services are up.
+    pub services: Services,
+    /// What this room keeps for itself; start with its default.
+    pub edge: Edge,
+    /// Rooms that report figures of their own to `/metrics` (the fleet's
+    /// datagrams, notifiers, bridges).
+    pub more_metrics: Vec<MoreMetrics>,
+    /// Cancelled when the gateway stops; WebSockets close on it.
+    pub stop: CancellationToken,
+}
+
+impl App {
+    /// Whole seconds since the gateway started.
+    #[must_use]
+    pub fn uptime_s(&self) -> u64 {
+        Mono::now().since(self.started).as_secs()
+    }
+
+    /// The alerts, or 503 while they are not up.
+    pub(super) fn alerts(&self) -> Result<&Alerts, ApiError> {
+        self.up(Service::Alerts, "Alert service not initialized").map(|()| &self.alerts)
+    }
+
+    /// The performance room, or 503 while it is not up.
+    pub(super) fn performance(&self) -> Result<&Performance, ApiError> {
+        self.up(Service::Performance, "Performance service not initialized").map(|()| &*self.performance)
+    }
+
+    /// The drones, or 503 while they are not up.
+    pub(super) fn drones(&self) -> Result<&DroneList, ApiError> {
+        self.up(Service::Drones, "Drone manager not initialized").map(|()| &self.drones)
+    }
+
+    fn up(&self, service: Service, message: &'static str) -> Result<(), ApiError> {
+        if self.services.is_up(service) { Ok(()) } else { Err(ApiError::unavailable(message)) }
+    }
+}

@@ -1,0 +1,90 @@
+//! Contract 11, as far as it is served yet: system health and status, for
+//! clients that ask for services by name.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::dashboard::SystemStatus;
+use super::drone_views::DroneStatus;
+use super::gate::Call;
+use super::respond;
+use super::routes::Outcome;
+use super::scalars::Ts;
+use super::state::{App, Service};
+
+/// One service of `/api/system/health`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ServiceState {
+    /// `up`, `down` or `degraded`.
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    /// Only in `/api/system/status`.
+    #[serde(rename = "lastCheck", skip_serializing_if = "Option::is_none")]
+    last_check: Option<Ts>,
+}
+
+/// Answer of `/api/system/health`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SystemHealth {
+    /// `healthy` while requests are served.
+    status: &'static str,
+    timestamp: Ts,
+    services: BTreeMap<&'static str, ServiceState>,
+}
+
+/// `GET /api/system/health`
+pub(super) fn health(call: &mut Call) -> Outcome {
+    let services = services(&call.app, None);
+    Ok(respond::json(&SystemHealth { status: "healthy", timestamp: Ts::now(), services }))
+}
+
+/// Answer of `/api/system/status`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SystemReport {
+    #[serde(flatten)]
+    system: SystemStatus,
+    services: BTreeMap<&'static str, ServiceState>,
+    drones: Vec<DroneStatus>,
+}
+
+/// `GET /api/system/status`
+pub(super) fn status(call: &mut Call) -> Outcome {
+    let app = &call.app;
+    app.performance()?;
+    app.alerts()?;
+    let drones = (app.drones()?.all)();
+    Ok(respond::json(&SystemReport {
+        system: SystemStatus::now(app),
+        services: services(app, Some(Ts::now())),
+        drones: drones.iter().map(DroneStatus::from).collect(),
+    }))
+}
+
+fn services(app: &App, last_check: Option<Ts>) -> BTreeMap<&'static str, ServiceState> {
+    let state = |up: bool, message: &str| ServiceState {
+        status: if up { "up" } else { "down" },
+        message: (!up).then(|| message.to_owned()),
+        last_check,
+    };
+    let of = |service| state(app.services.is_up(service), "not initialized");
+    let absent = || state(false, "not configured on this gateway");
+    let mut services = BTreeMap::from([
+        ("backend", state(true, "")),
+        ("drone_manager", of(Service::Drones)),
+        ("alert_service", of(Service::Alerts)),
+        ("performance_service", of(Service::Performance)),
+        ("monitoring", of(Service::Monitoring)),
+        ("vision_service", absent()),
+        ("model_service", absent()),
+        ("dataset_service", absent()),
+    ]);
+    // Whether it takes writes is asked of the store itself, not of a switch.
+    let healthy = app.store.stats().healthy;
+    let status = if healthy { "up" } else { "degraded" };
+    let message = (!healthy).then(|| "writes are refused; changes cannot be made durable".to_owned());
+    services.insert("store", ServiceState { status, message, last_check });
+    services
+}

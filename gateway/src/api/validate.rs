@@ -1,0 +1,444 @@
+//! Parameters: described once, checked by their description, documented by it.
+//!
+//! A [`Param`] says where a value stands, what it must be and what it means;
+//! [`Inputs`] reads values by it and collects every issue before the request
+//! is refused, and the OpenAPI document prints it. Integers and booleans are
+//! read as leniently as contract 1.2 asks for, and not more.
+
+use axum::extract::Query;
+use http::Uri;
+use serde_json::{Map, Value, json};
+
+use super::envelope::{ApiError, Issue};
+
+/// Where a parameter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A segment of the path.
+    Path,
+    /// The query string.
+    Query,
+    /// The query string, or a field of the JSON body: both are accepted.
+    QueryOrBody,
+    /// A field of the JSON body.
+    Body,
+}
+
+impl Place {
+    /// First element of an issue's `loc`.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Place::Path => "path",
+            Place::Query | Place::QueryOrBody => "query",
+            Place::Body => "body",
+        }
+    }
+}
+
+/// What a parameter's value must be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kind {
+    /// Any text; the handler judges it.
+    Text,
+    /// One of these texts; the handler answers others with 400.
+    Choice(&'static [&'static str]),
+    /// An integer in this inclusive range.
+    Int {
+        /// Least.
+        min: i64,
+        /// Greatest.
+        max: i64,
+        /// When absent.
+        default: Option<i64>,
+    },
+    /// A finite number.
+    Number,
+    /// A boolean, false when absent.
+    Flag,
+}
+
+/// A parameter of a route.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Param {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Where it stands.
+    pub(super) place: Place,
+    /// What it must be.
+    pub(super) kind: Kind,
+    /// Whether a request without it is refused.
+    pub(super) required: bool,
+    /// What it means, for the OpenAPI document.
+    pub(super) about: &'static str,
+}
+
+impl Param {
+    /// An optional parameter.
+    pub(super) const fn optional(place: Place, name: &'static str, kind: Kind, about: &'static str) -> Param {
+        Param { name, place, kind, required: false, about }
+    }
+
+    /// A required parameter.
+    pub(super) const fn required(place: Place, name: &'static str, kind: Kind, about: &'static str) -> Param {
+        Param { name, place, kind, required: true, about }
+    }
+}
+
+/// The values of a request, and what is wrong with them so far.
+#[derive(Debug, Default)]
+pub(super) struct Inputs {
+    query: Vec<(String, String)>,
+    body: Map<String, Value>,
+    issues: Vec<Issue>,
+}
+
+/// A value as it was given. A JSON string is a text: `"50"` is as good as 50.
+enum Given<'a> {
+    Text(&'a str),
+    Json(&'a Value),
+}
+
+impl<'a> From<&'a Value> for Given<'a> {
+    fn from(value: &'a Value) -> Given<'a> {
+        value.as_str().map_or(Given::Json(value), Given::Text)
+    }
+}
+
+impl Given<'_> {
+    fn echo(&self) -> Value {
+        match self {
+            Given::Text(text) => Value::String((*text).to_owned()),
+            Given::Json(value) => (*value).clone(),
+        }
+    }
+}
+
+impl Inputs {
+    /// The query of `uri`, without a body.
+    pub(super) fn from_uri(uri: &Uri) -> Inputs {
+        if uri.query().is_none_or(str::is_empty) {
+            return Inputs::default();
+        }
+        // Decoding a query into pairs of texts cannot fail: broken escapes
+        // stay as they are and broken UTF-8 becomes the replacement character.
+        let query = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|Query(pairs)| pairs).unwrap_or_default();
+        Inputs { query, ..Inputs::default() }
+    }
+
+    /// Adds a JSON body. Nothing at all is fine; anything but an object is not.
+    ///
+    /// # Errors
+    /// 422 for broken JSON and for JSON that is not an object.
+    pub(super) fn with_body(mut self, bytes: &[u8]) -> Result<Inputs, ApiError> {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(self);
+        }
+        // serde_json refuses nesting deeper than 128, so the stack is bounded.
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(body)) => self.body = body,
+            Ok(Value::Null) => {}
+            Ok(other) => {
+                let mut issue = Issue::new("dict_type", "body", "", "Input should be a valid object", other);
+                issue.loc.truncate(1);
+                return Err(ApiError::validation(vec![issue]));
+            }
+            Err(error) => return Err(ApiError::validation(vec![syntax_issue(&error)])),
+        }
+        Ok(self)
+    }
+
+    /// Whether the request has any JSON field.
+    pub(super) fn has_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+
+    /// A text; none when absent.
+    pub(super) fn text(&mut self, param: &Param) -> Option<String> {
+        let issue = match self.given(param) {
+            None => return self.absent(param),
+            Some((_, Given::Text(text))) => return Some(text.to_owned()),
+            Some((place, given)) => {
+                Issue::new("string_type", place, param.name, "Input should be a valid string", given.echo())
+            }
+        };
+        self.refuse(issue)
+    }
+
+    /// A text, or a list of texts joined by commas; none when absent.
+    pub(super) fn list(&mut self, param: &Param) -> Option<String> {
+        if let Some((_, Given::Json(Value::Array(items)))) = self.given(param) {
+            let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+            if let Some(texts) = texts {
+                return Some(texts.join(","));
+            }
+        }
+        self.text(param)
+    }
+
+    /// An integer in the parameter's range, or its default.
+    pub(super) fn int(&mut self, param: &Param) -> Option<i64> {
+        let Kind::Int { min, max, default } = param.kind else { return None };
+        let Some((place, given)) = self.given(param) else {
+            return default.or_else(|| self.absent(param));
+        };
+        let echo = given.echo();
+        let read = match given {
+            Given::Text(text) => int_of_text(text),
+            Given::Json(value) => int_of_json(value),
+        };
+        let issue = match read {
+            Ok(value) if value < min => {
+                Issue::new("greater_than_equal", place, param.name, format!("must be >= {min}"), echo)
+                    .with_ctx(json!({"ge": min}))
+            }
+            Ok(value) if value > max => {
+                Issue::new("less_than_equal", place, param.name, format!("must be <= {max}"), echo)
+                    .with_ctx(json!({"le": max}))
+            }
+            Ok(value) => return Some(value),
+            Err(kind) => Issue::new(kind, place, param.name, "must be an integer", echo),
+        };
+        self.refuse(issue)
+    }
+
+    /// A finite number; none when absent.
+    pub(super) fn number(&mut self, param: &Param) -> Option<f64> {
+        let Some((place, given)) = self.given(param) else { return self.absent(param) };
+        let echo = given.echo();
+        let read = match given {
+            Given::Text(text) => text.trim().parse().ok(),
+            Given::Json(value) => value.as_f64(),
+        };
+        match read.filter(|value: &f64| value.is_finite()) {
+            Some(value) => Some(value),
+            None => self.refuse(Issue::new("float_parsing", place, param.name, "must be a number", echo)),
+        }
+    }
+
+    /// A boolean; none when absent.
+    pub(super) fn flag(&mut self, param: &Param) -> Option<bool> {
+        let Some((place, given)) = self.given(param) else { return self.absent(param) };
+        let echo = given.echo();
+        let read = match given {
+            Given::Text(text) => bool_of_text(text),
+            Given::Json(value) => value.as_bool().or_else(|| match value.as_i64() {
+                Some(0) => Some(false),
+                Some(1) => Some(true),
+                _ => None,
+            }),
+        };
+        match read {
+            Some(value) => Some(value),
+            None => self.refuse(Issue::new("bool_parsing", place, param.name, "must be a boolean", echo)),
+        }
+    }
+
+    /// Refuses the request if any value was refused.
+    ///
+    /// # Errors
+    /// 422 with every issue found.
+    pub(super) fn finish(&mut self) -> Result<(), ApiError> {
+        if self.issues.is_empty() { Ok(()) } else { Err(ApiError::validation(std::mem::take(&mut self.issues))) }
+    }
+
+    /// The value given for `param` and the place it was found in. The last of
+    /// several query values counts; an explicit JSON `null` is absence.
+    fn given(&self, param: &Param) -> Option<(&'static str, Given<'_>)> {
+        let from_query = || self.query.iter().rev().find(|(name, _)| name == param.name);
+        let from_body = || self.body.get(param.name).filter(|value| !value.is_null());
+        match param.place {
+            Place::Path => None,
+            Place::Query => from_query().map(|(_, text)| ("query", Given::Text(text))),
+            Place::Body => from_body().map(|value| ("body", Given::from(value))),
+            Place::QueryOrBody => from_query()
+                .map(|(_, text)| ("query", Given::Text(text)))
+                .or_else(|| from_body().map(|value| ("body", Given::from(value)))),
+        }
+    }
+
+    fn absent<T>(&mut self, param: &Param) -> Option<T> {
+        if param.required {
+            let place = if param.place == Place::QueryOrBody && self.has_body() { "body" } else { param.place.name() };
+            self.issues.push(Issue::new("missing", place, param.name, "Field required", Value::Null));
+        }
+        None
+    }
+
+    fn refuse<T>(&mut self, issue: Issue) -> Option<T> {
+        self.issues.push(issue);
+        None
+    }
+}
+
+/// Refuses a path id that is not `[a-zA-Z0-9_-]+` (contract 1.1: 422, not 404).
+///
+/// # Errors
+/// 422 `string_pattern_mismatch`.
+#[cfg_attr(not(test), expect(dead_code, reason = "the routes on one drone are the first to use it"))]
+pub(super) fn path_id(name: &str, value: &str) -> Result<(), ApiError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if !value.is_empty() && value.bytes().all(plain) {
+        return Ok(());
+    }
+    let pattern = "^[a-zA-Z0-9_-]+$";
+    let message = format!("String should match pattern '{pattern}'");
+    let issue = Issue::new("string_pattern_mismatch", "path", name, message, value.into());
+    Err(ApiError::validation(vec![issue.with_ctx(json!({"pattern": pattern}))]))
+}
+
+fn syntax_issue(error: &serde_json::Error) -> Issue {
+    let mut issue = Issue::new("json_invalid", "body", "", "JSON decode error", json!({}));
+    // Clients expect a position; a column is what the parser has.
+    issue.loc[1] = error.column().into();
+    issue.with_ctx(json!({"error": error.to_string()}))
+}
+
+/// `"50"`, `" 50 "` and `"50.0"` are integers; `"50.5"` is a fraction.
+fn int_of_text(text: &str) -> Result<i64, &'static str> {
+    let text = text.trim();
+    if let Ok(value) = text.parse() {
+        return Ok(value);
+    }
+    let (whole, fraction) = text.split_once('.').ok_or("int_parsing")?;
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    match (whole.parse(), is_digits(fraction)) {
+        (Ok(value), true) if fraction.bytes().all(|byte| byte == b'0') => Ok(value),
+        (Ok(_), true) => Err("int_from_float"),
+        _ => Err("int_parsing"),
+    }
+}
+
+fn int_of_json(value: &Value) -> Result<i64, &'static str> {
+    match value {
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(value), _) => Ok(value),
+            // Beyond i64: the range check gives the right answer at the ends.
+            (None, Some(value)) if value.fract() == 0.0 => Ok(value as i64),
+            _ => Err("int_from_float"),
+        },
+        _ => Err("int_parsing"),
+    }
+}
+
+fn bool_of_text(text: &str) -> Option<bool> {
+    const TRUE: [&str; 6] = ["true", "1", "yes", "on", "t", "y"];
+    const FALSE: [&str; 6] = ["false", "0", "no", "off", "f", "n"];
+    let is = |known: &&str| text.eq_ignore_ascii_case(known);
+    if TRUE.iter().any(is) {
+        Some(true)
+    } else if FALSE.iter().any(is) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Param =
+        Param::optional(Place::Query, "limit", Kind::Int { min: 0, max: 1000, default: Some(100) }, "");
+    const FLAG: Param = Param::optional(Place::Query, "flag", Kind::Flag, "");
+    const NAME: Param = Param::required(Place::QueryOrBody, "name", Kind::Text, "");
+    const DISTANCE: Param =
+        Param::required(Place::Body, "distance", Kind::Int { min: 20, max: 500, default: None }, "");
+
+    fn query(text: &str) -> Inputs {
+        Inputs::from_uri(&format!("/x?{text}").parse().expect("a uri"))
+    }
+
+    fn body(text: &str) -> Inputs {
+        Inputs::default().with_body(text.as_bytes()).expect("an object")
+    }
+
+    fn kinds(inputs: &Inputs) -> Vec<&'static str> {
+        inputs.issues.iter().map(|issue| issue.kind).collect()
+    }
+
+    #[test]
+    fn integers_are_read_leniently_and_kept_in_range() {
+        for (text, expected) in [("limit=5", 5), ("limit=%205", 5), ("limit=7.0", 7), ("limit=1&limit=2", 2), ("", 100)]
+        {
+            let mut inputs = query(text);
+            assert_eq!(inputs.int(&LIMIT), Some(expected), "{text}");
+            assert!(inputs.finish().is_ok());
+        }
+        for (text, kind) in [
+            ("limit=abc", "int_parsing"),
+            ("limit=", "int_parsing"),
+            ("limit=1e3", "int_parsing"),
+            ("limit=1.5", "int_from_float"),
+            ("limit=-1", "greater_than_equal"),
+            ("limit=1001", "less_than_equal"),
+            ("limit=%FF", "int_parsing"),
+        ] {
+            let mut inputs = query(text);
+            assert_eq!(inputs.int(&LIMIT), None, "{text}");
+            assert_eq!(kinds(&inputs), [kind], "{text}");
+        }
+    }
+
+    #[test]
+    fn json_integers_may_be_strings_but_not_fractions() {
+        for (text, expected) in
+            [("{\"distance\": 50}", 50), ("{\"distance\": \"50\"}", 50), ("{\"distance\": 50.0}", 50)]
+        {
+            assert_eq!(body(text).int(&DISTANCE), Some(expected), "{text}");
+        }
+        for (text, kind) in [
+            ("{\"distance\": 50.5}", "int_from_float"),
+            ("{\"distance\": true}", "int_parsing"),
+            ("{\"distance\": [1]}", "int_parsing"),
+            ("{\"distance\": 1e300}", "less_than_equal"),
+            ("{\"distance\": null}", "missing"),
+            ("{}", "missing"),
+        ] {
+            let mut inputs = body(text);
+            assert_eq!(inputs.int(&DISTANCE), None, "{text}");
+            assert_eq!(kinds(&inputs), [kind], "{text}");
+        }
+    }
+
+    #[test]
+    fn booleans_are_the_documented_words() {
+        for (text, expected) in [("TRUE", true), ("1", true), ("yes", true), ("oN", true), ("off", false), ("0", false)]
+        {
+            assert_eq!(query(&format!("flag={text}")).flag(&FLAG), Some(expected), "{text}");
+        }
+        let mut inputs = query("flag=maybe");
+        assert_eq!(inputs.flag(&FLAG), None);
+        assert_eq!(kinds(&inputs), ["bool_parsing"]);
+    }
+
+    #[test]
+    fn the_query_wins_over_the_body_and_absence_is_said_where_it_was_looked_for() {
+        let mut both = query("name=q").with_body(b"{\"name\": \"b\"}").expect("an object");
+        assert_eq!(both.text(&NAME).as_deref(), Some("q"));
+        assert_eq!(body("{\"name\": \"b\"}").text(&NAME).as_deref(), Some("b"));
+        let mut wrong = body("{\"name\": 3}");
+        assert_eq!(wrong.text(&NAME), None);
+        assert_eq!(kinds(&wrong), ["string_type"]);
+        let mut absent = query("");
+        assert_eq!(absent.text(&NAME), None);
+        assert_eq!(absent.issues[0].loc, ["query", "name"]);
+    }
+
+    #[test]
+    fn broken_json_and_deep_json_are_refused_without_a_panic() {
+        let deep = "[".repeat(100_000);
+        for text in ["{\"a\":", "[1]", "nul", "{\"a\": 1} x", deep.as_str()] {
+            let error = Inputs::default().with_body(text.as_bytes()).expect_err("refused");
+            assert_eq!(error.status(), http::StatusCode::UNPROCESSABLE_ENTITY, "{text:.20}");
+        }
+        assert!(Inputs::default().with_body(b" \r\n").is_ok());
+    }
+
+    #[test]
+    fn path_ids_follow_the_pattern() {
+        assert!(path_id("drone_id", "drone_001-A").is_ok());
+        for wrong in ["", "drone@001", "ドローン", "a b", "a/b", "a\n"] {
+            assert!(path_id("drone_id", wrong).is_err(), "{wrong}");
+        }
+    }
+}

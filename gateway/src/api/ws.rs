@@ -1,0 +1,205 @@
+//! `/ws` (contract 16): admission, and the life of one connection.
+//!
+//! One task a client, one small buffer each way, a cap on clients. A client
+//! that does not read is cut off when a write blocks for too long: others must
+//! never wait for it. What a client says is judged in [`super::ws_messages`].
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::StatusCode;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+
+use super::envelope::ApiError;
+use super::gate::Call;
+use super::routes::Outcome;
+use super::state::App;
+use super::validate::{Kind, Param, Place};
+use super::ws_messages::{self as messages, Subscriptions};
+use crate::alerts::AlertEvent;
+
+/// A one-time ticket.
+pub(super) const TICKET: Param =
+    Param::optional(Place::Query, "ticket", Kind::Text, "From POST /api/ws-ticket, instead of the X-API-Key header");
+
+/// Parameters of `/ws`.
+pub(super) const CONNECT: &[Param] = &[TICKET];
+
+/// Read and write buffer of a connection. tungstenite takes 128 KiB by
+/// default, which 128 clients would turn into 32 MiB.
+const BUFFER_BYTES: usize = 4 * 1024;
+
+/// Largest message of a client: they are short commands.
+const MAX_MESSAGE_BYTES: usize = 16 * 1024;
+
+/// Most bytes waiting to be written: the largest list of drones and some more.
+const MAX_WRITE_BUFFER_BYTES: usize = 256 * 1024;
+
+/// Nothing unsolicited in the first seconds: clients first read the greeting
+/// and the answer to what they ask.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Between protocol pings; a client silent for two of them is gone.
+const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// Between system-status broadcasts.
+const STATUS_EVERY: Duration = Duration::from_secs(5);
+
+/// Between updates of subscribed drones.
+const DRONES_EVERY: Duration = Duration::from_secs(1);
+
+/// `GET /ws`
+pub(super) fn connect(call: Call) -> BoxFuture<'static, Outcome> {
+    Box::pin(upgrade(call))
+}
+
+async fn upgrade(mut call: Call) -> Outcome {
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut call.parts, &()).await;
+    let upgrade = upgrade.map_err(|rejection| ApiError::invalid(rejection.to_string()))?;
+    let seat = Seat::take(&call.app, call.config.server.max_websockets)?;
+    let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
+    let app = Arc::clone(&call.app);
+    Ok(upgrade
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
+        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .on_upgrade(move |socket| async move {
+            let _seat = seat;
+            // How it ended matters to nobody but the counters.
+            let _ = Client { app, socket, cut_after, subscriptions: Subscriptions::default() }.serve().await;
+        }))
+}
+
+/// A seat among the clients; given back when dropped.
+struct Seat(Arc<App>);
+
+impl Seat {
+    fn take(app: &Arc<App>, most: usize) -> Result<Seat, ApiError> {
+        let stats = &app.edge.stats;
+        let taken = stats.websockets.fetch_add(1, Ordering::Relaxed);
+        let seat = Seat(Arc::clone(app));
+        if taken >= most as u64 {
+            stats.websockets_refused.fetch_add(1, Ordering::Relaxed);
+            let message = format!("Too many WebSocket clients: at most {most}");
+            return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "HTTP_503", message));
+        }
+        Ok(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.edge.stats.websockets.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The connection is over.
+struct Gone;
+
+/// One connected client.
+struct Client {
+    app: Arc<App>,
+    socket: WebSocket,
+    cut_after: Duration,
+    subscriptions: Subscriptions,
+}
+
+impl Client {
+    async fn serve(mut self) -> Result<(), Gone> {
+        // Subscribed before the greeting: an alert raised from now on waits in
+        // the queue until the quiet period is over, and is not lost.
+        let mut alerts = self.app.alerts.subscribe();
+        self.send(messages::greeting()).await?;
+        let begun = Instant::now();
+        let quiet_until = begun + QUIET;
+        let every = |first: Instant, period| {
+            let mut ticks = interval_at(first, period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        };
+        let mut pings = every(begun + PING_EVERY, PING_EVERY);
+        let mut statuses = every(quiet_until, STATUS_EVERY);
+        let mut drones = every(begun + DRONES_EVERY, DRONES_EVERY);
+        let mut silent_pings = 0;
+        let stop = self.app.stop.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    let _ = self.socket.send(Message::Close(None)).await;
+                    return Err(Gone);
+                }
+                event = alerts.recv(), if Instant::now() >= quiet_until => match event {
+                    Ok(AlertEvent::Raised(alert)) => self.send(messages::alert(&alert)).await?,
+                    Ok(AlertEvent::Changed(_)) => {}
+                    Err(RecvError::Lagged(lost)) => {
+                        self.app.edge.stats.broadcasts_dropped.fetch_add(lost, Ordering::Relaxed);
+                    }
+                    Err(RecvError::Closed) => return Err(Gone),
+                },
+                message = self.socket.recv() => {
+                    silent_pings = 0;
+                    self.hear(message).await?;
+                }
+                _ = statuses.tick() => {
+                    let status = super::dashboard::system_status(&self.app);
+                    self.send(messages::system_status(&status)).await?;
+                }
+                _ = drones.tick(), if !self.subscriptions.is_empty() => self.send_drones().await?,
+                _ = pings.tick() => {
+                    if silent_pings > 0 {
+                        return Err(Gone);
+                    }
+                    silent_pings += 1;
+                    self.write(Message::Ping(Bytes::new())).await?;
+                }
+            }
+        }
+    }
+
+    /// Answers what the client said.
+    async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Gone> {
+        let reply = match message {
+            None | Some(Err(_) | Ok(Message::Close(_))) => return Err(Gone),
+            // tungstenite answers pings by itself.
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
+            Some(Ok(Message::Binary(_))) => messages::not_json(),
+            Some(Ok(Message::Text(text))) => messages::reply(&self.app, &mut self.subscriptions, &text),
+        };
+        self.send(reply).await
+    }
+
+    /// The state of every subscribed drone that exists.
+    async fn send_drones(&mut self) -> Result<(), Gone> {
+        let updates: Vec<String> =
+            self.subscriptions.iter().filter_map(|id| messages::drone_update(&self.app, id)).collect();
+        for update in updates {
+            self.send(update).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, text: String) -> Result<(), Gone> {
+        self.write(Message::Text(text.into())).await
+    }
+
+    /// Writes, or gives the client up.
+    async fn write(&mut self, message: Message) -> Result<(), Gone> {
+        match timeout(self.cut_after, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Gone),
+            Err(_) => {
+                self.app.edge.stats.websockets_cut.fetch_add(1, Ordering::Relaxed);
+                Err(Gone)
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What is said on `/ws`: replies to a client's messages, and broadcasts.
+//!
+//! Pure translation: text in, text out, no sockets and no waiting.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::alerts::AlertView;
+use super::drone_views::{Drone, DroneStatus};
+use super::scalars::Ts;
+use super::state::App;
+use crate::alerts::Alert;
+
+/// Most drones a client follows: as many as a gateway has.
+const MAX_SUBSCRIPTIONS: usize = 64;
+
+/// Longest drone id that is remembered.
+const MAX_ID_BYTES: usize = 64;
+
+/// Ids of the drones a client follows, known or not.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions(Vec<String>);
+
+impl Subscriptions {
+    /// Remembers an id; whether there was room for it.
+    fn add(&mut self, id: &str) -> bool {
+        if self.0.iter().any(|known| known == id) {
+            return true;
+        }
+        let fits = self.0.len() < MAX_SUBSCRIPTIONS && id.len() <= MAX_ID_BYTES;
+        if fits {
+            self.0.push(id.to_owned());
+        }
+        fits
+    }
+
+    fn remove(&mut self, id: &str) {
+        self.0.retain(|known| known != id);
+    }
+
+    /// Whether no drone is followed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The ids.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+/// A message: its type, its own members, the time.
+#[derive(Serialize)]
+struct Said<T> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(flatten)]
+    members: T,
+    timestamp: Ts,
+}
+
+fn say(kind: &'static str, members: impl Serialize) -> String {
+    // Our own types; see `respond::render` for why this cannot fail.
+    serde_json::to_string(&Said { kind, members, timestamp: Ts::now() }).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct Refusal<'a> {
+    error_code: &'static str,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct OfDrone<'a> {
+    drone_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<DroneStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct AllDrones {
+    drones: Vec<Drone>,
+}
+
+#[derive(Serialize)]
+struct NewAlert<'a> {
+    alert: AlertView<'a>,
+}
+
+/// The first message on every connection.
+pub(super) fn greeting() -> String {
+    say("connection_established", Text { message: "Connected to the MFG drone gateway" })
+}
+
+/// A new alert.
+pub(super) fn alert(alert: &Alert) -> String {
+    say("alert", NewAlert { alert: AlertView::broadcast(alert) })
+}
+
+/// The system's status, rendered already.
+pub(super) fn system_status(rendered: &[u8]) -> String {
+    let status = String::from_utf8_lossy(rendered);
+    format!("{{\"type\":\"system_status\",\"status\":{status},\"timestamp\":\"{:.6}\"}}", Ts::now().0)
+}
+
+/// The state of a followed drone; none when there is no such drone.
+pub(super) fn drone_update(app: &App, id: &str) -> Option<String> {
+    let drone = (app.drones.one)(id)?;
+    let status = Some(DroneStatus::from(&drone));
+    Some(say("drone_status_update", OfDrone { drone_id: id, status, error: None }))
+}
+
+/// The answer to what is not JSON, binary frames included.
+pub(super) fn not_json() -> String {
+    refusal("INVALID_JSON", "Messages are JSON objects in text frames")
+}
+
+fn refusal(error_code: &'static str, message: &str) -> String {
+    say("error", Refusal { error_code, message })
+}
+
+/// The answer to a message of the client.
+pub(super) fn reply(app: &App, subscriptions: &mut Subscriptions, text: &str) -> String {
+    let message = match serde_json::from_str(text) {
+        Ok(Value::Object(message)) => message,
+        Ok(_) => return refusal("MESSAGE_HANDLING_ERROR", "A message must be a JSON object"),
+        Err(_) => return not_json(),
+    };
+    let kind = message.get("type").and_then(Value::as_str).unwrap_or_default();
+    let drone_id = message.get("drone_id").and_then(Value::as_str).filter(|id| !id.is_empty());
+    match (kind, drone_id) {
+        ("ping", _) => say("pong", ()),
+        ("get_all_drones", _) => all_drones(app),
+        ("subscribe_drone" | "unsubscribe_drone" | "get_drone_status", None) => {
+            refusal("MISSING_DRONE_ID", "drone_id is required")
+        }
+        ("subscribe_drone", Some(id)) => subscribe(app, subscriptions, id),
+        ("unsubscribe_drone", Some(id)) => {
+            subscriptions.remove(id);
+            say("unsubscribed", OfDrone { drone_id: id, status: None, error: None })
+        }
+        ("get_drone_status", Some(id)) => {
+            drone_status(app, id).unwrap_or_else(|| refusal("DRONE_STATUS_ERROR", "Drone not found"))
+        }
+        _ => refusal("UNKNOWN_MESSAGE_TYPE", "Unknown message type"),
+    }
+}
+
+fn all_drones(app: &App) -> String {
+    let drones = (app.drones.all)();
+    say("all_drones", AllDrones { drones: drones.iter().map(Drone::from).collect() })
+}
+
+fn drone_status(app: &App, id: &str) -> Option<String> {
+    let drone = (app.drones.one)(id)?;
+    let status = Some(DroneStatus::from(&drone));
+    Some(say("drone_status", OfDrone { drone_id: id, status, error: None }))
+}
+
+fn subscribe(app: &App, subscriptions: &mut Subscriptions, id: &str) -> String {
+    // The contract stores the subscription of an unknown drone as well.
+    let error = if subscriptions.add(id) { "Drone not found" } else { "Too many subscriptions" };
+    drone_status(app, id)
+        .unwrap_or_else(|| say("subscription_error", OfDrone { drone_id: id, status: None, error: Some(error) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_carry_type_and_time_and_nothing_that_is_not_theirs() {
+        let pong: Value = serde_json::from_str(&say("pong", ())).expect("JSON");
+        assert_eq!(pong.as_object().map(serde_json::Map::len), Some(2));
+        assert_eq!(pong["type"], "pong");
+        let status: Value = serde_json::from_str(&system_status(b"{\"cpu_usage\":1.0}")).expect("JSON");
+        assert_eq!((&status["type"], &status["status"]["cpu_usage"]), (&"system_status".into(), &1.0.into()));
+        assert!(status["timestamp"].as_str().is_some_and(|text| text.ends_with('Z')));
+    }
+
+    #[test]
+    fn subscriptions_are_bounded() {
+        let mut subscriptions = Subscriptions::default();
+        for n in 0..MAX_SUBSCRIPTIONS {
+            assert!(subscriptions.add(&format!("d{n}")));
+        }
+        assert!(subscriptions.add("d0"), "known already");
+        assert!(!subscriptions.add("one-more"));
+        subscriptions.remove("d0");
+        assert!(!subscriptions.add(&"x".repeat(MAX_ID_BYTES + 1)));
+        assert!(subscriptions.add("one-more"));
+    }
+}
