@@ -273,7 +273,7 @@ pub(super) mod tests {
         assert_eq!(listed(Filter { unresolved_only: true, limit: 1, ..Filter::default() }), [3]);
         let both = Filter { level: Some(Level::Critical), alert_type: Some(AlertType::Drone), ..Filter::default() };
         assert_eq!(listed(both), [2]);
-        assert_eq!(listed(Filter { unresolved_only: true, ..both }), []);
+        assert!(listed(Filter { unresolved_only: true, ..both }).is_empty());
         let summary = book.summary(moment(60));
         assert_eq!((summary.total, summary.recent_24h, summary.unresolved, summary.critical_24h), (3, 2, 2, 1));
         assert_eq!(summary.by_level, [(Level::Warning, 1), (Level::Critical, 1)]);

@@ -39,6 +39,7 @@ use crate::readings::{Reading, SourceId, Sources};
 use crate::store::{StorageError, Store};
 use book::Moment;
 use desk::{Command, Desk, Reply};
+use ruleset::Rulebook;
 use shared::Shared;
 
 pub use model::{
@@ -49,6 +50,26 @@ pub use ruleset::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, MAX_RULES}
 
 /// How often retention is looked at.
 const TRIM_EVERY: Duration = Duration::from_secs(60);
+
+/// Whether one rule can be used; else the field at fault and why.
+///
+/// # Errors
+/// The field, and what is wrong with it and what is allowed.
+pub fn check_rule(rule: &config::Rule) -> Result<(), (&'static str, String)> {
+    match Rule::parse(rule) {
+        Err(AlertError::InvalidRule { field, reason }) => Err((field, reason)),
+        Err(other) => Err(("name", other.to_string())),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// The rules that a configuration puts in effect, before any made by the API.
+///
+/// # Errors
+/// [`AlertError::InvalidRule`], [`AlertError::Full`].
+pub fn effective_rules(config: &config::Alerts) -> Result<Vec<RuleView>, AlertError> {
+    Ok(Rulebook::new(config, defaults::default_rules())?.views())
+}
 
 /// The alert service; clones share it.
 #[derive(Clone)]

@@ -37,11 +37,16 @@ struct Finding {
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let loaded = super::load(&args.config)?;
     semantic_problems(&loaded)?;
-    let mut findings = vec![finding(Severity::Ok, "configuration", match &loaded.file {
-        Some(file) => format!("{} is sound", file.display()),
-        None => "no file, the defaults apply".to_owned(),
-    })];
-    let running = super::small_runtime()?.block_on(control::Client::connect(super::state_dir(&loaded.config))).is_some();
+    let mut findings = vec![finding(
+        Severity::Ok,
+        "configuration",
+        match &loaded.file {
+            Some(file) => format!("{} is sound", file.display()),
+            None => "no file, the defaults apply".to_owned(),
+        },
+    )];
+    let running =
+        super::small_runtime()?.block_on(control::Client::connect(super::state_dir(&loaded.config))).is_some();
     if running {
         findings.push(finding(Severity::Ok, "gateway", "it runs; its ports are its own".to_owned()));
     } else {
@@ -120,7 +125,9 @@ fn port(key: &str, protocol: Protocol, address: SocketAddr, bound: std::io::Resu
 fn state(config: &Config, findings: &mut Vec<Finding>) {
     let dir = super::state_dir(config);
     let probe = dir.join(".check");
-    let outcome = std::fs::create_dir_all(dir).and_then(|()| std::fs::write(&probe, b"")).and_then(|()| std::fs::remove_file(&probe));
+    let outcome = std::fs::create_dir_all(dir)
+        .and_then(|()| std::fs::write(&probe, b""))
+        .and_then(|()| std::fs::remove_file(&probe));
     findings.push(match outcome {
         Ok(()) => finding(Severity::Ok, "storage.dir", format!("{} can be written", dir.display())),
         Err(error) => finding(
@@ -154,7 +161,9 @@ fn sensors(config: &Config, findings: &mut Vec<Finding>) {
             let found = report.sensors.iter().filter(|sensor| sensor.value.is_some()).count();
             let text = format!("{}: {found} of {} sensors read; see `boards`", report.board.name, report.sensors.len());
             findings.push(finding(Severity::Ok, "board", text));
-            findings.extend(board.problems().iter().map(|problem| finding(Severity::Warning, "board", problem.to_string())));
+            findings.extend(
+                board.problems().iter().map(|problem| finding(Severity::Warning, "board", problem.to_string())),
+            );
         }
         Err(error) => findings.push(finding(Severity::Error, "board", error.to_string())),
     }
@@ -167,7 +176,8 @@ fn drones(config: &Config, findings: &mut Vec<Finding>) {
     }
     for drone in &config.drones.drone {
         let place = drone.interface.as_deref().map_or_else(String::new, |name| format!(" on {name}"));
-        let missing = drone.interface.as_ref().filter(|name| !std::path::Path::new("/sys/class/net").join(name).exists());
+        let missing =
+            drone.interface.as_ref().filter(|name| !std::path::Path::new("/sys/class/net").join(name).exists());
         findings.push(match missing {
             Some(name) => finding(
                 Severity::Error,

@@ -33,17 +33,25 @@ fn bundle(config: &Config) -> anyhow::Result<String> {
     section(&mut text, "kernel", &std::fs::read_to_string("/proc/version").unwrap_or_default());
     section(&mut text, "system", &std::fs::read_to_string("/etc/os-release").unwrap_or_default());
     section(&mut text, "configuration", &toml::to_string_pretty(&redacted(config))?);
-    section(&mut text, "certificate", &match crate::server::certificates::inspect(&config.tls, super::state_dir(config)) {
-        Ok(info) => info.to_string(),
-        Err(error) => error.to_string(),
-    });
-    section(&mut text, "board", &match boards::Board::open(&config.board.root, Some(&config.board.profiles)) {
-        Ok(mut board) => {
-            board.sample(0, &mut |_, _| {});
-            board.report(0).to_string()
-        }
-        Err(error) => error.to_string(),
-    });
+    section(
+        &mut text,
+        "certificate",
+        &match crate::server::certificates::inspect(&config.tls, super::state_dir(config)) {
+            Ok(info) => info.to_string(),
+            Err(error) => error.to_string(),
+        },
+    );
+    section(
+        &mut text,
+        "board",
+        &match boards::Board::open(&config.board.root, Some(&config.board.profiles)) {
+            Ok(mut board) => {
+                board.sample(0, &mut |_, _| {});
+                board.report(0).to_string()
+            }
+            Err(error) => error.to_string(),
+        },
+    );
     section(&mut text, "network interfaces", &std::fs::read_to_string("/proc/net/dev").unwrap_or_default());
     if let Some(dir) = &config.logging.dir {
         section(&mut text, "app.log (tail)", &tail(&dir.join("app.log")).unwrap_or_else(|error| error.to_string()));

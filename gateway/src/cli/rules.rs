@@ -10,7 +10,10 @@ pub(super) fn rules(command: &RulesCommand) -> anyhow::Result<ExitCode> {
     let RulesCommand::Check { file } = command;
     let loaded = Loaded::read(Some(file), std::env::vars())?;
     super::check::rule_problems(&loaded)?;
-    println!("{:<28} {:<22} {:>2} {:>9}  {:<9} {:>6} {:>8}  SOURCE", "RULE", "METRIC", "", "THRESHOLD", "LEVEL", "FOR", "COOLDOWN");
+    println!(
+        "{:<28} {:<22} {:>2} {:>9}  {:<9} {:>6} {:>8}  SOURCE",
+        "RULE", "METRIC", "", "THRESHOLD", "LEVEL", "FOR", "COOLDOWN"
+    );
     for view in alerts::effective_rules(&loaded.config.alerts)? {
         let rule = view.rule;
         println!(

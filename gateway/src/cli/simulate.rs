@@ -16,7 +16,12 @@ pub(super) fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
             let options =
                 simulator::Options { state_port: args.state_port, ..simulator::Options::varied(number.into()) };
             drones.push(SimulatedDrone::start(SocketAddr::new(address, args.command_port), options)?);
-            println!("drone {} listens on {address}:{}, streams to port {}", number + 1, args.command_port, args.state_port);
+            println!(
+                "drone {} listens on {address}:{}, streams to port {}",
+                number + 1,
+                args.command_port,
+                args.state_port
+            );
         }
         println!("Ctrl-C stops.");
         tokio::signal::ctrl_c().await?;

@@ -44,7 +44,9 @@ pub struct Guard {
 
 /// Why a level cannot be used.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{text:?} is no log level: {reason}; use error, warn, info, debug or trace, or a list like info,mfg_drone_gateway::drones=debug")]
+#[error(
+    "{text:?} is no log level: {reason}; use error, warn, info, debug or trace, or a list like info,mfg_drone_gateway::drones=debug"
+)]
 pub struct LevelError {
     text: String,
     reason: String,
@@ -108,9 +110,7 @@ impl Guard {
     /// [`LevelError`]; the old level stays.
     pub fn set_level(&self, level: &str) -> Result<(), LevelError> {
         let targets = targets(level)?;
-        self.level
-            .reload(targets)
-            .map_err(|error| LevelError { text: level.to_owned(), reason: error.to_string() })
+        self.level.reload(targets).map_err(|error| LevelError { text: level.to_owned(), reason: error.to_string() })
     }
 
     /// Lines dropped because a writer could not keep up.

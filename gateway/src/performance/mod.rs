@@ -103,65 +103,60 @@ pub struct CallSample {
     pub success: bool,
 }
 
-/// Statistics and the newest snapshot; shared by reference.
-pub struct Performance {}
-
+/// Temporary.
+pub struct Performance {
+    routes: Vec<&'static str>,
+    system: arc_swap::ArcSwap<SystemSnapshot>,
+}
+#[allow(missing_docs)]
 impl Performance {
-    /// Statistics for the given route templates, in order of their [`RouteId`].
-    #[must_use]
     pub fn new(routes: Vec<&'static str>) -> Performance {
-        let _ = routes;
-        unimplemented!()
+        Performance { routes, system: Default::default() }
     }
-
-    /// Records one answered request.
-    pub fn record(&self, route: RouteId, status: u16, elapsed: Duration, now: Mono, wall: Timestamp) {
-        let _ = (route, status, elapsed, now, wall);
-        unimplemented!()
-    }
-
-    /// Statistics of every route that was called.
-    #[must_use]
+    pub fn record(&self, _route: RouteId, _status: u16, _elapsed: Duration, _now: Mono, _wall: Timestamp) {}
     pub fn routes(&self) -> Vec<(&'static str, RouteStats)> {
-        unimplemented!()
+        vec![]
     }
-
-    /// Statistics of one route template; none when unknown or never called.
-    #[must_use]
-    pub fn route(&self, template: &str) -> Option<RouteStats> {
-        let _ = template;
-        unimplemented!()
+    pub fn route(&self, _template: &str) -> Option<RouteStats> {
+        None
     }
-
-    /// Statistics over all routes.
-    #[must_use]
     pub fn total(&self) -> RouteStats {
-        unimplemented!()
+        RouteStats::default()
     }
-
-    /// Recent call samples (bounded), oldest first.
-    #[must_use]
     pub fn samples(&self) -> Vec<CallSample> {
-        unimplemented!()
+        vec![]
     }
-
-    /// Template of a route.
-    #[must_use]
     pub fn template(&self, route: RouteId) -> &'static str {
-        let _ = route;
-        unimplemented!()
+        self.routes[route.0 as usize]
     }
-
-    /// Drops call records older than an hour; how many were dropped. `dry_run`
-    /// only counts.
-    pub fn optimise(&self, now: Mono, dry_run: bool) -> usize {
-        let _ = (now, dry_run);
-        unimplemented!()
+    pub fn optimise(&self, _now: Mono, _dry_run: bool) -> usize {
+        0
     }
-
-    /// The newest snapshot of the machine.
-    #[must_use]
     pub fn system(&self) -> Arc<SystemSnapshot> {
-        unimplemented!()
+        self.system.load_full()
     }
+}
+/// Temporary.
+pub fn spawn_sampler(
+    performance: Arc<Performance>,
+    interval: Duration,
+    stop: tokio_util::sync::CancellationToken,
+    mut f: impl FnMut(&SystemSnapshot) + Send + 'static,
+) {
+    tokio::spawn(async move {
+        loop {
+            let snapshot = SystemSnapshot {
+                cpu_pct: 5.0,
+                memory_pct: 40.0,
+                disk_pct: 10.0,
+                at: Timestamp::now(),
+                processes: 3,
+                cpu_count: 2,
+                ..Default::default()
+            };
+            f(&snapshot);
+            performance.system.store(Arc::new(snapshot));
+            tokio::select! { _ = tokio::time::sleep(interval) => {}, _ = stop.cancelled() => return }
+        }
+    });
 }

@@ -21,20 +21,42 @@ fn write_fleet(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
     let drones = || stats.drones.iter().zip(&labels).map(|(drone, labels)| (drone, labels.as_slice() as Labels<'_>));
 
     page.counters("datagrams", "State datagrams", drones().map(|(d, l)| (l, d.state.datagrams)))?;
-    page.counters("datagrams_malformed", "State datagrams not as firmware writes them", drones().map(|(d, l)| (l, d.state.malformed)))?;
-    page.counters("datagrams_duplicate", "State datagrams that came twice", drones().map(|(d, l)| (l, d.state.duplicates)))?;
-    page.counters("datagrams_reordered", "State datagrams overtaken by a newer one", drones().map(|(d, l)| (l, d.state.reordered)))?;
-    page.gauges("datagram_rate", "State datagrams in the last second", drones().map(|(d, l)| (l, f64::from(d.state_rate))))?;
+    page.counters(
+        "datagrams_malformed",
+        "State datagrams not as firmware writes them",
+        drones().map(|(d, l)| (l, d.state.malformed)),
+    )?;
+    page.counters(
+        "datagrams_duplicate",
+        "State datagrams that came twice",
+        drones().map(|(d, l)| (l, d.state.duplicates)),
+    )?;
+    page.counters(
+        "datagrams_reordered",
+        "State datagrams overtaken by a newer one",
+        drones().map(|(d, l)| (l, d.state.reordered)),
+    )?;
+    page.gauges(
+        "datagram_rate",
+        "State datagrams in the last second",
+        drones().map(|(d, l)| (l, f64::from(d.state_rate))),
+    )?;
     page.counters("drone_restarts", "Times a drone began anew", drones().map(|(d, l)| (l, d.state.restarts)))?;
     page.counters("drone_losses", "Times a connected drone was lost", drones().map(|(d, l)| (l, d.commands.losses)))?;
-    page.counters("drone_attempts", "Times a drone was asked to stream", drones().map(|(d, l)| (l, d.commands.attempts)))?;
+    page.counters(
+        "drone_attempts",
+        "Times a drone was asked to stream",
+        drones().map(|(d, l)| (l, d.commands.attempts)),
+    )?;
     page.counters("drone_replies", "Replies on command ports", drones().map(|(d, l)| (l, d.commands.replies)))?;
     page.counters("drone_send_errors", "Sends that the kernel refused", drones().map(|(d, l)| (l, d.commands.errors)))?;
 
     let faults: Vec<([(&str, &str); 2], u64)> = stats
         .drones
         .iter()
-        .flat_map(|drone| drone.state.faults.iter().map(|(kind, count)| ([("drone", &*drone.id), ("kind", kind.name())], count)))
+        .flat_map(|drone| {
+            drone.state.faults.iter().map(|(kind, count)| ([("drone", &*drone.id), ("kind", kind.name())], count))
+        })
         .collect();
     let faults = faults.iter().map(|(labels, count)| (labels.as_slice() as Labels<'_>, *count));
     page.counters("datagram_faults", "Malformations of state datagrams by kind", faults)?;

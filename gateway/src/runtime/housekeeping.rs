@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::alerts::{AlertType, Alerts, Condition, Level};
 use crate::clock::Mono;
-use crate::store::{Change, Health, Store};
+use crate::store::{Change, Store};
 use crate::telemetry::Telemetry;
 
 /// How often rules see time pass.
@@ -63,9 +63,11 @@ async fn watch_store(store: Store, alerts: Alerts, stop: CancellationToken) {
     let mut health = store.health();
     loop {
         let now = health.borrow_and_update().clone();
-        match now {
-            Health::Good => alerts.clear(KEY, "board"),
-            Health::Failing { reason } => alerts.raise(Condition {
+        if now.healthy {
+            alerts.clear(KEY, "board");
+        } else {
+            let reason = now.reason.as_deref().unwrap_or("the medium refuses");
+            alerts.raise(Condition {
                 key: KEY,
                 subject: "board".into(),
                 level: Level::Critical,
@@ -73,11 +75,14 @@ async fn watch_store(store: Store, alerts: Alerts, stop: CancellationToken) {
                 title: "Storage Unavailable",
                 message: format!("the state directory does not take writes: {reason}"),
                 details: Some(
-                    "Readings and alerts go on from memory; changes to keys, rules and alerts are refused until it heals. \
-                     Free space, or replace the SD card."
+                    "Readings and alerts go on from memory; changes to keys, rules and alerts are refused until it \
+                     heals. Free space, or replace the SD card."
                         .to_owned(),
                 ),
-            }),
+            });
+        }
+        if let Some(lost) = &now.lost {
+            super::start::tell_loss(&alerts, &store, lost);
         }
         tokio::select! {
             changed = health.changed() => if changed.is_err() { return },

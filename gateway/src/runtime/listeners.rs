@@ -37,7 +37,9 @@ pub(super) fn serve(
     alerts: Alerts,
 ) -> Result<JoinHandle<()>, BindError> {
     let first = server::bind(wanted.address, wanted.key);
-    if origin == Origin::Demo && let Err(error) = first {
+    if origin == Origin::Demo
+        && let Err(error) = first
+    {
         return Err(error);
     }
     Ok(tokio::spawn(async move {

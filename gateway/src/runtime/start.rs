@@ -28,7 +28,7 @@ use crate::pipeline::Pipeline;
 use crate::readings::{Metric, Reading, SourceId, SourceKind, Sources};
 use crate::server::port_holder::{self, Protocol};
 use crate::server::{Limits, Places, ServerStats, Shared, Tls, Via};
-use crate::store::{Recovery, Store};
+use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::{board, demo, logging};
 
@@ -67,7 +67,9 @@ impl Running {
         let board_source = sources.register("board", SourceKind::Board)?;
         let telemetry = Arc::new(Telemetry::new(sources.clone()));
         let alerts = Alerts::start(&config.alerts, sources.clone(), store.clone())?;
-        tell_recovery(&alerts, &store, recovery);
+        if let Some(lost) = &recovery.lost {
+            tell_loss(&alerts, &store, lost);
+        }
         let (access, first_keys) = open_access(&config, origin, &store, admin_key, readonly_key).await?;
         let access = Arc::new(access);
         let notifier = Arc::new(Notifier::start(&config.notify, store.clone()).await?);
@@ -103,7 +105,11 @@ impl Running {
             fingerprint: ArcSwapOption::from_pointee(tls.info().fingerprint.clone()),
             services: Services::default(),
             edge: Edge::default(),
-            more_metrics: vec![figures::fleet(fleet.clone()), figures::logs(logging.dropped_counters()), figures::notifier(notifier)],
+            more_metrics: vec![
+                figures::fleet(fleet.clone()),
+                figures::logs(logging.dropped_counters()),
+                figures::notifier(notifier),
+            ],
             stop: stop.clone(),
         });
         for service in [Service::Drones, Service::Alerts, Service::Performance, Service::Monitoring] {
@@ -199,9 +205,8 @@ async fn open_access(
 }
 
 /// What the store lost is a critical alert; it is repeated at every start until
-/// the alert itself is durable.
-fn tell_recovery(alerts: &Alerts, store: &Store, recovery: Recovery) {
-    let Some(lost) = recovery.lost else { return };
+/// it has been told.
+pub(super) fn tell_loss(alerts: &Alerts, store: &Store, lost: &str) {
     tracing::error!("the store was damaged: {lost}");
     alerts.raise(Condition {
         key: "store_recovered",
@@ -244,12 +249,12 @@ fn simulate(config: &Config) -> anyhow::Result<Vec<SimulatedDrone>> {
 }
 
 fn restore_history(store: &Store, sources: &Sources, telemetry: &Telemetry) {
-    for record in store.history() {
+    store.replay_history(|record| {
         let source = sources.find(&record.source).map(|source| source.id);
         if let (Some(source), Some(metric)) = (source, Metric::from_name(&record.metric)) {
             telemetry.restore(source, metric, &record.steps);
         }
-    }
+    });
 }
 
 /// Starts sampling the machine and the board's sensors.
@@ -284,9 +289,13 @@ fn sample_machine(
 
 fn wanted_listeners(config: &Config, tls: &Arc<Tls>) -> Vec<Wanted> {
     let server = &config.server;
-    let plain = [(server.http_listen, "server.http_listen", Via::Http), (server.metrics_listen, "server.metrics_listen", Via::Metrics)];
+    let plain = [
+        (server.http_listen, "server.http_listen", Via::Http),
+        (server.metrics_listen, "server.metrics_listen", Via::Metrics),
+    ];
     let https = Wanted { address: server.listen, key: "server.listen", via: Via::Https, tls: Some(tls.clone()) };
-    let plain = plain.into_iter().filter_map(|(address, key, via)| Some(Wanted { address: address?, key, via, tls: None }));
+    let plain =
+        plain.into_iter().filter_map(|(address, key, via)| Some(Wanted { address: address?, key, via, tls: None }));
     std::iter::once(https).chain(plain).collect()
 }
 
@@ -319,18 +328,14 @@ fn watch_certificate(tls: &Arc<Tls>, app: &Arc<App>, alerts: &Alerts, stop: &Can
     });
 }
 
-fn serve_control(
-    config: &Config,
-    access: &Arc<Access>,
-    store: &Store,
-    tls: &Arc<Tls>,
-    stop: &CancellationToken,
-) {
+fn serve_control(config: &Config, access: &Arc<Access>, store: &Store, tls: &Arc<Tls>, stop: &CancellationToken) {
     let tls = tls.clone();
     let control = Control {
         access: access.clone(),
         store: store.clone(),
-        renew_certificate: Box::new(move || tls.renew().map(|info| info.to_string()).map_err(|error| error.to_string())),
+        renew_certificate: Box::new(move || {
+            tls.renew().map(|info| info.to_string()).map_err(|error| error.to_string())
+        }),
     };
     if let Err(error) = control::serve(&config.storage.dir, control, stop.clone()) {
         tracing::error!(%error, "no control socket: `keys` and `backup` work only while the gateway is stopped");

@@ -85,7 +85,7 @@ fn a_drone_silent_in_the_air_is_left_to_land_by_itself() {
     bench.inputs.airborne = true;
     bench.run(2, true);
     bench.run(29, false);
-    assert_eq!(bench.sent, []);
+    assert!(bench.sent.is_empty());
     let notice = Notice::Silent { reason: Reason::SilentInFlight, was_connected: true };
     assert_eq!(bench.notices, [(4_900, notice)], "at once");
     bench.run(4, false);
@@ -109,7 +109,7 @@ fn without_a_state_port_nothing_is_sent_and_that_is_the_reason() {
     let mut bench = Bench::new();
     bench.inputs.port_bound = false;
     bench.run(6, false);
-    assert_eq!(bench.sent, []);
+    assert!(bench.sent.is_empty());
     let silent = Notice::Silent { reason: Reason::StatePortUnavailable, was_connected: false };
     assert_eq!(bench.notices, [(5_000, silent)]);
 }
