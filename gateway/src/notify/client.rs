@@ -178,3 +178,31 @@ impl Service<Name> for Guard {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_leads_only_where_it_is_allowed() {
+        let mut guard = Guard(Arc::new(Allowed::parse(&["192.0.2.0/24".to_owned()]).expect("parsed")));
+        // Addresses as names resolve to themselves, without asking anybody.
+        for (name, allowed) in [("192.0.2.7", true), ("127.0.0.1", true), ("198.51.100.1", false)] {
+            let found = guard.call(name.parse().expect("a name")).await;
+            assert_eq!(found.is_ok(), allowed, "{name}: {found:?}");
+        }
+        let mut named = Guard(Arc::new(Allowed::parse(&["198.51.100.1.example".to_owned()]).expect("parsed")));
+        assert!(named.call("198.51.100.1".parse().expect("a name")).await.is_err(), "another name");
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_for_ever() {
+        let judged = |status: u16| judge(StatusCode::from_u16(status).expect("a status"), None);
+        assert_eq!(judged(204), Ok(()));
+        assert!(matches!(judged(429), Err(CallError::Later { status: 429, .. })));
+        assert!(matches!(judged(503), Err(CallError::Later { .. })));
+        for status in [301, 400, 401, 404, 410] {
+            assert_eq!(judged(status), Err(CallError::Refused(status)));
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Only with the feature `crash-points`: then `MFG_DRONE_CRASH_AT=<point>:<n>`
 //! aborts the process when it passes that point for the n-th time. Without the
-//! feature [`point`] is empty, so a released gateway cannot be killed this way.
+//! feature the points are empty, so a released gateway cannot be killed this way.
 
 /// Every point, in the order a commit and a snapshot pass them.
 pub const POINTS: &[&str] = &[
