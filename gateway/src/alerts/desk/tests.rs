@@ -3,10 +3,13 @@
 use super::super::book::tests::moment;
 use super::super::conditions::tests::silent;
 use super::super::defaults::default_rules;
+use super::super::model::RuleView;
+use super::super::rule::Rule;
 use super::super::rule::tests::text;
 use super::*;
 use crate::config;
 use crate::readings::{Metric, Reading, SourceKind, Sources};
+use tokio::sync::oneshot;
 
 struct Bench {
     desk: Desk,
