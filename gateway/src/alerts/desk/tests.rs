@@ -234,6 +234,18 @@ fn after_a_restart_open_alerts_go_on_and_end_with_the_first_good_value() {
 }
 
 #[test]
+fn an_alert_continued_and_ended_in_one_go_is_not_doubled() {
+    let mut before = Bench::new(vec![]);
+    before.observe("board", Metric::DiskUsage, 91.0, 0);
+    before.ok(0);
+    let mut after = Bench::new(before.records());
+    after.observe("board", Metric::DiskUsage, 92.0, 1);
+    after.observe("board", Metric::DiskUsage, 10.0, 2);
+    assert_eq!(written(&after.ok(3)), [1]);
+    assert!(after.alerts()[0].resolved.is_some());
+}
+
+#[test]
 fn conditions_are_raised_once_and_survive_a_restart() {
     let mut before = Bench::new(vec![]);
     before.shared.conditions().raise(silent("drone_001"), Mono::ZERO);
