@@ -1,6 +1,6 @@
 //! The book: every alert that is kept, bounded in number and age.
 //!
-//! Pure: takes both clocks. Only the desk changes it.
+//! Pure: takes both clocks as a [`Moment`]. Only the desk changes it.
 //!
 //! When the book is full the oldest resolved alert goes first, and only when
 //! none is resolved the oldest of all. Age counts on the monotonic clock for
@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use super::model::{Alert, AlertType, Filter, Level, Summary};
 use super::wording::parse_id;
-use crate::clock::Mono;
+use crate::clock::{Mono, wall_now};
 
 /// Oldest age of an alert of an earlier run that is taken from the wall clock.
 const BELIEVED_AGE: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -32,6 +32,13 @@ pub(super) struct Moment {
 }
 
 impl Moment {
+    /// Reads both clocks; only the desk's task and the handles do.
+    pub(super) fn now() -> Moment {
+        // To the microsecond, as it is stored: a restart must not change a stamp.
+        let wall = wall_now();
+        Moment { now: Mono::now(), wall: Timestamp::from_microsecond(wall.as_microsecond()).unwrap_or(wall) }
+    }
+
     /// The wall time of an earlier point of this run.
     pub(super) fn wall_at(&self, at: Mono) -> Timestamp {
         self.wall.saturating_sub(self.now.since(at)).unwrap_or(self.wall)

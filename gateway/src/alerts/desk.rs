@@ -10,15 +10,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::sync::oneshot;
-
 use super::book::{Book, Cause, Dropped, Moment};
+use super::command::{Answer, Command, Reply, send};
 use super::conditions::ConditionChange;
 use super::draft::Draft;
 use super::engine::Handover;
-use super::model::{Alert, AlertError, AlertEvent, AlertType, Level, Measured, RuleView};
+use super::model::{Alert, AlertError, AlertEvent, AlertType, Level, Measured};
 use super::record::{alert, alert_record, rule_record};
-use super::rule::Rule;
 use super::shared::Shared;
 use super::wording::{RULE_ORIGIN, alert_id, rule_details, rule_message};
 use crate::clock::Mono;
@@ -30,25 +28,6 @@ const REWRITES_PER_COMMIT: usize = 128;
 /// Most rules whose stored state is unknown; beyond it changes of further rules
 /// are refused until the store answers.
 const MAX_UNSETTLED_RULES: usize = 64;
-
-/// Where an answer goes.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, AlertError>>;
-
-/// What an operator asks for.
-pub(super) enum Command {
-    Acknowledge { id: String, by: Arc<str>, reply: Reply<Arc<Alert>> },
-    Resolve { id: String, by: Arc<str>, reply: Reply<Arc<Alert>> },
-    PutRule { rule: Rule, reply: Reply<RuleView> },
-    DeleteRule { name: String, reply: Reply<()> },
-    Stop { done: oneshot::Sender<()> },
-}
-
-/// An answer that waits for the commit.
-enum Answer {
-    Alert { seq: u64, resolved: bool, reply: Reply<Arc<Alert>> },
-    RulePut { rule: Box<Rule>, reply: Reply<RuleView> },
-    RuleDeleted { name: String, reply: Reply<()> },
-}
 
 /// One commit and what follows from it.
 pub(super) struct Plan {
@@ -426,14 +405,15 @@ impl Desk {
         }
         book.put(alert.clone(), raised_at.unwrap_or_default());
         drop(book);
-        self.shared.changed();
         if raised_at.is_none() {
+            self.shared.changed();
             return self.shared.publish(AlertEvent::Changed(alert));
         }
         self.shared.counters.raised.fetch_add(1, Ordering::Relaxed);
         if let Cause::Rule(name) = Cause::of(&alert) {
             self.shared.rules().note_triggered(name, alert.created);
         }
+        self.shared.changed();
         self.shared.publish(AlertEvent::Raised(alert));
     }
 
@@ -472,38 +452,6 @@ impl Plan {
         }
         self.answers.push(Answer::Alert { seq, resolved: resolve && !resolved, reply });
     }
-}
-
-impl Answer {
-    fn rule_name(&self) -> Option<&str> {
-        match self {
-            Answer::Alert { .. } => None,
-            Answer::RulePut { rule, .. } => Some(&rule.name),
-            Answer::RuleDeleted { name, .. } => Some(name),
-        }
-    }
-
-    fn refuse(self, error: &StorageError) {
-        let error = AlertError::Storage(error.clone());
-        match self {
-            Answer::Alert { reply, .. } => send(reply, Err(error)),
-            Answer::RulePut { reply, .. } => send(reply, Err(error)),
-            Answer::RuleDeleted { reply, .. } => send(reply, Err(error)),
-        }
-    }
-}
-
-impl Command {
-    /// Whether it changes a rule; one commit holds at most one of these, so
-    /// that each is checked against the rules the one before it left.
-    pub(super) fn changes_rules(&self) -> bool {
-        matches!(self, Command::PutRule { .. } | Command::DeleteRule { .. })
-    }
-}
-
-/// Answers; the asker may have gone.
-fn send<T>(reply: Reply<T>, answer: Result<T, AlertError>) {
-    let _ = reply.send(answer);
 }
 
 #[cfg(test)]

@@ -350,4 +350,42 @@ mod tests {
         bench.observe("board", Metric::CpuUsage, 60.0, 300);
         assert_eq!(bench.raised().len(), 1);
     }
+
+    #[test]
+    fn no_episode_is_lost_between_two_threads() {
+        const EPISODES: u64 = 20_000;
+        let flap = config::Rule { name: "Flap".into(), cooldown_minutes: 0, ..text(">=", 50.0) };
+        let config = config::Alerts { rule: vec![flap], default_rules: false, ..config::Alerts::default() };
+        let rules = Rulebook::new(&config, vec![]).expect("valid");
+        let engine = Engine::new(rules.table().clone());
+        let source = Sources::default().register("board", SourceKind::Board).expect("room");
+        let observe = |value| {
+            engine.observe(source, "board", &[Reading { metric: Metric::CpuUsage, value }], Mono::ZERO);
+        };
+        let (mut raised, mut open) = (0, false);
+        let mut take = || {
+            for handover in engine.drain() {
+                let taken = handover.transition.taken;
+                open &= !taken.ended_before;
+                assert!(!(open && taken.raised), "raised twice");
+                raised += u64::from(taken.raised);
+                open = if taken.raised { taken.stands } else { open };
+            }
+        };
+        std::thread::scope(|scope| {
+            let flapping = scope.spawn(|| {
+                for _ in 0..EPISODES {
+                    observe(60.0);
+                    observe(40.0);
+                }
+                observe(60.0);
+            });
+            while !flapping.is_finished() {
+                take();
+            }
+        });
+        take();
+        assert!(open);
+        assert_eq!(raised + engine.stats().folded, EPISODES + 1);
+    }
 }

@@ -13,6 +13,7 @@
 
 mod book;
 mod cell;
+mod command;
 mod conditions;
 mod defaults;
 mod desk;
@@ -40,6 +41,8 @@ use crate::store::{StorageError, Store};
 use book::Moment;
 use desk::{Command, Desk, Reply};
 use ruleset::Rulebook;
+use command::{Command, Reply};
+use desk::Desk;
 use shared::Shared;
 
 pub use model::{
@@ -96,7 +99,7 @@ impl Alerts {
             }
         }
         shared.change_rules(|_| Ok(()))?;
-        let moment = moment();
+        let moment = Moment::now();
         let mut desk = Desk::new(shared.clone(), store.alerts(), store.epoch(), run_epoch(), moment.now);
         let deletions = desk.trim(moment);
         if !deletions.is_empty() {
@@ -177,7 +180,7 @@ impl Alerts {
     /// Counts.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        self.shared.book().summary(moment())
+        self.shared.book().summary(Moment::now())
     }
 
     /// Acknowledges; idempotent, durable before it returns.
@@ -232,6 +235,8 @@ impl Alerts {
     pub fn reload(&self, config: &config::Alerts) -> Result<(), AlertError> {
         self.shared.change_rules(|rules| rules.configure(config))?;
         self.shared.book_mut().configure(config.max_alerts, config.retention_days);
+        // A smaller book is trimmed by the desk.
+        self.shared.wake.notify_one();
         Ok(())
     }
 
@@ -290,10 +295,6 @@ impl Alerts {
         // A desk that ends without an answer has dropped the other half.
         answer.await.unwrap_or(Err(AlertError::Storage(StorageError::Stopping)))
     }
-}
-
-fn moment() -> Moment {
-    Moment { now: Mono::now(), wall: wall_now() }
 }
 
 /// A number that differs from run to run.

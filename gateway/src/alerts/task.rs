@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::book::Moment;
-use super::desk::{Command, Desk};
-use crate::clock::{Mono, wall_now};
+use super::command::Command;
+use super::desk::Desk;
 use crate::store::{Change, StorageError, Store};
 
 /// Commands that may wait: more are refused as busy, so that a stuck medium
@@ -39,7 +39,7 @@ pub(super) async fn run(mut desk: Desk, store: Store, mut commands: mpsc::Receiv
         let mut stop = None;
         let batch = collect(first, &mut commands, &mut stop);
         let rewrite = desk.is_unsettled() && (retry.at <= Instant::now() || stop.is_some());
-        let mut plan = desk.plan(batch, rewrite, moment());
+        let mut plan = desk.plan(batch, rewrite, Moment::now());
         let changes = std::mem::take(&mut plan.changes);
         let outcome = if changes.is_empty() {
             Ok(())
@@ -49,7 +49,7 @@ pub(super) async fn run(mut desk: Desk, store: Store, mut commands: mpsc::Receiv
             outcome
         };
         desk.settle(plan, outcome);
-        let deletions = desk.trim(moment());
+        let deletions = desk.trim(Moment::now());
         if !deletions.is_empty() {
             store.defer(deletions);
         }
@@ -111,8 +111,4 @@ impl Retry {
             self.pause = RETRY_FIRST;
         }
     }
-}
-
-fn moment() -> Moment {
-    Moment { now: Mono::now(), wall: wall_now() }
 }

@@ -3,10 +3,13 @@
 use super::super::book::tests::moment;
 use super::super::conditions::tests::silent;
 use super::super::defaults::default_rules;
+use super::super::model::RuleView;
+use super::super::rule::Rule;
 use super::super::rule::tests::text;
 use super::*;
 use crate::config;
 use crate::readings::{Metric, Reading, SourceKind, Sources};
+use tokio::sync::oneshot;
 
 struct Bench {
     desk: Desk,
@@ -228,6 +231,18 @@ fn after_a_restart_open_alerts_go_on_and_end_with_the_first_good_value() {
     assert_eq!(written(&after.ok(2)), [3], "numbers go on");
     let views = after.shared.rules().views();
     assert_eq!(views[4].last_triggered, Some(alerts[1].created));
+}
+
+#[test]
+fn an_alert_continued_and_ended_in_one_go_is_not_doubled() {
+    let mut before = Bench::new(vec![]);
+    before.observe("board", Metric::DiskUsage, 91.0, 0);
+    before.ok(0);
+    let mut after = Bench::new(before.records());
+    after.observe("board", Metric::DiskUsage, 92.0, 1);
+    after.observe("board", Metric::DiskUsage, 10.0, 2);
+    assert_eq!(written(&after.ok(3)), [1]);
+    assert!(after.alerts()[0].resolved.is_some());
 }
 
 #[test]

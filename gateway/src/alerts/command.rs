@@ -1,0 +1,60 @@
+//! What operators ask of the desk, and the answers that wait for a commit.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::model::{Alert, AlertError, RuleView};
+use super::rule::Rule;
+use crate::store::StorageError;
+
+/// Where an answer goes.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, AlertError>>;
+
+/// What an operator asks for.
+pub(super) enum Command {
+    Acknowledge { id: String, by: Arc<str>, reply: Reply<Arc<Alert>> },
+    Resolve { id: String, by: Arc<str>, reply: Reply<Arc<Alert>> },
+    PutRule { rule: Rule, reply: Reply<RuleView> },
+    DeleteRule { name: String, reply: Reply<()> },
+    Stop { done: oneshot::Sender<()> },
+}
+
+/// An answer that waits for the commit.
+pub(super) enum Answer {
+    Alert { seq: u64, resolved: bool, reply: Reply<Arc<Alert>> },
+    RulePut { rule: Box<Rule>, reply: Reply<RuleView> },
+    RuleDeleted { name: String, reply: Reply<()> },
+}
+
+impl Answer {
+    pub(super) fn rule_name(&self) -> Option<&str> {
+        match self {
+            Answer::Alert { .. } => None,
+            Answer::RulePut { rule, .. } => Some(&rule.name),
+            Answer::RuleDeleted { name, .. } => Some(name),
+        }
+    }
+
+    pub(super) fn refuse(self, error: &StorageError) {
+        let error = AlertError::Storage(error.clone());
+        match self {
+            Answer::Alert { reply, .. } => send(reply, Err(error)),
+            Answer::RulePut { reply, .. } => send(reply, Err(error)),
+            Answer::RuleDeleted { reply, .. } => send(reply, Err(error)),
+        }
+    }
+}
+
+impl Command {
+    /// Whether it changes a rule; one commit holds at most one of these, so
+    /// that each is checked against the rules the one before it left.
+    pub(super) fn changes_rules(&self) -> bool {
+        matches!(self, Command::PutRule { .. } | Command::DeleteRule { .. })
+    }
+}
+
+/// Answers; the asker may have gone.
+pub(super) fn send<T>(reply: Reply<T>, answer: Result<T, AlertError>) {
+    let _ = reply.send(answer);
+}
