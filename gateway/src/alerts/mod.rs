@@ -39,10 +39,9 @@ use crate::config;
 use crate::readings::{Reading, SourceId, Sources};
 use crate::store::{StorageError, Store};
 use book::Moment;
-use desk::{Command, Desk, Reply};
-use ruleset::Rulebook;
 use command::{Command, Reply};
 use desk::Desk;
+use ruleset::Rulebook;
 use shared::Shared;
 
 pub use model::{
