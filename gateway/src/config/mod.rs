@@ -272,6 +272,19 @@ pub enum DroneMode {
     Real,
 }
 
+/// What becomes of a flying drone whose operator's connection is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnOperatorLoss {
+    /// It lands where it is.
+    #[default]
+    Land,
+    /// It stops and hovers; without another command it lands by itself after 15 s.
+    Hover,
+    /// Nothing is sent; it lands by itself 15 s after its last command.
+    Nothing,
+}
+
 /// `[drones]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -290,6 +303,22 @@ pub struct Drones {
     pub lost_after_s: f64,
     /// Most drones.
     pub max_drones: usize,
+    /// Whether drones are connected from the start, as if each had been asked to.
+    pub connect_at_start: bool,
+    /// What becomes of a flying drone whose operator's connection is lost.
+    pub on_operator_loss: OnOperatorLoss,
+    /// Seconds an operator's connection may be gone before that happens.
+    pub operator_grace_s: f64,
+    /// Battery in percent under which a flying drone is an alert; 0: never.
+    pub warn_battery_pct: u8,
+    /// Battery in percent under which a take-off is refused; 0: never.
+    pub takeoff_battery_pct: u8,
+    /// Battery in percent at which a flying drone is landed; 0: never.
+    pub land_battery_pct: u8,
+    /// Seconds a `connect` waits for the drone's state.
+    pub connect_timeout_s: f64,
+    /// Networks (CIDR) that may be searched for drones, each /24 or smaller.
+    pub scan_ranges: Vec<String>,
     /// The drones.
     pub drone: Vec<Drone>,
 }
@@ -304,6 +333,16 @@ impl Default for Drones {
             video_port: 11111,
             lost_after_s: 3.0,
             max_drones: 64,
+            connect_at_start: true,
+            on_operator_loss: OnOperatorLoss::Land,
+            operator_grace_s: 3.0,
+            warn_battery_pct: 15,
+            takeoff_battery_pct: 10,
+            land_battery_pct: 5,
+            connect_timeout_s: 3.0,
+            scan_ranges: ["192.168.1.0/24", "192.168.10.0/24", "192.168.4.0/24", "10.0.0.0/24"]
+                .map(str::to_owned)
+                .into(),
             drone: Vec::new(),
         }
     }

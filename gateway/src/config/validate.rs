@@ -178,6 +178,22 @@ impl Check<'_> {
         if !(0.5..=60.0).contains(&drones.lost_after_s) {
             self.refuse(&["drones", "lost_after_s"], "must be 0.5 to 60 seconds (a Tello sends its state every 0.1 s)");
         }
+        for (key, seconds) in
+            [("operator_grace_s", drones.operator_grace_s), ("connect_timeout_s", drones.connect_timeout_s)]
+        {
+            if !(0.5..=60.0).contains(&seconds) {
+                self.refuse(&["drones", key], "must be 0.5 to 60 seconds");
+            }
+        }
+        for (key, percent) in [
+            ("warn_battery_pct", drones.warn_battery_pct),
+            ("takeoff_battery_pct", drones.takeoff_battery_pct),
+            ("land_battery_pct", drones.land_battery_pct),
+        ] {
+            if percent > 100 {
+                self.refuse(&["drones", key], "must be 0 to 100 percent");
+            }
+        }
         let mut ids = BTreeMap::new();
         for (index, drone) in drones.drone.iter().enumerate() {
             let place = index.to_string();
