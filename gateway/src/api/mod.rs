@@ -22,7 +22,9 @@ mod validate;
 
 mod alerts;
 mod dashboard;
+mod drone_command;
 mod drone_views;
+mod flight;
 mod health;
 mod machine;
 mod metrics;

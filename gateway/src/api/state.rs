@@ -19,7 +19,7 @@ use crate::alerts::Alerts;
 use crate::cache::Cache;
 use crate::clock::Mono;
 use crate::config::Config;
-use crate::drones::DroneView;
+use crate::drones::{DroneView, Fleet};
 use crate::performance::Performance;
 use crate::readings::Sources;
 use crate::server::ServerStats;
@@ -132,8 +132,10 @@ pub struct App {
     pub cache: Arc<Cache>,
     /// Durable state, for its counters and the audit trail.
     pub store: Store,
-    /// The drones.
+    /// The drones, to be looked at.
     pub drones: DroneList,
+    /// The drones, to be commanded.
+    pub fleet: Fleet,
     /// Counters of the listeners.
     pub server: Arc<ServerStats>,
     /// When the gateway started.

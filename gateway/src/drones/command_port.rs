@@ -17,10 +17,9 @@ use super::socket;
 pub(super) struct CommandPort {
     target: SocketAddr,
     interface: Option<String>,
-    open: Option<Open>,
-    /// The address commands leave from: a drone sends its state to where they
-    /// came from, so it is the one the state port is bound to (often: any).
+    /// Where it leaves from: drones send their state to where `command` came from.
     from: IpAddr,
+    open: Option<Open>,
     /// Kept when the socket has to be made anew, so that the drone sees one client.
     local_port: u16,
 }
@@ -31,10 +30,10 @@ struct Open {
 }
 
 impl CommandPort {
-    /// The command port at `target`, reached from the address `from` and by
-    /// `interface` when given. Opens nothing yet.
+    /// The command port at `target`, reached by `interface` when given and from
+    /// `from` unless that is unspecified. Opens nothing yet.
     pub(super) fn new(target: SocketAddr, interface: Option<&str>, from: IpAddr) -> CommandPort {
-        CommandPort { target, interface: interface.map(str::to_owned), open: None, from, local_port: 0 }
+        CommandPort { target, interface: interface.map(str::to_owned), from, open: None, local_port: 0 }
     }
 
     /// Talks to another drone from now on.
@@ -68,9 +67,8 @@ impl CommandPort {
 
     fn connect(&mut self, local: IpAddr) -> io::Result<Open> {
         let interface = self.interface.as_deref();
-        let from = |port| SocketAddr::new(self.from, port);
-        let socket = socket::connect(self.target, interface, from(self.local_port))
-            .or_else(|_| socket::connect(self.target, interface, from(0)))?;
+        let socket = socket::connect(self.target, interface, SocketAddr::new(self.from, self.local_port))
+            .or_else(|_| socket::connect(self.target, interface, SocketAddr::new(self.from, 0)))?;
         self.local_port = socket.local_addr()?.port();
         Ok(Open { socket, local })
     }
@@ -90,13 +88,13 @@ impl CommandPort {
 mod tests {
     use super::*;
 
-    const ANY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+    const UNBOUND: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
     #[tokio::test]
     async fn a_host_where_nothing_listens_is_told_apart() {
         let free = UdpSocket::bind("127.0.0.1:0").await.expect("free");
         let target = free.local_addr().expect("bound");
-        let mut port = CommandPort::new(target, None, ANY);
+        let mut port = CommandPort::new(target, None, UNBOUND);
         port.send("command").await.expect("sent");
         let mut buffer = [0; 16];
         let (length, from) = free.recv_from(&mut buffer).await.expect("arrives");
@@ -113,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn the_socket_keeps_its_port() {
         let drone = UdpSocket::bind("127.0.0.1:0").await.expect("free");
-        let mut port = CommandPort::new(drone.local_addr().expect("bound"), None, ANY);
+        let mut port = CommandPort::new(drone.local_addr().expect("bound"), None, UNBOUND);
         let mut buffer = [0; 16];
         port.send("command").await.expect("sent");
         let (_, first) = drone.recv_from(&mut buffer).await.expect("arrives");

@@ -208,9 +208,8 @@ impl Fleet {
     pub fn disconnect(&self, id: &str) -> Result<(), UnknownDrone> {
         let (index, slot) = self.numbered(id)?;
         self.want(id, false)?;
-        if slot.simulated() && !slot.plan.simulated {
+        if slot.stand_in(false) {
             self.simulators().retain(|(of, _)| *of != index);
-            slot.stand_in(false);
         }
         Ok(())
     }

@@ -123,11 +123,13 @@ impl Slot {
     }
 
     /// Puts a simulator in the drone's place, or the drone back; what was heard
-    /// of the other one is forgotten.
-    pub(crate) fn stand_in(&self, stands_in: bool) {
-        if self.stands_in.swap(stands_in, Relaxed) != stands_in {
+    /// of the other one is forgotten. Whether a simulator stood in before.
+    pub(crate) fn stand_in(&self, stands_in: bool) -> bool {
+        let before = self.stands_in.swap(stands_in, Relaxed);
+        if before != stands_in {
             *self.live() = Live::default();
         }
+        before
     }
 
     /// The receiving end of its requests; once.
@@ -146,8 +148,6 @@ pub(crate) struct Roster {
     pub(crate) sockets: Box<[StateSocket]>,
     /// As bound: differs from the plan when that says 0.
     pub(crate) state_port: u16,
-    /// Address the state sockets are bound to, and commands leave from.
-    pub(crate) bind: IpAddr,
 }
 
 impl Roster {
@@ -181,7 +181,6 @@ impl Roster {
                 })
                 .collect(),
             state_port,
-            bind: plan.bind,
         }
     }
 

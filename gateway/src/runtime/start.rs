@@ -100,6 +100,7 @@ impl Running {
                 one: Box::new(move |id| one.drone(id)),
                 connected: Box::new(move || connected.connected()),
             },
+            fleet: fleet.clone(),
             server: stats.clone(),
             started: Mono::now(),
             fingerprint: ArcSwapOption::from_pointee(tls.info().fingerprint.clone()),

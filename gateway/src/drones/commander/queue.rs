@@ -247,6 +247,8 @@ impl<T> Queue<T> {
         };
         match (flight.entry.command, &outcome) {
             (Command::Land, Outcome::Refused(words)) if is_busy(words) && flight.tries_left > 0 => {
+                // Asked again for as long as it says so: its manoeuvre ends.
+                flight.tries_left = flight.tries_left.saturating_add(1);
                 flight.deadline = now.plus(LAND_AGAIN);
             }
             // Firmware before SDK 2.0: letting go of the sticks also hovers.

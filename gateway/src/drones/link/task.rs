@@ -92,7 +92,7 @@ impl LinkTask {
     ) -> LinkTask {
         let slot = &roster.slots[index];
         let link = Link::new(slot.plan.address, lost_after);
-        let port = CommandPort::new(slot.target(), slot.plan.interface.as_deref(), roster.bind);
+        let port = CommandPort::new(slot.target(), slot.plan.interface.as_deref(), slot.plan.from);
         let (desk, requests) = (Desk::new(commander.0, commander.1), slot.take_intake());
         LinkTask {
             link,
