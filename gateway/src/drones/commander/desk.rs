@@ -99,6 +99,7 @@ impl Desk {
             return Outgoing::new();
         }
         if !matches!(command, Command::Read(_)) {
+            self.guard.commanded(self.presences.is_there(&by));
             self.operator = Some(by);
         }
         self.submit(command, Some(outcome), about.now)

@@ -65,6 +65,12 @@ impl Guard {
         &self.policy
     }
 
+    /// An operator has given a command; `is_there` with a connection that can be
+    /// lost. Noted at once: it may be lost before the next look.
+    pub(super) fn commanded(&mut self, is_there: bool) {
+        (self.was_there, self.gone_since, self.acted_for_operator) = (is_there, None, false);
+    }
+
     /// Whether the battery is worth a warning.
     pub(super) fn warns(&self, sight: Sight) -> bool {
         sight.flying && sight.battery_pct.is_some_and(|pct| pct < self.policy.warn_battery_pct)
@@ -73,8 +79,7 @@ impl Guard {
     /// Looks at the drone; to be called about once a second.
     pub(super) fn look(&mut self, sight: Sight) -> Option<Act> {
         if !sight.flying {
-            *self = Guard::new(self.policy);
-            self.was_there = sight.operator == Some(true);
+            *self = Guard { was_there: self.was_there, ..Guard::new(self.policy) };
             return None;
         }
         let empty = sight.battery_pct.is_some_and(|pct| pct <= self.policy.land_battery_pct);
@@ -149,6 +154,14 @@ mod tests {
         let mut stranger = guard(OnOperatorLoss::Land);
         assert_eq!(stranger.look(sight(0, Some(false))), None);
         assert_eq!(stranger.look(sight(60_000, Some(false))), None);
+    }
+
+    #[test]
+    fn an_operator_lost_right_after_the_command_is_missed() {
+        let mut guard = guard(OnOperatorLoss::Land);
+        guard.commanded(true);
+        assert_eq!(guard.look(sight(0, Some(false))), None);
+        assert_eq!(guard.look(sight(3_000, Some(false))), Some(Act::LandForOperator));
     }
 
     #[test]
