@@ -24,6 +24,7 @@ mod clock;
 mod event;
 mod link;
 mod port;
+mod requests;
 mod selector;
 mod session;
 mod stats;
