@@ -197,6 +197,22 @@ fn a_board_whose_clock_went_back_is_met_again_and_told_again() {
 }
 
 #[test]
+fn a_restart_right_after_connecting_is_noticed_too() {
+    let mut world = World::new(0);
+    world.run(3_000);
+    // The port was opened anew; the board's next state message is still to
+    // come when the board restarts.
+    world.host.opened(world.now_us);
+    world.run(100);
+    assert_eq!(world.host.stats().connected, 2);
+    world.board = board(1);
+    world.booted_us = world.now_us;
+    world.run(5_000);
+    assert_eq!(world.host.stats().connected, 3);
+    assert_eq!(world.wrong, 0);
+}
+
+#[test]
 fn a_board_from_another_age_is_refused_with_its_versions() {
     let mut host = HostSession::new();
     host.opened(0);

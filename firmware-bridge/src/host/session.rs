@@ -68,8 +68,8 @@ pub struct HostSession {
     indicator: IndicatorLevel,
     indicator_due_us: u64,
     requests: Requests,
-    /// The board's newest state stamp; one before it is a board that restarted.
-    state_ticks: u64,
+    /// The board's newest stamp; one well before it is a board that restarted.
+    newest_ticks: u64,
     emergency_stop: Option<bool>,
     told: Option<LostReason>,
     stats: LinkStats,
@@ -99,7 +99,7 @@ impl HostSession {
             indicator: IndicatorLevel::Clear,
             indicator_due_us: 0,
             requests: Requests::default(),
-            state_ticks: 0,
+            newest_ticks: 0,
             emergency_stop: None,
             told: None,
             stats: LinkStats::default(),
@@ -238,7 +238,7 @@ impl HostSession {
         self.phase = Phase::Asking { since_us: now_us };
         self.ask_due_us = now_us;
         self.requests.forsake();
-        self.state_ticks = 0;
+        self.newest_ticks = 0;
         self.ping_sent = None;
         self.emergency_stop = None;
         self.stats.indicator = None;
@@ -268,6 +268,13 @@ impl HostSession {
         now_us: u64,
         sink: &mut impl FnMut(LinkEvent),
     ) {
+        if self.went_back(&message, board.greeting.ticks_hz) {
+            // It restarted, unseen by the line, and knows nothing of what it
+            // was told.
+            self.stats.state = LinkState::Greeting;
+            self.ask(now_us);
+            return;
+        }
         match message {
             ToHost::Reading {
                 sensor,
@@ -313,14 +320,6 @@ impl HostSession {
                 indicator,
                 dropped,
             } => {
-                if ticks < self.state_ticks {
-                    // Its clock went back: it restarted, unseen by the line,
-                    // and knows nothing of what it was told.
-                    self.stats.state = LinkState::Greeting;
-                    self.ask(now_us);
-                    return;
-                }
-                self.state_ticks = ticks;
                 self.clock.observe(ticks, now_us);
                 self.stats.indicator = Some(indicator);
                 self.stats.board_dropped = dropped;
@@ -354,6 +353,22 @@ impl HostSession {
             // Handled before, or for a sensor that does not exist.
             ToHost::Fault { .. } | ToHost::Greeting(_) | ToHost::Sensor { .. } => {}
         }
+    }
+
+    /// Whether the board's clock went back. Stamps may wait their turn on the
+    /// board, so a second of disorder is none; events and log records may have
+    /// waited for a host, and say nothing.
+    fn went_back(&mut self, message: &ToHost, ticks_hz: u32) -> bool {
+        let (ToHost::Reading { ticks, .. }
+        | ToHost::Fault { ticks, .. }
+        | ToHost::State { ticks, .. }
+        | ToHost::Pong { ticks, .. }) = *message
+        else {
+            return false;
+        };
+        let back = ticks.saturating_add(u64::from(ticks_hz)) < self.newest_ticks;
+        self.newest_ticks = self.newest_ticks.max(ticks);
+        back
     }
 
     fn host_ms(&self, ticks: u64, now_us: u64) -> u64 {
