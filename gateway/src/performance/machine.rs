@@ -5,7 +5,7 @@
 //!
 //! Chosen over sysinfo by measurement: `cargo run --release --example
 //! sampling_cost` gave, in processor time on an x86_64 machine with two cores
-//! and about 100 processes, 7 µs for what is read each second (sysinfo: 21 µs)
+//! and 75 processes, 7 µs for what is read each second (sysinfo: 21 µs)
 //! and 22 µs for the rest (sysinfo: 135 µs without the process count, which
 //! takes it another 800 µs). sysinfo stays as the independent witness in the
 //! tests below.

@@ -190,6 +190,7 @@ mod tests {
         assert_eq!(all.busy_pct(CpuTime::default()), Some(15.0));
         assert_eq!(CpuTime { total: 1003, idle: 851 }.busy_pct(all), Some(66.7));
         assert_eq!(CpuTime { total: 1004, idle: 849 }.busy_pct(all), Some(100.0), "idle stepped back");
+        assert_eq!(CpuTime { total: 1001, idle: 853 }.busy_pct(all), Some(0.0), "another counter stepped back");
         assert_eq!(all.busy_pct(all), None, "no time has passed");
     }
 
