@@ -23,7 +23,7 @@ use crate::control::{self, Control};
 use crate::drones::simulator::{self, SimulatedDrone};
 use crate::drones::{Fleet, FleetOptions};
 use crate::notify::Notifier;
-use crate::performance::{self, Performance};
+use crate::performance::{self, Performance, Sampler};
 use crate::pipeline::Pipeline;
 use crate::readings::{Metric, Reading, SourceId, SourceKind, Sources};
 use crate::server::port_holder::{self, Protocol};
@@ -34,6 +34,8 @@ use crate::{board, demo, logging};
 
 /// Time to live of cached answers unless their route says otherwise (contract 6.5).
 const CACHE_TTL: Duration = Duration::from_secs(300);
+/// Age at which the board's temperature is no longer shown.
+const TEMPERATURE_MAX_AGE: Duration = Duration::from_secs(30);
 
 /// A gateway that has been started.
 pub(super) struct Running {
@@ -47,6 +49,7 @@ pub(super) struct Running {
     logging: logging::Guard,
     stop: CancellationToken,
     drain: Duration,
+    _sampler: Sampler,
     _simulated: Vec<SimulatedDrone>,
 }
 
@@ -80,7 +83,7 @@ impl Running {
         let fleet = Fleet::start(&config.drones, &sources, pipeline.clone(), options)?;
         restore_history(&store, &sources, &telemetry);
         let performance = Arc::new(Performance::new(api::templates()));
-        sample_machine(&config, &performance, &pipeline, board_source, &stop)?;
+        let sampler = sample_machine(&config, &performance, &pipeline, board_source, &stop)?;
 
         let tls = Tls::open(&config.tls, &config.storage.dir)?;
         let stats = Arc::new(ServerStats::default());
@@ -143,6 +146,7 @@ impl Running {
             logging,
             stop,
             drain: Duration::from_secs(config.server.drain_timeout_s),
+            _sampler: sampler,
             _simulated: simulated,
         })
     }
@@ -264,10 +268,10 @@ fn sample_machine(
     pipeline: &Pipeline,
     source: SourceId,
     stop: &CancellationToken,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Sampler> {
     let interval = Duration::from_millis(config.board.sample_interval_ms);
-    let machine = pipeline.clone();
-    performance::spawn_sampler(performance.clone(), interval, stop.clone(), move |snapshot| {
+    let (machine, noted) = (pipeline.clone(), performance.clone());
+    let sampler = performance::spawn_sampler(performance.clone(), &config.board.root, interval, move |snapshot| {
         let values = [
             (Metric::CpuUsage, snapshot.cpu_pct),
             (Metric::MemoryUsage, snapshot.memory_pct),
@@ -276,7 +280,12 @@ fn sample_machine(
         let readings: heapless::Vec<Reading, 3> =
             values.into_iter().filter_map(|(metric, value)| Reading::plausible(metric, value)).collect();
         machine.publish(source, &readings);
-    });
+        // The next snapshot shows the temperature that the board's thread read,
+        // unless that has fallen silent.
+        let latest = machine.telemetry().latest(source, Metric::Temperature);
+        let fresh = latest.filter(|latest| Mono::now().since(latest.at) < TEMPERATURE_MAX_AGE);
+        noted.set_board_temperature(fresh.map(|latest| latest.value));
+    })?;
     if config.board.enabled {
         // Without its sensors the gateway still watches drones.
         match board::spawn(&config.board, source, pipeline.clone(), stop.clone()) {
@@ -284,7 +293,7 @@ fn sample_machine(
             Err(error) => tracing::error!("no board sensors: {error:#}"),
         }
     }
-    Ok(())
+    Ok(sampler)
 }
 
 fn wanted_listeners(config: &Config, tls: &Arc<Tls>) -> Vec<Wanted> {
