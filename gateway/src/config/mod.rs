@@ -68,7 +68,7 @@ pub struct Server {
     pub max_connections: usize,
     /// Connections per client address (IPv6: per /64).
     pub max_connections_per_address: usize,
-    /// WebSocket clients in all.
+    /// WebSocket clients in all; never more than `max_connections`.
     pub max_websockets: usize,
     /// Largest request body in bytes (detection uploads have their own cap).
     pub max_body_bytes: usize,
@@ -93,7 +93,8 @@ impl Default for Server {
             write_timeout_s: 30,
             drain_timeout_s: 10,
             max_connections: 256,
-            max_connections_per_address: 64,
+            // A hundred parallel requests from one host are a documented load.
+            max_connections_per_address: 128,
             max_websockets: 128,
             max_body_bytes: 1024 * 1024,
             cors_origins: Vec::new(),
@@ -278,7 +279,7 @@ pub enum DroneMode {
 pub struct Drones {
     /// Default mode.
     pub mode: DroneMode,
-    /// Address the state and video sockets bind to.
+    /// Address the sockets towards drones bind to.
     pub bind: IpAddr,
     /// UDP port on which drones send their state.
     pub state_port: u16,

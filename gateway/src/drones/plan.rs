@@ -102,6 +102,8 @@ pub(crate) struct DronePlan {
     pub(crate) address: IpAddr,
     pub(crate) command_port: u16,
     pub(crate) interface: Option<Arc<str>>,
+    /// Address its commands leave from (`drones.bind`); unspecified is any.
+    pub(crate) from: IpAddr,
     /// Whether what is behind it is a simulator.
     pub(crate) simulated: bool,
     /// Whether the simulator is ours to start.
@@ -195,6 +197,7 @@ fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, Fle
         address,
         command_port: drone.command_port.unwrap_or(config.command_port),
         interface: drone.interface.as_deref().map(Arc::from),
+        from: config.bind,
         // A real drone is never on loopback, so whatever answers there is a simulator.
         simulated: mode == DroneMode::Simulation || (address.is_loopback() && mode != DroneMode::Real),
         own_simulator,

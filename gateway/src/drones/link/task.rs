@@ -73,7 +73,7 @@ impl LinkTask {
     ) -> LinkTask {
         let slot = &roster.slots[index];
         let link = Link::new(slot.plan.address, lost_after);
-        let port = CommandPort::new(slot.target(), slot.plan.interface.as_deref());
+        let port = CommandPort::new(slot.target(), slot.plan.interface.as_deref(), slot.plan.from);
         LinkTask { link, port, route: None, second_began: None, roster, index, outlet, cancel }
     }
 
