@@ -66,7 +66,7 @@ pub struct Server {
     pub drain_timeout_s: u64,
     /// Connections in all.
     pub max_connections: usize,
-    /// Connections per client address (IPv6: per /64).
+    /// Connections per client address (IPv6: per /64); never more than in all.
     pub max_connections_per_address: usize,
     /// WebSocket clients in all; never more than `max_connections`.
     pub max_websockets: usize,

@@ -105,6 +105,9 @@ mod tests {
     #[test]
     fn the_route_to_loopback_is_loopback() {
         let target = SocketAddr::new(Ipv4Addr::new(127, 0, 0, 9).into(), 8889);
-        assert_eq!(route(target, None, Ipv4Addr::UNSPECIFIED.into()).expect("a route"), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        assert_eq!(
+            route(target, None, Ipv4Addr::UNSPECIFIED.into()).expect("a route"),
+            IpAddr::V4(Ipv4Addr::LOCALHOST)
+        );
     }
 }

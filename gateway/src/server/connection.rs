@@ -123,8 +123,10 @@ where
         supervise!(connection, activity, shared);
     } else {
         let mut builder = hyper::server::conn::http1::Builder::new();
-        // The supervisor watches headers, from before their first byte on.
-        builder.header_read_timeout(None).max_buf_size(MAX_HEADER_BYTES).max_headers(MAX_HEADERS).pipeline_flush(true);
+        // The supervisor watches headers, from before their first byte on. No
+        // `pipeline_flush`: it holds the answers to a whole buffer of pipelined
+        // requests, which a peer that never reads could make very large.
+        builder.header_read_timeout(None).max_buf_size(MAX_HEADER_BYTES).max_headers(MAX_HEADERS);
         let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
         supervise!(connection, activity, shared);
     }
