@@ -261,7 +261,7 @@ mod tests {
         let answer = not_routed(&parts("/api/alerts/?limit=1")).expect("redirected");
         assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
         assert_eq!(answer.headers()[header::LOCATION], "/api/alerts?limit=1");
-        for nowhere in ["//evil.example/", "/api/alerts//", "/nowhere/", "/nowhere", "//"] {
+        for nowhere in ["//evil.example/", "/api/alerts//", "/nowhere/", "/nowhere"] {
             assert_eq!(not_routed(&parts(nowhere)).expect_err("404").status(), StatusCode::NOT_FOUND, "{nowhere}");
         }
     }

@@ -40,6 +40,7 @@ mod ws_messages;
 pub use exposition::{Labels, Page};
 pub use latency::Latencies;
 pub use openapi::describe;
+pub use rendered::Outsize;
 pub use routes::{router, templates};
 pub use state::{ApiStats, App, DroneList, Edge, FindDrone, MoreMetrics, Service, Services};
 pub use tickets::Tickets;

@@ -162,12 +162,18 @@ fn calls(performance: &Performance, minutes: i64, wanted: impl Fn(&str) -> bool)
     samples.collect()
 }
 
+/// Rounded to a micro-unit: call durations are fractions of a millisecond.
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len() as f64;
+    (values.sum::<f64>() / count * 1e6).round() / 1e6
+}
+
 fn summarise(samples: &[Sample], metric_name: String, duration_minutes: i64) -> MetricSummary {
     let values = || samples.iter().map(|sample| sample.value);
     let measured = samples.last().map(|last| Extent {
         min: values().fold(f64::INFINITY, f64::min),
         max: values().fold(f64::NEG_INFINITY, f64::max),
-        avg: values().sum::<f64>() / samples.len() as f64,
+        avg: mean(values()),
         latest: last.value,
         duration_minutes,
         metric_name,

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::envelope::ApiError;
 use super::exposition::Page;
 use super::latency::Latencies;
+use super::rendered::Outsize;
 use super::tickets::Tickets;
 use crate::access::Access;
 use crate::alerts::Alerts;
@@ -112,6 +113,8 @@ pub struct Edge {
     pub tickets: Tickets,
     /// Latency histograms.
     pub latencies: Latencies,
+    /// The newest answer that is larger than a cache entry.
+    pub outsize: Outsize,
 }
 
 /// Everything the handlers use.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use bytes::Bytes;
+use futures_util::SinkExt as _;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use tokio::sync::broadcast::error::RecvError;
@@ -48,6 +49,9 @@ const QUIET: Duration = Duration::from_secs(5);
 /// Between protocol pings; a client silent for two of them is gone.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
+/// Longest wait for a client to take the closing frame.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Between system-status broadcasts.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
 
@@ -73,8 +77,11 @@ async fn upgrade(mut call: Call) -> Outcome {
         .max_frame_size(MAX_MESSAGE_BYTES)
         .on_upgrade(move |socket| async move {
             let _seat = seat;
+            let mut client = Client { app, socket, cut_after, subscriptions: Subscriptions::default() };
             // How it ended matters to nobody but the counters.
-            let _ = Client { app, socket, cut_after, subscriptions: Subscriptions::default() }.serve().await;
+            let _ = client.serve().await;
+            // Sends what is left, a closing frame included, to whoever reads it.
+            let _ = timeout(GOODBYE, client.socket.close()).await;
         }))
 }
 
@@ -113,7 +120,7 @@ struct Client {
 }
 
 impl Client {
-    async fn serve(mut self) -> Result<(), Gone> {
+    async fn serve(&mut self) -> Result<(), Gone> {
         // Subscribed before the greeting: an alert raised from now on waits in
         // the queue until the quiet period is over, and is not lost.
         let mut alerts = self.app.alerts.subscribe();
@@ -133,10 +140,7 @@ impl Client {
         loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => {
-                    let _ = self.socket.send(Message::Close(None)).await;
-                    return Err(Gone);
-                }
+                () = stop.cancelled() => return Err(Gone),
                 event = alerts.recv(), if Instant::now() >= quiet_until => match event {
                     Ok(AlertEvent::Raised(alert)) => self.send(messages::alert(&alert)).await?,
                     Ok(AlertEvent::Changed(_)) => {}
