@@ -117,9 +117,8 @@ struct Run {
 
 impl Run {
     async fn start(plan: Plan) -> anyhow::Result<Run> {
-        // Batches as often as can be: their commit points are to be met too.
         let gateway = Gateway::builder().binary(binary_with_crash_points()).drone("d1", 2).config(
-            "batch_interval_s = 1\n[alerts]\nmax_alerts = 10000\n[[alerts.rule]]\nname = \"Edge\"\nmetric = \"battery_level\"\n\
+            "[alerts]\nmax_alerts = 10000\n[[alerts.rule]]\nname = \"Edge\"\nmetric = \"battery_level\"\n\
              operator = \"<\"\nthreshold = 50\nlevel = \"warning\"\ntype = \"drone\"\ncooldown_minutes = 0\nauto_resolve = false\n",
         );
         let gateway = gateway.start().await?;
@@ -161,6 +160,18 @@ impl Run {
         Ok(())
     }
 
+    /// Asked to stop, it writes its batch and closes; the load goes on meanwhile.
+    async fn stop_under_load(&mut self) -> anyhow::Result<()> {
+        let load = Load::start(&self.gateway, &mut self.choices, std::mem::take(&mut self.ledger))?;
+        for _ in 0..10 {
+            wobble(&self.gateway, &self.peer, &mut self.choices).await?;
+        }
+        let ended = self.gateway.stop().await?;
+        self.outcome.at_points += u32::from(!ended.success());
+        self.ledger = load.stop().await;
+        Ok(())
+    }
+
     /// Starts the gateway so that it ends itself inside `point`.
     async fn die_at(&mut self, point: &str, passes: u64) -> anyhow::Result<()> {
         make_pass(point, self.gateway.state())?;
@@ -168,9 +179,8 @@ impl Run {
         if self.gateway.restart().await.is_err() {
             // It ended before it was ready, as it was told to.
             self.outcome.at_points += 1;
-        } else if point == "close.before" {
-            let ended = self.gateway.stop().await?;
-            self.outcome.at_points += u32::from(!ended.success());
+        } else if point.starts_with("batch.") || point.starts_with("close.") {
+            self.stop_under_load().await?;
         } else {
             self.work(POINT_PATIENCE).await?;
         }
