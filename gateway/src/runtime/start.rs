@@ -70,8 +70,8 @@ impl Running {
         let board_source = sources.register("board", SourceKind::Board)?;
         let telemetry = Arc::new(Telemetry::new(sources.clone()));
         let alerts = Alerts::start(&config.alerts, sources.clone(), store.clone())?;
-        if let Some(lost) = &recovery.lost {
-            tell_loss(&alerts, &store, lost);
+        if let Some(mended) = &recovery.mended {
+            tracing::warn!("the store was damaged and put right without loss: {mended}");
         }
         let (access, first_keys) = open_access(&config, origin, &store, admin_key, readonly_key).await?;
         let access = Arc::new(access);
@@ -206,23 +206,6 @@ async fn open_access(
         Origin::Demo => (Access::open_demo(&config.access, store.clone()).await?, None),
         Origin::Installed => Access::open(&config.access, store.clone(), admin_key, readonly_key).await?,
     })
-}
-
-/// What the store lost is a critical alert; it is repeated at every start until
-/// it has been told.
-pub(super) fn tell_loss(alerts: &Alerts, store: &Store, lost: &str) {
-    tracing::error!("the store was damaged: {lost}");
-    alerts.raise(Condition {
-        key: "store_recovered",
-        subject: "board".into(),
-        level: Level::Critical,
-        alert_type: AlertType::System,
-        title: "Stored Data Lost",
-        message: format!("the store was damaged and has been recovered: {lost}"),
-        details: Some("Check keys, rules and alerts; replace the SD card if this happens again.".to_owned()),
-    });
-    let store = store.clone();
-    tokio::spawn(async move { drop(store.loss_told().await) });
 }
 
 fn udp_holder(port: u16) -> Option<String> {

@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<()> {
     println!("seed {}", plan.seed);
     let outcome = run(plan).await?;
     println!(
-        "{} kills ({} starts told to end inside a commit point), {} acknowledged operations, none lost, none doubled; \
+        "{} kills ({} inside a named point), {} acknowledged operations, none lost, none doubled; \
          slowest start to readiness {:?}",
         outcome.kills, outcome.at_points, outcome.acknowledged, outcome.slowest_start
     );
