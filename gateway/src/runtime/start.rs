@@ -78,6 +78,7 @@ impl Running {
         let simulated = if origin == Origin::Demo { simulate(&config)? } else { Vec::new() };
         let options = FleetOptions { port_holder: udp_holder };
         let fleet = Fleet::start(&config.drones, &sources, pipeline.clone(), options)?;
+        let board = watch_board(&config, &pipeline, board_source, &stop);
         restore_history(&store, &sources, &telemetry);
         let performance = Arc::new(Performance::new(api::templates()));
         sample_machine(&config, &performance, &pipeline, board_source, &stop)?;
@@ -105,11 +106,15 @@ impl Running {
             fingerprint: ArcSwapOption::from_pointee(tls.info().fingerprint.clone()),
             services: Services::default(),
             edge: Edge::default(),
-            more_metrics: vec![
+            more_metrics: [
                 figures::fleet(fleet.clone()),
                 figures::logs(logging.dropped_counters()),
                 figures::notifier(notifier),
-            ],
+            ]
+            .into_iter()
+            .chain(board.clone().map(board::metrics))
+            .collect(),
+            board,
             stop: stop.clone(),
         });
         for service in [Service::Drones, Service::Alerts, Service::Performance, Service::Monitoring] {
@@ -257,7 +262,30 @@ fn restore_history(store: &Store, sources: &Sources, telemetry: &Telemetry) {
     });
 }
 
-/// Starts sampling the machine and the board's sensors.
+/// Starts sampling the board's sensors. Without them the gateway still watches
+/// drones.
+fn watch_board(
+    config: &Config,
+    pipeline: &Pipeline,
+    source: SourceId,
+    stop: &CancellationToken,
+) -> Option<Arc<board::Face>> {
+    if !config.board.enabled {
+        return None;
+    }
+    match board::spawn(&config.board, source, pipeline.clone(), stop.clone()) {
+        Ok(board) => {
+            tracing::info!(board = board.name, profile = board.profile, "board detected");
+            Some(board)
+        }
+        Err(error) => {
+            tracing::error!("no board sensors: {error:#}");
+            None
+        }
+    }
+}
+
+/// Starts sampling the machine.
 fn sample_machine(
     config: &Config,
     performance: &Arc<Performance>,
@@ -277,13 +305,6 @@ fn sample_machine(
             values.into_iter().filter_map(|(metric, value)| Reading::plausible(metric, value)).collect();
         machine.publish(source, &readings);
     });
-    if config.board.enabled {
-        // Without its sensors the gateway still watches drones.
-        match board::spawn(&config.board, source, pipeline.clone(), stop.clone()) {
-            Ok(board) => tracing::info!(%board, "board detected"),
-            Err(error) => tracing::error!("no board sensors: {error:#}"),
-        }
-    }
     Ok(())
 }
 
