@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod access;
+mod boards;
 mod command_line;
 mod contract;
 mod demo;

@@ -17,6 +17,7 @@ use super::rendered::Outsize;
 use super::tickets::Tickets;
 use crate::access::Access;
 use crate::alerts::Alerts;
+use crate::board::Face;
 use crate::cache::Cache;
 use crate::clock::Mono;
 use crate::config::Config;
@@ -150,6 +151,8 @@ pub struct App {
     /// Rooms that report figures of their own to `/metrics` (the fleet's
     /// datagrams, notifiers, bridges).
     pub more_metrics: Vec<MoreMetrics>,
+    /// The board and its sensors, unless switched off.
+    pub board: Option<Arc<Face>>,
     /// Cancelled when the gateway stops; WebSockets close on it.
     pub stop: CancellationToken,
 }

@@ -81,9 +81,10 @@ impl Running {
         let simulated = if origin == Origin::Demo { simulate(&config)? } else { Vec::new() };
         let options = FleetOptions { port_holder: udp_holder };
         let fleet = Fleet::start(&config.drones, &sources, pipeline.clone(), options)?;
+        let board = watch_board(&config, &pipeline, board_source, &stop);
         restore_history(&store, &sources, &telemetry);
         let performance = Arc::new(Performance::new(api::templates()));
-        let sampler = sample_machine(&config, &performance, &pipeline, board_source, &stop)?;
+        let sampler = sample_machine(&config, &performance, &pipeline, board_source)?;
 
         let tls = Tls::open(&config.tls, &config.storage.dir)?;
         let stats = Arc::new(ServerStats::default());
@@ -108,11 +109,15 @@ impl Running {
             fingerprint: ArcSwapOption::from_pointee(tls.info().fingerprint.clone()),
             services: Services::default(),
             edge: Edge::default(),
-            more_metrics: vec![
+            more_metrics: [
                 figures::fleet(fleet.clone()),
                 figures::logs(logging.dropped_counters()),
                 figures::notifier(notifier),
-            ],
+            ]
+            .into_iter()
+            .chain(board.clone().map(board::metrics))
+            .collect(),
+            board,
             stop: stop.clone(),
         });
         for service in [Service::Drones, Service::Alerts, Service::Performance, Service::Monitoring] {
@@ -244,13 +249,35 @@ fn restore_history(store: &Store, sources: &Sources, telemetry: &Telemetry) {
     });
 }
 
-/// Starts sampling the machine and the board's sensors.
+/// Starts sampling the board's sensors. Without them the gateway still watches
+/// drones.
+fn watch_board(
+    config: &Config,
+    pipeline: &Pipeline,
+    source: SourceId,
+    stop: &CancellationToken,
+) -> Option<Arc<board::Face>> {
+    if !config.board.enabled {
+        return None;
+    }
+    match board::spawn(&config.board, source, pipeline.clone(), stop.clone()) {
+        Ok(board) => {
+            tracing::info!(board = board.name, profile = board.profile, "board detected");
+            Some(board)
+        }
+        Err(error) => {
+            tracing::error!("no board sensors: {error:#}");
+            None
+        }
+    }
+}
+
+/// Starts sampling the machine.
 fn sample_machine(
     config: &Config,
     performance: &Arc<Performance>,
     pipeline: &Pipeline,
     source: SourceId,
-    stop: &CancellationToken,
 ) -> anyhow::Result<Sampler> {
     let interval = Duration::from_millis(config.board.sample_interval_ms);
     let (machine, noted) = (pipeline.clone(), performance.clone());
@@ -269,13 +296,6 @@ fn sample_machine(
         let fresh = latest.filter(|latest| Mono::now().since(latest.at) < TEMPERATURE_MAX_AGE);
         noted.set_board_temperature(fresh.map(|latest| latest.value));
     })?;
-    if config.board.enabled {
-        // Without its sensors the gateway still watches drones.
-        match board::spawn(&config.board, source, pipeline.clone(), stop.clone()) {
-            Ok(board) => tracing::info!(%board, "board detected"),
-            Err(error) => tracing::error!("no board sensors: {error:#}"),
-        }
-    }
     Ok(sampler)
 }
 
