@@ -273,7 +273,8 @@ impl From<KeyError> for ApiError {
             KeyError::Unknown => ApiError::not_found(error.to_string()),
             KeyError::LastAdmin | KeyError::Full(_) => ApiError::conflict(error.to_string()),
             KeyError::InvalidPermission(_) | KeyError::InvalidName(_) => ApiError::invalid(error.to_string()),
-            // Not the client's doing: the store or the system cannot.
+            KeyError::Storage(error) => error.into(),
+            // Not the client's doing: the system cannot.
             other => ApiError::unavailable(other.to_string()),
         }
     }
