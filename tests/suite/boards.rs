@@ -159,9 +159,9 @@ async fn the_command_line_tells_every_sensor_and_its_rules() -> anyhow::Result<(
     let tree = dir.path().join("pi.tree");
     std::fs::write(&tree, PI_4B)?;
     let run = async |arguments: &[&str], tree: &Path| {
-        let output =
-            Command::new(gateway_tests::gateway::binary()).arg("boards").arg("--tree").arg(tree).args(arguments);
-        let output = output.env_clear().output().await?;
+        let mut command = Command::new(gateway_tests::gateway::binary());
+        command.arg("boards").arg("--tree").arg(tree).args(arguments).env_clear();
+        let output = command.output().await?;
         anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         anyhow::Ok(String::from_utf8(output.stdout)?)
     };
