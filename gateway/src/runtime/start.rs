@@ -81,8 +81,9 @@ impl Running {
         let simulated = if origin == Origin::Demo { simulate(&config)? } else { Vec::new() };
         let options = FleetOptions { port_holder: udp_holder };
         let fleet = Fleet::start(&config.drones, &sources, pipeline.clone(), options)?;
-        let board = watch_board(&config, &pipeline, board_source, &stop);
         restore_history(&store, &sources, &telemetry);
+        // After the histories: a series takes stored steps only before its first reading.
+        let board = watch_board(&config, &pipeline, board_source, &stop);
         let performance = Arc::new(Performance::new(api::templates()));
         let sampler = sample_machine(&config, &performance, &pipeline, board_source)?;
 
