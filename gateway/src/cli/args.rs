@@ -64,10 +64,10 @@ pub enum Command {
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConfigArgs {
     /// Configuration file [default: /etc/mfg-drone/gateway.toml if it exists].
-    #[arg(long, short, value_name = "FILE", env = "MFG_DRONE_CONFIG")]
+    #[arg(long, short, value_name = "FILE", env = "MFG_DRONE_CONFIG", global = true)]
     pub config: Option<PathBuf>,
     /// State directory, instead of `storage.dir`.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub state_dir: Option<PathBuf>,
 }
 
