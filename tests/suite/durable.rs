@@ -35,8 +35,8 @@ fn files(dir: &Path, prefix: &str) -> Vec<PathBuf> {
     std::fs::read_dir(dir).unwrap().flatten().map(|entry| entry.path()).filter(named).collect()
 }
 
-/// A few kills in the ordinary run; the command for many is in the crash
-/// binary's header.
+/// A few kills in the ordinary run; `cargo run -p gateway-tests --bin crash` is
+/// for many.
 #[tokio::test]
 async fn kills_under_load_lose_nothing() -> anyhow::Result<()> {
     let outcome = crash::run(crash::Plan { kills: 10, seed: 3, progress: 0 }).await?;
@@ -144,9 +144,10 @@ impl Medium {
     fn fill(&self) {
         use std::io::Write as _;
         let mut file = std::fs::File::create(self.path().join("ballast")).unwrap();
-        for size in [64 * 1024, 1] {
-            while file.write_all(&vec![0x55; size]).and_then(|()| file.sync_data()).is_ok() {}
+        for size in [64 * 1024, 1024, 1] {
+            while file.write_all(&vec![0x55; size]).is_ok() {}
         }
+        file.sync_data().unwrap();
     }
 
     fn free(&self) {

@@ -276,6 +276,19 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn an_event_is_handed_over_once_and_neither_ends_nor_comes_back() {
+        let mut conditions = Conditions::default();
+        let lost = Condition { key: STORE_LOSS, ..silent("board") };
+        assert!(conditions.raise(lost.clone(), Mono::ZERO));
+        assert_eq!((conditions.drain().len(), conditions.standing()), (1, 0));
+        // Of the last run: nothing that could be over five minutes later.
+        conditions.inherit(&STORE_LOSS.into(), &"board".into(), Mono::ZERO);
+        conditions.release(STORE_LOSS, "board", Mono::ZERO);
+        assert!(!conditions.tick(Mono::ZERO.plus(INHERITED_FOR + RENEWED_AFTER)));
+        assert!(conditions.raise(lost, Mono::ZERO), "the next loss is told");
+    }
+
+    #[test]
     fn the_table_is_bounded() {
         let mut conditions = Conditions::default();
         for n in 0..MAX_CONDITIONS {
