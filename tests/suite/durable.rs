@@ -74,7 +74,8 @@ async fn a_damaged_store_starts_from_its_snapshot_and_says_what_was_lost() -> an
     make_key(&admin, "after").await?.expect(200);
 
     let store = gateway.state().join("gateway.redb");
-    let damages: [(fn(&Path), &str); 3] = [(flip, "kept as"), (tear, "kept as"), (remove, "missing")];
+    type Damage = fn(&Path);
+    let damages: [(Damage, &str); 3] = [(flip, "kept as"), (tear, "kept as"), (remove, "missing")];
     for (round, (damage, wanted)) in damages.into_iter().enumerate() {
         assert!(gateway.stop().await?.success());
         damage(&store);
