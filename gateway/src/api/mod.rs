@@ -1,8 +1,8 @@
 //! The HTTP API: one file per section of the contract, one table of routes.
 //!
-//! [`routes`] names every route once: method, path, who may call it, how often,
+//! `routes` names every route once: method, path, who may call it, how often,
 //! what it takes, what it answers. The router, the order of checks
-//! ([`gate`]), the statistics and the OpenAPI document all come from that
+//! (`gate`), the statistics and the OpenAPI document all come from that
 //! table. This room translates; it must never hold a rule that belongs to the
 //! rooms below it (alerts, access, drones, performance).
 

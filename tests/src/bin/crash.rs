@@ -1,6 +1,8 @@
 //! The long crash run: kills the real binary under load and checks a ledger.
 //!
-//!     cargo run --release -p gateway-tests --bin crash -- --kills 1000 --seed 7
+//! ```text
+//! cargo run --release -p gateway-tests --bin crash -- --kills 1000 --seed 7
+//! ```
 #![allow(clippy::print_stdout, reason = "a tool prints its result")]
 
 use gateway_tests::crash::{Plan, run};
