@@ -18,6 +18,13 @@ pub use load::{ConfigError, DEFAULT_PATH, ENV_PREFIX, Loaded, Place, Problem};
 pub use reload::Reload;
 pub use validate::{MAX_CONNECTIONS, MAX_DRONES};
 
+/// A configuration from a table, by way of its text: so only one deserialiser of
+/// this whole structure is in the binary.
+fn from_table(table: &toml::Table) -> Result<Config, toml::de::Error> {
+    let text = toml::to_string(table).map_err(serde::de::Error::custom)?;
+    toml::from_str(&text)
+}
+
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
