@@ -238,6 +238,14 @@ pub struct BridgeArgs {
 pub enum BridgeCommand {
     /// List serial ports that could be bridges.
     List,
+    /// Show what a microcontroller sends, as it comes, until Ctrl-C.
+    Monitor {
+        /// Device path, USB `VID:PID`, or `serial:NUMBER`.
+        port: String,
+        /// Bits per second; USB boards take any.
+        #[arg(long, default_value_t = 115_200)]
+        baud: u32,
+    },
     /// Decode a raw capture of the serial line.
     Decode {
         /// The file.
