@@ -367,6 +367,11 @@ impl Gateway {
         self.child.as_ref().and_then(Child::id)
     }
 
+    /// Whether the process has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(Some(_))))
+    }
+
     /// Sends a signal by name (`HUP`, `TERM`, `STOP` …).
     ///
     /// # Errors

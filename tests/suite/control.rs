@@ -140,7 +140,8 @@ async fn auto_falls_back_to_a_marked_simulator_and_real_does_not() -> anyhow::Re
 
 /// A gateway with one real drone that has been heard, played by the test.
 async fn with_peer(battery_pct: u8) -> anyhow::Result<(Gateway, Drone)> {
-    let gateway = Gateway::builder().drones("lost_after_s = 60.0\noperator_grace_s = 0.5").drone("d1", 2).start().await?;
+    let gateway =
+        Gateway::builder().drones("lost_after_s = 60.0\noperator_grace_s = 0.5").drone("d1", 2).start().await?;
     let peer = Drone::at(gateway.block().host(2)).await?;
     let to = peer.enter_sdk_mode().await?;
     peer.send(to, &drone::state(battery_pct, 60)).await?;
@@ -244,7 +245,9 @@ async fn every_route_that_existing_clients_call_by_command_answers() -> anyhow::
     command(json!({"command": "connect", "params": {}})).await?.expect(409);
     let taken = command(json!({"command": "takeoff", "params": {"altitude": 1.2}})).await?.expect(200).json();
     assert_eq!((&taken["success"], &taken["command"]), (&true.into(), &"takeoff".into()));
-    command(json!({"type": "rotate", "parameters": {"direction": "counter_clockwise", "angle": 90}})).await?.expect(200);
+    command(json!({"type": "rotate", "parameters": {"direction": "counter_clockwise", "angle": 90}}))
+        .await?
+        .expect(200);
     let status = command(json!({"command": "get_status", "params": {}})).await?.expect(200).json();
     assert_eq!(status["data"]["id"], "drone_003");
     command(json!({"command": "move", "params": {"direction": "up", "distance": 0.1}})).await?.expect(400);
@@ -264,7 +267,10 @@ async fn listeners_hear_of_changes_and_take_up_their_subscriptions_again() -> an
     }
     everything.send(r#"{"type":"get_drone_type_info","drone_id":"drone_003"}"#).await?;
     let info = everything.next_of("drone_type_info").await?;
-    assert_eq!((&info["type_info"]["drone_class"], &info["type_info"]["is_connected"]), (&"simulation".into(), &false.into()));
+    assert_eq!(
+        (&info["type_info"]["drone_class"], &info["type_info"]["is_connected"]),
+        (&"simulation".into(), &false.into())
+    );
     let update = again.next_of("drone_status_update").await?;
     assert_eq!((&update["drone_id"], &update["status"]["id"]), (&"drone_003".into(), &"drone_003".into()));
 

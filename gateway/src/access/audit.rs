@@ -61,7 +61,14 @@ pub(super) struct Incidents {
 impl Incidents {
     /// Logs that a drone was commanded; its audit record, unless the budget is
     /// used up: the log is complete, the durable trail bounded.
-    pub(super) fn flown(&self, actor: &str, client: IpAddr, subject: &str, now: Mono, at_us: i64) -> Option<AuditRecord> {
+    pub(super) fn flown(
+        &self,
+        actor: &str,
+        client: IpAddr,
+        subject: &str,
+        now: Mono,
+        at_us: i64,
+    ) -> Option<AuditRecord> {
         let event = "drone_command";
         tracing::info!(target: TARGET, event, %client, actor, subject);
         self.flown.lock().unwrap_or_else(PoisonError::into_inner).take(now)?;

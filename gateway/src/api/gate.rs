@@ -26,7 +26,7 @@ use super::routes::{self, Entry, Outcome, Policy, Route, Run};
 use super::state::App;
 use super::validate::Inputs;
 use super::{client, cors, respond, ws};
-use crate::access::{Denial, Principal, RateVerdict};
+use crate::access::{Denial, Principal, RateClass, RateVerdict};
 use crate::clock::{Mono, wall_now};
 use crate::config::Config;
 use crate::server::{Peer, Via};
@@ -128,6 +128,14 @@ async fn answer(
         return Err(ApiError::rate_limited(verdict.limit, verdict.reset_s));
     }
     let principal = authenticate(app, config, route, &parts, peer.via, client, now)?;
+    // One key is limited from however many addresses it comes.
+    if let Some(principal) = principal.as_ref().filter(|_| route.class == RateClass::Other) {
+        let of_key = app.access.rate_check_key(&principal.key, now);
+        if !of_key.allowed {
+            *rate = Some(of_key);
+            return Err(ApiError::rate_limited(of_key.limit, of_key.reset_s));
+        }
+    }
 
     let mut inputs = Inputs::from_uri(&parts.uri);
     if route.takes_body() {

@@ -13,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::envelope::ApiError;
 use super::exposition::Page;
 use super::latency::Latencies;
+use super::rendered::Outsize;
 use super::tickets::Tickets;
 use crate::access::Access;
 use crate::alerts::Alerts;
+use crate::board::Face;
 use crate::cache::Cache;
 use crate::clock::Mono;
 use crate::config::Config;
@@ -112,6 +114,8 @@ pub struct Edge {
     pub tickets: Tickets,
     /// Latency histograms.
     pub latencies: Latencies,
+    /// The newest answer that is larger than a cache entry.
+    pub outsize: Outsize,
 }
 
 /// Everything the handlers use.
@@ -149,6 +153,8 @@ pub struct App {
     /// Rooms that report figures of their own to `/metrics` (the fleet's
     /// datagrams, notifiers, bridges).
     pub more_metrics: Vec<MoreMetrics>,
+    /// The board and its sensors, unless switched off.
+    pub board: Option<Arc<Face>>,
     /// Cancelled when the gateway stops; WebSockets close on it.
     pub stop: CancellationToken,
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use bytes::Bytes;
+use futures_util::SinkExt as _;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use tokio::sync::broadcast::error::RecvError;
@@ -56,6 +57,9 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 /// Pings without a word of the client after which it is gone: 20 s (contract 16.1).
 const MAX_SILENT_PINGS: u32 = 4;
 
+/// Longest wait for a client to take the closing frame.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Between system-status broadcasts.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
 
@@ -84,8 +88,11 @@ async fn upgrade(mut call: Call) -> Outcome {
         .on_upgrade(move |socket| async move {
             // While it lives, its operator is there for the drones.
             let (_seat, _presence) = (seat, presence);
+            let mut client = Client { app, socket, cut_after, subscriptions, shown: Shown::default() };
             // How it ended matters to nobody but the counters.
-            let _ = Client { app, socket, cut_after, subscriptions, shown: Shown::default() }.serve().await;
+            let _ = client.serve().await;
+            // Sends what is left, a closing frame included, to whoever reads it.
+            let _ = timeout(GOODBYE, client.socket.close()).await;
         }))
 }
 
@@ -125,7 +132,7 @@ struct Client {
 }
 
 impl Client {
-    async fn serve(mut self) -> Result<(), Gone> {
+    async fn serve(&mut self) -> Result<(), Gone> {
         // Subscribed before the greeting: an alert raised from now on waits in
         // the queue until the quiet period is over, and is not lost.
         let mut alerts = self.app.alerts.subscribe();
@@ -145,10 +152,7 @@ impl Client {
         loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => {
-                    let _ = self.socket.send(Message::Close(None)).await;
-                    return Err(Gone);
-                }
+                () = stop.cancelled() => return Err(Gone),
                 event = alerts.recv(), if Instant::now() >= quiet_until => match event {
                     Ok(AlertEvent::Raised(alert)) => self.send(messages::alert(&alert)).await?,
                     Ok(AlertEvent::Changed(_)) => {}

@@ -18,6 +18,13 @@ pub use load::{ConfigError, DEFAULT_PATH, ENV_PREFIX, Loaded, Place, Problem};
 pub use reload::Reload;
 pub use validate::{MAX_CONNECTIONS, MAX_DRONES};
 
+/// A configuration from a table, by way of its text: so only one deserialiser of
+/// this whole structure is in the binary.
+fn from_table(table: &toml::Table) -> Result<Config, toml::de::Error> {
+    let text = toml::to_string(table).map_err(serde::de::Error::custom)?;
+    toml::from_str(&text)
+}
+
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -66,9 +73,9 @@ pub struct Server {
     pub drain_timeout_s: u64,
     /// Connections in all.
     pub max_connections: usize,
-    /// Connections per client address (IPv6: per /64).
+    /// Connections per client address (IPv6: per /64); never more than in all.
     pub max_connections_per_address: usize,
-    /// WebSocket clients in all.
+    /// WebSocket clients in all; never more than `max_connections`.
     pub max_websockets: usize,
     /// Largest request body in bytes (detection uploads have their own cap).
     pub max_body_bytes: usize,
@@ -93,7 +100,8 @@ impl Default for Server {
             write_timeout_s: 30,
             drain_timeout_s: 10,
             max_connections: 256,
-            max_connections_per_address: 64,
+            // A hundred parallel requests from one host are a documented load.
+            max_connections_per_address: 128,
             max_websockets: 128,
             max_body_bytes: 1024 * 1024,
             cors_origins: Vec::new(),
@@ -291,7 +299,7 @@ pub enum OnOperatorLoss {
 pub struct Drones {
     /// Default mode.
     pub mode: DroneMode,
-    /// Address the state and video sockets bind to.
+    /// Address the sockets towards drones bind to.
     pub bind: IpAddr,
     /// UDP port on which drones send their state.
     pub state_port: u16,

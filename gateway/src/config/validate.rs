@@ -64,11 +64,8 @@ impl Check<'_> {
         if !(1..=MAX_CONNECTIONS).contains(&server.max_connections) {
             self.refuse(&["server", "max_connections"], format!("must be 1 to {MAX_CONNECTIONS}"));
         }
-        if !(1..=server.max_connections.max(1)).contains(&server.max_connections_per_address) {
-            self.refuse(&["server", "max_connections_per_address"], "must be 1 to server.max_connections");
-        }
-        if server.max_websockets > server.max_connections {
-            self.refuse(&["server", "max_websockets"], "must not exceed server.max_connections");
+        if server.max_connections_per_address == 0 {
+            self.refuse(&["server", "max_connections_per_address"], "must be at least 1");
         }
         if !(1024..=64 * 1024 * 1024).contains(&server.max_body_bytes) {
             self.refuse(&["server", "max_body_bytes"], "must be 1024 to 67108864 bytes");

@@ -12,9 +12,12 @@ use super::Operator;
 /// then land by themselves, which is the safe side.
 const MAX_OPERATORS: usize = 128;
 
+/// Names with how often each is present.
+type Counted = Vec<(Arc<str>, usize)>;
+
 /// The operators that are there; clones share it.
 #[derive(Clone, Debug, Default)]
-pub(in super::super) struct Presences(Arc<Mutex<Vec<(Arc<str>, usize)>>>);
+pub(in super::super) struct Presences(Arc<Mutex<Counted>>);
 
 /// One live connection of an operator; it ends when this is dropped.
 #[derive(Debug)]
