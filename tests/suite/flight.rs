@@ -4,8 +4,8 @@
 use gateway_tests::{Drone, Gateway, eventually, flight};
 use serde_json::Value;
 
-/// Ten times the recorded pace keeps the order and the shape of the flight.
-const SPEED: f64 = 10.0;
+/// Four times the recorded pace keeps the order and the shape of the flight.
+const SPEED: f64 = 4.0;
 
 #[tokio::test]
 async fn a_captured_flight_is_seen_as_it_was() -> anyhow::Result<()> {
@@ -36,19 +36,24 @@ async fn a_captured_flight_is_seen_as_it_was() -> anyhow::Result<()> {
     assert_eq!(status["attitude"]["yaw"].as_f64(), Some(flight::field(last, "yaw") as f64));
     assert_eq!(status["flight_time"], flight::field(last, "time"));
 
-    // The history holds the whole flight: its hottest and its coolest second.
-    let seen = states.iter().map(|(_, datagram)| flight::field(datagram, "temph") as f64);
-    let (coolest, hottest) = seen.fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)));
+    // The history holds the whole flight. Its steps are means of a second, and
+    // which of the flight's seconds share one depends on the machine's pace:
+    // what holds for every such division is asked, not one division's figures.
+    let seen: Vec<f64> = states.iter().map(|(_, datagram)| flight::field(datagram, "temph") as f64).collect();
+    let (coolest, hottest) =
+        seen.iter().fold((f64::MAX, f64::MIN), |(low, high), &value| (low.min(value), high.max(value)));
+    let mean = seen.iter().sum::<f64>() / seen.len() as f64;
     let history = "/api/performance/metrics?source=tello&duration_minutes=5&metric_name=";
-    let summary = eventually("the history of the flight", || async {
+    let summary = eventually("the history of the flight's cool end", || async {
         let temperatures = client.get(&format!("{history}drone_temperature")).await?.expect(200).json();
         let summary = temperatures["summary"].clone();
-        // Steps are means of a second; sped up, a second spans ten of the flight.
-        let reached = summary["min"].as_f64().is_some_and(|min| min < coolest + 2.0);
-        Ok((reached && summary["count"].as_u64() > Some(1)).then_some(summary))
+        Ok(summary["min"].as_f64().is_some_and(|min| min < mean).then_some(summary))
     })
     .await?;
-    assert!(summary["max"].as_f64().is_some_and(|max| max <= hottest && max > coolest + 4.0), "{summary:#}");
+    let (min, max) = (summary["min"].as_f64(), summary["max"].as_f64());
+    assert!(min.is_some_and(|min| min >= coolest), "{coolest} {summary:#}");
+    assert!(max.is_some_and(|max| max > mean && max <= hottest), "{mean} {hottest} {summary:#}");
+    assert!(summary["count"].as_u64().is_some_and(|count| count > 1), "{summary:#}");
     let battery = client.get(&format!("{history}battery_level")).await?.expect(200).json();
     assert_eq!((battery["summary"]["min"].as_f64(), battery["summary"]["max"].as_f64()), (Some(33.0), Some(33.0)));
 
