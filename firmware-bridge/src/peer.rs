@@ -5,6 +5,8 @@
 //! demonstrations, and for trying the gateway without a board. It says
 //! `simulated` in its greeting, so that nobody takes it for a real one.
 
+mod noise;
+
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::string::String;
@@ -21,6 +23,9 @@ use crate::host::Port;
 use crate::mcu::{Identity, Indication, Session};
 use crate::message::{Event, LogLevel, LogText, ResetCause};
 use crate::sensor::{Fault, MAX_SENSORS, Sensor, SensorKind, Unit};
+
+use noise::Line;
+pub use noise::Noise;
 
 /// Ticks of the simulated board: microseconds, as on the Pico.
 const TICKS_HZ: u32 = 1_000_000;
@@ -128,6 +133,7 @@ impl SimulatedBoard {
         while let Some(frame) = self.session.next_frame(now, &mut buffer) {
             outgoing.extend_from_slice(frame);
         }
+        self.controls.lock().line.carry(&mut outgoing);
         outgoing
     }
 
@@ -136,7 +142,9 @@ impl SimulatedBoard {
     }
 }
 
-fn sensors() -> [Sensor; 3] {
+/// What the simulated board measures, in the order of its indices.
+#[must_use]
+pub fn sensors() -> [Sensor; 3] {
     let sensor =
         |name: &str, kind, unit, min, max| Sensor { name: name.into(), kind, unit, min, max, interval_ms: 500 };
     [
@@ -166,6 +174,7 @@ struct ControlState {
     happened: Vec<(Option<Event>, LogText)>,
     injected: Vec<u8>,
     paused: bool,
+    line: Line,
     indication: Option<Indication>,
 }
 
@@ -198,6 +207,11 @@ impl Controls {
         let mut state = self.lock();
         let room = MAX_INJECTED_BYTES - state.injected.len();
         state.injected.extend(bytes.iter().take(room));
+    }
+
+    /// Loses and breaks bytes on their way to the host from now on.
+    pub fn set_noise(&self, noise: Noise) {
+        self.lock().line.noise = noise;
     }
 
     /// Freezes the board, or lets it go on.

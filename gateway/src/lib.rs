@@ -9,6 +9,7 @@ pub mod access;
 pub mod alerts;
 pub mod api;
 pub mod board;
+pub mod bridge;
 pub mod cache;
 pub mod cli;
 pub mod clock;

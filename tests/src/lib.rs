@@ -4,6 +4,7 @@
 //! Nothing here reaches into the gateway's library: a test sees what an
 //! operator, a client or a drone sees.
 
+pub mod bridge;
 pub mod client;
 pub mod crash;
 pub mod drone;

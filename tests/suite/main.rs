@@ -4,6 +4,8 @@
 
 mod access;
 mod boards;
+mod bridge;
+mod bridge_line;
 mod command_line;
 mod contract;
 mod control;

@@ -183,6 +183,12 @@ impl Alerts {
         self.shared.book().summary(Moment::now())
     }
 
+    /// The worst level among alerts that are not resolved.
+    #[must_use]
+    pub fn worst_unresolved(&self) -> Option<Level> {
+        self.shared.book().iter().filter(|alert| alert.resolved.is_none()).map(|alert| alert.level).max()
+    }
+
     /// Acknowledges; idempotent, durable before it returns.
     ///
     /// # Errors

@@ -18,9 +18,9 @@ use crate::readings::{METRIC_COUNT, Metric};
 use crate::store::{Change, RuleRecord};
 
 /// Most default rules: the twelve built in and those other rooms add.
-pub const MAX_DEFAULT_RULES: usize = 32;
+pub const MAX_DEFAULT_RULES: usize = 40;
 /// Most rules in the configuration: one for each of 64 drones and some more.
-pub const MAX_CONFIG_RULES: usize = 112;
+pub const MAX_CONFIG_RULES: usize = 104;
 /// Most rules made, changed or deleted through the API.
 pub const MAX_API_RULES: usize = 112;
 /// Most rules in all. The layers add up to it, so that no layer can be refused

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::bridges;
 use super::drone_views::DroneStatus;
 use super::gate::Call;
 use super::health;
@@ -144,6 +145,9 @@ struct Parts {
     vision_service: Part,
     model_service: Part,
     dataset_service: Part,
+    /// The boards on serial lines; only where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bridges: Option<Part>,
 }
 
 /// One service. Counts are there for the services that have them.
@@ -168,11 +172,14 @@ struct Part {
 /// `GET /api/dashboard/health`
 pub(super) fn service_health(call: &mut Call) -> Outcome {
     let drones_up = call.app.services.is_up(Service::Drones);
+    let bridges = bridges::trouble(&call.app.bridges);
+    let bridges_up = !matches!(bridges, Some(Some(_)));
+    let all_up = drones_up && bridges_up;
     // Vision, models and datasets live behind an upstream. Not having one is
     // not a fault: nothing is unhealthy, and there is nothing to count.
     let absent = || Part { status: "healthy", ..Part::default() };
     Ok(respond::json(&ServiceHealth {
-        overall_status: if drones_up { "healthy" } else { "degraded" },
+        overall_status: if all_up { "healthy" } else { "degraded" },
         services: Parts {
             drone_manager: Part {
                 status: if drones_up { "healthy" } else { "unhealthy" },
@@ -183,8 +190,17 @@ pub(super) fn service_health(call: &mut Call) -> Outcome {
             vision_service: Part { available_models: Some(0), ..absent() },
             model_service: Part { total_models: Some(0), active_jobs: Some(0), ..absent() },
             dataset_service: Part { total_datasets: Some(0), ..absent() },
+            bridges: bridges.map(|error| Part {
+                status: if error.is_none() { "healthy" } else { "unhealthy" },
+                error,
+                configured: true,
+                ..Part::default()
+            }),
         },
-        unhealthy_services: if drones_up { Vec::new() } else { vec!["drone_manager"] },
+        unhealthy_services: [("drone_manager", drones_up), ("bridges", bridges_up)]
+            .into_iter()
+            .filter_map(|(name, up)| (!up).then_some(name))
+            .collect(),
         checked_at: Ts::now(),
     }))
 }

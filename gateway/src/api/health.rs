@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::alerts::AlertSummary;
+use super::bridges::BridgeHealth;
 use super::gate::Call;
 use super::machine::SystemPerformance;
 use super::performance::CacheStats;
@@ -29,6 +30,8 @@ pub(super) struct DetailedHealth {
     monitoring_active: bool,
     /// The board and its sensors; null when they are switched off.
     board: Option<BoardHealth>,
+    /// Microcontrollers on serial lines, as configured.
+    bridges: Vec<BridgeHealth>,
     /// `strict` unless somebody chose otherwise.
     access_profile: String,
     timestamp: Ts,
@@ -100,6 +103,7 @@ pub(super) fn detailed(call: &mut Call) -> Outcome {
             cache_statistics: CacheStats::of(app),
             monitoring_active: app.services.is_up(Service::Monitoring),
             board: app.board.as_deref().map(BoardHealth::of),
+            bridges: app.bridges.views().into_iter().map(BridgeHealth::from).collect(),
             access_profile: format!("{:?}", call.config.access.profile).to_lowercase(),
         })
     }))

@@ -21,6 +21,7 @@ mod tickets;
 mod validate;
 
 mod alerts;
+mod bridges;
 mod dashboard;
 mod drone_command;
 mod drone_views;

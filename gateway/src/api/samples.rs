@@ -48,7 +48,7 @@ const SOURCE: Param = Param::optional(
     Place::Query,
     "source",
     Kind::Text,
-    "Whose samples of metric_name: board (default), or the id of a drone",
+    "Whose samples of metric_name: board (default), the id of a drone, or bridge/<name>/<sensor>",
 );
 
 /// Parameters of `GET /api/performance/metrics`.

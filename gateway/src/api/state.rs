@@ -18,6 +18,7 @@ use super::tickets::Tickets;
 use crate::access::Access;
 use crate::alerts::Alerts;
 use crate::board::Face;
+use crate::bridge::Bridges;
 use crate::cache::Cache;
 use crate::clock::Mono;
 use crate::config::Config;
@@ -155,6 +156,8 @@ pub struct App {
     pub more_metrics: Vec<MoreMetrics>,
     /// The board and its sensors, unless switched off.
     pub board: Option<Arc<Face>>,
+    /// Microcontrollers on serial lines.
+    pub bridges: Bridges,
     /// Cancelled when the gateway stops; WebSockets close on it.
     pub stop: CancellationToken,
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::bridges;
 use super::dashboard::SystemStatus;
 use super::drone_views::DroneStatus;
 use super::gate::Call;
@@ -86,5 +87,9 @@ fn services(app: &App, last_check: Option<Ts>) -> BTreeMap<&'static str, Service
     let status = if healthy { "up" } else { "degraded" };
     let message = (!healthy).then(|| "writes are refused; changes cannot be made durable".to_owned());
     services.insert("store", ServiceState { status, message, last_check });
+    if let Some(message) = bridges::trouble(&app.bridges) {
+        let status = if message.is_none() { "up" } else { "degraded" };
+        services.insert("bridges", ServiceState { status, message, last_check });
+    }
     services
 }

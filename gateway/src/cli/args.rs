@@ -251,6 +251,27 @@ pub enum BridgeCommand {
         /// The file.
         file: PathBuf,
     },
+    /// Run a simulated board on a pseudo-terminal and print its path; lines on
+    /// standard input make faults (`help` lists them).
+    Simulate {
+        /// Symbolic link to the terminal: a name that survives `unplug` and `plug`.
+        #[arg(long, value_name = "PATH")]
+        link: Option<PathBuf>,
+    },
+    /// Flash a Pico: check a UF2 file and copy it to the bootloader's volume.
+    Flash {
+        /// The UF2 file.
+        file: PathBuf,
+        /// Send the board on this port to its bootloader first, and meet it again afterwards.
+        #[arg(long, value_name = "PORT")]
+        port: Option<String>,
+        /// Bits per second of that port; USB boards take any.
+        #[arg(long, default_value_t = 115_200)]
+        baud: u32,
+        /// The bootloader's volume; the mounted RPI-RP2 or RP2350 by default.
+        #[arg(long, value_name = "DIR")]
+        volume: Option<PathBuf>,
+    },
 }
 
 /// Arguments of `simulate`.

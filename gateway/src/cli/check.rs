@@ -6,10 +6,11 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
+use firmware_bridge::host::Port;
 use serde::Serialize;
 
 use super::args::CheckArgs;
-use crate::config::{Config, ConfigError, Loaded, Problem};
+use crate::config::{Bridge, Config, ConfigError, Loaded, Problem};
 use crate::control;
 use crate::server::port_holder::{self, Protocol};
 use crate::{alerts, logging};
@@ -56,6 +57,8 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     certificate(&loaded.config, &mut findings);
     sensors(&loaded.config, &mut findings);
     drones(&loaded.config, &mut findings);
+    findings.extend(loaded.config.bridge.iter().map(|bridge| serial(bridge, running)));
+    findings.extend(rules_of_unknown_bridges(&loaded.config));
     report(&findings, args.json)?;
     let errors = findings.iter().any(|finding| finding.severity == Severity::Error);
     Ok(if errors { ExitCode::from(super::EXIT_FINDINGS) } else { ExitCode::SUCCESS })
@@ -190,6 +193,36 @@ fn drones(config: &Config, findings: &mut Vec<Finding>) {
             }
         });
     }
+}
+
+/// Whether the port of a bridge is there and can be had.
+fn serial(bridge: &Bridge, running: bool) -> Finding {
+    let subject = format!("bridge {}", bridge.name);
+    let of = |severity, text: String| Finding { severity, subject: subject.clone(), text };
+    if !bridge.enabled {
+        return of(Severity::Ok, "switched off".to_owned());
+    }
+    let Some(path) = bridge.port().and_then(|port| port.resolve()).filter(|path| path.exists()) else {
+        let text = format!("{} is not there; plug the board in, or see `bridge list`", bridge.selector);
+        return of(Severity::Warning, text);
+    };
+    if running {
+        return of(Severity::Ok, format!("{} is there; the gateway has it", path.display()));
+    }
+    match Port::open(&path, bridge.baud) {
+        Ok(_) => of(Severity::Ok, format!("{} can be opened", path.display())),
+        Err(reason) => of(Severity::Error, format!("{}: {reason}", path.display())),
+    }
+}
+
+/// Rules that wait for a source no bridge will ever be.
+fn rules_of_unknown_bridges(config: &Config) -> impl Iterator<Item = Finding> {
+    config.alerts.rule.iter().filter_map(|rule| {
+        let name = rule.source.as_deref()?.strip_prefix("bridge/")?.split('/').next()?;
+        let known = config.bridge.iter().any(|bridge| bridge.name == name);
+        let text = format!("no bridge is called {name:?}; the rule will never fire");
+        (!known).then(|| finding(Severity::Warning, &format!("rule {:?}", rule.name), text))
+    })
 }
 
 fn report(findings: &[Finding], json: bool) -> anyhow::Result<()> {

@@ -19,6 +19,9 @@ pub const DEFAULT_PATH: &str = "/etc/mfg-drone/gateway.toml";
 /// Prefix of environment variables; `MFG_DRONE_<SECTION>__<KEY>`.
 pub const ENV_PREFIX: &str = "MFG_DRONE_";
 
+/// Sections that are lists of tables: set as a whole by `MFG_DRONE_<SECTION>`.
+const LISTS: &[&str] = &["bridge"];
+
 /// Variables with the prefix that are not configuration keys.
 const OTHER_VARIABLES: &[&str] = &["MFG_DRONE_ADMIN_KEY", "MFG_DRONE_READONLY_KEY", "MFG_DRONE_CONFIG"];
 
@@ -156,18 +159,22 @@ impl Loaded {
         variables.sort();
         let mut problems = Vec::new();
         for (variable, value) in variables {
-            let Some((section, key)) = variable[ENV_PREFIX.len()..].split_once("__") else {
-                self.warnings.push(format!(
-                    "environment variable {variable} sets nothing: keys are written {ENV_PREFIX}<SECTION>__<KEY>"
-                ));
-                continue;
+            let name = variable[ENV_PREFIX.len()..].to_lowercase();
+            let path: Vec<String> = match name.split_once("__") {
+                Some((section, key)) => vec![section.to_owned(), key.to_owned()],
+                None if LISTS.contains(&name.as_str()) => vec![name],
+                None => {
+                    self.warnings.push(format!(
+                        "environment variable {variable} sets nothing: keys are written {ENV_PREFIX}<SECTION>__<KEY>"
+                    ));
+                    continue;
+                }
             };
-            let path = [section.to_lowercase(), key.to_lowercase()];
             match with_override(&table, &path, &value) {
                 Ok((next, config)) => {
                     table = next;
                     self.config = config;
-                    self.overrides.push(Override { variable, path: path.to_vec() });
+                    self.overrides.push(Override { variable, path });
                 }
                 Err(message) => problems.push(Problem { place: Place::Variable(variable), message }),
             }
@@ -194,18 +201,27 @@ impl Loaded {
 
 /// `table` with `path` set to `value`, read as TOML when that fits the schema,
 /// else as text, else as a comma-separated list.
-fn with_override(table: &toml::Table, path: &[String; 2], value: &str) -> Result<(toml::Table, Config), String> {
+fn with_override(table: &toml::Table, path: &[String], value: &str) -> Result<(toml::Table, Config), String> {
     let typed = toml::from_str::<toml::Table>(&format!("v = {value}")).ok().and_then(|mut t| t.remove("v"));
     let list = value.split(',').map(|item| toml::Value::String(item.trim().to_owned())).collect();
     let candidates = typed.into_iter().chain([toml::Value::String(value.to_owned()), toml::Value::Array(list)]);
     let mut first_error = None;
     for candidate in candidates {
         let mut next = table.clone();
-        let section = next.entry(path[0].clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        let Some(section) = section.as_table_mut() else {
-            return Err(format!("{} is not a section", path[0]));
-        };
-        section.insert(path[1].clone(), candidate);
+        match path {
+            [list] => drop(next.insert(list.clone(), candidate)),
+            [section, key, ..] => {
+                let table = next.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+                let Some(table) = table.as_table_mut() else {
+                    return Err(format!(
+                        "{section} is a list of tables; set {ENV_PREFIX}{} as a whole",
+                        section.to_uppercase()
+                    ));
+                };
+                table.insert(key.clone(), candidate);
+            }
+            [] => {}
+        }
         match super::from_table(&next) {
             Ok(config) => return Ok((next, config)),
             Err(error) => {
@@ -289,6 +305,7 @@ mod tests {
                 ("MFG_DRONE_SERVER__CORS_ORIGINS", "https://a, https://b"),
                 ("MFG_DRONE_ACCESS__RATE_LIMIT_ENABLED", "false"),
                 ("MFG_DRONE_DRONES__DRONE", "[{id = \"d1\"}]"),
+                ("MFG_DRONE_BRIDGE", "[{name = \"mast\", selector = \"2e8a:000a\"}]"),
                 ("MFG_DRONE_ADMIN_KEY", "not-a-key-of-the-configuration"),
             ],
         )
@@ -298,6 +315,9 @@ mod tests {
         assert_eq!(loaded.config.server.cors_origins, ["https://a", "https://b"]);
         assert!(!loaded.config.access.rate_limit_enabled);
         assert_eq!(loaded.config.drones.drone[0].id, "d1");
+        assert_eq!(loaded.config.bridge[0].name, "mast");
+        let list = loaded.place(&["bridge", "0", "name"]);
+        assert_eq!(list, Place::Variable("MFG_DRONE_BRIDGE".into()));
         assert_eq!(loaded.place(&["server", "listen"]), Place::Variable("MFG_DRONE_SERVER__LISTEN".into()));
     }
 

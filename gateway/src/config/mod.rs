@@ -5,6 +5,7 @@
 //! checking what the types cannot say live in `load` and `validate`.
 //! Unknown keys are refused everywhere.
 
+mod bridge;
 mod load;
 mod reload;
 mod validate;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use bridge::{Bridge, MAX_BRIDGES};
 pub use load::{ConfigError, DEFAULT_PATH, ENV_PREFIX, Loaded, Place, Problem};
 pub use reload::Reload;
 pub use validate::{MAX_CONNECTIONS, MAX_DRONES};
@@ -43,6 +45,8 @@ pub struct Config {
     pub drones: Drones,
     /// The board's own sensors.
     pub board: Board,
+    /// Microcontrollers on serial lines.
+    pub bridge: Vec<Bridge>,
     /// Alert rules, retention and evaluation.
     pub alerts: Alerts,
     /// Outgoing notifications.

@@ -9,6 +9,7 @@ use super::Config;
 const RELOADABLE: &[&str] = &[
     "access",
     "alerts",
+    "bridge",
     "logging.level",
     "server.cors_origins",
     "server.trusted_proxies",
@@ -59,9 +60,11 @@ fn table(config: &Config) -> toml::Table {
     toml::to_string(config).ok().and_then(|text| toml::from_str(&text).ok()).unwrap_or_default()
 }
 
-/// Paths of `section.key` whose values differ.
+/// Paths of `section.key` whose values differ; of a list of tables
+/// (`[[bridge]]`) its name alone.
 fn changed(old: &toml::Table, new: &toml::Table) -> Vec<Vec<String>> {
     let empty = toml::Table::new();
+    let is_list = |table: &toml::Table, name: &str| table.get(name).is_some_and(toml::Value::is_array);
     let section = |table: &'_ toml::Table, name: &str| -> toml::Table {
         table.get(name).and_then(toml::Value::as_table).unwrap_or(&empty).clone()
     };
@@ -70,6 +73,12 @@ fn changed(old: &toml::Table, new: &toml::Table) -> Vec<Vec<String>> {
     names.dedup();
     let mut paths = Vec::new();
     for name in names {
+        if is_list(old, name) || is_list(new, name) {
+            if old.get(name) != new.get(name) {
+                paths.push(vec![name.clone()]);
+            }
+            continue;
+        }
         let (before, after) = (section(old, name), section(new, name));
         let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();
         keys.sort();
@@ -81,14 +90,20 @@ fn changed(old: &toml::Table, new: &toml::Table) -> Vec<Vec<String>> {
 }
 
 fn copy(path: &[String], from: &toml::Table, to: &mut toml::Table) {
-    let value = from.get(&path[0]).and_then(|section| section.get(&path[1])).cloned();
-    let section = to.entry(path[0].clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-    if let Some(section) = section.as_table_mut() {
-        match value {
-            Some(value) => section.insert(path[1].clone(), value),
-            None => section.remove(&path[1]),
-        };
-    }
+    let (table, key, value) = match path {
+        [key] => (to, key, from.get(key)),
+        [section, key] => {
+            let value = from.get(section).and_then(|table| table.get(key));
+            let table = to.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            let Some(table) = table.as_table_mut() else { return };
+            (table, key, value)
+        }
+        _ => return,
+    };
+    match value {
+        Some(value) => table.insert(key.clone(), value.clone()),
+        None => table.remove(key),
+    };
 }
 
 #[cfg(test)]
@@ -109,6 +124,18 @@ mod tests {
         assert_eq!(reload.effective.access.max_failed_attempts, 9);
         assert_eq!(reload.effective.tls.cert, new.tls.cert);
         assert_eq!(reload.effective.server.listen, running.server.listen);
+    }
+
+    #[test]
+    fn bridges_are_applied_as_one() {
+        let running = Config::default();
+        let new: Config =
+            toml::from_str("[[bridge]]\nname = \"mast\"\nselector = \"2e8a:000a\"\n").expect("a configuration");
+        let added = Reload::between(&running, &new);
+        assert_eq!((added.applied, added.needs_restart), (vec!["bridge".to_owned()], vec![]));
+        assert_eq!(added.effective.bridge, new.bridge);
+        let removed = Reload::between(&new, &running);
+        assert_eq!((removed.applied, removed.effective.bridge), (vec!["bridge".to_owned()], vec![]));
     }
 
     #[test]

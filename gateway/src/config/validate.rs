@@ -24,6 +24,7 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     check.access(config);
     check.storage(config);
     check.drones(config);
+    check.bridges(config);
     check.problems
 }
 
@@ -215,6 +216,13 @@ impl Check<'_> {
                     "a real drone needs its own address or an interface",
                 );
             }
+        }
+    }
+
+    fn bridges(&mut self, config: &Config) {
+        for (path, message) in super::bridge::problems(&config.bridge) {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            self.refuse(&path, message);
         }
     }
 }

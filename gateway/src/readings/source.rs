@@ -37,7 +37,8 @@ pub enum SourceKind {
 pub struct Source {
     /// Its index.
     pub id: SourceId,
-    /// The name in rules and alerts: `board`, a drone's id, `bridge/<sensor>`.
+    /// The name in rules and alerts: `board`, a drone's id,
+    /// `bridge/<name>`, `bridge/<name>/<sensor>`.
     pub name: Arc<str>,
     /// Its kind.
     pub kind: SourceKind,

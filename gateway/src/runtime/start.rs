@@ -30,7 +30,7 @@ use crate::server::port_holder::{self, Protocol};
 use crate::server::{Limits, Places, ServerStats, Shared, Tls, Via};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
-use crate::{board, demo, logging};
+use crate::{board, bridge, demo, logging};
 
 /// Time to live of cached answers unless their route says otherwise (contract 6.5).
 const CACHE_TTL: Duration = Duration::from_secs(300);
@@ -43,6 +43,7 @@ pub(super) struct Running {
     alerts: Alerts,
     access: Arc<Access>,
     fleet: Fleet,
+    bridges: bridge::Bridges,
     tls: Arc<Tls>,
     rooms: Rooms,
     listeners: Vec<JoinHandle<()>>,
@@ -81,8 +82,11 @@ impl Running {
         let simulated = if origin == Origin::Demo { simulate(&config)? } else { Vec::new() };
         let options = FleetOptions { port_holder: udp_holder };
         let fleet = Fleet::start(&config.drones, &sources, pipeline.clone(), options)?;
-        restore_history(&store, &sources, &telemetry);
+        let bridges = bridge::Bridges::new(sources.clone(), pipeline.clone());
+        restore_history(&store, &sources, &telemetry, |source| bridges.adopt(source, &config.bridge));
         // After the histories: a series takes stored steps only before its first reading.
+        bridges.apply(&config.bridge);
+        bridges.tend(stop.clone());
         let board = watch_board(&config, &pipeline, board_source, &stop);
         let performance = Arc::new(Performance::new(api::templates()));
         let sampler = sample_machine(&config, &performance, &pipeline, board_source)?;
@@ -118,8 +122,10 @@ impl Running {
             ]
             .into_iter()
             .chain(board.clone().map(board::metrics))
+            .chain([bridge::metrics(bridges.clone())])
             .collect(),
             board,
+            bridges: bridges.clone(),
             stop: stop.clone(),
         });
         for service in [Service::Drones, Service::Alerts, Service::Performance, Service::Monitoring] {
@@ -147,6 +153,7 @@ impl Running {
             alerts,
             access,
             fleet,
+            bridges,
             tls,
             rooms,
             listeners: handles,
@@ -183,6 +190,7 @@ impl Running {
         }
         self.app.fingerprint.store(Some(Arc::new(self.tls.info().fingerprint.clone())));
         self.access.reload(&config.access);
+        self.bridges.apply(&config.bridge);
         self.app.config.store(Arc::new(effective));
     }
 
@@ -242,9 +250,9 @@ fn simulate(config: &Config) -> anyhow::Result<Vec<SimulatedDrone>> {
         .collect()
 }
 
-fn restore_history(store: &Store, sources: &Sources, telemetry: &Telemetry) {
+fn restore_history(store: &Store, sources: &Sources, telemetry: &Telemetry, adopt: impl Fn(&str) -> Option<SourceId>) {
     store.replay_history(|record| {
-        let source = sources.find(&record.source).map(|source| source.id);
+        let source = sources.find(&record.source).map(|source| source.id).or_else(|| adopt(&record.source));
         if let (Some(source), Some(metric)) = (source, Metric::from_name(&record.metric)) {
             telemetry.restore(source, metric, &record.steps);
         }

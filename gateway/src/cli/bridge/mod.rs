@@ -1,10 +1,15 @@
 //! `bridge`: the serial line to a microcontroller, for people.
 
+mod flash;
+mod simulate;
+mod uf2;
+
 use anyhow::Context as _;
 use firmware_bridge::host::{HostLink, LinkConfig, LinkEvent, PortSelector, available_ports};
 use firmware_bridge::monitor;
 
 use super::args::BridgeCommand;
+use flash::Wanted;
 
 pub(super) fn bridge(command: &BridgeCommand) -> anyhow::Result<()> {
     match command {
@@ -28,6 +33,10 @@ pub(super) fn bridge(command: &BridgeCommand) -> anyhow::Result<()> {
             let capture = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
             let stats = monitor::decode_capture(&capture, |line| println!("{line}"));
             eprintln!("{stats:?}");
+        }
+        BridgeCommand::Simulate { link } => simulate::simulate(link.clone())?,
+        BridgeCommand::Flash { file, port, baud, volume } => {
+            flash::flash(&Wanted { file, port: port.as_deref(), baud: *baud, volume: volume.as_deref() })?;
         }
     }
     Ok(())

@@ -1,0 +1,367 @@
+//! One bridge: what its link tells, kept for handlers and turned into readings,
+//! alerts and log lines.
+//!
+//! [`Link::take`] runs on the link's own thread: it must never block, and a
+//! reading on its way allocates nothing. The lock is held only while values are
+//! copied. What depends on time alone is done by [`Link::tick`], once a second.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
+use firmware_bridge::message::{Event, LogLevel};
+use tokio::sync::Notify;
+
+use super::guard::{Budget, Guard, News, Stop};
+use super::slot::{Slot, Worth, fault_text};
+use super::{Seats, mapping, sensor_source};
+use crate::alerts::{AlertType, Condition, Level};
+use crate::clock::Mono;
+use crate::config::Bridge;
+use crate::pipeline::Pipeline;
+use crate::readings::{Metric, Reading, SourceId};
+
+/// Key of the condition that a bridge cannot be talked to.
+const LOST: &str = "bridge_lost";
+/// Key of the condition that a sensor of a known board gives nothing.
+const SENSOR_LOST: &str = "bridge_sensor_lost";
+/// Key of the condition that a button is pressed.
+const BUTTON: &str = "bridge_button";
+
+/// How long a board that was never met may take: USB ports appear seconds after
+/// the gateway starts.
+const FIRST_MEETING_MS: u64 = 5_000;
+/// How long a link must hold before it counts as back.
+const BACK_AFTER_MS: u64 = 3_000;
+/// Buttons a board can have; events of others are counted and dropped.
+const MAX_BUTTONS: usize = 8;
+/// Least time between two alerts of one button: each is written to the medium.
+const BUTTON_EVERY_MS: u64 = 5_000;
+/// Log lines taken from one board in a minute: a firmware gone mad must not
+/// fill the card. Others are counted and dropped.
+const LOGS_PER_MINUTE: u32 = 60;
+const MINUTE_MS: u64 = 60_000;
+
+/// What was held back here, and how often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    /// Log lines beyond the budget.
+    pub logs: u64,
+    /// Presses of a button too soon after its last alert, or of one too many.
+    pub buttons: u64,
+}
+
+/// One bridge.
+pub(super) struct Link {
+    pub config: Bridge,
+    /// `bridge/<name>`; also the source of what belongs to the whole board.
+    pub subject: Arc<str>,
+    source: Option<SourceId>,
+    pipeline: Pipeline,
+    seats: Arc<Seats>,
+    /// Tells the tending task that a board was met.
+    met: Arc<Notify>,
+    /// No longer configured: events still under way mean nothing.
+    retired: AtomicBool,
+    state: Mutex<State>,
+}
+
+/// What is known of a bridge.
+#[derive(Clone, Default)]
+pub(super) struct State {
+    pub board: Option<Arc<BoardDescription>>,
+    pub live: bool,
+    pub reason: Option<LostReason>,
+    pub slots: Vec<Slot>,
+    pub held: Held,
+    pub stop: Stop,
+    /// A board was met whose rates are still to be told.
+    pub rates_due: bool,
+    guard: Guard,
+    was_live: bool,
+    /// When a button's last alert was raised, and whether it stands.
+    buttons: [(Option<u64>, bool); MAX_BUTTONS],
+    log_budget: Budget,
+}
+
+impl Link {
+    pub(super) fn new(config: Bridge, pipeline: Pipeline, seats: Arc<Seats>, met: Arc<Notify>) -> Link {
+        let subject: Arc<str> = super::source(&config.name).into();
+        let source = seats.seat(&subject);
+        let (retired, state) = (AtomicBool::new(false), Mutex::default());
+        Link { config, subject, source, pipeline, seats, met, retired, state }
+    }
+
+    /// What is known now.
+    pub(super) fn state(&self) -> State {
+        self.lock().clone()
+    }
+
+    /// Takes an event of the link. Allocates nothing for a reading.
+    pub(super) fn take(&self, event: LinkEvent) {
+        if self.retired.load(Ordering::Acquire) {
+            return;
+        }
+        let now_ms = Mono::now().as_millis();
+        match event {
+            LinkEvent::Reading { sensor, value, host_ms } => self.reading(sensor, value, host_ms.min(now_ms)),
+            LinkEvent::Fault { sensor, fault, .. } => {
+                if let Some(slot) = self.lock().slots.get_mut(usize::from(sensor)) {
+                    slot.fail(fault);
+                }
+            }
+            LinkEvent::Connected { board } => self.connected(board, now_ms),
+            LinkEvent::Lost { reason } => self.lost(reason, now_ms),
+            LinkEvent::Event { event: Event::EmergencyStop { engaged }, .. } => self.stop(engaged, now_ms),
+            LinkEvent::Event { event: Event::Button { index, pressed }, .. } => self.button(index, pressed, now_ms),
+            LinkEvent::Log { level, text, .. } => self.log(level, text.as_str(), now_ms),
+        }
+    }
+
+    /// Lets time pass.
+    pub(super) fn tick(&self, now_ms: u64) {
+        if self.retired.load(Ordering::Acquire) {
+            return;
+        }
+        self.judge(now_ms);
+        let mut state = self.lock();
+        if !state.live {
+            return;
+        }
+        let news: Vec<(Arc<super::slot::Described>, News, Worth)> = state
+            .slots
+            .iter_mut()
+            .filter_map(|slot| Some((slot.what.clone(), slot.news(now_ms)?, slot.worth(now_ms))))
+            .collect();
+        // Again and again, so that its history has no holes and a hold time passes.
+        let stop = state.stop.state(now_ms);
+        drop(state);
+        for (what, news, worth) in news {
+            match news {
+                News::Lost => self.pipeline.alerts().raise(self.sensor_lost(&what, worth)),
+                News::Back => self.pipeline.alerts().clear(SENSOR_LOST, &what.source_name),
+            }
+        }
+        self.publish_stop(stop);
+    }
+
+    /// The bridge is no longer configured: nothing of it stands any more.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+        let alerts = self.pipeline.alerts();
+        alerts.clear(LOST, &self.subject);
+        let state = self.state();
+        for slot in &state.slots {
+            alerts.clear(SENSOR_LOST, &slot.what.source_name);
+        }
+        for index in 0..MAX_BUTTONS {
+            alerts.clear(BUTTON, &self.button_subject(index));
+        }
+    }
+
+    /// What is to be told the board it met last: sensors and milliseconds.
+    pub(super) fn wanted_rates(&self) -> Vec<(u8, u32)> {
+        let mut state = self.lock();
+        if !std::mem::take(&mut state.rates_due) {
+            return Vec::new();
+        }
+        let wanted = |slot: &Slot| self.config.interval_ms.get(&slot.what.name).copied();
+        let rates = state.slots.iter().enumerate().filter_map(|(index, slot)| Some((index as u8, wanted(slot)?)));
+        rates.collect()
+    }
+
+    fn reading(&self, sensor: u8, value: f32, at_ms: u64) {
+        let reading = self.lock().slots.get_mut(usize::from(sensor)).and_then(|slot| slot.read(value, at_ms));
+        if let Some((source, reading)) = reading {
+            self.pipeline.publish(source, &[reading]);
+        }
+    }
+
+    fn connected(&self, board: Arc<BoardDescription>, now_ms: u64) {
+        tracing::info!(
+            bridge = self.config.name,
+            board = board.id(),
+            firmware = board.greeting.firmware.as_str(),
+            started_by = ?board.greeting.reset,
+            sensors = board.sensors.len(),
+            "bridge connected"
+        );
+        let mut state = self.lock();
+        let before = std::mem::take(&mut state.slots);
+        state.slots = mapping::names(&board.sensors)
+            .into_iter()
+            .zip(&board.sensors)
+            .map(|(name, sensor)| {
+                let source_name: Arc<str> = sensor_source(&self.config.name, &name).into();
+                let source = self.seats.seat(&source_name);
+                let interval_ms = self.config.interval_ms.get(&name).copied().unwrap_or(sensor.interval_ms);
+                let before = before.iter().find(|slot| slot.what.name == name);
+                Slot::new(name, source_name, source, sensor, interval_ms, now_ms, before)
+            })
+            .collect();
+        let gone: Vec<Arc<str>> = before
+            .iter()
+            .filter(|old| old.is_lost() && !state.slots.iter().any(|slot| slot.what.name == old.what.name))
+            .map(|old| old.what.source_name.clone())
+            .collect();
+        (state.board, state.live, state.was_live, state.rates_due) = (Some(board), true, true, true);
+        state.reason = None;
+        let told = state.guard.is_lost();
+        drop(state);
+        if !told {
+            // An alert of the last run, if there is one, is over.
+            self.pipeline.alerts().clear(LOST, &self.subject);
+        }
+        for source_name in gone {
+            self.pipeline.alerts().clear(SENSOR_LOST, &source_name);
+        }
+        self.end_buttons();
+        self.judge(now_ms);
+        self.met.notify_one();
+    }
+
+    fn lost(&self, reason: LostReason, now_ms: u64) {
+        if reason == LostReason::Stopped {
+            return;
+        }
+        tracing::warn!(bridge = self.config.name, %reason, "bridge lost");
+        let mut state = self.lock();
+        (state.live, state.reason) = (false, Some(reason));
+        drop(state);
+        self.end_buttons();
+        self.judge(now_ms);
+    }
+
+    /// Tells of the link's loss or return, when it is time.
+    fn judge(&self, now_ms: u64) {
+        let mut state = self.lock();
+        // Whoever was there once is missed at once.
+        let loss_ms = if state.was_live { 0 } else { FIRST_MEETING_MS };
+        let live = state.live;
+        let news = state.guard.observe(live, now_ms, (loss_ms, BACK_AFTER_MS));
+        let reason = state.reason.clone();
+        drop(state);
+        match news {
+            Some(News::Lost) => self.pipeline.alerts().raise(self.link_lost(reason.as_ref())),
+            Some(News::Back) => self.pipeline.alerts().clear(LOST, &self.subject),
+            None => {}
+        }
+    }
+
+    fn stop(&self, engaged: bool, now_ms: u64) {
+        tracing::warn!(bridge = self.config.name, engaged, "emergency stop");
+        let news = self.lock().stop.set(engaged, now_ms);
+        self.publish_stop(news);
+    }
+
+    fn publish_stop(&self, engaged: Option<bool>) {
+        if let (Some(source), Some(engaged)) = (self.source, engaged) {
+            let value = f64::from(u8::from(engaged));
+            self.pipeline.publish(source, &[Reading { metric: Metric::EmergencyStop, value }]);
+        }
+    }
+
+    fn button(&self, index: u8, pressed: bool, now_ms: u64) {
+        let mut state = self.lock();
+        let index = usize::from(index);
+        let due = |last: Option<u64>| last.is_none_or(|at_ms| now_ms.saturating_sub(at_ms) >= BUTTON_EVERY_MS);
+        match (state.buttons.get_mut(index), pressed) {
+            (Some(button), true) if due(button.0) => *button = (Some(now_ms), true),
+            (Some(button), false) if button.1 => button.1 = false,
+            (Some(_), false) => return,
+            (_, _) => {
+                state.held.buttons += 1;
+                return;
+            }
+        }
+        drop(state);
+        if pressed {
+            self.pipeline.alerts().raise(self.button_pressed(index));
+        } else {
+            self.pipeline.alerts().clear(BUTTON, &self.button_subject(index));
+        }
+    }
+
+    /// A button let go while nobody listened.
+    fn end_buttons(&self) {
+        let mut state = self.lock();
+        let standing: heapless::Vec<usize, MAX_BUTTONS> =
+            state.buttons.iter().enumerate().filter(|(_, (_, stands))| *stands).map(|(index, _)| index).collect();
+        for index in &standing {
+            state.buttons[*index].1 = false;
+        }
+        drop(state);
+        for index in standing {
+            self.pipeline.alerts().clear(BUTTON, &self.button_subject(index));
+        }
+    }
+
+    fn log(&self, level: LogLevel, text: &str, now_ms: u64) {
+        let mut state = self.lock();
+        if !state.log_budget.spend(LOGS_PER_MINUTE, MINUTE_MS, now_ms) {
+            state.held.logs += 1;
+            return;
+        }
+        drop(state);
+        let bridge = &self.config.name;
+        match level {
+            LogLevel::Debug => tracing::debug!(bridge, "{text}"),
+            LogLevel::Info => tracing::info!(bridge, "{text}"),
+            LogLevel::Warning => tracing::warn!(bridge, "{text}"),
+            LogLevel::Error => tracing::error!(bridge, "{text}"),
+        }
+    }
+
+    fn link_lost(&self, reason: Option<&LostReason>) -> Condition {
+        let why = reason.map_or_else(|| "nothing was heard of it yet".to_owned(), ToString::to_string);
+        Condition {
+            key: LOST,
+            subject: self.subject.clone(),
+            level: Level::Error,
+            alert_type: AlertType::System,
+            title: "Bridge Lost",
+            message: format!("bridge {} at {}: {why}", self.config.name, self.config.selector),
+            details: Some(
+                "Its sensors, its emergency stop and its lamp are without the gateway. It is tried again by itself."
+                    .to_owned(),
+            ),
+        }
+    }
+
+    fn sensor_lost(&self, what: &super::slot::Described, worth: Worth) -> Condition {
+        let why = match worth {
+            Worth::Failed(fault) => fault_text(fault),
+            _ => "no reading arrives, although the board answers",
+        };
+        Condition {
+            key: SENSOR_LOST,
+            subject: what.source_name.clone(),
+            level: Level::Warning,
+            alert_type: AlertType::System,
+            title: "Bridge Sensor Lost",
+            message: format!("{} of bridge {} is no longer known: {why}", what.name, self.config.name),
+            details: Some(format!("Rules on {} of {} cannot fire until it is.", what.metric, what.source_name)),
+        }
+    }
+
+    fn button_pressed(&self, index: usize) -> Condition {
+        Condition {
+            key: BUTTON,
+            subject: self.button_subject(index),
+            level: Level::Info,
+            alert_type: AlertType::System,
+            title: "Button Pressed",
+            message: format!("button {index} of bridge {} is pressed", self.config.name),
+            details: None,
+        }
+    }
+
+    fn button_subject(&self, index: usize) -> Arc<str> {
+        format!("{}/button{index}", self.subject).into()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Valid after every statement above.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

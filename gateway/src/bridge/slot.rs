@@ -1,0 +1,202 @@
+//! One sensor behind a bridge: what it is, what it is worth now.
+//!
+//! Pure: takes `now` in milliseconds on the gateway's monotonic clock. A value
+//! is dated by when the board measured it, not by when it arrived: what waited
+//! in a buffer is as old as it is.
+
+use std::sync::Arc;
+
+use firmware_bridge::sensor::{Fault, Sensor};
+
+use super::guard::{Guard, News};
+use super::mapping::{decimal, metric_of};
+use crate::readings::{Metric, Reading, SourceId};
+
+/// Intervals without a reading after which a value is stale: two may be lost on
+/// a bad line.
+const INTERVALS_TO_STALE: u64 = 3;
+/// Least age at which a value is stale: a busy board may pause.
+const LEAST_MAX_AGE_MS: u64 = 2_000;
+/// How long a sensor must be without a value before that is told, and with one
+/// again before that is.
+const PATIENCE_MS: (u64, u64) = (10_000, 10_000);
+
+/// What a sensor is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Described {
+    /// Its name, made harmless.
+    pub name: String,
+    /// The source it is published as.
+    pub source_name: Arc<str>,
+    /// That source; none when there was no room for it.
+    pub source: Option<SourceId>,
+    /// What rules see it as.
+    pub metric: Metric,
+    /// What the board says of it.
+    pub sensor: Sensor,
+}
+
+/// A sensor and its newest value.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub what: Arc<Described>,
+    /// Value and when it was measured.
+    pub last: Option<(f64, u64)>,
+    pub fault: Option<Fault>,
+    pub readings: u64,
+    pub faults: u64,
+    /// Milliseconds between two readings as the configuration wants them.
+    interval_ms: u64,
+    /// When the board became known; before its first interval is over, a
+    /// sensor without a value is only young.
+    since_ms: u64,
+    guard: Guard,
+}
+
+/// What a sensor is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Worth {
+    Fresh,
+    /// It failed, and how.
+    Failed(Fault),
+    /// It was not heard of in time.
+    Silent,
+    /// Its board became known a moment ago.
+    NotYetRead,
+}
+
+impl Slot {
+    /// A sensor of a board that became known at `now_ms`, with what was known of
+    /// the one of the same name before.
+    pub(super) fn new(
+        name: String,
+        source_name: Arc<str>,
+        source: Option<SourceId>,
+        sensor: &Sensor,
+        interval_ms: u32,
+        now_ms: u64,
+        before: Option<&Slot>,
+    ) -> Slot {
+        let what = Described { name, source_name, source, metric: metric_of(sensor), sensor: sensor.clone() };
+        Slot {
+            what: Arc::new(what),
+            last: before.and_then(|slot| slot.last),
+            fault: None,
+            readings: before.map_or(0, |slot| slot.readings),
+            faults: before.map_or(0, |slot| slot.faults),
+            interval_ms: interval_ms.into(),
+            since_ms: now_ms,
+            guard: before.map_or_else(Guard::default, |slot| slot.guard),
+        }
+    }
+
+    /// Takes a value; what is to be published, if it is plausible. Allocates nothing.
+    pub(super) fn read(&mut self, value: f32, at_ms: u64) -> Option<(SourceId, Reading)> {
+        let Some(reading) = Reading::plausible(self.what.metric, decimal(value)) else {
+            self.fail(Fault::OutOfRange);
+            return None;
+        };
+        self.readings += 1;
+        self.last = Some((reading.value, at_ms));
+        self.fault = None;
+        Some((self.what.source?, reading))
+    }
+
+    /// Takes a failure.
+    pub(super) fn fail(&mut self, fault: Fault) {
+        self.faults += 1;
+        self.fault = Some(fault);
+    }
+
+    /// What it is worth while its board is known.
+    pub(super) fn worth(&self, now_ms: u64) -> Worth {
+        let max_age_ms = (self.interval_ms * INTERVALS_TO_STALE).max(LEAST_MAX_AGE_MS);
+        let young = |since: u64| now_ms.saturating_sub(since) <= max_age_ms;
+        match (self.fault, self.last) {
+            (Some(fault), _) => Worth::Failed(fault),
+            (None, Some((_, at_ms))) if young(at_ms) => Worth::Fresh,
+            (None, _) if young(self.since_ms) => Worth::NotYetRead,
+            (None, _) => Worth::Silent,
+        }
+    }
+
+    /// What is to be told of it while its board is known.
+    pub(super) fn news(&mut self, now_ms: u64) -> Option<News> {
+        let worth = self.worth(now_ms);
+        if worth == Worth::NotYetRead {
+            return None;
+        }
+        self.guard.observe(worth == Worth::Fresh, now_ms, PATIENCE_MS)
+    }
+
+    /// Whether its loss was told and stands.
+    pub(super) fn is_lost(&self) -> bool {
+        self.guard.is_lost()
+    }
+}
+
+/// Why a sensor has no value, for people.
+pub(super) fn fault_text(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Absent => "the sensor does not answer; check its wiring",
+        Fault::OutOfRange => "the value is outside what the sensor can give: a broken wire or a short",
+        Fault::Corrupt => "the sensor's answer fails its own check; check wiring and length of the cable",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use firmware_bridge::sensor::{SensorKind, Unit};
+
+    use super::*;
+    use crate::readings::{SourceKind, Sources};
+
+    fn every(interval_ms: u32) -> Slot {
+        let sources = Sources::default();
+        let source = sources.register("bridge/m/v", SourceKind::Bridge).expect("room");
+        let sensor =
+            Sensor { name: "v".into(), kind: SensorKind::Voltage, unit: Unit::Volt, min: 0.0, max: 26.0, interval_ms };
+        Slot::new("v".to_owned(), "bridge/m/v".into(), Some(source), &sensor, interval_ms, 0, None)
+    }
+
+    #[test]
+    fn a_value_is_fresh_while_it_is_young_and_nothing_failed() {
+        let mut slot = every(500);
+        assert_eq!(slot.worth(2_000), Worth::NotYetRead);
+        assert_eq!(slot.worth(2_001), Worth::Silent);
+        let (_, reading) = slot.read(11.1, 3_000).expect("plausible");
+        assert_eq!((reading.metric, reading.value), (Metric::Voltage, 11.1));
+        assert_eq!(slot.worth(5_000), Worth::Fresh);
+        assert_eq!(slot.worth(5_001), Worth::Silent);
+        slot.fail(Fault::Absent);
+        assert_eq!(slot.worth(3_001), Worth::Failed(Fault::Absent));
+        assert_eq!((slot.readings, slot.faults), (1, 1));
+        let mut slow = every(60_000);
+        slow.read(1.0, 0);
+        assert_eq!(slow.worth(180_000), Worth::Fresh, "three of its own intervals");
+    }
+
+    #[test]
+    fn an_implausible_value_is_a_fault_and_no_reading() {
+        let mut slot = every(500);
+        assert_eq!(slot.read(4_000.0, 0), None);
+        assert_eq!(slot.worth(0), Worth::Failed(Fault::OutOfRange));
+    }
+
+    #[test]
+    fn a_sensor_keeps_its_history_and_its_loss_over_a_restart_of_the_board() {
+        let mut slot = every(500);
+        slot.read(11.0, 0);
+        slot.fail(Fault::Absent);
+        for now_ms in [100, 10_100] {
+            slot.news(now_ms);
+        }
+        assert!(slot.is_lost());
+        let what = slot.what.clone();
+        let next =
+            Slot::new(what.name.clone(), what.source_name.clone(), what.source, &what.sensor, 500, 20_000, Some(&slot));
+        assert!(next.is_lost());
+        assert_eq!((next.last, next.fault, next.readings, next.faults), (Some((11.0, 0)), None, 1, 1));
+        assert_eq!(next.worth(20_000), Worth::NotYetRead);
+    }
+}

@@ -1,0 +1,70 @@
+//! The task that looks after all bridges: time, rates for boards just met, and
+//! the level of the lamps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use firmware_bridge::message::IndicatorLevel;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::Bridges;
+use crate::alerts::{Alerts, Filter, Level};
+
+/// How often time passes for guards and the emergency stop; also how late a lamp
+/// follows an alert that left the book without an event.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Runs until `stop`, then ends every link.
+pub(super) async fn run(bridges: Bridges, stop: CancellationToken) {
+    let mut events = bridges.inner.pipeline.alerts().subscribe();
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                // Which event does not matter, nor how many: the book is asked.
+                Ok(_) | Err(RecvError::Lagged(_)) => {
+                    while events.try_recv().is_ok() {}
+                    bridges.indicate();
+                }
+                Err(RecvError::Closed) => break,
+            },
+            () = bridges.inner.met.notified() => bridges.greet(),
+            _ = ticks.tick() => {
+                bridges.tick();
+                bridges.indicate();
+            }
+            () = stop.cancelled() => break,
+        }
+    }
+    bridges.end();
+}
+
+/// What lamps and buzzers show for an alert of that level. A buzzer that sounds
+/// without end is for what cannot wait: `error` is shown as a warning.
+pub(super) fn indicator(worst: Option<Level>) -> IndicatorLevel {
+    match worst {
+        None => IndicatorLevel::Clear,
+        Some(Level::Info) => IndicatorLevel::Info,
+        Some(Level::Warning | Level::Error) => IndicatorLevel::Warning,
+        Some(Level::Critical) => IndicatorLevel::Critical,
+    }
+}
+
+/// Resolves what is open about bridges that are no longer configured: nothing
+/// will ever be heard of them that could end it.
+pub(super) async fn resolve_alerts_of(alerts: Alerts, subjects: Vec<Arc<str>>) {
+    let open = alerts.list(&Filter { unresolved_only: true, ..Filter::default() });
+    let of_removed = |subject: &str| {
+        subjects
+            .iter()
+            .any(|gone| subject.strip_prefix(&**gone).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    };
+    for alert in open.iter().filter(|alert| of_removed(&alert.subject)) {
+        if let Err(error) = alerts.resolve(&alert.id, "configuration").await {
+            tracing::warn!(%error, alert = &*alert.id, "alert of a removed bridge not resolved");
+        }
+    }
+}

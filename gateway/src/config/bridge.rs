@@ -1,0 +1,172 @@
+//! `[[bridge]]`: a microcontroller on a serial line, and what is wrong with
+//! what was written about it.
+//!
+//! A file of its own because the list stands at the top level, unlike every
+//! other section, and because its checks need the parser of port names.
+
+use std::collections::BTreeMap;
+
+use firmware_bridge::host::PortSelector;
+use firmware_bridge::sensor::{MAX_INTERVAL_MS, MIN_INTERVAL_MS};
+use serde::{Deserialize, Serialize};
+
+/// Most bridges: each has a thread, and room for its sensors among the sources.
+pub const MAX_BRIDGES: usize = 8;
+/// Longest name; it begins the name of every source of the bridge.
+const MAX_NAME_CHARS: usize = 32;
+/// Slowest and fastest line; USB boards take any.
+const BAUDS: std::ops::RangeInclusive<u32> = 1_200..=4_000_000;
+/// Most lithium cells in series; the firmware's INA219 measures up to 26 V.
+const MAX_CELLS: u8 = 12;
+
+/// `[[bridge]]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bridge {
+    /// Name in sources, alerts and metrics: letters, digits, `_`, `-`. Its
+    /// sensors are the sources `bridge/<name>/<sensor>`.
+    pub name: String,
+    /// The port, by a name that survives replugging: `/dev/serial/by-id/…`, USB
+    /// `VID:PID` or `VID:PID:SERIAL`, or `serial:NUMBER`. `bridge list` shows them.
+    pub selector: String,
+    /// Bits per second; without meaning on a USB board.
+    #[serde(default = "usual_baud")]
+    pub baud: u32,
+    /// Off switch.
+    #[serde(default = "on")]
+    pub enabled: bool,
+    /// Lithium cells in series behind the board's voltage sensor. With it there
+    /// are default rules for a low battery; without it nobody knows what is low.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub battery_cells: Option<u8>,
+    /// Milliseconds between two readings by sensor, where the board's own rate
+    /// is not wanted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub interval_ms: BTreeMap<String, u32>,
+}
+
+fn usual_baud() -> u32 {
+    115_200
+}
+
+fn on() -> bool {
+    true
+}
+
+impl Bridge {
+    /// The port it means; none for a selector that [`problems`] refuses.
+    #[must_use]
+    pub fn port(&self) -> Option<PortSelector> {
+        self.selector.parse().ok()
+    }
+}
+
+/// Everything wrong with the list: where, and what is allowed.
+pub(super) fn problems(bridges: &[Bridge]) -> Vec<(Vec<String>, String)> {
+    let mut found = Vec::new();
+    if bridges.len() > MAX_BRIDGES {
+        found.push((vec!["bridge".to_owned()], format!("{} are configured; at most {MAX_BRIDGES} fit", bridges.len())));
+    }
+    for (index, bridge) in bridges.iter().enumerate() {
+        let earlier = &bridges[..index];
+        let mut refuse = |key: &str, message: String| {
+            found.push((vec!["bridge".to_owned(), index.to_string(), key.to_owned()], message))
+        };
+        if let Some(message) = name_problem(bridge, earlier) {
+            refuse("name", message);
+        }
+        if let Some(message) = selector_problem(bridge, earlier) {
+            refuse("selector", message);
+        }
+        if !BAUDS.contains(&bridge.baud) {
+            refuse("baud", format!("{} is outside {} to {} bits per second", bridge.baud, BAUDS.start(), BAUDS.end()));
+        }
+        if bridge.battery_cells.is_some_and(|cells| !(1..=MAX_CELLS).contains(&cells)) {
+            refuse("battery_cells", format!("must be 1 to {MAX_CELLS} cells in series"));
+        }
+        let slow_or_fast = |interval: &u32| !(MIN_INTERVAL_MS..=MAX_INTERVAL_MS).contains(interval);
+        if let Some((sensor, interval)) = bridge.interval_ms.iter().find(|(_, interval)| slow_or_fast(interval)) {
+            refuse(
+                "interval_ms",
+                format!("{sensor}: {interval} is outside {MIN_INTERVAL_MS} to {MAX_INTERVAL_MS} milliseconds"),
+            );
+        }
+    }
+    found
+}
+
+fn name_problem(bridge: &Bridge, earlier: &[Bridge]) -> Option<String> {
+    let name = &bridge.name;
+    let valid = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if name.is_empty() || name.len() > MAX_NAME_CHARS || !name.chars().all(valid) {
+        return Some(format!("{name:?} is not a name; use 1 to {MAX_NAME_CHARS} letters, digits, _ and -"));
+    }
+    let first = earlier.iter().position(|other| other.name == *name)?;
+    Some(format!("{name:?} is used already by bridge number {}", first + 1))
+}
+
+fn selector_problem(bridge: &Bridge, earlier: &[Bridge]) -> Option<String> {
+    if let Err(error) = bridge.selector.parse::<PortSelector>() {
+        return Some(error.to_string());
+    }
+    let same = |other: &&Bridge| other.enabled && other.selector == bridge.selector;
+    let other = earlier.iter().find(same).filter(|_| bridge.enabled)?;
+    Some(format!(
+        "{} is the port of bridge {:?} already; name the serial number as well (VID:PID:SERIAL)",
+        bridge.selector, other.name
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<String> {
+        #[derive(Deserialize)]
+        struct Part {
+            bridge: Vec<Bridge>,
+        }
+        let part: Part = toml::from_str(text).expect("the types fit");
+        problems(&part.bridge).into_iter().map(|(path, message)| format!("{}: {message}", path.join("."))).collect()
+    }
+
+    #[test]
+    fn a_name_and_a_selector_are_enough() {
+        assert_eq!(found("[[bridge]]\nname = \"mast\"\nselector = \"2e8a:000a\"\n"), [""; 0]);
+        let whole = "[[bridge]]\nname = \"mast\"\nselector = \"/dev/serial/by-id/x\"\nbaud = 9600\nenabled = false\n\
+                     battery_cells = 3\ninterval_ms = { battery_voltage = 200 }\n";
+        assert_eq!(found(whole), [""; 0]);
+    }
+
+    #[test]
+    fn every_problem_is_named_with_what_is_allowed() {
+        let text = "[[bridge]]\nname = \"a b\"\nselector = \"ttyACM0\"\nbaud = 5\nbattery_cells = 99\n\
+                    interval_ms = { x = 1 }\n\
+                    [[bridge]]\nname = \"m\"\nselector = \"serial:1\"\n\
+                    [[bridge]]\nname = \"m\"\nselector = \"serial:1\"\n";
+        let found = found(text);
+        for wanted in [
+            "bridge.0.name: \"a b\" is not a name",
+            "bridge.0.selector: `ttyACM0` names no serial port",
+            "bridge.0.baud: 5 is outside 1200",
+            "bridge.0.battery_cells: must be 1 to 12",
+            "bridge.0.interval_ms: x: 1 is outside 10 to 3600000",
+            "bridge.2.name: \"m\" is used already by bridge number 2",
+            "bridge.2.selector: serial:1 is the port of bridge \"m\" already",
+        ] {
+            assert!(found.iter().any(|message| message.starts_with(wanted)), "{wanted} in {found:#?}");
+        }
+        assert_eq!(found.len(), 7);
+    }
+
+    #[test]
+    fn the_list_is_bounded_and_two_of_one_port_may_take_turns() {
+        let one = |n: usize, enabled: bool| {
+            format!("[[bridge]]\nname = \"b{n}\"\nselector = \"serial:{n}\"\nenabled = {enabled}\n")
+        };
+        let many: String = (0..=MAX_BRIDGES).map(|n| one(n, true)).collect();
+        assert_eq!(found(&many), ["bridge: 9 are configured; at most 8 fit"]);
+        let turns = one(1, true) + "[[bridge]]\nname = \"spare\"\nselector = \"serial:1\"\nenabled = false\n";
+        assert_eq!(found(&turns), [""; 0]);
+    }
+}
