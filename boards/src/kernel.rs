@@ -29,8 +29,8 @@ pub(crate) enum Question {
 
 /// Columns of the answer about stations.
 pub(crate) mod stations {
-    /// 1 while there is a station (for a client: its access point).
-    pub(crate) const PRESENT: usize = 0;
+    /// Of a client of an access point: 1 while it is associated.
+    pub(crate) const ASSOCIATED: usize = 0;
     /// Signal of the weakest, dBm.
     pub(crate) const SIGNAL: usize = 1;
     /// Times the driver lost the beacon.
@@ -54,7 +54,11 @@ impl Question {
         match self {
             Question::Stations(radio) => {
                 let stations = radio.stations()?;
-                write(&mut rest, Some(u8::from(stations.count > 0)))?;
+                // An access point without clients has lost nothing; a client
+                // without its access point has. Asked each time: a radio can
+                // become the one or the other.
+                let associated = radio.is_client()?.then_some(u8::from(stations.count > 0));
+                write(&mut rest, associated)?;
                 write(&mut rest, stations.weakest_dbm)?;
                 write(&mut rest, stations.beacon_losses)?;
             }

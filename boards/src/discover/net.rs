@@ -61,19 +61,23 @@ fn asked(search: &mut Search, interface: &str) -> Option<Radio> {
         .ok()
 }
 
-fn by_nl80211(search: &mut Search, interface: &str, mut radio: Radio) {
+fn by_nl80211(search: &mut Search, interface: &str, radio: Radio) {
     let column = |place, none| Decode::answer(place, 1.0, none);
-    let mut drafts = vec![
+    // Turns before the interface goes down.
+    let associated = Draft::new(
+        format!("wifi:{interface}:associated"),
+        Quantity::Flag,
+        Role::LinkUp,
+        column(stations::ASSOCIATED, "no client of an access point now"),
+    );
+    let drafts = vec![
+        associated.label(format!("{interface} is associated")).subject(interface),
         signal_draft(interface, column(stations::SIGNAL, NOT_ASSOCIATED)),
-        missed_beacons_draft(interface, column(stations::BEACON_LOSSES, "the driver does not count lost beacons")),
+        missed_beacons_draft(
+            interface,
+            column(stations::BEACON_LOSSES, "nobody to hear beacons from, or the driver does not count"),
+        ),
     ];
-    // An access point without clients has lost nothing; a client without its
-    // access point has, even while the interface is still up.
-    if radio.is_client() == Ok(true) {
-        let decode = column(stations::PRESENT, NOT_ASSOCIATED);
-        let draft = Draft::new(format!("wifi:{interface}:associated"), Quantity::Flag, Role::LinkUp, decode);
-        drafts.push(draft.label(format!("{interface} is associated")).subject(interface));
-    }
     search.add_question(format!("nl80211 {interface}"), Question::Stations(radio), WIRELESS_MS, drafts);
 }
 

@@ -66,7 +66,7 @@ impl Radio {
     }
 
     /// Whether it is the client of an access point now.
-    pub(crate) fn is_client(&mut self) -> Result<bool, Errno> {
+    pub(super) fn is_client(&mut self) -> Result<bool, Errno> {
         let index = self.index()?;
         let mut client = None;
         self.ask(self.about(GET_INTERFACE, false, &index), |attributes| client = is_client(attributes))?;
