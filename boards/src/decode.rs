@@ -60,6 +60,9 @@ pub(crate) enum Decode {
     Uptime,
     /// A column of an interface's line in `/proc/net/wireless`.
     Wireless { interface: Box<str>, column: WirelessColumn },
+    /// A column of the kernel's answer to a question, divided by `per`; a dash is
+    /// `none`.
+    Answer { place: usize, per: f64, none: &'static str },
     /// A battery voltage turned into a percentage.
     Charge { volts: Linear, curve: Curve },
     /// The flag is set when a current in milliamperes, times `sign`, is more than noise.
@@ -81,6 +84,11 @@ impl Decode {
     /// A plain number in such parts of the unit.
     pub(crate) const fn per(per: f64) -> Decode {
         Decode::Scaled(Linear::per(per))
+    }
+
+    /// A column of the kernel's answer to a question.
+    pub(crate) const fn answer(place: usize, per: f64, none: &'static str) -> Decode {
+        Decode::Answer { place, per, none }
     }
 
     /// The same with the value multiplied, where it is a plain number.
@@ -106,6 +114,10 @@ impl Decode {
             },
             Decode::Uptime => decimal(fields(bytes).next().unwrap_or_default()),
             Decode::Wireless { interface, column } => wireless(bytes, interface, *column),
+            Decode::Answer { place, per, none } => match fields(bytes).nth(*place) {
+                Some(b"-") => Err(Absence::Unavailable(none)),
+                field => Ok(decimal(field.unwrap_or_default())? / per),
+            },
             Decode::Charge { volts, curve } => Ok(curve.percent(volts.apply(bytes)?)),
             Decode::Flowing { sign } => Ok(flag(decimal(bytes)? * sign > IDLE_MA)),
             Decode::Exists => Ok(1.0),
@@ -266,6 +278,14 @@ mod tests {
     }
 
     #[test]
+    fn an_answers_columns_are_taken_by_their_place() {
+        let column = |place| Decode::answer(place, 1e3, "not told").apply(b"1 -56 - ");
+        assert_eq!(column(1), Ok(-0.056));
+        assert_eq!(column(2), Err(Absence::Unavailable("not told")));
+        assert_eq!(column(3), Err(Absence::NotANumber));
+    }
+
+    #[test]
     fn words_are_compared_and_unknown_is_unavailable() {
         let discharging = Decode::Word("Discharging");
         assert_eq!(discharging.apply(b"Discharging\n"), Ok(1.0));
@@ -293,6 +313,7 @@ mod tests {
             let all = [
                 Decode::UNIT, Decode::NonZero, Decode::HexBits { mask: 1 }, Decode::Word("up"),
                 Decode::LifeTime, Decode::PreEol, Decode::Uptime, Decode::Exists,
+                Decode::answer(1, 1.0, ""),
                 Decode::Wireless { interface: "wlan0".into(), column: WirelessColumn::Level },
             ];
             for decode in all {

@@ -22,6 +22,7 @@ use serde::Serialize;
 use crate::battery::Curve;
 use crate::decode::{Decode, Linear};
 use crate::detect::Detected;
+use crate::kernel::Question;
 use crate::quantity::{Quantity, Range, Role};
 use crate::rates::STALE_AFTER_PERIODS;
 use crate::sensor::Sensor;
@@ -45,15 +46,25 @@ pub(crate) const CLASS_DIRECTORIES: [&str; 7] = [
     "/sys/bus/mmc/devices",
 ];
 
-/// A file to sample, with the sensors in it.
+/// What stands behind a source.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// A file that holds a value.
+    File,
+    /// A file of which only its existence counts.
+    Marker,
+    /// No file: the kernel is asked.
+    Kernel(Question),
+}
+
+/// A source to sample, with the sensors in it.
 #[derive(Debug)]
 pub(crate) struct Found {
     /// The device and attribute, independent of numbering.
     pub(crate) identity: String,
     pub(crate) source: String,
     pub(crate) period_ms: u64,
-    /// Only whether the file exists counts.
-    pub(crate) marker: bool,
+    pub(crate) origin: Origin,
     pub(crate) sensors: Vec<(Sensor, Decode)>,
 }
 
@@ -178,16 +189,22 @@ pub(crate) fn discover(tree: &Tree, detected: &Detected) -> Discovery {
 impl Search<'_> {
     /// Adds the sensors of one file.
     pub(crate) fn add(&mut self, source: String, identity: String, period_ms: u64, drafts: Vec<Draft>) {
-        self.push(source, identity, period_ms, false, drafts);
+        self.push(source, identity, period_ms, Origin::File, drafts);
     }
 
     /// Adds a flag that is set when a file exists.
     /// Its path is its identity: a marker belongs to a service, not to a device.
     pub(crate) fn add_marker(&mut self, source: String, period_ms: u64, draft: Draft) {
-        self.push(source.clone(), source, period_ms, true, vec![draft]);
+        self.push(source.clone(), source, period_ms, Origin::Marker, vec![draft]);
     }
 
-    fn push(&mut self, source: String, identity: String, period_ms: u64, marker: bool, drafts: Vec<Draft>) {
+    /// Adds the sensors in the answer to a question; `source` is for people and
+    /// tells this one from the others.
+    pub(crate) fn add_question(&mut self, source: String, question: Question, period_ms: u64, drafts: Vec<Draft>) {
+        self.push(source.clone(), source, period_ms, Origin::Kernel(question), drafts);
+    }
+
+    fn push(&mut self, source: String, identity: String, period_ms: u64, origin: Origin, drafts: Vec<Draft>) {
         if self.count + drafts.len() > MAX_SENSORS {
             self.result.left_out += drafts.len();
             return;
@@ -196,7 +213,7 @@ impl Search<'_> {
         // Two equal chips whose devices cannot be told apart are told by order.
         let identity = unique(&mut self.identities, identity);
         let sensors = drafts.into_iter().map(|draft| self.finish(draft, &source, period_ms)).collect();
-        self.result.found.push(Found { identity, source, period_ms, marker, sensors });
+        self.result.found.push(Found { identity, source, period_ms, origin, sensors });
     }
 
     fn finish(&mut self, draft: Draft, source: &str, period_ms: u64) -> (Sensor, Decode) {

@@ -16,6 +16,10 @@
 //! allocating. It runs the same on a captured directory tree. It knows nothing
 //! of the gateway: a caller maps a [`Role`] to its own metrics and rules.
 //!
+//! Two things the kernel tells only when it is asked: a radio's stations by
+//! nl80211 and the clock's state by `adjtimex`. On the running machine they are
+//! asked for, on a captured tree the files that say something like it are read.
+//!
 //! It never writes to the board, never opens a device node, and never takes a
 //! missing sensor for a failure of its own.
 
@@ -24,6 +28,7 @@ mod capture;
 mod decode;
 mod detect;
 mod discover;
+mod kernel;
 mod manifest;
 mod probe;
 mod profile;

@@ -1,4 +1,4 @@
-//! One kernel file, read again and again, and the sensors decoded from it.
+//! One kernel file (or question to it), read again and again, and the sensors decoded from it.
 //!
 //! The state machine ([`Probe::settle`]) is pure and takes what was read or the
 //! error number, so that `EIO` and its kin are tested without a device that
@@ -12,6 +12,7 @@ use rustix::fs::{FileType, Mode, OFlags, open, stat};
 use rustix::io::{Errno, pread};
 
 use crate::decode::Decode;
+use crate::discover::Origin;
 use crate::quantity::Range;
 use crate::rates::BACK_OFF_MAX_MS;
 use crate::sensor::{Absence, Reading, Sample};
@@ -67,8 +68,7 @@ pub(crate) struct Probe {
     path: PathBuf,
     handles: Handles,
     file: Option<OwnedFd>,
-    /// Only whether the file is there counts; its absence is a value.
-    marker: bool,
+    origin: Origin,
     period_ms: u64,
     due_ms: u64,
     failures: u32,
@@ -85,7 +85,7 @@ impl Probe {
             path,
             handles,
             file: None,
-            marker: false,
+            origin: Origin::File,
             period_ms,
             due_ms: 0,
             failures: 0,
@@ -94,10 +94,14 @@ impl Probe {
         }
     }
 
-    /// Makes the file's existence the value.
-    pub(crate) fn marking(mut self) -> Self {
-        self.marker = true;
+    /// Something else than a file's contents.
+    pub(crate) fn of(mut self, origin: Origin) -> Self {
+        self.origin = origin;
         self
+    }
+
+    fn is_marker(&self) -> bool {
+        matches!(self.origin, Origin::Marker)
     }
 
     /// The first sample is not before this.
@@ -115,12 +119,13 @@ impl Probe {
 
     /// Reads the file once and gives every channel its sample.
     pub(crate) fn sample(&mut self, now_ms: u64, buffer: &mut [u8; BUFFER_BYTES], emit: impl FnMut(usize, Sample)) {
-        let read = match (self.gone, self.marker) {
+        let read = match &mut self.origin {
             // Said again at each attempt, so that a caller who missed the first
             // still learns it; nothing is touched.
-            (true, _) => Err(Errno::NODEV),
-            (false, true) => stat(&self.path).map(|_| 0),
-            (false, false) => self.read(buffer),
+            _ if self.gone => Err(Errno::NODEV),
+            Origin::Marker => stat(&self.path).map(|_| 0),
+            Origin::Kernel(question) => question.ask(buffer),
+            Origin::File => self.read(buffer),
         };
         self.settle(now_ms, read.map(|length| &buffer[..length]), emit);
     }
@@ -152,7 +157,7 @@ impl Probe {
     /// What an attempt means for the channels and for the next attempt.
     fn settle(&mut self, now_ms: u64, read: Result<&[u8], Errno>, mut emit: impl FnMut(usize, Sample)) {
         let read = match read {
-            Err(Errno::NOENT) if self.marker => Ok(None),
+            Err(Errno::NOENT) if self.is_marker() => Ok(None),
             read => read.map(Some).map_err(Absence::of),
         };
         // One channel that decodes shows that the file works: the others are
@@ -183,11 +188,12 @@ impl Probe {
 
     /// The device is there, at this path: reads it at once if it was gone or
     /// has moved.
-    pub(crate) fn found_at(&mut self, now_ms: u64, path: PathBuf) -> bool {
+    pub(crate) fn found_at(&mut self, now_ms: u64, path: PathBuf, origin: Origin) -> bool {
         let moved = self.gone || self.path != path;
         // A device that merely stayed keeps its rhythm and its back-off.
         if moved {
             self.path = path;
+            self.origin = origin;
             self.file = None;
             self.gone = false;
             self.failures = 0;
@@ -276,14 +282,14 @@ mod tests {
         p.sample(4_000, &mut buffer, |_, sample| {
             assert_eq!(sample, Sample::Absent(Absence::Vanished));
         });
-        assert!(p.found_at(5_000, PathBuf::from("/elsewhere")));
+        assert!(p.found_at(5_000, PathBuf::from("/elsewhere"), Origin::File));
         assert_eq!((p.is_gone(), p.due_ms()), (false, 5_000));
-        assert!(!p.found_at(6_000, PathBuf::from("/elsewhere")));
+        assert!(!p.found_at(6_000, PathBuf::from("/elsewhere"), Origin::File));
     }
 
     #[test]
     fn a_missing_marker_says_no() {
-        let mut p = Probe::new("id".to_owned(), PathBuf::from("/nowhere"), Handles::Keep, 1_000).marking();
+        let mut p = Probe::new("id".to_owned(), PathBuf::from("/nowhere"), Handles::Keep, 1_000).of(Origin::Marker);
         p.channels.push(Channel::new(Decode::Exists, Quantity::Flag.plausible()));
         let no = Sample::Reading(Reading { value: 0.0, at_ms: 7 });
         assert_eq!(settle(&mut p, 7, Err(Errno::NOENT)), no);

@@ -143,6 +143,8 @@ pub enum Role {
     WifiMissedBeacons,
     /// *One*: the wall clock is disciplined by a time source (flag).
     ClockSynchronised,
+    /// *One*: how wrong the wall clock may be at most, by the kernel's account, s.
+    ClockMaxError,
     /// *One*: seconds since boot.
     Uptime,
     /// A hardware watchdog is being fed (flag).
@@ -175,6 +177,7 @@ impl Role {
                 | Role::SdWear
                 | Role::SdReserve
                 | Role::ClockSynchronised
+                | Role::ClockMaxError
                 | Role::Uptime
         )
     }

@@ -15,7 +15,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, RawDir, StatxFlags, open, statx};
 use serde::Serialize;
 
 use crate::detect::Detected;
-use crate::discover::{CLASS_DIRECTORIES, Discovery, Fact, Found, MAX_SENSORS, TripPoint, discover};
+use crate::discover::{CLASS_DIRECTORIES, Discovery, Fact, Found, MAX_SENSORS, Origin, TripPoint, discover};
 use crate::probe::{BUFFER_BYTES, Channel, Probe};
 use crate::quantity::Role;
 use crate::rates::{BACK_OFF_MAX_MS, RESCAN_MS};
@@ -25,7 +25,7 @@ use crate::tree::Tree;
 /// What has happened since the sensors were opened, for a `/metrics` page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
-    /// Files read.
+    /// Files read and questions asked.
     pub reads: u64,
     /// Samples that gave no value.
     pub absences: u64,
@@ -266,13 +266,14 @@ impl Sensors {
     /// Puts what was found into the table; says whether that changed anything.
     fn place(&mut self, now_ms: u64, found: Found) -> bool {
         // A file that vanished between listing and now is simply not found.
-        let path = match self.tree.locate(&found.source) {
-            Ok(path) => path,
-            Err(_) if found.marker => self.tree.root().join(found.source.trim_start_matches('/')),
-            Err(_) => return false,
+        let path = match (&found.origin, self.tree.locate(&found.source)) {
+            (Origin::Kernel(_), _) => PathBuf::from(&found.source),
+            (_, Ok(path)) => path,
+            (Origin::Marker, Err(_)) => self.tree.root().join(found.source.trim_start_matches('/')),
+            (Origin::File, Err(_)) => return false,
         };
         if let Some(at) = self.probes.iter().position(|p| p.identity == found.identity) {
-            let moved = self.probes[at].found_at(now_ms, path);
+            let moved = self.probes[at].found_at(now_ms, path, found.origin);
             if moved {
                 let first = usize::from(self.firsts[at]);
                 for sensor in &mut self.sensors[first..][..self.probes[at].channels.len()] {
@@ -292,10 +293,7 @@ impl Sensors {
     }
 
     fn append(&mut self, now_ms: u64, path: PathBuf, found: Found) {
-        let mut probe = Probe::new(found.identity, path, self.tree.handles(), found.period_ms);
-        if found.marker {
-            probe = probe.marking();
-        }
+        let mut probe = Probe::new(found.identity, path, self.tree.handles(), found.period_ms).of(found.origin);
         probe.wait_until(now_ms);
         self.firsts.push(self.sensors.len() as u16);
         for (mut sensor, decode) in found.sensors {
