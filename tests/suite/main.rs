@@ -5,6 +5,7 @@
 mod access;
 mod command_line;
 mod contract;
+mod cross_config;
 mod demo;
 mod errors;
 mod flight;
