@@ -7,6 +7,9 @@
 //! of each sensor only the newest value waits to be sent, events, answers and
 //! log records wait in short queues whose losses are counted and told.
 
+pub mod debounce;
+pub mod signal;
+
 use heapless::{Deque, Vec};
 
 use crate::channel::{Receiver, Sender};

@@ -1,6 +1,6 @@
 //! A simulated board that speaks the real protocol.
 //!
-//! It runs the very [`mcu::Session`] the firmware runs, over any byte stream or
+//! It runs the very [`crate::mcu::Session`] the firmware runs, over any byte stream or
 //! over a pseudo-terminal of its own, with values that move. For tests, for
 //! demonstrations, and for trying the gateway without a board. It says
 //! `simulated` in its greeting, so that nobody takes it for a real one.

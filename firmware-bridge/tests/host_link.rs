@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use firmware_bridge::host::{
     BoardDescription, HostLink, LinkConfig, LinkEvent, LinkHandle, LinkState, LinkStats, LostReason, Port, PortSelector,
@@ -41,8 +41,11 @@ impl Watched {
     /// The first event from now on that `wanted` makes something of.
     fn until<T>(&self, what: &str, mut wanted: impl FnMut(LinkEvent) -> Option<T>) -> T {
         let mut seen = Vec::new();
+        let deadline = Instant::now() + LIMIT;
         loop {
-            match self.events.recv_timeout(LIMIT) {
+            // The rest of the limit, not a new one with every reading.
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
                 Ok(event) => {
                     seen.push(format!("{event:?}"));
                     if let Some(found) = wanted(event) {

@@ -79,7 +79,7 @@ async fn a_drone_that_never_answers_is_an_alert_with_a_likely_reason() -> anyhow
     let client = gateway.reader()?;
     let alert = eventually("the alert", || async {
         let alerts = client.get("/api/alerts?unresolved_only=true").await?.expect(200).json();
-        Ok(alerts["alerts"].as_array().unwrap().iter().find(|alert| alert["type"] == "network").cloned())
+        Ok(alerts["alerts"].as_array().unwrap().iter().find(|alert| alert["title"] == "Drone not heard").cloned())
     })
     .await?;
     let text = format!("{} {}", alert["message"], alert["details"]);

@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod access;
+mod boards;
 mod command_line;
 mod contract;
 mod cross_config;
+mod control;
 mod demo;
+mod durable;
 mod errors;
 mod flight;
 mod hostile_clients;
@@ -15,3 +18,4 @@ mod lifecycle;
 mod live;
 mod reload;
 mod tls;
+mod webhooks;

@@ -71,7 +71,11 @@ async fn own_files_are_used_and_reloaded() -> anyhow::Result<()> {
     gateway.signal("HUP").await?;
     let trusts_second = Client::https(gateway.address(), &cert)?;
     eventually("the new certificate", || async { Ok(trusts_second.get("/health").await.ok()) }).await?.expect(200);
-    assert!(trusts_first.get("/health").await.is_err(), "the old certificate is still served");
+    // A client without a ticket: a resumed session shows no certificate.
+    let old = dir.path().join("old.pem");
+    std::fs::write(&old, &first.0)?;
+    let still = Client::https(gateway.address(), &old)?.get("/health").await;
+    assert!(still.is_err(), "the old certificate is still served");
 
     // A pair that does not fit is refused with words; the running one stays.
     std::fs::write(&key, &first.1)?;

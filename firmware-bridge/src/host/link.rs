@@ -293,10 +293,10 @@ impl<S: FnMut(LinkEvent)> Worker<S> {
     fn read(&mut self, port: &mut Port) -> Result<(), Gone> {
         let mut buffer = [0; READ_BYTES];
         let count = port.read(&mut buffer)?;
-        let connected = self.session.stats().connected;
+        let connected = self.session.connected();
         let now_us = self.now_us();
         self.session.receive(&buffer[..count], now_us, &mut self.sink);
-        if self.session.stats().connected != connected {
+        if self.session.connected() != connected {
             self.backoff.reset();
         }
         Ok(())
@@ -338,7 +338,7 @@ impl<S: FnMut(LinkEvent)> Worker<S> {
     }
 
     fn publish(&self) {
-        lock(&self.shared.stats).clone_from(self.session.stats());
+        *lock(&self.shared.stats) = self.session.stats();
     }
 
     fn drain_wake(&mut self) {

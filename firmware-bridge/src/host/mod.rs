@@ -14,8 +14,8 @@
 //! link.stop();
 //! ```
 //!
-//! [`session`] is the pure half (bytes and time in, events and bytes out);
-//! [`link`] is the thread around it. Several links run side by side without
+//! [`HostSession`] is the pure half (bytes and time in, events and bytes out);
+//! [`HostLink`] starts the thread around it. Several links run side by side without
 //! sharing anything. A missing port is a state with a reason, never an exit.
 
 mod backoff;
@@ -24,6 +24,7 @@ mod clock;
 mod event;
 mod link;
 mod port;
+mod requests;
 mod selector;
 mod session;
 mod stats;
@@ -33,7 +34,7 @@ pub use board::BoardDescription;
 pub use clock::ClockMap;
 pub use event::{LinkEvent, LostReason};
 pub use link::{HostLink, LinkConfig, LinkHandle, QueueFull};
-pub use port::Port;
+pub use port::{Gone, Port};
 pub use selector::{FoundPort, PortSelector, SelectorError, available_ports};
 pub use session::HostSession;
 pub use stats::{LinkState, LinkStats};

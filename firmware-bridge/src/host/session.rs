@@ -7,30 +7,22 @@
 
 use std::sync::Arc;
 
-use heapless::{Deque, Vec};
+use heapless::Vec;
 
 use super::board::BoardDescription;
 use super::clock::ClockMap;
 use super::event::{LinkEvent, LostReason};
+use super::requests::{RETRY_US, Requests};
 use super::stats::{LinkState, LinkStats};
 use crate::channel::{Receiver, Sender};
 use crate::frame::MAX_FRAME_BYTES;
-use crate::message::{Event, Greeting, IndicatorLevel, Outcome, ToHost, ToMcu};
+use crate::message::{Event, Greeting, IndicatorLevel, ToHost, ToMcu};
 use crate::sensor::{MAX_SENSORS, Sensor};
 use crate::version;
 
 /// Unsent bytes kept: a question for every sensor and some more. When full,
 /// the session waits with what it wanted to say.
 const OUT_BYTES: usize = 512;
-
-/// One-shot commands waiting their turn.
-const MAX_COMMANDS: usize = 8;
-
-/// Tries of one command before it counts as failed.
-const MAX_TRIES: usize = 5;
-
-/// Time between two tries of anything that was not confirmed.
-const RETRY_US: u64 = 300_000;
 
 /// Time between two hellos to a port that does not answer.
 const HELLO_US: u64 = 500_000;
@@ -53,14 +45,6 @@ enum Phase {
     Live { board: Arc<BoardDescription> },
 }
 
-#[derive(Debug)]
-struct Pending {
-    command: ToMcu,
-    /// Numbers of the frames that carried it, one per try.
-    sequences: Vec<u16, MAX_TRIES>,
-    due_us: u64,
-}
-
 /// The host's side of one link.
 #[derive(Debug)]
 pub struct HostSession {
@@ -76,11 +60,9 @@ pub struct HostSession {
     nonce: u32,
     indicator: IndicatorLevel,
     indicator_due_us: u64,
-    rates: [Option<u32>; MAX_SENSORS],
-    /// Sensors whose rate is still to be told, one bit each.
-    rates_due: u16,
-    commands: Deque<ToMcu, MAX_COMMANDS>,
-    pending: Option<Pending>,
+    requests: Requests,
+    /// The board's newest stamp; one well before it is a board that restarted.
+    newest_ticks: u64,
     emergency_stop: Option<bool>,
     told: Option<LostReason>,
     stats: LinkStats,
@@ -109,10 +91,8 @@ impl HostSession {
             nonce: 0,
             indicator: IndicatorLevel::Clear,
             indicator_due_us: 0,
-            rates: [None; MAX_SENSORS],
-            rates_due: 0,
-            commands: Deque::new(),
-            pending: None,
+            requests: Requests::default(),
+            newest_ticks: 0,
             emergency_stop: None,
             told: None,
             stats: LinkStats::default(),
@@ -150,7 +130,6 @@ impl HostSession {
                 self.hear(received.message, now_us, sink);
             }
         }
-        self.stats.receive = self.receiver.stats();
     }
 
     /// Does what is due, and says when to be called again at the latest.
@@ -205,10 +184,7 @@ impl HostSession {
     /// Wishes for a time between two readings of a sensor, now and after every
     /// reconnection.
     pub fn set_rate(&mut self, sensor: u8, interval_ms: u32) {
-        if let Some(rate) = self.rates.get_mut(usize::from(sensor)) {
-            *rate = Some(interval_ms);
-            self.rates_due |= 1 << sensor;
-        }
+        self.requests.set_rate(sensor, interval_ms);
     }
 
     /// Pings at the next tick.
@@ -218,15 +194,26 @@ impl HostSession {
 
     /// Queues a one-shot command; false when the queue is full.
     pub fn command(&mut self, command: ToMcu) -> bool {
-        let queued = self.commands.push_back(command).is_ok();
-        self.stats.commands_dropped += u64::from(!queued);
-        queued
+        self.requests.push(command)
     }
 
     /// The counters so far.
     #[must_use]
-    pub fn stats(&self) -> &LinkStats {
-        &self.stats
+    pub fn stats(&self) -> LinkStats {
+        let (commands_done, commands_failed, commands_dropped) = self.requests.counts();
+        LinkStats {
+            commands_done,
+            commands_failed,
+            commands_dropped,
+            receive: self.receiver.stats(),
+            ..self.stats.clone()
+        }
+    }
+
+    /// How often a board became fully known.
+    #[must_use]
+    pub fn connected(&self) -> u64 {
+        self.stats.connected
     }
 
     /// The board, once known.
@@ -241,7 +228,8 @@ impl HostSession {
     fn ask(&mut self, now_us: u64) {
         self.phase = Phase::Asking { since_us: now_us };
         self.ask_due_us = now_us;
-        self.pending = None;
+        self.requests.forsake();
+        self.newest_ticks = 0;
         self.ping_sent = None;
         self.emergency_stop = None;
         self.stats.indicator = None;
@@ -265,6 +253,13 @@ impl HostSession {
     }
 
     fn hear_live(&mut self, board: &BoardDescription, message: ToHost, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+        if self.went_back(&message, board.greeting.ticks_hz) {
+            // It restarted, unseen by the line, and knows nothing of what it
+            // was told.
+            self.stats.state = LinkState::Greeting;
+            self.ask(now_us);
+            return;
+        }
         match message {
             ToHost::Reading { sensor, ticks, value } => {
                 self.clock.observe(ticks, now_us);
@@ -312,10 +307,26 @@ impl HostSession {
                     self.stats.round_trip_us = Some(now_us.saturating_sub(at_us));
                 }
             }
-            ToHost::Answer { sequence, outcome } => self.answered(sequence, outcome),
+            ToHost::Answer { sequence, outcome } => self.requests.answered(sequence, outcome),
             // Handled before, or for a sensor that does not exist.
             ToHost::Fault { .. } | ToHost::Greeting(_) | ToHost::Sensor { .. } => {}
         }
+    }
+
+    /// Whether the board's clock went back. Stamps may wait their turn on the
+    /// board, so a second of disorder is none; events and log records may have
+    /// waited for a host, and say nothing.
+    fn went_back(&mut self, message: &ToHost, ticks_hz: u32) -> bool {
+        let (ToHost::Reading { ticks, .. }
+        | ToHost::Fault { ticks, .. }
+        | ToHost::State { ticks, .. }
+        | ToHost::Pong { ticks, .. }) = *message
+        else {
+            return false;
+        };
+        let back = ticks.saturating_add(u64::from(ticks_hz)) < self.newest_ticks;
+        self.newest_ticks = self.newest_ticks.max(ticks);
+        back
     }
 
     fn host_ms(&self, ticks: u64, now_us: u64) -> u64 {
@@ -371,7 +382,7 @@ impl HostSession {
             return;
         }
         let board = Arc::new(BoardDescription { greeting: greeting.clone(), version: *version, sensors: known });
-        self.wish_for_rates(&board.sensors);
+        self.requests.meet(&board.sensors);
         self.phase = Phase::Live { board: Arc::clone(&board) };
         self.ping_due_us = now_us;
         self.indicator_due_us = now_us;
@@ -379,26 +390,6 @@ impl HostSession {
         self.stats.connected += 1;
         self.stats.state = LinkState::Live;
         sink(LinkEvent::Connected { board });
-    }
-
-    fn wish_for_rates(&mut self, sensors: &[Sensor]) {
-        self.rates_due = 0;
-        for (index, sensor) in sensors.iter().enumerate() {
-            if self.rates[index].is_some_and(|rate| rate != sensor.interval_ms) {
-                self.rates_due |= 1 << index;
-            }
-        }
-    }
-
-    fn answered(&mut self, sequence: u16, outcome: Outcome) {
-        let ours = self.pending.as_ref().is_some_and(|pending| pending.sequences.contains(&sequence));
-        if ours {
-            self.pending = None;
-            match outcome {
-                Outcome::Done => self.stats.commands_done += 1,
-                _ => self.stats.commands_failed += 1,
-            }
-        }
     }
 
     fn hello(&mut self) {
@@ -443,59 +434,29 @@ impl HostSession {
             self.send(&ToMcu::Indicator { level });
             self.indicator_due_us = now_us + RETRY_US;
         }
-        self.pursue_commands(now_us);
-
         let mut next_us = self.ping_due_us.min(self.heard_us + SILENCE_US);
         if unconfirmed {
             next_us = next_us.min(self.indicator_due_us);
         }
-        if let Some(pending) = &self.pending {
-            next_us = next_us.min(pending.due_us);
-        }
-        next_us
+        let out = &mut self.out;
+        let sender = &mut self.sender;
+        let command_us = self.requests.pursue(now_us, |command| send(out, sender, command));
+        command_us.map_or(next_us, |due_us| next_us.min(due_us))
     }
 
-    fn pursue_commands(&mut self, now_us: u64) {
-        if self.pending.is_none() {
-            self.pending =
-                self.next_command().map(|command| Pending { command, sequences: Vec::new(), due_us: now_us });
-        }
-        let Some(mut pending) = self.pending.take() else {
-            return;
-        };
-        if pending.due_us <= now_us {
-            if pending.sequences.is_full() {
-                self.stats.commands_failed += 1;
-                return;
-            }
-            if let Some(sequence) = self.send(&pending.command) {
-                // Not full, as just checked.
-                let _ = pending.sequences.push(sequence);
-            }
-            pending.due_us = now_us + RETRY_US;
-        }
-        self.pending = Some(pending);
-    }
-
-    fn next_command(&mut self) -> Option<ToMcu> {
-        if self.rates_due != 0 {
-            let sensor = self.rates_due.trailing_zeros() as u8;
-            self.rates_due &= self.rates_due - 1;
-            let interval_ms = self.rates[usize::from(sensor)]?;
-            return Some(ToMcu::Rate { sensor, interval_ms });
-        }
-        self.commands.pop_front()
-    }
-
-    /// Frames a message if there is room; its sequence number when there was.
     fn send(&mut self, message: &ToMcu) -> Option<u16> {
-        if self.out.capacity() - self.out.len() < MAX_FRAME_BYTES {
-            return None;
-        }
-        let sequence = self.sender.next_sequence();
-        let mut buffer = [0; MAX_FRAME_BYTES];
-        let frame = self.sender.encode(message, &mut buffer).ok()?;
-        self.out.extend_from_slice(frame).ok()?;
-        Some(sequence)
+        send(&mut self.out, &mut self.sender, message)
     }
+}
+
+/// Frames a message if there is room; its sequence number when there was.
+fn send(out: &mut Vec<u8, OUT_BYTES>, sender: &mut Sender<ToMcu>, message: &ToMcu) -> Option<u16> {
+    if out.capacity() - out.len() < MAX_FRAME_BYTES {
+        return None;
+    }
+    let sequence = sender.next_sequence();
+    let mut buffer = [0; MAX_FRAME_BYTES];
+    let frame = sender.encode(message, &mut buffer).ok()?;
+    out.extend_from_slice(frame).ok()?;
+    Some(sequence)
 }

@@ -55,9 +55,32 @@ pub(super) struct Incidents {
     failed: Mutex<Budget>,
     locked_out: Mutex<Budget>,
     refused: Mutex<Budget>,
+    flown: Mutex<Budget>,
 }
 
 impl Incidents {
+    /// Logs that a drone was commanded; its audit record, unless the budget is
+    /// used up: the log is complete, the durable trail bounded.
+    pub(super) fn flown(
+        &self,
+        actor: &str,
+        client: IpAddr,
+        subject: &str,
+        now: Mono,
+        at_us: i64,
+    ) -> Option<AuditRecord> {
+        let event = "drone_command";
+        tracing::info!(target: TARGET, event, %client, actor, subject);
+        self.flown.lock().unwrap_or_else(PoisonError::into_inner).take(now)?;
+        Some(AuditRecord {
+            at_us,
+            event: event.to_owned(),
+            client: Some(client.to_string()),
+            actor: Some(actor.to_owned()),
+            subject: subject.to_owned(),
+        })
+    }
+
     /// Logs the incident; its audit record, unless the budget is used up.
     pub(super) fn record(&self, incident: &Incident, client: IpAddr, now: Mono, at_us: i64) -> Option<AuditRecord> {
         let budget = match incident {

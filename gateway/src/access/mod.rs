@@ -271,6 +271,15 @@ impl Access {
         })
     }
 
+    /// Keeps who commanded a drone: in the security log, and within a budget in
+    /// the audit trail.
+    pub fn record_flight(&self, actor: &str, client: IpAddr, subject: &str) {
+        let wall_us = wall_now().as_microsecond();
+        if let Some(record) = self.shared.incidents.flown(actor, client, subject, Mono::now(), wall_us) {
+            self.shared.store.defer(vec![Change::Audit(record)]);
+        }
+    }
+
     /// Every key, oldest first.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyView> {

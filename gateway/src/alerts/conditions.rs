@@ -10,6 +10,9 @@
 //! * A standing condition whose alert an operator resolved is raised anew after
 //!   [`RENEWED_AFTER`]: resolving does not make it untrue. Acknowledging keeps
 //!   the alert and its silence.
+//! * A key in [`EVENTS`] tells what happened once, not what stands: its alert is
+//!   forgotten here as soon as the desk has it, and stays until an operator
+//!   resolves it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +29,18 @@ pub(super) const MAX_CONDITIONS: usize = 512;
 const INHERITED_FOR: Duration = Duration::from_secs(5 * 60);
 /// The documented cool-down of rules, for conditions.
 const RENEWED_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// Keys of conditions that happen rather than stand. Nothing ends them by
+/// itself: that data was lost stays true after five quiet minutes.
+const EVENTS: &[&str] = &[STORE_LOSS];
+
+/// Key of the alert about stored data that was lost.
+pub const STORE_LOSS: &str = "store_recovered";
+
+/// Whether alerts of `key` tell an event.
+pub(super) fn is_event(key: &str) -> bool {
+    EVENTS.contains(&key)
+}
 
 /// Every condition that stands or waits for the desk.
 #[derive(Default)]
@@ -96,7 +111,7 @@ impl Conditions {
 
     /// Takes over an open alert of the last run.
     pub(super) fn inherit(&mut self, key: &Arc<str>, subject: &Arc<str>, now: Mono) {
-        if self.entries.len() < MAX_CONDITIONS && self.position(key, subject).is_none() {
+        if !is_event(key) && self.entries.len() < MAX_CONDITIONS && self.position(key, subject).is_none() {
             let entry = Entry::new(key.clone(), subject.clone());
             self.entries.push(Entry { stands: true, inherited: Some(now), ..entry });
         }
@@ -131,7 +146,7 @@ impl Conditions {
     /// Takes what waits, oldest entry first, and forgets what is over.
     pub(super) fn drain(&mut self) -> Vec<ConditionChange> {
         let taken = self.entries.iter_mut().filter_map(Entry::take).collect();
-        self.entries.retain(|entry| entry.stands);
+        self.entries.retain(|entry| entry.stands && !is_event(&entry.key));
         taken
     }
 
@@ -258,6 +273,19 @@ pub(super) mod tests {
         conditions.clear("drone_silent", "d1", at(10_001));
         conditions.drain();
         assert!(!conditions.tick(at(99_999)), "over is over");
+    }
+
+    #[test]
+    fn an_event_is_handed_over_once_and_neither_ends_nor_comes_back() {
+        let mut conditions = Conditions::default();
+        let lost = Condition { key: STORE_LOSS, ..silent("board") };
+        assert!(conditions.raise(lost.clone(), Mono::ZERO));
+        assert_eq!((conditions.drain().len(), conditions.standing()), (1, 0));
+        // Of the last run: nothing that could be over five minutes later.
+        conditions.inherit(&STORE_LOSS.into(), &"board".into(), Mono::ZERO);
+        conditions.release(STORE_LOSS, "board", Mono::ZERO);
+        assert!(!conditions.tick(Mono::ZERO.plus(INHERITED_FOR + RENEWED_AFTER)));
+        assert!(conditions.raise(lost, Mono::ZERO), "the next loss is told");
     }
 
     #[test]

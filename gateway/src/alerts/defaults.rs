@@ -16,6 +16,9 @@ use crate::readings::Metric;
 const COOLDOWN: Duration = Duration::from_secs(5 * 60);
 /// How long a drone must be hot.
 const DRONE_HOT_FOR: Duration = Duration::from_secs(10);
+/// How long the processor must be busy: it is sampled every second, and a second
+/// of full load is how a healthy board works.
+const BUSY_FOR: Duration = Duration::from_secs(10);
 
 /// The default rules, in the order they are listed.
 pub(super) fn default_rules() -> Vec<Rule> {
@@ -50,7 +53,11 @@ pub(super) fn default_rules() -> Vec<Rule> {
         alert_type,
         enabled: true,
         cooldown: COOLDOWN,
-        hold: if metric == DroneTemperature { DRONE_HOT_FOR } else { Duration::ZERO },
+        hold: match metric {
+            DroneTemperature => DRONE_HOT_FOR,
+            CpuUsage => BUSY_FOR,
+            _ => Duration::ZERO,
+        },
         hysteresis,
         source: None,
         auto_resolve: None,

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 use super::book::{Book, Cause, Dropped, Moment};
 use super::command::{Answer, Command, Reply, send};
-use super::conditions::ConditionChange;
+use super::conditions::{ConditionChange, is_event};
 use super::draft::Draft;
 use super::engine::Handover;
 use super::model::{Alert, AlertError, AlertEvent, AlertType, Level, Measured};
@@ -238,7 +238,11 @@ impl Desk {
         if taken.ended_before {
             end(draft);
         }
-        let known = draft.open(book, cause, &subject).is_some();
+        // A further event is a further alert; only the same one told again is not.
+        let tells = |alert: &Alert| {
+            !is_event(&key) || what.as_ref().is_some_and(|condition| condition.message == alert.message)
+        };
+        let known = draft.all_open(book).any(|a| Cause::of(a) == cause && *a.subject == *subject && tells(a));
         if let Some(condition) = what.filter(|_| taken.raised && !known) {
             let alert = Alert {
                 title: condition.title.into(),

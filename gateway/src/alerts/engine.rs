@@ -276,16 +276,20 @@ mod tests {
     #[test]
     fn over_the_critical_line_both_rules_fire_and_each_source_for_itself() {
         let bench = Bench::new(vec![]);
-        assert!(bench.observe("board", Metric::CpuUsage, 95.0, 0));
+        assert!(bench.observe("board", Metric::MemoryUsage, 95.0, 0));
         assert!(bench.observe("drone_001", Metric::BatteryLevel, 19.0, 0));
         assert_eq!(bench.engine.stats().cells_waiting, 4, "with the proof that no Critical Battery of before stands");
         assert_eq!(
             bench.raised(),
-            [pair("board", "High CPU Usage"), pair("board", "Critical CPU Usage"), pair("drone_001", "Low Battery")]
+            [
+                pair("board", "High Memory Usage"),
+                pair("board", "Critical Memory Usage"),
+                pair("drone_001", "Low Battery")
+            ]
         );
         assert!(bench.observe("drone_002", Metric::BatteryLevel, 19.0, 1), "one drone does not mute another");
         assert_eq!(bench.raised(), [pair("drone_002", "Low Battery")]);
-        assert!(!bench.observe("board", Metric::CpuUsage, 99.0, 3600));
+        assert!(!bench.observe("board", Metric::MemoryUsage, 99.0, 3600));
         assert!(bench.raised().is_empty());
         assert_eq!(bench.engine.stats().cells_waiting, 0);
     }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::scalars::{Ts, round1};
 use crate::config::DroneMode;
-use crate::drones::{DroneView, LinkState};
+use crate::drones::{DroneView, LinkState, Phase};
 
 /// Contract 2.2.
 #[derive(Serialize, ToSchema)]
@@ -51,7 +51,7 @@ pub(super) struct DroneStatus {
     drone_id: String,
     /// `disconnected`, `connected` or `error`.
     connection_status: &'static str,
-    /// `landed` or `flying`, as far as the state stream tells.
+    /// `landed`, `taking_off`, `flying` or `landing`.
     flight_status: &'static str,
     /// Percent; null until the drone was heard.
     battery_level: Option<u8>,
@@ -121,14 +121,20 @@ fn connection(link: LinkState) -> &'static str {
 impl From<&DroneView> for DroneStatus {
     fn from(drone: &DroneView) -> DroneStatus {
         let is_connected = drone.link == LinkState::Connected;
-        let flying = is_connected && drone.airborne;
+        let flying = is_connected && drone.phase != Phase::Landed;
         let now = Ts::now();
         let last_seen = drone.last_seen.map_or(now, Ts);
         let real = (!drone.simulated && drone.last_seen.is_some()).then_some(drone.address).flatten();
         DroneStatus {
             drone_id: drone.id.to_string(),
             connection_status: connection(drone.link),
-            flight_status: if flying { "flying" } else { "landed" },
+            flight_status: match drone.phase {
+                _ if !is_connected => "landed",
+                Phase::Landed => "landed",
+                Phase::TakingOff => "taking_off",
+                Phase::Flying => "flying",
+                Phase::Landing => "landing",
+            },
             battery_level: drone.battery_pct,
             flight_time: drone.flight_time_s.filter(|_| is_connected),
             // The barometer drifts below the take-off point; the contract has no such heights.
@@ -160,6 +166,54 @@ impl From<&DroneView> for DroneStatus {
                 hardware_version: None,
                 firmware_version: None,
             }),
+        }
+    }
+}
+
+/// Contract 10.2: what is behind a drone.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TypeInfo {
+    drone_id: String,
+    name: String,
+    /// `real` or `dummy`.
+    #[serde(rename = "type")]
+    drone_type: &'static str,
+    ip_address: Option<String>,
+    is_connected: bool,
+    /// `disconnected`, `connected` or `error`.
+    connection_status: &'static str,
+    last_seen: Option<Ts>,
+    /// `real` or `simulation`.
+    drone_class: &'static str,
+    is_real_drone: bool,
+    /// Only of a connected real drone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    real_ip_address: Option<String>,
+    /// Only of a connected simulated drone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simulation_running: Option<bool>,
+}
+
+impl From<&DroneView> for TypeInfo {
+    fn from(view: &DroneView) -> TypeInfo {
+        let drone = Drone::from(view);
+        let is_connected = view.link == LinkState::Connected;
+        let is_connected_real = is_connected && !view.simulated;
+        TypeInfo {
+            drone_id: drone.id,
+            name: drone.name,
+            drone_type: drone.drone_type,
+            is_connected,
+            connection_status: drone.status,
+            last_seen: drone.last_seen,
+            drone_class: if view.simulated { "simulation" } else { "real" },
+            is_real_drone: !view.simulated,
+            connection_state: is_connected_real.then_some(drone.status),
+            real_ip_address: drone.ip_address.clone().filter(|_| is_connected_real),
+            simulation_running: (is_connected && view.simulated).then_some(true),
+            ip_address: drone.ip_address,
         }
     }
 }

@@ -262,7 +262,8 @@ impl From<Denial> for ApiError {
 
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> ApiError {
-        ApiError::unavailable(error.to_string())
+        // A code of its own: a client may keep its change and send it again.
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "STORAGE_UNAVAILABLE", error.to_string())
     }
 }
 
@@ -272,8 +273,9 @@ impl From<KeyError> for ApiError {
             KeyError::Unknown => ApiError::not_found(error.to_string()),
             KeyError::LastAdmin | KeyError::Full(_) => ApiError::conflict(error.to_string()),
             KeyError::InvalidPermission(_) | KeyError::InvalidName(_) => ApiError::invalid(error.to_string()),
-            KeyError::Override(_) | KeyError::Entropy(_) => ApiError::unavailable(error.to_string()),
             KeyError::Storage(error) => error.into(),
+            // Not the client's doing: the system cannot.
+            other => ApiError::unavailable(other.to_string()),
         }
     }
 }
@@ -319,7 +321,7 @@ mod tests {
             (KeyError::LastAdmin.into(), 409, "HTTP_409", "last key"),
             (KeyError::InvalidPermission("x".to_owned()).into(), 400, "INVALID_REQUEST", "x"),
             (AlertError::UnknownAlert("a".to_owned()).into(), 404, "HTTP_404", "a"),
-            (StorageError::Busy.into(), 503, "HTTP_503", "not saved"),
+            (StorageError::Busy.into(), 503, "STORAGE_UNAVAILABLE", "not saved"),
         ] {
             let (response, body) = body(error).await;
             assert_eq!((response.status().as_u16(), &body["error_code"]), (status, &code.into()));

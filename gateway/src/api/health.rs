@@ -13,6 +13,7 @@ use super::routes::Outcome;
 use super::scalars::Ts;
 use super::state::Service;
 use crate::alerts::Summary;
+use crate::board::Face;
 use crate::performance::SystemSnapshot;
 
 /// Answer of `GET /api/health/detailed`.
@@ -26,9 +27,59 @@ pub(super) struct DetailedHealth {
     alert_summary: AlertSummary,
     cache_statistics: CacheStats,
     monitoring_active: bool,
+    /// The board and its sensors; null when they are switched off.
+    board: Option<BoardHealth>,
     /// `strict` unless somebody chose otherwise.
     access_profile: String,
     timestamp: Ts,
+}
+
+/// The board the gateway runs on.
+#[derive(Serialize, ToSchema)]
+struct BoardHealth {
+    name: String,
+    /// The profile it was recognised by.
+    profile: String,
+    /// Every sensor ever found, at most 256.
+    sensors: Vec<SensorHealth>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SensorHealth {
+    /// Stable across restarts.
+    name: String,
+    label: String,
+    /// What it means to the board, for example `soc_temperature`.
+    role: String,
+    /// The metric that rules see it as, if any.
+    metric: Option<&'static str>,
+    /// `fresh`, `stale` or `absent`.
+    state: &'static str,
+    /// The value; the last one while stale, null while absent.
+    value: Option<f64>,
+    unit: &'static str,
+    /// Why there is no fresh value.
+    reason: Option<String>,
+    /// Computed by a curve rather than measured.
+    estimated: bool,
+}
+
+impl BoardHealth {
+    fn of(face: &Face) -> BoardHealth {
+        let snapshot = face.snapshot();
+        let sensors = snapshot.sensors().map(|view| SensorHealth {
+            name: view.sensor.name.clone(),
+            label: view.sensor.label.clone(),
+            role: view.sensor.role.clone(),
+            metric: view.sensor.metric,
+            state: view.state(),
+            value: view.last(),
+            unit: view.sensor.quantity.unit(),
+            reason: view.reason(),
+            estimated: view.sensor.estimated,
+        });
+        BoardHealth { name: face.name.clone(), profile: face.profile.clone(), sensors: sensors.collect() }
+    }
 }
 
 /// `GET /api/health/detailed`
@@ -48,6 +99,7 @@ pub(super) fn detailed(call: &mut Call) -> Outcome {
             alert_summary: AlertSummary::of(app, &summary),
             cache_statistics: CacheStats::of(app),
             monitoring_active: app.services.is_up(Service::Monitoring),
+            board: app.board.as_deref().map(BoardHealth::of),
             access_profile: format!("{:?}", call.config.access.profile).to_lowercase(),
         })
     }))

@@ -1,8 +1,8 @@
 //! The HTTP API: one file per section of the contract, one table of routes.
 //!
-//! [`routes`] names every route once: method, path, who may call it, how often,
+//! `routes` names every route once: method, path, who may call it, how often,
 //! what it takes, what it answers. The router, the order of checks
-//! ([`gate`]), the statistics and the OpenAPI document all come from that
+//! (`gate`), the statistics and the OpenAPI document all come from that
 //! table. This room translates; it must never hold a rule that belongs to the
 //! rooms below it (alerts, access, drones, performance).
 
@@ -22,7 +22,9 @@ mod validate;
 
 mod alerts;
 mod dashboard;
+mod drone_command;
 mod drone_views;
+mod flight;
 mod health;
 mod machine;
 mod metrics;
@@ -40,6 +42,7 @@ mod ws_messages;
 pub use exposition::{Labels, Page};
 pub use latency::Latencies;
 pub use openapi::describe;
+pub use rendered::Outsize;
 pub use routes::{router, templates};
 pub use state::{ApiStats, App, DroneList, Edge, FindDrone, MoreMetrics, Service, Services};
 pub use tickets::Tickets;

@@ -203,7 +203,7 @@ pub(super) fn cache_stats(call: &mut Call) -> Outcome {
 
 /// `DELETE /api/performance/cache`
 pub(super) fn clear_cache(call: &mut Call) -> Outcome {
-    let dropped = call.app.cache.clear();
+    let dropped = call.app.cache.clear() + usize::from(call.app.edge.outsize.clear());
     Ok(respond::json(&SuccessResponse::new(format!("Cache cleared: {dropped} entries"))))
 }
 

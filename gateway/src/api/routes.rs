@@ -17,7 +17,8 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Ref, RefOr};
 
 use super::dashboard::{MetricsHistory, ServiceHealth};
-use super::drone_views::DroneStatus;
+use super::drone_command::{self, CommandResult};
+use super::drone_views::{Drone, DroneStatus, TypeInfo};
 use super::envelope::ApiError;
 use super::gate::{self, Call};
 use super::machine::HostPerformance;
@@ -26,7 +27,7 @@ use super::respond::SuccessResponse;
 use super::state::App;
 use super::validate::{Param, Place};
 use super::{
-    alerts, dashboard, health, metrics, openapi, pages, performance, root, rules, samples, security, system, ws,
+    alerts, dashboard, flight, health, metrics, openapi, pages, performance, root, rules, samples, security, system, ws,
 };
 use crate::access::{Permission, RateClass};
 use crate::config::Profile;
@@ -188,6 +189,7 @@ impl Route {
 const ADMIN: Policy = Policy::Needs(Permission::Admin);
 const DASHBOARD: Policy = Policy::Needs(Permission::Dashboard);
 const READ: Policy = Policy::Strict(Permission::Read);
+const WRITE: Policy = Policy::Strict(Permission::Write);
 const SUCCESS: Gives = Gives::Json(of::<SuccessResponse>);
 const HTML: Gives = Gives::Media("text/html");
 
@@ -306,6 +308,61 @@ pub(super) static ROUTES: &[Route] = &[
         .about("system", "Services by name"),
     get("/api/system/status", READ, system::status, Gives::Json(of::<system::SystemReport>))
         .about("system", "System status with services and drones"),
+    // Drones.
+    get("/api/drones", READ, flight::list, Gives::Json(list_of::<Drone>)).about("drones", "Every drone"),
+    get("/api/drones/status", READ, flight::statuses, Gives::Json(list_of::<DroneStatus>))
+        .about("drones", "Status of every drone"),
+    now(Verb::Post, "/api/drones/scan", WRITE, flight::scan)
+        .gives(Gives::Json(of::<flight::ScanResult>))
+        .about("drones", "Which of the configured drones are there"),
+    get("/api/drones/{drone_id}", READ, flight::one, Gives::Json(of::<Drone>))
+        .about("drones", "One drone")
+        .takes(flight::ONE),
+    get("/api/drones/{drone_id}/status", READ, flight::status, Gives::Json(of::<DroneStatus>))
+        .about("drones", "Status of one drone")
+        .takes(flight::ONE),
+    get("/api/drones/{drone_id}/type-info", READ, flight::type_info, Gives::Json(of::<TypeInfo>))
+        .about("drones", "What is behind a drone: real or simulated")
+        .takes(flight::ONE),
+    later(Verb::Post, "/api/drones/{drone_id}/connect", WRITE, flight::connect, SUCCESS)
+        .about("drones", "Connect a drone; in mode auto a simulator stands in for one that is not there")
+        .takes(flight::ONE),
+    later(Verb::Post, "/api/drones/{drone_id}/disconnect", WRITE, flight::disconnect, SUCCESS)
+        .about("drones", "Expect nothing of a drone any more")
+        .takes(flight::ONE),
+    later(Verb::Post, "/api/drones/{drone_id}/takeoff", WRITE, flight::takeoff, SUCCESS)
+        .about("drones", "Take off and hover")
+        .takes(flight::MANOEUVRE),
+    later(Verb::Post, "/api/drones/{drone_id}/land", WRITE, flight::land, SUCCESS)
+        .about("drones", "Land; overtakes what waits")
+        .takes(flight::MANOEUVRE),
+    later(Verb::Post, "/api/drones/{drone_id}/stop", WRITE, flight::stop, SUCCESS)
+        .about("drones", "Stop and hover; overtakes what waits")
+        .takes(flight::MANOEUVRE),
+    later(Verb::Post, "/api/drones/{drone_id}/emergency", WRITE, flight::emergency, SUCCESS)
+        .about("drones", "Stop the motors at once, wherever the drone is")
+        .takes(flight::MANOEUVRE),
+    later(Verb::Post, "/api/drones/{drone_id}/move", WRITE, flight::straight, SUCCESS)
+        .about("drones", "Fly straight")
+        .takes(flight::MOVE),
+    later(Verb::Post, "/api/drones/{drone_id}/rotate", WRITE, flight::rotate, SUCCESS)
+        .about("drones", "Turn")
+        .takes(flight::ROTATE),
+    later(Verb::Post, "/api/drones/{drone_id}/camera/stream/start", WRITE, flight::stream_on, SUCCESS)
+        .about("drones", "Have the drone send video")
+        .takes(flight::MANOEUVRE),
+    later(Verb::Post, "/api/drones/{drone_id}/camera/stream/stop", WRITE, flight::stream_off, SUCCESS)
+        .about("drones", "Have the drone send no more video")
+        .takes(flight::MANOEUVRE),
+    later(
+        Verb::Post,
+        "/api/drones/{drone_id}/command",
+        WRITE,
+        drone_command::command,
+        Gives::Json(of::<CommandResult>),
+    )
+    .about("drones", "A command by name, in metres or in centimetres")
+    .takes(drone_command::COMMAND),
     // Live, machine-readable, pages.
     later(Verb::Get, "/ws", Policy::Socket, ws::connect, Gives::Upgrade)
         .about("live", "WebSocket with replies and broadcasts")

@@ -12,7 +12,7 @@ use super::respond::{self, SuccessResponse};
 use super::routes::Outcome;
 use super::scalars::Ts;
 use super::validate::{Inputs, Kind, Param, Place};
-use crate::alerts::RuleView;
+use crate::alerts::{Rule, RuleView};
 use crate::config;
 
 const NAME_IN_PATH: Param = Param::required(Place::Path, "name", Kind::Text, "Name of the rule");
@@ -138,6 +138,8 @@ pub(super) fn create(call: Call) -> BoxFuture<'static, Outcome> {
         let name = call.inputs.text(&NAME);
         let rule = read(&mut call.inputs, name.unwrap_or_default())?;
         let alerts = call.app.alerts()?;
+        // A rule that makes no sense is that, whatever its name.
+        Rule::parse(&rule)?;
         if alerts.rules().iter().any(|known| known.rule.name == rule.name) {
             return Err(ApiError::conflict(format!("Rule already exists: {}; change it with PUT", rule.name)));
         }

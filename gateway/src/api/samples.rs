@@ -35,7 +35,7 @@ const METRIC_NAME: Param = Param::optional(
     Place::Query,
     "metric_name",
     Kind::Text,
-    "cpu_usage, memory_usage, disk_usage, another metric of the board, or api_call_<route template>",
+    "cpu_usage, memory_usage, disk_usage, another metric of the source, or api_call_<route template>",
 );
 const DURATION_MINUTES: Param = Param::optional(
     Place::Query,
@@ -44,8 +44,15 @@ const DURATION_MINUTES: Param = Param::optional(
     "How far back; 0 is the whole history",
 );
 
+const SOURCE: Param = Param::optional(
+    Place::Query,
+    "source",
+    Kind::Text,
+    "Whose samples of metric_name: board (default), or the id of a drone",
+);
+
 /// Parameters of `GET /api/performance/metrics`.
-pub(super) const METRICS: &[Param] = &[METRIC_NAME, DURATION_MINUTES];
+pub(super) const METRICS: &[Param] = &[METRIC_NAME, DURATION_MINUTES, SOURCE];
 
 /// One sample.
 #[derive(Serialize, ToSchema)]
@@ -99,14 +106,18 @@ pub(super) struct MetricList {
 /// `GET /api/performance/metrics`
 pub(super) fn metrics(call: &mut Call) -> Outcome {
     let (name, minutes) = (call.inputs.text(&METRIC_NAME), call.inputs.int(&DURATION_MINUTES));
+    let source = call.inputs.text(&SOURCE);
     call.inputs.finish()?;
+    let source = source.as_deref().unwrap_or(BOARD);
     let minutes = minutes.filter(|minutes| *minutes > 0).unwrap_or(HISTORY_MINUTES);
     let performance = call.app.performance()?;
     let mut samples = match name.as_deref() {
         None => everything(&call.app, performance, minutes),
         Some(name) => match name.strip_prefix(CALL_PREFIX) {
             Some(route) => calls(performance, minutes, |template| template == route),
-            None => Metric::from_name(name).map(|metric| board(&call.app, metric, minutes)).unwrap_or_default(),
+            None => {
+                Metric::from_name(name).map(|metric| of_source(&call.app, source, metric, minutes)).unwrap_or_default()
+            }
         },
     };
     // Times come from several histories: one order over all.
@@ -118,13 +129,13 @@ pub(super) fn metrics(call: &mut Call) -> Outcome {
 
 fn everything(app: &App, performance: &Performance, minutes: i64) -> Vec<Sample> {
     let mut samples = calls(performance, minutes, |_| true);
-    samples.extend(LISTED.into_iter().flat_map(|metric| board(app, metric, minutes)));
+    samples.extend(LISTED.into_iter().flat_map(|metric| of_source(app, BOARD, metric, minutes)));
     samples
 }
 
-/// The board's samples of `metric`.
-fn board(app: &App, metric: Metric, minutes: i64) -> Vec<Sample> {
-    let Some(source) = app.sources.find(BOARD) else { return Vec::new() };
+/// The samples of `metric` at the source of that name; none when it is unknown.
+fn of_source(app: &App, source: &str, metric: Metric, minutes: i64) -> Vec<Sample> {
+    let Some(source) = app.sources.find(source) else { return Vec::new() };
     let mut points = Vec::new();
     if minutes > FINE_MINUTES {
         points = app.telemetry.minutes(source.id, metric, minutes as usize);
@@ -162,12 +173,18 @@ fn calls(performance: &Performance, minutes: i64, wanted: impl Fn(&str) -> bool)
     samples.collect()
 }
 
+/// Rounded to a micro-unit: call durations are fractions of a millisecond.
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len() as f64;
+    (values.sum::<f64>() / count * 1e6).round() / 1e6
+}
+
 fn summarise(samples: &[Sample], metric_name: String, duration_minutes: i64) -> MetricSummary {
     let values = || samples.iter().map(|sample| sample.value);
     let measured = samples.last().map(|last| Extent {
         min: values().fold(f64::INFINITY, f64::min),
         max: values().fold(f64::NEG_INFINITY, f64::max),
-        avg: values().sum::<f64>() / samples.len() as f64,
+        avg: mean(values()),
         latest: last.value,
         duration_minutes,
         metric_name,

@@ -13,13 +13,15 @@ use tokio_util::sync::CancellationToken;
 use super::envelope::ApiError;
 use super::exposition::Page;
 use super::latency::Latencies;
+use super::rendered::Outsize;
 use super::tickets::Tickets;
 use crate::access::Access;
 use crate::alerts::Alerts;
+use crate::board::Face;
 use crate::cache::Cache;
 use crate::clock::Mono;
 use crate::config::Config;
-use crate::drones::DroneView;
+use crate::drones::{DroneView, Fleet};
 use crate::performance::Performance;
 use crate::readings::Sources;
 use crate::server::ServerStats;
@@ -112,6 +114,8 @@ pub struct Edge {
     pub tickets: Tickets,
     /// Latency histograms.
     pub latencies: Latencies,
+    /// The newest answer that is larger than a cache entry.
+    pub outsize: Outsize,
 }
 
 /// Everything the handlers use.
@@ -132,8 +136,10 @@ pub struct App {
     pub cache: Arc<Cache>,
     /// Durable state, for its counters and the audit trail.
     pub store: Store,
-    /// The drones.
+    /// The drones, to be looked at.
     pub drones: DroneList,
+    /// The drones, to be commanded.
+    pub fleet: Fleet,
     /// Counters of the listeners.
     pub server: Arc<ServerStats>,
     /// When the gateway started.
@@ -147,6 +153,8 @@ pub struct App {
     /// Rooms that report figures of their own to `/metrics` (the fleet's
     /// datagrams, notifiers, bridges).
     pub more_metrics: Vec<MoreMetrics>,
+    /// The board and its sensors, unless switched off.
+    pub board: Option<Arc<Face>>,
     /// Cancelled when the gateway stops; WebSockets close on it.
     pub stop: CancellationToken,
 }

@@ -1,4 +1,4 @@
-//! Contract 11, as far as it is served yet: system health and status, for
+//! The part of contract 11 that is not about drones: system health and status, for
 //! clients that ask for services by name.
 
 use std::collections::BTreeMap;

@@ -152,6 +152,11 @@ impl Inputs {
         !self.body.is_empty()
     }
 
+    /// The JSON body as given, for handlers whose fields depend on one another.
+    pub(super) fn body(&self) -> &Map<String, Value> {
+        &self.body
+    }
+
     /// A text; none when absent.
     pub(super) fn text(&mut self, param: &Param) -> Option<String> {
         let issue = match self.given(param) {
@@ -274,7 +279,6 @@ impl Inputs {
 ///
 /// # Errors
 /// 422 `string_pattern_mismatch`.
-#[cfg_attr(not(test), expect(dead_code, reason = "the routes on one drone are the first to use it"))]
 pub(super) fn path_id(name: &str, value: &str) -> Result<(), ApiError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if !value.is_empty() && value.bytes().all(plain) {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use bytes::Bytes;
+use futures_util::SinkExt as _;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use tokio::sync::broadcast::error::RecvError;
@@ -21,15 +22,19 @@ use super::gate::Call;
 use super::routes::Outcome;
 use super::state::App;
 use super::validate::{Kind, Param, Place};
-use super::ws_messages::{self as messages, Subscriptions};
+use super::ws_messages::{self as messages, Shown, Subscriptions};
 use crate::alerts::AlertEvent;
 
 /// A one-time ticket.
 pub(super) const TICKET: Param =
     Param::optional(Place::Query, "ticket", Kind::Text, "From POST /api/ws-ticket, instead of the X-API-Key header");
 
+/// Drones to follow from the start: a client that lost its connection takes its
+/// subscriptions up again with the hand-shake, and misses nothing in between.
+const FOLLOW: Param = Param::optional(Place::Query, "drones", Kind::Text, "Comma list of drone ids to subscribe to");
+
 /// Parameters of `/ws`.
-pub(super) const CONNECT: &[Param] = &[TICKET];
+pub(super) const CONNECT: &[Param] = &[TICKET, FOLLOW];
 
 /// Read and write buffer of a connection. tungstenite takes 128 KiB by
 /// default, which 128 clients would turn into 32 MiB.
@@ -45,13 +50,20 @@ const MAX_WRITE_BUFFER_BYTES: usize = 256 * 1024;
 /// and the answer to what they ask.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// Between protocol pings; a client silent for two of them is gone.
-const PING_EVERY: Duration = Duration::from_secs(20);
+/// Between protocol pings. The operator of a flying drone is among the clients,
+/// so one that is gone is not noticed at leisure.
+const PING_EVERY: Duration = Duration::from_secs(5);
+
+/// Pings without a word of the client after which it is gone: 20 s (contract 16.1).
+const MAX_SILENT_PINGS: u32 = 4;
+
+/// Longest wait for a client to take the closing frame.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Between system-status broadcasts.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
 
-/// Between updates of subscribed drones.
+/// Between updates of drones.
 const DRONES_EVERY: Duration = Duration::from_secs(1);
 
 /// `GET /ws`
@@ -64,7 +76,9 @@ async fn upgrade(mut call: Call) -> Outcome {
     let upgrade = upgrade.map_err(|rejection| ApiError::invalid(rejection.to_string()))?;
     let seat = Seat::take(&call.app, call.config.server.max_websockets)?;
     let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
+    let subscriptions = Subscriptions::of(&call.inputs.text(&FOLLOW).unwrap_or_default());
     let app = Arc::clone(&call.app);
+    let presence = call.app.fleet.operator_enters(&super::flight::operator(&call));
     Ok(upgrade
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
@@ -72,9 +86,13 @@ async fn upgrade(mut call: Call) -> Outcome {
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES)
         .on_upgrade(move |socket| async move {
-            let _seat = seat;
+            // While it lives, its operator is there for the drones.
+            let (_seat, _presence) = (seat, presence);
+            let mut client = Client { app, socket, cut_after, subscriptions, shown: Shown::default() };
             // How it ended matters to nobody but the counters.
-            let _ = Client { app, socket, cut_after, subscriptions: Subscriptions::default() }.serve().await;
+            let _ = client.serve().await;
+            // Sends what is left, a closing frame included, to whoever reads it.
+            let _ = timeout(GOODBYE, client.socket.close()).await;
         }))
 }
 
@@ -110,10 +128,11 @@ struct Client {
     socket: WebSocket,
     cut_after: Duration,
     subscriptions: Subscriptions,
+    shown: Shown,
 }
 
 impl Client {
-    async fn serve(mut self) -> Result<(), Gone> {
+    async fn serve(&mut self) -> Result<(), Gone> {
         // Subscribed before the greeting: an alert raised from now on waits in
         // the queue until the quiet period is over, and is not lost.
         let mut alerts = self.app.alerts.subscribe();
@@ -133,10 +152,7 @@ impl Client {
         loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => {
-                    let _ = self.socket.send(Message::Close(None)).await;
-                    return Err(Gone);
-                }
+                () = stop.cancelled() => return Err(Gone),
                 event = alerts.recv(), if Instant::now() >= quiet_until => match event {
                     Ok(AlertEvent::Raised(alert)) => self.send(messages::alert(&alert)).await?,
                     Ok(AlertEvent::Changed(_)) => {}
@@ -153,9 +169,14 @@ impl Client {
                     let status = super::dashboard::system_status(&self.app);
                     self.send(messages::system_status(&status)).await?;
                 }
-                _ = drones.tick(), if !self.subscriptions.is_empty() => self.send_drones().await?,
+                _ = drones.tick() => {
+                    self.send_drones().await?;
+                    if Instant::now() >= quiet_until {
+                        self.send_changes().await?;
+                    }
+                }
                 _ = pings.tick() => {
-                    if silent_pings > 0 {
+                    if silent_pings >= MAX_SILENT_PINGS {
                         return Err(Gone);
                     }
                     silent_pings += 1;
@@ -183,6 +204,14 @@ impl Client {
             self.subscriptions.iter().filter_map(|id| messages::drone_update(&self.app, id)).collect();
         for update in updates {
             self.send(update).await?;
+        }
+        Ok(())
+    }
+
+    /// Every connected drone that looks different from when it was last told.
+    async fn send_changes(&mut self) -> Result<(), Gone> {
+        for message in self.shown.changes(&self.app, &self.subscriptions) {
+            self.send(message).await?;
         }
         Ok(())
     }

@@ -6,10 +6,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::alerts::AlertView;
-use super::drone_views::{Drone, DroneStatus};
+use super::drone_views::{Drone, DroneStatus, TypeInfo};
 use super::scalars::Ts;
 use super::state::App;
 use crate::alerts::Alert;
+use crate::drones::{DroneView, LinkState, Phase};
 
 /// Most drones a client follows: as many as a gateway has.
 const MAX_SUBSCRIPTIONS: usize = 64;
@@ -38,14 +39,72 @@ impl Subscriptions {
         self.0.retain(|known| known != id);
     }
 
-    /// Whether no drone is followed.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Those of a comma list; what is too much is left out.
+    pub(super) fn of(list: &str) -> Subscriptions {
+        let mut subscriptions = Subscriptions::default();
+        for id in list.split(',').filter(|id| !id.is_empty()).take(MAX_SUBSCRIPTIONS) {
+            subscriptions.add(id);
+        }
+        subscriptions
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.0.iter().any(|known| known == id)
     }
 
     /// The ids.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
+    }
+}
+
+/// What a client was last told of each drone, in configured order.
+#[derive(Debug, Default)]
+pub(super) struct Shown(Vec<Option<Looks>>);
+
+/// What of a drone is worth a message when it changes. Not the time it was last
+/// heard: that changes with every datagram.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Looks {
+    link: LinkState,
+    phase: Phase,
+    battery_pct: Option<u8>,
+    temperature_c: Option<f64>,
+    height_cm: Option<i32>,
+    attitude_deg: Option<[i32; 3]>,
+}
+
+impl Looks {
+    fn of(drone: &DroneView) -> Looks {
+        Looks {
+            link: drone.link,
+            phase: drone.phase,
+            battery_pct: drone.battery_pct,
+            temperature_c: drone.temperature_c,
+            height_cm: drone.height_cm,
+            attitude_deg: drone.attitude_deg,
+        }
+    }
+}
+
+impl Shown {
+    /// `drone_status` of every drone that is or was connected and has changed.
+    /// Subscribed ones are left out: the client is told of them anyway.
+    pub(super) fn changes(&mut self, app: &App, subscriptions: &Subscriptions) -> Vec<String> {
+        let drones = (app.drones.all)();
+        // As many as are configured: bounded like the fleet.
+        self.0.resize(drones.len(), None);
+        let mut messages = Vec::new();
+        for (drone, shown) in drones.iter().zip(&mut self.0) {
+            let looks = Looks::of(drone);
+            let known = shown.is_some() || drone.link == LinkState::Connected;
+            if known && *shown != Some(looks) && !subscriptions.has(&drone.id) {
+                *shown = Some(looks);
+                let status = Some(DroneStatus::from(drone));
+                messages.push(say("drone_status", OfDrone { drone_id: &drone.id, status, error: None }));
+            }
+        }
+        messages
     }
 }
 
@@ -138,7 +197,7 @@ pub(super) fn reply(app: &App, subscriptions: &mut Subscriptions, text: &str) ->
     match (kind, drone_id) {
         ("ping", _) => say("pong", ()),
         ("get_all_drones", _) => all_drones(app),
-        ("subscribe_drone" | "unsubscribe_drone" | "get_drone_status", None) => {
+        ("subscribe_drone" | "unsubscribe_drone" | "get_drone_status" | "get_drone_type_info", None) => {
             refusal("MISSING_DRONE_ID", "drone_id is required")
         }
         ("subscribe_drone", Some(id)) => subscribe(app, subscriptions, id),
@@ -148,6 +207,9 @@ pub(super) fn reply(app: &App, subscriptions: &mut Subscriptions, text: &str) ->
         }
         ("get_drone_status", Some(id)) => {
             drone_status(app, id).unwrap_or_else(|| refusal("DRONE_STATUS_ERROR", "Drone not found"))
+        }
+        ("get_drone_type_info", Some(id)) => {
+            type_info(app, id).unwrap_or_else(|| refusal("TYPE_INFO_ERROR", "Drone not found"))
         }
         _ => refusal("UNKNOWN_MESSAGE_TYPE", "Unknown message type"),
     }
@@ -162,6 +224,17 @@ fn drone_status(app: &App, id: &str) -> Option<String> {
     let drone = (app.drones.one)(id)?;
     let status = Some(DroneStatus::from(&drone));
     Some(say("drone_status", OfDrone { drone_id: id, status, error: None }))
+}
+
+#[derive(Serialize)]
+struct OfType<'a> {
+    drone_id: &'a str,
+    type_info: TypeInfo,
+}
+
+fn type_info(app: &App, id: &str) -> Option<String> {
+    let drone = (app.drones.one)(id)?;
+    Some(say("drone_type_info", OfType { drone_id: id, type_info: TypeInfo::from(&drone) }))
 }
 
 fn subscribe(app: &App, subscriptions: &mut Subscriptions, id: &str) -> String {

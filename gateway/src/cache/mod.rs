@@ -9,7 +9,7 @@
 //! serves it uncached. This room must never hold a value past its time: an
 //! expired entry is a miss and is dropped by the look-up that finds it.
 //!
-//! One short lock guards the table, of its own (see [`raw_mutex`]); a look-up
+//! One short lock guards the table, of its own (see `raw_mutex`); a look-up
 //! holds it while the caller copies the value out.
 
 mod raw_mutex;

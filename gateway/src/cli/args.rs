@@ -64,10 +64,10 @@ pub enum Command {
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConfigArgs {
     /// Configuration file [default: /etc/mfg-drone/gateway.toml if it exists].
-    #[arg(long, short, value_name = "FILE", env = "MFG_DRONE_CONFIG")]
+    #[arg(long, short, value_name = "FILE", env = "MFG_DRONE_CONFIG", global = true)]
     pub config: Option<PathBuf>,
     /// State directory, instead of `storage.dir`.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub state_dir: Option<PathBuf>,
 }
 
@@ -238,6 +238,14 @@ pub struct BridgeArgs {
 pub enum BridgeCommand {
     /// List serial ports that could be bridges.
     List,
+    /// Show what a microcontroller sends, as it comes, until Ctrl-C.
+    Monitor {
+        /// Device path, USB `VID:PID`, or `serial:NUMBER`.
+        port: String,
+        /// Bits per second; USB boards take any.
+        #[arg(long, default_value_t = 115_200)]
+        baud: u32,
+    },
     /// Decode a raw capture of the serial line.
     Decode {
         /// The file.

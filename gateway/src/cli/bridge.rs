@@ -1,7 +1,7 @@
 //! `bridge`: the serial line to a microcontroller, for people.
 
 use anyhow::Context as _;
-use firmware_bridge::host::available_ports;
+use firmware_bridge::host::{HostLink, LinkConfig, LinkEvent, PortSelector, available_ports};
 use firmware_bridge::monitor;
 
 use super::args::BridgeCommand;
@@ -23,11 +23,31 @@ pub(super) fn bridge(command: &BridgeCommand) -> anyhow::Result<()> {
                 );
             }
         }
+        BridgeCommand::Monitor { port, baud } => watch(port, *baud)?,
         BridgeCommand::Decode { file } => {
             let capture = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
             let stats = monitor::decode_capture(&capture, |line| println!("{line}"));
             eprintln!("{stats:?}");
         }
     }
+    Ok(())
+}
+
+/// Prints what the board says until Ctrl-C; a port that is not there, or goes
+/// away, is said and waited for.
+fn watch(port: &str, baud: u32) -> anyhow::Result<()> {
+    let selector: PortSelector = port.parse()?;
+    let mut known = None;
+    let config = LinkConfig { baud, ..LinkConfig::new(selector) };
+    let link = HostLink::spawn(config, move |event| {
+        println!("{}", monitor::line(&event, known.as_deref()));
+        if let LinkEvent::Connected { board } = event {
+            known = Some(board);
+        }
+    })?;
+    super::small_runtime()?.block_on(tokio::signal::ctrl_c())?;
+    let stats = link.stats();
+    link.stop();
+    eprintln!("{stats:?}");
     Ok(())
 }

@@ -32,7 +32,7 @@ fn bundle(config: &Config) -> anyhow::Result<String> {
     section(&mut text, "version", env!("CARGO_PKG_VERSION"));
     section(&mut text, "kernel", &std::fs::read_to_string("/proc/version").unwrap_or_default());
     section(&mut text, "system", &std::fs::read_to_string("/etc/os-release").unwrap_or_default());
-    section(&mut text, "configuration", &toml::to_string_pretty(&redacted(config))?);
+    section(&mut text, "configuration", &toml::to_string(&redacted(config))?);
     section(
         &mut text,
         "certificate",

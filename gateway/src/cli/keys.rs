@@ -44,8 +44,13 @@ async fn on_store(config: &Config, command: KeysCommand) -> anyhow::Result<()> {
     let dir = super::state_dir(config);
     anyhow::ensure!(dir.exists(), "{} does not exist: the gateway has never run here", dir.display());
     let (store, _) = Store::open(dir).context("the gateway does not run, and its store cannot be opened")?;
-    // Opening makes no keys when there are some; a store without any gets its
-    // first pair from the next start, which prints them.
+    // A store without keys gets its first pair from a start of the gateway,
+    // which shows them: made here, nobody would ever see them.
+    anyhow::ensure!(
+        !store.keys().is_empty(),
+        "{} holds no keys yet: start the gateway once, it makes the first two and prints them",
+        dir.display()
+    );
     let (access, _) = Access::open(&config.access, store.clone(), None, None).await?;
     let outcome = match command {
         KeysCommand::List { json } => show(&access.keys().iter().map(ListedKey::from).collect::<Vec<_>>(), json),

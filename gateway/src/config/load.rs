@@ -7,7 +7,6 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use thiserror::Error;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -207,7 +206,7 @@ fn with_override(table: &toml::Table, path: &[String; 2], value: &str) -> Result
             return Err(format!("{} is not a section", path[0]));
         };
         section.insert(path[1].clone(), candidate);
-        match Config::deserialize(next.clone()) {
+        match super::from_table(&next) {
             Ok(config) => return Ok((next, config)),
             Err(error) => {
                 first_error.get_or_insert_with(|| error.message().to_owned());

@@ -18,6 +18,13 @@ pub use load::{ConfigError, DEFAULT_PATH, ENV_PREFIX, Loaded, Place, Problem};
 pub use reload::Reload;
 pub use validate::{MAX_CONNECTIONS, MAX_DRONES};
 
+/// A configuration from a table, by way of its text: so only one deserialiser of
+/// this whole structure is in the binary.
+fn from_table(table: &toml::Table) -> Result<Config, toml::de::Error> {
+    let text = toml::to_string(table).map_err(serde::de::Error::custom)?;
+    toml::from_str(&text)
+}
+
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -66,9 +73,9 @@ pub struct Server {
     pub drain_timeout_s: u64,
     /// Connections in all.
     pub max_connections: usize,
-    /// Connections per client address (IPv6: per /64).
+    /// Connections per client address (IPv6: per /64); never more than in all.
     pub max_connections_per_address: usize,
-    /// WebSocket clients in all.
+    /// WebSocket clients in all; never more than `max_connections`.
     pub max_websockets: usize,
     /// Largest request body in bytes (detection uploads have their own cap).
     pub max_body_bytes: usize,
@@ -93,7 +100,8 @@ impl Default for Server {
             write_timeout_s: 30,
             drain_timeout_s: 10,
             max_connections: 256,
-            max_connections_per_address: 64,
+            // A hundred parallel requests from one host are a documented load.
+            max_connections_per_address: 128,
             max_websockets: 128,
             max_body_bytes: 1024 * 1024,
             cors_origins: Vec::new(),
@@ -272,13 +280,26 @@ pub enum DroneMode {
     Real,
 }
 
+/// What becomes of a flying drone whose operator's connection is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnOperatorLoss {
+    /// It lands where it is.
+    #[default]
+    Land,
+    /// It stops and hovers; without another command it lands by itself after 15 s.
+    Hover,
+    /// Nothing is sent; it lands by itself 15 s after its last command.
+    Nothing,
+}
+
 /// `[drones]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Drones {
     /// Default mode.
     pub mode: DroneMode,
-    /// Address the state and video sockets bind to.
+    /// Address the sockets towards drones bind to.
     pub bind: IpAddr,
     /// UDP port on which drones send their state.
     pub state_port: u16,
@@ -290,6 +311,22 @@ pub struct Drones {
     pub lost_after_s: f64,
     /// Most drones.
     pub max_drones: usize,
+    /// Whether drones are connected from the start, as if each had been asked to.
+    pub connect_at_start: bool,
+    /// What becomes of a flying drone whose operator's connection is lost.
+    pub on_operator_loss: OnOperatorLoss,
+    /// Seconds an operator's connection may be gone before that happens.
+    pub operator_grace_s: f64,
+    /// Battery in percent under which a flying drone is an alert; 0: never.
+    pub warn_battery_pct: u8,
+    /// Battery in percent under which a take-off is refused; 0: never.
+    pub takeoff_battery_pct: u8,
+    /// Battery in percent at which a flying drone is landed; 0: never.
+    pub land_battery_pct: u8,
+    /// Seconds a `connect` waits for the drone's state.
+    pub connect_timeout_s: f64,
+    /// Networks (CIDR) that may be searched for drones, each /24 or smaller.
+    pub scan_ranges: Vec<String>,
     /// The drones.
     pub drone: Vec<Drone>,
 }
@@ -304,6 +341,16 @@ impl Default for Drones {
             video_port: 11111,
             lost_after_s: 3.0,
             max_drones: 64,
+            connect_at_start: true,
+            on_operator_loss: OnOperatorLoss::Land,
+            operator_grace_s: 3.0,
+            warn_battery_pct: 15,
+            takeoff_battery_pct: 10,
+            land_battery_pct: 5,
+            connect_timeout_s: 3.0,
+            scan_ranges: ["192.168.1.0/24", "192.168.10.0/24", "192.168.4.0/24", "10.0.0.0/24"]
+                .map(str::to_owned)
+                .into(),
             drone: Vec::new(),
         }
     }

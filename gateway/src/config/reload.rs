@@ -3,8 +3,6 @@
 //! Works on the serialised form, so a key added to [`Config`] is covered
 //! without being listed here: it needs a restart until it is named reloadable.
 
-use serde::Deserialize;
-
 use super::Config;
 
 /// Keys (or their parents) that take effect on reload.
@@ -50,7 +48,7 @@ impl Reload {
                 needs_restart.push(name);
             }
         }
-        let effective = Config::deserialize(merged).unwrap_or_else(|_| running.clone());
+        let effective = super::from_table(&merged).unwrap_or_else(|_| running.clone());
         Reload { effective, applied, needs_restart }
     }
 }
@@ -58,7 +56,7 @@ impl Reload {
 fn table(config: &Config) -> toml::Table {
     // Cannot fail: every field is a TOML type; an empty table only means that
     // no change is seen.
-    toml::Table::try_from(config).unwrap_or_default()
+    toml::to_string(config).ok().and_then(|text| toml::from_str(&text).ok()).unwrap_or_default()
 }
 
 /// Paths of `section.key` whose values differ.

@@ -64,11 +64,8 @@ impl Check<'_> {
         if !(1..=MAX_CONNECTIONS).contains(&server.max_connections) {
             self.refuse(&["server", "max_connections"], format!("must be 1 to {MAX_CONNECTIONS}"));
         }
-        if !(1..=server.max_connections.max(1)).contains(&server.max_connections_per_address) {
-            self.refuse(&["server", "max_connections_per_address"], "must be 1 to server.max_connections");
-        }
-        if server.max_websockets > server.max_connections {
-            self.refuse(&["server", "max_websockets"], "must not exceed server.max_connections");
+        if server.max_connections_per_address == 0 {
+            self.refuse(&["server", "max_connections_per_address"], "must be at least 1");
         }
         if !(1024..=64 * 1024 * 1024).contains(&server.max_body_bytes) {
             self.refuse(&["server", "max_body_bytes"], "must be 1024 to 67108864 bytes");
@@ -177,6 +174,22 @@ impl Check<'_> {
         }
         if !(0.5..=60.0).contains(&drones.lost_after_s) {
             self.refuse(&["drones", "lost_after_s"], "must be 0.5 to 60 seconds (a Tello sends its state every 0.1 s)");
+        }
+        for (key, seconds) in
+            [("operator_grace_s", drones.operator_grace_s), ("connect_timeout_s", drones.connect_timeout_s)]
+        {
+            if !(0.5..=60.0).contains(&seconds) {
+                self.refuse(&["drones", key], "must be 0.5 to 60 seconds");
+            }
+        }
+        for (key, percent) in [
+            ("warn_battery_pct", drones.warn_battery_pct),
+            ("takeoff_battery_pct", drones.takeoff_battery_pct),
+            ("land_battery_pct", drones.land_battery_pct),
+        ] {
+            if percent > 100 {
+                self.refuse(&["drones", key], "must be 0 to 100 percent");
+            }
         }
         let mut ids = BTreeMap::new();
         for (index, drone) in drones.drone.iter().enumerate() {

@@ -17,6 +17,8 @@ use super::socket;
 pub(super) struct CommandPort {
     target: SocketAddr,
     interface: Option<String>,
+    /// Where it leaves from: drones send their state to where `command` came from.
+    from: IpAddr,
     open: Option<Open>,
     /// Kept when the socket has to be made anew, so that the drone sees one client.
     local_port: u16,
@@ -28,14 +30,23 @@ struct Open {
 }
 
 impl CommandPort {
-    /// The command port at `target`, reached by `interface` when given. Opens nothing yet.
-    pub(super) fn new(target: SocketAddr, interface: Option<&str>) -> CommandPort {
-        CommandPort { target, interface: interface.map(str::to_owned), open: None, local_port: 0 }
+    /// The command port at `target`, reached by `interface` when given and from
+    /// `from` unless that is unspecified. Opens nothing yet.
+    pub(super) fn new(target: SocketAddr, interface: Option<&str>, from: IpAddr) -> CommandPort {
+        CommandPort { target, interface: interface.map(str::to_owned), from, open: None, local_port: 0 }
+    }
+
+    /// Talks to another drone from now on.
+    pub(super) fn retarget(&mut self, target: SocketAddr) {
+        if self.target != target {
+            self.target = target;
+            self.open = None;
+        }
     }
 
     /// The address from which packets to the drone would leave. Sends nothing.
     pub(super) fn route(&self) -> io::Result<IpAddr> {
-        socket::route(self.target, self.interface.as_deref())
+        socket::route(self.target, self.interface.as_deref(), self.from)
     }
 
     /// Sends `text`, opening the socket when needed and anew when the board's
@@ -56,8 +67,8 @@ impl CommandPort {
 
     fn connect(&mut self, local: IpAddr) -> io::Result<Open> {
         let interface = self.interface.as_deref();
-        let socket = socket::connect(self.target, interface, self.local_port)
-            .or_else(|_| socket::connect(self.target, interface, 0))?;
+        let socket = socket::connect(self.target, interface, SocketAddr::new(self.from, self.local_port))
+            .or_else(|_| socket::connect(self.target, interface, SocketAddr::new(self.from, 0)))?;
         self.local_port = socket.local_addr()?.port();
         Ok(Open { socket, local })
     }
@@ -77,11 +88,13 @@ impl CommandPort {
 mod tests {
     use super::*;
 
+    const UNBOUND: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+
     #[tokio::test]
     async fn a_host_where_nothing_listens_is_told_apart() {
         let free = UdpSocket::bind("127.0.0.1:0").await.expect("free");
         let target = free.local_addr().expect("bound");
-        let mut port = CommandPort::new(target, None);
+        let mut port = CommandPort::new(target, None, UNBOUND);
         port.send("command").await.expect("sent");
         let mut buffer = [0; 16];
         let (length, from) = free.recv_from(&mut buffer).await.expect("arrives");
@@ -98,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn the_socket_keeps_its_port() {
         let drone = UdpSocket::bind("127.0.0.1:0").await.expect("free");
-        let mut port = CommandPort::new(drone.local_addr().expect("bound"), None);
+        let mut port = CommandPort::new(drone.local_addr().expect("bound"), None, UNBOUND);
         let mut buffer = [0; 16];
         port.send("command").await.expect("sent");
         let (_, first) = drone.recv_from(&mut buffer).await.expect("arrives");

@@ -5,14 +5,18 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::UdpSocket;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::commander::{Operator, Pending, Presence, Presences, Refusal, Request};
 use super::link::LinkTask;
 use super::outlet::Outlet;
 use super::plan::{DronePlan, FleetError, FleetPlan};
@@ -20,10 +24,14 @@ use super::roster::{DroneStats, PortHolder, Roster, Slot, StatePortView};
 use super::simulator::{self, SimulatedDrone};
 use super::socket;
 use super::state_port::StatePort;
+use super::tello::command::Command;
 use super::{DroneView, LinkState};
 use crate::clock::Mono;
 use crate::config::Drones;
 use crate::readings::{SourceKind, Sources};
+
+/// How often a `connect` looks whether the state arrives; it comes at 10 Hz.
+const LOOK_FOR_STATE: Duration = Duration::from_millis(20);
 
 /// What the fleet needs from elsewhere.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +60,36 @@ pub struct FleetStats {
 #[error("Drone not found: {0}")]
 pub struct UnknownDrone(pub String);
 
+/// Why a drone could not be connected.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// There is none of that id.
+    #[error(transparent)]
+    Unknown(#[from] UnknownDrone),
+    /// It is connected.
+    #[error("Drone is already connected: {0}")]
+    Already(String),
+    /// Its state did not arrive in time.
+    #[error("Drone {id} cannot be reached: {reason}")]
+    Unreachable {
+        /// The drone.
+        id: String,
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// Why a command was not taken.
+#[derive(Debug, Error)]
+pub enum CommandError {
+    /// There is no such drone.
+    #[error(transparent)]
+    Unknown(#[from] UnknownDrone),
+    /// It makes no sense now.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
 /// The fleet; clones share it.
 #[derive(Clone)]
 pub struct Fleet {
@@ -62,8 +100,12 @@ struct Inner {
     roster: Arc<Roster>,
     cancel: CancellationToken,
     tasks: TaskTracker,
-    /// Simulators of drones in simulation mode that have no address of their own.
-    simulators: Vec<SimulatedDrone>,
+    /// Operators with a live connection.
+    presences: Presences,
+    /// Our own simulators with the index of their drone: of drones in simulation
+    /// mode without an address, and stand-ins. At most one a drone.
+    simulators: Mutex<Vec<(usize, SimulatedDrone)>>,
+    connect_timeout: Duration,
 }
 
 impl Fleet {
@@ -90,7 +132,9 @@ impl Fleet {
             roster,
             cancel: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            simulators: own_simulators(&plan.drones, sockets.local.port()),
+            presences: Presences::default(),
+            simulators: Mutex::new(own_simulators(&plan.drones, sockets.local.port())),
+            connect_timeout: plan.connect_timeout,
         };
         inner.spawn(&plan, sockets, Arc::new(outlet), options);
         Ok(Fleet { inner: Arc::new(inner) })
@@ -127,20 +171,118 @@ impl Fleet {
         self.len() == 0
     }
 
-    /// Wants the drone connected, as every drone is at start.
+    /// Wants the drone connected and waits until its state arrives. For a drone
+    /// in mode `auto` that is not there, a simulator stands in, marked as such.
     ///
     /// # Errors
-    /// [`UnknownDrone`].
-    pub fn connect(&self, id: &str) -> Result<(), UnknownDrone> {
-        self.want(id, true)
+    /// [`ConnectError`]; a drone that was not wanted before is not afterwards.
+    pub async fn connect(&self, id: &str) -> Result<(), ConnectError> {
+        let (index, slot) = self.numbered(id)?;
+        let was_wanted = *slot.wanted.borrow();
+        if was_wanted && slot.link().state == LinkState::Connected {
+            return Err(ConnectError::Already(id.to_owned()));
+        }
+        if !was_wanted {
+            self.renew_simulator(index);
+        }
+        self.want(id, true)?;
+        if self.heard_within(slot).await {
+            return Ok(());
+        }
+        if self.stand_in(index, slot) && self.heard_within(slot).await {
+            return Ok(());
+        }
+        let reason = self.inner.roster.view(slot).reason.unwrap_or_else(|| "no state arrives".to_owned());
+        if !was_wanted {
+            self.disconnect(id)?;
+        }
+        Err(ConnectError::Unreachable { id: id.to_owned(), reason })
     }
 
-    /// Expects nothing of the drone any more; its state is still shown when it streams.
+    /// Expects nothing of the drone any more: one in the air is landed by the
+    /// policy for lost operators, a stand-in ends. Its state is still published
+    /// when it streams.
     ///
     /// # Errors
     /// [`UnknownDrone`].
     pub fn disconnect(&self, id: &str) -> Result<(), UnknownDrone> {
-        self.want(id, false)
+        let (index, slot) = self.numbered(id)?;
+        self.want(id, false)?;
+        if slot.stand_in(false) {
+            self.simulators().retain(|(of, _)| *of != index);
+        }
+        Ok(())
+    }
+
+    /// Gives a drone a command, in the name of `by`. Returns once it is taken;
+    /// what comes of it is told by what is returned.
+    ///
+    /// # Errors
+    /// [`CommandError`], before anything was sent.
+    pub async fn command(&self, id: &str, command: Command, by: &Operator) -> Result<Pending, CommandError> {
+        let slot = self.slot(id).ok_or_else(|| UnknownDrone(id.to_owned()))?;
+        let (admitted, verdict) = oneshot::channel();
+        let (outcome, pending) = oneshot::channel();
+        let request = Request { command, by: by.clone(), admitted, outcome };
+        slot.requests.try_send(request).map_err(|error| match error {
+            TrySendError::Full(_) => Refusal::Full,
+            TrySendError::Closed(_) => Refusal::Stopping,
+        })?;
+        verdict.await.unwrap_or(Err(Refusal::Stopping))?;
+        Ok(Pending(pending))
+    }
+
+    /// An operator's connection has begun; it ends when the value is dropped.
+    #[must_use]
+    pub fn operator_enters(&self, operator: &Operator) -> Presence {
+        self.inner.presences.enter(operator)
+    }
+
+    /// Whether the state of the drone arrives in time.
+    async fn heard_within(&self, slot: &Slot) -> bool {
+        let heard = async {
+            while slot.link().state != LinkState::Connected {
+                tokio::time::sleep(LOOK_FOR_STATE).await;
+            }
+        };
+        tokio::time::timeout(self.inner.connect_timeout, heard).await.is_ok()
+    }
+
+    /// Puts a simulator in the place of a drone in mode `auto`; whether one is there.
+    fn stand_in(&self, index: usize, slot: &Slot) -> bool {
+        let Some(address) = slot.plan.stand_in else { return false };
+        let address = SocketAddr::new(address, slot.plan.command_port);
+        let mut simulators = self.simulators();
+        if simulators.iter().all(|(of, _)| *of != index) {
+            let options = simulator::Options { state_port: self.state_port(), ..simulator::Options::default() };
+            match SimulatedDrone::start(address, options) {
+                Ok(simulator) => simulators.push((index, simulator)),
+                Err(error) => {
+                    tracing::warn!(drone = %slot.plan.id, %address, %error, "no stand-in");
+                    return false;
+                }
+            }
+        }
+        tracing::info!(drone = %slot.plan.id, %address, "not found: a simulator stands in");
+        slot.stand_in(true);
+        true
+    }
+
+    /// A connect begins with a fresh simulator: charged, on the ground.
+    fn renew_simulator(&self, index: usize) {
+        if let Some((_, simulator)) = self.simulators().iter().find(|(of, _)| *of == index) {
+            simulator.renew();
+        }
+    }
+
+    fn simulators(&self) -> MutexGuard<'_, Vec<(usize, SimulatedDrone)>> {
+        // The list is whole between any two statements.
+        self.inner.simulators.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn numbered(&self, id: &str) -> Result<(usize, &Slot), UnknownDrone> {
+        let mut slots = self.inner.roster.slots.iter().enumerate();
+        slots.find(|(_, slot)| &*slot.plan.id == id).ok_or_else(|| UnknownDrone(id.to_owned()))
     }
 
     /// The port on which states are heard, as bound.
@@ -168,7 +310,8 @@ impl Fleet {
     /// Ends every task; the ports are free when it returns.
     pub async fn stop(&self) {
         self.inner.cancel.cancel();
-        for simulator in &self.inner.simulators {
+        let simulators = std::mem::take(&mut *self.simulators());
+        for (_, simulator) in &simulators {
             simulator.stop().await;
         }
         self.inner.tasks.wait().await;
@@ -201,7 +344,14 @@ impl Inner {
             self.tasks.spawn(port.run(opened));
         }
         for index in 0..self.roster.slots.len() {
-            let link = LinkTask::new(self.roster.clone(), index, plan.lost_after, outlet.clone(), self.cancel.clone());
+            let link = LinkTask::new(
+                self.roster.clone(),
+                index,
+                plan.lost_after,
+                (plan.policy, self.presences.clone()),
+                outlet.clone(),
+                self.cancel.clone(),
+            );
             self.tasks.spawn(link.run());
         }
         self.tasks.close();
@@ -247,14 +397,15 @@ impl StateSockets {
 
 /// Starts the simulators that are ours to start. One that cannot bind is a
 /// drone that does not answer, and reported as such.
-fn own_simulators(drones: &[DronePlan], state_port: u16) -> Vec<SimulatedDrone> {
-    let ours = drones.iter().filter(|drone| drone.own_simulator);
-    ours.filter_map(|drone| {
+fn own_simulators(drones: &[DronePlan], state_port: u16) -> Vec<(usize, SimulatedDrone)> {
+    let ours = drones.iter().enumerate().filter(|(_, drone)| drone.own_simulator);
+    ours.filter_map(|(index, drone)| {
         let address = SocketAddr::new(drone.address, drone.command_port);
         let options = simulator::Options { state_port, ..simulator::Options::default() };
         SimulatedDrone::start(address, options)
             .inspect_err(|error| tracing::warn!(drone = %drone.id, %address, %error, "simulator not started"))
             .ok()
+            .map(|simulator| (index, simulator))
     })
     .collect()
 }

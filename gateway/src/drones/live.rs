@@ -142,6 +142,11 @@ impl Live {
         self.airborne
     }
 
+    /// When motor time was last seen to advance.
+    pub(crate) fn motor_time_advanced(&self) -> Option<Mono> {
+        self.motor_time_advanced
+    }
+
     /// States in the second before `now`.
     pub(crate) fn rate(&self, now: Mono) -> u32 {
         self.rate.last_second(now)

@@ -3,6 +3,7 @@
 //! ones; nothing may bypass this room.
 //!
 //! ```text
+//!            ┌─ commander (queue, guard) ◄── requests of operators
 //! plan ──► fleet ──► state_port ─► roster (identify) ─► live (parse, judge) ─► outlet
 //!            └─────► link ─► command_port ─► drone                              ▲
 //!            └─────► simulator (for drones in simulation mode)    link's age, rate, conditions
@@ -12,6 +13,7 @@
 //! mischief}`. Thin tasks: `state_port`, `link::task`, `simulator::task`.
 
 mod command_port;
+mod commander;
 mod fleet;
 mod link;
 mod live;
@@ -23,7 +25,8 @@ mod socket;
 mod state_port;
 pub mod tello;
 
-pub use fleet::{Fleet, FleetOptions, FleetStats, UnknownDrone};
+pub use commander::{Operator, Outcome, Pending, Phase, Presence, Refusal};
+pub use fleet::{CommandError, ConnectError, Fleet, FleetOptions, FleetStats, UnknownDrone};
 pub use link::Reason;
 pub use live::StateStats;
 pub use outlet::Outlet;
@@ -94,4 +97,6 @@ pub struct DroneView {
     /// Whether the motors run: `time` advances or `h` > 0. Keeps what was last
     /// known while the drone is lost.
     pub airborne: bool,
+    /// What it is doing, as commanded and confirmed.
+    pub phase: Phase,
 }

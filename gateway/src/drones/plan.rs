@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::commander::Policy;
 use super::tello::ACCESS_POINT_ADDRESS;
 use crate::config::{Drone, DroneMode, Drones};
 use crate::readings::SourcesFull;
@@ -102,6 +103,8 @@ pub(crate) struct DronePlan {
     pub(crate) address: IpAddr,
     pub(crate) command_port: u16,
     pub(crate) interface: Option<Arc<str>>,
+    /// Address its commands leave from (`drones.bind`); unspecified is any.
+    pub(crate) from: IpAddr,
     /// Whether what is behind it is a simulator.
     pub(crate) simulated: bool,
     /// Whether the simulator is ours to start.
@@ -109,6 +112,10 @@ pub(crate) struct DronePlan {
     /// Whether another drone shares address and interface, so that only the
     /// source port tells them apart (simulators on one loopback address).
     pub(crate) told_apart_by_port: bool,
+    /// Where its stand-in lives when a `connect` does not find the real drone:
+    /// drones in mode `auto`. None for one named by its interface, whose state
+    /// socket cannot hear loopback.
+    pub(crate) stand_in: Option<IpAddr>,
 }
 
 /// The fleet, settled.
@@ -118,6 +125,11 @@ pub(crate) struct FleetPlan {
     pub(crate) bind: IpAddr,
     pub(crate) state_port: u16,
     pub(crate) lost_after: Duration,
+    /// Whether drones are wanted from the start.
+    pub(crate) connect_at_start: bool,
+    /// How long a `connect` waits for the drone's state.
+    pub(crate) connect_timeout: Duration,
+    pub(crate) policy: Policy,
 }
 
 impl FleetPlan {
@@ -147,6 +159,15 @@ impl FleetPlan {
             bind: config.bind,
             state_port: config.state_port,
             lost_after: Duration::from_secs_f64(config.lost_after_s),
+            connect_at_start: config.connect_at_start,
+            connect_timeout: seconds(config.connect_timeout_s),
+            policy: Policy {
+                on_operator_loss: config.on_operator_loss,
+                operator_grace: seconds(config.operator_grace_s),
+                warn_battery_pct: config.warn_battery_pct,
+                takeoff_battery_pct: config.takeoff_battery_pct,
+                land_battery_pct: config.land_battery_pct,
+            },
         })
     }
 
@@ -163,6 +184,11 @@ impl FleetPlan {
     }
 }
 
+/// Seconds of the configuration, which has checked their range.
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
 fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, FleetError> {
     let id = &drone.id;
     let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
@@ -177,12 +203,11 @@ fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, Fle
     }
     let mode = drone.mode.unwrap_or(config.mode);
     let own_simulator = mode == DroneMode::Simulation && drone.address.is_none();
+    let [a, b, c] = SIMULATOR_NETWORK;
+    let simulator: IpAddr = Ipv4Addr::new(a, b, c, index as u8 + 1).into(); // index < MAX_DRONES
     let address = match drone.address {
         Some(address) => address,
-        None if own_simulator => {
-            let [a, b, c] = SIMULATOR_NETWORK;
-            Ipv4Addr::new(a, b, c, index as u8 + 1).into() // index < MAX_DRONES
-        }
+        None if own_simulator => simulator,
         None => ACCESS_POINT_ADDRESS.into(),
     };
     if address.is_unspecified() || address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST) {
@@ -195,10 +220,12 @@ fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, Fle
         address,
         command_port: drone.command_port.unwrap_or(config.command_port),
         interface: drone.interface.as_deref().map(Arc::from),
+        from: config.bind,
         // A real drone is never on loopback, so whatever answers there is a simulator.
         simulated: mode == DroneMode::Simulation || (address.is_loopback() && mode != DroneMode::Real),
         own_simulator,
         told_apart_by_port: false,
+        stand_in: (mode == DroneMode::Auto && drone.interface.is_none()).then_some(simulator),
     })
 }
 

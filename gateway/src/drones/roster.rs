@@ -4,12 +4,13 @@
 //! nanoseconds and never across an await, so reading 64 drones at 100 Hz does
 //! not hold up a datagram. No I/O here.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use super::commander::{MAX_REQUESTS, Request};
 use super::link::{LinkStatus, Reason};
 use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
@@ -33,6 +34,12 @@ pub struct LinkStats {
     pub errors: u64,
     /// Times it was lost after it had been connected.
     pub losses: u64,
+    /// Commands sent for operators, or for their drone's safety.
+    pub commands: u64,
+    /// Replies that belonged to no command under way; dropped.
+    pub late: u64,
+    /// Commands without a reply in time.
+    pub timeouts: u64,
 }
 
 /// Statistics of one drone.
@@ -81,6 +88,12 @@ pub(crate) struct Slot {
     pub(crate) wanted: watch::Sender<bool>,
     /// Index of the state socket that hears it.
     pub(crate) state_socket: usize,
+    /// Requests to its task.
+    pub(crate) requests: mpsc::Sender<Request>,
+    /// The other end, until the task takes it.
+    intake: Mutex<Option<mpsc::Receiver<Request>>>,
+    /// Whether a simulator stands in for the real drone now.
+    stands_in: AtomicBool,
     live: Mutex<Live>,
     link: Mutex<LinkStatus>,
 }
@@ -96,8 +109,36 @@ impl Slot {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Its address now: the real drone's, or its stand-in's.
+    pub(crate) fn address(&self) -> IpAddr {
+        match self.plan.stand_in {
+            Some(address) if self.stands_in.load(Relaxed) => address,
+            _ => self.plan.address,
+        }
+    }
+
+    /// Whether what is behind it now is a simulator.
+    pub(crate) fn simulated(&self) -> bool {
+        self.plan.simulated || self.stands_in.load(Relaxed)
+    }
+
+    /// Puts a simulator in the drone's place, or the drone back; what was heard
+    /// of the other one is forgotten. Whether a simulator stood in before.
+    pub(crate) fn stand_in(&self, stands_in: bool) -> bool {
+        let before = self.stands_in.swap(stands_in, Relaxed);
+        if before != stands_in {
+            *self.live() = Live::default();
+        }
+        before
+    }
+
+    /// The receiving end of its requests; once.
+    pub(crate) fn take_intake(&self) -> Option<mpsc::Receiver<Request>> {
+        self.intake.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     pub(crate) fn target(&self) -> SocketAddr {
-        SocketAddr::new(self.plan.address, self.plan.command_port)
+        SocketAddr::new(self.address(), self.plan.command_port)
     }
 }
 
@@ -113,13 +154,20 @@ impl Roster {
     /// Records for `plan`, whose drones have the given sources.
     pub(crate) fn new(plan: &FleetPlan, sources: &[SourceId], state_port: u16) -> Roster {
         let interfaces = plan.state_sockets();
-        let slot = |(plan, source): (&DronePlan, &SourceId)| Slot {
-            plan: plan.clone(),
-            source: *source,
-            wanted: watch::Sender::new(true),
-            state_socket: interfaces.iter().position(|interface| *interface == plan.interface).unwrap_or(0),
-            live: Mutex::default(),
-            link: Mutex::default(),
+        let wanted = plan.connect_at_start;
+        let slot = |(plan, source): (&DronePlan, &SourceId)| {
+            let (requests, intake) = mpsc::channel(MAX_REQUESTS);
+            Slot {
+                plan: plan.clone(),
+                source: *source,
+                wanted: watch::Sender::new(wanted),
+                state_socket: interfaces.iter().position(|interface| *interface == plan.interface).unwrap_or(0),
+                requests,
+                intake: Mutex::new(Some(intake)),
+                stands_in: AtomicBool::new(false),
+                live: Mutex::default(),
+                link: Mutex::default(),
+            }
         };
         Roster {
             slots: plan.drones.iter().zip(sources).map(slot).collect(),
@@ -147,7 +195,7 @@ impl Roster {
         let address = from.ip().to_canonical();
         let sent = |slot: &&Slot| {
             let plan = &slot.plan;
-            plan.address == address && (!plan.told_apart_by_port || plan.command_port == from.port())
+            slot.address() == address && (!plan.told_apart_by_port || plan.command_port == from.port())
         };
         let named = self.slots.iter().filter(|slot| slot.state_socket == socket).find(sent);
         named.or_else(|| self.slots.iter().filter(|slot| slot.plan.interface.is_none()).find(sent))
@@ -159,9 +207,9 @@ impl Roster {
 
     /// A drone as the API shows it.
     pub(crate) fn view(&self, slot: &Slot) -> DroneView {
-        let (link, reason) = {
+        let (link, reason, phase) = {
             let link = slot.link();
-            (link.state, link.reason)
+            (link.state, link.reason, link.phase)
         };
         let live = slot.live();
         let (state, heard) = (live.state(), live.heard());
@@ -169,8 +217,8 @@ impl Roster {
             id: slot.plan.id.clone(),
             name: slot.plan.name.clone(),
             mode: slot.plan.mode,
-            simulated: slot.plan.simulated,
-            address: Some(slot.plan.address),
+            simulated: slot.simulated(),
+            address: Some(slot.address()),
             command_port: slot.plan.command_port,
             interface: slot.plan.interface.clone(),
             source: slot.source,
@@ -185,6 +233,7 @@ impl Roster {
             speed_cm_s: state.speed_cm_s(),
             attitude_deg: state.attitude_deg(),
             airborne: live.airborne(),
+            phase,
         }
     }
 

@@ -38,32 +38,35 @@ pub(super) fn bind(local: SocketAddr, interface: Option<&str>, shared: bool) -> 
     UdpSocket::from_std(socket.into())
 }
 
-/// A socket that talks to `target` alone, from `local_port` (0: any). The kernel
-/// drops what others send to it and reports what the target's host refuses.
-pub(super) fn connect(target: SocketAddr, interface: Option<&str>, local_port: u16) -> io::Result<UdpSocket> {
-    let socket = connected(target, interface, local_port)?;
+/// A socket that talks to `target` alone, from `local` (unspecified, 0: any). The
+/// kernel drops what others send to it and reports what the target's host refuses.
+pub(super) fn connect(target: SocketAddr, interface: Option<&str>, local: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = connected(target, interface, local)?;
     UdpSocket::from_std(socket.into())
 }
 
-/// The local address from which packets to `target` would leave. Sends nothing.
-pub(super) fn route(target: SocketAddr, interface: Option<&str>) -> io::Result<IpAddr> {
-    let socket = connected(target, interface, 0)?;
+/// The local address from which packets to `target` would leave, when they may
+/// leave from `from` (unspecified: any). Sends nothing.
+pub(super) fn route(target: SocketAddr, interface: Option<&str>, from: IpAddr) -> io::Result<IpAddr> {
+    let socket = connected(target, interface, SocketAddr::new(from, 0))?;
     let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
     Ok(local.ip())
 }
 
-fn connected(target: SocketAddr, interface: Option<&str>, local_port: u16) -> io::Result<Socket> {
+fn connected(target: SocketAddr, interface: Option<&str>, local: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(target), Type::DGRAM, Some(Protocol::UDP))?;
     if let Some(interface) = interface {
         socket.bind_device(Some(interface.as_bytes()))?;
     }
     socket.set_nonblocking(true)?;
-    let unspecified: IpAddr = match target {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    // An address of the other family says nothing about this drone.
+    let local = match (target, local.is_ipv4()) {
+        (SocketAddr::V4(_), false) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), local.port()),
+        (SocketAddr::V6(_), true) => SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), local.port()),
+        _ => local,
     };
-    if local_port != 0 {
-        socket.bind(&SocketAddr::new(unspecified, local_port).into())?;
+    if local.port() != 0 || !local.ip().is_unspecified() {
+        socket.bind(&local.into())?;
     }
     socket.connect(&target.into())?;
     Ok(socket)
@@ -102,6 +105,9 @@ mod tests {
     #[test]
     fn the_route_to_loopback_is_loopback() {
         let target = SocketAddr::new(Ipv4Addr::new(127, 0, 0, 9).into(), 8889);
-        assert_eq!(route(target, None).expect("a route"), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        assert_eq!(
+            route(target, None, Ipv4Addr::UNSPECIFIED.into()).expect("a route"),
+            IpAddr::V4(Ipv4Addr::LOCALHOST)
+        );
     }
 }

@@ -1,20 +1,43 @@
 //! Request statistics and the background sampling of the machine.
 //!
-//! Sampling happens in its own task; a request only ever reads the newest
+//! Sampling happens in its own thread; a request only ever reads the newest
 //! snapshot. This room must never block a request to sample.
+//!
+//! | file | what |
+//! |---|---|
+//! | `requests` | statistics of a route: counts since start, quantiles of recent calls |
+//! | `calls` | the newest calls, one by one |
+//! | `snapshot`, `proc`, `machine`, `sampler` | the machine: numbers, formats, reading, thread |
 
-use std::sync::Arc;
+mod calls;
+mod machine;
+mod proc;
+mod requests;
+mod sampler;
+mod snapshot;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::clock::Mono;
+
+use calls::Calls;
+use requests::{RouteRecorder, Tally};
+
+pub use machine::Machine;
+pub use sampler::{Sampler, spawn_sampler};
+pub use snapshot::SystemSnapshot;
 
 /// Index of a route template in the statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RouteId(pub u16);
 
-/// Statistics of one route since start (or since its records were dropped).
+/// Statistics of the recent calls of a route: none younger than an hour is
+/// missing, none older than two is in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RouteStats {
     /// Requests.
@@ -35,59 +58,13 @@ pub struct RouteStats {
     pub p99_ms: f64,
 }
 
-/// The machine at one instant. Values that cannot be read are absent.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SystemSnapshot {
-    /// When it was taken.
-    pub at: Timestamp,
-    /// Processor use in percent, one decimal.
-    pub cpu_pct: f64,
-    /// Per core.
-    pub cpu_per_core_pct: Vec<f64>,
-    /// Logical cores.
-    pub cpu_count: usize,
-    /// Processor frequency in MHz.
-    pub cpu_mhz: Option<f64>,
-    /// Load over 1, 5 and 15 minutes.
-    pub load_avg: Option<[f64; 3]>,
-    /// Bytes.
-    pub memory_total: u64,
-    /// Bytes.
-    pub memory_available: u64,
-    /// Bytes.
-    pub memory_used: u64,
-    /// Percent, one decimal.
-    pub memory_pct: f64,
-    /// Bytes.
-    pub swap_total: u64,
-    /// Bytes.
-    pub swap_used: u64,
-    /// Resident set of this process in bytes.
-    pub process_rss: u64,
-    /// Bytes of `/`.
-    pub disk_total: u64,
-    /// Bytes of `/` in use.
-    pub disk_used: u64,
-    /// Bytes of `/` free.
-    pub disk_free: u64,
-    /// Percent, one decimal.
-    pub disk_pct: f64,
-    /// Bytes read since boot.
-    pub disk_read: Option<u64>,
-    /// Bytes written since boot.
-    pub disk_written: Option<u64>,
-    /// Bytes sent since boot.
-    pub net_sent: u64,
-    /// Bytes received since boot.
-    pub net_received: u64,
-    /// Packets sent since boot.
-    pub packets_sent: u64,
-    /// Packets received since boot.
-    pub packets_received: u64,
-    /// Processes.
-    pub processes: usize,
-    /// Board temperature in °C, from the boards crate.
-    pub temperature_c: Option<f64>,
+/// Requests since start; never goes down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestCounts {
+    /// Requests.
+    pub calls: u64,
+    /// Answers with a status of 400 or more.
+    pub errors: u64,
 }
 
 /// One recorded API-call sample, for `/api/performance/metrics`.
@@ -103,60 +80,171 @@ pub struct CallSample {
     pub success: bool,
 }
 
-/// Temporary.
+/// Statistics and the newest snapshot; shared by reference.
 pub struct Performance {
-    routes: Vec<&'static str>,
-    system: arc_swap::ArcSwap<SystemSnapshot>,
+    templates: Vec<&'static str>,
+    routes: Box<[RouteRecorder]>,
+    calls: Mutex<Calls>,
+    system: ArcSwap<SystemSnapshot>,
+    /// Bits of the temperature; those of a NaN while it is unknown.
+    board_temperature: AtomicU64,
 }
-#[allow(missing_docs)]
+
 impl Performance {
+    /// Statistics for the given route templates, in order of their [`RouteId`].
+    #[must_use]
     pub fn new(routes: Vec<&'static str>) -> Performance {
-        Performance { routes, system: Default::default() }
+        Performance {
+            routes: routes.iter().map(|_| RouteRecorder::default()).collect(),
+            templates: routes,
+            calls: Mutex::new(Calls::new()),
+            system: ArcSwap::default(),
+            board_temperature: AtomicU64::new(f64::NAN.to_bits()),
+        }
     }
-    pub fn record(&self, _route: RouteId, _status: u16, _elapsed: Duration, _now: Mono, _wall: Timestamp) {}
+
+    /// Records one answered request. An unknown route is not recorded.
+    pub fn record(&self, route: RouteId, status: u16, elapsed: Duration, now: Mono, wall: Timestamp) {
+        let Some(recorder) = self.routes.get(usize::from(route.0)) else { return };
+        let success = status < 400;
+        recorder.record(success, elapsed, now);
+        let sample = CallSample { route, at: wall, duration_s: elapsed.as_secs_f32(), success };
+        self.calls().push(&sample, now);
+    }
+
+    /// Statistics of every route that was called.
+    #[must_use]
     pub fn routes(&self) -> Vec<(&'static str, RouteStats)> {
-        vec![]
+        let stats = self.templates.iter().zip(&self.routes);
+        stats.filter_map(|(template, route)| Some((*template, recent([route])?))).collect()
     }
-    pub fn route(&self, _template: &str) -> Option<RouteStats> {
-        None
+
+    /// Statistics of one route template; none when unknown or never called.
+    #[must_use]
+    pub fn route(&self, template: &str) -> Option<RouteStats> {
+        let index = self.templates.iter().position(|known| *known == template)?;
+        recent(self.routes.get(index))
     }
+
+    /// Statistics over all routes.
+    #[must_use]
     pub fn total(&self) -> RouteStats {
-        RouteStats::default()
+        recent(&self.routes).unwrap_or_default()
     }
+
+    /// Requests of one route since start.
+    #[must_use]
+    pub fn counts(&self, route: RouteId) -> RequestCounts {
+        count(self.routes.get(usize::from(route.0)))
+    }
+
+    /// Requests since start.
+    #[must_use]
+    pub fn total_counts(&self) -> RequestCounts {
+        count(&self.routes)
+    }
+
+    /// Recent call samples (bounded), oldest first.
+    #[must_use]
     pub fn samples(&self) -> Vec<CallSample> {
-        vec![]
+        self.calls().samples()
     }
+
+    /// Template of a route; `unknown` of none.
+    #[must_use]
     pub fn template(&self, route: RouteId) -> &'static str {
-        self.routes[route.0 as usize]
+        self.templates.get(usize::from(route.0)).copied().unwrap_or("unknown")
     }
-    pub fn optimise(&self, _now: Mono, _dry_run: bool) -> usize {
-        0
+
+    /// Drops call records older than an hour; how many were dropped. `dry_run`
+    /// only counts.
+    ///
+    /// A call is in the statistics of its route and, while it is among the
+    /// newest, a sample too; it is counted once, by whichever held more.
+    pub fn optimise(&self, now: Mono, dry_run: bool) -> usize {
+        let in_routes: u64 = self.routes.iter().map(|route| route.forget(now, dry_run)).sum();
+        self.calls().forget(now, dry_run).max(in_routes as usize)
     }
+
+    /// The newest snapshot of the machine.
+    #[must_use]
     pub fn system(&self) -> Arc<SystemSnapshot> {
         self.system.load_full()
     }
+
+    /// Notes the board's temperature in °C for the snapshots to come.
+    pub fn set_board_temperature(&self, celsius: Option<f64>) {
+        self.board_temperature.store(celsius.unwrap_or(f64::NAN).to_bits(), Ordering::Relaxed);
+    }
+
+    fn board_temperature(&self) -> Option<f64> {
+        Some(f64::from_bits(self.board_temperature.load(Ordering::Relaxed))).filter(|celsius| !celsius.is_nan())
+    }
+
+    /// Puts a snapshot in place; the one before.
+    fn replace_system(&self, snapshot: Arc<SystemSnapshot>) -> Arc<SystemSnapshot> {
+        self.system.swap(snapshot)
+    }
+
+    /// A panic cannot leave a call half recorded: poison means nothing.
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
-/// Temporary.
-pub fn spawn_sampler(
-    performance: Arc<Performance>,
-    interval: Duration,
-    stop: tokio_util::sync::CancellationToken,
-    mut f: impl FnMut(&SystemSnapshot) + Send + 'static,
-) {
-    tokio::spawn(async move {
-        loop {
-            let snapshot = SystemSnapshot {
-                cpu_pct: 5.0,
-                memory_pct: 40.0,
-                disk_pct: 10.0,
-                at: Timestamp::now(),
-                processes: 3,
-                cpu_count: 2,
-                ..Default::default()
-            };
-            f(&snapshot);
-            performance.system.store(Arc::new(snapshot));
-            tokio::select! { _ = tokio::time::sleep(interval) => {}, _ = stop.cancelled() => return }
-        }
-    });
+
+fn recent<'a>(routes: impl IntoIterator<Item = &'a RouteRecorder>) -> Option<RouteStats> {
+    let mut sum = Tally::default();
+    routes.into_iter().for_each(|route| route.add_to(&mut sum));
+    sum.stats()
+}
+
+fn count<'a>(routes: impl IntoIterator<Item = &'a RouteRecorder>) -> RequestCounts {
+    routes.into_iter().fold(RequestCounts::default(), |sum, route| {
+        let (calls, errors) = route.since_start();
+        RequestCounts { calls: sum.calls + calls, errors: sum.errors + errors }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(performance: &Performance, route: u16, status: u16, ms: u64, now: Mono) {
+        let wall = Timestamp::from_second(1_738_314_902).expect("in range");
+        performance.record(RouteId(route), status, Duration::from_millis(ms), now, wall);
+    }
+
+    #[test]
+    fn routes_are_told_apart_and_summed_up() {
+        let performance = Performance::new(vec!["/", "/api/alerts", "/never"]);
+        record(&performance, 0, 200, 1, Mono::ZERO);
+        record(&performance, 1, 399, 2, Mono::ZERO);
+        record(&performance, 1, 400, 4, Mono::ZERO);
+        record(&performance, 9, 200, 8, Mono::ZERO);
+        let routes = performance.routes();
+        assert_eq!(routes.iter().map(|(template, _)| *template).collect::<Vec<_>>(), ["/", "/api/alerts"]);
+        let alerts = performance.route("/api/alerts").expect("called");
+        assert_eq!((alerts.calls, alerts.errors, alerts.mean_ms), (2, 1, 3.0));
+        assert_eq!(performance.route("/never"), None);
+        assert_eq!(performance.route("/api"), None);
+        let total = performance.total();
+        assert_eq!((total.calls, total.errors, total.min_ms, total.max_ms), (3, 1, 1.0, 4.0));
+        assert_eq!(performance.samples().len(), 3);
+        assert_eq!(performance.template(RouteId(1)), "/api/alerts");
+        assert_eq!(Performance::new(vec!["/"]).total(), RouteStats::default());
+    }
+
+    #[test]
+    fn optimising_drops_what_is_an_hour_old_once() {
+        let performance = Performance::new(vec!["/", "/api/alerts"]);
+        (0..3).for_each(|_| record(&performance, 0, 200, 1, Mono::ZERO));
+        let hour = Mono::from_millis(3_600_000);
+        record(&performance, 1, 500, 1, hour);
+        assert_eq!(performance.optimise(hour, true), 3);
+        assert_eq!(performance.optimise(hour, false), 3);
+        assert_eq!(performance.optimise(hour, false), 0);
+        assert_eq!((performance.route("/"), performance.samples().len()), (None, 1));
+        assert_eq!(performance.total_counts(), RequestCounts { calls: 4, errors: 1 });
+        assert_eq!(performance.counts(RouteId(0)), RequestCounts { calls: 3, errors: 0 });
+    }
 }

@@ -146,6 +146,18 @@ metrics! {
     EmergencyStop = "emergency_stop", Flag, 0.0, 1.0;
     /// A bridge sensor of no listed kind, in its own unit.
     Generic = "generic", Count, -1.0e12, 1.0e12;
+    /// 1 while the board runs from its battery.
+    OnBattery = "on_battery", Flag, 0.0, 1.0;
+    /// 1 while the board has external power.
+    ExternalPower = "external_power", Flag, 0.0, 1.0;
+    /// Reserved blocks of the boot medium: 1 normal, 2 at 80 % used, 3 at 90 % used.
+    StorageReserve = "storage_reserve", Count, 0.0, 3.0;
+    /// 0 while a wireless interface that was up is down.
+    WifiLink = "wifi_link", Flag, 0.0, 1.0;
+    /// Highest processor frequency allowed now.
+    CpuFrequencyCap = "cpu_frequency_cap", Megahertz, 0.0, 20_000.0;
+    /// 1 while a hardware monitor of the board reports a crossed limit.
+    SensorAlarm = "sensor_alarm", Flag, 0.0, 1.0;
 }
 
 /// How many metrics there are; sizes the tables indexed by metric.

@@ -51,6 +51,14 @@ fn write_fleet(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
     page.counters("drone_replies", "Replies on command ports", drones().map(|(d, l)| (l, d.commands.replies)))?;
     page.counters("drone_send_errors", "Sends that the kernel refused", drones().map(|(d, l)| (l, d.commands.errors)))?;
 
+    page.counters("drone_commands", "Commands sent to a drone", drones().map(|(d, l)| (l, d.commands.commands)))?;
+    page.counters("drone_late_replies", "Replies to nothing under way", drones().map(|(d, l)| (l, d.commands.late)))?;
+    page.counters(
+        "drone_command_timeouts",
+        "Commands without a reply in time",
+        drones().map(|(d, l)| (l, d.commands.timeouts)),
+    )?;
+
     let faults: Vec<([(&str, &str); 2], u64)> = stats
         .drones
         .iter()

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::loss;
 use crate::access::Access;
 use crate::alerts::{AlertType, Alerts, Condition, Level};
 use crate::clock::Mono;
@@ -30,6 +31,7 @@ pub(super) fn spawn(rooms: Rooms, batch_interval: Duration, stop: &CancellationT
     let alerts = rooms.alerts.clone();
     every(TICK, stop, move || alerts.tick(Mono::now()));
     tokio::spawn(watch_store(rooms.store.clone(), rooms.alerts.clone(), stop.clone()));
+    tokio::spawn(loss::tell(rooms.store.clone(), rooms.alerts.clone(), stop.clone()));
     every(batch_interval, stop, move || rooms.batch());
     watchdog(stop);
 }
@@ -80,9 +82,6 @@ async fn watch_store(store: Store, alerts: Alerts, stop: CancellationToken) {
                         .to_owned(),
                 ),
             });
-        }
-        if let Some(lost) = &now.lost {
-            super::start::tell_loss(&alerts, &store, lost);
         }
         tokio::select! {
             changed = health.changed() => if changed.is_err() { return },

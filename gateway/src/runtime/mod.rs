@@ -8,6 +8,7 @@ mod announce;
 mod figures;
 mod housekeeping;
 mod listeners;
+mod loss;
 mod start;
 
 use std::time::Duration;

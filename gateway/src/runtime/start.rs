@@ -23,7 +23,7 @@ use crate::control::{self, Control};
 use crate::drones::simulator::{self, SimulatedDrone};
 use crate::drones::{Fleet, FleetOptions};
 use crate::notify::Notifier;
-use crate::performance::{self, Performance};
+use crate::performance::{self, Performance, Sampler};
 use crate::pipeline::Pipeline;
 use crate::readings::{Metric, Reading, SourceId, SourceKind, Sources};
 use crate::server::port_holder::{self, Protocol};
@@ -34,6 +34,8 @@ use crate::{board, demo, logging};
 
 /// Time to live of cached answers unless their route says otherwise (contract 6.5).
 const CACHE_TTL: Duration = Duration::from_secs(300);
+/// Age at which the board's temperature is no longer shown.
+const TEMPERATURE_MAX_AGE: Duration = Duration::from_secs(30);
 
 /// A gateway that has been started.
 pub(super) struct Running {
@@ -47,6 +49,7 @@ pub(super) struct Running {
     logging: logging::Guard,
     stop: CancellationToken,
     drain: Duration,
+    _sampler: Sampler,
     _simulated: Vec<SimulatedDrone>,
 }
 
@@ -67,8 +70,8 @@ impl Running {
         let board_source = sources.register("board", SourceKind::Board)?;
         let telemetry = Arc::new(Telemetry::new(sources.clone()));
         let alerts = Alerts::start(&config.alerts, sources.clone(), store.clone())?;
-        if let Some(lost) = &recovery.lost {
-            tell_loss(&alerts, &store, lost);
+        if let Some(mended) = &recovery.mended {
+            tracing::warn!("the store was damaged and put right without loss: {mended}");
         }
         let (access, first_keys) = open_access(&config, origin, &store, admin_key, readonly_key).await?;
         let access = Arc::new(access);
@@ -79,8 +82,10 @@ impl Running {
         let options = FleetOptions { port_holder: udp_holder };
         let fleet = Fleet::start(&config.drones, &sources, pipeline.clone(), options)?;
         restore_history(&store, &sources, &telemetry);
+        // After the histories: a series takes stored steps only before its first reading.
+        let board = watch_board(&config, &pipeline, board_source, &stop);
         let performance = Arc::new(Performance::new(api::templates()));
-        sample_machine(&config, &performance, &pipeline, board_source, &stop)?;
+        let sampler = sample_machine(&config, &performance, &pipeline, board_source)?;
 
         let tls = Tls::open(&config.tls, &config.storage.dir)?;
         let stats = Arc::new(ServerStats::default());
@@ -100,16 +105,21 @@ impl Running {
                 one: Box::new(move |id| one.drone(id)),
                 connected: Box::new(move || connected.connected()),
             },
+            fleet: fleet.clone(),
             server: stats.clone(),
             started: Mono::now(),
             fingerprint: ArcSwapOption::from_pointee(tls.info().fingerprint.clone()),
             services: Services::default(),
             edge: Edge::default(),
-            more_metrics: vec![
+            more_metrics: [
                 figures::fleet(fleet.clone()),
                 figures::logs(logging.dropped_counters()),
                 figures::notifier(notifier),
-            ],
+            ]
+            .into_iter()
+            .chain(board.clone().map(board::metrics))
+            .collect(),
+            board,
             stop: stop.clone(),
         });
         for service in [Service::Drones, Service::Alerts, Service::Performance, Service::Monitoring] {
@@ -143,6 +153,7 @@ impl Running {
             logging,
             stop,
             drain: Duration::from_secs(config.server.drain_timeout_s),
+            _sampler: sampler,
             _simulated: simulated,
         })
     }
@@ -204,23 +215,6 @@ async fn open_access(
     })
 }
 
-/// What the store lost is a critical alert; it is repeated at every start until
-/// it has been told.
-pub(super) fn tell_loss(alerts: &Alerts, store: &Store, lost: &str) {
-    tracing::error!("the store was damaged: {lost}");
-    alerts.raise(Condition {
-        key: "store_recovered",
-        subject: "board".into(),
-        level: Level::Critical,
-        alert_type: AlertType::System,
-        title: "Stored Data Lost",
-        message: format!("the store was damaged and has been recovered: {lost}"),
-        details: Some("Check keys, rules and alerts; replace the SD card if this happens again.".to_owned()),
-    });
-    let store = store.clone();
-    tokio::spawn(async move { drop(store.loss_told().await) });
-}
-
 fn udp_holder(port: u16) -> Option<String> {
     let everywhere = std::net::SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), port);
     port_holder::port_holder(Protocol::Udp, everywhere).map(|holder| holder.to_string())
@@ -257,17 +251,39 @@ fn restore_history(store: &Store, sources: &Sources, telemetry: &Telemetry) {
     });
 }
 
-/// Starts sampling the machine and the board's sensors.
+/// Starts sampling the board's sensors. Without them the gateway still watches
+/// drones.
+fn watch_board(
+    config: &Config,
+    pipeline: &Pipeline,
+    source: SourceId,
+    stop: &CancellationToken,
+) -> Option<Arc<board::Face>> {
+    if !config.board.enabled {
+        return None;
+    }
+    match board::spawn(&config.board, source, pipeline.clone(), stop.clone()) {
+        Ok(board) => {
+            tracing::info!(board = board.name, profile = board.profile, "board detected");
+            Some(board)
+        }
+        Err(error) => {
+            tracing::error!("no board sensors: {error:#}");
+            None
+        }
+    }
+}
+
+/// Starts sampling the machine.
 fn sample_machine(
     config: &Config,
     performance: &Arc<Performance>,
     pipeline: &Pipeline,
     source: SourceId,
-    stop: &CancellationToken,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Sampler> {
     let interval = Duration::from_millis(config.board.sample_interval_ms);
-    let machine = pipeline.clone();
-    performance::spawn_sampler(performance.clone(), interval, stop.clone(), move |snapshot| {
+    let (machine, noted) = (pipeline.clone(), performance.clone());
+    let sampler = performance::spawn_sampler(performance.clone(), &config.board.root, interval, move |snapshot| {
         let values = [
             (Metric::CpuUsage, snapshot.cpu_pct),
             (Metric::MemoryUsage, snapshot.memory_pct),
@@ -276,15 +292,13 @@ fn sample_machine(
         let readings: heapless::Vec<Reading, 3> =
             values.into_iter().filter_map(|(metric, value)| Reading::plausible(metric, value)).collect();
         machine.publish(source, &readings);
-    });
-    if config.board.enabled {
-        // Without its sensors the gateway still watches drones.
-        match board::spawn(&config.board, source, pipeline.clone(), stop.clone()) {
-            Ok(board) => tracing::info!(%board, "board detected"),
-            Err(error) => tracing::error!("no board sensors: {error:#}"),
-        }
-    }
-    Ok(())
+        // The next snapshot shows the temperature that the board's thread read,
+        // unless that has fallen silent.
+        let latest = machine.telemetry().latest(source, Metric::Temperature);
+        let fresh = latest.filter(|latest| Mono::now().since(latest.at) < TEMPERATURE_MAX_AGE);
+        noted.set_board_temperature(fresh.map(|latest| latest.value));
+    })?;
+    Ok(sampler)
 }
 
 fn wanted_listeners(config: &Config, tls: &Arc<Tls>) -> Vec<Wanted> {

@@ -33,6 +33,9 @@ pub(super) struct Activity {
     write_blocked_since: AtomicU64,
     /// Whether a request was ever answered.
     served: AtomicBool,
+    /// Whether bytes between requests may be something else than a header:
+    /// HTTP/2 peers send pings and window updates at any time.
+    multiplexed: bool,
 }
 
 /// Why a connection is closed.
@@ -47,8 +50,8 @@ pub(super) enum Overdue {
 }
 
 impl Activity {
-    pub(super) fn started(now: Mono) -> Arc<Activity> {
-        let activity = Activity::default();
+    pub(super) fn started(now: Mono, multiplexed: bool) -> Arc<Activity> {
+        let activity = Activity { multiplexed, ..Activity::default() };
         mark(&activity.idle_since, now);
         Arc::new(activity)
     }
@@ -82,14 +85,14 @@ impl Activity {
     }
 
     fn bytes_came(&self) {
-        let expecting = self.in_flight.load(Ordering::Relaxed) == 0;
+        let expecting = !self.multiplexed && self.in_flight.load(Ordering::Relaxed) == 0;
         if expecting && self.first_byte.load(Ordering::Relaxed) == NEVER {
             mark(&self.first_byte, Mono::now());
         }
     }
 }
 
-/// A request being answered.
+/// A request being answered, to the last byte of its answer.
 pub(super) struct InFlight(Arc<Activity>);
 
 impl Drop for InFlight {
@@ -198,14 +201,14 @@ mod tests {
 
     #[test]
     fn the_first_request_must_come_within_the_header_time_out() {
-        let activity = Activity::started(at(0));
+        let activity = Activity::started(at(0), false);
         assert!(activity.judge(&LIMITS, at(9)).is_ok());
         assert_eq!(activity.judge(&LIMITS, at(10)), Err(Overdue::Header));
     }
 
     #[test]
     fn between_requests_the_idle_time_out_counts_until_a_byte_comes() {
-        let activity = Activity::started(at(0));
+        let activity = Activity::started(at(0), false);
         drop(activity.request());
         mark(&activity.idle_since, at(5));
         assert!(activity.judge(&LIMITS, at(64)).is_ok());
@@ -217,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_request_in_flight_is_only_bound_by_its_writes() {
-        let activity = Activity::started(at(0));
+        let activity = Activity::started(at(0), false);
         let _request = activity.request();
         assert!(activity.judge(&LIMITS, at(1000)).is_ok());
         mark(&activity.write_blocked_since, at(1000));
@@ -226,8 +229,18 @@ mod tests {
     }
 
     #[test]
+    fn pings_of_a_multiplexed_peer_are_no_header() {
+        let activity = Activity::started(at(0), true);
+        drop(activity.request());
+        mark(&activity.idle_since, at(5));
+        activity.bytes_came();
+        assert!(activity.judge(&LIMITS, at(64)).is_ok());
+        assert_eq!(activity.judge(&LIMITS, at(65)), Err(Overdue::Idle));
+    }
+
+    #[test]
     fn the_next_look_is_never_later_than_the_next_deadline() {
-        let activity = Activity::started(at(0));
+        let activity = Activity::started(at(0), false);
         assert_eq!(activity.judge(&LIMITS, at(7)), Ok(Duration::from_secs(3)));
     }
 }

@@ -1,15 +1,17 @@
 //! One connection: hand-shake, HTTP, supervision, end.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use futures_util::FutureExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ProtocolVersion;
@@ -18,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tower::Service as _;
 
-use super::activity::{Activity, Overdue, Watched};
+use super::activity::{Activity, InFlight, Overdue, Watched};
 use super::places::Place;
 use super::{Peer, Shared, Tls};
 use crate::clock::Mono;
@@ -94,7 +96,7 @@ async fn http<S>(stream: S, place: Place, peer: Peer, h2: bool, app: Router, sha
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let activity = Activity::started(Mono::now());
+    let activity = Activity::started(Mono::now(), h2);
     let io = TokioIo::new(Watched::new(stream, activity.clone(), place));
     let marks = activity.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -102,9 +104,8 @@ where
         let in_flight = marks.request();
         let answered = app.clone().call(request.map(Body::new));
         async move {
-            let answer = answered.await;
-            drop(in_flight);
-            answer
+            let answer = answered.await?;
+            Ok::<_, Infallible>(answer.map(|body| Answer { body, _in_flight: in_flight }))
         }
     });
     // Errors of a connection are the peer's affair: it went away, or spoke
@@ -123,10 +124,36 @@ where
         supervise!(connection, activity, shared);
     } else {
         let mut builder = hyper::server::conn::http1::Builder::new();
-        // The supervisor watches headers, from before their first byte on.
-        builder.header_read_timeout(None).max_buf_size(MAX_HEADER_BYTES).max_headers(MAX_HEADERS).pipeline_flush(true);
+        // The supervisor watches headers, from before their first byte on. No
+        // `pipeline_flush`: it holds the answers to a whole buffer of pipelined
+        // requests, which a peer that never reads could make very large.
+        builder.header_read_timeout(None).max_buf_size(MAX_HEADER_BYTES).max_headers(MAX_HEADERS);
         let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
         supervise!(connection, activity, shared);
+    }
+}
+
+/// The body of an answer. The request counts as in flight until the last byte of
+/// it is handed over, so that a long answer is never taken for idleness.
+struct Answer {
+    body: Body,
+    _in_flight: InFlight,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -52,7 +52,7 @@ impl Places {
     /// Takes a place for a connection from `address`.
     ///
     /// # Errors
-    /// [`Refusal`] at a cap.
+    /// `Refusal` at a cap.
     pub fn take(self: &Arc<Places>, address: IpAddr) -> Result<Place, Refusal> {
         let client = client(address);
         let mut open = self.lock();

@@ -36,10 +36,19 @@ async fn serving(limits: Limits, tls: bool) -> Serving {
     let tls = tls.then(|| Tls::open(&config::Tls::default(), &state_dir).expect("certificate"));
     let shared =
         Arc::new(Shared { limits, places: Places::new(4, 4), stats: Arc::default(), stop: CancellationToken::new() });
-    let app = Router::new().route("/", get(|| async { "hello" }));
+    let app = Router::new().route("/", get(|| async { "hello" })).route("/slow", get(slow));
     let listener = Listener { socket, via: Via::Https, tls };
     let task = tokio::spawn(serve(listener, app, shared.clone()));
     Serving { address, shared, task, _state: state, state_dir }
+}
+
+/// An answer that takes longer than the idle time-out of its test, piece by piece.
+async fn slow() -> axum::body::Body {
+    let pieces = futures_util::stream::unfold(0, |sent| async move {
+        tokio::time::sleep(SHORT / 3).await;
+        (sent < 9).then_some((Ok::<_, std::io::Error>("piece"), sent + 1))
+    });
+    axum::body::Body::from_stream(pieces)
 }
 
 fn connector(serving: &Serving, version: &'static rustls::SupportedProtocolVersion) -> TlsConnector {
@@ -118,6 +127,18 @@ async fn an_idle_connection_is_closed_after_its_time() {
     client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("sent");
     closed(&mut client).await;
     assert_eq!(serving.shared.stats.idle_timeouts.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_long_answer_is_not_idleness() {
+    let serving = serving(Limits { idle: SHORT, ..limits() }, false).await;
+    let mut client = TcpStream::connect(serving.address).await.expect("connected");
+    client.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("sent");
+    let mut answer = Vec::new();
+    // Ends when the connection is idle after the answer, not within it.
+    client.read_to_end(&mut answer).await.expect("answered");
+    assert!(answer.ends_with(b"0\r\n\r\n"), "{}", String::from_utf8_lossy(&answer));
+    assert_eq!(String::from_utf8_lossy(&answer).matches("piece").count(), 9);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! The long crash run: kills the real binary under load and checks a ledger.
 //!
-//!     cargo run --release -p gateway-tests --bin crash -- --kills 1000 --seed 7
+//! ```text
+//! cargo run --release -p gateway-tests --bin crash -- --kills 1000 --seed 7
+//! ```
 #![allow(clippy::print_stdout, reason = "a tool prints its result")]
 
 use gateway_tests::crash::{Plan, run};
@@ -20,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
     println!("seed {}", plan.seed);
     let outcome = run(plan).await?;
     println!(
-        "{} kills ({} starts told to end inside a commit point), {} acknowledged operations, none lost, none doubled; \
+        "{} kills ({} inside a named point), {} acknowledged operations, none lost, none doubled; \
          slowest start to readiness {:?}",
         outcome.kills, outcome.at_points, outcome.acknowledged, outcome.slowest_start
     );

@@ -115,6 +115,11 @@ impl Link {
         }
     }
 
+    /// Looks for the drone at another address from now on.
+    pub(crate) fn retarget(&mut self, target: IpAddr) {
+        self.target = target;
+    }
+
     /// Takes in what came back from an attempt.
     pub(crate) fn observe(&mut self, evidence: Evidence) {
         self.evidence = evidence;

@@ -1,6 +1,10 @@
 //! The task of one link: owns the command port, tells the machine what it
 //! observed and does what it says.
 //!
+//! The commander's desk is driven from here too: a drone has one client port, so
+//! what operators send and what the link sends share the socket, and the link
+//! keeps quiet while a command is under way.
+//!
 //! Also publishes how old and how frequent the drone's states are, once a
 //! second, so that rules can watch silence itself.
 
@@ -9,11 +13,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::super::LinkState;
 use super::super::command_port::CommandPort;
+use super::super::commander::{Deed, Desk, Outgoing, Phase, Policy, Presences, Request, Sign, Surroundings};
 use super::super::outlet::Outlet;
 use super::super::roster::{LinkStats, Roster, Slot};
 use super::super::tello::command::Command;
@@ -36,17 +42,25 @@ const AFTER_ERROR: Duration = Duration::from_millis(50);
 /// Name of the condition that stands while a drone is silent.
 const CONDITION: &str = "drone_silent";
 
+/// Name of the condition that stands from an intervention of the gateway until
+/// the drone is on the ground.
+const INTERVENED: &str = "drone_intervention";
+
+/// Name of the condition that stands while a flying drone's battery is low.
+const BATTERY_IN_FLIGHT: &str = "drone_battery_in_flight";
+
 /// What the API shows of a link.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LinkStatus {
     pub(crate) state: LinkState,
     pub(crate) reason: Option<Reason>,
+    pub(crate) phase: Phase,
     pub(crate) stats: LinkStats,
 }
 
 impl Default for LinkStatus {
     fn default() -> Self {
-        LinkStatus { state: LinkState::Disconnected, reason: None, stats: LinkStats::default() }
+        LinkStatus { state: LinkState::Disconnected, reason: None, phase: Phase::Landed, stats: LinkStats::default() }
     }
 }
 
@@ -60,6 +74,10 @@ pub(crate) struct LinkTask {
     port: CommandPort,
     route: Option<IpAddr>,
     second_began: Option<Mono>,
+    desk: Desk,
+    requests: Option<mpsc::Receiver<Request>>,
+    warned: bool,
+    intervened: bool,
 }
 
 impl LinkTask {
@@ -68,28 +86,54 @@ impl LinkTask {
         roster: Arc<Roster>,
         index: usize,
         lost_after: Duration,
+        commander: (Policy, Presences),
         outlet: Arc<dyn Outlet>,
         cancel: CancellationToken,
     ) -> LinkTask {
         let slot = &roster.slots[index];
         let link = Link::new(slot.plan.address, lost_after);
-        let port = CommandPort::new(slot.target(), slot.plan.interface.as_deref());
-        LinkTask { link, port, route: None, second_began: None, roster, index, outlet, cancel }
+        let port = CommandPort::new(slot.target(), slot.plan.interface.as_deref(), slot.plan.from);
+        let (desk, requests) = (Desk::new(commander.0, commander.1), slot.take_intake());
+        LinkTask {
+            link,
+            port,
+            route: None,
+            second_began: None,
+            desk,
+            requests,
+            warned: false,
+            intervened: false,
+            roster,
+            index,
+            outlet,
+            cancel,
+        }
     }
 
     /// Serves until cancelled.
     pub(crate) async fn run(mut self) {
         let roster = self.roster.clone();
         let mut wanted = roster.slots[self.index].wanted.subscribe();
+        let mut requests = self.requests.take();
         let mut buffer = [0; REPLY_BYTES];
         loop {
             let pause = self.look().await;
             tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => return,
-                _ = wanted.changed() => {}
+                _ = wanted.changed() => {
+                    if !*wanted.borrow_and_update() {
+                        let out = self.desk.release(&self.surroundings());
+                        self.transmit(out).await;
+                    }
+                }
+                Some(request) = next(&mut requests) => {
+                    let about = self.surroundings();
+                    let out = self.desk.take(request, &about);
+                    self.transmit(out).await;
+                }
                 received = self.port.receive(&mut buffer) => match received {
-                    Ok(length) => self.take_reply(&buffer[..length]),
+                    Ok(length) => self.take_reply(&buffer[..length]).await,
                     Err(error) => {
                         self.take_error(&error);
                         sleep(AFTER_ERROR).await;
@@ -112,10 +156,14 @@ impl LinkTask {
             self.second_began = Some(now);
             self.look_for_route();
         }
+        let target = self.slot().target();
+        self.port.retarget(target);
+        self.link.retarget(target.ip());
         let inputs = self.inputs(now);
         let step = self.link.look(inputs);
         self.show(&step);
-        if step.send {
+        // While a command is under way its reply could not be told from ours.
+        if step.send && self.desk.is_idle() {
             self.attempt().await;
         }
         if let Some(notice) = step.notice {
@@ -124,7 +172,96 @@ impl LinkTask {
         if each_second && inputs.wanted {
             self.publish(now);
         }
-        step.sleep
+        self.tend().await;
+        let due = self.desk.wake_at().map_or(step.sleep, |at| at.since(now).max(Duration::from_millis(1)));
+        step.sleep.min(due)
+    }
+
+    /// Drives the desk: what is due is sent, what the guard did is told.
+    async fn tend(&mut self) {
+        let about = self.surroundings();
+        let out = self.desk.tick(&about);
+        self.transmit(out).await;
+        self.tell_deeds();
+        let phase = self.desk.phase(&about);
+        let stats = self.desk.stats();
+        let mut link = self.slot().link();
+        link.phase = phase;
+        (link.stats.commands, link.stats.late, link.stats.timeouts) = (stats.sent, stats.late, stats.timeouts);
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        let slot = self.slot();
+        let (link, reason) = {
+            let link = slot.link();
+            (link.state, link.reason)
+        };
+        let live = slot.live();
+        Surroundings {
+            now: Mono::now(),
+            link,
+            reason: reason.map(|reason| self.roster.explain(slot, reason)),
+            sign: Sign { airborne: live.airborne(), motor_time_advanced: live.motor_time_advanced() },
+            battery_pct: live.state().battery_pct,
+            height_cm: live.state().height_cm,
+        }
+    }
+
+    /// Sends commands. What the kernel refuses is counted, and times out.
+    async fn transmit(&mut self, commands: Outgoing) {
+        for command in commands {
+            if let Err(error) = self.port.send(&command.to_string()).await {
+                self.take_error(&error);
+            }
+        }
+    }
+
+    fn tell_deeds(&mut self) {
+        let slot = self.slot();
+        let (id, name) = (slot.plan.id.clone(), slot.plan.name.clone());
+        if let Some((deed, operator)) = self.desk.take_deed() {
+            let operator = operator.map_or("nobody", |operator| &*operator.name).to_owned();
+            let why = match deed {
+                Deed::LandedForBattery => "its battery is nearly empty, so the gateway lands it".to_owned(),
+                Deed::ActedForOperator => {
+                    format!(
+                        "the connection of its operator {operator} is lost, so the gateway acts by drones.on_operator_loss"
+                    )
+                }
+            };
+            tracing::warn!(target: "security", event = "drone_intervention", drone = %id, operator, ?deed);
+            self.intervened = true;
+            let title = "Gateway Took Over";
+            self.raise(INTERVENED, title, format!("{name}: {why}"));
+        }
+        if self.intervened && self.slot().link().phase == Phase::Landed && self.desk.is_idle() {
+            self.intervened = false;
+            self.outlet.clear(INTERVENED, &id);
+        }
+        if self.desk.warns() != self.warned {
+            self.warned = self.desk.warns();
+            if self.warned {
+                self.raise(
+                    BATTERY_IN_FLIGHT,
+                    "Battery Low In Flight",
+                    format!("{name}: battery low in flight, land it"),
+                );
+            } else {
+                self.outlet.clear(BATTERY_IN_FLIGHT, &id);
+            }
+        }
+    }
+
+    fn raise(&self, key: &'static str, title: &'static str, message: String) {
+        self.outlet.raise(Condition {
+            key,
+            subject: self.slot().plan.id.clone(),
+            level: Level::Warning,
+            alert_type: AlertType::Drone,
+            title,
+            message,
+            details: self.last_words(),
+        });
     }
 
     fn inputs(&self, now: Mono) -> Inputs {
@@ -161,13 +298,22 @@ impl LinkTask {
 
     async fn attempt(&mut self) {
         self.slot().link().stats.attempts += 1;
+        self.desk.doubt();
         if let Err(error) = self.port.send(&Command::EnterSdk.to_string()).await {
             self.take_error(&error);
         }
     }
 
-    fn take_reply(&mut self, datagram: &[u8]) {
+    async fn take_reply(&mut self, datagram: &[u8]) {
         let reply = Reply::parse(datagram);
+        if self.desk.is_idle() {
+            if reply == Reply::Ok {
+                self.desk.assure();
+            }
+        } else {
+            let out = self.desk.reply(&reply, Mono::now());
+            self.transmit(out).await;
+        }
         {
             let mut link = self.slot().link();
             match reply {
@@ -256,5 +402,13 @@ impl LinkTask {
         let rate = Reading::plausible(Metric::StateRate, f64::from(rate));
         let readings: heapless::Vec<Reading, 2> = rate.into_iter().chain(age).collect();
         self.outlet.publish(slot.source, &readings);
+    }
+}
+
+/// The next request; none ever when there is no way for them to come.
+async fn next(requests: &mut Option<mpsc::Receiver<Request>>) -> Option<Request> {
+    match requests {
+        Some(requests) => requests.recv().await,
+        None => None,
     }
 }

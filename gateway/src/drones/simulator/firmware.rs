@@ -110,6 +110,12 @@ impl Firmware {
         *self = Firmware { booting_until: Some(now.plus(BOOT)), rng, ..Firmware::new(options, now) };
     }
 
+    /// A fresh drone in its place: charged, on the ground. The client stays.
+    pub(super) fn renew(&mut self, now: Mono) {
+        let (client, rng, next_state) = (self.client, self.rng.clone(), self.next_state);
+        *self = Firmware { client, rng, next_state, ..Firmware::new(self.options.clone(), now) };
+    }
+
     /// When [`Firmware::advance`] next has something to do, at the latest.
     pub(super) fn wake_at(&self) -> Mono {
         let manoeuvre = self.body.remaining_s().map(|s| self.now.plus(Duration::from_millis((s * 1000.0) as u64 + 1)));

@@ -5,8 +5,8 @@
 //! meets it through the same sockets and code as a real drone. Usable inside
 //! `demo`, alone (`simulate --drones N`), and in tests, with faults on demand.
 //!
-//! [`body`] is the physics, [`firmware`] the protocol, [`mischief`] the bad
-//! network between: all pure and given `now`. [`task`] moves the bytes.
+//! `body` is the physics, `firmware` the protocol, `mischief` the bad
+//! network between: all pure and given `now`. `task` moves the bytes.
 //! Nothing here must be reachable from a drone in mode `real`.
 
 mod body;

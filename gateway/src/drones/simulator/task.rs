@@ -27,6 +27,7 @@ const MAX_ORDERS: usize = 8;
 enum Order {
     Mischief(Mischief),
     Reboot,
+    Renew,
 }
 
 /// A running simulated drone; it ends when this is dropped.
@@ -67,6 +68,11 @@ impl SimulatedDrone {
     /// Restarts it: silent for some seconds, then out of SDK mode.
     pub fn reboot(&self) {
         self.order(Order::Reboot);
+    }
+
+    /// Puts it back on the ground, charged and cool; its client stays.
+    pub fn renew(&self) {
+        self.order(Order::Renew);
     }
 
     fn order(&self, order: Order) {
@@ -130,6 +136,7 @@ impl Task {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Mischief(mischief) => self.line.change(mischief),
+            Order::Renew => self.firmware.renew(Mono::now()),
             Order::Reboot => self.firmware.reboot(Mono::now()),
         }
     }

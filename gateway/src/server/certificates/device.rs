@@ -97,7 +97,14 @@ impl Device {
 
     fn authority(&self) -> Result<(Issuer<'static, KeyPair>, String), CertificateError> {
         let (cert_path, key_path) = (self.path(AUTHORITY), self.path(AUTHORITY_KEY));
-        if let (Ok(cert), Ok(key)) = (fs::read_to_string(&cert_path), fs::read_to_string(&key_path)) {
+        // People trust the authority by hand: one that is there but cannot be
+        // read is an error, never a reason to make another.
+        if cert_path.exists() && key_path.exists() {
+            let read = |path: &Path| {
+                let unreadable = |error| CertificateError::file(path, format!("cannot be read: {error}"));
+                fs::read_to_string(path).map_err(unreadable)
+            };
+            let (cert, key) = (read(&cert_path)?, read(&key_path)?);
             let key = KeyPair::from_pem(&key).map_err(|error| CertificateError::file(&key_path, error))?;
             let issuer =
                 Issuer::from_ca_cert_pem(&cert, key).map_err(|error| CertificateError::file(&cert_path, error))?;

@@ -118,6 +118,7 @@ async fn keep_alive(
         let (done, stop) = (done.clone(), stop.clone());
         tasks.push(tokio::spawn(async move {
             while !stop.load(Ordering::Relaxed) {
+                sender.ready().await?;
                 let response = sender.send_request(request.clone()).await?;
                 anyhow::ensure!(response.status() == 200, "{}", response.status());
                 response.into_body().collect().await?;

@@ -1,7 +1,9 @@
 //! Measures what `SPECIFICATION.md` promises: the real release binary, beside
 //! nginx where a comparison means something.
 //!
-//!     cargo run --release -p gateway-tests --bin bench -- [NAME…] [--seconds N]
+//! ```text
+//! cargo run --release -p gateway-tests --bin bench -- [NAME…] [--seconds N]
+//! ```
 //!
 //! Names: size start memory http handshakes latency datagrams soak; all of them
 //! but `soak` by default. Nothing here is a test: figures are printed, with the

@@ -72,6 +72,7 @@ pub(crate) async fn soak() -> anyhow::Result<()> {
         tasks.push(tokio::spawn(async move {
             use http_body_util::BodyExt as _;
             for _ in 0..MILLION / CONNECTIONS {
+                sender.ready().await?;
                 let response = sender.send_request(request("/api/alerts", &key)?).await?;
                 response.into_body().collect().await?;
             }

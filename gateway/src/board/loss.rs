@@ -1,0 +1,147 @@
+//! When a metric that the board had is missing for good enough reason to tell.
+//!
+//! Pure: takes `now`. A sensor that fails has no reading, so no rule can speak
+//! of it; this says once that the watch over the board has a hole, and once
+//! that it is closed. A sensor that comes and goes must not make a storm, so
+//! both take time.
+
+use boards::{Absence, Freshness, SensorIndex};
+
+use super::mapping::Group;
+use crate::readings::Metric;
+
+/// The metrics whose loss is told: those a person relies on to be warned.
+pub(super) const GUARDED: [Metric; 7] = [
+    Metric::Temperature,
+    Metric::Undervoltage,
+    Metric::Throttled,
+    Metric::BatteryLevel,
+    Metric::StorageWear,
+    Metric::WifiSignal,
+    Metric::WifiLink,
+];
+
+/// How long it must be missing: more than a driver's reload or a busy bus takes.
+const LOST_AFTER_MS: u64 = 30_000;
+/// How long it must be back: more than the longest back-off of a failing
+/// sensor, so that one lucky read in between is not "back".
+const BACK_AFTER_MS: u64 = 90_000;
+
+/// What is to be told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum News {
+    /// No sensor of the metric has a value; the first one's reason.
+    Lost(SensorIndex, Absence),
+    /// One has again.
+    Back,
+}
+
+/// The watch over one metric.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Guard {
+    /// Whether it was ever there; what never was cannot be lost.
+    known: bool,
+    lost: bool,
+    /// Since when the other state lasts.
+    turning_since_ms: Option<u64>,
+}
+
+/// How a metric is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum State {
+    Fresh,
+    Missing(SensorIndex, Absence),
+    /// Nothing to measure, said by the source itself: a radio without a network.
+    Silent,
+}
+
+/// How the metric of `group` is.
+pub(super) fn state(group: &Group, value_of: impl Fn(SensorIndex) -> Freshness) -> State {
+    let mut missing = State::Silent;
+    for index in &group.members {
+        match value_of(*index) {
+            Freshness::Fresh(_) => return State::Fresh,
+            Freshness::Absent(Absence::Unavailable(_) | Absence::NotYetRead)
+            | Freshness::Stale { why: Some(Absence::Unavailable(_)) | None, .. } => {}
+            Freshness::Absent(why) | Freshness::Stale { why: Some(why), .. } => {
+                if missing == State::Silent {
+                    missing = State::Missing(*index, why);
+                }
+            }
+        }
+    }
+    missing
+}
+
+impl Guard {
+    /// What `state` at `now_ms` means.
+    pub(super) fn observe(&mut self, state: State, now_ms: u64) -> Option<News> {
+        self.known |= state == State::Fresh;
+        let turns = match state {
+            State::Fresh | State::Silent => self.lost,
+            State::Missing(..) => self.known && !self.lost,
+        };
+        if !turns {
+            self.turning_since_ms = None;
+            return None;
+        }
+        let since = *self.turning_since_ms.get_or_insert(now_ms);
+        let patience = if self.lost { BACK_AFTER_MS } else { LOST_AFTER_MS };
+        if now_ms.saturating_sub(since) < patience {
+            return None;
+        }
+        self.turning_since_ms = None;
+        self.lost = !self.lost;
+        Some(match state {
+            State::Missing(index, why) => News::Lost(index, why),
+            State::Fresh | State::Silent => News::Back,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use boards::{Board, Tree};
+
+    use super::*;
+
+    /// An index; only a board makes one.
+    fn index() -> SensorIndex {
+        let tree = Tree::from_manifest("# boards manifest 1\n/proc/uptime = \"1.0 1.0\\n\"\n").expect("a manifest");
+        let board = Board::of(tree, None);
+        board.sensors().iter().next().expect("uptime").0
+    }
+
+    #[test]
+    fn what_never_was_is_never_lost() {
+        let (mut guard, missing) = (Guard::default(), State::Missing(index(), Absence::Vanished));
+        assert!((0..100).all(|minute| guard.observe(missing, minute * 60_000).is_none()));
+    }
+
+    #[test]
+    fn a_loss_is_told_once_and_its_end_once() {
+        let (mut guard, missing) = (Guard::default(), State::Missing(index(), Absence::Io(5)));
+        guard.observe(State::Fresh, 0);
+        assert_eq!(guard.observe(missing, 1_000), None);
+        assert_eq!(guard.observe(missing, 30_999), None);
+        assert_eq!(guard.observe(missing, 31_000), Some(News::Lost(index(), Absence::Io(5))));
+        assert_eq!(guard.observe(missing, 900_000), None);
+        assert_eq!(guard.observe(State::Fresh, 1_000_000), None);
+        assert_eq!(guard.observe(State::Fresh, 1_090_000), Some(News::Back));
+        assert_eq!(guard.observe(State::Fresh, 2_000_000), None);
+    }
+
+    #[test]
+    fn a_sensor_that_comes_and_goes_makes_no_storm() {
+        let (mut guard, missing) = (Guard::default(), State::Missing(index(), Absence::Io(5)));
+        guard.observe(State::Fresh, 0);
+        // A day of failing for a minute and working for half a minute.
+        let told = (0..86_400_u64)
+            .filter(|second| {
+                let state = if second % 90 < 60 { missing } else { State::Fresh };
+                guard.observe(state, second * 1000).is_some()
+            })
+            .count();
+        assert_eq!(told, 1);
+    }
+}

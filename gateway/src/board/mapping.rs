@@ -1,0 +1,180 @@
+//! Which metric a sensor's role becomes, and what several sensors of one
+//! metric say together.
+//!
+//! Pure. All of the board is one source, `board`: rules and histories are kept
+//! per source and metric, so their number must not follow the number of dongles
+//! plugged in. Each sensor by itself is shown in health and at `/metrics`.
+
+use boards::{Freshness, Role, SensorIndex, Sensors};
+
+use crate::readings::{Metric, Reading};
+
+/// Which of several fresh values stands for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fold {
+    /// The least: the weakest signal, the slowest fan, a link that is down.
+    Least,
+    /// The greatest: any throttling, the most worn medium.
+    Greatest,
+}
+
+/// How a role is published.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Mapping {
+    pub metric: Metric,
+    /// From the unit of `boards` to the metric's.
+    factor: f64,
+    fold: Fold,
+}
+
+/// How sensors of `role` are published, if they are.
+///
+/// Not published: what was true "since boot" (it never ends, so neither would
+/// its alert), counts and voltages whose meaning only the profile's label
+/// tells, and what is for people to look at.
+pub(super) fn mapping_of(role: Role) -> Option<Mapping> {
+    use Fold::{Greatest, Least};
+    /// `boards` gives hertz.
+    const MEGA: f64 = 1e-6;
+    let (metric, factor, fold) = match role {
+        Role::SocTemperature => (Metric::Temperature, 1.0, Greatest),
+        Role::Undervoltage => (Metric::Undervoltage, 1.0, Greatest),
+        Role::Throttled => (Metric::Throttled, 1.0, Greatest),
+        Role::CompanionBattery => (Metric::BatteryLevel, 1.0, Least),
+        Role::CompanionBatteryVoltage => (Metric::Voltage, 1.0, Least),
+        Role::CompanionBatteryCurrent => (Metric::Current, 1.0, Least),
+        Role::OnBattery => (Metric::OnBattery, 1.0, Greatest),
+        Role::ExternalPower => (Metric::ExternalPower, 1.0, Greatest),
+        Role::SdWear => (Metric::StorageWear, 1.0, Greatest),
+        Role::SdReserve => (Metric::StorageReserve, 1.0, Greatest),
+        Role::WifiSignal => (Metric::WifiSignal, 1.0, Least),
+        Role::LinkUp => (Metric::WifiLink, 1.0, Least),
+        Role::ClockSynchronised => (Metric::ClockSynchronised, 1.0, Least),
+        Role::CpuFrequency => (Metric::CpuFrequency, MEGA, Greatest),
+        Role::CpuFrequencyCap => (Metric::CpuFrequencyCap, MEGA, Greatest),
+        Role::FanSpeed => (Metric::FanSpeed, 1.0, Least),
+        Role::Alarm => (Metric::SensorAlarm, 1.0, Greatest),
+        _ => return None,
+    };
+    Some(Mapping { metric, factor, fold })
+}
+
+/// The metric a sensor of that role is published as.
+#[must_use]
+pub fn metric_of(role: Role) -> Option<Metric> {
+    mapping_of(role).map(|mapping| mapping.metric)
+}
+
+/// The sensors of one metric.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub mapping: Mapping,
+    pub members: Vec<SensorIndex>,
+}
+
+/// The groups of all sensors; made anew when sensors come or go. At most one
+/// for each role, so their number is bounded.
+pub(super) fn groups(sensors: &Sensors) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (index, sensor) in sensors.iter() {
+        let Some(mapping) = mapping_of(sensor.role) else { continue };
+        // An unplugged cable is ordinary; a radio that was up and is not, is
+        // the link to a drone.
+        if sensor.role == Role::LinkUp && !is_radio(sensors, sensor.subject.as_deref()) {
+            continue;
+        }
+        match groups.iter_mut().find(|group| group.mapping.metric == mapping.metric) {
+            Some(group) => group.members.push(index),
+            None => groups.push(Group { mapping, members: vec![index] }),
+        }
+    }
+    groups
+}
+
+fn is_radio(sensors: &Sensors, interface: Option<&str>) -> bool {
+    let of_radio = |role| matches!(role, Role::WifiSignal | Role::WifiMissedBeacons);
+    interface.is_some() && sensors.all().iter().any(|s| of_radio(s.role) && s.subject.as_deref() == interface)
+}
+
+impl Group {
+    /// What the members say together; nothing while none is fresh. A flag
+    /// about a link counts only once it was set: a radio nobody uses is down
+    /// for good reason.
+    pub(super) fn reading(&self, value_of: impl Fn(SensorIndex) -> Freshness, was_set: &[bool]) -> Option<Reading> {
+        let counts = |index: &SensorIndex| self.mapping.metric != Metric::WifiLink || was_set[index.place()];
+        let fresh = self.members.iter().filter(|index| counts(index)).filter_map(|index| value_of(*index).value());
+        let folded = match self.mapping.fold {
+            Fold::Least => fresh.min_by(f64::total_cmp),
+            Fold::Greatest => fresh.max_by(f64::total_cmp),
+        };
+        // Gauges overshoot: 106 % was reported of a common UPS HAT.
+        let (low, high) = self.mapping.metric.plausible();
+        let value = folded? * self.mapping.factor;
+        let is_share = matches!(self.mapping.metric, Metric::BatteryLevel | Metric::StorageWear);
+        Reading::plausible(self.mapping.metric, if is_share { value.clamp(low, high) } else { value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use boards::{Board, Tree};
+
+    use super::*;
+
+    /// Two radios and two fans, one of which stands still.
+    const TWO_OF_EACH: &str = "# boards manifest 1
+/proc/net/wireless = \"h\\nh\\n wlan0: 0000   60.  -50.  -256        0      0      0      0      0        0\\n wlan1: 0000   60.  -81.  -256        0      0      0      0      0        0\\n\"
+/sys/class/net/wlan0/operstate = \"up\\n\"
+/sys/class/net/wlan0/device -> ../../../a
+/sys/class/net/wlan0/phy80211 -> ../../ieee80211/phy0
+/sys/class/net/wlan1/operstate = \"down\\n\"
+/sys/class/net/wlan1/device -> ../../../b
+/sys/class/net/wlan1/phy80211 -> ../../ieee80211/phy1
+/sys/class/net/eth0/operstate = \"down\\n\"
+/sys/class/net/eth0/device -> ../../../c
+/sys/class/hwmon/hwmon0/name = \"pwmfan\\n\"
+/sys/class/hwmon/hwmon0/fan1_input = \"2400\\n\"
+/sys/class/hwmon/hwmon0/fan2_input = \"0\\n\"
+";
+
+    fn sampled() -> Board {
+        let tree = Tree::from_manifest(TWO_OF_EACH).expect("a manifest");
+        let mut board = Board::of(tree, None::<&Path>);
+        board.sample(0, &mut |_, _| {});
+        board
+    }
+
+    fn reading(board: &Board, metric: Metric, was_set: bool) -> Option<f64> {
+        let groups = groups(board.sensors());
+        let group = groups.iter().find(|group| group.mapping.metric == metric)?;
+        let was_set = [was_set; boards::MAX_SENSORS];
+        group.reading(|index| board.sensors().value(index, 0), &was_set).map(|reading| reading.value)
+    }
+
+    #[test]
+    fn the_weakest_signal_and_the_slowest_fan_stand_for_all() {
+        let board = sampled();
+        assert_eq!(reading(&board, Metric::WifiSignal, true), Some(-81.0));
+        assert_eq!(reading(&board, Metric::FanSpeed, true), Some(0.0));
+    }
+
+    #[test]
+    fn a_link_counts_only_for_radios_that_were_up() {
+        let board = sampled();
+        assert_eq!(reading(&board, Metric::WifiLink, true), Some(0.0), "wlan1 was up and is down");
+        assert_eq!(reading(&board, Metric::WifiLink, false), None);
+        let groups = groups(board.sensors());
+        let links = groups.iter().find(|group| group.mapping.metric == Metric::WifiLink).expect("links");
+        assert_eq!(links.members.len(), 2, "a cable is no radio");
+    }
+
+    #[test]
+    fn nothing_fresh_is_no_reading() {
+        let board = sampled();
+        let groups = groups(board.sensors());
+        let stale = |index| board.sensors().value(index, 10_000_000);
+        assert!(groups.iter().all(|group| group.reading(stale, &[true; boards::MAX_SENSORS]).is_none()));
+    }
+}

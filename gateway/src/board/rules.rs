@@ -1,0 +1,131 @@
+//! Default rules about the board, with the board's own temperature limits.
+//!
+//! Pure. They are added below configured rules and those of the API, behind
+//! the built-in ones; only the two board temperatures may take the place of a
+//! built-in rule, and only with a lower threshold.
+
+use boards::TemperatureLimits;
+
+use crate::config::Rule;
+use crate::readings::Metric;
+
+/// Documented thresholds of the board's temperature, °C.
+const HIGH_C: f64 = 80.0;
+const CRITICAL_C: f64 = 90.0;
+/// How far below a lower trip point of the board a rule fires, so that a person
+/// hears of it before the kernel acts.
+const BEFORE_TRIP_C: f64 = 2.0;
+/// How far apart the two rules stay when only one is lowered.
+const APART_C: f64 = 5.0;
+/// A trip point below this is a driver's placeholder (0 °C is common), not a limit.
+const LEAST_TRIP_C: f64 = 45.0;
+/// How much of the temperature's unrest does not end an alert.
+const TEMPERATURE_HYSTERESIS_C: f64 = 2.0;
+
+/// All rules about a board with those limits.
+#[must_use]
+pub fn defaults(limits: TemperatureLimits) -> Vec<Rule> {
+    let mut rules = temperatures(limits);
+    let rule = |name, metric, operator, threshold, level, for_s, hysteresis| Rule {
+        for_s,
+        hysteresis,
+        ..board_rule(name, metric, operator, threshold, level)
+    };
+    rules.extend([
+        // The driver's alarm is latched for two seconds and worth every event.
+        rule("Undervoltage", Metric::Undervoltage, ">=", 1.0, "error", 0, 0.0),
+        // A moment of full load throttles a board without a fan; ten seconds do harm.
+        rule("Throttled", Metric::Throttled, ">=", 1.0, "warning", 10, 0.0),
+        // Wear is told in steps of 10 %, and never comes back.
+        rule("Storage Worn", Metric::StorageWear, ">=", 80.0, "warning", 0, 0.0),
+        rule("Storage Worn Out", Metric::StorageWear, ">=", 100.0, "critical", 0, 0.0),
+        // 2: 80 % of the reserved blocks are used (JEDEC eMMC PRE_EOL_INFO).
+        rule("Storage Reserve Low", Metric::StorageReserve, ">=", 2.0, "error", 0, 0.0),
+        // Video stalls at about -75 dBm, the link is lost at about -85.
+        rule("Weak Wi-Fi", Metric::WifiSignal, "<", -75.0, "warning", 10, 5.0),
+        rule("Wi-Fi Link Lost", Metric::WifiLink, "<", 1.0, "error", 10, 0.0),
+        // A board without a battery-backed clock needs minutes after the start.
+        rule("Clock Unsynchronised", Metric::ClockSynchronised, "<", 1.0, "warning", 900, 0.0),
+    ]);
+    rules
+}
+
+/// The two temperature rules that must be lowered for this board; none when
+/// the documented ones will do.
+fn temperatures(limits: TemperatureLimits) -> Vec<Rule> {
+    let trip = |limit: Option<f64>| limit.filter(|celsius| *celsius >= LEAST_TRIP_C);
+    let lowered = |documented: f64, limit: Option<f64>| match trip(limit) {
+        Some(celsius) if celsius < documented => celsius - BEFORE_TRIP_C,
+        _ => documented,
+    };
+    let critical = lowered(CRITICAL_C, limits.critical_c);
+    let high = lowered(HIGH_C, limits.throttle_c).min(critical - APART_C);
+    let rule = |name, threshold, level| Rule {
+        hysteresis: TEMPERATURE_HYSTERESIS_C,
+        // As the documented rules: for every source with this metric.
+        source: None,
+        ..board_rule(name, Metric::Temperature, ">=", threshold, level)
+    };
+    let mut rules = Vec::new();
+    if high < HIGH_C {
+        rules.push(rule("High Temperature", high, "warning"));
+    }
+    if critical < CRITICAL_C {
+        rules.push(rule("Critical Temperature", critical, "critical"));
+    }
+    rules
+}
+
+fn board_rule(name: &str, metric: Metric, operator: &str, threshold: f64, level: &str) -> Rule {
+    Rule {
+        name: name.to_owned(),
+        metric: metric.name().to_owned(),
+        operator: operator.to_owned(),
+        threshold,
+        level: level.to_owned(),
+        alert_type: match metric {
+            Metric::WifiLink => Some("network".to_owned()),
+            _ => None,
+        },
+        enabled: true,
+        cooldown_minutes: 5,
+        for_s: 0,
+        hysteresis: 0.0,
+        source: Some("board".to_owned()),
+        auto_resolve: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerts;
+
+    fn thresholds(throttle_c: Option<f64>, critical_c: Option<f64>) -> Vec<(String, f64)> {
+        let rules = temperatures(TemperatureLimits { throttle_c, critical_c });
+        rules.into_iter().map(|rule| (rule.name, rule.threshold)).collect()
+    }
+
+    #[test]
+    fn every_default_rule_is_valid_and_there_is_room() {
+        let limits = TemperatureLimits { throttle_c: Some(60.0), critical_c: Some(70.0) };
+        let rules = defaults(limits);
+        for rule in &rules {
+            assert_eq!(alerts::check_rule(rule), Ok(()), "{rule:?}");
+        }
+        assert!(rules.len() + 12 <= alerts::MAX_DEFAULT_RULES);
+    }
+
+    #[test]
+    fn temperatures_are_lowered_below_the_boards_limits_and_never_raised() {
+        let named = |high: f64| ("High Temperature".to_owned(), high);
+        let critical = |celsius: f64| ("Critical Temperature".to_owned(), celsius);
+        assert_eq!(thresholds(None, None), []);
+        assert_eq!(thresholds(Some(80.0), Some(110.0)), [], "a Pi 4's are not lower");
+        assert_eq!(thresholds(Some(60.0), Some(110.0)), [named(58.0)]);
+        assert_eq!(thresholds(None, Some(85.0)), [named(78.0), critical(83.0)], "they keep their distance");
+        assert_eq!(thresholds(Some(70.0), Some(72.0)), [named(65.0), critical(70.0)]);
+        assert_eq!(thresholds(Some(0.0), Some(-273.0)), [], "placeholders of drivers");
+        assert_eq!(thresholds(Some(f64::NAN), None), []);
+    }
+}

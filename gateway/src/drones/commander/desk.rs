@@ -1,0 +1,251 @@
+//! The desk of one drone: takes requests, drives the queue and the guard, says
+//! what to send. The link's task calls it and owns the socket.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::super::LinkState;
+use super::super::tello::command::{Command, Query};
+use super::super::tello::reply::Reply;
+use super::admission::{Circumstances, Refusal, admit};
+use super::guard::{Act, Guard, Policy, Sight};
+use super::phase::{Confirmed, Phase, Sign, phase};
+use super::presence::Presences;
+use super::queue::{Do, Outcome, Queue, QueueStats, Todo};
+use super::{Operator, Request};
+use crate::clock::Mono;
+
+/// How often the guard looks.
+const GUARD_EVERY: Duration = Duration::from_secs(1);
+
+/// Commands to put on the wire, in order.
+pub(in super::super) type Outgoing = heapless::Vec<Command, 8>;
+
+/// What the desk is told about its drone at each call.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Surroundings {
+    pub(in super::super) now: Mono,
+    pub(in super::super) link: LinkState,
+    pub(in super::super) reason: Option<String>,
+    pub(in super::super) sign: Sign,
+    pub(in super::super) battery_pct: Option<u8>,
+    pub(in super::super) height_cm: Option<i32>,
+}
+
+/// What the guard did, for the log and the alerts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Deed {
+    /// Landed because the battery is nearly empty.
+    LandedForBattery,
+    /// Landed or stopped because the operator is gone.
+    ActedForOperator,
+}
+
+/// Whom to tell what came of a command.
+struct Ticket {
+    command: Command,
+    outcome: Option<oneshot::Sender<Outcome>>,
+}
+
+/// The desk of one drone.
+pub(in super::super) struct Desk {
+    queue: Queue<Ticket>,
+    guard: Guard,
+    presences: Presences,
+    confirmed: Confirmed,
+    operator: Option<Operator>,
+    last_sent: Mono,
+    guard_at: Mono,
+    deed: Option<Deed>,
+    warns: bool,
+}
+
+impl Desk {
+    pub(in super::super) fn new(policy: Policy, presences: Presences) -> Desk {
+        Desk {
+            queue: Queue::new(),
+            guard: Guard::new(policy),
+            presences,
+            confirmed: Confirmed::Nothing,
+            operator: None,
+            last_sent: Mono::ZERO,
+            guard_at: Mono::ZERO,
+            deed: None,
+            warns: false,
+        }
+    }
+
+    /// What the drone is doing.
+    pub(in super::super) fn phase(&self, about: &Surroundings) -> Phase {
+        let told = if self.queue.holds(Command::Land) {
+            Some(Phase::Landing)
+        } else if self.queue.holds(Command::Takeoff) {
+            Some(Phase::TakingOff)
+        } else {
+            None
+        };
+        phase(self.confirmed, about.sign, told, about.now)
+    }
+
+    /// Takes a request, or tells its sender why not.
+    pub(in super::super) fn take(&mut self, request: Request, about: &Surroundings) -> Outgoing {
+        let Request { command, by, admitted, outcome } = request;
+        let verdict = self.admit(command, about);
+        let taken = verdict.is_ok();
+        // The sender may have hung up; its command is carried out all the same.
+        let _ = admitted.send(verdict);
+        if !taken {
+            return Outgoing::new();
+        }
+        if !matches!(command, Command::Read(_)) {
+            self.guard.commanded(self.presences.is_there(&by));
+            self.operator = Some(by);
+        }
+        self.submit(command, Some(outcome), about.now)
+    }
+
+    fn admit(&self, command: Command, about: &Surroundings) -> Result<(), Refusal> {
+        let overtakes = matches!(command, Command::Land | Command::Stop | Command::Emergency);
+        if !overtakes && !self.queue.has_room() {
+            return Err(Refusal::Full);
+        }
+        admit(
+            command,
+            &Circumstances {
+                link: about.link,
+                reason: about.reason.clone(),
+                phase: self.phase(about),
+                battery_pct: about.battery_pct,
+                takeoff_battery_pct: self.guard.policy().takeoff_battery_pct,
+                height_cm: about.height_cm,
+            },
+        )
+    }
+
+    fn submit(&mut self, command: Command, outcome: Option<oneshot::Sender<Outcome>>, now: Mono) -> Outgoing {
+        if command == Command::Emergency {
+            self.confirmed = Confirmed::Landed(now);
+        }
+        let mut todo = Todo::new();
+        self.queue.submit(command, Some(Ticket { command, outcome }), now, &mut todo);
+        self.carry_out(todo, now)
+    }
+
+    /// Takes a reply from the drone.
+    pub(in super::super) fn reply(&mut self, reply: &Reply<'_>, now: Mono) -> Outgoing {
+        let mut todo = Todo::new();
+        self.queue.reply(reply, now, &mut todo);
+        self.carry_out(todo, now)
+    }
+
+    /// Lets time pass, and the guard look.
+    pub(in super::super) fn tick(&mut self, about: &Surroundings) -> Outgoing {
+        let mut todo = Todo::new();
+        self.queue.tick(about.now, &mut todo);
+        let mut out = self.carry_out(todo, about.now);
+        if about.now >= self.guard_at {
+            self.guard_at = about.now.plus(GUARD_EVERY);
+            out.extend(self.stand_guard(about));
+        }
+        out
+    }
+
+    fn stand_guard(&mut self, about: &Surroundings) -> Outgoing {
+        let phase = self.phase(about);
+        let sight = Sight {
+            now: about.now,
+            flying: about.link != LinkState::Disconnected && matches!(phase, Phase::Flying | Phase::TakingOff),
+            operator: self.operator.as_ref().map(|operator| self.presences.is_there(operator)),
+            last_sent: self.last_sent,
+            battery_pct: about.battery_pct,
+        };
+        self.warns = self.guard.warns(sight);
+        match self.guard.look(sight) {
+            Some(Act::KeepAlive) if self.queue.is_idle() => self.submit(Command::Read(Query::Battery), None, about.now),
+            Some(Act::KeepAlive) | None => Outgoing::new(),
+            Some(Act::LandForBattery) => self.intervene(Command::Land, Deed::LandedForBattery, about.now),
+            Some(Act::LandForOperator) => self.intervene(Command::Land, Deed::ActedForOperator, about.now),
+            Some(Act::HoverForOperator) => self.intervene(Command::Stop, Deed::ActedForOperator, about.now),
+        }
+    }
+
+    fn intervene(&mut self, command: Command, deed: Deed, now: Mono) -> Outgoing {
+        self.deed = Some(deed);
+        self.submit(command, None, now)
+    }
+
+    /// What the guard did since the last call.
+    pub(in super::super) fn take_deed(&mut self) -> Option<(Deed, Option<&Operator>)> {
+        self.deed.take().map(|deed| (deed, self.operator.as_ref()))
+    }
+
+    /// Whether the battery of a flying drone is worth a warning.
+    pub(in super::super) fn warns(&self) -> bool {
+        self.warns
+    }
+
+    /// Nobody wants the drone any more: nothing waits, and one in the air lands.
+    pub(in super::super) fn release(&mut self, about: &Surroundings) -> Outgoing {
+        let flies = matches!(self.phase(about), Phase::Flying | Phase::TakingOff);
+        self.operator = None;
+        if flies && self.guard.policy().on_operator_loss == crate::config::OnOperatorLoss::Land {
+            return self.submit(Command::Land, None, about.now);
+        }
+        let mut todo = Todo::new();
+        self.queue.clear_all(&mut todo);
+        self.carry_out(todo, about.now)
+    }
+
+    /// A reply to what the link itself sent may still come.
+    pub(in super::super) fn doubt(&mut self) {
+        self.queue.doubt();
+    }
+
+    /// What the link sent was answered.
+    pub(in super::super) fn assure(&mut self) {
+        self.queue.assure();
+    }
+
+    /// Whether no command is under way.
+    pub(in super::super) fn is_idle(&self) -> bool {
+        self.queue.is_idle()
+    }
+
+    /// When [`Desk::tick`] has something to do next, at the latest.
+    pub(in super::super) fn wake_at(&self) -> Option<Mono> {
+        self.queue.wake_at()
+    }
+
+    pub(in super::super) fn stats(&self) -> QueueStats {
+        self.queue.stats()
+    }
+
+    fn carry_out(&mut self, todo: Todo<Ticket>, now: Mono) -> Outgoing {
+        let mut out = Outgoing::new();
+        for action in todo {
+            match action {
+                Do::Send(command) => {
+                    self.last_sent = now;
+                    // At most three sends an event, see `Todo`.
+                    let _ = out.push(command);
+                }
+                Do::Finish(ticket, outcome) => self.close(ticket, outcome, now),
+            }
+        }
+        out
+    }
+
+    fn close(&mut self, ticket: Ticket, outcome: Outcome, now: Mono) {
+        match (ticket.command, &outcome) {
+            (Command::Takeoff, Outcome::Done) => self.confirmed = Confirmed::Airborne(now),
+            (Command::Land, Outcome::Done) => self.confirmed = Confirmed::Landed(now),
+            _ => {}
+        }
+        tracing::debug!(command = %ticket.command, ?outcome, "command ended");
+        if let Some(told) = ticket.outcome {
+            // Whoever asked may be gone.
+            let _ = told.send(outcome);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Acts for an operator who is gone, and for a battery that is nearly empty.
+//!
+//! Pure. A keep-alive is sent only while the operator who flies the drone is
+//! there: any command cancels the landing a drone makes by itself, so a blind
+//! keep-alive would hold it in the air until it falls.
+
+use std::time::Duration;
+
+use crate::clock::Mono;
+use crate::config::OnOperatorLoss;
+
+/// Between keep-alives: a third of the 15 s after which a drone lands by itself.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(5);
+
+/// What is to be done, and when; from `[drones]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in super::super) struct Policy {
+    pub(in super::super) on_operator_loss: OnOperatorLoss,
+    /// How long an operator may be gone: a page that is loaded anew comes back.
+    pub(in super::super) operator_grace: Duration,
+    /// Charge under which a flying drone is told of, in percent; 0: never.
+    pub(in super::super) warn_battery_pct: u8,
+    /// Charge under which no take-off is made, in percent; 0: always.
+    pub(in super::super) takeoff_battery_pct: u8,
+    /// Charge at and under which a flying drone is landed, in percent; 0: never.
+    pub(in super::super) land_battery_pct: u8,
+}
+
+/// What the guard sees.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sight {
+    pub(super) now: Mono,
+    pub(super) flying: bool,
+    /// Whether the operator who commanded last is there; `None`: nobody did.
+    pub(super) operator: Option<bool>,
+    pub(super) last_sent: Mono,
+    pub(super) battery_pct: Option<u8>,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    KeepAlive,
+    LandForBattery,
+    LandForOperator,
+    HoverForOperator,
+}
+
+/// The guard of one drone.
+#[derive(Debug)]
+pub(super) struct Guard {
+    policy: Policy,
+    was_there: bool,
+    gone_since: Option<Mono>,
+    acted_for_operator: bool,
+    acted_for_battery: bool,
+}
+
+impl Guard {
+    pub(super) fn new(policy: Policy) -> Guard {
+        Guard { policy, was_there: false, gone_since: None, acted_for_operator: false, acted_for_battery: false }
+    }
+
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// An operator has given a command; `is_there` with a connection that can be
+    /// lost. Noted at once: it may be lost before the next look.
+    pub(super) fn commanded(&mut self, is_there: bool) {
+        (self.was_there, self.gone_since, self.acted_for_operator) = (is_there, None, false);
+    }
+
+    /// Whether the battery is worth a warning.
+    pub(super) fn warns(&self, sight: Sight) -> bool {
+        sight.flying && sight.battery_pct.is_some_and(|pct| pct < self.policy.warn_battery_pct)
+    }
+
+    /// Looks at the drone; to be called about once a second.
+    pub(super) fn look(&mut self, sight: Sight) -> Option<Act> {
+        if !sight.flying {
+            *self = Guard { was_there: self.was_there, ..Guard::new(self.policy) };
+            return None;
+        }
+        let empty = sight.battery_pct.is_some_and(|pct| pct <= self.policy.land_battery_pct);
+        if empty && self.policy.land_battery_pct > 0 && !std::mem::replace(&mut self.acted_for_battery, true) {
+            return Some(Act::LandForBattery);
+        }
+        match sight.operator {
+            Some(true) => {
+                (self.was_there, self.gone_since, self.acted_for_operator) = (true, None, false);
+                (sight.now.since(sight.last_sent) >= KEEP_ALIVE_EVERY).then_some(Act::KeepAlive)
+            }
+            Some(false) if self.was_there => self.miss(sight.now),
+            _ => None,
+        }
+    }
+
+    fn miss(&mut self, now: Mono) -> Option<Act> {
+        let since = *self.gone_since.get_or_insert(now);
+        if now.since(since) < self.policy.operator_grace || std::mem::replace(&mut self.acted_for_operator, true) {
+            return None;
+        }
+        match self.policy.on_operator_loss {
+            OnOperatorLoss::Land => Some(Act::LandForOperator),
+            OnOperatorLoss::Hover => Some(Act::HoverForOperator),
+            OnOperatorLoss::Nothing => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(on_operator_loss: OnOperatorLoss) -> Guard {
+        Guard::new(Policy {
+            on_operator_loss,
+            operator_grace: Duration::from_secs(3),
+            warn_battery_pct: 15,
+            takeoff_battery_pct: 10,
+            land_battery_pct: 5,
+        })
+    }
+
+    fn sight(now: u64, operator: Option<bool>) -> Sight {
+        let now = Mono::from_millis(now);
+        Sight { now, flying: true, operator, last_sent: now, battery_pct: Some(50) }
+    }
+
+    #[test]
+    fn a_lost_operator_is_acted_for_once_and_after_the_grace() {
+        for (policy, act) in [
+            (OnOperatorLoss::Land, Some(Act::LandForOperator)),
+            (OnOperatorLoss::Hover, Some(Act::HoverForOperator)),
+            (OnOperatorLoss::Nothing, None),
+        ] {
+            let mut guard = guard(policy);
+            assert_eq!(guard.look(sight(0, Some(true))), None);
+            assert_eq!(guard.look(sight(1_000, Some(false))), None);
+            assert_eq!(guard.look(sight(3_999, Some(false))), None);
+            assert_eq!(guard.look(sight(4_000, Some(false))), act);
+            assert_eq!(guard.look(sight(9_000, Some(false))), None, "once");
+        }
+    }
+
+    #[test]
+    fn coming_back_in_time_changes_nothing_and_who_never_was_there_is_not_missed() {
+        let mut known = guard(OnOperatorLoss::Land);
+        known.look(sight(0, Some(true)));
+        known.look(sight(1_000, Some(false)));
+        known.look(sight(2_000, Some(true)));
+        assert_eq!(known.look(sight(4_500, Some(false))), None);
+        let mut stranger = guard(OnOperatorLoss::Land);
+        assert_eq!(stranger.look(sight(0, Some(false))), None);
+        assert_eq!(stranger.look(sight(60_000, Some(false))), None);
+    }
+
+    #[test]
+    fn an_operator_lost_right_after_the_command_is_missed() {
+        let mut guard = guard(OnOperatorLoss::Land);
+        guard.commanded(true);
+        assert_eq!(guard.look(sight(0, Some(false))), None);
+        assert_eq!(guard.look(sight(3_000, Some(false))), Some(Act::LandForOperator));
+    }
+
+    #[test]
+    fn keep_alives_need_an_operator_who_is_there() {
+        let mut guard = guard(OnOperatorLoss::Nothing);
+        let idle = |operator| Sight { last_sent: Mono::ZERO, ..sight(5_000, operator) };
+        assert_eq!(guard.look(idle(Some(true))), Some(Act::KeepAlive));
+        assert_eq!(guard.look(idle(Some(false))), None);
+        assert_eq!(guard.look(idle(None)), None);
+    }
+
+    #[test]
+    fn an_empty_battery_lands_once() {
+        let mut guard = guard(OnOperatorLoss::Nothing);
+        let at = |pct| Sight { battery_pct: Some(pct), ..sight(1, None) };
+        assert_eq!(guard.look(at(6)), None);
+        assert_eq!(guard.look(at(5)), Some(Act::LandForBattery));
+        assert_eq!(guard.look(at(4)), None);
+        assert!(guard.warns(at(14)) && !guard.warns(at(15)));
+    }
+}
