@@ -8,6 +8,7 @@ mod bridge;
 mod bridge_line;
 mod command_line;
 mod contract;
+mod cross_config;
 mod control;
 mod demo;
 mod durable;
