@@ -21,10 +21,18 @@ async fn rules_limits_and_origins_take_effect() -> anyhow::Result<()> {
         Ok(rules["rules"].as_array().unwrap().iter().any(|rule| rule["name"] == "Fresh").then_some(()))
     })
     .await?;
-    let config = admin.get("/api/security/config").await?.expect(200).json();
-    assert_eq!(config["max_failed_attempts"], 42);
-    let answer = admin.clone().with_header("origin", "https://new.example").get("/health").await?;
-    assert_eq!(answer.header("access-control-allow-origin"), "https://new.example");
+    // The parts of a reload take effect one after another.
+    eventually("the new limit", || async {
+        let config = admin.get("/api/security/config").await?.expect(200).json();
+        Ok((config["max_failed_attempts"] == 42).then_some(()))
+    })
+    .await?;
+    let browser = admin.clone().with_header("origin", "https://new.example");
+    eventually("the new origin", || async {
+        let answer = browser.get("/health").await?;
+        Ok((answer.header("access-control-allow-origin") == "https://new.example").then_some(()))
+    })
+    .await?;
     eventually("the key that needs a restart in the log", || async {
         Ok(gateway.output().contains("server.max_connections").then_some(()))
     })
