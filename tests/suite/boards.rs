@@ -26,8 +26,20 @@ fn put(tree: &Tree, path: &str, text: &str) {
     std::fs::rename(new, path).unwrap();
 }
 
+/// A configuration for that tree. The rules on what the tree does not tell, the
+/// load and the disk of the machine that runs the test, are off.
+fn config(tree: &Tree, lines: &str) -> String {
+    let mut config = format!("[board]\nroot = {:?}\n{lines}\n", tree.root());
+    for (level, metric) in ["High", "Critical"].iter().flat_map(|level| ["CPU", "Memory", "Disk"].map(|m| (level, m))) {
+        let key = metric.to_lowercase() + "_usage";
+        config += &format!("[[alerts.rule]]\nname = \"{level} {metric} Usage\"\nmetric = \"{key}\"\n");
+        config += "operator = \">=\"\nthreshold = 100\nlevel = \"info\"\nenabled = false\n";
+    }
+    config
+}
+
 async fn on(tree: &Tree) -> anyhow::Result<Gateway> {
-    Gateway::builder().config(&format!("[board]\nroot = {:?}\n", tree.root())).start().await
+    Gateway::builder().config(&config(tree, "")).start().await
 }
 
 /// Waits for an alert of that title that `is` as wanted.
@@ -88,6 +100,224 @@ async fn a_hot_board_and_a_weak_supply_raise_alerts_and_end_them() -> anyhow::Re
     Ok(())
 }
 
+/// One sensor that goes wrong and is mended.
+struct Trouble {
+    rule: &'static str,
+    level: &'static str,
+    sensor: &'static str,
+    /// A file's text, or none for a file that goes away.
+    file: &'static str,
+    wrong: Option<&'static str>,
+    right: &'static str,
+    /// Metric of the page with its value while wrong, after its labels.
+    figure: (&'static str, &'static str),
+}
+
+const WIRELESS: &str = "Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE
+ face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22
+";
+
+const TROUBLES: [Trouble; 5] = [
+    Trouble {
+        rule: "Weak Wi-Fi",
+        level: "warning",
+        sensor: "wifi:wlan0:signal",
+        file: "proc/net/wireless",
+        wrong: Some(" wlan0: 0000   22.  -84.  -256        0      0      0      0      0        3\n"),
+        right: " wlan0: 0000   60.  -52.  -256        0      0      0      0      0        3\n",
+        figure: ("mfg_drone_board_sensor_signal_dbm", "-84.0"),
+    },
+    Trouble {
+        rule: "Throttled",
+        level: "warning",
+        sensor: "throttle:now",
+        file: "sys/devices/platform/soc/soc:firmware/get_throttled",
+        wrong: Some("4\n"),
+        right: "40000\n",
+        figure: ("mfg_drone_board_sensor_flag", "1.0"),
+    },
+    Trouble {
+        rule: "Undervoltage",
+        level: "error",
+        sensor: "hwmon:rpi_volt:in0_lcrit_alarm",
+        file: SUPPLY,
+        wrong: Some("1\n"),
+        right: "0\n",
+        figure: ("mfg_drone_board_sensor_flag", "1.0"),
+    },
+    Trouble {
+        rule: "Clock Unsynchronised",
+        level: "warning",
+        sensor: "clock:synchronised",
+        file: "run/systemd/timesync/synchronized",
+        wrong: None,
+        right: "",
+        figure: ("mfg_drone_board_sensor_flag", "0.0"),
+    },
+    Trouble {
+        rule: "Critical Temperature",
+        level: "critical",
+        sensor: "thermal:cpu-thermal",
+        file: ZONE,
+        wrong: Some("93000\n"),
+        right: "50000\n",
+        figure: ("mfg_drone_board_sensor_temperature_celsius", "93.0"),
+    },
+];
+
+impl Trouble {
+    fn make(&self, tree: &Tree) {
+        match self.wrong {
+            Some(text) => self.put(tree, text),
+            None => std::fs::remove_file(tree.root().join(self.file)).unwrap(),
+        }
+    }
+
+    fn mend(&self, tree: &Tree) {
+        self.put(tree, self.right);
+    }
+
+    fn put(&self, tree: &Tree, text: &str) {
+        let heading = if self.file == "proc/net/wireless" { WIRELESS } else { "" };
+        put(tree, self.file, &format!("{heading}{text}"));
+    }
+
+    /// The line of the page for this sensor says so.
+    fn is_on(&self, page: &str, value: &str) -> bool {
+        let begin = format!("{}{{sensor=\"{}\",", self.figure.0, self.sensor);
+        page.lines().any(|line| line.starts_with(&begin) && line.ends_with(&format!(" {value}")))
+    }
+}
+
+/// An eMMC module: a Compute Module's, whose life is used up to so many tenths.
+fn put_card(tree: &Tree, tenths: u8) {
+    let card = tree.root().join("sys/bus/mmc/devices/mmc2:0001");
+    std::fs::create_dir_all(&card).unwrap();
+    for (name, text) in [("name", "BJTD4R\n"), ("life_time", &format!("{tenths:#04x} 0x01\n")), ("type", "MMC\n")] {
+        std::fs::write(card.join(name), text).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn every_rule_of_the_board_fires_and_ends_through_all_faces() -> anyhow::Result<()> {
+    let tree = pi()?;
+    put_card(&tree, 9);
+    // As the default rule, without its fifteen minutes.
+    let rule = "[[alerts.rule]]\nname = \"Clock Unsynchronised\"\nmetric = \"clock_synchronised\"\noperator = \"<\"\n\
+                threshold = 1\nlevel = \"warning\"\nfor_s = 1\nsource = \"board\"";
+    let gateway = Gateway::builder().config(&config(&tree, rule)).start().await?;
+    let admin = gateway.admin()?;
+    let worn = alert(&admin, "Storage Worn", stands).await?;
+    assert_eq!((&worn["value"], &worn["level"], &worn["subject"]), (&90.0.into(), &"warning".into(), &"board".into()));
+    for trouble in &TROUBLES {
+        sensor(&admin, trouble.sensor, |sensor| sensor["state"] == "fresh").await?;
+    }
+    assert_eq!(titles(&admin).await?, ["Storage Worn"], "nothing else is wrong yet");
+
+    for trouble in &TROUBLES {
+        trouble.make(&tree);
+    }
+    for trouble in &TROUBLES {
+        let raised = alert(&admin, trouble.rule, stands).await?;
+        assert_eq!((&raised["level"], &raised["subject"]), (&trouble.level.into(), &"board".into()), "{raised}");
+        let wrong: f64 = trouble.figure.1.parse()?;
+        sensor(&admin, trouble.sensor, |sensor| sensor["value"] == wrong).await?;
+        let page = admin.get("/metrics").await?.expect(200).text();
+        assert!(trouble.is_on(&page, trouble.figure.1), "{}: {page}", trouble.sensor);
+    }
+    let health = admin.get("/api/health/detailed").await?.expect(200).json();
+    let unresolved = &health["alert_summary"]["unresolved_alerts"];
+    // The hot board is high and critical.
+    assert_eq!(unresolved, TROUBLES.len() + 2, "{health:#}");
+
+    for trouble in &TROUBLES {
+        trouble.mend(&tree);
+    }
+    // The worn module is taken out, and another one put in.
+    std::fs::remove_dir_all(tree.root().join("sys/bus/mmc/devices/mmc2:0001"))?;
+    sensor(&admin, "mmc:mmc2:0001:life-used", |sensor| sensor["state"] != "fresh").await?;
+    put_card(&tree, 1);
+    for title in TROUBLES.map(|trouble| trouble.rule).into_iter().chain(["High Temperature", "Storage Worn"]) {
+        alert(&admin, title, is_over).await?;
+    }
+    for trouble in &TROUBLES {
+        let page = admin.get("/metrics").await?.expect(200).text();
+        assert!(!trouble.is_on(&page, trouble.figure.1), "{}: {page}", trouble.sensor);
+    }
+    let page = admin.get("/metrics").await?.expect(200).text();
+    assert!(page.contains("mfg_drone_alerts_unresolved 0.0\n"), "{page}");
+    assert_eq!(titles(&admin).await?.len(), TROUBLES.len() + 2, "each was raised once");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_taken_back() -> anyhow::Result<()> {
+    let Some(medium) = super::durable::Medium::mount() else { return Ok(()) };
+    let root = medium.path().join("root");
+    let copied = Command::new("cp").arg("-a").arg(pi()?.root()).arg(&root).status().await?;
+    anyhow::ensure!(copied.success(), "the tree is copied onto the medium");
+    let gateway = Gateway::builder().config(&format!("[board]\nroot = {root:?}\n")).start().await?;
+    let admin = gateway.admin()?;
+    medium.fill();
+    let raised = alert(&admin, "Critical Disk Usage", stands).await?;
+    assert_eq!((&raised["metric"], &raised["level"]), (&"disk_usage".into(), &"critical".into()), "{raised}");
+    alert(&admin, "High Disk Usage", stands).await?;
+    let page = admin.get("/metrics").await?.expect(200).text();
+    assert!(page.contains("mfg_drone_alerts_unresolved 2.0\n"), "{page}");
+    medium.free();
+    for title in ["Critical Disk Usage", "High Disk Usage"] {
+        alert(&admin, title, is_over).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_radios_those_to_drones_are_watched() -> anyhow::Result<()> {
+    let tree = pi()?;
+    let dead = WIRELESS.to_owned()
+        + " wlan0: 0000   60.  -90.  -256        0      0      0      0      0        0\n wlan1: 0000   60.  -84.  -256        0      0      0      0      0        0\n";
+    put(&tree, "proc/net/wireless", &dead);
+    std::fs::create_dir_all(tree.root().join("sys/class/net/wlan1/wireless"))?;
+    put(&tree, "sys/class/net/wlan1/operstate", "up\n");
+    let drone = "[[drones.drone]]\nid = \"scout\"\ninterface = \"wlan1\"\naddress = \"192.168.10.1\"\n";
+    let gateway = Gateway::builder().config(&format!("[board]\nroot = {:?}\n", tree.root())).drones(drone).prepare()?;
+
+    let output = gateway.command(&["boards", "--json"]).output().await?;
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let named = |name: &str| report["sensors"].as_array().unwrap().iter().find(|s| s["name"] == name).unwrap().clone();
+    assert_eq!(named("wifi:wlan1:signal")["label"], "wlan1 received signal, to drone scout");
+    assert_eq!(named("wifi:wlan1:signal")["rule"], "Weak Wi-Fi (< -75)");
+    assert_eq!(named("wifi:wlan0:signal")["rule"], Value::Null, "the site's network is not ours to judge");
+
+    let gateway = gateway.start().await?;
+    let raised = alert(&gateway.admin()?, "Weak Wi-Fi", stands).await?;
+    assert_eq!(raised["value"], -84.0, "{raised}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn rules_list_and_check_show_the_boards_own() -> anyhow::Result<()> {
+    let tree = pi()?;
+    let config = format!(
+        "[board]\nroot = {:?}\n[[alerts.rule]]\nname = \"Weak Wi-Fi\"\nmetric = \"wifi_signal\"\noperator = \"<\"\n\
+         threshold = -66\nlevel = \"info\"\n",
+        tree.root()
+    );
+    let prepared = Gateway::builder().config(&config).prepare()?;
+    let file = prepared.file.to_str().unwrap().to_owned();
+    for arguments in [&["rules", "check", &file][..], &["rules", "list"]] {
+        let output = prepared.command(arguments).output().await?;
+        let listed = String::from_utf8(output.stdout)?;
+        assert!(output.status.success(), "{listed}");
+        let line = |name: &str| listed.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+        assert!(line("Critical Temperature").contains("83"), "the profile's 85 °C lowers it: {listed}");
+        assert!(line("Undervoltage").contains("board"), "{listed}");
+        assert!(line("Weak Wi-Fi").contains("-66") && line("Weak Wi-Fi").contains("info"), "the file's own: {listed}");
+        assert!(listed.contains("Raspberry Pi 4 Model B"), "{listed}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_boards_own_limits_lower_the_temperature_rules() -> anyhow::Result<()> {
     let tree = pi()?;
@@ -110,7 +340,8 @@ async fn the_boards_own_limits_lower_the_temperature_rules() -> anyhow::Result<(
 #[tokio::test]
 async fn failing_sensors_are_absent_with_a_reason_and_make_no_storm() -> anyhow::Result<()> {
     let tree = pi()?;
-    let gateway = on(&tree).await?;
+    // The thirty seconds of the default are for real buses.
+    let gateway = Gateway::builder().config(&config(&tree, "lost_after_s = 2")).start().await?;
     let admin = gateway.admin()?;
     let fresh = |sensor: &Value| sensor["state"] == "fresh";
     let failed = |reason: &'static str| {
@@ -140,7 +371,7 @@ async fn failing_sensors_are_absent_with_a_reason_and_make_no_storm() -> anyhow:
     assert!(page.contains("mfg_drone_board_sensor_failures_total{sensor=\"thermal:cpu-thermal\"}"), "{page}");
     assert!(page.contains("mfg_drone_board_info{profile=\"raspberry-pi-4b\""), "{page}");
 
-    // Half a minute later the loss is told, once for each metric.
+    // The loss is told, once for each metric.
     let lost = alert(&admin, "Board Sensor Lost", |alert| alert["subject"] == "board/temperature").await?;
     assert!(lost["message"].as_str().unwrap().contains("holds no value"), "{lost}");
     alert(&admin, "Board Sensor Lost", |alert| alert["subject"] == "board/undervoltage").await?;

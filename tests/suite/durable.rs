@@ -105,13 +105,13 @@ async fn a_damaged_store_starts_from_its_snapshot_and_says_what_was_lost() -> an
 }
 
 /// A small file system of its own on a loop device.
-struct Medium {
+pub(super) struct Medium {
     dir: tempfile::TempDir,
 }
 
 impl Medium {
     /// None, said aloud, where this test may not mount.
-    fn mount() -> Option<Medium> {
+    pub(super) fn mount() -> Option<Medium> {
         let dir = tempfile::tempdir().unwrap();
         let image = dir.path().join("image");
         std::fs::create_dir(dir.path().join("medium")).unwrap();
@@ -129,7 +129,7 @@ impl Medium {
         Some(medium)
     }
 
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.dir.path().join("medium")
     }
 
@@ -142,7 +142,7 @@ impl Medium {
     }
 
     /// Takes every byte that is left.
-    fn fill(&self) {
+    pub(super) fn fill(&self) {
         use std::io::Write as _;
         let mut file = std::fs::File::create(self.path().join("ballast")).unwrap();
         for size in [64 * 1024, 1024, 1] {
@@ -151,7 +151,7 @@ impl Medium {
         file.sync_data().unwrap();
     }
 
-    fn free(&self) {
+    pub(super) fn free(&self) {
         std::fs::remove_file(self.path().join("ballast")).unwrap();
     }
 }

@@ -66,12 +66,15 @@ pub fn check_rule(rule: &config::Rule) -> Result<(), (&'static str, String)> {
     }
 }
 
-/// The rules that a configuration puts in effect, before any made by the API.
+/// The rules that a configuration puts in effect, with the default rules for a
+/// `board`, before any made by the API.
 ///
 /// # Errors
 /// [`AlertError::InvalidRule`], [`AlertError::Full`].
-pub fn effective_rules(config: &config::Alerts) -> Result<Vec<RuleView>, AlertError> {
-    Ok(Rulebook::new(config, defaults::default_rules())?.views())
+pub fn effective_rules(config: &config::Alerts, board: &[config::Rule]) -> Result<Vec<RuleView>, AlertError> {
+    let mut book = Rulebook::new(config, defaults::default_rules())?;
+    book.add_defaults(board.iter().map(Rule::parse).collect::<Result<_, _>>()?)?;
+    Ok(book.views())
 }
 
 /// The alert service; clones share it.

@@ -21,8 +21,6 @@ pub(super) const GUARDED: [Metric; 7] = [
     Metric::WifiLink,
 ];
 
-/// How long it must be missing: more than a driver's reload or a busy bus takes.
-const LOST_AFTER_MS: u64 = 30_000;
 /// How long it must be back: more than the longest back-off of a failing
 /// sensor, so that one lucky read in between is not "back".
 const BACK_AFTER_MS: u64 = 90_000;
@@ -37,8 +35,10 @@ pub(super) enum News {
 }
 
 /// The watch over one metric.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Guard {
+    /// How long it must be missing.
+    lost_after_ms: u64,
     /// Whether it was ever there; what never was cannot be lost.
     known: bool,
     lost: bool,
@@ -74,6 +74,11 @@ pub(super) fn state(group: &Group, value_of: impl Fn(SensorIndex) -> Freshness) 
 }
 
 impl Guard {
+    /// Over a metric that is lost when it is missing for so long.
+    pub(super) fn new(lost_after_ms: u64) -> Guard {
+        Guard { lost_after_ms, known: false, lost: false, turning_since_ms: None }
+    }
+
     /// What `state` at `now_ms` means.
     pub(super) fn observe(&mut self, state: State, now_ms: u64) -> Option<News> {
         self.known |= state == State::Fresh;
@@ -86,7 +91,7 @@ impl Guard {
             return None;
         }
         let since = *self.turning_since_ms.get_or_insert(now_ms);
-        let patience = if self.lost { BACK_AFTER_MS } else { LOST_AFTER_MS };
+        let patience = if self.lost { BACK_AFTER_MS } else { self.lost_after_ms };
         if now_ms.saturating_sub(since) < patience {
             return None;
         }
@@ -114,13 +119,13 @@ mod tests {
 
     #[test]
     fn what_never_was_is_never_lost() {
-        let (mut guard, missing) = (Guard::default(), State::Missing(index(), Absence::Vanished));
+        let (mut guard, missing) = (Guard::new(30_000), State::Missing(index(), Absence::Vanished));
         assert!((0..100).all(|minute| guard.observe(missing, minute * 60_000).is_none()));
     }
 
     #[test]
     fn a_loss_is_told_once_and_its_end_once() {
-        let (mut guard, missing) = (Guard::default(), State::Missing(index(), Absence::Io(5)));
+        let (mut guard, missing) = (Guard::new(30_000), State::Missing(index(), Absence::Io(5)));
         guard.observe(State::Fresh, 0);
         assert_eq!(guard.observe(missing, 1_000), None);
         assert_eq!(guard.observe(missing, 30_999), None);
@@ -133,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_sensor_that_comes_and_goes_makes_no_storm() {
-        let (mut guard, missing) = (Guard::default(), State::Missing(index(), Absence::Io(5)));
+        let (mut guard, missing) = (Guard::new(30_000), State::Missing(index(), Absence::Io(5)));
         guard.observe(State::Fresh, 0);
         // A day of failing for a minute and working for half a minute.
         let told = (0..86_400_u64)

@@ -5,7 +5,7 @@
 //! per source and metric, so their number must not follow the number of dongles
 //! plugged in. Each sensor by itself is shown in health and at `/metrics`.
 
-use boards::{Freshness, Role, SensorIndex, Sensors};
+use boards::{Freshness, Role, Sensor, SensorIndex, Sensors};
 
 use crate::readings::{Metric, Reading};
 
@@ -74,13 +74,11 @@ pub(super) struct Group {
 
 /// The groups of all sensors; made anew when sensors come or go. At most one
 /// for each role, so their number is bounded.
-pub(super) fn groups(sensors: &Sensors) -> Vec<Group> {
+pub(super) fn groups(sensors: &Sensors, drone_interfaces: &[String]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (index, sensor) in sensors.iter() {
         let Some(mapping) = mapping_of(sensor.role) else { continue };
-        // An unplugged cable is ordinary; a radio that was up and is not, is
-        // the link to a drone.
-        if sensor.role == Role::LinkUp && !is_radio(sensors, sensor.subject.as_deref()) {
+        if !is_watched(sensors, sensor, drone_interfaces) {
             continue;
         }
         match groups.iter_mut().find(|group| group.mapping.metric == mapping.metric) {
@@ -89,6 +87,21 @@ pub(super) fn groups(sensors: &Sensors) -> Vec<Group> {
         }
     }
     groups
+}
+
+/// Whether a sensor with a metric is published as it. Of the links only those
+/// to drones are: the interfaces that the configuration names or, where it
+/// names none, every radio. An unplugged cable or a weak site network is ordinary.
+#[must_use]
+pub fn is_watched(sensors: &Sensors, sensor: &Sensor, drone_interfaces: &[String]) -> bool {
+    if !matches!(sensor.role, Role::LinkUp | Role::WifiSignal) {
+        return true;
+    }
+    let interface = sensor.subject.as_deref();
+    match drone_interfaces {
+        [] => is_radio(sensors, interface),
+        named => named.iter().any(|name| interface == Some(name)),
+    }
 }
 
 fn is_radio(sensors: &Sensors, interface: Option<&str>) -> bool {
@@ -147,7 +160,7 @@ mod tests {
     }
 
     fn reading(board: &Board, metric: Metric, was_set: bool) -> Option<f64> {
-        let groups = groups(board.sensors());
+        let groups = groups(board.sensors(), &[]);
         let group = groups.iter().find(|group| group.mapping.metric == metric)?;
         let was_set = [was_set; boards::MAX_SENSORS];
         group.reading(|index| board.sensors().value(index, 0), &was_set).map(|reading| reading.value)
@@ -165,15 +178,29 @@ mod tests {
         let board = sampled();
         assert_eq!(reading(&board, Metric::WifiLink, true), Some(0.0), "wlan1 was up and is down");
         assert_eq!(reading(&board, Metric::WifiLink, false), None);
-        let groups = groups(board.sensors());
+        let groups = groups(board.sensors(), &[]);
         let links = groups.iter().find(|group| group.mapping.metric == Metric::WifiLink).expect("links");
         assert_eq!(links.members.len(), 2, "a cable is no radio");
     }
 
     #[test]
+    fn of_named_drone_interfaces_only_those_count() {
+        let board = sampled();
+        let signal = |named: &str| {
+            let groups = groups(board.sensors(), &[named.to_owned()]);
+            let group = groups.into_iter().find(|group| group.mapping.metric == Metric::WifiSignal)?;
+            group.reading(|index| board.sensors().value(index, 0), &[true; boards::MAX_SENSORS])
+        };
+        assert_eq!(signal("wlan0").map(|reading| reading.value), Some(-50.0), "wlan1 is the site's");
+        assert_eq!(signal("wlan7"), None);
+        let groups = groups(board.sensors(), &["eth0".to_owned()]);
+        assert!(groups.iter().any(|group| group.mapping.metric == Metric::WifiLink), "a drone behind a cable");
+    }
+
+    #[test]
     fn nothing_fresh_is_no_reading() {
         let board = sampled();
-        let groups = groups(board.sensors());
+        let groups = groups(board.sensors(), &[]);
         let stale = |index| board.sensors().value(index, 10_000_000);
         assert!(groups.iter().all(|group| group.reading(stale, &[true; boards::MAX_SENSORS]).is_none()));
     }

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{AlertType, Condition, Level};
 use crate::clock::Mono;
-use crate::config;
+use crate::config::Config;
 use crate::pipeline::Pipeline;
 use crate::readings::{METRIC_COUNT, Metric, Reading, SourceId};
 
@@ -28,7 +28,7 @@ pub use face::{Described, Face, SensorView, Snapshot};
 pub(crate) use figures::metrics;
 use loss::{GUARDED, Guard, News};
 use mapping::Group;
-pub use mapping::metric_of;
+pub use mapping::{is_watched, metric_of};
 pub use rules::defaults as default_rules;
 
 /// Longest sleep between looks at the stop flag.
@@ -42,17 +42,17 @@ const SHORTEST_NAP: Duration = Duration::from_millis(20);
 /// # Errors
 /// The file tree does not exist, or the system refuses a thread.
 pub fn spawn(
-    config: &config::Board,
+    config: &Config,
     source: SourceId,
     pipeline: Pipeline,
     stop: CancellationToken,
 ) -> anyhow::Result<Arc<Face>> {
-    let board = Board::open(&config.root, Some(&config.profiles))?;
+    let board = Board::open(&config.board.root, Some(&config.board.profiles))?;
     for problem in board.problems() {
         tracing::warn!(%problem, "board profile refused");
     }
     let face = Arc::new(Face::new(&board));
-    let mut watch = Watch::new(board, face.clone(), source, pipeline);
+    let mut watch = Watch::new(board, face.clone(), source, pipeline, config);
     thread::Builder::new().name("board-sensors".to_owned()).spawn(move || {
         while !stop.is_cancelled() {
             let now_ms = Mono::now().as_millis();
@@ -64,6 +64,12 @@ pub fn spawn(
     Ok(face)
 }
 
+/// The network interfaces that the configuration says lead to drones.
+#[must_use]
+pub fn drone_interfaces(config: &Config) -> Vec<String> {
+    config.drones.drone.iter().filter_map(|drone| drone.interface.clone()).collect()
+}
+
 /// What the thread keeps. Its rounds allocate only when sensors come or go.
 struct Watch {
     board: Board,
@@ -72,6 +78,7 @@ struct Watch {
     pipeline: Pipeline,
     generation: u64,
     limits: TemperatureLimits,
+    drone_interfaces: Vec<String>,
     groups: Vec<Group>,
     /// Flags that were set at some time, by the sensor's place.
     was_set: Box<[bool; MAX_SENSORS]>,
@@ -82,19 +89,21 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(board: Board, face: Arc<Face>, source: SourceId, pipeline: Pipeline) -> Watch {
+    fn new(board: Board, face: Arc<Face>, source: SourceId, pipeline: Pipeline, config: &Config) -> Watch {
+        let drone_interfaces = drone_interfaces(config);
         let limits = board.sensors().temperature_limits();
         let watch = Watch {
             generation: board.sensors().generation(),
-            groups: mapping::groups(board.sensors()),
+            groups: mapping::groups(board.sensors(), &drone_interfaces),
             limits,
+            drone_interfaces,
             board,
             face,
             source,
             pipeline,
             was_set: Box::new([false; MAX_SENSORS]),
             samples: Vec::with_capacity(MAX_SENSORS),
-            guards: Default::default(),
+            guards: [Guard::new(config.board.lost_after_s * 1_000); GUARDED.len()],
         };
         watch.add_rules();
         watch
@@ -124,7 +133,7 @@ impl Watch {
             return;
         }
         self.generation = generation;
-        self.groups = mapping::groups(self.board.sensors());
+        self.groups = mapping::groups(self.board.sensors(), &self.drone_interfaces);
         self.face.describe(&self.board);
         let limits = self.board.sensors().temperature_limits();
         if limits != self.limits {

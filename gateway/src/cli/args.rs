@@ -183,6 +183,9 @@ pub enum CertCommand {
 /// Arguments of `rules`.
 #[derive(Debug, Args)]
 pub struct RulesArgs {
+    /// Configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: RulesCommand,
@@ -191,25 +194,30 @@ pub struct RulesArgs {
 /// `rules …`
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
+    /// List the rules a start would put in effect, with those for this board.
+    List,
     /// Check the rules of a configuration file and list those in effect.
     Check {
-        /// The file.
-        file: PathBuf,
+        /// The file, instead of that of `--config`.
+        file: Option<PathBuf>,
     },
 }
 
 /// Arguments of `boards`.
 #[derive(Debug, Args)]
 pub struct BoardsArgs {
+    /// Configuration: drones' interfaces, rules, where the board is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
     /// Work on a captured tree instead of this machine.
     #[arg(long, value_name = "DIR|FILE")]
     pub tree: Option<PathBuf>,
-    /// Directory of further profiles.
-    #[arg(long, value_name = "DIR", default_value = "/etc/mfg-drone/boards.d")]
-    pub profiles: PathBuf,
+    /// Directory of further profiles, instead of `board.profiles`.
+    #[arg(long, value_name = "DIR")]
+    pub profiles: Option<PathBuf>,
     /// What to do instead of reporting.
     #[command(subcommand)]
     pub command: Option<BoardsCommand>,

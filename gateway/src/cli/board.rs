@@ -1,5 +1,5 @@
-//! `boards`: what was detected and why, every sensor with its value and the
-//! rules that watch it.
+//! `boards`: what was detected and why, every sensor with its value, the drones
+//! behind it and the rules that watch it.
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -8,19 +8,20 @@ use anyhow::Context as _;
 use boards::{Board, Report, Tree};
 
 use super::args::{BoardsArgs, BoardsCommand};
-use crate::board::{default_rules, metric_of};
-use crate::config::{Loaded, Rule};
-use crate::{alerts, config};
+use crate::board::{drone_interfaces, is_watched, metric_of};
+use crate::config::{Config, Rule};
 
 pub(super) fn boards(args: &BoardsArgs) -> anyhow::Result<()> {
-    let root = args.tree.as_deref().unwrap_or(Path::new("/"));
+    let config = configuration(args)?;
+    let root = args.tree.as_deref().unwrap_or(&config.board.root);
     if let Some(BoardsCommand::Capture { file }) = &args.command {
         return capture(root, file);
     }
-    let mut board = Board::open(root, Some(&args.profiles))?;
+    let mut board = Board::open(root, Some(args.profiles.as_deref().unwrap_or(&config.board.profiles)))?;
     board.sample(0, &mut |_, _| {});
     let mut report = board.report(0);
-    name_rules(&mut report, &rules(&board)?);
+    name_drones(&mut report, &board, &config);
+    name_rules(&mut report, &board, &config)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -29,43 +30,54 @@ pub(super) fn boards(args: &BoardsArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The rules `run` would start with on that board; those changed through the
-/// API are known to the running gateway only.
-fn rules(board: &Board) -> anyhow::Result<Vec<Rule>> {
-    let config = match Loaded::read(None, std::env::vars()) {
-        Ok(loaded) => loaded.config.alerts,
-        // Which sensors there are can be told without a configuration.
+/// A configuration that was asked for must be sound. Without one, which sensors
+/// there are can be told all the same.
+fn configuration(args: &BoardsArgs) -> anyhow::Result<Config> {
+    match super::load(&args.config) {
+        Ok(loaded) => Ok(loaded.config),
+        Err(error) if args.config.config.is_some() => Err(error.into()),
         Err(error) => {
-            eprintln!("the rules shown are the default ones, because the configuration cannot be used: {error}");
-            config::Alerts::default()
-        }
-    };
-    let mut rules: Vec<Rule> = alerts::effective_rules(&config)?.into_iter().map(|view| view.rule).collect();
-    if config.default_rules {
-        for rule in default_rules(board.sensors().temperature_limits()) {
-            let configured = config.rule.iter().any(|configured| configured.name == rule.name);
-            match rules.iter_mut().find(|known| known.name == rule.name) {
-                Some(_) if configured => {}
-                Some(known) => *known = rule,
-                None => rules.push(rule),
-            }
+            eprintln!("as without a configuration, because it cannot be used: {error}");
+            Ok(Config::default())
         }
     }
-    rules.retain(|rule| rule.enabled && rule.source.as_deref().is_none_or(|source| source == "board"));
-    Ok(rules)
 }
 
-/// Fills in the column that `boards` cannot know.
-fn name_rules(report: &mut Report, rules: &[Rule]) {
-    for sensor in &mut report.sensors {
-        let Some(metric) = metric_of(sensor.role) else { continue };
+/// Says at each interface which drone is behind it, and which interface is missing.
+fn name_drones(report: &mut Report, board: &Board, config: &Config) {
+    for drone in &config.drones.drone {
+        let Some(interface) = &drone.interface else { continue };
+        let mut found = false;
+        for (sensor, shown) in board.sensors().all().iter().zip(&mut report.sensors) {
+            if sensor.subject.as_ref() == Some(interface) {
+                shown.label.push_str(&format!(", to drone {}", drone.id));
+                found = true;
+            }
+        }
+        if !found {
+            report.notes.push(format!("{interface}, the interface of drone {}, is not there", drone.id));
+        }
+    }
+}
+
+/// Fills in the column that the `boards` crate cannot know.
+fn name_rules(report: &mut Report, board: &Board, config: &Config) -> anyhow::Result<()> {
+    let watches = |rule: &Rule| rule.enabled && rule.source.as_deref().is_none_or(|source| source == "board");
+    let views = super::rules::in_effect(config, Some(board))?;
+    let rules: Vec<Rule> = views.into_iter().map(|view| view.rule).filter(watches).collect();
+    let (sensors, interfaces) = (board.sensors(), drone_interfaces(config));
+    for (sensor, shown) in sensors.all().iter().zip(&mut report.sensors) {
+        let Some(metric) = metric_of(sensor.role).filter(|_| is_watched(sensors, sensor, &interfaces)) else {
+            continue;
+        };
         let watching: Vec<String> = rules
             .iter()
             .filter(|rule| rule.metric == metric.name())
             .map(|rule| format!("{} ({} {})", rule.name, rule.operator, rule.threshold))
             .collect();
-        sensor.rule = (!watching.is_empty()).then(|| watching.join(", "));
+        shown.rule = (!watching.is_empty()).then(|| watching.join(", "));
     }
+    Ok(())
 }
 
 fn capture(root: &Path, file: &Path) -> anyhow::Result<()> {

@@ -54,7 +54,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => return check::check(&args),
         Command::Keys(args) => keys::keys(args)?,
         Command::Cert(args) => certificate::certificate(&args)?,
-        Command::Rules(args) => return rules::rules(&args.command),
+        Command::Rules(args) => return rules::rules(&args),
         Command::Boards(args) => board::boards(&args)?,
         Command::Bridge(args) => bridge::bridge(&args.command)?,
         Command::Simulate(args) => simulate::simulate(&args)?,

@@ -1,33 +1,59 @@
-//! `rules check FILE`: are the rules of a configuration sound, and which apply?
+//! `rules list` and `rules check FILE`: are the rules of a configuration sound,
+//! and which apply on this board?
 
 use std::process::ExitCode;
 
-use super::args::RulesCommand;
-use crate::alerts;
-use crate::config::Loaded;
+use boards::Board;
 
-pub(super) fn rules(command: &RulesCommand) -> anyhow::Result<ExitCode> {
-    let RulesCommand::Check { file } = command;
-    let loaded = Loaded::read(Some(file), std::env::vars())?;
+use super::args::{RulesArgs, RulesCommand};
+use crate::alerts::{self, RuleView};
+use crate::board::default_rules;
+use crate::config::{Config, Loaded};
+
+pub(super) fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
+    let loaded = match &args.command {
+        RulesCommand::Check { file: Some(file) } => Loaded::read(Some(file), std::env::vars())?,
+        RulesCommand::Check { file: None } | RulesCommand::List => super::load(&args.config)?,
+    };
     super::check::rule_problems(&loaded)?;
+    let board = board(&loaded.config);
+    let rules = in_effect(&loaded.config, board.as_ref())?;
     println!(
         "{:<28} {:<22} {:>2} {:>9}  {:<9} {:>6} {:>8}  SOURCE",
         "RULE", "METRIC", "", "THRESHOLD", "LEVEL", "FOR", "COOLDOWN"
     );
-    for view in alerts::effective_rules(&loaded.config.alerts)? {
-        let rule = view.rule;
-        println!(
-            "{:<28} {:<22} {:>2} {:>9}  {:<9} {:>4} s {:>4} min  {}{}",
-            rule.name,
-            rule.metric,
-            rule.operator,
-            rule.threshold,
-            rule.level,
-            rule.for_s,
-            rule.cooldown_minutes,
-            rule.source.as_deref().unwrap_or("all"),
-            if rule.enabled { "" } else { "  (disabled)" },
-        );
+    rules.iter().for_each(line);
+    if let Some(board) = board {
+        println!("With the default rules for this board, {}.", board.detected().profile.name);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The rules `run` would start with on that board; those changed through the
+/// API are known to the running gateway only.
+pub(super) fn in_effect(config: &Config, board: Option<&Board>) -> anyhow::Result<Vec<RuleView>> {
+    let defaults = board.map(|board| default_rules(board.sensors().temperature_limits())).unwrap_or_default();
+    Ok(alerts::effective_rules(&config.alerts, &defaults)?)
+}
+
+/// The board of the configuration; none where its sensors are not read.
+fn board(config: &Config) -> Option<Board> {
+    let board = config.board.enabled.then(|| Board::open(&config.board.root, Some(&config.board.profiles)))?;
+    board.inspect_err(|error| eprintln!("without rules for the board: {error}")).ok()
+}
+
+fn line(view: &RuleView) {
+    let rule = &view.rule;
+    println!(
+        "{:<28} {:<22} {:>2} {:>9}  {:<9} {:>4} s {:>4} min  {}{}",
+        rule.name,
+        rule.metric,
+        rule.operator,
+        rule.threshold,
+        rule.level,
+        rule.for_s,
+        rule.cooldown_minutes,
+        rule.source.as_deref().unwrap_or("all"),
+        if rule.enabled { "" } else { "  (disabled)" },
+    );
 }

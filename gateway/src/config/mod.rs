@@ -395,6 +395,9 @@ pub struct Board {
     pub profiles: PathBuf,
     /// Milliseconds between samples of processor, memory and network.
     pub sample_interval_ms: u64,
+    /// Seconds a metric of the board must be missing before that is an alert:
+    /// more than a driver's reload or a busy bus takes.
+    pub lost_after_s: u64,
 }
 
 impl Default for Board {
@@ -404,6 +407,7 @@ impl Default for Board {
             root: PathBuf::from("/"),
             profiles: PathBuf::from("/etc/mfg-drone/boards.d"),
             sample_interval_ms: 1000,
+            lost_after_s: 30,
         }
     }
 }

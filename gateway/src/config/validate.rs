@@ -157,6 +157,9 @@ impl Check<'_> {
         if !(200..=60_000).contains(&config.board.sample_interval_ms) {
             self.refuse(&["board", "sample_interval_ms"], "must be 200 to 60000 milliseconds");
         }
+        if !(1..=3600).contains(&config.board.lost_after_s) {
+            self.refuse(&["board", "lost_after_s"], "must be 1 to 3600 seconds");
+        }
     }
 
     fn drones(&mut self, config: &Config) {

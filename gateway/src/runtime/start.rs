@@ -270,7 +270,7 @@ fn watch_board(
     if !config.board.enabled {
         return None;
     }
-    match board::spawn(&config.board, source, pipeline.clone(), stop.clone()) {
+    match board::spawn(config, source, pipeline.clone(), stop.clone()) {
         Ok(board) => {
             tracing::info!(board = board.name, profile = board.profile, "board detected");
             Some(board)
