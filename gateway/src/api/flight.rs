@@ -5,23 +5,19 @@
 //! drone has taken it, not when it is over: clients wait ten seconds at most,
 //! and a landing may take longer.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::StatusCode;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::drone_views::{Drone, DroneStatus, TypeInfo};
 use super::envelope::{ApiError, Issue};
 use super::gate::Call;
 use super::respond::{self, SuccessResponse};
 use super::routes::Outcome as Answer;
-use super::scalars::Ts;
 use super::validate::{Kind, Param, Place, path_id};
 use crate::drones::tello::command::{Command, Direction};
-use crate::drones::{CommandError, ConnectError, DroneView, LinkState, Operator, Outcome, Refusal};
+use crate::drones::{CommandError, ConnectError, DroneView, Operator, Outcome, Refusal};
 
 /// How long an answer waits for the drone to refuse. Firmware refuses within
 /// some 30 ms; the contract wants a take-off answered within about 0.1 s.
@@ -287,39 +283,6 @@ pub(super) fn direction_of(word: &str) -> Option<Direction> {
 /// 400 `INVALID_COMMAND`.
 pub(super) fn invalid(what: &str) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "INVALID_COMMAND", format!("Invalid command: {what}"))
-}
-
-/// Answer of `POST /api/drones/scan`.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ScanResult {
-    message: String,
-    found: usize,
-    count: usize,
-    drones: Vec<String>,
-    detected_drones: Vec<IpAddrText>,
-    scan_duration: f64,
-    timestamp: Ts,
-}
-
-/// An address as text.
-type IpAddrText = String;
-
-/// `POST /api/drones/scan`: the configured drones that are there.
-pub(super) fn scan(call: &mut Call) -> Answer {
-    let drones = (call.app.drones()?.all)();
-    let found = |drone: &&DroneView| drone.simulated || drone.link == LinkState::Connected;
-    let ids: Vec<String> = drones.iter().filter(found).map(|drone| drone.id.to_string()).collect();
-    let real = drones.iter().filter(|drone| !drone.simulated && drone.link == LinkState::Connected);
-    let detected = real.filter_map(|drone| drone.address.as_ref().map(IpAddr::to_string)).collect();
-    Ok(respond::json(&ScanResult {
-        message: format!("{} drones found", ids.len()),
-        found: ids.len(),
-        count: ids.len(),
-        drones: ids,
-        detected_drones: detected,
-        scan_duration: 0.0,
-        timestamp: Ts::now(),
-    }))
 }
 
 /// `connect`, `disconnect` and `get_status` as `/command` runs them.

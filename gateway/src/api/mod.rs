@@ -29,6 +29,7 @@ mod flight;
 mod health;
 mod machine;
 mod metrics;
+mod network;
 mod openapi;
 mod pages;
 mod performance;
@@ -39,6 +40,7 @@ mod security;
 mod system;
 mod ws;
 mod ws_messages;
+mod ws_network;
 
 pub use exposition::{Labels, Page};
 pub use latency::Latencies;

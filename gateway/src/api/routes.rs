@@ -27,7 +27,8 @@ use super::respond::SuccessResponse;
 use super::state::App;
 use super::validate::{Param, Place};
 use super::{
-    alerts, dashboard, flight, health, metrics, openapi, pages, performance, root, rules, samples, security, system, ws,
+    alerts, dashboard, flight, health, metrics, network, openapi, pages, performance, root, rules, samples, security,
+    system, ws,
 };
 use crate::access::{Permission, RateClass};
 use crate::config::Profile;
@@ -308,13 +309,31 @@ pub(super) static ROUTES: &[Route] = &[
         .about("system", "Services by name"),
     get("/api/system/status", READ, system::status, Gives::Json(of::<system::SystemReport>))
         .about("system", "System status with services and drones"),
+    get("/api/system/network-status", READ, network::status, Gives::Json(of::<network::NetworkStatus>))
+        .about("network", "How the search for drones goes, and what it found"),
+    now(Verb::Post, "/api/system/auto-scan/start", WRITE, network::start_auto)
+        .about("network", "Search at an interval from now on")
+        .takes(network::AUTO_SCAN),
+    now(Verb::Post, "/api/system/auto-scan/stop", WRITE, network::stop_auto)
+        .about("network", "Search no more by itself"),
     // Drones.
     get("/api/drones", READ, flight::list, Gives::Json(list_of::<Drone>)).about("drones", "Every drone"),
     get("/api/drones/status", READ, flight::statuses, Gives::Json(list_of::<DroneStatus>))
         .about("drones", "Status of every drone"),
-    now(Verb::Post, "/api/drones/scan", WRITE, flight::scan)
-        .gives(Gives::Json(of::<flight::ScanResult>))
-        .about("drones", "Which of the configured drones are there"),
+    later(Verb::Post, "/api/drones/scan", WRITE, network::scan, Gives::Json(of::<network::ScanResult>))
+        .about("drones", "Which drones are there: simulated ones, and real ones by a search"),
+    later(Verb::Get, "/api/drones/detect", READ, network::detect, Gives::Json(list_of::<network::DetectedDrone>))
+        .about("network", "Search the configured ranges for real drones")
+        .takes(network::DETECT),
+    later(
+        Verb::Post,
+        "/api/drones/verify-connection",
+        WRITE,
+        network::verify,
+        Gives::Json(of::<network::ConnectionCheck>),
+    )
+    .about("network", "Ask one address whether a drone is there")
+    .takes(network::VERIFY),
     get("/api/drones/{drone_id}", READ, flight::one, Gives::Json(of::<Drone>))
         .about("drones", "One drone")
         .takes(flight::ONE),

@@ -11,18 +11,21 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use bytes::Bytes;
-use futures_util::SinkExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{SinkExt as _, StreamExt as _};
 use http::StatusCode;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::envelope::ApiError;
 use super::gate::Call;
-use super::routes::Outcome;
+use super::routes::{Outcome, Policy};
 use super::state::App;
 use super::validate::{Kind, Param, Place};
 use super::ws_messages::{self as messages, Shown, Subscriptions};
+use super::ws_network::{self, Answer, Told};
+use crate::access::Permission;
 use crate::alerts::AlertEvent;
 
 /// A one-time ticket.
@@ -63,6 +66,9 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// Between system-status broadcasts.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
 
+/// Searches and verifications of one client that may be under way.
+const MAX_PENDING: usize = 4;
+
 /// Between updates of drones.
 const DRONES_EVERY: Duration = Duration::from_secs(1);
 
@@ -78,6 +84,10 @@ async fn upgrade(mut call: Call) -> Outcome {
     let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
     let subscriptions = Subscriptions::of(&call.inputs.text(&FOLLOW).unwrap_or_default());
     let app = Arc::clone(&call.app);
+    let may_write = match Policy::Strict(Permission::Write).needs(call.config.access.profile) {
+        None => true,
+        Some(needed) => call.principal.as_ref().is_some_and(|principal| principal.permissions.contains(needed)),
+    };
     let presence = call.app.fleet.operator_enters(&super::flight::operator(&call));
     Ok(upgrade
         .read_buffer_size(BUFFER_BYTES)
@@ -88,7 +98,8 @@ async fn upgrade(mut call: Call) -> Outcome {
         .on_upgrade(move |socket| async move {
             // While it lives, its operator is there for the drones.
             let (_seat, _presence) = (seat, presence);
-            let mut client = Client { app, socket, cut_after, subscriptions, shown: Shown::default() };
+            let (shown, pending) = (Shown::default(), FuturesUnordered::new());
+            let mut client = Client { app, socket, cut_after, may_write, subscriptions, shown, pending };
             // How it ended matters to nobody but the counters.
             let _ = client.serve().await;
             // Sends what is left, a closing frame included, to whoever reads it.
@@ -127,8 +138,12 @@ struct Client {
     app: Arc<App>,
     socket: WebSocket,
     cut_after: Duration,
+    /// Whether it may do more than look.
+    may_write: bool,
     subscriptions: Subscriptions,
     shown: Shown,
+    /// Answers that take their time.
+    pending: FuturesUnordered<BoxFuture<'static, String>>,
 }
 
 impl Client {
@@ -147,6 +162,8 @@ impl Client {
         let mut pings = every(begun + PING_EVERY, PING_EVERY);
         let mut statuses = every(quiet_until, STATUS_EVERY);
         let mut drones = every(begun + DRONES_EVERY, DRONES_EVERY);
+        let mut looks = every(quiet_until, ws_network::LOOK_EVERY);
+        let mut told = Told::new(&self.app);
         let mut silent_pings = 0;
         let stop = self.app.stop.clone();
         loop {
@@ -164,6 +181,12 @@ impl Client {
                 message = self.socket.recv() => {
                     silent_pings = 0;
                     self.hear(message).await?;
+                }
+                Some(answer) = self.pending.next() => self.send(answer).await?,
+                _ = looks.tick() => {
+                    for message in told.news(&self.app) {
+                        self.send(message).await?;
+                    }
                 }
                 _ = statuses.tick() => {
                     let status = super::dashboard::system_status(&self.app);
@@ -188,14 +211,27 @@ impl Client {
 
     /// Answers what the client said.
     async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Gone> {
-        let reply = match message {
+        let answer = match message {
             None | Some(Err(_) | Ok(Message::Close(_))) => return Err(Gone),
             // tungstenite answers pings by itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
-            Some(Ok(Message::Binary(_))) => messages::not_json(),
-            Some(Ok(Message::Text(text))) => messages::reply(&self.app, &mut self.subscriptions, &text),
+            Some(Ok(Message::Binary(_))) => Answer::Now(messages::not_json()),
+            Some(Ok(Message::Text(text))) => messages::reply(&self.app, &mut self.subscriptions, self.may_write, &text),
         };
-        self.send(reply).await
+        match answer {
+            Answer::Now(reply) => self.send(reply).await,
+            Answer::Later(..) if self.pending.len() >= MAX_PENDING => {
+                let many = "Too many searches at once; wait for those under way";
+                self.send(messages::refusal("MESSAGE_PROCESSING_ERROR", many)).await
+            }
+            Answer::Later(first, rest) => {
+                self.pending.push(rest);
+                match first {
+                    Some(first) => self.send(first).await,
+                    None => Ok(()),
+                }
+            }
+        }
     }
 
     /// The state of every subscribed drone that exists.

@@ -2,6 +2,8 @@
 //!
 //! Pure translation: text in, text out, no sockets and no waiting.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,6 +11,7 @@ use super::alerts::AlertView;
 use super::drone_views::{Drone, DroneStatus, TypeInfo};
 use super::scalars::Ts;
 use super::state::App;
+use super::ws_network::{self, Answer};
 use crate::alerts::Alert;
 use crate::drones::{DroneView, LinkState, Phase};
 
@@ -118,7 +121,8 @@ struct Said<T> {
     timestamp: Ts,
 }
 
-fn say(kind: &'static str, members: impl Serialize) -> String {
+/// A message of that type, with its members and the time.
+pub(super) fn say(kind: &'static str, members: impl Serialize) -> String {
     // Our own types; see `respond::render` for why this cannot fail.
     serde_json::to_string(&Said { kind, members, timestamp: Ts::now() }).unwrap_or_default()
 }
@@ -181,20 +185,24 @@ pub(super) fn not_json() -> String {
     refusal("INVALID_JSON", "Messages are JSON objects in text frames")
 }
 
-fn refusal(error_code: &'static str, message: &str) -> String {
+/// An `error` message.
+pub(super) fn refusal(error_code: &'static str, message: &str) -> String {
     say("error", Refusal { error_code, message })
 }
 
 /// The answer to a message of the client.
-pub(super) fn reply(app: &App, subscriptions: &mut Subscriptions, text: &str) -> String {
+pub(super) fn reply(app: &Arc<App>, subscriptions: &mut Subscriptions, may_write: bool, text: &str) -> Answer {
     let message = match serde_json::from_str(text) {
         Ok(Value::Object(message)) => message,
-        Ok(_) => return refusal("MESSAGE_HANDLING_ERROR", "A message must be a JSON object"),
-        Err(_) => return not_json(),
+        Ok(_) => return Answer::Now(refusal("MESSAGE_HANDLING_ERROR", "A message must be a JSON object")),
+        Err(_) => return Answer::Now(not_json()),
     };
     let kind = message.get("type").and_then(Value::as_str).unwrap_or_default();
+    if let Some(answer) = ws_network::reply(app, may_write, kind, &message) {
+        return answer;
+    }
     let drone_id = message.get("drone_id").and_then(Value::as_str).filter(|id| !id.is_empty());
-    match (kind, drone_id) {
+    Answer::Now(match (kind, drone_id) {
         ("ping", _) => say("pong", ()),
         ("get_all_drones", _) => all_drones(app),
         ("subscribe_drone" | "unsubscribe_drone" | "get_drone_status" | "get_drone_type_info", None) => {
@@ -212,7 +220,7 @@ pub(super) fn reply(app: &App, subscriptions: &mut Subscriptions, text: &str) ->
             type_info(app, id).unwrap_or_else(|| refusal("TYPE_INFO_ERROR", "Drone not found"))
         }
         _ => refusal("UNKNOWN_MESSAGE_TYPE", "Unknown message type"),
-    }
+    })
 }
 
 fn all_drones(app: &App) -> String {

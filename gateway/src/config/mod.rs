@@ -7,6 +7,7 @@
 
 mod bridge;
 mod load;
+mod ranges;
 mod reload;
 mod validate;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bridge::{Bridge, MAX_BRIDGES};
 pub use load::{ConfigError, DEFAULT_PATH, ENV_PREFIX, Loaded, Place, Problem};
+pub use ranges::{MAX_RANGES, Range, RangeError};
 pub use reload::Reload;
 pub use validate::{MAX_CONNECTIONS, MAX_DRONES};
 
@@ -329,8 +331,11 @@ pub struct Drones {
     pub land_battery_pct: u8,
     /// Seconds a `connect` waits for the drone's state.
     pub connect_timeout_s: f64,
-    /// Networks (CIDR) that may be searched for drones, each /24 or smaller.
+    /// Networks (CIDR) that may be searched for drones, each /24 or smaller and
+    /// private. Of these only what the board reaches without a router is touched.
     pub scan_ranges: Vec<String>,
+    /// Seconds between searches that the gateway makes by itself; 0: none until asked.
+    pub auto_scan_interval_s: u32,
     /// The drones.
     pub drone: Vec<Drone>,
 }
@@ -355,6 +360,7 @@ impl Default for Drones {
             scan_ranges: ["192.168.1.0/24", "192.168.10.0/24", "192.168.4.0/24", "10.0.0.0/24"]
                 .map(str::to_owned)
                 .into(),
+            auto_scan_interval_s: 0,
             drone: Vec::new(),
         }
     }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::load::{Loaded, Problem};
-use super::{Config, DroneMode, Profile};
+use super::{Config, DroneMode, Drones, MAX_RANGES, Profile, Range};
 
 /// Most drones the tables are sized for.
 pub const MAX_DRONES: usize = 64;
@@ -195,6 +195,7 @@ impl Check<'_> {
                 self.refuse(&["drones", key], "must be 0 to 100 percent");
             }
         }
+        self.discovery(drones);
         let mut ids = BTreeMap::new();
         for (index, drone) in drones.drone.iter().enumerate() {
             let place = index.to_string();
@@ -226,6 +227,21 @@ impl Check<'_> {
         for (path, message) in super::bridge::problems(&config.bridge) {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             self.refuse(&path, message);
+        }
+    }
+
+    fn discovery(&mut self, drones: &Drones) {
+        if drones.scan_ranges.len() > MAX_RANGES {
+            self.refuse(&["drones", "scan_ranges"], format!("at most {MAX_RANGES} networks"));
+        }
+        for (index, range) in drones.scan_ranges.iter().enumerate() {
+            if let Err(error) = Range::parse(range) {
+                self.refuse(&["drones", "scan_ranges", &index.to_string()], error.to_string());
+            }
+        }
+        let interval_s = drones.auto_scan_interval_s;
+        if interval_s != 0 && !(5..=86_400).contains(&interval_s) {
+            self.refuse(&["drones", "auto_scan_interval_s"], "must be 0 (off) or 5 to 86400 seconds");
         }
     }
 }
@@ -262,10 +278,19 @@ mod tests {
     fn every_problem_is_reported_at_once() {
         let found = messages(
             "[server]\nmax_connections = 0\nidle_timeout_s = 0\n[tls]\ncert = \"a.pem\"\n[access]\nother_per_minute = 5\n\
+             [drones]\nscan_ranges = [\"192.168.1.0/24\", \"10.0.0.0/8\"]\nauto_scan_interval_s = 1\n\
              [[drones.drone]]\nid = \"a b\"\n[[drones.drone]]\nid = \"x\"\n[[drones.drone]]\nid = \"x\"\n",
         );
-        let wanted =
-            ["idle_timeout_s", "max_connections:", "tls.key is missing", "other_per_minute", "\"a b\"", "number 2"];
+        let wanted = [
+            "scan_ranges.1: 10.0.0.0/8 is too wide",
+            "auto_scan_interval_s",
+            "idle_timeout_s",
+            "max_connections:",
+            "tls.key is missing",
+            "other_per_minute",
+            "\"a b\"",
+            "number 2",
+        ];
         for word in wanted {
             assert!(found.iter().any(|message| message.contains(word)), "{word} in {found:#?}");
         }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::commander::{Operator, Pending, Presence, Presences, Refusal, Request};
+use super::discovery::Discovery;
 use super::link::LinkTask;
 use super::outlet::Outlet;
 use super::plan::{DronePlan, FleetError, FleetPlan};
@@ -106,6 +107,7 @@ struct Inner {
     /// mode without an address, and stand-ins. At most one a drone.
     simulators: Mutex<Vec<(usize, SimulatedDrone)>>,
     connect_timeout: Duration,
+    discovery: Arc<Discovery>,
 }
 
 impl Fleet {
@@ -128,7 +130,9 @@ impl Fleet {
         }
         let sockets = StateSockets::open(&plan);
         let roster = Arc::new(Roster::new(&plan, &ids, sockets.local.port()));
+        let discovery = Arc::new(Discovery::new(&plan, roster.clone()));
         let mut inner = Inner {
+            discovery,
             roster,
             cancel: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -236,6 +240,12 @@ impl Fleet {
     #[must_use]
     pub fn operator_enters(&self, operator: &Operator) -> Presence {
         self.inner.presences.enter(operator)
+    }
+
+    /// The search for drones.
+    #[must_use]
+    pub fn discovery(&self) -> &Arc<Discovery> {
+        &self.inner.discovery
     }
 
     /// Whether the state of the drone arrives in time.
@@ -354,6 +364,7 @@ impl Inner {
             );
             self.tasks.spawn(link.run());
         }
+        self.tasks.spawn(self.discovery.clone().search_by_itself(self.cancel.clone()));
         self.tasks.close();
     }
 }

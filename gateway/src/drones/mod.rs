@@ -7,13 +7,16 @@
 //! plan ──► fleet ──► state_port ─► roster (identify) ─► live (parse, judge) ─► outlet
 //!            └─────► link ─► command_port ─► drone                              ▲
 //!            └─────► simulator (for drones in simulation mode)    link's age, rate, conditions
+//!            └─────► discovery (searches configured ranges, on request)
 //! ```
 //!
 //! Pure: `tello`, `plan`, `live`, `link::machine`, `simulator::{body, firmware,
-//! mischief}`. Thin tasks: `state_port`, `link::task`, `simulator::task`.
+//! mischief}`,
+//! `discovery::{sweep, targets, strangers}`. Thin tasks: `state_port`, `link::task`, `simulator::task`.
 
 mod command_port;
 mod commander;
+mod discovery;
 mod fleet;
 mod link;
 mod live;
@@ -26,6 +29,7 @@ mod state_port;
 pub mod tello;
 
 pub use commander::{Operator, Outcome, Pending, Phase, Presence, Refusal};
+pub use discovery::{Detection, Discovery, DiscoveryStats, Method, NotAllowed, Searched, Verification};
 pub use fleet::{CommandError, ConnectError, Fleet, FleetOptions, FleetStats, UnknownDrone};
 pub use link::Reason;
 pub use live::StateStats;

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use super::commander::Policy;
 use super::tello::ACCESS_POINT_ADDRESS;
-use crate::config::{Drone, DroneMode, Drones};
+use crate::config::{Drone, DroneMode, Drones, Range, RangeError};
 use crate::readings::SourcesFull;
 
 /// Most drones whatever the configuration says; tested to this number.
@@ -89,6 +89,9 @@ pub enum FleetError {
     /// A time that makes no sense.
     #[error("drones.lost_after_s = {0}: use a number of seconds from 0.5 to 3600")]
     BadLostAfter(f64),
+    /// A network that may not be searched.
+    #[error("drones.scan_ranges: {0}")]
+    BadRange(#[from] RangeError),
     /// No room for another source.
     #[error(transparent)]
     Sources(#[from] SourcesFull),
@@ -130,6 +133,12 @@ pub(crate) struct FleetPlan {
     /// How long a `connect` waits for the drone's state.
     pub(crate) connect_timeout: Duration,
     pub(crate) policy: Policy,
+    /// What may be searched for drones.
+    pub(crate) ranges: Vec<Range>,
+    /// The usual command port, where drones that are not configured are asked.
+    pub(crate) command_port: u16,
+    /// How often the gateway searches by itself, if it does.
+    pub(crate) auto_scan: Option<Duration>,
 }
 
 impl FleetPlan {
@@ -167,6 +176,12 @@ impl FleetPlan {
                 warn_battery_pct: config.warn_battery_pct,
                 takeoff_battery_pct: config.takeoff_battery_pct,
                 land_battery_pct: config.land_battery_pct,
+            },
+            ranges: config.scan_ranges.iter().map(|text| Range::parse(text)).collect::<Result<_, _>>()?,
+            command_port: config.command_port,
+            auto_scan: match config.auto_scan_interval_s {
+                0 => None,
+                interval_s => Some(Duration::from_secs(interval_s.into())),
             },
         })
     }

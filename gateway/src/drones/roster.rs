@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 
 use super::commander::{MAX_REQUESTS, Request};
+use super::discovery::Strangers;
 use super::link::{LinkStatus, Reason};
 use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
@@ -146,6 +147,8 @@ impl Slot {
 pub(crate) struct Roster {
     pub(crate) slots: Box<[Slot]>,
     pub(crate) sockets: Box<[StateSocket]>,
+    /// Drones that are heard and not configured.
+    strangers: Mutex<Strangers>,
     /// As bound: differs from the plan when that says 0.
     pub(crate) state_port: u16,
 }
@@ -180,8 +183,14 @@ impl Roster {
                     errors: AtomicU64::new(0),
                 })
                 .collect(),
+            strangers: Mutex::default(),
             state_port,
         }
+    }
+
+    pub(crate) fn strangers(&self) -> MutexGuard<'_, Strangers> {
+        // Plain values, as with `Slot::live`.
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The drone a datagram on state socket `socket` comes from. By address,

@@ -111,6 +111,7 @@ impl StatePort {
     fn take(&self, datagram: &[u8], from: SocketAddr) {
         let Some(slot) = self.roster.identify(self.index, from) else {
             self.roster.sockets[self.index].foreign.fetch_add(1, Relaxed);
+            self.roster.strangers().take(self.index, from.ip(), datagram, Mono::now(), wall_now());
             return;
         };
         let news = slot.live().take(datagram, Mono::now(), wall_now());

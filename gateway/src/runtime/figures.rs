@@ -69,6 +69,11 @@ fn write_fleet(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
     let faults = faults.iter().map(|(labels, count)| (labels.as_slice() as Labels<'_>, *count));
     page.counters("datagram_faults", "Malformations of state datagrams by kind", faults)?;
 
+    let search = fleet.discovery().stats();
+    page.counter("drone_scans", "Searches for drones", search.scans)?;
+    page.counter("drone_scans_failed", "Searches for drones that could not be made", search.failed)?;
+    page.counter("drone_scan_datagrams", "Datagrams sent by searches and verifications", search.datagrams)?;
+    page.counter("drones_detected", "Drones found by searches, each time counted", search.detections)?;
     let foreign = stats.state_ports.iter().map(|port| port.foreign).sum();
     page.counter("foreign_datagrams", "Datagrams from addresses that are no drone's", foreign)?;
     let errors = stats.state_ports.iter().map(|port| port.errors).sum();

@@ -1,0 +1,132 @@
+//! Carries a search out: sockets, the clock, and the [`Sweep`] between.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::ReadBuf;
+use tokio::net::UdpSocket;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::sweep::{Hit, Sweep, Target};
+use crate::clock::Mono;
+use crate::drones::socket;
+use crate::drones::tello::reply::Reply;
+
+/// Longer than any reply.
+const REPLY_BYTES: usize = 1536;
+
+/// What a search came to.
+pub(super) struct Outcome {
+    pub(super) hits: Vec<Hit>,
+    /// Datagrams sent, as counted by the sweep.
+    pub(super) sent: u64,
+    /// Whether everybody was asked.
+    pub(super) complete: bool,
+}
+
+/// One socket for each interface; those that cannot be opened are left out, and
+/// their targets with them.
+pub(super) fn open(from: IpAddr, interfaces: &[Arc<str>], targets: &mut Vec<Target>) -> io::Result<Vec<UdpSocket>> {
+    let (mut sockets, mut places, mut refusal) = (Vec::new(), Vec::new(), None);
+    for interface in interfaces {
+        let local = SocketAddr::new(from, 0);
+        match socket::bind(local, Some(interface), false) {
+            Ok(socket) => {
+                places.push(Some(sockets.len()));
+                sockets.push(socket);
+            }
+            Err(error) => {
+                tracing::debug!(interface = &**interface, %error, "not searched");
+                places.push(None);
+                refusal = Some(error);
+            }
+        }
+    }
+    targets.retain_mut(|target| match places[target.socket] {
+        Some(place) => {
+            target.socket = place;
+            true
+        }
+        None => false,
+    });
+    match refusal {
+        Some(error) if sockets.is_empty() => Err(error),
+        _ => Ok(sockets),
+    }
+}
+
+/// Asks `targets` on `port`, until everybody has answered or had their time, and
+/// never longer than `patience`.
+pub(super) async fn run(
+    sockets: &[UdpSocket],
+    targets: Vec<Target>,
+    port: impl Fn(Target) -> u16,
+    patience: Duration,
+    most_hits: usize,
+) -> Outcome {
+    let deadline = Instant::now() + patience;
+    let mut sweep = Sweep::new(targets, patience, most_hits);
+    // Running out of time is one of the ways in which a search ends.
+    let _ = timeout_at(deadline, drive(sockets, &mut sweep, port)).await;
+    let (hits, sent, complete) = sweep.end();
+    Outcome { hits, sent, complete }
+}
+
+async fn drive(sockets: &[UdpSocket], sweep: &mut Sweep, port: impl Fn(Target) -> u16) {
+    let mut buffer = [0; REPLY_BYTES];
+    let mut deaf = vec![false; sockets.len()];
+    let mut outgoing = Vec::new();
+    loop {
+        let Some(pause) = sweep.look(Mono::now(), |target, word| outgoing.push((target, word))) else { return };
+        for (target, word) in outgoing.drain(..) {
+            send(sockets, target, port(target), word).await;
+        }
+        let wake = Instant::now() + pause;
+        loop {
+            tokio::select! {
+                biased;
+                (socket, from, length) = receive(sockets, &mut deaf, &mut buffer) => {
+                    let IpAddr::V4(address) = from.ip().to_canonical() else { continue };
+                    let from = Target { socket, address };
+                    if let Some(word) = sweep.take(from, &Reply::parse(&buffer[..length]), Mono::now()) {
+                        send(sockets, from, port(from), word).await;
+                    }
+                }
+                () = sleep(wake.saturating_duration_since(Instant::now())) => break,
+            }
+        }
+    }
+}
+
+/// A send that the kernel refuses (no neighbour, no buffer) is like one lost on
+/// the way: it is tried again.
+async fn send(sockets: &[UdpSocket], target: Target, port: u16, word: &str) {
+    let to = SocketAddr::new(target.address.into(), port);
+    if let Err(error) = sockets[target.socket].send_to(word.as_bytes(), to).await {
+        tracing::trace!(%to, %error, "not sent");
+    }
+}
+
+/// The next datagram of any socket. One whose interface has gone fails for good
+/// and is heard no more.
+async fn receive(sockets: &[UdpSocket], deaf: &mut [bool], buffer: &mut [u8]) -> (usize, SocketAddr, usize) {
+    poll_fn(|context| {
+        for (index, socket) in sockets.iter().enumerate() {
+            if deaf[index] {
+                continue;
+            }
+            let mut into = ReadBuf::new(buffer);
+            match socket.poll_recv_from(context, &mut into) {
+                Poll::Ready(Ok(from)) => return Poll::Ready((index, from, into.filled().len())),
+                Poll::Ready(Err(_)) => deaf[index] = true,
+                Poll::Pending => {}
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
