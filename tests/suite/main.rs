@@ -8,6 +8,7 @@ mod command_line;
 mod contract;
 mod control;
 mod demo;
+mod discovery;
 mod durable;
 mod errors;
 mod flight;
