@@ -85,6 +85,12 @@ pub struct GatewayBuilder {
 }
 
 impl GatewayBuilder {
+    /// The addresses it will have.
+    #[must_use]
+    pub const fn block(&self) -> Block {
+        self.block
+    }
+
     /// TOML appended to the configuration file: whole sections that the harness
     /// does not write itself.
     #[must_use]

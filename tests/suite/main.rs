@@ -11,6 +11,7 @@ mod contract;
 mod control;
 mod cross_config;
 mod demo;
+mod discovery;
 mod durable;
 mod errors;
 mod flight;
