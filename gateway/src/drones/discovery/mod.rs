@@ -294,9 +294,9 @@ impl Discovery {
     async fn search(&self, patience: Duration) -> Vec<Detection> {
         let _scanning = Scanning::begin(&self.is_scanning);
         let begun = Instant::now();
-        let (interfaces, mut targets) = targets::choose(&self.wanted(), &networks::here());
+        let (mut interfaces, mut targets) = targets::choose(&self.wanted(), &networks::here());
         let (mut hits, mut complete) = (Vec::new(), true);
-        match search::open(self.from, &interfaces, &mut targets) {
+        match search::open(self.from, &mut interfaces, &mut targets) {
             Ok(sockets) => {
                 let port = |target: Target| self.port_of(target.address);
                 let outcome = search::run(&sockets, targets, port, patience, MAX_DRONES).await;

@@ -28,11 +28,15 @@ pub(super) struct Outcome {
     pub(super) complete: bool,
 }
 
-/// One socket for each interface; those that cannot be opened are left out, and
-/// their targets with them.
-pub(super) fn open(from: IpAddr, interfaces: &[Arc<str>], targets: &mut Vec<Target>) -> io::Result<Vec<UdpSocket>> {
+/// One socket for each interface; those that cannot be opened are left out of
+/// the list, and their targets with them.
+pub(super) fn open(
+    from: IpAddr,
+    interfaces: &mut Vec<Arc<str>>,
+    targets: &mut Vec<Target>,
+) -> io::Result<Vec<UdpSocket>> {
     let (mut sockets, mut places, mut refusal) = (Vec::new(), Vec::new(), None);
-    for interface in interfaces {
+    for interface in interfaces.iter() {
         let local = SocketAddr::new(from, 0);
         match socket::bind(local, Some(interface), false) {
             Ok(socket) => {
@@ -46,6 +50,8 @@ pub(super) fn open(from: IpAddr, interfaces: &[Arc<str>], targets: &mut Vec<Targ
             }
         }
     }
+    let mut is_open = places.iter().map(Option::is_some);
+    interfaces.retain(|_| is_open.next().unwrap_or_default());
     targets.retain_mut(|target| match places[target.socket] {
         Some(place) => {
             target.socket = place;
@@ -129,4 +135,20 @@ async fn receive(sockets: &[UdpSocket], deaf: &mut [bool], buffer: &mut [u8]) ->
         Poll::Pending
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_interface_that_cannot_be_opened_takes_its_name_and_targets_with_it() {
+        let mut interfaces: Vec<Arc<str>> = vec!["gone0".into(), "lo".into()];
+        let target = |socket, last| Target { socket, address: Ipv4Addr::new(127, 0, 0, last) };
+        let mut targets = vec![target(0, 2), target(1, 3)];
+        let sockets = open(Ipv4Addr::LOCALHOST.into(), &mut interfaces, &mut targets).unwrap();
+        assert_eq!((sockets.len(), interfaces, targets), (1, vec!["lo".into()], vec![target(0, 3)]));
+    }
 }
