@@ -195,6 +195,11 @@ impl FleetPlan {
                 sockets.push(drone.interface.clone());
             }
         }
+        if sockets.is_empty() {
+            // Nobody to listen to yet; but who streams must be heard, or a search
+            // would ask a drone in the air.
+            sockets.push(None);
+        }
         sockets
     }
 }
