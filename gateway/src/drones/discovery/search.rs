@@ -148,7 +148,8 @@ mod tests {
         let mut interfaces: Vec<Arc<str>> = vec!["gone0".into(), "lo".into()];
         let target = |socket, last| Target { socket, address: Ipv4Addr::new(127, 0, 0, last) };
         let mut targets = vec![target(0, 2), target(1, 3)];
-        let sockets = open(Ipv4Addr::LOCALHOST.into(), &mut interfaces, &mut targets).unwrap();
+        let sockets = open(Ipv4Addr::LOCALHOST.into(), &mut interfaces, &mut targets)
+            .expect("the loopback interface can be opened");
         assert_eq!((sockets.len(), interfaces, targets), (1, vec!["lo".into()], vec![target(0, 3)]));
     }
 }
