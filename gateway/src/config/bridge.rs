@@ -54,7 +54,7 @@ fn on() -> bool {
 }
 
 impl Bridge {
-    /// The port it means; none for a selector that [`problems`] refuses.
+    /// The port it means; none for a selector that the configuration refuses.
     #[must_use]
     pub fn port(&self) -> Option<PortSelector> {
         self.selector.parse().ok()
