@@ -16,7 +16,7 @@ pub mod websocket;
 pub use client::{Answer, Client};
 pub use drone::Drone;
 pub use gateway::{Gateway, GatewayBuilder};
-pub use loopback::Block;
+pub use loopback::{Block, spare_port};
 pub use websocket::WebSocket;
 
 /// How long anything observable may take before a test gives up. Generous: the

@@ -2,7 +2,7 @@
 //! documented ports and never race for one.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 
 /// Next block of this process.
 static NEXT: AtomicU8 = AtomicU8::new(0);
@@ -34,4 +34,13 @@ impl Block {
     pub const fn gateway(self) -> IpAddr {
         self.host(1)
     }
+}
+
+/// A port that no other test of this process has, for what must share addresses:
+/// simulated drones live at 127.0.0.2 and up. Above the drone's documented ports,
+/// below those that the kernel gives out by itself.
+#[must_use]
+pub fn spare_port() -> u16 {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    12_000 + (std::process::id() % 200) as u16 * 100 + TAKEN.fetch_add(1, Ordering::Relaxed)
 }

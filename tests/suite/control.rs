@@ -1,9 +1,7 @@
 //! Flying: every situation of the contract's table, one command in flight on
 //! the wire, overtaking, operators who vanish, batteries too low.
 
-use std::sync::atomic::{AtomicU16, Ordering};
-
-use gateway_tests::{Client, Drone, Gateway, GatewayBuilder, WebSocket, drone, eventually};
+use gateway_tests::{Client, Drone, Gateway, GatewayBuilder, WebSocket, drone, eventually, spare_port};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -12,8 +10,7 @@ const NOT_CONNECTED: &str = "ドローンが接続されていません";
 
 /// Simulators of several tests share their addresses, so each gets a port.
 fn simulated() -> GatewayBuilder {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let port = 20_000 + (std::process::id() % 400) as u16 * 20 + NEXT.fetch_add(1, Ordering::Relaxed);
+    let port = spare_port();
     Gateway::builder().drones(&format!(
         "connect_at_start = false\ncommand_port = {port}\nconnect_timeout_s = 5.0\n\
          [[drones.drone]]\nid = \"drone_003\"\nname = \"Simulator #1\"\nmode = \"simulation\""
@@ -118,7 +115,7 @@ async fn what_is_wrong_with_a_request_is_told_with_the_documented_status() -> an
 
 #[tokio::test]
 async fn auto_falls_back_to_a_marked_simulator_and_real_does_not() -> anyhow::Result<()> {
-    let port = 30_000 + (std::process::id() % 10_000) as u16;
+    let port = spare_port();
     let lines = format!("connect_at_start = false\nconnect_timeout_s = 1.5\ncommand_port = {port}");
     let builder = Gateway::builder().drones(&lines);
     let gateway = builder

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use gateway_tests::{Block, Client, PATIENCE, eventually};
+use gateway_tests::{Block, Client, PATIENCE, eventually, spare_port};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -15,8 +15,7 @@ async fn the_demo_shows_three_drones_and_stops_cleanly() -> anyhow::Result<()> {
     let address = Block::claim().gateway();
     let dir = tempfile::tempdir()?;
     // Ports of its own: the documented ones may be in use on this host.
-    let (state, command) =
-        (20_000 + (std::process::id() % 20_000) as u16, 40_000 + (std::process::id() % 20_000) as u16);
+    let (state, command) = (spare_port(), spare_port());
     let mut child = Command::new(gateway_tests::gateway::binary())
         .args(["demo", "--listen", &format!("{address}:8443"), "--http-listen", &format!("{address}:8000")])
         .args(["--state-port", &state.to_string(), "--command-port", &command.to_string()])

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use gateway_tests::{Drone, Gateway, WebSocket, drone, eventually, gateway};
+use gateway_tests::{Drone, Gateway, WebSocket, drone, eventually, gateway, spare_port};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
@@ -155,7 +155,7 @@ fn simulate(drones: usize, command_port: u16) -> anyhow::Result<Child> {
 #[tokio::test]
 async fn sixty_four_drones_are_told_apart_by_address_on_one_socket() -> anyhow::Result<()> {
     const DRONES: usize = 64;
-    let port = 40_000 + (std::process::id() % 9_000) as u16;
+    let port = spare_port();
     let _simulators = simulate(DRONES, port)?;
     let mut lines = format!("command_port = {port}");
     for n in 0..DRONES {
