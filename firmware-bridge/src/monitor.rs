@@ -119,7 +119,7 @@ fn bytes_of(capture: &[u8]) -> Cow<'_, [u8]> {
         return Cow::Borrowed(capture);
     }
     let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
-    let bytes = digits.chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1]));
+    let bytes = digits.as_chunks::<2>().0.iter().map(|[high, low]| digit(*high) << 4 | digit(*low));
     Cow::Owned(bytes.collect())
 }
 

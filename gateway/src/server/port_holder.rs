@@ -99,8 +99,8 @@ fn address(hex: &str) -> Option<IpAddr> {
         return Some(IpAddr::V4(Ipv4Addr::from(word(0)?)));
     }
     let mut bytes = [0; 16];
-    for (index, chunk) in bytes.chunks_exact_mut(4).enumerate() {
-        chunk.copy_from_slice(&word(index * 8)?);
+    for (index, chunk) in bytes.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+        *chunk = word(index * 8)?;
     }
     Some(IpAddr::V6(Ipv6Addr::from(bytes)))
 }

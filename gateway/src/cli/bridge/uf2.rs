@@ -116,7 +116,7 @@ pub(super) fn check(file: &[u8]) -> Result<Image, Uf2Error> {
     }
     let mut image: Option<Image> = None;
     let mut wanted = 0;
-    for (number, block) in file.chunks_exact(BLOCK_BYTES).enumerate() {
+    for (number, block) in file.as_chunks::<BLOCK_BYTES>().0.iter().enumerate() {
         let head = Head::read(number, block)?;
         if head.family == FAMILY_ABSOLUTE && number == 0 {
             continue;

@@ -15,8 +15,8 @@ const CHILD_DIR: &str = "MFG_DRONE_STORE_CHILD";
 async fn child() {
     let Ok(dir) = std::env::var(CHILD_DIR) else { return };
     let (store, _) = open(Path::new(&dir));
-    let start = store.alerts().last().map_or(0, |alert| alert.seq + 1);
-    for seq in start.. {
+    let mut seq = store.alerts().last().map_or(0, |alert| alert.seq + 1);
+    loop {
         store.commit(vec![Change::PutAlert(alert(seq, "new"))]).await.expect("committed");
         tell(seq, "new");
         store.commit(vec![Change::PutAlert(alert(seq, "resolved"))]).await.expect("committed");
@@ -27,6 +27,7 @@ async fn child() {
             5 => store.snapshot().await.expect("snapshot"),
             _ => {}
         }
+        seq += 1;
     }
 }
 
