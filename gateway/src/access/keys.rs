@@ -12,7 +12,7 @@ use super::table::{KeyEntry, KeyTable};
 use crate::store::KeyRecord;
 
 /// Longest name of a key.
-const NAME_CHARS: usize = 100;
+pub(crate) const NAME_CHARS: usize = 100;
 /// Microseconds of a day.
 const DAY_US: i64 = 24 * 3600 * 1_000_000;
 /// Random keys tried until one has a preview of its own. With 4096 keys one in

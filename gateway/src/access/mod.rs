@@ -39,6 +39,7 @@ use crate::config;
 use crate::store::{Change, KeyId, KeyRecord, StorageError, Store};
 
 pub use first::{FirstKey, FirstKeys, OverrideError};
+pub(crate) use keys::NAME_CHARS;
 pub use keys::NameError;
 pub use permission::{Permission, Permissions};
 pub use sanitise::{SanitiseError, sanitise};

@@ -22,6 +22,9 @@ macro_rules! named {
             /// Every one, in declaration order.
             pub const ALL: &'static [$name] = &[$($name::$variant,)+];
 
+            /// Every name, in the same order.
+            pub const NAMES: &'static [&'static str] = &[$($text,)+];
+
             /// The name used in rules, the API and the store.
             #[must_use]
             pub const fn name(self) -> &'static str {

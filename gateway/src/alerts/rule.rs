@@ -39,6 +39,17 @@ impl Operator {
     const ALL: [Operator; 6] =
         [Operator::Above, Operator::Below, Operator::AtLeast, Operator::AtMost, Operator::Equal, Operator::NotEqual];
 
+    /// Every operator as written in rules, in the same order.
+    pub const SYMBOLS: [&'static str; Operator::ALL.len()] = {
+        let mut symbols = [""; Operator::ALL.len()];
+        let mut index = 0;
+        while index < symbols.len() {
+            symbols[index] = Operator::ALL[index].symbol();
+            index += 1;
+        }
+        symbols
+    };
+
     /// The operator as written in rules.
     #[must_use]
     pub const fn symbol(self) -> &'static str {
@@ -200,16 +211,13 @@ fn parse_name(field: &'static str, name: &str) -> Result<Arc<str>, AlertError> {
 }
 
 fn parse_metric(name: &str) -> Result<Metric, AlertError> {
-    Metric::from_name(name).ok_or_else(|| {
-        let known: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
-        invalid("metric", format!("{name:?} is not a metric; use one of {}", known.join(", ")))
-    })
+    Metric::from_name(name)
+        .ok_or_else(|| invalid("metric", format!("{name:?} is not a metric; use one of {}", Metric::NAMES.join(", "))))
 }
 
 fn parse_operator(text: &str) -> Result<Operator, AlertError> {
     Operator::ALL.into_iter().find(|operator| operator.symbol() == text).ok_or_else(|| {
-        let known = Operator::ALL.map(Operator::symbol);
-        invalid("operator", format!("{text:?} is not an operator; use one of {}", known.join(", ")))
+        invalid("operator", format!("{text:?} is not an operator; use one of {}", Operator::SYMBOLS.join(", ")))
     })
 }
 

@@ -21,7 +21,7 @@ use crate::drones::tello::command::{Command, Direction};
 
 /// Parameters of `/command`.
 pub(super) const COMMAND: &[Param] = &[
-    Param::required(Place::Path, "drone_id", Kind::Text, "Id of the drone"),
+    Param::required(Place::Path, "drone_id", Kind::Id, "Id of the drone"),
     Param::optional(Place::Body, "command", Kind::Text, "Command, with `params` in metres"),
     Param::optional(Place::Body, "type", Kind::Text, "Command, with `parameters` in centimetres"),
 ];

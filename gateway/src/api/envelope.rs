@@ -43,7 +43,7 @@ pub(super) struct Issue {
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
     /// Where: `path`, `query` or `body`, then the field.
-    #[schema(value_type = Vec<String>)]
+    #[schema(schema_with = scalars::any_list)]
     pub(super) loc: Vec<Value>,
     /// In words.
     pub(super) msg: String,

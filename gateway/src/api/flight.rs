@@ -28,7 +28,7 @@ const UNKNOWN: &str = "指定されたドローンが見つかりません";
 /// Asserted by clients (contract 1.7).
 const NOT_CONNECTED: &str = "ドローンが接続されていません";
 
-const ID: Param = Param::required(Place::Path, "drone_id", Kind::Text, "Id of the drone");
+const ID: Param = Param::required(Place::Path, "drone_id", Kind::Id, "Id of the drone");
 const WAIT: Param =
     Param::optional(Place::Query, "wait", Kind::Flag, "Answer when the manoeuvre is over instead of when it is taken");
 const MOVE_TO: Param = Param::required(

@@ -32,10 +32,16 @@ const SCAN_S: f64 = 4.0;
 /// Extent of the space simulated drones fly in, in m (contract 10.4).
 const SPACE_M: [f64; 3] = [20.0, 20.0, 10.0];
 
-const TIMEOUT: Param = Param::optional(Place::Query, "timeout", Kind::Number, "Seconds, 0.1 to 60; 5 when absent");
+const TIMEOUT: Param =
+    Param::optional(Place::Query, "timeout", within(TIMEOUTS_S), "Seconds, 0.1 to 60; 5 when absent");
 const INTERVAL: Param =
-    Param::optional(Place::QueryOrBody, "interval_seconds", Kind::Number, "Seconds, 1 to 86400; 60 when absent");
+    Param::optional(Place::QueryOrBody, "interval_seconds", within(INTERVALS_S), "Seconds, 1 to 86400; 60 when absent");
 const ADDRESS: Param = Param::required(Place::QueryOrBody, "ip_address", Kind::Text, "IPv4 address of the drone");
+
+/// A number in a range that the document tells.
+const fn within((min, max): (f64, f64)) -> Kind {
+    Kind::Range { min, max }
+}
 
 /// Parameters of `detect`.
 pub(super) const DETECT: &[Param] = &[TIMEOUT];

@@ -18,7 +18,7 @@ use super::gate::Call;
 use super::respond;
 use super::root::API_VERSION;
 use super::routes::{self, Gives, Outcome, Policy, ROUTES, Route, Schemas, Verb};
-use super::validate::{Kind, Param, Place};
+use super::validate::{ID_PATTERN, Kind, Param, Place};
 use crate::config::Profile;
 
 /// The committed document.
@@ -123,11 +123,13 @@ fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
 }
 
 /// Refusals a client has to expect, and when.
-const FAILURES: [(&str, &str); 8] = [
+const FAILURES: [(&str, &str); 10] = [
     ("400", "A value is not one of those allowed"),
     ("401", "No key, or not a valid one"),
     ("403", "The key lacks the permission, or the address is locked out"),
     ("404", "No such thing"),
+    ("409", "It is there already, or there is no room for another"),
+    ("413", "The body is larger than server.max_body_bytes"),
     ("422", "A parameter is missing or malformed"),
     ("426", "Not a WebSocket hand-shake"),
     ("429", "Too many requests; see Retry-After"),
@@ -138,10 +140,14 @@ const FAILURES: [(&str, &str); 8] = [
 fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)> {
     let has_key = route.policy.needs(Profile::Strict).is_some();
     let (params, is_socket) = (route.params, matches!(route.gives, Gives::Upgrade));
+    let (conflicts, takes_body) = (route.conflicts, route.takes_body());
     FAILURES.into_iter().filter(move |(code, _)| match *code {
         "401" | "403" | "503" => has_key,
         "404" => params.iter().any(|param| param.place == Place::Path),
-        "400" | "422" => params.iter().any(|param| param.place != Place::Path),
+        "400" => params.iter().any(|param| param.place != Place::Path),
+        "409" => conflicts,
+        "413" => takes_body,
+        "422" => params.iter().any(|param| param.place != Place::Path || param.kind == Kind::Id),
         "426" => is_socket,
         _ => true,
     })
@@ -192,8 +198,11 @@ fn schema(param: &Param) -> Schema {
     let object = |of: Type| ObjectBuilder::new().schema_type(SchemaType::new(of)).description(Some(param.about));
     let object = match param.kind {
         Kind::Text => object(Type::String),
+        Kind::Chars { min, max } => object(Type::String).min_length(Some(min)).max_length(Some(max)),
+        Kind::Id => object(Type::String).pattern(Some(ID_PATTERN)),
         Kind::Choice(names) => object(Type::String).enum_values(Some(names.iter().copied())),
         Kind::Number => object(Type::Number),
+        Kind::Range { min, max } => object(Type::Number).minimum(Some(min)).maximum(Some(max)),
         Kind::Flag => object(Type::Boolean),
         Kind::Int { min, max, default } => object(Type::Integer)
             .minimum(Some(min as isize))

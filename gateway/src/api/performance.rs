@@ -10,7 +10,7 @@ use super::machine::SystemPerformance;
 use super::rendered::{self, GAUGES_TTL};
 use super::respond::{self, SuccessResponse};
 use super::routes::Outcome;
-use super::scalars::{Ts, mb, percent, round2};
+use super::scalars::{self, Ts, mb, percent, round2};
 use super::state::App;
 use super::validate::{Kind, Param, Place};
 use crate::cache::CacheStats as Counters;
@@ -66,6 +66,7 @@ impl CacheStats {
 pub(super) struct ApiPerformance {
     call_count: u64,
     #[serde(flatten)]
+    #[schema(schema_with = scalars::optional::<Measured>)]
     measured: Option<Measured>,
 }
 

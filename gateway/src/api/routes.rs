@@ -152,12 +152,14 @@ pub(super) struct Route {
     pub(super) params: &'static [Param],
     /// What it answers.
     pub(super) gives: Gives,
+    /// Whether 409 is an answer: the thing is there already, or a table is full.
+    pub(super) conflicts: bool,
 }
 
 impl Route {
     const fn new(verb: Verb, path: &'static str, policy: Policy, run: Run, gives: Gives) -> Route {
         let (class, params, tag, summary) = (RateClass::Other, [].as_slice(), "", "");
-        Route { verb, path, policy, class, run, tag, summary, params, gives }
+        Route { verb, path, policy, class, run, tag, summary, params, gives, conflicts: false }
     }
 
     const fn class(mut self, class: RateClass) -> Route {
@@ -178,6 +180,11 @@ impl Route {
 
     const fn takes(mut self, params: &'static [Param]) -> Route {
         self.params = params;
+        self
+    }
+
+    const fn may_conflict(mut self) -> Route {
+        self.conflicts = true;
         self
     }
 
@@ -225,7 +232,8 @@ pub(super) static ROUTES: &[Route] = &[
         .about("security", "List API keys by preview"),
     later(Verb::Post, "/api/security/api-keys", ADMIN, security::create, Gives::Json(of::<security::CreatedKey>))
         .about("security", "Create an API key; the answer shows it once")
-        .takes(security::CREATE),
+        .takes(security::CREATE)
+        .may_conflict(),
     later(Verb::Delete, "/api/security/api-keys/{api_key}", ADMIN, security::revoke, SUCCESS)
         .about("security", "Revoke an API key")
         .takes(security::REVOKE),
@@ -253,10 +261,12 @@ pub(super) static ROUTES: &[Route] = &[
         .about("alerts", "Rules in effect"),
     later(Verb::Post, "/api/alerts/rules", ADMIN, rules::create, Gives::Json(of::<rules::AlertRule>))
         .about("alerts", "Add a rule")
-        .takes(rules::CREATE),
+        .takes(rules::CREATE)
+        .may_conflict(),
     later(Verb::Put, "/api/alerts/rules/{name}", ADMIN, rules::replace, Gives::Json(of::<rules::AlertRule>))
         .about("alerts", "Add or replace a rule")
-        .takes(rules::REPLACE),
+        .takes(rules::REPLACE)
+        .may_conflict(),
     later(Verb::Delete, "/api/alerts/rules/{name}", ADMIN, rules::remove, SUCCESS)
         .about("alerts", "Remove a rule")
         .takes(rules::REMOVE),
@@ -345,7 +355,8 @@ pub(super) static ROUTES: &[Route] = &[
         .takes(flight::ONE),
     later(Verb::Post, "/api/drones/{drone_id}/connect", WRITE, flight::connect, SUCCESS)
         .about("drones", "Connect a drone; in mode auto a simulator stands in for one that is not there")
-        .takes(flight::ONE),
+        .takes(flight::ONE)
+        .may_conflict(),
     later(Verb::Post, "/api/drones/{drone_id}/disconnect", WRITE, flight::disconnect, SUCCESS)
         .about("drones", "Expect nothing of a drone any more")
         .takes(flight::ONE),

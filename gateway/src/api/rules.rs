@@ -12,17 +12,19 @@ use super::respond::{self, SuccessResponse};
 use super::routes::Outcome;
 use super::scalars::Ts;
 use super::validate::{Inputs, Kind, Param, Place};
-use crate::alerts::{Rule, RuleView};
+use crate::alerts::{AlertType, Level, MAX_NAME_CHARS, Operator, Rule, RuleView};
 use crate::config;
+use crate::readings::Metric;
 
 const NAME_IN_PATH: Param = Param::required(Place::Path, "name", Kind::Text, "Name of the rule");
-const NAME: Param = Param::required(Place::Body, "name", Kind::Text, "Unique name");
-const METRIC: Param = Param::required(Place::Body, "metric", Kind::Text, "Name of a metric, e.g. battery_level");
-const OPERATOR: Param = Param::required(Place::Body, "operator", Kind::Text, "One of >, <, >=, <=, ==, !=");
+const NAME: Param = Param::required(Place::Body, "name", Kind::Chars { min: 1, max: MAX_NAME_CHARS }, "Unique name");
+const METRIC: Param = Param::required(Place::Body, "metric", Kind::Choice(Metric::NAMES), "What is watched");
+const OPERATOR: Param =
+    Param::required(Place::Body, "operator", Kind::Choice(&Operator::SYMBOLS), "How value and threshold compare");
 const THRESHOLD: Param = Param::required(Place::Body, "threshold", Kind::Number, "In the metric's unit");
-const LEVEL: Param = Param::required(Place::Body, "level", Kind::Text, "info, warning, error or critical");
+const LEVEL: Param = Param::required(Place::Body, "level", Kind::Choice(Level::NAMES), "Severity of the alert");
 const TYPE: Param =
-    Param::optional(Place::Body, "type", Kind::Text, "system, drone, training, network, security or performance");
+    Param::optional(Place::Body, "type", Kind::Choice(AlertType::NAMES), "What the alert is about; system when absent");
 const ENABLED: Param = Param::optional(Place::Body, "enabled", Kind::Flag, "Off switch; true when absent");
 const COOLDOWN_MINUTES: Param = Param::optional(
     Place::Body,

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::gate::Call;
 use super::respond;
 use super::routes::Outcome;
-use super::scalars::{Ts, round1};
+use super::scalars::{self, Ts, round1};
 use super::state::App;
 use super::validate::{Kind, Param, Place};
 use crate::clock::{epoch_seconds, wall_now};
@@ -79,6 +79,7 @@ struct Metadata {
 struct MetricSummary {
     count: usize,
     #[serde(flatten)]
+    #[schema(schema_with = scalars::optional::<Extent>)]
     measured: Option<Extent>,
 }
 

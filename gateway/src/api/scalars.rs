@@ -52,6 +52,20 @@ pub(super) fn any() -> Schema {
     ObjectBuilder::new().schema_type(schema::SchemaType::AnyValue).into()
 }
 
+/// A list of anything.
+pub(super) fn any_list() -> Schema {
+    Schema::Array(schema::Array::new(any()))
+}
+
+/// The members of `T`, none of them promised: of a flattened part that may be absent.
+pub(super) fn optional<T: PartialSchema>() -> RefOr<Schema> {
+    let mut members = T::schema();
+    if let RefOr::T(Schema::Object(object)) = &mut members {
+        object.required.clear();
+    }
+    members
+}
+
 /// Rounded to one decimal: processor, memory and disk percentages.
 pub(super) fn round1(value: f64) -> f64 {
     (value * 10.0).round() / 10.0

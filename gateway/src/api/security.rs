@@ -18,7 +18,8 @@ use crate::access;
 use crate::store::KeyRecord;
 
 /// Name of a new key.
-const NAME: Param = Param::required(Place::QueryOrBody, "name", Kind::Text, "Name of the key, 1 to 100 characters");
+const NAME: Param =
+    Param::required(Place::QueryOrBody, "name", Kind::Chars { min: 1, max: access::NAME_CHARS }, "Name of the key");
 /// Permissions of a new key.
 const PERMISSIONS: Param = Param::required(
     Place::QueryOrBody,

@@ -40,7 +40,16 @@ impl Place {
 pub(super) enum Kind {
     /// Any text; the handler judges it.
     Text,
-    /// One of these texts; the handler answers others with 400.
+    /// A text of this many characters; the handler judges it.
+    Chars {
+        /// Fewest.
+        min: usize,
+        /// Most.
+        max: usize,
+    },
+    /// An id that stands in a path, see [`path_id`].
+    Id,
+    /// One of these texts; the handler refuses others.
     Choice(&'static [&'static str]),
     /// An integer in this inclusive range.
     Int {
@@ -53,6 +62,13 @@ pub(super) enum Kind {
     },
     /// A finite number.
     Number,
+    /// A finite number in this inclusive range; the handler refuses others.
+    Range {
+        /// Least.
+        min: f64,
+        /// Greatest.
+        max: f64,
+    },
     /// A boolean, false when absent.
     Flag,
 }
@@ -275,7 +291,10 @@ impl Inputs {
     }
 }
 
-/// Refuses a path id that is not `[a-zA-Z0-9_-]+` (contract 1.1: 422, not 404).
+/// What an id in a path looks like (contract 1.1).
+pub(super) const ID_PATTERN: &str = "^[a-zA-Z0-9_-]+$";
+
+/// Refuses a path id that is not [`ID_PATTERN`] (contract 1.1: 422, not 404).
 ///
 /// # Errors
 /// 422 `string_pattern_mismatch`.
@@ -284,10 +303,9 @@ pub(super) fn path_id(name: &str, value: &str) -> Result<(), ApiError> {
     if !value.is_empty() && value.bytes().all(plain) {
         return Ok(());
     }
-    let pattern = "^[a-zA-Z0-9_-]+$";
-    let message = format!("String should match pattern '{pattern}'");
+    let message = format!("String should match pattern '{ID_PATTERN}'");
     let issue = Issue::new("string_pattern_mismatch", "path", name, message, value.into());
-    Err(ApiError::validation(vec![issue.with_ctx(json!({"pattern": pattern}))]))
+    Err(ApiError::validation(vec![issue.with_ctx(json!({"pattern": ID_PATTERN}))]))
 }
 
 fn syntax_issue(error: &serde_json::Error) -> Issue {

@@ -68,6 +68,9 @@ macro_rules! metrics {
             /// Every metric, in declaration order.
             pub const ALL: &'static [Metric] = &[$(Metric::$variant,)+];
 
+            /// Every name, in the same order.
+            pub const NAMES: &'static [&'static str] = &[$($name,)+];
+
             /// The name used in rules, the API and metrics.
             #[must_use]
             pub const fn name(self) -> &'static str {
