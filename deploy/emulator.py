@@ -1,0 +1,296 @@
+"""An emulated field board: a card image booted by QEMU as a board boots it, U-Boot
+first, watched over its serial line, HTTPS and SSH, and cut off from power.
+
+For the tests of this folder (test-image and what follows from it); needs Debian's
+qemu-system-arm, u-boot-qemu, openssh-client and Python, nothing else. It must
+never reach into the image otherwise than a user or a power cut does: a file on the
+boot partition, the network, the power.
+"""
+
+import hashlib
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+
+from volatile_disk import VolatileDisk
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Twenty times what a quiet machine needs. It decides only how long a board that
+# is dead is waited for: nothing passes or fails by how fast it was.
+PATIENCE_S = 900
+HEALTH = "/health"
+
+
+class Failed(Exception):
+    """What was expected of the board and did not come."""
+
+
+def say(text):
+    """Progress, for who waits."""
+    print(f"==> {text}", flush=True)
+
+
+def need(*packages):
+    """Installs Debian packages that are missing, by the folder's one helper."""
+    subprocess.run(["bash", "-c", f". {HERE}/lib.sh; need {' '.join(packages)}"], check=True)
+
+
+def free_port():
+    """A TCP port of loopback that nobody has at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def flash(image, card, board_file, size="4G"):
+    """Writes the image to a file as deploy/flash writes it to a card."""
+    subprocess.run(["truncate", "-s", size, card], check=True)
+    subprocess.run([f"{HERE}/flash", image, card, "--board", board_file, "--yes"], check=True)
+
+
+class Board:
+    """One emulated board with a card. `folder` keeps what is written to the card, the
+    serial log and keys. With `forgets`, a seed, the card loses a part of what was not
+    flushed when the power goes; otherwise it keeps all it was given."""
+
+    def __init__(self, card, folder, machine="virt", watchdog=True, forgets=None):
+        self.folder = folder
+        self.machine = machine
+        self.watchdog = watchdog
+        self.process = None
+        self.drives = []
+        self.https_port, self.ssh_port = free_port(), free_port()
+        os.makedirs(folder, exist_ok=True)
+        self.serial_log = f"{folder}/serial.log"
+        self.volatile = None
+        if forgets is None:
+            own = f"{folder}/card.qcow2"
+            original = os.path.abspath(card)
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", original, "-F", "raw", own], check=True)
+            self.disk = f"file={own},format=qcow2"
+        else:
+            own = f"{folder}/card.img"
+            subprocess.run(["cp", "--sparse=always", "--reflink=auto", card, own], check=True)
+            self.volatile = VolatileDisk(own, f"{folder}/nbd", forgets)
+            self.disk = f"file=nbd+unix:///?socket={folder}/nbd,format=raw"
+        open(self.serial_log, "a").close()
+
+    # ---- power --------------------------------------------------------------------
+
+    def command(self):
+        """The emulator's command line."""
+        net = (
+            f"user,id=net,hostfwd=tcp:127.0.0.1:{self.https_port}-:8443,"
+            f"hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22"
+        )
+        serial = ["-chardev", f"file,id=serial,path={self.serial_log},append=on"]
+        common = ["-display", "none", "-monitor", "none", *serial, "-netdev", net]
+        common += ["-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"]
+        if self.machine == "raspi3b":
+            # The board's firmware is not emulated: the emulator does what it does,
+            # gives U-Boot the device tree. Both files are the image's own.
+            return [
+                "qemu-system-aarch64", "-M", "raspi3b", "-kernel", f"{self.folder}/u-boot.bin",
+                "-dtb", f"{self.folder}/bcm2837-rpi-3-b.dtb",
+                "-drive", f"if=sd,{self.disk},cache=writeback",
+                "-serial", "null", "-serial", "chardev:serial",
+                "-device", "usb-net,netdev=net", *common,
+            ]  # fmt: skip
+        extra = []
+        for number, drive in enumerate(self.drives):
+            extra += ["-drive", f"if=none,id=extra{number},{drive}", "-device", f"usb-storage,bus=usb.0,drive=extra{number}"]
+        return [
+            "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "1G",
+            "-accel", "tcg,thread=multi", "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin",
+            "-drive", f"if=none,id=card,{self.disk},cache=writeback",
+            "-device", "virtio-blk-pci,drive=card", "-device", "virtio-net-pci,netdev=net",
+            "-device", "virtio-rng-pci", "-device", "qemu-xhci,id=usb",
+            *(["-device", "i6300esb", "-action", "watchdog=reset"] if self.watchdog else []),
+            "-serial", "chardev:serial", *extra, *common,
+        ]  # fmt: skip
+
+    def on(self):
+        """Gives it power."""
+        if self.process is not None:
+            raise Failed("the board has power already")
+        with open(f"{self.folder}/qemu.log", "ab") as log:
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def cut(self):
+        """Takes the power away, at this instant."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def alive(self):
+        """Whether the emulator runs; a board switched off by itself does not."""
+        return self.process is not None and self.process.poll() is None
+
+    # ---- watching -------------------------------------------------------------------
+
+    def wait(self, what, true, patience_s=PATIENCE_S):
+        """Asks until `true()` gives something, and returns that."""
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline:
+            got = true()
+            if got:
+                return got
+            if not self.alive():
+                raise Failed(f"{what}: the emulator ended, see {self.folder}/qemu.log")
+            time.sleep(0.5)
+        raise Failed(f"{what}: waited {patience_s} s in vain; see {self.serial_log}")
+
+    def serial_position(self):
+        """Where the serial log ends now, for `wait_serial`."""
+        return os.path.getsize(self.serial_log)
+
+    def serial(self, since=0):
+        """The serial log's text from a position on."""
+        with open(self.serial_log, "rb") as log:
+            log.seek(since)
+            return log.read().decode(errors="replace").replace("\r", "")
+
+    def wait_serial(self, pattern, since=0):
+        """Waits for a regular expression on the serial line; returns the match."""
+        return self.wait(f"“{pattern}” on the serial line", lambda: re.search(pattern, self.serial(since)))
+
+    def events(self):
+        """Connects to the emulator's control socket; a reader of its events."""
+        return Events(f"{self.folder}/qmp")
+
+    # ---- its network -----------------------------------------------------------------
+
+    def request(self, method, path, key=None, body=None, timeout_s=60):
+        """One HTTPS request. Returns status and JSON, or None without an answer."""
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        authority = f"{self.folder}/ca.pem"
+        if os.path.exists(authority):
+            context.load_verify_locations(authority)
+        else:
+            context.verify_mode = ssl.CERT_NONE
+        headers = {"X-API-Key": key} if key else {}
+        if body is not None:
+            body = json.dumps(body)
+            headers["Content-Type"] = "application/json"
+        link = http.client.HTTPSConnection("127.0.0.1", self.https_port, timeout=timeout_s, context=context)
+        try:
+            link.request(method, path, body=body, headers=headers)
+            answer = link.getresponse()
+            text = answer.read()
+            return answer.status, json.loads(text) if text[:1] in b"{[" else text.decode(errors="replace")
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            link.close()
+
+    def healthy(self):
+        """Whether the gateway answers that it is well."""
+        answer = self.request("GET", HEALTH, timeout_s=10)
+        return answer is not None and answer[0] == 200
+
+    def wait_healthy(self):
+        """Waits for an answer over HTTPS from outside."""
+        self.wait("healthy over HTTPS", self.healthy)
+
+    def fingerprint(self):
+        """SHA-256 of the certificate that the gateway shows, in capitals with colons."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection(("127.0.0.1", self.https_port), 60) as link:
+            with context.wrap_socket(link, server_hostname="localhost") as tls:
+                digest = hashlib.sha256(tls.getpeercert(binary_form=True)).hexdigest().upper()
+        return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
+
+    def ssh_command(self, *options):
+        """How to reach it over SSH, with the key in `key`, never with a password asked."""
+        return [
+            "ssh", "-q", "-p", str(self.ssh_port), "-i", f"{self.folder}/key", "-o", "BatchMode=yes",
+            "-o", "IdentitiesOnly=yes", "-o", f"UserKnownHostsFile={self.folder}/known_hosts",
+            "-o", "StrictHostKeyChecking=accept-new", "-o", "ConnectTimeout=30",
+            "-o", "ServerAliveInterval=20", *options, "operator@127.0.0.1",
+        ]  # fmt: skip
+
+    def try_ssh(self, command):
+        """Runs a command on the board; the finished process."""
+        return subprocess.run(
+            [*self.ssh_command(), command], stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+
+    def ssh(self, command):
+        """Runs a command that must succeed; its output without the last line's end."""
+        done = self.try_ssh(command)
+        if done.returncode != 0:
+            raise Failed(f"on the board: {command}\n{done.stdout}{done.stderr}")
+        return done.stdout.rstrip("\n")
+
+    def wait_ssh(self):
+        """Waits until a login by key succeeds."""
+        self.wait("a login by key", lambda: self.try_ssh("true").returncode == 0)
+
+    def trust(self):
+        """From now on its certificate is checked against its own authority."""
+        text = self.ssh("sudo cat /var/lib/mfg-drone/tls/ca.pem")
+        with open(f"{self.folder}/ca.pem", "w") as file:
+            file.write(text + "\n")
+
+    def admin_key(self):
+        """The admin key of the first start."""
+        found = re.search(r"^Admin key: *(\S+)", self.ssh("sudo cat /var/lib/mfg-drone/first-keys.txt"), re.M)
+        if not found:
+            raise Failed("first-keys.txt holds no admin key")
+        return found.group(1)
+
+
+class Events:
+    """The emulator's control socket: what happens to the machine itself."""
+
+    def __init__(self, path):
+        self.link = socket.socket(socket.AF_UNIX)
+        self.link.connect(path)
+        self.reader = self.link.makefile("r")
+        json.loads(self.reader.readline())
+        self.link.sendall(b'{"execute":"qmp_capabilities"}\n')
+
+    def wait_for(self, name, patience_s=PATIENCE_S):
+        """Reads until the named event comes."""
+        self.link.settimeout(patience_s)
+        try:
+            for line in self.reader:
+                if json.loads(line).get("event") == name:
+                    return
+        except TimeoutError:
+            pass
+        raise Failed(f"the emulator reported no {name}")
+
+
+def new_key(folder):
+    """An SSH key for one test, made in `folder`; its public line."""
+    os.makedirs(folder, exist_ok=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{folder}/key"], check=True)
+    with open(f"{folder}/key.pub") as file:
+        return file.read().strip()
+
+
+def copy_from_boot_partition(card, name, target):
+    """Takes a file from the first partition of a card."""
+    with open(card, "rb") as file:
+        file.seek(446 + 8)
+        start = int.from_bytes(file.read(4), "little") * 512
+    environment = {**os.environ, "MTOOLS_SKIP_CHECK": "1"}
+    subprocess.run(["mcopy", "-n", "-i", f"{card}@@{start}", f"::{name}", target], check=True, env=environment)
+
+
+def keep_logs(source, target):
+    """Copies serial and emulator logs to where a person looks for them."""
+    os.makedirs(target, exist_ok=True)
+    for name in ("serial.log", "qemu.log"):
+        if os.path.exists(f"{source}/{name}"):
+            shutil.copy(f"{source}/{name}", f"{target}/{os.path.basename(source)}-{name}")
