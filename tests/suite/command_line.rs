@@ -97,3 +97,49 @@ async fn boards_and_rules_and_certificates_are_shown() -> anyhow::Result<()> {
     assert!(!bundle.contains(gateway_tests::gateway::ADMIN_KEY));
     Ok(())
 }
+
+/// As `sudo mfg-drone-gateway …` beside a service that has a user of its own.
+#[tokio::test]
+async fn what_root_does_to_the_state_directory_belongs_to_its_owner() -> anyhow::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+
+    /// `nobody` and `nogroup` of Debian; any other than root would do.
+    const OWNER: u32 = 65_534;
+    #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
+    if std::fs::metadata("/proc/self")?.uid() != 0 {
+        eprintln!("SKIPPED: only root can act for another user");
+        return Ok(());
+    }
+    let mut gateway = Gateway::builder().start().await?;
+    gateway.stop().await?;
+    let state = gateway.state();
+    // The owner may enter the directory above, as /var/lib.
+    let above = state.parent().unwrap();
+    std::fs::set_permissions(above, std::fs::Permissions::from_mode(0o755))?;
+    let own = |dir: &std::path::Path| -> std::io::Result<()> {
+        for entry in std::fs::read_dir(dir)? {
+            chown(entry?.path(), Some(OWNER), Some(OWNER))?;
+        }
+        chown(dir, Some(OWNER), Some(OWNER))
+    };
+    own(&state.join("tls"))?;
+    own(state)?;
+
+    let backup = state.join("backup");
+    for arguments in [
+        &["cert", "renew"] as &[&str],
+        &["keys", "create", "panel", "--permissions", "read"],
+        &["backup", backup.to_str().unwrap()],
+        &["restore", backup.to_str().unwrap()],
+    ] {
+        let output = gateway.command(arguments).output().await?;
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        for dir in [state, &state.join("tls")] {
+            for entry in std::fs::read_dir(dir)? {
+                let path = entry?.path();
+                assert_eq!(path.metadata()?.uid(), OWNER, "after {arguments:?}: {}", path.display());
+            }
+        }
+    }
+    Ok(())
+}

@@ -12,6 +12,7 @@ pub(super) fn certificate(args: &CertArgs) -> anyhow::Result<()> {
     match args.command {
         CertCommand::Show => print!("{}", certificates::inspect(&config.tls, dir)?),
         CertCommand::Renew => {
+            super::owner::become_owner(dir)?;
             let renewed = super::small_runtime()?.block_on(async {
                 anyhow::Ok(match Client::connect(dir).await {
                     Some(gateway) => gateway.text(Method::POST, "/certificate/renew", None::<&()>).await?,

@@ -11,6 +11,7 @@ use crate::store::Store;
 
 pub(super) fn keys(args: KeysArgs) -> anyhow::Result<()> {
     let config = super::load(&args.config)?.config;
+    super::owner::become_owner(super::state_dir(&config))?;
     super::small_runtime()?.block_on(async {
         match Client::connect(super::state_dir(&config)).await {
             Some(gateway) => through_gateway(&gateway, args.command).await,

@@ -10,6 +10,7 @@ mod certificate;
 mod check;
 mod diag;
 mod keys;
+mod owner;
 mod rules;
 mod run;
 mod simulate;

@@ -9,6 +9,7 @@ use crate::store::{self, Store};
 
 pub(super) fn backup(args: &BackupArgs) -> anyhow::Result<()> {
     let config = super::load(&args.config)?.config;
+    super::owner::become_owner(super::state_dir(&config))?;
     let path = std::path::absolute(&args.file)?;
     anyhow::ensure!(!path.exists(), "{} exists already; backups never overwrite", path.display());
     super::small_runtime()?.block_on(async {
@@ -26,6 +27,7 @@ pub(super) fn backup(args: &BackupArgs) -> anyhow::Result<()> {
 
 pub(super) fn restore(args: &RestoreArgs) -> anyhow::Result<()> {
     let config = super::load(&args.config)?.config;
+    super::owner::become_owner(super::state_dir(&config))?;
     store::restore(&args.file, super::state_dir(&config))?;
     println!("restored {} into {}", args.file.display(), super::state_dir(&config).display());
     Ok(())
@@ -39,6 +41,7 @@ pub(super) fn reset(args: &ResetArgs) -> anyhow::Result<()> {
         "this removes every key, certificate, alert and history in {}; repeat with --yes",
         dir.display()
     );
+    super::owner::become_owner(dir)?;
     store::reset(dir)?;
     println!("{} is empty; the next start makes new keys and certificates", dir.display());
     Ok(())
