@@ -61,6 +61,9 @@ fn by_file(search: &mut Search) {
             .label("clock synchronised (systemd-timesyncd)");
         search.add_marker(format!("{TIMESYNC}/synchronized"), CLOCK_MS, draft);
     } else {
-        search.note("systemd-timesyncd does not run here: whether the clock is synchronised is unknown");
+        search.note(
+            "systemd-timesyncd does not run here: whether the clock is synchronised is unknown; where another daemon \
+             keeps the time, let the service call adjtimex",
+        );
     }
 }

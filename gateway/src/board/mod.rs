@@ -51,6 +51,9 @@ pub fn spawn(
     for problem in board.problems() {
         tracing::warn!(%problem, "board profile refused");
     }
+    for note in board.sensors().notes() {
+        tracing::info!(%note, "board sensor not there");
+    }
     let face = Arc::new(Face::new(&board));
     let mut watch = Watch::new(board, face.clone(), source, pipeline, config);
     thread::Builder::new().name("board-sensors".to_owned()).spawn(move || {
