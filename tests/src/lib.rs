@@ -4,6 +4,7 @@
 //! Nothing here reaches into the gateway's library: a test sees what an
 //! operator, a client or a drone sees.
 
+pub mod authority;
 pub mod bridge;
 pub mod client;
 pub mod crash;
@@ -11,6 +12,8 @@ pub mod drone;
 pub mod flight;
 pub mod gateway;
 pub mod loopback;
+pub mod process;
+pub mod vision;
 pub mod websocket;
 
 pub use client::{Answer, Client};

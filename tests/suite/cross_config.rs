@@ -137,7 +137,8 @@ fn the_gateway_accepts_every_setting_of_the_example() {
 #[test]
 fn the_example_names_every_setting() {
     // The structures are the one description of the configuration.
-    let source = text("gateway/src/config/mod.rs") + &text("gateway/src/config/bridge.rs");
+    let files = ["mod", "bridge", "upstream"].map(|file| text(&format!("gateway/src/config/{file}.rs")));
+    let source = files.concat();
     let fields: BTreeSet<&str> = source
         .lines()
         .filter_map(|line| line.strip_prefix("    pub ")?.split_once(':'))

@@ -2,13 +2,12 @@
 //! failures and restarts, and only where they are allowed to go.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use gateway_tests::authority::certificate;
 use gateway_tests::client::Stream;
 use gateway_tests::{Client, Drone, Gateway, GatewayBuilder, drone, eventually};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use rustls::pki_types::PrivateKeyDer;
 use serde_json::Value;
 use sha2::Sha256;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -114,19 +113,6 @@ async fn answer(mut stream: Box<dyn Stream>, status: u16) -> anyhow::Result<Call
     Ok(call)
 }
 
-/// A certificate for `localhost` in `ca`, and its server side.
-fn certificate(ca: &Path) -> TlsAcceptor {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let certificate = parameters.self_signed(&key).unwrap();
-    std::fs::write(ca, certificate.pem()).unwrap();
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = builder.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key).unwrap();
-    TlsAcceptor::from(Arc::new(config))
-}
-
 fn notifying(lines: &str) -> GatewayBuilder {
     Gateway::builder().drone("d1", 2).config(&format!(
         "[[alerts.rule]]\nname = \"Edge\"\nmetric = \"battery_level\"\noperator = \"<\"\nthreshold = 50\n\
@@ -164,7 +150,7 @@ fn deliveries(calls: &[Call]) -> Vec<(u64, String)> {
 async fn events_arrive_signed_in_order_over_failures_and_a_kill() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let ca = folder.path().join("ca.pem");
-    let secure = Receiver::start(Some(certificate(&ca))).await;
+    let secure = Receiver::start(Some(certificate(&ca)?)).await;
     let slack = Receiver::start(None).await;
     let lines =
         webhook("secure", &format!("https://localhost:{}/hook", secure.address.port()), &format!("ca = {ca:?}"))

@@ -14,6 +14,7 @@ use super::routes::Outcome;
 use super::samples::{BOARD, HISTORY_MINUTES};
 use super::scalars::{Ts, round1};
 use super::state::{App, Service};
+use super::upstream;
 use super::validate::{Kind, Param, Place};
 use crate::clock::{epoch_seconds, wall_now};
 use crate::drones::LinkState;
@@ -174,10 +175,19 @@ pub(super) fn service_health(call: &mut Call) -> Outcome {
     let drones_up = call.app.services.is_up(Service::Drones);
     let bridges = bridges::trouble(&call.app.bridges);
     let bridges_up = !matches!(bridges, Some(Some(_)));
-    let all_up = drones_up && bridges_up;
     // Vision, models and datasets live behind an upstream. Not having one is
     // not a fault: nothing is unhealthy, and there is nothing to count.
-    let absent = || Part { status: "healthy", ..Part::default() };
+    let trouble = upstream::trouble(&call.app.upstream);
+    let upstream_up = !matches!(trouble, Some(Some(_)));
+    let passed_on = || Part {
+        status: if upstream_up { "healthy" } else { "unhealthy" },
+        error: trouble.clone().flatten(),
+        configured: trouble.is_some(),
+        ..Part::default()
+    };
+    // What it holds only it could count; zero is said where there is nothing.
+    let count = trouble.is_none().then_some(0);
+    let all_up = drones_up && bridges_up && upstream_up;
     Ok(respond::json(&ServiceHealth {
         overall_status: if all_up { "healthy" } else { "degraded" },
         services: Parts {
@@ -187,9 +197,9 @@ pub(super) fn service_health(call: &mut Call) -> Outcome {
                 configured: true,
                 ..Part::default()
             },
-            vision_service: Part { available_models: Some(0), ..absent() },
-            model_service: Part { total_models: Some(0), active_jobs: Some(0), ..absent() },
-            dataset_service: Part { total_datasets: Some(0), ..absent() },
+            vision_service: Part { available_models: count, ..passed_on() },
+            model_service: Part { total_models: count, active_jobs: count, ..passed_on() },
+            dataset_service: Part { total_datasets: count, ..passed_on() },
             bridges: bridges.map(|error| Part {
                 status: if error.is_none() { "healthy" } else { "unhealthy" },
                 error,
@@ -197,10 +207,16 @@ pub(super) fn service_health(call: &mut Call) -> Outcome {
                 ..Part::default()
             }),
         },
-        unhealthy_services: [("drone_manager", drones_up), ("bridges", bridges_up)]
-            .into_iter()
-            .filter_map(|(name, up)| (!up).then_some(name))
-            .collect(),
+        unhealthy_services: [
+            ("drone_manager", drones_up),
+            ("vision_service", upstream_up),
+            ("model_service", upstream_up),
+            ("dataset_service", upstream_up),
+            ("bridges", bridges_up),
+        ]
+        .into_iter()
+        .filter_map(|(name, up)| (!up).then_some(name))
+        .collect(),
         checked_at: Ts::now(),
     }))
 }

@@ -37,6 +37,8 @@ pub(super) struct Call {
     pub(super) app: Arc<App>,
     /// The configuration the request is judged by.
     pub(super) config: Arc<Config>,
+    /// The row of the table it matched.
+    pub(super) route: &'static Route,
     /// Who asks; none on open routes.
     pub(super) principal: Option<Principal>,
     /// Address of the client.
@@ -138,16 +140,21 @@ async fn answer(
     }
 
     let mut inputs = Inputs::from_uri(&parts.uri);
-    if route.takes_body() {
+    let mut passed_on = None;
+    if matches!(route.run, Run::Stream(_)) {
+        passed_on = Some(body);
+    } else if route.takes_body() {
         inputs = inputs.with_body(&read_body(config, &parts.headers, body).await?)?;
     } else {
         refuse_declared_length(config, &parts.headers)?;
     }
     let param = if entry.has_param { path_param(&mut parts).await } else { String::new() };
-    let mut call = Call { app: Arc::clone(app), config: Arc::clone(config), principal, client, param, inputs, parts };
+    let (app, config) = (Arc::clone(app), Arc::clone(config));
+    let mut call = Call { app, config, route, principal, client, param, inputs, parts };
     match route.run {
         Run::Now(handler) => handler(&mut call),
         Run::Later(handler) => handler(call).await,
+        Run::Stream(handler) => handler(call, passed_on.unwrap_or_default()).await,
     }
 }
 
@@ -229,7 +236,10 @@ fn authenticate(
 }
 
 /// Reads a body up to the limit and in time.
-async fn read_body(config: &Config, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+///
+/// # Errors
+/// 408, 413, or 400 for one that breaks off.
+pub(super) async fn read_body(config: &Config, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
     refuse_declared_length(config, headers)?;
     let limit = config.server.max_body_bytes;
     let whole = Limited::new(body, limit).collect();

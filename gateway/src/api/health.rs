@@ -13,6 +13,7 @@ use super::respond;
 use super::routes::Outcome;
 use super::scalars::Ts;
 use super::state::Service;
+use super::upstream::UpstreamHealth;
 use crate::alerts::Summary;
 use crate::board::Face;
 use crate::performance::SystemSnapshot;
@@ -32,6 +33,8 @@ pub(super) struct DetailedHealth {
     board: Option<BoardHealth>,
     /// Microcontrollers on serial lines, as configured.
     bridges: Vec<BridgeHealth>,
+    /// The service behind vision, datasets and models; null without one.
+    upstream: Option<UpstreamHealth>,
     /// `strict` unless somebody chose otherwise.
     access_profile: String,
     timestamp: Ts,
@@ -104,6 +107,7 @@ pub(super) fn detailed(call: &mut Call) -> Outcome {
             monitoring_active: app.services.is_up(Service::Monitoring),
             board: app.board.as_deref().map(BoardHealth::of),
             bridges: app.bridges.views().into_iter().map(BridgeHealth::from).collect(),
+            upstream: UpstreamHealth::of(&app.upstream),
             access_profile: format!("{:?}", call.config.access.profile).to_lowercase(),
         })
     }))

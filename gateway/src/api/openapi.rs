@@ -81,7 +81,8 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
         .description(Some(who(route.policy)))
         .request_body(body(route))
         .response(code, answer);
-    for param in route.params.iter().filter(|param| param.place != Place::Body) {
+    let outside = |param: &&Param| !matches!(param.place, Place::Body | Place::Part);
+    for param in route.params.iter().filter(outside) {
         operation = operation.parameter(parameter(param));
     }
     if route.policy.needs(Profile::Strict).is_some() {
@@ -118,29 +119,36 @@ fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
             ("200", described("Success").content("application/json", Content::new(Some(schema(schemas)))).build())
         }
         Gives::Media(media) => ("200", described("Success").content(media, Content::default()).build()),
+        Gives::Forwarded => {
+            let text = "As the configured upstream answers";
+            ("200", described(text).content("application/json", Content::default()).build())
+        }
         Gives::Upgrade => ("101", described("The connection speaks WebSocket from here on").build()),
     }
 }
 
 /// Refusals a client has to expect, and when.
-const FAILURES: [(&str, &str); 10] = [
+const FAILURES: [(&str, &str); 12] = [
     ("400", "A value is not one of those allowed"),
     ("401", "No key, or not a valid one"),
     ("403", "The key lacks the permission, or the address is locked out"),
     ("404", "No such thing"),
     ("409", "It is there already, or there is no room for another"),
-    ("413", "The body is larger than server.max_body_bytes"),
+    ("413", "The body is too large"),
     ("422", "A parameter is missing or malformed"),
     ("426", "Not a WebSocket hand-shake"),
     ("429", "Too many requests; see Retry-After"),
     ("503", "The service is not up, or the change could not be made durable"),
+    ("502", "The upstream failed, or its answer makes no sense"),
+    ("504", "The upstream did not answer in time"),
 ];
 
 /// Those of one route.
 fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)> {
     let has_key = route.policy.needs(Profile::Strict).is_some();
     let (params, is_socket) = (route.params, matches!(route.gives, Gives::Upgrade));
-    let (conflicts, takes_body) = (route.conflicts, route.takes_body());
+    let conflicts = route.conflicts;
+    let (forwarded, takes_body) = (matches!(route.gives, Gives::Forwarded), body(route).is_some());
     FAILURES.into_iter().filter(move |(code, _)| match *code {
         "401" | "403" | "503" => has_key,
         "404" => params.iter().any(|param| param.place == Place::Path),
@@ -149,6 +157,7 @@ fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)>
         "413" => takes_body,
         "422" => params.iter().any(|param| param.place != Place::Path || param.kind == Kind::Id),
         "426" => is_socket,
+        "502" | "504" => forwarded,
         _ => true,
     })
 }
@@ -178,20 +187,24 @@ fn parameter(param: &Param) -> Parameter {
 
 /// The JSON body: fields that only it has, and fields it may have.
 fn body(route: &Route) -> Option<RequestBody> {
-    if !route.takes_body() {
+    let in_form = |param: &Param| param.place == Place::Part;
+    let form = route.params.iter().any(in_form);
+    if !route.takes_body() && !form {
         return None;
     }
+    let in_body = |param: &&Param| matches!(param.place, Place::Body | Place::QueryOrBody | Place::Part);
     let mut object = ObjectBuilder::new();
     let mut required = Required::False;
-    for param in route.params.iter().filter(|param| matches!(param.place, Place::Body | Place::QueryOrBody)) {
+    for param in route.params.iter().filter(in_body) {
         object = object.property(param.name, schema(param));
-        if param.required && param.place == Place::Body {
+        if param.required && param.place != Place::QueryOrBody {
             object = object.required(param.name);
             required = Required::True;
         }
     }
     let content = Content::new(Some(RefOr::T(Schema::Object(object.build()))));
-    Some(RequestBodyBuilder::new().content("application/json", content).required(Some(required)).build())
+    let media = if form { "multipart/form-data" } else { "application/json" };
+    Some(RequestBodyBuilder::new().content(media, content).required(Some(required)).build())
 }
 
 fn schema(param: &Param) -> Schema {
@@ -203,6 +216,11 @@ fn schema(param: &Param) -> Schema {
         Kind::Choice(names) => object(Type::String).enum_values(Some(names.iter().copied())),
         Kind::Number => object(Type::Number),
         Kind::Range { min, max } => object(Type::Number).minimum(Some(min)).maximum(Some(max)),
+        Kind::File => object(Type::String).content_media_type("application/octet-stream"),
+        Kind::Fields(fields) => fields.iter().fold(object(Type::Object), |object, field| {
+            let object = object.property(field.name, schema(field));
+            if field.required { object.required(field.name) } else { object }
+        }),
         Kind::Flag => object(Type::Boolean),
         Kind::Int { min, max, default } => object(Type::Integer)
             .minimum(Some(min as isize))

@@ -7,6 +7,7 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::any;
@@ -28,7 +29,7 @@ use super::state::App;
 use super::validate::{Param, Place};
 use super::{
     alerts, dashboard, flight, health, metrics, network, openapi, pages, performance, root, rules, samples, security,
-    system, ws,
+    system, upstream, ws,
 };
 use crate::access::{Permission, RateClass};
 use crate::config::Profile;
@@ -44,6 +45,8 @@ pub(super) enum Run {
     Now(fn(&mut Call) -> Outcome),
     /// It waits for the store or a socket.
     Later(fn(Call) -> BoxFuture<'static, Outcome>),
+    /// It reads the body itself, or passes it on: the gate holds none of it.
+    Stream(fn(Call, Body) -> BoxFuture<'static, Outcome>),
 }
 
 /// Who may call a route, by access profile (contract 1.4 and the deviations).
@@ -117,6 +120,8 @@ pub(super) enum Gives {
     Media(&'static str),
     /// 101 Switching Protocols.
     Upgrade,
+    /// JSON of the upstream, in the shapes of its own contract.
+    Forwarded,
 }
 
 /// The schema of `T`, by reference.
@@ -213,6 +218,21 @@ const fn later(
     gives: Gives,
 ) -> Route {
     Route::new(verb, path, policy, Run::Later(handler), gives)
+}
+
+/// A route of the upstream's; what it takes is checked here.
+const fn passed_on(verb: Verb, path: &'static str, params: &'static [Param]) -> Route {
+    let policy = if matches!(verb, Verb::Get) { READ } else { WRITE };
+    Route::new(verb, path, policy, Run::Later(upstream::forward), Gives::Forwarded).takes(params)
+}
+
+/// The same for bodies that are passed on as they come.
+const fn streamed_on(
+    path: &'static str,
+    params: &'static [Param],
+    handler: fn(Call, Body) -> BoxFuture<'static, Outcome>,
+) -> Route {
+    Route::new(Verb::Post, path, WRITE, Run::Stream(handler), Gives::Forwarded).takes(params)
 }
 
 const fn get(path: &'static str, policy: Policy, handler: fn(&mut Call) -> Outcome, gives: Gives) -> Route {
@@ -393,6 +413,29 @@ pub(super) static ROUTES: &[Route] = &[
     )
     .about("drones", "A command by name, in metres or in centimetres")
     .takes(drone_command::COMMAND),
+    // Vision, datasets, models: the upstream's.
+    streamed_on("/api/vision/detection", upstream::DETECTION, upstream::detect)
+        .about("vision", "Find things in an image"),
+    passed_on(Verb::Post, "/api/vision/tracking/start", upstream::TRACKING)
+        .about("vision", "Have a drone follow what is detected"),
+    passed_on(Verb::Post, "/api/vision/tracking/stop", &[]).about("vision", "Follow no more"),
+    passed_on(Verb::Get, "/api/vision/tracking/status", &[]).about("vision", "What is followed"),
+    passed_on(Verb::Get, "/api/vision/datasets", &[]).about("datasets", "Every dataset"),
+    passed_on(Verb::Post, "/api/vision/datasets", upstream::NEW_DATASET).about("datasets", "Make a dataset"),
+    passed_on(Verb::Get, "/api/vision/datasets/{dataset_id}", upstream::DATASET).about("datasets", "One dataset"),
+    passed_on(Verb::Delete, "/api/vision/datasets/{dataset_id}", upstream::DATASET)
+        .about("datasets", "Delete a dataset"),
+    streamed_on("/api/vision/datasets/{dataset_id}/images", upstream::IMAGE, upstream::upload)
+        .about("datasets", "Add an image to a dataset"),
+    passed_on(Verb::Get, "/api/models", &[]).about("models", "Every model"),
+    passed_on(Verb::Post, "/api/models", upstream::TRAINING).about("models", "Train a model"),
+    passed_on(Verb::Get, "/api/models/training", &[]).about("models", "Every training"),
+    passed_on(Verb::Get, "/api/models/training/active", &[]).about("models", "Trainings queued or running"),
+    passed_on(Verb::Get, "/api/models/statistics", &[]).about("models", "Counts of models and trainings"),
+    passed_on(Verb::Get, "/api/models/training/{job_id}", upstream::JOB).about("models", "One training"),
+    passed_on(Verb::Post, "/api/models/training/{job_id}/cancel", upstream::JOB).about("models", "End a training"),
+    passed_on(Verb::Get, "/api/models/{model_id}", upstream::MODEL).about("models", "One model"),
+    passed_on(Verb::Delete, "/api/models/{model_id}", upstream::MODEL).about("models", "Delete a model"),
     // Live, machine-readable, pages.
     later(Verb::Get, "/ws", Policy::Socket, ws::connect, Gives::Upgrade)
         .about("live", "WebSocket with replies and broadcasts")

@@ -28,6 +28,7 @@ use crate::readings::Sources;
 use crate::server::ServerStats;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::upstream::Upstream;
 
 /// Finds a drone by its id.
 pub type FindDrone = Box<dyn Fn(&str) -> Option<DroneView> + Send + Sync>;
@@ -97,6 +98,8 @@ pub struct ApiStats {
     pub websockets_refused: AtomicU64,
     /// WebSocket clients cut off because they did not read.
     pub websockets_cut: AtomicU64,
+    /// WebSocket clients given up because they answered no ping.
+    pub websockets_silent: AtomicU64,
     /// Broadcasts a WebSocket client lost because its queue was full.
     pub broadcasts_dropped: AtomicU64,
     /// Tickets evicted at capacity before they were used.
@@ -158,6 +161,8 @@ pub struct App {
     pub board: Option<Arc<Face>>,
     /// Microcontrollers on serial lines.
     pub bridges: Bridges,
+    /// The service behind vision, datasets and models.
+    pub upstream: Upstream,
     /// Cancelled when the gateway stops; WebSockets close on it.
     pub stop: CancellationToken,
 }

@@ -14,6 +14,7 @@ use super::respond;
 use super::routes::Outcome;
 use super::scalars::Ts;
 use super::state::{App, Service};
+use super::upstream;
 
 /// One service of `/api/system/health`.
 #[derive(Serialize, ToSchema)]
@@ -71,16 +72,20 @@ fn services(app: &App, last_check: Option<Ts>) -> BTreeMap<&'static str, Service
         last_check,
     };
     let of = |service| state(app.services.is_up(service), "not initialized");
-    let absent = || state(false, "not configured on this gateway");
+    let passed_on = || match upstream::trouble(&app.upstream) {
+        None => state(false, "not configured on this gateway"),
+        Some(None) => state(true, ""),
+        Some(Some(message)) => state(false, &message),
+    };
     let mut services = BTreeMap::from([
         ("backend", state(true, "")),
         ("drone_manager", of(Service::Drones)),
         ("alert_service", of(Service::Alerts)),
         ("performance_service", of(Service::Performance)),
         ("monitoring", of(Service::Monitoring)),
-        ("vision_service", absent()),
-        ("model_service", absent()),
-        ("dataset_service", absent()),
+        ("vision_service", passed_on()),
+        ("model_service", passed_on()),
+        ("dataset_service", passed_on()),
     ]);
     // Whether it takes writes is asked of the store itself, not of a switch.
     let healthy = app.store.stats().healthy;

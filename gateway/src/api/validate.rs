@@ -22,6 +22,8 @@ pub(super) enum Place {
     QueryOrBody,
     /// A field of the JSON body.
     Body,
+    /// A part of a multipart form, which is passed on as it comes.
+    Part,
 }
 
 impl Place {
@@ -30,7 +32,7 @@ impl Place {
         match self {
             Place::Path => "path",
             Place::Query | Place::QueryOrBody => "query",
-            Place::Body => "body",
+            Place::Body | Place::Part => "body",
         }
     }
 }
@@ -69,6 +71,10 @@ pub(super) enum Kind {
         /// Greatest.
         max: f64,
     },
+    /// An object with fields of its own.
+    Fields(&'static [Param]),
+    /// The bytes of a file.
+    File,
     /// A boolean, false when absent.
     Flag,
 }
@@ -236,6 +242,75 @@ impl Inputs {
         }
     }
 
+    /// Looks at every field of the body that `params` describes; what is wrong
+    /// with them is told by [`Inputs::finish`].
+    pub(super) fn look_at(&mut self, params: &[Param]) {
+        for param in params.iter().filter(|param| param.place == Place::Body) {
+            match param.kind {
+                Kind::Int { .. } => drop(self.int(param)),
+                Kind::Flag => drop(self.flag(param)),
+                Kind::Number => drop(self.number(param)),
+                Kind::Range { min, max } => self.within(param, min, max),
+                Kind::Text | Kind::Id | Kind::File => drop(self.text(param)),
+                Kind::Choice(known) => self.one_of(param, known),
+                Kind::Chars { min, max } => self.words(param, min, max),
+                Kind::Fields(fields) => self.fields(param, fields),
+            }
+        }
+    }
+
+    fn within(&mut self, param: &Param, min: f64, max: f64) {
+        let Some(value) = self.number(param) else { return };
+        let echo = self.body.get(param.name).cloned().unwrap_or_default();
+        let issue = |kind, word, name: &str, bound: f64| {
+            let message = format!("must be {word} {bound}");
+            Issue::new(kind, "body", param.name, message, echo.clone()).with_ctx(json!({name: bound}))
+        };
+        if value < min {
+            self.issues.push(issue("greater_than_equal", ">=", "ge", min));
+        } else if value > max {
+            self.issues.push(issue("less_than_equal", "<=", "le", max));
+        }
+    }
+
+    fn one_of(&mut self, param: &Param, known: &[&str]) {
+        if let Some(text) = self.text(param).filter(|text| !known.contains(&text.as_str())) {
+            let message = format!("Input should be one of {}", known.join(", "));
+            self.issues.push(Issue::new("literal_error", "body", param.name, message, text.into()));
+        }
+    }
+
+    fn words(&mut self, param: &Param, least: usize, most: usize) {
+        let Some(text) = self.text(param) else { return };
+        let length = text.chars().count();
+        let (kind, message) = if length < least {
+            ("string_too_short", format!("String should have at least {least} characters"))
+        } else if length > most {
+            ("string_too_long", format!("String should have at most {most} characters"))
+        } else {
+            return;
+        };
+        self.issues.push(Issue::new(kind, "body", param.name, message, text.into()));
+    }
+
+    fn fields(&mut self, param: &Param, fields: &[Param]) {
+        let body = match self.body.get(param.name) {
+            None | Some(Value::Null) => return,
+            Some(Value::Object(body)) => body.clone(),
+            Some(other) => {
+                let issue =
+                    Issue::new("dict_type", "body", param.name, "Input should be a valid object", other.clone());
+                return self.issues.push(issue);
+            }
+        };
+        let mut inner = Inputs { body, ..Inputs::default() };
+        inner.look_at(fields);
+        for mut issue in inner.issues {
+            issue.loc.insert(1, param.name.into());
+            self.issues.push(issue);
+        }
+    }
+
     /// A boolean; none when absent.
     pub(super) fn flag(&mut self, param: &Param) -> Option<bool> {
         let Some((place, given)) = self.given(param) else { return self.absent(param) };
@@ -268,7 +343,7 @@ impl Inputs {
         let from_query = || self.query.iter().rev().find(|(name, _)| name == param.name);
         let from_body = || self.body.get(param.name).filter(|value| !value.is_null());
         match param.place {
-            Place::Path => None,
+            Place::Path | Place::Part => None,
             Place::Query => from_query().map(|(_, text)| ("query", Given::Text(text))),
             Place::Body => from_body().map(|value| ("body", Given::from(value))),
             Place::QueryOrBody => from_query()
@@ -356,111 +431,5 @@ fn bool_of_text(text: &str) -> Option<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMIT: Param =
-        Param::optional(Place::Query, "limit", Kind::Int { min: 0, max: 1000, default: Some(100) }, "");
-    const FLAG: Param = Param::optional(Place::Query, "flag", Kind::Flag, "");
-    const NAME: Param = Param::required(Place::QueryOrBody, "name", Kind::Text, "");
-    const DISTANCE: Param =
-        Param::required(Place::Body, "distance", Kind::Int { min: 20, max: 500, default: None }, "");
-
-    fn query(text: &str) -> Inputs {
-        Inputs::from_uri(&format!("/x?{text}").parse().expect("a uri"))
-    }
-
-    fn body(text: &str) -> Inputs {
-        Inputs::default().with_body(text.as_bytes()).expect("an object")
-    }
-
-    fn kinds(inputs: &Inputs) -> Vec<&'static str> {
-        inputs.issues.iter().map(|issue| issue.kind).collect()
-    }
-
-    #[test]
-    fn integers_are_read_leniently_and_kept_in_range() {
-        for (text, expected) in [("limit=5", 5), ("limit=%205", 5), ("limit=7.0", 7), ("limit=1&limit=2", 2), ("", 100)]
-        {
-            let mut inputs = query(text);
-            assert_eq!(inputs.int(&LIMIT), Some(expected), "{text}");
-            assert!(inputs.finish().is_ok());
-        }
-        for (text, kind) in [
-            ("limit=abc", "int_parsing"),
-            ("limit=", "int_parsing"),
-            ("limit=1e3", "int_parsing"),
-            ("limit=1.5", "int_from_float"),
-            ("limit=-1", "greater_than_equal"),
-            ("limit=1001", "less_than_equal"),
-            ("limit=%FF", "int_parsing"),
-        ] {
-            let mut inputs = query(text);
-            assert_eq!(inputs.int(&LIMIT), None, "{text}");
-            assert_eq!(kinds(&inputs), [kind], "{text}");
-        }
-    }
-
-    #[test]
-    fn json_integers_may_be_strings_but_not_fractions() {
-        for (text, expected) in
-            [("{\"distance\": 50}", 50), ("{\"distance\": \"50\"}", 50), ("{\"distance\": 50.0}", 50)]
-        {
-            assert_eq!(body(text).int(&DISTANCE), Some(expected), "{text}");
-        }
-        for (text, kind) in [
-            ("{\"distance\": 50.5}", "int_from_float"),
-            ("{\"distance\": true}", "int_parsing"),
-            ("{\"distance\": [1]}", "int_parsing"),
-            ("{\"distance\": 1e300}", "less_than_equal"),
-            ("{\"distance\": null}", "missing"),
-            ("{}", "missing"),
-        ] {
-            let mut inputs = body(text);
-            assert_eq!(inputs.int(&DISTANCE), None, "{text}");
-            assert_eq!(kinds(&inputs), [kind], "{text}");
-        }
-    }
-
-    #[test]
-    fn booleans_are_the_documented_words() {
-        for (text, expected) in [("TRUE", true), ("1", true), ("yes", true), ("oN", true), ("off", false), ("0", false)]
-        {
-            assert_eq!(query(&format!("flag={text}")).flag(&FLAG), Some(expected), "{text}");
-        }
-        let mut inputs = query("flag=maybe");
-        assert_eq!(inputs.flag(&FLAG), None);
-        assert_eq!(kinds(&inputs), ["bool_parsing"]);
-    }
-
-    #[test]
-    fn the_query_wins_over_the_body_and_absence_is_said_where_it_was_looked_for() {
-        let mut both = query("name=q").with_body(b"{\"name\": \"b\"}").expect("an object");
-        assert_eq!(both.text(&NAME).as_deref(), Some("q"));
-        assert_eq!(body("{\"name\": \"b\"}").text(&NAME).as_deref(), Some("b"));
-        let mut wrong = body("{\"name\": 3}");
-        assert_eq!(wrong.text(&NAME), None);
-        assert_eq!(kinds(&wrong), ["string_type"]);
-        let mut absent = query("");
-        assert_eq!(absent.text(&NAME), None);
-        assert_eq!(absent.issues[0].loc, ["query", "name"]);
-    }
-
-    #[test]
-    fn broken_json_and_deep_json_are_refused_without_a_panic() {
-        let deep = "[".repeat(100_000);
-        for text in ["{\"a\":", "[1]", "nul", "{\"a\": 1} x", deep.as_str()] {
-            let error = Inputs::default().with_body(text.as_bytes()).expect_err("refused");
-            assert_eq!(error.status(), http::StatusCode::UNPROCESSABLE_ENTITY, "{text:.20}");
-        }
-        assert!(Inputs::default().with_body(b" \r\n").is_ok());
-    }
-
-    #[test]
-    fn path_ids_follow_the_pattern() {
-        assert!(path_id("drone_id", "drone_001-A").is_ok());
-        for wrong in ["", "drone@001", "ドローン", "a b", "a/b", "a\n"] {
-            assert!(path_id("drone_id", wrong).is_err(), "{wrong}");
-        }
-    }
-}
+#[path = "validate_tests.rs"]
+mod tests;

@@ -13,6 +13,7 @@ use super::args::CheckArgs;
 use crate::config::{Bridge, Config, ConfigError, Loaded, Problem};
 use crate::control;
 use crate::server::port_holder::{self, Protocol};
+use crate::upstream::Upstream;
 use crate::{alerts, logging};
 
 /// How bad a finding is.
@@ -69,6 +70,9 @@ pub(super) fn semantic_problems(loaded: &Loaded) -> Result<(), ConfigError> {
     rule_problems(loaded)?;
     if let Err(error) = logging::check_level(&loaded.config.logging.level) {
         return Err(problem(loaded, &["logging", "level"], &error.to_string()));
+    }
+    if let Err(error) = Upstream::new(&loaded.config.upstream) {
+        return Err(problem(loaded, &["upstream"], &error.0));
     }
     Ok(())
 }

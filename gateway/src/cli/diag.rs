@@ -66,6 +66,7 @@ fn section(text: &mut String, title: &str, body: &str) {
 /// The configuration with what grants access, or names a private place, removed.
 fn redacted(config: &Config) -> Config {
     let mut config = config.clone();
+    config.upstream.key = config.upstream.key.as_ref().map(|_| "(removed)".to_owned());
     for webhook in &mut config.notify.webhook {
         webhook.secret = webhook.secret.as_ref().map(|_| "(removed)".to_owned());
         // Slack-shaped receivers carry their secret in the path.
@@ -101,8 +102,10 @@ mod tests {
             min_level: None,
             ca: None,
         });
+        config.upstream.key = Some("upstream-secret".into());
         let text = bundle(&config).expect("bundle");
         assert!(text.contains("hooks.example"));
         assert!(!text.contains("very-secret") && !text.contains("hmac-secret"), "{text}");
+        assert!(!text.contains("upstream-secret"), "{text}");
     }
 }

@@ -9,6 +9,7 @@ mod bridge;
 mod load;
 mod ranges;
 mod reload;
+mod upstream;
 mod validate;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -20,6 +21,7 @@ pub use bridge::{Bridge, MAX_BRIDGES};
 pub use load::{ConfigError, DEFAULT_PATH, ENV_PREFIX, Loaded, Place, Problem};
 pub use ranges::{MAX_RANGES, Range, RangeError};
 pub use reload::Reload;
+pub use upstream::Upstream;
 pub use validate::{MAX_CONNECTIONS, MAX_DRONES};
 
 /// A configuration from a table, by way of its text: so only one deserialiser of
@@ -53,6 +55,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// Outgoing notifications.
     pub notify: Notify,
+    /// The service behind vision, datasets and models.
+    pub upstream: Upstream,
 }
 
 /// `[server]`

@@ -25,6 +25,9 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     check.storage(config);
     check.drones(config);
     check.bridges(config);
+    for (key, message) in super::upstream::problems(&config.upstream) {
+        check.refuse(&["upstream", key], message);
+    }
     check.problems
 }
 

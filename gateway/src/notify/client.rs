@@ -15,19 +15,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::Full;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use thiserror::Error;
 use tower::Service;
 
 use super::body;
 use super::target::{Allowed, Target};
+use crate::outbound;
 use crate::store::OutboxRecord;
 
 /// Time for a whole call, from resolving to the answer's status.
@@ -68,7 +67,7 @@ impl Caller {
         http.enforce_http(false);
         http.set_connect_timeout(Some(CALL_TIMEOUT));
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(&target)?)
+            .with_tls_config(outbound::tls(target.ca.as_deref())?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
@@ -91,7 +90,7 @@ impl Caller {
         let answer = tokio::time::timeout(CALL_TIMEOUT, self.client.request(request)).await;
         let answer =
             answer.map_err(|_| CallError::Unreachable(format!("no answer in {} s", CALL_TIMEOUT.as_secs())))?;
-        let answer = answer.map_err(|error| CallError::Unreachable(chain(&error)))?;
+        let answer = answer.map_err(|error| CallError::Unreachable(outbound::chain(&error)))?;
         let retry_after = answer.headers().get(header::RETRY_AFTER);
         let retry_after_s = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
         judge(answer.status(), retry_after_s)
@@ -120,34 +119,6 @@ fn judge(status: StatusCode, retry_after_s: Option<u64>) -> Result<(), CallError
         408 | 425 | 429 | 500..=599 => Err(CallError::Later { status: status.as_u16(), retry_after_s }),
         refused => Err(CallError::Refused(refused)),
     }
-}
-
-/// An error with its causes: hyper's own text says only "client error".
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
-
-fn tls(target: &Target) -> Result<rustls::ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| error.to_string())?;
-    let Some(path) = &target.ca else { return Ok(builder.with_webpki_roots().with_no_client_auth()) };
-    let fail = |error: &dyn std::fmt::Display| format!("ca {}: {error}", path.display());
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fail(&error))? {
-        let certificate = certificate.map_err(|error| fail(&error))?;
-        roots.add(certificate).map_err(|error| fail(&error))?;
-    }
-    if roots.is_empty() {
-        return Err(fail(&"it holds no certificate"));
-    }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// Resolves names to the addresses that are allowed.

@@ -14,6 +14,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::config::{Notify, Webhook, WebhookTemplate};
+use crate::outbound::{self, Destination};
 use crate::store::severity;
 
 /// Why a webhook in the configuration cannot be used.
@@ -116,22 +117,12 @@ pub(super) fn parse(config: &Notify) -> Result<Vec<Target>, TargetError> {
 }
 
 fn one(webhook: &Webhook, allowed: &Arc<Allowed>) -> Result<Target, String> {
-    let uri: Uri = webhook.url.parse().map_err(|error| format!("url: {error}"))?;
-    let host = uri.host().ok_or("url: it names no host")?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let address = host.parse::<IpAddr>().ok();
-    let local = host.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback());
-    match uri.scheme_str() {
-        Some("https") => {}
-        Some("http") if local => {}
-        Some("http") => return Err("url: http:// is for loopback only; use https://".to_owned()),
-        _ => return Err("url: it must begin with https://".to_owned()),
-    }
+    let Destination { uri, host, address, local } = Destination::parse(&webhook.url)?;
     // A name that is not listed may still lead into a listed network: then
     // the address is checked when it connects.
     let refused = match address {
-        Some(address) => !allowed.address(address) && !allowed.host(host),
-        None => !local && !allowed.host(host) && allowed.networks.is_empty(),
+        Some(address) => !allowed.address(address) && !allowed.host(&host),
+        None => !local && !allowed.host(&host) && allowed.networks.is_empty(),
     };
     if refused {
         return Err(format!("{host} is not allowed; add it, or its network, to notify.allow"));
@@ -145,26 +136,13 @@ fn one(webhook: &Webhook, allowed: &Arc<Allowed>) -> Result<Target, String> {
     };
     Ok(Target {
         name: webhook.name.as_str().into(),
-        secret: secret(webhook)?.map(Arc::new),
+        secret: outbound::secret("secret", webhook.secret.as_deref(), webhook.secret_file.as_deref())?.map(Arc::new),
         template: webhook.template,
         min_severity,
         ca: webhook.ca.clone(),
         allowed: allowed.clone(),
         uri,
     })
-}
-
-fn secret(webhook: &Webhook) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
-    match (&webhook.secret, &webhook.secret_file) {
-        (Some(_), Some(_)) => Err("secret and secret_file are both set; keep one".to_owned()),
-        (Some(secret), None) => Ok(Some(Zeroizing::new(secret.clone().into_bytes()))),
-        (None, Some(path)) => {
-            let bytes = std::fs::read(path).map_err(|error| format!("secret_file {}: {error}", path.display()))?;
-            // An editor's newline is no part of the secret.
-            Ok(Some(Zeroizing::new(Zeroizing::new(bytes).trim_ascii_end().to_vec())))
-        }
-        (None, None) => Ok(None),
-    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ use crate::server::port_holder::{self, Protocol};
 use crate::server::{Limits, Places, ServerStats, Shared, Tls, Via};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::upstream::{self, Upstream};
 use crate::{board, bridge, demo, logging};
 
 /// Time to live of cached answers unless their route says otherwise (contract 6.5).
@@ -78,6 +79,8 @@ impl Running {
         let access = Arc::new(access);
         let notifier = Arc::new(Notifier::start(&config.notify, store.clone()).await?);
 
+        let upstream = Upstream::new(&config.upstream)?;
+
         let pipeline = Pipeline::new(telemetry.clone(), alerts.clone());
         let simulated = if origin == Origin::Demo { simulate(&config)? } else { Vec::new() };
         let options = FleetOptions { port_holder: udp_holder };
@@ -122,10 +125,11 @@ impl Running {
             ]
             .into_iter()
             .chain(board.clone().map(board::metrics))
-            .chain([bridge::metrics(bridges.clone())])
+            .chain([bridge::metrics(bridges.clone()), upstream::metrics(upstream.clone())])
             .collect(),
             board,
             bridges: bridges.clone(),
+            upstream,
             stop: stop.clone(),
         });
         for service in [Service::Drones, Service::Alerts, Service::Performance, Service::Monitoring] {

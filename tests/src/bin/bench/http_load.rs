@@ -12,7 +12,9 @@ use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
 use crate::nginx::Nginx;
-use crate::{median, process};
+use gateway_tests::process;
+
+use crate::median;
 
 /// Connections of the load: enough to keep two cores busy.
 const CONNECTIONS: usize = 8;

@@ -5,8 +5,8 @@
 //! cargo run --release -p gateway-tests --bin bench -- [NAME…] [--seconds N]
 //! ```
 //!
-//! Names: size start memory http handshakes latency datagrams soak; all of them
-//! but `soak` by default. Nothing here is a test: figures are printed, with the
+//! Names: size start memory http handshakes latency datagrams soak;
+//! all of them but `soak` by default. Nothing here is a test: figures are printed, with the
 //! medians of rounds that alternate between the two servers, because machines
 //! are noisy. Server cost is CPU time read from /proc, not wall time.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
@@ -14,7 +14,6 @@
 mod http_load;
 mod nginx;
 mod path;
-mod process;
 mod resident;
 
 use std::time::Duration;

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::process;
+use gateway_tests::process;
 
 /// A running nginx.
 pub(crate) struct Nginx {

@@ -6,7 +6,9 @@ use anyhow::Context as _;
 use gateway_tests::{Drone, Gateway, WebSocket, drone, eventually};
 use tokio::time::Instant;
 
-use crate::{process, quantile};
+use gateway_tests::process;
+
+use crate::quantile;
 
 /// Alerts measured.
 const SAMPLES: usize = 500;

@@ -4,7 +4,9 @@ use anyhow::Context as _;
 use gateway_tests::{Client, Drone, Gateway, drone};
 use tokio::time::Instant;
 
-use crate::{median, process};
+use gateway_tests::process;
+
+use crate::median;
 
 /// Starts measured.
 const STARTS: usize = 9;

@@ -8,7 +8,10 @@ use anyhow::Context as _;
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// User and system time of a process and of its threads.
-pub(crate) fn cpu(pid: u32) -> anyhow::Result<Duration> {
+///
+/// # Errors
+/// The process is gone.
+pub fn cpu(pid: u32) -> anyhow::Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The command name may hold spaces; what follows the last parenthesis does not.
     let fields: Vec<&str> = stat.rsplit(')').next().context("stat")?.split_whitespace().collect();
@@ -17,7 +20,10 @@ pub(crate) fn cpu(pid: u32) -> anyhow::Result<Duration> {
 }
 
 /// Resident set and its peak, in kB.
-pub(crate) fn resident_kb(pid: u32) -> anyhow::Result<(u64, u64)> {
+///
+/// # Errors
+/// The process is gone.
+pub fn resident_kb(pid: u32) -> anyhow::Result<(u64, u64)> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let value = |name: &str| -> anyhow::Result<u64> {
         let line = status.lines().find(|line| line.starts_with(name)).with_context(|| name.to_owned())?;
@@ -27,7 +33,10 @@ pub(crate) fn resident_kb(pid: u32) -> anyhow::Result<(u64, u64)> {
 }
 
 /// Processes whose parent is `pid`.
-pub(crate) fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
+///
+/// # Errors
+/// The process is gone.
+pub fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
     Ok(text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
 }

@@ -1,0 +1,50 @@
+//! The upstream at `/metrics`: what came of requests, bytes both ways, and how
+//! the breaker stands.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{BreakerState, Shared, Upstream};
+use crate::api::{Labels, MoreMetrics, Page};
+
+/// The figures of `upstream`; none without a configured one.
+pub(crate) fn metrics(upstream: Upstream) -> MoreMetrics {
+    Box::new(move |page: &mut Page<'_>| upstream.shared.as_ref().map_or(Ok(()), |shared| write(shared, page)))
+}
+
+fn write(shared: &Shared, page: &mut Page<'_>) -> fmt::Result {
+    let figures = &shared.figures;
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let outcomes: [(Labels<'_>, u64); 8] = [
+        (&[("outcome", "answered")], read(&figures.answered)),
+        (&[("outcome", "unreachable")], read(&figures.unreachable)),
+        (&[("outcome", "timed_out")], read(&figures.timed_out)),
+        (&[("outcome", "failed")], read(&figures.bad)),
+        (&[("outcome", "busy")], read(&figures.busy)),
+        (&[("outcome", "left_alone")], read(&figures.left_alone)),
+        (&[("outcome", "client_gone")], read(&figures.client_gone)),
+        (&[("outcome", "too_large")], read(&figures.too_large)),
+    ];
+    page.counters("upstream_requests", "Requests for the upstream, by what came of them", outcomes)?;
+    page.counter("upstream_answers_cut", "Answers that broke off while passed back", read(&figures.cut))?;
+    page.counter("upstream_repeated", "Reads sent again after a kept connection closed", read(&figures.repeated))?;
+    page.counter("upstream_sent_bytes", "Bytes of bodies passed to the upstream", read(&figures.sent_bytes))?;
+    page.counter("upstream_received_bytes", "Bytes of bodies passed back", read(&figures.received_bytes))?;
+    page.gauge(
+        "upstream_places_free",
+        "Further requests that may be under way",
+        shared.places.available_permits() as f64,
+    )?;
+    let (state, opened) = {
+        let breaker = shared.breaker();
+        (breaker.state(), breaker.opened())
+    };
+    let is = |wanted| f64::from(u8::from(state == wanted));
+    let states: [(Labels<'_>, f64); 3] = [
+        (&[("state", "closed")], is(BreakerState::Closed)),
+        (&[("state", "open")], is(BreakerState::Open)),
+        (&[("state", "half_open")], is(BreakerState::HalfOpen)),
+    ];
+    page.gauges("upstream_breaker", "1 at the state of the circuit breaker", states)?;
+    page.counter("upstream_breaker_opened", "Times the upstream was left alone", opened)
+}
