@@ -15,7 +15,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
 
 /// A stream of either kind.
@@ -29,6 +29,7 @@ pub struct Client {
     tls: Option<TlsConnector>,
     key: Option<String>,
     headers: Vec<(String, String)>,
+    receive_buffer: Option<u32>,
 }
 
 /// An answer, read to its end.
@@ -98,13 +99,13 @@ impl Client {
     /// As [`trusting`].
     pub fn https(address: SocketAddr, ca: &Path) -> anyhow::Result<Client> {
         let tls = Some(TlsConnector::from(Arc::new(trusting(ca)?)));
-        Ok(Client { address, tls, key: None, headers: Vec::new() })
+        Ok(Client { address, tls, key: None, headers: Vec::new(), receive_buffer: None })
     }
 
     /// A client for a plain listener.
     #[must_use]
     pub const fn plain(address: SocketAddr) -> Client {
-        Client { address, tls: None, key: None, headers: Vec::new() }
+        Client { address, tls: None, key: None, headers: Vec::new(), receive_buffer: None }
     }
 
     /// The same with `X-API-Key`.
@@ -118,6 +119,13 @@ impl Client {
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Client {
         self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same whose kernel keeps at most so many bytes that were not read.
+    #[must_use]
+    pub fn with_receive_buffer(mut self, bytes: u32) -> Client {
+        self.receive_buffer = Some(bytes);
         self
     }
 
@@ -138,7 +146,11 @@ impl Client {
     /// # Errors
     /// Connection refused, or the certificate is not trusted.
     pub async fn connect(&self) -> anyhow::Result<Box<dyn Stream>> {
-        let stream = TcpStream::connect(self.address).await?;
+        let socket = if self.address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if let Some(bytes) = self.receive_buffer {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        let stream = socket.connect(self.address).await?;
         stream.set_nodelay(true)?;
         Ok(match &self.tls {
             None => Box::new(stream),

@@ -12,7 +12,9 @@ pub mod drone;
 pub mod flight;
 pub mod gateway;
 pub mod loopback;
+pub mod namespaces;
 pub mod process;
+pub mod simulated;
 pub mod vision;
 pub mod websocket;
 
@@ -20,6 +22,7 @@ pub use client::{Answer, Client};
 pub use drone::Drone;
 pub use gateway::{Gateway, GatewayBuilder};
 pub use loopback::{Block, spare_port};
+pub use simulated::Simulated;
 pub use websocket::WebSocket;
 
 /// How long anything observable may take before a test gives up. Generous: the

@@ -96,6 +96,7 @@ fn requests(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     page.gauge("websocket_clients", "WebSocket clients connected", read(&own.websockets) as f64)?;
     page.counter("websocket_refused", "WebSocket clients refused at the cap", read(&own.websockets_refused))?;
     page.counter("websocket_cut", "WebSocket clients cut off for not reading", read(&own.websockets_cut))?;
+    page.counter("websocket_silent", "WebSocket clients given up for answering no ping", read(&own.websockets_silent))?;
     page.counter("websocket_broadcasts_dropped", "Broadcasts lost by slow clients", read(&own.broadcasts_dropped))?;
     page.counter("websocket_tickets_evicted", "Tickets evicted at capacity", read(&own.tickets_evicted))
 }

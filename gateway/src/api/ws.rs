@@ -200,6 +200,7 @@ impl Client {
                 }
                 _ = pings.tick() => {
                     if silent_pings >= MAX_SILENT_PINGS {
+                        self.app.edge.stats.websockets_silent.fetch_add(1, Ordering::Relaxed);
                         return Err(Gone);
                     }
                     silent_pings += 1;

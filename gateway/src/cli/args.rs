@@ -1,7 +1,7 @@
 //! The command line: one table from which parsing, help, man page and
 //! completions are made.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -285,15 +285,36 @@ pub enum BridgeCommand {
 /// Arguments of `simulate`.
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
-    /// How many drones; they take 127.0.0.2, 127.0.0.3 and so on.
+    /// How many drones; they take the addresses from `--address` on.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub drones: u8,
+    /// Address of the first drone, which this host must have.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.2")]
+    pub address: Ipv4Addr,
     /// UDP port on which they take commands.
     #[arg(long, value_name = "PORT", default_value_t = 8889)]
     pub command_port: u16,
     /// UDP port to which they send their state.
     #[arg(long, value_name = "PORT", default_value_t = 8890)]
     pub state_port: u16,
+    /// Battery of each in percent [default: one of three is low].
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub battery: Option<u8>,
+    /// Percent of what they send that is lost.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub drop: u8,
+    /// Percent that arrives twice.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub duplicate: u8,
+    /// Percent with some bytes replaced.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub garble: u8,
+    /// Milliseconds by which everything they send is delayed.
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=10_000))]
+    pub delay_ms: u16,
+    /// Most milliseconds of random delay on top; over 100 it reorders states.
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=10_000))]
+    pub jitter_ms: u16,
 }
 
 /// Arguments of `backup`.

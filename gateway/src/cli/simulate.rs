@@ -1,21 +1,35 @@
 //! `simulate`: drones on the wire, without a gateway.
+//!
+//! What each drone does is logged; lines on standard input do to a drone what
+//! happens to real ones. End of input changes nothing.
 
+use std::io::BufRead as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::mpsc;
 
 use super::args::SimulateArgs;
-use crate::drones::simulator::{self, SimulatedDrone};
+use crate::drones::simulator::{Mischief, Options, SimulatedDrone};
+use crate::{config, logging};
 
-/// First drone's address is 127.0.0.2.
-const FIRST_HOST: u8 = 2;
+/// What drones do is said at this level.
+const LEVEL: &str = "info,mfg_drone_gateway::drones::simulator=debug";
+
+/// Orders on standard input that wait: they are typed.
+const MAX_ORDERS: usize = 8;
 
 pub(super) fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
+    let _logging = logging::init(&config::Logging { level: LEVEL.to_owned(), ..config::Logging::default() })?;
     super::runtime()?.block_on(async {
         let mut drones = Vec::new();
         for number in 0..args.drones {
-            let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, FIRST_HOST + number));
-            let options =
-                simulator::Options { state_port: args.state_port, ..simulator::Options::varied(number.into()) };
-            drones.push(SimulatedDrone::start(SocketAddr::new(address, args.command_port), options)?);
+            let address = address(args.address, number)?;
+            let at = SocketAddr::new(address, args.command_port);
+            let drone = SimulatedDrone::start(at, options(args, number))
+                .with_context(|| format!("drone {} cannot listen on UDP {at}; set --address", number + 1))?;
+            drones.push(drone);
             println!(
                 "drone {} listens on {address}:{}, streams to port {}",
                 number + 1,
@@ -23,8 +37,87 @@ pub(super) fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
                 args.state_port
             );
         }
-        println!("Ctrl-C stops.");
-        tokio::signal::ctrl_c().await?;
-        anyhow::Ok(())
+        println!("`freeze N`, `thaw N`, `reboot N` and Enter do that to drone N; Ctrl-C stops.");
+        let mut orders = orders();
+        loop {
+            tokio::select! {
+                stopped = tokio::signal::ctrl_c() => return Ok(stopped?),
+                Some(line) = orders.recv() => match obey(args, &drones, &line) {
+                    Ok(()) => println!("{line}: done"),
+                    Err(error) => println!("{line}: {error}"),
+                },
+            }
+        }
     })
+}
+
+fn address(first: Ipv4Addr, number: u8) -> anyhow::Result<IpAddr> {
+    let bits = first.to_bits().checked_add(number.into()).context("--address: there are not that many addresses")?;
+    Ok(Ipv4Addr::from_bits(bits).into())
+}
+
+fn options(args: &SimulateArgs, number: u8) -> Options {
+    let options = Options::varied(number.into());
+    Options {
+        state_port: args.state_port,
+        battery_pct: args.battery.map_or(options.battery_pct, f64::from),
+        mischief: mischief(args),
+        ..options
+    }
+}
+
+fn mischief(args: &SimulateArgs) -> Mischief {
+    Mischief {
+        drop_pct: args.drop,
+        duplicate_pct: args.duplicate,
+        garble_pct: args.garble,
+        delay: Duration::from_millis(args.delay_ms.into()),
+        jitter: Duration::from_millis(args.jitter_ms.into()),
+        ..Mischief::default()
+    }
+}
+
+/// Lines of standard input. A thread of its own, since reading it blocks; it
+/// ends with the process.
+fn orders() -> mpsc::Receiver<String> {
+    let (sender, orders) = mpsc::channel(MAX_ORDERS);
+    std::thread::spawn(move || {
+        let lines = std::io::stdin().lock().lines().map_while(Result::ok);
+        for line in lines.filter(|line| !line.trim().is_empty()) {
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+        // Kept open: the drones outlive their input.
+        loop {
+            std::thread::park();
+        }
+    });
+    orders
+}
+
+fn obey(args: &SimulateArgs, drones: &[SimulatedDrone], line: &str) -> Result<(), String> {
+    let (word, number) = line.trim().split_once(' ').ok_or("write freeze, thaw or reboot and a drone's number")?;
+    let number: usize = number.trim().parse().map_err(|_| format!("{number:?} is not a drone's number"))?;
+    let drone = number.checked_sub(1).and_then(|index| drones.get(index));
+    let drone = drone.ok_or_else(|| format!("there are drones 1 to {}", drones.len()))?;
+    match word {
+        "freeze" => drone.disturb(Mischief { frozen: true, ..mischief(args) }),
+        "thaw" => drone.disturb(mischief(args)),
+        "reboot" => drone.reboot(),
+        other => return Err(format!("{other:?} is none of freeze, thaw, reboot")),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_follow_the_first_and_do_not_wrap() {
+        let at = |number| address(Ipv4Addr::new(127, 0, 0, 254), number).map(|address| address.to_string());
+        assert_eq!(at(2).expect("an address"), "127.0.1.0");
+        assert!(address(Ipv4Addr::BROADCAST, 1).is_err());
+    }
 }

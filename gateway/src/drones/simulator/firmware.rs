@@ -79,6 +79,8 @@ pub(super) struct Firmware {
     next_state: Mono,
     speed_cm_s: u16,
     pads: bool,
+    /// Whether the last datagram made it move, or stop moving.
+    moved: bool,
     options: Options,
 }
 
@@ -98,6 +100,7 @@ impl Firmware {
             next_state: now,
             speed_cm_s: 50,
             pads: false,
+            moved: false,
             options,
         }
     }
@@ -182,6 +185,7 @@ impl Firmware {
     /// Takes a datagram that came to the command port.
     pub(super) fn receive(&mut self, from: SocketAddr, datagram: &[u8], now: Mono, out: &mut Outbox) {
         self.advance(now, out);
+        self.moved = false;
         let Ok(text) = std::str::from_utf8(datagram) else { return };
         let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
         if self.booting_until.is_some() {
@@ -229,11 +233,13 @@ impl Firmware {
             Command::EnterSdk => self.enter_sdk(from, now),
             Command::Read(query) => Some(self.answer(query)),
             Command::Emergency => {
+                self.moved = true;
                 self.waiting = None;
                 self.body.cut_motors();
                 None // not to be waited for
             }
             Command::Stop => {
+                self.moved = true;
                 let interrupted = self.waiting.take().is_some();
                 self.body.hover();
                 Some(said(if interrupted { "forced stop" } else { "ok" }))
@@ -294,8 +300,15 @@ impl Firmware {
             return Some(said(refused));
         }
         self.body.begin(manoeuvre);
+        self.moved = true;
         self.waiting = Some(from);
         None
+    }
+
+    /// Whether the last datagram made it move, or stop moving: was obeyed, and
+    /// not refused.
+    pub(super) fn moved(&self) -> bool {
+        self.moved
     }
 
     fn sdk_number(&self) -> u8 {

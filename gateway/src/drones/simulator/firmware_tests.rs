@@ -106,6 +106,24 @@ fn a_flight_is_answered_after_each_manoeuvre() {
 }
 
 #[test]
+fn what_was_obeyed_is_told_from_what_was_refused() {
+    let mut bench = Bench::ready(Options { sdk: Sdk::V2_0, ..Options::default() });
+    for (text, moved) in [
+        ("land", false),
+        ("takeoff", true),
+        ("takeoff", false),
+        ("forward 50", false),
+        ("battery?", false),
+        ("stop", true),
+        ("forward 50", true),
+        ("emergency", true),
+    ] {
+        bench.say(text);
+        assert_eq!(bench.drone.moved(), moved, "{text}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_told_apart() {
     let mut bench = Bench::ready(Options::default());
     assert_eq!(bench.say("dance").as_deref(), Some("unknown command: dance"));

@@ -49,7 +49,7 @@ impl SimulatedDrone {
         let address = socket.local_addr()?;
         let (orders, taken) = mpsc::channel(MAX_ORDERS);
         let (cancel, task) = (CancellationToken::new(), TaskTracker::new());
-        task.spawn(Task::new(socket, options, taken, cancel.clone()).run());
+        task.spawn(Task::new(address, socket, options, taken, cancel.clone()).run());
         task.close();
         Ok(SimulatedDrone { address, orders, cancel, task })
     }
@@ -95,6 +95,8 @@ impl Drop for SimulatedDrone {
 }
 
 struct Task {
+    /// Where it takes commands, for the log.
+    address: SocketAddr,
     socket: UdpSocket,
     firmware: Firmware,
     line: Line,
@@ -103,10 +105,16 @@ struct Task {
 }
 
 impl Task {
-    fn new(socket: UdpSocket, options: Options, orders: mpsc::Receiver<Order>, cancel: CancellationToken) -> Task {
+    fn new(
+        address: SocketAddr,
+        socket: UdpSocket,
+        options: Options,
+        orders: mpsc::Receiver<Order>,
+        cancel: CancellationToken,
+    ) -> Task {
         // A seed of its own for the line: mischief must not change the noise.
         let line = Line::new(options.mischief.clone(), Rng::new(options.seed).draw());
-        Task { socket, firmware: Firmware::new(options, Mono::now()), line, orders, cancel }
+        Task { address, socket, firmware: Firmware::new(options, Mono::now()), line, orders, cancel }
     }
 
     async fn run(mut self) {
@@ -151,6 +159,10 @@ impl Task {
         }
         let mut out = Outbox::new();
         self.firmware.receive(from, datagram, now, &mut out);
+        if self.firmware.moved() {
+            let (drone, command) = (self.address, String::from_utf8_lossy(datagram));
+            tracing::debug!(%drone, client = %from, %command, "simulated drone obeys");
+        }
         self.deliver(out, now).await;
     }
 

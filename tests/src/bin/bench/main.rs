@@ -5,12 +5,13 @@
 //! cargo run --release -p gateway-tests --bin bench -- [NAME…] [--seconds N]
 //! ```
 //!
-//! Names: size start memory http handshakes latency datagrams soak;
+//! Names: size start memory http handshakes latency datagrams commands fleet soak;
 //! all of them but `soak` by default. Nothing here is a test: figures are printed, with the
 //! medians of rounds that alternate between the two servers, because machines
 //! are noisy. Server cost is CPU time read from /proc, not wall time.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
+mod fleet;
 mod http_load;
 mod nginx;
 mod path;
@@ -33,7 +34,9 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     if names.is_empty() {
-        names = ["size", "start", "memory", "http", "handshakes", "latency", "datagrams"].map(str::to_owned).to_vec();
+        names = ["size", "start", "memory", "http", "handshakes", "latency", "datagrams", "commands", "fleet"]
+            .map(str::to_owned)
+            .to_vec();
     }
     anyhow::ensure!(
         !cfg!(debug_assertions),
@@ -51,6 +54,8 @@ async fn main() -> anyhow::Result<()> {
             "handshakes" => http_load::handshakes(stretch).await?,
             "latency" => path::latency().await?,
             "datagrams" => path::datagrams(stretch).await?,
+            "commands" => fleet::commands().await?,
+            "fleet" => fleet::fleet(stretch).await?,
             other => anyhow::bail!("no benchmark is called {other:?}"),
         }
         println!();
