@@ -192,6 +192,11 @@ impl Bridges {
         }
     }
 
+    /// Who pressed a button that acknowledges.
+    fn acknowledging(&self) -> Vec<Arc<str>> {
+        self.running().iter().filter(|b| b.link.wants_acknowledgement()).map(|b| b.link.subject.clone()).collect()
+    }
+
     /// Shows the worst unresolved alert on every lamp, now and after every
     /// reconnection.
     fn indicate(&self) {

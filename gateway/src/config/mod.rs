@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use bridge::{Bridge, MAX_BRIDGES};
+pub use bridge::{Bridge, ButtonAction, MAX_BRIDGES};
 pub use load::{ConfigError, DEFAULT_PATH, ENV_PREFIX, Loaded, Place, Problem};
 pub use ranges::{MAX_RANGES, Range, RangeError};
 pub use reload::Reload;
