@@ -5,13 +5,14 @@
 //! cargo run --release -p gateway-tests --bin bench -- [NAME…] [--seconds N]
 //! ```
 //!
-//! Names: size start memory http handshakes latency datagrams soak; all of them
+//! Names: size start memory http handshakes latency datagrams bridge soak; all of them
 //! but `soak` by default. Nothing here is a test: figures are printed, with the
 //! medians of rounds that alternate between the two servers, because machines
 //! are noisy. Server cost is CPU time read from /proc, not wall time.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
 mod http_load;
+mod line;
 mod nginx;
 mod path;
 mod process;
@@ -34,7 +35,9 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     if names.is_empty() {
-        names = ["size", "start", "memory", "http", "handshakes", "latency", "datagrams"].map(str::to_owned).to_vec();
+        names = ["size", "start", "memory", "http", "handshakes", "latency", "datagrams", "bridge"]
+            .map(str::to_owned)
+            .to_vec();
     }
     anyhow::ensure!(
         !cfg!(debug_assertions),
@@ -51,6 +54,7 @@ async fn main() -> anyhow::Result<()> {
             "http" => http_load::requests(stretch).await?,
             "handshakes" => http_load::handshakes(stretch).await?,
             "latency" => path::latency().await?,
+            "bridge" => line::latency().await?,
             "datagrams" => path::datagrams(stretch).await?,
             other => anyhow::bail!("no benchmark is called {other:?}"),
         }
