@@ -156,6 +156,9 @@ fn check(raw: &[u8]) -> Result<Frame<'_>, Rejected> {
 }
 
 #[cfg(test)]
+mod bounds;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::frame::{Direction, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, encode};

@@ -1,16 +1,17 @@
-//! The link in words: one line per event, and a capture decoded frame by frame.
+//! The link in words: one line per event, and a capture taken apart frame by frame.
 //!
 //! For people at a terminal. Separate from the link, which must not allocate;
 //! this does nothing else.
 
+use core::fmt;
 use std::borrow::Cow;
 use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use crate::channel::decode;
+use crate::channel::{Undecodable, decode};
 use crate::decoder::{Decoder, Frame, FrameStats, Rejected};
-use crate::frame::Direction;
+use crate::frame::{Direction, Header};
 use crate::host::{BoardDescription, LinkEvent};
 use crate::message::{Event, ToHost, ToMcu};
 
@@ -51,7 +52,9 @@ fn seconds(ms: u64) -> String {
     format!("{:>7}.{:03} s", ms / 1_000, ms % 1_000)
 }
 
-fn happening(event: Event) -> String {
+/// What happened, for people.
+#[must_use]
+pub fn happening(event: Event) -> String {
     match event {
         Event::Button { index, pressed } => {
             let how = if pressed { "pressed" } else { "let go" };
@@ -62,48 +65,83 @@ fn happening(event: Event) -> String {
     }
 }
 
-/// Decodes a capture of the line, either or both directions, and hands out one
-/// line per frame or stretch of garbage. Returns the counters at the end.
+/// What a stretch of a capture is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    /// A message to the host.
+    ToHost(Header, ToHost),
+    /// A message to the board.
+    ToMcu(Header, ToMcu),
+    /// A good frame without a message that is known here.
+    Unknown(Header, Undecodable),
+    /// Bytes that are no frame.
+    Rejected(Rejected),
+    /// The capture ends within it.
+    CutOff,
+}
+
+/// A stretch between two delimiters of a capture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stretch {
+    /// Where it begins, in bytes.
+    pub offset: usize,
+    /// Its bytes, without delimiters.
+    pub length: usize,
+    /// What it is.
+    pub found: Found,
+}
+
+impl fmt::Display for Stretch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |header: &Header| format!("v{} #{:05}", header.version, header.sequence);
+        let (offset, length) = (self.offset, self.length);
+        match &self.found {
+            Found::ToHost(header, message) => write!(f, "{offset:08x} <- {} {message:?}", number(header)),
+            Found::ToMcu(header, message) => write!(f, "{offset:08x} -> {} {message:?}", number(header)),
+            Found::Unknown(header, why) => write!(f, "{offset:08x} ?? {} {why:?}, {length} bytes", number(header)),
+            Found::Rejected(why) => write!(f, "{offset:08x} !! {length} bytes, {}", rejection(*why)),
+            Found::CutOff => write!(f, "{offset:08x} !! {length} bytes, cut off"),
+        }
+    }
+}
+
+/// Decodes a capture of the line, either or both directions, and hands out every
+/// frame and every stretch of garbage. Returns the counters at the end.
 ///
 /// A capture in hexadecimal text (as `xxd -p` or a logic analyser writes it)
 /// is taken as well.
-pub fn decode_capture(capture: &[u8], mut line: impl FnMut(String)) -> FrameStats {
+pub fn decode_capture(capture: &[u8], mut stretch: impl FnMut(Stretch)) -> FrameStats {
     let bytes = bytes_of(capture);
     let mut decoder = Decoder::new();
-    let mut start = 0;
-    for (offset, byte) in bytes.iter().enumerate() {
-        let ended = decoder.feed(*byte).map(|outcome| match outcome {
-            Ok(frame) => format!("{start:08x} {}", frame_line(&frame)),
-            Err(rejected) => {
-                let length = offset - start;
-                format!("{start:08x} !! {length} bytes, {}", rejection(rejected))
-            }
-        });
-        if let Some(text) = ended {
-            line(text);
+    let mut offset = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if let Some(outcome) = decoder.feed(*byte) {
+            let found = outcome.map_or_else(Found::Rejected, |frame| content(&frame));
+            stretch(Stretch { offset, length: at - offset, found });
         }
         if *byte == crate::frame::DELIMITER {
-            start = offset + 1;
+            offset = at + 1;
         }
     }
-    if start < bytes.len() {
-        line(format!("{start:08x} !! {} bytes, cut off", bytes.len() - start));
+    if offset < bytes.len() {
+        stretch(Stretch { offset, length: bytes.len() - offset, found: Found::CutOff });
     }
     decoder.resynchronise();
     decoder.stats()
 }
 
-fn frame_line(frame: &Frame<'_>) -> String {
-    let (arrow, content) = match frame.header.direction {
-        Direction::ToHost => ("<-", decode::<ToHost>(frame).map(|m| format!("{m:?}"))),
-        Direction::ToMcu => ("->", decode::<ToMcu>(frame).map(|m| format!("{m:?}"))),
-    };
-    let content = content.unwrap_or_else(|why| format!("{why:?}, {} bytes", frame.message.len()));
+fn content(frame: &Frame<'_>) -> Found {
     let header = frame.header;
-    format!("{arrow} v{} #{:05} {content}", header.version, header.sequence)
+    let found = match header.direction {
+        Direction::ToHost => decode::<ToHost>(frame).map(|message| Found::ToHost(header, message)),
+        Direction::ToMcu => decode::<ToMcu>(frame).map(|message| Found::ToMcu(header, message)),
+    };
+    found.unwrap_or_else(|why| Found::Unknown(header, why))
 }
 
-fn rejection(rejected: Rejected) -> &'static str {
+/// Why bytes are no frame, for people.
+#[must_use]
+pub fn rejection(rejected: Rejected) -> &'static str {
     match rejected {
         Rejected::Oversize => "longer than any frame",
         Rejected::Malformed => "not a frame",
@@ -130,7 +168,7 @@ mod tests {
 
     fn decoded(capture: &[u8]) -> (Vec<String>, FrameStats) {
         let mut lines = Vec::new();
-        let stats = decode_capture(capture, |line| lines.push(line));
+        let stats = decode_capture(capture, |stretch| lines.push(format!("{stretch}")));
         (lines, stats)
     }
 

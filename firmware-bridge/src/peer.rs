@@ -5,6 +5,7 @@
 //! demonstrations, and for trying the gateway without a board. It says
 //! `simulated` in its greeting, so that nobody takes it for a real one.
 
+mod cable;
 mod noise;
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -24,6 +25,7 @@ use crate::mcu::{Identity, Indication, Session};
 use crate::message::{Event, LogLevel, LogText, ResetCause};
 use crate::sensor::{Fault, MAX_SENSORS, Sensor, SensorKind, Unit};
 
+pub use cable::{BoardEnd, Cable};
 use noise::Line;
 pub use noise::Noise;
 

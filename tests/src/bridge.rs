@@ -124,6 +124,17 @@ impl Hands {
         }
     }
 
+    /// Hangs the firmware until its watchdog bites; a simulated board has none.
+    ///
+    /// # Errors
+    /// As [`Hands::stop`], or there is no watchdog.
+    pub async fn hang(&mut self) -> anyhow::Result<()> {
+        match self {
+            Hands::Simulated(_) => anyhow::bail!("a simulated board has no watchdog"),
+            Hands::Emulated(folder) => tell(&folder.join("pins"), "H").await,
+        }
+    }
+
     async fn act(&mut self, on: bool, orders: [&str; 2], pins: [&str; 2]) -> anyhow::Result<()> {
         let which = usize::from(!on);
         match self {

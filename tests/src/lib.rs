@@ -9,6 +9,7 @@ pub mod bridge;
 pub mod client;
 pub mod crash;
 pub mod drone;
+pub mod emulator;
 pub mod flight;
 pub mod gateway;
 pub mod loopback;

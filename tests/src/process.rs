@@ -12,7 +12,24 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// # Errors
 /// The process is gone.
 pub fn cpu(pid: u32) -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    time_in(&std::fs::read_to_string(format!("/proc/{pid}/stat"))?)
+}
+
+/// User and system time of the thread of that name.
+///
+/// # Errors
+/// The process or the thread is gone.
+pub fn thread_cpu(pid: u32, name: &str) -> anyhow::Result<Duration> {
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let stat = std::fs::read_to_string(task?.path().join("stat"))?;
+        if stat.contains(&format!("({name})")) {
+            return time_in(&stat);
+        }
+    }
+    anyhow::bail!("process {pid} has no thread {name}")
+}
+
+fn time_in(stat: &str) -> anyhow::Result<Duration> {
     // The command name may hold spaces; what follows the last parenthesis does not.
     let fields: Vec<&str> = stat.rsplit(')').next().context("stat")?.split_whitespace().collect();
     let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;

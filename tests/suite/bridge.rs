@@ -11,7 +11,7 @@ async fn lamp(board: &SimulatedBoard, shows: &str) -> anyhow::Result<()> {
     eventually(&format!("lamp {shows}"), || async { Ok((board.lamp().as_deref() == Some(shows)).then_some(())) }).await
 }
 
-async fn metric(admin: &Client, name: &str) -> anyhow::Result<f64> {
+pub(crate) async fn metric(admin: &Client, name: &str) -> anyhow::Result<f64> {
     let page = admin.get("/metrics").await?.expect(200).text();
     let line = format!("mfg_drone_{name}{{bridge=\"mast\"}} ");
     let value = page.lines().find_map(|found| found.strip_prefix(line.as_str()));
@@ -164,6 +164,35 @@ async fn a_reload_adds_changes_and_removes_bridges() -> anyhow::Result<()> {
     let health = admin.get("/api/health/detailed").await?.expect(200).json();
     assert_eq!(health["bridges"], serde_json::json!([]));
     lamp(&board, "nobody-watches").await?;
+    // Its default rules went with it.
+    let rules = admin.get("/api/alerts/rules").await?.expect(200).text();
+    assert!(
+        rules.contains("High CPU Usage") && !rules.contains("(mast)") && !rules.contains("Emergency Stop"),
+        "{rules}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_button_that_acknowledges_does_so_in_the_name_of_its_bridge() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let port = dir.path().join("mast");
+    let mut board = SimulatedBoard::plug_in(&port).await?;
+    let config = quiet() + &section("mast", &port) + "button = \"acknowledge\"\n";
+    let gateway = Gateway::builder().config(&config).start().await?;
+    let admin = gateway.admin()?;
+    bridge(&admin, "mast", |bridge| bridge["state"] == "live").await?;
+    board.order("stop on").await?;
+    let stop = alert(&admin, "Emergency Stop", "bridge/mast", stands).await?;
+    assert_eq!(stop["acknowledged"], false, "{stop}");
+    board.order("button 0 on").await?;
+    let stop = alert(&admin, "Emergency Stop", "bridge/mast", |alert| alert["acknowledged"] == true).await?;
+    assert_eq!((&stop["acknowledged_by"], &stop["resolved"]), (&"bridge/mast".into(), &false.into()), "{stop}");
+    // It has been seen, not ended: the lamp goes on.
+    lamp(&board, "critical").await?;
+    let alerts = admin.get("/api/alerts?limit=0").await?.expect(200).json();
+    let titles: Vec<&str> = alerts["alerts"].as_array().unwrap().iter().filter_map(|a| a["title"].as_str()).collect();
+    assert!(!titles.contains(&"Button Pressed"), "{titles:?}");
     Ok(())
 }
 

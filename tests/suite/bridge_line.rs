@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Beside that path, sockets `pins` and `monitor` stand in for hands, as
-//! `firmware-bridge/firmware/emulate` makes them.
+//! `firmware-bridge/firmware/emulate` makes them. `bridge_emulated` starts an
+//! emulator by itself and does more to it.
 
 use std::path::{Path, PathBuf};
 
@@ -102,7 +103,7 @@ async fn a_board_given_by_the_environment_is_seen_and_heard_through_https() -> a
     everything(&port, Hands::Emulated(folder)).await
 }
 
-async fn everything(port: &Path, mut hands: Hands) -> anyhow::Result<()> {
+pub(crate) async fn everything(port: &Path, mut hands: Hands) -> anyhow::Result<()> {
     let gateway = Gateway::builder().config(&(quiet() + &section("mast", port))).start().await?;
     let admin = gateway.admin()?;
     readings_with_history(&admin).await?;

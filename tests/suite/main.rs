@@ -5,6 +5,7 @@
 mod access;
 mod boards;
 mod bridge;
+mod bridge_emulated;
 mod bridge_line;
 mod callers;
 mod command_line;

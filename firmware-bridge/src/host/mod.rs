@@ -34,6 +34,7 @@ pub use board::BoardDescription;
 pub use clock::ClockMap;
 pub use event::{LinkEvent, LostReason};
 pub use link::{HostLink, LinkConfig, LinkHandle, QueueFull};
+pub(crate) use port::wait_for;
 pub use port::{Gone, Port};
 pub use selector::{FoundPort, PortSelector, SelectorError, available_ports};
 pub use session::HostSession;

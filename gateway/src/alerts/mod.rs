@@ -66,14 +66,14 @@ pub fn check_rule(rule: &config::Rule) -> Result<(), (&'static str, String)> {
     }
 }
 
-/// The rules that a configuration puts in effect, with the default rules for a
-/// `board`, before any made by the API.
+/// The rules that a configuration puts in effect, with the default rules that
+/// other rooms add, before any made by the API.
 ///
 /// # Errors
 /// [`AlertError::InvalidRule`], [`AlertError::Full`].
-pub fn effective_rules(config: &config::Alerts, board: &[config::Rule]) -> Result<Vec<RuleView>, AlertError> {
+pub fn effective_rules(config: &config::Alerts, added: &[config::Rule]) -> Result<Vec<RuleView>, AlertError> {
     let mut book = Rulebook::new(config, defaults::default_rules())?;
-    book.add_defaults(board.iter().map(Rule::parse).collect::<Result<_, _>>()?)?;
+    book.set_defaults("added", added.iter().map(Rule::parse).collect::<Result<_, _>>()?)?;
     Ok(book.views())
 }
 
@@ -249,13 +249,14 @@ impl Alerts {
         Ok(())
     }
 
-    /// Adds default rules of another room, below configured ones.
+    /// Makes `rules` the default rules that `room` adds below configured ones, in
+    /// place of those it added before.
     ///
     /// # Errors
     /// [`AlertError::InvalidRule`]; [`AlertError::Full`] beyond [`MAX_DEFAULT_RULES`].
-    pub fn add_defaults(&self, rules: &[config::Rule]) -> Result<(), AlertError> {
+    pub fn set_defaults(&self, room: &'static str, rules: &[config::Rule]) -> Result<(), AlertError> {
         let rules = rules.iter().map(Rule::parse).collect::<Result<_, _>>()?;
-        self.shared.change_rules(|book| book.add_defaults(rules))
+        self.shared.change_rules(|book| book.set_defaults(room, rules))
     }
 
     /// Events from now on. A slow receiver loses the oldest and is told so.

@@ -265,20 +265,7 @@ pub(super) mod tests {
 
     /// A rule on `cpu_usage` for tests.
     pub(in crate::alerts) fn text(operator: &str, threshold: f64) -> config::Rule {
-        config::Rule {
-            name: "Test".to_owned(),
-            metric: "cpu_usage".to_owned(),
-            operator: operator.to_owned(),
-            threshold,
-            level: "warning".to_owned(),
-            alert_type: None,
-            enabled: true,
-            cooldown_minutes: 5,
-            for_s: 0,
-            hysteresis: 0.0,
-            source: None,
-            auto_resolve: None,
-        }
+        config::Rule::new("Test", Metric::CpuUsage, operator, threshold, "warning")
     }
 
     fn refusal(change: impl FnOnce(&mut config::Rule)) -> String {

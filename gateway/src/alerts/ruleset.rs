@@ -95,6 +95,10 @@ struct Listed {
 /// All layers.
 pub(super) struct Rulebook {
     defaults_apply: bool,
+    built_in: Vec<Rule>,
+    /// What other rooms add, by the room's name.
+    added: BTreeMap<&'static str, Vec<Rule>>,
+    /// Both together, as they are listed.
     defaults: Vec<Rule>,
     config: Vec<Rule>,
     /// None: deleted.
@@ -112,6 +116,8 @@ impl Rulebook {
     pub(super) fn new(config: &config::Alerts, defaults: Vec<Rule>) -> Result<Rulebook, AlertError> {
         let mut book = Rulebook {
             defaults_apply: config.default_rules,
+            built_in: defaults.clone(),
+            added: BTreeMap::new(),
             defaults,
             config: Vec::new(),
             api: BTreeMap::new(),
@@ -134,19 +140,23 @@ impl Rulebook {
         Ok(())
     }
 
-    /// Adds default rules of other rooms; one of a known name replaces it.
-    pub(super) fn add_defaults(&mut self, rules: Vec<Rule>) -> Result<(), AlertError> {
-        let mut defaults = self.defaults.clone();
-        for rule in rules {
+    /// Makes `rules` the default rules that `room` adds, in place of those it
+    /// added before; one of a known name replaces it. Nothing changes when they
+    /// do not fit.
+    pub(super) fn set_defaults(&mut self, room: &'static str, rules: Vec<Rule>) -> Result<(), AlertError> {
+        let mut defaults = self.built_in.clone();
+        let others = self.added.iter().filter(|(other, _)| **other != room).flat_map(|(_, rules)| rules);
+        for rule in others.chain(&rules) {
             match defaults.iter_mut().find(|known| known.name == rule.name) {
-                Some(known) => *known = rule,
-                None => defaults.push(rule),
+                Some(known) => *known = rule.clone(),
+                None => defaults.push(rule.clone()),
             }
         }
         if defaults.len() > MAX_DEFAULT_RULES {
             return Err(AlertError::Full(format!("more than {MAX_DEFAULT_RULES} default rules")));
         }
         self.defaults = defaults;
+        self.added.insert(room, rules);
         self.rebuild();
         Ok(())
     }
@@ -369,11 +379,27 @@ mod tests {
     }
 
     #[test]
+    fn a_room_takes_back_the_defaults_it_no_longer_names() {
+        let mut book = book(vec![]);
+        let parsed = |name: &str| Rule::parse(&named(name, 1.0)).expect("valid");
+        book.set_defaults("here", vec![parsed("A"), parsed("High CPU Usage")]).expect("room");
+        book.set_defaults("there", vec![parsed("B")]).expect("room");
+        assert_eq!(listing(&book)[0], ("High CPU Usage".to_owned(), "default", 1.0));
+        book.set_defaults("here", vec![parsed("C")]).expect("room");
+        assert_eq!(listing(&book)[0], ("High CPU Usage".to_owned(), "default", 85.0), "the built-in one is back");
+        let names: Vec<String> = listing(&book).into_iter().skip(12).map(|(name, ..)| name).collect();
+        assert_eq!(names, ["B", "C"]);
+        assert!(book.table().slot_of("A").is_none());
+        book.set_defaults("there", Vec::new()).expect("room");
+        assert_eq!(listing(&book).len(), 13);
+    }
+
+    #[test]
     fn full_layers_always_fit_together() {
         let mut book = book((0..MAX_CONFIG_RULES).map(|n| named(&format!("c{n}"), 1.0)).collect());
         let extra = (0..MAX_DEFAULT_RULES - 12).map(|n| Rule::parse(&named(&format!("d{n}"), 1.0)).expect("valid"));
-        book.add_defaults(extra.collect()).expect("room");
-        assert!(book.add_defaults(vec![Rule::parse(&named("one more", 1.0)).expect("valid")]).is_err());
+        book.set_defaults("here", extra.collect()).expect("room");
+        assert!(book.set_defaults("there", vec![Rule::parse(&named("one more", 1.0)).expect("valid")]).is_err());
         for n in 0..MAX_API_RULES {
             book.check_room(&format!("a{n}")).expect("room");
             book.put(Rule::parse(&named(&format!("a{n}"), 1.0)).expect("valid"));

@@ -146,7 +146,7 @@ impl Watch {
     }
 
     fn add_rules(&self) {
-        if let Err(error) = self.pipeline.alerts().add_defaults(&rules::defaults(self.limits)) {
+        if let Err(error) = self.pipeline.alerts().set_defaults("board", &rules::defaults(self.limits)) {
             tracing::error!(%error, "the board's default rules are not in effect");
         }
     }

@@ -27,9 +27,11 @@ const TEMPERATURE_HYSTERESIS_C: f64 = 2.0;
 pub fn defaults(limits: TemperatureLimits) -> Vec<Rule> {
     let mut rules = temperatures(limits);
     let rule = |name, metric, operator, threshold, level, for_s, hysteresis| Rule {
+        alert_type: (metric == Metric::WifiLink).then(|| "network".to_owned()),
         for_s,
         hysteresis,
-        ..board_rule(name, metric, operator, threshold, level)
+        source: Some("board".to_owned()),
+        ..Rule::new(name, metric, operator, threshold, level)
     };
     rules.extend([
         // The driver's alarm is latched for two seconds and worth every event.
@@ -63,8 +65,7 @@ fn temperatures(limits: TemperatureLimits) -> Vec<Rule> {
     let rule = |name, threshold, level| Rule {
         hysteresis: TEMPERATURE_HYSTERESIS_C,
         // As the documented rules: for every source with this metric.
-        source: None,
-        ..board_rule(name, Metric::Temperature, ">=", threshold, level)
+        ..Rule::new(name, Metric::Temperature, ">=", threshold, level)
     };
     let mut rules = Vec::new();
     if high < HIGH_C {
@@ -74,26 +75,6 @@ fn temperatures(limits: TemperatureLimits) -> Vec<Rule> {
         rules.push(rule("Critical Temperature", critical, "critical"));
     }
     rules
-}
-
-fn board_rule(name: &str, metric: Metric, operator: &str, threshold: f64, level: &str) -> Rule {
-    Rule {
-        name: name.to_owned(),
-        metric: metric.name().to_owned(),
-        operator: operator.to_owned(),
-        threshold,
-        level: level.to_owned(),
-        alert_type: match metric {
-            Metric::WifiLink => Some("network".to_owned()),
-            _ => None,
-        },
-        enabled: true,
-        cooldown_minutes: 5,
-        for_s: 0,
-        hysteresis: 0.0,
-        source: Some("board".to_owned()),
-        auto_resolve: None,
-    }
 }
 
 #[cfg(test)]

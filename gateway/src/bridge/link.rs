@@ -17,7 +17,7 @@ use super::slot::{Slot, Worth, fault_text};
 use super::{Seats, mapping, sensor_source};
 use crate::alerts::{AlertType, Condition, Level};
 use crate::clock::Mono;
-use crate::config::Bridge;
+use crate::config::{Bridge, ButtonAction};
 use crate::pipeline::Pipeline;
 use crate::readings::{Metric, Reading, SourceId};
 
@@ -59,8 +59,10 @@ pub(super) struct Link {
     source: Option<SourceId>,
     pipeline: Pipeline,
     seats: Arc<Seats>,
-    /// Tells the tending task that a board was met.
+    /// Tells the tending task that a board was met or a button pressed.
     met: Arc<Notify>,
+    /// A button was pressed that acknowledges, and nothing was done about it yet.
+    acknowledges: AtomicBool,
     /// No longer configured: events still under way mean nothing.
     retired: AtomicBool,
     state: Mutex<State>,
@@ -88,8 +90,8 @@ impl Link {
     pub(super) fn new(config: Bridge, pipeline: Pipeline, seats: Arc<Seats>, met: Arc<Notify>) -> Link {
         let subject: Arc<str> = super::source(&config.name).into();
         let source = seats.seat(&subject);
-        let (retired, state) = (AtomicBool::new(false), Mutex::default());
-        Link { config, subject, source, pipeline, seats, met, retired, state }
+        let (acknowledges, retired, state) = (AtomicBool::default(), AtomicBool::default(), Mutex::default());
+        Link { config, subject, source, pipeline, seats, met, acknowledges, retired, state }
     }
 
     /// What is known now.
@@ -168,6 +170,11 @@ impl Link {
         let wanted = |slot: &Slot| self.config.interval_ms.get(&slot.what.name).copied();
         let rates = state.slots.iter().enumerate().filter_map(|(index, slot)| Some((index as u8, wanted(slot)?)));
         rates.collect()
+    }
+
+    /// Whether somebody at the board wants what stands to be acknowledged; told once.
+    pub(super) fn wants_acknowledgement(&self) -> bool {
+        self.acknowledges.swap(false, Ordering::AcqRel)
     }
 
     fn reading(&self, sensor: u8, value: f32, at_ms: u64) {
@@ -262,6 +269,14 @@ impl Link {
     }
 
     fn button(&self, index: u8, pressed: bool, now_ms: u64) {
+        if self.config.button == ButtonAction::Acknowledge {
+            // However often it is pressed, an alert is acknowledged and written once.
+            if pressed {
+                self.acknowledges.store(true, Ordering::Release);
+                self.met.notify_one();
+            }
+            return;
+        }
         let mut state = self.lock();
         let index = usize::from(index);
         let due = |last: Option<u64>| last.is_none_or(|at_ms| now_ms.saturating_sub(at_ms) >= BUTTON_EVERY_MS);

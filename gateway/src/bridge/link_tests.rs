@@ -33,7 +33,7 @@ fn bench() -> Bench {
     let telemetry = Arc::new(Telemetry::new(sources.clone()));
     let alerts = Alerts::start(&config::Alerts::default(), sources.clone(), store).expect("alerts");
     let bridge: Bridge = toml::from_str("name = \"mast\"\nselector = \"2e8a:000a\"\n").expect("a bridge");
-    alerts.add_defaults(&rules::defaults(std::slice::from_ref(&bridge))).expect("room");
+    alerts.set_defaults("bridge", &rules::defaults(std::slice::from_ref(&bridge))).expect("room");
     let pipeline = Pipeline::new(telemetry, alerts);
     let seats = Arc::new(Seats::new(sources.clone()));
     let link = Link::new(bridge, pipeline.clone(), seats.clone(), Arc::default());

@@ -31,6 +31,7 @@ use crate::readings::{MAX_SOURCES, SourceId, SourceKind, Sources};
 
 pub(crate) use figures::metrics;
 use link::Link;
+pub(crate) use rules::defaults as default_rules;
 pub use view::{BridgeView, SensorView};
 
 /// Most sources that bridges may take: what the board and all drones leave. A
@@ -122,7 +123,7 @@ impl Bridges {
     /// Makes the running bridges those of `wanted`: ends others, starts new
     /// ones, restarts changed ones.
     pub fn apply(&self, wanted: &[Bridge]) {
-        if let Err(error) = self.inner.pipeline.alerts().add_defaults(&rules::defaults(wanted)) {
+        if let Err(error) = self.inner.pipeline.alerts().set_defaults("bridge", &rules::defaults(wanted)) {
             tracing::error!(%error, "the bridges' default rules are not in effect");
         }
         let mut running = self.running();
@@ -189,6 +190,11 @@ impl Bridges {
                 }
             }
         }
+    }
+
+    /// Who pressed a button that acknowledges.
+    fn acknowledging(&self) -> Vec<Arc<str>> {
+        self.running().iter().filter(|b| b.link.wants_acknowledgement()).map(|b| b.link.subject.clone()).collect()
     }
 
     /// Shows the worst unresolved alert on every lamp, now and after every

@@ -16,24 +16,24 @@ const SAG_CELL_V: f64 = 0.1;
 const LOW_FOR_S: u32 = 10;
 
 /// All rules about bridges so configured; none without a bridge.
-pub(super) fn defaults(bridges: &[Bridge]) -> Vec<Rule> {
+pub(crate) fn defaults(bridges: &[Bridge]) -> Vec<Rule> {
     if bridges.is_empty() {
         return Vec::new();
     }
     let mut rules = vec![
         // Pressing it again is a new emergency, however soon.
-        Rule { cooldown_minutes: 0, ..rule("Emergency Stop", Metric::EmergencyStop, ">=", 1.0, "critical") },
+        Rule { cooldown_minutes: 0, ..Rule::new("Emergency Stop", Metric::EmergencyStop, ">=", 1.0, "critical") },
         // Lithium cells are to be used up to 60 °C; the microcontroller itself
         // and what is soldered beside it up to 85 °C.
         Rule {
             for_s: 5,
             hysteresis: 2.0,
-            ..rule("High Bridge Temperature", Metric::BridgeTemperature, ">=", 60.0, "warning")
+            ..Rule::new("High Bridge Temperature", Metric::BridgeTemperature, ">=", 60.0, "warning")
         },
         Rule {
             for_s: 5,
             hysteresis: 2.0,
-            ..rule("Critical Bridge Temperature", Metric::BridgeTemperature, ">=", 80.0, "critical")
+            ..Rule::new("Critical Bridge Temperature", Metric::BridgeTemperature, ">=", 80.0, "critical")
         },
     ];
     for bridge in bridges.iter().filter(|bridge| bridge.enabled) {
@@ -42,7 +42,7 @@ pub(super) fn defaults(bridges: &[Bridge]) -> Vec<Rule> {
             for_s: LOW_FOR_S,
             hysteresis: tenths(cells * SAG_CELL_V),
             source: Some(super::sensor_source(&bridge.name, BATTERY)),
-            ..rule(&format!("{name} ({})", bridge.name), Metric::Voltage, "<", tenths(cells * volts), level)
+            ..Rule::new(&format!("{name} ({})", bridge.name), Metric::Voltage, "<", tenths(cells * volts), level)
         };
         rules.push(low("Low Battery Voltage", LOW_CELL_V, "warning"));
         rules.push(low("Critical Battery Voltage", EMPTY_CELL_V, "critical"));
@@ -55,23 +55,6 @@ const BATTERY: &str = "battery_voltage";
 
 fn tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
-}
-
-fn rule(name: &str, metric: Metric, operator: &str, threshold: f64, level: &str) -> Rule {
-    Rule {
-        name: name.to_owned(),
-        metric: metric.name().to_owned(),
-        operator: operator.to_owned(),
-        threshold,
-        level: level.to_owned(),
-        alert_type: None,
-        enabled: true,
-        cooldown_minutes: 5,
-        for_s: 0,
-        hysteresis: 0.0,
-        source: None,
-        auto_resolve: None,
-    }
 }
 
 #[cfg(test)]

@@ -31,7 +31,12 @@ pub(super) async fn run(bridges: Bridges, stop: CancellationToken) {
                 }
                 Err(RecvError::Closed) => break,
             },
-            () = bridges.inner.met.notified() => bridges.greet(),
+            () = bridges.inner.met.notified() => {
+                bridges.greet();
+                for by in bridges.acknowledging() {
+                    acknowledge_all(bridges.inner.pipeline.alerts(), &by).await;
+                }
+            }
             _ = ticks.tick() => {
                 bridges.tick();
                 bridges.indicate();
@@ -51,6 +56,21 @@ pub(super) fn indicator(worst: Option<Level>) -> IndicatorLevel {
         Some(Level::Warning | Level::Error) => IndicatorLevel::Warning,
         Some(Level::Critical) => IndicatorLevel::Critical,
     }
+}
+
+/// Acknowledges what stands: whoever pressed the button has seen the lamp, which
+/// shows the alerts of the whole gateway. It goes on showing them until they are
+/// resolved.
+async fn acknowledge_all(alerts: &Alerts, by: &str) {
+    let open = alerts.list(&Filter { unresolved_only: true, ..Filter::default() });
+    let mut done = 0_u32;
+    for alert in open.iter().filter(|alert| alert.acknowledged.is_none()) {
+        match alerts.acknowledge(&alert.id, by).await {
+            Ok(_) => done += 1,
+            Err(error) => tracing::warn!(%error, alert = &*alert.id, by, "alert not acknowledged by the button"),
+        }
+    }
+    tracing::info!(by, alerts = done, "acknowledged by a button");
 }
 
 /// Resolves what is open about bridges that are no longer configured: nothing

@@ -245,19 +245,33 @@ pub struct BridgeArgs {
 #[derive(Debug, Subcommand)]
 pub enum BridgeCommand {
     /// List serial ports that could be bridges.
-    List,
-    /// Show what a microcontroller sends, as it comes, until Ctrl-C.
+    List {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what a microcontroller sends until Ctrl-C: a live table on a
+    /// terminal, else a line for each event.
     Monitor {
         /// Device path, USB `VID:PID`, or `serial:NUMBER`.
         port: String,
         /// Bits per second; USB boards take any.
         #[arg(long, default_value_t = 115_200)]
         baud: u32,
+        /// A line for each event on a terminal too.
+        #[arg(long)]
+        lines: bool,
+        /// One JSON object for each event.
+        #[arg(long, conflicts_with = "lines")]
+        json: bool,
     },
-    /// Decode a raw capture of the serial line.
+    /// Decode a raw capture of the serial line, or one in hexadecimal text.
     Decode {
-        /// The file.
+        /// The file; `-` is standard input.
         file: PathBuf,
+        /// One JSON object for each frame or stretch of garbage.
+        #[arg(long)]
+        json: bool,
     },
     /// Run a simulated board on a pseudo-terminal and print its path; lines on
     /// standard input make faults (`help` lists them).

@@ -7,8 +7,8 @@ use boards::Board;
 
 use super::args::{RulesArgs, RulesCommand};
 use crate::alerts::{self, RuleView};
-use crate::board::default_rules;
 use crate::config::{Config, Loaded};
+use crate::{board as board_room, bridge};
 
 pub(super) fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     let loaded = match &args.command {
@@ -32,7 +32,9 @@ pub(super) fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
 /// The rules `run` would start with on that board; those changed through the
 /// API are known to the running gateway only.
 pub(super) fn in_effect(config: &Config, board: Option<&Board>) -> anyhow::Result<Vec<RuleView>> {
-    let defaults = board.map(|board| default_rules(board.sensors().temperature_limits())).unwrap_or_default();
+    let limits = board.map(|board| board.sensors().temperature_limits());
+    let mut defaults = limits.map(board_room::default_rules).unwrap_or_default();
+    defaults.extend(bridge::default_rules(&config.bridge));
     Ok(alerts::effective_rules(&config.alerts, &defaults)?)
 }
 

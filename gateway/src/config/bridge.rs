@@ -39,10 +39,24 @@ pub struct Bridge {
     /// are default rules for a low battery; without it nobody knows what is low.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub battery_cells: Option<u8>,
+    /// What its buttons do.
+    #[serde(default)]
+    pub button: ButtonAction,
     /// Milliseconds between two readings by sensor, where the board's own rate
     /// is not wanted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub interval_ms: BTreeMap<String, u32>,
+}
+
+/// What a button of a bridge does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ButtonAction {
+    /// Calls for somebody: an alert while it is pressed.
+    #[default]
+    Alert,
+    /// Acknowledges every alert that stands, in the name of the bridge.
+    Acknowledge,
 }
 
 fn usual_baud() -> u32 {
@@ -134,7 +148,7 @@ mod tests {
     fn a_name_and_a_selector_are_enough() {
         assert_eq!(found("[[bridge]]\nname = \"mast\"\nselector = \"2e8a:000a\"\n"), [""; 0]);
         let whole = "[[bridge]]\nname = \"mast\"\nselector = \"/dev/serial/by-id/x\"\nbaud = 9600\nenabled = false\n\
-                     battery_cells = 3\ninterval_ms = { battery_voltage = 200 }\n";
+                     battery_cells = 3\nbutton = \"acknowledge\"\ninterval_ms = { battery_voltage = 200 }\n";
         assert_eq!(found(whole), [""; 0]);
     }
 

@@ -9,6 +9,7 @@ mod bridge;
 mod load;
 mod ranges;
 mod reload;
+mod rule;
 mod upstream;
 mod validate;
 
@@ -17,10 +18,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use bridge::{Bridge, MAX_BRIDGES};
+pub use bridge::{Bridge, ButtonAction, MAX_BRIDGES};
 pub use load::{ConfigError, DEFAULT_PATH, ENV_PREFIX, Loaded, Place, Problem};
 pub use ranges::{MAX_RANGES, Range, RangeError};
 pub use reload::Reload;
+pub use rule::Rule;
 pub use upstream::Upstream;
 pub use validate::{MAX_CONNECTIONS, MAX_DRONES};
 
@@ -442,51 +444,6 @@ impl Default for Alerts {
     fn default() -> Self {
         Alerts { default_rules: true, auto_resolve: true, max_alerts: 1000, retention_days: 7, rule: Vec::new() }
     }
-}
-
-/// `[[alerts.rule]]`: text as written; `alerts::Rule` is the parsed form.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// Unique name; that of a default rule replaces it.
-    pub name: String,
-    /// Name of a metric.
-    pub metric: String,
-    /// One of `>`, `<`, `>=`, `<=`, `==`, `!=`.
-    pub operator: String,
-    /// In the metric's unit.
-    pub threshold: f64,
-    /// `info`, `warning`, `error`, `critical`.
-    pub level: String,
-    /// `system`, `drone`, `training`, `network`, `security`, `performance`.
-    #[serde(rename = "type", default)]
-    pub alert_type: Option<String>,
-    /// Off switch.
-    #[serde(default = "yes")]
-    pub enabled: bool,
-    /// Minutes of silence after firing, per rule and source.
-    #[serde(default = "five")]
-    pub cooldown_minutes: u32,
-    /// Seconds the condition must hold before the alert fires.
-    #[serde(default)]
-    pub for_s: u32,
-    /// How far the value must come back before the alert clears.
-    #[serde(default)]
-    pub hysteresis: f64,
-    /// Name of the one source it applies to; all sources when absent.
-    #[serde(default)]
-    pub source: Option<String>,
-    /// Overrides `alerts.auto_resolve`.
-    #[serde(default)]
-    pub auto_resolve: Option<bool>,
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn five() -> u32 {
-    5
 }
 
 /// `[notify]`

@@ -1,39 +1,24 @@
 //! `bridge`: the serial line to a microcontroller, for people.
 
+mod decode;
 mod flash;
+mod monitor;
 mod simulate;
 mod uf2;
 
-use anyhow::Context as _;
-use firmware_bridge::host::{HostLink, LinkConfig, LinkEvent, PortSelector, available_ports};
-use firmware_bridge::monitor;
+use firmware_bridge::host::available_ports;
+use serde_json::json;
 
 use super::args::BridgeCommand;
 use flash::Wanted;
 
 pub(super) fn bridge(command: &BridgeCommand) -> anyhow::Result<()> {
     match command {
-        BridgeCommand::List => {
-            let ports = available_ports();
-            if ports.is_empty() {
-                println!("No serial port. Plug the board in; USB boards appear as /dev/ttyACM* or /dev/ttyUSB*.");
-            }
-            for port in ports {
-                let usb = port.usb.map_or_else(String::new, |(vendor, product)| format!("{vendor:04x}:{product:04x}"));
-                println!(
-                    "{:<24} {usb:<10} {:<24} {}",
-                    port.path.display(),
-                    port.serial.unwrap_or_default(),
-                    port.product.unwrap_or_default()
-                );
-            }
+        BridgeCommand::List { json } => list(*json),
+        BridgeCommand::Monitor { port, baud, lines, json } => {
+            monitor::monitor(port, *baud, monitor::Form::wanted(*lines, *json))?;
         }
-        BridgeCommand::Monitor { port, baud } => watch(port, *baud)?,
-        BridgeCommand::Decode { file } => {
-            let capture = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-            let stats = monitor::decode_capture(&capture, |line| println!("{line}"));
-            eprintln!("{stats:?}");
-        }
+        BridgeCommand::Decode { file, json } => decode::decode(file, *json)?,
         BridgeCommand::Simulate { link } => simulate::simulate(link.clone())?,
         BridgeCommand::Flash { file, port, baud, volume } => {
             flash::flash(&Wanted { file, port: port.as_deref(), baud: *baud, volume: volume.as_deref() })?;
@@ -42,21 +27,25 @@ pub(super) fn bridge(command: &BridgeCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints what the board says until Ctrl-C; a port that is not there, or goes
-/// away, is said and waited for.
-fn watch(port: &str, baud: u32) -> anyhow::Result<()> {
-    let selector: PortSelector = port.parse()?;
-    let mut known = None;
-    let config = LinkConfig { baud, ..LinkConfig::new(selector) };
-    let link = HostLink::spawn(config, move |event| {
-        println!("{}", monitor::line(&event, known.as_deref()));
-        if let LinkEvent::Connected { board } = event {
-            known = Some(board);
+fn list(json: bool) {
+    let ports = available_ports();
+    if ports.is_empty() {
+        // Not among the ports: a script that counts lines must count none.
+        eprintln!("No serial port. Plug the board in; USB boards appear as /dev/ttyACM* or /dev/ttyUSB*.");
+    }
+    for port in ports {
+        let usb = port.usb.map(|(vendor, product)| format!("{vendor:04x}:{product:04x}"));
+        if json {
+            let port = json!({ "path": port.path, "usb": usb, "serial": port.serial, "product": port.product });
+            println!("{port}");
+            continue;
         }
-    })?;
-    super::small_runtime()?.block_on(tokio::signal::ctrl_c())?;
-    let stats = link.stats();
-    link.stop();
-    eprintln!("{stats:?}");
-    Ok(())
+        println!(
+            "{:<24} {:<10} {:<24} {}",
+            port.path.display(),
+            usb.unwrap_or_default(),
+            port.serial.unwrap_or_default(),
+            port.product.unwrap_or_default()
+        );
+    }
 }

@@ -5,7 +5,7 @@
 //! cargo run --release -p gateway-tests --bin bench -- [NAME…] [--seconds N]
 //! ```
 //!
-//! Names: size start memory http handshakes latency datagrams commands fleet soak;
+//! Names: size start memory http handshakes latency datagrams bridge commands fleet soak;
 //! all of them but `soak` by default. Nothing here is a test: figures are printed, with the
 //! medians of rounds that alternate between the two servers, because machines
 //! are noisy. Server cost is CPU time read from /proc, not wall time.
@@ -13,6 +13,7 @@
 
 mod fleet;
 mod http_load;
+mod line;
 mod nginx;
 mod path;
 mod resident;
@@ -34,9 +35,10 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     if names.is_empty() {
-        names = ["size", "start", "memory", "http", "handshakes", "latency", "datagrams", "commands", "fleet"]
-            .map(str::to_owned)
-            .to_vec();
+        names =
+            ["size", "start", "memory", "http", "handshakes", "latency", "datagrams", "bridge", "commands", "fleet"]
+                .map(str::to_owned)
+                .to_vec();
     }
     anyhow::ensure!(
         !cfg!(debug_assertions),
@@ -53,6 +55,7 @@ async fn main() -> anyhow::Result<()> {
             "http" => http_load::requests(stretch).await?,
             "handshakes" => http_load::handshakes(stretch).await?,
             "latency" => path::latency().await?,
+            "bridge" => line::latency().await?,
             "datagrams" => path::datagrams(stretch).await?,
             "commands" => fleet::commands().await?,
             "fleet" => fleet::fleet(stretch).await?,

@@ -1,0 +1,155 @@
+//! The bridge's path: from a frame on the serial line to an alert.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use firmware_bridge::channel::Sender;
+use firmware_bridge::frame::MAX_FRAME_BYTES;
+use firmware_bridge::message::{Greeting, IndicatorLevel, ResetCause, ToHost};
+use firmware_bridge::sensor::{Sensor, SensorKind, Unit};
+use gateway_tests::{Gateway, WebSocket, eventually};
+use serialport::{ClearBuffer, SerialPort as _, TTYPort};
+use tokio::time::Instant;
+
+use crate::{process, quantile};
+
+/// Alerts measured.
+const SAMPLES: usize = 500;
+/// How long the processor time of a silent link is watched.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Last byte of a frame written → alert received on a WebSocket over TLS. A
+/// pseudo-terminal has no speed: what a real line needs for the bytes comes on top.
+pub(crate) async fn latency() -> anyhow::Result<()> {
+    for (name, dir) in [("state in memory", PathBuf::from("/dev/shm")), ("state on disk", std::env::current_dir()?)] {
+        let state = tempfile::tempdir_in(dir)?;
+        let mut samples = alerts(state.path()).await.context(name)?;
+        samples.sort_by(f64::total_cmp);
+        println!(
+            "{name}: frame → alert on the WebSocket, {SAMPLES} alerts: p50 {:.0} µs, p99 {:.0} µs, worst {:.0} µs",
+            quantile(&samples, 0.5),
+            quantile(&samples, 0.99),
+            quantile(&samples, 1.0),
+        );
+    }
+    idle().await
+}
+
+/// The board's end of a line, played by hand.
+struct Board {
+    port: TTYPort,
+    path: PathBuf,
+    sender: Sender<ToHost>,
+    started: Instant,
+    _slave: TTYPort,
+}
+
+impl Board {
+    fn new() -> anyhow::Result<Board> {
+        let (port, slave) = TTYPort::pair()?;
+        let path = slave.name().context("a terminal without a name")?.into();
+        Ok(Board { port, path, sender: Sender::new(), started: Instant::now(), _slave: slave })
+    }
+
+    fn config(&self) -> String {
+        format!("[[bridge]]\nname = \"mast\"\nselector = {:?}\n", self.path)
+    }
+
+    fn send(&mut self, message: &ToHost) -> anyhow::Result<()> {
+        let mut buffer = [0; MAX_FRAME_BYTES];
+        self.port.write_all(self.sender.encode(message, &mut buffer)?)?;
+        // What the gateway asks is answered without being read.
+        self.port.clear(ClearBuffer::Input)?;
+        Ok(())
+    }
+
+    fn ticks(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
+    }
+
+    fn volts(&mut self, value: f32) -> anyhow::Result<()> {
+        let ticks = self.ticks();
+        self.send(&ToHost::Reading { sensor: 0, ticks, value })
+    }
+
+    fn greet(&mut self) -> anyhow::Result<()> {
+        let (board, firmware) = ("by-hand".into(), "0".into());
+        let (reset, ticks_hz) = (ResetCause::Unknown, 1_000_000);
+        self.send(&ToHost::Greeting(Greeting {
+            min: 1,
+            current: 1,
+            board,
+            firmware,
+            serial: 0,
+            boot: 0,
+            reset,
+            ticks_hz,
+            sensors: 1,
+        }))?;
+        let (kind, unit) = (SensorKind::Voltage, Unit::Volt);
+        let sensor = Sensor { name: "battery_voltage".into(), kind, unit, min: 0.0, max: 26.0, interval_ms: 1_000 };
+        self.send(&ToHost::Sensor { index: 0, sensor })?;
+        self.state()
+    }
+
+    fn state(&mut self) -> anyhow::Result<()> {
+        let (ticks, indicator) = (self.ticks(), IndicatorLevel::Clear);
+        self.send(&ToHost::State { ticks, emergency_stop: false, indicator, dropped: 0 })
+    }
+}
+
+async fn started(board: &mut Board, state: &std::path::Path) -> anyhow::Result<Gateway> {
+    let rule = "[alerts]\ndefault_rules = false\n[[alerts.rule]]\nname = \"Edge\"\nmetric = \"voltage\"\n\
+                operator = \"<\"\nthreshold = 10.5\nlevel = \"warning\"\ncooldown_minutes = 0\n";
+    let config = format!("{}[board]\nenabled = false\n{rule}", board.config());
+    let gateway = Gateway::builder().state(&state.join("state")).config(&config).start().await?;
+    let client = gateway.reader()?;
+    eventually("the board is met", || async {
+        let text = client.get("/metrics").await?.expect(200).text();
+        Ok(text.contains("mfg_drone_bridge_ports_opened_total{bridge=\"mast\"} 1").then_some(()))
+    })
+    .await?;
+    board.greet()?;
+    eventually("the board is met", || async {
+        let text = client.get("/metrics").await?.expect(200).text();
+        Ok(text.contains("mfg_drone_bridge_up{bridge=\"mast\"} 1").then_some(()))
+    })
+    .await?;
+    Ok(gateway)
+}
+
+async fn alerts(state: &std::path::Path) -> anyhow::Result<Vec<f64>> {
+    let mut board = Board::new()?;
+    let gateway = started(&mut board, state).await?;
+    let mut socket = WebSocket::open(&gateway.reader()?, "/ws", &[]).await?;
+    socket.next_of("system_status").await?;
+    let mut samples = Vec::with_capacity(SAMPLES);
+    for _ in 0..SAMPLES {
+        board.volts(11.0)?;
+        // A pause lets the clearing be done, as in the drones' benchmark.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let start = Instant::now();
+        board.volts(9.0)?;
+        socket.next_of("alert").await?;
+        samples.push(start.elapsed().as_secs_f64() * 1e6);
+    }
+    Ok(samples)
+}
+
+/// Processor time of the link's thread while a board says no more than that it lives.
+async fn idle() -> anyhow::Result<()> {
+    let state = tempfile::tempdir()?;
+    let mut board = Board::new()?;
+    let gateway = started(&mut board, state.path()).await?;
+    let pid = gateway.pid().context("not running")?;
+    let (before, start) = (process::thread_cpu(pid, "bridge-link")?, Instant::now());
+    while start.elapsed() < IDLE {
+        board.state()?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let used = process::thread_cpu(pid, "bridge-link")?.saturating_sub(before);
+    println!("processor time of the link's thread in {IDLE:?} with a state a second: {} ms", used.as_millis());
+    Ok(())
+}
