@@ -21,4 +21,5 @@ mod lifecycle;
 mod live;
 mod reload;
 mod tls;
+mod update;
 mod webhooks;

@@ -138,7 +138,10 @@ async fn answer(
     }
 
     let mut inputs = Inputs::from_uri(&parts.uri);
-    if route.takes_body() {
+    let mut streamed = None;
+    if matches!(route.run, Run::Stream(_)) {
+        streamed = Some(body);
+    } else if route.takes_body() {
         inputs = inputs.with_body(&read_body(config, &parts.headers, body).await?)?;
     } else {
         refuse_declared_length(config, &parts.headers)?;
@@ -148,6 +151,7 @@ async fn answer(
     match route.run {
         Run::Now(handler) => handler(&mut call),
         Run::Later(handler) => handler(call).await,
+        Run::Stream(handler) => handler(call, streamed.unwrap_or_default()).await,
     }
 }
 

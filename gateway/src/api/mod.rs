@@ -38,6 +38,7 @@ mod rules;
 mod samples;
 mod security;
 mod system;
+mod update;
 mod ws;
 mod ws_messages;
 mod ws_network;

@@ -28,6 +28,7 @@ use crate::readings::Sources;
 use crate::server::ServerStats;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::update::Updates;
 
 /// Finds a drone by its id.
 pub type FindDrone = Box<dyn Fn(&str) -> Option<DroneView> + Send + Sync>;
@@ -158,6 +159,8 @@ pub struct App {
     pub board: Option<Arc<Face>>,
     /// Microcontrollers on serial lines.
     pub bridges: Bridges,
+    /// Updates of the whole system.
+    pub updates: Arc<Updates>,
     /// Cancelled when the gateway stops; WebSockets close on it.
     pub stop: CancellationToken,
 }

@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -134,11 +135,24 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn tls(target: &Target) -> Result<rustls::ClientConfig, String> {
+    match &target.ca {
+        Some(path) => trusting(path).map_err(|error| format!("ca {error}")),
+        None => Ok(builder()?.with_webpki_roots().with_no_client_auth()),
+    }
+}
+
+fn builder() -> Result<rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| error.to_string())?;
-    let Some(path) = &target.ca else { return Ok(builder.with_webpki_roots().with_no_client_auth()) };
-    let fail = |error: &dyn std::fmt::Display| format!("ca {}: {error}", path.display());
+    builder.map_err(|error| error.to_string())
+}
+
+/// A client's TLS that trusts the authorities in a PEM file and no others.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn trusting(path: &Path) -> Result<rustls::ClientConfig, String> {
+    let fail = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fail(&error))? {
         let certificate = certificate.map_err(|error| fail(&error))?;
@@ -147,7 +161,7 @@ fn tls(target: &Target) -> Result<rustls::ClientConfig, String> {
     if roots.is_empty() {
         return Err(fail(&"it holds no certificate"));
     }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(builder()?.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// Resolves names to the addresses that are allowed.

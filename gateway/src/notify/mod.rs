@@ -26,7 +26,7 @@ use crate::store::{AlertRecord, Change, OutboxEvent, OutboxRecord, Store};
 use client::Caller;
 use delivery::{Counters, Courier, Progress};
 
-pub use client::CallError;
+pub use client::{CallError, trusting};
 pub use target::TargetError;
 
 /// Why a test was not delivered.
