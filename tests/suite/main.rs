@@ -27,5 +27,6 @@ mod namespaces;
 mod reload;
 mod rival;
 mod tls;
+mod update;
 mod upstream;
 mod webhooks;

@@ -32,10 +32,12 @@ const RENEWED_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// Keys of conditions that happen rather than stand. Nothing ends them by
 /// itself: that data was lost stays true after five quiet minutes.
-const EVENTS: &[&str] = &[STORE_LOSS];
+const EVENTS: &[&str] = &[STORE_LOSS, UPDATE_ENDED];
 
 /// Key of the alert about stored data that was lost.
 pub const STORE_LOSS: &str = "store_recovered";
+/// Key of the alert about an update that was left or refused.
+pub const UPDATE_ENDED: &str = "update_ended";
 
 /// Whether alerts of `key` tell an event.
 pub(super) fn is_event(key: &str) -> bool {

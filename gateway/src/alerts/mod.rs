@@ -44,7 +44,7 @@ use desk::Desk;
 use ruleset::Rulebook;
 use shared::Shared;
 
-pub use conditions::STORE_LOSS;
+pub use conditions::{STORE_LOSS, UPDATE_ENDED};
 pub use model::{
     Alert, AlertError, AlertEvent, AlertStats, AlertType, Condition, Filter, Level, Measured, RuleView, Summary,
 };

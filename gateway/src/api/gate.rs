@@ -140,9 +140,9 @@ async fn answer(
     }
 
     let mut inputs = Inputs::from_uri(&parts.uri);
-    let mut passed_on = None;
+    let mut streamed = None;
     if matches!(route.run, Run::Stream(_)) {
-        passed_on = Some(body);
+        streamed = Some(body);
     } else if route.takes_body() {
         inputs = inputs.with_body(&read_body(config, &parts.headers, body).await?)?;
     } else {
@@ -154,7 +154,7 @@ async fn answer(
     match route.run {
         Run::Now(handler) => handler(&mut call),
         Run::Later(handler) => handler(call).await,
-        Run::Stream(handler) => handler(call, passed_on.unwrap_or_default()).await,
+        Run::Stream(handler) => handler(call, streamed.unwrap_or_default()).await,
     }
 }
 

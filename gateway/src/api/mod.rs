@@ -38,6 +38,7 @@ mod rules;
 mod samples;
 mod security;
 mod system;
+mod update;
 mod upstream;
 mod ws;
 mod ws_messages;

@@ -17,7 +17,7 @@ use super::envelope::{Envelope, permission_name};
 use super::gate::Call;
 use super::respond;
 use super::root::API_VERSION;
-use super::routes::{self, Gives, Outcome, Policy, ROUTES, Route, Schemas, Verb};
+use super::routes::{self, Gives, Outcome, Policy, ROUTES, Route, Run, Schemas, Verb};
 use super::validate::{ID_PATTERN, Kind, Param, Place};
 use crate::config::Profile;
 
@@ -128,33 +128,37 @@ fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
 }
 
 /// Refusals a client has to expect, and when.
-const FAILURES: [(&str, &str); 12] = [
+const FAILURES: [(&str, &str); 15] = [
     ("400", "A value is not one of those allowed"),
     ("401", "No key, or not a valid one"),
     ("403", "The key lacks the permission, or the address is locked out"),
     ("404", "No such thing"),
     ("409", "It is there already, or there is no room for another"),
-    ("413", "The body is too large"),
+    ("411", "The length of the body is not announced"),
+    ("413", "The body is larger than its cap"),
     ("422", "A parameter is missing or malformed"),
     ("426", "Not a WebSocket hand-shake"),
     ("429", "Too many requests; see Retry-After"),
+    ("501", "Not on this kind of installation"),
     ("503", "The service is not up, or the change could not be made durable"),
     ("502", "The upstream failed, or its answer makes no sense"),
     ("504", "The upstream did not answer in time"),
+    ("507", "The medium has no room for it"),
 ];
 
 /// Those of one route.
 fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)> {
     let has_key = route.policy.needs(Profile::Strict).is_some();
     let (params, is_socket) = (route.params, matches!(route.gives, Gives::Upgrade));
-    let conflicts = route.conflicts;
+    let (conflicts, also) = (route.conflicts, route.also);
     let (forwarded, takes_body) = (matches!(route.gives, Gives::Forwarded), body(route).is_some());
     FAILURES.into_iter().filter(move |(code, _)| match *code {
         "401" | "403" | "503" => has_key,
         "404" => params.iter().any(|param| param.place == Place::Path),
         "400" => params.iter().any(|param| param.place != Place::Path),
         "409" => conflicts,
-        "413" => takes_body,
+        "411" | "501" | "507" => also.contains(code),
+        "413" => takes_body || also.contains(code),
         "422" => params.iter().any(|param| param.place != Place::Path || param.kind == Kind::Id),
         "426" => is_socket,
         "502" | "504" => forwarded,
@@ -189,6 +193,11 @@ fn parameter(param: &Param) -> Parameter {
 fn body(route: &Route) -> Option<RequestBody> {
     let in_form = |param: &Param| param.place == Place::Part;
     let form = route.params.iter().any(in_form);
+    if matches!(route.run, Run::Stream(_)) && !route.takes_body() && !form {
+        let content = Content::new(Some(RefOr::T(Schema::Object(ObjectBuilder::new().build()))));
+        let body = RequestBodyBuilder::new().content("application/octet-stream", content);
+        return Some(body.required(Some(Required::True)).build());
+    }
     if !route.takes_body() && !form {
         return None;
     }

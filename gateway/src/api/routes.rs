@@ -29,7 +29,7 @@ use super::state::App;
 use super::validate::{Param, Place};
 use super::{
     alerts, dashboard, flight, health, metrics, network, openapi, pages, performance, root, rules, samples, security,
-    system, upstream, ws,
+    system, update, upstream, ws,
 };
 use crate::access::{Permission, RateClass};
 use crate::config::Profile;
@@ -45,7 +45,8 @@ pub(super) enum Run {
     Now(fn(&mut Call) -> Outcome),
     /// It waits for the store or a socket.
     Later(fn(Call) -> BoxFuture<'static, Outcome>),
-    /// It reads the body itself, or passes it on: the gate holds none of it.
+    /// It reads the body itself as it comes, under a cap of its own, or passes it on:
+    /// the gate holds none of it.
     Stream(fn(Call, Body) -> BoxFuture<'static, Outcome>),
 }
 
@@ -159,12 +160,14 @@ pub(super) struct Route {
     pub(super) gives: Gives,
     /// Whether 409 is an answer: the thing is there already, or a table is full.
     pub(super) conflicts: bool,
+    /// Further statuses that only routes like this one answer with.
+    pub(super) also: &'static [&'static str],
 }
 
 impl Route {
     const fn new(verb: Verb, path: &'static str, policy: Policy, run: Run, gives: Gives) -> Route {
         let (class, params, tag, summary) = (RateClass::Other, [].as_slice(), "", "");
-        Route { verb, path, policy, class, run, tag, summary, params, gives, conflicts: false }
+        Route { verb, path, policy, class, run, tag, summary, params, gives, conflicts: false, also: &[] }
     }
 
     const fn class(mut self, class: RateClass) -> Route {
@@ -190,6 +193,11 @@ impl Route {
 
     const fn may_conflict(mut self) -> Route {
         self.conflicts = true;
+        self
+    }
+
+    const fn also(mut self, also: &'static [&'static str]) -> Route {
+        self.also = also;
         self
     }
 
@@ -346,6 +354,17 @@ pub(super) static ROUTES: &[Route] = &[
         .takes(network::AUTO_SCAN),
     now(Verb::Post, "/api/system/auto-scan/stop", WRITE, network::stop_auto)
         .about("network", "Search no more by itself"),
+    get("/api/system/update", ADMIN, update::status, Gives::Json(of::<update::UpdateStatus>))
+        .about("update", "How the last update of the system went, and what runs in which slot")
+        .also(&["501"]),
+    Route::new(Verb::Post, "/api/system/update", ADMIN, Run::Stream(update::upload), SUCCESS)
+        .about("update", "Upload a signed bundle as the body; it is verified, installed and tried by itself")
+        .takes(update::UPLOAD)
+        .may_conflict()
+        .also(&["411", "413", "501", "507"]),
+    now(Verb::Delete, "/api/system/update", ADMIN, update::cancel)
+        .about("update", "Give up the upload that goes on")
+        .may_conflict(),
     // Drones.
     get("/api/drones", READ, flight::list, Gives::Json(list_of::<Drone>)).about("drones", "Every drone"),
     get("/api/drones/status", READ, flight::statuses, Gives::Json(list_of::<DroneStatus>))

@@ -28,6 +28,7 @@ use crate::readings::Sources;
 use crate::server::ServerStats;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::update::Updates;
 use crate::upstream::Upstream;
 
 /// Finds a drone by its id.
@@ -163,6 +164,8 @@ pub struct App {
     pub bridges: Bridges,
     /// The service behind vision, datasets and models.
     pub upstream: Upstream,
+    /// Updates of the whole system.
+    pub updates: Arc<Updates>,
     /// Cancelled when the gateway stops; WebSockets close on it.
     pub stop: CancellationToken,
 }

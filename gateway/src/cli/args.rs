@@ -29,6 +29,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Say what is wrong with the configuration, ports, certificate, sensors and drones, and what to do.
     Check(CheckArgs),
+    /// Ask the running gateway, over HTTPS as a client would, whether it is well.
+    Health(HealthArgs),
     /// API keys: list, create, revoke. Works while the gateway runs and while it does not.
     Keys(KeysArgs),
     /// The certificate: show it, or make a new one.
@@ -49,6 +51,8 @@ pub enum Command {
     Reset(ResetArgs),
     /// Outgoing notifications.
     Notify(NotifyArgs),
+    /// Update the whole system, where it was started from an image.
+    Update(UpdateArgs),
     /// Collect one redacted file for a support request.
     Diag(DiagArgs),
     /// Print the completions for a shell.
@@ -380,6 +384,50 @@ pub enum NotifyCommand {
     Test {
         /// Name of the webhook.
         name: String,
+    },
+}
+
+/// Arguments of `health`.
+#[derive(Debug, Args)]
+pub struct HealthArgs {
+    /// Configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Exit with 3 while a drone is in the air.
+    #[arg(long)]
+    pub grounded: bool,
+}
+
+/// Arguments of `update`.
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    /// Configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: UpdateCommand,
+}
+
+/// `update …`
+#[derive(Debug, Subcommand)]
+pub enum UpdateCommand {
+    /// How the last update went, and which version runs in which slot.
+    Status {
+        /// Print the image's own status file.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Hand a signed bundle over; it is verified, installed and tried by itself.
+    Install {
+        /// The bundle, `*.raucb`.
+        file: PathBuf,
+        /// SHA-256 it must have.
+        #[arg(long, value_name = "HEX")]
+        sha256: Option<String>,
+        /// Install it although it is older than what runs, or the same.
+        #[arg(long)]
+        allow_downgrade: bool,
     },
 }
 

@@ -9,12 +9,14 @@ mod bridge;
 mod certificate;
 mod check;
 mod diag;
+mod health;
 mod keys;
 mod owner;
 mod rules;
 mod run;
 mod simulate;
 mod state;
+mod update;
 
 use std::process::ExitCode;
 
@@ -32,7 +34,7 @@ const MAX_WORKER_THREADS: usize = 4;
 
 /// Exit code for wrong usage or configuration, as clap uses it.
 const EXIT_USAGE: u8 = 2;
-/// Exit code of `check` when something needs mending.
+/// Exit code of `check` and `health --grounded` when something needs mending.
 const EXIT_FINDINGS: u8 = 3;
 
 /// Runs the command line of this process.
@@ -53,6 +55,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(args)?,
         Command::Demo(args) => run::demo(&args)?,
         Command::Check(args) => return check::check(&args),
+        Command::Health(args) => return health::health(&args),
         Command::Keys(args) => keys::keys(args)?,
         Command::Cert(args) => certificate::certificate(&args)?,
         Command::Rules(args) => return rules::rules(&args),
@@ -63,6 +66,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Restore(args) => state::restore(&args)?,
         Command::Reset(args) => state::reset(&args)?,
         Command::Notify(args) => state::notify(&args)?,
+        Command::Update(args) => update::update(&args)?,
         Command::Diag(args) => diag::diag(&args)?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "mfg-drone-gateway", &mut std::io::stdout());

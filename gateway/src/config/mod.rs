@@ -59,6 +59,8 @@ pub struct Config {
     pub notify: Notify,
     /// The service behind vision, datasets and models.
     pub upstream: Upstream,
+    /// Updates of the whole system.
+    pub update: Update,
 }
 
 /// `[server]`
@@ -454,6 +456,23 @@ pub struct Notify {
     pub webhook: Vec<Webhook>,
     /// Networks (CIDR) and host names to which webhooks may go; empty: none off loopback.
     pub allow: Vec<String>,
+}
+
+/// `[update]`: only where the system was started from an image.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Update {
+    /// Directory shared with the image's update program.
+    pub dir: PathBuf,
+    /// Largest bundle taken, in bytes; `server.max_body_bytes` does not apply to it.
+    pub max_bundle_bytes: u64,
+}
+
+impl Default for Update {
+    fn default() -> Self {
+        // A root slot is smaller than this, and a bundle is its packed content.
+        Update { dir: PathBuf::from("/var/lib/mfg-drone-update"), max_bundle_bytes: 1024 * 1024 * 1024 }
+    }
 }
 
 /// Shape of a webhook's body.

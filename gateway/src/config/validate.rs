@@ -13,6 +13,10 @@ use super::{Config, DroneMode, Drones, MAX_RANGES, Profile, Range};
 pub const MAX_DRONES: usize = 64;
 /// Most connections: every one costs file descriptors and buffers.
 pub const MAX_CONNECTIONS: usize = 4096;
+/// Least and greatest cap of an update bundle: one packet of it, and more than any
+/// root slot holds.
+const MIN_BUNDLE_BYTES: u64 = 1024;
+const MAX_BUNDLE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// Least requests per minute for ordinary routes: the web dashboard polls three routes every 5 s.
 const LEAST_OTHER_PER_MINUTE: u32 = 120;
 
@@ -28,6 +32,7 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     for (key, message) in super::upstream::problems(&config.upstream) {
         check.refuse(&["upstream", key], message);
     }
+    check.update(config);
     check.problems
 }
 
@@ -88,6 +93,15 @@ impl Check<'_> {
             self.refuse(
                 &["tls", if missing == "key" { "cert" } else { "key" }],
                 format!("tls.{missing} is missing: set both or neither"),
+            );
+        }
+    }
+
+    fn update(&mut self, config: &Config) {
+        if !(MIN_BUNDLE_BYTES..=MAX_BUNDLE_BYTES).contains(&config.update.max_bundle_bytes) {
+            self.refuse(
+                &["update", "max_bundle_bytes"],
+                format!("must be {MIN_BUNDLE_BYTES} to {MAX_BUNDLE_BYTES} bytes"),
             );
         }
     }

@@ -7,6 +7,7 @@
 
 mod client;
 
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,8 +38,24 @@ pub struct Control {
     pub access: Arc<Access>,
     /// The store, for backups.
     pub store: Store,
+    /// How well the gateway is.
+    pub health: Box<dyn Fn() -> Health + Send + Sync>,
     /// Makes a new leaf certificate; the answer is shown to the operator.
     pub renew_certificate: Box<dyn Fn() -> Result<String, String> + Send + Sync>,
+}
+
+/// How well a running gateway is, as far as it can say of itself.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Health {
+    /// What is wrong, if anything.
+    pub problem: Option<String>,
+    /// Drones in the air.
+    pub airborne: Vec<String>,
+    /// Its HTTPS listener.
+    pub listen: SocketAddr,
+    /// Whether the device's own authority vouches for its certificate, and
+    /// clients need none.
+    pub own_certificate: bool,
 }
 
 /// Sends a test message to a named target: what it answered, or why it failed.
@@ -142,6 +159,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/keys", get(list_keys).post(create_key))
         .route("/keys/{key}", delete(revoke_key))
         .route("/backup", post(backup))
+        .route("/health", get(health))
         .route("/certificate/renew", post(renew_certificate))
         .with_state(control)
 }
@@ -174,6 +192,10 @@ fn refuse(error: KeyError) -> Refusal {
         _ => StatusCode::BAD_REQUEST,
     };
     (status, error.to_string())
+}
+
+async fn health(State(control): State<Arc<Control>>) -> Json<Health> {
+    Json((control.health)())
 }
 
 async fn backup(State(control): State<Arc<Control>>, Json(request): Json<BackupRequest>) -> Result<String, Refusal> {

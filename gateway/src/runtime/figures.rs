@@ -3,12 +3,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::api::{Labels, MoreMetrics, Page};
 use crate::drones::Fleet;
 use crate::notify::Notifier;
+use crate::update::Updates;
 
 /// The fleet: every datagram, and what was wrong with it.
 pub(super) fn fleet(fleet: Fleet) -> MoreMetrics {
@@ -91,6 +93,21 @@ pub(super) fn notifier(notifier: Arc<Notifier>) -> MoreMetrics {
         page.counters("notifications_sent", "Notifications that arrived", targets().map(|(t, l)| (l, t.sent)))?;
         page.counters("notifications_failed", "Calls that failed", targets().map(|(t, l)| (l, t.failed)))?;
         page.counters("notifications_refused", "Notifications given up", targets().map(|(t, l)| (l, t.refused)))
+    })
+}
+
+/// Updates: which version runs in which slot, and what came of uploads.
+pub(super) fn updates(updates: Arc<Updates>) -> MoreMetrics {
+    Box::new(move |page: &mut Page<'_>| {
+        if let Ok(status) = updates.status() {
+            let version = status.running.version.as_deref().unwrap_or("unknown");
+            let labels = [("slot", &*status.running.slot), ("version", version), ("state", status.state.name())];
+            page.gauges("update_info", "The root slot that runs, and the last update", [(labels.as_slice(), 1.0)])?;
+        }
+        let stats = updates.stats();
+        page.counter("update_uploads", "Bundles handed over", stats.accepted.load(Ordering::Relaxed))?;
+        page.counter("update_uploads_refused", "Uploads that came to nothing", stats.refused.load(Ordering::Relaxed))?;
+        page.counter("update_received_bytes", "Bytes of bundles received", stats.bytes.load(Ordering::Relaxed))
     })
 }
 

@@ -19,7 +19,7 @@ use crate::api::{self, App, DroneList, Edge, Service, Services};
 use crate::cache::Cache;
 use crate::clock::Mono;
 use crate::config::{Config, Reload};
-use crate::control::{self, Control};
+use crate::control::{self, Control, Health};
 use crate::drones::simulator::{self, SimulatedDrone};
 use crate::drones::{Fleet, FleetOptions};
 use crate::notify::Notifier;
@@ -30,6 +30,7 @@ use crate::server::port_holder::{self, Protocol};
 use crate::server::{Limits, Places, ServerStats, Shared, Tls, Via};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::update::{self, Updates};
 use crate::upstream::{self, Upstream};
 use crate::{board, bridge, demo, logging};
 
@@ -98,6 +99,7 @@ impl Running {
         let stats = Arc::new(ServerStats::default());
         let drones = fleet.clone();
         let (one, connected) = (fleet.clone(), fleet.clone());
+        let updates = Updates::new(&config.update);
         let app = Arc::new(App {
             config: ArcSwap::from_pointee(config.clone()),
             sources: sources.clone(),
@@ -122,6 +124,7 @@ impl Running {
                 figures::fleet(fleet.clone()),
                 figures::logs(logging.dropped_counters()),
                 figures::notifier(notifier),
+                figures::updates(updates.clone()),
             ]
             .into_iter()
             .chain(board.clone().map(board::metrics))
@@ -130,6 +133,7 @@ impl Running {
             board,
             bridges: bridges.clone(),
             upstream,
+            updates: updates.clone(),
             stop: stop.clone(),
         });
         for service in [Service::Drones, Service::Alerts, Service::Performance, Service::Monitoring] {
@@ -148,7 +152,8 @@ impl Running {
             handles.push(listeners::serve(wanted, origin, router.clone(), shared.clone(), alerts.clone())?);
         }
         watch_certificate(&tls, &app, &alerts, &stop);
-        serve_control(&config, &access, &store, &tls, &stop);
+        serve_control(&config, &app, &tls, &stop);
+        tokio::spawn(update::watch(updates, alerts.clone(), stop.clone()));
         let rooms = Rooms { alerts: alerts.clone(), access: access.clone(), telemetry, store };
         housekeeping::spawn(rooms.clone(), Duration::from_secs(config.storage.batch_interval_s), &stop);
         announce(&config, origin, &tls, first_keys.as_ref())?;
@@ -354,17 +359,32 @@ fn watch_certificate(tls: &Arc<Tls>, app: &Arc<App>, alerts: &Alerts, stop: &Can
     });
 }
 
-fn serve_control(config: &Config, access: &Arc<Access>, store: &Store, tls: &Arc<Tls>, stop: &CancellationToken) {
-    let tls = tls.clone();
+fn serve_control(config: &Config, app: &Arc<App>, tls: &Arc<Tls>, stop: &CancellationToken) {
+    let (tls, asked) = (tls.clone(), app.clone());
     let control = Control {
-        access: access.clone(),
-        store: store.clone(),
+        access: app.access.clone(),
+        store: app.store.clone(),
+        health: Box::new(move || health(&asked)),
         renew_certificate: Box::new(move || {
             tls.renew().map(|info| info.to_string()).map_err(|error| error.to_string())
         }),
     };
     if let Err(error) = control::serve(&config.storage.dir, control, stop.clone()) {
         tracing::error!(%error, "no control socket: `keys` and `backup` work only while the gateway is stopped");
+    }
+}
+
+/// What `health` asks over the control socket; HTTPS it tries itself.
+fn health(app: &App) -> Health {
+    let config = app.config.load();
+    let store = app.store.stats();
+    let problem = (!store.healthy).then(|| "the state directory does not take writes".to_owned());
+    let airborne = (app.drones.all)().into_iter().filter(|drone| drone.airborne).map(|drone| drone.id.to_string());
+    Health {
+        problem,
+        airborne: airborne.collect(),
+        listen: config.server.listen,
+        own_certificate: config.tls.cert.is_none() && config.tls.client_ca.is_none(),
     }
 }
 

@@ -1,0 +1,183 @@
+//! Updates of the whole system, where it was started from an image.
+//!
+//! The gateway is unprivileged: it lays a bundle and a request into the spool
+//! and reads what the image's own program (`deploy/image.d/…/update`) says in
+//! `status.json`. That program verifies the signature and refuses downgrades;
+//! nothing here may decide what is installed, so that a stolen key of the
+//! gateway's installs nothing without the key that signs. Where the directory
+//! does not exist (the package on another system), everything is refused with
+//! [`UpdateError::NotSupported`].
+
+mod spool;
+mod status;
+mod tell;
+mod upload;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwapOption;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use crate::config;
+
+pub use spool::{Incoming, Spool, Wish};
+pub use status::{Offered, Slot, State, Status};
+pub use tell::{KEY, watch};
+pub use upload::Upload;
+
+/// Why an update was not taken, or is not known of.
+#[derive(Debug, Error)]
+pub enum UpdateError {
+    /// Not an image.
+    #[error(
+        "this gateway was not started from an image ({0} is missing); update its package instead: deploy/install, or apt install ./mfg-drone-gateway_….deb"
+    )]
+    NotSupported(PathBuf),
+    /// The image's own program wrote what this gateway does not understand.
+    #[error("{path}: {reason}; update by a stick with the label MFG-UPDATE")]
+    Unreadable {
+        /// The status file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Another one is under way.
+    #[error("{0}; one update at a time")]
+    Busy(String),
+    /// Larger than allowed.
+    #[error("the bundle has {length} bytes, at most {limit} are taken (update.max_bundle_bytes)")]
+    TooLarge {
+        /// Its length.
+        length: u64,
+        /// The cap.
+        limit: u64,
+    },
+    /// The data partition is too full.
+    #[error("the bundle needs {needed} bytes, {free} are free in {dir}: remove backups or logs there")]
+    NoSpace {
+        /// With the reserve.
+        needed: u64,
+        /// What there is.
+        free: u64,
+        /// Where.
+        dir: PathBuf,
+    },
+    /// Not the bundle that was announced.
+    #[error("{0}; nothing is installed, send it again")]
+    Different(String),
+    /// Cancelled by an operator.
+    #[error("the upload was cancelled")]
+    Cancelled,
+    /// Nothing is there to be cancelled.
+    #[error("no bundle is being uploaded")]
+    NothingToCancel,
+    /// The medium refuses.
+    #[error("{path} cannot be written: {source}")]
+    Storage {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl UpdateError {
+    fn storage(path: &Path, source: std::io::Error) -> UpdateError {
+        UpdateError::Storage { path: path.to_owned(), source }
+    }
+}
+
+/// What was done since the start, for `/metrics`.
+#[derive(Debug, Default)]
+pub struct UpdateStats {
+    /// Bundles handed to the image's program.
+    pub accepted: AtomicU64,
+    /// Uploads that were refused or came to nothing.
+    pub refused: AtomicU64,
+    /// Bytes of bundles received.
+    pub bytes: AtomicU64,
+}
+
+/// Updates as the running gateway sees them.
+#[derive(Debug)]
+pub struct Updates {
+    spool: Spool,
+    uploading: ArcSwapOption<Progress>,
+    stats: UpdateStats,
+}
+
+/// An upload that goes on.
+#[derive(Debug)]
+pub struct Progress {
+    /// Its announced length.
+    pub length: u64,
+    /// What has arrived of it.
+    pub received: AtomicU64,
+    cancel: CancellationToken,
+}
+
+impl Updates {
+    /// On the directory of the configuration; it need not exist.
+    #[must_use]
+    pub fn new(config: &config::Update) -> Arc<Updates> {
+        let spool = Spool::new(config);
+        Arc::new(Updates { spool, uploading: ArcSwapOption::empty(), stats: UpdateStats::default() })
+    }
+
+    /// What the image's program says.
+    ///
+    /// # Errors
+    /// [`UpdateError::NotSupported`], [`UpdateError::Unreadable`].
+    pub fn status(&self) -> Result<Status, UpdateError> {
+        self.spool.status()
+    }
+
+    /// Whether a bundle waits for the image's program to take it.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.spool.is_waiting()
+    }
+
+    /// The upload that goes on, if any.
+    #[must_use]
+    pub fn uploading(&self) -> Option<Arc<Progress>> {
+        self.uploading.load_full()
+    }
+
+    /// Gives up the upload that goes on.
+    ///
+    /// # Errors
+    /// [`UpdateError::NothingToCancel`]; once handed over, an update is not stopped.
+    pub fn cancel(&self) -> Result<(), UpdateError> {
+        match self.uploading() {
+            Some(upload) => upload.cancel.cancel(),
+            None => return Err(UpdateError::NothingToCancel),
+        }
+        Ok(())
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn stats(&self) -> &UpdateStats {
+        &self.stats
+    }
+
+    /// What was told of `outcome` stays told over a restart.
+    fn mark_told(&self, outcome: &str) {
+        if let Err(error) = self.spool.mark_told(outcome) {
+            tracing::warn!("the outcome of the update will be told again: {error}");
+        }
+    }
+
+    fn was_told(&self, outcome: &str) -> bool {
+        self.spool.was_told(outcome)
+    }
+
+    fn count(&self, accepted: bool) {
+        let counter = if accepted { &self.stats.accepted } else { &self.stats.refused };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
