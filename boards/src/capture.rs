@@ -20,7 +20,7 @@ const MAX_BYTES: usize = 4096;
 const MAX_CPUINFO_BYTES: usize = 16 * 1024;
 
 /// Single files.
-const FILES: [&str; 20] = [
+const FILES: [&str; 23] = [
     "/proc/device-tree/model",
     "/proc/device-tree/compatible",
     "/proc/device-tree/chosen/bootloader/boot-mode",
@@ -40,6 +40,10 @@ const FILES: [&str; 20] = [
     "/sys/class/dmi/id/chassis_type",
     "/sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count",
     "/sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count",
+    // Of old kernels, which have no policies.
+    "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq",
+    "/sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq",
+    "/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq",
     "/run/systemd/timesync/synchronized",
 ];
 

@@ -27,7 +27,7 @@ fn value(board: &Board, role: Role) -> Option<f64> {
     board.sensors().value(index, 0).value()
 }
 
-const TREES: [&str; 10] = [
+const TREES: [&str; 14] = [
     "pi-3b",
     "pi-4b",
     "pi-4b-ups",
@@ -38,6 +38,10 @@ const TREES: [&str; 10] = [
     "rock-5b",
     "x86",
     "unknown-arm64",
+    "odroid-n2-plus",
+    "qualcomm-rb5",
+    "tinker-board",
+    "x86-two-batteries",
 ];
 
 #[test]
@@ -123,6 +127,25 @@ fn an_unknown_board_still_has_its_sensors() {
     assert_eq!(value(&board, Role::CompanionBattery), Some(72.0));
     assert_eq!(value(&board, Role::OnBattery), Some(1.0));
     assert_eq!(board.sensors().temperature_limits().throttle_c, Some(75.0));
+}
+
+/// Telephones' kernels name no processor, and register the battery first.
+#[test]
+fn a_battery_is_not_the_temperature_of_the_board() {
+    let zones = ["battery", "wlan0-thermal", "tsens_tz_sensor4", "tsens_tz_sensor5"];
+    let mut manifest = String::from("# boards manifest 1\n");
+    for (number, kind) in zones.iter().enumerate() {
+        let zone = format!("/sys/class/thermal/thermal_zone{number}");
+        manifest += &format!("{zone}/type = \"{kind}\\n\"\n{zone}/temp = \"{}000\\n\"\n", 30 + number);
+    }
+    let soc = |manifest: &str| {
+        let mut board = Board::of(Tree::from_manifest(manifest).expect("a manifest"), None);
+        board.sample(0, &mut |_, _| {});
+        value(&board, Role::SocTemperature)
+    };
+    assert_eq!(soc(&manifest), Some(32.0));
+    // Where nothing else is there, none is better than a wrong one.
+    assert_eq!(soc(&manifest.replace("tsens_tz_", "skin-")), None);
 }
 
 #[test]

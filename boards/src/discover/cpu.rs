@@ -23,7 +23,7 @@ fn frequencies(search: &mut Search) {
         .filter(|name| name.starts_with("policy"))
         .map(|name| (format!("{CPU}/cpufreq/{name}"), name))
         .collect();
-    // Kernels before 3.x have the directory with each processor only.
+    // Old kernels have the directory with each processor only.
     let old = format!("{CPU}/cpu0/cpufreq");
     if policies.is_empty() && search.tree.exists(&old) {
         policies.push((old, "policy0".to_owned()));

@@ -85,19 +85,23 @@ fn zones(search: &mut Search) -> Vec<Zone> {
     zones
 }
 
-/// The profile's choice, else what is named like a processor, else the first:
-/// unless a chip of the processor itself is there, which is closer to the die
-/// than a PC's ACPI zone.
+/// Parts of zones' names that are not the processor's: batteries, chargers and
+/// radios register zones too, often before the processor's own.
+const ELSEWHERE: [&str; 9] = ["bat", "bq2", "charg", "wifi", "wlan", "nvme", "pmic", "gpu", "skin"];
+
+/// The profile's choice, else what is named like a processor, else the first
+/// that is not named like something else: unless a chip of the processor itself
+/// is there, which is closer to the die than a PC's ACPI zone.
 fn soc_zone(search: &Search, zones: &[Zone]) -> Option<usize> {
     let listed = &search.detected.profile.thermal.soc_zones;
     let by_profile = || listed.iter().find_map(|kind| zones.iter().position(|zone| zone.kind == *kind));
-    let named = |zone: &Zone| {
+    let named = |zone: &Zone, parts: &[&str]| {
         let kind = zone.kind.to_ascii_lowercase();
-        ["cpu", "soc", "pkg", "package", "core"].iter().any(|part| kind.contains(part))
+        parts.iter().any(|part| kind.contains(part))
     };
-    by_profile()
-        .or_else(|| zones.iter().position(named))
-        .or_else(|| (!zones.is_empty() && !super::hwmon::has_processor_chip(search)).then_some(0))
+    let by_name = || zones.iter().position(|zone| named(zone, &["cpu", "soc", "pkg", "package", "core"]));
+    let by_place = || zones.iter().position(|zone| !named(zone, &ELSEWHERE));
+    by_profile().or_else(by_name).or_else(|| (!super::hwmon::has_processor_chip(search)).then(by_place).flatten())
 }
 
 fn trip_points(search: &mut Search, zone: &Zone, of_soc: bool) {
