@@ -20,6 +20,7 @@ pub mod drones;
 pub mod logging;
 pub mod notify;
 pub mod performance;
+pub mod photos;
 pub mod pipeline;
 pub mod readings;
 pub mod runtime;

@@ -11,6 +11,7 @@ pub mod drone;
 pub mod flight;
 pub mod gateway;
 pub mod loopback;
+pub mod video;
 pub mod websocket;
 
 pub use client::{Answer, Client};

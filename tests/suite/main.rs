@@ -6,6 +6,7 @@ mod access;
 mod boards;
 mod bridge;
 mod bridge_line;
+mod camera;
 mod command_line;
 mod contract;
 mod control;

@@ -103,6 +103,9 @@ pub struct DemoArgs {
     /// UDP port for the drones' state.
     #[arg(long, value_name = "PORT", default_value_t = 8890)]
     pub state_port: u16,
+    /// UDP port for the drones' video.
+    #[arg(long, value_name = "PORT", default_value_t = 11111)]
+    pub video_port: u16,
     /// UDP port on which the simulated drones take commands.
     #[arg(long, value_name = "PORT", default_value_t = 8889)]
     pub command_port: u16,
@@ -294,6 +297,9 @@ pub struct SimulateArgs {
     /// UDP port to which they send their state.
     #[arg(long, value_name = "PORT", default_value_t = 8890)]
     pub state_port: u16,
+    /// UDP port to which they send their video.
+    #[arg(long, value_name = "PORT", default_value_t = 11111)]
+    pub video_port: u16,
 }
 
 /// Arguments of `backup`.

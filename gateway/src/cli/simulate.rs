@@ -13,8 +13,11 @@ pub(super) fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
         let mut drones = Vec::new();
         for number in 0..args.drones {
             let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, FIRST_HOST + number));
-            let options =
-                simulator::Options { state_port: args.state_port, ..simulator::Options::varied(number.into()) };
+            let options = simulator::Options {
+                state_port: args.state_port,
+                video_port: args.video_port,
+                ..simulator::Options::varied(number.into())
+            };
             drones.push(SimulatedDrone::start(SocketAddr::new(address, args.command_port), options)?);
             println!(
                 "drone {} listens on {address}:{}, streams to port {}",

@@ -5,7 +5,7 @@
 //! cargo run --release -p gateway-tests --bin bench -- [NAME…] [--seconds N]
 //! ```
 //!
-//! Names: size start memory http handshakes latency datagrams soak; all of them
+//! Names: size start memory http handshakes latency datagrams video soak; all of them
 //! but `soak` by default. Nothing here is a test: figures are printed, with the
 //! medians of rounds that alternate between the two servers, because machines
 //! are noisy. Server cost is CPU time read from /proc, not wall time.
@@ -16,6 +16,7 @@ mod nginx;
 mod path;
 mod process;
 mod resident;
+mod video;
 
 use std::time::Duration;
 
@@ -34,7 +35,9 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     if names.is_empty() {
-        names = ["size", "start", "memory", "http", "handshakes", "latency", "datagrams"].map(str::to_owned).to_vec();
+        names = ["size", "start", "memory", "http", "handshakes", "latency", "datagrams", "video"]
+            .map(str::to_owned)
+            .to_vec();
     }
     anyhow::ensure!(
         !cfg!(debug_assertions),
@@ -52,6 +55,7 @@ async fn main() -> anyhow::Result<()> {
             "handshakes" => http_load::handshakes(stretch).await?,
             "latency" => path::latency().await?,
             "datagrams" => path::datagrams(stretch).await?,
+            "video" => video::relay(stretch).await?,
             other => anyhow::bail!("no benchmark is called {other:?}"),
         }
         println!();
