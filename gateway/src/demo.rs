@@ -22,6 +22,8 @@ pub struct Ports {
     pub http_listen: Option<SocketAddr>,
     /// State datagrams.
     pub state: u16,
+    /// Video of the drones.
+    pub video: u16,
     /// Drone commands.
     pub command: u16,
 }
@@ -88,6 +90,7 @@ pub fn config(ports: Ports, state_dir: &Path) -> Result<Config, NotLoopback> {
     config.storage.dir = state_dir.to_owned();
     config.drones.bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
     config.drones.state_port = ports.state;
+    config.drones.video_port = ports.video;
     config.drones.command_port = ports.command;
     config.drones.drone = DRONES
         .iter()
@@ -113,6 +116,7 @@ mod tests {
             listen: listen.parse().expect("address"),
             http_listen: None,
             state: 8890,
+            video: 11111,
             command: 8889,
         };
         let dir = Path::new("/tmp/demo");

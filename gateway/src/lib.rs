@@ -21,6 +21,7 @@ pub mod logging;
 pub mod notify;
 mod outbound;
 pub mod performance;
+pub mod photos;
 pub mod pipeline;
 pub mod readings;
 pub mod runtime;

@@ -4,6 +4,7 @@
 
 import { chart } from '/static/chart.js';
 import { say, speak } from '/static/texts.js';
+import { camera } from '/static/video.js';
 
 const POLL_MS = 5000;
 const HISTORY_MS = 60000;
@@ -30,6 +31,15 @@ async function ask(path, method = 'GET') {
   if (!answer.ok) throw Object.assign(new Error(body.message ?? `${answer.status}`), { status: answer.status });
   return body;
 }
+
+/** A file that needs the key. */
+async function fetchFile(path) {
+  const answer = await fetch(path, { headers: { 'X-API-Key': key } });
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  return answer.blob();
+}
+
+const video = camera(ask, fetchFile);
 
 function problem(text) {
   $('problem').hidden = !text;
@@ -146,6 +156,7 @@ async function poll() {
     const [system, drones, alerts] = await Promise.all(paths.map((path) => ask(path)));
     showSystem(system);
     showDrones(drones);
+    video.drones(drones);
     showAlerts(alerts);
     problem('');
     if (socket?.readyState !== WebSocket.OPEN) link('on', 'polling');
@@ -187,6 +198,7 @@ $('key-form').addEventListener('submit', (event) => {
   $('key').value = '';
   sessionStorage.setItem('api-key', key);
   socket?.close();
+  video.close();
   start();
 });
 
@@ -194,6 +206,7 @@ $('forget').addEventListener('click', () => {
   key = '';
   sessionStorage.removeItem('api-key');
   socket?.close();
+  video.close();
   for (const id of ['system', 'drones', 'alert-list', 'history']) $(id).replaceChildren();
   poll();
 });

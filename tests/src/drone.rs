@@ -12,6 +12,8 @@ use crate::PATIENCE;
 
 /// Port on which a Tello takes commands and from which it sends its state.
 pub const COMMAND_PORT: u16 = 8889;
+/// Port on which the gateway takes video.
+pub const VIDEO_PORT: u16 = 11111;
 /// Port on which the gateway takes state.
 pub const STATE_PORT: u16 = 8890;
 
@@ -58,6 +60,31 @@ impl Drone {
     /// The socket refuses.
     pub async fn send(&self, to: SocketAddr, datagram: &[u8]) -> anyhow::Result<()> {
         self.socket.send_to(datagram, to).await?;
+        Ok(())
+    }
+
+    /// Waits for `wanted`, answers `ok`; answers whatever else comes before it too.
+    ///
+    /// # Errors
+    /// It does not come.
+    pub async fn obey(&self, wanted: &str) -> anyhow::Result<SocketAddr> {
+        loop {
+            let (text, from) = self.hear().await?;
+            self.socket.send_to(b"ok", from).await?;
+            if text == wanted {
+                return Ok(from);
+            }
+        }
+    }
+
+    /// Sends one frame of video, cut as firmware cuts it.
+    ///
+    /// # Errors
+    /// The socket refuses.
+    pub async fn film(&self, gateway: IpAddr, frame: &[u8]) -> anyhow::Result<()> {
+        for piece in frame.chunks(1460) {
+            self.send(SocketAddr::new(gateway, VIDEO_PORT), piece).await?;
+        }
         Ok(())
     }
 

@@ -16,6 +16,7 @@ pub mod loopback;
 pub mod namespaces;
 pub mod process;
 pub mod simulated;
+pub mod video;
 pub mod vision;
 pub mod websocket;
 

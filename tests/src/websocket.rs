@@ -1,6 +1,7 @@
 //! A WebSocket client over the same TLS.
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -40,6 +41,21 @@ impl WebSocket {
             let message = timeout(PATIENCE, self.stream.next()).await.context("no message came")?;
             match message.context("the socket was closed")?? {
                 Message::Text(text) => return Ok(serde_json::from_str(&text)?),
+                Message::Close(frame) => anyhow::bail!("closed: {frame:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next frame of video; text messages are passed over.
+    ///
+    /// # Errors
+    /// As [`WebSocket::next`].
+    pub async fn next_frame(&mut self) -> anyhow::Result<Bytes> {
+        loop {
+            let message = timeout(PATIENCE, self.stream.next()).await.context("no frame came")?;
+            match message.context("the socket was closed")?? {
+                Message::Binary(bytes) => return Ok(bytes),
                 Message::Close(frame) => anyhow::bail!("closed: {frame:?}"),
                 _ => {}
             }

@@ -15,10 +15,11 @@ async fn the_demo_shows_three_drones_and_stops_cleanly() -> anyhow::Result<()> {
     let address = Block::claim().gateway();
     let dir = tempfile::tempdir()?;
     // Ports of its own: the documented ones may be in use on this host.
-    let (state, command) = (spare_port(), spare_port());
+    let (state, command, video) = (spare_port(), spare_port(), spare_port());
     let mut child = Command::new(gateway_tests::gateway::binary())
         .args(["demo", "--listen", &format!("{address}:8443"), "--http-listen", &format!("{address}:8000")])
         .args(["--state-port", &state.to_string(), "--command-port", &command.to_string()])
+        .args(["--video-port", &video.to_string()])
         .arg("--state-dir")
         .arg(dir.path())
         .stdout(Stdio::piped())

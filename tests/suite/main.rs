@@ -8,6 +8,7 @@ mod bridge;
 mod bridge_emulated;
 mod bridge_line;
 mod callers;
+mod camera;
 mod command_line;
 mod contract;
 mod control;

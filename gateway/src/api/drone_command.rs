@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::camera::{self, PhotoView};
 use super::drone_views::DroneStatus;
 use super::envelope::ApiError;
 use super::flight::{self, direction_of, invalid, session};
@@ -33,8 +34,24 @@ pub(super) struct CommandResult {
     message: String,
     timestamp: Ts,
     command: String,
-    /// Of `get_status` and `health_check`.
-    data: Option<DroneStatus>,
+    /// The status for `get_status` and `health_check`, the photo for `take_photo`.
+    data: Option<Data>,
+}
+
+/// What a command brings back.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Data {
+    Status(Box<DroneStatus>),
+    Photo(Box<TakenPhoto>),
+}
+
+/// A photo, and where it is under the name some clients show.
+#[derive(Serialize, ToSchema)]
+struct TakenPhoto {
+    #[serde(flatten)]
+    photo: PhotoView,
+    filepath: String,
 }
 
 /// What a body asks for.
@@ -43,6 +60,9 @@ enum Wish {
     Connect,
     Disconnect,
     Status,
+    Photo,
+    /// The stream on, off, or the other way round.
+    Stream(Option<bool>),
     Fly(Command),
     /// Several straight moves, one after another.
     Moves(Vec<Command>),
@@ -66,9 +86,17 @@ async fn run(call: Call) -> Answer {
         Wish::Connect => session::connect(&call).await?,
         Wish::Disconnect => session::disconnect(&call)?,
         Wish::Status => {
-            data = Some(session::status(&call)?);
+            data = Some(Data::Status(Box::new(session::status(&call)?)));
             format!("Status of {}", call.param)
         }
+        Wish::Photo => {
+            let photo = camera::take(&call).await?;
+            let filepath = photo.path().to_owned();
+            let message = format!("Photo of {}: {filepath}", call.param);
+            data = Some(Data::Photo(Box::new(TakenPhoto { photo, filepath })));
+            message
+        }
+        Wish::Stream(on) => camera::stream(&call, on.unwrap_or(!camera::streams(&call))).await?,
         Wish::Fly(command) => flight::fly(&call, command, false).await?,
         Wish::Moves(moves) => all(&call, moves).await?,
         Wish::Altitude(cm) => {
@@ -151,8 +179,10 @@ fn in_metres(name: &str, params: &Map<String, Value>) -> Result<Wish, ApiError> 
             let metres = number(params, "altitude")?.filter(|metres| (0.2..=10.0).contains(metres));
             Wish::Altitude((metres.ok_or_else(|| invalid("altitude"))? * 100.0).round() as i32)
         }
-        "start_streaming" => Wish::Fly(Command::StreamOn),
-        "stop_streaming" => Wish::Fly(Command::StreamOff),
+        "take_photo" => Wish::Photo,
+        "start_streaming" => Wish::Stream(Some(true)),
+        "stop_streaming" => Wish::Stream(Some(false)),
+        "toggle_streaming" => Wish::Stream(None),
         "get_status" | "health_check" => Wish::Status,
         _ => return Err(invalid(name)),
     })

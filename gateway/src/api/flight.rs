@@ -28,7 +28,8 @@ const UNKNOWN: &str = "指定されたドローンが見つかりません";
 /// Asserted by clients (contract 1.7).
 const NOT_CONNECTED: &str = "ドローンが接続されていません";
 
-const ID: Param = Param::required(Place::Path, "drone_id", Kind::Id, "Id of the drone");
+/// The drone in the path.
+pub(super) const ID: Param = Param::required(Place::Path, "drone_id", Kind::Id, "Id of the drone");
 const WAIT: Param =
     Param::optional(Place::Query, "wait", Kind::Flag, "Answer when the manoeuvre is over instead of when it is taken");
 const MOVE_TO: Param = Param::required(
@@ -53,12 +54,13 @@ pub(super) const MOVE: &[Param] = &[ID, WAIT, MOVE_TO, DISTANCE];
 pub(super) const ROTATE: &[Param] = &[ID, WAIT, TURN_TO, ANGLE];
 
 /// The drone named in the path.
-fn drone(call: &Call) -> Result<DroneView, ApiError> {
+pub(super) fn drone(call: &Call) -> Result<DroneView, ApiError> {
     path_id("drone_id", &call.param)?;
     (call.app.drones()?.one)(&call.param).ok_or_else(unknown)
 }
 
-fn unknown() -> ApiError {
+/// 404 `DRONE_NOT_FOUND`.
+pub(super) fn unknown() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "DRONE_NOT_FOUND", UNKNOWN)
 }
 
@@ -116,7 +118,8 @@ pub(super) fn disconnect(call: Call) -> BoxFuture<'static, Answer> {
     })
 }
 
-fn said(message: String) -> Answer {
+/// A success in words.
+pub(super) fn said(message: String) -> Answer {
     Ok(respond::json(&SuccessResponse::new(message)))
 }
 
@@ -139,7 +142,7 @@ fn close(call: &Call) -> Result<String, ApiError> {
 }
 
 /// Who did what, in the security log and the audit trail.
-fn tell(call: &Call, what: &str) {
+pub(super) fn tell(call: &Call, what: &str) {
     call.app.access.record_flight(call.actor(), call.client, &format!("{}: {what}", call.param));
 }
 
@@ -165,11 +168,18 @@ pub(super) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Str
     }
 }
 
-fn failed(message: String) -> ApiError {
+/// 503 `DRONE_COMMAND_FAILED`.
+pub(super) fn failed(message: String) -> ApiError {
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "DRONE_COMMAND_FAILED", message)
 }
 
-fn refused(command: Command, error: CommandError) -> ApiError {
+/// 400: what needs a connected drone and does not fly.
+pub(super) fn not_connected() -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, "DRONE_NOT_CONNECTED", NOT_CONNECTED)
+}
+
+/// Why a command was not taken, as the contract tells it.
+pub(super) fn refused(command: Command, error: CommandError) -> ApiError {
     let refusal = match error {
         CommandError::Unknown(_) => return unknown(),
         CommandError::Refused(refusal) => refusal,
@@ -180,7 +190,7 @@ fn refused(command: Command, error: CommandError) -> ApiError {
         Refusal::NotConnected if flies => {
             ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "DRONE_NOT_CONNECTED", NOT_CONNECTED)
         }
-        Refusal::NotConnected => bad("DRONE_NOT_CONNECTED", NOT_CONNECTED.to_owned()),
+        Refusal::NotConnected => not_connected(),
         Refusal::Lost(_) if !flies => bad("DRONE_NOT_CONNECTED", format!("{NOT_CONNECTED}: {refusal}")),
         Refusal::BatteryLow { .. } => bad("BATTERY_LOW", refusal.to_string()),
         other => failed(other.to_string()),
@@ -214,16 +224,6 @@ pub(super) fn stop(call: Call) -> BoxFuture<'static, Answer> {
 /// `POST /api/drones/{drone_id}/emergency`
 pub(super) fn emergency(call: Call) -> BoxFuture<'static, Answer> {
     manoeuvre(call, Command::Emergency)
-}
-
-/// `POST /api/drones/{drone_id}/camera/stream/start`
-pub(super) fn stream_on(call: Call) -> BoxFuture<'static, Answer> {
-    manoeuvre(call, Command::StreamOn)
-}
-
-/// `POST /api/drones/{drone_id}/camera/stream/stop`
-pub(super) fn stream_off(call: Call) -> BoxFuture<'static, Answer> {
-    manoeuvre(call, Command::StreamOff)
 }
 
 /// `POST /api/drones/{drone_id}/move`

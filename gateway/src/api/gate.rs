@@ -149,6 +149,10 @@ async fn answer(
         refuse_declared_length(config, &parts.headers)?;
     }
     let param = if entry.has_param { path_param(&mut parts).await } else { String::new() };
+    if entry.has_param && param.is_empty() {
+        // Two slashes in a row are no path that exists (contract 1.1).
+        return Err(ApiError::not_found("Not Found"));
+    }
     let (app, config) = (Arc::clone(app), Arc::clone(config));
     let mut call = Call { app, config, route, principal, client, param, inputs, parts };
     match route.run {

@@ -98,6 +98,17 @@ fn requests(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     page.counter("websocket_cut", "WebSocket clients cut off for not reading", read(&own.websockets_cut))?;
     page.counter("websocket_silent", "WebSocket clients given up for answering no ping", read(&own.websockets_silent))?;
     page.counter("websocket_broadcasts_dropped", "Broadcasts lost by slow clients", read(&own.broadcasts_dropped))?;
+    let (photos, photo_bytes) = app.photos.extent();
+    let taken = &app.photos.stats;
+    page.gauge("photos", "Photos kept", photos as f64)?;
+    page.gauge("photo_bytes", "Bytes of photos kept", photo_bytes as f64)?;
+    page.counter("photos_taken", "Photos taken", read(&taken.taken))?;
+    page.counter("photos_evicted", "Photos removed for newer ones", read(&taken.evicted))?;
+    page.counter("photos_failed", "Photos that could not be taken or kept", read(&taken.failed))?;
+    page.counter("photos_undecoded", "Photos the decoder could not turn into a JPEG", read(&taken.undecoded))?;
+    page.gauge("video_viewers", "Viewers of video connected", read(&own.viewers) as f64)?;
+    page.counter("video_viewers_refused", "Viewers of video refused at the cap", read(&own.viewers_refused))?;
+    page.counter("video_viewers_cut", "Viewers of video cut off for not reading", read(&own.viewers_cut))?;
     page.counter("websocket_tickets_evicted", "Tickets evicted at capacity", read(&own.tickets_evicted))
 }
 

@@ -22,6 +22,7 @@ mod validate;
 
 mod alerts;
 mod bridges;
+mod camera;
 mod dashboard;
 mod drone_command;
 mod drone_views;
@@ -43,6 +44,7 @@ mod upstream;
 mod ws;
 mod ws_messages;
 mod ws_network;
+mod ws_video;
 
 pub use exposition::{Labels, Page};
 pub use latency::Latencies;

@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn every_page_is_there_and_nothing_of_it_comes_from_elsewhere() {
-        for name in ["dashboard.html", "docs.html", "styles.css", "dashboard.js", "docs.js"] {
+        for name in ["dashboard.html", "docs.html", "styles.css", "dashboard.js", "video.js", "docs.js"] {
             assert!(Web::get(name).is_some(), "{name} is not embedded");
         }
         for name in Web::iter() {

@@ -28,8 +28,8 @@ use super::respond::SuccessResponse;
 use super::state::App;
 use super::validate::{Param, Place};
 use super::{
-    alerts, dashboard, flight, health, metrics, network, openapi, pages, performance, root, rules, samples, security,
-    system, update, upstream, ws,
+    alerts, camera, dashboard, flight, health, metrics, network, openapi, pages, performance, root, rules, samples,
+    security, system, update, upstream, ws, ws_video,
 };
 use crate::access::{Permission, RateClass};
 use crate::config::Profile;
@@ -417,12 +417,28 @@ pub(super) static ROUTES: &[Route] = &[
     later(Verb::Post, "/api/drones/{drone_id}/rotate", WRITE, flight::rotate, SUCCESS)
         .about("drones", "Turn")
         .takes(flight::ROTATE),
-    later(Verb::Post, "/api/drones/{drone_id}/camera/stream/start", WRITE, flight::stream_on, SUCCESS)
+    later(Verb::Post, "/api/drones/{drone_id}/camera/stream/start", WRITE, camera::stream_on, SUCCESS)
         .about("drones", "Have the drone send video")
-        .takes(flight::MANOEUVRE),
-    later(Verb::Post, "/api/drones/{drone_id}/camera/stream/stop", WRITE, flight::stream_off, SUCCESS)
+        .takes(flight::ONE),
+    later(Verb::Post, "/api/drones/{drone_id}/camera/stream/stop", WRITE, camera::stream_off, SUCCESS)
         .about("drones", "Have the drone send no more video")
-        .takes(flight::MANOEUVRE),
+        .takes(flight::ONE),
+    later(
+        Verb::Post,
+        "/api/drones/{drone_id}/camera/photo",
+        WRITE,
+        camera::photo,
+        Gives::Json(of::<camera::PhotoView>),
+    )
+    .about("drones", "Take a photo; without a running stream one is begun for it")
+    .takes(flight::ONE),
+    get("/api/drones/{drone_id}/camera", READ, camera::status, Gives::Json(of::<camera::CameraStatus>))
+        .about("drones", "What the camera of a drone sends now")
+        .takes(flight::ONE),
+    get("/api/photos", READ, camera::list, Gives::Json(of::<camera::PhotoList>)).about("photos", "Every photo kept"),
+    later(Verb::Get, "/photos/{filename}", READ, camera::file, Gives::Media("image/jpeg"))
+        .about("photos", "A photo: image/jpeg, or video/h264 for a still that was not decoded")
+        .takes(camera::FILE),
     later(
         Verb::Post,
         "/api/drones/{drone_id}/command",
@@ -459,6 +475,9 @@ pub(super) static ROUTES: &[Route] = &[
     later(Verb::Get, "/ws", Policy::Socket, ws::connect, Gives::Upgrade)
         .about("live", "WebSocket with replies and broadcasts")
         .takes(ws::CONNECT),
+    later(Verb::Get, "/ws/video/{drone_id}", Policy::Socket, ws_video::watch, Gives::Upgrade)
+        .about("live", "The camera of a drone: H.264 frames (Annex B), one a binary message")
+        .takes(ws_video::WATCH),
     get("/metrics", Policy::Metrics, metrics::metrics, Gives::Media("application/openmetrics-text"))
         .about("operations", "Figures for Prometheus"),
     get("/openapi.json", Policy::Open, openapi::document, Gives::Media("application/json"))

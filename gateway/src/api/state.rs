@@ -24,6 +24,7 @@ use crate::clock::Mono;
 use crate::config::Config;
 use crate::drones::{DroneView, Fleet};
 use crate::performance::Performance;
+use crate::photos::Album;
 use crate::readings::Sources;
 use crate::server::ServerStats;
 use crate::store::Store;
@@ -103,6 +104,12 @@ pub struct ApiStats {
     pub websockets_silent: AtomicU64,
     /// Broadcasts a WebSocket client lost because its queue was full.
     pub broadcasts_dropped: AtomicU64,
+    /// Viewers of video connected now.
+    pub viewers: AtomicU64,
+    /// Viewers of video refused at the cap.
+    pub viewers_refused: AtomicU64,
+    /// Viewers of video cut off because they did not read.
+    pub viewers_cut: AtomicU64,
     /// Tickets evicted at capacity before they were used.
     pub tickets_evicted: AtomicU64,
 }
@@ -121,6 +128,8 @@ pub struct Edge {
     pub latencies: Latencies,
     /// The newest answer that is larger than a cache entry.
     pub outsize: Outsize,
+    /// One photo is taken at a time.
+    pub photo_turn: tokio::sync::Mutex<()>,
 }
 
 /// Everything the handlers use.
@@ -166,6 +175,8 @@ pub struct App {
     pub upstream: Upstream,
     /// Updates of the whole system.
     pub updates: Arc<Updates>,
+    /// Photos kept.
+    pub photos: Album,
     /// Cancelled when the gateway stops; WebSockets close on it.
     pub stop: CancellationToken,
 }

@@ -41,10 +41,10 @@ pub(super) const CONNECT: &[Param] = &[TICKET, FOLLOW];
 
 /// Read and write buffer of a connection. tungstenite takes 128 KiB by
 /// default, which 128 clients would turn into 32 MiB.
-const BUFFER_BYTES: usize = 4 * 1024;
+pub(super) const BUFFER_BYTES: usize = 4 * 1024;
 
 /// Largest message of a client: they are short commands.
-const MAX_MESSAGE_BYTES: usize = 16 * 1024;
+pub(super) const MAX_MESSAGE_BYTES: usize = 16 * 1024;
 
 /// Most bytes waiting to be written: the largest list of drones and some more.
 const MAX_WRITE_BUFFER_BYTES: usize = 256 * 1024;
@@ -55,13 +55,13 @@ const QUIET: Duration = Duration::from_secs(5);
 
 /// Between protocol pings. The operator of a flying drone is among the clients,
 /// so one that is gone is not noticed at leisure.
-const PING_EVERY: Duration = Duration::from_secs(5);
+pub(super) const PING_EVERY: Duration = Duration::from_secs(5);
 
 /// Pings without a word of the client after which it is gone: 20 s (contract 16.1).
-const MAX_SILENT_PINGS: u32 = 4;
+pub(super) const MAX_SILENT_PINGS: u32 = 4;
 
 /// Longest wait for a client to take the closing frame.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Between system-status broadcasts.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
@@ -108,10 +108,11 @@ async fn upgrade(mut call: Call) -> Outcome {
 }
 
 /// A seat among the clients; given back when dropped.
-struct Seat(Arc<App>);
+pub(super) struct Seat(Arc<App>);
 
 impl Seat {
-    fn take(app: &Arc<App>, most: usize) -> Result<Seat, ApiError> {
+    /// Takes one, if any is free.
+    pub(super) fn take(app: &Arc<App>, most: usize) -> Result<Seat, ApiError> {
         let stats = &app.edge.stats;
         let taken = stats.websockets.fetch_add(1, Ordering::Relaxed);
         let seat = Seat(Arc::clone(app));

@@ -107,6 +107,9 @@ pub struct DemoArgs {
     /// UDP port for the drones' state.
     #[arg(long, value_name = "PORT", default_value_t = 8890)]
     pub state_port: u16,
+    /// UDP port for the drones' video.
+    #[arg(long, value_name = "PORT", default_value_t = 11111)]
+    pub video_port: u16,
     /// UDP port on which the simulated drones take commands.
     #[arg(long, value_name = "PORT", default_value_t = 8889)]
     pub command_port: u16,
@@ -333,6 +336,9 @@ pub struct SimulateArgs {
     /// Most milliseconds of random delay on top; over 100 it reorders states.
     #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=10_000))]
     pub jitter_ms: u16,
+    /// UDP port to which they send their video.
+    #[arg(long, value_name = "PORT", default_value_t = 11111)]
+    pub video_port: u16,
 }
 
 /// Arguments of `backup`.

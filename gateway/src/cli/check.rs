@@ -118,8 +118,10 @@ fn ports(config: &Config, findings: &mut Vec<Finding>) {
         findings.push(port(key, Protocol::Tcp, address, bound));
     }
     let drones = &config.drones;
-    let address = SocketAddr::new(drones.bind, drones.state_port);
-    findings.push(port("drones.state_port", Protocol::Udp, address, UdpSocket::bind(address).map(drop)));
+    for (key, number) in [("drones.state_port", drones.state_port), ("drones.video_port", drones.video_port)] {
+        let address = SocketAddr::new(drones.bind, number);
+        findings.push(port(key, Protocol::Udp, address, UdpSocket::bind(address).map(drop)));
+    }
 }
 
 fn port(key: &str, protocol: Protocol, address: SocketAddr, bound: std::io::Result<()>) -> Finding {

@@ -73,6 +73,7 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
         listen: args.listen,
         http_listen: args.http_listen,
         state: args.state_port,
+        video: args.video_port,
         command: args.command_port,
     };
     let mut config = demo::config(ports, temporary.path())?;

@@ -60,6 +60,7 @@ fn options(args: &SimulateArgs, number: u8) -> Options {
     let options = Options::varied(number.into());
     Options {
         state_port: args.state_port,
+        video_port: args.video_port,
         battery_pct: args.battery.map_or(options.battery_pct, f64::from),
         mischief: mischief(args),
         ..options

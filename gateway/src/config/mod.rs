@@ -6,6 +6,7 @@
 //! Unknown keys are refused everywhere.
 
 mod bridge;
+mod camera;
 mod load;
 mod ranges;
 mod reload;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use bridge::{Bridge, ButtonAction, MAX_BRIDGES};
+pub use camera::Camera;
 pub use load::{ConfigError, DEFAULT_PATH, ENV_PREFIX, Loaded, Place, Problem};
 pub use ranges::{MAX_RANGES, Range, RangeError};
 pub use reload::Reload;
@@ -49,6 +51,8 @@ pub struct Config {
     pub logging: Logging,
     /// The drones.
     pub drones: Drones,
+    /// Their video, and photos.
+    pub camera: Camera,
     /// The board's own sensors.
     pub board: Board,
     /// Microcontrollers on serial lines.

@@ -10,6 +10,8 @@ const RELOADABLE: &[&str] = &[
     "access",
     "alerts",
     "bridge",
+    "camera.max_viewers",
+    "camera.photo_timeout_s",
     "logging.level",
     "server.cors_origins",
     "server.trusted_proxies",

@@ -28,6 +28,9 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     check.access(config);
     check.storage(config);
     check.drones(config);
+    for (key, message) in config.camera.problems() {
+        check.refuse(&["camera", key], message);
+    }
     check.bridges(config);
     for (key, message) in super::upstream::problems(&config.upstream) {
         check.refuse(&["upstream", key], message);
@@ -192,6 +195,9 @@ impl Check<'_> {
         }
         if drones.state_port == drones.video_port || drones.state_port == 0 {
             self.refuse(&["drones", "state_port"], "must not be 0 and must differ from drones.video_port");
+        }
+        if drones.video_port == 0 {
+            self.refuse(&["drones", "video_port"], "must not be 0: drones send to a fixed port, 11111");
         }
         if !(0.5..=60.0).contains(&drones.lost_after_s) {
             self.refuse(&["drones", "lost_after_s"], "must be 0.5 to 60 seconds (a Tello sends its state every 0.1 s)");

@@ -3,14 +3,11 @@
 //! The one door to this room for the API, `/metrics` and `demo`. Reading never
 //! waits for a task: it copies from the roster.
 
-use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -21,11 +18,11 @@ use super::discovery::Discovery;
 use super::link::LinkTask;
 use super::outlet::Outlet;
 use super::plan::{DronePlan, FleetError, FleetPlan};
-use super::roster::{DroneStats, PortHolder, Roster, Slot, StatePortView};
+use super::port::{Kind, Port, Sockets};
+use super::roster::{DroneStats, PortHolder, PortRecord, PortView, Roster, Slot};
 use super::simulator::{self, SimulatedDrone};
-use super::socket;
-use super::state_port::StatePort;
 use super::tello::command::Command;
+use super::video::{Still, VideoView, Viewer};
 use super::{DroneView, LinkState};
 use crate::clock::Mono;
 use crate::config::Drones;
@@ -52,8 +49,12 @@ impl Default for FleetOptions {
 pub struct FleetStats {
     /// Each drone, in order of configuration.
     pub drones: Vec<DroneStats>,
+    /// Each drone's video, in the same order.
+    pub video: Vec<VideoView>,
     /// Each state socket.
-    pub state_ports: Vec<StatePortView>,
+    pub state_ports: Vec<PortView>,
+    /// Each video socket.
+    pub video_ports: Vec<PortView>,
 }
 
 /// There is no drone of that id.
@@ -128,8 +129,11 @@ impl Fleet {
         for drone in &plan.drones {
             ids.push(sources.register(&drone.id, SourceKind::Drone)?);
         }
-        let sockets = StateSockets::open(&plan);
-        let roster = Arc::new(Roster::new(&plan, &ids, sockets.local.port()));
+        let sockets = Sockets::open(&plan, plan.state_port);
+        // Without drones nobody sends video: the port is left to others.
+        let video = (!plan.drones.is_empty()).then(|| Sockets::open(&plan, plan.video_port));
+        let ports = (sockets.local.port(), video.as_ref().map_or(plan.video_port, |video| video.local.port()));
+        let roster = Arc::new(Roster::new(&plan, &ids, ports.0, ports.1));
         let discovery = Arc::new(Discovery::new(&plan, roster.clone()));
         let mut inner = Inner {
             discovery,
@@ -137,10 +141,10 @@ impl Fleet {
             cancel: CancellationToken::new(),
             tasks: TaskTracker::new(),
             presences: Presences::default(),
-            simulators: Mutex::new(own_simulators(&plan.drones, sockets.local.port())),
+            simulators: Mutex::new(own_simulators(&plan.drones, ports)),
             connect_timeout: plan.connect_timeout,
         };
-        inner.spawn(&plan, sockets, Arc::new(outlet), options);
+        inner.spawn(&plan, sockets, video, Arc::new(outlet), options);
         Ok(Fleet { inner: Arc::new(inner) })
     }
 
@@ -264,7 +268,11 @@ impl Fleet {
         let address = SocketAddr::new(address, slot.plan.command_port);
         let mut simulators = self.simulators();
         if simulators.iter().all(|(of, _)| *of != index) {
-            let options = simulator::Options { state_port: self.state_port(), ..simulator::Options::default() };
+            let options = simulator::Options {
+                state_port: self.state_port(),
+                video_port: self.video_port(),
+                ..simulator::Options::default()
+            };
             match SimulatedDrone::start(address, options) {
                 Ok(simulator) => simulators.push((index, simulator)),
                 Err(error) => {
@@ -305,16 +313,52 @@ impl Fleet {
     #[must_use]
     pub fn stats(&self) -> FleetStats {
         let (roster, now) = (&self.inner.roster, Mono::now());
-        let port = |socket: &super::roster::StateSocket| StatePortView {
-            interface: socket.interface.clone(),
-            bound: socket.bound.load(Relaxed),
-            foreign: socket.foreign.load(Relaxed),
-            errors: socket.errors.load(Relaxed),
-        };
         FleetStats {
             drones: roster.slots.iter().map(|slot| roster.drone_stats(slot, now)).collect(),
-            state_ports: roster.sockets.iter().map(port).collect(),
+            video: roster.slots.iter().map(|slot| slot.video.view(now)).collect(),
+            state_ports: roster.sockets.iter().map(PortRecord::view).collect(),
+            video_ports: roster.video_sockets.iter().map(PortRecord::view).collect(),
         }
+    }
+
+    /// The video of a drone as it is now.
+    ///
+    /// # Errors
+    /// [`UnknownDrone`].
+    pub fn video(&self, id: &str) -> Result<VideoView, UnknownDrone> {
+        self.numbered(id).map(|(_, slot)| slot.video.view(Mono::now()))
+    }
+
+    /// Notes that an operator wishes for the stream of a drone, or no longer; what
+    /// was begun for a photo is ended unless one does.
+    pub fn keep_stream(&self, id: &str, keep: bool) {
+        if let Some(slot) = self.slot(id) {
+            slot.video.keep(keep);
+        }
+    }
+
+    /// Whether an operator wishes for the stream of a drone.
+    #[must_use]
+    pub fn keeps_stream(&self, id: &str) -> bool {
+        self.slot(id).is_some_and(|slot| slot.video.is_kept())
+    }
+
+    /// A viewer of a drone's video, whether or not it streams.
+    ///
+    /// # Errors
+    /// [`UnknownDrone`].
+    pub fn watch(&self, id: &str) -> Result<Viewer, UnknownDrone> {
+        self.numbered(id).map(|(_, slot)| slot.video.watch())
+    }
+
+    /// The first whole picture of a drone that arrived at `since` or later; waits
+    /// for it as long as it takes.
+    ///
+    /// # Errors
+    /// [`UnknownDrone`].
+    pub async fn still(&self, id: &str, since: Mono) -> Result<Still, UnknownDrone> {
+        let (_, slot) = self.numbered(id)?;
+        Ok(slot.video.still_since(since).await)
     }
 
     /// Ends every task; the ports are free when it returns.
@@ -325,6 +369,12 @@ impl Fleet {
             simulator.stop().await;
         }
         self.inner.tasks.wait().await;
+    }
+
+    /// The port on which video is heard, as bound.
+    #[must_use]
+    pub fn video_port(&self) -> u16 {
+        self.inner.roster.video_port
     }
 
     fn slot(&self, id: &str) -> Option<&Slot> {
@@ -339,19 +389,17 @@ impl Fleet {
 }
 
 impl Inner {
-    fn spawn(&mut self, plan: &FleetPlan, sockets: StateSockets, outlet: Arc<dyn Outlet>, options: FleetOptions) {
-        let (local, shared) = (sockets.local, sockets.shared);
-        for (index, opened) in sockets.opened.into_iter().enumerate() {
-            let port = StatePort {
-                roster: self.roster.clone(),
-                index,
-                local,
-                shared,
-                outlet: outlet.clone(),
-                holder: options.port_holder,
-                cancel: self.cancel.clone(),
-            };
-            self.tasks.spawn(port.run(opened));
+    fn spawn(
+        &mut self,
+        plan: &FleetPlan,
+        sockets: Sockets,
+        video: Option<Sockets>,
+        outlet: Arc<dyn Outlet>,
+        options: FleetOptions,
+    ) {
+        self.listen(Kind::State, sockets, &outlet, options);
+        if let Some(video) = video {
+            self.listen(Kind::Video, video, &outlet, options);
         }
         for index in 0..self.roster.slots.len() {
             let link = LinkTask::new(
@@ -367,6 +415,23 @@ impl Inner {
         self.tasks.spawn(self.discovery.clone().search_by_itself(self.cancel.clone()));
         self.tasks.close();
     }
+
+    fn listen(&self, kind: Kind, sockets: Sockets, outlet: &Arc<dyn Outlet>, options: FleetOptions) {
+        let (local, shared) = (sockets.local, sockets.shared);
+        for (index, opened) in sockets.opened.into_iter().enumerate() {
+            let port = Port {
+                roster: self.roster.clone(),
+                kind,
+                index,
+                local,
+                shared,
+                outlet: outlet.clone(),
+                holder: options.port_holder,
+                cancel: self.cancel.clone(),
+            };
+            self.tasks.spawn(port.run(opened));
+        }
+    }
 }
 
 impl Drop for Inner {
@@ -375,44 +440,13 @@ impl Drop for Inner {
     }
 }
 
-/// The state sockets as opened at start.
-struct StateSockets {
-    /// With the port as bound.
-    local: SocketAddr,
-    shared: bool,
-    opened: Vec<io::Result<UdpSocket>>,
-}
-
-impl StateSockets {
-    fn open(plan: &FleetPlan) -> StateSockets {
-        let interfaces = plan.state_sockets();
-        let shared = interfaces.len() > 1 && interfaces.contains(&None);
-        let mut local = SocketAddr::new(plan.bind, plan.state_port);
-        // Sharing would also let another gateway in, so it is first made sure
-        // that nobody else holds the port; refused, it is tried again later.
-        let probe = if shared { socket::bind(local, None, false).map(drop) } else { Ok(()) };
-        let mut opened = Vec::with_capacity(interfaces.len());
-        for interface in &interfaces {
-            let socket = match &probe {
-                Ok(()) => socket::bind(local, interface.as_deref(), shared),
-                Err(error) => Err(io::Error::from(error.kind())),
-            };
-            if let Ok(socket) = &socket {
-                local.set_port(socket.local_addr().map_or(local.port(), |bound| bound.port()));
-            }
-            opened.push(socket);
-        }
-        StateSockets { local, shared, opened }
-    }
-}
-
 /// Starts the simulators that are ours to start. One that cannot bind is a
 /// drone that does not answer, and reported as such.
-fn own_simulators(drones: &[DronePlan], state_port: u16) -> Vec<(usize, SimulatedDrone)> {
+fn own_simulators(drones: &[DronePlan], (state_port, video_port): (u16, u16)) -> Vec<(usize, SimulatedDrone)> {
     let ours = drones.iter().enumerate().filter(|(_, drone)| drone.own_simulator);
     ours.filter_map(|(index, drone)| {
         let address = SocketAddr::new(drone.address, drone.command_port);
-        let options = simulator::Options { state_port, ..simulator::Options::default() };
+        let options = simulator::Options { state_port, video_port, ..simulator::Options::default() };
         SimulatedDrone::start(address, options)
             .inspect_err(|error| tracing::warn!(drone = %drone.id, %address, %error, "simulator not started"))
             .ok()

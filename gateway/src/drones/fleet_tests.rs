@@ -3,9 +3,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU16;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::Duration;
 
+use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -91,7 +92,14 @@ fn drone(id: &str, mode: DroneMode, at: SocketAddr) -> Drone {
 }
 
 fn config(drone: Vec<Drone>) -> Drones {
-    Drones { bind: Ipv4Addr::LOCALHOST.into(), state_port: 0, lost_after_s: 1.0, drone, ..Drones::default() }
+    Drones {
+        bind: Ipv4Addr::LOCALHOST.into(),
+        state_port: 0,
+        video_port: 0,
+        lost_after_s: 1.0,
+        drone,
+        ..Drones::default()
+    }
 }
 
 /// A simulated drone at `ip` with a free port, sending its state to `state_port`.

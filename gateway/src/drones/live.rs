@@ -9,6 +9,7 @@ use std::time::Duration;
 use heapless::Vec;
 use jiff::Timestamp;
 
+use super::rate::Rate;
 use super::tello::faults::{FaultKind, FaultTotals};
 use super::tello::state::{State, parse};
 use crate::clock::Mono;
@@ -92,7 +93,7 @@ impl Live {
         let cut = parsed.faults.has(FaultKind::Truncated);
         self.state = if cut { parsed.state.over(&self.state) } else { parsed.state };
         self.heard = Some(Heard { at: now, wall });
-        self.rate.count(now);
+        self.rate.add(now, 1);
         self.previous.clear();
         // Longer ones are simply not compared.
         let _ = self.previous.extend_from_slice(datagram);
@@ -158,46 +159,8 @@ impl Live {
     }
 }
 
-/// Length of one of [`Rate`]'s steps in ms.
-const STEP_MS: u64 = 100;
-
-/// Steps in [`Rate`]: one second.
-const STEPS: usize = 10;
-
-/// Events in the last second, in steps of 100 ms.
-#[derive(Default)]
-struct Rate {
-    counts: [u32; STEPS],
-    newest_step: u64,
-}
-
-impl Rate {
-    fn count(&mut self, now: Mono) {
-        let step = now.as_millis() / STEP_MS;
-        for passed in self.newest_step + 1..=step.min(self.newest_step + STEPS as u64) {
-            self.counts[passed as usize % STEPS] = 0;
-        }
-        if step > self.newest_step + STEPS as u64 {
-            self.counts = [0; STEPS];
-        }
-        self.newest_step = self.newest_step.max(step);
-        self.counts[self.newest_step as usize % STEPS] += 1;
-    }
-
-    fn last_second(&self, now: Mono) -> u32 {
-        let step = now.as_millis() / STEP_MS;
-        let oldest = step.saturating_sub(STEPS as u64 - 1);
-        (oldest..=step)
-            .filter(|step| *step <= self.newest_step && self.newest_step - step < STEPS as u64)
-            .map(|step| self.counts[step as usize % STEPS])
-            .sum()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn ms(millis: u64) -> Mono {
@@ -261,22 +224,5 @@ mod tests {
         assert_eq!((live.state().height_cm, live.state().battery_pct), (Some(10), Some(50)));
         take(&mut live, "h:20;", 1_200);
         assert_eq!(live.state().battery_pct, None, "a whole datagram replaces");
-    }
-
-    proptest! {
-        /// Against a plain list of instants.
-        #[test]
-        fn the_rate_counts_the_steps_of_the_last_second(gaps in proptest::collection::vec(0u64..700, 1..60)) {
-            let (mut rate, mut times, mut now) = (Rate::default(), std::vec::Vec::new(), 0);
-            for gap in gaps {
-                now += gap;
-                rate.count(ms(now));
-                times.push(now);
-                let ask = now + gap / 2;
-                let oldest = (ask / STEP_MS).saturating_sub(STEPS as u64 - 1);
-                let expected = times.iter().filter(|at| **at / STEP_MS >= oldest).count();
-                prop_assert_eq!(rate.last_second(ms(ask)) as usize, expected);
-            }
-        }
     }
 }

@@ -4,15 +4,16 @@
 //!
 //! ```text
 //!            ┌─ commander (queue, guard) ◄── requests of operators
-//! plan ──► fleet ──► state_port ─► roster (identify) ─► live (parse, judge) ─► outlet
+//! plan ──► fleet ──► state port ─► roster (identify) ─► live (parse, judge) ─► outlet
+//!            ├─────► video port ─► roster (identify) ─► video (frames) ─► viewers
 //!            └─────► link ─► command_port ─► drone                              ▲
 //!            └─────► simulator (for drones in simulation mode)    link's age, rate, conditions
 //!            └─────► discovery (searches configured ranges, on request)
 //! ```
 //!
-//! Pure: `tello`, `plan`, `live`, `link::machine`, `simulator::{body, firmware,
-//! mischief}`,
-//! `discovery::{sweep, targets, strangers}`. Thin tasks: `state_port`, `link::task`, `simulator::task`.
+//! Pure: `tello`, `plan`, `live`, `rate`, `link::machine`, `simulator::{body, firmware,
+//! mischief}`, most of `video`,
+//! `discovery::{sweep, targets, strangers}`. Thin tasks: `port`, `link::task`, `simulator::task`.
 
 mod command_port;
 mod commander;
@@ -22,11 +23,13 @@ mod link;
 mod live;
 mod outlet;
 mod plan;
+mod port;
+mod rate;
 mod roster;
 pub mod simulator;
 mod socket;
-mod state_port;
 pub mod tello;
+mod video;
 
 pub use commander::{Operator, Outcome, Pending, Phase, Presence, Refusal};
 pub use discovery::{Detection, Discovery, DiscoveryStats, Method, NotAllowed, Searched, Verification};
@@ -35,7 +38,8 @@ pub use link::Reason;
 pub use live::StateStats;
 pub use outlet::Outlet;
 pub use plan::FleetError;
-pub use roster::{DroneStats, LinkStats, PortHolder, StatePortView};
+pub use roster::{DroneStats, LinkStats, PortHolder, PortView};
+pub use video::{MAX_FEED_BYTES, Shown, Sps, Still, VideoCounts, VideoView, Viewer};
 
 use std::net::IpAddr;
 use std::sync::Arc;

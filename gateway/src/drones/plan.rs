@@ -127,6 +127,7 @@ pub(crate) struct FleetPlan {
     pub(crate) drones: Vec<DronePlan>,
     pub(crate) bind: IpAddr,
     pub(crate) state_port: u16,
+    pub(crate) video_port: u16,
     pub(crate) lost_after: Duration,
     /// Whether drones are wanted from the start.
     pub(crate) connect_at_start: bool,
@@ -167,6 +168,7 @@ impl FleetPlan {
             drones,
             bind: config.bind,
             state_port: config.state_port,
+            video_port: config.video_port,
             lost_after: Duration::from_secs_f64(config.lost_after_s),
             connect_at_start: config.connect_at_start,
             connect_timeout: seconds(config.connect_timeout_s),
@@ -186,7 +188,7 @@ impl FleetPlan {
         })
     }
 
-    /// The interfaces that need a state socket of their own; `None` is the one
+    /// The interfaces that need a state and a video socket of their own; `None` is the one
     /// socket for all drones told apart by address.
     pub(crate) fn state_sockets(&self) -> Vec<Option<Arc<str>>> {
         let mut sockets = Vec::new();

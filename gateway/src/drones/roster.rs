@@ -15,6 +15,7 @@ use super::discovery::Strangers;
 use super::link::{LinkStatus, Reason};
 use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
+use super::video::Feed;
 use super::{DroneView, LinkState};
 use crate::clock::Mono;
 use crate::readings::SourceId;
@@ -60,9 +61,9 @@ pub struct DroneStats {
     pub commands: LinkStats,
 }
 
-/// A state socket as statistics show it.
+/// A state or video socket as statistics show it.
 #[derive(Clone, Debug)]
-pub struct StatePortView {
+pub struct PortView {
     /// The interface it listens on; none is all of them.
     pub interface: Option<Arc<str>>,
     /// Whether it is bound.
@@ -73,8 +74,8 @@ pub struct StatePortView {
     pub errors: u64,
 }
 
-/// One state socket's record.
-pub(crate) struct StateSocket {
+/// One state or video socket's record.
+pub(crate) struct PortRecord {
     pub(crate) interface: Option<Arc<str>>,
     pub(crate) bound: AtomicBool,
     pub(crate) foreign: AtomicU64,
@@ -97,6 +98,8 @@ pub(crate) struct Slot {
     stands_in: AtomicBool,
     live: Mutex<Live>,
     link: Mutex<LinkStatus>,
+    /// What its camera sends.
+    pub(crate) video: Arc<Feed>,
 }
 
 impl Slot {
@@ -146,16 +149,41 @@ impl Slot {
 /// All drones and state sockets.
 pub(crate) struct Roster {
     pub(crate) slots: Box<[Slot]>,
-    pub(crate) sockets: Box<[StateSocket]>,
+    pub(crate) sockets: Box<[PortRecord]>,
+    /// As `sockets`, with the same interfaces.
+    pub(crate) video_sockets: Box<[PortRecord]>,
     /// Drones that are heard and not configured.
     strangers: Mutex<Strangers>,
     /// As bound: differs from the plan when that says 0.
     pub(crate) state_port: u16,
+    /// The same of video.
+    pub(crate) video_port: u16,
+}
+
+impl PortRecord {
+    fn of(interface: &Option<Arc<str>>) -> PortRecord {
+        PortRecord {
+            interface: interface.clone(),
+            bound: AtomicBool::new(false),
+            foreign: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+        }
+    }
+
+    /// As statistics show it.
+    pub(crate) fn view(&self) -> PortView {
+        PortView {
+            interface: self.interface.clone(),
+            bound: self.bound.load(Relaxed),
+            foreign: self.foreign.load(Relaxed),
+            errors: self.errors.load(Relaxed),
+        }
+    }
 }
 
 impl Roster {
     /// Records for `plan`, whose drones have the given sources.
-    pub(crate) fn new(plan: &FleetPlan, sources: &[SourceId], state_port: u16) -> Roster {
+    pub(crate) fn new(plan: &FleetPlan, sources: &[SourceId], state_port: u16, video_port: u16) -> Roster {
         let interfaces = plan.state_sockets();
         let wanted = plan.connect_at_start;
         let slot = |(plan, source): (&DronePlan, &SourceId)| {
@@ -170,21 +198,16 @@ impl Roster {
                 stands_in: AtomicBool::new(false),
                 live: Mutex::default(),
                 link: Mutex::default(),
+                video: Arc::default(),
             }
         };
         Roster {
             slots: plan.drones.iter().zip(sources).map(slot).collect(),
-            sockets: interfaces
-                .iter()
-                .map(|interface| StateSocket {
-                    interface: interface.clone(),
-                    bound: AtomicBool::new(false),
-                    foreign: AtomicU64::new(0),
-                    errors: AtomicU64::new(0),
-                })
-                .collect(),
+            sockets: interfaces.iter().map(PortRecord::of).collect(),
+            video_sockets: interfaces.iter().map(PortRecord::of).collect(),
             strangers: Mutex::default(),
             state_port,
+            video_port,
         }
     }
 
@@ -193,7 +216,7 @@ impl Roster {
         self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The drone a datagram on state socket `socket` comes from. By address,
+    /// The drone a datagram on state or video socket `socket` comes from. By address,
     /// since relays and simulators send from other ports than 8889; by port too
     /// only where addresses are shared.
     ///
@@ -290,7 +313,7 @@ mod tests {
         let sources = Sources::default();
         let ids: Vec<_> =
             plan.drones.iter().map(|drone| sources.register(&drone.id, SourceKind::Drone).expect("room")).collect();
-        Roster::new(&plan, &ids, 8890)
+        Roster::new(&plan, &ids, 8890, 11111)
     }
 
     fn found(roster: &Roster, socket: usize, from: &str) -> Option<String> {

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::api::{Labels, MoreMetrics, Page};
-use crate::drones::Fleet;
+use crate::drones::{Fleet, FleetStats, VideoCounts};
 use crate::notify::Notifier;
 use crate::update::Updates;
 
@@ -81,7 +81,33 @@ fn write_fleet(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
     let errors = stats.state_ports.iter().map(|port| port.errors).sum();
     page.counter("state_port_errors", "Receives that failed", errors)?;
     let bound = stats.state_ports.iter().filter(|port| port.bound).count();
-    page.gauge("state_ports_bound", "State sockets that are open", bound as f64)
+    page.gauge("state_ports_bound", "State sockets that are open", bound as f64)?;
+    write_video(&stats, page)
+}
+
+/// What the cameras send, and what becomes of it.
+fn write_video(stats: &FleetStats, page: &mut Page<'_>) -> fmt::Result {
+    let labels: Vec<[(&str, &str); 1]> = stats.drones.iter().map(|drone| [("drone", &*drone.id)]).collect();
+    let video = || stats.video.iter().zip(&labels).map(|(video, labels)| (labels.as_slice() as Labels<'_>, video));
+    let count = |of: fn(&VideoCounts) -> u64| video().map(move |(labels, video)| (labels, of(&video.counts)));
+    page.counters("video_datagrams", "Datagrams of video", count(|c| c.datagrams))?;
+    page.counters("video_bytes", "Bytes of video", count(|c| c.bytes))?;
+    page.counters("video_frames", "Frames of video offered to viewers", count(|c| c.frames))?;
+    page.counters("video_key_frames", "Of those, whole pictures", count(|c| c.keys))?;
+    page.counters("video_frames_damaged", "Frames of which a datagram seems missing", count(|c| c.damaged))?;
+    page.counters("video_frames_missing", "Frames that never came, by their numbers", count(|c| c.missing))?;
+    page.counters("video_frames_oversized", "Frames dropped for their length", count(|c| c.oversized))?;
+    page.counters("video_frames_undecodable", "Frames no decoder could use, dropped", count(|c| c.undecodable))?;
+    page.counters("video_frames_skipped", "Frames that slow viewers did not get", count(|c| c.skipped))?;
+    page.gauges("video_frame_rate", "Frames in the last second", video().map(|(l, v)| (l, f64::from(v.fps))))?;
+    page.gauges("video_bit_rate", "Bits in the last second", video().map(|(l, v)| (l, v.bit_s as f64)))?;
+    page.gauges("video_feed_viewers", "Viewers by drone", video().map(|(l, v)| (l, v.viewers as f64)))?;
+    let foreign = stats.video_ports.iter().map(|port| port.foreign).sum();
+    page.counter("video_foreign_datagrams", "Video datagrams from addresses that are no drone's", foreign)?;
+    let errors = stats.video_ports.iter().map(|port| port.errors).sum();
+    page.counter("video_port_errors", "Receives that failed", errors)?;
+    let bound = stats.video_ports.iter().filter(|port| port.bound).count();
+    page.gauge("video_ports_bound", "Video sockets that are open", bound as f64)
 }
 
 /// Every webhook: what arrived and what did not.

@@ -24,6 +24,7 @@ use crate::drones::simulator::{self, SimulatedDrone};
 use crate::drones::{Fleet, FleetOptions};
 use crate::notify::Notifier;
 use crate::performance::{self, Performance, Sampler};
+use crate::photos::Album;
 use crate::pipeline::Pipeline;
 use crate::readings::{Metric, Reading, SourceId, SourceKind, Sources};
 use crate::server::port_holder::{self, Protocol};
@@ -36,6 +37,8 @@ use crate::{board, bridge, demo, logging};
 
 /// Time to live of cached answers unless their route says otherwise (contract 6.5).
 const CACHE_TTL: Duration = Duration::from_secs(300);
+/// Where photos lie, in the state directory.
+const PHOTOS: &str = "photos";
 /// Age at which the board's temperature is no longer shown.
 const TEMPERATURE_MAX_AGE: Duration = Duration::from_secs(30);
 
@@ -86,6 +89,8 @@ impl Running {
         let simulated = if origin == Origin::Demo { simulate(&config)? } else { Vec::new() };
         let options = FleetOptions { port_holder: udp_holder };
         let fleet = Fleet::start(&config.drones, &sources, pipeline.clone(), options)?;
+        let (photos, max_bytes) = (config.storage.dir.join(PHOTOS), config.camera.photos_max_bytes);
+        let album = tokio::task::spawn_blocking(move || Album::open(&photos, max_bytes)).await?;
         let bridges = bridge::Bridges::new(sources.clone(), pipeline.clone());
         restore_history(&store, &sources, &telemetry, |source| bridges.adopt(source, &config.bridge));
         // After the histories: a series takes stored steps only before its first reading.
@@ -134,6 +139,7 @@ impl Running {
             bridges: bridges.clone(),
             upstream,
             updates: updates.clone(),
+            photos: album,
             stop: stop.clone(),
         });
         for service in [Service::Drones, Service::Alerts, Service::Performance, Service::Monitoring] {
@@ -247,6 +253,7 @@ fn simulate(config: &Config) -> anyhow::Result<Vec<SimulatedDrone>> {
             let address = std::net::SocketAddr::new(drone.address, drones.command_port);
             let options = simulator::Options {
                 state_port: drones.state_port,
+                video_port: drones.video_port,
                 battery_pct: drone.battery_pct,
                 temperature_c: drone.temperature_c,
                 idle_temperature_c: drone.temperature_c,

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
-use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
+use socket2::{Domain, Protocol as SocketProtocol, SockRef, Socket, Type};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
@@ -22,6 +22,11 @@ const BACKLOG: i32 = 256;
 /// Pause after `accept` failed: it fails again at once while descriptors are
 /// used up, and spinning would take the processor from what frees them.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Bytes the kernel takes from us for one connection before the client's end has
+/// room for them. By default some 4 MB, which a slow viewer of video would have
+/// between itself and the present; and it is memory of the service.
+const UNSENT_BYTES: u32 = 128 * 1024;
 
 /// Why a listener cannot be had.
 #[derive(Debug, Error)]
@@ -70,6 +75,9 @@ pub async fn serve(listener: Listener, app: Router, shared: Arc<Shared>) {
             }
         };
         shared.stats.accepted.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES) {
+            tracing::debug!(%error, "a connection keeps its long send queue");
+        }
         let place = match shared.places.take(address.ip()) {
             Ok(place) => place,
             Err(refusal) => {

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use firmware_bridge::host::{BoardDescription, HostLink, LinkConfig, LinkEvent, LinkState, LinkStats, PortSelector};
 use firmware_bridge::message::Event;

@@ -19,6 +19,10 @@ use crate::clock::Mono;
 /// How often the guard looks.
 const GUARD_EVERY: Duration = Duration::from_secs(1);
 
+/// How long a drone that was asked to stream may send no video before it is asked
+/// again, and between asking: it takes about a second to begin.
+const STREAM_AGAIN: Duration = Duration::from_secs(5);
+
 /// Commands to put on the wire, in order.
 pub(in super::super) type Outgoing = heapless::Vec<Command, 8>;
 
@@ -59,6 +63,8 @@ pub(in super::super) struct Desk {
     guard_at: Mono,
     deed: Option<Deed>,
     warns: bool,
+    /// When the drone was last asked to stream; none when it is not to.
+    stream_asked: Option<Mono>,
 }
 
 impl Desk {
@@ -73,6 +79,7 @@ impl Desk {
             guard_at: Mono::ZERO,
             deed: None,
             warns: false,
+            stream_asked: None,
         }
     }
 
@@ -189,12 +196,35 @@ impl Desk {
     pub(in super::super) fn release(&mut self, about: &Surroundings) -> Outgoing {
         let flies = matches!(self.phase(about), Phase::Flying | Phase::TakingOff);
         self.operator = None;
-        if flies && self.guard.policy().on_operator_loss == crate::config::OnOperatorLoss::Land {
-            return self.submit(Command::Land, None, about.now);
+        let mut out = if flies && self.guard.policy().on_operator_loss == crate::config::OnOperatorLoss::Land {
+            self.submit(Command::Land, None, about.now)
+        } else {
+            let mut todo = Todo::new();
+            self.queue.clear_all(&mut todo);
+            self.carry_out(todo, about.now)
+        };
+        if self.stream_asked.take().is_some() {
+            out.extend(self.submit(Command::StreamOff, None, about.now));
         }
-        let mut todo = Todo::new();
-        self.queue.clear_all(&mut todo);
-        self.carry_out(todo, about.now)
+        out
+    }
+
+    /// Whether the drone was asked to stream, and said yes.
+    pub(in super::super) fn streams(&self) -> bool {
+        self.stream_asked.is_some()
+    }
+
+    /// Asks a drone on the ground for its video again: one that was restarted has
+    /// forgotten it. Never in the air, where any command ends a landing that the
+    /// drone began by itself.
+    pub(in super::super) fn stream_again(&mut self, about: &Surroundings) -> Outgoing {
+        let due = self.stream_asked.is_some_and(|asked| about.now.since(asked) >= STREAM_AGAIN);
+        let may = about.link == LinkState::Connected && self.phase(about) == Phase::Landed && self.queue.is_idle();
+        if !(due && may) {
+            return Outgoing::new();
+        }
+        self.stream_asked = Some(about.now);
+        self.submit(Command::StreamOn, None, about.now)
     }
 
     /// A reply to what the link itself sent may still come.
@@ -240,6 +270,8 @@ impl Desk {
         match (ticket.command, &outcome) {
             (Command::Takeoff, Outcome::Done) => self.confirmed = Confirmed::Airborne(now),
             (Command::Land, Outcome::Done) => self.confirmed = Confirmed::Landed(now),
+            (Command::StreamOn, Outcome::Done) => self.stream_asked = Some(now),
+            (Command::StreamOff, Outcome::Done) => self.stream_asked = None,
             _ => {}
         }
         tracing::debug!(command = %ticket.command, ?outcome, "command ended");
@@ -249,3 +281,7 @@ impl Desk {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;

@@ -36,6 +36,9 @@ const REPLY_BYTES: usize = 1536;
 /// How often age and rate are published, and the route looked at.
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Silence of the video after which a drone that should stream is asked again.
+const VIDEO_SILENT_AFTER: Duration = Duration::from_secs(3);
+
 /// Wait after a failed receive, so that a persistent failure cannot spin.
 const AFTER_ERROR: Duration = Duration::from_millis(50);
 
@@ -172,6 +175,9 @@ impl LinkTask {
         if each_second && inputs.wanted {
             self.publish(now);
         }
+        if each_second {
+            self.look_at_video(now).await;
+        }
         self.tend().await;
         let due = self.desk.wake_at().map_or(step.sleep, |at| at.since(now).max(Duration::from_millis(1)));
         step.sleep.min(due)
@@ -185,9 +191,21 @@ impl LinkTask {
         self.tell_deeds();
         let phase = self.desk.phase(&about);
         let stats = self.desk.stats();
+        self.slot().video.ask(self.desk.streams());
         let mut link = self.slot().link();
         link.phase = phase;
         (link.stats.commands, link.stats.late, link.stats.timeouts) = (stats.sent, stats.late, stats.timeouts);
+    }
+
+    /// Lets go of video that is over, and has a restarted drone begin again.
+    async fn look_at_video(&mut self, now: Mono) {
+        let video = self.slot().video.clone();
+        video.rest(now);
+        if video.asked() && video.silence(now).is_none_or(|silence| silence >= VIDEO_SILENT_AFTER) {
+            let about = self.surroundings();
+            let out = self.desk.stream_again(&about);
+            self.transmit(out).await;
+        }
     }
 
     fn surroundings(&self) -> Surroundings {

@@ -13,6 +13,7 @@ use heapless::{String, Vec};
 
 use super::Options;
 use super::body::{Body, Manoeuvre};
+use super::camera::Camera;
 use super::mischief::Outgoing;
 use super::rng::Rng;
 use crate::clock::Mono;
@@ -68,6 +69,9 @@ pub(super) struct Firmware {
     sdk: Sdk,
     activated: bool,
     state_port: u16,
+    video_port: u16,
+    /// The stream of the camera, while it is on.
+    camera: Option<Camera>,
     body: Body,
     rng: Rng,
     now: Mono,
@@ -90,6 +94,8 @@ impl Firmware {
             sdk: options.sdk,
             activated: options.activated,
             state_port: options.state_port,
+            video_port: options.video_port,
+            camera: None,
             body: Body::new(options.battery_pct, options.temperature_c, options.idle_temperature_c),
             rng: Rng::new(options.seed),
             now,
@@ -124,7 +130,8 @@ impl Firmware {
         let manoeuvre = self.body.remaining_s().map(|s| self.now.plus(Duration::from_millis((s * 1000.0) as u64 + 1)));
         let state = self.client.map(|_| self.next_state);
         let idle = self.now.plus(Duration::from_secs(1));
-        [manoeuvre, state].into_iter().flatten().fold(idle, Mono::min)
+        let frame = self.camera.as_ref().map(Camera::next_at);
+        [manoeuvre, state, frame].into_iter().flatten().fold(idle, Mono::min)
     }
 
     /// Lets time pass until `now`.
@@ -142,6 +149,13 @@ impl Firmware {
             let _ = out.push(Outgoing::new(to, text.as_bytes()));
             self.next_state = self.next_state.plus(STATE_PERIOD).max(now);
         }
+    }
+
+    /// The next frame of the camera that is due, and where it goes.
+    pub(super) fn film(&mut self, now: Mono) -> Option<(SocketAddr, &'static [u8])> {
+        let to = SocketAddr::new(self.client?.address, self.video_port);
+        let frame = self.camera.as_mut()?.film(now)?;
+        Some((to, frame))
     }
 
     fn pass_time(&mut self, now: Mono, out: &mut Outbox) {
@@ -254,8 +268,16 @@ impl Firmware {
                 self.reboot(now);
                 Some(said("ok"))
             }
-            Command::Ports { state, .. } => {
-                self.state_port = state;
+            Command::Ports { state, video } => {
+                (self.state_port, self.video_port) = (state, video);
+                Some(said("ok"))
+            }
+            Command::StreamOn => {
+                self.camera.get_or_insert_with(|| Camera::new(now));
+                Some(said("ok"))
+            }
+            Command::StreamOff => {
+                self.camera = None;
                 Some(said("ok"))
             }
             Command::Speed(speed_cm_s) => {

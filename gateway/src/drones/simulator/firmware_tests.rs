@@ -79,6 +79,30 @@ impl Bench {
 }
 
 #[test]
+fn the_camera_streams_to_the_client_from_streamon_to_streamoff() {
+    let mut bench = Bench::ready(Options { video_port: 11_112, ..Options::default() });
+    let now = bench.now;
+    assert_eq!(bench.drone.film(now), None);
+    assert_eq!(bench.say("streamon").as_deref(), Some("ok"));
+    let (to, frame) = bench.drone.film(now).expect("a frame at once");
+    assert_eq!((to.ip().to_string().as_str(), to.port()), ("127.0.0.1", 11_112));
+    assert_eq!(frame, crate::drones::simulator::clip::frame(0));
+    assert!(bench.drone.wake_at() <= now.plus(Duration::from_millis(34)), "it wakes for the next");
+    assert_eq!(bench.say("streamon").as_deref(), Some("ok"), "again is no error, and begins nothing anew");
+    assert_eq!(bench.drone.film(now), None);
+    bench.now = now.plus(Duration::from_millis(40));
+    assert!(bench.drone.film(bench.now).is_some());
+    assert_eq!(bench.say("streamoff").as_deref(), Some("ok"));
+    bench.now = now.plus(Duration::from_millis(400));
+    assert_eq!(bench.drone.film(bench.now), None);
+    // A restart forgets it.
+    bench.say("streamon");
+    bench.drone.reboot(bench.now);
+    bench.now = bench.now.plus(Duration::from_secs(60));
+    assert_eq!(bench.drone.film(bench.now), None);
+}
+
+#[test]
 fn it_is_deaf_before_command_and_streams_at_10_hz_after() {
     let mut bench = Bench::new(Options::default());
     assert_eq!(bench.say("battery?"), None);

@@ -5,17 +5,18 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use heapless::Vec;
-
 use super::rng::Rng;
 use crate::clock::Mono;
 
-/// Longest datagram a simulated drone sends.
-pub(super) const MAX_DATAGRAM_BYTES: usize = 384;
+/// Longest datagram a simulated drone sends: a piece of a frame.
+pub(super) const MAX_DATAGRAM_BYTES: usize = 1460;
 
-/// Most datagrams on their way: over a second at 10 Hz, doubled, plus replies.
-/// At capacity the newest is lost, as on a full link.
-const ON_THE_WAY: usize = 32;
+/// Most replies and states on their way: over a second at 10 Hz, doubled. At
+/// capacity the newest is lost, as on a full link.
+pub(super) const ON_THE_WAY: usize = 32;
+
+/// The same for pieces of frames: over a second of them, doubled.
+pub(super) const FRAMES_ON_THE_WAY: usize = 256;
 
 /// What the network does to the drone's datagrams.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,14 +43,13 @@ pub struct Mischief {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Outgoing {
     pub(super) to: SocketAddr,
-    pub(super) bytes: Vec<u8, MAX_DATAGRAM_BYTES>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Outgoing {
     /// A datagram of `text`, cut at the longest there can be.
     pub(super) fn new(to: SocketAddr, text: &[u8]) -> Outgoing {
-        let bytes = text.iter().copied().take(MAX_DATAGRAM_BYTES).collect();
-        Outgoing { to, bytes }
+        Outgoing { to, bytes: text[..text.len().min(MAX_DATAGRAM_BYTES)].to_vec() }
     }
 }
 
@@ -57,12 +57,13 @@ impl Outgoing {
 pub(super) struct Line {
     mischief: Mischief,
     rng: Rng,
-    on_the_way: Vec<(Mono, Outgoing), ON_THE_WAY>,
+    on_the_way: Vec<(Mono, Outgoing)>,
+    capacity: usize,
 }
 
 impl Line {
-    pub(super) fn new(mischief: Mischief, seed: u64) -> Line {
-        Line { mischief, rng: Rng::new(seed), on_the_way: Vec::new() }
+    pub(super) fn new(mischief: Mischief, seed: u64, capacity: usize) -> Line {
+        Line { mischief, rng: Rng::new(seed), on_the_way: Vec::new(), capacity }
     }
 
     pub(super) fn change(&mut self, mischief: Mischief) {
@@ -94,8 +95,9 @@ impl Line {
     fn delay(&mut self, outgoing: Outgoing, now: Mono) {
         let jitter_ms = self.rng.below(self.mischief.jitter.as_millis() as u64 + 1);
         let due = now.plus(self.mischief.delay).plus(Duration::from_millis(jitter_ms));
-        // A full line loses the newest, see ON_THE_WAY.
-        let _ = self.on_the_way.push((due, outgoing));
+        if self.on_the_way.len() < self.capacity {
+            self.on_the_way.push((due, outgoing));
+        }
     }
 
     fn garble(&mut self, bytes: &mut [u8]) {
@@ -125,10 +127,10 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn run(mischief: Mischief, count: u64) -> std::vec::Vec<(u64, std::vec::Vec<u8>)> {
+    fn run(mischief: Mischief, count: u64) -> Vec<(u64, Vec<u8>)> {
         let to = "127.0.0.1:8890".parse().expect("an address");
-        let mut line = Line::new(mischief, 7);
-        let mut arrived = std::vec::Vec::new();
+        let mut line = Line::new(mischief, 7, ON_THE_WAY);
+        let mut arrived = Vec::new();
         for tick in 0..count + 20 {
             let now = Mono::from_millis(tick * 100);
             if tick < count {
@@ -168,7 +170,7 @@ mod tests {
     fn a_full_line_loses_the_newest() {
         let slow = Mischief { delay: Duration::from_secs(60), ..Mischief::default() };
         let to = "127.0.0.1:8890".parse().expect("an address");
-        let mut line = Line::new(slow, 1);
+        let mut line = Line::new(slow, 1, ON_THE_WAY);
         for n in 0..100u8 {
             line.put(Outgoing::new(to, &[n]), Mono::ZERO);
         }

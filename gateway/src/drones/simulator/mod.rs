@@ -1,7 +1,8 @@
 //! Simulated drones that speak the real UDP protocol on addresses of their own.
 //!
 //! Each owns a socket, answers commands when the manoeuvre is over and streams
-//! its state at 10 Hz to whoever sent `command`, as firmware does; the gateway
+//! its state at 10 Hz to whoever sent `command`, and after `streamon` its camera at
+//! 30 frames a second, as firmware does; the gateway
 //! meets it through the same sockets and code as a real drone. Usable inside
 //! `demo`, alone (`simulate --drones N`), and in tests, with faults on demand.
 //!
@@ -10,6 +11,8 @@
 //! Nothing here must be reachable from a drone in mode `real`.
 
 mod body;
+mod camera;
+pub(super) mod clip;
 mod firmware;
 mod mischief;
 mod rng;
@@ -46,6 +49,8 @@ pub struct Options {
     pub activated: bool,
     /// Port of its clients to which it sends its state.
     pub state_port: u16,
+    /// Port of its clients to which it sends its camera's frames.
+    pub video_port: u16,
     /// Seed of its noise and of its mischief: equal seeds, equal drones.
     pub seed: u64,
     /// Faults of its network.
@@ -62,6 +67,7 @@ impl Default for Options {
             idle_temperature_c: 83.0,
             activated: true,
             state_port: 8890,
+            video_port: 11111,
             seed: 1,
             mischief: Mischief::default(),
         }
@@ -92,7 +98,7 @@ pub fn address(index: usize) -> Option<SocketAddr> {
 }
 
 /// Starts `count` drones (at most [`MAX_SIMULATED`]) of [`Options::varied`] at their
-/// usual addresses, sending their states to `state_port`.
+/// usual addresses, sending their states to `state_port` and video to the usual port.
 ///
 /// # Errors
 /// An address is taken; those started before it end again.

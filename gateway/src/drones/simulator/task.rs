@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::firmware::{Firmware, Outbox};
-use super::mischief::{Line, Mischief, Outgoing};
+use super::mischief::{FRAMES_ON_THE_WAY, Line, MAX_DATAGRAM_BYTES, Mischief, ON_THE_WAY, Outgoing};
 use super::{Options, rng::Rng};
 use crate::clock::Mono;
 use crate::drones::socket;
@@ -100,6 +100,8 @@ struct Task {
     socket: UdpSocket,
     firmware: Firmware,
     line: Line,
+    /// The way of the camera's frames, which does not hold up replies.
+    frames: Line,
     orders: mpsc::Receiver<Order>,
     cancel: CancellationToken,
 }
@@ -112,9 +114,11 @@ impl Task {
         orders: mpsc::Receiver<Order>,
         cancel: CancellationToken,
     ) -> Task {
-        // A seed of its own for the line: mischief must not change the noise.
-        let line = Line::new(options.mischief.clone(), Rng::new(options.seed).draw());
-        Task { address, socket, firmware: Firmware::new(options, Mono::now()), line, orders, cancel }
+        // Seeds of their own for the lines: mischief must not change the noise.
+        let mut seeds = Rng::new(options.seed);
+        let line = Line::new(options.mischief.clone(), seeds.draw(), ON_THE_WAY);
+        let frames = Line::new(options.mischief.clone(), seeds.draw(), FRAMES_ON_THE_WAY);
+        Task { address, socket, firmware: Firmware::new(options, Mono::now()), line, frames, orders, cancel }
     }
 
     async fn run(mut self) {
@@ -124,7 +128,9 @@ impl Task {
             let mut out = Outbox::new();
             self.firmware.advance(now, &mut out);
             self.deliver(out, now).await;
-            let wake = self.line.next_arrival().map_or(self.firmware.wake_at(), |at| at.min(self.firmware.wake_at()));
+            self.film(now).await;
+            let arrivals = [self.line.next_arrival(), self.frames.next_arrival()];
+            let wake = arrivals.into_iter().flatten().fold(self.firmware.wake_at(), Mono::min);
             // Never a busy loop, whatever the clocks say.
             let pause = wake.since(now).max(Duration::from_millis(1));
             tokio::select! {
@@ -143,7 +149,10 @@ impl Task {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Mischief(mischief) => self.line.change(mischief),
+            Order::Mischief(mischief) => {
+                self.frames.change(mischief.clone());
+                self.line.change(mischief);
+            }
             Order::Renew => self.firmware.renew(Mono::now()),
             Order::Reboot => self.firmware.reboot(Mono::now()),
         }
@@ -174,6 +183,19 @@ impl Task {
             self.line.put(outgoing, now);
         }
         while let Some(outgoing) = self.line.arrived(now) {
+            let _ = self.socket.send_to(&outgoing.bytes, outgoing.to).await;
+        }
+    }
+
+    /// Sends what the camera saw, cut as firmware cuts it.
+    async fn film(&mut self, now: Mono) {
+        let frozen = self.frames.mischief().frozen;
+        while let Some((to, frame)) = self.firmware.film(now) {
+            for piece in frame.chunks(MAX_DATAGRAM_BYTES).filter(|_| !frozen) {
+                self.frames.put(Outgoing::new(to, piece), now);
+            }
+        }
+        while let Some(outgoing) = self.frames.arrived(now) {
             let _ = self.socket.send_to(&outgoing.bytes, outgoing.to).await;
         }
     }

@@ -5,7 +5,7 @@
 //! cargo run --release -p gateway-tests --bin bench -- [NAME…] [--seconds N]
 //! ```
 //!
-//! Names: size start memory http handshakes latency datagrams bridge commands fleet soak;
+//! Names: size start memory http handshakes latency datagrams bridge commands fleet video soak;
 //! all of them but `soak` by default. Nothing here is a test: figures are printed, with the
 //! medians of rounds that alternate between the two servers, because machines
 //! are noisy. Server cost is CPU time read from /proc, not wall time.
@@ -17,6 +17,7 @@ mod line;
 mod nginx;
 mod path;
 mod resident;
+mod video;
 
 use std::time::Duration;
 
@@ -35,10 +36,21 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     if names.is_empty() {
-        names =
-            ["size", "start", "memory", "http", "handshakes", "latency", "datagrams", "bridge", "commands", "fleet"]
-                .map(str::to_owned)
-                .to_vec();
+        names = [
+            "size",
+            "start",
+            "memory",
+            "http",
+            "handshakes",
+            "latency",
+            "datagrams",
+            "bridge",
+            "commands",
+            "fleet",
+            "video",
+        ]
+        .map(str::to_owned)
+        .to_vec();
     }
     anyhow::ensure!(
         !cfg!(debug_assertions),
@@ -59,6 +71,7 @@ async fn main() -> anyhow::Result<()> {
             "datagrams" => path::datagrams(stretch).await?,
             "commands" => fleet::commands().await?,
             "fleet" => fleet::fleet(stretch).await?,
+            "video" => video::relay(stretch).await?,
             other => anyhow::bail!("no benchmark is called {other:?}"),
         }
         println!();

@@ -1,7 +1,8 @@
-//! The state port: hears every drone, for as long as the gateway runs.
+//! The state port and the video port: hear every drone, for as long as the gateway
+//! runs.
 //!
-//! One task per socket: usually one for all drones, and one for each interface
-//! that names a drone. A port that is taken, or an interface that is not there,
+//! One task per port and socket: usually one for all drones, and one for each
+//! interface that names a drone. A port that is taken, or an interface that is not there,
 //! degrades the gateway: it is said in an alert, with who holds the port, and
 //! tried again with back-off. Per datagram nothing is allocated.
 
@@ -16,7 +17,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::outlet::Outlet;
-use super::roster::{PortHolder, Roster};
+use super::plan::FleetPlan;
+use super::roster::{PortHolder, PortRecord, Roster, Slot};
 use super::socket;
 use crate::alerts::{AlertType, Condition, Level};
 use crate::clock::{Mono, wall_now};
@@ -35,13 +37,43 @@ const INTERFACE_CHECK: Duration = Duration::from_secs(2);
 /// Wait after a failed receive, so that a persistent failure cannot spin.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
 
-/// Name of the condition that stands while a socket is not bound.
-const CONDITION: &str = "state_port_unavailable";
+/// What a port is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    State,
+    Video,
+}
 
-/// The task of one state socket.
-pub(super) struct StatePort {
+impl Kind {
+    /// Name of the condition that stands while a socket is not bound.
+    const fn condition(self) -> &'static str {
+        match self {
+            Kind::State => "state_port_unavailable",
+            Kind::Video => "video_port_unavailable",
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Kind::State => "Drone state port unavailable",
+            Kind::Video => "Drone video port unavailable",
+        }
+    }
+
+    /// The key that sets it.
+    const fn key(self) -> &'static str {
+        match self {
+            Kind::State => "drones.state_port",
+            Kind::Video => "drones.video_port",
+        }
+    }
+}
+
+/// The task of one socket.
+pub(super) struct Port {
     pub(super) roster: Arc<Roster>,
-    /// Index among the roster's sockets.
+    pub(super) kind: Kind,
+    /// Index among the roster's sockets of that kind.
     pub(super) index: usize,
     pub(super) local: SocketAddr,
     /// Whether sockets for all and for single interfaces hold the port together.
@@ -57,7 +89,7 @@ enum Ended {
     InterfaceChanged,
 }
 
-impl StatePort {
+impl Port {
     /// Serves until cancelled. `first` is what the first bind came to.
     pub(super) async fn run(self, first: io::Result<UdpSocket>) {
         let (mut wait, mut opened) = (RETRY.0, first);
@@ -95,7 +127,7 @@ impl StatePort {
                 received = socket.recv_from(&mut buffer) => match received {
                     Ok((length, from)) => self.take(&buffer[..length], from),
                     Err(_) => {
-                        self.roster.sockets[self.index].errors.fetch_add(1, Relaxed);
+                        self.record().errors.fetch_add(1, Relaxed);
                         sleep(AFTER_ERROR).await;
                     }
                 },
@@ -109,8 +141,22 @@ impl StatePort {
     }
 
     fn take(&self, datagram: &[u8], from: SocketAddr) {
-        let Some(slot) = self.roster.identify(self.index, from) else {
-            self.roster.sockets[self.index].foreign.fetch_add(1, Relaxed);
+        let slot = self.roster.identify(self.index, from);
+        if slot.is_none() {
+            self.record().foreign.fetch_add(1, Relaxed);
+        }
+        match self.kind {
+            Kind::State => self.take_state(slot, datagram, from),
+            Kind::Video => {
+                if let Some(slot) = slot {
+                    slot.video.take(datagram, Mono::now());
+                }
+            }
+        }
+    }
+
+    fn take_state(&self, slot: Option<&Slot>, datagram: &[u8], from: SocketAddr) {
+        let Some(slot) = slot else {
             self.roster.strangers().take(self.index, from.ip(), datagram, Mono::now(), wall_now());
             return;
         };
@@ -121,8 +167,15 @@ impl StatePort {
         }
     }
 
+    fn record(&self) -> &PortRecord {
+        match self.kind {
+            Kind::State => &self.roster.sockets[self.index],
+            Kind::Video => &self.roster.video_sockets[self.index],
+        }
+    }
+
     fn interface(&self) -> Option<&str> {
-        self.roster.sockets[self.index].interface.as_deref()
+        self.record().interface.as_deref()
     }
 
     fn subject(&self) -> String {
@@ -130,22 +183,22 @@ impl StatePort {
     }
 
     fn bound(&self, bound: bool) {
-        self.roster.sockets[self.index].bound.store(bound, Relaxed);
+        self.record().bound.store(bound, Relaxed);
         if bound {
-            tracing::info!(local = %self.local, interface = self.interface(), "state port bound");
-            self.outlet.clear(CONDITION, &self.subject());
+            tracing::info!(local = %self.local, interface = self.interface(), kind = ?self.kind, "port bound");
+            self.outlet.clear(self.kind.condition(), &self.subject());
         }
     }
 
     fn degraded(&self, error: &io::Error) {
         let message = self.advice(error);
-        tracing::debug!(local = %self.local, interface = self.interface(), %error, "state port refused");
+        tracing::debug!(local = %self.local, interface = self.interface(), kind = ?self.kind, %error, "port refused");
         self.outlet.raise(Condition {
-            key: CONDITION,
+            key: self.kind.condition(),
             subject: self.subject().into(),
             level: Level::Error,
             alert_type: AlertType::Network,
-            title: "Drone state port unavailable",
+            title: self.kind.title(),
             message,
             details: Some(format!("binding UDP {} failed: {error}; it is tried again by itself", self.local)),
         });
@@ -153,7 +206,7 @@ impl StatePort {
 
     /// What happened and what to do about it.
     fn advice(&self, error: &io::Error) -> String {
-        let port = self.local.port();
+        let (port, key) = (self.local.port(), self.kind.key());
         if socket::is_missing_interface(error) {
             let interface = self.interface().unwrap_or_default();
             return format!(
@@ -162,19 +215,51 @@ impl StatePort {
         }
         match error.kind() {
             io::ErrorKind::AddrInUse => match (self.holder)(port) {
-                Some(holder) => format!("UDP {port} is taken by {holder}; stop it or set drones.state_port"),
-                None => format!("UDP {port} is taken by another program; stop it or set drones.state_port"),
+                Some(holder) => format!("UDP {port} is taken by {holder}; stop it or set {key}"),
+                None => format!("UDP {port} is taken by another program; stop it or set {key}"),
             },
             io::ErrorKind::AddrNotAvailable => {
                 format!("This board has no address {}; correct drones.bind (0.0.0.0 is every address)", self.local.ip())
             }
             io::ErrorKind::PermissionDenied => {
                 format!(
-                    "UDP {port} needs a permission the gateway lacks; set drones.state_port above 1023, or allow \
+                    "UDP {port} needs a permission the gateway lacks; set {key} above 1023, or allow \
                      CAP_NET_RAW"
                 )
             }
             _ => format!("UDP {port} cannot be bound: {error}"),
         }
+    }
+}
+
+/// The sockets of one port as opened at start.
+pub(super) struct Sockets {
+    /// With the port as bound.
+    pub(super) local: SocketAddr,
+    pub(super) shared: bool,
+    pub(super) opened: Vec<io::Result<UdpSocket>>,
+}
+
+impl Sockets {
+    /// Opens `port` on every interface that needs a socket of its own.
+    pub(super) fn open(plan: &FleetPlan, port: u16) -> Sockets {
+        let interfaces = plan.state_sockets();
+        let shared = interfaces.len() > 1 && interfaces.contains(&None);
+        let mut local = SocketAddr::new(plan.bind, port);
+        // Sharing would also let another gateway in, so it is first made sure
+        // that nobody else holds the port; refused, it is tried again later.
+        let probe = if shared { socket::bind(local, None, false).map(drop) } else { Ok(()) };
+        let mut opened = Vec::with_capacity(interfaces.len());
+        for interface in &interfaces {
+            let socket = match &probe {
+                Ok(()) => socket::bind(local, interface.as_deref(), shared),
+                Err(error) => Err(io::Error::from(error.kind())),
+            };
+            if let Ok(socket) = &socket {
+                local.set_port(socket.local_addr().map_or(local.port(), |bound| bound.port()));
+            }
+            opened.push(socket);
+        }
+        Sockets { local, shared, opened }
     }
 }

@@ -1,0 +1,71 @@
+//! What relaying video costs.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use gateway_tests::video::picture;
+use gateway_tests::{Drone, Gateway, WebSocket, drone, eventually};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::process;
+
+/// Viewers of the drone.
+const VIEWERS: usize = 8;
+/// A Tello's frame rate.
+const FPS: u64 = 30;
+/// Bytes of a frame and of a whole picture, of which each second has one: 2 Mbit/s.
+const FRAME_BYTES: (usize, usize) = (7_500, 30_000);
+
+/// CPU and memory of one drone at 2 Mbit/s, without viewers and with eight.
+pub(crate) async fn relay(stretch: Duration) -> anyhow::Result<()> {
+    let gateway = Gateway::builder().drones("lost_after_s = 60.0").drone("d1", 2).start().await?;
+    let pid = gateway.pid().context("not running")?;
+    let peer = Drone::at(gateway.block().host(2)).await?;
+    let to = peer.enter_sdk_mode().await?;
+    peer.send(to, &drone::state(80, 60)).await?;
+    let address = gateway.block().gateway();
+    let filming = tokio::spawn(async move {
+        let mut frames = interval(Duration::from_micros(1_000_000 / FPS));
+        frames.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        for number in 0u64.. {
+            frames.tick().await;
+            let key = number.is_multiple_of(FPS);
+            peer.film(address, &picture(key, if key { FRAME_BYTES.1 } else { FRAME_BYTES.0 })).await?;
+        }
+        anyhow::Ok(())
+    });
+    for viewers in [0, VIEWERS] {
+        let mut reading = Vec::new();
+        for _ in 0..viewers {
+            let mut viewer = WebSocket::open(&gateway.reader()?, "/ws/video/d1", &[]).await?;
+            viewer.next_frame().await?;
+            reading.push(tokio::spawn(async move {
+                let mut bytes = 0;
+                while let Ok(frame) = viewer.next_frame().await {
+                    bytes += frame.len();
+                }
+                bytes
+            }));
+        }
+        let client = gateway.reader()?;
+        eventually("video", || async {
+            let camera = client.get("/api/drones/d1/camera").await?.expect(200).json();
+            Ok((camera["fps"].as_u64() >= Some(FPS - 2)).then_some(()))
+        })
+        .await?;
+        let (before, begun) = (process::cpu(pid)?, tokio::time::Instant::now());
+        tokio::time::sleep(stretch).await;
+        let share = (process::cpu(pid)? - before).as_secs_f64() / begun.elapsed().as_secs_f64();
+        let camera = client.get("/api/drones/d1/camera").await?.expect(200).json();
+        println!(
+            "{viewers} viewers of {} fps, {} kbit/s: {:.2} % of a core, {} kB resident",
+            camera["fps"],
+            camera["bitrate_kbps"],
+            share * 100.0,
+            process::resident_kb(pid)?.0
+        );
+        reading.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+    filming.abort();
+    Ok(())
+}
