@@ -1,5 +1,6 @@
 //! Sixty-four drones at 10 Hz and a hundred listeners, ten of whom never read:
 //! the others are served, and memory stays where it was stated.
+#![expect(clippy::print_stdout, reason = "what was measured is shown with --nocapture")]
 
 use std::collections::HashSet;
 

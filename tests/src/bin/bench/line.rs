@@ -9,11 +9,11 @@ use firmware_bridge::channel::Sender;
 use firmware_bridge::frame::MAX_FRAME_BYTES;
 use firmware_bridge::message::{Greeting, IndicatorLevel, ResetCause, ToHost};
 use firmware_bridge::sensor::{Sensor, SensorKind, Unit};
-use gateway_tests::{Gateway, WebSocket, eventually};
+use gateway_tests::{Gateway, WebSocket, eventually, process};
 use serialport::{ClearBuffer, SerialPort as _, TTYPort};
 use tokio::time::Instant;
 
-use crate::{process, quantile};
+use crate::quantile;
 
 /// Alerts measured.
 const SAMPLES: usize = 500;

@@ -7,7 +7,7 @@ use gateway_tests::video::picture;
 use gateway_tests::{Drone, Gateway, WebSocket, drone, eventually};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::process;
+use gateway_tests::process;
 
 /// Viewers of the drone.
 const VIEWERS: usize = 8;
