@@ -77,13 +77,14 @@ async fn is_told_lost(client: &Client) -> anyhow::Result<bool> {
 /// Takes off. An attempt that is lost on the way is made again, by a person.
 async fn in_the_air(client: &Client) -> anyhow::Result<()> {
     until(client, "connection_status", "connected").await?;
+    let mut answers = Vec::new();
     for _ in 0..20 {
-        client.post("/api/drones/d1/takeoff?wait=true").await?;
+        answers.push(client.post("/api/drones/d1/takeoff?wait=true").await?.text());
         if status(client).await?["flight_status"] == "flying" {
             return Ok(());
         }
     }
-    anyhow::bail!("twenty take-offs were lost")
+    anyhow::bail!("twenty take-offs were lost: {answers:#?}")
 }
 
 #[tokio::test]
@@ -156,10 +157,12 @@ async fn an_operator_cut_off_in_flight_is_acted_for_over_a_bad_network() -> anyh
     let network = Network::start(block, folder.path(), "lose=30 double=10 jitter=50 seed=9").await?;
     let mut socket = WebSocket::open(&client, "/ws", &[]).await?;
     assert_eq!(socket.next().await?["type"], "connection_established");
+    // Who does not answer pings is not there.
+    let operator = tokio::spawn(async move { while socket.next().await.is_ok() {} });
     in_the_air(&client).await?;
     assert_eq!(network.sent("land"), 0, "while the operator is there");
     // It breaks off: no closing frame, nothing said.
-    drop(socket);
+    operator.abort();
     until(&client, "flight_status", "landed").await?;
     assert!(network.sent("land") >= 1, "{:?}", drone.obeyed());
     let alerts = client.get("/api/alerts").await?.expect(200).json();

@@ -49,8 +49,11 @@ impl CommandPort {
         socket::route(self.target, self.interface.as_deref(), self.from)
     }
 
-    /// Sends `text`, opening the socket when needed and anew when the board's
-    /// address towards the drone has changed.
+    /// Sends `text`, opening the socket when needed, and anew when the board's
+    /// address towards the drone has changed or the socket does not send: an
+    /// adapter that was pulled out comes back as another one of the same name, to
+    /// which the socket is not bound. What failed was not sent, so that nothing is
+    /// sent twice.
     pub(super) async fn send(&mut self, text: &str) -> io::Result<()> {
         let route = self.route()?;
         if self.open.as_ref().is_some_and(|open| open.local != route) {
@@ -60,9 +63,19 @@ impl CommandPort {
             Some(open) => open,
             None => self.connect(route)?,
         };
-        let sent = open.socket.send(text.as_bytes()).await;
+        let sent = match open.socket.send(text.as_bytes()).await {
+            Ok(_) => {
+                self.open = Some(open);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        drop(open);
+        tracing::debug!(drone = %self.target, error = %sent, "command socket opened anew");
+        let open = self.connect(route)?;
+        open.socket.send(text.as_bytes()).await?;
         self.open = Some(open);
-        sent.map(drop)
+        Ok(())
     }
 
     fn connect(&mut self, local: IpAddr) -> io::Result<Open> {

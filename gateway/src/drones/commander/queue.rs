@@ -99,6 +99,9 @@ pub(super) struct Queue<T> {
     not_before: Mono,
     /// Whether a reply to something sent earlier may still arrive.
     in_doubt: bool,
+    /// Whether `not_before` waits for the reply of a manoeuvre that was refused
+    /// because the drone is busy: perhaps with that very manoeuvre.
+    held: bool,
     emergencies: Option<(u8, Mono)>,
     stats: QueueStats,
 }
@@ -110,6 +113,7 @@ impl<T> Queue<T> {
             waiting: Deque::new(),
             not_before: Mono::ZERO,
             in_doubt: false,
+            held: false,
             emergencies: None,
             stats: QueueStats::default(),
         }
@@ -203,6 +207,7 @@ impl<T> Queue<T> {
     }
 
     fn start(&mut self, entry: Entry<T>, now: Mono, todo: &mut Todo<T>) {
+        self.held = false;
         let patience = patience(entry.command);
         self.send(entry.command, todo);
         if patience.tries == 0 {
@@ -239,6 +244,10 @@ impl<T> Queue<T> {
     pub(super) fn reply(&mut self, reply: &Reply<'_>, now: Mono, todo: &mut Todo<T>) {
         let Some(flight) = &mut self.flight else {
             self.stats.late += 1;
+            if std::mem::take(&mut self.held) {
+                // What it was busy with is over.
+                self.not_before = now.plus(GAP);
+            }
             return;
         };
         let Some(outcome) = judge(flight.entry.command, flight.interrupted, reply) else {
@@ -255,6 +264,15 @@ impl<T> Queue<T> {
             (Command::Stop, Outcome::Refused(words)) if words.starts_with("unknown command") => {
                 self.send(Command::Rc([0; 4]), todo);
                 self.end(Outcome::Sent, now, todo);
+            }
+            // A network that doubles a command makes the drone refuse the copy and
+            // answer the first when it is over. The next one would take that answer
+            // for its own, so it waits; what overtakes does not.
+            (command, Outcome::Refused(words)) if is_manoeuvre(command) && is_busy(words) => {
+                let until = flight.deadline;
+                self.end(outcome, now, todo);
+                self.held = true;
+                self.not_before = self.not_before.max(until);
             }
             _ => self.end(outcome, now, todo),
         }

@@ -105,6 +105,37 @@ fn binary_packets_and_answers_of_another_kind_end_nothing() {
 }
 
 #[test]
+fn the_answer_to_a_doubled_command_is_not_taken_for_the_next_one_s() {
+    let mut bench = Bench::new();
+    bench.submit(UP, 1);
+    // The copy finds the drone busy with the first.
+    bench.hear("error Not joystick");
+    assert_eq!(bench.ends, [(1, Outcome::Refused("Not joystick".to_owned()))]);
+    bench.submit(TURN, 2);
+    bench.pass(1_900);
+    assert_eq!(bench.sent, ["up 50"]);
+    bench.hear("ok");
+    bench.pass(200);
+    assert_eq!(bench.sent, ["up 50", "cw 90"]);
+    assert_eq!(bench.ends.len(), 1, "that was the answer to the first");
+    bench.hear("ok");
+    assert_eq!(bench.ends[1], (2, Outcome::Done));
+}
+
+#[test]
+fn a_busy_drone_that_says_nothing_more_is_asked_again_in_the_end_and_lands_at_once() {
+    let mut bench = Bench::new();
+    bench.submit(UP, 1);
+    bench.hear("error Not joystick");
+    bench.submit(TURN, 2);
+    bench.pass(30_000);
+    assert_eq!(bench.sent, ["up 50", "cw 90"]);
+    bench.hear("error Not joystick");
+    bench.submit(Command::Land, 3);
+    assert_eq!(bench.sent.last().map(String::as_str), Some("land"));
+}
+
+#[test]
 fn reads_are_repeated_and_then_given_up() {
     let mut bench = Bench::new();
     bench.submit(Command::Read(Query::Wifi), 1);
