@@ -153,12 +153,13 @@ fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)>
     let (conflicts, also) = (route.conflicts, route.also);
     let (forwarded, takes_body) = (matches!(route.gives, Gives::Forwarded), body(route).is_some());
     FAILURES.into_iter().filter(move |(code, _)| match *code {
+        code if also.contains(&code) => true,
         "401" | "403" | "503" => has_key,
         "404" => params.iter().any(|param| param.place == Place::Path),
         "400" => params.iter().any(|param| param.place != Place::Path),
         "409" => conflicts,
-        "411" | "501" | "507" => also.contains(code),
-        "413" => takes_body || also.contains(code),
+        "411" | "501" | "507" => false,
+        "413" => takes_body,
         "422" => params.iter().any(|param| param.place != Place::Path || param.kind == Kind::Id),
         "426" => is_socket,
         "502" | "504" => forwarded,

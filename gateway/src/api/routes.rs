@@ -419,10 +419,12 @@ pub(super) static ROUTES: &[Route] = &[
         .takes(flight::ROTATE),
     later(Verb::Post, "/api/drones/{drone_id}/camera/stream/start", WRITE, camera::stream_on, SUCCESS)
         .about("drones", "Have the drone send video")
-        .takes(flight::ONE),
+        .takes(flight::ONE)
+        .also(&["400"]),
     later(Verb::Post, "/api/drones/{drone_id}/camera/stream/stop", WRITE, camera::stream_off, SUCCESS)
         .about("drones", "Have the drone send no more video")
-        .takes(flight::ONE),
+        .takes(flight::ONE)
+        .also(&["400"]),
     later(
         Verb::Post,
         "/api/drones/{drone_id}/camera/photo",
@@ -431,7 +433,8 @@ pub(super) static ROUTES: &[Route] = &[
         Gives::Json(of::<camera::PhotoView>),
     )
     .about("drones", "Take a photo; without a running stream one is begun for it")
-    .takes(flight::ONE),
+    .takes(flight::ONE)
+    .also(&["400"]),
     get("/api/drones/{drone_id}/camera", READ, camera::status, Gives::Json(of::<camera::CameraStatus>))
         .about("drones", "What the camera of a drone sends now")
         .takes(flight::ONE),
