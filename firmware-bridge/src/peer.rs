@@ -20,7 +20,7 @@ use std::vec::Vec;
 use serialport::{SerialPort, TTYPort};
 
 use crate::frame::MAX_FRAME_BYTES;
-use crate::host::Port;
+use crate::host::{Port, keep_from_children};
 use crate::mcu::{Identity, Indication, Session};
 use crate::message::{Event, LogLevel, LogText, ResetCause};
 use crate::sensor::{Fault, MAX_SENSORS, Sensor, SensorKind, Unit};
@@ -262,6 +262,7 @@ impl PtyPeer {
     /// cannot be made (an existing link is replaced, anything else is not).
     pub fn plug_in(link: Option<&Path>, boot: u32) -> io::Result<Self> {
         let (master, slave) = TTYPort::pair()?;
+        keep_from_children(&slave)?;
         let path = PathBuf::from(slave.name().unwrap_or_default());
         if let Some(link) = link {
             replace_link(&path, link)?;

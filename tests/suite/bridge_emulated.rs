@@ -10,6 +10,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use gateway_tests::emulator::Emulator;
 use gateway_tests::{Client, Gateway, eventually};
 use serde_json::Value;
@@ -69,13 +70,19 @@ async fn a_plug_pulled_again_and_again_leaves_nothing_behind() -> anyhow::Result
     let replugs = std::env::var(REPLUGS).ok().map_or(Ok(USUAL_REPLUGS), |text| text.parse())?;
     let board = Emulator::start(&image).await?;
     let (gateway, admin) = met(&board).await?;
-    for _ in 0..replugs {
-        board.cable().unplug();
-        bridge(&admin, "mast", |bridge| bridge["state"] == "lost").await?;
-        board.cable().plug_in()?;
-        bridge(&admin, "mast", |bridge| bridge["state"] == "live").await?;
-        new_readings(&admin).await?;
-        sensor(&admin, "battery_voltage", is_fresh).await?;
+    for pull in 1..=replugs {
+        let round = async {
+            board.cable().unplug();
+            bridge(&admin, "mast", |bridge| bridge["state"] == "lost").await.context("lost")?;
+            board.cable().plug_in()?;
+            bridge(&admin, "mast", |bridge| bridge["state"] == "live").await.context("live again")?;
+            new_readings(&admin).await?;
+            sensor(&admin, "battery_voltage", is_fresh).await.map(drop)
+        };
+        if let Err(error) = round.await {
+            let health = admin.get("/api/health/detailed").await?.json();
+            anyhow::bail!("pull {pull}: {error:#}; {:#}; {}", health["bridges"], gateway.output());
+        }
     }
     assert!(metric(&admin, "bridge_connections_total").await? > f64::from(replugs));
     // The board was told what its lamp shows after each of them.

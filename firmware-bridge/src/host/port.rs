@@ -12,7 +12,7 @@ use std::string::ToString;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
 use serialport::TTYPort;
 
@@ -56,8 +56,9 @@ impl Port {
     ///
     /// When the terminal cannot be made non-blocking.
     pub fn from_tty(tty: TTYPort) -> Result<Self, LostReason> {
-        fcntl(tty.as_raw_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
-            .map_err(|errno| LostReason::OpenFailed { error: Text::new(errno.desc()) })?;
+        let failed = |errno: Errno| LostReason::OpenFailed { error: Text::new(errno.desc()) };
+        keep_from_children(&tty).map_err(failed)?;
+        fcntl(tty.as_raw_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed)?;
         Ok(Self { tty })
     }
 
@@ -106,6 +107,12 @@ impl Port {
             Err(_) => Err(Gone),
         }
     }
+}
+
+/// Programs started from here must not hold the terminal open: it would not hang
+/// up when we let go of it, and stay locked. serialport leaves it inheritable.
+pub(crate) fn keep_from_children(tty: &TTYPort) -> Result<(), Errno> {
+    fcntl(tty.as_raw_fd(), FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map(drop)
 }
 
 /// Waits for `wake` alone.

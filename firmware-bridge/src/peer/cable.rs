@@ -19,7 +19,7 @@ use serialport::{SerialPort, TTYPort};
 
 use super::noise::{Line, Noise};
 use super::{MAX_INJECTED_BYTES, replace_link};
-use crate::host::{Port, wait_for};
+use crate::host::{Port, keep_from_children, wait_for};
 
 /// How often bytes are moved; a real line has such delays too.
 const MOVE_EVERY: Duration = Duration::from_millis(1);
@@ -86,6 +86,7 @@ impl Cable {
     pub fn plug_in(&self) -> io::Result<()> {
         let (master, slave) = TTYPort::pair()?;
         let path = PathBuf::from(slave.name().unwrap_or_default());
+        keep_from_children(&slave)?;
         let port = Port::from_tty(master).map_err(|reason| io::Error::other(std::format!("{reason}")))?;
         self.lock().plug = Some(Plug { port, path: path.clone(), _slave: slave });
         replace_link(&path, &self.name)
