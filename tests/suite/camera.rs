@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use gateway_tests::video::picture;
-use gateway_tests::{Client, Drone, Gateway, GatewayBuilder, WebSocket, drone, eventually, spare_port};
+use gateway_tests::{Client, Drone, Gateway, GatewayBuilder, Simulated, WebSocket, drone, eventually, spare_port};
 use serde_json::json;
 
 const NOT_CONNECTED: &str = "ドローンが接続されていません";
@@ -16,8 +16,13 @@ const FFMPEG: &str = "/usr/bin/ffmpeg";
 
 /// A gateway with one simulated drone and no decoder.
 fn simulated(camera: &str) -> GatewayBuilder {
+    decoding("", camera)
+}
+
+/// The same with a decoder.
+fn decoding(decoder: &str, camera: &str) -> GatewayBuilder {
     let (command, video) = (spare_port(), spare_port());
-    Gateway::builder().config(&format!("[camera]\ndecoder = \"\"\n{camera}")).drones(&format!(
+    Gateway::builder().config(&format!("[camera]\ndecoder = \"{decoder}\"\n{camera}")).drones(&format!(
         "connect_at_start = false\ncommand_port = {command}\nvideo_port = {video}\nconnect_timeout_s = 20.0\n\
              [[drones.drone]]\nid = \"cam_1\"\nmode = \"simulation\""
     ))
@@ -165,16 +170,8 @@ async fn a_photo_needs_no_stream_and_leaves_a_running_one_alone() -> anyhow::Res
 
 #[tokio::test]
 async fn with_ffmpeg_a_photo_is_a_jpeg_and_with_a_bad_decoder_a_still() -> anyhow::Result<()> {
-    let drones = |decoder: &str| {
-        let (command, video) = (spare_port(), spare_port());
-        Gateway::builder().config(&format!("[camera]\nphoto_timeout_s = 30.0\ndecoder = \"{decoder}\"")).drones(
-            &format!(
-                "connect_at_start = false\ncommand_port = {command}\nvideo_port = {video}\nconnect_timeout_s = 20.0\n\
-             [[drones.drone]]\nid = \"cam_1\"\nmode = \"simulation\""
-            ),
-        )
-    };
-    let gateway = drones("/bin/false").start().await?;
+    const PATIENT: &str = "photo_timeout_s = 30.0";
+    let gateway = decoding("/bin/false", PATIENT).start().await?;
     let client = connected(&gateway).await?;
     let photo = client.post("/api/drones/cam_1/camera/photo").await?.expect(200).json();
     assert_eq!(photo["metadata"]["format"], "H264");
@@ -184,7 +181,7 @@ async fn with_ffmpeg_a_photo_is_a_jpeg_and_with_a_bad_decoder_a_still() -> anyho
         eprintln!("SKIPPED: JPEG photos need {FFMPEG} (apt-get install ffmpeg)");
         return Ok(());
     }
-    let gateway = drones(FFMPEG).start().await?;
+    let gateway = decoding(FFMPEG, PATIENT).start().await?;
     let client = connected(&gateway).await?;
     let photo = client.post("/api/drones/cam_1/camera/photo").await?.expect(200).json();
     let metadata = &photo["metadata"];
@@ -219,6 +216,51 @@ async fn the_oldest_photos_go_and_the_rest_survive_a_restart() -> anyhow::Result
     gateway.restart().await?;
     let again = gateway.admin()?.get("/api/photos").await?.expect(200).json();
     assert_eq!(again["photos"], list["photos"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn single_pictures_are_fetched_each_newer_than_the_last() -> anyhow::Result<()> {
+    const FRAME: &str = "/api/drones/cam_1/camera/frame";
+    let decoder = if std::path::Path::new(FFMPEG).exists() { FFMPEG } else { "" };
+    let gateway = decoding(decoder, "").start().await?;
+    let (client, reader) = (connected(&gateway).await?, gateway.reader()?);
+    gateway.anonymous()?.get(FRAME).await?.expect(401);
+    reader.get("/api/drones/nobody/camera/frame").await?.expect(404);
+    for query in ["format=png", "after=-1", "after=x"] {
+        let refused = reader.get(&format!("{FRAME}?{query}")).await?.expect(422).json();
+        assert!(refused["message"].as_str().unwrap().contains(&query[..5]), "{refused}");
+    }
+    let told = reader.get(FRAME).await?.expect(409).json();
+    assert!(told["message"].as_str().unwrap().contains("/api/drones/cam_1/camera/stream/start"), "{told}");
+
+    client.post("/api/drones/cam_1/camera/stream/start").await?.expect(200);
+    let (mut last, mut before) = (0, String::new());
+    for _ in 0..3 {
+        // Waits for the first, and then for one that is newer.
+        let frame = reader.get(&format!("{FRAME}?after={last}")).await?.expect(200);
+        assert_eq!((frame.header("content-type"), kinds(&frame.body)), ("video/h264", vec![7, 8, 5]));
+        // Of one width and in UTC, so texts compare as times do.
+        let arrived = frame.header("x-frame-timestamp").to_owned();
+        assert!(arrived.ends_with('Z') && arrived >= before, "{arrived} after {before}");
+        before = arrived;
+        let number = frame.header("x-frame-number").parse()?;
+        assert!(number > last, "{number} after {last}");
+        last = number;
+    }
+    // A number of an earlier start keeps nobody waiting for ever.
+    reader.get(&format!("{FRAME}?after=9007199254740993")).await?.expect(200);
+    assert_eq!(metric(&client, "mfg_drone_video_frames_fetched_total").await?, 4.0);
+    let picture = reader.get(&format!("{FRAME}?format=jpeg")).await?;
+    if decoder.is_empty() {
+        assert!(picture.expect(503).json()["message"].as_str().unwrap().contains("camera.decoder"));
+    } else {
+        let picture = picture.expect(200);
+        assert_eq!(picture.header("content-type"), "image/jpeg");
+        assert!(picture.body.starts_with(&[0xff, 0xd8]) && picture.body.ends_with(&[0xff, 0xd9]));
+    }
+    client.post("/api/drones/cam_1/camera/stream/stop").await?.expect(200);
+    reader.get(FRAME).await?.expect(409);
     Ok(())
 }
 
@@ -303,6 +345,38 @@ async fn garbage_and_foreign_senders_are_counted_and_the_stream_goes_on() -> any
     let frame = film_until(reading, &peer, address, 5_000).await?;
     assert_eq!(kinds(&frame)[..3], [7, 8, 5]);
     gateway.reader()?.get("/health").await?.expect(200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bad_network_damages_frames_and_says_so() -> anyhow::Result<()> {
+    let gateway = peer_gateway("").start().await?;
+    let client = gateway.admin()?;
+    let address = gateway.block().host(2).to_string();
+    let faults = ["--drop", "5", "--duplicate", "5", "--garble", "5", "--delay-ms", "5", "--jitter-ms", "20"];
+    let _drone = Simulated::start(&[&["--drones", "1", "--address", &address][..], &faults].concat()).await?;
+    // Orders and their replies are lost as well; an operator asks again.
+    eventually("video", || async {
+        client.post("/api/drones/cam_1/camera/stream/start").await?;
+        Ok((client.get("/api/drones/cam_1/camera").await?.expect(200).json()["fps"].as_u64() > Some(0)).then_some(()))
+    })
+    .await?;
+    let mut viewer = WebSocket::open(&gateway.reader()?, "/ws/video/cam_1", &[]).await?;
+    assert_eq!(kinds(&viewer.next_frame().await?)[..3], [7, 8, 5], "begins where a decoder can");
+    let counted = |name: &str| format!("mfg_drone_video_{name}_total{{drone=\"cam_1\"}}");
+    until(&client, &counted("frames_damaged"), 5.0).await?;
+    let loss = eventually("a figure of loss", || async {
+        Ok(client.get("/api/drones/cam_1/camera").await?.expect(200).json()["loss_percent"]
+            .as_f64()
+            .filter(|pct| *pct > 0.0))
+    })
+    .await?;
+    assert!(loss <= 100.0, "{loss}");
+    // Whole pictures are still fetched, and the viewer still served.
+    gateway.reader()?.get("/api/drones/cam_1/camera/frame").await?.expect(200);
+    for _ in 0..60 {
+        viewer.next_frame().await?;
+    }
     Ok(())
 }
 

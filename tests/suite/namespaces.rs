@@ -102,6 +102,44 @@ async fn two_drones_of_one_address_are_two_drones() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn the_video_of_one_is_not_the_other_s() -> anyhow::Result<()> {
+    let Some(mut site) = Site::new("video of two drones of one address")? else { return Ok(()) };
+    for drone in 1..=2 {
+        site.access_point(drone)?;
+        site.plug(drone)?;
+    }
+    let (_first, _second) = (simulated(&site, 1).await?, simulated(&site, 2).await?);
+    let (_gateway, client) = started(&site, "").await?;
+    for drone in 1..=2 {
+        until(&client, drone, "connected").await?;
+    }
+    let datagrams = |drone: u8| {
+        let client = &client;
+        async move {
+            let page = client.get("/metrics").await?.expect(200).text();
+            let name = format!("mfg_drone_video_datagrams_total{{drone=\"d{drone}\"}} ");
+            let value = page.lines().find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok());
+            value.with_context(|| format!("{name} is not there"))
+        }
+    };
+    // Only the second streams: its pictures come, and none of them to the first.
+    client.post("/api/drones/d2/camera/stream/start").await?.expect(200);
+    client.get("/api/drones/d2/camera/frame").await?.expect(200);
+    client.get("/api/drones/d1/camera/frame").await?.expect(409);
+    assert_eq!(datagrams(1).await?, 0.0);
+    // Then the first alone.
+    client.post("/api/drones/d1/camera/stream/start").await?.expect(200);
+    client.get("/api/drones/d1/camera/frame").await?.expect(200);
+    client.post("/api/drones/d2/camera/stream/stop").await?.expect(200);
+    client.get("/api/drones/d2/camera/frame").await?.expect(409);
+    let (before, seen) = (datagrams(2).await?, datagrams(1).await?);
+    eventually("more from the first", || async { Ok((datagrams(1).await? > seen + 30.0).then_some(())) }).await?;
+    // What was on its way when it was stopped.
+    assert!(datagrams(2).await? - before < 30.0, "the second is silent");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_drone_that_vanishes_and_returns_is_asked_again() -> anyhow::Result<()> {
     let Some(mut site) = Site::new("a drone that vanishes")? else { return Ok(()) };
     for drone in 1..=2 {

@@ -27,6 +27,7 @@ mod dashboard;
 mod drone_command;
 mod drone_views;
 mod flight;
+mod frame;
 mod health;
 mod machine;
 mod metrics;

@@ -53,7 +53,7 @@ fn build() -> (OpenApi, Schemas) {
     let key = ApiKeyValue::with_description("X-API-Key", "A key of the gateway");
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas.iter().cloned())
-        .responses_from_iter(FAILURES.map(|(code, reason)| (failure_name(code), failure(reason, &error))))
+        .responses_from_iter(FAILURES.map(|(code, reason)| (failure_name(code), failure(code, reason, &error))))
         .security_scheme(KEY_SCHEME, SecurityScheme::ApiKey(ApiKey::Header(key)));
     let info = InfoBuilder::new()
         .title("MFG drone gateway")
@@ -118,7 +118,11 @@ fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
         Gives::Json(schema) => {
             ("200", described("Success").content("application/json", Content::new(Some(schema(schemas)))).build())
         }
-        Gives::Media(media) => ("200", described("Success").content(media, Content::default()).build()),
+        Gives::Media(media) => {
+            let success =
+                media.iter().fold(described("Success"), |success, one| success.content(*one, Content::default()));
+            ("200", success.build())
+        }
         Gives::Forwarded => {
             let text = "As the configured upstream answers";
             ("200", described(text).content("application/json", Content::default()).build())
@@ -127,8 +131,12 @@ fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
     }
 }
 
-/// Refusals a client has to expect, and when.
-const FAILURES: [(&str, &str); 15] = [
+/// The one among them that is no refusal, and has no body.
+const NO_CONTENT: &str = "204";
+
+/// What a client has to expect beside success, and when.
+const FAILURES: [(&str, &str); 16] = [
+    (NO_CONTENT, "Nothing yet of what was asked for"),
     ("400", "A value is not one of those allowed"),
     ("401", "No key, or not a valid one"),
     ("403", "The key lacks the permission, or the address is locked out"),
@@ -158,7 +166,7 @@ fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)>
         "404" => params.iter().any(|param| param.place == Place::Path),
         "400" => params.iter().any(|param| param.place != Place::Path),
         "409" => conflicts,
-        "411" | "501" | "507" => false,
+        NO_CONTENT | "411" | "501" | "507" => false,
         "413" => takes_body,
         "422" => params.iter().any(|param| param.place != Place::Path || param.kind == Kind::Id),
         "426" => is_socket,
@@ -172,9 +180,12 @@ fn failure_name(code: &str) -> String {
 }
 
 /// The shared description of a refusal.
-fn failure(reason: &str, error: &RefOr<Schema>) -> Response {
-    let content = Content::new(Some(error.clone()));
-    ResponseBuilder::new().description(reason).content("application/json", content).build()
+fn failure(code: &str, reason: &str, error: &RefOr<Schema>) -> Response {
+    let response = ResponseBuilder::new().description(reason);
+    if code == NO_CONTENT {
+        return response.build();
+    }
+    response.content("application/json", Content::new(Some(error.clone()))).build()
 }
 
 fn parameter(param: &Param) -> Parameter {

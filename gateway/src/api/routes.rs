@@ -28,8 +28,8 @@ use super::respond::SuccessResponse;
 use super::state::App;
 use super::validate::{Param, Place};
 use super::{
-    alerts, camera, dashboard, flight, health, metrics, network, openapi, pages, performance, root, rules, samples,
-    security, system, update, upstream, ws, ws_video,
+    alerts, camera, dashboard, flight, frame, health, metrics, network, openapi, pages, performance, root, rules,
+    samples, security, system, update, upstream, ws, ws_video,
 };
 use crate::access::{Permission, RateClass};
 use crate::config::Profile;
@@ -118,7 +118,7 @@ pub(super) enum Gives {
     /// JSON of this schema; collects the schemas it refers to.
     Json(fn(&mut Schemas) -> RefOr<Schema>),
     /// Another media type.
-    Media(&'static str),
+    Media(&'static [&'static str]),
     /// 101 Switching Protocols.
     Upgrade,
     /// JSON of the upstream, in the shapes of its own contract.
@@ -212,7 +212,7 @@ const DASHBOARD: Policy = Policy::Needs(Permission::Dashboard);
 const READ: Policy = Policy::Strict(Permission::Read);
 const WRITE: Policy = Policy::Strict(Permission::Write);
 const SUCCESS: Gives = Gives::Json(of::<SuccessResponse>);
-const HTML: Gives = Gives::Media("text/html");
+const HTML: Gives = Gives::Media(&["text/html"]);
 
 const fn now(verb: Verb, path: &'static str, policy: Policy, handler: fn(&mut Call) -> Outcome) -> Route {
     Route::new(verb, path, policy, Run::Now(handler), SUCCESS)
@@ -438,8 +438,19 @@ pub(super) static ROUTES: &[Route] = &[
     get("/api/drones/{drone_id}/camera", READ, camera::status, Gives::Json(of::<camera::CameraStatus>))
         .about("drones", "What the camera of a drone sends now")
         .takes(flight::ONE),
+    later(
+        Verb::Get,
+        "/api/drones/{drone_id}/camera/frame",
+        READ,
+        frame::newest,
+        Gives::Media(&["video/h264", "image/jpeg"]),
+    )
+    .about("drones", "The newest whole picture: video/h264, or image/jpeg if asked for; 204 when none is newer")
+    .takes(frame::FRAME)
+    .may_conflict()
+    .also(&["204"]),
     get("/api/photos", READ, camera::list, Gives::Json(of::<camera::PhotoList>)).about("photos", "Every photo kept"),
-    later(Verb::Get, "/photos/{filename}", READ, camera::file, Gives::Media("image/jpeg"))
+    later(Verb::Get, "/photos/{filename}", READ, camera::file, Gives::Media(&["image/jpeg", "video/h264"]))
         .about("photos", "A photo: image/jpeg, or video/h264 for a still that was not decoded")
         .takes(camera::FILE),
     later(
@@ -481,19 +492,20 @@ pub(super) static ROUTES: &[Route] = &[
     later(Verb::Get, "/ws/video/{drone_id}", Policy::Socket, ws_video::watch, Gives::Upgrade)
         .about("live", "The camera of a drone: H.264 frames (Annex B), one a binary message")
         .takes(ws_video::WATCH),
-    get("/metrics", Policy::Metrics, metrics::metrics, Gives::Media("application/openmetrics-text"))
+    get("/metrics", Policy::Metrics, metrics::metrics, Gives::Media(&["application/openmetrics-text"]))
         .about("operations", "Figures for Prometheus"),
-    get("/openapi.json", Policy::Open, openapi::document, Gives::Media("application/json"))
+    get("/openapi.json", Policy::Open, openapi::document, Gives::Media(&["application/json"]))
         .about("documents", "This description"),
     get("/docs", Policy::Open, pages::docs, HTML).about("documents", "This description as a page"),
     get("/redoc", Policy::Open, pages::docs, HTML).about("documents", "The same page"),
     get("/dashboard", Policy::Open, pages::dashboard, HTML).class(RateClass::Dashboard).about("pages", "The dashboard"),
     get("/ui", Policy::Open, pages::dashboard, HTML).class(RateClass::Ui).about("pages", "The dashboard"),
-    get("/static/{file}", Policy::Open, pages::file, Gives::Media("application/octet-stream"))
+    get("/static/{file}", Policy::Open, pages::file, Gives::Media(&["application/octet-stream"]))
         .about("pages", "Files of the pages")
         .takes(pages::FILE),
-    get("/styles.css", Policy::Open, pages::styles, Gives::Media("text/css")).about("pages", "Style of the dashboard"),
-    get("/dashboard.js", Policy::Open, pages::script, Gives::Media("text/javascript"))
+    get("/styles.css", Policy::Open, pages::styles, Gives::Media(&["text/css"]))
+        .about("pages", "Style of the dashboard"),
+    get("/dashboard.js", Policy::Open, pages::script, Gives::Media(&["text/javascript"]))
         .about("pages", "Script of the dashboard"),
 ];
 

@@ -108,6 +108,8 @@ pub struct ApiStats {
     pub viewers: AtomicU64,
     /// Viewers of video refused at the cap.
     pub viewers_refused: AtomicU64,
+    /// Whole pictures fetched one at a time.
+    pub frames_fetched: AtomicU64,
     /// Viewers of video cut off because they did not read.
     pub viewers_cut: AtomicU64,
     /// Tickets evicted at capacity before they were used.

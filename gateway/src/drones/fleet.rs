@@ -361,6 +361,16 @@ impl Fleet {
         Ok(slot.video.still_since(since).await)
     }
 
+    /// The newest whole picture of a drone with a number above `number`; waits for
+    /// as long as there is none.
+    ///
+    /// # Errors
+    /// [`UnknownDrone`].
+    pub async fn still_after(&self, id: &str, number: u64) -> Result<Still, UnknownDrone> {
+        let (_, slot) = self.numbered(id)?;
+        Ok(slot.video.still_after(number).await)
+    }
+
     /// Ends every task; the ports are free when it returns.
     pub async fn stop(&self) {
         self.inner.cancel.cancel();

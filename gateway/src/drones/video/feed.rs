@@ -79,6 +79,8 @@ pub struct Still {
     pub sps: Sps,
     /// When it arrived.
     pub at: Mono,
+    /// Its number among the drone's whole pictures since start, from 1.
+    pub number: u64,
 }
 
 /// The video of one drone.
@@ -231,11 +233,20 @@ impl Feed {
 
     /// The newest whole picture that arrived at `since` or later; waits for it.
     pub(crate) async fn still_since(&self, since: Mono) -> Still {
+        self.still(|still| still.at >= since).await
+    }
+
+    /// The newest whole picture with a number above `number`; waits for it.
+    pub(crate) async fn still_after(&self, number: u64) -> Still {
+        self.still(|still| still.number > number).await
+    }
+
+    async fn still(&self, wanted: impl Fn(&Still) -> bool) -> Still {
         let mut news = self.news.subscribe();
         loop {
             news.borrow_and_update();
             let newest = self.inner().newest_key.clone();
-            if let Some(still) = newest.filter(|still| still.at >= since) {
+            if let Some(still) = newest.filter(&wanted) {
                 return still;
             }
             // Cannot end: the sender is this feed's.
@@ -295,7 +306,7 @@ impl Inner {
         self.lost.add(now, missing + u32::from(damaged));
         // A whole picture that may lack a part does not replace one that does not.
         if key && !(damaged && self.newest_key.is_some()) {
-            self.newest_key = Some(Still { bytes: bytes.clone(), sps, at: now });
+            self.newest_key = Some(Still { bytes: bytes.clone(), sps, at: now, number: self.counts.keys });
         }
         self.ring.push(Frame { bytes, key, sps });
     }

@@ -129,3 +129,20 @@ async fn a_whole_picture_is_waited_for() {
     play(&feed, 2..32);
     assert!(waiting.await.expect("it comes").at >= ms(500));
 }
+
+#[tokio::test]
+async fn a_newer_picture_than_a_known_one_is_waited_for() {
+    let feed = Arc::new(Feed::default());
+    play(&feed, 0..2);
+    let first = feed.still_after(0).await;
+    assert_eq!(first.number, 1);
+    let waiting = tokio::spawn({
+        let feed = feed.clone();
+        async move { feed.still_after(first.number).await }
+    });
+    play(&feed, 2..92);
+    let newer = waiting.await.expect("it comes");
+    // The newest at the time, which need not be the next one.
+    assert!(newer.number > first.number);
+    assert_eq!(feed.still_after(0).await.number, feed.view(ms(0)).counts.keys);
+}
