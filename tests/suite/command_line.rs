@@ -143,3 +143,18 @@ async fn what_root_does_to_the_state_directory_belongs_to_its_owner() -> anyhow:
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn who_reads_no_further_is_no_failure() -> anyhow::Result<()> {
+    let prepared = Gateway::builder().prepare()?;
+    for arguments in [&["boards"][..], &["completions", "bash"], &["man"], &["rules", "list"]] {
+        let mut command = prepared.command(arguments);
+        let (read, write) = std::io::pipe()?;
+        // Closed before a word is written.
+        drop(read);
+        let output = command.stdout(write).output().await?;
+        let complaint = text(&output.stderr);
+        assert!(output.status.success() && !complaint.contains("panicked"), "{arguments:?}: {complaint}");
+    }
+    Ok(())
+}

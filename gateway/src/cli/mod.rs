@@ -3,6 +3,22 @@
 //! Output for people goes to standard output, complaints to standard error.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
+/// In place of the standard ones, which panic when nobody reads any more:
+/// `boards | head -1` is no failure.
+macro_rules! print {
+    ($($words:tt)*) => {
+        crate::cli::show(format_args!($($words)*))
+    };
+}
+macro_rules! println {
+    () => {
+        print!("\n")
+    };
+    ($($words:tt)*) => {
+        print!("{}\n", format_args!($($words)*))
+    };
+}
+
 mod args;
 mod board;
 mod bridge;
@@ -69,11 +85,30 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Update(args) => update::update(&args)?,
         Command::Diag(args) => diag::diag(&args)?,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "mfg-drone-gateway", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "mfg-drone-gateway", &mut script);
+            show(format_args!("{}", String::from_utf8_lossy(&script)));
         }
-        Command::Man => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?,
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            show(format_args!("{}", String::from_utf8_lossy(&page)));
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes to standard output. Whoever closed it has read enough: the process ends
+/// as if it had done all. Anything else, such as a full disk, is a failure.
+fn show(text: std::fmt::Arguments<'_>) {
+    use std::io::Write as _;
+    if let Err(error) = std::io::stdout().lock().write_fmt(text) {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        eprintln!("error: standard output cannot be written to: {error}");
+        std::process::exit(1);
+    }
 }
 
 /// Reads the configuration as `run` would, with the flags that stand for keys.

@@ -56,6 +56,9 @@ pub(super) fn monitor(port: &str, baud: u32, form: Form) -> anyhow::Result<()> {
         }
         table.take(event);
     })?;
+    if form == Form::Lines {
+        eprintln!("listening at {port}; waits when nothing is there, Ctrl-C ends");
+    }
     let mut drawn = 0;
     crate::cli::small_runtime()?.block_on(async {
         let mut draw = tokio::time::interval(DRAW);
