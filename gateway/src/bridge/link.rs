@@ -256,7 +256,11 @@ impl Link {
     }
 
     fn stop(&self, engaged: bool, now_ms: u64) {
-        tracing::warn!(bridge = self.config.name, engaged, "emergency stop");
+        if engaged {
+            tracing::warn!(bridge = self.config.name, "emergency stop engaged");
+        } else {
+            tracing::info!(bridge = self.config.name, "emergency stop released");
+        }
         let news = self.lock().stop.set(engaged, now_ms);
         self.publish_stop(news);
     }
