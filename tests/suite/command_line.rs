@@ -147,14 +147,23 @@ async fn what_root_does_to_the_state_directory_belongs_to_its_owner() -> anyhow:
 #[tokio::test]
 async fn who_reads_no_further_is_no_failure() -> anyhow::Result<()> {
     let prepared = Gateway::builder().prepare()?;
-    for arguments in [&["boards"][..], &["completions", "bash"], &["man"], &["rules", "list"]] {
-        let mut command = prepared.command(arguments);
+    let plain = |arguments: &[&str]| {
+        let mut command = tokio::process::Command::new(gateway_tests::gateway::binary());
+        command.args(arguments);
+        command
+    };
+    for mut command in [
+        prepared.command(&["boards"]),
+        prepared.command(&["rules", "list"]),
+        plain(&["completions", "bash"]),
+        plain(&["man"]),
+    ] {
         let (read, write) = std::io::pipe()?;
         // Closed before a word is written.
         drop(read);
         let output = command.stdout(write).output().await?;
         let complaint = text(&output.stderr);
-        assert!(output.status.success() && !complaint.contains("panicked"), "{arguments:?}: {complaint}");
+        assert!(output.status.success() && !complaint.contains("panicked"), "{command:?}: {complaint}");
     }
     Ok(())
 }
