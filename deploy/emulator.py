@@ -69,17 +69,20 @@ class Board:
         os.makedirs(folder, exist_ok=True)
         self.serial_log = f"{folder}/serial.log"
         self.volatile = None
-        if forgets is None:
-            own = f"{folder}/card.qcow2"
-            original = os.path.abspath(card)
-            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", original, "-F", "raw", own], check=True)
-            self.disk = f"file={own},format=qcow2"
-        else:
-            own = f"{folder}/card.img"
-            subprocess.run(["cp", "--sparse=always", "--reflink=auto", card, own], check=True)
-            self.volatile = VolatileDisk(own, f"{folder}/nbd", forgets)
-            self.disk = f"file=nbd+unix:///?socket={folder}/nbd,format=raw"
+        self.overlay = f"{folder}/card.qcow2"
+        original = os.path.abspath(card)
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", original, "-F", "raw", self.overlay], check=True)
+        self.disk = f"file={self.overlay},format=qcow2"
+        if forgets is not None:
+            self.forget(forgets)
         open(self.serial_log, "a").close()
+
+    def forget(self, seed):
+        """From now on the card, with what is on it, forgets. The board must be off."""
+        own = f"{self.folder}/card.img"
+        subprocess.run(["qemu-img", "convert", "-O", "raw", self.overlay, own], check=True)
+        self.volatile = VolatileDisk(own, f"{self.folder}/nbd", seed)
+        self.disk = f"file=nbd+unix:///?socket={self.folder}/nbd,format=raw"
 
     # ---- power --------------------------------------------------------------------
 
@@ -128,6 +131,15 @@ class Board:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    def switch_off(self):
+        """Shuts it down as an operator does, and waits until it is off."""
+        self.try_ssh("sudo systemctl poweroff")
+        try:
+            self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"the board did not switch itself off; see {self.serial_log}") from None
+        self.process = None
 
     def alive(self):
         """Whether the emulator runs; a board switched off by itself does not."""
@@ -279,13 +291,24 @@ def new_key(folder):
         return file.read().strip()
 
 
-def copy_from_boot_partition(card, name, target):
-    """Takes a file from the first partition of a card."""
+def boot_partition(card):
+    """The first partition of a card, and how mtools are to be called for it."""
     with open(card, "rb") as file:
         file.seek(446 + 8)
         start = int.from_bytes(file.read(4), "little") * 512
-    environment = {**os.environ, "MTOOLS_SKIP_CHECK": "1"}
-    subprocess.run(["mcopy", "-n", "-i", f"{card}@@{start}", f"::{name}", target], check=True, env=environment)
+    return f"{card}@@{start}", {**os.environ, "MTOOLS_SKIP_CHECK": "1"}
+
+
+def copy_from_boot_partition(card, name, target):
+    """Takes a file from the first partition of a card."""
+    place, environment = boot_partition(card)
+    subprocess.run(["mcopy", "-n", "-i", place, f"::{name}", target], check=True, env=environment)
+
+
+def copy_to_boot_partition(card, source, name):
+    """Puts a file on the first partition of a card, as a person with a reader does."""
+    place, environment = boot_partition(card)
+    subprocess.run(["mcopy", "-o", "-i", place, source, f"::{name}"], check=True, env=environment)
 
 
 def keep_logs(source, target):
