@@ -1,6 +1,6 @@
 //! The bridge's path: from a frame on the serial line to an alert.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,22 +17,28 @@ use crate::quantile;
 
 /// Alerts measured.
 const SAMPLES: usize = 500;
+/// Bytes of a frame with a reading.
+const FRAME_BYTES: usize = 20;
 /// How long the processor time of a silent link is watched.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Last byte of a frame written → alert received on a WebSocket over TLS. A
+/// Last byte of a frame written → alert received on a WebSocket over TLS, beside
+/// what the terminal alone takes in the same moments: its bytes are handed over by
+/// a worker of the kernel, which waits its turn on a busy machine. A
 /// pseudo-terminal has no speed: what a real line needs for the bytes comes on top.
 pub(crate) async fn latency() -> anyhow::Result<()> {
     for (name, dir) in [("state in memory", PathBuf::from("/dev/shm")), ("state on disk", std::env::current_dir()?)] {
         let state = tempfile::tempdir_in(dir)?;
-        let mut samples = alerts(state.path()).await.context(name)?;
-        samples.sort_by(f64::total_cmp);
-        println!(
-            "{name}: frame → alert on the WebSocket, {SAMPLES} alerts: p50 {:.0} µs, p99 {:.0} µs, worst {:.0} µs",
-            quantile(&samples, 0.5),
-            quantile(&samples, 0.99),
-            quantile(&samples, 1.0),
-        );
+        let (alerts, terminal) = alerts(state.path()).await.context(name)?;
+        for (what, mut samples) in [("frame → alert on the WebSocket", alerts), ("the terminal alone", terminal)] {
+            samples.sort_by(f64::total_cmp);
+            println!(
+                "{name}: {what}, {SAMPLES} times: p50 {:.0} µs, p99 {:.0} µs, worst {:.0} µs",
+                quantile(&samples, 0.5),
+                quantile(&samples, 0.99),
+                quantile(&samples, 1.0),
+            );
+        }
     }
     idle().await
 }
@@ -124,14 +130,42 @@ async fn met(board: &mut Board, gateway: &Gateway) -> anyhow::Result<()> {
     .await
 }
 
-async fn alerts(state: &std::path::Path) -> anyhow::Result<Vec<f64>> {
+/// A terminal with nobody but a reader behind it, woken as the link's thread is.
+struct Terminal {
+    port: TTYPort,
+    seen: std::sync::mpsc::Receiver<Instant>,
+}
+
+impl Terminal {
+    fn new() -> anyhow::Result<Terminal> {
+        let (port, mut slave) = TTYPort::pair()?;
+        slave.set_timeout(Duration::from_secs(3600))?;
+        let (tell, seen) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut byte = [0; MAX_FRAME_BYTES];
+            while slave.read(&mut byte).is_ok_and(|read| read > 0) && tell.send(Instant::now()).is_ok() {}
+        });
+        Ok(Terminal { port, seen })
+    }
+
+    /// Microseconds from a write to the reader.
+    fn takes(&mut self) -> anyhow::Result<f64> {
+        let start = Instant::now();
+        self.port.write_all(&[0; FRAME_BYTES])?;
+        Ok(self.seen.recv()?.saturating_duration_since(start).as_secs_f64() * 1e6)
+    }
+}
+
+/// Microseconds to the alert, and those of the terminal alone.
+async fn alerts(state: &std::path::Path) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
+    let mut terminal = Terminal::new()?;
     let mut board = Board::new()?;
     let gateway = started(&board, state).await?;
     let mut socket = WebSocket::open(&gateway.reader()?, "/ws", &[]).await?;
     socket.next_of("system_status").await?;
     // Last: a board that is silent for three seconds is given up.
     met(&mut board, &gateway).await?;
-    let mut samples = Vec::with_capacity(SAMPLES);
+    let (mut samples, mut alone) = (Vec::with_capacity(SAMPLES), Vec::with_capacity(SAMPLES));
     for _ in 0..SAMPLES {
         board.volts(11.0)?;
         // A pause lets the clearing be done, as in the drones' benchmark.
@@ -140,8 +174,9 @@ async fn alerts(state: &std::path::Path) -> anyhow::Result<Vec<f64>> {
         board.volts(9.0)?;
         socket.next_of("alert").await?;
         samples.push(start.elapsed().as_secs_f64() * 1e6);
+        alone.push(terminal.takes()?);
     }
-    Ok(samples)
+    Ok((samples, alone))
 }
 
 /// Processor time of the link's thread while a board says no more than that it lives.
