@@ -27,7 +27,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// a worker of the kernel, which waits its turn on a busy machine. A
 /// pseudo-terminal has no speed: what a real line needs for the bytes comes on top.
 pub(crate) async fn latency() -> anyhow::Result<()> {
-    for (name, dir) in [("state in memory", PathBuf::from("/dev/shm")), ("state on disk", std::env::current_dir()?)] {
+    for (name, dir) in [("state in memory", PathBuf::from("/dev/shm")), ("state on disk", crate::on_disk()?)] {
         let state = tempfile::tempdir_in(dir)?;
         let (alerts, terminal) = alerts(state.path()).await.context(name)?;
         for (what, mut samples) in [("frame → alert on the WebSocket", alerts), ("the terminal alone", terminal)] {

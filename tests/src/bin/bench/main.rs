@@ -19,6 +19,7 @@ mod path;
 mod resident;
 mod video;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Seconds of each measured stretch.
@@ -77,6 +78,13 @@ async fn main() -> anyhow::Result<()> {
         println!();
     }
     Ok(())
+}
+
+/// A folder on this machine's disk, out of the way of what is committed.
+fn on_disk() -> anyhow::Result<PathBuf> {
+    let folder = std::env::current_dir()?.join("target/bench");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 /// The middle value.

@@ -17,11 +17,8 @@ const SAMPLES: usize = 500;
 pub(crate) async fn latency() -> anyhow::Result<()> {
     // A state directory in memory shows the gateway's own share; the system's
     // temporary directory adds what its medium needs for a durable commit.
-    for (name, dir) in [("state in memory", Some("/dev/shm")), ("state on disk", None)] {
-        let state = match dir {
-            Some(dir) => tempfile::tempdir_in(dir)?,
-            None => tempfile::tempdir_in(std::env::current_dir()?)?,
-        };
+    for (name, dir) in [("state in memory", "/dev/shm".into()), ("state on disk", crate::on_disk()?)] {
+        let state = tempfile::tempdir_in(dir)?;
         let mut samples = alerts(state.path()).await.context(name)?;
         samples.sort_by(f64::total_cmp);
         println!(
