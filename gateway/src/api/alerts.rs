@@ -11,7 +11,7 @@ use super::envelope::ApiError;
 use super::gate::Call;
 use super::rendered;
 use super::respond::{self, SuccessResponse};
-use super::routes::Outcome;
+use super::route::Outcome;
 use super::scalars::Ts;
 use super::state::{App, Service};
 use super::validate::{Kind, Param, Place};

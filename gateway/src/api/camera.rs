@@ -21,7 +21,7 @@ use super::envelope::ApiError;
 use super::flight;
 use super::gate::Call;
 use super::respond;
-use super::routes::Outcome as Answer;
+use super::route::Outcome as Answer;
 use super::scalars::{Ts, round2};
 use super::state::App;
 use super::validate::{Kind as ParamKind, Param, Place};

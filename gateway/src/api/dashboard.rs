@@ -10,7 +10,7 @@ use super::health;
 use super::machine::HostPerformance;
 use super::rendered::{self, GAUGES_TTL};
 use super::respond;
-use super::routes::Outcome;
+use super::route::Outcome;
 use super::samples::{BOARD, HISTORY_MINUTES};
 use super::scalars::{Ts, round1};
 use super::state::{App, Service};

@@ -15,7 +15,7 @@ use super::envelope::ApiError;
 use super::flight::{self, direction_of, invalid, session};
 use super::gate::Call;
 use super::respond;
-use super::routes::Outcome as Answer;
+use super::route::Outcome as Answer;
 use super::scalars::Ts;
 use super::validate::{Kind, Param, Place};
 use crate::drones::tello::command::{Command, Direction};

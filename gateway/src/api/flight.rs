@@ -14,7 +14,7 @@ use super::drone_views::{Drone, DroneStatus, TypeInfo};
 use super::envelope::{ApiError, Issue};
 use super::gate::Call;
 use super::respond::{self, SuccessResponse};
-use super::routes::Outcome as Answer;
+use super::route::Outcome as Answer;
 use super::validate::{Kind, Param, Place, path_id};
 use crate::drones::tello::command::{Command, Direction};
 use crate::drones::{CommandError, ConnectError, DroneView, Operator, Outcome, Refusal};

@@ -18,7 +18,7 @@ use super::envelope::{ApiError, Issue};
 use super::flight;
 use super::gate::Call;
 use super::respond;
-use super::routes::Outcome;
+use super::route::Outcome;
 use super::scalars::Ts;
 use super::validate::{Kind as ParamKind, Param, Place};
 use crate::clock::{Mono, wall_now};

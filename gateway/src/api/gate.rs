@@ -22,7 +22,8 @@ use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout};
 
 use super::envelope::ApiError;
-use super::routes::{self, Entry, Outcome, Policy, Route, Run};
+use super::route::{Outcome, Policy, Route, Run};
+use super::routes::{self, Entry};
 use super::state::App;
 use super::validate::Inputs;
 use super::{client, cors, respond, ws};

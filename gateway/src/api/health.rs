@@ -10,7 +10,7 @@ use super::machine::SystemPerformance;
 use super::performance::CacheStats;
 use super::rendered::{self, GAUGES_TTL};
 use super::respond;
-use super::routes::Outcome;
+use super::route::Outcome;
 use super::scalars::Ts;
 use super::state::Service;
 use super::upstream::UpstreamHealth;

@@ -14,6 +14,7 @@ mod gate;
 mod latency;
 mod rendered;
 mod respond;
+mod route;
 mod routes;
 mod scalars;
 mod state;

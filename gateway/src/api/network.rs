@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::envelope::{ApiError, Issue};
 use super::gate::Call;
 use super::respond::{self, SuccessResponse};
-use super::routes::Outcome as Answer;
+use super::route::Outcome as Answer;
 use super::scalars::{Ts, round2};
 use super::state::App;
 use super::validate::{Kind, Param, Place};

@@ -17,7 +17,8 @@ use super::envelope::{Envelope, permission_name};
 use super::gate::Call;
 use super::respond;
 use super::root::API_VERSION;
-use super::routes::{self, Gives, Outcome, Policy, ROUTES, Route, Run, Schemas, Verb};
+use super::route::{Gives, Outcome, Policy, Route, Run, Schemas, Verb, of};
+use super::routes::ROUTES;
 use super::validate::{ID_PATTERN, Kind, Param, Place};
 use crate::config::Profile;
 
@@ -43,7 +44,7 @@ pub fn describe() -> String {
 /// The document, and every schema it collected on the way.
 fn build() -> (OpenApi, Schemas) {
     let mut schemas = Schemas::new();
-    let error = routes::of::<Envelope<'_>>(&mut schemas);
+    let error = of::<Envelope<'_>>(&mut schemas);
     let mut paths = PathsBuilder::new();
     for route in ROUTES {
         let operation = operation(route, &mut schemas);

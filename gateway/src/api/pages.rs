@@ -13,7 +13,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 use super::envelope::ApiError;
 use super::gate::Call;
 use super::respond;
-use super::routes::Outcome;
+use super::route::Outcome;
 use super::validate::{Kind, Param, Place};
 
 /// Everything under `gateway/web`.

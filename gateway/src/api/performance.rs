@@ -9,7 +9,7 @@ use super::gate::Call;
 use super::machine::SystemPerformance;
 use super::rendered::{self, GAUGES_TTL};
 use super::respond::{self, SuccessResponse};
-use super::routes::Outcome;
+use super::route::Outcome;
 use super::scalars::{self, Ts, mb, percent, round2};
 use super::state::App;
 use super::validate::{Kind, Param, Place};

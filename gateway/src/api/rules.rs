@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::envelope::{ApiError, Issue};
 use super::gate::Call;
 use super::respond::{self, SuccessResponse};
-use super::routes::Outcome;
+use super::route::Outcome;
 use super::scalars::Ts;
 use super::validate::{Inputs, Kind, Param, Place};
 use crate::alerts::{AlertType, Level, MAX_NAME_CHARS, Operator, Rule, RuleView};

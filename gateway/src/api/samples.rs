@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::gate::Call;
 use super::respond;
-use super::routes::Outcome;
+use super::route::Outcome;
 use super::scalars::{self, Ts, round1};
 use super::state::App;
 use super::validate::{Kind, Param, Place};

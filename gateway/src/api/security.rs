@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::gate::Call;
 use super::respond::{self, SuccessResponse};
-use super::routes::Outcome;
+use super::route::Outcome;
 use super::scalars::Ts;
 use super::validate::{Kind, Param, Place};
 use crate::access;

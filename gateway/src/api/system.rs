@@ -11,7 +11,7 @@ use super::dashboard::SystemStatus;
 use super::drone_views::DroneStatus;
 use super::gate::Call;
 use super::respond;
-use super::routes::Outcome;
+use super::route::Outcome;
 use super::scalars::Ts;
 use super::state::{App, Service};
 use super::upstream;

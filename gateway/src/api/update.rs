@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use super::envelope::ApiError;
 use super::gate::Call;
 use super::respond::{self, SuccessResponse};
-use super::routes::Outcome;
+use super::route::Outcome;
 use super::validate::{Kind, Param, Place};
 use crate::logging::SECURITY;
 use crate::update::{self, Status, UpdateError, Upload, Wish};

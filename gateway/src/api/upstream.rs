@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use super::envelope::{ApiError, Issue};
 use super::gate::{self, Call};
 use super::respond;
-use super::routes::Outcome;
+use super::route::Outcome;
 use super::scalars::Ts;
 use super::validate::{Kind, Param, Place, path_id};
 use crate::access::sanitise;

@@ -20,7 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::envelope::ApiError;
 use super::gate::Call;
-use super::routes::{Outcome, Policy};
+use super::route::{Outcome, Policy};
 use super::state::App;
 use super::validate::{Kind, Param, Place};
 use super::ws_messages::{self as messages, Shown, Subscriptions};

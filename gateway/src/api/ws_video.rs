@@ -22,7 +22,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use super::envelope::ApiError;
 use super::flight;
 use super::gate::Call;
-use super::routes::Outcome;
+use super::route::Outcome;
 use super::state::App;
 use super::validate::Param;
 use super::ws::{BUFFER_BYTES, GOODBYE, MAX_MESSAGE_BYTES, MAX_SILENT_PINGS, PING_EVERY, Seat, TICKET};
