@@ -1,5 +1,6 @@
-//! What the kernel tells only when it is asked: the stations of a radio by
-//! nl80211, and the state of the clock by `adjtimex`.
+//! What is told only when it is asked for: the stations of a radio by nl80211, and
+//! the state of the clock by `adjtimex` or, where a service may not call that, by
+//! chronyd.
 //!
 //! An answer is written as one line of text into the buffer that files are
 //! read into. So everything behind it, from decoding to back-off, is the same
@@ -8,6 +9,7 @@
 //!
 //! It must never change anything: every request here is one that reads.
 
+mod chrony;
 mod clock;
 mod message;
 mod nl80211;
@@ -16,6 +18,7 @@ use std::io::Write as _;
 
 use rustix::io::Errno;
 
+pub(crate) use chrony::Chronyd;
 pub(crate) use nl80211::Radio;
 
 /// Something to ask.
@@ -23,8 +26,10 @@ pub(crate) use nl80211::Radio;
 pub(crate) enum Question {
     /// Who is at the other end of a radio.
     Stations(Radio),
-    /// Whether the wall clock is disciplined.
+    /// Whether the wall clock is disciplined, by the kernel's account.
     Clock,
+    /// The same by the account of the daemon that keeps it.
+    Chrony(Chronyd),
 }
 
 /// Columns of the answer about stations.
@@ -66,6 +71,12 @@ impl Question {
                 let state = clock::read()?;
                 write(&mut rest, Some(u8::from(state.synchronised)))?;
                 write(&mut rest, Some(state.max_error_us))?;
+            }
+            Question::Chrony(chronyd) => {
+                let tracking = chronyd.tracking()?;
+                write(&mut rest, tracking.map(|tracking| u8::from(tracking.synchronised)))?;
+                let error_us = tracking.and_then(|tracking| tracking.max_error_s).map(|seconds| seconds * 1e6);
+                write(&mut rest, error_us)?;
             }
         }
         Ok(room - rest.len())
