@@ -100,6 +100,8 @@ pub(crate) struct Draft {
     quantity: Quantity,
     role: Role,
     estimated: bool,
+    /// Holds a single role beside another of its kind: one of several batteries.
+    beside: bool,
     range: Range,
     decode: Decode,
 }
@@ -114,6 +116,7 @@ impl Draft {
             quantity,
             role,
             estimated: false,
+            beside: false,
             range: quantity.plausible(),
             decode,
         }
@@ -126,6 +129,12 @@ impl Draft {
 
     pub(crate) fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());
+        self
+    }
+
+    /// One of several that hold the role together.
+    pub(crate) fn beside(mut self) -> Self {
+        self.beside = true;
         self
     }
 
@@ -218,11 +227,8 @@ impl Search<'_> {
 
     fn finish(&mut self, draft: Draft, source: &str, period_ms: u64) -> (Sensor, Decode) {
         // A rule written against a single role must mean one sensor.
-        let role = if draft.role.is_single() && !self.single_roles.insert(draft.role) {
-            draft.role.demoted()
-        } else {
-            draft.role
-        };
+        let taken = draft.role.is_single() && !self.single_roles.insert(draft.role);
+        let role = if taken && !draft.beside { draft.role.demoted() } else { draft.role };
         let sensor = Sensor {
             name: unique(&mut self.names, draft.name),
             label: draft.label,

@@ -29,6 +29,8 @@ pub enum Quantity {
     Signal,
     /// Seconds.
     Duration,
+    /// Of the air or of a liquid, Pa.
+    Pressure,
     /// A number of things or events.
     Count,
     /// Yes (1) or no (0).
@@ -48,6 +50,7 @@ impl Quantity {
             Quantity::FanSpeed => "rpm",
             Quantity::Signal => "dBm",
             Quantity::Duration => "s",
+            Quantity::Pressure => "Pa",
             Quantity::Count | Quantity::Flag => "",
         }
     }
@@ -71,6 +74,8 @@ impl Quantity {
             Quantity::Signal => (-120.0, 30.0),
             // A century.
             Quantity::Duration => (0.0, 3.2e9),
+            // No board works in a vacuum; 20 bar is a diver's 200 m.
+            Quantity::Pressure => (100.0, 2e6),
             // Exactly representable integers.
             Quantity::Count => (0.0, 9_007_199_254_740_992.0),
             Quantity::Flag => (0.0, 1.0),
@@ -96,7 +101,8 @@ impl Range {
 }
 
 /// What a sensor means to the board. Those marked *one* are held by one sensor
-/// at most, so that a rule can be written against them.
+/// at most, so that a rule can be written against them; those of the battery by one
+/// a battery, where the kernel shows several that the board runs from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -239,6 +239,8 @@ fn value(sensor: &SensorReport) -> String {
     let text = match sensor.quantity {
         Quantity::Flag => if value == 0.0 { "no" } else { "yes" }.to_owned(),
         Quantity::Frequency => format!("{:.0} MHz", value / 1e6),
+        // As weather is told.
+        Quantity::Pressure => format!("{:.1} hPa", value / 100.0),
         Quantity::Count => format!("{value:.0}"),
         Quantity::FanSpeed | Quantity::Duration | Quantity::Signal => {
             format!("{value:.0} {}", sensor.unit)

@@ -149,13 +149,86 @@ fn a_battery_is_not_the_temperature_of_the_board() {
 }
 
 #[test]
-fn single_roles_are_held_once() {
+fn single_roles_are_held_once_or_once_a_battery() {
     for name in TREES {
         let board = open(name);
         for (_, sensor) in board.sensors().iter().filter(|(_, s)| s.role.is_single()) {
-            assert_eq!(board.sensors().by_role(sensor.role).count(), 1, "{name}: {:?}", sensor.role);
+            let holders = board.sensors().by_role(sensor.role).map(|index| board.sensors().sensor(index));
+            let of_same = holders.filter(|other| other.subject == sensor.subject || !is_battery(sensor.role));
+            assert_eq!(of_same.count(), 1, "{name}: {:?}", sensor.role);
         }
     }
+}
+
+fn is_battery(role: Role) -> bool {
+    use Role::{CompanionBattery, CompanionBatteryCurrent, CompanionBatteryVoltage, OnBattery};
+    [CompanionBattery, CompanionBatteryCurrent, CompanionBatteryVoltage, OnBattery].contains(&role)
+}
+
+#[test]
+fn every_battery_the_board_runs_from_is_one() {
+    let board = sampled("x86-two-batteries");
+    let charges = board.sensors().by_role(Role::CompanionBattery).map(|index| board.sensors().value(index, 0).value());
+    // Not the mouse's.
+    assert_eq!(charges.collect::<Vec<_>>(), [Some(98.0), Some(41.0)]);
+}
+
+/// A mini PC: the zone has no limits of its own, the same sensor's chip has.
+#[test]
+fn limits_of_the_processors_chip_are_those_of_its_zone() {
+    let manifest = "# boards manifest 1
+/sys/class/thermal/thermal_zone0/type = \"x86_pkg_temp\\n\"
+/sys/class/thermal/thermal_zone0/temp = \"44000\\n\"
+/sys/class/hwmon/hwmon0/name = \"coretemp\\n\"
+/sys/class/hwmon/hwmon0/temp1_input = \"44000\\n\"
+/sys/class/hwmon/hwmon0/temp1_max = \"71000\\n\"
+/sys/class/hwmon/hwmon0/temp1_crit = \"85000\\n\"
+/sys/class/hwmon/hwmon1/name = \"nct6798\\n\"
+/sys/class/hwmon/hwmon1/temp1_input = \"36000\\n\"
+/sys/class/hwmon/hwmon1/temp1_max = \"50000\\n\"
+";
+    let board = Board::of(Tree::from_manifest(manifest).expect("a manifest"), None);
+    let limits = board.sensors().temperature_limits();
+    assert_eq!((limits.throttle_c, limits.critical_c), (Some(71.0), Some(85.0)));
+}
+
+#[test]
+fn an_error_number_is_no_voltage_of_a_battery() {
+    let manifest = "# boards manifest 1
+/sys/class/power_supply/ups/type = \"UPS\\n\"
+/sys/class/power_supply/ups/voltage_now = \"-1\\n\"
+";
+    let mut board = Board::of(Tree::from_manifest(manifest).expect("a manifest"), None);
+    board.sample(0, &mut |_, _| {});
+    assert_eq!(value(&board, Role::CompanionBatteryVoltage), None);
+}
+
+/// A BMP280 and a BME280 in a housing, as `drivers/iio/pressure/bmp280-core.c` shows
+/// them: kilopascals, thousandths of a degree and of a percent.
+#[test]
+fn the_pressure_of_the_air_is_a_reading() {
+    let manifest = "# boards manifest 1
+/sys/bus/iio/devices/iio:device0/name = \"bme280\\n\"
+/sys/bus/iio/devices/iio:device0/in_pressure_input = \"101.325000000\\n\"
+/sys/bus/iio/devices/iio:device0/in_temp_input = \"22310\\n\"
+/sys/bus/iio/devices/iio:device0/in_humidityrelative_input = \"48320\\n\"
+/sys/bus/iio/devices/iio:device1/name = \"bmp280\\n\"
+/sys/bus/iio/devices/iio:device1/in_pressure_input = \"0.000000000\\n\"
+/sys/bus/iio/devices/iio:device2/name = \"lps22hb\\n\"
+/sys/bus/iio/devices/iio:device2/in_pressure_raw = \"4150272\\n\"
+/sys/bus/iio/devices/iio:device2/in_pressure_scale = \"0.000024414\\n\"
+";
+    let mut board = Board::of(Tree::from_manifest(manifest).expect("a manifest"), None);
+    board.sample(0, &mut |_, _| {});
+    let report = board.report(0);
+    let named = |name: &str| report.sensors.iter().find(|sensor| sensor.name == name).expect("the sensor");
+    let pressure = named("iio:bme280:pressure");
+    assert_eq!((pressure.value.map(f64::round), pressure.unit, pressure.state), (Some(101_325.0), "Pa", "fresh"));
+    assert_eq!(named("iio:bme280:humidityrelative").value, Some(48.32));
+    assert_eq!(named("iio:lps22hb:pressure").value.map(|pascal| (pascal / 100.0).round()), Some(1_013.0));
+    let dead = named("iio:bmp280:pressure");
+    assert!(dead.value.is_none() && dead.reason.as_deref().is_some_and(|why| why.contains("implausible")), "{dead:?}");
+    assert!(report.to_string().contains("1013.2 hPa"), "{report}");
 }
 
 #[test]

@@ -246,7 +246,9 @@ fn limit(search: &mut Search, chip: &Chip, file: &str) {
         .result
         .found
         .iter()
-        .any(|f| f.source == input && f.sensors.iter().any(|(s, _)| s.role == Role::SocTemperature));
+        .any(|f| f.source == input && f.sensors.iter().any(|(s, _)| s.role == Role::SocTemperature))
+        // Where a thermal zone has the role (`x86_pkg_temp`), it is the same sensor's.
+        || (PROCESSOR_CHIPS.contains(&chip.name.as_str()) && file.starts_with("temp1_"));
     push(search, TripPoint { zone: chip.name.clone(), kind, celsius, source, of_soc });
 }
 

@@ -48,28 +48,31 @@ impl<'a> Input<'a> {
         Some(Input { path, chip, file, stem, kind, raw })
     }
 
-    /// IIO's units are milli-units for all of these.
-    fn meaning(&self) -> Option<(Quantity, Role)> {
-        match self.kind {
-            "voltage" => Some((Quantity::Voltage, Role::Voltage)),
-            "current" => Some((Quantity::Current, Role::Current)),
-            "power" => Some((Quantity::Power, Role::Power)),
-            "temp" => Some((Quantity::Temperature, Role::Temperature)),
-            "humidityrelative" => Some((Quantity::Percent, Role::Other)),
-            _ => None,
-        }
+    /// What is measured, and how many of IIO's units are one of ours: milli-units
+    /// for all but pressures, which are kilopascals.
+    fn meaning(&self) -> Option<(Quantity, Role, f64)> {
+        let (quantity, role, per) = match self.kind {
+            "voltage" => (Quantity::Voltage, Role::Voltage, 1e3),
+            "current" => (Quantity::Current, Role::Current, 1e3),
+            "power" => (Quantity::Power, Role::Power, 1e3),
+            "temp" => (Quantity::Temperature, Role::Temperature, 1e3),
+            "humidityrelative" => (Quantity::Percent, Role::Other, 1e3),
+            "pressure" => (Quantity::Pressure, Role::Other, 1e-3),
+            _ => return None,
+        };
+        Some((quantity, role, per))
     }
 
     /// A raw value means something only with the scale and offset of its
     /// channel, or of its kind.
-    fn linear(&self, search: &Search, by: f64) -> Linear {
+    fn linear(&self, search: &Search, by: f64, per: f64) -> Linear {
         let constant = |item: &str, otherwise: f64| {
             let own = format!("{}/in_{}_{item}", self.path, self.stem);
             let shared = format!("{}/in_{}_{item}", self.path, self.kind);
             let found = search.tree.number(&own).or_else(|| search.tree.number(&shared));
             if self.raw { found.unwrap_or(otherwise) } else { otherwise }
         };
-        Linear { offset: constant("offset", 0.0), factor: constant("scale", 1.0) * by, per: 1e3 }
+        Linear { offset: constant("offset", 0.0), factor: constant("scale", 1.0) * by, per }
     }
 
     fn label(&self, search: &Search) -> String {
@@ -83,10 +86,10 @@ impl<'a> Input<'a> {
 
 fn add(search: &mut Search, input: &Input) {
     let known = search.known(input.chip, input.stem);
-    let Some((quantity, role)) = input.meaning().filter(|_| !known.ignore) else {
+    let Some((quantity, role, per)) = input.meaning().filter(|_| !known.ignore) else {
         return;
     };
-    let linear = input.linear(search, known.factor.unwrap_or(1.0));
+    let linear = input.linear(search, known.factor.unwrap_or(1.0), per);
     let label = known.label.clone().unwrap_or_else(|| input.label(search));
     let name = format!("iio:{}:{}", input.chip, input.stem);
     let mut drafts = vec![

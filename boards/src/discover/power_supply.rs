@@ -135,6 +135,12 @@ fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
     let draft = Draft::new(name, attribute.quantity, role, attribute.decode.clone())
         .label(format!("{}, {}", supply.label, attribute.what))
         .subject(supply.entry.as_str());
+    // A board with two batteries runs from both, and either may be the one that fails.
+    let mut draft = if supply.companion { draft.beside() } else { draft };
+    if draft.quantity == Quantity::Voltage {
+        // Some drivers write an error number where no battery is: -1 µV.
+        draft.range.min = 0.0;
+    }
     let identity = format!("power {} {} {}", supply.entry, supply.device, attribute.file);
     search.add(source, identity, BATTERY_MS, vec![draft]);
 }

@@ -12,7 +12,7 @@ use super::face::{Face, SensorView, Snapshot};
 use crate::api::{Labels, MoreMetrics, Page};
 
 /// Families of values, with base units in their names.
-const FAMILIES: [(Quantity, &str, &str); 11] = [
+const FAMILIES: [(Quantity, &str, &str); 12] = [
     (Quantity::Temperature, "board_sensor_temperature_celsius", "Temperatures"),
     (Quantity::Voltage, "board_sensor_voltage_volts", "Voltages"),
     (Quantity::Current, "board_sensor_current_amperes", "Currents; negative while a battery discharges"),
@@ -22,6 +22,7 @@ const FAMILIES: [(Quantity, &str, &str); 11] = [
     (Quantity::FanSpeed, "board_sensor_fan_rpm", "Fan speeds"),
     (Quantity::Signal, "board_sensor_signal_dbm", "Received wireless signals"),
     (Quantity::Duration, "board_sensor_seconds", "Durations"),
+    (Quantity::Pressure, "board_sensor_pressure_pascals", "Pressures"),
     (Quantity::Count, "board_sensor_count", "Counts and levels"),
     (Quantity::Flag, "board_sensor_flag", "1 yes, 0 no"),
 ];

@@ -198,6 +198,29 @@ mod tests {
     }
 
     #[test]
+    fn of_several_batteries_the_emptiest_is_judged() {
+        let battery = |name: &str, capacity: u8, status: &str| {
+            let path = format!("/sys/class/power_supply/{name}");
+            format!(
+                "{path}/type = \"Battery\\n\"\n{path}/capacity = \"{capacity}\\n\"\n{path}/status = \"{status}\\n\"\n"
+            )
+        };
+        let manifest = format!(
+            "# boards manifest 1\n{}{}{}/sys/class/power_supply/mouse/scope = \"Device\\n\"\n",
+            battery("BAT0", 98, "Full"),
+            battery("BAT1", 9, "Discharging"),
+            battery("mouse", 2, "Discharging"),
+        );
+        let mut board = Board::of(Tree::from_manifest(&manifest).expect("a manifest"), None::<&Path>);
+        board.sample(0, &mut |_, _| {});
+        assert_eq!(reading(&board, Metric::BatteryLevel, true), Some(9.0), "the mouse's is not the board's");
+        assert_eq!(reading(&board, Metric::OnBattery, true), Some(1.0));
+        let batteries = groups(board.sensors(), &[]);
+        let levels = batteries.iter().find(|group| group.mapping.metric == Metric::BatteryLevel).expect("levels");
+        assert_eq!(levels.members.len(), 2);
+    }
+
+    #[test]
     fn nothing_fresh_is_no_reading() {
         let board = sampled();
         let groups = groups(board.sensors(), &[]);
