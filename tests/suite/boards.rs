@@ -371,6 +371,18 @@ async fn failing_sensors_are_absent_with_a_reason_and_make_no_storm() -> anyhow:
     assert!(page.contains("mfg_drone_board_sensor_failures_total{sensor=\"thermal:cpu-thermal\"}"), "{page}");
     assert!(page.contains("mfg_drone_board_info{profile=\"raspberry-pi-4b\""), "{page}");
 
+    // The log says so too, in the line itself, and once however often it is tried.
+    let line = "board sensor thermal:cpu-thermal has no value: the file holds no value of this kind";
+    eventually("the reason in the log", || async { Ok(gateway.output().contains(line).then_some(())) }).await?;
+    eventually("another attempt", || async {
+        let page = admin.get("/metrics").await?.expect(200).text();
+        let failures = "mfg_drone_board_sensor_failures_total{sensor=\"thermal:cpu-thermal\"} ";
+        let count = page.lines().find_map(|line| line.strip_prefix(failures)?.parse::<f64>().ok());
+        Ok(count.filter(|count| *count >= 2.0))
+    })
+    .await?;
+    assert_eq!(gateway.output().matches(line).count(), 1, "{}", gateway.output());
+
     // The loss is told, once for each metric.
     let lost = alert(&admin, "Board Sensor Lost", |alert| alert["subject"] == "board/temperature").await?;
     assert!(lost["message"].as_str().unwrap().contains("holds no value"), "{lost}");
@@ -381,6 +393,26 @@ async fn failing_sensors_are_absent_with_a_reason_and_make_no_storm() -> anyhow:
     // It works again: within the longest back-off there is a value.
     put(&tree, ZONE, "50000\n");
     sensor(&admin, "thermal:cpu-thermal", fresh).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_two_batteries_either_raises_the_alert() -> anyhow::Result<()> {
+    let tree = Tree::from_manifest(include_str!("../../boards/tests/trees/x86-two-batteries.tree"))?;
+    let gateway = on(&tree).await?;
+    let admin = gateway.admin()?;
+    sensor(&admin, "power:BAT0:charge", |sensor| sensor["state"] == "fresh").await?;
+    put(&tree, "sys/class/power_supply/BAT1/capacity", "9\n");
+    let low = alert(&admin, "Critical Battery", stands).await?;
+    assert_eq!((&low["value"], &low["subject"]), (&9.0.into(), &"board".into()), "{low}");
+    // The other one falls before this one is mended: the alert stands on.
+    put(&tree, "sys/class/power_supply/BAT0/capacity", "8\n");
+    sensor(&admin, "power:BAT0:charge", |sensor| sensor["value"] == 8.0).await?;
+    put(&tree, "sys/class/power_supply/BAT1/capacity", "90\n");
+    sensor(&admin, "power:BAT1:charge", |sensor| sensor["value"] == 90.0).await?;
+    alert(&admin, "Critical Battery", stands).await?;
+    put(&tree, "sys/class/power_supply/BAT0/capacity", "98\n");
+    alert(&admin, "Critical Battery", is_over).await?;
     Ok(())
 }
 

@@ -10,12 +10,13 @@ mod figures;
 mod loss;
 mod mapping;
 mod rules;
+mod told;
 
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use boards::{Board, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits};
+use boards::{Absence, Board, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits};
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{AlertType, Condition, Level};
@@ -30,6 +31,7 @@ use loss::{GUARDED, Guard, News};
 use mapping::Group;
 pub use mapping::{is_watched, metric_of};
 pub use rules::defaults as default_rules;
+use told::{Line, Told};
 
 /// Longest sleep between looks at the stop flag.
 const LONGEST_NAP: Duration = Duration::from_millis(500);
@@ -49,10 +51,10 @@ pub fn spawn(
 ) -> anyhow::Result<Arc<Face>> {
     let board = Board::open(&config.board.root, Some(&config.board.profiles))?;
     for problem in board.problems() {
-        tracing::warn!(%problem, "board profile refused");
+        tracing::warn!("board profile refused: {problem}");
     }
     for note in board.sensors().notes() {
-        tracing::info!(%note, "board sensor not there");
+        tracing::info!("board sensor not there: {note}");
     }
     let face = Arc::new(Face::new(&board));
     let mut watch = Watch::new(board, face.clone(), source, pipeline, config);
@@ -89,6 +91,7 @@ struct Watch {
     /// round reads each sensor once.
     samples: Vec<(SensorIndex, Sample)>,
     guards: [Guard; GUARDED.len()],
+    told: Told,
 }
 
 impl Watch {
@@ -107,6 +110,7 @@ impl Watch {
             was_set: Box::new([false; MAX_SENSORS]),
             samples: Vec::with_capacity(MAX_SENSORS),
             guards: [Guard::new(config.board.lost_after_s * 1_000); GUARDED.len()],
+            told: Told::new(),
         };
         watch.add_rules();
         watch
@@ -127,6 +131,7 @@ impl Watch {
         }
         self.publish(now_ms);
         self.guard(now_ms);
+        self.tell(now_ms);
     }
 
     /// Sensors came or went: other groups, perhaps other limits.
@@ -166,6 +171,26 @@ impl Watch {
         }
     }
 
+    /// Says in the log which sensors lost their value in this round, why, and which
+    /// have one again. The reason stands in the line itself, for who reads only that.
+    fn tell(&mut self, now_ms: u64) {
+        let sensors = self.board.sensors();
+        for (index, _) in &self.samples {
+            let sensor = sensors.sensor(*index);
+            match self.told.observe(*index, sensors.value(*index, now_ms), now_ms) {
+                // Nothing is wrong with a source that says so itself.
+                Some(Line::Missing(why @ Absence::Unavailable(_))) => {
+                    tracing::info!(source = sensor.source, "board sensor {} has no value: {why}", sensor.name);
+                }
+                Some(Line::Missing(why)) => {
+                    tracing::warn!(source = sensor.source, "board sensor {} has no value: {why}", sensor.name);
+                }
+                Some(Line::Back) => tracing::info!("board sensor {} has a value again", sensor.name),
+                None => {}
+            }
+        }
+    }
+
     /// Tells of guarded metrics that are lost, or back.
     fn guard(&mut self, now_ms: u64) {
         for (metric, guard) in GUARDED.into_iter().zip(&mut self.guards) {
@@ -188,7 +213,7 @@ fn subject(metric: Metric) -> Arc<str> {
     format!("board/{metric}").into()
 }
 
-fn lost(metric: Metric, sensor: &boards::Sensor, why: boards::Absence) -> Condition {
+fn lost(metric: Metric, sensor: &boards::Sensor, why: Absence) -> Condition {
     Condition {
         key: LOST,
         subject: subject(metric),
