@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin, Command};
 
-use crate::{eventually, gateway};
+use crate::{Gateway, eventually, gateway, spare_port};
 
 /// A running `simulate`; it ends when dropped.
 #[derive(Debug)]
@@ -89,6 +89,29 @@ impl Simulated {
         self.child.kill().await?;
         Ok(())
     }
+}
+
+/// A gateway with that many simulated drones on loopback, `d2` and on, all of them
+/// connected; those drones.
+///
+/// # Errors
+/// Either does not start, or they do not meet.
+pub async fn fleet(drones: usize) -> anyhow::Result<(Gateway, Simulated)> {
+    let port = spare_port();
+    let simulated = Simulated::start(&["--drones", &drones.to_string(), "--command-port", &port.to_string()]).await?;
+    let mut lines = format!("command_port = {port}");
+    for host in 2..drones + 2 {
+        lines.push_str(&format!("\n[[drones.drone]]\nid = \"d{host}\"\nmode = \"real\"\naddress = \"127.0.0.{host}\""));
+    }
+    let gateway = Gateway::builder().drones(&lines).start().await?;
+    let client = gateway.reader()?;
+    eventually("all are connected", || async {
+        let statuses = client.get("/api/drones/status").await?.expect(200).json();
+        let statuses = statuses.as_array().context("a list")?;
+        Ok(statuses.iter().all(|drone| drone["connection_status"] == "connected").then_some(()))
+    })
+    .await?;
+    Ok((gateway, simulated))
 }
 
 fn read(path: &Path) -> String {

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use anyhow::Context as _;
-use gateway_tests::{Client, Gateway, Simulated, WebSocket, eventually, process, spare_port};
+use gateway_tests::{Client, WebSocket, eventually, process, simulated};
 use tokio::sync::{mpsc, watch};
 
 const DRONES: usize = 64;
@@ -57,20 +57,8 @@ async fn listen(
 
 #[tokio::test]
 async fn a_hundred_listeners_are_served_though_ten_never_read() -> anyhow::Result<()> {
-    let port = spare_port();
-    let _drones = Simulated::start(&["--drones", &DRONES.to_string(), "--command-port", &port.to_string()]).await?;
-    let mut lines = format!("command_port = {port}");
-    for host in 2..DRONES + 2 {
-        lines.push_str(&format!("\n[[drones.drone]]\nid = \"d{host}\"\nmode = \"real\"\naddress = \"127.0.0.{host}\""));
-    }
-    let gateway = Gateway::builder().drones(&lines).start().await?;
+    let (gateway, _drones) = simulated::fleet(DRONES).await?;
     let (client, pid) = (gateway.reader()?, gateway.pid().context("not running")?);
-    eventually("all are connected", || async {
-        let statuses = client.get("/api/drones/status").await?.expect(200).json();
-        let statuses = statuses.as_array().context("a list")?;
-        Ok(statuses.iter().all(|drone| drone["connection_status"] == "connected").then_some(()))
-    })
-    .await?;
 
     // Those who do not read have little room for what is sent to them.
     let mut silent = Vec::new();

@@ -17,6 +17,7 @@ mod respond;
 mod route;
 mod routes;
 mod scalars;
+mod socket;
 mod state;
 mod tickets;
 mod validate;

@@ -8,19 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::StatusCode;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::envelope::ApiError;
 use super::gate::Call;
 use super::route::{Outcome, Policy};
+use super::socket::{self, GOODBYE, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
 use super::state::App;
 use super::validate::{Kind, Param, Place};
 use super::ws_messages::{self as messages, Shown, Subscriptions};
@@ -39,29 +37,9 @@ const FOLLOW: Param = Param::optional(Place::Query, "drones", Kind::Text, "Comma
 /// Parameters of `/ws`.
 pub(super) const CONNECT: &[Param] = &[TICKET, FOLLOW];
 
-/// Read and write buffer of a connection. tungstenite takes 128 KiB by
-/// default, which 128 clients would turn into 32 MiB.
-pub(super) const BUFFER_BYTES: usize = 4 * 1024;
-
-/// Largest message of a client: they are short commands.
-pub(super) const MAX_MESSAGE_BYTES: usize = 16 * 1024;
-
-/// Most bytes waiting to be written: the largest list of drones and some more.
-const MAX_WRITE_BUFFER_BYTES: usize = 256 * 1024;
-
 /// Nothing unsolicited in the first seconds: clients first read the greeting
 /// and the answer to what they ask.
 const QUIET: Duration = Duration::from_secs(5);
-
-/// Between protocol pings. The operator of a flying drone is among the clients,
-/// so one that is gone is not noticed at leisure.
-pub(super) const PING_EVERY: Duration = Duration::from_secs(5);
-
-/// Pings without a word of the client after which it is gone: 20 s (contract 16.1).
-pub(super) const MAX_SILENT_PINGS: u32 = 4;
-
-/// Longest wait for a client to take the closing frame.
-pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Between system-status broadcasts.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
@@ -78,9 +56,8 @@ pub(super) fn connect(call: Call) -> BoxFuture<'static, Outcome> {
 }
 
 async fn upgrade(mut call: Call) -> Outcome {
-    let upgrade = WebSocketUpgrade::from_request_parts(&mut call.parts, &()).await;
-    let upgrade = upgrade.map_err(|rejection| ApiError::invalid(rejection.to_string()))?;
-    let seat = Seat::take(&call.app, call.config.server.max_websockets)?;
+    let upgrade = socket::upgrade(&mut call).await?;
+    let seat = Seat::of_client(&call)?;
     let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
     let subscriptions = Subscriptions::of(&call.inputs.text(&FOLLOW).unwrap_or_default());
     let app = Arc::clone(&call.app);
@@ -89,50 +66,17 @@ async fn upgrade(mut call: Call) -> Outcome {
         Some(needed) => call.principal.as_ref().is_some_and(|principal| principal.permissions.contains(needed)),
     };
     let presence = call.app.fleet.operator_enters(&super::flight::operator(&call));
-    Ok(upgrade
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(BUFFER_BYTES)
-        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
-        .on_upgrade(move |socket| async move {
-            // While it lives, its operator is there for the drones.
-            let (_seat, _presence) = (seat, presence);
-            let (shown, pending) = (Shown::default(), FuturesUnordered::new());
-            let mut client = Client { app, socket, cut_after, may_write, subscriptions, shown, pending };
-            // How it ended matters to nobody but the counters.
-            let _ = client.serve().await;
-            // Sends what is left, a closing frame included, to whoever reads it.
-            let _ = timeout(GOODBYE, client.socket.close()).await;
-        }))
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        // While it lives, its operator is there for the drones.
+        let (_seat, _presence) = (seat, presence);
+        let (shown, pending) = (Shown::default(), FuturesUnordered::new());
+        let mut client = Client { app, socket, cut_after, may_write, subscriptions, shown, pending };
+        // How it ended matters to nobody but the counters.
+        let _ = client.serve().await;
+        // Sends what is left, a closing frame included, to whoever reads it.
+        let _ = timeout(GOODBYE, client.socket.close()).await;
+    }))
 }
-
-/// A seat among the clients; given back when dropped.
-pub(super) struct Seat(Arc<App>);
-
-impl Seat {
-    /// Takes one, if any is free.
-    pub(super) fn take(app: &Arc<App>, most: usize) -> Result<Seat, ApiError> {
-        let stats = &app.edge.stats;
-        let taken = stats.websockets.fetch_add(1, Ordering::Relaxed);
-        let seat = Seat(Arc::clone(app));
-        if taken >= most as u64 {
-            stats.websockets_refused.fetch_add(1, Ordering::Relaxed);
-            let message = format!("Too many WebSocket clients: at most {most}");
-            return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "HTTP_503", message));
-        }
-        Ok(seat)
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.edge.stats.websockets.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The connection is over.
-struct Gone;
 
 /// One connected client.
 struct Client {
@@ -260,13 +204,6 @@ impl Client {
 
     /// Writes, or gives the client up.
     async fn write(&mut self, message: Message) -> Result<(), Gone> {
-        match timeout(self.cut_after, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Gone),
-            Err(_) => {
-                self.app.edge.stats.websockets_cut.fetch_add(1, Ordering::Relaxed);
-                Err(Gone)
-            }
-        }
+        socket::write(&mut self.socket, message, self.cut_after, &self.app.edge.stats.websockets_cut).await
     }
 }

@@ -7,33 +7,27 @@
 //! the drone's frames, is passed over when slow, and cut when it never reads.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::StatusCode;
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::envelope::ApiError;
 use super::flight;
 use super::gate::Call;
 use super::route::Outcome;
+use super::socket::{self, GOODBYE, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
 use super::state::App;
 use super::validate::Param;
-use super::ws::{BUFFER_BYTES, GOODBYE, MAX_MESSAGE_BYTES, MAX_SILENT_PINGS, PING_EVERY, Seat, TICKET};
+use super::ws::TICKET;
 use super::ws_messages::say;
 use crate::drones::{Shown, Viewer};
 
 /// Parameters of `/ws/video/{drone_id}`.
 pub(super) const WATCH: &[Param] = &[flight::ID, TICKET];
-
-/// Most bytes waiting to be written: the longest frame, its header and some more.
-const MAX_WRITE_BUFFER_BYTES: usize = 256 * 1024;
 
 /// How the frames that follow are coded.
 #[derive(Serialize)]
@@ -50,53 +44,20 @@ pub(super) fn watch(call: Call) -> BoxFuture<'static, Outcome> {
 }
 
 async fn upgrade(mut call: Call) -> Outcome {
-    let upgrade = WebSocketUpgrade::from_request_parts(&mut call.parts, &()).await;
-    let upgrade = upgrade.map_err(|rejection| ApiError::invalid(rejection.to_string()))?;
+    let upgrade = socket::upgrade(&mut call).await?;
     flight::drone(&call)?;
-    let seat = Seat::take(&call.app, call.config.server.max_websockets)?;
-    let place = Place::take(&call.app, call.config.camera.max_viewers)?;
+    let seats = (Seat::of_client(&call)?, Seat::of_viewer(&call)?);
     let viewer = call.app.fleet.watch(&call.param).map_err(|_| flight::unknown())?;
     let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
     let app = Arc::clone(&call.app);
-    Ok(upgrade
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(BUFFER_BYTES)
-        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
-        .on_upgrade(move |socket| async move {
-            let (_seat, _place) = (seat, place);
-            let mut client = Client { app, socket, cut_after };
-            // How it ended matters to nobody but the counters.
-            let _ = client.serve(viewer).await;
-            let _ = timeout(GOODBYE, client.socket.close()).await;
-        }))
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let _seats = seats;
+        let mut client = Client { app, socket, cut_after };
+        // How it ended matters to nobody but the counters.
+        let _ = client.serve(viewer).await;
+        let _ = timeout(GOODBYE, client.socket.close()).await;
+    }))
 }
-
-/// A place among the viewers; given back when dropped.
-struct Place(Arc<App>);
-
-impl Place {
-    fn take(app: &Arc<App>, most: usize) -> Result<Place, ApiError> {
-        let taken = app.edge.stats.viewers.fetch_add(1, Ordering::Relaxed);
-        let place = Place(Arc::clone(app));
-        if taken >= most as u64 {
-            app.edge.stats.viewers_refused.fetch_add(1, Ordering::Relaxed);
-            let message = format!("Too many viewers: at most {most} (camera.max_viewers)");
-            return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "HTTP_503", message));
-        }
-        Ok(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.edge.stats.viewers.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The connection is over.
-struct Gone;
 
 /// One connected viewer.
 struct Client {
@@ -144,13 +105,6 @@ impl Client {
 
     /// Writes, or gives the viewer up.
     async fn write(&mut self, message: Message) -> Result<(), Gone> {
-        match timeout(self.cut_after, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Gone),
-            Err(_) => {
-                self.app.edge.stats.viewers_cut.fetch_add(1, Ordering::Relaxed);
-                Err(Gone)
-            }
-        }
+        socket::write(&mut self.socket, message, self.cut_after, &self.app.edge.stats.viewers_cut).await
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use gateway_tests::gateway::ADMIN_KEY;
-use gateway_tests::{Drone, Gateway, Simulated, WebSocket, drone, eventually, process, spare_port};
+use gateway_tests::{Drone, Gateway, WebSocket, drone, eventually, process, simulated};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
@@ -72,21 +72,8 @@ pub(crate) async fn commands() -> anyhow::Result<()> {
 
 /// CPU and memory with 64 drones at 10 Hz, without and with a hundred listeners.
 pub(crate) async fn fleet(stretch: Duration) -> anyhow::Result<()> {
-    let port = spare_port();
-    let arguments = ["--drones", &DRONES.to_string(), "--command-port", &port.to_string()];
-    let _drones = Simulated::start(&arguments).await?;
-    let mut lines = format!("command_port = {port}");
-    for host in 2..DRONES + 2 {
-        lines.push_str(&format!("\n[[drones.drone]]\nid = \"d{host}\"\nmode = \"real\"\naddress = \"127.0.0.{host}\""));
-    }
-    let gateway = Gateway::builder().drones(&lines).start().await?;
+    let (gateway, _drones) = simulated::fleet(DRONES).await?;
     let (client, pid) = (gateway.reader()?, gateway.pid().context("not running")?);
-    eventually("all are connected", || async {
-        let statuses = client.get("/api/drones/status").await?.expect(200).json();
-        let statuses = statuses.as_array().context("a list")?;
-        Ok(statuses.iter().all(|drone| drone["connection_status"] == "connected").then_some(()))
-    })
-    .await?;
     let measured = |what: String| async move {
         tokio::time::sleep(SETTLE).await;
         let (before, start) = (process::cpu(pid)?, Instant::now());
