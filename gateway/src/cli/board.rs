@@ -87,7 +87,13 @@ fn capture(root: &Path, file: &Path) -> anyhow::Result<()> {
         .open(file)
         .with_context(|| format!("cannot write {}", file.display()))?;
     let summary = boards::capture(&Tree::open(root)?, &mut out)?;
-    println!("{}: {summary:?}", file.display());
+    println!(
+        "{}: {} files, links and directories; {} values replaced; {} files cannot be read and are listed in it",
+        file.display(),
+        summary.entries,
+        summary.replaced,
+        summary.unreadable
+    );
     println!("Serial numbers, addresses and names are removed; look through it before you send it.");
     Ok(())
 }
