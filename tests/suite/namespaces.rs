@@ -101,6 +101,15 @@ async fn two_drones_of_one_address_are_two_drones() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Waits for a whole picture of that drone.
+async fn streams(client: &Client, drone: u8) -> anyhow::Result<()> {
+    eventually("a whole picture", || async {
+        let answer = client.get(&format!("/api/drones/d{drone}/camera/frame")).await?;
+        Ok((answer.status == http::StatusCode::OK).then_some(()))
+    })
+    .await
+}
+
 #[tokio::test]
 async fn the_video_of_one_is_not_the_other_s() -> anyhow::Result<()> {
     let Some(mut site) = Site::new("video of two drones of one address")? else { return Ok(()) };
@@ -124,12 +133,12 @@ async fn the_video_of_one_is_not_the_other_s() -> anyhow::Result<()> {
     };
     // Only the second streams: its pictures come, and none of them to the first.
     client.post("/api/drones/d2/camera/stream/start").await?.expect(200);
-    client.get("/api/drones/d2/camera/frame").await?.expect(200);
+    streams(&client, 2).await?;
     client.get("/api/drones/d1/camera/frame").await?.expect(409);
     assert_eq!(datagrams(1).await?, 0.0);
     // Then the first alone.
     client.post("/api/drones/d1/camera/stream/start").await?.expect(200);
-    client.get("/api/drones/d1/camera/frame").await?.expect(200);
+    streams(&client, 1).await?;
     client.post("/api/drones/d2/camera/stream/stop").await?.expect(200);
     client.get("/api/drones/d2/camera/frame").await?.expect(409);
     let (before, seen) = (datagrams(2).await?, datagrams(1).await?);

@@ -28,7 +28,7 @@ use super::validate::{Kind as ParamKind, Param, Place};
 use crate::clock::{Mono, wall_now};
 use crate::drones::tello::command::Command;
 use crate::drones::{LinkState, Operator, Outcome, Still};
-use crate::photos::{self, Kind, Name, Photo};
+use crate::photos::{Kind, Name, Photo};
 
 /// Age up to which a picture of a running stream is now enough for a photo.
 const FRESH: Duration = Duration::from_secs(2);
@@ -212,15 +212,16 @@ struct Shot {
 impl Shot {
     async fn take(self) -> Result<PhotoView, ApiError> {
         let deadline = Instant::now() + self.within;
-        // One at a time: decoders are bounded in memory, and whoever ends a stream
-        // must not end it for another photo.
+        // One at a time: whoever ends a stream must not end it for another photo.
         let Ok(_turn) = timeout_at(deadline, self.app.edge.photo_turn.lock()).await else {
             return Err(flight::failed("Other photos are being taken; try again".to_owned()));
         };
         let still = self.still(deadline).await?;
         let decoder = self.app.config.load().camera.decoder.clone();
-        let (kind, jpeg) = photos::develop(&self.app.photos, &decoder, &still.bytes).await;
-        self.keep(kind, jpeg.map_or(still.bytes, Into::into)).await
+        match self.app.photos.jpeg(&decoder, &self.drone, still.number, &still.bytes).await {
+            Some(jpeg) => self.keep(Kind::Jpeg, jpeg).await,
+            None => self.keep(Kind::H264, still.bytes).await,
+        }
     }
 
     /// A whole picture, of a stream begun for it if none runs.

@@ -255,14 +255,14 @@ pub(super) fn rotate(mut call: Call) -> BoxFuture<'static, Answer> {
     })
 }
 
-/// One of the texts of a choice; others are 422 here (contract 22.3).
-fn choice(call: &mut Call, param: &Param) -> Result<String, ApiError> {
+/// One of the texts of a choice, or none of them; others are 422 here (contract 22.3).
+pub(super) fn choice(call: &mut Call, param: &Param) -> Result<String, ApiError> {
     let text = call.inputs.text(param);
     let Kind::Choice(known) = param.kind else { return Err(ApiError::internal()) };
     match text {
         Some(text) if !known.contains(&text.as_str()) => {
             let message = format!("Input should be one of {}", known.join(", "));
-            Err(ApiError::validation(vec![Issue::new("enum", "body", param.name, message, text.into())]))
+            Err(ApiError::validation(vec![Issue::new("enum", param.place.name(), param.name, message, text.into())]))
         }
         text => Ok(text.unwrap_or_default()),
     }

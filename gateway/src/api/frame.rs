@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::time::timeout;
 
-use super::envelope::{ApiError, Issue};
+use super::envelope::ApiError;
 use super::flight;
 use super::gate::Call;
 use super::respond;
@@ -23,7 +24,7 @@ use super::scalars::Ts;
 use super::validate::{Kind as ParamKind, Param, Place};
 use crate::clock::{Mono, wall_now};
 use crate::drones::Still;
-use crate::photos::{self, Kind};
+use crate::photos::Kind;
 
 /// Longest wait for a picture. A Tello sends a whole one each second or two; a
 /// client that asks again after it needs no time-out of its own above the usual.
@@ -34,18 +35,17 @@ const NUMBER: HeaderName = HeaderName::from_static("x-frame-number");
 /// When it arrived.
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-frame-timestamp");
 
-const FORMATS: &[&str] = &["h264", "jpeg"];
 const FORMAT: Param = Param::optional(
     Place::Query,
     "format",
-    ParamKind::Choice(FORMATS),
+    ParamKind::Choice(&["h264", "jpeg"]),
     "`h264` (as the drone coded it, Annex B, with its parameter sets) when absent; `jpeg` needs `camera.decoder`",
 );
 const AFTER: Param = Param::optional(
     Place::Query,
     "after",
     ParamKind::Int { min: 0, max: i64::MAX, default: Some(0) },
-    "Only a newer picture than the one of this `X-Frame-Number`; waited for up to 5 s",
+    "Only a newer picture than the one with this `X-Frame-Number` in its answer; waited for up to 5 s",
 );
 /// Parameters of `/api/drones/{drone_id}/camera/frame`.
 pub(super) const FRAME: &[Param] = &[flight::ID, FORMAT, AFTER];
@@ -55,13 +55,8 @@ pub(super) fn newest(mut call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         flight::drone(&call)?;
         let after = call.inputs.int(&AFTER).unwrap_or_default();
-        let format = call.inputs.text(&FORMAT).unwrap_or_else(|| FORMATS[0].to_owned());
         call.inputs.finish()?;
-        if !FORMATS.contains(&format.as_str()) {
-            let message = format!("Input should be one of {}", FORMATS.join(", "));
-            let issue = Issue::new("literal_error", FORMAT.place.name(), FORMAT.name, message, format.into());
-            return Err(ApiError::validation(vec![issue]));
-        }
+        let format = flight::choice(&mut call, &FORMAT)?;
         let fleet = &call.app.fleet;
         let video = fleet.video(&call.param).map_err(|_| flight::unknown())?;
         if !video.asked {
@@ -77,7 +72,7 @@ pub(super) fn newest(mut call: Call) -> BoxFuture<'static, Outcome> {
             Err(_) => return Ok(nothing_newer()),
         };
         let (media_type, bytes) = if format == "jpeg" {
-            (Kind::Jpeg.media_type(), decoded(&call, &still).await?.into())
+            (Kind::Jpeg.media_type(), decoded(&call, &still).await?)
         } else {
             (Kind::H264.media_type(), still.bytes.clone())
         };
@@ -93,18 +88,17 @@ fn nothing_newer() -> Response {
     response
 }
 
-/// The picture as a JPEG. Waits its turn with the photos: decoders are bounded
-/// in memory by there being one.
-async fn decoded(call: &Call, still: &Still) -> Result<Vec<u8>, ApiError> {
-    let busy = |_| flight::failed("Other pictures are being decoded; try again".to_owned());
-    let _turn = timeout(WAIT, call.app.edge.photo_turn.lock()).await.map_err(busy)?;
-    match photos::develop(&call.app.photos, &call.config.camera.decoder, &still.bytes).await {
-        (Kind::Jpeg, Some(jpeg)) => Ok(jpeg),
-        _ => Err(ApiError::unavailable(format!(
+/// The picture as a JPEG.
+async fn decoded(call: &Call, still: &Still) -> Result<Bytes, ApiError> {
+    let decoder = &call.config.camera.decoder;
+    let jpeg = timeout(WAIT, call.app.photos.jpeg(decoder, &call.param, still.number, &still.bytes)).await;
+    let jpeg = jpeg.map_err(|_| flight::failed("Other pictures are being decoded; try again".to_owned()))?;
+    jpeg.ok_or_else(|| {
+        ApiError::unavailable(format!(
             "The picture cannot be decoded here ({}); ask with format=h264, or set camera.decoder to an ffmpeg",
-            call.config.camera.decoder.display()
-        ))),
-    }
+            decoder.display()
+        ))
+    })
 }
 
 /// Says which picture it is.

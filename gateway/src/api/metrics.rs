@@ -106,7 +106,7 @@ fn requests(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     page.counter("photos_taken", "Photos taken", read(&taken.taken))?;
     page.counter("photos_evicted", "Photos removed for newer ones", read(&taken.evicted))?;
     page.counter("photos_failed", "Photos that could not be taken or kept", read(&taken.failed))?;
-    page.counter("photos_undecoded", "Photos the decoder could not turn into a JPEG", read(&taken.undecoded))?;
+    page.counter("photos_undecoded", "Pictures the decoder could not turn into a JPEG", read(&taken.undecoded))?;
     page.counter("video_frames_fetched", "Whole pictures fetched one at a time", read(&own.frames_fetched))?;
     page.gauge("video_viewers", "Viewers of video connected", read(&own.viewers) as f64)?;
     page.counter("video_viewers_refused", "Viewers of video refused at the cap", read(&own.viewers_refused))?;

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use thiserror::Error;
 
 pub use name::{Kind, Name};
@@ -83,6 +84,15 @@ pub struct PhotoStats {
     pub undecoded: AtomicU64,
 }
 
+/// The picture decoded last: whoever looks at the same one needs no decoder.
+#[derive(Debug)]
+struct Decoded {
+    drone: String,
+    number: u64,
+    /// At most what is taken of a decoder's output.
+    jpeg: Bytes,
+}
+
 /// The photos.
 #[derive(Debug)]
 pub struct Album {
@@ -92,6 +102,8 @@ pub struct Album {
     photos: Mutex<Vec<Photo>>,
     /// Held by whoever writes: the list stays readable meanwhile.
     writing: Mutex<()>,
+    /// Held by whoever decodes.
+    decoded: tokio::sync::Mutex<Option<Decoded>>,
     /// Counts since start.
     pub stats: PhotoStats,
 }
@@ -112,6 +124,7 @@ impl Album {
             max_bytes,
             photos: Mutex::new(photos),
             writing: Mutex::default(),
+            decoded: tokio::sync::Mutex::default(),
             stats: PhotoStats::default(),
         }
     }
@@ -210,6 +223,31 @@ impl Album {
         })
     }
 
+    /// The whole picture `unit`, which is `number` of that drone's since the start,
+    /// as a JPEG; none when `decoder` cannot. One is decoded at a time: decoders are
+    /// bounded in memory by that.
+    pub async fn jpeg(&self, decoder: &Path, drone: &str, number: u64, unit: &[u8]) -> Option<Bytes> {
+        if decoder.as_os_str().is_empty() || !decoder.exists() {
+            return None;
+        }
+        let mut last = self.decoded.lock().await;
+        if let Some(last) = last.as_ref().filter(|last| last.drone == drone && last.number == number) {
+            return Some(last.jpeg.clone());
+        }
+        match decode::jpeg(decoder, unit).await {
+            Ok(jpeg) => {
+                let jpeg = Bytes::from(jpeg);
+                *last = Some(Decoded { drone: drone.to_owned(), number, jpeg: jpeg.clone() });
+                Some(jpeg)
+            }
+            Err(error) => {
+                self.stats.undecoded.fetch_add(1, Relaxed);
+                tracing::warn!(decoder = %decoder.display(), "a picture of {drone} stays H.264: {error}");
+                None
+            }
+        }
+    }
+
     /// The bytes of a photo; `None` when there is none of that name. Blocks.
     ///
     /// # Errors
@@ -222,22 +260,6 @@ impl Album {
             // Removed for a newer one, or by somebody.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             outcome => outcome.map(Some),
-        }
-    }
-}
-
-/// Turns a whole picture into what is kept: a JPEG when `decoder` can, else the
-/// picture as it is.
-pub async fn develop(album: &Album, decoder: &Path, unit: &[u8]) -> (Kind, Option<Vec<u8>>) {
-    if decoder.as_os_str().is_empty() || !decoder.exists() {
-        return (Kind::H264, None);
-    }
-    match decode::jpeg(decoder, unit).await {
-        Ok(jpeg) => (Kind::Jpeg, Some(jpeg)),
-        Err(error) => {
-            album.stats.undecoded.fetch_add(1, Relaxed);
-            tracing::warn!(decoder = %decoder.display(), "the photo is kept as an H.264 still: {error}");
-            (Kind::H264, None)
         }
     }
 }

@@ -62,3 +62,30 @@ fn what_cannot_be_kept_is_told_and_nothing_is_lost_for_it() {
     fs::write(&file, "x").expect("written");
     assert!(matches!(Album::open(&file, 100).keep("d", at(1), Kind::Jpeg, b"x"), Err(PhotoError::Disk { .. })));
 }
+
+/// The clip of simulated cameras begins with a whole picture.
+const PICTURE: &[u8] = include_bytes!("../drones/simulator/clip/clip.h264");
+/// Fails, so that what it is asked for was not decoded by it.
+const FAILS: &str = "/bin/false";
+
+#[tokio::test]
+async fn a_picture_is_decoded_once_however_many_look_at_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let album = Album::open(dir.path(), 250);
+    let jpeg = Bytes::from_static(b"\xff\xd8\xff\xd9");
+    *album.decoded.lock().await = Some(Decoded { drone: "d".to_owned(), number: 7, jpeg: jpeg.clone() });
+    assert_eq!(album.jpeg(Path::new(FAILS), "d", 7, PICTURE).await, Some(jpeg));
+    // Another drone's of that number, and the next one, are other pictures.
+    assert_eq!(album.jpeg(Path::new(FAILS), "e", 7, PICTURE).await, None);
+    assert_eq!(album.jpeg(Path::new(FAILS), "d", 8, PICTURE).await, None);
+    assert_eq!(album.stats.undecoded.load(Relaxed), 2);
+
+    let ffmpeg = Path::new("/usr/bin/ffmpeg");
+    if !ffmpeg.exists() {
+        // Past the harness, which keeps what a passing test prints.
+        let _ = io::stderr().write_all(b"SKIPPED: a real decoder needs /usr/bin/ffmpeg (apt-get install ffmpeg)\n");
+        return;
+    }
+    let decoded = album.jpeg(ffmpeg, "d", 8, PICTURE).await.expect("a JPEG");
+    assert_eq!(album.jpeg(Path::new(FAILS), "d", 8, PICTURE).await, Some(decoded));
+}

@@ -1,5 +1,7 @@
 //! Streams cut as firmware cuts them, with losses; several viewers.
 
+use futures_util::FutureExt as _;
+
 use super::*;
 use crate::drones::simulator::clip;
 
@@ -136,6 +138,7 @@ async fn a_newer_picture_than_a_known_one_is_waited_for() {
     play(&feed, 0..2);
     let first = feed.still_after(0).await;
     assert_eq!(first.number, 1);
+    assert!(feed.still_after(first.number).now_or_never().is_none(), "it is the one that is known");
     let waiting = tokio::spawn({
         let feed = feed.clone();
         async move { feed.still_after(first.number).await }
