@@ -1,6 +1,6 @@
 //! The command line as an operator uses it.
 
-use gateway_tests::Gateway;
+use gateway_tests::{Gateway, eventually};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -105,9 +105,8 @@ async fn what_root_does_to_the_state_directory_belongs_to_its_owner() -> anyhow:
 
     /// `nobody` and `nogroup` of Debian; any other than root would do.
     const OWNER: u32 = 65_534;
-    #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
     if std::fs::metadata("/proc/self")?.uid() != 0 {
-        eprintln!("SKIPPED: only root can act for another user");
+        gateway_tests::skipped("only root can act for another user");
         return Ok(());
     }
     let mut gateway = Gateway::builder().start().await?;
@@ -165,5 +164,19 @@ async fn who_reads_no_further_is_no_failure() -> anyhow::Result<()> {
         let complaint = text(&output.stderr);
         assert!(output.status.success() && !complaint.contains("panicked"), "{command:?}: {complaint}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_gateway_whose_greeting_nobody_reads_serves_all_the_same() -> anyhow::Result<()> {
+    let prepared = Gateway::builder().prepare()?;
+    let (read, write) = std::io::pipe()?;
+    drop(read);
+    let mut running = prepared.command(&["run"]).stdout(write).kill_on_drop(true).spawn()?;
+    eventually("it answers", || async {
+        Ok(prepared.command(&["health"]).output().await?.status.success().then_some(()))
+    })
+    .await?;
+    assert!(running.try_wait()?.is_none());
     Ok(())
 }

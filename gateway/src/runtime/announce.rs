@@ -1,6 +1,5 @@
 //! What a person at the terminal sees: where the gateway is, how to know it is
 //! the right one, and, once, the keys.
-#![allow(clippy::print_stdout, reason = "this is the text for the person who started it")]
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -26,23 +25,32 @@ pub(super) struct Announcement<'a> {
 }
 
 impl Announcement<'_> {
-    /// Prints it, and writes the first keys 0600 beside the store.
+    /// Prints it, and writes the first keys 0600 beside the store. That nobody reads
+    /// what is printed stops no gateway.
     ///
     /// # Errors
     /// The keys cannot be written: they would be lost if the terminal is.
     pub(super) fn make(&self) -> std::io::Result<()> {
-        println!("Listening on {}", self.url());
-        println!("Certificate SHA-256 fingerprint: {}", self.fingerprint);
-        println!("Authority to trust: {}", self.state_dir.join("tls/ca.pem").display());
+        let text = self.text()?;
+        let mut out = std::io::stdout().lock();
+        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            tracing::warn!("what is to be said at the start could not be printed: {error}");
+        }
+        Ok(())
+    }
+
+    fn text(&self) -> std::io::Result<String> {
+        let mut text = format!("Listening on {}\nCertificate SHA-256 fingerprint: {}\n", self.url(), self.fingerprint);
+        text += &format!("Authority to trust: {}\n", self.state_dir.join("tls/ca.pem").display());
         if let Some(address) = self.http_listen {
-            println!("Plain HTTP on this host: http://{address}");
+            text += &format!("Plain HTTP on this host: http://{address}\n");
         }
         match (self.origin, self.first_keys) {
-            (Origin::Demo, _) => self.demo(),
-            (Origin::Installed, Some(keys)) => self.keys(keys)?,
+            (Origin::Demo, _) => text += &self.demo(),
+            (Origin::Installed, Some(keys)) => text += &self.keys(keys)?,
             (Origin::Installed, None) => {}
         }
-        std::io::stdout().flush()
+        Ok(text)
     }
 
     /// An address that a browser can open: unspecified means every interface.
@@ -54,23 +62,26 @@ impl Announcement<'_> {
         format!("https://{}", self.listen)
     }
 
-    fn keys(&self, keys: &FirstKeys) -> std::io::Result<()> {
+    fn keys(&self, keys: &FirstKeys) -> std::io::Result<String> {
         let path = self.state_dir.join(FIRST_KEYS_FILE);
         let text = format!("Admin key:     {}\nRead-only key: {}\n", keys.admin, keys.readonly);
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        println!("\nFirst start. These keys are shown this once:\n");
-        print!("{text}");
-        println!("\nThey are also in {} (delete it once they are in a safe place).", path.display());
-        Ok(())
+        Ok(format!(
+            "\nFirst start. These keys are shown this once:\n\n{text}\n\
+             They are also in {} (delete it once they are in a safe place).\n",
+            path.display()
+        ))
     }
 
-    fn demo(&self) {
+    fn demo(&self) -> String {
         let (url, admin, readonly) = (format!("https://{}", self.listen), demo::ADMIN_KEY, demo::READONLY_KEY);
-        println!("Admin key:     {admin}\nRead-only key: {readonly}");
-        println!("\nThree simulated drones fly by the real UDP protocol: one is low on battery, one is hot.");
-        println!("Everything here is SIMULATED; the keys are public and work on loopback only.\n\nTry:");
+        let mut text = format!(
+            "Admin key:     {admin}\nRead-only key: {readonly}\n\n\
+             Three simulated drones fly by the real UDP protocol: one is low on battery, one is hot.\n\
+             Everything here is SIMULATED; the keys are public and work on loopback only.\n\nTry:\n"
+        );
         for (path, key) in [
             ("/health", None),
             ("/api/dashboard/drones", Some(readonly)),
@@ -78,11 +89,11 @@ impl Announcement<'_> {
             ("/api/performance/summary", Some(readonly)),
             ("/api/security/api-keys", Some(admin)),
         ] {
-            match key {
-                None => println!("  curl -k '{url}{path}'"),
-                Some(key) => println!("  curl -k -H 'X-API-Key: {key}' '{url}{path}'"),
-            }
+            text += &match key {
+                None => format!("  curl -k '{url}{path}'\n"),
+                Some(key) => format!("  curl -k -H 'X-API-Key: {key}' '{url}{path}'\n"),
+            };
         }
-        println!("  open {url}/dashboard and {url}/docs in a browser\n\nCtrl-C stops.");
+        text + &format!("  open {url}/dashboard and {url}/docs in a browser\n\nCtrl-C stops.\n")
     }
 }
