@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
-use crate::quantile;
+use crate::spread;
 
 /// Commands measured.
 const SAMPLES: usize = 2_000;
@@ -57,16 +57,8 @@ pub(crate) async fn commands() -> anyhow::Result<()> {
         reached.push(at?.as_secs_f64() * 1e6);
         answered.push(start.elapsed().as_secs_f64() * 1e6);
     }
-    for (what, samples) in [("request → datagram at the drone", &mut reached), ("request → answer", &mut answered)]
-    {
-        samples.sort_by(f64::total_cmp);
-        println!(
-            "{what}, {SAMPLES} × stop: p50 {:.0} µs, p99 {:.0} µs, worst {:.0} µs",
-            quantile(samples, 0.5),
-            quantile(samples, 0.99),
-            quantile(samples, 1.0),
-        );
-    }
+    spread("stop: request → datagram at the drone", reached);
+    spread("stop: request → answer", answered);
     Ok(())
 }
 

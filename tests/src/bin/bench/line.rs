@@ -13,7 +13,7 @@ use gateway_tests::{Gateway, WebSocket, eventually, process};
 use serialport::{ClearBuffer, SerialPort as _, TTYPort};
 use tokio::time::Instant;
 
-use crate::quantile;
+use crate::spread;
 
 /// Alerts measured.
 const SAMPLES: usize = 500;
@@ -30,15 +30,8 @@ pub(crate) async fn latency() -> anyhow::Result<()> {
     for (name, dir) in [("state in memory", PathBuf::from("/dev/shm")), ("state on disk", crate::on_disk()?)] {
         let state = tempfile::tempdir_in(dir)?;
         let (alerts, terminal) = alerts(state.path()).await.context(name)?;
-        for (what, mut samples) in [("frame → alert on the WebSocket", alerts), ("the terminal alone", terminal)] {
-            samples.sort_by(f64::total_cmp);
-            println!(
-                "{name}: {what}, {SAMPLES} times: p50 {:.0} µs, p99 {:.0} µs, worst {:.0} µs",
-                quantile(&samples, 0.5),
-                quantile(&samples, 0.99),
-                quantile(&samples, 1.0),
-            );
-        }
+        spread(&format!("{name}: frame → alert on the WebSocket"), alerts);
+        spread(&format!("{name}: the terminal alone"), terminal);
     }
     idle().await
 }

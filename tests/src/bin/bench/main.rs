@@ -93,6 +93,13 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// Prints how these microseconds spread.
+fn spread(what: &str, mut samples: Vec<f64>) {
+    samples.sort_by(f64::total_cmp);
+    let [p50, p99, worst] = [0.5, 0.99, 1.0].map(|share| quantile(&samples, share));
+    println!("{what}, {} times: p50 {p50:.0} µs, p99 {p99:.0} µs, worst {worst:.0} µs", samples.len());
+}
+
 /// The value below which `share` of the sorted values lie.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let index = ((sorted.len() as f64 * share).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use gateway_tests::process;
 
-use crate::quantile;
+use crate::spread;
 
 /// Alerts measured.
 const SAMPLES: usize = 500;
@@ -19,14 +19,7 @@ pub(crate) async fn latency() -> anyhow::Result<()> {
     // temporary directory adds what its medium needs for a durable commit.
     for (name, dir) in [("state in memory", "/dev/shm".into()), ("state on disk", crate::on_disk()?)] {
         let state = tempfile::tempdir_in(dir)?;
-        let mut samples = alerts(state.path()).await.context(name)?;
-        samples.sort_by(f64::total_cmp);
-        println!(
-            "{name}: datagram → alert on the WebSocket, {SAMPLES} alerts: p50 {:.0} µs, p99 {:.0} µs, worst {:.0} µs",
-            quantile(&samples, 0.5),
-            quantile(&samples, 0.99),
-            quantile(&samples, 1.0),
-        );
+        spread(&format!("{name}: datagram → alert on the WebSocket"), alerts(state.path()).await.context(name)?);
     }
     Ok(())
 }
