@@ -85,10 +85,10 @@ fn check<M: Message>(said: &Said, line: fn(&M) -> String) -> String {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "says that nothing was checked")]
 fn both_implementations_mean_the_same() {
     let Some(said) = said() else {
-        eprintln!("SKIPPED: python3 is not there; nothing was checked");
+        // Past the harness, which keeps what a passing test prints.
+        let _ = std::io::stderr().write_all(b"SKIPPED: python3 is not there; nothing was checked\n");
         return;
     };
     assert_eq!(said.len(), MESSAGES);

@@ -3,7 +3,6 @@
 //!
 //! The gateway's own namespace keeps its interfaces and ports from everything
 //! else on the machine. It is reached from the test by a cable of its own.
-#![allow(clippy::print_stdout, reason = "a test says what it skips")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -59,7 +58,7 @@ impl Site {
         let tag = format!("mfg{}x{number}", std::process::id());
         let mut site = Site { tag, number, made: Vec::new(), folder: tempfile::tempdir()? };
         if let Err(error) = site.make("g") {
-            println!("SKIPPED: {what}: no network namespaces here ({error:#}); needs root and iproute2");
+            crate::skipped(&format!("{what}: no network namespaces here ({error:#}); needs root and iproute2"));
             return Ok(None);
         }
         let (gateway, cable) = (site.name("g"), format!("m{}x{number}", std::process::id()));

@@ -25,11 +25,10 @@ const REPLUGS: &str = "MFG_BRIDGE_REPLUGS";
 /// How often it is pulled otherwise.
 const USUAL_REPLUGS: u32 = 25;
 
-#[expect(clippy::print_stderr, reason = "says that nothing was checked")]
 fn image() -> Option<PathBuf> {
     let image = std::env::var_os(IMAGE).map(PathBuf::from);
     if image.is_none() {
-        eprintln!("SKIPPED: {IMAGE} names no firmware; firmware-bridge/firmware/test-emulated builds one");
+        gateway_tests::left_to("firmware-bridge/firmware/test-emulated");
     }
     image
 }

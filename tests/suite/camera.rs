@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use gateway_tests::video::picture;
-use gateway_tests::{Client, Drone, Gateway, GatewayBuilder, Simulated, WebSocket, drone, eventually, spare_port};
+use gateway_tests::{
+    Answer, Client, Drone, Gateway, GatewayBuilder, Simulated, WebSocket, drone, eventually, skipped, spare_port,
+};
 use serde_json::json;
 
 const NOT_CONNECTED: &str = "ドローンが接続されていません";
@@ -43,6 +45,15 @@ async fn metric(client: &Client, name: &str) -> anyhow::Result<f64> {
 
 async fn until(client: &Client, name: &str, least: f64) -> anyhow::Result<()> {
     eventually(name, || async { Ok((metric(client, name).await? >= least).then_some(())) }).await
+}
+
+/// The next whole picture; asked for again while there is none.
+async fn fetched(client: &Client, path: &str) -> anyhow::Result<Answer> {
+    eventually("a whole picture", || async {
+        let answer = client.get(path).await?;
+        Ok((answer.status != http::StatusCode::NO_CONTENT).then_some(answer))
+    })
+    .await
 }
 
 /// Kinds of the NAL units in a frame.
@@ -176,9 +187,8 @@ async fn with_ffmpeg_a_photo_is_a_jpeg_and_with_a_bad_decoder_a_still() -> anyho
     let photo = client.post("/api/drones/cam_1/camera/photo").await?.expect(200).json();
     assert_eq!(photo["metadata"]["format"], "H264");
     assert_eq!(metric(&client, "mfg_drone_photos_undecoded_total").await?, 1.0);
-    #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
     if !std::path::Path::new(FFMPEG).exists() {
-        eprintln!("SKIPPED: JPEG photos need {FFMPEG} (apt-get install ffmpeg)");
+        skipped(&format!("JPEG photos need {FFMPEG} (apt-get install ffmpeg)"));
         return Ok(());
     }
     let gateway = decoding(FFMPEG, PATIENT).start().await?;
@@ -238,7 +248,7 @@ async fn single_pictures_are_fetched_each_newer_than_the_last() -> anyhow::Resul
     let (mut last, mut before) = (0, String::new());
     for _ in 0..3 {
         // Waits for the first, and then for one that is newer.
-        let frame = reader.get(&format!("{FRAME}?after={last}")).await?.expect(200);
+        let frame = fetched(&reader, &format!("{FRAME}?after={last}")).await?.expect(200);
         assert_eq!((frame.header("content-type"), kinds(&frame.body)), ("video/h264", vec![7, 8, 5]));
         // Of one width and in UTC, so texts compare as times do.
         let arrived = frame.header("x-frame-timestamp").to_owned();
@@ -251,7 +261,7 @@ async fn single_pictures_are_fetched_each_newer_than_the_last() -> anyhow::Resul
     // A number of an earlier start keeps nobody waiting for ever.
     reader.get(&format!("{FRAME}?after=9007199254740993")).await?.expect(200);
     assert_eq!(metric(&client, "mfg_drone_video_frames_fetched_total").await?, 4.0);
-    let picture = reader.get(&format!("{FRAME}?format=jpeg")).await?;
+    let picture = fetched(&reader, &format!("{FRAME}?format=jpeg")).await?;
     if decoder.is_empty() {
         assert!(picture.expect(503).json()["message"].as_str().unwrap().contains("camera.decoder"));
     } else {
@@ -373,7 +383,7 @@ async fn a_bad_network_damages_frames_and_says_so() -> anyhow::Result<()> {
     .await?;
     assert!(loss <= 100.0, "{loss}");
     // Whole pictures are still fetched, and the viewer still served.
-    gateway.reader()?.get("/api/drones/cam_1/camera/frame").await?.expect(200);
+    fetched(&gateway.reader()?, "/api/drones/cam_1/camera/frame").await?.expect(200);
     for _ in 0..60 {
         viewer.next_frame().await?;
     }

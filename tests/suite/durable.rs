@@ -120,10 +120,7 @@ impl Medium {
         let made = run("mkfs.ext4", &["-q", "-F", "-m", "0", image.to_str().unwrap()])
             && run("mount", &["-o", "loop", image.to_str().unwrap(), medium.path().to_str().unwrap()]);
         if !made {
-            #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
-            {
-                eprintln!("SKIPPED: no file system can be mounted here; run as root with mkfs.ext4 and loop devices");
-            }
+            gateway_tests::skipped("no file system can be mounted here; run as root with mkfs.ext4 and loop devices");
             return None;
         }
         Some(medium)
@@ -337,10 +334,7 @@ fn false_clock() -> Option<String> {
         ["x86_64-linux-gnu", "aarch64-linux-gnu"].map(|arch| format!("/usr/lib/{arch}/faketime/libfaketime.so.1"));
     let found = places.into_iter().find(|path| Path::new(path).exists());
     if found.is_none() {
-        #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
-        {
-            eprintln!("SKIPPED: no libfaketime; install the Debian package `faketime`");
-        }
+        gateway_tests::skipped("no libfaketime; install the Debian package `faketime`");
     }
     found
 }

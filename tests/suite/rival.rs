@@ -1,6 +1,6 @@
 //! djitellopy on the drone that the gateway has too. Run by
 //! `tests/clients/djitellopy/check`, which installs it.
-#![expect(clippy::print_stdout, reason = "a suite that is left out says so, and the rival's words help when it fails")]
+#![expect(clippy::print_stdout, reason = "the rival's words help when it fails")]
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ struct Scene {
 
 async fn scene(connect_at_start: bool) -> anyhow::Result<Option<Scene>> {
     let Some(python) = std::env::var_os("MFG_DJITELLOPY_PYTHON") else {
-        println!("SKIPPED: djitellopy: run tests/clients/djitellopy/check");
+        gateway_tests::left_to("tests/clients/djitellopy/check");
         return Ok(None);
     };
     let Some(mut site) = Site::new("djitellopy")? else { return Ok(None) };
