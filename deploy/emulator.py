@@ -16,6 +16,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 from volatile_disk import VolatileDisk
@@ -31,9 +32,24 @@ class Failed(Exception):
     """What was expected of the board and did not come."""
 
 
+SPEAKER = threading.local()
+
+
+def speak_as(name):
+    """Whose progress this thread tells from now on, where several run at once."""
+    SPEAKER.name = f"{name}: "
+
+
 def say(text):
     """Progress, for who waits."""
-    print(f"==> {text}", flush=True)
+    print(f"==> {getattr(SPEAKER, 'name', '')}{text}", flush=True)
+
+
+def expect(what, right, seen=""):
+    """One check: told when it holds, the end of the run when it does not."""
+    if not right:
+        raise Failed(f"{what}{f': {seen}' if seen else ''}")
+    print(f"  ok: {getattr(SPEAKER, 'name', '')}{what}", flush=True)
 
 
 def need(*packages):
@@ -41,11 +57,19 @@ def need(*packages):
     subprocess.run(["bash", "-c", f". {HERE}/lib.sh; need {' '.join(packages)}"], check=True)
 
 
+GIVEN_PORTS = set()
+
+
 def free_port():
-    """A TCP port of loopback that nobody has at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A TCP port of loopback that nobody has at this moment, and that no other board
+    of this run was given."""
+    while True:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+        if port not in GIVEN_PORTS:
+            GIVEN_PORTS.add(port)
+            return port
 
 
 def flash(image, card, board_file, size="4G"):
