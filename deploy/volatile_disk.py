@@ -7,13 +7,19 @@ a real card promises only what was flushed. Speaks the network block device
 protocol (NBD, https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md)
 on a Unix socket, the least of it that QEMU asks for. A connection that ends without
 a goodbye is the power cut; the next one finds what the card has then.
+
+What a card was told can be recorded, and the card made anew as a power cut at any
+moment of that would have left it.
 """
 
+import bisect
 import os
 import random
 import socket
 import struct
+import subprocess
 import threading
+import time
 
 SECTOR = 512
 # As much as a large card's cache; beyond it the oldest is written by itself.
@@ -31,10 +37,84 @@ READ, WRITE, DISCONNECT, FLUSH = 0, 1, 2, 3
 FORCE = 1
 
 
+def survivors(pending, random_):
+    """Which of the writes that were not flushed reach the card when the power goes,
+    and how many do not, or not whole."""
+    reached, losses = [], 0
+    for offset, data in pending:
+        fate = random_.random()
+        if fate < LOST + TORN:
+            losses += 1
+            # Torn: any number of its sectors, from its start.
+            data = b"" if fate < LOST else data[: random_.randrange(0, len(data), SECTOR)]
+        if data:
+            reached.append((offset, data))
+    return reached, losses
+
+
+class Recording:
+    """What a card was told from one moment on, in order. A moment is a number of
+    entries; times are time.monotonic()."""
+
+    def __init__(self, path):
+        self.file = open(path, "w+b")
+        self.entries = []  # (offset, length, place in the file), None for a flush
+        self.times = []
+
+    def write(self, offset, data):
+        place = self.file.tell()
+        self.file.write(data)
+        self._enter((offset, len(data), place))
+
+    def flush(self):
+        self._enter(None)
+
+    def _enter(self, entry):
+        self.entries.append(entry)
+        self.times.append(time.monotonic())
+
+    def now(self):
+        """The present moment."""
+        return len(self.entries)
+
+    def moment_of(self, when):
+        """The moment of a time."""
+        return bisect.bisect(self.times, when)
+
+    def flushes(self, since):
+        """The moments of all flushes since a moment."""
+        return [moment for moment in range(since, self.now()) if self.entries[moment] is None]
+
+    def card_at(self, base, target, moment, random_):
+        """Makes of `base`, the card when the recording began, the card that a power cut
+        at `moment` leaves. Returns how many writes were lost or torn."""
+        subprocess.run(["cp", "--sparse=always", base, target], check=True)
+        flushed = max((at for at in range(moment) if self.entries[at] is None), default=0)
+        self.file.flush()
+        pending = []
+        card, source = os.open(target, os.O_RDWR), self.file.fileno()
+        try:
+            for at, entry in enumerate(self.entries[:moment]):
+                if entry is None:
+                    continue
+                data = os.pread(source, entry[1], entry[2])
+                if at < flushed:
+                    os.pwrite(card, data, entry[0])
+                else:
+                    pending.append((entry[0], data))
+            reached, losses = survivors(pending, random_)
+            for offset, data in reached:
+                os.pwrite(card, data, offset)
+        finally:
+            os.close(card)
+        return losses
+
+
 class VolatileDisk:
     """Serves `path` on the Unix socket `address` until the program ends."""
 
     def __init__(self, path, address, seed):
+        self.path = path
         self.file = os.open(path, os.O_RDWR)
         self.size = os.fstat(self.file).st_size
         self.random = random.Random(seed)
@@ -42,6 +122,8 @@ class VolatileDisk:
         self.latest = {}  # sector -> its newest 512 bytes
         self.held = 0
         self.losses = 0  # writes lost or torn so far
+        self.recording = None
+        self.unplugged = threading.Event()
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(address)
         self.listener.listen(1)
@@ -49,7 +131,20 @@ class VolatileDisk:
 
     # ---- the card ---------------------------------------------------------------
 
+    def record(self, path):
+        """From now on everything written is recorded too. The board must be off."""
+        self.unplugged.wait()
+        self.recording = Recording(path)
+        return self.recording
+
+    def copy(self, path):
+        """The card as it is. The board must be off."""
+        self.unplugged.wait()
+        subprocess.run(["cp", "--sparse=always", self.path, path], check=True)
+
     def _write(self, offset, data):
+        if self.recording:
+            self.recording.write(offset, data)
         self.pending.append((offset, data))
         self.held += len(data)
         for at in range(0, len(data), SECTOR):
@@ -67,6 +162,8 @@ class VolatileDisk:
         return bytes(data)
 
     def _flush(self):
+        if self.recording:
+            self.recording.flush()
         for offset, data in self.pending:
             os.pwrite(self.file, data, offset)
         self._forget()
@@ -75,14 +172,9 @@ class VolatileDisk:
         self.pending, self.latest, self.held = [], {}, 0
 
     def _power_lost(self):
-        for offset, data in self.pending:
-            fate = self.random.random()
-            if fate < LOST:
-                self.losses += 1
-                continue
-            if fate < LOST + TORN:
-                self.losses += 1
-                data = data[: self.random.randrange(0, len(data), SECTOR)]
+        reached, losses = survivors(self.pending, self.random)
+        self.losses += losses
+        for offset, data in reached:
             os.pwrite(self.file, data, offset)
         self._forget()
 
@@ -90,7 +182,9 @@ class VolatileDisk:
 
     def _serve(self):
         while True:
+            self.unplugged.set()
             link, _ = self.listener.accept()
+            self.unplugged.clear()
             try:
                 self._greet(link)
                 self._transmit(link)
