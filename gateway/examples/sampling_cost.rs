@@ -30,7 +30,7 @@ fn measure(what: &str, times: u32, mut work: impl FnMut()) {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (mut machine, mut snapshot) = (Machine::open(Path::new("/")), SystemSnapshot::default());
+    let (mut machine, mut snapshot) = (Machine::open(Path::new("/"), Path::new("/")), SystemSnapshot::default());
     measure("direct: each second (processor, load, memory, this process)", 2000, || {
         machine.sample_often(&mut snapshot);
     });

@@ -81,7 +81,7 @@ fn recording_a_request_allocates_nothing_after_the_first_of_its_route() {
 
 #[test]
 fn sampling_the_machine_allocates_nothing_after_the_first_sample() {
-    let (mut machine, mut snapshot) = (Machine::open(Path::new("/")), SystemSnapshot::default());
+    let (mut machine, mut snapshot) = (Machine::open(Path::new("/"), Path::new("/")), SystemSnapshot::default());
     let mut sample = || {
         machine.sample_often(&mut snapshot);
         machine.sample_rarely(&mut snapshot);

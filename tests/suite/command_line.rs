@@ -16,6 +16,7 @@ async fn a_broken_configuration_ends_with_2_and_the_line() -> anyhow::Result<()>
             "nothing",
         ),
         ("[logging]\nlevel = \"loud\"\n", "loud"),
+        ("[[drones.drone]]\nid = \"a\"\n[[drones.drone]]\nid = \"b\"\n", "both have the address"),
     ] {
         let prepared = Gateway::builder().prepare()?;
         std::fs::write(&prepared.file, broken)?;

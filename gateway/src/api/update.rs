@@ -159,7 +159,7 @@ fn accepted(id: &str) -> Response {
 fn length(headers: &HeaderMap) -> Result<u64, ApiError> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     announced.ok_or_else(|| {
-        let message = "Content-Length is missing: send the bundle with its length, e.g. curl --upload-file or --data-binary @FILE";
+        let message = "Content-Length is missing: send the bundle with its length, e.g. curl --data-binary @FILE";
         ApiError::new(StatusCode::LENGTH_REQUIRED, "HTTP_411", message)
     })
 }

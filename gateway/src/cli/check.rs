@@ -14,7 +14,7 @@ use crate::config::{Bridge, Config, ConfigError, Loaded, Problem};
 use crate::control;
 use crate::server::port_holder::{self, Protocol};
 use crate::upstream::Upstream;
-use crate::{alerts, logging};
+use crate::{alerts, drones, logging};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -73,6 +73,9 @@ pub(super) fn semantic_problems(loaded: &Loaded) -> Result<(), ConfigError> {
     }
     if let Err(error) = Upstream::new(&loaded.config.upstream) {
         return Err(problem(loaded, &["upstream"], &error.0));
+    }
+    if let Err(error) = drones::check_config(&loaded.config.drones) {
+        return Err(problem(loaded, &["drones"], &error.to_string()));
     }
     Ok(())
 }

@@ -38,6 +38,7 @@ pub use link::Reason;
 pub use live::StateStats;
 pub use outlet::Outlet;
 pub use plan::FleetError;
+pub(crate) use plan::check_config;
 pub use roster::{DroneStats, LinkStats, PortHolder, PortView};
 pub use video::{MAX_FEED_BYTES, Shown, Sps, Still, VideoCounts, VideoView, Viewer};
 

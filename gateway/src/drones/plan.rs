@@ -142,6 +142,14 @@ pub(crate) struct FleetPlan {
     pub(crate) auto_scan: Option<Duration>,
 }
 
+/// Whether a fleet can be started from `[drones]`, without starting it.
+///
+/// # Errors
+/// [`FleetError`].
+pub(crate) fn check_config(config: &Drones) -> Result<(), FleetError> {
+    FleetPlan::new(config).map(drop)
+}
+
 impl FleetPlan {
     /// Checks `[drones]`.
     ///

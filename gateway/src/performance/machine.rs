@@ -16,7 +16,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, RawDir, SeekFrom};
+use rustix::fs::{Mode, OFlags, RawDir, SeekFrom, StatVfsMountFlags};
 
 use super::SystemSnapshot;
 use super::proc::{self, CpuTime};
@@ -30,6 +30,8 @@ const MAX_CORES: usize = 128;
 /// The machine. What cannot be opened is left at its last value, or unknown.
 pub struct Machine {
     root: PathBuf,
+    /// A folder that is written to.
+    state_dir: PathBuf,
     stat: Option<File>,
     meminfo: Option<File>,
     loadavg: Option<File>,
@@ -45,9 +47,10 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// The machine whose `/proc` and `/sys` are under `root`.
+    /// The machine whose `/proc` and `/sys` are under `root`, and where this program
+    /// writes below `state_dir`.
     #[must_use]
-    pub fn open(root: &Path) -> Machine {
+    pub fn open(root: &Path, state_dir: &Path) -> Machine {
         let open = |path: &str| File::open(root.join(path)).ok();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Machine {
@@ -60,6 +63,7 @@ impl Machine {
             frequency: open("sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"),
             processes: rustix::fs::open(root.join("proc"), flags, Mode::empty()).ok(),
             root: root.to_owned(),
+            state_dir: state_dir.to_owned(),
             page_bytes: rustix::param::page_size() as u64,
             buffer: Box::new([0; BUFFER_BYTES]),
             all_cores: CpuTime::default(),
@@ -131,9 +135,13 @@ impl Machine {
         snapshot.swap_used = memory.swap_total.saturating_sub(memory.swap_free);
     }
 
-    /// Percent as `df` shows it: of what ordinary users can have.
+    /// Percent as `df` shows it: of what ordinary users can have. A root that is
+    /// read-only, as a card image's, never fills; what is written lies elsewhere.
     fn file_system(&self, snapshot: &mut SystemSnapshot) {
-        let Ok(file_system) = rustix::fs::statvfs(&self.root) else { return };
+        let Ok(root) = rustix::fs::statvfs(&self.root) else { return };
+        let read_only = root.f_flag.contains(StatVfsMountFlags::RDONLY);
+        let written = read_only.then(|| rustix::fs::statvfs(&self.state_dir).ok()).flatten();
+        let file_system = written.unwrap_or(root);
         let bytes = |blocks: u64| blocks.saturating_mul(file_system.f_frsize);
         snapshot.disk_total = bytes(file_system.f_blocks);
         snapshot.disk_used = bytes(file_system.f_blocks.saturating_sub(file_system.f_bfree));
@@ -178,7 +186,7 @@ mod tests {
 
     fn sampled(root: &Path) -> SystemSnapshot {
         let mut snapshot = SystemSnapshot::default();
-        let mut machine = Machine::open(root);
+        let mut machine = Machine::open(root, root);
         machine.sample_often(&mut snapshot);
         machine.sample_rarely(&mut snapshot);
         snapshot
@@ -227,7 +235,7 @@ mod tests {
         std::fs::create_dir_all(dir.path().join("proc/sys")).expect("made");
         let write = |text: &str| std::fs::write(dir.path().join("proc/stat"), text).expect("written");
         write("cpu  100 0 0 100 0 0 0 0\ncpu0 50 0 0 50 0 0 0 0\ncpu1 50 0 0 50 0 0 0 0\n");
-        let (mut machine, mut snapshot) = (Machine::open(dir.path()), SystemSnapshot::default());
+        let (mut machine, mut snapshot) = (Machine::open(dir.path(), dir.path()), SystemSnapshot::default());
         machine.sample_often(&mut snapshot);
         assert_eq!((snapshot.cpu_pct, snapshot.cpu_count), (50.0, 2));
         write("cpu  110 0 0 130 0 0 0 0\ncpu1 60 0 0 80 0 0 0 0\n");

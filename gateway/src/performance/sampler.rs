@@ -39,7 +39,8 @@ impl Sampler {
     }
 }
 
-/// Samples the machine under `root` every `interval` into `performance`, and
+/// Samples the machine under `root`, on which `state_dir` is written to, every
+/// `interval` into `performance`, and
 /// hands each new snapshot to `on_sample` (to publish its readings).
 ///
 /// The first snapshot is there on return, and not handed on: its processor use
@@ -51,10 +52,11 @@ impl Sampler {
 pub fn spawn_sampler(
     performance: Arc<Performance>,
     root: &Path,
+    state_dir: &Path,
     interval: Duration,
     on_sample: impl FnMut(&SystemSnapshot) + Send + 'static,
 ) -> io::Result<Sampler> {
-    let mut worker = Worker { machine: Machine::open(root), spare: None, performance, on_sample };
+    let mut worker = Worker { machine: Machine::open(root, state_dir), spare: None, performance, on_sample };
     worker.sample(true);
     let (stop, stopped) = channel();
     let runtime = tokio::runtime::Handle::try_current().ok();
@@ -128,7 +130,7 @@ mod tests {
         let performance = Arc::new(Performance::new(Vec::new()));
         let (sender, samples) = channel();
         let mut panicked = false;
-        let sampler = spawn_sampler(performance.clone(), Path::new("/"), Duration::from_millis(1), move |snapshot| {
+        let sampler = spawn_sampler(performance.clone(), Path::new("/"), Path::new("/"), Duration::from_millis(1), move |snapshot| {
             if !std::mem::replace(&mut panicked, true) {
                 panic!("the first sample is refused");
             }

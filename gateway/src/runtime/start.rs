@@ -307,7 +307,8 @@ fn sample_machine(
 ) -> anyhow::Result<Sampler> {
     let interval = Duration::from_millis(config.board.sample_interval_ms);
     let (machine, noted) = (pipeline.clone(), performance.clone());
-    let sampler = performance::spawn_sampler(performance.clone(), &config.board.root, interval, move |snapshot| {
+    let (root, state_dir) = (&config.board.root, &config.storage.dir);
+    let sampler = performance::spawn_sampler(performance.clone(), root, state_dir, interval, move |snapshot| {
         let values = [
             (Metric::CpuUsage, snapshot.cpu_pct),
             (Metric::MemoryUsage, snapshot.memory_pct),
