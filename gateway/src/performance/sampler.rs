@@ -130,7 +130,8 @@ mod tests {
         let performance = Arc::new(Performance::new(Vec::new()));
         let (sender, samples) = channel();
         let mut panicked = false;
-        let sampler = spawn_sampler(performance.clone(), Path::new("/"), Path::new("/"), Duration::from_millis(1), move |snapshot| {
+        let (root, interval) = (Path::new("/"), Duration::from_millis(1));
+        let sampler = spawn_sampler(performance.clone(), root, root, interval, move |snapshot| {
             if !std::mem::replace(&mut panicked, true) {
                 panic!("the first sample is refused");
             }
