@@ -87,7 +87,8 @@ fn check<M: Message>(said: &Said, line: fn(&M) -> String) -> String {
 #[test]
 fn both_implementations_mean_the_same() {
     let Some(said) = said() else {
-        // Past the harness, which keeps what a passing test prints.
+        // The other implementation is in Python. Said past the harness, which keeps what
+        // a passing test prints.
         let _ = std::io::stderr().write_all(b"SKIPPED: python3 is not there; nothing was checked\n");
         return;
     };

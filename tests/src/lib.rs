@@ -30,18 +30,9 @@ pub use websocket::WebSocket;
 /// Says that something is not checked here, and why, past the harness, which keeps
 /// what a passing test prints. `.ci/run` lists these lines at its end.
 pub fn skipped(why: &str) {
-    say(&format!("SKIPPED: {why}"));
-}
-
-/// Says that something is not checked here because that script does it.
-pub fn left_to(script: &str) {
-    say(&format!("left to {script}"));
-}
-
-fn say(line: &str) {
     use std::io::Write as _;
     // A line that cannot be written is no reason to fail.
-    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+    let _ = std::io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes());
 }
 
 /// How long anything observable may take before a test gives up. Generous: the

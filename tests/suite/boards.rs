@@ -252,6 +252,7 @@ async fn every_rule_of_the_board_fires_and_ends_through_all_faces() -> anyhow::R
 
 #[tokio::test]
 async fn a_full_disk_is_told_and_taken_back() -> anyhow::Result<()> {
+    // Mounting needs root and loop devices; `mount` says so where it cannot.
     let Some(medium) = super::durable::Medium::mount() else { return Ok(()) };
     let root = medium.path().join("root");
     let copied = Command::new("cp").arg("-a").arg(pi()?.root()).arg(&root).status().await?;
@@ -268,6 +269,23 @@ async fn a_full_disk_is_told_and_taken_back() -> anyhow::Result<()> {
     for title in ["Critical Disk Usage", "High Disk Usage"] {
         alert(&admin, title, is_over).await?;
     }
+    Ok(())
+}
+
+/// As from a card image: the root never fills, what is written lies elsewhere.
+#[tokio::test]
+async fn beside_a_read_only_root_the_disk_is_that_of_the_state_directory() -> anyhow::Result<()> {
+    // Mounting needs root and loop devices; `mount` says so where it cannot.
+    let Some(root) = super::durable::Medium::mount() else { return Ok(()) };
+    let Some(written) = super::durable::Medium::mount() else { return Ok(()) };
+    root.remount("ro");
+    let config = format!("[board]\nroot = {:?}\n", root.path());
+    let gateway = Gateway::builder().state(&written.state()).config(&config).start().await?;
+    let admin = gateway.admin()?;
+    written.fill();
+    alert(&admin, "Critical Disk Usage", stands).await?;
+    written.free();
+    alert(&admin, "Critical Disk Usage", is_over).await?;
     Ok(())
 }
 

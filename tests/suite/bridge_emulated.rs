@@ -5,8 +5,8 @@
 //! firmware-bridge/firmware/test-emulated
 //! ```
 //!
-//! builds the image and names it in `MFG_BRIDGE_IMAGE`; without that variable
-//! there is nothing to check here, and the tests say so.
+//! builds the image, names it in `MFG_BRIDGE_IMAGE` and runs these tests, which are
+//! ignored otherwise.
 
 use std::path::PathBuf;
 
@@ -25,12 +25,10 @@ const REPLUGS: &str = "MFG_BRIDGE_REPLUGS";
 /// How often it is pulled otherwise.
 const USUAL_REPLUGS: u32 = 25;
 
-fn image() -> Option<PathBuf> {
-    let image = std::env::var_os(IMAGE).map(PathBuf::from);
-    if image.is_none() {
-        gateway_tests::left_to("firmware-bridge/firmware/test-emulated");
-    }
-    image
+fn image() -> anyhow::Result<PathBuf> {
+    let image =
+        std::env::var_os(IMAGE).context(format!("{IMAGE} names none: run firmware-bridge/firmware/test-emulated"))?;
+    Ok(image.into())
 }
 
 /// A gateway with the emulated board as bridge `mast`, and a reading of it.
@@ -57,15 +55,17 @@ async fn new_readings(admin: &Client) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "needs the firmware's image: firmware-bridge/firmware/test-emulated"]
 async fn the_firmware_is_seen_and_heard_through_https() -> anyhow::Result<()> {
-    let Some(image) = image() else { return Ok(()) };
+    let image = image()?;
     let board = Emulator::start(&image).await?;
     everything(&board.port(), board.hands()).await
 }
 
 #[tokio::test]
+#[ignore = "needs the firmware's image: firmware-bridge/firmware/test-emulated"]
 async fn a_plug_pulled_again_and_again_leaves_nothing_behind() -> anyhow::Result<()> {
-    let Some(image) = image() else { return Ok(()) };
+    let image = image()?;
     let replugs = std::env::var(REPLUGS).ok().map_or(Ok(USUAL_REPLUGS), |text| text.parse())?;
     let board = Emulator::start(&image).await?;
     let (gateway, admin) = met(&board).await?;
@@ -102,8 +102,9 @@ async fn a_plug_pulled_again_and_again_leaves_nothing_behind() -> anyhow::Result
 }
 
 #[tokio::test]
+#[ignore = "needs the firmware's image: firmware-bridge/firmware/test-emulated"]
 async fn an_emulator_stopped_killed_and_started_anew_is_lost_and_met_again() -> anyhow::Result<()> {
-    let Some(image) = image() else { return Ok(()) };
+    let image = image()?;
     let mut board = Emulator::start(&image).await?;
     let (gateway, admin) = met(&board).await?;
 
@@ -136,8 +137,9 @@ async fn an_emulator_stopped_killed_and_started_anew_is_lost_and_met_again() -> 
 }
 
 #[tokio::test]
+#[ignore = "needs the firmware's image: firmware-bridge/firmware/test-emulated"]
 async fn garbage_and_lost_and_broken_bytes_never_become_a_reading() -> anyhow::Result<()> {
-    let Some(image) = image() else { return Ok(()) };
+    let image = image()?;
     let board = Emulator::start(&image).await?;
     let (_gateway, admin) = met(&board).await?;
     // One byte in a hundred breaks, one in two hundred is lost, both ways.

@@ -130,11 +130,11 @@ impl Medium {
         self.dir.path().join("medium")
     }
 
-    fn state(&self) -> PathBuf {
+    pub(super) fn state(&self) -> PathBuf {
         self.path().join("state")
     }
 
-    fn remount(&self, how: &str) {
+    pub(super) fn remount(&self, how: &str) {
         assert!(run("mount", &["-o", &format!("remount,{how}"), self.path().to_str().unwrap()]), "remount {how}");
     }
 
@@ -184,6 +184,7 @@ async fn send_battery(gateway: &Gateway, peer: &Drone, percent: u8) -> anyhow::R
 
 #[tokio::test]
 async fn a_full_medium_refuses_changes_and_heals_by_itself() -> anyhow::Result<()> {
+    // Mounting needs root and loop devices; `mount` says so where it cannot.
     let Some(medium) = Medium::mount() else { return Ok(()) };
     let mut gateway = watching(&medium.state()).start().await?;
     let admin = gateway.admin()?;
@@ -237,6 +238,7 @@ async fn a_full_medium_refuses_changes_and_heals_by_itself() -> anyhow::Result<(
 
 #[tokio::test]
 async fn a_read_only_medium_is_read_refuses_changes_and_heals() -> anyhow::Result<()> {
+    // Mounting needs root and loop devices; `mount` says so where it cannot.
     let Some(medium) = Medium::mount() else { return Ok(()) };
     let mut gateway = watching(&medium.state()).start().await?;
     let admin = gateway.admin()?;
@@ -341,6 +343,7 @@ fn false_clock() -> Option<String> {
 
 #[tokio::test]
 async fn clocks_that_jump_by_years_change_nothing() -> anyhow::Result<()> {
+    // Needs the package faketime; `false_clock` says so where it is not there.
     let Some(library) = false_clock() else { return Ok(()) };
     let outside = tempfile::tempdir()?;
     let clock = outside.path().join("clock");

@@ -48,6 +48,7 @@ fn is_own(status: &Value, drone: u8) -> bool {
 
 #[tokio::test]
 async fn two_drones_of_one_address_are_two_drones() -> anyhow::Result<()> {
+    // Network namespaces need root; `Site::new` says so where there are none.
     let Some(mut site) = Site::new("two drones of one address")? else { return Ok(()) };
     for drone in 1..=2 {
         site.access_point(drone)?;
@@ -112,6 +113,7 @@ async fn streams(client: &Client, drone: u8) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn the_video_of_one_is_not_the_other_s() -> anyhow::Result<()> {
+    // Network namespaces need root; `Site::new` says so where there are none.
     let Some(mut site) = Site::new("video of two drones of one address")? else { return Ok(()) };
     for drone in 1..=2 {
         site.access_point(drone)?;
@@ -150,6 +152,7 @@ async fn the_video_of_one_is_not_the_other_s() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_drone_that_vanishes_and_returns_is_asked_again() -> anyhow::Result<()> {
+    // Network namespaces need root; `Site::new` says so where there are none.
     let Some(mut site) = Site::new("a drone that vanishes")? else { return Ok(()) };
     for drone in 1..=2 {
         site.access_point(drone)?;

@@ -132,6 +132,8 @@ fn connected() -> Result<OwnedFd, Errno> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     /// The controller itself is a family every kernel has: the whole way
@@ -139,7 +141,9 @@ mod tests {
     #[test]
     fn the_kernel_knows_its_controller_and_refuses_what_is_not_there() {
         let Ok(socket) = connected() else {
-            // A shut container has no netlink; nothing to check then.
+            // A shut container has no netlink. Past the harness, which keeps what a
+            // passing test prints.
+            let _ = std::io::stderr().write_all(b"SKIPPED: the kernel's radios: no netlink here\n");
             return;
         };
         let mut radio = Radio {
