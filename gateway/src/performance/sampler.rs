@@ -40,8 +40,8 @@ impl Sampler {
 }
 
 /// Samples the machine under `root`, on which `state_dir` is written to, every
-/// `interval` into `performance`, and
-/// hands each new snapshot to `on_sample` (to publish its readings).
+/// `interval` into `performance`, and hands each new snapshot to `on_sample` (to
+/// publish its readings).
 ///
 /// The first snapshot is there on return, and not handed on: its processor use
 /// is the mean since boot. `on_sample` runs on the sampler's thread, inside the
