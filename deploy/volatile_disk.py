@@ -137,14 +137,19 @@ class VolatileDisk:
         self.recording = Recording(path)
         return self.recording
 
+    def stop_recording(self):
+        """What comes now is not recorded."""
+        self.recording = None
+
     def copy(self, path):
         """The card as it is. The board must be off."""
         self.unplugged.wait()
         subprocess.run(["cp", "--sparse=always", self.path, path], check=True)
 
     def _write(self, offset, data):
-        if self.recording:
-            self.recording.write(offset, data)
+        recording = self.recording
+        if recording:
+            recording.write(offset, data)
         self.pending.append((offset, data))
         self.held += len(data)
         for at in range(0, len(data), SECTOR):
@@ -162,8 +167,9 @@ class VolatileDisk:
         return bytes(data)
 
     def _flush(self):
-        if self.recording:
-            self.recording.flush()
+        recording = self.recording
+        if recording:
+            recording.flush()
         for offset, data in self.pending:
             os.pwrite(self.file, data, offset)
         self._forget()
