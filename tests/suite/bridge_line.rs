@@ -94,7 +94,7 @@ async fn a_simulated_board_is_seen_and_heard_through_https() -> anyhow::Result<(
 }
 
 #[tokio::test]
-#[ignore = "needs a board, named by MFG_BRIDGE_PTY: as above"]
+#[ignore = "needs a board, named by MFG_BRIDGE_PTY: the head of this file says how"]
 async fn a_board_given_by_the_environment_is_seen_and_heard_through_https() -> anyhow::Result<()> {
     let port = PathBuf::from(std::env::var_os("MFG_BRIDGE_PTY").context("MFG_BRIDGE_PTY names no board")?);
     let folder = port.parent().unwrap_or(Path::new("/")).to_owned();
