@@ -7,6 +7,7 @@ never reach into the image otherwise than a user or a power cut does: a file on 
 boot partition, the network, the power.
 """
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -15,7 +16,9 @@ import re
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -81,10 +84,12 @@ def flash(image, card, board_file, size="4G"):
 class Board:
     """One emulated board with a card. `folder` keeps what is written to the card, the
     serial log and keys. With `forgets`, a seed, the card loses a part of what was not
-    flushed when the power goes; otherwise it keeps all it was given."""
+    flushed when the power goes; otherwise it keeps all it was given. `cores` are the
+    board's (see `cores_of_each`)."""
 
-    def __init__(self, card, folder, machine="virt", watchdog=True, forgets=None):
+    def __init__(self, card, folder, machine="virt", watchdog=True, forgets=None, cores=2):
         self.folder = folder
+        self.cores = cores
         self.machine = machine
         self.watchdog = watchdog
         self.process = None
@@ -133,7 +138,7 @@ class Board:
         for number, drive in enumerate(self.drives):
             extra += ["-drive", f"if=none,id=extra{number},{drive}", "-device", f"usb-storage,bus=usb.0,drive=extra{number}"]
         return [
-            "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "1G",
+            "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", str(self.cores), "-m", "1G",
             "-accel", "tcg,thread=multi", "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin",
             "-drive", f"if=none,id=card,{self.disk},cache=writeback",
             "-device", "virtio-blk-pci,drive=card", "-device", "virtio-net-pci,netdev=net",
@@ -205,27 +210,7 @@ class Board:
 
     def request(self, method, path, key=None, body=None, timeout_s=60):
         """One HTTPS request. Returns status and JSON, or None without an answer."""
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        authority = f"{self.folder}/ca.pem"
-        if os.path.exists(authority):
-            context.load_verify_locations(authority)
-        else:
-            context.verify_mode = ssl.CERT_NONE
-        headers = {"X-API-Key": key} if key else {}
-        if body is not None:
-            body = json.dumps(body)
-            headers["Content-Type"] = "application/json"
-        link = http.client.HTTPSConnection("127.0.0.1", self.https_port, timeout=timeout_s, context=context)
-        try:
-            link.request(method, path, body=body, headers=headers)
-            answer = link.getresponse()
-            text = answer.read()
-            return answer.status, json.loads(text) if text[:1] in b"{[" else text.decode(errors="replace")
-        except (OSError, http.client.HTTPException):
-            return None
-        finally:
-            link.close()
+        return ask(self.https_port, f"{self.folder}/ca.pem", method, path, key, body, timeout_s)
 
     def healthy(self):
         """Whether the gateway answers that it is well."""
@@ -285,6 +270,31 @@ class Board:
         return found.group(1)
 
 
+def ask(port, authority, method, path, key=None, body=None, timeout_s=60):
+    """One HTTPS request to a port of loopback; the certificate is checked when the file
+    of its authority is there. Returns status and JSON, or None without an answer."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    if os.path.exists(authority):
+        context.load_verify_locations(authority)
+    else:
+        context.verify_mode = ssl.CERT_NONE
+    headers = {"X-API-Key": key} if key else {}
+    if body is not None:
+        body = json.dumps(body)
+        headers["Content-Type"] = "application/json"
+    link = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout_s, context=context)
+    try:
+        link.request(method, path, body=body, headers=headers)
+        answer = link.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text[:1] in b"{[" else text.decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        link.close()
+
+
 class Events:
     """The emulator's control socket: what happens to the machine itself."""
 
@@ -307,6 +317,12 @@ class Events:
         raise Failed(f"the emulator reported no {name}")
 
 
+def cores_of_each(boards):
+    """How many cores each of so many boards at a time gets. Where they outnumber the
+    host's, one is waited for by the other while neither runs: a fifth of a boot's work."""
+    return 2 if 2 * boards <= (os.cpu_count() or 1) else 1
+
+
 def new_key(folder):
     """An SSH key for one test, made in `folder`; its public line."""
     os.makedirs(folder, exist_ok=True)
@@ -315,12 +331,49 @@ def new_key(folder):
         return file.read().strip()
 
 
+# ---- cards and file systems, as files of the host ---------------------------------------
+
+
+def run_quietly(*command):
+    """A command of the host that must succeed; what it said."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(command)}: {done.stdout.strip()}{done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def partition(card, number):
+    """Where a partition of a card begins, and how long it is, in bytes."""
+    with open(card, "rb") as file:
+        file.seek(446 + 16 * (number - 1) + 8)
+        first, sectors = struct.unpack("<II", file.read(8))
+    return first * 512, sectors * 512
+
+
+@contextlib.contextmanager
+def mounted(file, offset=0, size=0, read_only=False, repair=False):
+    """The file system that a file, or a part of it, holds. With `repair` it is checked
+    before, as the board checks its data partition."""
+    only = ["--read-only"] if read_only else []
+    device = run_quietly("losetup", "--find", "--show", "--offset", str(offset), "--sizelimit", str(size), *only, file)
+    try:
+        if repair:
+            checked = subprocess.run(["e2fsck", "-p", device], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            if checked.returncode >= 4:
+                raise Failed(f"{file} is damaged: {checked.stdout}{checked.stderr}")
+        with tempfile.TemporaryDirectory() as place:
+            run_quietly("mount", *only, device, place)
+            try:
+                yield place
+            finally:
+                run_quietly("umount", place)
+    finally:
+        run_quietly("losetup", "--detach", device)
+
+
 def boot_partition(card):
     """The first partition of a card, and how mtools are to be called for it."""
-    with open(card, "rb") as file:
-        file.seek(446 + 8)
-        start = int.from_bytes(file.read(4), "little") * 512
-    return f"{card}@@{start}", {**os.environ, "MTOOLS_SKIP_CHECK": "1"}
+    return f"{card}@@{partition(card, 1)[0]}", {**os.environ, "MTOOLS_SKIP_CHECK": "1"}
 
 
 def copy_from_boot_partition(card, name, target):

@@ -85,6 +85,13 @@ class Recording:
         """The moments of all flushes since a moment."""
         return [moment for moment in range(since, self.now()) if self.entries[moment] is None]
 
+    def any_moment(self, since, random_):
+        """One at random since another: of the time that passed, or beside a flush, since
+        a plain one would nearly always fall into the longest writing."""
+        if random_.random() < 0.5 or not (flushes := self.flushes(since)):
+            return self.moment_of(random_.uniform(self.times[since], self.times[-1]))
+        return random_.choice(flushes) + random_.choice((0, 1))
+
     def card_at(self, base, target, moment, random_):
         """Makes of `base`, the card when the recording began, the card that a power cut
         at `moment` leaves. Returns how many writes were lost or torn."""
