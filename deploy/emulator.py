@@ -319,7 +319,7 @@ class Events:
 
 def cores_of_each(boards):
     """How many cores each of so many boards at a time gets. Where they outnumber the
-    host's, one is waited for by the other while neither runs: a fifth of a boot's work."""
+    host's, one of a board waits for the other while that does not run."""
     return 2 if 2 * boards <= (os.cpu_count() or 1) else 1
 
 

@@ -263,6 +263,7 @@ mod tests {
             prop_assert_eq!(parse(&render(&entries, &[])).expect("parses"), entries);
         }
 
+        // No assertion: a panic is what fails it (sums and places are checked here).
         #[test]
         fn no_text_makes_it_panic(text in "(?s).{0,200}") {
             let _ = parse(&format!("{HEADER}\n{text}"));

@@ -264,6 +264,7 @@ fn the_machine_this_runs_on_is_taken_as_it_is() {
     assert!(!report.sensors.is_empty() || !report.notes.is_empty());
 }
 
+// No assertion: it compiles or it does not.
 #[test]
 fn a_board_can_be_moved_to_the_thread_that_samples_it() {
     fn sendable<T: Send + 'static>(_: &T) {}

@@ -280,5 +280,10 @@ fn stopping_does_not_wait_for_a_port() {
     let folder = folder();
     let watched = Watched::spawn(&name(&folder));
     watched.lost();
-    watched.link.stop();
+    let (sender, stopped) = channel();
+    std::thread::spawn(move || {
+        watched.link.stop();
+        let _ = sender.send(());
+    });
+    stopped.recv_timeout(LIMIT).expect("it stops without a port");
 }

@@ -106,6 +106,7 @@ async fn what_root_does_to_the_state_directory_belongs_to_its_owner() -> anyhow:
 
     /// `nobody` and `nogroup` of Debian; any other than root would do.
     const OWNER: u32 = 65_534;
+    // Files are given to another user here, which the system lets root do only.
     if std::fs::metadata("/proc/self")?.uid() != 0 {
         gateway_tests::skipped("only root can act for another user");
         return Ok(());

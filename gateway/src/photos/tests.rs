@@ -82,7 +82,8 @@ async fn a_picture_is_decoded_once_however_many_look_at_it() {
 
     let ffmpeg = Path::new("/usr/bin/ffmpeg");
     if !ffmpeg.exists() {
-        // Past the harness, which keeps what a passing test prints.
+        // A fresh machine need not have it. Said past the harness, which keeps what a
+        // passing test prints.
         let _ = io::stderr().write_all(b"SKIPPED: a real decoder needs /usr/bin/ffmpeg (apt-get install ffmpeg)\n");
         return;
     }

@@ -182,13 +182,9 @@ mod tests {
     #[test]
     fn format_1_is_what_it_always_was() {
         let bytes = written();
-        if let Ok(dir) = std::env::var("MFG_DRONE_WRITE_GOLDEN") {
-            std::fs::write(Path::new(&dir).join("archive.bin"), &bytes).expect("golden file is written");
-            return;
-        }
-        let golden = include_bytes!("golden/v1/archive.bin");
+        let golden = samples::golden("archive.bin", &bytes, include_bytes!("golden/v1/archive.bin"));
         assert_eq!(bytes, golden, "the archive format changed; make a new format");
-        assert_eq!(parse(golden).expect("golden archive reads"), (HEADER, ops()));
+        assert_eq!(parse(&golden).expect("golden archive reads"), (HEADER, ops()));
     }
 
     #[test]

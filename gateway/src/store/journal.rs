@@ -177,6 +177,7 @@ fn take_entry(bytes: &[u8]) -> Option<(Entry, &[u8])> {
 mod tests {
     use super::*;
     use crate::store::image::{Table, numbered};
+    use crate::store::records::samples;
 
     fn entry(seq: u64) -> Entry {
         let op =
@@ -199,13 +200,9 @@ mod tests {
     fn format_1_is_what_it_always_was() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let bytes = written(dir.path(), 4, 5..8);
-        if let Ok(dir) = std::env::var("MFG_DRONE_WRITE_GOLDEN") {
-            std::fs::write(Path::new(&dir).join("journal.bin"), &bytes).expect("golden file is written");
-            return;
-        }
-        let golden = include_bytes!("golden/v1/journal.bin");
+        let golden = samples::golden("journal.bin", &bytes, include_bytes!("golden/v1/journal.bin"));
         assert_eq!(bytes, golden, "the journal format changed; make a new format");
-        assert_eq!(parse(golden, Some(7)), (5..8).map(entry).collect::<Vec<_>>());
+        assert_eq!(parse(&golden, Some(7)), (5..8).map(entry).collect::<Vec<_>>());
     }
 
     #[test]

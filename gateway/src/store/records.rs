@@ -155,6 +155,14 @@ pub struct AuditRecord {
 pub(crate) mod samples {
     use super::*;
 
+    /// The golden bytes to hold `bytes` against: those in the repository, or, where a
+    /// folder for new ones is named, `bytes` themselves, written there.
+    pub(crate) fn golden(name: &str, bytes: &[u8], kept: &[u8]) -> Vec<u8> {
+        let Ok(dir) = std::env::var("MFG_DRONE_WRITE_GOLDEN") else { return kept.to_vec() };
+        std::fs::write(std::path::Path::new(&dir).join(name), bytes).expect("golden file is written");
+        bytes.to_vec()
+    }
+
     pub(crate) fn key() -> KeyRecord {
         KeyRecord {
             id: KeyId([7; 32]),

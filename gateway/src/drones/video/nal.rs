@@ -177,6 +177,7 @@ mod tests {
             prop_assert_eq!(find_start(&bytes, from), plain);
         }
 
+        // No assertion: a panic is what fails it (sums and places are checked here).
         #[test]
         fn no_bytes_make_it_panic(nal in proptest::collection::vec(any::<u8>(), 0..40)) {
             let mut bits = Bits::of(&nal);
