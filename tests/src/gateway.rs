@@ -32,7 +32,7 @@ pub fn binary() -> &'static Path {
         if let Some(path) = std::env::var_os("MFG_DRONE_GATEWAY_BIN") {
             return path.into();
         }
-        let build = cargo_build();
+        let build = cargo_build("mfg-drone-gateway");
         let build = if cfg!(debug_assertions) { build } else { build.release() };
         build.run().expect("the gateway builds").path().to_owned()
     })
@@ -50,21 +50,18 @@ pub fn binary_with_crash_points() -> &'static Path {
         if std::env::var_os("MFG_DRONE_GATEWAY_BIN").is_some() {
             return binary().to_owned();
         }
-        // A folder of its own: the features differ, and the ordinary binary
-        // must not be replaced under tests that run at the same time.
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/crash-points");
-        let build = cargo_build().features("crash-points").target_dir(folder);
+        let build = cargo_build("mfg-drone-gateway-crash-points").features("crash-points");
         build.run().expect("the gateway builds").path().to_owned()
     })
 }
 
-/// The build of the gateway's binary, in the environment of a shell. Cargo tells
+/// The build of one of the gateway's binaries, in the environment of a shell. Cargo tells
 /// a test what package it belongs to; a build script that hears of it (`ring`'s)
 /// believes that its own package has changed, and half the tree is built anew.
-fn cargo_build() -> escargot::CargoBuild {
+fn cargo_build(binary: &str) -> escargot::CargoBuild {
     let build = escargot::CargoBuild::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../gateway/Cargo.toml"))
-        .bin("mfg-drone-gateway");
+        .bin(binary);
     let told = |name: &String| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     names.filter(told).fold(build, escargot::CargoBuild::env_remove)
