@@ -137,9 +137,9 @@ class Board:
         extra = []
         for number, drive in enumerate(self.drives):
             extra += ["-drive", f"if=none,id=extra{number},{drive}", "-device", f"usb-storage,bus=usb.0,drive=extra{number}"]
-        # Without random numbers in the device tree Linux does not move itself about in
-        # memory and, on this processor, keeps its page tables in place on its way in
-        # and out, each of which empties the emulator's cache of them: half of a boot.
+        # Given random numbers by the device tree, Linux takes a random place in memory
+        # and, to hide it, changes page tables on each way into the kernel and out. Every
+        # change empties the emulator's cache of translations: without, a boot costs less.
         return [
             "qemu-system-aarch64", "-M", "virt,dtb-randomness=off", "-cpu", "cortex-a72", "-smp", str(self.cores), "-m", "1G",
             "-accel", "tcg,thread=multi", "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin",
