@@ -123,7 +123,14 @@ async fn nothing_moves_twice_and_no_answer_is_another_s() -> anyhow::Result<()> 
     assert!(metric(&client, "drone_losses_total").await? < 1.0);
     assert!(!is_told_lost(&client).await?);
     assert!(metric(&client, "datagrams_duplicate_total").await? > 0.0);
-    assert!(metric(&client, "datagrams_reordered_total").await? > 0.0);
+    // States count the motors' time in seconds: only what comes late across the end of
+    // one is known to be late. With more of that to come, it does not hang on luck.
+    drop(network);
+    let network = Network::start(block, folder.path(), "lose=30 double=20 delay=10 jitter=400 seed=5").await?;
+    eventually("a late state is counted", || async {
+        Ok((metric(&client, "datagrams_reordered_total").await? > 0.0).then_some(()))
+    })
+    .await?;
     // A landing is asked for until it is heard.
     client.post("/api/drones/d1/land").await?;
     until(&client, "flight_status", "landed").await?;
