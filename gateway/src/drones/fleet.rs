@@ -34,7 +34,7 @@ const LOOK_FOR_STATE: Duration = Duration::from_millis(20);
 /// What the fleet needs from elsewhere.
 #[derive(Clone, Copy, Debug)]
 pub struct FleetOptions {
-    /// Finds who holds a UDP port, for the alert about a port that is taken.
+    /// Finds who holds a UDP port of an address, for the alert about a port that is taken.
     pub port_holder: PortHolder,
 }
 

@@ -214,7 +214,7 @@ impl Port {
             );
         }
         match error.kind() {
-            io::ErrorKind::AddrInUse => match (self.holder)(port) {
+            io::ErrorKind::AddrInUse => match (self.holder)(self.local) {
                 Some(holder) => format!("UDP {port} is taken by {holder}; stop it or set {key}"),
                 None => format!("UDP {port} is taken by another program; stop it or set {key}"),
             },

@@ -21,7 +21,7 @@ use crate::clock::Mono;
 use crate::readings::SourceId;
 
 /// Says who holds a UDP port, as `pid 4711 (python3)`; none when it cannot tell.
-pub type PortHolder = fn(u16) -> Option<String>;
+pub type PortHolder = fn(SocketAddr) -> Option<String>;
 
 /// Counts of one drone's command port since start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

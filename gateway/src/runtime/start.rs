@@ -238,9 +238,8 @@ async fn open_access(
     })
 }
 
-fn udp_holder(port: u16) -> Option<String> {
-    let everywhere = std::net::SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), port);
-    port_holder::port_holder(Protocol::Udp, everywhere).map(|holder| holder.to_string())
+fn udp_holder(address: std::net::SocketAddr) -> Option<String> {
+    port_holder::port_holder(Protocol::Udp, address).map(|holder| holder.to_string())
 }
 
 /// The demo's drones, on the wire before the fleet looks for them.
