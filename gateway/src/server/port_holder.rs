@@ -135,6 +135,9 @@ mod tests {
             let address = address.expect("address");
             assert_eq!(port_holder(protocol, address).expect("found").pid, std::process::id());
         }
+        // Who holds the same port of another address has nothing to do with it.
+        let local = tcp.local_addr().expect("address");
+        assert_eq!(port_holder(Protocol::Tcp, SocketAddr::new([127, 0, 0, 2].into(), local.port())), None);
         let taken = std::net::TcpListener::bind(tcp.local_addr().expect("address")).expect_err("taken");
         let text = explain(Protocol::Tcp, tcp.local_addr().expect("address"), &taken, "server.listen");
         assert!(text.contains(&format!("pid {}", std::process::id())) && text.ends_with("set server.listen"), "{text}");
