@@ -112,8 +112,10 @@ impl Engine {
             outcome => outcome,
         };
         self.journal = resumed.unwrap_or_default();
+        // Killed between redb's commit and the journal's, or rebuilt: the store's file
+        // alone has the newest commit. Nobody is shown it before it is there twice.
         if self.journal.is_none() {
-            self.snapshot_due = now;
+            self.snapshot(now);
         }
     }
 
@@ -362,7 +364,8 @@ impl Engine {
                 *lock(&self.shared.image) = image;
                 *write_lock(&self.shared.db) = Some(db);
                 self.failing = None;
-                self.snapshot_due = now;
+                // The journal was given up: again, there twice before the next answer.
+                self.snapshot(now);
                 let lost = lost.map(Arc::from);
                 self.shared.health.send_modify(|health| {
                     let lost = lost.or(health.lost.take());

@@ -6,7 +6,9 @@
 //!
 //! A commit is one redb transaction with one `fsync`, made by the writer
 //! thread for everything that is queued (`writer`, `engine`), copied to a
-//! journal (`journal`) and only then acknowledged. Daily snapshots (`archive`,
+//! journal (`journal`) and only then acknowledged. A start that finds the newest
+//! commit in one of the two alone takes a snapshot before anybody is shown it;
+//! so whatever was acknowledged or shown is there twice. Daily snapshots (`archive`,
 //! `snapshot`) and the journal put a damaged store right (`opening`); a mirror
 //! in memory (`image`) does so while the gateway runs and the medium fails.
 //!

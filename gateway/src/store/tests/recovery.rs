@@ -110,6 +110,35 @@ async fn a_missing_store_is_not_a_new_one_and_an_empty_start_is_told() {
     assert!(store.keys().is_empty() && store.alerts().is_empty());
 }
 
+/// A kill between redb's commit and the journal's leaves this: whoever is shown
+/// the newest commit by the next start must find it after a torn store, too.
+#[tokio::test]
+async fn what_is_shown_is_there_twice_from_the_first_moment() {
+    let (dir, file) = filled().await;
+    let behind = starting_with(dir.path(), "journal-").pop().expect("a journal");
+    let bytes = fs::read(&behind).expect("read");
+    // Its last entry never came; the zeros behind are as they were.
+    let last = bytes.iter().rposition(|byte| *byte != 0).expect("not empty");
+    fs::write(&behind, &bytes[..last]).expect("written");
+    let (store, recovery) = open(dir.path());
+    // As a kill at this moment finds the directory; the writer has not been asked for anything.
+    let kept: Vec<_> = fs::read_dir(dir.path()).expect("read").flatten().map(|entry| entry.path()).collect();
+    let found: Vec<_> = kept.iter().map(|path| (path, fs::read(path))).collect();
+    assert_eq!(recovery, Recovery::default());
+    whole(&store);
+    drop(store);
+    for path in fs::read_dir(dir.path()).expect("read").flatten() {
+        fs::remove_file(path.path()).expect("removed");
+    }
+    for (path, bytes) in found {
+        fs::write(path, bytes.expect("read")).expect("written");
+    }
+    fs::write(&file, b"torn").expect("written");
+    let (store, recovery) = open(dir.path());
+    assert!(recovery.lost.expect("told").contains("rebuilt from snapshot-"));
+    whole(&store);
+}
+
 #[tokio::test]
 async fn commits_the_card_lost_come_back_from_the_journal() {
     let (dir, file) = filled().await;
