@@ -117,7 +117,7 @@ async fn what_is_shown_is_there_twice_from_the_first_moment() {
     let (dir, file) = filled().await;
     let behind = starting_with(dir.path(), "journal-").pop().expect("a journal");
     let bytes = fs::read(&behind).expect("read");
-    // Its last entry never came; the zeros behind are as they were.
+    // Its last entry did not come whole.
     let last = bytes.iter().rposition(|byte| *byte != 0).expect("not empty");
     fs::write(&behind, &bytes[..last]).expect("written");
     let (store, recovery) = open(dir.path());
