@@ -144,7 +144,8 @@ class Board:
             "qemu-system-aarch64", "-M", "virt,dtb-randomness=off", "-cpu", "cortex-a72", "-smp", str(self.cores), "-m", "1G",
             "-accel", "tcg,thread=multi", "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin",
             "-drive", f"if=none,id=card,{self.disk},cache=writeback",
-            "-device", "virtio-blk-pci,drive=card", "-device", "virtio-net-pci,netdev=net",
+            # (No boot ROM: nothing boots from the network, and it is a package more.)
+            "-device", "virtio-blk-pci,drive=card", "-device", "virtio-net-pci,netdev=net,romfile=",
             "-device", "virtio-rng-pci", "-device", "qemu-xhci,id=usb",
             *(["-device", "i6300esb", "-action", "watchdog=reset"] if self.watchdog else []),
             "-serial", "chardev:serial", *extra, *common,
