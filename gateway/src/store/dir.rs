@@ -55,7 +55,17 @@ pub(super) fn sync(dir: &Path, medium: &Medium) -> io::Result<()> {
 /// Holds the directory for this process.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: Option<File>,
+    file: Option<File>,
+}
+
+impl Drop for Lock {
+    /// Gives the lock up, not only this handle of it: a child process between its
+    /// fork and its exec has another one, and would go on holding the directory.
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            let _held_until_closed = file.unlock();
+        }
+    }
 }
 
 /// Takes the directory, or says who has it.
@@ -69,13 +79,13 @@ pub(super) fn lock(dir: &Path) -> Result<Lock, String> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             return Err(format!("{error}; run as the user who owns it"));
         }
-        Err(_) => return Ok(Lock { _file: None }),
+        Err(_) => return Ok(Lock { file: None }),
     };
     match file.try_lock() {
         Ok(()) => {
             // For the message below only; on a full or read-only medium it stays empty.
             let _unwritten = file.set_len(0).and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
-            Ok(Lock { _file: Some(file) })
+            Ok(Lock { file: Some(file) })
         }
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();
@@ -132,4 +142,21 @@ pub(super) fn wipe(path: &Path) -> io::Result<()> {
     }
     file.sync_all()?;
     fs::remove_file(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program that is being started has a copy of every handle until it begins.
+    #[test]
+    fn a_directory_given_up_is_free_whoever_has_a_copy_of_the_handle() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let held = lock(dir.path()).expect("locked");
+        let copy = held.file.as_ref().expect("a file").try_clone().expect("copied");
+        assert!(lock(dir.path()).expect_err("held").contains("has it open"));
+        drop(held);
+        lock(dir.path()).expect("free");
+        drop(copy);
+    }
 }
