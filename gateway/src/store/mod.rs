@@ -8,7 +8,8 @@
 //! thread for everything that is queued (`writer`, `engine`), copied to a
 //! journal (`journal`) and only then acknowledged. A start that finds the newest
 //! commit in one of the two alone takes a snapshot before anybody is shown it;
-//! so whatever was acknowledged or shown is there twice. Daily snapshots (`archive`,
+//! so whatever was acknowledged or shown is there twice, unless the medium refuses
+//! journal or snapshot (a warning, and tried again). Daily snapshots (`archive`,
 //! `snapshot`) and the journal put a damaged store right (`opening`); a mirror
 //! in memory (`image`) does so while the gateway runs and the medium fails.
 //!

@@ -55,6 +55,7 @@ async fn a_damaged_store_is_set_aside_and_rebuilt_from_snapshot_and_journal() {
 
 #[tokio::test]
 async fn any_flipped_byte_loses_nothing_or_is_told() {
+    // `whole` asserts, after each.
     let (dir, file) = filled().await;
     let good = fs::read(&file).expect("read");
     let kept: Vec<_> = fs::read_dir(dir.path()).expect("read").flatten().map(|entry| entry.path()).collect();
@@ -114,29 +115,56 @@ async fn a_missing_store_is_not_a_new_one_and_an_empty_start_is_told() {
 /// the newest commit by the next start must find it after a torn store, too.
 #[tokio::test]
 async fn what_is_shown_is_there_twice_from_the_first_moment() {
-    let (dir, file) = filled().await;
+    let (dir, _) = filled().await;
     let behind = starting_with(dir.path(), "journal-").pop().expect("a journal");
     let bytes = fs::read(&behind).expect("read");
     // Its last entry did not come whole.
     let last = bytes.iter().rposition(|byte| *byte != 0).expect("not empty");
     fs::write(&behind, &bytes[..last]).expect("written");
     let (store, recovery) = open(dir.path());
-    // As a kill at this moment finds the directory; the writer has not been asked for anything.
-    let kept: Vec<_> = fs::read_dir(dir.path()).expect("read").flatten().map(|entry| entry.path()).collect();
-    let found: Vec<_> = kept.iter().map(|path| (path, fs::read(path))).collect();
+    // The writer has not been asked for anything.
+    let killed = as_a_kill_leaves_it(dir.path());
     assert_eq!(recovery, Recovery::default());
     whole(&store);
     drop(store);
-    for path in fs::read_dir(dir.path()).expect("read").flatten() {
-        fs::remove_file(path.path()).expect("removed");
+    whole(&from_the_second_copy(&killed));
+}
+
+/// A copy of the directory as it is at this moment.
+fn as_a_kill_leaves_it(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().expect("temporary directory");
+    for entry in fs::read_dir(dir).expect("read").flatten() {
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("copied");
     }
-    for (path, bytes) in found {
-        fs::write(path, bytes.expect("read")).expect("written");
-    }
-    fs::write(&file, b"torn").expect("written");
+    copy
+}
+
+/// The store that a torn file leads to.
+fn from_the_second_copy(dir: &tempfile::TempDir) -> Store {
+    fs::write(dir.path().join(STORE), b"torn").expect("written");
     let (store, recovery) = open(dir.path());
     assert!(recovery.lost.expect("told").contains("rebuilt from snapshot-"));
-    whole(&store);
+    store
+}
+
+/// The journal is given up when the medium fails, and with it the second copy.
+#[tokio::test]
+async fn what_healed_is_there_twice_when_it_is_told() {
+    use crate::store::faults::Fault;
+    let (dir, _) = filled().await;
+    let (store, _) = open(dir.path());
+    let medium = store.inner.shared.medium.clone();
+    store.commit(vec![Change::DeleteAlert(0)]).await.expect("committed");
+    medium.faults.arm(0, u64::MAX, Fault::Error(30));
+    assert!(store.commit(vec![Change::DeleteAlert(1)]).await.is_err());
+    // What failed took the journal with it.
+    for path in starting_with(dir.path(), "journal-") {
+        fs::remove_file(path).expect("removed");
+    }
+    medium.faults.disarm();
+    store.health().wait_for(|health| health.healthy).await.expect("healed by itself");
+    let killed = as_a_kill_leaves_it(dir.path());
+    assert_eq!(from_the_second_copy(&killed).alerts().len(), 19);
 }
 
 #[tokio::test]
