@@ -40,6 +40,7 @@ fn check<M: Message + PartialEq + std::fmt::Debug>(name: &str, sequence: u16, me
 
 #[test]
 fn to_host_version_1() {
+    // `check` compares each with its golden file.
     let greeting = Greeting {
         min: 1,
         current: 1,
@@ -78,6 +79,7 @@ fn to_host_version_1() {
 
 #[test]
 fn to_mcu_version_1() {
+    // `check` compares each with its golden file.
     check("to_mcu_hello", 0, &ToMcu::Hello { min: 1, current: 1 });
     check("to_mcu_describe", 1, &ToMcu::Describe { index: 15 });
     check("to_mcu_rate", 2, &ToMcu::Rate { sensor: 0, interval_ms: 250 });

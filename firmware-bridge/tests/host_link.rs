@@ -171,6 +171,7 @@ fn wishes_reach_the_board_and_are_kept_over_a_replug() {
 
 #[test]
 fn a_command_the_board_refuses_is_counted() {
+    // Fails when the count does not come in time.
     let peer = PtyPeer::plug_in(None, 1).expect("a pseudo-terminal");
     let watched = Watched::spawn(peer.path());
     watched.board();
@@ -277,6 +278,7 @@ fn several_links_do_not_mix() {
 
 #[test]
 fn stopping_does_not_wait_for_a_port() {
+    // Fails when the end does not come in time.
     let folder = folder();
     let watched = Watched::spawn(&name(&folder));
     watched.lost();

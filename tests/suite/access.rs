@@ -173,6 +173,7 @@ async fn a_key_counts_its_use_and_expires_by_the_listing() -> anyhow::Result<()>
 
 #[tokio::test]
 async fn the_documented_profile_opens_what_existing_clients_read() -> anyhow::Result<()> {
+    // `expect` fails with the answer when its status is another.
     let gateway = Gateway::builder().access("profile = \"documented\"").plain_http().start().await?;
     let plain = Client::plain(gateway.plain_address());
     plain.get("/api/system/health").await?.expect(200);

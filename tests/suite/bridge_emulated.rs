@@ -57,6 +57,7 @@ async fn new_readings(admin: &Client) -> anyhow::Result<()> {
 #[tokio::test]
 #[ignore = "needs the firmware's image: firmware-bridge/firmware/test-emulated"]
 async fn the_firmware_is_seen_and_heard_through_https() -> anyhow::Result<()> {
+    // What is checked is the same for every board: `everything`.
     let image = image()?;
     let board = Emulator::start(&image).await?;
     everything(&board.port(), board.hands()).await

@@ -87,6 +87,7 @@ pub(crate) fn is_over(alert: &Value) -> bool {
 
 #[tokio::test]
 async fn a_simulated_board_is_seen_and_heard_through_https() -> anyhow::Result<()> {
+    // What is checked is the same for every board: `everything`.
     let dir = tempfile::tempdir()?;
     let port = dir.path().join("board");
     let board = SimulatedBoard::plug_in(&port).await?;
@@ -96,6 +97,7 @@ async fn a_simulated_board_is_seen_and_heard_through_https() -> anyhow::Result<(
 #[tokio::test]
 #[ignore = "needs a board, named by MFG_BRIDGE_PTY: the head of this file says how"]
 async fn a_board_given_by_the_environment_is_seen_and_heard_through_https() -> anyhow::Result<()> {
+    // What is checked is the same for every board: `everything`.
     let port = PathBuf::from(std::env::var_os("MFG_BRIDGE_PTY").context("MFG_BRIDGE_PTY names no board")?);
     let folder = port.parent().unwrap_or(Path::new("/")).to_owned();
     everything(&port, Hands::Emulated(folder)).await

@@ -77,6 +77,7 @@ async fn a_captured_flight_is_seen_as_it_was() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn every_datagram_is_counted() -> anyhow::Result<()> {
+    // Fails when the count does not come, or is another.
     let gateway = Gateway::builder().drone("tello", 2).start().await?;
     let drone = Drone::at(gateway.block().host(2)).await?;
     let to = drone.enter_sdk_mode().await?;

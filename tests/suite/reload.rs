@@ -5,6 +5,7 @@ use gateway_tests::{Gateway, eventually};
 
 #[tokio::test]
 async fn rules_limits_and_origins_take_effect() -> anyhow::Result<()> {
+    // Fails at the setting that does not take effect.
     let gateway = Gateway::builder().start().await?;
     let text = std::fs::read_to_string(gateway.config_file())?;
     let text = text
@@ -43,14 +44,17 @@ async fn rules_limits_and_origins_take_effect() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_broken_file_changes_nothing_and_is_named() -> anyhow::Result<()> {
     let gateway = Gateway::builder().start().await?;
-    std::fs::write(gateway.config_file(), "[server]\nlisen = 3\n")?;
+    let admin = gateway.admin()?;
+    let before = admin.get("/api/security/config").await?.expect(200).json();
+    // The good setting goes with the broken one.
+    std::fs::write(gateway.config_file(), "[access]\nmax_failed_attempts = 42\n[server]\nlisen = 3\n")?;
     gateway.signal("HUP").await?;
     eventually("the refusal in the log", || async {
         let output = gateway.output();
-        Ok((output.contains("gateway.toml:2:1") && output.contains("lisen")).then_some(()))
+        Ok((output.contains("gateway.toml:4:1") && output.contains("lisen")).then_some(()))
     })
     .await?;
-    gateway.admin()?.get("/api/security/config").await?.expect(200);
+    assert_eq!(admin.get("/api/security/config").await?.expect(200).json(), before);
     Ok(())
 }
 

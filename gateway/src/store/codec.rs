@@ -62,6 +62,7 @@ mod tests {
 
     #[test]
     fn version_1_is_what_it_always_was() {
+        // `holds` compares each with its golden file, both ways.
         holds(&samples::key(), include_bytes!("golden/v1/key.bin"), "key.bin");
         holds(&samples::alert(), include_bytes!("golden/v1/alert.bin"), "alert.bin");
         holds(&samples::rule(), include_bytes!("golden/v1/rule.bin"), "rule.bin");

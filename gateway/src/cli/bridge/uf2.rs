@@ -246,6 +246,7 @@ mod tests {
         /// Whatever is in a file, it is judged without a panic.
         #[test]
         fn no_file_is_too_strange(at in prop::collection::vec((0usize..1536, any::<u8>()), 0..40), cut in 0usize..1537) {
+            // No assertion: a panic is what fails it (sums and places are checked here).
             let mut bytes = file(3, PICO);
             for (at, byte) in at {
                 bytes[at] = byte;

@@ -90,6 +90,7 @@ fn nothing_acknowledged_is_lost_when_killed() {
 #[cfg(feature = "crash-points")]
 #[test]
 fn nothing_acknowledged_is_lost_when_it_dies_at_a_named_point() {
+    // `check` compares what the child told with what is found.
     for point in crate::store::crash::POINTS.iter().filter(|point| **point != "close.before") {
         for count in 1..4 {
             let dir = tempfile::tempdir().expect("temporary directory");
