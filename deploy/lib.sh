@@ -9,7 +9,7 @@ fail() { printf '%s: %s\n' "deploy/$(basename "$0")" "$*" >&2; exit 1; }
 need() {
   local missing=() package
   for package in "$@"; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    grep -q 'ok installed' < <(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
