@@ -9,7 +9,10 @@ use std::{env, fs};
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=openapi.json");
     let out = env::var_os("OUT_DIR").ok_or("cargo gives no OUT_DIR")?;
-    fs::write(Path::new(&out).join("openapi.json"), compact(&fs::read_to_string("openapi.json")?))?;
+    fs::write(
+        Path::new(&out).join("openapi.json"),
+        compact(&fs::read_to_string("openapi.json")?),
+    )?;
     Ok(())
 }
 

@@ -22,8 +22,9 @@ async fn parsing_publishing_and_judging_allocate_nothing() -> anyhow::Result<()>
     let drone = sources.register("drone", SourceKind::Drone)?;
     let telemetry = Telemetry::new(sources.clone());
     let alerts = Alerts::start(&config::Alerts::default(), sources.clone(), store.clone())?;
-    let datagrams: Vec<Vec<u8>> =
-        (0..=100).map(|battery| gateway_tests::drone::state(battery, 60 + battery / 4)).collect();
+    let datagrams: Vec<Vec<u8>> = (0..=100)
+        .map(|battery| gateway_tests::drone::state(battery, 60 + battery / 4))
+        .collect();
     let step = |n: u64| {
         let parsed = state::parse(&datagrams[(n % 101) as usize]);
         let readings = parsed.state.readings();

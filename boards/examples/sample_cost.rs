@@ -70,7 +70,12 @@ fn one_hour_of_boards(board: &mut Board) -> Hour {
     for second in 0..HOUR {
         board.sample(second * 1_000, &mut |_, _| samples += 1);
     }
-    Hour { what: "boards", sensors: board.sensors().all().len(), samples, reads: board.sensors().counters().reads }
+    Hour {
+        what: "boards",
+        sensors: board.sensors().all().len(),
+        samples,
+        reads: board.sensors().counters().reads,
+    }
 }
 
 /// sysinfo has one rate for all: that of the temperatures here.
@@ -81,5 +86,10 @@ fn one_hour_of_sysinfo(components: &mut Components) -> Hour {
         components.refresh(false);
         samples += components.len() as u64;
     }
-    Hour { what: "sysinfo", sensors: components.len(), samples, reads: samples }
+    Hour {
+        what: "sysinfo",
+        sensors: components.len(),
+        samples,
+        reads: samples,
+    }
 }

@@ -31,7 +31,10 @@ impl Curve {
     pub fn percent(&self, battery_v: f64) -> f64 {
         let cell_v = battery_v / f64::from(self.cells);
         let after = self.points.partition_point(|&(v, _)| v < cell_v);
-        match (after.checked_sub(1).map(|i| self.points[i]), self.points.get(after)) {
+        match (
+            after.checked_sub(1).map(|i| self.points[i]),
+            self.points.get(after),
+        ) {
             (Some((v0, p0)), Some(&(v1, p1))) => p0 + (p1 - p0) * (cell_v - v0) / (v1 - v0),
             (Some((_, last)), None) => last,
             (None, Some(&(_, first))) => first,
@@ -57,19 +60,30 @@ impl TryFrom<CurveText> for Curve {
             return Err("a curve has between 2 and 32 points");
         }
         // `<` is false of NaN, so this refuses it too.
-        let rising = text.points.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 < w[1].1);
+        let rising = text
+            .points
+            .windows(2)
+            .all(|w| w[0].0 < w[1].0 && w[0].1 < w[1].1);
         let first = text.points[0];
         let last = text.points[text.points.len() - 1];
         if !(rising && first.0 > 0.0 && first.1 >= 0.0 && last.1 <= 100.0) {
-            return Err("points are [volts of one cell, percent], both rising, percent from 0 to 100");
+            return Err(
+                "points are [volts of one cell, percent], both rising, percent from 0 to 100",
+            );
         }
-        Ok(Curve { cells: text.cells, points: text.points.into() })
+        Ok(Curve {
+            cells: text.cells,
+            points: text.points.into(),
+        })
     }
 }
 
 impl From<Curve> for CurveText {
     fn from(curve: Curve) -> Self {
-        CurveText { cells: curve.cells, points: curve.points.into_vec() }
+        CurveText {
+            cells: curve.cells,
+            points: curve.points.into_vec(),
+        }
     }
 }
 
@@ -79,7 +93,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn curve(cells: u8, points: &[(f64, f64)]) -> Result<Curve, &'static str> {
-        Curve::try_from(CurveText { cells, points: points.to_vec() })
+        Curve::try_from(CurveText {
+            cells,
+            points: points.to_vec(),
+        })
     }
 
     #[test]

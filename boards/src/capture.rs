@@ -52,13 +52,33 @@ const CLASSES: [(&str, &[&str]); 9] = [
     ("/sys/class/thermal", &[]),
     ("/sys/class/hwmon", &[]),
     ("/sys/class/power_supply", &[]),
-    ("/sys/class/watchdog", &["identity", "state", "timeout", "bootstatus", "nowayout", "status"]),
+    (
+        "/sys/class/watchdog",
+        &[
+            "identity",
+            "state",
+            "timeout",
+            "bootstatus",
+            "nowayout",
+            "status",
+        ],
+    ),
     ("/sys/class/net", &["operstate", "carrier", "type"]),
     ("/sys/class/leds", &["brightness", "max_brightness"]),
     ("/sys/bus/iio/devices", &[]),
     (
         "/sys/bus/mmc/devices",
-        &["type", "name", "manfid", "oemid", "date", "fwrev", "hwrev", "life_time", "pre_eol_info"],
+        &[
+            "type",
+            "name",
+            "manfid",
+            "oemid",
+            "date",
+            "fwrev",
+            "hwrev",
+            "life_time",
+            "pre_eol_info",
+        ],
     ),
     ("/sys/devices/system/cpu/cpufreq", &[]),
 ];
@@ -82,8 +102,15 @@ pub struct CaptureSummary {
 /// # Errors
 /// Only those of `out`; what cannot be read of the tree is listed in the capture.
 pub fn capture(tree: &Tree, out: &mut dyn Write) -> io::Result<CaptureSummary> {
-    let host = tree.text("/proc/sys/kernel/hostname").or_else(|| tree.text("/etc/hostname"));
-    let mut taking = Taking { tree, redactor: Redactor::new(host), entries: Entries::new(), unreadable: Vec::new() };
+    let host = tree
+        .text("/proc/sys/kernel/hostname")
+        .or_else(|| tree.text("/etc/hostname"));
+    let mut taking = Taking {
+        tree,
+        redactor: Redactor::new(host),
+        entries: Entries::new(),
+        unreadable: Vec::new(),
+    };
     taking.files();
     for (class, files) in CLASSES {
         taking.class(class, files);
@@ -92,10 +119,16 @@ pub fn capture(tree: &Tree, out: &mut dyn Write) -> io::Result<CaptureSummary> {
         taking.put("/run/systemd/timesync", Entry::Directory);
     }
     let mut remarks = vec![
-        "Made by a user to report a board. Hardware addresses, serial numbers and host names".to_owned(),
+        "Made by a user to report a board. Hardware addresses, serial numbers and host names"
+            .to_owned(),
         "are left out or replaced; read it through before sending it.".to_owned(),
     ];
-    remarks.extend(taking.unreadable.iter().map(|line| format!("unreadable: {line}")));
+    remarks.extend(
+        taking
+            .unreadable
+            .iter()
+            .map(|line| format!("unreadable: {line}")),
+    );
     out.write_all(manifest::render(&taking.entries, &remarks).as_bytes())?;
     Ok(CaptureSummary {
         entries: taking.entries.len(),
@@ -128,8 +161,11 @@ impl Taking<'_> {
     fn class(&mut self, class: &str, files: &[&str]) {
         for entry in self.tree.list(class) {
             let path = format!("{class}/{entry}");
-            let names =
-                if files.is_empty() { self.tree.list(&path) } else { files.iter().map(|f| (*f).to_owned()).collect() };
+            let names = if files.is_empty() {
+                self.tree.list(&path)
+            } else {
+                files.iter().map(|f| (*f).to_owned()).collect()
+            };
             for name in names {
                 self.file(&format!("{path}/{name}"));
             }
@@ -159,7 +195,11 @@ impl Taking<'_> {
         if NEVER.iter().any(|part| name.contains(part)) || !self.is_file(path) {
             return;
         }
-        let limit = if path == "/proc/cpuinfo" { MAX_CPUINFO_BYTES } else { MAX_BYTES };
+        let limit = if path == "/proc/cpuinfo" {
+            MAX_CPUINFO_BYTES
+        } else {
+            MAX_BYTES
+        };
         match self.tree.read(path) {
             Ok(mut bytes) => {
                 bytes.truncate(limit);

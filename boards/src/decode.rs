@@ -33,7 +33,11 @@ pub(crate) struct Linear {
 impl Linear {
     /// In such parts of the unit.
     pub(crate) const fn per(per: f64) -> Linear {
-        Linear { offset: 0.0, factor: 1.0, per }
+        Linear {
+            offset: 0.0,
+            factor: 1.0,
+            per,
+        }
     }
 
     fn apply(self, bytes: &[u8]) -> Result<f64, Absence> {
@@ -59,10 +63,17 @@ pub(crate) enum Decode {
     /// The first number of `/proc/uptime`.
     Uptime,
     /// A column of an interface's line in `/proc/net/wireless`.
-    Wireless { interface: Box<str>, column: WirelessColumn },
+    Wireless {
+        interface: Box<str>,
+        column: WirelessColumn,
+    },
     /// A column of the kernel's answer to a question, divided by `per`; a dash is
     /// `none`.
-    Answer { place: usize, per: f64, none: &'static str },
+    Answer {
+        place: usize,
+        per: f64,
+        none: &'static str,
+    },
     /// A battery voltage turned into a percentage.
     Charge { volts: Linear, curve: Curve },
     /// The flag is set when a current in milliamperes, times `sign`, is more than noise.
@@ -77,7 +88,11 @@ impl Decode {
     /// A plain number in millionths (power_supply's µV, µA, µW).
     pub(crate) const MICRO: Decode = Decode::per(1e6);
     /// A plain number in thousands (cpufreq's kHz).
-    pub(crate) const KILO: Decode = Decode::Scaled(Linear { offset: 0.0, factor: 1e3, per: 1.0 });
+    pub(crate) const KILO: Decode = Decode::Scaled(Linear {
+        offset: 0.0,
+        factor: 1e3,
+        per: 1.0,
+    });
     /// A plain number.
     pub(crate) const UNIT: Decode = Decode::per(1.0);
 
@@ -94,7 +109,10 @@ impl Decode {
     /// The same with the value multiplied, where it is a plain number.
     pub(crate) fn times(&self, by: f64) -> Decode {
         match *self {
-            Decode::Scaled(linear) => Decode::Scaled(Linear { factor: linear.factor * by, ..linear }),
+            Decode::Scaled(linear) => Decode::Scaled(Linear {
+                factor: linear.factor * by,
+                ..linear
+            }),
             _ => self.clone(),
         }
     }
@@ -108,7 +126,9 @@ impl Decode {
             Decode::Word(word) => word_flag(bytes, word),
             Decode::LifeTime => life_time(bytes),
             Decode::PreEol => match hexadecimal(bytes)? {
-                0 => Err(Absence::Unavailable("the card does not tell its reserved blocks")),
+                0 => Err(Absence::Unavailable(
+                    "the card does not tell its reserved blocks",
+                )),
                 level @ 1..=3 => Ok(level as f64),
                 level => Err(Absence::Implausible(level as f64)),
             },
@@ -131,7 +151,9 @@ fn flag(set: bool) -> f64 {
 
 /// Blank-separated fields.
 fn fields(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split(|b| b.is_ascii_whitespace() || *b == 0).filter(|f| !f.is_empty())
+    bytes
+        .split(|b| b.is_ascii_whitespace() || *b == 0)
+        .filter(|f| !f.is_empty())
 }
 
 /// A decimal number standing alone. Stricter than Rust's own parser, which
@@ -141,10 +163,16 @@ pub(crate) fn decimal(bytes: &[u8]) -> Result<f64, Absence> {
     let (Some(field), None) = (all.next(), all.next()) else {
         return Err(Absence::NotANumber);
     };
-    if !field.iter().all(|b| b.is_ascii_digit() || b"+-.".contains(b)) {
+    if !field
+        .iter()
+        .all(|b| b.is_ascii_digit() || b"+-.".contains(b))
+    {
         return Err(Absence::NotANumber);
     }
-    std::str::from_utf8(field).ok().and_then(|text| text.parse().ok()).ok_or(Absence::NotANumber)
+    std::str::from_utf8(field)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or(Absence::NotANumber)
 }
 
 /// A hexadecimal word standing alone, with or without `0x`.
@@ -216,7 +244,9 @@ fn wireless(bytes: &[u8], interface: &str, column: WirelessColumn) -> Result<f64
             WirelessColumn::MissedBeacons => Ok(value),
         };
     }
-    Err(Absence::Unavailable("not associated: the interface is not in /proc/net/wireless"))
+    Err(Absence::Unavailable(
+        "not associated: the interface is not in /proc/net/wireless",
+    ))
 }
 
 /// The level is a byte: drivers print it as dBm, or 256 above it.
@@ -236,14 +266,28 @@ mod tests {
     #[test]
     fn numbers_are_scaled() {
         assert_eq!(Decode::MILLI.apply(b"51800\n"), Ok(51.8));
-        assert_eq!(Decode::Scaled(Linear { offset: -10.0, factor: 2.0, per: 1.0 }).apply(b"11"), Ok(2.0));
+        assert_eq!(
+            Decode::Scaled(Linear {
+                offset: -10.0,
+                factor: 2.0,
+                per: 1.0
+            })
+            .apply(b"11"),
+            Ok(2.0)
+        );
         assert_eq!(Decode::UNIT.apply(b"-5.5\n"), Ok(-5.5));
     }
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", "\n", "N/A\n", "nan", "inf", "1e9", "12 13", "0x10", "--1", "."] {
-            assert_eq!(Decode::UNIT.apply(text.as_bytes()), Err(Absence::NotANumber), "{text:?}");
+        for text in [
+            "", "\n", "N/A\n", "nan", "inf", "1e9", "12 13", "0x10", "--1", ".",
+        ] {
+            assert_eq!(
+                Decode::UNIT.apply(text.as_bytes()),
+                Err(Absence::NotANumber),
+                "{text:?}"
+            );
         }
     }
 
@@ -259,22 +303,38 @@ mod tests {
     fn emmc_wear_is_the_worse_of_two() {
         assert_eq!(Decode::LifeTime.apply(b"0x01 0x03\n"), Ok(30.0));
         assert_eq!(Decode::LifeTime.apply(b"0x0b 0x01\n"), Ok(110.0));
-        assert!(matches!(Decode::LifeTime.apply(b"0x00 0x00\n"), Err(Absence::Unavailable(_))));
-        assert_eq!(Decode::LifeTime.apply(b"0x0c 0x01\n"), Err(Absence::Implausible(12.0)));
+        assert!(matches!(
+            Decode::LifeTime.apply(b"0x00 0x00\n"),
+            Err(Absence::Unavailable(_))
+        ));
+        assert_eq!(
+            Decode::LifeTime.apply(b"0x0c 0x01\n"),
+            Err(Absence::Implausible(12.0))
+        );
         assert_eq!(Decode::PreEol.apply(b"0x02\n"), Ok(2.0));
     }
 
     #[test]
     fn a_wireless_line_is_found_by_its_interface() {
-        let text = b"Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE\n \
+        let text =
+            b"Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE\n \
             face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22\n \
             wlan0: 0000   54.  -56.  -256        0      0      0      0      0        7\n \
             wlan1: 0000   20.  200.  -256        0      0      0      0      0        0\n";
-        let column = |interface: &str, column| Decode::Wireless { interface: interface.into(), column }.apply(text);
+        let column = |interface: &str, column| {
+            Decode::Wireless {
+                interface: interface.into(),
+                column,
+            }
+            .apply(text)
+        };
         assert_eq!(column("wlan0", WirelessColumn::Level), Ok(-56.0));
         assert_eq!(column("wlan0", WirelessColumn::MissedBeacons), Ok(7.0));
         assert_eq!(column("wlan1", WirelessColumn::Level), Ok(-56.0));
-        assert!(matches!(column("wlan", WirelessColumn::Level), Err(Absence::Unavailable(_))));
+        assert!(matches!(
+            column("wlan", WirelessColumn::Level),
+            Err(Absence::Unavailable(_))
+        ));
     }
 
     #[test]
@@ -290,7 +350,10 @@ mod tests {
         let discharging = Decode::Word("Discharging");
         assert_eq!(discharging.apply(b"Discharging\n"), Ok(1.0));
         assert_eq!(discharging.apply(b"Not charging\n"), Ok(0.0));
-        assert!(matches!(discharging.apply(b"Unknown\n"), Err(Absence::Unavailable(_))));
+        assert!(matches!(
+            discharging.apply(b"Unknown\n"),
+            Err(Absence::Unavailable(_))
+        ));
         assert_eq!(discharging.apply(b"17\n"), Err(Absence::NotANumber));
     }
 

@@ -78,9 +78,15 @@ pub fn detect(tree: &Tree, profiles: &Arc<Profiles>) -> Detected {
             found.profile = Arc::new(sourced.content.clone());
             found.profile_file = sourced.file.clone();
             found.confidence = fit.confidence;
-            found.why.push(format!("{reason}: profile `{}` ({})", found.profile.id.as_str(), sourced.file));
+            found.why.push(format!(
+                "{reason}: profile `{}` ({})",
+                found.profile.id.as_str(),
+                sourced.file
+            ));
         }
-        None => found.why.push("no profile fits, not even a generic one".to_owned()),
+        None => found
+            .why
+            .push("no profile fits, not even a generic one".to_owned()),
     }
     found
 }
@@ -90,11 +96,16 @@ fn observe(tree: &Tree, profiles: &Arc<Profiles>) -> Detected {
     let mut why = Vec::new();
     let base = DEVICE_TREE.into_iter().find(|base| tree.exists(base));
     let model = base.and_then(|base| tree.text(&format!("{base}/model")));
-    let compatible = base.map(|base| tree.strings(&format!("{base}/compatible"))).unwrap_or_default();
+    let compatible = base
+        .map(|base| tree.strings(&format!("{base}/compatible")))
+        .unwrap_or_default();
     match base {
         Some(base) => {
             why.push(format!("{base}/model says {}", quoted(model.as_deref())));
-            why.push(format!("{base}/compatible says {}", quoted(Some(&compatible.join(", ")))));
+            why.push(format!(
+                "{base}/compatible says {}",
+                quoted(Some(&compatible.join(", ")))
+            ));
         }
         None => why.push("no device tree".to_owned()),
     }
@@ -124,7 +135,8 @@ fn observe(tree: &Tree, profiles: &Arc<Profiles>) -> Detected {
 
 /// A profile that adds nothing, for a caller that loaded no profiles at all.
 fn nothing_known() -> Profile {
-    toml::from_str("id = \"none\"\nname = \"Unknown board\"\n[match]\n").expect("a literal that fits the schema")
+    toml::from_str("id = \"none\"\nname = \"Unknown board\"\n[match]\n")
+        .expect("a literal that fits the schema")
 }
 
 fn quoted(text: Option<&str>) -> String {
@@ -135,8 +147,13 @@ fn quoted(text: Option<&str>) -> String {
 }
 
 /// Firmware of PCs fills in these when nobody else did.
-const PLACEHOLDERS: [&str; 5] =
-    ["To Be Filled By O.E.M.", "System manufacturer", "System Product Name", "Default string", "Not Specified"];
+const PLACEHOLDERS: [&str; 5] = [
+    "To Be Filled By O.E.M.",
+    "System manufacturer",
+    "System Product Name",
+    "Default string",
+    "Not Specified",
+];
 
 fn dmi(tree: &Tree) -> Option<String> {
     let part = |names: [&str; 2]| {
@@ -145,7 +162,10 @@ fn dmi(tree: &Tree) -> Option<String> {
             .filter_map(|name| tree.text(&format!("/sys/class/dmi/id/{name}")))
             .find(|text| !PLACEHOLDERS.contains(&text.as_str()))
     };
-    let words = [part(["sys_vendor", "board_vendor"]), part(["product_name", "board_name"])];
+    let words = [
+        part(["sys_vendor", "board_vendor"]),
+        part(["product_name", "board_name"]),
+    ];
     let name = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
     (!name.is_empty()).then_some(name)
 }
@@ -157,17 +177,29 @@ fn architecture(tree: &Tree) -> (Option<String>, &'static str) {
         return (Some(name), "from /proc/sys/kernel/arch");
     }
     let cpuinfo = tree.text("/proc/cpuinfo").unwrap_or_default();
-    let has = |key: &str| cpuinfo.lines().any(|line| line.split(':').next().map(str::trim) == Some(key));
+    let has = |key: &str| {
+        cpuinfo
+            .lines()
+            .any(|line| line.split(':').next().map(str::trim) == Some(key))
+    };
     if has("CPU implementer") {
         // 32-bit kernels call the same unit `neon`.
-        let wide = cpuinfo.lines().any(|l| l.starts_with("Features") && l.split_whitespace().any(|f| f == "asimd"));
-        return (Some(if wide { "aarch64" } else { "arm" }.to_owned()), "from /proc/cpuinfo");
+        let wide = cpuinfo
+            .lines()
+            .any(|l| l.starts_with("Features") && l.split_whitespace().any(|f| f == "asimd"));
+        return (
+            Some(if wide { "aarch64" } else { "arm" }.to_owned()),
+            "from /proc/cpuinfo",
+        );
     }
     if has("vendor_id") && has("cpuid level") {
         return (Some("x86_64".to_owned()), "from /proc/cpuinfo");
     }
     if tree.is_live() {
-        return (Some(std::env::consts::ARCH.to_owned()), "as this program was built");
+        return (
+            Some(std::env::consts::ARCH.to_owned()),
+            "as this program was built",
+        );
     }
     (None, "")
 }
@@ -175,27 +207,55 @@ fn architecture(tree: &Tree) -> (Option<String>, &'static str) {
 /// Whether a profile fits, how well, and the reason in words.
 fn fit(profile: &Profile, seen: &Detected) -> Option<(Fit, String)> {
     let matches = &profile.matches;
-    let by = |confidence, specific, reason| Some((Fit { confidence, specific }, reason));
+    let by = |confidence, specific, reason| {
+        Some((
+            Fit {
+                confidence,
+                specific,
+            },
+            reason,
+        ))
+    };
     // The list goes from the board to its chip: what stands earlier says more.
     for (place, text) in seen.compatible.iter().enumerate() {
         if matches.compatible.contains(text) {
             let specific = usize::MAX - place;
-            return by(Confidence::Compatible, specific, format!("compatible `{text}` is listed"));
+            return by(
+                Confidence::Compatible,
+                specific,
+                format!("compatible `{text}` is listed"),
+            );
         }
     }
     let longest = |starts: &[String], name: &Option<String>| {
         let name = name.as_deref()?;
-        starts.iter().filter(|s| name.starts_with(s.as_str())).map(String::len).max()
+        starts
+            .iter()
+            .filter(|s| name.starts_with(s.as_str()))
+            .map(String::len)
+            .max()
     };
     if let Some(length) = longest(&matches.model, &seen.model) {
-        return by(Confidence::Model, length, "the model's name begins as listed".to_owned());
+        return by(
+            Confidence::Model,
+            length,
+            "the model's name begins as listed".to_owned(),
+        );
     }
     if let Some(length) = longest(&matches.dmi, &seen.dmi) {
-        return by(Confidence::Dmi, length, "the DMI name begins as listed".to_owned());
+        return by(
+            Confidence::Dmi,
+            length,
+            "the DMI name begins as listed".to_owned(),
+        );
     }
     let architecture = seen.architecture.as_deref().unwrap_or_default();
     if matches.architecture.iter().any(|a| a == architecture) {
-        return by(Confidence::Architecture, 0, format!("only the architecture {architecture} fits"));
+        return by(
+            Confidence::Architecture,
+            0,
+            format!("only the architecture {architecture} fits"),
+        );
     }
     if matches.architecture.iter().any(|a| a == "any") {
         return by(Confidence::Unknown, 0, "nothing else fits".to_owned());
@@ -214,8 +274,9 @@ mod tests {
     }
 
     fn compatible(list: &str, model: &str) -> String {
-        let found =
-            detected(&format!("/proc/device-tree/compatible = \"{list}\"\n/proc/device-tree/model = \"{model}\\0\"\n"));
+        let found = detected(&format!(
+            "/proc/device-tree/compatible = \"{list}\"\n/proc/device-tree/model = \"{model}\\0\"\n"
+        ));
         found.profile.id.as_str().to_owned()
     }
 
@@ -223,37 +284,81 @@ mod tests {
     #[test]
     fn every_listed_board_is_known_by_its_device_tree() {
         for (list, model, id) in [
-            ("raspberrypi,3-model-b\\0brcm,bcm2837\\0", "Raspberry Pi 3 Model B Rev 1.2", "raspberry-pi-3b"),
+            (
+                "raspberrypi,3-model-b\\0brcm,bcm2837\\0",
+                "Raspberry Pi 3 Model B Rev 1.2",
+                "raspberry-pi-3b",
+            ),
             (
                 "raspberrypi,3-model-b-plus\\0brcm,bcm2837\\0",
                 "Raspberry Pi 3 Model B Plus Rev 1.3",
                 "raspberry-pi-3b-plus",
             ),
-            ("raspberrypi,4-model-b\\0brcm,bcm2711\\0", "Raspberry Pi 4 Model B Rev 1.4", "raspberry-pi-4b"),
-            ("raspberrypi,400\\0brcm,bcm2711\\0", "Raspberry Pi 400 Rev 1.0", "raspberry-pi-400"),
+            (
+                "raspberrypi,4-model-b\\0brcm,bcm2711\\0",
+                "Raspberry Pi 4 Model B Rev 1.4",
+                "raspberry-pi-4b",
+            ),
+            (
+                "raspberrypi,400\\0brcm,bcm2711\\0",
+                "Raspberry Pi 400 Rev 1.0",
+                "raspberry-pi-400",
+            ),
             (
                 "raspberrypi,4-compute-module\\0brcm,bcm2711\\0",
                 "Raspberry Pi Compute Module 4 Rev 1.0",
                 "raspberry-pi-cm4",
             ),
-            ("raspberrypi,5-model-b\\0brcm,bcm2712\\0", "Raspberry Pi 5 Model B Rev 1.0", "raspberry-pi-5"),
-            ("raspberrypi,500\\0brcm,bcm2712\\0", "Raspberry Pi 500 Rev 1.0", "raspberry-pi-500"),
+            (
+                "raspberrypi,5-model-b\\0brcm,bcm2712\\0",
+                "Raspberry Pi 5 Model B Rev 1.0",
+                "raspberry-pi-5",
+            ),
+            (
+                "raspberrypi,500\\0brcm,bcm2712\\0",
+                "Raspberry Pi 500 Rev 1.0",
+                "raspberry-pi-500",
+            ),
             (
                 "raspberrypi,5-compute-module\\0brcm,bcm2712\\0",
                 "Raspberry Pi Compute Module 5 Rev 1.0",
                 "raspberry-pi-cm5",
             ),
-            ("raspberrypi,model-zero-2-w\\0brcm,bcm2837\\0", "Raspberry Pi Zero 2 W Rev 1.0", "raspberry-pi-zero-2-w"),
-            ("nvidia,p3450-0000\\0nvidia,tegra210\\0", "NVIDIA Jetson Nano Developer Kit", "jetson-nano"),
+            (
+                "raspberrypi,model-zero-2-w\\0brcm,bcm2837\\0",
+                "Raspberry Pi Zero 2 W Rev 1.0",
+                "raspberry-pi-zero-2-w",
+            ),
+            (
+                "nvidia,p3450-0000\\0nvidia,tegra210\\0",
+                "NVIDIA Jetson Nano Developer Kit",
+                "jetson-nano",
+            ),
             (
                 "nvidia,p3768-0000+p3767-0005\\0nvidia,p3767-0005\\0nvidia,tegra234\\0",
                 "NVIDIA Jetson Orin Nano Developer Kit",
                 "jetson-orin-nano",
             ),
-            ("radxa,rock-5b\\0rockchip,rk3588\\0", "Radxa ROCK 5B", "rock-5b"),
-            ("xunlong,orangepi-5\\0rockchip,rk3588s\\0", "Xunlong Orange Pi 5", "orange-pi-5"),
-            ("beagle,j721e-beagleboneai64\\0ti,j721e\\0", "BeagleBoard.org BeagleBone AI-64", "beaglebone-ai-64"),
-            ("khadas,vim3\\0amlogic,a311d\\0amlogic,g12b\\0", "Khadas VIM3", "khadas-vim3"),
+            (
+                "radxa,rock-5b\\0rockchip,rk3588\\0",
+                "Radxa ROCK 5B",
+                "rock-5b",
+            ),
+            (
+                "xunlong,orangepi-5\\0rockchip,rk3588s\\0",
+                "Xunlong Orange Pi 5",
+                "orange-pi-5",
+            ),
+            (
+                "beagle,j721e-beagleboneai64\\0ti,j721e\\0",
+                "BeagleBoard.org BeagleBone AI-64",
+                "beaglebone-ai-64",
+            ),
+            (
+                "khadas,vim3\\0amlogic,a311d\\0amlogic,g12b\\0",
+                "Khadas VIM3",
+                "khadas-vim3",
+            ),
         ] {
             assert_eq!(compatible(list, model), id);
             // An unusual `compatible` still leaves the name.
@@ -271,7 +376,10 @@ mod tests {
         assert_eq!(found.profile.id.as_str(), "generic-arm64");
         assert_eq!(found.confidence, Confidence::Architecture);
         let why = found.why.join("\n");
-        assert!(why.contains("Somebody's Board") && why.contains("somebody,board"), "{why}");
+        assert!(
+            why.contains("Somebody's Board") && why.contains("somebody,board"),
+            "{why}"
+        );
     }
 
     #[test]
@@ -296,11 +404,13 @@ mod tests {
     #[test]
     fn a_users_profile_wins_over_a_shipped_one() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let text = "id = \"mine\"\nname = \"Mine\"\n[match]\ncompatible = [\"raspberrypi,4-model-b\"]\n";
+        let text =
+            "id = \"mine\"\nname = \"Mine\"\n[match]\ncompatible = [\"raspberrypi,4-model-b\"]\n";
         std::fs::write(dir.path().join("mine.toml"), text).expect("file");
-        let tree =
-            Tree::from_manifest(&format!("{HEADER}\n/proc/device-tree/compatible = \"raspberrypi,4-model-b\\0\"\n"))
-                .expect("tree");
+        let tree = Tree::from_manifest(&format!(
+            "{HEADER}\n/proc/device-tree/compatible = \"raspberrypi,4-model-b\\0\"\n"
+        ))
+        .expect("tree");
         let found = detect(&tree, &Arc::new(Profiles::load(dir.path())));
         assert_eq!(found.profile.id.as_str(), "mine");
     }

@@ -107,7 +107,12 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    pub(crate) fn new(name: impl Into<String>, quantity: Quantity, role: Role, decode: Decode) -> Self {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        quantity: Quantity,
+        role: Role,
+        decode: Decode,
+    ) -> Self {
         let name = name.into();
         Draft {
             label: name.clone(),
@@ -139,7 +144,13 @@ impl Draft {
     }
 
     /// The charge of a battery of which only the voltage is known.
-    pub(crate) fn estimate(name: String, volts: Linear, curve: Curve, whose: &str, subject: &str) -> Self {
+    pub(crate) fn estimate(
+        name: String,
+        volts: Linear,
+        curve: Curve,
+        whose: &str,
+        subject: &str,
+    ) -> Self {
         let decode = Decode::Charge { volts, curve };
         let mut draft = Draft::new(name, Quantity::Percent, Role::CompanionBattery, decode)
             .label(format!("{whose}, charge estimated from voltage"))
@@ -197,23 +208,54 @@ pub(crate) fn discover(tree: &Tree, detected: &Detected) -> Discovery {
 
 impl Search<'_> {
     /// Adds the sensors of one file.
-    pub(crate) fn add(&mut self, source: String, identity: String, period_ms: u64, drafts: Vec<Draft>) {
+    pub(crate) fn add(
+        &mut self,
+        source: String,
+        identity: String,
+        period_ms: u64,
+        drafts: Vec<Draft>,
+    ) {
         self.push(source, identity, period_ms, Origin::File, drafts);
     }
 
     /// Adds a flag that is set when a file exists.
     /// Its path is its identity: a marker belongs to a service, not to a device.
     pub(crate) fn add_marker(&mut self, source: String, period_ms: u64, draft: Draft) {
-        self.push(source.clone(), source, period_ms, Origin::Marker, vec![draft]);
+        self.push(
+            source.clone(),
+            source,
+            period_ms,
+            Origin::Marker,
+            vec![draft],
+        );
     }
 
     /// Adds the sensors in the answer to a question; `source` is for people and
     /// tells this one from the others.
-    pub(crate) fn add_question(&mut self, source: String, question: Question, period_ms: u64, drafts: Vec<Draft>) {
-        self.push(source.clone(), source, period_ms, Origin::Kernel(question), drafts);
+    pub(crate) fn add_question(
+        &mut self,
+        source: String,
+        question: Question,
+        period_ms: u64,
+        drafts: Vec<Draft>,
+    ) {
+        self.push(
+            source.clone(),
+            source,
+            period_ms,
+            Origin::Kernel(question),
+            drafts,
+        );
     }
 
-    fn push(&mut self, source: String, identity: String, period_ms: u64, origin: Origin, drafts: Vec<Draft>) {
+    fn push(
+        &mut self,
+        source: String,
+        identity: String,
+        period_ms: u64,
+        origin: Origin,
+        drafts: Vec<Draft>,
+    ) {
         if self.count + drafts.len() > MAX_SENSORS {
             self.result.left_out += drafts.len();
             return;
@@ -221,14 +263,27 @@ impl Search<'_> {
         self.count += drafts.len();
         // Two equal chips whose devices cannot be told apart are told by order.
         let identity = unique(&mut self.identities, identity);
-        let sensors = drafts.into_iter().map(|draft| self.finish(draft, &source, period_ms)).collect();
-        self.result.found.push(Found { identity, source, period_ms, origin, sensors });
+        let sensors = drafts
+            .into_iter()
+            .map(|draft| self.finish(draft, &source, period_ms))
+            .collect();
+        self.result.found.push(Found {
+            identity,
+            source,
+            period_ms,
+            origin,
+            sensors,
+        });
     }
 
     fn finish(&mut self, draft: Draft, source: &str, period_ms: u64) -> (Sensor, Decode) {
         // A rule written against a single role must mean one sensor.
         let taken = draft.role.is_single() && !self.single_roles.insert(draft.role);
-        let role = if taken && !draft.beside { draft.role.demoted() } else { draft.role };
+        let role = if taken && !draft.beside {
+            draft.role.demoted()
+        } else {
+            draft.role
+        };
         let sensor = Sensor {
             name: unique(&mut self.names, draft.name),
             label: draft.label,
@@ -247,7 +302,10 @@ impl Search<'_> {
     /// What the profile says of a chip's channel; nothing, if it does not name it.
     pub(crate) fn known(&self, chip: &str, channel: &str) -> Known {
         let channels = &self.detected.profile.sensors;
-        match channels.iter().find(|c| c.chip == chip && c.channel == channel) {
+        match channels
+            .iter()
+            .find(|c| c.chip == chip && c.channel == channel)
+        {
             Some(channel) => Known {
                 label: channel.label.clone(),
                 role: channel.role,
@@ -268,8 +326,17 @@ impl Search<'_> {
         self.result.notes.push(note.into());
     }
 
-    pub(crate) fn fact(&mut self, name: impl Into<String>, value: impl Into<String>, source: impl Into<String>) {
-        self.result.facts.push(Fact { name: name.into(), value: value.into(), source: source.into() });
+    pub(crate) fn fact(
+        &mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+        source: impl Into<String>,
+    ) {
+        self.result.facts.push(Fact {
+            name: name.into(),
+            value: value.into(),
+            source: source.into(),
+        });
     }
 }
 

@@ -74,8 +74,13 @@ impl Question {
             }
             Question::Chrony(chronyd) => {
                 let tracking = chronyd.tracking()?;
-                write(&mut rest, tracking.map(|tracking| u8::from(tracking.synchronised)))?;
-                let error_us = tracking.and_then(|tracking| tracking.max_error_s).map(|seconds| seconds * 1e6);
+                write(
+                    &mut rest,
+                    tracking.map(|tracking| u8::from(tracking.synchronised)),
+                )?;
+                let error_us = tracking
+                    .and_then(|tracking| tracking.max_error_s)
+                    .map(|seconds| seconds * 1e6);
                 write(&mut rest, error_us)?;
             }
         }
@@ -103,7 +108,11 @@ mod tests {
         let mut line = [0; 64];
         // A container's filter may refuse it; then the file is used instead.
         if let Ok(length) = Question::Clock.ask(&mut line) {
-            let column = |place| Decode::answer(place, 1.0, "").apply(&line[..length]).expect("a number");
+            let column = |place| {
+                Decode::answer(place, 1.0, "")
+                    .apply(&line[..length])
+                    .expect("a number")
+            };
             assert!([0.0, 1.0].contains(&column(clock_state::SYNCHRONISED)));
             assert!(column(clock_state::MAX_ERROR) >= 0.0);
         }

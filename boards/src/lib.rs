@@ -49,8 +49,8 @@ pub use detect::{Confidence, Detected, detect};
 pub use discover::{Fact, MAX_SENSORS, TripKind, TripPoint};
 pub use manifest::ManifestError;
 pub use profile::{
-    Address, Channel, Fan, Hat, HatMatch, Id, Led, Matches, Power, Profile, ProfileError, Profiles, Reset, ResetFormat,
-    Sign, Thermal, Throttling, TreePath, Uart, Watchdog,
+    Address, Channel, Fan, Hat, HatMatch, Id, Led, Matches, Power, Profile, ProfileError, Profiles,
+    Reset, ResetFormat, Sign, Thermal, Throttling, TreePath, Uart, Watchdog,
 };
 pub use quantity::{Quantity, Range, Role};
 pub use report::{BoardReport, Report, SensorReport, report};
@@ -83,7 +83,11 @@ impl Board {
         let profiles = Arc::new(profile_dir.map_or_else(Profiles::embedded, Profiles::load));
         let detected = detect(&tree, &profiles);
         let sensors = Sensors::open(&tree, &detected);
-        Board { tree, detected, sensors }
+        Board {
+            tree,
+            detected,
+            sensors,
+        }
     }
 
     /// Which board, and why.

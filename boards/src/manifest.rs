@@ -82,7 +82,10 @@ pub(crate) fn parse(text: &str) -> Result<Entries, ManifestError> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (path, entry) = parse_line(line).map_err(|reason| ManifestError::Line { line: number + 1, reason })?;
+        let (path, entry) = parse_line(line).map_err(|reason| ManifestError::Line {
+            line: number + 1,
+            reason,
+        })?;
         entries.insert(path.to_owned(), entry);
         if entries.len() > MAX_ENTRIES {
             return Err(ManifestError::TooLarge);
@@ -102,7 +105,9 @@ fn parse_line(line: &str) -> Result<(&str, Entry), &'static str> {
         return Err("expected `PATH = \"bytes\"`, `PATH -> target` or `PATH/`");
     };
     let path = path.trim();
-    let plain = Path::new(path).components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)));
+    let plain = Path::new(path)
+        .components()
+        .all(|c| matches!(c, Component::RootDir | Component::Normal(_)));
     if !path.starts_with('/') || !plain || path.contains('\0') {
         return Err("a path begins with `/` and has no `..`");
     }
@@ -150,7 +155,10 @@ fn quote(bytes: &[u8]) -> String {
 }
 
 fn unquote(text: &str) -> Result<Vec<u8>, &'static str> {
-    let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).ok_or("bytes stand between double quotes")?;
+    let inner = text
+        .strip_prefix('"')
+        .and_then(|t| t.strip_suffix('"'))
+        .ok_or("bytes stand between double quotes")?;
     let mut out = Vec::with_capacity(inner.len());
     let mut bytes = inner.bytes();
     while let Some(b) = bytes.next() {
@@ -188,7 +196,10 @@ pub(crate) fn unpack(text: &str) -> Result<tempfile::TempDir, ManifestError> {
         let path = PathBuf::from(path);
         move |source| ManifestError::Unpack { path, source }
     };
-    let dir = tempfile::Builder::new().prefix("boards-tree-").tempdir().map_err(failed("temporary directory"))?;
+    let dir = tempfile::Builder::new()
+        .prefix("boards-tree-")
+        .tempdir()
+        .map_err(failed("temporary directory"))?;
     // Links last: with none on disk yet, no file can be written through one,
     // so nothing leaves the directory.
     for links in [false, true] {
@@ -223,10 +234,17 @@ mod tests {
 
     #[test]
     fn a_manifest_unpacks_to_files_links_and_directories() {
-        let text = format!("{HEADER}\n# remark\n/a/b = \"1\\n\\0\\x02\\\"\\\\\"\n/l -> /a\n/empty/\n");
+        let text =
+            format!("{HEADER}\n# remark\n/a/b = \"1\\n\\0\\x02\\\"\\\\\"\n/l -> /a\n/empty/\n");
         let dir = unpack(&text).expect("unpacks");
-        assert_eq!(fs::read(dir.path().join("a/b")).expect("file"), b"1\n\0\x02\"\\");
-        assert_eq!(fs::read_link(dir.path().join("l")).expect("link"), Path::new("/a"));
+        assert_eq!(
+            fs::read(dir.path().join("a/b")).expect("file"),
+            b"1\n\0\x02\"\\"
+        );
+        assert_eq!(
+            fs::read_link(dir.path().join("l")).expect("link"),
+            Path::new("/a")
+        );
         assert!(dir.path().join("empty").is_dir());
     }
 
@@ -241,8 +259,13 @@ mod tests {
             ("/a = \"\\xZZ\"", "known escapes"),
             ("/a = \"\\", "double quotes"),
         ] {
-            let error = parse(&format!("{HEADER}\n{body}")).expect_err(body).to_string();
-            assert!(error.starts_with("line 2: ") && error.contains(reason), "{body}: {error}");
+            let error = parse(&format!("{HEADER}\n{body}"))
+                .expect_err(body)
+                .to_string();
+            assert!(
+                error.starts_with("line 2: ") && error.contains(reason),
+                "{body}: {error}"
+            );
         }
         assert!(matches!(parse("/a = \"\""), Err(ManifestError::Header)));
     }
@@ -250,7 +273,10 @@ mod tests {
     #[test]
     fn a_file_under_a_link_is_not_written_through_it() {
         let outside = tempfile::tempdir().expect("temporary directory");
-        let text = format!("{HEADER}\n/l -> {}\n/l/planted = \"x\"\n", outside.path().display());
+        let text = format!(
+            "{HEADER}\n/l -> {}\n/l/planted = \"x\"\n",
+            outside.path().display()
+        );
         // The directory `/l` exists by the time the link is made: refused.
         assert!(matches!(unpack(&text), Err(ManifestError::Unpack { .. })));
         assert!(!outside.path().join("planted").exists());

@@ -33,12 +33,18 @@ pub(crate) struct Channel {
 
 impl Channel {
     pub(crate) fn new(decode: Decode, range: Range) -> Self {
-        Channel { decode, range, last: None, absent: Some(Absence::NotYetRead) }
+        Channel {
+            decode,
+            range,
+            last: None,
+            absent: Some(Absence::NotYetRead),
+        }
     }
 
     fn settle(&mut self, now_ms: u64, read: Result<&[u8], Absence>) -> Sample {
-        let value =
-            read.and_then(|bytes| self.decode.apply(bytes)).and_then(|value| match self.range.contains(value) {
+        let value = read
+            .and_then(|bytes| self.decode.apply(bytes))
+            .and_then(|value| match self.range.contains(value) {
                 true => Ok(value),
                 false => Err(Absence::Implausible(value)),
             });
@@ -52,7 +58,10 @@ impl Channel {
     }
 
     fn say(&mut self, now_ms: u64, value: f64) -> Sample {
-        let reading = Reading { value, at_ms: now_ms };
+        let reading = Reading {
+            value,
+            at_ms: now_ms,
+        };
         self.last = Some(reading);
         self.absent = None;
         Sample::Reading(reading)
@@ -118,7 +127,12 @@ impl Probe {
     }
 
     /// Reads the file once and gives every channel its sample.
-    pub(crate) fn sample(&mut self, now_ms: u64, buffer: &mut [u8; BUFFER_BYTES], emit: impl FnMut(usize, Sample)) {
+    pub(crate) fn sample(
+        &mut self,
+        now_ms: u64,
+        buffer: &mut [u8; BUFFER_BYTES],
+        emit: impl FnMut(usize, Sample),
+    ) {
         let read = match &mut self.origin {
             // Said again at each attempt, so that a caller who missed the first
             // still learns it; nothing is touched.
@@ -155,7 +169,12 @@ impl Probe {
     }
 
     /// What an attempt means for the channels and for the next attempt.
-    fn settle(&mut self, now_ms: u64, read: Result<&[u8], Errno>, mut emit: impl FnMut(usize, Sample)) {
+    fn settle(
+        &mut self,
+        now_ms: u64,
+        read: Result<&[u8], Errno>,
+        mut emit: impl FnMut(usize, Sample),
+    ) {
         let read = match read {
             Err(Errno::NOENT) if self.is_marker() => Ok(None),
             read => read.map(Some).map_err(Absence::of),
@@ -179,7 +198,11 @@ impl Probe {
     }
 
     fn schedule(&mut self, now_ms: u64, worked: bool) {
-        self.failures = if worked { 0 } else { self.failures.saturating_add(1) };
+        self.failures = if worked {
+            0
+        } else {
+            self.failures.saturating_add(1)
+        };
         // Sixteen doublings of any period are past the limit below.
         let factor = 1_u64 << self.failures.min(16);
         let wait = self.period_ms.saturating_mul(factor);
@@ -220,7 +243,12 @@ mod tests {
     use crate::quantity::Quantity;
 
     fn probe() -> Probe {
-        let mut probe = Probe::new("id".to_owned(), PathBuf::from("/nowhere"), Handles::Keep, 2_000);
+        let mut probe = Probe::new(
+            "id".to_owned(),
+            PathBuf::from("/nowhere"),
+            Handles::Keep,
+            2_000,
+        );
         let range = Quantity::Temperature.plausible();
         probe.channels.push(Channel::new(Decode::MILLI, range));
         probe
@@ -235,8 +263,14 @@ mod tests {
     #[test]
     fn a_reading_is_kept_and_the_next_is_a_period_away() {
         let mut p = probe();
-        let reading = Reading { value: 48.312, at_ms: 1_000 };
-        assert_eq!(settle(&mut p, 1_000, Ok(b"48312\n")), Sample::Reading(reading));
+        let reading = Reading {
+            value: 48.312,
+            at_ms: 1_000,
+        };
+        assert_eq!(
+            settle(&mut p, 1_000, Ok(b"48312\n")),
+            Sample::Reading(reading)
+        );
         assert_eq!(p.due_ms(), 3_000);
     }
 
@@ -251,7 +285,10 @@ mod tests {
             (Ok(&b"hello\n"[..]), Absence::NotANumber),
             (Ok(&b""[..]), Absence::NotANumber),
             (Ok(&b"-274000\n"[..]), Absence::Implausible(-274.0)),
-            (Ok(&b"9999999999\n"[..]), Absence::Implausible(9_999_999.999)),
+            (
+                Ok(&b"9999999999\n"[..]),
+                Absence::Implausible(9_999_999.999),
+            ),
         ] {
             assert_eq!(settle(&mut probe(), 0, read), Sample::Absent(reason));
         }
@@ -267,7 +304,10 @@ mod tests {
             waits.push(p.due_ms() - now);
             now = p.due_ms();
         }
-        assert_eq!(waits, [4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000, 60_000]);
+        assert_eq!(
+            waits,
+            [4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000, 60_000]
+        );
         settle(&mut p, now, Ok(b"40000"));
         assert_eq!(p.due_ms() - now, 2_000);
     }
@@ -289,9 +329,19 @@ mod tests {
 
     #[test]
     fn a_missing_marker_says_no() {
-        let mut p = Probe::new("id".to_owned(), PathBuf::from("/nowhere"), Handles::Keep, 1_000).of(Origin::Marker);
-        p.channels.push(Channel::new(Decode::Exists, Quantity::Flag.plausible()));
-        let no = Sample::Reading(Reading { value: 0.0, at_ms: 7 });
+        let mut p = Probe::new(
+            "id".to_owned(),
+            PathBuf::from("/nowhere"),
+            Handles::Keep,
+            1_000,
+        )
+        .of(Origin::Marker);
+        p.channels
+            .push(Channel::new(Decode::Exists, Quantity::Flag.plausible()));
+        let no = Sample::Reading(Reading {
+            value: 0.0,
+            at_ms: 7,
+        });
         assert_eq!(settle(&mut p, 7, Err(Errno::NOENT)), no);
         assert!(!p.is_gone());
     }

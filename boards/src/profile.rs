@@ -267,7 +267,11 @@ macro_rules! checked_text {
 
             fn try_from(text: String) -> Result<Self, Self::Error> {
                 let valid: fn(&str) -> bool = $valid;
-                if valid(&text) { Ok($name(text)) } else { Err($message) }
+                if valid(&text) {
+                    Ok($name(text))
+                } else {
+                    Err($message)
+                }
             }
         }
 
@@ -281,7 +285,9 @@ macro_rules! checked_text {
 
 checked_text!(
     Id,
-    |t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+    |t| !t.is_empty()
+        && t.bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
     "an id is lower-case letters, digits and dashes"
 );
 checked_text!(
@@ -291,6 +297,8 @@ checked_text!(
 );
 checked_text!(
     Address,
-    |t| t.len() == 4 && t.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()),
+    |t| t.len() == 4
+        && t.bytes()
+            .all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()),
     "an I2C address is four lower-case hexadecimal digits, such as \"0043\""
 );

@@ -8,7 +8,14 @@
 use std::collections::BTreeMap;
 
 /// Host names that say nothing: replacing them would garble the device tree.
-const DEFAULT_HOSTS: [&str; 6] = ["raspberrypi", "localhost", "debian", "ubuntu", "orangepi", "radxa"];
+const DEFAULT_HOSTS: [&str; 6] = [
+    "raspberrypi",
+    "localhost",
+    "debian",
+    "ubuntu",
+    "orangepi",
+    "radxa",
+];
 
 /// Replaces what identifies; the same thing always by the same stand-in.
 pub(crate) struct Redactor {
@@ -20,7 +27,11 @@ pub(crate) struct Redactor {
 impl Redactor {
     pub(crate) fn new(host: Option<String>) -> Self {
         let telling = |host: &String| host.len() >= 3 && !DEFAULT_HOSTS.contains(&host.as_str());
-        Redactor { host: host.filter(telling), addresses: BTreeMap::new(), replaced: 0 }
+        Redactor {
+            host: host.filter(telling),
+            addresses: BTreeMap::new(),
+            replaced: 0,
+        }
     }
 
     /// Bytes of a file; what is no text is left as it is.
@@ -74,9 +85,16 @@ impl Redactor {
         self.replaced += 1;
         let digits: String = address.chars().filter(char::is_ascii_hexdigit).collect();
         let next = self.addresses.len() + 1;
-        let number = *self.addresses.entry(digits.to_ascii_lowercase()).or_insert(next);
+        let number = *self
+            .addresses
+            .entry(digits.to_ascii_lowercase())
+            .or_insert(next);
         if address.contains([':', '-']) {
-            format!("00:00:00:00:{:02x}:{:02x}", number >> 8 & 0xff, number & 0xff)
+            format!(
+                "00:00:00:00:{:02x}:{:02x}",
+                number >> 8 & 0xff,
+                number & 0xff
+            )
         } else {
             format!("{number:012x}")
         }
@@ -97,7 +115,9 @@ fn colon_address(text: &str) -> Option<usize> {
 /// Length of the twelve digits of `enx001122334455`, a name made of an address.
 fn bare_address(text: &str, before: &str) -> Option<usize> {
     let digits = text.as_bytes().get(..12)?;
-    let named = ["enx", "wlx", "wwx"].iter().any(|prefix| before.ends_with(prefix));
+    let named = ["enx", "wlx", "wwx"]
+        .iter()
+        .any(|prefix| before.ends_with(prefix));
     (named && digits.iter().all(u8::is_ascii_hexdigit)).then_some(12)
 }
 
@@ -110,7 +130,10 @@ mod tests {
     fn addresses_get_stand_ins_that_stay_the_same() {
         let mut r = Redactor::new(None);
         assert_eq!(r.text("dc:a6:32:01:02:03\n"), "00:00:00:00:00:01\n");
-        assert_eq!(r.text("/sys/class/net/enxdca632010203/x"), "/sys/class/net/enx000000000001/x");
+        assert_eq!(
+            r.text("/sys/class/net/enxdca632010203/x"),
+            "/sys/class/net/enx000000000001/x"
+        );
         assert_eq!(r.text("00:E0:4C:68:00:01"), "00:00:00:00:00:02");
         // An I²C or PCI address is none.
         assert_eq!(r.text("0000:01:00.0 1-0042"), "0000:01:00.0 1-0042");
@@ -119,7 +142,10 @@ mod tests {
     #[test]
     fn serials_and_host_names_go() {
         let mut r = Redactor::new(Some("falcon7".to_owned()));
-        assert_eq!(r.text("Serial\t\t: 10000000abcdef01\nModel\t: X\n"), "Serial\t\t: 0000000000000000\nModel\t: X\n");
+        assert_eq!(
+            r.text("Serial\t\t: 10000000abcdef01\nModel\t: X\n"),
+            "Serial\t\t: 0000000000000000\nModel\t: X\n"
+        );
         assert_eq!(r.text("falcon7 up"), "host up");
         let mut r = Redactor::new(Some("raspberrypi".to_owned()));
         assert_eq!(r.text("raspberrypi,4-model-b\0"), "raspberrypi,4-model-b\0");

@@ -123,11 +123,19 @@ pub fn report(detected: &Detected, sensors: &Sensors, now_ms: u64) -> Report {
         },
         hats: sensors.hats().to_vec(),
         facts: sensors.facts().to_vec(),
-        sensors: sensors.iter().map(|(index, sensor)| one(sensor, sensors.value(index, now_ms), now_ms)).collect(),
+        sensors: sensors
+            .iter()
+            .map(|(index, sensor)| one(sensor, sensors.value(index, now_ms), now_ms))
+            .collect(),
         trip_points: sensors.trip_points().to_vec(),
         limits: sensors.temperature_limits(),
         notes: sensors.notes().to_vec(),
-        problems: detected.profiles.problems().iter().map(ToString::to_string).collect(),
+        problems: detected
+            .profiles
+            .problems()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         counters: sensors.counters(),
     }
 }
@@ -173,7 +181,11 @@ impl fmt::Display for Report {
         for trip in &self.trip_points {
             let kind = format!("{:?}", trip.kind).to_lowercase();
             let mark = if trip.of_soc { "  (judged by)" } else { "" };
-            writeln!(f, "  {:<18} {kind:<9} {:>6.1} °C  {}{mark}", trip.zone, trip.celsius, trip.source)?;
+            writeln!(
+                f,
+                "  {:<18} {kind:<9} {:>6.1} °C  {}{mark}",
+                trip.zone, trip.celsius, trip.source
+            )?;
         }
         list(f, "Not there", &self.notes)?;
         list(f, "Profiles refused", &self.problems)
@@ -212,9 +224,22 @@ impl fmt::Display for BoardReport {
 fn table(f: &mut fmt::Formatter<'_>, sensors: &[SensorReport]) -> fmt::Result {
     let rows: Vec<[String; 5]> = sensors
         .iter()
-        .map(|s| [s.name.clone(), value(s), every(s.period_ms), s.rule.clone().unwrap_or_default(), s.source.clone()])
+        .map(|s| {
+            [
+                s.name.clone(),
+                value(s),
+                every(s.period_ms),
+                s.rule.clone().unwrap_or_default(),
+                s.source.clone(),
+            ]
+        })
         .collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths = [width(0), width(1), width(2), width(3)];
     for (row, sensor) in rows.iter().zip(sensors) {
         write!(f, " ")?;

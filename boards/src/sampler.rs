@@ -15,7 +15,9 @@ use rustix::fs::{AtFlags, Mode, OFlags, RawDir, StatxFlags, open, statx};
 use serde::Serialize;
 
 use crate::detect::Detected;
-use crate::discover::{CLASS_DIRECTORIES, Discovery, Fact, Found, MAX_SENSORS, Origin, TripPoint, discover};
+use crate::discover::{
+    CLASS_DIRECTORIES, Discovery, Fact, Found, MAX_SENSORS, Origin, TripPoint, discover,
+};
 use crate::probe::{BUFFER_BYTES, Channel, Probe};
 use crate::quantity::Role;
 use crate::rates::{BACK_OFF_MAX_MS, RESCAN_MS};
@@ -86,7 +88,10 @@ impl Sensors {
     /// Finds every sensor of a tree. An empty result is a result: the notes say
     /// what was not there.
     pub fn open(tree: &Tree, detected: &Detected) -> Self {
-        let directories = CLASS_DIRECTORIES.iter().map(|dir| tree.root().join(dir.trim_start_matches('/'))).collect();
+        let directories = CLASS_DIRECTORIES
+            .iter()
+            .map(|dir| tree.root().join(dir.trim_start_matches('/')))
+            .collect();
         let mut sensors = Sensors {
             tree: tree.clone(),
             detected: detected.clone(),
@@ -95,7 +100,13 @@ impl Sensors {
             probes: Vec::new(),
             firsts: Vec::new(),
             buffer: Box::new([0; BUFFER_BYTES]),
-            hot_plug: HotPlug { directories, signature: 0, due_ms: 0, forced_due_ms: 0, forced_wait_ms: RESCAN_MS },
+            hot_plug: HotPlug {
+                directories,
+                signature: 0,
+                due_ms: 0,
+                forced_due_ms: 0,
+                forced_wait_ms: RESCAN_MS,
+            },
             trip_points: Vec::new(),
             facts: Vec::new(),
             notes: Vec::new(),
@@ -105,14 +116,23 @@ impl Sensors {
         };
         sensors.hot_plug.signature = signature(&sensors.hot_plug.directories);
         sensors.search(0);
-        sensors.counters = Counters { left_out: sensors.counters.left_out, ..Counters::default() };
+        sensors.counters = Counters {
+            left_out: sensors.counters.left_out,
+            ..Counters::default()
+        };
         sensors
     }
 
     /// Reads everything that is due at `now_ms` (any monotonic clock) and calls
     /// back for every sensor read.
     pub fn sample(&mut self, now_ms: u64, emit: &mut dyn FnMut(SensorIndex, Sample)) {
-        let Sensors { probes, firsts, buffer, counters, .. } = self;
+        let Sensors {
+            probes,
+            firsts,
+            buffer,
+            counters,
+            ..
+        } = self;
         for (probe, first) in probes.iter_mut().zip(firsts) {
             if probe.due_ms() > now_ms {
                 continue;
@@ -165,7 +185,10 @@ impl Sensors {
 
     /// Every sensor with its index.
     pub fn iter(&self) -> impl Iterator<Item = (SensorIndex, &Sensor)> {
-        self.sensors.iter().enumerate().map(|(place, sensor)| (SensorIndex(place as u16), sensor))
+        self.sensors
+            .iter()
+            .enumerate()
+            .map(|(place, sensor)| (SensorIndex(place as u16), sensor))
     }
 
     /// What a sensor is.
@@ -190,7 +213,9 @@ impl Sensors {
         let young = |at_ms| now_ms.saturating_sub(at_ms) <= self.sensor(index).max_age_ms;
         match (channel.last, channel.absent) {
             // A device that is busy for a moment does not undo its last value.
-            (Some(last), None | Some(Absence::NotReady)) if young(last.at_ms) => Freshness::Fresh(last),
+            (Some(last), None | Some(Absence::NotReady)) if young(last.at_ms) => {
+                Freshness::Fresh(last)
+            }
             (Some(last), why) => Freshness::Stale { last, why },
             (None, why) => Freshness::Absent(why.unwrap_or(Absence::NotYetRead)),
         }
@@ -211,7 +236,10 @@ impl Sensors {
                 .map(|trip| trip.celsius)
                 .min_by(f64::total_cmp)
         };
-        TemperatureLimits { throttle_c: lowest(&[Passive, Hot]), critical_c: lowest(&[Critical]) }
+        TemperatureLimits {
+            throttle_c: lowest(&[Passive, Hot]),
+            critical_c: lowest(&[Critical]),
+        }
     }
 
     /// What does not change while the board runs.
@@ -245,7 +273,14 @@ impl Sensors {
 
     /// Searches the classes and brings the table up to date.
     fn search(&mut self, now_ms: u64) -> bool {
-        let Discovery { found, trip_points, facts, notes, hats, left_out } = discover(&self.tree, &self.detected);
+        let Discovery {
+            found,
+            trip_points,
+            facts,
+            notes,
+            hats,
+            left_out,
+        } = discover(&self.tree, &self.detected);
         (self.trip_points, self.facts, self.notes, self.hats) = (trip_points, facts, notes, hats);
         self.counters.searches += 1;
         self.counters.left_out += left_out as u64;
@@ -272,7 +307,11 @@ impl Sensors {
             (Origin::Marker, Err(_)) => self.tree.root().join(found.source.trim_start_matches('/')),
             (Origin::File, Err(_)) => return false,
         };
-        if let Some(at) = self.probes.iter().position(|p| p.identity == found.identity) {
+        if let Some(at) = self
+            .probes
+            .iter()
+            .position(|p| p.identity == found.identity)
+        {
             let moved = self.probes[at].found_at(now_ms, path, found.origin);
             if moved {
                 let first = usize::from(self.firsts[at]);
@@ -293,7 +332,8 @@ impl Sensors {
     }
 
     fn append(&mut self, now_ms: u64, path: PathBuf, found: Found) {
-        let mut probe = Probe::new(found.identity, path, self.tree.handles(), found.period_ms).of(found.origin);
+        let mut probe =
+            Probe::new(found.identity, path, self.tree.handles(), found.period_ms).of(found.origin);
         probe.wait_until(now_ms);
         self.firsts.push(self.sensors.len() as u16);
         for (mut sensor, decode) in found.sensors {
@@ -301,7 +341,8 @@ impl Sensors {
             while self.sensors.iter().any(|known| known.name == sensor.name) {
                 sensor.name.push('\'');
             }
-            self.owners.push((self.probes.len() as u16, probe.channels.len() as u16));
+            self.owners
+                .push((self.probes.len() as u16, probe.channels.len() as u16));
             probe.channels.push(Channel::new(decode, sensor.range));
             self.sensors.push(sensor);
         }
@@ -327,15 +368,22 @@ fn directory_signature(directory: &Path) -> u64 {
     let mut buffer = [const { MaybeUninit::<u8>::uninit() }; BUFFER_BYTES];
     // Ordinary file systems give a freed inode number to the next entry, and
     // then only the directory's time tells.
-    let mtime = statx(&directory, c"", AtFlags::EMPTY_PATH, StatxFlags::MTIME)
-        .map_or(0, |stat| stat.stx_mtime.tv_sec.rotate_left(30) ^ i64::from(stat.stx_mtime.tv_nsec));
+    let mtime = statx(&directory, c"", AtFlags::EMPTY_PATH, StatxFlags::MTIME).map_or(0, |stat| {
+        stat.stx_mtime.tv_sec.rotate_left(30) ^ i64::from(stat.stx_mtime.tv_nsec)
+    });
     let mut sum = 1_u64.wrapping_add_signed(mtime);
     let mut entries = RawDir::new(directory, &mut buffer);
     while let Some(Ok(entry)) = entries.next() {
         // FNV-1a over name and inode; the sum does not depend on the order.
-        let bytes = entry.file_name().to_bytes().iter().copied().chain(entry.ino().to_le_bytes());
-        let hash = bytes
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        let bytes = entry
+            .file_name()
+            .to_bytes()
+            .iter()
+            .copied()
+            .chain(entry.ino().to_le_bytes());
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
         sum = sum.wrapping_add(hash);
     }
     sum

@@ -124,11 +124,17 @@ impl fmt::Display for Absence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Absence::NotYetRead => f.write_str("not read yet"),
-            Absence::Vanished => f.write_str("gone: unplugged or its driver unloaded; looked for again"),
+            Absence::Vanished => {
+                f.write_str("gone: unplugged or its driver unloaded; looked for again")
+            }
             Absence::NotReady => f.write_str("the device has no value now; tried again later"),
             Absence::Denied => f.write_str("not permitted: give the service's user read access"),
             Absence::Io(errno) => {
-                write!(f, "read failed: {}", std::io::Error::from_raw_os_error(*errno))
+                write!(
+                    f,
+                    "read failed: {}",
+                    std::io::Error::from_raw_os_error(*errno)
+                )
             }
             Absence::NotANumber => f.write_str("the file holds no value of this kind"),
             Absence::Implausible(value) => {

@@ -72,30 +72,52 @@ pub struct Tree {
 impl Tree {
     /// The running machine.
     pub fn live() -> Self {
-        Tree { root: PathBuf::from("/"), handles: Handles::Keep, _unpacked: None }
+        Tree {
+            root: PathBuf::from("/"),
+            handles: Handles::Keep,
+            _unpacked: None,
+        }
     }
 
     /// A directory laid out like `/`, or a capture file made by
     /// [`capture`](crate::capture), which is unpacked into a private temporary
     /// directory. `/` gives [`Tree::live`].
     pub fn open(path: &Path) -> Result<Self, TreeError> {
-        let failed = |source| TreeError::Open { path: path.to_owned(), source };
+        let failed = |source| TreeError::Open {
+            path: path.to_owned(),
+            source,
+        };
         let root = path.canonicalize().map_err(failed)?;
         if root == Path::new("/") {
             return Ok(Tree::live());
         }
         if root.is_dir() {
-            return Ok(Tree { root, handles: Handles::Reopen, _unpacked: None });
+            return Ok(Tree {
+                root,
+                handles: Handles::Reopen,
+                _unpacked: None,
+            });
         }
         let mut text = String::new();
-        File::open(&root).map_err(failed)?.take(manifest::MAX_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
-        Self::from_manifest(&text).map_err(|source| TreeError::Manifest { path: path.to_owned(), source })
+        File::open(&root)
+            .map_err(failed)?
+            .take(manifest::MAX_BYTES + 1)
+            .read_to_string(&mut text)
+            .map_err(failed)?;
+        Self::from_manifest(&text).map_err(|source| TreeError::Manifest {
+            path: path.to_owned(),
+            source,
+        })
     }
 
     /// Unpacks the text of a capture.
     pub fn from_manifest(text: &str) -> Result<Self, ManifestError> {
         let dir = manifest::unpack(text)?;
-        Ok(Tree { root: dir.path().to_owned(), handles: Handles::Reopen, _unpacked: Some(Arc::new(dir)) })
+        Ok(Tree {
+            root: dir.path().to_owned(),
+            handles: Handles::Reopen,
+            _unpacked: Some(Arc::new(dir)),
+        })
     }
 
     /// The same tree with another policy for sampled files.
@@ -137,7 +159,9 @@ impl Tree {
             return Err(io::Error::other("not a regular file"));
         }
         let mut bytes = Vec::new();
-        File::open(real)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+        File::open(real)?
+            .take(MAX_FILE_BYTES)
+            .read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
@@ -179,8 +203,10 @@ impl Tree {
         let Ok(entries) = self.locate(path).and_then(fs::read_dir) else {
             return Vec::new();
         };
-        let mut names: Vec<String> =
-            entries.take(MAX_DIR_ENTRIES).filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
+        let mut names: Vec<String> = entries
+            .take(MAX_DIR_ENTRIES)
+            .filter_map(|e| e.ok()?.file_name().into_string().ok())
+            .collect();
         names.sort_by(|a, b| natural_key(a).cmp(&natural_key(b)));
         names
     }
@@ -270,12 +296,19 @@ mod tests {
             fs::create_dir_all(root.join("sys/firmware/devicetree/base")).expect("dir");
             fs::create_dir_all(root.join("proc")).expect("dir");
             fs::write(root.join("sys/firmware/devicetree/base/model"), "Board\0").expect("file");
-            symlink("/sys/firmware/devicetree/base", root.join("proc/device-tree")).expect("link");
+            symlink(
+                "/sys/firmware/devicetree/base",
+                root.join("proc/device-tree"),
+            )
+            .expect("link");
             symlink("/etc/passwd", root.join("proc/escape")).expect("link");
             symlink("../../../../etc/passwd", root.join("proc/climb")).expect("link");
             symlink("loop", root.join("proc/loop")).expect("link");
         });
-        assert_eq!(tree.text("/proc/device-tree/model").as_deref(), Some("Board"));
+        assert_eq!(
+            tree.text("/proc/device-tree/model").as_deref(),
+            Some("Board")
+        );
         assert!(tree.read("/proc/escape").is_err());
         assert!(tree.read("/proc/climb").is_err());
         assert!(tree.read("/proc/loop").is_err());
@@ -302,8 +335,15 @@ mod tests {
     #[test]
     fn a_string_list_is_split_at_its_nuls() {
         let (_dir, tree) = tree_with(|root| {
-            fs::write(root.join("compatible"), "raspberrypi,4-model-b\0brcm,bcm2711\0").expect("file");
+            fs::write(
+                root.join("compatible"),
+                "raspberrypi,4-model-b\0brcm,bcm2711\0",
+            )
+            .expect("file");
         });
-        assert_eq!(tree.strings("/compatible"), ["raspberrypi,4-model-b", "brcm,bcm2711"]);
+        assert_eq!(
+            tree.strings("/compatible"),
+            ["raspberrypi,4-model-b", "brcm,bcm2711"]
+        );
     }
 }

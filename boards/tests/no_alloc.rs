@@ -45,8 +45,16 @@ fn asking_the_running_kernel_allocates_nothing() {
     });
     assert_eq!(info.count_total, 0);
     if let Ok(wanted) = std::env::var("BOARD_HAS") {
-        let (index, sensor) = board.sensors().iter().find(|(_, sensor)| sensor.name == wanted).expect("the sensor");
-        assert!(sensor.source.starts_with("nl80211"), "{wanted} is read from {}", sensor.source);
+        let (index, sensor) = board
+            .sensors()
+            .iter()
+            .find(|(_, sensor)| sensor.name == wanted)
+            .expect("the sensor");
+        assert!(
+            sensor.source.starts_with("nl80211"),
+            "{wanted} is read from {}",
+            sensor.source
+        );
         let now = board.sensors().value(index, 8_000);
         assert!(now.value().is_some(), "{wanted}: {now:?}");
     }

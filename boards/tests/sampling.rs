@@ -40,12 +40,20 @@ impl Bench {
     /// Samples by sensor name.
     fn sample(&mut self, now_ms: u64) -> BTreeMap<String, Sample> {
         let mut seen = Vec::new();
-        self.board.sample(now_ms, &mut |index, sample| seen.push((index, sample)));
-        seen.into_iter().map(|(index, sample)| (self.board.sensors().sensor(index).name.clone(), sample)).collect()
+        self.board
+            .sample(now_ms, &mut |index, sample| seen.push((index, sample)));
+        seen.into_iter()
+            .map(|(index, sample)| (self.board.sensors().sensor(index).name.clone(), sample))
+            .collect()
     }
 
     fn value(&self, role: Role, now_ms: u64) -> Freshness {
-        let index = self.board.sensors().by_role(role).next().expect("a sensor of the role");
+        let index = self
+            .board
+            .sensors()
+            .by_role(role)
+            .next()
+            .expect("a sensor of the role");
         self.board.sensors().value(index, now_ms)
     }
 }
@@ -62,7 +70,10 @@ fn put(root: &Path, path: &str, text: &str) {
 const ZONE: &str = "sys/class/thermal/thermal_zone0/temp";
 
 fn one_zone() -> Bench {
-    Bench::new(&[("sys/class/thermal/thermal_zone0/type", "cpu-thermal\n"), (ZONE, "48000\n")])
+    Bench::new(&[
+        ("sys/class/thermal/thermal_zone0/type", "cpu-thermal\n"),
+        (ZONE, "48000\n"),
+    ])
 }
 
 fn absence(sample: Option<&Sample>) -> Option<Absence> {
@@ -76,8 +87,13 @@ fn absence(sample: Option<&Sample>) -> Option<Absence> {
 fn each_sensor_is_read_at_its_own_rate() {
     let bench = one_zone();
     bench.put("proc/uptime", "10.0 20.0\n");
-    let mut bench = Bench { board: Board::open(bench.dir.path(), None).expect("board"), dir: bench.dir };
-    let counts: Vec<usize> = (0..11).map(|second| bench.sample(second * 1_000).len()).collect();
+    let mut bench = Bench {
+        board: Board::open(bench.dir.path(), None).expect("board"),
+        dir: bench.dir,
+    };
+    let counts: Vec<usize> = (0..11)
+        .map(|second| bench.sample(second * 1_000).len())
+        .collect();
     // The zone every 2 s, the uptime every 10 s.
     assert_eq!(counts, [2, 0, 1, 0, 1, 0, 1, 0, 1, 0, 2]);
     assert_eq!(bench.board.next_due_ms(), 12_000);
@@ -96,7 +112,11 @@ fn nonsense_is_absent_with_its_reason_and_recovers() {
         bench.sample(0);
         assert_eq!(bench.value(Role::SocTemperature, 0).value(), Some(48.0));
         bench.put(ZONE, text);
-        assert_eq!(absence(bench.sample(2_000).get("thermal:cpu-thermal")), Some(reason), "{text:?}");
+        assert_eq!(
+            absence(bench.sample(2_000).get("thermal:cpu-thermal")),
+            Some(reason),
+            "{text:?}"
+        );
         // The old value is not judged by, however young.
         assert_eq!(bench.value(Role::SocTemperature, 2_000).value(), None);
         bench.put(ZONE, "49000\n");
@@ -144,7 +164,10 @@ fn a_value_grows_stale_when_nobody_samples() {
     let mut bench = one_zone();
     bench.sample(0);
     assert_eq!(bench.value(Role::SocTemperature, 6_000).value(), Some(48.0));
-    assert!(matches!(bench.value(Role::SocTemperature, 6_001), Freshness::Stale { why: None, .. }));
+    assert!(matches!(
+        bench.value(Role::SocTemperature, 6_001),
+        Freshness::Stale { why: None, .. }
+    ));
 }
 
 #[test]
@@ -153,15 +176,27 @@ fn a_sensor_that_vanishes_is_found_again_in_its_old_place() {
     bench.sample(0);
     let before = bench.board.sensors().generation();
     bench.remove("sys/class/thermal/thermal_zone0");
-    assert_eq!(absence(bench.sample(2_000).values().next()), Some(Absence::Vanished));
-    assert!(matches!(bench.value(Role::SocTemperature, 2_000), Freshness::Stale { .. }));
+    assert_eq!(
+        absence(bench.sample(2_000).values().next()),
+        Some(Absence::Vanished)
+    );
+    assert!(matches!(
+        bench.value(Role::SocTemperature, 2_000),
+        Freshness::Stale { .. }
+    ));
     // It comes back under another number.
     bench.put("sys/class/thermal/thermal_zone7/type", "cpu-thermal\n");
     bench.put("sys/class/thermal/thermal_zone7/temp", "51000\n");
     bench.sample(10_000);
-    assert_eq!(bench.value(Role::SocTemperature, 10_000).value(), Some(51.0));
+    assert_eq!(
+        bench.value(Role::SocTemperature, 10_000).value(),
+        Some(51.0)
+    );
     assert_eq!(bench.board.sensors().all().len(), 1);
-    assert_eq!(bench.board.sensors().all()[0].source, "/sys/class/thermal/thermal_zone7/temp");
+    assert_eq!(
+        bench.board.sensors().all()[0].source,
+        "/sys/class/thermal/thermal_zone7/temp"
+    );
     assert!(bench.board.sensors().generation() > before);
     let counters = bench.board.sensors().counters();
     assert_eq!((counters.vanished, counters.appeared), (1, 1));
@@ -173,19 +208,38 @@ fn a_number_taken_by_another_chip_is_not_read_as_the_old_one() {
         let path = format!("sys/class/hwmon/hwmon{number}");
         bench.put(&format!("{path}/name"), name);
         bench.put(&format!("{path}/in1_input"), volts);
-        symlink(format!("../../../{device}"), bench.dir.path().join(path).join("device")).expect("link");
+        symlink(
+            format!("../../../{device}"),
+            bench.dir.path().join(path).join("device"),
+        )
+        .expect("link");
     };
     let mut bench = one_zone();
     chip(&bench, 3, "ina219\n", "1-0042", "7600\n");
     bench.sample(10_000);
-    assert_eq!(bench.value(Role::CompanionBatteryVoltage, 10_000).value(), Some(7.6));
+    assert_eq!(
+        bench.value(Role::CompanionBatteryVoltage, 10_000).value(),
+        Some(7.6)
+    );
     // Unplugged; another chip gets its number before anybody looks.
     bench.remove("sys/class/hwmon/hwmon3");
     chip(&bench, 3, "ina226\n", "1-0040", "12000\n");
     bench.sample(20_000);
-    assert_eq!(bench.value(Role::CompanionBatteryVoltage, 20_000).value(), None);
-    let other = bench.board.sensors().iter().find(|(_, s)| s.name == "hwmon:ina226:in1").expect("found").0;
-    assert_eq!(bench.board.sensors().value(other, 20_000).value(), Some(12.0));
+    assert_eq!(
+        bench.value(Role::CompanionBatteryVoltage, 20_000).value(),
+        None
+    );
+    let other = bench
+        .board
+        .sensors()
+        .iter()
+        .find(|(_, s)| s.name == "hwmon:ina226:in1")
+        .expect("found")
+        .0;
+    assert_eq!(
+        bench.board.sensors().value(other, 20_000).value(),
+        Some(12.0)
+    );
 }
 
 #[test]
@@ -194,11 +248,17 @@ fn a_usb_radio_plugged_in_later_is_seen() {
     assert_eq!(bench.sample(0).len(), 1);
     fs::create_dir_all(bench.dir.path().join("sys/class/net/wlan1/wireless")).expect("directory");
     bench.put("sys/class/net/wlan1/operstate", "up\n");
-    bench.put("proc/net/wireless", "h\nh\n wlan1: 0000   50.  -60.  -256  0 0 0 0 0 0\n");
+    bench.put(
+        "proc/net/wireless",
+        "h\nh\n wlan1: 0000   50.  -60.  -256  0 0 0 0 0 0\n",
+    );
     bench.sample(10_000);
     assert_eq!(bench.value(Role::WifiSignal, 10_000).value(), Some(-60.0));
     // Out of range: the interface stays, its association goes.
-    bench.put("proc/net/wireless", "h\nh\n wlan1: 0000     0     0     0  0 0 0 0 0 0\n");
+    bench.put(
+        "proc/net/wireless",
+        "h\nh\n wlan1: 0000     0     0     0  0 0 0 0 0 0\n",
+    );
     bench.put("sys/class/net/wlan1/operstate", "dormant\n");
     bench.sample(12_000);
     assert_eq!(bench.value(Role::WifiSignal, 12_000).value(), None);
@@ -209,12 +269,18 @@ fn a_usb_radio_plugged_in_later_is_seen() {
 fn the_marker_of_a_synchronised_clock_comes_and_goes() {
     let bench = one_zone();
     fs::create_dir_all(bench.dir.path().join("run/systemd/timesync")).expect("directory");
-    let mut bench = Bench { board: Board::open(bench.dir.path(), None).expect("board"), dir: bench.dir };
+    let mut bench = Bench {
+        board: Board::open(bench.dir.path(), None).expect("board"),
+        dir: bench.dir,
+    };
     bench.sample(0);
     assert_eq!(bench.value(Role::ClockSynchronised, 0).value(), Some(0.0));
     bench.put("run/systemd/timesync/synchronized", "");
     bench.sample(10_000);
-    assert_eq!(bench.value(Role::ClockSynchronised, 10_000).value(), Some(1.0));
+    assert_eq!(
+        bench.value(Role::ClockSynchronised, 10_000).value(),
+        Some(1.0)
+    );
 }
 
 #[test]
@@ -222,10 +288,16 @@ fn more_sensors_than_fit_are_counted_and_left_out() {
     let zones: Vec<(String, String)> = (0..300)
         .flat_map(|n| {
             let path = format!("sys/class/thermal/thermal_zone{n}");
-            [(format!("{path}/type"), format!("zone{n}\n")), (format!("{path}/temp"), "40000\n".to_owned())]
+            [
+                (format!("{path}/type"), format!("zone{n}\n")),
+                (format!("{path}/temp"), "40000\n".to_owned()),
+            ]
         })
         .collect();
-    let files: Vec<(&str, &str)> = zones.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
+    let files: Vec<(&str, &str)> = zones
+        .iter()
+        .map(|(p, t)| (p.as_str(), t.as_str()))
+        .collect();
     let mut bench = Bench::new(&files);
     assert_eq!(bench.sample(0).len(), boards::MAX_SENSORS);
     assert_eq!(bench.board.sensors().counters().left_out, 44);
@@ -235,7 +307,11 @@ fn more_sensors_than_fit_are_counted_and_left_out() {
 fn a_broken_profile_of_the_user_is_named_and_stops_nothing() {
     let bench = one_zone();
     let profiles = tempfile::tempdir().expect("temporary directory");
-    put(profiles.path(), "mine.toml", "id = \"mine\"\nnaem = \"Mine\"\n");
+    put(
+        profiles.path(),
+        "mine.toml",
+        "id = \"mine\"\nnaem = \"Mine\"\n",
+    );
     let board = Board::open(bench.dir.path(), Some(profiles.path())).expect("board");
     let [problem] = board.problems() else {
         panic!("{:?}", board.problems());
@@ -254,7 +330,10 @@ fn a_users_profile_gives_channels_names_meanings_and_scale() {
         ("sys/class/hwmon/hwmon0/in1_input", "7\n"),
         ("sys/bus/iio/devices/iio:device0/name", "mcp3008\n"),
         ("sys/bus/iio/devices/iio:device0/in_voltage0_raw", "512\n"),
-        ("sys/bus/iio/devices/iio:device0/in_voltage_scale", "3.222656250\n"),
+        (
+            "sys/bus/iio/devices/iio:device0/in_voltage_scale",
+            "3.222656250\n",
+        ),
     ]);
     let profiles = tempfile::tempdir().expect("temporary directory");
     let profile = r#"
@@ -284,9 +363,17 @@ fn a_users_profile_gives_channels_names_meanings_and_scale() {
     board.sample(0, &mut |_, _| {});
     let of = |name: &str| {
         let (index, sensor) = board.sensors().iter().find(|(_, s)| s.name == name)?;
-        Some((sensor.label.clone(), sensor.role, board.sensors().value(index, 0).value()?))
+        Some((
+            sensor.label.clone(),
+            sensor.role,
+            board.sensors().value(index, 0).value()?,
+        ))
     };
-    let battery = ("Flight battery".to_owned(), Role::CompanionBatteryVoltage, 11.0);
+    let battery = (
+        "Flight battery".to_owned(),
+        Role::CompanionBatteryVoltage,
+        11.0,
+    );
     assert_eq!(of("hwmon:ads7828:in0"), Some(battery));
     let (_, role, percent) = of("hwmon:ads7828:estimate").expect("estimate");
     // 11 V is 3.67 V a cell.
@@ -308,10 +395,18 @@ fn two_equal_chips_without_a_device_are_two_sensors() {
         .board
         .sensors()
         .iter()
-        .map(|(index, s)| (s.name.clone(), bench.board.sensors().value(index, 0).value()))
+        .map(|(index, s)| {
+            (
+                s.name.clone(),
+                bench.board.sensors().value(index, 0).value(),
+            )
+        })
         .collect();
     let expected = [("hwmon:nvme:temp1", 40.0), ("hwmon:nvme:temp1#2", 50.0)];
-    assert_eq!(values, expected.map(|(name, value)| (name.to_owned(), Some(value))));
+    assert_eq!(
+        values,
+        expected.map(|(name, value)| (name.to_owned(), Some(value)))
+    );
 }
 
 /// As on a real system: class entries are links into `/sys/devices`.
@@ -325,11 +420,18 @@ fn links_of_sysfs_are_followed_inside_the_tree() {
     ]);
     let root = bench.dir.path();
     let link = |target: &str, path: &str| symlink(target, root.join(path)).expect("link");
-    link("../../devices/platform/soc/fe804000.i2c/i2c-1/1-0042/hwmon/hwmon2", "sys/class/hwmon/hwmon2");
+    link(
+        "../../devices/platform/soc/fe804000.i2c/i2c-1/1-0042/hwmon/hwmon2",
+        "sys/class/hwmon/hwmon2",
+    );
     link("../../../1-0042", &format!("{device}/hwmon/hwmon2/device"));
     let mut board = Board::open(root, None).expect("board");
     board.sample(0, &mut |_, _| {});
-    let battery = board.sensors().by_role(Role::CompanionBattery).next().expect("estimate");
+    let battery = board
+        .sensors()
+        .by_role(Role::CompanionBattery)
+        .next()
+        .expect("estimate");
     assert_eq!(board.sensors().value(battery, 0).value(), Some(84.0));
     assert_eq!(board.sensors().hats(), ["Waveshare UPS HAT (B)"]);
 }
@@ -362,9 +464,18 @@ fn apply(step: &Step, plugged: &mut Plugged, bench: &Bench) {
     if let Some((number, _)) = plugged.remove(&kind) {
         bench.remove(&zone(number));
     }
-    if let Step::Plug { kind, number, milli_c } = *step {
+    if let Step::Plug {
+        kind,
+        number,
+        milli_c,
+    } = *step
+    {
         // Whoever had the number is unplugged.
-        if let Some(other) = plugged.iter().find(|(_, at)| at.0 == number).map(|(k, _)| *k) {
+        if let Some(other) = plugged
+            .iter()
+            .find(|(_, at)| at.0 == number)
+            .map(|(k, _)| *k)
+        {
             plugged.remove(&other);
             bench.remove(&zone(number));
         }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use boards::{Board, Confidence, Role, Tree};
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(name)
 }
 
 fn open(name: &str) -> Board {
@@ -55,7 +57,11 @@ fn every_tree_reports_as_recorded() {
             fs::write(&golden, &text).expect("golden file");
         }
         let recorded = fs::read_to_string(&golden).unwrap_or_default();
-        assert!(text == recorded, "{name} differs from {}:\n{text}", golden.display());
+        assert!(
+            text == recorded,
+            "{name} differs from {}:\n{text}",
+            golden.display()
+        );
     }
 }
 
@@ -65,7 +71,12 @@ fn every_tree_is_in_the_list_and_labelled() {
         .expect("trees")
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "tree"))
-        .map(|path| path.file_stem().expect("name").to_string_lossy().into_owned())
+        .map(|path| {
+            path.file_stem()
+                .expect("name")
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
     let mut listed = TREES.map(str::to_owned);
@@ -104,7 +115,11 @@ fn the_roles_a_gateway_maps_are_there() {
 #[test]
 fn a_ups_hat_is_a_companion_battery_with_an_estimate() {
     let board = sampled("pi-4b-ups");
-    let index = board.sensors().by_role(Role::CompanionBattery).next().expect("battery");
+    let index = board
+        .sensors()
+        .by_role(Role::CompanionBattery)
+        .next()
+        .expect("battery");
     let sensor = board.sensors().sensor(index);
     assert!(sensor.estimated);
     assert!(sensor.label.contains("Waveshare"), "{}", sensor.label);
@@ -115,7 +130,11 @@ fn a_ups_hat_is_a_companion_battery_with_an_estimate() {
     assert_eq!(value(&board, Role::CompanionBatteryCurrent), Some(-0.64));
     assert_eq!(value(&board, Role::OnBattery), Some(1.0));
     // The mouse's battery is not the board's.
-    let index = board.sensors().by_role(Role::OnBattery).next().expect("sensor");
+    let index = board
+        .sensors()
+        .by_role(Role::OnBattery)
+        .next()
+        .expect("sensor");
     assert!(board.sensors().sensor(index).name.contains("ina219"));
 }
 
@@ -132,11 +151,19 @@ fn an_unknown_board_still_has_its_sensors() {
 /// Telephones' kernels name no processor, and register the battery first.
 #[test]
 fn a_battery_is_not_the_temperature_of_the_board() {
-    let zones = ["battery", "wlan0-thermal", "tsens_tz_sensor4", "tsens_tz_sensor5"];
+    let zones = [
+        "battery",
+        "wlan0-thermal",
+        "tsens_tz_sensor4",
+        "tsens_tz_sensor5",
+    ];
     let mut manifest = String::from("# boards manifest 1\n");
     for (number, kind) in zones.iter().enumerate() {
         let zone = format!("/sys/class/thermal/thermal_zone{number}");
-        manifest += &format!("{zone}/type = \"{kind}\\n\"\n{zone}/temp = \"{}000\\n\"\n", 30 + number);
+        manifest += &format!(
+            "{zone}/type = \"{kind}\\n\"\n{zone}/temp = \"{}000\\n\"\n",
+            30 + number
+        );
     }
     let soc = |manifest: &str| {
         let mut board = Board::of(Tree::from_manifest(manifest).expect("a manifest"), None);
@@ -153,8 +180,12 @@ fn single_roles_are_held_once_or_once_a_battery() {
     for name in TREES {
         let board = open(name);
         for (_, sensor) in board.sensors().iter().filter(|(_, s)| s.role.is_single()) {
-            let holders = board.sensors().by_role(sensor.role).map(|index| board.sensors().sensor(index));
-            let of_same = holders.filter(|other| other.subject == sensor.subject || !is_battery(sensor.role));
+            let holders = board
+                .sensors()
+                .by_role(sensor.role)
+                .map(|index| board.sensors().sensor(index));
+            let of_same =
+                holders.filter(|other| other.subject == sensor.subject || !is_battery(sensor.role));
             assert_eq!(of_same.count(), 1, "{name}: {:?}", sensor.role);
         }
     }
@@ -162,13 +193,22 @@ fn single_roles_are_held_once_or_once_a_battery() {
 
 fn is_battery(role: Role) -> bool {
     use Role::{CompanionBattery, CompanionBatteryCurrent, CompanionBatteryVoltage, OnBattery};
-    [CompanionBattery, CompanionBatteryCurrent, CompanionBatteryVoltage, OnBattery].contains(&role)
+    [
+        CompanionBattery,
+        CompanionBatteryCurrent,
+        CompanionBatteryVoltage,
+        OnBattery,
+    ]
+    .contains(&role)
 }
 
 #[test]
 fn every_battery_the_board_runs_from_is_one() {
     let board = sampled("x86-two-batteries");
-    let charges = board.sensors().by_role(Role::CompanionBattery).map(|index| board.sensors().value(index, 0).value());
+    let charges = board
+        .sensors()
+        .by_role(Role::CompanionBattery)
+        .map(|index| board.sensors().value(index, 0).value());
     // Not the mouse's.
     assert_eq!(charges.collect::<Vec<_>>(), [Some(98.0), Some(41.0)]);
 }
@@ -189,7 +229,10 @@ fn limits_of_the_processors_chip_are_those_of_its_zone() {
 ";
     let board = Board::of(Tree::from_manifest(manifest).expect("a manifest"), None);
     let limits = board.sensors().temperature_limits();
-    assert_eq!((limits.throttle_c, limits.critical_c), (Some(71.0), Some(85.0)));
+    assert_eq!(
+        (limits.throttle_c, limits.critical_c),
+        (Some(71.0), Some(85.0))
+    );
 }
 
 #[test]
@@ -221,13 +264,38 @@ fn the_pressure_of_the_air_is_a_reading() {
     let mut board = Board::of(Tree::from_manifest(manifest).expect("a manifest"), None);
     board.sample(0, &mut |_, _| {});
     let report = board.report(0);
-    let named = |name: &str| report.sensors.iter().find(|sensor| sensor.name == name).expect("the sensor");
+    let named = |name: &str| {
+        report
+            .sensors
+            .iter()
+            .find(|sensor| sensor.name == name)
+            .expect("the sensor")
+    };
     let pressure = named("iio:bme280:pressure");
-    assert_eq!((pressure.value.map(f64::round), pressure.unit, pressure.state), (Some(101_325.0), "Pa", "fresh"));
+    assert_eq!(
+        (
+            pressure.value.map(f64::round),
+            pressure.unit,
+            pressure.state
+        ),
+        (Some(101_325.0), "Pa", "fresh")
+    );
     assert_eq!(named("iio:bme280:humidityrelative").value, Some(48.32));
-    assert_eq!(named("iio:lps22hb:pressure").value.map(|pascal| (pascal / 100.0).round()), Some(1_013.0));
+    assert_eq!(
+        named("iio:lps22hb:pressure")
+            .value
+            .map(|pascal| (pascal / 100.0).round()),
+        Some(1_013.0)
+    );
     let dead = named("iio:bmp280:pressure");
-    assert!(dead.value.is_none() && dead.reason.as_deref().is_some_and(|why| why.contains("implausible")), "{dead:?}");
+    assert!(
+        dead.value.is_none()
+            && dead
+                .reason
+                .as_deref()
+                .is_some_and(|why| why.contains("implausible")),
+        "{dead:?}"
+    );
     assert!(report.to_string().contains("1013.2 hPa"), "{report}");
 }
 
@@ -236,8 +304,14 @@ fn a_report_is_json_with_units_and_reasons() {
     let json = serde_json::to_value(sampled("pi-5").report(0)).expect("json");
     assert_eq!(json["board"]["id"], "raspberry-pi-5");
     let sensors = json["sensors"].as_array().expect("sensors");
-    let soc = sensors.iter().find(|s| s["role"] == "soc_temperature").expect("soc");
-    assert_eq!((soc["value"].as_f64(), soc["unit"].as_str()), (Some(51.8), Some("°C")));
+    let soc = sensors
+        .iter()
+        .find(|s| s["role"] == "soc_temperature")
+        .expect("soc");
+    assert_eq!(
+        (soc["value"].as_f64(), soc["unit"].as_str()),
+        (Some(51.8), Some("°C"))
+    );
 }
 
 #[test]
@@ -246,11 +320,18 @@ fn a_capture_of_a_tree_opens_as_the_same_board() {
         let board = sampled(name);
         let mut text = Vec::new();
         let summary = boards::capture(board.tree(), &mut text).expect("capture");
-        assert!(summary.entries > 10 && summary.unreadable == 0, "{name}: {summary:?}");
+        assert!(
+            summary.entries > 10 && summary.unreadable == 0,
+            "{name}: {summary:?}"
+        );
         let again = Tree::from_manifest(&String::from_utf8(text).expect("text")).expect("opens");
         let mut again = Board::of(again, None);
         again.sample(0, &mut |_, _| {});
-        assert_eq!(again.report(0).to_string(), board.report(0).to_string(), "{name}");
+        assert_eq!(
+            again.report(0).to_string(),
+            board.report(0).to_string(),
+            "{name}"
+        );
     }
 }
 

@@ -50,7 +50,11 @@ impl Random {
 }
 
 fn reading(number: u64) -> ToHost {
-    ToHost::Reading { sensor: (number % 16) as u8, ticks: number, value: (number % 1_000_003) as f32 }
+    ToHost::Reading {
+        sensor: (number % 16) as u8,
+        ticks: number,
+        value: (number % 1_000_003) as f32,
+    }
 }
 
 /// Every frame gets one to eight broken bytes, one in eight is noise
@@ -66,7 +70,11 @@ fn mutate(count: u64) -> Outcome {
         let length = sender.encode(&reading(number), &mut buffer)?.len();
         let frame = &mut buffer[..length];
         let dice = random.next();
-        let broken = if dice & 7 == 0 { length as u64 } else { 1 + (dice >> 3) % 8 };
+        let broken = if dice & 7 == 0 {
+            length as u64
+        } else {
+            1 + (dice >> 3) % 8
+        };
         for _ in 0..broken {
             let dice = random.next();
             let place = (dice >> 8) as usize % length;
@@ -85,9 +93,15 @@ fn mutate(count: u64) -> Outcome {
         }
     }
     let ns_per_byte = started.elapsed().as_nanos() as f64 / bytes as f64;
-    println!("{count} frames, {accepted} accepted, {wrong} of them wrong, {ns_per_byte:.1} ns per byte");
+    println!(
+        "{count} frames, {accepted} accepted, {wrong} of them wrong, {ns_per_byte:.1} ns per byte"
+    );
     println!("{:?}", receiver.stats());
-    if wrong == 0 { Ok(()) } else { Err("a broken frame was accepted".into()) }
+    if wrong == 0 {
+        Ok(())
+    } else {
+        Err("a broken frame was accepted".into())
+    }
 }
 
 fn watch(path: &std::path::Path) -> Result<(LinkHandle, Receiver<LinkEvent>), Box<dyn Error>> {
@@ -100,7 +114,10 @@ fn watch(path: &std::path::Path) -> Result<(LinkHandle, Receiver<LinkEvent>), Bo
     Ok((link, events))
 }
 
-fn wait_for(events: &Receiver<LinkEvent>, wanted: impl Fn(&LinkEvent) -> bool) -> Result<LinkEvent, Box<dyn Error>> {
+fn wait_for(
+    events: &Receiver<LinkEvent>,
+    wanted: impl Fn(&LinkEvent) -> bool,
+) -> Result<LinkEvent, Box<dyn Error>> {
     loop {
         let event = events.recv_timeout(LIMIT)?;
         if wanted(&event) {
@@ -144,12 +161,18 @@ fn latency(seconds: u64) -> Outcome {
     for message in [greeting(), description()] {
         master.write_all(sender.encode(&message, &mut buffer)?)?;
     }
-    wait_for(&events, |event| matches!(event, LinkEvent::Connected { .. }))?;
+    wait_for(&events, |event| {
+        matches!(event, LinkEvent::Connected { .. })
+    })?;
     let mut taken_us = Vec::new();
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(seconds) {
         let ticks = started.elapsed().as_micros() as u64;
-        let message = ToHost::Reading { sensor: 0, ticks, value: 1.0 };
+        let message = ToHost::Reading {
+            sensor: 0,
+            ticks,
+            value: 1.0,
+        };
         let frame = sender.encode(&message, &mut buffer)?;
         let written = Instant::now();
         master.write_all(frame)?;
@@ -185,8 +208,14 @@ fn greeting() -> ToHost {
 }
 
 fn description() -> ToHost {
-    let sensor =
-        Sensor { name: "one".into(), kind: SensorKind::Other, unit: Unit::None, min: 0.0, max: 2.0, interval_ms: 10 };
+    let sensor = Sensor {
+        name: "one".into(),
+        kind: SensorKind::Other,
+        unit: Unit::None,
+        min: 0.0,
+        max: 2.0,
+        interval_ms: 10,
+    };
     ToHost::Sensor { index: 0, sensor }
 }
 
@@ -195,7 +224,9 @@ fn idle(seconds: u64) -> Outcome {
     let peer = PtyPeer::plug_in(None, 1)?;
     let (alone, _events) = watch(absent)?;
     let (live, events) = watch(peer.path())?;
-    wait_for(&events, |event| matches!(event, LinkEvent::Connected { .. }))?;
+    wait_for(&events, |event| {
+        matches!(event, LinkEvent::Connected { .. })
+    })?;
     std::thread::sleep(Duration::from_secs(seconds));
     // Both threads of this process that are links, the absent board's first.
     for entry in std::fs::read_dir("/proc/self/task")? {
@@ -203,7 +234,10 @@ fn idle(seconds: u64) -> Outcome {
         if let Some((_, rest)) = stat.split_once("(bridge-link) ") {
             let fields: Vec<&str> = rest.split_whitespace().collect();
             let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-            println!("a link used {} ms of processor time in {seconds} s", ticks * 10);
+            println!(
+                "a link used {} ms of processor time in {seconds} s",
+                ticks * 10
+            );
         }
     }
     println!("the live one handed out {} readings", live.stats().readings);

@@ -31,7 +31,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut inputs, mut seed) = (1_000_000_u64, 1_u64);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        let value = arguments.next().ok_or("every option has a value: --inputs N, --seed S")?;
+        let value = arguments
+            .next()
+            .ok_or("every option has a value: --inputs N, --seed S")?;
         match argument.as_str() {
             "--inputs" => inputs = value.parse()?,
             "--seed" => seed = value.parse()?,
@@ -98,7 +100,19 @@ impl Bench {
         host.opened(0);
         let (random, to_host, to_mcu) = (Random(seed.max(1)), Receiver::new(), Receiver::new());
         let (now_us, bytes, intact, broken, payload, in_frames) = (0, 0, 0, 0, 0, 0);
-        Self { random, to_host, to_mcu, host, board: board(), now_us, bytes, intact, broken, payload, in_frames }
+        Self {
+            random,
+            to_host,
+            to_mcu,
+            host,
+            board: board(),
+            now_us,
+            bytes,
+            intact,
+            broken,
+            payload,
+            in_frames,
+        }
     }
 
     fn one(&mut self) -> Result<(), Box<dyn Error>> {
@@ -121,7 +135,12 @@ impl Bench {
                 let mut receiver = firmware_bridge::decoder::Decoder::new();
                 let mut message: Vec<u8> = frame
                     .iter()
-                    .find_map(|byte| receiver.feed(*byte)?.ok().map(|frame| frame.message.to_vec()))
+                    .find_map(|byte| {
+                        receiver
+                            .feed(*byte)?
+                            .ok()
+                            .map(|frame| frame.message.to_vec())
+                    })
                     .ok_or("a frame of ours is none")?;
                 for _ in 0..1 + self.random.below(2) {
                     let place = self.random.below(message.len() as u64) as usize;
@@ -157,8 +176,16 @@ impl Bench {
 
     /// Whatever the content: it is not asked what may come of it.
     fn framed(&mut self, message: &[u8]) -> Result<(), Box<dyn Error>> {
-        let direction = if self.random.below(2) == 0 { Direction::ToHost } else { Direction::ToMcu };
-        let header = Header { direction, version: 1 + u8::from(self.random.below(16) == 0), sequence: 0 };
+        let direction = if self.random.below(2) == 0 {
+            Direction::ToHost
+        } else {
+            Direction::ToMcu
+        };
+        let header = Header {
+            direction,
+            version: 1 + u8::from(self.random.below(16) == 0),
+            sequence: 0,
+        };
         let mut buffer = [0; MAX_FRAME_BYTES];
         let frame = encode(header, message, &mut buffer)?.to_vec();
         self.feed(&frame, Some(&frame))
@@ -205,14 +232,22 @@ impl Bench {
         }
         if self.to_host.stats().frame.frames > before {
             // At most one frame an input: the one that was sent.
-            self.in_frames += sent.map_or(0, |sent| sent.iter().filter(|byte| **byte != 0).count() as u64);
+            self.in_frames += sent.map_or(0, |sent| {
+                sent.iter().filter(|byte| **byte != 0).count() as u64
+            });
         }
         self.host.receive(input, self.now_us, &mut |_| {});
         self.host.tick(self.now_us, &mut |_| {});
         self.host.sent(self.host.outgoing().len());
         let mut buffer = [0; MAX_FRAME_BYTES];
-        let said = (0..64).take_while(|_| self.board.next_frame(self.now_us, &mut buffer).is_some()).count();
-        if said == 64 { Err("the board talks without end".into()) } else { Ok(()) }
+        let said = (0..64)
+            .take_while(|_| self.board.next_frame(self.now_us, &mut buffer).is_some())
+            .count();
+        if said == 64 {
+            Err("the board talks without end".into())
+        } else {
+            Ok(())
+        }
     }
 
     /// Every byte is in a good frame or counted.
@@ -221,12 +256,19 @@ impl Bench {
         if counted + self.in_frames == self.payload {
             return Ok(());
         }
-        Err(format!("{} bytes, {} in frames, {counted} counted as garbage", self.payload, self.in_frames).into())
+        Err(format!(
+            "{} bytes, {} in frames, {counted} counted as garbage",
+            self.payload, self.in_frames
+        )
+        .into())
     }
 }
 
 /// Holds what was accepted against what was sent, by the frame it makes again.
-fn same<M: Message + std::fmt::Debug>(message: &M, sent: Option<&[u8]>) -> Result<(), Box<dyn Error>> {
+fn same<M: Message + std::fmt::Debug>(
+    message: &M,
+    sent: Option<&[u8]>,
+) -> Result<(), Box<dyn Error>> {
     let mut buffer = [0; MAX_FRAME_BYTES];
     let again = Sender::new().encode(message, &mut buffer)?;
     match sent {
@@ -259,7 +301,14 @@ fn board() -> Session {
 
 fn sensor() -> Sensor {
     let (kind, unit) = (SensorKind::Voltage, Unit::Volt);
-    Sensor { name: "battery_voltage".into(), kind, unit, min: 0.0, max: 26.0, interval_ms: 100 }
+    Sensor {
+        name: "battery_voltage".into(),
+        kind,
+        unit,
+        min: 0.0,
+        max: 26.0,
+        interval_ms: 100,
+    }
 }
 
 fn to_host(random: &mut Random) -> ToHost {
@@ -277,29 +326,70 @@ fn to_host(random: &mut Random) -> ToHost {
             ticks_hz: 1_000_000,
             sensors: random.below(4) as u8,
         }),
-        1 => ToHost::Sensor { index, sensor: sensor() },
-        2 => ToHost::Fault { sensor: index, ticks, fault: Fault::Absent },
-        3 => ToHost::Event { ticks, event: Event::EmergencyStop { engaged: random.below(2) == 0 } },
+        1 => ToHost::Sensor {
+            index,
+            sensor: sensor(),
+        },
+        2 => ToHost::Fault {
+            sensor: index,
+            ticks,
+            fault: Fault::Absent,
+        },
+        3 => ToHost::Event {
+            ticks,
+            event: Event::EmergencyStop {
+                engaged: random.below(2) == 0,
+            },
+        },
         4 => ToHost::State {
             ticks,
             emergency_stop: random.below(2) == 0,
             indicator: IndicatorLevel::Warning,
             dropped: random.next() as u32,
         },
-        5 => ToHost::Log { ticks, level: LogLevel::Info, text: "INA219 found at 0x40".into() },
-        6 => ToHost::Pong { nonce: random.next() as u32, ticks },
-        7 => ToHost::Answer { sequence: random.next() as u16, outcome: Outcome::Done },
-        _ => ToHost::Reading { sensor: index, ticks, value: random.below(1_000_000) as f32 / 1e3 },
+        5 => ToHost::Log {
+            ticks,
+            level: LogLevel::Info,
+            text: "INA219 found at 0x40".into(),
+        },
+        6 => ToHost::Pong {
+            nonce: random.next() as u32,
+            ticks,
+        },
+        7 => ToHost::Answer {
+            sequence: random.next() as u16,
+            outcome: Outcome::Done,
+        },
+        _ => ToHost::Reading {
+            sensor: index,
+            ticks,
+            value: random.below(1_000_000) as f32 / 1e3,
+        },
     }
 }
 
 fn to_mcu(random: &mut Random) -> ToMcu {
     match random.below(6) {
-        0 => ToMcu::Hello { min: 1, current: 1 + random.below(3) as u8 },
-        1 => ToMcu::Describe { index: random.below(16) as u8 },
-        2 => ToMcu::Rate { sensor: random.below(16) as u8, interval_ms: 10 + random.below(3_000_000) as u32 },
-        3 => ToMcu::Indicator { level: IndicatorLevel::Critical },
-        4 => ToMcu::Ping { nonce: random.next() as u32 },
-        _ => ToMcu::Configure { setting: Setting::Buzzer, value: random.below(3) as u32 },
+        0 => ToMcu::Hello {
+            min: 1,
+            current: 1 + random.below(3) as u8,
+        },
+        1 => ToMcu::Describe {
+            index: random.below(16) as u8,
+        },
+        2 => ToMcu::Rate {
+            sensor: random.below(16) as u8,
+            interval_ms: 10 + random.below(3_000_000) as u32,
+        },
+        3 => ToMcu::Indicator {
+            level: IndicatorLevel::Critical,
+        },
+        4 => ToMcu::Ping {
+            nonce: random.next() as u32,
+        },
+        _ => ToMcu::Configure {
+            setting: Setting::Buzzer,
+            value: random.below(3) as u32,
+        },
     }
 }

@@ -19,7 +19,9 @@ use firmware_bridge::monitor;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let port = arguments.next().ok_or("usage: watch PORT [SECONDS] [LEVEL]")?;
+    let port = arguments
+        .next()
+        .ok_or("usage: watch PORT [SECONDS] [LEVEL]")?;
     let seconds = arguments.next().map(|text| text.parse()).transpose()?;
     let level = match arguments.next().as_deref() {
         None | Some("clear") => IndicatorLevel::Clear,

@@ -29,7 +29,11 @@ impl<M: Message> Sender<M> {
     /// A sender that speaks [`version::HANDSHAKE`] until told otherwise.
     #[must_use]
     pub const fn new() -> Self {
-        Self { sequence: 0, version: version::HANDSHAKE, direction: PhantomData }
+        Self {
+            sequence: 0,
+            version: version::HANDSHAKE,
+            direction: PhantomData,
+        }
     }
 
     /// Speaks `version` from now on, as settled in the handshake.
@@ -48,15 +52,24 @@ impl<M: Message> Sender<M> {
     /// # Errors
     ///
     /// See [`EncodeError`].
-    pub fn encode<'b>(&mut self, message: &M, buffer: &'b mut FrameBuffer) -> Result<&'b [u8], EncodeError> {
+    pub fn encode<'b>(
+        &mut self,
+        message: &M,
+        buffer: &'b mut FrameBuffer,
+    ) -> Result<&'b [u8], EncodeError> {
         if message.since() > self.version || !message.is_valid() {
             return Err(EncodeError::NotAllowed);
         }
         // What version 1 can say is framed as version 1, whatever was settled:
         // the handshake depends on it, the rest profits.
-        let header = Header { direction: M::DIRECTION, version: message.since(), sequence: self.sequence };
+        let header = Header {
+            direction: M::DIRECTION,
+            version: message.since(),
+            sequence: self.sequence,
+        };
         let mut encoded = [0; MAX_MESSAGE_BYTES];
-        let encoded = postcard::to_slice(message, &mut encoded).map_err(|_| EncodeError::TooLong)?;
+        let encoded =
+            postcard::to_slice(message, &mut encoded).map_err(|_| EncodeError::TooLong)?;
         let frame = frame::encode(header, encoded, buffer)?;
         self.sequence = self.sequence.wrapping_add(1);
         Ok(frame)
@@ -187,12 +200,15 @@ pub enum Undecodable {
 ///
 /// See [`Undecodable`].
 pub fn decode<M: Message>(frame: &Frame<'_>) -> Result<M, Undecodable> {
-    let spoken = (version::MIN.min(version::HANDSHAKE)..=version::CURRENT).contains(&frame.header.version);
+    let spoken =
+        (version::MIN.min(version::HANDSHAKE)..=version::CURRENT).contains(&frame.header.version);
     if frame.header.direction != M::DIRECTION || !spoken {
         return Err(Undecodable::Foreign);
     }
     match postcard::take_from_bytes::<M>(frame.message) {
-        Ok((message, [])) if message.is_valid() && message.since() <= frame.header.version => Ok(message),
+        Ok((message, [])) if message.is_valid() && message.since() <= frame.header.version => {
+            Ok(message)
+        }
         _ => Err(Undecodable::Invalid),
     }
 }
@@ -204,7 +220,11 @@ mod tests {
     use crate::message::{ToHost, ToMcu};
 
     fn frame_of(sender: &mut Sender<ToHost>, value: f32) -> heapless::Vec<u8, MAX_FRAME_BYTES> {
-        let message = ToHost::Reading { sensor: 0, ticks: 5, value };
+        let message = ToHost::Reading {
+            sensor: 0,
+            ticks: 5,
+            value,
+        };
         let mut buffer = [0; MAX_FRAME_BYTES];
         let bytes = sender.encode(&message, &mut buffer).expect("valid");
         heapless::Vec::from_slice(bytes).expect("fits")
@@ -214,7 +234,8 @@ mod tests {
     fn gaps_are_counted_and_a_restart_is_not_a_gap() {
         let mut sender = Sender::new();
         let mut receiver = Receiver::<ToHost>::new();
-        let mut deliver = |frame: &[u8]| frame.iter().filter_map(|byte| receiver.feed(*byte)).count();
+        let mut deliver =
+            |frame: &[u8]| frame.iter().filter_map(|byte| receiver.feed(*byte)).count();
         assert_eq!(deliver(&frame_of(&mut sender, 1.0)), 1);
         frame_of(&mut sender, 2.0); // lost on the line
         frame_of(&mut sender, 3.0); // lost on the line
@@ -237,12 +258,23 @@ mod tests {
     #[test]
     fn what_is_not_valid_is_neither_sent_nor_taken() {
         let mut buffer = [0; MAX_FRAME_BYTES];
-        let message = ToHost::Reading { sensor: 0, ticks: 5, value: f32::NAN };
-        assert_eq!(Sender::new().encode(&message, &mut buffer), Err(EncodeError::NotAllowed));
+        let message = ToHost::Reading {
+            sensor: 0,
+            ticks: 5,
+            value: f32::NAN,
+        };
+        assert_eq!(
+            Sender::new().encode(&message, &mut buffer),
+            Err(EncodeError::NotAllowed)
+        );
         // The same content with a good check sum, from a careless encoder.
         let mut encoded = [0; MAX_MESSAGE_BYTES];
         let encoded = postcard::to_slice(&message, &mut encoded).expect("fits");
-        let header = Header { direction: Direction::ToHost, version: 1, sequence: 0 };
+        let header = Header {
+            direction: Direction::ToHost,
+            version: 1,
+            sequence: 0,
+        };
         let bytes = frame::encode(header, encoded, &mut buffer).expect("fits");
         let mut receiver = Receiver::<ToHost>::new();
         assert!(bytes.iter().all(|byte| receiver.feed(*byte).is_none()));
@@ -256,7 +288,11 @@ mod tests {
             (0, &[4, 0, 1, 1][..], 1, 0),
             (99, &[4, 0, 1, 1][..], 1, 0),
         ] {
-            let header = Header { direction: Direction::ToHost, version, sequence: 0 };
+            let header = Header {
+                direction: Direction::ToHost,
+                version,
+                sequence: 0,
+            };
             let mut buffer = [0; MAX_FRAME_BYTES];
             let bytes = frame::encode(header, message, &mut buffer).expect("fits");
             let mut receiver = Receiver::<ToHost>::new();

@@ -71,7 +71,13 @@ impl Decoder {
             len: 0,
             seen: 0,
             overflowed: false,
-            stats: FrameStats { frames: 0, crc_errors: 0, malformed: 0, oversize: 0, garbage_bytes: 0 },
+            stats: FrameStats {
+                frames: 0,
+                crc_errors: 0,
+                malformed: 0,
+                oversize: 0,
+                garbage_bytes: 0,
+            },
         }
     }
 
@@ -147,12 +153,19 @@ impl Decoder {
 }
 
 fn check(raw: &[u8]) -> Result<Frame<'_>, Rejected> {
-    let (body, checksum) = raw.split_last_chunk::<CRC_BYTES>().ok_or(Rejected::Malformed)?;
-    let (header, message) = body.split_first_chunk::<HEADER_BYTES>().ok_or(Rejected::Malformed)?;
+    let (body, checksum) = raw
+        .split_last_chunk::<CRC_BYTES>()
+        .ok_or(Rejected::Malformed)?;
+    let (header, message) = body
+        .split_first_chunk::<HEADER_BYTES>()
+        .ok_or(Rejected::Malformed)?;
     if CRC32.checksum(body) != u32::from_le_bytes(*checksum) {
         return Err(Rejected::Crc);
     }
-    Ok(Frame { header: Header::from_bytes(*header), message })
+    Ok(Frame {
+        header: Header::from_bytes(*header),
+        message,
+    })
 }
 
 #[cfg(test)]
@@ -168,7 +181,11 @@ mod tests {
     use std::vec::Vec;
 
     fn frame(sequence: u16, message: &[u8]) -> Vec<u8> {
-        let header = Header { direction: Direction::ToHost, version: 1, sequence };
+        let header = Header {
+            direction: Direction::ToHost,
+            version: 1,
+            sequence,
+        };
         let mut buffer = [0; MAX_FRAME_BYTES];
         encode(header, message, &mut buffer).expect("fits").to_vec()
     }

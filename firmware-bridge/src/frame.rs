@@ -31,7 +31,8 @@ pub type FrameBuffer = [u8; MAX_FRAME_BYTES];
 
 /// The same CRC-32 as zlib, Ethernet and PNG use, so that any language has an
 /// independent encoder at hand.
-pub(crate) const CRC32: crc::Crc<u32, crc::Table<1>> = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
+pub(crate) const CRC32: crc::Crc<u32, crc::Table<1>> =
+    crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
 
 const DIRECTION_BIT: u8 = 0x80;
 
@@ -68,7 +69,11 @@ impl Header {
 
     pub(crate) fn from_bytes([first, low, high]: [u8; HEADER_BYTES]) -> Self {
         Self {
-            direction: if first & DIRECTION_BIT == 0 { Direction::ToHost } else { Direction::ToMcu },
+            direction: if first & DIRECTION_BIT == 0 {
+                Direction::ToHost
+            } else {
+                Direction::ToMcu
+            },
             version: first & version::LIMIT,
             sequence: u16::from_le_bytes([low, high]),
         }
@@ -101,19 +106,26 @@ impl core::error::Error for EncodeError {}
 /// # Errors
 ///
 /// [`EncodeError::TooLong`] when `message` exceeds [`MAX_MESSAGE_BYTES`].
-pub fn encode<'b>(header: Header, message: &[u8], buffer: &'b mut FrameBuffer) -> Result<&'b [u8], EncodeError> {
+pub fn encode<'b>(
+    header: Header,
+    message: &[u8],
+    buffer: &'b mut FrameBuffer,
+) -> Result<&'b [u8], EncodeError> {
     let mut raw = heapless::Vec::<u8, MAX_RAW_BYTES>::new();
     let too_long = |_| EncodeError::TooLong;
     if message.len() > MAX_MESSAGE_BYTES {
         return Err(EncodeError::TooLong);
     }
-    raw.extend_from_slice(&header.to_bytes()).map_err(too_long)?;
+    raw.extend_from_slice(&header.to_bytes())
+        .map_err(too_long)?;
     raw.extend_from_slice(message).map_err(too_long)?;
     let checksum = CRC32.checksum(&raw);
-    raw.extend_from_slice(&checksum.to_le_bytes()).map_err(too_long)?;
+    raw.extend_from_slice(&checksum.to_le_bytes())
+        .map_err(too_long)?;
 
     buffer[0] = DELIMITER;
-    let body = cobs::try_encode(&raw, &mut buffer[1..MAX_FRAME_BYTES - 1]).map_err(|_| EncodeError::TooLong)?;
+    let body = cobs::try_encode(&raw, &mut buffer[1..MAX_FRAME_BYTES - 1])
+        .map_err(|_| EncodeError::TooLong)?;
     buffer[1 + body] = DELIMITER;
     Ok(&buffer[..body + 2])
 }
@@ -124,7 +136,11 @@ mod tests {
 
     #[test]
     fn the_largest_message_fits_and_a_larger_one_is_refused() {
-        let header = Header { direction: Direction::ToMcu, version: 1, sequence: 0x0101 };
+        let header = Header {
+            direction: Direction::ToMcu,
+            version: 1,
+            sequence: 0x0101,
+        };
         let mut buffer = [0; MAX_FRAME_BYTES];
         // No zero inside: the worst case for COBS.
         let largest = [0xa5; MAX_MESSAGE_BYTES];
@@ -132,13 +148,20 @@ mod tests {
         assert!(frame.len() >= MAX_FRAME_BYTES - CRC_BYTES);
         assert_eq!(frame.iter().filter(|byte| **byte == DELIMITER).count(), 2);
         let mut buffer = [0; MAX_FRAME_BYTES];
-        assert_eq!(encode(header, &[1; MAX_MESSAGE_BYTES + 1], &mut buffer), Err(EncodeError::TooLong));
+        assert_eq!(
+            encode(header, &[1; MAX_MESSAGE_BYTES + 1], &mut buffer),
+            Err(EncodeError::TooLong)
+        );
     }
 
     #[test]
     fn headers_survive_their_bytes() {
         for direction in [Direction::ToHost, Direction::ToMcu] {
-            let header = Header { direction, version: version::LIMIT, sequence: 0xfffe };
+            let header = Header {
+                direction,
+                version: version::LIMIT,
+                sequence: 0xfffe,
+            };
             assert_eq!(Header::from_bytes(header.to_bytes()), header);
         }
     }

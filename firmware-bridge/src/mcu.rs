@@ -14,7 +14,9 @@ use heapless::{Deque, Vec};
 
 use crate::channel::{Receiver, Sender};
 use crate::frame::FrameBuffer;
-use crate::message::{Event, Greeting, IndicatorLevel, LogLevel, LogText, Outcome, ResetCause, Setting, ToHost, ToMcu};
+use crate::message::{
+    Event, Greeting, IndicatorLevel, LogLevel, LogText, Outcome, ResetCause, Setting, ToHost, ToMcu,
+};
 use crate::sensor::{Fault, MAX_INTERVAL_MS, MAX_SENSORS, MIN_INTERVAL_MS, Sensor};
 use crate::text::Text;
 use crate::version;
@@ -120,7 +122,11 @@ impl Session {
             .into_iter()
             .filter(Sensor::is_valid)
             .take(MAX_SENSORS)
-            .map(|sensor| Slot { sensor, due: 0, waiting: None })
+            .map(|sensor| Slot {
+                sensor,
+                due: 0,
+                waiting: None,
+            })
             .collect();
         Self {
             identity,
@@ -170,7 +176,11 @@ impl Session {
         let interval = ticks(slot.sensor.interval_ms, ticks_hz);
         // Keeps the rhythm when late by less than an interval; otherwise
         // starts a new one rather than catching up in a burst.
-        slot.due = if slot.due + interval > now { slot.due + interval } else { now + interval };
+        slot.due = if slot.due + interval > now {
+            slot.due + interval
+        } else {
+            now + interval
+        };
         u8::try_from(index).ok()
     }
 
@@ -204,7 +214,11 @@ impl Session {
     /// What lamp and buzzer should show.
     #[must_use]
     pub fn indication(&self, now: u64) -> Indication {
-        if self.host_present(now) { Indication::Level(self.indicator) } else { Indication::HostSilent }
+        if self.host_present(now) {
+            Indication::Level(self.indicator)
+        } else {
+            Indication::HostSilent
+        }
     }
 
     /// The descriptions, with the intervals in force.
@@ -238,7 +252,8 @@ impl Session {
     #[must_use]
     pub fn host_present(&self, now: u64) -> bool {
         let silence = ticks(HOST_SILENCE_MS, self.identity.ticks_hz);
-        self.host_heard.is_some_and(|heard| now.saturating_sub(heard) < silence)
+        self.host_heard
+            .is_some_and(|heard| now.saturating_sub(heard) < silence)
     }
 
     fn obey(&mut self, sequence: u16, command: &ToMcu, now: u64) -> Option<Action> {
@@ -256,7 +271,10 @@ impl Session {
                 self.describe |= (1 << index) & set_of_first(self.slots.len());
                 None
             }
-            ToMcu::Rate { sensor, interval_ms } => {
+            ToMcu::Rate {
+                sensor,
+                interval_ms,
+            } => {
                 let outcome = self.set_rate(sensor, interval_ms, now);
                 self.answer(sequence, outcome);
                 None
@@ -274,7 +292,11 @@ impl Session {
                 None
             }
             ToMcu::ResetToBootloader { .. } => {
-                let outcome = if self.can_boot_load { Outcome::Done } else { Outcome::Unsupported };
+                let outcome = if self.can_boot_load {
+                    Outcome::Done
+                } else {
+                    Outcome::Unsupported
+                };
                 self.answer(sequence, outcome);
                 self.can_boot_load.then_some(Action::Bootloader)
             }
@@ -392,8 +414,16 @@ impl Session {
         let (ticks, value) = slot.waiting.take()?;
         let sensor = index as u8;
         Some(match value {
-            Ok(value) => ToHost::Reading { sensor, ticks, value },
-            Err(fault) => ToHost::Fault { sensor, ticks, fault },
+            Ok(value) => ToHost::Reading {
+                sensor,
+                ticks,
+                value,
+            },
+            Err(fault) => ToHost::Fault {
+                sensor,
+                ticks,
+                fault,
+            },
         })
     }
 }

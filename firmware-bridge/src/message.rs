@@ -186,7 +186,10 @@ impl Greeting {
     /// The versions the firmware speaks.
     #[must_use]
     pub fn versions(&self) -> version::Range {
-        version::Range { min: self.min, current: self.current }
+        version::Range {
+            min: self.min,
+            current: self.current,
+        }
     }
 }
 
@@ -222,7 +225,9 @@ pub enum Event {
 
 /// What the indicator and buzzer show, in rising order. Follows the worst
 /// unresolved alert. Append only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, MaxSize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, MaxSize,
+)]
 pub enum IndicatorLevel {
     /// No unresolved alert.
     #[default]
@@ -279,13 +284,17 @@ impl Message for ToHost {
 
     fn is_valid(&self) -> bool {
         match self {
-            Self::Greeting(greeting) => usize::from(greeting.sensors) <= MAX_SENSORS && greeting.ticks_hz > 0,
+            Self::Greeting(greeting) => {
+                usize::from(greeting.sensors) <= MAX_SENSORS && greeting.ticks_hz > 0
+            }
             Self::Sensor { index, sensor } => is_index(*index) && sensor.is_valid(),
             Self::Reading { sensor, value, .. } => is_index(*sensor) && value.is_finite(),
             Self::Fault { sensor, .. } => is_index(*sensor),
-            Self::Event { .. } | Self::State { .. } | Self::Log { .. } | Self::Pong { .. } | Self::Answer { .. } => {
-                true
-            }
+            Self::Event { .. }
+            | Self::State { .. }
+            | Self::Log { .. }
+            | Self::Pong { .. }
+            | Self::Answer { .. } => true,
         }
     }
 }
@@ -300,11 +309,15 @@ impl Message for ToMcu {
     fn is_valid(&self) -> bool {
         match self {
             Self::Describe { index } => is_index(*index),
-            Self::Rate { sensor, interval_ms } => {
-                is_index(*sensor) && (MIN_INTERVAL_MS..=MAX_INTERVAL_MS).contains(interval_ms)
-            }
+            Self::Rate {
+                sensor,
+                interval_ms,
+            } => is_index(*sensor) && (MIN_INTERVAL_MS..=MAX_INTERVAL_MS).contains(interval_ms),
             Self::ResetToBootloader { magic } => *magic == BOOTLOADER_MAGIC,
-            Self::Hello { .. } | Self::Indicator { .. } | Self::Ping { .. } | Self::Configure { .. } => true,
+            Self::Hello { .. }
+            | Self::Indicator { .. }
+            | Self::Ping { .. }
+            | Self::Configure { .. } => true,
         }
     }
 }

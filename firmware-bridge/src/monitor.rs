@@ -33,17 +33,37 @@ pub fn line(event: &LinkEvent, board: Option<&BoardDescription>) -> String {
             board.greeting.reset,
             board.sensors.len()
         ),
-        LinkEvent::Reading { sensor, value, host_ms } => {
+        LinkEvent::Reading {
+            sensor,
+            value,
+            host_ms,
+        } => {
             let unit = sensor_of(*sensor).map_or("", |sensor| sensor.unit.symbol());
-            format!("{} {:20} {value:>10.3} {unit}", seconds(*host_ms), name_of(*sensor))
+            format!(
+                "{} {:20} {value:>10.3} {unit}",
+                seconds(*host_ms),
+                name_of(*sensor)
+            )
         }
-        LinkEvent::Fault { sensor, fault, host_ms } => {
-            format!("{} {:20} no value: {fault:?}", seconds(*host_ms), name_of(*sensor))
+        LinkEvent::Fault {
+            sensor,
+            fault,
+            host_ms,
+        } => {
+            format!(
+                "{} {:20} no value: {fault:?}",
+                seconds(*host_ms),
+                name_of(*sensor)
+            )
         }
         LinkEvent::Event { event, host_ms } => {
             format!("{} {}", seconds(*host_ms), happening(*event))
         }
-        LinkEvent::Log { level, text, host_ms } => format!("{} log {level:?}: {text}", seconds(*host_ms)),
+        LinkEvent::Log {
+            level,
+            text,
+            host_ms,
+        } => format!("{} log {level:?}: {text}", seconds(*host_ms)),
         LinkEvent::Lost { reason } => format!("no link: {reason}"),
     }
 }
@@ -96,10 +116,20 @@ impl fmt::Display for Stretch {
         let number = |header: &Header| format!("v{} #{:05}", header.version, header.sequence);
         let (offset, length) = (self.offset, self.length);
         match &self.found {
-            Found::ToHost(header, message) => write!(f, "{offset:08x} <- {} {message:?}", number(header)),
-            Found::ToMcu(header, message) => write!(f, "{offset:08x} -> {} {message:?}", number(header)),
-            Found::Unknown(header, why) => write!(f, "{offset:08x} ?? {} {why:?}, {length} bytes", number(header)),
-            Found::Rejected(why) => write!(f, "{offset:08x} !! {length} bytes, {}", rejection(*why)),
+            Found::ToHost(header, message) => {
+                write!(f, "{offset:08x} <- {} {message:?}", number(header))
+            }
+            Found::ToMcu(header, message) => {
+                write!(f, "{offset:08x} -> {} {message:?}", number(header))
+            }
+            Found::Unknown(header, why) => write!(
+                f,
+                "{offset:08x} ?? {} {why:?}, {length} bytes",
+                number(header)
+            ),
+            Found::Rejected(why) => {
+                write!(f, "{offset:08x} !! {length} bytes, {}", rejection(*why))
+            }
             Found::CutOff => write!(f, "{offset:08x} !! {length} bytes, cut off"),
         }
     }
@@ -117,14 +147,22 @@ pub fn decode_capture(capture: &[u8], mut stretch: impl FnMut(Stretch)) -> Frame
     for (at, byte) in bytes.iter().enumerate() {
         if let Some(outcome) = decoder.feed(*byte) {
             let found = outcome.map_or_else(Found::Rejected, |frame| content(&frame));
-            stretch(Stretch { offset, length: at - offset, found });
+            stretch(Stretch {
+                offset,
+                length: at - offset,
+                found,
+            });
         }
         if *byte == crate::frame::DELIMITER {
             offset = at + 1;
         }
     }
     if offset < bytes.len() {
-        stretch(Stretch { offset, length: bytes.len() - offset, found: Found::CutOff });
+        stretch(Stretch {
+            offset,
+            length: bytes.len() - offset,
+            found: Found::CutOff,
+        });
     }
     decoder.resynchronise();
     decoder.stats()
@@ -151,13 +189,23 @@ pub fn rejection(rejected: Rejected) -> &'static str {
 
 /// Hexadecimal text as the bytes it means; anything else as it is.
 fn bytes_of(capture: &[u8]) -> Cow<'_, [u8]> {
-    let digits: Vec<u8> = capture.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let is_hex = !digits.is_empty() && digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit);
+    let digits: Vec<u8> = capture
+        .iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    let is_hex = !digits.is_empty()
+        && digits.len().is_multiple_of(2)
+        && digits.iter().all(u8::is_ascii_hexdigit);
     if !is_hex {
         return Cow::Borrowed(capture);
     }
     let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
-    let bytes = digits.as_chunks::<2>().0.iter().map(|[high, low]| digit(*high) << 4 | digit(*low));
+    let bytes = digits
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|[high, low]| digit(*high) << 4 | digit(*low));
     Cow::Owned(bytes.collect())
 }
 
@@ -188,12 +236,19 @@ mod tests {
                 "00000039 !! 2 bytes, cut off",
             ]
         );
-        assert_eq!((stats.frames, stats.crc_errors, stats.garbage_bytes), (2, 1, 22));
+        assert_eq!(
+            (stats.frames, stats.crc_errors, stats.garbage_bytes),
+            (2, 1, 22)
+        );
     }
 
     #[test]
     fn text_from_a_board_cannot_drive_the_terminal() {
-        let event = LinkEvent::Log { level: LogLevel::Error, text: "\x1b[2Jgone".into(), host_ms: 1_500 };
+        let event = LinkEvent::Log {
+            level: LogLevel::Error,
+            text: "\x1b[2Jgone".into(),
+            host_ms: 1_500,
+        };
         assert_eq!(line(&event, None), "      1.500 s log Error: ?[2Jgone");
     }
 }

@@ -147,12 +147,36 @@ impl SimulatedBoard {
 /// What the simulated board measures, in the order of its indices.
 #[must_use]
 pub fn sensors() -> [Sensor; 3] {
-    let sensor =
-        |name: &str, kind, unit, min, max| Sensor { name: name.into(), kind, unit, min, max, interval_ms: 500 };
+    let sensor = |name: &str, kind, unit, min, max| Sensor {
+        name: name.into(),
+        kind,
+        unit,
+        min,
+        max,
+        interval_ms: 500,
+    };
     [
-        sensor("battery_voltage", SensorKind::Voltage, Unit::Volt, 0.0, 26.0),
-        sensor("battery_current", SensorKind::Current, Unit::Ampere, -3.2, 3.2),
-        sensor("board_temperature", SensorKind::Temperature, Unit::Celsius, -40.0, 125.0),
+        sensor(
+            "battery_voltage",
+            SensorKind::Voltage,
+            Unit::Volt,
+            0.0,
+            26.0,
+        ),
+        sensor(
+            "battery_current",
+            SensorKind::Current,
+            Unit::Ampere,
+            -3.2,
+            3.2,
+        ),
+        sensor(
+            "board_temperature",
+            SensorKind::Temperature,
+            Unit::Celsius,
+            -40.0,
+            125.0,
+        ),
     ]
 }
 
@@ -167,7 +191,10 @@ fn simulated_value(sensor: u8, now_us: u64) -> f32 {
 }
 
 fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted)
+    matches!(
+        error.kind(),
+        ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted
+    )
 }
 
 #[derive(Debug, Default)]
@@ -271,13 +298,20 @@ impl PtyPeer {
         let controls = board.controls();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let port = Port::from_tty(master).map_err(|reason| io::Error::other(std::format!("{reason}")))?;
+        let port =
+            Port::from_tty(master).map_err(|reason| io::Error::other(std::format!("{reason}")))?;
         let thread = thread::Builder::new()
             .name(String::from("bridge-peer"))
             // The slave end is kept open with the board: otherwise the master
             // would see a hang-up whenever the host closes its end.
             .spawn(move || serve(board, port, &slave, &stopped))?;
-        Ok(Self { path, link: link.map(Path::to_path_buf), controls, stop, thread: Some(thread) })
+        Ok(Self {
+            path,
+            link: link.map(Path::to_path_buf),
+            controls,
+            stop,
+            thread: Some(thread),
+        })
     }
 
     /// The path to open: the link when there is one, else the terminal.

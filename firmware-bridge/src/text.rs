@@ -22,7 +22,11 @@ impl<const N: usize> Text<N> {
     pub fn new(text: &str) -> Self {
         let mut kept = heapless::String::new();
         for character in text.chars() {
-            let shown = if character.is_control() { '?' } else { character };
+            let shown = if character.is_control() {
+                '?'
+            } else {
+                character
+            };
             if kept.push(shown).is_err() {
                 break;
             }
@@ -52,7 +56,11 @@ struct Cut<const N: usize>(Text<N>);
 impl<const N: usize> fmt::Write for Cut<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
-            let shown = if character.is_control() { '?' } else { character };
+            let shown = if character.is_control() {
+                '?'
+            } else {
+                character
+            };
             if self.0.0.push(shown).is_err() {
                 break;
             }
@@ -110,7 +118,10 @@ mod tests {
         assert_eq!(Text::<4>::new("abcdef").as_str(), "abcd");
         assert_eq!(Text::<4>::new("ab電").as_str(), "ab");
         assert_eq!(Text::<8>::new("a\x1b[2Jb").as_str(), "a?[2Jb");
-        assert_eq!(Text::<6>::format(format_args!("{}-{}", 123, 456)).as_str(), "123-45");
+        assert_eq!(
+            Text::<6>::format(format_args!("{}-{}", 123, 456)).as_str(),
+            "123-45"
+        );
     }
 
     #[test]

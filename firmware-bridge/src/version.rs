@@ -41,7 +41,10 @@ pub struct Range {
 }
 
 /// What this build speaks.
-pub const OURS: Range = Range { min: MIN, current: CURRENT };
+pub const OURS: Range = Range {
+    min: MIN,
+    current: CURRENT,
+};
 
 impl Range {
     /// The newest version both sides speak; `None` when there is none.

@@ -68,7 +68,11 @@ impl Board {
             assert!(Instant::now() < deadline, "the port was never opened");
             thread::yield_now();
         }
-        let mut board = Self { port, sender: Sender::new(), _slave: slave };
+        let mut board = Self {
+            port,
+            sender: Sender::new(),
+            _slave: slave,
+        };
         for message in [greeting(), description()] {
             let frame = board.frame(&message);
             board.port.write_all(&frame).expect("written");
@@ -82,7 +86,10 @@ impl Board {
 
     fn frame(&mut self, message: &ToHost) -> Vec<u8> {
         let mut buffer = [0; MAX_FRAME_BYTES];
-        self.sender.encode(message, &mut buffer).expect("valid").to_vec()
+        self.sender
+            .encode(message, &mut buffer)
+            .expect("valid")
+            .to_vec()
     }
 
     /// Sends [`FRAMES`] readings at that speed; the numbers of those that were
@@ -93,7 +100,11 @@ impl Board {
         let (started, mut sent_bytes) = (Instant::now(), 0_u32);
         for number in 0..FRAMES {
             let ticks = started.elapsed().as_micros() as u64;
-            let mut frame = self.frame(&ToHost::Reading { sensor: 0, ticks, value: value(number) });
+            let mut frame = self.frame(&ToHost::Reading {
+                sensor: 0,
+                ticks,
+                value: value(number),
+            });
             let mut touched = false;
             for byte in &mut frame {
                 if random.next_u32().is_multiple_of(BREAKS) {
@@ -117,13 +128,33 @@ impl Board {
 fn greeting() -> ToHost {
     let (board, firmware) = ("by-hand".into(), "0".into());
     let (reset, ticks_hz) = (ResetCause::Unknown, 1_000_000);
-    ToHost::Greeting(Greeting { min: 1, current: 1, board, firmware, serial: 0, boot: 0, reset, ticks_hz, sensors: 1 })
+    ToHost::Greeting(Greeting {
+        min: 1,
+        current: 1,
+        board,
+        firmware,
+        serial: 0,
+        boot: 0,
+        reset,
+        ticks_hz,
+        sensors: 1,
+    })
 }
 
 fn description() -> ToHost {
     let (kind, unit) = (SensorKind::Other, Unit::None);
     let max = value(FRAMES);
-    ToHost::Sensor { index: 0, sensor: Sensor { name: "count".into(), kind, unit, min: 0.0, max, interval_ms: 10 } }
+    ToHost::Sensor {
+        index: 0,
+        sensor: Sensor {
+            name: "count".into(),
+            kind,
+            unit,
+            min: 0.0,
+            max,
+            interval_ms: 10,
+        },
+    }
 }
 
 fn over_a_bad_line(baud: f64) {
@@ -131,7 +162,11 @@ fn over_a_bad_line(baud: f64) {
     let whole = board.send_all(baud);
     // The end of the stream arrives whole.
     let end = value(FRAMES);
-    let frame = board.frame(&ToHost::Reading { sensor: 0, ticks: u64::from(u32::MAX), value: end });
+    let frame = board.frame(&ToHost::Reading {
+        sensor: 0,
+        ticks: u64::from(u32::MAX),
+        value: end,
+    });
     board.port.write_all(&frame).expect("written");
     let mut seen = HashSet::new();
     loop {
@@ -139,7 +174,10 @@ fn over_a_bad_line(baud: f64) {
             LinkEvent::Reading { value, .. } if value == end => break,
             LinkEvent::Reading { value: got, .. } => {
                 let number = number_of(got);
-                assert!(number < FRAMES && value(number) == got, "{got} was never sent");
+                assert!(
+                    number < FRAMES && value(number) == got,
+                    "{got} was never sent"
+                );
                 assert!(seen.insert(number), "{number} came twice");
             }
             LinkEvent::Lost { reason } => panic!("{reason}; {:?}", link.stats()),
@@ -147,11 +185,19 @@ fn over_a_bad_line(baud: f64) {
         }
     }
     let missing: Vec<_> = whole.difference(&seen).collect();
-    assert!(missing.is_empty(), "arrived whole and were not taken: {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "arrived whole and were not taken: {missing:?}"
+    );
     let stats = link.stats();
     let broken = FRAMES as usize - whole.len();
-    assert!(broken > FRAMES as usize / 10 && whole.len() > FRAMES as usize / 2, "{broken} broken");
-    let rejected = stats.receive.frame.crc_errors + stats.receive.frame.malformed + stats.receive.frame.oversize;
+    assert!(
+        broken > FRAMES as usize / 10 && whole.len() > FRAMES as usize / 2,
+        "{broken} broken"
+    );
+    let rejected = stats.receive.frame.crc_errors
+        + stats.receive.frame.malformed
+        + stats.receive.frame.oversize;
     assert!(rejected > 0 && stats.receive.lost > 0, "{stats:?}");
     assert_eq!(stats.readings_refused, 0);
     link.stop();

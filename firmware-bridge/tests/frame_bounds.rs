@@ -3,10 +3,12 @@
 
 use firmware_bridge::channel::{Receiver, Sender};
 use firmware_bridge::frame::{
-    CRC_BYTES, DELIMITER, Direction, HEADER_BYTES, Header, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, encode,
+    CRC_BYTES, DELIMITER, Direction, HEADER_BYTES, Header, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES,
+    encode,
 };
 use firmware_bridge::message::{
-    BOOTLOADER_MAGIC, Event, Greeting, IndicatorLevel, LogLevel, Message, Outcome, ResetCause, Setting, ToHost, ToMcu,
+    BOOTLOADER_MAGIC, Event, Greeting, IndicatorLevel, LogLevel, Message, Outcome, ResetCause,
+    Setting, ToHost, ToMcu,
 };
 use firmware_bridge::sensor::{Fault, MAX_INTERVAL_MS, MAX_SENSORS, Sensor, SensorKind, Unit};
 use firmware_bridge::text::Text;
@@ -45,28 +47,76 @@ fn largest_to_host() -> Vec<ToHost> {
     };
     vec![
         ToHost::Greeting(greeting),
-        ToHost::Sensor { index: last, sensor },
-        ToHost::Reading { sensor: last, ticks, value: f32::MAX },
-        ToHost::Fault { sensor: last, ticks, fault: Fault::Corrupt },
-        ToHost::Event { ticks, event: Event::Button { index: u8::MAX, pressed: true } },
-        ToHost::Event { ticks, event: Event::EmergencyStop { engaged: true } },
-        ToHost::State { ticks, emergency_stop: true, indicator: IndicatorLevel::Critical, dropped: u32::MAX },
-        ToHost::Log { ticks, level: LogLevel::Error, text: full() },
-        ToHost::Pong { nonce: u32::MAX, ticks },
-        ToHost::Answer { sequence: u16::MAX, outcome: Outcome::Unsupported },
+        ToHost::Sensor {
+            index: last,
+            sensor,
+        },
+        ToHost::Reading {
+            sensor: last,
+            ticks,
+            value: f32::MAX,
+        },
+        ToHost::Fault {
+            sensor: last,
+            ticks,
+            fault: Fault::Corrupt,
+        },
+        ToHost::Event {
+            ticks,
+            event: Event::Button {
+                index: u8::MAX,
+                pressed: true,
+            },
+        },
+        ToHost::Event {
+            ticks,
+            event: Event::EmergencyStop { engaged: true },
+        },
+        ToHost::State {
+            ticks,
+            emergency_stop: true,
+            indicator: IndicatorLevel::Critical,
+            dropped: u32::MAX,
+        },
+        ToHost::Log {
+            ticks,
+            level: LogLevel::Error,
+            text: full(),
+        },
+        ToHost::Pong {
+            nonce: u32::MAX,
+            ticks,
+        },
+        ToHost::Answer {
+            sequence: u16::MAX,
+            outcome: Outcome::Unsupported,
+        },
     ]
 }
 
 fn largest_to_mcu() -> Vec<ToMcu> {
     let last = (MAX_SENSORS - 1) as u8;
     vec![
-        ToMcu::Hello { min: u8::MAX, current: u8::MAX },
+        ToMcu::Hello {
+            min: u8::MAX,
+            current: u8::MAX,
+        },
         ToMcu::Describe { index: last },
-        ToMcu::Rate { sensor: last, interval_ms: MAX_INTERVAL_MS },
-        ToMcu::Indicator { level: IndicatorLevel::Critical },
+        ToMcu::Rate {
+            sensor: last,
+            interval_ms: MAX_INTERVAL_MS,
+        },
+        ToMcu::Indicator {
+            level: IndicatorLevel::Critical,
+        },
         ToMcu::Ping { nonce: u32::MAX },
-        ToMcu::ResetToBootloader { magic: BOOTLOADER_MAGIC },
-        ToMcu::Configure { setting: Setting::Buzzer, value: u32::MAX },
+        ToMcu::ResetToBootloader {
+            magic: BOOTLOADER_MAGIC,
+        },
+        ToMcu::Configure {
+            setting: Setting::Buzzer,
+            value: u32::MAX,
+        },
     ]
 }
 
@@ -74,10 +124,20 @@ fn largest_to_mcu() -> Vec<ToMcu> {
 fn largest<M: Message + PartialEq + std::fmt::Debug>(messages: &[M]) -> usize {
     let sizes = messages.iter().map(|message| {
         let mut buffer = [0; MAX_FRAME_BYTES];
-        let frame = Sender::new().encode(message, &mut buffer).expect("the largest fits");
+        let frame = Sender::new()
+            .encode(message, &mut buffer)
+            .expect("the largest fits");
         let mut receiver = Receiver::<M>::new();
-        let got: Vec<_> = frame.iter().filter_map(|byte| receiver.feed(*byte)).collect();
-        assert_eq!(got.iter().map(|received| &received.message).collect::<Vec<_>>(), [message]);
+        let got: Vec<_> = frame
+            .iter()
+            .filter_map(|byte| receiver.feed(*byte))
+            .collect();
+        assert_eq!(
+            got.iter()
+                .map(|received| &received.message)
+                .collect::<Vec<_>>(),
+            [message]
+        );
         frame.len() - HEADER_BYTES - CRC_BYTES - AROUND_BYTES
     });
     sizes.max().expect("some")
@@ -93,7 +153,9 @@ fn the_largest_messages_are_as_large_as_the_checked_constants() {
 #[test]
 fn no_message_is_missing_here() {
     fn first_bytes<M: Message>(messages: &[M]) -> Vec<u8> {
-        let first = |message: &M| postcard::to_slice(message, &mut [0; MAX_MESSAGE_BYTES]).expect("fits")[0];
+        let first = |message: &M| {
+            postcard::to_slice(message, &mut [0; MAX_MESSAGE_BYTES]).expect("fits")[0]
+        };
         let mut bytes: Vec<u8> = messages.iter().map(first).collect();
         bytes.dedup();
         bytes
@@ -105,14 +167,28 @@ fn no_message_is_missing_here() {
         postcard::take_from_bytes::<M>(&bytes).is_ok()
     }
     let tags = |known: fn(u8) -> bool| (0..=u8::MAX).filter(|tag| known(*tag)).collect::<Vec<u8>>();
-    assert_eq!(first_bytes(&largest_to_host()), tags(known::<ToHost>)[..9], "varints of two bytes begin above 127");
+    assert_eq!(
+        first_bytes(&largest_to_host()),
+        tags(known::<ToHost>)[..9],
+        "varints of two bytes begin above 127"
+    );
     assert_eq!(first_bytes(&largest_to_mcu()), tags(known::<ToMcu>)[..7]);
-    assert!(tags(known::<ToHost>).iter().skip(9).chain(tags(known::<ToMcu>).iter().skip(7)).all(|tag| *tag > 127));
+    assert!(
+        tags(known::<ToHost>)
+            .iter()
+            .skip(9)
+            .chain(tags(known::<ToMcu>).iter().skip(7))
+            .all(|tag| *tag > 127)
+    );
 }
 
 #[test]
 fn the_length_of_a_frame_depends_on_the_length_of_its_message_alone() {
-    let header = Header { direction: Direction::ToHost, version: 1, sequence: 0 };
+    let header = Header {
+        direction: Direction::ToHost,
+        version: 1,
+        sequence: 0,
+    };
     for length in 0..=MAX_MESSAGE_BYTES {
         let whole = HEADER_BYTES + length + CRC_BYTES + AROUND_BYTES;
         for fill in [[0, 0], [1, 1], [0xff, 0xff], [0, 1]] {
@@ -123,5 +199,8 @@ fn the_length_of_a_frame_depends_on_the_length_of_its_message_alone() {
             assert_eq!(frame.iter().filter(|byte| **byte == DELIMITER).count(), 2);
         }
     }
-    assert_eq!(HEADER_BYTES + MAX_MESSAGE_BYTES + CRC_BYTES + AROUND_BYTES, MAX_FRAME_BYTES);
+    assert_eq!(
+        HEADER_BYTES + MAX_MESSAGE_BYTES + CRC_BYTES + AROUND_BYTES,
+        MAX_FRAME_BYTES
+    );
 }

@@ -11,7 +11,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use firmware_bridge::host::{
-    BoardDescription, HostLink, LinkConfig, LinkEvent, LinkHandle, LinkState, LinkStats, LostReason, Port, PortSelector,
+    BoardDescription, HostLink, LinkConfig, LinkEvent, LinkHandle, LinkState, LinkStats,
+    LostReason, Port, PortSelector,
 };
 use firmware_bridge::mcu::Indication;
 use firmware_bridge::message::{Event, IndicatorLevel, Setting};
@@ -106,11 +107,22 @@ fn a_board_connects_and_its_readings_arrive_in_its_units() {
     let board = watched.board();
     assert_eq!(board.greeting.board.as_str(), "simulated");
     let names: Vec<_> = board.sensors.iter().map(|s| s.name.as_str()).collect();
-    assert_eq!(names, ["battery_voltage", "battery_current", "board_temperature"]);
+    assert_eq!(
+        names,
+        ["battery_voltage", "battery_current", "board_temperature"]
+    );
 
     peer.controls().set_value(0, Some(Ok(11.25)));
     watched.until("the set value", |event| {
-        matches!(event, LinkEvent::Reading { sensor: 0, value: 11.25, .. }).then_some(())
+        matches!(
+            event,
+            LinkEvent::Reading {
+                sensor: 0,
+                value: 11.25,
+                ..
+            }
+        )
+        .then_some(())
     });
     // Broken wire: a fault with a reason, never a number.
     peer.controls().set_value(0, Some(Ok(99.0)));
@@ -124,7 +136,12 @@ fn a_board_connects_and_its_readings_arrive_in_its_units() {
     assert_eq!(stats.receive.lost, 0);
     assert_eq!(stats.receive.frame.crc_errors, 0);
     watched.link.stop();
-    assert_eq!(watched.events.into_iter().last(), Some(LinkEvent::Lost { reason: LostReason::Stopped }));
+    assert_eq!(
+        watched.events.into_iter().last(),
+        Some(LinkEvent::Lost {
+            reason: LostReason::Stopped
+        })
+    );
 }
 
 #[test]
@@ -134,13 +151,24 @@ fn events_and_logs_arrive() {
     watched.board();
     // The state behind the events is told once after connecting.
     assert_eq!(watched.event(), Event::EmergencyStop { engaged: false });
-    peer.controls().happen(Event::EmergencyStop { engaged: true });
+    peer.controls()
+        .happen(Event::EmergencyStop { engaged: true });
     assert_eq!(watched.event(), Event::EmergencyStop { engaged: true });
-    peer.controls().happen(Event::Button { index: 1, pressed: true });
-    assert_eq!(watched.event(), Event::Button { index: 1, pressed: true });
+    peer.controls().happen(Event::Button {
+        index: 1,
+        pressed: true,
+    });
+    assert_eq!(
+        watched.event(),
+        Event::Button {
+            index: 1,
+            pressed: true
+        }
+    );
     peer.controls().log("hello from the board");
     watched.until("the log record", |event| {
-        matches!(&event, LinkEvent::Log { text, .. } if text.as_str() == "hello from the board").then_some(())
+        matches!(&event, LinkEvent::Log { text, .. } if text.as_str() == "hello from the board")
+            .then_some(())
     });
 }
 
@@ -229,7 +257,9 @@ fn garbage_costs_nothing_but_itself() {
     let peer = PtyPeer::plug_in(None, 1).expect("a pseudo-terminal");
     let watched = Watched::spawn(peer.path());
     watched.board();
-    let garbage: Vec<u8> = (0..5_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let garbage: Vec<u8> = (0..5_000_u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
     for _ in 0..20 {
         peer.controls().inject(&garbage);
         watched.reading_of(1);
@@ -264,14 +294,20 @@ fn a_board_that_restarts_unseen_is_met_again() {
 
 #[test]
 fn several_links_do_not_mix() {
-    let peers: Vec<_> = (0..3).map(|boot| PtyPeer::plug_in(None, boot).expect("a pseudo-terminal")).collect();
-    let links: Vec<_> = peers.iter().map(|peer| Watched::spawn(peer.path())).collect();
+    let peers: Vec<_> = (0..3)
+        .map(|boot| PtyPeer::plug_in(None, boot).expect("a pseudo-terminal"))
+        .collect();
+    let links: Vec<_> = peers
+        .iter()
+        .map(|peer| Watched::spawn(peer.path()))
+        .collect();
     for (number, (peer, link)) in peers.iter().zip(&links).enumerate() {
         let value = number as f32;
         peer.controls().set_value(0, Some(Ok(value)));
         assert_eq!(link.board().greeting.boot, number as u32);
         link.until("its own value", |event| {
-            matches!(event, LinkEvent::Reading { sensor: 0, value: v, .. } if v == value).then_some(())
+            matches!(event, LinkEvent::Reading { sensor: 0, value: v, .. } if v == value)
+                .then_some(())
         });
     }
 }
@@ -287,5 +323,7 @@ fn stopping_does_not_wait_for_a_port() {
         watched.link.stop();
         let _ = sender.send(());
     });
-    stopped.recv_timeout(LIMIT).expect("it stops without a port");
+    stopped
+        .recv_timeout(LIMIT)
+        .expect("it stops without a port");
 }

@@ -27,7 +27,11 @@ struct Said {
 fn peer(arguments: &[&str], input: &str) -> Option<String> {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/independent/peer.py");
     let mut command = Command::new("python3");
-    command.arg(script).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+        .arg(script)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
@@ -38,7 +42,11 @@ fn peer(arguments: &[&str], input: &str) -> Option<String> {
     let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()).expect("it reads"));
     let output = child.wait_with_output().expect("it ends");
     writer.join().expect("written");
-    assert!(output.status.success(), "peer.py {arguments:?}: {}", output.status);
+    assert!(
+        output.status.success(),
+        "peer.py {arguments:?}: {}",
+        output.status
+    );
     Some(String::from_utf8(output.stdout).expect("text"))
 }
 
@@ -60,8 +68,13 @@ fn said() -> Option<Vec<Said>> {
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
-    let digits = hex.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).expect("ASCII"));
-    digits.map(|pair| u8::from_str_radix(pair, 16).expect("hexadecimal")).collect()
+    let digits = hex
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| str::from_utf8(pair).expect("ASCII"));
+    digits
+        .map(|pair| u8::from_str_radix(pair, 16).expect("hexadecimal"))
+        .collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -75,12 +88,24 @@ fn hex(bytes: &[u8]) -> String {
 /// makes of the same message.
 fn check<M: Message>(said: &Said, line: fn(&M) -> String) -> String {
     let mut receiver = Receiver::<M>::new();
-    let got: Vec<_> = said.frame.iter().filter_map(|byte| receiver.feed(*byte)).collect();
-    assert_eq!(got.len(), 1, "not accepted: {} {:?}", said.line, receiver.stats());
+    let got: Vec<_> = said
+        .frame
+        .iter()
+        .filter_map(|byte| receiver.feed(*byte))
+        .collect();
+    assert_eq!(
+        got.len(),
+        1,
+        "not accepted: {} {:?}",
+        said.line,
+        receiver.stats()
+    );
     assert_eq!(got[0].sequence, said.sequence);
     assert_eq!(line(&got[0].message), said.line);
     let mut buffer = [0; MAX_FRAME_BYTES];
-    let frame = Sender::new().encode(&got[0].message, &mut buffer).expect("valid");
+    let frame = Sender::new()
+        .encode(&got[0].message, &mut buffer)
+        .expect("valid");
     hex(frame)
 }
 
@@ -89,12 +114,21 @@ fn both_implementations_mean_the_same() {
     let Some(said) = said() else {
         // The other implementation is in Python. Said past the harness, which keeps what
         // a passing test prints.
-        let _ = std::io::stderr().write_all(b"SKIPPED: python3 is not there; nothing was checked\n");
+        let _ =
+            std::io::stderr().write_all(b"SKIPPED: python3 is not there; nothing was checked\n");
         return;
     };
     assert_eq!(said.len(), MESSAGES);
-    let frames: Vec<String> =
-        said.iter().map(|said| if said.direction == 0 { check(said, to_host) } else { check(said, to_mcu) }).collect();
+    let frames: Vec<String> = said
+        .iter()
+        .map(|said| {
+            if said.direction == 0 {
+                check(said, to_host)
+            } else {
+                check(said, to_mcu)
+            }
+        })
+        .collect();
     // A sender numbers from zero; of ours each frame had its own.
     let understood = peer(&["decode"], &frames.join("\n")).expect("it was there a moment ago");
     let understood: Vec<&str> = understood.lines().collect();
@@ -112,30 +146,66 @@ fn f32_hex(value: f32) -> String {
 fn to_host(message: &ToHost) -> String {
     match message {
         ToHost::Greeting(g) => {
-            let (board, firmware) = (hex(g.board.as_str().as_bytes()), hex(g.firmware.as_str().as_bytes()));
+            let (board, firmware) = (
+                hex(g.board.as_str().as_bytes()),
+                hex(g.firmware.as_str().as_bytes()),
+            );
             let (reset, hz) = (g.reset as u8, g.ticks_hz);
             let versions = format!("{} {}", g.min, g.current);
-            format!("greeting {versions} {board} {firmware} {} {} {reset} {hz} {}", g.serial, g.boot, g.sensors)
+            format!(
+                "greeting {versions} {board} {firmware} {} {} {reset} {hz} {}",
+                g.serial, g.boot, g.sensors
+            )
         }
         ToHost::Sensor { index, sensor } => {
             let name = hex(sensor.name.as_str().as_bytes());
             let (kind, unit) = (sensor.kind as u8, sensor.unit as u8);
             let (min, max) = (f32_hex(sensor.min), f32_hex(sensor.max));
-            format!("sensor {index} {name} {kind} {unit} {min} {max} {}", sensor.interval_ms)
+            format!(
+                "sensor {index} {name} {kind} {unit} {min} {max} {}",
+                sensor.interval_ms
+            )
         }
-        ToHost::Reading { sensor, ticks, value } => format!("reading {sensor} {ticks} {}", f32_hex(*value)),
-        ToHost::Fault { sensor, ticks, fault } => format!("fault {sensor} {ticks} {}", *fault as u8),
-        ToHost::Event { ticks, event: Event::Button { index, pressed } } => {
+        ToHost::Reading {
+            sensor,
+            ticks,
+            value,
+        } => format!("reading {sensor} {ticks} {}", f32_hex(*value)),
+        ToHost::Fault {
+            sensor,
+            ticks,
+            fault,
+        } => format!("fault {sensor} {ticks} {}", *fault as u8),
+        ToHost::Event {
+            ticks,
+            event: Event::Button { index, pressed },
+        } => {
             format!("event {ticks} button {index} {}", u8::from(*pressed))
         }
-        ToHost::Event { ticks, event: Event::EmergencyStop { engaged } } => {
+        ToHost::Event {
+            ticks,
+            event: Event::EmergencyStop { engaged },
+        } => {
             format!("event {ticks} stop {}", u8::from(*engaged))
         }
-        ToHost::State { ticks, emergency_stop, indicator, dropped } => {
-            format!("state {ticks} {} {} {dropped}", u8::from(*emergency_stop), *indicator as u8)
+        ToHost::State {
+            ticks,
+            emergency_stop,
+            indicator,
+            dropped,
+        } => {
+            format!(
+                "state {ticks} {} {} {dropped}",
+                u8::from(*emergency_stop),
+                *indicator as u8
+            )
         }
         ToHost::Log { ticks, level, text } => {
-            format!("log {ticks} {} {}", *level as u8, hex(text.as_str().as_bytes()))
+            format!(
+                "log {ticks} {} {}",
+                *level as u8,
+                hex(text.as_str().as_bytes())
+            )
         }
         ToHost::Pong { nonce, ticks } => format!("pong {nonce} {ticks}"),
         ToHost::Answer { sequence, outcome } => format!("answer {sequence} {}", *outcome as u8),
@@ -146,7 +216,10 @@ fn to_mcu(message: &ToMcu) -> String {
     match message {
         ToMcu::Hello { min, current } => format!("hello {min} {current}"),
         ToMcu::Describe { index } => format!("describe {index}"),
-        ToMcu::Rate { sensor, interval_ms } => format!("rate {sensor} {interval_ms}"),
+        ToMcu::Rate {
+            sensor,
+            interval_ms,
+        } => format!("rate {sensor} {interval_ms}"),
         ToMcu::Indicator { level } => format!("indicator {}", *level as u8),
         ToMcu::Ping { nonce } => format!("ping {nonce}"),
         ToMcu::ResetToBootloader { magic } => format!("bootloader {magic}"),

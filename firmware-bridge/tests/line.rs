@@ -19,8 +19,15 @@ fn to_host() -> impl Strategy<Value = ToHost> {
     let finite = || prop::num::f32::NORMAL | prop::num::f32::ZERO | prop::num::f32::SUBNORMAL;
     let index = || 0..16u8;
     prop_oneof![
-        (text(), text(), any::<u64>(), any::<u32>(), 1..=u32::MAX, 0..=16u8).prop_map(
-            |(board, firmware, serial, boot, ticks_hz, sensors)| {
+        (
+            text(),
+            text(),
+            any::<u64>(),
+            any::<u32>(),
+            1..=u32::MAX,
+            0..=16u8
+        )
+            .prop_map(|(board, firmware, serial, boot, ticks_hz, sensors)| {
                 ToHost::Greeting(Greeting {
                     min: 1,
                     current: 9,
@@ -32,31 +39,54 @@ fn to_host() -> impl Strategy<Value = ToHost> {
                     ticks_hz,
                     sensors,
                 })
+            }),
+        (index(), text(), finite(), finite(), 10..=3_600_000u32).prop_map(
+            |(index, name, one, other, interval_ms)| {
+                ToHost::Sensor {
+                    index,
+                    sensor: Sensor {
+                        name,
+                        kind: SensorKind::Other,
+                        unit: Unit::Hertz,
+                        min: one.min(other),
+                        max: one.max(other),
+                        interval_ms,
+                    },
+                }
             }
         ),
-        (index(), text(), finite(), finite(), 10..=3_600_000u32).prop_map(|(index, name, one, other, interval_ms)| {
-            ToHost::Sensor {
-                index,
-                sensor: Sensor {
-                    name,
-                    kind: SensorKind::Other,
-                    unit: Unit::Hertz,
-                    min: one.min(other),
-                    max: one.max(other),
-                    interval_ms,
-                },
+        (index(), any::<u64>(), finite()).prop_map(|(sensor, ticks, value)| ToHost::Reading {
+            sensor,
+            ticks,
+            value
+        }),
+        (index(), any::<u64>()).prop_map(|(sensor, ticks)| ToHost::Fault {
+            sensor,
+            ticks,
+            fault: Fault::Corrupt
+        }),
+        (any::<u64>(), any::<bool>()).prop_map(|(ticks, engaged)| ToHost::Event {
+            ticks,
+            event: Event::EmergencyStop { engaged }
+        }),
+        (any::<u64>(), any::<bool>(), any::<u32>()).prop_map(|(ticks, emergency_stop, dropped)| {
+            ToHost::State {
+                ticks,
+                emergency_stop,
+                indicator: IndicatorLevel::Warning,
+                dropped,
             }
         }),
-        (index(), any::<u64>(), finite()).prop_map(|(sensor, ticks, value)| ToHost::Reading { sensor, ticks, value }),
-        (index(), any::<u64>()).prop_map(|(sensor, ticks)| ToHost::Fault { sensor, ticks, fault: Fault::Corrupt }),
-        (any::<u64>(), any::<bool>())
-            .prop_map(|(ticks, engaged)| ToHost::Event { ticks, event: Event::EmergencyStop { engaged } }),
-        (any::<u64>(), any::<bool>(), any::<u32>()).prop_map(|(ticks, emergency_stop, dropped)| {
-            ToHost::State { ticks, emergency_stop, indicator: IndicatorLevel::Warning, dropped }
+        (any::<u64>(), text()).prop_map(|(ticks, text)| ToHost::Log {
+            ticks,
+            level: LogLevel::Error,
+            text
         }),
-        (any::<u64>(), text()).prop_map(|(ticks, text)| ToHost::Log { ticks, level: LogLevel::Error, text }),
         (any::<u32>(), any::<u64>()).prop_map(|(nonce, ticks)| ToHost::Pong { nonce, ticks }),
-        any::<u16>().prop_map(|sequence| ToHost::Answer { sequence, outcome: Outcome::Unsupported }),
+        any::<u16>().prop_map(|sequence| ToHost::Answer {
+            sequence,
+            outcome: Outcome::Unsupported
+        }),
     ]
 }
 
@@ -64,10 +94,18 @@ fn to_mcu() -> impl Strategy<Value = ToMcu> {
     prop_oneof![
         (any::<u8>(), any::<u8>()).prop_map(|(min, current)| ToMcu::Hello { min, current }),
         (0..16u8).prop_map(|index| ToMcu::Describe { index }),
-        (0..16u8, 10..=3_600_000u32).prop_map(|(sensor, interval_ms)| ToMcu::Rate { sensor, interval_ms }),
-        Just(ToMcu::Indicator { level: IndicatorLevel::Info }),
+        (0..16u8, 10..=3_600_000u32).prop_map(|(sensor, interval_ms)| ToMcu::Rate {
+            sensor,
+            interval_ms
+        }),
+        Just(ToMcu::Indicator {
+            level: IndicatorLevel::Info
+        }),
         any::<u32>().prop_map(|nonce| ToMcu::Ping { nonce }),
-        any::<u32>().prop_map(|value| ToMcu::Configure { setting: Setting::LogLevel, value }),
+        any::<u32>().prop_map(|value| ToMcu::Configure {
+            setting: Setting::LogLevel,
+            value
+        }),
     ]
 }
 
@@ -111,7 +149,11 @@ struct Outcomes {
 /// The reading with this number: what was received is checked against its own
 /// ticks, because a frame whose last delimiter broke arrives with the next one.
 fn reading(number: u64) -> ToHost {
-    ToHost::Reading { sensor: (number % 16) as u8, ticks: number * 1000, value: number as f32 / 7.0 }
+    ToHost::Reading {
+        sensor: (number % 16) as u8,
+        ticks: number * 1000,
+        value: number as f32 / 7.0,
+    }
 }
 
 fn was_sent(message: &ToHost) -> bool {
@@ -125,7 +167,13 @@ fn over_a_bad_line(count: u64) -> Outcomes {
     let mut sender = Sender::new();
     let mut receiver = Receiver::<ToHost>::new();
     let mut buffer = [0; MAX_FRAME_BYTES];
-    let mut out = Outcomes { sent: 0, intact: 0, accepted: 0, intact_but_missing: 0, wrong: 0 };
+    let mut out = Outcomes {
+        sent: 0,
+        intact: 0,
+        accepted: 0,
+        intact_but_missing: 0,
+        wrong: 0,
+    };
     for number in 0..count {
         let message = reading(number);
         let frame = sender.encode(&message, &mut buffer).expect("valid");

@@ -71,7 +71,10 @@ fn garbage_allocates_nothing_either() {
     let mut receiver = Receiver::<ToMcu>::new();
     let counted = allocation_counter::measure(|| {
         for n in 0..1_000_000_u32 {
-            assert_eq!(receiver.feed((n.wrapping_mul(2_654_435_761) >> 11) as u8), None);
+            assert_eq!(
+                receiver.feed((n.wrapping_mul(2_654_435_761) >> 11) as u8),
+                None
+            );
         }
     });
     assert_eq!(counted.count_total, 0, "{counted:?}");

@@ -5,7 +5,9 @@ use firmware_bridge::channel::Sender;
 use firmware_bridge::frame::MAX_FRAME_BYTES;
 use firmware_bridge::host::{HostSession, LinkEvent, LostReason};
 use firmware_bridge::mcu::{Identity, Session};
-use firmware_bridge::message::{Event, Greeting, IndicatorLevel, ResetCause, Setting, ToHost, ToMcu};
+use firmware_bridge::message::{
+    Event, Greeting, IndicatorLevel, ResetCause, Setting, ToHost, ToMcu,
+};
 use firmware_bridge::sensor::{Sensor, SensorKind, Unit};
 use firmware_bridge::version;
 use proptest::prelude::*;
@@ -97,13 +99,15 @@ impl World {
             self.board.receive(byte, board_us);
         }
         while let Some(sensor) = self.board.sample_due(board_us) {
-            self.board.sampled(sensor, board_us, Ok(truth(sensor, board_us)));
+            self.board
+                .sampled(sensor, board_us, Ok(truth(sensor, board_us)));
         }
         let mut buffer = [0; MAX_FRAME_BYTES];
         while let Some(frame) = self.board.next_frame(board_us, &mut buffer) {
             let frame = frame.to_vec();
             let line = self.line(&frame);
-            self.host.receive(&line, now_us, &mut |event| events.push(event));
+            self.host
+                .receive(&line, now_us, &mut |event| events.push(event));
         }
         for event in events {
             if let LinkEvent::Reading { sensor, value, .. } = event {
@@ -137,10 +141,18 @@ fn one_byte_in_a_hundred_broken_and_everything_still_comes_true() {
     let mut world = World::new(100);
     world.host.set_indicator(IndicatorLevel::Warning);
     world.host.set_rate(7, 25);
-    assert!(world.host.command(ToMcu::Configure { setting: Setting::Buzzer, value: 0 }));
+    assert!(world.host.command(ToMcu::Configure {
+        setting: Setting::Buzzer,
+        value: 0
+    }));
     world.run(5_000);
-    assert!(world.host.board().is_some(), "not connected after five seconds");
-    world.board.event(world.now_us, Event::EmergencyStop { engaged: true });
+    assert!(
+        world.host.board().is_some(),
+        "not connected after five seconds"
+    );
+    world
+        .board
+        .event(world.now_us, Event::EmergencyStop { engaged: true });
     world.run(60_000);
 
     assert_eq!(world.wrong, 0);
@@ -151,7 +163,11 @@ fn one_byte_in_a_hundred_broken_and_everything_still_comes_true() {
     assert_eq!(stats.connected, 1, "the link fell over: {:?}", world.events);
     assert_eq!(stats.indicator, Some(IndicatorLevel::Warning));
     assert_eq!(stats.commands_done, 2);
-    let rate = world.board.sensors().nth(7).map(|sensor| sensor.interval_ms);
+    let rate = world
+        .board
+        .sensors()
+        .nth(7)
+        .map(|sensor| sensor.interval_ms);
     assert_eq!(rate, Some(25));
     let stop = world.events.iter().rev().find_map(|event| match event {
         LinkEvent::Event { event, .. } => Some(*event),
@@ -171,7 +187,11 @@ fn a_board_whose_clock_went_back_is_met_again_and_told_again() {
     world.booted_us = world.now_us;
     world.run(10_000);
     assert_eq!(world.host.stats().connected, 2);
-    let rate = world.board.sensors().next().map(|sensor| sensor.interval_ms);
+    let rate = world
+        .board
+        .sensors()
+        .next()
+        .map(|sensor| sensor.interval_ms);
     assert_eq!(rate, Some(500));
     assert_eq!(world.wrong, 0);
 }
@@ -218,7 +238,11 @@ fn a_board_from_another_age_is_refused_with_its_versions() {
         host.tick(now_us, &mut |event| events.push(event));
     }
     let reason = LostReason::Incompatible { theirs };
-    assert_eq!(events, [LinkEvent::Lost { reason }], "once, not per attempt");
+    assert_eq!(
+        events,
+        [LinkEvent::Lost { reason }],
+        "once, not per attempt"
+    );
 }
 
 proptest! {

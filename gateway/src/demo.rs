@@ -70,7 +70,9 @@ pub const DRONES: [DemoDrone; 3] = [
 
 /// Why the demo does not start.
 #[derive(Debug, thiserror::Error)]
-#[error("the demo answers on loopback only, because its keys are public; {0} is not a loopback address")]
+#[error(
+    "the demo answers on loopback only, because its keys are public; {0} is not a loopback address"
+)]
 pub struct NotLoopback(SocketAddr);
 
 /// The demo's configuration.
@@ -78,7 +80,10 @@ pub struct NotLoopback(SocketAddr);
 /// # Errors
 /// [`NotLoopback`] when a listener is reachable from elsewhere.
 pub fn config(ports: Ports, state_dir: &Path) -> Result<Config, NotLoopback> {
-    for address in [Some(ports.listen), ports.http_listen].into_iter().flatten() {
+    for address in [Some(ports.listen), ports.http_listen]
+        .into_iter()
+        .flatten()
+    {
         if !address.ip().is_loopback() {
             return Err(NotLoopback(address));
         }

@@ -36,16 +36,27 @@ impl Destination {
     pub(crate) fn parse(url: &str) -> Result<Destination, String> {
         let uri: Uri = url.parse().map_err(|error| format!("url: {error}"))?;
         let host = uri.host().ok_or("url: it names no host")?;
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         let address = host.parse::<IpAddr>().ok();
-        let local = host.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback());
+        let local = host.eq_ignore_ascii_case("localhost")
+            || address.is_some_and(|address| address.is_loopback());
         match uri.scheme_str() {
             Some("https") => {}
             Some("http") if local => {}
-            Some("http") => return Err("url: http:// is for loopback only; use https://".to_owned()),
+            Some("http") => {
+                return Err("url: http:// is for loopback only; use https://".to_owned());
+            }
             _ => return Err("url: it must begin with https://".to_owned()),
         }
-        Ok(Destination { uri, host, address, local })
+        Ok(Destination {
+            uri,
+            host,
+            address,
+            local,
+        })
     }
 }
 
@@ -55,9 +66,12 @@ impl Destination {
 /// What is wrong with the file.
 pub(crate) fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder =
+        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
-    let Some(path) = ca else { return Ok(builder.with_webpki_roots().with_no_client_auth()) };
+    let Some(path) = ca else {
+        return Ok(builder.with_webpki_roots().with_no_client_auth());
+    };
     let fail = |error: &dyn std::fmt::Display| format!("ca {}: {error}", path.display());
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fail(&error))? {
@@ -84,9 +98,12 @@ pub(crate) fn secret(
         (Some(_), Some(_)) => Err(format!("{name} and {name}_file are both set; keep one")),
         (Some(secret), None) => Ok(Some(Zeroizing::new(secret.as_bytes().to_vec()))),
         (None, Some(path)) => {
-            let bytes = std::fs::read(path).map_err(|error| format!("{name}_file {}: {error}", path.display()))?;
+            let bytes = std::fs::read(path)
+                .map_err(|error| format!("{name}_file {}: {error}", path.display()))?;
             // An editor's newline is no part of the secret.
-            Ok(Some(Zeroizing::new(Zeroizing::new(bytes).trim_ascii_end().to_vec())))
+            Ok(Some(Zeroizing::new(
+                Zeroizing::new(bytes).trim_ascii_end().to_vec(),
+            )))
         }
         (None, None) => Ok(None),
     }
@@ -109,23 +126,43 @@ mod tests {
 
     #[test]
     fn secrets_leave_this_host_by_tls_only() {
-        for url in ["https://vision.example/v1", "http://127.0.0.1:9000", "http://localhost:1", "http://[::1]:1/x"] {
+        for url in [
+            "https://vision.example/v1",
+            "http://127.0.0.1:9000",
+            "http://localhost:1",
+            "http://[::1]:1/x",
+        ] {
             assert!(Destination::parse(url).is_ok(), "{url}");
         }
-        for url in ["http://192.168.1.9:8000", "http://vision.example", "ftp://127.0.0.1/", "/vision", "not a url"] {
+        for url in [
+            "http://192.168.1.9:8000",
+            "http://vision.example",
+            "ftp://127.0.0.1/",
+            "/vision",
+            "not a url",
+        ] {
             assert!(Destination::parse(url).is_err(), "{url}");
         }
         let parsed = Destination::parse("https://[fd00::1]:8443/a").expect("parsed");
-        assert_eq!((parsed.host.as_str(), parsed.address.is_some(), parsed.local), ("fd00::1", true, false));
+        assert_eq!(
+            (parsed.host.as_str(), parsed.address.is_some(), parsed.local),
+            ("fd00::1", true, false)
+        );
     }
 
     #[test]
     fn a_secret_stands_in_one_place() {
         let file = tempfile::NamedTempFile::new().expect("temporary file");
         std::fs::write(file.path(), "from-file\n").expect("written");
-        let read = secret("key", None, Some(file.path())).expect("read").expect("there");
+        let read = secret("key", None, Some(file.path()))
+            .expect("read")
+            .expect("there");
         assert_eq!(read.as_slice(), b"from-file");
-        assert!(secret("key", Some("x"), Some(file.path())).expect_err("both").contains("key_file"));
+        assert!(
+            secret("key", Some("x"), Some(file.path()))
+                .expect_err("both")
+                .contains("key_file")
+        );
         let absent = secret("key", None, Some(Path::new("/nowhere/key"))).expect_err("absent");
         assert!(absent.contains("key_file /nowhere/key"), "{absent}");
     }

@@ -44,7 +44,10 @@ fn allocations(work: impl FnOnce()) -> u64 {
 
 #[test]
 fn the_counter_counts() {
-    assert_eq!(allocations(|| drop(std::hint::black_box(vec![0_u8; 32]))), 1);
+    assert_eq!(
+        allocations(|| drop(std::hint::black_box(vec![0_u8; 32]))),
+        1
+    );
 }
 
 #[test]
@@ -71,7 +74,13 @@ fn recording_a_request_allocates_nothing_after_the_first_of_its_route() {
     let record = |n: u64| {
         // 30,000 calls over a day: past the ring, and through the generations.
         let now = Mono::from_millis(n * 2880);
-        performance.record(RouteId(0), 200, Duration::from_micros(n * n), now, Timestamp::UNIX_EPOCH);
+        performance.record(
+            RouteId(0),
+            200,
+            Duration::from_micros(n * n),
+            now,
+            Timestamp::UNIX_EPOCH,
+        );
     };
     record(0);
     assert_eq!(allocations(|| (1..30_000).for_each(record)), 0);
@@ -81,7 +90,10 @@ fn recording_a_request_allocates_nothing_after_the_first_of_its_route() {
 
 #[test]
 fn sampling_the_machine_allocates_nothing_after_the_first_sample() {
-    let (mut machine, mut snapshot) = (Machine::open(Path::new("/"), Path::new("/")), SystemSnapshot::default());
+    let (mut machine, mut snapshot) = (
+        Machine::open(Path::new("/"), Path::new("/")),
+        SystemSnapshot::default(),
+    );
     let mut sample = || {
         machine.sample_often(&mut snapshot);
         machine.sample_rarely(&mut snapshot);

@@ -28,8 +28,15 @@ impl SimulatedBoard {
     /// It does not start.
     pub async fn plug_in(link: &Path) -> anyhow::Result<SimulatedBoard> {
         let mut command = Command::new(binary());
-        command.args(["bridge", "simulate", "--link"]).arg(link).env_clear().kill_on_drop(true);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        command
+            .args(["bridge", "simulate", "--link"])
+            .arg(link)
+            .env_clear()
+            .kill_on_drop(true);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
         let orders = child.stdin.take().context("standard input")?;
         let mut lines = BufReader::new(child.stdout.take().context("standard output")?).lines();
         let path = lines.next_line().await?.context("the board ended")?;
@@ -38,10 +45,18 @@ impl SimulatedBoard {
         let heard = said.clone();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                heard.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                heard
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(line);
             }
         });
-        Ok(SimulatedBoard { child, orders, said, link: link.to_owned() })
+        Ok(SimulatedBoard {
+            child,
+            orders,
+            said,
+            link: link.to_owned(),
+        })
     }
 
     /// Gives one order, as `help` lists them.
@@ -49,7 +64,10 @@ impl SimulatedBoard {
     /// # Errors
     /// The board has ended.
     pub async fn order(&mut self, order: &str) -> anyhow::Result<()> {
-        self.orders.write_all(format!("{order}\n").as_bytes()).await.context("the board ended")?;
+        self.orders
+            .write_all(format!("{order}\n").as_bytes())
+            .await
+            .context("the board ended")?;
         Ok(())
     }
 
@@ -57,7 +75,10 @@ impl SimulatedBoard {
     #[must_use]
     pub fn lamp(&self) -> Option<String> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.iter().rev().find_map(|line| line.strip_prefix("lamp ")).map(str::to_owned)
+        said.iter()
+            .rev()
+            .find_map(|line| line.strip_prefix("lamp "))
+            .map(str::to_owned)
     }
 
     /// Kills the process, which takes the terminal with it and leaves the name
@@ -94,7 +115,8 @@ impl Hands {
     /// # Errors
     /// As [`Hands::stop`].
     pub async fn button(&mut self, pressed: bool) -> anyhow::Result<()> {
-        self.act(pressed, ["button 0 on", "button 0 off"], ["B", "b"]).await
+        self.act(pressed, ["button 0 on", "button 0 off"], ["B", "b"])
+            .await
     }
 
     /// Empties the battery to 9 V, or fills it.
@@ -102,7 +124,12 @@ impl Hands {
     /// # Errors
     /// As [`Hands::stop`].
     pub async fn empty_battery(&mut self, empty: bool) -> anyhow::Result<()> {
-        self.act(empty, ["value battery_voltage 9", "value battery_voltage 12"], ["L", "l"]).await
+        self.act(
+            empty,
+            ["value battery_voltage 9", "value battery_voltage 12"],
+            ["L", "l"],
+        )
+        .await
     }
 
     /// Breaks the temperature sensor, or mends it.
@@ -110,7 +137,12 @@ impl Hands {
     /// # Errors
     /// As [`Hands::stop`].
     pub async fn break_sensor(&mut self, broken: bool) -> anyhow::Result<()> {
-        self.act(broken, ["fault board_temperature absent", "auto board_temperature"], ["X", "x"]).await
+        self.act(
+            broken,
+            ["fault board_temperature absent", "auto board_temperature"],
+            ["X", "x"],
+        )
+        .await
     }
 
     /// Freezes the whole board, or lets it go on.
@@ -119,8 +151,18 @@ impl Hands {
     /// As [`Hands::stop`].
     pub async fn freeze(&mut self, frozen: bool) -> anyhow::Result<()> {
         match self {
-            Hands::Simulated(board) => board.order(if frozen { "pause on" } else { "pause off" }).await,
-            Hands::Emulated(folder) => tell(&folder.join("monitor"), if frozen { "stop\n" } else { "cont\n" }).await,
+            Hands::Simulated(board) => {
+                board
+                    .order(if frozen { "pause on" } else { "pause off" })
+                    .await
+            }
+            Hands::Emulated(folder) => {
+                tell(
+                    &folder.join("monitor"),
+                    if frozen { "stop\n" } else { "cont\n" },
+                )
+                .await
+            }
         }
     }
 
@@ -147,7 +189,9 @@ impl Hands {
 /// Writes to a socket of the emulator. It may drop what comes right before a
 /// hang-up, so the line is held a moment; nothing waits for it.
 async fn tell(socket: &Path, text: &str) -> anyhow::Result<()> {
-    let mut stream = UnixStream::connect(socket).await.with_context(|| format!("{}", socket.display()))?;
+    let mut stream = UnixStream::connect(socket)
+        .await
+        .with_context(|| format!("{}", socket.display()))?;
     stream.write_all(text.as_bytes()).await?;
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     Ok(())

@@ -63,7 +63,10 @@ impl Answer {
     /// A header as text, empty when absent.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// This answer, if it has the status.
@@ -82,7 +85,9 @@ impl Answer {
 /// The file cannot be read or holds no certificate.
 pub fn trusting(ca: &Path) -> anyhow::Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(ca).with_context(|| ca.display().to_string())? {
+    for certificate in
+        CertificateDer::pem_file_iter(ca).with_context(|| ca.display().to_string())?
+    {
         roots.add(certificate?)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -99,13 +104,25 @@ impl Client {
     /// As [`trusting`].
     pub fn https(address: SocketAddr, ca: &Path) -> anyhow::Result<Client> {
         let tls = Some(TlsConnector::from(Arc::new(trusting(ca)?)));
-        Ok(Client { address, tls, key: None, headers: Vec::new(), receive_buffer: None })
+        Ok(Client {
+            address,
+            tls,
+            key: None,
+            headers: Vec::new(),
+            receive_buffer: None,
+        })
     }
 
     /// A client for a plain listener.
     #[must_use]
     pub const fn plain(address: SocketAddr) -> Client {
-        Client { address, tls: None, key: None, headers: Vec::new(), receive_buffer: None }
+        Client {
+            address,
+            tls: None,
+            key: None,
+            headers: Vec::new(),
+            receive_buffer: None,
+        }
     }
 
     /// The same with `X-API-Key`.
@@ -146,7 +163,11 @@ impl Client {
     /// # Errors
     /// Connection refused, or the certificate is not trusted.
     pub async fn connect(&self) -> anyhow::Result<Box<dyn Stream>> {
-        let socket = if self.address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if self.address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
         if let Some(bytes) = self.receive_buffer {
             socket.set_recv_buffer_size(bytes)?;
         }
@@ -158,7 +179,11 @@ impl Client {
                 let name = ServerName::from(self.address.ip());
                 // The certificate names 127.0.0.1 and localhost; tests use
                 // other loopback addresses, so they ask for `localhost`.
-                let name = if self.address.ip().is_loopback() { ServerName::try_from("localhost")? } else { name };
+                let name = if self.address.ip().is_loopback() {
+                    ServerName::try_from("localhost")?
+                } else {
+                    name
+                };
                 Box::new(connector.connect(name, stream).await?)
             }
         })
@@ -171,7 +196,10 @@ impl Client {
     pub async fn connect_without_resumption(&self) -> anyhow::Result<Box<dyn Stream>> {
         let mut config = ClientConfig::clone(self.tls.as_ref().context("no TLS")?.config());
         config.resumption = rustls::client::Resumption::disabled();
-        let fresh = Client { tls: Some(TlsConnector::from(Arc::new(config))), ..self.clone() };
+        let fresh = Client {
+            tls: Some(TlsConnector::from(Arc::new(config))),
+            ..self.clone()
+        };
         fresh.connect().await
     }
 
@@ -179,8 +207,16 @@ impl Client {
     ///
     /// # Errors
     /// The connection fails before an answer is complete.
-    pub async fn send(&self, method: Method, path: &str, body: Option<(&str, Bytes)>) -> anyhow::Result<Answer> {
-        let mut request = Request::builder().method(method).uri(path).header("host", self.address.to_string());
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Bytes)>,
+    ) -> anyhow::Result<Answer> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", self.address.to_string());
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -199,7 +235,11 @@ impl Client {
         let (parts, body) = response.into_parts();
         let body = body.collect().await?.to_bytes();
         driver.abort();
-        Ok(Answer { status: parts.status, headers: parts.headers, body })
+        Ok(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        })
     }
 
     /// `GET`.
@@ -223,7 +263,12 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn json(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Answer> {
-        self.send(method, path, Some(("application/json", Bytes::from(body.to_string())))).await
+        self.send(
+            method,
+            path,
+            Some(("application/json", Bytes::from(body.to_string()))),
+        )
+        .await
     }
 
     /// `DELETE`.

@@ -29,7 +29,9 @@ impl Drone {
     /// # Errors
     /// The address cannot be bound.
     pub async fn at(address: IpAddr) -> anyhow::Result<Drone> {
-        Ok(Drone { socket: UdpSocket::bind(SocketAddr::new(address, COMMAND_PORT)).await? })
+        Ok(Drone {
+            socket: UdpSocket::bind(SocketAddr::new(address, COMMAND_PORT)).await?,
+        })
     }
 
     /// Waits for the next command and its sender.
@@ -38,9 +40,13 @@ impl Drone {
     /// None comes in time.
     pub async fn hear(&self) -> anyhow::Result<(String, SocketAddr)> {
         let mut buffer = [0u8; 2048];
-        let (length, from) =
-            timeout(PATIENCE, self.socket.recv_from(&mut buffer)).await.context("no command came")??;
-        Ok((String::from_utf8_lossy(&buffer[..length]).into_owned(), from))
+        let (length, from) = timeout(PATIENCE, self.socket.recv_from(&mut buffer))
+            .await
+            .context("no command came")??;
+        Ok((
+            String::from_utf8_lossy(&buffer[..length]).into_owned(),
+            from,
+        ))
     }
 
     /// Waits for `command`, answers `ok`, and says where its state goes.
@@ -83,7 +89,8 @@ impl Drone {
     /// The socket refuses.
     pub async fn film(&self, gateway: IpAddr, frame: &[u8]) -> anyhow::Result<()> {
         for piece in frame.chunks(1460) {
-            self.send(SocketAddr::new(gateway, VIDEO_PORT), piece).await?;
+            self.send(SocketAddr::new(gateway, VIDEO_PORT), piece)
+                .await?;
         }
         Ok(())
     }
@@ -92,8 +99,15 @@ impl Drone {
     ///
     /// # Errors
     /// The socket refuses.
-    pub async fn replay(&self, to: SocketAddr, datagrams: &[(f64, Vec<u8>)], speed: f64) -> anyhow::Result<()> {
-        let Some(&(first, _)) = datagrams.first() else { return Ok(()) };
+    pub async fn replay(
+        &self,
+        to: SocketAddr,
+        datagrams: &[(f64, Vec<u8>)],
+        speed: f64,
+    ) -> anyhow::Result<()> {
+        let Some(&(first, _)) = datagrams.first() else {
+            return Ok(());
+        };
         let start = tokio::time::Instant::now();
         for (at, datagram) in datagrams {
             // Absolute deadlines: the pace of the capture, without drift.

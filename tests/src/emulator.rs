@@ -34,7 +34,12 @@ impl Emulator {
     pub async fn start(image: &Path) -> anyhow::Result<Emulator> {
         let folder = tempfile::tempdir()?;
         let (child, cable) = launch(image, folder.path()).await?;
-        Ok(Emulator { image: image.to_owned(), folder, child, cable })
+        Ok(Emulator {
+            image: image.to_owned(),
+            folder,
+            child,
+            cable,
+        })
     }
 
     /// The name under which the line can be opened; it outlives every replug.
@@ -60,8 +65,15 @@ impl Emulator {
     /// # Errors
     /// It has ended.
     pub async fn signal(&self, name: &str) -> anyhow::Result<()> {
-        let pid = self.child.id().context("the emulator has ended")?.to_string();
-        let status = Command::new("kill").args([&format!("-{name}"), &pid]).status().await?;
+        let pid = self
+            .child
+            .id()
+            .context("the emulator has ended")?
+            .to_string();
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status()
+            .await?;
         anyhow::ensure!(status.success(), "kill -{name}: {status}");
         Ok(())
     }
@@ -86,7 +98,10 @@ impl Emulator {
 
     /// Loses and breaks so many of a thousand bytes, both ways.
     pub fn spoil(&self, lost_per_mille: u16, broken_per_mille: u16) {
-        self.cable.set_noise(Noise { lost_per_mille, broken_per_mille });
+        self.cable.set_noise(Noise {
+            lost_per_mille,
+            broken_per_mille,
+        });
     }
 }
 
@@ -96,19 +111,34 @@ fn name(folder: &Path) -> PathBuf {
 
 async fn launch(image: &Path, folder: &Path) -> anyhow::Result<(Child, Cable)> {
     let mut command = Command::new("qemu-system-arm");
-    command.args(["-M", "mps2-an385", "-display", "none", "-kernel"]).arg(image);
+    command
+        .args(["-M", "mps2-an385", "-display", "none", "-kernel"])
+        .arg(image);
     for socket in ["line", "pins", "monitor"] {
         let path = folder.join(socket);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let option = if socket == "monitor" { "-monitor" } else { "-serial" };
-        command.arg(option).arg(format!("unix:{},server=on,wait=off", path.display()));
+        let option = if socket == "monitor" {
+            "-monitor"
+        } else {
+            "-serial"
+        };
+        command
+            .arg(option)
+            .arg(format!("unix:{},server=on,wait=off", path.display()));
     }
-    let child = command.stdin(Stdio::null()).kill_on_drop(true).spawn().context("qemu-system-arm does not start")?;
+    let child = command
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .context("qemu-system-arm does not start")?;
     let line = folder.join("line");
-    let stream = eventually("the emulator's line", || async { Ok(UnixStream::connect(&line).ok()) }).await?;
+    let stream = eventually("the emulator's line", || async {
+        Ok(UnixStream::connect(&line).ok())
+    })
+    .await?;
     stream.set_nonblocking(true)?;
     let cable = Cable::connect(stream, &name(folder))?;
     Ok((child, cable))

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/tello").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("data/tello")
+        .join(name)
 }
 
 /// Unix time and datagram of every state of one flight, as it was sent.
@@ -19,7 +21,10 @@ pub fn states() -> anyhow::Result<Vec<(f64, Vec<u8>)>> {
         .filter(|line| !line.starts_with('#'))
         .map(|line| {
             let (time, datagram) = line.split_once('\t').context("a line without a tab")?;
-            Ok((time.parse()?, datagram.replace("\\r\\n", "\r\n").into_bytes()))
+            Ok((
+                time.parse()?,
+                datagram.replace("\\r\\n", "\r\n").into_bytes(),
+            ))
         })
         .collect()
 }
@@ -31,6 +36,9 @@ pub fn states() -> anyhow::Result<Vec<(f64, Vec<u8>)>> {
 #[must_use]
 pub fn field(datagram: &[u8], name: &str) -> i64 {
     let text = String::from_utf8_lossy(datagram);
-    let value = text.split(';').find_map(|part| part.strip_prefix(name)?.strip_prefix(':')).expect("field present");
+    let value = text
+        .split(';')
+        .find_map(|part| part.strip_prefix(name)?.strip_prefix(':'))
+        .expect("field present");
     value.parse().expect("an integer")
 }

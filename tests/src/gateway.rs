@@ -33,7 +33,11 @@ pub fn binary() -> &'static Path {
             return path.into();
         }
         let build = cargo_build("mfg-drone-gateway");
-        let build = if cfg!(debug_assertions) { build } else { build.release() };
+        let build = if cfg!(debug_assertions) {
+            build
+        } else {
+            build.release()
+        };
         build.run().expect("the gateway builds").path().to_owned()
     })
 }
@@ -60,11 +64,17 @@ pub fn binary_with_crash_points() -> &'static Path {
 /// believes that its own package has changed, and half the tree is built anew.
 fn cargo_build(binary: &str) -> escargot::CargoBuild {
     let build = escargot::CargoBuild::new()
-        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../gateway/Cargo.toml"))
+        .manifest_path(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../gateway/Cargo.toml"
+        ))
         .bin(binary);
-    let told = |name: &String| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    let told =
+        |name: &String| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    names.filter(told).fold(build, escargot::CargoBuild::env_remove)
+    names
+        .filter(told)
+        .fold(build, escargot::CargoBuild::env_remove)
 }
 
 /// A gateway about to be started.
@@ -121,7 +131,9 @@ impl GatewayBuilder {
     #[must_use]
     pub fn drone(self, id: &str, last: u8) -> Self {
         let address = self.block.host(last);
-        self.drones(&format!("[[drones.drone]]\nid = \"{id}\"\nmode = \"real\"\naddress = \"{address}\""))
+        self.drones(&format!(
+            "[[drones.drone]]\nid = \"{id}\"\nmode = \"real\"\naddress = \"{address}\""
+        ))
     }
 
     /// Another binary than [`binary`].
@@ -166,7 +178,10 @@ impl GatewayBuilder {
     /// The temporary directory cannot be written.
     pub fn prepare(self) -> anyhow::Result<Prepared> {
         let temporary = tempfile::Builder::new().prefix("gateway-test-").tempdir()?;
-        let state = self.state.clone().unwrap_or_else(|| temporary.path().join("state"));
+        let state = self
+            .state
+            .clone()
+            .unwrap_or_else(|| temporary.path().join("state"));
         let address = self.block.gateway();
         let mut config = format!("[server]\nlisten = \"{address}:8443\"\n");
         if self.plain_http {
@@ -180,7 +195,14 @@ impl GatewayBuilder {
         let file = temporary.path().join("gateway.toml");
         std::fs::write(&file, config)?;
         let binary = self.binary.unwrap_or_else(|| binary().to_owned());
-        Ok(Prepared { temporary, file, state, block: self.block, binary, environment: self.environment })
+        Ok(Prepared {
+            temporary,
+            file,
+            state,
+            block: self.block,
+            binary,
+            environment: self.environment,
+        })
     }
 
     /// Starts it and waits until it says that it is ready.
@@ -212,7 +234,11 @@ impl Prepared {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).arg("--config").arg(&self.file);
-        command.env_clear().envs(&self.environment).kill_on_drop(true).stdin(Stdio::null());
+        command
+            .env_clear()
+            .envs(&self.environment)
+            .kill_on_drop(true)
+            .stdin(Stdio::null());
         command
     }
 
@@ -222,7 +248,11 @@ impl Prepared {
     /// It ends or stays silent instead of becoming ready.
     pub async fn start(self) -> anyhow::Result<Gateway> {
         let output = self.temporary.path().join("output.log");
-        let mut gateway = Gateway { child: None, prepared: self, output };
+        let mut gateway = Gateway {
+            child: None,
+            prepared: self,
+            output,
+        };
         gateway.restart().await?;
         Ok(gateway)
     }
@@ -260,7 +290,10 @@ impl Gateway {
     /// Sets or removes a variable for the next start.
     pub fn set_env(&mut self, name: &str, value: Option<&str>) {
         match value {
-            Some(value) => self.prepared.environment.insert(name.to_owned(), value.to_owned()),
+            Some(value) => self
+                .prepared
+                .environment
+                .insert(name.to_owned(), value.to_owned()),
             None => self.prepared.environment.remove(name),
         };
     }
@@ -275,9 +308,15 @@ impl Gateway {
         let socket = self.prepared.temporary.path().join("notify");
         drop(std::fs::remove_file(&socket));
         let notify = UnixDatagram::bind(&socket)?;
-        let output = std::fs::OpenOptions::new().create(true).append(true).open(&self.output)?;
+        let output = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.output)?;
         let mut command = self.prepared.command(&["run"]);
-        command.env("NOTIFY_SOCKET", &socket).stdout(output.try_clone()?).stderr(output);
+        command
+            .env("NOTIFY_SOCKET", &socket)
+            .stdout(output.try_clone()?)
+            .stderr(output);
         let mut child = command.spawn()?;
         let ready = async {
             let mut buffer = [0u8; 1024];
@@ -292,7 +331,10 @@ impl Gateway {
                 }
             }
         };
-        let outcome = timeout(PATIENCE, ready).await.context("not ready in time").and_then(|result| result);
+        let outcome = timeout(PATIENCE, ready)
+            .await
+            .context("not ready in time")
+            .and_then(|result| result);
         outcome.with_context(|| format!("output:\n{}", self.output()))?;
         self.child = Some(child);
         Ok(())
@@ -378,7 +420,9 @@ impl Gateway {
 
     /// Whether the process has ended by itself.
     pub fn has_ended(&mut self) -> bool {
-        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(Some(_))))
+        self.child
+            .as_mut()
+            .is_some_and(|child| matches!(child.try_wait(), Ok(Some(_))))
     }
 
     /// Sends a signal by name (`HUP`, `TERM`, `STOP` …).
@@ -387,7 +431,11 @@ impl Gateway {
     /// The process is gone.
     pub async fn signal(&self, name: &str) -> anyhow::Result<()> {
         let pid = self.pid().context("not running")?;
-        let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().await?;
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(pid.to_string())
+            .status()
+            .await?;
         anyhow::ensure!(status.success(), "kill -{name} {pid} failed");
         Ok(())
     }

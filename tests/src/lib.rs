@@ -52,7 +52,10 @@ where
         if let Some(value) = probe().await? {
             return Ok(value);
         }
-        anyhow::ensure!(tokio::time::Instant::now() < deadline, "waited {PATIENCE:?} in vain: {what}");
+        anyhow::ensure!(
+            tokio::time::Instant::now() < deadline,
+            "waited {PATIENCE:?} in vain: {what}"
+        );
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
 }

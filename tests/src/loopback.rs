@@ -20,7 +20,10 @@ impl Block {
     #[must_use]
     pub fn claim() -> Block {
         let second = 1 + (std::process::id() % 253) as u8;
-        Block { second, third: NEXT.fetch_add(1, Ordering::Relaxed) }
+        Block {
+            second,
+            third: NEXT.fetch_add(1, Ordering::Relaxed),
+        }
     }
 
     /// One address of the block.

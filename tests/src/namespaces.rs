@@ -42,7 +42,11 @@ impl Drop for Site {
 fn run(arguments: &[&str]) -> anyhow::Result<String> {
     let output = Command::new("ip").args(arguments).output().context("ip")?;
     let complaint = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "ip {}: {complaint}", arguments.join(" "));
+    anyhow::ensure!(
+        output.status.success(),
+        "ip {}: {complaint}",
+        arguments.join(" ")
+    );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -56,16 +60,40 @@ impl Site {
         static NUMBER: AtomicU8 = AtomicU8::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let tag = format!("mfg{}x{number}", std::process::id());
-        let mut site = Site { tag, number, made: Vec::new(), folder: tempfile::tempdir()? };
+        let mut site = Site {
+            tag,
+            number,
+            made: Vec::new(),
+            folder: tempfile::tempdir()?,
+        };
         if let Err(error) = site.make("g") {
-            crate::skipped(&format!("{what}: no network namespaces here ({error:#}); needs root and iproute2"));
+            crate::skipped(&format!(
+                "{what}: no network namespaces here ({error:#}); needs root and iproute2"
+            ));
             return Ok(None);
         }
         let (gateway, cable) = (site.name("g"), format!("m{}x{number}", std::process::id()));
-        run(&["link", "add", &cable, "type", "veth", "peer", "name", "eth0", "netns", &gateway])?;
-        run(&["addr", "add", &format!("{}/30", site.address(1)), "dev", &cable])?;
+        run(&[
+            "link", "add", &cable, "type", "veth", "peer", "name", "eth0", "netns", &gateway,
+        ])?;
+        run(&[
+            "addr",
+            "add",
+            &format!("{}/30", site.address(1)),
+            "dev",
+            &cable,
+        ])?;
         run(&["link", "set", &cable, "up"])?;
-        site.inside("g", &["addr", "add", &format!("{}/30", site.address(2)), "dev", "eth0"])?;
+        site.inside(
+            "g",
+            &[
+                "addr",
+                "add",
+                &format!("{}/30", site.address(2)),
+                "dev",
+                "eth0",
+            ],
+        )?;
         site.inside("g", &["link", "set", "eth0", "up"])?;
         Ok(Some(site))
     }
@@ -89,7 +117,9 @@ impl Site {
     /// Addresses of the test's own cable: of the range for such tests.
     fn address(&self, last: u8) -> Ipv4Addr {
         let place = std::process::id() as usize % 4_000 * 16 + usize::from(self.number) % 16;
-        Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 0, 0).to_bits() + place as u32 % 32_000 * 4 + u32::from(last))
+        Ipv4Addr::from_bits(
+            Ipv4Addr::new(198, 18, 0, 0).to_bits() + place as u32 % 32_000 * 4 + u32::from(last),
+        )
     }
 
     /// The namespace of a drone that is its own access point, without a cable.
@@ -129,12 +159,26 @@ impl Site {
         self.cable(&format!("d{drone}"), "r", "wlan0", RIVAL)
     }
 
-    fn cable(&self, drone: &str, host: &str, interface: &str, address: Ipv4Addr) -> anyhow::Result<()> {
+    fn cable(
+        &self,
+        drone: &str,
+        host: &str,
+        interface: &str,
+        address: Ipv4Addr,
+    ) -> anyhow::Result<()> {
         let (theirs, ours) = (format!("{host}{interface}"), self.name(host));
-        self.inside(drone, &["link", "add", &theirs, "type", "veth", "peer", "name", interface, "netns", &ours])?;
+        self.inside(
+            drone,
+            &[
+                "link", "add", &theirs, "type", "veth", "peer", "name", interface, "netns", &ours,
+            ],
+        )?;
         self.inside(drone, &["link", "set", &theirs, "master", "ap"])?;
         self.inside(drone, &["link", "set", &theirs, "up"])?;
-        self.inside(host, &["addr", "add", &format!("{address}/24"), "dev", interface])?;
+        self.inside(
+            host,
+            &["addr", "add", &format!("{address}/24"), "dev", interface],
+        )?;
         self.inside(host, &["link", "set", interface, "up"])
     }
 
@@ -142,7 +186,9 @@ impl Site {
     #[must_use]
     pub fn command(&self, what: &str, program: &Path) -> tokio::process::Command {
         let mut command = tokio::process::Command::new("ip");
-        command.args(["netns", "exec", &self.name(what)]).arg(program);
+        command
+            .args(["netns", "exec", &self.name(what)])
+            .arg(program);
         command
     }
 
@@ -151,7 +197,13 @@ impl Site {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.folder.path().join("gateway");
         let binary = gateway::binary().display();
-        std::fs::write(&path, format!("#!/bin/sh\nexec ip netns exec {} {binary} \"$@\"\n", self.name("g")))?;
+        std::fs::write(
+            &path,
+            format!(
+                "#!/bin/sh\nexec ip netns exec {} {binary} \"$@\"\n",
+                self.name("g")
+            ),
+        )?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
         Ok(path)
     }
@@ -162,7 +214,9 @@ impl Site {
     /// The temporary directory cannot be written.
     pub fn builder(&self) -> anyhow::Result<GatewayBuilder> {
         let builder = Gateway::builder().binary(&self.wrapper()?);
-        Ok(builder.env("MFG_DRONE_SERVER__LISTEN", &self.listen().to_string()).env("MFG_DRONE_DRONES__BIND", "0.0.0.0"))
+        Ok(builder
+            .env("MFG_DRONE_SERVER__LISTEN", &self.listen().to_string())
+            .env("MFG_DRONE_DRONES__BIND", "0.0.0.0"))
     }
 
     fn listen(&self) -> SocketAddr {

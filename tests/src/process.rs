@@ -31,7 +31,12 @@ pub fn thread_cpu(pid: u32, name: &str) -> anyhow::Result<Duration> {
 
 fn time_in(stat: &str) -> anyhow::Result<Duration> {
     // The command name may hold spaces; what follows the last parenthesis does not.
-    let fields: Vec<&str> = stat.rsplit(')').next().context("stat")?.split_whitespace().collect();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .context("stat")?
+        .split_whitespace()
+        .collect();
     let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
     Ok(Duration::from_secs_f64(ticks / TICKS_PER_SECOND))
 }
@@ -43,8 +48,15 @@ fn time_in(stat: &str) -> anyhow::Result<Duration> {
 pub fn resident_kb(pid: u32) -> anyhow::Result<(u64, u64)> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let value = |name: &str| -> anyhow::Result<u64> {
-        let line = status.lines().find(|line| line.starts_with(name)).with_context(|| name.to_owned())?;
-        Ok(line.split_whitespace().nth(1).context("no value")?.parse()?)
+        let line = status
+            .lines()
+            .find(|line| line.starts_with(name))
+            .with_context(|| name.to_owned())?;
+        Ok(line
+            .split_whitespace()
+            .nth(1)
+            .context("no value")?
+            .parse()?)
     };
     Ok((value("VmRSS:")?, value("VmHWM:")?))
 }
@@ -55,5 +67,8 @@ pub fn resident_kb(pid: u32) -> anyhow::Result<(u64, u64)> {
 /// The process is gone.
 pub fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-    Ok(text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
+    Ok(text
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()?)
 }

@@ -35,11 +35,22 @@ impl Simulated {
     pub async fn start_by(mut command: Command, arguments: &[&str]) -> anyhow::Result<Simulated> {
         let folder = tempfile::tempdir()?;
         let (log, output) = (folder.path().join("log"), folder.path().join("output"));
-        command.arg("simulate").args(arguments).kill_on_drop(true).stdin(Stdio::piped());
-        command.stdout(std::fs::File::create(&output)?).stderr(std::fs::File::create(&log)?);
+        command
+            .arg("simulate")
+            .args(arguments)
+            .kill_on_drop(true)
+            .stdin(Stdio::piped());
+        command
+            .stdout(std::fs::File::create(&output)?)
+            .stderr(std::fs::File::create(&log)?);
         let mut child = command.spawn().context("simulate does not start")?;
         let input = child.stdin.take().context("no input")?;
-        let mut simulated = Simulated { child, input, log, _folder: folder };
+        let mut simulated = Simulated {
+            child,
+            input,
+            log,
+            _folder: folder,
+        };
         let ready = eventually("the simulated drones listen", || {
             let (ended, text) = (simulated.child.try_wait(), read(&output));
             let log = read(&simulated.log);
@@ -57,7 +68,9 @@ impl Simulated {
     /// # Errors
     /// It has ended.
     pub async fn order(&mut self, order: &str) -> anyhow::Result<()> {
-        self.input.write_all(format!("{order}\n").as_bytes()).await?;
+        self.input
+            .write_all(format!("{order}\n").as_bytes())
+            .await?;
         Ok(self.input.flush().await?)
     }
 
@@ -65,14 +78,29 @@ impl Simulated {
     #[must_use]
     pub fn obeyed(&self) -> Vec<String> {
         let text = read(&self.log);
-        let commands = text.lines().filter(|line| line.contains("simulated drone obeys"));
-        commands.filter_map(|line| Some(line.split_once("command=")?.1.trim().trim_matches('"').to_owned())).collect()
+        let commands = text
+            .lines()
+            .filter(|line| line.contains("simulated drone obeys"));
+        commands
+            .filter_map(|line| {
+                Some(
+                    line.split_once("command=")?
+                        .1
+                        .trim()
+                        .trim_matches('"')
+                        .to_owned(),
+                )
+            })
+            .collect()
     }
 
     /// How often that command was obeyed.
     #[must_use]
     pub fn count(&self, command: &str) -> usize {
-        self.obeyed().iter().filter(|obeyed| *obeyed == command).count()
+        self.obeyed()
+            .iter()
+            .filter(|obeyed| *obeyed == command)
+            .count()
     }
 
     /// Everything it logged.
@@ -98,17 +126,28 @@ impl Simulated {
 /// Either does not start, or they do not meet.
 pub async fn fleet(drones: usize) -> anyhow::Result<(Gateway, Simulated)> {
     let port = spare_port();
-    let simulated = Simulated::start(&["--drones", &drones.to_string(), "--command-port", &port.to_string()]).await?;
+    let simulated = Simulated::start(&[
+        "--drones",
+        &drones.to_string(),
+        "--command-port",
+        &port.to_string(),
+    ])
+    .await?;
     let mut lines = format!("command_port = {port}");
     for host in 2..drones + 2 {
-        lines.push_str(&format!("\n[[drones.drone]]\nid = \"d{host}\"\nmode = \"real\"\naddress = \"127.0.0.{host}\""));
+        lines.push_str(&format!(
+            "\n[[drones.drone]]\nid = \"d{host}\"\nmode = \"real\"\naddress = \"127.0.0.{host}\""
+        ));
     }
     let gateway = Gateway::builder().drones(&lines).start().await?;
     let client = gateway.reader()?;
     eventually("all are connected", || async {
         let statuses = client.get("/api/drones/status").await?.expect(200).json();
         let statuses = statuses.as_array().context("a list")?;
-        Ok(statuses.iter().all(|drone| drone["connection_status"] == "connected").then_some(()))
+        Ok(statuses
+            .iter()
+            .all(|drone| drone["connection_status"] == "connected")
+            .then_some(()))
     })
     .await?;
     Ok((gateway, simulated))

@@ -59,7 +59,11 @@ impl Seen {
 
 fn header<'a>(head: &'a str, name: &str) -> &'a str {
     let pairs = head.lines().filter_map(|line| line.split_once(':'));
-    pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next().unwrap_or_default()
+    pairs
+        .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim())
+        .next()
+        .unwrap_or_default()
 }
 
 /// Most of a body that is kept.
@@ -90,14 +94,26 @@ impl Vision {
     ///
     /// # Errors
     /// The address is taken.
-    pub async fn start(address: Option<SocketAddr>, tls: Option<TlsAcceptor>) -> anyhow::Result<Vision> {
+    pub async fn start(
+        address: Option<SocketAddr>,
+        tls: Option<TlsAcceptor>,
+    ) -> anyhow::Result<Vision> {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = TcpListener::bind(address.unwrap_or(any)).await?;
         let address = listener.local_addr()?;
         let conduct = Mutex::new(Conduct::Answer(200, String::new(), "[]".to_owned()));
-        let state = Arc::new(State { seen: Mutex::default(), conduct, released: watch::Sender::new(false), tls });
+        let state = Arc::new(State {
+            seen: Mutex::default(),
+            conduct,
+            released: watch::Sender::new(false),
+            tls,
+        });
         let task = tokio::spawn(serve(listener, state.clone()));
-        Ok(Vision { address, state, task })
+        Ok(Vision {
+            address,
+            state,
+            task,
+        })
     }
 
     /// Where it listens.
@@ -127,7 +143,10 @@ impl Vision {
     /// # Errors
     /// There was none.
     pub fn last(&self) -> anyhow::Result<Seen> {
-        lock(&self.state.seen).last().cloned().context("no request came")
+        lock(&self.state.seen)
+            .last()
+            .cloned()
+            .context("no request came")
     }
 }
 
@@ -168,10 +187,19 @@ async fn talk(mut stream: Box<dyn Stream>, state: &State, connection: usize) -> 
         };
         let head = String::from_utf8(buffer.drain(..end).collect())?;
         let conduct = lock(&state.conduct).clone();
-        lock(&state.seen).push(Seen { connection, head: head.clone(), body: Vec::new(), length: 0 });
+        lock(&state.seen).push(Seen {
+            connection,
+            head: head.clone(),
+            body: Vec::new(),
+            length: 0,
+        });
         let index = lock(&state.seen).len() - 1;
         if conduct == Conduct::Hold {
-            state.released.subscribe().wait_for(|released| *released).await?;
+            state
+                .released
+                .subscribe()
+                .wait_for(|released| *released)
+                .await?;
         }
         let (body, length) = read_body(&mut stream, &mut buffer, &head).await?;
         if let Some(seen) = lock(&state.seen).get_mut(index) {
@@ -183,7 +211,11 @@ async fn talk(mut stream: Box<dyn Stream>, state: &State, connection: usize) -> 
     }
 }
 
-async fn read_body(stream: &mut Box<dyn Stream>, buffer: &mut Vec<u8>, head: &str) -> anyhow::Result<(Vec<u8>, usize)> {
+async fn read_body(
+    stream: &mut Box<dyn Stream>,
+    buffer: &mut Vec<u8>,
+    head: &str,
+) -> anyhow::Result<(Vec<u8>, usize)> {
     let (mut kept, mut length) = (Vec::new(), 0);
     let mut take = |piece: &[u8]| {
         length += piece.len();
@@ -233,14 +265,26 @@ async fn answer(stream: &mut Box<dyn Stream>, conduct: Conduct) -> anyhow::Resul
         Conduct::Hold => (plain(200, "", "{}"), true),
         Conduct::AnswersAndCloses => (plain(200, "", "[]"), false),
         Conduct::Hangs => (String::new(), false),
-        Conduct::Breaks => ("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n[1, 2".to_owned(), false),
+        Conduct::Breaks => (
+            "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n[1, 2".to_owned(),
+            false,
+        ),
         Conduct::Garbage => ("SSH-2.0-none\r\n\r\n".to_owned(), false),
         Conduct::Chunked(bytes) => {
             let body = "x".repeat(bytes);
-            (format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{bytes:x}\r\n{body}\r\n0\r\n\r\n"), true)
+            (
+                format!(
+                    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{bytes:x}\r\n{body}\r\n0\r\n\r\n"
+                ),
+                true,
+            )
         }
         Conduct::Stalls(bytes) => {
-            stream.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\n[").as_bytes()).await?;
+            stream
+                .write_all(
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\n[").as_bytes(),
+                )
+                .await?;
             stream.flush().await?;
             std::future::pending().await
         }

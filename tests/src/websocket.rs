@@ -22,11 +22,17 @@ impl WebSocket {
     ///
     /// # Errors
     /// The handshake is refused.
-    pub async fn open(client: &Client, path: &str, headers: &[(&str, &str)]) -> anyhow::Result<WebSocket> {
+    pub async fn open(
+        client: &Client,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<WebSocket> {
         let mut request = format!("ws://{}{path}", client.address()).into_client_request()?;
         let key = client.key().map(|key| ("x-api-key", key));
         for (name, value) in headers.iter().copied().chain(key) {
-            request.headers_mut().insert(http::HeaderName::try_from(name)?, value.parse()?);
+            request
+                .headers_mut()
+                .insert(http::HeaderName::try_from(name)?, value.parse()?);
         }
         let (stream, _) = tokio_tungstenite::client_async(request, client.connect().await?).await?;
         Ok(WebSocket { stream })
@@ -38,7 +44,9 @@ impl WebSocket {
     /// The socket closes, or nothing comes in time.
     pub async fn next(&mut self) -> anyhow::Result<Value> {
         loop {
-            let message = timeout(PATIENCE, self.stream.next()).await.context("no message came")?;
+            let message = timeout(PATIENCE, self.stream.next())
+                .await
+                .context("no message came")?;
             match message.context("the socket was closed")?? {
                 Message::Text(text) => return Ok(serde_json::from_str(&text)?),
                 Message::Close(frame) => anyhow::bail!("closed: {frame:?}"),
@@ -53,7 +61,9 @@ impl WebSocket {
     /// As [`WebSocket::next`].
     pub async fn next_frame(&mut self) -> anyhow::Result<Bytes> {
         loop {
-            let message = timeout(PATIENCE, self.stream.next()).await.context("no frame came")?;
+            let message = timeout(PATIENCE, self.stream.next())
+                .await
+                .context("no frame came")?;
             match message.context("the socket was closed")?? {
                 Message::Binary(bytes) => return Ok(bytes),
                 Message::Close(frame) => anyhow::bail!("closed: {frame:?}"),

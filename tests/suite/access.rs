@@ -12,7 +12,11 @@ const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("GET", "/docs", None),
     ("GET", "/api/security/api-keys", Some("admin")),
     ("GET", "/api/security/config", Some("admin")),
-    ("POST", "/api/security/api-keys?name=n&permissions=read", Some("admin")),
+    (
+        "POST",
+        "/api/security/api-keys?name=n&permissions=read",
+        Some("admin"),
+    ),
     ("DELETE", "/api/security/api-keys/unknown", Some("admin")),
     ("GET", "/api/alerts", Some("dashboard")),
     ("GET", "/api/alerts/summary", Some("dashboard")),
@@ -41,7 +45,11 @@ const ROUTES: &[(&str, &str, Option<&str>)] = &[
 ];
 
 async fn status(client: &Client, method: &str, path: &str) -> anyhow::Result<u16> {
-    Ok(client.send(Method::try_from(method)?, path, None).await?.status.as_u16())
+    Ok(client
+        .send(Method::try_from(method)?, path, None)
+        .await?
+        .status
+        .as_u16())
 }
 
 #[tokio::test]
@@ -51,12 +59,19 @@ async fn every_route_asks_for_exactly_its_permission() -> anyhow::Result<()> {
     let mut roles = Vec::new();
     for role in ["read", "write", "admin", "dashboard"] {
         let path = format!("/api/security/api-keys?name={role}&permissions={role}");
-        let key = admin.post(&path).await?.expect(200).json()["api_key"].as_str().unwrap().to_owned();
+        let key = admin.post(&path).await?.expect(200).json()["api_key"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         roles.push((role, gateway.anonymous()?.with_key(&key)));
     }
     for (method, path, needs) in ROUTES {
         let anonymous = status(&gateway.anonymous()?, method, path).await?;
-        assert_eq!(anonymous == 401, needs.is_some(), "{method} {path} without a key: {anonymous}");
+        assert_eq!(
+            anonymous == 401,
+            needs.is_some(),
+            "{method} {path} without a key: {anonymous}"
+        );
         for (role, client) in &roles {
             let got = status(client, method, path).await?;
             let allowed = needs.is_none_or(|needed| needed == *role);
@@ -86,28 +101,46 @@ async fn odd_encodings_do_not_open_a_door() -> anyhow::Result<()> {
         assert!([307, 308, 400, 401, 404].contains(&got), "{path}: {got}");
     }
     // The scheme of another world is not a key.
-    let bearer = gateway.anonymous()?.with_header("authorization", "Bearer test-admin-key-0123456789abcdef");
+    let bearer = gateway
+        .anonymous()?
+        .with_header("authorization", "Bearer test-admin-key-0123456789abcdef");
     assert_eq!(status(&bearer, "GET", "/api/alerts").await?, 401);
     // Method override headers are not honoured.
-    let override_header = gateway.reader()?.with_header("x-http-method-override", "DELETE");
-    assert_eq!(status(&override_header, "GET", "/api/performance/cache/stats").await?, 200);
+    let override_header = gateway
+        .reader()?
+        .with_header("x-http-method-override", "DELETE");
+    assert_eq!(
+        status(&override_header, "GET", "/api/performance/cache/stats").await?,
+        200
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn wrong_keys_lock_an_address_out_but_never_a_valid_key() -> anyhow::Result<()> {
-    let gateway = Gateway::builder().access("max_failed_attempts = 3").start().await?;
+    let gateway = Gateway::builder()
+        .access("max_failed_attempts = 3")
+        .start()
+        .await?;
     let wrong = gateway.anonymous()?.with_key("not-a-key-at-all");
     let missing = gateway.anonymous()?;
     for _ in 0..10 {
         assert_eq!(status(&missing, "GET", "/api/alerts").await?, 401);
     }
     for attempt in 1..=3 {
-        assert_eq!(status(&wrong, "GET", "/api/alerts").await?, 401, "attempt {attempt}");
+        assert_eq!(
+            status(&wrong, "GET", "/api/alerts").await?,
+            401,
+            "attempt {attempt}"
+        );
     }
     let blocked = wrong.get("/api/alerts").await?.expect(403);
     assert_eq!(blocked.json()["error_code"], "IP_BLOCKED");
-    assert!(blocked.header("retry-after").parse::<u64>()? > 3000, "{:?}", blocked.headers);
+    assert!(
+        blocked.header("retry-after").parse::<u64>()? > 3000,
+        "{:?}",
+        blocked.headers
+    );
     assert_eq!(status(&gateway.reader()?, "GET", "/api/alerts").await?, 200);
     let log = gateway.admin()?.get("/metrics").await?.expect(200).text();
     assert!(log.contains("mfg_drone_access_locked_out 1"), "{log}");
@@ -121,7 +154,12 @@ async fn rate_limits_are_the_documented_ones() -> anyhow::Result<()> {
     // 100 in parallel are within the limits of /health.
     let many = (0..100).map(|_| {
         let client = anonymous.clone();
-        async move { client.get("/health").await.map(|answer| answer.status.as_u16()) }
+        async move {
+            client
+                .get("/health")
+                .await
+                .map(|answer| answer.status.as_u16())
+        }
     });
     for status in futures_util::future::join_all(many).await {
         assert_eq!(status?, 200);
@@ -144,7 +182,11 @@ async fn rate_limits_are_the_documented_ones() -> anyhow::Result<()> {
     assert!(refused.header("retry-after").parse::<u64>()? >= 1);
     assert_eq!(refused.header("ratelimit-remaining"), "0");
     assert!(
-        refused.json()["message"].as_str().unwrap().to_lowercase().contains("rate limit exceeded: 100 per 1 minute")
+        refused.json()["message"]
+            .as_str()
+            .unwrap()
+            .to_lowercase()
+            .contains("rate limit exceeded: 100 per 1 minute")
     );
     Ok(())
 }
@@ -153,8 +195,13 @@ async fn rate_limits_are_the_documented_ones() -> anyhow::Result<()> {
 async fn a_key_counts_its_use_and_expires_by_the_listing() -> anyhow::Result<()> {
     let gateway = Gateway::builder().start().await?;
     let admin = gateway.admin()?;
-    let made = admin.post("/api/security/api-keys?name=Counted&permissions=dashboard&expires_days=1").await?;
-    let key = made.expect(200).json()["api_key"].as_str().unwrap().to_owned();
+    let made = admin
+        .post("/api/security/api-keys?name=Counted&permissions=dashboard&expires_days=1")
+        .await?;
+    let key = made.expect(200).json()["api_key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let client = gateway.anonymous()?.with_key(&key);
     for _ in 0..3 {
         client.get("/api/alerts").await?.expect(200);
@@ -162,11 +209,18 @@ async fn a_key_counts_its_use_and_expires_by_the_listing() -> anyhow::Result<()>
     let keys = admin.get("/api/security/api-keys").await?.expect(200);
     assert!(!keys.text().contains(&key), "the listing shows a key");
     let keys = keys.json();
-    let (preview, entry) =
-        keys["api_keys"].as_object().unwrap().iter().find(|(_, entry)| entry["name"] == "Counted").unwrap();
+    let (preview, entry) = keys["api_keys"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .find(|(_, entry)| entry["name"] == "Counted")
+        .unwrap();
     assert_eq!(entry["usage_count"], 3);
     assert!(entry["expires_at"].is_string() && entry["last_used"].is_string());
-    admin.delete(&format!("/api/security/api-keys/{preview}")).await?.expect(200);
+    admin
+        .delete(&format!("/api/security/api-keys/{preview}"))
+        .await?
+        .expect(200);
     client.get("/api/alerts").await?.expect(401);
     Ok(())
 }
@@ -174,7 +228,11 @@ async fn a_key_counts_its_use_and_expires_by_the_listing() -> anyhow::Result<()>
 #[tokio::test]
 async fn the_documented_profile_opens_what_existing_clients_read() -> anyhow::Result<()> {
     // `expect` fails with the answer when its status is another.
-    let gateway = Gateway::builder().access("profile = \"documented\"").plain_http().start().await?;
+    let gateway = Gateway::builder()
+        .access("profile = \"documented\"")
+        .plain_http()
+        .start()
+        .await?;
     let plain = Client::plain(gateway.plain_address());
     plain.get("/api/system/health").await?.expect(200);
     plain.get("/api/system/status").await?.expect(200);

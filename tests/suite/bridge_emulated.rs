@@ -26,14 +26,18 @@ const REPLUGS: &str = "MFG_BRIDGE_REPLUGS";
 const USUAL_REPLUGS: u32 = 25;
 
 fn image() -> anyhow::Result<PathBuf> {
-    let image =
-        std::env::var_os(IMAGE).context(format!("{IMAGE} names none: run firmware-bridge/firmware/test-emulated"))?;
+    let image = std::env::var_os(IMAGE).context(format!(
+        "{IMAGE} names none: run firmware-bridge/firmware/test-emulated"
+    ))?;
     Ok(image.into())
 }
 
 /// A gateway with the emulated board as bridge `mast`, and a reading of it.
 async fn met(board: &Emulator) -> anyhow::Result<(Gateway, Client)> {
-    let gateway = Gateway::builder().config(&(quiet() + &section("mast", &board.port()))).start().await?;
+    let gateway = Gateway::builder()
+        .config(&(quiet() + &section("mast", &board.port())))
+        .start()
+        .await?;
     let admin = gateway.admin()?;
     sensor(&admin, "battery_voltage", is_fresh).await?;
     Ok((gateway, admin))
@@ -67,21 +71,31 @@ async fn the_firmware_is_seen_and_heard_through_https() -> anyhow::Result<()> {
 #[ignore = "needs the firmware's image: firmware-bridge/firmware/test-emulated"]
 async fn a_plug_pulled_again_and_again_leaves_nothing_behind() -> anyhow::Result<()> {
     let image = image()?;
-    let replugs = std::env::var(REPLUGS).ok().map_or(Ok(USUAL_REPLUGS), |text| text.parse())?;
+    let replugs = std::env::var(REPLUGS)
+        .ok()
+        .map_or(Ok(USUAL_REPLUGS), |text| text.parse())?;
     let board = Emulator::start(&image).await?;
     let (gateway, admin) = met(&board).await?;
     for pull in 1..=replugs {
         let round = async {
             board.cable().unplug();
-            bridge(&admin, "mast", |bridge| bridge["state"] == "lost").await.context("lost")?;
+            bridge(&admin, "mast", |bridge| bridge["state"] == "lost")
+                .await
+                .context("lost")?;
             board.cable().plug_in()?;
-            bridge(&admin, "mast", |bridge| bridge["state"] == "live").await.context("live again")?;
+            bridge(&admin, "mast", |bridge| bridge["state"] == "live")
+                .await
+                .context("live again")?;
             new_readings(&admin).await?;
             sensor(&admin, "battery_voltage", is_fresh).await.map(drop)
         };
         if let Err(error) = round.await {
             let health = admin.get("/api/health/detailed").await?.json();
-            anyhow::bail!("pull {pull}: {error:#}; {:#}; {}", health["bridges"], gateway.output());
+            anyhow::bail!(
+                "pull {pull}: {error:#}; {:#}; {}",
+                health["bridges"],
+                gateway.output()
+            );
         }
     }
     assert!(metric(&admin, "bridge_connections_total").await? > f64::from(replugs));
@@ -91,7 +105,10 @@ async fn a_plug_pulled_again_and_again_leaves_nothing_behind() -> anyhow::Result
     alert(&admin, "Emergency Stop", "bridge/mast", stands).await?;
     bridge(&admin, "mast", |bridge| bridge["indicator"] == "critical").await?;
     board.cable().unplug();
-    bridge(&admin, "mast", |bridge| bridge["emergency_stop"] == Value::Null).await?;
+    bridge(&admin, "mast", |bridge| {
+        bridge["emergency_stop"] == Value::Null
+    })
+    .await?;
     // Released while nobody listened: known when it is back.
     hands.stop(false).await?;
     board.cable().plug_in()?;
@@ -112,7 +129,13 @@ async fn an_emulator_stopped_killed_and_started_anew_is_lost_and_met_again() -> 
     // The process stands still, its terminal is there.
     board.signal("STOP").await?;
     let lost = alert(&admin, "Bridge Lost", "bridge/mast", stands).await?;
-    assert!(lost["message"].as_str().unwrap().contains("stopped talking"), "{lost}");
+    assert!(
+        lost["message"]
+            .as_str()
+            .unwrap()
+            .contains("stopped talking"),
+        "{lost}"
+    );
     board.signal("CONT").await?;
     alert(&admin, "Bridge Lost", "bridge/mast", is_over).await?;
     sensor(&admin, "battery_voltage", is_fresh).await?;
@@ -120,7 +143,10 @@ async fn an_emulator_stopped_killed_and_started_anew_is_lost_and_met_again() -> 
     // The terminal goes with it, and another comes.
     board.kill().await?;
     let lost = alert(&admin, "Bridge Lost", "bridge/mast", stands).await?;
-    assert!(lost["message"].as_str().unwrap().contains("went away"), "{lost}");
+    assert!(
+        lost["message"].as_str().unwrap().contains("went away"),
+        "{lost}"
+    );
     board.restart().await?;
     alert(&admin, "Bridge Lost", "bridge/mast", is_over).await?;
     sensor(&admin, "battery_voltage", is_fresh).await?;
@@ -147,7 +173,9 @@ async fn garbage_and_lost_and_broken_bytes_never_become_a_reading() -> anyhow::R
     board.spoil(5, 10);
     let before = metric(&admin, "bridge_readings_total").await?;
     for round in 0..5_u32 {
-        let noise: Vec<u8> = (0..4_096_u32).map(|n| ((n + round).wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let noise: Vec<u8> = (0..4_096_u32)
+            .map(|n| ((n + round).wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect();
         board.cable().inject(&noise);
         new_readings(&admin).await?;
     }
@@ -163,12 +191,21 @@ async fn garbage_and_lost_and_broken_bytes_never_become_a_reading() -> anyhow::R
     let path = "/api/performance/metrics?metric_name=voltage&source=bridge/mast/battery_voltage&duration_minutes=0";
     let history = admin.get(path).await?.expect(200).json();
     let (min, max) = (&history["summary"]["min"], &history["summary"]["max"]);
-    assert!(min.as_f64().unwrap() >= 11.5 && max.as_f64().unwrap() <= 12.0, "{history:#}");
+    assert!(
+        min.as_f64().unwrap() >= 11.5 && max.as_f64().unwrap() <= 12.0,
+        "{history:#}"
+    );
     board.spoil(0, 0);
     // Nothing is left of it.
-    bridge(&admin, "mast", |bridge| bridge["state"] == "live" && bridge["indicator"] == "clear").await?;
+    bridge(&admin, "mast", |bridge| {
+        bridge["state"] == "live" && bridge["indicator"] == "clear"
+    })
+    .await?;
     let crc_errors = metric(&admin, "bridge_crc_errors_total").await?;
     new_readings(&admin).await?;
-    assert!(metric(&admin, "bridge_crc_errors_total").await? <= crc_errors + 1.0, "one frame was under way");
+    assert!(
+        metric(&admin, "bridge_crc_errors_total").await? <= crc_errors + 1.0,
+        "one frame was under way"
+    );
     Ok(())
 }

@@ -45,19 +45,36 @@ pub(crate) fn section(name: &str, port: &Path) -> String {
 }
 
 /// The bridge of that name in health, once it `is` as wanted.
-pub(crate) async fn bridge(client: &Client, name: &str, is: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+pub(crate) async fn bridge(
+    client: &Client,
+    name: &str,
+    is: impl Fn(&Value) -> bool,
+) -> anyhow::Result<Value> {
     eventually(&format!("bridge {name}"), || async {
         let health = client.get("/api/health/detailed").await?.expect(200).json();
         let bridges = health["bridges"].as_array().unwrap();
-        Ok(bridges.iter().find(|bridge| bridge["name"] == name && is(bridge)).cloned())
+        Ok(bridges
+            .iter()
+            .find(|bridge| bridge["name"] == name && is(bridge))
+            .cloned())
     })
     .await
 }
 
 /// The sensor of a bridge, once it `is` as wanted.
-pub(crate) async fn sensor(client: &Client, name: &str, is: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
-    let of =
-        |bridge: &Value| bridge["sensors"].as_array().unwrap().iter().find(|s| s["name"] == name && is(s)).cloned();
+pub(crate) async fn sensor(
+    client: &Client,
+    name: &str,
+    is: impl Fn(&Value) -> bool,
+) -> anyhow::Result<Value> {
+    let of = |bridge: &Value| {
+        bridge["sensors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|s| s["name"] == name && is(s))
+            .cloned()
+    };
     Ok(of(&bridge(client, "mast", |bridge| of(bridge).is_some()).await?).unwrap())
 }
 
@@ -98,13 +115,17 @@ async fn a_simulated_board_is_seen_and_heard_through_https() -> anyhow::Result<(
 #[ignore = "needs a board, named by MFG_BRIDGE_PTY: the head of this file says how"]
 async fn a_board_given_by_the_environment_is_seen_and_heard_through_https() -> anyhow::Result<()> {
     // What is checked is the same for every board: `everything`.
-    let port = PathBuf::from(std::env::var_os("MFG_BRIDGE_PTY").context("MFG_BRIDGE_PTY names no board")?);
+    let port =
+        PathBuf::from(std::env::var_os("MFG_BRIDGE_PTY").context("MFG_BRIDGE_PTY names no board")?);
     let folder = port.parent().unwrap_or(Path::new("/")).to_owned();
     everything(&port, Hands::Emulated(folder)).await
 }
 
 pub(crate) async fn everything(port: &Path, mut hands: Hands) -> anyhow::Result<()> {
-    let gateway = Gateway::builder().config(&(quiet() + &section("mast", port))).start().await?;
+    let gateway = Gateway::builder()
+        .config(&(quiet() + &section("mast", port)))
+        .start()
+        .await?;
     let admin = gateway.admin()?;
     readings_with_history(&admin).await?;
     stop_and_lamp(&admin, &mut hands).await?;
@@ -117,10 +138,19 @@ pub(crate) async fn everything(port: &Path, mut hands: Hands) -> anyhow::Result<
 async fn readings_with_history(admin: &Client) -> anyhow::Result<()> {
     let fresh = |sensor: &Value| sensor["state"] == "fresh";
     let voltage = sensor(admin, "battery_voltage", fresh).await?;
-    assert_eq!((&voltage["kind"], &voltage["unit"]), (&"voltage".into(), &"V".into()));
-    assert_eq!((&voltage["metric"], &voltage["source"]), (&"voltage".into(), &"bridge/mast/battery_voltage".into()));
+    assert_eq!(
+        (&voltage["kind"], &voltage["unit"]),
+        (&"voltage".into(), &"V".into())
+    );
+    assert_eq!(
+        (&voltage["metric"], &voltage["source"]),
+        (&"voltage".into(), &"bridge/mast/battery_voltage".into())
+    );
     let value = voltage["value"].as_f64().unwrap();
-    assert!(voltage["range"][0].as_f64().unwrap() <= value && value <= voltage["range"][1].as_f64().unwrap());
+    assert!(
+        voltage["range"][0].as_f64().unwrap() <= value
+            && value <= voltage["range"][1].as_f64().unwrap()
+    );
     sensor(admin, "board_temperature", fresh).await?;
     let path = "/api/performance/metrics?metric_name=voltage&source=bridge/mast/battery_voltage";
     eventually("history", || async {
@@ -136,16 +166,28 @@ async fn readings_with_history(admin: &Client) -> anyhow::Result<()> {
         assert!(page.contains(line), "{line} is not in\n{page}");
     }
     let services = admin.get("/api/dashboard/health").await?.expect(200).json();
-    assert_eq!(services["services"]["bridges"]["status"], "healthy", "{services:#}");
+    assert_eq!(
+        services["services"]["bridges"]["status"], "healthy",
+        "{services:#}"
+    );
     Ok(())
 }
 
 async fn stop_and_lamp(admin: &Client, hands: &mut Hands) -> anyhow::Result<()> {
-    bridge(admin, "mast", |bridge| bridge["indicator"] == "clear" && bridge["emergency_stop"] == false).await?;
+    bridge(admin, "mast", |bridge| {
+        bridge["indicator"] == "clear" && bridge["emergency_stop"] == false
+    })
+    .await?;
     hands.stop(true).await?;
     let stop = alert(admin, "Emergency Stop", "bridge/mast", stands).await?;
-    assert_eq!((&stop["level"], &stop["metric"]), (&"critical".into(), &"emergency_stop".into()));
-    bridge(admin, "mast", |bridge| bridge["indicator"] == "critical" && bridge["emergency_stop"] == true).await?;
+    assert_eq!(
+        (&stop["level"], &stop["metric"]),
+        (&"critical".into(), &"emergency_stop".into())
+    );
+    bridge(admin, "mast", |bridge| {
+        bridge["indicator"] == "critical" && bridge["emergency_stop"] == true
+    })
+    .await?;
     hands.stop(false).await?;
     alert(admin, "Emergency Stop", "bridge/mast", is_over).await?;
     bridge(admin, "mast", |bridge| bridge["indicator"] == "clear").await?;
@@ -156,7 +198,10 @@ async fn low_battery(admin: &Client, hands: &mut Hands) -> anyhow::Result<()> {
     let source = "bridge/mast/battery_voltage";
     hands.empty_battery(true).await?;
     let low = alert(admin, "Low Battery Voltage (mast)", source, stands).await?;
-    assert_eq!((&low["value"], &low["threshold"]), (&9.0.into(), &10.5.into()));
+    assert_eq!(
+        (&low["value"], &low["threshold"]),
+        (&9.0.into(), &10.5.into())
+    );
     alert(admin, "Critical Battery Voltage (mast)", source, stands).await?;
     hands.empty_battery(false).await?;
     alert(admin, "Low Battery Voltage (mast)", source, is_over).await?;
@@ -166,13 +211,43 @@ async fn low_battery(admin: &Client, hands: &mut Hands) -> anyhow::Result<()> {
 
 async fn broken_sensor(admin: &Client, hands: &mut Hands) -> anyhow::Result<()> {
     hands.break_sensor(true).await?;
-    let broken = sensor(admin, "board_temperature", |sensor| sensor["state"] == "stale").await?;
-    assert!(broken["reason"].as_str().unwrap().contains("does not answer"), "{broken}");
-    let lost = alert(admin, "Bridge Sensor Lost", "bridge/mast/board_temperature", stands).await?;
-    assert!(lost["message"].as_str().unwrap().contains("does not answer"), "{lost}");
+    let broken = sensor(admin, "board_temperature", |sensor| {
+        sensor["state"] == "stale"
+    })
+    .await?;
+    assert!(
+        broken["reason"]
+            .as_str()
+            .unwrap()
+            .contains("does not answer"),
+        "{broken}"
+    );
+    let lost = alert(
+        admin,
+        "Bridge Sensor Lost",
+        "bridge/mast/board_temperature",
+        stands,
+    )
+    .await?;
+    assert!(
+        lost["message"]
+            .as_str()
+            .unwrap()
+            .contains("does not answer"),
+        "{lost}"
+    );
     hands.break_sensor(false).await?;
-    sensor(admin, "board_temperature", |sensor| sensor["state"] == "fresh").await?;
-    alert(admin, "Bridge Sensor Lost", "bridge/mast/board_temperature", is_over).await?;
+    sensor(admin, "board_temperature", |sensor| {
+        sensor["state"] == "fresh"
+    })
+    .await?;
+    alert(
+        admin,
+        "Bridge Sensor Lost",
+        "bridge/mast/board_temperature",
+        is_over,
+    )
+    .await?;
     Ok(())
 }
 
@@ -189,14 +264,33 @@ async fn pressed_button(admin: &Client, hands: &mut Hands) -> anyhow::Result<()>
 async fn frozen_board(admin: &Client, hands: &mut Hands) -> anyhow::Result<()> {
     hands.freeze(true).await?;
     let lost = alert(admin, "Bridge Lost", "bridge/mast", stands).await?;
-    assert!(lost["message"].as_str().unwrap().contains("stopped talking"), "{lost}");
+    assert!(
+        lost["message"]
+            .as_str()
+            .unwrap()
+            .contains("stopped talking"),
+        "{lost}"
+    );
     let away = bridge(admin, "mast", |bridge| bridge["state"] == "lost").await?;
     assert_eq!(away["emergency_stop"], Value::Null, "unknown is absent");
-    assert!(away["sensors"].as_array().unwrap().iter().all(|sensor| sensor["state"] == "stale"), "{away:#}");
+    assert!(
+        away["sensors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|sensor| sensor["state"] == "stale"),
+        "{away:#}"
+    );
     let services = admin.get("/api/dashboard/health").await?.expect(200).json();
-    assert_eq!(services["services"]["bridges"]["status"], "unhealthy", "{services:#}");
+    assert_eq!(
+        services["services"]["bridges"]["status"], "unhealthy",
+        "{services:#}"
+    );
     hands.freeze(false).await?;
     alert(admin, "Bridge Lost", "bridge/mast", is_over).await?;
-    sensor(admin, "battery_voltage", |sensor| sensor["state"] == "fresh").await?;
+    sensor(admin, "battery_voltage", |sensor| {
+        sensor["state"] == "fresh"
+    })
+    .await?;
     Ok(())
 }

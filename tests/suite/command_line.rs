@@ -16,15 +16,25 @@ async fn a_broken_configuration_ends_with_2_and_the_line() -> anyhow::Result<()>
             "nothing",
         ),
         ("[logging]\nlevel = \"loud\"\n", "loud"),
-        ("[[drones.drone]]\nid = \"a\"\n[[drones.drone]]\nid = \"b\"\n", "both have the address"),
+        (
+            "[[drones.drone]]\nid = \"a\"\n[[drones.drone]]\nid = \"b\"\n",
+            "both have the address",
+        ),
     ] {
         let prepared = Gateway::builder().prepare()?;
         std::fs::write(&prepared.file, broken)?;
         for subcommand in ["run", "check"] {
             let output = prepared.command(&[subcommand]).output().await?;
             let complaint = text(&output.stderr);
-            assert_eq!(output.status.code(), Some(2), "{subcommand} {broken}: {complaint}");
-            assert!(complaint.contains(wanted) && complaint.contains("gateway.toml:"), "{complaint}");
+            assert_eq!(
+                output.status.code(),
+                Some(2),
+                "{subcommand} {broken}: {complaint}"
+            );
+            assert!(
+                complaint.contains(wanted) && complaint.contains("gateway.toml:"),
+                "{complaint}"
+            );
         }
     }
     Ok(())
@@ -37,7 +47,10 @@ async fn check_says_what_a_start_would_find() -> anyhow::Result<()> {
     let output = prepared.command(&["check"]).output().await?;
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     let found = text(&output.stdout);
-    assert!(found.contains("UDP 8890") && found.contains(&std::process::id().to_string()), "{found}");
+    assert!(
+        found.contains("UDP 8890") && found.contains(&std::process::id().to_string()),
+        "{found}"
+    );
     let json = prepared.command(&["check", "--json"]).output().await?;
     let found: serde_json::Value = serde_json::from_slice(&json.stdout)?;
     assert!(found["findings"].is_array(), "{found:#}");
@@ -47,34 +60,67 @@ async fn check_says_what_a_start_would_find() -> anyhow::Result<()> {
 #[tokio::test]
 async fn keys_work_while_the_gateway_runs_and_while_it_does_not() -> anyhow::Result<()> {
     let mut gateway = Gateway::builder().start().await?;
-    let output = gateway.command(&["keys", "create", "panel", "--permissions", "dashboard"]).output().await?;
+    let output = gateway
+        .command(&["keys", "create", "panel", "--permissions", "dashboard"])
+        .output()
+        .await?;
     assert!(output.status.success(), "{}", text(&output.stderr));
     let key = text(&output.stdout).trim().to_owned();
-    gateway.anonymous()?.with_key(&key).get("/api/alerts").await?.expect(200);
+    gateway
+        .anonymous()?
+        .with_key(&key)
+        .get("/api/alerts")
+        .await?
+        .expect(200);
     gateway.stop().await?;
 
-    let listed = gateway.command(&["keys", "list", "--json"]).output().await?;
+    let listed = gateway
+        .command(&["keys", "list", "--json"])
+        .output()
+        .await?;
     assert!(listed.status.success(), "{}", text(&listed.stderr));
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout)?;
-    let panel = listed.as_array().unwrap().iter().find(|entry| entry["name"] == "panel").unwrap();
+    let panel = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|entry| entry["name"] == "panel")
+        .unwrap();
     let preview = panel["preview"].as_str().unwrap();
-    let revoked = gateway.command(&["keys", "revoke", preview]).output().await?;
+    let revoked = gateway
+        .command(&["keys", "revoke", preview])
+        .output()
+        .await?;
     assert!(revoked.status.success(), "{}", text(&revoked.stderr));
     gateway.restart().await?;
-    gateway.anonymous()?.with_key(&key).get("/api/alerts").await?.expect(401);
+    gateway
+        .anonymous()?
+        .with_key(&key)
+        .get("/api/alerts")
+        .await?
+        .expect(401);
     Ok(())
 }
 
 #[tokio::test]
 async fn help_man_page_and_completions_come_from_one_table() -> anyhow::Result<()> {
     let run = |arguments: &'static [&'static str]| async move {
-        tokio::process::Command::new(gateway_tests::gateway::binary()).args(arguments).output().await
+        tokio::process::Command::new(gateway_tests::gateway::binary())
+            .args(arguments)
+            .output()
+            .await
     };
     let help = text(&run(&["--help"]).await?.stdout);
     let man = text(&run(&["man"]).await?.stdout);
     let bash = text(&run(&["completions", "bash"]).await?.stdout);
-    for command in ["run", "demo", "check", "keys", "cert", "rules", "boards", "bridge", "diag", "backup", "restore"] {
-        assert!(help.contains(command) && man.contains(command) && bash.contains(command), "{command}");
+    for command in [
+        "run", "demo", "check", "keys", "cert", "rules", "boards", "bridge", "diag", "backup",
+        "restore",
+    ] {
+        assert!(
+            help.contains(command) && man.contains(command) && bash.contains(command),
+            "{command}"
+        );
     }
     assert_eq!(run(&["fly"]).await?.status.code(), Some(2));
     Ok(())
@@ -84,17 +130,35 @@ async fn help_man_page_and_completions_come_from_one_table() -> anyhow::Result<(
 async fn boards_and_rules_and_certificates_are_shown() -> anyhow::Result<()> {
     let gateway = Gateway::builder().start().await?;
     let shown = gateway.command(&["cert", "show"]).output().await?;
-    assert!(text(&shown.stdout).contains("SHA-256") && shown.status.success(), "{}", text(&shown.stderr));
+    assert!(
+        text(&shown.stdout).contains("SHA-256") && shown.status.success(),
+        "{}",
+        text(&shown.stderr)
+    );
     let file = gateway.config_file().display().to_string();
     let binary = gateway_tests::gateway::binary();
-    let rules = tokio::process::Command::new(binary).args(["rules", "check", &file]).output().await?;
-    assert!(text(&rules.stdout).contains("Low Battery"), "{}", text(&rules.stderr));
-    let boards = tokio::process::Command::new(binary).args(["boards", "--json"]).output().await?;
+    let rules = tokio::process::Command::new(binary)
+        .args(["rules", "check", &file])
+        .output()
+        .await?;
+    assert!(
+        text(&rules.stdout).contains("Low Battery"),
+        "{}",
+        text(&rules.stderr)
+    );
+    let boards = tokio::process::Command::new(binary)
+        .args(["boards", "--json"])
+        .output()
+        .await?;
     let boards: serde_json::Value = serde_json::from_slice(&boards.stdout)?;
     assert!(boards.is_object(), "{boards:#}");
     let diag = gateway.command(&["diag"]).output().await?;
     let bundle = text(&diag.stdout);
-    assert!(diag.status.success() && bundle.contains("version"), "{}", text(&diag.stderr));
+    assert!(
+        diag.status.success() && bundle.contains("version"),
+        "{}",
+        text(&diag.stderr)
+    );
     assert!(!bundle.contains(gateway_tests::gateway::ADMIN_KEY));
     Ok(())
 }
@@ -134,11 +198,20 @@ async fn what_root_does_to_the_state_directory_belongs_to_its_owner() -> anyhow:
         &["restore", backup.to_str().unwrap()],
     ] {
         let output = gateway.command(arguments).output().await?;
-        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            text(&output.stderr)
+        );
         for dir in [state, &state.join("tls")] {
             for entry in std::fs::read_dir(dir)? {
                 let path = entry?.path();
-                assert_eq!(path.metadata()?.uid(), OWNER, "after {arguments:?}: {}", path.display());
+                assert_eq!(
+                    path.metadata()?.uid(),
+                    OWNER,
+                    "after {arguments:?}: {}",
+                    path.display()
+                );
             }
         }
     }
@@ -164,7 +237,10 @@ async fn who_reads_no_further_is_no_failure() -> anyhow::Result<()> {
         drop(read);
         let output = command.stdout(write).output().await?;
         let complaint = text(&output.stderr);
-        assert!(output.status.success() && !complaint.contains("panicked"), "{command:?}: {complaint}");
+        assert!(
+            output.status.success() && !complaint.contains("panicked"),
+            "{command:?}: {complaint}"
+        );
     }
     Ok(())
 }
@@ -174,9 +250,19 @@ async fn a_gateway_whose_greeting_nobody_reads_serves_all_the_same() -> anyhow::
     let prepared = Gateway::builder().prepare()?;
     let (read, write) = std::io::pipe()?;
     drop(read);
-    let mut running = prepared.command(&["run"]).stdout(write).kill_on_drop(true).spawn()?;
+    let mut running = prepared
+        .command(&["run"])
+        .stdout(write)
+        .kill_on_drop(true)
+        .spawn()?;
     eventually("it answers", || async {
-        Ok(prepared.command(&["health"]).output().await?.status.success().then_some(()))
+        Ok(prepared
+            .command(&["health"])
+            .output()
+            .await?
+            .status
+            .success()
+            .then_some(()))
     })
     .await?;
     assert!(running.try_wait()?.is_none());

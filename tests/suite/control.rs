@@ -1,7 +1,9 @@
 //! Flying: every situation of the contract's table, one command in flight on
 //! the wire, overtaking, operators who vanish, batteries too low.
 
-use gateway_tests::{Client, Drone, Gateway, GatewayBuilder, WebSocket, drone, eventually, spare_port};
+use gateway_tests::{
+    Client, Drone, Gateway, GatewayBuilder, WebSocket, drone, eventually, spare_port,
+};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -18,7 +20,11 @@ fn simulated() -> GatewayBuilder {
 }
 
 async fn status(client: &Client, id: &str) -> anyhow::Result<Value> {
-    Ok(client.get(&format!("/api/drones/{id}/status")).await?.expect(200).json())
+    Ok(client
+        .get(&format!("/api/drones/{id}/status"))
+        .await?
+        .expect(200)
+        .json())
 }
 
 async fn until(client: &Client, id: &str, flight: &'static str) -> anyhow::Result<Value> {
@@ -38,12 +44,23 @@ async fn a_simulated_drone_flies_as_the_contract_says() -> anyhow::Result<()> {
         async move { client.post(&format!("/api/drones/drone_003/{what}")).await }
     };
     let drones = client.get("/api/drones").await?.expect(200).json();
-    assert_eq!((&drones[0]["type"], &drones[0]["status"]), (&"dummy".into(), &"disconnected".into()));
+    assert_eq!(
+        (&drones[0]["type"], &drones[0]["status"]),
+        (&"dummy".into(), &"disconnected".into())
+    );
 
     // Not connected.
-    for (what, code) in [("takeoff", 503), ("land", 503), ("emergency", 400), ("camera/stream/start", 400)] {
+    for (what, code) in [
+        ("takeoff", 503),
+        ("land", 503),
+        ("emergency", 400),
+        ("camera/stream/start", 400),
+    ] {
         let refused = post(what).await?.expect(code).json();
-        assert!(refused["detail"].as_str().unwrap().contains(NOT_CONNECTED), "{what}: {refused}");
+        assert!(
+            refused["detail"].as_str().unwrap().contains(NOT_CONNECTED),
+            "{what}: {refused}"
+        );
     }
     post("disconnect").await?.expect(200);
     assert_eq!(status(&client, "drone_003").await?["height"], Value::Null);
@@ -55,18 +72,27 @@ async fn a_simulated_drone_flies_as_the_contract_says() -> anyhow::Result<()> {
     post("land").await?.expect(503);
     post("takeoff").await?.expect(200);
     let flying = status(&client, "drone_003").await?;
-    assert!(["taking_off", "flying"].contains(&flying["flight_status"].as_str().unwrap()), "{flying}");
+    assert!(
+        ["taking_off", "flying"].contains(&flying["flight_status"].as_str().unwrap()),
+        "{flying}"
+    );
     assert_eq!(flying["status"], "flying");
     post("takeoff").await?.expect(503);
     let up = json!({"direction": "up", "distance": 50});
-    client.json(Method::POST, "/api/drones/drone_003/move", &up).await?.expect(200);
+    client
+        .json(Method::POST, "/api/drones/drone_003/move", &up)
+        .await?
+        .expect(200);
     eventually("the take-off and the move", || async {
         let status = status(&client, "drone_003").await?;
         Ok((status["height"].as_i64() >= Some(120)).then_some(()))
     })
     .await?;
     let far = json!({"command": "move", "params": {"direction": "up", "distance": 5}});
-    client.json(Method::POST, "/api/drones/drone_003/command", &far).await?.expect(200);
+    client
+        .json(Method::POST, "/api/drones/drone_003/command", &far)
+        .await?
+        .expect(200);
     post("land").await?.expect(200);
     until(&client, "drone_003", "landed").await?;
 
@@ -77,7 +103,10 @@ async fn a_simulated_drone_flies_as_the_contract_says() -> anyhow::Result<()> {
     until(&client, "drone_003", "landed").await?;
     post("disconnect").await?.expect(200);
     post("connect").await?.expect(200);
-    assert_eq!(status(&client, "drone_003").await?["flight_status"], "landed");
+    assert_eq!(
+        status(&client, "drone_003").await?["flight_status"],
+        "landed"
+    );
     Ok(())
 }
 
@@ -85,30 +114,64 @@ async fn a_simulated_drone_flies_as_the_contract_says() -> anyhow::Result<()> {
 async fn what_is_wrong_with_a_request_is_told_with_the_documented_status() -> anyhow::Result<()> {
     let gateway = simulated().start().await?;
     let client = gateway.admin()?;
-    for what in ["connect", "disconnect", "takeoff", "land", "emergency", "camera/stream/start"] {
-        let unknown = client.post(&format!("/api/drones/nobody/{what}")).await?.expect(404).json();
+    for what in [
+        "connect",
+        "disconnect",
+        "takeoff",
+        "land",
+        "emergency",
+        "camera/stream/start",
+    ] {
+        let unknown = client
+            .post(&format!("/api/drones/nobody/{what}"))
+            .await?
+            .expect(404)
+            .json();
         assert_eq!(unknown["detail"], UNKNOWN, "{what}");
-        client.post(&format!("/api/drones/drone@001/{what}")).await?.expect(422);
+        client
+            .post(&format!("/api/drones/drone@001/{what}"))
+            .await?
+            .expect(422);
     }
     client.get("/api/drones/nobody/status").await?.expect(404);
     client.get("/api/drones/nobody").await?.expect(404);
     let post = |what: &'static str, body: Value| {
         let client = &client;
-        async move { client.json(Method::POST, &format!("/api/drones/drone_003/{what}"), &body).await }
+        async move {
+            client
+                .json(
+                    Method::POST,
+                    &format!("/api/drones/drone_003/{what}"),
+                    &body,
+                )
+                .await
+        }
     };
     for distance in [10, 600, 1000] {
-        post("move", json!({"direction": "up", "distance": distance})).await?.expect(422);
+        post("move", json!({"direction": "up", "distance": distance}))
+            .await?
+            .expect(422);
     }
-    post("move", json!({"direction": "invalid", "distance": 50})).await?.expect(422);
+    post("move", json!({"direction": "invalid", "distance": 50}))
+        .await?
+        .expect(422);
     for angle in [0, 400] {
-        post("rotate", json!({"direction": "clockwise", "angle": angle})).await?.expect(422);
+        post("rotate", json!({"direction": "clockwise", "angle": angle}))
+            .await?
+            .expect(422);
     }
-    let invalid = post("command", json!({"command": "dance", "params": {}})).await?.expect(400).json();
+    let invalid = post("command", json!({"command": "dance", "params": {}}))
+        .await?
+        .expect(400)
+        .json();
     assert_eq!(invalid["error_code"], "INVALID_COMMAND");
     // Reading needs `read`, flying needs `write`.
     let reader = gateway.reader()?;
     reader.get("/api/drones").await?.expect(200);
-    reader.post("/api/drones/drone_003/takeoff").await?.expect(403);
+    reader
+        .post("/api/drones/drone_003/takeoff")
+        .await?
+        .expect(403);
     gateway.anonymous()?.get("/api/drones").await?.expect(401);
     Ok(())
 }
@@ -125,20 +188,36 @@ async fn auto_falls_back_to_a_marked_simulator_and_real_does_not() -> anyhow::Re
         .await?;
     let client = gateway.admin()?;
     client.post("/api/drones/real/connect").await?.expect(503);
-    assert_eq!(client.get("/api/drones/real").await?.expect(200).json()["status"], "disconnected");
+    assert_eq!(
+        client.get("/api/drones/real").await?.expect(200).json()["status"],
+        "disconnected"
+    );
     client.post("/api/drones/auto/connect").await?.expect(200);
     let drone = client.get("/api/drones/auto").await?.expect(200).json();
-    assert_eq!((&drone["type"], &drone["status"]), (&"dummy".into(), &"connected".into()), "{drone}");
+    assert_eq!(
+        (&drone["type"], &drone["status"]),
+        (&"dummy".into(), &"connected".into()),
+        "{drone}"
+    );
     assert_eq!(status(&client, "auto").await?["simulated"], true);
-    client.post("/api/drones/auto/disconnect").await?.expect(200);
-    assert_eq!(client.get("/api/drones/auto").await?.expect(200).json()["ip_address"], "127.0.0.250");
+    client
+        .post("/api/drones/auto/disconnect")
+        .await?
+        .expect(200);
+    assert_eq!(
+        client.get("/api/drones/auto").await?.expect(200).json()["ip_address"],
+        "127.0.0.250"
+    );
     Ok(())
 }
 
 /// A gateway with one real drone that has been heard, played by the test.
 async fn with_peer(battery_pct: u8) -> anyhow::Result<(Gateway, Drone)> {
-    let gateway =
-        Gateway::builder().drones("lost_after_s = 60.0\noperator_grace_s = 0.5").drone("d1", 2).start().await?;
+    let gateway = Gateway::builder()
+        .drones("lost_after_s = 60.0\noperator_grace_s = 0.5")
+        .drone("d1", 2)
+        .start()
+        .await?;
     let peer = Drone::at(gateway.block().host(2)).await?;
     let to = peer.enter_sdk_mode().await?;
     peer.send(to, &drone::state(battery_pct, 60)).await?;
@@ -154,7 +233,10 @@ async fn with_peer(battery_pct: u8) -> anyhow::Result<(Gateway, Drone)> {
 /// A state in the air: motor time advances, and there is a height.
 fn flying(battery_pct: u8) -> anyhow::Result<Vec<u8>> {
     let state = String::from_utf8(drone::state(battery_pct, 60))?;
-    Ok(state.replace(";h:0;", ";h:80;").replace("time:0", "time:7").into_bytes())
+    Ok(state
+        .replace(";h:0;", ";h:80;")
+        .replace("time:0", "time:7")
+        .into_bytes())
 }
 
 #[tokio::test]
@@ -165,11 +247,15 @@ async fn one_command_is_in_flight_and_a_landing_overtakes() -> anyhow::Result<()
     client.post("/api/drones/d1/takeoff").await?.expect(200);
     for angle in [90, 45] {
         let turn = json!({"direction": "clockwise", "angle": angle});
-        client.json(Method::POST, "/api/drones/d1/rotate", &turn).await?.expect(200);
+        client
+            .json(Method::POST, "/api/drones/d1/rotate", &turn)
+            .await?
+            .expect(200);
     }
     let (text, from) = peer.hear().await?;
     assert_eq!(text, "takeoff");
-    peer.send((from.ip(), drone::STATE_PORT).into(), &flying(80)?).await?;
+    peer.send((from.ip(), drone::STATE_PORT).into(), &flying(80)?)
+        .await?;
     // The app's binary packet is no reply; the doubled `ok` is not the turn's.
     for reply in [&b"\xcc\x18\x01"[..], b"ok", b"ok"] {
         peer.send(from, reply).await?;
@@ -187,8 +273,13 @@ async fn one_command_is_in_flight_and_a_landing_overtakes() -> anyhow::Result<()
 
     // Who did it, in the security log.
     let output = gateway.output();
-    let landing = output.lines().find(|line| line.contains("drone_command") && line.contains("d1: land"));
-    assert!(landing.is_some_and(|line| line.contains("actor") && line.contains("client")), "{output}");
+    let landing = output
+        .lines()
+        .find(|line| line.contains("drone_command") && line.contains("d1: land"));
+    assert!(
+        landing.is_some_and(|line| line.contains("actor") && line.contains("client")),
+        "{output}"
+    );
     Ok(())
 }
 
@@ -202,7 +293,8 @@ async fn a_drone_whose_operator_vanishes_is_landed() -> anyhow::Result<()> {
     let (text, from) = peer.hear().await?;
     assert_eq!(text, "takeoff");
     peer.send(from, b"ok").await?;
-    peer.send((from.ip(), drone::STATE_PORT).into(), &flying(80)?).await?;
+    peer.send((from.ip(), drone::STATE_PORT).into(), &flying(80)?)
+        .await?;
     until(&client, "d1", "flying").await?;
     drop(socket);
     // A keep-alive of before may come first; after it nothing but the landing.
@@ -222,7 +314,12 @@ async fn a_drone_whose_operator_vanishes_is_landed() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_low_battery_keeps_a_drone_on_the_ground() -> anyhow::Result<()> {
     let (gateway, _peer) = with_peer(9).await?;
-    let refused = gateway.admin()?.post("/api/drones/d1/takeoff").await?.expect(400).json();
+    let refused = gateway
+        .admin()?
+        .post("/api/drones/d1/takeoff")
+        .await?
+        .expect(400)
+        .json();
     assert_eq!(refused["error_code"], "BATTERY_LOW");
     Ok(())
 }
@@ -233,22 +330,56 @@ async fn every_route_that_existing_clients_call_by_command_answers() -> anyhow::
     let client = gateway.admin()?;
     let command = |body: Value| {
         let client = &client;
-        async move { client.json(Method::POST, "/api/drones/drone_003/command", &body).await }
+        async move {
+            client
+                .json(Method::POST, "/api/drones/drone_003/command", &body)
+                .await
+        }
     };
     let scan = client.post("/api/drones/scan").await?.expect(200).json();
-    assert_eq!((&scan["found"], &scan["count"]), (&1.into(), &1.into()), "{scan}");
-    assert!(client.get("/api/drones/status").await?.expect(200).json().is_array());
-    command(json!({"command": "connect", "params": {}})).await?.expect(200);
-    command(json!({"command": "connect", "params": {}})).await?.expect(409);
-    let taken = command(json!({"command": "takeoff", "params": {"altitude": 1.2}})).await?.expect(200).json();
-    assert_eq!((&taken["success"], &taken["command"]), (&true.into(), &"takeoff".into()));
-    command(json!({"type": "rotate", "parameters": {"direction": "counter_clockwise", "angle": 90}}))
+    assert_eq!(
+        (&scan["found"], &scan["count"]),
+        (&1.into(), &1.into()),
+        "{scan}"
+    );
+    assert!(
+        client
+            .get("/api/drones/status")
+            .await?
+            .expect(200)
+            .json()
+            .is_array()
+    );
+    command(json!({"command": "connect", "params": {}}))
         .await?
         .expect(200);
-    let status = command(json!({"command": "get_status", "params": {}})).await?.expect(200).json();
+    command(json!({"command": "connect", "params": {}}))
+        .await?
+        .expect(409);
+    let taken = command(json!({"command": "takeoff", "params": {"altitude": 1.2}}))
+        .await?
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&taken["success"], &taken["command"]),
+        (&true.into(), &"takeoff".into())
+    );
+    command(
+        json!({"type": "rotate", "parameters": {"direction": "counter_clockwise", "angle": 90}}),
+    )
+    .await?
+    .expect(200);
+    let status = command(json!({"command": "get_status", "params": {}}))
+        .await?
+        .expect(200)
+        .json();
     assert_eq!(status["data"]["id"], "drone_003");
-    command(json!({"command": "move", "params": {"direction": "up", "distance": 0.1}})).await?.expect(400);
-    command(json!({"command": "emergency_stop", "params": {"force": true}})).await?.expect(200);
+    command(json!({"command": "move", "params": {"direction": "up", "distance": 0.1}}))
+        .await?
+        .expect(400);
+    command(json!({"command": "emergency_stop", "params": {"force": true}}))
+        .await?
+        .expect(200);
     until(&client, "drone_003", "landed").await?;
     Ok(())
 }
@@ -262,19 +393,33 @@ async fn listeners_hear_of_changes_and_take_up_their_subscriptions_again() -> an
     for socket in [&mut everything, &mut again] {
         assert_eq!(socket.next().await?["type"], "connection_established");
     }
-    everything.send(r#"{"type":"get_drone_type_info","drone_id":"drone_003"}"#).await?;
+    everything
+        .send(r#"{"type":"get_drone_type_info","drone_id":"drone_003"}"#)
+        .await?;
     let info = everything.next_of("drone_type_info").await?;
     assert_eq!(
-        (&info["type_info"]["drone_class"], &info["type_info"]["is_connected"]),
+        (
+            &info["type_info"]["drone_class"],
+            &info["type_info"]["is_connected"]
+        ),
         (&"simulation".into(), &false.into())
     );
     let update = again.next_of("drone_status_update").await?;
-    assert_eq!((&update["drone_id"], &update["status"]["id"]), (&"drone_003".into(), &"drone_003".into()));
+    assert_eq!(
+        (&update["drone_id"], &update["status"]["id"]),
+        (&"drone_003".into(), &"drone_003".into())
+    );
 
-    client.post("/api/drones/drone_003/connect").await?.expect(200);
+    client
+        .post("/api/drones/drone_003/connect")
+        .await?
+        .expect(200);
     let told = everything.next_of("drone_status").await?;
     assert_eq!(told["status"]["connection_status"], "connected", "{told}");
-    client.post("/api/drones/drone_003/takeoff").await?.expect(200);
+    client
+        .post("/api/drones/drone_003/takeoff")
+        .await?
+        .expect(200);
     while everything.next_of("drone_status").await?["status"]["flight_status"] != "flying" {}
     Ok(())
 }

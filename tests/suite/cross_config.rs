@@ -66,7 +66,11 @@ mod cross {
     #[serde(untagged)]
     pub(super) enum Dockerfile {
         Path(String),
-        Table { file: String, context: Option<String>, build_args: Option<BTreeMap<String, String>> },
+        Table {
+            file: String,
+            context: Option<String>,
+            build_args: Option<BTreeMap<String, String>>,
+        },
     }
 }
 
@@ -85,7 +89,11 @@ fn text(path: &str) -> String {
 fn cross_knows_every_key_of_its_configuration() {
     let file: cross::File = toml::from_str(&text("cross.toml")).unwrap();
     assert_eq!(file.build.default_target.as_deref(), Some(BOARD));
-    assert_eq!(file.target.keys().collect::<Vec<_>>(), [BOARD], "a target that nobody builds");
+    assert_eq!(
+        file.target.keys().collect::<Vec<_>>(),
+        [BOARD],
+        "a target that nobody builds"
+    );
 }
 
 #[test]
@@ -97,17 +105,34 @@ fn a_key_that_cross_does_not_know_is_refused() {
 #[test]
 fn cross_and_deploy_build_compile_c_alike() {
     let file: cross::File = toml::from_str(&text("cross.toml")).unwrap();
-    let passed = file.target[BOARD].env.passthrough.as_deref().unwrap_or_default();
-    let flags = passed.iter().find_map(|entry| entry.strip_prefix("CFLAGS_aarch64_unknown_linux_gnu=")).unwrap();
-    assert!(text("deploy/build").contains(&format!("={flags} ")), "deploy/build does not pass {flags}");
+    let passed = file.target[BOARD]
+        .env
+        .passthrough
+        .as_deref()
+        .unwrap_or_default();
+    let flags = passed
+        .iter()
+        .find_map(|entry| entry.strip_prefix("CFLAGS_aarch64_unknown_linux_gnu="))
+        .unwrap();
+    assert!(
+        text("deploy/build").contains(&format!("={flags} ")),
+        "deploy/build does not pass {flags}"
+    );
 }
 
 #[test]
 fn nothing_chooses_a_processor_that_some_boards_are_not() {
     for path in ["cross.toml", "deploy/build", "Cargo.toml"] {
         let text = text(path);
-        let code = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-        assert_eq!(code.filter(|line| line.contains("target-cpu")).collect::<Vec<_>>(), Vec::<&str>::new(), "{path}");
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'));
+        assert_eq!(
+            code.filter(|line| line.contains("target-cpu"))
+                .collect::<Vec<_>>(),
+            Vec::<&str>::new(),
+            "{path}"
+        );
     }
 }
 
@@ -131,14 +156,23 @@ fn the_gateway_accepts_every_setting_of_the_example() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("gateway.toml");
     std::fs::write(&file, switched_on()).unwrap();
-    let output = Command::new(binary()).args(["rules", "check"]).arg(&file).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(binary())
+        .args(["rules", "check"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
 fn the_example_names_every_setting() {
     // The structures are the one description of the configuration.
-    let files = ["mod", "bridge", "upstream"].map(|file| text(&format!("gateway/src/config/{file}.rs")));
+    let files =
+        ["mod", "bridge", "upstream"].map(|file| text(&format!("gateway/src/config/{file}.rs")));
     let source = files.concat();
     let fields: BTreeSet<&str> = source
         .lines()
@@ -146,13 +180,20 @@ fn the_example_names_every_setting() {
         .map(|(name, _)| name)
         .filter(|name| !["alert_type"].contains(name)) // written `type`
         .collect();
-    assert!(fields.len() > 60, "{} fields found: has the source changed its shape?", fields.len());
+    assert!(
+        fields.len() > 60,
+        "{} fields found: has the source changed its shape?",
+        fields.len()
+    );
     let example = switched_on();
     let named = |field: &&str| {
         let is = |line: &str| {
             let line = line.trim_start_matches(['[', '#', ' ']);
-            line.strip_prefix(*field).is_some_and(|rest| rest.trim_start().starts_with(['=', ']']))
-                || line.split_once('.').is_some_and(|(_, rest)| rest.trim_end_matches(']') == *field)
+            line.strip_prefix(*field)
+                .is_some_and(|rest| rest.trim_start().starts_with(['=', ']']))
+                || line
+                    .split_once('.')
+                    .is_some_and(|(_, rest)| rest.trim_end_matches(']') == *field)
         };
         example.lines().any(is)
     };

@@ -1,6 +1,9 @@
 //! Sixty-four drones at 10 Hz and a hundred listeners, ten of whom never read:
 //! the others are served, and memory stays where it was stated.
-#![expect(clippy::print_stdout, reason = "what was measured is shown with --nocapture")]
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is shown with --nocapture"
+)]
 
 use std::collections::HashSet;
 
@@ -20,13 +23,19 @@ const ROUNDS: usize = 10;
 
 async fn metric(client: &Client, name: &str) -> anyhow::Result<f64> {
     let text = client.get("/metrics").await?.expect(200).text();
-    let line = text.lines().find(|line| line.starts_with(&format!("mfg_drone_{name} ")));
-    Ok(line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0))
+    let line = text
+        .lines()
+        .find(|line| line.starts_with(&format!("mfg_drone_{name} ")));
+    Ok(line
+        .and_then(|line| line.rsplit(' ').next()?.parse().ok())
+        .unwrap_or(0.0))
 }
 
 /// The ids that the listener of that number follows.
 fn followed(number: usize) -> Vec<String> {
-    (0..FOLLOWED).map(|n| format!("d{}", (number * FOLLOWED + n) % DRONES + 2)).collect()
+    (0..FOLLOWED)
+        .map(|n| format!("d{}", (number * FOLLOWED + n) % DRONES + 2))
+        .collect()
 }
 
 /// Reads until every followed drone was told of often enough, says so, and goes
@@ -72,33 +81,50 @@ async fn a_hundred_listeners_are_served_though_ten_never_read() -> anyhow::Resul
     for number in 0..READERS {
         let path = format!("/ws?drones={}", followed(number).join(","));
         let socket = WebSocket::open(&client, &path, &[]).await?;
-        readers.push(tokio::spawn(listen(socket, number, satisfied.clone(), stopped.clone())));
+        readers.push(tokio::spawn(listen(
+            socket,
+            number,
+            satisfied.clone(),
+            stopped.clone(),
+        )));
     }
     drop(satisfied);
     for _ in 0..READERS {
-        ready.recv().await.context("a listener ended before it was served")?;
+        ready
+            .recv()
+            .await
+            .context("a listener ended before it was served")?;
     }
     // Those who never read are given up, whichever limit they meet first.
     eventually("the ten are given up", || async {
-        let gone = metric(&client, "websocket_cut_total").await? + metric(&client, "websocket_silent_total").await?;
+        let gone = metric(&client, "websocket_cut_total").await?
+            + metric(&client, "websocket_silent_total").await?;
         Ok((gone >= SILENT as f64).then_some(()))
     })
     .await?;
     eventually("only the listeners are left", || async {
-        Ok(((metric(&client, "websocket_clients").await? - READERS as f64).abs() < 0.1).then_some(()))
+        Ok(
+            ((metric(&client, "websocket_clients").await? - READERS as f64).abs() < 0.1)
+                .then_some(()),
+        )
     })
     .await?;
     let (_, peak_kb) = process::resident_kb(pid)?;
     assert!(peak_kb < MOST_KB, "{peak_kb} kB at the peak");
-    println!("{DRONES} drones, {READERS} listeners and {SILENT} who never read: {peak_kb} kB at the peak");
+    println!(
+        "{DRONES} drones, {READERS} listeners and {SILENT} who never read: {peak_kb} kB at the peak"
+    );
     // The rest are still served, and every drone is still there.
     stop.send_replace(true);
     for reader in readers {
         reader.await??;
     }
     let statuses = client.get("/api/drones/status").await?.expect(200).json();
-    let connected =
-        statuses.as_array().context("a list")?.iter().filter(|drone| drone["connection_status"] == "connected");
+    let connected = statuses
+        .as_array()
+        .context("a list")?
+        .iter()
+        .filter(|drone| drone["connection_status"] == "connected");
     assert_eq!(connected.count(), DRONES);
     Ok(())
 }

@@ -17,8 +17,19 @@ async fn the_demo_shows_three_drones_and_stops_cleanly() -> anyhow::Result<()> {
     // Ports of its own: the documented ones may be in use on this host.
     let (state, command, video) = (spare_port(), spare_port(), spare_port());
     let mut child = Command::new(gateway_tests::gateway::binary())
-        .args(["demo", "--listen", &format!("{address}:8443"), "--http-listen", &format!("{address}:8000")])
-        .args(["--state-port", &state.to_string(), "--command-port", &command.to_string()])
+        .args([
+            "demo",
+            "--listen",
+            &format!("{address}:8443"),
+            "--http-listen",
+            &format!("{address}:8000"),
+        ])
+        .args([
+            "--state-port",
+            &state.to_string(),
+            "--command-port",
+            &command.to_string(),
+        ])
         .args(["--video-port", &video.to_string()])
         .arg("--state-dir")
         .arg(dir.path())
@@ -39,14 +50,29 @@ async fn the_demo_shows_three_drones_and_stops_cleanly() -> anyhow::Result<()> {
         anyhow::Ok(())
     })
     .await??;
-    assert!(printed.contains(&format!("https://{address}:8443")), "{printed}");
-    assert!(printed.contains("SHA-256") && printed.contains(ADMIN_KEY), "{printed}");
+    assert!(
+        printed.contains(&format!("https://{address}:8443")),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("SHA-256") && printed.contains(ADMIN_KEY),
+        "{printed}"
+    );
     assert!(printed.matches("curl").count() >= 5, "{printed}");
 
-    let client = Client::https((address, 8443).into(), &dir.path().join("tls/ca.pem"))?.with_key(ADMIN_KEY);
+    let client =
+        Client::https((address, 8443).into(), &dir.path().join("tls/ca.pem"))?.with_key(ADMIN_KEY);
     let drones = eventually("three connected drones", || async {
-        let drones = client.get("/api/dashboard/drones").await?.expect(200).json();
-        let connected = drones.as_array().unwrap().iter().filter(|drone| drone["connection_status"] == "connected");
+        let drones = client
+            .get("/api/dashboard/drones")
+            .await?
+            .expect(200)
+            .json();
+        let connected = drones
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|drone| drone["connection_status"] == "connected");
         Ok((connected.count() == 3).then_some(drones))
     })
     .await?;
@@ -55,15 +81,29 @@ async fn the_demo_shows_three_drones_and_stops_cleanly() -> anyhow::Result<()> {
         let alerts = client.get("/api/alerts").await?.expect(200).json();
         let has = |subject: &str, title: &str| {
             let mut all = alerts["alerts"].as_array().unwrap().iter();
-            all.any(|alert| alert["title"] == title && alert["message"].as_str().unwrap().contains(subject))
+            all.any(|alert| {
+                alert["title"] == title && alert["message"].as_str().unwrap().contains(subject)
+            })
         };
-        Ok((has("drone_002", "Low Battery") && has("drone_003", "Critical Drone Temperature")).then_some(()))
+        Ok(
+            (has("drone_002", "Low Battery") && has("drone_003", "Critical Drone Temperature"))
+                .then_some(()),
+        )
     })
     .await?;
-    Client::plain((address, 8000).into()).get("/health").await?.expect(200);
+    Client::plain((address, 8000).into())
+        .get("/health")
+        .await?
+        .expect(200);
 
     let pid = child.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().await?.success());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .await?
+            .success()
+    );
     assert!(timeout(PATIENCE, child.wait()).await??.success());
     Ok(())
 }

@@ -32,12 +32,22 @@ async fn a_drone_in_a_configured_range_is_found_and_nobody_else_is_asked() -> an
     let (heard, none) = (AtomicU16::new(0), AtomicU16::new(0));
     let client = gateway.admin()?;
     let ask = async {
-        let found = client.get("/api/drones/detect?timeout=3").await?.expect(200).json();
+        let found = client
+            .get("/api/drones/detect?timeout=3")
+            .await?
+            .expect(200)
+            .json();
         let ended = Instant::now();
         assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
         let drone = &found[0];
-        assert_eq!((&drone["ip_address"], &drone["battery_level"]), (&json!(inside.to_string()), &json!(77)));
-        assert_eq!((&drone["detection_method"], &drone["is_available"]), (&json!("tello_command"), &json!(true)));
+        assert_eq!(
+            (&drone["ip_address"], &drone["battery_level"]),
+            (&json!(inside.to_string()), &json!(77))
+        );
+        assert_eq!(
+            (&drone["detection_method"], &drone["is_available"]),
+            (&json!("tello_command"), &json!(true))
+        );
         assert_eq!(drone["simulated"], true, "loopback holds no real drone");
 
         // A second search right after is answered from the first; on a machine
@@ -50,17 +60,39 @@ async fn a_drone_in_a_configured_range_is_found_and_nobody_else_is_asked() -> an
         // Who streams by itself is known without being asked.
         let path = format!("/api/drones/verify-connection?ip_address={inside}");
         let check = eventually("it is heard", || async {
-            peer.send((gateway.block().gateway(), drone::STATE_PORT).into(), &drone::state(76, 60)).await?;
+            peer.send(
+                (gateway.block().gateway(), drone::STATE_PORT).into(),
+                &drone::state(76, 60),
+            )
+            .await?;
             let check = client.post(&path).await?.expect(200).json();
             Ok((check["battery_level"] == 76).then_some(check))
         })
         .await?;
-        assert_eq!((&check["is_reachable"], &check["is_available_for_connection"]), (&json!(true), &json!(true)));
+        assert_eq!(
+            (
+                &check["is_reachable"],
+                &check["is_available_for_connection"]
+            ),
+            (&json!(true), &json!(true))
+        );
 
-        let status = client.get("/api/system/network-status").await?.expect(200).json();
+        let status = client
+            .get("/api/system/network-status")
+            .await?
+            .expect(200)
+            .json();
         let scans = &status["network_service"]["scan_statistics"]["total_scans"];
-        assert!(scans.as_u64().is_some_and(|scans| scans == 1 || !is_right_after && scans == 2), "{status}");
-        assert_eq!(status["network_service"]["last_detections"][0]["ip"], json!(inside.to_string()));
+        assert!(
+            scans
+                .as_u64()
+                .is_some_and(|scans| scans == 1 || !is_right_after && scans == 2),
+            "{status}"
+        );
+        assert_eq!(
+            status["network_service"]["last_detections"][0]["ip"],
+            json!(inside.to_string())
+        );
         assert_eq!(status["total_detected_real_drones"], 1);
         anyhow::Ok(())
     };
@@ -75,36 +107,82 @@ async fn a_drone_in_a_configured_range_is_found_and_nobody_else_is_asked() -> an
 
 #[tokio::test]
 async fn the_network_routes_refuse_as_documented() -> anyhow::Result<()> {
-    let gateway = Gateway::builder().drones("scan_ranges = []").start().await?;
+    let gateway = Gateway::builder()
+        .drones("scan_ranges = []")
+        .start()
+        .await?;
     let (client, reader) = (gateway.admin()?, gateway.reader()?);
     for timeout in ["0", "61", "soon"] {
-        client.get(&format!("/api/drones/detect?timeout={timeout}")).await?.expect(422);
+        client
+            .get(&format!("/api/drones/detect?timeout={timeout}"))
+            .await?
+            .expect(422);
     }
-    assert_eq!(reader.get("/api/drones/detect?timeout=0.1").await?.expect(200).json(), json!([]));
+    assert_eq!(
+        reader
+            .get("/api/drones/detect?timeout=0.1")
+            .await?
+            .expect(200)
+            .json(),
+        json!([])
+    );
     let verify = |body: Value| {
         let client = &client;
-        async move { client.json(Method::POST, "/api/drones/verify-connection", &body).await }
+        async move {
+            client
+                .json(Method::POST, "/api/drones/verify-connection", &body)
+                .await
+        }
     };
     verify(json!({})).await?.expect(422);
-    verify(json!({"ip_address": "drone.local"})).await?.expect(422);
+    verify(json!({"ip_address": "drone.local"}))
+        .await?
+        .expect(422);
     verify(json!({"ip_address": "8.8.8.8"})).await?.expect(400);
-    reader.post("/api/drones/verify-connection?ip_address=192.168.10.1").await?.expect(403);
-    gateway.anonymous()?.get("/api/drones/detect").await?.expect(401);
+    reader
+        .post("/api/drones/verify-connection?ip_address=192.168.10.1")
+        .await?
+        .expect(403);
+    gateway
+        .anonymous()?
+        .get("/api/drones/detect")
+        .await?
+        .expect(401);
 
-    client.post("/api/system/auto-scan/start?interval_seconds=0.5").await?.expect(422);
-    reader.post("/api/system/auto-scan/start").await?.expect(403);
+    client
+        .post("/api/system/auto-scan/start?interval_seconds=0.5")
+        .await?
+        .expect(422);
+    reader
+        .post("/api/system/auto-scan/start")
+        .await?
+        .expect(403);
     for _ in 0..2 {
-        client.post("/api/system/auto-scan/start?interval_seconds=600").await?.expect(200);
+        client
+            .post("/api/system/auto-scan/start?interval_seconds=600")
+            .await?
+            .expect(200);
     }
-    let status = reader.get("/api/system/network-status").await?.expect(200).json();
+    let status = reader
+        .get("/api/system/network-status")
+        .await?
+        .expect(200)
+        .json();
     assert_eq!(
-        (&status["auto_scan_enabled"], &status["network_service"]["auto_scan_interval"]),
+        (
+            &status["auto_scan_enabled"],
+            &status["network_service"]["auto_scan_interval"]
+        ),
         (&json!(true), &json!(600.0))
     );
     for _ in 0..2 {
         client.post("/api/system/auto-scan/stop").await?.expect(200);
     }
-    let status = reader.get("/api/system/network-status").await?.expect(200).json();
+    let status = reader
+        .get("/api/system/network-status")
+        .await?
+        .expect(200)
+        .json();
     assert_eq!(status["auto_scan_enabled"], false);
     Ok(())
 }
@@ -113,25 +191,39 @@ async fn the_network_routes_refuse_as_documented() -> anyhow::Result<()> {
 async fn a_socket_is_served_while_it_searches() -> anyhow::Result<()> {
     let builder = Gateway::builder();
     let network = builder.block().host(0);
-    let gateway = builder.drones(&format!("scan_ranges = [\"{network}/28\"]")).start().await?;
+    let gateway = builder
+        .drones(&format!("scan_ranges = [\"{network}/28\"]"))
+        .start()
+        .await?;
     let mut socket = WebSocket::open(&gateway.admin()?, "/ws", &[]).await?;
     assert_eq!(socket.next().await?["type"], "connection_established");
-    socket.send(r#"{"type":"scan_real_drones","timeout":2}"#).await?;
+    socket
+        .send(r#"{"type":"scan_real_drones","timeout":2}"#)
+        .await?;
     socket.send(r#"{"type":"ping"}"#).await?;
     for kind in ["scan_started", "pong", "scan_completed"] {
         assert_eq!(socket.next().await?["type"], kind);
     }
     for (message, kind) in [
         (r#"{"type":"get_network_status"}"#, "network_status"),
-        (r#"{"type":"start_auto_scan","interval_seconds":600}"#, "auto_scan_started"),
+        (
+            r#"{"type":"start_auto_scan","interval_seconds":600}"#,
+            "auto_scan_started",
+        ),
         (r#"{"type":"stop_auto_scan"}"#, "auto_scan_stopped"),
     ] {
         socket.send(message).await?;
         assert_eq!(socket.next().await?["type"], kind);
     }
     for (message, code) in [
-        (r#"{"type":"verify_drone_connection"}"#, "MISSING_IP_ADDRESS"),
-        (r#"{"type":"verify_drone_connection","ip_address":"8.8.8.8"}"#, "VERIFICATION_ERROR"),
+        (
+            r#"{"type":"verify_drone_connection"}"#,
+            "MISSING_IP_ADDRESS",
+        ),
+        (
+            r#"{"type":"verify_drone_connection","ip_address":"8.8.8.8"}"#,
+            "VERIFICATION_ERROR",
+        ),
         (r#"{"type":"scan_real_drones","timeout":"x"}"#, "SCAN_ERROR"),
     ] {
         socket.send(message).await?;
@@ -140,15 +232,28 @@ async fn a_socket_is_served_while_it_searches() -> anyhow::Result<()> {
     let mut reader = WebSocket::open(&gateway.reader()?, "/ws", &[]).await?;
     reader.next().await?;
     reader.send(r#"{"type":"start_auto_scan"}"#).await?;
-    assert_eq!(reader.next().await?["error_code"], "AUTO_SCAN_START_ERROR", "reading is not acting");
+    assert_eq!(
+        reader.next().await?["error_code"],
+        "AUTO_SCAN_START_ERROR",
+        "reading is not acting"
+    );
     Ok(())
 }
 
 /// `simulate` as a user starts it.
 fn simulate(drones: usize, command_port: u16) -> anyhow::Result<Child> {
     let mut command = Command::new(gateway::binary());
-    command.args(["simulate", "--drones", &drones.to_string(), "--command-port", &command_port.to_string()]);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    command.args([
+        "simulate",
+        "--drones",
+        &drones.to_string(),
+        "--command-port",
+        &command_port.to_string(),
+    ]);
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
     command.spawn().context("simulate does not start")
 }
 
@@ -160,14 +265,19 @@ async fn sixty_four_drones_are_told_apart_by_address_on_one_socket() -> anyhow::
     let mut lines = format!("command_port = {port}");
     for n in 0..DRONES {
         let host = n + 2;
-        lines.push_str(&format!("\n[[drones.drone]]\nid = \"d{host}\"\nmode = \"real\"\naddress = \"127.0.0.{host}\""));
+        lines.push_str(&format!(
+            "\n[[drones.drone]]\nid = \"d{host}\"\nmode = \"real\"\naddress = \"127.0.0.{host}\""
+        ));
     }
     let gateway = Gateway::builder().drones(&lines).start().await?;
     let client = gateway.admin()?;
     let statuses = eventually("all 64 are connected", || async {
         let statuses = client.get("/api/drones/status").await?.expect(200).json();
         let all = statuses.as_array().context("a list")?.clone();
-        let connected = all.iter().filter(|drone| drone["connection_status"] == "connected").count();
+        let connected = all
+            .iter()
+            .filter(|drone| drone["connection_status"] == "connected")
+            .count();
         Ok((connected == DRONES).then_some(all))
     })
     .await?;
@@ -179,13 +289,25 @@ async fn sixty_four_drones_are_told_apart_by_address_on_one_socket() -> anyhow::
     }
     // A search finds them all and asks nobody.
     let found = client.get("/api/drones/detect").await?.expect(200).json();
-    let known = found.as_array().context("a list")?.iter().filter(|drone| drone["drone_id"].is_string()).count();
+    let known = found
+        .as_array()
+        .context("a list")?
+        .iter()
+        .filter(|drone| drone["drone_id"].is_string())
+        .count();
     assert_eq!(known, DRONES);
     // One is flown, and only that one.
-    client.post("/api/drones/d2/takeoff?wait=true").await?.expect(200);
+    client
+        .post("/api/drones/d2/takeoff?wait=true")
+        .await?
+        .expect(200);
     let statuses = client.get("/api/drones/status").await?.expect(200).json();
-    let flying: Vec<_> =
-        statuses.as_array().context("a list")?.iter().filter(|drone| drone["status"] == "flying").collect();
+    let flying: Vec<_> = statuses
+        .as_array()
+        .context("a list")?
+        .iter()
+        .filter(|drone| drone["status"] == "flying")
+        .collect();
     assert_eq!((flying.len(), &flying[0]["id"]), (1, &json!("d2")));
     Ok(())
 }

@@ -8,13 +8,25 @@ use gateway_tests::{Answer, Client, Drone, Gateway, GatewayBuilder, crash, drone
 use serde_json::Value;
 
 async fn make_key(client: &Client, name: &str) -> anyhow::Result<Answer> {
-    client.post(&format!("/api/security/api-keys?name={name}&permissions=read")).await
+    client
+        .post(&format!(
+            "/api/security/api-keys?name={name}&permissions=read"
+        ))
+        .await
 }
 
 async fn keys(client: &Client) -> anyhow::Result<Vec<String>> {
-    let listed = client.get("/api/security/api-keys").await?.expect(200).json();
-    let mut names: Vec<String> =
-        listed["api_keys"].as_object().unwrap().values().map(|key| key["name"].as_str().unwrap().to_owned()).collect();
+    let listed = client
+        .get("/api/security/api-keys")
+        .await?
+        .expect(200)
+        .json();
+    let mut names: Vec<String> = listed["api_keys"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|key| key["name"].as_str().unwrap().to_owned())
+        .collect();
     names.sort();
     Ok(names)
 }
@@ -22,25 +34,52 @@ async fn keys(client: &Client) -> anyhow::Result<Vec<String>> {
 async fn alerts(client: &Client, title: &str) -> anyhow::Result<Vec<Value>> {
     let listed = client.get("/api/alerts?limit=0").await?.expect(200).json();
     let wanted = |alert: &&Value| alert["title"] == title;
-    Ok(listed["alerts"].as_array().unwrap().iter().filter(wanted).cloned().collect())
+    Ok(listed["alerts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(wanted)
+        .cloned()
+        .collect())
 }
 
 /// The first alert of that title, waited for.
 async fn alert(client: &Client, title: &str) -> anyhow::Result<Value> {
-    eventually(title, || async { Ok(alerts(client, title).await?.into_iter().next()) }).await
+    eventually(title, || async {
+        Ok(alerts(client, title).await?.into_iter().next())
+    })
+    .await
 }
 
 fn files(dir: &Path, prefix: &str) -> Vec<PathBuf> {
-    let named = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(prefix);
-    std::fs::read_dir(dir).unwrap().flatten().map(|entry| entry.path()).filter(named).collect()
+    let named = |path: &PathBuf| {
+        path.file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with(prefix)
+    };
+    std::fs::read_dir(dir)
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(named)
+        .collect()
 }
 
 /// A few kills in the ordinary run; `cargo run -p gateway-tests --bin crash` is
 /// for many.
 #[tokio::test]
 async fn kills_under_load_lose_nothing() -> anyhow::Result<()> {
-    let outcome = crash::run(crash::Plan { kills: 10, seed: 3, progress: 0 }).await?;
-    assert!(outcome.kills >= 10 && outcome.acknowledged > 0, "{outcome:?}");
+    let outcome = crash::run(crash::Plan {
+        kills: 10,
+        seed: 3,
+        progress: 0,
+    })
+    .await?;
+    assert!(
+        outcome.kills >= 10 && outcome.acknowledged > 0,
+        "{outcome:?}"
+    );
     Ok(())
 }
 
@@ -70,7 +109,10 @@ async fn a_damaged_store_starts_from_its_snapshot_and_says_what_was_lost() -> an
         std::fs::remove_file(journal)?;
     }
     gateway.restart().await?;
-    eventually("the snapshot", || async { Ok(files(gateway.state(), "snapshot-").pop()) }).await?;
+    eventually("the snapshot", || async {
+        Ok(files(gateway.state(), "snapshot-").pop())
+    })
+    .await?;
     make_key(&admin, "after").await?.expect(200);
 
     let store = gateway.state().join("gateway.redb");
@@ -81,7 +123,10 @@ async fn a_damaged_store_starts_from_its_snapshot_and_says_what_was_lost() -> an
         damage(&store);
         gateway.restart().await?;
         let names = keys(&admin).await?;
-        assert!(names.contains(&"before".to_owned()) && names.contains(&"after".to_owned()), "{names:?}");
+        assert!(
+            names.contains(&"before".to_owned()) && names.contains(&"after".to_owned()),
+            "{names:?}"
+        );
         let told = eventually("the alert about the loss", || async {
             let told = alerts(&admin, "Stored Data Lost").await?;
             Ok((told.len() == round + 1).then(|| told[0].clone()))
@@ -89,9 +134,18 @@ async fn a_damaged_store_starts_from_its_snapshot_and_says_what_was_lost() -> an
         .await?;
         let message = told["message"].as_str().unwrap();
         assert_eq!(told["level"], "critical", "{told:#}");
-        assert!(message.contains("rebuilt from snapshot-") && message.contains(wanted), "{message}");
-        assert!(message.contains("history"), "it says what may be lost: {message}");
-        for word in message.split_whitespace().filter(|word| word.starts_with("gateway.redb.corrupt-")) {
+        assert!(
+            message.contains("rebuilt from snapshot-") && message.contains(wanted),
+            "{message}"
+        );
+        assert!(
+            message.contains("history"),
+            "it says what may be lost: {message}"
+        );
+        for word in message
+            .split_whitespace()
+            .filter(|word| word.starts_with("gateway.redb.corrupt-"))
+        {
             assert!(gateway.state().join(word).exists(), "{message}");
         }
     }
@@ -100,7 +154,10 @@ async fn a_damaged_store_starts_from_its_snapshot_and_says_what_was_lost() -> an
     gateway.restart().await?;
     let told = alerts(&admin, "Stored Data Lost").await?;
     assert_eq!(told.len(), 3);
-    assert!(told.iter().all(|alert| alert["resolved"] == false), "{told:#?}");
+    assert!(
+        told.iter().all(|alert| alert["resolved"] == false),
+        "{told:#?}"
+    );
     Ok(())
 }
 
@@ -115,12 +172,27 @@ impl Medium {
         let dir = tempfile::tempdir().unwrap();
         let image = dir.path().join("image");
         std::fs::create_dir(dir.path().join("medium")).unwrap();
-        std::fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
+        std::fs::File::create(&image)
+            .unwrap()
+            .set_len(16 << 20)
+            .unwrap();
         let medium = Medium { dir };
-        let made = run("mkfs.ext4", &["-q", "-F", "-m", "0", image.to_str().unwrap()])
-            && run("mount", &["-o", "loop", image.to_str().unwrap(), medium.path().to_str().unwrap()]);
+        let made = run(
+            "mkfs.ext4",
+            &["-q", "-F", "-m", "0", image.to_str().unwrap()],
+        ) && run(
+            "mount",
+            &[
+                "-o",
+                "loop",
+                image.to_str().unwrap(),
+                medium.path().to_str().unwrap(),
+            ],
+        );
         if !made {
-            gateway_tests::skipped("no file system can be mounted here; run as root with mkfs.ext4 and loop devices");
+            gateway_tests::skipped(
+                "no file system can be mounted here; run as root with mkfs.ext4 and loop devices",
+            );
             return None;
         }
         Some(medium)
@@ -135,7 +207,17 @@ impl Medium {
     }
 
     pub(super) fn remount(&self, how: &str) {
-        assert!(run("mount", &["-o", &format!("remount,{how}"), self.path().to_str().unwrap()]), "remount {how}");
+        assert!(
+            run(
+                "mount",
+                &[
+                    "-o",
+                    &format!("remount,{how}"),
+                    self.path().to_str().unwrap()
+                ]
+            ),
+            "remount {how}"
+        );
     }
 
     /// Takes every byte that is left.
@@ -161,7 +243,10 @@ impl Drop for Medium {
 }
 
 fn run(program: &str, arguments: &[&str]) -> bool {
-    Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
+    Command::new(program)
+        .args(arguments)
+        .output()
+        .is_ok_and(|output| output.status.success())
 }
 
 /// A gateway with a drone whose low battery is an alert at once.
@@ -179,13 +264,19 @@ async fn battery(gateway: &Gateway, percent: u8) -> anyhow::Result<Drone> {
 }
 
 async fn send_battery(gateway: &Gateway, peer: &Drone, percent: u8) -> anyhow::Result<()> {
-    peer.send((gateway.block().gateway(), drone::STATE_PORT).into(), &drone::state(percent, 60)).await
+    peer.send(
+        (gateway.block().gateway(), drone::STATE_PORT).into(),
+        &drone::state(percent, 60),
+    )
+    .await
 }
 
 #[tokio::test]
 async fn a_full_medium_refuses_changes_and_heals_by_itself() -> anyhow::Result<()> {
     // Mounting needs root and loop devices; `mount` says so where it cannot.
-    let Some(medium) = Medium::mount() else { return Ok(()) };
+    let Some(medium) = Medium::mount() else {
+        return Ok(());
+    };
     let mut gateway = watching(&medium.state()).start().await?;
     let admin = gateway.admin()?;
     make_key(&admin, "before").await?.expect(200);
@@ -204,13 +295,22 @@ async fn a_full_medium_refuses_changes_and_heals_by_itself() -> anyhow::Result<(
     assert_eq!(refused.status, 503, "{}", refused.text());
     assert_eq!(refused.json()["error_code"], "STORAGE_UNAVAILABLE");
     let unavailable = alert(&admin, "Storage Unavailable").await?;
-    assert_eq!((&unavailable["level"], &unavailable["resolved"]), (&"critical".into(), &false.into()));
+    assert_eq!(
+        (&unavailable["level"], &unavailable["resolved"]),
+        (&"critical".into(), &false.into())
+    );
 
     // Reading and alerting go on from memory.
     let _peer = battery(&gateway, 40).await?;
-    let id = alert(&admin, "Edge").await?["id"].as_str().unwrap().to_owned();
+    let id = alert(&admin, "Edge").await?["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let denied = admin.post(&format!("/api/alerts/{id}/acknowledge")).await?;
-    assert_eq!((denied.status.as_u16(), &denied.json()["error_code"]), (503, &"STORAGE_UNAVAILABLE".into()));
+    assert_eq!(
+        (denied.status.as_u16(), &denied.json()["error_code"]),
+        (503, &"STORAGE_UNAVAILABLE".into())
+    );
 
     medium.free();
     eventually("writes again", || async {
@@ -220,26 +320,40 @@ async fn a_full_medium_refuses_changes_and_heals_by_itself() -> anyhow::Result<(
     .await?;
     acknowledged.push("healed".to_owned());
     eventually("the end of the alert", || async {
-        Ok(alerts(&admin, "Storage Unavailable").await?[0]["resolved"].as_bool().filter(|resolved| *resolved))
+        Ok(alerts(&admin, "Storage Unavailable").await?[0]["resolved"]
+            .as_bool()
+            .filter(|resolved| *resolved))
     })
     .await?;
-    admin.post(&format!("/api/alerts/{id}/acknowledge")).await?.expect(200);
+    admin
+        .post(&format!("/api/alerts/{id}/acknowledge"))
+        .await?
+        .expect(200);
 
     gateway.kill().await?;
     gateway.restart().await?;
     let names = keys(&admin).await?;
     for name in &acknowledged {
-        assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{name} of {names:?}");
+        assert_eq!(
+            names.iter().filter(|other| *other == name).count(),
+            1,
+            "{name} of {names:?}"
+        );
     }
     let edge = alerts(&admin, "Edge").await?;
-    assert!(edge.len() == 1 && edge[0]["id"] == *id && edge[0]["acknowledged"] == true, "{edge:#?}");
+    assert!(
+        edge.len() == 1 && edge[0]["id"] == *id && edge[0]["acknowledged"] == true,
+        "{edge:#?}"
+    );
     gateway.kill().await
 }
 
 #[tokio::test]
 async fn a_read_only_medium_is_read_refuses_changes_and_heals() -> anyhow::Result<()> {
     // Mounting needs root and loop devices; `mount` says so where it cannot.
-    let Some(medium) = Medium::mount() else { return Ok(()) };
+    let Some(medium) = Medium::mount() else {
+        return Ok(());
+    };
     let mut gateway = watching(&medium.state()).start().await?;
     let admin = gateway.admin()?;
     make_key(&admin, "before").await?.expect(200);
@@ -248,19 +362,32 @@ async fn a_read_only_medium_is_read_refuses_changes_and_heals() -> anyhow::Resul
     gateway.restart().await?;
     assert!(keys(&admin).await?.contains(&"before".to_owned()));
     let refused = make_key(&admin, "refused").await?;
-    assert_eq!((refused.status.as_u16(), &refused.json()["error_code"]), (503, &"STORAGE_UNAVAILABLE".into()));
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["error_code"]),
+        (503, &"STORAGE_UNAVAILABLE".into())
+    );
     alert(&admin, "Storage Unavailable").await?;
     let _peer = battery(&gateway, 40).await?;
     alert(&admin, "Edge").await?;
 
     medium.remount("rw");
-    eventually("writes again", || async { Ok((make_key(&admin, "healed").await?.status == 200).then_some(())) })
-        .await?;
+    eventually("writes again", || async {
+        Ok((make_key(&admin, "healed").await?.status == 200).then_some(()))
+    })
+    .await?;
     gateway.kill().await?;
     gateway.restart().await?;
     let names = keys(&admin).await?;
-    assert!(["before", "healed"].iter().all(|name| names.iter().any(|other| other == name)), "{names:?}");
-    assert!(!names.contains(&"refused".to_owned()), "refused is refused: {names:?}");
+    assert!(
+        ["before", "healed"]
+            .iter()
+            .all(|name| names.iter().any(|other| other == name)),
+        "{names:?}"
+    );
+    assert!(
+        !names.contains(&"refused".to_owned()),
+        "refused is refused: {names:?}"
+    );
     gateway.kill().await
 }
 
@@ -269,7 +396,8 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn a_backup_of_the_running_gateway_restores_and_a_tampered_one_is_refused() -> anyhow::Result<()> {
+async fn a_backup_of_the_running_gateway_restores_and_a_tampered_one_is_refused()
+-> anyhow::Result<()> {
     let outside = tempfile::tempdir()?;
     let file = outside.path().join("backup");
     let file = file.to_str().unwrap();
@@ -281,12 +409,19 @@ async fn a_backup_of_the_running_gateway_restores_and_a_tampered_one_is_refused(
     let backup = gateway.command(&["backup", file]).output().await?;
     assert!(backup.status.success(), "{}", text(&backup.stderr));
     let again = gateway.command(&["backup", file]).output().await?;
-    assert!(text(&again.stderr).contains("never overwrite"), "{}", text(&again.stderr));
+    assert!(
+        text(&again.stderr).contains("never overwrite"),
+        "{}",
+        text(&again.stderr)
+    );
     make_key(&admin, "later").await?.expect(200);
 
     let while_running = gateway.command(&["restore", file]).output().await?;
     let complaint = text(&while_running.stderr);
-    assert!(!while_running.status.success() && complaint.contains(&gateway.pid().unwrap().to_string()), "{complaint}");
+    assert!(
+        !while_running.status.success() && complaint.contains(&gateway.pid().unwrap().to_string()),
+        "{complaint}"
+    );
     assert!(gateway.stop().await?.success());
 
     let bytes = std::fs::read(file)?;
@@ -295,20 +430,36 @@ async fn a_backup_of_the_running_gateway_restores_and_a_tampered_one_is_refused(
         let mut bytes = bytes.clone();
         bytes[place] ^= 1;
         std::fs::write(&tampered, bytes)?;
-        let refused = gateway.command(&["restore", tampered.to_str().unwrap()]).output().await?;
-        assert!(!refused.status.success() && text(&refused.stderr).contains("refused"), "{}", text(&refused.stderr));
+        let refused = gateway
+            .command(&["restore", tampered.to_str().unwrap()])
+            .output()
+            .await?;
+        assert!(
+            !refused.status.success() && text(&refused.stderr).contains("refused"),
+            "{}",
+            text(&refused.stderr)
+        );
     }
     gateway.restart().await?;
-    assert!(keys(&admin).await?.contains(&"later".to_owned()), "a refused restore leaves all as it was");
+    assert!(
+        keys(&admin).await?.contains(&"later".to_owned()),
+        "a refused restore leaves all as it was"
+    );
     assert!(gateway.stop().await?.success());
 
     let restored = gateway.command(&["restore", file]).output().await?;
     assert!(restored.status.success(), "{}", text(&restored.stderr));
     gateway.restart().await?;
     let names = keys(&admin).await?;
-    assert!(names.contains(&"kept".to_owned()) && !names.contains(&"later".to_owned()), "{names:?}");
+    assert!(
+        names.contains(&"kept".to_owned()) && !names.contains(&"later".to_owned()),
+        "{names:?}"
+    );
     assert_eq!(alerts(&admin, "Edge").await?[0]["id"], id);
-    assert!(alerts(&admin, "Stored Data Lost").await?.is_empty(), "restored is not lost");
+    assert!(
+        alerts(&admin, "Stored Data Lost").await?.is_empty(),
+        "restored is not lost"
+    );
     Ok(())
 }
 
@@ -319,21 +470,29 @@ async fn a_factory_reset_leaves_nothing() -> anyhow::Result<()> {
     let running = gateway.command(&["reset", "--yes"]).output().await?;
     assert!(!running.status.success(), "a running gateway is not wiped");
     assert!(gateway.stop().await?.success());
-    assert!(!gateway.command(&["reset"]).output().await?.status.success(), "asks first");
+    assert!(
+        !gateway.command(&["reset"]).output().await?.status.success(),
+        "asks first"
+    );
     assert!(!files(gateway.state(), "gateway.redb").is_empty());
     let done = gateway.command(&["reset", "--yes"]).output().await?;
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert_eq!(files(gateway.state(), ""), Vec::<PathBuf>::new());
     gateway.restart().await?;
     assert!(!keys(&gateway.admin()?).await?.contains(&"gone".to_owned()));
-    assert!(alerts(&gateway.admin()?, "Stored Data Lost").await?.is_empty(), "wiped on purpose is not lost");
+    assert!(
+        alerts(&gateway.admin()?, "Stored Data Lost")
+            .await?
+            .is_empty(),
+        "wiped on purpose is not lost"
+    );
     Ok(())
 }
 
 /// Where Debian's `libfaketime` is, said aloud when it is not there.
 fn false_clock() -> Option<String> {
-    let places =
-        ["x86_64-linux-gnu", "aarch64-linux-gnu"].map(|arch| format!("/usr/lib/{arch}/faketime/libfaketime.so.1"));
+    let places = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+        .map(|arch| format!("/usr/lib/{arch}/faketime/libfaketime.so.1"));
     let found = places.into_iter().find(|path| Path::new(path).exists());
     if found.is_none() {
         gateway_tests::skipped("no libfaketime; install the Debian package `faketime`");
@@ -344,7 +503,9 @@ fn false_clock() -> Option<String> {
 #[tokio::test]
 async fn clocks_that_jump_by_years_change_nothing() -> anyhow::Result<()> {
     // Needs the package faketime; `false_clock` says so where it is not there.
-    let Some(library) = false_clock() else { return Ok(()) };
+    let Some(library) = false_clock() else {
+        return Ok(());
+    };
     let outside = tempfile::tempdir()?;
     let clock = outside.path().join("clock");
     // Written aside and renamed: the library must not read half of it.
@@ -363,16 +524,29 @@ async fn clocks_that_jump_by_years_change_nothing() -> anyhow::Result<()> {
         .start()
         .await?;
     let admin = Client::plain(gateway.plain_address()).with_key(gateway_tests::gateway::ADMIN_KEY);
-    let year = |answer: Value| answer["timestamp"].as_str().unwrap()[..4].parse::<i32>().unwrap();
+    let year = |answer: Value| {
+        answer["timestamp"].as_str().unwrap()[..4]
+            .parse::<i32>()
+            .unwrap()
+    };
     let now = year(admin.get("/health").await?.expect(200).json());
     make_key(&admin, "kept").await?.expect(200);
     let peer = battery(&gateway, 40).await?;
-    let id = alert(&admin, "Edge").await?["id"].as_str().unwrap().to_owned();
-    admin.post(&format!("/api/alerts/{id}/acknowledge")).await?.expect(200);
+    let id = alert(&admin, "Edge").await?["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    admin
+        .post(&format!("/api/alerts/{id}/acknowledge"))
+        .await?
+        .expect(200);
 
     for (offset, shown) in [("+3653d", now + 10), ("-3653d", now - 10), ("+0", now)] {
         set(offset);
-        assert!((year(admin.get("/health").await?.expect(200).json()) - shown).abs() <= 1, "{offset} is not in force");
+        assert!(
+            (year(admin.get("/health").await?.expect(200).json()) - shown).abs() <= 1,
+            "{offset} is not in force"
+        );
         // The condition ends and comes back: the cool-down of five minutes
         // still runs, whatever the wall clock says.
         send_battery(&gateway, &peer, 60).await?;
@@ -383,8 +557,14 @@ async fn clocks_that_jump_by_years_change_nothing() -> anyhow::Result<()> {
         })
         .await?;
         send_battery(&gateway, &peer, 40).await?;
-        make_key(&admin, &format!("at{}", &offset[1..])).await?.expect(200);
-        assert_eq!(alerts(&admin, "Edge").await?.len(), 1, "{offset}: the cool-down was cut short");
+        make_key(&admin, &format!("at{}", &offset[1..]))
+            .await?
+            .expect(200);
+        assert_eq!(
+            alerts(&admin, "Edge").await?.len(),
+            1,
+            "{offset}: the cool-down was cut short"
+        );
     }
 
     // Starts with a wrong clock, and without one: a board without a battery
@@ -394,10 +574,18 @@ async fn clocks_that_jump_by_years_change_nothing() -> anyhow::Result<()> {
         gateway.kill().await?;
         gateway.restart().await?;
         let names = keys(&admin).await?;
-        assert!(["kept", "at3653d", "at0"].iter().all(|name| names.iter().any(|other| other == name)), "{names:?}");
+        assert!(
+            ["kept", "at3653d", "at0"]
+                .iter()
+                .all(|name| names.iter().any(|other| other == name)),
+            "{names:?}"
+        );
         let kept = alerts(&admin, "Edge").await?;
         let kept: Vec<_> = kept.iter().filter(|alert| alert["id"] == *id).collect();
-        assert!(kept.len() == 1 && kept[0]["acknowledged"] == true, "{offset}: {kept:#?}");
+        assert!(
+            kept.len() == 1 && kept[0]["acknowledged"] == true,
+            "{offset}: {kept:#?}"
+        );
         let name = format!("start{}", offset.len());
         make_key(&admin, &name).await?;
         assert!(keys(&admin).await?.contains(&name), "{offset}");

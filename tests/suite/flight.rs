@@ -25,47 +25,105 @@ async fn a_captured_flight_is_seen_as_it_was() -> anyhow::Result<()> {
     let client = gateway.reader()?;
     // The capture ends with the last datagram; the gateway shows exactly it.
     let status = eventually("the last state of the flight", || async {
-        let status = client.get("/api/dashboard/drones").await?.expect(200).json()[0].clone();
+        let status = client
+            .get("/api/dashboard/drones")
+            .await?
+            .expect(200)
+            .json()[0]
+            .clone();
         Ok((status["height"] == flight::field(last, "h").max(0)).then_some(status))
     })
     .await?;
     assert_eq!(status["drone_id"], "tello");
     assert_eq!(status["connection_status"], "connected");
     assert_eq!(status["battery_level"], flight::field(last, "bat"));
-    assert_eq!(status["temperature"].as_f64(), Some(flight::field(last, "temph") as f64));
-    assert_eq!(status["attitude"]["yaw"].as_f64(), Some(flight::field(last, "yaw") as f64));
+    assert_eq!(
+        status["temperature"].as_f64(),
+        Some(flight::field(last, "temph") as f64)
+    );
+    assert_eq!(
+        status["attitude"]["yaw"].as_f64(),
+        Some(flight::field(last, "yaw") as f64)
+    );
     assert_eq!(status["flight_time"], flight::field(last, "time"));
 
     // The history holds the whole flight. Its steps are means of a second, and
     // which of the flight's seconds share one depends on the machine's pace:
     // what holds for every such division is asked, not one division's figures.
-    let seen: Vec<f64> = states.iter().map(|(_, datagram)| flight::field(datagram, "temph") as f64).collect();
-    let (coolest, hottest) =
-        seen.iter().fold((f64::MAX, f64::MIN), |(low, high), &value| (low.min(value), high.max(value)));
+    let seen: Vec<f64> = states
+        .iter()
+        .map(|(_, datagram)| flight::field(datagram, "temph") as f64)
+        .collect();
+    let (coolest, hottest) = seen
+        .iter()
+        .fold((f64::MAX, f64::MIN), |(low, high), &value| {
+            (low.min(value), high.max(value))
+        });
     let mean = seen.iter().sum::<f64>() / seen.len() as f64;
     let history = "/api/performance/metrics?source=tello&duration_minutes=5&metric_name=";
     let summary = eventually("the history of the flight's cool end", || async {
-        let temperatures = client.get(&format!("{history}drone_temperature")).await?.expect(200).json();
+        let temperatures = client
+            .get(&format!("{history}drone_temperature"))
+            .await?
+            .expect(200)
+            .json();
         let summary = temperatures["summary"].clone();
-        Ok(summary["min"].as_f64().is_some_and(|min| min < mean).then_some(summary))
+        Ok(summary["min"]
+            .as_f64()
+            .is_some_and(|min| min < mean)
+            .then_some(summary))
     })
     .await?;
     let (min, max) = (summary["min"].as_f64(), summary["max"].as_f64());
-    assert!(min.is_some_and(|min| min >= coolest), "{coolest} {summary:#}");
-    assert!(max.is_some_and(|max| max > mean && max <= hottest), "{mean} {hottest} {summary:#}");
-    assert!(summary["count"].as_u64().is_some_and(|count| count > 1), "{summary:#}");
-    let battery = client.get(&format!("{history}battery_level")).await?.expect(200).json();
-    assert_eq!((battery["summary"]["min"].as_f64(), battery["summary"]["max"].as_f64()), (Some(33.0), Some(33.0)));
+    assert!(
+        min.is_some_and(|min| min >= coolest),
+        "{coolest} {summary:#}"
+    );
+    assert!(
+        max.is_some_and(|max| max > mean && max <= hottest),
+        "{mean} {hottest} {summary:#}"
+    );
+    assert!(
+        summary["count"].as_u64().is_some_and(|count| count > 1),
+        "{summary:#}"
+    );
+    let battery = client
+        .get(&format!("{history}battery_level"))
+        .await?
+        .expect(200)
+        .json();
+    assert_eq!(
+        (
+            battery["summary"]["min"].as_f64(),
+            battery["summary"]["max"].as_f64()
+        ),
+        (Some(33.0), Some(33.0))
+    );
 
     let alerts = client.get("/api/alerts").await?.expect(200).json()["alerts"].clone();
     let titled = |title: &str| -> Vec<Value> {
-        alerts.as_array().unwrap().iter().filter(|alert| alert["title"] == title).cloned().collect()
+        alerts
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|alert| alert["title"] == title)
+            .cloned()
+            .collect()
     };
     // The battery reads 33 % all through this flight: one episode, one alert.
     assert_eq!(titled("Battery At A Third").len(), 1, "{alerts:#}");
     let battery = &titled("Battery At A Third")[0];
-    assert!(battery["message"].as_str().unwrap().contains("battery_level"), "{battery:#}");
-    assert_eq!((&battery["type"], &battery["resolved"]), (&"drone".into(), &false.into()));
+    assert!(
+        battery["message"]
+            .as_str()
+            .unwrap()
+            .contains("battery_level"),
+        "{battery:#}"
+    );
+    assert_eq!(
+        (&battery["type"], &battery["resolved"]),
+        (&"drone".into(), &false.into())
+    );
     // 86 °C on the ground, 75 °C in the air: raised once, resolved by itself.
     let warm = titled("Warm Board");
     assert_eq!(warm.len(), 1, "{alerts:#}");
@@ -84,7 +142,10 @@ async fn every_datagram_is_counted() -> anyhow::Result<()> {
     let states = flight::states()?;
     drone.replay(to, &states, SPEED).await?;
     let client = gateway.reader()?;
-    let wanted = format!("mfg_drone_datagrams_total{{drone=\"tello\"}} {}", states.len());
+    let wanted = format!(
+        "mfg_drone_datagrams_total{{drone=\"tello\"}} {}",
+        states.len()
+    );
     eventually("every datagram at /metrics", || async {
         let metrics = client.get("/metrics").await?.expect(200).text();
         Ok(metrics.contains(&wanted).then_some(()))
@@ -94,14 +155,20 @@ async fn every_datagram_is_counted() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_drone_below_the_documented_thresholds_raises_the_documented_alerts() -> anyhow::Result<()> {
+async fn a_drone_below_the_documented_thresholds_raises_the_documented_alerts() -> anyhow::Result<()>
+{
     let gateway = Gateway::builder().drone("low", 2).start().await?;
     let drone = Drone::at(gateway.block().host(2)).await?;
     let to = drone.enter_sdk_mode().await?;
     drone.send(to, &gateway_tests::drone::state(9, 60)).await?;
     let client = gateway.reader()?;
     let alerts = eventually("both battery alerts", || async {
-        let alerts = client.get("/api/alerts?alert_type=drone").await?.expect(200).json()["alerts"].clone();
+        let alerts = client
+            .get("/api/alerts?alert_type=drone")
+            .await?
+            .expect(200)
+            .json()["alerts"]
+            .clone();
         Ok((alerts.as_array().unwrap().len() >= 2).then_some(alerts))
     })
     .await?;
@@ -109,19 +176,35 @@ async fn a_drone_below_the_documented_thresholds_raises_the_documented_alerts() 
         .as_array()
         .unwrap()
         .iter()
-        .map(|alert| (alert["title"].as_str().unwrap(), alert["level"].as_str().unwrap()))
+        .map(|alert| {
+            (
+                alert["title"].as_str().unwrap(),
+                alert["level"].as_str().unwrap(),
+            )
+        })
         .collect();
     found.sort_unstable();
-    assert_eq!(found, [("Critical Battery", "critical"), ("Low Battery", "warning")]);
+    assert_eq!(
+        found,
+        [("Critical Battery", "critical"), ("Low Battery", "warning")]
+    );
     // A second datagram of the same kind is the same episode, not a new alert.
     drone.send(to, &gateway_tests::drone::state(9, 60)).await?;
     drone.send(to, &gateway_tests::drone::state(8, 60)).await?;
     eventually("the newer battery value", || async {
-        let drones = client.get("/api/dashboard/drones").await?.expect(200).json();
+        let drones = client
+            .get("/api/dashboard/drones")
+            .await?
+            .expect(200)
+            .json();
         Ok((drones[0]["battery_level"] == 8).then_some(()))
     })
     .await?;
-    let again = client.get("/api/alerts?alert_type=drone").await?.expect(200).json();
+    let again = client
+        .get("/api/alerts?alert_type=drone")
+        .await?
+        .expect(200)
+        .json();
     assert_eq!(again["total_count"], 2);
     Ok(())
 }

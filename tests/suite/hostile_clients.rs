@@ -19,13 +19,16 @@ async fn unharmed(client: &Client) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn silent_clients_are_cut_off() -> anyhow::Result<()> {
-    let short = "handshake_timeout_s = 1\nheader_timeout_s = 1\nbody_timeout_s = 1\nidle_timeout_s = 1";
+    let short =
+        "handshake_timeout_s = 1\nheader_timeout_s = 1\nbody_timeout_s = 1\nidle_timeout_s = 1";
     let gateway = Gateway::builder().server(short).start().await?;
     let client = gateway.admin()?;
     let mut no_handshake = tokio::net::TcpStream::connect(gateway.address()).await?;
     let mut no_request = client.connect().await?;
     let mut half_header = client.connect().await?;
-    half_header.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ").await?;
+    half_header
+        .write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        .await?;
     let mut half_body = client.connect().await?;
     let key = client.key().unwrap();
     let head = format!(
@@ -38,10 +41,16 @@ async fn silent_clients_are_cut_off() -> anyhow::Result<()> {
     until_closed(&mut half_header).await?;
     let answer = until_closed(&mut half_body).await?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
+        "{answer}"
+    );
     unharmed(&client).await?;
     let metrics = client.get("/metrics").await?.expect(200).text();
-    for counter in ["mfg_drone_tls_handshake_timeouts_total 1", "mfg_drone_header_timeouts_total"] {
+    for counter in [
+        "mfg_drone_tls_handshake_timeouts_total 1",
+        "mfg_drone_header_timeouts_total",
+    ] {
         assert!(metrics.contains(counter), "{counter} in\n{metrics}");
     }
     Ok(())
@@ -58,7 +67,10 @@ async fn oversized_bodies_are_refused_before_they_are_read() -> anyhow::Result<(
     );
     announced.write_all(head.as_bytes()).await?;
     let answer = String::from_utf8_lossy(&until_closed(&mut announced).await?).into_owned();
-    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("HTTP_413"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 413") && answer.contains("HTTP_413"),
+        "{answer}"
+    );
 
     let mut chunked = client.connect().await?;
     let head = format!(
@@ -73,7 +85,10 @@ async fn oversized_bodies_are_refused_before_they_are_read() -> anyhow::Result<(
         }
     }
     let answer = String::from_utf8_lossy(&until_closed(&mut chunked).await?).into_owned();
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 413"),
+        "{answer}"
+    );
     unharmed(&client).await
 }
 
@@ -97,11 +112,18 @@ async fn malformed_requests_do_not_harm() -> anyhow::Result<()> {
         drop(stream.write_all(request.as_bytes()).await);
         drop(stream.shutdown().await);
         let answer = String::from_utf8_lossy(&until_closed(&mut stream).await?).into_owned();
-        assert!(!answer.starts_with("HTTP/1.1 5"), "{:.60}: {answer}", request);
+        assert!(
+            !answer.starts_with("HTTP/1.1 5"),
+            "{:.60}: {answer}",
+            request
+        );
         unharmed(&client).await?;
     }
     // TLS garbage, and HTTP on the TLS port.
-    for bytes in [&[0x16u8, 3, 1, 0xff, 0xff, 1, 2, 3][..], b"GET / HTTP/1.1\r\n\r\n"] {
+    for bytes in [
+        &[0x16u8, 3, 1, 0xff, 0xff, 1, 2, 3][..],
+        b"GET / HTTP/1.1\r\n\r\n",
+    ] {
         let mut stream = tokio::net::TcpStream::connect(gateway.address()).await?;
         stream.write_all(bytes).await?;
         stream.shutdown().await?;
@@ -113,7 +135,10 @@ async fn malformed_requests_do_not_harm() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn one_address_cannot_take_every_connection() -> anyhow::Result<()> {
-    let gateway = Gateway::builder().server("max_connections_per_address = 4\nmax_connections = 20").start().await?;
+    let gateway = Gateway::builder()
+        .server("max_connections_per_address = 4\nmax_connections = 20")
+        .start()
+        .await?;
     let client = gateway.admin()?;
     let mut held = Vec::new();
     for _ in 0..4 {
@@ -122,15 +147,30 @@ async fn one_address_cannot_take_every_connection() -> anyhow::Result<()> {
     let mut extra = tokio::net::TcpStream::connect(gateway.address()).await?;
     assert_eq!(until_closed(&mut extra).await?, b"");
     drop(held);
-    eventually("a free place", || async { Ok(client.get("/health").await.ok()) }).await?.expect(200);
-    let metrics = eventually("metrics", || async { Ok(client.get("/metrics").await.ok()) }).await?.expect(200).text();
-    assert!(metrics.contains("mfg_drone_connections_refused_total{cap=\"address\"}"), "{metrics}");
+    eventually("a free place", || async {
+        Ok(client.get("/health").await.ok())
+    })
+    .await?
+    .expect(200);
+    let metrics = eventually("metrics", || async {
+        Ok(client.get("/metrics").await.ok())
+    })
+    .await?
+    .expect(200)
+    .text();
+    assert!(
+        metrics.contains("mfg_drone_connections_refused_total{cap=\"address\"}"),
+        "{metrics}"
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn stopped_clients_do_not_stop_others() -> anyhow::Result<()> {
-    let gateway = Gateway::builder().server("write_timeout_s = 1").start().await?;
+    let gateway = Gateway::builder()
+        .server("write_timeout_s = 1")
+        .start()
+        .await?;
     let client = gateway.admin()?;
     let key = client.key().unwrap();
     // Asks for megabytes and never reads: pipelined requests fill every buffer.
@@ -147,6 +187,9 @@ async fn stopped_clients_do_not_stop_others() -> anyhow::Result<()> {
     timeout(PATIENCE, flood).await?;
     unharmed(&client).await?;
     let metrics = client.get("/metrics").await?.expect(200).text();
-    assert!(metrics.contains("mfg_drone_write_timeouts_total 1"), "{metrics}");
+    assert!(
+        metrics.contains("mfg_drone_write_timeouts_total 1"),
+        "{metrics}"
+    );
     Ok(())
 }

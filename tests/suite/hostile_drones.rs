@@ -5,7 +5,8 @@ use gateway_tests::{Drone, Gateway, drone, eventually};
 /// The value of a metric line, 0 when absent.
 fn metric(text: &str, line_start: &str) -> f64 {
     let line = text.lines().find(|line| line.starts_with(line_start));
-    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+        .unwrap_or(0.0)
 }
 
 #[tokio::test]
@@ -34,7 +35,11 @@ async fn noise_is_counted_and_good_datagrams_still_arrive() -> anyhow::Result<()
     peer.send(to, &drone::state(77, 61)).await?;
     let client = gateway.reader()?;
     eventually("the good datagram", || async {
-        let drones = client.get("/api/dashboard/drones").await?.expect(200).json();
+        let drones = client
+            .get("/api/dashboard/drones")
+            .await?
+            .expect(200)
+            .json();
         Ok((drones[0]["battery_level"] == 77).then_some(()))
     })
     .await?;
@@ -44,9 +49,17 @@ async fn noise_is_counted_and_good_datagrams_still_arrive() -> anyhow::Result<()
         .filter(|line| line.starts_with("mfg_drone_datagram_faults_total"))
         .map(|line| metric(line, "mfg_drone"))
         .sum();
-    assert!(faults >= 8.0, "{faults} of {} odd datagrams counted:\n{metrics}", odd.len());
+    assert!(
+        faults >= 8.0,
+        "{faults} of {} odd datagrams counted:\n{metrics}",
+        odd.len()
+    );
     // No invented battery: the implausible one raised nothing.
-    let alerts = client.get("/api/alerts?alert_type=drone").await?.expect(200).json();
+    let alerts = client
+        .get("/api/alerts?alert_type=drone")
+        .await?
+        .expect(200)
+        .json();
     assert_eq!(alerts["total_count"], 0, "{alerts:#}");
     Ok(())
 }
@@ -68,32 +81,61 @@ async fn a_foreign_sender_is_dropped_and_counted() -> anyhow::Result<()> {
     })
     .await?;
     assert!(metric(&metrics, "mfg_drone_foreign_datagrams_total") < 6.0);
-    let drones = client.get("/api/dashboard/drones").await?.expect(200).json();
+    let drones = client
+        .get("/api/dashboard/drones")
+        .await?
+        .expect(200)
+        .json();
     assert_eq!(drones[0]["battery_level"], 80);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_drone_that_never_answers_is_an_alert_with_a_likely_reason() -> anyhow::Result<()> {
-    let gateway = Gateway::builder().drones("lost_after_s = 0.5").drone("absent", 2).start().await?;
+    let gateway = Gateway::builder()
+        .drones("lost_after_s = 0.5")
+        .drone("absent", 2)
+        .start()
+        .await?;
     let client = gateway.reader()?;
     let alert = eventually("the alert", || async {
-        let alerts = client.get("/api/alerts?unresolved_only=true").await?.expect(200).json();
-        Ok(alerts["alerts"].as_array().unwrap().iter().find(|alert| alert["title"] == "Drone not heard").cloned())
+        let alerts = client
+            .get("/api/alerts?unresolved_only=true")
+            .await?
+            .expect(200)
+            .json();
+        Ok(alerts["alerts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|alert| alert["title"] == "Drone not heard")
+            .cloned())
     })
     .await?;
     let text = format!("{} {}", alert["message"], alert["details"]);
     assert!(text.contains("absent"), "{text}");
     // Loopback answers with `port unreachable`: the host is there, no drone listens.
-    assert!(text.to_lowercase().contains("listen") || text.to_lowercase().contains("refused"), "{text}");
+    assert!(
+        text.to_lowercase().contains("listen") || text.to_lowercase().contains("refused"),
+        "{text}"
+    );
 
     // It comes up: the alert ends by itself.
     let peer = Drone::at(gateway.block().host(2)).await?;
     let to = peer.enter_sdk_mode().await?;
     eventually("the end of the alert", || async {
         peer.send(to, &drone::state(80, 60)).await?;
-        let alerts = client.get("/api/alerts?unresolved_only=true").await?.expect(200).json();
-        Ok((!alerts["alerts"].as_array().unwrap().iter().any(|other| other["id"] == alert["id"])).then_some(()))
+        let alerts = client
+            .get("/api/alerts?unresolved_only=true")
+            .await?
+            .expect(200)
+            .json();
+        Ok((!alerts["alerts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|other| other["id"] == alert["id"]))
+        .then_some(()))
     })
     .await?;
     Ok(())
@@ -107,7 +149,11 @@ async fn a_taken_state_port_is_named_and_taken_over_when_free() -> anyhow::Resul
     let gateway = prepared.start().await?;
     let client = gateway.reader()?;
     let alert = eventually("the alert", || async {
-        let alerts = client.get("/api/alerts?unresolved_only=true").await?.expect(200).json();
+        let alerts = client
+            .get("/api/alerts?unresolved_only=true")
+            .await?
+            .expect(200)
+            .json();
         let found = alerts["alerts"]
             .as_array()
             .unwrap()
@@ -118,14 +164,21 @@ async fn a_taken_state_port_is_named_and_taken_over_when_free() -> anyhow::Resul
     })
     .await?;
     let message = alert["message"].as_str().unwrap();
-    assert!(message.contains(&std::process::id().to_string()), "{message}");
+    assert!(
+        message.contains(&std::process::id().to_string()),
+        "{message}"
+    );
     assert!(message.contains("drones.state_port"), "{message}");
     drop(holder);
     let peer = Drone::at(gateway.block().host(2)).await?;
     let to = peer.enter_sdk_mode().await?;
     eventually("a reading after the port is free", || async {
         peer.send(to, &drone::state(66, 60)).await?;
-        let drones = client.get("/api/dashboard/drones").await?.expect(200).json();
+        let drones = client
+            .get("/api/dashboard/drones")
+            .await?
+            .expect(200)
+            .json();
         Ok((drones[0]["battery_level"] == 66).then_some(()))
     })
     .await?;
@@ -135,7 +188,11 @@ async fn a_taken_state_port_is_named_and_taken_over_when_free() -> anyhow::Resul
 #[tokio::test]
 async fn a_lost_drone_is_told_and_found_again() -> anyhow::Result<()> {
     // Fails at the state that does not come.
-    let gateway = Gateway::builder().drones("lost_after_s = 0.5").drone("d1", 2).start().await?;
+    let gateway = Gateway::builder()
+        .drones("lost_after_s = 0.5")
+        .drone("d1", 2)
+        .start()
+        .await?;
     let peer = Drone::at(gateway.block().host(2)).await?;
     let to = peer.enter_sdk_mode().await?;
     peer.send(to, &drone::state(80, 60)).await?;
@@ -143,7 +200,11 @@ async fn a_lost_drone_is_told_and_found_again() -> anyhow::Result<()> {
     let connected = |wanted: &'static str| {
         let client = &client;
         move || async move {
-            let drones = client.get("/api/dashboard/drones").await?.expect(200).json();
+            let drones = client
+                .get("/api/dashboard/drones")
+                .await?
+                .expect(200)
+                .json();
             Ok((drones[0]["connection_status"] == wanted).then_some(()))
         }
     };

@@ -6,29 +6,70 @@ use gateway_tests::{Gateway, GatewayBuilder, eventually};
 async fn the_first_start_prints_url_fingerprint_and_keys_once() -> anyhow::Result<()> {
     let mut gateway = Gateway::builder().without_keys().start().await?;
     let first = gateway.output();
-    let keys: Vec<&str> =
-        first.split_whitespace().filter(|word| word.starts_with("mfg-drone-") && word.len() == 53).collect();
+    let keys: Vec<&str> = first
+        .split_whitespace()
+        .filter(|word| word.starts_with("mfg-drone-") && word.len() == 53)
+        .collect();
     assert_eq!(keys.len(), 2, "{first}");
-    assert!(first.contains("https://") && first.contains("SHA-256"), "{first}");
+    assert!(
+        first.contains("https://") && first.contains("SHA-256"),
+        "{first}"
+    );
     let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
-    gateway.anonymous()?.with_key(&keys[0]).get("/api/security/config").await?.expect(200);
-    gateway.anonymous()?.with_key(&keys[1]).get("/api/alerts").await?.expect(200);
-    gateway.anonymous()?.with_key(&keys[1]).get("/api/security/config").await?.expect(403);
+    gateway
+        .anonymous()?
+        .with_key(&keys[0])
+        .get("/api/security/config")
+        .await?
+        .expect(200);
+    gateway
+        .anonymous()?
+        .with_key(&keys[1])
+        .get("/api/alerts")
+        .await?
+        .expect(200);
+    gateway
+        .anonymous()?
+        .with_key(&keys[1])
+        .get("/api/security/config")
+        .await?
+        .expect(403);
 
     assert!(gateway.stop().await?.success());
     gateway.restart().await?;
     let second = gateway.output()[first.len()..].to_owned();
-    assert!(keys.iter().all(|key| !second.contains(key.as_str())), "keys are shown again:\n{second}");
-    gateway.anonymous()?.with_key(&keys[0]).get("/api/security/config").await?.expect(200);
+    assert!(
+        keys.iter().all(|key| !second.contains(key.as_str())),
+        "keys are shown again:\n{second}"
+    );
+    gateway
+        .anonymous()?
+        .with_key(&keys[0])
+        .get("/api/security/config")
+        .await?
+        .expect(200);
     // Nothing in the state directory holds a key in clear, save the file that
     // the first start wrote for the operator.
     for entry in walk(gateway.state()) {
         let bytes = std::fs::read(&entry)?;
-        let clear = keys.iter().any(|key| bytes.windows(key.len()).any(|window| window == key.as_bytes()));
-        assert_eq!(clear, entry.ends_with("first-keys.txt"), "{}", entry.display());
+        let clear = keys.iter().any(|key| {
+            bytes
+                .windows(key.len())
+                .any(|window| window == key.as_bytes())
+        });
+        assert_eq!(
+            clear,
+            entry.ends_with("first-keys.txt"),
+            "{}",
+            entry.display()
+        );
         use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::metadata(&entry)?.permissions().mode() & 0o777;
-        assert!(mode & 0o077 == 0 || entry.ends_with("tls/ca.pem"), "{} is {mode:o}", entry.display());
+        assert!(
+            mode & 0o077 == 0 || entry.ends_with("tls/ca.pem"),
+            "{} is {mode:o}",
+            entry.display()
+        );
     }
     Ok(())
 }
@@ -57,12 +98,23 @@ async fn what_was_acknowledged_survives_a_kill() -> anyhow::Result<()> {
     let mut gateway = any_memory().start().await?;
     let admin = gateway.admin()?;
     let id = eventually("the alert", || async {
-        let alerts = admin.get("/api/alerts?level=error").await?.expect(200).json();
+        let alerts = admin
+            .get("/api/alerts?level=error")
+            .await?
+            .expect(200)
+            .json();
         Ok(alerts["alerts"][0]["id"].as_str().map(str::to_owned))
     })
     .await?;
-    admin.post(&format!("/api/alerts/{id}/acknowledge")).await?.expect(200);
-    let key = admin.post("/api/security/api-keys?name=Kept&permissions=dashboard").await?.expect(200).json()["api_key"]
+    admin
+        .post(&format!("/api/alerts/{id}/acknowledge"))
+        .await?
+        .expect(200);
+    let key = admin
+        .post("/api/security/api-keys?name=Kept&permissions=dashboard")
+        .await?
+        .expect(200)
+        .json()["api_key"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -70,11 +122,21 @@ async fn what_was_acknowledged_survives_a_kill() -> anyhow::Result<()> {
     gateway.restart().await?;
     let client = gateway.anonymous()?.with_key(&key);
     let alerts = client.get("/api/alerts?limit=0").await?.expect(200).json();
-    let kept: Vec<_> = alerts["alerts"].as_array().unwrap().iter().filter(|alert| alert["id"] == id.as_str()).collect();
+    let kept: Vec<_> = alerts["alerts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|alert| alert["id"] == id.as_str())
+        .collect();
     assert_eq!(kept.len(), 1, "{alerts:#}");
     assert_eq!(kept[0]["acknowledged"], true);
     // The condition still stands: the same alert goes on, none is added.
-    let again = alerts["alerts"].as_array().unwrap().iter().filter(|alert| alert["title"] == "Any Memory").count();
+    let again = alerts["alerts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|alert| alert["title"] == "Any Memory")
+        .count();
     assert_eq!(again, 1, "{alerts:#}");
     Ok(())
 }
@@ -86,7 +148,10 @@ async fn a_second_gateway_on_the_same_state_is_refused() -> anyhow::Result<()> {
     let output = other.command(&["run"]).output().await?;
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stderr);
-    assert!(text.contains(&gateway.state().display().to_string()), "{text}");
+    assert!(
+        text.contains(&gateway.state().display().to_string()),
+        "{text}"
+    );
     assert!(text.contains(&gateway.pid().unwrap().to_string()), "{text}");
     Ok(())
 }
@@ -100,7 +165,12 @@ async fn a_stop_lets_requests_in_flight_end() -> anyhow::Result<()> {
     let busy: Vec<_> = (0..20)
         .map(|_| {
             let client = client.clone();
-            tokio::spawn(async move { client.get("/api/performance/summary").await.map(|answer| answer.status) })
+            tokio::spawn(async move {
+                client
+                    .get("/api/performance/summary")
+                    .await
+                    .map(|answer| answer.status)
+            })
         })
         .collect();
     for task in busy {

@@ -9,7 +9,9 @@ async fn the_greeting_comes_first_and_ping_is_answered() -> anyhow::Result<()> {
     let greeting = socket.next().await?;
     assert_eq!(greeting["type"], "connection_established");
     assert!(greeting["message"].is_string() && greeting["timestamp"].is_string());
-    socket.send(r#"{"type":"ping","timestamp":"ignored"}"#).await?;
+    socket
+        .send(r#"{"type":"ping","timestamp":"ignored"}"#)
+        .await?;
     assert_eq!(socket.next().await?["type"], "pong");
     for (sent, code) in [
         ("no json", "INVALID_JSON"),
@@ -45,11 +47,18 @@ async fn a_drone_s_battery_reaches_every_listener_as_an_alert() -> anyhow::Resul
         // The drone was silent since its `command`: other alerts may come first.
         let alert = loop {
             let alert = socket.next_of("alert").await?;
-            if alert["alert"]["message"].as_str().unwrap().contains("battery_level") {
+            if alert["alert"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("battery_level")
+            {
                 break alert;
             }
         };
-        assert!(["warning", "error"].contains(&alert["alert"]["severity"].as_str().unwrap()), "{alert:#}");
+        assert!(
+            ["warning", "error"].contains(&alert["alert"]["severity"].as_str().unwrap()),
+            "{alert:#}"
+        );
     }
     Ok(())
 }
@@ -57,14 +66,31 @@ async fn a_drone_s_battery_reaches_every_listener_as_an_alert() -> anyhow::Resul
 #[tokio::test]
 async fn the_handshake_needs_a_key_or_a_ticket_and_a_known_origin() -> anyhow::Result<()> {
     let gateway = Gateway::builder().start().await?;
-    assert!(WebSocket::open(&gateway.anonymous()?, "/ws", &[]).await.is_err());
+    assert!(
+        WebSocket::open(&gateway.anonymous()?, "/ws", &[])
+            .await
+            .is_err()
+    );
     let evil = [("origin", "https://evil.example")];
-    assert!(WebSocket::open(&gateway.reader()?, "/ws", &evil).await.is_err());
-    let ticket = gateway.reader()?.post("/api/ws-ticket").await?.expect(200).json();
+    assert!(
+        WebSocket::open(&gateway.reader()?, "/ws", &evil)
+            .await
+            .is_err()
+    );
+    let ticket = gateway
+        .reader()?
+        .post("/api/ws-ticket")
+        .await?
+        .expect(200)
+        .json();
     let path = format!("/ws?ticket={}", ticket["ticket"].as_str().unwrap());
     let mut socket = WebSocket::open(&gateway.anonymous()?, &path, &[]).await?;
     assert_eq!(socket.next().await?["type"], "connection_established");
     // A ticket is good once.
-    assert!(WebSocket::open(&gateway.anonymous()?, &path, &[]).await.is_err());
+    assert!(
+        WebSocket::open(&gateway.anonymous()?, &path, &[])
+            .await
+            .is_err()
+    );
     Ok(())
 }

@@ -12,7 +12,14 @@ const BATTERIES: [u8; 2] = [90, 40];
 async fn simulated(site: &Site, drone: u8) -> anyhow::Result<Simulated> {
     let command = site.command(&format!("d{drone}"), gateway::binary());
     let battery = BATTERIES[usize::from(drone) - 1].to_string();
-    let arguments = ["--drones", "1", "--address", &DRONE.to_string(), "--battery", &battery];
+    let arguments = [
+        "--drones",
+        "1",
+        "--address",
+        &DRONE.to_string(),
+        "--battery",
+        &battery,
+    ];
     Simulated::start_by(command, &arguments).await
 }
 
@@ -29,7 +36,11 @@ async fn started(site: &Site, more: &str) -> anyhow::Result<(Gateway, Client)> {
 }
 
 async fn status(client: &Client, drone: u8) -> anyhow::Result<Value> {
-    Ok(client.get(&format!("/api/drones/d{drone}/status")).await?.expect(200).json())
+    Ok(client
+        .get(&format!("/api/drones/d{drone}/status"))
+        .await?
+        .expect(200)
+        .json())
 }
 
 async fn until(client: &Client, drone: u8, wanted: &'static str) -> anyhow::Result<Value> {
@@ -43,13 +54,17 @@ async fn until(client: &Client, drone: u8, wanted: &'static str) -> anyhow::Resu
 /// Whether the battery is that drone's own: it falls by a few points only.
 fn is_own(status: &Value, drone: u8) -> bool {
     let full = i64::from(BATTERIES[usize::from(drone) - 1]);
-    status["battery_level"].as_i64().is_some_and(|battery| (full - 25..=full).contains(&battery))
+    status["battery_level"]
+        .as_i64()
+        .is_some_and(|battery| (full - 25..=full).contains(&battery))
 }
 
 #[tokio::test]
 async fn two_drones_of_one_address_are_two_drones() -> anyhow::Result<()> {
     // Network namespaces need root; `Site::new` says so where there are none.
-    let Some(mut site) = Site::new("two drones of one address")? else { return Ok(()) };
+    let Some(mut site) = Site::new("two drones of one address")? else {
+        return Ok(());
+    };
     for drone in 1..=2 {
         site.access_point(drone)?;
         site.plug(drone)?;
@@ -62,42 +77,82 @@ async fn two_drones_of_one_address_are_two_drones() -> anyhow::Result<()> {
     }
 
     // A command goes to its drone, and to no other.
-    client.post("/api/drones/d2/takeoff?wait=true").await?.expect(200);
-    assert_eq!((second.obeyed(), first.obeyed()), (vec!["takeoff".to_owned()], vec![]));
+    client
+        .post("/api/drones/d2/takeoff?wait=true")
+        .await?
+        .expect(200);
+    assert_eq!(
+        (second.obeyed(), first.obeyed()),
+        (vec!["takeoff".to_owned()], vec![])
+    );
     assert_eq!(status(&client, 1).await?["flight_status"], "landed");
-    client.post("/api/drones/d1/takeoff?wait=true").await?.expect(200);
-    client.post("/api/drones/d2/land?wait=true").await?.expect(200);
-    assert_eq!((first.count("takeoff"), first.count("land"), second.count("land")), (1, 0, 1));
+    client
+        .post("/api/drones/d1/takeoff?wait=true")
+        .await?
+        .expect(200);
+    client
+        .post("/api/drones/d2/land?wait=true")
+        .await?
+        .expect(200);
+    assert_eq!(
+        (
+            first.count("takeoff"),
+            first.count("land"),
+            second.count("land")
+        ),
+        (1, 0, 1)
+    );
 
     // One adapter is pulled out in flight: its drone is lost, and the loss says
     // where; the other goes on.
     site.unplug(1)?;
     until(&client, 1, "error").await?;
     let alert = eventually("the alert names the interface", || async {
-        let alerts = client.get("/api/alerts?unresolved_only=true").await?.expect(200).json();
+        let alerts = client
+            .get("/api/alerts?unresolved_only=true")
+            .await?
+            .expect(200)
+            .json();
         let found = alerts["alerts"]
             .as_array()
             .context("a list")?
             .iter()
-            .find(|alert| alert["message"].as_str().is_some_and(|message| message.contains("wlan1")));
+            .find(|alert| {
+                alert["message"]
+                    .as_str()
+                    .is_some_and(|message| message.contains("wlan1"))
+            });
         Ok(found.cloned())
     })
     .await?;
-    assert!(["critical", "error"].contains(&alert["level"].as_str().unwrap_or_default()), "{alert}");
+    assert!(
+        ["critical", "error"].contains(&alert["level"].as_str().unwrap_or_default()),
+        "{alert}"
+    );
     assert!(is_own(&until(&client, 2, "connected").await?, 2));
-    client.post("/api/drones/d2/takeoff?wait=true").await?.expect(200);
+    client
+        .post("/api/drones/d2/takeoff?wait=true")
+        .await?
+        .expect(200);
     assert_eq!((first.count("takeoff"), second.count("takeoff")), (1, 2));
 
     // It comes back as another interface of the same name.
     site.plug(1)?;
     assert!(is_own(&until(&client, 1, "connected").await?, 1));
     eventually("the alerts end", || async {
-        let alerts = client.get("/api/alerts?unresolved_only=true").await?.expect(200).json();
+        let alerts = client
+            .get("/api/alerts?unresolved_only=true")
+            .await?
+            .expect(200)
+            .json();
         Ok((!alerts.to_string().contains("wlan1")).then_some(()))
     })
     .await?;
     client.post("/api/drones/d1/emergency").await?.expect(200);
-    eventually("the right motors stop", || async { Ok((first.count("emergency") > 0).then_some(())) }).await?;
+    eventually("the right motors stop", || async {
+        Ok((first.count("emergency") > 0).then_some(()))
+    })
+    .await?;
     assert_eq!(second.count("emergency"), 0);
     Ok(())
 }
@@ -105,7 +160,9 @@ async fn two_drones_of_one_address_are_two_drones() -> anyhow::Result<()> {
 /// Waits for a whole picture of that drone.
 async fn streams(client: &Client, drone: u8) -> anyhow::Result<()> {
     eventually("a whole picture", || async {
-        let answer = client.get(&format!("/api/drones/d{drone}/camera/frame")).await?;
+        let answer = client
+            .get(&format!("/api/drones/d{drone}/camera/frame"))
+            .await?;
         Ok((answer.status == http::StatusCode::OK).then_some(()))
     })
     .await
@@ -114,7 +171,9 @@ async fn streams(client: &Client, drone: u8) -> anyhow::Result<()> {
 #[tokio::test]
 async fn the_video_of_one_is_not_the_other_s() -> anyhow::Result<()> {
     // Network namespaces need root; `Site::new` says so where there are none.
-    let Some(mut site) = Site::new("video of two drones of one address")? else { return Ok(()) };
+    let Some(mut site) = Site::new("video of two drones of one address")? else {
+        return Ok(());
+    };
     for drone in 1..=2 {
         site.access_point(drone)?;
         site.plug(drone)?;
@@ -129,22 +188,36 @@ async fn the_video_of_one_is_not_the_other_s() -> anyhow::Result<()> {
         async move {
             let page = client.get("/metrics").await?.expect(200).text();
             let name = format!("mfg_drone_video_datagrams_total{{drone=\"d{drone}\"}} ");
-            let value = page.lines().find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok());
+            let value = page
+                .lines()
+                .find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok());
             value.with_context(|| format!("{name} is not there"))
         }
     };
     // Only the second streams: its pictures come, and none of them to the first.
-    client.post("/api/drones/d2/camera/stream/start").await?.expect(200);
+    client
+        .post("/api/drones/d2/camera/stream/start")
+        .await?
+        .expect(200);
     streams(&client, 2).await?;
     client.get("/api/drones/d1/camera/frame").await?.expect(409);
     assert_eq!(datagrams(1).await?, 0.0);
     // Then the first alone.
-    client.post("/api/drones/d1/camera/stream/start").await?.expect(200);
+    client
+        .post("/api/drones/d1/camera/stream/start")
+        .await?
+        .expect(200);
     streams(&client, 1).await?;
-    client.post("/api/drones/d2/camera/stream/stop").await?.expect(200);
+    client
+        .post("/api/drones/d2/camera/stream/stop")
+        .await?
+        .expect(200);
     client.get("/api/drones/d2/camera/frame").await?.expect(409);
     let (before, seen) = (datagrams(2).await?, datagrams(1).await?);
-    eventually("more from the first", || async { Ok((datagrams(1).await? > seen + 30.0).then_some(())) }).await?;
+    eventually("more from the first", || async {
+        Ok((datagrams(1).await? > seen + 30.0).then_some(()))
+    })
+    .await?;
     // What was on its way when it was stopped.
     assert!(datagrams(2).await? - before < 30.0, "the second is silent");
     Ok(())
@@ -153,7 +226,9 @@ async fn the_video_of_one_is_not_the_other_s() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_drone_that_vanishes_and_returns_is_asked_again() -> anyhow::Result<()> {
     // Network namespaces need root; `Site::new` says so where there are none.
-    let Some(mut site) = Site::new("a drone that vanishes")? else { return Ok(()) };
+    let Some(mut site) = Site::new("a drone that vanishes")? else {
+        return Ok(());
+    };
     for drone in 1..=2 {
         site.access_point(drone)?;
         site.plug(drone)?;
@@ -177,7 +252,10 @@ async fn a_drone_that_vanishes_and_returns_is_asked_again() -> anyhow::Result<()
     again.order("reboot 1").await?;
     until(&client, 1, "error").await?;
     until(&client, 1, "connected").await?;
-    client.post("/api/drones/d1/takeoff?wait=true").await?.expect(200);
+    client
+        .post("/api/drones/d1/takeoff?wait=true")
+        .await?
+        .expect(200);
     assert_eq!(again.obeyed(), ["takeoff"]);
     Ok(())
 }

@@ -16,15 +16,19 @@ fn pair(validity: Option<(i32, i32)>) -> (String, String) {
         parameters.not_after = rcgen::date_time_ymd(to, 1, 1);
     }
     let key = rcgen::KeyPair::generate().unwrap();
-    (parameters.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    (
+        parameters.self_signed(&key).unwrap().pem(),
+        key.serialize_pem(),
+    )
 }
 
 #[tokio::test]
 async fn both_protocol_versions_and_h2_are_spoken() -> anyhow::Result<()> {
     let gateway = Gateway::builder().start().await?;
-    for (version, wanted) in
-        [(&rustls::version::TLS12, ProtocolVersion::TLSv1_2), (&rustls::version::TLS13, ProtocolVersion::TLSv1_3)]
-    {
+    for (version, wanted) in [
+        (&rustls::version::TLS12, ProtocolVersion::TLSv1_2),
+        (&rustls::version::TLS13, ProtocolVersion::TLSv1_3),
+    ] {
         for protocol in ["h2", "http/1.1"] {
             let provider = Arc::new(rustls::crypto::ring::default_provider());
             let mut roots = rustls::RootCertStore::empty();
@@ -38,7 +42,9 @@ async fn both_protocol_versions_and_h2_are_spoken() -> anyhow::Result<()> {
             config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
             let stream = TcpStream::connect(gateway.address()).await?;
             let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-            let tls = connector.connect(ServerName::try_from("localhost")?, stream).await?;
+            let tls = connector
+                .connect(ServerName::try_from("localhost")?, stream)
+                .await?;
             let (_, session) = tls.get_ref();
             assert_eq!(session.protocol_version(), Some(wanted));
             assert_eq!(session.alpn_protocol(), Some(protocol.as_bytes()));
@@ -47,7 +53,9 @@ async fn both_protocol_versions_and_h2_are_spoken() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn certificates(path: &std::path::Path) -> anyhow::Result<Vec<rustls::pki_types::CertificateDer<'static>>> {
+fn certificates(
+    path: &std::path::Path,
+) -> anyhow::Result<Vec<rustls::pki_types::CertificateDer<'static>>> {
     use rustls::pki_types::pem::PemObject as _;
     Ok(rustls::pki_types::CertificateDer::pem_file_iter(path)?.collect::<Result<_, _>>()?)
 }
@@ -63,14 +71,21 @@ async fn own_files_are_used_and_reloaded() -> anyhow::Result<()> {
     };
     let (first, second) = (pair(None), pair(None));
     write(&first)?;
-    let gateway = Gateway::builder().config(&format!("[tls]\ncert = {cert:?}\nkey = {key:?}")).start().await?;
+    let gateway = Gateway::builder()
+        .config(&format!("[tls]\ncert = {cert:?}\nkey = {key:?}"))
+        .start()
+        .await?;
     let trusts_first = Client::https(gateway.address(), &cert)?;
     trusts_first.get("/health").await?.expect(200);
 
     write(&second)?;
     gateway.signal("HUP").await?;
     let trusts_second = Client::https(gateway.address(), &cert)?;
-    eventually("the new certificate", || async { Ok(trusts_second.get("/health").await.ok()) }).await?.expect(200);
+    eventually("the new certificate", || async {
+        Ok(trusts_second.get("/health").await.ok())
+    })
+    .await?
+    .expect(200);
     // A client without a ticket: a resumed session shows no certificate.
     let old = dir.path().join("old.pem");
     std::fs::write(&old, &first.0)?;
@@ -80,7 +95,10 @@ async fn own_files_are_used_and_reloaded() -> anyhow::Result<()> {
     // A pair that does not fit is refused with words; the running one stays.
     std::fs::write(&key, &first.1)?;
     gateway.signal("HUP").await?;
-    eventually("the refusal in the log", || async { Ok(gateway.output().contains("key.pem").then_some(())) }).await?;
+    eventually("the refusal in the log", || async {
+        Ok(gateway.output().contains("key.pem").then_some(()))
+    })
+    .await?;
     trusts_second.get("/health").await?.expect(200);
     Ok(())
 }
@@ -100,7 +118,9 @@ async fn unusable_files_are_refused_at_the_start_with_the_file_s_name() -> anyho
         let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
         std::fs::write(&cert, cert_pem)?;
         std::fs::write(&key, key_pem)?;
-        let prepared = Gateway::builder().config(&format!("[tls]\ncert = {cert:?}\nkey = {key:?}")).prepare()?;
+        let prepared = Gateway::builder()
+            .config(&format!("[tls]\ncert = {cert:?}\nkey = {key:?}"))
+            .prepare()?;
         let output = prepared.command(&["run"]).output().await?;
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{case}: {text}");

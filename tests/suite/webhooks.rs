@@ -25,8 +25,12 @@ struct Call {
 
 impl Call {
     fn header(&self, name: &str) -> &str {
-        let line = self.head.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{name}:")));
-        line.and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim())
+        let line = self
+            .head
+            .lines()
+            .find(|line| line.to_ascii_lowercase().starts_with(&format!("{name}:")));
+        line.and_then(|line| line.split_once(':'))
+            .map_or("", |(_, value)| value.trim())
     }
 
     fn json(&self) -> Value {
@@ -54,7 +58,11 @@ impl Receiver {
     async fn start(tls: Option<TlsAcceptor>) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let receiver = Receiver { address, calls: Arc::default(), status: Arc::new(Mutex::new(200)) };
+        let receiver = Receiver {
+            address,
+            calls: Arc::default(),
+            status: Arc::new(Mutex::new(200)),
+        };
         let (calls, status) = (receiver.calls.clone(), receiver.status.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -85,8 +93,15 @@ impl Receiver {
     /// Calls of alerts called Edge, waited for until one says `event`.
     async fn heard(&self, event: &str) -> anyhow::Result<Vec<Call>> {
         eventually(event, || async {
-            let calls: Vec<Call> = self.calls().into_iter().filter(|call| call.body.contains("Edge")).collect();
-            Ok(calls.iter().any(|call| call.header("x-mfg-event") == event).then_some(calls))
+            let calls: Vec<Call> = self
+                .calls()
+                .into_iter()
+                .filter(|call| call.body.contains("Edge"))
+                .collect();
+            Ok(calls
+                .iter()
+                .any(|call| call.header("x-mfg-event") == event)
+                .then_some(calls))
         })
         .await
     }
@@ -101,7 +116,10 @@ async fn answer(mut stream: Box<dyn Stream>, status: u16) -> anyhow::Result<Call
             break at + 4;
         }
     };
-    let mut call = Call { head: String::from_utf8(bytes[..end].to_vec())?, body: String::new() };
+    let mut call = Call {
+        head: String::from_utf8(bytes[..end].to_vec())?,
+        body: String::new(),
+    };
     let length: usize = call.header("content-length").parse()?;
     while bytes.len() < end + length {
         anyhow::ensure!(stream.read_buf(&mut bytes).await? > 0, "closed");
@@ -128,9 +146,22 @@ async fn edge(gateway: &Gateway, client: &Client) -> anyhow::Result<String> {
     let peer = Drone::at(gateway.block().host(2)).await?;
     eventually("the alert", || async {
         // Sent again and again: the first may come before the socket is open.
-        peer.send((gateway.block().gateway(), drone::STATE_PORT).into(), &drone::state(40, 60)).await?;
-        let listed = client.get("/api/alerts?level=warning").await?.expect(200).json();
-        let found = listed["alerts"].as_array().unwrap().iter().find(|alert| alert["title"] == "Edge").cloned();
+        peer.send(
+            (gateway.block().gateway(), drone::STATE_PORT).into(),
+            &drone::state(40, 60),
+        )
+        .await?;
+        let listed = client
+            .get("/api/alerts?level=warning")
+            .await?
+            .expect(200)
+            .json();
+        let found = listed["alerts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|alert| alert["title"] == "Edge")
+            .cloned();
         Ok(found.map(|alert| alert["id"].as_str().unwrap().to_owned()))
     })
     .await
@@ -140,7 +171,12 @@ async fn edge(gateway: &Gateway, client: &Client) -> anyhow::Result<String> {
 fn deliveries(calls: &[Call]) -> Vec<(u64, String)> {
     let mut order: Vec<_> = calls
         .iter()
-        .map(|call| (call.header("x-mfg-delivery").parse().unwrap(), call.header("x-mfg-event").to_owned()))
+        .map(|call| {
+            (
+                call.header("x-mfg-delivery").parse().unwrap(),
+                call.header("x-mfg-event").to_owned(),
+            )
+        })
         .collect();
     order.dedup();
     order
@@ -152,9 +188,15 @@ async fn events_arrive_signed_in_order_over_failures_and_a_kill() -> anyhow::Res
     let ca = folder.path().join("ca.pem");
     let secure = Receiver::start(Some(certificate(&ca)?)).await;
     let slack = Receiver::start(None).await;
-    let lines =
-        webhook("secure", &format!("https://localhost:{}/hook", secure.address.port()), &format!("ca = {ca:?}"))
-            + &webhook("slack", &format!("http://{}/hook", slack.address), "template = \"slack\"");
+    let lines = webhook(
+        "secure",
+        &format!("https://localhost:{}/hook", secure.address.port()),
+        &format!("ca = {ca:?}"),
+    ) + &webhook(
+        "slack",
+        &format!("http://{}/hook", slack.address),
+        "template = \"slack\"",
+    );
     let mut gateway = notifying(&lines).start().await?;
     let admin = gateway.admin()?;
     slack.answer_with(503);
@@ -163,12 +205,21 @@ async fn events_arrive_signed_in_order_over_failures_and_a_kill() -> anyhow::Res
     // The failing one does not hold up the other.
     let first = secure.heard("raised").await?;
     assert!(first[0].is_signed(), "{first:#?}");
-    assert_eq!((&first[0].json()["event"], &first[0].json()["alert"]["id"]), (&"raised".into(), &id.as_str().into()));
+    assert_eq!(
+        (&first[0].json()["event"], &first[0].json()["alert"]["id"]),
+        (&"raised".into(), &id.as_str().into())
+    );
     slack.heard("raised").await?;
     secure.answer_with(500);
-    admin.post(&format!("/api/alerts/{id}/acknowledge")).await?.expect(200);
+    admin
+        .post(&format!("/api/alerts/{id}/acknowledge"))
+        .await?
+        .expect(200);
     secure.heard("acknowledged").await?;
-    admin.post(&format!("/api/alerts/{id}/resolve")).await?.expect(200);
+    admin
+        .post(&format!("/api/alerts/{id}/resolve"))
+        .await?
+        .expect(200);
     gateway.kill().await?;
     for receiver in [&secure, &slack] {
         receiver.calls.lock().unwrap().clear();
@@ -181,40 +232,83 @@ async fn events_arrive_signed_in_order_over_failures_and_a_kill() -> anyhow::Res
     let order = deliveries(&calls);
     let events: Vec<&str> = order.iter().map(|(_, event)| event.as_str()).collect();
     assert!(events.ends_with(&["acknowledged", "resolved"]), "{order:?}");
-    assert!(order.windows(2).all(|pair| pair[0].0 < pair[1].0), "{order:?}");
+    assert!(
+        order.windows(2).all(|pair| pair[0].0 < pair[1].0),
+        "{order:?}"
+    );
     assert!(calls.iter().all(Call::is_signed));
     let calls = slack.heard("resolved").await?;
-    let events: Vec<String> = deliveries(&calls).into_iter().map(|(_, event)| event).collect();
+    let events: Vec<String> = deliveries(&calls)
+        .into_iter()
+        .map(|(_, event)| event)
+        .collect();
     assert_eq!(events, ["raised", "acknowledged", "resolved"]);
     let body = calls[0].json();
-    assert!(body["text"].as_str().unwrap().contains("raised: Edge") && body["attachments"].is_array(), "{body:#}");
+    assert!(
+        body["text"].as_str().unwrap().contains("raised: Edge") && body["attachments"].is_array(),
+        "{body:#}"
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_test_notification_says_what_the_target_answered() -> anyhow::Result<()> {
     let receiver = Receiver::start(None).await;
-    let gateway = notifying(&webhook("hook", &format!("http://{}/hook", receiver.address), "")).start().await?;
-    let sent = gateway.command(&["notify", "test", "hook"]).output().await?;
-    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
+    let gateway = notifying(&webhook(
+        "hook",
+        &format!("http://{}/hook", receiver.address),
+        "",
+    ))
+    .start()
+    .await?;
+    let sent = gateway
+        .command(&["notify", "test", "hook"])
+        .output()
+        .await?;
+    assert!(
+        sent.status.success(),
+        "{}",
+        String::from_utf8_lossy(&sent.stderr)
+    );
     let calls = receiver.calls();
-    assert!(calls.len() == 1 && calls[0].is_signed() && calls[0].header("x-mfg-delivery") == "test", "{calls:#?}");
+    assert!(
+        calls.len() == 1 && calls[0].is_signed() && calls[0].header("x-mfg-delivery") == "test",
+        "{calls:#?}"
+    );
     receiver.answer_with(404);
-    let refused = gateway.command(&["notify", "test", "hook"]).output().await?;
+    let refused = gateway
+        .command(&["notify", "test", "hook"])
+        .output()
+        .await?;
     let complaint = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(refused.status.code() == Some(1) && complaint.contains("404"), "{complaint}");
-    let unknown = gateway.command(&["notify", "test", "other"]).output().await?;
-    assert!(String::from_utf8_lossy(&unknown.stderr).contains("hook"), "names the ones there are");
+    assert!(
+        refused.status.code() == Some(1) && complaint.contains("404"),
+        "{complaint}"
+    );
+    let unknown = gateway
+        .command(&["notify", "test", "other"])
+        .output()
+        .await?;
+    assert!(
+        String::from_utf8_lossy(&unknown.stderr).contains("hook"),
+        "names the ones there are"
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_webhook_goes_nowhere_that_is_not_allowed() -> anyhow::Result<()> {
-    for (url, wanted) in [("https://192.0.2.1/hook", "notify.allow"), ("http://192.0.2.1/hook", "https://")] {
+    for (url, wanted) in [
+        ("https://192.0.2.1/hook", "notify.allow"),
+        ("http://192.0.2.1/hook", "https://"),
+    ] {
         let prepared = notifying(&webhook("hook", url, "")).prepare()?;
         let output = prepared.command(&["run"]).output().await?;
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && complaint.contains(wanted), "{url}: {complaint}");
+        assert!(
+            !output.status.success() && complaint.contains(wanted),
+            "{url}: {complaint}"
+        );
     }
     Ok(())
 }

@@ -28,7 +28,8 @@ pub(super) fn look(search: &mut Search) {
         by_file(search);
     }
     if search.tree.exists(UPTIME) {
-        let draft = Draft::new("uptime", Quantity::Duration, Role::Uptime, Decode::Uptime).label("time since boot");
+        let draft = Draft::new("uptime", Quantity::Duration, Role::Uptime, Decode::Uptime)
+            .label("time since boot");
         search.add(UPTIME.to_owned(), UPTIME.to_owned(), UPTIME_MS, vec![draft]);
     }
 }
@@ -40,10 +41,18 @@ fn by_kernel(search: &mut Search) -> bool {
     }
     let answer = Question::Clock.ask(&mut [0; 64]);
     if let Err(error) = answer {
-        search.note(format!("adjtimex: {error}; the service's system-call filter may refuse it"));
+        search.note(format!(
+            "adjtimex: {error}; the service's system-call filter may refuse it"
+        ));
         return false;
     }
-    ask(search, ADJTIMEX, "by the kernel", Question::Clock, "the kernel does not tell");
+    ask(
+        search,
+        ADJTIMEX,
+        "by the kernel",
+        Question::Clock,
+        "the kernel does not tell",
+    );
     true
 }
 
@@ -53,13 +62,21 @@ fn by_chrony(search: &mut Search) -> bool {
     if !search.tree.is_live() {
         return false;
     }
-    let Ok(mut question) = Chronyd::open().map(Question::Chrony) else { return false };
+    let Ok(mut question) = Chronyd::open().map(Question::Chrony) else {
+        return false;
+    };
     let mut line = [0; 64];
     let answers = question.ask(&mut line).is_ok() && line[0] != b'-';
     let installed = CHRONYD.iter().any(|path| search.tree.exists(path));
     let there = answers || (installed && !search.tree.exists(TIMESYNC));
     if there {
-        ask(search, CHRONY, "by chronyd", question, "chronyd does not answer, or follows no source yet");
+        ask(
+            search,
+            CHRONY,
+            "by chronyd",
+            question,
+            "chronyd does not answer, or follows no source yet",
+        );
     }
     there
 }
@@ -74,16 +91,26 @@ fn ask(search: &mut Search, source: &str, whose: &str, question: Question, none:
             column(clock_state::SYNCHRONISED, 1.0),
         )
         .label(format!("clock synchronised ({whose})")),
-        Draft::new("clock:max-error", Quantity::Duration, Role::ClockMaxError, column(clock_state::MAX_ERROR, 1e6))
-            .label("greatest possible error of the clock"),
+        Draft::new(
+            "clock:max-error",
+            Quantity::Duration,
+            Role::ClockMaxError,
+            column(clock_state::MAX_ERROR, 1e6),
+        )
+        .label("greatest possible error of the clock"),
     ];
     search.add_question(source.to_owned(), question, CLOCK_MS, drafts);
 }
 
 fn by_file(search: &mut Search) {
     if search.tree.exists(TIMESYNC) {
-        let draft = Draft::new("clock:synchronised", Quantity::Flag, Role::ClockSynchronised, Decode::Exists)
-            .label("clock synchronised (systemd-timesyncd)");
+        let draft = Draft::new(
+            "clock:synchronised",
+            Quantity::Flag,
+            Role::ClockSynchronised,
+            Decode::Exists,
+        )
+        .label("clock synchronised (systemd-timesyncd)");
         search.add_marker(format!("{TIMESYNC}/synchronized"), CLOCK_MS, draft);
     } else {
         search.note(

@@ -34,15 +34,25 @@ fn frequencies(search: &mut Search) {
     for (path, policy) in policies {
         let files = [
             ("scaling_cur_freq", "now", Role::CpuFrequency, FREQUENCY_MS),
-            ("scaling_max_freq", "cap", Role::CpuFrequencyCap, FREQUENCY_CAP_MS),
+            (
+                "scaling_max_freq",
+                "cap",
+                Role::CpuFrequencyCap,
+                FREQUENCY_CAP_MS,
+            ),
         ];
         for (file, what, role, period_ms) in files {
             let source = format!("{path}/{file}");
             if search.tree.exists(&source) {
                 // The files are in kHz.
-                let draft = Draft::new(format!("cpufreq:{policy}:{what}"), Quantity::Frequency, role, Decode::KILO)
-                    .label(format!("processor clock {what}, {policy}"))
-                    .subject(policy.as_str());
+                let draft = Draft::new(
+                    format!("cpufreq:{policy}:{what}"),
+                    Quantity::Frequency,
+                    role,
+                    Decode::KILO,
+                )
+                .label(format!("processor clock {what}, {policy}"))
+                .subject(policy.as_str());
                 search.add(source.clone(), source, period_ms, vec![draft]);
             }
         }
@@ -65,20 +75,48 @@ fn throttle_word(search: &mut Search) {
     };
     let source = throttling.word.as_str().to_owned();
     if !search.tree.exists(&source) {
-        search.note(format!("{source} is not there: this kernel does not tell the firmware's throttling"));
+        search.note(format!(
+            "{source} is not there: this kernel does not tell the firmware's throttling"
+        ));
         return;
     }
     let bits = |name: &str, label: &str, role, mask| {
-        Draft::new(format!("throttle:{name}"), Quantity::Flag, role, Decode::HexBits { mask }).label(label)
+        Draft::new(
+            format!("throttle:{name}"),
+            Quantity::Flag,
+            role,
+            Decode::HexBits { mask },
+        )
+        .label(label)
     };
     let mut drafts = vec![
-        bits("now", "slowed down by the firmware", Role::Throttled, 0b1110),
-        bits("since-boot", "slowed down by the firmware since boot", Role::ThrottledSinceBoot, 0b1110 << 16),
-        bits("undervoltage-since-boot", "supply undervoltage since boot", Role::UndervoltageSinceBoot, 1 << 16),
+        bits(
+            "now",
+            "slowed down by the firmware",
+            Role::Throttled,
+            0b1110,
+        ),
+        bits(
+            "since-boot",
+            "slowed down by the firmware since boot",
+            Role::ThrottledSinceBoot,
+            0b1110 << 16,
+        ),
+        bits(
+            "undervoltage-since-boot",
+            "supply undervoltage since boot",
+            Role::UndervoltageSinceBoot,
+            1 << 16,
+        ),
     ];
     // The voltage monitor is better where there is one: the word may stay 0.
     if search.wants(Role::Undervoltage) {
-        drafts.push(bits("undervoltage", "supply undervoltage", Role::Undervoltage, 1));
+        drafts.push(bits(
+            "undervoltage",
+            "supply undervoltage",
+            Role::Undervoltage,
+            1,
+        ));
     }
     search.add(source.clone(), source, THROTTLE_MS, drafts);
 }
@@ -87,8 +125,13 @@ fn throttle_word(search: &mut Search) {
 fn throttle_count(search: &mut Search) {
     let source = format!("{CPU}/cpu0/thermal_throttle/package_throttle_count");
     if search.tree.exists(&source) {
-        let draft = Draft::new("throttle:package-count", Quantity::Count, Role::ThrottleEvents, Decode::UNIT)
-            .label("times slowed down for heat");
+        let draft = Draft::new(
+            "throttle:package-count",
+            Quantity::Count,
+            Role::ThrottleEvents,
+            Decode::UNIT,
+        )
+        .label("times slowed down for heat");
         search.add(source.clone(), source, THROTTLE_MS, vec![draft]);
     }
 }

@@ -39,14 +39,22 @@ pub(super) fn look(search: &mut Search) {
 
 fn open(search: &Search, entry: &str) -> Option<Chip> {
     let mut path = format!("{CLASS}/{entry}");
-    let device = search.tree.link_name(&format!("{path}/device")).unwrap_or_default();
+    let device = search
+        .tree
+        .link_name(&format!("{path}/device"))
+        .unwrap_or_default();
     // Drivers older than 2013 put their attributes one level down.
     if !search.tree.exists(&format!("{path}/name")) {
         path.push_str("/device");
     }
     let name = search.tree.text(&format!("{path}/name"))?;
     let files: BTreeSet<String> = search.tree.list(&path).into_iter().collect();
-    let chip = Chip { path, name, device, files };
+    let chip = Chip {
+        path,
+        name,
+        device,
+        files,
+    };
     (!mirrors_thermal_zone(search, &chip)).then_some(chip)
 }
 
@@ -55,14 +63,27 @@ fn mirrors_thermal_zone(search: &Search, chip: &Chip) -> bool {
     if chip.device.starts_with("thermal_zone") {
         return true;
     }
-    let only_temp1 = chip.files.iter().filter(|f| f.ends_with("_input")).eq(["temp1_input"].iter());
+    let only_temp1 = chip
+        .files
+        .iter()
+        .filter(|f| f.ends_with("_input"))
+        .eq(["temp1_input"].iter());
     // The chip's name is the zone's with dashes replaced.
     let zone = |name: &str| name.replace('-', "_");
     chip.device.is_empty()
         && only_temp1
-        && search.result.found.iter().flat_map(|f| &f.sensors).any(|(sensor, _)| {
-            sensor.name.starts_with("thermal:") && sensor.subject.as_deref().is_some_and(|s| zone(s) == chip.name)
-        })
+        && search
+            .result
+            .found
+            .iter()
+            .flat_map(|f| &f.sensors)
+            .any(|(sensor, _)| {
+                sensor.name.starts_with("thermal:")
+                    && sensor
+                        .subject
+                        .as_deref()
+                        .is_some_and(|s| zone(s) == chip.name)
+            })
 }
 
 fn look_at(search: &mut Search, chip: &Chip) {
@@ -115,14 +136,38 @@ impl<'a> Attribute<'a> {
         }
         // The alarm is a channel of its own: profiles and roles name it in full.
         if item.ends_with("alarm") || item == "fault" {
-            let alarm = (Quantity::Flag, Role::Alarm, SUPPLY_ALARM_MS, Decode::NonZero);
-            return ["temp", "in", "curr", "power", "fan"].contains(&kind).then(|| Self::of(file, stem, alarm));
+            let alarm = (
+                Quantity::Flag,
+                Role::Alarm,
+                SUPPLY_ALARM_MS,
+                Decode::NonZero,
+            );
+            return ["temp", "in", "curr", "power", "fan"]
+                .contains(&kind)
+                .then(|| Self::of(file, stem, alarm));
         }
         let value = match (kind, item) {
-            ("temp", "input") => (Quantity::Temperature, Role::Temperature, TEMPERATURE_MS, Decode::MILLI),
-            ("in", "input") => (Quantity::Voltage, Role::Voltage, ELECTRICAL_MS, Decode::MILLI),
-            ("curr", "input") => (Quantity::Current, Role::Current, ELECTRICAL_MS, Decode::MILLI),
-            ("power", "input" | "average") => (Quantity::Power, Role::Power, ELECTRICAL_MS, Decode::MICRO),
+            ("temp", "input") => (
+                Quantity::Temperature,
+                Role::Temperature,
+                TEMPERATURE_MS,
+                Decode::MILLI,
+            ),
+            ("in", "input") => (
+                Quantity::Voltage,
+                Role::Voltage,
+                ELECTRICAL_MS,
+                Decode::MILLI,
+            ),
+            ("curr", "input") => (
+                Quantity::Current,
+                Role::Current,
+                ELECTRICAL_MS,
+                Decode::MILLI,
+            ),
+            ("power", "input" | "average") => {
+                (Quantity::Power, Role::Power, ELECTRICAL_MS, Decode::MICRO)
+            }
             ("fan", "input") => (Quantity::FanSpeed, Role::FanSpeed, FAN_MS, Decode::UNIT),
             ("humidity", "input") => (Quantity::Percent, Role::Other, FAN_MS, Decode::MILLI),
             // A byte: 255 is full drive.
@@ -132,12 +177,30 @@ impl<'a> Attribute<'a> {
         Some(Self::of(stem, stem, value))
     }
 
-    fn of(channel: &'a str, stem: &'a str, (quantity, role, period_ms, decode): (Quantity, Role, u64, Decode)) -> Self {
-        Attribute { channel, stem, quantity, role, period_ms, decode }
+    fn of(
+        channel: &'a str,
+        stem: &'a str,
+        (quantity, role, period_ms, decode): (Quantity, Role, u64, Decode),
+    ) -> Self {
+        Attribute {
+            channel,
+            stem,
+            quantity,
+            role,
+            period_ms,
+            decode,
+        }
     }
 }
 
-fn add(search: &mut Search, chip: &Chip, file: &str, attribute: &Attribute, known: Known, hat: Option<&Hat>) {
+fn add(
+    search: &mut Search,
+    chip: &Chip,
+    file: &str,
+    attribute: &Attribute,
+    known: Known,
+    hat: Option<&Hat>,
+) {
     let label = label(search, chip, attribute, &known, hat);
     // Who knows the board best is asked first.
     let role = known
@@ -149,8 +212,11 @@ fn add(search: &mut Search, chip: &Chip, file: &str, attribute: &Attribute, know
     let subject = subject.trim_end();
     let decode = attribute.decode.times(known.factor.unwrap_or(1.0));
     let name = format!("hwmon:{}:{}", chip.name, attribute.channel);
-    let mut drafts =
-        vec![Draft::new(name, attribute.quantity, role, decode.clone()).label(label.as_str()).subject(subject)];
+    let mut drafts = vec![
+        Draft::new(name, attribute.quantity, role, decode.clone())
+            .label(label.as_str())
+            .subject(subject),
+    ];
     // One file, one read, two sensors.
     if let Decode::Scaled(linear) = decode
         && let Some((curve, whose)) = curve(attribute, known, &label, hat)
@@ -165,7 +231,13 @@ fn add(search: &mut Search, chip: &Chip, file: &str, attribute: &Attribute, know
 }
 
 /// The profile's words, else the driver's, else the HAT's name, else the chip's.
-fn label(search: &Search, chip: &Chip, attribute: &Attribute, known: &Known, hat: Option<&Hat>) -> String {
+fn label(
+    search: &Search,
+    chip: &Chip,
+    attribute: &Attribute,
+    known: &Known,
+    hat: Option<&Hat>,
+) -> String {
     if let Some(label) = &known.label {
         return label.clone();
     }
@@ -182,7 +254,12 @@ fn label(search: &Search, chip: &Chip, attribute: &Attribute, known: &Known, hat
 }
 
 /// The curve for a channel that is a battery's voltage, and whose it is.
-fn curve(attribute: &Attribute, known: Known, label: &str, hat: Option<&Hat>) -> Option<(Curve, String)> {
+fn curve(
+    attribute: &Attribute,
+    known: Known,
+    label: &str,
+    hat: Option<&Hat>,
+) -> Option<(Curve, String)> {
     if attribute.quantity != Quantity::Voltage {
         return None;
     }
@@ -204,8 +281,8 @@ fn discharging(chip: &Chip, hat: &Hat, channel: &str, subject: &str) -> Option<D
     };
     let name = format!("hwmon:{}:discharging", chip.name);
     let decode = Decode::Flowing { sign };
-    let draft =
-        Draft::new(name, Quantity::Flag, Role::OnBattery, decode).label(format!("{}, feeds the board", hat.name));
+    let draft = Draft::new(name, Quantity::Flag, Role::OnBattery, decode)
+        .label(format!("{}, feeds the board", hat.name));
     Some(draft.subject(subject))
 }
 
@@ -223,7 +300,9 @@ fn well_known(search: &Search, chip: &str, channel: &str) -> Option<Role> {
     match (chip, channel) {
         ("rpi_volt", "in0_lcrit_alarm") => Some(Role::Undervoltage),
         // PCs whose kernel has no thermal zone for the processor.
-        (chip, "temp1") if PROCESSOR_CHIPS.contains(&chip) && search.wants(Role::SocTemperature) => {
+        (chip, "temp1")
+            if PROCESSOR_CHIPS.contains(&chip) && search.wants(Role::SocTemperature) =>
+        {
             Some(Role::SocTemperature)
         }
         _ => None,
@@ -241,7 +320,11 @@ fn limit(search: &mut Search, chip: &Chip, file: &str) {
     let Some(celsius) = search.tree.number(&source).map(|milli| milli / 1000.0) else {
         return;
     };
-    let input = format!("{}/{}_input", chip.path, file.split('_').next().unwrap_or_default());
+    let input = format!(
+        "{}/{}_input",
+        chip.path,
+        file.split('_').next().unwrap_or_default()
+    );
     let of_soc = search
         .result
         .found
@@ -249,7 +332,16 @@ fn limit(search: &mut Search, chip: &Chip, file: &str) {
         .any(|f| f.source == input && f.sensors.iter().any(|(s, _)| s.role == Role::SocTemperature))
         // Where a thermal zone has the role (`x86_pkg_temp`), it is the same sensor's.
         || (PROCESSOR_CHIPS.contains(&chip.name.as_str()) && file.starts_with("temp1_"));
-    push(search, TripPoint { zone: chip.name.clone(), kind, celsius, source, of_soc });
+    push(
+        search,
+        TripPoint {
+            zone: chip.name.clone(),
+            kind,
+            celsius,
+            source,
+            of_soc,
+        },
+    );
 }
 
 /// Whether a chip will give the board's temperature, asked before chips are looked at.

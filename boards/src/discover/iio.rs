@@ -43,9 +43,18 @@ impl<'a> Input<'a> {
             Some(stem) => (stem, true),
             None => (inner.strip_suffix("_input")?, false),
         };
-        let end = stem.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(stem.len());
+        let end = stem
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(stem.len());
         let kind = &stem[..end];
-        Some(Input { path, chip, file, stem, kind, raw })
+        Some(Input {
+            path,
+            chip,
+            file,
+            stem,
+            kind,
+            raw,
+        })
     }
 
     /// What is measured, and how many of IIO's units are one of ours: milli-units
@@ -69,16 +78,33 @@ impl<'a> Input<'a> {
         let constant = |item: &str, otherwise: f64| {
             let own = format!("{}/in_{}_{item}", self.path, self.stem);
             let shared = format!("{}/in_{}_{item}", self.path, self.kind);
-            let found = search.tree.number(&own).or_else(|| search.tree.number(&shared));
-            if self.raw { found.unwrap_or(otherwise) } else { otherwise }
+            let found = search
+                .tree
+                .number(&own)
+                .or_else(|| search.tree.number(&shared));
+            if self.raw {
+                found.unwrap_or(otherwise)
+            } else {
+                otherwise
+            }
         };
-        Linear { offset: constant("offset", 0.0), factor: constant("scale", 1.0) * by, per }
+        Linear {
+            offset: constant("offset", 0.0),
+            factor: constant("scale", 1.0) * by,
+            per,
+        }
     }
 
     fn label(&self, search: &Search) -> String {
-        let own = search.tree.text(&format!("{}/in_{}_label", self.path, self.stem));
+        let own = search
+            .tree
+            .text(&format!("{}/in_{}_label", self.path, self.stem));
         let number = &self.stem[self.kind.len()..];
-        let rail = || search.tree.text(&format!("{}/rail_name_{number}", self.path));
+        let rail = || {
+            search
+                .tree
+                .text(&format!("{}/rail_name_{number}", self.path))
+        };
         own.or_else(|| Some(format!("{} {}", rail()?, self.kind)))
             .unwrap_or_else(|| format!("{} {}", self.chip, self.stem))
     }
@@ -93,9 +119,14 @@ fn add(search: &mut Search, input: &Input) {
     let label = known.label.clone().unwrap_or_else(|| input.label(search));
     let name = format!("iio:{}:{}", input.chip, input.stem);
     let mut drafts = vec![
-        Draft::new(name, quantity, known.role.unwrap_or(role), Decode::Scaled(linear))
-            .label(label.as_str())
-            .subject(input.chip),
+        Draft::new(
+            name,
+            quantity,
+            known.role.unwrap_or(role),
+            Decode::Scaled(linear),
+        )
+        .label(label.as_str())
+        .subject(input.chip),
     ];
     if let Some(curve) = known.charge.filter(|_| quantity == Quantity::Voltage) {
         let name = format!("iio:{}:{}:estimate", input.chip, input.stem);
@@ -104,5 +135,10 @@ fn add(search: &mut Search, input: &Input) {
     // The link names the bus and address of the chip.
     let device = search.tree.link_target(input.path).unwrap_or_default();
     let identity = format!("iio {} {} {}", input.chip, device.display(), input.file);
-    search.add(format!("{}/{}", input.path, input.file), identity, ADC_MS, drafts);
+    search.add(
+        format!("{}/{}", input.path, input.file),
+        identity,
+        ADC_MS,
+        drafts,
+    );
 }

@@ -26,9 +26,14 @@ pub(super) fn look(search: &mut Search) {
         if !radio && search.tree.link_target(&format!("{path}/device")).is_none() {
             continue;
         }
-        let draft = Draft::new(format!("net:{interface}:up"), Quantity::Flag, Role::LinkUp, Decode::Word("up"))
-            .label(format!("{interface} is up"))
-            .subject(interface.as_str());
+        let draft = Draft::new(
+            format!("net:{interface}:up"),
+            Quantity::Flag,
+            Role::LinkUp,
+            Decode::Word("up"),
+        )
+        .label(format!("{interface} is up"))
+        .subject(interface.as_str());
         let source = format!("{path}/operstate");
         search.add(source.clone(), source, WIRELESS_MS, vec![draft]);
         if radio {
@@ -47,7 +52,9 @@ fn signal(search: &mut Search, interface: &str) {
     } else if has_file {
         by_file(search, interface);
     } else {
-        search.note(format!("{interface}: no {WIRELESS} in this kernel (CONFIG_CFG80211_WEXT), so no signal"));
+        search.note(format!(
+            "{interface}: no {WIRELESS} in this kernel (CONFIG_CFG80211_WEXT), so no signal"
+        ));
     }
 }
 
@@ -57,7 +64,11 @@ fn asked(search: &mut Search, interface: &str) -> Option<Radio> {
         return None;
     }
     Radio::open(interface)
-        .inspect_err(|error| search.note(format!("{interface}: nl80211: {error}; {WIRELESS} is read instead")))
+        .inspect_err(|error| {
+            search.note(format!(
+                "{interface}: nl80211: {error}; {WIRELESS} is read instead"
+            ))
+        })
         .ok()
 }
 
@@ -71,33 +82,61 @@ fn by_nl80211(search: &mut Search, interface: &str, radio: Radio) {
         column(stations::ASSOCIATED, "no client of an access point now"),
     );
     let drafts = vec![
-        associated.label(format!("{interface} is associated")).subject(interface),
+        associated
+            .label(format!("{interface} is associated"))
+            .subject(interface),
         signal_draft(interface, column(stations::SIGNAL, NOT_ASSOCIATED)),
         missed_beacons_draft(
             interface,
-            column(stations::BEACON_LOSSES, "nobody to hear beacons from, or the driver does not count"),
+            column(
+                stations::BEACON_LOSSES,
+                "nobody to hear beacons from, or the driver does not count",
+            ),
         ),
     ];
-    search.add_question(format!("nl80211 {interface}"), Question::Stations(radio), WIRELESS_MS, drafts);
+    search.add_question(
+        format!("nl80211 {interface}"),
+        Question::Stations(radio),
+        WIRELESS_MS,
+        drafts,
+    );
 }
 
 fn by_file(search: &mut Search, interface: &str) {
-    let column = |column| Decode::Wireless { interface: interface.into(), column };
+    let column = |column| Decode::Wireless {
+        interface: interface.into(),
+        column,
+    };
     let drafts = vec![
         signal_draft(interface, column(WirelessColumn::Level)),
         missed_beacons_draft(interface, column(WirelessColumn::MissedBeacons)),
     ];
-    search.add(WIRELESS.to_owned(), format!("wireless {interface}"), WIRELESS_MS, drafts);
+    search.add(
+        WIRELESS.to_owned(),
+        format!("wireless {interface}"),
+        WIRELESS_MS,
+        drafts,
+    );
 }
 
 fn signal_draft(interface: &str, decode: Decode) -> Draft {
-    Draft::new(format!("wifi:{interface}:signal"), Quantity::Signal, Role::WifiSignal, decode)
-        .label(format!("{interface} received signal"))
-        .subject(interface)
+    Draft::new(
+        format!("wifi:{interface}:signal"),
+        Quantity::Signal,
+        Role::WifiSignal,
+        decode,
+    )
+    .label(format!("{interface} received signal"))
+    .subject(interface)
 }
 
 fn missed_beacons_draft(interface: &str, decode: Decode) -> Draft {
-    Draft::new(format!("wifi:{interface}:missed-beacons"), Quantity::Count, Role::WifiMissedBeacons, decode)
-        .label(format!("{interface} missed beacons"))
-        .subject(interface)
+    Draft::new(
+        format!("wifi:{interface}:missed-beacons"),
+        Quantity::Count,
+        Role::WifiMissedBeacons,
+        decode,
+    )
+    .label(format!("{interface} missed beacons"))
+    .subject(interface)
 }

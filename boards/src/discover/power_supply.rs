@@ -29,7 +29,14 @@ const fn attribute(
     roles: (Role, Role),
     decode: Decode,
 ) -> Attribute {
-    Attribute { file, what, of, quantity, roles, decode }
+    Attribute {
+        file,
+        what,
+        of,
+        quantity,
+        roles,
+        decode,
+    }
 }
 
 const BATTERY: (bool, bool) = (true, false);
@@ -38,7 +45,13 @@ const BOTH: (bool, bool) = (true, true);
 
 /// The files read, the charge first.
 const ATTRIBUTES: [Attribute; 7] = [
-    attribute(("capacity", "charge"), BATTERY, Quantity::Percent, (Role::CompanionBattery, Role::Other), Decode::UNIT),
+    attribute(
+        ("capacity", "charge"),
+        BATTERY,
+        Quantity::Percent,
+        (Role::CompanionBattery, Role::Other),
+        Decode::UNIT,
+    ),
     attribute(
         ("voltage_now", "voltage"),
         BOTH,
@@ -53,7 +66,13 @@ const ATTRIBUTES: [Attribute; 7] = [
         (Role::CompanionBatteryCurrent, Role::Current),
         Decode::MICRO,
     ),
-    attribute(("power_now", "power"), BOTH, Quantity::Power, (Role::Power, Role::Power), Decode::MICRO),
+    attribute(
+        ("power_now", "power"),
+        BOTH,
+        Quantity::Power,
+        (Role::Power, Role::Power),
+        Decode::MICRO,
+    ),
     attribute(
         ("temp", "temperature"),
         BOTH,
@@ -110,8 +129,15 @@ fn open(search: &Search, entry: String) -> Supply {
     let battery = matches!(text("type").as_deref(), Some("Battery" | "UPS"));
     // A wireless mouse's battery is a power supply too; its scope is `Device`.
     let companion = battery && text("scope").as_deref() != Some("Device");
-    let device = search.tree.link_name(&format!("{path}/device")).unwrap_or_default();
-    let hat = if companion { hwmon::hat_of(search, &entry, &device) } else { None };
+    let device = search
+        .tree
+        .link_name(&format!("{path}/device"))
+        .unwrap_or_default();
+    let hat = if companion {
+        hwmon::hat_of(search, &entry, &device)
+    } else {
+        None
+    };
     let maker = [text("manufacturer"), text("model_name")];
     let maker = maker.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let label = match &hat {
@@ -119,12 +145,24 @@ fn open(search: &Search, entry: String) -> Supply {
         None if maker.is_empty() => entry.clone(),
         None => maker,
     };
-    Supply { entry, path, device, label, battery, companion, hat }
+    Supply {
+        entry,
+        path,
+        device,
+        label,
+        battery,
+        companion,
+        hat,
+    }
 }
 
 fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
     let (of_battery, of_charger) = attribute.of;
-    let expected = if supply.battery { of_battery } else { of_charger };
+    let expected = if supply.battery {
+        of_battery
+    } else {
+        of_charger
+    };
     let source = format!("{}/{}", supply.path, attribute.file);
     if !expected || !search.tree.exists(&source) {
         return;
@@ -136,12 +174,19 @@ fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
         .label(format!("{}, {}", supply.label, attribute.what))
         .subject(supply.entry.as_str());
     // A board with two batteries runs from both, and either may be the one that fails.
-    let mut draft = if supply.companion { draft.beside() } else { draft };
+    let mut draft = if supply.companion {
+        draft.beside()
+    } else {
+        draft
+    };
     if draft.quantity == Quantity::Voltage {
         // Some drivers write an error number where no battery is: -1 µV.
         draft.range.min = 0.0;
     }
-    let identity = format!("power {} {} {}", supply.entry, supply.device, attribute.file);
+    let identity = format!(
+        "power {} {} {}",
+        supply.entry, supply.device, attribute.file
+    );
     search.add(source, identity, BATTERY_MS, vec![draft]);
 }
 

@@ -13,7 +13,10 @@ const BUS: &str = "/sys/bus/mmc/devices";
 pub(super) fn look(search: &mut Search) {
     for card in search.tree.list(BUS) {
         let path = format!("{BUS}/{card}");
-        let kind = search.tree.text(&format!("{path}/type")).unwrap_or_default();
+        let kind = search
+            .tree
+            .text(&format!("{path}/type"))
+            .unwrap_or_default();
         // SDIO is a radio, not storage.
         if !matches!(kind.as_str(), "SD" | "MMC") {
             continue;
@@ -29,31 +32,55 @@ fn identity(search: &mut Search, card: &str, path: &str, kind: &str) {
     let text = |name: &str| search.tree.text(&format!("{path}/{name}"));
     let mut words = vec![kind.to_owned()];
     words.extend(text("name"));
-    for (file, word) in [("manfid", "manufacturer"), ("oemid", "OEM"), ("date", "made"), ("fwrev", "firmware")] {
+    for (file, word) in [
+        ("manfid", "manufacturer"),
+        ("oemid", "OEM"),
+        ("date", "made"),
+        ("fwrev", "firmware"),
+    ] {
         if let Some(value) = text(file) {
             words.push(format!("{word} {value}"));
         }
     }
-    search.fact(format!("storage {card}"), words.join(", "), format!("{path}/cid"));
+    search.fact(
+        format!("storage {card}"),
+        words.join(", "),
+        format!("{path}/cid"),
+    );
 }
 
 fn wear(search: &mut Search, card: &str, path: &str, kind: &str) {
     let life = format!("{path}/life_time");
     if search.tree.exists(&life) {
-        let mut draft = Draft::new(format!("mmc:{card}:life-used"), Quantity::Percent, Role::SdWear, Decode::LifeTime)
-            .label(format!("{kind} {card}, rated life used"))
-            .subject(card);
+        let mut draft = Draft::new(
+            format!("mmc:{card}:life-used"),
+            Quantity::Percent,
+            Role::SdWear,
+            Decode::LifeTime,
+        )
+        .label(format!("{kind} {card}, rated life used"))
+        .subject(card);
         // 110 stands for "more than all of it".
-        draft.range = Range { min: 0.0, max: 110.0 };
+        draft.range = Range {
+            min: 0.0,
+            max: 110.0,
+        };
         search.add(life.clone(), life, WEAR_MS, vec![draft]);
     } else {
         search.note(format!("{kind} card {card} does not tell its wear"));
     }
     let reserve = format!("{path}/pre_eol_info");
     if search.tree.exists(&reserve) {
-        let draft = Draft::new(format!("mmc:{card}:reserve"), Quantity::Count, Role::SdReserve, Decode::PreEol)
-            .label(format!("{kind} {card}, reserved blocks (1 normal, 2 warning, 3 urgent)"))
-            .subject(card);
+        let draft = Draft::new(
+            format!("mmc:{card}:reserve"),
+            Quantity::Count,
+            Role::SdReserve,
+            Decode::PreEol,
+        )
+        .label(format!(
+            "{kind} {card}, reserved blocks (1 normal, 2 warning, 3 urgent)"
+        ))
+        .subject(card);
         search.add(reserve.clone(), reserve, WEAR_MS, vec![draft]);
     }
 }

@@ -47,13 +47,30 @@ pub(super) fn look(search: &mut Search) {
     let soc = soc_zone(search, &zones);
     for (place, zone) in zones.iter().enumerate() {
         let of_soc = soc == Some(place);
-        let role = if of_soc { Role::SocTemperature } else { Role::Temperature };
-        let draft = Draft::new(format!("thermal:{}", zone.kind), Quantity::Temperature, role, Decode::MILLI)
-            .label(zone.kind.as_str())
-            .subject(zone.kind.as_str());
-        let earlier = zones[..place].iter().filter(|z| z.kind == zone.kind).count();
+        let role = if of_soc {
+            Role::SocTemperature
+        } else {
+            Role::Temperature
+        };
+        let draft = Draft::new(
+            format!("thermal:{}", zone.kind),
+            Quantity::Temperature,
+            role,
+            Decode::MILLI,
+        )
+        .label(zone.kind.as_str())
+        .subject(zone.kind.as_str());
+        let earlier = zones[..place]
+            .iter()
+            .filter(|z| z.kind == zone.kind)
+            .count();
         let identity = format!("thermal {} {earlier}", zone.kind);
-        search.add(format!("{}/temp", zone.path), identity, TEMPERATURE_MS, vec![draft]);
+        search.add(
+            format!("{}/temp", zone.path),
+            identity,
+            TEMPERATURE_MS,
+            vec![draft],
+        );
         trip_points(search, zone, of_soc);
     }
     if zones.is_empty() {
@@ -76,8 +93,16 @@ fn zones(search: &mut Search) -> Vec<Zone> {
             continue;
         }
         let kind = search.tree.text(&format!("{path}/type")).unwrap_or(entry);
-        if search.detected.profile.thermal.ignored_zones.contains(&kind) {
-            search.note(format!("thermal zone {kind} is left out: the profile says it is no measurement"));
+        if search
+            .detected
+            .profile
+            .thermal
+            .ignored_zones
+            .contains(&kind)
+        {
+            search.note(format!(
+                "thermal zone {kind} is left out: the profile says it is no measurement"
+            ));
             continue;
         }
         zones.push(Zone { path, kind });
@@ -87,21 +112,35 @@ fn zones(search: &mut Search) -> Vec<Zone> {
 
 /// Parts of zones' names that are not the processor's: batteries, chargers and
 /// radios register zones too, often before the processor's own.
-const ELSEWHERE: [&str; 9] = ["bat", "bq2", "charg", "wifi", "wlan", "nvme", "pmic", "gpu", "skin"];
+const ELSEWHERE: [&str; 9] = [
+    "bat", "bq2", "charg", "wifi", "wlan", "nvme", "pmic", "gpu", "skin",
+];
 
 /// The profile's choice, else what is named like a processor, else the first
 /// that is not named like something else: unless a chip of the processor itself
 /// is there, which is closer to the die than a PC's ACPI zone.
 fn soc_zone(search: &Search, zones: &[Zone]) -> Option<usize> {
     let listed = &search.detected.profile.thermal.soc_zones;
-    let by_profile = || listed.iter().find_map(|kind| zones.iter().position(|zone| zone.kind == *kind));
+    let by_profile = || {
+        listed
+            .iter()
+            .find_map(|kind| zones.iter().position(|zone| zone.kind == *kind))
+    };
     let named = |zone: &Zone, parts: &[&str]| {
         let kind = zone.kind.to_ascii_lowercase();
         parts.iter().any(|part| kind.contains(part))
     };
-    let by_name = || zones.iter().position(|zone| named(zone, &["cpu", "soc", "pkg", "package", "core"]));
+    let by_name = || {
+        zones
+            .iter()
+            .position(|zone| named(zone, &["cpu", "soc", "pkg", "package", "core"]))
+    };
     let by_place = || zones.iter().position(|zone| !named(zone, &ELSEWHERE));
-    by_profile().or_else(by_name).or_else(|| (!super::hwmon::has_processor_chip(search)).then(by_place).flatten())
+    by_profile().or_else(by_name).or_else(|| {
+        (!super::hwmon::has_processor_chip(search))
+            .then(by_place)
+            .flatten()
+    })
 }
 
 fn trip_points(search: &mut Search, zone: &Zone, of_soc: bool) {
@@ -118,7 +157,16 @@ fn trip_points(search: &mut Search, zone: &Zone, of_soc: bool) {
         };
         let source = format!("{stem}_temp");
         if let Some(celsius) = search.tree.number(&source).map(|milli| milli / 1000.0) {
-            push(search, TripPoint { zone: zone.kind.clone(), kind, celsius, source, of_soc });
+            push(
+                search,
+                TripPoint {
+                    zone: zone.kind.clone(),
+                    kind,
+                    celsius,
+                    source,
+                    of_soc,
+                },
+            );
         }
     }
 }
@@ -127,11 +175,23 @@ fn trip_points(search: &mut Search, zone: &Zone, of_soc: bool) {
 fn profile_limits(search: &mut Search) {
     let thermal = search.detected.profile.thermal.clone();
     let zone = thermal.soc_zones.first().cloned().unwrap_or_default();
-    let limits = [(TripKind::Passive, thermal.throttle_c), (TripKind::Critical, thermal.critical_c)];
+    let limits = [
+        (TripKind::Passive, thermal.throttle_c),
+        (TripKind::Critical, thermal.critical_c),
+    ];
     for (kind, celsius) in limits {
         if let Some(celsius) = celsius {
             let source = format!("profile {}", search.detected.profile_file);
-            push(search, TripPoint { zone: zone.clone(), kind, celsius, source, of_soc: true });
+            push(
+                search,
+                TripPoint {
+                    zone: zone.clone(),
+                    kind,
+                    celsius,
+                    source,
+                    of_soc: true,
+                },
+            );
         }
     }
 }
@@ -152,15 +212,27 @@ fn cooling(search: &mut Search) {
         let Some(kind) = search.tree.text(&format!("{path}/type")) else {
             continue;
         };
-        let cpu = ["thermal-cpufreq", "cpufreq-cpu", "cpu-cluster"].iter().any(|start| kind.starts_with(start));
+        let cpu = ["thermal-cpufreq", "cpufreq-cpu", "cpu-cluster"]
+            .iter()
+            .any(|start| kind.starts_with(start));
         // ACPI has one for each processor, and they move together.
         let first_processor = kind == "Processor" && processors == 0;
         processors += usize::from(kind == "Processor");
         if !entry.starts_with("cooling_device") || !(cpu || first_processor) {
             continue;
         }
-        let draft = Draft::new(format!("cooling:{kind}"), Quantity::Flag, Role::Throttled, Decode::NonZero)
-            .label(format!("slowed down for heat ({kind})"));
-        search.add(format!("{path}/cur_state"), format!("cooling {kind} {entry}"), THROTTLE_MS, vec![draft]);
+        let draft = Draft::new(
+            format!("cooling:{kind}"),
+            Quantity::Flag,
+            Role::Throttled,
+            Decode::NonZero,
+        )
+        .label(format!("slowed down for heat ({kind})"));
+        search.add(
+            format!("{path}/cur_state"),
+            format!("cooling {kind} {entry}"),
+            THROTTLE_MS,
+            vec![draft],
+        );
     }
 }

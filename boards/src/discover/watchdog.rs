@@ -24,9 +24,15 @@ fn look_at(search: &mut Search, watchdog: &str) {
     let path = format!("{CLASS}/{watchdog}");
     let text = |name: &str| search.tree.text(&format!("{path}/{name}"));
     let identity = text("identity").unwrap_or_else(|| "unnamed".to_owned());
-    let timeout = text("timeout").map(|s| format!(", time-out {s} s")).unwrap_or_default();
+    let timeout = text("timeout")
+        .map(|s| format!(", time-out {s} s"))
+        .unwrap_or_default();
     let status = text("bootstatus");
-    search.fact(watchdog, format!("{identity}{timeout}"), format!("{path}/identity"));
+    search.fact(
+        watchdog,
+        format!("{identity}{timeout}"),
+        format!("{path}/identity"),
+    );
     if let Some(reason) = status.and_then(|bits| boot_status(bits.parse().ok()?)) {
         search.fact("last reset", reason, format!("{path}/bootstatus"));
     }
@@ -58,7 +64,11 @@ fn boot_status(bits: u32) -> Option<String> {
 }
 
 fn named_bits(bits: u32, names: &[(u32, &str)]) -> Option<String> {
-    let set: Vec<&str> = names.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name).collect();
+    let set: Vec<&str> = names
+        .iter()
+        .filter(|(bit, _)| bits & bit != 0)
+        .map(|(_, name)| *name)
+        .collect();
     (!set.is_empty()).then(|| set.join(", "))
 }
 
@@ -87,8 +97,12 @@ fn cell(search: &Search, path: &str) -> Option<u32> {
 /// say something. Linux reboots a Raspberry Pi through the watchdog, so the two
 /// cannot be told apart.
 fn pm_rsts(bits: u32) -> String {
-    const NAMES: [(u32, &str); 4] =
-        [(0x1000, "power on"), (0x0200, "software"), (0x0020, "reboot or watchdog"), (0x0002, "debugger")];
+    const NAMES: [(u32, &str); 4] = [
+        (0x1000, "power on"),
+        (0x0200, "software"),
+        (0x0020, "reboot or watchdog"),
+        (0x0002, "debugger"),
+    ];
     named_bits(bits, &NAMES).unwrap_or_else(|| format!("unknown ({bits:#06x})"))
 }
 
@@ -117,7 +131,10 @@ mod tests {
         assert_eq!(pm_rsts(0x21), "reboot or watchdog");
         assert_eq!(pm_rsts(0), "unknown (0x0000)");
         assert_eq!(pmic_reset(0), None);
-        assert_eq!(pmic_reset(0x12).as_deref(), Some("by the power chip: supply undervoltage, watchdog"));
+        assert_eq!(
+            pmic_reset(0x12).as_deref(),
+            Some("by the power chip: supply undervoltage, watchdog")
+        );
         assert_eq!(boot_status(0x20).as_deref(), Some("watchdog"));
         assert_eq!(boot_status(0), None);
     }

@@ -75,7 +75,10 @@ impl Chronyd {
             socket.set_read_timeout(Some(PATIENCE))?;
             Ok(socket)
         };
-        Ok(Chronyd { socket: open().map_err(|error| errno(&error))?, sequence: 0 })
+        Ok(Chronyd {
+            socket: open().map_err(|error| errno(&error))?,
+            sequence: 0,
+        })
     }
 
     /// The state of the clock; `None` when nobody answers.
@@ -84,7 +87,14 @@ impl Chronyd {
         match self.exchange() {
             Ok(tracking) => Ok(tracking),
             // Not started, stopped, or without its port: it is the same to a reader.
-            Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::WouldBlock) => Ok(None),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionRefused | ErrorKind::WouldBlock
+                ) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(errno(&error)),
         }
     }
@@ -94,7 +104,10 @@ impl Chronyd {
         let mut answer = [0; BYTES];
         for _ in 0..=MAX_LATE {
             let length = self.socket.recv(&mut answer)?;
-            if let Some(tracking) = answer.get(..length).and_then(|bytes| tracking(bytes, self.sequence)) {
+            if let Some(tracking) = answer
+                .get(..length)
+                .and_then(|bytes| tracking(bytes, self.sequence))
+            {
                 return Ok(Some(tracking));
             }
         }
@@ -131,7 +144,10 @@ fn tracking(bytes: &[u8], sequence: u32) -> Option<Tracking> {
     // the source, and what may have gathered since.
     let error_s = seconds_at(68)?.abs() + seconds_at(92)? / 2.0 + seconds_at(96)?;
     // Before the first measurement these are placeholders.
-    Some(Tracking { synchronised: follows && error_s < LOST_AT_S, max_error_s: follows.then_some(error_s) })
+    Some(Tracking {
+        synchronised: follows && error_s < LOST_AT_S,
+        max_error_s: follows.then_some(error_s),
+    })
 }
 
 /// chrony's own floating point: seven bits of exponent, twenty-five of coefficient,
@@ -168,24 +184,40 @@ mod tests {
         let tracking = tracking(FOLLOWS, ITS_SEQUENCE).expect("an answer");
         assert!(tracking.synchronised);
         let error_us = tracking.max_error_s.expect("an error") * 1e6;
-        assert!((error_us - (1.792 + 5.767 / 2.0 + 1.078)).abs() < 0.002, "{error_us}");
+        assert!(
+            (error_us - (1.792 + 5.767 / 2.0 + 1.078)).abs() < 0.002,
+            "{error_us}"
+        );
     }
 
     #[test]
     fn without_a_source_and_long_after_the_last_it_is_not_synchronised() {
         let never = tracking(&with(54, &[0, 3]), ITS_SEQUENCE).expect("an answer");
-        assert_eq!(never, Tracking { synchronised: false, max_error_s: None });
+        assert_eq!(
+            never,
+            Tracking {
+                synchronised: false,
+                max_error_s: None
+            }
+        );
         let sixteen = 0x0c80_0000_u32;
         assert_eq!(float(sixteen), 16.0);
         let lost = tracking(&with(96, &sixteen.to_be_bytes()), ITS_SEQUENCE).expect("an answer");
-        assert!(!lost.synchronised && lost.max_error_s.expect("an error") >= 16.0, "{lost:?}");
+        assert!(
+            !lost.synchronised && lost.max_error_s.expect("an error") >= 16.0,
+            "{lost:?}"
+        );
     }
 
     #[test]
     fn what_is_no_answer_to_the_question_is_none() {
         assert_eq!(tracking(FOLLOWS, 1), None, "another question's");
         assert_eq!(tracking(&FOLLOWS[..100], ITS_SEQUENCE), None, "cut off");
-        assert_eq!(tracking(&with(0, &[5]), ITS_SEQUENCE), None, "another version");
+        assert_eq!(
+            tracking(&with(0, &[5]), ITS_SEQUENCE),
+            None,
+            "another version"
+        );
         assert_eq!(tracking(&with(8, &[0, 1]), ITS_SEQUENCE), None, "refused");
         assert_eq!(tracking(&request(7), 7), None, "a request");
     }
@@ -205,9 +237,18 @@ mod tests {
         let caller = chronyd.socket.local_addr().expect("its address");
         // In the queue before the question is asked: one of an earlier question,
         // then this one's.
-        daemon.send_to(&with(16, &7_u32.to_be_bytes()), caller).expect("sent");
-        daemon.send_to(&with(16, &1_u32.to_be_bytes()), caller).expect("sent");
-        assert!(chronyd.tracking().expect("asked").is_some_and(|tracking| tracking.synchronised));
+        daemon
+            .send_to(&with(16, &7_u32.to_be_bytes()), caller)
+            .expect("sent");
+        daemon
+            .send_to(&with(16, &1_u32.to_be_bytes()), caller)
+            .expect("sent");
+        assert!(
+            chronyd
+                .tracking()
+                .expect("asked")
+                .is_some_and(|tracking| tracking.synchronised)
+        );
         let mut asked = [0; 2 * BYTES];
         assert_eq!(daemon.recv(&mut asked).expect("the question"), BYTES);
         assert_eq!(asked[..BYTES], request(1));

@@ -5,7 +5,8 @@
 //! `linux/genetlink.h` and `linux/nl80211.h`, which never change.
 
 use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NetlinkBuffer, NlaBuffer, NlasIterator,
+    NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NetlinkBuffer, NlaBuffer,
+    NlasIterator,
 };
 use rustix::io::Errno;
 
@@ -112,7 +113,9 @@ fn answer(kind: u16, payload: &[u8]) -> Option<Answer<'_>> {
         NLMSG_ERROR => match code(payload) {
             // An acknowledgement.
             Some(0) => None,
-            errno => Some(Answer::Refused(Errno::from_raw_os_error(errno.unwrap_or(5)))),
+            errno => Some(Answer::Refused(Errno::from_raw_os_error(
+                errno.unwrap_or(5),
+            ))),
         },
         _ => payload.get(GENERIC_HEADER..).map(Answer::Entry),
     }
@@ -122,19 +125,27 @@ fn answer(kind: u16, payload: &[u8]) -> Option<Answer<'_>> {
 fn code(payload: &[u8]) -> Option<i32> {
     let number = i32::from_ne_bytes(*payload.first_chunk()?).checked_neg()?;
     // What is no error number at all is an error all the same.
-    Some(if (0..4096).contains(&number) { number } else { 5 })
+    Some(if (0..4096).contains(&number) {
+        number
+    } else {
+        5
+    })
 }
 
 /// An attribute's value. Attributes behind a broken one are not read.
 fn value(attributes: &[u8], kind: u16) -> Option<&[u8]> {
     let mut all = NlasIterator::new(attributes).map_while(Result::ok);
     let found = all.find(|nla| nla.kind() == kind)?;
-    found.into_inner().get(ATTRIBUTE_HEADER..usize::from(found.length()))
+    found
+        .into_inner()
+        .get(ATTRIBUTE_HEADER..usize::from(found.length()))
 }
 
 /// The number of a family, from the controller's answer.
 pub(super) fn family(attributes: &[u8]) -> Option<u16> {
-    Some(u16::from_ne_bytes(value(attributes, FAMILY_ID)?.try_into().ok()?))
+    Some(u16::from_ne_bytes(
+        value(attributes, FAMILY_ID)?.try_into().ok()?,
+    ))
 }
 
 /// Whether an interface is the client of an access point.
@@ -156,7 +167,9 @@ pub(super) struct Stations {
 impl Stations {
     /// Takes one entry of the table.
     pub(super) fn add(&mut self, attributes: &[u8]) {
-        let Some(info) = value(attributes, STATION_INFO) else { return };
+        let Some(info) = value(attributes, STATION_INFO) else {
+            return;
+        };
         self.count = self.count.saturating_add(1);
         // One byte, in dBm; the kernel leaves it out of radios that have no dBm.
         if let Some(&[dbm]) = value(info, SIGNAL) {
@@ -197,8 +210,16 @@ mod tests {
     }
 
     fn station(signal: i8, losses: Option<u32>) -> Vec<u8> {
-        let mut info = [attribute(1, &7_u32.to_ne_bytes()), attribute(SIGNAL, &signal.to_ne_bytes())].concat();
-        info.extend(losses.map(|n| attribute(BEACON_LOSS, &n.to_ne_bytes())).unwrap_or_default());
+        let mut info = [
+            attribute(1, &7_u32.to_ne_bytes()),
+            attribute(SIGNAL, &signal.to_ne_bytes()),
+        ]
+        .concat();
+        info.extend(
+            losses
+                .map(|n| attribute(BEACON_LOSS, &n.to_ne_bytes()))
+                .unwrap_or_default(),
+        );
         let mut payload = vec![19, 1, 0, 0];
         payload.extend(attribute(IF_INDEX, &3_u32.to_ne_bytes()));
         payload.extend(attribute(STATION_INFO, &info));
@@ -220,7 +241,12 @@ mod tests {
     fn a_request_is_as_the_kernel_wants_it() {
         let mut buffer = [0xff; REQUEST_BYTES];
         let index = 3_u32.to_ne_bytes();
-        let request = Request { family: 0x1c, command: GET_STATION, dump: true, attribute: (IF_INDEX, &index) };
+        let request = Request {
+            family: 0x1c,
+            command: GET_STATION,
+            dump: true,
+            attribute: (IF_INDEX, &index),
+        };
         let length = request.write(9, &mut buffer).expect("fits");
         assert_eq!(length, 28);
         if cfg!(target_endian = "little") {
@@ -230,40 +256,59 @@ mod tests {
             ];
             assert_eq!(buffer[..length], expected);
         }
-        let too_long = Request { attribute: (FAMILY_NAME, &[b'x'; 17]), ..request };
+        let too_long = Request {
+            attribute: (FAMILY_NAME, &[b'x'; 17]),
+            ..request
+        };
         assert_eq!(too_long.write(9, &mut buffer), None);
     }
 
     #[test]
     fn stations_are_counted_and_the_weakest_told() {
-        let two = [station(-56, Some(2)), station(-81, Some(1))].map(|s| message(0x1c, 9, &s)).concat();
+        let two = [station(-56, Some(2)), station(-81, Some(1))]
+            .map(|s| message(0x1c, 9, &s))
+            .concat();
         let datagram = [two, message(NLMSG_DONE, 9, &[0; 4])].concat();
-        let expected = Stations { count: 2, weakest_dbm: Some(-81), beacon_losses: Some(3) };
+        let expected = Stations {
+            count: 2,
+            weakest_dbm: Some(-81),
+            beacon_losses: Some(3),
+        };
         assert_eq!(stations(&datagram, 9), (expected, Some(Answer::End)));
     }
 
     #[test]
     fn no_station_is_no_signal() {
         let datagram = message(NLMSG_DONE, 9, &[0; 4]);
-        assert_eq!(stations(&datagram, 9), (Stations::default(), Some(Answer::End)));
+        assert_eq!(
+            stations(&datagram, 9),
+            (Stations::default(), Some(Answer::End))
+        );
         let datagram = message(0x1c, 9, &station(-56, None));
         assert_eq!(stations(&datagram, 9).0.beacon_losses, None);
     }
 
     #[test]
     fn an_answer_to_an_earlier_request_is_passed_over() {
-        let datagram =
-            [message(0x1c, 8, &station(-30, None)), message(NLMSG_DONE, 8, &[0; 4]), message(NLMSG_DONE, 9, &[0; 4])]
-                .concat();
-        assert_eq!(stations(&datagram, 9), (Stations::default(), Some(Answer::End)));
+        let datagram = [
+            message(0x1c, 8, &station(-30, None)),
+            message(NLMSG_DONE, 8, &[0; 4]),
+            message(NLMSG_DONE, 9, &[0; 4]),
+        ]
+        .concat();
+        assert_eq!(
+            stations(&datagram, 9),
+            (Stations::default(), Some(Answer::End))
+        );
     }
 
     #[test]
     fn refusals_are_told() {
-        let refused = |kind, errno: i32| match stations(&message(kind, 9, &(-errno).to_ne_bytes()), 9).1 {
-            Some(Answer::Refused(errno)) => Some(errno),
-            _ => None,
-        };
+        let refused =
+            |kind, errno: i32| match stations(&message(kind, 9, &(-errno).to_ne_bytes()), 9).1 {
+                Some(Answer::Refused(errno)) => Some(errno),
+                _ => None,
+            };
         assert_eq!(refused(NLMSG_ERROR, 95), Some(Errno::OPNOTSUPP));
         assert_eq!(refused(NLMSG_DONE, 19), Some(Errno::NODEV));
         assert_eq!(refused(NLMSG_ERROR, 0), None, "an acknowledgement");
@@ -273,11 +318,21 @@ mod tests {
 
     #[test]
     fn the_controllers_and_the_interfaces_answers_are_read() {
-        let attributes = [attribute(FAMILY_NAME, b"nl80211\0"), attribute(FAMILY_ID, &0x1c_u16.to_ne_bytes())].concat();
+        let attributes = [
+            attribute(FAMILY_NAME, b"nl80211\0"),
+            attribute(FAMILY_ID, &0x1c_u16.to_ne_bytes()),
+        ]
+        .concat();
         assert_eq!(family(&attributes), Some(0x1c));
         assert_eq!(family(&attributes[..8]), None);
-        assert_eq!(is_client(&attribute(IF_TYPE, &2_u32.to_ne_bytes())), Some(true));
-        assert_eq!(is_client(&attribute(IF_TYPE, &3_u32.to_ne_bytes())), Some(false));
+        assert_eq!(
+            is_client(&attribute(IF_TYPE, &2_u32.to_ne_bytes())),
+            Some(true)
+        );
+        assert_eq!(
+            is_client(&attribute(IF_TYPE, &3_u32.to_ne_bytes())),
+            Some(false)
+        );
     }
 
     proptest! {

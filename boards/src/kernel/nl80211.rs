@@ -11,11 +11,13 @@ use rustix::io::Errno;
 use rustix::net::netdevice::name_to_index;
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with,
+};
 
 use super::message::{
-    Answer, CONTROL, FAMILY_NAME, GET_FAMILY, GET_INTERFACE, GET_STATION, IF_INDEX, REQUEST_BYTES, Request, Stations,
-    answers, family, is_client,
+    Answer, CONTROL, FAMILY_NAME, GET_FAMILY, GET_INTERFACE, GET_STATION, IF_INDEX, REQUEST_BYTES,
+    Request, Stations, answers, family, is_client,
 };
 
 /// The kernel answers from its tables; a driver that asks its firmware takes
@@ -59,7 +61,12 @@ impl Radio {
     }
 
     fn family_of(&mut self, name: &[u8]) -> Result<u16, Errno> {
-        let request = Request { family: CONTROL, command: GET_FAMILY, dump: false, attribute: (FAMILY_NAME, name) };
+        let request = Request {
+            family: CONTROL,
+            command: GET_FAMILY,
+            dump: false,
+            attribute: (FAMILY_NAME, name),
+        };
         let mut number = None;
         self.ask(request, |attributes| number = family(attributes))?;
         number.ok_or(Errno::PROTO)
@@ -69,7 +76,9 @@ impl Radio {
     pub(super) fn is_client(&mut self) -> Result<bool, Errno> {
         let index = self.index()?;
         let mut client = None;
-        self.ask(self.about(GET_INTERFACE, false, &index), |attributes| client = is_client(attributes))?;
+        self.ask(self.about(GET_INTERFACE, false, &index), |attributes| {
+            client = is_client(attributes)
+        })?;
         client.ok_or(Errno::PROTO)
     }
 
@@ -77,7 +86,9 @@ impl Radio {
     pub(super) fn stations(&mut self) -> Result<Stations, Errno> {
         let index = self.index()?;
         let mut stations = Stations::default();
-        self.ask(self.about(GET_STATION, true, &index), |attributes| stations.add(attributes))?;
+        self.ask(self.about(GET_STATION, true, &index), |attributes| {
+            stations.add(attributes)
+        })?;
         Ok(stations)
     }
 
@@ -92,14 +103,21 @@ impl Radio {
     }
 
     fn about<'a>(&self, command: u8, dump: bool, index: &'a [u8; 4]) -> Request<'a> {
-        Request { family: self.family, command, dump, attribute: (IF_INDEX, index) }
+        Request {
+            family: self.family,
+            command,
+            dump,
+            attribute: (IF_INDEX, index),
+        }
     }
 
     /// Asks and hands over each entry of the answer.
     fn ask(&mut self, request: Request<'_>, mut entry: impl FnMut(&[u8])) -> Result<(), Errno> {
         self.sequence = self.sequence.wrapping_add(1);
         let mut bytes = [0; REQUEST_BYTES];
-        let length = request.write(self.sequence, &mut bytes).ok_or(Errno::INVAL)?;
+        let length = request
+            .write(self.sequence, &mut bytes)
+            .ok_or(Errno::INVAL)?;
         send(&self.socket, &bytes[..length], SendFlags::empty())?;
         for _ in 0..MAX_DATAGRAMS {
             let (_, length) = recv(&self.socket, self.buffer.as_mut_slice(), RecvFlags::TRUNC)?;
@@ -124,7 +142,12 @@ impl Radio {
 /// A socket to the kernel and to nobody else: connected, it takes no datagram
 /// of another process.
 fn connected() -> Result<OwnedFd, Errno> {
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(netlink::GENERIC))?;
+    let socket = socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        Some(netlink::GENERIC),
+    )?;
     connect(&socket, &SocketAddrNetlink::new(0, 0))?;
     set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;
     Ok(socket)
@@ -155,7 +178,11 @@ mod tests {
         };
         assert_eq!(radio.family_of(b"nlctrl\0"), Ok(CONTROL));
         assert_eq!(radio.family_of(b"no-such\0"), Err(Errno::NOENT));
-        assert_eq!(radio.family_of(b"nlctrl\0"), Ok(CONTROL), "after a refusal the next question is answered");
+        assert_eq!(
+            radio.family_of(b"nlctrl\0"),
+            Ok(CONTROL),
+            "after a refusal the next question is answered"
+        );
         assert_eq!(radio.stations(), Err(Errno::NODEV));
     }
 }

@@ -146,7 +146,11 @@ impl Profiles {
             let file = path.display().to_string();
             match read_limited(&path) {
                 Ok(text) => files.push((file, text)),
-                Err(error) => self.problems.push(ProfileError { file, line: None, reason: error.to_string() }),
+                Err(error) => self.problems.push(ProfileError {
+                    file,
+                    line: None,
+                    reason: error.to_string(),
+                }),
             }
         }
         files
@@ -182,7 +186,11 @@ fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ProfileError>
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes()[..offset.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1
+    text.as_bytes()[..offset.min(text.len())]
+        .iter()
+        .filter(|b| **b == b'\n')
+        .count()
+        + 1
 }
 
 #[cfg(test)]
@@ -200,18 +208,34 @@ mod tests {
             assert_eq!(sourced.file, format!("{}.toml", profile.id.as_str()));
             assert!(ids.insert(profile.id.clone()), "{} twice", sourced.file);
             let generic = profile.id.as_str().starts_with("generic");
-            assert_eq!(profile.matches.architecture.is_empty(), !generic, "{}", sourced.file);
+            assert_eq!(
+                profile.matches.architecture.is_empty(),
+                !generic,
+                "{}",
+                sourced.file
+            );
             // What the issue of a board in the field needs first.
             if !generic {
-                assert!(!profile.thermal.soc_zones.is_empty(), "{}: soc_zones", sourced.file);
-                assert!(profile.thermal.critical_c.is_some(), "{}: critical_c", sourced.file);
+                assert!(
+                    !profile.thermal.soc_zones.is_empty(),
+                    "{}: soc_zones",
+                    sourced.file
+                );
+                assert!(
+                    profile.thermal.critical_c.is_some(),
+                    "{}: critical_c",
+                    sourced.file
+                );
                 assert!(profile.watchdog.is_some(), "{}: watchdog", sourced.file);
                 assert!(!profile.uarts.is_empty(), "{}: uart", sourced.file);
                 assert!(profile.power.is_some(), "{}: power", sourced.file);
             }
         }
         for sourced in &profiles.hats {
-            assert_eq!(sourced.file, format!("hats/{}.toml", sourced.content.id.as_str()));
+            assert_eq!(
+                sourced.file,
+                format!("hats/{}.toml", sourced.content.id.as_str())
+            );
         }
     }
 
@@ -229,7 +253,15 @@ mod tests {
     fn the_folder_and_the_list_agree() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles");
         let names = |dir: &Path| -> HashSet<String> {
-            toml_files(dir).iter().map(|p| p.strip_prefix(&folder).expect("inside").display().to_string()).collect()
+            toml_files(dir)
+                .iter()
+                .map(|p| {
+                    p.strip_prefix(&folder)
+                        .expect("inside")
+                        .display()
+                        .to_string()
+                })
+                .collect()
         };
         let listed = |list: &[(&str, &str)]| list.iter().map(|(f, _)| (*f).to_owned()).collect();
         assert_eq!(names(&folder), listed(BOARDS));
@@ -239,7 +271,8 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused_with_its_line() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let text = "id = \"x\"\nname = \"X\"\n[match]\ncompatible = [\"a,b\"]\n[thermal]\nsoc_zone = []\n";
+        let text =
+            "id = \"x\"\nname = \"X\"\n[match]\ncompatible = [\"a,b\"]\n[thermal]\nsoc_zone = []\n";
         fs::write(dir.path().join("x.toml"), text).expect("file");
         let profiles = Profiles::load(dir.path());
         let [problem] = profiles.problems() else {
@@ -256,14 +289,20 @@ mod tests {
     fn values_are_checked_where_they_stand() {
         for (text, reason) in [
             ("id = \"Not An Id\"\nname = \"X\"\n[match]\n", "lower-case"),
-            ("id = \"x\"\nname = \"X\"\n[match]\n[watchdog]\ndevice = \"dev\"\n", "begins with"),
+            (
+                "id = \"x\"\nname = \"X\"\n[match]\n[watchdog]\ndevice = \"dev\"\n",
+                "begins with",
+            ),
             (
                 "id = \"x\"\nname = \"X\"\n[match]\n[[sensor]]\nchip = \"c\"\nchannel = \"in1\"\nrole = \"nonsense\"\n",
                 "nonsense",
             ),
         ] {
             let error = parse::<Profile>("x.toml", text).expect_err(reason);
-            assert!(error.reason.contains(reason) && error.line.is_some(), "{error}");
+            assert!(
+                error.reason.contains(reason) && error.line.is_some(),
+                "{error}"
+            );
         }
     }
 }

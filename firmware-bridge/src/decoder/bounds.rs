@@ -33,7 +33,12 @@ impl Control {
             DecoderState::Grab(left) => (1, left),
             DecoderState::GrabChain(left) => (2, left),
         };
-        Self { cobs, len: decoder.len, seen: decoder.seen > 0, overflowed: decoder.overflowed }
+        Self {
+            cobs,
+            len: decoder.len,
+            seen: decoder.seen > 0,
+            overflowed: decoder.overflowed,
+        }
     }
 
     /// A decoder in this state.
@@ -44,7 +49,14 @@ impl Control {
             (_, left) => DecoderState::GrabChain(left),
         };
         let (raw, stats) = ([0x5a; MAX_RAW_BYTES], FrameStats::default());
-        Decoder { cobs, raw, len: self.len, seen: self.seen.into(), overflowed: self.overflowed, stats }
+        Decoder {
+            cobs,
+            raw,
+            len: self.len,
+            seen: self.seen.into(),
+            overflowed: self.overflowed,
+            stats,
+        }
     }
 }
 
@@ -95,7 +107,11 @@ fn every_reachable_state_keeps_its_bounds_with_every_byte() {
         }
     }
     // The longest frame is among them, and the first byte too many.
-    assert!(known.iter().any(|state| state.len == MAX_RAW_BYTES && !state.overflowed));
+    assert!(
+        known
+            .iter()
+            .any(|state| state.len == MAX_RAW_BYTES && !state.overflowed)
+    );
     assert!(known.iter().any(|state| state.overflowed));
     assert!(known.len() > 10_000, "only {} states", known.len());
 }

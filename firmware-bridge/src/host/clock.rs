@@ -30,7 +30,13 @@ impl ClockMap {
     /// A map that knows nothing yet.
     #[must_use]
     pub fn new(ticks_hz: u32) -> Self {
-        Self { ticks_hz: ticks_hz.max(1), window_started_us: 0, previous_us: None, current_us: None, far_off: 0 }
+        Self {
+            ticks_hz: ticks_hz.max(1),
+            window_started_us: 0,
+            previous_us: None,
+            current_us: None,
+            far_off: 0,
+        }
     }
 
     /// Learns from a stamp that was made just before it was sent, and arrived
@@ -43,7 +49,11 @@ impl ClockMap {
     /// now, and now itself while nothing was learnt.
     #[must_use]
     pub fn map(&self, ticks: u64, now_us: u64) -> u64 {
-        self.offset_us().map_or(now_us, |offset| u64::try_from(self.board_us(ticks) + offset).unwrap_or(0).min(now_us))
+        self.offset_us().map_or(now_us, |offset| {
+            u64::try_from(self.board_us(ticks) + offset)
+                .unwrap_or(0)
+                .min(now_us)
+        })
     }
 
     /// The estimated offset, host minus board, in microseconds.
@@ -56,7 +66,9 @@ impl ClockMap {
     }
 
     fn learn(&mut self, difference: i64, now_us: u64) {
-        let far_off = self.offset_us().is_some_and(|offset| difference - offset > STEP_US);
+        let far_off = self
+            .offset_us()
+            .is_some_and(|offset| difference - offset > STEP_US);
         self.far_off = if far_off { self.far_off + 1 } else { 0 };
         if self.far_off >= STEP_COUNT {
             *self = Self::new(self.ticks_hz);
@@ -117,7 +129,10 @@ mod tests {
         for frame in 0..10 {
             clock.observe(board + frame * 100_000, now + frame * 100_000);
         }
-        assert_eq!(clock.map(board + 1_000_000, now + 1_000_000), now + 1_000_000);
+        assert_eq!(
+            clock.map(board + 1_000_000, now + 1_000_000),
+            now + 1_000_000
+        );
     }
 
     proptest! {

@@ -96,16 +96,18 @@ pub enum LostReason {
 impl fmt::Display for LostReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotFound => f.write_str("no such serial port; is the board plugged in, and the port name right?"),
+            Self::NotFound => f.write_str(
+                "no such serial port; is the board plugged in, and the port name right?",
+            ),
             Self::Busy => f.write_str("the serial port is in use by another program; close it"),
-            Self::PermissionDenied => {
-                f.write_str("no permission for the serial port; add the gateway's user to the group dialout")
-            }
+            Self::PermissionDenied => f.write_str(
+                "no permission for the serial port; add the gateway's user to the group dialout",
+            ),
             Self::OpenFailed { error } => write!(f, "the serial port cannot be opened: {error}"),
             Self::Unplugged => f.write_str("the serial port went away; check the cable"),
-            Self::NoGreeting => {
-                f.write_str("the port is open but no board answers; check the baud rate and the firmware")
-            }
+            Self::NoGreeting => f.write_str(
+                "the port is open but no board answers; check the baud rate and the firmware",
+            ),
             Self::Silent => f.write_str("the board stopped talking; check its power and wiring"),
             Self::Incompatible { theirs } => write!(
                 f,

@@ -50,7 +50,11 @@ impl LinkConfig {
     /// 115 200 baud, time counted from now.
     #[must_use]
     pub fn new(selector: PortSelector) -> Self {
-        Self { selector, baud: 115_200, epoch: Instant::now() }
+        Self {
+            selector,
+            baud: 115_200,
+            epoch: Instant::now(),
+        }
     }
 }
 
@@ -103,7 +107,10 @@ impl HostLink {
     ///
     /// Only when the system has no thread or socket to give. A missing port is
     /// not an error but [`LinkEvent::Lost`].
-    pub fn spawn(config: LinkConfig, sink: impl FnMut(LinkEvent) + Send + 'static) -> io::Result<LinkHandle> {
+    pub fn spawn(
+        config: LinkConfig,
+        sink: impl FnMut(LinkEvent) + Send + 'static,
+    ) -> io::Result<LinkHandle> {
         let (wake, woken) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
@@ -122,8 +129,13 @@ impl HostLink {
             backoff: Backoff::default(),
             sink,
         };
-        let thread = thread::Builder::new().name(String::from("bridge-link")).spawn(move || worker.run())?;
-        Ok(LinkHandle { shared, thread: Some(thread) })
+        let thread = thread::Builder::new()
+            .name(String::from("bridge-link"))
+            .spawn(move || worker.run())?;
+        Ok(LinkHandle {
+            shared,
+            thread: Some(thread),
+        })
     }
 }
 
@@ -153,7 +165,10 @@ impl LinkHandle {
     ///
     /// [`QueueFull`].
     pub fn set_rate(&self, sensor: u8, interval_ms: u32) -> Result<(), QueueFull> {
-        self.request(Request::Rate { sensor, interval_ms })
+        self.request(Request::Rate {
+            sensor,
+            interval_ms,
+        })
     }
 
     /// Pings the board now; the answer shows in the statistics.
@@ -295,7 +310,8 @@ impl<S: FnMut(LinkEvent)> Worker<S> {
         let count = port.read(&mut buffer)?;
         let connected = self.session.connected();
         let now_us = self.now_us();
-        self.session.receive(&buffer[..count], now_us, &mut self.sink);
+        self.session
+            .receive(&buffer[..count], now_us, &mut self.sink);
         if self.session.connected() != connected {
             self.backoff.reset();
         }
@@ -327,7 +343,10 @@ impl<S: FnMut(LinkEvent)> Worker<S> {
         self.session.set_indicator(wishes.indicator);
         while let Some(request) = wishes.requests.pop_front() {
             match request {
-                Request::Rate { sensor, interval_ms } => self.session.set_rate(sensor, interval_ms),
+                Request::Rate {
+                    sensor,
+                    interval_ms,
+                } => self.session.set_rate(sensor, interval_ms),
                 Request::Ping => self.session.ping(),
                 // A full queue is counted by the session.
                 Request::Command(command) => {

@@ -56,7 +56,9 @@ impl Port {
     ///
     /// When the terminal cannot be made non-blocking.
     pub fn from_tty(tty: TTYPort) -> Result<Self, LostReason> {
-        let failed = |errno: Errno| LostReason::OpenFailed { error: Text::new(errno.desc()) };
+        let failed = |errno: Errno| LostReason::OpenFailed {
+            error: Text::new(errno.desc()),
+        };
         keep_from_children(&tty).map_err(failed)?;
         fcntl(tty.as_raw_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed)?;
         Ok(Self { tty })
@@ -77,7 +79,10 @@ impl Port {
             // Interrupted by a signal: look again at the next round.
             Err(_) => PollFlags::empty(),
         };
-        Ready { readable: flags.intersects(!PollFlags::POLLOUT), writable: flags.contains(PollFlags::POLLOUT) }
+        Ready {
+            readable: flags.intersects(!PollFlags::POLLOUT),
+            writable: flags.contains(PollFlags::POLLOUT),
+        }
     }
 
     /// Reads what there is; zero when there is nothing now.
@@ -134,6 +139,8 @@ fn reason(error: &serialport::Error) -> LostReason {
         // serialport says "no device" for EBUSY and for a lock held elsewhere;
         // a device that is really gone has no name any more.
         serialport::ErrorKind::NoDevice => LostReason::Busy,
-        _ => LostReason::OpenFailed { error: Text::new(&error.to_string()) },
+        _ => LostReason::OpenFailed {
+            error: Text::new(&error.to_string()),
+        },
     }
 }

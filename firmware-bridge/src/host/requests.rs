@@ -79,9 +79,17 @@ impl Requests {
 
     /// Sends what is due with `send`, which gives the frame's number or nothing
     /// when there was no room. Returns when to come again.
-    pub(super) fn pursue(&mut self, now_us: u64, send: impl FnOnce(&ToMcu) -> Option<u16>) -> Option<u64> {
+    pub(super) fn pursue(
+        &mut self,
+        now_us: u64,
+        send: impl FnOnce(&ToMcu) -> Option<u16>,
+    ) -> Option<u64> {
         if self.pending.is_none() {
-            self.pending = self.next().map(|command| Pending { command, sequences: Vec::new(), due_us: now_us });
+            self.pending = self.next().map(|command| Pending {
+                command,
+                sequences: Vec::new(),
+                due_us: now_us,
+            });
         }
         let pending = self.pending.as_mut()?;
         if pending.due_us <= now_us {
@@ -109,7 +117,10 @@ impl Requests {
             let sensor = self.rates_due.trailing_zeros() as u8;
             self.rates_due &= self.rates_due - 1;
             let interval_ms = self.rates[usize::from(sensor)]?;
-            return Some(ToMcu::Rate { sensor, interval_ms });
+            return Some(ToMcu::Rate {
+                sensor,
+                interval_ms,
+            });
         }
         self.commands.pop_front()
     }

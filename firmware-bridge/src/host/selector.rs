@@ -52,7 +52,9 @@ impl FromStr for PortSelector {
     type Err = SelectorError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refused = || SelectorError { text: text.to_string() };
+        let refused = || SelectorError {
+            text: text.to_string(),
+        };
         if text.starts_with('/') {
             return Ok(Self::Path(PathBuf::from(text)));
         }
@@ -79,8 +81,16 @@ impl fmt::Display for PortSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => write!(f, "{}", path.display()),
-            Self::Usb { vendor, product, serial: None } => write!(f, "{vendor:04x}:{product:04x}"),
-            Self::Usb { vendor, product, serial: Some(serial) } => write!(f, "{vendor:04x}:{product:04x}:{serial}"),
+            Self::Usb {
+                vendor,
+                product,
+                serial: None,
+            } => write!(f, "{vendor:04x}:{product:04x}"),
+            Self::Usb {
+                vendor,
+                product,
+                serial: Some(serial),
+            } => write!(f, "{vendor:04x}:{product:04x}:{serial}"),
             Self::Serial(serial) => write!(f, "serial:{serial}"),
         }
     }
@@ -92,7 +102,10 @@ impl PortSelector {
     pub fn choose<'p>(&'p self, ports: &'p [FoundPort]) -> Option<&'p Path> {
         match self {
             Self::Path(path) => Some(path),
-            selector => ports.iter().find(|port| selector.means(port)).map(|port| port.path.as_path()),
+            selector => ports
+                .iter()
+                .find(|port| selector.means(port))
+                .map(|port| port.path.as_path()),
         }
     }
 
@@ -109,8 +122,13 @@ impl PortSelector {
     fn means(&self, port: &FoundPort) -> bool {
         match self {
             Self::Path(path) => *path == port.path,
-            Self::Usb { vendor, product, serial } => {
-                port.usb == Some((*vendor, *product)) && (serial.is_none() || *serial == port.serial)
+            Self::Usb {
+                vendor,
+                product,
+                serial,
+            } => {
+                port.usb == Some((*vendor, *product))
+                    && (serial.is_none() || *serial == port.serial)
             }
             Self::Serial(serial) => port.serial.as_ref() == Some(serial),
         }
@@ -179,7 +197,16 @@ mod tests {
             let selector: PortSelector = text.parse().expect(text);
             assert_eq!(selector.to_string(), text);
         }
-        for text in ["", "ttyACM0", "2e8a", "2e8a:", "+e8a:000a", "2e8a:000a:", "serial:", "12345:0001"] {
+        for text in [
+            "",
+            "ttyACM0",
+            "2e8a",
+            "2e8a:",
+            "+e8a:000a",
+            "2e8a:000a:",
+            "serial:",
+            "12345:0001",
+        ] {
             assert!(text.parse::<PortSelector>().is_err(), "{text}");
         }
     }
@@ -192,7 +219,12 @@ mod tests {
             serial: Some(serial.into()),
             product: None,
         };
-        let uart = FoundPort { path: "/dev/ttyAMA0".into(), usb: None, serial: None, product: None };
+        let uart = FoundPort {
+            path: "/dev/ttyAMA0".into(),
+            usb: None,
+            serial: None,
+            product: None,
+        };
         let ports = vec![uart, pico("/dev/ttyACM0", "A"), pico("/dev/ttyACM1", "B")];
         let chosen = |text: &str| {
             let selector: PortSelector = text.parse().expect(text);

@@ -35,12 +35,19 @@ const PING_US: u64 = 1_000_000;
 const SILENCE_US: u64 = 3_000_000;
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one of these per link; a box would allocate at every greeting")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one of these per link; a box would allocate at every greeting"
+)]
 enum Phase {
     /// Asking who is there.
     Asking { since_us: u64 },
     /// The greeting came, some descriptions are missing.
-    Describing { greeting: Greeting, version: u8, sensors: [Option<Sensor>; MAX_SENSORS] },
+    Describing {
+        greeting: Greeting,
+        version: u8,
+        sensors: [Option<Sensor>; MAX_SENSORS],
+    },
     /// Everything is known.
     Live { board: Arc<BoardDescription> },
 }
@@ -146,7 +153,9 @@ impl HostSession {
                 self.hello_when_due(now_us);
                 self.ask_due_us
             }
-            Phase::Describing { .. } | Phase::Live { .. } if now_us.saturating_sub(self.heard_us) >= SILENCE_US => {
+            Phase::Describing { .. } | Phase::Live { .. }
+                if now_us.saturating_sub(self.heard_us) >= SILENCE_US =>
+            {
                 self.lost(LostReason::Silent, now_us, sink);
                 self.hello_when_due(now_us);
                 self.ask_due_us
@@ -252,7 +261,13 @@ impl HostSession {
         }
     }
 
-    fn hear_live(&mut self, board: &BoardDescription, message: ToHost, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+    fn hear_live(
+        &mut self,
+        board: &BoardDescription,
+        message: ToHost,
+        now_us: u64,
+        sink: &mut impl FnMut(LinkEvent),
+    ) {
         if self.went_back(&message, board.greeting.ticks_hz) {
             // It restarted, unseen by the line, and knows nothing of what it
             // was told.
@@ -261,20 +276,36 @@ impl HostSession {
             return;
         }
         match message {
-            ToHost::Reading { sensor, ticks, value } => {
+            ToHost::Reading {
+                sensor,
+                ticks,
+                value,
+            } => {
                 self.clock.observe(ticks, now_us);
                 let known = board.sensors.get(usize::from(sensor));
                 if known.is_some_and(|known| known.admits(value)) {
                     self.stats.readings += 1;
                     let host_ms = self.host_ms(ticks, now_us);
-                    sink(LinkEvent::Reading { sensor, value, host_ms });
+                    sink(LinkEvent::Reading {
+                        sensor,
+                        value,
+                        host_ms,
+                    });
                 } else {
                     self.stats.readings_refused += 1;
                 }
             }
-            ToHost::Fault { sensor, ticks, fault } if usize::from(sensor) < board.sensors.len() => {
+            ToHost::Fault {
+                sensor,
+                ticks,
+                fault,
+            } if usize::from(sensor) < board.sensors.len() => {
                 let host_ms = self.host_ms(ticks, now_us);
-                sink(LinkEvent::Fault { sensor, fault, host_ms });
+                sink(LinkEvent::Fault {
+                    sensor,
+                    fault,
+                    host_ms,
+                });
             }
             ToHost::Event { ticks, event } => {
                 if let Event::EmergencyStop { engaged } = event {
@@ -283,20 +314,31 @@ impl HostSession {
                 let host_ms = self.host_ms(ticks, now_us);
                 sink(LinkEvent::Event { event, host_ms });
             }
-            ToHost::State { ticks, emergency_stop, indicator, dropped } => {
+            ToHost::State {
+                ticks,
+                emergency_stop,
+                indicator,
+                dropped,
+            } => {
                 self.clock.observe(ticks, now_us);
                 self.stats.indicator = Some(indicator);
                 self.stats.board_dropped = dropped;
                 if self.emergency_stop != Some(emergency_stop) {
                     self.emergency_stop = Some(emergency_stop);
-                    let event = Event::EmergencyStop { engaged: emergency_stop };
+                    let event = Event::EmergencyStop {
+                        engaged: emergency_stop,
+                    };
                     let host_ms = self.host_ms(ticks, now_us);
                     sink(LinkEvent::Event { event, host_ms });
                 }
             }
             ToHost::Log { ticks, level, text } => {
                 let host_ms = self.host_ms(ticks, now_us);
-                sink(LinkEvent::Log { level, text, host_ms });
+                sink(LinkEvent::Log {
+                    level,
+                    text,
+                    host_ms,
+                });
             }
             ToHost::Pong { nonce, ticks } => {
                 self.clock.observe(ticks, now_us);
@@ -352,7 +394,11 @@ impl HostSession {
         self.ask(now_us);
         self.sender.speak(version);
         self.clock = ClockMap::new(greeting.ticks_hz);
-        self.phase = Phase::Describing { greeting, version, sensors: [const { None }; MAX_SENSORS] };
+        self.phase = Phase::Describing {
+            greeting,
+            version,
+            sensors: [const { None }; MAX_SENSORS],
+        };
         // The descriptions follow the answer to a hello by themselves. A board
         // that restarted unseen greets unasked: say hello to it.
         if restarted {
@@ -362,8 +408,16 @@ impl HostSession {
         self.live_when_complete(now_us, sink);
     }
 
-    fn described(&mut self, index: u8, sensor: Sensor, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
-        if let Phase::Describing { greeting, sensors, .. } = &mut self.phase
+    fn described(
+        &mut self,
+        index: u8,
+        sensor: Sensor,
+        now_us: u64,
+        sink: &mut impl FnMut(LinkEvent),
+    ) {
+        if let Phase::Describing {
+            greeting, sensors, ..
+        } = &mut self.phase
             && index < greeting.sensors
             && let Some(place) = sensors.get_mut(usize::from(index))
         {
@@ -373,17 +427,29 @@ impl HostSession {
     }
 
     fn live_when_complete(&mut self, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
-        let Phase::Describing { greeting, version, sensors } = &self.phase else {
+        let Phase::Describing {
+            greeting,
+            version,
+            sensors,
+        } = &self.phase
+        else {
             return;
         };
         let wanted = usize::from(greeting.sensors);
-        let known: Vec<Sensor, MAX_SENSORS> = sensors.iter().take(wanted).flatten().cloned().collect();
+        let known: Vec<Sensor, MAX_SENSORS> =
+            sensors.iter().take(wanted).flatten().cloned().collect();
         if known.len() < wanted {
             return;
         }
-        let board = Arc::new(BoardDescription { greeting: greeting.clone(), version: *version, sensors: known });
+        let board = Arc::new(BoardDescription {
+            greeting: greeting.clone(),
+            version: *version,
+            sensors: known,
+        });
         self.requests.meet(&board.sensors);
-        self.phase = Phase::Live { board: Arc::clone(&board) };
+        self.phase = Phase::Live {
+            board: Arc::clone(&board),
+        };
         self.ping_due_us = now_us;
         self.indicator_due_us = now_us;
         self.told = None;
@@ -393,7 +459,10 @@ impl HostSession {
     }
 
     fn hello(&mut self) {
-        self.send(&ToMcu::Hello { min: version::MIN, current: version::CURRENT });
+        self.send(&ToMcu::Hello {
+            min: version::MIN,
+            current: version::CURRENT,
+        });
     }
 
     fn hello_when_due(&mut self, now_us: u64) {
@@ -408,11 +477,15 @@ impl HostSession {
             return;
         }
         self.ask_due_us = now_us + RETRY_US;
-        let Phase::Describing { greeting, sensors, .. } = &self.phase else {
+        let Phase::Describing {
+            greeting, sensors, ..
+        } = &self.phase
+        else {
             return;
         };
-        let missing: Vec<u8, MAX_SENSORS> =
-            (0..greeting.sensors).filter(|index| matches!(sensors.get(usize::from(*index)), Some(None))).collect();
+        let missing: Vec<u8, MAX_SENSORS> = (0..greeting.sensors)
+            .filter(|index| matches!(sensors.get(usize::from(*index)), Some(None)))
+            .collect();
         for index in missing {
             self.send(&ToMcu::Describe { index });
         }
@@ -440,7 +513,9 @@ impl HostSession {
         }
         let out = &mut self.out;
         let sender = &mut self.sender;
-        let command_us = self.requests.pursue(now_us, |command| send(out, sender, command));
+        let command_us = self
+            .requests
+            .pursue(now_us, |command| send(out, sender, command));
         command_us.map_or(next_us, |due_us| next_us.min(due_us))
     }
 

@@ -18,7 +18,10 @@ pub struct Debounced {
 impl Debounced {
     /// Takes a look; the new state when it has just settled.
     pub fn look(&mut self, raw: bool, now_ms: u64) -> Option<bool> {
-        if self.looked_ms.is_some_and(|looked| now_ms.saturating_sub(looked) < LOOK_MS) {
+        if self
+            .looked_ms
+            .is_some_and(|looked| now_ms.saturating_sub(looked) < LOOK_MS)
+        {
             return None;
         }
         self.looked_ms = Some(now_ms);
@@ -43,9 +46,14 @@ mod tests {
     #[test]
     fn bouncing_gives_one_event_and_a_glitch_none() {
         let mut contact = Debounced::default();
-        let raw = [true, false, true, false, true, true, true, true, false, true, false, false, false];
-        let events: heapless::Vec<_, 16> =
-            raw.iter().zip((0..).step_by(10)).filter_map(|(raw, now_ms)| contact.look(*raw, now_ms)).collect();
+        let raw = [
+            true, false, true, false, true, true, true, true, false, true, false, false, false,
+        ];
+        let events: heapless::Vec<_, 16> = raw
+            .iter()
+            .zip((0..).step_by(10))
+            .filter_map(|(raw, now_ms)| contact.look(*raw, now_ms))
+            .collect();
         assert_eq!(events, [true, false]);
     }
 

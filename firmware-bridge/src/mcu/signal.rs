@@ -29,11 +29,26 @@ pub struct Signal {
 pub fn at(indication: Indication, now_ms: u64) -> Signal {
     let within = |on_ms: u64, period_ms: u64| now_ms % period_ms < on_ms;
     match indication {
-        Indication::HostSilent => Signal { lamp: within(100, 2_000) || (now_ms + 1_700) % 2_000 < 100, buzzer: false },
-        Indication::Level(IndicatorLevel::Clear) => Signal { lamp: true, buzzer: false },
-        Indication::Level(IndicatorLevel::Info) => Signal { lamp: within(1_000, 2_000), buzzer: false },
-        Indication::Level(IndicatorLevel::Warning) => Signal { lamp: within(250, 500), buzzer: within(100, 4_000) },
-        Indication::Level(IndicatorLevel::Critical) => Signal { lamp: within(100, 200), buzzer: within(500, 1_000) },
+        Indication::HostSilent => Signal {
+            lamp: within(100, 2_000) || (now_ms + 1_700) % 2_000 < 100,
+            buzzer: false,
+        },
+        Indication::Level(IndicatorLevel::Clear) => Signal {
+            lamp: true,
+            buzzer: false,
+        },
+        Indication::Level(IndicatorLevel::Info) => Signal {
+            lamp: within(1_000, 2_000),
+            buzzer: false,
+        },
+        Indication::Level(IndicatorLevel::Warning) => Signal {
+            lamp: within(250, 500),
+            buzzer: within(100, 4_000),
+        },
+        Indication::Level(IndicatorLevel::Critical) => Signal {
+            lamp: within(100, 200),
+            buzzer: within(500, 1_000),
+        },
     }
 }
 

@@ -72,8 +72,15 @@ impl Cable {
         let stop = Arc::new(AtomicBool::new(false));
         let (moved, stopped) = (Arc::clone(&state), Arc::clone(&stop));
         let run = move || carry(board, &moved, &stopped);
-        let thread = thread::Builder::new().name(String::from("bridge-cable")).spawn(run)?;
-        let cable = Self { name: name.to_path_buf(), state, stop, thread: Some(thread) };
+        let thread = thread::Builder::new()
+            .name(String::from("bridge-cable"))
+            .spawn(run)?;
+        let cable = Self {
+            name: name.to_path_buf(),
+            state,
+            stop,
+            thread: Some(thread),
+        };
         cable.plug_in()?;
         Ok(cable)
     }
@@ -87,8 +94,13 @@ impl Cable {
         let (master, slave) = TTYPort::pair()?;
         let path = PathBuf::from(slave.name().unwrap_or_default());
         keep_from_children(&slave)?;
-        let port = Port::from_tty(master).map_err(|reason| io::Error::other(std::format!("{reason}")))?;
-        self.lock().plug = Some(Plug { port, path: path.clone(), _slave: slave });
+        let port =
+            Port::from_tty(master).map_err(|reason| io::Error::other(std::format!("{reason}")))?;
+        self.lock().plug = Some(Plug {
+            port,
+            path: path.clone(),
+            _slave: slave,
+        });
         replace_link(&path, &self.name)
     }
 
@@ -96,7 +108,9 @@ impl Cable {
     /// what was under way with them.
     pub fn unplug(&self) {
         let mut state = self.lock();
-        let Some(plug) = state.plug.take() else { return };
+        let Some(plug) = state.plug.take() else {
+            return;
+        };
         state.host_bytes.clear();
         state.board_bytes.clear();
         drop(state);
@@ -155,7 +169,13 @@ fn carry(mut board: impl BoardEnd, state: &Mutex<State>, stop: &AtomicBool) {
 
 fn move_bytes(board: &mut impl BoardEnd, state: &mut State) -> io::Result<()> {
     let mut taken = [0; TAKEN_BYTES];
-    let State { plug, to_host, to_board, host_bytes, board_bytes } = state;
+    let State {
+        plug,
+        to_host,
+        to_board,
+        host_bytes,
+        board_bytes,
+    } = state;
     match board.read(&mut taken) {
         Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
         // With nobody there, and with nobody who reads, bytes fall off the end.

@@ -24,14 +24,20 @@ pub(super) struct Line {
 
 impl Default for Line {
     fn default() -> Self {
-        Self { noise: Noise::default(), random: 0x9e37_79b9 }
+        Self {
+            noise: Noise::default(),
+            random: 0x9e37_79b9,
+        }
     }
 }
 
 impl Line {
     /// What arrives of `bytes`.
     pub(super) fn carry(&mut self, bytes: &mut Vec<u8>) {
-        let Noise { lost_per_mille, broken_per_mille } = self.noise;
+        let Noise {
+            lost_per_mille,
+            broken_per_mille,
+        } = self.noise;
         if lost_per_mille == 0 && broken_per_mille == 0 {
             return;
         }
@@ -63,7 +69,13 @@ mod tests {
     use std::vec;
 
     fn carried(lost_per_mille: u16, broken_per_mille: u16) -> Vec<u8> {
-        let mut line = Line { noise: Noise { lost_per_mille, broken_per_mille }, ..Line::default() };
+        let mut line = Line {
+            noise: Noise {
+                lost_per_mille,
+                broken_per_mille,
+            },
+            ..Line::default()
+        };
         let mut bytes = vec![0; 100_000];
         line.carry(&mut bytes);
         bytes

@@ -35,7 +35,12 @@ fn about_key(event: &str, key: &KeyRecord, by: &str, at_us: i64) -> AuditRecord 
 
 /// Logs what is durable now.
 pub(super) fn tell(record: &AuditRecord) {
-    let AuditRecord { event, actor, subject, .. } = record;
+    let AuditRecord {
+        event,
+        actor,
+        subject,
+        ..
+    } = record;
     tracing::info!(target: TARGET, event, actor, subject);
 }
 
@@ -71,7 +76,10 @@ impl Incidents {
     ) -> Option<AuditRecord> {
         let event = "drone_command";
         tracing::info!(target: TARGET, event, %client, actor, subject);
-        self.flown.lock().unwrap_or_else(PoisonError::into_inner).take(now)?;
+        self.flown
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(now)?;
         Some(AuditRecord {
             at_us,
             event: event.to_owned(),
@@ -82,23 +90,46 @@ impl Incidents {
     }
 
     /// Logs the incident; its audit record, unless the budget is used up.
-    pub(super) fn record(&self, incident: &Incident, client: IpAddr, now: Mono, at_us: i64) -> Option<AuditRecord> {
+    pub(super) fn record(
+        &self,
+        incident: &Incident,
+        client: IpAddr,
+        now: Mono,
+        at_us: i64,
+    ) -> Option<AuditRecord> {
         let budget = match incident {
             Incident::KeyFailed { .. } => &self.failed,
             Incident::LockedOut { .. } => &self.locked_out,
             Incident::PermissionRefused { .. } => &self.refused,
         };
-        let left_out = budget.lock().unwrap_or_else(PoisonError::into_inner).take(now)?;
+        let left_out = budget
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(now)?;
         let (event, actor, subject) = match incident {
-            Incident::KeyFailed { failures: Some(failures) } => ("key_failed", None, format!("failure {failures}")),
-            Incident::KeyFailed { failures: None } => ("key_failed", None, "not counted".to_owned()),
-            Incident::LockedOut { failures } => ("lockout", None, format!("after {failures} failures")),
-            Incident::PermissionRefused { key, lacks } => {
-                ("permission_refused", Some(key.as_ref().to_owned()), format!("lacks {lacks}"))
+            Incident::KeyFailed {
+                failures: Some(failures),
+            } => ("key_failed", None, format!("failure {failures}")),
+            Incident::KeyFailed { failures: None } => {
+                ("key_failed", None, "not counted".to_owned())
             }
+            Incident::LockedOut { failures } => {
+                ("lockout", None, format!("after {failures} failures"))
+            }
+            Incident::PermissionRefused { key, lacks } => (
+                "permission_refused",
+                Some(key.as_ref().to_owned()),
+                format!("lacks {lacks}"),
+            ),
         };
         tracing::warn!(target: TARGET, event, %client, actor, subject, left_out);
-        Some(AuditRecord { at_us, event: event.to_owned(), client: Some(client.to_string()), actor, subject })
+        Some(AuditRecord {
+            at_us,
+            event: event.to_owned(),
+            client: Some(client.to_string()),
+            actor,
+            subject,
+        })
     }
 }
 
@@ -114,10 +145,17 @@ mod tests {
         let incidents = Incidents::default();
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let failed = Incident::KeyFailed { failures: Some(1) };
-        let written = (0..1000).filter(|_| incidents.record(&failed, client, Mono::ZERO, 0).is_some()).count();
+        let written = (0..1000)
+            .filter(|_| incidents.record(&failed, client, Mono::ZERO, 0).is_some())
+            .count();
         assert!(written < 100, "{written}");
-        let refused = Incident::PermissionRefused { key: "Tablet".into(), lacks: Permission::Admin };
-        let record = incidents.record(&refused, client, Mono::ZERO, 5).expect("written");
+        let refused = Incident::PermissionRefused {
+            key: "Tablet".into(),
+            lacks: Permission::Admin,
+        };
+        let record = incidents
+            .record(&refused, client, Mono::ZERO, 5)
+            .expect("written");
         let expected = AuditRecord {
             at_us: 5,
             event: "permission_refused".to_owned(),

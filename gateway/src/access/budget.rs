@@ -45,7 +45,9 @@ mod tests {
     #[test]
     fn a_flood_is_cut_and_its_number_told_in_the_next_window() {
         let mut budget = Budget::default();
-        let written = (0..100).filter(|_| budget.take(Mono::from_millis(5)).is_some()).count();
+        let written = (0..100)
+            .filter(|_| budget.take(Mono::from_millis(5)).is_some())
+            .count();
         assert_eq!(written, LINES as usize);
         assert_eq!(budget.take(Mono::from_millis(59_999)), None);
         assert_eq!(budget.take(Mono::from_millis(60_000)), Some(71));

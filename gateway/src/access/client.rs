@@ -15,8 +15,14 @@ pub(super) struct ClientAddress {
 impl From<IpAddr> for ClientAddress {
     fn from(address: IpAddr) -> ClientAddress {
         match address.to_canonical() {
-            IpAddr::V4(v4) => ClientAddress { v6: false, bits: v4.to_bits().into() },
-            IpAddr::V6(v6) => ClientAddress { v6: true, bits: (v6.to_bits() >> 64) as u64 },
+            IpAddr::V4(v4) => ClientAddress {
+                v6: false,
+                bits: v4.to_bits().into(),
+            },
+            IpAddr::V6(v6) => ClientAddress {
+                v6: true,
+                bits: (v6.to_bits() >> 64) as u64,
+            },
         }
     }
 }
@@ -36,7 +42,10 @@ mod tests {
 
     #[test]
     fn a_64_is_one_client_and_the_next_is_another() {
-        assert_eq!(client("2001:db8:1:2::1"), client("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_eq!(
+            client("2001:db8:1:2::1"),
+            client("2001:db8:1:2:ffff:ffff:ffff:ffff")
+        );
         assert_ne!(client("2001:db8:1:2::1"), client("2001:db8:1:3::1"));
     }
 

@@ -59,14 +59,21 @@ impl Role {
     /// In the documented order.
     const fn permissions(self) -> &'static [Permission] {
         match self {
-            Role::Admin => &[Permission::Admin, Permission::Read, Permission::Write, Permission::Dashboard],
+            Role::Admin => &[
+                Permission::Admin,
+                Permission::Read,
+                Permission::Write,
+                Permission::Dashboard,
+            ],
             Role::ReadOnly => &[Permission::Read, Permission::Dashboard],
         }
     }
 
     /// Whether `name` is kept for a default key.
     pub(super) fn reserves(name: &str) -> bool {
-        Role::BOTH.iter().any(|role| role.name().eq_ignore_ascii_case(name.trim()))
+        Role::BOTH
+            .iter()
+            .any(|role| role.name().eq_ignore_ascii_case(name.trim()))
     }
 }
 
@@ -144,13 +151,20 @@ pub(super) struct Overrides {
 
 impl Overrides {
     /// Those of the environment. Blanks around them are not part of a key.
-    pub(super) fn given(admin: Option<String>, readonly: Option<String>) -> Result<Overrides, OverrideError> {
+    pub(super) fn given(
+        admin: Option<String>,
+        readonly: Option<String>,
+    ) -> Result<Overrides, OverrideError> {
         let admin = checked(Role::Admin, admin)?;
         let readonly = checked(Role::ReadOnly, readonly)?;
         if admin.is_some() && admin == readonly {
             return Err(OverrideError::Same);
         }
-        Ok(Overrides { admin, readonly, published_allowed: false })
+        Ok(Overrides {
+            admin,
+            readonly,
+            published_allowed: false,
+        })
     }
 
     /// Those of the demo.
@@ -172,7 +186,9 @@ impl Overrides {
 }
 
 fn checked(role: Role, given: Option<String>) -> Result<Option<Zeroizing<String>>, OverrideError> {
-    let Some(given) = given.map(Zeroizing::new) else { return Ok(None) };
+    let Some(given) = given.map(Zeroizing::new) else {
+        return Ok(None);
+    };
     let key = given.trim();
     if [PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY].contains(&key) {
         return Err(OverrideError::Published(role.variable()));
@@ -203,9 +219,14 @@ pub(super) fn plan(
     now_us: i64,
     mut make: impl FnMut() -> Result<Zeroizing<String>, KeyError>,
 ) -> Result<Start, KeyError> {
-    let mut start = Start { keys: stored, changes: Vec::new(), first: None };
+    let mut start = Start {
+        keys: stored,
+        changes: Vec::new(),
+        first: None,
+    };
     if !overrides.published_allowed {
-        let published = [PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY].map(|key| secret::hash(key.as_bytes()));
+        let published =
+            [PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY].map(|key| secret::hash(key.as_bytes()));
         start.revoke(now_us, |key| published.contains(&key.id));
     }
     let is_first = start.keys.is_empty();
@@ -229,7 +250,11 @@ pub(super) fn plan(
 
 impl Start {
     fn has_admin(&self) -> bool {
-        self.keys.iter().any(|key| key.permissions.iter().any(|name| name == Permission::Admin.name()))
+        self.keys.iter().any(|key| {
+            key.permissions
+                .iter()
+                .any(|name| name == Permission::Admin.name())
+        })
     }
 
     /// Makes `id` the default key of `role`.
@@ -238,7 +263,11 @@ impl Start {
         if self.keys.iter().any(|key| key.id == id) {
             return Ok(());
         }
-        if self.keys.iter().any(|key| secret::public_part(&key.id) == secret::public_part(&id)) {
+        if self
+            .keys
+            .iter()
+            .any(|key| secret::public_part(&key.id) == secret::public_part(&id))
+        {
             return Err(OverrideError::PreviewTaken(role.variable()).into());
         }
         self.add(role, id, now_us);
@@ -249,21 +278,27 @@ impl Start {
         let record = KeyRecord {
             id,
             name: role.name().to_owned(),
-            permissions: role.permissions().iter().map(|permission| permission.name().to_owned()).collect(),
+            permissions: role
+                .permissions()
+                .iter()
+                .map(|permission| permission.name().to_owned())
+                .collect(),
             created_us: now_us,
             expires_us: None,
             last_used_us: None,
             usage_count: 0,
         };
         self.changes.push(Change::PutKey(record.clone()));
-        self.changes.push(Change::Audit(audit::key_created(&record, ACTOR, now_us)));
+        self.changes
+            .push(Change::Audit(audit::key_created(&record, ACTOR, now_us)));
         self.keys.push(record);
     }
 
     fn revoke(&mut self, now_us: i64, is_meant: impl Fn(&KeyRecord) -> bool) {
         for key in self.keys.extract_if(.., |key| is_meant(key)) {
             self.changes.push(Change::DeleteKey(key.id));
-            self.changes.push(Change::Audit(audit::key_revoked(&key, ACTOR, now_us)));
+            self.changes
+                .push(Change::Audit(audit::key_revoked(&key, ACTOR, now_us)));
         }
     }
 }
@@ -276,7 +311,8 @@ mod tests {
     const OTHER: &str = "another-of-the-operators-keys";
 
     fn start(stored: Vec<KeyRecord>, admin: Option<&str>, readonly: Option<&str>) -> Start {
-        let overrides = Overrides::given(admin.map(str::to_owned), readonly.map(str::to_owned)).expect("valid");
+        let overrides =
+            Overrides::given(admin.map(str::to_owned), readonly.map(str::to_owned)).expect("valid");
         plan(stored, &overrides, 1_000, secret::generate).expect("planned")
     }
 
@@ -288,11 +324,20 @@ mod tests {
     fn the_first_start_makes_two_random_keys_and_the_second_none() {
         let first = start(Vec::new(), None, None);
         assert_eq!(names(&first), ["Admin Key", "Read-Only Key"]);
-        assert_eq!(first.keys[0].permissions, ["admin", "read", "write", "dashboard"]);
+        assert_eq!(
+            first.keys[0].permissions,
+            ["admin", "read", "write", "dashboard"]
+        );
         assert_eq!(first.keys[1].permissions, ["read", "dashboard"]);
         let shown = first.first.expect("shown");
-        assert_eq!(secret::hash(shown.admin.to_string().as_bytes()), first.keys[0].id);
-        assert_eq!(secret::hash(shown.readonly.to_string().as_bytes()), first.keys[1].id);
+        assert_eq!(
+            secret::hash(shown.admin.to_string().as_bytes()),
+            first.keys[0].id
+        );
+        assert_eq!(
+            secret::hash(shown.readonly.to_string().as_bytes()),
+            first.keys[1].id
+        );
         assert!(!format!("{shown:?}").contains("mfg-drone-"), "{shown:?}");
         let again = start(first.keys, None, None);
         assert!(again.changes.is_empty() && again.first.is_none());
@@ -314,12 +359,24 @@ mod tests {
     #[test]
     fn a_changed_override_revokes_the_former_default_and_nothing_else() {
         let mut keys = start(Vec::new(), Some(ADMIN), None).keys;
-        let mine = KeyRecord { id: secret::hash(b"mine"), name: "Tablet".to_owned(), ..keys[0].clone() };
+        let mine = KeyRecord {
+            id: secret::hash(b"mine"),
+            name: "Tablet".to_owned(),
+            ..keys[0].clone()
+        };
         keys.push(mine);
         let changed = start(keys, Some(OTHER), None);
         assert_eq!(names(&changed), ["Read-Only Key", "Tablet", "Admin Key"]);
-        assert!(changed.changes.contains(&Change::DeleteKey(secret::hash(ADMIN.as_bytes()))));
-        let deleted = changed.changes.iter().filter(|change| matches!(change, Change::DeleteKey(_))).count();
+        assert!(
+            changed
+                .changes
+                .contains(&Change::DeleteKey(secret::hash(ADMIN.as_bytes())))
+        );
+        let deleted = changed
+            .changes
+            .iter()
+            .filter(|change| matches!(change, Change::DeleteKey(_)))
+            .count();
         assert_eq!(deleted, 1);
     }
 
@@ -347,16 +404,37 @@ mod tests {
     #[test]
     fn weak_overrides_are_refused_by_their_variable() {
         let refused = |admin: &str, readonly: &str| {
-            Overrides::given(Some(admin.to_owned()), Some(readonly.to_owned())).err().expect("refused")
+            Overrides::given(Some(admin.to_owned()), Some(readonly.to_owned()))
+                .err()
+                .expect("refused")
         };
         let variable = "MFG_DRONE_READONLY_KEY";
-        assert_eq!(refused(ADMIN, "fifteen-letters"), OverrideError::TooShort(variable));
-        assert_eq!(refused(ADMIN, "sixteen letters!"), OverrideError::NotAHeaderValue(variable));
-        assert_eq!(refused(ADMIN, &"x".repeat(257)), OverrideError::NotAHeaderValue(variable));
-        assert_eq!(refused(ADMIN, PUBLISHED_READONLY_KEY), OverrideError::Published(variable));
-        assert_eq!(refused(ADMIN, PUBLISHED_ADMIN_KEY), OverrideError::Published(variable));
+        assert_eq!(
+            refused(ADMIN, "fifteen-letters"),
+            OverrideError::TooShort(variable)
+        );
+        assert_eq!(
+            refused(ADMIN, "sixteen letters!"),
+            OverrideError::NotAHeaderValue(variable)
+        );
+        assert_eq!(
+            refused(ADMIN, &"x".repeat(257)),
+            OverrideError::NotAHeaderValue(variable)
+        );
+        assert_eq!(
+            refused(ADMIN, PUBLISHED_READONLY_KEY),
+            OverrideError::Published(variable)
+        );
+        assert_eq!(
+            refused(ADMIN, PUBLISHED_ADMIN_KEY),
+            OverrideError::Published(variable)
+        );
         assert_eq!(refused(ADMIN, &format!("{ADMIN}\n")), OverrideError::Same);
-        assert!(!OverrideError::TooShort(variable).to_string().contains("fifteen"));
+        assert!(
+            !OverrideError::TooShort(variable)
+                .to_string()
+                .contains("fifteen")
+        );
     }
 
     #[test]

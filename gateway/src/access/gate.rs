@@ -141,7 +141,10 @@ impl Gate {
         wall_us: i64,
     ) -> Result<Principal, Refusal> {
         let Some(presented) = presented.filter(|key| !key.is_empty()) else {
-            return Err(Refusal { denial: Denial::Missing, incident: None });
+            return Err(Refusal {
+                denial: Denial::Missing,
+                incident: None,
+            });
         };
         match self.find(presented) {
             Some(entry) if !entry.is_expired(wall_us) => {
@@ -150,7 +153,10 @@ impl Gate {
             }
             // Not a guess, but the key of a client that missed its renewal:
             // refused, told, and not counted against its address.
-            Some(_) => Err(self.fail(Some(Incident::KeyFailed { failures: None }), Denial::Invalid)),
+            Some(_) => Err(self.fail(
+                Some(Incident::KeyFailed { failures: None }),
+                Denial::Invalid,
+            )),
             None => Err(self.wrong_key(client, now)),
         }
     }
@@ -165,23 +171,43 @@ impl Gate {
     fn permit(&self, entry: &KeyEntry, needs: Option<Permission>) -> Result<Principal, Refusal> {
         if let Some(lacks) = needs.filter(|needed| !entry.permissions.contains(*needed)) {
             self.refused.fetch_add(1, Ordering::Relaxed);
-            let incident = Incident::PermissionRefused { key: entry.name.clone(), lacks };
-            return Err(Refusal { denial: Denial::Lacks(lacks), incident: Some(incident) });
+            let incident = Incident::PermissionRefused {
+                key: entry.name.clone(),
+                lacks,
+            };
+            return Err(Refusal {
+                denial: Denial::Lacks(lacks),
+                incident: Some(incident),
+            });
         }
-        Ok(Principal { key: entry.id, name: entry.name.clone(), permissions: entry.permissions })
+        Ok(Principal {
+            key: entry.id,
+            name: entry.name.clone(),
+            permissions: entry.permissions,
+        })
     }
 
     fn wrong_key(&self, client: IpAddr, now: Mono) -> Refusal {
         let limits = self.limits.load();
-        let policy = limits.lockout.filter(|_| !(limits.exempt_loopback && is_loopback(client)));
+        let policy = limits
+            .lockout
+            .filter(|_| !(limits.exempt_loopback && is_loopback(client)));
         let Some(policy) = policy else {
-            return self.fail(Some(Incident::KeyFailed { failures: None }), Denial::Invalid);
+            return self.fail(
+                Some(Incident::KeyFailed { failures: None }),
+                Denial::Invalid,
+            );
         };
         match self.lockout().record_failure(client.into(), policy, now) {
-            Outcome::Counted(failures) => {
-                self.fail(Some(Incident::KeyFailed { failures: Some(failures) }), Denial::Invalid)
+            Outcome::Counted(failures) => self.fail(
+                Some(Incident::KeyFailed {
+                    failures: Some(failures),
+                }),
+                Denial::Invalid,
+            ),
+            Outcome::LockedOut(failures) => {
+                self.fail(Some(Incident::LockedOut { failures }), Denial::Invalid)
             }
-            Outcome::LockedOut(failures) => self.fail(Some(Incident::LockedOut { failures }), Denial::Invalid),
             Outcome::Blocked(until) => {
                 self.blocked.fetch_add(1, Ordering::Relaxed);
                 // Rounded up, and never 0: who waits this long is not blocked.
@@ -243,16 +269,25 @@ mod tests {
     }
 
     fn denial(gate: &Gate, key: &[u8], client: IpAddr) -> Denial {
-        gate.authorise(Some(key), client, None, NOW, 60).expect_err("refused").denial
+        gate.authorise(Some(key), client, None, NOW, 60)
+            .expect_err("refused")
+            .denial
     }
 
     #[test]
     fn a_valid_key_says_who_and_what_and_is_counted_once() {
         let gate = gate(&config::Access::default());
         let principal = ask(&gate, b"reader", Permission::Dashboard).expect("allowed");
-        assert_eq!((&*principal.name, principal.key), ("name of reader", secret::hash(b"reader")));
+        assert_eq!(
+            (&*principal.name, principal.key),
+            ("name of reader", secret::hash(b"reader"))
+        );
         assert!(!principal.permissions.contains(Permission::Write));
-        let used = gate.keys().find(&principal.key).map(|entry| entry.record()).expect("present");
+        let used = gate
+            .keys()
+            .find(&principal.key)
+            .map(|entry| entry.record())
+            .expect("present");
         assert_eq!((used.usage_count, used.last_used_us), (1, Some(60)));
     }
 
@@ -260,14 +295,31 @@ mod tests {
     fn each_refusal_has_its_reason() {
         let gate = gate(&config::Access::default());
         for missing in [None, Some(&b""[..])] {
-            let refusal = gate.authorise(missing, CLIENT, None, NOW, 60).expect_err("refused");
-            assert_eq!(refusal, Refusal { denial: Denial::Missing, incident: None });
+            let refusal = gate
+                .authorise(missing, CLIENT, None, NOW, 60)
+                .expect_err("refused");
+            assert_eq!(
+                refusal,
+                Refusal {
+                    denial: Denial::Missing,
+                    incident: None
+                }
+            );
         }
         let refusal = ask(&gate, b"reader", Permission::Admin).expect_err("refused");
         assert_eq!(refusal.denial, Denial::Lacks(Permission::Admin));
-        let told = Incident::PermissionRefused { key: "name of reader".into(), lacks: Permission::Admin };
+        let told = Incident::PermissionRefused {
+            key: "name of reader".into(),
+            lacks: Permission::Admin,
+        };
         assert_eq!(refusal.incident, Some(told));
-        for wrong in [&b"Admin"[..], b" admin", b"admin ", b"\xff\xfe", &[b'a'; MAX_KEY_BYTES + 1]] {
+        for wrong in [
+            &b"Admin"[..],
+            b" admin",
+            b"admin ",
+            b"\xff\xfe",
+            &[b'a'; MAX_KEY_BYTES + 1],
+        ] {
             assert_eq!(denial(&gate, wrong, LOOPBACK), Denial::Invalid, "{wrong:?}");
         }
         assert_eq!(gate.stats(NOW).failed, 5);
@@ -289,25 +341,46 @@ mod tests {
     fn a_locked_out_address_is_no_obstacle_to_a_valid_key() {
         let gate = gate(&config::Access::default());
         for attempt in 1..=5 {
-            let refusal = gate.authorise(Some(b"guess"), CLIENT, None, NOW, 60).expect_err("refused");
+            let refusal = gate
+                .authorise(Some(b"guess"), CLIENT, None, NOW, 60)
+                .expect_err("refused");
             assert_eq!(refusal.denial, Denial::Invalid, "attempt {attempt}");
             let locked = matches!(refusal.incident, Some(Incident::LockedOut { failures: 5 }));
             assert_eq!(locked, attempt == 5);
         }
-        assert_eq!(denial(&gate, b"guess", CLIENT), Denial::Blocked { retry_after_s: 3600 });
+        assert_eq!(
+            denial(&gate, b"guess", CLIENT),
+            Denial::Blocked {
+                retry_after_s: 3600
+            }
+        );
         assert!(ask(&gate, b"reader", Permission::Read).is_ok());
         // And the success of a neighbour does not help the guesser.
-        assert_eq!(denial(&gate, b"guess", CLIENT), Denial::Blocked { retry_after_s: 3600 });
-        let missing = gate.authorise(None, CLIENT, None, NOW, 60).expect_err("refused");
+        assert_eq!(
+            denial(&gate, b"guess", CLIENT),
+            Denial::Blocked {
+                retry_after_s: 3600
+            }
+        );
+        let missing = gate
+            .authorise(None, CLIENT, None, NOW, 60)
+            .expect_err("refused");
         assert_eq!(missing.denial, Denial::Missing);
-        assert_eq!((gate.stats(NOW).locked_out, gate.stats(NOW).blocked), (1, 2));
+        assert_eq!(
+            (gate.stats(NOW).locked_out, gate.stats(NOW).blocked),
+            (1, 2)
+        );
     }
 
     #[test]
     fn loopback_is_exempt_only_when_asked_for() {
         for exempt in [false, true] {
-            let gate = gate(&config::Access { lockout_exempts_loopback: exempt, ..config::Access::default() });
-            let blocked = (0..6).any(|_| matches!(denial(&gate, b"guess", LOOPBACK), Denial::Blocked { .. }));
+            let gate = gate(&config::Access {
+                lockout_exempts_loopback: exempt,
+                ..config::Access::default()
+            });
+            let blocked =
+                (0..6).any(|_| matches!(denial(&gate, b"guess", LOOPBACK), Denial::Blocked { .. }));
             assert_eq!(blocked, !exempt);
         }
     }
@@ -321,14 +394,23 @@ mod tests {
         assert!(!gate.rate_check(RateClass::Dashboard, CLIENT, NOW).allowed);
         assert!(gate.rate_check(RateClass::Ui, CLIENT, NOW).allowed);
         assert_eq!(gate.rate_check(RateClass::Other, CLIENT, NOW).limit, 0);
-        gate.reload(&config::Access { other_per_minute: 120, ..config::Access::default() });
+        gate.reload(&config::Access {
+            other_per_minute: 120,
+            ..config::Access::default()
+        });
         let id = secret::hash(b"reader");
         for _ in 0..120 {
             assert!(gate.rate_check_key(&id, NOW).allowed);
         }
         assert!(!gate.rate_check_key(&id, NOW).allowed);
-        assert!(gate.rate_check(RateClass::Other, CLIENT, NOW).allowed, "a key is not an address");
-        gate.reload(&config::Access { rate_limit_enabled: false, ..config::Access::default() });
+        assert!(
+            gate.rate_check(RateClass::Other, CLIENT, NOW).allowed,
+            "a key is not an address"
+        );
+        gate.reload(&config::Access {
+            rate_limit_enabled: false,
+            ..config::Access::default()
+        });
         assert!(gate.rate_check(RateClass::Dashboard, CLIENT, NOW).allowed);
         assert_eq!(gate.stats(NOW).rate_limited, 2);
     }

@@ -46,9 +46,17 @@ pub(super) struct NewKey {
 
 impl NewKey {
     /// Checks what was asked for.
-    pub(super) fn parse(name: &str, permissions: &str, expires_days: Option<u32>) -> Result<NewKey, KeyError> {
+    pub(super) fn parse(
+        name: &str,
+        permissions: &str,
+        expires_days: Option<u32>,
+    ) -> Result<NewKey, KeyError> {
         checked_name(name)?;
-        Ok(NewKey { name: name.to_owned(), permissions: parse_list(permissions)?, expires_days })
+        Ok(NewKey {
+            name: name.to_owned(),
+            permissions: parse_list(permissions)?,
+            expires_days,
+        })
     }
 
     /// Makes the key, for a table of at most `max_keys`.
@@ -65,9 +73,15 @@ impl NewKey {
         let record = KeyRecord {
             id: secret::hash(key.as_bytes()),
             name: self.name,
-            permissions: self.permissions.iter().map(|permission| permission.name().to_owned()).collect(),
+            permissions: self
+                .permissions
+                .iter()
+                .map(|permission| permission.name().to_owned())
+                .collect(),
             created_us: now_us,
-            expires_us: self.expires_days.map(|days| now_us.saturating_add(i64::from(days).saturating_mul(DAY_US))),
+            expires_us: self
+                .expires_days
+                .map(|days| now_us.saturating_add(i64::from(days).saturating_mul(DAY_US))),
             last_used_us: None,
             usage_count: 0,
         };
@@ -83,7 +97,9 @@ fn distinct(table: &KeyTable) -> Result<Zeroizing<String>, KeyError> {
             return Ok(key);
         }
     }
-    Err(KeyError::Entropy("every key tried has the preview of another".to_owned()))
+    Err(KeyError::Entropy(
+        "every key tried has the preview of another".to_owned(),
+    ))
 }
 
 fn checked_name(name: &str) -> Result<(), NameError> {
@@ -107,7 +123,8 @@ pub(super) fn revocable<'table>(
     wall_us: i64,
 ) -> Result<&'table KeyEntry, KeyError> {
     let by_key = table.find(&secret::hash(key_or_preview.as_bytes()));
-    let by_preview = || secret::parse_preview(key_or_preview).and_then(|part| table.find_previewed(part));
+    let by_preview =
+        || secret::parse_preview(key_or_preview).and_then(|part| table.find_previewed(part));
     let entry = by_key.or_else(by_preview).ok_or(KeyError::Unknown)?;
     if table.is_last_admin(&entry.id, wall_us) {
         return Err(KeyError::LastAdmin);
@@ -121,7 +138,12 @@ mod tests {
     use super::*;
 
     fn table() -> KeyTable {
-        [record("the-one-admin", &["admin"], None), record("reader", &["read"], None)].into_iter().collect()
+        [
+            record("the-one-admin", &["admin"], None),
+            record("reader", &["read"], None),
+        ]
+        .into_iter()
+        .collect()
     }
 
     #[test]
@@ -129,12 +151,23 @@ mod tests {
         let new = NewKey::parse("Field tablet 3", "write, read", Some(30)).expect("valid");
         let (key, record) = new.make(&table(), 256, 1_000).expect("made");
         assert_eq!(record.id, secret::hash(key.as_bytes()));
-        assert_eq!((record.name.as_str(), record.usage_count), ("Field tablet 3", 0));
+        assert_eq!(
+            (record.name.as_str(), record.usage_count),
+            ("Field tablet 3", 0)
+        );
         assert_eq!(record.permissions, ["write", "read"]);
         assert_eq!(record.expires_us, Some(1_000 + 30 * 86_400_000_000));
-        let endless = NewKey::parse("x", "read", None).expect("valid").make(&table(), 256, 0).expect("made");
+        let endless = NewKey::parse("x", "read", None)
+            .expect("valid")
+            .make(&table(), 256, 0)
+            .expect("made");
         assert_eq!(endless.1.expires_us, None);
-        assert!(NewKey::parse("x", "read", Some(u32::MAX)).expect("valid").make(&table(), 256, i64::MAX).is_ok());
+        assert!(
+            NewKey::parse("x", "read", Some(u32::MAX))
+                .expect("valid")
+                .make(&table(), 256, i64::MAX)
+                .is_ok()
+        );
     }
 
     #[test]
@@ -145,8 +178,14 @@ mod tests {
         };
         assert_eq!(refused(""), NameError::Empty);
         assert_eq!(refused("  "), NameError::Empty);
-        assert_eq!(refused("<Script>alert(1)"), NameError::Text(SanitiseError::Dangerous));
-        assert!(matches!(refused(&"n".repeat(101)), NameError::Text(SanitiseError::TooLong { .. })));
+        assert_eq!(
+            refused("<Script>alert(1)"),
+            NameError::Text(SanitiseError::Dangerous)
+        );
+        assert!(matches!(
+            refused(&"n".repeat(101)),
+            NameError::Text(SanitiseError::TooLong { .. })
+        ));
         assert_eq!(refused("two\nlines"), NameError::Control);
         assert!(matches!(refused("admin key"), NameError::Reserved(_)));
         assert!(NewKey::parse(&"名".repeat(100), "read", None).is_ok());
@@ -167,9 +206,15 @@ mod tests {
             assert_eq!(&*entry.name, "name of reader");
         }
         for unknown in ["", "invalid-key", "Reader", "...", "00000000"] {
-            assert!(matches!(revocable(&table, unknown, 0), Err(KeyError::Unknown)), "{unknown:?}");
+            assert!(
+                matches!(revocable(&table, unknown, 0), Err(KeyError::Unknown)),
+                "{unknown:?}"
+            );
         }
-        assert!(matches!(revocable(&table, "the-one-admin", 0), Err(KeyError::LastAdmin)));
+        assert!(matches!(
+            revocable(&table, "the-one-admin", 0),
+            Err(KeyError::LastAdmin)
+        ));
         let two = table.with(record("second", &["admin"], None));
         assert!(revocable(&two, "the-one-admin", 0).is_ok());
     }

@@ -76,9 +76,17 @@ impl Lockout {
     }
 
     /// Takes note of a wrong key from `client`.
-    pub(super) fn record_failure(&mut self, client: ClientAddress, policy: Policy, now: Mono) -> Outcome {
+    pub(super) fn record_failure(
+        &mut self,
+        client: ClientAddress,
+        policy: Policy,
+        now: Mono,
+    ) -> Outcome {
         let set = &mut self.sets[self.seed.hash_one(client) as usize % SETS];
-        if let Some(entry) = set.iter_mut().find(|entry| entry.client == client && entry.is_live(now)) {
+        if let Some(entry) = set
+            .iter_mut()
+            .find(|entry| entry.client == client && entry.is_live(now))
+        {
             return entry.fail(policy, now);
         }
         let Some(place) = Entry::place(set, now) else {
@@ -87,13 +95,22 @@ impl Lockout {
             return Outcome::Blocked(free);
         };
         self.evictions += u64::from(place.is_live(now));
-        *place = Entry { client, failures: 0, locked: false, ends: now.plus(policy.window) };
+        *place = Entry {
+            client,
+            failures: 0,
+            locked: false,
+            ends: now.plus(policy.window),
+        };
         place.fail(policy, now)
     }
 
     /// Addresses locked out now.
     pub(super) fn locked_out(&self, now: Mono) -> usize {
-        self.sets.iter().flatten().filter(|entry| entry.locked && entry.is_live(now)).count()
+        self.sets
+            .iter()
+            .flatten()
+            .filter(|entry| entry.locked && entry.is_live(now))
+            .count()
     }
 
     /// Counted addresses forgotten to make room, since start.
@@ -142,7 +159,10 @@ mod tests {
 
     use super::*;
 
-    const POLICY: Policy = Policy { max_failures: 5, window: Duration::from_secs(3600) };
+    const POLICY: Policy = Policy {
+        max_failures: 5,
+        window: Duration::from_secs(3600),
+    };
     const HOUR_MS: u64 = 3_600_000;
 
     fn client(n: u32) -> ClientAddress {
@@ -157,15 +177,30 @@ mod tests {
     fn the_fifth_wrong_key_locks_out_for_an_hour() {
         let mut lockout = Lockout::new();
         for n in 1..5 {
-            assert_eq!(lockout.record_failure(client(1), POLICY, at(n)), Outcome::Counted(n as u32));
+            assert_eq!(
+                lockout.record_failure(client(1), POLICY, at(n)),
+                Outcome::Counted(n as u32)
+            );
         }
-        assert_eq!(lockout.record_failure(client(1), POLICY, at(10)), Outcome::LockedOut(5));
+        assert_eq!(
+            lockout.record_failure(client(1), POLICY, at(10)),
+            Outcome::LockedOut(5)
+        );
         let until = at(10 + HOUR_MS);
-        assert_eq!(lockout.record_failure(client(1), POLICY, at(9 + HOUR_MS)), Outcome::Blocked(until));
+        assert_eq!(
+            lockout.record_failure(client(1), POLICY, at(9 + HOUR_MS)),
+            Outcome::Blocked(until)
+        );
         assert_eq!(lockout.locked_out(at(9 + HOUR_MS)), 1);
         assert_eq!(lockout.locked_out(until), 0);
-        assert_eq!(lockout.record_failure(client(1), POLICY, until), Outcome::Counted(1));
-        assert_eq!(lockout.record_failure(client(2), POLICY, at(11)), Outcome::Counted(1));
+        assert_eq!(
+            lockout.record_failure(client(1), POLICY, until),
+            Outcome::Counted(1)
+        );
+        assert_eq!(
+            lockout.record_failure(client(2), POLICY, at(11)),
+            Outcome::Counted(1)
+        );
     }
 
     #[test]
@@ -180,10 +215,16 @@ mod tests {
                 lockout.record_failure(client(n), POLICY, at(1));
             }
         }
-        assert_eq!(lockout.record_failure(client(0), POLICY, at(2)), Outcome::Blocked(at(HOUR_MS)));
+        assert_eq!(
+            lockout.record_failure(client(0), POLICY, at(2)),
+            Outcome::Blocked(at(HOUR_MS))
+        );
         assert_eq!(lockout.locked_out(at(2)), SETS * WAYS);
         // A newcomer without a place is blocked, not waved through.
-        assert!(matches!(lockout.record_failure(client(u32::MAX), POLICY, at(2)), Outcome::Blocked(_)));
+        assert!(matches!(
+            lockout.record_failure(client(u32::MAX), POLICY, at(2)),
+            Outcome::Blocked(_)
+        ));
         assert!(lockout.uncounted() > 0);
     }
 
@@ -197,7 +238,10 @@ mod tests {
             lockout.record_failure(client(n), POLICY, at(1));
         }
         assert!(lockout.evictions() > 0);
-        assert_eq!(lockout.record_failure(client(0), POLICY, at(2)), Outcome::LockedOut(5));
+        assert_eq!(
+            lockout.record_failure(client(0), POLICY, at(2)),
+            Outcome::LockedOut(5)
+        );
     }
 
     /// The rule without bounds: every failure of a client, in order.
@@ -210,7 +254,12 @@ mod tests {
     impl Naive {
         fn fail(&mut self, who: u32, policy: Policy, now: u64) -> Outcome {
             let window = policy.window.as_millis() as u64;
-            if let Some(until) = self.locked_until.get(&who).copied().filter(|until| now < *until) {
+            if let Some(until) = self
+                .locked_until
+                .get(&who)
+                .copied()
+                .filter(|until| now < *until)
+            {
                 return Outcome::Blocked(at(until));
             }
             if self.locked_until.remove(&who).is_some() {

@@ -94,8 +94,13 @@ pub enum RateClass {
 
 impl RateClass {
     /// Every class, in declaration order.
-    const ALL: [RateClass; 5] =
-        [RateClass::Root, RateClass::Health, RateClass::Dashboard, RateClass::Ui, RateClass::Other];
+    const ALL: [RateClass; 5] = [
+        RateClass::Root,
+        RateClass::Health,
+        RateClass::Dashboard,
+        RateClass::Ui,
+        RateClass::Other,
+    ];
 }
 
 /// Outcome of a rate-limit check.
@@ -214,7 +219,12 @@ impl Access {
         store: Store,
         overrides: &Overrides,
     ) -> Result<(Access, Option<FirstKeys>), KeyError> {
-        let start = first::plan(store.keys(), overrides, wall_now().as_microsecond(), secret::generate)?;
+        let start = first::plan(
+            store.keys(),
+            overrides,
+            wall_now().as_microsecond(),
+            secret::generate,
+        )?;
         if !start.changes.is_empty() {
             store.commit(start.changes.clone()).await?;
             audit::tell_all(&start.changes);
@@ -226,12 +236,19 @@ impl Access {
             store,
             writer: tokio::sync::Mutex::new(()),
         };
-        Ok((Access { shared: Arc::new(shared) }, start.first))
+        Ok((
+            Access {
+                shared: Arc::new(shared),
+            },
+            start.first,
+        ))
     }
 
     /// Takes reloaded limits. Buckets and lock-outs under way are kept.
     pub fn reload(&self, config: &config::Access) {
-        self.shared.max_keys.store(config.max_keys, Ordering::Relaxed);
+        self.shared
+            .max_keys
+            .store(config.max_keys, Ordering::Relaxed);
         self.shared.gate.reload(config);
     }
 
@@ -261,22 +278,29 @@ impl Access {
         now: Mono,
     ) -> Result<Principal, Denial> {
         let wall_us = wall_now().as_microsecond();
-        self.shared.gate.authorise(presented, client, needs, now, wall_us).map_err(|refusal| {
-            let incident = refusal.incident.as_ref();
-            if let Some(record) =
-                incident.and_then(|incident| self.shared.incidents.record(incident, client, now, wall_us))
-            {
-                self.shared.store.defer(vec![Change::Audit(record)]);
-            }
-            refusal.denial
-        })
+        self.shared
+            .gate
+            .authorise(presented, client, needs, now, wall_us)
+            .map_err(|refusal| {
+                let incident = refusal.incident.as_ref();
+                if let Some(record) = incident.and_then(|incident| {
+                    self.shared.incidents.record(incident, client, now, wall_us)
+                }) {
+                    self.shared.store.defer(vec![Change::Audit(record)]);
+                }
+                refusal.denial
+            })
     }
 
     /// Keeps who commanded a drone: in the security log, and within a budget in
     /// the audit trail.
     pub fn record_flight(&self, actor: &str, client: IpAddr, subject: &str) {
         let wall_us = wall_now().as_microsecond();
-        if let Some(record) = self.shared.incidents.flown(actor, client, subject, Mono::now(), wall_us) {
+        if let Some(record) =
+            self.shared
+                .incidents
+                .flown(actor, client, subject, Mono::now(), wall_us)
+        {
             self.shared.store.defer(vec![Change::Audit(record)]);
         }
     }
@@ -284,7 +308,13 @@ impl Access {
     /// Every key, oldest first.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyView> {
-        let mut keys: Vec<KeyView> = self.shared.gate.keys().iter().map(|entry| entry.record()).collect();
+        let mut keys: Vec<KeyView> = self
+            .shared
+            .gate
+            .keys()
+            .iter()
+            .map(|entry| entry.record())
+            .collect();
         keys.sort_by(|a, b| (a.created_us, &a.name).cmp(&(b.created_us, &b.name)));
         keys
     }
@@ -318,8 +348,14 @@ impl Access {
 
     /// Hands changed usage counts to the store's next batch.
     pub fn flush_usage(&self) {
-        let changed: Vec<Change> =
-            self.shared.gate.keys().iter().filter_map(|entry| entry.take_unflushed()).map(Change::PutKey).collect();
+        let changed: Vec<Change> = self
+            .shared
+            .gate
+            .keys()
+            .iter()
+            .filter_map(|entry| entry.take_unflushed())
+            .map(Change::PutKey)
+            .collect();
         if !changed.is_empty() {
             self.shared.store.defer(changed);
         }
@@ -338,7 +374,9 @@ async fn to_the_end<T: Send + 'static>(
     change: impl Future<Output = Result<T, KeyError>> + Send + 'static,
 ) -> Result<T, KeyError> {
     // The only way not to be joined is that the runtime ends first.
-    tokio::spawn(change).await.unwrap_or(Err(KeyError::Storage(StorageError::Stopping)))
+    tokio::spawn(change)
+        .await
+        .unwrap_or(Err(KeyError::Storage(StorageError::Stopping)))
 }
 
 impl Shared {
@@ -348,7 +386,12 @@ impl Shared {
         let now_us = wall_now().as_microsecond();
         let (mut key, record) = new.make(&table, self.max_keys.load(Ordering::Relaxed), now_us)?;
         let told = audit::key_created(&record, by, now_us);
-        self.store.commit(vec![Change::PutKey(record.clone()), Change::Audit(told.clone())]).await?;
+        self.store
+            .commit(vec![
+                Change::PutKey(record.clone()),
+                Change::Audit(told.clone()),
+            ])
+            .await?;
         self.gate.install(table.with(record.clone()));
         audit::tell(&told);
         Ok((std::mem::take(&mut *key), record))
@@ -360,7 +403,12 @@ impl Shared {
         let now_us = wall_now().as_microsecond();
         let record = keys::revocable(&table, key_or_preview, now_us)?.record();
         let told = audit::key_revoked(&record, by, now_us);
-        self.store.commit(vec![Change::DeleteKey(record.id), Change::Audit(told.clone())]).await?;
+        self.store
+            .commit(vec![
+                Change::DeleteKey(record.id),
+                Change::Audit(told.clone()),
+            ])
+            .await?;
         self.gate.install(table.without(&record.id));
         audit::tell(&told);
         Ok(record)

@@ -23,7 +23,12 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Permission; 4] = [Permission::Read, Permission::Write, Permission::Admin, Permission::Dashboard];
+    pub const ALL: [Permission; 4] = [
+        Permission::Read,
+        Permission::Write,
+        Permission::Admin,
+        Permission::Dashboard,
+    ];
 
     /// The name in the API, in messages and in the store.
     #[must_use]
@@ -80,7 +85,9 @@ impl Permissions {
 
 impl FromIterator<Permission> for Permissions {
     fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Permissions {
-        permissions.into_iter().fold(Permissions::default(), Permissions::with)
+        permissions
+            .into_iter()
+            .fold(Permissions::default(), Permissions::with)
     }
 }
 
@@ -108,7 +115,13 @@ mod tests {
     fn admin_implies_nothing() {
         let admin = Permissions::default().with(Permission::Admin);
         assert!(admin.contains(Permission::Admin));
-        assert!(Permission::ALL.iter().filter(|permission| admin.contains(**permission)).count() == 1);
+        assert!(
+            Permission::ALL
+                .iter()
+                .filter(|permission| admin.contains(**permission))
+                .count()
+                == 1
+        );
     }
 
     #[test]
@@ -119,7 +132,13 @@ mod tests {
 
     #[test]
     fn unknown_empty_and_misspelt_items_are_refused_by_name() {
-        for (list, item) in [("", ""), ("read,", ""), ("read,,write", ""), ("bogus", "bogus"), ("READ", "READ")] {
+        for (list, item) in [
+            ("", ""),
+            ("read,", ""),
+            ("read,,write", ""),
+            ("bogus", "bogus"),
+            ("READ", "READ"),
+        ] {
             match parse_list(list) {
                 Err(KeyError::InvalidPermission(refused)) => assert_eq!(refused, item, "{list:?}"),
                 other => panic!("{list:?}: {other:?}"),
@@ -130,6 +149,9 @@ mod tests {
     #[test]
     fn stored_names_of_a_newer_version_grant_nothing() {
         let names = ["read".to_owned(), "fly_into_space".to_owned()];
-        assert_eq!(Permissions::from_names(&names), Permissions::default().with(Permission::Read));
+        assert_eq!(
+            Permissions::from_names(&names),
+            Permissions::default().with(Permission::Read)
+        );
     }
 }

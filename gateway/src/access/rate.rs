@@ -71,7 +71,9 @@ impl RateTable {
     pub(super) fn new() -> RateTable {
         RateTable {
             seed: RandomState::new(),
-            sets: (0..SETS).map(|_| Mutex::new([Bucket::default(); WAYS])).collect(),
+            sets: (0..SETS)
+                .map(|_| Mutex::new([Bucket::default(); WAYS]))
+                .collect(),
             evictions: AtomicU64::new(0),
         }
     }
@@ -79,12 +81,22 @@ impl RateTable {
     /// Takes a token from the bucket of `owner`; a limit of 0 is none.
     pub(super) fn take(&self, owner: impl Hash, limit: u32, now: Mono) -> RateVerdict {
         if limit == 0 {
-            return RateVerdict { allowed: true, limit: 0, remaining: 0, reset_s: 0 };
+            return RateVerdict {
+                allowed: true,
+                limit: 0,
+                remaining: 0,
+                reset_s: 0,
+            };
         }
         let owner = self.seed.hash_one(owner);
         // A panic cannot leave a bucket half changed: poison means nothing here.
-        let mut set = self.sets[owner as usize % SETS].lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = match set.iter().position(|bucket| bucket.owner == owner && bucket.is_live(now)) {
+        let mut set = self.sets[owner as usize % SETS]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let bucket = match set
+            .iter()
+            .position(|bucket| bucket.owner == owner && bucket.is_live(now))
+        {
             Some(index) => &mut set[index],
             None => self.open(&mut set, owner, now),
         };
@@ -107,7 +119,11 @@ impl RateTable {
         if set[place].is_live(now) {
             self.evictions.fetch_add(1, Ordering::Relaxed);
         }
-        set[place] = Bucket { owner, opened: now, taken: 0 };
+        set[place] = Bucket {
+            owner,
+            opened: now,
+            taken: 0,
+        };
         &mut set[place]
     }
 }
@@ -138,15 +154,31 @@ mod tests {
             assert!(refused.reset_s >= 1);
             assert!(table.take("another", 100, at(100 * step_ms)).allowed);
             let later = at(100 * step_ms + u64::from(refused.reset_s) * 1000);
-            assert!(table.take("client", 100, later).allowed, "who waits as told is let in");
+            assert!(
+                table.take("client", 100, later).allowed,
+                "who waits as told is let in"
+            );
         }
     }
 
     #[test]
     fn no_limit_takes_no_place() {
         let table = RateTable::new();
-        assert_eq!(table.take("client", 0, at(0)), RateVerdict { allowed: true, limit: 0, remaining: 0, reset_s: 0 });
-        assert!(table.sets.iter().all(|set| set.lock().expect("no panic").iter().all(|bucket| bucket.taken == 0)));
+        assert_eq!(
+            table.take("client", 0, at(0)),
+            RateVerdict {
+                allowed: true,
+                limit: 0,
+                remaining: 0,
+                reset_s: 0
+            }
+        );
+        assert!(table.sets.iter().all(|set| {
+            set.lock()
+                .expect("no panic")
+                .iter()
+                .all(|bucket| bucket.taken == 0)
+        }));
     }
 
     #[test]

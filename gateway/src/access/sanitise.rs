@@ -42,9 +42,15 @@ pub enum SanitiseError {
 pub fn sanitise(text: &str, limit_chars: usize) -> Result<&str, SanitiseError> {
     let length = text.chars().count();
     if length > limit_chars {
-        return Err(SanitiseError::TooLong { length, limit: limit_chars });
+        return Err(SanitiseError::TooLong {
+            length,
+            limit: limit_chars,
+        });
     }
-    if PATTERNS.iter().any(|pattern| contains_ignoring_case(text.as_bytes(), pattern.as_bytes())) {
+    if PATTERNS
+        .iter()
+        .any(|pattern| contains_ignoring_case(text.as_bytes(), pattern.as_bytes()))
+    {
         return Err(SanitiseError::Dangerous);
     }
     Ok(text)
@@ -52,7 +58,8 @@ pub fn sanitise(text: &str, limit_chars: usize) -> Result<&str, SanitiseError> {
 
 /// The patterns are ASCII, so comparing bytes cannot split a character.
 fn contains_ignoring_case(text: &[u8], pattern: &[u8]) -> bool {
-    text.windows(pattern.len()).any(|window| window.eq_ignore_ascii_case(pattern))
+    text.windows(pattern.len())
+        .any(|window| window.eq_ignore_ascii_case(pattern))
 }
 
 #[cfg(test)]
@@ -62,15 +69,30 @@ mod tests {
     #[test]
     fn every_pattern_is_found_in_any_case_and_place() {
         for pattern in PATTERNS {
-            for text in [pattern.to_owned(), format!("x{}y", pattern.to_lowercase()), pattern.to_uppercase()] {
-                assert_eq!(sanitise(&text, 100), Err(SanitiseError::Dangerous), "{text}");
+            for text in [
+                pattern.to_owned(),
+                format!("x{}y", pattern.to_lowercase()),
+                pattern.to_uppercase(),
+            ] {
+                assert_eq!(
+                    sanitise(&text, 100),
+                    Err(SanitiseError::Dangerous),
+                    "{text}"
+                );
             }
         }
     }
 
     #[test]
     fn harmless_text_passes_unchanged() {
-        for text in ["", "Field team", "現場タブレット", "drop table; update", "<b>script</b>", "onload ="] {
+        for text in [
+            "",
+            "Field team",
+            "現場タブレット",
+            "drop table; update",
+            "<b>script</b>",
+            "onload =",
+        ] {
             assert_eq!(sanitise(text, 100), Ok(text));
         }
     }
@@ -80,6 +102,12 @@ mod tests {
         let hundred = "鍵".repeat(100);
         assert_eq!(sanitise(&hundred, 100), Ok(&*hundred));
         let error = sanitise(&hundred, 99).expect_err("too long");
-        assert_eq!(error, SanitiseError::TooLong { length: 100, limit: 99 });
+        assert_eq!(
+            error,
+            SanitiseError::TooLong {
+                length: 100,
+                limit: 99
+            }
+        );
     }
 }

@@ -63,8 +63,11 @@ pub fn preview(id: &KeyId) -> String {
 /// What `text` previews, with or without the dots.
 pub(super) fn parse_preview(text: &str) -> Option<u32> {
     let digits = text.strip_suffix("...").unwrap_or(text);
-    let is_preview = digits.len() == PREVIEW_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_preview.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
+    let is_preview =
+        digits.len() == PREVIEW_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_preview
+        .then(|| u32::from_str_radix(digits, 16).ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -76,7 +79,11 @@ mod tests {
         let key = generate().expect("randomness");
         let random = key.strip_prefix("mfg-drone-").expect("the prefix");
         assert_eq!(random.len(), 43);
-        assert!(random.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
+        assert!(
+            random
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        );
         assert_ne!(*key, *generate().expect("randomness"));
     }
 
@@ -87,7 +94,15 @@ mod tests {
         assert_eq!(preview(&id), "ba7816bf...");
         assert_eq!(parse_preview("ba7816bf..."), Some(public_part(&id)));
         assert_eq!(parse_preview("BA7816BF"), Some(public_part(&id)));
-        for other in ["", "...", "ba7816b", "ba7816bf.", "+a7816bf", "ba7816bg", "ba7816bfa"] {
+        for other in [
+            "",
+            "...",
+            "ba7816b",
+            "ba7816bf.",
+            "+a7816bf",
+            "ba7816bg",
+            "ba7816bfa",
+        ] {
             assert_eq!(parse_preview(other), None, "{other:?}");
         }
     }

@@ -60,7 +60,8 @@ impl KeyEntry {
     /// the wall clock: a board that starts in 1970 accepts an expired key until
     /// the time has arrived from the network.
     pub(super) fn is_expired(&self, wall_us: i64) -> bool {
-        self.expires_us.is_some_and(|expires_us| wall_us >= expires_us)
+        self.expires_us
+            .is_some_and(|expires_us| wall_us >= expires_us)
     }
 
     /// Counts one authenticated request.
@@ -86,7 +87,9 @@ impl KeyEntry {
     /// The record, when its count has changed since this was last asked.
     pub(super) fn take_unflushed(&self) -> Option<KeyRecord> {
         let record = self.record();
-        let flushed = self.flushed_count.swap(record.usage_count, Ordering::Relaxed);
+        let flushed = self
+            .flushed_count
+            .swap(record.usage_count, Ordering::Relaxed);
         (flushed != record.usage_count).then_some(record)
     }
 }
@@ -99,7 +102,10 @@ pub(super) struct KeyTable {
 
 impl FromIterator<KeyRecord> for KeyTable {
     fn from_iter<I: IntoIterator<Item = KeyRecord>>(records: I) -> KeyTable {
-        records.into_iter().map(|record| Arc::new(KeyEntry::from(record))).collect()
+        records
+            .into_iter()
+            .map(|record| Arc::new(KeyEntry::from(record)))
+            .collect()
     }
 }
 
@@ -125,7 +131,8 @@ impl KeyTable {
     /// The key with this hash. The module's header says what may be learnt
     /// from how long this takes.
     pub(super) fn find(&self, id: &KeyId) -> Option<&Arc<KeyEntry>> {
-        self.same_public_part(public_part(id)).find(|entry| entry.id.0.ct_eq(&id.0).into())
+        self.same_public_part(public_part(id))
+            .find(|entry| entry.id.0.ct_eq(&id.0).into())
     }
 
     /// The key shown by this preview. Creation refuses a second key with the
@@ -149,22 +156,29 @@ impl KeyTable {
 
     /// The table with one key less.
     pub(super) fn without(&self, id: &KeyId) -> KeyTable {
-        self.entries.iter().filter(|entry| entry.id != *id).cloned().collect()
+        self.entries
+            .iter()
+            .filter(|entry| entry.id != *id)
+            .cloned()
+            .collect()
     }
 
     /// Whether nobody could administer the gateway without this key. Expired
     /// keys open nothing, so they neither count nor are protected.
     pub(super) fn is_last_admin(&self, id: &KeyId, wall_us: i64) -> bool {
-        let mut admins = self
-            .entries
-            .iter()
-            .filter(|entry| entry.permissions.contains(Permission::Admin) && !entry.is_expired(wall_us));
+        let mut admins = self.entries.iter().filter(|entry| {
+            entry.permissions.contains(Permission::Admin) && !entry.is_expired(wall_us)
+        });
         admins.next().is_some_and(|entry| entry.id == *id) && admins.next().is_none()
     }
 
     fn same_public_part(&self, part: u32) -> impl Iterator<Item = &Arc<KeyEntry>> {
-        let first = self.entries.partition_point(|entry| public_part(&entry.id) < part);
-        self.entries[first..].iter().take_while(move |entry| public_part(&entry.id) == part)
+        let first = self
+            .entries
+            .partition_point(|entry| public_part(&entry.id) < part);
+        self.entries[first..]
+            .iter()
+            .take_while(move |entry| public_part(&entry.id) == part)
     }
 }
 
@@ -173,7 +187,11 @@ pub(super) mod tests {
     use super::*;
     use crate::access::secret;
 
-    pub(in crate::access) fn record(key: &str, permissions: &[&str], expires_us: Option<i64>) -> KeyRecord {
+    pub(in crate::access) fn record(
+        key: &str,
+        permissions: &[&str],
+        expires_us: Option<i64>,
+    ) -> KeyRecord {
         KeyRecord {
             id: secret::hash(key.as_bytes()),
             name: format!("name of {key}"),
@@ -187,9 +205,13 @@ pub(super) mod tests {
 
     #[test]
     fn every_key_is_found_and_no_other() {
-        let table: KeyTable = (0..300).map(|n| record(&format!("key {n}"), &["read"], None)).collect();
+        let table: KeyTable = (0..300)
+            .map(|n| record(&format!("key {n}"), &["read"], None))
+            .collect();
         for n in 0..300 {
-            let entry = table.find(&secret::hash(format!("key {n}").as_bytes())).expect("present");
+            let entry = table
+                .find(&secret::hash(format!("key {n}").as_bytes()))
+                .expect("present");
             assert_eq!(&*entry.name, format!("name of key {n}"));
         }
         assert!(table.find(&secret::hash(b"key 300")).is_none());
@@ -207,7 +229,10 @@ pub(super) mod tests {
         assert!(table.find_previewed(part).is_some());
         let both = table.with(twin.clone());
         assert!(both.find_previewed(part).is_none(), "ambiguous: neither");
-        assert!(both.find(&twin.id).is_some_and(|entry| entry.permissions.contains(Permission::Admin)));
+        assert!(
+            both.find(&twin.id)
+                .is_some_and(|entry| entry.permissions.contains(Permission::Admin))
+        );
     }
 
     #[test]
@@ -218,24 +243,40 @@ pub(super) mod tests {
         let grown = table.with(record("b", &["read"], None));
         entry.count_use(7);
         entry.count_use(9);
-        let flushed = grown.iter().find_map(|entry| entry.take_unflushed()).expect("changed");
+        let flushed = grown
+            .iter()
+            .find_map(|entry| entry.take_unflushed())
+            .expect("changed");
         assert_eq!((flushed.usage_count, flushed.last_used_us), (2, Some(9)));
         assert!(grown.iter().all(|entry| entry.take_unflushed().is_none()));
         let shrunk = grown.without(&secret::hash(b"b"));
         assert_eq!(shrunk.len(), 1);
-        assert_eq!(shrunk.iter().next().map(|entry| entry.record().usage_count), Some(2));
+        assert_eq!(
+            shrunk.iter().next().map(|entry| entry.record().usage_count),
+            Some(2)
+        );
     }
 
     #[test]
     fn the_last_usable_admin_is_known() {
         let id = |key: &str| secret::hash(key.as_bytes());
-        let one: KeyTable =
-            [record("a", &["admin"], None), record("r", &["read", "write", "dashboard"], None)].into_iter().collect();
+        let one: KeyTable = [
+            record("a", &["admin"], None),
+            record("r", &["read", "write", "dashboard"], None),
+        ]
+        .into_iter()
+        .collect();
         assert!(one.is_last_admin(&id("a"), 0));
         assert!(!one.is_last_admin(&id("r"), 0));
         let two = one.with(record("b", &["admin"], Some(100)));
         assert!(!two.is_last_admin(&id("a"), 99));
-        assert!(two.is_last_admin(&id("a"), 100), "the other one has expired");
-        assert!(!two.is_last_admin(&id("b"), 100), "an expired key protects nothing");
+        assert!(
+            two.is_last_admin(&id("a"), 100),
+            "the other one has expired"
+        );
+        assert!(
+            !two.is_last_admin(&id("b"), 100),
+            "an expired key protects nothing"
+        );
     }
 }

@@ -36,12 +36,17 @@ impl Moment {
     pub(super) fn now() -> Moment {
         // To the microsecond, as it is stored: a restart must not change a stamp.
         let wall = wall_now();
-        Moment { now: Mono::now(), wall: Timestamp::from_microsecond(wall.as_microsecond()).unwrap_or(wall) }
+        Moment {
+            now: Mono::now(),
+            wall: Timestamp::from_microsecond(wall.as_microsecond()).unwrap_or(wall),
+        }
     }
 
     /// The wall time of an earlier point of this run.
     pub(super) fn wall_at(&self, at: Mono) -> Timestamp {
-        self.wall.saturating_sub(self.now.since(at)).unwrap_or(self.wall)
+        self.wall
+            .saturating_sub(self.now.since(at))
+            .unwrap_or(self.wall)
     }
 }
 
@@ -54,7 +59,11 @@ pub(super) enum Cause<'a> {
 
 impl<'a> Cause<'a> {
     pub(super) fn of(alert: &'a Alert) -> Cause<'a> {
-        if alert.measured.is_some() { Cause::Rule(&alert.title) } else { Cause::Condition(&alert.origin) }
+        if alert.measured.is_some() {
+            Cause::Rule(&alert.title)
+        } else {
+            Cause::Condition(&alert.origin)
+        }
     }
 }
 
@@ -80,7 +89,10 @@ impl Entry {
             return here;
         }
         let age = moment.wall.duration_since(self.alert.created);
-        Duration::try_from(age).ok().filter(|age| *age <= BELIEVED_AGE).unwrap_or(here)
+        Duration::try_from(age)
+            .ok()
+            .filter(|age| *age <= BELIEVED_AGE)
+            .unwrap_or(here)
     }
 }
 
@@ -95,18 +107,33 @@ pub(super) struct Dropped {
 impl Book {
     pub(super) fn new(max_alerts: usize, retention_days: u32) -> Book {
         let retention = Duration::from_secs(u64::from(retention_days) * 24 * 3600);
-        Book { entries: VecDeque::new(), max_alerts: max_alerts.max(1), retention }
+        Book {
+            entries: VecDeque::new(),
+            max_alerts: max_alerts.max(1),
+            retention,
+        }
     }
 
     pub(super) fn configure(&mut self, max_alerts: usize, retention_days: u32) {
         let entries = std::mem::take(&mut self.entries);
-        *self = Book { entries, ..Book::new(max_alerts, retention_days) };
+        *self = Book {
+            entries,
+            ..Book::new(max_alerts, retention_days)
+        };
     }
 
     /// Takes an alert of an earlier run; they come oldest first.
     pub(super) fn restore(&mut self, alert: Alert, now: Mono) {
-        if self.entries.back().is_none_or(|last| last.alert.seq < alert.seq) {
-            self.entries.push_back(Entry { alert: Arc::new(alert), restored: true, since: now });
+        if self
+            .entries
+            .back()
+            .is_none_or(|last| last.alert.seq < alert.seq)
+        {
+            self.entries.push_back(Entry {
+                alert: Arc::new(alert),
+                restored: true,
+                since: now,
+            });
         }
     }
 
@@ -114,12 +141,21 @@ impl Book {
     pub(super) fn put(&mut self, alert: Arc<Alert>, now: Mono) {
         match self.position(alert.seq) {
             Ok(index) => self.entries[index].alert = alert,
-            Err(index) => self.entries.insert(index, Entry { alert, restored: false, since: now }),
+            Err(index) => self.entries.insert(
+                index,
+                Entry {
+                    alert,
+                    restored: false,
+                    since: now,
+                },
+            ),
         }
     }
 
     pub(super) fn alert(&self, seq: u64) -> Option<&Arc<Alert>> {
-        self.position(seq).ok().map(|index| &self.entries[index].alert)
+        self.position(seq)
+            .ok()
+            .map(|index| &self.entries[index].alert)
     }
 
     pub(super) fn find(&self, id: &str) -> Option<&Arc<Alert>> {
@@ -139,47 +175,77 @@ impl Book {
         self.entries.retain(|entry| {
             let keep = entry.age(moment) <= retention;
             if !keep {
-                dropped.push(Dropped { alert: entry.alert.clone(), old: true });
+                dropped.push(Dropped {
+                    alert: entry.alert.clone(),
+                    old: true,
+                });
             }
             keep
         });
         while self.entries.len() > self.max_alerts {
-            let victim = self.entries.iter().position(|entry| entry.alert.resolved.is_some()).unwrap_or(0);
+            let victim = self
+                .entries
+                .iter()
+                .position(|entry| entry.alert.resolved.is_some())
+                .unwrap_or(0);
             if let Some(entry) = self.entries.remove(victim) {
-                dropped.push(Dropped { alert: entry.alert, old: false });
+                dropped.push(Dropped {
+                    alert: entry.alert,
+                    old: false,
+                });
             }
         }
         dropped
     }
 
     pub(super) fn list(&self, filter: &Filter) -> Vec<Arc<Alert>> {
-        let limit = if filter.limit == 0 { usize::MAX } else { filter.limit };
+        let limit = if filter.limit == 0 {
+            usize::MAX
+        } else {
+            filter.limit
+        };
         let wanted = |alert: &&Arc<Alert>| {
             filter.level.is_none_or(|level| alert.level == level)
-                && filter.alert_type.is_none_or(|alert_type| alert.alert_type == alert_type)
+                && filter
+                    .alert_type
+                    .is_none_or(|alert_type| alert.alert_type == alert_type)
                 && !(filter.unresolved_only && alert.resolved.is_some())
         };
         self.iter().filter(wanted).take(limit).cloned().collect()
     }
 
     pub(super) fn summary(&self, moment: Moment) -> Summary {
-        let recent: Vec<&Alert> =
-            self.entries.iter().filter(|entry| entry.age(moment) < RECENT).map(|entry| &*entry.alert).collect();
-        let by_level = Level::ALL.iter().map(|level| (*level, recent.iter().filter(|a| a.level == *level).count()));
-        let by_type =
-            AlertType::ALL.iter().map(|kind| (*kind, recent.iter().filter(|a| a.alert_type == *kind).count()));
+        let recent: Vec<&Alert> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.age(moment) < RECENT)
+            .map(|entry| &*entry.alert)
+            .collect();
+        let by_level = Level::ALL
+            .iter()
+            .map(|level| (*level, recent.iter().filter(|a| a.level == *level).count()));
+        let by_type = AlertType::ALL.iter().map(|kind| {
+            (
+                *kind,
+                recent.iter().filter(|a| a.alert_type == *kind).count(),
+            )
+        });
         Summary {
             total: self.entries.len(),
             recent_24h: recent.len(),
             unresolved: self.iter().filter(|alert| alert.resolved.is_none()).count(),
-            critical_24h: recent.iter().filter(|alert| alert.level == Level::Critical).count(),
+            critical_24h: recent
+                .iter()
+                .filter(|alert| alert.level == Level::Critical)
+                .count(),
             by_level: by_level.filter(|(_, count)| *count > 0).collect(),
             by_type: by_type.filter(|(_, count)| *count > 0).collect(),
         }
     }
 
     fn position(&self, seq: u64) -> Result<usize, usize> {
-        self.entries.binary_search_by_key(&seq, |entry| entry.alert.seq)
+        self.entries
+            .binary_search_by_key(&seq, |entry| entry.alert.seq)
     }
 }
 
@@ -195,7 +261,10 @@ pub(super) mod tests {
 
     pub(in crate::alerts) fn moment(seconds: u64) -> Moment {
         let wall = Timestamp::from_second(WALL_S + seconds as i64).expect("in range");
-        Moment { now: Mono::from_millis(seconds * 1000), wall }
+        Moment {
+            now: Mono::from_millis(seconds * 1000),
+            wall,
+        }
     }
 
     pub(in crate::alerts) fn alert(seq: u64, created_s: i64) -> Alert {
@@ -232,13 +301,23 @@ pub(super) mod tests {
         let mut book = Book::new(3, 7);
         for seq in 1..=3 {
             let alert = alert(seq, 0);
-            book.put(Arc::new(if seq == 2 { resolved(alert) } else { alert }), Mono::ZERO);
+            book.put(
+                Arc::new(if seq == 2 { resolved(alert) } else { alert }),
+                Mono::ZERO,
+            );
         }
         book.put(Arc::new(alert(4, 0)), Mono::ZERO);
         let dropped = book.trim(moment(0));
-        assert_eq!((dropped.len(), dropped[0].alert.seq, dropped[0].old), (1, 2, false));
+        assert_eq!(
+            (dropped.len(), dropped[0].alert.seq, dropped[0].old),
+            (1, 2, false)
+        );
         book.put(Arc::new(alert(5, 0)), Mono::ZERO);
-        assert_eq!(book.trim(moment(0))[0].alert.seq, 1, "none is resolved: the oldest");
+        assert_eq!(
+            book.trim(moment(0))[0].alert.seq,
+            1,
+            "none is resolved: the oldest"
+        );
         assert_eq!(seqs(&book), [5, 4, 3]);
         assert!(book.find("alert_00000001_4").is_some());
         assert!(book.find("alert_00000002_4").is_none(), "another store's");
@@ -271,20 +350,66 @@ pub(super) mod tests {
     fn filters_combine_and_the_summary_counts_a_day() {
         let mut book = Book::new(10, 7);
         book.restore(alert(1, -2 * DAY_S), Mono::ZERO);
-        let critical = Alert { level: Level::Critical, alert_type: AlertType::Drone, ..alert(2, 0) };
+        let critical = Alert {
+            level: Level::Critical,
+            alert_type: AlertType::Drone,
+            ..alert(2, 0)
+        };
         book.put(Arc::new(resolved(critical)), Mono::ZERO);
         book.put(Arc::new(alert(3, 0)), Mono::ZERO);
-        let listed = |filter: Filter| book.list(&filter).iter().map(|alert| alert.seq).collect::<Vec<_>>();
+        let listed = |filter: Filter| {
+            book.list(&filter)
+                .iter()
+                .map(|alert| alert.seq)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(listed(Filter::default()), [3, 2, 1]);
-        assert_eq!(listed(Filter { limit: 2, ..Filter::default() }), [3, 2]);
-        assert_eq!(listed(Filter { unresolved_only: true, limit: 1, ..Filter::default() }), [3]);
-        let both = Filter { level: Some(Level::Critical), alert_type: Some(AlertType::Drone), ..Filter::default() };
+        assert_eq!(
+            listed(Filter {
+                limit: 2,
+                ..Filter::default()
+            }),
+            [3, 2]
+        );
+        assert_eq!(
+            listed(Filter {
+                unresolved_only: true,
+                limit: 1,
+                ..Filter::default()
+            }),
+            [3]
+        );
+        let both = Filter {
+            level: Some(Level::Critical),
+            alert_type: Some(AlertType::Drone),
+            ..Filter::default()
+        };
         assert_eq!(listed(both), [2]);
-        assert!(listed(Filter { unresolved_only: true, ..both }).is_empty());
+        assert!(
+            listed(Filter {
+                unresolved_only: true,
+                ..both
+            })
+            .is_empty()
+        );
         let summary = book.summary(moment(60));
-        assert_eq!((summary.total, summary.recent_24h, summary.unresolved, summary.critical_24h), (3, 2, 2, 1));
-        assert_eq!(summary.by_level, [(Level::Warning, 1), (Level::Critical, 1)]);
-        assert_eq!(summary.by_type, [(AlertType::System, 1), (AlertType::Drone, 1)]);
+        assert_eq!(
+            (
+                summary.total,
+                summary.recent_24h,
+                summary.unresolved,
+                summary.critical_24h
+            ),
+            (3, 2, 2, 1)
+        );
+        assert_eq!(
+            summary.by_level,
+            [(Level::Warning, 1), (Level::Critical, 1)]
+        );
+        assert_eq!(
+            summary.by_type,
+            [(AlertType::System, 1), (AlertType::Drone, 1)]
+        );
     }
 
     proptest! {

@@ -108,7 +108,11 @@ impl Cell {
             Phase::Firing => Step::Nothing,
             Phase::Pending | Phase::Quiet => {
                 self.phase = Phase::Quiet;
-                if self.unproven && rule.clears(value) { self.end(now) } else { Step::Nothing }
+                if self.unproven && rule.clears(value) {
+                    self.end(now)
+                } else {
+                    Step::Nothing
+                }
             }
         }
     }
@@ -138,13 +142,21 @@ impl Cell {
     /// Starts over for a rule that now watches something else. The cool-down is
     /// kept: switching a rule off and on is no way around it.
     pub(super) fn reset(&mut self) {
-        *self = Cell { fired: self.fired, ..Cell::NEW };
+        *self = Cell {
+            fired: self.fired,
+            ..Cell::NEW
+        };
     }
 
     /// Takes what waits for the desk.
     pub(super) fn take(&mut self) -> Option<Transition> {
         let taken = self.handoff.take()?;
-        Some(Transition { taken, value: self.raised_value, raised_at: self.raised_at, ended_at: self.ended_at })
+        Some(Transition {
+            taken,
+            value: self.raised_value,
+            raised_at: self.raised_at,
+            ended_at: self.ended_at,
+        })
     }
 
     pub(super) fn waits(&self) -> bool {
@@ -165,8 +177,15 @@ impl Cell {
         if now.since(self.since) < rule.hold {
             return Step::Nothing;
         }
-        if self.fired.is_some_and(|fired| now.since(fired) < rule.cooldown) {
-            let step = if self.silenced { Step::Nothing } else { Step::Silenced };
+        if self
+            .fired
+            .is_some_and(|fired| now.since(fired) < rule.cooldown)
+        {
+            let step = if self.silenced {
+                Step::Nothing
+            } else {
+                Step::Silenced
+            };
             self.silenced = true;
             return step;
         }
@@ -175,7 +194,11 @@ impl Cell {
         self.fired = Some(now);
         self.raised_value = self.value;
         self.raised_at = now;
-        if self.handoff.raise() { Step::Folded } else { Step::Waits }
+        if self.handoff.raise() {
+            Step::Folded
+        } else {
+            Step::Waits
+        }
     }
 
     fn end(&mut self, now: Mono) -> Step {
@@ -223,7 +246,11 @@ mod tests {
     fn the_first_good_value_of_a_run_ends_an_alert_of_the_run_before() {
         let rule = rule(|rule| rule.hysteresis = 5.0);
         let mut cell = Cell::NEW;
-        assert_eq!(cell.observe(&rule, 92.0, at(1)), Step::Nothing, "inside the hysteresis nothing is proven");
+        assert_eq!(
+            cell.observe(&rule, 92.0, at(1)),
+            Step::Nothing,
+            "inside the hysteresis nothing is proven"
+        );
         assert_eq!(cell.observe(&rule, 50.0, at(2)), Step::Waits);
         let ended = cell.take().expect("waits").taken;
         assert!(ended.ended_before && !ended.raised);
@@ -251,10 +278,17 @@ mod tests {
         cell.take();
         cell.release();
         assert_eq!(cell.observe(&rule, 96.0, at(299)), Step::Silenced);
-        assert_eq!(cell.observe(&rule, 96.0, at(299)), Step::Nothing, "counted once");
+        assert_eq!(
+            cell.observe(&rule, 96.0, at(299)),
+            Step::Nothing,
+            "counted once"
+        );
         assert_eq!(cell.observe(&rule, 96.0, at(300)), Step::Waits);
         cell.release();
-        assert!(cell.take().expect("waits").taken.stands, "an alert the desk has not seen is not released");
+        assert!(
+            cell.take().expect("waits").taken.stands,
+            "an alert the desk has not seen is not released"
+        );
     }
 
     /// The plainest statement of the life cycle: recomputed from the whole
@@ -289,16 +323,26 @@ mod tests {
 
         fn tick(&mut self, rule: &Rule, now: u64) {
             let limit = rule.hold.as_secs().max(STALE_AFTER.as_secs());
-            if !self.open && self.episode.last().is_some_and(|(seen, _)| now - seen > limit) {
+            if !self.open
+                && self
+                    .episode
+                    .last()
+                    .is_some_and(|(seen, _)| now - seen > limit)
+            {
                 self.episode.clear();
             }
             self.due(rule, now);
         }
 
         fn due(&mut self, rule: &Rule, now: u64) {
-            let (Some((since, _)), Some((_, value))) = (self.episode.first(), self.episode.last()) else { return };
+            let (Some((since, _)), Some((_, value))) = (self.episode.first(), self.episode.last())
+            else {
+                return;
+            };
             let held = now - since >= rule.hold.as_secs();
-            let cool = self.last_fired.is_none_or(|fired| now - fired >= rule.cooldown.as_secs());
+            let cool = self
+                .last_fired
+                .is_none_or(|fired| now - fired >= rule.cooldown.as_secs());
             if !self.open && held && cool {
                 self.open = true;
                 self.last_fired = Some(now);

@@ -13,18 +13,44 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, AlertError>>;
 
 /// What an operator asks for.
 pub(super) enum Command {
-    Acknowledge { id: String, by: Arc<str>, reply: Reply<Arc<Alert>> },
-    Resolve { id: String, by: Arc<str>, reply: Reply<Arc<Alert>> },
-    PutRule { rule: Rule, reply: Reply<RuleView> },
-    DeleteRule { name: String, reply: Reply<()> },
-    Stop { done: oneshot::Sender<()> },
+    Acknowledge {
+        id: String,
+        by: Arc<str>,
+        reply: Reply<Arc<Alert>>,
+    },
+    Resolve {
+        id: String,
+        by: Arc<str>,
+        reply: Reply<Arc<Alert>>,
+    },
+    PutRule {
+        rule: Rule,
+        reply: Reply<RuleView>,
+    },
+    DeleteRule {
+        name: String,
+        reply: Reply<()>,
+    },
+    Stop {
+        done: oneshot::Sender<()>,
+    },
 }
 
 /// An answer that waits for the commit.
 pub(super) enum Answer {
-    Alert { seq: u64, resolved: bool, reply: Reply<Arc<Alert>> },
-    RulePut { rule: Box<Rule>, reply: Reply<RuleView> },
-    RuleDeleted { name: String, reply: Reply<()> },
+    Alert {
+        seq: u64,
+        resolved: bool,
+        reply: Reply<Arc<Alert>>,
+    },
+    RulePut {
+        rule: Box<Rule>,
+        reply: Reply<RuleView>,
+    },
+    RuleDeleted {
+        name: String,
+        reply: Reply<()>,
+    },
 }
 
 impl Answer {

@@ -88,7 +88,8 @@ impl Conditions {
                 return false;
             }
             None => {
-                self.entries.push(Entry::new(condition.key.into(), condition.subject.clone()));
+                self.entries
+                    .push(Entry::new(condition.key.into(), condition.subject.clone()));
                 self.entries.len() - 1
             }
         };
@@ -106,22 +107,36 @@ impl Conditions {
 
     /// True: the desk has something to do.
     pub(super) fn clear(&mut self, key: &str, subject: &str, now: Mono) -> bool {
-        let Some(index) = self.position(key, subject).filter(|index| self.entries[*index].stands) else { return false };
+        let Some(index) = self
+            .position(key, subject)
+            .filter(|index| self.entries[*index].stands)
+        else {
+            return false;
+        };
         self.entries[index].end(now);
         true
     }
 
     /// Takes over an open alert of the last run.
     pub(super) fn inherit(&mut self, key: &Arc<str>, subject: &Arc<str>, now: Mono) {
-        if !is_event(key) && self.entries.len() < MAX_CONDITIONS && self.position(key, subject).is_none() {
+        if !is_event(key)
+            && self.entries.len() < MAX_CONDITIONS
+            && self.position(key, subject).is_none()
+        {
             let entry = Entry::new(key.clone(), subject.clone());
-            self.entries.push(Entry { stands: true, inherited: Some(now), ..entry });
+            self.entries.push(Entry {
+                stands: true,
+                inherited: Some(now),
+                ..entry
+            });
         }
     }
 
     /// The alert of a condition is gone although the condition may stand.
     pub(super) fn release(&mut self, key: &str, subject: &str, now: Mono) {
-        let Some(index) = self.position(key, subject) else { return };
+        let Some(index) = self.position(key, subject) else {
+            return;
+        };
         let entry = &mut self.entries[index];
         if entry.inherited.is_some() {
             self.entries.remove(index);
@@ -134,10 +149,16 @@ impl Conditions {
     pub(super) fn tick(&mut self, now: Mono) -> bool {
         let mut waits = false;
         for entry in self.entries.iter_mut().filter(|entry| entry.stands) {
-            if entry.inherited.is_some_and(|since| now.since(since) >= INHERITED_FOR) {
+            if entry
+                .inherited
+                .is_some_and(|since| now.since(since) >= INHERITED_FOR)
+            {
                 entry.end(now);
                 waits = true;
-            } else if entry.released.is_some_and(|since| now.since(since) >= RENEWED_AFTER) {
+            } else if entry
+                .released
+                .is_some_and(|since| now.since(since) >= RENEWED_AFTER)
+            {
                 entry.begin(now);
                 waits = true;
             }
@@ -148,7 +169,8 @@ impl Conditions {
     /// Takes what waits, oldest entry first, and forgets what is over.
     pub(super) fn drain(&mut self) -> Vec<ConditionChange> {
         let taken = self.entries.iter_mut().filter_map(Entry::take).collect();
-        self.entries.retain(|entry| entry.stands && !is_event(&entry.key));
+        self.entries
+            .retain(|entry| entry.stands && !is_event(&entry.key));
         taken
     }
 
@@ -161,7 +183,9 @@ impl Conditions {
     }
 
     fn position(&self, key: &str, subject: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| &*entry.key == key && &*entry.subject == subject)
+        self.entries
+            .iter()
+            .position(|entry| &*entry.key == key && &*entry.subject == subject)
     }
 }
 
@@ -235,7 +259,10 @@ pub(super) mod tests {
         assert!(!conditions.clear("drone_silent", "d1", at(0)));
         assert!(conditions.raise(silent("d1"), at(0)));
         assert!(!conditions.raise(silent("d1"), at(1)));
-        assert!(conditions.raise(silent("d2"), at(1)), "another subject is another condition");
+        assert!(
+            conditions.raise(silent("d2"), at(1)),
+            "another subject is another condition"
+        );
         assert_eq!(conditions.drain().len(), 2);
         assert!(!conditions.raise(silent("d1"), at(2)));
         assert!(conditions.drain().is_empty());
@@ -280,7 +307,10 @@ pub(super) mod tests {
     #[test]
     fn an_event_is_handed_over_once_and_neither_ends_nor_comes_back() {
         let mut conditions = Conditions::default();
-        let lost = Condition { key: STORE_LOSS, ..silent("board") };
+        let lost = Condition {
+            key: STORE_LOSS,
+            ..silent("board")
+        };
         assert!(conditions.raise(lost.clone(), Mono::ZERO));
         assert_eq!((conditions.drain().len(), conditions.standing()), (1, 0));
         // Of the last run: nothing that could be over five minutes later.

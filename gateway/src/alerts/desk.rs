@@ -83,12 +83,21 @@ impl Desk {
         for alert in book.iter().rev() {
             match Cause::of(alert) {
                 Cause::Rule(name) => rules.note_triggered(name, alert.created),
-                Cause::Condition(_) if alert.is_open() => conditions.inherit(&alert.origin, &alert.subject, now),
+                Cause::Condition(_) if alert.is_open() => {
+                    conditions.inherit(&alert.origin, &alert.subject, now)
+                }
                 Cause::Condition(_) => {}
             }
         }
         drop((book, rules, conditions));
-        Desk { shared, next_seq, store_epoch, run_epoch, unsettled: Unsettled::default(), keeper: None }
+        Desk {
+            shared,
+            next_seq,
+            store_epoch,
+            run_epoch,
+            unsettled: Unsettled::default(),
+            keeper: None,
+        }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -130,7 +139,11 @@ impl Desk {
         for command in commands {
             self.apply_command(&mut plan, &book, command);
         }
-        plan.changes.extend(plan.complete.alerts().map(|alert| Change::PutAlert(alert_record(alert))));
+        plan.changes.extend(
+            plan.complete
+                .alerts()
+                .map(|alert| Change::PutAlert(alert_record(alert))),
+        );
         if rewrite || !plan.changes.is_empty() {
             self.add_rewrites(&mut plan, &book);
         }
@@ -156,7 +169,11 @@ impl Desk {
         for Dropped { alert, old } in dropped {
             self.unsettled.alerts.remove(&alert.seq);
             let counters = &self.shared.counters;
-            let counter = if old { &counters.dropped_old } else { &counters.dropped_full };
+            let counter = if old {
+                &counters.dropped_old
+            } else {
+                &counters.dropped_full
+            };
             counter.fetch_add(1, Ordering::Relaxed);
             // A cause that outlives the retention gets a new alert. One pushed
             // out of a full book does not: that could go round in circles.
@@ -170,9 +187,12 @@ impl Desk {
                 deletions.push(Change::DeleteAlert(alert.seq));
             }
         }
-        if let Some(keeper) =
-            self.keeper.filter(|keeper| self.shared.book().iter().any(|a| a.seq > *keeper && a.durable))
-        {
+        if let Some(keeper) = self.keeper.filter(|keeper| {
+            self.shared
+                .book()
+                .iter()
+                .any(|a| a.seq > *keeper && a.durable)
+        }) {
             self.keeper = None;
             deletions.push(Change::DeleteAlert(keeper));
         }
@@ -182,19 +202,37 @@ impl Desk {
     fn end_orphans(&self, draft: &mut Draft, book: &Book, moment: Moment) {
         let rules = self.shared.rules();
         let orphaned = |alert: &&Alert| {
-            alert.measured.is_some_and(|measured| !rules.watches(&alert.title, measured.metric, &alert.subject))
+            alert.measured.is_some_and(|measured| {
+                !rules.watches(&alert.title, measured.metric, &alert.subject)
+            })
         };
-        let orphans: Vec<(u64, bool)> =
-            draft.all_open(book).filter(orphaned).map(|alert| (alert.seq, rules.auto_resolves(&alert.title))).collect();
+        let orphans: Vec<(u64, bool)> = draft
+            .all_open(book)
+            .filter(orphaned)
+            .map(|alert| (alert.seq, rules.auto_resolves(&alert.title)))
+            .collect();
         for (seq, resolve) in orphans {
             draft.clear(book, seq, moment.now, resolve, moment);
         }
     }
 
-    fn apply_handover(&mut self, draft: &mut Draft, book: &Book, handover: &Handover, moment: Moment) {
-        let Handover { source, rule, transition } = handover;
+    fn apply_handover(
+        &mut self,
+        draft: &mut Draft,
+        book: &Book,
+        handover: &Handover,
+        moment: Moment,
+    ) {
+        let Handover {
+            source,
+            rule,
+            transition,
+        } = handover;
         let shared = self.shared.clone();
-        let subject = shared.sources.source(*source).map_or_else(|| Arc::from("unknown"), |source| source.name.clone());
+        let subject = shared
+            .sources
+            .source(*source)
+            .map_or_else(|| Arc::from("unknown"), |source| source.name.clone());
         let resolve = shared.rules().auto_resolves(&rule.name);
         let cause = Cause::Rule(&rule.name);
         let end = |draft: &mut Draft| {
@@ -202,8 +240,13 @@ impl Desk {
                 draft.clear(book, seq, transition.ended_at, resolve, moment);
             }
         };
-        let continues = |alert: &Alert| alert.measured.is_some_and(|measured| measured.metric == rule.metric);
-        if transition.taken.ended_before || !draft.open(book, cause, &subject).is_none_or(continues) {
+        let continues = |alert: &Alert| {
+            alert
+                .measured
+                .is_some_and(|measured| measured.metric == rule.metric)
+        };
+        if transition.taken.ended_before || !draft.open(book, cause, &subject).is_none_or(continues)
+        {
             end(draft);
         }
         // An alert still open here is from before a restart: it goes on.
@@ -213,7 +256,11 @@ impl Desk {
                 message: rule_message(rule, &subject, transition.value),
                 details: Some(rule_details(rule, transition.value)),
                 origin: RULE_ORIGIN.into(),
-                measured: Some(Measured { metric: rule.metric, value: transition.value, threshold: rule.threshold }),
+                measured: Some(Measured {
+                    metric: rule.metric,
+                    value: transition.value,
+                    threshold: rule.threshold,
+                }),
                 level: rule.level,
                 alert_type: rule.alert_type,
                 subject: subject.clone(),
@@ -226,8 +273,21 @@ impl Desk {
         }
     }
 
-    fn apply_condition(&mut self, draft: &mut Draft, book: &Book, change: ConditionChange, moment: Moment) {
-        let ConditionChange { key, subject, what, taken, raised_at, ended_at } = change;
+    fn apply_condition(
+        &mut self,
+        draft: &mut Draft,
+        book: &Book,
+        change: ConditionChange,
+        moment: Moment,
+    ) {
+        let ConditionChange {
+            key,
+            subject,
+            what,
+            taken,
+            raised_at,
+            ended_at,
+        } = change;
         let resolve = self.shared.rules().conditions_auto_resolve();
         let cause = Cause::Condition(&key);
         let end = |draft: &mut Draft| {
@@ -240,9 +300,14 @@ impl Desk {
         }
         // A further event is a further alert; only the same one told again is not.
         let tells = |alert: &Alert| {
-            !is_event(&key) || what.as_ref().is_some_and(|condition| condition.message == alert.message)
+            !is_event(&key)
+                || what
+                    .as_ref()
+                    .is_some_and(|condition| condition.message == alert.message)
         };
-        let known = draft.all_open(book).any(|a| Cause::of(a) == cause && *a.subject == *subject && tells(a));
+        let known = draft
+            .all_open(book)
+            .any(|a| Cause::of(a) == cause && *a.subject == *subject && tells(a));
         if let Some(condition) = what.filter(|_| taken.raised && !known) {
             let alert = Alert {
                 title: condition.title.into(),
@@ -289,17 +354,27 @@ impl Desk {
             Command::Acknowledge { id, by, reply } => plan.act(book, &id, by, false, reply),
             Command::Resolve { id, by, reply } => plan.act(book, &id, by, true, reply),
             Command::PutRule { rule, reply } => {
-                let room = self.shared.rules().check_room(&rule.name).and_then(|()| self.check_settled(&rule.name));
+                let room = self
+                    .shared
+                    .rules()
+                    .check_room(&rule.name)
+                    .and_then(|()| self.check_settled(&rule.name));
                 match room {
                     Ok(()) => {
-                        plan.changes.push(Change::PutRule(rule_record(&rule, false)));
-                        plan.answers.push(Answer::RulePut { rule: Box::new(rule), reply });
+                        plan.changes
+                            .push(Change::PutRule(rule_record(&rule, false)));
+                        plan.answers.push(Answer::RulePut {
+                            rule: Box::new(rule),
+                            reply,
+                        });
                     }
                     Err(error) => send(reply, Err(error)),
                 }
             }
             Command::DeleteRule { name, reply } => {
-                let change = self.check_settled(&name).and_then(|()| self.shared.rules().deletion(&name));
+                let change = self
+                    .check_settled(&name)
+                    .and_then(|()| self.shared.rules().deletion(&name));
                 match change {
                     Ok(change) => {
                         plan.changes.push(change);
@@ -314,37 +389,63 @@ impl Desk {
     }
 
     fn check_settled(&self, name: &str) -> Result<(), AlertError> {
-        if self.unsettled.rules.len() >= MAX_UNSETTLED_RULES && !self.unsettled.rules.contains(name) {
+        if self.unsettled.rules.len() >= MAX_UNSETTLED_RULES && !self.unsettled.rules.contains(name)
+        {
             return Err(AlertError::Storage(StorageError::Busy));
         }
         Ok(())
     }
 
     fn add_rewrites(&self, plan: &mut Plan, book: &Book) {
-        let alerts = self.unsettled.alerts.iter().filter(|seq| !plan.complete.holds(**seq));
+        let alerts = self
+            .unsettled
+            .alerts
+            .iter()
+            .filter(|seq| !plan.complete.holds(**seq));
         plan.rewritten_alerts = alerts.copied().take(REWRITES_PER_COMMIT).collect();
         let in_memory = |seq: &u64| match book.alert(*seq) {
             Some(alert) => Change::PutAlert(alert_record(alert)),
             None => Change::DeleteAlert(*seq),
         };
-        plan.changes.extend(plan.rewritten_alerts.iter().map(in_memory));
-        let asked = |name: &str| plan.answers.iter().any(|answer| answer.rule_name() == Some(name));
+        plan.changes
+            .extend(plan.rewritten_alerts.iter().map(in_memory));
+        let asked = |name: &str| {
+            plan.answers
+                .iter()
+                .any(|answer| answer.rule_name() == Some(name))
+        };
         let rules = self.unsettled.rules.iter().filter(|name| !asked(name));
         plan.rewritten_rules = rules.cloned().collect();
         let rulebook = self.shared.rules();
-        plan.changes.extend(plan.rewritten_rules.iter().map(|name| rulebook.correction(name)));
+        plan.changes.extend(
+            plan.rewritten_rules
+                .iter()
+                .map(|name| rulebook.correction(name)),
+        );
     }
 
     fn settle_durable(&mut self, plan: Plan) {
         for alert in plan.complete.alerts() {
             self.unsettled.alerts.remove(&alert.seq);
-            self.show(Alert { durable: true, ..alert.clone() }, plan.complete.raised_at(alert.seq));
+            self.show(
+                Alert {
+                    durable: true,
+                    ..alert.clone()
+                },
+                plan.complete.raised_at(alert.seq),
+            );
         }
         for seq in plan.rewritten_alerts {
             self.unsettled.alerts.remove(&seq);
             let known = self.shared.book().alert(seq).cloned();
             if let Some(alert) = known {
-                self.show(Alert { durable: true, ..(*alert).clone() }, None);
+                self.show(
+                    Alert {
+                        durable: true,
+                        ..(*alert).clone()
+                    },
+                    None,
+                );
             }
         }
         for name in &plan.rewritten_rules {
@@ -357,17 +458,26 @@ impl Desk {
 
     fn answer(&mut self, answer: Answer, now: Mono) {
         match answer {
-            Answer::Alert { seq, resolved, reply } => {
+            Answer::Alert {
+                seq,
+                resolved,
+                reply,
+            } => {
                 let alert = self.shared.book().alert(seq).cloned();
                 if let Some(alert) = alert.as_ref().filter(|_| resolved) {
                     self.release(alert, now);
                 }
-                send(reply, alert.ok_or_else(|| AlertError::UnknownAlert(seq.to_string())));
+                send(
+                    reply,
+                    alert.ok_or_else(|| AlertError::UnknownAlert(seq.to_string())),
+                );
             }
             Answer::RulePut { rule, reply } => {
                 self.unsettled.rules.remove(&*rule.name);
                 let name = rule.name.to_string();
-                let put = self.shared.change_rules(|rules| rules.put(*rule).ok_or(AlertError::UnknownRule(name)));
+                let put = self
+                    .shared
+                    .change_rules(|rules| rules.put(*rule).ok_or(AlertError::UnknownRule(name)));
                 send(reply, put);
             }
             Answer::RuleDeleted { name, reply } => {
@@ -382,10 +492,16 @@ impl Desk {
     }
 
     fn settle_refused(&mut self, plan: Plan, error: &StorageError) {
-        self.shared.counters.commits_failed.fetch_add(1, Ordering::Relaxed);
+        self.shared
+            .counters
+            .commits_failed
+            .fetch_add(1, Ordering::Relaxed);
         for alert in plan.observed.alerts() {
             let raised_at = plan.observed.raised_at(alert.seq);
-            let mut alert = Alert { durable: false, ..alert.clone() };
+            let mut alert = Alert {
+                durable: false,
+                ..alert.clone()
+            };
             if raised_at.is_some() {
                 alert.id = alert_id(self.run_epoch, alert.seq);
             }
@@ -393,8 +509,15 @@ impl Desk {
         }
         // A refused commit may have reached the medium after all: whatever it
         // touched is written again from memory.
-        self.unsettled.alerts.extend(plan.complete.alerts().map(|alert| alert.seq));
-        self.unsettled.rules.extend(plan.answers.iter().filter_map(Answer::rule_name).map(str::to_owned));
+        self.unsettled
+            .alerts
+            .extend(plan.complete.alerts().map(|alert| alert.seq));
+        self.unsettled.rules.extend(
+            plan.answers
+                .iter()
+                .filter_map(Answer::rule_name)
+                .map(str::to_owned),
+        );
         for answer in plan.answers {
             answer.refuse(error);
         }
@@ -437,14 +560,22 @@ impl Desk {
 impl Plan {
     /// Acknowledges or resolves; an alert that is so already is only answered
     /// for, once it is durable.
-    fn act(&mut self, book: &Book, id: &str, by: Arc<str>, resolve: bool, reply: Reply<Arc<Alert>>) {
+    fn act(
+        &mut self,
+        book: &Book,
+        id: &str,
+        by: Arc<str>,
+        resolve: bool,
+        reply: Reply<Arc<Alert>>,
+    ) {
         let Some(known) = book.find(id) else {
             return send(reply, Err(AlertError::UnknownAlert(id.to_owned())));
         };
         let seq = known.seq;
         let now = self.complete.alert(book, seq);
-        let (acknowledged, resolved) =
-            now.map_or((true, true), |now| (now.acknowledged.is_some(), now.resolved.is_some()));
+        let (acknowledged, resolved) = now.map_or((true, true), |now| {
+            (now.acknowledged.is_some(), now.resolved.is_some())
+        });
         if !acknowledged || (resolve && !resolved) || !known.durable {
             let stamp = (self.moment.wall, by);
             self.complete.edit(book, seq, |alert| {
@@ -454,7 +585,11 @@ impl Plan {
                 }
             });
         }
-        self.answers.push(Answer::Alert { seq, resolved: resolve && !resolved, reply });
+        self.answers.push(Answer::Alert {
+            seq,
+            resolved: resolve && !resolved,
+            reply,
+        });
     }
 }
 

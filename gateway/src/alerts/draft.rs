@@ -22,18 +22,32 @@ pub(super) struct Draft {
 impl Draft {
     /// The alert as it will be.
     pub(super) fn alert<'a>(&'a self, book: &'a Book, seq: u64) -> Option<&'a Alert> {
-        self.changed.get(&seq).or_else(|| book.alert(seq).map(|alert| &**alert))
+        self.changed
+            .get(&seq)
+            .or_else(|| book.alert(seq).map(|alert| &**alert))
     }
 
     /// The newest open alert of `cause` at `subject`.
-    pub(super) fn open<'a>(&'a self, book: &'a Book, cause: Cause<'_>, subject: &str) -> Option<&'a Alert> {
-        self.all_open(book).find(|alert| Cause::of(alert) == cause && &*alert.subject == subject)
+    pub(super) fn open<'a>(
+        &'a self,
+        book: &'a Book,
+        cause: Cause<'_>,
+        subject: &str,
+    ) -> Option<&'a Alert> {
+        self.all_open(book)
+            .find(|alert| Cause::of(alert) == cause && &*alert.subject == subject)
     }
 
     /// Every open alert, newest first.
     pub(super) fn all_open<'a>(&'a self, book: &'a Book) -> impl Iterator<Item = &'a Alert> {
-        let fresh = self.fresh.keys().rev().filter_map(|seq| self.changed.get(seq));
-        let booked = book.iter().map(|alert| self.changed.get(&alert.seq).unwrap_or(alert));
+        let fresh = self
+            .fresh
+            .keys()
+            .rev()
+            .filter_map(|seq| self.changed.get(seq));
+        let booked = book
+            .iter()
+            .map(|alert| self.changed.get(&alert.seq).unwrap_or(alert));
         fresh.chain(booked).filter(|alert| alert.is_open())
     }
 

@@ -93,7 +93,13 @@ impl Engine {
     }
 
     /// Judges readings of one source. True: the desk has something to do.
-    pub(super) fn observe(&self, source: SourceId, name: &str, readings: &[Reading], now: Mono) -> bool {
+    pub(super) fn observe(
+        &self,
+        source: SourceId,
+        name: &str,
+        readings: &[Reading],
+        now: Mono,
+    ) -> bool {
         let mut tally = Tally::default();
         let mut guard = self.cells(source);
         let state = guard.get_or_insert_with(|| self.begin(source));
@@ -120,10 +126,17 @@ impl Engine {
         let mut waits = false;
         for slot in &self.sources {
             let mut guard = lock(slot);
-            let Some(state) = guard.as_mut().filter(|state| state.any_pending) else { continue };
+            let Some(state) = guard.as_mut().filter(|state| state.any_pending) else {
+                continue;
+            };
             let mut tally = Tally::default();
             state.any_pending = false;
-            for (slot, cell) in state.cells.iter_mut().enumerate().filter(|(_, cell)| cell.is_pending()) {
+            for (slot, cell) in state
+                .cells
+                .iter_mut()
+                .enumerate()
+                .filter(|(_, cell)| cell.is_pending())
+            {
                 if let Some(rule) = state.table.rule(slot) {
                     tally.note(cell.tick(rule, now));
                     state.any_pending |= cell.is_pending();
@@ -143,10 +156,17 @@ impl Engine {
                 continue;
             }
             let mut guard = lock(slot);
-            let Some(state) = guard.as_mut() else { continue };
+            let Some(state) = guard.as_mut() else {
+                continue;
+            };
             for (slot, cell) in state.cells.iter_mut().enumerate() {
-                if let (Some(transition), Some(rule)) = (cell.take(), state.table.shared_rule(slot)) {
-                    handovers.push(Handover { source: state.source, rule: rule.clone(), transition });
+                if let (Some(transition), Some(rule)) = (cell.take(), state.table.shared_rule(slot))
+                {
+                    handovers.push(Handover {
+                        source: state.source,
+                        rule: rule.clone(),
+                        transition,
+                    });
                 }
             }
         }
@@ -182,9 +202,15 @@ impl Engine {
 
     pub(super) fn stats(&self) -> EngineStats {
         let waiting = |slot: &Mutex<Option<SourceCells>>| {
-            lock(slot).as_ref().map_or(0, |state| state.cells.iter().filter(|cell| cell.waits()).count())
+            lock(slot).as_ref().map_or(0, |state| {
+                state.cells.iter().filter(|cell| cell.waits()).count()
+            })
         };
-        let dirty = self.sources.iter().zip(&self.dirty).filter(|(_, dirty)| dirty.load(Ordering::Acquire));
+        let dirty = self
+            .sources
+            .iter()
+            .zip(&self.dirty)
+            .filter(|(_, dirty)| dirty.load(Ordering::Acquire));
         EngineStats {
             evaluations: self.counters.evaluations.load(Ordering::Relaxed),
             not_finite: self.counters.not_finite.load(Ordering::Relaxed),
@@ -195,8 +221,17 @@ impl Engine {
     }
 
     fn begin(&self, source: SourceId) -> SourceCells {
-        let table = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        SourceCells { source, table, cells: vec![Cell::NEW; MAX_RULES].into(), any_pending: false }
+        let table = self
+            .current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        SourceCells {
+            source,
+            table,
+            cells: vec![Cell::NEW; MAX_RULES].into(),
+            any_pending: false,
+        }
     }
 
     /// Adds a batch's counts. Called under the source's lock, so that the desk
@@ -245,26 +280,53 @@ mod tests {
 
     impl Bench {
         fn new(rules: Vec<config::Rule>) -> Bench {
-            let config = config::Alerts { rule: rules, ..config::Alerts::default() };
+            let config = config::Alerts {
+                rule: rules,
+                ..config::Alerts::default()
+            };
             let rules = Rulebook::new(&config, default_rules()).expect("valid");
-            Bench { engine: Engine::new(rules.table().clone()), rules, sources: Sources::default() }
+            Bench {
+                engine: Engine::new(rules.table().clone()),
+                rules,
+                sources: Sources::default(),
+            }
         }
 
         fn observe(&self, source: &str, metric: Metric, value: f64, second: u64) -> bool {
-            let id = self.sources.register(source, SourceKind::Drone).expect("room");
-            self.engine.observe(id, source, &[Reading { metric, value }], Mono::from_millis(second * 1000))
+            let id = self
+                .sources
+                .register(source, SourceKind::Drone)
+                .expect("room");
+            self.engine.observe(
+                id,
+                source,
+                &[Reading { metric, value }],
+                Mono::from_millis(second * 1000),
+            )
         }
 
         fn raised(&self) -> Vec<(String, String)> {
             let drained = self.engine.drain();
-            let raised = drained.into_iter().filter(|handover| handover.transition.taken.raised);
+            let raised = drained
+                .into_iter()
+                .filter(|handover| handover.transition.taken.raised);
             raised
-                .map(|handover| (self.sources.name(handover.source).to_owned(), handover.rule.name.to_string()))
+                .map(|handover| {
+                    (
+                        self.sources.name(handover.source).to_owned(),
+                        handover.rule.name.to_string(),
+                    )
+                })
                 .collect()
         }
 
         fn configure(&mut self, rules: Vec<config::Rule>) {
-            self.rules.configure(&config::Alerts { rule: rules, ..config::Alerts::default() }).expect("valid");
+            self.rules
+                .configure(&config::Alerts {
+                    rule: rules,
+                    ..config::Alerts::default()
+                })
+                .expect("valid");
             self.engine.replace(self.rules.table());
         }
     }
@@ -278,7 +340,11 @@ mod tests {
         let bench = Bench::new(vec![]);
         assert!(bench.observe("board", Metric::MemoryUsage, 95.0, 0));
         assert!(bench.observe("drone_001", Metric::BatteryLevel, 19.0, 0));
-        assert_eq!(bench.engine.stats().cells_waiting, 4, "with the proof that no Critical Battery of before stands");
+        assert_eq!(
+            bench.engine.stats().cells_waiting,
+            4,
+            "with the proof that no Critical Battery of before stands"
+        );
         assert_eq!(
             bench.raised(),
             [
@@ -287,7 +353,10 @@ mod tests {
                 pair("drone_001", "Low Battery")
             ]
         );
-        assert!(bench.observe("drone_002", Metric::BatteryLevel, 19.0, 1), "one drone does not mute another");
+        assert!(
+            bench.observe("drone_002", Metric::BatteryLevel, 19.0, 1),
+            "one drone does not mute another"
+        );
         assert_eq!(bench.raised(), [pair("drone_002", "Low Battery")]);
         assert!(!bench.observe("board", Metric::MemoryUsage, 99.0, 3600));
         assert!(bench.raised().is_empty());
@@ -296,8 +365,16 @@ mod tests {
 
     #[test]
     fn an_absent_metric_a_disabled_rule_another_source_and_nan_never_fire() {
-        let off = config::Rule { name: "Off".into(), enabled: false, ..text(">=", 0.0) };
-        let other = config::Rule { name: "Other".into(), source: Some("drone_009".into()), ..text(">=", 0.0) };
+        let off = config::Rule {
+            name: "Off".into(),
+            enabled: false,
+            ..text(">=", 0.0)
+        };
+        let other = config::Rule {
+            name: "Other".into(),
+            source: Some("drone_009".into()),
+            ..text(">=", 0.0)
+        };
         let bench = Bench::new(vec![off, other]);
         bench.observe("board", Metric::CpuUsage, 50.0, 0);
         bench.observe("board", Metric::CpuUsage, f64::NAN, 1);
@@ -319,18 +396,35 @@ mod tests {
 
     #[test]
     fn changed_rules_keep_running_episodes_and_start_over_for_other_metrics() {
-        let mine = || config::Rule { name: "Mine".into(), ..text(">=", 50.0) };
+        let mine = || config::Rule {
+            name: "Mine".into(),
+            ..text(">=", 50.0)
+        };
         let mut bench = Bench::new(vec![mine()]);
         bench.observe("board", Metric::CpuUsage, 60.0, 0);
         assert_eq!(bench.raised(), [pair("board", "Mine")]);
-        bench.configure(vec![config::Rule { threshold: 55.0, level: "critical".into(), ..mine() }]);
+        bench.configure(vec![config::Rule {
+            threshold: 55.0,
+            level: "critical".into(),
+            ..mine()
+        }]);
         bench.observe("board", Metric::CpuUsage, 60.0, 1);
         assert!(bench.raised().is_empty(), "still the same episode");
-        bench.configure(vec![config::Rule { threshold: 70.0, ..mine() }]);
+        bench.configure(vec![config::Rule {
+            threshold: 70.0,
+            ..mine()
+        }]);
         bench.observe("board", Metric::CpuUsage, 60.0, 2);
         let ended = bench.engine.drain();
-        assert!(ended[0].transition.taken.ended_before, "by the new threshold it is over");
-        bench.configure(vec![config::Rule { metric: "memory_usage".into(), cooldown_minutes: 0, ..mine() }]);
+        assert!(
+            ended[0].transition.taken.ended_before,
+            "by the new threshold it is over"
+        );
+        bench.configure(vec![config::Rule {
+            metric: "memory_usage".into(),
+            cooldown_minutes: 0,
+            ..mine()
+        }]);
         bench.observe("board", Metric::CpuUsage, 99.0, 3);
         bench.observe("board", Metric::MemoryUsage, 60.0, 3);
         let raised = bench.raised();
@@ -342,11 +436,17 @@ mod tests {
 
     #[test]
     fn switching_a_rule_off_and_on_is_no_way_around_the_cool_down() {
-        let mine = || config::Rule { name: "Mine".into(), ..text(">=", 50.0) };
+        let mine = || config::Rule {
+            name: "Mine".into(),
+            ..text(">=", 50.0)
+        };
         let mut bench = Bench::new(vec![mine()]);
         bench.observe("board", Metric::CpuUsage, 60.0, 0);
         assert_eq!(bench.raised().len(), 1);
-        bench.configure(vec![config::Rule { enabled: false, ..mine() }]);
+        bench.configure(vec![config::Rule {
+            enabled: false,
+            ..mine()
+        }]);
         bench.configure(vec![mine()]);
         bench.observe("board", Metric::CpuUsage, 60.0, 1);
         assert!(bench.raised().is_empty());
@@ -358,13 +458,31 @@ mod tests {
     #[test]
     fn no_episode_is_lost_between_two_threads() {
         const EPISODES: u64 = 20_000;
-        let flap = config::Rule { name: "Flap".into(), cooldown_minutes: 0, ..text(">=", 50.0) };
-        let config = config::Alerts { rule: vec![flap], default_rules: false, ..config::Alerts::default() };
+        let flap = config::Rule {
+            name: "Flap".into(),
+            cooldown_minutes: 0,
+            ..text(">=", 50.0)
+        };
+        let config = config::Alerts {
+            rule: vec![flap],
+            default_rules: false,
+            ..config::Alerts::default()
+        };
         let rules = Rulebook::new(&config, vec![]).expect("valid");
         let engine = Engine::new(rules.table().clone());
-        let source = Sources::default().register("board", SourceKind::Board).expect("room");
+        let source = Sources::default()
+            .register("board", SourceKind::Board)
+            .expect("room");
         let observe = |value| {
-            engine.observe(source, "board", &[Reading { metric: Metric::CpuUsage, value }], Mono::ZERO);
+            engine.observe(
+                source,
+                "board",
+                &[Reading {
+                    metric: Metric::CpuUsage,
+                    value,
+                }],
+                Mono::ZERO,
+            );
         };
         let (mut raised, mut open) = (0, false);
         let mut take = || {

@@ -29,7 +29,11 @@ pub(super) struct Taken {
 
 impl Handoff {
     /// Nothing stands and nothing waits.
-    pub(super) const NONE: Handoff = Handoff { ended_before: false, raised: false, stands: false };
+    pub(super) const NONE: Handoff = Handoff {
+        ended_before: false,
+        raised: false,
+        stands: false,
+    };
 
     /// The state begins. True if another beginning was still waiting, which
     /// this one is folded into.
@@ -62,7 +66,11 @@ impl Handoff {
         if !self.waits() {
             return None;
         }
-        let taken = Taken { ended_before: self.ended_before, raised: self.raised, stands: self.stands };
+        let taken = Taken {
+            ended_before: self.ended_before,
+            raised: self.raised,
+            stands: self.stands,
+        };
         self.ended_before = false;
         self.raised = false;
         Some(taken)

@@ -46,7 +46,8 @@ use shared::Shared;
 
 pub use conditions::{STORE_LOSS, UPDATE_ENDED};
 pub use model::{
-    Alert, AlertError, AlertEvent, AlertStats, AlertType, Condition, Filter, Level, Measured, RuleView, Summary,
+    Alert, AlertError, AlertEvent, AlertStats, AlertType, Condition, Filter, Level, Measured,
+    RuleView, Summary,
 };
 pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
 pub use ruleset::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, MAX_RULES};
@@ -71,9 +72,15 @@ pub fn check_rule(rule: &config::Rule) -> Result<(), (&'static str, String)> {
 ///
 /// # Errors
 /// [`AlertError::InvalidRule`], [`AlertError::Full`].
-pub fn effective_rules(config: &config::Alerts, added: &[config::Rule]) -> Result<Vec<RuleView>, AlertError> {
+pub fn effective_rules(
+    config: &config::Alerts,
+    added: &[config::Rule],
+) -> Result<Vec<RuleView>, AlertError> {
     let mut book = Rulebook::new(config, defaults::default_rules())?;
-    book.set_defaults("added", added.iter().map(Rule::parse).collect::<Result<_, _>>()?)?;
+    book.set_defaults(
+        "added",
+        added.iter().map(Rule::parse).collect::<Result<_, _>>()?,
+    )?;
     Ok(book.views())
 }
 
@@ -92,25 +99,45 @@ impl Alerts {
     /// # Errors
     /// [`AlertError::InvalidRule`] for a rule in the configuration,
     /// [`AlertError::Full`] for too many of them.
-    pub fn start(config: &config::Alerts, sources: Arc<Sources>, store: Store) -> Result<Alerts, AlertError> {
+    pub fn start(
+        config: &config::Alerts,
+        sources: Arc<Sources>,
+        store: Store,
+    ) -> Result<Alerts, AlertError> {
         let shared = Arc::new(Shared::new(config, defaults::default_rules(), sources)?);
         for record in store.rules() {
             let name = record.name.clone();
             if !shared.rules().restore(record) {
-                shared.counters.rules_ignored.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(rule = name, "stored rule not understood; it is not in effect");
+                shared
+                    .counters
+                    .rules_ignored
+                    .fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(
+                    rule = name,
+                    "stored rule not understood; it is not in effect"
+                );
             }
         }
         shared.change_rules(|_| Ok(()))?;
         let moment = Moment::now();
-        let mut desk = Desk::new(shared.clone(), store.alerts(), store.epoch(), run_epoch(), moment.now);
+        let mut desk = Desk::new(
+            shared.clone(),
+            store.alerts(),
+            store.epoch(),
+            run_epoch(),
+            moment.now,
+        );
         let deletions = desk.trim(moment);
         if !deletions.is_empty() {
             store.defer(deletions);
         }
         let (commands, waiting) = mpsc::channel(task::COMMANDS_WAITING);
         tokio::spawn(task::run(desk, store, waiting));
-        Ok(Alerts { shared, commands, trimmed_ms: Arc::default() })
+        Ok(Alerts {
+            shared,
+            commands,
+            trimmed_ms: Arc::default(),
+        })
     }
 
     /// Commits what waits and ends the desk. Operations after it are refused
@@ -189,7 +216,12 @@ impl Alerts {
     /// The worst level among alerts that are not resolved.
     #[must_use]
     pub fn worst_unresolved(&self) -> Option<Level> {
-        self.shared.book().iter().filter(|alert| alert.resolved.is_none()).map(|alert| alert.level).max()
+        self.shared
+            .book()
+            .iter()
+            .filter(|alert| alert.resolved.is_none())
+            .map(|alert| alert.level)
+            .max()
     }
 
     /// Acknowledges; idempotent, durable before it returns.
@@ -198,7 +230,8 @@ impl Alerts {
     /// [`AlertError::UnknownAlert`], [`AlertError::Storage`].
     pub async fn acknowledge(&self, id: &str, by: &str) -> Result<Arc<Alert>, AlertError> {
         let (id, by) = (id.to_owned(), by.into());
-        self.ask(|reply| Command::Acknowledge { id, by, reply }).await
+        self.ask(|reply| Command::Acknowledge { id, by, reply })
+            .await
     }
 
     /// Resolves (and so acknowledges); idempotent, durable before it returns.
@@ -243,7 +276,9 @@ impl Alerts {
     /// [`AlertError::InvalidRule`], [`AlertError::Full`]; everything stays as it was.
     pub fn reload(&self, config: &config::Alerts) -> Result<(), AlertError> {
         self.shared.change_rules(|rules| rules.configure(config))?;
-        self.shared.book_mut().configure(config.max_alerts, config.retention_days);
+        self.shared
+            .book_mut()
+            .configure(config.max_alerts, config.retention_days);
         // A smaller book is trimmed by the desk.
         self.shared.wake.notify_one();
         Ok(())
@@ -254,9 +289,14 @@ impl Alerts {
     ///
     /// # Errors
     /// [`AlertError::InvalidRule`]; [`AlertError::Full`] beyond [`MAX_DEFAULT_RULES`].
-    pub fn set_defaults(&self, room: &'static str, rules: &[config::Rule]) -> Result<(), AlertError> {
+    pub fn set_defaults(
+        &self,
+        room: &'static str,
+        rules: &[config::Rule],
+    ) -> Result<(), AlertError> {
         let rules = rules.iter().map(Rule::parse).collect::<Result<_, _>>()?;
-        self.shared.change_rules(|book| book.set_defaults(room, rules))
+        self.shared
+            .change_rules(|book| book.set_defaults(room, rules))
     }
 
     /// Events from now on. A slow receiver loses the oldest and is told so.
@@ -270,7 +310,12 @@ impl Alerts {
     pub fn stats(&self) -> AlertStats {
         let (engine, counters) = (self.shared.engine.stats(), &self.shared.counters);
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let not_durable = self.shared.book().iter().filter(|alert| !alert.durable).count();
+        let not_durable = self
+            .shared
+            .book()
+            .iter()
+            .filter(|alert| !alert.durable)
+            .count();
         let conditions = self.shared.conditions();
         AlertStats {
             evaluations: engine.evaluations,
@@ -295,15 +340,22 @@ impl Alerts {
     /// Hands a command to the desk and waits for its answer.
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, AlertError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.try_send(command(reply)).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => {
-                self.shared.counters.commands_refused.fetch_add(1, Ordering::Relaxed);
-                StorageError::Busy
-            }
-            mpsc::error::TrySendError::Closed(_) => StorageError::Stopping,
-        })?;
+        self.commands
+            .try_send(command(reply))
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => {
+                    self.shared
+                        .counters
+                        .commands_refused
+                        .fetch_add(1, Ordering::Relaxed);
+                    StorageError::Busy
+                }
+                mpsc::error::TrySendError::Closed(_) => StorageError::Stopping,
+            })?;
         // A desk that ends without an answer has dropped the other half.
-        answer.await.unwrap_or(Err(AlertError::Storage(StorageError::Stopping)))
+        answer
+            .await
+            .unwrap_or(Err(AlertError::Storage(StorageError::Stopping)))
     }
 }
 

@@ -27,7 +27,9 @@ pub(super) fn alert_record(alert: &Alert) -> AlertRecord {
         message: alert.message.clone(),
         details: alert.details.clone(),
         origin: alert.origin.to_string(),
-        metric: alert.measured.map(|measured| measured.metric.name().to_owned()),
+        metric: alert
+            .measured
+            .map(|measured| measured.metric.name().to_owned()),
         value: alert.measured.map(|measured| measured.value),
         threshold: alert.measured.map(|measured| measured.threshold),
         created_us: alert.created.as_microsecond(),
@@ -45,9 +47,11 @@ pub(super) fn alert(record: AlertRecord) -> Option<Alert> {
     let created = stamp(record.created_us)?;
     let stamped = |(us, by): (i64, String)| (stamp(us).unwrap_or(created), by.into());
     let measured = match (record.metric, record.value, record.threshold) {
-        (Some(metric), Some(value), Some(threshold)) => {
-            Some(Measured { metric: Metric::from_name(&metric)?, value, threshold })
-        }
+        (Some(metric), Some(value), Some(threshold)) => Some(Measured {
+            metric: Metric::from_name(&metric)?,
+            value,
+            threshold,
+        }),
         _ => None,
     };
     Some(Alert {
@@ -126,7 +130,11 @@ mod tests {
             details: Some("d".into()),
             origin: "system_monitor".into(),
             subject: "drone_001".into(),
-            measured: Some(Measured { metric: Metric::BatteryLevel, value: 9.0, threshold: 10.0 }),
+            measured: Some(Measured {
+                metric: Metric::BatteryLevel,
+                value: 9.0,
+                threshold: 10.0,
+            }),
             created: stamp(100),
             cleared: Some(stamp(200)),
             acknowledged: Some((stamp(150), "Admin Key".into())),
@@ -138,7 +146,10 @@ mod tests {
         unknown.level = "fatal".into();
         assert_eq!(super::alert(unknown), None);
         for rule in default_rules() {
-            assert_eq!(Rule::parse(&rule_text(rule_record(&rule, false))).expect("valid"), rule);
+            assert_eq!(
+                Rule::parse(&rule_text(rule_record(&rule, false))).expect("valid"),
+                rule
+            );
         }
     }
 }

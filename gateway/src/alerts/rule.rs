@@ -36,8 +36,14 @@ pub enum Operator {
 }
 
 impl Operator {
-    const ALL: [Operator; 6] =
-        [Operator::Above, Operator::Below, Operator::AtLeast, Operator::AtMost, Operator::Equal, Operator::NotEqual];
+    const ALL: [Operator; 6] = [
+        Operator::Above,
+        Operator::Below,
+        Operator::AtLeast,
+        Operator::AtMost,
+        Operator::Equal,
+        Operator::NotEqual,
+    ];
 
     /// Every operator as written in rules, in the same order.
     pub const SYMBOLS: [&'static str; Operator::ALL.len()] = {
@@ -64,7 +70,10 @@ impl Operator {
     }
 
     /// Exact comparison; `==` and `!=` are meant for flags and counts.
-    #[expect(clippy::float_cmp, reason = "the operators of the contract compare exactly")]
+    #[expect(
+        clippy::float_cmp,
+        reason = "the operators of the contract compare exactly"
+    )]
     fn holds(self, value: f64, threshold: f64) -> bool {
         match self {
             Operator::Above => value > threshold,
@@ -115,13 +124,22 @@ impl Rule {
         let metric = parse_metric(&text.metric)?;
         let operator = parse_operator(&text.operator)?;
         if !text.threshold.is_finite() {
-            return Err(invalid("threshold", format!("{} is not a number that can be compared", text.threshold)));
+            return Err(invalid(
+                "threshold",
+                format!("{} is not a number that can be compared", text.threshold),
+            ));
         }
         if text.cooldown_minutes > MAX_COOLDOWN_MINUTES {
-            return Err(invalid("cooldown_minutes", format!("must be 0 to {MAX_COOLDOWN_MINUTES} (a week)")));
+            return Err(invalid(
+                "cooldown_minutes",
+                format!("must be 0 to {MAX_COOLDOWN_MINUTES} (a week)"),
+            ));
         }
         if text.for_s > MAX_FOR_S {
-            return Err(invalid("for_s", format!("must be 0 to {MAX_FOR_S} seconds (a day)")));
+            return Err(invalid(
+                "for_s",
+                format!("must be 0 to {MAX_FOR_S} seconds (a day)"),
+            ));
         }
         Ok(Rule {
             name: parse_name("name", &text.name)?,
@@ -137,7 +155,11 @@ impl Rule {
             cooldown: Duration::from_secs(u64::from(text.cooldown_minutes) * 60),
             hold: Duration::from_secs(u64::from(text.for_s)),
             hysteresis: parse_hysteresis(text.hysteresis, operator)?,
-            source: text.source.as_deref().map(|name| parse_name("source", name)).transpose()?,
+            source: text
+                .source
+                .as_deref()
+                .map(|name| parse_name("source", name))
+                .transpose()?,
             auto_resolve: text.auto_resolve,
         })
     }
@@ -172,8 +194,12 @@ impl Rule {
     #[must_use]
     pub fn clears(&self, value: f64) -> bool {
         match self.operator {
-            Operator::Above | Operator::AtLeast => !self.operator.holds(value, self.threshold - self.hysteresis),
-            Operator::Below | Operator::AtMost => !self.operator.holds(value, self.threshold + self.hysteresis),
+            Operator::Above | Operator::AtLeast => {
+                !self.operator.holds(value, self.threshold - self.hysteresis)
+            }
+            Operator::Below | Operator::AtMost => {
+                !self.operator.holds(value, self.threshold + self.hysteresis)
+            }
             Operator::Equal => (value - self.threshold).abs() > self.hysteresis,
             Operator::NotEqual => !self.operator.holds(value, self.threshold),
         }
@@ -201,24 +227,45 @@ pub(super) fn invalid(field: &'static str, reason: String) -> AlertError {
 
 fn parse_name(field: &'static str, name: &str) -> Result<Arc<str>, AlertError> {
     let chars = name.chars().count();
-    if !(1..=MAX_NAME_CHARS).contains(&chars) || name.trim() != name || name.chars().any(char::is_control) {
+    if !(1..=MAX_NAME_CHARS).contains(&chars)
+        || name.trim() != name
+        || name.chars().any(char::is_control)
+    {
         return Err(invalid(
             field,
-            format!("must be 1 to {MAX_NAME_CHARS} characters without control characters and outer spaces"),
+            format!(
+                "must be 1 to {MAX_NAME_CHARS} characters without control characters and outer spaces"
+            ),
         ));
     }
     Ok(name.into())
 }
 
 fn parse_metric(name: &str) -> Result<Metric, AlertError> {
-    Metric::from_name(name)
-        .ok_or_else(|| invalid("metric", format!("{name:?} is not a metric; use one of {}", Metric::NAMES.join(", "))))
+    Metric::from_name(name).ok_or_else(|| {
+        invalid(
+            "metric",
+            format!(
+                "{name:?} is not a metric; use one of {}",
+                Metric::NAMES.join(", ")
+            ),
+        )
+    })
 }
 
 fn parse_operator(text: &str) -> Result<Operator, AlertError> {
-    Operator::ALL.into_iter().find(|operator| operator.symbol() == text).ok_or_else(|| {
-        invalid("operator", format!("{text:?} is not an operator; use one of {}", Operator::SYMBOLS.join(", ")))
-    })
+    Operator::ALL
+        .into_iter()
+        .find(|operator| operator.symbol() == text)
+        .ok_or_else(|| {
+            invalid(
+                "operator",
+                format!(
+                    "{text:?} is not an operator; use one of {}",
+                    Operator::SYMBOLS.join(", ")
+                ),
+            )
+        })
 }
 
 fn parse_named<T: Copy>(
@@ -227,18 +274,30 @@ fn parse_named<T: Copy>(
     all: &[T],
     name: fn(T) -> &'static str,
 ) -> Result<T, AlertError> {
-    all.iter().copied().find(|known| name(*known) == text).ok_or_else(|| {
-        let known: Vec<&str> = all.iter().map(|known| name(*known)).collect();
-        invalid(field, format!("{text:?} is unknown; use one of {}", known.join(", ")))
-    })
+    all.iter()
+        .copied()
+        .find(|known| name(*known) == text)
+        .ok_or_else(|| {
+            let known: Vec<&str> = all.iter().map(|known| name(*known)).collect();
+            invalid(
+                field,
+                format!("{text:?} is unknown; use one of {}", known.join(", ")),
+            )
+        })
 }
 
 fn parse_hysteresis(hysteresis: f64, operator: Operator) -> Result<f64, AlertError> {
     if !hysteresis.is_finite() || hysteresis < 0.0 {
-        return Err(invalid("hysteresis", format!("{hysteresis} must be a number of at least 0")));
+        return Err(invalid(
+            "hysteresis",
+            format!("{hysteresis} must be a number of at least 0"),
+        ));
     }
     if operator == Operator::NotEqual && hysteresis > 0.0 {
-        return Err(invalid("hysteresis", "must be 0 with the operator !=, which clears on equality only".to_owned()));
+        return Err(invalid(
+            "hysteresis",
+            "must be 0 with the operator !=, which clears on equality only".to_owned(),
+        ));
     }
     Ok(hysteresis)
 }
@@ -280,19 +339,32 @@ pub(super) mod tests {
             refusal(|rule| rule.metric = "cpu".into())
                 .starts_with("metric: \"cpu\" is not a metric; use one of cpu_usage")
         );
-        assert!(refusal(|rule| rule.operator = "=".into()).ends_with("use one of >, <, >=, <=, ==, !="));
-        assert!(refusal(|rule| rule.level = "Critical".into()).ends_with("use one of info, warning, error, critical"));
+        assert!(
+            refusal(|rule| rule.operator = "=".into()).ends_with("use one of >, <, >=, <=, ==, !=")
+        );
+        assert!(
+            refusal(|rule| rule.level = "Critical".into())
+                .ends_with("use one of info, warning, error, critical")
+        );
         assert!(refusal(|rule| rule.alert_type = Some("x".into())).starts_with("type: \"x\""));
         for threshold in [f64::NAN, f64::INFINITY] {
             assert!(refusal(|rule| rule.threshold = threshold).starts_with("threshold: "));
             assert!(refusal(|rule| rule.hysteresis = threshold).starts_with("hysteresis: "));
         }
         assert!(refusal(|rule| rule.hysteresis = -0.1).contains("at least 0"));
-        assert!(refusal(|rule| (rule.operator, rule.hysteresis) = ("!=".into(), 1.0)).contains("!="));
-        assert!(refusal(|rule| rule.cooldown_minutes = MAX_COOLDOWN_MINUTES + 1).starts_with("cooldown_minutes: "));
+        assert!(
+            refusal(|rule| (rule.operator, rule.hysteresis) = ("!=".into(), 1.0)).contains("!=")
+        );
+        assert!(
+            refusal(|rule| rule.cooldown_minutes = MAX_COOLDOWN_MINUTES + 1)
+                .starts_with("cooldown_minutes: ")
+        );
         assert!(refusal(|rule| rule.for_s = MAX_FOR_S + 1).starts_with("for_s: "));
         for name in ["", " x", "a\nb", &"x".repeat(101)] {
-            assert!(refusal(|rule| rule.name = name.into()).starts_with("name: "), "{name:?}");
+            assert!(
+                refusal(|rule| rule.name = name.into()).starts_with("name: "),
+                "{name:?}"
+            );
         }
         assert!(refusal(|rule| rule.source = Some(String::new())).starts_with("source: "));
     }

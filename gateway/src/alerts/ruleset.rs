@@ -37,7 +37,10 @@ pub(super) struct RuleTable {
 
 impl RuleTable {
     fn empty() -> RuleTable {
-        RuleTable { slots: vec![None; MAX_RULES].into(), by_metric: std::array::from_fn(|_| Box::default()) }
+        RuleTable {
+            slots: vec![None; MAX_RULES].into(),
+            by_metric: std::array::from_fn(|_| Box::default()),
+        }
     }
 
     fn next(&self, rules: &[Listed]) -> RuleTable {
@@ -55,14 +58,17 @@ impl RuleTable {
             *slot = Some(rule);
         }
         let watching = |metric: Metric| {
-            let enabled = slots
-                .iter()
-                .enumerate()
-                .filter(|(_, rule)| rule.as_ref().is_some_and(|rule| rule.enabled && rule.metric == metric));
+            let enabled = slots.iter().enumerate().filter(|(_, rule)| {
+                rule.as_ref()
+                    .is_some_and(|rule| rule.enabled && rule.metric == metric)
+            });
             enabled.map(|(slot, _)| slot as u16).collect()
         };
         let by_metric = std::array::from_fn(|index| watching(Metric::ALL[index]));
-        RuleTable { slots: slots.into(), by_metric }
+        RuleTable {
+            slots: slots.into(),
+            by_metric,
+        }
     }
 
     /// Slots and rules that look at `metric`.
@@ -81,7 +87,9 @@ impl RuleTable {
     }
 
     pub(super) fn slot_of(&self, name: &str) -> Option<usize> {
-        self.slots.iter().position(|rule| rule.as_ref().is_some_and(|rule| &*rule.name == name))
+        self.slots
+            .iter()
+            .position(|rule| rule.as_ref().is_some_and(|rule| &*rule.name == name))
     }
 }
 
@@ -113,7 +121,10 @@ impl Rulebook {
     /// # Errors
     /// [`AlertError::InvalidRule`] for a rule in the configuration,
     /// [`AlertError::Full`] for too many.
-    pub(super) fn new(config: &config::Alerts, defaults: Vec<Rule>) -> Result<Rulebook, AlertError> {
+    pub(super) fn new(
+        config: &config::Alerts,
+        defaults: Vec<Rule>,
+    ) -> Result<Rulebook, AlertError> {
         let mut book = Rulebook {
             defaults_apply: config.default_rules,
             built_in: defaults.clone(),
@@ -143,9 +154,17 @@ impl Rulebook {
     /// Makes `rules` the default rules that `room` adds, in place of those it
     /// added before; one of a known name replaces it. Nothing changes when they
     /// do not fit.
-    pub(super) fn set_defaults(&mut self, room: &'static str, rules: Vec<Rule>) -> Result<(), AlertError> {
+    pub(super) fn set_defaults(
+        &mut self,
+        room: &'static str,
+        rules: Vec<Rule>,
+    ) -> Result<(), AlertError> {
         let mut defaults = self.built_in.clone();
-        let others = self.added.iter().filter(|(other, _)| **other != room).flat_map(|(_, rules)| rules);
+        let others = self
+            .added
+            .iter()
+            .filter(|(other, _)| **other != room)
+            .flat_map(|(_, rules)| rules);
         for rule in others.chain(&rules) {
             match defaults.iter_mut().find(|known| known.name == rule.name) {
                 Some(known) => *known = rule.clone(),
@@ -153,7 +172,9 @@ impl Rulebook {
             }
         }
         if defaults.len() > MAX_DEFAULT_RULES {
-            return Err(AlertError::Full(format!("more than {MAX_DEFAULT_RULES} default rules")));
+            return Err(AlertError::Full(format!(
+                "more than {MAX_DEFAULT_RULES} default rules"
+            )));
         }
         self.defaults = defaults;
         self.added.insert(room, rules);
@@ -164,11 +185,14 @@ impl Rulebook {
     /// Takes a rule of the store at start. False: not understood, ignored.
     pub(super) fn restore(&mut self, record: RuleRecord) -> bool {
         let deleted = record.deleted;
-        let Ok(rule) = Rule::parse(&super::record::rule_text(record)) else { return false };
+        let Ok(rule) = Rule::parse(&super::record::rule_text(record)) else {
+            return false;
+        };
         if self.check_room(&rule.name).is_err() {
             return false;
         }
-        self.api.insert(rule.name.to_string(), (!deleted).then_some(rule));
+        self.api
+            .insert(rule.name.to_string(), (!deleted).then_some(rule));
         self.rebuild();
         true
     }
@@ -176,7 +200,8 @@ impl Rulebook {
     /// Whether the API may put or delete the rule called `name`.
     pub(super) fn check_room(&self, name: &str) -> Result<(), AlertError> {
         if self.api.len() >= MAX_API_RULES && !self.api.contains_key(name) {
-            let text = format!("{MAX_API_RULES} rules are made or changed already; delete one first");
+            let text =
+                format!("{MAX_API_RULES} rules are made or changed already; delete one first");
             return Err(AlertError::Full(text));
         }
         Ok(())
@@ -187,7 +212,9 @@ impl Rulebook {
     /// # Errors
     /// [`AlertError::UnknownRule`], [`AlertError::Full`].
     pub(super) fn deletion(&self, name: &str) -> Result<Change, AlertError> {
-        let listed = self.find(name).ok_or_else(|| AlertError::UnknownRule(name.to_owned()))?;
+        let listed = self
+            .find(name)
+            .ok_or_else(|| AlertError::UnknownRule(name.to_owned()))?;
         if !self.below_api(name) {
             return Ok(Change::DeleteRule(name.to_owned()));
         }
@@ -216,18 +243,27 @@ impl Rulebook {
     /// What the store should hold for `name`: written again after a commit of
     /// which it is not known whether it took effect.
     pub(super) fn correction(&self, name: &str) -> Change {
-        let deleted_one = || self.defaults.iter().chain(&self.config).find(|rule| &*rule.name == name);
+        let deleted_one = || {
+            self.defaults
+                .iter()
+                .chain(&self.config)
+                .find(|rule| &*rule.name == name)
+        };
         match self.api.get(name) {
             Some(Some(rule)) => Change::PutRule(rule_record(rule, false)),
-            Some(None) => deleted_one()
-                .map_or_else(|| Change::DeleteRule(name.to_owned()), |rule| Change::PutRule(rule_record(rule, true))),
+            Some(None) => deleted_one().map_or_else(
+                || Change::DeleteRule(name.to_owned()),
+                |rule| Change::PutRule(rule_record(rule, true)),
+            ),
             None => Change::DeleteRule(name.to_owned()),
         }
     }
 
     /// Whether alerts of the rule called `name` resolve themselves.
     pub(super) fn auto_resolves(&self, name: &str) -> bool {
-        self.find(name).and_then(|listed| listed.rule.auto_resolve).unwrap_or(self.auto_resolve)
+        self.find(name)
+            .and_then(|listed| listed.rule.auto_resolve)
+            .unwrap_or(self.auto_resolve)
     }
 
     /// Whether alerts of conditions resolve themselves.
@@ -237,7 +273,9 @@ impl Rulebook {
 
     /// Whether a rule still watches `metric` of `subject` under `name`.
     pub(super) fn watches(&self, name: &str, metric: Metric, subject: &str) -> bool {
-        self.find(name).is_some_and(|Listed { rule, .. }| rule.enabled && rule.metric == metric && rule.covers(subject))
+        self.find(name).is_some_and(|Listed { rule, .. }| {
+            rule.enabled && rule.metric == metric && rule.covers(subject)
+        })
     }
 
     pub(super) fn note_triggered(&mut self, name: &str, at: Timestamp) {
@@ -274,18 +312,29 @@ impl Rulebook {
 
     fn rebuild(&mut self) {
         let mut listed: Vec<Listed> = Vec::new();
-        let defaults = self.defaults.iter().filter(|_| self.defaults_apply).map(|rule| (rule, "default"));
+        let defaults = self
+            .defaults
+            .iter()
+            .filter(|_| self.defaults_apply)
+            .map(|rule| (rule, "default"));
         let config = self.config.iter().map(|rule| (rule, "config"));
         let api = self.api.values().flatten().map(|rule| (rule, "api"));
         for (rule, origin) in defaults.chain(config).chain(api) {
-            let next = Listed { rule: Arc::new(rule.clone()), origin };
-            match listed.iter_mut().find(|listed| listed.rule.name == rule.name) {
+            let next = Listed {
+                rule: Arc::new(rule.clone()),
+                origin,
+            };
+            match listed
+                .iter_mut()
+                .find(|listed| listed.rule.name == rule.name)
+            {
                 Some(place) => *place = next,
                 None => listed.push(next),
             }
         }
         listed.retain(|listed| !matches!(self.api.get(&*listed.rule.name), Some(None)));
-        self.triggered.retain(|name, _| listed.iter().any(|listed| listed.rule.name == *name));
+        self.triggered
+            .retain(|name, _| listed.iter().any(|listed| listed.rule.name == *name));
         self.table = Arc::new(self.table.next(&listed));
         self.listed = listed;
     }
@@ -293,13 +342,19 @@ impl Rulebook {
 
 fn parse_all(texts: &[config::Rule]) -> Result<Vec<Rule>, AlertError> {
     if texts.len() > MAX_CONFIG_RULES {
-        return Err(AlertError::Full(format!("{} rules are configured; at most {MAX_CONFIG_RULES} fit", texts.len())));
+        return Err(AlertError::Full(format!(
+            "{} rules are configured; at most {MAX_CONFIG_RULES} fit",
+            texts.len()
+        )));
     }
     let mut rules: Vec<Rule> = Vec::new();
     for text in texts {
         let rule = Rule::parse(text)?;
         if rules.iter().any(|known| known.name == rule.name) {
-            return Err(invalid("name", format!("{:?} is used by two rules of the configuration", text.name)));
+            return Err(invalid(
+                "name",
+                format!("{:?} is used by two rules of the configuration", text.name),
+            ));
         }
         rules.push(rule);
     }
@@ -313,24 +368,43 @@ mod tests {
     use super::*;
 
     fn named(name: &str, threshold: f64) -> config::Rule {
-        config::Rule { name: name.to_owned(), ..text(">=", threshold) }
+        config::Rule {
+            name: name.to_owned(),
+            ..text(">=", threshold)
+        }
     }
 
     fn book(rules: Vec<config::Rule>) -> Rulebook {
-        Rulebook::new(&config::Alerts { rule: rules, ..config::Alerts::default() }, default_rules()).expect("valid")
+        Rulebook::new(
+            &config::Alerts {
+                rule: rules,
+                ..config::Alerts::default()
+            },
+            default_rules(),
+        )
+        .expect("valid")
     }
 
     fn listing(book: &Rulebook) -> Vec<(String, &'static str, f64)> {
-        book.views().into_iter().map(|view| (view.rule.name, view.origin, view.rule.threshold)).collect()
+        book.views()
+            .into_iter()
+            .map(|view| (view.rule.name, view.origin, view.rule.threshold))
+            .collect()
     }
 
     #[test]
     fn higher_layers_take_the_place_of_lower_ones() {
         let mut book = book(vec![named("High CPU Usage", 70.0), named("Mine", 1.0)]);
         assert_eq!(listing(&book).len(), 13);
-        assert_eq!(listing(&book)[0], ("High CPU Usage".to_owned(), "config", 70.0));
+        assert_eq!(
+            listing(&book)[0],
+            ("High CPU Usage".to_owned(), "config", 70.0)
+        );
         book.put(Rule::parse(&named("High CPU Usage", 60.0)).expect("valid"));
-        assert_eq!(listing(&book)[0], ("High CPU Usage".to_owned(), "api", 60.0));
+        assert_eq!(
+            listing(&book)[0],
+            ("High CPU Usage".to_owned(), "api", 60.0)
+        );
         assert_eq!(listing(&book)[12].0, "Mine");
     }
 
@@ -338,31 +412,57 @@ mod tests {
     fn a_deleted_rule_stays_deleted_over_a_reload_until_it_is_put_again() {
         let mut book = book(vec![]);
         let change = book.deletion("Low Battery").expect("known");
-        assert!(matches!(&change, Change::PutRule(record) if record.deleted), "{change:?}");
+        assert!(
+            matches!(&change, Change::PutRule(record) if record.deleted),
+            "{change:?}"
+        );
         book.delete("Low Battery");
-        assert!(matches!(book.deletion("Low Battery"), Err(AlertError::UnknownRule(_))));
-        let config = config::Alerts { rule: vec![named("Low Battery", 5.0)], ..config::Alerts::default() };
+        assert!(matches!(
+            book.deletion("Low Battery"),
+            Err(AlertError::UnknownRule(_))
+        ));
+        let config = config::Alerts {
+            rule: vec![named("Low Battery", 5.0)],
+            ..config::Alerts::default()
+        };
         book.configure(&config).expect("valid");
         assert!(book.find("Low Battery").is_none());
         assert_eq!(book.correction("Low Battery"), {
             let rule = Rule::parse(&named("Low Battery", 20.0)).expect("valid");
-            let default = default_rules().into_iter().find(|known| known.name == rule.name).expect("known");
+            let default = default_rules()
+                .into_iter()
+                .find(|known| known.name == rule.name)
+                .expect("known");
             Change::PutRule(rule_record(&default, true))
         });
         book.put(Rule::parse(&named("Low Battery", 6.0)).expect("valid"));
         assert_eq!(listing(&book)[8], ("Low Battery".to_owned(), "api", 6.0));
         let own = Rule::parse(&named("Own", 1.0)).expect("valid");
         book.put(own);
-        assert_eq!(book.deletion("Own").expect("known"), Change::DeleteRule("Own".to_owned()));
+        assert_eq!(
+            book.deletion("Own").expect("known"),
+            Change::DeleteRule("Own".to_owned())
+        );
     }
 
     #[test]
     fn an_invalid_reload_changes_nothing() {
         let mut book = book(vec![named("Mine", 1.0)]);
-        let twice = config::Alerts { rule: vec![named("A", 1.0), named("A", 2.0)], ..config::Alerts::default() };
+        let twice = config::Alerts {
+            rule: vec![named("A", 1.0), named("A", 2.0)],
+            ..config::Alerts::default()
+        };
         assert!(book.configure(&twice).is_err());
-        let many = (0..=MAX_CONFIG_RULES).map(|n| named(&format!("r{n}"), 1.0)).collect();
-        assert!(book.configure(&config::Alerts { rule: many, ..config::Alerts::default() }).is_err());
+        let many = (0..=MAX_CONFIG_RULES)
+            .map(|n| named(&format!("r{n}"), 1.0))
+            .collect();
+        assert!(
+            book.configure(&config::Alerts {
+                rule: many,
+                ..config::Alerts::default()
+            })
+            .is_err()
+        );
         assert_eq!(listing(&book).len(), 13);
     }
 
@@ -370,11 +470,18 @@ mod tests {
     fn a_rule_keeps_its_slot_while_others_come_and_go() {
         let mut book = book(vec![named("A", 1.0), named("B", 1.0)]);
         let before = book.table().slot_of("B").expect("listed");
-        book.configure(&config::Alerts { rule: vec![named("C", 1.0), named("B", 2.0)], ..config::Alerts::default() })
-            .expect("valid");
+        book.configure(&config::Alerts {
+            rule: vec![named("C", 1.0), named("B", 2.0)],
+            ..config::Alerts::default()
+        })
+        .expect("valid");
         assert_eq!(book.table().slot_of("B"), Some(before));
         assert!(book.table().slot_of("A").is_none());
-        let watching: Vec<&str> = book.table().watching(Metric::CpuUsage).map(|(_, rule)| &*rule.name).collect();
+        let watching: Vec<&str> = book
+            .table()
+            .watching(Metric::CpuUsage)
+            .map(|(_, rule)| &*rule.name)
+            .collect();
         assert_eq!(watching.len(), 4, "{watching:?}");
     }
 
@@ -382,12 +489,24 @@ mod tests {
     fn a_room_takes_back_the_defaults_it_no_longer_names() {
         let mut book = book(vec![]);
         let parsed = |name: &str| Rule::parse(&named(name, 1.0)).expect("valid");
-        book.set_defaults("here", vec![parsed("A"), parsed("High CPU Usage")]).expect("room");
+        book.set_defaults("here", vec![parsed("A"), parsed("High CPU Usage")])
+            .expect("room");
         book.set_defaults("there", vec![parsed("B")]).expect("room");
-        assert_eq!(listing(&book)[0], ("High CPU Usage".to_owned(), "default", 1.0));
+        assert_eq!(
+            listing(&book)[0],
+            ("High CPU Usage".to_owned(), "default", 1.0)
+        );
         book.set_defaults("here", vec![parsed("C")]).expect("room");
-        assert_eq!(listing(&book)[0], ("High CPU Usage".to_owned(), "default", 85.0), "the built-in one is back");
-        let names: Vec<String> = listing(&book).into_iter().skip(12).map(|(name, ..)| name).collect();
+        assert_eq!(
+            listing(&book)[0],
+            ("High CPU Usage".to_owned(), "default", 85.0),
+            "the built-in one is back"
+        );
+        let names: Vec<String> = listing(&book)
+            .into_iter()
+            .skip(12)
+            .map(|(name, ..)| name)
+            .collect();
         assert_eq!(names, ["B", "C"]);
         assert!(book.table().slot_of("A").is_none());
         book.set_defaults("there", Vec::new()).expect("room");
@@ -396,18 +515,39 @@ mod tests {
 
     #[test]
     fn full_layers_always_fit_together() {
-        let mut book = book((0..MAX_CONFIG_RULES).map(|n| named(&format!("c{n}"), 1.0)).collect());
-        let extra = (0..MAX_DEFAULT_RULES - 12).map(|n| Rule::parse(&named(&format!("d{n}"), 1.0)).expect("valid"));
+        let mut book = book(
+            (0..MAX_CONFIG_RULES)
+                .map(|n| named(&format!("c{n}"), 1.0))
+                .collect(),
+        );
+        let extra = (0..MAX_DEFAULT_RULES - 12)
+            .map(|n| Rule::parse(&named(&format!("d{n}"), 1.0)).expect("valid"));
         book.set_defaults("here", extra.collect()).expect("room");
-        assert!(book.set_defaults("there", vec![Rule::parse(&named("one more", 1.0)).expect("valid")]).is_err());
+        assert!(
+            book.set_defaults(
+                "there",
+                vec![Rule::parse(&named("one more", 1.0)).expect("valid")]
+            )
+            .is_err()
+        );
         for n in 0..MAX_API_RULES {
             book.check_room(&format!("a{n}")).expect("room");
             book.put(Rule::parse(&named(&format!("a{n}"), 1.0)).expect("valid"));
         }
-        assert!(matches!(book.check_room("one more"), Err(AlertError::Full(_))));
+        assert!(matches!(
+            book.check_room("one more"),
+            Err(AlertError::Full(_))
+        ));
         assert!(book.check_room("a0").is_ok());
-        assert!(matches!(book.deletion("c0"), Err(AlertError::Full(_))), "the note of a deletion needs room too");
+        assert!(
+            matches!(book.deletion("c0"), Err(AlertError::Full(_))),
+            "the note of a deletion needs room too"
+        );
         assert_eq!(book.views().len(), MAX_RULES);
-        assert!(book.views().iter().all(|view| book.table().slot_of(&view.rule.name).is_some()));
+        assert!(
+            book.views()
+                .iter()
+                .all(|view| book.table().slot_of(&view.rule.name).is_some())
+        );
     }
 }

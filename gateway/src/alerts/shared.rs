@@ -74,7 +74,9 @@ impl Shared {
     }
 
     pub(super) fn conditions(&self) -> MutexGuard<'_, Conditions> {
-        self.conditions.lock().unwrap_or_else(PoisonError::into_inner)
+        self.conditions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn book(&self) -> RwLockReadGuard<'_, Book> {
@@ -111,7 +113,9 @@ impl Shared {
 
     pub(super) fn publish(&self, event: AlertEvent) {
         if self.events.len() >= EVENTS_KEPT {
-            self.counters.events_overwritten.fetch_add(1, Ordering::Relaxed);
+            self.counters
+                .events_overwritten
+                .fetch_add(1, Ordering::Relaxed);
         }
         // No subscriber is not an error.
         let _ = self.events.send(event);

@@ -27,7 +27,10 @@ const RETRY_LONGEST: Duration = Duration::from_secs(60);
 
 /// Runs the desk to its end.
 pub(super) async fn run(mut desk: Desk, store: Store, mut commands: mpsc::Receiver<Command>) {
-    let mut retry = Retry { pause: RETRY_FIRST, at: Instant::now() };
+    let mut retry = Retry {
+        pause: RETRY_FIRST,
+        at: Instant::now(),
+    };
     let mut running = true;
     while running {
         let shared = desk.shared().clone();
@@ -89,7 +92,11 @@ async fn commit(store: &Store, changes: Vec<Change>) -> Result<(), StorageError>
     match timeout(COMMIT_PATIENCE, store.commit(changes)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(StorageError::Unavailable(
-            format!("the medium did not answer within {} s", COMMIT_PATIENCE.as_secs()).into(),
+            format!(
+                "the medium did not answer within {} s",
+                COMMIT_PATIENCE.as_secs()
+            )
+            .into(),
         )),
     }
 }

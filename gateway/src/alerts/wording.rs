@@ -36,7 +36,11 @@ pub(super) fn rule_message(rule: &Rule, subject: &str, value: f64) -> String {
 
 /// Value and threshold: `value: 19 %, threshold: 20 %`.
 pub(super) fn rule_details(rule: &Rule, value: f64) -> String {
-    format!("value: {}, threshold: {}", quantity(rule.metric, value), quantity(rule.metric, rule.threshold))
+    format!(
+        "value: {}, threshold: {}",
+        quantity(rule.metric, value),
+        quantity(rule.metric, rule.threshold)
+    )
 }
 
 /// A value with its unit; two decimals at most and no trailing zeros.
@@ -61,8 +65,14 @@ mod tests {
         rule.name = "Low Battery".to_owned();
         rule.metric = "battery_level".to_owned();
         let rule = Rule::parse(&rule).expect("valid");
-        assert_eq!(rule_message(&rule, "drone_001", 19.0), "Low Battery: battery_level of drone_001 is 19 % (< 20 %)");
-        assert_eq!(rule_details(&rule, 12.3456), "value: 12.35 %, threshold: 20 %");
+        assert_eq!(
+            rule_message(&rule, "drone_001", 19.0),
+            "Low Battery: battery_level of drone_001 is 19 % (< 20 %)"
+        );
+        assert_eq!(
+            rule_details(&rule, 12.3456),
+            "value: 12.35 %, threshold: 20 %"
+        );
         assert_eq!(quantity(Metric::Undervoltage, 1.0), "1");
         assert_eq!(quantity(Metric::Temperature, 80.5), "80.5 °C");
         assert_eq!(quantity(Metric::Generic, 1e308), format!("{}", 1e308));

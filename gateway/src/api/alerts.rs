@@ -18,8 +18,12 @@ use super::validate::{Kind, Param, Place};
 use crate::alerts::{Alert, AlertType, Filter, Level, Summary};
 
 /// Levels by their names.
-const LEVELS: [(&str, Level); 4] =
-    [("info", Level::Info), ("warning", Level::Warning), ("error", Level::Error), ("critical", Level::Critical)];
+const LEVELS: [(&str, Level); 4] = [
+    ("info", Level::Info),
+    ("warning", Level::Warning),
+    ("error", Level::Error),
+    ("critical", Level::Critical),
+];
 /// Types by their names.
 const TYPES: [(&str, AlertType); 6] = [
     ("system", AlertType::System),
@@ -44,21 +48,44 @@ const fn names<T: Copy, const N: usize>(table: &[(&'static str, T); N]) -> [&'st
 const LEVEL_NAMES: &[&str] = &names(&LEVELS);
 const TYPE_NAMES: &[&str] = &names(&TYPES);
 
-const LEVEL: Param = Param::optional(Place::Query, "level", Kind::Choice(LEVEL_NAMES), "Only this level");
-const ALERT_TYPE: Param = Param::optional(Place::Query, "alert_type", Kind::Choice(TYPE_NAMES), "Only this type");
+const LEVEL: Param = Param::optional(
+    Place::Query,
+    "level",
+    Kind::Choice(LEVEL_NAMES),
+    "Only this level",
+);
+const ALERT_TYPE: Param = Param::optional(
+    Place::Query,
+    "alert_type",
+    Kind::Choice(TYPE_NAMES),
+    "Only this type",
+);
 const LIMIT: Param = Param::optional(
     Place::Query,
     "limit",
-    Kind::Int { min: 0, max: 1000, default: Some(100) },
+    Kind::Int {
+        min: 0,
+        max: 1000,
+        default: Some(100),
+    },
     "Most alerts; 0 is all",
 );
-const UNRESOLVED_ONLY: Param =
-    Param::optional(Place::Query, "unresolved_only", Kind::Flag, "Only those not resolved, acknowledged ones included");
+const UNRESOLVED_ONLY: Param = Param::optional(
+    Place::Query,
+    "unresolved_only",
+    Kind::Flag,
+    "Only those not resolved, acknowledged ones included",
+);
 
 /// Parameters of `GET /api/alerts`.
 pub(super) const LIST: &[Param] = &[LEVEL, ALERT_TYPE, LIMIT, UNRESOLVED_ONLY];
 /// Parameters of the routes on one alert.
-pub(super) const ONE: &[Param] = &[Param::required(Place::Path, "alert_id", Kind::Text, "Id from the listing")];
+pub(super) const ONE: &[Param] = &[Param::required(
+    Place::Path,
+    "alert_id",
+    Kind::Text,
+    "Id from the listing",
+)];
 
 /// An alert as shown.
 #[derive(Serialize, ToSchema)]
@@ -99,13 +126,27 @@ impl<'a> AlertView<'a> {
     /// As the REST lists show it.
     pub(super) fn listed(alert: &'a Alert) -> AlertView<'a> {
         let danger = matches!(alert.level, Level::Error | Level::Critical);
-        AlertView::with_severity(alert, if danger { "danger" } else { level_name(alert.level) })
+        AlertView::with_severity(
+            alert,
+            if danger {
+                "danger"
+            } else {
+                level_name(alert.level)
+            },
+        )
     }
 
     /// As a WebSocket broadcast shows it: other display classes.
     pub(super) fn broadcast(alert: &'a Alert) -> AlertView<'a> {
         let error = matches!(alert.level, Level::Error | Level::Critical);
-        AlertView::with_severity(alert, if error { "error" } else { level_name(alert.level) })
+        AlertView::with_severity(
+            alert,
+            if error {
+                "error"
+            } else {
+                level_name(alert.level)
+            },
+        )
     }
 
     fn with_severity(alert: &'a Alert, severity: &'static str) -> AlertView<'a> {
@@ -138,11 +179,17 @@ impl<'a> AlertView<'a> {
 }
 
 pub(super) fn level_name(level: Level) -> &'static str {
-    LEVELS.iter().find(|(_, known)| *known == level).map_or("info", |(name, _)| name)
+    LEVELS
+        .iter()
+        .find(|(_, known)| *known == level)
+        .map_or("info", |(name, _)| name)
 }
 
 fn type_name(alert_type: AlertType) -> &'static str {
-    TYPES.iter().find(|(_, known)| *known == alert_type).map_or("system", |(name, _)| name)
+    TYPES
+        .iter()
+        .find(|(_, known)| *known == alert_type)
+        .map_or("system", |(name, _)| name)
 }
 
 /// Answer of `GET /api/alerts`.
@@ -174,15 +221,28 @@ pub(super) fn list(call: &mut Call) -> Outcome {
         filter.unresolved_only,
         filter.limit
     );
-    Ok(rendered::answer(&call.app, key, rendered::VERSIONED_TTL, || {
-        let found = alerts.list(&filter);
-        let alerts: Vec<AlertView<'_>> = found.iter().map(|alert| AlertView::listed(alert)).collect();
-        respond::render(&AlertList { total_count: alerts.len(), alerts })
-    }))
+    Ok(rendered::answer(
+        &call.app,
+        key,
+        rendered::VERSIONED_TTL,
+        || {
+            let found = alerts.list(&filter);
+            let alerts: Vec<AlertView<'_>> =
+                found.iter().map(|alert| AlertView::listed(alert)).collect();
+            respond::render(&AlertList {
+                total_count: alerts.len(),
+                alerts,
+            })
+        },
+    ))
 }
 
 /// The value of a filter; contract: an unknown one is 400, not 422.
-fn choice<T: Copy>(param: &Param, given: Option<&str>, known: &[(&str, T)]) -> Result<Option<T>, ApiError> {
+fn choice<T: Copy>(
+    param: &Param,
+    given: Option<&str>,
+    known: &[(&str, T)],
+) -> Result<Option<T>, ApiError> {
     let Some(given) = given else { return Ok(None) };
     match known.iter().find(|(name, _)| *name == given) {
         Some((_, value)) => Ok(Some(*value)),
@@ -197,16 +257,30 @@ fn choice<T: Copy>(param: &Param, given: Option<&str>, known: &[(&str, T)]) -> R
 /// `POST /api/alerts/{alert_id}/acknowledge`
 pub(super) fn acknowledge(call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
-        let alert = call.app.alerts()?.acknowledge(&call.param, call.actor()).await?;
-        Ok(respond::json(&SuccessResponse::new(format!("Alert {} acknowledged", alert.id))))
+        let alert = call
+            .app
+            .alerts()?
+            .acknowledge(&call.param, call.actor())
+            .await?;
+        Ok(respond::json(&SuccessResponse::new(format!(
+            "Alert {} acknowledged",
+            alert.id
+        ))))
     })
 }
 
 /// `POST /api/alerts/{alert_id}/resolve`
 pub(super) fn resolve(call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
-        let alert = call.app.alerts()?.resolve(&call.param, call.actor()).await?;
-        Ok(respond::json(&SuccessResponse::new(format!("Alert {} resolved", alert.id))))
+        let alert = call
+            .app
+            .alerts()?
+            .resolve(&call.param, call.actor())
+            .await?;
+        Ok(respond::json(&SuccessResponse::new(format!(
+            "Alert {} resolved",
+            alert.id
+        ))))
     })
 }
 
@@ -232,8 +306,16 @@ impl AlertSummary {
             recent_alerts_24h: summary.recent_24h,
             unresolved_alerts: summary.unresolved,
             critical_alerts_24h: summary.critical_24h,
-            alerts_by_level: summary.by_level.iter().map(|(level, count)| (level_name(*level), *count)).collect(),
-            alerts_by_type: summary.by_type.iter().map(|(kind, count)| (type_name(*kind), *count)).collect(),
+            alerts_by_level: summary
+                .by_level
+                .iter()
+                .map(|(level, count)| (level_name(*level), *count))
+                .collect(),
+            alerts_by_type: summary
+                .by_type
+                .iter()
+                .map(|(kind, count)| (type_name(*kind), *count))
+                .collect(),
             monitoring_active: app.services.is_up(Service::Monitoring),
             alert_rules_count: app.alerts.rules().len(),
             last_updated: Ts::now(),

@@ -12,8 +12,15 @@ use crate::bridge::{BridgeView, Bridges, SensorView};
 pub(super) fn trouble(bridges: &Bridges) -> Option<Option<String>> {
     let views = bridges.views();
     let lost = views.iter().filter(|bridge| bridge.state == "lost");
-    let reasons: Vec<String> =
-        lost.map(|bridge| format!("{}: {}", bridge.name, bridge.reason.as_deref().unwrap_or("no link"))).collect();
+    let reasons: Vec<String> = lost
+        .map(|bridge| {
+            format!(
+                "{}: {}",
+                bridge.name,
+                bridge.reason.as_deref().unwrap_or("no link")
+            )
+        })
+        .collect();
     (!views.is_empty()).then(|| (!reasons.is_empty()).then(|| reasons.join("; ")))
 }
 
@@ -72,7 +79,11 @@ impl From<BridgeView> for BridgeHealth {
             emergency_stop: view.emergency_stop,
             indicator: view.indicator,
             round_trip_ms: view.stats.round_trip_us.map(|us| round2(us as f64 / 1e3)),
-            sensors: view.sensors.into_iter().map(BridgeSensorHealth::from).collect(),
+            sensors: view
+                .sensors
+                .into_iter()
+                .map(BridgeSensorHealth::from)
+                .collect(),
         }
     }
 }

@@ -37,7 +37,12 @@ const FRESH: Duration = Duration::from_secs(2);
 const SHOWN_BYTES: usize = 75;
 
 /// Parameters of `/photos/{filename}`.
-pub(super) const FILE: &[Param] = &[Param::required(Place::Path, "filename", ParamKind::Text, "Name of the photo")];
+pub(super) const FILE: &[Param] = &[Param::required(
+    Place::Path,
+    "filename",
+    ParamKind::Text,
+    "Name of the photo",
+)];
 
 /// What a photo is like.
 #[derive(Serialize, ToSchema)]
@@ -80,7 +85,9 @@ impl From<&Photo> for PhotoView {
             timestamp: Ts(photo.name.taken),
             drone_id: photo.name.drone.to_string(),
             metadata: PhotoMetadata {
-                resolution: photo.pixels.map(|(width, height)| format!("{width}x{height}")),
+                resolution: photo
+                    .pixels
+                    .map(|(width, height)| format!("{width}x{height}")),
                 format: photo.name.kind.format(),
                 size_bytes: photo.size_bytes,
                 channels: 3,
@@ -96,7 +103,9 @@ fn id_of(filename: &str) -> String {
     let hash: [u8; 32] = Sha256::digest(filename.as_bytes()).into();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
-    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
+        .to_string()
 }
 
 /// Every photo.
@@ -133,7 +142,11 @@ pub(super) struct CameraStatus {
 /// `GET /api/drones/{drone_id}/camera`
 pub(super) fn status(call: &mut Call) -> Answer {
     flight::drone(call)?;
-    let video = call.app.fleet.video(&call.param).map_err(|_| flight::unknown())?;
+    let video = call
+        .app
+        .fleet
+        .video(&call.param)
+        .map_err(|_| flight::unknown())?;
     Ok(respond::json(&CameraStatus {
         drone_id: call.param.clone(),
         streaming: video.asked,
@@ -166,7 +179,11 @@ pub(super) fn stream_off(call: Call) -> BoxFuture<'static, Answer> {
 
 /// Begins or ends the stream of a drone; in words what came of it.
 pub(super) async fn stream(call: &Call, on: bool) -> Result<String, ApiError> {
-    let command = if on { Command::StreamOn } else { Command::StreamOff };
+    let command = if on {
+        Command::StreamOn
+    } else {
+        Command::StreamOff
+    };
     let said = flight::fly(call, command, false).await?;
     call.app.fleet.keep_stream(&call.param, on);
     Ok(said)
@@ -174,7 +191,10 @@ pub(super) async fn stream(call: &Call, on: bool) -> Result<String, ApiError> {
 
 /// Whether the drone was asked to stream.
 pub(super) fn streams(call: &Call) -> bool {
-    call.app.fleet.video(&call.param).is_ok_and(|video| video.asked)
+    call.app
+        .fleet
+        .video(&call.param)
+        .is_ok_and(|video| video.asked)
 }
 
 /// `POST /api/drones/{drone_id}/camera/photo`
@@ -187,7 +207,10 @@ pub(super) async fn take(call: &Call) -> Result<PhotoView, ApiError> {
     if flight::drone(call)?.link != LinkState::Connected {
         return Err(flight::not_connected());
     }
-    call.app.photos.is_on().map_err(|error| ApiError::unavailable(error.to_string()))?;
+    call.app
+        .photos
+        .is_on()
+        .map_err(|error| ApiError::unavailable(error.to_string()))?;
     flight::tell(call, "photo");
     let shot = Shot {
         app: Arc::clone(&call.app),
@@ -195,9 +218,15 @@ pub(super) async fn take(call: &Call) -> Result<PhotoView, ApiError> {
         by: flight::operator(call),
         within: Duration::try_from_secs_f64(call.config.camera.photo_timeout_s).unwrap_or_default(),
     };
-    let taken = tokio::spawn(shot.take()).await.map_err(|_| ApiError::internal())?;
+    let taken = tokio::spawn(shot.take())
+        .await
+        .map_err(|_| ApiError::internal())?;
     taken.inspect_err(|_| {
-        call.app.photos.stats.failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        call.app
+            .photos
+            .stats
+            .failed
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     })
 }
 
@@ -214,11 +243,18 @@ impl Shot {
         let deadline = Instant::now() + self.within;
         // One at a time: whoever ends a stream must not end it for another photo.
         let Ok(_turn) = timeout_at(deadline, self.app.edge.photo_turn.lock()).await else {
-            return Err(flight::failed("Other photos are being taken; try again".to_owned()));
+            return Err(flight::failed(
+                "Other photos are being taken; try again".to_owned(),
+            ));
         };
         let still = self.still(deadline).await?;
         let decoder = self.app.config.load().camera.decoder.clone();
-        match self.app.photos.jpeg(&decoder, &self.drone, still.number, &still.bytes).await {
+        match self
+            .app
+            .photos
+            .jpeg(&decoder, &self.drone, still.number, &still.bytes)
+            .await
+        {
             Some(jpeg) => self.keep(Kind::Jpeg, jpeg).await,
             None => self.keep(Kind::H264, still.bytes).await,
         }
@@ -229,8 +265,11 @@ impl Shot {
         let fleet = &self.app.fleet;
         let runs = fleet.video(&self.drone).is_ok_and(|video| video.asked);
         let now = Mono::now();
-        let since =
-            if runs { Mono::from_millis(now.as_millis().saturating_sub(FRESH.as_millis() as u64)) } else { now };
+        let since = if runs {
+            Mono::from_millis(now.as_millis().saturating_sub(FRESH.as_millis() as u64))
+        } else {
+            now
+        };
         if !runs {
             self.order(Command::StreamOn, deadline).await?;
         }
@@ -238,7 +277,11 @@ impl Shot {
         // Somebody may have wished for the stream meanwhile.
         if !runs && !fleet.keeps_stream(&self.drone) {
             // A drone that does not answer now is silent or gone; its stream ends by itself.
-            let _ = timeout(self.within, self.order(Command::StreamOff, Instant::now() + self.within)).await;
+            let _ = timeout(
+                self.within,
+                self.order(Command::StreamOff, Instant::now() + self.within),
+            )
+            .await;
         }
         match still {
             Ok(Ok(still)) => Ok(still),
@@ -258,17 +301,25 @@ impl Shot {
         let within = deadline.saturating_duration_since(Instant::now());
         match pending.settled_within(within).await {
             Some(Outcome::Done | Outcome::Sent | Outcome::Answer(_)) => Ok(()),
-            Some(Outcome::Refused(words)) => {
-                Err(flight::failed(format!("Drone {} refused {command}: {words}", self.drone)))
-            }
-            _ => Err(flight::failed(format!("Drone {} did not reply to {command} in time", self.drone))),
+            Some(Outcome::Refused(words)) => Err(flight::failed(format!(
+                "Drone {} refused {command}: {words}",
+                self.drone
+            ))),
+            _ => Err(flight::failed(format!(
+                "Drone {} did not reply to {command} in time",
+                self.drone
+            ))),
         }
     }
 
     async fn keep(&self, kind: Kind, bytes: bytes::Bytes) -> Result<PhotoView, ApiError> {
-        let shown = format!("{}...", STANDARD.encode(&bytes[..bytes.len().min(SHOWN_BYTES)]));
+        let shown = format!(
+            "{}...",
+            STANDARD.encode(&bytes[..bytes.len().min(SHOWN_BYTES)])
+        );
         let (app, drone, taken) = (Arc::clone(&self.app), self.drone.clone(), wall_now());
-        let kept = tokio::task::spawn_blocking(move || app.photos.keep(&drone, taken, kind, &bytes));
+        let kept =
+            tokio::task::spawn_blocking(move || app.photos.keep(&drone, taken, kind, &bytes));
         let photo = kept.await.map_err(|_| ApiError::internal())?;
         let photo = photo.map_err(|error| ApiError::unavailable(error.to_string()))?;
         let mut view = PhotoView::from(&photo);
@@ -282,7 +333,12 @@ pub(super) fn list(call: &mut Call) -> Answer {
     let album = &call.app.photos;
     let photos: Vec<PhotoView> = album.list().iter().rev().map(PhotoView::from).collect();
     let (count, size_bytes) = album.extent();
-    Ok(respond::json(&PhotoList { photos, count, size_bytes, max_bytes: album.max_bytes() }))
+    Ok(respond::json(&PhotoList {
+        photos,
+        count,
+        size_bytes,
+        max_bytes: album.max_bytes(),
+    }))
 }
 
 /// `GET /photos/{filename}`
@@ -293,15 +349,24 @@ pub(super) fn file(call: Call) -> BoxFuture<'static, Answer> {
         let (app, kind) = (Arc::clone(&call.app), name.kind);
         let read = tokio::task::spawn_blocking(move || app.photos.read(&name));
         let read = read.await.map_err(|_| ApiError::internal())?;
-        let bytes = read.map_err(|error| ApiError::unavailable(format!("The photo cannot be read: {error}")))?;
-        let mut response =
-            respond::typed(HeaderValue::from_static(kind.media_type()), bytes.ok_or_else(missing)?.into());
+        let bytes = read
+            .map_err(|error| ApiError::unavailable(format!("The photo cannot be read: {error}")))?;
+        let mut response = respond::typed(
+            HeaderValue::from_static(kind.media_type()),
+            bytes.ok_or_else(missing)?.into(),
+        );
         if kind == Kind::H264 {
             // No browser shows it: it is there to be kept, and played with ffplay.
-            response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+            response.headers_mut().insert(
+                header::CONTENT_DISPOSITION,
+                HeaderValue::from_static("attachment"),
+            );
         }
         // A name is given once; but who may read it is asked each time.
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        response.headers_mut().insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, no-cache"),
+        );
         Ok(response)
     })
 }
@@ -313,7 +378,12 @@ mod tests {
     #[test]
     fn the_id_is_a_uuid_and_that_of_the_name() {
         let id = id_of("drone_photo_d_20250131_091502.jpg");
-        assert_eq!(uuid::Uuid::parse_str(&id).expect("a UUID").get_version_num(), 4);
+        assert_eq!(
+            uuid::Uuid::parse_str(&id)
+                .expect("a UUID")
+                .get_version_num(),
+            4
+        );
         assert_eq!(id, id_of("drone_photo_d_20250131_091502.jpg"));
         assert_ne!(id, id_of("drone_photo_d_20250131_091503.jpg"));
     }

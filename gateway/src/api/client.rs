@@ -15,10 +15,14 @@ pub(super) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> 
         return client;
     }
     for line in headers.get_all("x-forwarded-for").iter().rev() {
-        let Ok(line) = line.to_str() else { return client };
+        let Ok(line) = line.to_str() else {
+            return client;
+        };
         for entry in line.rsplit(',') {
             // What is not an address was not written by our proxy: stop there.
-            let Ok(hop) = entry.trim().parse::<IpAddr>() else { return client };
+            let Ok(hop) = entry.trim().parse::<IpAddr>() else {
+                return client;
+            };
             client = hop.to_canonical();
             if !trusts(trusted, client) {
                 return client;
@@ -52,7 +56,10 @@ mod tests {
     fn a_header_from_an_untrusted_peer_is_ignored() {
         let headers = forwarded(&["1.2.3.4"]);
         assert_eq!(address(ip("10.0.0.9"), &headers, &[]), ip("10.0.0.9"));
-        assert_eq!(address(ip("10.0.0.9"), &headers, &[ip("10.0.0.1")]), ip("10.0.0.9"));
+        assert_eq!(
+            address(ip("10.0.0.9"), &headers, &[ip("10.0.0.1")]),
+            ip("10.0.0.9")
+        );
     }
 
     #[test]
@@ -60,13 +67,22 @@ mod tests {
         let trusted = [ip("127.0.0.1"), ip("10.0.0.1")];
         let headers = forwarded(&["6.6.6.6, 1.2.3.4", "9.9.9.9, 10.0.0.1"]);
         assert_eq!(address(ip("127.0.0.1"), &headers, &trusted), ip("9.9.9.9"));
-        assert_eq!(address(ip("::ffff:127.0.0.1"), &headers, &trusted), ip("9.9.9.9"));
+        assert_eq!(
+            address(ip("::ffff:127.0.0.1"), &headers, &trusted),
+            ip("9.9.9.9")
+        );
     }
 
     #[test]
     fn rubbish_ends_the_search_at_the_last_known_hop() {
         let trusted = [ip("127.0.0.1")];
-        assert_eq!(address(ip("127.0.0.1"), &forwarded(&["1.2.3.4, what?"]), &trusted), ip("127.0.0.1"));
-        assert_eq!(address(ip("127.0.0.1"), &forwarded(&[]), &trusted), ip("127.0.0.1"));
+        assert_eq!(
+            address(ip("127.0.0.1"), &forwarded(&["1.2.3.4, what?"]), &trusted),
+            ip("127.0.0.1")
+        );
+        assert_eq!(
+            address(ip("127.0.0.1"), &forwarded(&[]), &trusted),
+            ip("127.0.0.1")
+        );
     }
 }

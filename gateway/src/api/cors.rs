@@ -42,7 +42,11 @@ pub(super) fn origin(config: &Config, headers: &HeaderMap) -> Origin {
 
 fn is_listed(config: &Config, origin: &[u8]) -> bool {
     ORIGINS.iter().any(|known| known.as_bytes() == origin)
-        || config.server.cors_origins.iter().any(|known| known.as_bytes() == origin)
+        || config
+            .server
+            .cors_origins
+            .iter()
+            .any(|known| known.as_bytes() == origin)
 }
 
 /// Whether a WebSocket hand-shake comes from an allowed page: none (not a
@@ -57,8 +61,12 @@ pub(super) fn may_open_socket(config: &Config, headers: &HeaderMap) -> bool {
 /// Whether `Origin` names the host that was asked.
 fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else { return false };
-    let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else {
+        return false;
+    };
+    let authority = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"));
     authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
@@ -66,13 +74,23 @@ fn is_same_origin(headers: &HeaderMap) -> bool {
 pub(super) fn decorate(headers: &mut HeaderMap, origin: &Origin) {
     if let Origin::Allowed(value) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value.clone());
-        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("X-API-Key"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            HeaderValue::from_static("true"),
+        );
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("X-API-Key"),
+        );
     }
 }
 
 /// Answers `OPTIONS` with an `Origin`, whatever the path; none for others.
-pub(super) fn preflight(method: &Method, headers: &HeaderMap, origin: &Origin) -> Option<Result<Response, ApiError>> {
+pub(super) fn preflight(
+    method: &Method,
+    headers: &HeaderMap,
+    origin: &Origin,
+) -> Option<Result<Response, ApiError>> {
     if method != Method::OPTIONS || *origin == Origin::None {
         return None;
     }
@@ -88,11 +106,17 @@ pub(super) fn preflight(method: &Method, headers: &HeaderMap, origin: &Origin) -
     }
     let mut response = Response::new(Body::empty());
     let answer = response.headers_mut();
-    answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, DELETE, OPTIONS"));
+    answer.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST, PUT, DELETE, OPTIONS"),
+    );
     if let Some(asked) = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
         answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
     }
-    answer.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    answer.insert(
+        header::ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static("600"),
+    );
     Some(Ok(response))
 }
 
@@ -101,19 +125,38 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(n, v)| (http::HeaderName::from_static(n), HeaderValue::from_static(v))).collect()
+        pairs
+            .iter()
+            .map(|(n, v)| {
+                (
+                    http::HeaderName::from_static(n),
+                    HeaderValue::from_static(v),
+                )
+            })
+            .collect()
     }
 
     #[test]
     fn only_listed_origins_are_echoed() {
         let mut config = Config::default();
-        config.server.cors_origins.push("https://ops.example".to_owned());
+        config
+            .server
+            .cors_origins
+            .push("https://ops.example".to_owned());
         for allowed in ["http://localhost:3000", "https://ops.example"] {
             let mut given = HeaderMap::new();
             given.insert(header::ORIGIN, HeaderValue::from_static(allowed));
-            assert_eq!(origin(&config, &given), Origin::Allowed(HeaderValue::from_static(allowed)));
+            assert_eq!(
+                origin(&config, &given),
+                Origin::Allowed(HeaderValue::from_static(allowed))
+            );
         }
-        for other in ["http://localhost:3001", "http://localhost:3000.evil.example", "null", "HTTP://LOCALHOST:3000"] {
+        for other in [
+            "http://localhost:3001",
+            "http://localhost:3000.evil.example",
+            "null",
+            "HTTP://LOCALHOST:3000",
+        ] {
             let mut given = HeaderMap::new();
             given.insert(header::ORIGIN, HeaderValue::from_static(other));
             assert_eq!(origin(&config, &given), Origin::Other, "{other}");
@@ -123,9 +166,15 @@ mod tests {
     #[test]
     fn sockets_open_for_own_pages_and_not_for_others() {
         let config = Config::default();
-        let own = headers(&[("origin", "https://gateway.local:8443"), ("host", "gateway.local:8443")]);
+        let own = headers(&[
+            ("origin", "https://gateway.local:8443"),
+            ("host", "gateway.local:8443"),
+        ]);
         assert!(may_open_socket(&config, &own));
-        let other = headers(&[("origin", "https://evil.example"), ("host", "gateway.local:8443")]);
+        let other = headers(&[
+            ("origin", "https://evil.example"),
+            ("host", "gateway.local:8443"),
+        ]);
         assert!(!may_open_socket(&config, &other));
         assert!(may_open_socket(&config, &HeaderMap::new()));
     }
@@ -139,14 +188,25 @@ mod tests {
             ("access-control-request-headers", "x-api-key"),
         ]);
         let known = origin(&config, &asked);
-        let answer = preflight(&Method::OPTIONS, &asked, &known).expect("a preflight").expect("allowed");
+        let answer = preflight(&Method::OPTIONS, &asked, &known)
+            .expect("a preflight")
+            .expect("allowed");
         assert_eq!(answer.status(), StatusCode::OK);
-        assert_eq!(answer.headers()[header::ACCESS_CONTROL_ALLOW_HEADERS], "x-api-key");
-        assert!(preflight(&Method::OPTIONS, &asked, &Origin::Other).expect("a preflight").is_err());
+        assert_eq!(
+            answer.headers()[header::ACCESS_CONTROL_ALLOW_HEADERS],
+            "x-api-key"
+        );
+        assert!(
+            preflight(&Method::OPTIONS, &asked, &Origin::Other)
+                .expect("a preflight")
+                .is_err()
+        );
         assert!(preflight(&Method::GET, &asked, &known).is_none());
         assert!(preflight(&Method::OPTIONS, &HeaderMap::new(), &Origin::None).is_none());
         let plain = headers(&[("origin", "http://localhost:3000")]);
-        let answer = preflight(&Method::OPTIONS, &plain, &known).expect("a browser asks").expect("allowed");
+        let answer = preflight(&Method::OPTIONS, &plain, &known)
+            .expect("a browser asks")
+            .expect("allowed");
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
     }
 }

@@ -20,8 +20,16 @@ use crate::clock::{epoch_seconds, wall_now};
 use crate::drones::LinkState;
 use crate::readings::Metric;
 
-const DURATION: Param =
-    Param::optional(Place::Query, "duration", Kind::Int { min: 1, max: HISTORY_MINUTES, default: Some(60) }, "Minutes");
+const DURATION: Param = Param::optional(
+    Place::Query,
+    "duration",
+    Kind::Int {
+        min: 1,
+        max: HISTORY_MINUTES,
+        default: Some(60),
+    },
+    "Minutes",
+);
 
 /// Parameters of `GET /api/dashboard/metrics/history`.
 pub(super) const HISTORY: &[Param] = &[DURATION];
@@ -71,8 +79,14 @@ impl SystemStatus {
 /// key changes with the alerts and the fleet: a client that just acknowledged
 /// or connected sees it.
 pub(super) fn system_status(app: &App) -> bytes::Bytes {
-    let key = format_args!("dashboard/system/{}/{}", app.alerts.version(), (app.drones.connected)());
-    rendered::bytes(app, key, GAUGES_TTL, || respond::render(&SystemStatus::now(app)))
+    let key = format_args!(
+        "dashboard/system/{}/{}",
+        app.alerts.version(),
+        (app.drones.connected)()
+    );
+    rendered::bytes(app, key, GAUGES_TTL, || {
+        respond::render(&SystemStatus::now(app))
+    })
 }
 
 /// `GET /api/dashboard/system`
@@ -87,7 +101,9 @@ pub(super) fn system(call: &mut Call) -> Outcome {
 /// `GET /api/dashboard/drones`
 pub(super) fn drones(call: &mut Call) -> Outcome {
     let drones = (call.app.drones()?.all)();
-    Ok(respond::json(&drones.iter().map(DroneStatus::from).collect::<Vec<_>>()))
+    Ok(respond::json(
+        &drones.iter().map(DroneStatus::from).collect::<Vec<_>>(),
+    ))
 }
 
 /// Contract 8.1.
@@ -115,12 +131,21 @@ pub(super) fn history(call: &mut Call) -> Outcome {
     };
     if let Some(board) = call.app.sources.find(BOARD) {
         let oldest = epoch_seconds(wall_now()) - duration_minutes as f64 * 60.0;
-        let of = |metric| call.app.telemetry.minutes(board.id, metric, duration_minutes as usize);
+        let of = |metric| {
+            call.app
+                .telemetry
+                .minutes(board.id, metric, duration_minutes as usize)
+        };
         let memory = of(Metric::MemoryUsage);
-        for cpu in of(Metric::CpuUsage).into_iter().filter(|point| point.epoch_s >= oldest) {
+        for cpu in of(Metric::CpuUsage)
+            .into_iter()
+            .filter(|point| point.epoch_s >= oldest)
+        {
             // Both are sampled together; a step that has only one is left out,
             // so that the three arrays stay of one length.
-            let Some(memory) = memory.iter().find(|point| point.epoch_s == cpu.epoch_s) else { continue };
+            let Some(memory) = memory.iter().find(|point| point.epoch_s == cpu.epoch_s) else {
+                continue;
+            };
             answer.timestamps.push(cpu.epoch_s);
             answer.cpu_usage.push(round1(f64::from(cpu.mean)));
             answer.memory_usage.push(round1(f64::from(memory.mean)));
@@ -197,11 +222,25 @@ pub(super) fn service_health(call: &mut Call) -> Outcome {
                 configured: true,
                 ..Part::default()
             },
-            vision_service: Part { available_models: count, ..passed_on() },
-            model_service: Part { total_models: count, active_jobs: count, ..passed_on() },
-            dataset_service: Part { total_datasets: count, ..passed_on() },
+            vision_service: Part {
+                available_models: count,
+                ..passed_on()
+            },
+            model_service: Part {
+                total_models: count,
+                active_jobs: count,
+                ..passed_on()
+            },
+            dataset_service: Part {
+                total_datasets: count,
+                ..passed_on()
+            },
             bridges: bridges.map(|error| Part {
-                status: if error.is_none() { "healthy" } else { "unhealthy" },
+                status: if error.is_none() {
+                    "healthy"
+                } else {
+                    "unhealthy"
+                },
                 error,
                 configured: true,
                 ..Part::default()
@@ -225,9 +264,12 @@ pub(super) fn service_health(call: &mut Call) -> Outcome {
 pub(super) fn performance(call: &mut Call) -> Outcome {
     let app = &call.app;
     let performance = app.performance()?;
-    Ok(rendered::answer(app, format_args!("dashboard/performance"), GAUGES_TTL, || {
-        respond::render(&HostPerformance::of(app, &performance.system()))
-    }))
+    Ok(rendered::answer(
+        app,
+        format_args!("dashboard/performance"),
+        GAUGES_TTL,
+        || respond::render(&HostPerformance::of(app, &performance.system())),
+    ))
 }
 
 /// Contract 8.4.
@@ -277,8 +319,15 @@ pub(super) fn overview(call: &mut Call) -> Outcome {
             disk_usage: round1(system.disk_pct),
             uptime_seconds: app.uptime_s(),
         },
-        drones: OverviewDrones { connected_count: (drones.connected)(), tracking_active: false },
-        models: OverviewModels { total_count: 0, available_detection_models: 0, active_training_jobs: 0 },
+        drones: OverviewDrones {
+            connected_count: (drones.connected)(),
+            tracking_active: false,
+        },
+        models: OverviewModels {
+            total_count: 0,
+            available_detection_models: 0,
+            active_training_jobs: 0,
+        },
         datasets: OverviewDatasets { total_count: 0 },
         last_updated: Ts::now(),
     }))
@@ -324,8 +373,11 @@ pub(super) fn alerts(call: &mut Call) -> Outcome {
             details: None,
         })
         .collect();
-    let away: Vec<&str> =
-        drones.iter().filter(|drone| drone.link != LinkState::Connected).map(|drone| &*drone.id).collect();
+    let away: Vec<&str> = drones
+        .iter()
+        .filter(|drone| drone.link != LinkState::Connected)
+        .map(|drone| &*drone.id)
+        .collect();
     if !away.is_empty() {
         alerts.push(DerivedAlert {
             level: "info",
@@ -335,10 +387,17 @@ pub(super) fn alerts(call: &mut Call) -> Outcome {
             details: Some(away.join(", ")),
         });
     }
-    Ok(respond::json(&DerivedAlerts { total_count: alerts.len(), alerts }))
+    Ok(respond::json(&DerivedAlerts {
+        total_count: alerts.len(),
+        alerts,
+    }))
 }
 
 /// Over 90 is critical, over the lower line (where there is one) a warning.
 fn load_level(value: f64, warning_over: Option<f64>) -> Option<&'static str> {
-    if value > 90.0 { Some("critical") } else { warning_over.filter(|line| value > *line).map(|_| "warning") }
+    if value > 90.0 {
+        Some("critical")
+    } else {
+        warning_over.filter(|line| value > *line).map(|_| "warning")
+    }
 }

@@ -23,8 +23,18 @@ use crate::drones::tello::command::{Command, Direction};
 /// Parameters of `/command`.
 pub(super) const COMMAND: &[Param] = &[
     Param::required(Place::Path, "drone_id", Kind::Id, "Id of the drone"),
-    Param::optional(Place::Body, "command", Kind::Text, "Command, with `params` in metres"),
-    Param::optional(Place::Body, "type", Kind::Text, "Command, with `parameters` in centimetres"),
+    Param::optional(
+        Place::Body,
+        "command",
+        Kind::Text,
+        "Command, with `params` in metres",
+    ),
+    Param::optional(
+        Place::Body,
+        "type",
+        Kind::Text,
+        "Command, with `parameters` in centimetres",
+    ),
 ];
 
 /// Answer of `/command`.
@@ -113,7 +123,13 @@ async fn run(call: Call) -> Answer {
             }
         }
     };
-    Ok(respond::json(&CommandResult { success: true, message, timestamp: Ts::now(), command: name, data }))
+    Ok(respond::json(&CommandResult {
+        success: true,
+        message,
+        timestamp: Ts::now(),
+        command: name,
+        data,
+    }))
 }
 
 async fn all(call: &Call, moves: Vec<Command>) -> Result<String, ApiError> {
@@ -128,29 +144,46 @@ fn parse(body: &Map<String, Value>) -> Result<(String, Wish), ApiError> {
     let text = |key: &str| body.get(key).and_then(Value::as_str);
     let empty = Map::new();
     let object = |key: &str| body.get(key).and_then(Value::as_object).unwrap_or(&empty);
-    let centimetres = body.contains_key("type") || body.contains_key("parameters") || body.contains_key("droneId");
-    let name = text("command").or_else(|| text("type")).ok_or_else(|| invalid("no command given"))?;
-    let wish =
-        if centimetres { in_centimetres(name, object("parameters"))? } else { in_metres(name, object("params"))? };
+    let centimetres = body.contains_key("type")
+        || body.contains_key("parameters")
+        || body.contains_key("droneId");
+    let name = text("command")
+        .or_else(|| text("type"))
+        .ok_or_else(|| invalid("no command given"))?;
+    let wish = if centimetres {
+        in_centimetres(name, object("parameters"))?
+    } else {
+        in_metres(name, object("params"))?
+    };
     Ok((name.to_owned(), wish))
 }
 
 fn number(params: &Map<String, Value>, key: &str) -> Result<Option<f64>, ApiError> {
     match params.get(key) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => value.as_f64().filter(|value| value.is_finite()).map(Some).ok_or_else(|| invalid(key)),
+        Some(value) => value
+            .as_f64()
+            .filter(|value| value.is_finite())
+            .map(Some)
+            .ok_or_else(|| invalid(key)),
     }
 }
 
 fn in_centimetres(name: &str, params: &Map<String, Value>) -> Result<Wish, ApiError> {
-    let direction = params.get("direction").and_then(Value::as_str).unwrap_or_default();
+    let direction = params
+        .get("direction")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     Ok(match name {
         "takeoff" => Wish::Fly(Command::Takeoff),
         "land" => Wish::Fly(Command::Land),
         "emergency" => Wish::Fly(Command::Emergency),
         "move" => {
             let distance = number(params, "distance")?.ok_or_else(|| invalid("distance"))?;
-            Wish::Fly(moved(direction_of(direction).ok_or_else(|| invalid("direction"))?, distance)?)
+            Wish::Fly(moved(
+                direction_of(direction).ok_or_else(|| invalid("direction"))?,
+                distance,
+            )?)
         }
         "rotate" => {
             let angle = number(params, "angle")?.ok_or_else(|| invalid("angle"))?;
@@ -190,14 +223,24 @@ fn in_metres(name: &str, params: &Map<String, Value>) -> Result<Wish, ApiError> 
 
 /// Axes win over direction and distance: x right, y forward, z up.
 fn moves(params: &Map<String, Value>) -> Result<Wish, ApiError> {
-    let axes = [number(params, "x")?, number(params, "y")?, number(params, "z")?];
+    let axes = [
+        number(params, "x")?,
+        number(params, "y")?,
+        number(params, "z")?,
+    ];
     if axes.iter().any(Option::is_some) {
         let by_cm = axes.map(|metres| (metres.unwrap_or(0.0) * 100.0).round() as i32);
         return Ok(Wish::Moves(straight(by_cm, 1)?));
     }
-    let direction = params.get("direction").and_then(Value::as_str).and_then(direction_of);
+    let direction = params
+        .get("direction")
+        .and_then(Value::as_str)
+        .and_then(direction_of);
     let distance = number(params, "distance")?.ok_or_else(|| invalid("distance"))?;
-    Ok(Wish::Fly(moved(direction.ok_or_else(|| invalid("direction"))?, distance * 100.0)?))
+    Ok(Wish::Fly(moved(
+        direction.ok_or_else(|| invalid("direction"))?,
+        distance * 100.0,
+    )?))
 }
 
 /// Straight moves that make up `by_cm`; `least` of them at the least.
@@ -213,10 +256,17 @@ fn straight([x, y, z]: [i32; 3], least: usize) -> Result<Vec<Command>, ApiError>
             0 => {}
             // Too short for a drone, unless it was derived from a height.
             1..20 if least == 0 => {}
-            distance => moves.push(moved(if cm > 0 { there } else { back }, f64::from(distance))?),
+            distance => moves.push(moved(
+                if cm > 0 { there } else { back },
+                f64::from(distance),
+            )?),
         }
     }
-    if moves.len() < least { Err(invalid("no movement given")) } else { Ok(moves) }
+    if moves.len() < least {
+        Err(invalid("no movement given"))
+    } else {
+        Ok(moves)
+    }
 }
 
 fn moved(direction: Direction, cm: f64) -> Result<Command, ApiError> {
@@ -224,7 +274,10 @@ fn moved(direction: Direction, cm: f64) -> Result<Command, ApiError> {
     if !(20.0..=500.0).contains(&distance_cm) {
         return Err(invalid("movements are 0.2 to 5 m"));
     }
-    Ok(Command::Move { direction, distance_cm: distance_cm as u16 })
+    Ok(Command::Move {
+        direction,
+        distance_cm: distance_cm as u16,
+    })
 }
 
 fn rotation(params: &Map<String, Value>) -> Result<Wish, ApiError> {
@@ -237,7 +290,10 @@ fn rotation(params: &Map<String, Value>) -> Result<Wish, ApiError> {
     if let Some(signed) = number(params, "rotationAngle")? {
         return Ok(Wish::Fly(turned(signed.round() as i32)?));
     }
-    let direction = params.get("direction").and_then(Value::as_str).unwrap_or("clockwise");
+    let direction = params
+        .get("direction")
+        .and_then(Value::as_str)
+        .unwrap_or("clockwise");
     let angle = number(params, "angle")?.ok_or_else(|| invalid("angle"))?;
     Ok(Wish::Fly(turned_towards(direction, angle)?))
 }
@@ -255,7 +311,10 @@ fn turned_towards(direction: &str, angle: f64) -> Result<Command, ApiError> {
 /// A turn by signed degrees, clockwise positive.
 fn turned(deg: i32) -> Result<Command, ApiError> {
     match deg.unsigned_abs() {
-        angle @ 1..=360 => Ok(Command::Rotate { clockwise: deg > 0, angle_deg: angle as u16 }),
+        angle @ 1..=360 => Ok(Command::Rotate {
+            clockwise: deg > 0,
+            angle_deg: angle as u16,
+        }),
         _ => Err(invalid("turns are 1 to 360 degrees")),
     }
 }
@@ -267,31 +326,58 @@ mod tests {
     use super::*;
 
     fn wish(body: Value) -> Option<Wish> {
-        parse(body.as_object().expect("an object")).map(|(_, wish)| wish).ok()
+        parse(body.as_object().expect("an object"))
+            .map(|(_, wish)| wish)
+            .ok()
     }
 
     fn up(direction: Direction, distance_cm: u16) -> Command {
-        Command::Move { direction, distance_cm }
+        Command::Move {
+            direction,
+            distance_cm,
+        }
     }
 
     #[test]
     fn the_two_clients_count_in_their_units() {
-        let metres = wish(json!({"command": "move", "params": {"direction": "backward", "distance": 1.5}}));
+        let metres =
+            wish(json!({"command": "move", "params": {"direction": "backward", "distance": 1.5}}));
         assert_eq!(metres, Some(Wish::Fly(up(Direction::Back, 150))));
-        let centimetres = wish(json!({"type": "move", "parameters": {"direction": "up", "distance": 50}}));
+        let centimetres =
+            wish(json!({"type": "move", "parameters": {"direction": "up", "distance": 50}}));
         assert_eq!(centimetres, Some(Wish::Fly(up(Direction::Up, 50))));
-        let other =
-            wish(json!({"droneId": "d", "command": "rotate", "parameters": {"direction": "clockwise", "angle": 90}}));
-        assert_eq!(other, Some(Wish::Fly(Command::Rotate { clockwise: true, angle_deg: 90 })));
+        let other = wish(
+            json!({"droneId": "d", "command": "rotate", "parameters": {"direction": "clockwise", "angle": 90}}),
+        );
+        assert_eq!(
+            other,
+            Some(Wish::Fly(Command::Rotate {
+                clockwise: true,
+                angle_deg: 90
+            }))
+        );
     }
 
     #[test]
     fn axes_win_and_turns_are_signed() {
         let body = json!({"command": "move", "params": {"x": -1, "y": 0, "z": 0.5, "direction": "up", "distance": 5}});
-        assert_eq!(wish(body), Some(Wish::Moves(vec![up(Direction::Up, 50), up(Direction::Left, 100)])));
+        assert_eq!(
+            wish(body),
+            Some(Wish::Moves(vec![
+                up(Direction::Up, 50),
+                up(Direction::Left, 100)
+            ]))
+        );
         let body = json!({"command": "rotate", "params": {"mode": "relative", "angle": 30, "rotationAngle": -30}});
-        assert_eq!(wish(body), Some(Wish::Fly(Command::Rotate { clockwise: false, angle_deg: 30 })));
-        let body = json!({"command": "rotate", "params": {"mode": "absolute", "absoluteHeading": 270}});
+        assert_eq!(
+            wish(body),
+            Some(Wish::Fly(Command::Rotate {
+                clockwise: false,
+                angle_deg: 30
+            }))
+        );
+        let body =
+            json!({"command": "rotate", "params": {"mode": "absolute", "absoluteHeading": 270}});
         assert_eq!(wish(body), Some(Wish::Heading(270)));
     }
 

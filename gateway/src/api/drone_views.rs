@@ -124,7 +124,9 @@ impl From<&DroneView> for DroneStatus {
         let flying = is_connected && drone.phase != Phase::Landed;
         let now = Ts::now();
         let last_seen = drone.last_seen.map_or(now, Ts);
-        let real = (!drone.simulated && drone.last_seen.is_some()).then_some(drone.address).flatten();
+        let real = (!drone.simulated && drone.last_seen.is_some())
+            .then_some(drone.address)
+            .flatten();
         DroneStatus {
             drone_id: drone.id.to_string(),
             connection_status: connection(drone.link),
@@ -138,19 +140,29 @@ impl From<&DroneView> for DroneStatus {
             battery_level: drone.battery_pct,
             flight_time: drone.flight_time_s.filter(|_| is_connected),
             // The barometer drifts below the take-off point; the contract has no such heights.
-            height: drone.height_cm.filter(|_| is_connected).map(|height| height.max(0)),
+            height: drone
+                .height_cm
+                .filter(|_| is_connected)
+                .map(|height| height.max(0)),
             temperature: drone.temperature_c.filter(|_| is_connected),
             speed: drone.speed_cm_s.filter(|_| is_connected).map(round1),
             wifi_signal: None,
-            attitude: drone.attitude_deg.filter(|_| is_connected).map(|[pitch, roll, yaw]| Attitude {
-                pitch: pitch.into(),
-                roll: roll.into(),
-                yaw: yaw.into(),
-            }),
+            attitude: drone
+                .attitude_deg
+                .filter(|_| is_connected)
+                .map(|[pitch, roll, yaw]| Attitude {
+                    pitch: pitch.into(),
+                    roll: roll.into(),
+                    yaw: yaw.into(),
+                }),
             last_updated: last_seen,
             id: drone.id.to_string(),
             name: drone.name.to_string(),
-            status: if flying { "flying" } else { connection(drone.link) },
+            status: if flying {
+                "flying"
+            } else {
+                connection(drone.link)
+            },
             battery_level_alias: drone.battery_pct,
             position: None,
             last_seen,

@@ -58,8 +58,20 @@ pub(super) struct Issue {
 
 impl Issue {
     /// An issue at `place.field`.
-    pub(super) fn new(kind: &'static str, place: &str, field: &str, msg: impl Into<String>, input: Value) -> Issue {
-        Issue { kind, loc: vec![place.into(), field.into()], msg: msg.into(), input: shortened(input), ctx: None }
+    pub(super) fn new(
+        kind: &'static str,
+        place: &str,
+        field: &str,
+        msg: impl Into<String>,
+        input: Value,
+    ) -> Issue {
+        Issue {
+            kind,
+            loc: vec![place.into(), field.into()],
+            msg: msg.into(),
+            input: shortened(input),
+            ctx: None,
+        }
     }
 
     /// The same with bounds.
@@ -69,8 +81,14 @@ impl Issue {
     }
 
     fn line(&self) -> String {
-        let place: Vec<String> =
-            self.loc.iter().map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect();
+        let place: Vec<String> = self
+            .loc
+            .iter()
+            .map(|part| {
+                part.as_str()
+                    .map_or_else(|| part.to_string(), str::to_owned)
+            })
+            .collect();
         format!("{}: {}", place.join("."), self.msg)
     }
 }
@@ -117,7 +135,11 @@ enum Detail<'a> {
 
 impl ApiError {
     /// An error of its own code.
-    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> ApiError {
+    pub(super) fn new(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> ApiError {
         ApiError(Box::new(Failure {
             status,
             code,
@@ -140,7 +162,12 @@ impl ApiError {
 
     /// 405 with the methods that do exist.
     pub(super) fn method_not_allowed(allow: HeaderValue) -> ApiError {
-        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "HTTP_405", "Method Not Allowed").header(header::ALLOW, allow)
+        ApiError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "HTTP_405",
+            "Method Not Allowed",
+        )
+        .header(header::ALLOW, allow)
     }
 
     /// 409 `HTTP_409`.
@@ -160,8 +187,12 @@ impl ApiError {
     /// 408: the body did not arrive in time.
     pub(super) fn body_timeout() -> ApiError {
         // The rest of the body may still arrive; the connection is of no more use.
-        ApiError::new(StatusCode::REQUEST_TIMEOUT, "HTTP_408", "Request body did not arrive in time")
-            .header(header::CONNECTION, HeaderValue::from_static("close"))
+        ApiError::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "HTTP_408",
+            "Request body did not arrive in time",
+        )
+        .header(header::CONNECTION, HeaderValue::from_static("close"))
     }
 
     /// 503 `HTTP_503`.
@@ -171,13 +202,23 @@ impl ApiError {
 
     /// 500, with nothing of the cause: that is in the log.
     pub(super) fn internal() -> ApiError {
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", "Internal server error")
+        ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "INTERNAL_SERVER_ERROR",
+            "Internal server error",
+        )
     }
 
     /// 422 with every issue found.
     pub(super) fn validation(issues: Vec<Issue>) -> ApiError {
-        let message = issues.first().map_or_else(|| "invalid request".to_owned(), Issue::line);
-        let mut error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_ERROR", message);
+        let message = issues
+            .first()
+            .map_or_else(|| "invalid request".to_owned(), Issue::line);
+        let mut error = ApiError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "VALIDATION_ERROR",
+            message,
+        );
         error.0.issues = issues;
         error
     }
@@ -210,8 +251,11 @@ impl ApiError {
     /// The answer.
     pub(super) fn into_response(self) -> Response {
         let failure = *self.0;
-        let detail =
-            if failure.issues.is_empty() { Detail::Text(&failure.message) } else { Detail::Issues(&failure.issues) };
+        let detail = if failure.issues.is_empty() {
+            Detail::Text(&failure.message)
+        } else {
+            Detail::Issues(&failure.issues)
+        };
         let envelope = Envelope {
             error: true,
             error_code: failure.code,
@@ -241,14 +285,17 @@ pub(super) const fn permission_name(permission: Permission) -> &'static str {
 
 impl From<Denial> for ApiError {
     fn from(denial: Denial) -> ApiError {
-        let unauthorised = |message: &'static str| ApiError::new(StatusCode::UNAUTHORIZED, "HTTP_401", message);
+        let unauthorised =
+            |message: &'static str| ApiError::new(StatusCode::UNAUTHORIZED, "HTTP_401", message);
         match denial {
             Denial::Missing => unauthorised("API key required. Provide it in the X-API-Key header"),
             Denial::Invalid => unauthorised("Invalid or expired API key"),
             Denial::Blocked { retry_after_s } => ApiError::new(
                 StatusCode::FORBIDDEN,
                 "IP_BLOCKED",
-                format!("Too many failed attempts from this address; try again in {retry_after_s} s"),
+                format!(
+                    "Too many failed attempts from this address; try again in {retry_after_s} s"
+                ),
             )
             .header(header::RETRY_AFTER, HeaderValue::from(retry_after_s.max(1))),
             Denial::Lacks(permission) => ApiError::new(
@@ -263,7 +310,11 @@ impl From<Denial> for ApiError {
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> ApiError {
         // A code of its own: a client may keep its change and send it again.
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "STORAGE_UNAVAILABLE", error.to_string())
+        ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "STORAGE_UNAVAILABLE",
+            error.to_string(),
+        )
     }
 }
 
@@ -272,7 +323,9 @@ impl From<KeyError> for ApiError {
         match error {
             KeyError::Unknown => ApiError::not_found(error.to_string()),
             KeyError::LastAdmin | KeyError::Full(_) => ApiError::conflict(error.to_string()),
-            KeyError::InvalidPermission(_) | KeyError::InvalidName(_) => ApiError::invalid(error.to_string()),
+            KeyError::InvalidPermission(_) | KeyError::InvalidName(_) => {
+                ApiError::invalid(error.to_string())
+            }
             KeyError::Storage(error) => error.into(),
             // Not the client's doing: the system cannot.
             other => ApiError::unavailable(other.to_string()),
@@ -283,10 +336,16 @@ impl From<KeyError> for ApiError {
 impl From<AlertError> for ApiError {
     fn from(error: AlertError) -> ApiError {
         match error {
-            AlertError::UnknownAlert(_) | AlertError::UnknownRule(_) => ApiError::not_found(error.to_string()),
-            AlertError::InvalidRule { field, reason } => {
-                ApiError::validation(vec![Issue::new("value_error", "body", field, reason, Value::Null)])
+            AlertError::UnknownAlert(_) | AlertError::UnknownRule(_) => {
+                ApiError::not_found(error.to_string())
             }
+            AlertError::InvalidRule { field, reason } => ApiError::validation(vec![Issue::new(
+                "value_error",
+                "body",
+                field,
+                reason,
+                Value::Null,
+            )]),
             AlertError::Full(reason) => ApiError::conflict(reason),
             AlertError::Storage(error) => error.into(),
         }
@@ -303,7 +362,10 @@ mod tests {
     async fn body(error: ApiError) -> (Response, Value) {
         let (parts, body) = error.into_response().into_parts();
         let bytes = body.collect().await.expect("in memory").to_bytes();
-        (Response::from_parts(parts, axum::body::Body::empty()), serde_json::from_slice(&bytes).expect("JSON"))
+        (
+            Response::from_parts(parts, axum::body::Body::empty()),
+            serde_json::from_slice(&bytes).expect("JSON"),
+        )
     }
 
     #[tokio::test]
@@ -311,41 +373,110 @@ mod tests {
         let denied = |denial| ApiError::from(denial);
         for (error, status, code, text) in [
             (denied(Denial::Missing), 401, "HTTP_401", "API key required"),
-            (denied(Denial::Invalid), 401, "HTTP_401", "Invalid or expired API key"),
-            (denied(Denial::Lacks(Permission::Admin)), 403, "HTTP_403", "Insufficient permissions: admin"),
-            (denied(Denial::Blocked { retry_after_s: 3600 }), 403, "IP_BLOCKED", "3600"),
-            (ApiError::rate_limited(100, 7), 429, "HTTP_429", "Rate limit exceeded: 100 per 1 minute"),
-            (ApiError::not_found("Not Found"), 404, "HTTP_404", "Not Found"),
+            (
+                denied(Denial::Invalid),
+                401,
+                "HTTP_401",
+                "Invalid or expired API key",
+            ),
+            (
+                denied(Denial::Lacks(Permission::Admin)),
+                403,
+                "HTTP_403",
+                "Insufficient permissions: admin",
+            ),
+            (
+                denied(Denial::Blocked {
+                    retry_after_s: 3600,
+                }),
+                403,
+                "IP_BLOCKED",
+                "3600",
+            ),
+            (
+                ApiError::rate_limited(100, 7),
+                429,
+                "HTTP_429",
+                "Rate limit exceeded: 100 per 1 minute",
+            ),
+            (
+                ApiError::not_found("Not Found"),
+                404,
+                "HTTP_404",
+                "Not Found",
+            ),
             (ApiError::too_large(10), 413, "HTTP_413", "10 bytes"),
             (ApiError::internal(), 500, "INTERNAL_SERVER_ERROR", "error"),
             (KeyError::LastAdmin.into(), 409, "HTTP_409", "last key"),
-            (KeyError::InvalidPermission("x".to_owned()).into(), 400, "INVALID_REQUEST", "x"),
-            (AlertError::UnknownAlert("a".to_owned()).into(), 404, "HTTP_404", "a"),
-            (StorageError::Busy.into(), 503, "STORAGE_UNAVAILABLE", "not saved"),
+            (
+                KeyError::InvalidPermission("x".to_owned()).into(),
+                400,
+                "INVALID_REQUEST",
+                "x",
+            ),
+            (
+                AlertError::UnknownAlert("a".to_owned()).into(),
+                404,
+                "HTTP_404",
+                "a",
+            ),
+            (
+                StorageError::Busy.into(),
+                503,
+                "STORAGE_UNAVAILABLE",
+                "not saved",
+            ),
         ] {
             let (response, body) = body(error).await;
-            assert_eq!((response.status().as_u16(), &body["error_code"]), (status, &code.into()));
-            assert_eq!(body.as_object().map(serde_json::Map::len), Some(6), "{body}");
-            assert!(body["message"].as_str().is_some_and(|message| message.contains(text)), "{body}");
+            assert_eq!(
+                (response.status().as_u16(), &body["error_code"]),
+                (status, &code.into())
+            );
+            assert_eq!(
+                body.as_object().map(serde_json::Map::len),
+                Some(6),
+                "{body}"
+            );
+            assert!(
+                body["message"]
+                    .as_str()
+                    .is_some_and(|message| message.contains(text)),
+                "{body}"
+            );
             assert_eq!(
                 (&body["error"], &body["detail"], &body["details"]),
                 (&true.into(), &body["message"], &Value::Null)
             );
             let may_retry = status == 429 || code == "IP_BLOCKED";
-            assert_eq!(response.headers().contains_key(header::RETRY_AFTER), may_retry, "{code}");
+            assert_eq!(
+                response.headers().contains_key(header::RETRY_AFTER),
+                may_retry,
+                "{code}"
+            );
         }
     }
 
     #[tokio::test]
     async fn validation_lists_its_issues_and_does_not_echo_megabytes() {
         let long = Value::String("あ".repeat(1_000_000));
-        let issue =
-            Issue::new("less_than_equal", "body", "distance", "must be <= 500", long).with_ctx(json!({"le": 500}));
+        let issue = Issue::new(
+            "less_than_equal",
+            "body",
+            "distance",
+            "must be <= 500",
+            long,
+        )
+        .with_ctx(json!({"le": 500}));
         let (response, body) = body(ApiError::validation(vec![issue])).await;
         assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(body["message"], "body.distance: must be <= 500");
         assert_eq!(body["detail"][0]["loc"], json!(["body", "distance"]));
         assert_eq!(body["detail"][0]["ctx"]["le"], 500);
-        assert_eq!(body["detail"][0]["input"].as_str().map(|text| text.chars().count()), Some(MAX_ECHO_CHARS + 1));
+        assert_eq!(
+            body["detail"][0]["input"]
+                .as_str()
+                .map(|text| text.chars().count()),
+            Some(MAX_ECHO_CHARS + 1)
+        );
     }
 }

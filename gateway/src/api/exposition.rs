@@ -28,7 +28,9 @@ impl Page<'_> {
     /// # Errors
     /// The page cannot be written to.
     pub fn counter(&mut self, name: &str, help: &str, value: u64) -> Result<(), Error> {
-        let metric = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        let metric = self
+            .encoder
+            .encode_descriptor(name, help, None, MetricType::Counter)?;
         ConstCounter::new(value).encode(metric)
     }
 
@@ -42,7 +44,9 @@ impl Page<'_> {
         help: &str,
         samples: impl IntoIterator<Item = (Labels<'l>, u64)>,
     ) -> Result<(), Error> {
-        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        let mut family = self
+            .encoder
+            .encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, value) in samples {
             ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
         }
@@ -54,7 +58,9 @@ impl Page<'_> {
     /// # Errors
     /// The page cannot be written to.
     pub fn gauge(&mut self, name: &str, help: &str, value: f64) -> Result<(), Error> {
-        let metric = self.encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        let metric = self
+            .encoder
+            .encode_descriptor(name, help, None, MetricType::Gauge)?;
         ConstGauge::new(value).encode(metric)
     }
 
@@ -68,7 +74,9 @@ impl Page<'_> {
         help: &str,
         samples: impl IntoIterator<Item = (Labels<'l>, f64)>,
     ) -> Result<(), Error> {
-        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        let mut family = self
+            .encoder
+            .encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (labels, value) in samples {
             ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
         }
@@ -86,9 +94,13 @@ impl Page<'_> {
         help: &str,
         samples: impl IntoIterator<Item = (Labels<'l>, f64, u64, Vec<(f64, u64)>)>,
     ) -> Result<(), Error> {
-        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        let mut family = self
+            .encoder
+            .encode_descriptor(name, help, None, MetricType::Histogram)?;
         for (labels, sum, count, buckets) in samples {
-            family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
+            family
+                .encode_family(&labels)?
+                .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
         }
         Ok(())
     }
@@ -98,7 +110,9 @@ impl Page<'_> {
 ///
 /// # Errors
 /// Whatever `fill` returns.
-pub(super) fn page(fill: impl Fn(&mut Page<'_>) -> Result<(), Error> + Send + Sync + 'static) -> Result<String, Error> {
+pub(super) fn page(
+    fill: impl Fn(&mut Page<'_>) -> Result<(), Error> + Send + Sync + 'static,
+) -> Result<String, Error> {
     let mut registry = Registry::with_prefix("mfg_drone");
     registry.register_collector(Box::new(Filler(fill)));
     let mut text = String::new();
@@ -129,9 +143,17 @@ mod tests {
     fn a_page_is_open_metrics() {
         let text = page(|page| {
             page.counter("requests", "Requests", 3)?;
-            page.gauges("battery_percent", "Battery", [(&[("drone", "a\"b")] as Labels<'_>, 42.5)])?;
+            page.gauges(
+                "battery_percent",
+                "Battery",
+                [(&[("drone", "a\"b")] as Labels<'_>, 42.5)],
+            )?;
             let buckets = vec![(0.1, 1), (f64::INFINITY, 2)];
-            page.histograms("latency_seconds", "Latency", [(&[("route", "/")] as Labels<'_>, 1.5, 3, buckets)])
+            page.histograms(
+                "latency_seconds",
+                "Latency",
+                [(&[("route", "/")] as Labels<'_>, 1.5, 3, buckets)],
+            )
         })
         .expect("written");
         for line in [
@@ -142,7 +164,10 @@ mod tests {
             "mfg_drone_latency_seconds_bucket{le=\"+Inf\",route=\"/\"} 3",
             "mfg_drone_latency_seconds_count{route=\"/\"} 3",
         ] {
-            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+            assert!(
+                text.lines().any(|found| found == line),
+                "{line} is not in\n{text}"
+            );
         }
         assert!(text.ends_with("# EOF\n"));
     }

@@ -30,19 +30,44 @@ const NOT_CONNECTED: &str = "ドローンが接続されていません";
 
 /// The drone in the path.
 pub(super) const ID: Param = Param::required(Place::Path, "drone_id", Kind::Id, "Id of the drone");
-const WAIT: Param =
-    Param::optional(Place::Query, "wait", Kind::Flag, "Answer when the manoeuvre is over instead of when it is taken");
+const WAIT: Param = Param::optional(
+    Place::Query,
+    "wait",
+    Kind::Flag,
+    "Answer when the manoeuvre is over instead of when it is taken",
+);
 const MOVE_TO: Param = Param::required(
     Place::Body,
     "direction",
     Kind::Choice(&["up", "down", "left", "right", "forward", "back"]),
     "Where to",
 );
-const DISTANCE: Param =
-    Param::required(Place::Body, "distance", Kind::Int { min: 20, max: 500, default: None }, "Centimetres");
-const TURN_TO: Param =
-    Param::required(Place::Body, "direction", Kind::Choice(&["clockwise", "counter_clockwise"]), "Where to");
-const ANGLE: Param = Param::required(Place::Body, "angle", Kind::Int { min: 1, max: 360, default: None }, "Degrees");
+const DISTANCE: Param = Param::required(
+    Place::Body,
+    "distance",
+    Kind::Int {
+        min: 20,
+        max: 500,
+        default: None,
+    },
+    "Centimetres",
+);
+const TURN_TO: Param = Param::required(
+    Place::Body,
+    "direction",
+    Kind::Choice(&["clockwise", "counter_clockwise"]),
+    "Where to",
+);
+const ANGLE: Param = Param::required(
+    Place::Body,
+    "angle",
+    Kind::Int {
+        min: 1,
+        max: 360,
+        default: None,
+    },
+    "Degrees",
+);
 
 /// Parameters of routes on one drone.
 pub(super) const ONE: &[Param] = &[ID];
@@ -68,17 +93,28 @@ pub(super) fn unknown() -> ApiError {
 pub(super) fn operator(call: &Call) -> Operator {
     match &call.principal {
         Some(principal) => Operator {
-            id: principal.key.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+            id: principal
+                .key
+                .0
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+                .into(),
             name: principal.name.clone(),
         },
-        None => Operator { id: "anonymous".into(), name: "anonymous".into() },
+        None => Operator {
+            id: "anonymous".into(),
+            name: "anonymous".into(),
+        },
     }
 }
 
 /// `GET /api/drones`
 pub(super) fn list(call: &mut Call) -> Answer {
     let drones = (call.app.drones()?.all)();
-    Ok(respond::json(&drones.iter().map(Drone::from).collect::<Vec<_>>()))
+    Ok(respond::json(
+        &drones.iter().map(Drone::from).collect::<Vec<_>>(),
+    ))
 }
 
 /// `GET /api/drones/{drone_id}`
@@ -99,7 +135,9 @@ pub(super) fn type_info(call: &mut Call) -> Answer {
 /// `GET /api/drones/status`
 pub(super) fn statuses(call: &mut Call) -> Answer {
     let drones = (call.app.drones()?.all)();
-    Ok(respond::json(&drones.iter().map(DroneStatus::from).collect::<Vec<_>>()))
+    Ok(respond::json(
+        &drones.iter().map(DroneStatus::from).collect::<Vec<_>>(),
+    ))
 }
 
 /// `POST /api/drones/{drone_id}/connect`
@@ -125,25 +163,42 @@ pub(super) fn said(message: String) -> Answer {
 
 async fn open(call: &Call) -> Result<String, ApiError> {
     tell(call, "connect");
-    call.app.fleet.connect(&call.param).await.map_err(|error| match error {
-        ConnectError::Unknown(_) => unknown(),
-        ConnectError::Already(_) => ApiError::new(StatusCode::CONFLICT, "DRONE_ALREADY_CONNECTED", error.to_string()),
-        ConnectError::Unreachable { .. } => {
-            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "DRONE_CONNECTION_FAILED", error.to_string())
-        }
-    })?;
+    call.app
+        .fleet
+        .connect(&call.param)
+        .await
+        .map_err(|error| match error {
+            ConnectError::Unknown(_) => unknown(),
+            ConnectError::Already(_) => ApiError::new(
+                StatusCode::CONFLICT,
+                "DRONE_ALREADY_CONNECTED",
+                error.to_string(),
+            ),
+            ConnectError::Unreachable { .. } => ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "DRONE_CONNECTION_FAILED",
+                error.to_string(),
+            ),
+        })?;
     Ok(format!("Drone {} connected", call.param))
 }
 
 fn close(call: &Call) -> Result<String, ApiError> {
     tell(call, "disconnect");
-    call.app.fleet.disconnect(&call.param).map_err(|_| unknown())?;
+    call.app
+        .fleet
+        .disconnect(&call.param)
+        .map_err(|_| unknown())?;
     Ok(format!("Drone {} disconnected", call.param))
 }
 
 /// Who did what, in the security log and the audit trail.
 pub(super) fn tell(call: &Call, what: &str) {
-    call.app.access.record_flight(call.actor(), call.client, &format!("{}: {what}", call.param));
+    call.app.access.record_flight(
+        call.actor(),
+        call.client,
+        &format!("{}: {what}", call.param),
+    );
 }
 
 /// Gives the command; in words what came of it so far.
@@ -158,24 +213,40 @@ pub(super) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Str
     };
     match outcome {
         None => Ok(format!("Drone {id}: {command} taken")),
-        Some(Outcome::Done | Outcome::Sent | Outcome::Answer(_)) => Ok(format!("Drone {id}: {command} done")),
-        Some(Outcome::Refused(words)) => Err(failed(format!("Drone {id} refused {command}: {words}"))),
+        Some(Outcome::Done | Outcome::Sent | Outcome::Answer(_)) => {
+            Ok(format!("Drone {id}: {command} done"))
+        }
+        Some(Outcome::Refused(words)) => {
+            Err(failed(format!("Drone {id} refused {command}: {words}")))
+        }
         Some(Outcome::NoReply) => Err(failed(format!(
             "Drone {id} did not reply to {command} in time; it may have been carried out all the same"
         ))),
-        Some(Outcome::Superseded) => Err(failed(format!("{command} was overtaken by stop, land or emergency"))),
-        Some(Outcome::Dropped) => Err(failed(format!("{command} was dropped: a command before it failed"))),
+        Some(Outcome::Superseded) => Err(failed(format!(
+            "{command} was overtaken by stop, land or emergency"
+        ))),
+        Some(Outcome::Dropped) => Err(failed(format!(
+            "{command} was dropped: a command before it failed"
+        ))),
     }
 }
 
 /// 503 `DRONE_COMMAND_FAILED`.
 pub(super) fn failed(message: String) -> ApiError {
-    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "DRONE_COMMAND_FAILED", message)
+    ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "DRONE_COMMAND_FAILED",
+        message,
+    )
 }
 
 /// 400: what needs a connected drone and does not fly.
 pub(super) fn not_connected() -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, "DRONE_NOT_CONNECTED", NOT_CONNECTED)
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "DRONE_NOT_CONNECTED",
+        NOT_CONNECTED,
+    )
 }
 
 /// Why a command was not taken, as the contract tells it.
@@ -185,13 +256,20 @@ pub(super) fn refused(command: Command, error: CommandError) -> ApiError {
         CommandError::Refused(refusal) => refusal,
     };
     let bad = |code, message: String| ApiError::new(StatusCode::BAD_REQUEST, code, message);
-    let flies = !matches!(command, Command::Emergency | Command::StreamOn | Command::StreamOff);
+    let flies = !matches!(
+        command,
+        Command::Emergency | Command::StreamOn | Command::StreamOff
+    );
     match refusal {
-        Refusal::NotConnected if flies => {
-            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "DRONE_NOT_CONNECTED", NOT_CONNECTED)
-        }
+        Refusal::NotConnected if flies => ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "DRONE_NOT_CONNECTED",
+            NOT_CONNECTED,
+        ),
         Refusal::NotConnected => not_connected(),
-        Refusal::Lost(_) if !flies => bad("DRONE_NOT_CONNECTED", format!("{NOT_CONNECTED}: {refusal}")),
+        Refusal::Lost(_) if !flies => {
+            bad("DRONE_NOT_CONNECTED", format!("{NOT_CONNECTED}: {refusal}"))
+        }
         Refusal::BatteryLow { .. } => bad("BATTERY_LOW", refusal.to_string()),
         other => failed(other.to_string()),
     }
@@ -235,9 +313,22 @@ pub(super) fn straight(mut call: Call) -> BoxFuture<'static, Answer> {
         let wait = call.inputs.flag(&WAIT).unwrap_or(false);
         call.inputs.finish()?;
         drone(&call)?;
-        let (direction, distance_cm) = (direction_of(&direction), distance.unwrap_or_default() as u16);
+        let (direction, distance_cm) = (
+            direction_of(&direction),
+            distance.unwrap_or_default() as u16,
+        );
         let direction = direction.ok_or_else(|| invalid("direction"))?;
-        said(fly(&call, Command::Move { direction, distance_cm }, wait).await?)
+        said(
+            fly(
+                &call,
+                Command::Move {
+                    direction,
+                    distance_cm,
+                },
+                wait,
+            )
+            .await?,
+        )
     })
 }
 
@@ -250,7 +341,10 @@ pub(super) fn rotate(mut call: Call) -> BoxFuture<'static, Answer> {
         let wait = call.inputs.flag(&WAIT).unwrap_or(false);
         call.inputs.finish()?;
         drone(&call)?;
-        let command = Command::Rotate { clockwise: direction == "clockwise", angle_deg: angle.unwrap_or(0) as u16 };
+        let command = Command::Rotate {
+            clockwise: direction == "clockwise",
+            angle_deg: angle.unwrap_or(0) as u16,
+        };
         said(fly(&call, command, wait).await?)
     })
 }
@@ -258,11 +352,19 @@ pub(super) fn rotate(mut call: Call) -> BoxFuture<'static, Answer> {
 /// One of the texts of a choice, or none of them; others are 422 here (contract 22.3).
 pub(super) fn choice(call: &mut Call, param: &Param) -> Result<String, ApiError> {
     let text = call.inputs.text(param);
-    let Kind::Choice(known) = param.kind else { return Err(ApiError::internal()) };
+    let Kind::Choice(known) = param.kind else {
+        return Err(ApiError::internal());
+    };
     match text {
         Some(text) if !known.contains(&text.as_str()) => {
             let message = format!("Input should be one of {}", known.join(", "));
-            Err(ApiError::validation(vec![Issue::new("enum", param.place.name(), param.name, message, text.into())]))
+            Err(ApiError::validation(vec![Issue::new(
+                "enum",
+                param.place.name(),
+                param.name,
+                message,
+                text.into(),
+            )]))
         }
         text => Ok(text.unwrap_or_default()),
     }
@@ -282,7 +384,11 @@ pub(super) fn direction_of(word: &str) -> Option<Direction> {
 
 /// 400 `INVALID_COMMAND`.
 pub(super) fn invalid(what: &str) -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, "INVALID_COMMAND", format!("Invalid command: {what}"))
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "INVALID_COMMAND",
+        format!("Invalid command: {what}"),
+    )
 }
 
 /// `connect`, `disconnect` and `get_status` as `/command` runs them.

@@ -44,7 +44,11 @@ const FORMAT: Param = Param::optional(
 const AFTER: Param = Param::optional(
     Place::Query,
     "after",
-    ParamKind::Int { min: 0, max: i64::MAX, default: Some(0) },
+    ParamKind::Int {
+        min: 0,
+        max: i64::MAX,
+        default: Some(0),
+    },
     "Only a newer picture than the one with this `X-Frame-Number` in its answer; waited for up to 5 s",
 );
 /// Parameters of `/api/drones/{drone_id}/camera/frame`.
@@ -66,7 +70,9 @@ pub(super) fn newest(mut call: Call) -> BoxFuture<'static, Outcome> {
             )));
         }
         // A number that was not given yet is from before a restart.
-        let after = Some(after.unsigned_abs()).filter(|after| *after <= video.counts.keys).unwrap_or_default();
+        let after = Some(after.unsigned_abs())
+            .filter(|after| *after <= video.counts.keys)
+            .unwrap_or_default();
         let still = match timeout(WAIT, fleet.still_after(&call.param, after)).await {
             Ok(still) => still.map_err(|_| flight::unknown())?,
             Err(_) => return Ok(nothing_newer()),
@@ -77,7 +83,10 @@ pub(super) fn newest(mut call: Call) -> BoxFuture<'static, Outcome> {
             (Kind::H264.media_type(), still.bytes.clone())
         };
         call.app.edge.stats.frames_fetched.fetch_add(1, Relaxed);
-        describe(respond::typed(HeaderValue::from_static(media_type), bytes), &still)
+        describe(
+            respond::typed(HeaderValue::from_static(media_type), bytes),
+            &still,
+        )
     })
 }
 
@@ -91,8 +100,15 @@ fn nothing_newer() -> Response {
 /// The picture as a JPEG.
 async fn decoded(call: &Call, still: &Still) -> Result<Bytes, ApiError> {
     let decoder = &call.config.camera.decoder;
-    let jpeg = timeout(WAIT, call.app.photos.jpeg(decoder, &call.param, still.number, &still.bytes)).await;
-    let jpeg = jpeg.map_err(|_| flight::failed("Other pictures are being decoded; try again".to_owned()))?;
+    let jpeg = timeout(
+        WAIT,
+        call.app
+            .photos
+            .jpeg(decoder, &call.param, still.number, &still.bytes),
+    )
+    .await;
+    let jpeg =
+        jpeg.map_err(|_| flight::failed("Other pictures are being decoded; try again".to_owned()))?;
     jpeg.ok_or_else(|| {
         ApiError::unavailable(format!(
             "The picture cannot be decoded here ({}); ask with format=h264, or set camera.decoder to an ffmpeg",
@@ -104,11 +120,14 @@ async fn decoded(call: &Call, still: &Still) -> Result<Bytes, ApiError> {
 /// Says which picture it is.
 fn describe(mut response: Response, still: &Still) -> Outcome {
     let age = jiff::SignedDuration::try_from(Mono::now().since(still.at)).unwrap_or_default();
-    let arrived = wall_now().saturating_sub(age).unwrap_or_else(|_| wall_now());
+    let arrived = wall_now()
+        .saturating_sub(age)
+        .unwrap_or_else(|_| wall_now());
     let arrived = serde_json::to_value(Ts(arrived)).map_err(|_| ApiError::internal())?;
     let headers = response.headers_mut();
     headers.insert(NUMBER, still.number.into());
-    let arrived = HeaderValue::from_str(arrived.as_str().unwrap_or_default()).map_err(|_| ApiError::internal())?;
+    let arrived = HeaderValue::from_str(arrived.as_str().unwrap_or_default())
+        .map_err(|_| ApiError::internal())?;
     headers.insert(TIMESTAMP, arrived);
     Ok(response)
 }

@@ -55,12 +55,18 @@ pub(super) struct Call {
 impl Call {
     /// Name of the key that asks, for `acknowledged_by` and the audit trail.
     pub(super) fn actor(&self) -> &str {
-        self.principal.as_ref().map_or("anonymous", |principal| &principal.name)
+        self.principal
+            .as_ref()
+            .map_or("anonymous", |principal| &principal.name)
     }
 }
 
 /// Answers one request. `entry` is the path it matched, if any.
-pub(super) async fn serve(app: Arc<App>, entry: Option<&'static Entry>, request: Request) -> Response {
+pub(super) async fn serve(
+    app: Arc<App>,
+    entry: Option<&'static Entry>,
+    request: Request,
+) -> Response {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let config = app.config.load_full();
@@ -89,9 +95,16 @@ pub(super) async fn serve(app: Arc<App>, entry: Option<&'static Entry>, request:
 }
 
 /// Statistics and the access log line.
-fn account(app: &App, entry: Option<&Entry>, method: &Method, status: StatusCode, elapsed: Duration) {
+fn account(
+    app: &App,
+    entry: Option<&Entry>,
+    method: &Method,
+    status: StatusCode,
+    elapsed: Duration,
+) {
     let id = entry.map_or_else(routes::unrouted, |entry| entry.id);
-    app.performance.record(id, status.as_u16(), elapsed, Mono::now(), wall_now());
+    app.performance
+        .record(id, status.as_u16(), elapsed, Mono::now(), wall_now());
     app.edge.latencies.record(id, elapsed);
     if entry.is_none() {
         app.edge.stats.unrouted.fetch_add(1, Ordering::Relaxed);
@@ -115,15 +128,22 @@ async fn answer(
     rate: &mut Option<RateVerdict>,
 ) -> Outcome {
     let peer = peer(&parts);
-    let Some(entry) = entry.filter(|entry| peer.via != Via::Metrics || entry.path == "/metrics") else {
+    let Some(entry) = entry.filter(|entry| peer.via != Via::Metrics || entry.path == "/metrics")
+    else {
         return not_routed(&parts);
     };
-    let Some(route) = entry.route(&parts.method) else { return wrong_method(&parts.method, entry) };
+    let Some(route) = entry.route(&parts.method) else {
+        return wrong_method(&parts.method, entry);
+    };
     if route.policy == Policy::Socket && !is_upgrade(&parts.headers) {
         return Err(upgrade_required());
     }
 
-    let client = client::address(peer.address.ip(), &parts.headers, &config.server.trusted_proxies);
+    let client = client::address(
+        peer.address.ip(),
+        &parts.headers,
+        &config.server.trusted_proxies,
+    );
     let now = Mono::now();
     let verdict = app.access.rate_check(route.class, client, now);
     *rate = Some(verdict);
@@ -132,7 +152,10 @@ async fn answer(
     }
     let principal = authenticate(app, config, route, &parts, peer.via, client, now)?;
     // One key is limited from however many addresses it comes.
-    if let Some(principal) = principal.as_ref().filter(|_| route.class == RateClass::Other) {
+    if let Some(principal) = principal
+        .as_ref()
+        .filter(|_| route.class == RateClass::Other)
+    {
         let of_key = app.access.rate_check_key(&principal.key, now);
         if !of_key.allowed {
             *rate = Some(of_key);
@@ -149,13 +172,26 @@ async fn answer(
     } else {
         refuse_declared_length(config, &parts.headers)?;
     }
-    let param = if entry.has_param { path_param(&mut parts).await } else { String::new() };
+    let param = if entry.has_param {
+        path_param(&mut parts).await
+    } else {
+        String::new()
+    };
     if entry.has_param && param.is_empty() {
         // Two slashes in a row are no path that exists (contract 1.1).
         return Err(ApiError::not_found("Not Found"));
     }
     let (app, config) = (Arc::clone(app), Arc::clone(config));
-    let mut call = Call { app, config, route, principal, client, param, inputs, parts };
+    let mut call = Call {
+        app,
+        config,
+        route,
+        principal,
+        client,
+        param,
+        inputs,
+        parts,
+    };
     match route.run {
         Run::Now(handler) => handler(&mut call),
         Run::Later(handler) => handler(call).await,
@@ -166,7 +202,10 @@ async fn answer(
 /// Where the request came from. A request without a peer did not come through
 /// a listener; it is judged as coming from nowhere in particular.
 fn peer(parts: &Parts) -> Peer {
-    let unknown = Peer { address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), via: Via::Https };
+    let unknown = Peer {
+        address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+        via: Via::Https,
+    };
     parts.extensions.get::<Peer>().copied().unwrap_or(unknown)
 }
 
@@ -175,13 +214,23 @@ fn not_routed(parts: &Parts) -> Outcome {
     let path = parts.uri.path();
     // Only paths of the table are redirected to: nothing a client can write
     // (`//elsewhere/`) becomes a `Location` of another host.
-    match path.strip_suffix('/').filter(|shorter| routes::exists(shorter)) {
+    match path
+        .strip_suffix('/')
+        .filter(|shorter| routes::exists(shorter))
+    {
         Some(shorter) => {
-            let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+            let query = parts
+                .uri
+                .query()
+                .map(|query| format!("?{query}"))
+                .unwrap_or_default();
             let location = HeaderValue::try_from(format!("{shorter}{query}"));
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-            response.headers_mut().insert(header::LOCATION, location.map_err(|_| ApiError::not_found("Not Found"))?);
+            response.headers_mut().insert(
+                header::LOCATION,
+                location.map_err(|_| ApiError::not_found("Not Found"))?,
+            );
             Ok(response)
         }
         None => Err(ApiError::not_found("Not Found")),
@@ -195,19 +244,27 @@ fn wrong_method(method: &Method, entry: &Entry) -> Outcome {
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(header::ALLOW, entry.allow.clone());
+    response
+        .headers_mut()
+        .insert(header::ALLOW, entry.allow.clone());
     Ok(response)
 }
 
 /// Whether a request asks for a WebSocket at all.
 fn is_upgrade(headers: &HeaderMap) -> bool {
-    headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+    headers
+        .get(header::UPGRADE)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 fn upgrade_required() -> ApiError {
-    ApiError::new(StatusCode::UPGRADE_REQUIRED, "HTTP_426", "Upgrade required: /ws speaks WebSocket only")
-        .header(header::UPGRADE, HeaderValue::from_static("websocket"))
-        .header(header::CONNECTION, HeaderValue::from_static("Upgrade"))
+    ApiError::new(
+        StatusCode::UPGRADE_REQUIRED,
+        "HTTP_426",
+        "Upgrade required: /ws speaks WebSocket only",
+    )
+    .header(header::UPGRADE, HeaderValue::from_static("websocket"))
+    .header(header::CONNECTION, HeaderValue::from_static("Upgrade"))
 }
 
 /// Key and permission. Routes that need none do not look at the key.
@@ -224,27 +281,44 @@ fn authenticate(
         Policy::Metrics if via == Via::Metrics => None,
         policy => policy.needs(config.access.profile),
     };
-    let Some(permission) = needs else { return Ok(None) };
+    let Some(permission) = needs else {
+        return Ok(None);
+    };
     if route.policy == Policy::Socket {
         if !cors::may_open_socket(config, &parts.headers) {
-            return Err(ApiError::new(StatusCode::FORBIDDEN, "HTTP_403", "Origin not allowed"));
+            return Err(ApiError::new(
+                StatusCode::FORBIDDEN,
+                "HTTP_403",
+                "Origin not allowed",
+            ));
         }
         // A ticket was given for a key with the permission, and works once.
         let mut query = Inputs::from_uri(&parts.uri);
         if let Some(ticket) = query.text(&ws::TICKET) {
             let holder = app.edge.tickets.redeem(&ticket, now);
-            return holder.map(Some).ok_or_else(|| ApiError::from(Denial::Invalid));
+            return holder
+                .map(Some)
+                .ok_or_else(|| ApiError::from(Denial::Invalid));
         }
     }
     let key = parts.headers.get("x-api-key").map(HeaderValue::as_bytes);
-    Ok(Some(app.access.authorise(key, client, Some(permission), now)?))
+    Ok(Some(app.access.authorise(
+        key,
+        client,
+        Some(permission),
+        now,
+    )?))
 }
 
 /// Reads a body up to the limit and in time.
 ///
 /// # Errors
 /// 408, 413, or 400 for one that breaks off.
-pub(super) async fn read_body(config: &Config, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+pub(super) async fn read_body(
+    config: &Config,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Bytes, ApiError> {
     refuse_declared_length(config, headers)?;
     let limit = config.server.max_body_bytes;
     let whole = Limited::new(body, limit).collect();
@@ -252,7 +326,9 @@ pub(super) async fn read_body(config: &Config, headers: &HeaderMap, body: Body) 
     match timeout(within, whole).await {
         Err(_) => Err(ApiError::body_timeout()),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(ApiError::too_large(limit)),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(ApiError::too_large(limit))
+        }
         Ok(Err(_)) => Err(ApiError::invalid("Request body could not be read")),
     }
 }
@@ -260,15 +336,25 @@ pub(super) async fn read_body(config: &Config, headers: &HeaderMap, body: Body) 
 /// Refuses a body that says it is too long before any of it is read.
 fn refuse_declared_length(config: &Config, headers: &HeaderMap) -> Result<(), ApiError> {
     let limit = config.server.max_body_bytes;
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > limit as u64) { Err(ApiError::too_large(limit)) } else { Ok(()) }
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit as u64) {
+        Err(ApiError::too_large(limit))
+    } else {
+        Ok(())
+    }
 }
 
 /// The path's one parameter, percent-decoded. Bytes that are not UTF-8 name
 /// nothing that exists.
 async fn path_param(parts: &mut Parts) -> String {
     match RawPathParams::from_request_parts(parts, &()).await {
-        Ok(params) => params.iter().next().map(|(_, value)| value.to_owned()).unwrap_or_default(),
+        Ok(params) => params
+            .iter()
+            .next()
+            .map(|(_, value)| value.to_owned())
+            .unwrap_or_default(),
         Err(_) => char::REPLACEMENT_CHARACTER.to_string(),
     }
 }
@@ -278,7 +364,11 @@ mod tests {
     use super::*;
 
     fn parts(uri: &str) -> Parts {
-        Request::get(uri).body(Body::empty()).expect("a request").into_parts().0
+        Request::get(uri)
+            .body(Body::empty())
+            .expect("a request")
+            .into_parts()
+            .0
     }
 
     #[test]
@@ -287,7 +377,11 @@ mod tests {
         assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
         assert_eq!(answer.headers()[header::LOCATION], "/api/alerts?limit=1");
         for nowhere in ["//evil.example/", "/api/alerts//", "/nowhere/", "/nowhere"] {
-            assert_eq!(not_routed(&parts(nowhere)).expect_err("404").status(), StatusCode::NOT_FOUND, "{nowhere}");
+            assert_eq!(
+                not_routed(&parts(nowhere)).expect_err("404").status(),
+                StatusCode::NOT_FOUND,
+                "{nowhere}"
+            );
         }
     }
 
@@ -296,28 +390,43 @@ mod tests {
         let mut config = Config::default();
         config.server.max_body_bytes = 8;
         let none = HeaderMap::new();
-        assert_eq!(read_body(&config, &none, Body::from("12345678")).await.expect("fits"), "12345678");
-        let error = read_body(&config, &none, Body::from("123456789")).await.expect_err("too large");
+        assert_eq!(
+            read_body(&config, &none, Body::from("12345678"))
+                .await
+                .expect("fits"),
+            "12345678"
+        );
+        let error = read_body(&config, &none, Body::from("123456789"))
+            .await
+            .expect_err("too large");
         assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
         let mut liar = HeaderMap::new();
         liar.insert(header::CONTENT_LENGTH, HeaderValue::from_static("9"));
-        let error = read_body(&config, &liar, Body::empty()).await.expect_err("too large");
+        let error = read_body(&config, &liar, Body::empty())
+            .await
+            .expect_err("too large");
         assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
 
     #[tokio::test]
     async fn a_body_that_never_ends_is_given_up() {
-        let forever = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let forever =
+            Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
         let mut config = Config::default();
         config.server.body_timeout_s = 0;
-        let error = read_body(&config, &HeaderMap::new(), forever).await.expect_err("given up");
+        let error = read_body(&config, &HeaderMap::new(), forever)
+            .await
+            .expect_err("given up");
         assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);
     }
 
     #[test]
     fn a_request_without_a_listener_is_nobody() {
         assert!(peer(&parts("/")).address.ip().is_unspecified());
-        assert!(is_upgrade(&HeaderMap::from_iter([(header::UPGRADE, HeaderValue::from_static("WebSocket"))])));
+        assert!(is_upgrade(&HeaderMap::from_iter([(
+            header::UPGRADE,
+            HeaderValue::from_static("WebSocket")
+        )])));
         assert!(!is_upgrade(&HeaderMap::new()));
     }
 }

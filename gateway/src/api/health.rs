@@ -84,7 +84,11 @@ impl BoardHealth {
             reason: view.reason(),
             estimated: view.sensor.estimated,
         });
-        BoardHealth { name: face.name.clone(), profile: face.profile.clone(), sensors: sensors.collect() }
+        BoardHealth {
+            name: face.name.clone(),
+            profile: face.profile.clone(),
+            sensors: sensors.collect(),
+        }
     }
 }
 
@@ -106,7 +110,12 @@ pub(super) fn detailed(call: &mut Call) -> Outcome {
             cache_statistics: CacheStats::of(app),
             monitoring_active: app.services.is_up(Service::Monitoring),
             board: app.board.as_deref().map(BoardHealth::of),
-            bridges: app.bridges.views().into_iter().map(BridgeHealth::from).collect(),
+            bridges: app
+                .bridges
+                .views()
+                .into_iter()
+                .map(BridgeHealth::from)
+                .collect(),
             upstream: UpstreamHealth::of(&app.upstream),
             access_profile: format!("{:?}", call.config.access.profile).to_lowercase(),
         })
@@ -115,8 +124,16 @@ pub(super) fn detailed(call: &mut Call) -> Outcome {
 
 /// Contract 7: 100 less what is wrong.
 pub(super) fn score(system: &SystemSnapshot, alerts: &Summary) -> u32 {
-    let loads = [(system.cpu_pct, 80.0, 20), (system.memory_pct, 80.0, 20), (system.disk_pct, 90.0, 30)];
-    let load: u32 = loads.iter().filter(|(value, limit, _)| value > limit).map(|(_, _, deduction)| deduction).sum();
+    let loads = [
+        (system.cpu_pct, 80.0, 20),
+        (system.memory_pct, 80.0, 20),
+        (system.disk_pct, 90.0, 30),
+    ];
+    let load: u32 = loads
+        .iter()
+        .filter(|(value, limit, _)| value > limit)
+        .map(|(_, _, deduction)| deduction)
+        .sum();
     let critical = (alerts.critical_24h.min(3) * 10) as u32;
     let unresolved = (alerts.unresolved.min(10) * 2) as u32;
     100_u32.saturating_sub(load + critical + unresolved)
@@ -145,7 +162,12 @@ mod tests {
     use super::*;
 
     fn with(cpu_pct: f64, memory_pct: f64, disk_pct: f64) -> SystemSnapshot {
-        SystemSnapshot { cpu_pct, memory_pct, disk_pct, ..SystemSnapshot::default() }
+        SystemSnapshot {
+            cpu_pct,
+            memory_pct,
+            disk_pct,
+            ..SystemSnapshot::default()
+        }
     }
 
     #[test]
@@ -153,10 +175,18 @@ mod tests {
         let calm = Summary::default();
         assert_eq!(score(&with(80.0, 80.0, 90.0), &calm), 100);
         assert_eq!(score(&with(80.1, 80.1, 90.1), &calm), 30);
-        let stormy = Summary { critical_24h: 50, unresolved: 50, ..Summary::default() };
+        let stormy = Summary {
+            critical_24h: 50,
+            unresolved: 50,
+            ..Summary::default()
+        };
         assert_eq!(score(&with(0.0, 0.0, 0.0), &stormy), 50);
         assert_eq!(score(&with(99.0, 99.0, 99.0), &stormy), 0);
-        let some = Summary { critical_24h: 1, unresolved: 3, ..Summary::default() };
+        let some = Summary {
+            critical_24h: 1,
+            unresolved: 3,
+            ..Summary::default()
+        };
         assert_eq!(score(&with(0.0, 0.0, 0.0), &some), 84);
     }
 
@@ -170,7 +200,11 @@ mod tests {
             (40, "degraded", "degraded"),
             (39, "critical", "critical"),
         ] {
-            assert_eq!((detailed_status(score), system_status(score)), (detailed, coarse), "{score}");
+            assert_eq!(
+                (detailed_status(score), system_status(score)),
+                (detailed, coarse),
+                "{score}"
+            );
         }
     }
 }

@@ -10,8 +10,9 @@ use super::routes;
 use crate::performance::RouteId;
 
 /// Upper bounds in seconds: from a cached answer to a store under load.
-pub(super) const BOUNDS_S: [f64; 12] =
-    [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 2.0];
+pub(super) const BOUNDS_S: [f64; 12] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 2.0,
+];
 
 /// One bucket more than bounds: what took longer than the last.
 const BUCKETS: usize = BOUNDS_S.len() + 1;
@@ -29,25 +30,44 @@ struct Histogram {
 
 impl Default for Latencies {
     fn default() -> Self {
-        Latencies { routes: routes::templates().iter().map(|_| Histogram::default()).collect() }
+        Latencies {
+            routes: routes::templates()
+                .iter()
+                .map(|_| Histogram::default())
+                .collect(),
+        }
     }
 }
 
 impl Latencies {
     /// Counts one answered request.
     pub(super) fn record(&self, route: RouteId, elapsed: Duration) {
-        let Some(histogram) = self.routes.get(usize::from(route.0)) else { return };
+        let Some(histogram) = self.routes.get(usize::from(route.0)) else {
+            return;
+        };
         let seconds = elapsed.as_secs_f64();
-        let bucket = BOUNDS_S.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS_S.len());
+        let bucket = BOUNDS_S
+            .iter()
+            .position(|bound| seconds <= *bound)
+            .unwrap_or(BOUNDS_S.len());
         histogram.buckets[bucket].fetch_add(1, Ordering::Relaxed);
-        histogram.sum_us.fetch_add(elapsed.as_micros() as u64, Ordering::Relaxed);
+        histogram
+            .sum_us
+            .fetch_add(elapsed.as_micros() as u64, Ordering::Relaxed);
     }
 
     /// Sum in seconds, count, and counts by bucket (not cumulative).
     pub(super) fn read(&self, route: RouteId) -> (f64, u64, [u64; BUCKETS]) {
-        let Some(histogram) = self.routes.get(usize::from(route.0)) else { return (0.0, 0, [0; BUCKETS]) };
-        let buckets = std::array::from_fn(|bucket| histogram.buckets[bucket].load(Ordering::Relaxed));
-        (histogram.sum_us.load(Ordering::Relaxed) as f64 / 1e6, buckets.iter().sum(), buckets)
+        let Some(histogram) = self.routes.get(usize::from(route.0)) else {
+            return (0.0, 0, [0; BUCKETS]);
+        };
+        let buckets =
+            std::array::from_fn(|bucket| histogram.buckets[bucket].load(Ordering::Relaxed));
+        (
+            histogram.sum_us.load(Ordering::Relaxed) as f64 / 1e6,
+            buckets.iter().sum(),
+            buckets,
+        )
     }
 }
 

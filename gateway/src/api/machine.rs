@@ -64,7 +64,12 @@ fn network(system: &SystemSnapshot) -> Network {
 }
 
 fn per_core(system: &SystemSnapshot) -> Vec<f64> {
-    system.cpu_per_core_pct.iter().copied().map(round1).collect()
+    system
+        .cpu_per_core_pct
+        .iter()
+        .copied()
+        .map(round1)
+        .collect()
 }
 
 impl SystemPerformance {
@@ -179,7 +184,9 @@ impl HostPerformance {
                 write_mb: system.disk_written.map(mb),
             },
             network: network(system),
-            processes: Processes { count: system.processes },
+            processes: Processes {
+                count: system.processes,
+            },
             uptime_seconds: app.uptime_s(),
             timestamp: Ts::now(),
         }

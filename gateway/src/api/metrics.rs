@@ -52,8 +52,16 @@ fn read(counter: &AtomicU64) -> u64 {
 
 fn build(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     let version: [(&str, &str); 1] = [("version", env!("CARGO_PKG_VERSION"))];
-    page.gauges("build_info", "The gateway that runs", [(version.as_slice(), 1.0)])?;
-    page.gauge("uptime_seconds", "Seconds since the gateway started", app.uptime_s() as f64)?;
+    page.gauges(
+        "build_info",
+        "The gateway that runs",
+        [(version.as_slice(), 1.0)],
+    )?;
+    page.gauge(
+        "uptime_seconds",
+        "Seconds since the gateway started",
+        app.uptime_s() as f64,
+    )?;
     let up = |service| f64::from(u8::from(app.services.is_up(service)));
     let services: [(Labels<'_>, f64); 4] = [
         (&[("service", "drones")], up(Service::Drones)),
@@ -66,12 +74,32 @@ fn build(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
 
 fn machine(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     let system = app.performance.system();
-    page.gauge("board_cpu_usage_percent", "Processor use of the board", system.cpu_pct)?;
-    page.gauge("board_memory_usage_percent", "Memory use of the board", system.memory_pct)?;
-    page.gauge("board_disk_usage_percent", "Use of the root file system", system.disk_pct)?;
-    page.gauge("process_resident_memory_bytes", "Resident set of the gateway", system.process_rss as f64)?;
+    page.gauge(
+        "board_cpu_usage_percent",
+        "Processor use of the board",
+        system.cpu_pct,
+    )?;
+    page.gauge(
+        "board_memory_usage_percent",
+        "Memory use of the board",
+        system.memory_pct,
+    )?;
+    page.gauge(
+        "board_disk_usage_percent",
+        "Use of the root file system",
+        system.disk_pct,
+    )?;
+    page.gauge(
+        "process_resident_memory_bytes",
+        "Resident set of the gateway",
+        system.process_rss as f64,
+    )?;
     match system.temperature_c {
-        Some(celsius) => page.gauge("board_temperature_celsius", "Hottest board temperature", celsius),
+        Some(celsius) => page.gauge(
+            "board_temperature_celsius",
+            "Hottest board temperature",
+            celsius,
+        ),
         None => Ok(()),
     }
 }
@@ -84,40 +112,116 @@ fn requests(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
         let labels = labels.iter().find(|labels| labels[0].1 == *path)?;
         Some((labels.as_slice(), stats.errors))
     });
-    page.counters("http_request_errors", "Answers with a status of 400 or more", errors)?;
+    page.counters(
+        "http_request_errors",
+        "Answers with a status of 400 or more",
+        errors,
+    )?;
     let histograms = labels.iter().enumerate().filter_map(|(index, labels)| {
         let (sum, count, counts) = app.edge.latencies.read(RouteId(index as u16));
         let bounds = BOUNDS_S.iter().copied().chain([f64::INFINITY]);
         (count > 0).then(|| (labels.as_slice(), sum, count, bounds.zip(counts).collect()))
     });
-    page.histograms("http_request_duration_seconds", "Time from header to answer", histograms)?;
+    page.histograms(
+        "http_request_duration_seconds",
+        "Time from header to answer",
+        histograms,
+    )?;
     let own = &app.edge.stats;
-    page.counter("http_handler_panics", "Handlers that panicked", read(&own.panics))?;
-    page.counter("http_unrouted_requests", "Requests for paths that do not exist", read(&own.unrouted))?;
-    page.gauge("websocket_clients", "WebSocket clients connected", read(&own.websockets) as f64)?;
-    page.counter("websocket_refused", "WebSocket clients refused at the cap", read(&own.websockets_refused))?;
-    page.counter("websocket_cut", "WebSocket clients cut off for not reading", read(&own.websockets_cut))?;
-    page.counter("websocket_silent", "WebSocket clients given up for answering no ping", read(&own.websockets_silent))?;
-    page.counter("websocket_broadcasts_dropped", "Broadcasts lost by slow clients", read(&own.broadcasts_dropped))?;
+    page.counter(
+        "http_handler_panics",
+        "Handlers that panicked",
+        read(&own.panics),
+    )?;
+    page.counter(
+        "http_unrouted_requests",
+        "Requests for paths that do not exist",
+        read(&own.unrouted),
+    )?;
+    page.gauge(
+        "websocket_clients",
+        "WebSocket clients connected",
+        read(&own.websockets) as f64,
+    )?;
+    page.counter(
+        "websocket_refused",
+        "WebSocket clients refused at the cap",
+        read(&own.websockets_refused),
+    )?;
+    page.counter(
+        "websocket_cut",
+        "WebSocket clients cut off for not reading",
+        read(&own.websockets_cut),
+    )?;
+    page.counter(
+        "websocket_silent",
+        "WebSocket clients given up for answering no ping",
+        read(&own.websockets_silent),
+    )?;
+    page.counter(
+        "websocket_broadcasts_dropped",
+        "Broadcasts lost by slow clients",
+        read(&own.broadcasts_dropped),
+    )?;
     let (photos, photo_bytes) = app.photos.extent();
     let taken = &app.photos.stats;
     page.gauge("photos", "Photos kept", photos as f64)?;
     page.gauge("photo_bytes", "Bytes of photos kept", photo_bytes as f64)?;
     page.counter("photos_taken", "Photos taken", read(&taken.taken))?;
-    page.counter("photos_evicted", "Photos removed for newer ones", read(&taken.evicted))?;
-    page.counter("photos_failed", "Photos that could not be taken or kept", read(&taken.failed))?;
-    page.counter("photos_undecoded", "Pictures the decoder could not turn into a JPEG", read(&taken.undecoded))?;
-    page.counter("video_frames_fetched", "Whole pictures fetched one at a time", read(&own.frames_fetched))?;
-    page.gauge("video_viewers", "Viewers of video connected", read(&own.viewers) as f64)?;
-    page.counter("video_viewers_refused", "Viewers of video refused at the cap", read(&own.viewers_refused))?;
-    page.counter("video_viewers_cut", "Viewers of video cut off for not reading", read(&own.viewers_cut))?;
-    page.counter("websocket_tickets_evicted", "Tickets evicted at capacity", read(&own.tickets_evicted))
+    page.counter(
+        "photos_evicted",
+        "Photos removed for newer ones",
+        read(&taken.evicted),
+    )?;
+    page.counter(
+        "photos_failed",
+        "Photos that could not be taken or kept",
+        read(&taken.failed),
+    )?;
+    page.counter(
+        "photos_undecoded",
+        "Pictures the decoder could not turn into a JPEG",
+        read(&taken.undecoded),
+    )?;
+    page.counter(
+        "video_frames_fetched",
+        "Whole pictures fetched one at a time",
+        read(&own.frames_fetched),
+    )?;
+    page.gauge(
+        "video_viewers",
+        "Viewers of video connected",
+        read(&own.viewers) as f64,
+    )?;
+    page.counter(
+        "video_viewers_refused",
+        "Viewers of video refused at the cap",
+        read(&own.viewers_refused),
+    )?;
+    page.counter(
+        "video_viewers_cut",
+        "Viewers of video cut off for not reading",
+        read(&own.viewers_cut),
+    )?;
+    page.counter(
+        "websocket_tickets_evicted",
+        "Tickets evicted at capacity",
+        read(&own.tickets_evicted),
+    )
 }
 
 fn connections(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     let server = &app.server;
-    page.counter("connections_accepted", "Connections accepted", read(&server.accepted))?;
-    page.gauge("connections_open", "Connections open", read(&server.open) as f64)?;
+    page.counter(
+        "connections_accepted",
+        "Connections accepted",
+        read(&server.accepted),
+    )?;
+    page.gauge(
+        "connections_open",
+        "Connections open",
+        read(&server.open) as f64,
+    )?;
     let caps: [(Labels<'_>, u64); 2] = [
         (&[("cap", "total")], read(&server.refused_total_cap)),
         (&[("cap", "address")], read(&server.refused_address_cap)),
@@ -128,69 +232,174 @@ fn connections(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
         (&[("version", "1.3")], read(&server.handshakes_tls13)),
     ];
     page.counters("tls_handshakes", "TLS hand-shakes completed", versions)?;
-    page.counter("tls_handshake_failures", "TLS hand-shakes that failed", read(&server.handshake_failures))?;
-    page.counter("tls_handshake_timeouts", "TLS hand-shakes that took too long", read(&server.handshake_timeouts))?;
-    page.counter("header_timeouts", "Connections closed waiting for a header", read(&server.header_timeouts))?;
-    page.counter("idle_timeouts", "Connections closed for being idle", read(&server.idle_timeouts))?;
-    page.counter("write_timeouts", "Connections closed because the peer did not read", read(&server.write_timeouts))?;
-    page.counter("accept_errors", "Errors of accept itself", read(&server.accept_errors))
+    page.counter(
+        "tls_handshake_failures",
+        "TLS hand-shakes that failed",
+        read(&server.handshake_failures),
+    )?;
+    page.counter(
+        "tls_handshake_timeouts",
+        "TLS hand-shakes that took too long",
+        read(&server.handshake_timeouts),
+    )?;
+    page.counter(
+        "header_timeouts",
+        "Connections closed waiting for a header",
+        read(&server.header_timeouts),
+    )?;
+    page.counter(
+        "idle_timeouts",
+        "Connections closed for being idle",
+        read(&server.idle_timeouts),
+    )?;
+    page.counter(
+        "write_timeouts",
+        "Connections closed because the peer did not read",
+        read(&server.write_timeouts),
+    )?;
+    page.counter(
+        "accept_errors",
+        "Errors of accept itself",
+        read(&server.accept_errors),
+    )
 }
 
 fn access(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     let access = app.access.stats();
     page.gauge("access_keys", "API keys", access.keys as f64)?;
     page.counter("access_failed", "Requests with a wrong key", access.failed)?;
-    page.gauge("access_locked_out", "Addresses locked out", access.locked_out as f64)?;
-    page.counter("access_blocked", "Requests refused by a lock-out", access.blocked)?;
-    page.counter("access_rate_limited", "Requests refused by a rate limit", access.rate_limited)?;
-    page.counter("access_lockout_evictions", "Lock-out entries evicted at capacity", access.lockout_evictions)?;
-    page.counter("access_rate_evictions", "Rate-limit entries evicted at capacity", access.rate_evictions)
+    page.gauge(
+        "access_locked_out",
+        "Addresses locked out",
+        access.locked_out as f64,
+    )?;
+    page.counter(
+        "access_blocked",
+        "Requests refused by a lock-out",
+        access.blocked,
+    )?;
+    page.counter(
+        "access_rate_limited",
+        "Requests refused by a rate limit",
+        access.rate_limited,
+    )?;
+    page.counter(
+        "access_lockout_evictions",
+        "Lock-out entries evicted at capacity",
+        access.lockout_evictions,
+    )?;
+    page.counter(
+        "access_rate_evictions",
+        "Rate-limit entries evicted at capacity",
+        access.rate_evictions,
+    )
 }
 
 fn storage(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     let store = app.store.stats();
-    page.counter("store_commits", "Commits that reached the medium", store.commits)?;
+    page.counter(
+        "store_commits",
+        "Commits that reached the medium",
+        store.commits,
+    )?;
     page.counter("store_failures", "Commits that failed", store.failures)?;
     page.counter("store_syncs", "Syncs issued", store.syncs)?;
     page.counter("store_written_bytes", "Bytes written", store.bytes)?;
     page.gauge("store_queued", "Changes waiting", store.queued as f64)?;
-    page.counter("store_dropped", "Deferred changes dropped at capacity", store.dropped)?;
-    page.gauge("store_healthy", "1 while the medium takes writes", f64::from(u8::from(store.healthy)))?;
+    page.counter(
+        "store_dropped",
+        "Deferred changes dropped at capacity",
+        store.dropped,
+    )?;
+    page.gauge(
+        "store_healthy",
+        "1 while the medium takes writes",
+        f64::from(u8::from(store.healthy)),
+    )?;
     let cache = app.cache.stats(Mono::now());
     page.gauge("cache_entries", "Cache entries", cache.total_entries as f64)?;
-    page.gauge("cache_capacity", "Most cache entries", cache.capacity as f64)?;
-    page.gauge("cache_bytes", "Bytes of cache entries", cache.size_bytes as f64)?;
+    page.gauge(
+        "cache_capacity",
+        "Most cache entries",
+        cache.capacity as f64,
+    )?;
+    page.gauge(
+        "cache_bytes",
+        "Bytes of cache entries",
+        cache.size_bytes as f64,
+    )?;
     page.counter("cache_hits", "Look-ups that hit", cache.hits)?;
     page.counter("cache_misses", "Look-ups that missed", cache.misses)?;
-    page.counter("cache_evictions", "Entries evicted to make room", cache.evictions)?;
-    page.counter("cache_oversize", "Values larger than an entry", cache.oversize)
+    page.counter(
+        "cache_evictions",
+        "Entries evicted to make room",
+        cache.evictions,
+    )?;
+    page.counter(
+        "cache_oversize",
+        "Values larger than an entry",
+        cache.oversize,
+    )
 }
 
 fn alerts(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     let summary = app.alerts.summary();
     page.gauge("alerts", "Alerts kept", summary.total as f64)?;
-    page.gauge("alerts_unresolved", "Alerts not resolved", summary.unresolved as f64)?;
-    page.gauge("alerts_critical_24h", "Critical alerts of the last 24 hours", summary.critical_24h as f64)
+    page.gauge(
+        "alerts_unresolved",
+        "Alerts not resolved",
+        summary.unresolved as f64,
+    )?;
+    page.gauge(
+        "alerts_critical_24h",
+        "Critical alerts of the last 24 hours",
+        summary.critical_24h as f64,
+    )
 }
 
 fn drones(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     let drones = (app.drones.all)();
-    let labels: Vec<[(&str, &str); 1]> = drones.iter().map(|drone| [("drone", &*drone.id)]).collect();
+    let labels: Vec<[(&str, &str); 1]> =
+        drones.iter().map(|drone| [("drone", &*drone.id)]).collect();
     let now = Mono::now();
     let mut family = |name: &str, help: &str, value: &dyn Fn(&DroneView) -> Option<f64>| {
         let samples = drones.iter().zip(&labels);
-        page.gauges(name, help, samples.filter_map(|(drone, labels)| Some((labels.as_slice(), value(drone)?))))
+        page.gauges(
+            name,
+            help,
+            samples.filter_map(|(drone, labels)| Some((labels.as_slice(), value(drone)?))),
+        )
     };
-    family("drone_connected", "1 while the drone's state arrives", &|drone| {
-        Some(f64::from(u8::from(drone.link == LinkState::Connected)))
+    family(
+        "drone_connected",
+        "1 while the drone's state arrives",
+        &|drone| Some(f64::from(u8::from(drone.link == LinkState::Connected))),
+    )?;
+    family(
+        "drone_lost",
+        "1 while the drone should be heard and is not",
+        &|drone| Some(f64::from(u8::from(drone.link == LinkState::Lost))),
+    )?;
+    family("drone_battery_percent", "Battery", &|drone| {
+        drone.battery_pct.map(f64::from)
     })?;
-    family("drone_lost", "1 while the drone should be heard and is not", &|drone| {
-        Some(f64::from(u8::from(drone.link == LinkState::Lost)))
-    })?;
-    family("drone_battery_percent", "Battery", &|drone| drone.battery_pct.map(f64::from))?;
-    family("drone_temperature_celsius", "Highest main-board temperature", &|drone| drone.temperature_c)?;
-    family("drone_height_centimetres", "Height over the take-off point", &|drone| drone.height_cm.map(f64::from))?;
-    family("drone_state_age_seconds", "Seconds since the drone was heard", &|drone| {
-        drone.last_seen_mono.map(|seen| round2(now.since(seen).as_secs_f64()))
-    })
+    family(
+        "drone_temperature_celsius",
+        "Highest main-board temperature",
+        &|drone| drone.temperature_c,
+    )?;
+    family(
+        "drone_height_centimetres",
+        "Height over the take-off point",
+        &|drone| drone.height_cm.map(f64::from),
+    )?;
+    family(
+        "drone_state_age_seconds",
+        "Seconds since the drone was heard",
+        &|drone| {
+            drone
+                .last_seen_mono
+                .map(|seen| round2(now.since(seen).as_secs_f64()))
+        },
+    )
 }

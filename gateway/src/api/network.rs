@@ -32,11 +32,24 @@ const SCAN_S: f64 = 4.0;
 /// Extent of the space simulated drones fly in, in m (contract 10.4).
 const SPACE_M: [f64; 3] = [20.0, 20.0, 10.0];
 
-const TIMEOUT: Param =
-    Param::optional(Place::Query, "timeout", within(TIMEOUTS_S), "Seconds, 0.1 to 60; 5 when absent");
-const INTERVAL: Param =
-    Param::optional(Place::QueryOrBody, "interval_seconds", within(INTERVALS_S), "Seconds, 1 to 86400; 60 when absent");
-const ADDRESS: Param = Param::required(Place::QueryOrBody, "ip_address", Kind::Text, "IPv4 address of the drone");
+const TIMEOUT: Param = Param::optional(
+    Place::Query,
+    "timeout",
+    within(TIMEOUTS_S),
+    "Seconds, 0.1 to 60; 5 when absent",
+);
+const INTERVAL: Param = Param::optional(
+    Place::QueryOrBody,
+    "interval_seconds",
+    within(INTERVALS_S),
+    "Seconds, 1 to 86400; 60 when absent",
+);
+const ADDRESS: Param = Param::required(
+    Place::QueryOrBody,
+    "ip_address",
+    Kind::Text,
+    "IPv4 address of the drone",
+);
 
 /// A number in a range that the document tells.
 const fn within((min, max): (f64, f64)) -> Kind {
@@ -212,8 +225,14 @@ impl NetworkStatus {
     /// As it is now.
     pub(super) fn now(app: &App) -> NetworkStatus {
         let (discovery, drones) = (app.fleet.discovery(), (app.drones.all)());
-        let (stats, known, auto) = (discovery.stats(), discovery.known(), discovery.auto_interval());
-        let connected = drones.iter().filter(|drone| drone.link == LinkState::Connected);
+        let (stats, known, auto) = (
+            discovery.stats(),
+            discovery.known(),
+            discovery.auto_interval(),
+        );
+        let connected = drones
+            .iter()
+            .filter(|drone| drone.link == LinkState::Connected);
         let (simulated, real): (Vec<_>, Vec<_>) = connected.partition(|drone| drone.simulated);
         let simulation_drones = drones.iter().filter(|drone| drone.simulated).count();
         let last_scan_time = stats.last_scan.map(Ts);
@@ -227,7 +246,10 @@ impl NetworkStatus {
                     last_scan_time,
                 },
                 detected_drones_count: known.len(),
-                verified_drones_count: known.iter().filter(|found| found.hindrance.is_none()).count(),
+                verified_drones_count: known
+                    .iter()
+                    .filter(|found| found.hindrance.is_none())
+                    .count(),
                 is_scanning: discovery.is_scanning(),
                 auto_scan_enabled: auto.is_some(),
                 auto_scan_interval: auto.map(|interval| interval.as_secs_f64()),
@@ -262,7 +284,11 @@ impl NetworkStatus {
 }
 
 /// A time of the client's, in its bounds; in words what is wrong with it.
-fn seconds(given: Option<f64>, default_s: f64, (least, most): (f64, f64)) -> Result<Duration, String> {
+fn seconds(
+    given: Option<f64>,
+    default_s: f64,
+    (least, most): (f64, f64),
+) -> Result<Duration, String> {
     let seconds = given.unwrap_or(default_s);
     if !(least..=most).contains(&seconds) {
         return Err(format!("Input should be {least} to {most} seconds"));
@@ -280,13 +306,26 @@ pub(super) fn interval(given: Option<f64>) -> Result<Duration, String> {
     seconds(given, DEFAULT_INTERVAL_S, INTERVALS_S)
 }
 
-fn bad(place: &str, param: &Param, kind: &'static str, message: String, input: serde_json::Value) -> ApiError {
+fn bad(
+    place: &str,
+    param: &Param,
+    kind: &'static str,
+    message: String,
+    input: serde_json::Value,
+) -> ApiError {
     ApiError::validation(vec![Issue::new(kind, place, param.name, message, input)])
 }
 
 /// Who is there, as the contract lists them.
 pub(super) async fn detected(app: &App, patience: Duration) -> Vec<DetectedDrone> {
-    app.fleet.discovery().detect(patience).await.found.iter().map(DetectedDrone::from).collect()
+    app.fleet
+        .discovery()
+        .detect(patience)
+        .await
+        .found
+        .iter()
+        .map(DetectedDrone::from)
+        .collect()
 }
 
 /// `GET /api/drones/detect`
@@ -294,8 +333,15 @@ pub(super) fn detect(mut call: Call) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         let given = call.inputs.number(&TIMEOUT);
         call.inputs.finish()?;
-        let patience = timeout(given)
-            .map_err(|message| bad("query", &TIMEOUT, "range", message, given.unwrap_or_default().into()))?;
+        let patience = timeout(given).map_err(|message| {
+            bad(
+                "query",
+                &TIMEOUT,
+                "range",
+                message,
+                given.unwrap_or_default().into(),
+            )
+        })?;
         call.app.drones()?;
         Ok(respond::json(&detected(&call.app, patience).await))
     })
@@ -316,7 +362,11 @@ pub(super) fn verify(mut call: Call) -> BoxFuture<'static, Answer> {
         let address = text.trim().parse::<Ipv4Addr>().map_err(|_| {
             let message = "Input should be an IPv4 address".to_owned();
             bad(
-                if call.inputs.has_body() { "body" } else { "query" },
+                if call.inputs.has_body() {
+                    "body"
+                } else {
+                    "query"
+                },
                 &ADDRESS,
                 "ip_v4_address",
                 message,
@@ -325,7 +375,9 @@ pub(super) fn verify(mut call: Call) -> BoxFuture<'static, Answer> {
         })?;
         call.app.drones()?;
         let check = check(&call.app, address).await;
-        check.map(|check| respond::json(&check)).map_err(|error| ApiError::invalid(error.to_string()))
+        check
+            .map(|check| respond::json(&check))
+            .map_err(|error| ApiError::invalid(error.to_string()))
     })
 }
 
@@ -340,7 +392,11 @@ pub(super) fn begin(app: &App, interval: Duration) -> String {
     let discovery = app.fleet.discovery();
     let was_on = discovery.auto_interval().is_some();
     discovery.start_auto(interval);
-    let what = if was_on { "Auto scan already running, interval updated" } else { "Auto scan started" };
+    let what = if was_on {
+        "Auto scan already running, interval updated"
+    } else {
+        "Auto scan started"
+    };
     format!("{what}: every {} s", interval.as_secs_f64())
 }
 
@@ -349,18 +405,35 @@ pub(super) fn end(app: &App) -> &'static str {
     let discovery = app.fleet.discovery();
     let was_on = discovery.auto_interval().is_some();
     discovery.stop_auto();
-    if was_on { "Auto scan stopped" } else { "Auto scan was not running" }
+    if was_on {
+        "Auto scan stopped"
+    } else {
+        "Auto scan was not running"
+    }
 }
 
 /// `POST /api/system/auto-scan/start`
 pub(super) fn start_auto(call: &mut Call) -> Answer {
     let given = call.inputs.number(&INTERVAL);
     call.inputs.finish()?;
-    let place = if call.inputs.has_body() { "body" } else { "query" };
-    let interval =
-        interval(given).map_err(|message| bad(place, &INTERVAL, "range", message, given.unwrap_or_default().into()))?;
+    let place = if call.inputs.has_body() {
+        "body"
+    } else {
+        "query"
+    };
+    let interval = interval(given).map_err(|message| {
+        bad(
+            place,
+            &INTERVAL,
+            "range",
+            message,
+            given.unwrap_or_default().into(),
+        )
+    })?;
     call.app.drones()?;
-    Ok(respond::json(&SuccessResponse::new(begin(&call.app, interval))))
+    Ok(respond::json(&SuccessResponse::new(begin(
+        &call.app, interval,
+    ))))
 }
 
 /// `POST /api/system/auto-scan/stop`
@@ -390,11 +463,21 @@ pub(super) struct ScanResult {
 pub(super) fn scan(call: Call) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         call.app.drones()?;
-        let searched = call.app.fleet.discovery().detect(Duration::from_secs_f64(SCAN_S)).await;
-        let simulated = (call.app.drones()?.all)().into_iter().filter(|drone| drone.simulated);
+        let searched = call
+            .app
+            .fleet
+            .discovery()
+            .detect(Duration::from_secs_f64(SCAN_S))
+            .await;
+        let simulated = (call.app.drones()?.all)()
+            .into_iter()
+            .filter(|drone| drone.simulated);
         let mut drones: Vec<String> = simulated.map(|drone| drone.id.to_string()).collect();
         for found in &searched.found {
-            let name = found.drone.as_deref().map_or_else(|| found.address.to_string(), str::to_owned);
+            let name = found
+                .drone
+                .as_deref()
+                .map_or_else(|| found.address.to_string(), str::to_owned);
             // A stand-in and the real drone it stands for are one.
             if !drones.contains(&name) {
                 drones.push(name);
@@ -405,7 +488,11 @@ pub(super) fn scan(call: Call) -> BoxFuture<'static, Answer> {
             found: drones.len(),
             count: drones.len(),
             drones,
-            detected_drones: searched.found.iter().map(|found| found.address.to_string()).collect(),
+            detected_drones: searched
+                .found
+                .iter()
+                .map(|found| found.address.to_string())
+                .collect(),
             scan_duration: round2(searched.took.as_secs_f64()),
             timestamp: Ts::now(),
             detections: searched.found.iter().map(DetectedDrone::from).collect(),

@@ -6,12 +6,15 @@
 
 use bytes::Bytes;
 use utoipa::openapi::path::{
-    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
+    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem,
+    PathsBuilder,
 };
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
+use utoipa::openapi::{
+    Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+};
 
 use super::envelope::{Envelope, permission_name};
 use super::gate::Call;
@@ -54,13 +57,21 @@ fn build() -> (OpenApi, Schemas) {
     let key = ApiKeyValue::with_description("X-API-Key", "A key of the gateway");
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas.iter().cloned())
-        .responses_from_iter(FAILURES.map(|(code, reason)| (failure_name(code), failure(code, reason, &error))))
+        .responses_from_iter(
+            FAILURES.map(|(code, reason)| (failure_name(code), failure(code, reason, &error))),
+        )
         .security_scheme(KEY_SCHEME, SecurityScheme::ApiKey(ApiKey::Header(key)));
     let info = InfoBuilder::new()
         .title("MFG drone gateway")
         .version(API_VERSION)
-        .description(Some("Battery and temperature of drones, alerts, performance and keys, on site over TLS"));
-    let document = OpenApiBuilder::new().info(info).paths(paths).components(Some(components.build())).build();
+        .description(Some(
+            "Battery and temperature of drones, alerts, performance and keys, on site over TLS",
+        ));
+    let document = OpenApiBuilder::new()
+        .info(info)
+        .paths(paths)
+        .components(Some(components.build()))
+        .build();
     (document, schemas)
 }
 
@@ -90,15 +101,26 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
         operation = operation.security(SecurityRequirement::new(KEY_SCHEME, Vec::<String>::new()));
     }
     for (code, _) in failures(route) {
-        operation = operation.response(code, RefOr::<Response>::Ref(Ref::from_response_name(failure_name(code))));
+        operation = operation.response(
+            code,
+            RefOr::<Response>::Ref(Ref::from_response_name(failure_name(code))),
+        );
     }
     operation.build()
 }
 
 /// `get_api_alerts_by_alert_id`: stable, and unique because method and path are.
 fn operation_id(route: &Route) -> String {
-    let path = route.path.replace(['{', '}'], "").replace(['/', '-', '.'], "_");
-    format!("{:?}{}", route.verb, if path == "_" { "_root" } else { &path }).to_lowercase()
+    let path = route
+        .path
+        .replace(['{', '}'], "")
+        .replace(['/', '-', '.'], "_");
+    format!(
+        "{:?}{}",
+        route.verb,
+        if path == "_" { "_root" } else { &path }
+    )
+    .to_lowercase()
 }
 
 fn who(policy: Policy) -> String {
@@ -108,7 +130,9 @@ fn who(policy: Policy) -> String {
         (None, _) => "Open to everybody.".to_owned(),
         (Some(permission), Some(_)) => format!("Needs the permission `{permission}`."),
         (Some(permission), None) => {
-            format!("Needs the permission `{permission}` in the access profile strict; open in the others.")
+            format!(
+                "Needs the permission `{permission}` in the access profile strict; open in the others."
+            )
         }
     }
 }
@@ -116,19 +140,31 @@ fn who(policy: Policy) -> String {
 fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
     let described = |text: &str| ResponseBuilder::new().description(text);
     match route.gives {
-        Gives::Json(schema) => {
-            ("200", described("Success").content("application/json", Content::new(Some(schema(schemas)))).build())
-        }
+        Gives::Json(schema) => (
+            "200",
+            described("Success")
+                .content("application/json", Content::new(Some(schema(schemas))))
+                .build(),
+        ),
         Gives::Media(media) => {
-            let success =
-                media.iter().fold(described("Success"), |success, one| success.content(*one, Content::default()));
+            let success = media.iter().fold(described("Success"), |success, one| {
+                success.content(*one, Content::default())
+            });
             ("200", success.build())
         }
         Gives::Forwarded => {
             let text = "As the configured upstream answers";
-            ("200", described(text).content("application/json", Content::default()).build())
+            (
+                "200",
+                described(text)
+                    .content("application/json", Content::default())
+                    .build(),
+            )
         }
-        Gives::Upgrade => ("101", described("The connection speaks WebSocket from here on").build()),
+        Gives::Upgrade => (
+            "101",
+            described("The connection speaks WebSocket from here on").build(),
+        ),
     }
 }
 
@@ -140,16 +176,25 @@ const FAILURES: [(&str, &str); 16] = [
     (NO_CONTENT, "Nothing yet of what was asked for"),
     ("400", "A value is not one of those allowed"),
     ("401", "No key, or not a valid one"),
-    ("403", "The key lacks the permission, or the address is locked out"),
+    (
+        "403",
+        "The key lacks the permission, or the address is locked out",
+    ),
     ("404", "No such thing"),
-    ("409", "It is there already, or there is no room for another"),
+    (
+        "409",
+        "It is there already, or there is no room for another",
+    ),
     ("411", "The length of the body is not announced"),
     ("413", "The body is larger than its cap"),
     ("422", "A parameter is missing or malformed"),
     ("426", "Not a WebSocket hand-shake"),
     ("429", "Too many requests; see Retry-After"),
     ("501", "Not on this kind of installation"),
-    ("503", "The service is not up, or the change could not be made durable"),
+    (
+        "503",
+        "The service is not up, or the change could not be made durable",
+    ),
     ("502", "The upstream failed, or its answer makes no sense"),
     ("504", "The upstream did not answer in time"),
     ("507", "The medium has no room for it"),
@@ -160,7 +205,10 @@ fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)>
     let has_key = route.policy.needs(Profile::Strict).is_some();
     let (params, is_socket) = (route.params, matches!(route.gives, Gives::Upgrade));
     let (conflicts, also) = (route.conflicts, route.also);
-    let (forwarded, takes_body) = (matches!(route.gives, Gives::Forwarded), body(route).is_some());
+    let (forwarded, takes_body) = (
+        matches!(route.gives, Gives::Forwarded),
+        body(route).is_some(),
+    );
     FAILURES.into_iter().filter(move |(code, _)| match *code {
         code if also.contains(&code) => true,
         "401" | "403" | "503" => has_key,
@@ -169,7 +217,9 @@ fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)>
         "409" => conflicts,
         NO_CONTENT | "411" | "501" | "507" => false,
         "413" => takes_body,
-        "422" => params.iter().any(|param| param.place != Place::Path || param.kind == Kind::Id),
+        "422" => params
+            .iter()
+            .any(|param| param.place != Place::Path || param.kind == Kind::Id),
         "426" => is_socket,
         "502" | "504" => forwarded,
         _ => true,
@@ -186,17 +236,27 @@ fn failure(code: &str, reason: &str, error: &RefOr<Schema>) -> Response {
     if code == NO_CONTENT {
         return response.build();
     }
-    response.content("application/json", Content::new(Some(error.clone()))).build()
+    response
+        .content("application/json", Content::new(Some(error.clone())))
+        .build()
 }
 
 fn parameter(param: &Param) -> Parameter {
-    let place = if param.place == Place::Path { ParameterIn::Path } else { ParameterIn::Query };
+    let place = if param.place == Place::Path {
+        ParameterIn::Path
+    } else {
+        ParameterIn::Query
+    };
     // What may stand in the body instead cannot be required in the query.
     let is_required = param.required && param.place != Place::QueryOrBody;
     ParameterBuilder::new()
         .name(param.name)
         .parameter_in(place)
-        .required(if is_required { Required::True } else { Required::False })
+        .required(if is_required {
+            Required::True
+        } else {
+            Required::False
+        })
         .description(Some(param.about))
         .schema(Some(schema(param)))
         .build()
@@ -214,7 +274,8 @@ fn body(route: &Route) -> Option<RequestBody> {
     if !route.takes_body() && !form {
         return None;
     }
-    let in_body = |param: &&Param| matches!(param.place, Place::Body | Place::QueryOrBody | Place::Part);
+    let in_body =
+        |param: &&Param| matches!(param.place, Place::Body | Place::QueryOrBody | Place::Part);
     let mut object = ObjectBuilder::new();
     let mut required = Required::False;
     for param in route.params.iter().filter(in_body) {
@@ -225,15 +286,30 @@ fn body(route: &Route) -> Option<RequestBody> {
         }
     }
     let content = Content::new(Some(RefOr::T(Schema::Object(object.build()))));
-    let media = if form { "multipart/form-data" } else { "application/json" };
-    Some(RequestBodyBuilder::new().content(media, content).required(Some(required)).build())
+    let media = if form {
+        "multipart/form-data"
+    } else {
+        "application/json"
+    };
+    Some(
+        RequestBodyBuilder::new()
+            .content(media, content)
+            .required(Some(required))
+            .build(),
+    )
 }
 
 fn schema(param: &Param) -> Schema {
-    let object = |of: Type| ObjectBuilder::new().schema_type(SchemaType::new(of)).description(Some(param.about));
+    let object = |of: Type| {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::new(of))
+            .description(Some(param.about))
+    };
     let object = match param.kind {
         Kind::Text => object(Type::String),
-        Kind::Chars { min, max } => object(Type::String).min_length(Some(min)).max_length(Some(max)),
+        Kind::Chars { min, max } => object(Type::String)
+            .min_length(Some(min))
+            .max_length(Some(max)),
         Kind::Id => object(Type::String).pattern(Some(ID_PATTERN)),
         Kind::Choice(names) => object(Type::String).enum_values(Some(names.iter().copied())),
         Kind::Number => object(Type::Number),
@@ -241,7 +317,11 @@ fn schema(param: &Param) -> Schema {
         Kind::File => object(Type::String).content_media_type("application/octet-stream"),
         Kind::Fields(fields) => fields.iter().fold(object(Type::Object), |object, field| {
             let object = object.property(field.name, schema(field));
-            if field.required { object.required(field.name) } else { object }
+            if field.required {
+                object.required(field.name)
+            } else {
+                object
+            }
         }),
         Kind::Flag => object(Type::Boolean),
         Kind::Int { min, max, default } => object(Type::Integer)
@@ -281,7 +361,10 @@ mod tests {
         let committed: serde_json::Value = serde_json::from_str(&describe()).expect("JSON");
         let served: serde_json::Value = serde_json::from_slice(DOCUMENT).expect("JSON");
         assert_eq!(served, committed);
-        assert_eq!(DOCUMENT.len(), serde_json::to_vec(&served).expect("serialises").len());
+        assert_eq!(
+            DOCUMENT.len(),
+            serde_json::to_vec(&served).expect("serialises").len()
+        );
     }
 
     #[test]

@@ -22,7 +22,12 @@ use super::validate::{Kind, Param, Place};
 struct Web;
 
 /// Parameters of `/static/{file}`.
-pub(super) const FILE: &[Param] = &[Param::required(Place::Path, "file", Kind::Text, "Name of the file")];
+pub(super) const FILE: &[Param] = &[Param::required(
+    Place::Path,
+    "file",
+    Kind::Text,
+    "Name of the file",
+)];
 
 /// `GET /dashboard` and `GET /ui`
 pub(super) fn dashboard(call: &mut Call) -> Outcome {
@@ -53,7 +58,11 @@ pub(super) fn file(call: &mut Call) -> Outcome {
 fn serve(call: &Call, name: &str) -> Outcome {
     let file = Web::get(name).ok_or_else(|| ApiError::not_found("Not Found"))?;
     let tag = entity_tag(&file);
-    let known = call.parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let known = call
+        .parts
+        .headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
     let is_known = known.is_some_and(|tags| tags.split(',').any(|known| known.trim() == tag));
     let mut response = if is_known {
         let mut response = Response::new(Body::empty());
@@ -67,7 +76,10 @@ fn serve(call: &Call, name: &str) -> Outcome {
         respond::typed(HeaderValue::from_static(media_type(name)), bytes)
     };
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, HeaderValue::try_from(tag).map_err(|_| ApiError::internal())?);
+    headers.insert(
+        header::ETAG,
+        HeaderValue::try_from(tag).map_err(|_| ApiError::internal())?,
+    );
     // Ask each time, so that an update of the gateway is seen at once.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
@@ -76,7 +88,10 @@ fn serve(call: &Call, name: &str) -> Outcome {
 /// Half of the content's SHA-256 is enough to tell versions apart.
 fn entity_tag(file: &EmbeddedFile) -> String {
     let hash = file.metadata.sha256_hash();
-    let digits: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits: String = hash[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("\"{digits}\"")
 }
 
@@ -97,16 +112,32 @@ mod tests {
 
     #[test]
     fn every_page_is_there_and_nothing_of_it_comes_from_elsewhere() {
-        for name in ["dashboard.html", "docs.html", "styles.css", "dashboard.js", "video.js", "docs.js"] {
+        for name in [
+            "dashboard.html",
+            "docs.html",
+            "styles.css",
+            "dashboard.js",
+            "video.js",
+            "docs.js",
+        ] {
             assert!(Web::get(name).is_some(), "{name} is not embedded");
         }
         for name in Web::iter() {
             let file = Web::get(&name).expect("it was listed");
             // The namespace of SVG is a name, not an address.
-            let text = String::from_utf8_lossy(&file.data).replace("http://www.w3.org/2000/svg", "");
-            assert!(!text.contains("https://") && !text.contains("http://"), "{name} refers to another host");
+            let text =
+                String::from_utf8_lossy(&file.data).replace("http://www.w3.org/2000/svg", "");
+            assert!(
+                !text.contains("https://") && !text.contains("http://"),
+                "{name} refers to another host"
+            );
             if name.ends_with(".html") {
-                assert!(!text.contains("<style") && !text.contains(" style=") && !text.contains(" onclick"), "{name}");
+                assert!(
+                    !text.contains("<style")
+                        && !text.contains(" style=")
+                        && !text.contains(" onclick"),
+                    "{name}"
+                );
                 assert!(!text.contains("<script>"), "{name} has an inline script");
             }
         }

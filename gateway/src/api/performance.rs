@@ -17,8 +17,12 @@ use crate::cache::CacheStats as Counters;
 use crate::clock::Mono;
 use crate::performance::RouteStats;
 
-const ENDPOINT: Param =
-    Param::optional(Place::Query, "endpoint", Kind::Text, "Route template, e.g. /api/alerts; all routes when absent");
+const ENDPOINT: Param = Param::optional(
+    Place::Query,
+    "endpoint",
+    Kind::Text,
+    "Route template, e.g. /api/alerts; all routes when absent",
+);
 
 /// Parameters of `GET /api/performance/api`.
 pub(super) const API: &[Param] = &[ENDPOINT];
@@ -42,7 +46,10 @@ impl CacheStats {
     /// Of the cache now.
     pub(super) fn of(app: &App) -> CacheStats {
         let counters = app.cache.stats(Mono::now());
-        CacheStats { total_hits: counters.entry_hits, ..CacheStats::with_lookups(&counters) }
+        CacheStats {
+            total_hits: counters.entry_hits,
+            ..CacheStats::with_lookups(&counters)
+        }
     }
 
     /// As the summary shows them: hits are look-ups that hit, since start.
@@ -95,14 +102,21 @@ impl From<&RouteStats> for ApiPerformance {
             p99_ms: duration_ms(stats.p99_ms),
             total_errors: stats.errors,
         });
-        ApiPerformance { call_count: stats.calls, measured }
+        ApiPerformance {
+            call_count: stats.calls,
+            measured,
+        }
     }
 }
 
 /// Two decimals, but never zero for something that took time: a cached answer
 /// takes microseconds, and "0.00 ms" would read as "not measured".
 fn duration_ms(ms: f64) -> f64 {
-    if ms < 0.01 { (ms * 1e4).round() / 1e4 } else { round2(ms) }
+    if ms < 0.01 {
+        (ms * 1e4).round() / 1e4
+    } else {
+        round2(ms)
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -129,24 +143,32 @@ pub(super) struct PerformanceSummary<'a> {
 pub(super) fn summary(call: &mut Call) -> Outcome {
     let app = &call.app;
     let performance = app.performance()?;
-    Ok(rendered::answer(app, format_args!("performance/summary"), GAUGES_TTL, || {
-        let total = performance.total();
-        let routes: BTreeMap<_, _> =
-            performance.routes().iter().map(|(path, stats)| (*path, ApiPerformance::from(stats))).collect();
-        respond::render(&PerformanceSummary {
-            system: SystemPerformance::of(app, &performance.system()),
-            application: Application {
-                total_requests: total.calls,
-                total_errors: total.errors,
-                error_rate_percent: percent(total.errors, total.calls),
-                uptime_seconds: app.uptime_s(),
-            },
-            cache: CacheStats::with_lookups(&app.cache.stats(Mono::now())),
-            api_endpoints: &routes,
-            api_metrics: &routes,
-            timestamp: Ts::now(),
-        })
-    }))
+    Ok(rendered::answer(
+        app,
+        format_args!("performance/summary"),
+        GAUGES_TTL,
+        || {
+            let total = performance.total();
+            let routes: BTreeMap<_, _> = performance
+                .routes()
+                .iter()
+                .map(|(path, stats)| (*path, ApiPerformance::from(stats)))
+                .collect();
+            respond::render(&PerformanceSummary {
+                system: SystemPerformance::of(app, &performance.system()),
+                application: Application {
+                    total_requests: total.calls,
+                    total_errors: total.errors,
+                    error_rate_percent: percent(total.errors, total.calls),
+                    uptime_seconds: app.uptime_s(),
+                },
+                cache: CacheStats::with_lookups(&app.cache.stats(Mono::now())),
+                api_endpoints: &routes,
+                api_metrics: &routes,
+                timestamp: Ts::now(),
+            })
+        },
+    ))
 }
 
 /// `GET /api/performance/api`
@@ -183,13 +205,19 @@ pub(super) fn optimise_dry(call: &mut Call) -> Outcome {
 fn run_optimise(call: &Call, dry_run: bool) -> Outcome {
     let performance = call.app.performance()?;
     let now = Mono::now();
-    let (entries, calls) = (call.app.cache.purge_expired(now, dry_run), performance.optimise(now, dry_run));
+    let (entries, calls) = (
+        call.app.cache.purge_expired(now, dry_run),
+        performance.optimise(now, dry_run),
+    );
     let verb = if dry_run { "Would drop" } else { "Dropped" };
-    let performed: Vec<String> = [(entries, "expired cache entries"), (calls, "API call records older than 1 hour")]
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{verb} {count} {what}"))
-        .collect();
+    let performed: Vec<String> = [
+        (entries, "expired cache entries"),
+        (calls, "API call records older than 1 hour"),
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{verb} {count} {what}"))
+    .collect();
     Ok(respond::json(&Optimisation {
         total_optimizations: performed.len(),
         optimizations_performed: performed,
@@ -205,7 +233,9 @@ pub(super) fn cache_stats(call: &mut Call) -> Outcome {
 /// `DELETE /api/performance/cache`
 pub(super) fn clear_cache(call: &mut Call) -> Outcome {
     let dropped = call.app.cache.clear() + usize::from(call.app.edge.outsize.clear());
-    Ok(respond::json(&SuccessResponse::new(format!("Cache cleared: {dropped} entries"))))
+    Ok(respond::json(&SuccessResponse::new(format!(
+        "Cache cleared: {dropped} entries"
+    ))))
 }
 
 #[cfg(test)]
@@ -214,9 +244,16 @@ mod tests {
 
     #[test]
     fn a_route_without_calls_has_a_count_and_nothing_else() {
-        let none = serde_json::to_value(ApiPerformance::from(&RouteStats::default())).expect("serialises");
+        let none =
+            serde_json::to_value(ApiPerformance::from(&RouteStats::default())).expect("serialises");
         assert_eq!(none, serde_json::json!({"call_count": 0}));
-        let stats = RouteStats { calls: 3, errors: 1, mean_ms: 0.0042, p99_ms: 1.239, ..RouteStats::default() };
+        let stats = RouteStats {
+            calls: 3,
+            errors: 1,
+            mean_ms: 0.0042,
+            p99_ms: 1.239,
+            ..RouteStats::default()
+        };
         let some = serde_json::to_value(ApiPerformance::from(&stats)).expect("serialises");
         assert_eq!(some["success_rate"], 66.67);
         assert_eq!(some["avg_duration_ms"], 0.0042);

@@ -28,12 +28,22 @@ pub(super) const VERSIONED_TTL: Duration = Duration::from_secs(60);
 const KEY_BYTES: usize = 96;
 
 /// The answer under `key`, or what `render` makes, kept for `ttl`.
-pub(super) fn answer(app: &App, key: fmt::Arguments<'_>, ttl: Duration, render: impl FnOnce() -> Vec<u8>) -> Response {
+pub(super) fn answer(
+    app: &App,
+    key: fmt::Arguments<'_>,
+    ttl: Duration,
+    render: impl FnOnce() -> Vec<u8>,
+) -> Response {
     respond::json_bytes(bytes(app, key, ttl, render))
 }
 
 /// The bytes of [`answer`].
-pub(super) fn bytes(app: &App, key: fmt::Arguments<'_>, ttl: Duration, render: impl FnOnce() -> Vec<u8>) -> Bytes {
+pub(super) fn bytes(
+    app: &App,
+    key: fmt::Arguments<'_>,
+    ttl: Duration,
+    render: impl FnOnce() -> Vec<u8>,
+) -> Bytes {
     let mut name = String::<KEY_BYTES>::new();
     if name.write_fmt(key).is_err() {
         // A key that does not fit could be another's beginning: do without.
@@ -72,7 +82,9 @@ const MAX_OUTSIZE_BYTES: usize = 1024 * 1024;
 impl Outsize {
     fn find(&self, name: &str, now: Mono) -> Option<Bytes> {
         let kept = self.kept.load();
-        kept.as_ref().filter(|kept| kept.name == name && now < kept.until).map(|kept| kept.bytes.clone())
+        kept.as_ref()
+            .filter(|kept| kept.name == name && now < kept.until)
+            .map(|kept| kept.bytes.clone())
     }
 
     fn keep(&self, name: String<KEY_BYTES>, bytes: Bytes, until: Mono) {
@@ -96,10 +108,17 @@ mod tests {
         let outsize = Outsize::default();
         let name = |text| String::try_from(text).expect("fits");
         outsize.keep(name("a"), Bytes::from_static(b"1"), Mono::from_millis(10));
-        assert_eq!(outsize.find("a", Mono::from_millis(9)).as_deref(), Some(b"1".as_slice()));
+        assert_eq!(
+            outsize.find("a", Mono::from_millis(9)).as_deref(),
+            Some(b"1".as_slice())
+        );
         assert_eq!(outsize.find("a", Mono::from_millis(10)), None);
         assert_eq!(outsize.find("b", Mono::ZERO), None);
-        outsize.keep(name("b"), Bytes::from(vec![0; MAX_OUTSIZE_BYTES + 1]), Mono::from_millis(10));
+        outsize.keep(
+            name("b"),
+            Bytes::from(vec![0; MAX_OUTSIZE_BYTES + 1]),
+            Mono::from_millis(10),
+        );
         assert_eq!(outsize.find("b", Mono::ZERO), None);
         assert!(outsize.clear() && !outsize.clear());
         assert_eq!(outsize.find("a", Mono::ZERO), None);

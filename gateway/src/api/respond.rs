@@ -29,7 +29,11 @@ pub(super) struct SuccessResponse {
 impl SuccessResponse {
     /// A success in words.
     pub(super) fn new(message: impl Into<String>) -> SuccessResponse {
-        SuccessResponse { success: true, message: message.into(), timestamp: Ts::now() }
+        SuccessResponse {
+            success: true,
+            message: message.into(),
+            timestamp: Ts::now(),
+        }
     }
 }
 
@@ -68,12 +72,27 @@ pub(super) fn typed(content_type: HeaderValue, bytes: Bytes) -> Response {
 /// The security headers of contract 1.11. One policy for everything served:
 /// our own pages need no other.
 static SECURITY: [(HeaderName, HeaderValue); 6] = [
-    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-    (header::X_XSS_PROTECTION, HeaderValue::from_static("1; mode=block")),
-    (header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains")),
-    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'")),
-    (header::REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin")),
+    (
+        header::X_XSS_PROTECTION,
+        HeaderValue::from_static("1; mode=block"),
+    ),
+    (
+        header::STRICT_TRANSPORT_SECURITY,
+        HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+    ),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'self'"),
+    ),
+    (
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("strict-origin-when-cross-origin"),
+    ),
 ];
 
 /// Adds what every answer carries.
@@ -83,11 +102,22 @@ pub(super) fn decorate(headers: &mut HeaderMap, rate: Option<RateVerdict>) {
     }
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));
     // Pages and static files set their own policy.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     if let Some(rate) = rate.filter(|rate| rate.limit > 0) {
-        headers.insert(HeaderName::from_static("ratelimit-limit"), rate.limit.into());
-        headers.insert(HeaderName::from_static("ratelimit-remaining"), rate.remaining.into());
-        headers.insert(HeaderName::from_static("ratelimit-reset"), rate.reset_s.into());
+        headers.insert(
+            HeaderName::from_static("ratelimit-limit"),
+            rate.limit.into(),
+        );
+        headers.insert(
+            HeaderName::from_static("ratelimit-remaining"),
+            rate.remaining.into(),
+        );
+        headers.insert(
+            HeaderName::from_static("ratelimit-reset"),
+            rate.reset_s.into(),
+        );
     }
 }
 
@@ -96,9 +126,15 @@ pub(super) fn without_body(response: Response) -> Response {
     use axum::body::HttpBody as _;
     let (mut parts, body) = response.into_parts();
     // These never have a body, and so no length of one.
-    let is_bare = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let is_bare = matches!(
+        parts.status,
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
     if let Some(length) = body.size_hint().exact().filter(|_| !is_bare) {
-        parts.headers.entry(header::CONTENT_LENGTH).or_insert(length.into());
+        parts
+            .headers
+            .entry(header::CONTENT_LENGTH)
+            .or_insert(length.into());
     }
     Response::from_parts(parts, Body::empty())
 }
@@ -115,13 +151,22 @@ mod tests {
         assert_eq!(response.body().size_hint().exact(), Some(0));
         let mut bare = Response::new(Body::empty());
         *bare.status_mut() = StatusCode::NO_CONTENT;
-        assert!(!without_body(bare).headers().contains_key(header::CONTENT_LENGTH));
+        assert!(
+            !without_body(bare)
+                .headers()
+                .contains_key(header::CONTENT_LENGTH)
+        );
     }
 
     #[test]
     fn limits_are_shown_only_where_there_are_any() {
         let mut headers = HeaderMap::new();
-        let mut verdict = RateVerdict { allowed: true, limit: 0, remaining: 0, reset_s: 0 };
+        let mut verdict = RateVerdict {
+            allowed: true,
+            limit: 0,
+            remaining: 0,
+            reset_s: 0,
+        };
         decorate(&mut headers, Some(verdict));
         assert!(!headers.contains_key("ratelimit-limit"));
         assert_eq!(headers.len(), SECURITY.len() + 2);

@@ -29,7 +29,14 @@ pub(super) fn index(_: &mut Call) -> Outcome {
         version: API_VERSION,
         status: "running",
         security: "API keys are required (X-API-Key header)",
-        features: &["drones", "vision", "models", "dashboard", "alerts", "performance"],
+        features: &[
+            "drones",
+            "vision",
+            "models",
+            "dashboard",
+            "alerts",
+            "performance",
+        ],
     }))
 }
 

@@ -54,7 +54,9 @@ impl Policy {
     pub(super) const fn needs(self, profile: Profile) -> Option<Permission> {
         match (self, profile) {
             (Policy::Open, _) | (Policy::Dashboard, Profile::Legacy) => None,
-            (Policy::Needs(permission), _) | (Policy::Strict(permission), Profile::Strict) => Some(permission),
+            (Policy::Needs(permission), _) | (Policy::Strict(permission), Profile::Strict) => {
+                Some(permission)
+            }
             (Policy::Dashboard, _) => Some(Permission::Dashboard),
             (Policy::Socket, Profile::Strict) | (Policy::Metrics, _) => Some(Permission::Read),
             (Policy::Strict(_) | Policy::Socket, Profile::Documented | Profile::Legacy) => None,
@@ -116,7 +118,9 @@ pub(super) fn of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
 
 /// An array of `T`.
 pub(super) fn list_of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
-    RefOr::T(Schema::Array(utoipa::openapi::schema::Array::new(of::<T>(schemas))))
+    RefOr::T(Schema::Array(utoipa::openapi::schema::Array::new(of::<T>(
+        schemas,
+    ))))
 }
 
 /// One row of the table.
@@ -147,9 +151,27 @@ pub(super) struct Route {
 }
 
 impl Route {
-    pub(super) const fn new(verb: Verb, path: &'static str, policy: Policy, run: Run, gives: Gives) -> Route {
+    pub(super) const fn new(
+        verb: Verb,
+        path: &'static str,
+        policy: Policy,
+        run: Run,
+        gives: Gives,
+    ) -> Route {
         let (class, params, tag, summary) = (RateClass::Other, [].as_slice(), "", "");
-        Route { verb, path, policy, class, run, tag, summary, params, gives, conflicts: false, also: &[] }
+        Route {
+            verb,
+            path,
+            policy,
+            class,
+            run,
+            tag,
+            summary,
+            params,
+            gives,
+            conflicts: false,
+            also: &[],
+        }
     }
 
     pub(super) const fn class(mut self, class: RateClass) -> Route {
@@ -185,7 +207,9 @@ impl Route {
 
     /// Whether the gate reads a JSON body for it.
     pub(super) fn takes_body(&self) -> bool {
-        self.params.iter().any(|param| matches!(param.place, Place::Body | Place::QueryOrBody))
+        self.params
+            .iter()
+            .any(|param| matches!(param.place, Place::Body | Place::QueryOrBody))
     }
 }
 
@@ -199,8 +223,14 @@ mod tests {
         use Profile::{Documented, Legacy, Strict};
         let matrix = [
             (Policy::Open, [None, None, None]),
-            (Policy::Needs(Admin), [Some(Admin), Some(Admin), Some(Admin)]),
-            (Policy::Needs(Dashboard), [Some(Dashboard), Some(Dashboard), Some(Dashboard)]),
+            (
+                Policy::Needs(Admin),
+                [Some(Admin), Some(Admin), Some(Admin)],
+            ),
+            (
+                Policy::Needs(Dashboard),
+                [Some(Dashboard), Some(Dashboard), Some(Dashboard)],
+            ),
             (Policy::Dashboard, [Some(Dashboard), Some(Dashboard), None]),
             (Policy::Strict(Read), [Some(Read), None, None]),
             (Policy::Strict(Write), [Some(Write), None, None]),
@@ -208,7 +238,11 @@ mod tests {
             (Policy::Metrics, [Some(Read), Some(Read), Some(Read)]),
         ];
         for (policy, expected) in matrix {
-            assert_eq!([Strict, Documented, Legacy].map(|profile| policy.needs(profile)), expected, "{policy:?}");
+            assert_eq!(
+                [Strict, Documented, Legacy].map(|profile| policy.needs(profile)),
+                expected,
+                "{policy:?}"
+            );
         }
     }
 }

@@ -17,32 +17,89 @@ use crate::config;
 use crate::readings::Metric;
 
 const NAME_IN_PATH: Param = Param::required(Place::Path, "name", Kind::Text, "Name of the rule");
-const NAME: Param = Param::required(Place::Body, "name", Kind::Chars { min: 1, max: MAX_NAME_CHARS }, "Unique name");
-const METRIC: Param = Param::required(Place::Body, "metric", Kind::Choice(Metric::NAMES), "What is watched");
-const OPERATOR: Param =
-    Param::required(Place::Body, "operator", Kind::Choice(&Operator::SYMBOLS), "How value and threshold compare");
-const THRESHOLD: Param = Param::required(Place::Body, "threshold", Kind::Number, "In the metric's unit");
-const LEVEL: Param = Param::required(Place::Body, "level", Kind::Choice(Level::NAMES), "Severity of the alert");
-const TYPE: Param =
-    Param::optional(Place::Body, "type", Kind::Choice(AlertType::NAMES), "What the alert is about; system when absent");
-const ENABLED: Param = Param::optional(Place::Body, "enabled", Kind::Flag, "Off switch; true when absent");
+const NAME: Param = Param::required(
+    Place::Body,
+    "name",
+    Kind::Chars {
+        min: 1,
+        max: MAX_NAME_CHARS,
+    },
+    "Unique name",
+);
+const METRIC: Param = Param::required(
+    Place::Body,
+    "metric",
+    Kind::Choice(Metric::NAMES),
+    "What is watched",
+);
+const OPERATOR: Param = Param::required(
+    Place::Body,
+    "operator",
+    Kind::Choice(&Operator::SYMBOLS),
+    "How value and threshold compare",
+);
+const THRESHOLD: Param = Param::required(
+    Place::Body,
+    "threshold",
+    Kind::Number,
+    "In the metric's unit",
+);
+const LEVEL: Param = Param::required(
+    Place::Body,
+    "level",
+    Kind::Choice(Level::NAMES),
+    "Severity of the alert",
+);
+const TYPE: Param = Param::optional(
+    Place::Body,
+    "type",
+    Kind::Choice(AlertType::NAMES),
+    "What the alert is about; system when absent",
+);
+const ENABLED: Param = Param::optional(
+    Place::Body,
+    "enabled",
+    Kind::Flag,
+    "Off switch; true when absent",
+);
 const COOLDOWN_MINUTES: Param = Param::optional(
     Place::Body,
     "cooldown_minutes",
-    Kind::Int { min: 0, max: 10_080, default: Some(5) },
+    Kind::Int {
+        min: 0,
+        max: 10_080,
+        default: Some(5),
+    },
     "Silence after firing, per rule and source",
 );
 const FOR_S: Param = Param::optional(
     Place::Body,
     "for_s",
-    Kind::Int { min: 0, max: 86_400, default: Some(0) },
+    Kind::Int {
+        min: 0,
+        max: 86_400,
+        default: Some(0),
+    },
     "Seconds the condition must hold before the alert fires",
 );
-const HYSTERESIS: Param =
-    Param::optional(Place::Body, "hysteresis", Kind::Number, "How far the value must come back to clear");
-const SOURCE: Param = Param::optional(Place::Body, "source", Kind::Text, "The one source; all when absent");
-const AUTO_RESOLVE: Param =
-    Param::optional(Place::Body, "auto_resolve", Kind::Flag, "Overrides the configured alerts.auto_resolve");
+const HYSTERESIS: Param = Param::optional(
+    Place::Body,
+    "hysteresis",
+    Kind::Number,
+    "How far the value must come back to clear",
+);
+const SOURCE: Param = Param::optional(
+    Place::Body,
+    "source",
+    Kind::Text,
+    "The one source; all when absent",
+);
+const AUTO_RESOLVE: Param = Param::optional(
+    Place::Body,
+    "auto_resolve",
+    Kind::Flag,
+    "Overrides the configured alerts.auto_resolve",
+);
 
 /// Parameters of `POST /api/alerts/rules`.
 pub(super) const CREATE: &[Param] = &[
@@ -129,8 +186,17 @@ pub(super) struct RuleList {
 
 /// `GET /api/alerts/rules`
 pub(super) fn list(call: &mut Call) -> Outcome {
-    let rules: Vec<AlertRule> = call.app.alerts()?.rules().into_iter().map(AlertRule::from).collect();
-    Ok(respond::json(&RuleList { total_count: rules.len(), rules }))
+    let rules: Vec<AlertRule> = call
+        .app
+        .alerts()?
+        .rules()
+        .into_iter()
+        .map(AlertRule::from)
+        .collect();
+    Ok(respond::json(&RuleList {
+        total_count: rules.len(),
+        rules,
+    }))
 }
 
 /// `POST /api/alerts/rules`
@@ -142,10 +208,19 @@ pub(super) fn create(call: Call) -> BoxFuture<'static, Outcome> {
         let alerts = call.app.alerts()?;
         // A rule that makes no sense is that, whatever its name.
         Rule::parse(&rule)?;
-        if alerts.rules().iter().any(|known| known.rule.name == rule.name) {
-            return Err(ApiError::conflict(format!("Rule already exists: {}; change it with PUT", rule.name)));
+        if alerts
+            .rules()
+            .iter()
+            .any(|known| known.rule.name == rule.name)
+        {
+            return Err(ApiError::conflict(format!(
+                "Rule already exists: {}; change it with PUT",
+                rule.name
+            )));
         }
-        Ok(respond::json(&AlertRule::from(alerts.put_rule(rule).await?)))
+        Ok(respond::json(&AlertRule::from(
+            alerts.put_rule(rule).await?,
+        )))
     })
 }
 
@@ -154,7 +229,9 @@ pub(super) fn replace(call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let mut call = call;
         let rule = read(&mut call.inputs, call.param.clone())?;
-        Ok(respond::json(&AlertRule::from(call.app.alerts()?.put_rule(rule).await?)))
+        Ok(respond::json(&AlertRule::from(
+            call.app.alerts()?.put_rule(rule).await?,
+        )))
     })
 }
 
@@ -162,7 +239,10 @@ pub(super) fn replace(call: Call) -> BoxFuture<'static, Outcome> {
 pub(super) fn remove(call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         call.app.alerts()?.delete_rule(&call.param).await?;
-        Ok(respond::json(&SuccessResponse::new(format!("Rule deleted: {}", call.param))))
+        Ok(respond::json(&SuccessResponse::new(format!(
+            "Rule deleted: {}",
+            call.param
+        ))))
     })
 }
 
@@ -180,9 +260,17 @@ fn read(inputs: &mut Inputs, name: String) -> Result<config::Rule, ApiError> {
     let source = inputs.text(&SOURCE);
     let auto_resolve = inputs.flag(&AUTO_RESOLVE);
     inputs.finish()?;
-    let (Some(metric), Some(operator), Some(threshold), Some(level)) = (metric, operator, threshold, level) else {
+    let (Some(metric), Some(operator), Some(threshold), Some(level)) =
+        (metric, operator, threshold, level)
+    else {
         // `finish` has refused a request without them.
-        return Err(ApiError::validation(vec![Issue::new("missing", "body", "", "Field required", Value::Null)]));
+        return Err(ApiError::validation(vec![Issue::new(
+            "missing",
+            "body",
+            "",
+            "Field required",
+            Value::Null,
+        )]));
     };
     Ok(config::Rule {
         name,

@@ -40,7 +40,11 @@ const METRIC_NAME: Param = Param::optional(
 const DURATION_MINUTES: Param = Param::optional(
     Place::Query,
     "duration_minutes",
-    Kind::Int { min: 0, max: HISTORY_MINUTES, default: Some(60) },
+    Kind::Int {
+        min: 0,
+        max: HISTORY_MINUTES,
+        default: Some(60),
+    },
     "How far back; 0 is the whole history",
 );
 
@@ -106,43 +110,60 @@ pub(super) struct MetricList {
 
 /// `GET /api/performance/metrics`
 pub(super) fn metrics(call: &mut Call) -> Outcome {
-    let (name, minutes) = (call.inputs.text(&METRIC_NAME), call.inputs.int(&DURATION_MINUTES));
+    let (name, minutes) = (
+        call.inputs.text(&METRIC_NAME),
+        call.inputs.int(&DURATION_MINUTES),
+    );
     let source = call.inputs.text(&SOURCE);
     call.inputs.finish()?;
     let source = source.as_deref().unwrap_or(BOARD);
-    let minutes = minutes.filter(|minutes| *minutes > 0).unwrap_or(HISTORY_MINUTES);
+    let minutes = minutes
+        .filter(|minutes| *minutes > 0)
+        .unwrap_or(HISTORY_MINUTES);
     let performance = call.app.performance()?;
     let mut samples = match name.as_deref() {
         None => everything(&call.app, performance, minutes),
         Some(name) => match name.strip_prefix(CALL_PREFIX) {
             Some(route) => calls(performance, minutes, |template| template == route),
-            None => {
-                Metric::from_name(name).map(|metric| of_source(&call.app, source, metric, minutes)).unwrap_or_default()
-            }
+            None => Metric::from_name(name)
+                .map(|metric| of_source(&call.app, source, metric, minutes))
+                .unwrap_or_default(),
         },
     };
     // Times come from several histories: one order over all.
     samples.sort_by(|a, b| a.timestamp.total_cmp(&b.timestamp));
     samples.drain(..samples.len().saturating_sub(MAX_SAMPLES));
     let summary = name.map(|name| summarise(&samples, name, minutes));
-    Ok(respond::json(&MetricList { total_count: samples.len(), metrics: samples, summary }))
+    Ok(respond::json(&MetricList {
+        total_count: samples.len(),
+        metrics: samples,
+        summary,
+    }))
 }
 
 fn everything(app: &App, performance: &Performance, minutes: i64) -> Vec<Sample> {
     let mut samples = calls(performance, minutes, |_| true);
-    samples.extend(LISTED.into_iter().flat_map(|metric| of_source(app, BOARD, metric, minutes)));
+    samples.extend(
+        LISTED
+            .into_iter()
+            .flat_map(|metric| of_source(app, BOARD, metric, minutes)),
+    );
     samples
 }
 
 /// The samples of `metric` at the source of that name; none when it is unknown.
 fn of_source(app: &App, source: &str, metric: Metric, minutes: i64) -> Vec<Sample> {
-    let Some(source) = app.sources.find(source) else { return Vec::new() };
+    let Some(source) = app.sources.find(source) else {
+        return Vec::new();
+    };
     let mut points = Vec::new();
     if minutes > FINE_MINUTES {
         points = app.telemetry.minutes(source.id, metric, minutes as usize);
     }
     if points.is_empty() {
-        points = app.telemetry.seconds(source.id, metric, minutes.min(FINE_MINUTES) as usize * 60);
+        points = app
+            .telemetry
+            .seconds(source.id, metric, minutes.min(FINE_MINUTES) as usize * 60);
     }
     let sample = |point: crate::telemetry::Point| {
         let at = Ts::from_us((point.epoch_s * 1e6) as i64);
@@ -168,7 +189,9 @@ fn calls(performance: &Performance, minutes: i64, wanted: impl Fn(&str) -> bool)
             value: f64::from(call.duration_s),
             timestamp: epoch_s,
             datetime: Ts(call.at),
-            metadata: Metadata { success: Some(call.success) },
+            metadata: Metadata {
+                success: Some(call.success),
+            },
         })
     });
     samples.collect()
@@ -190,5 +213,8 @@ fn summarise(samples: &[Sample], metric_name: String, duration_minutes: i64) -> 
         duration_minutes,
         metric_name,
     });
-    MetricSummary { count: samples.len(), measured }
+    MetricSummary {
+        count: samples.len(),
+        measured,
+    }
 }

@@ -20,7 +20,11 @@ impl Ts {
 
     /// From microseconds since 1970; the ends of the range when outside it.
     pub(super) fn from_us(us: i64) -> Ts {
-        Ts(Timestamp::from_microsecond(us).unwrap_or(if us < 0 { Timestamp::MIN } else { Timestamp::MAX }))
+        Ts(Timestamp::from_microsecond(us).unwrap_or(if us < 0 {
+            Timestamp::MIN
+        } else {
+            Timestamp::MAX
+        }))
     }
 }
 
@@ -49,7 +53,9 @@ impl ToSchema for Ts {
 
 /// A schema that allows anything, for members whose type varies.
 pub(super) fn any() -> Schema {
-    ObjectBuilder::new().schema_type(schema::SchemaType::AnyValue).into()
+    ObjectBuilder::new()
+        .schema_type(schema::SchemaType::AnyValue)
+        .into()
 }
 
 /// A list of anything.
@@ -88,7 +94,11 @@ pub(super) fn mb(bytes: u64) -> f64 {
 
 /// `part` of `whole` in percent, two decimals; zero when there is no whole.
 pub(super) fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { round2(part as f64 * 100.0 / whole as f64) }
+    if whole == 0 {
+        0.0
+    } else {
+        round2(part as f64 * 100.0 / whole as f64)
+    }
 }
 
 #[cfg(test)]
@@ -100,7 +110,10 @@ mod tests {
         let nanoseconds = Timestamp::from_nanosecond(1_738_314_902_123_456_789).expect("in range");
         let text = serde_json::to_string(&Ts(nanoseconds)).expect("serialises");
         assert_eq!(text, "\"2025-01-31T09:15:02.123456Z\"");
-        assert_eq!(serde_json::to_string(&Ts::from_us(0)).expect("serialises"), "\"1970-01-01T00:00:00.000000Z\"");
+        assert_eq!(
+            serde_json::to_string(&Ts::from_us(0)).expect("serialises"),
+            "\"1970-01-01T00:00:00.000000Z\""
+        );
         assert_eq!(Ts::from_us(i64::MAX), Ts(Timestamp::MAX));
     }
 

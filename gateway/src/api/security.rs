@@ -18,8 +18,15 @@ use crate::access;
 use crate::store::KeyRecord;
 
 /// Name of a new key.
-const NAME: Param =
-    Param::required(Place::QueryOrBody, "name", Kind::Chars { min: 1, max: access::NAME_CHARS }, "Name of the key");
+const NAME: Param = Param::required(
+    Place::QueryOrBody,
+    "name",
+    Kind::Chars {
+        min: 1,
+        max: access::NAME_CHARS,
+    },
+    "Name of the key",
+);
 /// Permissions of a new key.
 const PERMISSIONS: Param = Param::required(
     Place::QueryOrBody,
@@ -31,22 +38,34 @@ const PERMISSIONS: Param = Param::required(
 const EXPIRES_DAYS: Param = Param::optional(
     Place::QueryOrBody,
     "expires_days",
-    Kind::Int { min: 1, max: 3650, default: None },
+    Kind::Int {
+        min: 1,
+        max: 3650,
+        default: None,
+    },
     "Days until the key expires; never when absent",
 );
 /// Most audit records in one answer.
 const AUDIT_LIMIT: Param = Param::optional(
     Place::Query,
     "limit",
-    Kind::Int { min: 1, max: 1000, default: Some(100) },
+    Kind::Int {
+        min: 1,
+        max: 1000,
+        default: Some(100),
+    },
     "Most records, newest first",
 );
 
 /// Parameters of `POST /api/security/api-keys`.
 pub(super) const CREATE: &[Param] = &[NAME, PERMISSIONS, EXPIRES_DAYS];
 /// Parameters of `DELETE /api/security/api-keys/{api_key}`.
-pub(super) const REVOKE: &[Param] =
-    &[Param::required(Place::Path, "api_key", Kind::Text, "The key, or its preview from the listing")];
+pub(super) const REVOKE: &[Param] = &[Param::required(
+    Place::Path,
+    "api_key",
+    Kind::Text,
+    "The key, or its preview from the listing",
+)];
 /// Parameters of `GET /api/security/audit`.
 pub(super) const AUDIT: &[Param] = &[AUDIT_LIMIT];
 
@@ -84,8 +103,14 @@ pub(super) struct KeyList {
 /// `GET /api/security/api-keys`
 pub(super) fn list(call: &mut Call) -> Outcome {
     let keys = call.app.access.keys();
-    let api_keys: BTreeMap<_, _> = keys.into_iter().map(|key| (access::preview(&key.id), key.into())).collect();
-    Ok(respond::json(&KeyList { total_count: api_keys.len(), api_keys }))
+    let api_keys: BTreeMap<_, _> = keys
+        .into_iter()
+        .map(|key| (access::preview(&key.id), key.into()))
+        .collect();
+    Ok(respond::json(&KeyList {
+        total_count: api_keys.len(),
+        api_keys,
+    }))
 }
 
 /// A new key: the only answer that holds it in clear.
@@ -109,16 +134,35 @@ async fn create_key(mut call: Call) -> Outcome {
     let expires_days = call.inputs.int(&EXPIRES_DAYS).map(|days| days as u32);
     call.inputs.finish()?;
     let (name, permissions) = (name.unwrap_or_default(), permissions.unwrap_or_default());
-    let (api_key, record) = call.app.access.create_key(&name, &permissions, expires_days, call.actor()).await?;
-    let KeyRecord { name, permissions, .. } = record;
-    Ok(respond::json(&CreatedKey { success: true, api_key, name, permissions, expires_days }))
+    let (api_key, record) = call
+        .app
+        .access
+        .create_key(&name, &permissions, expires_days, call.actor())
+        .await?;
+    let KeyRecord {
+        name, permissions, ..
+    } = record;
+    Ok(respond::json(&CreatedKey {
+        success: true,
+        api_key,
+        name,
+        permissions,
+        expires_days,
+    }))
 }
 
 /// `DELETE /api/security/api-keys/{api_key}`
 pub(super) fn revoke(call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
-        let revoked = call.app.access.revoke_key(&call.param, call.actor()).await?;
-        Ok(respond::json(&SuccessResponse::new(format!("API key revoked: {}", revoked.name))))
+        let revoked = call
+            .app
+            .access
+            .revoke_key(&call.param, call.actor())
+            .await?;
+        Ok(respond::json(&SuccessResponse::new(format!(
+            "API key revoked: {}",
+            revoked.name
+        ))))
     })
 }
 
@@ -150,7 +194,11 @@ pub(super) fn config(call: &mut Call) -> Outcome {
         max_failed_attempts: access.max_failed_attempts,
         failed_attempt_window_hours: access.failed_attempt_window_hours,
         access_profile: format!("{:?}", access.profile).to_lowercase(),
-        certificate_sha256: call.app.fingerprint.load_full().map(|print| print.as_ref().clone()),
+        certificate_sha256: call
+            .app
+            .fingerprint
+            .load_full()
+            .map(|print| print.as_ref().clone()),
     }))
 }
 
@@ -186,7 +234,10 @@ pub(super) fn audit(call: &mut Call) -> Outcome {
             subject: record.subject,
         })
         .collect();
-    Ok(respond::json(&AuditTrail { total_count: events.len(), events }))
+    Ok(respond::json(&AuditTrail {
+        total_count: events.len(),
+        events,
+    }))
 }
 
 /// A ticket for one WebSocket hand-shake.
@@ -201,9 +252,17 @@ pub(super) struct WsTicket {
 pub(super) fn ticket(call: &mut Call) -> Result<Response, super::envelope::ApiError> {
     use super::{envelope::ApiError, tickets};
     let holder = call.principal.clone().ok_or_else(ApiError::internal)?;
-    let random = tickets::random().ok_or_else(|| ApiError::unavailable("No randomness available"))?;
+    let random =
+        tickets::random().ok_or_else(|| ApiError::unavailable("No randomness available"))?;
     let edge = &call.app.edge;
-    let (ticket, evicted) = edge.tickets.issue(&random, holder, crate::clock::Mono::now());
-    edge.stats.tickets_evicted.fetch_add(evicted.into(), std::sync::atomic::Ordering::Relaxed);
-    Ok(respond::json(&WsTicket { ticket, expires_in_s: tickets::TICKET_TTL.as_secs() }))
+    let (ticket, evicted) = edge
+        .tickets
+        .issue(&random, holder, crate::clock::Mono::now());
+    edge.stats
+        .tickets_evicted
+        .fetch_add(evicted.into(), std::sync::atomic::Ordering::Relaxed);
+    Ok(respond::json(&WsTicket {
+        ticket,
+        expires_in_s: tickets::TICKET_TTL.as_secs(),
+    }))
 }

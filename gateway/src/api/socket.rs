@@ -63,20 +63,37 @@ impl Seat {
     /// A seat among the clients of any kind.
     pub(super) fn of_client(call: &Call) -> Result<Seat, ApiError> {
         let most = call.config.server.max_websockets;
-        Seat::take(&call.app, most, |stats| &stats.websockets, |stats| &stats.websockets_refused)
-            .map_err(|()| full(format!("Too many WebSocket clients: at most {most}")))
+        Seat::take(
+            &call.app,
+            most,
+            |stats| &stats.websockets,
+            |stats| &stats.websockets_refused,
+        )
+        .map_err(|()| full(format!("Too many WebSocket clients: at most {most}")))
     }
 
     /// A seat among the viewers of video.
     pub(super) fn of_viewer(call: &Call) -> Result<Seat, ApiError> {
         let most = call.config.camera.max_viewers;
-        Seat::take(&call.app, most, |stats| &stats.viewers, |stats| &stats.viewers_refused)
-            .map_err(|()| full(format!("Too many viewers: at most {most} (camera.max_viewers)")))
+        Seat::take(
+            &call.app,
+            most,
+            |stats| &stats.viewers,
+            |stats| &stats.viewers_refused,
+        )
+        .map_err(|()| {
+            full(format!(
+                "Too many viewers: at most {most} (camera.max_viewers)"
+            ))
+        })
     }
 
     fn take(app: &Arc<App>, most: usize, taken: Counter, refused: Counter) -> Result<Seat, ()> {
         let before = taken(&app.edge.stats).fetch_add(1, Ordering::Relaxed);
-        let seat = Seat { app: Arc::clone(app), taken };
+        let seat = Seat {
+            app: Arc::clone(app),
+            taken,
+        };
         if before >= most as u64 {
             refused(&app.edge.stats).fetch_add(1, Ordering::Relaxed);
             return Err(());

@@ -51,7 +51,11 @@ pub struct DroneList {
 impl Default for DroneList {
     /// No drones at all.
     fn default() -> Self {
-        DroneList { all: Box::new(Vec::new), one: Box::new(|_| None), connected: Box::new(|| 0) }
+        DroneList {
+            all: Box::new(Vec::new),
+            one: Box::new(|_| None),
+            connected: Box::new(|| 0),
+        }
     }
 }
 
@@ -192,20 +196,27 @@ impl App {
 
     /// The alerts, or 503 while they are not up.
     pub(super) fn alerts(&self) -> Result<&Alerts, ApiError> {
-        self.up(Service::Alerts, "Alert service not initialized").map(|()| &self.alerts)
+        self.up(Service::Alerts, "Alert service not initialized")
+            .map(|()| &self.alerts)
     }
 
     /// The performance room, or 503 while it is not up.
     pub(super) fn performance(&self) -> Result<&Performance, ApiError> {
-        self.up(Service::Performance, "Performance service not initialized").map(|()| &*self.performance)
+        self.up(Service::Performance, "Performance service not initialized")
+            .map(|()| &*self.performance)
     }
 
     /// The drones, or 503 while they are not up.
     pub(super) fn drones(&self) -> Result<&DroneList, ApiError> {
-        self.up(Service::Drones, "Drone manager not initialized").map(|()| &self.drones)
+        self.up(Service::Drones, "Drone manager not initialized")
+            .map(|()| &self.drones)
     }
 
     fn up(&self, service: Service, message: &'static str) -> Result<(), ApiError> {
-        if self.services.is_up(service) { Ok(()) } else { Err(ApiError::unavailable(message)) }
+        if self.services.is_up(service) {
+            Ok(())
+        } else {
+            Err(ApiError::unavailable(message))
+        }
     }
 }

@@ -40,7 +40,11 @@ pub(super) struct SystemHealth {
 /// `GET /api/system/health`
 pub(super) fn health(call: &mut Call) -> Outcome {
     let services = services(&call.app, None);
-    Ok(respond::json(&SystemHealth { status: "healthy", timestamp: Ts::now(), services }))
+    Ok(respond::json(&SystemHealth {
+        status: "healthy",
+        timestamp: Ts::now(),
+        services,
+    }))
 }
 
 /// Answer of `/api/system/status`.
@@ -90,11 +94,26 @@ fn services(app: &App, last_check: Option<Ts>) -> BTreeMap<&'static str, Service
     // Whether it takes writes is asked of the store itself, not of a switch.
     let healthy = app.store.stats().healthy;
     let status = if healthy { "up" } else { "degraded" };
-    let message = (!healthy).then(|| "writes are refused; changes cannot be made durable".to_owned());
-    services.insert("store", ServiceState { status, message, last_check });
+    let message =
+        (!healthy).then(|| "writes are refused; changes cannot be made durable".to_owned());
+    services.insert(
+        "store",
+        ServiceState {
+            status,
+            message,
+            last_check,
+        },
+    );
     if let Some(message) = bridges::trouble(&app.bridges) {
         let status = if message.is_none() { "up" } else { "degraded" };
-        services.insert("bridges", ServiceState { status, message, last_check });
+        services.insert(
+            "bridges",
+            ServiceState {
+                status,
+                message,
+                last_check,
+            },
+        );
     }
     services
 }

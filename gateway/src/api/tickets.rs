@@ -40,9 +40,18 @@ struct Ticket {
 impl Tickets {
     /// Keeps a ticket for `holder`; returns it in clear, and whether another
     /// had to go for it.
-    pub(super) fn issue(&self, random: &[u8; TICKET_BYTES], holder: Principal, now: Mono) -> (String, bool) {
+    pub(super) fn issue(
+        &self,
+        random: &[u8; TICKET_BYTES],
+        holder: Principal,
+        now: Mono,
+    ) -> (String, bool) {
         let text = URL_SAFE_NO_PAD.encode(random);
-        let ticket = Ticket { hash: hash(&text), expires: now.plus(TICKET_TTL), holder };
+        let ticket = Ticket {
+            hash: hash(&text),
+            expires: now.plus(TICKET_TTL),
+            holder,
+        };
         let mut outstanding = self.lock();
         outstanding.retain(|ticket| ticket.expires > now);
         let full = outstanding.len() >= MAX_TICKETS;
@@ -58,13 +67,17 @@ impl Tickets {
         let presented = hash(text);
         let mut outstanding = self.lock();
         outstanding.retain(|ticket| ticket.expires > now);
-        let position = outstanding.iter().position(|ticket| ticket.hash.ct_eq(&presented).into())?;
+        let position = outstanding
+            .iter()
+            .position(|ticket| ticket.hash.ct_eq(&presented).into())?;
         Some(outstanding.remove(position).holder)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Ticket>> {
         // The table is whole between any two statements: a poisoned lock is as good.
-        self.outstanding.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.outstanding
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -85,7 +98,11 @@ mod tests {
     use crate::store::KeyId;
 
     fn holder() -> Principal {
-        Principal { key: KeyId([7; 32]), name: "phone".into(), permissions: Permissions::default() }
+        Principal {
+            key: KeyId([7; 32]),
+            name: "phone".into(),
+            permissions: Permissions::default(),
+        }
     }
 
     fn bytes(n: usize) -> [u8; TICKET_BYTES] {
@@ -108,8 +125,9 @@ mod tests {
     #[test]
     fn the_oldest_goes_at_capacity() {
         let tickets = Tickets::default();
-        let issued: Vec<(String, bool)> =
-            (0..=MAX_TICKETS).map(|n| tickets.issue(&bytes(n), holder(), Mono::ZERO)).collect();
+        let issued: Vec<(String, bool)> = (0..=MAX_TICKETS)
+            .map(|n| tickets.issue(&bytes(n), holder(), Mono::ZERO))
+            .collect();
         assert_eq!(issued.iter().filter(|(_, evicted)| *evicted).count(), 1);
         assert!(tickets.redeem(&issued[0].0, Mono::ZERO).is_none());
         assert!(tickets.redeem(&issued[1].0, Mono::ZERO).is_some());

@@ -28,8 +28,12 @@ use crate::update::{self, Status, UpdateError, Upload, Wish};
 /// `server.body_timeout_s` applies. A gigabyte over a slow field Wi-Fi.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(2 * 3600);
 
-const SHA256: Param =
-    Param::optional(Place::Query, "sha256", Kind::Text, "SHA-256 of the bundle in hexadecimal; checked when given");
+const SHA256: Param = Param::optional(
+    Place::Query,
+    "sha256",
+    Kind::Text,
+    "SHA-256 of the bundle in hexadecimal; checked when given",
+);
 const ALLOW_DOWNGRADE: Param = Param::optional(
     Place::Query,
     "allow_downgrade",
@@ -73,20 +77,35 @@ struct UpdateSlot {
 
 impl From<update::Slot> for UpdateSlot {
     fn from(slot: update::Slot) -> UpdateSlot {
-        UpdateSlot { slot: slot.slot, version: slot.version, bootable: slot.bootable }
+        UpdateSlot {
+            slot: slot.slot,
+            version: slot.version,
+            bootable: slot.bootable,
+        }
     }
 }
 
 /// `GET /api/system/update`
 pub(super) fn status(call: &mut Call) -> Outcome {
     let updates = &call.app.updates;
-    let Status { state, reason, changed_at, progress_pct, update, running, other, .. } = updates.status()?;
+    let Status {
+        state,
+        reason,
+        changed_at,
+        progress_pct,
+        update,
+        running,
+        other,
+        ..
+    } = updates.status()?;
     let (mut state, mut progress_percent) = (state.name(), progress_pct);
     // What this process does itself it knows better than the file.
     if let Some(upload) = updates.uploading() {
         let received = upload.received.load(Ordering::Relaxed).saturating_mul(100);
-        (state, progress_percent) =
-            ("uploading", Some(received.checked_div(upload.length).unwrap_or(0).min(100) as u8));
+        (state, progress_percent) = (
+            "uploading",
+            Some(received.checked_div(upload.length).unwrap_or(0).min(100) as u8),
+        );
     } else if updates.is_waiting() {
         (state, progress_percent) = ("waiting", None);
     }
@@ -98,7 +117,10 @@ pub(super) fn status(call: &mut Call) -> Outcome {
         update_id: update.id,
         source: update.source,
         update_version: update.version,
-        running: UpdateSlot { bootable: Some(true), ..running.into() },
+        running: UpdateSlot {
+            bootable: Some(true),
+            ..running.into()
+        },
         other: other.into(),
     }))
 }
@@ -106,7 +128,9 @@ pub(super) fn status(call: &mut Call) -> Outcome {
 /// `DELETE /api/system/update`
 pub(super) fn cancel(call: &mut Call) -> Outcome {
     call.app.updates.cancel()?;
-    Ok(respond::json(&SuccessResponse::new("The upload is given up")))
+    Ok(respond::json(&SuccessResponse::new(
+        "The upload is given up",
+    )))
 }
 
 /// `POST /api/system/update`
@@ -120,20 +144,38 @@ async fn receive(mut call: Call, body: Body) -> Outcome {
     call.inputs.finish()?;
     let length = length(&call.parts.headers)?;
     // A restart takes the gateway from under a drone; its operator comes first.
-    if let Some(drone) = (call.app.drones.all)().into_iter().find(|drone| drone.airborne) {
-        let message = format!("{} is in the air; land it, the board restarts for an update", drone.id);
-        return Err(ApiError::new(StatusCode::CONFLICT, "UPDATE_DRONE_AIRBORNE", message));
+    if let Some(drone) = (call.app.drones.all)()
+        .into_iter()
+        .find(|drone| drone.airborne)
+    {
+        let message = format!(
+            "{} is in the air; land it, the board restarts for an update",
+            drone.id
+        );
+        return Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "UPDATE_DRONE_AIRBORNE",
+            message,
+        ));
     }
     let upload = call.app.updates.begin(length).await?;
     tracing::info!(target: SECURITY, actor = call.actor(), client = %call.client, length, "update upload begins");
     let pause = Duration::from_secs(call.config.server.body_timeout_s);
-    let wish = Wish { sha256, allow_downgrade };
+    let wish = Wish {
+        sha256,
+        allow_downgrade,
+    };
     let id = transfer(upload, body, wish, pause).await?;
     tracing::info!(target: SECURITY, actor = call.actor(), client = %call.client, id, allow_downgrade, "update handed over");
     Ok(accepted(&id))
 }
 
-async fn transfer(mut upload: Upload, mut body: Body, wish: Wish, pause: Duration) -> Result<String, ApiError> {
+async fn transfer(
+    mut upload: Upload,
+    mut body: Body,
+    wish: Wish,
+    pause: Duration,
+) -> Result<String, ApiError> {
     let deadline = Instant::now() + UPLOAD_TIMEOUT;
     loop {
         let left = pause.min(deadline.saturating_duration_since(Instant::now()));
@@ -142,7 +184,9 @@ async fn transfer(mut upload: Upload, mut body: Body, wish: Wish, pause: Duratio
             () = upload.cancelled() => return Err(UpdateError::Cancelled.into()),
         };
         let Some(frame) = frame else { break };
-        let frame = frame.map_err(|_| ApiError::invalid("the connection broke before the bundle was complete"))?;
+        let frame = frame.map_err(|_| {
+            ApiError::invalid("the connection broke before the bundle was complete")
+        })?;
         if let Ok(data) = frame.into_data() {
             upload.take(data).await?;
         }
@@ -151,13 +195,17 @@ async fn transfer(mut upload: Upload, mut body: Body, wish: Wish, pause: Duratio
 }
 
 fn accepted(id: &str) -> Response {
-    let message = format!("Update {id} is handed over: it is verified and installed, then the board restarts");
+    let message = format!(
+        "Update {id} is handed over: it is verified and installed, then the board restarts"
+    );
     respond::json(&SuccessResponse::new(message))
 }
 
 /// The announced length: without it nobody knows whether there is room.
 fn length(headers: &HeaderMap) -> Result<u64, ApiError> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
     announced.ok_or_else(|| {
         let message = "Content-Length is missing: send the bundle with its length, e.g. curl --data-binary @FILE";
         ApiError::new(StatusCode::LENGTH_REQUIRED, "HTTP_411", message)
@@ -168,7 +216,9 @@ impl From<UpdateError> for ApiError {
     fn from(error: UpdateError) -> ApiError {
         let (status, code) = match &error {
             UpdateError::NotSupported(_) => (StatusCode::NOT_IMPLEMENTED, "UPDATE_NOT_SUPPORTED"),
-            UpdateError::Unreadable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "UPDATE_STATUS_UNREADABLE"),
+            UpdateError::Unreadable { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "UPDATE_STATUS_UNREADABLE")
+            }
             UpdateError::Busy(_) => (StatusCode::CONFLICT, "UPDATE_BUSY"),
             UpdateError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "HTTP_413"),
             UpdateError::NoSpace { .. } => (StatusCode::INSUFFICIENT_STORAGE, "UPDATE_NO_SPACE"),

@@ -46,18 +46,30 @@ const NAMED: Param = Param::required(Place::Body, "name", NAME, "Name for people
 const DESCRIBED: Param = Param::optional(Place::Body, "description", DESCRIPTION, "What it is for");
 
 /// Parameters of a detection.
-pub(super) const DETECTION: &[Param] =
-    &[Param::required(Place::Body, "image", Kind::Text, "JPEG or PNG, as base64"), MODEL_ID, CONFIDENCE];
+pub(super) const DETECTION: &[Param] = &[
+    Param::required(Place::Body, "image", Kind::Text, "JPEG or PNG, as base64"),
+    MODEL_ID,
+    CONFIDENCE,
+];
 /// Parameters of a tracking.
 pub(super) const TRACKING: &[Param] = &[
     MODEL_ID,
     // Not looked up: the contract wants an unknown drone accepted.
-    Param::required(Place::Body, "drone_id", Kind::Text, "Drone whose video is watched"),
+    Param::required(
+        Place::Body,
+        "drone_id",
+        Kind::Text,
+        "Drone whose video is watched",
+    ),
     CONFIDENCE,
     Param::optional(
         Place::Body,
         "follow_distance",
-        Kind::Int { min: 50, max: 500, default: None },
+        Kind::Int {
+            min: 50,
+            max: 500,
+            default: None,
+        },
         "Centimetres, 200 when absent",
     ),
 ];
@@ -67,29 +79,90 @@ pub(super) const NEW_DATASET: &[Param] = &[NAMED, DESCRIBED];
 pub(super) const TRAINING: &[Param] = &[
     NAMED,
     DESCRIBED,
-    Param::required(Place::Body, "dataset_id", Kind::Text, "Dataset to train with"),
-    Param::optional(Place::Body, "model_type", Kind::Choice(&["yolo", "ssd", "faster_rcnn"]), "yolo when absent"),
-    Param::optional(Place::Body, "training_params", Kind::Fields(TRAINING_PARAMS), "How to train"),
+    Param::required(
+        Place::Body,
+        "dataset_id",
+        Kind::Text,
+        "Dataset to train with",
+    ),
+    Param::optional(
+        Place::Body,
+        "model_type",
+        Kind::Choice(&["yolo", "ssd", "faster_rcnn"]),
+        "yolo when absent",
+    ),
+    Param::optional(
+        Place::Body,
+        "training_params",
+        Kind::Fields(TRAINING_PARAMS),
+        "How to train",
+    ),
 ];
 const TRAINING_PARAMS: &[Param] = &[
-    Param::optional(Place::Body, "epochs", Kind::Int { min: 1, max: 1000, default: None }, "100 when absent"),
-    Param::optional(Place::Body, "batch_size", Kind::Int { min: 1, max: 64, default: None }, "16 when absent"),
-    Param::optional(Place::Body, "learning_rate", Kind::Range { min: 0.000_01, max: 1.0 }, "0.001 when absent"),
-    Param::optional(Place::Body, "validation_split", Kind::Range { min: 0.1, max: 0.5 }, "0.2 when absent"),
+    Param::optional(
+        Place::Body,
+        "epochs",
+        Kind::Int {
+            min: 1,
+            max: 1000,
+            default: None,
+        },
+        "100 when absent",
+    ),
+    Param::optional(
+        Place::Body,
+        "batch_size",
+        Kind::Int {
+            min: 1,
+            max: 64,
+            default: None,
+        },
+        "16 when absent",
+    ),
+    Param::optional(
+        Place::Body,
+        "learning_rate",
+        Kind::Range {
+            min: 0.000_01,
+            max: 1.0,
+        },
+        "0.001 when absent",
+    ),
+    Param::optional(
+        Place::Body,
+        "validation_split",
+        Kind::Range { min: 0.1, max: 0.5 },
+        "0.2 when absent",
+    ),
 ];
 /// Parameters of routes on one dataset.
 pub(super) const DATASET: &[Param] = &[DATASET_ID];
 /// Parameters of an image upload.
 pub(super) const IMAGE: &[Param] = &[
     DATASET_ID,
-    Param::required(Place::Part, "file", Kind::File, "The image: jpg, png or bmp"),
+    Param::required(
+        Place::Part,
+        "file",
+        Kind::File,
+        "The image: jpg, png or bmp",
+    ),
     Param::optional(Place::Part, "label", Kind::Text, "What it shows"),
 ];
 const DATASET_ID: Param = Param::required(Place::Path, "dataset_id", Kind::Id, "Id of the dataset");
 /// Parameters of routes on one model.
-pub(super) const MODEL: &[Param] = &[Param::required(Place::Path, "model_id", Kind::Id, "Id of the model")];
+pub(super) const MODEL: &[Param] = &[Param::required(
+    Place::Path,
+    "model_id",
+    Kind::Id,
+    "Id of the model",
+)];
 /// Parameters of routes on one training.
-pub(super) const JOB: &[Param] = &[Param::required(Place::Path, "job_id", Kind::Id, "Id of the training")];
+pub(super) const JOB: &[Param] = &[Param::required(
+    Place::Path,
+    "job_id",
+    Kind::Id,
+    "Id of the training",
+)];
 
 /// The upstream in `/api/health/detailed`.
 #[derive(Serialize, ToSchema)]
@@ -128,7 +201,10 @@ impl UpstreamHealth {
 pub(super) fn trouble(upstream: &Upstream) -> Option<Option<String>> {
     let view = upstream.view()?;
     let left_alone = view.breaker != BreakerState::Closed;
-    Some(left_alone.then(|| view.last_failure.map_or_else(|| "it does not answer".to_owned(), |(_, words)| words)))
+    Some(left_alone.then(|| {
+        view.last_failure
+            .map_or_else(|| "it does not answer".to_owned(), |(_, words)| words)
+    }))
 }
 
 /// Every route whose body, if any, is small JSON.
@@ -151,15 +227,22 @@ pub(super) fn forward(mut call: Call) -> BoxFuture<'static, Outcome> {
 pub(super) fn detect(mut call: Call, body: Body) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let length = declared(&call);
-        let body = if length.is_some_and(|length| length <= call.config.server.max_body_bytes as u64) {
-            let bytes = gate::read_body(&call.config, &call.parts.headers, body).await?;
-            call.inputs = call.inputs.with_body(&bytes)?;
-            checked_body(&mut call)?
-        } else {
-            refuse_longer(length, DETECTION_BYTES)?;
-            body
-        };
-        pass_on(&call, Some(respond::JSON.clone()), Some(body), DETECTION_BYTES).await
+        let body =
+            if length.is_some_and(|length| length <= call.config.server.max_body_bytes as u64) {
+                let bytes = gate::read_body(&call.config, &call.parts.headers, body).await?;
+                call.inputs = call.inputs.with_body(&bytes)?;
+                checked_body(&mut call)?
+            } else {
+                refuse_longer(length, DETECTION_BYTES)?;
+                body
+            };
+        pass_on(
+            &call,
+            Some(respond::JSON.clone()),
+            Some(body),
+            DETECTION_BYTES,
+        )
+        .await
     })
 }
 
@@ -168,7 +251,12 @@ pub(super) fn detect(mut call: Call, body: Body) -> BoxFuture<'static, Outcome> 
 pub(super) fn upload(call: Call, body: Body) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         check_path(&call)?;
-        let content_type = call.parts.headers.get(header::CONTENT_TYPE).filter(|value| is_form(value)).cloned();
+        let content_type = call
+            .parts
+            .headers
+            .get(header::CONTENT_TYPE)
+            .filter(|value| is_form(value))
+            .cloned();
         let Some(content_type) = content_type else {
             return Err(ApiError::validation(vec![Issue::new(
                 "missing",
@@ -185,12 +273,19 @@ pub(super) fn upload(call: Call, body: Body) -> BoxFuture<'static, Outcome> {
 
 /// Whether a body of that type can hold the part `file`.
 fn is_form(content_type: &HeaderValue) -> bool {
-    let text = content_type.to_str().unwrap_or_default().to_ascii_lowercase();
+    let text = content_type
+        .to_str()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     text.starts_with("multipart/form-data") && text.contains("boundary=")
 }
 
 fn check_path(call: &Call) -> Result<(), ApiError> {
-    let id = call.route.params.iter().find(|param| param.place == Place::Path);
+    let id = call
+        .route
+        .params
+        .iter()
+        .find(|param| param.place == Place::Path);
     id.map_or(Ok(()), |param| path_id(param.name, &call.param))
 }
 
@@ -200,7 +295,9 @@ fn checked_body(call: &mut Call) -> Result<Body, ApiError> {
     call.inputs.look_at(call.route.params);
     call.inputs.finish()?;
     for param in call.route.params {
-        if let (Kind::Chars { max, .. }, Some(text)) = (param.kind, call.inputs.body().get(param.name)) {
+        if let (Kind::Chars { max, .. }, Some(text)) =
+            (param.kind, call.inputs.body().get(param.name))
+        {
             let text = text.as_str().unwrap_or_default();
             sanitise(text, max).map_err(|error| ApiError::invalid(error.to_string()))?;
         }
@@ -210,22 +307,52 @@ fn checked_body(call: &mut Call) -> Result<Body, ApiError> {
 
 /// The length a body says it has; hyper has refused one that is no number.
 fn declared(call: &Call) -> Option<u64> {
-    call.parts.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    call.parts
+        .headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 fn refuse_longer(length: Option<u64>, limit: u64) -> Result<(), ApiError> {
-    if length.is_some_and(|length| length > limit) { Err(ApiError::too_large(limit as usize)) } else { Ok(()) }
+    if length.is_some_and(|length| length > limit) {
+        Err(ApiError::too_large(limit as usize))
+    } else {
+        Ok(())
+    }
 }
 
-async fn pass_on(call: &Call, content_type: Option<HeaderValue>, body: Option<Body>, limit: u64) -> Outcome {
+async fn pass_on(
+    call: &Call,
+    content_type: Option<HeaderValue>,
+    body: Option<Body>,
+    limit: u64,
+) -> Outcome {
     // `HEAD` is answered from `GET`, see the gate.
     let asked = &call.parts.method;
-    let method = if *asked == Method::HEAD { Method::GET } else { asked.clone() };
+    let method = if *asked == Method::HEAD {
+        Method::GET
+    } else {
+        asked.clone()
+    };
     let client_timeout = Duration::from_secs(call.config.server.body_timeout_s);
     let path = call.parts.uri.path().to_owned();
-    let forward = Forward { method, path, content_type, body, limit, client_timeout };
+    let forward = Forward {
+        method,
+        path,
+        content_type,
+        body,
+        limit,
+        client_timeout,
+    };
     let answer = call.app.upstream.forward(forward).await?;
-    if answer.status().is_success() { Ok(answer) } else { Ok(refusal(call, answer).await) }
+    if answer.status().is_success() {
+        Ok(answer)
+    } else {
+        Ok(refusal(call, answer).await)
+    }
 }
 
 /// What the upstream refused, in the one envelope: its own if it wrote one,
@@ -233,10 +360,16 @@ async fn pass_on(call: &Call, content_type: Option<HeaderValue>, body: Option<Bo
 async fn refusal(call: &Call, answer: Response) -> Response {
     let (parts, body) = answer.into_parts();
     let read = Limited::new(body, FAILURE_BYTES).collect().await;
-    let said: Value = read.ok().and_then(|body| serde_json::from_slice(&body.to_bytes()).ok()).unwrap_or_default();
+    let said: Value = read
+        .ok()
+        .and_then(|body| serde_json::from_slice(&body.to_bytes()).ok())
+        .unwrap_or_default();
     let text = |name: &str| said.get(name).and_then(Value::as_str);
     let reason = parts.status.canonical_reason().unwrap_or("Refused");
-    let message = text("message").or_else(|| text("detail")).or_else(|| text("error")).unwrap_or(reason);
+    let message = text("message")
+        .or_else(|| text("detail"))
+        .or_else(|| text("error"))
+        .unwrap_or(reason);
     let detail = said.get("detail").filter(|detail| detail.is_array());
     let envelope = json!({
         "error": true,
@@ -249,7 +382,9 @@ async fn refusal(call: &Call, answer: Response) -> Response {
     let mut response = respond::json(&envelope);
     *response.status_mut() = parts.status;
     if let Some(value) = parts.headers.get(header::RETRY_AFTER) {
-        response.headers_mut().insert(header::RETRY_AFTER, value.clone());
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, value.clone());
     }
     response
 }
@@ -273,21 +408,32 @@ impl From<Failure> for ApiError {
     fn from(failure: Failure) -> ApiError {
         let message = failure.to_string();
         let error = |status, code| ApiError::new(status, code, message);
-        let later = |error: ApiError, seconds: u64| error.header(header::RETRY_AFTER, seconds.max(1).into());
+        let later = |error: ApiError, seconds: u64| {
+            error.header(header::RETRY_AFTER, seconds.max(1).into())
+        };
         match failure {
-            Failure::NotConfigured => error(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_NOT_CONFIGURED"),
-            Failure::LeftAlone { retry_after_s } => {
-                later(error(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_UNAVAILABLE"), retry_after_s)
+            Failure::NotConfigured => {
+                error(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_NOT_CONFIGURED")
             }
-            Failure::Unavailable { retry_after_s } => {
-                later(error(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_UNAVAILABLE"), retry_after_s.unwrap_or(1))
-            }
-            Failure::Unreachable(_) => later(error(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_UNAVAILABLE"), 1),
+            Failure::LeftAlone { retry_after_s } => later(
+                error(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+                retry_after_s,
+            ),
+            Failure::Unavailable { retry_after_s } => later(
+                error(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+                retry_after_s.unwrap_or(1),
+            ),
+            Failure::Unreachable(_) => later(
+                error(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+                1,
+            ),
             Failure::Busy => later(error(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_BUSY"), 1),
             Failure::TimedOut(_) => error(StatusCode::GATEWAY_TIMEOUT, "UPSTREAM_TIMEOUT"),
             Failure::Bad(_) => error(StatusCode::BAD_GATEWAY, "UPSTREAM_FAILED"),
             Failure::Refused(_) => error(StatusCode::BAD_GATEWAY, "UPSTREAM_REFUSED"),
-            Failure::AnswerTooLarge(_) => error(StatusCode::BAD_GATEWAY, "UPSTREAM_ANSWER_TOO_LARGE"),
+            Failure::AnswerTooLarge(_) => {
+                error(StatusCode::BAD_GATEWAY, "UPSTREAM_ANSWER_TOO_LARGE")
+            }
             Failure::RequestTooLarge(limit) => ApiError::too_large(limit as usize),
             Failure::ClientGone => ApiError::body_timeout(),
         }
@@ -301,17 +447,29 @@ mod tests {
     #[test]
     fn refusals_without_a_code_get_the_documented_one() {
         for (path, status, wanted) in [
-            ("/api/vision/datasets/{dataset_id}", 404, "DATASET_NOT_FOUND"),
+            (
+                "/api/vision/datasets/{dataset_id}",
+                404,
+                "DATASET_NOT_FOUND",
+            ),
             ("/api/models", 404, "DATASET_NOT_FOUND"),
             ("/api/models/{model_id}", 404, "MODEL_NOT_FOUND"),
             ("/api/models/{model_id}", 409, "HTTP_409"),
             ("/api/models/training/{job_id}/cancel", 404, "JOB_NOT_FOUND"),
-            ("/api/models/training/{job_id}/cancel", 400, "INVALID_REQUEST"),
+            (
+                "/api/models/training/{job_id}/cancel",
+                400,
+                "INVALID_REQUEST",
+            ),
             ("/api/vision/detection", 404, "MODEL_NOT_FOUND"),
             ("/api/vision/tracking/start", 409, "TRACKING_ALREADY_ACTIVE"),
             ("/api/vision/datasets", 422, "VALIDATION_ERROR"),
         ] {
-            assert_eq!(code(path, StatusCode::from_u16(status).expect("a status")), wanted, "{path} {status}");
+            assert_eq!(
+                code(path, StatusCode::from_u16(status).expect("a status")),
+                wanted,
+                "{path} {status}"
+            );
         }
     }
 

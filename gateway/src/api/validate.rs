@@ -96,13 +96,35 @@ pub(super) struct Param {
 
 impl Param {
     /// An optional parameter.
-    pub(super) const fn optional(place: Place, name: &'static str, kind: Kind, about: &'static str) -> Param {
-        Param { name, place, kind, required: false, about }
+    pub(super) const fn optional(
+        place: Place,
+        name: &'static str,
+        kind: Kind,
+        about: &'static str,
+    ) -> Param {
+        Param {
+            name,
+            place,
+            kind,
+            required: false,
+            about,
+        }
     }
 
     /// A required parameter.
-    pub(super) const fn required(place: Place, name: &'static str, kind: Kind, about: &'static str) -> Param {
-        Param { name, place, kind, required: true, about }
+    pub(super) const fn required(
+        place: Place,
+        name: &'static str,
+        kind: Kind,
+        about: &'static str,
+    ) -> Param {
+        Param {
+            name,
+            place,
+            kind,
+            required: true,
+            about,
+        }
     }
 }
 
@@ -143,8 +165,13 @@ impl Inputs {
         }
         // Decoding a query into pairs of texts cannot fail: broken escapes
         // stay as they are and broken UTF-8 becomes the replacement character.
-        let query = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|Query(pairs)| pairs).unwrap_or_default();
-        Inputs { query, ..Inputs::default() }
+        let query = Query::<Vec<(String, String)>>::try_from_uri(uri)
+            .map(|Query(pairs)| pairs)
+            .unwrap_or_default();
+        Inputs {
+            query,
+            ..Inputs::default()
+        }
     }
 
     /// Adds a JSON body. Nothing at all is fine; anything but an object is not.
@@ -160,7 +187,13 @@ impl Inputs {
             Ok(Value::Object(body)) => self.body = body,
             Ok(Value::Null) => {}
             Ok(other) => {
-                let mut issue = Issue::new("dict_type", "body", "", "Input should be a valid object", other);
+                let mut issue = Issue::new(
+                    "dict_type",
+                    "body",
+                    "",
+                    "Input should be a valid object",
+                    other,
+                );
                 issue.loc.truncate(1);
                 return Err(ApiError::validation(vec![issue]));
             }
@@ -184,9 +217,13 @@ impl Inputs {
         let issue = match self.given(param) {
             None => return self.absent(param),
             Some((_, Given::Text(text))) => return Some(text.to_owned()),
-            Some((place, given)) => {
-                Issue::new("string_type", place, param.name, "Input should be a valid string", given.echo())
-            }
+            Some((place, given)) => Issue::new(
+                "string_type",
+                place,
+                param.name,
+                "Input should be a valid string",
+                given.echo(),
+            ),
         };
         self.refuse(issue)
     }
@@ -204,7 +241,9 @@ impl Inputs {
 
     /// An integer in the parameter's range, or its default.
     pub(super) fn int(&mut self, param: &Param) -> Option<i64> {
-        let Kind::Int { min, max, default } = param.kind else { return None };
+        let Kind::Int { min, max, default } = param.kind else {
+            return None;
+        };
         let Some((place, given)) = self.given(param) else {
             return default.or_else(|| self.absent(param));
         };
@@ -214,14 +253,22 @@ impl Inputs {
             Given::Json(value) => int_of_json(value),
         };
         let issue = match read {
-            Ok(value) if value < min => {
-                Issue::new("greater_than_equal", place, param.name, format!("must be >= {min}"), echo)
-                    .with_ctx(json!({"ge": min}))
-            }
-            Ok(value) if value > max => {
-                Issue::new("less_than_equal", place, param.name, format!("must be <= {max}"), echo)
-                    .with_ctx(json!({"le": max}))
-            }
+            Ok(value) if value < min => Issue::new(
+                "greater_than_equal",
+                place,
+                param.name,
+                format!("must be >= {min}"),
+                echo,
+            )
+            .with_ctx(json!({"ge": min})),
+            Ok(value) if value > max => Issue::new(
+                "less_than_equal",
+                place,
+                param.name,
+                format!("must be <= {max}"),
+                echo,
+            )
+            .with_ctx(json!({"le": max})),
             Ok(value) => return Some(value),
             Err(kind) => Issue::new(kind, place, param.name, "must be an integer", echo),
         };
@@ -230,7 +277,9 @@ impl Inputs {
 
     /// A finite number; none when absent.
     pub(super) fn number(&mut self, param: &Param) -> Option<f64> {
-        let Some((place, given)) = self.given(param) else { return self.absent(param) };
+        let Some((place, given)) = self.given(param) else {
+            return self.absent(param);
+        };
         let echo = given.echo();
         let read = match given {
             Given::Text(text) => text.trim().parse().ok(),
@@ -238,7 +287,13 @@ impl Inputs {
         };
         match read.filter(|value: &f64| value.is_finite()) {
             Some(value) => Some(value),
-            None => self.refuse(Issue::new("float_parsing", place, param.name, "must be a number", echo)),
+            None => self.refuse(Issue::new(
+                "float_parsing",
+                place,
+                param.name,
+                "must be a number",
+                echo,
+            )),
         }
     }
 
@@ -260,23 +315,36 @@ impl Inputs {
     }
 
     fn within(&mut self, param: &Param, min: f64, max: f64) {
-        let Some(value) = self.number(param) else { return };
+        let Some(value) = self.number(param) else {
+            return;
+        };
         let echo = self.body.get(param.name).cloned().unwrap_or_default();
         let issue = |kind, word, name: &str, bound: f64| {
             let message = format!("must be {word} {bound}");
-            Issue::new(kind, "body", param.name, message, echo.clone()).with_ctx(json!({name: bound}))
+            Issue::new(kind, "body", param.name, message, echo.clone())
+                .with_ctx(json!({name: bound}))
         };
         if value < min {
-            self.issues.push(issue("greater_than_equal", ">=", "ge", min));
+            self.issues
+                .push(issue("greater_than_equal", ">=", "ge", min));
         } else if value > max {
             self.issues.push(issue("less_than_equal", "<=", "le", max));
         }
     }
 
     fn one_of(&mut self, param: &Param, known: &[&str]) {
-        if let Some(text) = self.text(param).filter(|text| !known.contains(&text.as_str())) {
+        if let Some(text) = self
+            .text(param)
+            .filter(|text| !known.contains(&text.as_str()))
+        {
             let message = format!("Input should be one of {}", known.join(", "));
-            self.issues.push(Issue::new("literal_error", "body", param.name, message, text.into()));
+            self.issues.push(Issue::new(
+                "literal_error",
+                "body",
+                param.name,
+                message,
+                text.into(),
+            ));
         }
     }
 
@@ -284,13 +352,20 @@ impl Inputs {
         let Some(text) = self.text(param) else { return };
         let length = text.chars().count();
         let (kind, message) = if length < least {
-            ("string_too_short", format!("String should have at least {least} characters"))
+            (
+                "string_too_short",
+                format!("String should have at least {least} characters"),
+            )
         } else if length > most {
-            ("string_too_long", format!("String should have at most {most} characters"))
+            (
+                "string_too_long",
+                format!("String should have at most {most} characters"),
+            )
         } else {
             return;
         };
-        self.issues.push(Issue::new(kind, "body", param.name, message, text.into()));
+        self.issues
+            .push(Issue::new(kind, "body", param.name, message, text.into()));
     }
 
     fn fields(&mut self, param: &Param, fields: &[Param]) {
@@ -298,12 +373,20 @@ impl Inputs {
             None | Some(Value::Null) => return,
             Some(Value::Object(body)) => body.clone(),
             Some(other) => {
-                let issue =
-                    Issue::new("dict_type", "body", param.name, "Input should be a valid object", other.clone());
+                let issue = Issue::new(
+                    "dict_type",
+                    "body",
+                    param.name,
+                    "Input should be a valid object",
+                    other.clone(),
+                );
                 return self.issues.push(issue);
             }
         };
-        let mut inner = Inputs { body, ..Inputs::default() };
+        let mut inner = Inputs {
+            body,
+            ..Inputs::default()
+        };
         inner.look_at(fields);
         for mut issue in inner.issues {
             issue.loc.insert(1, param.name.into());
@@ -313,7 +396,9 @@ impl Inputs {
 
     /// A boolean; none when absent.
     pub(super) fn flag(&mut self, param: &Param) -> Option<bool> {
-        let Some((place, given)) = self.given(param) else { return self.absent(param) };
+        let Some((place, given)) = self.given(param) else {
+            return self.absent(param);
+        };
         let echo = given.echo();
         let read = match given {
             Given::Text(text) => bool_of_text(text),
@@ -325,7 +410,13 @@ impl Inputs {
         };
         match read {
             Some(value) => Some(value),
-            None => self.refuse(Issue::new("bool_parsing", place, param.name, "must be a boolean", echo)),
+            None => self.refuse(Issue::new(
+                "bool_parsing",
+                place,
+                param.name,
+                "must be a boolean",
+                echo,
+            )),
         }
     }
 
@@ -334,7 +425,11 @@ impl Inputs {
     /// # Errors
     /// 422 with every issue found.
     pub(super) fn finish(&mut self) -> Result<(), ApiError> {
-        if self.issues.is_empty() { Ok(()) } else { Err(ApiError::validation(std::mem::take(&mut self.issues))) }
+        if self.issues.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::validation(std::mem::take(&mut self.issues)))
+        }
     }
 
     /// The value given for `param` and the place it was found in. The last of
@@ -354,8 +449,18 @@ impl Inputs {
 
     fn absent<T>(&mut self, param: &Param) -> Option<T> {
         if param.required {
-            let place = if param.place == Place::QueryOrBody && self.has_body() { "body" } else { param.place.name() };
-            self.issues.push(Issue::new("missing", place, param.name, "Field required", Value::Null));
+            let place = if param.place == Place::QueryOrBody && self.has_body() {
+                "body"
+            } else {
+                param.place.name()
+            };
+            self.issues.push(Issue::new(
+                "missing",
+                place,
+                param.name,
+                "Field required",
+                Value::Null,
+            ));
         }
         None
     }
@@ -379,8 +484,16 @@ pub(super) fn path_id(name: &str, value: &str) -> Result<(), ApiError> {
         return Ok(());
     }
     let message = format!("String should match pattern '{ID_PATTERN}'");
-    let issue = Issue::new("string_pattern_mismatch", "path", name, message, value.into());
-    Err(ApiError::validation(vec![issue.with_ctx(json!({"pattern": ID_PATTERN}))]))
+    let issue = Issue::new(
+        "string_pattern_mismatch",
+        "path",
+        name,
+        message,
+        value.into(),
+    );
+    Err(ApiError::validation(vec![
+        issue.with_ctx(json!({"pattern": ID_PATTERN})),
+    ]))
 }
 
 fn syntax_issue(error: &serde_json::Error) -> Issue {

@@ -1,16 +1,36 @@
 use super::*;
 
-const LIMIT: Param = Param::optional(Place::Query, "limit", Kind::Int { min: 0, max: 1000, default: Some(100) }, "");
+const LIMIT: Param = Param::optional(
+    Place::Query,
+    "limit",
+    Kind::Int {
+        min: 0,
+        max: 1000,
+        default: Some(100),
+    },
+    "",
+);
 const FLAG: Param = Param::optional(Place::Query, "flag", Kind::Flag, "");
 const NAME: Param = Param::required(Place::QueryOrBody, "name", Kind::Text, "");
-const DISTANCE: Param = Param::required(Place::Body, "distance", Kind::Int { min: 20, max: 500, default: None }, "");
+const DISTANCE: Param = Param::required(
+    Place::Body,
+    "distance",
+    Kind::Int {
+        min: 20,
+        max: 500,
+        default: None,
+    },
+    "",
+);
 
 fn query(text: &str) -> Inputs {
     Inputs::from_uri(&format!("/x?{text}").parse().expect("a uri"))
 }
 
 fn body(text: &str) -> Inputs {
-    Inputs::default().with_body(text.as_bytes()).expect("an object")
+    Inputs::default()
+        .with_body(text.as_bytes())
+        .expect("an object")
 }
 
 fn kinds(inputs: &Inputs) -> Vec<&'static str> {
@@ -19,7 +39,13 @@ fn kinds(inputs: &Inputs) -> Vec<&'static str> {
 
 #[test]
 fn integers_are_read_leniently_and_kept_in_range() {
-    for (text, expected) in [("limit=5", 5), ("limit=%205", 5), ("limit=7.0", 7), ("limit=1&limit=2", 2), ("", 100)] {
+    for (text, expected) in [
+        ("limit=5", 5),
+        ("limit=%205", 5),
+        ("limit=7.0", 7),
+        ("limit=1&limit=2", 2),
+        ("", 100),
+    ] {
         let mut inputs = query(text);
         assert_eq!(inputs.int(&LIMIT), Some(expected), "{text}");
         assert!(inputs.finish().is_ok());
@@ -41,7 +67,11 @@ fn integers_are_read_leniently_and_kept_in_range() {
 
 #[test]
 fn json_integers_may_be_strings_but_not_fractions() {
-    for (text, expected) in [("{\"distance\": 50}", 50), ("{\"distance\": \"50\"}", 50), ("{\"distance\": 50.0}", 50)] {
+    for (text, expected) in [
+        ("{\"distance\": 50}", 50),
+        ("{\"distance\": \"50\"}", 50),
+        ("{\"distance\": 50.0}", 50),
+    ] {
         assert_eq!(body(text).int(&DISTANCE), Some(expected), "{text}");
     }
     for (text, kind) in [
@@ -60,8 +90,19 @@ fn json_integers_may_be_strings_but_not_fractions() {
 
 #[test]
 fn booleans_are_the_documented_words() {
-    for (text, expected) in [("TRUE", true), ("1", true), ("yes", true), ("oN", true), ("off", false), ("0", false)] {
-        assert_eq!(query(&format!("flag={text}")).flag(&FLAG), Some(expected), "{text}");
+    for (text, expected) in [
+        ("TRUE", true),
+        ("1", true),
+        ("yes", true),
+        ("oN", true),
+        ("off", false),
+        ("0", false),
+    ] {
+        assert_eq!(
+            query(&format!("flag={text}")).flag(&FLAG),
+            Some(expected),
+            "{text}"
+        );
     }
     let mut inputs = query("flag=maybe");
     assert_eq!(inputs.flag(&FLAG), None);
@@ -70,7 +111,9 @@ fn booleans_are_the_documented_words() {
 
 #[test]
 fn the_query_wins_over_the_body_and_absence_is_said_where_it_was_looked_for() {
-    let mut both = query("name=q").with_body(b"{\"name\": \"b\"}").expect("an object");
+    let mut both = query("name=q")
+        .with_body(b"{\"name\": \"b\"}")
+        .expect("an object");
     assert_eq!(both.text(&NAME).as_deref(), Some("q"));
     assert_eq!(body("{\"name\": \"b\"}").text(&NAME).as_deref(), Some("b"));
     let mut wrong = body("{\"name\": 3}");
@@ -85,8 +128,14 @@ fn the_query_wins_over_the_body_and_absence_is_said_where_it_was_looked_for() {
 fn broken_json_and_deep_json_are_refused_without_a_panic() {
     let deep = "[".repeat(100_000);
     for text in ["{\"a\":", "[1]", "nul", "{\"a\": 1} x", deep.as_str()] {
-        let error = Inputs::default().with_body(text.as_bytes()).expect_err("refused");
-        assert_eq!(error.status(), http::StatusCode::UNPROCESSABLE_ENTITY, "{text:.20}");
+        let error = Inputs::default()
+            .with_body(text.as_bytes())
+            .expect_err("refused");
+        assert_eq!(
+            error.status(),
+            http::StatusCode::UNPROCESSABLE_ENTITY,
+            "{text:.20}"
+        );
     }
     assert!(Inputs::default().with_body(b" \r\n").is_ok());
 }

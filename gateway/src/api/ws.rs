@@ -27,12 +27,21 @@ use crate::access::Permission;
 use crate::alerts::AlertEvent;
 
 /// A one-time ticket.
-pub(super) const TICKET: Param =
-    Param::optional(Place::Query, "ticket", Kind::Text, "From POST /api/ws-ticket, instead of the X-API-Key header");
+pub(super) const TICKET: Param = Param::optional(
+    Place::Query,
+    "ticket",
+    Kind::Text,
+    "From POST /api/ws-ticket, instead of the X-API-Key header",
+);
 
 /// Drones to follow from the start: a client that lost its connection takes its
 /// subscriptions up again with the hand-shake, and misses nothing in between.
-const FOLLOW: Param = Param::optional(Place::Query, "drones", Kind::Text, "Comma list of drone ids to subscribe to");
+const FOLLOW: Param = Param::optional(
+    Place::Query,
+    "drones",
+    Kind::Text,
+    "Comma list of drone ids to subscribe to",
+);
 
 /// Parameters of `/ws`.
 pub(super) const CONNECT: &[Param] = &[TICKET, FOLLOW];
@@ -63,14 +72,28 @@ async fn upgrade(mut call: Call) -> Outcome {
     let app = Arc::clone(&call.app);
     let may_write = match Policy::Strict(Permission::Write).needs(call.config.access.profile) {
         None => true,
-        Some(needed) => call.principal.as_ref().is_some_and(|principal| principal.permissions.contains(needed)),
+        Some(needed) => call
+            .principal
+            .as_ref()
+            .is_some_and(|principal| principal.permissions.contains(needed)),
     };
-    let presence = call.app.fleet.operator_enters(&super::flight::operator(&call));
+    let presence = call
+        .app
+        .fleet
+        .operator_enters(&super::flight::operator(&call));
     Ok(upgrade.on_upgrade(move |socket| async move {
         // While it lives, its operator is there for the drones.
         let (_seat, _presence) = (seat, presence);
         let (shown, pending) = (Shown::default(), FuturesUnordered::new());
-        let mut client = Client { app, socket, cut_after, may_write, subscriptions, shown, pending };
+        let mut client = Client {
+            app,
+            socket,
+            cut_after,
+            may_write,
+            subscriptions,
+            shown,
+            pending,
+        };
         // How it ended matters to nobody but the counters.
         let _ = client.serve().await;
         // Sends what is left, a closing frame included, to whoever reads it.
@@ -162,13 +185,16 @@ impl Client {
             // tungstenite answers pings by itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
             Some(Ok(Message::Binary(_))) => Answer::Now(messages::not_json()),
-            Some(Ok(Message::Text(text))) => messages::reply(&self.app, &mut self.subscriptions, self.may_write, &text),
+            Some(Ok(Message::Text(text))) => {
+                messages::reply(&self.app, &mut self.subscriptions, self.may_write, &text)
+            }
         };
         match answer {
             Answer::Now(reply) => self.send(reply).await,
             Answer::Later(..) if self.pending.len() >= MAX_PENDING => {
                 let many = "Too many searches at once; wait for those under way";
-                self.send(messages::refusal("MESSAGE_PROCESSING_ERROR", many)).await
+                self.send(messages::refusal("MESSAGE_PROCESSING_ERROR", many))
+                    .await
             }
             Answer::Later(first, rest) => {
                 self.pending.push(rest);
@@ -182,8 +208,11 @@ impl Client {
 
     /// The state of every subscribed drone that exists.
     async fn send_drones(&mut self) -> Result<(), Gone> {
-        let updates: Vec<String> =
-            self.subscriptions.iter().filter_map(|id| messages::drone_update(&self.app, id)).collect();
+        let updates: Vec<String> = self
+            .subscriptions
+            .iter()
+            .filter_map(|id| messages::drone_update(&self.app, id))
+            .collect();
         for update in updates {
             self.send(update).await?;
         }
@@ -204,6 +233,12 @@ impl Client {
 
     /// Writes, or gives the client up.
     async fn write(&mut self, message: Message) -> Result<(), Gone> {
-        socket::write(&mut self.socket, message, self.cut_after, &self.app.edge.stats.websockets_cut).await
+        socket::write(
+            &mut self.socket,
+            message,
+            self.cut_after,
+            &self.app.edge.stats.websockets_cut,
+        )
+        .await
     }
 }

@@ -45,7 +45,11 @@ impl Subscriptions {
     /// Those of a comma list; what is too much is left out.
     pub(super) fn of(list: &str) -> Subscriptions {
         let mut subscriptions = Subscriptions::default();
-        for id in list.split(',').filter(|id| !id.is_empty()).take(MAX_SUBSCRIPTIONS) {
+        for id in list
+            .split(',')
+            .filter(|id| !id.is_empty())
+            .take(MAX_SUBSCRIPTIONS)
+        {
             subscriptions.add(id);
         }
         subscriptions
@@ -104,7 +108,14 @@ impl Shown {
             if known && *shown != Some(looks) && !subscriptions.has(&drone.id) {
                 *shown = Some(looks);
                 let status = Some(DroneStatus::from(drone));
-                messages.push(say("drone_status", OfDrone { drone_id: &drone.id, status, error: None }));
+                messages.push(say(
+                    "drone_status",
+                    OfDrone {
+                        drone_id: &drone.id,
+                        status,
+                        error: None,
+                    },
+                ));
             }
         }
         messages
@@ -124,7 +135,12 @@ struct Said<T> {
 /// A message of that type, with its members and the time.
 pub(super) fn say(kind: &'static str, members: impl Serialize) -> String {
     // Our own types; see `respond::render` for why this cannot fail.
-    serde_json::to_string(&Said { kind, members, timestamp: Ts::now() }).unwrap_or_default()
+    serde_json::to_string(&Said {
+        kind,
+        members,
+        timestamp: Ts::now(),
+    })
+    .unwrap_or_default()
 }
 
 #[derive(Serialize)]
@@ -159,25 +175,45 @@ struct NewAlert<'a> {
 
 /// The first message on every connection.
 pub(super) fn greeting() -> String {
-    say("connection_established", Text { message: "Connected to the MFG drone gateway" })
+    say(
+        "connection_established",
+        Text {
+            message: "Connected to the MFG drone gateway",
+        },
+    )
 }
 
 /// A new alert.
 pub(super) fn alert(alert: &Alert) -> String {
-    say("alert", NewAlert { alert: AlertView::broadcast(alert) })
+    say(
+        "alert",
+        NewAlert {
+            alert: AlertView::broadcast(alert),
+        },
+    )
 }
 
 /// The system's status, rendered already.
 pub(super) fn system_status(rendered: &[u8]) -> String {
     let status = String::from_utf8_lossy(rendered);
-    format!("{{\"type\":\"system_status\",\"status\":{status},\"timestamp\":\"{:.6}\"}}", Ts::now().0)
+    format!(
+        "{{\"type\":\"system_status\",\"status\":{status},\"timestamp\":\"{:.6}\"}}",
+        Ts::now().0
+    )
 }
 
 /// The state of a followed drone; none when there is no such drone.
 pub(super) fn drone_update(app: &App, id: &str) -> Option<String> {
     let drone = (app.drones.one)(id)?;
     let status = Some(DroneStatus::from(&drone));
-    Some(say("drone_status_update", OfDrone { drone_id: id, status, error: None }))
+    Some(say(
+        "drone_status_update",
+        OfDrone {
+            drone_id: id,
+            status,
+            error: None,
+        },
+    ))
 }
 
 /// The answer to what is not JSON, binary frames included.
@@ -187,35 +223,64 @@ pub(super) fn not_json() -> String {
 
 /// An `error` message.
 pub(super) fn refusal(error_code: &'static str, message: &str) -> String {
-    say("error", Refusal { error_code, message })
+    say(
+        "error",
+        Refusal {
+            error_code,
+            message,
+        },
+    )
 }
 
 /// The answer to a message of the client.
-pub(super) fn reply(app: &Arc<App>, subscriptions: &mut Subscriptions, may_write: bool, text: &str) -> Answer {
+pub(super) fn reply(
+    app: &Arc<App>,
+    subscriptions: &mut Subscriptions,
+    may_write: bool,
+    text: &str,
+) -> Answer {
     let message = match serde_json::from_str(text) {
         Ok(Value::Object(message)) => message,
-        Ok(_) => return Answer::Now(refusal("MESSAGE_HANDLING_ERROR", "A message must be a JSON object")),
+        Ok(_) => {
+            return Answer::Now(refusal(
+                "MESSAGE_HANDLING_ERROR",
+                "A message must be a JSON object",
+            ));
+        }
         Err(_) => return Answer::Now(not_json()),
     };
-    let kind = message.get("type").and_then(Value::as_str).unwrap_or_default();
+    let kind = message
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if let Some(answer) = ws_network::reply(app, may_write, kind, &message) {
         return answer;
     }
-    let drone_id = message.get("drone_id").and_then(Value::as_str).filter(|id| !id.is_empty());
+    let drone_id = message
+        .get("drone_id")
+        .and_then(Value::as_str)
+        .filter(|id| !id.is_empty());
     Answer::Now(match (kind, drone_id) {
         ("ping", _) => say("pong", ()),
         ("get_all_drones", _) => all_drones(app),
-        ("subscribe_drone" | "unsubscribe_drone" | "get_drone_status" | "get_drone_type_info", None) => {
-            refusal("MISSING_DRONE_ID", "drone_id is required")
-        }
+        (
+            "subscribe_drone" | "unsubscribe_drone" | "get_drone_status" | "get_drone_type_info",
+            None,
+        ) => refusal("MISSING_DRONE_ID", "drone_id is required"),
         ("subscribe_drone", Some(id)) => subscribe(app, subscriptions, id),
         ("unsubscribe_drone", Some(id)) => {
             subscriptions.remove(id);
-            say("unsubscribed", OfDrone { drone_id: id, status: None, error: None })
+            say(
+                "unsubscribed",
+                OfDrone {
+                    drone_id: id,
+                    status: None,
+                    error: None,
+                },
+            )
         }
-        ("get_drone_status", Some(id)) => {
-            drone_status(app, id).unwrap_or_else(|| refusal("DRONE_STATUS_ERROR", "Drone not found"))
-        }
+        ("get_drone_status", Some(id)) => drone_status(app, id)
+            .unwrap_or_else(|| refusal("DRONE_STATUS_ERROR", "Drone not found")),
         ("get_drone_type_info", Some(id)) => {
             type_info(app, id).unwrap_or_else(|| refusal("TYPE_INFO_ERROR", "Drone not found"))
         }
@@ -225,13 +290,25 @@ pub(super) fn reply(app: &Arc<App>, subscriptions: &mut Subscriptions, may_write
 
 fn all_drones(app: &App) -> String {
     let drones = (app.drones.all)();
-    say("all_drones", AllDrones { drones: drones.iter().map(Drone::from).collect() })
+    say(
+        "all_drones",
+        AllDrones {
+            drones: drones.iter().map(Drone::from).collect(),
+        },
+    )
 }
 
 fn drone_status(app: &App, id: &str) -> Option<String> {
     let drone = (app.drones.one)(id)?;
     let status = Some(DroneStatus::from(&drone));
-    Some(say("drone_status", OfDrone { drone_id: id, status, error: None }))
+    Some(say(
+        "drone_status",
+        OfDrone {
+            drone_id: id,
+            status,
+            error: None,
+        },
+    ))
 }
 
 #[derive(Serialize)]
@@ -242,14 +319,32 @@ struct OfType<'a> {
 
 fn type_info(app: &App, id: &str) -> Option<String> {
     let drone = (app.drones.one)(id)?;
-    Some(say("drone_type_info", OfType { drone_id: id, type_info: TypeInfo::from(&drone) }))
+    Some(say(
+        "drone_type_info",
+        OfType {
+            drone_id: id,
+            type_info: TypeInfo::from(&drone),
+        },
+    ))
 }
 
 fn subscribe(app: &App, subscriptions: &mut Subscriptions, id: &str) -> String {
     // The contract stores the subscription of an unknown drone as well.
-    let error = if subscriptions.add(id) { "Drone not found" } else { "Too many subscriptions" };
-    drone_status(app, id)
-        .unwrap_or_else(|| say("subscription_error", OfDrone { drone_id: id, status: None, error: Some(error) }))
+    let error = if subscriptions.add(id) {
+        "Drone not found"
+    } else {
+        "Too many subscriptions"
+    };
+    drone_status(app, id).unwrap_or_else(|| {
+        say(
+            "subscription_error",
+            OfDrone {
+                drone_id: id,
+                status: None,
+                error: Some(error),
+            },
+        )
+    })
 }
 
 #[cfg(test)]
@@ -261,9 +356,17 @@ mod tests {
         let pong: Value = serde_json::from_str(&say("pong", ())).expect("JSON");
         assert_eq!(pong.as_object().map(serde_json::Map::len), Some(2));
         assert_eq!(pong["type"], "pong");
-        let status: Value = serde_json::from_str(&system_status(b"{\"cpu_usage\":1.0}")).expect("JSON");
-        assert_eq!((&status["type"], &status["status"]["cpu_usage"]), (&"system_status".into(), &1.0.into()));
-        assert!(status["timestamp"].as_str().is_some_and(|text| text.ends_with('Z')));
+        let status: Value =
+            serde_json::from_str(&system_status(b"{\"cpu_usage\":1.0}")).expect("JSON");
+        assert_eq!(
+            (&status["type"], &status["status"]["cpu_usage"]),
+            (&"system_status".into(), &1.0.into())
+        );
+        assert!(
+            status["timestamp"]
+                .as_str()
+                .is_some_and(|text| text.ends_with('Z'))
+        );
     }
 
     #[test]

@@ -64,10 +64,25 @@ struct At {
 
 /// The answer to a message about the network; none when it is about something
 /// else. `may_write` is whether the client may do more than look.
-pub(super) fn reply(app: &Arc<App>, may_write: bool, kind: &str, message: &Map<String, Value>) -> Option<Answer> {
-    let denied = |code| Some(Answer::Now(refusal(code, "Insufficient permissions: write is required")));
+pub(super) fn reply(
+    app: &Arc<App>,
+    may_write: bool,
+    kind: &str,
+    message: &Map<String, Value>,
+) -> Option<Answer> {
+    let denied = |code| {
+        Some(Answer::Now(refusal(
+            code,
+            "Insufficient permissions: write is required",
+        )))
+    };
     match kind {
-        "get_network_status" => Some(Answer::Now(say("network_status", Status { status: NetworkStatus::now(app) }))),
+        "get_network_status" => Some(Answer::Now(say(
+            "network_status",
+            Status {
+                status: NetworkStatus::now(app),
+            },
+        ))),
         "scan_real_drones" => Some(scan(app, message)),
         "verify_drone_connection" if !may_write => denied("VERIFICATION_ERROR"),
         "verify_drone_connection" => Some(verify(app, message)),
@@ -76,7 +91,13 @@ pub(super) fn reply(app: &Arc<App>, may_write: bool, kind: &str, message: &Map<S
         "stop_auto_scan" if !may_write => denied("AUTO_SCAN_STOP_ERROR"),
         "stop_auto_scan" => {
             let message = network::end(app);
-            Some(Answer::Now(say("auto_scan_stopped", AutoScan { interval_seconds: None, message })))
+            Some(Answer::Now(say(
+                "auto_scan_stopped",
+                AutoScan {
+                    interval_seconds: None,
+                    message,
+                },
+            )))
         }
         _ => None,
     }
@@ -86,7 +107,10 @@ pub(super) fn reply(app: &Arc<App>, may_write: bool, kind: &str, message: &Map<S
 fn number(message: &Map<String, Value>, name: &str) -> Result<Option<f64>, String> {
     match message.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => value.as_f64().map(Some).ok_or_else(|| format!("{name} must be a number")),
+        Some(value) => value
+            .as_f64()
+            .map(Some)
+            .ok_or_else(|| format!("{name} must be a number")),
     }
 }
 
@@ -98,23 +122,46 @@ fn scan(app: &Arc<App>, message: &Map<String, Value>) -> Answer {
     let app = Arc::clone(app);
     let completed = async move {
         let detected_drones = network::detected(&app, patience).await;
-        say("scan_completed", Completed { count: detected_drones.len(), detected_drones })
+        say(
+            "scan_completed",
+            Completed {
+                count: detected_drones.len(),
+                detected_drones,
+            },
+        )
     };
-    let started = say("scan_started", Started { timeout: patience.as_secs_f64() });
+    let started = say(
+        "scan_started",
+        Started {
+            timeout: patience.as_secs_f64(),
+        },
+    );
     Answer::Later(Some(started), Box::pin(completed))
 }
 
 fn verify(app: &Arc<App>, message: &Map<String, Value>) -> Answer {
-    let Some(text) = message.get("ip_address").and_then(Value::as_str).filter(|text| !text.is_empty()) else {
+    let Some(text) = message
+        .get("ip_address")
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+    else {
         return Answer::Now(refusal("MISSING_IP_ADDRESS", "ip_address is required"));
     };
     let Ok(address) = text.parse() else {
-        return Answer::Now(refusal("VERIFICATION_ERROR", "ip_address must be an IPv4 address"));
+        return Answer::Now(refusal(
+            "VERIFICATION_ERROR",
+            "ip_address must be an IPv4 address",
+        ));
     };
     let app = Arc::clone(app);
     let verified = async move {
         match network::check(&app, address).await {
-            Ok(verification_result) => say("connection_verification", Verified { verification_result }),
+            Ok(verification_result) => say(
+                "connection_verification",
+                Verified {
+                    verification_result,
+                },
+            ),
             Err(error) => refusal("VERIFICATION_ERROR", &error.to_string()),
         }
     };
@@ -125,7 +172,13 @@ fn start_auto(app: &App, message: &Map<String, Value>) -> String {
     match number(message, "interval_seconds").and_then(network::interval) {
         Ok(interval) => {
             let message = network::begin(app, interval);
-            say("auto_scan_started", AutoScan { interval_seconds: Some(interval.as_secs_f64()), message: &message })
+            say(
+                "auto_scan_started",
+                AutoScan {
+                    interval_seconds: Some(interval.as_secs_f64()),
+                    message: &message,
+                },
+            )
         }
         Err(why) => refusal("AUTO_SCAN_START_ERROR", &why),
     }
@@ -147,13 +200,19 @@ pub(super) struct Told {
 impl Told {
     /// A client that comes now knows what is now.
     pub(super) fn new(app: &App) -> Told {
-        Told { present: present(app), status: NetworkStatus::now(app), looks: 0 }
+        Told {
+            present: present(app),
+            status: NetworkStatus::now(app),
+            looks: 0,
+        }
     }
 
     /// What is new since the last look.
     pub(super) fn news(&mut self, app: &App) -> Vec<String> {
         let now = present(app);
-        let at = |address: &IpAddr| At { ip_address: address.to_string() };
+        let at = |address: &IpAddr| At {
+            ip_address: address.to_string(),
+        };
         let came = now.iter().filter(|address| !self.present.contains(address));
         let went = self.present.iter().filter(|address| !now.contains(address));
         let mut news: Vec<String> = came
@@ -165,7 +224,12 @@ impl Told {
         if self.looks.is_multiple_of(LOOKS_PER_STATUS) {
             let status = NetworkStatus::now(app);
             if status != self.status {
-                news.push(say("network_status_update", StatusUpdate { network_status: &status }));
+                news.push(say(
+                    "network_status_update",
+                    StatusUpdate {
+                        network_status: &status,
+                    },
+                ));
                 self.status = status;
             }
         }
@@ -175,7 +239,13 @@ impl Told {
 
 /// Addresses of the real drones that are there; as many as searches find at most.
 fn present(app: &App) -> Vec<IpAddr> {
-    let mut present: Vec<IpAddr> = app.fleet.discovery().known().iter().map(|found| found.address).collect();
+    let mut present: Vec<IpAddr> = app
+        .fleet
+        .discovery()
+        .known()
+        .iter()
+        .map(|found| found.address)
+        .collect();
     present.sort_unstable();
     present.dedup();
     present

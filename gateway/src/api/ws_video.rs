@@ -47,12 +47,20 @@ async fn upgrade(mut call: Call) -> Outcome {
     let upgrade = socket::upgrade(&mut call).await?;
     flight::drone(&call)?;
     let seats = (Seat::of_client(&call)?, Seat::of_viewer(&call)?);
-    let viewer = call.app.fleet.watch(&call.param).map_err(|_| flight::unknown())?;
+    let viewer = call
+        .app
+        .fleet
+        .watch(&call.param)
+        .map_err(|_| flight::unknown())?;
     let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
     let app = Arc::clone(&call.app);
     Ok(upgrade.on_upgrade(move |socket| async move {
         let _seats = seats;
-        let mut client = Client { app, socket, cut_after };
+        let mut client = Client {
+            app,
+            socket,
+            cut_after,
+        };
         // How it ended matters to nobody but the counters.
         let _ = client.serve(viewer).await;
         let _ = timeout(GOODBYE, client.socket.close()).await;
@@ -105,6 +113,12 @@ impl Client {
 
     /// Writes, or gives the viewer up.
     async fn write(&mut self, message: Message) -> Result<(), Gone> {
-        socket::write(&mut self.socket, message, self.cut_after, &self.app.edge.stats.viewers_cut).await
+        socket::write(
+            &mut self.socket,
+            message,
+            self.cut_after,
+            &self.app.edge.stats.viewers_cut,
+        )
+        .await
     }
 }

@@ -69,8 +69,12 @@ impl SensorView<'_> {
     pub fn reason(&self) -> Option<String> {
         match self.now {
             Freshness::Fresh(_) => None,
-            Freshness::Absent(why) | Freshness::Stale { why: Some(why), .. } => Some(why.to_string()),
-            Freshness::Stale { why: None, .. } => Some("not read in time: a bus or its driver is stuck".to_owned()),
+            Freshness::Absent(why) | Freshness::Stale { why: Some(why), .. } => {
+                Some(why.to_string())
+            }
+            Freshness::Stale { why: None, .. } => {
+                Some("not read in time: a bus or its driver is stuck".to_owned())
+            }
         }
     }
 }
@@ -88,11 +92,14 @@ pub struct Snapshot {
 impl Snapshot {
     /// Every sensor ever found, in order of discovery.
     pub fn sensors(&self) -> impl Iterator<Item = SensorView<'_>> {
-        self.described.iter().zip(&self.slots).map(|(sensor, slot)| SensorView {
-            sensor,
-            now: slot.worth(sensor.max_age_ms, self.at_ms),
-            failures: slot.failures,
-        })
+        self.described
+            .iter()
+            .zip(&self.slots)
+            .map(|(sensor, slot)| SensorView {
+                sensor,
+                now: slot.worth(sensor.max_age_ms, self.at_ms),
+                failures: slot.failures,
+            })
     }
 }
 
@@ -117,7 +124,9 @@ impl Slot {
     /// As `boards` judges it, at a later instant than the last sample's.
     fn worth(&self, max_age_ms: u64, now_ms: u64) -> Freshness {
         match (self.last, self.absent) {
-            (Some(last), None | Some(Absence::NotReady)) if now_ms.saturating_sub(last.at_ms) <= max_age_ms => {
+            (Some(last), None | Some(Absence::NotReady))
+                if now_ms.saturating_sub(last.at_ms) <= max_age_ms =>
+            {
                 Freshness::Fresh(last)
             }
             (Some(last), why) => Freshness::Stale { last, why },
@@ -208,7 +217,10 @@ fn describe(board: &Board) -> Arc<[Described]> {
 
 /// The name as profiles write it.
 fn role_name(role: boards::Role) -> String {
-    serde_json::to_value(role).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(role)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -221,14 +233,31 @@ mod tests {
     fn a_value_is_worth_something_while_it_is_young_and_nothing_failed() {
         let mut slot = Slot::default();
         assert_eq!(slot.worth(6_000, 0), Freshness::Absent(Absence::NotYetRead));
-        let last = Reading { value: 48.7, at_ms: 1_000 };
+        let last = Reading {
+            value: 48.7,
+            at_ms: 1_000,
+        };
         slot.note(Sample::Reading(last));
         assert_eq!(slot.worth(6_000, 7_000), Freshness::Fresh(last));
-        assert_eq!(slot.worth(6_000, 7_001), Freshness::Stale { last, why: None }, "the thread is stuck");
+        assert_eq!(
+            slot.worth(6_000, 7_001),
+            Freshness::Stale { last, why: None },
+            "the thread is stuck"
+        );
         slot.note(Sample::Absent(Absence::NotReady));
-        assert_eq!(slot.worth(6_000, 2_000), Freshness::Fresh(last), "busy for a moment");
+        assert_eq!(
+            slot.worth(6_000, 2_000),
+            Freshness::Fresh(last),
+            "busy for a moment"
+        );
         slot.note(Sample::Absent(Absence::Io(5)));
-        assert_eq!(slot.worth(6_000, 2_000), Freshness::Stale { last, why: Some(Absence::Io(5)) });
+        assert_eq!(
+            slot.worth(6_000, 2_000),
+            Freshness::Stale {
+                last,
+                why: Some(Absence::Io(5))
+            }
+        );
         assert_eq!(slot.failures, 2);
     }
 

@@ -62,7 +62,10 @@ pub(super) fn state(group: &Group, value_of: impl Fn(SensorIndex) -> Freshness) 
         match value_of(*index) {
             Freshness::Fresh(_) => return State::Fresh,
             Freshness::Absent(Absence::Unavailable(_) | Absence::NotYetRead)
-            | Freshness::Stale { why: Some(Absence::Unavailable(_)) | None, .. } => {}
+            | Freshness::Stale {
+                why: Some(Absence::Unavailable(_)) | None,
+                ..
+            } => {}
             Freshness::Absent(why) | Freshness::Stale { why: Some(why), .. } => {
                 if missing == State::Silent {
                     missing = State::Missing(*index, why);
@@ -76,7 +79,12 @@ pub(super) fn state(group: &Group, value_of: impl Fn(SensorIndex) -> Freshness) 
 impl Guard {
     /// Over a metric that is lost when it is missing for so long.
     pub(super) fn new(lost_after_ms: u64) -> Guard {
-        Guard { lost_after_ms, known: false, lost: false, turning_since_ms: None }
+        Guard {
+            lost_after_ms,
+            known: false,
+            lost: false,
+            turning_since_ms: None,
+        }
     }
 
     /// What `state` at `now_ms` means.
@@ -91,7 +99,11 @@ impl Guard {
             return None;
         }
         let since = *self.turning_since_ms.get_or_insert(now_ms);
-        let patience = if self.lost { BACK_AFTER_MS } else { self.lost_after_ms };
+        let patience = if self.lost {
+            BACK_AFTER_MS
+        } else {
+            self.lost_after_ms
+        };
         if now_ms.saturating_sub(since) < patience {
             return None;
         }
@@ -112,14 +124,18 @@ mod tests {
 
     /// An index; only a board makes one.
     fn index() -> SensorIndex {
-        let tree = Tree::from_manifest("# boards manifest 1\n/proc/uptime = \"1.0 1.0\\n\"\n").expect("a manifest");
+        let tree = Tree::from_manifest("# boards manifest 1\n/proc/uptime = \"1.0 1.0\\n\"\n")
+            .expect("a manifest");
         let board = Board::of(tree, None);
         board.sensors().iter().next().expect("uptime").0
     }
 
     #[test]
     fn what_never_was_is_never_lost() {
-        let (mut guard, missing) = (Guard::new(30_000), State::Missing(index(), Absence::Vanished));
+        let (mut guard, missing) = (
+            Guard::new(30_000),
+            State::Missing(index(), Absence::Vanished),
+        );
         assert!((0..100).all(|minute| guard.observe(missing, minute * 60_000).is_none()));
     }
 
@@ -129,7 +145,10 @@ mod tests {
         guard.observe(State::Fresh, 0);
         assert_eq!(guard.observe(missing, 1_000), None);
         assert_eq!(guard.observe(missing, 30_999), None);
-        assert_eq!(guard.observe(missing, 31_000), Some(News::Lost(index(), Absence::Io(5))));
+        assert_eq!(
+            guard.observe(missing, 31_000),
+            Some(News::Lost(index(), Absence::Io(5)))
+        );
         assert_eq!(guard.observe(missing, 900_000), None);
         assert_eq!(guard.observe(State::Fresh, 1_000_000), None);
         assert_eq!(guard.observe(State::Fresh, 1_090_000), Some(News::Back));
@@ -143,7 +162,11 @@ mod tests {
         // A day of failing for a minute and working for half a minute.
         let told = (0..86_400_u64)
             .filter(|second| {
-                let state = if second % 90 < 60 { missing } else { State::Fresh };
+                let state = if second % 90 < 60 {
+                    missing
+                } else {
+                    State::Fresh
+                };
                 guard.observe(state, second * 1000).is_some()
             })
             .count();

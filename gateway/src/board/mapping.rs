@@ -56,7 +56,11 @@ pub(super) fn mapping_of(role: Role) -> Option<Mapping> {
         Role::Alarm => (Metric::SensorAlarm, 1.0, Greatest),
         _ => return None,
     };
-    Some(Mapping { metric, factor, fold })
+    Some(Mapping {
+        metric,
+        factor,
+        fold,
+    })
 }
 
 /// The metric a sensor of that role is published as.
@@ -77,13 +81,21 @@ pub(super) struct Group {
 pub(super) fn groups(sensors: &Sensors, drone_interfaces: &[String]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (index, sensor) in sensors.iter() {
-        let Some(mapping) = mapping_of(sensor.role) else { continue };
+        let Some(mapping) = mapping_of(sensor.role) else {
+            continue;
+        };
         if !is_watched(sensors, sensor, drone_interfaces) {
             continue;
         }
-        match groups.iter_mut().find(|group| group.mapping.metric == mapping.metric) {
+        match groups
+            .iter_mut()
+            .find(|group| group.mapping.metric == mapping.metric)
+        {
             Some(group) => group.members.push(index),
-            None => groups.push(Group { mapping, members: vec![index] }),
+            None => groups.push(Group {
+                mapping,
+                members: vec![index],
+            }),
         }
     }
     groups
@@ -106,16 +118,29 @@ pub fn is_watched(sensors: &Sensors, sensor: &Sensor, drone_interfaces: &[String
 
 fn is_radio(sensors: &Sensors, interface: Option<&str>) -> bool {
     let of_radio = |role| matches!(role, Role::WifiSignal | Role::WifiMissedBeacons);
-    interface.is_some() && sensors.all().iter().any(|s| of_radio(s.role) && s.subject.as_deref() == interface)
+    interface.is_some()
+        && sensors
+            .all()
+            .iter()
+            .any(|s| of_radio(s.role) && s.subject.as_deref() == interface)
 }
 
 impl Group {
     /// What the members say together; nothing while none is fresh. A flag
     /// about a link counts only once it was set: a radio nobody uses is down
     /// for good reason.
-    pub(super) fn reading(&self, value_of: impl Fn(SensorIndex) -> Freshness, was_set: &[bool]) -> Option<Reading> {
-        let counts = |index: &SensorIndex| self.mapping.metric != Metric::WifiLink || was_set[index.place()];
-        let fresh = self.members.iter().filter(|index| counts(index)).filter_map(|index| value_of(*index).value());
+    pub(super) fn reading(
+        &self,
+        value_of: impl Fn(SensorIndex) -> Freshness,
+        was_set: &[bool],
+    ) -> Option<Reading> {
+        let counts =
+            |index: &SensorIndex| self.mapping.metric != Metric::WifiLink || was_set[index.place()];
+        let fresh = self
+            .members
+            .iter()
+            .filter(|index| counts(index))
+            .filter_map(|index| value_of(*index).value());
         let folded = match self.mapping.fold {
             Fold::Least => fresh.min_by(f64::total_cmp),
             Fold::Greatest => fresh.max_by(f64::total_cmp),
@@ -123,8 +148,18 @@ impl Group {
         // Gauges overshoot: 106 % was reported of a common UPS HAT.
         let (low, high) = self.mapping.metric.plausible();
         let value = folded? * self.mapping.factor;
-        let is_share = matches!(self.mapping.metric, Metric::BatteryLevel | Metric::StorageWear);
-        Reading::plausible(self.mapping.metric, if is_share { value.clamp(low, high) } else { value })
+        let is_share = matches!(
+            self.mapping.metric,
+            Metric::BatteryLevel | Metric::StorageWear
+        );
+        Reading::plausible(
+            self.mapping.metric,
+            if is_share {
+                value.clamp(low, high)
+            } else {
+                value
+            },
+        )
     }
 }
 
@@ -163,7 +198,9 @@ mod tests {
         let groups = groups(board.sensors(), &[]);
         let group = groups.iter().find(|group| group.mapping.metric == metric)?;
         let was_set = [was_set; boards::MAX_SENSORS];
-        group.reading(|index| board.sensors().value(index, 0), &was_set).map(|reading| reading.value)
+        group
+            .reading(|index| board.sensors().value(index, 0), &was_set)
+            .map(|reading| reading.value)
     }
 
     #[test]
@@ -176,10 +213,17 @@ mod tests {
     #[test]
     fn a_link_counts_only_for_radios_that_were_up() {
         let board = sampled();
-        assert_eq!(reading(&board, Metric::WifiLink, true), Some(0.0), "wlan1 was up and is down");
+        assert_eq!(
+            reading(&board, Metric::WifiLink, true),
+            Some(0.0),
+            "wlan1 was up and is down"
+        );
         assert_eq!(reading(&board, Metric::WifiLink, false), None);
         let groups = groups(board.sensors(), &[]);
-        let links = groups.iter().find(|group| group.mapping.metric == Metric::WifiLink).expect("links");
+        let links = groups
+            .iter()
+            .find(|group| group.mapping.metric == Metric::WifiLink)
+            .expect("links");
         assert_eq!(links.members.len(), 2, "a cable is no radio");
     }
 
@@ -188,13 +232,27 @@ mod tests {
         let board = sampled();
         let signal = |named: &str| {
             let groups = groups(board.sensors(), &[named.to_owned()]);
-            let group = groups.into_iter().find(|group| group.mapping.metric == Metric::WifiSignal)?;
-            group.reading(|index| board.sensors().value(index, 0), &[true; boards::MAX_SENSORS])
+            let group = groups
+                .into_iter()
+                .find(|group| group.mapping.metric == Metric::WifiSignal)?;
+            group.reading(
+                |index| board.sensors().value(index, 0),
+                &[true; boards::MAX_SENSORS],
+            )
         };
-        assert_eq!(signal("wlan0").map(|reading| reading.value), Some(-50.0), "wlan1 is the site's");
+        assert_eq!(
+            signal("wlan0").map(|reading| reading.value),
+            Some(-50.0),
+            "wlan1 is the site's"
+        );
         assert_eq!(signal("wlan7"), None);
         let groups = groups(board.sensors(), &["eth0".to_owned()]);
-        assert!(groups.iter().any(|group| group.mapping.metric == Metric::WifiLink), "a drone behind a cable");
+        assert!(
+            groups
+                .iter()
+                .any(|group| group.mapping.metric == Metric::WifiLink),
+            "a drone behind a cable"
+        );
     }
 
     #[test]
@@ -211,12 +269,22 @@ mod tests {
             battery("BAT1", 9, "Discharging"),
             battery("mouse", 2, "Discharging"),
         );
-        let mut board = Board::of(Tree::from_manifest(&manifest).expect("a manifest"), None::<&Path>);
+        let mut board = Board::of(
+            Tree::from_manifest(&manifest).expect("a manifest"),
+            None::<&Path>,
+        );
         board.sample(0, &mut |_, _| {});
-        assert_eq!(reading(&board, Metric::BatteryLevel, true), Some(9.0), "the mouse's is not the board's");
+        assert_eq!(
+            reading(&board, Metric::BatteryLevel, true),
+            Some(9.0),
+            "the mouse's is not the board's"
+        );
         assert_eq!(reading(&board, Metric::OnBattery, true), Some(1.0));
         let batteries = groups(board.sensors(), &[]);
-        let levels = batteries.iter().find(|group| group.mapping.metric == Metric::BatteryLevel).expect("levels");
+        let levels = batteries
+            .iter()
+            .find(|group| group.mapping.metric == Metric::BatteryLevel)
+            .expect("levels");
         assert_eq!(levels.members.len(), 2);
     }
 
@@ -225,6 +293,10 @@ mod tests {
         let board = sampled();
         let groups = groups(board.sensors(), &[]);
         let stale = |index| board.sensors().value(index, 10_000_000);
-        assert!(groups.iter().all(|group| group.reading(stale, &[true; boards::MAX_SENSORS]).is_none()));
+        assert!(
+            groups
+                .iter()
+                .all(|group| group.reading(stale, &[true; boards::MAX_SENSORS]).is_none())
+        );
     }
 }

@@ -58,21 +58,28 @@ pub fn spawn(
     }
     let face = Arc::new(Face::new(&board));
     let mut watch = Watch::new(board, face.clone(), source, pipeline, config);
-    thread::Builder::new().name("board-sensors".to_owned()).spawn(move || {
-        while !stop.is_cancelled() {
-            let now_ms = Mono::now().as_millis();
-            watch.round(now_ms);
-            let due = Duration::from_millis(watch.board.next_due_ms().saturating_sub(now_ms));
-            thread::sleep(due.clamp(SHORTEST_NAP, LONGEST_NAP));
-        }
-    })?;
+    thread::Builder::new()
+        .name("board-sensors".to_owned())
+        .spawn(move || {
+            while !stop.is_cancelled() {
+                let now_ms = Mono::now().as_millis();
+                watch.round(now_ms);
+                let due = Duration::from_millis(watch.board.next_due_ms().saturating_sub(now_ms));
+                thread::sleep(due.clamp(SHORTEST_NAP, LONGEST_NAP));
+            }
+        })?;
     Ok(face)
 }
 
 /// The network interfaces that the configuration says lead to drones.
 #[must_use]
 pub fn drone_interfaces(config: &Config) -> Vec<String> {
-    config.drones.drone.iter().filter_map(|drone| drone.interface.clone()).collect()
+    config
+        .drones
+        .drone
+        .iter()
+        .filter_map(|drone| drone.interface.clone())
+        .collect()
 }
 
 /// What the thread keeps. Its rounds allocate only when sensors come or go.
@@ -95,7 +102,13 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(board: Board, face: Arc<Face>, source: SourceId, pipeline: Pipeline, config: &Config) -> Watch {
+    fn new(
+        board: Board,
+        face: Arc<Face>,
+        source: SourceId,
+        pipeline: Pipeline,
+        config: &Config,
+    ) -> Watch {
         let drone_interfaces = drone_interfaces(config);
         let limits = board.sensors().temperature_limits();
         let watch = Watch {
@@ -123,7 +136,8 @@ impl Watch {
         samples.clear();
         board.sample(now_ms, &mut |index, sample| samples.push((index, sample)));
         self.remap();
-        self.face.note(&self.samples, self.board.sensors().counters());
+        self.face
+            .note(&self.samples, self.board.sensors().counters());
         for (index, sample) in &self.samples {
             if let Sample::Reading(reading) = sample {
                 self.was_set[index.place()] |= reading.is_set();
@@ -151,7 +165,11 @@ impl Watch {
     }
 
     fn add_rules(&self) {
-        if let Err(error) = self.pipeline.alerts().set_defaults("board", &rules::defaults(self.limits)) {
+        if let Err(error) = self
+            .pipeline
+            .alerts()
+            .set_defaults("board", &rules::defaults(self.limits))
+        {
             tracing::error!(%error, "the board's default rules are not in effect");
         }
     }
@@ -160,8 +178,15 @@ impl Watch {
     fn publish(&self, now_ms: u64) {
         let mut readings = heapless::Vec::<Reading, METRIC_COUNT>::new();
         for group in &self.groups {
-            if self.samples.iter().any(|(index, _)| group.members.contains(index)) {
-                let reading = group.reading(|index| self.board.sensors().value(index, now_ms), &*self.was_set);
+            if self
+                .samples
+                .iter()
+                .any(|(index, _)| group.members.contains(index))
+            {
+                let reading = group.reading(
+                    |index| self.board.sensors().value(index, now_ms),
+                    &*self.was_set,
+                );
                 // There is one group a metric: they fit.
                 readings.extend(reading);
             }
@@ -177,15 +202,28 @@ impl Watch {
         let sensors = self.board.sensors();
         for (index, _) in &self.samples {
             let sensor = sensors.sensor(*index);
-            match self.told.observe(*index, sensors.value(*index, now_ms), now_ms) {
+            match self
+                .told
+                .observe(*index, sensors.value(*index, now_ms), now_ms)
+            {
                 // Nothing is wrong with a source that says so itself.
                 Some(Line::Missing(why @ Absence::Unavailable(_))) => {
-                    tracing::info!(source = sensor.source, "board sensor {} has no value: {why}", sensor.name);
+                    tracing::info!(
+                        source = sensor.source,
+                        "board sensor {} has no value: {why}",
+                        sensor.name
+                    );
                 }
                 Some(Line::Missing(why)) => {
-                    tracing::warn!(source = sensor.source, "board sensor {} has no value: {why}", sensor.name);
+                    tracing::warn!(
+                        source = sensor.source,
+                        "board sensor {} has no value: {why}",
+                        sensor.name
+                    );
                 }
-                Some(Line::Back) => tracing::info!("board sensor {} has a value again", sensor.name),
+                Some(Line::Back) => {
+                    tracing::info!("board sensor {} has a value again", sensor.name)
+                }
                 None => {}
             }
         }
@@ -194,11 +232,22 @@ impl Watch {
     /// Tells of guarded metrics that are lost, or back.
     fn guard(&mut self, now_ms: u64) {
         for (metric, guard) in GUARDED.into_iter().zip(&mut self.guards) {
-            let Some(group) = self.groups.iter().find(|group| group.mapping.metric == metric) else { continue };
+            let Some(group) = self
+                .groups
+                .iter()
+                .find(|group| group.mapping.metric == metric)
+            else {
+                continue;
+            };
             let sensors = self.board.sensors();
             let alerts = self.pipeline.alerts();
-            match guard.observe(loss::state(group, |index| sensors.value(index, now_ms)), now_ms) {
-                Some(News::Lost(index, why)) => alerts.raise(lost(metric, sensors.sensor(index), why)),
+            match guard.observe(
+                loss::state(group, |index| sensors.value(index, now_ms)),
+                now_ms,
+            ) {
+                Some(News::Lost(index, why)) => {
+                    alerts.raise(lost(metric, sensors.sensor(index), why))
+                }
                 Some(News::Back) => alerts.clear(LOST, &subject(metric)),
                 None => {}
             }
@@ -220,7 +269,13 @@ fn lost(metric: Metric, sensor: &boards::Sensor, why: Absence) -> Condition {
         level: Level::Warning,
         alert_type: AlertType::System,
         title: "Board Sensor Lost",
-        message: format!("{metric} is no longer known: {} ({}): {why}", sensor.label, sensor.name),
-        details: Some(format!("{} does not answer. Rules on {metric} cannot fire until it does.", sensor.source)),
+        message: format!(
+            "{metric} is no longer known: {} ({}): {why}",
+            sensor.label, sensor.name
+        ),
+        details: Some(format!(
+            "{} does not answer. Rules on {metric} cannot fire until it does.",
+            sensor.source
+        )),
     }
 }

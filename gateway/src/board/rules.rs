@@ -35,19 +35,83 @@ pub fn defaults(limits: TemperatureLimits) -> Vec<Rule> {
     };
     rules.extend([
         // The driver's alarm is latched for two seconds and worth every event.
-        rule("Undervoltage", Metric::Undervoltage, ">=", 1.0, "error", 0, 0.0),
+        rule(
+            "Undervoltage",
+            Metric::Undervoltage,
+            ">=",
+            1.0,
+            "error",
+            0,
+            0.0,
+        ),
         // A moment of full load throttles a board without a fan; ten seconds do harm.
-        rule("Throttled", Metric::Throttled, ">=", 1.0, "warning", 10, 0.0),
+        rule(
+            "Throttled",
+            Metric::Throttled,
+            ">=",
+            1.0,
+            "warning",
+            10,
+            0.0,
+        ),
         // Wear is told in steps of 10 %, and never comes back.
-        rule("Storage Worn", Metric::StorageWear, ">=", 80.0, "warning", 0, 0.0),
-        rule("Storage Worn Out", Metric::StorageWear, ">=", 100.0, "critical", 0, 0.0),
+        rule(
+            "Storage Worn",
+            Metric::StorageWear,
+            ">=",
+            80.0,
+            "warning",
+            0,
+            0.0,
+        ),
+        rule(
+            "Storage Worn Out",
+            Metric::StorageWear,
+            ">=",
+            100.0,
+            "critical",
+            0,
+            0.0,
+        ),
         // 2: 80 % of the reserved blocks are used (JEDEC eMMC PRE_EOL_INFO).
-        rule("Storage Reserve Low", Metric::StorageReserve, ">=", 2.0, "error", 0, 0.0),
+        rule(
+            "Storage Reserve Low",
+            Metric::StorageReserve,
+            ">=",
+            2.0,
+            "error",
+            0,
+            0.0,
+        ),
         // Video stalls at about -75 dBm, the link is lost at about -85.
-        rule("Weak Wi-Fi", Metric::WifiSignal, "<", -75.0, "warning", 10, 5.0),
-        rule("Wi-Fi Link Lost", Metric::WifiLink, "<", 1.0, "error", 10, 0.0),
+        rule(
+            "Weak Wi-Fi",
+            Metric::WifiSignal,
+            "<",
+            -75.0,
+            "warning",
+            10,
+            5.0,
+        ),
+        rule(
+            "Wi-Fi Link Lost",
+            Metric::WifiLink,
+            "<",
+            1.0,
+            "error",
+            10,
+            0.0,
+        ),
         // A board without a battery-backed clock needs minutes after the start.
-        rule("Clock Unsynchronised", Metric::ClockSynchronised, "<", 1.0, "warning", 900, 0.0),
+        rule(
+            "Clock Unsynchronised",
+            Metric::ClockSynchronised,
+            "<",
+            1.0,
+            "warning",
+            900,
+            0.0,
+        ),
     ]);
     rules
 }
@@ -83,13 +147,22 @@ mod tests {
     use crate::alerts;
 
     fn thresholds(throttle_c: Option<f64>, critical_c: Option<f64>) -> Vec<(String, f64)> {
-        let rules = temperatures(TemperatureLimits { throttle_c, critical_c });
-        rules.into_iter().map(|rule| (rule.name, rule.threshold)).collect()
+        let rules = temperatures(TemperatureLimits {
+            throttle_c,
+            critical_c,
+        });
+        rules
+            .into_iter()
+            .map(|rule| (rule.name, rule.threshold))
+            .collect()
     }
 
     #[test]
     fn every_default_rule_is_valid_and_there_is_room() {
-        let limits = TemperatureLimits { throttle_c: Some(60.0), critical_c: Some(70.0) };
+        let limits = TemperatureLimits {
+            throttle_c: Some(60.0),
+            critical_c: Some(70.0),
+        };
         let rules = defaults(limits);
         for rule in &rules {
             assert_eq!(alerts::check_rule(rule), Ok(()), "{rule:?}");
@@ -102,11 +175,26 @@ mod tests {
         let named = |high: f64| ("High Temperature".to_owned(), high);
         let critical = |celsius: f64| ("Critical Temperature".to_owned(), celsius);
         assert_eq!(thresholds(None, None), []);
-        assert_eq!(thresholds(Some(80.0), Some(110.0)), [], "a Pi 4's are not lower");
+        assert_eq!(
+            thresholds(Some(80.0), Some(110.0)),
+            [],
+            "a Pi 4's are not lower"
+        );
         assert_eq!(thresholds(Some(60.0), Some(110.0)), [named(58.0)]);
-        assert_eq!(thresholds(None, Some(85.0)), [named(78.0), critical(83.0)], "they keep their distance");
-        assert_eq!(thresholds(Some(70.0), Some(72.0)), [named(65.0), critical(70.0)]);
-        assert_eq!(thresholds(Some(0.0), Some(-273.0)), [], "placeholders of drivers");
+        assert_eq!(
+            thresholds(None, Some(85.0)),
+            [named(78.0), critical(83.0)],
+            "they keep their distance"
+        );
+        assert_eq!(
+            thresholds(Some(70.0), Some(72.0)),
+            [named(65.0), critical(70.0)]
+        );
+        assert_eq!(
+            thresholds(Some(0.0), Some(-273.0)),
+            [],
+            "placeholders of drivers"
+        );
         assert_eq!(thresholds(Some(f64::NAN), None), []);
     }
 }

@@ -39,7 +39,12 @@ impl Told {
     /// What is to be said of a sensor that was sampled and is worth that. A sensor
     /// that turns within the minute is spoken of at a later sample, if it is still
     /// otherwise than was said.
-    pub(super) fn observe(&mut self, index: SensorIndex, now: Freshness, now_ms: u64) -> Option<Line> {
+    pub(super) fn observe(
+        &mut self,
+        index: SensorIndex,
+        now: Freshness,
+        now_ms: u64,
+    ) -> Option<Line> {
         let said = &mut self.0[index.place()];
         let line = match now {
             Freshness::Fresh(_) => said.why.map(|_| Line::Back),
@@ -49,7 +54,9 @@ impl Told {
             // Of a bus that is stuck nothing is sampled; the next sample tells.
             Freshness::Stale { why: None, .. } => None,
         };
-        let is_early = said.at_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < AGAIN_AFTER_MS);
+        let is_early = said
+            .at_ms
+            .is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < AGAIN_AFTER_MS);
         let line = line.filter(|_| !is_early)?;
         said.at_ms = Some(now_ms);
         said.why = match line {
@@ -66,12 +73,21 @@ mod tests {
 
     use super::*;
 
-    const FRESH: Freshness = Freshness::Fresh(Reading { value: 48.0, at_ms: 0 });
+    const FRESH: Freshness = Freshness::Fresh(Reading {
+        value: 48.0,
+        at_ms: 0,
+    });
 
     /// An index; only a board makes one.
     fn index() -> SensorIndex {
-        let tree = Tree::from_manifest("# boards manifest 1\n/proc/uptime = \"1.0 1.0\\n\"\n").expect("a manifest");
-        Board::of(tree, None).sensors().iter().next().expect("uptime").0
+        let tree = Tree::from_manifest("# boards manifest 1\n/proc/uptime = \"1.0 1.0\\n\"\n")
+            .expect("a manifest");
+        Board::of(tree, None)
+            .sensors()
+            .iter()
+            .next()
+            .expect("uptime")
+            .0
     }
 
     #[test]
@@ -83,7 +99,11 @@ mod tests {
         assert_eq!(said(0, FRESH), None, "that it works is no news");
         assert_eq!(said(1, io), Some(Line::Missing(Absence::Io(5))));
         assert_eq!(said(2, io), None);
-        assert_eq!(said(3, text), Some(Line::Missing(Absence::NotANumber)), "another reason");
+        assert_eq!(
+            said(3, text),
+            Some(Line::Missing(Absence::NotANumber)),
+            "another reason"
+        );
         assert_eq!(said(4, FRESH), Some(Line::Back));
         assert_eq!(said(5, FRESH), None);
     }
@@ -103,12 +123,19 @@ mod tests {
         let mut told = Told::new();
         // An hour of failing at every other sample.
         let lines = (0..1_800_u64).filter_map(|sample| {
-            let now = if sample % 2 == 0 { Freshness::Absent(Absence::Io(5)) } else { FRESH };
+            let now = if sample % 2 == 0 {
+                Freshness::Absent(Absence::Io(5))
+            } else {
+                FRESH
+            };
             told.observe(index(), now, sample * 2_000)
         });
         assert!((2..=60).contains(&lines.count()));
         let mut last = Told::new();
-        assert!(last.observe(index(), Freshness::Absent(Absence::Vanished), 0).is_some());
+        assert!(
+            last.observe(index(), Freshness::Absent(Absence::Vanished), 0)
+                .is_some()
+        );
         assert_eq!(last.observe(index(), FRESH, 2_000), None, "too soon");
         assert_eq!(last.observe(index(), FRESH, 60_000), Some(Line::Back));
     }

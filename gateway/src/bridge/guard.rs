@@ -24,7 +24,12 @@ pub(super) struct Guard {
 impl Guard {
     /// Takes how it is now. The state must be another for `patience_ms` (of
     /// loss, of return) before that is news.
-    pub(super) fn observe(&mut self, good: bool, now_ms: u64, patience_ms: (u64, u64)) -> Option<News> {
+    pub(super) fn observe(
+        &mut self,
+        good: bool,
+        now_ms: u64,
+        patience_ms: (u64, u64),
+    ) -> Option<News> {
         if good != self.lost {
             self.turning_since_ms = None;
             return None;
@@ -70,8 +75,14 @@ impl Stop {
 
     /// Its state now, once it is known; to be published from time to time.
     pub(super) fn state(&mut self, now_ms: u64) -> Option<bool> {
-        if self.released_since_ms.is_some_and(|since| now_ms.saturating_sub(since) >= RELEASED_AFTER_MS) {
-            *self = Stop { engaged: Some(false), released_since_ms: None };
+        if self
+            .released_since_ms
+            .is_some_and(|since| now_ms.saturating_sub(since) >= RELEASED_AFTER_MS)
+        {
+            *self = Stop {
+                engaged: Some(false),
+                released_since_ms: None,
+            };
         }
         self.engaged
     }
@@ -88,7 +99,10 @@ impl Budget {
     /// Whether one more is within `most` of this period.
     pub(super) fn spend(&mut self, most: u32, period_ms: u64, now_ms: u64) -> bool {
         if now_ms.saturating_sub(self.period_began_ms) >= period_ms {
-            *self = Budget { period_began_ms: now_ms, spent: 0 };
+            *self = Budget {
+                period_began_ms: now_ms,
+                spent: 0,
+            };
         }
         self.spent = self.spent.saturating_add(1);
         self.spent <= most
@@ -109,18 +123,30 @@ mod tests {
         assert_eq!(guard.observe(false, 1_100, patience), Some(News::Lost));
         assert_eq!(guard.observe(false, 9_000, patience), None);
         assert_eq!(guard.observe(true, 9_001, patience), None);
-        assert_eq!(guard.observe(false, 9_500, patience), None, "a moment in between is not back");
+        assert_eq!(
+            guard.observe(false, 9_500, patience),
+            None,
+            "a moment in between is not back"
+        );
         assert_eq!(guard.observe(true, 10_000, patience), None);
         assert!(guard.is_lost());
         assert_eq!(guard.observe(true, 13_000, patience), Some(News::Back));
-        assert_eq!(guard.observe(false, 13_001, (0, 3_000)), Some(News::Lost), "without patience at once");
+        assert_eq!(
+            guard.observe(false, 13_001, (0, 3_000)),
+            Some(News::Lost),
+            "without patience at once"
+        );
     }
 
     #[test]
     fn a_bad_contact_makes_no_storm() {
         let mut guard = Guard::default();
         // An hour of two seconds with the board, one second without.
-        let told = (0..36_000_u64).filter(|tenth| guard.observe(tenth % 30 < 20, tenth * 100, (0, 3_000)).is_some());
+        let told = (0..36_000_u64).filter(|tenth| {
+            guard
+                .observe(tenth % 30 < 20, tenth * 100, (0, 3_000))
+                .is_some()
+        });
         assert_eq!(told.count(), 1);
     }
 
@@ -133,7 +159,11 @@ mod tests {
         assert_eq!(stop.set(false, 20), None);
         assert_eq!(stop.set(true, 30), None, "it never ended");
         assert_eq!(stop.set(false, 1_000), None);
-        assert_eq!(stop.set(false, 2_500), None, "repeated by the state message");
+        assert_eq!(
+            stop.set(false, 2_500),
+            None,
+            "repeated by the state message"
+        );
         assert_eq!(stop.state(2_999), Some(true));
         assert_eq!(stop.state(3_000), Some(false));
         assert_eq!(stop.set(true, 3_001), Some(true));

@@ -87,11 +87,30 @@ pub(super) struct State {
 }
 
 impl Link {
-    pub(super) fn new(config: Bridge, pipeline: Pipeline, seats: Arc<Seats>, met: Arc<Notify>) -> Link {
+    pub(super) fn new(
+        config: Bridge,
+        pipeline: Pipeline,
+        seats: Arc<Seats>,
+        met: Arc<Notify>,
+    ) -> Link {
         let subject: Arc<str> = super::source(&config.name).into();
         let source = seats.seat(&subject);
-        let (acknowledges, retired, state) = (AtomicBool::default(), AtomicBool::default(), Mutex::default());
-        Link { config, subject, source, pipeline, seats, met, acknowledges, retired, state }
+        let (acknowledges, retired, state) = (
+            AtomicBool::default(),
+            AtomicBool::default(),
+            Mutex::default(),
+        );
+        Link {
+            config,
+            subject,
+            source,
+            pipeline,
+            seats,
+            met,
+            acknowledges,
+            retired,
+            state,
+        }
     }
 
     /// What is known now.
@@ -106,7 +125,11 @@ impl Link {
         }
         let now_ms = Mono::now().as_millis();
         match event {
-            LinkEvent::Reading { sensor, value, host_ms } => self.reading(sensor, value, host_ms.min(now_ms)),
+            LinkEvent::Reading {
+                sensor,
+                value,
+                host_ms,
+            } => self.reading(sensor, value, host_ms.min(now_ms)),
             LinkEvent::Fault { sensor, fault, .. } => {
                 if let Some(slot) = self.lock().slots.get_mut(usize::from(sensor)) {
                     slot.fail(fault);
@@ -114,8 +137,14 @@ impl Link {
             }
             LinkEvent::Connected { board } => self.connected(board, now_ms),
             LinkEvent::Lost { reason } => self.lost(reason, now_ms),
-            LinkEvent::Event { event: Event::EmergencyStop { engaged }, .. } => self.stop(engaged, now_ms),
-            LinkEvent::Event { event: Event::Button { index, pressed }, .. } => self.button(index, pressed, now_ms),
+            LinkEvent::Event {
+                event: Event::EmergencyStop { engaged },
+                ..
+            } => self.stop(engaged, now_ms),
+            LinkEvent::Event {
+                event: Event::Button { index, pressed },
+                ..
+            } => self.button(index, pressed, now_ms),
             LinkEvent::Log { level, text, .. } => self.log(level, text.as_str(), now_ms),
         }
     }
@@ -168,7 +197,11 @@ impl Link {
             return Vec::new();
         }
         let wanted = |slot: &Slot| self.config.interval_ms.get(&slot.what.name).copied();
-        let rates = state.slots.iter().enumerate().filter_map(|(index, slot)| Some((index as u8, wanted(slot)?)));
+        let rates = state
+            .slots
+            .iter()
+            .enumerate()
+            .filter_map(|(index, slot)| Some((index as u8, wanted(slot)?)));
         rates.collect()
     }
 
@@ -178,7 +211,11 @@ impl Link {
     }
 
     fn reading(&self, sensor: u8, value: f32, at_ms: u64) {
-        let reading = self.lock().slots.get_mut(usize::from(sensor)).and_then(|slot| slot.read(value, at_ms));
+        let reading = self
+            .lock()
+            .slots
+            .get_mut(usize::from(sensor))
+            .and_then(|slot| slot.read(value, at_ms));
         if let Some((source, reading)) = reading {
             self.pipeline.publish(source, &[reading]);
         }
@@ -201,17 +238,37 @@ impl Link {
             .map(|(name, sensor)| {
                 let source_name: Arc<str> = sensor_source(&self.config.name, &name).into();
                 let source = self.seats.seat(&source_name);
-                let interval_ms = self.config.interval_ms.get(&name).copied().unwrap_or(sensor.interval_ms);
+                let interval_ms = self
+                    .config
+                    .interval_ms
+                    .get(&name)
+                    .copied()
+                    .unwrap_or(sensor.interval_ms);
                 let before = before.iter().find(|slot| slot.what.name == name);
-                Slot::new(name, source_name, source, sensor, interval_ms, now_ms, before)
+                Slot::new(
+                    name,
+                    source_name,
+                    source,
+                    sensor,
+                    interval_ms,
+                    now_ms,
+                    before,
+                )
             })
             .collect();
         let gone: Vec<Arc<str>> = before
             .iter()
-            .filter(|old| old.is_lost() && !state.slots.iter().any(|slot| slot.what.name == old.what.name))
+            .filter(|old| {
+                old.is_lost()
+                    && !state
+                        .slots
+                        .iter()
+                        .any(|slot| slot.what.name == old.what.name)
+            })
             .map(|old| old.what.source_name.clone())
             .collect();
-        (state.board, state.live, state.was_live, state.rates_due) = (Some(board), true, true, true);
+        (state.board, state.live, state.was_live, state.rates_due) =
+            (Some(board), true, true, true);
         state.reason = None;
         let told = state.guard.is_lost();
         drop(state);
@@ -249,7 +306,10 @@ impl Link {
         let reason = state.reason.clone();
         drop(state);
         match news {
-            Some(News::Lost) => self.pipeline.alerts().raise(self.link_lost(reason.as_ref())),
+            Some(News::Lost) => self
+                .pipeline
+                .alerts()
+                .raise(self.link_lost(reason.as_ref())),
             Some(News::Back) => self.pipeline.alerts().clear(LOST, &self.subject),
             None => {}
         }
@@ -268,7 +328,13 @@ impl Link {
     fn publish_stop(&self, engaged: Option<bool>) {
         if let (Some(source), Some(engaged)) = (self.source, engaged) {
             let value = f64::from(u8::from(engaged));
-            self.pipeline.publish(source, &[Reading { metric: Metric::EmergencyStop, value }]);
+            self.pipeline.publish(
+                source,
+                &[Reading {
+                    metric: Metric::EmergencyStop,
+                    value,
+                }],
+            );
         }
     }
 
@@ -283,7 +349,9 @@ impl Link {
         }
         let mut state = self.lock();
         let index = usize::from(index);
-        let due = |last: Option<u64>| last.is_none_or(|at_ms| now_ms.saturating_sub(at_ms) >= BUTTON_EVERY_MS);
+        let due = |last: Option<u64>| {
+            last.is_none_or(|at_ms| now_ms.saturating_sub(at_ms) >= BUTTON_EVERY_MS)
+        };
         match (state.buttons.get_mut(index), pressed) {
             (Some(button), true) if due(button.0) => *button = (Some(now_ms), true),
             (Some(button), false) if button.1 => button.1 = false,
@@ -297,21 +365,30 @@ impl Link {
         if pressed {
             self.pipeline.alerts().raise(self.button_pressed(index));
         } else {
-            self.pipeline.alerts().clear(BUTTON, &self.button_subject(index));
+            self.pipeline
+                .alerts()
+                .clear(BUTTON, &self.button_subject(index));
         }
     }
 
     /// A button let go while nobody listened.
     fn end_buttons(&self) {
         let mut state = self.lock();
-        let standing: heapless::Vec<usize, MAX_BUTTONS> =
-            state.buttons.iter().enumerate().filter(|(_, (_, stands))| *stands).map(|(index, _)| index).collect();
+        let standing: heapless::Vec<usize, MAX_BUTTONS> = state
+            .buttons
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, stands))| *stands)
+            .map(|(index, _)| index)
+            .collect();
         for index in &standing {
             state.buttons[*index].1 = false;
         }
         drop(state);
         for index in standing {
-            self.pipeline.alerts().clear(BUTTON, &self.button_subject(index));
+            self.pipeline
+                .alerts()
+                .clear(BUTTON, &self.button_subject(index));
         }
     }
 
@@ -332,7 +409,10 @@ impl Link {
     }
 
     fn link_lost(&self, reason: Option<&LostReason>) -> Condition {
-        let why = reason.map_or_else(|| "nothing was heard of it yet".to_owned(), ToString::to_string);
+        let why = reason.map_or_else(
+            || "nothing was heard of it yet".to_owned(),
+            ToString::to_string,
+        );
         Condition {
             key: LOST,
             subject: self.subject.clone(),
@@ -358,8 +438,14 @@ impl Link {
             level: Level::Warning,
             alert_type: AlertType::System,
             title: "Bridge Sensor Lost",
-            message: format!("{} of bridge {} is no longer known: {why}", what.name, self.config.name),
-            details: Some(format!("Rules on {} of {} cannot fire until it is.", what.metric, what.source_name)),
+            message: format!(
+                "{} of bridge {} is no longer known: {why}",
+                what.name, self.config.name
+            ),
+            details: Some(format!(
+                "Rules on {} of {} cannot fire until it is.",
+                what.metric, what.source_name
+            )),
         }
     }
 

@@ -32,12 +32,21 @@ fn bench() -> Bench {
     let sources = Arc::new(Sources::default());
     let telemetry = Arc::new(Telemetry::new(sources.clone()));
     let alerts = Alerts::start(&config::Alerts::default(), sources.clone(), store).expect("alerts");
-    let bridge: Bridge = toml::from_str("name = \"mast\"\nselector = \"2e8a:000a\"\n").expect("a bridge");
-    alerts.set_defaults("bridge", &rules::defaults(std::slice::from_ref(&bridge))).expect("room");
+    let bridge: Bridge =
+        toml::from_str("name = \"mast\"\nselector = \"2e8a:000a\"\n").expect("a bridge");
+    alerts
+        .set_defaults("bridge", &rules::defaults(std::slice::from_ref(&bridge)))
+        .expect("room");
     let pipeline = Pipeline::new(telemetry, alerts);
     let seats = Arc::new(Seats::new(sources.clone()));
     let link = Link::new(bridge, pipeline.clone(), seats.clone(), Arc::default());
-    Bench { link, pipeline, sources, seats, _dir: dir }
+    Bench {
+        link,
+        pipeline,
+        sources,
+        seats,
+        _dir: dir,
+    }
 }
 
 fn board(names: &[String]) -> LinkEvent {
@@ -61,22 +70,41 @@ fn board(names: &[String]) -> LinkEvent {
         interval_ms: 500,
     };
     let sensors = names.iter().map(sensor).collect();
-    LinkEvent::Connected { board: Arc::new(BoardDescription { greeting, version: 1, sensors }) }
+    LinkEvent::Connected {
+        board: Arc::new(BoardDescription {
+            greeting,
+            version: 1,
+            sensors,
+        }),
+    }
 }
 
 fn reading(sensor: u8, value: f32) -> LinkEvent {
-    LinkEvent::Reading { sensor, value, host_ms: Mono::now().as_millis() }
+    LinkEvent::Reading {
+        sensor,
+        value,
+        host_ms: Mono::now().as_millis(),
+    }
 }
 
 fn button(index: u8, pressed: bool) -> LinkEvent {
-    LinkEvent::Event { event: Event::Button { index, pressed }, host_ms: 0 }
+    LinkEvent::Event {
+        event: Event::Button { index, pressed },
+        host_ms: 0,
+    }
 }
 
 impl Bench {
     /// The newest alert of that title once it `is` as wanted.
     async fn alert(&self, title: &str, is: impl Fn(&Alert) -> bool) -> Arc<Alert> {
         let mut events = self.pipeline.alerts().subscribe();
-        let look = || self.pipeline.alerts().list(&Filter::default()).into_iter().find(|alert| &*alert.title == title);
+        let look = || {
+            self.pipeline
+                .alerts()
+                .list(&Filter::default())
+                .into_iter()
+                .find(|alert| &*alert.title == title)
+        };
         let wait = async {
             loop {
                 if let Some(found) = look().filter(|alert| is(alert)) {
@@ -85,7 +113,9 @@ impl Bench {
                 drop(events.recv().await);
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), wait).await.expect("it happens")
+        tokio::time::timeout(Duration::from_secs(30), wait)
+            .await
+            .expect("it happens")
     }
 }
 
@@ -96,11 +126,21 @@ async fn a_reading_is_kept_and_judged_as_its_source() {
     bench.link.take(reading(0, 21.3));
     bench.link.take(reading(9, 1.0));
     let source = bench.sources.find("bridge/mast/probe").expect("seated").id;
-    let latest = bench.pipeline.telemetry().latest(source, Metric::BridgeTemperature).expect("kept");
+    let latest = bench
+        .pipeline
+        .telemetry()
+        .latest(source, Metric::BridgeTemperature)
+        .expect("kept");
     assert_eq!(latest.value.to_string(), "21.3");
-    bench.link.take(LinkEvent::Event { event: Event::EmergencyStop { engaged: true }, host_ms: 0 });
+    bench.link.take(LinkEvent::Event {
+        event: Event::EmergencyStop { engaged: true },
+        host_ms: 0,
+    });
     let alert = bench.alert("Emergency Stop", |_| true).await;
-    assert_eq!((&*alert.subject, alert.level), ("bridge/mast", Level::Critical));
+    assert_eq!(
+        (&*alert.subject, alert.level),
+        ("bridge/mast", Level::Critical)
+    );
 }
 
 #[tokio::test]
@@ -108,7 +148,11 @@ async fn the_path_of_a_reading_allocates_nothing() {
     let bench = bench();
     let names: Vec<String> = (0..MAX_SENSORS).map(|n| format!("probe{n}")).collect();
     bench.link.take(board(&names));
-    let step = |n: u64| bench.link.take(reading((n % 16) as u8, 20.0 + n as f32 / 1_000.0));
+    let step = |n: u64| {
+        bench
+            .link
+            .take(reading((n % 16) as u8, 20.0 + n as f32 / 1_000.0))
+    };
     // The first round takes the memory of the histories.
     (0..16).for_each(step);
     let counted = allocation_counter::measure(|| (16..16 + READINGS).for_each(step));
@@ -119,13 +163,19 @@ async fn the_path_of_a_reading_allocates_nothing() {
 async fn a_lost_link_is_told_with_its_reason_and_a_retired_one_is_silent() {
     let bench = bench();
     bench.link.take(board(&["probe".to_owned()]));
-    bench.link.take(LinkEvent::Lost { reason: LostReason::Unplugged });
+    bench.link.take(LinkEvent::Lost {
+        reason: LostReason::Unplugged,
+    });
     let lost = bench.alert("Bridge Lost", |_| true).await;
     assert!(lost.message.contains("check the cable"), "{lost:?}");
     bench.link.retire();
-    bench.alert("Bridge Lost", |alert| alert.resolved.is_some()).await;
+    bench
+        .alert("Bridge Lost", |alert| alert.resolved.is_some())
+        .await;
     bench.link.take(board(&["late".to_owned()]));
-    bench.link.take(LinkEvent::Lost { reason: LostReason::Silent });
+    bench.link.take(LinkEvent::Lost {
+        reason: LostReason::Silent,
+    });
     assert!(bench.sources.find("bridge/mast/late").is_none());
 }
 
@@ -136,7 +186,11 @@ async fn a_board_with_ever_new_names_cannot_take_every_source() {
         let names: Vec<String> = (0..MAX_SENSORS).map(|n| format!("n{round}_{n}")).collect();
         bench.link.take(board(&names));
         bench.link.take(reading(0, 5.0));
-        assert_eq!(bench.link.state().slots[0].last.map(|(value, _)| value), Some(5.0), "shown all the same");
+        assert_eq!(
+            bench.link.state().slots[0].last.map(|(value, _)| value),
+            Some(5.0),
+            "shown all the same"
+        );
     }
     assert_eq!(bench.sources.iter().count(), MAX_BRIDGE_SOURCES);
     let refused = bench.seats.refused.load(Ordering::Relaxed);
@@ -155,7 +209,9 @@ async fn a_button_that_chatters_is_one_alert_and_the_rest_is_counted() {
         bench.link.take(button(0, false));
     }
     bench.link.take(button(200, true));
-    bench.alert("Button Pressed", |alert| alert.resolved.is_some()).await;
+    bench
+        .alert("Button Pressed", |alert| alert.resolved.is_some())
+        .await;
     assert_eq!(bench.pipeline.alerts().list(&Filter::default()).len(), 1);
     assert_eq!(bench.link.state().held.buttons, 50);
 }
@@ -164,7 +220,11 @@ async fn a_button_that_chatters_is_one_alert_and_the_rest_is_counted() {
 async fn what_fails_has_no_reading_and_time_alone_tells_its_loss() {
     let bench = bench();
     bench.link.take(board(&["probe".to_owned()]));
-    bench.link.take(LinkEvent::Fault { sensor: 0, fault: Fault::Absent, host_ms: 0 });
+    bench.link.take(LinkEvent::Fault {
+        sensor: 0,
+        fault: Fault::Absent,
+        host_ms: 0,
+    });
     let now_ms = Mono::now().as_millis();
     bench.link.tick(now_ms);
     bench.link.tick(now_ms + 9_999);
@@ -173,5 +233,11 @@ async fn what_fails_has_no_reading_and_time_alone_tells_its_loss() {
     let lost = bench.alert("Bridge Sensor Lost", |_| true).await;
     assert_eq!(&*lost.subject, "bridge/mast/probe");
     let source = bench.sources.find("bridge/mast/probe").expect("seated").id;
-    assert_eq!(bench.pipeline.telemetry().latest(source, Metric::BridgeTemperature), None);
+    assert_eq!(
+        bench
+            .pipeline
+            .telemetry()
+            .latest(source, Metric::BridgeTemperature),
+        None
+    );
 }

@@ -32,7 +32,13 @@ pub(super) fn metric_of(sensor: &Sensor) -> Metric {
 pub(super) fn names(sensors: &[Sensor]) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(sensors.len());
     for (index, sensor) in sensors.iter().enumerate() {
-        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {
+                c
+            } else {
+                '_'
+            }
+        };
         let name: String = sensor.name.as_str().chars().map(plain).collect();
         // The number is unique; a name that ends like another's number is too rare
         // to be told apart from it by more than one more underscore.
@@ -86,27 +92,49 @@ mod tests {
     use super::*;
 
     fn sensor(name: &str, kind: SensorKind, unit: Unit, max: f32) -> Sensor {
-        Sensor { name: name.into(), kind, unit, min: 0.0, max, interval_ms: 500 }
+        Sensor {
+            name: name.into(),
+            kind,
+            unit,
+            min: 0.0,
+            max,
+            interval_ms: 500,
+        }
     }
 
     #[test]
     fn kind_unit_and_range_must_agree() {
         let of = |kind, unit, max| metric_of(&sensor("x", kind, unit, max));
         assert_eq!(of(SensorKind::Voltage, Unit::Volt, 26.0), Metric::Voltage);
-        assert_eq!(of(SensorKind::Voltage, Unit::Percent, 26.0), Metric::Generic);
-        assert_eq!(of(SensorKind::Voltage, Unit::Volt, 400.0), Metric::Generic, "mains is no battery");
-        assert_eq!(of(SensorKind::Temperature, Unit::Celsius, 125.0), Metric::BridgeTemperature);
+        assert_eq!(
+            of(SensorKind::Voltage, Unit::Percent, 26.0),
+            Metric::Generic
+        );
+        assert_eq!(
+            of(SensorKind::Voltage, Unit::Volt, 400.0),
+            Metric::Generic,
+            "mains is no battery"
+        );
+        assert_eq!(
+            of(SensorKind::Temperature, Unit::Celsius, 125.0),
+            Metric::BridgeTemperature
+        );
         assert_eq!(of(SensorKind::Light, Unit::Lux, 1e5), Metric::Generic);
     }
 
     #[test]
     fn names_from_the_wire_are_made_harmless_and_unique() {
         let named = |names: &[&str]| {
-            let sensors: Vec<Sensor> =
-                names.iter().map(|name| sensor(name, SensorKind::Other, Unit::None, 1.0)).collect();
+            let sensors: Vec<Sensor> = names
+                .iter()
+                .map(|name| sensor(name, SensorKind::Other, Unit::None, 1.0))
+                .collect();
             super::names(&sensors)
         };
-        assert_eq!(named(&["battery_voltage", "a/b \"c\"", "電"]), ["battery_voltage", "a_b__c_", "_"]);
+        assert_eq!(
+            named(&["battery_voltage", "a/b \"c\"", "電"]),
+            ["battery_voltage", "a_b__c_", "_"]
+        );
         assert_eq!(named(&["x", "x", "x"]), ["x", "x_1", "x_2"]);
         assert_eq!(named(&["x_2", "x", "x"]), ["x_2", "x", "x_2_2"]);
     }

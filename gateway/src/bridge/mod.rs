@@ -57,7 +57,11 @@ pub(super) struct Seats {
 
 impl Seats {
     fn new(sources: Arc<Sources>) -> Seats {
-        Seats { sources, taken: Mutex::new(0), refused: AtomicU64::new(0) }
+        Seats {
+            sources,
+            taken: Mutex::new(0),
+            refused: AtomicU64::new(0),
+        }
     }
 
     /// The source of that name; none, counted, when there is no room.
@@ -67,11 +71,16 @@ impl Seats {
         }
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let room = *taken < MAX_BRIDGE_SOURCES;
-        let source = room.then(|| self.sources.register(name, SourceKind::Bridge).ok()).flatten();
+        let source = room
+            .then(|| self.sources.register(name, SourceKind::Bridge).ok())
+            .flatten();
         *taken += usize::from(source.is_some());
         if source.is_none() {
             self.refused.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(source = name, "no room for another source: no rules and no history for it");
+            tracing::warn!(
+                source = name,
+                "no room for another source: no rules and no history for it"
+            );
         }
         source
     }
@@ -101,9 +110,15 @@ impl Bridges {
     /// No bridges yet.
     #[must_use]
     pub fn new(sources: Arc<Sources>, pipeline: Pipeline) -> Bridges {
-        let inner =
-            Inner { pipeline, seats: Arc::new(Seats::new(sources)), met: Arc::default(), running: Mutex::default() };
-        Bridges { inner: Arc::new(inner) }
+        let inner = Inner {
+            pipeline,
+            seats: Arc::new(Seats::new(sources)),
+            met: Arc::default(),
+            running: Mutex::default(),
+        };
+        Bridges {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Takes a seat for a source that an earlier run stored, if its bridge is
@@ -111,7 +126,9 @@ impl Bridges {
     #[must_use]
     pub fn adopt(&self, source: &str, bridges: &[Bridge]) -> Option<SourceId> {
         let name = source.strip_prefix("bridge/")?.split('/').next()?;
-        let wanted = bridges.iter().any(|bridge| bridge.enabled && bridge.name == name);
+        let wanted = bridges
+            .iter()
+            .any(|bridge| bridge.enabled && bridge.name == name);
         wanted.then(|| self.inner.seats.seat(source)).flatten()
     }
 
@@ -123,19 +140,32 @@ impl Bridges {
     /// Makes the running bridges those of `wanted`: ends others, starts new
     /// ones, restarts changed ones.
     pub fn apply(&self, wanted: &[Bridge]) {
-        if let Err(error) = self.inner.pipeline.alerts().set_defaults("bridge", &rules::defaults(wanted)) {
+        if let Err(error) = self
+            .inner
+            .pipeline
+            .alerts()
+            .set_defaults("bridge", &rules::defaults(wanted))
+        {
             tracing::error!(%error, "the bridges' default rules are not in effect");
         }
         let mut running = self.running();
-        let (kept, ended): (Vec<Running>, Vec<Running>) =
-            running.drain(..).partition(|bridge| wanted.contains(&bridge.link.config));
+        let (kept, ended): (Vec<Running>, Vec<Running>) = running
+            .drain(..)
+            .partition(|bridge| wanted.contains(&bridge.link.config));
         for bridge in &ended {
             // Before its successor: what ends here must not end what begins there.
             bridge.link.retire();
         }
-        let gone = |name: &str| !wanted.iter().any(|bridge| bridge.enabled && bridge.name == name);
-        let removed: Vec<Arc<str>> =
-            ended.iter().filter(|b| gone(&b.link.config.name)).map(|b| b.link.subject.clone()).collect();
+        let gone = |name: &str| {
+            !wanted
+                .iter()
+                .any(|bridge| bridge.enabled && bridge.name == name)
+        };
+        let removed: Vec<Arc<str>> = ended
+            .iter()
+            .filter(|b| gone(&b.link.config.name))
+            .map(|b| b.link.subject.clone())
+            .collect();
         drop(ended);
         *running = kept;
         for config in wanted.iter().filter(|config| config.enabled) {
@@ -146,7 +176,10 @@ impl Bridges {
         drop(running);
         self.indicate();
         if !removed.is_empty() {
-            tokio::spawn(tend::resolve_alerts_of(self.inner.pipeline.alerts().clone(), removed));
+            tokio::spawn(tend::resolve_alerts_of(
+                self.inner.pipeline.alerts().clone(),
+                removed,
+            ));
         }
     }
 
@@ -154,7 +187,10 @@ impl Bridges {
     #[must_use]
     pub fn views(&self) -> Vec<BridgeView> {
         let now_ms = Mono::now().as_millis();
-        self.running().iter().map(|bridge| BridgeView::of(bridge, now_ms)).collect()
+        self.running()
+            .iter()
+            .map(|bridge| BridgeView::of(bridge, now_ms))
+            .collect()
     }
 
     /// Sources refused because there was no room.
@@ -166,27 +202,49 @@ impl Bridges {
     fn start(&self, config: &Bridge) -> Option<Running> {
         let inner = &self.inner;
         let selector = config.port()?;
-        let link = Arc::new(Link::new(config.clone(), inner.pipeline.clone(), inner.seats.clone(), inner.met.clone()));
+        let link = Arc::new(Link::new(
+            config.clone(),
+            inner.pipeline.clone(),
+            inner.seats.clone(),
+            inner.met.clone(),
+        ));
         let taker = link.clone();
-        let settings = LinkConfig { selector, baud: config.baud, epoch: epoch() };
+        let settings = LinkConfig {
+            selector,
+            baud: config.baud,
+            epoch: epoch(),
+        };
         let handle = HostLink::spawn(settings, move |event| taker.take(event));
-        let handle = handle.inspect_err(|error| tracing::error!(%error, bridge = config.name, "bridge not started"));
-        Some(Running { link, handle: handle.ok() })
+        let handle = handle.inspect_err(
+            |error| tracing::error!(%error, bridge = config.name, "bridge not started"),
+        );
+        Some(Running {
+            link,
+            handle: handle.ok(),
+        })
     }
 
     /// Lets time pass at every bridge.
     fn tick(&self) {
         let now_ms = Mono::now().as_millis();
-        self.running().iter().for_each(|bridge| bridge.link.tick(now_ms));
+        self.running()
+            .iter()
+            .for_each(|bridge| bridge.link.tick(now_ms));
     }
 
     /// Tells boards that were just met what is wanted of them.
     fn greet(&self) {
         for bridge in self.running().iter() {
-            let Some(handle) = &bridge.handle else { continue };
+            let Some(handle) = &bridge.handle else {
+                continue;
+            };
             for (sensor, interval_ms) in bridge.link.wanted_rates() {
                 if handle.set_rate(sensor, interval_ms).is_err() {
-                    tracing::warn!(bridge = bridge.link.config.name, sensor, "rate not set: too many requests");
+                    tracing::warn!(
+                        bridge = bridge.link.config.name,
+                        sensor,
+                        "rate not set: too many requests"
+                    );
                 }
             }
         }
@@ -194,7 +252,11 @@ impl Bridges {
 
     /// Who pressed a button that acknowledges.
     fn acknowledging(&self) -> Vec<Arc<str>> {
-        self.running().iter().filter(|b| b.link.wants_acknowledgement()).map(|b| b.link.subject.clone()).collect()
+        self.running()
+            .iter()
+            .filter(|b| b.link.wants_acknowledgement())
+            .map(|b| b.link.subject.clone())
+            .collect()
     }
 
     /// Shows the worst unresolved alert on every lamp, now and after every
@@ -213,12 +275,16 @@ impl Bridges {
 
     fn running(&self) -> MutexGuard<'_, Vec<Running>> {
         // Valid after every statement above.
-        self.inner.running.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The instant at which the gateway's monotonic clock is zero.
 fn epoch() -> std::time::Instant {
     let now = tokio::time::Instant::now().into_std();
-    now.checked_sub(Duration::from_millis(Mono::now().as_millis())).unwrap_or(now)
+    now.checked_sub(Duration::from_millis(Mono::now().as_millis()))
+        .unwrap_or(now)
 }

@@ -22,27 +22,56 @@ pub(crate) fn defaults(bridges: &[Bridge]) -> Vec<Rule> {
     }
     let mut rules = vec![
         // Pressing it again is a new emergency, however soon.
-        Rule { cooldown_minutes: 0, ..Rule::new("Emergency Stop", Metric::EmergencyStop, ">=", 1.0, "critical") },
+        Rule {
+            cooldown_minutes: 0,
+            ..Rule::new(
+                "Emergency Stop",
+                Metric::EmergencyStop,
+                ">=",
+                1.0,
+                "critical",
+            )
+        },
         // Lithium cells are to be used up to 60 °C; the microcontroller itself
         // and what is soldered beside it up to 85 °C.
         Rule {
             for_s: 5,
             hysteresis: 2.0,
-            ..Rule::new("High Bridge Temperature", Metric::BridgeTemperature, ">=", 60.0, "warning")
+            ..Rule::new(
+                "High Bridge Temperature",
+                Metric::BridgeTemperature,
+                ">=",
+                60.0,
+                "warning",
+            )
         },
         Rule {
             for_s: 5,
             hysteresis: 2.0,
-            ..Rule::new("Critical Bridge Temperature", Metric::BridgeTemperature, ">=", 80.0, "critical")
+            ..Rule::new(
+                "Critical Bridge Temperature",
+                Metric::BridgeTemperature,
+                ">=",
+                80.0,
+                "critical",
+            )
         },
     ];
     for bridge in bridges.iter().filter(|bridge| bridge.enabled) {
-        let Some(cells) = bridge.battery_cells.map(f64::from) else { continue };
+        let Some(cells) = bridge.battery_cells.map(f64::from) else {
+            continue;
+        };
         let low = |name: &str, volts: f64, level| Rule {
             for_s: LOW_FOR_S,
             hysteresis: tenths(cells * SAG_CELL_V),
             source: Some(super::sensor_source(&bridge.name, BATTERY)),
-            ..Rule::new(&format!("{name} ({})", bridge.name), Metric::Voltage, "<", tenths(cells * volts), level)
+            ..Rule::new(
+                &format!("{name} ({})", bridge.name),
+                Metric::Voltage,
+                "<",
+                tenths(cells * volts),
+                level,
+            )
         };
         rules.push(low("Low Battery Voltage", LOW_CELL_V, "warning"));
         rules.push(low("Critical Battery Voltage", EMPTY_CELL_V, "critical"));
@@ -64,13 +93,20 @@ mod tests {
     use crate::config::MAX_BRIDGES;
 
     fn bridge(number: usize, cells: Option<u8>) -> Bridge {
-        let text = format!("name = \"name-of-thirty-two-characters-{number:02}\"\nselector = \"2e8a:000a\"\n");
-        Bridge { battery_cells: cells, ..toml::from_str(&text).expect("a bridge") }
+        let text = format!(
+            "name = \"name-of-thirty-two-characters-{number:02}\"\nselector = \"2e8a:000a\"\n"
+        );
+        Bridge {
+            battery_cells: cells,
+            ..toml::from_str(&text).expect("a bridge")
+        }
     }
 
     #[test]
     fn every_default_rule_is_valid_and_there_is_room() {
-        let all: Vec<Bridge> = (0..MAX_BRIDGES).map(|number| bridge(number, Some(6))).collect();
+        let all: Vec<Bridge> = (0..MAX_BRIDGES)
+            .map(|number| bridge(number, Some(6)))
+            .collect();
         let rules = defaults(&all);
         for rule in &rules {
             assert_eq!(alerts::check_rule(rule), Ok(()), "{rule:?}");
@@ -83,8 +119,17 @@ mod tests {
     #[test]
     fn a_battery_is_low_by_its_cells() {
         let rules = defaults(&[bridge(1, Some(3)), bridge(2, None)]);
-        let low: Vec<&Rule> = rules.iter().filter(|rule| rule.metric == "voltage").collect();
-        assert_eq!(low.iter().map(|rule| rule.threshold).collect::<Vec<_>>(), [10.5, 9.9]);
-        assert_eq!(low[0].source.as_deref(), Some("bridge/name-of-thirty-two-characters-01/battery_voltage"));
+        let low: Vec<&Rule> = rules
+            .iter()
+            .filter(|rule| rule.metric == "voltage")
+            .collect();
+        assert_eq!(
+            low.iter().map(|rule| rule.threshold).collect::<Vec<_>>(),
+            [10.5, 9.9]
+        );
+        assert_eq!(
+            low[0].source.as_deref(),
+            Some("bridge/name-of-thirty-two-characters-01/battery_voltage")
+        );
     }
 }

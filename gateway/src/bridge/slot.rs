@@ -77,7 +77,13 @@ impl Slot {
         now_ms: u64,
         before: Option<&Slot>,
     ) -> Slot {
-        let what = Described { name, source_name, source, metric: metric_of(sensor), sensor: sensor.clone() };
+        let what = Described {
+            name,
+            source_name,
+            source,
+            metric: metric_of(sensor),
+            sensor: sensor.clone(),
+        };
         Slot {
             what: Arc::new(what),
             last: before.and_then(|slot| slot.last),
@@ -126,7 +132,8 @@ impl Slot {
         if worth == Worth::NotYetRead {
             return None;
         }
-        self.guard.observe(worth == Worth::Fresh, now_ms, PATIENCE_MS)
+        self.guard
+            .observe(worth == Worth::Fresh, now_ms, PATIENCE_MS)
     }
 
     /// Whether its loss was told and stands.
@@ -139,8 +146,12 @@ impl Slot {
 pub(super) fn fault_text(fault: Fault) -> &'static str {
     match fault {
         Fault::Absent => "the sensor does not answer; check its wiring",
-        Fault::OutOfRange => "the value is outside what the sensor can give: a broken wire or a short",
-        Fault::Corrupt => "the sensor's answer fails its own check; check wiring and length of the cable",
+        Fault::OutOfRange => {
+            "the value is outside what the sensor can give: a broken wire or a short"
+        }
+        Fault::Corrupt => {
+            "the sensor's answer fails its own check; check wiring and length of the cable"
+        }
     }
 }
 
@@ -153,10 +164,26 @@ mod tests {
 
     fn every(interval_ms: u32) -> Slot {
         let sources = Sources::default();
-        let source = sources.register("bridge/m/v", SourceKind::Bridge).expect("room");
-        let sensor =
-            Sensor { name: "v".into(), kind: SensorKind::Voltage, unit: Unit::Volt, min: 0.0, max: 26.0, interval_ms };
-        Slot::new("v".to_owned(), "bridge/m/v".into(), Some(source), &sensor, interval_ms, 0, None)
+        let source = sources
+            .register("bridge/m/v", SourceKind::Bridge)
+            .expect("room");
+        let sensor = Sensor {
+            name: "v".into(),
+            kind: SensorKind::Voltage,
+            unit: Unit::Volt,
+            min: 0.0,
+            max: 26.0,
+            interval_ms,
+        };
+        Slot::new(
+            "v".to_owned(),
+            "bridge/m/v".into(),
+            Some(source),
+            &sensor,
+            interval_ms,
+            0,
+            None,
+        )
     }
 
     #[test]
@@ -173,7 +200,11 @@ mod tests {
         assert_eq!((slot.readings, slot.faults), (1, 1));
         let mut slow = every(60_000);
         slow.read(1.0, 0);
-        assert_eq!(slow.worth(180_000), Worth::Fresh, "three of its own intervals");
+        assert_eq!(
+            slow.worth(180_000),
+            Worth::Fresh,
+            "three of its own intervals"
+        );
     }
 
     #[test]
@@ -193,10 +224,20 @@ mod tests {
         }
         assert!(slot.is_lost());
         let what = slot.what.clone();
-        let next =
-            Slot::new(what.name.clone(), what.source_name.clone(), what.source, &what.sensor, 500, 20_000, Some(&slot));
+        let next = Slot::new(
+            what.name.clone(),
+            what.source_name.clone(),
+            what.source,
+            &what.sensor,
+            500,
+            20_000,
+            Some(&slot),
+        );
         assert!(next.is_lost());
-        assert_eq!((next.last, next.fault, next.readings, next.faults), (Some((11.0, 0)), None, 1, 1));
+        assert_eq!(
+            (next.last, next.fault, next.readings, next.faults),
+            (Some((11.0, 0)), None, 1, 1)
+        );
         assert_eq!(next.worth(20_000), Worth::NotYetRead);
     }
 }

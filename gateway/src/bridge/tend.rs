@@ -62,12 +62,17 @@ pub(super) fn indicator(worst: Option<Level>) -> IndicatorLevel {
 /// shows the alerts of the whole gateway. It goes on showing them until they are
 /// resolved.
 async fn acknowledge_all(alerts: &Alerts, by: &str) {
-    let open = alerts.list(&Filter { unresolved_only: true, ..Filter::default() });
+    let open = alerts.list(&Filter {
+        unresolved_only: true,
+        ..Filter::default()
+    });
     let mut done = 0_u32;
     for alert in open.iter().filter(|alert| alert.acknowledged.is_none()) {
         match alerts.acknowledge(&alert.id, by).await {
             Ok(_) => done += 1,
-            Err(error) => tracing::warn!(%error, alert = &*alert.id, by, "alert not acknowledged by the button"),
+            Err(error) => {
+                tracing::warn!(%error, alert = &*alert.id, by, "alert not acknowledged by the button")
+            }
         }
     }
     tracing::info!(by, alerts = done, "acknowledged by a button");
@@ -76,11 +81,16 @@ async fn acknowledge_all(alerts: &Alerts, by: &str) {
 /// Resolves what is open about bridges that are no longer configured: nothing
 /// will ever be heard of them that could end it.
 pub(super) async fn resolve_alerts_of(alerts: Alerts, subjects: Vec<Arc<str>>) {
-    let open = alerts.list(&Filter { unresolved_only: true, ..Filter::default() });
+    let open = alerts.list(&Filter {
+        unresolved_only: true,
+        ..Filter::default()
+    });
     let of_removed = |subject: &str| {
-        subjects
-            .iter()
-            .any(|gone| subject.strip_prefix(&**gone).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+        subjects.iter().any(|gone| {
+            subject
+                .strip_prefix(&**gone)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
     };
     for alert in open.iter().filter(|alert| of_removed(&alert.subject)) {
         if let Err(error) = alerts.resolve(&alert.id, "configuration").await {

@@ -66,7 +66,11 @@ pub struct SensorView {
 impl BridgeView {
     pub(super) fn of(bridge: &Running, now_ms: u64) -> BridgeView {
         let mut state = bridge.link.state();
-        let stats = bridge.handle.as_ref().map(firmware_bridge::host::LinkHandle::stats).unwrap_or_default();
+        let stats = bridge
+            .handle
+            .as_ref()
+            .map(firmware_bridge::host::LinkHandle::stats)
+            .unwrap_or_default();
         let stop = state.stop.state(now_ms).filter(|_| state.live);
         let greeting = state.board.as_deref().map(|board| &board.greeting);
         BridgeView {
@@ -74,11 +78,21 @@ impl BridgeView {
             selector: bridge.link.config.selector.clone(),
             state: link_state(&state),
             reason: reason(bridge, &state),
-            board: state.board.as_deref().map(firmware_bridge::host::BoardDescription::id),
+            board: state
+                .board
+                .as_deref()
+                .map(firmware_bridge::host::BoardDescription::id),
             firmware: greeting.map(|greeting| greeting.firmware.as_str().to_owned()),
             emergency_stop: stop,
-            indicator: stats.indicator.filter(|_| stats.state == LinkState::Live).map(indicator_name),
-            sensors: state.slots.iter().map(|slot| SensorView::of(slot, state.live, now_ms)).collect(),
+            indicator: stats
+                .indicator
+                .filter(|_| stats.state == LinkState::Live)
+                .map(indicator_name),
+            sensors: state
+                .slots
+                .iter()
+                .map(|slot| SensorView::of(slot, state.live, now_ms))
+                .collect(),
             held: state.held,
             stats,
         }

@@ -70,7 +70,11 @@ impl Cache {
     /// An empty cache whose entries live `ttl` unless told otherwise.
     #[must_use]
     pub fn new(ttl: Duration) -> Cache {
-        Cache { seed: RandomState::new(), ttl, table: Mutex::new(RefCell::new(Table::new())) }
+        Cache {
+            seed: RandomState::new(),
+            ttl,
+            table: Mutex::new(RefCell::new(Table::new())),
+        }
     }
 
     /// Calls `read` with the value when present and fresh.

@@ -47,7 +47,9 @@ mod tests {
         let counter = Blocking::<InstanceRawMutex, Cell<u64>>::new(Cell::new(0));
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..10_000).for_each(|_| counter.lock(|cell| cell.set(cell.get() + 1))));
+                scope.spawn(|| {
+                    (0..10_000).for_each(|_| counter.lock(|cell| cell.set(cell.get() + 1)))
+                });
             }
         });
         assert_eq!(counter.lock(Cell::get), 40_000);
@@ -57,7 +59,9 @@ mod tests {
     fn another_instance_is_another_lock_and_a_panic_does_not_close_it() {
         let (first, second) = (InstanceRawMutex::INIT, InstanceRawMutex::INIT);
         assert_eq!(first.lock(|| second.lock(|| 7)), 7);
-        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| first.lock(|| panic!("inside"))));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            first.lock(|| panic!("inside"))
+        }));
         assert!(panicked.is_err());
         assert_eq!(first.lock(|| 8), 8);
     }

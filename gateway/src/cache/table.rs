@@ -45,7 +45,10 @@ impl Table {
             free: (0..CAPACITY as u8).rev().collect(),
             values: vec![0; CAPACITY * MAX_VALUE_BYTES].into_boxed_slice(),
             clock: 0,
-            stats: CacheStats { capacity: CAPACITY, ..CacheStats::default() },
+            stats: CacheStats {
+                capacity: CAPACITY,
+                ..CacheStats::default()
+            },
         }
     }
 
@@ -68,18 +71,36 @@ impl Table {
     }
 
     /// Stores a value in place of what was under `key`; whether it fitted.
-    pub(super) fn put(&mut self, hash: u64, key: &[u8], value: &[u8], expires: Mono, now: Mono) -> bool {
+    pub(super) fn put(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        value: &[u8],
+        expires: Mono,
+        now: Mono,
+    ) -> bool {
         // What does not fit must not leave the former value behind either.
         self.remove(hash);
-        let Ok(key) = Vec::from_slice(key) else { return self.refuse() };
+        let Ok(key) = Vec::from_slice(key) else {
+            return self.refuse();
+        };
         if value.len() > MAX_VALUE_BYTES {
             return self.refuse();
         }
-        let Some(slot) = self.free_slot(now) else { return self.refuse() };
+        let Some(slot) = self.free_slot(now) else {
+            return self.refuse();
+        };
         let start = usize::from(slot) * MAX_VALUE_BYTES;
         self.values[start..start + value.len()].copy_from_slice(value);
         self.clock += 1;
-        let entry = Entry { key, slot, length: value.len(), expires, used: self.clock, hits: 0 };
+        let entry = Entry {
+            key,
+            slot,
+            length: value.len(),
+            expires,
+            used: self.clock,
+            hits: 0,
+        };
         // There is room: a slot was free, and there are as many places as slots.
         self.entries.insert(hash, entry).is_ok()
     }
@@ -119,8 +140,12 @@ impl Table {
 
     /// Expired entries; dropped unless it is only a question.
     pub(super) fn purge_expired(&mut self, now: Mono, dry_run: bool) -> usize {
-        let expired: Vec<u64, CAPACITY> =
-            self.entries.iter().filter(|(_, entry)| entry.is_expired(now)).map(|(hash, _)| *hash).collect();
+        let expired: Vec<u64, CAPACITY> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.is_expired(now))
+            .map(|(hash, _)| *hash)
+            .collect();
         if !dry_run {
             expired.iter().for_each(|hash| self.remove(*hash));
         }
@@ -130,7 +155,11 @@ impl Table {
     pub(super) fn stats(&self, now: Mono) -> CacheStats {
         CacheStats {
             total_entries: self.entries.len(),
-            active_entries: self.entries.values().filter(|entry| !entry.is_expired(now)).count(),
+            active_entries: self
+                .entries
+                .values()
+                .filter(|entry| !entry.is_expired(now))
+                .count(),
             entry_hits: self.entries.values().map(|entry| entry.hits).sum(),
             size_bytes: self.entries.values().map(|entry| entry.length).sum(),
             ..self.stats
@@ -176,10 +205,17 @@ mod tests {
             for n in 0..100_u64 {
                 assert!(table.put(n, &n.to_le_bytes(), &(n + round).to_le_bytes(), LATER, NOW));
             }
-            let present: std::vec::Vec<u64> = (0..100).filter(|n| table.entries.contains_key(n)).collect();
-            assert_eq!(present, (100 - CAPACITY as u64..100).collect::<std::vec::Vec<u64>>());
+            let present: std::vec::Vec<u64> =
+                (0..100).filter(|n| table.entries.contains_key(n)).collect();
+            assert_eq!(
+                present,
+                (100 - CAPACITY as u64..100).collect::<std::vec::Vec<u64>>()
+            );
             for n in present {
-                assert_eq!(table.find(n, &n.to_le_bytes(), NOW), Some(&(n + round).to_le_bytes()[..]));
+                assert_eq!(
+                    table.find(n, &n.to_le_bytes(), NOW),
+                    Some(&(n + round).to_le_bytes()[..])
+                );
             }
             if round % 2 == 0 {
                 assert_eq!(table.clear(), CAPACITY);

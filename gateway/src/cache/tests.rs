@@ -38,9 +38,15 @@ fn a_panicking_reader_leaves_the_cache_in_order() {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Put { key: usize, length: usize, ttl_ms: Option<u64> },
+    Put {
+        key: usize,
+        length: usize,
+        ttl_ms: Option<u64>,
+    },
     Find(usize),
-    Purge { dry_run: bool },
+    Purge {
+        dry_run: bool,
+    },
     Clear,
     Wait(u64),
 }
@@ -74,7 +80,10 @@ impl Model {
             return false;
         }
         if self.entries.len() == CAPACITY {
-            let expired = self.entries.iter().position(|(_, _, expires, _)| *expires <= now);
+            let expired = self
+                .entries
+                .iter()
+                .position(|(_, _, expires, _)| *expires <= now);
             self.stats.evictions += u64::from(expired.is_none());
             self.entries.remove(expired.unwrap_or(0));
         }
@@ -83,7 +92,11 @@ impl Model {
     }
 
     fn find(&mut self, key: usize, now: u64) -> Option<Vec<u8>> {
-        let found = self.entries.iter().position(|(other, ..)| *other == key).map(|index| self.entries.remove(index));
+        let found = self
+            .entries
+            .iter()
+            .position(|(other, ..)| *other == key)
+            .map(|index| self.entries.remove(index));
         let Some(mut entry) = found.filter(|(_, _, expires, _)| now < *expires) else {
             self.stats.misses += 1;
             return None;
@@ -96,7 +109,11 @@ impl Model {
     }
 
     fn purge(&mut self, now: u64, dry_run: bool) -> usize {
-        let expired = self.entries.iter().filter(|(_, _, expires, _)| *expires <= now).count();
+        let expired = self
+            .entries
+            .iter()
+            .filter(|(_, _, expires, _)| *expires <= now)
+            .count();
         if !dry_run {
             self.entries.retain(|(_, _, expires, _)| now < *expires);
         }
@@ -106,7 +123,11 @@ impl Model {
     fn stats(&self, now: u64) -> CacheStats {
         CacheStats {
             total_entries: self.entries.len(),
-            active_entries: self.entries.iter().filter(|(_, _, expires, _)| now < *expires).count(),
+            active_entries: self
+                .entries
+                .iter()
+                .filter(|(_, _, expires, _)| now < *expires)
+                .count(),
             entry_hits: self.entries.iter().map(|(.., hits)| hits).sum(),
             size_bytes: self.entries.iter().map(|(_, value, ..)| value.len()).sum(),
             capacity: CAPACITY,

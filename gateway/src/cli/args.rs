@@ -13,7 +13,12 @@ use clap::{Args, Parser, Subcommand};
 /// made at the first start and printed once. Exit codes: 0 done, 1 failed,
 /// 2 wrong usage or configuration, 3 `check` found something to mend.
 #[derive(Debug, Parser)]
-#[command(name = "mfg-drone-gateway", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "mfg-drone-gateway",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -68,7 +73,13 @@ pub enum Command {
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConfigArgs {
     /// Configuration file [default: /etc/mfg-drone/gateway.toml if it exists].
-    #[arg(long, short, value_name = "FILE", env = "MFG_DRONE_CONFIG", global = true)]
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        env = "MFG_DRONE_CONFIG",
+        global = true
+    )]
     pub config: Option<PathBuf>,
     /// State directory, instead of `storage.dir`.
     #[arg(long, value_name = "DIR", global = true)]

@@ -17,7 +17,10 @@ pub(super) fn boards(args: &BoardsArgs) -> anyhow::Result<()> {
     if let Some(BoardsCommand::Capture { file }) = &args.command {
         return capture(root, file);
     }
-    let mut board = Board::open(root, Some(args.profiles.as_deref().unwrap_or(&config.board.profiles)))?;
+    let mut board = Board::open(
+        root,
+        Some(args.profiles.as_deref().unwrap_or(&config.board.profiles)),
+    )?;
     board.sample(0, &mut |_, _| {});
     let mut report = board.report(0);
     name_drones(&mut report, &board, &config);
@@ -46,7 +49,9 @@ fn configuration(args: &BoardsArgs) -> anyhow::Result<Config> {
 /// Says at each interface which drone is behind it, and which interface is missing.
 fn name_drones(report: &mut Report, board: &Board, config: &Config) {
     for drone in &config.drones.drone {
-        let Some(interface) = &drone.interface else { continue };
+        let Some(interface) = &drone.interface else {
+            continue;
+        };
         let mut found = false;
         for (sensor, shown) in board.sensors().all().iter().zip(&mut report.sensors) {
             if sensor.subject.as_ref() == Some(interface) {
@@ -55,19 +60,34 @@ fn name_drones(report: &mut Report, board: &Board, config: &Config) {
             }
         }
         if !found {
-            report.notes.push(format!("{interface}, the interface of drone {}, is not there", drone.id));
+            report.notes.push(format!(
+                "{interface}, the interface of drone {}, is not there",
+                drone.id
+            ));
         }
     }
 }
 
 /// Fills in the column that the `boards` crate cannot know.
 fn name_rules(report: &mut Report, board: &Board, config: &Config) -> anyhow::Result<()> {
-    let watches = |rule: &Rule| rule.enabled && rule.source.as_deref().is_none_or(|source| source == "board");
+    let watches = |rule: &Rule| {
+        rule.enabled
+            && rule
+                .source
+                .as_deref()
+                .is_none_or(|source| source == "board")
+    };
     let views = super::rules::in_effect(config, Some(board))?;
-    let rules: Vec<Rule> = views.into_iter().map(|view| view.rule).filter(watches).collect();
+    let rules: Vec<Rule> = views
+        .into_iter()
+        .map(|view| view.rule)
+        .filter(watches)
+        .collect();
     let (sensors, interfaces) = (board.sensors(), drone_interfaces(config));
     for (sensor, shown) in sensors.all().iter().zip(&mut report.sensors) {
-        let Some(metric) = metric_of(sensor.role).filter(|_| is_watched(sensors, sensor, &interfaces)) else {
+        let Some(metric) =
+            metric_of(sensor.role).filter(|_| is_watched(sensors, sensor, &interfaces))
+        else {
             continue;
         };
         let watching: Vec<String> = rules
@@ -94,6 +114,8 @@ fn capture(root: &Path, file: &Path) -> anyhow::Result<()> {
         summary.replaced,
         summary.unreadable
     );
-    println!("Serial numbers, addresses and names are removed; look through it before you send it.");
+    println!(
+        "Serial numbers, addresses and names are removed; look through it before you send it."
+    );
     Ok(())
 }

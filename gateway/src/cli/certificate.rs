@@ -15,7 +15,11 @@ pub(super) fn certificate(args: &CertArgs) -> anyhow::Result<()> {
             super::owner::become_owner(dir)?;
             let renewed = super::small_runtime()?.block_on(async {
                 anyhow::Ok(match Client::connect(dir).await {
-                    Some(gateway) => gateway.text(Method::POST, "/certificate/renew", None::<&()>).await?,
+                    Some(gateway) => {
+                        gateway
+                            .text(Method::POST, "/certificate/renew", None::<&()>)
+                            .await?
+                    }
                     None => certificates::renew(&config.tls, dir)?.to_string(),
                 })
             })?;

@@ -47,10 +47,15 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             None => "no file, the defaults apply".to_owned(),
         },
     )];
-    let running =
-        super::small_runtime()?.block_on(control::Client::connect(super::state_dir(&loaded.config))).is_some();
+    let running = super::small_runtime()?
+        .block_on(control::Client::connect(super::state_dir(&loaded.config)))
+        .is_some();
     if running {
-        findings.push(finding(Severity::Ok, "gateway", "it runs; its ports are its own".to_owned()));
+        findings.push(finding(
+            Severity::Ok,
+            "gateway",
+            "it runs; its ports are its own".to_owned(),
+        ));
     } else {
         ports(&loaded.config, &mut findings);
     }
@@ -58,11 +63,23 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     certificate(&loaded.config, &mut findings);
     sensors(&loaded.config, &mut findings);
     drones(&loaded.config, &mut findings);
-    findings.extend(loaded.config.bridge.iter().map(|bridge| serial(bridge, running)));
+    findings.extend(
+        loaded
+            .config
+            .bridge
+            .iter()
+            .map(|bridge| serial(bridge, running)),
+    );
     findings.extend(rules_of_unknown_bridges(&loaded.config));
     report(&findings, args.json)?;
-    let errors = findings.iter().any(|finding| finding.severity == Severity::Error);
-    Ok(if errors { ExitCode::from(super::EXIT_FINDINGS) } else { ExitCode::SUCCESS })
+    let errors = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    Ok(if errors {
+        ExitCode::from(super::EXIT_FINDINGS)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// Checks that belong to other rooms' parsers, with the line of the file.
@@ -97,16 +114,29 @@ pub(super) fn rule_problems(loaded: &Loaded) -> Result<(), ConfigError> {
             })
         })
         .collect();
-    if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigError { problems })
+    }
 }
 
 fn problem(loaded: &Loaded, path: &[&str], message: &str) -> ConfigError {
     let message = format!("{}: {message}", path.join("."));
-    ConfigError { problems: vec![Problem { place: loaded.place(path), message }] }
+    ConfigError {
+        problems: vec![Problem {
+            place: loaded.place(path),
+            message,
+        }],
+    }
 }
 
 fn finding(severity: Severity, subject: &str, text: String) -> Finding {
-    Finding { severity, subject: subject.to_owned(), text }
+    Finding {
+        severity,
+        subject: subject.to_owned(),
+        text,
+    }
 }
 
 fn ports(config: &Config, findings: &mut Vec<Finding>) {
@@ -116,21 +146,40 @@ fn ports(config: &Config, findings: &mut Vec<Finding>) {
         ("server.http_listen", server.http_listen),
         ("server.metrics_listen", server.metrics_listen),
     ];
-    for (key, address) in tcp.into_iter().filter_map(|(key, address)| Some((key, address?))) {
+    for (key, address) in tcp
+        .into_iter()
+        .filter_map(|(key, address)| Some((key, address?)))
+    {
         let bound = std::net::TcpListener::bind(address).map(drop);
         findings.push(port(key, Protocol::Tcp, address, bound));
     }
     let drones = &config.drones;
-    for (key, number) in [("drones.state_port", drones.state_port), ("drones.video_port", drones.video_port)] {
+    for (key, number) in [
+        ("drones.state_port", drones.state_port),
+        ("drones.video_port", drones.video_port),
+    ] {
         let address = SocketAddr::new(drones.bind, number);
-        findings.push(port(key, Protocol::Udp, address, UdpSocket::bind(address).map(drop)));
+        findings.push(port(
+            key,
+            Protocol::Udp,
+            address,
+            UdpSocket::bind(address).map(drop),
+        ));
     }
 }
 
 fn port(key: &str, protocol: Protocol, address: SocketAddr, bound: std::io::Result<()>) -> Finding {
     match bound {
-        Ok(()) => finding(Severity::Ok, key, format!("{protocol} {} is free", address.port())),
-        Err(error) => finding(Severity::Error, key, port_holder::explain(protocol, address, &error, key)),
+        Ok(()) => finding(
+            Severity::Ok,
+            key,
+            format!("{protocol} {} is free", address.port()),
+        ),
+        Err(error) => finding(
+            Severity::Error,
+            key,
+            port_holder::explain(protocol, address, &error, key),
+        ),
     }
 }
 
@@ -141,11 +190,18 @@ fn state(config: &Config, findings: &mut Vec<Finding>) {
         .and_then(|()| std::fs::write(&probe, b""))
         .and_then(|()| std::fs::remove_file(&probe));
     findings.push(match outcome {
-        Ok(()) => finding(Severity::Ok, "storage.dir", format!("{} can be written", dir.display())),
+        Ok(()) => finding(
+            Severity::Ok,
+            "storage.dir",
+            format!("{} can be written", dir.display()),
+        ),
         Err(error) => finding(
             Severity::Error,
             "storage.dir",
-            format!("{} cannot be written: {error}; run as the gateway's user, or set storage.dir", dir.display()),
+            format!(
+                "{} cannot be written: {error}; run as the gateway's user, or set storage.dir",
+                dir.display()
+            ),
         ),
     });
 }
@@ -156,10 +212,16 @@ fn certificate(config: &Config, findings: &mut Vec<Finding>) {
         findings.push(finding(Severity::Ok, "certificate", text));
         return;
     }
-    findings.push(match crate::server::certificates::inspect(&config.tls, super::state_dir(config)) {
-        Ok(info) => finding(Severity::Ok, "certificate", info.to_string().trim().replace('\n', "; ")),
-        Err(error) => finding(Severity::Error, "certificate", error.to_string()),
-    });
+    findings.push(
+        match crate::server::certificates::inspect(&config.tls, super::state_dir(config)) {
+            Ok(info) => finding(
+                Severity::Ok,
+                "certificate",
+                info.to_string().trim().replace('\n', "; "),
+            ),
+            Err(error) => finding(Severity::Error, "certificate", error.to_string()),
+        },
+    );
 }
 
 fn sensors(config: &Config, findings: &mut Vec<Finding>) {
@@ -170,11 +232,22 @@ fn sensors(config: &Config, findings: &mut Vec<Finding>) {
         Ok(mut board) => {
             board.sample(0, &mut |_, _| {});
             let report = board.report(0);
-            let found = report.sensors.iter().filter(|sensor| sensor.value.is_some()).count();
-            let text = format!("{}: {found} of {} sensors read; see `boards`", report.board.name, report.sensors.len());
+            let found = report
+                .sensors
+                .iter()
+                .filter(|sensor| sensor.value.is_some())
+                .count();
+            let text = format!(
+                "{}: {found} of {} sensors read; see `boards`",
+                report.board.name,
+                report.sensors.len()
+            );
             findings.push(finding(Severity::Ok, "board", text));
             findings.extend(
-                board.problems().iter().map(|problem| finding(Severity::Warning, "board", problem.to_string())),
+                board
+                    .problems()
+                    .iter()
+                    .map(|problem| finding(Severity::Warning, "board", problem.to_string())),
             );
         }
         Err(error) => findings.push(finding(Severity::Error, "board", error.to_string())),
@@ -183,13 +256,19 @@ fn sensors(config: &Config, findings: &mut Vec<Finding>) {
 
 fn drones(config: &Config, findings: &mut Vec<Finding>) {
     if config.drones.drone.is_empty() {
-        let text = "none configured; add [[drones.drone]] with id and address, or run `demo`".to_owned();
+        let text =
+            "none configured; add [[drones.drone]] with id and address, or run `demo`".to_owned();
         findings.push(finding(Severity::Warning, "drones", text));
     }
     for drone in &config.drones.drone {
-        let place = drone.interface.as_deref().map_or_else(String::new, |name| format!(" on {name}"));
-        let missing =
-            drone.interface.as_ref().filter(|name| !std::path::Path::new("/sys/class/net").join(name).exists());
+        let place = drone
+            .interface
+            .as_deref()
+            .map_or_else(String::new, |name| format!(" on {name}"));
+        let missing = drone
+            .interface
+            .as_ref()
+            .filter(|name| !std::path::Path::new("/sys/class/net").join(name).exists());
         findings.push(match missing {
             Some(name) => finding(
                 Severity::Error,
@@ -197,8 +276,14 @@ fn drones(config: &Config, findings: &mut Vec<Finding>) {
                 format!("interface {name} does not exist; `ip link` lists those that do"),
             ),
             None => {
-                let address = drone.address.map_or_else(|| "192.168.10.1".to_owned(), |address| address.to_string());
-                finding(Severity::Ok, &drone.id, format!("expected at {address}{place}"))
+                let address = drone
+                    .address
+                    .map_or_else(|| "192.168.10.1".to_owned(), |address| address.to_string());
+                finding(
+                    Severity::Ok,
+                    &drone.id,
+                    format!("expected at {address}{place}"),
+                )
             }
         });
     }
@@ -207,16 +292,30 @@ fn drones(config: &Config, findings: &mut Vec<Finding>) {
 /// Whether the port of a bridge is there and can be had.
 fn serial(bridge: &Bridge, running: bool) -> Finding {
     let subject = format!("bridge {}", bridge.name);
-    let of = |severity, text: String| Finding { severity, subject: subject.clone(), text };
+    let of = |severity, text: String| Finding {
+        severity,
+        subject: subject.clone(),
+        text,
+    };
     if !bridge.enabled {
         return of(Severity::Ok, "switched off".to_owned());
     }
-    let Some(path) = bridge.port().and_then(|port| port.resolve()).filter(|path| path.exists()) else {
-        let text = format!("{} is not there; plug the board in, or see `bridge list`", bridge.selector);
+    let Some(path) = bridge
+        .port()
+        .and_then(|port| port.resolve())
+        .filter(|path| path.exists())
+    else {
+        let text = format!(
+            "{} is not there; plug the board in, or see `bridge list`",
+            bridge.selector
+        );
         return of(Severity::Warning, text);
     };
     if running {
-        return of(Severity::Ok, format!("{} is there; the gateway has it", path.display()));
+        return of(
+            Severity::Ok,
+            format!("{} is there; the gateway has it", path.display()),
+        );
     }
     match Port::open(&path, bridge.baud) {
         Ok(_) => of(Severity::Ok, format!("{} can be opened", path.display())),
@@ -227,7 +326,12 @@ fn serial(bridge: &Bridge, running: bool) -> Finding {
 /// Rules that wait for a source no bridge will ever be.
 fn rules_of_unknown_bridges(config: &Config) -> impl Iterator<Item = Finding> {
     config.alerts.rule.iter().filter_map(|rule| {
-        let name = rule.source.as_deref()?.strip_prefix("bridge/")?.split('/').next()?;
+        let name = rule
+            .source
+            .as_deref()?
+            .strip_prefix("bridge/")?
+            .split('/')
+            .next()?;
         let known = config.bridge.iter().any(|bridge| bridge.name == name);
         let text = format!("no bridge is called {name:?}; the rule will never fire");
         (!known).then(|| finding(Severity::Warning, &format!("rule {:?}", rule.name), text))
@@ -236,10 +340,18 @@ fn rules_of_unknown_bridges(config: &Config) -> impl Iterator<Item = Finding> {
 
 fn report(findings: &[Finding], json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "findings": findings }))?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&serde_json::json!({ "findings": findings }))?
+        );
         return Ok(());
     }
-    for Finding { severity, subject, text } in findings {
+    for Finding {
+        severity,
+        subject,
+        text,
+    } in findings
+    {
         let mark = match severity {
             Severity::Ok => "ok     ",
             Severity::Warning => "warning",

@@ -30,9 +30,21 @@ pub(super) fn diag(args: &DiagArgs) -> anyhow::Result<()> {
 fn bundle(config: &Config) -> anyhow::Result<String> {
     let mut text = String::new();
     section(&mut text, "version", env!("CARGO_PKG_VERSION"));
-    section(&mut text, "kernel", &std::fs::read_to_string("/proc/version").unwrap_or_default());
-    section(&mut text, "system", &std::fs::read_to_string("/etc/os-release").unwrap_or_default());
-    section(&mut text, "configuration", &toml::to_string(&redacted(config))?);
+    section(
+        &mut text,
+        "kernel",
+        &std::fs::read_to_string("/proc/version").unwrap_or_default(),
+    );
+    section(
+        &mut text,
+        "system",
+        &std::fs::read_to_string("/etc/os-release").unwrap_or_default(),
+    );
+    section(
+        &mut text,
+        "configuration",
+        &toml::to_string(&redacted(config))?,
+    );
     section(
         &mut text,
         "certificate",
@@ -52,9 +64,17 @@ fn bundle(config: &Config) -> anyhow::Result<String> {
             Err(error) => error.to_string(),
         },
     );
-    section(&mut text, "network interfaces", &std::fs::read_to_string("/proc/net/dev").unwrap_or_default());
+    section(
+        &mut text,
+        "network interfaces",
+        &std::fs::read_to_string("/proc/net/dev").unwrap_or_default(),
+    );
     if let Some(dir) = &config.logging.dir {
-        section(&mut text, "app.log (tail)", &tail(&dir.join("app.log")).unwrap_or_else(|error| error.to_string()));
+        section(
+            &mut text,
+            "app.log (tail)",
+            &tail(&dir.join("app.log")).unwrap_or_else(|error| error.to_string()),
+        );
     }
     Ok(text)
 }
@@ -70,7 +90,12 @@ fn redacted(config: &Config) -> Config {
     for webhook in &mut config.notify.webhook {
         webhook.secret = webhook.secret.as_ref().map(|_| "(removed)".to_owned());
         // Slack-shaped receivers carry their secret in the path.
-        let kept = webhook.url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+        let kept = webhook
+            .url
+            .splitn(4, '/')
+            .take(3)
+            .collect::<Vec<_>>()
+            .join("/");
         webhook.url = format!("{kept}/(removed)");
     }
     config
@@ -105,7 +130,10 @@ mod tests {
         config.upstream.key = Some("upstream-secret".into());
         let text = bundle(&config).expect("bundle");
         assert!(text.contains("hooks.example"));
-        assert!(!text.contains("very-secret") && !text.contains("hmac-secret"), "{text}");
+        assert!(
+            !text.contains("very-secret") && !text.contains("hmac-secret"),
+            "{text}"
+        );
         assert!(!text.contains("upstream-secret"), "{text}");
     }
 }

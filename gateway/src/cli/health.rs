@@ -33,12 +33,17 @@ pub(super) fn health(args: &HealthArgs) -> anyhow::Result<ExitCode> {
         let gateway = Client::connect(dir).await;
         let gateway = gateway.with_context(|| format!("no gateway runs on {}", dir.display()))?;
         let own = gateway.json(hyper::Method::GET, "/health", None::<&()>);
-        let own: Health = timeout(PATIENCE, own).await.context("the gateway does not answer")??;
+        let own: Health = timeout(PATIENCE, own)
+            .await
+            .context("the gateway does not answer")??;
         if let Some(problem) = &own.problem {
             anyhow::bail!("{problem}");
         }
         let asked = timeout(PATIENCE, ask(&own, dir)).await;
-        asked.map_err(anyhow::Error::from).flatten().with_context(|| format!("HTTPS on {}", own.listen))?;
+        asked
+            .map_err(anyhow::Error::from)
+            .flatten()
+            .with_context(|| format!("HTTPS on {}", own.listen))?;
         if args.grounded && !own.airborne.is_empty() {
             println!("in the air: {}", own.airborne.join(", "));
             return Ok(ExitCode::from(super::EXIT_FINDINGS));
@@ -57,10 +62,15 @@ async fn ask(own: &Health, state_dir: &std::path::Path) -> anyhow::Result<()> {
         return Ok(());
     }
     let tls = outbound::tls(Some(&state_dir.join("tls/ca.pem"))).map_err(anyhow::Error::msg)?;
-    let stream = TlsConnector::from(Arc::new(tls)).connect(ServerName::try_from("localhost")?, stream).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let stream = TlsConnector::from(Arc::new(tls))
+        .connect(ServerName::try_from("localhost")?, stream)
+        .await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = Request::get("/health").header("host", "localhost").body(Empty::<Bytes>::new())?;
+    let request = Request::get("/health")
+        .header("host", "localhost")
+        .body(Empty::<Bytes>::new())?;
     let status = sender.send_request(request).await?.status();
     anyhow::ensure!(status.is_success(), "it answers with {status}");
     Ok(())

@@ -26,8 +26,16 @@ async fn through_gateway(gateway: &Client, command: KeysCommand) -> anyhow::Resu
             let keys: Vec<ListedKey> = gateway.json(Method::GET, "/keys", None::<&()>).await?;
             show(&keys, json)
         }
-        KeysCommand::Create { name, permissions, expires_days } => {
-            let new = NewKey { name, permissions, expires_days };
+        KeysCommand::Create {
+            name,
+            permissions,
+            expires_days,
+        } => {
+            let new = NewKey {
+                name,
+                permissions,
+                expires_days,
+            };
             let made: MadeKey = gateway.json(Method::POST, "/keys", Some(&new)).await?;
             announce(&made);
             Ok(())
@@ -43,8 +51,13 @@ async fn through_gateway(gateway: &Client, command: KeysCommand) -> anyhow::Resu
 
 async fn on_store(config: &Config, command: KeysCommand) -> anyhow::Result<()> {
     let dir = super::state_dir(config);
-    anyhow::ensure!(dir.exists(), "{} does not exist: the gateway has never run here", dir.display());
-    let (store, _) = Store::open(dir).context("the gateway does not run, and its store cannot be opened")?;
+    anyhow::ensure!(
+        dir.exists(),
+        "{} does not exist: the gateway has never run here",
+        dir.display()
+    );
+    let (store, _) =
+        Store::open(dir).context("the gateway does not run, and its store cannot be opened")?;
     // A store without keys gets its first pair from a start of the gateway,
     // which shows them: made here, nobody would ever see them.
     anyhow::ensure!(
@@ -54,10 +67,26 @@ async fn on_store(config: &Config, command: KeysCommand) -> anyhow::Result<()> {
     );
     let (access, _) = Access::open(&config.access, store.clone(), None, None).await?;
     let outcome = match command {
-        KeysCommand::List { json } => show(&access.keys().iter().map(ListedKey::from).collect::<Vec<_>>(), json),
-        KeysCommand::Create { name, permissions, expires_days } => {
-            let (api_key, record) = access.create_key(&name, &permissions, expires_days, ACTOR).await?;
-            announce(&MadeKey { api_key, preview: preview(&record.id) });
+        KeysCommand::List { json } => show(
+            &access
+                .keys()
+                .iter()
+                .map(ListedKey::from)
+                .collect::<Vec<_>>(),
+            json,
+        ),
+        KeysCommand::Create {
+            name,
+            permissions,
+            expires_days,
+        } => {
+            let (api_key, record) = access
+                .create_key(&name, &permissions, expires_days, ACTOR)
+                .await?;
+            announce(&MadeKey {
+                api_key,
+                preview: preview(&record.id),
+            });
             Ok(())
         }
         KeysCommand::Revoke { key } => {
@@ -72,7 +101,10 @@ async fn on_store(config: &Config, command: KeysCommand) -> anyhow::Result<()> {
 
 fn announce(made: &MadeKey) {
     println!("{}", made.api_key);
-    eprintln!("Keep it: it is not shown again. Its preview is {}.", made.preview);
+    eprintln!(
+        "Keep it: it is not shown again. Its preview is {}.",
+        made.preview
+    );
 }
 
 fn show(keys: &[ListedKey], json: bool) -> anyhow::Result<()> {
@@ -80,7 +112,10 @@ fn show(keys: &[ListedKey], json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(keys)?);
         return Ok(());
     }
-    println!("{:<11}  {:<24}  {:<28}  {:>9}  {:<20}  EXPIRES", "PREVIEW", "NAME", "PERMISSIONS", "USED", "LAST USED");
+    println!(
+        "{:<11}  {:<24}  {:<28}  {:>9}  {:<20}  EXPIRES",
+        "PREVIEW", "NAME", "PERMISSIONS", "USED", "LAST USED"
+    );
     for key in keys {
         println!(
             "{:<11}  {:<24}  {:<28}  {:>9}  {:<20}  {}",
@@ -88,8 +123,12 @@ fn show(keys: &[ListedKey], json: bool) -> anyhow::Result<()> {
             key.name,
             key.permissions.join(","),
             key.usage_count,
-            key.last_used.as_deref().map_or("never", |stamp| stamp.get(..19).unwrap_or(stamp)),
-            key.expires_at.as_deref().map_or("never", |stamp| stamp.get(..10).unwrap_or(stamp)),
+            key.last_used
+                .as_deref()
+                .map_or("never", |stamp| stamp.get(..19).unwrap_or(stamp)),
+            key.expires_at
+                .as_deref()
+                .map_or("never", |stamp| stamp.get(..10).unwrap_or(stamp)),
         );
     }
     Ok(())

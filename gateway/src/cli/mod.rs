@@ -1,7 +1,11 @@
 //! The command line: arguments in, exit code out. Each subcommand is a file.
 //!
 //! Output for people goes to standard output, complaints to standard error.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line talks to its user"
+)]
 
 /// In place of the standard ones, which panic when nobody reads any more:
 /// `boards | head -1` is no failure.
@@ -125,7 +129,9 @@ fn load(args: &ConfigArgs) -> Result<Loaded, ConfigError> {
 
 /// The runtime of long-running commands.
 fn runtime() -> anyhow::Result<Runtime> {
-    let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, MAX_WORKER_THREADS);
+    let workers = std::thread::available_parallelism()
+        .map_or(2, usize::from)
+        .clamp(2, MAX_WORKER_THREADS);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .enable_all()
@@ -135,7 +141,10 @@ fn runtime() -> anyhow::Result<Runtime> {
 
 /// The runtime of commands that ask one question.
 fn small_runtime() -> anyhow::Result<Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
 }
 
 /// The state directory of a configuration, for messages.
@@ -155,9 +164,21 @@ mod tests {
     #[test]
     fn every_argument_is_documented() {
         fn walk(command: &clap::Command) {
-            assert!(command.get_about().is_some(), "{} has no text", command.get_name());
-            for argument in command.get_arguments().filter(|a| !["help", "version"].contains(&a.get_id().as_str())) {
-                assert!(argument.get_help().is_some(), "{} {} has no text", command.get_name(), argument.get_id());
+            assert!(
+                command.get_about().is_some(),
+                "{} has no text",
+                command.get_name()
+            );
+            for argument in command
+                .get_arguments()
+                .filter(|a| !["help", "version"].contains(&a.get_id().as_str()))
+            {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {} has no text",
+                    command.get_name(),
+                    argument.get_id()
+                );
             }
             command.get_subcommands().for_each(walk);
         }

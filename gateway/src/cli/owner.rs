@@ -34,7 +34,12 @@ pub(super) fn become_owner(dir: &Path) -> anyhow::Result<()> {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     // Setting a user also drops root's supplementary groups.
-    let refused = Command::new(THIS_PROGRAM).arg0(name).args(arguments).uid(owner.uid()).gid(owner.gid()).exec();
+    let refused = Command::new(THIS_PROGRAM)
+        .arg0(name)
+        .args(arguments)
+        .uid(owner.uid())
+        .gid(owner.gid())
+        .exec();
     Err(refused).with_context(|| {
         let (dir, uid) = (dir.display(), owner.uid());
         format!("{dir} belongs to user {uid}, and this command could not become that user; run it as them (sudo -u)")

@@ -24,7 +24,10 @@ pub(super) fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     );
     rules.iter().for_each(line);
     if let Some(board) = board {
-        println!("With the default rules for this board, {}.", board.detected().profile.name);
+        println!(
+            "With the default rules for this board, {}.",
+            board.detected().profile.name
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -40,8 +43,13 @@ pub(super) fn in_effect(config: &Config, board: Option<&Board>) -> anyhow::Resul
 
 /// The board of the configuration; none where its sensors are not read.
 fn board(config: &Config) -> Option<Board> {
-    let board = config.board.enabled.then(|| Board::open(&config.board.root, Some(&config.board.profiles)))?;
-    board.inspect_err(|error| eprintln!("without rules for the board: {error}")).ok()
+    let board = config
+        .board
+        .enabled
+        .then(|| Board::open(&config.board.root, Some(&config.board.profiles)))?;
+    board
+        .inspect_err(|error| eprintln!("without rules for the board: {error}"))
+        .ok()
 }
 
 fn line(view: &RuleView) {

@@ -17,7 +17,11 @@ const READONLY_VARIABLE: &str = "MFG_DRONE_READONLY_KEY";
 pub(super) fn run(args: RunArgs) -> anyhow::Result<()> {
     let mut loaded = super::load(&args.config)?;
     super::check::semantic_problems(&loaded)?;
-    let flags = Flags { listen: args.listen, http_listen: args.http_listen, log_level: args.log_level };
+    let flags = Flags {
+        listen: args.listen,
+        http_listen: args.http_listen,
+        log_level: args.log_level,
+    };
     flags.apply(&mut loaded);
     let reload_args = args.config.clone();
     let options = Options {
@@ -58,7 +62,9 @@ fn secret(variable: &str) -> anyhow::Result<Option<String>> {
     if let Ok(value) = std::env::var(variable) {
         return Ok(Some(value).filter(|value| !value.is_empty()));
     }
-    let Some(dir) = std::env::var_os("CREDENTIALS_DIRECTORY") else { return Ok(None) };
+    let Some(dir) = std::env::var_os("CREDENTIALS_DIRECTORY") else {
+        return Ok(None);
+    };
     let path = Path::new(&dir).join(variable.to_lowercase());
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok(Some(text.trim().to_owned()).filter(|value| !value.is_empty())),
@@ -99,9 +105,13 @@ struct TemporaryState {
 impl TemporaryState {
     fn new(named: Option<&Path>) -> anyhow::Result<TemporaryState> {
         if let Some(path) = named {
-            return Ok(TemporaryState { path: path.to_owned(), remove: false });
+            return Ok(TemporaryState {
+                path: path.to_owned(),
+                remove: false,
+            });
         }
-        let path = std::env::temp_dir().join(format!("mfg-drone-demo-{}", uuid::Uuid::new_v4().simple()));
+        let path =
+            std::env::temp_dir().join(format!("mfg-drone-demo-{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(TemporaryState { path, remove: true })
     }

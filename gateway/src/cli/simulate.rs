@@ -21,14 +21,21 @@ const LEVEL: &str = "info,mfg_drone_gateway::drones::simulator=debug";
 const MAX_ORDERS: usize = 8;
 
 pub(super) fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
-    let _logging = logging::init(&config::Logging { level: LEVEL.to_owned(), ..config::Logging::default() })?;
+    let _logging = logging::init(&config::Logging {
+        level: LEVEL.to_owned(),
+        ..config::Logging::default()
+    })?;
     super::runtime()?.block_on(async {
         let mut drones = Vec::new();
         for number in 0..args.drones {
             let address = address(args.address, number)?;
             let at = SocketAddr::new(address, args.command_port);
-            let drone = SimulatedDrone::start(at, options(args, number))
-                .with_context(|| format!("drone {} cannot listen on UDP {at}; set --address", number + 1))?;
+            let drone = SimulatedDrone::start(at, options(args, number)).with_context(|| {
+                format!(
+                    "drone {} cannot listen on UDP {at}; set --address",
+                    number + 1
+                )
+            })?;
             drones.push(drone);
             println!(
                 "drone {} listens on {address}:{}, streams to port {}",
@@ -52,7 +59,10 @@ pub(super) fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
 }
 
 fn address(first: Ipv4Addr, number: u8) -> anyhow::Result<IpAddr> {
-    let bits = first.to_bits().checked_add(number.into()).context("--address: there are not that many addresses")?;
+    let bits = first
+        .to_bits()
+        .checked_add(number.into())
+        .context("--address: there are not that many addresses")?;
     Ok(Ipv4Addr::from_bits(bits).into())
 }
 
@@ -98,12 +108,21 @@ fn orders() -> mpsc::Receiver<String> {
 }
 
 fn obey(args: &SimulateArgs, drones: &[SimulatedDrone], line: &str) -> Result<(), String> {
-    let (word, number) = line.trim().split_once(' ').ok_or("write freeze, thaw or reboot and a drone's number")?;
-    let number: usize = number.trim().parse().map_err(|_| format!("{number:?} is not a drone's number"))?;
+    let (word, number) = line
+        .trim()
+        .split_once(' ')
+        .ok_or("write freeze, thaw or reboot and a drone's number")?;
+    let number: usize = number
+        .trim()
+        .parse()
+        .map_err(|_| format!("{number:?} is not a drone's number"))?;
     let drone = number.checked_sub(1).and_then(|index| drones.get(index));
     let drone = drone.ok_or_else(|| format!("there are drones 1 to {}", drones.len()))?;
     match word {
-        "freeze" => drone.disturb(Mischief { frozen: true, ..mischief(args) }),
+        "freeze" => drone.disturb(Mischief {
+            frozen: true,
+            ..mischief(args)
+        }),
         "thaw" => drone.disturb(mischief(args)),
         "reboot" => drone.reboot(),
         other => return Err(format!("{other:?} is none of freeze, thaw, reboot")),
@@ -117,7 +136,9 @@ mod tests {
 
     #[test]
     fn addresses_follow_the_first_and_do_not_wrap() {
-        let at = |number| address(Ipv4Addr::new(127, 0, 0, 254), number).map(|address| address.to_string());
+        let at = |number| {
+            address(Ipv4Addr::new(127, 0, 0, 254), number).map(|address| address.to_string())
+        };
         assert_eq!(at(2).expect("an address"), "127.0.1.0");
         assert!(address(Ipv4Addr::BROADCAST, 1).is_err());
     }

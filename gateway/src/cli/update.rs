@@ -16,18 +16,27 @@ pub(super) fn update(args: &UpdateArgs) -> anyhow::Result<()> {
     let spool = Spool::new(&super::load(&args.config)?.config.update);
     match &args.command {
         UpdateCommand::Status { json } => show(&spool.status()?, spool.is_waiting(), *json),
-        UpdateCommand::Install { file, sha256, allow_downgrade } => {
+        UpdateCommand::Install {
+            file,
+            sha256,
+            allow_downgrade,
+        } => {
             let mut bundle = File::open(file).with_context(|| file.display().to_string())?;
             let mut incoming = spool.begin(bundle.metadata()?.len())?;
             let mut piece = vec![0; PIECE_BYTES];
             loop {
-                let count = bundle.read(&mut piece).with_context(|| file.display().to_string())?;
+                let count = bundle
+                    .read(&mut piece)
+                    .with_context(|| file.display().to_string())?;
                 if count == 0 {
                     break;
                 }
                 incoming.write(&piece[..count])?;
             }
-            let wish = Wish { sha256: sha256.clone(), allow_downgrade: *allow_downgrade };
+            let wish = Wish {
+                sha256: sha256.clone(),
+                allow_downgrade: *allow_downgrade,
+            };
             let id = incoming.finish(&wish)?;
             println!("{id}");
             eprintln!(
@@ -43,8 +52,16 @@ fn show(status: &Status, is_waiting: bool, json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(status)?);
         return Ok(());
     }
-    let state = if is_waiting { "waiting" } else { status.state.name() };
-    let version = |version: &Option<String>| version.clone().unwrap_or_else(|| "nothing whole".to_owned());
+    let state = if is_waiting {
+        "waiting"
+    } else {
+        status.state.name()
+    };
+    let version = |version: &Option<String>| {
+        version
+            .clone()
+            .unwrap_or_else(|| "nothing whole".to_owned())
+    };
     println!("state    {state}");
     if let Some(percent) = status.progress_pct {
         println!("progress {percent} %");
@@ -52,7 +69,15 @@ fn show(status: &Status, is_waiting: bool, json: bool) -> anyhow::Result<()> {
     if let Some(reason) = &status.reason {
         println!("reason   {reason}");
     }
-    println!("running  {} in slot {}", version(&status.running.version), status.running.slot);
-    println!("other    {} in slot {}", version(&status.other.version), status.other.slot);
+    println!(
+        "running  {} in slot {}",
+        version(&status.running.version),
+        status.running.slot
+    );
+    println!(
+        "other    {} in slot {}",
+        version(&status.other.version),
+        status.other.slot
+    );
     Ok(())
 }

@@ -79,12 +79,21 @@ impl Bridge {
 pub(super) fn problems(bridges: &[Bridge]) -> Vec<(Vec<String>, String)> {
     let mut found = Vec::new();
     if bridges.len() > MAX_BRIDGES {
-        found.push((vec!["bridge".to_owned()], format!("{} are configured; at most {MAX_BRIDGES} fit", bridges.len())));
+        found.push((
+            vec!["bridge".to_owned()],
+            format!(
+                "{} are configured; at most {MAX_BRIDGES} fit",
+                bridges.len()
+            ),
+        ));
     }
     for (index, bridge) in bridges.iter().enumerate() {
         let earlier = &bridges[..index];
         let mut refuse = |key: &str, message: String| {
-            found.push((vec!["bridge".to_owned(), index.to_string(), key.to_owned()], message))
+            found.push((
+                vec!["bridge".to_owned(), index.to_string(), key.to_owned()],
+                message,
+            ))
         };
         if let Some(message) = name_problem(bridge, earlier) {
             refuse("name", message);
@@ -93,16 +102,36 @@ pub(super) fn problems(bridges: &[Bridge]) -> Vec<(Vec<String>, String)> {
             refuse("selector", message);
         }
         if !BAUDS.contains(&bridge.baud) {
-            refuse("baud", format!("{} is outside {} to {} bits per second", bridge.baud, BAUDS.start(), BAUDS.end()));
+            refuse(
+                "baud",
+                format!(
+                    "{} is outside {} to {} bits per second",
+                    bridge.baud,
+                    BAUDS.start(),
+                    BAUDS.end()
+                ),
+            );
         }
-        if bridge.battery_cells.is_some_and(|cells| !(1..=MAX_CELLS).contains(&cells)) {
-            refuse("battery_cells", format!("must be 1 to {MAX_CELLS} cells in series"));
+        if bridge
+            .battery_cells
+            .is_some_and(|cells| !(1..=MAX_CELLS).contains(&cells))
+        {
+            refuse(
+                "battery_cells",
+                format!("must be 1 to {MAX_CELLS} cells in series"),
+            );
         }
         let slow_or_fast = |interval: &u32| !(MIN_INTERVAL_MS..=MAX_INTERVAL_MS).contains(interval);
-        if let Some((sensor, interval)) = bridge.interval_ms.iter().find(|(_, interval)| slow_or_fast(interval)) {
+        if let Some((sensor, interval)) = bridge
+            .interval_ms
+            .iter()
+            .find(|(_, interval)| slow_or_fast(interval))
+        {
             refuse(
                 "interval_ms",
-                format!("{sensor}: {interval} is outside {MIN_INTERVAL_MS} to {MAX_INTERVAL_MS} milliseconds"),
+                format!(
+                    "{sensor}: {interval} is outside {MIN_INTERVAL_MS} to {MAX_INTERVAL_MS} milliseconds"
+                ),
             );
         }
     }
@@ -113,10 +142,15 @@ fn name_problem(bridge: &Bridge, earlier: &[Bridge]) -> Option<String> {
     let name = &bridge.name;
     let valid = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if name.is_empty() || name.len() > MAX_NAME_CHARS || !name.chars().all(valid) {
-        return Some(format!("{name:?} is not a name; use 1 to {MAX_NAME_CHARS} letters, digits, _ and -"));
+        return Some(format!(
+            "{name:?} is not a name; use 1 to {MAX_NAME_CHARS} letters, digits, _ and -"
+        ));
     }
     let first = earlier.iter().position(|other| other.name == *name)?;
-    Some(format!("{name:?} is used already by bridge number {}", first + 1))
+    Some(format!(
+        "{name:?} is used already by bridge number {}",
+        first + 1
+    ))
 }
 
 fn selector_problem(bridge: &Bridge, earlier: &[Bridge]) -> Option<String> {
@@ -141,12 +175,18 @@ mod tests {
             bridge: Vec<Bridge>,
         }
         let part: Part = toml::from_str(text).expect("the types fit");
-        problems(&part.bridge).into_iter().map(|(path, message)| format!("{}: {message}", path.join("."))).collect()
+        problems(&part.bridge)
+            .into_iter()
+            .map(|(path, message)| format!("{}: {message}", path.join(".")))
+            .collect()
     }
 
     #[test]
     fn a_name_and_a_selector_are_enough() {
-        assert_eq!(found("[[bridge]]\nname = \"mast\"\nselector = \"2e8a:000a\"\n"), [""; 0]);
+        assert_eq!(
+            found("[[bridge]]\nname = \"mast\"\nselector = \"2e8a:000a\"\n"),
+            [""; 0]
+        );
         let whole = "[[bridge]]\nname = \"mast\"\nselector = \"/dev/serial/by-id/x\"\nbaud = 9600\nenabled = false\n\
                      battery_cells = 3\nbutton = \"acknowledge\"\ninterval_ms = { battery_voltage = 200 }\n";
         assert_eq!(found(whole), [""; 0]);
@@ -168,7 +208,10 @@ mod tests {
             "bridge.2.name: \"m\" is used already by bridge number 2",
             "bridge.2.selector: serial:1 is the port of bridge \"m\" already",
         ] {
-            assert!(found.iter().any(|message| message.starts_with(wanted)), "{wanted} in {found:#?}");
+            assert!(
+                found.iter().any(|message| message.starts_with(wanted)),
+                "{wanted} in {found:#?}"
+            );
         }
         assert_eq!(found.len(), 7);
     }
@@ -180,7 +223,8 @@ mod tests {
         };
         let many: String = (0..=MAX_BRIDGES).map(|n| one(n, true)).collect();
         assert_eq!(found(&many), ["bridge: 9 are configured; at most 8 fit"]);
-        let turns = one(1, true) + "[[bridge]]\nname = \"spare\"\nselector = \"serial:1\"\nenabled = false\n";
+        let turns = one(1, true)
+            + "[[bridge]]\nname = \"spare\"\nselector = \"serial:1\"\nenabled = false\n";
         assert_eq!(found(&turns), [""; 0]);
     }
 }

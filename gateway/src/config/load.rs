@@ -23,7 +23,11 @@ pub const ENV_PREFIX: &str = "MFG_DRONE_";
 const LISTS: &[&str] = &["bridge"];
 
 /// Variables with the prefix that are not configuration keys.
-const OTHER_VARIABLES: &[&str] = &["MFG_DRONE_ADMIN_KEY", "MFG_DRONE_READONLY_KEY", "MFG_DRONE_CONFIG"];
+const OTHER_VARIABLES: &[&str] = &[
+    "MFG_DRONE_ADMIN_KEY",
+    "MFG_DRONE_READONLY_KEY",
+    "MFG_DRONE_CONFIG",
+];
 
 /// A configuration together with where each value came from.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +109,12 @@ impl fmt::Display for ConfigError {
 
 impl ConfigError {
     fn one(place: Place, message: impl Into<String>) -> ConfigError {
-        ConfigError { problems: vec![Problem { place, message: message.into() }] }
+        ConfigError {
+            problems: vec![Problem {
+                place,
+                message: message.into(),
+            }],
+        }
     }
 }
 
@@ -124,13 +133,21 @@ impl Loaded {
             None => Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists()),
         };
         let text = match &file {
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| ConfigError::one(Place::File(path.clone()), format!("cannot be read: {error}")))?,
+            Some(path) => std::fs::read_to_string(path).map_err(|error| {
+                ConfigError::one(
+                    Place::File(path.clone()),
+                    format!("cannot be read: {error}"),
+                )
+            })?,
             None => String::new(),
         };
         let loaded = Loaded::parse(file, text, environment)?;
         let problems = super::validate::problems(&loaded);
-        if problems.is_empty() { Ok(loaded) } else { Err(ConfigError { problems }) }
+        if problems.is_empty() {
+            Ok(loaded)
+        } else {
+            Err(ConfigError { problems })
+        }
     }
 
     /// Applies `text` as if it stood in `file`, then the environment; no
@@ -140,8 +157,15 @@ impl Loaded {
         text: String,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Loaded, ConfigError> {
-        let config = toml::from_str::<Config>(&text).map_err(|error| from_toml(file.as_deref(), &text, &error))?;
-        let mut loaded = Loaded { config, file, warnings: Vec::new(), text, overrides: Vec::new() };
+        let config = toml::from_str::<Config>(&text)
+            .map_err(|error| from_toml(file.as_deref(), &text, &error))?;
+        let mut loaded = Loaded {
+            config,
+            file,
+            warnings: Vec::new(),
+            text,
+            overrides: Vec::new(),
+        };
         loaded.apply_environment(environment)?;
         Ok(loaded)
     }
@@ -150,11 +174,13 @@ impl Loaded {
         &mut self,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<(), ConfigError> {
-        let mut table: toml::Table =
-            toml::from_str(&self.text).map_err(|error| from_toml(self.file.as_deref(), &self.text, &error))?;
+        let mut table: toml::Table = toml::from_str(&self.text)
+            .map_err(|error| from_toml(self.file.as_deref(), &self.text, &error))?;
         let mut variables: Vec<(String, String)> = environment
             .into_iter()
-            .filter(|(name, _)| name.starts_with(ENV_PREFIX) && !OTHER_VARIABLES.contains(&name.as_str()))
+            .filter(|(name, _)| {
+                name.starts_with(ENV_PREFIX) && !OTHER_VARIABLES.contains(&name.as_str())
+            })
             .collect();
         variables.sort();
         let mut problems = Vec::new();
@@ -176,17 +202,28 @@ impl Loaded {
                     self.config = config;
                     self.overrides.push(Override { variable, path });
                 }
-                Err(message) => problems.push(Problem { place: Place::Variable(variable), message }),
+                Err(message) => problems.push(Problem {
+                    place: Place::Variable(variable),
+                    message,
+                }),
             }
         }
-        if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError { problems })
+        }
     }
 
     /// Where the value at `path` (such as `["alerts", "rule", "2", "metric"]`)
     /// was set: the variable that won, the line of the file, or the key itself.
     #[must_use]
     pub fn place(&self, path: &[&str]) -> Place {
-        if let Some(winner) = self.overrides.iter().find(|o| path.iter().zip(&o.path).all(|(a, b)| a == b)) {
+        if let Some(winner) = self
+            .overrides
+            .iter()
+            .find(|o| path.iter().zip(&o.path).all(|(a, b)| a == b))
+        {
             return Place::Variable(winner.variable.clone());
         }
         let located = self.file.as_ref().and_then(|file| {
@@ -201,17 +238,31 @@ impl Loaded {
 
 /// `table` with `path` set to `value`, read as TOML when that fits the schema,
 /// else as text, else as a comma-separated list.
-fn with_override(table: &toml::Table, path: &[String], value: &str) -> Result<(toml::Table, Config), String> {
-    let typed = toml::from_str::<toml::Table>(&format!("v = {value}")).ok().and_then(|mut t| t.remove("v"));
-    let list = value.split(',').map(|item| toml::Value::String(item.trim().to_owned())).collect();
-    let candidates = typed.into_iter().chain([toml::Value::String(value.to_owned()), toml::Value::Array(list)]);
+fn with_override(
+    table: &toml::Table,
+    path: &[String],
+    value: &str,
+) -> Result<(toml::Table, Config), String> {
+    let typed = toml::from_str::<toml::Table>(&format!("v = {value}"))
+        .ok()
+        .and_then(|mut t| t.remove("v"));
+    let list = value
+        .split(',')
+        .map(|item| toml::Value::String(item.trim().to_owned()))
+        .collect();
+    let candidates = typed.into_iter().chain([
+        toml::Value::String(value.to_owned()),
+        toml::Value::Array(list),
+    ]);
     let mut first_error = None;
     for candidate in candidates {
         let mut next = table.clone();
         match path {
             [list] => drop(next.insert(list.clone(), candidate)),
             [section, key, ..] => {
-                let table = next.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+                let table = next
+                    .entry(section.clone())
+                    .or_insert_with(|| toml::Value::Table(toml::Table::new()));
                 let Some(table) = table.as_table_mut() else {
                     return Err(format!(
                         "{section} is a list of tables; set {ENV_PREFIX}{} as a whole",
@@ -265,7 +316,12 @@ fn deeper(value: &Spanned<DeValue<'_>>, path: &[&str]) -> Option<usize> {
 fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..offset.min(text.len())];
     let line = before.matches('\n').count() + 1;
-    let column = before.rfind('\n').map_or(before, |at| &before[at + 1..]).chars().count() + 1;
+    let column = before
+        .rfind('\n')
+        .map_or(before, |at| &before[at + 1..])
+        .chars()
+        .count()
+        + 1;
     (line, column)
 }
 
@@ -274,7 +330,9 @@ mod tests {
     use super::*;
 
     fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
-        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let environment = environment
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         Loaded::parse(Some("/etc/g.toml".into()), text.to_owned(), environment)
     }
 
@@ -285,8 +343,14 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_with_its_line() {
-        let error = parse("[server]\nlisten = \"127.0.0.1:1\"\nlisen = 3\n", &[]).expect_err("unknown key");
-        assert!(error.to_string().starts_with("/etc/g.toml:3:1: unknown field `lisen`"), "{error}");
+        let error =
+            parse("[server]\nlisten = \"127.0.0.1:1\"\nlisen = 3\n", &[]).expect_err("unknown key");
+        assert!(
+            error
+                .to_string()
+                .starts_with("/etc/g.toml:3:1: unknown field `lisen`"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -305,28 +369,49 @@ mod tests {
                 ("MFG_DRONE_SERVER__CORS_ORIGINS", "https://a, https://b"),
                 ("MFG_DRONE_ACCESS__RATE_LIMIT_ENABLED", "false"),
                 ("MFG_DRONE_DRONES__DRONE", "[{id = \"d1\"}]"),
-                ("MFG_DRONE_BRIDGE", "[{name = \"mast\", selector = \"2e8a:000a\"}]"),
+                (
+                    "MFG_DRONE_BRIDGE",
+                    "[{name = \"mast\", selector = \"2e8a:000a\"}]",
+                ),
                 ("MFG_DRONE_ADMIN_KEY", "not-a-key-of-the-configuration"),
             ],
         )
         .expect("valid");
-        assert_eq!(loaded.config.server.listen, "127.0.0.1:2".parse().expect("address"));
+        assert_eq!(
+            loaded.config.server.listen,
+            "127.0.0.1:2".parse().expect("address")
+        );
         assert_eq!(loaded.config.server.phase, "4");
-        assert_eq!(loaded.config.server.cors_origins, ["https://a", "https://b"]);
+        assert_eq!(
+            loaded.config.server.cors_origins,
+            ["https://a", "https://b"]
+        );
         assert!(!loaded.config.access.rate_limit_enabled);
         assert_eq!(loaded.config.drones.drone[0].id, "d1");
         assert_eq!(loaded.config.bridge[0].name, "mast");
         let list = loaded.place(&["bridge", "0", "name"]);
         assert_eq!(list, Place::Variable("MFG_DRONE_BRIDGE".into()));
-        assert_eq!(loaded.place(&["server", "listen"]), Place::Variable("MFG_DRONE_SERVER__LISTEN".into()));
+        assert_eq!(
+            loaded.place(&["server", "listen"]),
+            Place::Variable("MFG_DRONE_SERVER__LISTEN".into())
+        );
     }
 
     #[test]
     fn a_wrong_variable_is_named() {
-        let error = parse("", &[("MFG_DRONE_SERVER__MAX_CONNECTIONS", "many")]).expect_err("not a number");
-        assert!(error.to_string().starts_with("environment variable MFG_DRONE_SERVER__MAX_CONNECTIONS: "), "{error}");
+        let error =
+            parse("", &[("MFG_DRONE_SERVER__MAX_CONNECTIONS", "many")]).expect_err("not a number");
+        assert!(
+            error
+                .to_string()
+                .starts_with("environment variable MFG_DRONE_SERVER__MAX_CONNECTIONS: "),
+            "{error}"
+        );
         let error = parse("", &[("MFG_DRONE_SERVER__LISEN", "1")]).expect_err("unknown");
-        assert!(error.to_string().contains("unknown field `lisen`"), "{error}");
+        assert!(
+            error.to_string().contains("unknown field `lisen`"),
+            "{error}"
+        );
         let loaded = parse("", &[("MFG_DRONE_SERVER_LISTEN", "x")]).expect("harmless");
         assert_eq!(loaded.warnings.len(), 1);
     }
@@ -336,7 +421,13 @@ mod tests {
         let text = "[[alerts.rule]]\nname = \"a\"\nmetric = \"m\"\noperator = \">\"\nthreshold = 1\nlevel = \"info\"\n\n\
                     [[alerts.rule]]\nname = \"b\"\n  metric = \"m\"\noperator = \">\"\nthreshold = 1\nlevel = \"info\"\n";
         let loaded = parse(text, &[]).expect("valid");
-        assert_eq!(loaded.place(&["alerts", "rule", "1", "metric"]), Place::Line("/etc/g.toml".into(), 10, 3));
-        assert_eq!(loaded.place(&["server", "listen"]), Place::Key("server.listen".into()));
+        assert_eq!(
+            loaded.place(&["alerts", "rule", "1", "metric"]),
+            Place::Line("/etc/g.toml".into(), 10, 3)
+        );
+        assert_eq!(
+            loaded.place(&["server", "listen"]),
+            Place::Key("server.listen".into())
+        );
     }
 }

@@ -369,9 +369,14 @@ impl Default for Drones {
             takeoff_battery_pct: 10,
             land_battery_pct: 5,
             connect_timeout_s: 3.0,
-            scan_ranges: ["192.168.1.0/24", "192.168.10.0/24", "192.168.4.0/24", "10.0.0.0/24"]
-                .map(str::to_owned)
-                .into(),
+            scan_ranges: [
+                "192.168.1.0/24",
+                "192.168.10.0/24",
+                "192.168.4.0/24",
+                "10.0.0.0/24",
+            ]
+            .map(str::to_owned)
+            .into(),
             auto_scan_interval_s: 0,
             drone: Vec::new(),
         }
@@ -448,7 +453,13 @@ pub struct Alerts {
 
 impl Default for Alerts {
     fn default() -> Self {
-        Alerts { default_rules: true, auto_resolve: true, max_alerts: 1000, retention_days: 7, rule: Vec::new() }
+        Alerts {
+            default_rules: true,
+            auto_resolve: true,
+            max_alerts: 1000,
+            retention_days: 7,
+            rule: Vec::new(),
+        }
     }
 }
 
@@ -475,7 +486,10 @@ pub struct Update {
 impl Default for Update {
     fn default() -> Self {
         // A root slot is smaller than this, and a bundle is its packed content.
-        Update { dir: PathBuf::from("/var/lib/mfg-drone-update"), max_bundle_bytes: 1024 * 1024 * 1024 }
+        Update {
+            dir: PathBuf::from("/var/lib/mfg-drone-update"),
+            max_bundle_bytes: 1024 * 1024 * 1024,
+        }
     }
 }
 

@@ -56,13 +56,23 @@ impl Range {
         let wrong = || RangeError::NotANetwork(text.to_owned());
         let (address, prefix) = text.trim().split_once('/').ok_or_else(wrong)?;
         let address: Ipv4Addr = address.parse().map_err(|_| wrong())?;
-        let prefix: u8 = prefix.parse().ok().filter(|prefix| *prefix <= 32).ok_or_else(wrong)?;
+        let prefix: u8 = prefix
+            .parse()
+            .ok()
+            .filter(|prefix| *prefix <= 32)
+            .ok_or_else(wrong)?;
         if prefix < LEAST_PREFIX {
             return Err(RangeError::TooWide(text.to_owned()));
         }
-        let range = Range { network: u32::from(address) & mask(prefix), prefix };
+        let range = Range {
+            network: u32::from(address) & mask(prefix),
+            prefix,
+        };
         if range.network != u32::from(address) {
-            return Err(RangeError::HostBits { given: text.to_owned(), meant: range.to_string() });
+            return Err(RangeError::HostBits {
+                given: text.to_owned(),
+                meant: range.to_string(),
+            });
         }
         if !(address.is_private() || address.is_link_local() || address.is_loopback()) {
             return Err(RangeError::Public(text.to_owned()));
@@ -101,13 +111,24 @@ mod tests {
 
     #[test]
     fn networks_are_read_and_their_hosts_counted() {
-        for (text, hosts) in [("192.168.10.0/24", 254), ("10.0.0.4/30", 2), ("10.0.0.4/31", 2), ("10.0.0.5/32", 1)] {
+        for (text, hosts) in [
+            ("192.168.10.0/24", 254),
+            ("10.0.0.4/30", 2),
+            ("10.0.0.4/31", 2),
+            ("10.0.0.5/32", 1),
+        ] {
             let range = Range::parse(text).expect(text);
-            assert_eq!((range.hosts().count(), range.to_string().as_str()), (hosts, text));
+            assert_eq!(
+                (range.hosts().count(), range.to_string().as_str()),
+                (hosts, text)
+            );
             assert!(range.hosts().all(|host| range.contains(host)));
         }
         let range = Range::parse("192.168.10.0/24").expect("good");
-        assert!(range.contains(Ipv4Addr::new(192, 168, 10, 1)) && !range.contains(Ipv4Addr::new(192, 168, 11, 1)));
+        assert!(
+            range.contains(Ipv4Addr::new(192, 168, 10, 1))
+                && !range.contains(Ipv4Addr::new(192, 168, 11, 1))
+        );
     }
 
     #[test]

@@ -41,9 +41,10 @@ impl Reload {
         let mut needs_restart = Vec::new();
         for path in changed(&old_table, &new_table) {
             let name = path.join(".");
-            let reloadable = RELOADABLE
-                .iter()
-                .any(|key| name.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
+            let reloadable = RELOADABLE.iter().any(|key| {
+                name.strip_prefix(key)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            });
             if reloadable {
                 copy(&path, &new_table, &mut merged);
                 applied.push(name);
@@ -52,23 +53,35 @@ impl Reload {
             }
         }
         let effective = super::from_table(&merged).unwrap_or_else(|_| running.clone());
-        Reload { effective, applied, needs_restart }
+        Reload {
+            effective,
+            applied,
+            needs_restart,
+        }
     }
 }
 
 fn table(config: &Config) -> toml::Table {
     // Cannot fail: every field is a TOML type; an empty table only means that
     // no change is seen.
-    toml::to_string(config).ok().and_then(|text| toml::from_str(&text).ok()).unwrap_or_default()
+    toml::to_string(config)
+        .ok()
+        .and_then(|text| toml::from_str(&text).ok())
+        .unwrap_or_default()
 }
 
 /// Paths of `section.key` whose values differ; of a list of tables
 /// (`[[bridge]]`) its name alone.
 fn changed(old: &toml::Table, new: &toml::Table) -> Vec<Vec<String>> {
     let empty = toml::Table::new();
-    let is_list = |table: &toml::Table, name: &str| table.get(name).is_some_and(toml::Value::is_array);
+    let is_list =
+        |table: &toml::Table, name: &str| table.get(name).is_some_and(toml::Value::is_array);
     let section = |table: &'_ toml::Table, name: &str| -> toml::Table {
-        table.get(name).and_then(toml::Value::as_table).unwrap_or(&empty).clone()
+        table
+            .get(name)
+            .and_then(toml::Value::as_table)
+            .unwrap_or(&empty)
+            .clone()
     };
     let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
     names.sort();
@@ -85,7 +98,9 @@ fn changed(old: &toml::Table, new: &toml::Table) -> Vec<Vec<String>> {
         let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();
         keys.sort();
         keys.dedup();
-        let differing = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
+        let differing = keys
+            .into_iter()
+            .filter(|key| before.get(*key) != after.get(*key));
         paths.extend(differing.map(|key| vec![name.clone(), key.clone()]));
     }
     paths
@@ -96,8 +111,12 @@ fn copy(path: &[String], from: &toml::Table, to: &mut toml::Table) {
         [key] => (to, key, from.get(key)),
         [section, key] => {
             let value = from.get(section).and_then(|table| table.get(key));
-            let table = to.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-            let Some(table) = table.as_table_mut() else { return };
+            let table = to
+                .entry(section.clone())
+                .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            let Some(table) = table.as_table_mut() else {
+                return;
+            };
             (table, key, value)
         }
         _ => return,
@@ -121,7 +140,10 @@ mod tests {
         new.tls.cert = Some("/x.pem".into());
         new.server.listen = "127.0.0.1:1".parse().expect("address");
         let reload = Reload::between(&running, &new);
-        assert_eq!(reload.applied, ["access.max_failed_attempts", "logging.level", "tls.cert"]);
+        assert_eq!(
+            reload.applied,
+            ["access.max_failed_attempts", "logging.level", "tls.cert"]
+        );
         assert_eq!(reload.needs_restart, ["server.listen"]);
         assert_eq!(reload.effective.access.max_failed_attempts, 9);
         assert_eq!(reload.effective.tls.cert, new.tls.cert);
@@ -131,13 +153,19 @@ mod tests {
     #[test]
     fn bridges_are_applied_as_one() {
         let running = Config::default();
-        let new: Config =
-            toml::from_str("[[bridge]]\nname = \"mast\"\nselector = \"2e8a:000a\"\n").expect("a configuration");
+        let new: Config = toml::from_str("[[bridge]]\nname = \"mast\"\nselector = \"2e8a:000a\"\n")
+            .expect("a configuration");
         let added = Reload::between(&running, &new);
-        assert_eq!((added.applied, added.needs_restart), (vec!["bridge".to_owned()], vec![]));
+        assert_eq!(
+            (added.applied, added.needs_restart),
+            (vec!["bridge".to_owned()], vec![])
+        );
         assert_eq!(added.effective.bridge, new.bridge);
         let removed = Reload::between(&new, &running);
-        assert_eq!((removed.applied, removed.effective.bridge), (vec!["bridge".to_owned()], vec![]));
+        assert_eq!(
+            (removed.applied, removed.effective.bridge),
+            (vec!["bridge".to_owned()], vec![])
+        );
     }
 
     #[test]

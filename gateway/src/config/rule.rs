@@ -86,6 +86,9 @@ mod tests {
     fn a_rule_made_here_is_the_one_a_configuration_would_give() {
         let text = "name = \"Hot\"\nmetric = \"temperature\"\noperator = \">=\"\nthreshold = 80\nlevel = \"warning\"\n";
         let read: Rule = toml::from_str(text).expect("a rule");
-        assert_eq!(Rule::new("Hot", Metric::Temperature, ">=", 80.0, "warning"), read);
+        assert_eq!(
+            Rule::new("Hot", Metric::Temperature, ">=", 80.0, "warning"),
+            read
+        );
     }
 }

@@ -71,16 +71,50 @@ pub(super) fn problems(upstream: &Upstream) -> Vec<(&'static str, String)> {
         }
     };
     let seconds = || format!("must be 1 to {MAX_TIMEOUT_S} seconds");
-    refuse(!(1..=MAX_TIMEOUT_S).contains(&upstream.timeout_s), "timeout_s", seconds());
-    refuse(!(1..=MAX_TIMEOUT_S).contains(&upstream.breaker_pause_s), "breaker_pause_s", seconds());
-    let bytes = || format!("must be {} to {} bytes", BODY_BYTES.start(), BODY_BYTES.end());
-    refuse(!BODY_BYTES.contains(&upstream.max_request_bytes), "max_request_bytes", bytes());
-    refuse(!BODY_BYTES.contains(&upstream.max_response_bytes), "max_response_bytes", bytes());
+    refuse(
+        !(1..=MAX_TIMEOUT_S).contains(&upstream.timeout_s),
+        "timeout_s",
+        seconds(),
+    );
+    refuse(
+        !(1..=MAX_TIMEOUT_S).contains(&upstream.breaker_pause_s),
+        "breaker_pause_s",
+        seconds(),
+    );
+    let bytes = || {
+        format!(
+            "must be {} to {} bytes",
+            BODY_BYTES.start(),
+            BODY_BYTES.end()
+        )
+    };
+    refuse(
+        !BODY_BYTES.contains(&upstream.max_request_bytes),
+        "max_request_bytes",
+        bytes(),
+    );
+    refuse(
+        !BODY_BYTES.contains(&upstream.max_response_bytes),
+        "max_response_bytes",
+        bytes(),
+    );
     let in_flight = format!("must be 1 to {MAX_IN_FLIGHT}");
-    refuse(!(1..=MAX_IN_FLIGHT).contains(&upstream.max_in_flight), "max_in_flight", in_flight);
+    refuse(
+        !(1..=MAX_IN_FLIGHT).contains(&upstream.max_in_flight),
+        "max_in_flight",
+        in_flight,
+    );
     let failures = format!("must be 1 to {MAX_FAILURES}");
-    refuse(!(1..=MAX_FAILURES).contains(&upstream.breaker_failures), "breaker_failures", failures);
+    refuse(
+        !(1..=MAX_FAILURES).contains(&upstream.breaker_failures),
+        "breaker_failures",
+        failures,
+    );
     let unused = upstream.url.is_none() && (upstream.key.is_some() || upstream.key_file.is_some());
-    refuse(unused, "url", "there is a key for the upstream and no url; set both or neither".to_owned());
+    refuse(
+        unused,
+        "url",
+        "there is a key for the upstream and no url; set both or neither".to_owned(),
+    );
     found
 }

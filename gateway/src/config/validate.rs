@@ -22,7 +22,10 @@ const LEAST_OTHER_PER_MINUTE: u32 = 120;
 
 /// Everything wrong with `loaded`, in the order of the sections.
 pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
-    let mut check = Check { loaded, problems: Vec::new() };
+    let mut check = Check {
+        loaded,
+        problems: Vec::new(),
+    };
     let config = &loaded.config;
     check.server(config);
     check.access(config);
@@ -47,12 +50,18 @@ struct Check<'a> {
 impl Check<'_> {
     fn refuse(&mut self, path: &[&str], message: impl Into<String>) {
         let message = format!("{}: {}", path.join("."), message.into());
-        self.problems.push(Problem { place: self.loaded.place(path), message });
+        self.problems.push(Problem {
+            place: self.loaded.place(path),
+            message,
+        });
     }
 
     fn server(&mut self, config: &Config) {
         let server = &config.server;
-        for (key, address) in [("http_listen", server.http_listen), ("metrics_listen", server.metrics_listen)] {
+        for (key, address) in [
+            ("http_listen", server.http_listen),
+            ("metrics_listen", server.metrics_listen),
+        ] {
             if let Some(address) = address.filter(|address| !address.ip().is_loopback()) {
                 self.refuse(
                     &["server", key],
@@ -70,20 +79,34 @@ impl Check<'_> {
             ("write_timeout_s", server.write_timeout_s),
         ] {
             if !(1..=3600).contains(&seconds) {
-                self.refuse(&["server", key], format!("{seconds} is outside 1 to 3600 seconds"));
+                self.refuse(
+                    &["server", key],
+                    format!("{seconds} is outside 1 to 3600 seconds"),
+                );
             }
         }
         if !(1..=MAX_CONNECTIONS).contains(&server.max_connections) {
-            self.refuse(&["server", "max_connections"], format!("must be 1 to {MAX_CONNECTIONS}"));
+            self.refuse(
+                &["server", "max_connections"],
+                format!("must be 1 to {MAX_CONNECTIONS}"),
+            );
         }
         if server.max_connections_per_address == 0 {
-            self.refuse(&["server", "max_connections_per_address"], "must be at least 1");
+            self.refuse(
+                &["server", "max_connections_per_address"],
+                "must be at least 1",
+            );
         }
         if !(1024..=64 * 1024 * 1024).contains(&server.max_body_bytes) {
-            self.refuse(&["server", "max_body_bytes"], "must be 1024 to 67108864 bytes");
+            self.refuse(
+                &["server", "max_body_bytes"],
+                "must be 1024 to 67108864 bytes",
+            );
         }
         for (index, origin) in server.cors_origins.iter().enumerate() {
-            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            let host = origin
+                .strip_prefix("https://")
+                .or_else(|| origin.strip_prefix("http://"));
             if host.is_none_or(|host| host.is_empty() || host.contains(['/', '*', ' '])) {
                 self.refuse(
                     &["server", "cors_origins", &index.to_string()],
@@ -92,7 +115,11 @@ impl Check<'_> {
             }
         }
         if config.tls.cert.is_some() != config.tls.key.is_some() {
-            let missing = if config.tls.cert.is_some() { "key" } else { "cert" };
+            let missing = if config.tls.cert.is_some() {
+                "key"
+            } else {
+                "cert"
+            };
             self.refuse(
                 &["tls", if missing == "key" { "cert" } else { "key" }],
                 format!("tls.{missing} is missing: set both or neither"),
@@ -111,7 +138,10 @@ impl Check<'_> {
 
     fn access(&mut self, config: &Config) {
         let access = &config.access;
-        if access.profile != Profile::Strict && !access.allow_open_access && !config.server.listen.ip().is_loopback() {
+        if access.profile != Profile::Strict
+            && !access.allow_open_access
+            && !config.server.listen.ip().is_loopback()
+        {
             self.refuse(
                 &["access", "profile"],
                 format!(
@@ -127,7 +157,10 @@ impl Check<'_> {
             );
         }
         if !(1..=168).contains(&access.failed_attempt_window_hours) {
-            self.refuse(&["access", "failed_attempt_window_hours"], "must be 1 to 168 hours");
+            self.refuse(
+                &["access", "failed_attempt_window_hours"],
+                "must be 1 to 168 hours",
+            );
         }
         if (1..LEAST_OTHER_PER_MINUTE).contains(&access.other_per_minute) {
             self.refuse(
@@ -157,13 +190,19 @@ impl Check<'_> {
     fn storage(&mut self, config: &Config) {
         let storage = &config.storage;
         if !(60..=3600).contains(&storage.batch_interval_s) {
-            self.refuse(&["storage", "batch_interval_s"], "must be 60 to 3600 seconds: shorter wears out the SD card");
+            self.refuse(
+                &["storage", "batch_interval_s"],
+                "must be 60 to 3600 seconds: shorter wears out the SD card",
+            );
         }
         if !(1..=7).contains(&storage.history_days) {
             self.refuse(&["storage", "history_days"], "must be 1 to 7 days");
         }
         if storage.snapshot_interval_s < 600 {
-            self.refuse(&["storage", "snapshot_interval_s"], "must be at least 600 seconds");
+            self.refuse(
+                &["storage", "snapshot_interval_s"],
+                "must be at least 600 seconds",
+            );
         }
         if !(1..=10_000).contains(&config.alerts.max_alerts) {
             self.refuse(&["alerts", "max_alerts"], "must be 1 to 10000");
@@ -172,10 +211,16 @@ impl Check<'_> {
             self.refuse(&["alerts", "retention_days"], "must be 1 to 365 days");
         }
         if !(64 * 1024..=1024 * 1024 * 1024).contains(&config.logging.max_file_bytes) {
-            self.refuse(&["logging", "max_file_bytes"], "must be 65536 to 1073741824 bytes");
+            self.refuse(
+                &["logging", "max_file_bytes"],
+                "must be 65536 to 1073741824 bytes",
+            );
         }
         if !(200..=60_000).contains(&config.board.sample_interval_ms) {
-            self.refuse(&["board", "sample_interval_ms"], "must be 200 to 60000 milliseconds");
+            self.refuse(
+                &["board", "sample_interval_ms"],
+                "must be 200 to 60000 milliseconds",
+            );
         }
         if !(1..=3600).contains(&config.board.lost_after_s) {
             self.refuse(&["board", "lost_after_s"], "must be 1 to 3600 seconds");
@@ -185,26 +230,43 @@ impl Check<'_> {
     fn drones(&mut self, config: &Config) {
         let drones = &config.drones;
         if !(1..=MAX_DRONES).contains(&drones.max_drones) {
-            self.refuse(&["drones", "max_drones"], format!("must be 1 to {MAX_DRONES}"));
+            self.refuse(
+                &["drones", "max_drones"],
+                format!("must be 1 to {MAX_DRONES}"),
+            );
         }
         if drones.drone.len() > drones.max_drones {
             self.refuse(
                 &["drones", "drone"],
-                format!("{} drones are configured, drones.max_drones is {}", drones.drone.len(), drones.max_drones),
+                format!(
+                    "{} drones are configured, drones.max_drones is {}",
+                    drones.drone.len(),
+                    drones.max_drones
+                ),
             );
         }
         if drones.state_port == drones.video_port || drones.state_port == 0 {
-            self.refuse(&["drones", "state_port"], "must not be 0 and must differ from drones.video_port");
+            self.refuse(
+                &["drones", "state_port"],
+                "must not be 0 and must differ from drones.video_port",
+            );
         }
         if drones.video_port == 0 {
-            self.refuse(&["drones", "video_port"], "must not be 0: drones send to a fixed port, 11111");
+            self.refuse(
+                &["drones", "video_port"],
+                "must not be 0: drones send to a fixed port, 11111",
+            );
         }
         if !(0.5..=60.0).contains(&drones.lost_after_s) {
-            self.refuse(&["drones", "lost_after_s"], "must be 0.5 to 60 seconds (a Tello sends its state every 0.1 s)");
+            self.refuse(
+                &["drones", "lost_after_s"],
+                "must be 0.5 to 60 seconds (a Tello sends its state every 0.1 s)",
+            );
         }
-        for (key, seconds) in
-            [("operator_grace_s", drones.operator_grace_s), ("connect_timeout_s", drones.connect_timeout_s)]
-        {
+        for (key, seconds) in [
+            ("operator_grace_s", drones.operator_grace_s),
+            ("connect_timeout_s", drones.connect_timeout_s),
+        ] {
             if !(0.5..=60.0).contains(&seconds) {
                 self.refuse(&["drones", key], "must be 0.5 to 60 seconds");
             }
@@ -226,17 +288,26 @@ impl Check<'_> {
             if drone.id.is_empty() || drone.id.len() > 64 || !drone.id.chars().all(valid) {
                 self.refuse(
                     &["drones", "drone", &place, "id"],
-                    format!("{:?} is not an id; use 1 to 64 letters, digits, _ and -", drone.id),
+                    format!(
+                        "{:?} is not an id; use 1 to 64 letters, digits, _ and -",
+                        drone.id
+                    ),
                 );
             }
             if let Some(first) = ids.insert(&drone.id, index) {
                 self.refuse(
                     &["drones", "drone", &place, "id"],
-                    format!("{:?} is used already by drone number {}", drone.id, first + 1),
+                    format!(
+                        "{:?} is used already by drone number {}",
+                        drone.id,
+                        first + 1
+                    ),
                 );
             }
             let mode = drone.mode.unwrap_or(drones.mode);
-            if mode == DroneMode::Real && drone.interface.is_none() && drone.address.is_some_and(|a| a.is_unspecified())
+            if mode == DroneMode::Real
+                && drone.interface.is_none()
+                && drone.address.is_some_and(|a| a.is_unspecified())
             {
                 self.refuse(
                     &["drones", "drone", &place, "address"],
@@ -255,16 +326,25 @@ impl Check<'_> {
 
     fn discovery(&mut self, drones: &Drones) {
         if drones.scan_ranges.len() > MAX_RANGES {
-            self.refuse(&["drones", "scan_ranges"], format!("at most {MAX_RANGES} networks"));
+            self.refuse(
+                &["drones", "scan_ranges"],
+                format!("at most {MAX_RANGES} networks"),
+            );
         }
         for (index, range) in drones.scan_ranges.iter().enumerate() {
             if let Err(error) = Range::parse(range) {
-                self.refuse(&["drones", "scan_ranges", &index.to_string()], error.to_string());
+                self.refuse(
+                    &["drones", "scan_ranges", &index.to_string()],
+                    error.to_string(),
+                );
             }
         }
         let interval_s = drones.auto_scan_interval_s;
         if interval_s != 0 && !(5..=86_400).contains(&interval_s) {
-            self.refuse(&["drones", "auto_scan_interval_s"], "must be 0 (off) or 5 to 86400 seconds");
+            self.refuse(
+                &["drones", "auto_scan_interval_s"],
+                "must be 0 (off) or 5 to 86400 seconds",
+            );
         }
     }
 }
@@ -286,15 +366,24 @@ mod tests {
     fn plain_http_off_loopback_is_refused() {
         let found = messages("[server]\nhttp_listen = \"0.0.0.0:8000\"\n");
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].contains(":2:1: server.http_listen: 0.0.0.0:8000 is not a loopback address"), "{found:?}");
+        assert!(
+            found[0].contains(":2:1: server.http_listen: 0.0.0.0:8000 is not a loopback address"),
+            "{found:?}"
+        );
     }
 
     #[test]
     fn an_open_profile_off_loopback_needs_consent() {
         let open = "[access]\nprofile = \"documented\"\n";
         assert!(messages(open)[0].contains("access.allow_open_access"));
-        assert_eq!(messages(&format!("{open}allow_open_access = true\n")), [""; 0]);
-        assert_eq!(messages(&format!("{open}[server]\nlisten = \"127.0.0.1:8443\"\n")), [""; 0]);
+        assert_eq!(
+            messages(&format!("{open}allow_open_access = true\n")),
+            [""; 0]
+        );
+        assert_eq!(
+            messages(&format!("{open}[server]\nlisten = \"127.0.0.1:8443\"\n")),
+            [""; 0]
+        );
     }
 
     #[test]
@@ -315,7 +404,10 @@ mod tests {
             "number 2",
         ];
         for word in wanted {
-            assert!(found.iter().any(|message| message.contains(word)), "{word} in {found:#?}");
+            assert!(
+                found.iter().any(|message| message.contains(word)),
+                "{word} in {found:#?}"
+            );
         }
     }
 }

@@ -76,18 +76,36 @@ impl Client {
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| self.broken(&error))?;
-        let stream = UnixStream::connect(&self.path).await.map_err(|error| self.broken(&error))?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.broken(&error))?;
+        let stream = UnixStream::connect(&self.path)
+            .await
+            .map_err(|error| self.broken(&error))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| self.broken(&error))?;
         tokio::spawn(connection);
-        let response = sender.send_request(request).await.map_err(|error| self.broken(&error))?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| self.broken(&error))?;
         let refused = !response.status().is_success();
-        let bytes = response.into_body().collect().await.map_err(|error| self.broken(&error))?.to_bytes();
+        let bytes = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| self.broken(&error))?
+            .to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        if refused { Err(ControlError::Refused(text)) } else { Ok(text) }
+        if refused {
+            Err(ControlError::Refused(text))
+        } else {
+            Ok(text)
+        }
     }
 
     fn broken(&self, reason: &impl ToString) -> ControlError {
-        ControlError::Broken { path: self.path.clone(), reason: reason.to_string() }
+        ControlError::Broken {
+            path: self.path.clone(),
+            reason: reason.to_string(),
+        }
     }
 }

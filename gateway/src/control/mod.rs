@@ -59,8 +59,11 @@ pub struct Health {
 }
 
 /// Sends a test message to a named target: what it answered, or why it failed.
-pub type TestNotification =
-    Box<dyn Fn(String) -> std::pin::Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
+pub type TestNotification = Box<
+    dyn Fn(String) -> std::pin::Pin<Box<dyn Future<Output = Result<String, String>> + Send>>
+        + Send
+        + Sync,
+>;
 
 /// A key to be made.
 #[derive(Debug, Serialize, Deserialize)]
@@ -103,7 +106,11 @@ pub struct ListedKey {
 
 impl From<&KeyRecord> for ListedKey {
     fn from(record: &KeyRecord) -> Self {
-        let stamp = |us: i64| Timestamp::from_microsecond(us).unwrap_or_default().to_string();
+        let stamp = |us: i64| {
+            Timestamp::from_microsecond(us)
+                .unwrap_or_default()
+                .to_string()
+        };
         ListedKey {
             preview: preview(&record.id),
             name: record.name.clone(),
@@ -146,7 +153,10 @@ pub fn serve(state_dir: &Path, control: Control, stop: CancellationToken) -> std
     let app = router(Arc::new(control));
     tokio::spawn(async move {
         let stopped = async move { stop.cancelled().await };
-        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
+        if let Err(error) = axum::serve(listener, app)
+            .with_graceful_shutdown(stopped)
+            .await
+        {
             tracing::error!(%error, "control socket failed");
         }
         drop(std::fs::remove_file(path));
@@ -170,17 +180,30 @@ async fn list_keys(State(control): State<Arc<Control>>) -> Json<Vec<ListedKey>> 
     Json(control.access.keys().iter().map(ListedKey::from).collect())
 }
 
-async fn create_key(State(control): State<Arc<Control>>, Json(new): Json<NewKey>) -> Result<Json<MadeKey>, Refusal> {
-    let (api_key, record) =
-        control.access.create_key(&new.name, &new.permissions, new.expires_days, ACTOR).await.map_err(refuse)?;
-    Ok(Json(MadeKey { api_key, preview: preview(&record.id) }))
+async fn create_key(
+    State(control): State<Arc<Control>>,
+    Json(new): Json<NewKey>,
+) -> Result<Json<MadeKey>, Refusal> {
+    let (api_key, record) = control
+        .access
+        .create_key(&new.name, &new.permissions, new.expires_days, ACTOR)
+        .await
+        .map_err(refuse)?;
+    Ok(Json(MadeKey {
+        api_key,
+        preview: preview(&record.id),
+    }))
 }
 
 async fn revoke_key(
     State(control): State<Arc<Control>>,
     PathParameter(key): PathParameter<String>,
 ) -> Result<Json<ListedKey>, Refusal> {
-    let record = control.access.revoke_key(&key, ACTOR).await.map_err(refuse)?;
+    let record = control
+        .access
+        .revoke_key(&key, ACTOR)
+        .await
+        .map_err(refuse)?;
     Ok(Json(ListedKey::from(&record)))
 }
 
@@ -198,7 +221,10 @@ async fn health(State(control): State<Arc<Control>>) -> Json<Health> {
     Json((control.health)())
 }
 
-async fn backup(State(control): State<Arc<Control>>, Json(request): Json<BackupRequest>) -> Result<String, Refusal> {
+async fn backup(
+    State(control): State<Arc<Control>>,
+    Json(request): Json<BackupRequest>,
+) -> Result<String, Refusal> {
     match control.store.backup_to(&request.path).await {
         Ok(()) => Ok("done".to_owned()),
         Err(error) => Err((StatusCode::CONFLICT, error.to_string())),

@@ -33,7 +33,13 @@ impl CommandPort {
     /// The command port at `target`, reached by `interface` when given and from
     /// `from` unless that is unspecified. Opens nothing yet.
     pub(super) fn new(target: SocketAddr, interface: Option<&str>, from: IpAddr) -> CommandPort {
-        CommandPort { target, interface: interface.map(str::to_owned), from, open: None, local_port: 0 }
+        CommandPort {
+            target,
+            interface: interface.map(str::to_owned),
+            from,
+            open: None,
+            local_port: 0,
+        }
     }
 
     /// Talks to another drone from now on.
@@ -80,8 +86,12 @@ impl CommandPort {
 
     fn connect(&mut self, local: IpAddr) -> io::Result<Open> {
         let interface = self.interface.as_deref();
-        let socket = socket::connect(self.target, interface, SocketAddr::new(self.from, self.local_port))
-            .or_else(|_| socket::connect(self.target, interface, SocketAddr::new(self.from, 0)))?;
+        let socket = socket::connect(
+            self.target,
+            interface,
+            SocketAddr::new(self.from, self.local_port),
+        )
+        .or_else(|_| socket::connect(self.target, interface, SocketAddr::new(self.from, 0)))?;
         self.local_port = socket.local_addr()?.port();
         Ok(Open { socket, local })
     }
@@ -116,7 +126,9 @@ mod tests {
         assert_eq!(port.receive(&mut buffer).await.expect("a reply"), 2);
 
         drop(free);
-        port.send("command").await.expect("the first send cannot know");
+        port.send("command")
+            .await
+            .expect("the first send cannot know");
         let error = port.receive(&mut buffer).await.expect_err("refused");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }

@@ -40,7 +40,9 @@ pub struct FleetOptions {
 
 impl Default for FleetOptions {
     fn default() -> Self {
-        FleetOptions { port_holder: |_| None }
+        FleetOptions {
+            port_holder: |_| None,
+        }
     }
 }
 
@@ -132,7 +134,12 @@ impl Fleet {
         let sockets = Sockets::open(&plan, plan.state_port);
         // Without drones nobody sends video: the port is left to others.
         let video = (!plan.drones.is_empty()).then(|| Sockets::open(&plan, plan.video_port));
-        let ports = (sockets.local.port(), video.as_ref().map_or(plan.video_port, |video| video.local.port()));
+        let ports = (
+            sockets.local.port(),
+            video
+                .as_ref()
+                .map_or(plan.video_port, |video| video.local.port()),
+        );
         let roster = Arc::new(Roster::new(&plan, &ids, ports.0, ports.1));
         let discovery = Arc::new(Discovery::new(&plan, roster.clone()));
         let mut inner = Inner {
@@ -145,7 +152,9 @@ impl Fleet {
             connect_timeout: plan.connect_timeout,
         };
         inner.spawn(&plan, sockets, video, Arc::new(outlet), options);
-        Ok(Fleet { inner: Arc::new(inner) })
+        Ok(Fleet {
+            inner: Arc::new(inner),
+        })
     }
 
     /// Every drone, in order of configuration.
@@ -164,7 +173,12 @@ impl Fleet {
     /// How many drones are connected.
     #[must_use]
     pub fn connected(&self) -> usize {
-        self.inner.roster.slots.iter().filter(|slot| slot.link().state == LinkState::Connected).count()
+        self.inner
+            .roster
+            .slots
+            .iter()
+            .filter(|slot| slot.link().state == LinkState::Connected)
+            .count()
     }
 
     /// How many drones there are.
@@ -200,11 +214,19 @@ impl Fleet {
         if self.stand_in(index, slot) && self.heard_within(slot).await {
             return Ok(());
         }
-        let reason = self.inner.roster.view(slot).reason.unwrap_or_else(|| "no state arrives".to_owned());
+        let reason = self
+            .inner
+            .roster
+            .view(slot)
+            .reason
+            .unwrap_or_else(|| "no state arrives".to_owned());
         if !was_wanted {
             self.disconnect(id)?;
         }
-        Err(ConnectError::Unreachable { id: id.to_owned(), reason })
+        Err(ConnectError::Unreachable {
+            id: id.to_owned(),
+            reason,
+        })
     }
 
     /// Expects nothing of the drone any more: one in the air is landed by the
@@ -227,15 +249,27 @@ impl Fleet {
     ///
     /// # Errors
     /// [`CommandError`], before anything was sent.
-    pub async fn command(&self, id: &str, command: Command, by: &Operator) -> Result<Pending, CommandError> {
+    pub async fn command(
+        &self,
+        id: &str,
+        command: Command,
+        by: &Operator,
+    ) -> Result<Pending, CommandError> {
         let slot = self.slot(id).ok_or_else(|| UnknownDrone(id.to_owned()))?;
         let (admitted, verdict) = oneshot::channel();
         let (outcome, pending) = oneshot::channel();
-        let request = Request { command, by: by.clone(), admitted, outcome };
-        slot.requests.try_send(request).map_err(|error| match error {
-            TrySendError::Full(_) => Refusal::Full,
-            TrySendError::Closed(_) => Refusal::Stopping,
-        })?;
+        let request = Request {
+            command,
+            by: by.clone(),
+            admitted,
+            outcome,
+        };
+        slot.requests
+            .try_send(request)
+            .map_err(|error| match error {
+                TrySendError::Full(_) => Refusal::Full,
+                TrySendError::Closed(_) => Refusal::Stopping,
+            })?;
         verdict.await.unwrap_or(Err(Refusal::Stopping))?;
         Ok(Pending(pending))
     }
@@ -259,12 +293,16 @@ impl Fleet {
                 tokio::time::sleep(LOOK_FOR_STATE).await;
             }
         };
-        tokio::time::timeout(self.inner.connect_timeout, heard).await.is_ok()
+        tokio::time::timeout(self.inner.connect_timeout, heard)
+            .await
+            .is_ok()
     }
 
     /// Puts a simulator in the place of a drone in mode `auto`; whether one is there.
     fn stand_in(&self, index: usize, slot: &Slot) -> bool {
-        let Some(address) = slot.plan.stand_in else { return false };
+        let Some(address) = slot.plan.stand_in else {
+            return false;
+        };
         let address = SocketAddr::new(address, slot.plan.command_port);
         let mut simulators = self.simulators();
         if simulators.iter().all(|(of, _)| *of != index) {
@@ -295,12 +333,17 @@ impl Fleet {
 
     fn simulators(&self) -> MutexGuard<'_, Vec<(usize, SimulatedDrone)>> {
         // The list is whole between any two statements.
-        self.inner.simulators.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .simulators
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn numbered(&self, id: &str) -> Result<(usize, &Slot), UnknownDrone> {
         let mut slots = self.inner.roster.slots.iter().enumerate();
-        slots.find(|(_, slot)| &*slot.plan.id == id).ok_or_else(|| UnknownDrone(id.to_owned()))
+        slots
+            .find(|(_, slot)| &*slot.plan.id == id)
+            .ok_or_else(|| UnknownDrone(id.to_owned()))
     }
 
     /// The port on which states are heard, as bound.
@@ -314,8 +357,16 @@ impl Fleet {
     pub fn stats(&self) -> FleetStats {
         let (roster, now) = (&self.inner.roster, Mono::now());
         FleetStats {
-            drones: roster.slots.iter().map(|slot| roster.drone_stats(slot, now)).collect(),
-            video: roster.slots.iter().map(|slot| slot.video.view(now)).collect(),
+            drones: roster
+                .slots
+                .iter()
+                .map(|slot| roster.drone_stats(slot, now))
+                .collect(),
+            video: roster
+                .slots
+                .iter()
+                .map(|slot| slot.video.view(now))
+                .collect(),
             state_ports: roster.sockets.iter().map(PortRecord::view).collect(),
             video_ports: roster.video_sockets.iter().map(PortRecord::view).collect(),
         }
@@ -326,7 +377,8 @@ impl Fleet {
     /// # Errors
     /// [`UnknownDrone`].
     pub fn video(&self, id: &str) -> Result<VideoView, UnknownDrone> {
-        self.numbered(id).map(|(_, slot)| slot.video.view(Mono::now()))
+        self.numbered(id)
+            .map(|(_, slot)| slot.video.view(Mono::now()))
     }
 
     /// Notes that an operator wishes for the stream of a drone, or no longer; what
@@ -388,12 +440,17 @@ impl Fleet {
     }
 
     fn slot(&self, id: &str) -> Option<&Slot> {
-        self.inner.roster.slots.iter().find(|slot| &*slot.plan.id == id)
+        self.inner
+            .roster
+            .slots
+            .iter()
+            .find(|slot| &*slot.plan.id == id)
     }
 
     fn want(&self, id: &str, wanted: bool) -> Result<(), UnknownDrone> {
         let slot = self.slot(id).ok_or_else(|| UnknownDrone(id.to_owned()))?;
-        slot.wanted.send_if_modified(|before| std::mem::replace(before, wanted) != wanted);
+        slot.wanted
+            .send_if_modified(|before| std::mem::replace(before, wanted) != wanted);
         Ok(())
     }
 }
@@ -422,11 +479,18 @@ impl Inner {
             );
             self.tasks.spawn(link.run());
         }
-        self.tasks.spawn(self.discovery.clone().search_by_itself(self.cancel.clone()));
+        self.tasks
+            .spawn(self.discovery.clone().search_by_itself(self.cancel.clone()));
         self.tasks.close();
     }
 
-    fn listen(&self, kind: Kind, sockets: Sockets, outlet: &Arc<dyn Outlet>, options: FleetOptions) {
+    fn listen(
+        &self,
+        kind: Kind,
+        sockets: Sockets,
+        outlet: &Arc<dyn Outlet>,
+        options: FleetOptions,
+    ) {
         let (local, shared) = (sockets.local, sockets.shared);
         for (index, opened) in sockets.opened.into_iter().enumerate() {
             let port = Port {
@@ -452,8 +516,14 @@ impl Drop for Inner {
 
 /// Starts the simulators that are ours to start. One that cannot bind is a
 /// drone that does not answer, and reported as such.
-fn own_simulators(drones: &[DronePlan], (state_port, video_port): (u16, u16)) -> Vec<(usize, SimulatedDrone)> {
-    let ours = drones.iter().enumerate().filter(|(_, drone)| drone.own_simulator);
+fn own_simulators(
+    drones: &[DronePlan],
+    (state_port, video_port): (u16, u16),
+) -> Vec<(usize, SimulatedDrone)> {
+    let ours = drones
+        .iter()
+        .enumerate()
+        .filter(|(_, drone)| drone.own_simulator);
     ours.filter_map(|(index, drone)| {
         let address = SocketAddr::new(drone.address, drone.command_port);
         let options = simulator::Options { state_port, video_port, ..simulator::Options::default() };

@@ -30,7 +30,11 @@ struct Recorded {
 impl Outlet for Record {
     fn publish(&self, source: SourceId, readings: &[Reading]) {
         let mut all = self.0.readings.lock().expect("whole");
-        all.extend(readings.iter().map(|reading| (source, reading.metric, reading.value)));
+        all.extend(
+            readings
+                .iter()
+                .map(|reading| (source, reading.metric, reading.value)),
+        );
         self.0.changed.notify_one();
     }
 
@@ -60,13 +64,18 @@ impl Record {
                 changed.await;
             }
         };
-        timeout(Duration::from_secs(30), wait).await.expect("it happens")
+        timeout(Duration::from_secs(30), wait)
+            .await
+            .expect("it happens")
     }
 
     async fn condition(&self, key: &str) -> Condition {
         self.until(|recorded| {
             let standing = recorded.standing.lock().expect("whole");
-            standing.iter().find(|condition| condition.key == key).cloned()
+            standing
+                .iter()
+                .find(|condition| condition.key == key)
+                .cloned()
         })
         .await
     }
@@ -74,7 +83,10 @@ impl Record {
     async fn no_condition(&self, key: &str) {
         self.until(|recorded| {
             let standing = recorded.standing.lock().expect("whole");
-            standing.iter().all(|condition| condition.key != key).then_some(())
+            standing
+                .iter()
+                .all(|condition| condition.key != key)
+                .then_some(())
         })
         .await;
     }
@@ -104,7 +116,10 @@ fn config(drone: Vec<Drone>) -> Drones {
 
 /// A simulated drone at `ip` with a free port, sending its state to `state_port`.
 fn simulated(ip: [u8; 4], state_port: u16, options: simulator::Options) -> SimulatedDrone {
-    let options = simulator::Options { state_port, ..options };
+    let options = simulator::Options {
+        state_port,
+        ..options
+    };
     SimulatedDrone::start(SocketAddr::new(IpAddr::from(ip), 0), options).expect("a free port")
 }
 
@@ -127,10 +142,16 @@ async fn simulated_drones_are_connected_and_give_readings() {
     let port = free_port().await;
     let low = simulated([127, 0, 0, 101], port, simulator::Options::varied(1));
     let hot = simulated([127, 0, 0, 102], port, simulator::Options::varied(2));
-    let drones =
-        vec![drone("low", DroneMode::Simulation, low.address()), drone("hot", DroneMode::Simulation, hot.address())];
-    let config = Drones { state_port: port, ..config(drones) };
-    let fleet = Fleet::start(&config, &sources, record.clone(), FleetOptions::default()).expect("starts");
+    let drones = vec![
+        drone("low", DroneMode::Simulation, low.address()),
+        drone("hot", DroneMode::Simulation, hot.address()),
+    ];
+    let config = Drones {
+        state_port: port,
+        ..config(drones)
+    };
+    let fleet =
+        Fleet::start(&config, &sources, record.clone(), FleetOptions::default()).expect("starts");
     let (low_id, hot_id) = (fleet.drones()[0].source, fleet.drones()[1].source);
     record
         .until(|recorded| {
@@ -141,33 +162,68 @@ async fn simulated_drones_are_connected_and_give_readings() {
         })
         .await;
     let view = fleet.drone("low").expect("configured");
-    assert_eq!((view.link, view.simulated, view.battery_pct), (LinkState::Connected, true, Some(15)));
+    assert_eq!(
+        (view.link, view.simulated, view.battery_pct),
+        (LinkState::Connected, true, Some(15))
+    );
     assert!(view.last_seen.is_some() && view.reason.is_none() && !view.airborne);
-    assert!(fleet.stats().drones.iter().all(|drone| drone.state.malformed == 0 && drone.commands.attempts == 1));
+    assert!(
+        fleet
+            .stats()
+            .drones
+            .iter()
+            .all(|drone| drone.state.malformed == 0 && drone.commands.attempts == 1)
+    );
 
-    low.disturb(simulator::Mischief { frozen: true, ..simulator::Mischief::default() });
+    low.disturb(simulator::Mischief {
+        frozen: true,
+        ..simulator::Mischief::default()
+    });
     let lost = record.condition("drone_silent").await;
     assert_eq!((&*lost.subject, lost.title), ("low", "Drone lost"));
     assert!(lost.message.contains("no state for"), "{}", lost.message);
-    assert_eq!(fleet.drone("low").map(|drone| drone.link), Some(LinkState::Lost));
+    assert_eq!(
+        fleet.drone("low").map(|drone| drone.link),
+        Some(LinkState::Lost)
+    );
     low.disturb(simulator::Mischief::default());
     record.no_condition("drone_silent").await;
     assert_eq!(fleet.connected(), 2);
     fleet.stop().await;
-    UdpSocket::bind(("127.0.0.1", port)).await.expect("the port is free again");
+    UdpSocket::bind(("127.0.0.1", port))
+        .await
+        .expect("the port is free again");
 }
 
 #[tokio::test]
 async fn a_simulated_drone_without_an_address_is_started_by_the_fleet() {
     let (record, sources) = (Record::default(), Sources::default());
-    let own =
-        Drone { address: None, ..drone("own", DroneMode::Simulation, "127.0.0.1:1".parse().expect("an address")) };
-    let own = Drone { command_port: Some(free_port().await), ..own };
-    let fleet = Fleet::start(&config(vec![own]), &sources, record.clone(), FleetOptions::default()).expect("starts");
+    let own = Drone {
+        address: None,
+        ..drone(
+            "own",
+            DroneMode::Simulation,
+            "127.0.0.1:1".parse().expect("an address"),
+        )
+    };
+    let own = Drone {
+        command_port: Some(free_port().await),
+        ..own
+    };
+    let fleet = Fleet::start(
+        &config(vec![own]),
+        &sources,
+        record.clone(),
+        FleetOptions::default(),
+    )
+    .expect("starts");
     record
         .until(|recorded| {
             let readings = recorded.readings.lock().expect("whole");
-            readings.iter().any(|(_, metric, value)| *metric == Metric::BatteryLevel && *value == 100.0).then_some(())
+            readings
+                .iter()
+                .any(|(_, metric, value)| *metric == Metric::BatteryLevel && *value == 100.0)
+                .then_some(())
         })
         .await;
     assert!(fleet.drones()[0].simulated);
@@ -179,28 +235,58 @@ async fn foreign_and_malformed_datagrams_are_counted_and_harm_nothing() {
     let (record, sources) = (Record::default(), Sources::default());
     let real = UdpSocket::bind("127.0.0.103:0").await.expect("free");
     let foreign = UdpSocket::bind("127.0.0.104:0").await.expect("free");
-    let drones = vec![drone("real", DroneMode::Real, real.local_addr().expect("bound"))];
-    let fleet = Fleet::start(&config(drones), &sources, record.clone(), FleetOptions::default()).expect("starts");
+    let drones = vec![drone(
+        "real",
+        DroneMode::Real,
+        real.local_addr().expect("bound"),
+    )];
+    let fleet = Fleet::start(
+        &config(drones),
+        &sources,
+        record.clone(),
+        FleetOptions::default(),
+    )
+    .expect("starts");
     let to = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), fleet.state_port());
     foreign.send_to(b"bat:1;", to).await.expect("sent");
     let long = [b'9'; 3000];
-    for datagram in [&b"\xCC\x18\x01"[..], b"ok", b"bat:8", &long, b"bat:-14943;h:0;", b"bat:42;h:0;"] {
+    for datagram in [
+        &b"\xCC\x18\x01"[..],
+        b"ok",
+        b"bat:8",
+        &long,
+        b"bat:-14943;h:0;",
+        b"bat:42;h:0;",
+    ] {
         real.send_to(datagram, to).await.expect("sent");
     }
     record
         .until(|recorded| {
             let readings = recorded.readings.lock().expect("whole");
-            readings.iter().any(|(_, metric, value)| *metric == Metric::BatteryLevel && *value == 42.0).then_some(())
+            readings
+                .iter()
+                .any(|(_, metric, value)| *metric == Metric::BatteryLevel && *value == 42.0)
+                .then_some(())
         })
         .await;
     let batteries: Vec<f64> = {
         let readings = record.0.readings.lock().expect("whole");
-        readings.iter().filter(|(_, metric, _)| *metric == Metric::BatteryLevel).map(|(_, _, value)| *value).collect()
+        readings
+            .iter()
+            .filter(|(_, metric, _)| *metric == Metric::BatteryLevel)
+            .map(|(_, _, value)| *value)
+            .collect()
     };
     assert_eq!(batteries, [42.0]);
     let stats = fleet.stats();
     assert_eq!(stats.state_ports[0].foreign, 1);
-    assert_eq!((stats.drones[0].state.datagrams, stats.drones[0].state.malformed), (6, 5));
+    assert_eq!(
+        (
+            stats.drones[0].state.datagrams,
+            stats.drones[0].state.malformed
+        ),
+        (6, 5)
+    );
     assert!(!fleet.drones()[0].simulated);
     fleet.stop().await;
 }
@@ -210,13 +296,28 @@ async fn a_taken_port_is_an_alert_that_names_the_holder_and_ends_when_it_is_free
     let (record, sources) = (Record::default(), Sources::default());
     let rival = UdpSocket::bind("127.0.0.1:0").await.expect("free");
     let port = rival.local_addr().expect("bound").port();
-    let drones = vec![drone("a", DroneMode::Real, "127.0.0.105:9".parse().expect("an address"))];
-    let config = Drones { state_port: port, ..config(drones) };
+    let drones = vec![drone(
+        "a",
+        DroneMode::Real,
+        "127.0.0.105:9".parse().expect("an address"),
+    )];
+    let config = Drones {
+        state_port: port,
+        ..config(drones)
+    };
     // The same port of another address is nobody's fault.
-    let options = FleetOptions { port_holder: |at| at.ip().is_loopback().then(|| "pid 4711 (python3)".to_owned()) };
-    let fleet = Fleet::start(&config, &sources, record.clone(), options).expect("starts all the same");
+    let options = FleetOptions {
+        port_holder: |at| {
+            at.ip()
+                .is_loopback()
+                .then(|| "pid 4711 (python3)".to_owned())
+        },
+    };
+    let fleet =
+        Fleet::start(&config, &sources, record.clone(), options).expect("starts all the same");
     let condition = record.condition("state_port_unavailable").await;
-    let expected = format!("UDP {port} is taken by pid 4711 (python3); stop it or set drones.state_port");
+    let expected =
+        format!("UDP {port} is taken by pid 4711 (python3); stop it or set drones.state_port");
     assert_eq!(condition.message, expected);
     assert!(!fleet.stats().state_ports[0].bound);
     drop(rival);
@@ -231,10 +332,20 @@ async fn what_was_observed_is_in_the_alert_about_a_silent_drone() {
     let says_ok = UdpSocket::bind("127.0.0.106:0").await.expect("free");
     let nothing_there = SocketAddr::new([127, 0, 0, 107].into(), free_port().await);
     let drones = vec![
-        drone("mute", DroneMode::Real, says_ok.local_addr().expect("bound")),
+        drone(
+            "mute",
+            DroneMode::Real,
+            says_ok.local_addr().expect("bound"),
+        ),
         drone("absent", DroneMode::Real, nothing_there),
     ];
-    let fleet = Fleet::start(&config(drones), &sources, record.clone(), FleetOptions::default()).expect("starts");
+    let fleet = Fleet::start(
+        &config(drones),
+        &sources,
+        record.clone(),
+        FleetOptions::default(),
+    )
+    .expect("starts");
     tokio::spawn(async move {
         let mut buffer = [0; 64];
         while let Ok((_, from)) = says_ok.recv_from(&mut buffer).await {
@@ -244,18 +355,30 @@ async fn what_was_observed_is_in_the_alert_about_a_silent_drone() {
     let (mute, absent) = record
         .until(|recorded| {
             let standing = recorded.standing.lock().expect("whole");
-            let of = |id: &str| standing.iter().find(|condition| &*condition.subject == id).cloned();
+            let of = |id: &str| {
+                standing
+                    .iter()
+                    .find(|condition| &*condition.subject == id)
+                    .cloned()
+            };
             Some((of("mute")?, of("absent")?))
         })
         .await;
     assert!(mute.message.contains("answers `ok`"), "{}", mute.message);
-    assert!(absent.message.contains("nothing listens on UDP"), "{}", absent.message);
+    assert!(
+        absent.message.contains("nothing listens on UDP"),
+        "{}",
+        absent.message
+    );
     fleet.disconnect("mute").expect("known");
     assert!(fleet.disconnect("nobody").is_err());
     record
         .until(|recorded| {
             let standing = recorded.standing.lock().expect("whole");
-            standing.iter().all(|condition| &*condition.subject != "mute").then_some(())
+            standing
+                .iter()
+                .all(|condition| &*condition.subject != "mute")
+                .then_some(())
         })
         .await;
     fleet.stop().await;
@@ -267,16 +390,44 @@ async fn a_drone_named_by_its_interface_is_heard_beside_one_told_by_address() {
     let port = free_port().await;
     let first = simulated([127, 0, 0, 108], port, simulator::Options::varied(1));
     let second = simulated([127, 0, 0, 109], port, simulator::Options::default());
-    let on_lo = Drone { interface: Some("lo".to_owned()), ..drone("on_lo", DroneMode::Simulation, first.address()) };
-    let absent = Drone { interface: Some("nowhere0".to_owned()), ..drone("absent", DroneMode::Real, first.address()) };
-    let drones = vec![on_lo, drone("anywhere", DroneMode::Simulation, second.address()), absent];
-    let config = Drones { state_port: port, ..config(drones) };
-    let fleet = Fleet::start(&config, &sources, record.clone(), FleetOptions::default()).expect("starts");
-    record.until(|_| (fleet.connected() == 2).then_some(())).await;
+    let on_lo = Drone {
+        interface: Some("lo".to_owned()),
+        ..drone("on_lo", DroneMode::Simulation, first.address())
+    };
+    let absent = Drone {
+        interface: Some("nowhere0".to_owned()),
+        ..drone("absent", DroneMode::Real, first.address())
+    };
+    let drones = vec![
+        on_lo,
+        drone("anywhere", DroneMode::Simulation, second.address()),
+        absent,
+    ];
+    let config = Drones {
+        state_port: port,
+        ..config(drones)
+    };
+    let fleet =
+        Fleet::start(&config, &sources, record.clone(), FleetOptions::default()).expect("starts");
+    record
+        .until(|_| (fleet.connected() == 2).then_some(()))
+        .await;
     let missing = record.condition("state_port_unavailable").await;
     assert_eq!(&*missing.subject, "board/nowhere0");
-    assert!(missing.message.contains("nowhere0 is not there"), "{}", missing.message);
-    assert_eq!(fleet.stats().state_ports.iter().filter(|port| port.bound).count(), 2);
+    assert!(
+        missing.message.contains("nowhere0 is not there"),
+        "{}",
+        missing.message
+    );
+    assert_eq!(
+        fleet
+            .stats()
+            .state_ports
+            .iter()
+            .filter(|port| port.bound)
+            .count(),
+        2
+    );
     let views = fleet.drones();
     assert_eq!(views[0].battery_pct, Some(15));
     assert_eq!(views[2].link, LinkState::Connecting);

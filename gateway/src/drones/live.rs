@@ -91,7 +91,11 @@ impl Live {
         }
         self.judge_motors(&parsed.state, now);
         let cut = parsed.faults.has(FaultKind::Truncated);
-        self.state = if cut { parsed.state.over(&self.state) } else { parsed.state };
+        self.state = if cut {
+            parsed.state.over(&self.state)
+        } else {
+            parsed.state
+        };
         self.heard = Some(Heard { at: now, wall });
         self.rate.add(now, 1);
         self.previous.clear();
@@ -102,12 +106,16 @@ impl Live {
 
     fn is_duplicate(&self, datagram: &[u8], now: Mono) -> bool {
         !self.previous.is_empty()
-            && self.heard.is_some_and(|heard| now.since(heard.at) < DUPLICATE_WITHIN)
+            && self
+                .heard
+                .is_some_and(|heard| now.since(heard.at) < DUPLICATE_WITHIN)
             && *self.previous == *datagram
     }
 
     fn is_reordered(&self, state: &State, now: Mono) -> bool {
-        let (Some(new), Some(old), Some(heard)) = (state.motor_time_s, self.state.motor_time_s, self.heard) else {
+        let (Some(new), Some(old), Some(heard)) =
+            (state.motor_time_s, self.state.motor_time_s, self.heard)
+        else {
             return false;
         };
         new < old && old - new <= REORDERED_BY_S && now.since(heard.at) < REORDERED_WITHIN
@@ -124,7 +132,9 @@ impl Live {
                 self.motor_time_advanced = None;
             }
         }
-        let motors_run = self.motor_time_advanced.is_some_and(|at| now.since(at) < MOTORS_RUN_WITHIN);
+        let motors_run = self
+            .motor_time_advanced
+            .is_some_and(|at| now.since(at) < MOTORS_RUN_WITHIN);
         self.airborne = motors_run || state.height_cm.is_some_and(|cm| cm > 0);
     }
 
@@ -186,7 +196,10 @@ mod tests {
         let mut live = Live::default();
         assert!(take(&mut live, "bat:50;", 1_000).is_some());
         assert!(take(&mut live, "bat:50;", 1_005).is_none());
-        assert!(take(&mut live, "bat:50;", 1_100).is_some(), "an idle drone may say the same again");
+        assert!(
+            take(&mut live, "bat:50;", 1_100).is_some(),
+            "an idle drone may say the same again"
+        );
         assert_eq!((live.stats().duplicates, live.rate(ms(1_100))), (1, 2));
     }
 
@@ -195,7 +208,10 @@ mod tests {
         let mut live = Live::default();
         take(&mut live, "time:40;bat:50;", 1_000);
         assert!(take(&mut live, "time:39;bat:51;", 1_050).is_none());
-        assert_eq!((live.state().battery_pct, live.stats().reordered), (Some(50), 1));
+        assert_eq!(
+            (live.state().battery_pct, live.stats().reordered),
+            (Some(50), 1)
+        );
         assert!(take(&mut live, "time:0;bat:50;", 9_000).is_some());
         assert_eq!(live.stats().restarts, 1);
     }
@@ -220,8 +236,14 @@ mod tests {
         let mut live = Live::default();
         take(&mut live, "h:0;bat:50;", 1_000);
         let published = take(&mut live, "h:10;ba", 1_100).expect("complete fields count");
-        assert_eq!(published.battery_pct, None, "nothing old is published again");
-        assert_eq!((live.state().height_cm, live.state().battery_pct), (Some(10), Some(50)));
+        assert_eq!(
+            published.battery_pct, None,
+            "nothing old is published again"
+        );
+        assert_eq!(
+            (live.state().height_cm, live.state().battery_pct),
+            (Some(10), Some(50))
+        );
         take(&mut live, "h:20;", 1_200);
         assert_eq!(live.state().battery_pct, None, "a whole datagram replaces");
     }

@@ -32,7 +32,9 @@ pub mod tello;
 mod video;
 
 pub use commander::{Operator, Outcome, Pending, Phase, Presence, Refusal};
-pub use discovery::{Detection, Discovery, DiscoveryStats, Method, NotAllowed, Searched, Verification};
+pub use discovery::{
+    Detection, Discovery, DiscoveryStats, Method, NotAllowed, Searched, Verification,
+};
 pub use fleet::{CommandError, ConnectError, Fleet, FleetOptions, FleetStats, UnknownDrone};
 pub use link::Reason;
 pub use live::StateStats;

@@ -68,7 +68,9 @@ pub enum FleetError {
         address: IpAddr,
     },
     /// A name no interface can have.
-    #[error("drone {id:?}: {interface:?} is not the name of a network interface (1–15 bytes, no `/` or space)")]
+    #[error(
+        "drone {id:?}: {interface:?} is not the name of a network interface (1–15 bytes, no `/` or space)"
+    )]
     BadInterface {
         /// The drone.
         id: String,
@@ -158,7 +160,10 @@ impl FleetPlan {
     pub(crate) fn new(config: &Drones) -> Result<FleetPlan, FleetError> {
         let allowed = config.max_drones.min(MAX_DRONES);
         if config.drone.len() > allowed {
-            return Err(FleetError::TooMany { configured: config.drone.len(), allowed });
+            return Err(FleetError::TooMany {
+                configured: config.drone.len(),
+                allowed,
+            });
         }
         if !(0.5..=3600.0).contains(&config.lost_after_s) {
             return Err(FleetError::BadLostAfter(config.lost_after_s));
@@ -167,7 +172,9 @@ impl FleetPlan {
         for (index, drone) in config.drone.iter().enumerate() {
             let mut plan = settle(config, drone, index)?;
             if drones.iter().any(|earlier| earlier.id == plan.id) {
-                return Err(FleetError::DuplicateId { id: drone.id.clone() });
+                return Err(FleetError::DuplicateId {
+                    id: drone.id.clone(),
+                });
             }
             keep_apart(&mut drones, &mut plan)?;
             drones.push(plan);
@@ -187,7 +194,11 @@ impl FleetPlan {
                 takeoff_battery_pct: config.takeoff_battery_pct,
                 land_battery_pct: config.land_battery_pct,
             },
-            ranges: config.scan_ranges.iter().map(|text| Range::parse(text)).collect::<Result<_, _>>()?,
+            ranges: config
+                .scan_ranges
+                .iter()
+                .map(|text| Range::parse(text))
+                .collect::<Result<_, _>>()?,
             command_port: config.command_port,
             auto_scan: match config.auto_scan_interval_s {
                 0 => None,
@@ -227,8 +238,14 @@ fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, Fle
     }
     if let Some(interface) = &drone.interface {
         let good = |byte: u8| byte.is_ascii_graphic() && byte != b'/';
-        if interface.is_empty() || interface.len() > MAX_INTERFACE_BYTES || !interface.bytes().all(good) {
-            return Err(FleetError::BadInterface { id: id.clone(), interface: interface.clone() });
+        if interface.is_empty()
+            || interface.len() > MAX_INTERFACE_BYTES
+            || !interface.bytes().all(good)
+        {
+            return Err(FleetError::BadInterface {
+                id: id.clone(),
+                interface: interface.clone(),
+            });
         }
     }
     let mode = drone.mode.unwrap_or(config.mode);
@@ -240,8 +257,14 @@ fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, Fle
         None if own_simulator => simulator,
         None => ACCESS_POINT_ADDRESS.into(),
     };
-    if address.is_unspecified() || address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST) {
-        return Err(FleetError::BadAddress { id: id.clone(), address });
+    if address.is_unspecified()
+        || address.is_multicast()
+        || address == IpAddr::V4(Ipv4Addr::BROADCAST)
+    {
+        return Err(FleetError::BadAddress {
+            id: id.clone(),
+            address,
+        });
     }
     Ok(DronePlan {
         id: id.as_str().into(),
@@ -252,7 +275,8 @@ fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, Fle
         interface: drone.interface.as_deref().map(Arc::from),
         from: config.bind,
         // A real drone is never on loopback, so whatever answers there is a simulator.
-        simulated: mode == DroneMode::Simulation || (address.is_loopback() && mode != DroneMode::Real),
+        simulated: mode == DroneMode::Simulation
+            || (address.is_loopback() && mode != DroneMode::Real),
         own_simulator,
         told_apart_by_port: false,
         stand_in: (mode == DroneMode::Auto && drone.interface.is_none()).then_some(simulator),
@@ -284,22 +308,38 @@ mod tests {
     use super::*;
 
     fn drone(id: &str) -> Drone {
-        Drone { id: id.to_owned(), name: None, mode: None, address: None, command_port: None, interface: None }
+        Drone {
+            id: id.to_owned(),
+            name: None,
+            mode: None,
+            address: None,
+            command_port: None,
+            interface: None,
+        }
     }
 
     fn plan(drones: Vec<Drone>) -> Result<FleetPlan, FleetError> {
-        FleetPlan::new(&Drones { drone: drones, ..Drones::default() })
+        FleetPlan::new(&Drones {
+            drone: drones,
+            ..Drones::default()
+        })
     }
 
     fn at(id: &str, address: [u8; 4]) -> Drone {
-        Drone { address: Some(IpAddr::from(address)), ..drone(id) }
+        Drone {
+            address: Some(IpAddr::from(address)),
+            ..drone(id)
+        }
     }
 
     #[test]
     fn defaults_are_settled() {
         let plan = plan(vec![drone("a")]).expect("good");
         assert_eq!(plan.drones[0].address, IpAddr::V4(ACCESS_POINT_ADDRESS));
-        assert_eq!((plan.drones[0].command_port, &*plan.drones[0].name), (8889, "a"));
+        assert_eq!(
+            (plan.drones[0].command_port, &*plan.drones[0].name),
+            (8889, "a")
+        );
         assert!(!plan.drones[0].simulated);
         assert_eq!(plan.state_sockets(), [None]);
     }
@@ -312,7 +352,10 @@ mod tests {
     #[test]
     fn ids_must_fit_the_pattern_and_differ() {
         for id in ["", "drone@001", "drone 1", "dröhn", &"x".repeat(65)] {
-            assert!(matches!(plan(vec![drone(id)]), Err(FleetError::BadId { .. })), "{id:?}");
+            assert!(
+                matches!(plan(vec![drone(id)]), Err(FleetError::BadId { .. })),
+                "{id:?}"
+            );
         }
         let twice = plan(vec![at("a", [10, 0, 0, 1]), at("a", [10, 0, 0, 2])]);
         assert!(matches!(twice, Err(FleetError::DuplicateId { .. })));
@@ -322,41 +365,89 @@ mod tests {
     fn access_point_drones_need_an_interface_each() {
         let error = plan(vec![drone("a"), drone("b")]).expect_err("same address");
         assert!(error.to_string().contains("interface"), "{error}");
-        let on = |id: &str, interface: &str| Drone { interface: Some(interface.to_owned()), ..drone(id) };
-        let plan = plan(vec![on("a", "wlan1"), on("b", "wlan2"), at("c", [10, 0, 0, 3])]).expect("apart");
+        let on = |id: &str, interface: &str| Drone {
+            interface: Some(interface.to_owned()),
+            ..drone(id)
+        };
+        let plan = plan(vec![
+            on("a", "wlan1"),
+            on("b", "wlan2"),
+            at("c", [10, 0, 0, 3]),
+        ])
+        .expect("apart");
         assert_eq!(plan.state_sockets().len(), 3);
     }
 
     #[test]
     fn loopback_simulators_may_share_an_address_with_ports_of_their_own() {
-        let port = |id: &str, port| Drone { command_port: Some(port), ..at(id, [127, 0, 0, 1]) };
+        let port = |id: &str, port| Drone {
+            command_port: Some(port),
+            ..at(id, [127, 0, 0, 1])
+        };
         let good = plan(vec![port("a", 9001), port("b", 9002), port("c", 9003)]).expect("apart");
-        assert!(good.drones.iter().all(|drone| drone.told_apart_by_port && drone.simulated));
+        assert!(
+            good.drones
+                .iter()
+                .all(|drone| drone.told_apart_by_port && drone.simulated)
+        );
         assert!(plan(vec![port("a", 9001), port("b", 9001)]).is_err());
-        let off_loopback = |id: &str, port| Drone { command_port: Some(port), ..drone(id) };
+        let off_loopback = |id: &str, port| Drone {
+            command_port: Some(port),
+            ..drone(id)
+        };
         assert!(plan(vec![off_loopback("a", 9001), off_loopback("b", 9002)]).is_err());
     }
 
     #[test]
     fn a_simulated_drone_without_an_address_gets_a_simulator_of_its_own() {
-        let simulated = |id: &str| Drone { mode: Some(DroneMode::Simulation), ..drone(id) };
+        let simulated = |id: &str| Drone {
+            mode: Some(DroneMode::Simulation),
+            ..drone(id)
+        };
         let plan = plan(vec![simulated("a"), simulated("b")]).expect("good");
-        assert!(plan.drones.iter().all(|drone| drone.simulated && drone.own_simulator));
+        assert!(
+            plan.drones
+                .iter()
+                .all(|drone| drone.simulated && drone.own_simulator)
+        );
         assert_ne!(plan.drones[0].address, plan.drones[1].address);
     }
 
     #[test]
     fn nonsense_is_refused() {
         for address in [[0, 0, 0, 0], [224, 0, 0, 1], [255, 255, 255, 255]] {
-            assert!(matches!(plan(vec![at("a", address)]), Err(FleetError::BadAddress { .. })));
+            assert!(matches!(
+                plan(vec![at("a", address)]),
+                Err(FleetError::BadAddress { .. })
+            ));
         }
-        let interface = Drone { interface: Some("wlan0/../x".to_owned()), ..drone("a") };
-        assert!(matches!(plan(vec![interface]), Err(FleetError::BadInterface { .. })));
+        let interface = Drone {
+            interface: Some("wlan0/../x".to_owned()),
+            ..drone("a")
+        };
+        assert!(matches!(
+            plan(vec![interface]),
+            Err(FleetError::BadInterface { .. })
+        ));
         for lost_after_s in [f64::NAN, 0.0, -1.0, f64::INFINITY] {
-            let config = Drones { lost_after_s, ..Drones::default() };
-            assert!(matches!(FleetPlan::new(&config), Err(FleetError::BadLostAfter(_))));
+            let config = Drones {
+                lost_after_s,
+                ..Drones::default()
+            };
+            assert!(matches!(
+                FleetPlan::new(&config),
+                Err(FleetError::BadLostAfter(_))
+            ));
         }
-        let many = (0..65).map(|n| at(&format!("d{n}"), [10, 0, 0, n])).collect();
-        assert!(matches!(plan(many), Err(FleetError::TooMany { configured: 65, allowed: 64 })));
+        let many = (0..65)
+            .map(|n| at(&format!("d{n}"), [10, 0, 0, n]))
+            .collect();
+        assert!(matches!(
+            plan(many),
+            Err(FleetError::TooMany {
+                configured: 65,
+                allowed: 64
+            })
+        ));
     }
 }

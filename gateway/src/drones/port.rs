@@ -117,7 +117,9 @@ impl Port {
     }
 
     async fn serve(&self, socket: &UdpSocket) -> Ended {
-        let interface = self.interface().map(|name| (name, socket::interface_index(name)));
+        let interface = self
+            .interface()
+            .map(|name| (name, socket::interface_index(name)));
         let mut check = tokio::time::interval(INTERFACE_CHECK);
         let mut buffer = [0; BUFFER_BYTES];
         loop {
@@ -157,7 +159,9 @@ impl Port {
 
     fn take_state(&self, slot: Option<&Slot>, datagram: &[u8], from: SocketAddr) {
         let Some(slot) = slot else {
-            self.roster.strangers().take(self.index, from.ip(), datagram, Mono::now(), wall_now());
+            self.roster
+                .strangers()
+                .take(self.index, from.ip(), datagram, Mono::now(), wall_now());
             return;
         };
         let news = slot.live().take(datagram, Mono::now(), wall_now());
@@ -179,7 +183,10 @@ impl Port {
     }
 
     fn subject(&self) -> String {
-        self.interface().map_or_else(|| "board".to_owned(), |interface| format!("board/{interface}"))
+        self.interface().map_or_else(
+            || "board".to_owned(),
+            |interface| format!("board/{interface}"),
+        )
     }
 
     fn bound(&self, bound: bool) {
@@ -200,7 +207,10 @@ impl Port {
             alert_type: AlertType::Network,
             title: self.kind.title(),
             message,
-            details: Some(format!("binding UDP {} failed: {error}; it is tried again by itself", self.local)),
+            details: Some(format!(
+                "binding UDP {} failed: {error}; it is tried again by itself",
+                self.local
+            )),
         });
     }
 
@@ -219,7 +229,10 @@ impl Port {
                 None => format!("UDP {port} is taken by another program; stop it or set {key}"),
             },
             io::ErrorKind::AddrNotAvailable => {
-                format!("This board has no address {}; correct drones.bind (0.0.0.0 is every address)", self.local.ip())
+                format!(
+                    "This board has no address {}; correct drones.bind (0.0.0.0 is every address)",
+                    self.local.ip()
+                )
             }
             io::ErrorKind::PermissionDenied => {
                 format!(
@@ -248,7 +261,11 @@ impl Sockets {
         let mut local = SocketAddr::new(plan.bind, port);
         // Sharing would also let another gateway in, so it is first made sure
         // that nobody else holds the port; refused, it is tried again later.
-        let probe = if shared { socket::bind(local, None, false).map(drop) } else { Ok(()) };
+        let probe = if shared {
+            socket::bind(local, None, false).map(drop)
+        } else {
+            Ok(())
+        };
         let mut opened = Vec::with_capacity(interfaces.len());
         for interface in &interfaces {
             let socket = match &probe {
@@ -256,10 +273,18 @@ impl Sockets {
                 Err(error) => Err(io::Error::from(error.kind())),
             };
             if let Ok(socket) = &socket {
-                local.set_port(socket.local_addr().map_or(local.port(), |bound| bound.port()));
+                local.set_port(
+                    socket
+                        .local_addr()
+                        .map_or(local.port(), |bound| bound.port()),
+                );
             }
             opened.push(socket);
         }
-        Sockets { local, shared, opened }
+        Sockets {
+            local,
+            shared,
+            opened,
+        }
     }
 }

@@ -138,7 +138,10 @@ impl Slot {
 
     /// The receiving end of its requests; once.
     pub(crate) fn take_intake(&self) -> Option<mpsc::Receiver<Request>> {
-        self.intake.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.intake
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     pub(crate) fn target(&self) -> SocketAddr {
@@ -183,7 +186,12 @@ impl PortRecord {
 
 impl Roster {
     /// Records for `plan`, whose drones have the given sources.
-    pub(crate) fn new(plan: &FleetPlan, sources: &[SourceId], state_port: u16, video_port: u16) -> Roster {
+    pub(crate) fn new(
+        plan: &FleetPlan,
+        sources: &[SourceId],
+        state_port: u16,
+        video_port: u16,
+    ) -> Roster {
         let interfaces = plan.state_sockets();
         let wanted = plan.connect_at_start;
         let slot = |(plan, source): (&DronePlan, &SourceId)| {
@@ -192,7 +200,10 @@ impl Roster {
                 plan: plan.clone(),
                 source: *source,
                 wanted: watch::Sender::new(wanted),
-                state_socket: interfaces.iter().position(|interface| *interface == plan.interface).unwrap_or(0),
+                state_socket: interfaces
+                    .iter()
+                    .position(|interface| *interface == plan.interface)
+                    .unwrap_or(0),
                 requests,
                 intake: Mutex::new(Some(intake)),
                 stands_in: AtomicBool::new(false),
@@ -213,7 +224,9 @@ impl Roster {
 
     pub(crate) fn strangers(&self) -> MutexGuard<'_, Strangers> {
         // Plain values, as with `Slot::live`.
-        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The drone a datagram on state or video socket `socket` comes from. By address,
@@ -227,10 +240,20 @@ impl Roster {
         let address = from.ip().to_canonical();
         let sent = |slot: &&Slot| {
             let plan = &slot.plan;
-            slot.address() == address && (!plan.told_apart_by_port || plan.command_port == from.port())
+            slot.address() == address
+                && (!plan.told_apart_by_port || plan.command_port == from.port())
         };
-        let named = self.slots.iter().filter(|slot| slot.state_socket == socket).find(sent);
-        named.or_else(|| self.slots.iter().filter(|slot| slot.plan.interface.is_none()).find(sent))
+        let named = self
+            .slots
+            .iter()
+            .filter(|slot| slot.state_socket == socket)
+            .find(sent);
+        named.or_else(|| {
+            self.slots
+                .iter()
+                .filter(|slot| slot.plan.interface.is_none())
+                .find(sent)
+        })
     }
 
     pub(crate) fn is_bound(&self, socket: usize) -> bool {
@@ -271,7 +294,11 @@ impl Roster {
 
     /// A reason in words.
     pub(crate) fn explain(&self, slot: &Slot, reason: Reason) -> String {
-        reason.explain(slot.target(), slot.plan.interface.as_deref(), self.state_port)
+        reason.explain(
+            slot.target(),
+            slot.plan.interface.as_deref(),
+            self.state_port,
+        )
     }
 
     pub(crate) fn drone_stats(&self, slot: &Slot, now: Mono) -> DroneStats {
@@ -309,15 +336,28 @@ mod tests {
                 interface: interface.map(str::to_owned),
             })
             .collect();
-        let plan = FleetPlan::new(&Drones { drone, ..Drones::default() }).expect("good");
+        let plan = FleetPlan::new(&Drones {
+            drone,
+            ..Drones::default()
+        })
+        .expect("good");
         let sources = Sources::default();
-        let ids: Vec<_> =
-            plan.drones.iter().map(|drone| sources.register(&drone.id, SourceKind::Drone).expect("room")).collect();
+        let ids: Vec<_> = plan
+            .drones
+            .iter()
+            .map(|drone| {
+                sources
+                    .register(&drone.id, SourceKind::Drone)
+                    .expect("room")
+            })
+            .collect();
         Roster::new(&plan, &ids, 8890, 11111)
     }
 
     fn found(roster: &Roster, socket: usize, from: &str) -> Option<String> {
-        roster.identify(socket, from.parse().expect("an address")).map(|slot| slot.plan.id.to_string())
+        roster
+            .identify(socket, from.parse().expect("an address"))
+            .map(|slot| slot.plan.id.to_string())
     }
 
     #[test]
@@ -325,20 +365,36 @@ mod tests {
         let roster = roster(&[("a", "10.0.0.1", None, None), ("b", "10.0.0.2", None, None)]);
         assert_eq!(found(&roster, 0, "10.0.0.2:8889").as_deref(), Some("b"));
         assert_eq!(found(&roster, 0, "10.0.0.1:50000").as_deref(), Some("a"));
-        assert_eq!(found(&roster, 0, "[::ffff:10.0.0.1]:50000").as_deref(), Some("a"));
+        assert_eq!(
+            found(&roster, 0, "[::ffff:10.0.0.1]:50000").as_deref(),
+            Some("a")
+        );
         assert_eq!(found(&roster, 0, "10.0.0.3:8889"), None);
     }
 
     #[test]
     fn by_port_where_an_address_is_shared_and_by_interface_on_access_points() {
-        let shared = roster(&[("a", "127.0.0.1", Some(9001), None), ("b", "127.0.0.1", Some(9002), None)]);
+        let shared = roster(&[
+            ("a", "127.0.0.1", Some(9001), None),
+            ("b", "127.0.0.1", Some(9002), None),
+        ]);
         assert_eq!(found(&shared, 0, "127.0.0.1:9002").as_deref(), Some("b"));
         assert_eq!(found(&shared, 0, "127.0.0.1:9003"), None);
-        let wifi = roster(&[("a", "192.168.10.1", None, Some("wlan1")), ("b", "192.168.10.1", None, Some("wlan2"))]);
+        let wifi = roster(&[
+            ("a", "192.168.10.1", None, Some("wlan1")),
+            ("b", "192.168.10.1", None, Some("wlan2")),
+        ]);
         assert_eq!(found(&wifi, 0, "192.168.10.1:8889").as_deref(), Some("a"));
         assert_eq!(found(&wifi, 1, "192.168.10.1:8889").as_deref(), Some("b"));
-        let mixed = roster(&[("a", "192.168.10.1", None, Some("wlan1")), ("b", "10.0.0.2", None, None)]);
+        let mixed = roster(&[
+            ("a", "192.168.10.1", None, Some("wlan1")),
+            ("b", "10.0.0.2", None, None),
+        ]);
         assert_eq!(found(&mixed, 0, "10.0.0.2:8889").as_deref(), Some("b"));
-        assert_eq!(found(&mixed, 1, "192.168.10.1:8889"), None, "not from another network");
+        assert_eq!(
+            found(&mixed, 1, "192.168.10.1:8889"),
+            None,
+            "not from another network"
+        );
     }
 }

@@ -25,7 +25,11 @@ pub(super) fn is_missing_interface(error: &io::Error) -> bool {
 /// A socket bound to `local`, hearing only `interface` when there is one.
 ///
 /// `shared` lets further sockets of ours hold the same port; see the module's header.
-pub(super) fn bind(local: SocketAddr, interface: Option<&str>, shared: bool) -> io::Result<UdpSocket> {
+pub(super) fn bind(
+    local: SocketAddr,
+    interface: Option<&str>,
+    shared: bool,
+) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     if let Some(interface) = interface {
         socket.bind_device(Some(interface.as_bytes()))?;
@@ -40,21 +44,36 @@ pub(super) fn bind(local: SocketAddr, interface: Option<&str>, shared: bool) -> 
 
 /// A socket that talks to `target` alone, from `local` (unspecified, 0: any). The
 /// kernel drops what others send to it and reports what the target's host refuses.
-pub(super) fn connect(target: SocketAddr, interface: Option<&str>, local: SocketAddr) -> io::Result<UdpSocket> {
+pub(super) fn connect(
+    target: SocketAddr,
+    interface: Option<&str>,
+    local: SocketAddr,
+) -> io::Result<UdpSocket> {
     let socket = connected(target, interface, local)?;
     UdpSocket::from_std(socket.into())
 }
 
 /// The local address from which packets to `target` would leave, when they may
 /// leave from `from` (unspecified: any). Sends nothing.
-pub(super) fn route(target: SocketAddr, interface: Option<&str>, from: IpAddr) -> io::Result<IpAddr> {
+pub(super) fn route(
+    target: SocketAddr,
+    interface: Option<&str>,
+    from: IpAddr,
+) -> io::Result<IpAddr> {
     let socket = connected(target, interface, SocketAddr::new(from, 0))?;
-    let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let local = socket
+        .local_addr()?
+        .as_socket()
+        .ok_or(io::ErrorKind::AddrNotAvailable)?;
     Ok(local.ip())
 }
 
 fn connected(target: SocketAddr, interface: Option<&str>, local: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(target), Type::DGRAM, Some(Protocol::UDP))?;
+    let socket = Socket::new(
+        Domain::for_address(target),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
     if let Some(interface) = interface {
         socket.bind_device(Some(interface.as_bytes()))?;
     }
@@ -75,7 +94,11 @@ fn connected(target: SocketAddr, interface: Option<&str>, local: SocketAddr) -> 
 /// Index of an interface, which changes when it is unplugged and comes back;
 /// `None` when it is not there.
 pub(super) fn interface_index(name: &str) -> Option<u32> {
-    std::fs::read_to_string(format!("/sys/class/net/{name}/ifindex")).ok()?.trim().parse().ok()
+    std::fs::read_to_string(format!("/sys/class/net/{name}/ifindex"))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]

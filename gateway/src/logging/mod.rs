@@ -61,19 +61,26 @@ pub fn check_level(level: &str) -> Result<(), LevelError> {
 }
 
 fn targets(level: &str) -> Result<Targets, LevelError> {
-    let wrong = |reason: String| LevelError { text: level.to_owned(), reason };
+    let wrong = |reason: String| LevelError {
+        text: level.to_owned(),
+        reason,
+    };
     for part in level.split(',') {
         let (target, word) = part.split_once('=').unwrap_or(("", part));
         // `Targets` takes a lone unknown word for the name of a target.
         if word.trim().is_empty() {
             return Err(wrong("it is empty".to_owned()));
         }
-        word.trim().parse::<LevelFilter>().map_err(|_| wrong(format!("{:?} is none", word.trim())))?;
+        word.trim()
+            .parse::<LevelFilter>()
+            .map_err(|_| wrong(format!("{:?} is none", word.trim())))?;
         if part.contains('=') && target.trim().is_empty() {
             return Err(wrong("a target is missing before `=`".to_owned()));
         }
     }
-    let targets = level.parse::<Targets>().map_err(|error| wrong(error.to_string()))?;
+    let targets = level
+        .parse::<Targets>()
+        .map_err(|error| wrong(error.to_string()))?;
     // Security events are never filtered out by a general level.
     Ok(targets.with_target(SECURITY, LevelFilter::TRACE))
 }
@@ -85,7 +92,12 @@ fn targets(level: &str) -> Result<Targets, LevelError> {
 /// runs on, and [`Guard::degraded`] says why there are no files.
 pub fn init(config: &Logging) -> Result<Guard, LevelError> {
     let (filter, level) = reload::Layer::new(targets(&config.level)?);
-    let mut guard = Guard { level, workers: Vec::new(), dropped: Vec::new(), degraded: None };
+    let mut guard = Guard {
+        level,
+        workers: Vec::new(),
+        dropped: Vec::new(),
+        degraded: None,
+    };
     let mut layers: Vec<BoxedLayer> = vec![guard.console(config)];
     if let Some(dir) = &config.dir {
         match guard.files(config, dir) {
@@ -110,13 +122,19 @@ impl Guard {
     /// [`LevelError`]; the old level stays.
     pub fn set_level(&self, level: &str) -> Result<(), LevelError> {
         let targets = targets(level)?;
-        self.level.reload(targets).map_err(|error| LevelError { text: level.to_owned(), reason: error.to_string() })
+        self.level.reload(targets).map_err(|error| LevelError {
+            text: level.to_owned(),
+            reason: error.to_string(),
+        })
     }
 
     /// Lines dropped because a writer could not keep up.
     #[must_use]
     pub fn dropped_lines(&self) -> u64 {
-        self.dropped.iter().map(|counter| counter.dropped_lines() as u64).sum()
+        self.dropped
+            .iter()
+            .map(|counter| counter.dropped_lines() as u64)
+            .sum()
     }
 
     /// Counters of dropped lines, for whoever outlives this borrow.
@@ -141,26 +159,41 @@ impl Guard {
     }
 
     fn files(&mut self, config: &Logging, dir: &Path) -> Result<Vec<BoxedLayer>, String> {
-        std::fs::create_dir_all(dir)
-            .map_err(|error| format!("{} cannot be made: {error}; make it or set logging.dir", dir.display()))?;
+        std::fs::create_dir_all(dir).map_err(|error| {
+            format!(
+                "{} cannot be made: {error}; make it or set logging.dir",
+                dir.display()
+            )
+        })?;
         let mut open = |name: &str| -> Result<NonBlocking, String> {
             let path = dir.join(name);
-            let file = RotatingFile::open(&path, config.max_file_bytes, config.max_files).map_err(|error| {
-                format!("{} cannot be written: {error}; set its owner or logging.dir", path.display())
-            })?;
+            let file = RotatingFile::open(&path, config.max_file_bytes, config.max_files).map_err(
+                |error| {
+                    format!(
+                        "{} cannot be written: {error}; set its owner or logging.dir",
+                        path.display()
+                    )
+                },
+            )?;
             Ok(self.non_blocking(file))
         };
         let only = |target: &str| Targets::new().with_target(target, LevelFilter::TRACE);
         Ok(vec![
             formatted(config.format, open("app.log")?, false),
-            formatted(config.format, open("security.log")?, false).with_filter(only(SECURITY)).boxed(),
-            formatted(config.format, open("performance.log")?, false).with_filter(only(PERFORMANCE)).boxed(),
+            formatted(config.format, open("security.log")?, false)
+                .with_filter(only(SECURITY))
+                .boxed(),
+            formatted(config.format, open("performance.log")?, false)
+                .with_filter(only(PERFORMANCE))
+                .boxed(),
         ])
     }
 
     fn non_blocking(&mut self, writer: impl std::io::Write + Send + 'static) -> NonBlocking {
-        let (writer, worker) =
-            NonBlockingBuilder::default().lossy(true).buffered_lines_limit(BUFFERED_LINES).finish(writer);
+        let (writer, worker) = NonBlockingBuilder::default()
+            .lossy(true)
+            .buffered_lines_limit(BUFFERED_LINES)
+            .finish(writer);
         self.dropped.push(writer.error_counter());
         self.workers.push(worker);
         writer

@@ -20,7 +20,13 @@ impl RotatingFile {
     pub(super) fn open(path: &Path, max_bytes: u64, kept: usize) -> io::Result<RotatingFile> {
         let file = append(path)?;
         let bytes = file.metadata()?.len();
-        Ok(RotatingFile { path: path.to_owned(), file, bytes, max_bytes, kept })
+        Ok(RotatingFile {
+            path: path.to_owned(),
+            file,
+            bytes,
+            max_bytes,
+            kept,
+        })
     }
 
     fn rotate(&mut self) -> io::Result<()> {
@@ -56,7 +62,11 @@ impl Write for RotatingFile {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o640).open(path)
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o640)
+        .open(path)
 }
 
 fn ignore_missing(outcome: io::Result<()>) -> io::Result<()> {
@@ -73,7 +83,13 @@ mod tests {
     fn names(dir: &Path) -> Vec<String> {
         let mut names: Vec<_> = fs::read_dir(dir)
             .expect("directory")
-            .map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned())
+            .map(|entry| {
+                entry
+                    .expect("entry")
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned()
+            })
             .collect();
         names.sort();
         names
@@ -89,7 +105,10 @@ mod tests {
         }
         assert_eq!(names(dir.path()), ["app.log", "app.log.1", "app.log.2"]);
         assert_eq!(fs::read_to_string(&path).expect("read"), "four----\n");
-        assert_eq!(fs::read_to_string(dir.path().join("app.log.2")).expect("read"), "two-----\n");
+        assert_eq!(
+            fs::read_to_string(dir.path().join("app.log.2")).expect("read"),
+            "two-----\n"
+        );
     }
 
     #[test]
@@ -97,7 +116,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("directory");
         let path = dir.path().join("app.log");
         for line in ["a\n", "b\n"] {
-            RotatingFile::open(&path, 100, 0).expect("opened").write_all(line.as_bytes()).expect("written");
+            RotatingFile::open(&path, 100, 0)
+                .expect("opened")
+                .write_all(line.as_bytes())
+                .expect("written");
         }
         assert_eq!(fs::read_to_string(&path).expect("read"), "a\nb\n");
         let mut file = RotatingFile::open(&path, 3, 0).expect("opened");

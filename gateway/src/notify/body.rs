@@ -65,7 +65,13 @@ fn slack(record: &OutboxRecord) -> Value {
         (_, "warning") => "warning",
         _ => "#439FE0",
     };
-    let text = format!("[{}] {} {}: {}", alert.level, alert.subject, event_name(record.event), alert.rule);
+    let text = format!(
+        "[{}] {} {}: {}",
+        alert.level,
+        alert.subject,
+        event_name(record.event),
+        alert.rule
+    );
     json!({
         "text": escape(&text),
         "attachments": [{
@@ -84,11 +90,15 @@ fn slack(record: &OutboxRecord) -> Value {
 /// The three characters Slack gives a meaning to; without this a drone's name
 /// could mention everybody in the channel.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 fn stamp(us: i64) -> Option<String> {
-    Timestamp::from_microsecond(us).ok().map(|at| at.to_string())
+    Timestamp::from_microsecond(us)
+        .ok()
+        .map(|at| at.to_string())
 }
 
 /// `sha256=` and the HMAC-SHA256 of `<timestamp>.<body>` in hexadecimal.
@@ -99,7 +109,9 @@ pub(super) fn signature(secret: &[u8], timestamp_s: i64, body: &[u8]) -> Option<
     mac.update(b".");
     mac.update(body);
     let digest = mac.finalize().into_bytes();
-    Some(digest.iter().fold("sha256=".to_owned(), |text, byte| text + &format!("{byte:02x}")))
+    Some(digest.iter().fold("sha256=".to_owned(), |text, byte| {
+        text + &format!("{byte:02x}")
+    }))
 }
 
 #[cfg(test)]
@@ -110,16 +122,24 @@ mod tests {
     #[test]
     fn both_shapes_say_what_happened() {
         let record = samples::outbox();
-        let body: Value = serde_json::from_slice(&render(WebhookTemplate::Json, &record, "7")).expect("JSON");
+        let body: Value =
+            serde_json::from_slice(&render(WebhookTemplate::Json, &record, "7")).expect("JSON");
         assert_eq!(body["event"], "acknowledged");
         assert_eq!(body["alert"]["id"], "alert_deadbeef_9");
         assert_eq!(body["alert"]["timestamp"], "2025-01-31T09:15:02.123456Z");
-        assert_eq!((&body["alert"]["acknowledged"], &body["alert"]["resolved"]), (&json!(true), &json!(false)));
+        assert_eq!(
+            (&body["alert"]["acknowledged"], &body["alert"]["resolved"]),
+            (&json!(true), &json!(false))
+        );
 
         let mut record = samples::outbox();
         record.alert.subject = "<!channel>".to_owned();
-        let body: Value = serde_json::from_slice(&render(WebhookTemplate::Slack, &record, "7")).expect("JSON");
-        assert_eq!(body["text"], "[critical] &lt;!channel&gt; acknowledged: low_battery");
+        let body: Value =
+            serde_json::from_slice(&render(WebhookTemplate::Slack, &record, "7")).expect("JSON");
+        assert_eq!(
+            body["text"],
+            "[critical] &lt;!channel&gt; acknowledged: low_battery"
+        );
         assert_eq!(body["attachments"][0]["color"], "danger");
     }
 
@@ -127,6 +147,9 @@ mod tests {
     fn the_signature_is_the_one_others_compute() {
         // printf '1700000000.{"a":1}' | openssl dgst -sha256 -hmac secret
         let expected = "sha256=49f24e537407743fa4a0242bb63b94b9a47ee99cbbe071ccd8a22550ae411686";
-        assert_eq!(signature(b"secret", 1_700_000_000, br#"{"a":1}"#).as_deref(), Some(expected));
+        assert_eq!(
+            signature(b"secret", 1_700_000_000, br#"{"a":1}"#).as_deref(),
+            Some(expected)
+        );
     }
 }

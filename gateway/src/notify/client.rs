@@ -72,7 +72,9 @@ impl Caller {
             .enable_http1()
             .wrap_connector(http);
         // Minutes pass between two calls: a kept connection would be stale.
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build(connector);
         Ok(Caller { target, client })
     }
 
@@ -85,11 +87,18 @@ impl Caller {
     ///
     /// # Errors
     /// [`CallError`].
-    pub(super) async fn call(&self, record: &OutboxRecord, delivery: &str) -> Result<(), CallError> {
-        let request = self.request(record, delivery).map_err(|error| CallError::Unreachable(error.to_string()))?;
+    pub(super) async fn call(
+        &self,
+        record: &OutboxRecord,
+        delivery: &str,
+    ) -> Result<(), CallError> {
+        let request = self
+            .request(record, delivery)
+            .map_err(|error| CallError::Unreachable(error.to_string()))?;
         let answer = tokio::time::timeout(CALL_TIMEOUT, self.client.request(request)).await;
-        let answer =
-            answer.map_err(|_| CallError::Unreachable(format!("no answer in {} s", CALL_TIMEOUT.as_secs())))?;
+        let answer = answer.map_err(|_| {
+            CallError::Unreachable(format!("no answer in {} s", CALL_TIMEOUT.as_secs()))
+        })?;
         let answer = answer.map_err(|error| CallError::Unreachable(outbound::chain(&error)))?;
         let retry_after = answer.headers().get(header::RETRY_AFTER);
         let retry_after_s = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
@@ -101,7 +110,10 @@ impl Caller {
         let now_s = Timestamp::now().as_second();
         let mut request = Request::post(self.target.uri.clone())
             .header(header::CONTENT_TYPE, "application/json")
-            .header(header::USER_AGENT, concat!("mfg-drone-gateway/", env!("CARGO_PKG_VERSION")))
+            .header(
+                header::USER_AGENT,
+                concat!("mfg-drone-gateway/", env!("CARGO_PKG_VERSION")),
+            )
             .header("x-mfg-event", body::event_name(record.event))
             .header("x-mfg-delivery", delivery)
             .header("x-mfg-timestamp", now_s);
@@ -116,7 +128,10 @@ impl Caller {
 fn judge(status: StatusCode, retry_after_s: Option<u64>) -> Result<(), CallError> {
     match status.as_u16() {
         200..=299 => Ok(()),
-        408 | 425 | 429 | 500..=599 => Err(CallError::Later { status: status.as_u16(), retry_after_s }),
+        408 | 425 | 429 | 500..=599 => Err(CallError::Later {
+            status: status.as_u16(),
+            retry_after_s,
+        }),
         refused => Err(CallError::Refused(refused)),
     }
 }
@@ -139,11 +154,15 @@ impl Service<Name> for Guard {
         Box::pin(async move {
             let host = name.as_str().to_owned();
             let by_name = allowed.host(&host);
-            let found = tokio::task::spawn_blocking(move || (host.as_str(), 0).to_socket_addrs().map(Vec::from_iter));
+            let found = tokio::task::spawn_blocking(move || {
+                (host.as_str(), 0).to_socket_addrs().map(Vec::from_iter)
+            });
             let mut found = found.await.map_err(io::Error::other)??;
             found.retain(|address| by_name || allowed.address(address.ip()));
             if found.is_empty() {
-                return Err(io::Error::other(format!("{name} leads to no address that notify.allow lists")));
+                return Err(io::Error::other(format!(
+                    "{name} leads to no address that notify.allow lists"
+                )));
             }
             Ok(found.into_iter())
         })
@@ -156,21 +175,38 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_leads_only_where_it_is_allowed() {
-        let mut guard = Guard(Arc::new(Allowed::parse(&["192.0.2.0/24".to_owned()]).expect("parsed")));
+        let mut guard = Guard(Arc::new(
+            Allowed::parse(&["192.0.2.0/24".to_owned()]).expect("parsed"),
+        ));
         // Addresses as names resolve to themselves, without asking anybody.
-        for (name, allowed) in [("192.0.2.7", true), ("127.0.0.1", true), ("198.51.100.1", false)] {
+        for (name, allowed) in [
+            ("192.0.2.7", true),
+            ("127.0.0.1", true),
+            ("198.51.100.1", false),
+        ] {
             let found = guard.call(name.parse().expect("a name")).await;
             assert_eq!(found.is_ok(), allowed, "{name}: {found:?}");
         }
-        let mut named = Guard(Arc::new(Allowed::parse(&["198.51.100.1.example".to_owned()]).expect("parsed")));
-        assert!(named.call("198.51.100.1".parse().expect("a name")).await.is_err(), "another name");
+        let mut named = Guard(Arc::new(
+            Allowed::parse(&["198.51.100.1.example".to_owned()]).expect("parsed"),
+        ));
+        assert!(
+            named
+                .call("198.51.100.1".parse().expect("a name"))
+                .await
+                .is_err(),
+            "another name"
+        );
     }
 
     #[test]
     fn only_what_may_pass_is_tried_for_ever() {
         let judged = |status: u16| judge(StatusCode::from_u16(status).expect("a status"), None);
         assert_eq!(judged(204), Ok(()));
-        assert!(matches!(judged(429), Err(CallError::Later { status: 429, .. })));
+        assert!(matches!(
+            judged(429),
+            Err(CallError::Later { status: 429, .. })
+        ));
         assert!(matches!(judged(503), Err(CallError::Later { .. })));
         for status in [301, 400, 401, 404, 410] {
             assert_eq!(judged(status), Err(CallError::Refused(status)));

@@ -51,19 +51,33 @@ impl Progress {
     }
 
     fn of(&self, index: usize) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(index).copied().unwrap_or(0)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(index)
+            .copied()
+            .unwrap_or(0)
     }
 
     /// Removes what every target has got.
     pub(super) fn drop_delivered(&self, store: &Store) {
-        let everywhere = self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().min();
+        let everywhere = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .copied()
+            .min();
         drop_up_to(store, everywhere.unwrap_or(u64::MAX));
     }
 }
 
 fn drop_up_to(store: &Store, everywhere: u64) {
     let mut after = 0;
-    while let Some((number, _)) = store.outbox_after(after).filter(|(number, _)| *number <= everywhere) {
+    while let Some((number, _)) = store
+        .outbox_after(after)
+        .filter(|(number, _)| *number <= everywhere)
+    {
         store.defer(vec![Change::DropOutbox(number)]);
         after = number;
     }
@@ -91,12 +105,16 @@ impl Courier {
         let mut changes = self.store.outbox_changes();
         loop {
             changes.mark_unchanged();
-            while let Some((number, record)) = self.store.outbox_after(self.progress.of(self.index)) {
+            while let Some((number, record)) = self.store.outbox_after(self.progress.of(self.index))
+            {
                 if severity(&record.alert.level) >= self.caller.target().min_severity {
                     self.deliver(number, &record).await;
                 }
                 let everywhere = self.progress.advance(self.index, number);
-                self.store.defer(vec![Change::Delivered(self.caller.target().name.to_string(), number)]);
+                self.store.defer(vec![Change::Delivered(
+                    self.caller.target().name.to_string(),
+                    number,
+                )]);
                 drop_up_to(&self.store, everywhere);
             }
             if changes.changed().await.is_err() {
@@ -126,7 +144,11 @@ impl Courier {
                 return;
             }
             tokio::time::sleep(wait(self.back_off_min, attempts, &error)).await;
-            if self.store.outbox_after(number - 1).is_none_or(|(next, _)| next != number) {
+            if self
+                .store
+                .outbox_after(number - 1)
+                .is_none_or(|(next, _)| next != number)
+            {
                 // Dropped for a worse one while it waited.
                 return;
             }
@@ -138,7 +160,10 @@ impl Courier {
 fn wait(first: Duration, attempts: u32, error: &CallError) -> Duration {
     let doubled = first.saturating_mul(1_u32.checked_shl(attempts - 1).unwrap_or(u32::MAX));
     let asked = match error {
-        CallError::Later { retry_after_s: Some(seconds), .. } => Duration::from_secs(*seconds),
+        CallError::Later {
+            retry_after_s: Some(seconds),
+            ..
+        } => Duration::from_secs(*seconds),
         _ => Duration::ZERO,
     };
     doubled.max(asked).min(BACK_OFF_MAX)
@@ -151,10 +176,15 @@ mod tests {
     #[test]
     fn waits_grow_to_five_minutes_and_heed_the_target() {
         let lost = CallError::Unreachable(String::new());
-        let waits: Vec<u64> = (1..12).map(|attempts| wait(BACK_OFF_MIN, attempts, &lost).as_secs()).collect();
+        let waits: Vec<u64> = (1..12)
+            .map(|attempts| wait(BACK_OFF_MIN, attempts, &lost).as_secs())
+            .collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
         assert_eq!(wait(BACK_OFF_MIN, u32::MAX, &lost), BACK_OFF_MAX);
-        let later = CallError::Later { status: 429, retry_after_s: Some(60) };
+        let later = CallError::Later {
+            status: 429,
+            retry_after_s: Some(60),
+        };
         assert_eq!(wait(BACK_OFF_MIN, 1, &later).as_secs(), 60);
     }
 }

@@ -88,9 +88,22 @@ impl Notifier {
             let counted = Arc::new(Counters::default());
             counters.push((caller.target().name.clone(), counted.clone()));
             let (store, progress) = (store.clone(), progress.clone());
-            tasks.spawn(Courier { caller, index, store, progress, counters: counted, back_off_min }.run());
+            tasks.spawn(
+                Courier {
+                    caller,
+                    index,
+                    store,
+                    progress,
+                    counters: counted,
+                    back_off_min,
+                }
+                .run(),
+            );
         }
-        Ok(Notifier { counters, _tasks: tasks })
+        Ok(Notifier {
+            counters,
+            _tasks: tasks,
+        })
     }
 
     /// Counters of every target.
@@ -113,10 +126,19 @@ impl Notifier {
 /// [`TestError`] saying what is wrong with it.
 pub async fn send_test(config: &config::Notify, name: &str) -> Result<(), TestError> {
     let callers = callers(config)?;
-    let known = || callers.iter().map(|caller| &*caller.target().name).collect::<Vec<_>>().join(", ");
+    let known = || {
+        callers
+            .iter()
+            .map(|caller| &*caller.target().name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let caller = callers.iter().find(|caller| &*caller.target().name == name);
     let caller = caller.ok_or_else(|| TestError::Unknown(name.to_owned(), known()))?;
-    caller.call(&test_notification(), "test").await.map_err(|error| TestError::Call(name.to_owned(), error))
+    caller
+        .call(&test_notification(), "test")
+        .await
+        .map_err(|error| TestError::Call(name.to_owned(), error))
 }
 
 fn callers(config: &config::Notify) -> Result<Vec<Caller>, TargetError> {
@@ -139,7 +161,10 @@ async fn first_positions(store: &Store, callers: &[Caller]) -> Vec<u64> {
             positions.push(position);
             continue;
         }
-        if let Err(error) = store.commit(vec![Change::Delivered(name.to_string(), newest)]).await {
+        if let Err(error) = store
+            .commit(vec![Change::Delivered(name.to_string(), newest)])
+            .await
+        {
             tracing::warn!(target = &**name, %error, "the start of a new webhook is not recorded yet");
         }
         positions.push(newest);
@@ -167,7 +192,10 @@ fn test_notification() -> OutboxRecord {
         acknowledged: None,
         resolved: Some((now_us, "test".to_owned())),
     };
-    OutboxRecord { event: OutboxEvent::Raised, alert }
+    OutboxRecord {
+        event: OutboxEvent::Raised,
+        alert,
+    }
 }
 
 #[cfg(test)]

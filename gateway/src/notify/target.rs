@@ -58,12 +58,22 @@ impl Allowed {
     pub(super) fn parse(entries: &[String]) -> Result<Allowed, String> {
         let mut allowed = Allowed::default();
         for entry in entries {
-            let (address, bits) = entry.split_once('/').map_or((entry.as_str(), None), |(at, bits)| (at, Some(bits)));
+            let (address, bits) = entry
+                .split_once('/')
+                .map_or((entry.as_str(), None), |(at, bits)| (at, Some(bits)));
             match (address.parse::<IpAddr>(), bits.map(str::parse::<u8>)) {
                 (Ok(address), None) => allowed.networks.push((address, full_bits(address))),
-                (Ok(address), Some(Ok(bits))) if bits <= full_bits(address) => allowed.networks.push((address, bits)),
-                (Err(_), None) if !entry.is_empty() => allowed.hosts.push(entry.to_ascii_lowercase()),
-                _ => return Err(format!("notify.allow: {entry:?} is neither a network nor a host name")),
+                (Ok(address), Some(Ok(bits))) if bits <= full_bits(address) => {
+                    allowed.networks.push((address, bits))
+                }
+                (Err(_), None) if !entry.is_empty() => {
+                    allowed.hosts.push(entry.to_ascii_lowercase())
+                }
+                _ => {
+                    return Err(format!(
+                        "notify.allow: {entry:?} is neither a network nor a host name"
+                    ));
+                }
             }
         }
         Ok(allowed)
@@ -71,13 +81,19 @@ impl Allowed {
 
     /// Whether every address of the host of that name will do.
     pub(super) fn host(&self, host: &str) -> bool {
-        self.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
+        self.hosts
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(host))
     }
 
     /// Whether a connection to that address will do.
     pub(super) fn address(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        address.is_loopback() || self.networks.iter().any(|(network, bits)| within(address, *network, *bits))
+        address.is_loopback()
+            || self
+                .networks
+                .iter()
+                .any(|(network, bits)| within(address, *network, *bits))
     }
 }
 
@@ -89,10 +105,16 @@ fn within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
     let shift = u32::from(full_bits(network) - bits);
     match (address, network) {
         (IpAddr::V4(address), IpAddr::V4(network)) => {
-            (address.to_bits() ^ network.to_bits()).checked_shr(shift).unwrap_or(0) == 0
+            (address.to_bits() ^ network.to_bits())
+                .checked_shr(shift)
+                .unwrap_or(0)
+                == 0
         }
         (IpAddr::V6(address), IpAddr::V6(network)) => {
-            (address.to_bits() ^ network.to_bits()).checked_shr(shift).unwrap_or(0) == 0
+            (address.to_bits() ^ network.to_bits())
+                .checked_shr(shift)
+                .unwrap_or(0)
+                == 0
         }
         _ => false,
     }
@@ -103,13 +125,21 @@ fn within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
 /// # Errors
 /// [`TargetError`] for the first that cannot be used.
 pub(super) fn parse(config: &Notify) -> Result<Vec<Target>, TargetError> {
-    let allowed = Allowed::parse(&config.allow).map_err(|reason| TargetError { name: "allow".to_owned(), reason })?;
+    let allowed = Allowed::parse(&config.allow).map_err(|reason| TargetError {
+        name: "allow".to_owned(),
+        reason,
+    })?;
     let allowed = Arc::new(allowed);
     let mut targets: Vec<Target> = Vec::new();
     for webhook in &config.webhook {
-        let fail = |reason: String| TargetError { name: webhook.name.clone(), reason };
+        let fail = |reason: String| TargetError {
+            name: webhook.name.clone(),
+            reason,
+        };
         if targets.iter().any(|target| *target.name == *webhook.name) {
-            return Err(fail("another one has this name; names must differ".to_owned()));
+            return Err(fail(
+                "another one has this name; names must differ".to_owned(),
+            ));
         }
         targets.push(one(webhook, &allowed).map_err(fail)?);
     }
@@ -117,7 +147,12 @@ pub(super) fn parse(config: &Notify) -> Result<Vec<Target>, TargetError> {
 }
 
 fn one(webhook: &Webhook, allowed: &Arc<Allowed>) -> Result<Target, String> {
-    let Destination { uri, host, address, local } = Destination::parse(&webhook.url)?;
+    let Destination {
+        uri,
+        host,
+        address,
+        local,
+    } = Destination::parse(&webhook.url)?;
     // A name that is not listed may still lead into a listed network: then
     // the address is checked when it connects.
     let refused = match address {
@@ -125,18 +160,29 @@ fn one(webhook: &Webhook, allowed: &Arc<Allowed>) -> Result<Target, String> {
         None => !local && !allowed.host(&host) && allowed.networks.is_empty(),
     };
     if refused {
-        return Err(format!("{host} is not allowed; add it, or its network, to notify.allow"));
+        return Err(format!(
+            "{host} is not allowed; add it, or its network, to notify.allow"
+        ));
     }
     let min_severity = match &webhook.min_level {
         None => 0,
         Some(level) => match severity(level) {
-            0 => return Err(format!("min_level: {level:?} is none of info, warning, error, critical")),
+            0 => {
+                return Err(format!(
+                    "min_level: {level:?} is none of info, warning, error, critical"
+                ));
+            }
             rank => rank,
         },
     };
     Ok(Target {
         name: webhook.name.as_str().into(),
-        secret: outbound::secret("secret", webhook.secret.as_deref(), webhook.secret_file.as_deref())?.map(Arc::new),
+        secret: outbound::secret(
+            "secret",
+            webhook.secret.as_deref(),
+            webhook.secret_file.as_deref(),
+        )?
+        .map(Arc::new),
         template: webhook.template,
         min_severity,
         ca: webhook.ca.clone(),
@@ -163,7 +209,12 @@ mod tests {
 
     fn refusal(url: &str, allow: &[&str]) -> Option<String> {
         let allow = allow.iter().map(|entry| (*entry).to_owned()).collect();
-        parse(&Notify { webhook: vec![webhook(url)], allow }).err().map(|error| error.reason)
+        parse(&Notify {
+            webhook: vec![webhook(url)],
+            allow,
+        })
+        .err()
+        .map(|error| error.reason)
     }
 
     #[test]
@@ -177,7 +228,10 @@ mod tests {
             ("https://fd00::1/", &[]),
         ] {
             let refused = refusal(url, allow);
-            assert!(refused.is_none() || url.contains("fd00"), "{url}: {refused:?}");
+            assert!(
+                refused.is_none() || url.contains("fd00"),
+                "{url}: {refused:?}"
+            );
         }
         for (url, allow) in [
             ("http://192.168.7.9/hook", &["192.168.0.0/16"][..]),
@@ -194,7 +248,8 @@ mod tests {
 
     #[test]
     fn networks_are_what_their_bits_say() {
-        let allowed = Allowed::parse(&["10.1.2.0/23".to_owned(), "0.0.0.0/0".to_owned()][..1]).expect("parsed");
+        let allowed = Allowed::parse(&["10.1.2.0/23".to_owned(), "0.0.0.0/0".to_owned()][..1])
+            .expect("parsed");
         let is = |text: &str| allowed.address(text.parse().expect("an address"));
         assert!(is("10.1.3.255") && is("::ffff:10.1.2.1") && is("127.9.9.9"));
         assert!(!is("10.1.4.0") && !is("10.1.1.255") && !is("fe80::1"));

@@ -21,7 +21,8 @@ async fn listener(statuses: Vec<u16>) -> (String, mpsc::UnboundedReceiver<String
         while let Ok((mut stream, _)) = socket.accept().await {
             let request = read_request(&mut stream).await;
             let status = statuses.lock().expect("lock").next().unwrap_or(200);
-            let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let answer =
+                format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             stream.write_all(answer.as_bytes()).await.expect("answered");
             if sender.send(request).is_err() {
                 return;
@@ -37,8 +38,12 @@ async fn read_request(stream: &mut tokio::net::TcpStream) -> String {
     loop {
         let read = stream.read(&mut buffer).await.expect("read");
         text.push_str(std::str::from_utf8(&buffer[..read]).expect("text"));
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
         if read == 0 || body.len() >= length.unwrap_or(0) {
             return text;
         }
@@ -55,11 +60,19 @@ fn config(url: &str, min_level: Option<&str>) -> Notify {
         min_level: min_level.map(str::to_owned),
         ca: None,
     };
-    Notify { webhook: vec![webhook], allow: Vec::new() }
+    Notify {
+        webhook: vec![webhook],
+        allow: Vec::new(),
+    }
 }
 
 fn raised(seq: u64, level: &str) -> Change {
-    let alert = AlertRecord { seq, level: level.to_owned(), acknowledged: None, ..samples::alert() };
+    let alert = AlertRecord {
+        seq,
+        level: level.to_owned(),
+        acknowledged: None,
+        ..samples::alert()
+    };
     Change::PutAlert(alert)
 }
 
@@ -68,26 +81,47 @@ async fn alerts_arrive_in_order_signed_and_also_after_a_restart() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let (url, mut received) = listener(Vec::new()).await;
     let (store, _) = Store::open(dir.path()).expect("opened");
-    let notifier = Notifier::start(&config(&url, Some("warning")), store.clone()).await.expect("started");
-    store.commit(vec![raised(1, "critical"), raised(2, "info")]).await.expect("committed");
-    store.commit(vec![raised(3, "warning")]).await.expect("committed");
+    let notifier = Notifier::start(&config(&url, Some("warning")), store.clone())
+        .await
+        .expect("started");
+    store
+        .commit(vec![raised(1, "critical"), raised(2, "info")])
+        .await
+        .expect("committed");
+    store
+        .commit(vec![raised(3, "warning")])
+        .await
+        .expect("committed");
     for seq in [1, 3] {
         let request = received.recv().await.expect("sent");
-        assert!(request.contains(&format!("alert_deadbeef_{seq}")), "{request}");
+        assert!(
+            request.contains(&format!("alert_deadbeef_{seq}")),
+            "{request}"
+        );
         let (head, body) = request.split_once("\r\n\r\n").expect("head and body");
-        let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).expect("header").to_owned();
+        let field = |name: &str| {
+            head.lines()
+                .find_map(|line| line.strip_prefix(name))
+                .expect("header")
+                .to_owned()
+        };
         let timestamp: i64 = field("x-mfg-timestamp: ").parse().expect("seconds");
         let expected = body::signature(b"secret", timestamp, body.as_bytes());
         assert_eq!(Some(field("x-mfg-signature: ")), expected);
     }
     drop(notifier);
     // Committed while nobody delivers, as when the process dies in between.
-    store.commit(vec![raised(4, "error")]).await.expect("committed");
+    store
+        .commit(vec![raised(4, "error")])
+        .await
+        .expect("committed");
     store.close().await;
     drop(store);
 
     let (store, _) = Store::open(dir.path()).expect("opened");
-    let notifier = Notifier::start(&config(&url, None), store.clone()).await.expect("started");
+    let notifier = Notifier::start(&config(&url, None), store.clone())
+        .await
+        .expect("started");
     let mut seen = String::new();
     while !seen.contains("alert_deadbeef_4") {
         seen = received.recv().await.expect("sent");
@@ -96,7 +130,11 @@ async fn alerts_arrive_in_order_signed_and_also_after_a_restart() {
         store.flush().await.expect("flushed");
         tokio::task::yield_now().await;
     }
-    assert_eq!(store.stats().outbox, 0, "what has arrived everywhere is gone");
+    assert_eq!(
+        store.stats().outbox,
+        0,
+        "what has arrived everywhere is gone"
+    );
 }
 
 #[tokio::test]
@@ -104,13 +142,33 @@ async fn a_failing_target_is_tried_again_and_a_refusing_one_given_up() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let (url, mut received) = listener([[500, 429].as_slice(), &[404; 8]].concat()).await;
     let (store, _) = Store::open(dir.path()).expect("opened");
-    let notifier = Notifier::start_paced(&config(&url, None), store.clone(), Duration::ZERO).await.expect("started");
-    store.commit(vec![raised(1, "critical")]).await.expect("committed");
-    store.commit(vec![raised(2, "critical")]).await.expect("committed");
+    let notifier = Notifier::start_paced(&config(&url, None), store.clone(), Duration::ZERO)
+        .await
+        .expect("started");
+    store
+        .commit(vec![raised(1, "critical")])
+        .await
+        .expect("committed");
+    store
+        .commit(vec![raised(2, "critical")])
+        .await
+        .expect("committed");
     for _ in 0..10 {
-        assert!(received.recv().await.expect("sent").contains("alert_deadbeef_1"));
+        assert!(
+            received
+                .recv()
+                .await
+                .expect("sent")
+                .contains("alert_deadbeef_1")
+        );
     }
-    assert!(received.recv().await.expect("sent").contains("alert_deadbeef_2"));
+    assert!(
+        received
+            .recv()
+            .await
+            .expect("sent")
+            .contains("alert_deadbeef_2")
+    );
     let stats = &notifier.stats()[0];
     assert_eq!((stats.failed, stats.refused), (10, 1));
 }
@@ -120,12 +178,23 @@ async fn the_outbox_keeps_the_worst_longest() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let (store, _) = Store::open(dir.path()).expect("opened");
     store.keep_outbox(true);
-    store.commit(vec![raised(0, "critical")]).await.expect("committed");
+    store
+        .commit(vec![raised(0, "critical")])
+        .await
+        .expect("committed");
     for block in 0..11 {
-        let alerts = (1..101).map(|seq| raised(block * 100 + seq, if seq % 2 == 0 { "info" } else { "warning" }));
+        let alerts = (1..101).map(|seq| {
+            raised(
+                block * 100 + seq,
+                if seq % 2 == 0 { "info" } else { "warning" },
+            )
+        });
         store.commit(alerts.collect()).await.expect("committed");
     }
-    assert_eq!((store.stats().outbox, store.stats().outbox_dropped), (1_000, 101));
+    assert_eq!(
+        (store.stats().outbox, store.stats().outbox_dropped),
+        (1_000, 101)
+    );
     let (first, record) = store.outbox_after(0).expect("kept");
     assert_eq!(record.alert.level, "critical", "the oldest, and kept");
     let mut levels = [0, 0];
@@ -140,10 +209,24 @@ async fn the_outbox_keeps_the_worst_longest() {
 #[tokio::test]
 async fn a_test_goes_out_at_once_or_says_why_not() {
     let (url, mut received) = listener(vec![200, 403]).await;
-    send_test(&config(&url, None), "hook").await.expect("arrived");
-    assert!(received.recv().await.expect("sent").contains("nothing is wrong"));
-    let refused = send_test(&config(&url, None), "hook").await.expect_err("refused").to_string();
+    send_test(&config(&url, None), "hook")
+        .await
+        .expect("arrived");
+    assert!(
+        received
+            .recv()
+            .await
+            .expect("sent")
+            .contains("nothing is wrong")
+    );
+    let refused = send_test(&config(&url, None), "hook")
+        .await
+        .expect_err("refused")
+        .to_string();
     assert!(refused.contains("403"), "{refused}");
-    let unknown = send_test(&config(&url, None), "other").await.expect_err("unknown").to_string();
+    let unknown = send_test(&config(&url, None), "other")
+        .await
+        .expect_err("unknown")
+        .to_string();
     assert!(unknown.contains("hook"), "{unknown}");
 }

@@ -45,7 +45,8 @@ impl Packed {
     fn unpack(self) -> CallSample {
         CallSample {
             route: RouteId((self.stamp >> 1 & 0x7fff) as u16),
-            at: Timestamp::from_millisecond((self.stamp >> 16) as i64).unwrap_or(Timestamp::UNIX_EPOCH),
+            at: Timestamp::from_millisecond((self.stamp >> 16) as i64)
+                .unwrap_or(Timestamp::UNIX_EPOCH),
             duration_s: self.duration_s,
             success: self.stamp & 1 == 1,
         }
@@ -58,7 +59,9 @@ fn seconds(now: Mono) -> u32 {
 
 impl Calls {
     pub(super) fn new() -> Calls {
-        Calls { ring: VecDeque::with_capacity(CAPACITY) }
+        Calls {
+            ring: VecDeque::with_capacity(CAPACITY),
+        }
     }
 
     pub(super) fn push(&mut self, sample: &CallSample, now: Mono) {
@@ -76,7 +79,9 @@ impl Calls {
     /// Drops calls older than an hour; how many there were. `dry_run` only counts.
     pub(super) fn forget(&mut self, now: Mono, dry_run: bool) -> usize {
         let limit = u64::from(seconds(now));
-        let old = self.ring.partition_point(|call| u64::from(call.ended_s) + MAX_AGE.as_secs() <= limit);
+        let old = self
+            .ring
+            .partition_point(|call| u64::from(call.ended_s) + MAX_AGE.as_secs() <= limit);
         if !dry_run {
             self.ring.drain(..old);
         }
@@ -114,7 +119,10 @@ mod tests {
             calls.push(&sample(n), Mono::ZERO);
         }
         let samples = calls.samples();
-        assert_eq!((samples.len(), samples[0], samples[9_999]), (CAPACITY, sample(2_000), sample(11_999)));
+        assert_eq!(
+            (samples.len(), samples[0], samples[9_999]),
+            (CAPACITY, sample(2_000), sample(11_999))
+        );
         assert_eq!(calls.ring.capacity(), capacity);
     }
 

@@ -78,7 +78,9 @@ impl Machine {
         if let Some(text) = read(self.loadavg.as_ref(), &mut self.buffer) {
             snapshot.load_avg = proc::load_average(text);
         }
-        if let Some(pages) = read(self.statm.as_ref(), &mut self.buffer).and_then(proc::resident_pages) {
+        if let Some(pages) =
+            read(self.statm.as_ref(), &mut self.buffer).and_then(proc::resident_pages)
+        {
             snapshot.process_rss = pages.saturating_mul(self.page_bytes);
         }
     }
@@ -92,10 +94,12 @@ impl Machine {
         }
         if let Some(text) = read(self.network.as_ref(), &mut self.buffer) {
             let network = proc::network(text);
-            (snapshot.net_received, snapshot.packets_received) = (network.received, network.packets_received);
+            (snapshot.net_received, snapshot.packets_received) =
+                (network.received, network.packets_received);
             (snapshot.net_sent, snapshot.packets_sent) = (network.sent, network.packets_sent);
         }
-        let khz = read(self.frequency.as_ref(), &mut self.buffer).and_then(|text| proc::number(text.trim_ascii()));
+        let khz = read(self.frequency.as_ref(), &mut self.buffer)
+            .and_then(|text| proc::number(text.trim_ascii()));
         snapshot.cpu_mhz = khz.map(|khz| khz as f64 / 1000.0);
         if let Some(count) = self.count_processes() {
             snapshot.processes = count;
@@ -103,7 +107,9 @@ impl Machine {
     }
 
     fn processor(&mut self, snapshot: &mut SystemSnapshot) {
-        let Some(text) = read(self.stat.as_ref(), &mut self.buffer) else { return };
+        let Some(text) = read(self.stat.as_ref(), &mut self.buffer) else {
+            return;
+        };
         let mut count = 0;
         proc::cpu_times(text, |core, time| {
             let Some(core) = core else {
@@ -111,7 +117,9 @@ impl Machine {
                 snapshot.cpu_pct = time.busy_pct(earlier).unwrap_or(snapshot.cpu_pct);
                 return;
             };
-            let Some(earlier) = self.cores.get_mut(core) else { return };
+            let Some(earlier) = self.cores.get_mut(core) else {
+                return;
+            };
             let busy = time.busy_pct(std::mem::replace(earlier, time));
             match snapshot.cpu_per_core_pct.get_mut(count) {
                 Some(pct) => *pct = busy.unwrap_or(*pct),
@@ -125,7 +133,9 @@ impl Machine {
     }
 
     fn memory(&mut self, snapshot: &mut SystemSnapshot) {
-        let Some(text) = read(self.meminfo.as_ref(), &mut self.buffer) else { return };
+        let Some(text) = read(self.meminfo.as_ref(), &mut self.buffer) else {
+            return;
+        };
         let memory = proc::memory(text);
         snapshot.memory_total = memory.total;
         snapshot.memory_available = memory.available;
@@ -138,15 +148,22 @@ impl Machine {
     /// Percent as `df` shows it: of what ordinary users can have. A root that is
     /// read-only, as a card image's, never fills; what is written lies elsewhere.
     fn file_system(&self, snapshot: &mut SystemSnapshot) {
-        let Ok(root) = rustix::fs::statvfs(&self.root) else { return };
+        let Ok(root) = rustix::fs::statvfs(&self.root) else {
+            return;
+        };
         let read_only = root.f_flag.contains(StatVfsMountFlags::RDONLY);
-        let written = read_only.then(|| rustix::fs::statvfs(&self.state_dir).ok()).flatten();
+        let written = read_only
+            .then(|| rustix::fs::statvfs(&self.state_dir).ok())
+            .flatten();
         let file_system = written.unwrap_or(root);
         let bytes = |blocks: u64| blocks.saturating_mul(file_system.f_frsize);
         snapshot.disk_total = bytes(file_system.f_blocks);
         snapshot.disk_used = bytes(file_system.f_blocks.saturating_sub(file_system.f_bfree));
         snapshot.disk_free = bytes(file_system.f_bavail);
-        snapshot.disk_pct = proc::percent(snapshot.disk_used, snapshot.disk_used.saturating_add(snapshot.disk_free));
+        snapshot.disk_pct = proc::percent(
+            snapshot.disk_used,
+            snapshot.disk_used.saturating_add(snapshot.disk_free),
+        );
     }
 
     /// Processes are the directories of `/proc` that are numbers.
@@ -157,7 +174,12 @@ impl Machine {
         let mut entries = RawDir::new(dir, &mut buffer);
         let mut count = 0;
         while let Some(entry) = entries.next() {
-            let is_process = entry.ok()?.file_name().to_bytes().first().is_some_and(u8::is_ascii_digit);
+            let is_process = entry
+                .ok()?
+                .file_name()
+                .to_bytes()
+                .first()
+                .is_some_and(u8::is_ascii_digit);
             count += usize::from(is_process);
         }
         Some(count)
@@ -165,7 +187,10 @@ impl Machine {
 }
 
 /// The file from its start, as far as the buffer reaches.
-fn read<'buffer>(file: Option<&File>, buffer: &'buffer mut [u8; BUFFER_BYTES]) -> Option<&'buffer [u8]> {
+fn read<'buffer>(
+    file: Option<&File>,
+    buffer: &'buffer mut [u8; BUFFER_BYTES],
+) -> Option<&'buffer [u8]> {
     let file = file?;
     let mut length = 0;
     // The kernel hands out such files by the page.
@@ -205,7 +230,10 @@ mod tests {
         assert_eq!(snapshot.cpu_count, system.cpus().len());
         assert_eq!(snapshot.cpu_per_core_pct.len(), system.cpus().len());
         let disks = Disks::new_with_refreshed_list().expect("supported");
-        if let Some(disk) = disks.iter().find(|disk| disk.mount_point() == Path::new("/")) {
+        if let Some(disk) = disks
+            .iter()
+            .find(|disk| disk.mount_point() == Path::new("/"))
+        {
             assert_eq!(snapshot.disk_total, disk.total_space());
         }
         let received: u64 = Networks::new_with_refreshed_list()
@@ -214,18 +242,34 @@ mod tests {
             .filter(|(name, _)| *name != "lo")
             .map(|(_, network)| network.total_received())
             .sum();
-        assert!(snapshot.net_received <= received, "read before, so not more");
+        assert!(
+            snapshot.net_received <= received,
+            "read before, so not more"
+        );
         assert!(snapshot.processes > 0 && snapshot.process_rss > 0);
-        assert!((0.0..=100.0).contains(&snapshot.cpu_pct) && (0.0..=100.0).contains(&snapshot.memory_pct));
+        assert!(
+            (0.0..=100.0).contains(&snapshot.cpu_pct)
+                && (0.0..=100.0).contains(&snapshot.memory_pct)
+        );
     }
 
     #[test]
     fn what_cannot_be_read_is_unknown() {
         let empty = tempfile::tempdir().expect("a directory");
         let snapshot = sampled(empty.path());
-        assert_eq!((snapshot.load_avg, snapshot.cpu_mhz, snapshot.disk_read), (None, None, None));
-        let readings: Vec<_> = snapshot.readings().map(|reading| reading.metric.name()).collect();
-        assert_eq!(readings, ["disk_usage"], "the file system under it is there all the same");
+        assert_eq!(
+            (snapshot.load_avg, snapshot.cpu_mhz, snapshot.disk_read),
+            (None, None, None)
+        );
+        let readings: Vec<_> = snapshot
+            .readings()
+            .map(|reading| reading.metric.name())
+            .collect();
+        assert_eq!(
+            readings,
+            ["disk_usage"],
+            "the file system under it is there all the same"
+        );
     }
 
     #[test]
@@ -233,14 +277,21 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         std::fs::create_dir_all(dir.path().join("proc/42")).expect("made");
         std::fs::create_dir_all(dir.path().join("proc/sys")).expect("made");
-        let write = |text: &str| std::fs::write(dir.path().join("proc/stat"), text).expect("written");
+        let write =
+            |text: &str| std::fs::write(dir.path().join("proc/stat"), text).expect("written");
         write("cpu  100 0 0 100 0 0 0 0\ncpu0 50 0 0 50 0 0 0 0\ncpu1 50 0 0 50 0 0 0 0\n");
-        let (mut machine, mut snapshot) = (Machine::open(dir.path(), dir.path()), SystemSnapshot::default());
+        let (mut machine, mut snapshot) = (
+            Machine::open(dir.path(), dir.path()),
+            SystemSnapshot::default(),
+        );
         machine.sample_often(&mut snapshot);
         assert_eq!((snapshot.cpu_pct, snapshot.cpu_count), (50.0, 2));
         write("cpu  110 0 0 130 0 0 0 0\ncpu1 60 0 0 80 0 0 0 0\n");
         machine.sample_often(&mut snapshot);
-        assert_eq!((snapshot.cpu_pct, snapshot.cpu_per_core_pct.as_slice()), (25.0, &[25.0][..]));
+        assert_eq!(
+            (snapshot.cpu_pct, snapshot.cpu_per_core_pct.as_slice()),
+            (25.0, &[25.0][..])
+        );
         machine.sample_rarely(&mut snapshot);
         assert_eq!(snapshot.processes, 1);
     }

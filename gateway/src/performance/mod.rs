@@ -104,11 +104,25 @@ impl Performance {
     }
 
     /// Records one answered request. An unknown route is not recorded.
-    pub fn record(&self, route: RouteId, status: u16, elapsed: Duration, now: Mono, wall: Timestamp) {
-        let Some(recorder) = self.routes.get(usize::from(route.0)) else { return };
+    pub fn record(
+        &self,
+        route: RouteId,
+        status: u16,
+        elapsed: Duration,
+        now: Mono,
+        wall: Timestamp,
+    ) {
+        let Some(recorder) = self.routes.get(usize::from(route.0)) else {
+            return;
+        };
         let success = status < 400;
         recorder.record(success, elapsed, now);
-        let sample = CallSample { route, at: wall, duration_s: elapsed.as_secs_f32(), success };
+        let sample = CallSample {
+            route,
+            at: wall,
+            duration_s: elapsed.as_secs_f32(),
+            success,
+        };
         self.calls().push(&sample, now);
     }
 
@@ -116,7 +130,9 @@ impl Performance {
     #[must_use]
     pub fn routes(&self) -> Vec<(&'static str, RouteStats)> {
         let stats = self.templates.iter().zip(&self.routes);
-        stats.filter_map(|(template, route)| Some((*template, recent([route])?))).collect()
+        stats
+            .filter_map(|(template, route)| Some((*template, recent([route])?)))
+            .collect()
     }
 
     /// Statistics of one route template; none when unknown or never called.
@@ -153,7 +169,10 @@ impl Performance {
     /// Template of a route; `unknown` of none.
     #[must_use]
     pub fn template(&self, route: RouteId) -> &'static str {
-        self.templates.get(usize::from(route.0)).copied().unwrap_or("unknown")
+        self.templates
+            .get(usize::from(route.0))
+            .copied()
+            .unwrap_or("unknown")
     }
 
     /// Drops call records older than an hour; how many were dropped. `dry_run`
@@ -162,7 +181,11 @@ impl Performance {
     /// A call is in the statistics of its route and, while it is among the
     /// newest, a sample too; it is counted once, by whichever held more.
     pub fn optimise(&self, now: Mono, dry_run: bool) -> usize {
-        let in_routes: u64 = self.routes.iter().map(|route| route.forget(now, dry_run)).sum();
+        let in_routes: u64 = self
+            .routes
+            .iter()
+            .map(|route| route.forget(now, dry_run))
+            .sum();
         self.calls().forget(now, dry_run).max(in_routes as usize)
     }
 
@@ -174,11 +197,15 @@ impl Performance {
 
     /// Notes the board's temperature in °C for the snapshots to come.
     pub fn set_board_temperature(&self, celsius: Option<f64>) {
-        self.board_temperature.store(celsius.unwrap_or(f64::NAN).to_bits(), Ordering::Relaxed);
+        self.board_temperature
+            .store(celsius.unwrap_or(f64::NAN).to_bits(), Ordering::Relaxed);
     }
 
     fn board_temperature(&self) -> Option<f64> {
-        Some(f64::from_bits(self.board_temperature.load(Ordering::Relaxed))).filter(|celsius| !celsius.is_nan())
+        Some(f64::from_bits(
+            self.board_temperature.load(Ordering::Relaxed),
+        ))
+        .filter(|celsius| !celsius.is_nan())
     }
 
     /// Puts a snapshot in place; the one before.
@@ -199,10 +226,15 @@ fn recent<'a>(routes: impl IntoIterator<Item = &'a RouteRecorder>) -> Option<Rou
 }
 
 fn count<'a>(routes: impl IntoIterator<Item = &'a RouteRecorder>) -> RequestCounts {
-    routes.into_iter().fold(RequestCounts::default(), |sum, route| {
-        let (calls, errors) = route.since_start();
-        RequestCounts { calls: sum.calls + calls, errors: sum.errors + errors }
-    })
+    routes
+        .into_iter()
+        .fold(RequestCounts::default(), |sum, route| {
+            let (calls, errors) = route.since_start();
+            RequestCounts {
+                calls: sum.calls + calls,
+                errors: sum.errors + errors,
+            }
+        })
 }
 
 #[cfg(test)]
@@ -222,13 +254,22 @@ mod tests {
         record(&performance, 1, 400, 4, Mono::ZERO);
         record(&performance, 9, 200, 8, Mono::ZERO);
         let routes = performance.routes();
-        assert_eq!(routes.iter().map(|(template, _)| *template).collect::<Vec<_>>(), ["/", "/api/alerts"]);
+        assert_eq!(
+            routes
+                .iter()
+                .map(|(template, _)| *template)
+                .collect::<Vec<_>>(),
+            ["/", "/api/alerts"]
+        );
         let alerts = performance.route("/api/alerts").expect("called");
         assert_eq!((alerts.calls, alerts.errors, alerts.mean_ms), (2, 1, 3.0));
         assert_eq!(performance.route("/never"), None);
         assert_eq!(performance.route("/api"), None);
         let total = performance.total();
-        assert_eq!((total.calls, total.errors, total.min_ms, total.max_ms), (3, 1, 1.0, 4.0));
+        assert_eq!(
+            (total.calls, total.errors, total.min_ms, total.max_ms),
+            (3, 1, 1.0, 4.0)
+        );
         assert_eq!(performance.samples().len(), 3);
         assert_eq!(performance.template(RouteId(1)), "/api/alerts");
         assert_eq!(Performance::new(vec!["/"]).total(), RouteStats::default());
@@ -243,8 +284,23 @@ mod tests {
         assert_eq!(performance.optimise(hour, true), 3);
         assert_eq!(performance.optimise(hour, false), 3);
         assert_eq!(performance.optimise(hour, false), 0);
-        assert_eq!((performance.route("/"), performance.samples().len()), (None, 1));
-        assert_eq!(performance.total_counts(), RequestCounts { calls: 4, errors: 1 });
-        assert_eq!(performance.counts(RouteId(0)), RequestCounts { calls: 3, errors: 0 });
+        assert_eq!(
+            (performance.route("/"), performance.samples().len()),
+            (None, 1)
+        );
+        assert_eq!(
+            performance.total_counts(),
+            RequestCounts {
+                calls: 4,
+                errors: 1
+            }
+        );
+        assert_eq!(
+            performance.counts(RouteId(0)),
+            RequestCounts {
+                calls: 3,
+                errors: 0
+            }
+        );
     }
 }

@@ -30,26 +30,36 @@ pub(super) fn one_decimal(value: f64) -> f64 {
 
 /// `part` of `whole` in percent, one decimal; 0 of nothing is 0.
 pub(super) fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { one_decimal(part as f64 / whole as f64 * 100.0) }
+    if whole == 0 {
+        0.0
+    } else {
+        one_decimal(part as f64 / whole as f64 * 100.0)
+    }
 }
 
 /// `stat`: calls `each` with the line's core (none: all of them) and its time.
 pub(super) fn cpu_times(stat: &[u8], mut each: impl FnMut(Option<usize>, CpuTime)) {
     for line in lines(stat) {
         // The lines of the processor come first.
-        let Some(rest) = line.strip_prefix(b"cpu") else { break };
+        let Some(rest) = line.strip_prefix(b"cpu") else {
+            break;
+        };
         let mut words = words(rest);
         let core = if rest.starts_with(b" ") {
             None
         } else {
-            let Some(core) = words.next().and_then(number) else { break };
+            let Some(core) = words.next().and_then(number) else {
+                break;
+            };
             Some(core as usize)
         };
         // user nice system idle iowait irq softirq steal; guest time is in user already.
         let mut time = CpuTime::default();
         for (index, ticks) in words.take(8).map_while(number).enumerate() {
             time.total = time.total.saturating_add(ticks);
-            time.idle = time.idle.saturating_add(if index == 3 || index == 4 { ticks } else { 0 });
+            time.idle = time
+                .idle
+                .saturating_add(if index == 3 || index == 4 { ticks } else { 0 });
         }
         each(core, time);
     }
@@ -75,7 +85,11 @@ pub(super) fn memory(meminfo: &[u8]) -> Memory {
             Some(b"SwapFree:") => &mut memory.swap_free,
             _ => continue,
         };
-        *field = words.next().and_then(number).unwrap_or(0).saturating_mul(1024);
+        *field = words
+            .next()
+            .and_then(number)
+            .unwrap_or(0)
+            .saturating_mul(1024);
     }
     memory
 }
@@ -104,7 +118,9 @@ pub(super) struct Network {
 pub(super) fn network(dev: &[u8]) -> Network {
     let mut sum = Network::default();
     for line in lines(dev) {
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+            continue;
+        };
         let (name, counters) = line.split_at(colon);
         if name.trim_ascii() == b"lo" {
             continue;
@@ -149,12 +165,16 @@ fn add_sectors(bytes: u64, sectors: u64) -> u64 {
 
 /// Devices without a medium of their own: what they move is counted below them.
 fn is_virtual(name: &[u8]) -> bool {
-    [&b"loop"[..], b"ram", b"zram", b"dm-", b"md"].iter().any(|kind| name.starts_with(kind))
+    [&b"loop"[..], b"ram", b"zram", b"dm-", b"md"]
+        .iter()
+        .any(|kind| name.starts_with(kind))
 }
 
 /// Partitions follow their device: `sda1` after `sda`, `mmcblk0p2` after `mmcblk0`.
 fn is_partition(name: &[u8], whole: &[u8]) -> bool {
-    let Some(rest) = name.strip_prefix(whole).filter(|_| !whole.is_empty()) else { return false };
+    let Some(rest) = name.strip_prefix(whole).filter(|_| !whole.is_empty()) else {
+        return false;
+    };
     let digits = rest.strip_prefix(b"p").unwrap_or(rest);
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
@@ -164,7 +184,8 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+    line.split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
 }
 
 /// A whole decimal number.
@@ -183,14 +204,55 @@ mod tests {
         let text = b"cpu  100 0 50 800 50 0 0 0 0 0\ncpu0 60 0 20 400 20 0 0 0 0 0\ncpu3 40 0 30 400 30 0 0 0 0 0\nintr 5 6\ncpu9 1 1 1 1\n";
         let mut seen = Vec::new();
         cpu_times(text, |core, time| seen.push((core, time)));
-        let all = CpuTime { total: 1000, idle: 850 };
-        let expected =
-            [(None, all), (Some(0), CpuTime { total: 500, idle: 420 }), (Some(3), CpuTime { total: 500, idle: 430 })];
+        let all = CpuTime {
+            total: 1000,
+            idle: 850,
+        };
+        let expected = [
+            (None, all),
+            (
+                Some(0),
+                CpuTime {
+                    total: 500,
+                    idle: 420,
+                },
+            ),
+            (
+                Some(3),
+                CpuTime {
+                    total: 500,
+                    idle: 430,
+                },
+            ),
+        ];
         assert_eq!(seen, expected);
         assert_eq!(all.busy_pct(CpuTime::default()), Some(15.0));
-        assert_eq!(CpuTime { total: 1003, idle: 851 }.busy_pct(all), Some(66.7));
-        assert_eq!(CpuTime { total: 1004, idle: 849 }.busy_pct(all), Some(100.0), "idle stepped back");
-        assert_eq!(CpuTime { total: 1001, idle: 853 }.busy_pct(all), Some(0.0), "another counter stepped back");
+        assert_eq!(
+            CpuTime {
+                total: 1003,
+                idle: 851
+            }
+            .busy_pct(all),
+            Some(66.7)
+        );
+        assert_eq!(
+            CpuTime {
+                total: 1004,
+                idle: 849
+            }
+            .busy_pct(all),
+            Some(100.0),
+            "idle stepped back"
+        );
+        assert_eq!(
+            CpuTime {
+                total: 1001,
+                idle: 853
+            }
+            .busy_pct(all),
+            Some(0.0),
+            "another counter stepped back"
+        );
         assert_eq!(all.busy_pct(all), None, "no time has passed");
     }
 
@@ -209,7 +271,12 @@ mod tests {
     #[test]
     fn loopback_is_not_traffic() {
         let text = b"Inter-|   Receive  |  Transmit\n face |bytes packets\n    lo:    3193      29    0    0    0     0          0         0     3193      29    0    0    0     0       0          0\n  eth0:1000      10    0    0    0     0          0         0     2000      20    0    0    0     0       0          0\n wlan0: 1 2 0 0 0 0 0 0 3 4 0 0 0 0 0 0\n";
-        let expected = Network { received: 1001, packets_received: 12, sent: 2003, packets_sent: 24 };
+        let expected = Network {
+            received: 1001,
+            packets_received: 12,
+            sent: 2003,
+            packets_sent: 24,
+        };
         assert_eq!(network(text), expected);
     }
 
@@ -222,7 +289,10 @@ mod tests {
 
     #[test]
     fn the_rest_of_the_files() {
-        assert_eq!(load_average(b"0.25 1.50 10.00 1/234 5678\n"), Some([0.25, 1.5, 10.0]));
+        assert_eq!(
+            load_average(b"0.25 1.50 10.00 1/234 5678\n"),
+            Some([0.25, 1.5, 10.0])
+        );
         assert_eq!(load_average(b"0.25 1.50"), None);
         assert_eq!(resident_pages(b"5000 2048 1000 1 0 500 0\n"), Some(2048));
         assert_eq!((percent(1, 3), percent(0, 0)), (33.3, 0.0));

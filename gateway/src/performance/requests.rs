@@ -58,8 +58,16 @@ pub(super) struct Tally {
 
 impl Default for Tally {
     fn default() -> Self {
-        let durations = Histogram::new_with_bounds(1, LONGEST_US, DIGITS).expect("the bounds are valid constants");
-        Tally { calls: 0, errors: 0, sum_us: 0, min_us: u64::MAX, max_us: 0, durations }
+        let durations = Histogram::new_with_bounds(1, LONGEST_US, DIGITS)
+            .expect("the bounds are valid constants");
+        Tally {
+            calls: 0,
+            errors: 0,
+            sum_us: 0,
+            min_us: u64::MAX,
+            max_us: 0,
+            durations,
+        }
     }
 }
 
@@ -88,14 +96,21 @@ impl Tally {
         self.sum_us = self.sum_us.saturating_add(other.sum_us);
         self.min_us = self.min_us.min(other.min_us);
         self.max_us = self.max_us.max(other.max_us);
-        self.durations.add(&other.durations).expect("all tallies have the same bounds");
+        self.durations
+            .add(&other.durations)
+            .expect("all tallies have the same bounds");
     }
 
     /// The statistics; none without a call.
     pub(super) fn stats(&self) -> Option<RouteStats> {
         let ms = |us: u64| us as f64 / 1e3;
         // A quantile is the top of its bucket: never more than what was seen.
-        let quantile = |q| ms(self.durations.value_at_quantile(q).clamp(self.min_us, self.max_us));
+        let quantile = |q| {
+            ms(self
+                .durations
+                .value_at_quantile(q)
+                .clamp(self.min_us, self.max_us))
+        };
         (self.calls > 0).then(|| RouteStats {
             calls: self.calls,
             errors: self.errors,
@@ -111,7 +126,11 @@ impl Tally {
 
 impl Generation {
     fn new(now: Mono) -> Generation {
-        Generation { opened: now, newest: now, tally: Tally::default() }
+        Generation {
+            opened: now,
+            newest: now,
+            tally: Tally::default(),
+        }
     }
 
     fn is_forgotten(&self, now: Mono) -> bool {
@@ -138,18 +157,29 @@ impl Recent {
 impl RouteRecorder {
     pub(super) fn record(&self, success: bool, elapsed: Duration, now: Mono) {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        self.errors.fetch_add(u64::from(!success), Ordering::Relaxed);
+        self.errors
+            .fetch_add(u64::from(!success), Ordering::Relaxed);
         let mut recent = self.lock();
-        let recent = recent
-            .get_or_insert_with(|| Box::new(Recent { current: Generation::new(now), previous: Generation::new(now) }));
+        let recent = recent.get_or_insert_with(|| {
+            Box::new(Recent {
+                current: Generation::new(now),
+                previous: Generation::new(now),
+            })
+        });
         recent.turn(now);
         recent.current.newest = now;
-        recent.current.tally.record(success, u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX));
+        recent.current.tally.record(
+            success,
+            u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+        );
     }
 
     /// Calls and errors since start; these never go down.
     pub(super) fn since_start(&self) -> (u64, u64) {
-        (self.calls.load(Ordering::Relaxed), self.errors.load(Ordering::Relaxed))
+        (
+            self.calls.load(Ordering::Relaxed),
+            self.errors.load(Ordering::Relaxed),
+        )
     }
 
     /// Adds the recent calls to `sum`.
@@ -164,7 +194,9 @@ impl RouteRecorder {
     /// they held. `dry_run` only counts.
     pub(super) fn forget(&self, now: Mono, dry_run: bool) -> u64 {
         let mut recent = self.lock();
-        let Some(recent) = recent.as_mut() else { return 0 };
+        let Some(recent) = recent.as_mut() else {
+            return 0;
+        };
         let mut forgotten = 0;
         for generation in [&mut recent.current, &mut recent.previous] {
             if generation.is_forgotten(now) {
@@ -210,9 +242,19 @@ mod tests {
         }
         let stats = stats(&recorder).expect("called");
         assert_eq!((stats.calls, stats.errors), (100, 5));
-        assert_eq!((stats.min_ms, stats.max_ms, stats.mean_ms), (1.0, 100.0, 50.5));
-        for (quantile, expected) in [(stats.p50_ms, 50.0), (stats.p95_ms, 95.0), (stats.p99_ms, 99.0)] {
-            assert!((quantile - expected).abs() <= expected * 0.011, "{quantile} for {expected}");
+        assert_eq!(
+            (stats.min_ms, stats.max_ms, stats.mean_ms),
+            (1.0, 100.0, 50.5)
+        );
+        for (quantile, expected) in [
+            (stats.p50_ms, 50.0),
+            (stats.p95_ms, 95.0),
+            (stats.p99_ms, 99.0),
+        ] {
+            assert!(
+                (quantile - expected).abs() <= expected * 0.011,
+                "{quantile} for {expected}"
+            );
         }
     }
 
@@ -231,11 +273,19 @@ mod tests {
         recorder.record(true, Duration::from_millis(1), minute(0));
         assert_eq!(recorder.forget(minute(59), false), 0);
         assert_eq!(recorder.forget(minute(60), true), 1);
-        assert_eq!(stats(&recorder).map(|stats| stats.calls), Some(1), "only asked");
+        assert_eq!(
+            stats(&recorder).map(|stats| stats.calls),
+            Some(1),
+            "only asked"
+        );
         assert_eq!(recorder.forget(minute(60), false), 1);
         assert_eq!(stats(&recorder), None);
         assert_eq!(recorder.forget(minute(61), false), 0);
-        assert_eq!(recorder.since_start(), (1, 0), "what /metrics counts never goes down");
+        assert_eq!(
+            recorder.since_start(),
+            (1, 0),
+            "what /metrics counts never goes down"
+        );
     }
 
     proptest! {

@@ -56,15 +56,26 @@ pub fn spawn_sampler(
     interval: Duration,
     on_sample: impl FnMut(&SystemSnapshot) + Send + 'static,
 ) -> io::Result<Sampler> {
-    let mut worker = Worker { machine: Machine::open(root, state_dir), spare: None, performance, on_sample };
+    let mut worker = Worker {
+        machine: Machine::open(root, state_dir),
+        spare: None,
+        performance,
+        on_sample,
+    };
     worker.sample(true);
     let (stop, stopped) = channel();
     let runtime = tokio::runtime::Handle::try_current().ok();
-    let thread = std::thread::Builder::new().name("sampler".to_owned()).stack_size(STACK_BYTES).spawn(move || {
-        let _inside = runtime.as_ref().map(tokio::runtime::Handle::enter);
-        worker.run(interval, &stopped);
-    })?;
-    Ok(Sampler { stop: Some(stop), thread: Some(thread) })
+    let thread = std::thread::Builder::new()
+        .name("sampler".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || {
+            let _inside = runtime.as_ref().map(tokio::runtime::Handle::enter);
+            worker.run(interval, &stopped);
+        })?;
+    Ok(Sampler {
+        stop: Some(stop),
+        thread: Some(thread),
+    })
 }
 
 struct Worker<F> {
@@ -78,7 +89,8 @@ struct Worker<F> {
 impl<F: FnMut(&SystemSnapshot)> Worker<F> {
     fn run(&mut self, interval: Duration, stopped: &Receiver<()>) {
         let (mut next, mut next_rare) = (Instant::now() + interval, Instant::now() + RARE_INTERVAL);
-        while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(next.saturating_duration_since(Instant::now()))
+        while let Err(RecvTimeoutError::Timeout) =
+            stopped.recv_timeout(next.saturating_duration_since(Instant::now()))
         {
             let now = Instant::now();
             let rarely = now >= next_rare;
@@ -108,7 +120,10 @@ impl<F: FnMut(&SystemSnapshot)> Worker<F> {
         if let Some(snapshot) = Arc::get_mut(&mut next) {
             let mut cores = std::mem::take(&mut snapshot.cpu_per_core_pct);
             cores.clone_from(&newest.cpu_per_core_pct);
-            *snapshot = SystemSnapshot { cpu_per_core_pct: cores, ..*newest };
+            *snapshot = SystemSnapshot {
+                cpu_per_core_pct: cores,
+                ..*newest
+            };
             snapshot.at = wall_now();
             snapshot.temperature_c = self.performance.board_temperature();
             self.machine.sample_often(snapshot);

@@ -103,9 +103,22 @@ pub(super) async fn jpeg(program: &Path, unit: &[u8]) -> Result<Vec<u8>, DecodeE
 
 /// Bounds what it may use. A kernel that refuses leaves it to the time-out.
 fn confine(child: &Child) {
-    let Some(pid) = child.id().and_then(|id| Pid::from_raw(id as i32)) else { return };
-    for (resource, most) in [(Resource::Data, MAX_DATA_BYTES), (Resource::Cpu, MAX_CPU_S), (Resource::Fsize, 0)] {
-        if let Err(error) = prlimit(Some(pid), resource, Rlimit { current: Some(most), maximum: Some(most) }) {
+    let Some(pid) = child.id().and_then(|id| Pid::from_raw(id as i32)) else {
+        return;
+    };
+    for (resource, most) in [
+        (Resource::Data, MAX_DATA_BYTES),
+        (Resource::Cpu, MAX_CPU_S),
+        (Resource::Fsize, 0),
+    ] {
+        if let Err(error) = prlimit(
+            Some(pid),
+            resource,
+            Rlimit {
+                current: Some(most),
+                maximum: Some(most),
+            },
+        ) {
             tracing::debug!(%error, ?resource, "decoder not bounded");
         }
     }
@@ -129,7 +142,10 @@ async fn converse(child: &mut Child, unit: &[u8]) -> Result<Vec<u8>, DecodeError
     let listen = async {
         let mut complaint = Vec::new();
         if let Some(mut stderr) = stderr {
-            (&mut stderr).take(MAX_COMPLAINT_BYTES).read_to_end(&mut complaint).await?;
+            (&mut stderr)
+                .take(MAX_COMPLAINT_BYTES)
+                .read_to_end(&mut complaint)
+                .await?;
             // The rest is read and let go, or it would wait for a reader.
             tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await?;
         }
@@ -142,7 +158,10 @@ async fn converse(child: &mut Child, unit: &[u8]) -> Result<Vec<u8>, DecodeError
     if status.success() && is_whole {
         return Ok(jpeg);
     }
-    Err(DecodeError::NoJpeg { status, complaint: String::from_utf8_lossy(&complaint).trim().to_owned() })
+    Err(DecodeError::NoJpeg {
+        status,
+        complaint: String::from_utf8_lossy(&complaint).trim().to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -151,12 +170,19 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_run_or_makes_no_jpeg_is_told() {
-        let missing = jpeg(Path::new("/nowhere/ffmpeg"), b"x").await.expect_err("not there");
+        let missing = jpeg(Path::new("/nowhere/ffmpeg"), b"x")
+            .await
+            .expect_err("not there");
         assert!(matches!(missing, DecodeError::Run(_)), "{missing}");
-        let other = jpeg(Path::new("/bin/true"), b"x").await.expect_err("says nothing");
+        let other = jpeg(Path::new("/bin/true"), b"x")
+            .await
+            .expect_err("says nothing");
         assert!(matches!(other, DecodeError::NoJpeg { .. }), "{other}");
         // Does not know the arguments, complains and fails.
-        let failing = jpeg(Path::new("/bin/cat"), b"x").await.expect_err("fails").to_string();
+        let failing = jpeg(Path::new("/bin/cat"), b"x")
+            .await
+            .expect_err("fails")
+            .to_string();
         assert!(failing.contains("cat"), "{failing}");
     }
 }

@@ -50,7 +50,9 @@ pub enum PhotoError {
     #[error("photos are switched off; set camera.photos_max_bytes")]
     Off,
     /// It alone is larger than all may be.
-    #[error("the photo has {size} bytes and all may have {most} together; raise camera.photos_max_bytes")]
+    #[error(
+        "the photo has {size} bytes and all may have {most} together; raise camera.photos_max_bytes"
+    )]
     TooLarge {
         /// Its size.
         size: u64,
@@ -58,7 +60,10 @@ pub enum PhotoError {
         most: u64,
     },
     /// Too many in one second.
-    #[error("{} photos of this drone were taken this second", name::MAX_IN_A_SECOND)]
+    #[error(
+        "{} photos of this drone were taken this second",
+        name::MAX_IN_A_SECOND
+    )]
     TooMany,
     /// The disk refuses.
     #[error("the photo cannot be written to {}: {source}", dir.display())]
@@ -134,7 +139,11 @@ impl Album {
     /// # Errors
     /// [`PhotoError::Off`].
     pub fn is_on(&self) -> Result<(), PhotoError> {
-        if self.max_bytes == 0 { Err(PhotoError::Off) } else { Ok(()) }
+        if self.max_bytes == 0 {
+            Err(PhotoError::Off)
+        } else {
+            Ok(())
+        }
     }
 
     /// Most bytes kept.
@@ -158,19 +167,31 @@ impl Album {
     #[must_use]
     pub fn extent(&self) -> (usize, u64) {
         let photos = self.photos();
-        (photos.len(), photos.iter().map(|photo| photo.size_bytes).sum())
+        (
+            photos.len(),
+            photos.iter().map(|photo| photo.size_bytes).sum(),
+        )
     }
 
     /// Keeps a photo; the oldest go for it. Blocks until it is on the disk.
     ///
     /// # Errors
     /// [`PhotoError`].
-    pub fn keep(&self, drone: &str, taken: Timestamp, kind: Kind, bytes: &[u8]) -> Result<Photo, PhotoError> {
+    pub fn keep(
+        &self,
+        drone: &str,
+        taken: Timestamp,
+        kind: Kind,
+        bytes: &[u8],
+    ) -> Result<Photo, PhotoError> {
         self.is_on()?;
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let size_bytes = bytes.len() as u64;
         if size_bytes > self.max_bytes {
-            return Err(PhotoError::TooLarge { size: size_bytes, most: self.max_bytes });
+            return Err(PhotoError::TooLarge {
+                size: size_bytes,
+                most: self.max_bytes,
+            });
         }
         let mut name = Name::new(drone, taken, kind);
         while self.photos().iter().any(|photo| photo.name == name) {
@@ -180,8 +201,16 @@ impl Album {
             }
         }
         self.make_room(size_bytes);
-        self.write(&name, bytes).map_err(|source| PhotoError::Disk { dir: self.dir.clone(), source })?;
-        let photo = Photo { name, size_bytes, pixels: size::of(kind, bytes) };
+        self.write(&name, bytes)
+            .map_err(|source| PhotoError::Disk {
+                dir: self.dir.clone(),
+                source,
+            })?;
+        let photo = Photo {
+            name,
+            size_bytes,
+            pixels: size::of(kind, bytes),
+        };
         self.photos().push(photo.clone());
         self.stats.taken.fetch_add(1, Relaxed);
         Ok(photo)
@@ -205,13 +234,21 @@ impl Album {
 
     fn write(&self, name: &Name, bytes: &[u8]) -> io::Result<()> {
         if !self.dir.is_dir() {
-            DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&self.dir)?;
         }
         let path = self.dir.join(name.to_string());
         let unfinished = self.dir.join(format!("{name}{UNFINISHED}"));
         let written = || {
             let mut options = OpenOptions::new();
-            let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+            let mut file = options
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&unfinished)?;
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&unfinished, &path)?;
@@ -226,18 +263,31 @@ impl Album {
     /// The whole picture `unit`, which is `number` of that drone's since the start,
     /// as a JPEG; none when `decoder` cannot. One is decoded at a time: decoders are
     /// bounded in memory by that.
-    pub async fn jpeg(&self, decoder: &Path, drone: &str, number: u64, unit: &[u8]) -> Option<Bytes> {
+    pub async fn jpeg(
+        &self,
+        decoder: &Path,
+        drone: &str,
+        number: u64,
+        unit: &[u8],
+    ) -> Option<Bytes> {
         if decoder.as_os_str().is_empty() || !decoder.exists() {
             return None;
         }
         let mut last = self.decoded.lock().await;
-        if let Some(last) = last.as_ref().filter(|last| last.drone == drone && last.number == number) {
+        if let Some(last) = last
+            .as_ref()
+            .filter(|last| last.drone == drone && last.number == number)
+        {
             return Some(last.jpeg.clone());
         }
         match decode::jpeg(decoder, unit).await {
             Ok(jpeg) => {
                 let jpeg = Bytes::from(jpeg);
-                *last = Some(Decoded { drone: drone.to_owned(), number, jpeg: jpeg.clone() });
+                *last = Some(Decoded {
+                    drone: drone.to_owned(),
+                    number,
+                    jpeg: jpeg.clone(),
+                });
                 Some(jpeg)
             }
             Err(error) => {
@@ -270,19 +320,31 @@ fn look(dir: &Path) -> io::Result<Vec<Photo>> {
     let mut photos = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        let Some(text) = entry.file_name().to_str().map(str::to_owned) else { continue };
-        if text.strip_suffix(UNFINISHED).and_then(Name::parse).is_some() {
+        let Some(text) = entry.file_name().to_str().map(str::to_owned) else {
+            continue;
+        };
+        if text
+            .strip_suffix(UNFINISHED)
+            .and_then(Name::parse)
+            .is_some()
+        {
             fs::remove_file(entry.path())?;
             continue;
         }
-        let Some(name) = Name::parse(&text).filter(|_| entry.file_type().is_ok_and(|kind| kind.is_file())) else {
+        let Some(name) =
+            Name::parse(&text).filter(|_| entry.file_type().is_ok_and(|kind| kind.is_file()))
+        else {
             continue;
         };
         let mut head = Vec::new();
         let file = File::open(entry.path())?;
         let size_bytes = file.metadata()?.len();
         file.take(HEAD_BYTES).read_to_end(&mut head)?;
-        photos.push(Photo { pixels: size::of(name.kind, &head), name, size_bytes });
+        photos.push(Photo {
+            pixels: size::of(name.kind, &head),
+            name,
+            size_bytes,
+        });
     }
     photos.sort_by_key(|photo| (photo.name.taken, photo.name.number));
     Ok(photos)

@@ -73,14 +73,21 @@ impl Name {
     /// The first name of that second.
     pub(super) fn new(drone: &str, taken: Timestamp, kind: Kind) -> Name {
         let taken = Timestamp::from_second(taken.as_second()).unwrap_or(taken);
-        Name { drone: drone.into(), taken, number: 1, kind }
+        Name {
+            drone: drone.into(),
+            taken,
+            number: 1,
+            kind,
+        }
     }
 
     /// Reads a name; `None` for everything this file does not make.
     #[must_use]
     pub fn parse(text: &str) -> Option<Name> {
         let (stem, extension) = text.strip_prefix(PREFIX)?.rsplit_once('.')?;
-        let kind = [Kind::Jpeg, Kind::H264].into_iter().find(|kind| kind.extension() == extension)?;
+        let kind = [Kind::Jpeg, Kind::H264]
+            .into_iter()
+            .find(|kind| kind.extension() == extension)?;
         // A time ends in six digits; a shorter end is the number within the second.
         let (stem, number) = match stem.rsplit_once('_')? {
             (before, number) if number.len() == 1 => (before, number.parse().ok()?),
@@ -92,8 +99,15 @@ impl Name {
         if drone.is_empty() || drone.len() > MAX_ID_BYTES || !drone.bytes().all(good) {
             return None;
         }
-        let taken = TimeZone::UTC.to_timestamp(DateTime::strptime(TIME, format!("{date}_{time}")).ok()?).ok()?;
-        let name = Name { drone: drone.into(), taken, number, kind };
+        let taken = TimeZone::UTC
+            .to_timestamp(DateTime::strptime(TIME, format!("{date}_{time}")).ok()?)
+            .ok()?;
+        let name = Name {
+            drone: drone.into(),
+            taken,
+            number,
+            kind,
+        };
         (name.to_string() == text).then_some(name)
     }
 }
@@ -121,9 +135,19 @@ mod tests {
     #[test]
     fn a_name_is_the_documented_one_and_reads_back() {
         let name = Name::new("drone_001", at(1_738_314_902), Kind::Jpeg);
-        assert_eq!(name.to_string(), "drone_photo_drone_001_20250131_091502.jpg");
-        let second = Name { number: 2, kind: Kind::H264, ..name };
-        assert_eq!(second.to_string(), "drone_photo_drone_001_20250131_091502_2.h264");
+        assert_eq!(
+            name.to_string(),
+            "drone_photo_drone_001_20250131_091502.jpg"
+        );
+        let second = Name {
+            number: 2,
+            kind: Kind::H264,
+            ..name
+        };
+        assert_eq!(
+            second.to_string(),
+            "drone_photo_drone_001_20250131_091502_2.h264"
+        );
         assert_eq!(Name::parse(&second.to_string()), Some(second));
     }
 

@@ -15,7 +15,8 @@ pub(super) fn of(kind: Kind, head: &[u8]) -> Option<(u32, u32)> {
 fn of_jpeg(bytes: &[u8]) -> Option<(u32, u32)> {
     let mut rest = bytes.strip_prefix(&[0xff, 0xd8])?;
     while let [0xff, marker, high, low, segment @ ..] = rest {
-        let number = |at: usize| Some(u32::from(*segment.get(at)?) << 8 | u32::from(*segment.get(at + 1)?));
+        let number =
+            |at: usize| Some(u32::from(*segment.get(at)?) << 8 | u32::from(*segment.get(at + 1)?));
         if (0xc0..=0xc2).contains(marker) {
             return Some((number(3)?, number(1)?));
         }
@@ -31,7 +32,11 @@ mod tests {
 
     #[test]
     fn a_jpeg_tells_its_size_behind_other_segments() {
-        let jpeg = [&[0xff, 0xd8, 0xff, 0xe0, 0, 4, 9, 9][..], &[0xff, 0xc0, 0, 17, 8, 2, 0xd0, 3, 0xc0, 3]].concat();
+        let jpeg = [
+            &[0xff, 0xd8, 0xff, 0xe0, 0, 4, 9, 9][..],
+            &[0xff, 0xc0, 0, 17, 8, 2, 0xd0, 3, 0xc0, 3],
+        ]
+        .concat();
         assert_eq!(of(Kind::Jpeg, &jpeg), Some((960, 720)));
         for cut in 0..jpeg.len() - 1 {
             assert_eq!(of(Kind::Jpeg, &jpeg[..cut]), None);

@@ -170,7 +170,10 @@ impl Metric {
     /// The metric of that name, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Metric> {
-        Metric::ALL.iter().copied().find(|metric| metric.name() == name)
+        Metric::ALL
+            .iter()
+            .copied()
+            .find(|metric| metric.name() == name)
     }
 
     /// Position in tables of [`METRIC_COUNT`] places.

@@ -26,6 +26,8 @@ impl Reading {
     #[must_use]
     pub fn plausible(metric: Metric, value: f64) -> Option<Reading> {
         let (low, high) = metric.plausible();
-        (low..=high).contains(&value).then_some(Reading { metric, value })
+        (low..=high)
+            .contains(&value)
+            .then_some(Reading { metric, value })
     }
 }

@@ -51,7 +51,9 @@ pub struct Sources {
 
 /// There is no room for another source.
 #[derive(Debug, Error)]
-#[error("source {name:?} refused: {MAX_SOURCES} sources are configured already; remove drones or bridge sensors")]
+#[error(
+    "source {name:?} refused: {MAX_SOURCES} sources are configured already; remove drones or bridge sensors"
+)]
 pub struct SourcesFull {
     /// The source that was refused.
     pub name: String,
@@ -59,7 +61,9 @@ pub struct SourcesFull {
 
 impl Default for Sources {
     fn default() -> Self {
-        Sources { slots: (0..MAX_SOURCES).map(|_| OnceLock::new()).collect() }
+        Sources {
+            slots: (0..MAX_SOURCES).map(|_| OnceLock::new()).collect(),
+        }
     }
 }
 
@@ -70,7 +74,11 @@ impl Sources {
     /// [`SourcesFull`] when [`MAX_SOURCES`] are registered.
     pub fn register(&self, name: &str, kind: SourceKind) -> Result<SourceId, SourcesFull> {
         for (index, slot) in self.slots.iter().enumerate() {
-            let candidate = || Source { id: SourceId(index as u16), name: name.into(), kind };
+            let candidate = || Source {
+                id: SourceId(index as u16),
+                name: name.into(),
+                kind,
+            };
             // Two racing registrations both land here; the loser sees the
             // winner's entry and either shares it or moves on.
             let source = slot.get_or_init(candidate);
@@ -78,7 +86,9 @@ impl Sources {
                 return Ok(source.id);
             }
         }
-        Err(SourcesFull { name: name.to_owned() })
+        Err(SourcesFull {
+            name: name.to_owned(),
+        })
     }
 
     /// The source with that id.
@@ -119,9 +129,14 @@ mod tests {
     fn registering_twice_gives_one_source_and_the_table_is_bounded() {
         let sources = Sources::default();
         let board = sources.register("board", SourceKind::Board).expect("room");
-        assert_eq!(sources.register("board", SourceKind::Board).expect("known"), board);
+        assert_eq!(
+            sources.register("board", SourceKind::Board).expect("known"),
+            board
+        );
         for n in 1..MAX_SOURCES {
-            sources.register(&format!("d{n}"), SourceKind::Drone).expect("room");
+            sources
+                .register(&format!("d{n}"), SourceKind::Drone)
+                .expect("room");
         }
         assert!(sources.register("one-more", SourceKind::Drone).is_err());
         assert_eq!(sources.name(board), "board");

@@ -40,8 +40,15 @@ impl Announcement<'_> {
     }
 
     fn text(&self) -> std::io::Result<String> {
-        let mut text = format!("Listening on {}\nCertificate SHA-256 fingerprint: {}\n", self.url(), self.fingerprint);
-        text += &format!("Authority to trust: {}\n", self.state_dir.join("tls/ca.pem").display());
+        let mut text = format!(
+            "Listening on {}\nCertificate SHA-256 fingerprint: {}\n",
+            self.url(),
+            self.fingerprint
+        );
+        text += &format!(
+            "Authority to trust: {}\n",
+            self.state_dir.join("tls/ca.pem").display()
+        );
         if let Some(address) = self.http_listen {
             text += &format!("Plain HTTP on this host: http://{address}\n");
         }
@@ -56,7 +63,10 @@ impl Announcement<'_> {
     /// An address that a browser can open: unspecified means every interface.
     fn url(&self) -> String {
         if self.listen.ip().is_unspecified() {
-            let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            let host = rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned();
             return format!("https://{host}:{} (every interface)", self.listen.port());
         }
         format!("https://{}", self.listen)
@@ -64,8 +74,16 @@ impl Announcement<'_> {
 
     fn keys(&self, keys: &FirstKeys) -> std::io::Result<String> {
         let path = self.state_dir.join(FIRST_KEYS_FILE);
-        let text = format!("Admin key:     {}\nRead-only key: {}\n", keys.admin, keys.readonly);
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        let text = format!(
+            "Admin key:     {}\nRead-only key: {}\n",
+            keys.admin, keys.readonly
+        );
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         Ok(format!(
@@ -76,7 +94,11 @@ impl Announcement<'_> {
     }
 
     fn demo(&self) -> String {
-        let (url, admin, readonly) = (format!("https://{}", self.listen), demo::ADMIN_KEY, demo::READONLY_KEY);
+        let (url, admin, readonly) = (
+            format!("https://{}", self.listen),
+            demo::ADMIN_KEY,
+            demo::READONLY_KEY,
+        );
         let mut text = format!(
             "Admin key:     {admin}\nRead-only key: {readonly}\n\n\
              Three simulated drones fly by the real UDP protocol: one is low on battery, one is hot.\n\

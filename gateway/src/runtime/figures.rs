@@ -19,10 +19,24 @@ pub(super) fn fleet(fleet: Fleet) -> MoreMetrics {
 
 fn write_fleet(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
     let stats = fleet.stats();
-    let labels: Vec<[(&str, &str); 1]> = stats.drones.iter().map(|drone| [("drone", &*drone.id)]).collect();
-    let drones = || stats.drones.iter().zip(&labels).map(|(drone, labels)| (drone, labels.as_slice() as Labels<'_>));
+    let labels: Vec<[(&str, &str); 1]> = stats
+        .drones
+        .iter()
+        .map(|drone| [("drone", &*drone.id)])
+        .collect();
+    let drones = || {
+        stats
+            .drones
+            .iter()
+            .zip(&labels)
+            .map(|(drone, labels)| (drone, labels.as_slice() as Labels<'_>))
+    };
 
-    page.counters("datagrams", "State datagrams", drones().map(|(d, l)| (l, d.state.datagrams)))?;
+    page.counters(
+        "datagrams",
+        "State datagrams",
+        drones().map(|(d, l)| (l, d.state.datagrams)),
+    )?;
     page.counters(
         "datagrams_malformed",
         "State datagrams not as firmware writes them",
@@ -43,18 +57,42 @@ fn write_fleet(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
         "State datagrams in the last second",
         drones().map(|(d, l)| (l, f64::from(d.state_rate))),
     )?;
-    page.counters("drone_restarts", "Times a drone began anew", drones().map(|(d, l)| (l, d.state.restarts)))?;
-    page.counters("drone_losses", "Times a connected drone was lost", drones().map(|(d, l)| (l, d.commands.losses)))?;
+    page.counters(
+        "drone_restarts",
+        "Times a drone began anew",
+        drones().map(|(d, l)| (l, d.state.restarts)),
+    )?;
+    page.counters(
+        "drone_losses",
+        "Times a connected drone was lost",
+        drones().map(|(d, l)| (l, d.commands.losses)),
+    )?;
     page.counters(
         "drone_attempts",
         "Times a drone was asked to stream",
         drones().map(|(d, l)| (l, d.commands.attempts)),
     )?;
-    page.counters("drone_replies", "Replies on command ports", drones().map(|(d, l)| (l, d.commands.replies)))?;
-    page.counters("drone_send_errors", "Sends that the kernel refused", drones().map(|(d, l)| (l, d.commands.errors)))?;
+    page.counters(
+        "drone_replies",
+        "Replies on command ports",
+        drones().map(|(d, l)| (l, d.commands.replies)),
+    )?;
+    page.counters(
+        "drone_send_errors",
+        "Sends that the kernel refused",
+        drones().map(|(d, l)| (l, d.commands.errors)),
+    )?;
 
-    page.counters("drone_commands", "Commands sent to a drone", drones().map(|(d, l)| (l, d.commands.commands)))?;
-    page.counters("drone_late_replies", "Replies to nothing under way", drones().map(|(d, l)| (l, d.commands.late)))?;
+    page.counters(
+        "drone_commands",
+        "Commands sent to a drone",
+        drones().map(|(d, l)| (l, d.commands.commands)),
+    )?;
+    page.counters(
+        "drone_late_replies",
+        "Replies to nothing under way",
+        drones().map(|(d, l)| (l, d.commands.late)),
+    )?;
     page.counters(
         "drone_command_timeouts",
         "Commands without a reply in time",
@@ -65,60 +103,174 @@ fn write_fleet(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
         .drones
         .iter()
         .flat_map(|drone| {
-            drone.state.faults.iter().map(|(kind, count)| ([("drone", &*drone.id), ("kind", kind.name())], count))
+            drone
+                .state
+                .faults
+                .iter()
+                .map(|(kind, count)| ([("drone", &*drone.id), ("kind", kind.name())], count))
         })
         .collect();
-    let faults = faults.iter().map(|(labels, count)| (labels.as_slice() as Labels<'_>, *count));
-    page.counters("datagram_faults", "Malformations of state datagrams by kind", faults)?;
+    let faults = faults
+        .iter()
+        .map(|(labels, count)| (labels.as_slice() as Labels<'_>, *count));
+    page.counters(
+        "datagram_faults",
+        "Malformations of state datagrams by kind",
+        faults,
+    )?;
 
     let search = fleet.discovery().stats();
     page.counter("drone_scans", "Searches for drones", search.scans)?;
-    page.counter("drone_scans_failed", "Searches for drones that could not be made", search.failed)?;
-    page.counter("drone_scan_datagrams", "Datagrams sent by searches and verifications", search.datagrams)?;
-    page.counter("drones_detected", "Drones found by searches, each time counted", search.detections)?;
+    page.counter(
+        "drone_scans_failed",
+        "Searches for drones that could not be made",
+        search.failed,
+    )?;
+    page.counter(
+        "drone_scan_datagrams",
+        "Datagrams sent by searches and verifications",
+        search.datagrams,
+    )?;
+    page.counter(
+        "drones_detected",
+        "Drones found by searches, each time counted",
+        search.detections,
+    )?;
     let foreign = stats.state_ports.iter().map(|port| port.foreign).sum();
-    page.counter("foreign_datagrams", "Datagrams from addresses that are no drone's", foreign)?;
+    page.counter(
+        "foreign_datagrams",
+        "Datagrams from addresses that are no drone's",
+        foreign,
+    )?;
     let errors = stats.state_ports.iter().map(|port| port.errors).sum();
     page.counter("state_port_errors", "Receives that failed", errors)?;
     let bound = stats.state_ports.iter().filter(|port| port.bound).count();
-    page.gauge("state_ports_bound", "State sockets that are open", bound as f64)?;
+    page.gauge(
+        "state_ports_bound",
+        "State sockets that are open",
+        bound as f64,
+    )?;
     write_video(&stats, page)
 }
 
 /// What the cameras send, and what becomes of it.
 fn write_video(stats: &FleetStats, page: &mut Page<'_>) -> fmt::Result {
-    let labels: Vec<[(&str, &str); 1]> = stats.drones.iter().map(|drone| [("drone", &*drone.id)]).collect();
-    let video = || stats.video.iter().zip(&labels).map(|(video, labels)| (labels.as_slice() as Labels<'_>, video));
-    let count = |of: fn(&VideoCounts) -> u64| video().map(move |(labels, video)| (labels, of(&video.counts)));
-    page.counters("video_datagrams", "Datagrams of video", count(|c| c.datagrams))?;
+    let labels: Vec<[(&str, &str); 1]> = stats
+        .drones
+        .iter()
+        .map(|drone| [("drone", &*drone.id)])
+        .collect();
+    let video = || {
+        stats
+            .video
+            .iter()
+            .zip(&labels)
+            .map(|(video, labels)| (labels.as_slice() as Labels<'_>, video))
+    };
+    let count = |of: fn(&VideoCounts) -> u64| {
+        video().map(move |(labels, video)| (labels, of(&video.counts)))
+    };
+    page.counters(
+        "video_datagrams",
+        "Datagrams of video",
+        count(|c| c.datagrams),
+    )?;
     page.counters("video_bytes", "Bytes of video", count(|c| c.bytes))?;
-    page.counters("video_frames", "Frames of video offered to viewers", count(|c| c.frames))?;
-    page.counters("video_key_frames", "Of those, whole pictures", count(|c| c.keys))?;
-    page.counters("video_frames_damaged", "Frames of which a datagram seems missing", count(|c| c.damaged))?;
-    page.counters("video_frames_missing", "Frames that never came, by their numbers", count(|c| c.missing))?;
-    page.counters("video_frames_oversized", "Frames dropped for their length", count(|c| c.oversized))?;
-    page.counters("video_frames_undecodable", "Frames no decoder could use, dropped", count(|c| c.undecodable))?;
-    page.counters("video_frames_skipped", "Frames that slow viewers did not get", count(|c| c.skipped))?;
-    page.gauges("video_frame_rate", "Frames in the last second", video().map(|(l, v)| (l, f64::from(v.fps))))?;
-    page.gauges("video_bit_rate", "Bits in the last second", video().map(|(l, v)| (l, v.bit_s as f64)))?;
-    page.gauges("video_feed_viewers", "Viewers by drone", video().map(|(l, v)| (l, v.viewers as f64)))?;
+    page.counters(
+        "video_frames",
+        "Frames of video offered to viewers",
+        count(|c| c.frames),
+    )?;
+    page.counters(
+        "video_key_frames",
+        "Of those, whole pictures",
+        count(|c| c.keys),
+    )?;
+    page.counters(
+        "video_frames_damaged",
+        "Frames of which a datagram seems missing",
+        count(|c| c.damaged),
+    )?;
+    page.counters(
+        "video_frames_missing",
+        "Frames that never came, by their numbers",
+        count(|c| c.missing),
+    )?;
+    page.counters(
+        "video_frames_oversized",
+        "Frames dropped for their length",
+        count(|c| c.oversized),
+    )?;
+    page.counters(
+        "video_frames_undecodable",
+        "Frames no decoder could use, dropped",
+        count(|c| c.undecodable),
+    )?;
+    page.counters(
+        "video_frames_skipped",
+        "Frames that slow viewers did not get",
+        count(|c| c.skipped),
+    )?;
+    page.gauges(
+        "video_frame_rate",
+        "Frames in the last second",
+        video().map(|(l, v)| (l, f64::from(v.fps))),
+    )?;
+    page.gauges(
+        "video_bit_rate",
+        "Bits in the last second",
+        video().map(|(l, v)| (l, v.bit_s as f64)),
+    )?;
+    page.gauges(
+        "video_feed_viewers",
+        "Viewers by drone",
+        video().map(|(l, v)| (l, v.viewers as f64)),
+    )?;
     let foreign = stats.video_ports.iter().map(|port| port.foreign).sum();
-    page.counter("video_foreign_datagrams", "Video datagrams from addresses that are no drone's", foreign)?;
+    page.counter(
+        "video_foreign_datagrams",
+        "Video datagrams from addresses that are no drone's",
+        foreign,
+    )?;
     let errors = stats.video_ports.iter().map(|port| port.errors).sum();
     page.counter("video_port_errors", "Receives that failed", errors)?;
     let bound = stats.video_ports.iter().filter(|port| port.bound).count();
-    page.gauge("video_ports_bound", "Video sockets that are open", bound as f64)
+    page.gauge(
+        "video_ports_bound",
+        "Video sockets that are open",
+        bound as f64,
+    )
 }
 
 /// Every webhook: what arrived and what did not.
 pub(super) fn notifier(notifier: Arc<Notifier>) -> MoreMetrics {
     Box::new(move |page: &mut Page<'_>| {
         let stats = notifier.stats();
-        let labels: Vec<[(&str, &str); 1]> = stats.iter().map(|target| [("target", &*target.name)]).collect();
-        let targets = || stats.iter().zip(&labels).map(|(target, labels)| (target, labels.as_slice() as Labels<'_>));
-        page.counters("notifications_sent", "Notifications that arrived", targets().map(|(t, l)| (l, t.sent)))?;
-        page.counters("notifications_failed", "Calls that failed", targets().map(|(t, l)| (l, t.failed)))?;
-        page.counters("notifications_refused", "Notifications given up", targets().map(|(t, l)| (l, t.refused)))
+        let labels: Vec<[(&str, &str); 1]> = stats
+            .iter()
+            .map(|target| [("target", &*target.name)])
+            .collect();
+        let targets = || {
+            stats
+                .iter()
+                .zip(&labels)
+                .map(|(target, labels)| (target, labels.as_slice() as Labels<'_>))
+        };
+        page.counters(
+            "notifications_sent",
+            "Notifications that arrived",
+            targets().map(|(t, l)| (l, t.sent)),
+        )?;
+        page.counters(
+            "notifications_failed",
+            "Calls that failed",
+            targets().map(|(t, l)| (l, t.failed)),
+        )?;
+        page.counters(
+            "notifications_refused",
+            "Notifications given up",
+            targets().map(|(t, l)| (l, t.refused)),
+        )
     })
 }
 
@@ -127,20 +279,47 @@ pub(super) fn updates(updates: Arc<Updates>) -> MoreMetrics {
     Box::new(move |page: &mut Page<'_>| {
         if let Ok(status) = updates.status() {
             let version = status.running.version.as_deref().unwrap_or("unknown");
-            let labels = [("slot", &*status.running.slot), ("version", version), ("state", status.state.name())];
-            page.gauges("update_info", "The root slot that runs, and the last update", [(labels.as_slice(), 1.0)])?;
+            let labels = [
+                ("slot", &*status.running.slot),
+                ("version", version),
+                ("state", status.state.name()),
+            ];
+            page.gauges(
+                "update_info",
+                "The root slot that runs, and the last update",
+                [(labels.as_slice(), 1.0)],
+            )?;
         }
         let stats = updates.stats();
-        page.counter("update_uploads", "Bundles handed over", stats.accepted.load(Ordering::Relaxed))?;
-        page.counter("update_uploads_refused", "Uploads that came to nothing", stats.refused.load(Ordering::Relaxed))?;
-        page.counter("update_received_bytes", "Bytes of bundles received", stats.bytes.load(Ordering::Relaxed))
+        page.counter(
+            "update_uploads",
+            "Bundles handed over",
+            stats.accepted.load(Ordering::Relaxed),
+        )?;
+        page.counter(
+            "update_uploads_refused",
+            "Uploads that came to nothing",
+            stats.refused.load(Ordering::Relaxed),
+        )?;
+        page.counter(
+            "update_received_bytes",
+            "Bytes of bundles received",
+            stats.bytes.load(Ordering::Relaxed),
+        )
     })
 }
 
 /// Log lines dropped because a disk was slow.
 pub(super) fn logs(dropped: Vec<ErrorCounter>) -> MoreMetrics {
     Box::new(move |page: &mut Page<'_>| {
-        let lines = dropped.iter().map(|counter| counter.dropped_lines() as u64).sum();
-        page.counter("log_lines_dropped", "Log lines dropped because a writer could not keep up", lines)
+        let lines = dropped
+            .iter()
+            .map(|counter| counter.dropped_lines() as u64)
+            .sum();
+        page.counter(
+            "log_lines_dropped",
+            "Log lines dropped because a writer could not keep up",
+            lines,
+        )
     })
 }

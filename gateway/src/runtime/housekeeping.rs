@@ -30,8 +30,16 @@ pub(super) struct Rooms {
 pub(super) fn spawn(rooms: Rooms, batch_interval: Duration, stop: &CancellationToken) {
     let alerts = rooms.alerts.clone();
     every(TICK, stop, move || alerts.tick(Mono::now()));
-    tokio::spawn(watch_store(rooms.store.clone(), rooms.alerts.clone(), stop.clone()));
-    tokio::spawn(loss::tell(rooms.store.clone(), rooms.alerts.clone(), stop.clone()));
+    tokio::spawn(watch_store(
+        rooms.store.clone(),
+        rooms.alerts.clone(),
+        stop.clone(),
+    ));
+    tokio::spawn(loss::tell(
+        rooms.store.clone(),
+        rooms.alerts.clone(),
+        stop.clone(),
+    ));
     every(batch_interval, stop, move || rooms.batch());
     watchdog(stop);
 }
@@ -41,7 +49,8 @@ impl Rooms {
     pub(super) fn batch(&self) {
         let minutes = self.telemetry.drain_minutes(Mono::now());
         if !minutes.is_empty() {
-            self.store.defer(minutes.into_iter().map(Change::History).collect());
+            self.store
+                .defer(minutes.into_iter().map(Change::History).collect());
         }
         self.access.flush_usage();
     }
@@ -93,7 +102,9 @@ async fn watch_store(store: Store, alerts: Alerts, stop: CancellationToken) {
 /// Feeds systemd's watchdog from this runtime: if its tasks no longer run, the
 /// feeding stops and systemd restarts the gateway.
 fn watchdog(stop: &CancellationToken) {
-    let Some(period) = sd_notify::watchdog_enabled() else { return };
+    let Some(period) = sd_notify::watchdog_enabled() else {
+        return;
+    };
     every(period / 2, stop, || {
         drop(sd_notify::notify(&[sd_notify::NotifyState::Watchdog]));
     });

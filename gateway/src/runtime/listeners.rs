@@ -59,7 +59,16 @@ pub(super) fn serve(
         };
         alerts.clear(condition_key(wanted.via), "board");
         tracing::info!(address = %wanted.address, via = ?wanted.via, "listening");
-        server::serve(Listener { socket, via: wanted.via, tls: wanted.tls }, app, shared).await;
+        server::serve(
+            Listener {
+                socket,
+                via: wanted.via,
+                tls: wanted.tls,
+            },
+            app,
+            shared,
+        )
+        .await;
     }))
 }
 

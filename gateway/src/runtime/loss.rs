@@ -42,7 +42,9 @@ async fn tell_one(store: &Store, alerts: &Alerts, lost: &Arc<str>) {
         alert_type: AlertType::System,
         title: "Stored Data Lost",
         message: message.clone(),
-        details: Some("Check keys, rules and alerts; replace the SD card if this happens again.".to_owned()),
+        details: Some(
+            "Check keys, rules and alerts; replace the SD card if this happens again.".to_owned(),
+        ),
     });
     while !is_durable(alerts, &message) {
         // What was missed does not matter: the book is asked again.
@@ -58,6 +60,12 @@ async fn tell_one(store: &Store, alerts: &Alerts, lost: &Arc<str>) {
 }
 
 fn is_durable(alerts: &Alerts, message: &str) -> bool {
-    let critical = Filter { level: Some(Level::Critical), ..Filter::default() };
-    alerts.list(&critical).iter().any(|alert| alert.durable && *alert.origin == *STORE_LOSS && alert.message == message)
+    let critical = Filter {
+        level: Some(Level::Critical),
+        ..Filter::default()
+    };
+    alerts
+        .list(&critical)
+        .iter()
+        .any(|alert| alert.durable && *alert.origin == *STORE_LOSS && alert.message == message)
 }

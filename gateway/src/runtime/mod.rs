@@ -55,7 +55,13 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let reload = options.reload;
     let mut signals = Signals::new()?;
-    let mut running = Running::start(options.config, options.origin, options.admin_key, options.readonly_key).await?;
+    let mut running = Running::start(
+        options.config,
+        options.origin,
+        options.admin_key,
+        options.readonly_key,
+    )
+    .await?;
     drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
     loop {
         match signals.next().await {
@@ -84,9 +90,15 @@ fn reload_from(running: &mut Running, read: &ReadConfig) {
     };
     let reload = Reload::between(&running.config(), &new);
     running.apply(&reload);
-    tracing::info!(applied = reload.applied.join(", "), "configuration reloaded");
+    tracing::info!(
+        applied = reload.applied.join(", "),
+        "configuration reloaded"
+    );
     if !reload.needs_restart.is_empty() {
-        tracing::warn!(keys = reload.needs_restart.join(", "), "changed keys that need a restart");
+        tracing::warn!(
+            keys = reload.needs_restart.join(", "),
+            "changed keys that need a restart"
+        );
     }
 }
 

@@ -70,7 +70,8 @@ impl Running {
         let logging = logging::init(&config.logging)?;
         let stop = CancellationToken::new();
         let storage = config.storage.clone();
-        let (store, recovery) = tokio::task::spawn_blocking(move || Store::open_with(&storage)).await??;
+        let (store, recovery) =
+            tokio::task::spawn_blocking(move || Store::open_with(&storage)).await??;
 
         let sources = Arc::new(Sources::default());
         let board_source = sources.register("board", SourceKind::Board)?;
@@ -79,20 +80,32 @@ impl Running {
         if let Some(mended) = &recovery.mended {
             tracing::warn!("the store was damaged and put right without loss: {mended}");
         }
-        let (access, first_keys) = open_access(&config, origin, &store, admin_key, readonly_key).await?;
+        let (access, first_keys) =
+            open_access(&config, origin, &store, admin_key, readonly_key).await?;
         let access = Arc::new(access);
         let notifier = Arc::new(Notifier::start(&config.notify, store.clone()).await?);
 
         let upstream = Upstream::new(&config.upstream)?;
 
         let pipeline = Pipeline::new(telemetry.clone(), alerts.clone());
-        let simulated = if origin == Origin::Demo { simulate(&config)? } else { Vec::new() };
-        let options = FleetOptions { port_holder: udp_holder };
+        let simulated = if origin == Origin::Demo {
+            simulate(&config)?
+        } else {
+            Vec::new()
+        };
+        let options = FleetOptions {
+            port_holder: udp_holder,
+        };
         let fleet = Fleet::start(&config.drones, &sources, pipeline.clone(), options)?;
-        let (photos, max_bytes) = (config.storage.dir.join(PHOTOS), config.camera.photos_max_bytes);
+        let (photos, max_bytes) = (
+            config.storage.dir.join(PHOTOS),
+            config.camera.photos_max_bytes,
+        );
         let album = tokio::task::spawn_blocking(move || Album::open(&photos, max_bytes)).await?;
         let bridges = bridge::Bridges::new(sources.clone(), pipeline.clone());
-        restore_history(&store, &sources, &telemetry, |source| bridges.adopt(source, &config.bridge));
+        restore_history(&store, &sources, &telemetry, |source| {
+            bridges.adopt(source, &config.bridge)
+        });
         // After the histories: a series takes stored steps only before its first reading.
         bridges.apply(&config.bridge);
         bridges.tend(stop.clone());
@@ -133,7 +146,10 @@ impl Running {
             ]
             .into_iter()
             .chain(board.clone().map(board::metrics))
-            .chain([bridge::metrics(bridges.clone()), upstream::metrics(upstream.clone())])
+            .chain([
+                bridge::metrics(bridges.clone()),
+                upstream::metrics(upstream.clone()),
+            ])
             .collect(),
             board,
             bridges: bridges.clone(),
@@ -142,26 +158,49 @@ impl Running {
             photos: album,
             stop: stop.clone(),
         });
-        for service in [Service::Drones, Service::Alerts, Service::Performance, Service::Monitoring] {
+        for service in [
+            Service::Drones,
+            Service::Alerts,
+            Service::Performance,
+            Service::Monitoring,
+        ] {
             app.services.mark(service, true);
         }
 
         let shared = Arc::new(Shared {
             limits: Limits::from(&config.server),
-            places: Places::new(config.server.max_connections, config.server.max_connections_per_address),
+            places: Places::new(
+                config.server.max_connections,
+                config.server.max_connections_per_address,
+            ),
             stats,
             stop: stop.clone(),
         });
         let router = api::router(app.clone());
         let mut handles = Vec::new();
         for wanted in wanted_listeners(&config, &tls) {
-            handles.push(listeners::serve(wanted, origin, router.clone(), shared.clone(), alerts.clone())?);
+            handles.push(listeners::serve(
+                wanted,
+                origin,
+                router.clone(),
+                shared.clone(),
+                alerts.clone(),
+            )?);
         }
         watch_certificate(&tls, &app, &alerts, &stop);
         serve_control(&config, &app, &tls, &stop);
         tokio::spawn(update::watch(updates, alerts.clone(), stop.clone()));
-        let rooms = Rooms { alerts: alerts.clone(), access: access.clone(), telemetry, store };
-        housekeeping::spawn(rooms.clone(), Duration::from_secs(config.storage.batch_interval_s), &stop);
+        let rooms = Rooms {
+            alerts: alerts.clone(),
+            access: access.clone(),
+            telemetry,
+            store,
+        };
+        housekeeping::spawn(
+            rooms.clone(),
+            Duration::from_secs(config.storage.batch_interval_s),
+            &stop,
+        );
         announce(&config, origin, &tls, first_keys.as_ref())?;
         Ok(Running {
             app,
@@ -203,7 +242,9 @@ impl Running {
             tracing::error!("certificate not reloaded, the running one stays: {error}");
             effective.tls = self.config().tls.clone();
         }
-        self.app.fingerprint.store(Some(Arc::new(self.tls.info().fingerprint.clone())));
+        self.app
+            .fingerprint
+            .store(Some(Arc::new(self.tls.info().fingerprint.clone())));
         self.access.reload(&config.access);
         self.bridges.apply(&config.bridge);
         self.app.config.store(Arc::new(effective));
@@ -233,8 +274,13 @@ async fn open_access(
 ) -> anyhow::Result<(Access, Option<FirstKeys>)> {
     Ok(match origin {
         // `demo::config` has refused every listener off loopback.
-        Origin::Demo => (Access::open_demo(&config.access, store.clone()).await?, None),
-        Origin::Installed => Access::open(&config.access, store.clone(), admin_key, readonly_key).await?,
+        Origin::Demo => (
+            Access::open_demo(&config.access, store.clone()).await?,
+            None,
+        ),
+        Origin::Installed => {
+            Access::open(&config.access, store.clone(), admin_key, readonly_key).await?
+        }
     })
 }
 
@@ -259,15 +305,26 @@ fn simulate(config: &Config) -> anyhow::Result<Vec<SimulatedDrone>> {
                 ..simulator::Options::varied(index)
             };
             SimulatedDrone::start(address, options).with_context(|| {
-                format!("the demo's drone {} cannot listen on UDP {address}; set --command-port", drone.id)
+                format!(
+                    "the demo's drone {} cannot listen on UDP {address}; set --command-port",
+                    drone.id
+                )
             })
         })
         .collect()
 }
 
-fn restore_history(store: &Store, sources: &Sources, telemetry: &Telemetry, adopt: impl Fn(&str) -> Option<SourceId>) {
+fn restore_history(
+    store: &Store,
+    sources: &Sources,
+    telemetry: &Telemetry,
+    adopt: impl Fn(&str) -> Option<SourceId>,
+) {
     store.replay_history(|record| {
-        let source = sources.find(&record.source).map(|source| source.id).or_else(|| adopt(&record.source));
+        let source = sources
+            .find(&record.source)
+            .map(|source| source.id)
+            .or_else(|| adopt(&record.source));
         if let (Some(source), Some(metric)) = (source, Metric::from_name(&record.metric)) {
             telemetry.restore(source, metric, &record.steps);
         }
@@ -287,7 +344,11 @@ fn watch_board(
     }
     match board::spawn(config, source, pipeline.clone(), stop.clone()) {
         Ok(board) => {
-            tracing::info!(board = board.name, profile = board.profile, "board detected");
+            tracing::info!(
+                board = board.name,
+                profile = board.profile,
+                "board detected"
+            );
             Some(board)
         }
         Err(error) => {
@@ -307,21 +368,29 @@ fn sample_machine(
     let interval = Duration::from_millis(config.board.sample_interval_ms);
     let (machine, noted) = (pipeline.clone(), performance.clone());
     let (root, state_dir) = (&config.board.root, &config.storage.dir);
-    let sampler = performance::spawn_sampler(performance.clone(), root, state_dir, interval, move |snapshot| {
-        let values = [
-            (Metric::CpuUsage, snapshot.cpu_pct),
-            (Metric::MemoryUsage, snapshot.memory_pct),
-            (Metric::DiskUsage, snapshot.disk_pct),
-        ];
-        let readings: heapless::Vec<Reading, 3> =
-            values.into_iter().filter_map(|(metric, value)| Reading::plausible(metric, value)).collect();
-        machine.publish(source, &readings);
-        // The next snapshot shows the temperature that the board's thread read,
-        // unless that has fallen silent.
-        let latest = machine.telemetry().latest(source, Metric::Temperature);
-        let fresh = latest.filter(|latest| Mono::now().since(latest.at) < TEMPERATURE_MAX_AGE);
-        noted.set_board_temperature(fresh.map(|latest| latest.value));
-    })?;
+    let sampler = performance::spawn_sampler(
+        performance.clone(),
+        root,
+        state_dir,
+        interval,
+        move |snapshot| {
+            let values = [
+                (Metric::CpuUsage, snapshot.cpu_pct),
+                (Metric::MemoryUsage, snapshot.memory_pct),
+                (Metric::DiskUsage, snapshot.disk_pct),
+            ];
+            let readings: heapless::Vec<Reading, 3> = values
+                .into_iter()
+                .filter_map(|(metric, value)| Reading::plausible(metric, value))
+                .collect();
+            machine.publish(source, &readings);
+            // The next snapshot shows the temperature that the board's thread read,
+            // unless that has fallen silent.
+            let latest = machine.telemetry().latest(source, Metric::Temperature);
+            let fresh = latest.filter(|latest| Mono::now().since(latest.at) < TEMPERATURE_MAX_AGE);
+            noted.set_board_temperature(fresh.map(|latest| latest.value));
+        },
+    )?;
     Ok(sampler)
 }
 
@@ -331,9 +400,20 @@ fn wanted_listeners(config: &Config, tls: &Arc<Tls>) -> Vec<Wanted> {
         (server.http_listen, "server.http_listen", Via::Http),
         (server.metrics_listen, "server.metrics_listen", Via::Metrics),
     ];
-    let https = Wanted { address: server.listen, key: "server.listen", via: Via::Https, tls: Some(tls.clone()) };
-    let plain =
-        plain.into_iter().filter_map(|(address, key, via)| Some(Wanted { address: address?, key, via, tls: None }));
+    let https = Wanted {
+        address: server.listen,
+        key: "server.listen",
+        via: Via::Https,
+        tls: Some(tls.clone()),
+    };
+    let plain = plain.into_iter().filter_map(|(address, key, via)| {
+        Some(Wanted {
+            address: address?,
+            key,
+            via,
+            tls: None,
+        })
+    });
     std::iter::once(https).chain(plain).collect()
 }
 
@@ -346,7 +426,8 @@ fn watch_certificate(tls: &Arc<Tls>, app: &Arc<App>, alerts: &Alerts, stop: &Can
         let outcome = move |outcome: Result<(), crate::server::TlsError>| match outcome {
             Ok(()) => {
                 tracing::info!(fingerprint = tls.info().fingerprint, "certificate reloaded");
-                app.fingerprint.store(Some(Arc::new(tls.info().fingerprint.clone())));
+                app.fingerprint
+                    .store(Some(Arc::new(tls.info().fingerprint.clone())));
                 alerts.clear(KEY, "board");
             }
             Err(error) => {
@@ -373,7 +454,9 @@ fn serve_control(config: &Config, app: &Arc<App>, tls: &Arc<Tls>, stop: &Cancell
         store: app.store.clone(),
         health: Box::new(move || health(&asked)),
         renew_certificate: Box::new(move || {
-            tls.renew().map(|info| info.to_string()).map_err(|error| error.to_string())
+            tls.renew()
+                .map(|info| info.to_string())
+                .map_err(|error| error.to_string())
         }),
     };
     if let Err(error) = control::serve(&config.storage.dir, control, stop.clone()) {
@@ -386,7 +469,10 @@ fn health(app: &App) -> Health {
     let config = app.config.load();
     let store = app.store.stats();
     let problem = (!store.healthy).then(|| "the state directory does not take writes".to_owned());
-    let airborne = (app.drones.all)().into_iter().filter(|drone| drone.airborne).map(|drone| drone.id.to_string());
+    let airborne = (app.drones.all)()
+        .into_iter()
+        .filter(|drone| drone.airborne)
+        .map(|drone| drone.id.to_string());
     Health {
         problem,
         airborne: airborne.collect(),
@@ -395,7 +481,12 @@ fn health(app: &App) -> Health {
     }
 }
 
-fn announce(config: &Config, origin: Origin, tls: &Tls, first_keys: Option<&FirstKeys>) -> anyhow::Result<()> {
+fn announce(
+    config: &Config,
+    origin: Origin,
+    tls: &Tls,
+    first_keys: Option<&FirstKeys>,
+) -> anyhow::Result<()> {
     let info = tls.info();
     let announcement = Announcement {
         origin,
@@ -405,5 +496,7 @@ fn announce(config: &Config, origin: Origin, tls: &Tls, first_keys: Option<&Firs
         state_dir: &config.storage.dir,
         first_keys,
     };
-    announcement.make().context("the first keys cannot be written")
+    announcement
+        .make()
+        .context("the first keys cannot be written")
 }

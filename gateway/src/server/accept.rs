@@ -45,7 +45,11 @@ pub struct BindError {
 /// [`BindError`].
 pub fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, BindError> {
     let attempt = || -> io::Result<TcpListener> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(SocketProtocol::TCP))?;
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(SocketProtocol::TCP),
+        )?;
         // A restart must not wait for connections of the last run to time out.
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
@@ -53,8 +57,10 @@ pub fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, BindError> {
         socket.listen(BACKLOG)?;
         TcpListener::from_std(socket.into())
     };
-    attempt()
-        .map_err(|source| BindError { explanation: port_holder::explain(Protocol::Tcp, address, &source, key), source })
+    attempt().map_err(|source| BindError {
+        explanation: port_holder::explain(Protocol::Tcp, address, &source, key),
+        source,
+    })
 }
 
 /// Accepts until `shared.stop`, then waits for what is in flight.
@@ -89,10 +95,20 @@ pub async fn serve(listener: Listener, app: Router, shared: Arc<Shared>) {
                 continue;
             }
         };
-        let peer = Peer { address, via: listener.via };
+        let peer = Peer {
+            address,
+            via: listener.via,
+        };
         // The hand-shake runs in the connection's own task: one silent client
         // must not keep others from being accepted.
-        connections.spawn(connection::serve(stream, place, peer, listener.tls.clone(), app.clone(), shared.clone()));
+        connections.spawn(connection::serve(
+            stream,
+            place,
+            peer,
+            listener.tls.clone(),
+            app.clone(),
+            shared.clone(),
+        ));
     }
     drop(listener);
     connections.close();

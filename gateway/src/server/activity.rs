@@ -51,7 +51,10 @@ pub(super) enum Overdue {
 
 impl Activity {
     pub(super) fn started(now: Mono, multiplexed: bool) -> Arc<Activity> {
-        let activity = Activity { multiplexed, ..Activity::default() };
+        let activity = Activity {
+            multiplexed,
+            ..Activity::default()
+        };
         mark(&activity.idle_since, now);
         Arc::new(activity)
     }
@@ -66,12 +69,18 @@ impl Activity {
     /// What is overdue at `now`, or when to look again.
     pub(super) fn judge(&self, limits: &Limits, now: Mono) -> Result<Duration, Overdue> {
         let mut next = limits.header.min(limits.idle).min(limits.write);
-        let mut within = |since: &AtomicU64, limit: Duration, overdue: Overdue| -> Result<(), Overdue> {
-            let Some(since) = marked(since) else { return Ok(()) };
-            let left = limit.checked_sub(now.since(since)).filter(|left| !left.is_zero()).ok_or(overdue)?;
-            next = next.min(left);
-            Ok(())
-        };
+        let mut within =
+            |since: &AtomicU64, limit: Duration, overdue: Overdue| -> Result<(), Overdue> {
+                let Some(since) = marked(since) else {
+                    return Ok(());
+                };
+                let left = limit
+                    .checked_sub(now.since(since))
+                    .filter(|left| !left.is_zero())
+                    .ok_or(overdue)?;
+                next = next.min(left);
+                Ok(())
+            };
         within(&self.write_blocked_since, limits.write, Overdue::Write)?;
         if self.in_flight.load(Ordering::Relaxed) == 0 {
             within(&self.first_byte, limits.header, Overdue::Header)?;
@@ -122,12 +131,20 @@ pub(super) struct Watched<S> {
 
 impl<S> Watched<S> {
     pub(super) fn new(stream: S, activity: Arc<Activity>, place: Place) -> Watched<S> {
-        Watched { stream, activity, _place: place }
+        Watched {
+            stream,
+            activity,
+            _place: place,
+        }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before {
@@ -150,7 +167,11 @@ impl<S> Watched<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.wrote(&polled);
         polled

@@ -53,14 +53,23 @@ pub(super) async fn serve(
 ) {
     let stats = shared.stats.clone();
     stats.open.fetch_add(1, Ordering::Relaxed);
-    let outcome = AssertUnwindSafe(hand_shake(stream, place, peer, tls, app, &shared)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(hand_shake(stream, place, peer, tls, app, &shared))
+        .catch_unwind()
+        .await;
     if outcome.is_err() {
         stats.panics.fetch_add(1, Ordering::Relaxed);
     }
     stats.open.fetch_sub(1, Ordering::Relaxed);
 }
 
-async fn hand_shake(stream: TcpStream, place: Place, peer: Peer, tls: Option<Arc<Tls>>, app: Router, shared: &Shared) {
+async fn hand_shake(
+    stream: TcpStream,
+    place: Place,
+    peer: Peer,
+    tls: Option<Arc<Tls>>,
+    app: Router,
+    shared: &Shared,
+) {
     // Answers are whole messages: waiting to fill a segment only delays them.
     drop(stream.set_nodelay(true));
     let Some(tls) = tls else {
@@ -105,7 +114,10 @@ where
         let answered = app.clone().call(request.map(Body::new));
         async move {
             let answer = answered.await?;
-            Ok::<_, Infallible>(answer.map(|body| Answer { body, _in_flight: in_flight }))
+            Ok::<_, Infallible>(answer.map(|body| Answer {
+                body,
+                _in_flight: in_flight,
+            }))
         }
     });
     // Errors of a connection are the peer's affair: it went away, or spoke
@@ -127,7 +139,10 @@ where
         // The supervisor watches headers, from before their first byte on. No
         // `pipeline_flush`: it holds the answers to a whole buffer of pipelined
         // requests, which a peer that never reads could make very large.
-        builder.header_read_timeout(None).max_buf_size(MAX_HEADER_BYTES).max_headers(MAX_HEADERS);
+        builder
+            .header_read_timeout(None)
+            .max_buf_size(MAX_HEADER_BYTES)
+            .max_headers(MAX_HEADERS);
         let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
         supervise!(connection, activity, shared);
     }
@@ -144,7 +159,10 @@ impl HttpBody for Answer {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

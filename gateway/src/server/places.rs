@@ -46,7 +46,11 @@ impl Places {
     /// Caps in all and per client address.
     #[must_use]
     pub fn new(most: usize, most_per_client: usize) -> Arc<Places> {
-        Arc::new(Places { most, most_per_client, open: Mutex::default() })
+        Arc::new(Places {
+            most,
+            most_per_client,
+            open: Mutex::default(),
+        })
     }
 
     /// Takes a place for a connection from `address`.
@@ -65,7 +69,10 @@ impl Places {
         }
         *of_client += 1;
         open.total += 1;
-        Ok(Place { places: self.clone(), client })
+        Ok(Place {
+            places: self.clone(),
+            client,
+        })
     }
 
     /// Connections open now.
@@ -110,9 +117,15 @@ mod tests {
         let address = |text: &str| text.parse::<IpAddr>().expect("address");
         let first = places.take(address("10.0.0.1")).expect("free");
         let second = places.take(address("::ffff:10.0.0.1")).expect("free");
-        assert_eq!(places.take(address("10.0.0.1")).expect_err("full"), Refusal::Client);
+        assert_eq!(
+            places.take(address("10.0.0.1")).expect_err("full"),
+            Refusal::Client
+        );
         let _third = places.take(address("2001:db8::1")).expect("free");
-        assert_eq!(places.take(address("10.0.0.2")).expect_err("full"), Refusal::Total);
+        assert_eq!(
+            places.take(address("10.0.0.2")).expect_err("full"),
+            Refusal::Total
+        );
         drop(first);
         assert!(places.take(address("10.0.0.1")).is_ok());
         drop(second);
@@ -123,8 +136,19 @@ mod tests {
     #[test]
     fn an_ipv6_network_shares_its_places() {
         let places = Places::new(10, 1);
-        let _one = places.take("2001:db8::1".parse().expect("address")).expect("free");
-        assert_eq!(places.take("2001:db8::2".parse().expect("address")).expect_err("full"), Refusal::Client);
-        assert!(places.take("2001:db8:0:1::1".parse().expect("address")).is_ok());
+        let _one = places
+            .take("2001:db8::1".parse().expect("address"))
+            .expect("free");
+        assert_eq!(
+            places
+                .take("2001:db8::2".parse().expect("address"))
+                .expect_err("full"),
+            Refusal::Client
+        );
+        assert!(
+            places
+                .take("2001:db8:0:1::1".parse().expect("address"))
+                .is_ok()
+        );
     }
 }

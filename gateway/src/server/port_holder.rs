@@ -49,7 +49,12 @@ pub fn port_holder(protocol: Protocol, address: SocketAddr) -> Option<Holder> {
     let inodes: Vec<u64> = files
         .iter()
         .filter_map(|file| std::fs::read_to_string(file).ok())
-        .flat_map(|text| text.lines().skip(1).filter_map(|line| entry(line, protocol, address)).collect::<Vec<_>>())
+        .flat_map(|text| {
+            text.lines()
+                .skip(1)
+                .filter_map(|line| entry(line, protocol, address))
+                .collect::<Vec<_>>()
+        })
         .collect();
     owner_of(&inodes)
 }
@@ -62,14 +67,21 @@ pub fn explain(protocol: Protocol, address: SocketAddr, error: &io::Error, key: 
         io::ErrorKind::AddrInUse => match port_holder(protocol, address) {
             Some(holder) => format!("{protocol} {port} is taken by {holder}; stop it or set {key}"),
             None => {
-                format!("{protocol} {port} is taken by another process; find it with `ss -lnp`, stop it or set {key}")
+                format!(
+                    "{protocol} {port} is taken by another process; find it with `ss -lnp`, stop it or set {key}"
+                )
             }
         },
         io::ErrorKind::PermissionDenied => {
-            format!("{protocol} {port} may not be opened by this user; use a port over 1023 or set {key}")
+            format!(
+                "{protocol} {port} may not be opened by this user; use a port over 1023 or set {key}"
+            )
         }
         io::ErrorKind::AddrNotAvailable => {
-            format!("{} is no address of this host; set {key} (`ip address` lists them)", address.ip())
+            format!(
+                "{} is no address of this host; set {key} (`ip address` lists them)",
+                address.ip()
+            )
         }
         _ => format!("{protocol} {address} cannot be opened: {error}; set {key}"),
     }
@@ -88,13 +100,20 @@ fn entry(line: &str, protocol: Protocol, wanted: SocketAddr) -> Option<u64> {
         return None;
     }
     let host = address(host)?.to_canonical();
-    let same = host == wanted.ip().to_canonical() || host.is_unspecified() || wanted.ip().is_unspecified();
+    let same =
+        host == wanted.ip().to_canonical() || host.is_unspecified() || wanted.ip().is_unspecified();
     same.then(|| fields.get(9)?.parse().ok()).flatten()
 }
 
 /// An address as /proc/net writes it: words in host order, in hexadecimal.
 fn address(hex: &str) -> Option<IpAddr> {
-    let word = |at: usize| Some(u32::from_str_radix(hex.get(at..at + 8)?, 16).ok()?.to_le_bytes());
+    let word = |at: usize| {
+        Some(
+            u32::from_str_radix(hex.get(at..at + 8)?, 16)
+                .ok()?
+                .to_le_bytes(),
+        )
+    };
     if hex.len() == 8 {
         return Some(IpAddr::V4(Ipv4Addr::from(word(0)?)));
     }
@@ -106,21 +125,31 @@ fn address(hex: &str) -> Option<IpAddr> {
 }
 
 fn owner_of(inodes: &[u64]) -> Option<Holder> {
-    let wanted: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
+    let wanted: Vec<String> = inodes
+        .iter()
+        .map(|inode| format!("socket:[{inode}]"))
+        .collect();
     if wanted.is_empty() {
         return None;
     }
-    std::fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
-        let pid: u32 = process.file_name().to_str()?.parse().ok()?;
-        let mut files = std::fs::read_dir(process.path().join("fd")).ok()?.flatten();
-        let holds = files.any(|file| {
-            std::fs::read_link(file.path()).is_ok_and(|target| wanted.iter().any(|name| Path::new(name) == target))
-        });
-        holds.then(|| Holder {
-            pid,
-            name: std::fs::read_to_string(process.path().join("comm")).unwrap_or_default().trim().to_owned(),
+    std::fs::read_dir("/proc")
+        .ok()?
+        .flatten()
+        .find_map(|process| {
+            let pid: u32 = process.file_name().to_str()?.parse().ok()?;
+            let mut files = std::fs::read_dir(process.path().join("fd")).ok()?.flatten();
+            let holds = files.any(|file| {
+                std::fs::read_link(file.path())
+                    .is_ok_and(|target| wanted.iter().any(|name| Path::new(name) == target))
+            });
+            holds.then(|| Holder {
+                pid,
+                name: std::fs::read_to_string(process.path().join("comm"))
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned(),
+            })
         })
-    })
 }
 
 #[cfg(test)]
@@ -131,22 +160,50 @@ mod tests {
     fn the_holder_of_a_port_is_this_process() {
         let tcp = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
         let udp = std::net::UdpSocket::bind("[::]:0").expect("bound");
-        for (protocol, address) in [(Protocol::Tcp, tcp.local_addr()), (Protocol::Udp, udp.local_addr())] {
+        for (protocol, address) in [
+            (Protocol::Tcp, tcp.local_addr()),
+            (Protocol::Udp, udp.local_addr()),
+        ] {
             let address = address.expect("address");
-            assert_eq!(port_holder(protocol, address).expect("found").pid, std::process::id());
+            assert_eq!(
+                port_holder(protocol, address).expect("found").pid,
+                std::process::id()
+            );
         }
         // Who holds the same port of another address has nothing to do with it.
         let local = tcp.local_addr().expect("address");
-        assert_eq!(port_holder(Protocol::Tcp, SocketAddr::new([127, 0, 0, 2].into(), local.port())), None);
-        let taken = std::net::TcpListener::bind(tcp.local_addr().expect("address")).expect_err("taken");
-        let text = explain(Protocol::Tcp, tcp.local_addr().expect("address"), &taken, "server.listen");
-        assert!(text.contains(&format!("pid {}", std::process::id())) && text.ends_with("set server.listen"), "{text}");
+        assert_eq!(
+            port_holder(
+                Protocol::Tcp,
+                SocketAddr::new([127, 0, 0, 2].into(), local.port())
+            ),
+            None
+        );
+        let taken =
+            std::net::TcpListener::bind(tcp.local_addr().expect("address")).expect_err("taken");
+        let text = explain(
+            Protocol::Tcp,
+            tcp.local_addr().expect("address"),
+            &taken,
+            "server.listen",
+        );
+        assert!(
+            text.contains(&format!("pid {}", std::process::id()))
+                && text.ends_with("set server.listen"),
+            "{text}"
+        );
     }
 
     #[test]
     fn addresses_are_read_as_the_kernel_writes_them() {
-        assert_eq!(address("0100007F"), Some("127.0.0.1".parse().expect("address")));
-        assert_eq!(address("00000000000000000000000001000000"), Some("::1".parse().expect("address")));
+        assert_eq!(
+            address("0100007F"),
+            Some("127.0.0.1".parse().expect("address"))
+        );
+        assert_eq!(
+            address("00000000000000000000000001000000"),
+            Some("::1".parse().expect("address"))
+        );
         assert_eq!(address("xyz"), None);
     }
 }

@@ -25,7 +25,13 @@ struct Serving {
 }
 
 fn limits() -> Limits {
-    Limits { handshake: LONG, header: LONG, idle: LONG, write: LONG, drain: LONG }
+    Limits {
+        handshake: LONG,
+        header: LONG,
+        idle: LONG,
+        write: LONG,
+        drain: LONG,
+    }
 }
 
 async fn serving(limits: Limits, tls: bool) -> Serving {
@@ -34,12 +40,28 @@ async fn serving(limits: Limits, tls: bool) -> Serving {
     let socket = bind("127.0.0.1:0".parse().expect("address"), "test").expect("bound");
     let address = socket.local_addr().expect("address");
     let tls = tls.then(|| Tls::open(&config::Tls::default(), &state_dir).expect("certificate"));
-    let shared =
-        Arc::new(Shared { limits, places: Places::new(4, 4), stats: Arc::default(), stop: CancellationToken::new() });
-    let app = Router::new().route("/", get(|| async { "hello" })).route("/slow", get(slow));
-    let listener = Listener { socket, via: Via::Https, tls };
+    let shared = Arc::new(Shared {
+        limits,
+        places: Places::new(4, 4),
+        stats: Arc::default(),
+        stop: CancellationToken::new(),
+    });
+    let app = Router::new()
+        .route("/", get(|| async { "hello" }))
+        .route("/slow", get(slow));
+    let listener = Listener {
+        socket,
+        via: Via::Https,
+        tls,
+    };
     let task = tokio::spawn(serve(listener, app, shared.clone()));
-    Serving { address, shared, task, _state: state, state_dir }
+    Serving {
+        address,
+        shared,
+        task,
+        _state: state,
+        state_dir,
+    }
 }
 
 /// An answer that takes longer than the idle time-out of its test, piece by piece.
@@ -51,9 +73,14 @@ async fn slow() -> axum::body::Body {
     axum::body::Body::from_stream(pieces)
 }
 
-fn connector(serving: &Serving, version: &'static rustls::SupportedProtocolVersion) -> TlsConnector {
+fn connector(
+    serving: &Serving,
+    version: &'static rustls::SupportedProtocolVersion,
+) -> TlsConnector {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(serving.state_dir.join("tls/ca.pem")).expect("authority") {
+    for certificate in
+        CertificateDer::pem_file_iter(serving.state_dir.join("tls/ca.pem")).expect("authority")
+    {
         roots.add(certificate.expect("certificate")).expect("root");
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -74,7 +101,10 @@ async fn request(connector: &TlsConnector, address: SocketAddr) -> Option<Handsh
     let stream = TcpStream::connect(address).await.expect("connected");
     let name = ServerName::try_from("localhost").expect("name");
     let mut stream = connector.connect(name, stream).await.expect("hand-shake");
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.expect("sent");
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await
+        .expect("sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.expect("answered");
     assert!(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"hello"));
@@ -92,8 +122,14 @@ async fn sessions_are_resumed_on_both_versions() {
     let serving = serving(limits(), true).await;
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let connector = connector(&serving, version);
-        assert_eq!(request(&connector, serving.address).await, Some(HandshakeKind::Full));
-        assert_eq!(request(&connector, serving.address).await, Some(HandshakeKind::Resumed));
+        assert_eq!(
+            request(&connector, serving.address).await,
+            Some(HandshakeKind::Full)
+        );
+        assert_eq!(
+            request(&connector, serving.address).await,
+            Some(HandshakeKind::Resumed)
+        );
     }
     let stats = &serving.shared.stats;
     assert_eq!(stats.handshakes_tls12.load(Ordering::Relaxed), 2);
@@ -102,42 +138,109 @@ async fn sessions_are_resumed_on_both_versions() {
 
 #[tokio::test]
 async fn a_silent_client_does_not_keep_others_waiting() {
-    let serving = serving(Limits { handshake: SHORT, ..limits() }, true).await;
-    let mut silent = TcpStream::connect(serving.address).await.expect("connected");
-    request(&connector(&serving, &rustls::version::TLS13), serving.address).await;
+    let serving = serving(
+        Limits {
+            handshake: SHORT,
+            ..limits()
+        },
+        true,
+    )
+    .await;
+    let mut silent = TcpStream::connect(serving.address)
+        .await
+        .expect("connected");
+    request(
+        &connector(&serving, &rustls::version::TLS13),
+        serving.address,
+    )
+    .await;
     closed(&mut silent).await;
-    assert_eq!(serving.shared.stats.handshake_timeouts.load(Ordering::Relaxed), 1);
+    assert_eq!(
+        serving
+            .shared
+            .stats
+            .handshake_timeouts
+            .load(Ordering::Relaxed),
+        1
+    );
 }
 
 #[tokio::test]
 async fn a_first_request_that_never_comes_and_a_slow_header_are_cut_off() {
-    let serving = serving(Limits { header: SHORT, ..limits() }, false).await;
-    let mut silent = TcpStream::connect(serving.address).await.expect("connected");
-    let mut slow = TcpStream::connect(serving.address).await.expect("connected");
-    slow.write_all(b"GET / HTTP/1.1\r\nHost:").await.expect("sent");
+    let serving = serving(
+        Limits {
+            header: SHORT,
+            ..limits()
+        },
+        false,
+    )
+    .await;
+    let mut silent = TcpStream::connect(serving.address)
+        .await
+        .expect("connected");
+    let mut slow = TcpStream::connect(serving.address)
+        .await
+        .expect("connected");
+    slow.write_all(b"GET / HTTP/1.1\r\nHost:")
+        .await
+        .expect("sent");
     closed(&mut silent).await;
     closed(&mut slow).await;
-    assert_eq!(serving.shared.stats.header_timeouts.load(Ordering::Relaxed), 2);
+    assert_eq!(
+        serving.shared.stats.header_timeouts.load(Ordering::Relaxed),
+        2
+    );
 }
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_its_time() {
-    let serving = serving(Limits { idle: SHORT, ..limits() }, false).await;
-    let mut client = TcpStream::connect(serving.address).await.expect("connected");
-    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("sent");
+    let serving = serving(
+        Limits {
+            idle: SHORT,
+            ..limits()
+        },
+        false,
+    )
+    .await;
+    let mut client = TcpStream::connect(serving.address)
+        .await
+        .expect("connected");
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .expect("sent");
     closed(&mut client).await;
-    assert_eq!(serving.shared.stats.idle_timeouts.load(Ordering::Relaxed), 1);
+    assert_eq!(
+        serving.shared.stats.idle_timeouts.load(Ordering::Relaxed),
+        1
+    );
 }
 
 #[tokio::test]
 async fn a_long_answer_is_not_idleness() {
-    let serving = serving(Limits { idle: SHORT, ..limits() }, false).await;
-    let mut client = TcpStream::connect(serving.address).await.expect("connected");
-    client.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("sent");
+    let serving = serving(
+        Limits {
+            idle: SHORT,
+            ..limits()
+        },
+        false,
+    )
+    .await;
+    let mut client = TcpStream::connect(serving.address)
+        .await
+        .expect("connected");
+    client
+        .write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .expect("sent");
     let mut answer = Vec::new();
     // Ends when the connection is idle after the answer, not within it.
     client.read_to_end(&mut answer).await.expect("answered");
-    assert!(answer.ends_with(b"0\r\n\r\n"), "{}", String::from_utf8_lossy(&answer));
+    assert!(
+        answer.ends_with(b"0\r\n\r\n"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
     assert_eq!(String::from_utf8_lossy(&answer).matches("piece").count(), 9);
 }
 
@@ -146,21 +249,40 @@ async fn the_cap_holds_and_places_come_back() {
     let serving = serving(limits(), false).await;
     let mut held = Vec::new();
     for _ in 0..4 {
-        let mut client = TcpStream::connect(serving.address).await.expect("connected");
-        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("sent");
+        let mut client = TcpStream::connect(serving.address)
+            .await
+            .expect("connected");
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .expect("sent");
         let mut first = [0u8; 12];
         client.read_exact(&mut first).await.expect("answered");
         held.push(client);
     }
-    let mut refused = TcpStream::connect(serving.address).await.expect("connected");
+    let mut refused = TcpStream::connect(serving.address)
+        .await
+        .expect("connected");
     closed(&mut refused).await;
-    assert_eq!(serving.shared.stats.refused_total_cap.load(Ordering::Relaxed), 1);
+    assert_eq!(
+        serving
+            .shared
+            .stats
+            .refused_total_cap
+            .load(Ordering::Relaxed),
+        1
+    );
     held.clear();
     while serving.shared.places.open() > 0 {
         tokio::task::yield_now().await;
     }
-    let mut again = TcpStream::connect(serving.address).await.expect("connected");
-    again.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.expect("sent");
+    let mut again = TcpStream::connect(serving.address)
+        .await
+        .expect("connected");
+    again
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await
+        .expect("sent");
     let mut answer = Vec::new();
     again.read_to_end(&mut answer).await.expect("answered");
     assert!(answer.starts_with(b"HTTP/1.1 200"));
@@ -169,8 +291,13 @@ async fn the_cap_holds_and_places_come_back() {
 #[tokio::test]
 async fn a_stop_ends_idle_connections_at_once() {
     let serving = serving(limits(), false).await;
-    let mut client = TcpStream::connect(serving.address).await.expect("connected");
-    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("sent");
+    let mut client = TcpStream::connect(serving.address)
+        .await
+        .expect("connected");
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .expect("sent");
     let mut first = [0u8; 12];
     client.read_exact(&mut first).await.expect("answered");
     serving.shared.stop.cancel();

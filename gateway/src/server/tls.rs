@@ -85,7 +85,8 @@ impl Tls {
         let pair = certificates::open(config, state_dir)?;
         let info = pair.info.clone();
         let current = Arc::new(Current(ArcSwap::from_pointee(certified(pair, &provider)?)));
-        let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()?;
         let builder = match &config.client_ca {
             None => builder.with_no_client_auth(),
             Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
@@ -96,7 +97,11 @@ impl Tls {
         server.send_tls13_tickets = TICKETS;
         // The suites are in the order that suits this processor.
         server.ignore_client_order = true;
-        let source = Source { config: config.clone(), state_dir: state_dir.to_owned(), stamps: stamps(config) };
+        let source = Source {
+            config: config.clone(),
+            state_dir: state_dir.to_owned(),
+            stamps: stamps(config),
+        };
         Ok(Arc::new(Tls {
             acceptor: TlsAcceptor::from(Arc::new(server)),
             current,
@@ -130,7 +135,9 @@ impl Tls {
         let pair = certificates::open(config, &source.state_dir)?;
         source.config = config.clone();
         let info = pair.info.clone();
-        self.current.0.store(Arc::new(certified(pair, &provider())?));
+        self.current
+            .0
+            .store(Arc::new(certified(pair, &provider())?));
         self.info.store(Arc::new(info));
         Ok(())
     }
@@ -151,13 +158,20 @@ impl Tls {
 
     /// Reloads when the owner's files change, and renews the device's own when
     /// it is due, until `stop`. Tells `outcome` of every attempt.
-    pub async fn watch(&self, stop: CancellationToken, outcome: impl Fn(Result<(), TlsError>) + Send) {
+    pub async fn watch(
+        &self,
+        stop: CancellationToken,
+        outcome: impl Fn(Result<(), TlsError>) + Send,
+    ) {
         let mut since_renewal = Duration::ZERO;
         while tokio::select! { () = sleep(LOOK_INTERVAL) => true, () = stop.cancelled() => false } {
             since_renewal += LOOK_INTERVAL;
             let (config, changed) = {
                 let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-                (source.config.clone(), stamps(&source.config) != source.stamps)
+                (
+                    source.config.clone(),
+                    stamps(&source.config) != source.stamps,
+                )
             };
             let due = certificates::own_files(&config).is_none() && since_renewal >= RENEW_INTERVAL;
             if changed || due {
@@ -169,8 +183,16 @@ impl Tls {
 }
 
 fn stamps(config: &config::Tls) -> Vec<Option<SystemTime>> {
-    let Some((cert, key)) = certificates::own_files(config) else { return Vec::new() };
-    [cert, key].map(|path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok()).into()
+    let Some((cert, key)) = certificates::own_files(config) else {
+        return Vec::new();
+    };
+    [cert, key]
+        .map(|path| {
+            std::fs::metadata(path)
+                .and_then(|meta| meta.modified())
+                .ok()
+        })
+        .into()
 }
 
 fn certified(pair: Pair, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
@@ -188,7 +210,9 @@ fn provider() -> CryptoProvider {
             cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
         ];
         // Stable: the order among the others stays.
-        provider.cipher_suites.sort_by_key(|suite| !chacha.contains(suite));
+        provider
+            .cipher_suites
+            .sort_by_key(|suite| !chacha.contains(suite));
     }
     provider
 }
@@ -212,12 +236,18 @@ fn client_verifier(
     path: &Path,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, TlsError> {
-    let wrong = |reason: String| TlsError::ClientAuthority { path: path.to_owned(), reason };
+    let wrong = |reason: String| TlsError::ClientAuthority {
+        path: path.to_owned(),
+        reason,
+    };
     let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
+    let certificates =
+        CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
     for certificate in certificates {
         let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| wrong(error.to_string()))?;
     }
     if roots.is_empty() {
         return Err(wrong("holds no PEM certificate".to_owned()));

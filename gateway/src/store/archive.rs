@@ -55,9 +55,20 @@ pub(super) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// Begins a file at `path`, 0600, replacing what is there.
-    pub(super) fn create(path: &Path, header: &Header, medium: &'a Medium) -> io::Result<Writer<'a>> {
+    pub(super) fn create(
+        path: &Path,
+        header: &Header,
+        medium: &'a Medium,
+    ) -> io::Result<Writer<'a>> {
         let file = dir::open_private(path, true)?;
-        let mut writer = Writer { file, medium, offset: 0, buffer: Vec::new(), digest: Sha256::new(), count: 0 };
+        let mut writer = Writer {
+            file,
+            medium,
+            offset: 0,
+            buffer: Vec::new(),
+            digest: Sha256::new(),
+            count: 0,
+        };
         writer.push(MAGIC)?;
         writer.push(&[FORMAT])?;
         writer.frame(header)?;
@@ -89,7 +100,11 @@ impl<'a> Writer<'a> {
     fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.digest.update(bytes);
         self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= BUFFER_BYTES { self.drain() } else { Ok(()) }
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.drain()
+        } else {
+            Ok(())
+        }
     }
 
     fn drain(&mut self) -> io::Result<()> {
@@ -106,7 +121,9 @@ impl<'a> Writer<'a> {
 /// `InvalidData` saying what is wrong with it; other kinds from the file.
 pub(super) fn read(path: &Path) -> io::Result<(Header, Vec<Op>)> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    File::open(path)?
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(invalid("it is larger than any archive of this gateway"));
     }
@@ -115,14 +132,22 @@ pub(super) fn read(path: &Path) -> io::Result<(Header, Vec<Op>)> {
 
 /// The records in the bytes of an archive.
 pub(super) fn parse(bytes: &[u8]) -> io::Result<(Header, Vec<Op>)> {
-    let body = bytes.strip_prefix(MAGIC.as_slice()).ok_or_else(|| invalid("it is not an archive of this gateway"))?;
+    let body = bytes
+        .strip_prefix(MAGIC.as_slice())
+        .ok_or_else(|| invalid("it is not an archive of this gateway"))?;
     let (format, body) = body.split_first().ok_or_else(|| invalid("it is cut off"))?;
     if *format > FORMAT {
-        return Err(invalid("it was written by a newer gateway; install that version to read it"));
+        return Err(invalid(
+            "it was written by a newer gateway; install that version to read it",
+        ));
     }
-    let (signed, digest) = bytes.split_last_chunk::<DIGEST_BYTES>().ok_or_else(|| invalid("it is cut off"))?;
+    let (signed, digest) = bytes
+        .split_last_chunk::<DIGEST_BYTES>()
+        .ok_or_else(|| invalid("it is cut off"))?;
     if Sha256::digest(signed).as_slice() != digest {
-        return Err(invalid("its checksum does not match: it is damaged or cut off"));
+        return Err(invalid(
+            "its checksum does not match: it is damaged or cut off",
+        ));
     }
     let mut rest = &body[..body.len() - DIGEST_BYTES];
     let header = take_frame::<Header>(&mut rest)?.ok_or_else(|| invalid("it has no header"))?;
@@ -137,14 +162,20 @@ pub(super) fn parse(bytes: &[u8]) -> io::Result<(Header, Vec<Op>)> {
 }
 
 fn take_frame<T: for<'de> Deserialize<'de>>(rest: &mut &[u8]) -> io::Result<Option<T>> {
-    let (length, after) = rest.split_first_chunk::<4>().ok_or_else(|| invalid("it is cut off"))?;
+    let (length, after) = rest
+        .split_first_chunk::<4>()
+        .ok_or_else(|| invalid("it is cut off"))?;
     let length = u32::from_le_bytes(*length) as usize;
-    let (frame, after) = after.split_at_checked(length).ok_or_else(|| invalid("it is cut off"))?;
+    let (frame, after) = after
+        .split_at_checked(length)
+        .ok_or_else(|| invalid("it is cut off"))?;
     *rest = after;
     if length == 0 {
         return Ok(None);
     }
-    postcard::from_bytes(frame).map(Some).map_err(|_| invalid("a record in it does not decode"))
+    postcard::from_bytes(frame)
+        .map(Some)
+        .map_err(|_| invalid("a record in it does not decode"))
 }
 
 fn invalid(what: &str) -> io::Error {
@@ -158,12 +189,25 @@ mod tests {
     use crate::store::image::{Table, numbered};
     use crate::store::records::samples;
 
-    const HEADER: Header = Header { schema: 1, seq: 77, epoch: 5, at_us: 1_738_314_902_123_456 };
+    const HEADER: Header = Header {
+        schema: 1,
+        seq: 77,
+        epoch: 5,
+        at_us: 1_738_314_902_123_456,
+    };
 
     fn ops() -> Vec<Op> {
         vec![
-            Op { table: Table::Keys, key: vec![7; 32], value: Some(codec::encode(&samples::key())) },
-            Op { table: Table::Alerts, key: numbered(9), value: Some(codec::encode(&samples::alert())) },
+            Op {
+                table: Table::Keys,
+                key: vec![7; 32],
+                value: Some(codec::encode(&samples::key())),
+            },
+            Op {
+                table: Table::Alerts,
+                key: numbered(9),
+                value: Some(codec::encode(&samples::alert())),
+            },
         ]
     }
 
@@ -182,9 +226,19 @@ mod tests {
     #[test]
     fn format_1_is_what_it_always_was() {
         let bytes = written();
-        let golden = samples::golden("archive.bin", &bytes, include_bytes!("golden/v1/archive.bin"));
-        assert_eq!(bytes, golden, "the archive format changed; make a new format");
-        assert_eq!(parse(&golden).expect("golden archive reads"), (HEADER, ops()));
+        let golden = samples::golden(
+            "archive.bin",
+            &bytes,
+            include_bytes!("golden/v1/archive.bin"),
+        );
+        assert_eq!(
+            bytes, golden,
+            "the archive format changed; make a new format"
+        );
+        assert_eq!(
+            parse(&golden).expect("golden archive reads"),
+            (HEADER, ops())
+        );
     }
 
     #[test]

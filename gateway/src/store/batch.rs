@@ -56,7 +56,9 @@ impl Batch {
             Change::Audit(_) => Place::Own(self.next),
         };
         match (self.waiting.get_mut(&place), change) {
-            (Some((_, Change::History(held))), Change::History(record)) => self.dropped += extend(held, record),
+            (Some((_, Change::History(held))), Change::History(record)) => {
+                self.dropped += extend(held, record)
+            }
             (_, change) => drop(self.waiting.insert(place, (self.next, change))),
         }
         if self.waiting.len() > CAPACITY {
@@ -83,8 +85,17 @@ impl Batch {
     /// that changes the outbox anyway, and saves sending twice after a power cut.
     pub(super) fn take_deliveries(&mut self) -> Vec<Change> {
         let of_outbox = |place: &Place| matches!(place, Place::Target(_) | Place::Outbox(_));
-        let places: Vec<Place> = self.waiting.keys().filter(|place| of_outbox(place)).cloned().collect();
-        places.iter().filter_map(|place| self.waiting.remove(place)).map(|(_, change)| change).collect()
+        let places: Vec<Place> = self
+            .waiting
+            .keys()
+            .filter(|place| of_outbox(place))
+            .cloned()
+            .collect();
+        places
+            .iter()
+            .filter_map(|place| self.waiting.remove(place))
+            .map(|(_, change)| change)
+            .collect()
     }
 
     /// Takes everything, in the order it came.
@@ -103,7 +114,11 @@ impl Batch {
     }
 
     fn drop_oldest(&mut self) {
-        let oldest = self.waiting.iter().min_by_key(|(_, (order, _))| *order).map(|(place, _)| place.clone());
+        let oldest = self
+            .waiting
+            .iter()
+            .min_by_key(|(_, (order, _))| *order)
+            .map(|(place, _)| place.clone());
         if let Some(place) = oldest {
             self.waiting.remove(&place);
             self.dropped += 1;
@@ -135,13 +150,21 @@ mod tests {
             batch.add(Change::History(samples::history()));
         }
         let changes = batch.take();
-        assert_eq!(changes.len(), 1 + 3 + 1, "one key, one series, three audit records");
+        assert_eq!(
+            changes.len(),
+            1 + 3 + 1,
+            "one key, one series, three audit records"
+        );
         let steps = changes.iter().find_map(|change| match change {
             Change::History(record) => Some(record.steps.len()),
             _ => None,
         });
         assert_eq!(steps, Some(6));
-        assert!(changes.iter().any(|change| matches!(change, Change::PutKey(key) if key.usage_count == 3)));
+        assert!(
+            changes
+                .iter()
+                .any(|change| matches!(change, Change::PutKey(key) if key.usage_count == 3))
+        );
         assert_eq!(batch.len(), 0);
     }
 
@@ -179,7 +202,13 @@ mod tests {
         let mut batch = Batch::default();
         batch.add(Change::PutRule(samples::rule()));
         batch.add(Change::PutKey(samples::key()));
-        batch.supersede(&[Change::DeleteRule(samples::rule().name), Change::DeleteKey(samples::key().id)]);
-        assert!(matches!(batch.take().as_slice(), [Change::PutKey(_)]), "usage is harmless and stays");
+        batch.supersede(&[
+            Change::DeleteRule(samples::rule().name),
+            Change::DeleteKey(samples::key().id),
+        ]);
+        assert!(
+            matches!(batch.take().as_slice(), [Change::PutKey(_)]),
+            "usage is harmless and stays"
+        );
     }
 }

@@ -53,31 +53,73 @@ mod tests {
     use crate::store::records::samples;
 
     /// Both ways against bytes that were written once and are never edited.
-    fn holds<T: Serialize + DeserializeOwned + PartialEq + Debug>(record: &T, golden: &[u8], name: &str) {
+    fn holds<T: Serialize + DeserializeOwned + PartialEq + Debug>(
+        record: &T,
+        golden: &[u8],
+        name: &str,
+    ) {
         let bytes = encode(record);
         let golden = samples::golden(name, &bytes, golden);
-        assert_eq!(bytes, golden, "{name}: the encoding of version {VERSION} changed; make a new version");
-        assert_eq!(&decode::<T>(&golden).expect("golden bytes decode"), record, "{name}");
+        assert_eq!(
+            bytes, golden,
+            "{name}: the encoding of version {VERSION} changed; make a new version"
+        );
+        assert_eq!(
+            &decode::<T>(&golden).expect("golden bytes decode"),
+            record,
+            "{name}"
+        );
     }
 
     #[test]
     fn version_1_is_what_it_always_was() {
         // `holds` compares each with its golden file, both ways.
-        holds(&samples::key(), include_bytes!("golden/v1/key.bin"), "key.bin");
-        holds(&samples::alert(), include_bytes!("golden/v1/alert.bin"), "alert.bin");
-        holds(&samples::rule(), include_bytes!("golden/v1/rule.bin"), "rule.bin");
-        holds(&samples::outbox(), include_bytes!("golden/v1/outbox.bin"), "outbox.bin");
-        holds(&samples::audit(), include_bytes!("golden/v1/audit.bin"), "audit.bin");
-        holds(&vec![samples::history()], include_bytes!("golden/v1/history.bin"), "history.bin");
+        holds(
+            &samples::key(),
+            include_bytes!("golden/v1/key.bin"),
+            "key.bin",
+        );
+        holds(
+            &samples::alert(),
+            include_bytes!("golden/v1/alert.bin"),
+            "alert.bin",
+        );
+        holds(
+            &samples::rule(),
+            include_bytes!("golden/v1/rule.bin"),
+            "rule.bin",
+        );
+        holds(
+            &samples::outbox(),
+            include_bytes!("golden/v1/outbox.bin"),
+            "outbox.bin",
+        );
+        holds(
+            &samples::audit(),
+            include_bytes!("golden/v1/audit.bin"),
+            "audit.bin",
+        );
+        holds(
+            &vec![samples::history()],
+            include_bytes!("golden/v1/history.bin"),
+            "history.bin",
+        );
     }
 
     #[test]
     fn foreign_bytes_are_errors() {
         let mut bytes = encode(&samples::rule());
         bytes.push(0);
-        assert_eq!(decode::<crate::store::RuleRecord>(&bytes), Err(DecodeError::Malformed), "trailing byte");
+        assert_eq!(
+            decode::<crate::store::RuleRecord>(&bytes),
+            Err(DecodeError::Malformed),
+            "trailing byte"
+        );
         bytes[0] = VERSION + 1;
-        assert_eq!(decode::<crate::store::RuleRecord>(&bytes), Err(DecodeError::Newer(VERSION + 1)));
+        assert_eq!(
+            decode::<crate::store::RuleRecord>(&bytes),
+            Err(DecodeError::Newer(VERSION + 1))
+        );
         assert_eq!(decode::<u8>(&[]), Err(DecodeError::Malformed));
         assert_eq!(decode::<u8>(&[0, 1]), Err(DecodeError::Malformed));
     }

@@ -24,7 +24,10 @@ pub(super) const CORRUPT_KEPT: usize = 2;
 /// Makes the directory, readable by its owner alone.
 pub(super) fn prepare(dir: &Path) -> io::Result<()> {
     if !dir.is_dir() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)?;
     }
     // A directory on a read-only medium keeps the mode it has.
     match fs::set_permissions(dir, fs::Permissions::from_mode(0o700)) {
@@ -40,7 +43,14 @@ pub(super) fn open_private(path: &Path, fresh: bool) -> io::Result<File> {
         fs::remove_file(path)?;
     }
     let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).create(true).truncate(false).create_new(fresh).mode(0o600).open(path)?;
+    let file = options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .create_new(fresh)
+        .mode(0o600)
+        .open(path)?;
     if file.metadata()?.permissions().mode() & 0o077 != 0 {
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
     }
@@ -84,13 +94,19 @@ pub(super) fn lock(dir: &Path) -> Result<Lock, String> {
     match file.try_lock() {
         Ok(()) => {
             // For the message below only; on a full or read-only medium it stays empty.
-            let _unwritten = file.set_len(0).and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
+            let _unwritten = file
+                .set_len(0)
+                .and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
             Ok(Lock { file: Some(file) })
         }
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();
             let _unread = file.read_to_string(&mut pid);
-            let who = if pid.is_empty() { "another process".to_owned() } else { format!("process {pid}") };
+            let who = if pid.is_empty() {
+                "another process".to_owned()
+            } else {
+                format!("process {pid}")
+            };
             Err(format!("{who} has it open; stop it first"))
         }
         Err(TryLockError::Error(error)) => Err(format!("cannot lock it: {error}")),
@@ -99,7 +115,9 @@ pub(super) fn lock(dir: &Path) -> Result<Lock, String> {
 
 /// Files of `dir` whose name starts with `prefix`, in order of name.
 pub(super) fn starting_with(dir: &Path, prefix: &str) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(dir) else {
+        return Vec::new();
+    };
     let mut paths: Vec<PathBuf> = entries
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
@@ -113,7 +131,10 @@ pub(super) fn starting_with(dir: &Path, prefix: &str) -> Vec<PathBuf> {
 /// board may not know the date.
 pub(super) fn next_aside(dir: &Path) -> String {
     let last = starting_with(dir, CORRUPT).pop();
-    let number = last.as_deref().and_then(Path::to_str).and_then(|path| path.rsplit('-').next()?.parse::<u32>().ok());
+    let number = last
+        .as_deref()
+        .and_then(Path::to_str)
+        .and_then(|path| path.rsplit('-').next()?.parse::<u32>().ok());
     format!("{CORRUPT}{:06}", number.unwrap_or(0) + 1)
 }
 
@@ -153,7 +174,12 @@ mod tests {
     fn a_directory_given_up_is_free_whoever_has_a_copy_of_the_handle() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let held = lock(dir.path()).expect("locked");
-        let copy = held.file.as_ref().expect("a file").try_clone().expect("copied");
+        let copy = held
+            .file
+            .as_ref()
+            .expect("a file")
+            .try_clone()
+            .expect("copied");
         assert!(lock(dir.path()).expect_err("held").contains("has it open"));
         drop(held);
         lock(dir.path()).expect("free");

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use redb::backends::InMemoryBackend;
 use redb::{
-    Builder, Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
-    TableDefinition,
+    Builder, Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata,
+    StorageBackend, TableDefinition,
 };
 use thiserror::Error;
 
@@ -55,8 +55,12 @@ pub(super) enum Trouble {
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Trouble {
         match error.kind() {
-            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Trouble::Damaged(error.to_string()),
-            _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => Trouble::Worn(error.to_string()),
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                Trouble::Damaged(error.to_string())
+            }
+            _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+                Trouble::Worn(error.to_string())
+            }
             _ => Trouble::Medium(error.to_string()),
         }
     }
@@ -66,7 +70,9 @@ impl Trouble {
     fn of(error: impl Into<redb::Error>) -> Trouble {
         match error.into() {
             redb::Error::Io(error) => Trouble::from(error),
-            error @ (redb::Error::PreviousIo | redb::Error::DatabaseClosed) => Trouble::Medium(error.to_string()),
+            error @ (redb::Error::PreviousIo | redb::Error::DatabaseClosed) => {
+                Trouble::Medium(error.to_string())
+            }
             error => Trouble::Damaged(error.to_string()),
         }
     }
@@ -75,8 +81,14 @@ impl Trouble {
 /// Runs `work`, taking a panic of redb over a damaged page for what it is.
 fn contained<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        Err(Trouble::Damaged(format!("damaged page: {}", text.unwrap_or("no further detail"))))
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or(panic.downcast_ref::<&str>().copied());
+        Err(Trouble::Damaged(format!(
+            "damaged page: {}",
+            text.unwrap_or("no further detail")
+        )))
     })
 }
 
@@ -86,7 +98,9 @@ const fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'s
 
 fn builder() -> Builder {
     let mut builder = Builder::new();
-    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+    builder
+        .set_cache_size(CACHE_BYTES)
+        .set_check_integrity_on_open(true);
     builder
 }
 
@@ -117,7 +131,9 @@ pub(super) fn open_copy(path: &Path) -> Result<(Database, Image), Trouble> {
 
 fn checked(backend: impl StorageBackend, size: u64) -> Result<(Database, Image), Trouble> {
     contained(move || {
-        let mut db = builder().create_with_backend(backend).map_err(Trouble::of)?;
+        let mut db = builder()
+            .create_with_backend(backend)
+            .map_err(Trouble::of)?;
         check_schema(&db)?;
         let image = load(&db)?;
         compact_if_worthwhile(&mut db, size)?;
@@ -138,13 +154,24 @@ pub(super) fn create(
 }
 
 /// The same in memory, when the medium takes no writes.
-pub(super) fn create_in_memory(epoch: u32, seq: u64, ops: &[Op]) -> Result<(Database, Image), Trouble> {
+pub(super) fn create_in_memory(
+    epoch: u32,
+    seq: u64,
+    ops: &[Op],
+) -> Result<(Database, Image), Trouble> {
     create_on(InMemoryBackend::new(), epoch, seq, ops)
 }
 
-fn create_on(backend: impl StorageBackend, epoch: u32, seq: u64, ops: &[Op]) -> Result<(Database, Image), Trouble> {
+fn create_on(
+    backend: impl StorageBackend,
+    epoch: u32,
+    seq: u64,
+    ops: &[Op],
+) -> Result<(Database, Image), Trouble> {
     contained(|| {
-        let db = builder().create_with_backend(backend).map_err(Trouble::of)?;
+        let db = builder()
+            .create_with_backend(backend)
+            .map_err(Trouble::of)?;
         let mut all = vec![meta(KEY_SCHEMA, SCHEMA), meta(KEY_EPOCH, u64::from(epoch))];
         all.extend_from_slice(ops);
         write_inner(&db, seq, &all)?;
@@ -160,11 +187,19 @@ pub(super) fn epoch_op(epoch: u32) -> Op {
 
 /// The operation that records a loss until it is told, or that it was.
 pub(super) fn loss_op(text: Option<&str>) -> Op {
-    Op { table: Table::Meta, key: LOST.to_vec(), value: text.map(|text| codec::encode(&text)) }
+    Op {
+        table: Table::Meta,
+        key: LOST.to_vec(),
+        value: text.map(|text| codec::encode(&text)),
+    }
 }
 
 fn meta(key: &[u8], value: u64) -> Op {
-    Op { table: Table::Meta, key: key.to_vec(), value: Some(codec::encode(&value)) }
+    Op {
+        table: Table::Meta,
+        key: key.to_vec(),
+        value: Some(codec::encode(&value)),
+    }
 }
 
 /// Applies `ops` as commit `seq`; they are on the medium when it returns.
@@ -176,21 +211,31 @@ fn write_inner(db: &Database, seq: u64, ops: &[Op]) -> Result<(), Trouble> {
     let mut transaction = db.begin_write().map_err(Trouble::of)?;
     // One phase: one `fsync`. A torn commit was never acknowledged and is
     // rolled back at open; the journal tells if an acknowledged one was.
-    transaction.set_durability(Durability::Immediate).map_err(Trouble::of)?;
+    transaction
+        .set_durability(Durability::Immediate)
+        .map_err(Trouble::of)?;
     for table in Table::ALL {
         let mut of_table = ops.iter().filter(|op| op.table == table).peekable();
         if of_table.peek().is_none() && table != Table::Meta {
             continue;
         }
-        let mut records = transaction.open_table(definition(table)).map_err(Trouble::of)?;
+        let mut records = transaction
+            .open_table(definition(table))
+            .map_err(Trouble::of)?;
         for op in of_table {
             match &op.value {
-                Some(value) => drop(records.insert(op.key.as_slice(), value.as_slice()).map_err(Trouble::of)?),
+                Some(value) => drop(
+                    records
+                        .insert(op.key.as_slice(), value.as_slice())
+                        .map_err(Trouble::of)?,
+                ),
                 None => drop(records.remove(op.key.as_slice()).map_err(Trouble::of)?),
             }
         }
         if table == Table::Meta {
-            records.insert(KEY_SEQ, codec::encode(&seq).as_slice()).map_err(Trouble::of)?;
+            records
+                .insert(KEY_SEQ, codec::encode(&seq).as_slice())
+                .map_err(Trouble::of)?;
         }
     }
     crash::point("commit.planned");
@@ -202,7 +247,11 @@ pub(super) fn read_all(db: &Database) -> Result<Vec<Op>, Trouble> {
     let mut ops = Vec::new();
     for table in Table::ALL.into_iter().filter(|table| *table != Table::Meta) {
         read(db, table, false, |key, value| {
-            ops.push(Op { table, key: key.to_vec(), value: Some(value.to_vec()) });
+            ops.push(Op {
+                table,
+                key: key.to_vec(),
+                value: Some(value.to_vec()),
+            });
             true
         })?;
     }
@@ -224,7 +273,11 @@ pub(super) fn read(
             Err(error) => return Err(Trouble::of(error)),
         };
         let mut range = records.iter().map_err(Trouble::of)?;
-        while let Some(record) = if newest_first { range.next_back() } else { range.next() } {
+        while let Some(record) = if newest_first {
+            range.next_back()
+        } else {
+            range.next()
+        } {
             let (key, value) = record.map_err(Trouble::of)?;
             if !each(key.value(), value.value()) {
                 break;
@@ -255,7 +308,9 @@ fn check_schema(db: &Database) -> Result<(), Trouble> {
 /// that also records the version reached: a power cut between two steps goes
 /// on where it stopped. Schema 1 is the first, so no step exists yet.
 fn migrate(_db: &Database, schema: u64) -> Result<(), Trouble> {
-    Err(Trouble::Damaged(format!("there never was a schema {schema}")))
+    Err(Trouble::Damaged(format!(
+        "there never was a schema {schema}"
+    )))
 }
 
 fn meta_value(db: &Database, wanted: &[u8]) -> Result<Option<u64>, Trouble> {
@@ -271,7 +326,9 @@ fn meta_value(db: &Database, wanted: &[u8]) -> Result<Option<u64>, Trouble> {
 
 fn undecodable(error: DecodeError) -> Trouble {
     match error {
-        DecodeError::Newer(_) => Trouble::Newer(format!("{error}; install the version that wrote it")),
+        DecodeError::Newer(_) => {
+            Trouble::Newer(format!("{error}; install the version that wrote it"))
+        }
         DecodeError::Malformed => Trouble::Damaged(error.to_string()),
     }
 }
@@ -294,7 +351,11 @@ fn load(db: &Database) -> Result<Image, Trouble> {
             };
             bad = decodes.err();
             if bad.is_none() {
-                image.apply_one(Op { table, key: key.to_vec(), value: Some(value.to_vec()) });
+                image.apply_one(Op {
+                    table,
+                    key: key.to_vec(),
+                    value: Some(value.to_vec()),
+                });
             }
             bad.is_none()
         })?;

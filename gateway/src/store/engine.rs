@@ -90,11 +90,23 @@ pub(super) struct Engine {
 
 impl Engine {
     /// Takes over what was opened.
-    pub(super) fn new(options: Options, shared: Arc<Shared>, medium: Option<String>, lock: dir::Lock) -> Engine {
+    pub(super) fn new(
+        options: Options,
+        shared: Arc<Shared>,
+        medium: Option<String>,
+        lock: dir::Lock,
+    ) -> Engine {
         let now = Mono::now();
         let snapshot_due = now.plus(options.snapshot_interval);
-        let mut engine =
-            Engine { options, shared, journal: None, failing: None, flushed: now, snapshot_due, _lock: lock };
+        let mut engine = Engine {
+            options,
+            shared,
+            journal: None,
+            failing: None,
+            flushed: now,
+            snapshot_due,
+            _lock: lock,
+        };
         match medium {
             Some(reason) => engine.fail(&Trouble::Medium(reason), now),
             None => engine.resume_journal(now),
@@ -108,7 +120,9 @@ impl Engine {
             (image.epoch, image.seq)
         };
         let resumed = match Journal::resume(&self.options.dir, epoch, seq) {
-            Ok(None) if seq == 0 => Journal::begin(&self.options.dir, epoch, 0, &self.shared.medium).map(Some),
+            Ok(None) if seq == 0 => {
+                Journal::begin(&self.options.dir, epoch, 0, &self.shared.medium).map(Some)
+            }
             outcome => outcome,
         };
         self.journal = resumed.unwrap_or_default();
@@ -123,7 +137,9 @@ impl Engine {
     pub(super) fn deadline(&self) -> Mono {
         match &self.failing {
             Some(failing) => failing.tried.plus(failing.delay),
-            None => self.snapshot_due.min(self.flushed.plus(self.options.batch_interval)),
+            None => self
+                .snapshot_due
+                .min(self.flushed.plus(self.options.batch_interval)),
         }
     }
 
@@ -180,14 +196,22 @@ impl Engine {
 
     /// Makes the journal durable; given up when that fails, until the next snapshot.
     fn sync_journal(&mut self, now: Mono) {
-        if let Some(Err(error)) = self.journal.as_mut().map(|journal| journal.sync(&self.shared.medium)) {
+        if let Some(Err(error)) = self
+            .journal
+            .as_mut()
+            .map(|journal| journal.sync(&self.shared.medium))
+        {
             tracing::warn!(%error, "the journal is given up until the next snapshot");
             self.journal = None;
             self.snapshot_due = self.snapshot_due.min(now.plus(self.options.retry_min));
         }
     }
 
-    fn plan(&self, group: Vec<(Vec<Change>, Reply)>, deliveries: &[Change]) -> (Vec<(Vec<Change>, Reply)>, Vec<Op>) {
+    fn plan(
+        &self,
+        group: Vec<(Vec<Change>, Reply)>,
+        deliveries: &[Change],
+    ) -> (Vec<(Vec<Change>, Reply)>, Vec<Op>) {
         let image = lock(&self.shared.image);
         let mut plan = Plan::new(&image, self.shared.notify.load(Ordering::Relaxed));
         plan.deferred(deliveries);
@@ -201,7 +225,9 @@ impl Engine {
             }
         }
         let (ops, dropped) = plan.finish(self.options.history_minutes);
-        self.shared.outbox_dropped.fetch_add(dropped, Ordering::Relaxed);
+        self.shared
+            .outbox_dropped
+            .fetch_add(dropped, Ordering::Relaxed);
         (accepted, ops)
     }
 
@@ -239,10 +265,12 @@ impl Engine {
         let mut batch = lock(&self.shared.batch);
         for (changes, _) in accepted {
             batch.supersede(changes);
-            if changes
-                .iter()
-                .any(|change| !matches!(change, Change::PutAlert(_) | Change::History(_) | Change::Audit(_)))
-            {
+            if changes.iter().any(|change| {
+                !matches!(
+                    change,
+                    Change::PutAlert(_) | Change::History(_) | Change::Audit(_)
+                )
+            }) {
                 self.snapshot_due = self.snapshot_due.min(now.plus(SNAPSHOT_DEBOUNCE));
             }
         }
@@ -252,20 +280,34 @@ impl Engine {
         let mut image = lock(&self.shared.image);
         let seq = image.seq + 1;
         if let Some(journal) = &mut self.journal {
-            let kept = ops.iter().filter(|op| op.table != Table::History).cloned().collect();
-            let entry = Entry { seq, at_us: Timestamp::now().as_microsecond(), ops: kept };
+            let kept = ops
+                .iter()
+                .filter(|op| op.table != Table::History)
+                .cloned()
+                .collect();
+            let entry = Entry {
+                seq,
+                at_us: Timestamp::now().as_microsecond(),
+                ops: kept,
+            };
             if let Err(error) = journal.append(&entry, &self.shared.medium) {
                 tracing::warn!(%error, "the journal is given up until the next snapshot");
                 self.journal = None;
             }
         }
-        let outbox = ops.iter().any(|op| op.table == Table::Outbox && op.value.is_some());
+        let outbox = ops
+            .iter()
+            .any(|op| op.table == Table::Outbox && op.value.is_some());
         image.apply(seq, ops);
         drop(image);
         if outbox {
             self.shared.outbox.send_modify(|changes| *changes += 1);
         }
-        if self.journal.as_ref().is_none_or(|journal| journal.length() >= journal::SNAPSHOT_DUE_BYTES) {
+        if self
+            .journal
+            .as_ref()
+            .is_none_or(|journal| journal.length() >= journal::SNAPSHOT_DUE_BYTES)
+        {
             self.snapshot_due = self.snapshot_due.min(now.plus(self.options.retry_min));
         }
     }
@@ -300,7 +342,13 @@ impl Engine {
         let outcome = match &*read_lock(&self.shared.db) {
             Some(db) if self.failing.is_none() => {
                 let image = lock(&self.shared.image).clone();
-                snapshot::take(&self.options.dir, db, &image, Timestamp::now().as_microsecond(), &self.shared.medium)
+                snapshot::take(
+                    &self.options.dir,
+                    db,
+                    &image,
+                    Timestamp::now().as_microsecond(),
+                    &self.shared.medium,
+                )
             }
             _ => Err(std::io::Error::other("the store takes no writes")),
         };
@@ -322,7 +370,8 @@ impl Engine {
     /// Records that a loss was told, so that it is not told again.
     pub(super) fn forget_loss(&mut self, now: Mono) -> Result<(), StorageError> {
         let ops = vec![disk::loss_op(None)];
-        self.try_write(&ops, now).map_err(|trouble| StorageError::Unavailable(trouble.to_string().into()))?;
+        self.try_write(&ops, now)
+            .map_err(|trouble| StorageError::Unavailable(trouble.to_string().into()))?;
         self.record(ops, now);
         self.shared.health.send_modify(|health| health.lost = None);
         Ok(())
@@ -332,9 +381,22 @@ impl Engine {
         let reason: Arc<str> = trouble.to_string().into();
         tracing::error!(%reason, "the store takes no writes");
         self.journal = None;
-        let delay = self.failing.as_ref().map_or(self.options.retry_min, |failing| (failing.delay * 2).min(RETRY_MAX));
-        let attempts = self.failing.as_ref().map_or(0, |failing| failing.attempts + 1);
-        self.failing = Some(Failing { reason: reason.clone(), tried: now, delay, attempts });
+        let delay = self
+            .failing
+            .as_ref()
+            .map_or(self.options.retry_min, |failing| {
+                (failing.delay * 2).min(RETRY_MAX)
+            });
+        let attempts = self
+            .failing
+            .as_ref()
+            .map_or(0, |failing| failing.attempts + 1);
+        self.failing = Some(Failing {
+            reason: reason.clone(),
+            tried: now,
+            delay,
+            attempts,
+        });
         self.shared.health.send_modify(|health| {
             health.healthy = false;
             health.reason = Some(reason);
@@ -352,12 +414,13 @@ impl Engine {
         }
         let (dir, medium) = (&self.options.dir, &self.shared.medium);
         let worn_for = self.failing.as_ref().map_or(0, |failing| failing.attempts);
-        let healed = match opening::open_writable(dir, medium).and_then(|opened| self.put_right(opened)) {
-            Err(Trouble::Worn(_)) if worn_for >= WORN_ATTEMPTS => {
-                opening::move_elsewhere(dir, medium).and_then(|opened| self.put_right(opened))
-            }
-            outcome => outcome,
-        };
+        let healed =
+            match opening::open_writable(dir, medium).and_then(|opened| self.put_right(opened)) {
+                Err(Trouble::Worn(_)) if worn_for >= WORN_ATTEMPTS => {
+                    opening::move_elsewhere(dir, medium).and_then(|opened| self.put_right(opened))
+                }
+                outcome => outcome,
+            };
         match healed {
             Ok((db, image, lost)) => {
                 tracing::info!("the store takes writes again");
@@ -369,7 +432,11 @@ impl Engine {
                 let lost = lost.map(Arc::from);
                 self.shared.health.send_modify(|health| {
                     let lost = lost.or(health.lost.take());
-                    *health = Health { healthy: true, reason: None, lost };
+                    *health = Health {
+                        healthy: true,
+                        reason: None,
+                        lost,
+                    };
                 });
                 true
             }
@@ -384,7 +451,12 @@ impl Engine {
     /// is put back, what was refused is taken out. The write also proves that
     /// the medium takes writes.
     fn put_right(&self, opened: Opened) -> Result<(Database, Image, Option<String>), Trouble> {
-        let Opened { db, image: found, recovery, .. } = opened;
+        let Opened {
+            db,
+            image: found,
+            recovery,
+            ..
+        } = opened;
         let wanted = lock(&self.shared.image).clone();
         let mut ops = plan::reconcile(&found, &wanted);
         ops.push(disk::epoch_op(wanted.epoch));

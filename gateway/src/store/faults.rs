@@ -94,7 +94,9 @@ impl Faults {
         let mut state = lock(&self.0);
         for entry in std::fs::read_dir(dir).expect("directory is read").flatten() {
             let file = identity(&entry.metadata().expect("metadata"));
-            let Some(unsynced) = state.files.get(&file) else { continue };
+            let Some(unsynced) = state.files.get(&file) else {
+                continue;
+            };
             let mut bytes = unsynced.synced.clone();
             for pending in &unsynced.pending {
                 apply(&mut bytes, pending, &mut choose);
@@ -109,7 +111,11 @@ impl Faults {
         let mut state = lock(&self.0);
         let worn = state.worn.is_some() && state.worn == Some(identity(&file.metadata()?));
         // Below the header: redb opens, and cannot commit.
-        let fault = if worn && offset > 0 { Some(Fault::Error(5)) } else { state.next() };
+        let fault = if worn && offset > 0 {
+            Some(Fault::Error(5))
+        } else {
+            state.next()
+        };
         let written: Vec<u8> = match fault {
             None => data.to_vec(),
             Some(Fault::Error(_)) => Vec::new(),

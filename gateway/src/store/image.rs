@@ -51,8 +51,15 @@ impl Table {
 
     /// Those that a snapshot holds: everything that is acknowledged.
     /// Histories are best effort and most of the bytes.
-    pub(super) const SNAPSHOT: [Table; 7] =
-        [Table::Meta, Table::Keys, Table::Alerts, Table::Rules, Table::Audit, Table::Outbox, Table::Delivered];
+    pub(super) const SNAPSHOT: [Table; 7] = [
+        Table::Meta,
+        Table::Keys,
+        Table::Alerts,
+        Table::Rules,
+        Table::Audit,
+        Table::Outbox,
+        Table::Delivered,
+    ];
 
     /// Its name in the store.
     pub(super) const fn name(self) -> &'static str {
@@ -70,7 +77,10 @@ impl Table {
 
     /// Whether its records are mirrored in memory.
     pub(super) const fn mirrored(self) -> bool {
-        matches!(self, Table::Keys | Table::Alerts | Table::Rules | Table::Outbox | Table::Delivered)
+        matches!(
+            self,
+            Table::Keys | Table::Alerts | Table::Rules | Table::Outbox | Table::Delivered
+        )
     }
 
     /// Most records of a mirrored table. The rooms bound theirs far lower;
@@ -88,7 +98,10 @@ impl TryFrom<u8> for Table {
     type Error = &'static str;
 
     fn try_from(number: u8) -> Result<Table, &'static str> {
-        Table::ALL.into_iter().find(|table| *table as u8 == number).ok_or("no such table")
+        Table::ALL
+            .into_iter()
+            .find(|table| *table as u8 == number)
+            .ok_or("no such table")
     }
 }
 
@@ -169,7 +182,10 @@ impl Image {
     /// Decoded records of a mirrored table in key order. They were decoded
     /// once when the store was opened, so none is skipped here.
     pub(super) fn decoded<T: serde::de::DeserializeOwned>(&self, table: Table) -> Vec<T> {
-        self.records(table).values().filter_map(|bytes| codec::decode(bytes).ok()).collect()
+        self.records(table)
+            .values()
+            .filter_map(|bytes| codec::decode(bytes).ok())
+            .collect()
     }
 
     /// The first notification after number `after`.
@@ -206,17 +222,24 @@ impl Image {
 
     fn note_meta(&mut self, op: &Op) {
         if op.key == LOST {
-            self.lost = op.value.as_ref().and_then(|value| codec::decode(value).ok());
+            self.lost = op
+                .value
+                .as_ref()
+                .and_then(|value| codec::decode(value).ok());
         }
     }
 
     fn note_audit(&mut self, op: &Op) {
-        let Some(number) = number_of(&op.key) else { return };
+        let Some(number) = number_of(&op.key) else {
+            return;
+        };
         match (&op.value, self.audit.is_empty()) {
             (Some(_), true) => self.audit = number..number + 1,
             (Some(_), false) => self.audit.end = self.audit.end.max(number + 1),
             // Removed from either end, one by one.
-            (None, _) if number + 1 == self.audit.end => self.audit.end = number.max(self.audit.start),
+            (None, _) if number + 1 == self.audit.end => {
+                self.audit.end = number.max(self.audit.start)
+            }
             (None, _) => self.audit.start = self.audit.start.max(number + 1).min(self.audit.end),
         }
     }
@@ -225,7 +248,11 @@ impl Image {
         let Some(id) = number_of(&op.key) else { return };
         match &op.value {
             Some(value) => {
-                let chunk = Chunk { id, minutes: chunk_minutes(value), bytes: value.len() as u64 };
+                let chunk = Chunk {
+                    id,
+                    minutes: chunk_minutes(value),
+                    bytes: value.len() as u64,
+                };
                 self.history.push_back(chunk);
             }
             None => self.history.retain(|chunk| chunk.id != id),
@@ -237,7 +264,12 @@ impl Image {
 /// series of a batch cover the same time.
 pub(super) fn chunk_minutes(value: &[u8]) -> u32 {
     let records: Vec<super::HistoryRecord> = codec::decode(value).unwrap_or_default();
-    records.iter().map(|record| record.steps.len() as u32).max().unwrap_or(0).max(1)
+    records
+        .iter()
+        .map(|record| record.steps.len() as u32)
+        .max()
+        .unwrap_or(0)
+        .max(1)
 }
 
 /// Key of a numbered record: big-endian, so that bytes order as numbers do.

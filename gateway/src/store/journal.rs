@@ -70,22 +70,36 @@ impl Journal {
         header.extend_from_slice(&base.to_le_bytes());
         medium.write(&file, 0, &header)?;
         let length = header.len() as u64;
-        Ok(Journal { file, length, allocated: length, unsynced: true })
+        Ok(Journal {
+            file,
+            length,
+            allocated: length,
+            unsynced: true,
+        })
     }
 
     /// Goes on with the newest journal in `dir`, if that is where commit `seq`
     /// of `epoch` left off; what is torn behind it is cut away.
     pub(super) fn resume(dir: &Path, epoch: u32, seq: u64) -> io::Result<Option<Journal>> {
-        let Some(path) = dir::starting_with(dir, PREFIX).pop() else { return Ok(None) };
+        let Some(path) = dir::starting_with(dir, PREFIX).pop() else {
+            return Ok(None);
+        };
         let bytes = std::fs::read(&path)?;
-        let (Some(base), true) = (base_of(&bytes), epoch_of(&bytes) == Some(epoch)) else { return Ok(None) };
+        let (Some(base), true) = (base_of(&bytes), epoch_of(&bytes) == Some(epoch)) else {
+            return Ok(None);
+        };
         let (entries, length) = parse_whole(&bytes);
         if entries.last().map_or(base, |entry| entry.seq) != seq {
             return Ok(None);
         }
         let file = dir::open_private(&path, false)?;
         file.set_len(length)?;
-        Ok(Some(Journal { file, length, allocated: length, unsynced: true }))
+        Ok(Some(Journal {
+            file,
+            length,
+            allocated: length,
+            unsynced: true,
+        }))
     }
 
     /// Bytes in it.
@@ -114,7 +128,11 @@ impl Journal {
 
     /// Makes it durable, if anything is not.
     pub(super) fn sync(&mut self, medium: &Medium) -> io::Result<()> {
-        if std::mem::take(&mut self.unsynced) { medium.sync(&self.file) } else { Ok(()) }
+        if std::mem::take(&mut self.unsynced) {
+            medium.sync(&self.file)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -123,7 +141,9 @@ impl Journal {
 pub(super) fn following(dir: &Path, epoch: Option<u32>, after: u64) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for path in dir::starting_with(dir, PREFIX) {
-        let Ok(bytes) = std::fs::read(&path) else { continue };
+        let Ok(bytes) = std::fs::read(&path) else {
+            continue;
+        };
         for entry in parse(&bytes, epoch) {
             let expected = entries.last().map_or(after, |entry| entry.seq) + 1;
             if entry.seq == expected {
@@ -137,12 +157,17 @@ pub(super) fn following(dir: &Path, epoch: Option<u32>, after: u64) -> Vec<Entry
 /// Epoch in a journal's header.
 fn epoch_of(bytes: &[u8]) -> Option<u32> {
     let rest = bytes.strip_prefix(MAGIC.as_slice())?;
-    rest.first_chunk::<4>().map(|epoch| u32::from_le_bytes(*epoch))
+    rest.first_chunk::<4>()
+        .map(|epoch| u32::from_le_bytes(*epoch))
 }
 
 /// Commit that a journal follows.
 fn base_of(bytes: &[u8]) -> Option<u64> {
-    bytes.get(12..HEADER_BYTES)?.try_into().ok().map(u64::from_le_bytes)
+    bytes
+        .get(12..HEADER_BYTES)?
+        .try_into()
+        .ok()
+        .map(u64::from_le_bytes)
 }
 
 /// The whole entries at the start of a journal, if it is of `epoch`.
@@ -180,9 +205,16 @@ mod tests {
     use crate::store::records::samples;
 
     fn entry(seq: u64) -> Entry {
-        let op =
-            Op { table: Table::Alerts, key: numbered(seq), value: (!seq.is_multiple_of(3)).then(|| vec![1, 2, 3]) };
-        Entry { seq, at_us: 1_738_314_902_123_456, ops: vec![op] }
+        let op = Op {
+            table: Table::Alerts,
+            key: numbered(seq),
+            value: (!seq.is_multiple_of(3)).then(|| vec![1, 2, 3]),
+        };
+        Entry {
+            seq,
+            at_us: 1_738_314_902_123_456,
+            ops: vec![op],
+        }
     }
 
     fn written(dir: &Path, base: u64, seqs: std::ops::Range<u64>) -> Vec<u8> {
@@ -200,9 +232,19 @@ mod tests {
     fn format_1_is_what_it_always_was() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let bytes = written(dir.path(), 4, 5..8);
-        let golden = samples::golden("journal.bin", &bytes, include_bytes!("golden/v1/journal.bin"));
-        assert_eq!(bytes, golden, "the journal format changed; make a new format");
-        assert_eq!(parse(&golden, Some(7)), (5..8).map(entry).collect::<Vec<_>>());
+        let golden = samples::golden(
+            "journal.bin",
+            &bytes,
+            include_bytes!("golden/v1/journal.bin"),
+        );
+        assert_eq!(
+            bytes, golden,
+            "the journal format changed; make a new format"
+        );
+        assert_eq!(
+            parse(&golden, Some(7)),
+            (5..8).map(entry).collect::<Vec<_>>()
+        );
     }
 
     #[test]
@@ -210,9 +252,17 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let medium = Medium::default();
         written(dir.path(), 4, 5..8);
-        assert!(Journal::resume(dir.path(), 7, 9).expect("read").is_none(), "not where it was left");
-        assert!(Journal::resume(dir.path(), 8, 7).expect("read").is_none(), "of another store");
-        let mut journal = Journal::resume(dir.path(), 7, 7).expect("read").expect("resumed");
+        assert!(
+            Journal::resume(dir.path(), 7, 9).expect("read").is_none(),
+            "not where it was left"
+        );
+        assert!(
+            Journal::resume(dir.path(), 8, 7).expect("read").is_none(),
+            "of another store"
+        );
+        let mut journal = Journal::resume(dir.path(), 7, 7)
+            .expect("read")
+            .expect("resumed");
         journal.append(&entry(8), &medium).expect("appended");
         assert_eq!(following(dir.path(), Some(7), 4).len(), 4);
     }
@@ -224,11 +274,17 @@ mod tests {
         let whole = parse(&bytes, Some(7));
         assert_eq!(whole.len(), 5);
         for place in 0..bytes.len() {
-            assert!(whole.starts_with(&parse(&bytes[..place], Some(7))), "cut at {place}");
+            assert!(
+                whole.starts_with(&parse(&bytes[..place], Some(7))),
+                "cut at {place}"
+            );
             let mut damaged = bytes.clone();
             damaged[place] ^= 1;
             let read = parse(&damaged, Some(7));
-            assert!(whole.starts_with(&read) && read.len() <= 5, "byte {place} flipped");
+            assert!(
+                whole.starts_with(&read) && read.len() <= 5,
+                "byte {place} flipped"
+            );
         }
         assert_eq!(parse(&bytes, Some(8)), Vec::new(), "of another store");
     }
@@ -239,7 +295,12 @@ mod tests {
         written(dir.path(), 0, 1..4);
         written(dir.path(), 3, 4..6);
         written(dir.path(), 9, 10..12);
-        let seqs = |after| following(dir.path(), Some(7), after).iter().map(|entry| entry.seq).collect::<Vec<_>>();
+        let seqs = |after| {
+            following(dir.path(), Some(7), after)
+                .iter()
+                .map(|entry| entry.seq)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(seqs(0), [1, 2, 3, 4, 5]);
         assert_eq!(seqs(2), [3, 4, 5]);
         assert_eq!(seqs(5), Vec::<u64>::new());

@@ -78,9 +78,12 @@ impl StorageBackend for Backend {
     /// A block that cannot be read is damage, not a medium that refuses
     /// writes: reported as such, the store is rebuilt elsewhere on the card.
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file
-            .read_exact_at(out, offset)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("cannot read at {offset}: {error}")))
+        self.file.read_exact_at(out, offset).map_err(|error| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("cannot read at {offset}: {error}"),
+            )
+        })
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

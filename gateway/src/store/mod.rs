@@ -76,7 +76,10 @@ use writer::Request;
 pub(crate) use plan::severity;
 #[cfg(test)]
 pub(crate) use records::samples;
-pub use records::{AlertRecord, AuditRecord, HistoryRecord, KeyId, KeyRecord, OutboxEvent, OutboxRecord, RuleRecord};
+pub use records::{
+    AlertRecord, AuditRecord, HistoryRecord, KeyId, KeyRecord, OutboxEvent, OutboxRecord,
+    RuleRecord,
+};
 pub use shared::Health;
 pub use upkeep::{Restored, reset, restore};
 
@@ -198,7 +201,10 @@ impl Store {
     /// # Errors
     /// As [`Store::open_with`].
     pub fn open(dir: &Path) -> Result<(Store, Recovery), OpenError> {
-        Store::open_with(&config::Storage { dir: dir.to_owned(), ..config::Storage::default() })
+        Store::open_with(&config::Storage {
+            dir: dir.to_owned(),
+            ..config::Storage::default()
+        })
     }
 
     /// Opens or creates the store in `config.dir`, recovering what can be
@@ -212,11 +218,19 @@ impl Store {
     }
 
     fn start(options: Options, medium: Arc<Medium>) -> Result<(Store, Recovery), OpenError> {
-        let fail = |reason: String| OpenError { dir: options.dir.display().to_string(), reason };
-        dir::prepare(&options.dir).map_err(|error| fail(format!("{error}; create it or make it writable")))?;
+        let fail = |reason: String| OpenError {
+            dir: options.dir.display().to_string(),
+            reason,
+        };
+        dir::prepare(&options.dir)
+            .map_err(|error| fail(format!("{error}; create it or make it writable")))?;
         let held = dir::lock(&options.dir).map_err(fail)?;
-        let opened = opening::open(&options.dir, &medium).map_err(|trouble: Trouble| fail(trouble.to_string()))?;
-        let recovery = Recovery { failing: opened.medium.clone(), ..opened.recovery };
+        let opened = opening::open(&options.dir, &medium)
+            .map_err(|trouble: Trouble| fail(trouble.to_string()))?;
+        let recovery = Recovery {
+            failing: opened.medium.clone(),
+            ..opened.recovery
+        };
         let lost = recovery.lost.as_deref().map(Arc::from);
         let shared = Arc::new(Shared {
             db: Some(opened.db).into(),
@@ -229,7 +243,11 @@ impl Store {
             notify: false.into(),
             outbox_dropped: 0.into(),
             outbox: watch::Sender::new(0),
-            health: watch::Sender::new(Health { healthy: true, reason: None, lost }),
+            health: watch::Sender::new(Health {
+                healthy: true,
+                reason: None,
+                lost,
+            }),
         });
         let (queue, requests) = sync_channel(writer::QUEUE_CAPACITY);
         let engine = Engine::new(options.clone(), shared.clone(), opened.medium, held);
@@ -238,8 +256,17 @@ impl Store {
             .name("store".to_owned())
             .spawn(move || writer::run(engine, &requests, &seen))
             .map_err(|error| fail(format!("the writer thread does not start: {error}")))?;
-        let inner = Inner { shared, queue: Some(queue), writer: Mutex::new(Some(writer)) };
-        Ok((Store { inner: Arc::new(inner) }, recovery))
+        let inner = Inner {
+            shared,
+            queue: Some(queue),
+            writer: Mutex::new(Some(writer)),
+        };
+        Ok((
+            Store {
+                inner: Arc::new(inner),
+            },
+            recovery,
+        ))
     }
 
     /// Makes `changes` durable together; returns when they are on the medium.
@@ -344,7 +371,10 @@ impl Store {
     /// the file: call it at start or from a blocking task.
     #[must_use]
     pub fn history(&self) -> Vec<HistoryRecord> {
-        plan::merge_history(self.cold::<Vec<HistoryRecord>>(Table::History, false, usize::MAX).into_iter())
+        plan::merge_history(
+            self.cold::<Vec<HistoryRecord>>(Table::History, false, usize::MAX)
+                .into_iter(),
+        )
     }
 
     /// Calls `each` with the stored history, batch by batch, oldest first:
@@ -363,7 +393,12 @@ impl Store {
         self.cold(Table::Audit, true, limit)
     }
 
-    fn cold<T: serde::de::DeserializeOwned>(&self, table: Table, newest_first: bool, limit: usize) -> Vec<T> {
+    fn cold<T: serde::de::DeserializeOwned>(
+        &self,
+        table: Table,
+        newest_first: bool,
+        limit: usize,
+    ) -> Vec<T> {
         let mut records = Vec::new();
         if limit > 0 {
             self.cold_each(table, newest_first, |record| {
@@ -382,8 +417,12 @@ impl Store {
         newest_first: bool,
         mut each: impl FnMut(T) -> bool,
     ) {
-        let Some(db) = &*read_lock(&self.inner.shared.db) else { return };
-        let outcome = disk::read(db, table, newest_first, |_, value| codec::decode(value).map_or(true, &mut each));
+        let Some(db) = &*read_lock(&self.inner.shared.db) else {
+            return;
+        };
+        let outcome = disk::read(db, table, newest_first, |_, value| {
+            codec::decode(value).map_or(true, &mut each)
+        });
         if let Err(trouble) = outcome {
             tracing::warn!(%trouble, table = table.name(), "stored records cannot be read");
         }
@@ -405,14 +444,22 @@ impl Store {
     #[must_use]
     pub fn outbox_newest(&self) -> u64 {
         let image = lock(&self.inner.shared.image);
-        image.records(Table::Outbox).keys().next_back().and_then(|key| image::number_of(key)).unwrap_or(0)
+        image
+            .records(Table::Outbox)
+            .keys()
+            .next_back()
+            .and_then(|key| image::number_of(key))
+            .unwrap_or(0)
     }
 
     /// The newest notification known to have reached `target`.
     #[must_use]
     pub fn delivered(&self, target: &str) -> Option<u64> {
         let image = lock(&self.inner.shared.image);
-        image.records(Table::Delivered).get(target.as_bytes()).and_then(|bytes| codec::decode(bytes).ok())
+        image
+            .records(Table::Delivered)
+            .get(target.as_bytes())
+            .and_then(|bytes| codec::decode(bytes).ok())
     }
 
     /// Wakes the receiver when notifications were added.
@@ -464,6 +511,8 @@ impl Store {
         let (shared, path) = (self.inner.shared.clone(), path.to_owned());
         let copied = tokio::task::spawn_blocking(move || upkeep::backup(&shared, &path)).await;
         let outcome = copied.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        outcome.map_err(|error| StorageError::Unavailable(format!("no backup was made: {error}").into()))
+        outcome.map_err(|error| {
+            StorageError::Unavailable(format!("no backup was made: {error}").into())
+        })
     }
 }

@@ -72,17 +72,28 @@ fn mend(dir: &Path, db: Database, mut image: Image) -> Result<Opened, Trouble> {
     let mut recovery = Recovery::default();
     if let Some(last) = missing.last() {
         let seq = last.seq;
-        recovery.mended = Some(format!("{} commits the card had lost were put back from the journal", missing.len()));
+        recovery.mended = Some(format!(
+            "{} commits the card had lost were put back from the journal",
+            missing.len()
+        ));
         let ops: Vec<Op> = missing.into_iter().flat_map(|entry| entry.ops).collect();
         disk::write(&db, seq, &ops)?;
         image.apply(seq, ops);
     }
-    Ok(Opened { db, image, recovery, medium: None })
+    Ok(Opened {
+        db,
+        image,
+        recovery,
+        medium: None,
+    })
 }
 
 fn create(dir: &Path, medium: &Arc<Medium>) -> Result<Opened, Trouble> {
     let opened = build(dir, medium, 0, &[], None)?;
-    let recovery = Recovery { created: true, ..Recovery::default() };
+    let recovery = Recovery {
+        created: true,
+        ..Recovery::default()
+    };
     Ok(Opened { recovery, ..opened })
 }
 
@@ -127,9 +138,19 @@ pub(super) fn move_elsewhere(dir: &Path, medium: &Arc<Medium>) -> Result<Opened,
 
 /// Makes a whole store under another name before it takes its place. The
 /// loss is written into it: told at every start until it has been told.
-fn build(dir: &Path, medium: &Arc<Medium>, seq: u64, ops: &[Op], lost: Option<String>) -> Result<Opened, Trouble> {
+fn build(
+    dir: &Path,
+    medium: &Arc<Medium>,
+    seq: u64,
+    ops: &[Op],
+    lost: Option<String>,
+) -> Result<Opened, Trouble> {
     let (fresh, path) = (dir.join(dir::STORE_NEW), dir.join(dir::STORE));
-    let aside = if is_missing(dir) { None } else { Some(dir::next_aside(dir)) };
+    let aside = if is_missing(dir) {
+        None
+    } else {
+        Some(dir::next_aside(dir))
+    };
     let lost = lost.map(|lost| match &aside {
         Some(name) => format!("{lost}; the damaged file is kept as {name}"),
         None => lost,
@@ -147,12 +168,21 @@ fn build(dir: &Path, medium: &Arc<Medium>, seq: u64, ops: &[Op], lost: Option<St
     dir::sync(dir, medium)?;
     crash::point("open.rebuilt");
     let (db, image) = disk::open(&path, medium)?;
-    Ok(Opened { db, image, recovery: Recovery::default(), medium: None })
+    Ok(Opened {
+        db,
+        image,
+        recovery: Recovery::default(),
+        medium: None,
+    })
 }
 
 /// Reads what is there without writing to it.
 fn open_in_memory(dir: &Path, reason: &str) -> Result<Opened, Trouble> {
-    let refused = |text: String| Trouble::Medium(format!("{text} ({reason}); free space or replace the medium"));
+    let refused = |text: String| {
+        Trouble::Medium(format!(
+            "{text} ({reason}); free space or replace the medium"
+        ))
+    };
     let (db, image, recovery) = match disk::open_copy(&dir.join(dir::STORE)) {
         Ok((db, image)) => (db, image, Recovery::default()),
         Err(Trouble::Damaged(damage)) => {
@@ -160,13 +190,33 @@ fn open_in_memory(dir: &Path, reason: &str) -> Result<Opened, Trouble> {
             let lost = lost_text(&damage, found.as_ref());
             let found = found.ok_or_else(|| refused(lost.clone()))?;
             let (db, image) = disk::create_in_memory(random_epoch(), found.seq + 1, &found.ops)?;
-            (db, image, Recovery { lost: Some(lost), ..Recovery::default() })
+            (
+                db,
+                image,
+                Recovery {
+                    lost: Some(lost),
+                    ..Recovery::default()
+                },
+            )
         }
         Err(Trouble::Medium(text) | Trouble::Worn(text)) => return Err(refused(text)),
         Err(newer) => return Err(newer),
     };
-    let Opened { db, image, recovery: mended, .. } = mend(dir, db, image)?;
-    Ok(Opened { db, image, recovery: Recovery { mended: mended.mended, ..recovery }, medium: Some(reason.to_owned()) })
+    let Opened {
+        db,
+        image,
+        recovery: mended,
+        ..
+    } = mend(dir, db, image)?;
+    Ok(Opened {
+        db,
+        image,
+        recovery: Recovery {
+            mended: mended.mended,
+            ..recovery
+        },
+        medium: Some(reason.to_owned()),
+    })
 }
 
 /// An epoch for a new store.

@@ -62,23 +62,37 @@ impl<'a> Plan<'a> {
         let mut history = Vec::new();
         for change in changes {
             match change {
-                Change::PutKey(record) => self.put(Table::Keys, record.id.0.to_vec(), codec::encode(record)),
+                Change::PutKey(record) => {
+                    self.put(Table::Keys, record.id.0.to_vec(), codec::encode(record))
+                }
                 Change::DeleteKey(id) => self.remove(Table::Keys, id.0.to_vec()),
                 Change::PutAlert(record) => {
                     self.notification(record);
                     self.put(Table::Alerts, numbered(record.seq), codec::encode(record));
                 }
                 Change::Delivered(target, number) => {
-                    self.put(Table::Delivered, target.clone().into_bytes(), codec::encode(number));
+                    self.put(
+                        Table::Delivered,
+                        target.clone().into_bytes(),
+                        codec::encode(number),
+                    );
                 }
                 Change::DropOutbox(number) => self.remove(Table::Outbox, numbered(*number)),
                 Change::DeleteAlert(seq) => self.remove(Table::Alerts, numbered(*seq)),
                 Change::PutRule(record) => {
-                    self.put(Table::Rules, record.name.clone().into_bytes(), codec::encode(record));
+                    self.put(
+                        Table::Rules,
+                        record.name.clone().into_bytes(),
+                        codec::encode(record),
+                    );
                 }
                 Change::DeleteRule(name) => self.remove(Table::Rules, name.clone().into_bytes()),
                 Change::Audit(record) => {
-                    self.put(Table::Audit, numbered(self.next_audit), codec::encode(record));
+                    self.put(
+                        Table::Audit,
+                        numbered(self.next_audit),
+                        codec::encode(record),
+                    );
                     self.next_audit += 1;
                 }
                 Change::History(record) => history.push(record.clone()),
@@ -108,8 +122,9 @@ impl<'a> Plan<'a> {
 
     fn usage(&mut self, record: &KeyRecord) {
         let place = record.id.0.to_vec();
-        let Some(mut stored) =
-            self.current(Table::Keys, &place).and_then(|bytes| codec::decode::<KeyRecord>(bytes).ok())
+        let Some(mut stored) = self
+            .current(Table::Keys, &place)
+            .and_then(|bytes| codec::decode::<KeyRecord>(bytes).ok())
         else {
             return;
         };
@@ -120,10 +135,19 @@ impl<'a> Plan<'a> {
 
     /// The notification that goes with a change of an alert, if there is one.
     fn notification(&mut self, record: &AlertRecord) {
-        let before = self.current(Table::Alerts, &numbered(record.seq)).and_then(|bytes| codec::decode(bytes).ok());
+        let before = self
+            .current(Table::Alerts, &numbered(record.seq))
+            .and_then(|bytes| codec::decode(bytes).ok());
         if let (true, Some(event)) = (self.notify, event_of(before.as_ref(), record)) {
-            let notification = OutboxRecord { event, alert: record.clone() };
-            self.put(Table::Outbox, numbered(self.next_outbox), codec::encode(&notification));
+            let notification = OutboxRecord {
+                event,
+                alert: record.clone(),
+            };
+            self.put(
+                Table::Outbox,
+                numbered(self.next_outbox),
+                codec::encode(&notification),
+            );
             self.next_outbox += 1;
         }
     }
@@ -136,14 +160,21 @@ impl<'a> Plan<'a> {
         for (key, value) in self.image.records(Table::Outbox) {
             waiting.insert(key.clone(), level_of(value));
         }
-        for ((_, key), value) in self.writes.iter().filter(|((table, _), _)| *table == Table::Outbox) {
+        for ((_, key), value) in self
+            .writes
+            .iter()
+            .filter(|((table, _), _)| *table == Table::Outbox)
+        {
             match value {
                 Some(value) => drop(waiting.insert(key.clone(), level_of(value))),
                 None => drop(waiting.remove(key)),
             }
         }
         let over = waiting.len().saturating_sub(OUTBOX_CAPACITY);
-        let mut by_worth: Vec<_> = waiting.into_iter().map(|(key, level)| (severity(&level), key)).collect();
+        let mut by_worth: Vec<_> = waiting
+            .into_iter()
+            .map(|(key, level)| (severity(&level), key))
+            .collect();
         by_worth.sort();
         for (_, key) in by_worth.into_iter().take(over) {
             self.remove(Table::Outbox, key);
@@ -154,7 +185,11 @@ impl<'a> Plan<'a> {
     /// One value for all series of a batch: appended once and never
     /// rewritten, which is what keeps histories inside the write budget.
     fn chunk(&mut self, records: &[HistoryRecord]) {
-        self.put(Table::History, numbered(self.next_chunk), codec::encode(&records));
+        self.put(
+            Table::History,
+            numbered(self.next_chunk),
+            codec::encode(&records),
+        );
         self.next_chunk += 1;
     }
 
@@ -168,7 +203,10 @@ impl<'a> Plan<'a> {
     }
 
     fn operations(self) -> Vec<Op> {
-        self.writes.into_iter().map(|((table, key), value)| Op { table, key, value }).collect()
+        self.writes
+            .into_iter()
+            .map(|((table, key), value)| Op { table, key, value })
+            .collect()
     }
 
     fn bound_audit(&mut self) {
@@ -183,10 +221,16 @@ impl<'a> Plan<'a> {
     /// Counts recorded minutes, not the age: after a jump of the wall clock
     /// by years nothing is thrown away that would not have been.
     fn bound_history(&mut self, history_minutes: u64) {
-        let added = self.writes.iter().filter(|((table, _), _)| *table == Table::History);
+        let added = self
+            .writes
+            .iter()
+            .filter(|((table, _), _)| *table == Table::History);
         let (mut minutes, mut bytes) = added.fold((0, 0), |(minutes, bytes), (_, value)| {
             let value = value.as_deref().unwrap_or_default();
-            (minutes + u64::from(chunk_minutes(value)), bytes + value.len() as u64)
+            (
+                minutes + u64::from(chunk_minutes(value)),
+                bytes + value.len() as u64,
+            )
         });
         if bytes == 0 {
             return;
@@ -211,7 +255,8 @@ impl<'a> Plan<'a> {
             Change::PutRule(record) => (Table::Rules, record.name.clone().into_bytes()),
             _ => return true,
         };
-        self.image.records(table).len() + self.writes.len() < Table::CAPACITY || self.current(table, &key).is_some()
+        self.image.records(table).len() + self.writes.len() < Table::CAPACITY
+            || self.current(table, &key).is_some()
     }
 
     /// The record as this plan leaves it.
@@ -233,7 +278,9 @@ impl<'a> Plan<'a> {
 
 /// What happened between two states of an alert.
 fn event_of(before: Option<&AlertRecord>, after: &AlertRecord) -> Option<OutboxEvent> {
-    let Some(before) = before else { return Some(OutboxEvent::Raised) };
+    let Some(before) = before else {
+        return Some(OutboxEvent::Raised);
+    };
     if before.resolved.is_none() && after.resolved.is_some() {
         Some(OutboxEvent::Resolved)
     } else if before.acknowledged.is_none() && after.acknowledged.is_some() {
@@ -246,12 +293,17 @@ fn event_of(before: Option<&AlertRecord>, after: &AlertRecord) -> Option<OutboxE
 }
 
 fn level_of(value: &[u8]) -> String {
-    codec::decode::<OutboxRecord>(value).map(|record| record.alert.level).unwrap_or_default()
+    codec::decode::<OutboxRecord>(value)
+        .map(|record| record.alert.level)
+        .unwrap_or_default()
 }
 
 /// Rank of a level's name; least first, unknown names least of all.
 pub(crate) fn severity(level: &str) -> usize {
-    ["info", "warning", "error", "critical"].iter().position(|name| *name == level).map_or(0, |rank| rank + 1)
+    ["info", "warning", "error", "critical"]
+        .iter()
+        .position(|name| *name == level)
+        .map_or(0, |rank| rank + 1)
 }
 
 /// Operations that turn the mirrored records `found` on disk into `wanted`:
@@ -262,27 +314,44 @@ pub(super) fn reconcile(found: &Image, wanted: &Image) -> Vec<Op> {
         let (found, wanted) = (found.records(table), wanted.records(table));
         for (key, value) in wanted {
             if found.get(key) != Some(value) {
-                ops.push(Op { table, key: key.clone(), value: Some(value.clone()) });
+                ops.push(Op {
+                    table,
+                    key: key.clone(),
+                    value: Some(value.clone()),
+                });
             }
         }
         for key in found.keys().filter(|key| !wanted.contains_key(*key)) {
-            ops.push(Op { table, key: key.clone(), value: None });
+            ops.push(Op {
+                table,
+                key: key.clone(),
+                value: None,
+            });
         }
     }
     // Appended by a commit that was refused: the numbers will be used again.
     for number in (wanted.audit.end.max(found.audit.start)..found.audit.end).rev() {
-        ops.push(Op { table: Table::Audit, key: numbered(number), value: None });
+        ops.push(Op {
+            table: Table::Audit,
+            key: numbered(number),
+            value: None,
+        });
     }
     ops
 }
 
 /// Stored chunks as one record per source and metric, steps oldest first; a
 /// minute written twice (by a stop within it) counts as last written.
-pub(super) fn merge_history(chunks: impl Iterator<Item = Vec<HistoryRecord>>) -> Vec<HistoryRecord> {
+pub(super) fn merge_history(
+    chunks: impl Iterator<Item = Vec<HistoryRecord>>,
+) -> Vec<HistoryRecord> {
     let mut series: BTreeMap<(String, String), HistoryRecord> = BTreeMap::new();
     for mut record in chunks.flatten() {
         let steps = std::mem::take(&mut record.steps);
-        let merged = &mut series.entry((record.source.clone(), record.metric.clone())).or_insert(record).steps;
+        let merged = &mut series
+            .entry((record.source.clone(), record.metric.clone()))
+            .or_insert(record)
+            .steps;
         for step in steps {
             match merged.last_mut() {
                 Some(last) if last.0 == step.0 => *last = step,

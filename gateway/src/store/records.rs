@@ -158,8 +158,11 @@ pub(crate) mod samples {
     /// The golden bytes to hold `bytes` against: those in the repository, or, where a
     /// folder for new ones is named, `bytes` themselves, written there.
     pub(crate) fn golden(name: &str, bytes: &[u8], kept: &[u8]) -> Vec<u8> {
-        let Ok(dir) = std::env::var("MFG_DRONE_WRITE_GOLDEN") else { return kept.to_vec() };
-        std::fs::write(std::path::Path::new(&dir).join(name), bytes).expect("golden file is written");
+        let Ok(dir) = std::env::var("MFG_DRONE_WRITE_GOLDEN") else {
+            return kept.to_vec();
+        };
+        std::fs::write(std::path::Path::new(&dir).join(name), bytes)
+            .expect("golden file is written");
         bytes.to_vec()
     }
 
@@ -197,7 +200,10 @@ pub(crate) mod samples {
     }
 
     pub(crate) fn outbox() -> OutboxRecord {
-        OutboxRecord { event: OutboxEvent::Acknowledged, alert: alert() }
+        OutboxRecord {
+            event: OutboxEvent::Acknowledged,
+            alert: alert(),
+        }
     }
 
     pub(crate) fn rule() -> RuleRecord {
@@ -232,7 +238,10 @@ pub(crate) mod samples {
         HistoryRecord {
             source: "drone_001".to_owned(),
             metric: "battery_level".to_owned(),
-            steps: vec![(28_971_915, 80.0, 81.5, 83.0), (28_971_916, 79.0, 79.5, 80.0)],
+            steps: vec![
+                (28_971_915, 80.0, 81.5, 83.0),
+                (28_971_916, 79.0, 79.5, 80.0),
+            ],
         }
     }
 }

@@ -34,10 +34,21 @@ pub(super) struct Recovered {
 }
 
 /// Takes a snapshot of `db` and begins the journal that follows it.
-pub(super) fn take(dir: &Path, db: &Database, image: &Image, at_us: i64, medium: &Medium) -> io::Result<Journal> {
+pub(super) fn take(
+    dir: &Path,
+    db: &Database,
+    image: &Image,
+    at_us: i64,
+    medium: &Medium,
+) -> io::Result<Journal> {
     crash::point("snapshot.before");
     let unfinished = dir.join(UNFINISHED);
-    let header = Header { schema: disk::SCHEMA, seq: image.seq, epoch: image.epoch, at_us };
+    let header = Header {
+        schema: disk::SCHEMA,
+        seq: image.seq,
+        epoch: image.epoch,
+        at_us,
+    };
     copy(db, &Table::SNAPSHOT, &unfinished, &header, medium)?;
     crash::point("snapshot.written");
     std::fs::rename(&unfinished, snapshot_path(dir, image.seq))?;
@@ -50,12 +61,22 @@ pub(super) fn take(dir: &Path, db: &Database, image: &Image, at_us: i64, medium:
 }
 
 /// Writes the records of `tables` into an archive at `path` and reads it back.
-pub(super) fn copy(db: &Database, tables: &[Table], path: &Path, header: &Header, medium: &Medium) -> io::Result<()> {
+pub(super) fn copy(
+    db: &Database,
+    tables: &[Table],
+    path: &Path,
+    header: &Header,
+    medium: &Medium,
+) -> io::Result<()> {
     let mut writer = archive::Writer::create(path, header, medium)?;
     for table in tables.iter().copied().filter(|table| *table != Table::Meta) {
         let mut outcome = Ok(());
         disk::read(db, table, false, |key, value| {
-            outcome = writer.add(&Op { table, key: key.to_vec(), value: Some(value.to_vec()) });
+            outcome = writer.add(&Op {
+                table,
+                key: key.to_vec(),
+                value: Some(value.to_vec()),
+            });
             outcome.is_ok()
         })
         .map_err(|trouble| io::Error::other(trouble.to_string()))?;
@@ -63,19 +84,30 @@ pub(super) fn copy(db: &Database, tables: &[Table], path: &Path, header: &Header
     }
     writer.finish()?;
     let (written, _) = archive::read(path)?;
-    if written == *header { Ok(()) } else { Err(io::Error::other("the archive reads back as another")) }
+    if written == *header {
+        Ok(())
+    } else {
+        Err(io::Error::other("the archive reads back as another"))
+    }
 }
 
 /// Follows the newest snapshot that checks, and the journals after it.
 /// None when nothing at all is left to start from.
 pub(super) fn recover(dir: &Path) -> Option<Recovered> {
-    let good =
-        dir::starting_with(dir, PREFIX).into_iter().rev().find_map(|path| Some((archive::read(&path).ok()?, path)));
+    let good = dir::starting_with(dir, PREFIX)
+        .into_iter()
+        .rev()
+        .find_map(|path| Some((archive::read(&path).ok()?, path)));
     let mut recovered = Recovered::default();
     let mut epoch = None;
     if let Some(((header, ops), path)) = good {
         epoch = Some(header.epoch);
-        recovered = Recovered { ops, seq: header.seq, at_us: header.at_us, snapshot: name_of(&path) };
+        recovered = Recovered {
+            ops,
+            seq: header.seq,
+            at_us: header.at_us,
+            snapshot: name_of(&path),
+        };
     }
     for entry in journal::following(dir, epoch, recovered.seq) {
         recovered.seq = entry.seq;
@@ -88,7 +120,9 @@ pub(super) fn recover(dir: &Path) -> Option<Recovered> {
 /// The greatest commit number any file of `dir` speaks of.
 pub(super) fn greatest_seq(dir: &Path) -> u64 {
     let numbers = [PREFIX, journal::PREFIX].into_iter().flat_map(|prefix| {
-        dir::starting_with(dir, prefix).into_iter().filter_map(move |path| number_in(&path, prefix))
+        dir::starting_with(dir, prefix)
+            .into_iter()
+            .filter_map(move |path| number_in(&path, prefix))
     });
     numbers.max().unwrap_or(0)
 }
@@ -108,11 +142,21 @@ pub(super) fn remove_all(dir: &Path) -> io::Result<()> {
 fn prune(dir: &Path) {
     let snapshots = dir::starting_with(dir, PREFIX);
     let kept = &snapshots[snapshots.len().saturating_sub(KEPT)..];
-    let needed_from = kept.first().and_then(|path| number_in(path, PREFIX)).unwrap_or(0);
+    let needed_from = kept
+        .first()
+        .and_then(|path| number_in(path, PREFIX))
+        .unwrap_or(0);
     let old_journals = dir::starting_with(dir, journal::PREFIX)
         .into_iter()
-        .filter(|path| kept.len() == KEPT && number_in(path, journal::PREFIX).is_some_and(|base| base < needed_from));
-    for path in snapshots[..snapshots.len() - kept.len()].iter().cloned().chain(old_journals) {
+        .filter(|path| {
+            kept.len() == KEPT
+                && number_in(path, journal::PREFIX).is_some_and(|base| base < needed_from)
+        });
+    for path in snapshots[..snapshots.len() - kept.len()]
+        .iter()
+        .cloned()
+        .chain(old_journals)
+    {
         let _left = std::fs::remove_file(path);
     }
 }
@@ -126,5 +170,9 @@ fn name_of(path: &Path) -> Option<String> {
 }
 
 fn number_in(path: &Path, prefix: &str) -> Option<u64> {
-    path.file_name()?.to_str()?.strip_prefix(prefix)?.parse().ok()
+    path.file_name()?
+        .to_str()?
+        .strip_prefix(prefix)?
+        .parse()
+        .ok()
 }

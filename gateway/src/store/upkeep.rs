@@ -28,19 +28,34 @@ pub(super) fn backup(shared: &Shared, path: &Path) -> io::Result<()> {
     // A backup usually goes to another medium: not counted against this one.
     let medium = Medium::default();
     let db = read_lock(&shared.db);
-    let db = db.as_ref().ok_or_else(|| io::Error::other("the store cannot be read at present; try again"))?;
+    let db = db
+        .as_ref()
+        .ok_or_else(|| io::Error::other("the store cannot be read at present; try again"))?;
     let (seq, epoch) = {
         let image = lock(&shared.image);
         (image.seq, image.epoch)
     };
     let at_us = Timestamp::now().as_microsecond();
-    let copied =
-        snapshot::copy(db, &Table::ALL, unfinished, &Header { schema: disk::SCHEMA, seq, epoch, at_us }, &medium);
+    let copied = snapshot::copy(
+        db,
+        &Table::ALL,
+        unfinished,
+        &Header {
+            schema: disk::SCHEMA,
+            seq,
+            epoch,
+            at_us,
+        },
+        &medium,
+    );
     if let Err(error) = copied.and_then(|()| fs::rename(unfinished, path)) {
         let _absent = fs::remove_file(unfinished);
         return Err(error);
     }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     dir::sync(parent, &medium)
 }
 
@@ -59,11 +74,17 @@ pub struct Restored {
 /// [`OpenError`] when the backup does not check, the directory is in use or
 /// not writable; the store is then as it was.
 pub fn restore(from: &Path, dir: &Path) -> Result<Restored, OpenError> {
-    let fail = |reason: String| OpenError { dir: dir.display().to_string(), reason };
-    let (header, ops) =
-        archive::read(from).map_err(|error| fail(format!("the backup {} is refused: {error}", from.display())))?;
+    let fail = |reason: String| OpenError {
+        dir: dir.display().to_string(),
+        reason,
+    };
+    let (header, ops) = archive::read(from)
+        .map_err(|error| fail(format!("the backup {} is refused: {error}", from.display())))?;
     if header.schema > disk::SCHEMA {
-        return Err(fail("the backup was written by a newer gateway; install that version to restore it".to_owned()));
+        return Err(fail(
+            "the backup was written by a newer gateway; install that version to restore it"
+                .to_owned(),
+        ));
     }
     dir::prepare(dir).map_err(|error| fail(error.to_string()))?;
     let _lock = dir::lock(dir).map_err(fail)?;
@@ -72,10 +93,15 @@ pub fn restore(from: &Path, dir: &Path) -> Result<Restored, OpenError> {
     let fresh = dir.join(dir::STORE_NEW);
     // Loading it back decodes every record, so a backup that cannot be used
     // is refused here. The epoch is new: see `opening::rebuild`.
-    let built = disk::create(&fresh, &medium, opening::random_epoch(), seq, &ops).and_then(|(db, _)| disk::close(db));
+    let built = disk::create(&fresh, &medium, opening::random_epoch(), seq, &ops)
+        .and_then(|(db, _)| disk::close(db));
     built.map_err(|trouble: Trouble| fail(format!("the backup cannot be used: {trouble}")))?;
-    replace(dir, &medium).map_err(|error| fail(format!("the backup was not put in place: {error}")))?;
-    Ok(Restored { records: ops.len(), taken: Timestamp::from_microsecond(header.at_us).unwrap_or_default() })
+    replace(dir, &medium)
+        .map_err(|error| fail(format!("the backup was not put in place: {error}")))?;
+    Ok(Restored {
+        records: ops.len(),
+        taken: Timestamp::from_microsecond(header.at_us).unwrap_or_default(),
+    })
 }
 
 fn replace(dir: &Path, medium: &Medium) -> io::Result<()> {
@@ -98,7 +124,10 @@ fn replace(dir: &Path, medium: &Medium) -> io::Result<()> {
 /// # Errors
 /// [`OpenError`] when a gateway has it open or a file cannot be wiped.
 pub fn reset(dir: &Path) -> Result<usize, OpenError> {
-    let fail = |reason: String| OpenError { dir: dir.display().to_string(), reason };
+    let fail = |reason: String| OpenError {
+        dir: dir.display().to_string(),
+        reason,
+    };
     let _lock = dir::lock(dir).map_err(fail)?;
     wipe_under(dir).map_err(|error| fail(format!("not everything was wiped: {error}")))
 }

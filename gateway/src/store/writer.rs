@@ -58,7 +58,14 @@ pub(super) fn run(mut engine: Engine, queue: &Receiver<Request>, shared: &Arc<Sh
                 }
                 Request::Snapshot(reply) => {
                     let taken = engine.snapshot(now);
-                    answer(reply, if taken { Ok(()) } else { Err(StorageError::Unavailable("no snapshot".into())) });
+                    answer(
+                        reply,
+                        if taken {
+                            Ok(())
+                        } else {
+                            Err(StorageError::Unavailable("no snapshot".into()))
+                        },
+                    );
                 }
                 Request::LossTold(reply) => answer(reply, engine.forget_loss(now)),
                 Request::Close(done) => {

@@ -101,7 +101,10 @@ impl Telemetry {
     /// Empty telemetry over `sources`.
     #[must_use]
     pub fn new(sources: Arc<Sources>) -> Telemetry {
-        let slot = || Slot { latest: [None; METRIC_COUNT], histories: [const { History::None }; METRIC_COUNT] };
+        let slot = || Slot {
+            latest: [None; METRIC_COUNT],
+            histories: [const { History::None }; METRIC_COUNT],
+        };
         Telemetry {
             sources,
             timeline: Timeline::default(),
@@ -128,14 +131,18 @@ impl Telemetry {
             // Batches of one source may be published by two threads; the later
             // one stays the newest whoever takes the lock first.
             if latest.is_none_or(|latest| latest.at <= now) {
-                *latest = Some(Latest { value: reading.value, at: now });
+                *latest = Some(Latest {
+                    value: reading.value,
+                    at: now,
+                });
             }
             if let Some(series) = self.series_of(&mut slot, reading.metric) {
                 series.add(&frame, now, reading.value);
             }
         }
         drop(slot);
-        self.readings.fetch_add(readings.len() as u64 - refused, Ordering::Relaxed);
+        self.readings
+            .fetch_add(readings.len() as u64 - refused, Ordering::Relaxed);
         self.not_finite.fetch_add(refused, Ordering::Relaxed);
     }
 
@@ -188,7 +195,9 @@ impl Telemetry {
         for source in self.sources.iter() {
             let mut slot = self.slot(source.id);
             for metric in Metric::ALL {
-                let History::Kept(series) = &mut slot.histories[metric.index()] else { continue };
+                let History::Kept(series) = &mut slot.histories[metric.index()] else {
+                    continue;
+                };
                 let steps = series.drain(&frame, now);
                 if !steps.is_empty() {
                     records.push(HistoryRecord {
@@ -236,7 +245,9 @@ impl Telemetry {
         if matches!(history, History::None) {
             let room = self
                 .series
-                .try_update(Ordering::Relaxed, Ordering::Relaxed, |taken| (taken < MAX_SERIES).then_some(taken + 1));
+                .try_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
+                    (taken < MAX_SERIES).then_some(taken + 1)
+                });
             *history = match room {
                 Ok(_) => History::Kept(Box::default()),
                 Err(_) => {
@@ -254,7 +265,9 @@ impl Telemetry {
     fn slot(&self, source: SourceId) -> MutexGuard<'_, Slot> {
         // A slot is valid after every statement above: a panic elsewhere must
         // not silence a source for ever.
-        self.slots[source.index()].lock().unwrap_or_else(PoisonError::into_inner)
+        self.slots[source.index()]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

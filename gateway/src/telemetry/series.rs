@@ -36,7 +36,10 @@ pub(super) struct Series {
 
 impl Default for Series {
     fn default() -> Self {
-        Series { seconds: Track::new(SECOND_MS, SECONDS_KEPT), minutes: Track::new(MINUTE_MS, MINUTES_KEPT) }
+        Series {
+            seconds: Track::new(SECOND_MS, SECONDS_KEPT),
+            minutes: Track::new(MINUTE_MS, MINUTES_KEPT),
+        }
     }
 }
 
@@ -58,7 +61,12 @@ impl Series {
         for &(key, min, mean, max) in steps {
             // Also refuses NaN: what was stored by a fault stays out.
             if min <= mean && mean <= max && min.is_finite() && max.is_finite() {
-                self.minutes.restore(Step { key, min, mean, max });
+                self.minutes.restore(Step {
+                    key,
+                    min,
+                    mean,
+                    max,
+                });
             }
         }
     }
@@ -82,7 +90,14 @@ struct Track {
 
 impl Track {
     fn new(step_ms: u64, capacity: usize) -> Track {
-        Track { step_ms, capacity, steps: VecDeque::with_capacity(capacity), restored: 0, filling: None, undrained: 0 }
+        Track {
+            step_ms,
+            capacity,
+            steps: VecDeque::with_capacity(capacity),
+            restored: 0,
+            filling: None,
+            undrained: 0,
+        }
     }
 
     fn add(&mut self, key: u32, value: f64) {
@@ -96,7 +111,13 @@ impl Track {
             }
             _ => {
                 self.finish();
-                self.filling = Some(Filling { key, min: value, max: value, sum: value, count: 1 });
+                self.filling = Some(Filling {
+                    key,
+                    min: value,
+                    max: value,
+                    sum: value,
+                    count: 1,
+                });
             }
         }
     }
@@ -141,11 +162,19 @@ impl Track {
         let this_run = || self.steps.iter().skip(self.restored).chain(&filling);
         // A restored stamp at or after this run's first is the work of a clock
         // that jumped, or the minute of a restart: this run wins.
-        let run_begins = this_run().next().map_or(last, |step| frame.stamp(step.key, self.step_ms));
-        let restored = self.steps.iter().take(self.restored).map(|step| (i64::from(step.key), step));
+        let run_begins = this_run()
+            .next()
+            .map_or(last, |step| frame.stamp(step.key, self.step_ms));
+        let restored = self
+            .steps
+            .iter()
+            .take(self.restored)
+            .map(|step| (i64::from(step.key), step));
         let restored = restored.filter(|(stamp, _)| *stamp < run_begins);
         let this_run = this_run().map(|step| (frame.stamp(step.key, self.step_ms), step));
-        let wanted = restored.chain(this_run).filter(|(stamp, _)| *stamp >= first);
+        let wanted = restored
+            .chain(this_run)
+            .filter(|(stamp, _)| *stamp >= first);
         points.extend(wanted.map(|(stamp, step)| Point {
             epoch_s: (stamp * (self.step_ms / 1000) as i64) as f64,
             min: step.min,
@@ -155,12 +184,20 @@ impl Track {
     }
 
     fn drain(&mut self, frame: &Frame, current: u32) -> Vec<(u32, f32, f32, f32)> {
-        if self.filling.as_ref().is_some_and(|filling| filling.key < current) {
+        if self
+            .filling
+            .as_ref()
+            .is_some_and(|filling| filling.key < current)
+        {
             self.finish();
         }
         let from = self.undrained;
         self.undrained = current.max(from);
-        let finished = self.steps.iter().skip(self.restored).filter(|step| step.key >= from && step.key < current);
+        let finished = self
+            .steps
+            .iter()
+            .skip(self.restored)
+            .filter(|step| step.key >= from && step.key < current);
         finished
             .filter_map(|step| {
                 let minute = u32::try_from(frame.stamp(step.key, self.step_ms)).ok()?;
@@ -174,6 +211,11 @@ impl Filling {
     fn step(&self) -> Step {
         // Clamped: rounding of a long sum must not put the mean outside.
         let mean = (self.sum / self.count as f64).clamp(self.min, self.max);
-        Step { key: self.key, min: self.min as f32, mean: mean as f32, max: self.max as f32 }
+        Step {
+            key: self.key,
+            min: self.min as f32,
+            mean: mean as f32,
+            max: self.max as f32,
+        }
     }
 }

@@ -18,7 +18,10 @@ fn board() -> (Telemetry, SourceId) {
 }
 
 fn cpu(value: f64) -> [Reading; 1] {
-    [Reading { metric: Metric::CpuUsage, value }]
+    [Reading {
+        metric: Metric::CpuUsage,
+        value,
+    }]
 }
 
 fn wall(seconds: i64) -> Timestamp {
@@ -29,7 +32,12 @@ fn wall(seconds: i64) -> Timestamp {
 fn run(telemetry: &Telemetry, source: SourceId, from_s: u64, seconds: u64, wall_at_start: i64) {
     for second in from_s..from_s + seconds {
         let at = Mono::from_millis(second * 1000);
-        telemetry.publish(source, &cpu(second as f64 % 100.0), at, wall(wall_at_start + second as i64));
+        telemetry.publish(
+            source,
+            &cpu(second as f64 % 100.0),
+            at,
+            wall(wall_at_start + second as i64),
+        );
     }
 }
 
@@ -43,12 +51,27 @@ fn a_day_of_seconds_leaves_600_seconds_and_1440_minutes() {
     run(&telemetry, board, 0, 86_400 + 7_200, WALL_S);
     let minutes = telemetry.minutes(board, Metric::CpuUsage, 5000);
     assert_eq!(minutes.len(), MINUTES_KEPT);
-    assert!(stamps(&minutes).windows(2).all(|pair| pair[1] - pair[0] == 60), "60 s apart");
-    assert!(stamps(&minutes).iter().all(|stamp| stamp % 60 == 0), "whole wall minutes");
+    assert!(
+        stamps(&minutes)
+            .windows(2)
+            .all(|pair| pair[1] - pair[0] == 60),
+        "60 s apart"
+    );
+    assert!(
+        stamps(&minutes).iter().all(|stamp| stamp % 60 == 0),
+        "whole wall minutes"
+    );
     let seconds = telemetry.seconds(board, Metric::CpuUsage, 5000);
     assert_eq!(seconds.len(), SECONDS_KEPT);
-    assert!(stamps(&seconds).windows(2).all(|pair| pair[1] - pair[0] == 1));
-    assert_eq!(stamps(&seconds).last(), Some(&(WALL_S + 86_400 + 7_200 - 1)));
+    assert!(
+        stamps(&seconds)
+            .windows(2)
+            .all(|pair| pair[1] - pair[0] == 1)
+    );
+    assert_eq!(
+        stamps(&seconds).last(),
+        Some(&(WALL_S + 86_400 + 7_200 - 1))
+    );
     assert_eq!(telemetry.minutes(board, Metric::CpuUsage, 5).len(), 5);
     assert!(telemetry.minutes(board, Metric::Temperature, 5).is_empty());
 }
@@ -57,14 +80,23 @@ fn a_day_of_seconds_leaves_600_seconds_and_1440_minutes() {
 fn a_step_holds_minimum_mean_and_maximum_and_latest_is_the_newest() {
     let (telemetry, board) = board();
     for (millis, value) in [(0, 10.0), (100, 40.0), (200, 10.0), (1000, 7.0)] {
-        telemetry.publish(board, &cpu(value), Mono::from_millis(millis), wall(WALL_S + millis as i64 / 1000));
+        telemetry.publish(
+            board,
+            &cpu(value),
+            Mono::from_millis(millis),
+            wall(WALL_S + millis as i64 / 1000),
+        );
     }
     let first = telemetry.seconds(board, Metric::CpuUsage, 600)[0];
     assert_eq!((first.min, first.mean, first.max), (10.0, 20.0, 40.0));
     let latest = telemetry.latest(board, Metric::CpuUsage).expect("reported");
     assert_eq!((latest.value, latest.at), (7.0, Mono::from_millis(1000)));
     telemetry.publish(board, &cpu(99.0), Mono::from_millis(500), wall(WALL_S));
-    assert_eq!(telemetry.latest(board, Metric::CpuUsage), Some(latest), "an overtaken batch is not the newest");
+    assert_eq!(
+        telemetry.latest(board, Metric::CpuUsage),
+        Some(latest),
+        "an overtaken batch is not the newest"
+    );
 }
 
 #[test]
@@ -82,25 +114,52 @@ fn a_gap_has_no_steps_and_ages_out_of_the_window() {
     run(&telemetry, board, 0, 120, WALL_S);
     run(&telemetry, board, 3600, 60, WALL_S);
     let all = stamps(&telemetry.minutes(board, Metric::CpuUsage, 1440));
-    assert!(all.windows(2).all(|pair| pair[1] > pair[0] && (pair[1] - pair[0]) % 60 == 0), "{all:?}");
-    assert_eq!(telemetry.minutes(board, Metric::CpuUsage, 30).len(), 2, "only what the last 30 minutes brought");
+    assert!(
+        all.windows(2)
+            .all(|pair| pair[1] > pair[0] && (pair[1] - pair[0]) % 60 == 0),
+        "{all:?}"
+    );
+    assert_eq!(
+        telemetry.minutes(board, Metric::CpuUsage, 30).len(),
+        2,
+        "only what the last 30 minutes brought"
+    );
 }
 
 #[test]
 fn a_clock_that_learns_the_year_moves_all_stamps_together() {
     let (telemetry, board) = board();
     run(&telemetry, board, 0, 600, 17);
-    assert!(telemetry.drain_minutes(Mono::from_millis(600_000)).is_empty(), "1970 is not worth storing");
+    assert!(
+        telemetry
+            .drain_minutes(Mono::from_millis(600_000))
+            .is_empty(),
+        "1970 is not worth storing"
+    );
     run(&telemetry, board, 600, 600, WALL_S);
     let points = stamps(&telemetry.minutes(board, Metric::CpuUsage, 60));
-    assert!(points.windows(2).all(|pair| pair[1] - pair[0] == 60), "{points:?}");
-    assert!((points[0] - WALL_S).abs() <= 60, "the start is stamped with the right year: {}", points[0]);
+    assert!(
+        points.windows(2).all(|pair| pair[1] - pair[0] == 60),
+        "{points:?}"
+    );
+    assert!(
+        (points[0] - WALL_S).abs() <= 60,
+        "the start is stamped with the right year: {}",
+        points[0]
+    );
     assert_eq!(telemetry.stats().clock_jumps, 1);
     let drained = telemetry.drain_minutes(Mono::from_millis(1_200_000));
-    assert_eq!(i64::from(drained[0].steps[0].0) * 60, points[0], "the waiting minutes are stored with it");
+    assert_eq!(
+        i64::from(drained[0].steps[0].0) * 60,
+        points[0],
+        "the waiting minutes are stored with it"
+    );
     run(&telemetry, board, 1200, 600, WALL_S - 86_400);
     let points = stamps(&telemetry.minutes(board, Metric::CpuUsage, 60));
-    assert!(points.windows(2).all(|pair| pair[1] - pair[0] == 60), "back by a day: {points:?}");
+    assert!(
+        points.windows(2).all(|pair| pair[1] - pair[0] == 60),
+        "back by a day: {points:?}"
+    );
 }
 
 #[test]
@@ -110,7 +169,12 @@ fn drained_minutes_come_back_after_a_restart_and_join_the_new_run() {
     let first = telemetry.drain_minutes(Mono::from_millis(300_000));
     let second = telemetry.drain_minutes(Mono::from_millis(599_999));
     assert_eq!(first[0].steps.len() + second[0].steps.len(), 10);
-    assert!(telemetry.drain_minutes(Mono::from_millis(599_999)).is_empty(), "handed out once");
+    assert!(
+        telemetry
+            .drain_minutes(Mono::from_millis(599_999))
+            .is_empty(),
+        "handed out once"
+    );
     let before = telemetry.minutes(board, Metric::CpuUsage, 1440);
 
     let (restarted, board) = self::board();
@@ -123,35 +187,61 @@ fn drained_minutes_come_back_after_a_restart_and_join_the_new_run() {
     assert!(stamps(&after).windows(2).all(|pair| pair[1] > pair[0]));
     assert_eq!(after.len(), 12, "the minute of the restart and the next");
     let drained = restarted.drain_minutes(Mono::from_millis(120_000));
-    assert_eq!(drained[0].steps.len(), 2, "restored minutes are not stored again");
+    assert_eq!(
+        drained[0].steps.len(),
+        2,
+        "restored minutes are not stored again"
+    );
     restarted.restore(board, Metric::CpuUsage, &first[0].steps);
-    assert_eq!(restarted.minutes(board, Metric::CpuUsage, 1440).len(), 12, "too late to restore");
+    assert_eq!(
+        restarted.minutes(board, Metric::CpuUsage, 1440).len(),
+        12,
+        "too late to restore"
+    );
 }
 
 #[test]
 fn restored_stamps_of_a_clock_that_was_ahead_are_hidden() {
     let (telemetry, board) = board();
     let minute = (WALL_S / 60) as u32;
-    telemetry.restore(board, Metric::CpuUsage, &[(minute - 1, 1.0, 1.0, 1.0), (minute + 9999, 2.0, 2.0, 2.0)]);
+    telemetry.restore(
+        board,
+        Metric::CpuUsage,
+        &[(minute - 1, 1.0, 1.0, 1.0), (minute + 9999, 2.0, 2.0, 2.0)],
+    );
     run(&telemetry, board, 0, 10, WALL_S);
     let points = telemetry.minutes(board, Metric::CpuUsage, 1440);
-    assert_eq!(stamps(&points), [i64::from(minute - 1) * 60, i64::from(minute) * 60]);
+    assert_eq!(
+        stamps(&points),
+        [i64::from(minute - 1) * 60, i64::from(minute) * 60]
+    );
 }
 
 #[test]
 fn more_series_than_fit_have_a_latest_value_but_no_history() {
     let sources = Arc::new(Sources::default());
     let telemetry = Telemetry::new(sources.clone());
-    let all: Vec<Reading> = Metric::ALL.iter().map(|metric| Reading { metric: *metric, value: 1.0 }).collect();
+    let all: Vec<Reading> = Metric::ALL
+        .iter()
+        .map(|metric| Reading {
+            metric: *metric,
+            value: 1.0,
+        })
+        .collect();
     for n in 0..MAX_SOURCES {
-        let source = sources.register(&format!("d{n}"), SourceKind::Drone).expect("room");
+        let source = sources
+            .register(&format!("d{n}"), SourceKind::Drone)
+            .expect("room");
         telemetry.publish(source, &all, Mono::ZERO, wall(WALL_S));
         telemetry.publish(source, &all, Mono::ZERO, wall(WALL_S));
         assert!(telemetry.latest(source, Metric::Generic).is_some());
     }
     let stats = telemetry.stats();
     assert_eq!(stats.series, MAX_SERIES);
-    assert_eq!(stats.series_refused, (MAX_SOURCES * METRIC_COUNT - MAX_SERIES) as u64);
+    assert_eq!(
+        stats.series_refused,
+        (MAX_SOURCES * METRIC_COUNT - MAX_SERIES) as u64
+    );
 }
 
 proptest! {

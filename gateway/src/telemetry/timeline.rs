@@ -58,12 +58,16 @@ impl Default for Timeline {
 impl Timeline {
     /// Notes that the monotonic clock showed `now` when the wall clock showed `wall`.
     pub(super) fn observe(&self, now: Mono, wall: Timestamp) -> Frame {
-        let offset = wall.as_millisecond().saturating_sub_unsigned(now.as_millis());
+        let offset = wall
+            .as_millisecond()
+            .saturating_sub_unsigned(now.as_millis());
         if self.phase_ms.load(Ordering::Acquire) == UNSET {
             self.offset_ms.store(offset, Ordering::Relaxed);
             let phase = offset.rem_euclid(MINUTE_MS as i64) as u64;
             // Two first readings at once: one phase wins and both use it.
-            let _ = self.phase_ms.compare_exchange(UNSET, phase, Ordering::AcqRel, Ordering::Acquire);
+            let _ =
+                self.phase_ms
+                    .compare_exchange(UNSET, phase, Ordering::AcqRel, Ordering::Acquire);
         } else if offset.abs_diff(self.offset_ms.load(Ordering::Relaxed)) > JUMP_MS {
             self.offset_ms.store(offset, Ordering::Relaxed);
             self.jumps.fetch_add(1, Ordering::Relaxed);
@@ -104,7 +108,10 @@ impl Frame {
     /// differ by up to half a step. Neighbours stay exactly one apart.
     pub(super) fn stamp(&self, step: u32, step_ms: u64) -> i64 {
         let start = i64::from(step) * step_ms as i64 - self.phase_ms as i64;
-        (start.saturating_add(self.offset_ms).saturating_add(step_ms as i64 / 2)).div_euclid(step_ms as i64)
+        (start
+            .saturating_add(self.offset_ms)
+            .saturating_add(step_ms as i64 / 2))
+        .div_euclid(step_ms as i64)
     }
 
     /// Whether the wall clock can be right at all.

@@ -56,7 +56,9 @@ pub enum UpdateError {
         limit: u64,
     },
     /// The data partition is too full.
-    #[error("the bundle needs {needed} bytes, {free} are free in {dir}: remove backups or logs there")]
+    #[error(
+        "the bundle needs {needed} bytes, {free} are free in {dir}: remove backups or logs there"
+    )]
     NoSpace {
         /// With the reserve.
         needed: u64,
@@ -86,7 +88,10 @@ pub enum UpdateError {
 
 impl UpdateError {
     fn storage(path: &Path, source: std::io::Error) -> UpdateError {
-        UpdateError::Storage { path: path.to_owned(), source }
+        UpdateError::Storage {
+            path: path.to_owned(),
+            source,
+        }
     }
 }
 
@@ -124,7 +129,11 @@ impl Updates {
     #[must_use]
     pub fn new(config: &config::Update) -> Arc<Updates> {
         let spool = Spool::new(config);
-        Arc::new(Updates { spool, uploading: ArcSwapOption::empty(), stats: UpdateStats::default() })
+        Arc::new(Updates {
+            spool,
+            uploading: ArcSwapOption::empty(),
+            stats: UpdateStats::default(),
+        })
     }
 
     /// What the image's program says.
@@ -177,7 +186,11 @@ impl Updates {
     }
 
     fn count(&self, accepted: bool) {
-        let counter = if accepted { &self.stats.accepted } else { &self.stats.refused };
+        let counter = if accepted {
+            &self.stats.accepted
+        } else {
+            &self.stats.refused
+        };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 }

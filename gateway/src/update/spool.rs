@@ -44,7 +44,11 @@ impl Spool {
     #[must_use]
     pub fn new(config: &config::Update) -> Spool {
         let (status, dir) = (config.dir.join("status.json"), config.dir.join("spool"));
-        Spool { status, dir, max_bundle_bytes: config.max_bundle_bytes }
+        Spool {
+            status,
+            dir,
+            max_bundle_bytes: config.max_bundle_bytes,
+        }
     }
 
     /// What the image's program says.
@@ -71,20 +75,39 @@ impl Spool {
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| UpdateError::Busy("another bundle is being taken".to_owned()))?;
         if status.state.is_busy() {
-            return Err(UpdateError::Busy(format!("an update is {}", status.state.name())));
+            return Err(UpdateError::Busy(format!(
+                "an update is {}",
+                status.state.name()
+            )));
         }
         if self.is_waiting() {
-            return Err(UpdateError::Busy("a bundle waits to be installed".to_owned()));
+            return Err(UpdateError::Busy(
+                "a bundle waits to be installed".to_owned(),
+            ));
         }
         if length > self.max_bundle_bytes {
-            return Err(UpdateError::TooLarge { length, limit: self.max_bundle_bytes });
+            return Err(UpdateError::TooLarge {
+                length,
+                limit: self.max_bundle_bytes,
+            });
         }
         self.make_room(length)?;
         let path = self.part();
         // What a killed gateway left, or another user: the name is made anew.
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
         let file = file.map_err(|error| UpdateError::storage(&path, error))?;
-        Ok(Incoming { spool: self.clone(), file, hash: Sha256::new(), length, received: 0, _lock: lock })
+        Ok(Incoming {
+            spool: self.clone(),
+            file,
+            hash: Sha256::new(),
+            length,
+            received: 0,
+            _lock: lock,
+        })
     }
 
     fn make_room(&self, length: u64) -> Result<(), UpdateError> {
@@ -96,9 +119,21 @@ impl Spool {
                 _ => {}
             }
         }
-        let disk = rustix::fs::statvfs(&self.dir).map_err(|error| UpdateError::storage(&self.dir, error.into()))?;
-        let (free, needed) = (disk.f_bavail.saturating_mul(disk.f_frsize), length.saturating_add(RESERVE_BYTES));
-        if free < needed { Err(UpdateError::NoSpace { needed, free, dir: self.dir.clone() }) } else { Ok(()) }
+        let disk = rustix::fs::statvfs(&self.dir)
+            .map_err(|error| UpdateError::storage(&self.dir, error.into()))?;
+        let (free, needed) = (
+            disk.f_bavail.saturating_mul(disk.f_frsize),
+            length.saturating_add(RESERVE_BYTES),
+        );
+        if free < needed {
+            Err(UpdateError::NoSpace {
+                needed,
+                free,
+                dir: self.dir.clone(),
+            })
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether `outcome` was told before.
@@ -132,7 +167,12 @@ impl Spool {
 fn put(path: &Path, text: &str) -> Result<(), UpdateError> {
     let new = path.with_extension("new");
     let write = || {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, path)?;
@@ -143,7 +183,8 @@ fn put(path: &Path, text: &str) -> Result<(), UpdateError> {
 
 /// Makes a rename in the directory of `path` durable.
 fn sync_dir(path: &Path) -> std::io::Result<()> {
-    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+    path.parent()
+        .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }
 
 /// A bundle that arrives.
@@ -166,10 +207,15 @@ impl Incoming {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), UpdateError> {
         self.received += bytes.len() as u64;
         if self.received > self.length {
-            return Err(UpdateError::Different(format!("more than the announced {} bytes came", self.length)));
+            return Err(UpdateError::Different(format!(
+                "more than the announced {} bytes came",
+                self.length
+            )));
         }
         self.hash.update(bytes);
-        self.file.write_all(bytes).map_err(|error| UpdateError::storage(&self.spool.part(), error))
+        self.file
+            .write_all(bytes)
+            .map_err(|error| UpdateError::storage(&self.spool.part(), error))
     }
 
     /// Hands the bundle over; the answer is the request's id.
@@ -178,12 +224,27 @@ impl Incoming {
     /// It is not what was announced, or the medium refuses.
     pub fn finish(self, wish: &Wish) -> Result<String, UpdateError> {
         if self.received != self.length {
-            let text = format!("{} bytes came of the announced {}", self.received, self.length);
+            let text = format!(
+                "{} bytes came of the announced {}",
+                self.received, self.length
+            );
             return Err(UpdateError::Different(text));
         }
-        let found: String = self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        if let Some(wanted) = wish.sha256.as_deref().filter(|wanted| !wanted.eq_ignore_ascii_case(&found)) {
-            return Err(UpdateError::Different(format!("the SHA-256 of what came is {found}, not {wanted}")));
+        let found: String = self
+            .hash
+            .clone()
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        if let Some(wanted) = wish
+            .sha256
+            .as_deref()
+            .filter(|wanted| !wanted.eq_ignore_ascii_case(&found))
+        {
+            return Err(UpdateError::Different(format!(
+                "the SHA-256 of what came is {found}, not {wanted}"
+            )));
         }
         let (part, bundle) = (self.spool.part(), self.spool.bundle());
         self.file
@@ -193,7 +254,10 @@ impl Incoming {
             .map_err(|error| UpdateError::storage(&bundle, error))?;
         let id = Uuid::now_v7().simple().to_string();
         let allow = if wish.allow_downgrade { "yes" } else { "no" };
-        put(&self.spool.request(), &format!("format=1\nid={id}\nallow_downgrade={allow}\n"))?;
+        put(
+            &self.spool.request(),
+            &format!("format=1\nid={id}\nallow_downgrade={allow}\n"),
+        )?;
         Ok(id)
     }
 }
@@ -209,20 +273,31 @@ impl Drop for Incoming {
 mod tests {
     use super::*;
 
-    const IDLE: &str = r#"{"format": 1, "state": "idle", "running": {"slot": "A"}, "other": {"slot": "B"}}"#;
+    const IDLE: &str =
+        r#"{"format": 1, "state": "idle", "running": {"slot": "A"}, "other": {"slot": "B"}}"#;
 
     fn spool(status: &str) -> (tempfile::TempDir, Spool) {
         let temporary = tempfile::tempdir().expect("a directory");
         fs::create_dir(temporary.path().join("spool")).expect("made");
         fs::write(temporary.path().join("status.json"), status).expect("written");
-        let config = config::Update { dir: temporary.path().to_owned(), max_bundle_bytes: 1000 };
+        let config = config::Update {
+            dir: temporary.path().to_owned(),
+            max_bundle_bytes: 1000,
+        };
         (temporary, Spool::new(&config))
     }
 
     fn names(dir: &tempfile::TempDir) -> Vec<String> {
         let entries = fs::read_dir(dir.path().join("spool")).expect("listed");
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
+        let mut names: Vec<String> = entries
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .file_name()
+                    .into_string()
+                    .expect("a name")
+            })
+            .collect();
         names.sort();
         names
     }
@@ -234,26 +309,43 @@ mod tests {
         incoming.write(b"bun").expect("taken");
         assert_eq!(names(&dir), ["upload.part"]);
         incoming.write(b"dl").expect("taken");
-        let id = incoming.finish(&Wish { sha256: None, allow_downgrade: true }).expect("handed over");
+        let id = incoming
+            .finish(&Wish {
+                sha256: None,
+                allow_downgrade: true,
+            })
+            .expect("handed over");
         assert_eq!(names(&dir), ["request", "upload.raucb"]);
         let request = fs::read_to_string(dir.path().join("spool/request")).expect("read");
         assert_eq!(request, format!("format=1\nid={id}\nallow_downgrade=yes\n"));
-        assert!(matches!(spool.begin(5), Err(UpdateError::Busy(_))), "it waits");
+        assert!(
+            matches!(spool.begin(5), Err(UpdateError::Busy(_))),
+            "it waits"
+        );
     }
 
     #[test]
     fn what_is_not_as_announced_leaves_nothing() {
         let (dir, spool) = spool(IDLE);
         let sum = "0d8d2a5e0a1d5a9f1c5b3b0a0fca4d0c6a3d7c1dd2ef3d8a7a6f0a4b9f6d1c2e";
-        let wish = Wish { sha256: Some(sum.to_owned()), allow_downgrade: false };
+        let wish = Wish {
+            sha256: Some(sum.to_owned()),
+            allow_downgrade: false,
+        };
         for (bytes, wish) in [(&b"bundl"[..], &wish), (b"bun", &Wish::default())] {
             let mut incoming = spool.begin(5).expect("begun");
             incoming.write(bytes).expect("taken");
-            assert!(matches!(incoming.finish(wish), Err(UpdateError::Different(_))));
+            assert!(matches!(
+                incoming.finish(wish),
+                Err(UpdateError::Different(_))
+            ));
             assert!(names(&dir).is_empty());
         }
         let mut incoming = spool.begin(5).expect("begun");
-        assert!(matches!(incoming.write(b"bundle"), Err(UpdateError::Different(_))));
+        assert!(matches!(
+            incoming.write(b"bundle"),
+            Err(UpdateError::Different(_))
+        ));
         drop(incoming);
         assert!(names(&dir).is_empty());
     }
@@ -264,8 +356,15 @@ mod tests {
         let first = spool.begin(5).expect("begun");
         assert!(matches!(spool.begin(5), Err(UpdateError::Busy(_))));
         drop(first);
-        assert!(matches!(spool.begin(1001), Err(UpdateError::TooLarge { limit: 1000, .. })));
-        fs::write(dir.path().join("status.json"), IDLE.replace("idle", "installing")).expect("written");
+        assert!(matches!(
+            spool.begin(1001),
+            Err(UpdateError::TooLarge { limit: 1000, .. })
+        ));
+        fs::write(
+            dir.path().join("status.json"),
+            IDLE.replace("idle", "installing"),
+        )
+        .expect("written");
         assert!(matches!(spool.begin(5), Err(UpdateError::Busy(_))));
         fs::remove_file(dir.path().join("status.json")).expect("removed");
         assert!(matches!(spool.begin(5), Err(UpdateError::NotSupported(_))));
@@ -274,8 +373,14 @@ mod tests {
     #[test]
     fn a_bundle_that_leaves_no_room_for_the_store_is_refused() {
         let (_dir, spool) = spool(IDLE);
-        let spool = Spool { max_bundle_bytes: u64::MAX, ..spool };
-        assert!(matches!(spool.begin(u64::MAX), Err(UpdateError::NoSpace { .. })));
+        let spool = Spool {
+            max_bundle_bytes: u64::MAX,
+            ..spool
+        };
+        assert!(matches!(
+            spool.begin(u64::MAX),
+            Err(UpdateError::NoSpace { .. })
+        ));
     }
 
     #[test]
@@ -287,7 +392,10 @@ mod tests {
         let mut incoming = spool.begin(2).expect("begun");
         incoming.write(b"ok").expect("taken");
         incoming.finish(&Wish::default()).expect("handed over");
-        assert_eq!(fs::read(dir.path().join("spool/upload.raucb")).expect("read"), b"ok");
+        assert_eq!(
+            fs::read(dir.path().join("spool/upload.raucb")).expect("read"),
+            b"ok"
+        );
     }
 
     #[test]

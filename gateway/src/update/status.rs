@@ -57,7 +57,10 @@ impl State {
     /// Whether an update is under way, so that no other may begin.
     #[must_use]
     pub const fn is_busy(self) -> bool {
-        matches!(self, State::Verifying | State::Installing | State::Rebooting | State::Trying)
+        matches!(
+            self,
+            State::Verifying | State::Installing | State::Rebooting | State::Trying
+        )
     }
 }
 
@@ -116,15 +119,22 @@ impl Status {
     /// # Errors
     /// [`UpdateError::NotSupported`] without a file, [`UpdateError::Unreadable`].
     pub fn read(path: &Path) -> Result<Status, UpdateError> {
-        let unreadable = |reason: String| UpdateError::Unreadable { path: path.to_owned(), reason };
+        let unreadable = |reason: String| UpdateError::Unreadable {
+            path: path.to_owned(),
+            reason,
+        };
         let mut text = String::new();
         let file = match File::open(path) {
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
                 return Err(UpdateError::NotSupported(path.to_owned()));
             }
             other => other.map_err(|error| unreadable(error.to_string()))?,
         };
-        file.take(MAX_BYTES).read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
+        file.take(MAX_BYTES)
+            .read_to_string(&mut text)
+            .map_err(|error| unreadable(error.to_string()))?;
         Status::parse(&text).map_err(unreadable)
     }
 
@@ -136,7 +146,10 @@ impl Status {
         }
         let head: Head = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if head.format != FORMAT {
-            return Err(format!("it has format {}, this gateway reads {FORMAT}", head.format));
+            return Err(format!(
+                "it has format {}, this gateway reads {FORMAT}",
+                head.format
+            ));
         }
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
@@ -156,16 +169,29 @@ mod tests {
     #[test]
     fn what_the_image_writes_is_read() {
         let status = Status::parse(WRITTEN).expect("read");
-        assert_eq!((status.state, status.state.name()), (State::RolledBack, "rolled_back"));
+        assert_eq!(
+            (status.state, status.state.name()),
+            (State::RolledBack, "rolled_back")
+        );
         assert_eq!(status.reason.as_deref(), Some("its gateway was \"down\""));
-        assert_eq!((&*status.running.slot, status.running.version.as_deref()), ("A", Some("0.1.0")));
-        assert_eq!((status.other.version, status.other.bootable), (None, Some(false)));
+        assert_eq!(
+            (&*status.running.slot, status.running.version.as_deref()),
+            ("A", Some("0.1.0"))
+        );
+        assert_eq!(
+            (status.other.version, status.other.bootable),
+            (None, Some(false))
+        );
     }
 
     #[test]
     fn every_state_has_one_name() {
-        use State::{Committed, Failed, Idle, Installing, Rebooting, RolledBack, Trying, Verifying};
-        for state in [Idle, Verifying, Installing, Rebooting, Trying, Committed, RolledBack, Failed] {
+        use State::{
+            Committed, Failed, Idle, Installing, Rebooting, RolledBack, Trying, Verifying,
+        };
+        for state in [
+            Idle, Verifying, Installing, Rebooting, Trying, Committed, RolledBack, Failed,
+        ] {
             assert_eq!(serde_json::to_value(state).expect("a name"), state.name());
         }
     }
@@ -173,10 +199,19 @@ mod tests {
     #[test]
     fn a_newer_format_is_named_and_members_may_be_added() {
         let newer = WRITTEN.replace("\"format\": 1", "\"format\": 2");
-        assert!(Status::parse(&newer).expect_err("newer").contains("format 2"));
+        assert!(
+            Status::parse(&newer)
+                .expect_err("newer")
+                .contains("format 2")
+        );
         let more = WRITTEN.replace("\"format\": 1,", "\"format\": 1, \"later\": [1],");
         assert!(Status::parse(&more).is_ok());
-        for broken in ["", "{", "{\"format\": 1}", &WRITTEN.replace("rolled_back", "flying")] {
+        for broken in [
+            "",
+            "{",
+            "{\"format\": 1}",
+            &WRITTEN.replace("rolled_back", "flying"),
+        ] {
             assert!(Status::parse(broken).is_err(), "{broken}");
         }
     }

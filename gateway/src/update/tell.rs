@@ -36,14 +36,25 @@ pub async fn watch(updates: Arc<Updates>, alerts: Alerts, stop: CancellationToke
 }
 
 fn look(updates: &Updates, alerts: &Alerts, status: &Status) {
-    let Some(condition) = condition(status) else { return };
+    let Some(condition) = condition(status) else {
+        return;
+    };
     // The same reason may come twice; the time tells them apart.
-    let outcome = format!("{} {}", status.changed_at.as_deref().unwrap_or_default(), condition.message);
+    let outcome = format!(
+        "{} {}",
+        status.changed_at.as_deref().unwrap_or_default(),
+        condition.message
+    );
     if updates.was_told(&outcome) {
         return;
     }
-    let known = alerts.list(&Filter { alert_type: Some(AlertType::System), ..Filter::default() });
-    match known.iter().find(|alert| &*alert.origin == KEY && alert.details.as_deref() == condition.details.as_deref()) {
+    let known = alerts.list(&Filter {
+        alert_type: Some(AlertType::System),
+        ..Filter::default()
+    });
+    match known.iter().find(|alert| {
+        &*alert.origin == KEY && alert.details.as_deref() == condition.details.as_deref()
+    }) {
         Some(alert) if alert.durable => updates.mark_told(&outcome),
         Some(_) => {}
         None => alerts.raise(condition),
@@ -57,7 +68,12 @@ fn condition(status: &Status) -> Option<Condition> {
         State::Failed => ("Update Failed", Level::Warning, "failed"),
         _ => return None,
     };
-    let version = status.update.version.as_deref().map(|version| format!(" to {version}")).unwrap_or_default();
+    let version = status
+        .update
+        .version
+        .as_deref()
+        .map(|version| format!(" to {version}"))
+        .unwrap_or_default();
     let reason = status.reason.as_deref().unwrap_or("no reason was given");
     let running = status.running.version.as_deref().unwrap_or("unknown");
     let at = status.changed_at.as_deref().unwrap_or("an unknown time");
@@ -68,7 +84,10 @@ fn condition(status: &Status) -> Option<Condition> {
         alert_type: AlertType::System,
         title,
         message: format!("update{version} {what}: {reason}"),
-        details: Some(format!("Version {running} in slot {} runs; {what} at {at}.", status.running.slot)),
+        details: Some(format!(
+            "Version {running} in slot {} runs; {what} at {at}.",
+            status.running.slot
+        )),
     })
 }
 
@@ -84,19 +103,37 @@ mod tests {
             reason: Some("it never answered".to_owned()),
             changed_at: Some("2026-11-25T18:00:00Z".to_owned()),
             progress_pct: None,
-            update: Offered { version: Some("0.2.0".to_owned()), ..Offered::default() },
-            running: Slot { slot: "A".to_owned(), version: Some("0.1.0".to_owned()), bootable: None },
-            other: Slot { slot: "B".to_owned(), ..Slot::default() },
+            update: Offered {
+                version: Some("0.2.0".to_owned()),
+                ..Offered::default()
+            },
+            running: Slot {
+                slot: "A".to_owned(),
+                version: Some("0.1.0".to_owned()),
+                bootable: None,
+            },
+            other: Slot {
+                slot: "B".to_owned(),
+                ..Slot::default()
+            },
         }
     }
 
     #[test]
     fn only_what_went_wrong_is_told() {
         let told = condition(&status(State::RolledBack)).expect("told");
-        assert_eq!(told.message, "update to 0.2.0 rolled back: it never answered");
+        assert_eq!(
+            told.message,
+            "update to 0.2.0 rolled back: it never answered"
+        );
         assert_eq!(told.level, Level::Error);
         assert!(condition(&status(State::Failed)).is_some_and(|told| told.level == Level::Warning));
-        for state in [State::Idle, State::Installing, State::Trying, State::Committed] {
+        for state in [
+            State::Idle,
+            State::Installing,
+            State::Trying,
+            State::Committed,
+        ] {
             assert!(condition(&status(state)).is_none());
         }
     }

@@ -49,8 +49,18 @@ impl Updates {
             }
             write(incoming, arriving)
         });
-        let progress = Arc::new(Progress { length, received: AtomicU64::new(0), cancel: CancellationToken::new() });
-        let mut upload = Upload { updates: self.clone(), progress, pieces: Some(pieces), writer, accepted: false };
+        let progress = Arc::new(Progress {
+            length,
+            received: AtomicU64::new(0),
+            cancel: CancellationToken::new(),
+        });
+        let mut upload = Upload {
+            updates: self.clone(),
+            progress,
+            pieces: Some(pieces),
+            writer,
+            accepted: false,
+        };
         if has_begun.await.is_err() {
             return Err(upload.failure().await);
         }
@@ -60,7 +70,10 @@ impl Updates {
 }
 
 /// Writes what arrives. Without an end the bundle is dropped.
-fn write(mut incoming: super::Incoming, mut arriving: mpsc::Receiver<Piece>) -> Result<Option<String>, UpdateError> {
+fn write(
+    mut incoming: super::Incoming,
+    mut arriving: mpsc::Receiver<Piece>,
+) -> Result<Option<String>, UpdateError> {
     while let Some(piece) = arriving.blocking_recv() {
         match piece {
             Piece::Data(bytes) => incoming.write(&bytes)?,
@@ -79,7 +92,10 @@ impl Upload {
         let length = bytes.len() as u64;
         self.send(Piece::Data(bytes)).await?;
         self.progress.received.fetch_add(length, Ordering::Relaxed);
-        self.updates.stats.bytes.fetch_add(length, Ordering::Relaxed);
+        self.updates
+            .stats
+            .bytes
+            .fetch_add(length, Ordering::Relaxed);
         Ok(())
     }
 
@@ -105,7 +121,11 @@ impl Upload {
             Some(pieces) => pieces.send(piece).await.is_ok(),
             None => false,
         };
-        if sent { Ok(()) } else { Err(self.failure().await) }
+        if sent {
+            Ok(())
+        } else {
+            Err(self.failure().await)
+        }
     }
 
     /// Why the writer ended early.
@@ -116,7 +136,9 @@ impl Upload {
 
     async fn outcome(&mut self) -> Result<Option<String>, UpdateError> {
         let ended = (&mut self.writer).await;
-        ended.unwrap_or_else(|error| Err(UpdateError::Different(format!("the writer ended: {error}"))))
+        ended.unwrap_or_else(|error| {
+            Err(UpdateError::Different(format!("the writer ended: {error}")))
+        })
     }
 }
 

@@ -60,7 +60,10 @@ impl Pace {
             3 => Stage::Broken,
             _ => Stage::Upstream,
         };
-        (stage, Mono::from_millis(self.moved_ms.load(Ordering::Relaxed)))
+        (
+            stage,
+            Mono::from_millis(self.moved_ms.load(Ordering::Relaxed)),
+        )
     }
 }
 
@@ -76,7 +79,10 @@ impl HttpBody for Outward {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
         let polled = Pin::new(&mut this.inner).poll_frame(cx);
         let end = |stage: Stage, words: &'static str| {
@@ -96,7 +102,10 @@ impl HttpBody for Outward {
                     return end(Stage::TooLarge, "the request's body is larger than allowed");
                 };
                 this.left = left;
-                this.shared.figures.sent_bytes.fetch_add(length, Ordering::Relaxed);
+                this.shared
+                    .figures
+                    .sent_bytes
+                    .fetch_add(length, Ordering::Relaxed);
                 this.pace.note(Stage::Upstream, Mono::now());
             }
             Poll::Ready(Some(Err(_))) => return end(Stage::Broken, "the request's body broke off"),
@@ -136,7 +145,15 @@ impl Inward {
         shared: Arc<Shared>,
         place: OwnedSemaphorePermit,
     ) -> Inward {
-        Inward { inner, left: limit, timeout, timer: Box::pin(sleep(timeout)), waiting: false, shared, _place: place }
+        Inward {
+            inner,
+            left: limit,
+            timeout,
+            timer: Box::pin(sleep(timeout)),
+            waiting: false,
+            shared,
+            _place: place,
+        }
     }
 
     /// Ends the body: the client sees a transfer that was cut, not a whole one.
@@ -151,7 +168,10 @@ impl HttpBody for Inward {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Pending => {
@@ -160,17 +180,24 @@ impl HttpBody for Inward {
                 }
                 match this.timer.as_mut().poll(cx) {
                     Poll::Pending => Poll::Pending,
-                    Poll::Ready(()) => this.cut(format!("its answer stood still for {} s", this.timeout.as_secs())),
+                    Poll::Ready(()) => this.cut(format!(
+                        "its answer stood still for {} s",
+                        this.timeout.as_secs()
+                    )),
                 }
             }
             Poll::Ready(Some(Ok(frame))) => {
                 this.waiting = false;
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
                 let Some(left) = this.left.checked_sub(length) else {
-                    return this.cut("its answer is larger than upstream.max_response_bytes".to_owned());
+                    return this
+                        .cut("its answer is larger than upstream.max_response_bytes".to_owned());
                 };
                 this.left = left;
-                this.shared.figures.received_bytes.fetch_add(length, Ordering::Relaxed);
+                this.shared
+                    .figures
+                    .received_bytes
+                    .fetch_add(length, Ordering::Relaxed);
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => this.cut(format!("its answer broke off: {error}")),

@@ -60,7 +60,12 @@ pub(super) struct Breaker {
 impl Breaker {
     /// Opens after `failures` in a row, for `pause`.
     pub(super) fn new(failures: u32, pause: Duration) -> Breaker {
-        Breaker { state: State::Closed(0), failures: failures.max(1), pause, opened: 0 }
+        Breaker {
+            state: State::Closed(0),
+            failures: failures.max(1),
+            pause,
+            opened: 0,
+        }
     }
 
     /// Leave for a request, or how long to wait.
@@ -83,7 +88,9 @@ impl Breaker {
             (State::HalfOpen, Health::Well) if leave.probe => self.state = State::Closed(0),
             (State::HalfOpen, Health::Ill) if leave.probe => self.open(now),
             // The next request tries in its place.
-            (State::HalfOpen, Health::Unknown) if leave.probe => self.state = State::Open { until: now },
+            (State::HalfOpen, Health::Unknown) if leave.probe => {
+                self.state = State::Open { until: now }
+            }
             (State::Closed(_), Health::Well) => self.state = State::Closed(0),
             (State::Closed(_), Health::Ill) => self.fail(now),
             // Begun before it opened: what came of it is old news.
@@ -103,7 +110,9 @@ impl Breaker {
 
     fn open(&mut self, now: Mono) {
         self.opened += 1;
-        self.state = State::Open { until: now.plus(self.pause) };
+        self.state = State::Open {
+            until: now.plus(self.pause),
+        };
     }
 
     /// What it lets through now.
@@ -149,7 +158,14 @@ mod tests {
     #[test]
     fn failures_in_a_row_open_it_and_a_success_between_them_does_not() {
         let mut breaker = Breaker::new(3, PAUSE);
-        for health in [Health::Ill, Health::Ill, Health::Well, Health::Ill, Health::Ill, Health::Unknown] {
+        for health in [
+            Health::Ill,
+            Health::Ill,
+            Health::Well,
+            Health::Ill,
+            Health::Ill,
+            Health::Unknown,
+        ] {
             run(&mut breaker, health, at(0));
         }
         assert_eq!(breaker.state(), BreakerState::Closed);
@@ -184,13 +200,19 @@ mod tests {
     #[test]
     fn what_began_before_it_opened_changes_nothing() {
         let mut breaker = Breaker::new(1, PAUSE);
-        let (old, older) = (breaker.ask(at(0)).expect("leave"), breaker.ask(at(0)).expect("leave"));
+        let (old, older) = (
+            breaker.ask(at(0)).expect("leave"),
+            breaker.ask(at(0)).expect("leave"),
+        );
         run(&mut breaker, Health::Ill, at(1));
         breaker.settle(old, Health::Well, at(2));
         assert_eq!(breaker.state(), BreakerState::Open);
         let probe = breaker.ask(at(31)).expect("leave");
         breaker.settle(older, Health::Ill, at(31));
-        assert_eq!((breaker.state(), breaker.opened()), (BreakerState::HalfOpen, 1));
+        assert_eq!(
+            (breaker.state(), breaker.opened()),
+            (BreakerState::HalfOpen, 1)
+        );
         breaker.settle(probe, Health::Well, at(32));
         assert_eq!(breaker.state(), BreakerState::Closed);
     }

@@ -45,8 +45,13 @@ struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     fn ask(shared: &'a Shared) -> Result<Attempt<'a>, Failure> {
         let leave = shared.breaker().ask(Mono::now());
-        let leave = leave.map_err(|wait| Failure::LeftAlone { retry_after_s: whole_seconds(wait).max(1) })?;
-        Ok(Attempt { shared, leave: Some(leave) })
+        let leave = leave.map_err(|wait| Failure::LeftAlone {
+            retry_after_s: whole_seconds(wait).max(1),
+        })?;
+        Ok(Attempt {
+            shared,
+            leave: Some(leave),
+        })
     }
 
     fn settle(&mut self, health: Health) {
@@ -65,12 +70,20 @@ impl Drop for Attempt<'_> {
 /// Passes `forward` on and its answer back.
 pub(super) async fn run(shared: &Arc<Shared>, forward: Forward) -> Result<Response<Body>, Failure> {
     let limit = forward.limit.min(shared.max_request_bytes);
-    if forward.body.as_ref().is_some_and(|body| body.size_hint().lower() > limit) {
+    if forward
+        .body
+        .as_ref()
+        .is_some_and(|body| body.size_hint().lower() > limit)
+    {
         return Err(Failure::RequestTooLarge(limit));
     }
     // First the place: a request that is refused here must not be the one that
     // was to try the upstream.
-    let place = shared.places.clone().try_acquire_owned().map_err(|_| Failure::Busy)?;
+    let place = shared
+        .places
+        .clone()
+        .try_acquire_owned()
+        .map_err(|_| Failure::Busy)?;
     let mut attempt = Attempt::ask(shared)?;
     let answer = ask(shared, forward, limit).await;
     let outcome = answer.and_then(|answer| judge(shared, answer));
@@ -86,7 +99,13 @@ pub(super) async fn run(shared: &Arc<Shared>, forward: Forward) -> Result<Respon
     let answer = outcome?;
     shared.figures.answered.fetch_add(1, Ordering::Relaxed);
     let (parts, body) = answer.into_parts();
-    let body = Inward::new(body, shared.max_response_bytes, shared.timeout, shared.clone(), place);
+    let body = Inward::new(
+        body,
+        shared.max_response_bytes,
+        shared.timeout,
+        shared.clone(),
+        place,
+    );
     let mut passed = Response::new(Body::new(body));
     *passed.status_mut() = parts.status;
     *passed.headers_mut() = passed_back(&parts.headers);
@@ -94,7 +113,9 @@ pub(super) async fn run(shared: &Arc<Shared>, forward: Forward) -> Result<Respon
 }
 
 fn passed_back(headers: &HeaderMap) -> HeaderMap {
-    let pairs = PASSED_BACK.into_iter().filter_map(|name| Some((name.clone(), headers.get(&name)?.clone())));
+    let pairs = PASSED_BACK
+        .into_iter()
+        .filter_map(|name| Some((name.clone(), headers.get(&name)?.clone())));
     pairs.collect()
 }
 
@@ -105,15 +126,23 @@ fn judge(shared: &Shared, answer: Response<Incoming>) -> Result<Response<Incomin
     match status {
         StatusCode::SERVICE_UNAVAILABLE => {
             let asked = answer.headers().get(header::RETRY_AFTER);
-            Err(Failure::Unavailable { retry_after_s: asked.and_then(|value| value.to_str().ok()?.parse().ok()) })
+            Err(Failure::Unavailable {
+                retry_after_s: asked.and_then(|value| value.to_str().ok()?.parse().ok()),
+            })
         }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             shared.remember(&Failure::Refused(status.as_u16()).to_string());
             Err(Failure::Refused(status.as_u16()))
         }
-        status if is_trouble(status) => Err(Failure::Bad(format!("it answered with status {}", status.as_u16()))),
+        status if is_trouble(status) => Err(Failure::Bad(format!(
+            "it answered with status {}",
+            status.as_u16()
+        ))),
         // It would lead the client past every check made here.
-        status if status.is_redirection() => Err(Failure::Bad(format!("it redirects (status {})", status.as_u16()))),
+        status if status.is_redirection() => Err(Failure::Bad(format!(
+            "it redirects (status {})",
+            status.as_u16()
+        ))),
         _ if answer.body().size_hint().lower() > limit => Err(Failure::AnswerTooLarge(limit)),
         _ => Ok(answer),
     }
@@ -121,21 +150,36 @@ fn judge(shared: &Shared, answer: Response<Incoming>) -> Result<Response<Incomin
 
 /// Sends the request. A read that met a connection the upstream had just closed
 /// is sent once more; nothing else is, since it might have been carried out.
-async fn ask(shared: &Arc<Shared>, forward: Forward, limit: u64) -> Result<Response<Incoming>, Failure> {
+async fn ask(
+    shared: &Arc<Shared>,
+    forward: Forward,
+    limit: u64,
+) -> Result<Response<Incoming>, Failure> {
     let repeatable = forward.method == Method::GET && forward.body.is_none();
     let (method, path) = (forward.method.clone(), forward.path.clone());
     match once(shared, forward, limit).await {
         Err(Failure::Bad(_)) if repeatable => {
             shared.figures.repeated.fetch_add(1, Ordering::Relaxed);
             let client_timeout = shared.timeout;
-            let again = Forward { method, path, content_type: None, body: None, limit, client_timeout };
+            let again = Forward {
+                method,
+                path,
+                content_type: None,
+                body: None,
+                limit,
+                client_timeout,
+            };
             once(shared, again, limit).await
         }
         outcome => outcome,
     }
 }
 
-async fn once(shared: &Arc<Shared>, forward: Forward, limit: u64) -> Result<Response<Incoming>, Failure> {
+async fn once(
+    shared: &Arc<Shared>,
+    forward: Forward,
+    limit: u64,
+) -> Result<Response<Incoming>, Failure> {
     let began = Mono::now();
     let pace = Pace::started(began);
     let client_timeout = forward.client_timeout;
@@ -144,8 +188,14 @@ async fn once(shared: &Arc<Shared>, forward: Forward, limit: u64) -> Result<Resp
     tokio::pin!(answer);
     loop {
         let (stage, moved) = pace.read();
-        let patience = if stage == Stage::Client { client_timeout } else { shared.timeout };
-        let due = moved.plus(patience).min(began.plus(UPLOAD_WITHIN.max(shared.timeout)));
+        let patience = if stage == Stage::Client {
+            client_timeout
+        } else {
+            shared.timeout
+        };
+        let due = moved
+            .plus(patience)
+            .min(began.plus(UPLOAD_WITHIN.max(shared.timeout)));
         tokio::select! {
             answer = &mut answer => return answer.map_err(|error| meaning(&error, pace.read().0, limit)),
             () = tokio::time::sleep(due.since(Mono::now()).max(Duration::from_millis(1))) => {
@@ -171,16 +221,27 @@ fn meaning(error: &legacy::Error, stage: Stage, limit: u64) -> Failure {
     }
 }
 
-fn request(shared: &Arc<Shared>, forward: Forward, limit: u64, pace: &Arc<Pace>) -> Result<Request<Body>, Failure> {
+fn request(
+    shared: &Arc<Shared>,
+    forward: Forward,
+    limit: u64,
+    pace: &Arc<Pace>,
+) -> Result<Request<Body>, Failure> {
     let wrong = |error: http::Error| Failure::Bad(error.to_string());
     let path = PathAndQuery::try_from(format!("{}{}", shared.prefix, forward.path));
     let path = path.map_err(|error| wrong(error.into()))?;
-    let uri = Uri::builder().scheme(shared.scheme.clone()).authority(shared.authority.clone()).path_and_query(path);
+    let uri = Uri::builder()
+        .scheme(shared.scheme.clone())
+        .authority(shared.authority.clone())
+        .path_and_query(path);
     let mut request = Request::builder()
         .method(forward.method)
         .uri(uri.build().map_err(wrong)?)
         .header(header::ACCEPT, "application/json")
-        .header(header::USER_AGENT, concat!("mfg-drone-gateway/", env!("CARGO_PKG_VERSION")));
+        .header(
+            header::USER_AGENT,
+            concat!("mfg-drone-gateway/", env!("CARGO_PKG_VERSION")),
+        );
     if let Some(key) = &shared.key {
         request = request.header("x-api-key", key);
     }
@@ -188,7 +249,12 @@ fn request(shared: &Arc<Shared>, forward: Forward, limit: u64, pace: &Arc<Pace>)
         request = request.header(header::CONTENT_TYPE, content_type);
     }
     let body = forward.body.map_or_else(Body::empty, |inner| {
-        Body::new(Outward { inner, left: limit, pace: pace.clone(), shared: shared.clone() })
+        Body::new(Outward {
+            inner,
+            left: limit,
+            pace: pace.clone(),
+            shared: shared.clone(),
+        })
     });
     request.body(body).map_err(wrong)
 }

@@ -9,7 +9,12 @@ use crate::api::{Labels, MoreMetrics, Page};
 
 /// The figures of `upstream`; none without a configured one.
 pub(crate) fn metrics(upstream: Upstream) -> MoreMetrics {
-    Box::new(move |page: &mut Page<'_>| upstream.shared.as_ref().map_or(Ok(()), |shared| write(shared, page)))
+    Box::new(move |page: &mut Page<'_>| {
+        upstream
+            .shared
+            .as_ref()
+            .map_or(Ok(()), |shared| write(shared, page))
+    })
 }
 
 fn write(shared: &Shared, page: &mut Page<'_>) -> fmt::Result {
@@ -25,11 +30,31 @@ fn write(shared: &Shared, page: &mut Page<'_>) -> fmt::Result {
         (&[("outcome", "client_gone")], read(&figures.client_gone)),
         (&[("outcome", "too_large")], read(&figures.too_large)),
     ];
-    page.counters("upstream_requests", "Requests for the upstream, by what came of them", outcomes)?;
-    page.counter("upstream_answers_cut", "Answers that broke off while passed back", read(&figures.cut))?;
-    page.counter("upstream_repeated", "Reads sent again after a kept connection closed", read(&figures.repeated))?;
-    page.counter("upstream_sent_bytes", "Bytes of bodies passed to the upstream", read(&figures.sent_bytes))?;
-    page.counter("upstream_received_bytes", "Bytes of bodies passed back", read(&figures.received_bytes))?;
+    page.counters(
+        "upstream_requests",
+        "Requests for the upstream, by what came of them",
+        outcomes,
+    )?;
+    page.counter(
+        "upstream_answers_cut",
+        "Answers that broke off while passed back",
+        read(&figures.cut),
+    )?;
+    page.counter(
+        "upstream_repeated",
+        "Reads sent again after a kept connection closed",
+        read(&figures.repeated),
+    )?;
+    page.counter(
+        "upstream_sent_bytes",
+        "Bytes of bodies passed to the upstream",
+        read(&figures.sent_bytes),
+    )?;
+    page.counter(
+        "upstream_received_bytes",
+        "Bytes of bodies passed back",
+        read(&figures.received_bytes),
+    )?;
     page.gauge(
         "upstream_places_free",
         "Further requests that may be under way",
@@ -45,6 +70,14 @@ fn write(shared: &Shared, page: &mut Page<'_>) -> fmt::Result {
         (&[("state", "open")], is(BreakerState::Open)),
         (&[("state", "half_open")], is(BreakerState::HalfOpen)),
     ];
-    page.gauges("upstream_breaker", "1 at the state of the circuit breaker", states)?;
-    page.counter("upstream_breaker_opened", "Times the upstream was left alone", opened)
+    page.gauges(
+        "upstream_breaker",
+        "1 at the state of the circuit breaker",
+        states,
+    )?;
+    page.counter(
+        "upstream_breaker_opened",
+        "Times the upstream was left alone",
+        opened,
+    )
 }

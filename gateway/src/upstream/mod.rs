@@ -100,7 +100,9 @@ pub enum Failure {
     #[error("The vision service refuses the gateway's key (status {0}); check upstream.key")]
     Refused(u16),
     /// Its answer is over the cap.
-    #[error("The answer of the vision service is larger than upstream.max_response_bytes ({0} bytes)")]
+    #[error(
+        "The answer of the vision service is larger than upstream.max_response_bytes ({0} bytes)"
+    )]
     AnswerTooLarge(u64),
     /// The client's body is over the cap.
     #[error("Request body too large: at most {0} bytes")]
@@ -172,9 +174,13 @@ impl Upstream {
     /// # Errors
     /// [`UpstreamError`] saying what is wrong and what to do.
     pub fn new(config: &config::Upstream) -> Result<Upstream, UpstreamError> {
-        let Some(url) = &config.url else { return Ok(Upstream { shared: None }) };
+        let Some(url) = &config.url else {
+            return Ok(Upstream { shared: None });
+        };
         let shared = Shared::new(config, url).map_err(UpstreamError)?;
-        Ok(Upstream { shared: Some(Arc::new(shared)) })
+        Ok(Upstream {
+            shared: Some(Arc::new(shared)),
+        })
     }
 
     /// How it is; none without a configured one.
@@ -185,8 +191,16 @@ impl Upstream {
             let breaker = shared.breaker();
             (breaker.state(), breaker.wait(Mono::now()))
         };
-        let last_failure = shared.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Some(UpstreamView { breaker, retry_in_s: wait.map(whole_seconds), last_failure })
+        let last_failure = shared
+            .last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        Some(UpstreamView {
+            breaker,
+            retry_in_s: wait.map(whole_seconds),
+            last_failure,
+        })
     }
 
     /// Passes a request on and its answer back, as the upstream gave it.
@@ -195,14 +209,19 @@ impl Upstream {
     /// [`Failure`]; then nothing of an answer was passed back.
     pub async fn forward(&self, forward: Forward) -> Result<Response<Body>, Failure> {
         let shared = self.shared.as_ref().ok_or(Failure::NotConfigured)?;
-        call::run(shared, forward).await.inspect_err(|failure| shared.count(failure))
+        call::run(shared, forward)
+            .await
+            .inspect_err(|failure| shared.count(failure))
     }
 }
 
 impl fmt::Debug for Upstream {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Never the key.
-        formatter.debug_struct("Upstream").field("configured", &self.shared.is_some()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Upstream")
+            .field("configured", &self.shared.is_some())
+            .finish_non_exhaustive()
     }
 }
 
@@ -213,10 +232,16 @@ impl Shared {
             return Err("url: write https://host:port".to_owned());
         };
         if authority.as_str().contains('@') {
-            return Err("url: a name or password in it would be logged; use upstream.key".to_owned());
+            return Err(
+                "url: a name or password in it would be logged; use upstream.key".to_owned(),
+            );
         }
         let path = parts.path_and_query.filter(|path| path.query().is_none());
-        let prefix = path.ok_or("url: it must not have a query")?.path().trim_end_matches('/').to_owned();
+        let prefix = path
+            .ok_or("url: it must not have a query")?
+            .path()
+            .trim_end_matches('/')
+            .to_owned();
         let key = outbound::secret("key", config.key.as_deref(), config.key_file.as_deref())?;
         let key = key.map(|key| HeaderValue::from_bytes(&key)).transpose();
         let mut key = key.map_err(|_| "key: it must be printable ASCII without line breaks")?;
@@ -247,7 +272,10 @@ impl Shared {
             max_response_bytes: config.max_response_bytes,
             client,
             places: Arc::new(Semaphore::new(config.max_in_flight)),
-            breaker: Mutex::new(Breaker::new(config.breaker_failures, Duration::from_secs(config.breaker_pause_s))),
+            breaker: Mutex::new(Breaker::new(
+                config.breaker_failures,
+                Duration::from_secs(config.breaker_pause_s),
+            )),
             last_failure: Mutex::new(None),
             figures: Figures::default(),
         })
@@ -262,7 +290,10 @@ impl Shared {
     fn remember(&self, words: &str) {
         let words: String = words.chars().take(MAX_WORDS).collect();
         tracing::warn!(upstream = %self.authority, "{words}");
-        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some((wall_now(), words));
+        *self
+            .last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some((wall_now(), words));
     }
 
     /// It failed while an answer was being passed back.

@@ -7,7 +7,9 @@ use boards::{Board, Sample, Tree};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let Ok(tree) = Tree::from_manifest(text) else { return };
+    let Ok(tree) = Tree::from_manifest(text) else {
+        return;
+    };
     let mut board = Board::of(tree, None);
     for now_ms in [0, 100_000] {
         board.sample(now_ms, &mut |_, sample| {

@@ -7,9 +7,8 @@ use libfuzzer_sys::fuzz_target;
 use mfg_drone_gateway::config::Loaded;
 
 /// One file for the life of the process; the library reads from a path.
-static FILE: LazyLock<tempfile::NamedTempFile> = LazyLock::new(|| {
-    tempfile::NamedTempFile::new().expect("a temporary file")
-});
+static FILE: LazyLock<tempfile::NamedTempFile> =
+    LazyLock::new(|| tempfile::NamedTempFile::new().expect("a temporary file"));
 
 fuzz_target!(|text: &str| {
     std::fs::write(FILE.path(), text).expect("the file is ours");

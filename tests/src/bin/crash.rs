@@ -9,7 +9,11 @@ use gateway_tests::crash::{Plan, run};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let mut plan = Plan { kills: 1000, seed: std::process::id().into(), progress: 20 };
+    let mut plan = Plan {
+        kills: 1000,
+        seed: std::process::id().into(),
+        progress: 20,
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let value = arguments.next().unwrap_or_default();

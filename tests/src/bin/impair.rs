@@ -45,7 +45,11 @@ struct Line {
 
 impl Line {
     fn new(trouble: Trouble, number: u64) -> Line {
-        Line { trouble, state: trouble.seed * 3 + number, places: Arc::new(Semaphore::new(ON_THE_WAY)) }
+        Line {
+            trouble,
+            state: trouble.seed * 3 + number,
+            places: Arc::new(Semaphore::new(ON_THE_WAY)),
+        }
     }
 
     /// SplitMix64: equal seeds, equal troubles.
@@ -62,9 +66,15 @@ impl Line {
         }
         // Copies arrive together, as a radio that misses an acknowledgement makes
         // them; one that came much later would be an answer nobody could place.
-        let copies = if self.below(100) < self.trouble.double { 2 } else { 1 };
+        let copies = if self.below(100) < self.trouble.double {
+            2
+        } else {
+            1
+        };
         let after = Duration::from_millis(self.trouble.delay + self.below(self.trouble.jitter + 1));
-        let Ok(place) = self.places.clone().try_acquire_owned() else { return };
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            return;
+        };
         let (bytes, by) = (bytes.to_vec(), by.clone());
         tokio::spawn(async move {
             tokio::time::sleep(after).await;
@@ -83,7 +93,11 @@ async fn main() -> anyhow::Result<()> {
     let mut trouble = Trouble::default();
     for argument in std::env::args().skip(1) {
         match argument.split_once('=') {
-            None => addresses.push(argument.parse().with_context(|| format!("{argument} is no address"))?),
+            None => addresses.push(
+                argument
+                    .parse()
+                    .with_context(|| format!("{argument} is no address"))?,
+            ),
             Some((name, value)) => {
                 let place = match name {
                     "lose" => &mut trouble.lose,
@@ -97,7 +111,9 @@ async fn main() -> anyhow::Result<()> {
             }
         }
     }
-    let [front, back, drone, gateway] = addresses[..] else { anyhow::bail!("four addresses are needed") };
+    let [front, back, drone, gateway] = addresses[..] else {
+        anyhow::bail!("four addresses are needed")
+    };
     let bind = |address, port| UdpSocket::bind(SocketAddr::new(address, port));
     let facing_gateway = Arc::new(bind(front, COMMANDS).await?);
     let facing_drone = Arc::new(bind(back, COMMANDS).await?);

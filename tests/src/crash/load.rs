@@ -59,7 +59,9 @@ struct Operator {
 }
 
 fn lock(ledger: &Mutex<Ledger>) -> std::sync::MutexGuard<'_, Ledger> {
-    ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    ledger
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl Operator {
@@ -84,9 +86,17 @@ impl Operator {
         }
         let name = format!("k{:016x}", self.choices.below(u64::MAX));
         // Until it is acknowledged nobody has the key: then it may exist or not.
-        let answer = self.client.post(&format!("/api/security/api-keys?name={name}&permissions=read")).await?;
+        let answer = self
+            .client
+            .post(&format!(
+                "/api/security/api-keys?name={name}&permissions=read"
+            ))
+            .await?;
         if answer.status == 200 {
-            let key = answer.json()["api_key"].as_str().unwrap_or_default().to_owned();
+            let key = answer.json()["api_key"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             lock(&self.ledger).key_made(&name, &key);
         }
         Ok(())
@@ -94,9 +104,14 @@ impl Operator {
 
     async fn revoke_key(&mut self) -> anyhow::Result<()> {
         let live = lock(&self.ledger).live_keys();
-        let Some((name, key)) = pick(&mut self.choices, &live) else { return Ok(()) };
+        let Some((name, key)) = pick(&mut self.choices, &live) else {
+            return Ok(());
+        };
         lock(&self.ledger).key_revoked(name, false);
-        let answer = self.client.delete(&format!("/api/security/api-keys/{key}")).await?;
+        let answer = self
+            .client
+            .delete(&format!("/api/security/api-keys/{key}"))
+            .await?;
         if answer.status == 200 {
             lock(&self.ledger).key_revoked(name, true);
         }
@@ -104,7 +119,10 @@ impl Operator {
     }
 
     async fn see_alerts(&mut self) -> anyhow::Result<()> {
-        let answer = self.client.get("/api/alerts?limit=50&alert_type=drone").await?;
+        let answer = self
+            .client
+            .get("/api/alerts?limit=50&alert_type=drone")
+            .await?;
         if answer.status == 200 {
             for alert in answer.json()["alerts"].as_array().into_iter().flatten() {
                 let (id, state) = alert_state(alert)?;
@@ -116,11 +134,16 @@ impl Operator {
 
     async fn change_alert(&mut self) -> anyhow::Result<()> {
         let ids = lock(&self.ledger).alert_ids();
-        let Some(id) = pick(&mut self.choices, &ids) else { return Ok(()) };
+        let Some(id) = pick(&mut self.choices, &ids) else {
+            return Ok(());
+        };
         let resolve = self.choices.below(2) == 0;
         lock(&self.ledger).alert_changed(id, resolve, false);
         let verb = if resolve { "resolve" } else { "acknowledge" };
-        let answer = self.client.post(&format!("/api/alerts/{id}/{verb}")).await?;
+        let answer = self
+            .client
+            .post(&format!("/api/alerts/{id}/{verb}"))
+            .await?;
         if answer.status == 200 {
             lock(&self.ledger).alert_changed(id, resolve, true);
         }
@@ -134,7 +157,10 @@ impl Operator {
         let threshold = 100 + self.choices.below(900) as u32;
         if self.choices.below(4) == 0 {
             lock(&self.ledger).rule(&name, None, false);
-            let answer = self.client.delete(&format!("/api/alerts/rules/{name}")).await?;
+            let answer = self
+                .client
+                .delete(&format!("/api/alerts/rules/{name}"))
+                .await?;
             if answer.status == 200 || answer.status == 404 {
                 lock(&self.ledger).rule(&name, None, true);
             }
@@ -142,7 +168,10 @@ impl Operator {
             let rule = json!({"name": name, "metric": "voltage", "operator": ">", "threshold": threshold,
                 "level": "info", "type": "system"});
             lock(&self.ledger).rule(&name, Some(threshold), false);
-            let answer = self.client.json(Method::POST, "/api/alerts/rules", &rule).await?;
+            let answer = self
+                .client
+                .json(Method::POST, "/api/alerts/rules", &rule)
+                .await?;
             if answer.status == 200 {
                 lock(&self.ledger).rule(&name, Some(threshold), true);
             }
@@ -152,5 +181,9 @@ impl Operator {
 }
 
 fn pick<'a, T>(choices: &mut Choices, from: &'a [T]) -> Option<&'a T> {
-    if from.is_empty() { None } else { from.get(choices.below(from.len() as u64) as usize) }
+    if from.is_empty() {
+        None
+    } else {
+        from.get(choices.below(from.len() as u64) as usize)
+    }
 }

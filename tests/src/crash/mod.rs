@@ -96,7 +96,12 @@ pub async fn run(plan: Plan) -> anyhow::Result<Outcome> {
     while run.outcome.kills < plan.kills {
         run.round().await.with_context(|| {
             let text = std::fs::read_to_string(run.gateway.output_file()).unwrap_or_default();
-            format!("kill {} of seed {}; output:\n{}", run.outcome.kills, plan.seed, last_lines(&text))
+            format!(
+                "kill {} of seed {}; output:\n{}",
+                run.outcome.kills,
+                plan.seed,
+                last_lines(&text)
+            )
         })?;
         if plan.progress > 0 && run.outcome.kills % plan.progress < 2 {
             run.tell();
@@ -124,7 +129,14 @@ impl Run {
         let gateway = gateway.start().await?;
         let peer = Drone::at(gateway.block().host(2)).await?;
         let (choices, ledger) = (Choices::new(plan.seed), Ledger::default());
-        Ok(Run { plan, choices, ledger, outcome: Outcome::default(), gateway, peer })
+        Ok(Run {
+            plan,
+            choices,
+            ledger,
+            outcome: Outcome::default(),
+            gateway,
+            peer,
+        })
     }
 
     /// One kill from outside, perhaps one inside a named point, then the check.
@@ -149,7 +161,11 @@ impl Run {
 
     /// Load until the gateway ends by itself or the time is up; then it is killed.
     async fn work(&mut self, until: Duration) -> anyhow::Result<()> {
-        let load = Load::start(&self.gateway, &mut self.choices, std::mem::take(&mut self.ledger))?;
+        let load = Load::start(
+            &self.gateway,
+            &mut self.choices,
+            std::mem::take(&mut self.ledger),
+        )?;
         let until = Instant::now() + until;
         while Instant::now() < until && !self.gateway.has_ended() {
             wobble(&self.gateway, &self.peer, &mut self.choices).await?;
@@ -162,7 +178,11 @@ impl Run {
 
     /// Asked to stop, it writes its batch and closes; the load goes on meanwhile.
     async fn stop_under_load(&mut self) -> anyhow::Result<()> {
-        let load = Load::start(&self.gateway, &mut self.choices, std::mem::take(&mut self.ledger))?;
+        let load = Load::start(
+            &self.gateway,
+            &mut self.choices,
+            std::mem::take(&mut self.ledger),
+        )?;
         for _ in 0..10 {
             wobble(&self.gateway, &self.peer, &mut self.choices).await?;
         }
@@ -175,7 +195,8 @@ impl Run {
     /// Starts the gateway so that it ends itself inside `point`.
     async fn die_at(&mut self, point: &str, passes: u64) -> anyhow::Result<()> {
         make_pass(point, self.gateway.state())?;
-        self.gateway.set_env("MFG_DRONE_CRASH_AT", Some(&format!("{point}:{passes}")));
+        self.gateway
+            .set_env("MFG_DRONE_CRASH_AT", Some(&format!("{point}:{passes}")));
         if self.gateway.restart().await.is_err() {
             // It ended before it was ready, as it was told to.
             self.outcome.at_points += 1;
@@ -190,7 +211,12 @@ impl Run {
 
     #[expect(clippy::print_stderr, reason = "progress of a long run")]
     fn tell(&self) {
-        let Outcome { kills, at_points, acknowledged, slowest_start } = self.outcome;
+        let Outcome {
+            kills,
+            at_points,
+            acknowledged,
+            slowest_start,
+        } = self.outcome;
         eprintln!(
             "{kills} of {} kills ({at_points} inside named points), {acknowledged} acknowledged operations all \
              there, slowest start {slowest_start:?}",
@@ -246,8 +272,16 @@ mod tests {
     #[test]
     fn the_points_are_those_of_the_store() {
         let source = include_str!("../../../gateway/src/store/crash.rs");
-        let list = source.split("POINTS: &[&str] = &[").nth(1).and_then(|rest| rest.split(']').next());
-        let mut theirs: Vec<&str> = list.expect("the list of points").split('"').skip(1).step_by(2).collect();
+        let list = source
+            .split("POINTS: &[&str] = &[")
+            .nth(1)
+            .and_then(|rest| rest.split(']').next());
+        let mut theirs: Vec<&str> = list
+            .expect("the list of points")
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .collect();
         let mut ours: Vec<&str> = POINTS.iter().map(|(name, _)| *name).collect();
         theirs.sort_unstable();
         ours.sort_unstable();

@@ -28,13 +28,27 @@ impl Bench {
     }
 
     fn with(config: &config::Alerts, records: Vec<AlertRecord>) -> Bench {
-        let shared = Arc::new(Shared::new(config, default_rules(), Arc::new(Sources::default())).expect("valid"));
-        Bench { desk: Desk::new(shared.clone(), records, 0xaaaa, 0xbbbb, Mono::ZERO), shared }
+        let shared = Arc::new(
+            Shared::new(config, default_rules(), Arc::new(Sources::default())).expect("valid"),
+        );
+        Bench {
+            desk: Desk::new(shared.clone(), records, 0xaaaa, 0xbbbb, Mono::ZERO),
+            shared,
+        }
     }
 
     fn observe(&self, source: &str, metric: Metric, value: f64, second: u64) {
-        let id = self.shared.sources.register(source, SourceKind::Drone).expect("room");
-        self.shared.engine.observe(id, source, &[Reading { metric, value }], Mono::from_millis(second * 1000));
+        let id = self
+            .shared
+            .sources
+            .register(source, SourceKind::Drone)
+            .expect("room");
+        self.shared.engine.observe(
+            id,
+            source,
+            &[Reading { metric, value }],
+            Mono::from_millis(second * 1000),
+        );
     }
 
     /// One round of the desk at `second`; returns what was to be committed.
@@ -50,15 +64,41 @@ impl Bench {
         self.round(vec![], second, Ok(()))
     }
 
-    fn resolve(&mut self, id: &str, second: u64, outcome: Outcome) -> Result<Arc<Alert>, AlertError> {
+    fn resolve(
+        &mut self,
+        id: &str,
+        second: u64,
+        outcome: Outcome,
+    ) -> Result<Arc<Alert>, AlertError> {
         let (reply, mut answer) = oneshot::channel();
-        self.round(vec![Command::Resolve { id: id.to_owned(), by: "Admin Key".into(), reply }], second, outcome);
+        self.round(
+            vec![Command::Resolve {
+                id: id.to_owned(),
+                by: "Admin Key".into(),
+                reply,
+            }],
+            second,
+            outcome,
+        );
         answer.try_recv().expect("answered")
     }
 
-    fn acknowledge(&mut self, id: &str, second: u64, outcome: Outcome) -> Result<Arc<Alert>, AlertError> {
+    fn acknowledge(
+        &mut self,
+        id: &str,
+        second: u64,
+        outcome: Outcome,
+    ) -> Result<Arc<Alert>, AlertError> {
         let (reply, mut answer) = oneshot::channel();
-        self.round(vec![Command::Acknowledge { id: id.to_owned(), by: "Admin Key".into(), reply }], second, outcome);
+        self.round(
+            vec![Command::Acknowledge {
+                id: id.to_owned(),
+                by: "Admin Key".into(),
+                reply,
+            }],
+            second,
+            outcome,
+        );
         answer.try_recv().expect("answered")
     }
 
@@ -71,7 +111,14 @@ impl Bench {
 
     fn delete_rule(&mut self, name: &str, outcome: Outcome) -> Result<(), AlertError> {
         let (reply, mut answer) = oneshot::channel();
-        self.round(vec![Command::DeleteRule { name: name.to_owned(), reply }], 0, outcome);
+        self.round(
+            vec![Command::DeleteRule {
+                name: name.to_owned(),
+                reply,
+            }],
+            0,
+            outcome,
+        );
         answer.try_recv().expect("answered")
     }
 
@@ -81,7 +128,12 @@ impl Bench {
     }
 
     fn records(&self) -> Vec<AlertRecord> {
-        self.shared.book().iter().rev().map(|alert| alert_record(alert)).collect()
+        self.shared
+            .book()
+            .iter()
+            .rev()
+            .map(|alert| alert_record(alert))
+            .collect()
     }
 }
 
@@ -102,19 +154,38 @@ fn a_rule_alert_says_everything_and_is_durable_before_it_is_seen() {
     bench.observe("drone_001", Metric::BatteryLevel, 19.0, 5);
     let plan = bench.desk.plan(vec![], false, moment(7));
     assert_eq!(written(&plan.changes), [1]);
-    assert!(bench.alerts().is_empty() && events.try_recv().is_err(), "not before the commit");
+    assert!(
+        bench.alerts().is_empty() && events.try_recv().is_err(),
+        "not before the commit"
+    );
     bench.desk.settle(plan, Ok(()));
     let alert = bench.alerts()[0].clone();
     assert_eq!(&*alert.id, "alert_0000aaaa_1");
-    assert_eq!(alert.message, "Low Battery: battery_level of drone_001 is 19 % (< 20 %)");
-    assert_eq!(alert.details.as_deref(), Some("value: 19 %, threshold: 20 %"));
-    assert_eq!((&*alert.title, &*alert.origin, &*alert.subject), ("Low Battery", "system_monitor", "drone_001"));
-    assert_eq!(alert.created, moment(5).wall, "stamped when it fired, not when it was written");
+    assert_eq!(
+        alert.message,
+        "Low Battery: battery_level of drone_001 is 19 % (< 20 %)"
+    );
+    assert_eq!(
+        alert.details.as_deref(),
+        Some("value: 19 %, threshold: 20 %")
+    );
+    assert_eq!(
+        (&*alert.title, &*alert.origin, &*alert.subject),
+        ("Low Battery", "system_monitor", "drone_001")
+    );
+    assert_eq!(
+        alert.created,
+        moment(5).wall,
+        "stamped when it fired, not when it was written"
+    );
     assert!(alert.durable && alert.is_open());
     assert!(matches!(events.try_recv(), Ok(AlertEvent::Raised(raised)) if raised == alert));
     assert_ne!(bench.shared.version(), version);
     let views = bench.shared.rules().views();
-    let low = views.iter().find(|view| view.rule.name == "Low Battery").expect("listed");
+    let low = views
+        .iter()
+        .find(|view| view.rule.name == "Low Battery")
+        .expect("listed");
     assert_eq!(low.last_triggered, Some(alert.created));
 }
 
@@ -135,7 +206,10 @@ fn a_value_that_comes_back_clears_and_resolves_its_alert() {
 
 #[test]
 fn without_auto_resolve_a_cleared_alert_waits_for_an_operator() {
-    let config = config::Alerts { auto_resolve: false, ..config::Alerts::default() };
+    let config = config::Alerts {
+        auto_resolve: false,
+        ..config::Alerts::default()
+    };
     let mut bench = Bench::with(&config, vec![]);
     bench.observe("board", Metric::DiskUsage, 91.0, 0);
     bench.ok(0);
@@ -155,7 +229,10 @@ fn a_short_episode_during_a_slow_commit_is_not_lost() {
     bench.observe("board", Metric::DiskUsage, 10.0, 1);
     bench.ok(5);
     let alert = bench.alerts()[0].clone();
-    assert_eq!((alert.created, alert.cleared), (moment(0).wall, Some(moment(1).wall)));
+    assert_eq!(
+        (alert.created, alert.cleared),
+        (moment(0).wall, Some(moment(1).wall))
+    );
 }
 
 #[test]
@@ -165,14 +242,31 @@ fn acknowledge_and_resolve_are_idempotent_and_say_who() {
     bench.ok(0);
     let id = bench.alerts()[0].id.clone();
     let first = bench.acknowledge(&id, 10, Ok(())).expect("done");
-    assert_eq!(first.acknowledged, Some((moment(10).wall, "Admin Key".into())));
-    assert_eq!(bench.acknowledge(&id, 20, refused()).expect("nothing to write"), first);
+    assert_eq!(
+        first.acknowledged,
+        Some((moment(10).wall, "Admin Key".into()))
+    );
+    assert_eq!(
+        bench
+            .acknowledge(&id, 20, refused())
+            .expect("nothing to write"),
+        first
+    );
     let resolved = bench.resolve(&id, 30, Ok(())).expect("done");
-    assert_eq!(resolved.resolved, Some((moment(30).wall, "Admin Key".into())));
+    assert_eq!(
+        resolved.resolved,
+        Some((moment(30).wall, "Admin Key".into()))
+    );
     assert_eq!(resolved.acknowledged, first.acknowledged);
     assert_eq!(bench.resolve(&id, 40, Ok(())).expect("done"), resolved);
-    assert!(matches!(bench.resolve("alert_0000aaaa_9", 50, Ok(())), Err(AlertError::UnknownAlert(_))));
-    assert!(matches!(bench.resolve("nonsense", 50, Ok(())), Err(AlertError::UnknownAlert(_))));
+    assert!(matches!(
+        bench.resolve("alert_0000aaaa_9", 50, Ok(())),
+        Err(AlertError::UnknownAlert(_))
+    ));
+    assert!(matches!(
+        bench.resolve("nonsense", 50, Ok(())),
+        Err(AlertError::UnknownAlert(_))
+    ));
 }
 
 #[test]
@@ -196,20 +290,41 @@ fn a_store_that_refuses_hides_no_alert_and_does_nothing_for_operators() {
     let old = bench.alerts()[0].id.clone();
     bench.observe("drone_001", Metric::BatteryLevel, 15.0, 1);
     let answer = bench.acknowledge(&old, 1, refused());
-    assert!(matches!(answer, Err(AlertError::Storage(StorageError::Unavailable(_)))), "{answer:?}");
+    assert!(
+        matches!(
+            answer,
+            Err(AlertError::Storage(StorageError::Unavailable(_)))
+        ),
+        "{answer:?}"
+    );
     let alerts = bench.alerts();
     assert_eq!(alerts.len(), 2, "the alert is seen in any case");
-    assert!(!alerts[0].durable && &*alerts[0].id == "alert_0000bbbb_2", "{}", alerts[0].id);
+    assert!(
+        !alerts[0].durable && &*alerts[0].id == "alert_0000bbbb_2",
+        "{}",
+        alerts[0].id
+    );
     assert!(alerts[1].acknowledged.is_none() && alerts[1].durable);
     let failed = bench.put_rule(&text(">=", 1.0), refused());
     assert!(matches!(failed, Err(AlertError::Storage(_))));
     assert_eq!(bench.shared.rules().views().len(), 12);
     assert!(bench.desk.is_unsettled());
     let changes = bench.ok(60);
-    assert_eq!(written(&changes), [1, 2], "also what a failed commit may have half done");
-    assert!(changes.contains(&Change::DeleteRule("Test".to_owned())), "and the rule it may have left behind");
+    assert_eq!(
+        written(&changes),
+        [1, 2],
+        "also what a failed commit may have half done"
+    );
+    assert!(
+        changes.contains(&Change::DeleteRule("Test".to_owned())),
+        "and the rule it may have left behind"
+    );
     assert!(bench.alerts().iter().all(|alert| alert.durable));
-    assert_eq!(&*bench.alerts()[0].id, "alert_0000bbbb_2", "an id once shown stays");
+    assert_eq!(
+        &*bench.alerts()[0].id,
+        "alert_0000bbbb_2",
+        "an id once shown stays"
+    );
     assert!(!bench.desk.is_unsettled());
     assert!(bench.ok(61).is_empty());
 }
@@ -248,20 +363,38 @@ fn an_alert_continued_and_ended_in_one_go_is_not_doubled() {
 #[test]
 fn conditions_are_raised_once_and_survive_a_restart() {
     let mut before = Bench::new(vec![]);
-    before.shared.conditions().raise(silent("drone_001"), Mono::ZERO);
-    before.shared.conditions().raise(silent("drone_002"), Mono::ZERO);
+    before
+        .shared
+        .conditions()
+        .raise(silent("drone_001"), Mono::ZERO);
+    before
+        .shared
+        .conditions()
+        .raise(silent("drone_002"), Mono::ZERO);
     before.ok(0);
-    before.shared.conditions().raise(silent("drone_001"), Mono::ZERO);
+    before
+        .shared
+        .conditions()
+        .raise(silent("drone_001"), Mono::ZERO);
     assert!(before.ok(1).is_empty());
     let alert = before.alerts()[1].clone();
-    assert_eq!((&*alert.title, &*alert.origin, alert.measured), ("Drone silent", "drone_silent", None));
+    assert_eq!(
+        (&*alert.title, &*alert.origin, alert.measured),
+        ("Drone silent", "drone_silent", None)
+    );
 
     let mut after = Bench::new(before.records());
-    after.shared.conditions().raise(silent("drone_001"), Mono::ZERO);
+    after
+        .shared
+        .conditions()
+        .raise(silent("drone_001"), Mono::ZERO);
     assert!(after.ok(0).is_empty(), "it has its alert");
     after.shared.conditions().tick(Mono::from_millis(300_000));
     assert_eq!(written(&after.ok(300)), [2], "never raised again: over");
-    after.shared.conditions().clear("drone_silent", "drone_001", Mono::from_millis(301_000));
+    after
+        .shared
+        .conditions()
+        .clear("drone_silent", "drone_001", Mono::from_millis(301_000));
     assert_eq!(written(&after.ok(301)), [1]);
     assert!(after.alerts().iter().all(|alert| alert.resolved.is_some()));
 }
@@ -272,8 +405,14 @@ fn alerts_of_a_rule_that_is_gone_end() {
     bench.put_rule(&text(">=", 50.0), Ok(())).expect("done");
     bench.observe("board", Metric::CpuUsage, 60.0, 0);
     bench.ok(0);
-    assert!(matches!(bench.delete_rule("Nobody", Ok(())), Err(AlertError::UnknownRule(_))));
-    assert!(matches!(bench.delete_rule("Test", refused()), Err(AlertError::Storage(_))));
+    assert!(matches!(
+        bench.delete_rule("Nobody", Ok(())),
+        Err(AlertError::UnknownRule(_))
+    ));
+    assert!(matches!(
+        bench.delete_rule("Test", refused()),
+        Err(AlertError::Storage(_))
+    ));
     bench.ok(1);
     assert!(bench.alerts()[0].is_open());
     bench.delete_rule("Test", Ok(())).expect("done");
@@ -287,7 +426,10 @@ fn a_cause_that_outlives_the_retention_gets_a_new_alert() {
     bench.observe("board", Metric::DiskUsage, 91.0, 0);
     bench.ok(0);
     let week = 7 * 24 * 3600 + 1;
-    assert!(bench.desk.trim(moment(week)).is_empty(), "the highest number stays on disk");
+    assert!(
+        bench.desk.trim(moment(week)).is_empty(),
+        "the highest number stays on disk"
+    );
     assert!(bench.alerts().is_empty());
     bench.observe("board", Metric::DiskUsage, 91.0, week);
     bench.ok(week);
@@ -297,7 +439,10 @@ fn a_cause_that_outlives_the_retention_gets_a_new_alert() {
 
 #[test]
 fn the_book_stays_bounded_while_the_store_refuses() {
-    let config = config::Alerts { max_alerts: 4, ..config::Alerts::default() };
+    let config = config::Alerts {
+        max_alerts: 4,
+        ..config::Alerts::default()
+    };
     let mut bench = Bench::with(&config, vec![]);
     for n in 0..20 {
         bench.observe(&format!("drone_{n:03}"), Metric::BatteryLevel, 5.0, n);
@@ -306,5 +451,8 @@ fn the_book_stays_bounded_while_the_store_refuses() {
     }
     assert_eq!(bench.alerts().len(), 4);
     assert_eq!(bench.desk.unsettled.alerts.len(), 4);
-    assert_eq!(bench.shared.counters.dropped_full.load(Ordering::Relaxed), 36);
+    assert_eq!(
+        bench.shared.counters.dropped_full.load(Ordering::Relaxed),
+        36
+    );
 }

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 pub(super) fn decode(file: &Path, json: bool) -> anyhow::Result<()> {
     let mut capture = Vec::new();
     if file == Path::new("-") {
-        std::io::stdin().read_to_end(&mut capture).context("cannot read standard input")?;
+        std::io::stdin()
+            .read_to_end(&mut capture)
+            .context("cannot read standard input")?;
     } else {
         capture = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     }
@@ -34,7 +36,11 @@ pub(super) fn decode(file: &Path, json: bool) -> anyhow::Result<()> {
 fn object(stretch: &Stretch) -> Value {
     let (offset, length) = (stretch.offset, stretch.length);
     let framed = |header: &Header, message: Value| {
-        let to = if header.direction == Direction::ToHost { "host" } else { "board" };
+        let to = if header.direction == Direction::ToHost {
+            "host"
+        } else {
+            "board"
+        };
         let (version, sequence) = (header.version, header.sequence);
         json!({ "offset": offset, "bytes": length, "to": to, "version": version, "sequence": sequence, "message": message })
     };
@@ -42,7 +48,9 @@ fn object(stretch: &Stretch) -> Value {
         Found::ToHost(header, message) => framed(header, json!(message)),
         Found::ToMcu(header, message) => framed(header, json!(message)),
         Found::Unknown(header, _) => framed(header, Value::Null),
-        Found::Rejected(why) => json!({ "offset": offset, "bytes": length, "error": monitor::rejection(*why) }),
+        Found::Rejected(why) => {
+            json!({ "offset": offset, "bytes": length, "error": monitor::rejection(*why) })
+        }
         Found::CutOff => json!({ "offset": offset, "bytes": length, "error": "cut off" }),
     }
 }
@@ -57,8 +65,14 @@ mod tests {
         let mut objects = Vec::new();
         monitor::decode_capture(capture, |stretch| objects.push(object(&stretch)));
         assert_eq!(objects[0]["to"], "board");
-        assert_eq!(objects[0]["message"], json!({ "Hello": { "min": 1, "current": 1 } }));
-        assert_eq!(objects[1], json!({ "offset": 14, "bytes": 3, "error": "not a frame" }));
+        assert_eq!(
+            objects[0]["message"],
+            json!({ "Hello": { "min": 1, "current": 1 } })
+        );
+        assert_eq!(
+            objects[1],
+            json!({ "offset": 14, "bytes": 3, "error": "not a frame" })
+        );
         assert_eq!(objects[2]["error"], "cut off");
     }
 }

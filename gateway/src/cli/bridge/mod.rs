@@ -15,13 +15,28 @@ use flash::Wanted;
 pub(super) fn bridge(command: &BridgeCommand) -> anyhow::Result<()> {
     match command {
         BridgeCommand::List { json } => list(*json),
-        BridgeCommand::Monitor { port, baud, lines, json } => {
+        BridgeCommand::Monitor {
+            port,
+            baud,
+            lines,
+            json,
+        } => {
             monitor::monitor(port, *baud, monitor::Form::wanted(*lines, *json))?;
         }
         BridgeCommand::Decode { file, json } => decode::decode(file, *json)?,
         BridgeCommand::Simulate { link } => simulate::simulate(link.clone())?,
-        BridgeCommand::Flash { file, port, baud, volume } => {
-            flash::flash(&Wanted { file, port: port.as_deref(), baud: *baud, volume: volume.as_deref() })?;
+        BridgeCommand::Flash {
+            file,
+            port,
+            baud,
+            volume,
+        } => {
+            flash::flash(&Wanted {
+                file,
+                port: port.as_deref(),
+                baud: *baud,
+                volume: volume.as_deref(),
+            })?;
         }
     }
     Ok(())
@@ -31,10 +46,14 @@ fn list(json: bool) {
     let ports = available_ports();
     if ports.is_empty() {
         // Not among the ports: a script that counts lines must count none.
-        eprintln!("No serial port. Plug the board in; USB boards appear as /dev/ttyACM* or /dev/ttyUSB*.");
+        eprintln!(
+            "No serial port. Plug the board in; USB boards appear as /dev/ttyACM* or /dev/ttyUSB*."
+        );
     }
     for port in ports {
-        let usb = port.usb.map(|(vendor, product)| format!("{vendor:04x}:{product:04x}"));
+        let usb = port
+            .usb
+            .map(|(vendor, product)| format!("{vendor:04x}:{product:04x}"));
         if json {
             let port = json!({ "path": port.path, "usb": usb, "serial": port.serial, "product": port.product });
             println!("{port}");

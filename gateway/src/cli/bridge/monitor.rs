@@ -8,7 +8,9 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use firmware_bridge::host::{BoardDescription, HostLink, LinkConfig, LinkEvent, LinkState, LinkStats, PortSelector};
+use firmware_bridge::host::{
+    BoardDescription, HostLink, LinkConfig, LinkEvent, LinkState, LinkStats, PortSelector,
+};
 use firmware_bridge::message::Event;
 use firmware_bridge::monitor;
 use serde_json::{Value, json};
@@ -43,7 +45,10 @@ impl Form {
 
 pub(super) fn monitor(port: &str, baud: u32, form: Form) -> anyhow::Result<()> {
     let selector: PortSelector = port.parse()?;
-    let config = LinkConfig { baud, ..LinkConfig::new(selector) };
+    let config = LinkConfig {
+        baud,
+        ..LinkConfig::new(selector)
+    };
     let epoch = config.epoch;
     let table = Arc::new(Mutex::new(Table::default()));
     let known = table.clone();
@@ -123,10 +128,20 @@ struct Table {
 impl Table {
     fn take(&mut self, event: LinkEvent) {
         match &event {
-            LinkEvent::Reading { sensor, value, host_ms } => {
+            LinkEvent::Reading {
+                sensor,
+                value,
+                host_ms,
+            } => {
                 if let Some(row) = self.rows.get_mut(usize::from(*sensor)) {
                     let readings = row.readings + 1;
-                    *row = Row { value: Some(*value), fault: None, at_ms: *host_ms, readings, faults: row.faults };
+                    *row = Row {
+                        value: Some(*value),
+                        fault: None,
+                        at_ms: *host_ms,
+                        readings,
+                        faults: row.faults,
+                    };
                 }
                 return;
             }
@@ -140,7 +155,10 @@ impl Table {
                 self.rows = vec![Row::default(); board.sensors.len()];
                 self.board = Some(board.clone());
             }
-            LinkEvent::Event { event: Event::EmergencyStop { engaged }, .. } => self.stop = Some(*engaged),
+            LinkEvent::Event {
+                event: Event::EmergencyStop { engaged },
+                ..
+            } => self.stop = Some(*engaged),
             LinkEvent::Lost { .. } => self.stop = None,
             LinkEvent::Event { .. } | LinkEvent::Log { .. } => {}
         }
@@ -148,7 +166,9 @@ impl Table {
             self.news.pop_front();
         }
         // There is room now.
-        let _ = self.news.push_back(monitor::line(&event, self.board.as_deref()));
+        let _ = self
+            .news
+            .push_back(monitor::line(&event, self.board.as_deref()));
     }
 
     fn text(&self, stats: &LinkStats, now_ms: u64) -> String {
@@ -163,9 +183,15 @@ impl Table {
             (_, LinkState::Down(reason)) => writeln!(text, "no link: {reason}")?,
             (Some(board), LinkState::Live) => {
                 let (id, firmware) = (board.id(), &board.greeting.firmware);
-                writeln!(text, "{id}  firmware {firmware}  protocol {}", board.version)?;
+                writeln!(
+                    text,
+                    "{id}  firmware {firmware}  protocol {}",
+                    board.version
+                )?;
             }
-            (_, LinkState::Greeting | LinkState::Live) => writeln!(text, "asking the board who it is")?,
+            (_, LinkState::Greeting | LinkState::Live) => {
+                writeln!(text, "asking the board who it is")?
+            }
         }
         writeln!(
             text,
@@ -174,22 +200,36 @@ impl Table {
         )?;
         let sensors = self.board.iter().flat_map(|board| &board.sensors);
         for (sensor, row) in sensors.zip(&self.rows) {
-            let value = row.value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
+            let value = row
+                .value
+                .map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
             let value = row.fault.clone().unwrap_or(value);
             let age_ms = now_ms.saturating_sub(row.at_ms);
-            let age = row.value.map_or_else(|| "-".to_owned(), |_| format!("{:.1} s", age_ms as f64 / 1e3));
+            let age = row.value.map_or_else(
+                || "-".to_owned(),
+                |_| format!("{:.1} s", age_ms as f64 / 1e3),
+            );
             let (name, unit) = (sensor.name.as_str(), sensor.unit.symbol());
-            writeln!(text, "{name:<20} {value:>12} {unit:<4} {age:>9} {:>9} {:>7}", row.readings, row.faults)?;
+            writeln!(
+                text,
+                "{name:<20} {value:>12} {unit:<4} {age:>9} {:>9} {:>7}",
+                row.readings, row.faults
+            )?;
         }
         let stop = match self.stop {
             Some(true) => "ENGAGED",
             Some(false) => "released",
             None => "unknown",
         };
-        let lamp = stats.indicator.map_or_else(|| "unknown".to_owned(), |level| format!("{level:?}").to_lowercase());
+        let lamp = stats.indicator.map_or_else(
+            || "unknown".to_owned(),
+            |level| format!("{level:?}").to_lowercase(),
+        );
         writeln!(text, "emergency stop {stop}   lamp {lamp}")?;
         writeln!(text, "{}", counters(stats))?;
-        self.news.iter().try_for_each(|line| writeln!(text, "{line}"))
+        self.news
+            .iter()
+            .try_for_each(|line| writeln!(text, "{line}"))
     }
 }
 
@@ -207,21 +247,37 @@ fn object(event: &LinkEvent, board: Option<&BoardDescription>) -> Value {
     let name = |index: u8| sensor(index).map(|sensor| sensor.name.as_str());
     match event {
         LinkEvent::Connected { board } => {
-            let sensors: Vec<&str> = board.sensors.iter().map(|sensor| sensor.name.as_str()).collect();
+            let sensors: Vec<&str> = board
+                .sensors
+                .iter()
+                .map(|sensor| sensor.name.as_str())
+                .collect();
             let firmware = board.greeting.firmware.as_str();
             json!({ "event": "connected", "board": board.id(), "firmware": firmware, "sensors": sensors })
         }
-        LinkEvent::Reading { sensor: index, value, host_ms } => {
+        LinkEvent::Reading {
+            sensor: index,
+            value,
+            host_ms,
+        } => {
             let unit = sensor(*index).map(|sensor| sensor.unit.symbol());
             json!({ "event": "reading", "ms": host_ms, "sensor": name(*index), "value": value, "unit": unit })
         }
-        LinkEvent::Fault { sensor, fault, host_ms } => {
+        LinkEvent::Fault {
+            sensor,
+            fault,
+            host_ms,
+        } => {
             json!({ "event": "fault", "ms": host_ms, "sensor": name(*sensor), "fault": format!("{fault:?}") })
         }
         LinkEvent::Event { event, host_ms } => {
             json!({ "event": "event", "ms": host_ms, "what": monitor::happening(*event) })
         }
-        LinkEvent::Log { level, text, host_ms } => {
+        LinkEvent::Log {
+            level,
+            text,
+            host_ms,
+        } => {
             json!({ "event": "log", "ms": host_ms, "level": format!("{level:?}").to_lowercase(), "text": text.as_str() })
         }
         LinkEvent::Lost { reason } => json!({ "event": "lost", "reason": reason.to_string() }),
@@ -250,17 +306,37 @@ mod tests {
         };
         let sensors = firmware_bridge::peer::sensors().into_iter().collect();
         let mut table = Table::default();
-        table.take(LinkEvent::Connected { board: Arc::new(BoardDescription { greeting, version: 1, sensors }) });
+        table.take(LinkEvent::Connected {
+            board: Arc::new(BoardDescription {
+                greeting,
+                version: 1,
+                sensors,
+            }),
+        });
         table
     }
 
     #[test]
     fn the_table_shows_every_sensor_and_what_happened() {
         let mut table = met();
-        table.take(LinkEvent::Reading { sensor: 0, value: 11.5, host_ms: 1_000 });
-        table.take(LinkEvent::Fault { sensor: 2, fault: Fault::Absent, host_ms: 1_000 });
-        table.take(LinkEvent::Event { event: Event::EmergencyStop { engaged: true }, host_ms: 1_000 });
-        let live = LinkStats { state: LinkState::Live, ..LinkStats::default() };
+        table.take(LinkEvent::Reading {
+            sensor: 0,
+            value: 11.5,
+            host_ms: 1_000,
+        });
+        table.take(LinkEvent::Fault {
+            sensor: 2,
+            fault: Fault::Absent,
+            host_ms: 1_000,
+        });
+        table.take(LinkEvent::Event {
+            event: Event::EmergencyStop { engaged: true },
+            host_ms: 1_000,
+        });
+        let live = LinkStats {
+            state: LinkState::Live,
+            ..LinkStats::default()
+        };
         let text = table.text(&live, 1_500);
         for wanted in [
             "battery_voltage            11.500 V        0.5 s         1       0",
@@ -270,26 +346,49 @@ mod tests {
         ] {
             assert!(text.contains(wanted), "{wanted} in\n{text}");
         }
-        table.take(LinkEvent::Lost { reason: LostReason::Unplugged });
-        let down = LinkStats { state: LinkState::Down(LostReason::Unplugged), ..LinkStats::default() };
+        table.take(LinkEvent::Lost {
+            reason: LostReason::Unplugged,
+        });
+        let down = LinkStats {
+            state: LinkState::Down(LostReason::Unplugged),
+            ..LinkStats::default()
+        };
         let text = table.text(&down, 1_500);
-        assert!(text.starts_with("no link: the serial port went away") && text.contains("stop unknown"), "{text}");
+        assert!(
+            text.starts_with("no link: the serial port went away") && text.contains("stop unknown"),
+            "{text}"
+        );
     }
 
     #[test]
     fn news_are_bounded_and_the_newest_stay() {
         let mut table = met();
         for index in 0..100 {
-            table.take(LinkEvent::Event { event: Event::Button { index, pressed: true }, host_ms: 0 });
+            table.take(LinkEvent::Event {
+                event: Event::Button {
+                    index,
+                    pressed: true,
+                },
+                host_ms: 0,
+            });
         }
         assert_eq!(table.news.len(), MAX_NEWS);
-        assert!(table.news.back().is_some_and(|line| line.contains("button 99")));
+        assert!(
+            table
+                .news
+                .back()
+                .is_some_and(|line| line.contains("button 99"))
+        );
     }
 
     #[test]
     fn an_event_for_a_script_names_its_sensor() {
         let table = met();
-        let reading = LinkEvent::Reading { sensor: 0, value: 11.5, host_ms: 7 };
+        let reading = LinkEvent::Reading {
+            sensor: 0,
+            value: 11.5,
+            host_ms: 7,
+        };
         let wanted = json!({ "event": "reading", "ms": 7, "sensor": "battery_voltage", "value": 11.5, "unit": "V" });
         assert_eq!(object(&reading, table.board.as_deref()), wanted);
     }

@@ -53,12 +53,17 @@ impl FromStr for Order {
         let words: Vec<&str> = line.split_whitespace().collect();
         Ok(match words.as_slice() {
             ["value", sensor, value] => Order::Value(index(sensor)?, Some(Ok(number(value)?))),
-            ["fault", sensor, fault] => Order::Value(index(sensor)?, Some(Err(fault_named(fault)?))),
-            ["auto", sensor] => Order::Value(index(sensor)?, None),
-            ["stop", state] => Order::Happen(Event::EmergencyStop { engaged: is_on(state)? }),
-            ["button", button, state] => {
-                Order::Happen(Event::Button { index: number(button)?, pressed: is_on(state)? })
+            ["fault", sensor, fault] => {
+                Order::Value(index(sensor)?, Some(Err(fault_named(fault)?)))
             }
+            ["auto", sensor] => Order::Value(index(sensor)?, None),
+            ["stop", state] => Order::Happen(Event::EmergencyStop {
+                engaged: is_on(state)?,
+            }),
+            ["button", button, state] => Order::Happen(Event::Button {
+                index: number(button)?,
+                pressed: is_on(state)?,
+            }),
             ["log", ..] => Order::Log(line.trim().trim_start_matches("log").trim().to_owned()),
             ["garbage", bytes] => Order::Garbage(number(bytes)?),
             ["lose", share] => Order::Lose(per_mille(share)?),
@@ -75,16 +80,24 @@ impl FromStr for Order {
 }
 
 fn index(name: &str) -> Result<u8, String> {
-    let place = sensors().iter().position(|sensor| sensor.name.as_str() == name);
-    place.map(|place| place as u8).ok_or_else(|| format!("{name:?} is no sensor; `help` lists them"))
+    let place = sensors()
+        .iter()
+        .position(|sensor| sensor.name.as_str() == name);
+    place
+        .map(|place| place as u8)
+        .ok_or_else(|| format!("{name:?} is no sensor; `help` lists them"))
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{text:?} is no such number"))
+    text.parse()
+        .map_err(|_| format!("{text:?} is no such number"))
 }
 
 fn per_mille(text: &str) -> Result<u16, String> {
-    number(text).ok().filter(|share| *share <= 1_000).ok_or_else(|| format!("{text:?} is not 0 to 1000"))
+    number(text)
+        .ok()
+        .filter(|share| *share <= 1_000)
+        .ok_or_else(|| format!("{text:?} is not 0 to 1000"))
 }
 
 fn is_on(text: &str) -> Result<bool, String> {
@@ -100,7 +113,9 @@ fn fault_named(text: &str) -> Result<Fault, String> {
         "absent" => Ok(Fault::Absent),
         "range" => Ok(Fault::OutOfRange),
         "corrupt" => Ok(Fault::Corrupt),
-        _ => Err(format!("{text:?} is no fault; write absent, range or corrupt")),
+        _ => Err(format!(
+            "{text:?} is no fault; write absent, range or corrupt"
+        )),
     }
 }
 
@@ -117,7 +132,8 @@ impl Bench {
         // its successor and then take it away.
         self.board = None;
         let boot = getrandom::u32().unwrap_or_else(|_| std::process::id());
-        let board = PtyPeer::plug_in(self.link.as_deref(), boot).context("no pseudo-terminal to be had")?;
+        let board =
+            PtyPeer::plug_in(self.link.as_deref(), boot).context("no pseudo-terminal to be had")?;
         board.controls().set_noise(self.noise);
         println!("{}", board.path().display());
         self.board = Some(board);
@@ -129,11 +145,24 @@ impl Bench {
             Order::Plug => return self.plug(),
             Order::Unplug => self.board = None,
             Order::Help => println!("{HELP}"),
-            Order::Lose(share) => self.spoil(Noise { lost_per_mille: share, ..self.noise }),
-            Order::Break(share) => self.spoil(Noise { broken_per_mille: share, ..self.noise }),
+            Order::Lose(share) => self.spoil(Noise {
+                lost_per_mille: share,
+                ..self.noise
+            }),
+            Order::Break(share) => self.spoil(Noise {
+                broken_per_mille: share,
+                ..self.noise
+            }),
             Order::Lamp => println!("lamp {}", lamp(self.indication())),
-            Order::Value(..) | Order::Happen(_) | Order::Log(_) | Order::Garbage(_) | Order::Pause(_) => {
-                let board = self.board.as_ref().context("the board is unplugged; `plug` it in")?;
+            Order::Value(..)
+            | Order::Happen(_)
+            | Order::Log(_)
+            | Order::Garbage(_)
+            | Order::Pause(_) => {
+                let board = self
+                    .board
+                    .as_ref()
+                    .context("the board is unplugged; `plug` it in")?;
                 handle(board, order);
             }
             Order::Quit => {}
@@ -149,7 +178,9 @@ impl Bench {
     }
 
     fn indication(&self) -> Option<Indication> {
-        self.board.as_ref().and_then(|board| board.controls().indication())
+        self.board
+            .as_ref()
+            .and_then(|board| board.controls().indication())
     }
 }
 
@@ -179,12 +210,18 @@ fn lamp(indication: Option<Indication>) -> String {
 }
 
 pub(super) fn simulate(link: Option<PathBuf>) -> anyhow::Result<()> {
-    let mut bench = Bench { link, board: None, noise: Noise::default() };
+    let mut bench = Bench {
+        link,
+        board: None,
+        noise: Noise::default(),
+    };
     bench.plug()?;
     let bench = Arc::new(Mutex::new(bench));
     let quit = Arc::new(Notify::new());
     let (orders, asked) = (bench.clone(), quit.clone());
-    thread::Builder::new().name("orders".to_owned()).spawn(move || obey_lines(&orders, &asked))?;
+    thread::Builder::new()
+        .name("orders".to_owned())
+        .spawn(move || obey_lines(&orders, &asked))?;
     super::super::small_runtime()?.block_on(async {
         let mut shown = lamp(None);
         let mut look = tokio::time::interval(LOOK);
@@ -208,7 +245,12 @@ pub(super) fn simulate(link: Option<PathBuf>) -> anyhow::Result<()> {
 
 /// Obeys standard input to its end; the board goes on without it.
 fn obey_lines(bench: &Mutex<Bench>, quit: &Notify) {
-    for line in std::io::stdin().lock().lines().map_while(Result::ok).filter(|line| !line.trim().is_empty()) {
+    for line in std::io::stdin()
+        .lock()
+        .lines()
+        .map_while(Result::ok)
+        .filter(|line| !line.trim().is_empty())
+    {
         match line.parse() {
             Ok(Order::Quit) => return quit.notify_one(),
             Ok(order) => {
@@ -232,12 +274,30 @@ mod tests {
     #[test]
     fn orders_are_read_and_mistakes_named() {
         let order = |line: &str| line.parse::<Order>();
-        assert_eq!(order("value battery_voltage 9.8"), Ok(Order::Value(0, Some(Ok(9.8)))));
-        assert_eq!(order("fault board_temperature absent"), Ok(Order::Value(2, Some(Err(Fault::Absent)))));
+        assert_eq!(
+            order("value battery_voltage 9.8"),
+            Ok(Order::Value(0, Some(Ok(9.8))))
+        );
+        assert_eq!(
+            order("fault board_temperature absent"),
+            Ok(Order::Value(2, Some(Err(Fault::Absent))))
+        );
         assert_eq!(order("auto battery_current"), Ok(Order::Value(1, None)));
-        assert_eq!(order(" stop  on "), Ok(Order::Happen(Event::EmergencyStop { engaged: true })));
-        assert_eq!(order("button 1 off"), Ok(Order::Happen(Event::Button { index: 1, pressed: false })));
-        assert_eq!(order("log two words"), Ok(Order::Log("two words".to_owned())));
+        assert_eq!(
+            order(" stop  on "),
+            Ok(Order::Happen(Event::EmergencyStop { engaged: true }))
+        );
+        assert_eq!(
+            order("button 1 off"),
+            Ok(Order::Happen(Event::Button {
+                index: 1,
+                pressed: false
+            }))
+        );
+        assert_eq!(
+            order("log two words"),
+            Ok(Order::Log("two words".to_owned()))
+        );
         assert_eq!(order("break 10"), Ok(Order::Break(10)));
         for (line, complaint) in [
             ("fly", "is no command"),
@@ -246,7 +306,10 @@ mod tests {
             ("lose 1001", "is not 0 to 1000"),
             ("stop maybe", "neither on nor off"),
         ] {
-            assert!(order(line).is_err_and(|error| error.contains(complaint)), "{line}");
+            assert!(
+                order(line).is_err_and(|error| error.contains(complaint)),
+                "{line}"
+            );
         }
     }
 }

@@ -48,7 +48,11 @@ impl Chip {
 
     /// The chip of a bootloader's volume, by its `INFO_UF2.TXT`.
     pub(super) fn of_volume(info: &str) -> Option<Chip> {
-        match info.lines().find_map(|line| line.trim().strip_prefix("Board-ID:"))?.trim() {
+        match info
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Board-ID:"))?
+            .trim()
+        {
             "RPI-RP2" => Some(Chip::Rp2040),
             "RP2350" => Some(Chip::Rp2350),
             _ => None,
@@ -121,9 +125,22 @@ pub(super) fn check(file: &[u8]) -> Result<Image, Uf2Error> {
         if head.family == FAMILY_ABSOLUTE && number == 0 {
             continue;
         }
-        let refuse = |what| Err(Uf2Error::Block { block: number, what });
-        let chip = Chip::of_family(head.family).ok_or(Uf2Error::Family { block: number, family: head.family })?;
-        let image = image.get_or_insert(Image { chip, blocks: 0, first: head.address, last: head.address });
+        let refuse = |what| {
+            Err(Uf2Error::Block {
+                block: number,
+                what,
+            })
+        };
+        let chip = Chip::of_family(head.family).ok_or(Uf2Error::Family {
+            block: number,
+            family: head.family,
+        })?;
+        let image = image.get_or_insert(Image {
+            chip,
+            blocks: 0,
+            first: head.address,
+            last: head.address,
+        });
         if image.chip != chip {
             return Err(Uf2Error::Mixed);
         }
@@ -142,11 +159,20 @@ pub(super) fn check(file: &[u8]) -> Result<Image, Uf2Error> {
         image.blocks += 1;
         image.last = head.address;
     }
-    let image = image.ok_or(Uf2Error::Missing { found: 0, wanted: 1 })?;
+    let image = image.ok_or(Uf2Error::Missing {
+        found: 0,
+        wanted: 1,
+    })?;
     if image.blocks != wanted {
-        return Err(Uf2Error::Missing { found: image.blocks, wanted });
+        return Err(Uf2Error::Missing {
+            found: image.blocks,
+            wanted,
+        });
     }
-    Ok(Image { last: image.last + PAYLOAD_BYTES - 1, ..image })
+    Ok(Image {
+        last: image.last + PAYLOAD_BYTES - 1,
+        ..image
+    })
 }
 
 /// The head of a block.
@@ -161,8 +187,14 @@ struct Head {
 impl Head {
     fn read(block: usize, bytes: &[u8]) -> Result<Head, Uf2Error> {
         let refuse = |what| Err(Uf2Error::Block { block, what });
-        let word = |at: usize| bytes[at..at + 4].iter().rev().fold(0_u32, |word, byte| word << 8 | u32::from(*byte));
-        if word(0) != MAGIC_FIRST || word(4) != MAGIC_SECOND || word(BLOCK_BYTES - 4) != MAGIC_LAST {
+        let word = |at: usize| {
+            bytes[at..at + 4]
+                .iter()
+                .rev()
+                .fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
+        };
+        if word(0) != MAGIC_FIRST || word(4) != MAGIC_SECOND || word(BLOCK_BYTES - 4) != MAGIC_LAST
+        {
             return refuse("its magic numbers are wrong");
         }
         let flags = word(8);
@@ -172,13 +204,20 @@ impl Head {
         if word(16) != PAYLOAD_BYTES {
             return refuse("it does not hold 256 bytes");
         }
-        Ok(Head { flags, address: word(12), number: word(20), count: word(24), family: word(28) })
+        Ok(Head {
+            flags,
+            address: word(12),
+            number: word(20),
+            count: word(24),
+            family: word(28),
+        })
     }
 
     fn is_in_flash(&self) -> bool {
         let offset = self.address.checked_sub(FLASH_AT);
         self.flags & FLAG_NOT_MAIN_FLASH == 0
-            && offset.is_some_and(|offset| offset < FLASH_BYTES && offset.is_multiple_of(PAYLOAD_BYTES))
+            && offset
+                .is_some_and(|offset| offset < FLASH_BYTES && offset.is_multiple_of(PAYLOAD_BYTES))
     }
 }
 
@@ -192,7 +231,16 @@ mod tests {
     const PICO_2: u32 = 0xe48b_ff59;
 
     fn block(number: u32, count: u32, family: u32, address: u32) -> Vec<u8> {
-        let head = [MAGIC_FIRST, MAGIC_SECOND, FLAG_FAMILY, address, PAYLOAD_BYTES, number, count, family];
+        let head = [
+            MAGIC_FIRST,
+            MAGIC_SECOND,
+            FLAG_FAMILY,
+            address,
+            PAYLOAD_BYTES,
+            number,
+            count,
+            family,
+        ];
         let mut bytes: Vec<u8> = head.iter().flat_map(|word| word.to_le_bytes()).collect();
         bytes.resize(BLOCK_BYTES - 4, 0x5a);
         bytes.extend(MAGIC_LAST.to_le_bytes());
@@ -200,13 +248,23 @@ mod tests {
     }
 
     fn file(count: u32, family: u32) -> Vec<u8> {
-        (0..count).flat_map(|number| block(number, count, family, FLASH_AT + number * 256)).collect()
+        (0..count)
+            .flat_map(|number| block(number, count, family, FLASH_AT + number * 256))
+            .collect()
     }
 
     #[test]
     fn a_sound_file_tells_its_chip_and_extent() {
         let image = check(&file(3, PICO)).expect("sound");
-        assert_eq!(image, Image { chip: Chip::Rp2040, blocks: 3, first: FLASH_AT, last: FLASH_AT + 767 });
+        assert_eq!(
+            image,
+            Image {
+                chip: Chip::Rp2040,
+                blocks: 3,
+                first: FLASH_AT,
+                last: FLASH_AT + 767
+            }
+        );
         let mut with_workaround = block(0, 2, FAMILY_ABSOLUTE, FLASH_AT + FLASH_BYTES - 256);
         with_workaround.extend(file(2, PICO_2));
         assert_eq!(check(&with_workaround).expect("sound").chip, Chip::Rp2350);
@@ -217,18 +275,39 @@ mod tests {
         let good = file(3, PICO);
         assert_eq!(check(&[]), Err(Uf2Error::Size(0)));
         assert_eq!(check(&good[..1000]), Err(Uf2Error::Size(1000)));
-        assert_eq!(check(&good[..1024]), Err(Uf2Error::Missing { found: 2, wanted: 3 }));
-        assert!(matches!(check(&good[512..]), Err(Uf2Error::Block { block: 0, .. })), "the first block is missing");
-        assert!(matches!(check(&file(1, 0x1234_5678)), Err(Uf2Error::Family { block: 0, .. })));
+        assert_eq!(
+            check(&good[..1024]),
+            Err(Uf2Error::Missing {
+                found: 2,
+                wanted: 3
+            })
+        );
+        assert!(
+            matches!(check(&good[512..]), Err(Uf2Error::Block { block: 0, .. })),
+            "the first block is missing"
+        );
+        assert!(matches!(
+            check(&file(1, 0x1234_5678)),
+            Err(Uf2Error::Family { block: 0, .. })
+        ));
         let mut mixed = file(2, PICO);
         mixed[512..].copy_from_slice(&block(1, 2, PICO_2, FLASH_AT + 256));
         assert_eq!(check(&mixed), Err(Uf2Error::Mixed));
         let elsewhere = block(0, 1, PICO, 0x2000_0000);
         assert!(check(&elsewhere).is_err_and(|error| error.to_string().contains("main flash")));
-        for (at, what) in [(0, "magic"), (511, "magic"), (16, "256"), (9, "for which chip"), (20, "order")] {
+        for (at, what) in [
+            (0, "magic"),
+            (511, "magic"),
+            (16, "256"),
+            (9, "for which chip"),
+            (20, "order"),
+        ] {
             let mut broken = good.clone();
             broken[at] ^= 0x20;
-            assert!(check(&broken).is_err_and(|error| error.to_string().contains(what)), "byte {at}");
+            assert!(
+                check(&broken).is_err_and(|error| error.to_string().contains(what)),
+                "byte {at}"
+            );
         }
     }
 

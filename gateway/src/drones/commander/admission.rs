@@ -73,11 +73,18 @@ pub(super) fn admit(command: Command, about: &Circumstances) -> Result<(), Refus
     match command {
         Command::Takeoff => take_off(about),
         Command::Land => flies.then_some(()).ok_or(Refusal::NotAirborne),
-        Command::Move { .. } | Command::Rotate { .. } | Command::Flip(_) | Command::Go { .. } if !flies => {
+        Command::Move { .. } | Command::Rotate { .. } | Command::Flip(_) | Command::Go { .. }
+            if !flies =>
+        {
             Err(Refusal::NotAirborne)
         }
-        Command::Move { direction: Direction::Up, distance_cm } => within(about, i32::from(distance_cm)),
-        Command::Go { to_cm: [_, _, up], .. } if up > 0 => within(about, i32::from(up)),
+        Command::Move {
+            direction: Direction::Up,
+            distance_cm,
+        } => within(about, i32::from(distance_cm)),
+        Command::Go {
+            to_cm: [_, _, up], ..
+        } if up > 0 => within(about, i32::from(up)),
         _ => Ok(()),
     }
 }
@@ -87,15 +94,23 @@ fn take_off(about: &Circumstances) -> Result<(), Refusal> {
         return Err(Refusal::NotOnGround);
     }
     let least_pct = about.takeoff_battery_pct;
-    match about.battery_pct.filter(|battery_pct| *battery_pct < least_pct) {
-        Some(battery_pct) => Err(Refusal::BatteryLow { battery_pct, least_pct }),
+    match about
+        .battery_pct
+        .filter(|battery_pct| *battery_pct < least_pct)
+    {
+        Some(battery_pct) => Err(Refusal::BatteryLow {
+            battery_pct,
+            least_pct,
+        }),
         None => Ok(()),
     }
 }
 
 fn within(about: &Circumstances, up_cm: i32) -> Result<(), Refusal> {
     let height_cm = about.height_cm.unwrap_or(0) + up_cm;
-    (height_cm <= CEILING_CM).then_some(()).ok_or(Refusal::OutOfBounds { height_cm })
+    (height_cm <= CEILING_CM)
+        .then_some(())
+        .ok_or(Refusal::OutOfBounds { height_cm })
 }
 
 #[cfg(test)]
@@ -113,37 +128,79 @@ mod tests {
         }
     }
 
-    const UP: Command = Command::Move { direction: Direction::Up, distance_cm: 500 };
+    const UP: Command = Command::Move {
+        direction: Direction::Up,
+        distance_cm: 500,
+    };
 
     #[test]
     fn a_take_off_needs_the_ground_and_a_charge() {
-        let landed = Circumstances { phase: Phase::Landed, ..about() };
+        let landed = Circumstances {
+            phase: Phase::Landed,
+            ..about()
+        };
         assert_eq!(admit(Command::Takeoff, &landed), Ok(()));
         assert_eq!(admit(Command::Takeoff, &about()), Err(Refusal::NotOnGround));
-        let low = |battery_pct| Circumstances { battery_pct: Some(battery_pct), ..landed.clone() };
-        assert_eq!(admit(Command::Takeoff, &low(9)), Err(Refusal::BatteryLow { battery_pct: 9, least_pct: 10 }));
+        let low = |battery_pct| Circumstances {
+            battery_pct: Some(battery_pct),
+            ..landed.clone()
+        };
+        assert_eq!(
+            admit(Command::Takeoff, &low(9)),
+            Err(Refusal::BatteryLow {
+                battery_pct: 9,
+                least_pct: 10
+            })
+        );
         assert_eq!(admit(Command::Takeoff, &low(10)), Ok(()));
     }
 
     #[test]
     fn movements_need_the_air_and_stay_under_the_ceiling() {
         assert_eq!(admit(UP, &about()), Ok(()));
-        assert_eq!(admit(UP, &Circumstances { phase: Phase::TakingOff, ..about() }), Ok(()));
+        assert_eq!(
+            admit(
+                UP,
+                &Circumstances {
+                    phase: Phase::TakingOff,
+                    ..about()
+                }
+            ),
+            Ok(())
+        );
         for phase in [Phase::Landed, Phase::Landing] {
-            assert_eq!(admit(UP, &Circumstances { phase, ..about() }), Err(Refusal::NotAirborne));
+            assert_eq!(
+                admit(UP, &Circumstances { phase, ..about() }),
+                Err(Refusal::NotAirborne)
+            );
         }
-        let high = Circumstances { height_cm: Some(501), ..about() };
-        assert_eq!(admit(UP, &high), Err(Refusal::OutOfBounds { height_cm: 1_001 }));
+        let high = Circumstances {
+            height_cm: Some(501),
+            ..about()
+        };
+        assert_eq!(
+            admit(UP, &high),
+            Err(Refusal::OutOfBounds { height_cm: 1_001 })
+        );
     }
 
     #[test]
     fn what_saves_the_drone_is_sent_into_the_dark() {
-        let lost = Circumstances { link: LinkState::Lost, ..about() };
+        let lost = Circumstances {
+            link: LinkState::Lost,
+            ..about()
+        };
         for command in [Command::Land, Command::Stop, Command::Emergency] {
             assert_eq!(admit(command, &lost), Ok(()), "{command}");
         }
         assert!(matches!(admit(UP, &lost), Err(Refusal::Lost(_))));
-        let nobody = Circumstances { link: LinkState::Disconnected, ..about() };
-        assert_eq!(admit(Command::Emergency, &nobody), Err(Refusal::NotConnected));
+        let nobody = Circumstances {
+            link: LinkState::Disconnected,
+            ..about()
+        };
+        assert_eq!(
+            admit(Command::Emergency, &nobody),
+            Err(Refusal::NotConnected)
+        );
     }
 }

@@ -97,7 +97,12 @@ impl Desk {
 
     /// Takes a request, or tells its sender why not.
     pub(in super::super) fn take(&mut self, request: Request, about: &Surroundings) -> Outgoing {
-        let Request { command, by, admitted, outcome } = request;
+        let Request {
+            command,
+            by,
+            admitted,
+            outcome,
+        } = request;
         let verdict = self.admit(command, about);
         let taken = verdict.is_ok();
         // The sender may have hung up; its command is carried out all the same.
@@ -130,12 +135,18 @@ impl Desk {
         )
     }
 
-    fn submit(&mut self, command: Command, outcome: Option<oneshot::Sender<Outcome>>, now: Mono) -> Outgoing {
+    fn submit(
+        &mut self,
+        command: Command,
+        outcome: Option<oneshot::Sender<Outcome>>,
+        now: Mono,
+    ) -> Outgoing {
         if command == Command::Emergency {
             self.confirmed = Confirmed::Landed(now);
         }
         let mut todo = Todo::new();
-        self.queue.submit(command, Some(Ticket { command, outcome }), now, &mut todo);
+        self.queue
+            .submit(command, Some(Ticket { command, outcome }), now, &mut todo);
         self.carry_out(todo, now)
     }
 
@@ -162,18 +173,30 @@ impl Desk {
         let phase = self.phase(about);
         let sight = Sight {
             now: about.now,
-            flying: about.link != LinkState::Disconnected && matches!(phase, Phase::Flying | Phase::TakingOff),
-            operator: self.operator.as_ref().map(|operator| self.presences.is_there(operator)),
+            flying: about.link != LinkState::Disconnected
+                && matches!(phase, Phase::Flying | Phase::TakingOff),
+            operator: self
+                .operator
+                .as_ref()
+                .map(|operator| self.presences.is_there(operator)),
             last_sent: self.last_sent,
             battery_pct: about.battery_pct,
         };
         self.warns = self.guard.warns(sight);
         match self.guard.look(sight) {
-            Some(Act::KeepAlive) if self.queue.is_idle() => self.submit(Command::Read(Query::Battery), None, about.now),
+            Some(Act::KeepAlive) if self.queue.is_idle() => {
+                self.submit(Command::Read(Query::Battery), None, about.now)
+            }
             Some(Act::KeepAlive) | None => Outgoing::new(),
-            Some(Act::LandForBattery) => self.intervene(Command::Land, Deed::LandedForBattery, about.now),
-            Some(Act::LandForOperator) => self.intervene(Command::Land, Deed::ActedForOperator, about.now),
-            Some(Act::HoverForOperator) => self.intervene(Command::Stop, Deed::ActedForOperator, about.now),
+            Some(Act::LandForBattery) => {
+                self.intervene(Command::Land, Deed::LandedForBattery, about.now)
+            }
+            Some(Act::LandForOperator) => {
+                self.intervene(Command::Land, Deed::ActedForOperator, about.now)
+            }
+            Some(Act::HoverForOperator) => {
+                self.intervene(Command::Stop, Deed::ActedForOperator, about.now)
+            }
         }
     }
 
@@ -196,7 +219,9 @@ impl Desk {
     pub(in super::super) fn release(&mut self, about: &Surroundings) -> Outgoing {
         let flies = matches!(self.phase(about), Phase::Flying | Phase::TakingOff);
         self.operator = None;
-        let mut out = if flies && self.guard.policy().on_operator_loss == crate::config::OnOperatorLoss::Land {
+        let mut out = if flies
+            && self.guard.policy().on_operator_loss == crate::config::OnOperatorLoss::Land
+        {
             self.submit(Command::Land, None, about.now)
         } else {
             let mut todo = Todo::new();
@@ -218,8 +243,12 @@ impl Desk {
     /// forgotten it. Never in the air, where any command ends a landing that the
     /// drone began by itself.
     pub(in super::super) fn stream_again(&mut self, about: &Surroundings) -> Outgoing {
-        let due = self.stream_asked.is_some_and(|asked| about.now.since(asked) >= STREAM_AGAIN);
-        let may = about.link == LinkState::Connected && self.phase(about) == Phase::Landed && self.queue.is_idle();
+        let due = self
+            .stream_asked
+            .is_some_and(|asked| about.now.since(asked) >= STREAM_AGAIN);
+        let may = about.link == LinkState::Connected
+            && self.phase(about) == Phase::Landed
+            && self.queue.is_idle();
         if !(due && may) {
             return Outgoing::new();
         }

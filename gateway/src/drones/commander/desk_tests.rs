@@ -20,7 +20,10 @@ fn about(now_s: u64, airborne: bool) -> Surroundings {
         now: Mono::from_millis(now_s * 1000),
         link: LinkState::Connected,
         reason: None,
-        sign: Sign { airborne, motor_time_advanced: airborne.then(|| Mono::from_millis(now_s * 1000)) },
+        sign: Sign {
+            airborne,
+            motor_time_advanced: airborne.then(|| Mono::from_millis(now_s * 1000)),
+        },
         battery_pct: Some(80),
         height_cm: Some(if airborne { 80 } else { 0 }),
     }
@@ -30,8 +33,19 @@ fn about(now_s: u64, airborne: bool) -> Surroundings {
 fn obeyed(desk: &mut Desk, command: Command, about: &Surroundings) {
     let (admitted, _) = oneshot::channel();
     let (outcome, _) = oneshot::channel();
-    let by = Operator { id: "a".into(), name: "a".into() };
-    let sent = desk.take(Request { command, by, admitted, outcome }, about);
+    let by = Operator {
+        id: "a".into(),
+        name: "a".into(),
+    };
+    let sent = desk.take(
+        Request {
+            command,
+            by,
+            admitted,
+            outcome,
+        },
+        about,
+    );
     assert_eq!(sent, [command]);
     desk.reply(&Reply::Ok, about.now);
 }
@@ -39,7 +53,10 @@ fn obeyed(desk: &mut Desk, command: Command, about: &Surroundings) {
 #[test]
 fn a_drone_that_stopped_streaming_is_asked_again_but_not_in_the_air() {
     let mut desk = desk();
-    assert!(desk.stream_again(&about(100, false)).is_empty(), "never asked");
+    assert!(
+        desk.stream_again(&about(100, false)).is_empty(),
+        "never asked"
+    );
     obeyed(&mut desk, Command::StreamOn, &about(100, false));
     assert!(desk.streams());
     assert!(desk.stream_again(&about(104, false)).is_empty(), "too soon");

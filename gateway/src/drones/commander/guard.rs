@@ -58,7 +58,13 @@ pub(super) struct Guard {
 
 impl Guard {
     pub(super) fn new(policy: Policy) -> Guard {
-        Guard { policy, was_there: false, gone_since: None, acted_for_operator: false, acted_for_battery: false }
+        Guard {
+            policy,
+            was_there: false,
+            gone_since: None,
+            acted_for_operator: false,
+            acted_for_battery: false,
+        }
     }
 
     pub(super) fn policy(&self) -> &Policy {
@@ -73,17 +79,28 @@ impl Guard {
 
     /// Whether the battery is worth a warning.
     pub(super) fn warns(&self, sight: Sight) -> bool {
-        sight.flying && sight.battery_pct.is_some_and(|pct| pct < self.policy.warn_battery_pct)
+        sight.flying
+            && sight
+                .battery_pct
+                .is_some_and(|pct| pct < self.policy.warn_battery_pct)
     }
 
     /// Looks at the drone; to be called about once a second.
     pub(super) fn look(&mut self, sight: Sight) -> Option<Act> {
         if !sight.flying {
-            *self = Guard { was_there: self.was_there, ..Guard::new(self.policy) };
+            *self = Guard {
+                was_there: self.was_there,
+                ..Guard::new(self.policy)
+            };
             return None;
         }
-        let empty = sight.battery_pct.is_some_and(|pct| pct <= self.policy.land_battery_pct);
-        if empty && self.policy.land_battery_pct > 0 && !std::mem::replace(&mut self.acted_for_battery, true) {
+        let empty = sight
+            .battery_pct
+            .is_some_and(|pct| pct <= self.policy.land_battery_pct);
+        if empty
+            && self.policy.land_battery_pct > 0
+            && !std::mem::replace(&mut self.acted_for_battery, true)
+        {
             return Some(Act::LandForBattery);
         }
         match sight.operator {
@@ -98,7 +115,9 @@ impl Guard {
 
     fn miss(&mut self, now: Mono) -> Option<Act> {
         let since = *self.gone_since.get_or_insert(now);
-        if now.since(since) < self.policy.operator_grace || std::mem::replace(&mut self.acted_for_operator, true) {
+        if now.since(since) < self.policy.operator_grace
+            || std::mem::replace(&mut self.acted_for_operator, true)
+        {
             return None;
         }
         match self.policy.on_operator_loss {
@@ -125,7 +144,13 @@ mod tests {
 
     fn sight(now: u64, operator: Option<bool>) -> Sight {
         let now = Mono::from_millis(now);
-        Sight { now, flying: true, operator, last_sent: now, battery_pct: Some(50) }
+        Sight {
+            now,
+            flying: true,
+            operator,
+            last_sent: now,
+            battery_pct: Some(50),
+        }
     }
 
     #[test]
@@ -161,13 +186,19 @@ mod tests {
         let mut guard = guard(OnOperatorLoss::Land);
         guard.commanded(true);
         assert_eq!(guard.look(sight(0, Some(false))), None);
-        assert_eq!(guard.look(sight(3_000, Some(false))), Some(Act::LandForOperator));
+        assert_eq!(
+            guard.look(sight(3_000, Some(false))),
+            Some(Act::LandForOperator)
+        );
     }
 
     #[test]
     fn keep_alives_need_an_operator_who_is_there() {
         let mut guard = guard(OnOperatorLoss::Nothing);
-        let idle = |operator| Sight { last_sent: Mono::ZERO, ..sight(5_000, operator) };
+        let idle = |operator| Sight {
+            last_sent: Mono::ZERO,
+            ..sight(5_000, operator)
+        };
         assert_eq!(guard.look(idle(Some(true))), Some(Act::KeepAlive));
         assert_eq!(guard.look(idle(Some(false))), None);
         assert_eq!(guard.look(idle(None)), None);
@@ -176,7 +207,10 @@ mod tests {
     #[test]
     fn an_empty_battery_lands_once() {
         let mut guard = guard(OnOperatorLoss::Nothing);
-        let at = |pct| Sight { battery_pct: Some(pct), ..sight(1, None) };
+        let at = |pct| Sight {
+            battery_pct: Some(pct),
+            ..sight(1, None)
+        };
         assert_eq!(guard.look(at(6)), None);
         assert_eq!(guard.look(at(5)), Some(Act::LandForBattery));
         assert_eq!(guard.look(at(4)), None);

@@ -56,7 +56,10 @@ pub(super) fn phase(confirmed: Confirmed, sign: Sign, told: Option<Phase>, now: 
         Confirmed::Airborne(at) => sign.airborne || now.since(at) < TAKEOFF_SHOWS_WITHIN,
         // Height drifts, so only motors that run again prove another flight.
         Confirmed::Landed(at) => {
-            sign.airborne && sign.motor_time_advanced.is_some_and(|advanced| advanced > at.plus(MOTORS_RUN_OUT))
+            sign.airborne
+                && sign
+                    .motor_time_advanced
+                    .is_some_and(|advanced| advanced > at.plus(MOTORS_RUN_OUT))
         }
     };
     if flies { Phase::Flying } else { Phase::Landed }
@@ -69,14 +72,37 @@ mod tests {
     #[test]
     fn confirmations_bridge_what_the_state_shows_late() {
         let at = Mono::from_millis;
-        let sign = |airborne, advanced: u64| Sign { airborne, motor_time_advanced: Some(at(advanced)) };
+        let sign = |airborne, advanced: u64| Sign {
+            airborne,
+            motor_time_advanced: Some(at(advanced)),
+        };
         let judge = |confirmed, sign, now| phase(confirmed, sign, None, at(now));
-        assert_eq!(judge(Confirmed::Airborne(at(1_000)), sign(false, 0), 2_000), Phase::Flying);
-        assert_eq!(judge(Confirmed::Airborne(at(1_000)), sign(false, 0), 4_001), Phase::Landed, "landed by itself");
-        assert_eq!(judge(Confirmed::Landed(at(9_000)), sign(true, 9_500), 10_000), Phase::Landed, "motors run out");
-        assert_eq!(judge(Confirmed::Landed(at(9_000)), sign(true, 20_000), 20_100), Phase::Flying, "by another hand");
+        assert_eq!(
+            judge(Confirmed::Airborne(at(1_000)), sign(false, 0), 2_000),
+            Phase::Flying
+        );
+        assert_eq!(
+            judge(Confirmed::Airborne(at(1_000)), sign(false, 0), 4_001),
+            Phase::Landed,
+            "landed by itself"
+        );
+        assert_eq!(
+            judge(Confirmed::Landed(at(9_000)), sign(true, 9_500), 10_000),
+            Phase::Landed,
+            "motors run out"
+        );
+        assert_eq!(
+            judge(Confirmed::Landed(at(9_000)), sign(true, 20_000), 20_100),
+            Phase::Flying,
+            "by another hand"
+        );
         assert_eq!(judge(Confirmed::Nothing, sign(true, 1), 2), Phase::Flying);
-        let told = phase(Confirmed::Nothing, Sign::default(), Some(Phase::TakingOff), at(5));
+        let told = phase(
+            Confirmed::Nothing,
+            Sign::default(),
+            Some(Phase::TakingOff),
+            at(5),
+        );
         assert_eq!(told, Phase::TakingOff);
     }
 }

@@ -43,7 +43,10 @@ impl Presences {
             }
             None => None,
         };
-        Presence { all: self.clone(), id }
+        Presence {
+            all: self.clone(),
+            id,
+        }
     }
 
     /// Whether `operator` has a live connection.
@@ -71,14 +74,19 @@ mod tests {
 
     #[test]
     fn an_operator_is_there_until_the_last_connection_ends() {
-        let operator = |id: &str| Operator { id: id.into(), name: "x".into() };
+        let operator = |id: &str| Operator {
+            id: id.into(),
+            name: "x".into(),
+        };
         let all = Presences::default();
         let (first, second) = (all.enter(&operator("a")), all.enter(&operator("a")));
         drop(first);
         assert!(all.is_there(&operator("a")) && !all.is_there(&operator("b")));
         drop(second);
         assert!(!all.is_there(&operator("a")));
-        let many: Vec<Presence> = (0..MAX_OPERATORS).map(|n| all.enter(&operator(&n.to_string()))).collect();
+        let many: Vec<Presence> = (0..MAX_OPERATORS)
+            .map(|n| all.enter(&operator(&n.to_string())))
+            .collect();
         let beyond = all.enter(&operator("beyond"));
         assert!(!all.is_there(&operator("beyond")));
         drop((beyond, many));

@@ -136,14 +136,19 @@ impl<T> Queue<T> {
     /// Whether `command` is in flight or waits.
     pub(super) fn holds(&self, command: Command) -> bool {
         let flying = self.flight.iter().map(|flight| flight.entry.command);
-        flying.chain(self.waiting.iter().map(|entry| entry.command)).any(|held| held == command)
+        flying
+            .chain(self.waiting.iter().map(|entry| entry.command))
+            .any(|held| held == command)
     }
 
     /// When [`Queue::tick`] has something to do next.
     pub(super) fn wake_at(&self) -> Option<Mono> {
         let deadline = self.flight.as_ref().map(|flight| flight.deadline);
         let next = (self.flight.is_none() && !self.waiting.is_empty()).then_some(self.not_before);
-        [deadline, next, self.emergencies.map(|(_, at)| at)].into_iter().flatten().min()
+        [deadline, next, self.emergencies.map(|(_, at)| at)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// A reply to something sent outside this queue may still arrive.
@@ -158,7 +163,13 @@ impl<T> Queue<T> {
 
     /// Takes a command. The caller has asked [`Queue::has_room`]; the three that
     /// overtake always find room, since they empty the line.
-    pub(super) fn submit(&mut self, command: Command, ticket: Option<T>, now: Mono, todo: &mut Todo<T>) {
+    pub(super) fn submit(
+        &mut self,
+        command: Command,
+        ticket: Option<T>,
+        now: Mono,
+        todo: &mut Todo<T>,
+    ) {
         let entry = Entry { command, ticket };
         match command {
             Command::Emergency => self.cut_motors(entry, now, todo),
@@ -189,7 +200,9 @@ impl<T> Queue<T> {
     fn land(&mut self, entry: Entry<T>, now: Mono, todo: &mut Todo<T>) {
         self.clear_waiting(Outcome::Superseded, todo);
         match &mut self.flight {
-            Some(flight) if is_manoeuvre(flight.entry.command) && flight.entry.command != Command::Land => {
+            Some(flight)
+                if is_manoeuvre(flight.entry.command) && flight.entry.command != Command::Land =>
+            {
                 if !std::mem::replace(&mut flight.interrupted, true) {
                     flight.deadline = now.plus(INTERRUPTED_WITHIN);
                     flight.tries_left = 0;
@@ -215,7 +228,12 @@ impl<T> Queue<T> {
             return finish(entry, Outcome::Sent, todo);
         }
         let deadline = now.plus(patience.timeout);
-        self.flight = Some(Flight { entry, deadline, tries_left: patience.tries - 1, interrupted: false });
+        self.flight = Some(Flight {
+            entry,
+            deadline,
+            tries_left: patience.tries - 1,
+            interrupted: false,
+        });
     }
 
     fn send(&mut self, command: Command, todo: &mut Todo<T>) {
@@ -231,10 +249,18 @@ impl<T> Queue<T> {
         }
         if self.in_doubt {
             self.in_doubt = false;
-            let entry = Entry { command: FENCE, ticket: None };
+            let entry = Entry {
+                command: FENCE,
+                ticket: None,
+            };
             self.send(FENCE, todo);
             let deadline = now.plus(FENCE_WITHIN);
-            self.flight = Some(Flight { entry, deadline, tries_left: 1, interrupted: false });
+            self.flight = Some(Flight {
+                entry,
+                deadline,
+                tries_left: 1,
+                interrupted: false,
+            });
         } else if let Some(entry) = self.waiting.pop_front() {
             self.start(entry, now, todo);
         }
@@ -303,14 +329,20 @@ impl<T> Queue<T> {
 
     /// Ends what is in flight.
     fn end(&mut self, outcome: Outcome, now: Mono, todo: &mut Todo<T>) {
-        let Some(flight) = self.flight.take() else { return };
+        let Some(flight) = self.flight.take() else {
+            return;
+        };
         self.not_before = now.plus(GAP);
         self.in_doubt |= flight.interrupted;
         let failed = matches!(outcome, Outcome::Refused(_) | Outcome::NoReply);
         if failed && is_manoeuvre(flight.entry.command) && !flight.interrupted {
             self.drop_manoeuvres(todo);
         }
-        let outcome = if flight.interrupted { Outcome::Superseded } else { outcome };
+        let outcome = if flight.interrupted {
+            Outcome::Superseded
+        } else {
+            outcome
+        };
         finish(flight.entry, outcome, todo);
         self.pump(now, todo);
     }
@@ -334,7 +366,9 @@ impl<T> Queue<T> {
     /// A landing is meant wherever the drone is.
     fn drop_manoeuvres(&mut self, todo: &mut Todo<T>) {
         for _ in 0..self.waiting.len() {
-            let Some(entry) = self.waiting.pop_front() else { return };
+            let Some(entry) = self.waiting.pop_front() else {
+                return;
+            };
             if is_manoeuvre(entry.command) && entry.command != Command::Land {
                 finish(entry, Outcome::Dropped, todo);
             } else {
@@ -377,11 +411,15 @@ fn judge(command: Command, interrupted: bool, reply: &Reply<'_>) -> Option<Outco
         Reply::Ok => Some(Outcome::Done),
         Reply::Unactive => Some(Outcome::Refused("unactive".to_owned())),
         Reply::Error(_) if command == FENCE => None,
-        Reply::Error(words) => Some(Outcome::Refused(if words.is_empty() { "error" } else { words }.to_owned())),
+        Reply::Error(words) => Some(Outcome::Refused(
+            if words.is_empty() { "error" } else { words }.to_owned(),
+        )),
         // The answer to the `stop` that was to interrupt it: it goes on.
         Reply::Text(text) if interrupted && text.starts_with("unknown command") => None,
         Reply::Text("forced stop") if command == Command::Stop => Some(Outcome::Done),
-        Reply::Text(text) if is_refusal(text) => (command != FENCE).then(|| Outcome::Refused(text.to_owned())),
+        Reply::Text(text) if is_refusal(text) => {
+            (command != FENCE).then(|| Outcome::Refused(text.to_owned()))
+        }
         Reply::Text(text) if command == FENCE && text.parse::<u8>().is_err() => None,
         Reply::Text(text) => is_read.then(|| Outcome::Answer(text.to_owned())),
     }
@@ -402,22 +440,40 @@ struct Patience {
 /// the reply does (`command` 29 ms, take-off 3.9–8.7 s, landing 1.7–4.2 s,
 /// 50 cm 1.9–2.3 s, a failed `go` to a pad 15.2 s).
 fn patience(command: Command) -> Patience {
-    let once = |seconds| Patience { timeout: Duration::from_secs(seconds), tries: 1 };
+    let once = |seconds| Patience {
+        timeout: Duration::from_secs(seconds),
+        tries: 1,
+    };
     match command {
         Command::Takeoff => once(15),
-        Command::Land => Patience { timeout: Duration::from_secs(7), tries: 4 },
+        Command::Land => Patience {
+            timeout: Duration::from_secs(7),
+            tries: 4,
+        },
         // 20 cm/s is the slowest seen when no speed was set.
         Command::Move { distance_cm, .. } => once(6 + u64::from(distance_cm) / 20),
         Command::Rotate { angle_deg, .. } => once(6 + u64::from(angle_deg) / 30),
         Command::Flip(_) => once(8),
         Command::Go { to_cm, speed_cm_s } => {
-            let longest = to_cm.iter().map(|cm| u64::from(cm.unsigned_abs())).sum::<u64>();
+            let longest = to_cm
+                .iter()
+                .map(|cm| u64::from(cm.unsigned_abs()))
+                .sum::<u64>();
             once(18 + longest / u64::from(speed_cm_s.max(1)))
         }
-        Command::Rc(_) | Command::Emergency | Command::Reboot => Patience { timeout: Duration::ZERO, tries: 0 },
-        Command::Stop | Command::Read(_) => Patience { timeout: Duration::from_secs(1), tries: 3 },
+        Command::Rc(_) | Command::Emergency | Command::Reboot => Patience {
+            timeout: Duration::ZERO,
+            tries: 0,
+        },
+        Command::Stop | Command::Read(_) => Patience {
+            timeout: Duration::from_secs(1),
+            tries: 3,
+        },
         // Setting the same thing twice changes nothing.
-        _ => Patience { timeout: Duration::from_secs(2), tries: 2 },
+        _ => Patience {
+            timeout: Duration::from_secs(2),
+            tries: 2,
+        },
     }
 }
 

@@ -5,8 +5,14 @@ use proptest::prelude::*;
 use super::super::super::tello::command::Direction;
 use super::*;
 
-const UP: Command = Command::Move { direction: Direction::Up, distance_cm: 50 };
-const TURN: Command = Command::Rotate { clockwise: true, angle_deg: 90 };
+const UP: Command = Command::Move {
+    direction: Direction::Up,
+    distance_cm: 50,
+};
+const TURN: Command = Command::Rotate {
+    clockwise: true,
+    angle_deg: 90,
+};
 
 /// A queue with a clock, and everything it asked for.
 struct Bench {
@@ -18,7 +24,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        Bench { queue: Queue::new(), now: Mono::from_millis(10_000), sent: vec![], ends: vec![] }
+        Bench {
+            queue: Queue::new(),
+            now: Mono::from_millis(10_000),
+            sent: vec![],
+            ends: vec![],
+        }
     }
 
     fn note(&mut self, todo: Todo<u32>) {
@@ -32,13 +43,15 @@ impl Bench {
 
     fn submit(&mut self, command: Command, ticket: u32) {
         let mut todo = Todo::new();
-        self.queue.submit(command, Some(ticket), self.now, &mut todo);
+        self.queue
+            .submit(command, Some(ticket), self.now, &mut todo);
         self.note(todo);
     }
 
     fn hear(&mut self, text: &str) {
         let mut todo = Todo::new();
-        self.queue.reply(&Reply::parse(text.as_bytes()), self.now, &mut todo);
+        self.queue
+            .reply(&Reply::parse(text.as_bytes()), self.now, &mut todo);
         self.note(todo);
     }
 
@@ -87,7 +100,11 @@ fn a_movement_is_sent_once_and_its_late_reply_is_drained_behind_a_fence() {
     bench.hear("87\r\n");
     bench.pass(100);
     assert_eq!(bench.sent, ["up 50", "battery?", "cw 90"]);
-    assert_eq!(bench.ends, [(1, Outcome::NoReply)], "the late ok ended nothing");
+    assert_eq!(
+        bench.ends,
+        [(1, Outcome::NoReply)],
+        "the late ok ended nothing"
+    );
     bench.hear("ok");
     assert_eq!(bench.ends.last(), Some(&(2, Outcome::Done)));
 }
@@ -98,10 +115,15 @@ fn binary_packets_and_answers_of_another_kind_end_nothing() {
     bench.submit(UP, 1);
     bench.hear("\u{c}87");
     let mut todo = Todo::new();
-    bench.queue.reply(&Reply::parse(&[0xCC, 0x18]), bench.now, &mut todo);
+    bench
+        .queue
+        .reply(&Reply::parse(&[0xCC, 0x18]), bench.now, &mut todo);
     assert!(todo.is_empty() && bench.ends.is_empty());
     bench.hear("error Not joystick");
-    assert_eq!(bench.ends, [(1, Outcome::Refused("Not joystick".to_owned()))]);
+    assert_eq!(
+        bench.ends,
+        [(1, Outcome::Refused("Not joystick".to_owned()))]
+    );
 }
 
 #[test]
@@ -110,7 +132,10 @@ fn the_answer_to_a_doubled_command_is_not_taken_for_the_next_one_s() {
     bench.submit(UP, 1);
     // The copy finds the drone busy with the first.
     bench.hear("error Not joystick");
-    assert_eq!(bench.ends, [(1, Outcome::Refused("Not joystick".to_owned()))]);
+    assert_eq!(
+        bench.ends,
+        [(1, Outcome::Refused("Not joystick".to_owned()))]
+    );
     bench.submit(TURN, 2);
     bench.pass(1_900);
     assert_eq!(bench.sent, ["up 50"]);
@@ -142,10 +167,16 @@ fn reads_are_repeated_and_then_given_up() {
     bench.hear("ok");
     bench.pass(2_500);
     bench.hear("90\r\n");
-    assert_eq!((bench.sent.len(), bench.ends.as_slice()), (3, &[(1, Outcome::Answer("90".to_owned()))][..]));
+    assert_eq!(
+        (bench.sent.len(), bench.ends.as_slice()),
+        (3, &[(1, Outcome::Answer("90".to_owned()))][..])
+    );
     bench.submit(Command::Read(Query::Wifi), 2);
     bench.pass(10_000);
-    assert_eq!((bench.sent.len(), bench.ends.last()), (6, Some(&(2, Outcome::NoReply))));
+    assert_eq!(
+        (bench.sent.len(), bench.ends.last()),
+        (6, Some(&(2, Outcome::NoReply)))
+    );
 }
 
 #[test]
@@ -164,9 +195,16 @@ fn a_landing_interrupts_and_overtakes() {
     assert_eq!(bench.sent.last().map(String::as_str), Some("land"));
     bench.hear("error Not joystick");
     bench.pass(1_000);
-    assert_eq!(bench.sent.iter().filter(|text| *text == "land").count(), 2, "busy: asked again");
+    assert_eq!(
+        bench.sent.iter().filter(|text| *text == "land").count(),
+        2,
+        "busy: asked again"
+    );
     bench.hear("ok");
-    assert_eq!(bench.ends[1..], [(1, Outcome::Superseded), (3, Outcome::Done)]);
+    assert_eq!(
+        bench.ends[1..],
+        [(1, Outcome::Superseded), (3, Outcome::Done)]
+    );
 }
 
 #[test]
@@ -200,8 +238,18 @@ fn emergency_goes_out_at_once_and_more_than_once() {
     bench.submit(UP, 2);
     bench.submit(Command::Emergency, 3);
     bench.pass(1_000);
-    assert_eq!(bench.sent, ["takeoff", "emergency", "emergency", "emergency"]);
-    assert_eq!(bench.ends, [(1, Outcome::Superseded), (2, Outcome::Superseded), (3, Outcome::Sent)]);
+    assert_eq!(
+        bench.sent,
+        ["takeoff", "emergency", "emergency", "emergency"]
+    );
+    assert_eq!(
+        bench.ends,
+        [
+            (1, Outcome::Superseded),
+            (2, Outcome::Superseded),
+            (3, Outcome::Sent)
+        ]
+    );
 }
 
 #[test]
@@ -213,7 +261,13 @@ fn what_follows_a_failed_take_off_is_dropped() {
     bench.hear("error");
     bench.pass(150);
     assert_eq!(bench.sent, ["takeoff", "wifi?"]);
-    assert_eq!(bench.ends, [(2, Outcome::Dropped), (1, Outcome::Refused("error".to_owned()))]);
+    assert_eq!(
+        bench.ends,
+        [
+            (2, Outcome::Dropped),
+            (1, Outcome::Refused("error".to_owned()))
+        ]
+    );
 }
 
 proptest! {

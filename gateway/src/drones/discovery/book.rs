@@ -68,7 +68,11 @@ impl Book {
         }
         self.newest.truncate(NEWEST);
         self.found = found.to_vec();
-        self.last = Some(Last { ended: at.0, patience, complete });
+        self.last = Some(Last {
+            ended: at.0,
+            patience,
+            complete,
+        });
     }
 
     /// Notes that a search could not be made.
@@ -85,7 +89,8 @@ impl Book {
     /// least as hard as one of `patience` would.
     pub(super) fn still_good(&self, patience: Duration, now: Mono) -> Option<Vec<Detection>> {
         let last = self.last.as_ref()?;
-        let is_good = now.since(last.ended) < STILL_GOOD && (last.complete || last.patience >= patience);
+        let is_good =
+            now.since(last.ended) < STILL_GOOD && (last.complete || last.patience >= patience);
         is_good.then(|| self.found.clone())
     }
 

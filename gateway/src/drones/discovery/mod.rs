@@ -158,7 +158,10 @@ impl Discovery {
                 }
             }
         };
-        Searched { found, took: begun.elapsed() }
+        Searched {
+            found,
+            took: begun.elapsed(),
+        }
     }
 
     /// Asks one address whether a drone is there.
@@ -166,37 +169,60 @@ impl Discovery {
     /// # Errors
     /// [`NotAllowed`]; nothing was sent.
     pub async fn verify(&self, address: Ipv4Addr) -> Result<Verification, NotAllowed> {
-        let slot = self.roster.slots.iter().find(|slot| slot.plan.address == address && !slot.simulated());
+        let slot = self
+            .roster
+            .slots
+            .iter()
+            .find(|slot| slot.plan.address == address && !slot.simulated());
         let [first, second, ..] = address.octets();
         let is_documented = first == 10 || (first, second) == (192, 168);
         if !is_documented && slot.is_none() && !self.in_ranges(address) {
             return Err(NotAllowed(address));
         }
         let deadline = Instant::now() + VERIFY_WITHIN;
-        let known = self.present().into_iter().find(|detection| detection.address == address);
+        let known = self
+            .present()
+            .into_iter()
+            .find(|detection| detection.address == address);
         if let Some(known) = known {
             return Ok(Verification::Found(known));
         }
         if let Some(slot) = slot.filter(|slot| is_left_alone(slot)) {
             let reason = self.roster.view(slot).reason;
-            return Ok(Verification::NotFound(reason.unwrap_or_else(|| "It is not heard".to_owned())));
+            return Ok(Verification::NotFound(
+                reason.unwrap_or_else(|| "It is not heard".to_owned()),
+            ));
         }
         let Ok(_place) = timeout_at(deadline, self.verifications.acquire()).await else {
-            return Ok(Verification::NotFound("Too many verifications at once; try again".to_owned()));
+            return Ok(Verification::NotFound(
+                "Too many verifications at once; try again".to_owned(),
+            ));
         };
         let interface = slot.and_then(|slot| slot.plan.interface.clone());
         let patience = deadline.saturating_duration_since(Instant::now());
         Ok(self.ask_one(address, interface, patience).await)
     }
 
-    async fn ask_one(&self, address: Ipv4Addr, interface: Option<Arc<str>>, patience: Duration) -> Verification {
+    async fn ask_one(
+        &self,
+        address: Ipv4Addr,
+        interface: Option<Arc<str>>,
+        patience: Duration,
+    ) -> Verification {
         let opened = super::socket::bind((self.from, 0).into(), interface.as_deref(), false);
         let socket = match opened {
             Ok(socket) => socket,
             Err(error) => return Verification::NotFound(format!("No way to it: {error}")),
         };
         let targets = vec![Target { socket: 0, address }];
-        let outcome = search::run(&[socket], targets, |target| self.port_of(target.address), patience, 1).await;
+        let outcome = search::run(
+            &[socket],
+            targets,
+            |target| self.port_of(target.address),
+            patience,
+            1,
+        )
+        .await;
         self.book().count_sent(outcome.sent);
         match outcome.hits.first() {
             Some(hit) => Verification::Found(self.detection(hit, interface)),
@@ -310,10 +336,15 @@ impl Discovery {
         }
         let mut found = self.present();
         for hit in &hits {
-            let interface = interfaces.get(hit.target.socket).filter(|name| &***name != "lo").cloned();
+            let interface = interfaces
+                .get(hit.target.socket)
+                .filter(|name| &***name != "lo")
+                .cloned();
             let detection = self.detection(hit, interface);
             // It may have begun to stream because it was asked.
-            let is_same = |other: &Detection| other.address == detection.address && other.method != Method::Asked;
+            let is_same = |other: &Detection| {
+                other.address == detection.address && other.method != Method::Asked
+            };
             match found.iter_mut().find(|other| is_same(other)) {
                 Some(known) if known.method == Method::Heard => *known = detection,
                 Some(_) => {}
@@ -321,7 +352,8 @@ impl Discovery {
             }
         }
         let took = begun.elapsed();
-        self.book().note(&found, took, patience, complete, (Mono::now(), wall_now()));
+        self.book()
+            .note(&found, took, patience, complete, (Mono::now(), wall_now()));
         tracing::debug!(found = found.len(), ?took, complete, "searched for drones");
         found
     }
@@ -332,10 +364,16 @@ impl Discovery {
         let real = self.roster.slots.iter().filter(|slot| !slot.simulated());
         let mut present: Vec<Detection> = real.filter_map(|slot| heard(slot, now)).collect();
         present.extend(self.roster.strangers().present(now).filter_map(|stranger| {
-            let IpAddr::V4(address) = stranger.address else { return None };
+            let IpAddr::V4(address) = stranger.address else {
+                return None;
+            };
             self.in_ranges(address).then(|| Detection {
                 address: stranger.address,
-                interface: self.roster.sockets.get(stranger.socket).and_then(|socket| socket.interface.clone()),
+                interface: self
+                    .roster
+                    .sockets
+                    .get(stranger.socket)
+                    .and_then(|socket| socket.interface.clone()),
                 battery_pct: stranger.battery_pct,
                 response: now.since(stranger.heard),
                 at: stranger.wall,
@@ -362,7 +400,11 @@ impl Discovery {
                 configured.extend(place);
             }
         }
-        left_alone.extend(self.present().into_iter().filter_map(|known| spot(known.interface, known.address)));
+        left_alone.extend(
+            self.present()
+                .into_iter()
+                .filter_map(|known| spot(known.interface, known.address)),
+        );
         let lately = self
             .book()
             .found()
@@ -372,17 +414,31 @@ impl Discovery {
                 IpAddr::V6(_) => None,
             })
             .collect();
-        Wanted { ranges: &self.ranges, configured, left_alone, lately }
+        Wanted {
+            ranges: &self.ranges,
+            configured,
+            left_alone,
+            lately,
+        }
     }
 
     fn detection(&self, hit: &Hit, interface: Option<Arc<str>>) -> Detection {
         let address = IpAddr::V4(hit.target.address);
         let is_it = |slot: &&Slot| {
             slot.plan.address == address
-                && slot.plan.interface.as_ref().is_none_or(|own| Some(own) == interface.as_ref())
+                && slot
+                    .plan
+                    .interface
+                    .as_ref()
+                    .is_none_or(|own| Some(own) == interface.as_ref())
         };
         Detection {
-            drone: self.roster.slots.iter().find(is_it).map(|slot| slot.plan.id.clone()),
+            drone: self
+                .roster
+                .slots
+                .iter()
+                .find(is_it)
+                .map(|slot| slot.plan.id.clone()),
             address,
             interface,
             battery_pct: hit.battery_pct,
@@ -395,7 +451,11 @@ impl Discovery {
 
     /// The command port of whoever is configured at `address`, else the usual one.
     fn port_of(&self, address: Ipv4Addr) -> u16 {
-        let slot = self.roster.slots.iter().find(|slot| slot.plan.address == address);
+        let slot = self
+            .roster
+            .slots
+            .iter()
+            .find(|slot| slot.plan.address == address);
         slot.map_or(self.command_port, |slot| slot.plan.command_port)
     }
 
@@ -412,7 +472,9 @@ impl Discovery {
 /// A configured drone as found when its state arrives.
 fn heard(slot: &Slot, now: Mono) -> Option<Detection> {
     let live = slot.live();
-    let heard = live.heard().filter(|heard| now.since(heard.at) <= HEARD_WITHIN)?;
+    let heard = live
+        .heard()
+        .filter(|heard| now.since(heard.at) <= HEARD_WITHIN)?;
     Some(Detection {
         address: slot.address(),
         interface: slot.plan.interface.clone(),

@@ -27,7 +27,11 @@ pub(super) struct Network {
 impl Network {
     #[cfg(test)]
     pub(super) fn new(interface: &str, network: Ipv4Addr, prefix: u32) -> Network {
-        Network { interface: interface.into(), network: network.into(), mask: u32::MAX << (32 - prefix) }
+        Network {
+            interface: interface.into(),
+            network: network.into(),
+            mask: u32::MAX << (32 - prefix),
+        }
     }
 
     pub(super) fn contains(&self, address: Ipv4Addr) -> bool {
@@ -44,7 +48,11 @@ pub(super) fn here() -> Vec<Network> {
 /// The networks of a routing table that need no router.
 fn parse(table: &str) -> Vec<Network> {
     // The kernel keeps loopback in another table than the one it shows.
-    let loopback = Network { interface: "lo".into(), network: Ipv4Addr::new(127, 0, 0, 0).into(), mask: 0xFF00_0000 };
+    let loopback = Network {
+        interface: "lo".into(),
+        network: Ipv4Addr::new(127, 0, 0, 0).into(),
+        mask: 0xFF00_0000,
+    };
     let found = table.lines().skip(1).filter_map(line).take(MAX_NETWORKS);
     std::iter::once(loopback).chain(found).collect()
 }
@@ -53,13 +61,23 @@ fn parse(table: &str) -> Vec<Network> {
 /// and in the byte order of the machine.
 fn line(line: &str) -> Option<Network> {
     let fields: Vec<&str> = line.split_whitespace().collect();
-    let [interface, destination, gateway, flags, _, _, _, mask, ..] = fields[..] else { return None };
+    let [interface, destination, gateway, flags, _, _, _, mask, ..] = fields[..] else {
+        return None;
+    };
     // The four bytes of an address, printed as one number of the machine.
-    let address = |hex: &str| u32::from_str_radix(hex, 16).ok().map(|number| u32::from_be_bytes(number.to_ne_bytes()));
+    let address = |hex: &str| {
+        u32::from_str_radix(hex, 16)
+            .ok()
+            .map(|number| u32::from_be_bytes(number.to_ne_bytes()))
+    };
     let flags = u32::from_str_radix(flags, 16).ok()?;
     let (network, gateway, mask) = (address(destination)?, address(gateway)?, address(mask)?);
     // A default route without a gateway (a modem) leads everywhere.
-    (flags & UP != 0 && gateway == 0 && mask != 0).then(|| Network { interface: interface.into(), network, mask })
+    (flags & UP != 0 && gateway == 0 && mask != 0).then(|| Network {
+        interface: interface.into(),
+        network,
+        mask,
+    })
 }
 
 #[cfg(test)]
@@ -79,7 +97,11 @@ mod tests {
         let networks = parse(table);
         let on = |address: [u8; 4]| -> Vec<&str> {
             let address = Ipv4Addr::from(address);
-            networks.iter().filter(|network| network.contains(address)).map(|network| &*network.interface).collect()
+            networks
+                .iter()
+                .filter(|network| network.contains(address))
+                .map(|network| &*network.interface)
+                .collect()
         };
         assert_eq!(on([192, 168, 10, 1]), ["wlan1", "wlan2"]);
         assert_eq!(on([192, 0, 2, 9]), ["eth0"]);

@@ -79,7 +79,11 @@ pub(super) async fn run(
     // Running out of time is one of the ways in which a search ends.
     let _ = timeout_at(deadline, drive(sockets, &mut sweep, port)).await;
     let (hits, sent, complete) = sweep.end();
-    Outcome { hits, sent, complete }
+    Outcome {
+        hits,
+        sent,
+        complete,
+    }
 }
 
 async fn drive(sockets: &[UdpSocket], sweep: &mut Sweep, port: impl Fn(Target) -> u16) {
@@ -87,7 +91,10 @@ async fn drive(sockets: &[UdpSocket], sweep: &mut Sweep, port: impl Fn(Target) -
     let mut deaf = vec![false; sockets.len()];
     let mut outgoing = Vec::new();
     loop {
-        let Some(pause) = sweep.look(Mono::now(), |target, word| outgoing.push((target, word))) else { return };
+        let Some(pause) = sweep.look(Mono::now(), |target, word| outgoing.push((target, word)))
+        else {
+            return;
+        };
         for (target, word) in outgoing.drain(..) {
             send(sockets, target, port(target), word).await;
         }
@@ -119,7 +126,11 @@ async fn send(sockets: &[UdpSocket], target: Target, port: u16, word: &str) {
 
 /// The next datagram of any socket. One whose interface has gone fails for good
 /// and is heard no more.
-async fn receive(sockets: &[UdpSocket], deaf: &mut [bool], buffer: &mut [u8]) -> (usize, SocketAddr, usize) {
+async fn receive(
+    sockets: &[UdpSocket],
+    deaf: &mut [bool],
+    buffer: &mut [u8],
+) -> (usize, SocketAddr, usize) {
     poll_fn(|context| {
         for (index, socket) in sockets.iter().enumerate() {
             if deaf[index] {
@@ -146,10 +157,16 @@ mod tests {
     #[tokio::test]
     async fn an_interface_that_cannot_be_opened_takes_its_name_and_targets_with_it() {
         let mut interfaces: Vec<Arc<str>> = vec!["gone0".into(), "lo".into()];
-        let target = |socket, last| Target { socket, address: Ipv4Addr::new(127, 0, 0, last) };
+        let target = |socket, last| Target {
+            socket,
+            address: Ipv4Addr::new(127, 0, 0, last),
+        };
         let mut targets = vec![target(0, 2), target(1, 3)];
         let sockets = open(Ipv4Addr::LOCALHOST.into(), &mut interfaces, &mut targets)
             .expect("the loopback interface can be opened");
-        assert_eq!((sockets.len(), interfaces, targets), (1, vec!["lo".into()], vec![target(0, 3)]));
+        assert_eq!(
+            (sockets.len(), interfaces, targets),
+            (1, vec!["lo".into()], vec![target(0, 3)])
+        );
     }
 }

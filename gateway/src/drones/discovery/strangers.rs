@@ -38,15 +38,35 @@ pub(crate) struct Strangers(Vec<Stranger, CAPACITY>);
 
 impl Strangers {
     /// Takes a datagram from an address that is no configured drone's.
-    pub(crate) fn take(&mut self, socket: usize, address: IpAddr, datagram: &[u8], now: Mono, wall: Timestamp) {
+    pub(crate) fn take(
+        &mut self,
+        socket: usize,
+        address: IpAddr,
+        datagram: &[u8],
+        now: Mono,
+        wall: Timestamp,
+    ) {
         let state = parse(datagram).state;
         if state.is_empty() {
             return; // noise proves nothing
         }
         let address = address.to_canonical();
-        let new = Stranger { address, socket, battery_pct: state.battery_pct, heard: now, wall };
-        if let Some(known) = self.0.iter_mut().find(|known| known.address == address && known.socket == socket) {
-            *known = Stranger { battery_pct: state.battery_pct.or(known.battery_pct), ..new };
+        let new = Stranger {
+            address,
+            socket,
+            battery_pct: state.battery_pct,
+            heard: now,
+            wall,
+        };
+        if let Some(known) = self
+            .0
+            .iter_mut()
+            .find(|known| known.address == address && known.socket == socket)
+        {
+            *known = Stranger {
+                battery_pct: state.battery_pct.or(known.battery_pct),
+                ..new
+            };
         } else if let Err(new) = self.0.push(new)
             && let Some(oldest) = self.0.iter_mut().min_by_key(|known| known.heard)
             && now.since(oldest.heard) > GONE_AFTER
@@ -57,7 +77,10 @@ impl Strangers {
 
     /// Those that are there now.
     pub(crate) fn present(&self, now: Mono) -> impl Iterator<Item = Stranger> {
-        self.0.iter().filter(move |known| now.since(known.heard) <= GONE_AFTER).copied()
+        self.0
+            .iter()
+            .filter(move |known| now.since(known.heard) <= GONE_AFTER)
+            .copied()
     }
 }
 
@@ -67,7 +90,13 @@ mod tests {
 
     fn take(strangers: &mut Strangers, last: u8, text: &str, at_ms: u64) {
         let address = [10, 0, 0, last].into();
-        strangers.take(0, address, text.as_bytes(), Mono::from_millis(at_ms), Timestamp::UNIX_EPOCH);
+        strangers.take(
+            0,
+            address,
+            text.as_bytes(),
+            Mono::from_millis(at_ms),
+            Timestamp::UNIX_EPOCH,
+        );
     }
 
     #[test]

@@ -62,7 +62,9 @@ impl Hindrance {
     pub(super) const fn words(self) -> &'static str {
         match self {
             Hindrance::Unactive => "It was never activated; activate it once with the vendor's app",
-            Hindrance::Refused => "It refuses SDK mode; restart it, and close other programs that fly it",
+            Hindrance::Refused => {
+                "It refuses SDK mode; restart it, and close other programs that fly it"
+            }
         }
     }
 }
@@ -106,7 +108,8 @@ impl Sweep {
     pub(super) fn new(targets: Vec<Target>, patience: Duration, most_hits: usize) -> Sweep {
         let waves = targets.len().div_ceil(PARALLEL).max(1) as u32;
         // In a hurry everybody is asked once rather than the first ones thrice.
-        let tries = (patience.as_millis() / (ANSWER_WITHIN.as_millis() * u128::from(waves))).clamp(1, TRIES.into());
+        let tries = (patience.as_millis() / (ANSWER_WITHIN.as_millis() * u128::from(waves)))
+            .clamp(1, TRIES.into());
         Sweep {
             waiting: targets.into_iter(),
             open: Vec::with_capacity(PARALLEL),
@@ -118,7 +121,11 @@ impl Sweep {
     }
 
     /// What is to be sent now, and when to look again; none when it is over.
-    pub(super) fn look(&mut self, now: Mono, mut send: impl FnMut(Target, &'static str)) -> Option<Duration> {
+    pub(super) fn look(
+        &mut self,
+        now: Mono,
+        mut send: impl FnMut(Target, &'static str),
+    ) -> Option<Duration> {
         let mut sends = 0;
         let (tries, hits) = (self.tries, &mut self.hits);
         self.open.retain_mut(|open| {
@@ -127,7 +134,12 @@ impl Sweep {
             }
             if open.tries >= tries {
                 if matches!(open.ask, Ask::Battery) {
-                    hits.push(Hit { target: open.target, response: open.response, battery_pct: None, hindrance: None });
+                    hits.push(Hit {
+                        target: open.target,
+                        response: open.response,
+                        battery_pct: None,
+                        hindrance: None,
+                    });
                 }
                 return false;
             }
@@ -139,21 +151,38 @@ impl Sweep {
             true
         });
         while sends < BURST && self.open.len() < PARALLEL && self.hits.len() < self.most_hits {
-            let Some(target) = self.waiting.next() else { break };
+            let Some(target) = self.waiting.next() else {
+                break;
+            };
             sends += 1;
-            self.open.push(Open { target, ask: Ask::Enter, tries: 1, sent: now, response: Duration::ZERO });
+            self.open.push(Open {
+                target,
+                ask: Ask::Enter,
+                tries: 1,
+                sent: now,
+                response: Duration::ZERO,
+            });
             send(target, Ask::Enter.word());
         }
         self.sent += sends as u64;
         if sends == BURST {
             return Some(BETWEEN_BURSTS);
         }
-        let due = self.open.iter().map(|open| open.sent.plus(ANSWER_WITHIN)).min()?;
+        let due = self
+            .open
+            .iter()
+            .map(|open| open.sent.plus(ANSWER_WITHIN))
+            .min()?;
         Some(due.since(now).max(BETWEEN_BURSTS))
     }
 
     /// Takes a datagram that came in by `socket`; what there is to ask next.
-    pub(super) fn take(&mut self, from: Target, reply: &Reply<'_>, now: Mono) -> Option<&'static str> {
+    pub(super) fn take(
+        &mut self,
+        from: Target,
+        reply: &Reply<'_>,
+        now: Mono,
+    ) -> Option<&'static str> {
         let index = self.open.iter().position(|open| open.target == from)?;
         let open = &mut self.open[index];
         let hindrance = match (open.ask, reply) {
@@ -166,7 +195,8 @@ impl Sweep {
             (Ask::Enter, Reply::Unactive) => Some(Hindrance::Unactive),
             (Ask::Enter, Reply::Error(_)) => Some(Hindrance::Refused),
             // Anything may listen on that port: other text proves nothing.
-            (Ask::Enter, _) | (Ask::Battery, Reply::Ok | Reply::Binary | Reply::Noise | Reply::Unactive) => {
+            (Ask::Enter, _)
+            | (Ask::Battery, Reply::Ok | Reply::Binary | Reply::Noise | Reply::Unactive) => {
                 return None;
             }
             (Ask::Battery, Reply::Text(_) | Reply::Error(_)) => None,
@@ -175,8 +205,17 @@ impl Sweep {
             Reply::Text(text) => text.parse().ok().filter(|percent| *percent <= 100),
             _ => None,
         };
-        let response = if open.response.is_zero() { now.since(open.sent) } else { open.response };
-        self.hits.push(Hit { target: open.target, response, battery_pct, hindrance });
+        let response = if open.response.is_zero() {
+            now.since(open.sent)
+        } else {
+            open.response
+        };
+        self.hits.push(Hit {
+            target: open.target,
+            response,
+            battery_pct,
+            hindrance,
+        });
         self.open.swap_remove(index);
         None
     }
@@ -185,7 +224,10 @@ impl Sweep {
     /// how much was sent; whether everybody was asked.
     pub(super) fn end(mut self) -> (Vec<Hit>, u64, bool) {
         let complete = self.open.is_empty() && self.waiting.len() == 0;
-        let proved = self.open.iter().filter(|open| matches!(open.ask, Ask::Battery));
+        let proved = self
+            .open
+            .iter()
+            .filter(|open| matches!(open.ask, Ask::Battery));
         self.hits.extend(proved.map(|open| Hit {
             target: open.target,
             response: open.response,
@@ -201,7 +243,12 @@ mod tests {
     use super::*;
 
     fn targets(count: u16) -> Vec<Target> {
-        (0..count).map(|n| Target { socket: 0, address: Ipv4Addr::from(0x0A00_0001 + u32::from(n)) }).collect()
+        (0..count)
+            .map(|n| Target {
+                socket: 0,
+                address: Ipv4Addr::from(0x0A00_0001 + u32::from(n)),
+            })
+            .collect()
     }
 
     /// Runs a search against a network whose hosts answer by `answer`; its hits,
@@ -251,9 +298,14 @@ mod tests {
     #[test]
     fn a_drone_is_proved_by_its_assent_and_says_its_battery() {
         let drone = |word| if word == "command" { "ok" } else { "87\r\n" };
-        let (hits, sent, _, _) = run(3, 5_000, |target, word| (target == targets(3)[1]).then(|| drone(word)));
+        let (hits, sent, _, _) = run(3, 5_000, |target, word| {
+            (target == targets(3)[1]).then(|| drone(word))
+        });
         assert_eq!(hits.len(), 1);
-        assert_eq!((hits[0].target, hits[0].battery_pct, hits[0].hindrance), (targets(3)[1], Some(87), None));
+        assert_eq!(
+            (hits[0].target, hits[0].battery_pct, hits[0].hindrance),
+            (targets(3)[1], Some(87), None)
+        );
         assert_eq!(sent, 3 + 2 + 3, "the others are asked thrice");
     }
 
@@ -266,8 +318,14 @@ mod tests {
 
     #[test]
     fn drones_that_cannot_be_used_say_why() {
-        assert_eq!(run(1, 5_000, |_, _| Some("unactive")).0[0].hindrance, Some(Hindrance::Unactive));
-        assert_eq!(run(1, 5_000, |_, _| Some("error")).0[0].hindrance, Some(Hindrance::Refused));
+        assert_eq!(
+            run(1, 5_000, |_, _| Some("unactive")).0[0].hindrance,
+            Some(Hindrance::Unactive)
+        );
+        assert_eq!(
+            run(1, 5_000, |_, _| Some("error")).0[0].hindrance,
+            Some(Hindrance::Refused)
+        );
     }
 
     #[test]

@@ -46,25 +46,46 @@ pub(super) fn choose(wanted: &Wanted<'_>, networks: &[Network]) -> (Vec<Arc<str>
         let configured = wanted.configured.iter().map(|spot| spot.address);
         let mut addresses: Vec<Ipv4Addr> = configured
             .clone()
-            .filter(|address| wanted.configured.iter().any(|spot| spot.covers(&network.interface, *address)))
+            .filter(|address| {
+                wanted
+                    .configured
+                    .iter()
+                    .any(|spot| spot.covers(&network.interface, *address))
+            })
             .chain(wanted.ranges.iter().flat_map(Range::hosts))
             .filter(|address| network.contains(*address))
-            .filter(|address| !wanted.left_alone.iter().any(|spot| spot.covers(&network.interface, *address)))
+            .filter(|address| {
+                !wanted
+                    .left_alone
+                    .iter()
+                    .any(|spot| spot.covers(&network.interface, *address))
+            })
             .collect();
         addresses.sort_unstable();
         addresses.dedup();
         if addresses.is_empty() {
             continue;
         }
-        let socket = interfaces.iter().position(|known| *known == network.interface).unwrap_or_else(|| {
-            interfaces.push(network.interface.clone());
-            interfaces.len() - 1
-        });
-        targets.extend(addresses.into_iter().map(|address| Target { socket, address }));
+        let socket = interfaces
+            .iter()
+            .position(|known| *known == network.interface)
+            .unwrap_or_else(|| {
+                interfaces.push(network.interface.clone());
+                interfaces.len() - 1
+            });
+        targets.extend(
+            addresses
+                .into_iter()
+                .map(|address| Target { socket, address }),
+        );
     }
     targets.sort_by_key(|target| {
-        let is_configured = wanted.configured.iter().any(|spot| spot.address == target.address);
-        let is_likely = target.address == ACCESS_POINT_ADDRESS || wanted.lately.contains(&target.address);
+        let is_configured = wanted
+            .configured
+            .iter()
+            .any(|spot| spot.address == target.address);
+        let is_likely =
+            target.address == ACCESS_POINT_ADDRESS || wanted.lately.contains(&target.address);
         !(is_configured || is_likely)
     });
     targets.dedup();
@@ -82,16 +103,28 @@ mod tests {
 
     fn named(wanted: &Wanted<'_>) -> Vec<String> {
         let (interfaces, targets) = choose(wanted, &networks());
-        targets.iter().map(|target| format!("{}%{}", target.address, interfaces[target.socket])).collect()
+        targets
+            .iter()
+            .map(|target| format!("{}%{}", target.address, interfaces[target.socket]))
+            .collect()
     }
 
     #[test]
     fn only_configured_ranges_in_our_own_networks_are_asked() {
-        let ranges = ["192.168.10.0/30", "10.0.0.0/30"].map(|text| Range::parse(text).expect("good"));
-        let wanted = Wanted { ranges: &ranges, ..Wanted::default() };
+        let ranges =
+            ["192.168.10.0/30", "10.0.0.0/30"].map(|text| Range::parse(text).expect("good"));
+        let wanted = Wanted {
+            ranges: &ranges,
+            ..Wanted::default()
+        };
         assert_eq!(
             named(&wanted),
-            ["192.168.10.1%wlan1", "192.168.10.1%wlan2", "192.168.10.2%wlan1", "192.168.10.2%wlan2"],
+            [
+                "192.168.10.1%wlan1",
+                "192.168.10.1%wlan2",
+                "192.168.10.2%wlan1",
+                "192.168.10.2%wlan2"
+            ],
             "each access point by itself, the likeliest first, nothing behind a router"
         );
     }
@@ -99,22 +132,49 @@ mod tests {
     #[test]
     fn who_is_known_is_left_alone_where_it_is_known() {
         let ranges = [Range::parse("192.168.10.1/32").expect("good")];
-        let known = Spot { interface: Some("wlan1".into()), address: Ipv4Addr::new(192, 168, 10, 1) };
-        let wanted = Wanted { ranges: &ranges, left_alone: vec![known.clone()], ..Wanted::default() };
+        let known = Spot {
+            interface: Some("wlan1".into()),
+            address: Ipv4Addr::new(192, 168, 10, 1),
+        };
+        let wanted = Wanted {
+            ranges: &ranges,
+            left_alone: vec![known.clone()],
+            ..Wanted::default()
+        };
         assert_eq!(named(&wanted), ["192.168.10.1%wlan2"]);
-        let anywhere = Spot { interface: None, ..known };
-        let wanted = Wanted { ranges: &ranges, left_alone: vec![anywhere], ..Wanted::default() };
+        let anywhere = Spot {
+            interface: None,
+            ..known
+        };
+        let wanted = Wanted {
+            ranges: &ranges,
+            left_alone: vec![anywhere],
+            ..Wanted::default()
+        };
         assert_eq!(named(&wanted), [""; 0]);
     }
 
     #[test]
     fn a_configured_drone_is_asked_first_and_outside_the_ranges_too() {
-        let ranges = ["192.168.1.0/30", "192.168.1.0/31"].map(|text| Range::parse(text).expect("good"));
-        let configured = vec![Spot { interface: None, address: Ipv4Addr::new(192, 168, 1, 77) }];
-        let wanted = Wanted { ranges: &ranges, configured, ..Wanted::default() };
+        let ranges =
+            ["192.168.1.0/30", "192.168.1.0/31"].map(|text| Range::parse(text).expect("good"));
+        let configured = vec![Spot {
+            interface: None,
+            address: Ipv4Addr::new(192, 168, 1, 77),
+        }];
+        let wanted = Wanted {
+            ranges: &ranges,
+            configured,
+            ..Wanted::default()
+        };
         assert_eq!(
             named(&wanted),
-            ["192.168.1.77%eth0", "192.168.1.0%eth0", "192.168.1.1%eth0", "192.168.1.2%eth0"],
+            [
+                "192.168.1.77%eth0",
+                "192.168.1.0%eth0",
+                "192.168.1.1%eth0",
+                "192.168.1.2%eth0"
+            ],
             "no address twice"
         );
     }

@@ -136,7 +136,9 @@ impl Link {
     /// Looks at the link; to be called at the latest after [`Step::sleep`].
     pub(crate) fn look(&mut self, inputs: Inputs) -> Step {
         let before = self.state;
-        let fresh = inputs.heard.is_some_and(|heard| inputs.now.since(heard) < self.lost_after);
+        let fresh = inputs
+            .heard
+            .is_some_and(|heard| inputs.now.since(heard) < self.lost_after);
         self.advance(inputs, fresh);
         let quiet = matches!(self.state, LinkState::Connecting | LinkState::Lost);
         let reason = quiet.then(|| self.reason(inputs));
@@ -191,7 +193,10 @@ impl Link {
         if !inputs.port_bound || inputs.now < self.next_send {
             return false;
         }
-        let wait = BACK_OFF.0.saturating_mul(1 << self.attempts.min(8)).min(BACK_OFF.1);
+        let wait = BACK_OFF
+            .0
+            .saturating_mul(1 << self.attempts.min(8))
+            .min(BACK_OFF.1);
         self.next_send = inputs.now.plus(wait);
         self.attempts = self.attempts.saturating_add(1);
         self.without_evidence = self.without_evidence.saturating_add(1);
@@ -202,7 +207,10 @@ impl Link {
     }
 
     fn hands_off(&self, inputs: Inputs) -> bool {
-        self.state == LinkState::Lost && inputs.airborne && self.attempts == 0 && inputs.now < self.next_send
+        self.state == LinkState::Lost
+            && inputs.airborne
+            && self.attempts == 0
+            && inputs.now < self.next_send
     }
 
     fn reason(&self, inputs: Inputs) -> Reason {
@@ -229,14 +237,19 @@ impl Link {
             return None;
         }
         self.reported = true;
-        Some(Notice::Silent { reason, was_connected: self.was_connected })
+        Some(Notice::Silent {
+            reason,
+            was_connected: self.was_connected,
+        })
     }
 
     fn sleep(&self, inputs: Inputs) -> Duration {
         match (self.state, inputs.heard) {
             (LinkState::Connected, Some(heard)) => {
                 let lost_at = heard.plus(self.lost_after);
-                lost_at.since(inputs.now).clamp(Duration::from_millis(10), LOOK_LATE)
+                lost_at
+                    .since(inputs.now)
+                    .clamp(Duration::from_millis(10), LOOK_LATE)
             }
             (LinkState::Disconnected, _) => LOOK_LATE,
             _ => LOOK_SOON,

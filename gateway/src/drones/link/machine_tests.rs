@@ -18,9 +18,22 @@ struct Bench {
 impl Bench {
     fn new() -> Bench {
         let now = Mono::from_millis(100_000);
-        let inputs = Inputs { now, wanted: true, heard: None, airborne: false, port_bound: true, route: None };
+        let inputs = Inputs {
+            now,
+            wanted: true,
+            heard: None,
+            airborne: false,
+            port_bound: true,
+            route: None,
+        };
         let link = Link::new("192.168.10.1".parse().expect("an address"), LOST_AFTER);
-        Bench { link, inputs, sent: Vec::new(), notices: Vec::new(), state: LinkState::Disconnected }
+        Bench {
+            link,
+            inputs,
+            sent: Vec::new(),
+            notices: Vec::new(),
+            state: LinkState::Disconnected,
+        }
     }
 
     fn step(&mut self) -> Step {
@@ -50,8 +63,14 @@ impl Bench {
 fn attempts_back_off_and_a_silent_drone_is_reported_once() {
     let mut bench = Bench::new();
     bench.run(40, false);
-    assert_eq!(bench.sent, [300, 800, 1_800, 3_800, 7_800, 15_800, 25_800, 35_800]);
-    let silent = Notice::Silent { reason: Reason::NoAnswer, was_connected: false };
+    assert_eq!(
+        bench.sent,
+        [300, 800, 1_800, 3_800, 7_800, 15_800, 25_800, 35_800]
+    );
+    let silent = Notice::Silent {
+        reason: Reason::NoAnswer,
+        was_connected: false,
+    };
     assert_eq!(bench.notices, [(5_000, silent)]);
     assert_eq!(bench.state, LinkState::Connecting);
 }
@@ -60,7 +79,10 @@ fn attempts_back_off_and_a_silent_drone_is_reported_once() {
 fn a_drone_that_streams_is_sent_nothing() {
     let mut bench = Bench::new();
     bench.run(60, true);
-    assert_eq!((bench.state, bench.sent.len(), bench.notices.len()), (LinkState::Connected, 0, 0));
+    assert_eq!(
+        (bench.state, bench.sent.len(), bench.notices.len()),
+        (LinkState::Connected, 0, 0)
+    );
 }
 
 #[test]
@@ -72,11 +94,19 @@ fn a_drone_lost_on_the_ground_is_asked_again_and_the_notice_ends_when_it_is_back
     let lost_at = 1_900 + 3_000;
     assert_eq!(bench.sent.first(), Some(&lost_at));
     assert_eq!(bench.notices.len(), 1);
-    assert!(matches!(bench.notices[0], (at, Notice::Silent { was_connected: true, .. }) if at == lost_at + 2_000));
+    assert!(
+        matches!(bench.notices[0], (at, Notice::Silent { was_connected: true, .. }) if at == lost_at + 2_000)
+    );
     let sent = bench.sent.len();
     bench.run(2, true);
-    assert_eq!((bench.state, bench.sent.len()), (LinkState::Connected, sent));
-    assert_eq!(bench.notices.last().map(|notice| notice.1), Some(Notice::Over));
+    assert_eq!(
+        (bench.state, bench.sent.len()),
+        (LinkState::Connected, sent)
+    );
+    assert_eq!(
+        bench.notices.last().map(|notice| notice.1),
+        Some(Notice::Over)
+    );
 }
 
 #[test]
@@ -86,7 +116,10 @@ fn a_drone_silent_in_the_air_is_left_to_land_by_itself() {
     bench.run(2, true);
     bench.run(29, false);
     assert!(bench.sent.is_empty());
-    let notice = Notice::Silent { reason: Reason::SilentInFlight, was_connected: true };
+    let notice = Notice::Silent {
+        reason: Reason::SilentInFlight,
+        was_connected: true,
+    };
     assert_eq!(bench.notices, [(4_900, notice)], "at once");
     bench.run(4, false);
     assert_eq!(bench.sent.first(), Some(&31_900));
@@ -110,7 +143,10 @@ fn without_a_state_port_nothing_is_sent_and_that_is_the_reason() {
     bench.inputs.port_bound = false;
     bench.run(6, false);
     assert!(bench.sent.is_empty());
-    let silent = Notice::Silent { reason: Reason::StatePortUnavailable, was_connected: false };
+    let silent = Notice::Silent {
+        reason: Reason::StatePortUnavailable,
+        was_connected: false,
+    };
     assert_eq!(bench.notices, [(5_000, silent)]);
 }
 
@@ -121,7 +157,10 @@ fn an_absent_interface_is_the_cause_until_there_is_a_way_again() {
     bench.run(1, false);
     bench.link.observe(Evidence::NoInterface);
     bench.run(5, false);
-    let silent = Notice::Silent { reason: Reason::NoInterface, was_connected: false };
+    let silent = Notice::Silent {
+        reason: Reason::NoInterface,
+        was_connected: false,
+    };
     assert_eq!(bench.notices, [(5_000, silent)]);
     bench.inputs.port_bound = true;
     bench.link.observe_route();
@@ -136,8 +175,14 @@ fn a_drone_no_longer_wanted_is_left_alone() {
     bench.inputs.wanted = false;
     let sent = bench.sent.len();
     bench.run(6, false);
-    assert_eq!((bench.state, bench.sent.len()), (LinkState::Disconnected, sent));
-    assert_eq!(bench.notices.last().map(|notice| notice.1), Some(Notice::Over));
+    assert_eq!(
+        (bench.state, bench.sent.len()),
+        (LinkState::Disconnected, sent)
+    );
+    assert_eq!(
+        bench.notices.last().map(|notice| notice.1),
+        Some(Notice::Over)
+    );
     bench.inputs.wanted = true;
     bench.step();
     assert_eq!(bench.state, LinkState::Connecting);

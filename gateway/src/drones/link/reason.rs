@@ -49,9 +49,9 @@ impl Evidence {
         }
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Some(Evidence::NothingListens),
-            io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkDown => {
-                Some(Evidence::NoRoute)
-            }
+            io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkDown => Some(Evidence::NoRoute),
             io::ErrorKind::PermissionDenied => Some(Evidence::Blocked),
             _ => None,
         }
@@ -105,7 +105,12 @@ impl Reason {
     }
 
     /// The reason in words, with what to do.
-    pub(crate) fn explain(self, target: SocketAddr, interface: Option<&str>, state_port: u16) -> String {
+    pub(crate) fn explain(
+        self,
+        target: SocketAddr,
+        interface: Option<&str>,
+        state_port: u16,
+    ) -> String {
         let (host, port) = (target.ip(), target.port());
         let interface = interface.unwrap_or("the interface");
         match self {
@@ -155,7 +160,9 @@ impl Reason {
 /// Whether `local` is certainly not in the drone's network. Tellos and the
 /// networks they join are /24s in practice, so this is a hint in words only.
 fn other_network(local: IpAddr, target: IpAddr) -> bool {
-    let (IpAddr::V4(local), IpAddr::V4(target)) = (local, target) else { return false };
+    let (IpAddr::V4(local), IpAddr::V4(target)) = (local, target) else {
+        return false;
+    };
     target.is_private() && local.octets()[..3] != target.octets()[..3]
 }
 
@@ -171,10 +178,16 @@ mod tests {
     fn silence_from_another_network_points_at_the_wi_fi() {
         let drone = ip("192.168.10.1");
         let choose = |route| Reason::choose(Evidence::Silence, drone, route);
-        assert_eq!(choose(Some(ip("192.168.1.7"))), Reason::OtherNetwork(ip("192.168.1.7")));
+        assert_eq!(
+            choose(Some(ip("192.168.1.7"))),
+            Reason::OtherNetwork(ip("192.168.1.7"))
+        );
         assert_eq!(choose(Some(ip("192.168.10.2"))), Reason::NoAnswer);
         assert_eq!(choose(None), Reason::NoAnswer);
-        assert_eq!(Reason::choose(Evidence::Silence, ip("127.0.0.9"), Some(ip("127.0.0.1"))), Reason::NoAnswer);
+        assert_eq!(
+            Reason::choose(Evidence::Silence, ip("127.0.0.9"), Some(ip("127.0.0.1"))),
+            Reason::NoAnswer
+        );
     }
 
     #[test]

@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::LinkState;
 use super::super::command_port::CommandPort;
-use super::super::commander::{Deed, Desk, Outgoing, Phase, Policy, Presences, Request, Sign, Surroundings};
+use super::super::commander::{
+    Deed, Desk, Outgoing, Phase, Policy, Presences, Request, Sign, Surroundings,
+};
 use super::super::outlet::Outlet;
 use super::super::roster::{LinkStats, Roster, Slot};
 use super::super::tello::command::Command;
@@ -63,7 +65,12 @@ pub(crate) struct LinkStatus {
 
 impl Default for LinkStatus {
     fn default() -> Self {
-        LinkStatus { state: LinkState::Disconnected, reason: None, phase: Phase::Landed, stats: LinkStats::default() }
+        LinkStatus {
+            state: LinkState::Disconnected,
+            reason: None,
+            phase: Phase::Landed,
+            stats: LinkStats::default(),
+        }
     }
 }
 
@@ -95,7 +102,11 @@ impl LinkTask {
     ) -> LinkTask {
         let slot = &roster.slots[index];
         let link = Link::new(slot.plan.address, lost_after);
-        let port = CommandPort::new(slot.target(), slot.plan.interface.as_deref(), slot.plan.from);
+        let port = CommandPort::new(
+            slot.target(),
+            slot.plan.interface.as_deref(),
+            slot.plan.from,
+        );
         let (desk, requests) = (Desk::new(commander.0, commander.1), slot.take_intake());
         LinkTask {
             link,
@@ -154,7 +165,9 @@ impl LinkTask {
     /// One look: the machine's step, carried out.
     async fn look(&mut self) -> Duration {
         let now = Mono::now();
-        let each_second = self.second_began.is_none_or(|began| now.since(began) >= SECOND);
+        let each_second = self
+            .second_began
+            .is_none_or(|began| now.since(began) >= SECOND);
         if each_second {
             self.second_began = Some(now);
             self.look_for_route();
@@ -179,7 +192,10 @@ impl LinkTask {
             self.look_at_video(now).await;
         }
         self.tend().await;
-        let due = self.desk.wake_at().map_or(step.sleep, |at| at.since(now).max(Duration::from_millis(1)));
+        let due = self
+            .desk
+            .wake_at()
+            .map_or(step.sleep, |at| at.since(now).max(Duration::from_millis(1)));
         step.sleep.min(due)
     }
 
@@ -194,14 +210,19 @@ impl LinkTask {
         self.slot().video.ask(self.desk.streams());
         let mut link = self.slot().link();
         link.phase = phase;
-        (link.stats.commands, link.stats.late, link.stats.timeouts) = (stats.sent, stats.late, stats.timeouts);
+        (link.stats.commands, link.stats.late, link.stats.timeouts) =
+            (stats.sent, stats.late, stats.timeouts);
     }
 
     /// Lets go of video that is over, and has a restarted drone begin again.
     async fn look_at_video(&mut self, now: Mono) {
         let video = self.slot().video.clone();
         video.rest(now);
-        if video.asked() && video.silence(now).is_none_or(|silence| silence >= VIDEO_SILENT_AFTER) {
+        if video.asked()
+            && video
+                .silence(now)
+                .is_none_or(|silence| silence >= VIDEO_SILENT_AFTER)
+        {
             let about = self.surroundings();
             let out = self.desk.stream_again(&about);
             self.transmit(out).await;
@@ -219,7 +240,10 @@ impl LinkTask {
             now: Mono::now(),
             link,
             reason: reason.map(|reason| self.roster.explain(slot, reason)),
-            sign: Sign { airborne: live.airborne(), motor_time_advanced: live.motor_time_advanced() },
+            sign: Sign {
+                airborne: live.airborne(),
+                motor_time_advanced: live.motor_time_advanced(),
+            },
             battery_pct: live.state().battery_pct,
             height_cm: live.state().height_cm,
         }
@@ -238,9 +262,13 @@ impl LinkTask {
         let slot = self.slot();
         let (id, name) = (slot.plan.id.clone(), slot.plan.name.clone());
         if let Some((deed, operator)) = self.desk.take_deed() {
-            let operator = operator.map_or("nobody", |operator| &*operator.name).to_owned();
+            let operator = operator
+                .map_or("nobody", |operator| &*operator.name)
+                .to_owned();
             let why = match deed {
-                Deed::LandedForBattery => "its battery is nearly empty, so the gateway lands it".to_owned(),
+                Deed::LandedForBattery => {
+                    "its battery is nearly empty, so the gateway lands it".to_owned()
+                }
                 Deed::ActedForOperator => {
                     format!(
                         "the connection of its operator {operator} is lost, so the gateway acts by drones.on_operator_loss"
@@ -365,9 +393,12 @@ impl LinkTask {
         let slot = self.slot();
         match notice {
             Notice::Over => self.outlet.clear(CONDITION, &slot.plan.id),
-            Notice::Silent { reason, was_connected } => {
-                self.outlet.raise(self.condition(reason, was_connected, inputs))
-            }
+            Notice::Silent {
+                reason,
+                was_connected,
+            } => self
+                .outlet
+                .raise(self.condition(reason, was_connected, inputs)),
         }
     }
 
@@ -389,7 +420,11 @@ impl LinkTask {
             subject: slot.plan.id.clone(),
             level,
             alert_type: AlertType::Drone,
-            title: if was_connected { "Drone lost" } else { "Drone not heard" },
+            title: if was_connected {
+                "Drone lost"
+            } else {
+                "Drone not heard"
+            },
             message: format!("{what} {}", self.roster.explain(slot, reason)),
             details: self.last_words(),
         }
@@ -416,7 +451,9 @@ impl LinkTask {
             let live = slot.live();
             (live.rate(now), live.heard())
         };
-        let age = heard.and_then(|heard| Reading::plausible(Metric::StateAge, now.since(heard.at).as_secs_f64()));
+        let age = heard.and_then(|heard| {
+            Reading::plausible(Metric::StateAge, now.since(heard.at).as_secs_f64())
+        });
         let rate = Reading::plausible(Metric::StateRate, f64::from(rate));
         let readings: heapless::Vec<Reading, 2> = rate.into_iter().chain(age).collect();
         self.outlet.publish(slot.source, &readings);

@@ -109,7 +109,8 @@ impl Body {
 
     /// Seconds until the manoeuvre under way is over.
     pub(super) fn remaining_s(&self) -> Option<f64> {
-        self.underway.map(|underway| underway.before_s + underway.motion_s + underway.after_s)
+        self.underway
+            .map(|underway| underway.before_s + underway.motion_s + underway.after_s)
     }
 
     /// Begins a manoeuvre in place of any other.
@@ -196,7 +197,11 @@ impl Body {
         let ended = match self.underway {
             Some(underway) => self.fly(underway, dt_s),
             None => {
-                let (velocity, turn) = if self.motors { self.sticks } else { ([0.0; 3], 0.0) };
+                let (velocity, turn) = if self.motors {
+                    self.sticks
+                } else {
+                    ([0.0; 3], 0.0)
+                };
                 self.travel(velocity, turn, dt_s);
                 None
             }
@@ -233,7 +238,11 @@ impl Body {
     }
 
     fn drain(&mut self, dt_s: f64) {
-        let pct_min = if self.motors { FLIGHT_DRAIN_PCT_MIN } else { IDLE_DRAIN_PCT_MIN };
+        let pct_min = if self.motors {
+            FLIGHT_DRAIN_PCT_MIN
+        } else {
+            IDLE_DRAIN_PCT_MIN
+        };
         self.battery_pct = (self.battery_pct - pct_min / 60.0 * dt_s).max(0.0);
     }
 
@@ -259,11 +268,14 @@ mod tests {
     use super::*;
     use crate::drones::tello::state::parse;
 
-    const FLIGHT: &str = include_str!("../../../../tests/data/tello/xg590_flight_20201018_states.tsv");
+    const FLIGHT: &str =
+        include_str!("../../../../tests/data/tello/xg590_flight_20201018_states.tsv");
 
     fn duration(body: &mut Body, kind: Manoeuvre) -> f64 {
         body.begin(kind);
-        let steps = (1..1_000).find(|_| body.step(0.05).is_some()).expect("it ends");
+        let steps = (1..1_000)
+            .find(|_| body.step(0.05).is_some())
+            .expect("it ends");
         f64::from(steps) * 0.05
     }
 
@@ -278,16 +290,29 @@ mod tests {
         let samples: Vec<(f64, f64)> = FLIGHT
             .lines()
             .filter_map(|line| line.split_once('\t'))
-            .filter_map(|(time, text)| Some((time.parse().ok()?, parse(text.as_bytes()).state.temperature_high_c?)))
+            .filter_map(|(time, text)| {
+                Some((
+                    time.parse().ok()?,
+                    parse(text.as_bytes()).state.temperature_high_c?,
+                ))
+            })
             .collect();
-        let (start, hottest) = *samples.iter().rev().max_by(|a, b| a.1.total_cmp(&b.1)).expect("samples");
+        let (start, hottest) = *samples
+            .iter()
+            .rev()
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .expect("samples");
         let mut body = Body::new(33.0, hottest, 85.0);
         body.motors = true;
         let (mut now, mut compared) = (start, 0);
         for (time, measured_c) in samples.into_iter().filter(|(time, _)| *time > start) {
             body.step(time - now);
             now = time;
-            assert!((body.board_c - measured_c).abs() < 2.0, "{time}: {} for {measured_c}", body.board_c);
+            assert!(
+                (body.board_c - measured_c).abs() < 2.0,
+                "{time}: {} for {measured_c}",
+                body.board_c
+            );
             compared += 1;
         }
         assert!(compared > 150);
@@ -311,7 +336,10 @@ mod tests {
         let takeoff = duration(&mut body, Manoeuvre::Takeoff);
         assert!((3.9..8.7).contains(&takeoff), "{takeoff}");
         assert!((body.position_m[2] - TAKEOFF_HEIGHT_M).abs() < 0.01);
-        let forward = Manoeuvre::Move { by_m: [0.0, 0.5, 0.0], speed_m_s: None };
+        let forward = Manoeuvre::Move {
+            by_m: [0.0, 0.5, 0.0],
+            speed_m_s: None,
+        };
         let moved = duration(&mut body, forward);
         assert!((1.9..2.3).contains(&moved), "{moved}");
         let landed = duration(&mut body, Manoeuvre::Land);
@@ -324,11 +352,25 @@ mod tests {
         let mut body = flying();
         duration(&mut body, Manoeuvre::Turn { by_deg: 90.0 });
         assert!((body.yaw_deg - 90.0).abs() < 0.01);
-        duration(&mut body, Manoeuvre::Move { by_m: [0.0, 1.0, 0.0], speed_m_s: Some(1.0) });
-        assert!((body.position_m[0] - 1.0).abs() < 0.01, "{:?}", body.position_m);
+        duration(
+            &mut body,
+            Manoeuvre::Move {
+                by_m: [0.0, 1.0, 0.0],
+                speed_m_s: Some(1.0),
+            },
+        );
+        assert!(
+            (body.position_m[0] - 1.0).abs() < 0.01,
+            "{:?}",
+            body.position_m
+        );
         assert!(body.position_m[1].abs() < 0.01);
         duration(&mut body, Manoeuvre::Turn { by_deg: 180.0 });
-        assert!((body.yaw_deg + 90.0).abs() < 0.01, "wrapped: {}", body.yaw_deg);
+        assert!(
+            (body.yaw_deg + 90.0).abs() < 0.01,
+            "wrapped: {}",
+            body.yaw_deg
+        );
     }
 
     #[test]

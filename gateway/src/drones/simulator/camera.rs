@@ -23,7 +23,10 @@ pub(super) struct Camera {
 impl Camera {
     /// Begins with a whole picture.
     pub(super) fn new(now: Mono) -> Camera {
-        Camera { begun: now, count: 0 }
+        Camera {
+            begun: now,
+            count: 0,
+        }
     }
 
     /// When the next frame is due.
@@ -56,7 +59,12 @@ mod tests {
             frames.extend(camera.film(Mono::from_millis(at)));
         }
         assert_eq!(frames.len(), 60);
-        assert!(frames.iter().enumerate().all(|(number, frame)| *frame == clip::frame(number)));
+        assert!(
+            frames
+                .iter()
+                .enumerate()
+                .all(|(number, frame)| *frame == clip::frame(number))
+        );
     }
 
     #[test]
@@ -64,7 +72,10 @@ mod tests {
         let mut camera = Camera::new(Mono::ZERO);
         assert!(camera.film(Mono::ZERO).is_some());
         let late = Mono::from_millis(60_000);
-        assert_eq!(std::iter::from_fn(|| camera.film(late)).count() as u64, MAX_LATE_FRAMES + 1);
+        assert_eq!(
+            std::iter::from_fn(|| camera.film(late)).count() as u64,
+            MAX_LATE_FRAMES + 1
+        );
         assert!(camera.next_at() > late);
     }
 }

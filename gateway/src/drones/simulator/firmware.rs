@@ -96,7 +96,11 @@ impl Firmware {
             state_port: options.state_port,
             video_port: options.video_port,
             camera: None,
-            body: Body::new(options.battery_pct, options.temperature_c, options.idle_temperature_c),
+            body: Body::new(
+                options.battery_pct,
+                options.temperature_c,
+                options.idle_temperature_c,
+            ),
             rng: Rng::new(options.seed),
             now,
             client: None,
@@ -113,25 +117,43 @@ impl Firmware {
 
     /// Restarts it: motor time, client and position begin anew, charge and heat stay.
     pub(super) fn reboot(&mut self, now: Mono) {
-        let options =
-            Options { battery_pct: self.body.battery_pct, temperature_c: self.body.board_c, ..self.options.clone() };
+        let options = Options {
+            battery_pct: self.body.battery_pct,
+            temperature_c: self.body.board_c,
+            ..self.options.clone()
+        };
         let rng = self.rng.clone();
-        *self = Firmware { booting_until: Some(now.plus(BOOT)), rng, ..Firmware::new(options, now) };
+        *self = Firmware {
+            booting_until: Some(now.plus(BOOT)),
+            rng,
+            ..Firmware::new(options, now)
+        };
     }
 
     /// A fresh drone in its place: charged, on the ground. The client stays.
     pub(super) fn renew(&mut self, now: Mono) {
         let (client, rng, next_state) = (self.client, self.rng.clone(), self.next_state);
-        *self = Firmware { client, rng, next_state, ..Firmware::new(self.options.clone(), now) };
+        *self = Firmware {
+            client,
+            rng,
+            next_state,
+            ..Firmware::new(self.options.clone(), now)
+        };
     }
 
     /// When [`Firmware::advance`] next has something to do, at the latest.
     pub(super) fn wake_at(&self) -> Mono {
-        let manoeuvre = self.body.remaining_s().map(|s| self.now.plus(Duration::from_millis((s * 1000.0) as u64 + 1)));
+        let manoeuvre = self.body.remaining_s().map(|s| {
+            self.now
+                .plus(Duration::from_millis((s * 1000.0) as u64 + 1))
+        });
         let state = self.client.map(|_| self.next_state);
         let idle = self.now.plus(Duration::from_secs(1));
         let frame = self.camera.as_ref().map(Camera::next_at);
-        [manoeuvre, state, frame].into_iter().flatten().fold(idle, Mono::min)
+        [manoeuvre, state, frame]
+            .into_iter()
+            .flatten()
+            .fold(idle, Mono::min)
     }
 
     /// Lets time pass until `now`.
@@ -184,7 +206,9 @@ impl Firmware {
     }
 
     fn land_if_left_alone(&mut self, now: Mono) {
-        let left_alone = self.client.is_none_or(|client| now.since(client.last_command) >= AUTO_LAND_AFTER);
+        let left_alone = self
+            .client
+            .is_none_or(|client| now.since(client.last_command) >= AUTO_LAND_AFTER);
         let due = (left_alone && self.body.doing().is_none()) || self.is_empty();
         if self.body.motors && due && self.body.doing() != Some(Manoeuvre::Land) {
             self.body.begin(Manoeuvre::Land);
@@ -197,10 +221,18 @@ impl Firmware {
     }
 
     /// Takes a datagram that came to the command port.
-    pub(super) fn receive(&mut self, from: SocketAddr, datagram: &[u8], now: Mono, out: &mut Outbox) {
+    pub(super) fn receive(
+        &mut self,
+        from: SocketAddr,
+        datagram: &[u8],
+        now: Mono,
+        out: &mut Outbox,
+    ) {
         self.advance(now, out);
         self.moved = false;
-        let Ok(text) = std::str::from_utf8(datagram) else { return };
+        let Ok(text) = std::str::from_utf8(datagram) else {
+            return;
+        };
         let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
         if self.booting_until.is_some() {
             return;
@@ -236,7 +268,9 @@ impl Firmware {
     ) -> Option<Text> {
         let command = match command {
             Ok(command) if command.since_sdk() <= self.sdk_number() => command,
-            Ok(_) | Err(CommandError::Unknown) => return Some(written(format_args!("unknown command: {text}"))),
+            Ok(_) | Err(CommandError::Unknown) => {
+                return Some(written(format_args!("unknown command: {text}")));
+            }
             Err(CommandError::OutOfRange) => return Some(said("out of range")),
             Err(CommandError::Malformed) => return Some(said("error")),
         };
@@ -260,7 +294,8 @@ impl Firmware {
             }
             Command::Rc(sticks) => {
                 if self.body.doing().is_none() {
-                    self.body.sticks(sticks.map(|stick| f64::from(stick) / 100.0));
+                    self.body
+                        .sticks(sticks.map(|stick| f64::from(stick) / 100.0));
                 }
                 None // never answered
             }
@@ -299,7 +334,10 @@ impl Firmware {
         if self.client.is_none() {
             self.next_state = now;
         }
-        self.client = Some(Client { address: from.ip(), last_command: now });
+        self.client = Some(Client {
+            address: from.ip(),
+            last_command: now,
+        });
         Some(said("ok"))
     }
 
@@ -313,7 +351,9 @@ impl Firmware {
         }
         let battery = self.body.battery_pct;
         let refused = match manoeuvre {
-            Manoeuvre::Takeoff => (self.body.motors || battery <= TAKEOFF_REFUSED_PCT).then_some("error"),
+            Manoeuvre::Takeoff => {
+                (self.body.motors || battery <= TAKEOFF_REFUSED_PCT).then_some("error")
+            }
             _ if !self.body.motors => Some("error Motor stop"),
             Manoeuvre::Flip => (battery < FLIP_REFUSED_PCT).then_some("error"),
             _ => None,
@@ -344,7 +384,10 @@ impl Firmware {
     /// Answers as firmware writes them: with units in the text, and CRLF.
     fn answer(&mut self, query: Query) -> Text {
         let state = self.state();
-        let (low, high) = (state.temperature_low_c.unwrap_or(0.0), state.temperature_high_c.unwrap_or(0.0));
+        let (low, high) = (
+            state.temperature_low_c.unwrap_or(0.0),
+            state.temperature_high_c.unwrap_or(0.0),
+        );
         let [pitch, roll, yaw] = state.attitude_deg().unwrap_or_default();
         let [agx, agy, agz] = state.acceleration_mg.map(Option::unwrap_or_default);
         match query {
@@ -355,11 +398,20 @@ impl Firmware {
             Query::Height => written(format_args!("{}dm\r\n", state.height_cm.unwrap_or(0) / 10)),
             Query::Temperature => written(format_args!("{low}~{high}C\r\n")),
             Query::Attitude => written(format_args!("pitch:{pitch};roll:{roll};yaw:{yaw};\r\n")),
-            Query::Barometer => written(format_args!("{:.6}\r\n", state.barometric_m.unwrap_or(0.0))),
-            Query::Acceleration => written(format_args!("agx:{agx:.2};agy:{agy:.2};agz:{agz:.2};\r\n")),
-            Query::Floor => written(format_args!("{}mm\r\n", u32::from(state.floor_cm.unwrap_or(6553)) * 10)),
+            Query::Barometer => {
+                written(format_args!("{:.6}\r\n", state.barometric_m.unwrap_or(0.0)))
+            }
+            Query::Acceleration => {
+                written(format_args!("agx:{agx:.2};agy:{agy:.2};agz:{agz:.2};\r\n"))
+            }
+            Query::Floor => written(format_args!(
+                "{}mm\r\n",
+                u32::from(state.floor_cm.unwrap_or(6553)) * 10
+            )),
             Query::Sdk => written(format_args!("{}0", self.sdk_number())),
-            Query::SerialNumber => written(format_args!("0TQDSIM{:07}", self.options.seed % 10_000_000)),
+            Query::SerialNumber => {
+                written(format_args!("0TQDSIM{:07}", self.options.seed % 10_000_000))
+            }
             Query::Hardware => said("TELLO"),
             Query::WifiVersion => said("1.3.0.0"),
             Query::Ssid => said("simulated"),
@@ -367,9 +419,19 @@ impl Firmware {
     }
 
     fn state(&mut self) -> State {
-        let Body { position_m: [_, _, z], velocity_m_s, .. } = self.body;
+        let Body {
+            position_m: [_, _, z],
+            velocity_m_s,
+            ..
+        } = self.body;
         let floor_cm = FLOOR_OFFSET_CM + z * 100.0;
-        let mut shake = || if self.body.motors { self.rng.noise() * 40.0 } else { self.rng.noise() * 3.0 };
+        let mut shake = || {
+            if self.body.motors {
+                self.rng.noise() * 40.0
+            } else {
+                self.rng.noise() * 3.0
+            }
+        };
         let (x, y, down) = (shake(), shake(), -1000.0 + shake());
         State {
             pitch_deg: Some(0),
@@ -393,20 +455,34 @@ impl Firmware {
 
 /// The manoeuvre a command asks for, if it asks for one.
 fn manoeuvre(command: Command) -> Option<Manoeuvre> {
-    let straight = |by_m| Some(Manoeuvre::Move { by_m, speed_m_s: None });
+    let straight = |by_m| {
+        Some(Manoeuvre::Move {
+            by_m,
+            speed_m_s: None,
+        })
+    };
     match command {
         Command::Takeoff => Some(Manoeuvre::Takeoff),
         Command::Land => Some(Manoeuvre::Land),
         Command::Flip(_) => Some(Manoeuvre::Flip),
-        Command::Rotate { clockwise, angle_deg } => {
-            Some(Manoeuvre::Turn { by_deg: f64::from(angle_deg) * if clockwise { 1.0 } else { -1.0 } })
-        }
+        Command::Rotate {
+            clockwise,
+            angle_deg,
+        } => Some(Manoeuvre::Turn {
+            by_deg: f64::from(angle_deg) * if clockwise { 1.0 } else { -1.0 },
+        }),
         // The SDK's axes are forward, left, up.
-        Command::Go { to_cm: [forward, left, up], speed_cm_s } => Some(Manoeuvre::Move {
+        Command::Go {
+            to_cm: [forward, left, up],
+            speed_cm_s,
+        } => Some(Manoeuvre::Move {
             by_m: [-left, forward, up].map(|cm| f64::from(cm) / 100.0),
             speed_m_s: Some(f64::from(speed_cm_s) / 100.0),
         }),
-        Command::Move { direction, distance_cm } => {
+        Command::Move {
+            direction,
+            distance_cm,
+        } => {
             let by = f64::from(distance_cm) / 100.0;
             straight(match direction {
                 Direction::Up => [0.0, 0.0, by],

@@ -19,7 +19,12 @@ const CLIENT: &str = "127.0.0.1:40000";
 impl Bench {
     fn new(options: Options) -> Bench {
         let now = Mono::from_millis(10_000);
-        Bench { drone: Firmware::new(options, now), now, replies: vec![], states: vec![] }
+        Bench {
+            drone: Firmware::new(options, now),
+            now,
+            replies: vec![],
+            states: vec![],
+        }
     }
 
     /// In SDK mode already.
@@ -31,7 +36,11 @@ impl Bench {
 
     fn flying() -> Bench {
         let mut bench = Bench::ready(Options::default());
-        assert_eq!(bench.say("takeoff"), None, "the reply comes after the manoeuvre");
+        assert_eq!(
+            bench.say("takeoff"),
+            None,
+            "the reply comes after the manoeuvre"
+        );
         bench.run(6_000);
         assert_eq!(bench.last_reply(), "ok");
         bench
@@ -41,7 +50,8 @@ impl Bench {
     fn say(&mut self, text: &str) -> Option<std::string::String> {
         let mut out = Outbox::new();
         let from = CLIENT.parse().expect("an address");
-        self.drone.receive(from, text.as_bytes(), self.now, &mut out);
+        self.drone
+            .receive(from, text.as_bytes(), self.now, &mut out);
         let before = self.replies.len();
         self.collect(out);
         self.replies.get(before).map(|(_, reply)| reply.clone())
@@ -74,21 +84,37 @@ impl Bench {
     }
 
     fn height(&self) -> i32 {
-        self.states.last().and_then(|state| state.height_cm).expect("a state")
+        self.states
+            .last()
+            .and_then(|state| state.height_cm)
+            .expect("a state")
     }
 }
 
 #[test]
 fn the_camera_streams_to_the_client_from_streamon_to_streamoff() {
-    let mut bench = Bench::ready(Options { video_port: 11_112, ..Options::default() });
+    let mut bench = Bench::ready(Options {
+        video_port: 11_112,
+        ..Options::default()
+    });
     let now = bench.now;
     assert_eq!(bench.drone.film(now), None);
     assert_eq!(bench.say("streamon").as_deref(), Some("ok"));
     let (to, frame) = bench.drone.film(now).expect("a frame at once");
-    assert_eq!((to.ip().to_string().as_str(), to.port()), ("127.0.0.1", 11_112));
+    assert_eq!(
+        (to.ip().to_string().as_str(), to.port()),
+        ("127.0.0.1", 11_112)
+    );
     assert_eq!(frame, crate::drones::simulator::clip::frame(0));
-    assert!(bench.drone.wake_at() <= now.plus(Duration::from_millis(34)), "it wakes for the next");
-    assert_eq!(bench.say("streamon").as_deref(), Some("ok"), "again is no error, and begins nothing anew");
+    assert!(
+        bench.drone.wake_at() <= now.plus(Duration::from_millis(34)),
+        "it wakes for the next"
+    );
+    assert_eq!(
+        bench.say("streamon").as_deref(),
+        Some("ok"),
+        "again is no error, and begins nothing anew"
+    );
     assert_eq!(bench.drone.film(now), None);
     bench.now = now.plus(Duration::from_millis(40));
     assert!(bench.drone.film(bench.now).is_some());
@@ -110,7 +136,11 @@ fn it_is_deaf_before_command_and_streams_at_10_hz_after() {
     assert!(bench.states.is_empty());
     assert_eq!(bench.say("command").as_deref(), Some("ok"));
     bench.run(10_000);
-    assert!((99..=101).contains(&bench.states.len()), "{}", bench.states.len());
+    assert!(
+        (99..=101).contains(&bench.states.len()),
+        "{}",
+        bench.states.len()
+    );
 }
 
 #[test]
@@ -118,8 +148,16 @@ fn a_flight_is_answered_after_each_manoeuvre() {
     let mut bench = Bench::flying();
     assert_eq!(bench.height(), 80);
     assert_eq!(bench.say("up 50"), None);
-    assert_eq!(bench.say("cw 90").as_deref(), Some("error Not joystick"), "nothing is queued");
-    assert_eq!(bench.say("battery?").as_deref(), Some("99\r\n"), "reads are answered while busy");
+    assert_eq!(
+        bench.say("cw 90").as_deref(),
+        Some("error Not joystick"),
+        "nothing is queued"
+    );
+    assert_eq!(
+        bench.say("battery?").as_deref(),
+        Some("99\r\n"),
+        "reads are answered while busy"
+    );
     bench.run(3_000);
     assert_eq!((bench.last_reply(), bench.height()), ("ok", 130));
     assert_eq!(bench.say("takeoff").as_deref(), Some("error"));
@@ -131,7 +169,10 @@ fn a_flight_is_answered_after_each_manoeuvre() {
 
 #[test]
 fn what_was_obeyed_is_told_from_what_was_refused() {
-    let mut bench = Bench::ready(Options { sdk: Sdk::V2_0, ..Options::default() });
+    let mut bench = Bench::ready(Options {
+        sdk: Sdk::V2_0,
+        ..Options::default()
+    });
     for (text, moved) in [
         ("land", false),
         ("takeoff", true),
@@ -150,22 +191,43 @@ fn what_was_obeyed_is_told_from_what_was_refused() {
 #[test]
 fn what_is_wrong_is_told_apart() {
     let mut bench = Bench::ready(Options::default());
-    assert_eq!(bench.say("dance").as_deref(), Some("unknown command: dance"));
+    assert_eq!(
+        bench.say("dance").as_deref(),
+        Some("unknown command: dance")
+    );
     assert_eq!(bench.say("up 10").as_deref(), Some("out of range"));
     assert_eq!(bench.say("up").as_deref(), Some("error"));
-    assert_eq!(bench.say("sdk?").as_deref(), Some("unknown command: sdk?"), "1.3 does not know it");
-    assert_eq!(bench.say(&"x".repeat(500)).as_deref(), Some("unknown command"));
+    assert_eq!(
+        bench.say("sdk?").as_deref(),
+        Some("unknown command: sdk?"),
+        "1.3 does not know it"
+    );
+    assert_eq!(
+        bench.say(&"x".repeat(500)).as_deref(),
+        Some("unknown command")
+    );
     assert_eq!(bench.say("rc 0 0 0 0"), None);
-    let mut new = Bench::new(Options { sdk: Sdk::V3_0, activated: false, ..Options::default() });
+    let mut new = Bench::new(Options {
+        sdk: Sdk::V3_0,
+        activated: false,
+        ..Options::default()
+    });
     assert_eq!(new.say("command").as_deref(), Some("unactive"));
-    let mut empty = Bench::ready(Options { battery_pct: 5.0, ..Options::default() });
+    let mut empty = Bench::ready(Options {
+        battery_pct: 5.0,
+        ..Options::default()
+    });
     assert_eq!(empty.say("takeoff").as_deref(), Some("error"));
 }
 
 #[test]
 fn queries_are_answered_in_the_units_of_the_manual() {
-    let mut bench =
-        Bench::ready(Options { sdk: Sdk::V3_0, battery_pct: 87.0, temperature_c: 66.0, ..Options::default() });
+    let mut bench = Bench::ready(Options {
+        sdk: Sdk::V3_0,
+        battery_pct: 87.0,
+        temperature_c: 66.0,
+        ..Options::default()
+    });
     for (query, reply) in [
         ("battery?", "87\r\n"),
         ("speed?", "50.0\r\n"),
@@ -187,7 +249,10 @@ fn left_alone_it_lands_and_a_command_cancels_that() {
     bench.run(2_000);
     let sinking = bench.height();
     assert!(sinking < 80);
-    assert_eq!(bench.say("battery?").map(|reply| reply.ends_with("\r\n")), Some(true));
+    assert_eq!(
+        bench.say("battery?").map(|reply| reply.ends_with("\r\n")),
+        Some(true)
+    );
     bench.run(3_000);
     assert!(bench.height() > 0, "cancelled");
     bench.run(20_000);
@@ -197,8 +262,14 @@ fn left_alone_it_lands_and_a_command_cancels_that() {
 
 #[test]
 fn stop_and_emergency_overtake_a_manoeuvre() {
-    let mut bench =
-        Bench { drone: Bench::ready(Options { sdk: Sdk::V2_0, ..Options::default() }).drone, ..Bench::flying() };
+    let mut bench = Bench {
+        drone: Bench::ready(Options {
+            sdk: Sdk::V2_0,
+            ..Options::default()
+        })
+        .drone,
+        ..Bench::flying()
+    };
     bench.drone.now = bench.now;
     bench.say("takeoff");
     bench.run(6_000);

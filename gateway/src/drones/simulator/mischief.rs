@@ -49,7 +49,10 @@ pub(super) struct Outgoing {
 impl Outgoing {
     /// A datagram of `text`, cut at the longest there can be.
     pub(super) fn new(to: SocketAddr, text: &[u8]) -> Outgoing {
-        Outgoing { to, bytes: text[..text.len().min(MAX_DATAGRAM_BYTES)].to_vec() }
+        Outgoing {
+            to,
+            bytes: text[..text.len().min(MAX_DATAGRAM_BYTES)].to_vec(),
+        }
     }
 }
 
@@ -63,7 +66,12 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn new(mischief: Mischief, seed: u64, capacity: usize) -> Line {
-        Line { mischief, rng: Rng::new(seed), on_the_way: Vec::new(), capacity }
+        Line {
+            mischief,
+            rng: Rng::new(seed),
+            on_the_way: Vec::new(),
+            capacity,
+        }
     }
 
     pub(super) fn change(&mut self, mischief: Mischief) {
@@ -94,7 +102,9 @@ impl Line {
 
     fn delay(&mut self, outgoing: Outgoing, now: Mono) {
         let jitter_ms = self.rng.below(self.mischief.jitter.as_millis() as u64 + 1);
-        let due = now.plus(self.mischief.delay).plus(Duration::from_millis(jitter_ms));
+        let due = now
+            .plus(self.mischief.delay)
+            .plus(Duration::from_millis(jitter_ms));
         if self.on_the_way.len() < self.capacity {
             self.on_the_way.push((due, outgoing));
         }
@@ -112,7 +122,11 @@ impl Line {
 
     /// The next datagram that has arrived by `now`.
     pub(super) fn arrived(&mut self, now: Mono) -> Option<Outgoing> {
-        let (index, (due, _)) = self.on_the_way.iter().enumerate().min_by_key(|(_, (due, _))| *due)?;
+        let (index, (due, _)) = self
+            .on_the_way
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, (due, _))| *due)?;
         // `remove` keeps the order, so that equal delays do not reorder.
         (*due <= now).then(|| self.on_the_way.remove(index).1)
     }
@@ -147,7 +161,11 @@ mod tests {
     fn a_good_line_delivers_everything_at_once_and_in_order() {
         let arrived = run(Mischief::default(), 50);
         assert_eq!(arrived.len(), 50);
-        assert!(arrived.iter().all(|(tick, bytes)| *bytes == format!("time:{tick};").as_bytes()));
+        assert!(
+            arrived
+                .iter()
+                .all(|(tick, bytes)| *bytes == format!("time:{tick};").as_bytes())
+        );
     }
 
     #[test]
@@ -162,13 +180,19 @@ mod tests {
         let arrived = run(bad.clone(), 500);
         assert_eq!(arrived, run(bad, 500));
         assert!((400..520).contains(&arrived.len()), "{}", arrived.len());
-        let intact = arrived.iter().filter(|(_, bytes)| bytes.starts_with(b"time:") && bytes.ends_with(b";")).count();
+        let intact = arrived
+            .iter()
+            .filter(|(_, bytes)| bytes.starts_with(b"time:") && bytes.ends_with(b";"))
+            .count();
         assert!(intact < arrived.len());
     }
 
     #[test]
     fn a_full_line_loses_the_newest() {
-        let slow = Mischief { delay: Duration::from_secs(60), ..Mischief::default() };
+        let slow = Mischief {
+            delay: Duration::from_secs(60),
+            ..Mischief::default()
+        };
         let to = "127.0.0.1:8890".parse().expect("an address");
         let mut line = Line::new(slow, 1, ON_THE_WAY);
         for n in 0..100u8 {

@@ -80,11 +80,27 @@ impl Options {
     #[must_use]
     pub fn varied(index: usize) -> Options {
         let seed = index as u64 + 1;
-        let base = Options { seed, ..Options::default() };
+        let base = Options {
+            seed,
+            ..Options::default()
+        };
         match index % 3 {
-            0 => Options { battery_pct: 87.0, ..base },
-            1 => Options { battery_pct: 15.0, sdk: Sdk::V2_0, ..base },
-            _ => Options { battery_pct: 64.0, temperature_c: 93.0, idle_temperature_c: 94.0, sdk: Sdk::V3_0, ..base },
+            0 => Options {
+                battery_pct: 87.0,
+                ..base
+            },
+            1 => Options {
+                battery_pct: 15.0,
+                sdk: Sdk::V2_0,
+                ..base
+            },
+            _ => Options {
+                battery_pct: 64.0,
+                temperature_c: 93.0,
+                idle_temperature_c: 94.0,
+                sdk: Sdk::V3_0,
+                ..base
+            },
         }
     }
 }
@@ -93,8 +109,12 @@ impl Options {
 /// port 8889. `None` from [`MAX_SIMULATED`] on.
 #[must_use]
 pub fn address(index: usize) -> Option<SocketAddr> {
-    (index < MAX_SIMULATED)
-        .then(|| SocketAddr::new(Ipv4Addr::new(127, 0, 0, FIRST_ADDRESS + index as u8).into(), COMMAND_PORT))
+    (index < MAX_SIMULATED).then(|| {
+        SocketAddr::new(
+            Ipv4Addr::new(127, 0, 0, FIRST_ADDRESS + index as u8).into(),
+            COMMAND_PORT,
+        )
+    })
 }
 
 /// Starts `count` drones (at most [`MAX_SIMULATED`]) of [`Options::varied`] at their
@@ -105,6 +125,14 @@ pub fn address(index: usize) -> Option<SocketAddr> {
 pub fn start_many(count: usize, state_port: u16) -> io::Result<Vec<SimulatedDrone>> {
     (0..count)
         .map_while(|index| Some((index, address(index)?)))
-        .map(|(index, address)| SimulatedDrone::start(address, Options { state_port, ..Options::varied(index) }))
+        .map(|(index, address)| {
+            SimulatedDrone::start(
+                address,
+                Options {
+                    state_port,
+                    ..Options::varied(index)
+                },
+            )
+        })
         .collect()
 }

@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::firmware::{Firmware, Outbox};
-use super::mischief::{FRAMES_ON_THE_WAY, Line, MAX_DATAGRAM_BYTES, Mischief, ON_THE_WAY, Outgoing};
+use super::mischief::{
+    FRAMES_ON_THE_WAY, Line, MAX_DATAGRAM_BYTES, Mischief, ON_THE_WAY, Outgoing,
+};
 use super::{Options, rng::Rng};
 use crate::clock::Mono;
 use crate::drones::socket;
@@ -51,7 +53,12 @@ impl SimulatedDrone {
         let (cancel, task) = (CancellationToken::new(), TaskTracker::new());
         task.spawn(Task::new(address, socket, options, taken, cancel.clone()).run());
         task.close();
-        Ok(SimulatedDrone { address, orders, cancel, task })
+        Ok(SimulatedDrone {
+            address,
+            orders,
+            cancel,
+            task,
+        })
     }
 
     /// Where it takes commands, with the port as bound.
@@ -118,7 +125,15 @@ impl Task {
         let mut seeds = Rng::new(options.seed);
         let line = Line::new(options.mischief.clone(), seeds.draw(), ON_THE_WAY);
         let frames = Line::new(options.mischief.clone(), seeds.draw(), FRAMES_ON_THE_WAY);
-        Task { address, socket, firmware: Firmware::new(options, Mono::now()), line, frames, orders, cancel }
+        Task {
+            address,
+            socket,
+            firmware: Firmware::new(options, Mono::now()),
+            line,
+            frames,
+            orders,
+            cancel,
+        }
     }
 
     async fn run(mut self) {
@@ -130,7 +145,10 @@ impl Task {
             self.deliver(out, now).await;
             self.film(now).await;
             let arrivals = [self.line.next_arrival(), self.frames.next_arrival()];
-            let wake = arrivals.into_iter().flatten().fold(self.firmware.wake_at(), Mono::min);
+            let wake = arrivals
+                .into_iter()
+                .flatten()
+                .fold(self.firmware.wake_at(), Mono::min);
             // Never a busy loop, whatever the clocks say.
             let pause = wake.since(now).max(Duration::from_millis(1));
             tokio::select! {
@@ -164,7 +182,10 @@ impl Task {
         }
         let now = Mono::now();
         if self.line.mischief().binary_before_reply {
-            self.line.put(Outgoing::new(from, &[BINARY_MARK, 0x18, 0x01, 0xB9, 0x88]), now);
+            self.line.put(
+                Outgoing::new(from, &[BINARY_MARK, 0x18, 0x01, 0xB9, 0x88]),
+                now,
+            );
         }
         let mut out = Outbox::new();
         self.firmware.receive(from, datagram, now, &mut out);

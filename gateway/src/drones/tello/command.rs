@@ -24,8 +24,14 @@ pub enum Direction {
 }
 
 impl Direction {
-    const ALL: [Direction; 6] =
-        [Direction::Up, Direction::Down, Direction::Left, Direction::Right, Direction::Forward, Direction::Back];
+    const ALL: [Direction; 6] = [
+        Direction::Up,
+        Direction::Down,
+        Direction::Left,
+        Direction::Right,
+        Direction::Forward,
+        Direction::Back,
+    ];
 
     /// The word in the SDK.
     #[must_use]
@@ -188,10 +194,20 @@ impl Command {
     }
 
     fn from_words(name: &str, arguments: &mut Arguments<'_>) -> Result<Command, CommandError> {
-        if let Some(direction) = Direction::ALL.into_iter().find(|direction| direction.word() == name) {
-            return Ok(Command::Move { direction, distance_cm: arguments.number(20, 500)? as u16 });
+        if let Some(direction) = Direction::ALL
+            .into_iter()
+            .find(|direction| direction.word() == name)
+        {
+            return Ok(Command::Move {
+                direction,
+                distance_cm: arguments.number(20, 500)? as u16,
+            });
         }
-        if let Some(query) = Query::ALL.iter().copied().find(|query| query.word() == name) {
+        if let Some(query) = Query::ALL
+            .iter()
+            .copied()
+            .find(|query| query.word() == name)
+        {
             return Ok(Command::Read(query));
         }
         Ok(match name {
@@ -202,7 +218,10 @@ impl Command {
             "streamoff" => Command::StreamOff,
             "emergency" => Command::Emergency,
             "stop" => Command::Stop,
-            "cw" | "ccw" => Command::Rotate { clockwise: name == "cw", angle_deg: arguments.number(1, 360)? as u16 },
+            "cw" | "ccw" => Command::Rotate {
+                clockwise: name == "cw",
+                angle_deg: arguments.number(1, 360)? as u16,
+            },
             "flip" => Command::Flip(arguments.flip()?),
             "go" => Command::Go {
                 to_cm: arguments.numbers(-500, 500)?.map(|value| value as i16),
@@ -240,8 +259,15 @@ struct Arguments<'a>(std::str::SplitAsciiWhitespace<'a>);
 
 impl Arguments<'_> {
     fn number(&mut self, low: i32, high: i32) -> Result<i32, CommandError> {
-        let value: i32 = self.0.next().and_then(|word| word.parse().ok()).ok_or(CommandError::Malformed)?;
-        (low..=high).contains(&value).then_some(value).ok_or(CommandError::OutOfRange)
+        let value: i32 = self
+            .0
+            .next()
+            .and_then(|word| word.parse().ok())
+            .ok_or(CommandError::Malformed)?;
+        (low..=high)
+            .contains(&value)
+            .then_some(value)
+            .ok_or(CommandError::OutOfRange)
     }
 
     fn numbers<const N: usize>(&mut self, low: i32, high: i32) -> Result<[i32; N], CommandError> {
@@ -263,18 +289,32 @@ impl Arguments<'_> {
     }
 
     fn end(&mut self) -> Result<(), CommandError> {
-        self.0.next().map_or(Ok(()), |_| Err(CommandError::Malformed))
+        self.0
+            .next()
+            .map_or(Ok(()), |_| Err(CommandError::Malformed))
     }
 }
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match *self {
-            Command::Move { direction, distance_cm } => return write!(f, "{} {distance_cm}", direction.word()),
-            Command::Rotate { clockwise: true, angle_deg } => return write!(f, "cw {angle_deg}"),
-            Command::Rotate { clockwise: false, angle_deg } => return write!(f, "ccw {angle_deg}"),
+            Command::Move {
+                direction,
+                distance_cm,
+            } => return write!(f, "{} {distance_cm}", direction.word()),
+            Command::Rotate {
+                clockwise: true,
+                angle_deg,
+            } => return write!(f, "cw {angle_deg}"),
+            Command::Rotate {
+                clockwise: false,
+                angle_deg,
+            } => return write!(f, "ccw {angle_deg}"),
             Command::Flip(towards) => return write!(f, "flip {towards}"),
-            Command::Go { to_cm: [x, y, z], speed_cm_s } => return write!(f, "go {x} {y} {z} {speed_cm_s}"),
+            Command::Go {
+                to_cm: [x, y, z],
+                speed_cm_s,
+            } => return write!(f, "go {x} {y} {z} {speed_cm_s}"),
             Command::Speed(speed) => return write!(f, "speed {speed}"),
             Command::Rc([a, b, c, d]) => return write!(f, "rc {a} {b} {c} {d}"),
             Command::PadDirection(which) => return write!(f, "mdirection {which}"),
@@ -335,7 +375,10 @@ mod tests {
         ];
         texts.extend(Query::ALL.iter().map(|query| query.word()));
         for text in texts {
-            assert_eq!(Command::parse(text).map(|command| command.to_string()), Ok(text.to_owned()));
+            assert_eq!(
+                Command::parse(text).map(|command| command.to_string()),
+                Ok(text.to_owned())
+            );
         }
     }
 

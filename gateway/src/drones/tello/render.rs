@@ -62,8 +62,16 @@ fn write_fields(out: &mut Out, state: &State, sdk: Sdk) -> std::fmt::Result {
     for (name, value) in ["vgx", "vgy", "vgz"].into_iter().zip(state.velocity_dm_s) {
         whole(out, name, value.map(|value| value.round() as i32))?;
     }
-    whole(out, "templ", state.temperature_low_c.map(|value| value.round() as i32))?;
-    whole(out, "temph", state.temperature_high_c.map(|value| value.round() as i32))?;
+    whole(
+        out,
+        "templ",
+        state.temperature_low_c.map(|value| value.round() as i32),
+    )?;
+    whole(
+        out,
+        "temph",
+        state.temperature_high_c.map(|value| value.round() as i32),
+    )?;
     whole(out, "tof", Some(state.floor_cm.unwrap_or(6553)))?;
     whole(out, "h", state.height_cm)?;
     whole(out, "bat", state.battery_pct)?;

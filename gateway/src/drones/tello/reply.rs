@@ -29,7 +29,9 @@ impl Reply<'_> {
         if datagram.first() == Some(&BINARY_MARK) {
             return Reply::Binary;
         }
-        let Ok(text) = std::str::from_utf8(datagram) else { return Reply::Noise };
+        let Ok(text) = std::str::from_utf8(datagram) else {
+            return Reply::Noise;
+        };
         let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
         match text {
             "" => Reply::Noise,

@@ -81,7 +81,10 @@ pub fn parse(datagram: &[u8]) -> Parsed {
     if let Some((body, line_end)) = envelope(datagram, &mut draft.faults) {
         draft.fields(body, line_end);
     }
-    Parsed { state: draft.state(), faults: draft.faults }
+    Parsed {
+        state: draft.state(),
+        faults: draft.faults,
+    }
 }
 
 /// The text inside padding, and whether a line end closes it; `None` when the
@@ -209,13 +212,22 @@ struct Number {
 /// Reads a plain decimal number. No exponent, `inf` or `nan`: no firmware
 /// writes them, and garbled text should not become a number.
 fn number(text: &[u8]) -> Option<Number> {
-    let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
-    let plain = digits.first()?.is_ascii_digit() && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let digits = text
+        .strip_prefix(b"-")
+        .or_else(|| text.strip_prefix(b"+"))
+        .unwrap_or(text);
+    let plain = digits.first()?.is_ascii_digit()
+        && digits
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || *byte == b'.');
     if !plain {
         return None;
     }
     let value = std::str::from_utf8(text).ok()?.parse().ok()?;
-    let decimals = digits.iter().position(|byte| *byte == b'.').map(|point| digits.len() - point - 1);
+    let decimals = digits
+        .iter()
+        .position(|byte| *byte == b'.')
+        .map(|point| digits.len() - point - 1);
     Some(Number { value, decimals })
 }
 
@@ -252,7 +264,11 @@ impl Draft {
 
     fn field(&mut self, field: &[u8], end: End) {
         let Some(colon) = field.iter().position(|byte| *byte == b':') else {
-            let kind = if end == End::Open { FaultKind::Truncated } else { FaultKind::UnknownField };
+            let kind = if end == End::Open {
+                FaultKind::Truncated
+            } else {
+                FaultKind::UnknownField
+            };
             return self.faults.add(kind);
         };
         let (name, value) = (field[..colon].trim_ascii(), field[colon + 1..].trim_ascii());
@@ -269,7 +285,11 @@ impl Draft {
     fn scalar(&mut self, key: Key, text: &[u8], end: End) {
         self.recognised = true;
         let Some(number) = number(text) else {
-            let kind = if end == End::Open { FaultKind::Truncated } else { FaultKind::BadValue };
+            let kind = if end == End::Open {
+                FaultKind::Truncated
+            } else {
+                FaultKind::BadValue
+            };
             return self.faults.add(kind);
         };
         match end {
@@ -346,7 +366,11 @@ impl Draft {
             pitch_deg: self.short(Key::Pitch),
             roll_deg: self.short(Key::Roll),
             yaw_deg: self.short(Key::Yaw),
-            velocity_dm_s: [self.value(Key::Vgx), self.value(Key::Vgy), self.value(Key::Vgz)],
+            velocity_dm_s: [
+                self.value(Key::Vgx),
+                self.value(Key::Vgy),
+                self.value(Key::Vgz),
+            ],
             temperature_low_c: self.value(Key::Templ),
             temperature_high_c: self.value(Key::Temph),
             floor_cm: self.int(Key::Tof).map(|value| value as u16),
@@ -355,7 +379,11 @@ impl Draft {
             battery_pct: self.value(Key::Bat).map(|value| value.floor() as u8),
             barometric_m: self.value(Key::Baro),
             motor_time_s: self.int(Key::Time).map(|value| value as u32),
-            acceleration_mg: [self.value(Key::Agx), self.value(Key::Agy), self.value(Key::Agz)],
+            acceleration_mg: [
+                self.value(Key::Agx),
+                self.value(Key::Agy),
+                self.value(Key::Agz),
+            ],
             pad: self.short(Key::Mid),
             pad_position_cm: [self.short(Key::X), self.short(Key::Y), self.short(Key::Z)],
             pad_angles_deg: self.pad_angles,
@@ -376,7 +404,9 @@ fn bit(key: Key) -> u32 {
 }
 
 fn three_angles(text: &[u8]) -> Option<[i16; 3]> {
-    let mut parts = text.split(|byte| *byte == b',').map(|part| number(part.trim_ascii()));
+    let mut parts = text
+        .split(|byte| *byte == b',')
+        .map(|part| number(part.trim_ascii()));
     let mut angles = [0; 3];
     for angle in &mut angles {
         let value = parts.next()??.value.round();
@@ -395,7 +425,11 @@ impl State {
     /// Pitch, roll and yaw in degrees, when all are known.
     #[must_use]
     pub fn attitude_deg(&self) -> Option<[i32; 3]> {
-        Some([self.pitch_deg?.into(), self.roll_deg?.into(), self.yaw_deg?.into()])
+        Some([
+            self.pitch_deg?.into(),
+            self.roll_deg?.into(),
+            self.yaw_deg?.into(),
+        ])
     }
 
     /// Speed over ground in cm/s.
@@ -418,14 +452,19 @@ impl State {
             (Metric::FlightTime, self.motor_time_s.map(f64::from)),
             (Metric::Speed, self.speed_cm_s()),
         ];
-        values.into_iter().filter_map(|(metric, value)| Reading::plausible(metric, value?)).collect()
+        values
+            .into_iter()
+            .filter_map(|(metric, value)| Reading::plausible(metric, value?))
+            .collect()
     }
 
     /// This state, with what it lacks taken from `older`: for a datagram that
     /// was cut, so that a display does not flicker.
     #[must_use]
     pub fn over(&self, older: &State) -> State {
-        let three = |new: [Option<f64>; 3], old: [Option<f64>; 3]| [0, 1, 2].map(|axis| new[axis].or(old[axis]));
+        let three = |new: [Option<f64>; 3], old: [Option<f64>; 3]| {
+            [0, 1, 2].map(|axis| new[axis].or(old[axis]))
+        };
         State {
             pitch_deg: self.pitch_deg.or(older.pitch_deg),
             roll_deg: self.roll_deg.or(older.roll_deg),
@@ -440,7 +479,8 @@ impl State {
             motor_time_s: self.motor_time_s.or(older.motor_time_s),
             acceleration_mg: three(self.acceleration_mg, older.acceleration_mg),
             pad: self.pad.or(older.pad),
-            pad_position_cm: [0, 1, 2].map(|axis| self.pad_position_cm[axis].or(older.pad_position_cm[axis])),
+            pad_position_cm: [0, 1, 2]
+                .map(|axis| self.pad_position_cm[axis].or(older.pad_position_cm[axis])),
             pad_angles_deg: self.pad_angles_deg.or(older.pad_angles_deg),
         }
     }

@@ -17,7 +17,13 @@ fn samples(file: &str, column: usize) -> Vec2<(&str, String)> {
         .map(|line| {
             let mut columns = line.split('\t');
             let label = columns.clone().next().expect("a label");
-            (label, columns.nth(column).expect("a datagram").replace("\\r\\n", "\r\n"))
+            (
+                label,
+                columns
+                    .nth(column)
+                    .expect("a datagram")
+                    .replace("\\r\\n", "\r\n"),
+            )
         })
         .collect()
 }
@@ -25,7 +31,11 @@ fn samples(file: &str, column: usize) -> Vec2<(&str, String)> {
 type Vec2<T> = std::vec::Vec<T>;
 
 fn kinds(faults: &Faults) -> Vec2<FaultKind> {
-    FaultKind::ALL.iter().copied().filter(|kind| faults.has(*kind)).collect()
+    FaultKind::ALL
+        .iter()
+        .copied()
+        .filter(|kind| faults.has(*kind))
+        .collect()
 }
 
 #[test]
@@ -34,7 +44,11 @@ fn every_datagram_of_the_captured_flight_is_flawless() {
     assert_eq!(flight.len(), 216);
     for (time, datagram) in flight {
         let parsed = parse(datagram.as_bytes());
-        assert!(parsed.faults.is_empty(), "{time}: {:?}", kinds(&parsed.faults));
+        assert!(
+            parsed.faults.is_empty(),
+            "{time}: {:?}",
+            kinds(&parsed.faults)
+        );
         assert_eq!(parsed.state.battery_pct, Some(33));
         assert!(parsed.state.readings().len() >= MAX_READINGS - 1, "{time}");
         assert_eq!(render(&parsed.state, Sdk::V1_3).as_str(), datagram);
@@ -46,8 +60,16 @@ fn every_published_state_gives_a_battery_and_both_temperatures() {
     for (label, datagram) in samples(RAW, 2) {
         let parsed = parse(datagram.as_bytes());
         let state = parsed.state;
-        assert!(state.battery_pct.is_some_and(|pct| (2..=100).contains(&pct)), "{label}: {state:?}");
-        assert!(state.temperature_high_c > state.temperature_low_c, "{label}: {state:?}");
+        assert!(
+            state
+                .battery_pct
+                .is_some_and(|pct| (2..=100).contains(&pct)),
+            "{label}: {state:?}"
+        );
+        assert!(
+            state.temperature_high_c > state.temperature_low_c,
+            "{label}: {state:?}"
+        );
         let expected: &[FaultKind] = match label {
             "41440998673" | "14417297004" => &[FaultKind::Unterminated],
             "39974772198b" => &[FaultKind::Spaces],
@@ -61,23 +83,42 @@ fn every_published_state_gives_a_battery_and_both_temperatures() {
 fn odd_shapes_cost_at_most_the_field_at_fault() {
     let odd = samples(ODD, 2);
     let parsed = |label: &str| {
-        let (_, datagram) = odd.iter().find(|(name, _)| *name == label).expect("in the file");
+        let (_, datagram) = odd
+            .iter()
+            .find(|(name, _)| *name == label)
+            .expect("in the file");
         parse(datagram.as_bytes())
     };
     let pad = parsed("24795387203");
-    assert_eq!((pad.state.pad, pad.state.yaw_deg, pad.state.battery_pct), (Some(1), Some(94), None));
+    assert_eq!(
+        (pad.state.pad, pad.state.yaw_deg, pad.state.battery_pct),
+        (Some(1), Some(94), None)
+    );
     assert!(pad.faults.is_empty());
 
     let float = parsed("42978224228");
-    assert_eq!((float.state.pitch_deg, float.state.battery_pct, float.state.floor_cm), (Some(0), Some(72), None));
+    assert_eq!(
+        (
+            float.state.pitch_deg,
+            float.state.battery_pct,
+            float.state.floor_cm
+        ),
+        (Some(0), Some(72), None)
+    );
     assert_eq!(kinds(&float.faults), [FaultKind::FloatForInteger]);
 
     let wifi = parsed("68526798974");
-    assert_eq!((wifi.state.battery_pct, wifi.state.height_cm), (Some(80), Some(30)));
+    assert_eq!(
+        (wifi.state.battery_pct, wifi.state.height_cm),
+        (Some(80), Some(30))
+    );
     assert_eq!(kinds(&wifi.faults), [FaultKind::UnknownField]);
 
     let range = parsed("DieterHolz-sim");
-    assert_eq!((range.state.battery_pct, range.state.motor_time_s), (None, None));
+    assert_eq!(
+        (range.state.battery_pct, range.state.motor_time_s),
+        (None, None)
+    );
     assert_eq!(range.state.barometric_m, Some(281.96));
     assert_eq!(range.faults.count(FaultKind::OutOfRange), 2);
 
@@ -86,7 +127,10 @@ fn odd_shapes_cost_at_most_the_field_at_fault() {
     assert_eq!(kinds(&no_angles.faults), [FaultKind::MissingPadAngles]);
 
     assert_eq!(parsed("tau-adl-sim").state.barometric_m, Some(0.795_338));
-    assert_eq!(kinds(&parsed("DJITelloPy-parse_state").faults), [FaultKind::Reply]);
+    assert_eq!(
+        kinds(&parsed("DJITelloPy-parse_state").faults),
+        [FaultKind::Reply]
+    );
 }
 
 #[test]
@@ -95,17 +139,35 @@ fn a_cut_datagram_never_gives_a_wrong_battery() {
         let whole = parse(datagram.as_bytes()).state;
         for cut in 0..datagram.len() {
             let state = parse(&datagram.as_bytes()[..cut]).state;
-            assert!(state.battery_pct.is_none() || state.battery_pct == whole.battery_pct, "{label} cut at {cut}");
-            assert!(state.temperature_high_c.is_none() || state.temperature_high_c == whole.temperature_high_c);
+            assert!(
+                state.battery_pct.is_none() || state.battery_pct == whole.battery_pct,
+                "{label} cut at {cut}"
+            );
+            assert!(
+                state.temperature_high_c.is_none()
+                    || state.temperature_high_c == whole.temperature_high_c
+            );
             assert!(state.height_cm.is_none() || state.height_cm == whole.height_cm);
             assert_eq!(state.over(&whole), whole, "{label} cut at {cut}");
         }
     }
     assert_eq!(parse(b"h:0;bat:8").state.battery_pct, None);
-    assert_eq!(parse(b"h:0;bat:8\0\0\0").state.battery_pct, None, "padding proves nothing");
-    assert_eq!(parse(b"h:0;bat:87\r\n").state.battery_pct, Some(87), "a line end does");
+    assert_eq!(
+        parse(b"h:0;bat:8\0\0\0").state.battery_pct,
+        None,
+        "padding proves nothing"
+    );
+    assert_eq!(
+        parse(b"h:0;bat:87\r\n").state.battery_pct,
+        Some(87),
+        "a line end does"
+    );
     assert_eq!(parse(b"h:0;bat:87;").state.battery_pct, Some(87));
-    assert_eq!(parse(b"h:0;agz:-999.00").state.acceleration_mg[2], Some(-999.0), "two decimals do");
+    assert_eq!(
+        parse(b"h:0;agz:-999.00").state.acceleration_mg[2],
+        Some(-999.0),
+        "two decimals do"
+    );
     assert_eq!(parse(b"h:0;agz:-999.0").state.acceleration_mg[2], None);
 }
 
@@ -119,8 +181,18 @@ fn every_malformation_is_counted_by_its_kind() {
         (b"ok", &[FaultKind::Reply]),
         (b"error Not joystick\r\n", &[FaultKind::Reply]),
         (b"hello;", &[FaultKind::Noise, FaultKind::UnknownField]),
-        (b"\xff\xfe;", &[FaultKind::Noise, FaultKind::NotUtf8, FaultKind::UnknownField]),
-        (b"bat:87;\xff:1;", &[FaultKind::NotUtf8, FaultKind::UnknownField]),
+        (
+            b"\xff\xfe;",
+            &[
+                FaultKind::Noise,
+                FaultKind::NotUtf8,
+                FaultKind::UnknownField,
+            ],
+        ),
+        (
+            b"bat:87;\xff:1;",
+            &[FaultKind::NotUtf8, FaultKind::UnknownField],
+        ),
         (b"bat:87;\0\0\0", &[FaultKind::NulPadding]),
         (b"bat: 87; h:0;", &[FaultKind::Spaces]),
         (b"bat:87;h:0\r\n", &[FaultKind::Unterminated]),
@@ -157,14 +229,23 @@ fn of_two_values_that_disagree_neither_counts() {
 #[test]
 fn a_battery_is_rounded_down_and_a_float_kept() {
     assert_eq!(parse(b"bat:15.9;").state.battery_pct, Some(15));
-    assert_eq!(parse(b"vgx:3.0;vgy:-4.0;vgz:1.5;").state.speed_cm_s(), Some(50.0));
+    assert_eq!(
+        parse(b"vgx:3.0;vgy:-4.0;vgz:1.5;").state.speed_cm_s(),
+        Some(50.0)
+    );
 }
 
 #[test]
 fn unknown_values_give_no_readings() {
     let readings = parse(b"bat:87;tof:6553;h:-70;").state.readings();
-    let pairs: Vec2<_> = readings.iter().map(|reading| (reading.metric, reading.value)).collect();
-    assert_eq!(pairs, [(Metric::BatteryLevel, 87.0), (Metric::Height, -70.0)]);
+    let pairs: Vec2<_> = readings
+        .iter()
+        .map(|reading| (reading.metric, reading.value))
+        .collect();
+    assert_eq!(
+        pairs,
+        [(Metric::BatteryLevel, 87.0), (Metric::Height, -70.0)]
+    );
 }
 
 fn hundredths(range: std::ops::Range<i32>) -> impl Strategy<Value = Option<f64>> {

@@ -196,7 +196,10 @@ impl Feed {
 
     /// Lets go of a stream that has fallen silent. Called every second.
     pub(crate) fn rest(&self, now: Mono) {
-        if self.silence(now).is_some_and(|silence| silence >= SILENT_AFTER) {
+        if self
+            .silence(now)
+            .is_some_and(|silence| silence >= SILENT_AFTER)
+        {
             self.end();
         }
     }
@@ -224,7 +227,8 @@ impl Feed {
             asked: inner.asked,
             fps,
             bit_s: u64::from(inner.bytes.last_second(now)) * 8,
-            loss_pct: (fps > 0).then(|| (f64::from(lost) * 100.0 / f64::from(fps + lost)).min(100.0)),
+            loss_pct: (fps > 0)
+                .then(|| (f64::from(lost) * 100.0 / f64::from(fps + lost)).min(100.0)),
             sps: inner.parameters.sps(),
             viewers,
             counts: inner.counts,
@@ -258,7 +262,13 @@ impl Feed {
     pub(crate) fn watch(self: &Arc<Self>) -> Viewer {
         self.viewers.fetch_add(1, Relaxed);
         let ended = self.inner().ended;
-        Viewer { news: self.news.subscribe(), feed: self.clone(), place: Place::default(), format: None, ended }
+        Viewer {
+            news: self.news.subscribe(),
+            feed: self.clone(),
+            place: Place::default(),
+            format: None,
+            ended,
+        }
     }
 }
 
@@ -289,7 +299,12 @@ impl Inner {
     }
 
     fn frame(&mut self, unit: &[u8], now: Mono) {
-        let Verdict { sps, key, missing, complete } = match self.parameters.judge(unit) {
+        let Verdict {
+            sps,
+            key,
+            missing,
+            complete,
+        } = match self.parameters.judge(unit) {
             Some(verdict) => verdict,
             None => {
                 self.counts.undecodable += 1;
@@ -306,7 +321,12 @@ impl Inner {
         self.lost.add(now, missing + u32::from(damaged));
         // A whole picture that may lack a part does not replace one that does not.
         if key && !(damaged && self.newest_key.is_some()) {
-            self.newest_key = Some(Still { bytes: bytes.clone(), sps, at: now, number: self.counts.keys });
+            self.newest_key = Some(Still {
+                bytes: bytes.clone(),
+                sps,
+                at: now,
+                number: self.counts.keys,
+            });
         }
         self.ring.push(Frame { bytes, key, sps });
     }

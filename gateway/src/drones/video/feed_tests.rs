@@ -30,10 +30,13 @@ async fn viewers_see_the_format_then_every_frame_and_share_its_bytes() {
     let (mut first, mut second) = (feed.watch(), feed.watch());
     assert_eq!(feed.view(ms(100)).viewers, 2);
     for viewer in [&mut first, &mut second] {
-        assert!(matches!(viewer.next().await, Shown::Format(sps) if (sps.width, sps.height) == (960, 720)));
+        assert!(
+            matches!(viewer.next().await, Shown::Format(sps) if (sps.width, sps.height) == (960, 720))
+        );
     }
     for number in 0..3 {
-        let (Shown::Frame(one), Shown::Frame(two)) = (first.next().await, second.next().await) else {
+        let (Shown::Frame(one), Shown::Frame(two)) = (first.next().await, second.next().await)
+        else {
             panic!("a frame");
         };
         assert_eq!(one, clip::frame(number));
@@ -78,7 +81,10 @@ fn figures_are_those_of_the_last_second() {
     let view = feed.view(ms(60 * 33));
     assert!((29..=32).contains(&view.fps), "{}", view.fps);
     assert!((200_000..600_000).contains(&view.bit_s), "{}", view.bit_s);
-    assert_eq!((view.loss_pct, view.counts.frames, view.counts.keys), (Some(0.0), 60, 2));
+    assert_eq!(
+        (view.loss_pct, view.counts.frames, view.counts.keys),
+        (Some(0.0), 60, 2)
+    );
     assert_eq!(feed.view(ms(90_000)).loss_pct, None);
 }
 
@@ -108,11 +114,16 @@ fn lost_datagrams_show_as_damaged_and_missing_frames() {
 fn garbage_costs_nothing_and_is_counted() {
     let feed = Feed::default();
     for n in 0..5_000u64 {
-        let noise: Vec<u8> = (0..1_460u64).map(|i| ((n * 31 + i * 17) % 251) as u8).collect();
+        let noise: Vec<u8> = (0..1_460u64)
+            .map(|i| ((n * 31 + i * 17) % 251) as u8)
+            .collect();
         feed.take(&noise, ms(n));
     }
     let view = feed.view(ms(5_000));
-    assert_eq!((view.counts.datagrams, view.counts.frames, view.sps), (5_000, 0, None));
+    assert_eq!(
+        (view.counts.datagrams, view.counts.frames, view.sps),
+        (5_000, 0, None)
+    );
     // And the stream after it is seen.
     play(&feed, 0..3);
     assert_eq!(feed.view(ms(5_000)).counts.frames, 2);
@@ -138,7 +149,10 @@ async fn a_newer_picture_than_a_known_one_is_waited_for() {
     play(&feed, 0..2);
     let first = feed.still_after(0).await;
     assert_eq!(first.number, 1);
-    assert!(feed.still_after(first.number).now_or_never().is_none(), "it is the one that is known");
+    assert!(
+        feed.still_after(first.number).now_or_never().is_none(),
+        "it is the one that is known"
+    );
     let waiting = tokio::spawn({
         let feed = feed.clone();
         async move { feed.still_after(first.number).await }
@@ -147,5 +161,8 @@ async fn a_newer_picture_than_a_known_one_is_waited_for() {
     let newer = waiting.await.expect("it comes");
     // The newest at the time, which need not be the next one.
     assert!(newer.number > first.number);
-    assert_eq!(feed.still_after(0).await.number, feed.view(ms(0)).counts.keys);
+    assert_eq!(
+        feed.still_after(0).await.number,
+        feed.view(ms(0)).counts.keys
+    );
 }

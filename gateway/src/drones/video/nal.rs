@@ -52,7 +52,10 @@ pub(super) fn opens_unit(nal: &[u8]) -> Option<bool> {
     if kind.is_slice() {
         return nal.get(1).map(|byte| byte & 0x80 != 0);
     }
-    Some(matches!(kind, Kind::Sequence | Kind::Picture | Kind::Prefix))
+    Some(matches!(
+        kind,
+        Kind::Sequence | Kind::Picture | Kind::Prefix
+    ))
 }
 
 /// The first start code in `bytes` from `from` on: where its `00 00 01` begins.
@@ -77,7 +80,10 @@ pub(super) fn split(unit: &[u8]) -> impl Iterator<Item = &[u8]> {
         next = find_start(unit, begin);
         let nal = unit.get(begin..next.unwrap_or(unit.len()))?;
         // Zeros at the end belong to the next start code.
-        let end = nal.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let end = nal
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |last| last + 1);
         Some(&nal[..end])
     })
 }
@@ -93,7 +99,12 @@ pub(super) struct Bits<'a> {
 impl<'a> Bits<'a> {
     /// From after the header byte.
     pub(super) fn of(nal: &'a [u8]) -> Bits<'a> {
-        Bits { bytes: nal.get(1..).unwrap_or_default().iter(), zeros: 0, byte: 0, left: 0 }
+        Bits {
+            bytes: nal.get(1..).unwrap_or_default().iter(),
+            zeros: 0,
+            byte: 0,
+            left: 0,
+        }
     }
 
     /// One bit.
@@ -104,7 +115,11 @@ impl<'a> Bits<'a> {
                 self.zeros = 0;
                 byte = *self.bytes.next()?;
             }
-            self.zeros = if byte == 0 { self.zeros.saturating_add(1) } else { 0 };
+            self.zeros = if byte == 0 {
+                self.zeros.saturating_add(1)
+            } else {
+                0
+            };
             (self.byte, self.left) = (byte, 8);
         }
         self.left -= 1;
@@ -147,11 +162,17 @@ mod tests {
         // 1 | 010 | 011 | 00100 | 1010…: 0, 1, 2, 3, then four bits.
         let nal = [0x67, 0b1010_0110, 0b0100_1010];
         let mut bits = Bits::of(&nal);
-        assert_eq!((0..4).map(|_| bits.unsigned()).collect::<Vec<_>>(), [0, 1, 2, 3].map(Some));
+        assert_eq!(
+            (0..4).map(|_| bits.unsigned()).collect::<Vec<_>>(),
+            [0, 1, 2, 3].map(Some)
+        );
         assert_eq!(bits.bits(4), Some(0b1010));
         assert_eq!(bits.bit(), None);
         let mut bits = Bits::of(&nal);
-        assert_eq!((0..4).map(|_| bits.signed()).collect::<Vec<_>>(), [0, 1, -1, 2].map(Some));
+        assert_eq!(
+            (0..4).map(|_| bits.signed()).collect::<Vec<_>>(),
+            [0, 1, -1, 2].map(Some)
+        );
     }
 
     #[test]
@@ -162,7 +183,9 @@ mod tests {
 
     #[test]
     fn a_unit_is_split_at_either_start_code() {
-        let unit = [0, 0, 0, 1, 0x67, 9, 0, 0, 1, 0x68, 8, 0, 0, 0, 1, 0x65, 0x88];
+        let unit = [
+            0, 0, 0, 1, 0x67, 9, 0, 0, 1, 0x68, 8, 0, 0, 0, 1, 0x65, 0x88,
+        ];
         let nals: Vec<&[u8]> = split(&unit).collect();
         assert_eq!(nals, [&[0x67, 9][..], &[0x68, 8], &[0x65, 0x88]]);
         assert_eq!(split(b"no code").count(), 0);

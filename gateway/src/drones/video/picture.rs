@@ -80,7 +80,9 @@ impl Parameters {
         // Frames nothing refers to share the number of the next.
         let is_reference = slice.first().is_some_and(|header| header & 0x60 != 0);
         let missing = match (self.frame_num, frame_num) {
-            (Some(before), Some(now)) if !key && is_reference => sps.missing_between(before, now).min(MAX_MISSING),
+            (Some(before), Some(now)) if !key && is_reference => {
+                sps.missing_between(before, now).min(MAX_MISSING)
+            }
             _ => 0,
         };
         let complete = (key && !(has_sps && has_pps)).then(|| {
@@ -94,7 +96,12 @@ impl Parameters {
             whole.freeze()
         });
         self.frame_num = frame_num;
-        Some(Verdict { sps, key, missing, complete })
+        Some(Verdict {
+            sps,
+            key,
+            missing,
+            complete,
+        })
     }
 }
 
@@ -105,7 +112,9 @@ mod tests {
 
     /// The slices of a frame, without what stands before them.
     fn bare(frame: &[u8]) -> Vec<u8> {
-        let slice = split(frame).find(|nal| Kind::of(nal[0]).is_slice()).expect("a slice");
+        let slice = split(frame)
+            .find(|nal| Kind::of(nal[0]).is_slice())
+            .expect("a slice");
         [&START_CODE, slice].concat()
     }
 
@@ -114,7 +123,10 @@ mod tests {
         let mut parameters = Parameters::default();
         let key = clip::frame(0);
         assert!(parameters.judge(clip::frame(1)).is_none());
-        assert!(parameters.judge(&bare(key)).is_none(), "no parameter sets yet");
+        assert!(
+            parameters.judge(&bare(key)).is_none(),
+            "no parameter sets yet"
+        );
         let verdict = parameters.judge(key).expect("decodable");
         assert!(verdict.key && verdict.complete.is_none());
         let next = parameters.judge(clip::frame(1)).expect("decodable");
@@ -125,7 +137,11 @@ mod tests {
     fn a_whole_picture_gets_the_sets_it_lacks() {
         let mut parameters = Parameters::default();
         parameters.judge(clip::frame(0)).expect("decodable");
-        let complete = parameters.judge(&bare(clip::frame(0))).expect("decodable").complete.expect("completed");
+        let complete = parameters
+            .judge(&bare(clip::frame(0)))
+            .expect("decodable")
+            .complete
+            .expect("completed");
         let kinds: Vec<Kind> = split(&complete).map(|nal| Kind::of(nal[0])).collect();
         assert_eq!(kinds, [Kind::Sequence, Kind::Picture, Kind::Key]);
         assert!(Parameters::default().judge(&complete).is_some());
@@ -134,8 +150,9 @@ mod tests {
     #[test]
     fn frames_that_never_came_are_counted() {
         let mut parameters = Parameters::default();
-        let missing: Vec<u32> =
-            [0, 1, 2, 5, 6].map(|n| parameters.judge(clip::frame(n)).expect("decodable").missing).to_vec();
+        let missing: Vec<u32> = [0, 1, 2, 5, 6]
+            .map(|n| parameters.judge(clip::frame(n)).expect("decodable").missing)
+            .to_vec();
         assert_eq!(missing, [0, 0, 0, 2, 0]);
     }
 
@@ -144,6 +161,9 @@ mod tests {
         let mut parameters = Parameters::default();
         let unit = [&[0, 0, 1, 0x67, 1, 2, 3][..], clip::frame(0)].concat();
         assert!(parameters.judge(&unit).is_none());
-        assert!(parameters.judge(clip::frame(0)).is_some(), "the next whole picture mends it");
+        assert!(
+            parameters.judge(clip::frame(0)).is_some(),
+            "the next whole picture mends it"
+        );
     }
 }

@@ -58,7 +58,9 @@ impl Ring {
         self.frames.push_back(frame);
         self.next += 1;
         while self.frames.len() > MAX_FRAMES || self.bytes > MAX_RING_BYTES {
-            let Some(gone) = self.frames.pop_front() else { break };
+            let Some(gone) = self.frames.pop_front() else {
+                break;
+            };
             self.bytes -= gone.bytes.len();
         }
     }
@@ -68,8 +70,13 @@ impl Ring {
         let oldest = self.next - self.frames.len() as u64;
         let wanted = place.next.unwrap_or(oldest);
         let fits = place.next.is_some() && !place.lost && wanted >= oldest;
-        let newest_key = self.frames.iter().rposition(|frame| frame.key).map(|index| oldest + index as u64);
-        let is_late = self.next.saturating_sub(wanted) > MAX_BEHIND && newest_key.is_some_and(|key| key > wanted);
+        let newest_key = self
+            .frames
+            .iter()
+            .rposition(|frame| frame.key)
+            .map(|index| oldest + index as u64);
+        let is_late = self.next.saturating_sub(wanted) > MAX_BEHIND
+            && newest_key.is_some_and(|key| key > wanted);
         let number = if fits && !is_late {
             wanted
         } else {
@@ -79,7 +86,10 @@ impl Ring {
         };
         let frame = self.frames.get((number - oldest) as usize)?;
         let skipped = place.next.map_or(0, |wanted| number - wanted);
-        *place = Place { next: Some(number + 1), lost: false };
+        *place = Place {
+            next: Some(number + 1),
+            lost: false,
+        };
         Some((frame, skipped))
     }
 
@@ -106,7 +116,11 @@ mod tests {
         let sps = Sps::find(clip::CLIP).expect("a set");
         let mut bytes = tag.to_le_bytes().to_vec();
         bytes.resize(length.max(8), 0);
-        Frame { bytes: bytes.into(), key, sps }
+        Frame {
+            bytes: bytes.into(),
+            key,
+            sps,
+        }
     }
 
     fn tag(frame: &Frame) -> u64 {
@@ -125,7 +139,8 @@ mod tests {
     fn a_new_viewer_begins_with_the_newest_whole_picture() {
         let ring = ring([true, false, true, false, false], 10);
         let mut place = Place::default();
-        let seen: Vec<u64> = std::iter::from_fn(|| ring.take(&mut place).map(|(frame, _)| tag(frame))).collect();
+        let seen: Vec<u64> =
+            std::iter::from_fn(|| ring.take(&mut place).map(|(frame, _)| tag(frame))).collect();
         assert_eq!(seen, [2, 3, 4]);
         assert!(Ring::default().take(&mut Place::default()).is_none());
     }
@@ -134,15 +149,27 @@ mod tests {
     fn a_viewer_that_is_overtaken_goes_on_with_a_whole_picture() {
         let mut ring = ring([true], 10);
         let mut place = Place::default();
-        assert_eq!(ring.take(&mut place).map(|(frame, skipped)| (tag(frame), skipped)), Some((0, 0)));
+        assert_eq!(
+            ring.take(&mut place)
+                .map(|(frame, skipped)| (tag(frame), skipped)),
+            Some((0, 0))
+        );
         for n in 1..200 {
             ring.push(frame(false, n, 10));
         }
         assert!(ring.take(&mut place).is_none(), "nothing it could decode");
         ring.push(frame(true, 200, 10));
         ring.push(frame(false, 201, 10));
-        assert_eq!(ring.take(&mut place).map(|(frame, skipped)| (tag(frame), skipped)), Some((200, 199)));
-        assert_eq!(ring.take(&mut place).map(|(frame, skipped)| (tag(frame), skipped)), Some((201, 0)));
+        assert_eq!(
+            ring.take(&mut place)
+                .map(|(frame, skipped)| (tag(frame), skipped)),
+            Some((200, 199))
+        );
+        assert_eq!(
+            ring.take(&mut place)
+                .map(|(frame, skipped)| (tag(frame), skipped)),
+            Some((201, 0))
+        );
     }
 
     #[test]
@@ -153,7 +180,11 @@ mod tests {
         for n in 2..30 {
             ring.push(frame(n == 25, n, 10));
         }
-        assert_eq!(ring.take(&mut place).map(|(frame, skipped)| (tag(frame), skipped)), Some((25, 24)));
+        assert_eq!(
+            ring.take(&mut place)
+                .map(|(frame, skipped)| (tag(frame), skipped)),
+            Some((25, 24))
+        );
     }
 
     proptest! {

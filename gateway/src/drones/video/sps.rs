@@ -71,7 +71,13 @@ impl Sps {
         }
         let (width, height) = (width.checked_sub(cut_x)?, height.checked_sub(cut_y)?);
         let believable = (1..=MAX_SIDE).contains(&width) && (1..=MAX_SIDE).contains(&height);
-        believable.then_some(Sps { profile, width, height, frame_num_bits, separate_planes })
+        believable.then_some(Sps {
+            profile,
+            width,
+            height,
+            frame_num_bits,
+            separate_planes,
+        })
     }
 
     /// The first set in an Annex-B byte stream.
@@ -166,22 +172,34 @@ mod tests {
 
     /// High profile, 1920 × 1080 cropped from 1088 lines, as x264 writes it.
     const HIGH: [u8; 25] = [
-        0x67, 0x64, 0x00, 0x28, 0xac, 0xd9, 0x40, 0x78, 0x02, 0x27, 0xe5, 0x84, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00,
-        0x00, 0x03, 0x00, 0xf0, 0x3c, 0x60, 0xc6,
+        0x67, 0x64, 0x00, 0x28, 0xac, 0xd9, 0x40, 0x78, 0x02, 0x27, 0xe5, 0x84, 0x00, 0x00, 0x03,
+        0x00, 0x04, 0x00, 0x00, 0x03, 0x00, 0xf0, 0x3c, 0x60, 0xc6,
     ];
 
     #[test]
     fn cropping_and_the_high_profile_are_understood() {
         let sps = Sps::parse(&HIGH).expect("a set");
-        assert_eq!((sps.width, sps.height, sps.codec().as_str()), (1920, 1080, "avc1.640028"));
+        assert_eq!(
+            (sps.width, sps.height, sps.codec().as_str()),
+            (1920, 1080, "avc1.640028")
+        );
         assert_eq!(Sps::parse(&HIGH[..8]), None);
         assert_eq!(Sps::parse(&[0x68, 1, 2, 3]), None);
     }
 
     #[test]
     fn left_out_frames_are_counted_around_the_end_of_the_numbers() {
-        let sps = Sps { profile: [66, 0, 31], width: 1, height: 1, frame_num_bits: 4, separate_planes: false };
-        assert_eq!([(3, 4), (3, 3), (3, 6), (14, 1), (15, 0)].map(|(a, b)| sps.missing_between(a, b)), [0, 0, 2, 2, 0]);
+        let sps = Sps {
+            profile: [66, 0, 31],
+            width: 1,
+            height: 1,
+            frame_num_bits: 4,
+            separate_planes: false,
+        };
+        assert_eq!(
+            [(3, 4), (3, 3), (3, 6), (14, 1), (15, 0)].map(|(a, b)| sps.missing_between(a, b)),
+            [0, 0, 2, 2, 0]
+        );
     }
 
     proptest! {

@@ -59,7 +59,10 @@ impl Units {
             self.scanned = header;
             if opens && (self.has_picture || !self.begun) {
                 // The zero before it is part of the start code.
-                self.turn(code - usize::from(code > 0 && self.buffer[code - 1] == 0), &mut done);
+                self.turn(
+                    code - usize::from(code > 0 && self.buffer[code - 1] == 0),
+                    &mut done,
+                );
             }
             let kind = self.buffer.get(self.scanned).map(|byte| Kind::of(*byte));
             self.has_picture |= self.begun && kind.is_some_and(Kind::is_slice);

@@ -35,7 +35,10 @@ fn cut<'a>(mut stream: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
 
 #[test]
 fn the_clip_gives_a_unit_for_each_frame_and_loses_no_byte() {
-    let found: Vec<Vec<u8>> = gather(cut(clip::CLIP, &[1460])).into_iter().flatten().collect();
+    let found: Vec<Vec<u8>> = gather(cut(clip::CLIP, &[1460]))
+        .into_iter()
+        .flatten()
+        .collect();
     let frames = clip::frames();
     // The last frame is complete only when another begins.
     assert_eq!(found.len(), frames.len() - 1);
@@ -50,27 +53,49 @@ fn what_stands_before_the_first_unit_is_let_go() {
     }
     assert!(units.buffer.len() < 8, "{}", units.buffer.len());
     // A slice in the middle of a picture begins nothing either.
-    let stream = [&[0, 0, 1, 0x41, 0x20][..], &[0, 0, 1, 0x65, 0x88, 5], &[0, 0, 1, 0x41, 0x9a]].concat();
+    let stream = [
+        &[0, 0, 1, 0x41, 0x20][..],
+        &[0, 0, 1, 0x65, 0x88, 5],
+        &[0, 0, 1, 0x41, 0x9a],
+    ]
+    .concat();
     assert_eq!(gather([&stream[..]]), [Some(vec![0, 0, 1, 0x65, 0x88, 5])]);
 }
 
 #[test]
 fn slices_of_one_picture_stay_together() {
-    let picture = [&[0, 0, 0, 1, 0x67, 1][..], &[0, 0, 1, 0x65, 0x88], &[0, 0, 1, 0x65, 0x08]].concat();
+    let picture = [
+        &[0, 0, 0, 1, 0x67, 1][..],
+        &[0, 0, 1, 0x65, 0x88],
+        &[0, 0, 1, 0x65, 0x08],
+    ]
+    .concat();
     let stream = [&picture[..], &picture, &[0, 0, 1, 0x09, 0x10]].concat();
-    assert_eq!(gather([&stream[..]]), [Some(picture.clone()), Some(picture)]);
+    assert_eq!(
+        gather([&stream[..]]),
+        [Some(picture.clone()), Some(picture)]
+    );
 }
 
 #[test]
 fn one_that_is_too_long_is_dropped_and_the_next_is_whole_however_it_comes() {
     let picture = |length: usize| [&[0, 0, 0, 1, 0x65, 0x88][..], &vec![9; length - 6]].concat();
     let longest = picture(MAX_UNIT_BYTES);
-    let stream = [picture(MAX_UNIT_BYTES + 1), longest.clone(), picture(3 * MAX_UNIT_BYTES), picture(50), picture(8)];
+    let stream = [
+        picture(MAX_UNIT_BYTES + 1),
+        longest.clone(),
+        picture(3 * MAX_UNIT_BYTES),
+        picture(50),
+        picture(8),
+    ];
     let stream = stream.concat();
     for lengths in [&[1460][..], &[1, 2000], &[1460, 700, 3], &[usize::MAX]] {
         let found = gather(cut(&stream, lengths));
         assert_eq!(
-            found.iter().map(|unit| unit.as_ref().map(Vec::len)).collect::<Vec<_>>(),
+            found
+                .iter()
+                .map(|unit| unit.as_ref().map(Vec::len))
+                .collect::<Vec<_>>(),
             [None, Some(MAX_UNIT_BYTES), None, Some(50)]
         );
         assert_eq!(found[1].as_ref(), Some(&longest));

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -44,21 +44,28 @@ pub(super) struct Device {
 
 impl Device {
     pub(super) fn at(state_dir: &Path) -> Device {
-        Device { dir: state_dir.join("tls") }
+        Device {
+            dir: state_dir.join("tls"),
+        }
     }
 
     /// The pair as it lies there.
     pub(super) fn load(&self, now: Timestamp) -> Result<Pair, CertificateError> {
         let mut pair = files::load(&self.path(LEAF), &self.path(LEAF_KEY), now)?;
         let authority = self.path(AUTHORITY);
-        let authority = CertificateDer::from_pem_file(&authority)
-            .map_err(|error| CertificateError::file(&authority, format!("cannot be read: {error}")))?;
+        let authority = CertificateDer::from_pem_file(&authority).map_err(|error| {
+            CertificateError::file(&authority, format!("cannot be read: {error}"))
+        })?;
         pair.info.authority_fingerprint = Some(fingerprint(&authority));
         Ok(pair)
     }
 
     /// The pair, made or renewed when it is missing, nearly over or for other names.
-    pub(super) fn open(&self, names: &BTreeSet<String>, now: Timestamp) -> Result<Pair, CertificateError> {
+    pub(super) fn open(
+        &self,
+        names: &BTreeSet<String>,
+        now: Timestamp,
+    ) -> Result<Pair, CertificateError> {
         match self.load(now) {
             Ok(pair) if !self.is_due(&pair, names, now) => Ok(pair),
             Ok(_) | Err(CertificateError::Expired { .. }) => self.renew(names, now),
@@ -72,21 +79,30 @@ impl Device {
         let has: BTreeSet<&str> = pair.info.names.iter().map(String::as_str).collect();
         let named = names.iter().all(|name| has.contains(name.as_str()));
         let knows_time = now.as_second() >= PLAUSIBLE_CLOCK_S;
-        let provisional = pair.info.not_after - pair.info.not_before > SignedDuration::from_hours(24 * (LEAF_DAYS + 2));
+        let provisional = pair.info.not_after - pair.info.not_before
+            > SignedDuration::from_hours(24 * (LEAF_DAYS + 2));
         let nearly_over = now + SignedDuration::from_hours(24 * RENEW_DAYS) > pair.info.not_after;
         !named || (knows_time && (provisional || nearly_over || now < pair.info.not_before))
     }
 
     /// A new leaf, and a new authority if there is none.
-    pub(super) fn renew(&self, names: &BTreeSet<String>, now: Timestamp) -> Result<Pair, CertificateError> {
+    pub(super) fn renew(
+        &self,
+        names: &BTreeSet<String>,
+        now: Timestamp,
+    ) -> Result<Pair, CertificateError> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.dir)
-            .map_err(|error| CertificateError::file(&self.dir, format!("cannot be made: {error}")))?;
+            .map_err(|error| {
+                CertificateError::file(&self.dir, format!("cannot be made: {error}"))
+            })?;
         let (issuer, authority_pem) = self.authority()?;
         let key = KeyPair::generate().map_err(making)?;
-        let leaf = leaf_parameters(names, now)?.signed_by(&key, &issuer).map_err(making)?;
+        let leaf = leaf_parameters(names, now)?
+            .signed_by(&key, &issuer)
+            .map_err(making)?;
         // The key first: a leaf without its key is made anew at the next start,
         // the other way round an old leaf would meet a new key.
         self.write(LEAF_KEY, &key.serialize_pem())?;
@@ -101,13 +117,15 @@ impl Device {
         // read is an error, never a reason to make another.
         if cert_path.exists() && key_path.exists() {
             let read = |path: &Path| {
-                let unreadable = |error| CertificateError::file(path, format!("cannot be read: {error}"));
+                let unreadable =
+                    |error| CertificateError::file(path, format!("cannot be read: {error}"));
                 fs::read_to_string(path).map_err(unreadable)
             };
             let (cert, key) = (read(&cert_path)?, read(&key_path)?);
-            let key = KeyPair::from_pem(&key).map_err(|error| CertificateError::file(&key_path, error))?;
-            let issuer =
-                Issuer::from_ca_cert_pem(&cert, key).map_err(|error| CertificateError::file(&cert_path, error))?;
+            let key = KeyPair::from_pem(&key)
+                .map_err(|error| CertificateError::file(&key_path, error))?;
+            let issuer = Issuer::from_ca_cert_pem(&cert, key)
+                .map_err(|error| CertificateError::file(&cert_path, error))?;
             return Ok((issuer, cert));
         }
         let key = KeyPair::generate().map_err(making)?;
@@ -126,13 +144,19 @@ impl Device {
     fn write(&self, name: &str, text: &str) -> Result<(), CertificateError> {
         let (path, temporary) = (self.path(name), self.path(&format!("{name}.new")));
         let attempt = || -> std::io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&temporary)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&temporary, &path)?;
             File::open(&self.dir)?.sync_all()
         };
-        attempt().map_err(|error| CertificateError::file(&path, format!("cannot be written: {error}")))
+        attempt()
+            .map_err(|error| CertificateError::file(&path, format!("cannot be written: {error}")))
     }
 }
 
@@ -160,8 +184,12 @@ fn authority_parameters() -> Result<CertificateParams, CertificateError> {
     Ok(parameters)
 }
 
-fn leaf_parameters(names: &BTreeSet<String>, now: Timestamp) -> Result<CertificateParams, CertificateError> {
-    let mut parameters = CertificateParams::new(names.iter().cloned().collect::<Vec<_>>()).map_err(making)?;
+fn leaf_parameters(
+    names: &BTreeSet<String>,
+    now: Timestamp,
+) -> Result<CertificateParams, CertificateError> {
+    let mut parameters =
+        CertificateParams::new(names.iter().cloned().collect::<Vec<_>>()).map_err(making)?;
     parameters.distinguished_name = named("gateway");
     parameters.use_authority_key_identifier_extension = true;
     parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -202,24 +230,39 @@ mod tests {
         let first = device.open(&names("a"), now).expect("made");
         let again = device.open(&names("a"), now).expect("kept");
         assert_eq!(first.info, again.info);
-        assert!(first.info.names.contains(&"127.0.0.1".to_owned()), "{:?}", first.info.names);
+        assert!(
+            first.info.names.contains(&"127.0.0.1".to_owned()),
+            "{:?}",
+            first.info.names
+        );
 
         let renamed = device.open(&names("b"), now).expect("renewed");
         assert_ne!(first.info.fingerprint, renamed.info.fingerprint);
-        let late = device.open(&names("b"), at("2029-01-20T00:00:00Z")).expect("renewed");
+        let late = device
+            .open(&names("b"), at("2029-01-20T00:00:00Z"))
+            .expect("renewed");
         assert_ne!(renamed.info.fingerprint, late.info.fingerprint);
-        assert_eq!(first.info.authority_fingerprint, late.info.authority_fingerprint);
+        assert_eq!(
+            first.info.authority_fingerprint,
+            late.info.authority_fingerprint
+        );
     }
 
     #[test]
     fn a_board_without_a_clock_serves_and_renews_once_it_knows_the_time() {
         let dir = tempfile::tempdir().expect("directory");
         let device = Device::at(dir.path());
-        let provisional = device.open(&names("a"), at("1970-01-01T00:00:10Z")).expect("made");
+        let provisional = device
+            .open(&names("a"), at("1970-01-01T00:00:10Z"))
+            .expect("made");
         assert!(provisional.info.not_before <= at("2020-01-01T00:00:00Z"));
-        let kept = device.open(&names("a"), at("1970-01-01T00:01:00Z")).expect("kept");
+        let kept = device
+            .open(&names("a"), at("1970-01-01T00:01:00Z"))
+            .expect("kept");
         assert_eq!(provisional.info, kept.info);
-        let real = device.open(&names("a"), at("2027-05-05T00:00:00Z")).expect("renewed");
+        let real = device
+            .open(&names("a"), at("2027-05-05T00:00:00Z"))
+            .expect("renewed");
         assert_eq!(real.info.not_before, at("2027-05-04T00:00:00Z"));
     }
 
@@ -232,6 +275,9 @@ mod tests {
         fs::write(device.path(LEAF), b"torn").expect("written");
         let second = device.open(&names("a"), now).expect("made again");
         assert_ne!(first.info.fingerprint, second.info.fingerprint);
-        assert_eq!(first.info.authority_fingerprint, second.info.authority_fingerprint);
+        assert_eq!(
+            first.info.authority_fingerprint,
+            second.info.authority_fingerprint
+        );
     }
 }

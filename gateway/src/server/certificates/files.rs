@@ -22,27 +22,43 @@ pub(super) fn load(cert: &Path, key: &Path, now: Timestamp) -> Result<Pair, Cert
     match CertifiedKey::from_der(chain.clone(), private.clone_key(), &provider) {
         Ok(_) => {}
         Err(rustls::Error::InconsistentKeys(_)) => {
-            return Err(CertificateError::Mismatch { cert: cert.to_owned(), key: key.to_owned() });
+            return Err(CertificateError::Mismatch {
+                cert: cert.to_owned(),
+                key: key.to_owned(),
+            });
         }
-        Err(error) => return Err(CertificateError::file(key, format!("cannot be used: {error}"))),
+        Err(error) => {
+            return Err(CertificateError::file(
+                key,
+                format!("cannot be used: {error}"),
+            ));
+        }
     }
-    let info =
-        CertificateInfo::of(cert.to_owned(), &chain[0]).map_err(|reason| CertificateError::file(cert, reason))?;
+    let info = CertificateInfo::of(cert.to_owned(), &chain[0])
+        .map_err(|reason| CertificateError::file(cert, reason))?;
     if now.as_second() >= PLAUSIBLE_CLOCK_S {
         if now > info.not_after {
             let on = info.not_after.to_string();
-            return Err(CertificateError::Expired { path: cert.to_owned(), on });
+            return Err(CertificateError::Expired {
+                path: cert.to_owned(),
+                on,
+            });
         }
         if now < info.not_before {
             // A clock that is a little behind must not keep the gateway down.
             tracing::warn!(file = %cert.display(), from = %info.not_before, "the certificate is not valid yet");
         }
     }
-    Ok(Pair { chain, key: private, info })
+    Ok(Pair {
+        chain,
+        key: private,
+        info,
+    })
 }
 
 fn text(path: &Path) -> Result<Vec<u8>, CertificateError> {
-    std::fs::read(path).map_err(|error| CertificateError::file(path, format!("cannot be read: {error}")))
+    std::fs::read(path)
+        .map_err(|error| CertificateError::file(path, format!("cannot be read: {error}")))
 }
 
 fn contains(bytes: &[u8], word: &[u8]) -> bool {
@@ -53,17 +69,21 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> 
     let bytes = text(path)?;
     let wrong = |reason: &str| CertificateError::file(path, reason);
     if bytes.trim_ascii().is_empty() {
-        return Err(wrong("is empty; it should hold the certificate chain in PEM form, leaf first"));
+        return Err(wrong(
+            "is empty; it should hold the certificate chain in PEM form, leaf first",
+        ));
     }
     let chain: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
         .collect::<Result<_, _>>()
         .map_err(|error| wrong(&format!("is damaged PEM: {error}")))?;
     match chain.is_empty() {
         false => Ok(chain),
-        true if contains(&bytes, b"PRIVATE KEY") => {
-            Err(wrong("holds a private key, not a certificate; are tls.cert and tls.key swapped?"))
-        }
-        true => Err(wrong("holds no PEM certificate (-----BEGIN CERTIFICATE-----)")),
+        true if contains(&bytes, b"PRIVATE KEY") => Err(wrong(
+            "holds a private key, not a certificate; are tls.cert and tls.key swapped?",
+        )),
+        true => Err(wrong(
+            "holds no PEM certificate (-----BEGIN CERTIFICATE-----)",
+        )),
     }
 }
 
@@ -76,9 +96,14 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateError> 
     }
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
         if contains(&bytes, b"BEGIN CERTIFICATE") {
-            wrong("holds a certificate, not a private key; are tls.cert and tls.key swapped?".to_owned())
+            wrong(
+                "holds a certificate, not a private key; are tls.cert and tls.key swapped?"
+                    .to_owned(),
+            )
         } else {
-            wrong(format!("holds no usable private key (-----BEGIN PRIVATE KEY-----): {error}"))
+            wrong(format!(
+                "holds no usable private key (-----BEGIN PRIVATE KEY-----): {error}"
+            ))
         }
     })
 }

@@ -28,10 +28,15 @@ pub struct CertificateInfo {
 impl CertificateInfo {
     /// Reads the facts out of a leaf; the error says what it is not.
     pub(super) fn of(path: PathBuf, leaf: &CertificateDer<'_>) -> Result<CertificateInfo, String> {
-        let (_, parsed) =
-            X509Certificate::from_der(leaf).map_err(|error| format!("holds no X.509 certificate: {error}"))?;
+        let (_, parsed) = X509Certificate::from_der(leaf)
+            .map_err(|error| format!("holds no X.509 certificate: {error}"))?;
         let names = match parsed.subject_alternative_name() {
-            Ok(Some(extension)) => extension.value.general_names.iter().filter_map(name).collect(),
+            Ok(Some(extension)) => extension
+                .value
+                .general_names
+                .iter()
+                .filter_map(name)
+                .collect(),
             _ => Vec::new(),
         };
         let instant = |seconds: i64| Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
@@ -61,7 +66,11 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
 /// SHA-256 in the form that browsers and openssl show: `AA:BB:…`.
 pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     let digest = Sha256::digest(certificate);
-    digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
+    digest
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect::<Vec<_>>()
+        .join(":")
 }
 
 impl fmt::Display for CertificateInfo {
@@ -72,6 +81,10 @@ impl fmt::Display for CertificateInfo {
             writeln!(f, "authority's          {authority}")?;
         }
         writeln!(f, "names                {}", self.names.join(", "))?;
-        writeln!(f, "valid                {} to {}", self.not_before, self.not_after)
+        writeln!(
+            f,
+            "valid                {} to {}",
+            self.not_before, self.not_after
+        )
     }
 }

@@ -50,7 +50,9 @@ pub enum CertificateError {
         key: PathBuf,
     },
     /// The certificate's time is over.
-    #[error("{path} expired on {on}; replace it, or remove tls.cert and tls.key to use the device's own")]
+    #[error(
+        "{path} expired on {on}; replace it, or remove tls.cert and tls.key to use the device's own"
+    )]
     Expired {
         /// The certificate's file.
         path: PathBuf,
@@ -64,7 +66,10 @@ pub enum CertificateError {
 
 impl CertificateError {
     fn file(path: &Path, reason: impl ToString) -> CertificateError {
-        CertificateError::File { path: path.to_owned(), reason: reason.to_string() }
+        CertificateError::File {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
     }
 }
 
@@ -84,7 +89,10 @@ pub fn open(config: &config::Tls, state_dir: &Path) -> Result<Pair, CertificateE
 ///
 /// # Errors
 /// [`CertificateError`]; also when there is none yet.
-pub fn inspect(config: &config::Tls, state_dir: &Path) -> Result<CertificateInfo, CertificateError> {
+pub fn inspect(
+    config: &config::Tls,
+    state_dir: &Path,
+) -> Result<CertificateInfo, CertificateError> {
     let pair = match own_files(config) {
         Some((cert, key)) => files::load(cert, key, wall_now())?,
         None => device::Device::at(state_dir).load(wall_now())?,

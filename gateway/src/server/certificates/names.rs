@@ -9,7 +9,10 @@ const MAX_NAMES: usize = 48;
 /// What the device's certificate should name: localhost, the host by name and
 /// by mDNS name, its addresses, and what the configuration adds.
 pub(super) fn wanted(configured: &[String]) -> BTreeSet<String> {
-    let host = rustix::system::uname().nodename().to_string_lossy().to_lowercase();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .to_lowercase();
     let mut names: BTreeSet<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
     names.extend(configured.iter().map(|name| name.to_lowercase()));
     let label = host.split('.').next().unwrap_or_default();
@@ -19,13 +22,22 @@ pub(super) fn wanted(configured: &[String]) -> BTreeSet<String> {
     }
     let addresses = addresses();
     let room = MAX_NAMES.saturating_sub(names.len());
-    names.extend(addresses.into_iter().take(room).map(|address| address.to_string()));
+    names.extend(
+        addresses
+            .into_iter()
+            .take(room)
+            .map(|address| address.to_string()),
+    );
     names
 }
 
 fn is_host_name(text: &str) -> bool {
     let label = |label: &str| {
-        !label.is_empty() && label.len() <= 63 && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        !label.is_empty()
+            && label.len() <= 63
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     text.len() <= 253 && text.split('.').all(label)
 }
@@ -34,17 +46,22 @@ fn is_host_name(text: &str) -> bool {
 fn addresses() -> BTreeSet<IpAddr> {
     let v4 = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
     let v6 = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
-    ipv4_of(&v4).chain(ipv6_of(&v6)).filter(|address| !address.is_loopback()).collect()
+    ipv4_of(&v4)
+        .chain(ipv6_of(&v6))
+        .filter(|address| !address.is_loopback())
+        .collect()
 }
 
 /// Local addresses of the routing table: an address line is followed by the
 /// line that says what kind it is.
 fn ipv4_of(fib_trie: &str) -> impl Iterator<Item = IpAddr> + '_ {
     let lines = fib_trie.lines().zip(fib_trie.lines().skip(1));
-    lines.filter(|(_, kind)| kind.contains("/32 host LOCAL")).filter_map(|(line, _)| {
-        let address: Ipv4Addr = line.trim().trim_start_matches("|-- ").parse().ok()?;
-        Some(IpAddr::V4(address))
-    })
+    lines
+        .filter(|(_, kind)| kind.contains("/32 host LOCAL"))
+        .filter_map(|(line, _)| {
+            let address: Ipv4Addr = line.trim().trim_start_matches("|-- ").parse().ok()?;
+            Some(IpAddr::V4(address))
+        })
 }
 
 /// Interface addresses; link-local ones need a zone and are of no use in a name.
@@ -63,10 +80,15 @@ mod tests {
     #[test]
     fn the_kernel_s_tables_are_read() {
         let trie = "  +-- 192.168.10.0/24 2 0 1\n     |-- 192.168.10.2\n        /32 host LOCAL\n     |-- 192.168.10.255\n        /32 link BROADCAST\n";
-        assert_eq!(ipv4_of(trie).collect::<Vec<_>>(), ["192.168.10.2".parse::<IpAddr>().expect("address")]);
-        let table =
-            "fe80000000000000000000000000abcd 02 40 20 80 eth0\n20010db8000000000000000000000001 02 40 00 80 eth0\n";
-        assert_eq!(ipv6_of(table).collect::<Vec<_>>(), ["2001:db8::1".parse::<IpAddr>().expect("address")]);
+        assert_eq!(
+            ipv4_of(trie).collect::<Vec<_>>(),
+            ["192.168.10.2".parse::<IpAddr>().expect("address")]
+        );
+        let table = "fe80000000000000000000000000abcd 02 40 20 80 eth0\n20010db8000000000000000000000001 02 40 00 80 eth0\n";
+        assert_eq!(
+            ipv6_of(table).collect::<Vec<_>>(),
+            ["2001:db8::1".parse::<IpAddr>().expect("address")]
+        );
     }
 
     #[test]

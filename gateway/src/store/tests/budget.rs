@@ -33,7 +33,10 @@ async fn day(notify: bool) -> (u64, String) {
     let (dir, store) = fresh();
     store.keep_outbox(notify);
     for number in 0..4 {
-        store.commit(vec![Change::PutKey(key(number, "key"))]).await.expect("committed");
+        store
+            .commit(vec![Change::PutKey(key(number, "key"))])
+            .await
+            .expect("committed");
     }
     let start = store.stats();
     let (mut single, mut batched) = ((0, 0), (0, 0));
@@ -47,7 +50,10 @@ async fn day(notify: bool) -> (u64, String) {
             seq += 1;
             for life in 0..3 {
                 let before = store.stats();
-                store.commit(vec![stage(seq, life)]).await.expect("committed");
+                store
+                    .commit(vec![stage(seq, life)])
+                    .await
+                    .expect("committed");
                 single = since(before, store.stats());
                 deliver(&store);
             }
@@ -57,7 +63,9 @@ async fn day(notify: bool) -> (u64, String) {
     store.snapshot().await.expect("snapshot");
     let snapshot = since(before, store.stats());
     let day = since(start, store.stats());
-    let file = std::fs::metadata(dir.path().join(super::super::dir::STORE)).expect("metadata").len();
+    let file = std::fs::metadata(dir.path().join(super::super::dir::STORE))
+        .expect("metadata")
+        .len();
     let report = format!(
         "notify {notify}: commit {single:?}, batch {batched:?}, snapshot {snapshot:?}, day {day:?} (bytes, syncs); \
          {} commits; file {file} bytes",
@@ -69,14 +77,22 @@ async fn day(notify: bool) -> (u64, String) {
 /// An alert raised, acknowledged and resolved.
 fn stage(seq: u64, life: usize) -> Change {
     let by = |wanted| (life >= wanted).then(|| (1_738_314_905_000_000, "admin".to_owned()));
-    Change::PutAlert(AlertRecord { seq, acknowledged: by(1), resolved: by(2), ..samples::alert() })
+    Change::PutAlert(AlertRecord {
+        seq,
+        acknowledged: by(1),
+        resolved: by(2),
+        ..samples::alert()
+    })
 }
 
 /// What the notifier defers for each notification that arrived.
 fn deliver(store: &Store) {
     let mut after = store.delivered("hook").unwrap_or(0);
     while let Some((number, _)) = store.outbox_after(after) {
-        store.defer(vec![Change::Delivered("hook".to_owned(), number), Change::DropOutbox(number)]);
+        store.defer(vec![
+            Change::Delivered("hook".to_owned(), number),
+            Change::DropOutbox(number),
+        ]);
         after = number;
     }
 }

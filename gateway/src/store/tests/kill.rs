@@ -17,11 +17,20 @@ async fn child() {
     let (store, _) = open(Path::new(&dir));
     let mut seq = store.alerts().last().map_or(0, |alert| alert.seq + 1);
     loop {
-        store.commit(vec![Change::PutAlert(alert(seq, "new"))]).await.expect("committed");
+        store
+            .commit(vec![Change::PutAlert(alert(seq, "new"))])
+            .await
+            .expect("committed");
         tell(seq, "new");
-        store.commit(vec![Change::PutAlert(alert(seq, "resolved"))]).await.expect("committed");
+        store
+            .commit(vec![Change::PutAlert(alert(seq, "resolved"))])
+            .await
+            .expect("committed");
         tell(seq, "resolved");
-        store.defer(vec![Change::History(history("height", seq as u32..seq as u32 + 1))]);
+        store.defer(vec![Change::History(history(
+            "height",
+            seq as u32..seq as u32 + 1,
+        ))]);
         match seq % 7 {
             2 => store.flush().await.expect("flushed"),
             5 => store.snapshot().await.expect("snapshot"),
@@ -37,8 +46,17 @@ fn tell(seq: u64, state: &str) {
 
 fn spawn(dir: &Path, crash_at: Option<&str>) -> Child {
     let mut command = Command::new(std::env::current_exe().expect("this test's program"));
-    command.args(["--ignored", "--exact", "store::tests::kill::child", "--nocapture", "--test-threads=1"]);
-    command.env(CHILD_DIR, dir).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.args([
+        "--ignored",
+        "--exact",
+        "store::tests::kill::child",
+        "--nocapture",
+        "--test-threads=1",
+    ]);
+    command
+        .env(CHILD_DIR, dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     if let Some(point) = crash_at {
         command.env("MFG_DRONE_CRASH_AT", point);
     }
@@ -65,14 +83,29 @@ fn told(mut child: Child, kill_after: Option<usize>) -> BTreeMap<u64, String> {
 
 fn check(dir: &Path, ledger: &BTreeMap<u64, String>, damaged: bool, what: &str) {
     let (store, recovery) = open(dir);
-    assert_eq!((recovery.lost.is_some(), recovery.failing), (damaged, None), "{what}");
-    let found: BTreeMap<u64, String> = store.alerts().into_iter().map(|alert| (alert.seq, alert.message)).collect();
+    assert_eq!(
+        (recovery.lost.is_some(), recovery.failing),
+        (damaged, None),
+        "{what}"
+    );
+    let found: BTreeMap<u64, String> = store
+        .alerts()
+        .into_iter()
+        .map(|alert| (alert.seq, alert.message))
+        .collect();
     for (seq, state) in ledger {
         let later = state == "new" && found.get(seq).is_some_and(|found| found == "resolved");
-        assert!(found.get(seq) == Some(state) || later, "{what}: alert {seq} was {state}, is {:?}", found.get(seq));
+        assert!(
+            found.get(seq) == Some(state) || later,
+            "{what}: alert {seq} was {state}, is {:?}",
+            found.get(seq)
+        );
     }
     let last = ledger.keys().last().map_or(0, |seq| seq + 1);
-    assert!(found.keys().all(|seq| *seq <= last), "{what}: more than was asked for");
+    assert!(
+        found.keys().all(|seq| *seq <= last),
+        "{what}: more than was asked for"
+    );
 }
 
 #[test]
@@ -91,7 +124,10 @@ fn nothing_acknowledged_is_lost_when_killed() {
 #[test]
 fn nothing_acknowledged_is_lost_when_it_dies_at_a_named_point() {
     // `check` compares what the child told with what is found.
-    for point in crate::store::crash::POINTS.iter().filter(|point| **point != "close.before") {
+    for point in crate::store::crash::POINTS
+        .iter()
+        .filter(|point| **point != "close.before")
+    {
         for count in 1..4 {
             let dir = tempfile::tempdir().expect("temporary directory");
             let mut ledger = told(spawn(dir.path(), None), Some(10));

@@ -63,8 +63,16 @@ fn entered(ledger: &Ledger, change: &Change) -> Ledger {
 
 fn found(store: &Store) -> Ledger {
     (
-        store.alerts().into_iter().map(|record| (record.seq, record.message)).collect(),
-        store.keys().into_iter().map(|record| (record.id.0[0], record.name)).collect(),
+        store
+            .alerts()
+            .into_iter()
+            .map(|record| (record.seq, record.message))
+            .collect(),
+        store
+            .keys()
+            .into_iter()
+            .map(|record| (record.id.0[0], record.name))
+            .collect(),
     )
 }
 
@@ -79,7 +87,9 @@ async fn round(seed: u64, dir: &Path, ledger: &mut Ledger, losses: &mut u64) -> 
     let mut refused: Vec<Change> = Vec::new();
     for step in 0..16 {
         if chance.below(2) == 0 {
-            medium.faults.arm(chance.below(40), 1 + chance.below(3), chance.fault());
+            medium
+                .faults
+                .arm(chance.below(40), 1 + chance.below(3), chance.fault());
         }
         match chance.below(12) {
             0 => drop(store.snapshot().await),
@@ -97,7 +107,11 @@ async fn round(seed: u64, dir: &Path, ledger: &mut Ledger, losses: &mut u64) -> 
             }
             Err(_) => refused.push(change),
         }
-        assert_eq!(found(&store), *ledger, "seed {seed}: memory shows what was acknowledged, no more");
+        assert_eq!(
+            found(&store),
+            *ledger,
+            "seed {seed}: memory shows what was acknowledged, no more"
+        );
     }
     let hits = medium.faults.disarm();
     let cut = chance.below(2) == 0;
@@ -114,7 +128,8 @@ async fn round(seed: u64, dir: &Path, ledger: &mut Ledger, losses: &mut u64) -> 
     let (store, recovery) = open(dir);
     let now = found(&store);
     // A commit that was refused just before the cut may or may not have landed.
-    let possible = now == *ledger || (cut && refused.iter().any(|change| now == entered(ledger, change)));
+    let possible =
+        now == *ledger || (cut && refused.iter().any(|change| now == entered(ledger, change)));
     // Two faults at once, redb's header torn and no journal to put it right
     // because that could not be written either: then the loss is told.
     let told = cut && recovery.lost.is_some();
@@ -139,5 +154,8 @@ async fn no_acknowledged_commit_is_lost_under_thousands_of_faults() {
             faults += round(seed, dir.path(), &mut ledger, &mut losses).await;
         }
     }
-    assert!(losses * 50 <= seed, "{losses} told losses in {seed} lives and {faults} faults");
+    assert!(
+        losses * 50 <= seed,
+        "{losses} told losses in {seed} lives and {faults} faults"
+    );
 }

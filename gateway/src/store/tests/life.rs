@@ -18,7 +18,13 @@ async fn what_was_committed_is_there_after_a_stop() {
         Change::History(history("battery_level", 10..12)),
     ];
     store.commit(changes).await.expect("committed");
-    store.commit(vec![Change::PutAlert(alert(2, "low")), Change::DeleteAlert(1)]).await.expect("committed");
+    store
+        .commit(vec![
+            Change::PutAlert(alert(2, "low")),
+            Change::DeleteAlert(1),
+        ])
+        .await
+        .expect("committed");
     drop(store);
 
     let (store, recovery) = open(dir.path());
@@ -34,8 +40,16 @@ async fn what_was_committed_is_there_after_a_stop() {
 #[tokio::test]
 async fn a_close_writes_what_was_deferred_and_ends_the_store() {
     let (dir, store) = fresh();
-    store.commit(vec![Change::PutKey(key(1, "tablet"))]).await.expect("committed");
-    let used = KeyRecord { usage_count: 99, last_used_us: Some(5), name: "stale".to_owned(), ..key(1, "") };
+    store
+        .commit(vec![Change::PutKey(key(1, "tablet"))])
+        .await
+        .expect("committed");
+    let used = KeyRecord {
+        usage_count: 99,
+        last_used_us: Some(5),
+        name: "stale".to_owned(),
+        ..key(1, "")
+    };
     store.defer(vec![
         Change::PutKey(used),
         Change::PutKey(key(2, "revoked")),
@@ -44,14 +58,29 @@ async fn a_close_writes_what_was_deferred_and_ends_the_store() {
     store.defer(vec![Change::History(history("height", 2..4))]);
     store.close().await;
     store.close().await;
-    assert!(matches!(store.commit(vec![Change::DeleteAlert(1)]).await, Err(StorageError::Stopping)));
+    assert!(matches!(
+        store.commit(vec![Change::DeleteAlert(1)]).await,
+        Err(StorageError::Stopping)
+    ));
     drop(store);
 
     let (store, recovery) = open(dir.path());
     assert_eq!(recovery, Recovery::default());
-    let expected = KeyRecord { usage_count: 99, last_used_us: Some(5), ..key(1, "tablet") };
-    assert_eq!(store.keys(), [expected], "usage alone is taken, and revives nothing");
-    assert_eq!(store.history(), [history("height", 1..4)], "a minute given twice is there once");
+    let expected = KeyRecord {
+        usage_count: 99,
+        last_used_us: Some(5),
+        ..key(1, "tablet")
+    };
+    assert_eq!(
+        store.keys(),
+        [expected],
+        "usage alone is taken, and revives nothing"
+    );
+    assert_eq!(
+        store.history(),
+        [history("height", 1..4)],
+        "a minute given twice is there once"
+    );
 }
 
 #[tokio::test]
@@ -63,34 +92,61 @@ async fn a_burst_shares_its_syncs() {
     assert!(outcomes.iter().all(Result::is_ok));
     let after = store.stats();
     assert_eq!(store.alerts().len(), 200);
-    assert!(after.syncs - before.syncs < 100, "{} syncs for 200 commits", after.syncs - before.syncs);
+    assert!(
+        after.syncs - before.syncs < 100,
+        "{} syncs for 200 commits",
+        after.syncs - before.syncs
+    );
 }
 
 #[tokio::test]
 async fn audit_trail_and_history_are_bounded() {
     let (_dir, store) = fresh();
     let many = AUDIT_CAPACITY + AUDIT_SLACK + 5;
-    let records =
-        (0..many).map(|at_us| Change::Audit(super::super::AuditRecord { at_us: at_us as i64, ..samples::audit() }));
+    let records = (0..many).map(|at_us| {
+        Change::Audit(super::super::AuditRecord {
+            at_us: at_us as i64,
+            ..samples::audit()
+        })
+    });
     store.commit(records.collect()).await.expect("committed");
     let trail = store.audit(usize::MAX);
     assert_eq!(trail.len() as u64, AUDIT_CAPACITY);
     assert_eq!(trail[0].at_us as u64, many - 1, "newest first");
 
     for chunk in 0..50 {
-        store.commit(vec![Change::History(history("height", chunk * 60..(chunk + 1) * 60))]).await.expect("committed");
+        store
+            .commit(vec![Change::History(history(
+                "height",
+                chunk * 60..(chunk + 1) * 60,
+            ))])
+            .await
+            .expect("committed");
     }
     let steps = &store.history()[0].steps;
-    assert_eq!((steps.len(), steps[0].0), (1440, 26 * 60), "a day of minutes, whatever the clock says");
+    assert_eq!(
+        (steps.len(), steps[0].0),
+        (1440, 26 * 60),
+        "a day of minutes, whatever the clock says"
+    );
 }
 
 #[tokio::test]
 async fn nobody_else_reads_it_and_nobody_else_opens_it() {
     let (dir, store) = fresh();
     let error = try_open(dir.path()).expect_err("in use").to_string();
-    assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+    assert!(
+        error.contains(&format!("process {}", std::process::id())),
+        "{error}"
+    );
     store.snapshot().await.expect("snapshot");
-    let mode = |path: &Path| std::fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+    let mode = |path: &Path| {
+        std::fs::metadata(path)
+            .expect("metadata")
+            .permissions()
+            .mode()
+            & 0o777
+    };
     assert_eq!(mode(dir.path()), 0o700);
     for entry in std::fs::read_dir(dir.path()).expect("read").flatten() {
         assert_eq!(mode(&entry.path()), 0o600, "{:?}", entry.path());
@@ -102,30 +158,54 @@ async fn nobody_else_reads_it_and_nobody_else_opens_it() {
 #[tokio::test]
 async fn a_backup_of_a_running_store_restores_and_a_reset_leaves_nothing() {
     let (dir, store) = fresh();
-    store.commit(vec![Change::PutKey(key(1, "tablet")), Change::Audit(samples::audit())]).await.expect("committed");
-    store.commit(vec![Change::History(history("height", 1..3))]).await.expect("committed");
+    store
+        .commit(vec![
+            Change::PutKey(key(1, "tablet")),
+            Change::Audit(samples::audit()),
+        ])
+        .await
+        .expect("committed");
+    store
+        .commit(vec![Change::History(history("height", 1..3))])
+        .await
+        .expect("committed");
     let elsewhere = tempfile::tempdir().expect("temporary directory");
     let backup = elsewhere.path().join("backup.mfg");
     store.backup_to(&backup).await.expect("backed up");
-    store.commit(vec![Change::DeleteKey(KeyId([1; 32]))]).await.expect("committed");
+    store
+        .commit(vec![Change::DeleteKey(KeyId([1; 32]))])
+        .await
+        .expect("committed");
     let epoch = store.epoch();
-    assert!(crate::store::restore(&backup, dir.path()).is_err(), "refused while it is open");
+    assert!(
+        crate::store::restore(&backup, dir.path()).is_err(),
+        "refused while it is open"
+    );
     drop(store);
 
     let restored = crate::store::restore(&backup, dir.path()).expect("restored");
     assert_eq!(restored.records, 3);
     let (store, recovery) = open(dir.path());
     assert_eq!(recovery, Recovery::default());
-    assert_eq!((store.keys(), store.audit(9)), (vec![key(1, "tablet")], vec![samples::audit()]));
+    assert_eq!(
+        (store.keys(), store.audit(9)),
+        (vec![key(1, "tablet")], vec![samples::audit()])
+    );
     assert_eq!(store.history(), [history("height", 1..3)]);
-    assert_ne!(store.epoch(), epoch, "ids given out after the backup must not come again");
+    assert_ne!(
+        store.epoch(),
+        epoch,
+        "ids given out after the backup must not come again"
+    );
     drop(store);
 
     let mut damaged = std::fs::read(&backup).expect("read");
     let middle = damaged.len() / 2;
     damaged[middle] ^= 1;
     std::fs::write(&backup, damaged).expect("written");
-    let error = crate::store::restore(&backup, dir.path()).expect_err("damaged").to_string();
+    let error = crate::store::restore(&backup, dir.path())
+        .expect_err("damaged")
+        .to_string();
     assert!(error.contains("checksum"), "{error}");
     let (store, _) = open(dir.path());
     assert_eq!(store.keys().len(), 1, "a refused restore changes nothing");

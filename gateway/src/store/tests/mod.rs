@@ -38,19 +38,37 @@ fn try_open(dir: &Path) -> Result<(Store, Recovery), OpenError> {
 fn fresh() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().expect("temporary directory");
     let (store, recovery) = open(dir.path());
-    assert_eq!(recovery, Recovery { created: true, ..Recovery::default() });
+    assert_eq!(
+        recovery,
+        Recovery {
+            created: true,
+            ..Recovery::default()
+        }
+    );
     (dir, store)
 }
 
 fn alert(seq: u64, message: &str) -> AlertRecord {
-    AlertRecord { seq, message: message.to_owned(), ..samples::alert() }
+    AlertRecord {
+        seq,
+        message: message.to_owned(),
+        ..samples::alert()
+    }
 }
 
 fn key(number: u8, name: &str) -> KeyRecord {
-    KeyRecord { id: KeyId([number; 32]), name: name.to_owned(), ..samples::key() }
+    KeyRecord {
+        id: KeyId([number; 32]),
+        name: name.to_owned(),
+        ..samples::key()
+    }
 }
 
 fn history(metric: &str, minutes: std::ops::Range<u32>) -> HistoryRecord {
     let steps = minutes.map(|minute| (minute, 1.0, 2.0, 3.0)).collect();
-    HistoryRecord { source: "drone_001".to_owned(), metric: metric.to_owned(), steps }
+    HistoryRecord {
+        source: "drone_001".to_owned(),
+        metric: metric.to_owned(),
+        steps,
+    }
 }

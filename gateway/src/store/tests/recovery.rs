@@ -10,10 +10,19 @@ use crate::store::dir::{CORRUPT, CORRUPT_KEPT, STORE, starting_with};
 /// A closed store with some of everything, and its file.
 async fn filled() -> (tempfile::TempDir, PathBuf) {
     let (dir, store) = fresh();
-    store.commit(vec![Change::PutKey(key(1, "tablet")), Change::PutRule(samples::rule())]).await.expect("committed");
+    store
+        .commit(vec![
+            Change::PutKey(key(1, "tablet")),
+            Change::PutRule(samples::rule()),
+        ])
+        .await
+        .expect("committed");
     store.snapshot().await.expect("snapshot");
     for seq in 0..20 {
-        store.commit(vec![Change::PutAlert(alert(seq, "after the snapshot"))]).await.expect("committed");
+        store
+            .commit(vec![Change::PutAlert(alert(seq, "after the snapshot"))])
+            .await
+            .expect("committed");
     }
     drop(store);
     let file = dir.path().join(STORE);
@@ -21,7 +30,14 @@ async fn filled() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn whole(store: &Store) {
-    assert_eq!((store.keys().len(), store.rules().len(), store.alerts().len()), (1, 1, 20));
+    assert_eq!(
+        (
+            store.keys().len(),
+            store.rules().len(),
+            store.alerts().len()
+        ),
+        (1, 1, 20)
+    );
 }
 
 #[tokio::test]
@@ -39,13 +55,23 @@ async fn a_damaged_store_is_set_aside_and_rebuilt_from_snapshot_and_journal() {
         fs::write(&file, bytes).expect("written");
         let (store, recovery) = open(dir.path());
         let lost = recovery.lost.expect("the loss is told");
-        assert!(lost.contains("rebuilt from snapshot-") && lost.contains(CORRUPT), "{lost}");
+        assert!(
+            lost.contains("rebuilt from snapshot-") && lost.contains(CORRUPT),
+            "{lost}"
+        );
         whole(&store);
-        assert_eq!(starting_with(dir.path(), CORRUPT).len(), (round + 1).min(CORRUPT_KEPT));
+        assert_eq!(
+            starting_with(dir.path(), CORRUPT).len(),
+            (round + 1).min(CORRUPT_KEPT)
+        );
         drop(store);
 
         let (store, recovery) = open(dir.path());
-        assert_eq!(recovery.lost.as_deref(), Some(&*lost), "told again until it was told");
+        assert_eq!(
+            recovery.lost.as_deref(),
+            Some(&*lost),
+            "told again until it was told"
+        );
         assert_eq!(store.health().borrow().lost.as_deref(), Some(&*lost));
         store.loss_told().await.expect("told");
         drop(store);
@@ -58,8 +84,15 @@ async fn any_flipped_byte_loses_nothing_or_is_told() {
     // `whole` asserts, after each.
     let (dir, file) = filled().await;
     let good = fs::read(&file).expect("read");
-    let kept: Vec<_> = fs::read_dir(dir.path()).expect("read").flatten().map(|entry| entry.path()).collect();
-    let saved: Vec<_> = kept.iter().map(|path| (path, fs::read(path).expect("read"))).collect();
+    let kept: Vec<_> = fs::read_dir(dir.path())
+        .expect("read")
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    let saved: Vec<_> = kept
+        .iter()
+        .map(|path| (path, fs::read(path).expect("read")))
+        .collect();
     // A stride through the header, a wider one through the pages.
     for place in (0..320).step_by(7).chain((320..good.len()).step_by(1_511)) {
         for path in fs::read_dir(dir.path()).expect("read").flatten() {
@@ -80,9 +113,15 @@ async fn any_flipped_byte_loses_nothing_or_is_told() {
 async fn the_older_snapshot_serves_when_the_newer_is_damaged() {
     let (dir, file) = filled().await;
     let (store, _) = open(dir.path());
-    store.commit(vec![Change::DeleteAlert(0)]).await.expect("committed");
+    store
+        .commit(vec![Change::DeleteAlert(0)])
+        .await
+        .expect("committed");
     store.snapshot().await.expect("snapshot");
-    store.commit(vec![Change::DeleteAlert(1)]).await.expect("committed");
+    store
+        .commit(vec![Change::DeleteAlert(1)])
+        .await
+        .expect("committed");
     drop(store);
     let snapshots = starting_with(dir.path(), "snapshot-");
     assert_eq!(snapshots.len(), 2);
@@ -90,7 +129,11 @@ async fn the_older_snapshot_serves_when_the_newer_is_damaged() {
     fs::write(&file, b"nothing").expect("written");
     let (store, recovery) = open(dir.path());
     assert!(recovery.lost.is_some());
-    assert_eq!(store.alerts().len(), 18, "the journals of both generations lead to now");
+    assert_eq!(
+        store.alerts().len(),
+        18,
+        "the journals of both generations lead to now"
+    );
 }
 
 #[tokio::test]
@@ -102,12 +145,20 @@ async fn a_missing_store_is_not_a_new_one_and_an_empty_start_is_told() {
     whole(&store);
     drop(store);
 
-    for path in starting_with(dir.path(), "snapshot-").into_iter().chain(starting_with(dir.path(), "journal-")) {
+    for path in starting_with(dir.path(), "snapshot-")
+        .into_iter()
+        .chain(starting_with(dir.path(), "journal-"))
+    {
         fs::write(path, b"").expect("written");
     }
     fs::write(&file, b"nothing").expect("written");
     let (store, recovery) = open(dir.path());
-    assert!(recovery.lost.expect("told").contains("all keys, alerts, rules"));
+    assert!(
+        recovery
+            .lost
+            .expect("told")
+            .contains("all keys, alerts, rules")
+    );
     assert!(store.keys().is_empty() && store.alerts().is_empty());
 }
 
@@ -116,10 +167,15 @@ async fn a_missing_store_is_not_a_new_one_and_an_empty_start_is_told() {
 #[tokio::test]
 async fn what_is_shown_is_there_twice_from_the_first_moment() {
     let (dir, _) = filled().await;
-    let behind = starting_with(dir.path(), "journal-").pop().expect("a journal");
+    let behind = starting_with(dir.path(), "journal-")
+        .pop()
+        .expect("a journal");
     let bytes = fs::read(&behind).expect("read");
     // Its last entry did not come whole.
-    let last = bytes.iter().rposition(|byte| *byte != 0).expect("not empty");
+    let last = bytes
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .expect("not empty");
     fs::write(&behind, &bytes[..last]).expect("written");
     let (store, recovery) = open(dir.path());
     // The writer has not been asked for anything.
@@ -143,7 +199,12 @@ fn as_a_kill_leaves_it(dir: &Path) -> tempfile::TempDir {
 fn from_the_second_copy(dir: &tempfile::TempDir) -> Store {
     fs::write(dir.path().join(STORE), b"torn").expect("written");
     let (store, recovery) = open(dir.path());
-    assert!(recovery.lost.expect("told").contains("rebuilt from snapshot-"));
+    assert!(
+        recovery
+            .lost
+            .expect("told")
+            .contains("rebuilt from snapshot-")
+    );
     store
 }
 
@@ -154,7 +215,10 @@ async fn what_healed_is_there_twice_when_it_is_told() {
     let (dir, _) = filled().await;
     let (store, _) = open(dir.path());
     let medium = store.inner.shared.medium.clone();
-    store.commit(vec![Change::DeleteAlert(0)]).await.expect("committed");
+    store
+        .commit(vec![Change::DeleteAlert(0)])
+        .await
+        .expect("committed");
     medium.faults.arm(0, u64::MAX, Fault::Error(30));
     assert!(store.commit(vec![Change::DeleteAlert(1)]).await.is_err());
     // What failed took the journal with it.
@@ -162,7 +226,11 @@ async fn what_healed_is_there_twice_when_it_is_told() {
         fs::remove_file(path).expect("removed");
     }
     medium.faults.disarm();
-    store.health().wait_for(|health| health.healthy).await.expect("healed by itself");
+    store
+        .health()
+        .wait_for(|health| health.healthy)
+        .await
+        .expect("healed by itself");
     let killed = as_a_kill_leaves_it(dir.path());
     assert_eq!(from_the_second_copy(&killed).alerts().len(), 19);
 }
@@ -172,12 +240,21 @@ async fn commits_the_card_lost_come_back_from_the_journal() {
     let (dir, file) = filled().await;
     let old = fs::read(&file).expect("read");
     let (store, _) = open(dir.path());
-    store.commit(vec![Change::PutAlert(alert(77, "confirmed, then lost"))]).await.expect("committed");
+    store
+        .commit(vec![Change::PutAlert(alert(77, "confirmed, then lost"))])
+        .await
+        .expect("committed");
     drop(store);
     fs::write(&file, old).expect("written");
     let (store, recovery) = open(dir.path());
-    assert!(recovery.mended.is_some() && recovery.lost.is_none(), "{recovery:?}");
-    assert_eq!(store.alerts().last(), Some(&alert(77, "confirmed, then lost")));
+    assert!(
+        recovery.mended.is_some() && recovery.lost.is_none(),
+        "{recovery:?}"
+    );
+    assert_eq!(
+        store.alerts().last(),
+        Some(&alert(77, "confirmed, then lost"))
+    );
 }
 
 #[tokio::test]
@@ -193,8 +270,14 @@ async fn a_newer_schema_is_refused_and_stays_in_place() {
     super::super::disk::write(&db, image.seq + 1, &[newer]).expect("written");
     super::super::disk::close(db).expect("closed");
     let error = try_open(dir.path()).expect_err("newer").to_string();
-    assert!(error.contains("newer gateway (schema 2, this one knows 1)"), "{error}");
-    assert!(file.exists() && starting_with(dir.path(), CORRUPT).is_empty(), "not set aside, not replaced");
+    assert!(
+        error.contains("newer gateway (schema 2, this one knows 1)"),
+        "{error}"
+    );
+    assert!(
+        file.exists() && starting_with(dir.path(), CORRUPT).is_empty(),
+        "not set aside, not replaced"
+    );
 }
 
 #[tokio::test]
@@ -205,18 +288,32 @@ async fn damage_while_running_is_put_right_from_memory() {
     bytes[4096..].fill(0x77);
     // In place, as bad blocks are: the open file sees it.
     use std::os::unix::fs::FileExt;
-    let written = fs::OpenOptions::new().write(true).open(&file).expect("opened");
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .open(&file)
+        .expect("opened");
     written.write_all_at(&bytes, 0).expect("written");
     for seq in 100..130 {
         // Refused or made, but never lost once made.
-        while store.commit(vec![Change::PutAlert(alert(seq, "meanwhile"))]).await.is_err() {
+        while store
+            .commit(vec![Change::PutAlert(alert(seq, "meanwhile"))])
+            .await
+            .is_err()
+        {
             tokio::task::yield_now().await;
         }
     }
     assert_eq!(store.alerts().len(), 50);
     drop(store);
     let (store, _) = open(dir.path());
-    assert_eq!((store.keys().len(), store.rules().len(), store.alerts().len()), (1, 1, 50));
+    assert_eq!(
+        (
+            store.keys().len(),
+            store.rules().len(),
+            store.alerts().len()
+        ),
+        (1, 1, 50)
+    );
 }
 
 #[tokio::test]
@@ -225,22 +322,42 @@ async fn a_medium_that_takes_no_writes_is_read_and_heals() {
     let (dir, _) = filled().await;
     let medium = Arc::new(Medium::default());
     medium.faults.arm(0, u64::MAX, Fault::Error(30));
-    let (store, recovery) = Store::start(options(dir.path()), medium.clone()).expect("opened from a copy in memory");
-    assert!(recovery.failing.is_some() && recovery.lost.is_none(), "{recovery:?}");
+    let (store, recovery) =
+        Store::start(options(dir.path()), medium.clone()).expect("opened from a copy in memory");
+    assert!(
+        recovery.failing.is_some() && recovery.lost.is_none(),
+        "{recovery:?}"
+    );
     whole(&store);
     let mut health = store.health();
-    health.wait_for(|health| !health.healthy && health.reason.is_some()).await.expect("told");
+    health
+        .wait_for(|health| !health.healthy && health.reason.is_some())
+        .await
+        .expect("told");
     let refused = store.commit(vec![Change::DeleteAlert(0)]).await;
-    assert!(matches!(refused, Err(crate::store::StorageError::Unavailable(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(crate::store::StorageError::Unavailable(_))),
+        "{refused:?}"
+    );
     store.defer(vec![Change::History(history("height", 1..2))]);
 
     medium.faults.disarm();
-    health.wait_for(|health| health.healthy).await.expect("healed by itself");
+    health
+        .wait_for(|health| health.healthy)
+        .await
+        .expect("healed by itself");
     whole(&store);
-    store.commit(vec![Change::DeleteAlert(0)]).await.expect("committed");
+    store
+        .commit(vec![Change::DeleteAlert(0)])
+        .await
+        .expect("committed");
     drop(store);
     let (store, _) = open(dir.path());
-    assert_eq!((store.alerts().len(), store.history().len()), (19, 1), "what waited was written");
+    assert_eq!(
+        (store.alerts().len(), store.history().len()),
+        (19, 1),
+        "what waited was written"
+    );
 }
 
 #[tokio::test]
@@ -256,7 +373,11 @@ async fn deferred_changes_wait_while_the_medium_fails() {
     }
     assert!(!store.stats().healthy && store.stats().failures > 0);
     medium.faults.disarm();
-    store.health().wait_for(|health| health.healthy).await.expect("healed by itself");
+    store
+        .health()
+        .wait_for(|health| health.healthy)
+        .await
+        .expect("healed by itself");
     store.flush().await.expect("asked");
     assert_eq!(store.history()[0].steps.len(), 5);
 }
@@ -264,15 +385,30 @@ async fn deferred_changes_wait_while_the_medium_fails() {
 #[tokio::test]
 async fn blocks_that_stay_bad_are_left_behind() {
     let (dir, store) = fresh();
-    store.commit(vec![Change::History(history("height", 1..2))]).await.expect("committed");
+    store
+        .commit(vec![Change::History(history("height", 1..2))])
+        .await
+        .expect("committed");
     let medium = store.inner.shared.medium.clone();
     medium.faults.wear_out(&dir.path().join(STORE));
-    let refused = store.commit(vec![Change::PutAlert(alert(1, "refused"))]).await;
+    let refused = store
+        .commit(vec![Change::PutAlert(alert(1, "refused"))])
+        .await;
     assert!(refused.is_err(), "the first is refused");
-    store.health().wait_for(|health| health.healthy).await.expect("healed by itself");
+    store
+        .health()
+        .wait_for(|health| health.healthy)
+        .await
+        .expect("healed by itself");
     assert_eq!(store.health().borrow().lost, None);
-    store.commit(vec![Change::PutAlert(alert(2, "kept"))]).await.expect("committed");
+    store
+        .commit(vec![Change::PutAlert(alert(2, "kept"))])
+        .await
+        .expect("committed");
     drop(store);
     let (store, recovery) = open(dir.path());
-    assert_eq!((recovery.lost, store.alerts().len(), store.history().len()), (None, 1, 1));
+    assert_eq!(
+        (recovery.lost, store.alerts().len(), store.history().len()),
+        (None, 1, 1)
+    );
 }

@@ -24,20 +24,31 @@ const SETTLE: Duration = Duration::from_secs(10);
 /// Request sent over a kept-alive TLS connection → datagram at the drone.
 /// `stop` is measured: it waits for nothing, and the drone answers at once.
 pub(crate) async fn commands() -> anyhow::Result<()> {
-    let gateway = Gateway::builder().drones("lost_after_s = 60.0").drone("d1", 2).start().await?;
+    let gateway = Gateway::builder()
+        .drones("lost_after_s = 60.0")
+        .drone("d1", 2)
+        .start()
+        .await?;
     let peer = Drone::at(gateway.block().host(2)).await?;
     let to = peer.enter_sdk_mode().await?;
     peer.send(to, &drone::state(80, 60)).await?;
     let client = gateway.admin()?;
     eventually("connected", || async {
-        let status = client.get("/api/drones/d1/status").await?.expect(200).json();
+        let status = client
+            .get("/api/drones/d1/status")
+            .await?
+            .expect(200)
+            .json();
         Ok((status["connection_status"] == "connected").then_some(()))
     })
     .await?;
     let stream = TokioIo::new(client.connect().await?);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(stream).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(stream).await?;
     tokio::spawn(connection);
-    let request = http::Request::post("/api/drones/d1/stop").header("host", "localhost").header("x-api-key", ADMIN_KEY);
+    let request = http::Request::post("/api/drones/d1/stop")
+        .header("host", "localhost")
+        .header("x-api-key", ADMIN_KEY);
     let request = request.body(Empty::new())?;
     let (mut reached, mut answered) = (Vec::with_capacity(SAMPLES), Vec::with_capacity(SAMPLES));
     for _ in 0..SAMPLES {
@@ -70,7 +81,8 @@ pub(crate) async fn fleet(stretch: Duration) -> anyhow::Result<()> {
         tokio::time::sleep(SETTLE).await;
         let (before, start) = (process::cpu(pid)?, Instant::now());
         tokio::time::sleep(stretch).await;
-        let used = process::cpu(pid)?.saturating_sub(before).as_secs_f64() / start.elapsed().as_secs_f64();
+        let used =
+            process::cpu(pid)?.saturating_sub(before).as_secs_f64() / start.elapsed().as_secs_f64();
         let (now, peak) = process::resident_kb(pid)?;
         println!(
             "{what}: {:.2} % of a core, {:.3} % a drone; {now} kB resident, {peak} kB at the peak",
@@ -83,7 +95,9 @@ pub(crate) async fn fleet(stretch: Duration) -> anyhow::Result<()> {
     let mut listeners = Vec::new();
     for _ in 0..LISTENERS {
         let mut socket = WebSocket::open(&client, "/ws", &[]).await?;
-        listeners.push(tokio::spawn(async move { while socket.next().await.is_ok() {} }));
+        listeners.push(tokio::spawn(
+            async move { while socket.next().await.is_ok() {} },
+        ));
     }
     measured(format!("{DRONES} drones and {LISTENERS} listeners")).await?;
     for listener in listeners {

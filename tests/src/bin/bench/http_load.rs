@@ -21,7 +21,11 @@ const CONNECTIONS: usize = 8;
 /// Alternating rounds; medians are of these.
 const ROUNDS: usize = 3;
 /// The paths that dashboards poll.
-const PATHS: [&str; 3] = ["/api/alerts", "/api/dashboard/system", "/api/performance/summary"];
+const PATHS: [&str; 3] = [
+    "/api/alerts",
+    "/api/dashboard/system",
+    "/api/performance/summary",
+];
 
 /// One stretch of load.
 struct Load {
@@ -34,7 +38,10 @@ async fn gateway_with_drones() -> anyhow::Result<(Gateway, Vec<Drone>)> {
     for (id, last) in [("d1", 2), ("d2", 3), ("d3", 4)] {
         builder = builder.drone(id, last);
     }
-    let gateway = builder.server("max_connections_per_address = 200").start().await?;
+    let gateway = builder
+        .server("max_connections_per_address = 200")
+        .start()
+        .await?;
     let mut drones = Vec::new();
     for last in 2..=4 {
         let drone = Drone::at(gateway.block().host(last)).await?;
@@ -53,11 +60,20 @@ pub(crate) async fn requests(stretch: Duration) -> anyhow::Result<()> {
     for path in PATHS {
         bodies.push((path, client.get(path).await?.expect(200).body.len()));
     }
-    let nginx = Nginx::start(gateway.block().host(1), &gateway.state().join("tls"), &bodies).await?;
+    let nginx = Nginx::start(
+        gateway.block().host(1),
+        &gateway.state().join("tls"),
+        &bodies,
+    )
+    .await?;
     let beside = Client::https(nginx.address(), &gateway.state().join("tls/ca.pem"))?;
     let pid = gateway.pid().context("not running")?;
-    println!("{CONNECTIONS} connections, {ROUNDS} rounds of {stretch:?} each, in turn; CPU of the server per request");
-    println!("| path | bytes | gateway req/s | nginx req/s | ratio | gateway µs | nginx µs | ratio |");
+    println!(
+        "{CONNECTIONS} connections, {ROUNDS} rounds of {stretch:?} each, in turn; CPU of the server per request"
+    );
+    println!(
+        "| path | bytes | gateway req/s | nginx req/s | ratio | gateway µs | nginx µs | ratio |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     for (path, size) in bodies {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -74,7 +90,12 @@ pub(crate) async fn requests(stretch: Duration) -> anyhow::Result<()> {
 pub(crate) async fn handshakes(stretch: Duration) -> anyhow::Result<()> {
     let (gateway, _drones) = gateway_with_drones().await?;
     let client = gateway.reader()?;
-    let nginx = Nginx::start(gateway.block().host(1), &gateway.state().join("tls"), &[("/", 10)]).await?;
+    let nginx = Nginx::start(
+        gateway.block().host(1),
+        &gateway.state().join("tls"),
+        &[("/", 10)],
+    )
+    .await?;
     let beside = Client::https(nginx.address(), &gateway.state().join("tls/ca.pem"))?;
     let pid = gateway.pid().context("not running")?;
     println!("{CONNECTIONS} clients, TLS 1.3, no resumption, {ROUNDS} rounds of {stretch:?} each");
@@ -91,8 +112,14 @@ pub(crate) async fn handshakes(stretch: Duration) -> anyhow::Result<()> {
 
 fn row(name: &str, ours: &[Load], theirs: &[Load]) {
     let of = |loads: &[Load], value: fn(&Load) -> f64| median(loads.iter().map(value).collect());
-    let (our_rate, their_rate) = (of(ours, |load| load.per_second), of(theirs, |load| load.per_second));
-    let (our_cpu, their_cpu) = (of(ours, |load| load.server_us_each), of(theirs, |load| load.server_us_each));
+    let (our_rate, their_rate) = (
+        of(ours, |load| load.per_second),
+        of(theirs, |load| load.per_second),
+    );
+    let (our_cpu, their_cpu) = (
+        of(ours, |load| load.server_us_each),
+        of(theirs, |load| load.server_us_each),
+    );
     println!(
         "| {name} | {our_rate:.0} | {their_rate:.0} | {:.2} | {our_cpu:.1} | {their_cpu:.1} | {:.2} |",
         our_rate / their_rate,
@@ -106,11 +133,15 @@ async fn keep_alive(
     stretch: Duration,
     cpu: impl Fn() -> anyhow::Result<Duration>,
 ) -> anyhow::Result<Load> {
-    let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let (done, stop) = (
+        Arc::new(AtomicU64::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
     let mut tasks = Vec::new();
     for _ in 0..CONNECTIONS {
         let stream = TokioIo::new(client.connect().await?);
-        let (mut sender, connection) = hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(stream).await?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(stream).await?;
         tokio::spawn(connection);
         let request = http::Request::builder()
             .uri(path)
@@ -132,8 +163,15 @@ async fn keep_alive(
     measure(stretch, &done, &stop, tasks, cpu).await
 }
 
-async fn shake(client: &Client, stretch: Duration, cpu: impl Fn() -> anyhow::Result<Duration>) -> anyhow::Result<Load> {
-    let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+async fn shake(
+    client: &Client,
+    stretch: Duration,
+    cpu: impl Fn() -> anyhow::Result<Duration>,
+) -> anyhow::Result<Load> {
+    let (done, stop) = (
+        Arc::new(AtomicU64::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
     let tasks = (0..CONNECTIONS)
         .map(|_| {
             let (client, done, stop) = (client.clone(), done.clone(), stop.clone());

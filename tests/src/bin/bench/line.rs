@@ -27,7 +27,10 @@ const IDLE: Duration = Duration::from_secs(60);
 /// a worker of the kernel, which waits its turn on a busy machine. A
 /// pseudo-terminal has no speed: what a real line needs for the bytes comes on top.
 pub(crate) async fn latency() -> anyhow::Result<()> {
-    for (name, dir) in [("state in memory", PathBuf::from("/dev/shm")), ("state on disk", crate::on_disk()?)] {
+    for (name, dir) in [
+        ("state in memory", PathBuf::from("/dev/shm")),
+        ("state on disk", crate::on_disk()?),
+    ] {
         let state = tempfile::tempdir_in(dir)?;
         let (alerts, terminal) = alerts(state.path()).await.context(name)?;
         spread(&format!("{name}: frame → alert on the WebSocket"), alerts);
@@ -49,7 +52,13 @@ impl Board {
     fn new() -> anyhow::Result<Board> {
         let (port, slave) = TTYPort::pair()?;
         let path = slave.name().context("a terminal without a name")?.into();
-        Ok(Board { port, path, sender: Sender::new(), started: Instant::now(), _slave: slave })
+        Ok(Board {
+            port,
+            path,
+            sender: Sender::new(),
+            started: Instant::now(),
+            _slave: slave,
+        })
     }
 
     fn config(&self) -> String {
@@ -58,7 +67,8 @@ impl Board {
 
     fn send(&mut self, message: &ToHost) -> anyhow::Result<()> {
         let mut buffer = [0; MAX_FRAME_BYTES];
-        self.port.write_all(self.sender.encode(message, &mut buffer)?)?;
+        self.port
+            .write_all(self.sender.encode(message, &mut buffer)?)?;
         // What the gateway asks is answered without being read.
         self.port.clear(ClearBuffer::Input)?;
         Ok(())
@@ -70,7 +80,11 @@ impl Board {
 
     fn volts(&mut self, value: f32) -> anyhow::Result<()> {
         let ticks = self.ticks();
-        self.send(&ToHost::Reading { sensor: 0, ticks, value })
+        self.send(&ToHost::Reading {
+            sensor: 0,
+            ticks,
+            value,
+        })
     }
 
     fn greet(&mut self) -> anyhow::Result<()> {
@@ -88,14 +102,26 @@ impl Board {
             sensors: 1,
         }))?;
         let (kind, unit) = (SensorKind::Voltage, Unit::Volt);
-        let sensor = Sensor { name: "battery_voltage".into(), kind, unit, min: 0.0, max: 26.0, interval_ms: 1_000 };
+        let sensor = Sensor {
+            name: "battery_voltage".into(),
+            kind,
+            unit,
+            min: 0.0,
+            max: 26.0,
+            interval_ms: 1_000,
+        };
         self.send(&ToHost::Sensor { index: 0, sensor })?;
         self.state()
     }
 
     fn state(&mut self) -> anyhow::Result<()> {
         let (ticks, indicator) = (self.ticks(), IndicatorLevel::Clear);
-        self.send(&ToHost::State { ticks, emergency_stop: false, indicator, dropped: 0 })
+        self.send(&ToHost::State {
+            ticks,
+            emergency_stop: false,
+            indicator,
+            dropped: 0,
+        })
     }
 }
 
@@ -103,11 +129,17 @@ async fn started(board: &Board, state: &std::path::Path) -> anyhow::Result<Gatew
     let rule = "[alerts]\ndefault_rules = false\n[[alerts.rule]]\nname = \"Edge\"\nmetric = \"voltage\"\n\
                 operator = \"<\"\nthreshold = 10.5\nlevel = \"warning\"\ncooldown_minutes = 0\n";
     let config = format!("{}[board]\nenabled = false\n{rule}", board.config());
-    let gateway = Gateway::builder().state(&state.join("state")).config(&config).start().await?;
+    let gateway = Gateway::builder()
+        .state(&state.join("state"))
+        .config(&config)
+        .start()
+        .await?;
     let client = gateway.reader()?;
     eventually("the port is open", || async {
         let text = client.get("/metrics").await?.expect(200).text();
-        Ok(text.contains("mfg_drone_bridge_ports_opened_total{bridge=\"mast\"} 1").then_some(()))
+        Ok(text
+            .contains("mfg_drone_bridge_ports_opened_total{bridge=\"mast\"} 1")
+            .then_some(()))
     })
     .await?;
     Ok(gateway)
@@ -118,7 +150,9 @@ async fn met(board: &mut Board, gateway: &Gateway) -> anyhow::Result<()> {
     board.greet()?;
     eventually("the board is met", || async {
         let text = client.get("/metrics").await?.expect(200).text();
-        Ok(text.contains("mfg_drone_bridge_up{bridge=\"mast\"} 1").then_some(()))
+        Ok(text
+            .contains("mfg_drone_bridge_up{bridge=\"mast\"} 1")
+            .then_some(()))
     })
     .await
 }
@@ -136,7 +170,9 @@ impl Terminal {
         let (tell, seen) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let mut byte = [0; MAX_FRAME_BYTES];
-            while slave.read(&mut byte).is_ok_and(|read| read > 0) && tell.send(Instant::now()).is_ok() {}
+            while slave.read(&mut byte).is_ok_and(|read| read > 0)
+                && tell.send(Instant::now()).is_ok()
+            {}
         });
         Ok(Terminal { port, seen })
     }
@@ -145,7 +181,12 @@ impl Terminal {
     fn takes(&mut self) -> anyhow::Result<f64> {
         let start = Instant::now();
         self.port.write_all(&[0; FRAME_BYTES])?;
-        Ok(self.seen.recv()?.saturating_duration_since(start).as_secs_f64() * 1e6)
+        Ok(self
+            .seen
+            .recv()?
+            .saturating_duration_since(start)
+            .as_secs_f64()
+            * 1e6)
     }
 }
 
@@ -185,6 +226,9 @@ async fn idle() -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let used = process::thread_cpu(pid, "bridge-link")?.saturating_sub(before);
-    println!("processor time of the link's thread in {IDLE:?} with a state a second: {} ms", used.as_millis());
+    println!(
+        "processor time of the link's thread in {IDLE:?} with a state a second: {} ms",
+        used.as_millis()
+    );
     Ok(())
 }

@@ -97,7 +97,10 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn spread(what: &str, mut samples: Vec<f64>) {
     samples.sort_by(f64::total_cmp);
     let [p50, p99, worst] = [0.5, 0.99, 1.0].map(|share| quantile(&samples, share));
-    println!("{what}, {} times: p50 {p50:.0} µs, p99 {p99:.0} µs, worst {worst:.0} µs", samples.len());
+    println!(
+        "{what}, {} times: p50 {p50:.0} µs, p99 {p99:.0} µs, worst {worst:.0} µs",
+        samples.len()
+    );
 }
 
 /// The value below which `share` of the sorted values lie.

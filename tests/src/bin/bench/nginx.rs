@@ -21,7 +21,11 @@ pub(crate) struct Nginx {
 impl Nginx {
     /// Starts nginx on `address` with the gateway's own pair and one location
     /// for each path, answering a body of that many bytes.
-    pub(crate) async fn start(address: IpAddr, tls: &Path, bodies: &[(&str, usize)]) -> anyhow::Result<Nginx> {
+    pub(crate) async fn start(
+        address: IpAddr,
+        tls: &Path,
+        bodies: &[(&str, usize)],
+    ) -> anyhow::Result<Nginx> {
         let dir = tempfile::tempdir()?;
         let mut locations = String::new();
         for (index, (path, size)) in bodies.iter().enumerate() {
@@ -47,16 +51,25 @@ impl Nginx {
         );
         let file = dir.path().join("nginx.conf");
         std::fs::write(&file, config)?;
-        std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        std::fs::set_permissions(
+            dir.path(),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )?;
         let child = Command::new("nginx")
             .arg("-c")
             .arg(&file)
             .kill_on_drop(true)
             .spawn()
             .context("nginx is needed for the comparison: apt-get install nginx-light")?;
-        let nginx = Nginx { child, address, _dir: dir };
-        gateway_tests::eventually("nginx", || async { Ok(tokio::net::TcpStream::connect(nginx.address).await.ok()) })
-            .await?;
+        let nginx = Nginx {
+            child,
+            address,
+            _dir: dir,
+        };
+        gateway_tests::eventually("nginx", || async {
+            Ok(tokio::net::TcpStream::connect(nginx.address).await.ok())
+        })
+        .await?;
         Ok(nginx)
     }
 
@@ -78,7 +91,11 @@ impl Nginx {
     /// Ends it with its workers.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         if let Some(pid) = self.child.id() {
-            Command::new("kill").arg("-QUIT").arg(pid.to_string()).status().await?;
+            Command::new("kill")
+                .arg("-QUIT")
+                .arg(pid.to_string())
+                .status()
+                .await?;
         }
         self.child.wait().await?;
         Ok(())

@@ -17,9 +17,15 @@ const SAMPLES: usize = 500;
 pub(crate) async fn latency() -> anyhow::Result<()> {
     // A state directory in memory shows the gateway's own share; the system's
     // temporary directory adds what its medium needs for a durable commit.
-    for (name, dir) in [("state in memory", "/dev/shm".into()), ("state on disk", crate::on_disk()?)] {
+    for (name, dir) in [
+        ("state in memory", "/dev/shm".into()),
+        ("state on disk", crate::on_disk()?),
+    ] {
         let state = tempfile::tempdir_in(dir)?;
-        spread(&format!("{name}: datagram → alert on the WebSocket"), alerts(state.path()).await.context(name)?);
+        spread(
+            &format!("{name}: datagram → alert on the WebSocket"),
+            alerts(state.path()).await.context(name)?,
+        );
     }
     Ok(())
 }
@@ -61,11 +67,19 @@ pub(crate) async fn datagrams(stretch: Duration) -> anyhow::Result<()> {
     let client = gateway.reader()?;
     let taken = || async {
         let text = client.get("/metrics").await?.expect(200).text();
-        let line = text.lines().find(|line| line.starts_with("mfg_drone_datagrams_total{drone=\"d1\"}"));
-        anyhow::Ok(line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).unwrap_or(0.0))
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("mfg_drone_datagrams_total{drone=\"d1\"}"));
+        anyhow::Ok(
+            line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+                .unwrap_or(0.0),
+        )
     };
     peer.send(to, &datagram).await?;
-    eventually("the first datagram", || async { Ok((taken().await? > 0.0).then_some(())) }).await?;
+    eventually("the first datagram", || async {
+        Ok((taken().await? > 0.0).then_some(()))
+    })
+    .await?;
     let (cpu_before, taken_before, start) = (process::cpu(pid)?, taken().await?, Instant::now());
     let mut sent = 0u64;
     while start.elapsed() < stretch {

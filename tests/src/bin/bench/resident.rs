@@ -16,7 +16,11 @@ const CLIENTS: usize = 50;
 /// Bytes of the binary, which the release profile strips.
 pub(crate) fn size() -> anyhow::Result<()> {
     let path = gateway_tests::gateway::binary();
-    println!("{}: {:.2} MB", path.display(), std::fs::metadata(path)?.len() as f64 / 1e6);
+    println!(
+        "{}: {:.2} MB",
+        path.display(),
+        std::fs::metadata(path)?.len() as f64 / 1e6
+    );
     Ok(())
 }
 
@@ -33,7 +37,10 @@ pub(crate) async fn start() -> anyhow::Result<()> {
         client.get("/health").await?.expect(200);
         samples.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    println!("start to first 200: median of {STARTS} {:.0} ms", median(samples));
+    println!(
+        "start to first 200: median of {STARTS} {:.0} ms",
+        median(samples)
+    );
     Ok(())
 }
 
@@ -63,7 +70,11 @@ pub(crate) async fn soak() -> anyhow::Result<()> {
     let pid = gateway.pid().context("not running")?;
     let drones = speak(&gateway).await?;
     let client = gateway.reader()?;
-    for path in ["/api/alerts", "/api/dashboard/system", "/api/performance/summary"] {
+    for path in [
+        "/api/alerts",
+        "/api/dashboard/system",
+        "/api/performance/summary",
+    ] {
         client.get(path).await?.expect(200);
     }
     println!("before: {} kB", process::resident_kb(pid)?.0);
@@ -84,21 +95,35 @@ pub(crate) async fn soak() -> anyhow::Result<()> {
     for task in tasks {
         task.await??;
     }
-    println!("after a million requests: {} kB", process::resident_kb(pid)?.0);
+    println!(
+        "after a million requests: {} kB",
+        process::resident_kb(pid)?.0
+    );
     let to = (gateway.block().gateway(), 8890).into();
     for n in 0..MILLION {
-        drones[n % drones.len()].send(to, &drone::state((n % 101) as u8, 60)).await?;
+        drones[n % drones.len()]
+            .send(to, &drone::state((n % 101) as u8, 60))
+            .await?;
         if n % 32 == 0 {
             tokio::task::yield_now().await;
         }
     }
-    println!("after a million datagrams: {} kB", process::resident_kb(pid)?.0);
+    println!(
+        "after a million datagrams: {} kB",
+        process::resident_kb(pid)?.0
+    );
     Ok(())
 }
 
 async fn three_drones() -> anyhow::Result<Gateway> {
-    let builder = Gateway::builder().drone("d1", 2).drone("d2", 3).drone("d3", 4);
-    builder.server("max_connections_per_address = 200").start().await
+    let builder = Gateway::builder()
+        .drone("d1", 2)
+        .drone("d2", 3)
+        .drone("d3", 4);
+    builder
+        .server("max_connections_per_address = 200")
+        .start()
+        .await
 }
 
 async fn speak(gateway: &Gateway) -> anyhow::Result<Vec<Drone>> {
@@ -116,8 +141,14 @@ async fn speak(gateway: &Gateway) -> anyhow::Result<Vec<Drone>> {
 
 type Sender = hyper::client::conn::http1::SendRequest<http_body_util::Empty<bytes::Bytes>>;
 
-fn request(path: &str, key: &str) -> anyhow::Result<http::Request<http_body_util::Empty<bytes::Bytes>>> {
-    let request = http::Request::builder().uri(path).header("host", "localhost").header("x-api-key", key);
+fn request(
+    path: &str,
+    key: &str,
+) -> anyhow::Result<http::Request<http_body_util::Empty<bytes::Bytes>>> {
+    let request = http::Request::builder()
+        .uri(path)
+        .header("host", "localhost")
+        .header("x-api-key", key);
     Ok(request.body(http_body_util::Empty::new())?)
 }
 
@@ -127,7 +158,12 @@ async fn kept_open(client: &Client) -> anyhow::Result<Sender> {
     let stream = hyper_util::rt::TokioIo::new(client.connect().await?);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
     tokio::spawn(connection);
-    let response = sender.send_request(request("/api/dashboard/system", client.key().unwrap_or_default())?).await?;
+    let response = sender
+        .send_request(request(
+            "/api/dashboard/system",
+            client.key().unwrap_or_default(),
+        )?)
+        .await?;
     anyhow::ensure!(response.status() == 200, "{}", response.status());
     response.into_body().collect().await?;
     Ok(sender)

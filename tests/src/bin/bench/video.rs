@@ -18,7 +18,11 @@ const FRAME_BYTES: (usize, usize) = (7_500, 30_000);
 
 /// CPU and memory of one drone at 2 Mbit/s, without viewers and with eight.
 pub(crate) async fn relay(stretch: Duration) -> anyhow::Result<()> {
-    let gateway = Gateway::builder().drones("lost_after_s = 60.0").drone("d1", 2).start().await?;
+    let gateway = Gateway::builder()
+        .drones("lost_after_s = 60.0")
+        .drone("d1", 2)
+        .start()
+        .await?;
     let pid = gateway.pid().context("not running")?;
     let peer = Drone::at(gateway.block().host(2)).await?;
     let to = peer.enter_sdk_mode().await?;
@@ -30,7 +34,11 @@ pub(crate) async fn relay(stretch: Duration) -> anyhow::Result<()> {
         for number in 0u64.. {
             frames.tick().await;
             let key = number.is_multiple_of(FPS);
-            peer.film(address, &picture(key, if key { FRAME_BYTES.1 } else { FRAME_BYTES.0 })).await?;
+            peer.film(
+                address,
+                &picture(key, if key { FRAME_BYTES.1 } else { FRAME_BYTES.0 }),
+            )
+            .await?;
         }
         anyhow::Ok(())
     });
@@ -49,14 +57,22 @@ pub(crate) async fn relay(stretch: Duration) -> anyhow::Result<()> {
         }
         let client = gateway.reader()?;
         eventually("video", || async {
-            let camera = client.get("/api/drones/d1/camera").await?.expect(200).json();
+            let camera = client
+                .get("/api/drones/d1/camera")
+                .await?
+                .expect(200)
+                .json();
             Ok((camera["fps"].as_u64() >= Some(FPS - 2)).then_some(()))
         })
         .await?;
         let (before, begun) = (process::cpu(pid)?, tokio::time::Instant::now());
         tokio::time::sleep(stretch).await;
         let share = (process::cpu(pid)? - before).as_secs_f64() / begun.elapsed().as_secs_f64();
-        let camera = client.get("/api/drones/d1/camera").await?.expect(200).json();
+        let camera = client
+            .get("/api/drones/d1/camera")
+            .await?
+            .expect(200)
+            .json();
         println!(
             "{viewers} viewers of {} fps, {} kbit/s: {:.2} % of a core, {} kB resident",
             camera["fps"],
