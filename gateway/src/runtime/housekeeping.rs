@@ -11,8 +11,8 @@ use super::loss;
 use crate::access::Access;
 use crate::alerts::{AlertType, Alerts, Condition, Level};
 use crate::clock::Mono;
-use crate::store::{Change, Store};
-use crate::telemetry::Telemetry;
+use crate::store::{Change, HistoryRecord, Store};
+use crate::telemetry::{FinishedMinutes, Telemetry};
 
 /// How often rules see time pass.
 const TICK: Duration = Duration::from_secs(1);
@@ -50,10 +50,18 @@ impl Rooms {
         let minutes = self.telemetry.drain_minutes(Mono::now());
         if !minutes.is_empty() {
             self.store
-                .defer(minutes.into_iter().map(Change::History).collect());
+                .defer(minutes.into_iter().map(stored).collect());
         }
         self.access.flush_usage();
     }
+}
+
+fn stored(minutes: FinishedMinutes) -> Change {
+    Change::History(HistoryRecord {
+        source: minutes.source,
+        metric: minutes.metric.name().to_owned(),
+        steps: minutes.steps,
+    })
 }
 
 fn every(period: Duration, stop: &CancellationToken, mut work: impl FnMut() + Send + 'static) {

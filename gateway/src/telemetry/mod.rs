@@ -21,7 +21,6 @@ use jiff::Timestamp;
 
 use crate::clock::Mono;
 use crate::readings::{MAX_SOURCES, METRIC_COUNT, Metric, Reading, SourceId, Sources};
-use crate::store::HistoryRecord;
 use series::Series;
 use timeline::Timeline;
 
@@ -54,6 +53,17 @@ pub struct Point {
     pub mean: f32,
     /// Greatest value in the step.
     pub max: f32,
+}
+
+/// Finished minutes of one series, on their way to the medium.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinishedMinutes {
+    /// Name of the source: its id holds for this run only.
+    pub source: String,
+    /// What was measured.
+    pub metric: Metric,
+    /// Minutes since 1970, with minimum, mean and maximum.
+    pub steps: Vec<(u32, f32, f32, f32)>,
 }
 
 /// Counters for `/metrics`.
@@ -186,12 +196,12 @@ impl Telemetry {
     /// Empty while the wall clock is plainly wrong (before 2024): those minutes
     /// wait in their rings until the clock is set and are stamped with it then.
     #[must_use]
-    pub fn drain_minutes(&self, now: Mono) -> Vec<HistoryRecord> {
+    pub fn drain_minutes(&self, now: Mono) -> Vec<FinishedMinutes> {
         let frame = self.timeline.frame();
         if !frame.is_plausible(now) {
             return Vec::new();
         }
-        let mut records = Vec::new();
+        let mut finished = Vec::new();
         for source in self.sources.iter() {
             let mut slot = self.slot(source.id);
             for metric in Metric::ALL {
@@ -200,15 +210,15 @@ impl Telemetry {
                 };
                 let steps = series.drain(&frame, now);
                 if !steps.is_empty() {
-                    records.push(HistoryRecord {
+                    finished.push(FinishedMinutes {
                         source: source.name.to_string(),
-                        metric: metric.name().to_owned(),
+                        metric: *metric,
                         steps,
                     });
                 }
             }
         }
-        records
+        finished
     }
 
     /// Counters.
