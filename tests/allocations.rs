@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use allocation_counter::measure;
 use mfg_drone_gateway::alerts::Alerts;
-use mfg_drone_gateway::clock::{Mono, wall_now};
 use mfg_drone_gateway::config;
 use mfg_drone_gateway::drones::tello::state;
-use mfg_drone_gateway::readings::{SourceKind, Sources};
 use mfg_drone_gateway::store::Store;
-use mfg_drone_gateway::telemetry::Telemetry;
+use readings::clock::{Mono, wall_now};
+use readings::telemetry::Telemetry;
+use readings::{SourceKind, Sources};
 
 /// Datagrams measured: a quarter of an hour of one drone.
 const DATAGRAMS: u64 = 10_000;

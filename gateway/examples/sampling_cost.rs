@@ -10,8 +10,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mfg_drone_gateway::clock::Mono;
 use mfg_drone_gateway::performance::{Machine, Performance, RouteId, SystemSnapshot};
+use readings::clock::Mono;
 use rustix::time::{ClockId, clock_gettime};
 use sysinfo::{
     CpuRefreshKind, Disks, Networks, Pid, ProcessRefreshKind, ProcessesToUpdate, System,

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use crate::alerts::Alerts;
-use crate::clock::{Mono, wall_now};
-use crate::readings::{Reading, SourceId};
-use crate::telemetry::Telemetry;
+use readings::clock::{Mono, wall_now};
+use readings::telemetry::Telemetry;
+use readings::{Reading, SourceId};
 
 /// Where sources publish their readings; clones share it.
 #[derive(Clone)]

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use mfg_drone_gateway::cache::{CAPACITY, Cache, MAX_VALUE_BYTES};
-use mfg_drone_gateway::clock::{Mono, Timestamp};
 use mfg_drone_gateway::performance::{Machine, Performance, RouteId, SystemSnapshot};
+use readings::clock::{Mono, Timestamp};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };

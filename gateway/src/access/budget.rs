@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Lines of one kind in a window. A person mistyping, or a few misconfigured
 /// clients, stay far below; a flood is told by its beginning and its number.

@@ -18,9 +18,9 @@ use super::rate::RateTable;
 use super::secret::{self, MAX_KEY_BYTES};
 use super::table::{KeyEntry, KeyTable};
 use super::{AccessStats, Denial, Principal, RateClass, RateVerdict};
-use crate::clock::Mono;
 use crate::config;
 use crate::store::KeyId;
+use readings::clock::Mono;
 
 /// Keys, lock-out and rate limits, without the store.
 pub(super) struct Gate {

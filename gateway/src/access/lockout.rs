@@ -20,7 +20,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use super::client::ClientAddress;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Sets times ways: 1024 addresses in 40 KiB, far more than a site has clients.
 const SETS: usize = 128;

@@ -34,9 +34,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use thiserror::Error;
 
-use crate::clock::{Mono, wall_now};
 use crate::config;
 use crate::store::{Change, KeyId, KeyRecord, StorageError, Store};
+use readings::clock::{Mono, wall_now};
 
 pub use first::{FirstKey, FirstKeys, OverrideError};
 pub(crate) use keys::NAME_CHARS;

@@ -22,7 +22,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::RateVerdict;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Sets times ways: 2048 buckets in about 50 KiB. A client of the pages uses
 /// up to four.

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use super::model::{Alert, AlertType, Filter, Level, Summary};
 use super::wording::parse_id;
-use crate::clock::{Mono, wall_now};
+use readings::clock::{Mono, wall_now};
 
 /// Oldest age of an alert of an earlier run that is taken from the wall clock.
 const BELIEVED_AGE: Duration = Duration::from_secs(366 * 24 * 3600);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::handoff::{Handoff, Taken};
 use super::rule::Rule;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// A pending value not reported for this long (or for the rule's hold time, if
 /// that is longer) is absent, and an absent metric never fires. Well above the

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::handoff::{Handoff, Taken};
 use super::model::Condition;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Most conditions at a time: a handful for each of 64 drones and the rest of
 /// the gateway. Beyond it a new one is refused and counted.

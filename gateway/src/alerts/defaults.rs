@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::model::{AlertType, Level};
 use super::rule::{Operator, Rule};
-use crate::readings::Metric;
+use readings::Metric;
 
 /// Minutes of silence after firing, for all of them.
 const COOLDOWN: Duration = Duration::from_secs(5 * 60);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::book::{Book, Cause, Moment};
 use super::model::Alert;
 use super::wording::AUTO;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Alerts added or changed, by number.
 #[derive(Clone, Default)]

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::cell::{Cell, Step, Transition};
 use super::rule::Rule;
 use super::ruleset::{MAX_RULES, RuleTable};
-use crate::clock::Mono;
-use crate::readings::{MAX_SOURCES, Reading, SourceId};
+use readings::clock::Mono;
+use readings::{MAX_SOURCES, Reading, SourceId};
 
 /// Evaluation state of all rules and sources.
 pub(super) struct Engine {
@@ -270,7 +270,7 @@ mod tests {
     use super::super::ruleset::Rulebook;
     use super::*;
     use crate::config;
-    use crate::readings::{Metric, SourceKind, Sources};
+    use readings::{Metric, SourceKind, Sources};
 
     struct Bench {
         engine: Engine,

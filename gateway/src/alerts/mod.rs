@@ -34,13 +34,13 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::clock::{Mono, wall_now};
 use crate::config;
-use crate::readings::{Reading, SourceId, Sources};
 use crate::store::{StorageError, Store};
 use book::Moment;
 use command::{Command, Reply};
 use desk::Desk;
+use readings::clock::{Mono, wall_now};
+use readings::{Reading, SourceId, Sources};
 use ruleset::Rulebook;
 use shared::Shared;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::model::{AlertError, AlertType, Level};
 use crate::config;
-use crate::readings::Metric;
+use readings::Metric;
 
 /// Longest cool-down: a week, the time an alert is kept by default.
 pub const MAX_COOLDOWN_MINUTES: u32 = 7 * 24 * 60;

@@ -15,7 +15,7 @@ use super::model::{AlertError, AlertEvent};
 use super::rule::Rule;
 use super::ruleset::Rulebook;
 use crate::config;
-use crate::readings::Sources;
+use readings::Sources;
 
 /// Events kept for slow subscribers: a burst of every default rule on twenty
 /// drones. A slower subscriber is told how many it missed.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::rule::Rule;
-use crate::readings::Metric;
+use readings::Metric;
 
 /// Origin of every rule alert, as documented.
 pub(super) const RULE_ORIGIN: &str = "system_monitor";

@@ -25,10 +25,10 @@ use super::route::Outcome as Answer;
 use super::scalars::{Ts, round2};
 use super::state::App;
 use super::validate::{Kind as ParamKind, Param, Place};
-use crate::clock::{Mono, wall_now};
 use crate::drones::tello::command::Command;
 use crate::drones::{LinkState, Operator, Outcome, Still};
 use crate::photos::{Kind, Name, Photo};
+use readings::clock::{Mono, wall_now};
 
 /// Age up to which a picture of a running stream is now enough for a photo.
 const FRESH: Duration = Duration::from_secs(2);

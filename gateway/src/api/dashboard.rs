@@ -16,9 +16,9 @@ use super::scalars::{Ts, round1};
 use super::state::{App, Service};
 use super::upstream;
 use super::validate::{Kind, Param, Place};
-use crate::clock::{epoch_seconds, wall_now};
 use crate::drones::LinkState;
-use crate::readings::Metric;
+use readings::Metric;
+use readings::clock::{epoch_seconds, wall_now};
 
 const DURATION: Param = Param::optional(
     Place::Query,

@@ -22,9 +22,9 @@ use super::respond;
 use super::route::Outcome;
 use super::scalars::Ts;
 use super::validate::{Kind as ParamKind, Param, Place};
-use crate::clock::{Mono, wall_now};
 use crate::drones::Still;
 use crate::photos::Kind;
+use readings::clock::{Mono, wall_now};
 
 /// Longest wait for a picture. A Tello sends a whole one each second or two; a
 /// client that asks again after it needs no time-out of its own above the usual.

@@ -28,9 +28,9 @@ use super::state::App;
 use super::validate::Inputs;
 use super::{client, cors, respond, ws};
 use crate::access::{Denial, Principal, RateClass, RateVerdict};
-use crate::clock::{Mono, wall_now};
 use crate::config::Config;
 use crate::server::{Peer, Via};
+use readings::clock::{Mono, wall_now};
 
 /// A request that passed the gate, as a handler sees it.
 pub(super) struct Call {

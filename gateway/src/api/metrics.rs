@@ -18,9 +18,9 @@ use super::route::Outcome;
 use super::routes;
 use super::scalars::round2;
 use super::state::{App, Service};
-use crate::clock::Mono;
 use crate::drones::{DroneView, LinkState};
 use crate::performance::RouteId;
+use readings::clock::Mono;
 
 /// The media type of OpenMetrics text.
 static OPEN_METRICS: HeaderValue =

@@ -14,8 +14,8 @@ use super::scalars::{self, Ts, mb, percent, round2};
 use super::state::App;
 use super::validate::{Kind, Param, Place};
 use crate::cache::CacheStats as Counters;
-use crate::clock::Mono;
 use crate::performance::RouteStats;
+use readings::clock::Mono;
 
 const ENDPOINT: Param = Param::optional(
     Place::Query,

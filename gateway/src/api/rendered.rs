@@ -14,7 +14,7 @@ use heapless::String;
 
 use super::respond;
 use super::state::App;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Life of statistics and gauges: at most ten renderings a second, whatever
 /// the number of clients, and no client polls faster than that by hand.

@@ -14,7 +14,7 @@ use super::scalars::Ts;
 use super::validate::{Inputs, Kind, Param, Place};
 use crate::alerts::{AlertType, Level, MAX_NAME_CHARS, Operator, Rule, RuleView};
 use crate::config;
-use crate::readings::Metric;
+use readings::Metric;
 
 const NAME_IN_PATH: Param = Param::required(Place::Path, "name", Kind::Text, "Name of the rule");
 const NAME: Param = Param::required(

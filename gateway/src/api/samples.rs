@@ -9,9 +9,9 @@ use super::route::Outcome;
 use super::scalars::{self, Ts, round1};
 use super::state::App;
 use super::validate::{Kind, Param, Place};
-use crate::clock::{epoch_seconds, wall_now};
 use crate::performance::Performance;
-use crate::readings::Metric;
+use readings::Metric;
+use readings::clock::{epoch_seconds, wall_now};
 
 /// Name of the source that is the board itself.
 pub(super) const BOARD: &str = "board";
@@ -165,7 +165,7 @@ fn of_source(app: &App, source: &str, metric: Metric, minutes: i64) -> Vec<Sampl
             .telemetry
             .seconds(source.id, metric, minutes.min(FINE_MINUTES) as usize * 60);
     }
-    let sample = |point: crate::telemetry::Point| {
+    let sample = |point: readings::telemetry::Point| {
         let at = Ts::from_us((point.epoch_s * 1e6) as i64);
         let value = round1(f64::from(point.mean));
         Sample {

@@ -15,7 +15,7 @@ pub(super) struct Ts(pub(super) Timestamp);
 impl Ts {
     /// The time of the answer.
     pub(super) fn now() -> Ts {
-        Ts(crate::clock::wall_now())
+        Ts(readings::clock::wall_now())
     }
 
     /// From microseconds since 1970; the ends of the range when outside it.

@@ -257,7 +257,7 @@ pub(super) fn ticket(call: &mut Call) -> Result<Response, super::envelope::ApiEr
     let edge = &call.app.edge;
     let (ticket, evicted) = edge
         .tickets
-        .issue(&random, holder, crate::clock::Mono::now());
+        .issue(&random, holder, readings::clock::Mono::now());
     edge.stats
         .tickets_evicted
         .fetch_add(evicted.into(), std::sync::atomic::Ordering::Relaxed);

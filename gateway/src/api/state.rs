@@ -20,17 +20,17 @@ use crate::alerts::Alerts;
 use crate::board::Face;
 use crate::bridge::Bridges;
 use crate::cache::Cache;
-use crate::clock::Mono;
 use crate::config::Config;
 use crate::drones::{DroneView, Fleet};
 use crate::performance::Performance;
 use crate::photos::Album;
-use crate::readings::Sources;
 use crate::server::ServerStats;
 use crate::store::Store;
-use crate::telemetry::Telemetry;
 use crate::update::Updates;
 use crate::upstream::Upstream;
+use readings::Sources;
+use readings::clock::Mono;
+use readings::telemetry::Telemetry;
 
 /// Finds a drone by its id.
 pub type FindDrone = Box<dyn Fn(&str) -> Option<DroneView> + Send + Sync>;

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::access::Principal;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// How long a ticket may be used.
 pub(super) const TICKET_TTL: Duration = Duration::from_secs(30);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use boards::{Absence, Board, Counters, Freshness, MAX_SENSORS, Quantity, Sample, SensorIndex};
 
 use super::mapping::metric_of;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// What a sensor is.
 #[derive(Clone, Debug, PartialEq)]
@@ -208,7 +208,7 @@ fn describe(board: &Board) -> Arc<[Described]> {
             subject: sensor.subject.clone(),
             role: role_name(sensor.role),
             quantity: sensor.quantity,
-            metric: metric_of(sensor.role).map(crate::readings::Metric::name),
+            metric: metric_of(sensor.role).map(readings::Metric::name),
             estimated: sensor.estimated,
             max_age_ms: sensor.max_age_ms,
         })

@@ -8,7 +8,7 @@
 use boards::{Absence, Freshness, SensorIndex};
 
 use super::mapping::Group;
-use crate::readings::Metric;
+use readings::Metric;
 
 /// The metrics whose loss is told: those a person relies on to be warned.
 pub(super) const GUARDED: [Metric; 7] = [

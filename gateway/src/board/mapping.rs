@@ -7,7 +7,7 @@
 
 use boards::{Freshness, Role, Sensor, SensorIndex, Sensors};
 
-use crate::readings::{Metric, Reading};
+use readings::{Metric, Reading};
 
 /// Which of several fresh values stands for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

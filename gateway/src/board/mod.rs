@@ -20,10 +20,10 @@ use boards::{Absence, Board, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{AlertType, Condition, Level};
-use crate::clock::Mono;
 use crate::config::Config;
 use crate::pipeline::Pipeline;
-use crate::readings::{METRIC_COUNT, Metric, Reading, SourceId};
+use readings::clock::Mono;
+use readings::{METRIC_COUNT, Metric, Reading, SourceId};
 
 pub use face::{Described, Face, SensorView, Snapshot};
 pub(crate) use figures::metrics;

@@ -7,7 +7,7 @@
 use boards::TemperatureLimits;
 
 use crate::config::Rule;
-use crate::readings::Metric;
+use readings::Metric;
 
 /// Documented thresholds of the board's temperature, °C.
 const HIGH_C: f64 = 80.0;

@@ -16,10 +16,10 @@ use super::guard::{Budget, Guard, News, Stop};
 use super::slot::{Slot, Worth, fault_text};
 use super::{Seats, mapping, sensor_source};
 use crate::alerts::{AlertType, Condition, Level};
-use crate::clock::Mono;
 use crate::config::{Bridge, ButtonAction};
 use crate::pipeline::Pipeline;
-use crate::readings::{Metric, Reading, SourceId};
+use readings::clock::Mono;
+use readings::{Metric, Reading, SourceId};
 
 /// Key of the condition that a bridge cannot be talked to.
 const LOST: &str = "bridge_lost";

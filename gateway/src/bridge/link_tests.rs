@@ -11,9 +11,9 @@ use super::super::{MAX_BRIDGE_SOURCES, Seats, rules};
 use super::*;
 use crate::alerts::{Alert, Alerts, Filter};
 use crate::config;
-use crate::readings::Sources;
 use crate::store::Store;
-use crate::telemetry::Telemetry;
+use readings::Sources;
+use readings::telemetry::Telemetry;
 
 /// Readings measured: three minutes of a board that sends sixteen a second.
 const READINGS: u64 = 3_000;

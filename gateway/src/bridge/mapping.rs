@@ -5,7 +5,7 @@
 
 use firmware_bridge::sensor::{Sensor, SensorKind, Unit};
 
-use crate::readings::Metric;
+use readings::Metric;
 
 /// Significant digits of an `f32`; what is behind them is noise of its binary form.
 const DIGITS: i32 = 7;

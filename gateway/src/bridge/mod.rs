@@ -24,10 +24,10 @@ use firmware_bridge::host::{HostLink, LinkConfig, LinkHandle};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Mono;
 use crate::config::{Bridge, MAX_DRONES};
 use crate::pipeline::Pipeline;
-use crate::readings::{MAX_SOURCES, SourceId, SourceKind, Sources};
+use readings::clock::Mono;
+use readings::{MAX_SOURCES, SourceId, SourceKind, Sources};
 
 pub(crate) use figures::metrics;
 use link::Link;

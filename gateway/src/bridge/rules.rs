@@ -4,7 +4,7 @@
 //! about it only where the configuration says how many cells there are.
 
 use crate::config::{Bridge, Rule};
-use crate::readings::Metric;
+use readings::Metric;
 
 /// Volts of a lithium cell under load: by the lower one it is about to be empty,
 /// and below it the cell is harmed.

@@ -10,7 +10,7 @@ use firmware_bridge::sensor::{Fault, Sensor};
 
 use super::guard::{Guard, News};
 use super::mapping::{decimal, metric_of};
-use crate::readings::{Metric, Reading, SourceId};
+use readings::{Metric, Reading, SourceId};
 
 /// Intervals without a reading after which a value is stale: two may be lost on
 /// a bad line.
@@ -160,7 +160,7 @@ mod tests {
     use firmware_bridge::sensor::{SensorKind, Unit};
 
     use super::*;
-    use crate::readings::{SourceKind, Sources};
+    use readings::{SourceKind, Sources};
 
     fn every(interval_ms: u32) -> Slot {
         let sources = Sources::default();

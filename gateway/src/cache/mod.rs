@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use embassy_sync::blocking_mutex::Mutex;
 
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 use raw_mutex::InstanceRawMutex;
 use table::Table;

@@ -8,7 +8,7 @@ use heapless::Vec;
 use heapless::index_map::FnvIndexMap;
 
 use super::{CAPACITY, CacheStats, MAX_KEY_BYTES, MAX_VALUE_BYTES};
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Entries by the seeded hash of their key. FNV alone would let whoever chooses
 /// keys choose collisions; of a seeded hash it only mixes the bits.

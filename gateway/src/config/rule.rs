@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::readings::Metric;
+use readings::Metric;
 
 /// Minutes of silence after firing where nothing else is said, as documented.
 const USUAL_COOLDOWN_MINUTES: u32 = 5;

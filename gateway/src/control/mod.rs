@@ -21,8 +21,8 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Access, KeyError, preview};
-use crate::clock::Timestamp;
 use crate::store::{KeyRecord, Store};
+use readings::clock::Timestamp;
 
 pub use client::{Client, ControlError};
 

@@ -24,9 +24,9 @@ use super::simulator::{self, SimulatedDrone};
 use super::tello::command::Command;
 use super::video::{Still, VideoView, Viewer};
 use super::{DroneView, LinkState};
-use crate::clock::Mono;
 use crate::config::Drones;
-use crate::readings::{SourceKind, Sources};
+use readings::clock::Mono;
+use readings::{SourceKind, Sources};
 
 /// How often a `connect` looks whether the state arrives; it comes at 10 Hz.
 const LOOK_FOR_STATE: Duration = Duration::from_millis(20);

@@ -14,7 +14,7 @@ use super::super::Outlet;
 use super::*;
 use crate::alerts::Condition;
 use crate::config::{Drone, DroneMode};
-use crate::readings::{Metric, Reading, SourceId};
+use readings::{Metric, Reading, SourceId};
 
 /// Keeps what comes out, and wakes who waits for it.
 #[derive(Clone, Default)]

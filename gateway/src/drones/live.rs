@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::rate::Rate;
 use super::tello::faults::{FaultKind, FaultTotals};
 use super::tello::state::{State, parse};
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// A datagram equal to the one before it within this time is a duplicate made by
 /// the network: the drone's own are at least 45 ms apart (captured).

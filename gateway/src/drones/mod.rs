@@ -49,9 +49,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::clock::Mono;
 use crate::config::DroneMode;
-use crate::readings::SourceId;
+use readings::SourceId;
+use readings::clock::Mono;
 
 /// State of the link to a drone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use crate::alerts::Condition;
 use crate::pipeline::Pipeline;
-use crate::readings::{Reading, SourceId};
+use readings::{Reading, SourceId};
 
 /// Takes readings and conditions.
 pub trait Outlet: Send + Sync + 'static {

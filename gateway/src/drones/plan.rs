@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::commander::Policy;
 use super::tello::ACCESS_POINT_ADDRESS;
 use crate::config::{Drone, DroneMode, Drones, Range, RangeError};
-use crate::readings::SourcesFull;
+use readings::SourcesFull;
 
 /// Most drones whatever the configuration says; tested to this number.
 pub(crate) const MAX_DRONES: usize = 64;

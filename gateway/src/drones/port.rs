@@ -21,7 +21,7 @@ use super::plan::FleetPlan;
 use super::roster::{PortHolder, PortRecord, Roster, Slot};
 use super::socket;
 use crate::alerts::{AlertType, Condition, Level};
-use crate::clock::{Mono, wall_now};
+use readings::clock::{Mono, wall_now};
 
 /// Longer than anything parsed, so that a cut datagram shows as oversized
 /// instead of passing for a whole one.

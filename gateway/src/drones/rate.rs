@@ -3,7 +3,7 @@
 //! Pure and of fixed size; counts datagrams of state, and frames and bytes of
 //! video.
 
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Length of one of [`Rate`]'s steps in ms.
 const STEP_MS: u64 = 100;

@@ -17,8 +17,8 @@ use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
 use super::video::Feed;
 use super::{DroneView, LinkState};
-use crate::clock::Mono;
-use crate::readings::SourceId;
+use readings::SourceId;
+use readings::clock::Mono;
 
 /// Says who holds a UDP port, as `pid 4711 (python3)`; none when it cannot tell.
 pub type PortHolder = fn(SocketAddr) -> Option<String>;
@@ -322,7 +322,7 @@ impl Roster {
 mod tests {
     use super::*;
     use crate::config::{Drone, Drones};
-    use crate::readings::{SourceKind, Sources};
+    use readings::{SourceKind, Sources};
 
     fn roster(drones: &[(&str, &str, Option<u16>, Option<&str>)]) -> Roster {
         let drone = drones

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{CallSample, RouteId};
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Calls kept (contract 1.8): 160 KB, taken once.
 const CAPACITY: usize = 10_000;

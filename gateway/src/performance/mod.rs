@@ -23,7 +23,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 use calls::Calls;
 use requests::{RouteRecorder, Tally};

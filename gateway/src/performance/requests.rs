@@ -18,7 +18,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::RouteStats;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// How long a call is remembered at least, and how long a generation takes calls.
 const GENERATION: Duration = Duration::from_secs(3600);

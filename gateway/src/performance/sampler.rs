@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{Machine, Performance, SystemSnapshot};
-use crate::clock::wall_now;
+use readings::clock::wall_now;
 
 /// Time between samples of what changes slowly or costs more.
 const RARE_INTERVAL: Duration = Duration::from_secs(10);

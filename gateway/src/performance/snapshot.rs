@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::readings::{Metric, Reading};
+use readings::{Metric, Reading};
 
 /// The machine at one instant. Values that cannot be read are absent.
 #[derive(Clone, Debug, Default, PartialEq)]

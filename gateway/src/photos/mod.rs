@@ -21,7 +21,7 @@ use thiserror::Error;
 
 pub use name::{Kind, Name};
 
-use crate::clock::Timestamp;
+use readings::clock::Timestamp;
 
 /// Most photos kept, whatever their size: the list is held in memory and shown whole.
 pub const MAX_PHOTOS: usize = 1000;

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::loss;
 use crate::access::Access;
 use crate::alerts::{AlertType, Alerts, Condition, Level};
-use crate::clock::Mono;
 use crate::store::{Change, HistoryRecord, Store};
-use crate::telemetry::{FinishedMinutes, Telemetry};
+use readings::clock::Mono;
+use readings::telemetry::{FinishedMinutes, Telemetry};
 
 /// How often rules see time pass.
 const TICK: Duration = Duration::from_secs(1);
@@ -49,8 +49,7 @@ impl Rooms {
     pub(super) fn batch(&self) {
         let minutes = self.telemetry.drain_minutes(Mono::now());
         if !minutes.is_empty() {
-            self.store
-                .defer(minutes.into_iter().map(stored).collect());
+            self.store.defer(minutes.into_iter().map(stored).collect());
         }
         self.access.flush_usage();
     }

@@ -17,7 +17,6 @@ use crate::access::{Access, FirstKeys};
 use crate::alerts::{AlertType, Alerts, Condition, Level};
 use crate::api::{self, App, DroneList, Edge, Service, Services};
 use crate::cache::Cache;
-use crate::clock::Mono;
 use crate::config::{Config, Reload};
 use crate::control::{self, Control, Health};
 use crate::drones::simulator::{self, SimulatedDrone};
@@ -26,14 +25,15 @@ use crate::notify::Notifier;
 use crate::performance::{self, Performance, Sampler};
 use crate::photos::Album;
 use crate::pipeline::Pipeline;
-use crate::readings::{Metric, Reading, SourceId, SourceKind, Sources};
 use crate::server::port_holder::{self, Protocol};
 use crate::server::{Limits, Places, ServerStats, Shared, Tls, Via};
 use crate::store::Store;
-use crate::telemetry::Telemetry;
 use crate::update::{self, Updates};
 use crate::upstream::{self, Upstream};
 use crate::{board, bridge, demo, logging};
+use readings::clock::Mono;
+use readings::telemetry::Telemetry;
+use readings::{Metric, Reading, SourceId, SourceKind, Sources};
 
 /// Time to live of cached answers unless their route says otherwise (contract 6.5).
 const CACHE_TTL: Duration = Duration::from_secs(300);

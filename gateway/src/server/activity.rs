@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Limits;
 use super::places::Place;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Not set; the monotonic clock starts at 0, marks are kept one above.
 const NEVER: u64 = 0;

@@ -23,7 +23,7 @@ use tower::Service as _;
 use super::activity::{Activity, InFlight, Overdue, Watched};
 use super::places::Place;
 use super::{Peer, Shared, Tls};
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Largest request header; a key, a few dozen headers and a long query fit.
 const MAX_HEADER_BYTES: usize = 16 * 1024;

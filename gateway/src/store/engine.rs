@@ -21,7 +21,7 @@ use super::opening::{self, Opened};
 use super::plan::{self, Plan};
 use super::shared::{Health, Shared, lock, read_lock, write_lock};
 use super::{Change, StorageError, crash, dir, snapshot};
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Wait before the first attempt to open a failed store again. Also the least
 /// time between two attempts, so that refused commits do not wear the card.

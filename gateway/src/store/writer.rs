@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::engine::{Engine, Reply};
 use super::shared::Shared;
 use super::{Change, StorageError};
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Requests waiting at most. Beyond it callers are told to try again: a card
 /// that takes 20 ms an `fsync` still clears a full queue in well under a second.

@@ -18,7 +18,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::Shared;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Whose turn it is while a request's body is passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// What the breaker lets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

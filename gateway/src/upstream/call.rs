@@ -14,8 +14,8 @@ use hyper_util::client::legacy;
 use super::body::{Inward, Outward, Pace, Stage};
 use super::breaker::{Health, Leave};
 use super::{Failure, Forward, Shared, is_trouble, whole_seconds};
-use crate::clock::Mono;
 use crate::outbound;
+use readings::clock::Mono;
 
 /// Longest a request with a body may take until it is answered, however
 /// steadily its client sends: 10 MiB at 35 kB a second. A trickle would hold

@@ -27,9 +27,9 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
-use crate::clock::{Mono, Timestamp, wall_now};
 use crate::config;
 use crate::outbound::{self, Destination};
+use readings::clock::{Mono, Timestamp, wall_now};
 
 use breaker::Breaker;
 pub use breaker::BreakerState;

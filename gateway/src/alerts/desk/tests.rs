@@ -8,7 +8,7 @@ use super::super::rule::Rule;
 use super::super::rule::tests::text;
 use super::*;
 use crate::config;
-use crate::readings::{Metric, Reading, SourceKind, Sources};
+use readings::{Metric, Reading, SourceKind, Sources};
 use tokio::sync::oneshot;
 
 struct Bench {

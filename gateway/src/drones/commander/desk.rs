@@ -14,7 +14,7 @@ use super::phase::{Confirmed, Phase, Sign, phase};
 use super::presence::Presences;
 use super::queue::{Do, Outcome, Queue, QueueStats, Todo};
 use super::{Operator, Request};
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// How often the guard looks.
 const GUARD_EVERY: Duration = Duration::from_secs(1);

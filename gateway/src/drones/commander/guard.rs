@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use crate::clock::Mono;
 use crate::config::OnOperatorLoss;
+use readings::clock::Mono;
 
 /// Between keep-alives: a third of the 15 s after which a drone lands by itself.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(5);

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// How long a confirmed take-off counts before the state must show it.
 const TAKEOFF_SHOWS_WITHIN: Duration = Duration::from_secs(3);

@@ -14,7 +14,7 @@ use heapless::{Deque, Vec};
 
 use super::super::tello::command::{Command, Query};
 use super::super::tello::reply::Reply;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Most commands that wait: more than a person queues, few enough that the last
 /// one is still meant when its turn comes. At capacity new ones are refused.

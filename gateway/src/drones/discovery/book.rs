@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Detection;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Newest detections kept for people (contract 10.4).
 const NEWEST: usize = 10;

@@ -36,8 +36,8 @@ use self::targets::{Spot, Wanted};
 use super::LinkState;
 use super::plan::{FleetPlan, MAX_DRONES};
 use super::roster::{Roster, Slot};
-use crate::clock::{Mono, wall_now};
 use crate::config::Range;
+use readings::clock::{Mono, wall_now};
 
 /// A drone whose state came within this is there; it comes ten times a second.
 const HEARD_WITHIN: Duration = Duration::from_secs(5);

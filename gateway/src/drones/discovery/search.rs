@@ -12,9 +12,9 @@ use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::sweep::{Hit, Sweep, Target};
-use crate::clock::Mono;
 use crate::drones::socket;
 use crate::drones::tello::reply::Reply;
+use readings::clock::Mono;
 
 /// Longer than any reply.
 const REPLY_BYTES: usize = 1536;

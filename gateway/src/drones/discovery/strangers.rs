@@ -11,8 +11,8 @@ use std::time::Duration;
 use heapless::Vec;
 use jiff::Timestamp;
 
-use crate::clock::Mono;
 use crate::drones::tello::state::parse;
+use readings::clock::Mono;
 
 /// Most strangers: as many as there may be drones. At capacity the longest
 /// silent one goes if it is gone; else the newcomer is not noted.

@@ -11,8 +11,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::clock::Mono;
 use crate::drones::tello::reply::Reply;
+use readings::clock::Mono;
 
 /// Most addresses waiting for an answer. An unanswered address costs the kernel
 /// an entry of its neighbour table (1024 by default) until it gives up on it.

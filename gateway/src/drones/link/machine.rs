@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::super::LinkState;
 use super::reason::{Evidence, Reason};
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// How long is listened before the first `command`: a drone still in SDK mode
 /// streams by itself at 10 Hz and needs none.

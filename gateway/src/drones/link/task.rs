@@ -29,8 +29,8 @@ use super::super::tello::reply::Reply;
 use super::machine::{Inputs, Link, Notice, Step};
 use super::reason::{Evidence, Reason};
 use crate::alerts::{AlertType, Condition, Level};
-use crate::clock::Mono;
-use crate::readings::{Metric, Reading};
+use readings::clock::Mono;
+use readings::{Metric, Reading};
 
 /// Longer than any reply.
 const REPLY_BYTES: usize = 1536;

@@ -3,7 +3,7 @@
 //! Pure: takes `now`.
 
 use super::clip;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Frames a second.
 const FPS: u64 = 30;

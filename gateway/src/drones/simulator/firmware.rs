@@ -16,10 +16,10 @@ use super::body::{Body, Manoeuvre};
 use super::camera::Camera;
 use super::mischief::Outgoing;
 use super::rng::Rng;
-use crate::clock::Mono;
 use crate::drones::tello::command::{Command, CommandError, Direction, Query};
 use crate::drones::tello::render::{Sdk, render};
 use crate::drones::tello::state::State;
+use readings::clock::Mono;
 
 /// Time between states: the captured median is 102 ms.
 const STATE_PERIOD: Duration = Duration::from_millis(100);

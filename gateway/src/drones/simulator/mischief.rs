@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::rng::Rng;
-use crate::clock::Mono;
+use readings::clock::Mono;
 
 /// Longest datagram a simulated drone sends: a piece of a frame.
 pub(super) const MAX_DATAGRAM_BYTES: usize = 1460;

@@ -15,9 +15,9 @@ use super::mischief::{
     FRAMES_ON_THE_WAY, Line, MAX_DATAGRAM_BYTES, Mischief, ON_THE_WAY, Outgoing,
 };
 use super::{Options, rng::Rng};
-use crate::clock::Mono;
 use crate::drones::socket;
 use crate::drones::tello::BINARY_MARK;
+use readings::clock::Mono;
 
 /// Longest datagram taken; commands are far shorter.
 const BUFFER_BYTES: usize = 2048;

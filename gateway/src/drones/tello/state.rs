@@ -18,7 +18,7 @@ use heapless::Vec;
 
 use super::BINARY_MARK;
 use super::faults::{FaultKind, Faults};
-use crate::readings::{Metric, Reading};
+use readings::{Metric, Reading};
 
 /// Longest datagram taken for a state. The longest real one is 177 bytes;
 /// anything longer than this does not come from a drone.

@@ -17,8 +17,8 @@ use super::picture::{Parameters, Verdict};
 use super::ring::{Frame, Place, Ring};
 use super::sps::Sps;
 use super::units::{Gathered, Units};
-use crate::clock::Mono;
 use crate::drones::rate::Rate;
+use readings::clock::Mono;
 
 /// Length of the datagrams into which firmware cuts a frame; the last is shorter.
 const FULL_DATAGRAM_BYTES: usize = 1460;

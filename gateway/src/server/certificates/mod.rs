@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
-use crate::clock::wall_now;
 use crate::config;
+use readings::clock::wall_now;
 
 pub use info::CertificateInfo;
 

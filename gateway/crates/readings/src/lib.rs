@@ -1,11 +1,14 @@
-//! The typed reading: what every source turns its raw input into.
+//! Readings, and what is kept of them: every source turns its raw input into typed
+//! values of a metric; latest values and histories are kept here, on two clocks.
 //!
 //! A reading is a value of a [`Metric`] at a [`SourceId`]. Nothing behind this
 //! point knows whether it came from a datagram, a sysfs file or a serial frame.
 //! This room must never do I/O or read a clock.
 
+pub mod clock;
 mod metric;
 mod source;
+pub mod telemetry;
 
 pub use metric::{METRIC_COUNT, Metric, Unit};
 pub use source::{MAX_SOURCES, Source, SourceId, SourceKind, Sources, SourcesFull};

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use crate::clock::Mono;
-use crate::readings::{MAX_SOURCES, METRIC_COUNT, Metric, Reading, SourceId, Sources};
+use crate::{MAX_SOURCES, METRIC_COUNT, Metric, Reading, SourceId, Sources};
 use series::Series;
 use timeline::Timeline;
 

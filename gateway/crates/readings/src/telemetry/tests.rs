@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::readings::SourceKind;
+use crate::SourceKind;
 
 /// 2025-01-31T09:15:02Z, two seconds into a minute.
 const WALL_S: i64 = 1_738_314_902;
