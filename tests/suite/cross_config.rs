@@ -171,8 +171,11 @@ fn the_gateway_accepts_every_setting_of_the_example() {
 #[test]
 fn the_example_names_every_setting() {
     // The structures are the one description of the configuration.
-    let files =
-        ["mod", "bridge", "upstream"].map(|file| text(&format!("gateway/src/config/{file}.rs")));
+    let sections = [
+        "mod", "access", "alerts", "board", "bridge", "camera", "drones", "logging", "notify",
+        "server", "storage", "tls", "update", "upstream",
+    ];
+    let files = sections.map(|file| text(&format!("gateway/src/config/{file}.rs")));
     let source = files.concat();
     let fields: BTreeSet<&str> = source
         .lines()

@@ -1,0 +1,33 @@
+//! `[alerts]`: rules of one's own, and how long alerts are kept.
+
+use serde::{Deserialize, Serialize};
+
+use super::Rule;
+
+/// `[alerts]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alerts {
+    /// Whether the documented default rules apply.
+    pub default_rules: bool,
+    /// Whether an alert resolves itself when its value has cleared.
+    pub auto_resolve: bool,
+    /// Most alerts kept.
+    pub max_alerts: usize,
+    /// Days an alert is kept.
+    pub retention_days: u32,
+    /// Further rules, and changes to default rules of the same name.
+    pub rule: Vec<Rule>,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Alerts {
+            default_rules: true,
+            auto_resolve: true,
+            max_alerts: 1000,
+            retention_days: 7,
+            rule: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! `[board]`: the board's own sensors.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// `[board]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Board {
+    /// Whether the board's sensors are read.
+    pub enabled: bool,
+    /// Root of the file tree holding /sys and /proc; only tests change it.
+    pub root: PathBuf,
+    /// Directory of further board profiles.
+    pub profiles: PathBuf,
+    /// Milliseconds between samples of processor, memory and network.
+    pub sample_interval_ms: u64,
+    /// Seconds a metric of the board must be missing before that is an alert:
+    /// more than a driver's reload or a busy bus takes.
+    pub lost_after_s: u64,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Board {
+            enabled: true,
+            root: PathBuf::from("/"),
+            profiles: PathBuf::from("/etc/mfg-drone/boards.d"),
+            sample_interval_ms: 1000,
+            lost_after_s: 30,
+        }
+    }
+}

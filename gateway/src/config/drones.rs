@@ -1,0 +1,126 @@
+//! `[drones]`: which drones there are, how they are reached, and what keeps them safe.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::{Deserialize, Serialize};
+
+/// How drones without a mode of their own are resolved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DroneMode {
+    /// The real drone if it answers, else a simulated one on `connect`.
+    #[default]
+    Auto,
+    /// Simulated only.
+    Simulation,
+    /// Real only.
+    Real,
+}
+
+/// What becomes of a flying drone whose operator's connection is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnOperatorLoss {
+    /// It lands where it is.
+    #[default]
+    Land,
+    /// It stops and hovers; without another command it lands by itself after 15 s.
+    Hover,
+    /// Nothing is sent; it lands by itself 15 s after its last command.
+    Nothing,
+}
+
+/// `[drones]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Drones {
+    /// Default mode.
+    pub mode: DroneMode,
+    /// Address the sockets towards drones bind to.
+    pub bind: IpAddr,
+    /// UDP port on which drones send their state.
+    pub state_port: u16,
+    /// UDP port on which drones take commands.
+    pub command_port: u16,
+    /// UDP port on which drones send video.
+    pub video_port: u16,
+    /// Seconds of silence after which a drone counts as lost.
+    pub lost_after_s: f64,
+    /// Most drones.
+    pub max_drones: usize,
+    /// Whether drones are connected from the start, as if each had been asked to.
+    pub connect_at_start: bool,
+    /// What becomes of a flying drone whose operator's connection is lost.
+    pub on_operator_loss: OnOperatorLoss,
+    /// Seconds an operator's connection may be gone before that happens.
+    pub operator_grace_s: f64,
+    /// Battery in percent under which a flying drone is an alert; 0: never.
+    pub warn_battery_pct: u8,
+    /// Battery in percent under which a take-off is refused; 0: never.
+    pub takeoff_battery_pct: u8,
+    /// Battery in percent at which a flying drone is landed; 0: never.
+    pub land_battery_pct: u8,
+    /// Seconds a `connect` waits for the drone's state.
+    pub connect_timeout_s: f64,
+    /// Networks (CIDR) that may be searched for drones, each /24 or smaller and
+    /// private. Of these only what the board reaches without a router is touched.
+    pub scan_ranges: Vec<String>,
+    /// Seconds between searches that the gateway makes by itself; 0: none until asked.
+    pub auto_scan_interval_s: u32,
+    /// The drones.
+    pub drone: Vec<Drone>,
+}
+
+impl Default for Drones {
+    fn default() -> Self {
+        Drones {
+            mode: DroneMode::Auto,
+            bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            state_port: 8890,
+            command_port: 8889,
+            video_port: 11111,
+            lost_after_s: 3.0,
+            max_drones: 64,
+            connect_at_start: true,
+            on_operator_loss: OnOperatorLoss::Land,
+            operator_grace_s: 3.0,
+            warn_battery_pct: 15,
+            takeoff_battery_pct: 10,
+            land_battery_pct: 5,
+            connect_timeout_s: 3.0,
+            scan_ranges: [
+                "192.168.1.0/24",
+                "192.168.10.0/24",
+                "192.168.4.0/24",
+                "10.0.0.0/24",
+            ]
+            .map(str::to_owned)
+            .into(),
+            auto_scan_interval_s: 0,
+            drone: Vec::new(),
+        }
+    }
+}
+
+/// `[[drones.drone]]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drone {
+    /// Id in the API: letters, digits, `_`, `-`.
+    pub id: String,
+    /// Name for people; the id when absent.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Mode of this drone.
+    #[serde(default)]
+    pub mode: Option<DroneMode>,
+    /// Its address; 192.168.10.1 when absent and not simulated.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
+    /// Its command port, when it is not `drones.command_port`.
+    #[serde(default)]
+    pub command_port: Option<u16>,
+    /// Network interface on which it is reached, for drones that share an address.
+    #[serde(default)]
+    pub interface: Option<String>,
+}
