@@ -6,10 +6,10 @@ use allocation_counter::measure;
 use mfg_drone_gateway::alerts::Alerts;
 use mfg_drone_gateway::config;
 use mfg_drone_gateway::drones::tello::state;
-use mfg_drone_gateway::store::Store;
 use readings::clock::{Mono, wall_now};
 use readings::telemetry::Telemetry;
 use readings::{SourceKind, Sources};
+use store::Store;
 
 /// Datagrams measured: a quarter of an hour of one drone.
 const DATAGRAMS: u64 = 10_000;

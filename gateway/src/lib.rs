@@ -24,6 +24,5 @@ pub mod photos;
 pub mod pipeline;
 pub mod runtime;
 pub mod server;
-pub mod store;
 pub mod update;
 pub mod upstream;

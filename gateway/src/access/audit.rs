@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use super::budget::Budget;
 use super::gate::Incident;
 use super::secret::preview;
-use crate::store::{AuditRecord, Change, KeyRecord};
 use readings::clock::Mono;
+use store::{AuditRecord, Change, KeyRecord};
 
 /// Target of every security event, for the log that keeps them.
 const TARGET: &str = "security";

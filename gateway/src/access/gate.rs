@@ -19,8 +19,8 @@ use super::secret::{self, MAX_KEY_BYTES};
 use super::table::{KeyEntry, KeyTable};
 use super::{AccessStats, Denial, Principal, RateClass, RateVerdict};
 use crate::config;
-use crate::store::KeyId;
 use readings::clock::Mono;
+use store::KeyId;
 
 /// Keys, lock-out and rate limits, without the store.
 pub(super) struct Gate {

@@ -9,7 +9,7 @@ use super::permission::{Permission, parse_list};
 use super::sanitise::{SanitiseError, sanitise};
 use super::secret;
 use super::table::{KeyEntry, KeyTable};
-use crate::store::KeyRecord;
+use store::KeyRecord;
 
 /// Longest name of a key.
 pub(crate) const NAME_CHARS: usize = 100;

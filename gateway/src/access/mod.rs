@@ -35,8 +35,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use thiserror::Error;
 
 use crate::config;
-use crate::store::{Change, KeyId, KeyRecord, StorageError, Store};
 use readings::clock::{Mono, wall_now};
+use store::{Change, KeyId, KeyRecord, StorageError, Store};
 
 pub use first::{FirstKey, FirstKeys, OverrideError};
 pub(crate) use keys::NAME_CHARS;

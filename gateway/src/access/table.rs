@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::permission::{Permission, Permissions};
 use super::secret::public_part;
-use crate::store::{KeyId, KeyRecord};
+use store::{KeyId, KeyRecord};
 
 /// `last_used_us` of a key never used; no clock shows it.
 const NEVER: i64 = i64::MIN;

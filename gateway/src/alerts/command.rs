@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::model::{Alert, AlertError, RuleView};
 use super::rule::Rule;
-use crate::store::StorageError;
+use store::StorageError;
 
 /// Where an answer goes.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, AlertError>>;

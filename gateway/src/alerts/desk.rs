@@ -19,8 +19,8 @@ use super::model::{Alert, AlertError, AlertEvent, AlertType, Level, Measured};
 use super::record::{alert, alert_record, rule_record};
 use super::shared::Shared;
 use super::wording::{RULE_ORIGIN, alert_id, rule_details, rule_message};
-use crate::store::{AlertRecord, Change, StorageError};
 use readings::clock::Mono;
+use store::{AlertRecord, Change, StorageError};
 
 /// Most changes written again along with one commit, so that the first commit
 /// after a long outage stays short.

@@ -35,7 +35,6 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::config;
-use crate::store::{StorageError, Store};
 use book::Moment;
 use command::{Command, Reply};
 use desk::Desk;
@@ -43,6 +42,7 @@ use readings::clock::{Mono, wall_now};
 use readings::{Reading, SourceId, Sources};
 use ruleset::Rulebook;
 use shared::Shared;
+use store::{StorageError, Store};
 
 pub use conditions::{STORE_LOSS, UPDATE_ENDED};
 pub use model::{

@@ -7,8 +7,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::config;
-use crate::store::StorageError;
 use readings::Metric;
+use store::StorageError;
 
 /// An enum whose variants have one lower-case name in rules, records and the API.
 macro_rules! named {

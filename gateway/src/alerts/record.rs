@@ -11,8 +11,8 @@ use super::model::{Alert, AlertType, Level, Measured};
 use super::rule::Rule;
 use super::wording::{alert_id, parse_id};
 use crate::config;
-use crate::store::{AlertRecord, RuleRecord};
 use readings::Metric;
+use store::{AlertRecord, RuleRecord};
 
 /// The stored form of an alert.
 pub(super) fn alert_record(alert: &Alert) -> AlertRecord {

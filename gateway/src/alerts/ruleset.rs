@@ -14,8 +14,8 @@ use super::model::{AlertError, RuleView};
 use super::record::rule_record;
 use super::rule::{Rule, invalid};
 use crate::config;
-use crate::store::{Change, RuleRecord};
 use readings::{METRIC_COUNT, Metric};
+use store::{Change, RuleRecord};
 
 /// Most default rules: the twelve built in and those other rooms add.
 pub const MAX_DEFAULT_RULES: usize = 40;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::book::Moment;
 use super::command::Command;
 use super::desk::Desk;
-use crate::store::{Change, StorageError, Store};
+use store::{Change, StorageError, Store};
 
 /// Commands that may wait: more are refused as busy, so that a stuck medium
 /// cannot pile up requests.

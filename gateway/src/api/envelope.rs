@@ -16,7 +16,7 @@ use super::respond;
 use super::scalars::{self, Ts};
 use crate::access::{Denial, KeyError, Permission};
 use crate::alerts::AlertError;
-use crate::store::StorageError;
+use store::StorageError;
 
 /// Longest input echoed in a validation issue; the rest is cut, so that a
 /// refused megabyte does not come back as a megabyte.

@@ -15,7 +15,7 @@ use super::route::Outcome;
 use super::scalars::Ts;
 use super::validate::{Kind, Param, Place};
 use crate::access;
-use crate::store::KeyRecord;
+use store::KeyRecord;
 
 /// Name of a new key.
 const NAME: Param = Param::required(

@@ -25,12 +25,12 @@ use crate::drones::{DroneView, Fleet};
 use crate::performance::Performance;
 use crate::photos::Album;
 use crate::server::ServerStats;
-use crate::store::Store;
 use crate::update::Updates;
 use crate::upstream::Upstream;
 use readings::Sources;
 use readings::clock::Mono;
 use readings::telemetry::Telemetry;
+use store::Store;
 
 /// Finds a drone by its id.
 pub type FindDrone = Box<dyn Fn(&str) -> Option<DroneView> + Send + Sync>;

@@ -95,7 +95,7 @@ fn hash(text: &str) -> [u8; 32] {
 mod tests {
     use super::*;
     use crate::access::Permissions;
-    use crate::store::KeyId;
+    use store::KeyId;
 
     fn holder() -> Principal {
         Principal {

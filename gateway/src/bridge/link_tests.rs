@@ -11,9 +11,9 @@ use super::super::{MAX_BRIDGE_SOURCES, Seats, rules};
 use super::*;
 use crate::alerts::{Alert, Alerts, Filter};
 use crate::config;
-use crate::store::Store;
 use readings::Sources;
 use readings::telemetry::Telemetry;
+use store::Store;
 
 /// Readings measured: three minutes of a board that sends sixteen a second.
 const READINGS: u64 = 3_000;

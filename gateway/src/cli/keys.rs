@@ -7,7 +7,7 @@ use super::args::{KeysArgs, KeysCommand};
 use crate::access::{Access, preview};
 use crate::config::Config;
 use crate::control::{ACTOR, Client, ListedKey, MadeKey, NewKey};
-use crate::store::Store;
+use store::Store;
 
 pub(super) fn keys(args: KeysArgs) -> anyhow::Result<()> {
     let config = super::load(&args.config)?.config;

@@ -5,7 +5,7 @@ use hyper::Method;
 use super::args::{BackupArgs, NotifyArgs, NotifyCommand, ResetArgs, RestoreArgs};
 use crate::control::{BackupRequest, Client};
 use crate::notify::send_test;
-use crate::store::{self, Store};
+use store::{self, Store};
 
 pub(super) fn backup(args: &BackupArgs) -> anyhow::Result<()> {
     let config = super::load(&args.config)?.config;

@@ -19,7 +19,7 @@ mod ranges;
 mod reload;
 mod rule;
 mod server;
-mod storage;
+
 mod tls;
 mod update;
 mod upstream;
@@ -40,7 +40,7 @@ pub use ranges::{MAX_RANGES, Range, RangeError};
 pub use reload::Reload;
 pub use rule::Rule;
 pub use server::Server;
-pub use storage::Storage;
+pub use store::Config as Storage;
 pub use tls::Tls;
 pub use update::Update;
 pub use upstream::Upstream;

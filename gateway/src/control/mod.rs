@@ -21,8 +21,8 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Access, KeyError, preview};
-use crate::store::{KeyRecord, Store};
 use readings::clock::Timestamp;
+use store::{KeyRecord, Store};
 
 pub use client::{Client, ControlError};
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::config::WebhookTemplate;
-use crate::store::{AlertRecord, OutboxEvent, OutboxRecord};
+use store::{AlertRecord, OutboxEvent, OutboxRecord};
 
 /// Name of an event in bodies and headers.
 pub(super) const fn event_name(event: OutboxEvent) -> &'static str {
@@ -117,7 +117,7 @@ pub(super) fn signature(secret: &[u8], timestamp_s: i64, body: &[u8]) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::samples;
+    use crate::notify::samples;
 
     #[test]
     fn both_shapes_say_what_happened() {

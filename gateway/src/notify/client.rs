@@ -27,7 +27,7 @@ use tower::Service;
 use super::body;
 use super::target::{Allowed, Target};
 use crate::outbound;
-use crate::store::OutboxRecord;
+use store::OutboxRecord;
 
 /// Time for a whole call, from resolving to the answer's status.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::client::{CallError, Caller};
-use crate::store::{Change, OutboxRecord, Store, severity};
+use store::{Change, OutboxRecord, Store, severity};
 
 /// First wait after a failure; doubles with each.
 pub(super) const BACK_OFF_MIN: Duration = Duration::from_secs(1);

@@ -21,7 +21,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use crate::config;
-use crate::store::{AlertRecord, Change, OutboxEvent, OutboxRecord, Store};
+use store::{AlertRecord, Change, OutboxEvent, OutboxRecord, Store};
 
 use client::Caller;
 use delivery::{Counters, Courier, Progress};
@@ -198,5 +198,7 @@ fn test_notification() -> OutboxRecord {
     }
 }
 
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod tests;

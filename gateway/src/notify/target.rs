@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{Notify, Webhook, WebhookTemplate};
 use crate::outbound::{self, Destination};
-use crate::store::severity;
+use store::severity;
 
 /// Why a webhook in the configuration cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]

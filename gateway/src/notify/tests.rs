@@ -6,9 +6,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use super::samples;
 use super::*;
 use crate::config::{Notify, Webhook, WebhookTemplate};
-use crate::store::samples;
 
 /// A target that answers with the given statuses, then with 200, and passes
 /// on what it was sent.

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::loss;
 use crate::access::Access;
 use crate::alerts::{AlertType, Alerts, Condition, Level};
-use crate::store::{Change, HistoryRecord, Store};
 use readings::clock::Mono;
 use readings::telemetry::{FinishedMinutes, Telemetry};
+use store::{Change, HistoryRecord, Store};
 
 /// How often rules see time pass.
 const TICK: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{AlertType, Alerts, Condition, Filter, Level, STORE_LOSS};
-use crate::store::Store;
+use store::Store;
 
 /// Tells every loss the store speaks of, until `stop`.
 pub(super) async fn tell(store: Store, alerts: Alerts, stop: CancellationToken) {

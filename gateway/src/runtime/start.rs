@@ -27,13 +27,13 @@ use crate::photos::Album;
 use crate::pipeline::Pipeline;
 use crate::server::port_holder::{self, Protocol};
 use crate::server::{Limits, Places, ServerStats, Shared, Tls, Via};
-use crate::store::Store;
 use crate::update::{self, Updates};
 use crate::upstream::{self, Upstream};
 use crate::{board, bridge, demo, logging};
 use readings::clock::Mono;
 use readings::telemetry::Telemetry;
 use readings::{Metric, Reading, SourceId, SourceKind, Sources};
+use store::Store;
 
 /// Time to live of cached answers unless their route says otherwise (contract 6.5).
 const CACHE_TTL: Duration = Duration::from_secs(300);

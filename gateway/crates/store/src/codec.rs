@@ -50,7 +50,7 @@ mod tests {
     use std::fmt::Debug;
 
     use super::*;
-    use crate::store::records::samples;
+    use crate::records::samples;
 
     /// Both ways against bytes that were written once and are never edited.
     fn holds<T: Serialize + DeserializeOwned + PartialEq + Debug>(
@@ -111,13 +111,13 @@ mod tests {
         let mut bytes = encode(&samples::rule());
         bytes.push(0);
         assert_eq!(
-            decode::<crate::store::RuleRecord>(&bytes),
+            decode::<crate::RuleRecord>(&bytes),
             Err(DecodeError::Malformed),
             "trailing byte"
         );
         bytes[0] = VERSION + 1;
         assert_eq!(
-            decode::<crate::store::RuleRecord>(&bytes),
+            decode::<crate::RuleRecord>(&bytes),
             Err(DecodeError::Newer(VERSION + 1))
         );
         assert_eq!(decode::<u8>(&[]), Err(DecodeError::Malformed));

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 use super::*;
-use crate::store::Change;
+use crate::Change;
 
 const CHILD_DIR: &str = "MFG_DRONE_STORE_CHILD";
 
@@ -49,7 +49,7 @@ fn spawn(dir: &Path, crash_at: Option<&str>) -> Child {
     command.args([
         "--ignored",
         "--exact",
-        "store::tests::kill::child",
+        "tests::kill::child",
         "--nocapture",
         "--test-threads=1",
     ]);
@@ -124,7 +124,7 @@ fn nothing_acknowledged_is_lost_when_killed() {
 #[test]
 fn nothing_acknowledged_is_lost_when_it_dies_at_a_named_point() {
     // `check` compares what the child told with what is found.
-    for point in crate::store::crash::POINTS
+    for point in crate::crash::POINTS
         .iter()
         .filter(|point| **point != "close.before")
     {

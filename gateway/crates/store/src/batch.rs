@@ -137,7 +137,7 @@ fn extend(held: &mut HistoryRecord, record: HistoryRecord) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::records::samples;
+    use crate::records::samples;
 
     #[test]
     fn the_newest_of_each_record_waits() {

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
-use crate::store::Change;
-use crate::store::dir::{CORRUPT, CORRUPT_KEPT, STORE, starting_with};
+use crate::Change;
+use crate::dir::{CORRUPT, CORRUPT_KEPT, STORE, starting_with};
 
 /// A closed store with some of everything, and its file.
 async fn filled() -> (tempfile::TempDir, PathBuf) {
@@ -211,7 +211,7 @@ fn from_the_second_copy(dir: &tempfile::TempDir) -> Store {
 /// The journal is given up when the medium fails, and with it the second copy.
 #[tokio::test]
 async fn what_healed_is_there_twice_when_it_is_told() {
-    use crate::store::faults::Fault;
+    use crate::faults::Fault;
     let (dir, _) = filled().await;
     let (store, _) = open(dir.path());
     let medium = store.inner.shared.medium.clone();
@@ -318,7 +318,7 @@ async fn damage_while_running_is_put_right_from_memory() {
 
 #[tokio::test]
 async fn a_medium_that_takes_no_writes_is_read_and_heals() {
-    use crate::store::faults::Fault;
+    use crate::faults::Fault;
     let (dir, _) = filled().await;
     let medium = Arc::new(Medium::default());
     medium.faults.arm(0, u64::MAX, Fault::Error(30));
@@ -336,7 +336,7 @@ async fn a_medium_that_takes_no_writes_is_read_and_heals() {
         .expect("told");
     let refused = store.commit(vec![Change::DeleteAlert(0)]).await;
     assert!(
-        matches!(refused, Err(crate::store::StorageError::Unavailable(_))),
+        matches!(refused, Err(crate::StorageError::Unavailable(_))),
         "{refused:?}"
     );
     store.defer(vec![Change::History(history("height", 1..2))]);
@@ -362,7 +362,7 @@ async fn a_medium_that_takes_no_writes_is_read_and_heals() {
 
 #[tokio::test]
 async fn deferred_changes_wait_while_the_medium_fails() {
-    use crate::store::faults::Fault;
+    use crate::faults::Fault;
     let dir = tempfile::tempdir().expect("temporary directory");
     let medium = Arc::new(Medium::default());
     let (store, _) = Store::start(options(dir.path()), medium.clone()).expect("opened");

@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::store::plan::{AUDIT_CAPACITY, AUDIT_SLACK};
-use crate::store::{Change, StorageError};
+use crate::plan::{AUDIT_CAPACITY, AUDIT_SLACK};
+use crate::{Change, StorageError};
 
 #[tokio::test]
 async fn what_was_committed_is_there_after_a_stop() {
@@ -178,12 +178,12 @@ async fn a_backup_of_a_running_store_restores_and_a_reset_leaves_nothing() {
         .expect("committed");
     let epoch = store.epoch();
     assert!(
-        crate::store::restore(&backup, dir.path()).is_err(),
+        crate::restore(&backup, dir.path()).is_err(),
         "refused while it is open"
     );
     drop(store);
 
-    let restored = crate::store::restore(&backup, dir.path()).expect("restored");
+    let restored = crate::restore(&backup, dir.path()).expect("restored");
     assert_eq!(restored.records, 3);
     let (store, recovery) = open(dir.path());
     assert_eq!(recovery, Recovery::default());
@@ -203,7 +203,7 @@ async fn a_backup_of_a_running_store_restores_and_a_reset_leaves_nothing() {
     let middle = damaged.len() / 2;
     damaged[middle] ^= 1;
     std::fs::write(&backup, damaged).expect("written");
-    let error = crate::store::restore(&backup, dir.path())
+    let error = crate::restore(&backup, dir.path())
         .expect_err("damaged")
         .to_string();
     assert!(error.contains("checksum"), "{error}");
@@ -211,7 +211,7 @@ async fn a_backup_of_a_running_store_restores_and_a_reset_leaves_nothing() {
     assert_eq!(store.keys().len(), 1, "a refused restore changes nothing");
     drop(store);
 
-    crate::store::reset(dir.path()).expect("reset");
+    crate::reset(dir.path()).expect("reset");
     assert_eq!(std::fs::read_dir(dir.path()).expect("read").count(), 0);
     assert!(open(dir.path()).1.created);
 }

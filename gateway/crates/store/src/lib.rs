@@ -36,6 +36,7 @@
 mod archive;
 mod batch;
 mod codec;
+mod config;
 pub mod crash;
 mod dir;
 mod disk;
@@ -64,8 +65,6 @@ use std::thread::JoinHandle;
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 
-use crate::config;
-
 use disk::Trouble;
 use engine::{Engine, Options, Reply};
 use image::Table;
@@ -73,9 +72,8 @@ use medium::Medium;
 use shared::{Shared, lock, read_lock};
 use writer::Request;
 
-pub(crate) use plan::severity;
-#[cfg(test)]
-pub(crate) use records::samples;
+pub use config::Config;
+pub use plan::severity;
 pub use records::{
     AlertRecord, AuditRecord, HistoryRecord, KeyId, KeyRecord, OutboxEvent, OutboxRecord,
     RuleRecord,
@@ -201,9 +199,9 @@ impl Store {
     /// # Errors
     /// As [`Store::open_with`].
     pub fn open(dir: &Path) -> Result<(Store, Recovery), OpenError> {
-        Store::open_with(&config::Storage {
+        Store::open_with(&Config {
             dir: dir.to_owned(),
-            ..config::Storage::default()
+            ..Config::default()
         })
     }
 
@@ -213,7 +211,7 @@ impl Store {
     /// # Errors
     /// [`OpenError`] when not even an empty store can be used, when another
     /// process has it, or when a newer gateway wrote it.
-    pub fn open_with(config: &config::Storage) -> Result<(Store, Recovery), OpenError> {
+    pub fn open_with(config: &Config) -> Result<(Store, Recovery), OpenError> {
         Store::start(Options::new(config), Arc::new(Medium::default()))
     }
 

@@ -299,7 +299,7 @@ fn level_of(value: &[u8]) -> String {
 }
 
 /// Rank of a level's name; least first, unknown names least of all.
-pub(crate) fn severity(level: &str) -> usize {
+pub fn severity(level: &str) -> usize {
     ["info", "warning", "error", "critical"]
         .iter()
         .position(|name| *name == level)

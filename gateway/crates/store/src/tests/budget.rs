@@ -4,10 +4,10 @@
 //! acknowledged and resolved), usage counts and histories in batches of five
 //! minutes, one snapshot. The numbers in the header of this room are from here:
 //!
-//!     cargo test -p mfg-drone-gateway --lib store::tests::budget -- --nocapture
+//!     cargo test -p store tests::budget -- --nocapture
 
 use super::*;
-use crate::store::{Change, StoreStats};
+use crate::{Change, StoreStats};
 
 /// Goal for a day.
 const BYTES_PER_DAY: u64 = 50 * 1024 * 1024;

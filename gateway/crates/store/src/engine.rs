@@ -54,7 +54,7 @@ pub(super) struct Options {
 
 impl Options {
     /// The options of a configuration.
-    pub(super) fn new(config: &crate::config::Storage) -> Options {
+    pub(super) fn new(config: &crate::Config) -> Options {
         Options {
             dir: config.dir.clone(),
             // Zero would write on every turn of the loop.

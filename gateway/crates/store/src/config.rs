@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// `[storage]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Storage {
+pub struct Config {
     /// The state directory: store, certificates, first keys.
     pub dir: PathBuf,
     /// Seconds between writes of histories and usage counts.
@@ -18,9 +18,9 @@ pub struct Storage {
     pub snapshot_interval_s: u64,
 }
 
-impl Default for Storage {
+impl Default for Config {
     fn default() -> Self {
-        Storage {
+        Config {
             dir: PathBuf::from("/var/lib/mfg-drone"),
             batch_interval_s: 300,
             history_days: 1,

@@ -201,8 +201,8 @@ fn take_entry(bytes: &[u8]) -> Option<(Entry, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::image::{Table, numbered};
-    use crate::store::records::samples;
+    use crate::image::{Table, numbered};
+    use crate::records::samples;
 
     fn entry(seq: u64) -> Entry {
         let op = Op {

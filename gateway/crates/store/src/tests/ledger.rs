@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::store::Change;
-use crate::store::faults::Fault;
+use crate::Change;
+use crate::faults::Fault;
 
 /// Faults injected at least.
 const FAULTS: u64 = 2_000;

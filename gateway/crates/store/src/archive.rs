@@ -185,9 +185,9 @@ fn invalid(what: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::codec;
-    use crate::store::image::{Table, numbered};
-    use crate::store::records::samples;
+    use crate::codec;
+    use crate::image::{Table, numbered};
+    use crate::records::samples;
 
     const HEADER: Header = Header {
         schema: 1,
