@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use allocation_counter::measure;
-use mfg_drone_gateway::alerts::Alerts;
+use mfg_drone_gateway::alerts::{Alerts, StoreJournal};
 use mfg_drone_gateway::config;
 use mfg_drone_gateway::drones::tello::state;
 use readings::clock::{Mono, wall_now};
@@ -21,7 +21,11 @@ async fn parsing_publishing_and_judging_allocate_nothing() -> anyhow::Result<()>
     let sources = Arc::new(Sources::default());
     let drone = sources.register("drone", SourceKind::Drone)?;
     let telemetry = Telemetry::new(sources.clone());
-    let alerts = Alerts::start(&config::Alerts::default(), sources.clone(), store.clone())?;
+    let alerts = Alerts::start(
+        &config::Alerts::default(),
+        sources.clone(),
+        StoreJournal(store.clone()),
+    )?;
     let datagrams: Vec<Vec<u8>> = (0..=100)
         .map(|battery| gateway_tests::drone::state(battery, 60 + battery / 4))
         .collect();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::journal::JournalError;
 use super::model::{Alert, AlertError, RuleView};
 use super::rule::Rule;
-use store::StorageError;
 
 /// Where an answer goes.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, AlertError>>;
@@ -62,7 +62,7 @@ impl Answer {
         }
     }
 
-    pub(super) fn refuse(self, error: &StorageError) {
+    pub(super) fn refuse(self, error: &JournalError) {
         let error = AlertError::Storage(error.clone());
         match self {
             Answer::Alert { reply, .. } => send(reply, Err(error)),

@@ -15,12 +15,11 @@ use super::command::{Answer, Command, Reply, send};
 use super::conditions::{ConditionChange, is_event};
 use super::draft::Draft;
 use super::engine::Handover;
+use super::journal::{Change, JournalError, Kept, StoredRule};
 use super::model::{Alert, AlertError, AlertEvent, AlertType, Level, Measured};
-use super::record::{alert, alert_record, rule_record};
 use super::shared::Shared;
 use super::wording::{RULE_ORIGIN, alert_id, rule_details, rule_message};
 use readings::clock::Mono;
-use store::{AlertRecord, Change, StorageError};
 
 /// Most changes written again along with one commit, so that the first commit
 /// after a long outage stays short.
@@ -65,16 +64,10 @@ pub(super) struct Desk {
 
 impl Desk {
     /// Fills the book with what the store holds.
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        records: Vec<AlertRecord>,
-        store_epoch: u32,
-        run_epoch: u32,
-        now: Mono,
-    ) -> Desk {
-        let next_seq = records.iter().map(|record| record.seq).max().unwrap_or(0) + 1;
+    pub(super) fn new(shared: Arc<Shared>, kept: Kept, run_epoch: u32, now: Mono) -> Desk {
+        let next_seq = kept.highest_seq + 1;
         let mut book = shared.book_mut();
-        for alert in records.into_iter().filter_map(alert) {
+        for alert in kept.alerts {
             book.restore(alert, now);
         }
         let mut rules = shared.rules();
@@ -93,7 +86,7 @@ impl Desk {
         Desk {
             shared,
             next_seq,
-            store_epoch,
+            store_epoch: kept.epoch,
             run_epoch,
             unsettled: Unsettled::default(),
             keeper: None,
@@ -142,7 +135,7 @@ impl Desk {
         plan.changes.extend(
             plan.complete
                 .alerts()
-                .map(|alert| Change::PutAlert(alert_record(alert))),
+                .map(|alert| Change::PutAlert(Box::new(alert.clone()))),
         );
         if rewrite || !plan.changes.is_empty() {
             self.add_rewrites(&mut plan, &book);
@@ -151,7 +144,7 @@ impl Desk {
     }
 
     /// Applies the outcome of a plan's commit and answers its commands.
-    pub(super) fn settle(&mut self, plan: Plan, outcome: Result<(), StorageError>) {
+    pub(super) fn settle(&mut self, plan: Plan, outcome: Result<(), JournalError>) {
         match outcome {
             Ok(()) => self.settle_durable(plan),
             Err(error) => self.settle_refused(plan, &error),
@@ -361,8 +354,10 @@ impl Desk {
                     .and_then(|()| self.check_settled(&rule.name));
                 match room {
                     Ok(()) => {
-                        plan.changes
-                            .push(Change::PutRule(rule_record(&rule, false)));
+                        plan.changes.push(Change::PutRule(Box::new(StoredRule {
+                            rule: rule.clone(),
+                            deleted: false,
+                        })));
                         plan.answers.push(Answer::RulePut {
                             rule: Box::new(rule),
                             reply,
@@ -391,7 +386,7 @@ impl Desk {
     fn check_settled(&self, name: &str) -> Result<(), AlertError> {
         if self.unsettled.rules.len() >= MAX_UNSETTLED_RULES && !self.unsettled.rules.contains(name)
         {
-            return Err(AlertError::Storage(StorageError::Busy));
+            return Err(AlertError::Storage(JournalError::Busy));
         }
         Ok(())
     }
@@ -404,7 +399,7 @@ impl Desk {
             .filter(|seq| !plan.complete.holds(**seq));
         plan.rewritten_alerts = alerts.copied().take(REWRITES_PER_COMMIT).collect();
         let in_memory = |seq: &u64| match book.alert(*seq) {
-            Some(alert) => Change::PutAlert(alert_record(alert)),
+            Some(alert) => Change::PutAlert(Box::new((**alert).clone())),
             None => Change::DeleteAlert(*seq),
         };
         plan.changes
@@ -491,7 +486,7 @@ impl Desk {
         }
     }
 
-    fn settle_refused(&mut self, plan: Plan, error: &StorageError) {
+    fn settle_refused(&mut self, plan: Plan, error: &JournalError) {
         self.shared
             .counters
             .commits_failed

@@ -20,6 +20,7 @@ mod desk;
 mod draft;
 mod engine;
 mod handoff;
+mod journal;
 mod model;
 mod record;
 mod rule;
@@ -42,15 +43,17 @@ use readings::clock::{Mono, wall_now};
 use readings::{Reading, SourceId, Sources};
 use ruleset::Rulebook;
 use shared::Shared;
-use store::{StorageError, Store};
 
 pub use conditions::{STORE_LOSS, UPDATE_ENDED};
+pub use journal::{Change, Journal, JournalError, Kept, StoredRule};
 pub use model::{
     Alert, AlertError, AlertEvent, AlertStats, AlertType, Condition, Filter, Level, Measured,
     RuleView, Summary,
 };
+pub use record::StoreJournal;
 pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
 pub use ruleset::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, MAX_RULES};
+pub use wording::{alert_id, parse_id};
 
 /// How often retention is looked at.
 const TRIM_EVERY: Duration = Duration::from_secs(60);
@@ -102,37 +105,33 @@ impl Alerts {
     pub fn start(
         config: &config::Alerts,
         sources: Arc<Sources>,
-        store: Store,
+        journal: impl Journal,
     ) -> Result<Alerts, AlertError> {
         let shared = Arc::new(Shared::new(config, defaults::default_rules(), sources)?);
-        for record in store.rules() {
-            let name = record.name.clone();
-            if !shared.rules().restore(record) {
-                shared
-                    .counters
-                    .rules_ignored
-                    .fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(
-                    rule = name,
-                    "stored rule not understood; it is not in effect"
-                );
+        let mut kept = journal.kept();
+        let mut ignored = std::mem::take(&mut kept.rules_ignored);
+        for stored in std::mem::take(&mut kept.rules) {
+            let name = stored.rule.name.to_string();
+            if !shared.rules().restore(stored) {
+                ignored.push(name);
             }
+        }
+        for rule in ignored {
+            shared
+                .counters
+                .rules_ignored
+                .fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(rule, "stored rule not understood; it is not in effect");
         }
         shared.change_rules(|_| Ok(()))?;
         let moment = Moment::now();
-        let mut desk = Desk::new(
-            shared.clone(),
-            store.alerts(),
-            store.epoch(),
-            run_epoch(),
-            moment.now,
-        );
+        let mut desk = Desk::new(shared.clone(), kept, run_epoch(), moment.now);
         let deletions = desk.trim(moment);
         if !deletions.is_empty() {
-            store.defer(deletions);
+            journal.defer(deletions);
         }
         let (commands, waiting) = mpsc::channel(task::COMMANDS_WAITING);
-        tokio::spawn(task::run(desk, store, waiting));
+        tokio::spawn(task::run(desk, journal, waiting));
         Ok(Alerts {
             shared,
             commands,
@@ -141,7 +140,7 @@ impl Alerts {
     }
 
     /// Commits what waits and ends the desk. Operations after it are refused
-    /// with [`StorageError::Stopping`]; further calls change nothing.
+    /// with [`JournalError::Stopping`]; further calls change nothing.
     pub async fn stop(&self) {
         let (done, ended) = oneshot::channel();
         if self.commands.send(Command::Stop { done }).await.is_ok() {
@@ -348,14 +347,14 @@ impl Alerts {
                         .counters
                         .commands_refused
                         .fetch_add(1, Ordering::Relaxed);
-                    StorageError::Busy
+                    JournalError::Busy
                 }
-                mpsc::error::TrySendError::Closed(_) => StorageError::Stopping,
+                mpsc::error::TrySendError::Closed(_) => JournalError::Stopping,
             })?;
         // A desk that ends without an answer has dropped the other half.
         answer
             .await
-            .unwrap_or(Err(AlertError::Storage(StorageError::Stopping)))
+            .unwrap_or(Err(AlertError::Storage(JournalError::Stopping)))
     }
 }
 

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
 
+use super::journal::JournalError;
 use crate::config;
 use readings::Metric;
-use store::StorageError;
 
 /// An enum whose variants have one lower-case name in rules, records and the API.
 macro_rules! named {
@@ -219,7 +219,7 @@ pub enum AlertError {
     Full(String),
     /// Not durable, so not done.
     #[error(transparent)]
-    Storage(#[from] StorageError),
+    Storage(#[from] JournalError),
 }
 
 /// Counters for `/metrics`.

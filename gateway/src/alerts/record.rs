@@ -1,4 +1,4 @@
-//! Alerts and rules to and from their stored form. Pure.
+//! Alerts and rules to and from their stored form, and the store as their journal.
 //!
 //! A condition's record holds its title as the rule and its key as the origin,
 //! so that it can be recognised after a restart without a field of its own.
@@ -7,15 +7,74 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::model::{Alert, AlertType, Level, Measured};
-use super::rule::Rule;
-use super::wording::{alert_id, parse_id};
+use super::{
+    Alert, AlertType, Change, Journal, JournalError, Kept, Level, Measured, Rule, StoredRule,
+    alert_id, parse_id,
+};
 use crate::config;
 use readings::Metric;
-use store::{AlertRecord, RuleRecord};
+use store::{AlertRecord, RuleRecord, StorageError, Store};
+
+/// The store, as the alert service's journal.
+pub struct StoreJournal(pub Store);
+
+impl Journal for StoreJournal {
+    fn kept(&self) -> Kept {
+        let records = self.0.alerts();
+        let mut kept = Kept {
+            highest_seq: records.iter().map(|record| record.seq).max().unwrap_or(0),
+            alerts: records.into_iter().filter_map(alert).collect(),
+            epoch: self.0.epoch(),
+            ..Kept::default()
+        };
+        for record in self.0.rules() {
+            let name = record.name.clone();
+            match stored_rule(record) {
+                Some(rule) => kept.rules.push(rule),
+                None => kept.rules_ignored.push(name),
+            }
+        }
+        kept
+    }
+
+    async fn commit(&self, changes: Vec<Change>) -> Result<(), JournalError> {
+        let changes = changes.into_iter().map(stored_form).collect();
+        self.0.commit(changes).await.map_err(refused)
+    }
+
+    fn defer(&self, changes: Vec<Change>) {
+        self.0.defer(changes.into_iter().map(stored_form).collect());
+    }
+}
+
+fn refused(error: StorageError) -> JournalError {
+    match error {
+        StorageError::Unavailable(reason) => JournalError::Unavailable(reason),
+        StorageError::Busy => JournalError::Busy,
+        StorageError::Stopping => JournalError::Stopping,
+    }
+}
+
+fn stored_form(change: Change) -> store::Change {
+    match change {
+        Change::PutAlert(alert) => store::Change::PutAlert(alert_record(&alert)),
+        Change::DeleteAlert(seq) => store::Change::DeleteAlert(seq),
+        Change::PutRule(stored) => {
+            store::Change::PutRule(rule_record(&stored.rule, stored.deleted))
+        }
+        Change::DeleteRule(name) => store::Change::DeleteRule(name),
+    }
+}
+
+/// The rule of a record; none if it is not understood.
+fn stored_rule(record: RuleRecord) -> Option<StoredRule> {
+    let deleted = record.deleted;
+    let rule = Rule::parse(&rule_text(record)).ok()?;
+    Some(StoredRule { rule, deleted })
+}
 
 /// The stored form of an alert.
-pub(super) fn alert_record(alert: &Alert) -> AlertRecord {
+fn alert_record(alert: &Alert) -> AlertRecord {
     let stamped = |(at, by): &(Timestamp, Arc<str>)| (at.as_microsecond(), by.to_string());
     AlertRecord {
         seq: alert.seq,
@@ -41,7 +100,7 @@ pub(super) fn alert_record(alert: &Alert) -> AlertRecord {
 
 /// The alert of a record; none if it was written by something that knows
 /// levels, metrics or times this version does not.
-pub(super) fn alert(record: AlertRecord) -> Option<Alert> {
+fn alert(record: AlertRecord) -> Option<Alert> {
     let stamp = |us: i64| Timestamp::from_microsecond(us).ok();
     // An act with an unreadable time was still an act: it keeps the alert's time.
     let created = stamp(record.created_us)?;
@@ -75,7 +134,7 @@ pub(super) fn alert(record: AlertRecord) -> Option<Alert> {
 
 /// The stored form of a rule made through the API, or of the note that a
 /// default or configured rule was deleted.
-pub(super) fn rule_record(rule: &Rule, deleted: bool) -> RuleRecord {
+fn rule_record(rule: &Rule, deleted: bool) -> RuleRecord {
     let text = rule.to_text();
     RuleRecord {
         name: text.name,
@@ -95,7 +154,7 @@ pub(super) fn rule_record(rule: &Rule, deleted: bool) -> RuleRecord {
 }
 
 /// The text form of a stored rule, to be parsed like any other.
-pub(super) fn rule_text(record: RuleRecord) -> config::Rule {
+fn rule_text(record: RuleRecord) -> config::Rule {
     config::Rule {
         name: record.name,
         metric: record.metric,
@@ -115,7 +174,6 @@ pub(super) fn rule_text(record: RuleRecord) -> config::Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts::defaults::default_rules;
 
     #[test]
     fn records_lead_back() {
@@ -145,11 +203,14 @@ mod tests {
         let mut unknown = alert_record(&alert);
         unknown.level = "fatal".into();
         assert_eq!(super::alert(unknown), None);
-        for rule in default_rules() {
-            assert_eq!(
-                Rule::parse(&rule_text(rule_record(&rule, false))).expect("valid"),
-                rule
-            );
+        let defaults = crate::alerts::effective_rules(&config::Alerts::default(), &[]);
+        for view in defaults.expect("the defaults are valid") {
+            let rule = Rule::parse(&view.rule).expect("valid");
+            let stored = StoredRule {
+                rule: rule.clone(),
+                deleted: false,
+            };
+            assert_eq!(stored_rule(rule_record(&rule, false)), Some(stored));
         }
     }
 }

@@ -10,12 +10,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::journal::{Change, StoredRule};
 use super::model::{AlertError, RuleView};
-use super::record::rule_record;
 use super::rule::{Rule, invalid};
 use crate::config;
 use readings::{METRIC_COUNT, Metric};
-use store::{Change, RuleRecord};
 
 /// Most default rules: the twelve built in and those other rooms add.
 pub const MAX_DEFAULT_RULES: usize = 40;
@@ -182,12 +181,8 @@ impl Rulebook {
         Ok(())
     }
 
-    /// Takes a rule of the store at start. False: not understood, ignored.
-    pub(super) fn restore(&mut self, record: RuleRecord) -> bool {
-        let deleted = record.deleted;
-        let Ok(rule) = Rule::parse(&super::record::rule_text(record)) else {
-            return false;
-        };
+    /// Takes a rule that was durable at the start. False: there is no room for it.
+    pub(super) fn restore(&mut self, StoredRule { rule, deleted }: StoredRule) -> bool {
         if self.check_room(&rule.name).is_err() {
             return false;
         }
@@ -219,7 +214,7 @@ impl Rulebook {
             return Ok(Change::DeleteRule(name.to_owned()));
         }
         self.check_room(name)?;
-        Ok(Change::PutRule(rule_record(&listed.rule, true)))
+        Ok(put(&listed.rule, true))
     }
 
     /// Puts a rule of the API in effect. The caller has checked for room.
@@ -250,10 +245,10 @@ impl Rulebook {
                 .find(|rule| &*rule.name == name)
         };
         match self.api.get(name) {
-            Some(Some(rule)) => Change::PutRule(rule_record(rule, false)),
+            Some(Some(rule)) => put(rule, false),
             Some(None) => deleted_one().map_or_else(
                 || Change::DeleteRule(name.to_owned()),
-                |rule| Change::PutRule(rule_record(rule, true)),
+                |rule| put(rule, true),
             ),
             None => Change::DeleteRule(name.to_owned()),
         }
@@ -338,6 +333,13 @@ impl Rulebook {
         self.table = Arc::new(self.table.next(&listed));
         self.listed = listed;
     }
+}
+
+fn put(rule: &Rule, deleted: bool) -> Change {
+    Change::PutRule(Box::new(StoredRule {
+        rule: rule.clone(),
+        deleted,
+    }))
 }
 
 fn parse_all(texts: &[config::Rule]) -> Result<Vec<Rule>, AlertError> {
@@ -433,7 +435,7 @@ mod tests {
                 .into_iter()
                 .find(|known| known.name == rule.name)
                 .expect("known");
-            Change::PutRule(rule_record(&default, true))
+            put(&default, true)
         });
         book.put(Rule::parse(&named("Low Battery", 6.0)).expect("valid"));
         assert_eq!(listing(&book)[8], ("Low Battery".to_owned(), "api", 6.0));

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::book::Moment;
 use super::command::Command;
 use super::desk::Desk;
-use store::{Change, StorageError, Store};
+use super::journal::{Change, Journal, JournalError};
 
 /// Commands that may wait: more are refused as busy, so that a stuck medium
 /// cannot pile up requests.
@@ -26,7 +26,11 @@ const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
 
 /// Runs the desk to its end.
-pub(super) async fn run(mut desk: Desk, store: Store, mut commands: mpsc::Receiver<Command>) {
+pub(super) async fn run<J: Journal>(
+    mut desk: Desk,
+    journal: J,
+    mut commands: mpsc::Receiver<Command>,
+) {
     let mut retry = Retry {
         pause: RETRY_FIRST,
         at: Instant::now(),
@@ -47,14 +51,14 @@ pub(super) async fn run(mut desk: Desk, store: Store, mut commands: mpsc::Receiv
         let outcome = if changes.is_empty() {
             Ok(())
         } else {
-            let outcome = commit(&store, changes).await;
+            let outcome = commit(&journal, changes).await;
             retry.note(&outcome);
             outcome
         };
         desk.settle(plan, outcome);
         let deletions = desk.trim(Moment::now());
         if !deletions.is_empty() {
-            store.defer(deletions);
+            journal.defer(deletions);
         }
         if let Some(done) = stop {
             running = false;
@@ -88,10 +92,10 @@ fn collect(
     batch
 }
 
-async fn commit(store: &Store, changes: Vec<Change>) -> Result<(), StorageError> {
-    match timeout(COMMIT_PATIENCE, store.commit(changes)).await {
+async fn commit(journal: &impl Journal, changes: Vec<Change>) -> Result<(), JournalError> {
+    match timeout(COMMIT_PATIENCE, journal.commit(changes)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(StorageError::Unavailable(
+        Err(_) => Err(JournalError::Unavailable(
             format!(
                 "the medium did not answer within {} s",
                 COMMIT_PATIENCE.as_secs()
@@ -108,7 +112,7 @@ struct Retry {
 }
 
 impl Retry {
-    fn note(&mut self, outcome: &Result<(), StorageError>) {
+    fn note(&mut self, outcome: &Result<(), JournalError>) {
         if let Err(error) = outcome {
             tracing::warn!(%error, retry_s = self.pause.as_secs(), "alerts are not durable");
             self.at = Instant::now() + self.pause;

@@ -11,12 +11,14 @@ pub(super) const RULE_ORIGIN: &str = "system_monitor";
 pub(super) const AUTO: &str = "auto";
 
 /// `alert_<epoch>_<seq>`: the sequence orders, the epoch tells stores apart.
-pub(super) fn alert_id(epoch: u32, seq: u64) -> Arc<str> {
+#[must_use]
+pub fn alert_id(epoch: u32, seq: u64) -> Arc<str> {
     format!("alert_{epoch:08x}_{seq}").into()
 }
 
 /// The parts of an id made by [`alert_id`].
-pub(super) fn parse_id(id: &str) -> Option<(u32, u64)> {
+#[must_use]
+pub fn parse_id(id: &str) -> Option<(u32, u64)> {
     let (epoch, seq) = id.strip_prefix("alert_")?.split_once('_')?;
     Some((u32::from_str_radix(epoch, 16).ok()?, seq.parse().ok()?))
 }

@@ -16,7 +16,6 @@ use super::respond;
 use super::scalars::{self, Ts};
 use crate::access::{Denial, KeyError, Permission};
 use crate::alerts::AlertError;
-use store::StorageError;
 
 /// Longest input echoed in a validation issue; the rest is cut, so that a
 /// refused megabyte does not come back as a megabyte.
@@ -307,13 +306,14 @@ impl From<Denial> for ApiError {
     }
 }
 
-impl From<StorageError> for ApiError {
-    fn from(error: StorageError) -> ApiError {
+impl ApiError {
+    /// The medium did not take a change, for the reason given.
+    fn not_saved(reason: String) -> ApiError {
         // A code of its own: a client may keep its change and send it again.
         ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "STORAGE_UNAVAILABLE",
-            error.to_string(),
+            reason,
         )
     }
 }
@@ -326,7 +326,7 @@ impl From<KeyError> for ApiError {
             KeyError::InvalidPermission(_) | KeyError::InvalidName(_) => {
                 ApiError::invalid(error.to_string())
             }
-            KeyError::Storage(error) => error.into(),
+            KeyError::Storage(error) => ApiError::not_saved(error.to_string()),
             // Not the client's doing: the system cannot.
             other => ApiError::unavailable(other.to_string()),
         }
@@ -347,7 +347,7 @@ impl From<AlertError> for ApiError {
                 Value::Null,
             )]),
             AlertError::Full(reason) => ApiError::conflict(reason),
-            AlertError::Storage(error) => error.into(),
+            AlertError::Storage(error) => ApiError::not_saved(error.to_string()),
         }
     }
 }
@@ -358,6 +358,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::alerts::JournalError;
 
     async fn body(error: ApiError) -> (Response, Value) {
         let (parts, body) = error.into_response().into_parts();
@@ -421,7 +422,7 @@ mod tests {
                 "a",
             ),
             (
-                StorageError::Busy.into(),
+                AlertError::Storage(JournalError::Busy).into(),
                 503,
                 "STORAGE_UNAVAILABLE",
                 "not saved",

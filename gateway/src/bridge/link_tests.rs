@@ -9,7 +9,7 @@ use firmware_bridge::sensor::{Fault, MAX_SENSORS, Sensor, SensorKind, Unit};
 
 use super::super::{MAX_BRIDGE_SOURCES, Seats, rules};
 use super::*;
-use crate::alerts::{Alert, Alerts, Filter};
+use crate::alerts::{Alert, Alerts, Filter, StoreJournal};
 use crate::config;
 use readings::Sources;
 use readings::telemetry::Telemetry;
@@ -31,7 +31,12 @@ fn bench() -> Bench {
     let (store, _) = Store::open(dir.path()).expect("a store");
     let sources = Arc::new(Sources::default());
     let telemetry = Arc::new(Telemetry::new(sources.clone()));
-    let alerts = Alerts::start(&config::Alerts::default(), sources.clone(), store).expect("alerts");
+    let alerts = Alerts::start(
+        &config::Alerts::default(),
+        sources.clone(),
+        StoreJournal(store),
+    )
+    .expect("alerts");
     let bridge: Bridge =
         toml::from_str("name = \"mast\"\nselector = \"2e8a:000a\"\n").expect("a bridge");
     alerts

@@ -14,7 +14,7 @@ use super::housekeeping::{self, Rooms};
 use super::listeners::{self, Wanted};
 use super::{Origin, figures};
 use crate::access::{Access, FirstKeys};
-use crate::alerts::{AlertType, Alerts, Condition, Level};
+use crate::alerts::{AlertType, Alerts, Condition, Level, StoreJournal};
 use crate::api::{self, App, DroneList, Edge, Service, Services};
 use crate::cache::Cache;
 use crate::config::{Config, Reload};
@@ -76,7 +76,7 @@ impl Running {
         let sources = Arc::new(Sources::default());
         let board_source = sources.register("board", SourceKind::Board)?;
         let telemetry = Arc::new(Telemetry::new(sources.clone()));
-        let alerts = Alerts::start(&config.alerts, sources.clone(), store.clone())?;
+        let alerts = Alerts::start(&config.alerts, sources.clone(), StoreJournal(store.clone()))?;
         if let Some(mended) = &recovery.mended {
             tracing::warn!("the store was damaged and put right without loss: {mended}");
         }

@@ -16,23 +16,29 @@ struct Bench {
     shared: Arc<Shared>,
 }
 
-type Outcome = Result<(), StorageError>;
+type Outcome = Result<(), JournalError>;
 
 fn refused() -> Outcome {
-    Err(StorageError::Unavailable("no space left on device".into()))
+    Err(JournalError::Unavailable("no space left on device".into()))
 }
 
 impl Bench {
-    fn new(records: Vec<AlertRecord>) -> Bench {
-        Bench::with(&config::Alerts::default(), records)
+    fn new(alerts: Vec<Alert>) -> Bench {
+        Bench::with(&config::Alerts::default(), alerts)
     }
 
-    fn with(config: &config::Alerts, records: Vec<AlertRecord>) -> Bench {
+    fn with(config: &config::Alerts, alerts: Vec<Alert>) -> Bench {
+        let kept = Kept {
+            highest_seq: alerts.iter().map(|alert| alert.seq).max().unwrap_or(0),
+            alerts,
+            epoch: 0xaaaa,
+            ..Kept::default()
+        };
         let shared = Arc::new(
             Shared::new(config, default_rules(), Arc::new(Sources::default())).expect("valid"),
         );
         Bench {
-            desk: Desk::new(shared.clone(), records, 0xaaaa, 0xbbbb, Mono::ZERO),
+            desk: Desk::new(shared.clone(), kept, 0xbbbb, Mono::ZERO),
             shared,
         }
     }
@@ -127,12 +133,12 @@ impl Bench {
         self.shared.book().iter().cloned().collect()
     }
 
-    fn records(&self) -> Vec<AlertRecord> {
+    fn durable(&self) -> Vec<Alert> {
         self.shared
             .book()
             .iter()
             .rev()
-            .map(|alert| alert_record(alert))
+            .map(|alert| (**alert).clone())
             .collect()
     }
 }
@@ -140,7 +146,7 @@ impl Bench {
 /// The alerts a commit held.
 fn written(changes: &[Change]) -> Vec<u64> {
     let seq = |change: &Change| match change {
-        Change::PutAlert(record) => Some(record.seq),
+        Change::PutAlert(alert) => Some(alert.seq),
         _ => None,
     };
     changes.iter().filter_map(seq).collect()
@@ -293,7 +299,7 @@ fn a_store_that_refuses_hides_no_alert_and_does_nothing_for_operators() {
     assert!(
         matches!(
             answer,
-            Err(AlertError::Storage(StorageError::Unavailable(_)))
+            Err(AlertError::Storage(JournalError::Unavailable(_)))
         ),
         "{answer:?}"
     );
@@ -335,7 +341,7 @@ fn after_a_restart_open_alerts_go_on_and_end_with_the_first_good_value() {
     before.observe("board", Metric::DiskUsage, 91.0, 0);
     before.observe("drone_001", Metric::BatteryLevel, 15.0, 0);
     before.ok(0);
-    let mut after = Bench::new(before.records());
+    let mut after = Bench::new(before.durable());
     after.observe("board", Metric::DiskUsage, 92.0, 1);
     after.observe("drone_001", Metric::BatteryLevel, 80.0, 1);
     assert_eq!(written(&after.ok(1)), [2], "only the end of the second");
@@ -353,7 +359,7 @@ fn an_alert_continued_and_ended_in_one_go_is_not_doubled() {
     let mut before = Bench::new(vec![]);
     before.observe("board", Metric::DiskUsage, 91.0, 0);
     before.ok(0);
-    let mut after = Bench::new(before.records());
+    let mut after = Bench::new(before.durable());
     after.observe("board", Metric::DiskUsage, 92.0, 1);
     after.observe("board", Metric::DiskUsage, 10.0, 2);
     assert_eq!(written(&after.ok(3)), [1]);
@@ -383,7 +389,7 @@ fn conditions_are_raised_once_and_survive_a_restart() {
         ("Drone silent", "drone_silent", None)
     );
 
-    let mut after = Bench::new(before.records());
+    let mut after = Bench::new(before.durable());
     after
         .shared
         .conditions()
