@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use alerting::Alerts;
 use allocation_counter::measure;
-use mfg_drone_gateway::alerts::{Alerts, StoreJournal};
+use mfg_drone_gateway::alerts::StoreJournal;
 use mfg_drone_gateway::config;
 use mfg_drone_gateway::drones::tello::state;
 use readings::clock::{Mono, wall_now};

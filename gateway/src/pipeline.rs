@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::alerts::Alerts;
+use alerting::Alerts;
 use readings::clock::{Mono, wall_now};
 use readings::telemetry::Telemetry;
 use readings::{Reading, SourceId};

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{
+use crate::config;
+use alerting::{
     Alert, AlertType, Change, Journal, JournalError, Kept, Level, Measured, Rule, StoredRule,
     alert_id, parse_id,
 };
-use crate::config;
 use readings::Metric;
 use store::{AlertRecord, RuleRecord, StorageError, Store};
 
@@ -203,7 +203,7 @@ mod tests {
         let mut unknown = alert_record(&alert);
         unknown.level = "fatal".into();
         assert_eq!(super::alert(unknown), None);
-        let defaults = crate::alerts::effective_rules(&config::Alerts::default(), &[]);
+        let defaults = alerting::effective_rules(&config::Alerts::default(), &[]);
         for view in defaults.expect("the defaults are valid") {
             let rule = Rule::parse(&view.rule).expect("valid");
             let stored = StoredRule {

@@ -15,7 +15,7 @@ use super::route::Outcome;
 use super::scalars::Ts;
 use super::state::{App, Service};
 use super::validate::{Kind, Param, Place};
-use crate::alerts::{Alert, AlertType, Filter, Level, Summary};
+use alerting::{Alert, AlertType, Filter, Level, Summary};
 
 /// Levels by their names.
 const LEVELS: [(&str, Level); 4] = [

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::respond;
 use super::scalars::{self, Ts};
 use crate::access::{Denial, KeyError, Permission};
-use crate::alerts::AlertError;
+use alerting::AlertError;
 
 /// Longest input echoed in a validation issue; the rest is cut, so that a
 /// refused megabyte does not come back as a megabyte.
@@ -358,7 +358,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::alerts::JournalError;
+    use alerting::JournalError;
 
     async fn body(error: ApiError) -> (Response, Value) {
         let (parts, body) = error.into_response().into_parts();

@@ -14,9 +14,9 @@ use super::route::Outcome;
 use super::scalars::Ts;
 use super::state::Service;
 use super::upstream::UpstreamHealth;
-use crate::alerts::Summary;
 use crate::board::Face;
 use crate::performance::SystemSnapshot;
+use alerting::Summary;
 
 /// Answer of `GET /api/health/detailed`.
 #[derive(Serialize, ToSchema)]

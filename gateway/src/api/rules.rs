@@ -12,8 +12,8 @@ use super::respond::{self, SuccessResponse};
 use super::route::Outcome;
 use super::scalars::Ts;
 use super::validate::{Inputs, Kind, Param, Place};
-use crate::alerts::{AlertType, Level, MAX_NAME_CHARS, Operator, Rule, RuleView};
 use crate::config;
+use alerting::{AlertType, Level, MAX_NAME_CHARS, Operator, Rule, RuleView};
 use readings::Metric;
 
 const NAME_IN_PATH: Param = Param::required(Place::Path, "name", Kind::Text, "Name of the rule");

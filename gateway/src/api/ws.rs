@@ -24,7 +24,7 @@ use super::validate::{Kind, Param, Place};
 use super::ws_messages::{self as messages, Shown, Subscriptions};
 use super::ws_network::{self, Answer, Told};
 use crate::access::Permission;
-use crate::alerts::AlertEvent;
+use alerting::AlertEvent;
 
 /// A one-time ticket.
 pub(super) const TICKET: Param = Param::optional(

@@ -19,9 +19,9 @@ use std::time::Duration;
 use boards::{Absence, Board, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits};
 use tokio_util::sync::CancellationToken;
 
-use crate::alerts::{AlertType, Condition, Level};
 use crate::config::Config;
 use crate::pipeline::Pipeline;
+use alerting::{AlertType, Condition, Level};
 use readings::clock::Mono;
 use readings::{METRIC_COUNT, Metric, Reading, SourceId};
 

@@ -144,7 +144,6 @@ fn temperatures(limits: TemperatureLimits) -> Vec<Rule> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts;
 
     fn thresholds(throttle_c: Option<f64>, critical_c: Option<f64>) -> Vec<(String, f64)> {
         let rules = temperatures(TemperatureLimits {
@@ -165,9 +164,9 @@ mod tests {
         };
         let rules = defaults(limits);
         for rule in &rules {
-            assert_eq!(alerts::check_rule(rule), Ok(()), "{rule:?}");
+            assert_eq!(alerting::check_rule(rule), Ok(()), "{rule:?}");
         }
-        assert!(rules.len() + 12 <= alerts::MAX_DEFAULT_RULES);
+        assert!(rules.len() + 12 <= alerting::MAX_DEFAULT_RULES);
     }
 
     #[test]

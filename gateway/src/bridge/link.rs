@@ -15,9 +15,9 @@ use tokio::sync::Notify;
 use super::guard::{Budget, Guard, News, Stop};
 use super::slot::{Slot, Worth, fault_text};
 use super::{Seats, mapping, sensor_source};
-use crate::alerts::{AlertType, Condition, Level};
 use crate::config::{Bridge, ButtonAction};
 use crate::pipeline::Pipeline;
+use alerting::{AlertType, Condition, Level};
 use readings::clock::Mono;
 use readings::{Metric, Reading, SourceId};
 

@@ -9,8 +9,9 @@ use firmware_bridge::sensor::{Fault, MAX_SENSORS, Sensor, SensorKind, Unit};
 
 use super::super::{MAX_BRIDGE_SOURCES, Seats, rules};
 use super::*;
-use crate::alerts::{Alert, Alerts, Filter, StoreJournal};
+use crate::alerts::StoreJournal;
 use crate::config;
+use alerting::{Alert, Alerts, Filter};
 use readings::Sources;
 use readings::telemetry::Telemetry;
 use store::Store;

@@ -89,7 +89,6 @@ fn tenths(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts;
     use crate::config::MAX_BRIDGES;
 
     fn bridge(number: usize, cells: Option<u8>) -> Bridge {
@@ -109,10 +108,10 @@ mod tests {
             .collect();
         let rules = defaults(&all);
         for rule in &rules {
-            assert_eq!(alerts::check_rule(rule), Ok(()), "{rule:?}");
+            assert_eq!(alerting::check_rule(rule), Ok(()), "{rule:?}");
         }
         // Twelve are built in; a board adds eight and lowers two of the twelve.
-        assert!(rules.len() + 12 + 8 <= alerts::MAX_DEFAULT_RULES);
+        assert!(rules.len() + 12 + 8 <= alerting::MAX_DEFAULT_RULES);
         assert!(defaults(&[]).is_empty());
     }
 

@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::Bridges;
-use crate::alerts::{Alerts, Filter, Level};
+use alerting::{Alerts, Filter, Level};
 
 /// How often time passes for guards and the emergency stop; also how late a lamp
 /// follows an alert that left the book without an event.

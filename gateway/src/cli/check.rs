@@ -14,7 +14,7 @@ use crate::config::{Bridge, Config, ConfigError, Loaded, Problem};
 use crate::control;
 use crate::server::port_holder::{self, Protocol};
 use crate::upstream::Upstream;
-use crate::{alerts, drones, logging};
+use crate::{drones, logging};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -106,7 +106,7 @@ pub(super) fn rule_problems(loaded: &Loaded) -> Result<(), ConfigError> {
         .iter()
         .enumerate()
         .filter_map(|(index, rule)| {
-            let (field, reason) = alerts::check_rule(rule).err()?;
+            let (field, reason) = alerting::check_rule(rule).err()?;
             let path = ["alerts", "rule", &index.to_string(), field];
             Some(Problem {
                 place: loaded.place(&path),

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use boards::Board;
 
 use super::args::{RulesArgs, RulesCommand};
-use crate::alerts::{self, RuleView};
 use crate::config::{Config, Loaded};
 use crate::{board as board_room, bridge};
+use alerting::RuleView;
 
 pub(super) fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     let loaded = match &args.command {
@@ -38,7 +38,7 @@ pub(super) fn in_effect(config: &Config, board: Option<&Board>) -> anyhow::Resul
     let limits = board.map(|board| board.sensors().temperature_limits());
     let mut defaults = limits.map(board_room::default_rules).unwrap_or_default();
     defaults.extend(bridge::default_rules(&config.bridge));
-    Ok(alerts::effective_rules(&config.alerts, &defaults)?)
+    Ok(alerting::effective_rules(&config.alerts, &defaults)?)
 }
 
 /// The board of the configuration; none where its sensors are not read.

@@ -7,7 +7,6 @@
 //! Unknown keys are refused everywhere.
 
 mod access;
-mod alerts;
 mod board;
 mod bridge;
 mod camera;
@@ -17,9 +16,7 @@ mod logging;
 mod notify;
 mod ranges;
 mod reload;
-mod rule;
 mod server;
-
 mod tls;
 mod update;
 mod upstream;
@@ -28,7 +25,7 @@ mod validate;
 use serde::{Deserialize, Serialize};
 
 pub use access::{Access, Profile};
-pub use alerts::Alerts;
+pub use alerting::{Config as Alerts, RuleText as Rule};
 pub use board::Board;
 pub use bridge::{Bridge, ButtonAction, MAX_BRIDGES};
 pub use camera::Camera;
@@ -38,7 +35,6 @@ pub use logging::{Journal, LogFormat, Logging};
 pub use notify::{Notify, Webhook, WebhookTemplate};
 pub use ranges::{MAX_RANGES, Range, RangeError};
 pub use reload::Reload;
-pub use rule::Rule;
 pub use server::Server;
 pub use store::Config as Storage;
 pub use tls::Tls;

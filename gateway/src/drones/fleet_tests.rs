@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use super::super::Outlet;
 use super::*;
-use crate::alerts::Condition;
 use crate::config::{Drone, DroneMode};
+use alerting::Condition;
 use readings::{Metric, Reading, SourceId};
 
 /// Keeps what comes out, and wakes who waits for it.

@@ -3,8 +3,8 @@
 //! A trait, so that a drone's sockets and state machines can be driven without
 //! a store and rules behind them; [`Pipeline`] is the one used by the gateway.
 
-use crate::alerts::Condition;
 use crate::pipeline::Pipeline;
+use alerting::Condition;
 use readings::{Reading, SourceId};
 
 /// Takes readings and conditions.

@@ -20,7 +20,7 @@ use super::outlet::Outlet;
 use super::plan::FleetPlan;
 use super::roster::{PortHolder, PortRecord, Roster, Slot};
 use super::socket;
-use crate::alerts::{AlertType, Condition, Level};
+use alerting::{AlertType, Condition, Level};
 use readings::clock::{Mono, wall_now};
 
 /// Longer than anything parsed, so that a cut datagram shows as oversized

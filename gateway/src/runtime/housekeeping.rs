@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::loss;
 use crate::access::Access;
-use crate::alerts::{AlertType, Alerts, Condition, Level};
+use alerting::{AlertType, Alerts, Condition, Level};
 use readings::clock::Mono;
 use readings::telemetry::{FinishedMinutes, Telemetry};
 use store::{Change, HistoryRecord, Store};

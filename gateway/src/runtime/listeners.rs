@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::Origin;
-use crate::alerts::{AlertType, Alerts, Condition, Level};
 use crate::server::{self, BindError, Listener, Shared, Tls, Via};
+use alerting::{AlertType, Alerts, Condition, Level};
 
 /// First and longest pause between attempts to get a port.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));

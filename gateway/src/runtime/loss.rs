@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use crate::alerts::{AlertType, Alerts, Condition, Filter, Level, STORE_LOSS};
+use alerting::{AlertType, Alerts, Condition, Filter, Level, STORE_LOSS};
 use store::Store;
 
 /// Tells every loss the store speaks of, until `stop`.

@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::status::{State, Status};
 use super::{UpdateError, Updates};
-use crate::alerts::{AlertType, Alerts, Condition, Filter, Level};
+use alerting::{AlertType, Alerts, Condition, Filter, Level};
 
 /// Key of the alert's condition.
-pub const KEY: &str = crate::alerts::UPDATE_ENDED;
+pub const KEY: &str = alerting::UPDATE_ENDED;
 
 /// How often the status is looked at: a few hundred bytes from memory.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

@@ -28,7 +28,7 @@ use super::super::tello::command::Command;
 use super::super::tello::reply::Reply;
 use super::machine::{Inputs, Link, Notice, Step};
 use super::reason::{Evidence, Reason};
-use crate::alerts::{AlertType, Condition, Level};
+use alerting::{AlertType, Condition, Level};
 use readings::clock::Mono;
 use readings::{Metric, Reading};
 

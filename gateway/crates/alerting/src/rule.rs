@@ -1,6 +1,6 @@
 //! A rule, parsed: from here on every field means what it says.
 //!
-//! Pure. The text form is [`config::Rule`]; parsing it is the only way to make
+//! Pure. The text form is [`RuleText`]; parsing it is the only way to make
 //! a [`Rule`], so evaluation never meets an unknown metric or a threshold that
 //! is not a number.
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::model::{AlertError, AlertType, Level};
-use crate::config;
+use crate::RuleText;
 use readings::Metric;
 
 /// Longest cool-down: a week, the time an alert is kept by default.
@@ -120,7 +120,7 @@ impl Rule {
     ///
     /// # Errors
     /// [`AlertError::InvalidRule`] naming the field, what is wrong and what is allowed.
-    pub fn parse(text: &config::Rule) -> Result<Rule, AlertError> {
+    pub fn parse(text: &RuleText) -> Result<Rule, AlertError> {
         let metric = parse_metric(&text.metric)?;
         let operator = parse_operator(&text.operator)?;
         if !text.threshold.is_finite() {
@@ -166,8 +166,8 @@ impl Rule {
 
     /// The text form, with the type filled in.
     #[must_use]
-    pub fn to_text(&self) -> config::Rule {
-        config::Rule {
+    pub fn to_text(&self) -> RuleText {
+        RuleText {
             name: self.name.to_string(),
             metric: self.metric.name().to_owned(),
             operator: self.operator.symbol().to_owned(),
@@ -323,11 +323,11 @@ pub(super) mod tests {
     use super::*;
 
     /// A rule on `cpu_usage` for tests.
-    pub(in crate::alerts) fn text(operator: &str, threshold: f64) -> config::Rule {
-        config::Rule::new("Test", Metric::CpuUsage, operator, threshold, "warning")
+    pub(crate) fn text(operator: &str, threshold: f64) -> RuleText {
+        RuleText::new("Test", Metric::CpuUsage, operator, threshold, "warning")
     }
 
-    fn refusal(change: impl FnOnce(&mut config::Rule)) -> String {
+    fn refusal(change: impl FnOnce(&mut RuleText)) -> String {
         let mut rule = text(">=", 95.0);
         change(&mut rule);
         Rule::parse(&rule).expect_err("refused").to_string()

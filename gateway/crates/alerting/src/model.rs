@@ -7,7 +7,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::journal::JournalError;
-use crate::config;
+use crate::RuleText;
 use readings::Metric;
 
 /// An enum whose variants have one lower-case name in rules, records and the API.
@@ -161,7 +161,7 @@ pub struct Summary {
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleView {
     /// The rule, its `type` filled in.
-    pub rule: config::Rule,
+    pub rule: RuleText,
     /// `default`, `config` or `api`.
     pub origin: &'static str,
     /// When it last fired for any source.

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Rule;
+use crate::rule_text::RuleText;
 
 /// `[alerts]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Alerts {
+pub struct Config {
     /// Whether the documented default rules apply.
     pub default_rules: bool,
     /// Whether an alert resolves itself when its value has cleared.
@@ -17,12 +17,12 @@ pub struct Alerts {
     /// Days an alert is kept.
     pub retention_days: u32,
     /// Further rules, and changes to default rules of the same name.
-    pub rule: Vec<Rule>,
+    pub rule: Vec<RuleText>,
 }
 
-impl Default for Alerts {
+impl Default for Config {
     fn default() -> Self {
-        Alerts {
+        Config {
             default_rules: true,
             auto_resolve: true,
             max_alerts: 1000,

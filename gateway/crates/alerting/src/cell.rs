@@ -221,7 +221,7 @@ mod tests {
         Mono::from_millis(seconds * 1000)
     }
 
-    fn rule(change: impl FnOnce(&mut crate::config::Rule)) -> Rule {
+    fn rule(change: impl FnOnce(&mut crate::RuleText)) -> Rule {
         let mut rule = text(">=", 95.0);
         change(&mut rule);
         Rule::parse(&rule).expect("valid")

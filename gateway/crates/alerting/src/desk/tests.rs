@@ -7,7 +7,7 @@ use super::super::model::RuleView;
 use super::super::rule::Rule;
 use super::super::rule::tests::text;
 use super::*;
-use crate::config;
+use crate::{Config, RuleText};
 use readings::{Metric, Reading, SourceKind, Sources};
 use tokio::sync::oneshot;
 
@@ -24,10 +24,10 @@ fn refused() -> Outcome {
 
 impl Bench {
     fn new(alerts: Vec<Alert>) -> Bench {
-        Bench::with(&config::Alerts::default(), alerts)
+        Bench::with(&Config::default(), alerts)
     }
 
-    fn with(config: &config::Alerts, alerts: Vec<Alert>) -> Bench {
+    fn with(config: &Config, alerts: Vec<Alert>) -> Bench {
         let kept = Kept {
             highest_seq: alerts.iter().map(|alert| alert.seq).max().unwrap_or(0),
             alerts,
@@ -108,7 +108,7 @@ impl Bench {
         answer.try_recv().expect("answered")
     }
 
-    fn put_rule(&mut self, rule: &config::Rule, outcome: Outcome) -> Result<RuleView, AlertError> {
+    fn put_rule(&mut self, rule: &RuleText, outcome: Outcome) -> Result<RuleView, AlertError> {
         let (reply, mut answer) = oneshot::channel();
         let rule = Rule::parse(rule).expect("valid");
         self.round(vec![Command::PutRule { rule, reply }], 0, outcome);
@@ -212,9 +212,9 @@ fn a_value_that_comes_back_clears_and_resolves_its_alert() {
 
 #[test]
 fn without_auto_resolve_a_cleared_alert_waits_for_an_operator() {
-    let config = config::Alerts {
+    let config = Config {
         auto_resolve: false,
-        ..config::Alerts::default()
+        ..Config::default()
     };
     let mut bench = Bench::with(&config, vec![]);
     bench.observe("board", Metric::DiskUsage, 91.0, 0);
@@ -445,9 +445,9 @@ fn a_cause_that_outlives_the_retention_gets_a_new_alert() {
 
 #[test]
 fn the_book_stays_bounded_while_the_store_refuses() {
-    let config = config::Alerts {
+    let config = Config {
         max_alerts: 4,
-        ..config::Alerts::default()
+        ..Config::default()
     };
     let mut bench = Bench::with(&config, vec![]);
     for n in 0..20 {

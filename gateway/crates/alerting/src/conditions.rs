@@ -237,7 +237,7 @@ pub(super) mod tests {
     use super::super::model::{AlertType, Level};
     use super::*;
 
-    pub(in crate::alerts) fn silent(subject: &str) -> Condition {
+    pub(crate) fn silent(subject: &str) -> Condition {
         Condition {
             key: "drone_silent",
             subject: subject.into(),

@@ -11,10 +11,10 @@ use readings::Metric;
 /// Minutes of silence after firing where nothing else is said, as documented.
 const USUAL_COOLDOWN_MINUTES: u32 = 5;
 
-/// `[[alerts.rule]]`: text as written; `alerts::Rule` is the parsed form.
+/// `[[alerts.rule]]`: text as written; `Rule` is the parsed form.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rule {
+pub struct RuleText {
     /// Unique name; that of a default rule replaces it.
     pub name: String,
     /// Name of a metric.
@@ -48,12 +48,18 @@ pub struct Rule {
     pub auto_resolve: Option<bool>,
 }
 
-impl Rule {
+impl RuleText {
     /// A rule on every source of `metric`, with everything else as in a
     /// configuration that says no more.
     #[must_use]
-    pub fn new(name: &str, metric: Metric, operator: &str, threshold: f64, level: &str) -> Rule {
-        Rule {
+    pub fn new(
+        name: &str,
+        metric: Metric,
+        operator: &str,
+        threshold: f64,
+        level: &str,
+    ) -> RuleText {
+        RuleText {
             name: name.to_owned(),
             metric: metric.name().to_owned(),
             operator: operator.to_owned(),
@@ -85,9 +91,9 @@ mod tests {
     #[test]
     fn a_rule_made_here_is_the_one_a_configuration_would_give() {
         let text = "name = \"Hot\"\nmetric = \"temperature\"\noperator = \">=\"\nthreshold = 80\nlevel = \"warning\"\n";
-        let read: Rule = toml::from_str(text).expect("a rule");
+        let read: RuleText = toml::from_str(text).expect("a rule");
         assert_eq!(
-            Rule::new("Hot", Metric::Temperature, ">=", 80.0, "warning"),
+            RuleText::new("Hot", Metric::Temperature, ">=", 80.0, "warning"),
             read
         );
     }

@@ -59,7 +59,7 @@ fn quantity(metric: Metric, value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts::rule::tests::text;
+    use crate::rule::tests::text;
 
     #[test]
     fn a_message_says_what_is_where_and_how_much() {

@@ -259,7 +259,7 @@ pub(super) mod tests {
     const DAY_S: i64 = 24 * 3600;
     const WALL_S: i64 = 1_738_314_902;
 
-    pub(in crate::alerts) fn moment(seconds: u64) -> Moment {
+    pub(crate) fn moment(seconds: u64) -> Moment {
         let wall = Timestamp::from_second(WALL_S + seconds as i64).expect("in range");
         Moment {
             now: Mono::from_millis(seconds * 1000),
@@ -267,7 +267,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::alerts) fn alert(seq: u64, created_s: i64) -> Alert {
+    pub(crate) fn alert(seq: u64, created_s: i64) -> Alert {
         Alert {
             seq,
             id: alert_id(1, seq),

@@ -14,7 +14,7 @@ use super::engine::Engine;
 use super::model::{AlertError, AlertEvent};
 use super::rule::Rule;
 use super::ruleset::Rulebook;
-use crate::config;
+use crate::Config;
 use readings::Sources;
 
 /// Events kept for slow subscribers: a burst of every default rule on twenty
@@ -50,7 +50,7 @@ pub(super) struct Counters {
 
 impl Shared {
     pub(super) fn new(
-        config: &config::Alerts,
+        config: &Config,
         defaults: Vec<Rule>,
         sources: Arc<Sources>,
     ) -> Result<Shared, AlertError> {

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::journal::{Change, StoredRule};
 use super::model::{AlertError, RuleView};
 use super::rule::{Rule, invalid};
-use crate::config;
+use crate::{Config, RuleText};
 use readings::{METRIC_COUNT, Metric};
 
 /// Most default rules: the twelve built in and those other rooms add.
@@ -120,10 +120,7 @@ impl Rulebook {
     /// # Errors
     /// [`AlertError::InvalidRule`] for a rule in the configuration,
     /// [`AlertError::Full`] for too many.
-    pub(super) fn new(
-        config: &config::Alerts,
-        defaults: Vec<Rule>,
-    ) -> Result<Rulebook, AlertError> {
+    pub(super) fn new(config: &Config, defaults: Vec<Rule>) -> Result<Rulebook, AlertError> {
         let mut book = Rulebook {
             defaults_apply: config.default_rules,
             built_in: defaults.clone(),
@@ -141,7 +138,7 @@ impl Rulebook {
     }
 
     /// Takes the rules of a configuration; nothing changes when one is invalid.
-    pub(super) fn configure(&mut self, config: &config::Alerts) -> Result<(), AlertError> {
+    pub(super) fn configure(&mut self, config: &Config) -> Result<(), AlertError> {
         let rules = parse_all(&config.rule)?;
         self.config = rules;
         self.defaults_apply = config.default_rules;
@@ -342,7 +339,7 @@ fn put(rule: &Rule, deleted: bool) -> Change {
     }))
 }
 
-fn parse_all(texts: &[config::Rule]) -> Result<Vec<Rule>, AlertError> {
+fn parse_all(texts: &[RuleText]) -> Result<Vec<Rule>, AlertError> {
     if texts.len() > MAX_CONFIG_RULES {
         return Err(AlertError::Full(format!(
             "{} rules are configured; at most {MAX_CONFIG_RULES} fit",
@@ -369,18 +366,18 @@ mod tests {
     use super::super::rule::tests::text;
     use super::*;
 
-    fn named(name: &str, threshold: f64) -> config::Rule {
-        config::Rule {
+    fn named(name: &str, threshold: f64) -> RuleText {
+        RuleText {
             name: name.to_owned(),
             ..text(">=", threshold)
         }
     }
 
-    fn book(rules: Vec<config::Rule>) -> Rulebook {
+    fn book(rules: Vec<RuleText>) -> Rulebook {
         Rulebook::new(
-            &config::Alerts {
+            &Config {
                 rule: rules,
-                ..config::Alerts::default()
+                ..Config::default()
             },
             default_rules(),
         )
@@ -423,9 +420,9 @@ mod tests {
             book.deletion("Low Battery"),
             Err(AlertError::UnknownRule(_))
         ));
-        let config = config::Alerts {
+        let config = Config {
             rule: vec![named("Low Battery", 5.0)],
-            ..config::Alerts::default()
+            ..Config::default()
         };
         book.configure(&config).expect("valid");
         assert!(book.find("Low Battery").is_none());
@@ -450,18 +447,18 @@ mod tests {
     #[test]
     fn an_invalid_reload_changes_nothing() {
         let mut book = book(vec![named("Mine", 1.0)]);
-        let twice = config::Alerts {
+        let twice = Config {
             rule: vec![named("A", 1.0), named("A", 2.0)],
-            ..config::Alerts::default()
+            ..Config::default()
         };
         assert!(book.configure(&twice).is_err());
         let many = (0..=MAX_CONFIG_RULES)
             .map(|n| named(&format!("r{n}"), 1.0))
             .collect();
         assert!(
-            book.configure(&config::Alerts {
+            book.configure(&Config {
                 rule: many,
-                ..config::Alerts::default()
+                ..Config::default()
             })
             .is_err()
         );
@@ -472,9 +469,9 @@ mod tests {
     fn a_rule_keeps_its_slot_while_others_come_and_go() {
         let mut book = book(vec![named("A", 1.0), named("B", 1.0)]);
         let before = book.table().slot_of("B").expect("listed");
-        book.configure(&config::Alerts {
+        book.configure(&Config {
             rule: vec![named("C", 1.0), named("B", 2.0)],
-            ..config::Alerts::default()
+            ..Config::default()
         })
         .expect("valid");
         assert_eq!(book.table().slot_of("B"), Some(before));

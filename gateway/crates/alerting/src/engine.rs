@@ -269,7 +269,7 @@ mod tests {
     use super::super::rule::tests::text;
     use super::super::ruleset::Rulebook;
     use super::*;
-    use crate::config;
+    use crate::{Config, RuleText};
     use readings::{Metric, SourceKind, Sources};
 
     struct Bench {
@@ -279,10 +279,10 @@ mod tests {
     }
 
     impl Bench {
-        fn new(rules: Vec<config::Rule>) -> Bench {
-            let config = config::Alerts {
+        fn new(rules: Vec<RuleText>) -> Bench {
+            let config = Config {
                 rule: rules,
-                ..config::Alerts::default()
+                ..Config::default()
             };
             let rules = Rulebook::new(&config, default_rules()).expect("valid");
             Bench {
@@ -320,11 +320,11 @@ mod tests {
                 .collect()
         }
 
-        fn configure(&mut self, rules: Vec<config::Rule>) {
+        fn configure(&mut self, rules: Vec<RuleText>) {
             self.rules
-                .configure(&config::Alerts {
+                .configure(&Config {
                     rule: rules,
-                    ..config::Alerts::default()
+                    ..Config::default()
                 })
                 .expect("valid");
             self.engine.replace(self.rules.table());
@@ -365,12 +365,12 @@ mod tests {
 
     #[test]
     fn an_absent_metric_a_disabled_rule_another_source_and_nan_never_fire() {
-        let off = config::Rule {
+        let off = RuleText {
             name: "Off".into(),
             enabled: false,
             ..text(">=", 0.0)
         };
-        let other = config::Rule {
+        let other = RuleText {
             name: "Other".into(),
             source: Some("drone_009".into()),
             ..text(">=", 0.0)
@@ -396,21 +396,21 @@ mod tests {
 
     #[test]
     fn changed_rules_keep_running_episodes_and_start_over_for_other_metrics() {
-        let mine = || config::Rule {
+        let mine = || RuleText {
             name: "Mine".into(),
             ..text(">=", 50.0)
         };
         let mut bench = Bench::new(vec![mine()]);
         bench.observe("board", Metric::CpuUsage, 60.0, 0);
         assert_eq!(bench.raised(), [pair("board", "Mine")]);
-        bench.configure(vec![config::Rule {
+        bench.configure(vec![RuleText {
             threshold: 55.0,
             level: "critical".into(),
             ..mine()
         }]);
         bench.observe("board", Metric::CpuUsage, 60.0, 1);
         assert!(bench.raised().is_empty(), "still the same episode");
-        bench.configure(vec![config::Rule {
+        bench.configure(vec![RuleText {
             threshold: 70.0,
             ..mine()
         }]);
@@ -420,7 +420,7 @@ mod tests {
             ended[0].transition.taken.ended_before,
             "by the new threshold it is over"
         );
-        bench.configure(vec![config::Rule {
+        bench.configure(vec![RuleText {
             metric: "memory_usage".into(),
             cooldown_minutes: 0,
             ..mine()
@@ -436,14 +436,14 @@ mod tests {
 
     #[test]
     fn switching_a_rule_off_and_on_is_no_way_around_the_cool_down() {
-        let mine = || config::Rule {
+        let mine = || RuleText {
             name: "Mine".into(),
             ..text(">=", 50.0)
         };
         let mut bench = Bench::new(vec![mine()]);
         bench.observe("board", Metric::CpuUsage, 60.0, 0);
         assert_eq!(bench.raised().len(), 1);
-        bench.configure(vec![config::Rule {
+        bench.configure(vec![RuleText {
             enabled: false,
             ..mine()
         }]);
@@ -458,15 +458,15 @@ mod tests {
     #[test]
     fn no_episode_is_lost_between_two_threads() {
         const EPISODES: u64 = 20_000;
-        let flap = config::Rule {
+        let flap = RuleText {
             name: "Flap".into(),
             cooldown_minutes: 0,
             ..text(">=", 50.0)
         };
-        let config = config::Alerts {
+        let config = Config {
             rule: vec![flap],
             default_rules: false,
-            ..config::Alerts::default()
+            ..Config::default()
         };
         let rules = Rulebook::new(&config, vec![]).expect("valid");
         let engine = Engine::new(rules.table().clone());

@@ -1,0 +1,359 @@
+//! Rules, their evaluation and the book of alerts.
+//!
+//! A reading is judged where it is published: [`Alerts::observe`] runs the pure
+//! state machines (`cell`, in `engine`) and returns. What fires waits in its
+//! cell until the desk (`desk`, `task`) takes it, makes it durable together with
+//! whatever else waits, and only then puts it into the book and tells
+//! subscribers. Evaluation must never sleep, read clocks, allocate or do I/O.
+//!
+//! Over a restart: an alert that was open goes on. If its value is still bad it
+//! is continued, not raised again; the first good value ends it; a source that
+//! never reports again leaves it open for an operator. Cool-downs and hold times
+//! start anew, because the monotonic clock does.
+
+mod book;
+mod cell;
+mod command;
+mod conditions;
+mod config;
+mod defaults;
+mod desk;
+mod draft;
+mod engine;
+mod handoff;
+mod journal;
+mod model;
+mod rule;
+mod rule_text;
+mod ruleset;
+mod shared;
+mod task;
+mod wording;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use book::Moment;
+use command::{Command, Reply};
+use desk::Desk;
+use readings::clock::{Mono, wall_now};
+use readings::{Reading, SourceId, Sources};
+use ruleset::Rulebook;
+use shared::Shared;
+
+pub use conditions::{STORE_LOSS, UPDATE_ENDED};
+pub use config::Config;
+pub use journal::{Change, Journal, JournalError, Kept, StoredRule};
+pub use model::{
+    Alert, AlertError, AlertEvent, AlertStats, AlertType, Condition, Filter, Level, Measured,
+    RuleView, Summary,
+};
+pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
+pub use rule_text::RuleText;
+pub use ruleset::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, MAX_RULES};
+pub use wording::{alert_id, parse_id};
+
+/// How often retention is looked at.
+const TRIM_EVERY: Duration = Duration::from_secs(60);
+
+/// Whether one rule can be used; else the field at fault and why.
+///
+/// # Errors
+/// The field, and what is wrong with it and what is allowed.
+pub fn check_rule(rule: &RuleText) -> Result<(), (&'static str, String)> {
+    match Rule::parse(rule) {
+        Err(AlertError::InvalidRule { field, reason }) => Err((field, reason)),
+        Err(other) => Err(("name", other.to_string())),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// The rules that a configuration puts in effect, with the default rules that
+/// other rooms add, before any made by the API.
+///
+/// # Errors
+/// [`AlertError::InvalidRule`], [`AlertError::Full`].
+pub fn effective_rules(config: &Config, added: &[RuleText]) -> Result<Vec<RuleView>, AlertError> {
+    let mut book = Rulebook::new(config, defaults::default_rules())?;
+    book.set_defaults(
+        "added",
+        added.iter().map(Rule::parse).collect::<Result<_, _>>()?,
+    )?;
+    Ok(book.views())
+}
+
+/// The alert service; clones share it.
+#[derive(Clone)]
+pub struct Alerts {
+    shared: Arc<Shared>,
+    commands: mpsc::Sender<Command>,
+    /// When [`Alerts::tick`] last woke the desk for retention, in milliseconds.
+    trimmed_ms: Arc<AtomicU64>,
+}
+
+impl Alerts {
+    /// Loads rules and the book, and starts the desk task on the current runtime.
+    ///
+    /// # Errors
+    /// [`AlertError::InvalidRule`] for a rule in the configuration,
+    /// [`AlertError::Full`] for too many of them.
+    pub fn start(
+        config: &Config,
+        sources: Arc<Sources>,
+        journal: impl Journal,
+    ) -> Result<Alerts, AlertError> {
+        let shared = Arc::new(Shared::new(config, defaults::default_rules(), sources)?);
+        let mut kept = journal.kept();
+        let mut ignored = std::mem::take(&mut kept.rules_ignored);
+        for stored in std::mem::take(&mut kept.rules) {
+            let name = stored.rule.name.to_string();
+            if !shared.rules().restore(stored) {
+                ignored.push(name);
+            }
+        }
+        for rule in ignored {
+            shared
+                .counters
+                .rules_ignored
+                .fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(rule, "stored rule not understood; it is not in effect");
+        }
+        shared.change_rules(|_| Ok(()))?;
+        let moment = Moment::now();
+        let mut desk = Desk::new(shared.clone(), kept, run_epoch(), moment.now);
+        let deletions = desk.trim(moment);
+        if !deletions.is_empty() {
+            journal.defer(deletions);
+        }
+        let (commands, waiting) = mpsc::channel(task::COMMANDS_WAITING);
+        tokio::spawn(task::run(desk, journal, waiting));
+        Ok(Alerts {
+            shared,
+            commands,
+            trimmed_ms: Arc::default(),
+        })
+    }
+
+    /// Commits what waits and ends the desk. Operations after it are refused
+    /// with [`JournalError::Stopping`]; further calls change nothing.
+    pub async fn stop(&self) {
+        let (done, ended) = oneshot::channel();
+        if self.commands.send(Command::Stop { done }).await.is_ok() {
+            let _ = ended.await;
+        }
+    }
+
+    /// Evaluates every rule that applies. Allocates nothing once the source is
+    /// known.
+    pub fn observe(&self, source: SourceId, readings: &[Reading], now: Mono) {
+        let name = self.shared.sources.name(source);
+        if self.shared.engine.observe(source, name, readings, now) {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Lets time pass, so that `for_s` can end without a further reading and
+    /// retention is applied; called about once a second.
+    pub fn tick(&self, now: Mono) {
+        let mut waits = self.shared.engine.tick(now);
+        waits |= self.shared.conditions().tick(now);
+        let trimmed = Mono::from_millis(self.trimmed_ms.load(Ordering::Relaxed));
+        if now.since(trimmed) >= TRIM_EVERY {
+            self.trimmed_ms.store(now.as_millis(), Ordering::Relaxed);
+            waits = true;
+        }
+        if waits {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Raises `condition` unless it stands already. While it stands, its alert
+    /// keeps the text it was raised with.
+    pub fn raise(&self, condition: Condition) {
+        if self.shared.conditions().raise(condition, Mono::now()) {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Ends the condition `key` of `subject`, if it stands.
+    pub fn clear(&self, key: &'static str, subject: &str) {
+        if self.shared.conditions().clear(key, subject, Mono::now()) {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Alerts, newest first.
+    #[must_use]
+    pub fn list(&self, filter: &Filter) -> Vec<Arc<Alert>> {
+        self.shared.book().list(filter)
+    }
+
+    /// The alert with that id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Arc<Alert>> {
+        self.shared.book().find(id).cloned()
+    }
+
+    /// Changes whenever anything `list`, `summary` or `rules` shows changes,
+    /// except that alerts leave the summary's 24 hours by themselves.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.shared.version()
+    }
+
+    /// Counts.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        self.shared.book().summary(Moment::now())
+    }
+
+    /// The worst level among alerts that are not resolved.
+    #[must_use]
+    pub fn worst_unresolved(&self) -> Option<Level> {
+        self.shared
+            .book()
+            .iter()
+            .filter(|alert| alert.resolved.is_none())
+            .map(|alert| alert.level)
+            .max()
+    }
+
+    /// Acknowledges; idempotent, durable before it returns.
+    ///
+    /// # Errors
+    /// [`AlertError::UnknownAlert`], [`AlertError::Storage`].
+    pub async fn acknowledge(&self, id: &str, by: &str) -> Result<Arc<Alert>, AlertError> {
+        let (id, by) = (id.to_owned(), by.into());
+        self.ask(|reply| Command::Acknowledge { id, by, reply })
+            .await
+    }
+
+    /// Resolves (and so acknowledges); idempotent, durable before it returns.
+    /// What is still bad raises a new alert after its cool-down.
+    ///
+    /// # Errors
+    /// [`AlertError::UnknownAlert`], [`AlertError::Storage`].
+    pub async fn resolve(&self, id: &str, by: &str) -> Result<Arc<Alert>, AlertError> {
+        let (id, by) = (id.to_owned(), by.into());
+        self.ask(|reply| Command::Resolve { id, by, reply }).await
+    }
+
+    /// Rules in effect: the ten documented ones first, in their order.
+    #[must_use]
+    pub fn rules(&self) -> Vec<RuleView> {
+        self.shared.rules().views()
+    }
+
+    /// Adds or replaces a rule; durable before it returns.
+    ///
+    /// # Errors
+    /// [`AlertError::InvalidRule`], [`AlertError::Full`], [`AlertError::Storage`].
+    pub async fn put_rule(&self, rule: RuleText) -> Result<RuleView, AlertError> {
+        let rule = Rule::parse(&rule)?;
+        self.ask(|reply| Command::PutRule { rule, reply }).await
+    }
+
+    /// Removes a rule; durable before it returns. Its open alerts end. A
+    /// default or configured rule stays deleted until it is put again.
+    ///
+    /// # Errors
+    /// [`AlertError::UnknownRule`], [`AlertError::Full`] (the note of the
+    /// deletion needs room), [`AlertError::Storage`].
+    pub async fn delete_rule(&self, name: &str) -> Result<(), AlertError> {
+        let name = name.to_owned();
+        self.ask(|reply| Command::DeleteRule { name, reply }).await
+    }
+
+    /// Takes the rules, limits and retention of a reloaded configuration.
+    ///
+    /// # Errors
+    /// [`AlertError::InvalidRule`], [`AlertError::Full`]; everything stays as it was.
+    pub fn reload(&self, config: &Config) -> Result<(), AlertError> {
+        self.shared.change_rules(|rules| rules.configure(config))?;
+        self.shared
+            .book_mut()
+            .configure(config.max_alerts, config.retention_days);
+        // A smaller book is trimmed by the desk.
+        self.shared.wake.notify_one();
+        Ok(())
+    }
+
+    /// Makes `rules` the default rules that `room` adds below configured ones, in
+    /// place of those it added before.
+    ///
+    /// # Errors
+    /// [`AlertError::InvalidRule`]; [`AlertError::Full`] beyond [`MAX_DEFAULT_RULES`].
+    pub fn set_defaults(&self, room: &'static str, rules: &[RuleText]) -> Result<(), AlertError> {
+        let rules = rules.iter().map(Rule::parse).collect::<Result<_, _>>()?;
+        self.shared
+            .change_rules(|book| book.set_defaults(room, rules))
+    }
+
+    /// Events from now on. A slow receiver loses the oldest and is told so.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<AlertEvent> {
+        self.shared.events.subscribe()
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn stats(&self) -> AlertStats {
+        let (engine, counters) = (self.shared.engine.stats(), &self.shared.counters);
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let not_durable = self
+            .shared
+            .book()
+            .iter()
+            .filter(|alert| !alert.durable)
+            .count();
+        let conditions = self.shared.conditions();
+        AlertStats {
+            evaluations: engine.evaluations,
+            not_finite: engine.not_finite,
+            raised: read(&counters.raised),
+            suppressed: engine.silenced,
+            coalesced: engine.folded,
+            cells_waiting: engine.cells_waiting,
+            commands_waiting: self.commands.max_capacity() - self.commands.capacity(),
+            commands_refused: read(&counters.commands_refused),
+            not_durable,
+            commits_failed: read(&counters.commits_failed),
+            conditions: conditions.standing(),
+            conditions_refused: conditions.refused(),
+            dropped_full: read(&counters.dropped_full),
+            dropped_old: read(&counters.dropped_old),
+            events_overwritten: read(&counters.events_overwritten),
+            rules_ignored: read(&counters.rules_ignored),
+        }
+    }
+
+    /// Hands a command to the desk and waits for its answer.
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, AlertError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .try_send(command(reply))
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => {
+                    self.shared
+                        .counters
+                        .commands_refused
+                        .fetch_add(1, Ordering::Relaxed);
+                    JournalError::Busy
+                }
+                mpsc::error::TrySendError::Closed(_) => JournalError::Stopping,
+            })?;
+        // A desk that ends without an answer has dropped the other half.
+        answer
+            .await
+            .unwrap_or(Err(AlertError::Storage(JournalError::Stopping)))
+    }
+}
+
+/// A number that differs from run to run.
+fn run_epoch() -> u32 {
+    // Without entropy the time will do: it only has to differ from other runs'.
+    getrandom::u32().unwrap_or_else(|_| wall_now().as_microsecond() as u32)
+}
