@@ -28,6 +28,7 @@ mod rate;
 mod roster;
 pub mod simulator;
 mod socket;
+mod state_readings;
 pub mod tello;
 mod video;
 
@@ -42,6 +43,7 @@ pub use outlet::Outlet;
 pub use plan::FleetError;
 pub(crate) use plan::check_config;
 pub use roster::{DroneStats, LinkStats, PortHolder, PortView};
+pub use state_readings::readings_of;
 pub use video::{MAX_FEED_BYTES, Shown, Sps, Still, VideoCounts, VideoView, Viewer};
 
 use std::net::IpAddr;

@@ -4,6 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use mfg_drone_gateway::drones::readings_of;
 use mfg_drone_gateway::drones::tello::command::Command;
 use mfg_drone_gateway::drones::tello::render::{Sdk, render};
 use mfg_drone_gateway::drones::tello::reply::Reply;
@@ -11,7 +12,7 @@ use mfg_drone_gateway::drones::tello::state::parse;
 
 fuzz_target!(|data: &[u8]| {
     let read = parse(data).state;
-    for reading in read.readings() {
+    for reading in readings_of(&read) {
         assert!(reading.value.is_finite(), "{reading:?}");
     }
     assert!(read.battery_pct.is_none_or(|percent| percent <= 100));
