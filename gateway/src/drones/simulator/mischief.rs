@@ -5,8 +5,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::rng::Rng;
-use readings::clock::Mono;
 
 /// Longest datagram a simulated drone sends: a piece of a frame.
 pub(super) const MAX_DATAGRAM_BYTES: usize = 1460;
@@ -60,7 +61,7 @@ impl Outgoing {
 pub(super) struct Line {
     mischief: Mischief,
     rng: Rng,
-    on_the_way: Vec<(Mono, Outgoing)>,
+    on_the_way: Vec<(Instant, Outgoing)>,
     capacity: usize,
 }
 
@@ -83,7 +84,7 @@ impl Line {
     }
 
     /// Puts a datagram on the line.
-    pub(super) fn put(&mut self, mut outgoing: Outgoing, now: Mono) {
+    pub(super) fn put(&mut self, mut outgoing: Outgoing, now: Instant) {
         if self.rng.chance(self.mischief.drop_pct) {
             return;
         }
@@ -100,11 +101,9 @@ impl Line {
         self.delay(outgoing, now);
     }
 
-    fn delay(&mut self, outgoing: Outgoing, now: Mono) {
+    fn delay(&mut self, outgoing: Outgoing, now: Instant) {
         let jitter_ms = self.rng.below(self.mischief.jitter.as_millis() as u64 + 1);
-        let due = now
-            .plus(self.mischief.delay)
-            .plus(Duration::from_millis(jitter_ms));
+        let due = now + self.mischief.delay + Duration::from_millis(jitter_ms);
         if self.on_the_way.len() < self.capacity {
             self.on_the_way.push((due, outgoing));
         }
@@ -121,7 +120,7 @@ impl Line {
     }
 
     /// The next datagram that has arrived by `now`.
-    pub(super) fn arrived(&mut self, now: Mono) -> Option<Outgoing> {
+    pub(super) fn arrived(&mut self, now: Instant) -> Option<Outgoing> {
         let (index, (due, _)) = self
             .on_the_way
             .iter()
@@ -132,7 +131,7 @@ impl Line {
     }
 
     /// When the next one arrives.
-    pub(super) fn next_arrival(&self) -> Option<Mono> {
+    pub(super) fn next_arrival(&self) -> Option<Instant> {
         self.on_the_way.iter().map(|(due, _)| *due).min()
     }
 }
@@ -145,8 +144,9 @@ mod tests {
         let to = "127.0.0.1:8890".parse().expect("an address");
         let mut line = Line::new(mischief, 7, ON_THE_WAY);
         let mut arrived = Vec::new();
+        let begun = Instant::now();
         for tick in 0..count + 20 {
-            let now = Mono::from_millis(tick * 100);
+            let now = begun + Duration::from_millis(tick * 100);
             if tick < count {
                 line.put(Outgoing::new(to, format!("time:{tick};").as_bytes()), now);
             }
@@ -195,11 +195,12 @@ mod tests {
         };
         let to = "127.0.0.1:8890".parse().expect("an address");
         let mut line = Line::new(slow, 1, ON_THE_WAY);
+        let begun = Instant::now();
         for n in 0..100u8 {
-            line.put(Outgoing::new(to, &[n]), Mono::ZERO);
+            line.put(Outgoing::new(to, &[n]), begun);
         }
         let mut count = 0;
-        while line.arrived(Mono::from_millis(60_000)).is_some() {
+        while line.arrived(begun + Duration::from_secs(60)).is_some() {
             count += 1;
         }
         assert_eq!(count, ON_THE_WAY);
