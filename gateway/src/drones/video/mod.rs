@@ -10,6 +10,8 @@
 //! state port's, see `port`. Whatever a drone sends, a feed holds no
 //! more than [`MAX_FEED_BYTES`].
 
+#[cfg(test)]
+mod clip;
 mod feed;
 mod nal;
 mod picture;

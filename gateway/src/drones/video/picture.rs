@@ -107,8 +107,8 @@ impl Parameters {
 
 #[cfg(test)]
 mod tests {
+    use super::super::clip;
     use super::*;
-    use crate::drones::simulator::clip;
 
     /// The slices of a frame, without what stands before them.
     fn bare(frame: &[u8]) -> Vec<u8> {

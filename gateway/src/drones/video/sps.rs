@@ -160,8 +160,8 @@ fn skip_picture_order(bits: &mut Bits<'_>) -> Option<()> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::clip;
     use super::*;
-    use crate::drones::simulator::clip;
 
     #[test]
     fn the_simulated_camera_is_read() {

@@ -108,6 +108,28 @@ impl Units {
     }
 }
 
+/// The access units of a stream that is there as a whole; the last one ends with
+/// it. What stands before the first is left out. For what arrives piece by piece
+/// see [`Units`].
+#[must_use]
+pub(in crate::drones) fn access_units(stream: &[u8]) -> Vec<&[u8]> {
+    let (mut begins, mut has_picture, mut from) = (Vec::new(), false, 0);
+    while let Some(code) = find_start(stream, from) {
+        from = code + START_CODE.len();
+        let nal = &stream[from..];
+        if opens_unit(nal) == Some(true) && (has_picture || begins.is_empty()) {
+            // The zero before it is part of the start code.
+            begins.push(code - usize::from(code > 0 && stream[code - 1] == 0));
+            has_picture = false;
+        }
+        let is_slice = nal.first().is_some_and(|byte| Kind::of(*byte).is_slice());
+        has_picture |= is_slice && !begins.is_empty();
+    }
+    let ends = begins.iter().skip(1).copied().chain([stream.len()]);
+    let bounds = begins.iter().copied().zip(ends);
+    bounds.map(|(begin, end)| &stream[begin..end]).collect()
+}
+
 #[cfg(test)]
 #[path = "units_tests.rs"]
 mod tests;
