@@ -5,11 +5,12 @@ use std::sync::Arc;
 use allocation_counter::measure;
 use mfg_drone_gateway::alerts::Alerts;
 use mfg_drone_gateway::config;
-use mfg_drone_gateway::drones::{readings_of, tello::state};
+use mfg_drone_gateway::drones::readings_of;
 use readings::clock::{Mono, wall_now};
 use readings::telemetry::Telemetry;
 use readings::{SourceKind, Sources};
 use store::Store;
+use tello::state;
 
 /// Datagrams measured: a quarter of an hour of one drone.
 const DATAGRAMS: u64 = 10_000;

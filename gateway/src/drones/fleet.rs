@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tello::command::Command;
 use thiserror::Error;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
@@ -21,7 +22,6 @@ use super::plan::{DronePlan, FleetError, FleetPlan};
 use super::port::{Kind, Port, Sockets};
 use super::roster::{DroneStats, PortHolder, PortRecord, PortView, Roster, Slot};
 use super::simulator::{self, SimulatedDrone};
-use super::tello::command::Command;
 use super::video::{Still, VideoView, Viewer};
 use super::{DroneView, LinkState};
 use crate::config::Drones;

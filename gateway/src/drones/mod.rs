@@ -11,7 +11,7 @@
 //!            └─────► discovery (searches configured ranges, on request)
 //! ```
 //!
-//! Pure: `tello`, `plan`, `live`, `rate`, `link::machine`, `simulator::{body, firmware,
+//! The protocol is the crate `tello`. Pure: `plan`, `live`, `rate`, `link::machine`, `simulator::{body, firmware,
 //! mischief}`, most of `video`,
 //! `discovery::{sweep, targets, strangers}`. Thin tasks: `port`, `link::task`, `simulator::task`.
 
@@ -29,7 +29,6 @@ mod roster;
 pub mod simulator;
 mod socket;
 mod state_readings;
-pub mod tello;
 mod video;
 
 pub use commander::{Operator, Outcome, Pending, Phase, Presence, Refusal};

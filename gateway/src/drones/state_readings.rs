@@ -5,8 +5,7 @@
 
 use heapless::Vec;
 use readings::{Metric, Reading};
-
-use super::tello::state::State;
+use tello::state::State;
 
 /// Most readings a state gives.
 const MAX_READINGS: usize = 8;
@@ -33,8 +32,9 @@ pub fn readings_of(state: &State) -> Vec<Reading, MAX_READINGS> {
 
 #[cfg(test)]
 mod tests {
+    use tello::state::parse;
+
     use super::*;
-    use crate::drones::tello::state::parse;
 
     const FLIGHT: &str = include_str!("../../../tests/data/tello/xg590_flight_20201018_states.tsv");
 

@@ -5,10 +5,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use mfg_drone_gateway::drones::readings_of;
-use mfg_drone_gateway::drones::tello::command::Command;
-use mfg_drone_gateway::drones::tello::render::{Sdk, render};
-use mfg_drone_gateway::drones::tello::reply::Reply;
-use mfg_drone_gateway::drones::tello::state::parse;
+use tello::command::Command;
+use tello::render::{Sdk, render};
+use tello::reply::Reply;
+use tello::state::parse;
 
 fuzz_target!(|data: &[u8]| {
     let read = parse(data).state;

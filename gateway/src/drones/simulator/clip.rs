@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use crate::drones::video::units::access_units;
+use tello::h264::access_units;
 
 /// The clip, an Annex-B byte stream.
 pub(in super::super) static CLIP: &[u8] = include_bytes!("clip/clip.h264");

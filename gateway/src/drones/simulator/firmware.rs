@@ -10,6 +10,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use heapless::{String, Vec};
+use tello::command::{Command, CommandError, Direction, Query};
+use tello::render::{Sdk, render};
+use tello::state::State;
 use tokio::time::Instant;
 
 use super::Options;
@@ -17,9 +20,6 @@ use super::body::{Body, Manoeuvre};
 use super::camera::Camera;
 use super::mischief::Outgoing;
 use super::rng::Rng;
-use crate::drones::tello::command::{Command, CommandError, Direction, Query};
-use crate::drones::tello::render::{Sdk, render};
-use crate::drones::tello::state::State;
 
 /// Time between states: the captured median is 102 ms.
 const STATE_PERIOD: Duration = Duration::from_millis(100);

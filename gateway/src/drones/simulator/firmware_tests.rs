@@ -2,9 +2,9 @@
 //! is sent can break it.
 
 use proptest::prelude::*;
+use tello::state::parse;
 
 use super::*;
-use crate::drones::tello::state::parse;
 
 /// A drone and its one client, in steps of 50 ms.
 struct Bench {

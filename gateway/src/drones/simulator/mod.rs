@@ -24,8 +24,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 pub use mischief::Mischief;
 pub use task::SimulatedDrone;
 
-use super::tello::COMMAND_PORT;
-use super::tello::render::Sdk;
+use tello::COMMAND_PORT;
+use tello::render::Sdk;
 
 /// Where the first drone of [`address`] lives; the others follow.
 const FIRST_ADDRESS: u8 = 11;

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tello::BINARY_MARK;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -15,7 +16,6 @@ use super::mischief::{
     FRAMES_ON_THE_WAY, Line, MAX_DATAGRAM_BYTES, Mischief, ON_THE_WAY, Outgoing,
 };
 use super::{Options, rng::Rng};
-use crate::drones::tello::BINARY_MARK;
 
 /// Longest datagram taken; commands are far shorter.
 const BUFFER_BYTES: usize = 2048;

@@ -10,13 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tello::h264::{Gathered, Parameters, Sps, Units, Verdict, find_start, opens_unit, split};
 use tokio::sync::watch;
 
-use super::nal;
-use super::picture::{Parameters, Verdict};
 use super::ring::{Frame, Place, Ring};
-use super::sps::Sps;
-use super::units::{Gathered, Units};
 use crate::drones::rate::Rate;
 use readings::clock::Mono;
 
@@ -123,8 +120,8 @@ struct Cut {
 impl Cut {
     /// Looks at the next datagram of the stream.
     fn look(&mut self, datagram: &[u8]) {
-        let begins = nal::find_start(&datagram[..datagram.len().min(4)], 0).is_some();
-        let opens = begins && nal::split(datagram).next().and_then(nal::opens_unit) == Some(true);
+        let begins = find_start(&datagram[..datagram.len().min(4)], 0).is_some();
+        let opens = begins && split(datagram).next().and_then(opens_unit) == Some(true);
         if self.as_firmware {
             let was_full = self.previous == FULL_DATAGRAM_BYTES;
             // A frame that goes on behind its end has lost its beginning; one that

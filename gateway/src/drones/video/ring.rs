@@ -8,8 +8,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-
-use super::sps::Sps;
+use tello::h264::Sps;
 
 /// Most frames kept: two seconds, so that whoever comes finds the last whole
 /// picture, which drones send about once a second, and all that built on it.

@@ -10,7 +10,7 @@ use super::nal::{Kind, START_CODE, find_start, opens_unit};
 /// Longest access unit. A Tello's whole pictures have 20 to 60 KB, at its highest
 /// bit rate (5 Mbit/s, 21 KB a frame on average) some 100 KB. A longer one is
 /// dropped whole: no decoder could do anything with its beginning.
-pub(in crate::drones) const MAX_UNIT_BYTES: usize = 192 * 1024;
+pub const MAX_UNIT_BYTES: usize = 192 * 1024;
 
 /// Bytes of the next unit that may follow one before that shows: a start code with
 /// its zero, the header, and room for one more.
@@ -18,7 +18,7 @@ const MAX_UNDECIDED_BYTES: usize = 6;
 
 /// What was gathered.
 #[derive(Debug, PartialEq)]
-pub(in crate::drones) enum Gathered<'a> {
+pub enum Gathered<'a> {
     /// A whole access unit with its start codes.
     Unit(&'a [u8]),
     /// One that was too long, dropped.
@@ -27,7 +27,7 @@ pub(in crate::drones) enum Gathered<'a> {
 
 /// Gathers access units.
 #[derive(Debug, Default)]
-pub(in crate::drones) struct Units {
+pub struct Units {
     /// The unit being gathered, from its first start code; before one was found,
     /// what may be the beginning of a start code.
     buffer: Vec<u8>,
@@ -43,7 +43,7 @@ pub(in crate::drones) struct Units {
 
 impl Units {
     /// Takes bytes of the stream; gives what is complete with them to `done`.
-    pub(in crate::drones) fn take(&mut self, bytes: &[u8], mut done: impl FnMut(Gathered<'_>)) {
+    pub fn take(&mut self, bytes: &[u8], mut done: impl FnMut(Gathered<'_>)) {
         self.buffer.extend_from_slice(bytes);
         loop {
             let Some(code) = find_start(&self.buffer, self.scanned) else {
@@ -103,7 +103,7 @@ impl Units {
     }
 
     /// Forgets what was gathered, and gives its memory back.
-    pub(in crate::drones) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         *self = Units::default();
     }
 }
@@ -112,7 +112,7 @@ impl Units {
 /// it. What stands before the first is left out. For what arrives piece by piece
 /// see [`Units`].
 #[must_use]
-pub(in crate::drones) fn access_units(stream: &[u8]) -> Vec<&[u8]> {
+pub fn access_units(stream: &[u8]) -> Vec<&[u8]> {
     let (mut begins, mut has_picture, mut from) = (Vec::new(), false, 0);
     while let Some(code) = find_start(stream, from) {
         from = code + START_CODE.len();

@@ -47,7 +47,7 @@ impl Kind {
 /// given that the one before it holds a picture (clause 7.4.1.2.3). A slice does
 /// when its first macroblock is number 0, whose code is a single 1 bit.
 /// `None`: more bytes are needed to tell.
-pub(super) fn opens_unit(nal: &[u8]) -> Option<bool> {
+pub fn opens_unit(nal: &[u8]) -> Option<bool> {
     let kind = Kind::of(*nal.first()?);
     if kind.is_slice() {
         return nal.get(1).map(|byte| byte & 0x80 != 0);
@@ -59,7 +59,7 @@ pub(super) fn opens_unit(nal: &[u8]) -> Option<bool> {
 }
 
 /// The first start code in `bytes` from `from` on: where its `00 00 01` begins.
-pub(super) fn find_start(bytes: &[u8], from: usize) -> Option<usize> {
+pub fn find_start(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     // By the third byte: over 1 no start code covers it, so three are passed at once.
     while let Some(&third) = bytes.get(at + 2) {
@@ -73,7 +73,7 @@ pub(super) fn find_start(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// The NAL units of an access unit, header byte first, without start codes.
-pub(super) fn split(unit: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn split(unit: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut next = find_start(unit, 0);
     std::iter::from_fn(move || {
         let begin = next? + START_CODE.len();

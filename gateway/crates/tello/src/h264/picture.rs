@@ -20,7 +20,7 @@ type Set = heapless::Vec<u8, MAX_SET_BYTES>;
 
 /// Parameters of the stream so far.
 #[derive(Debug, Default)]
-pub(super) struct Parameters {
+pub struct Parameters {
     sps: Option<(Sps, Set)>,
     pps: Option<Set>,
     /// Whether a whole picture has come.
@@ -30,25 +30,25 @@ pub(super) struct Parameters {
 
 /// A frame that can be decoded.
 #[derive(Debug)]
-pub(super) struct Verdict {
+pub struct Verdict {
     /// The parameters it is coded by.
-    pub(super) sps: Sps,
+    pub sps: Sps,
     /// Whether it needs no other frame.
-    pub(super) key: bool,
+    pub key: bool,
     /// Frames that never came before it.
-    pub(super) missing: u32,
+    pub missing: u32,
     /// The frame with the sets it lacked, when it lacked any.
-    pub(super) complete: Option<Bytes>,
+    pub complete: Option<Bytes>,
 }
 
 impl Parameters {
     /// The newest set.
-    pub(super) fn sps(&self) -> Option<Sps> {
+    pub fn sps(&self) -> Option<Sps> {
         self.sps.as_ref().map(|(sps, _)| *sps)
     }
 
     /// Looks at a frame; `None` when no decoder could use it.
-    pub(super) fn judge(&mut self, unit: &[u8]) -> Option<Verdict> {
+    pub fn judge(&mut self, unit: &[u8]) -> Option<Verdict> {
         let (mut has_sps, mut has_pps, mut slice) = (false, false, None);
         for nal in split(unit) {
             match Kind::of(*nal.first()?) {

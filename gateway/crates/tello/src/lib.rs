@@ -1,13 +1,16 @@
-//! The Tello protocol as pure text: state datagrams, commands, replies.
+//! The Tello protocol without input or output: state datagrams, commands,
+//! replies, and the access units of the video.
 //!
 //! Parsers and renderers only; no socket, no clock. The gateway and the
-//! simulator share these, so a disagreement shows up as a failing test.
+//! simulator share these, so a disagreement shows up as a failing test. Must
+//! know nothing of either: what a field means to the gateway is said there.
 //!
 //! Sources: Tello SDK 1.3, SDK 2.0 and SDK 3.0 user guides, and the captured
 //! datagrams in `tests/data/tello`.
 
 pub mod command;
 pub mod faults;
+pub mod h264;
 pub mod render;
 pub mod reply;
 pub mod state;

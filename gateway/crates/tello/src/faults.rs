@@ -98,7 +98,7 @@ pub struct FaultTotals([u64; FAULT_KINDS]);
 
 impl FaultTotals {
     /// Adds the faults of one datagram.
-    pub(crate) fn add(&mut self, faults: &Faults) {
+    pub fn add(&mut self, faults: &Faults) {
         for (total, count) in self.0.iter_mut().zip(faults.0) {
             *total += u64::from(count);
         }
