@@ -8,14 +8,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tello_simulator::{Mischief, Options, SimulatedDrone};
 use tokio::sync::mpsc;
 
 use super::args::SimulateArgs;
-use crate::drones::simulator::{Mischief, Options, SimulatedDrone};
 use crate::{config, logging};
 
 /// What drones do is said at this level.
-const LEVEL: &str = "info,mfg_drone_gateway::drones::simulator=debug";
+const LEVEL: &str = "info,tello_simulator=debug";
 
 /// Orders on standard input that wait: they are typed.
 const MAX_ORDERS: usize = 8;

@@ -11,9 +11,9 @@
 //!            └─────► discovery (searches configured ranges, on request)
 //! ```
 //!
-//! The protocol is the crate `tello`. Pure: `plan`, `live`, `rate`, `link::machine`, `simulator::{body, firmware,
-//! mischief}`, most of `video`,
-//! `discovery::{sweep, targets, strangers}`. Thin tasks: `port`, `link::task`, `simulator::task`.
+//! The protocol is the crate `tello`, the simulator `tello-simulator`. Pure: `plan`, `live`,
+//! `rate`, `link::machine`, most of `video`, `discovery::{sweep, targets, strangers}`. Thin
+//! tasks: `port`, `link::task`.
 
 mod command_port;
 mod commander;
@@ -26,7 +26,6 @@ mod plan;
 mod port;
 mod rate;
 mod roster;
-pub mod simulator;
 mod socket;
 mod state_readings;
 mod video;

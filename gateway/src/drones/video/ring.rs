@@ -107,9 +107,9 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tello_simulator::clip;
 
     use super::*;
-    use crate::drones::simulator::clip;
 
     fn frame(key: bool, tag: u64, length: usize) -> Frame {
         let sps = Sps::find(clip::CLIP).expect("a set");

@@ -3,7 +3,7 @@
 use super::units::access_units;
 
 /// The clip, an Annex-B byte stream.
-pub(super) static CLIP: &[u8] = include_bytes!("../../../../src/drones/simulator/clip/clip.h264");
+pub(super) static CLIP: &[u8] = include_bytes!("../../../tello-simulator/src/clip/clip.h264");
 
 /// Its frame of that number.
 pub(super) fn frame(index: usize) -> &'static [u8] {

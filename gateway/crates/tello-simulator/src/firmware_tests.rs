@@ -107,7 +107,7 @@ fn the_camera_streams_to_the_client_from_streamon_to_streamoff() {
         (to.ip().to_string().as_str(), to.port()),
         ("127.0.0.1", 11_112)
     );
-    assert_eq!(frame, crate::drones::simulator::clip::frame(0));
+    assert_eq!(frame, crate::clip::frame(0));
     assert!(
         bench.drone.wake_at() <= now + Duration::from_millis(34),
         "it wakes for the next"

@@ -8,11 +8,11 @@
 //!
 //! `body` is the physics, `firmware` the protocol, `mischief` the bad
 //! network between: all pure and given `now`. `task` moves the bytes.
-//! Nothing here must be reachable from a drone in mode `real`.
+//! Must never know the gateway, nor be reachable from a drone in mode `real`.
 
 mod body;
 mod camera;
-pub(super) mod clip;
+pub mod clip;
 mod firmware;
 mod mischief;
 mod rng;

@@ -8,12 +8,12 @@ use std::sync::LazyLock;
 use tello::h264::access_units;
 
 /// The clip, an Annex-B byte stream.
-pub(in super::super) static CLIP: &[u8] = include_bytes!("clip/clip.h264");
+pub static CLIP: &[u8] = include_bytes!("clip/clip.h264");
 
 /// The frames of [`CLIP`], each a whole access unit.
 static FRAMES: LazyLock<Vec<&'static [u8]>> = LazyLock::new(|| access_units(CLIP));
 
 /// Frame number `index` of a stream without end.
-pub(in super::super) fn frame(index: usize) -> &'static [u8] {
+pub fn frame(index: usize) -> &'static [u8] {
     FRAMES[index % FRAMES.len()]
 }
