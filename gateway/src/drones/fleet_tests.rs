@@ -175,9 +175,9 @@ async fn simulated_drones_are_connected_and_give_readings() {
             .all(|drone| drone.state.malformed == 0 && drone.commands.attempts == 1)
     );
 
-    low.disturb(tello_simulator::Mischief {
+    low.impair(tello_simulator::Impairment {
         frozen: true,
-        ..tello_simulator::Mischief::default()
+        ..tello_simulator::Impairment::default()
     });
     let lost = record.condition("drone_silent").await;
     assert_eq!((&*lost.subject, lost.title), ("low", "Drone lost"));
@@ -186,7 +186,7 @@ async fn simulated_drones_are_connected_and_give_readings() {
         fleet.drone("low").map(|drone| drone.link),
         Some(LinkState::Lost)
     );
-    low.disturb(tello_simulator::Mischief::default());
+    low.impair(tello_simulator::Impairment::default());
     record.no_condition("drone_silent").await;
     assert_eq!(fleet.connected(), 2);
     fleet.stop().await;

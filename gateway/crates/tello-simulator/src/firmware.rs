@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::Options;
 use super::body::{Body, Manoeuvre};
 use super::camera::Camera;
-use super::mischief::Outgoing;
+use super::impairment::Outgoing;
 use super::rng::Rng;
 
 /// Time between states: the captured median is 102 ms.

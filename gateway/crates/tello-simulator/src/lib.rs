@@ -6,7 +6,7 @@
 //! meets it through the same sockets and code as a real drone. Usable inside
 //! `demo`, alone (`simulate --drones N`), and in tests, with faults on demand.
 //!
-//! `body` is the physics, `firmware` the protocol, `mischief` the bad
+//! `body` is the physics, `firmware` the protocol, `impairment` the bad
 //! network between: all pure and given `now`. `task` moves the bytes.
 //! Must never know the gateway, nor be reachable from a drone in mode `real`.
 
@@ -14,14 +14,14 @@ mod body;
 mod camera;
 pub mod clip;
 mod firmware;
-mod mischief;
+mod impairment;
 mod rng;
 mod task;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
-pub use mischief::Mischief;
+pub use impairment::Impairment;
 pub use task::SimulatedDrone;
 
 use tello::COMMAND_PORT;
@@ -51,10 +51,10 @@ pub struct Options {
     pub state_port: u16,
     /// Port of its clients to which it sends its camera's frames.
     pub video_port: u16,
-    /// Seed of its noise and of its mischief: equal seeds, equal drones.
+    /// Seed of its noise and of its impairment: equal seeds, equal drones.
     pub seed: u64,
     /// Faults of its network.
-    pub mischief: Mischief,
+    pub impairment: Impairment,
 }
 
 impl Default for Options {
@@ -69,7 +69,7 @@ impl Default for Options {
             state_port: 8890,
             video_port: 11111,
             seed: 1,
-            mischief: Mischief::default(),
+            impairment: Impairment::default(),
         }
     }
 }

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::firmware::{Firmware, Outbox};
-use super::mischief::{
-    FRAMES_ON_THE_WAY, Line, MAX_DATAGRAM_BYTES, Mischief, ON_THE_WAY, Outgoing,
+use super::impairment::{
+    FRAMES_ON_THE_WAY, Impairment, Line, MAX_DATAGRAM_BYTES, ON_THE_WAY, Outgoing,
 };
 use super::{Options, rng::Rng};
 
@@ -29,7 +29,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// What can be done to a simulated drone from outside.
 enum Order {
-    Mischief(Mischief),
+    Impairment(Impairment),
     Reboot,
     Renew,
 }
@@ -70,8 +70,8 @@ impl SimulatedDrone {
     }
 
     /// Changes what its network does.
-    pub fn disturb(&self, mischief: Mischief) {
-        self.order(Order::Mischief(mischief));
+    pub fn impair(&self, impairment: Impairment) {
+        self.order(Order::Impairment(impairment));
     }
 
     /// Restarts it: silent for some seconds, then out of SDK mode.
@@ -131,10 +131,10 @@ impl Task {
         orders: mpsc::Receiver<Order>,
         cancel: CancellationToken,
     ) -> Task {
-        // Seeds of their own for the lines: mischief must not change the noise.
+        // Seeds of their own for the lines: impairment must not change the noise.
         let mut seeds = Rng::new(options.seed);
-        let line = Line::new(options.mischief.clone(), seeds.draw(), ON_THE_WAY);
-        let frames = Line::new(options.mischief.clone(), seeds.draw(), FRAMES_ON_THE_WAY);
+        let line = Line::new(options.impairment.clone(), seeds.draw(), ON_THE_WAY);
+        let frames = Line::new(options.impairment.clone(), seeds.draw(), FRAMES_ON_THE_WAY);
         Task {
             address,
             socket,
@@ -176,9 +176,9 @@ impl Task {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Mischief(mischief) => {
-                self.frames.change(mischief.clone());
-                self.line.change(mischief);
+            Order::Impairment(impairment) => {
+                self.frames.change(impairment.clone());
+                self.line.change(impairment);
             }
             Order::Renew => self.firmware.renew(Instant::now()),
             Order::Reboot => self.firmware.reboot(Instant::now()),
@@ -186,11 +186,11 @@ impl Task {
     }
 
     async fn take(&mut self, from: SocketAddr, datagram: &[u8]) {
-        if self.line.mischief().frozen {
+        if self.line.impairment().frozen {
             return;
         }
         let now = Instant::now();
-        if self.line.mischief().binary_before_reply {
+        if self.line.impairment().binary_before_reply {
             self.line.put(
                 Outgoing::new(from, &[BINARY_MARK, 0x18, 0x01, 0xB9, 0x88]),
                 now,
@@ -208,7 +208,7 @@ impl Task {
     /// Sends what has arrived at the end of the line. What the kernel refuses is
     /// lost, as on any network.
     async fn deliver(&mut self, out: Outbox, now: Instant) {
-        let frozen = self.line.mischief().frozen;
+        let frozen = self.line.impairment().frozen;
         for outgoing in out.into_iter().filter(|_| !frozen) {
             self.line.put(outgoing, now);
         }
@@ -219,7 +219,7 @@ impl Task {
 
     /// Sends what the camera saw, cut as firmware cuts it.
     async fn film(&mut self, now: Instant) {
-        let frozen = self.frames.mischief().frozen;
+        let frozen = self.frames.impairment().frozen;
         while let Some((to, frame)) = self.firmware.film(now) {
             for piece in frame.chunks(MAX_DATAGRAM_BYTES).filter(|_| !frozen) {
                 self.frames.put(Outgoing::new(to, piece), now);

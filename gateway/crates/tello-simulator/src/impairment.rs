@@ -21,7 +21,7 @@ pub(super) const FRAMES_ON_THE_WAY: usize = 256;
 
 /// What the network does to the drone's datagrams.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Mischief {
+pub struct Impairment {
     /// Percent lost.
     pub drop_pct: u8,
     /// Percent that arrive twice.
@@ -59,51 +59,53 @@ impl Outgoing {
 
 /// The line to the client.
 pub(super) struct Line {
-    mischief: Mischief,
+    impairment: Impairment,
     rng: Rng,
     on_the_way: Vec<(Instant, Outgoing)>,
     capacity: usize,
 }
 
 impl Line {
-    pub(super) fn new(mischief: Mischief, seed: u64, capacity: usize) -> Line {
+    pub(super) fn new(impairment: Impairment, seed: u64, capacity: usize) -> Line {
         Line {
-            mischief,
+            impairment,
             rng: Rng::new(seed),
             on_the_way: Vec::new(),
             capacity,
         }
     }
 
-    pub(super) fn change(&mut self, mischief: Mischief) {
-        self.mischief = mischief;
+    pub(super) fn change(&mut self, impairment: Impairment) {
+        self.impairment = impairment;
     }
 
-    pub(super) fn mischief(&self) -> &Mischief {
-        &self.mischief
+    pub(super) fn impairment(&self) -> &Impairment {
+        &self.impairment
     }
 
     /// Puts a datagram on the line.
     pub(super) fn put(&mut self, mut outgoing: Outgoing, now: Instant) {
-        if self.rng.chance(self.mischief.drop_pct) {
+        if self.rng.chance(self.impairment.drop_pct) {
             return;
         }
-        if self.rng.chance(self.mischief.garble_pct) {
+        if self.rng.chance(self.impairment.garble_pct) {
             self.garble(&mut outgoing.bytes);
         }
-        if self.rng.chance(self.mischief.truncate_pct) {
+        if self.rng.chance(self.impairment.truncate_pct) {
             let length = self.rng.below(outgoing.bytes.len() as u64) as usize;
             outgoing.bytes.truncate(length);
         }
-        if self.rng.chance(self.mischief.duplicate_pct) {
+        if self.rng.chance(self.impairment.duplicate_pct) {
             self.delay(outgoing.clone(), now);
         }
         self.delay(outgoing, now);
     }
 
     fn delay(&mut self, outgoing: Outgoing, now: Instant) {
-        let jitter_ms = self.rng.below(self.mischief.jitter.as_millis() as u64 + 1);
-        let due = now + self.mischief.delay + Duration::from_millis(jitter_ms);
+        let jitter_ms = self
+            .rng
+            .below(self.impairment.jitter.as_millis() as u64 + 1);
+        let due = now + self.impairment.delay + Duration::from_millis(jitter_ms);
         if self.on_the_way.len() < self.capacity {
             self.on_the_way.push((due, outgoing));
         }
@@ -140,9 +142,9 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn run(mischief: Mischief, count: u64) -> Vec<(u64, Vec<u8>)> {
+    fn run(impairment: Impairment, count: u64) -> Vec<(u64, Vec<u8>)> {
         let to = "127.0.0.1:8890".parse().expect("an address");
-        let mut line = Line::new(mischief, 7, ON_THE_WAY);
+        let mut line = Line::new(impairment, 7, ON_THE_WAY);
         let mut arrived = Vec::new();
         let begun = Instant::now();
         for tick in 0..count + 20 {
@@ -159,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_good_line_delivers_everything_at_once_and_in_order() {
-        let arrived = run(Mischief::default(), 50);
+        let arrived = run(Impairment::default(), 50);
         assert_eq!(arrived.len(), 50);
         assert!(
             arrived
@@ -170,12 +172,12 @@ mod tests {
 
     #[test]
     fn a_bad_line_does_what_it_is_told_and_the_same_every_time() {
-        let bad = Mischief {
+        let bad = Impairment {
             drop_pct: 30,
             duplicate_pct: 30,
             garble_pct: 20,
             jitter: Duration::from_millis(300),
-            ..Mischief::default()
+            ..Impairment::default()
         };
         let arrived = run(bad.clone(), 500);
         assert_eq!(arrived, run(bad, 500));
@@ -189,9 +191,9 @@ mod tests {
 
     #[test]
     fn a_full_line_loses_the_newest() {
-        let slow = Mischief {
+        let slow = Impairment {
             delay: Duration::from_secs(60),
-            ..Mischief::default()
+            ..Impairment::default()
         };
         let to = "127.0.0.1:8890".parse().expect("an address");
         let mut line = Line::new(slow, 1, ON_THE_WAY);
