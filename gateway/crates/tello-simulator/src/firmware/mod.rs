@@ -15,11 +15,11 @@ use tello::render::{Sdk, render};
 use tello::state::State;
 use tokio::time::Instant;
 
-use super::Options;
-use super::body::{Body, Manoeuvre};
-use super::camera::Camera;
-use super::impairment::Outgoing;
-use super::rng::Rng;
+use crate::Options;
+use crate::body::{Body, Manoeuvre};
+use crate::camera::Camera;
+use crate::impairment::Outgoing;
+use crate::rng::Rng;
 
 /// Time between states: the captured median is 102 ms.
 const STATE_PERIOD: Duration = Duration::from_millis(100);
@@ -511,5 +511,4 @@ fn written(arguments: std::fmt::Arguments<'_>) -> Text {
 }
 
 #[cfg(test)]
-#[path = "firmware_tests.rs"]
 mod tests;
