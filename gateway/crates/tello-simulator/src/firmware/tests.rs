@@ -2,7 +2,7 @@
 //! is sent can break it.
 
 use proptest::prelude::*;
-use tello::state::parse;
+use tello::state::{State, parse};
 
 use super::*;
 
@@ -11,7 +11,7 @@ struct Bench {
     drone: Firmware,
     begun: Instant,
     now: Instant,
-    replies: std::vec::Vec<(Duration, std::string::String)>,
+    replies: std::vec::Vec<(Duration, String)>,
     states: std::vec::Vec<State>,
 }
 
@@ -49,7 +49,7 @@ impl Bench {
     }
 
     /// Sends `text`; the reply given at once.
-    fn say(&mut self, text: &str) -> Option<std::string::String> {
+    fn say(&mut self, text: &str) -> Option<String> {
         let mut out = Outbox::new();
         let from = CLIENT.parse().expect("an address");
         self.drone
@@ -71,7 +71,7 @@ impl Bench {
     fn collect(&mut self, out: Outbox) {
         for outgoing in out {
             if outgoing.to.port() == 40_000 {
-                let text = std::string::String::from_utf8_lossy(&outgoing.bytes).into_owned();
+                let text = String::from_utf8_lossy(&outgoing.bytes).into_owned();
                 self.replies.push((self.now - self.begun, text));
             } else {
                 let parsed = parse(&outgoing.bytes);
