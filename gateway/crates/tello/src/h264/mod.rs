@@ -11,7 +11,7 @@ mod picture;
 mod sps;
 mod units;
 
-pub use nal::{find_start, opens_unit, split};
-pub use picture::{Parameters, Verdict};
+pub use nal::{find_start_code, nal_units, opens_access_unit};
+pub use picture::{ParameterSets, Verdict};
 pub use sps::Sps;
-pub use units::{Gathered, MAX_UNIT_BYTES, Units, access_units};
+pub use units::{AccessUnits, Gathered, MAX_UNIT_BYTES, access_units};

@@ -7,7 +7,7 @@ use super::*;
 
 /// What a stream gives when it comes in those pieces.
 fn gather<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Option<Vec<u8>>> {
-    let (mut units, mut found) = (Units::default(), Vec::new());
+    let (mut units, mut found) = (AccessUnits::default(), Vec::new());
     for piece in pieces {
         units.take(piece, |gathered| {
             found.push(match gathered {
@@ -48,7 +48,7 @@ fn the_clip_gives_a_unit_for_each_frame_and_loses_no_byte() {
 
 #[test]
 fn what_stands_before_the_first_unit_is_let_go() {
-    let mut units = Units::default();
+    let mut units = AccessUnits::default();
     for _ in 0..1_000 {
         units.take(&[7; 1460], |_| panic!("nothing is complete"));
     }
@@ -105,7 +105,7 @@ fn one_that_is_too_long_is_dropped_and_the_next_is_whole_however_it_comes() {
 
 #[test]
 fn memory_stays_within_a_unit_and_a_datagram() {
-    let mut units = Units::default();
+    let mut units = AccessUnits::default();
     units.take(&[0, 0, 0, 1, 0x65, 0x88], |_| {});
     for _ in 0..10_000 {
         units.take(&[9; 1460], |_| {});
