@@ -18,20 +18,10 @@ mod impairment;
 mod rng;
 mod task;
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-
 pub use impairment::Impairment;
 pub use task::SimulatedDrone;
 
-use tello::COMMAND_PORT;
 use tello::render::Sdk;
-
-/// Where the first drone of [`address`] lives; the others follow.
-const FIRST_ADDRESS: u8 = 11;
-
-/// Most simulated drones of one process: their addresses end under 127.0.0.128.
-pub const MAX_SIMULATED: usize = 64;
 
 /// What a simulated drone is like at the start.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,36 +93,4 @@ impl Options {
             },
         }
     }
-}
-
-/// The usual address of the `index`-th simulated drone: 127.0.0.11 and following,
-/// port 8889. `None` from [`MAX_SIMULATED`] on.
-#[must_use]
-pub fn address(index: usize) -> Option<SocketAddr> {
-    (index < MAX_SIMULATED).then(|| {
-        SocketAddr::new(
-            Ipv4Addr::new(127, 0, 0, FIRST_ADDRESS + index as u8).into(),
-            COMMAND_PORT,
-        )
-    })
-}
-
-/// Starts `count` drones (at most [`MAX_SIMULATED`]) of [`Options::varied`] at their
-/// usual addresses, sending their states to `state_port` and video to the usual port.
-///
-/// # Errors
-/// An address is taken; those started before it end again.
-pub fn start_many(count: usize, state_port: u16) -> io::Result<Vec<SimulatedDrone>> {
-    (0..count)
-        .map_while(|index| Some((index, address(index)?)))
-        .map(|(index, address)| {
-            SimulatedDrone::start(
-                address,
-                Options {
-                    state_port,
-                    ..Options::varied(index)
-                },
-            )
-        })
-        .collect()
 }

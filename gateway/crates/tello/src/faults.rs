@@ -60,7 +60,7 @@ fault_kinds! {
 }
 
 /// How many kinds there are.
-pub const FAULT_KINDS: usize = FaultKind::ALL.len();
+const FAULT_KINDS: usize = FaultKind::ALL.len();
 
 /// Faults of one datagram, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use super::faults::{FaultKind, Faults};
 
 /// Longest datagram taken for a state. The longest real one is 177 bytes;
 /// anything longer than this does not come from a drone.
-pub const MAX_STATE_BYTES: usize = 1024;
+const MAX_STATE_BYTES: usize = 1024;
 
 /// What the time-of-flight sensor reports when nothing is in its range.
 const FLOOR_OUT_OF_RANGE_CM: f64 = 6553.0;
