@@ -56,8 +56,8 @@ impl Default for Options {
             // Under the default warning; a real one often idles hotter.
             idle_temperature_c: 83.0,
             activated: true,
-            state_port: 8890,
-            video_port: 11111,
+            state_port: tello::STATE_PORT,
+            video_port: tello::VIDEO_PORT,
             seed: 1,
             impairment: Impairment::default(),
         }

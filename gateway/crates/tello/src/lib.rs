@@ -18,6 +18,12 @@ pub mod state;
 /// UDP port on which a Tello takes commands, and from which it sends.
 pub const COMMAND_PORT: u16 = 8889;
 
+/// UDP port of its client to which a Tello sends its state.
+pub const STATE_PORT: u16 = 8890;
+
+/// UDP port of its client to which a Tello sends its video.
+pub const VIDEO_PORT: u16 = 11111;
+
 /// Address of every Tello that is its own access point.
 pub const ACCESS_POINT_ADDRESS: std::net::Ipv4Addr = std::net::Ipv4Addr::new(192, 168, 10, 1);
 
