@@ -6,11 +6,12 @@ use alerting::Alerts;
 use allocation_counter::measure;
 use mfg_drone_gateway::alerts::StoreJournal;
 use mfg_drone_gateway::config;
-use mfg_drone_gateway::drones::tello::state;
+use mfg_drone_gateway::drones::readings_of;
 use readings::clock::{Mono, wall_now};
 use readings::telemetry::Telemetry;
 use readings::{SourceKind, Sources};
 use store::Store;
+use tello::state;
 
 /// Datagrams measured: a quarter of an hour of one drone.
 const DATAGRAMS: u64 = 10_000;
@@ -32,7 +33,7 @@ async fn parsing_publishing_and_judging_allocate_nothing() -> anyhow::Result<()>
         .collect();
     let step = |n: u64| {
         let parsed = state::parse(&datagrams[(n % 101) as usize]);
-        let readings = parsed.state.readings();
+        let readings = readings_of(&parsed.state);
         // 100 ms apart, as a drone sends them.
         let now = Mono::from_millis(n * 100);
         telemetry.publish(drone, &readings, now, wall_now());

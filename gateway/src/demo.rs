@@ -120,9 +120,9 @@ mod tests {
         let ports = |listen: &str| Ports {
             listen: listen.parse().expect("address"),
             http_listen: None,
-            state: 8890,
-            video: 11111,
-            command: 8889,
+            state: tello::STATE_PORT,
+            video: tello::VIDEO_PORT,
+            command: tello::COMMAND_PORT,
         };
         let dir = Path::new("/tmp/demo");
         assert!(config(ports("127.0.0.1:8443"), dir).is_ok());

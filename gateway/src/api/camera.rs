@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, header};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tello::command::Command;
 use tokio::time::{Instant, timeout, timeout_at};
 use utoipa::ToSchema;
 
@@ -25,7 +26,6 @@ use super::route::Outcome as Answer;
 use super::scalars::{Ts, round2};
 use super::state::App;
 use super::validate::{Kind as ParamKind, Param, Place};
-use crate::drones::tello::command::Command;
 use crate::drones::{LinkState, Operator, Outcome, Still};
 use crate::photos::{Kind, Name, Photo};
 use readings::clock::{Mono, wall_now};

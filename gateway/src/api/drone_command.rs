@@ -7,6 +7,7 @@
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tello::command::{Command, Direction};
 use utoipa::ToSchema;
 
 use super::camera::{self, PhotoView};
@@ -18,7 +19,6 @@ use super::respond;
 use super::route::Outcome as Answer;
 use super::scalars::Ts;
 use super::validate::{Kind, Param, Place};
-use crate::drones::tello::command::{Command, Direction};
 
 /// Parameters of `/command`.
 pub(super) const COMMAND: &[Param] = &[

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::StatusCode;
+use tello::command::{Command, Direction};
 
 use super::drone_views::{Drone, DroneStatus, TypeInfo};
 use super::envelope::{ApiError, Issue};
@@ -16,7 +17,6 @@ use super::gate::Call;
 use super::respond::{self, SuccessResponse};
 use super::route::Outcome as Answer;
 use super::validate::{Kind, Param, Place, path_id};
-use crate::drones::tello::command::{Command, Direction};
 use crate::drones::{CommandError, ConnectError, DroneView, Operator, Outcome, Refusal};
 
 /// How long an answer waits for the drone to refuse. Firmware refuses within

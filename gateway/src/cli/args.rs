@@ -116,13 +116,13 @@ pub struct DemoArgs {
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
     /// UDP port for the drones' state.
-    #[arg(long, value_name = "PORT", default_value_t = 8890)]
+    #[arg(long, value_name = "PORT", default_value_t = tello::STATE_PORT)]
     pub state_port: u16,
     /// UDP port for the drones' video.
-    #[arg(long, value_name = "PORT", default_value_t = 11111)]
+    #[arg(long, value_name = "PORT", default_value_t = tello::VIDEO_PORT)]
     pub video_port: u16,
     /// UDP port on which the simulated drones take commands.
-    #[arg(long, value_name = "PORT", default_value_t = 8889)]
+    #[arg(long, value_name = "PORT", default_value_t = tello::COMMAND_PORT)]
     pub command_port: u16,
     /// Level of log lines on standard error.
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
@@ -324,10 +324,10 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.2")]
     pub address: Ipv4Addr,
     /// UDP port on which they take commands.
-    #[arg(long, value_name = "PORT", default_value_t = 8889)]
+    #[arg(long, value_name = "PORT", default_value_t = tello::COMMAND_PORT)]
     pub command_port: u16,
     /// UDP port to which they send their state.
-    #[arg(long, value_name = "PORT", default_value_t = 8890)]
+    #[arg(long, value_name = "PORT", default_value_t = tello::STATE_PORT)]
     pub state_port: u16,
     /// Battery of each in percent [default: one of three is low].
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
@@ -348,7 +348,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=10_000))]
     pub jitter_ms: u16,
     /// UDP port to which they send their video.
-    #[arg(long, value_name = "PORT", default_value_t = 11111)]
+    #[arg(long, value_name = "PORT", default_value_t = tello::VIDEO_PORT)]
     pub video_port: u16,
 }
 

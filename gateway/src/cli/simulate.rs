@@ -8,14 +8,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tello_simulator::{Impairment, Options, SimulatedDrone};
 use tokio::sync::mpsc;
 
 use super::args::SimulateArgs;
-use crate::drones::simulator::{Mischief, Options, SimulatedDrone};
 use crate::{config, logging};
 
 /// What drones do is said at this level.
-const LEVEL: &str = "info,mfg_drone_gateway::drones::simulator=debug";
+const LEVEL: &str = "info,tello_simulator=debug";
 
 /// Orders on standard input that wait: they are typed.
 const MAX_ORDERS: usize = 8;
@@ -72,19 +72,19 @@ fn options(args: &SimulateArgs, number: u8) -> Options {
         state_port: args.state_port,
         video_port: args.video_port,
         battery_pct: args.battery.map_or(options.battery_pct, f64::from),
-        mischief: mischief(args),
+        impairment: impairment(args),
         ..options
     }
 }
 
-fn mischief(args: &SimulateArgs) -> Mischief {
-    Mischief {
+fn impairment(args: &SimulateArgs) -> Impairment {
+    Impairment {
         drop_pct: args.drop,
         duplicate_pct: args.duplicate,
         garble_pct: args.garble,
         delay: Duration::from_millis(args.delay_ms.into()),
         jitter: Duration::from_millis(args.jitter_ms.into()),
-        ..Mischief::default()
+        ..Impairment::default()
     }
 }
 
@@ -119,11 +119,11 @@ fn obey(args: &SimulateArgs, drones: &[SimulatedDrone], line: &str) -> Result<()
     let drone = number.checked_sub(1).and_then(|index| drones.get(index));
     let drone = drone.ok_or_else(|| format!("there are drones 1 to {}", drones.len()))?;
     match word {
-        "freeze" => drone.disturb(Mischief {
+        "freeze" => drone.impair(Impairment {
             frozen: true,
-            ..mischief(args)
+            ..impairment(args)
         }),
-        "thaw" => drone.disturb(mischief(args)),
+        "thaw" => drone.impair(impairment(args)),
         "reboot" => drone.reboot(),
         other => return Err(format!("{other:?} is none of freeze, thaw, reboot")),
     }

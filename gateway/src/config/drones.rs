@@ -76,9 +76,9 @@ impl Default for Drones {
         Drones {
             mode: DroneMode::Auto,
             bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            state_port: 8890,
-            command_port: 8889,
-            video_port: 11111,
+            state_port: tello::STATE_PORT,
+            command_port: tello::COMMAND_PORT,
+            video_port: tello::VIDEO_PORT,
             lost_after_s: 3.0,
             max_drones: 64,
             connect_at_start: true,

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tello::command::Command;
+use tello_simulator::SimulatedDrone;
 use thiserror::Error;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
@@ -20,8 +22,6 @@ use super::outlet::Outlet;
 use super::plan::{DronePlan, FleetError, FleetPlan};
 use super::port::{Kind, Port, Sockets};
 use super::roster::{DroneStats, PortHolder, PortRecord, PortView, Roster, Slot};
-use super::simulator::{self, SimulatedDrone};
-use super::tello::command::Command;
 use super::video::{Still, VideoView, Viewer};
 use super::{DroneView, LinkState};
 use crate::config::Drones;
@@ -306,10 +306,10 @@ impl Fleet {
         let address = SocketAddr::new(address, slot.plan.command_port);
         let mut simulators = self.simulators();
         if simulators.iter().all(|(of, _)| *of != index) {
-            let options = simulator::Options {
+            let options = tello_simulator::Options {
                 state_port: self.state_port(),
                 video_port: self.video_port(),
-                ..simulator::Options::default()
+                ..tello_simulator::Options::default()
             };
             match SimulatedDrone::start(address, options) {
                 Ok(simulator) => simulators.push((index, simulator)),
@@ -526,7 +526,7 @@ fn own_simulators(
         .filter(|(_, drone)| drone.own_simulator);
     ours.filter_map(|(index, drone)| {
         let address = SocketAddr::new(drone.address, drone.command_port);
-        let options = simulator::Options { state_port, video_port, ..simulator::Options::default() };
+        let options = tello_simulator::Options { state_port, video_port, ..tello_simulator::Options::default() };
         SimulatedDrone::start(address, options)
             .inspect_err(|error| tracing::warn!(drone = %drone.id, %address, %error, "simulator not started"))
             .ok()

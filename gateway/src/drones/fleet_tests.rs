@@ -115,8 +115,8 @@ fn config(drone: Vec<Drone>) -> Drones {
 }
 
 /// A simulated drone at `ip` with a free port, sending its state to `state_port`.
-fn simulated(ip: [u8; 4], state_port: u16, options: simulator::Options) -> SimulatedDrone {
-    let options = simulator::Options {
+fn simulated(ip: [u8; 4], state_port: u16, options: tello_simulator::Options) -> SimulatedDrone {
+    let options = tello_simulator::Options {
         state_port,
         ..options
     };
@@ -140,8 +140,8 @@ async fn free_port() -> u16 {
 async fn simulated_drones_are_connected_and_give_readings() {
     let (record, sources) = (Record::default(), Sources::default());
     let port = free_port().await;
-    let low = simulated([127, 0, 0, 101], port, simulator::Options::varied(1));
-    let hot = simulated([127, 0, 0, 102], port, simulator::Options::varied(2));
+    let low = simulated([127, 0, 0, 101], port, tello_simulator::Options::varied(1));
+    let hot = simulated([127, 0, 0, 102], port, tello_simulator::Options::varied(2));
     let drones = vec![
         drone("low", DroneMode::Simulation, low.address()),
         drone("hot", DroneMode::Simulation, hot.address()),
@@ -175,9 +175,9 @@ async fn simulated_drones_are_connected_and_give_readings() {
             .all(|drone| drone.state.malformed == 0 && drone.commands.attempts == 1)
     );
 
-    low.disturb(simulator::Mischief {
+    low.impair(tello_simulator::Impairment {
         frozen: true,
-        ..simulator::Mischief::default()
+        ..tello_simulator::Impairment::default()
     });
     let lost = record.condition("drone_silent").await;
     assert_eq!((&*lost.subject, lost.title), ("low", "Drone lost"));
@@ -186,7 +186,7 @@ async fn simulated_drones_are_connected_and_give_readings() {
         fleet.drone("low").map(|drone| drone.link),
         Some(LinkState::Lost)
     );
-    low.disturb(simulator::Mischief::default());
+    low.impair(tello_simulator::Impairment::default());
     record.no_condition("drone_silent").await;
     assert_eq!(fleet.connected(), 2);
     fleet.stop().await;
@@ -388,8 +388,8 @@ async fn what_was_observed_is_in_the_alert_about_a_silent_drone() {
 async fn a_drone_named_by_its_interface_is_heard_beside_one_told_by_address() {
     let (record, sources) = (Record::default(), Sources::default());
     let port = free_port().await;
-    let first = simulated([127, 0, 0, 108], port, simulator::Options::varied(1));
-    let second = simulated([127, 0, 0, 109], port, simulator::Options::default());
+    let first = simulated([127, 0, 0, 108], port, tello_simulator::Options::varied(1));
+    let second = simulated([127, 0, 0, 109], port, tello_simulator::Options::default());
     let on_lo = Drone {
         interface: Some("lo".to_owned()),
         ..drone("on_lo", DroneMode::Simulation, first.address())

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use heapless::Vec;
 use jiff::Timestamp;
+use tello::faults::{FaultKind, FaultTotals};
+use tello::state::{State, parse};
 
 use super::rate::Rate;
-use super::tello::faults::{FaultKind, FaultTotals};
-use super::tello::state::{State, parse};
 use readings::clock::Mono;
 
 /// A datagram equal to the one before it within this time is a duplicate made by

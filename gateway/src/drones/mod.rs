@@ -11,9 +11,9 @@
 //!            └─────► discovery (searches configured ranges, on request)
 //! ```
 //!
-//! Pure: `tello`, `plan`, `live`, `rate`, `link::machine`, `simulator::{body, firmware,
-//! mischief}`, most of `video`,
-//! `discovery::{sweep, targets, strangers}`. Thin tasks: `port`, `link::task`, `simulator::task`.
+//! The protocol is the crate `tello`, the simulator `tello-simulator`. Pure: `plan`, `live`,
+//! `rate`, `link::machine`, most of `video`, `discovery::{sweep, targets, strangers}`. Thin
+//! tasks: `port`, `link::task`.
 
 mod command_port;
 mod commander;
@@ -26,9 +26,8 @@ mod plan;
 mod port;
 mod rate;
 mod roster;
-pub mod simulator;
 mod socket;
-pub mod tello;
+mod state_readings;
 mod video;
 
 pub use commander::{Operator, Outcome, Pending, Phase, Presence, Refusal};
@@ -42,6 +41,7 @@ pub use outlet::Outlet;
 pub use plan::FleetError;
 pub(crate) use plan::check_config;
 pub use roster::{DroneStats, LinkStats, PortHolder, PortView};
+pub use state_readings::readings_of;
 pub use video::{MAX_FEED_BYTES, Shown, Sps, Still, VideoCounts, VideoView, Viewer};
 
 use std::net::IpAddr;

@@ -11,10 +11,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tello::ACCESS_POINT_ADDRESS;
 use thiserror::Error;
 
 use super::commander::Policy;
-use super::tello::ACCESS_POINT_ADDRESS;
 use crate::config::{Drone, DroneMode, Drones, Range, RangeError};
 use readings::SourcesFull;
 

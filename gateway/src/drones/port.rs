@@ -20,6 +20,7 @@ use super::outlet::Outlet;
 use super::plan::FleetPlan;
 use super::roster::{PortHolder, PortRecord, Roster, Slot};
 use super::socket;
+use super::state_readings::readings_of;
 use alerting::{AlertType, Condition, Level};
 use readings::clock::{Mono, wall_now};
 
@@ -167,7 +168,7 @@ impl Port {
         let news = slot.live().take(datagram, Mono::now(), wall_now());
         // Published outside the lock: rules may take their time, readers may not.
         if let Some(state) = news {
-            self.outlet.publish(slot.source, &state.readings());
+            self.outlet.publish(slot.source, &readings_of(&state));
         }
     }
 

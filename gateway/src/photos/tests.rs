@@ -94,7 +94,7 @@ fn what_cannot_be_kept_is_told_and_nothing_is_lost_for_it() {
 }
 
 /// The clip of simulated cameras begins with a whole picture.
-const PICTURE: &[u8] = include_bytes!("../drones/simulator/clip/clip.h264");
+const PICTURE: &[u8] = tello_simulator::clip::CLIP;
 /// Fails, so that what it is asked for was not decoded by it.
 const FAILS: &str = "/bin/false";
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use tello_simulator::SimulatedDrone;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,6 @@ use crate::api::{self, App, DroneList, Edge, Service, Services};
 use crate::cache::Cache;
 use crate::config::{Config, Reload};
 use crate::control::{self, Control, Health};
-use crate::drones::simulator::{self, SimulatedDrone};
 use crate::drones::{Fleet, FleetOptions};
 use crate::notify::Notifier;
 use crate::performance::{self, Performance, Sampler};
@@ -297,13 +297,13 @@ fn simulate(config: &Config) -> anyhow::Result<Vec<SimulatedDrone>> {
         .enumerate()
         .map(|(index, drone)| {
             let address = std::net::SocketAddr::new(drone.address, drones.command_port);
-            let options = simulator::Options {
+            let options = tello_simulator::Options {
                 state_port: drones.state_port,
                 video_port: drones.video_port,
                 battery_pct: drone.battery_pct,
                 temperature_c: drone.temperature_c,
                 idle_temperature_c: drone.temperature_c,
-                ..simulator::Options::varied(index)
+                ..tello_simulator::Options::varied(index)
             };
             SimulatedDrone::start(address, options).with_context(|| {
                 format!(

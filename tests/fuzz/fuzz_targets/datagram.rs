@@ -4,14 +4,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mfg_drone_gateway::drones::tello::command::Command;
-use mfg_drone_gateway::drones::tello::render::{Sdk, render};
-use mfg_drone_gateway::drones::tello::reply::Reply;
-use mfg_drone_gateway::drones::tello::state::parse;
+use mfg_drone_gateway::drones::readings_of;
+use tello::command::Command;
+use tello::render::{Sdk, render};
+use tello::reply::Reply;
+use tello::state::parse;
 
 fuzz_target!(|data: &[u8]| {
     let read = parse(data).state;
-    for reading in read.readings() {
+    for reading in readings_of(&read) {
         assert!(reading.value.is_finite(), "{reading:?}");
     }
     assert!(read.battery_pct.is_none_or(|percent| percent <= 100));

@@ -1,10 +1,10 @@
 //! What may be asked of a drone now. Pure: the firmware would refuse much of
 //! this too, but late, and in fewer words.
 
+use tello::command::{Command, Direction};
 use thiserror::Error;
 
 use super::super::LinkState;
-use super::super::tello::command::{Command, Direction};
 use super::phase::Phase;
 
 /// Highest point a drone is sent to, in cm over its take-off point.

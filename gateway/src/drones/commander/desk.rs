@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use tello::command::{Command, Query};
+use tello::reply::Reply;
 use tokio::sync::oneshot;
 
 use super::super::LinkState;
-use super::super::tello::command::{Command, Query};
-use super::super::tello::reply::Reply;
 use super::admission::{Circumstances, Refusal, admit};
 use super::guard::{Act, Guard, Policy, Sight};
 use super::phase::{Confirmed, Phase, Sign, phase};

@@ -29,7 +29,7 @@ pub use presence::Presence;
 pub(super) use presence::Presences;
 pub use queue::Outcome;
 
-use super::tello::command::Command;
+use tello::command::Command;
 
 /// Requests that may wait for a drone's task; it takes them at once, so more is
 /// a runaway caller, who is refused.

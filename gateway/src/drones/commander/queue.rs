@@ -11,9 +11,9 @@
 use std::time::Duration;
 
 use heapless::{Deque, Vec};
+use tello::command::{Command, Query};
+use tello::reply::Reply;
 
-use super::super::tello::command::{Command, Query};
-use super::super::tello::reply::Reply;
 use readings::clock::Mono;
 
 /// Most commands that wait: more than a person queues, few enough that the last

@@ -1,8 +1,8 @@
 //! The queue against scripted drones, and against arbitrary ones.
 
 use proptest::prelude::*;
+use tello::command::Direction;
 
-use super::super::super::tello::command::Direction;
 use super::*;
 
 const UP: Command = Command::Move {

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tello::reply::Reply;
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::sweep::{Hit, Sweep, Target};
 use crate::drones::socket;
-use crate::drones::tello::reply::Reply;
 use readings::clock::Mono;
 
 /// Longer than any reply.

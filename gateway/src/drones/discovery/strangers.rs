@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use heapless::Vec;
 use jiff::Timestamp;
+use tello::state::parse;
 
-use crate::drones::tello::state::parse;
 use readings::clock::Mono;
 
 /// Most strangers: as many as there may be drones. At capacity the longest

@@ -11,7 +11,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::drones::tello::reply::Reply;
+use tello::reply::Reply;
+
 use readings::clock::Mono;
 
 /// Most addresses waiting for an answer. An unanswered address costs the kernel

@@ -8,10 +8,11 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use tello::ACCESS_POINT_ADDRESS;
+
 use super::networks::Network;
 use super::sweep::Target;
 use crate::config::Range;
-use crate::drones::tello::ACCESS_POINT_ADDRESS;
 
 /// An address, on one interface or on whichever leads to it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,8 +6,9 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
+use tello::reply::Reply;
+
 use super::super::socket;
-use super::super::tello::reply::Reply;
 
 /// What the last attempts to reach a drone brought to light.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

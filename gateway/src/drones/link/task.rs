@@ -13,6 +13,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tello::command::Command;
+use tello::reply::Reply;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +26,6 @@ use super::super::commander::{
 };
 use super::super::outlet::Outlet;
 use super::super::roster::{LinkStats, Roster, Slot};
-use super::super::tello::command::Command;
-use super::super::tello::reply::Reply;
 use super::machine::{Inputs, Link, Notice, Step};
 use super::reason::{Evidence, Reason};
 use alerting::{AlertType, Condition, Level};

@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tello::h264::{
+    AccessUnits, Gathered, ParameterSets, Sps, Verdict, find_start_code, nal_units,
+    opens_access_unit,
+};
 use tokio::sync::watch;
 
-use super::nal;
-use super::picture::{Parameters, Verdict};
 use super::ring::{Frame, Place, Ring};
-use super::sps::Sps;
-use super::units::{Gathered, Units};
 use crate::drones::rate::Rate;
 use readings::clock::Mono;
 
@@ -96,9 +96,9 @@ pub(crate) struct Feed {
 
 #[derive(Debug, Default)]
 struct Inner {
-    units: Units,
+    units: AccessUnits,
     cut: Cut,
-    parameters: Parameters,
+    parameters: ParameterSets,
     ring: Ring,
     newest_key: Option<Still>,
     heard: Option<Mono>,
@@ -123,8 +123,8 @@ struct Cut {
 impl Cut {
     /// Looks at the next datagram of the stream.
     fn look(&mut self, datagram: &[u8]) {
-        let begins = nal::find_start(&datagram[..datagram.len().min(4)], 0).is_some();
-        let opens = begins && nal::split(datagram).next().and_then(nal::opens_unit) == Some(true);
+        let begins = find_start_code(&datagram[..datagram.len().min(4)], 0).is_some();
+        let opens = begins && nal_units(datagram).next().and_then(opens_access_unit) == Some(true);
         if self.as_firmware {
             let was_full = self.previous == FULL_DATAGRAM_BYTES;
             // A frame that goes on behind its end has lost its beginning; one that
@@ -211,7 +211,7 @@ impl Feed {
             inner.units.reset();
             inner.ring.clear();
             inner.newest_key = None;
-            inner.parameters = Parameters::default();
+            inner.parameters = ParameterSets::default();
             inner.cut = Cut::default();
             inner.ended += 1;
         }

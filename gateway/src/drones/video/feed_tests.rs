@@ -1,9 +1,9 @@
 //! Streams cut as firmware cuts them, with losses; several viewers.
 
 use futures_util::FutureExt as _;
+use tello_simulator::clip;
 
 use super::*;
-use crate::drones::simulator::clip;
 
 fn ms(millis: u64) -> Mono {
     Mono::from_millis(millis)

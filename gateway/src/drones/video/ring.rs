@@ -8,8 +8,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-
-use super::sps::Sps;
+use tello::h264::Sps;
 
 /// Most frames kept: two seconds, so that whoever comes finds the last whole
 /// picture, which drones send about once a second, and all that built on it.
@@ -108,9 +107,9 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tello_simulator::clip;
 
     use super::*;
-    use crate::drones::simulator::clip;
 
     fn frame(key: bool, tag: u64, length: usize) -> Frame {
         let sps = Sps::find(clip::CLIP).expect("a set");

@@ -6,32 +6,22 @@
 //! meets it through the same sockets and code as a real drone. Usable inside
 //! `demo`, alone (`simulate --drones N`), and in tests, with faults on demand.
 //!
-//! `body` is the physics, `firmware` the protocol, `mischief` the bad
+//! `body` is the physics, `firmware` the protocol, `impairment` the bad
 //! network between: all pure and given `now`. `task` moves the bytes.
-//! Nothing here must be reachable from a drone in mode `real`.
+//! Must never know the gateway, nor be reachable from a drone in mode `real`.
 
 mod body;
 mod camera;
-pub(super) mod clip;
+pub mod clip;
 mod firmware;
-mod mischief;
+mod impairment;
 mod rng;
 mod task;
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-
-pub use mischief::Mischief;
+pub use impairment::Impairment;
 pub use task::SimulatedDrone;
 
-use super::tello::COMMAND_PORT;
-use super::tello::render::Sdk;
-
-/// Where the first drone of [`address`] lives; the others follow.
-const FIRST_ADDRESS: u8 = 11;
-
-/// Most simulated drones of one process: their addresses end under 127.0.0.128.
-pub const MAX_SIMULATED: usize = 64;
+use tello::render::Sdk;
 
 /// What a simulated drone is like at the start.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,10 +41,10 @@ pub struct Options {
     pub state_port: u16,
     /// Port of its clients to which it sends its camera's frames.
     pub video_port: u16,
-    /// Seed of its noise and of its mischief: equal seeds, equal drones.
+    /// Seed of its noise and of its impairment: equal seeds, equal drones.
     pub seed: u64,
     /// Faults of its network.
-    pub mischief: Mischief,
+    pub impairment: Impairment,
 }
 
 impl Default for Options {
@@ -66,10 +56,10 @@ impl Default for Options {
             // Under the default warning; a real one often idles hotter.
             idle_temperature_c: 83.0,
             activated: true,
-            state_port: 8890,
-            video_port: 11111,
+            state_port: tello::STATE_PORT,
+            video_port: tello::VIDEO_PORT,
             seed: 1,
-            mischief: Mischief::default(),
+            impairment: Impairment::default(),
         }
     }
 }
@@ -103,36 +93,4 @@ impl Options {
             },
         }
     }
-}
-
-/// The usual address of the `index`-th simulated drone: 127.0.0.11 and following,
-/// port 8889. `None` from [`MAX_SIMULATED`] on.
-#[must_use]
-pub fn address(index: usize) -> Option<SocketAddr> {
-    (index < MAX_SIMULATED).then(|| {
-        SocketAddr::new(
-            Ipv4Addr::new(127, 0, 0, FIRST_ADDRESS + index as u8).into(),
-            COMMAND_PORT,
-        )
-    })
-}
-
-/// Starts `count` drones (at most [`MAX_SIMULATED`]) of [`Options::varied`] at their
-/// usual addresses, sending their states to `state_port` and video to the usual port.
-///
-/// # Errors
-/// An address is taken; those started before it end again.
-pub fn start_many(count: usize, state_port: u16) -> io::Result<Vec<SimulatedDrone>> {
-    (0..count)
-        .map_while(|index| Some((index, address(index)?)))
-        .map(|(index, address)| {
-            SimulatedDrone::start(
-                address,
-                Options {
-                    state_port,
-                    ..Options::varied(index)
-                },
-            )
-        })
-        .collect()
 }

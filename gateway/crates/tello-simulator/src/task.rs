@@ -4,20 +4,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tello::BINARY_MARK;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::firmware::{Firmware, Outbox};
-use super::mischief::{
-    FRAMES_ON_THE_WAY, Line, MAX_DATAGRAM_BYTES, Mischief, ON_THE_WAY, Outgoing,
+use super::impairment::{
+    FRAMES_ON_THE_WAY, Impairment, Line, MAX_DATAGRAM_BYTES, ON_THE_WAY, Outgoing,
 };
 use super::{Options, rng::Rng};
-use crate::drones::socket;
-use crate::drones::tello::BINARY_MARK;
-use readings::clock::Mono;
 
 /// Longest datagram taken; commands are far shorter.
 const BUFFER_BYTES: usize = 2048;
@@ -25,9 +23,13 @@ const BUFFER_BYTES: usize = 2048;
 /// Orders that may wait; they are taken at once, so more is a runaway caller.
 const MAX_ORDERS: usize = 8;
 
+/// Shortest pause between two looks, whatever the clocks say: never a busy loop.
+/// The next thing due is rarely closer; frames are 33 ms apart.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+
 /// What can be done to a simulated drone from outside.
 enum Order {
-    Mischief(Mischief),
+    Impairment(Impairment),
     Reboot,
     Renew,
 }
@@ -47,7 +49,7 @@ impl SimulatedDrone {
     /// # Errors
     /// The address cannot be bound.
     pub fn start(address: SocketAddr, options: Options) -> io::Result<SimulatedDrone> {
-        let socket = socket::bind(address, None, false)?;
+        let socket = bind(address)?;
         let address = socket.local_addr()?;
         let (orders, taken) = mpsc::channel(MAX_ORDERS);
         let (cancel, task) = (CancellationToken::new(), TaskTracker::new());
@@ -68,8 +70,8 @@ impl SimulatedDrone {
     }
 
     /// Changes what its network does.
-    pub fn disturb(&self, mischief: Mischief) {
-        self.order(Order::Mischief(mischief));
+    pub fn impair(&self, impairment: Impairment) {
+        self.order(Order::Impairment(impairment));
     }
 
     /// Restarts it: silent for some seconds, then out of SDK mode.
@@ -101,6 +103,14 @@ impl Drop for SimulatedDrone {
     }
 }
 
+/// A socket for one drone alone. The standard library sets no `SO_REUSEADDR` on
+/// UDP, so a second program at the address is refused instead of sharing it.
+fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = std::net::UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    UdpSocket::from_std(socket)
+}
+
 struct Task {
     /// Where it takes commands, for the log.
     address: SocketAddr,
@@ -121,14 +131,14 @@ impl Task {
         orders: mpsc::Receiver<Order>,
         cancel: CancellationToken,
     ) -> Task {
-        // Seeds of their own for the lines: mischief must not change the noise.
+        // Seeds of their own for the lines: impairment must not change the noise.
         let mut seeds = Rng::new(options.seed);
-        let line = Line::new(options.mischief.clone(), seeds.draw(), ON_THE_WAY);
-        let frames = Line::new(options.mischief.clone(), seeds.draw(), FRAMES_ON_THE_WAY);
+        let line = Line::new(options.impairment.clone(), seeds.draw(), ON_THE_WAY);
+        let frames = Line::new(options.impairment.clone(), seeds.draw(), FRAMES_ON_THE_WAY);
         Task {
             address,
             socket,
-            firmware: Firmware::new(options, Mono::now()),
+            firmware: Firmware::new(options, Instant::now()),
             line,
             frames,
             orders,
@@ -139,7 +149,7 @@ impl Task {
     async fn run(mut self) {
         let mut buffer = [0; BUFFER_BYTES];
         loop {
-            let now = Mono::now();
+            let now = Instant::now();
             let mut out = Outbox::new();
             self.firmware.advance(now, &mut out);
             self.deliver(out, now).await;
@@ -148,9 +158,8 @@ impl Task {
             let wake = arrivals
                 .into_iter()
                 .flatten()
-                .fold(self.firmware.wake_at(), Mono::min);
-            // Never a busy loop, whatever the clocks say.
-            let pause = wake.since(now).max(Duration::from_millis(1));
+                .fold(self.firmware.wake_at(), Instant::min);
+            let wake = wake.max(now + SHORTEST_PAUSE);
             tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => return,
@@ -160,28 +169,28 @@ impl Task {
                         self.take(from, &buffer[..length]).await;
                     }
                 }
-                () = sleep(pause) => {}
+                () = sleep_until(wake) => {}
             }
         }
     }
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Mischief(mischief) => {
-                self.frames.change(mischief.clone());
-                self.line.change(mischief);
+            Order::Impairment(impairment) => {
+                self.frames.change(impairment.clone());
+                self.line.change(impairment);
             }
-            Order::Renew => self.firmware.renew(Mono::now()),
-            Order::Reboot => self.firmware.reboot(Mono::now()),
+            Order::Renew => self.firmware.renew(Instant::now()),
+            Order::Reboot => self.firmware.reboot(Instant::now()),
         }
     }
 
     async fn take(&mut self, from: SocketAddr, datagram: &[u8]) {
-        if self.line.mischief().frozen {
+        if self.line.impairment().frozen {
             return;
         }
-        let now = Mono::now();
-        if self.line.mischief().binary_before_reply {
+        let now = Instant::now();
+        if self.line.impairment().binary_before_reply {
             self.line.put(
                 Outgoing::new(from, &[BINARY_MARK, 0x18, 0x01, 0xB9, 0x88]),
                 now,
@@ -198,8 +207,8 @@ impl Task {
 
     /// Sends what has arrived at the end of the line. What the kernel refuses is
     /// lost, as on any network.
-    async fn deliver(&mut self, out: Outbox, now: Mono) {
-        let frozen = self.line.mischief().frozen;
+    async fn deliver(&mut self, out: Outbox, now: Instant) {
+        let frozen = self.line.impairment().frozen;
         for outgoing in out.into_iter().filter(|_| !frozen) {
             self.line.put(outgoing, now);
         }
@@ -209,8 +218,8 @@ impl Task {
     }
 
     /// Sends what the camera saw, cut as firmware cuts it.
-    async fn film(&mut self, now: Mono) {
-        let frozen = self.frames.mischief().frozen;
+    async fn film(&mut self, now: Instant) {
+        let frozen = self.frames.impairment().frozen;
         while let Some((to, frame)) = self.firmware.film(now) {
             for piece in frame.chunks(MAX_DATAGRAM_BYTES).filter(|_| !frozen) {
                 self.frames.put(Outgoing::new(to, piece), now);

@@ -9,37 +9,37 @@ pub(super) const START_CODE: [u8; 3] = [0, 0, 1];
 
 /// What a NAL unit holds, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NalKind {
     /// A slice that needs pictures before it.
-    Delta,
+    Slice,
     /// A slice of a picture that needs none.
-    Key,
+    IdrSlice,
     /// A sequence parameter set: the size of pictures, among others.
-    Sequence,
+    Sps,
     /// A picture parameter set.
-    Picture,
+    Pps,
     /// What may only stand before a picture's slices: delimiter, SEI, reserved 14–18.
     Prefix,
     /// The rest: partitions, end of stream, filler, what nobody defined.
     Other,
 }
 
-impl Kind {
+impl NalKind {
     /// By the header byte.
-    pub(super) fn of(header: u8) -> Kind {
+    pub(super) fn of(header: u8) -> NalKind {
         match header & 0x1f {
-            1 => Kind::Delta,
-            5 => Kind::Key,
-            7 => Kind::Sequence,
-            8 => Kind::Picture,
-            6 | 9 | 14..=18 => Kind::Prefix,
-            _ => Kind::Other,
+            1 => NalKind::Slice,
+            5 => NalKind::IdrSlice,
+            7 => NalKind::Sps,
+            8 => NalKind::Pps,
+            6 | 9 | 14..=18 => NalKind::Prefix,
+            _ => NalKind::Other,
         }
     }
 
     /// Whether it is part of a picture.
     pub(super) fn is_slice(self) -> bool {
-        matches!(self, Kind::Delta | Kind::Key)
+        matches!(self, NalKind::Slice | NalKind::IdrSlice)
     }
 }
 
@@ -47,19 +47,19 @@ impl Kind {
 /// given that the one before it holds a picture (clause 7.4.1.2.3). A slice does
 /// when its first macroblock is number 0, whose code is a single 1 bit.
 /// `None`: more bytes are needed to tell.
-pub(super) fn opens_unit(nal: &[u8]) -> Option<bool> {
-    let kind = Kind::of(*nal.first()?);
+pub fn opens_access_unit(nal: &[u8]) -> Option<bool> {
+    let kind = NalKind::of(*nal.first()?);
     if kind.is_slice() {
         return nal.get(1).map(|byte| byte & 0x80 != 0);
     }
     Some(matches!(
         kind,
-        Kind::Sequence | Kind::Picture | Kind::Prefix
+        NalKind::Sps | NalKind::Pps | NalKind::Prefix
     ))
 }
 
 /// The first start code in `bytes` from `from` on: where its `00 00 01` begins.
-pub(super) fn find_start(bytes: &[u8], from: usize) -> Option<usize> {
+pub fn find_start_code(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     // By the third byte: over 1 no start code covers it, so three are passed at once.
     while let Some(&third) = bytes.get(at + 2) {
@@ -73,11 +73,11 @@ pub(super) fn find_start(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// The NAL units of an access unit, header byte first, without start codes.
-pub(super) fn split(unit: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut next = find_start(unit, 0);
+pub fn nal_units(unit: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut next = find_start_code(unit, 0);
     std::iter::from_fn(move || {
         let begin = next? + START_CODE.len();
-        next = find_start(unit, begin);
+        next = find_start_code(unit, begin);
         let nal = unit.get(begin..next.unwrap_or(unit.len()))?;
         // Zeros at the end belong to the next start code.
         let end = nal
@@ -186,9 +186,9 @@ mod tests {
         let unit = [
             0, 0, 0, 1, 0x67, 9, 0, 0, 1, 0x68, 8, 0, 0, 0, 1, 0x65, 0x88,
         ];
-        let nals: Vec<&[u8]> = split(&unit).collect();
+        let nals: Vec<&[u8]> = nal_units(&unit).collect();
         assert_eq!(nals, [&[0x67, 9][..], &[0x68, 8], &[0x65, 0x88]]);
-        assert_eq!(split(b"no code").count(), 0);
+        assert_eq!(nal_units(b"no code").count(), 0);
     }
 
     proptest! {
@@ -197,7 +197,7 @@ mod tests {
             bytes in proptest::collection::vec(0u8..3, 0..60), from in 0usize..60,
         ) {
             let plain = bytes.windows(3).enumerate().skip(from).find(|(_, w)| *w == START_CODE).map(|(at, _)| at);
-            prop_assert_eq!(find_start(&bytes, from), plain);
+            prop_assert_eq!(find_start_code(&bytes, from), plain);
         }
 
         // No assertion: a panic is what fails it (sums and places are checked here).
@@ -205,7 +205,7 @@ mod tests {
         fn no_bytes_make_it_panic(nal in proptest::collection::vec(any::<u8>(), 0..40)) {
             let mut bits = Bits::of(&nal);
             while bits.unsigned().is_some() && bits.signed().is_some() && bits.bits(40).is_some() {}
-            let _ = (opens_unit(&nal), split(&nal).count());
+            let _ = (opens_access_unit(&nal), nal_units(&nal).count());
         }
     }
 }

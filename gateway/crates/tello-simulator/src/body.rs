@@ -265,8 +265,9 @@ fn take(available: &mut f64, wish: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use tello::state::parse;
+
     use super::*;
-    use crate::drones::tello::state::parse;
 
     const FLIGHT: &str =
         include_str!("../../../../tests/data/tello/xg590_flight_20201018_states.tsv");

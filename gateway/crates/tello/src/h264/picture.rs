@@ -5,7 +5,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::nal::{Kind, START_CODE, split};
+use super::nal::{NalKind, START_CODE, nal_units};
 use super::sps::Sps;
 
 /// Longest parameter set kept; real ones have 10 to 40 bytes.
@@ -18,9 +18,9 @@ const MAX_MISSING: u32 = 30;
 /// A parameter set as it came, header byte first.
 type Set = heapless::Vec<u8, MAX_SET_BYTES>;
 
-/// Parameters of the stream so far.
+/// Parameter sets of the stream so far.
 #[derive(Debug, Default)]
-pub(super) struct Parameters {
+pub struct ParameterSets {
     sps: Option<(Sps, Set)>,
     pps: Option<Set>,
     /// Whether a whole picture has come.
@@ -30,38 +30,38 @@ pub(super) struct Parameters {
 
 /// A frame that can be decoded.
 #[derive(Debug)]
-pub(super) struct Verdict {
+pub struct Verdict {
     /// The parameters it is coded by.
-    pub(super) sps: Sps,
+    pub sps: Sps,
     /// Whether it needs no other frame.
-    pub(super) key: bool,
+    pub key: bool,
     /// Frames that never came before it.
-    pub(super) missing: u32,
+    pub missing: u32,
     /// The frame with the sets it lacked, when it lacked any.
-    pub(super) complete: Option<Bytes>,
+    pub complete: Option<Bytes>,
 }
 
-impl Parameters {
+impl ParameterSets {
     /// The newest set.
-    pub(super) fn sps(&self) -> Option<Sps> {
+    pub fn sps(&self) -> Option<Sps> {
         self.sps.as_ref().map(|(sps, _)| *sps)
     }
 
     /// Looks at a frame; `None` when no decoder could use it.
-    pub(super) fn judge(&mut self, unit: &[u8]) -> Option<Verdict> {
+    pub fn judge(&mut self, unit: &[u8]) -> Option<Verdict> {
         let (mut has_sps, mut has_pps, mut slice) = (false, false, None);
-        for nal in split(unit) {
-            match Kind::of(*nal.first()?) {
-                Kind::Sequence => {
+        for nal in nal_units(unit) {
+            match NalKind::of(*nal.first()?) {
+                NalKind::Sps => {
                     self.sps = Some((Sps::parse(nal)?, Set::from_slice(nal).ok()?));
                     has_sps = true;
                 }
-                Kind::Picture => {
+                NalKind::Pps => {
                     self.pps = Some(Set::from_slice(nal).ok()?);
                     has_pps = true;
                 }
                 kind if kind.is_slice() => {
-                    slice = Some((kind == Kind::Key, nal));
+                    slice = Some((kind == NalKind::IdrSlice, nal));
                     // What follows is more of the same picture.
                     break;
                 }
@@ -107,20 +107,20 @@ impl Parameters {
 
 #[cfg(test)]
 mod tests {
+    use super::super::clip;
     use super::*;
-    use crate::drones::simulator::clip;
 
     /// The slices of a frame, without what stands before them.
     fn bare(frame: &[u8]) -> Vec<u8> {
-        let slice = split(frame)
-            .find(|nal| Kind::of(nal[0]).is_slice())
+        let slice = nal_units(frame)
+            .find(|nal| NalKind::of(nal[0]).is_slice())
             .expect("a slice");
         [&START_CODE, slice].concat()
     }
 
     #[test]
     fn nothing_is_decodable_before_the_first_whole_picture() {
-        let mut parameters = Parameters::default();
+        let mut parameters = ParameterSets::default();
         let key = clip::frame(0);
         assert!(parameters.judge(clip::frame(1)).is_none());
         assert!(
@@ -135,21 +135,23 @@ mod tests {
 
     #[test]
     fn a_whole_picture_gets_the_sets_it_lacks() {
-        let mut parameters = Parameters::default();
+        let mut parameters = ParameterSets::default();
         parameters.judge(clip::frame(0)).expect("decodable");
         let complete = parameters
             .judge(&bare(clip::frame(0)))
             .expect("decodable")
             .complete
             .expect("completed");
-        let kinds: Vec<Kind> = split(&complete).map(|nal| Kind::of(nal[0])).collect();
-        assert_eq!(kinds, [Kind::Sequence, Kind::Picture, Kind::Key]);
-        assert!(Parameters::default().judge(&complete).is_some());
+        let kinds: Vec<NalKind> = nal_units(&complete)
+            .map(|nal| NalKind::of(nal[0]))
+            .collect();
+        assert_eq!(kinds, [NalKind::Sps, NalKind::Pps, NalKind::IdrSlice]);
+        assert!(ParameterSets::default().judge(&complete).is_some());
     }
 
     #[test]
     fn frames_that_never_came_are_counted() {
-        let mut parameters = Parameters::default();
+        let mut parameters = ParameterSets::default();
         let missing: Vec<u32> = [0, 1, 2, 5, 6]
             .map(|n| parameters.judge(clip::frame(n)).expect("decodable").missing)
             .to_vec();
@@ -158,7 +160,7 @@ mod tests {
 
     #[test]
     fn an_unbelievable_set_is_not_relayed() {
-        let mut parameters = Parameters::default();
+        let mut parameters = ParameterSets::default();
         let unit = [&[0, 0, 1, 0x67, 1, 2, 3][..], clip::frame(0)].concat();
         assert!(parameters.judge(&unit).is_none());
         assert!(

@@ -5,8 +5,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::rng::Rng;
-use readings::clock::Mono;
 
 /// Longest datagram a simulated drone sends: a piece of a frame.
 pub(super) const MAX_DATAGRAM_BYTES: usize = 1460;
@@ -20,7 +21,7 @@ pub(super) const FRAMES_ON_THE_WAY: usize = 256;
 
 /// What the network does to the drone's datagrams.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Mischief {
+pub struct Impairment {
     /// Percent lost.
     pub drop_pct: u8,
     /// Percent that arrive twice.
@@ -58,53 +59,53 @@ impl Outgoing {
 
 /// The line to the client.
 pub(super) struct Line {
-    mischief: Mischief,
+    impairment: Impairment,
     rng: Rng,
-    on_the_way: Vec<(Mono, Outgoing)>,
+    on_the_way: Vec<(Instant, Outgoing)>,
     capacity: usize,
 }
 
 impl Line {
-    pub(super) fn new(mischief: Mischief, seed: u64, capacity: usize) -> Line {
+    pub(super) fn new(impairment: Impairment, seed: u64, capacity: usize) -> Line {
         Line {
-            mischief,
+            impairment,
             rng: Rng::new(seed),
             on_the_way: Vec::new(),
             capacity,
         }
     }
 
-    pub(super) fn change(&mut self, mischief: Mischief) {
-        self.mischief = mischief;
+    pub(super) fn change(&mut self, impairment: Impairment) {
+        self.impairment = impairment;
     }
 
-    pub(super) fn mischief(&self) -> &Mischief {
-        &self.mischief
+    pub(super) fn impairment(&self) -> &Impairment {
+        &self.impairment
     }
 
     /// Puts a datagram on the line.
-    pub(super) fn put(&mut self, mut outgoing: Outgoing, now: Mono) {
-        if self.rng.chance(self.mischief.drop_pct) {
+    pub(super) fn put(&mut self, mut outgoing: Outgoing, now: Instant) {
+        if self.rng.chance(self.impairment.drop_pct) {
             return;
         }
-        if self.rng.chance(self.mischief.garble_pct) {
+        if self.rng.chance(self.impairment.garble_pct) {
             self.garble(&mut outgoing.bytes);
         }
-        if self.rng.chance(self.mischief.truncate_pct) {
+        if self.rng.chance(self.impairment.truncate_pct) {
             let length = self.rng.below(outgoing.bytes.len() as u64) as usize;
             outgoing.bytes.truncate(length);
         }
-        if self.rng.chance(self.mischief.duplicate_pct) {
+        if self.rng.chance(self.impairment.duplicate_pct) {
             self.delay(outgoing.clone(), now);
         }
         self.delay(outgoing, now);
     }
 
-    fn delay(&mut self, outgoing: Outgoing, now: Mono) {
-        let jitter_ms = self.rng.below(self.mischief.jitter.as_millis() as u64 + 1);
-        let due = now
-            .plus(self.mischief.delay)
-            .plus(Duration::from_millis(jitter_ms));
+    fn delay(&mut self, outgoing: Outgoing, now: Instant) {
+        let jitter_ms = self
+            .rng
+            .below(self.impairment.jitter.as_millis() as u64 + 1);
+        let due = now + self.impairment.delay + Duration::from_millis(jitter_ms);
         if self.on_the_way.len() < self.capacity {
             self.on_the_way.push((due, outgoing));
         }
@@ -121,7 +122,7 @@ impl Line {
     }
 
     /// The next datagram that has arrived by `now`.
-    pub(super) fn arrived(&mut self, now: Mono) -> Option<Outgoing> {
+    pub(super) fn arrived(&mut self, now: Instant) -> Option<Outgoing> {
         let (index, (due, _)) = self
             .on_the_way
             .iter()
@@ -132,7 +133,7 @@ impl Line {
     }
 
     /// When the next one arrives.
-    pub(super) fn next_arrival(&self) -> Option<Mono> {
+    pub(super) fn next_arrival(&self) -> Option<Instant> {
         self.on_the_way.iter().map(|(due, _)| *due).min()
     }
 }
@@ -141,12 +142,13 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn run(mischief: Mischief, count: u64) -> Vec<(u64, Vec<u8>)> {
+    fn run(impairment: Impairment, count: u64) -> Vec<(u64, Vec<u8>)> {
         let to = "127.0.0.1:8890".parse().expect("an address");
-        let mut line = Line::new(mischief, 7, ON_THE_WAY);
+        let mut line = Line::new(impairment, 7, ON_THE_WAY);
         let mut arrived = Vec::new();
+        let begun = Instant::now();
         for tick in 0..count + 20 {
-            let now = Mono::from_millis(tick * 100);
+            let now = begun + Duration::from_millis(tick * 100);
             if tick < count {
                 line.put(Outgoing::new(to, format!("time:{tick};").as_bytes()), now);
             }
@@ -159,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_good_line_delivers_everything_at_once_and_in_order() {
-        let arrived = run(Mischief::default(), 50);
+        let arrived = run(Impairment::default(), 50);
         assert_eq!(arrived.len(), 50);
         assert!(
             arrived
@@ -170,12 +172,12 @@ mod tests {
 
     #[test]
     fn a_bad_line_does_what_it_is_told_and_the_same_every_time() {
-        let bad = Mischief {
+        let bad = Impairment {
             drop_pct: 30,
             duplicate_pct: 30,
             garble_pct: 20,
             jitter: Duration::from_millis(300),
-            ..Mischief::default()
+            ..Impairment::default()
         };
         let arrived = run(bad.clone(), 500);
         assert_eq!(arrived, run(bad, 500));
@@ -189,17 +191,18 @@ mod tests {
 
     #[test]
     fn a_full_line_loses_the_newest() {
-        let slow = Mischief {
+        let slow = Impairment {
             delay: Duration::from_secs(60),
-            ..Mischief::default()
+            ..Impairment::default()
         };
         let to = "127.0.0.1:8890".parse().expect("an address");
         let mut line = Line::new(slow, 1, ON_THE_WAY);
+        let begun = Instant::now();
         for n in 0..100u8 {
-            line.put(Outgoing::new(to, &[n]), Mono::ZERO);
+            line.put(Outgoing::new(to, &[n]), begun);
         }
         let mut count = 0;
-        while line.arrived(Mono::from_millis(60_000)).is_some() {
+        while line.arrived(begun + Duration::from_secs(60)).is_some() {
             count += 1;
         }
         assert_eq!(count, ON_THE_WAY);

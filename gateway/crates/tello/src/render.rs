@@ -28,8 +28,7 @@ pub enum Sdk {
 
 impl Sdk {
     /// Whether states begin with the mission-pad fields.
-    #[must_use]
-    pub fn has_pads(self) -> bool {
+    fn has_pads(self) -> bool {
         self != Sdk::V1_3
     }
 }

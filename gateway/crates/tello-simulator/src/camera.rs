@@ -2,8 +2,11 @@
 //!
 //! Pure: takes `now`.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::clip;
-use readings::clock::Mono;
 
 /// Frames a second.
 const FPS: u64 = 30;
@@ -15,14 +18,14 @@ const MAX_LATE_FRAMES: u64 = 3;
 /// A stream that has begun.
 #[derive(Clone, Debug)]
 pub(super) struct Camera {
-    begun: Mono,
+    begun: Instant,
     /// Frames sent or left out.
     count: u64,
 }
 
 impl Camera {
     /// Begins with a whole picture.
-    pub(super) fn new(now: Mono) -> Camera {
+    pub(super) fn new(now: Instant) -> Camera {
         Camera {
             begun: now,
             count: 0,
@@ -30,16 +33,16 @@ impl Camera {
     }
 
     /// When the next frame is due.
-    pub(super) fn next_at(&self) -> Mono {
-        Mono::from_millis(self.begun.as_millis() + self.count * 1_000 / FPS)
+    pub(super) fn next_at(&self) -> Instant {
+        self.begun + Duration::from_millis(self.count * 1_000 / FPS)
     }
 
     /// The next frame, if it is due.
-    pub(super) fn film(&mut self, now: Mono) -> Option<&'static [u8]> {
+    pub(super) fn film(&mut self, now: Instant) -> Option<&'static [u8]> {
         if now < self.next_at() {
             return None;
         }
-        let due = now.since(self.begun).as_millis() as u64 * FPS / 1_000;
+        let due = now.saturating_duration_since(self.begun).as_millis() as u64 * FPS / 1_000;
         self.count = self.count.max(due.saturating_sub(MAX_LATE_FRAMES));
         let frame = clip::frame(self.count as usize);
         self.count += 1;
@@ -53,10 +56,11 @@ mod tests {
 
     #[test]
     fn thirty_frames_a_second_in_order() {
-        let mut camera = Camera::new(Mono::from_millis(500));
+        let begun = Instant::now();
+        let mut camera = Camera::new(begun);
         let mut frames = Vec::new();
-        for at in 500..2_500 {
-            frames.extend(camera.film(Mono::from_millis(at)));
+        for ms in 0..2_000 {
+            frames.extend(camera.film(begun + Duration::from_millis(ms)));
         }
         assert_eq!(frames.len(), 60);
         assert!(
@@ -69,9 +73,10 @@ mod tests {
 
     #[test]
     fn a_pause_is_not_made_up_for() {
-        let mut camera = Camera::new(Mono::ZERO);
-        assert!(camera.film(Mono::ZERO).is_some());
-        let late = Mono::from_millis(60_000);
+        let begun = Instant::now();
+        let mut camera = Camera::new(begun);
+        assert!(camera.film(begun).is_some());
+        let late = begun + Duration::from_secs(60);
         assert_eq!(
             std::iter::from_fn(|| camera.film(late)).count() as u64,
             MAX_LATE_FRAMES + 1

@@ -2,15 +2,16 @@
 //! is sent can break it.
 
 use proptest::prelude::*;
+use tello::state::{State, parse};
 
 use super::*;
-use crate::drones::tello::state::parse;
 
 /// A drone and its one client, in steps of 50 ms.
 struct Bench {
     drone: Firmware,
-    now: Mono,
-    replies: std::vec::Vec<(u64, std::string::String)>,
+    begun: Instant,
+    now: Instant,
+    replies: std::vec::Vec<(Duration, String)>,
     states: std::vec::Vec<State>,
 }
 
@@ -18,9 +19,10 @@ const CLIENT: &str = "127.0.0.1:40000";
 
 impl Bench {
     fn new(options: Options) -> Bench {
-        let now = Mono::from_millis(10_000);
+        let now = Instant::now();
         Bench {
             drone: Firmware::new(options, now),
+            begun: now,
             now,
             replies: vec![],
             states: vec![],
@@ -47,7 +49,7 @@ impl Bench {
     }
 
     /// Sends `text`; the reply given at once.
-    fn say(&mut self, text: &str) -> Option<std::string::String> {
+    fn say(&mut self, text: &str) -> Option<String> {
         let mut out = Outbox::new();
         let from = CLIENT.parse().expect("an address");
         self.drone
@@ -59,7 +61,7 @@ impl Bench {
 
     fn run(&mut self, ms: u64) {
         for _ in 0..ms / 50 {
-            self.now = self.now.plus(Duration::from_millis(50));
+            self.now += Duration::from_millis(50);
             let mut out = Outbox::new();
             self.drone.advance(self.now, &mut out);
             self.collect(out);
@@ -69,8 +71,8 @@ impl Bench {
     fn collect(&mut self, out: Outbox) {
         for outgoing in out {
             if outgoing.to.port() == 40_000 {
-                let text = std::string::String::from_utf8_lossy(&outgoing.bytes).into_owned();
-                self.replies.push((self.now.as_millis(), text));
+                let text = String::from_utf8_lossy(&outgoing.bytes).into_owned();
+                self.replies.push((self.now - self.begun, text));
             } else {
                 let parsed = parse(&outgoing.bytes);
                 assert!(parsed.faults.is_empty());
@@ -105,9 +107,9 @@ fn the_camera_streams_to_the_client_from_streamon_to_streamoff() {
         (to.ip().to_string().as_str(), to.port()),
         ("127.0.0.1", 11_112)
     );
-    assert_eq!(frame, crate::drones::simulator::clip::frame(0));
+    assert_eq!(frame, crate::clip::frame(0));
     assert!(
-        bench.drone.wake_at() <= now.plus(Duration::from_millis(34)),
+        bench.drone.wake_at() <= now + Duration::from_millis(34),
         "it wakes for the next"
     );
     assert_eq!(
@@ -116,15 +118,15 @@ fn the_camera_streams_to_the_client_from_streamon_to_streamoff() {
         "again is no error, and begins nothing anew"
     );
     assert_eq!(bench.drone.film(now), None);
-    bench.now = now.plus(Duration::from_millis(40));
+    bench.now = now + Duration::from_millis(40);
     assert!(bench.drone.film(bench.now).is_some());
     assert_eq!(bench.say("streamoff").as_deref(), Some("ok"));
-    bench.now = now.plus(Duration::from_millis(400));
+    bench.now = now + Duration::from_millis(400);
     assert_eq!(bench.drone.film(bench.now), None);
     // A restart forgets it.
     bench.say("streamon");
     bench.drone.reboot(bench.now);
-    bench.now = bench.now.plus(Duration::from_secs(60));
+    bench.now += Duration::from_secs(60);
     assert_eq!(bench.drone.film(bench.now), None);
 }
 
@@ -325,7 +327,7 @@ proptest! {
         for (event, noise, wait) in events {
             bench.say(TEXTS.get(event).copied().unwrap_or(&noise));
             bench.run(wait.min(5_000));
-            bench.now = bench.now.plus(Duration::from_millis(wait));
+            bench.now += Duration::from_millis(wait);
             prop_assert!(bench.drone.body.battery_pct <= battery);
             battery = bench.drone.body.battery_pct;
             prop_assert!(bench.drone.body.position_m[2] >= 0.0);

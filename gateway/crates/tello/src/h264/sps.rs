@@ -4,7 +4,7 @@
 //! Written here because it is a hundred lines; a parser of whole streams would
 //! bring five crates into the binary for three figures. Pure.
 
-use super::nal::{Bits, Kind, split};
+use super::nal::{Bits, NalKind, nal_units};
 
 /// Widest and highest picture believed. Tellos send 960 × 720; more than 4K is
 /// noise that looks like a parameter set.
@@ -31,7 +31,7 @@ pub struct Sps {
 impl Sps {
     /// Reads a NAL unit; `None` when it is not a whole and believable set.
     pub(super) fn parse(nal: &[u8]) -> Option<Sps> {
-        if Kind::of(*nal.first()?) != Kind::Sequence {
+        if NalKind::of(*nal.first()?) != NalKind::Sps {
             return None;
         }
         let profile = [*nal.get(1)?, *nal.get(2)?, *nal.get(3)?];
@@ -83,7 +83,7 @@ impl Sps {
     /// The first set in an Annex-B byte stream.
     #[must_use]
     pub fn find(stream: &[u8]) -> Option<Sps> {
-        split(stream).find_map(Sps::parse)
+        nal_units(stream).find_map(Sps::parse)
     }
 
     /// The codec as browsers name it (RFC 6381): `avc1.42c01f`.
@@ -160,8 +160,8 @@ fn skip_picture_order(bits: &mut Bits<'_>) -> Option<()> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::clip;
     use super::*;
-    use crate::drones::simulator::clip;
 
     #[test]
     fn the_simulated_camera_is_read() {

@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 
+use super::super::clip;
 use super::*;
-use crate::drones::simulator::clip;
 
 /// What a stream gives when it comes in those pieces.
 fn gather<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Option<Vec<u8>>> {
-    let (mut units, mut found) = (Units::default(), Vec::new());
+    let (mut units, mut found) = (AccessUnits::default(), Vec::new());
     for piece in pieces {
         units.take(piece, |gathered| {
             found.push(match gathered {
@@ -39,15 +39,16 @@ fn the_clip_gives_a_unit_for_each_frame_and_loses_no_byte() {
         .into_iter()
         .flatten()
         .collect();
-    let frames = clip::frames();
+    let frames = access_units(clip::CLIP);
+    assert_eq!(frames.len(), 30, "a second");
+    assert_eq!(frames.concat(), clip::CLIP);
     // The last frame is complete only when another begins.
-    assert_eq!(found.len(), frames.len() - 1);
-    assert!(found.iter().zip(frames).all(|(unit, frame)| unit == frame));
+    assert_eq!(found, frames[..29]);
 }
 
 #[test]
 fn what_stands_before_the_first_unit_is_let_go() {
-    let mut units = Units::default();
+    let mut units = AccessUnits::default();
     for _ in 0..1_000 {
         units.take(&[7; 1460], |_| panic!("nothing is complete"));
     }
@@ -104,7 +105,7 @@ fn one_that_is_too_long_is_dropped_and_the_next_is_whole_however_it_comes() {
 
 #[test]
 fn memory_stays_within_a_unit_and_a_datagram() {
-    let mut units = Units::default();
+    let mut units = AccessUnits::default();
     units.take(&[0, 0, 0, 1, 0x65, 0x88], |_| {});
     for _ in 0..10_000 {
         units.take(&[9; 1460], |_| {});
@@ -131,6 +132,10 @@ proptest! {
         let whole = gather([&stream[..]]);
         prop_assert_eq!(&gather(cut(&stream, &lengths)), &whole);
         prop_assert_eq!(&gather(cut(&stream, &[1])), &whole);
+        // All but the last, which nothing has ended yet.
+        let units = access_units(&stream);
+        let ended = &units[..units.len().saturating_sub(1)];
+        prop_assert_eq!(&whole, &ended.iter().map(|unit| Some(unit.to_vec())).collect::<Vec<_>>());
         // Nothing is made up: the units follow one another in the stream.
         let joined: Vec<u8> = whole.into_iter().flatten().flatten().collect();
         prop_assert!(joined.is_empty() || stream.windows(joined.len()).any(|part| part == joined));

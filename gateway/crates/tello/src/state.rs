@@ -14,21 +14,15 @@
 //!
 //! Pure; must never allocate, panic or read a clock.
 
-use heapless::Vec;
-
 use super::BINARY_MARK;
 use super::faults::{FaultKind, Faults};
-use readings::{Metric, Reading};
 
 /// Longest datagram taken for a state. The longest real one is 177 bytes;
 /// anything longer than this does not come from a drone.
-pub const MAX_STATE_BYTES: usize = 1024;
+const MAX_STATE_BYTES: usize = 1024;
 
 /// What the time-of-flight sensor reports when nothing is in its range.
 const FLOOR_OUT_OF_RANGE_CM: f64 = 6553.0;
-
-/// Most readings a state gives.
-pub const MAX_READINGS: usize = 8;
 
 /// One state of a drone. Every field is absent unless it was certainly there.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -437,25 +431,6 @@ impl State {
     pub fn speed_cm_s(&self) -> Option<f64> {
         let [x, y, _] = self.velocity_dm_s;
         Some(x?.hypot(y?) * 10.0)
-    }
-
-    /// What is known as readings; unknown fields have none.
-    #[must_use]
-    pub fn readings(&self) -> Vec<Reading, MAX_READINGS> {
-        let values: [(Metric, Option<f64>); MAX_READINGS] = [
-            (Metric::BatteryLevel, self.battery_pct.map(f64::from)),
-            (Metric::DroneTemperature, self.temperature_high_c),
-            (Metric::DroneTemperatureLow, self.temperature_low_c),
-            (Metric::Height, self.height_cm.map(f64::from)),
-            (Metric::FloorDistance, self.floor_cm.map(f64::from)),
-            (Metric::BarometricAltitude, self.barometric_m),
-            (Metric::FlightTime, self.motor_time_s.map(f64::from)),
-            (Metric::Speed, self.speed_cm_s()),
-        ];
-        values
-            .into_iter()
-            .filter_map(|(metric, value)| Reading::plausible(metric, value?))
-            .collect()
     }
 
     /// This state, with what it lacks taken from `older`: for a datagram that

@@ -5,21 +5,22 @@
 //! without a command for 15 s lands by itself and any command cancels that.
 //! Pure: datagrams and `now` in, datagrams out.
 
-use std::fmt::Write;
+mod report;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use heapless::{String, Vec};
+use heapless::Vec;
+use tello::command::{Command, CommandError, Direction};
+use tello::render::{Sdk, render};
+use tokio::time::Instant;
 
-use super::Options;
-use super::body::{Body, Manoeuvre};
-use super::camera::Camera;
-use super::mischief::Outgoing;
-use super::rng::Rng;
-use crate::drones::tello::command::{Command, CommandError, Direction, Query};
-use crate::drones::tello::render::{Sdk, render};
-use crate::drones::tello::state::State;
-use readings::clock::Mono;
+use self::report::{Text, said, written};
+use crate::Options;
+use crate::body::{Body, Manoeuvre};
+use crate::camera::Camera;
+use crate::impairment::Outgoing;
+use crate::rng::Rng;
 
 /// Time between states: the captured median is 102 ms.
 const STATE_PERIOD: Duration = Duration::from_millis(100);
@@ -39,29 +40,20 @@ const FLIP_REFUSED_PCT: f64 = 50.0;
 /// Charge at which it lands whatever it is told.
 const FORCED_LANDING_PCT: f64 = 3.0;
 
-/// Highest floor distance the sensor sees, in cm.
-const FLOOR_RANGE_CM: f64 = 800.0;
-
-/// Floor distance on the ground, in cm (captured).
-const FLOOR_OFFSET_CM: f64 = 10.0;
-
 /// Longest step of the physics.
-const STEP_MS: u64 = 50;
+const STEP: Duration = Duration::from_millis(50);
 
 /// Most steps for one look: a longer gap is taken in coarser ones.
-const MAX_STEPS: u64 = 400;
+const MAX_STEPS: u32 = 400;
 
 /// Most datagrams one event can cause: a reply and a state.
 pub(super) type Outbox = Vec<Outgoing, 4>;
-
-/// Longest reply.
-type Text = String<96>;
 
 /// The client that sent `command`.
 #[derive(Clone, Copy, Debug)]
 struct Client {
     address: IpAddr,
-    last_command: Mono,
+    last_command: Instant,
 }
 
 /// A simulated drone without its socket.
@@ -74,13 +66,13 @@ pub(super) struct Firmware {
     camera: Option<Camera>,
     body: Body,
     rng: Rng,
-    now: Mono,
+    now: Instant,
     client: Option<Client>,
     /// Who waits for the manoeuvre under way.
     waiting: Option<SocketAddr>,
     landing_by_itself: bool,
-    booting_until: Option<Mono>,
-    next_state: Mono,
+    booting_until: Option<Instant>,
+    next_state: Instant,
     speed_cm_s: u16,
     pads: bool,
     /// Whether the last datagram made it move, or stop moving.
@@ -89,7 +81,7 @@ pub(super) struct Firmware {
 }
 
 impl Firmware {
-    pub(super) fn new(options: Options, now: Mono) -> Firmware {
+    pub(super) fn new(options: Options, now: Instant) -> Firmware {
         Firmware {
             sdk: options.sdk,
             activated: options.activated,
@@ -116,7 +108,7 @@ impl Firmware {
     }
 
     /// Restarts it: motor time, client and position begin anew, charge and heat stay.
-    pub(super) fn reboot(&mut self, now: Mono) {
+    pub(super) fn reboot(&mut self, now: Instant) {
         let options = Options {
             battery_pct: self.body.battery_pct,
             temperature_c: self.body.board_c,
@@ -124,14 +116,14 @@ impl Firmware {
         };
         let rng = self.rng.clone();
         *self = Firmware {
-            booting_until: Some(now.plus(BOOT)),
+            booting_until: Some(now + BOOT),
             rng,
             ..Firmware::new(options, now)
         };
     }
 
     /// A fresh drone in its place: charged, on the ground. The client stays.
-    pub(super) fn renew(&mut self, now: Mono) {
+    pub(super) fn renew(&mut self, now: Instant) {
         let (client, rng, next_state) = (self.client, self.rng.clone(), self.next_state);
         *self = Firmware {
             client,
@@ -142,22 +134,22 @@ impl Firmware {
     }
 
     /// When [`Firmware::advance`] next has something to do, at the latest.
-    pub(super) fn wake_at(&self) -> Mono {
+    pub(super) fn wake_at(&self) -> Instant {
         let manoeuvre = self.body.remaining_s().map(|s| {
-            self.now
-                .plus(Duration::from_millis((s * 1000.0) as u64 + 1))
+            // A millisecond more: the last step must not end short of the end.
+            self.now + Duration::from_millis((s * 1000.0) as u64 + 1)
         });
         let state = self.client.map(|_| self.next_state);
-        let idle = self.now.plus(Duration::from_secs(1));
+        let idle = self.now + Duration::from_secs(1);
         let frame = self.camera.as_ref().map(Camera::next_at);
         [manoeuvre, state, frame]
             .into_iter()
             .flatten()
-            .fold(idle, Mono::min)
+            .fold(idle, Instant::min)
     }
 
     /// Lets time pass until `now`.
-    pub(super) fn advance(&mut self, now: Mono, out: &mut Outbox) {
+    pub(super) fn advance(&mut self, now: Instant, out: &mut Outbox) {
         self.pass_time(now, out);
         if self.booting_until.is_some_and(|until| now < until) {
             return;
@@ -169,25 +161,25 @@ impl Firmware {
             let text = render(&self.state(), self.sdk);
             // Full only if a reply fills it: then the state waits for the next period.
             let _ = out.push(Outgoing::new(to, text.as_bytes()));
-            self.next_state = self.next_state.plus(STATE_PERIOD).max(now);
+            self.next_state = (self.next_state + STATE_PERIOD).max(now);
         }
     }
 
     /// The next frame of the camera that is due, and where it goes.
-    pub(super) fn film(&mut self, now: Mono) -> Option<(SocketAddr, &'static [u8])> {
+    pub(super) fn film(&mut self, now: Instant) -> Option<(SocketAddr, &'static [u8])> {
         let to = SocketAddr::new(self.client?.address, self.video_port);
         let frame = self.camera.as_mut()?.film(now)?;
         Some((to, frame))
     }
 
-    fn pass_time(&mut self, now: Mono, out: &mut Outbox) {
-        let gap_ms = now.since(self.now).as_millis() as u64;
-        let step_ms = STEP_MS.max(gap_ms.div_ceil(MAX_STEPS));
-        let mut left_ms = gap_ms;
-        while left_ms > 0 {
-            let ms = step_ms.min(left_ms);
-            left_ms -= ms;
-            if self.body.step(ms as f64 / 1000.0).is_some() {
+    fn pass_time(&mut self, now: Instant, out: &mut Outbox) {
+        let mut left = now.saturating_duration_since(self.now);
+        // (A nanosecond more, else what the division drops becomes one step too many.)
+        let longest = STEP.max(left / MAX_STEPS + Duration::from_nanos(1));
+        while !left.is_zero() {
+            let step = longest.min(left);
+            left -= step;
+            if self.body.step(step.as_secs_f64()).is_some() {
                 self.landing_by_itself = false;
                 self.answer_waiting("ok", out);
             }
@@ -205,10 +197,10 @@ impl Firmware {
         }
     }
 
-    fn land_if_left_alone(&mut self, now: Mono) {
-        let left_alone = self
-            .client
-            .is_none_or(|client| now.since(client.last_command) >= AUTO_LAND_AFTER);
+    fn land_if_left_alone(&mut self, now: Instant) {
+        let left_alone = self.client.is_none_or(|client| {
+            now.saturating_duration_since(client.last_command) >= AUTO_LAND_AFTER
+        });
         let due = (left_alone && self.body.doing().is_none()) || self.is_empty();
         if self.body.motors && due && self.body.doing() != Some(Manoeuvre::Land) {
             self.body.begin(Manoeuvre::Land);
@@ -225,7 +217,7 @@ impl Firmware {
         &mut self,
         from: SocketAddr,
         datagram: &[u8],
-        now: Mono,
+        now: Instant,
         out: &mut Outbox,
     ) {
         self.advance(now, out);
@@ -264,7 +256,7 @@ impl Firmware {
         text: &str,
         command: Result<Command, CommandError>,
         from: SocketAddr,
-        now: Mono,
+        now: Instant,
     ) -> Option<Text> {
         let command = match command {
             Ok(command) if command.since_sdk() <= self.sdk_number() => command,
@@ -327,7 +319,7 @@ impl Firmware {
         }
     }
 
-    fn enter_sdk(&mut self, from: SocketAddr, now: Mono) -> Option<Text> {
+    fn enter_sdk(&mut self, from: SocketAddr, now: Instant) -> Option<Text> {
         if self.sdk == Sdk::V3_0 && !self.activated {
             return Some(said("unactive"));
         }
@@ -380,77 +372,6 @@ impl Firmware {
             Sdk::V3_0 => 3,
         }
     }
-
-    /// Answers as firmware writes them: with units in the text, and CRLF.
-    fn answer(&mut self, query: Query) -> Text {
-        let state = self.state();
-        let (low, high) = (
-            state.temperature_low_c.unwrap_or(0.0),
-            state.temperature_high_c.unwrap_or(0.0),
-        );
-        let [pitch, roll, yaw] = state.attitude_deg().unwrap_or_default();
-        let [agx, agy, agz] = state.acceleration_mg.map(Option::unwrap_or_default);
-        match query {
-            Query::Battery => written(format_args!("{}\r\n", state.battery_pct.unwrap_or(0))),
-            Query::Speed => written(format_args!("{}.0\r\n", self.speed_cm_s)),
-            Query::Time => written(format_args!("{}s\r\n", state.motor_time_s.unwrap_or(0))),
-            Query::Wifi => said("90\r\n"),
-            Query::Height => written(format_args!("{}dm\r\n", state.height_cm.unwrap_or(0) / 10)),
-            Query::Temperature => written(format_args!("{low}~{high}C\r\n")),
-            Query::Attitude => written(format_args!("pitch:{pitch};roll:{roll};yaw:{yaw};\r\n")),
-            Query::Barometer => {
-                written(format_args!("{:.6}\r\n", state.barometric_m.unwrap_or(0.0)))
-            }
-            Query::Acceleration => {
-                written(format_args!("agx:{agx:.2};agy:{agy:.2};agz:{agz:.2};\r\n"))
-            }
-            Query::Floor => written(format_args!(
-                "{}mm\r\n",
-                u32::from(state.floor_cm.unwrap_or(6553)) * 10
-            )),
-            Query::Sdk => written(format_args!("{}0", self.sdk_number())),
-            Query::SerialNumber => {
-                written(format_args!("0TQDSIM{:07}", self.options.seed % 10_000_000))
-            }
-            Query::Hardware => said("TELLO"),
-            Query::WifiVersion => said("1.3.0.0"),
-            Query::Ssid => said("simulated"),
-        }
-    }
-
-    fn state(&mut self) -> State {
-        let Body {
-            position_m: [_, _, z],
-            velocity_m_s,
-            ..
-        } = self.body;
-        let floor_cm = FLOOR_OFFSET_CM + z * 100.0;
-        let mut shake = || {
-            if self.body.motors {
-                self.rng.noise() * 40.0
-            } else {
-                self.rng.noise() * 3.0
-            }
-        };
-        let (x, y, down) = (shake(), shake(), -1000.0 + shake());
-        State {
-            pitch_deg: Some(0),
-            roll_deg: Some(0),
-            yaw_deg: Some(self.body.yaw_deg.round() as i16),
-            velocity_dm_s: velocity_m_s.map(|velocity| Some((velocity * 10.0).round())),
-            temperature_low_c: Some((self.body.board_c - 2.2).round()),
-            temperature_high_c: Some(self.body.board_c.round()),
-            floor_cm: (floor_cm <= FLOOR_RANGE_CM).then_some(floor_cm.round() as u16),
-            height_cm: Some((z * 10.0).round() as i32 * 10),
-            battery_pct: Some(self.body.battery_pct.ceil() as u8),
-            barometric_m: Some(((42.0 + z) * 100.0).round() / 100.0),
-            motor_time_s: Some(self.body.motor_time_s as u32),
-            acceleration_mg: [x, y, down].map(|value| Some(value.round())),
-            pad: Some(if self.pads { -1 } else { -2 }),
-            pad_position_cm: [Some(if self.pads { -100 } else { -200 }); 3],
-            pad_angles_deg: Some([0; 3]),
-        }
-    }
 }
 
 /// The manoeuvre a command asks for, if it asks for one.
@@ -497,19 +418,5 @@ fn manoeuvre(command: Command) -> Option<Manoeuvre> {
     }
 }
 
-fn said(text: &str) -> Text {
-    text.chars().take(Text::new().capacity()).collect()
-}
-
-/// Cut at the longest reply: only an unknown command can be longer.
-fn written(arguments: std::fmt::Arguments<'_>) -> Text {
-    let mut text = Text::new();
-    if text.write_fmt(arguments).is_err() {
-        return said("unknown command");
-    }
-    text
-}
-
 #[cfg(test)]
-#[path = "firmware_tests.rs"]
 mod tests;

@@ -60,7 +60,7 @@ fault_kinds! {
 }
 
 /// How many kinds there are.
-pub const FAULT_KINDS: usize = FaultKind::ALL.len();
+const FAULT_KINDS: usize = FaultKind::ALL.len();
 
 /// Faults of one datagram, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub struct FaultTotals([u64; FAULT_KINDS]);
 
 impl FaultTotals {
     /// Adds the faults of one datagram.
-    pub(crate) fn add(&mut self, faults: &Faults) {
+    pub fn add(&mut self, faults: &Faults) {
         for (total, count) in self.0.iter_mut().zip(faults.0) {
             *total += u64::from(count);
         }
