@@ -1,21 +1,21 @@
-//! What sampling the machine costs, by direct reads and by sysinfo, and what
-//! recording a request costs.
+//! What sampling the host costs, and what recording a request costs.
 //!
 //! `cargo run --release --example sampling_cost` prints processor time a
-//! sample, which other load on the machine does not change much.
+//! sample, which other load on the machine does not change much, and the
+//! memory that the sampler holds.
 
 #![allow(clippy::print_stdout)]
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use mfg_drone_gateway::performance::{Machine, Performance, RouteId, SystemSnapshot};
+use mfg_drone_gateway::performance::{Host, Performance, RouteId};
 use readings::clock::Mono;
 use rustix::time::{ClockId, clock_gettime};
-use sysinfo::{
-    CpuRefreshKind, Disks, Networks, Pid, ProcessRefreshKind, ProcessesToUpdate, System,
-};
+
+/// Samples of each kind.
+const SAMPLES: u32 = 50;
 
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
@@ -35,54 +35,33 @@ fn measure(what: &str, times: u32, mut work: impl FnMut()) {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (mut machine, mut snapshot) = (
-        Machine::open(Path::new("/"), Path::new("/")),
-        SystemSnapshot::default(),
-    );
-    measure(
-        "direct: each second (processor, load, memory, this process)",
-        2000,
-        || {
-            machine.sample_often(&mut snapshot);
-        },
-    );
-    measure(
-        "direct: each 10 s (file system, disks, network, process count, frequency)",
-        500,
-        || {
-            machine.sample_rarely(&mut snapshot);
-        },
-    );
-
-    let mut system = System::new()?;
-    let this = Pid::from_u32(std::process::id());
-    let memory = ProcessRefreshKind::nothing().with_memory();
-    measure(
-        "sysinfo: each second (processor, load, memory, this process)",
-        2000,
-        || {
-            system.refresh_cpu_specifics(CpuRefreshKind::nothing().with_usage());
-            system.refresh_memory();
-            system.refresh_processes_specifics(ProcessesToUpdate::Some(&[this]), false, memory);
-            std::hint::black_box(System::load_average().is_ok());
-        },
-    );
-    let (mut disks, mut networks) = (
-        Disks::new_with_refreshed_list()?,
-        Networks::new_with_refreshed_list()?,
-    );
-    measure("sysinfo: disks and networks", 500, || {
-        disks.refresh(false);
-        networks.refresh(false);
-    });
-    measure("sysinfo: process count", 50, || {
-        system.refresh_processes_specifics(
-            ProcessesToUpdate::All,
-            true,
-            ProcessRefreshKind::nothing(),
+    let root = Path::new("/");
+    let mut host = Host::open(root, root)?;
+    // Time is counted up by hand: each sample is due what the step makes due.
+    let mut now = Instant::now();
+    let before = host.sample(now).own_memory_bytes;
+    let mut sample = |what: &str, step| {
+        let mut spent = Duration::ZERO;
+        for _ in 0..SAMPLES {
+            // Sooner, sysinfo does not read the processor again.
+            std::thread::sleep(sysinfo::MINIMUM_CPU_UPDATE_INTERVAL);
+            now += step;
+            let start = cpu_time();
+            std::hint::black_box(host.sample(now));
+            spent += cpu_time() - start;
+        }
+        println!(
+            "{:>10.2} µs  {what}",
+            spent.as_secs_f64() * 1e6 / f64::from(SAMPLES)
         );
-        std::hint::black_box(system.processes().len());
-    });
+    };
+    sample("a sample of each second", Duration::ZERO);
+    sample("a sample of each 10 s", Duration::from_secs(10));
+    sample("a sample of each minute", Duration::from_secs(60));
+    now += Duration::from_secs(60);
+    let after = host.sample(now).own_memory_bytes;
+    let processes = host.sample(now).processes;
+    println!("processes: {processes:?}; resident bytes before and after: {before:?}, {after:?}");
 
     let performance = Performance::new(vec!["/"]);
     let mut elapsed = 0;

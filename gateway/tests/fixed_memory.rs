@@ -1,13 +1,12 @@
-//! What every request and every sample passes through allocates nothing once
-//! it is warm: counted by an allocator, for the thread of the test alone.
+//! What every request passes through allocates nothing once it is warm: counted
+//! by an allocator, for the thread of the test alone.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::path::Path;
 use std::time::Duration;
 
 use mfg_drone_gateway::cache::{CAPACITY, Cache, MAX_VALUE_BYTES};
-use mfg_drone_gateway::performance::{Machine, Performance, RouteId, SystemSnapshot};
+use mfg_drone_gateway::performance::{Performance, RouteId};
 use readings::clock::{Mono, Timestamp};
 
 thread_local! {
@@ -86,18 +85,4 @@ fn recording_a_request_allocates_nothing_after_the_first_of_its_route() {
     assert_eq!(allocations(|| (1..30_000).for_each(record)), 0);
     let forgotten = || assert!(performance.optimise(Mono::from_millis(u64::MAX), false) > 0);
     assert_eq!(allocations(forgotten), 0);
-}
-
-#[test]
-fn sampling_the_machine_allocates_nothing_after_the_first_sample() {
-    let (mut machine, mut snapshot) = (
-        Machine::open(Path::new("/"), Path::new("/")),
-        SystemSnapshot::default(),
-    );
-    let mut sample = || {
-        machine.sample_often(&mut snapshot);
-        machine.sample_rarely(&mut snapshot);
-    };
-    sample();
-    assert_eq!(allocations(|| (0..10).for_each(|_| sample())), 0);
 }

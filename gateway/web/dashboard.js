@@ -51,7 +51,7 @@ function link(state, text) {
   $('link').textContent = say(text);
 }
 
-const grade = (value, warn, bad) => (value >= bad ? 'bad' : value >= warn ? 'warn' : 'good');
+const grade = (value, warn, bad) => (value === null ? undefined : value >= bad ? 'bad' : value >= warn ? 'warn' : 'good');
 const figure = (value, unit) => (value === null || value === undefined ? '–' : `${value}${unit}`);
 const time = (text) => new Date(text).toLocaleTimeString(document.documentElement.lang);
 

@@ -359,6 +359,59 @@ async fn a_full_disk_is_told_and_taken_back() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Of a board whose files say nothing of memory, none is shown, judged or kept;
+/// a figure that a test injects is what is served.
+#[tokio::test]
+async fn what_the_machine_does_not_say_is_absent() -> anyhow::Result<()> {
+    let root = tempfile::tempdir()?;
+    std::fs::write(
+        root.path().join("host.toml"),
+        "[processor]\nusage_pct = 42.5\nper_core_pct = [85.0, 0.0]\ncores = 2\n",
+    )?;
+    let rule = "[[alerts.rule]]\nname = \"No Memory\"\nmetric = \"memory_usage\"\noperator = \"<=\"\nthreshold = 1\nlevel = \"info\"\n";
+    let gateway = Gateway::builder()
+        .config(&format!("[board]\nroot = {:?}\n{rule}", root.path()))
+        .start()
+        .await?;
+    let admin = gateway.admin()?;
+    let kept = |metric: &str| {
+        let path = format!("/api/performance/metrics?metric_name={metric}");
+        let admin = &admin;
+        async move {
+            let body = admin.get(&path).await?.expect(200).json();
+            anyhow::Ok(body["metrics"].as_array().unwrap().clone())
+        }
+    };
+    // All are published at once: where one is, the others would be.
+    let processor = eventually("a sample", || async {
+        Ok(kept("cpu_usage").await?.first().cloned())
+    })
+    .await?;
+    assert_eq!(kept("memory_usage").await?, [Value::Null; 0]);
+    assert_eq!(processor["value"], 42.5, "{processor}");
+    assert_eq!(titles(&admin).await?, [""; 0]);
+
+    let system = admin.get("/api/dashboard/system").await?.expect(200).json();
+    assert_eq!(
+        (&system["cpu_usage"], &system["memory_usage"]),
+        (&42.5.into(), &Value::Null)
+    );
+    let host = admin.get("/api/dashboard/performance").await?.expect(200);
+    let host = host.json();
+    assert_eq!(
+        (&host["cpu"]["count"], &host["cpu"]["usage_per_core"]),
+        (&2.into(), &serde_json::json!([85.0, 0.0]))
+    );
+    for group in ["memory", "swap", "network", "processes"] {
+        let figures = host[group].as_object().unwrap();
+        assert!(figures.values().all(Value::is_null), "{group}: {host}");
+    }
+    let page = admin.get("/metrics").await?.expect(200).text();
+    assert!(page.contains("mfg_drone_board_cpu_usage_percent 42.5\n"));
+    assert!(!page.contains("mfg_drone_board_memory_usage_percent"));
+    Ok(())
+}
+
 /// As from a card image: the root never fills, what is written lies elsewhere.
 #[tokio::test]
 async fn beside_a_read_only_root_the_disk_is_that_of_the_state_directory() -> anyhow::Result<()> {

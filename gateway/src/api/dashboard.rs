@@ -37,9 +37,10 @@ pub(super) const HISTORY: &[Param] = &[DURATION];
 /// Contract 2.8.
 #[derive(Serialize, ToSchema)]
 pub(super) struct SystemStatus {
-    pub(super) cpu_usage: f64,
-    pub(super) memory_usage: f64,
-    pub(super) disk_usage: f64,
+    /// Null, as the two below it, while the machine does not say.
+    pub(super) cpu_usage: Option<f64>,
+    pub(super) memory_usage: Option<f64>,
+    pub(super) disk_usage: Option<f64>,
     temperature: Option<f64>,
     connected_drones: usize,
     active_tracking: u32,
@@ -59,9 +60,9 @@ impl SystemStatus {
         let (system, alerts) = (app.performance.system(), app.alerts.summary());
         let now = Ts::now();
         SystemStatus {
-            cpu_usage: round1(system.cpu_pct),
-            memory_usage: round1(system.memory_pct),
-            disk_usage: round1(system.disk_pct),
+            cpu_usage: system.cpu_pct().map(round1),
+            memory_usage: system.memory_pct().map(round1),
+            disk_usage: system.disk_pct().map(round1),
             temperature: system.temperature_c.map(round1),
             connected_drones: (app.drones.connected)(),
             active_tracking: 0,
@@ -284,9 +285,10 @@ pub(super) struct Overview {
 
 #[derive(Serialize, ToSchema)]
 struct OverviewSystem {
-    cpu_usage: f64,
-    memory_usage: f64,
-    disk_usage: f64,
+    /// Null, as the two below it, while the machine does not say.
+    cpu_usage: Option<f64>,
+    memory_usage: Option<f64>,
+    disk_usage: Option<f64>,
     uptime_seconds: u64,
 }
 
@@ -314,9 +316,9 @@ pub(super) fn overview(call: &mut Call) -> Outcome {
     let (system, drones) = (app.performance()?.system(), app.drones()?);
     Ok(respond::json(&Overview {
         system: OverviewSystem {
-            cpu_usage: round1(system.cpu_pct),
-            memory_usage: round1(system.memory_pct),
-            disk_usage: round1(system.disk_pct),
+            cpu_usage: system.cpu_pct().map(round1),
+            memory_usage: system.memory_pct().map(round1),
+            disk_usage: system.disk_pct().map(round1),
             uptime_seconds: app.uptime_s(),
         },
         drones: OverviewDrones {
@@ -358,13 +360,16 @@ pub(super) fn alerts(call: &mut Call) -> Outcome {
     let (system, drones) = (app.performance()?.system(), (app.drones()?.all)());
     let timestamp = Ts::now();
     let loads = [
-        ("CPU usage", system.cpu_pct, Some(80.0)),
-        ("Memory usage", system.memory_pct, Some(80.0)),
-        ("Disk usage", system.disk_pct, None),
+        ("CPU usage", system.cpu_pct(), Some(80.0)),
+        ("Memory usage", system.memory_pct(), Some(80.0)),
+        ("Disk usage", system.disk_pct(), None),
     ];
     let mut alerts: Vec<DerivedAlert> = loads
         .into_iter()
-        .filter_map(|(what, value, warning)| Some((what, value, load_level(value, warning)?)))
+        .filter_map(|(what, value, warning)| {
+            let value = value?;
+            Some((what, value, load_level(value, warning)?))
+        })
         .map(|(what, value, level)| DerivedAlert {
             level,
             alert_type: "system",

@@ -122,16 +122,16 @@ pub(super) fn detailed(call: &mut Call) -> Outcome {
     }))
 }
 
-/// Contract 7: 100 less what is wrong.
+/// Contract 7: 100 less what is wrong. What is unknown takes nothing away.
 pub(super) fn score(system: &SystemSnapshot, alerts: &Summary) -> u32 {
     let loads = [
-        (system.cpu_pct, 80.0, 20),
-        (system.memory_pct, 80.0, 20),
-        (system.disk_pct, 90.0, 30),
+        (system.cpu_pct(), 80.0, 20),
+        (system.memory_pct(), 80.0, 20),
+        (system.disk_pct(), 90.0, 30),
     ];
     let load: u32 = loads
         .iter()
-        .filter(|(value, limit, _)| value > limit)
+        .filter(|(value, limit, _)| value.is_some_and(|value| value > *limit))
         .map(|(_, _, deduction)| deduction)
         .sum();
     let critical = (alerts.critical_24h.min(3) * 10) as u32;
@@ -160,14 +160,25 @@ pub(super) fn system_status(score: u32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::performance::{FileSystem, Memory, Processor};
 
     fn with(cpu_pct: f64, memory_pct: f64, disk_pct: f64) -> SystemSnapshot {
-        SystemSnapshot {
-            cpu_pct,
-            memory_pct,
-            disk_pct,
-            ..SystemSnapshot::default()
-        }
+        let mut system = SystemSnapshot::default();
+        system.host.processor = Some(Processor {
+            usage_pct: cpu_pct,
+            per_core_pct: Vec::new(),
+            cores: 1,
+        });
+        let available_bytes = |used_pct: f64| ((100.0 - used_pct) * 10.0).round() as u64;
+        system.host.memory = Some(Memory {
+            total_bytes: 1000,
+            available_bytes: available_bytes(memory_pct),
+        });
+        system.host.file_system = Some(FileSystem {
+            total_bytes: 1000,
+            available_bytes: available_bytes(disk_pct),
+        });
+        system
     }
 
     #[test]
@@ -175,6 +186,7 @@ mod tests {
         let calm = Summary::default();
         assert_eq!(score(&with(80.0, 80.0, 90.0), &calm), 100);
         assert_eq!(score(&with(80.1, 80.1, 90.1), &calm), 30);
+        assert_eq!(score(&SystemSnapshot::default(), &calm), 100);
         let stormy = Summary {
             critical_24h: 50,
             unresolved: 50,

@@ -74,34 +74,40 @@ fn build(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
 
 fn machine(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     let system = app.performance.system();
-    page.gauge(
-        "board_cpu_usage_percent",
-        "Processor use of the board",
-        system.cpu_pct,
-    )?;
-    page.gauge(
-        "board_memory_usage_percent",
-        "Memory use of the board",
-        system.memory_pct,
-    )?;
-    page.gauge(
-        "board_disk_usage_percent",
-        "Use of the root file system",
-        system.disk_pct,
-    )?;
-    page.gauge(
-        "process_resident_memory_bytes",
-        "Resident set of the gateway",
-        system.process_rss as f64,
-    )?;
-    match system.temperature_c {
-        Some(celsius) => page.gauge(
+    let gauges = [
+        (
+            "board_cpu_usage_percent",
+            "Processor use of the board",
+            system.cpu_pct(),
+        ),
+        (
+            "board_memory_usage_percent",
+            "Memory use of the board",
+            system.memory_pct(),
+        ),
+        (
+            "board_disk_usage_percent",
+            "Use of the root file system",
+            system.disk_pct(),
+        ),
+        (
+            "process_resident_memory_bytes",
+            "Resident set of the gateway",
+            system.host.own_memory_bytes.map(|bytes| bytes as f64),
+        ),
+        (
             "board_temperature_celsius",
             "Hottest board temperature",
-            celsius,
+            system.temperature_c,
         ),
-        None => Ok(()),
+    ];
+    for (name, help, value) in gauges {
+        // What the machine does not say has no sample.
+        if let Some(value) = value {
+            page.gauge(name, help, value)?;
+        }
     }
+    Ok(())
 }
 
 fn requests(app: &App, page: &mut Page<'_>) -> Result<(), Error> {

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Board {
     /// Whether the board's sensors are read.
     pub enabled: bool,
-    /// Root of the file tree holding /sys and /proc; only tests change it.
+    /// Root of the file tree holding /sys and /proc; only tests change it. Under
+    /// another root than `/` the host's figures are those of its `host.toml`.
     pub root: PathBuf,
     /// Directory of further board profiles.
     pub profiles: PathBuf,

@@ -7,11 +7,11 @@
 //! |---|---|
 //! | `requests` | statistics of a route: counts since start, quantiles of recent calls |
 //! | `calls` | the newest calls, one by one |
-//! | `snapshot`, `proc`, `machine`, `sampler` | the machine: numbers, formats, reading, thread |
+//! | `host` | the host's figures, by sysinfo |
+//! | `snapshot`, `sampler` | the machine at one instant; the thread that keeps the newest |
 
 mod calls;
-mod machine;
-mod proc;
+mod host;
 mod requests;
 mod sampler;
 mod snapshot;
@@ -28,7 +28,7 @@ use readings::clock::Mono;
 use calls::Calls;
 use requests::{RouteRecorder, Tally};
 
-pub use machine::Machine;
+pub use host::{DiskTraffic, FileSystem, Host, HostSnapshot, Memory, Network, Processor, Swap};
 pub use sampler::{Sampler, spawn_sampler};
 pub use snapshot::SystemSnapshot;
 
@@ -208,9 +208,8 @@ impl Performance {
         .filter(|celsius| !celsius.is_nan())
     }
 
-    /// Puts a snapshot in place; the one before.
-    fn replace_system(&self, snapshot: Arc<SystemSnapshot>) -> Arc<SystemSnapshot> {
-        self.system.swap(snapshot)
+    fn replace_system(&self, snapshot: Arc<SystemSnapshot>) {
+        self.system.store(snapshot);
     }
 
     /// A panic cannot leave a call half recorded: poison means nothing.

@@ -112,7 +112,7 @@ impl Running {
         bridges.tend(stop.clone());
         let board = watch_board(&config, &pipeline, board_source, &stop);
         let performance = Arc::new(Performance::new(api::templates()));
-        let sampler = sample_machine(&config, &performance, &pipeline, board_source)?;
+        let sampler = sample_machine(&config, &performance, &pipeline, board_source).await?;
 
         let tls = Tls::open(&config.tls, &config.storage.dir)?;
         let stats = Arc::new(ServerStats::default());
@@ -359,8 +359,8 @@ fn watch_board(
     }
 }
 
-/// Starts sampling the machine.
-fn sample_machine(
+/// Starts sampling the machine, and waits for the first figures.
+async fn sample_machine(
     config: &Config,
     performance: &Arc<Performance>,
     pipeline: &Pipeline,
@@ -369,21 +369,13 @@ fn sample_machine(
     let interval = Duration::from_millis(config.board.sample_interval_ms);
     let (machine, noted) = (pipeline.clone(), performance.clone());
     let (root, state_dir) = (&config.board.root, &config.storage.dir);
-    let sampler = performance::spawn_sampler(
+    let mut sampler = performance::spawn_sampler(
         performance.clone(),
         root,
         state_dir,
         interval,
         move |snapshot| {
-            let values = [
-                (Metric::CpuUsage, snapshot.cpu_pct),
-                (Metric::MemoryUsage, snapshot.memory_pct),
-                (Metric::DiskUsage, snapshot.disk_pct),
-            ];
-            let readings: heapless::Vec<Reading, 3> = values
-                .into_iter()
-                .filter_map(|(metric, value)| Reading::plausible(metric, value))
-                .collect();
+            let readings: heapless::Vec<Reading, 3> = snapshot.readings().collect();
             machine.publish(source, &readings);
             // The next snapshot shows the temperature that the board's thread read,
             // unless that has fallen silent.
@@ -392,6 +384,7 @@ fn sample_machine(
             noted.set_board_temperature(fresh.map(|latest| latest.value));
         },
     )?;
+    sampler.first_sample().await;
     Ok(sampler)
 }
 
