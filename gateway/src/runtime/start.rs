@@ -25,12 +25,12 @@ use crate::notify::Notifier;
 use crate::performance::{self, Performance, Sampler};
 use crate::photos::Album;
 use crate::pipeline::Pipeline;
-use crate::server::port_holder::{self, Protocol};
-use crate::server::{Limits, Places, ServerStats, Shared, Tls, Via};
 use crate::update::{self, Updates};
 use crate::upstream::{self, Upstream};
 use crate::{board, bridge, demo, logging};
 use alerting::{AlertType, Alerts, Condition, Level};
+use https::port_holder::{self, Protocol};
+use https::{Limits, Places, ServerStats, Shared, Tls, Via};
 use readings::clock::Mono;
 use readings::telemetry::Telemetry;
 use readings::{Metric, Reading, SourceId, SourceKind, Sources};
@@ -424,7 +424,7 @@ fn watch_certificate(tls: &Arc<Tls>, app: &Arc<App>, alerts: &Alerts, stop: &Can
     let (tls, app, alerts, stop) = (tls.clone(), app.clone(), alerts.clone(), stop.clone());
     tokio::spawn(async move {
         let watched = tls.clone();
-        let outcome = move |outcome: Result<(), crate::server::TlsError>| match outcome {
+        let outcome = move |outcome: Result<(), https::TlsError>| match outcome {
             Ok(()) => {
                 tracing::info!(fingerprint = tls.info().fingerprint, "certificate reloaded");
                 app.fingerprint

@@ -11,6 +11,7 @@
 mod accept;
 mod activity;
 pub mod certificates;
+mod config;
 mod connection;
 mod places;
 pub mod port_holder;
@@ -27,9 +28,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config;
-
 pub use accept::{BindError, bind, serve};
+pub use config::TlsConfig;
 pub use places::Places;
 pub use tls::{Tls, TlsError};
 
@@ -89,18 +89,6 @@ pub struct Limits {
     pub write: Duration,
     /// For requests in flight when the gateway stops.
     pub drain: Duration,
-}
-
-impl From<&config::Server> for Limits {
-    fn from(server: &config::Server) -> Limits {
-        Limits {
-            handshake: Duration::from_secs(server.handshake_timeout_s),
-            header: Duration::from_secs(server.header_timeout_s),
-            idle: Duration::from_secs(server.idle_timeout_s),
-            write: Duration::from_secs(server.write_timeout_s),
-            drain: Duration::from_secs(server.drain_timeout_s),
-        }
-    }
 }
 
 /// Counters for `/metrics`.

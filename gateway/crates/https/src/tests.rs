@@ -39,7 +39,7 @@ async fn serving(limits: Limits, tls: bool) -> Serving {
     let state_dir = state.path().to_owned();
     let socket = bind("127.0.0.1:0".parse().expect("address"), "test").expect("bound");
     let address = socket.local_addr().expect("address");
-    let tls = tls.then(|| Tls::open(&config::Tls::default(), &state_dir).expect("certificate"));
+    let tls = tls.then(|| Tls::open(&TlsConfig::default(), &state_dir).expect("certificate"));
     let shared = Arc::new(Shared {
         limits,
         places: Places::new(4, 4),
