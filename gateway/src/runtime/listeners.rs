@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::Origin;
 use alerting::{AlertType, Alerts, Condition, Level};
-use https::{BindError, Listener, Shared, Tls, Via};
+use https::{BindError, Listener, Server, Tls, Via};
 
 /// First and longest pause between attempts to get a port.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -33,7 +33,7 @@ pub(super) fn serve(
     wanted: Wanted,
     origin: Origin,
     app: Router,
-    shared: Arc<Shared>,
+    server: Arc<Server>,
     alerts: Alerts,
 ) -> Result<JoinHandle<()>, BindError> {
     let first = https::bind(wanted.address, wanted.key);
@@ -52,7 +52,7 @@ pub(super) fn serve(
             }
             tokio::select! {
                 () = sleep(pause) => {}
-                () = shared.stop.cancelled() => return,
+                () = server.stop.cancelled() => return,
             }
             pause = (pause * 2).min(RETRY.1);
             attempt = https::bind(wanted.address, wanted.key);
@@ -66,7 +66,7 @@ pub(super) fn serve(
                 tls: wanted.tls,
             },
             app,
-            shared,
+            server,
         )
         .await;
     }))

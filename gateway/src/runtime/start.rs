@@ -30,7 +30,7 @@ use crate::upstream::{self, Upstream};
 use crate::{board, bridge, demo, logging};
 use alerting::{AlertType, Alerts, Condition, Level};
 use https::port_holder::{self, Protocol};
-use https::{Limits, Places, ServerStats, Shared, Tls, Via};
+use https::{ConnectionLimiter, Limits, Server, ServerStats, Tls, Via};
 use readings::clock::Mono;
 use readings::telemetry::Telemetry;
 use readings::{Metric, Reading, SourceId, SourceKind, Sources};
@@ -168,9 +168,9 @@ impl Running {
             app.services.mark(service, true);
         }
 
-        let shared = Arc::new(Shared {
+        let server = Arc::new(Server {
             limits: Limits::from(&config.server),
-            places: Places::new(
+            limiter: ConnectionLimiter::new(
                 config.server.max_connections,
                 config.server.max_connections_per_address,
             ),
@@ -184,7 +184,7 @@ impl Running {
                 wanted,
                 origin,
                 router.clone(),
-                shared.clone(),
+                server.clone(),
                 alerts.clone(),
             )?);
         }

@@ -4,7 +4,7 @@
 //! must never trust a peer before a limit is in place, and knows no routes.
 //!
 //! ```text
-//! accept ─► places (caps) ─► spawn ─► TLS hand-shake under a time-out ─► HTTP/1.1 or h2 by ALPN ─► router
+//! accept ─► limiter (caps) ─► spawn ─► TLS hand-shake under a time-out ─► HTTP/1.1 or h2 by ALPN ─► router
 //!                                                       supervisor: header, idle and write time-outs
 //! ```
 
@@ -13,7 +13,7 @@ mod activity;
 pub mod certificates;
 mod config;
 mod connection;
-mod places;
+mod limiter;
 pub mod port_holder;
 mod tls;
 
@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, bind, serve};
 pub use config::TlsConfig;
-pub use places::Places;
+pub use limiter::ConnectionLimiter;
 pub use tls::{Tls, TlsError};
 
 /// Which listener a request came in by.
@@ -64,11 +64,11 @@ pub struct Listener {
 }
 
 /// What all listeners share: caps count over all of them.
-pub struct Shared {
+pub struct Server {
     /// Time-outs.
     pub limits: Limits,
     /// Connection caps.
-    pub places: Arc<Places>,
+    pub limiter: Arc<ConnectionLimiter>,
     /// Counters.
     pub stats: Arc<ServerStats>,
     /// Cancelled to stop accepting and drain.
