@@ -23,6 +23,5 @@ pub mod performance;
 pub mod photos;
 pub mod pipeline;
 pub mod runtime;
-pub mod server;
 pub mod update;
 pub mod upstream;

@@ -29,7 +29,7 @@ use super::validate::Inputs;
 use super::{client, cors, respond, ws};
 use crate::access::{Denial, Principal, RateClass, RateVerdict};
 use crate::config::Config;
-use crate::server::{Peer, Via};
+use https::{Peer, Via};
 use readings::clock::{Mono, wall_now};
 
 /// A request that passed the gate, as a handler sees it.

@@ -4,7 +4,7 @@ use hyper::Method;
 
 use super::args::{CertArgs, CertCommand};
 use crate::control::Client;
-use crate::server::certificates;
+use https::certificates;
 
 pub(super) fn certificate(args: &CertArgs) -> anyhow::Result<()> {
     let config = super::load(&args.config)?.config;

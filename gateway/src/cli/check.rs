@@ -12,9 +12,9 @@ use serde::Serialize;
 use super::args::CheckArgs;
 use crate::config::{Bridge, Config, ConfigError, Loaded, Problem};
 use crate::control;
-use crate::server::port_holder::{self, Protocol};
 use crate::upstream::Upstream;
 use crate::{drones, logging};
+use https::port_holder::{self, Protocol};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -213,7 +213,7 @@ fn certificate(config: &Config, findings: &mut Vec<Finding>) {
         return;
     }
     findings.push(
-        match crate::server::certificates::inspect(&config.tls, super::state_dir(config)) {
+        match https::certificates::inspect(&config.tls, super::state_dir(config)) {
             Ok(info) => finding(
                 Severity::Ok,
                 "certificate",

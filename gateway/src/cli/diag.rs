@@ -48,7 +48,7 @@ fn bundle(config: &Config) -> anyhow::Result<String> {
     section(
         &mut text,
         "certificate",
-        &match crate::server::certificates::inspect(&config.tls, super::state_dir(config)) {
+        &match https::certificates::inspect(&config.tls, super::state_dir(config)) {
             Ok(info) => info.to_string(),
             Err(error) => error.to_string(),
         },

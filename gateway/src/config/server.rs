@@ -1,7 +1,9 @@
 //! `[server]`: the listeners, their time-outs and caps.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
+use https::Limits;
 use serde::{Deserialize, Serialize};
 
 /// `[server]`
@@ -62,6 +64,18 @@ impl Default for Server {
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             phase: "Phase 5 - Web Dashboard Ready".to_owned(),
+        }
+    }
+}
+
+impl From<&Server> for Limits {
+    fn from(server: &Server) -> Limits {
+        Limits {
+            handshake: Duration::from_secs(server.handshake_timeout_s),
+            header: Duration::from_secs(server.header_timeout_s),
+            idle: Duration::from_secs(server.idle_timeout_s),
+            write: Duration::from_secs(server.write_timeout_s),
+            drain: Duration::from_secs(server.drain_timeout_s),
         }
     }
 }

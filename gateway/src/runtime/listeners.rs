@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::Origin;
-use crate::server::{self, BindError, Listener, Shared, Tls, Via};
 use alerting::{AlertType, Alerts, Condition, Level};
+use https::{BindError, Listener, Server, Tls, Via};
 
 /// First and longest pause between attempts to get a port.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -33,10 +33,10 @@ pub(super) fn serve(
     wanted: Wanted,
     origin: Origin,
     app: Router,
-    shared: Arc<Shared>,
+    server: Arc<Server>,
     alerts: Alerts,
 ) -> Result<JoinHandle<()>, BindError> {
-    let first = server::bind(wanted.address, wanted.key);
+    let first = https::bind(wanted.address, wanted.key);
     if origin == Origin::Demo
         && let Err(error) = first
     {
@@ -52,21 +52,21 @@ pub(super) fn serve(
             }
             tokio::select! {
                 () = sleep(pause) => {}
-                () = shared.stop.cancelled() => return,
+                () = server.stop.cancelled() => return,
             }
             pause = (pause * 2).min(RETRY.1);
-            attempt = server::bind(wanted.address, wanted.key);
+            attempt = https::bind(wanted.address, wanted.key);
         };
         alerts.clear(condition_key(wanted.via), "board");
         tracing::info!(address = %wanted.address, via = ?wanted.via, "listening");
-        server::serve(
+        https::serve(
             Listener {
                 socket,
                 via: wanted.via,
                 tls: wanted.tls,
             },
             app,
-            shared,
+            server,
         )
         .await;
     }))

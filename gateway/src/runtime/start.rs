@@ -25,12 +25,12 @@ use crate::notify::Notifier;
 use crate::performance::{self, Performance, Sampler};
 use crate::photos::Album;
 use crate::pipeline::Pipeline;
-use crate::server::port_holder::{self, Protocol};
-use crate::server::{Limits, Places, ServerStats, Shared, Tls, Via};
 use crate::update::{self, Updates};
 use crate::upstream::{self, Upstream};
 use crate::{board, bridge, demo, logging};
 use alerting::{AlertType, Alerts, Condition, Level};
+use https::port_holder::{self, Protocol};
+use https::{ConnectionLimiter, Limits, Server, ServerStats, Tls, Via};
 use readings::clock::Mono;
 use readings::telemetry::Telemetry;
 use readings::{Metric, Reading, SourceId, SourceKind, Sources};
@@ -168,9 +168,9 @@ impl Running {
             app.services.mark(service, true);
         }
 
-        let shared = Arc::new(Shared {
+        let server = Arc::new(Server {
             limits: Limits::from(&config.server),
-            places: Places::new(
+            limiter: ConnectionLimiter::new(
                 config.server.max_connections,
                 config.server.max_connections_per_address,
             ),
@@ -184,7 +184,7 @@ impl Running {
                 wanted,
                 origin,
                 router.clone(),
-                shared.clone(),
+                server.clone(),
                 alerts.clone(),
             )?);
         }
@@ -417,7 +417,7 @@ fn watch_certificate(tls: &Arc<Tls>, app: &Arc<App>, alerts: &Alerts, stop: &Can
     let (tls, app, alerts, stop) = (tls.clone(), app.clone(), alerts.clone(), stop.clone());
     tokio::spawn(async move {
         let watched = tls.clone();
-        let outcome = move |outcome: Result<(), crate::server::TlsError>| match outcome {
+        let outcome = move |outcome: Result<(), https::TlsError>| match outcome {
             Ok(()) => {
                 tracing::info!(fingerprint = tls.info().fingerprint, "certificate reloaded");
                 app.fingerprint

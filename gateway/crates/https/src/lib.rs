@@ -4,15 +4,16 @@
 //! must never trust a peer before a limit is in place, and knows no routes.
 //!
 //! ```text
-//! accept ─► places (caps) ─► spawn ─► TLS hand-shake under a time-out ─► HTTP/1.1 or h2 by ALPN ─► router
+//! accept ─► limiter (caps) ─► spawn ─► TLS hand-shake under a time-out ─► HTTP/1.1 or h2 by ALPN ─► router
 //!                                                       supervisor: header, idle and write time-outs
 //! ```
 
 mod accept;
 mod activity;
 pub mod certificates;
+mod config;
 mod connection;
-mod places;
+mod limiter;
 pub mod port_holder;
 mod tls;
 
@@ -27,10 +28,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config;
-
 pub use accept::{BindError, bind, serve};
-pub use places::Places;
+pub use config::TlsConfig;
+pub use limiter::ConnectionLimiter;
 pub use tls::{Tls, TlsError};
 
 /// Which listener a request came in by.
@@ -64,11 +64,11 @@ pub struct Listener {
 }
 
 /// What all listeners share: caps count over all of them.
-pub struct Shared {
+pub struct Server {
     /// Time-outs.
     pub limits: Limits,
     /// Connection caps.
-    pub places: Arc<Places>,
+    pub limiter: Arc<ConnectionLimiter>,
     /// Counters.
     pub stats: Arc<ServerStats>,
     /// Cancelled to stop accepting and drain.
@@ -89,18 +89,6 @@ pub struct Limits {
     pub write: Duration,
     /// For requests in flight when the gateway stops.
     pub drain: Duration,
-}
-
-impl From<&config::Server> for Limits {
-    fn from(server: &config::Server) -> Limits {
-        Limits {
-            handshake: Duration::from_secs(server.handshake_timeout_s),
-            header: Duration::from_secs(server.header_timeout_s),
-            idle: Duration::from_secs(server.idle_timeout_s),
-            write: Duration::from_secs(server.write_timeout_s),
-            drain: Duration::from_secs(server.drain_timeout_s),
-        }
-    }
 }
 
 /// Counters for `/metrics`.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// `[tls]`
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Tls {
+pub struct TlsConfig {
     /// PEM file of the certificate chain; with `key`, replaces the device's own.
     pub cert: Option<PathBuf>,
     /// PEM file of the private key.

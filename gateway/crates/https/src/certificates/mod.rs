@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
-use crate::config;
+use crate::TlsConfig;
 use readings::clock::wall_now;
 
 pub use info::CertificateInfo;
@@ -78,7 +78,7 @@ impl CertificateError {
 ///
 /// # Errors
 /// [`CertificateError`].
-pub fn open(config: &config::Tls, state_dir: &Path) -> Result<Pair, CertificateError> {
+pub fn open(config: &TlsConfig, state_dir: &Path) -> Result<Pair, CertificateError> {
     match own_files(config) {
         Some((cert, key)) => files::load(cert, key, wall_now()),
         None => device::Device::at(state_dir).open(&names::wanted(&config.names), wall_now()),
@@ -89,10 +89,7 @@ pub fn open(config: &config::Tls, state_dir: &Path) -> Result<Pair, CertificateE
 ///
 /// # Errors
 /// [`CertificateError`]; also when there is none yet.
-pub fn inspect(
-    config: &config::Tls,
-    state_dir: &Path,
-) -> Result<CertificateInfo, CertificateError> {
+pub fn inspect(config: &TlsConfig, state_dir: &Path) -> Result<CertificateInfo, CertificateError> {
     let pair = match own_files(config) {
         Some((cert, key)) => files::load(cert, key, wall_now())?,
         None => device::Device::at(state_dir).load(wall_now())?,
@@ -104,7 +101,7 @@ pub fn inspect(
 ///
 /// # Errors
 /// [`CertificateError`]; the owner's files are not the device's to renew.
-pub fn renew(config: &config::Tls, state_dir: &Path) -> Result<CertificateInfo, CertificateError> {
+pub fn renew(config: &TlsConfig, state_dir: &Path) -> Result<CertificateInfo, CertificateError> {
     if let Some((cert, _)) = own_files(config) {
         return Err(CertificateError::file(
             cert,
@@ -116,6 +113,6 @@ pub fn renew(config: &config::Tls, state_dir: &Path) -> Result<CertificateInfo, 
 }
 
 /// The owner's files, when they are configured.
-pub(super) fn own_files(config: &config::Tls) -> Option<(&Path, &Path)> {
+pub(super) fn own_files(config: &TlsConfig) -> Option<(&Path, &Path)> {
     Some((config.cert.as_deref()?, config.key.as_deref()?))
 }

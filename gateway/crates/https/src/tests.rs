@@ -18,7 +18,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 struct Serving {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    server: Arc<Server>,
     task: tokio::task::JoinHandle<()>,
     _state: tempfile::TempDir,
     state_dir: std::path::PathBuf,
@@ -39,10 +39,10 @@ async fn serving(limits: Limits, tls: bool) -> Serving {
     let state_dir = state.path().to_owned();
     let socket = bind("127.0.0.1:0".parse().expect("address"), "test").expect("bound");
     let address = socket.local_addr().expect("address");
-    let tls = tls.then(|| Tls::open(&config::Tls::default(), &state_dir).expect("certificate"));
-    let shared = Arc::new(Shared {
+    let tls = tls.then(|| Tls::open(&TlsConfig::default(), &state_dir).expect("certificate"));
+    let server = Arc::new(Server {
         limits,
-        places: Places::new(4, 4),
+        limiter: ConnectionLimiter::new(4, 4),
         stats: Arc::default(),
         stop: CancellationToken::new(),
     });
@@ -54,10 +54,10 @@ async fn serving(limits: Limits, tls: bool) -> Serving {
         via: Via::Https,
         tls,
     };
-    let task = tokio::spawn(serve(listener, app, shared.clone()));
+    let task = tokio::spawn(serve(listener, app, server.clone()));
     Serving {
         address,
-        shared,
+        server,
         task,
         _state: state,
         state_dir,
@@ -131,7 +131,7 @@ async fn sessions_are_resumed_on_both_versions() {
             Some(HandshakeKind::Resumed)
         );
     }
-    let stats = &serving.shared.stats;
+    let stats = &serving.server.stats;
     assert_eq!(stats.handshakes_tls12.load(Ordering::Relaxed), 2);
     assert_eq!(stats.handshakes_tls13.load(Ordering::Relaxed), 2);
 }
@@ -157,7 +157,7 @@ async fn a_silent_client_does_not_keep_others_waiting() {
     closed(&mut silent).await;
     assert_eq!(
         serving
-            .shared
+            .server
             .stats
             .handshake_timeouts
             .load(Ordering::Relaxed),
@@ -187,7 +187,7 @@ async fn a_first_request_that_never_comes_and_a_slow_header_are_cut_off() {
     closed(&mut silent).await;
     closed(&mut slow).await;
     assert_eq!(
-        serving.shared.stats.header_timeouts.load(Ordering::Relaxed),
+        serving.server.stats.header_timeouts.load(Ordering::Relaxed),
         2
     );
 }
@@ -211,7 +211,7 @@ async fn an_idle_connection_is_closed_after_its_time() {
         .expect("sent");
     closed(&mut client).await;
     assert_eq!(
-        serving.shared.stats.idle_timeouts.load(Ordering::Relaxed),
+        serving.server.stats.idle_timeouts.load(Ordering::Relaxed),
         1
     );
 }
@@ -245,7 +245,7 @@ async fn a_long_answer_is_not_idleness() {
 }
 
 #[tokio::test]
-async fn the_cap_holds_and_places_come_back() {
+async fn the_cap_holds_and_permits_come_back() {
     let serving = serving(limits(), false).await;
     let mut held = Vec::new();
     for _ in 0..4 {
@@ -266,14 +266,14 @@ async fn the_cap_holds_and_places_come_back() {
     closed(&mut refused).await;
     assert_eq!(
         serving
-            .shared
+            .server
             .stats
             .refused_total_cap
             .load(Ordering::Relaxed),
         1
     );
     held.clear();
-    while serving.shared.places.open() > 0 {
+    while serving.server.limiter.open() > 0 {
         tokio::task::yield_now().await;
     }
     let mut again = TcpStream::connect(serving.address)
@@ -300,7 +300,7 @@ async fn a_stop_ends_idle_connections_at_once() {
         .expect("sent");
     let mut first = [0u8; 12];
     client.read_exact(&mut first).await.expect("answered");
-    serving.shared.stop.cancel();
+    serving.server.stop.cancel();
     closed(&mut client).await;
     serving.task.await.expect("ended");
     assert!(TcpStream::connect(serving.address).await.is_err());

@@ -21,8 +21,8 @@ use tokio::time::{sleep, timeout};
 use tower::Service as _;
 
 use super::activity::{Activity, InFlight, Overdue, Watched};
-use super::places::Place;
-use super::{Peer, Shared, Tls};
+use super::limiter::Permit;
+use super::{Peer, Server, Tls};
 use readings::clock::Mono;
 
 /// Largest request header; a key, a few dozen headers and a long query fit.
@@ -45,15 +45,15 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Serves a connection to its end. Never panics outwards.
 pub(super) async fn serve(
     stream: TcpStream,
-    place: Place,
+    permit: Permit,
     peer: Peer,
     tls: Option<Arc<Tls>>,
     app: Router,
-    shared: Arc<Shared>,
+    server: Arc<Server>,
 ) {
-    let stats = shared.stats.clone();
+    let stats = server.stats.clone();
     stats.open.fetch_add(1, Ordering::Relaxed);
-    let outcome = AssertUnwindSafe(hand_shake(stream, place, peer, tls, app, &shared))
+    let outcome = AssertUnwindSafe(hand_shake(stream, permit, peer, tls, app, &server))
         .catch_unwind()
         .await;
     if outcome.is_err() {
@@ -64,21 +64,21 @@ pub(super) async fn serve(
 
 async fn hand_shake(
     stream: TcpStream,
-    place: Place,
+    permit: Permit,
     peer: Peer,
     tls: Option<Arc<Tls>>,
     app: Router,
-    shared: &Shared,
+    server: &Server,
 ) {
     // Answers are whole messages: waiting to fill a segment only delays them.
     drop(stream.set_nodelay(true));
     let Some(tls) = tls else {
-        return http(stream, place, peer, false, app, shared).await;
+        return http(stream, permit, peer, false, app, server).await;
     };
-    let stats = &shared.stats;
+    let stats = &server.stats;
     let accepted = tokio::select! {
-        accepted = timeout(shared.limits.handshake, tls.acceptor().accept(stream)) => accepted,
-        () = shared.stop.cancelled() => return,
+        accepted = timeout(server.limits.handshake, tls.acceptor().accept(stream)) => accepted,
+        () = server.stop.cancelled() => return,
     };
     match accepted {
         Ok(Ok(stream)) => {
@@ -89,7 +89,7 @@ async fn hand_shake(
             };
             counter.fetch_add(1, Ordering::Relaxed);
             let h2 = session.alpn_protocol() == Some(b"h2");
-            http(stream, place, peer, h2, app, shared).await;
+            http(stream, permit, peer, h2, app, server).await;
         }
         Ok(Err(error)) => {
             stats.handshake_failures.fetch_add(1, Ordering::Relaxed);
@@ -101,12 +101,12 @@ async fn hand_shake(
     }
 }
 
-async fn http<S>(stream: S, place: Place, peer: Peer, h2: bool, app: Router, shared: &Shared)
+async fn http<S>(stream: S, permit: Permit, peer: Peer, h2: bool, app: Router, server: &Server)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Activity::started(Mono::now(), h2);
-    let io = TokioIo::new(Watched::new(stream, activity.clone(), place));
+    let io = TokioIo::new(Watched::new(stream, activity.clone(), permit));
     let marks = activity.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);
@@ -133,7 +133,7 @@ where
             .max_send_buf_size(H2_SEND_BUFFER)
             .max_pending_accept_reset_streams(MAX_H2_RESETS);
         let mut connection = pin!(builder.serve_connection(io, service));
-        supervise!(connection, activity, shared);
+        supervise!(connection, activity, server);
     } else {
         let mut builder = hyper::server::conn::http1::Builder::new();
         // The supervisor watches headers, from before their first byte on. No
@@ -144,7 +144,7 @@ where
             .max_buf_size(MAX_HEADER_BYTES)
             .max_headers(MAX_HEADERS);
         let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
-        supervise!(connection, activity, shared);
+        supervise!(connection, activity, server);
     }
 }
 
@@ -186,12 +186,12 @@ pub(super) enum Step {
 }
 
 /// Judges a connection and counts what is overdue.
-fn judge(activity: &Activity, shared: &Shared) -> Step {
-    let (counter, step) = match activity.judge(&shared.limits, Mono::now()) {
+fn judge(activity: &Activity, server: &Server) -> Step {
+    let (counter, step) = match activity.judge(&server.limits, Mono::now()) {
         Ok(next) => return Step::Wait(next),
-        Err(Overdue::Header) => (&shared.stats.header_timeouts, Step::Cut),
-        Err(Overdue::Idle) => (&shared.stats.idle_timeouts, Step::Finish),
-        Err(Overdue::Write) => (&shared.stats.write_timeouts, Step::Cut),
+        Err(Overdue::Header) => (&server.stats.header_timeouts, Step::Cut),
+        Err(Overdue::Idle) => (&server.stats.idle_timeouts, Step::Finish),
+        Err(Overdue::Write) => (&server.stats.write_timeouts, Step::Cut),
     };
     counter.fetch_add(1, Ordering::Relaxed);
     step
@@ -200,13 +200,13 @@ fn judge(activity: &Activity, shared: &Shared) -> Step {
 /// Drives a hyper connection under supervision. A macro, because hyper's two
 /// connection types share no trait.
 macro_rules! supervise {
-    ($connection:ident, $activity:ident, $shared:ident) => {{
+    ($connection:ident, $activity:ident, $server:ident) => {{
         let mut look = pin!(sleep(Duration::ZERO));
         let farewell = loop {
             tokio::select! {
                 _ = $connection.as_mut() => return,
-                () = $shared.stop.cancelled() => break $shared.limits.drain,
-                () = look.as_mut() => match judge(&$activity, $shared) {
+                () = $server.stop.cancelled() => break $server.limits.drain,
+                () = look.as_mut() => match judge(&$activity, $server) {
                     Step::Wait(next) => look.set(sleep(next)),
                     Step::Finish => break FAREWELL,
                     Step::Cut => return,

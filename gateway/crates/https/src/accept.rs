@@ -13,9 +13,9 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
-use super::places::Refusal;
+use super::limiter::Refusal;
 use super::port_holder::{self, Protocol};
-use super::{Listener, Peer, Shared, connection};
+use super::{Listener, Peer, Server, connection};
 
 /// Connections the kernel holds while all are being served.
 const BACKLOG: i32 = 256;
@@ -63,33 +63,33 @@ pub fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, BindError> {
     })
 }
 
-/// Accepts until `shared.stop`, then waits for what is in flight.
-pub async fn serve(listener: Listener, app: Router, shared: Arc<Shared>) {
+/// Accepts until `server.stop`, then waits for what is in flight.
+pub async fn serve(listener: Listener, app: Router, server: Arc<Server>) {
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.socket.accept() => accepted,
-            () = shared.stop.cancelled() => break,
+            () = server.stop.cancelled() => break,
         };
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                shared.stats.accept_errors.fetch_add(1, Ordering::Relaxed);
+                server.stats.accept_errors.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%error, "accept failed");
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        shared.stats.accepted.fetch_add(1, Ordering::Relaxed);
+        server.stats.accepted.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES) {
             tracing::debug!(%error, "a connection keeps its long send queue");
         }
-        let place = match shared.places.take(address.ip()) {
-            Ok(place) => place,
+        let permit = match server.limiter.acquire(address.ip()) {
+            Ok(permit) => permit,
             Err(refusal) => {
                 let counter = match refusal {
-                    Refusal::Total => &shared.stats.refused_total_cap,
-                    Refusal::Client => &shared.stats.refused_address_cap,
+                    Refusal::Total => &server.stats.refused_total_cap,
+                    Refusal::Client => &server.stats.refused_address_cap,
                 };
                 counter.fetch_add(1, Ordering::Relaxed);
                 continue;
@@ -103,11 +103,11 @@ pub async fn serve(listener: Listener, app: Router, shared: Arc<Shared>) {
         // must not keep others from being accepted.
         connections.spawn(connection::serve(
             stream,
-            place,
+            permit,
             peer,
             listener.tls.clone(),
             app.clone(),
-            shared.clone(),
+            server.clone(),
         ));
     }
     drop(listener);

@@ -14,7 +14,7 @@ type Client = IpAddr;
 
 /// Connections open, and how many there may be.
 #[derive(Debug)]
-pub struct Places {
+pub struct ConnectionLimiter {
     most: usize,
     most_per_client: usize,
     open: Mutex<Open>,
@@ -26,7 +26,7 @@ struct Open {
     by_client: HashMap<Client, usize>,
 }
 
-/// Why there is no place.
+/// Why a connection gets no permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The cap in all is reached.
@@ -35,29 +35,29 @@ pub enum Refusal {
     Client,
 }
 
-/// A place of an open connection; dropping it gives it back.
+/// The permit of an open connection; dropping it gives it back.
 #[derive(Debug)]
-pub struct Place {
-    places: Arc<Places>,
+pub struct Permit {
+    limiter: Arc<ConnectionLimiter>,
     client: Client,
 }
 
-impl Places {
+impl ConnectionLimiter {
     /// Caps in all and per client address.
     #[must_use]
-    pub fn new(most: usize, most_per_client: usize) -> Arc<Places> {
-        Arc::new(Places {
+    pub fn new(most: usize, most_per_client: usize) -> Arc<ConnectionLimiter> {
+        Arc::new(ConnectionLimiter {
             most,
             most_per_client,
             open: Mutex::default(),
         })
     }
 
-    /// Takes a place for a connection from `address`.
+    /// Acquires a permit for a connection from `address`.
     ///
     /// # Errors
     /// `Refusal` at a cap.
-    pub fn take(self: &Arc<Places>, address: IpAddr) -> Result<Place, Refusal> {
+    pub fn acquire(self: &Arc<ConnectionLimiter>, address: IpAddr) -> Result<Permit, Refusal> {
         let client = client(address);
         let mut open = self.lock();
         if open.total >= self.most {
@@ -69,8 +69,8 @@ impl Places {
         }
         *of_client += 1;
         open.total += 1;
-        Ok(Place {
-            places: self.clone(),
+        Ok(Permit {
+            limiter: self.clone(),
             client,
         })
     }
@@ -87,9 +87,9 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut open = self.places.lock();
+        let mut open = self.limiter.lock();
         open.total -= 1;
         if let Some(count) = open.by_client.get_mut(&self.client) {
             *count -= 1;
@@ -112,42 +112,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn caps_hold_and_places_come_back() {
-        let places = Places::new(3, 2);
+    fn caps_hold_and_permits_come_back() {
+        let limiter = ConnectionLimiter::new(3, 2);
         let address = |text: &str| text.parse::<IpAddr>().expect("address");
-        let first = places.take(address("10.0.0.1")).expect("free");
-        let second = places.take(address("::ffff:10.0.0.1")).expect("free");
+        let first = limiter.acquire(address("10.0.0.1")).expect("free");
+        let second = limiter.acquire(address("::ffff:10.0.0.1")).expect("free");
         assert_eq!(
-            places.take(address("10.0.0.1")).expect_err("full"),
+            limiter.acquire(address("10.0.0.1")).expect_err("full"),
             Refusal::Client
         );
-        let _third = places.take(address("2001:db8::1")).expect("free");
+        let _third = limiter.acquire(address("2001:db8::1")).expect("free");
         assert_eq!(
-            places.take(address("10.0.0.2")).expect_err("full"),
+            limiter.acquire(address("10.0.0.2")).expect_err("full"),
             Refusal::Total
         );
         drop(first);
-        assert!(places.take(address("10.0.0.1")).is_ok());
+        assert!(limiter.acquire(address("10.0.0.1")).is_ok());
         drop(second);
-        assert_eq!(places.open(), 1);
-        assert_eq!(places.lock().by_client.len(), 1);
+        assert_eq!(limiter.open(), 1);
+        assert_eq!(limiter.lock().by_client.len(), 1);
     }
 
     #[test]
-    fn an_ipv6_network_shares_its_places() {
-        let places = Places::new(10, 1);
-        let _one = places
-            .take("2001:db8::1".parse().expect("address"))
+    fn an_ipv6_network_shares_its_permits() {
+        let limiter = ConnectionLimiter::new(10, 1);
+        let _one = limiter
+            .acquire("2001:db8::1".parse().expect("address"))
             .expect("free");
         assert_eq!(
-            places
-                .take("2001:db8::2".parse().expect("address"))
+            limiter
+                .acquire("2001:db8::2".parse().expect("address"))
                 .expect_err("full"),
             Refusal::Client
         );
         assert!(
-            places
-                .take("2001:db8:0:1::1".parse().expect("address"))
+            limiter
+                .acquire("2001:db8:0:1::1".parse().expect("address"))
                 .is_ok()
         );
     }

@@ -20,8 +20,8 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::TlsConfig;
 use super::certificates::{self, CertificateError, CertificateInfo, Pair};
-use crate::config;
 
 /// How often the owner's files are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -59,7 +59,7 @@ pub struct Tls {
 
 /// Where the certificate comes from.
 struct Source {
-    config: config::Tls,
+    config: TlsConfig,
     state_dir: PathBuf,
     /// Modification times of the owner's files as last loaded.
     stamps: Vec<Option<SystemTime>>,
@@ -80,7 +80,7 @@ impl Tls {
     ///
     /// # Errors
     /// [`TlsError`].
-    pub fn open(config: &config::Tls, state_dir: &Path) -> Result<Arc<Tls>, TlsError> {
+    pub fn open(config: &TlsConfig, state_dir: &Path) -> Result<Arc<Tls>, TlsError> {
         let provider = Arc::new(provider());
         let pair = certificates::open(config, state_dir)?;
         let info = pair.info.clone();
@@ -127,7 +127,7 @@ impl Tls {
     ///
     /// # Errors
     /// [`TlsError`].
-    pub fn reload(&self, config: &config::Tls) -> Result<(), TlsError> {
+    pub fn reload(&self, config: &TlsConfig) -> Result<(), TlsError> {
         let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
         // Remembered before loading, also of a bad file: it is complained about
         // once, and looked at again when it changes.
@@ -182,7 +182,7 @@ impl Tls {
     }
 }
 
-fn stamps(config: &config::Tls) -> Vec<Option<SystemTime>> {
+fn stamps(config: &TlsConfig) -> Vec<Option<SystemTime>> {
     let Some((cert, key)) = certificates::own_files(config) else {
         return Vec::new();
     };

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Limits;
-use super::places::Place;
+use super::limiter::Permit;
 use readings::clock::Mono;
 
 /// Not set; the monotonic clock starts at 0, marks are kept one above.
@@ -122,19 +122,19 @@ fn marked(at: &AtomicU64) -> Option<Mono> {
     (value != NEVER).then(|| Mono::from_millis(value - 1))
 }
 
-/// A stream that leaves marks, and holds its connection's place.
+/// A stream that leaves marks, and holds its connection's permit.
 pub(super) struct Watched<S> {
     stream: S,
     activity: Arc<Activity>,
-    _place: Place,
+    _permit: Permit,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>, place: Place) -> Watched<S> {
+    pub(super) fn new(stream: S, activity: Arc<Activity>, permit: Permit) -> Watched<S> {
         Watched {
             stream,
             activity,
-            _place: place,
+            _permit: permit,
         }
     }
 }
