@@ -6,7 +6,7 @@ use alerting::Alerts;
 use allocation_counter::measure;
 use mfg_drone_gateway::alerts::StoreJournal;
 use mfg_drone_gateway::config;
-use mfg_drone_gateway::drones::readings_of;
+use mfg_drone_gateway::sources::tello::readings_of;
 use readings::clock::{Mono, wall_now};
 use readings::telemetry::Telemetry;
 use readings::{SourceKind, Sources};

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::scalars::round2;
-use crate::bridge::{BridgeView, Bridges, SensorView};
+use crate::sources::bridge::{BridgeView, Bridges, SensorView};
 
 /// Which bridges have no link and why; nothing in it while all have one, and
 /// nothing at all where there are no bridges.

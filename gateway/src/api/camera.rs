@@ -26,8 +26,8 @@ use super::route::Outcome as Answer;
 use super::scalars::{Ts, round2};
 use super::state::App;
 use super::validate::{Kind as ParamKind, Param, Place};
-use crate::drones::{LinkState, Operator, Outcome, Still};
 use crate::photos::{Kind, Name, Photo};
+use crate::sources::tello::{LinkState, Operator, Outcome, Still};
 use readings::clock::{Mono, wall_now};
 
 /// Age up to which a picture of a running stream is now enough for a photo.

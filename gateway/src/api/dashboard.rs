@@ -16,7 +16,7 @@ use super::scalars::{Ts, round1};
 use super::state::{App, Service};
 use super::upstream;
 use super::validate::{Kind, Param, Place};
-use crate::drones::LinkState;
+use crate::sources::tello::LinkState;
 use readings::Metric;
 use readings::clock::{epoch_seconds, wall_now};
 

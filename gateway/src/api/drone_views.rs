@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::scalars::{Ts, round1};
 use crate::config::DroneMode;
-use crate::drones::{DroneView, LinkState, Phase};
+use crate::sources::tello::{DroneView, LinkState, Phase};
 
 /// Contract 2.2.
 #[derive(Serialize, ToSchema)]

@@ -17,7 +17,7 @@ use super::gate::Call;
 use super::respond::{self, SuccessResponse};
 use super::route::Outcome as Answer;
 use super::validate::{Kind, Param, Place, path_id};
-use crate::drones::{CommandError, ConnectError, DroneView, Operator, Outcome, Refusal};
+use crate::sources::tello::{CommandError, ConnectError, DroneView, Operator, Outcome, Refusal};
 
 /// How long an answer waits for the drone to refuse. Firmware refuses within
 /// some 30 ms; the contract wants a take-off answered within about 0.1 s.

@@ -22,8 +22,8 @@ use super::respond;
 use super::route::Outcome;
 use super::scalars::Ts;
 use super::validate::{Kind as ParamKind, Param, Place};
-use crate::drones::Still;
 use crate::photos::Kind;
+use crate::sources::tello::Still;
 use readings::clock::{Mono, wall_now};
 
 /// Longest wait for a picture. A Tello sends a whole one each second or two; a

@@ -14,8 +14,8 @@ use super::route::Outcome;
 use super::scalars::Ts;
 use super::state::Service;
 use super::upstream::UpstreamHealth;
-use crate::board::Face;
 use crate::performance::SystemSnapshot;
+use crate::sources::board::Face;
 use alerting::Summary;
 
 /// Answer of `GET /api/health/detailed`.

@@ -18,8 +18,8 @@ use super::route::Outcome;
 use super::routes;
 use super::scalars::round2;
 use super::state::{App, Service};
-use crate::drones::{DroneView, LinkState};
 use crate::performance::RouteId;
+use crate::sources::tello::{DroneView, LinkState};
 use readings::clock::Mono;
 
 /// The media type of OpenMetrics text.

@@ -17,7 +17,7 @@ use super::route::Outcome as Answer;
 use super::scalars::{Ts, round2};
 use super::state::App;
 use super::validate::{Kind, Param, Place};
-use crate::drones::{Detection, LinkState, Method, NotAllowed, Verification};
+use crate::sources::tello::{Detection, LinkState, Method, NotAllowed, Verification};
 
 /// Seconds a search may take when the client does not say.
 pub(super) const DEFAULT_TIMEOUT_S: f64 = 5.0;

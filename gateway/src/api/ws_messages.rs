@@ -12,7 +12,7 @@ use super::drone_views::{Drone, DroneStatus, TypeInfo};
 use super::scalars::Ts;
 use super::state::App;
 use super::ws_network::{self, Answer};
-use crate::drones::{DroneView, LinkState, Phase};
+use crate::sources::tello::{DroneView, LinkState, Phase};
 use alerting::Alert;
 
 /// Most drones a client follows: as many as a gateway has.

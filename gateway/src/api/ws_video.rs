@@ -24,7 +24,7 @@ use super::state::App;
 use super::validate::Param;
 use super::ws::TICKET;
 use super::ws_messages::say;
-use crate::drones::{Shown, Viewer};
+use crate::sources::tello::{Shown, Viewer};
 
 /// Parameters of `/ws/video/{drone_id}`.
 pub(super) const WATCH: &[Param] = &[flight::ID, TICKET];

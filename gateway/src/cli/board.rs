@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use boards::{Board, Report, Tree};
 
 use super::args::{BoardsArgs, BoardsCommand};
-use crate::board::{drone_interfaces, is_watched, metric_of};
 use crate::config::{Config, Rule};
+use crate::sources::board::{drone_interfaces, is_watched, metric_of};
 
 pub(super) fn boards(args: &BoardsArgs) -> anyhow::Result<()> {
     let config = configuration(args)?;

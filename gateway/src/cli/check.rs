@@ -12,8 +12,9 @@ use serde::Serialize;
 use super::args::CheckArgs;
 use crate::config::{Bridge, Config, ConfigError, Loaded, Problem};
 use crate::control;
+use crate::logging;
+use crate::sources::tello as drones;
 use crate::upstream::Upstream;
-use crate::{drones, logging};
 use https::port_holder::{self, Protocol};
 
 /// How bad a finding is.

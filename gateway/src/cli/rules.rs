@@ -7,7 +7,7 @@ use boards::Board;
 
 use super::args::{RulesArgs, RulesCommand};
 use crate::config::{Config, Loaded};
-use crate::{board as board_room, bridge};
+use crate::sources::{board as board_room, bridge};
 use alerting::RuleView;
 
 pub(super) fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::args::{DemoArgs, RunArgs};
+use crate::app::{Options, Origin};
 use crate::config::{Loaded, LogFormat};
 use crate::demo::{self, Ports};
-use crate::runtime::{Options, Origin};
 
 /// Environment variables (or systemd credentials of the same, lower-case name)
 /// that set the first keys.
@@ -36,7 +36,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<()> {
         }),
         config: loaded.config,
     };
-    super::runtime()?.block_on(crate::runtime::run(options))
+    super::runtime()?.block_on(crate::app::run(options))
 }
 
 /// Flags that stand for keys; they win over file and environment, also on reload.
@@ -93,7 +93,7 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
         reload: Box::new(move || Ok(unchanged.clone())),
         config,
     };
-    super::runtime()?.block_on(crate::runtime::run(options))
+    super::runtime()?.block_on(crate::app::run(options))
 }
 
 /// The demo's state directory; removed at the end unless the user named it.

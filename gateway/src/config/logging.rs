@@ -34,7 +34,7 @@ pub enum Journal {
 pub struct Logging {
     /// Directory of `app.log`, `security.log`, `performance.log`; none: no files.
     pub dir: Option<PathBuf>,
-    /// Level, or targets with levels: `info` or `info,mfg_drone_gateway::drones=debug`.
+    /// Level, or targets with levels: `info` or `info,mfg_drone_gateway::sources::tello=debug`.
     pub level: String,
     /// Format of the files and of standard error.
     pub format: LogFormat,

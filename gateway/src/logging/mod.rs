@@ -45,7 +45,7 @@ pub struct Guard {
 /// Why a level cannot be used.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
-    "{text:?} is no log level: {reason}; use error, warn, info, debug or trace, or a list like info,mfg_drone_gateway::drones=debug"
+    "{text:?} is no log level: {reason}; use error, warn, info, debug or trace, or a list like info,mfg_drone_gateway::sources::tello=debug"
 )]
 pub struct LevelError {
     text: String,
@@ -217,7 +217,11 @@ mod tests {
 
     #[test]
     fn levels_are_checked() {
-        for good in ["info", "warn,mfg_drone_gateway::drones=debug", "OFF"] {
+        for good in [
+            "info",
+            "warn,mfg_drone_gateway::sources::tello=debug",
+            "OFF",
+        ] {
             assert_eq!(check_level(good), Ok(()), "{good}");
         }
         for bad in ["loud", "info,loud", "x=loud", "=info", ""] {

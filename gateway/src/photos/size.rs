@@ -1,7 +1,7 @@
 //! Width and height of a photo, from its first bytes. Pure.
 
 use super::Kind;
-use crate::drones::Sps;
+use crate::sources::tello::Sps;
 
 /// Width and height in pixels; `None` when the bytes do not tell.
 pub(super) fn of(kind: Kind, head: &[u8]) -> Option<(u32, u32)> {

@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Bridge, MAX_DRONES};
-use crate::pipeline::Pipeline;
+use crate::sources::sink::Pipeline;
 use readings::clock::Mono;
 use readings::{MAX_SOURCES, SourceId, SourceKind, Sources};
 

@@ -16,7 +16,7 @@ use super::guard::{Budget, Guard, News, Stop};
 use super::slot::{Slot, Worth, fault_text};
 use super::{Seats, mapping, sensor_source};
 use crate::config::{Bridge, ButtonAction};
-use crate::pipeline::Pipeline;
+use crate::sources::sink::Pipeline;
 use alerting::{AlertType, Condition, Level};
 use readings::clock::Mono;
 use readings::{Metric, Reading, SourceId};

@@ -3,7 +3,7 @@
 //! A trait, so that a drone's sockets and state machines can be driven without
 //! a store and rules behind them; [`Pipeline`] is the one used by the gateway.
 
-use crate::pipeline::Pipeline;
+use crate::sources::sink::Pipeline;
 use alerting::Condition;
 use readings::{Reading, SourceId};
 

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::api::{Labels, MoreMetrics, Page};
-use crate::drones::{Fleet, FleetStats, VideoCounts};
 use crate::notify::Notifier;
+use crate::sources::tello::{Fleet, FleetStats, VideoCounts};
 use crate::update::Updates;
 
 /// The fleet: every datagram, and what was wrong with it.

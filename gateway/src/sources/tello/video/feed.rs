@@ -17,7 +17,7 @@ use tello::h264::{
 use tokio::sync::watch;
 
 use super::ring::{Frame, Place, Ring};
-use crate::drones::rate::Rate;
+use crate::sources::tello::rate::Rate;
 use readings::clock::Mono;
 
 /// Length of the datagrams into which firmware cuts a frame; the last is shorter.

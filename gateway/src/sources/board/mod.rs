@@ -20,7 +20,7 @@ use boards::{Absence, Board, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::pipeline::Pipeline;
+use crate::sources::sink::Pipeline;
 use alerting::{AlertType, Condition, Level};
 use readings::clock::Mono;
 use readings::{METRIC_COUNT, Metric, Reading, SourceId};

@@ -13,7 +13,7 @@ use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::sweep::{Hit, Sweep, Target};
-use crate::drones::socket;
+use crate::sources::tello::socket;
 use readings::clock::Mono;
 
 /// Longer than any reply.

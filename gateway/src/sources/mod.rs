@@ -1,0 +1,9 @@
+//! Where readings come from: drones, the board, microcontrollers on serial lines.
+//!
+//! A source knows the sink it publishes to and its own settings, and no other
+//! source. What is lost of it, it raises as a condition through the same sink.
+
+pub mod board;
+pub mod bridge;
+pub mod sink;
+pub mod tello;
