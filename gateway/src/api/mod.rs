@@ -9,7 +9,6 @@
 mod client;
 mod cors;
 mod envelope;
-mod exposition;
 mod gate;
 mod latency;
 mod rendered;
@@ -49,10 +48,9 @@ mod ws_messages;
 mod ws_network;
 mod ws_video;
 
-pub use exposition::{Labels, Page};
 pub use latency::Latencies;
 pub use openapi::describe;
 pub use rendered::Outsize;
 pub use routes::{router, templates};
-pub use state::{ApiStats, App, DroneList, Edge, FindDrone, MoreMetrics, Service, Services};
+pub use state::{ApiStats, App, DroneList, Edge, FindDrone, Service, Services};
 pub use tickets::Tickets;

@@ -3,7 +3,6 @@
 //! Built once by the start-up code after every room is open, shared by `Arc`.
 //! Holds no state of its own beyond bounded tables (tickets) and counters.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -11,7 +10,6 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio_util::sync::CancellationToken;
 
 use super::envelope::ApiError;
-use super::exposition::Page;
 use super::latency::Latencies;
 use super::rendered::Outsize;
 use super::tickets::Tickets;
@@ -29,6 +27,7 @@ use alerting::Alerts;
 use https::ServerStats;
 use readings::Sources;
 use readings::clock::Mono;
+use readings::measured::Measured;
 use readings::telemetry::Telemetry;
 use store::Store;
 
@@ -120,9 +119,6 @@ pub struct ApiStats {
     pub tickets_evicted: AtomicU64,
 }
 
-/// Writes a room's figures to the page of `/metrics`.
-pub type MoreMetrics = Box<dyn Fn(&mut Page<'_>) -> fmt::Result + Send + Sync>;
-
 /// What the API keeps for itself: counters and bounded tables.
 #[derive(Default)]
 pub struct Edge {
@@ -170,9 +166,8 @@ pub struct App {
     pub services: Services,
     /// What this room keeps for itself; start with its default.
     pub edge: Edge,
-    /// Rooms that report figures of their own to `/metrics` (the fleet's
-    /// datagrams, notifiers, bridges).
-    pub more_metrics: Vec<MoreMetrics>,
+    /// Every room with counters for `/metrics`.
+    pub measured: Vec<Arc<dyn Measured>>,
     /// The board and its sensors, unless switched off.
     pub board: Option<Arc<Face>>,
     /// Microcontrollers on serial lines.
@@ -182,7 +177,7 @@ pub struct App {
     /// Updates of the whole system.
     pub updates: Arc<Updates>,
     /// Photos kept.
-    pub photos: Album,
+    pub photos: Arc<Album>,
     /// Cancelled when the gateway stops; WebSockets close on it.
     pub stop: CancellationToken,
 }

@@ -5,7 +5,6 @@
 //! listeners last, so that no request meets a half-made gateway.
 
 mod announce;
-mod figures;
 mod housekeeping;
 mod listeners;
 mod loss;

@@ -10,16 +10,17 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::Origin;
 use super::announce::Announcement;
 use super::housekeeping::{self, Rooms};
 use super::listeners::{self, Wanted};
-use super::{Origin, figures};
 use crate::access::{Access, FirstKeys};
 use crate::alerts::StoreJournal;
 use crate::api::{self, App, DroneList, Edge, Service, Services};
 use crate::cache::Cache;
 use crate::config::{Config, Reload};
 use crate::control::{self, Control, Health};
+use crate::logging::DroppedLogLines;
 use crate::notify::Notifier;
 use crate::performance::{self, Performance, Sampler};
 use crate::photos::Album;
@@ -27,12 +28,13 @@ use crate::sources::sink::Pipeline;
 use crate::sources::tello::{Fleet, FleetOptions};
 use crate::sources::{board, bridge};
 use crate::update::{self, Updates};
-use crate::upstream::{self, Upstream};
+use crate::upstream::Upstream;
 use crate::{demo, logging};
 use alerting::{AlertType, Alerts, Condition, Level};
 use https::port_holder::{self, Protocol};
 use https::{ConnectionLimiter, Limits, Server, ServerStats, Tls, Via};
 use readings::clock::Mono;
+use readings::measured::Measured;
 use readings::telemetry::Telemetry;
 use readings::{Metric, Reading, SourceId, SourceKind, Sources};
 use store::Store;
@@ -103,7 +105,8 @@ impl Running {
             config.storage.dir.join(PHOTOS),
             config.camera.photos_max_bytes,
         );
-        let album = tokio::task::spawn_blocking(move || Album::open(&photos, max_bytes)).await?;
+        let album =
+            Arc::new(tokio::task::spawn_blocking(move || Album::open(&photos, max_bytes)).await?);
         let bridges = bridge::Bridges::new(sources.clone(), pipeline.clone());
         restore_history(&store, &sources, &telemetry, |source| {
             bridges.adopt(source, &config.bridge)
@@ -120,6 +123,22 @@ impl Running {
         let drones = fleet.clone();
         let (one, connected) = (fleet.clone(), fleet.clone());
         let updates = Updates::new(&config.update);
+        let cache = Arc::new(Cache::new(CACHE_TTL));
+        let mut measured: Vec<Arc<dyn Measured>> = vec![
+            performance.clone(),
+            stats.clone(),
+            Arc::new(store.clone()),
+            cache.clone(),
+            Arc::new(alerts.clone()),
+            Arc::new(fleet.clone()),
+            Arc::new(DroppedLogLines(logging.dropped_counters())),
+            notifier,
+            updates.clone(),
+            Arc::new(bridges.clone()),
+            Arc::new(upstream.clone()),
+            album.clone(),
+        ];
+        measured.extend(board.clone().map(|board| board as Arc<dyn Measured>));
         let app = Arc::new(App {
             config: ArcSwap::from_pointee(config.clone()),
             sources: sources.clone(),
@@ -127,7 +146,7 @@ impl Running {
             alerts: alerts.clone(),
             access: access.clone(),
             performance,
-            cache: Arc::new(Cache::new(CACHE_TTL)),
+            cache,
             store: store.clone(),
             drones: DroneList {
                 all: Box::new(move || drones.drones()),
@@ -140,19 +159,7 @@ impl Running {
             fingerprint: ArcSwapOption::from_pointee(tls.info().fingerprint.clone()),
             services: Services::default(),
             edge: Edge::default(),
-            more_metrics: [
-                figures::fleet(fleet.clone()),
-                figures::logs(logging.dropped_counters()),
-                figures::notifier(notifier),
-                figures::updates(updates.clone()),
-            ]
-            .into_iter()
-            .chain(board.clone().map(board::metrics))
-            .chain([
-                bridge::metrics(bridges.clone()),
-                upstream::metrics(upstream.clone()),
-            ])
-            .collect(),
+            measured,
             board,
             bridges: bridges.clone(),
             upstream,

@@ -12,6 +12,7 @@
 //! One short lock guards the table, of its own (see `raw_mutex`); a look-up
 //! holds it while the caller copies the value out.
 
+mod measured;
 mod raw_mutex;
 mod table;
 

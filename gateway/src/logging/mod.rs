@@ -6,6 +6,7 @@
 //! line is dropped, and counted, rather than a request held up by a slow disk.
 //! No line may hold a key.
 
+mod measured;
 mod rotate;
 
 use std::io::IsTerminal as _;
@@ -21,6 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::config::{Journal, LogFormat, Logging};
+pub use measured::DroppedLogLines;
 use rotate::RotatingFile;
 
 /// Target of events that belong in `security.log`.

@@ -11,6 +11,7 @@
 mod body;
 mod client;
 mod delivery;
+mod measured;
 mod target;
 
 use std::sync::Arc;

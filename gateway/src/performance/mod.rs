@@ -12,6 +12,7 @@
 
 mod calls;
 mod host;
+mod measured;
 mod requests;
 mod sampler;
 mod snapshot;

@@ -6,6 +6,7 @@
 //! a path from outside: only a parsed [`Name`].
 
 mod decode;
+mod measured;
 mod name;
 mod size;
 

@@ -8,6 +8,7 @@
 //! does not exist (the package on another system), everything is refused with
 //! [`UpdateError::NotSupported`].
 
+mod measured;
 mod spool;
 mod status;
 mod tell;

@@ -10,7 +10,7 @@
 mod body;
 mod breaker;
 mod call;
-mod figures;
+mod measured;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +33,6 @@ use readings::clock::{Mono, Timestamp, wall_now};
 
 use breaker::Breaker;
 pub use breaker::BreakerState;
-pub(crate) use figures::metrics;
 
 /// Time for a connection to stand: the upstream is on the site.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);

@@ -22,6 +22,7 @@ mod draft;
 mod engine;
 mod handoff;
 mod journal;
+mod measured;
 mod model;
 mod rule;
 mod rule_text;

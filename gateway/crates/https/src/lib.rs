@@ -14,6 +14,7 @@ pub mod certificates;
 mod config;
 mod connection;
 mod limiter;
+mod measured;
 pub mod port_holder;
 mod tls;
 

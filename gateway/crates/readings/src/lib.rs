@@ -6,6 +6,7 @@
 //! This room must never do I/O or read a clock.
 
 pub mod clock;
+pub mod measured;
 mod metric;
 mod source;
 pub mod telemetry;

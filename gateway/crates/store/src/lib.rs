@@ -45,6 +45,7 @@ mod engine;
 mod faults;
 mod image;
 mod journal;
+mod measured;
 mod medium;
 mod opening;
 mod plan;

@@ -6,9 +6,9 @@
 //! it read is left in a [`Face`] for the handlers, who never wait for it.
 
 mod face;
-mod figures;
 mod loss;
 mod mapping;
+mod measured;
 mod rules;
 mod told;
 
@@ -26,7 +26,6 @@ use readings::clock::Mono;
 use readings::{METRIC_COUNT, Metric, Reading, SourceId};
 
 pub use face::{Described, Face, SensorView, Snapshot};
-pub(crate) use figures::metrics;
 use loss::{GUARDED, Guard, News};
 use mapping::Group;
 pub use mapping::{is_watched, metric_of};

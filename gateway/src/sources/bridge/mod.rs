@@ -7,10 +7,10 @@
 //! with a reason, never more: nothing here may end the gateway or hold it up.
 //! The lamps of all boards follow the worst alert that is not resolved.
 
-mod figures;
 mod guard;
 mod link;
 mod mapping;
+mod measured;
 mod rules;
 mod slot;
 mod tend;
@@ -29,7 +29,6 @@ use crate::sources::sink::Pipeline;
 use readings::clock::Mono;
 use readings::{MAX_SOURCES, SourceId, SourceKind, Sources};
 
-pub(crate) use figures::metrics;
 use link::Link;
 pub(crate) use rules::defaults as default_rules;
 pub use view::{BridgeView, SensorView};

@@ -21,6 +21,7 @@ mod discovery;
 mod fleet;
 mod link;
 mod live;
+mod measured;
 mod outlet;
 mod plan;
 mod port;

@@ -1,23 +1,69 @@
-//! Figures of rooms that the API does not know: the fleet's datagrams, the
-//! connections' places, dropped log lines.
+//! The drones at `/metrics`: what is known of each, every datagram, every picture.
+//!
+//! Readings that are not known are left out, never zero.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use tracing_appender::non_blocking::ErrorCounter;
+use readings::clock::Mono;
+use readings::measured::{Labels, Measured, Page};
 
-use crate::api::{Labels, MoreMetrics, Page};
-use crate::notify::Notifier;
-use crate::sources::tello::{Fleet, FleetStats, VideoCounts};
-use crate::update::Updates;
+use super::{DroneView, Fleet, FleetStats, LinkState, VideoCounts};
 
-/// The fleet: every datagram, and what was wrong with it.
-pub(super) fn fleet(fleet: Fleet) -> MoreMetrics {
-    Box::new(move |page: &mut Page<'_>| write_fleet(&fleet, page))
+impl Measured for Fleet {
+    fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
+        known(self, page)?;
+        datagrams(self, page)
+    }
 }
 
-fn write_fleet(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
+fn known(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
+    let drones = fleet.drones();
+    let labels: Vec<[(&str, &str); 1]> =
+        drones.iter().map(|drone| [("drone", &*drone.id)]).collect();
+    let now = Mono::now();
+    let mut family = |name: &str, help: &str, value: &dyn Fn(&DroneView) -> Option<f64>| {
+        let samples = drones.iter().zip(&labels);
+        page.gauges(
+            name,
+            help,
+            samples.filter_map(|(drone, labels)| Some((labels.as_slice(), value(drone)?))),
+        )
+    };
+    family(
+        "drone_connected",
+        "1 while the drone's state arrives",
+        &|drone| Some(f64::from(u8::from(drone.link == LinkState::Connected))),
+    )?;
+    family(
+        "drone_lost",
+        "1 while the drone should be heard and is not",
+        &|drone| Some(f64::from(u8::from(drone.link == LinkState::Lost))),
+    )?;
+    family("drone_battery_percent", "Battery", &|drone| {
+        drone.battery_pct.map(f64::from)
+    })?;
+    family(
+        "drone_temperature_celsius",
+        "Highest main-board temperature",
+        &|drone| drone.temperature_c,
+    )?;
+    family(
+        "drone_height_centimetres",
+        "Height over the take-off point",
+        &|drone| drone.height_cm.map(f64::from),
+    )?;
+    family(
+        "drone_state_age_seconds",
+        "Seconds since the drone was heard",
+        &|drone| {
+            drone
+                .last_seen_mono
+                .map(|seen| (now.since(seen).as_secs_f64() * 100.0).round() / 100.0)
+        },
+    )
+}
+
+fn datagrams(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
     let stats = fleet.stats();
     let labels: Vec<[(&str, &str); 1]> = stats
         .drones
@@ -150,17 +196,17 @@ fn write_fleet(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
         "State sockets that are open",
         bound as f64,
     )?;
-    write_video(&stats, page)
+    video(&stats, page)
 }
 
 /// What the cameras send, and what becomes of it.
-fn write_video(stats: &FleetStats, page: &mut Page<'_>) -> fmt::Result {
+fn video(stats: &FleetStats, page: &mut Page<'_>) -> fmt::Result {
     let labels: Vec<[(&str, &str); 1]> = stats
         .drones
         .iter()
         .map(|drone| [("drone", &*drone.id)])
         .collect();
-    let video = || {
+    let feeds = || {
         stats
             .video
             .iter()
@@ -168,7 +214,7 @@ fn write_video(stats: &FleetStats, page: &mut Page<'_>) -> fmt::Result {
             .map(|(video, labels)| (labels.as_slice() as Labels<'_>, video))
     };
     let count = |of: fn(&VideoCounts) -> u64| {
-        video().map(move |(labels, video)| (labels, of(&video.counts)))
+        feeds().map(move |(labels, video)| (labels, of(&video.counts)))
     };
     page.counters(
         "video_datagrams",
@@ -214,17 +260,17 @@ fn write_video(stats: &FleetStats, page: &mut Page<'_>) -> fmt::Result {
     page.gauges(
         "video_frame_rate",
         "Frames in the last second",
-        video().map(|(l, v)| (l, f64::from(v.fps))),
+        feeds().map(|(l, v)| (l, f64::from(v.fps))),
     )?;
     page.gauges(
         "video_bit_rate",
         "Bits in the last second",
-        video().map(|(l, v)| (l, v.bit_s as f64)),
+        feeds().map(|(l, v)| (l, v.bit_s as f64)),
     )?;
     page.gauges(
         "video_feed_viewers",
         "Viewers by drone",
-        video().map(|(l, v)| (l, v.viewers as f64)),
+        feeds().map(|(l, v)| (l, v.viewers as f64)),
     )?;
     let foreign = stats.video_ports.iter().map(|port| port.foreign).sum();
     page.counter(
@@ -240,86 +286,4 @@ fn write_video(stats: &FleetStats, page: &mut Page<'_>) -> fmt::Result {
         "Video sockets that are open",
         bound as f64,
     )
-}
-
-/// Every webhook: what arrived and what did not.
-pub(super) fn notifier(notifier: Arc<Notifier>) -> MoreMetrics {
-    Box::new(move |page: &mut Page<'_>| {
-        let stats = notifier.stats();
-        let labels: Vec<[(&str, &str); 1]> = stats
-            .iter()
-            .map(|target| [("target", &*target.name)])
-            .collect();
-        let targets = || {
-            stats
-                .iter()
-                .zip(&labels)
-                .map(|(target, labels)| (target, labels.as_slice() as Labels<'_>))
-        };
-        page.counters(
-            "notifications_sent",
-            "Notifications that arrived",
-            targets().map(|(t, l)| (l, t.sent)),
-        )?;
-        page.counters(
-            "notifications_failed",
-            "Calls that failed",
-            targets().map(|(t, l)| (l, t.failed)),
-        )?;
-        page.counters(
-            "notifications_refused",
-            "Notifications given up",
-            targets().map(|(t, l)| (l, t.refused)),
-        )
-    })
-}
-
-/// Updates: which version runs in which slot, and what came of uploads.
-pub(super) fn updates(updates: Arc<Updates>) -> MoreMetrics {
-    Box::new(move |page: &mut Page<'_>| {
-        if let Ok(status) = updates.status() {
-            let version = status.running.version.as_deref().unwrap_or("unknown");
-            let labels = [
-                ("slot", &*status.running.slot),
-                ("version", version),
-                ("state", status.state.name()),
-            ];
-            page.gauges(
-                "update_info",
-                "The root slot that runs, and the last update",
-                [(labels.as_slice(), 1.0)],
-            )?;
-        }
-        let stats = updates.stats();
-        page.counter(
-            "update_uploads",
-            "Bundles handed over",
-            stats.accepted.load(Ordering::Relaxed),
-        )?;
-        page.counter(
-            "update_uploads_refused",
-            "Uploads that came to nothing",
-            stats.refused.load(Ordering::Relaxed),
-        )?;
-        page.counter(
-            "update_received_bytes",
-            "Bytes of bundles received",
-            stats.bytes.load(Ordering::Relaxed),
-        )
-    })
-}
-
-/// Log lines dropped because a disk was slow.
-pub(super) fn logs(dropped: Vec<ErrorCounter>) -> MoreMetrics {
-    Box::new(move |page: &mut Page<'_>| {
-        let lines = dropped
-            .iter()
-            .map(|counter| counter.dropped_lines() as u64)
-            .sum();
-        page.counter(
-            "log_lines_dropped",
-            "Log lines dropped because a writer could not keep up",
-            lines,
-        )
-    })
 }

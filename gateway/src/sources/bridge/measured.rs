@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::Bridges;
 use super::view::{BridgeView, SensorView};
-use crate::api::{Labels, MoreMetrics, Page};
+use readings::measured::{Labels, Measured, Page};
 
 /// A counter of a link: name, help, value.
 type Counter = (&'static str, &'static str, fn(&BridgeView) -> u64);
@@ -94,9 +94,10 @@ const COUNTERS: [Counter; 19] = [
     ),
 ];
 
-/// Writes the bridges' figures at each scrape.
-pub(crate) fn metrics(bridges: Bridges) -> MoreMetrics {
-    Box::new(move |page: &mut Page<'_>| write(&bridges, page))
+impl Measured for Bridges {
+    fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
+        write(self, page)
+    }
 }
 
 fn write(bridges: &Bridges, page: &mut Page<'_>) -> fmt::Result {

@@ -1,7 +1,8 @@
-//! Writing figures the OpenMetrics way, from counters that live elsewhere.
+//! The page of metrics, and what writes to it.
 //!
-//! The rooms count in plain structures; this turns them into families with
-//! names, help texts and labels at each scrape, and keeps nothing.
+//! Rooms count in plain structures and implement [`Measured`]; at each scrape the
+//! page turns their counts into families with names, help texts and labels, and
+//! keeps nothing.
 
 use std::fmt::{self, Error};
 
@@ -12,6 +13,16 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
+
+/// Something with counters for `/metrics`.
+pub trait Measured: Send + Sync {
+    /// Writes its counters to the page. Called at each scrape: it must neither
+    /// block nor count anything itself.
+    ///
+    /// # Errors
+    /// The page cannot be written to.
+    fn measure(&self, page: &mut Page<'_>) -> fmt::Result;
+}
 
 /// Labels of a sample.
 pub type Labels<'a> = &'a [(&'a str, &'a str)];
@@ -110,7 +121,7 @@ impl Page<'_> {
 ///
 /// # Errors
 /// Whatever `fill` returns.
-pub(super) fn page(
+pub fn page(
     fill: impl Fn(&mut Page<'_>) -> Result<(), Error> + Send + Sync + 'static,
 ) -> Result<String, Error> {
     let mut registry = Registry::with_prefix("mfg_drone");

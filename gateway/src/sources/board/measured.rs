@@ -4,12 +4,11 @@
 //! `board_sensor_fresh`. Bounded by [`boards::MAX_SENSORS`].
 
 use std::fmt;
-use std::sync::Arc;
 
 use boards::{Freshness, Quantity};
 
 use super::face::{Face, SensorView, Snapshot};
-use crate::api::{Labels, MoreMetrics, Page};
+use readings::measured::{Labels, Measured, Page};
 
 /// Families of values, with base units in their names.
 const FAMILIES: [(Quantity, &str, &str); 12] = [
@@ -51,9 +50,10 @@ const FAMILIES: [(Quantity, &str, &str); 12] = [
     (Quantity::Flag, "board_sensor_flag", "1 yes, 0 no"),
 ];
 
-/// Writes the board's figures at each scrape.
-pub(crate) fn metrics(face: Arc<Face>) -> MoreMetrics {
-    Box::new(move |page: &mut Page<'_>| write(&face, page))
+impl Measured for Face {
+    fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
+        write(self, page)
+    }
 }
 
 fn write(face: &Face, page: &mut Page<'_>) -> fmt::Result {

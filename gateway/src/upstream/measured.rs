@@ -5,16 +5,15 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{BreakerState, Shared, Upstream};
-use crate::api::{Labels, MoreMetrics, Page};
+use readings::measured::{Labels, Measured, Page};
 
-/// The figures of `upstream`; none without a configured one.
-pub(crate) fn metrics(upstream: Upstream) -> MoreMetrics {
-    Box::new(move |page: &mut Page<'_>| {
-        upstream
-            .shared
+/// None without a configured one.
+impl Measured for Upstream {
+    fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
+        self.shared
             .as_ref()
             .map_or(Ok(()), |shared| write(shared, page))
-    })
+    }
 }
 
 fn write(shared: &Shared, page: &mut Page<'_>) -> fmt::Result {
