@@ -4,7 +4,7 @@ use std::fmt;
 
 use readings::measured::{Measured, Page};
 
-use crate::Alerts;
+use crate::{AlertStats, Alerts};
 
 impl Measured for Alerts {
     fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -19,6 +19,102 @@ impl Measured for Alerts {
             "alerts_critical_24h",
             "Critical alerts of the last 24 hours",
             summary.critical_24h as f64,
-        )
+        )?;
+        let stats = self.stats();
+        for (name, help, count) in counters(&stats) {
+            page.counter(name, help, count)?;
+        }
+        for (name, help, value) in gauges(&stats) {
+            page.gauge(name, help, value as f64)?;
+        }
+        Ok(())
     }
+}
+
+type Sample<N> = (&'static str, &'static str, N);
+
+fn counters(stats: &AlertStats) -> [Sample<u64>; 11] {
+    [
+        (
+            "rule_evaluations",
+            "Evaluations of a rule on a reading",
+            stats.evaluations,
+        ),
+        (
+            "rule_readings_refused",
+            "Readings that were no finite number",
+            stats.not_finite,
+        ),
+        ("alerts_raised", "Alerts raised", stats.raised),
+        (
+            "alerts_suppressed",
+            "Times a cool-down kept a rule silent",
+            stats.suppressed,
+        ),
+        (
+            "alerts_coalesced",
+            "Episodes that became one alert with the one before",
+            stats.coalesced,
+        ),
+        (
+            "alert_commands_refused",
+            "Changes refused because too many were waiting",
+            stats.commands_refused,
+        ),
+        (
+            "alert_commits_failed",
+            "Commits of alerts that failed",
+            stats.commits_failed,
+        ),
+        (
+            "alert_conditions_refused",
+            "Conditions refused because their table was full",
+            stats.conditions_refused,
+        ),
+        (
+            "alerts_dropped_full",
+            "Alerts dropped because the book was full",
+            stats.dropped_full,
+        ),
+        (
+            "alerts_dropped_old",
+            "Alerts dropped for their age",
+            stats.dropped_old,
+        ),
+        (
+            "alert_events_overwritten",
+            "Events that the slowest subscriber had not read",
+            stats.events_overwritten,
+        ),
+    ]
+}
+
+fn gauges(stats: &AlertStats) -> [Sample<usize>; 5] {
+    [
+        (
+            "alert_conditions",
+            "Conditions that stand",
+            stats.conditions,
+        ),
+        (
+            "alerts_not_durable",
+            "Alerts whose present state is in memory only",
+            stats.not_durable,
+        ),
+        (
+            "alert_commands_waiting",
+            "Changes that wait for the committer",
+            stats.commands_waiting,
+        ),
+        (
+            "alert_cells_waiting",
+            "Transitions of rules that wait for the committer",
+            stats.cells_waiting,
+        ),
+        (
+            "alert_rules_ignored",
+            "Stored rules that are not understood",
+            stats.rules_ignored as usize,
+        ),
+    ]
 }
