@@ -3,22 +3,24 @@
 //!
 //! `ARCHITECTURE.md` in the repository has the map; each module's header says
 //! what it does and what it must never do. Dependencies point downwards:
-//! `api` → (`alerts`, `drones`, `access`, `performance`) → `telemetry` → `readings`.
+//! `routes` → (`alerts`, `drones`, `access`, `performance`) → `telemetry` → `readings`.
 
 pub mod access;
 pub mod alerts;
-pub mod api;
 pub mod app;
 pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod demo;
+pub mod http;
+mod live;
 pub mod logging;
 pub mod notify;
 mod outbound;
 pub mod performance;
 pub mod photos;
+mod routes;
 pub mod sources;
 pub mod update;
 pub mod upstream;

@@ -16,10 +16,10 @@ use super::housekeeping::{self, Rooms};
 use super::listeners::{self, Wanted};
 use crate::access::{Access, FirstKeys};
 use crate::alerts::StoreJournal;
-use crate::api::{self, App, DroneList, Edge, Service, Services};
 use crate::cache::Cache;
 use crate::config::{Config, Reload};
 use crate::control::{self, Control, Health};
+use crate::http::{self, App, DroneList, Edge, Service, Services};
 use crate::logging::DroppedLogLines;
 use crate::notify::Notifier;
 use crate::performance::{self, Performance, Sampler};
@@ -115,7 +115,7 @@ impl Running {
         bridges.apply(&config.bridge);
         bridges.tend(stop.clone());
         let board = watch_board(&config, &pipeline, board_source, &stop);
-        let performance = Arc::new(Performance::new(api::templates()));
+        let performance = Arc::new(Performance::new(http::templates()));
         let sampler = sample_machine(&config, &performance, &pipeline, board_source).await?;
 
         let tls = Tls::open(&config.tls, &config.storage.dir)?;
@@ -185,7 +185,7 @@ impl Running {
             stats,
             stop: stop.clone(),
         });
-        let router = api::router(app.clone());
+        let router = http::router(app.clone());
         let mut handles = Vec::new();
         for wanted in wanted_listeners(&config, &tls) {
             handles.push(listeners::serve(

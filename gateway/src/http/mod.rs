@@ -1,0 +1,28 @@
+//! What every route shares: the call, the table of routes, the order of checks,
+//! parameters, the error envelope, the OpenAPI document, the cache of answers.
+//!
+//! `table` names every route once: method, path, who may call it, how often,
+//! what it takes, what it answers. The router, the order of checks (`gate`), the
+//! statistics and the OpenAPI document all come from that table.
+
+pub(crate) mod answer_cache;
+pub(crate) mod client;
+pub(crate) mod cors;
+pub(crate) mod envelope;
+pub(crate) mod gate;
+pub(crate) mod latency;
+pub(crate) mod openapi;
+pub(crate) mod respond;
+pub(crate) mod route;
+pub(crate) mod scalars;
+pub(crate) mod state;
+pub(crate) mod table;
+pub(crate) mod tickets;
+pub(crate) mod validate;
+
+pub use answer_cache::Outsize;
+pub use latency::Latencies;
+pub use openapi::describe;
+pub use state::{ApiStats, App, DroneList, Edge, FindDrone, Service, Services};
+pub use table::{router, templates};
+pub use tickets::Tickets;

@@ -1,0 +1,393 @@
+//! The OpenAPI 3.1 document, made from the table of routes.
+//!
+//! What is served is the committed copy `gateway/openapi.json`; a test makes
+//! the document anew from the table and compares. So a change of the API is
+//! seen in review, and the running gateway keeps no second copy in memory.
+
+use bytes::Bytes;
+use utoipa::openapi::path::{
+    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem,
+    PathsBuilder,
+};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+};
+
+use crate::config::Profile;
+use crate::http::envelope::{Envelope, permission_name};
+use crate::http::gate::Call;
+use crate::http::respond;
+use crate::http::route::{Gives, Outcome, Policy, Route, Run, Schemas, Verb, of};
+use crate::http::table::ROUTES;
+use crate::http::validate::{ID_PATTERN, Kind, Param, Place};
+use crate::routes::root::API_VERSION;
+
+/// The committed document, without its white space (`build.rs`).
+static DOCUMENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
+
+/// Name of the security scheme.
+const KEY_SCHEME: &str = "ApiKey";
+
+/// `GET /openapi.json`
+pub(crate) fn document(_: &mut Call) -> Outcome {
+    Ok(respond::json_bytes(Bytes::from_static(DOCUMENT)))
+}
+
+/// The document as the table of routes gives it, in readable JSON.
+#[must_use]
+pub fn describe() -> String {
+    let mut text = build().0.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The document, and every schema it collected on the way.
+fn build() -> (OpenApi, Schemas) {
+    let mut schemas = Schemas::new();
+    let error = of::<Envelope<'_>>(&mut schemas);
+    let mut paths = PathsBuilder::new();
+    for route in ROUTES {
+        let operation = operation(route, &mut schemas);
+        // The builder merges operations of one path.
+        paths = paths.path(route.path, PathItem::new(method(route.verb), operation));
+    }
+    let key = ApiKeyValue::with_description("X-API-Key", "A key of the gateway");
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas.iter().cloned())
+        .responses_from_iter(
+            FAILURES.map(|(code, reason)| (failure_name(code), failure(code, reason, &error))),
+        )
+        .security_scheme(KEY_SCHEME, SecurityScheme::ApiKey(ApiKey::Header(key)));
+    let info = InfoBuilder::new()
+        .title("MFG drone gateway")
+        .version(API_VERSION)
+        .description(Some(
+            "Battery and temperature of drones, alerts, performance and keys, on site over TLS",
+        ));
+    let document = OpenApiBuilder::new()
+        .info(info)
+        .paths(paths)
+        .components(Some(components.build()))
+        .build();
+    (document, schemas)
+}
+
+const fn method(verb: Verb) -> HttpMethod {
+    match verb {
+        Verb::Get => HttpMethod::Get,
+        Verb::Post => HttpMethod::Post,
+        Verb::Put => HttpMethod::Put,
+        Verb::Delete => HttpMethod::Delete,
+    }
+}
+
+fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
+    let (code, answer) = answer(route, schemas);
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(operation_id(route)))
+        .tag(route.tag)
+        .summary(Some(route.summary))
+        .description(Some(who(route.policy)))
+        .request_body(body(route))
+        .response(code, answer);
+    let outside = |param: &&Param| !matches!(param.place, Place::Body | Place::Part);
+    for param in route.params.iter().filter(outside) {
+        operation = operation.parameter(parameter(param));
+    }
+    if route.policy.needs(Profile::Strict).is_some() {
+        operation = operation.security(SecurityRequirement::new(KEY_SCHEME, Vec::<String>::new()));
+    }
+    for (code, _) in failures(route) {
+        operation = operation.response(
+            code,
+            RefOr::<Response>::Ref(Ref::from_response_name(failure_name(code))),
+        );
+    }
+    operation.build()
+}
+
+/// `get_api_alerts_by_alert_id`: stable, and unique because method and path are.
+fn operation_id(route: &Route) -> String {
+    let path = route
+        .path
+        .replace(['{', '}'], "")
+        .replace(['/', '-', '.'], "_");
+    format!(
+        "{:?}{}",
+        route.verb,
+        if path == "_" { "_root" } else { &path }
+    )
+    .to_lowercase()
+}
+
+fn who(policy: Policy) -> String {
+    let strict = policy.needs(Profile::Strict).map(permission_name);
+    let documented = policy.needs(Profile::Documented).map(permission_name);
+    match (strict, documented) {
+        (None, _) => "Open to everybody.".to_owned(),
+        (Some(permission), Some(_)) => format!("Needs the permission `{permission}`."),
+        (Some(permission), None) => {
+            format!(
+                "Needs the permission `{permission}` in the access profile strict; open in the others."
+            )
+        }
+    }
+}
+
+fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
+    let described = |text: &str| ResponseBuilder::new().description(text);
+    match route.gives {
+        Gives::Json(schema) => (
+            "200",
+            described("Success")
+                .content("application/json", Content::new(Some(schema(schemas))))
+                .build(),
+        ),
+        Gives::Media(media) => {
+            let success = media.iter().fold(described("Success"), |success, one| {
+                success.content(*one, Content::default())
+            });
+            ("200", success.build())
+        }
+        Gives::Forwarded => {
+            let text = "As the configured upstream answers";
+            (
+                "200",
+                described(text)
+                    .content("application/json", Content::default())
+                    .build(),
+            )
+        }
+        Gives::Upgrade => (
+            "101",
+            described("The connection speaks WebSocket from here on").build(),
+        ),
+    }
+}
+
+/// The one among them that is no refusal, and has no body.
+const NO_CONTENT: &str = "204";
+
+/// What a client has to expect beside success, and when.
+const FAILURES: [(&str, &str); 16] = [
+    (NO_CONTENT, "Nothing yet of what was asked for"),
+    ("400", "A value is not one of those allowed"),
+    ("401", "No key, or not a valid one"),
+    (
+        "403",
+        "The key lacks the permission, or the address is locked out",
+    ),
+    ("404", "No such thing"),
+    (
+        "409",
+        "It is there already, or there is no room for another",
+    ),
+    ("411", "The length of the body is not announced"),
+    ("413", "The body is larger than its cap"),
+    ("422", "A parameter is missing or malformed"),
+    ("426", "Not a WebSocket hand-shake"),
+    ("429", "Too many requests; see Retry-After"),
+    ("501", "Not on this kind of installation"),
+    (
+        "503",
+        "The service is not up, or the change could not be made durable",
+    ),
+    ("502", "The upstream failed, or its answer makes no sense"),
+    ("504", "The upstream did not answer in time"),
+    ("507", "The medium has no room for it"),
+];
+
+/// Those of one route.
+fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let has_key = route.policy.needs(Profile::Strict).is_some();
+    let (params, is_socket) = (route.params, matches!(route.gives, Gives::Upgrade));
+    let (conflicts, also) = (route.conflicts, route.also);
+    let (forwarded, takes_body) = (
+        matches!(route.gives, Gives::Forwarded),
+        body(route).is_some(),
+    );
+    FAILURES.into_iter().filter(move |(code, _)| match *code {
+        code if also.contains(&code) => true,
+        "401" | "403" | "503" => has_key,
+        "404" => params.iter().any(|param| param.place == Place::Path),
+        "400" => params.iter().any(|param| param.place != Place::Path),
+        "409" => conflicts,
+        NO_CONTENT | "411" | "501" | "507" => false,
+        "413" => takes_body,
+        "422" => params
+            .iter()
+            .any(|param| param.place != Place::Path || param.kind == Kind::Id),
+        "426" => is_socket,
+        "502" | "504" => forwarded,
+        _ => true,
+    })
+}
+
+fn failure_name(code: &str) -> String {
+    format!("Failure{code}")
+}
+
+/// The shared description of a refusal.
+fn failure(code: &str, reason: &str, error: &RefOr<Schema>) -> Response {
+    let response = ResponseBuilder::new().description(reason);
+    if code == NO_CONTENT {
+        return response.build();
+    }
+    response
+        .content("application/json", Content::new(Some(error.clone())))
+        .build()
+}
+
+fn parameter(param: &Param) -> Parameter {
+    let place = if param.place == Place::Path {
+        ParameterIn::Path
+    } else {
+        ParameterIn::Query
+    };
+    // What may stand in the body instead cannot be required in the query.
+    let is_required = param.required && param.place != Place::QueryOrBody;
+    ParameterBuilder::new()
+        .name(param.name)
+        .parameter_in(place)
+        .required(if is_required {
+            Required::True
+        } else {
+            Required::False
+        })
+        .description(Some(param.about))
+        .schema(Some(schema(param)))
+        .build()
+}
+
+/// The JSON body: fields that only it has, and fields it may have.
+fn body(route: &Route) -> Option<RequestBody> {
+    let in_form = |param: &Param| param.place == Place::Part;
+    let form = route.params.iter().any(in_form);
+    if matches!(route.run, Run::Stream(_)) && !route.takes_body() && !form {
+        let content = Content::new(Some(RefOr::T(Schema::Object(ObjectBuilder::new().build()))));
+        let body = RequestBodyBuilder::new().content("application/octet-stream", content);
+        return Some(body.required(Some(Required::True)).build());
+    }
+    if !route.takes_body() && !form {
+        return None;
+    }
+    let in_body =
+        |param: &&Param| matches!(param.place, Place::Body | Place::QueryOrBody | Place::Part);
+    let mut object = ObjectBuilder::new();
+    let mut required = Required::False;
+    for param in route.params.iter().filter(in_body) {
+        object = object.property(param.name, schema(param));
+        if param.required && param.place != Place::QueryOrBody {
+            object = object.required(param.name);
+            required = Required::True;
+        }
+    }
+    let content = Content::new(Some(RefOr::T(Schema::Object(object.build()))));
+    let media = if form {
+        "multipart/form-data"
+    } else {
+        "application/json"
+    };
+    Some(
+        RequestBodyBuilder::new()
+            .content(media, content)
+            .required(Some(required))
+            .build(),
+    )
+}
+
+fn schema(param: &Param) -> Schema {
+    let object = |of: Type| {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::new(of))
+            .description(Some(param.about))
+    };
+    let object = match param.kind {
+        Kind::Text => object(Type::String),
+        Kind::Chars { min, max } => object(Type::String)
+            .min_length(Some(min))
+            .max_length(Some(max)),
+        Kind::Id => object(Type::String).pattern(Some(ID_PATTERN)),
+        Kind::Choice(names) => object(Type::String).enum_values(Some(names.iter().copied())),
+        Kind::Number => object(Type::Number),
+        Kind::Range { min, max } => object(Type::Number).minimum(Some(min)).maximum(Some(max)),
+        Kind::File => object(Type::String).content_media_type("application/octet-stream"),
+        Kind::Fields(fields) => fields.iter().fold(object(Type::Object), |object, field| {
+            let object = object.property(field.name, schema(field));
+            if field.required {
+                object.required(field.name)
+            } else {
+                object
+            }
+        }),
+        Kind::Flag => object(Type::Boolean),
+        Kind::Int { min, max, default } => object(Type::Integer)
+            .minimum(Some(min as isize))
+            .maximum(Some(max as isize))
+            .default(default.map(serde_json::Value::from)),
+    };
+    Schema::Object(object.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::Path;
+
+    use super::*;
+
+    /// Set to write the document anew after a wanted change of the API.
+    const UPDATE: &str = "UPDATE_OPENAPI";
+
+    #[test]
+    fn the_committed_document_is_the_one_the_table_gives() {
+        let made = describe();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+        if std::env::var_os(UPDATE).is_some() {
+            std::fs::write(&path, &made).expect("the document can be written");
+        }
+        let committed = std::fs::read_to_string(&path).expect("the document is committed");
+        assert!(
+            made == committed,
+            "gateway/openapi.json is stale: run the tests with {UPDATE}=1 and review the change"
+        );
+    }
+
+    #[test]
+    fn what_is_served_is_the_committed_document_in_fewer_bytes() {
+        let committed: serde_json::Value = serde_json::from_str(&describe()).expect("JSON");
+        let served: serde_json::Value = serde_json::from_slice(DOCUMENT).expect("JSON");
+        assert_eq!(served, committed);
+        assert_eq!(
+            DOCUMENT.len(),
+            serde_json::to_vec(&served).expect("serialises").len()
+        );
+    }
+
+    #[test]
+    fn no_two_schemas_share_a_name() {
+        let mut seen: BTreeMap<String, String> = BTreeMap::new();
+        for (name, schema) in build().1 {
+            let text = serde_json::to_string(&schema).expect("serialises");
+            let first = seen.entry(name.clone()).or_insert_with(|| text.clone());
+            assert_eq!(*first, text, "two schemas are called {name}");
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere_and_every_operation_has_its_own_id() {
+        let (document, schemas) = build();
+        let text = serde_json::to_string(&document).expect("serialises");
+        let names: BTreeSet<&str> = schemas.iter().map(|(name, _)| name.as_str()).collect();
+        for reference in text.split("\"#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().expect("a quote ends it");
+            assert!(names.contains(name), "{name} is not described");
+        }
+        let ids: BTreeSet<String> = ROUTES.iter().map(operation_id).collect();
+        assert_eq!(ids.len(), ROUTES.len());
+        assert!(text.starts_with("{\"openapi\":\"3.1"));
+    }
+}

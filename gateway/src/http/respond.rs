@@ -1,0 +1,177 @@
+//! Answers: bodies with their type, and the headers every answer carries.
+//!
+//! All values are static, so that adding them costs no allocation.
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::access::RateVerdict;
+use crate::http::scalars::Ts;
+
+/// `application/json`.
+pub(crate) static JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// First capacity of a rendered answer; most answers fit.
+const RENDER_CAPACITY_BYTES: usize = 512;
+
+/// `{"success": true, "message": …}` with the time.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SuccessResponse {
+    success: bool,
+    message: String,
+    timestamp: Ts,
+}
+
+impl SuccessResponse {
+    /// A success in words.
+    pub(crate) fn new(message: impl Into<String>) -> SuccessResponse {
+        SuccessResponse {
+            success: true,
+            message: message.into(),
+            timestamp: Ts::now(),
+        }
+    }
+}
+
+/// `value` as JSON bytes.
+pub(crate) fn render<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(RENDER_CAPACITY_BYTES);
+    // Our own answer types have string keys and write to memory: serialising
+    // them cannot fail. Should it ever, the client sees an empty body.
+    if let Err(error) = serde_json::to_writer(&mut bytes, value) {
+        tracing::error!(%error, "an answer could not be rendered");
+        bytes.clear();
+    }
+    bytes
+}
+
+/// A 200 with `value` as JSON.
+pub(crate) fn json<T: Serialize>(value: &T) -> Response {
+    json_bytes(render(value).into())
+}
+
+/// A 200 with JSON that is rendered already.
+pub(crate) fn json_bytes(bytes: Bytes) -> Response {
+    typed(JSON.clone(), bytes)
+}
+
+/// A 200 of any type.
+pub(crate) fn typed(content_type: HeaderValue, bytes: Bytes) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    let headers = response.headers_mut();
+    // Room for all that `decorate` adds, so that the map never grows twice.
+    headers.reserve(16);
+    headers.insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+/// The security headers of contract 1.11. One policy for everything served:
+/// our own pages need no other.
+static SECURITY: [(HeaderName, HeaderValue); 6] = [
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        header::X_XSS_PROTECTION,
+        HeaderValue::from_static("1; mode=block"),
+    ),
+    (
+        header::STRICT_TRANSPORT_SECURITY,
+        HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+    ),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'self'"),
+    ),
+    (
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("strict-origin-when-cross-origin"),
+    ),
+];
+
+/// Adds what every answer carries.
+pub(crate) fn decorate(headers: &mut HeaderMap, rate: Option<RateVerdict>) {
+    for (name, value) in &SECURITY {
+        headers.insert(name, value.clone());
+    }
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    // Pages and static files set their own policy.
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    if let Some(rate) = rate.filter(|rate| rate.limit > 0) {
+        headers.insert(
+            HeaderName::from_static("ratelimit-limit"),
+            rate.limit.into(),
+        );
+        headers.insert(
+            HeaderName::from_static("ratelimit-remaining"),
+            rate.remaining.into(),
+        );
+        headers.insert(
+            HeaderName::from_static("ratelimit-reset"),
+            rate.reset_s.into(),
+        );
+    }
+}
+
+/// The same answer without its body, for `HEAD`: the length stays.
+pub(crate) fn without_body(response: Response) -> Response {
+    use axum::body::HttpBody as _;
+    let (mut parts, body) = response.into_parts();
+    // These never have a body, and so no length of one.
+    let is_bare = matches!(
+        parts.status,
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    if let Some(length) = body.size_hint().exact().filter(|_| !is_bare) {
+        parts
+            .headers
+            .entry(header::CONTENT_LENGTH)
+            .or_insert(length.into());
+    }
+    Response::from_parts(parts, Body::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_answer_keeps_the_length_and_loses_the_body() {
+        use axum::body::HttpBody as _;
+        let response = without_body(json_bytes(Bytes::from_static(b"{\"a\":1}")));
+        assert_eq!(response.headers()[header::CONTENT_LENGTH], "7");
+        assert_eq!(response.body().size_hint().exact(), Some(0));
+        let mut bare = Response::new(Body::empty());
+        *bare.status_mut() = StatusCode::NO_CONTENT;
+        assert!(
+            !without_body(bare)
+                .headers()
+                .contains_key(header::CONTENT_LENGTH)
+        );
+    }
+
+    #[test]
+    fn limits_are_shown_only_where_there_are_any() {
+        let mut headers = HeaderMap::new();
+        let mut verdict = RateVerdict {
+            allowed: true,
+            limit: 0,
+            remaining: 0,
+            reset_s: 0,
+        };
+        decorate(&mut headers, Some(verdict));
+        assert!(!headers.contains_key("ratelimit-limit"));
+        assert_eq!(headers.len(), SECURITY.len() + 2);
+        (verdict.limit, verdict.remaining, verdict.reset_s) = (100, 99, 1);
+        decorate(&mut headers, Some(verdict));
+        assert_eq!(headers["ratelimit-limit"], "100");
+    }
+}

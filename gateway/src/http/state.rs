@@ -1,0 +1,217 @@
+//! What every handler can reach: the rooms, the configuration, a few counters.
+//!
+//! Built once by the start-up code after every room is open, shared by `Arc`.
+//! Holds no state of its own beyond bounded tables (tickets) and counters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio_util::sync::CancellationToken;
+
+use crate::access::Access;
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::http::answer_cache::Outsize;
+use crate::http::envelope::ApiError;
+use crate::http::latency::Latencies;
+use crate::http::tickets::Tickets;
+use crate::performance::Performance;
+use crate::photos::Album;
+use crate::sources::board::Face;
+use crate::sources::bridge::Bridges;
+use crate::sources::tello::{DroneView, Fleet};
+use crate::update::Updates;
+use crate::upstream::Upstream;
+use alerting::Alerts;
+use https::ServerStats;
+use readings::Sources;
+use readings::clock::Mono;
+use readings::measured::Measured;
+use readings::telemetry::Telemetry;
+use store::Store;
+
+/// Finds a drone by its id.
+pub type FindDrone = Box<dyn Fn(&str) -> Option<DroneView> + Send + Sync>;
+
+/// The drones as the API asks for them.
+///
+/// Three functions rather than the fleet itself, so that this room compiles and
+/// is tested without sockets.
+pub struct DroneList {
+    /// Every drone, in configured order.
+    pub all: Box<dyn Fn() -> Vec<DroneView> + Send + Sync>,
+    /// One drone by its id.
+    pub one: FindDrone,
+    /// How many are connected now.
+    pub connected: Box<dyn Fn() -> usize + Send + Sync>,
+}
+
+impl Default for DroneList {
+    /// No drones at all.
+    fn default() -> Self {
+        DroneList {
+            all: Box::new(Vec::new),
+            one: Box::new(|_| None),
+            connected: Box::new(|| 0),
+        }
+    }
+}
+
+/// A part of the gateway that may not be up yet, or no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// The fleet.
+    Drones,
+    /// Rules and the book of alerts.
+    Alerts,
+    /// Statistics and the snapshot of the machine.
+    Performance,
+    /// The sampling that feeds rules and histories.
+    Monitoring,
+}
+
+/// Which services are up; the start-up code switches them.
+#[derive(Debug, Default)]
+pub struct Services {
+    up: [AtomicBool; 4],
+}
+
+impl Services {
+    /// Says whether `service` is up.
+    pub fn mark(&self, service: Service, up: bool) {
+        self.up[service as usize].store(up, Ordering::Relaxed);
+    }
+
+    /// Whether `service` is up.
+    #[must_use]
+    pub fn is_up(&self, service: Service) -> bool {
+        self.up[service as usize].load(Ordering::Relaxed)
+    }
+}
+
+/// Counters of this room for `/metrics`.
+#[derive(Debug, Default)]
+pub struct ApiStats {
+    /// Handlers that panicked; each was answered with a 500.
+    pub panics: AtomicU64,
+    /// Requests for paths that do not exist.
+    pub unrouted: AtomicU64,
+    /// WebSocket clients connected now.
+    pub websockets: AtomicU64,
+    /// WebSocket clients refused at the cap.
+    pub websockets_refused: AtomicU64,
+    /// WebSocket clients cut off because they did not read.
+    pub websockets_cut: AtomicU64,
+    /// WebSocket clients given up because they answered no ping.
+    pub websockets_silent: AtomicU64,
+    /// Broadcasts a WebSocket client lost because its queue was full.
+    pub broadcasts_dropped: AtomicU64,
+    /// Viewers of video connected now.
+    pub viewers: AtomicU64,
+    /// Viewers of video refused at the cap.
+    pub viewers_refused: AtomicU64,
+    /// Whole pictures fetched one at a time.
+    pub frames_fetched: AtomicU64,
+    /// Viewers of video cut off because they did not read.
+    pub viewers_cut: AtomicU64,
+    /// Tickets evicted at capacity before they were used.
+    pub tickets_evicted: AtomicU64,
+}
+
+/// What the API keeps for itself: counters and bounded tables.
+#[derive(Default)]
+pub struct Edge {
+    /// Counters.
+    pub stats: ApiStats,
+    /// Tickets for WebSocket hand-shakes.
+    pub tickets: Tickets,
+    /// Latency histograms.
+    pub latencies: Latencies,
+    /// The newest answer that is larger than a cache entry.
+    pub outsize: Outsize,
+    /// One photo is taken at a time.
+    pub photo_turn: tokio::sync::Mutex<()>,
+}
+
+/// Everything the handlers use.
+pub struct App {
+    /// The configuration in force; replaced on reload.
+    pub config: ArcSwap<Config>,
+    /// Names of sources.
+    pub sources: Arc<Sources>,
+    /// Latest values and histories.
+    pub telemetry: Arc<Telemetry>,
+    /// Rules and alerts.
+    pub alerts: Alerts,
+    /// Keys and limits.
+    pub access: Arc<Access>,
+    /// Statistics and the newest snapshot of the machine.
+    pub performance: Arc<Performance>,
+    /// Rendered answers.
+    pub cache: Arc<Cache>,
+    /// Durable state, for its counters and the audit trail.
+    pub store: Store,
+    /// The drones, to be looked at.
+    pub drones: DroneList,
+    /// The drones, to be commanded.
+    pub fleet: Fleet,
+    /// Counters of the listeners.
+    pub server: Arc<ServerStats>,
+    /// When the gateway started.
+    pub started: Mono,
+    /// SHA-256 fingerprint of the certificate served, for people to compare.
+    pub fingerprint: ArcSwapOption<String>,
+    /// Which services are up.
+    pub services: Services,
+    /// What this room keeps for itself; start with its default.
+    pub edge: Edge,
+    /// Every room with counters for `/metrics`.
+    pub measured: Vec<Arc<dyn Measured>>,
+    /// The board and its sensors, unless switched off.
+    pub board: Option<Arc<Face>>,
+    /// Microcontrollers on serial lines.
+    pub bridges: Bridges,
+    /// The service behind vision, datasets and models.
+    pub upstream: Upstream,
+    /// Updates of the whole system.
+    pub updates: Arc<Updates>,
+    /// Photos kept.
+    pub photos: Arc<Album>,
+    /// Cancelled when the gateway stops; WebSockets close on it.
+    pub stop: CancellationToken,
+}
+
+impl App {
+    /// Whole seconds since the gateway started.
+    #[must_use]
+    pub fn uptime_s(&self) -> u64 {
+        Mono::now().since(self.started).as_secs()
+    }
+
+    /// The alerts, or 503 while they are not up.
+    pub(crate) fn alerts(&self) -> Result<&Alerts, ApiError> {
+        self.up(Service::Alerts, "Alert service not initialized")
+            .map(|()| &self.alerts)
+    }
+
+    /// The performance room, or 503 while it is not up.
+    pub(crate) fn performance(&self) -> Result<&Performance, ApiError> {
+        self.up(Service::Performance, "Performance service not initialized")
+            .map(|()| &*self.performance)
+    }
+
+    /// The drones, or 503 while they are not up.
+    pub(crate) fn drones(&self) -> Result<&DroneList, ApiError> {
+        self.up(Service::Drones, "Drone manager not initialized")
+            .map(|()| &self.drones)
+    }
+
+    fn up(&self, service: Service, message: &'static str) -> Result<(), ApiError> {
+        if self.services.is_up(service) {
+            Ok(())
+        } else {
+            Err(ApiError::unavailable(message))
+        }
+    }
+}

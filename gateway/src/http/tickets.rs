@@ -1,0 +1,136 @@
+//! One-time tickets for WebSocket hand-shakes.
+//!
+//! A browser cannot send a header with a hand-shake, and a key must not stand
+//! in a URL. So a page trades its key for a ticket that works once, within
+//! half a minute. Only hashes are kept; the table has a fixed size.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::access::Principal;
+use readings::clock::Mono;
+
+/// How long a ticket may be used.
+pub(crate) const TICKET_TTL: Duration = Duration::from_secs(30);
+
+/// Most tickets outstanding. Twice the default cap of WebSocket clients; at
+/// capacity the oldest goes, and its holder asks for another.
+const MAX_TICKETS: usize = 256;
+
+/// Random bytes in a ticket.
+const TICKET_BYTES: usize = 32;
+
+/// Outstanding tickets, oldest first.
+#[derive(Default)]
+pub struct Tickets {
+    outstanding: Mutex<Vec<Ticket>>,
+}
+
+struct Ticket {
+    hash: [u8; 32],
+    expires: Mono,
+    holder: Principal,
+}
+
+impl Tickets {
+    /// Keeps a ticket for `holder`; returns it in clear, and whether another
+    /// had to go for it.
+    pub(crate) fn issue(
+        &self,
+        random: &[u8; TICKET_BYTES],
+        holder: Principal,
+        now: Mono,
+    ) -> (String, bool) {
+        let text = URL_SAFE_NO_PAD.encode(random);
+        let ticket = Ticket {
+            hash: hash(&text),
+            expires: now.plus(TICKET_TTL),
+            holder,
+        };
+        let mut outstanding = self.lock();
+        outstanding.retain(|ticket| ticket.expires > now);
+        let full = outstanding.len() >= MAX_TICKETS;
+        if full {
+            outstanding.remove(0);
+        }
+        outstanding.push(ticket);
+        (text, full)
+    }
+
+    /// Takes the ticket: whoever holds it may come in, once.
+    pub(crate) fn redeem(&self, text: &str, now: Mono) -> Option<Principal> {
+        let presented = hash(text);
+        let mut outstanding = self.lock();
+        outstanding.retain(|ticket| ticket.expires > now);
+        let position = outstanding
+            .iter()
+            .position(|ticket| ticket.hash.ct_eq(&presented).into())?;
+        Some(outstanding.remove(position).holder)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Ticket>> {
+        // The table is whole between any two statements: a poisoned lock is as good.
+        self.outstanding
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Fresh random bytes; none when the system has no randomness to give.
+pub(crate) fn random() -> Option<[u8; TICKET_BYTES]> {
+    let mut bytes = [0; TICKET_BYTES];
+    getrandom::fill(&mut bytes).ok().map(|()| bytes)
+}
+
+fn hash(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Permissions;
+    use store::KeyId;
+
+    fn holder() -> Principal {
+        Principal {
+            key: KeyId([7; 32]),
+            name: "phone".into(),
+            permissions: Permissions::default(),
+        }
+    }
+
+    fn bytes(n: usize) -> [u8; TICKET_BYTES] {
+        let mut bytes = [0; TICKET_BYTES];
+        bytes[..8].copy_from_slice(&n.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_ticket_works_once_and_not_after_half_a_minute() {
+        let tickets = Tickets::default();
+        let (first, _) = tickets.issue(&bytes(1), holder(), Mono::ZERO);
+        assert!(tickets.redeem("wrong", Mono::ZERO).is_none());
+        assert!(tickets.redeem(&first, Mono::from_millis(29_999)).is_some());
+        assert!(tickets.redeem(&first, Mono::from_millis(29_999)).is_none());
+        let (late, _) = tickets.issue(&bytes(2), holder(), Mono::ZERO);
+        assert!(tickets.redeem(&late, Mono::from_millis(30_000)).is_none());
+    }
+
+    #[test]
+    fn the_oldest_goes_at_capacity() {
+        let tickets = Tickets::default();
+        let issued: Vec<(String, bool)> = (0..=MAX_TICKETS)
+            .map(|n| tickets.issue(&bytes(n), holder(), Mono::ZERO))
+            .collect();
+        assert_eq!(issued.iter().filter(|(_, evicted)| *evicted).count(), 1);
+        assert!(tickets.redeem(&issued[0].0, Mono::ZERO).is_none());
+        assert!(tickets.redeem(&issued[1].0, Mono::ZERO).is_some());
+        assert!(tickets.lock().len() < MAX_TICKETS);
+    }
+}

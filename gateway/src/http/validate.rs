@@ -1,0 +1,548 @@
+//! Parameters: described once, checked by their description, documented by it.
+//!
+//! A [`Param`] says where a value stands, what it must be and what it means;
+//! [`Inputs`] reads values by it and collects every issue before the request
+//! is refused, and the OpenAPI document prints it. Integers and booleans are
+//! read as leniently as contract 1.2 asks for, and not more.
+
+use axum::extract::Query;
+use http::Uri;
+use serde_json::{Map, Value, json};
+
+use crate::http::envelope::{ApiError, Issue};
+
+/// Where a parameter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A segment of the path.
+    Path,
+    /// The query string.
+    Query,
+    /// The query string, or a field of the JSON body: both are accepted.
+    QueryOrBody,
+    /// A field of the JSON body.
+    Body,
+    /// A part of a multipart form, which is passed on as it comes.
+    Part,
+}
+
+impl Place {
+    /// First element of an issue's `loc`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Place::Path => "path",
+            Place::Query | Place::QueryOrBody => "query",
+            Place::Body | Place::Part => "body",
+        }
+    }
+}
+
+/// What a parameter's value must be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    /// Any text; the handler judges it.
+    Text,
+    /// A text of this many characters; the handler judges it.
+    Chars {
+        /// Fewest.
+        min: usize,
+        /// Most.
+        max: usize,
+    },
+    /// An id that stands in a path, see [`path_id`].
+    Id,
+    /// One of these texts; the handler refuses others.
+    Choice(&'static [&'static str]),
+    /// An integer in this inclusive range.
+    Int {
+        /// Least.
+        min: i64,
+        /// Greatest.
+        max: i64,
+        /// When absent.
+        default: Option<i64>,
+    },
+    /// A finite number.
+    Number,
+    /// A finite number in this inclusive range; the handler refuses others.
+    Range {
+        /// Least.
+        min: f64,
+        /// Greatest.
+        max: f64,
+    },
+    /// An object with fields of its own.
+    Fields(&'static [Param]),
+    /// The bytes of a file.
+    File,
+    /// A boolean, false when absent.
+    Flag,
+}
+
+/// A parameter of a route.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Param {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Where it stands.
+    pub(crate) place: Place,
+    /// What it must be.
+    pub(crate) kind: Kind,
+    /// Whether a request without it is refused.
+    pub(crate) required: bool,
+    /// What it means, for the OpenAPI document.
+    pub(crate) about: &'static str,
+}
+
+impl Param {
+    /// An optional parameter.
+    pub(crate) const fn optional(
+        place: Place,
+        name: &'static str,
+        kind: Kind,
+        about: &'static str,
+    ) -> Param {
+        Param {
+            name,
+            place,
+            kind,
+            required: false,
+            about,
+        }
+    }
+
+    /// A required parameter.
+    pub(crate) const fn required(
+        place: Place,
+        name: &'static str,
+        kind: Kind,
+        about: &'static str,
+    ) -> Param {
+        Param {
+            name,
+            place,
+            kind,
+            required: true,
+            about,
+        }
+    }
+}
+
+/// The values of a request, and what is wrong with them so far.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    query: Vec<(String, String)>,
+    body: Map<String, Value>,
+    issues: Vec<Issue>,
+}
+
+/// A value as it was given. A JSON string is a text: `"50"` is as good as 50.
+enum Given<'a> {
+    Text(&'a str),
+    Json(&'a Value),
+}
+
+impl<'a> From<&'a Value> for Given<'a> {
+    fn from(value: &'a Value) -> Given<'a> {
+        value.as_str().map_or(Given::Json(value), Given::Text)
+    }
+}
+
+impl Given<'_> {
+    fn echo(&self) -> Value {
+        match self {
+            Given::Text(text) => Value::String((*text).to_owned()),
+            Given::Json(value) => (*value).clone(),
+        }
+    }
+}
+
+impl Inputs {
+    /// The query of `uri`, without a body.
+    pub(crate) fn from_uri(uri: &Uri) -> Inputs {
+        if uri.query().is_none_or(str::is_empty) {
+            return Inputs::default();
+        }
+        // Decoding a query into pairs of texts cannot fail: broken escapes
+        // stay as they are and broken UTF-8 becomes the replacement character.
+        let query = Query::<Vec<(String, String)>>::try_from_uri(uri)
+            .map(|Query(pairs)| pairs)
+            .unwrap_or_default();
+        Inputs {
+            query,
+            ..Inputs::default()
+        }
+    }
+
+    /// Adds a JSON body. Nothing at all is fine; anything but an object is not.
+    ///
+    /// # Errors
+    /// 422 for broken JSON and for JSON that is not an object.
+    pub(crate) fn with_body(mut self, bytes: &[u8]) -> Result<Inputs, ApiError> {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(self);
+        }
+        // serde_json refuses nesting deeper than 128, so the stack is bounded.
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(body)) => self.body = body,
+            Ok(Value::Null) => {}
+            Ok(other) => {
+                let mut issue = Issue::new(
+                    "dict_type",
+                    "body",
+                    "",
+                    "Input should be a valid object",
+                    other,
+                );
+                issue.loc.truncate(1);
+                return Err(ApiError::validation(vec![issue]));
+            }
+            Err(error) => return Err(ApiError::validation(vec![syntax_issue(&error)])),
+        }
+        Ok(self)
+    }
+
+    /// Whether the request has any JSON field.
+    pub(crate) fn has_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+
+    /// The JSON body as given, for handlers whose fields depend on one another.
+    pub(crate) fn body(&self) -> &Map<String, Value> {
+        &self.body
+    }
+
+    /// A text; none when absent.
+    pub(crate) fn text(&mut self, param: &Param) -> Option<String> {
+        let issue = match self.given(param) {
+            None => return self.absent(param),
+            Some((_, Given::Text(text))) => return Some(text.to_owned()),
+            Some((place, given)) => Issue::new(
+                "string_type",
+                place,
+                param.name,
+                "Input should be a valid string",
+                given.echo(),
+            ),
+        };
+        self.refuse(issue)
+    }
+
+    /// A text, or a list of texts joined by commas; none when absent.
+    pub(crate) fn list(&mut self, param: &Param) -> Option<String> {
+        if let Some((_, Given::Json(Value::Array(items)))) = self.given(param) {
+            let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+            if let Some(texts) = texts {
+                return Some(texts.join(","));
+            }
+        }
+        self.text(param)
+    }
+
+    /// An integer in the parameter's range, or its default.
+    pub(crate) fn int(&mut self, param: &Param) -> Option<i64> {
+        let Kind::Int { min, max, default } = param.kind else {
+            return None;
+        };
+        let Some((place, given)) = self.given(param) else {
+            return default.or_else(|| self.absent(param));
+        };
+        let echo = given.echo();
+        let read = match given {
+            Given::Text(text) => int_of_text(text),
+            Given::Json(value) => int_of_json(value),
+        };
+        let issue = match read {
+            Ok(value) if value < min => Issue::new(
+                "greater_than_equal",
+                place,
+                param.name,
+                format!("must be >= {min}"),
+                echo,
+            )
+            .with_ctx(json!({"ge": min})),
+            Ok(value) if value > max => Issue::new(
+                "less_than_equal",
+                place,
+                param.name,
+                format!("must be <= {max}"),
+                echo,
+            )
+            .with_ctx(json!({"le": max})),
+            Ok(value) => return Some(value),
+            Err(kind) => Issue::new(kind, place, param.name, "must be an integer", echo),
+        };
+        self.refuse(issue)
+    }
+
+    /// A finite number; none when absent.
+    pub(crate) fn number(&mut self, param: &Param) -> Option<f64> {
+        let Some((place, given)) = self.given(param) else {
+            return self.absent(param);
+        };
+        let echo = given.echo();
+        let read = match given {
+            Given::Text(text) => text.trim().parse().ok(),
+            Given::Json(value) => value.as_f64(),
+        };
+        match read.filter(|value: &f64| value.is_finite()) {
+            Some(value) => Some(value),
+            None => self.refuse(Issue::new(
+                "float_parsing",
+                place,
+                param.name,
+                "must be a number",
+                echo,
+            )),
+        }
+    }
+
+    /// Looks at every field of the body that `params` describes; what is wrong
+    /// with them is told by [`Inputs::finish`].
+    pub(crate) fn look_at(&mut self, params: &[Param]) {
+        for param in params.iter().filter(|param| param.place == Place::Body) {
+            match param.kind {
+                Kind::Int { .. } => drop(self.int(param)),
+                Kind::Flag => drop(self.flag(param)),
+                Kind::Number => drop(self.number(param)),
+                Kind::Range { min, max } => self.within(param, min, max),
+                Kind::Text | Kind::Id | Kind::File => drop(self.text(param)),
+                Kind::Choice(known) => self.one_of(param, known),
+                Kind::Chars { min, max } => self.words(param, min, max),
+                Kind::Fields(fields) => self.fields(param, fields),
+            }
+        }
+    }
+
+    fn within(&mut self, param: &Param, min: f64, max: f64) {
+        let Some(value) = self.number(param) else {
+            return;
+        };
+        let echo = self.body.get(param.name).cloned().unwrap_or_default();
+        let issue = |kind, word, name: &str, bound: f64| {
+            let message = format!("must be {word} {bound}");
+            Issue::new(kind, "body", param.name, message, echo.clone())
+                .with_ctx(json!({name: bound}))
+        };
+        if value < min {
+            self.issues
+                .push(issue("greater_than_equal", ">=", "ge", min));
+        } else if value > max {
+            self.issues.push(issue("less_than_equal", "<=", "le", max));
+        }
+    }
+
+    fn one_of(&mut self, param: &Param, known: &[&str]) {
+        if let Some(text) = self
+            .text(param)
+            .filter(|text| !known.contains(&text.as_str()))
+        {
+            let message = format!("Input should be one of {}", known.join(", "));
+            self.issues.push(Issue::new(
+                "literal_error",
+                "body",
+                param.name,
+                message,
+                text.into(),
+            ));
+        }
+    }
+
+    fn words(&mut self, param: &Param, least: usize, most: usize) {
+        let Some(text) = self.text(param) else { return };
+        let length = text.chars().count();
+        let (kind, message) = if length < least {
+            (
+                "string_too_short",
+                format!("String should have at least {least} characters"),
+            )
+        } else if length > most {
+            (
+                "string_too_long",
+                format!("String should have at most {most} characters"),
+            )
+        } else {
+            return;
+        };
+        self.issues
+            .push(Issue::new(kind, "body", param.name, message, text.into()));
+    }
+
+    fn fields(&mut self, param: &Param, fields: &[Param]) {
+        let body = match self.body.get(param.name) {
+            None | Some(Value::Null) => return,
+            Some(Value::Object(body)) => body.clone(),
+            Some(other) => {
+                let issue = Issue::new(
+                    "dict_type",
+                    "body",
+                    param.name,
+                    "Input should be a valid object",
+                    other.clone(),
+                );
+                return self.issues.push(issue);
+            }
+        };
+        let mut inner = Inputs {
+            body,
+            ..Inputs::default()
+        };
+        inner.look_at(fields);
+        for mut issue in inner.issues {
+            issue.loc.insert(1, param.name.into());
+            self.issues.push(issue);
+        }
+    }
+
+    /// A boolean; none when absent.
+    pub(crate) fn flag(&mut self, param: &Param) -> Option<bool> {
+        let Some((place, given)) = self.given(param) else {
+            return self.absent(param);
+        };
+        let echo = given.echo();
+        let read = match given {
+            Given::Text(text) => bool_of_text(text),
+            Given::Json(value) => value.as_bool().or_else(|| match value.as_i64() {
+                Some(0) => Some(false),
+                Some(1) => Some(true),
+                _ => None,
+            }),
+        };
+        match read {
+            Some(value) => Some(value),
+            None => self.refuse(Issue::new(
+                "bool_parsing",
+                place,
+                param.name,
+                "must be a boolean",
+                echo,
+            )),
+        }
+    }
+
+    /// Refuses the request if any value was refused.
+    ///
+    /// # Errors
+    /// 422 with every issue found.
+    pub(crate) fn finish(&mut self) -> Result<(), ApiError> {
+        if self.issues.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::validation(std::mem::take(&mut self.issues)))
+        }
+    }
+
+    /// The value given for `param` and the place it was found in. The last of
+    /// several query values counts; an explicit JSON `null` is absence.
+    fn given(&self, param: &Param) -> Option<(&'static str, Given<'_>)> {
+        let from_query = || self.query.iter().rev().find(|(name, _)| name == param.name);
+        let from_body = || self.body.get(param.name).filter(|value| !value.is_null());
+        match param.place {
+            Place::Path | Place::Part => None,
+            Place::Query => from_query().map(|(_, text)| ("query", Given::Text(text))),
+            Place::Body => from_body().map(|value| ("body", Given::from(value))),
+            Place::QueryOrBody => from_query()
+                .map(|(_, text)| ("query", Given::Text(text)))
+                .or_else(|| from_body().map(|value| ("body", Given::from(value)))),
+        }
+    }
+
+    fn absent<T>(&mut self, param: &Param) -> Option<T> {
+        if param.required {
+            let place = if param.place == Place::QueryOrBody && self.has_body() {
+                "body"
+            } else {
+                param.place.name()
+            };
+            self.issues.push(Issue::new(
+                "missing",
+                place,
+                param.name,
+                "Field required",
+                Value::Null,
+            ));
+        }
+        None
+    }
+
+    fn refuse<T>(&mut self, issue: Issue) -> Option<T> {
+        self.issues.push(issue);
+        None
+    }
+}
+
+/// What an id in a path looks like (contract 1.1).
+pub(crate) const ID_PATTERN: &str = "^[a-zA-Z0-9_-]+$";
+
+/// Refuses a path id that is not [`ID_PATTERN`] (contract 1.1: 422, not 404).
+///
+/// # Errors
+/// 422 `string_pattern_mismatch`.
+pub(crate) fn path_id(name: &str, value: &str) -> Result<(), ApiError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if !value.is_empty() && value.bytes().all(plain) {
+        return Ok(());
+    }
+    let message = format!("String should match pattern '{ID_PATTERN}'");
+    let issue = Issue::new(
+        "string_pattern_mismatch",
+        "path",
+        name,
+        message,
+        value.into(),
+    );
+    Err(ApiError::validation(vec![
+        issue.with_ctx(json!({"pattern": ID_PATTERN})),
+    ]))
+}
+
+fn syntax_issue(error: &serde_json::Error) -> Issue {
+    let mut issue = Issue::new("json_invalid", "body", "", "JSON decode error", json!({}));
+    // Clients expect a position; a column is what the parser has.
+    issue.loc[1] = error.column().into();
+    issue.with_ctx(json!({"error": error.to_string()}))
+}
+
+/// `"50"`, `" 50 "` and `"50.0"` are integers; `"50.5"` is a fraction.
+fn int_of_text(text: &str) -> Result<i64, &'static str> {
+    let text = text.trim();
+    if let Ok(value) = text.parse() {
+        return Ok(value);
+    }
+    let (whole, fraction) = text.split_once('.').ok_or("int_parsing")?;
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    match (whole.parse(), is_digits(fraction)) {
+        (Ok(value), true) if fraction.bytes().all(|byte| byte == b'0') => Ok(value),
+        (Ok(_), true) => Err("int_from_float"),
+        _ => Err("int_parsing"),
+    }
+}
+
+fn int_of_json(value: &Value) -> Result<i64, &'static str> {
+    match value {
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(value), _) => Ok(value),
+            // Beyond i64: the range check gives the right answer at the ends.
+            (None, Some(value)) if value.fract() == 0.0 => Ok(value as i64),
+            _ => Err("int_from_float"),
+        },
+        _ => Err("int_parsing"),
+    }
+}
+
+fn bool_of_text(text: &str) -> Option<bool> {
+    const TRUE: [&str; 6] = ["true", "1", "yes", "on", "t", "y"];
+    const FALSE: [&str; 6] = ["false", "0", "no", "off", "f", "n"];
+    let is = |known: &&str| text.eq_ignore_ascii_case(known);
+    if TRUE.iter().any(is) {
+        Some(true)
+    } else if FALSE.iter().any(is) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+#[path = "validate_tests.rs"]
+mod tests;

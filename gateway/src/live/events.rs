@@ -1,0 +1,244 @@
+//! `/ws` (contract 16): admission, and the life of one connection.
+//!
+//! One task a client, one small buffer each way, a cap on clients. A client
+//! that does not read is cut off when a write blocks for too long: others must
+//! never wait for it. What a client says is judged in [`crate::live::messages`].
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+
+use crate::access::Permission;
+use crate::http::gate::Call;
+use crate::http::route::{Outcome, Policy};
+use crate::http::state::App;
+use crate::http::validate::{Kind, Param, Place};
+use crate::live::messages::{self as messages, Shown, Subscriptions};
+use crate::live::network_messages::{self, Answer, Told};
+use crate::live::socket::{self, GOODBYE, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
+use alerting::AlertEvent;
+
+/// A one-time ticket.
+pub(crate) const TICKET: Param = Param::optional(
+    Place::Query,
+    "ticket",
+    Kind::Text,
+    "From POST /api/ws-ticket, instead of the X-API-Key header",
+);
+
+/// Drones to follow from the start: a client that lost its connection takes its
+/// subscriptions up again with the hand-shake, and misses nothing in between.
+const FOLLOW: Param = Param::optional(
+    Place::Query,
+    "drones",
+    Kind::Text,
+    "Comma list of drone ids to subscribe to",
+);
+
+/// Parameters of `/ws`.
+pub(crate) const CONNECT: &[Param] = &[TICKET, FOLLOW];
+
+/// Nothing unsolicited in the first seconds: clients first read the greeting
+/// and the answer to what they ask.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Between system-status broadcasts.
+const STATUS_EVERY: Duration = Duration::from_secs(5);
+
+/// Searches and verifications of one client that may be under way.
+const MAX_PENDING: usize = 4;
+
+/// Between updates of drones.
+const DRONES_EVERY: Duration = Duration::from_secs(1);
+
+/// `GET /ws`
+pub(crate) fn connect(call: Call) -> BoxFuture<'static, Outcome> {
+    Box::pin(upgrade(call))
+}
+
+async fn upgrade(mut call: Call) -> Outcome {
+    let upgrade = socket::upgrade(&mut call).await?;
+    let seat = Seat::of_client(&call)?;
+    let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
+    let subscriptions = Subscriptions::of(&call.inputs.text(&FOLLOW).unwrap_or_default());
+    let app = Arc::clone(&call.app);
+    let may_write = match Policy::Strict(Permission::Write).needs(call.config.access.profile) {
+        None => true,
+        Some(needed) => call
+            .principal
+            .as_ref()
+            .is_some_and(|principal| principal.permissions.contains(needed)),
+    };
+    let presence = call
+        .app
+        .fleet
+        .operator_enters(&crate::routes::flight::operator(&call));
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        // While it lives, its operator is there for the drones.
+        let (_seat, _presence) = (seat, presence);
+        let (shown, pending) = (Shown::default(), FuturesUnordered::new());
+        let mut client = Client {
+            app,
+            socket,
+            cut_after,
+            may_write,
+            subscriptions,
+            shown,
+            pending,
+        };
+        // How it ended matters to nobody but the counters.
+        let _ = client.serve().await;
+        // Sends what is left, a closing frame included, to whoever reads it.
+        let _ = timeout(GOODBYE, client.socket.close()).await;
+    }))
+}
+
+/// One connected client.
+struct Client {
+    app: Arc<App>,
+    socket: WebSocket,
+    cut_after: Duration,
+    /// Whether it may do more than look.
+    may_write: bool,
+    subscriptions: Subscriptions,
+    shown: Shown,
+    /// Answers that take their time.
+    pending: FuturesUnordered<BoxFuture<'static, String>>,
+}
+
+impl Client {
+    async fn serve(&mut self) -> Result<(), Gone> {
+        // Subscribed before the greeting: an alert raised from now on waits in
+        // the queue until the quiet period is over, and is not lost.
+        let mut alerts = self.app.alerts.subscribe();
+        self.send(messages::greeting()).await?;
+        let begun = Instant::now();
+        let quiet_until = begun + QUIET;
+        let every = |first: Instant, period| {
+            let mut ticks = interval_at(first, period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        };
+        let mut pings = every(begun + PING_EVERY, PING_EVERY);
+        let mut statuses = every(quiet_until, STATUS_EVERY);
+        let mut drones = every(begun + DRONES_EVERY, DRONES_EVERY);
+        let mut looks = every(quiet_until, network_messages::LOOK_EVERY);
+        let mut told = Told::new(&self.app);
+        let mut silent_pings = 0;
+        let stop = self.app.stop.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(Gone),
+                event = alerts.recv(), if Instant::now() >= quiet_until => match event {
+                    Ok(AlertEvent::Raised(alert)) => self.send(messages::alert(&alert)).await?,
+                    Ok(AlertEvent::Changed(_)) => {}
+                    Err(RecvError::Lagged(lost)) => {
+                        self.app.edge.stats.broadcasts_dropped.fetch_add(lost, Ordering::Relaxed);
+                    }
+                    Err(RecvError::Closed) => return Err(Gone),
+                },
+                message = self.socket.recv() => {
+                    silent_pings = 0;
+                    self.hear(message).await?;
+                }
+                Some(answer) = self.pending.next() => self.send(answer).await?,
+                _ = looks.tick() => {
+                    for message in told.news(&self.app) {
+                        self.send(message).await?;
+                    }
+                }
+                _ = statuses.tick() => {
+                    let status = crate::routes::dashboard::system_status(&self.app);
+                    self.send(messages::system_status(&status)).await?;
+                }
+                _ = drones.tick() => {
+                    self.send_drones().await?;
+                    if Instant::now() >= quiet_until {
+                        self.send_changes().await?;
+                    }
+                }
+                _ = pings.tick() => {
+                    if silent_pings >= MAX_SILENT_PINGS {
+                        self.app.edge.stats.websockets_silent.fetch_add(1, Ordering::Relaxed);
+                        return Err(Gone);
+                    }
+                    silent_pings += 1;
+                    self.write(Message::Ping(Bytes::new())).await?;
+                }
+            }
+        }
+    }
+
+    /// Answers what the client said.
+    async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Gone> {
+        let answer = match message {
+            None | Some(Err(_) | Ok(Message::Close(_))) => return Err(Gone),
+            // tungstenite answers pings by itself.
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
+            Some(Ok(Message::Binary(_))) => Answer::Now(messages::not_json()),
+            Some(Ok(Message::Text(text))) => {
+                messages::reply(&self.app, &mut self.subscriptions, self.may_write, &text)
+            }
+        };
+        match answer {
+            Answer::Now(reply) => self.send(reply).await,
+            Answer::Later(..) if self.pending.len() >= MAX_PENDING => {
+                let many = "Too many searches at once; wait for those under way";
+                self.send(messages::refusal("MESSAGE_PROCESSING_ERROR", many))
+                    .await
+            }
+            Answer::Later(first, rest) => {
+                self.pending.push(rest);
+                match first {
+                    Some(first) => self.send(first).await,
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// The state of every subscribed drone that exists.
+    async fn send_drones(&mut self) -> Result<(), Gone> {
+        let updates: Vec<String> = self
+            .subscriptions
+            .iter()
+            .filter_map(|id| messages::drone_update(&self.app, id))
+            .collect();
+        for update in updates {
+            self.send(update).await?;
+        }
+        Ok(())
+    }
+
+    /// Every connected drone that looks different from when it was last told.
+    async fn send_changes(&mut self) -> Result<(), Gone> {
+        for message in self.shown.changes(&self.app, &self.subscriptions) {
+            self.send(message).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, text: String) -> Result<(), Gone> {
+        self.write(Message::Text(text.into())).await
+    }
+
+    /// Writes, or gives the client up.
+    async fn write(&mut self, message: Message) -> Result<(), Gone> {
+        socket::write(
+            &mut self.socket,
+            message,
+            self.cut_after,
+            &self.app.edge.stats.websockets_cut,
+        )
+        .await
+    }
+}

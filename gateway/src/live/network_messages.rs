@@ -1,0 +1,252 @@
+//! What is said on `/ws` about the network: searches, verifications, and news
+//! of drones that come and go (contract 16.2 to 16.4).
+//!
+//! Searches take seconds, so their answers come later, while the connection
+//! goes on being served.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::http::state::App;
+use crate::live::messages::{refusal, say};
+use crate::routes::network::{self, ConnectionCheck, DetectedDrone, NetworkStatus};
+
+/// The answer to a message.
+pub(crate) enum Answer {
+    /// This.
+    Now(String),
+    /// This at once, if there is something, and the rest when it is known.
+    Later(Option<String>, BoxFuture<'static, String>),
+}
+
+#[derive(Serialize)]
+struct Started {
+    timeout: f64,
+}
+
+#[derive(Serialize)]
+struct Completed {
+    count: usize,
+    detected_drones: Vec<DetectedDrone>,
+}
+
+#[derive(Serialize)]
+struct Status {
+    status: NetworkStatus,
+}
+
+#[derive(Serialize)]
+struct StatusUpdate<'a> {
+    network_status: &'a NetworkStatus,
+}
+
+#[derive(Serialize)]
+struct Verified {
+    verification_result: ConnectionCheck,
+}
+
+#[derive(Serialize)]
+struct AutoScan<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval_seconds: Option<f64>,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct At {
+    ip_address: String,
+}
+
+/// The answer to a message about the network; none when it is about something
+/// else. `may_write` is whether the client may do more than look.
+pub(crate) fn reply(
+    app: &Arc<App>,
+    may_write: bool,
+    kind: &str,
+    message: &Map<String, Value>,
+) -> Option<Answer> {
+    let denied = |code| {
+        Some(Answer::Now(refusal(
+            code,
+            "Insufficient permissions: write is required",
+        )))
+    };
+    match kind {
+        "get_network_status" => Some(Answer::Now(say(
+            "network_status",
+            Status {
+                status: NetworkStatus::now(app),
+            },
+        ))),
+        "scan_real_drones" => Some(scan(app, message)),
+        "verify_drone_connection" if !may_write => denied("VERIFICATION_ERROR"),
+        "verify_drone_connection" => Some(verify(app, message)),
+        "start_auto_scan" if !may_write => denied("AUTO_SCAN_START_ERROR"),
+        "start_auto_scan" => Some(Answer::Now(start_auto(app, message))),
+        "stop_auto_scan" if !may_write => denied("AUTO_SCAN_STOP_ERROR"),
+        "stop_auto_scan" => {
+            let message = network::end(app);
+            Some(Answer::Now(say(
+                "auto_scan_stopped",
+                AutoScan {
+                    interval_seconds: None,
+                    message,
+                },
+            )))
+        }
+        _ => None,
+    }
+}
+
+/// A number that may be absent.
+fn number(message: &Map<String, Value>, name: &str) -> Result<Option<f64>, String> {
+    match message.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value
+            .as_f64()
+            .map(Some)
+            .ok_or_else(|| format!("{name} must be a number")),
+    }
+}
+
+fn scan(app: &Arc<App>, message: &Map<String, Value>) -> Answer {
+    let patience = match number(message, "timeout").and_then(network::timeout) {
+        Ok(patience) => patience,
+        Err(why) => return Answer::Now(refusal("SCAN_ERROR", &why)),
+    };
+    let app = Arc::clone(app);
+    let completed = async move {
+        let detected_drones = network::detected(&app, patience).await;
+        say(
+            "scan_completed",
+            Completed {
+                count: detected_drones.len(),
+                detected_drones,
+            },
+        )
+    };
+    let started = say(
+        "scan_started",
+        Started {
+            timeout: patience.as_secs_f64(),
+        },
+    );
+    Answer::Later(Some(started), Box::pin(completed))
+}
+
+fn verify(app: &Arc<App>, message: &Map<String, Value>) -> Answer {
+    let Some(text) = message
+        .get("ip_address")
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+    else {
+        return Answer::Now(refusal("MISSING_IP_ADDRESS", "ip_address is required"));
+    };
+    let Ok(address) = text.parse() else {
+        return Answer::Now(refusal(
+            "VERIFICATION_ERROR",
+            "ip_address must be an IPv4 address",
+        ));
+    };
+    let app = Arc::clone(app);
+    let verified = async move {
+        match network::check(&app, address).await {
+            Ok(verification_result) => say(
+                "connection_verification",
+                Verified {
+                    verification_result,
+                },
+            ),
+            Err(error) => refusal("VERIFICATION_ERROR", &error.to_string()),
+        }
+    };
+    Answer::Later(None, Box::pin(verified))
+}
+
+fn start_auto(app: &App, message: &Map<String, Value>) -> String {
+    match number(message, "interval_seconds").and_then(network::interval) {
+        Ok(interval) => {
+            let message = network::begin(app, interval);
+            say(
+                "auto_scan_started",
+                AutoScan {
+                    interval_seconds: Some(interval.as_secs_f64()),
+                    message: &message,
+                },
+            )
+        }
+        Err(why) => refusal("AUTO_SCAN_START_ERROR", &why),
+    }
+}
+
+/// How often a client is told who came and went (contract 16.4).
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Looks between two of the whole status: every ten seconds (contract 16.4).
+const LOOKS_PER_STATUS: u32 = 2;
+
+/// What a client was last told about the network.
+pub(crate) struct Told {
+    present: Vec<IpAddr>,
+    status: NetworkStatus,
+    looks: u32,
+}
+
+impl Told {
+    /// A client that comes now knows what is now.
+    pub(crate) fn new(app: &App) -> Told {
+        Told {
+            present: present(app),
+            status: NetworkStatus::now(app),
+            looks: 0,
+        }
+    }
+
+    /// What is new since the last look.
+    pub(crate) fn news(&mut self, app: &App) -> Vec<String> {
+        let now = present(app);
+        let at = |address: &IpAddr| At {
+            ip_address: address.to_string(),
+        };
+        let came = now.iter().filter(|address| !self.present.contains(address));
+        let went = self.present.iter().filter(|address| !now.contains(address));
+        let mut news: Vec<String> = came
+            .map(|address| say("real_drone_detected", at(address)))
+            .chain(went.map(|address| say("real_drone_disconnected", at(address))))
+            .collect();
+        self.present = now;
+        self.looks += 1;
+        if self.looks.is_multiple_of(LOOKS_PER_STATUS) {
+            let status = NetworkStatus::now(app);
+            if status != self.status {
+                news.push(say(
+                    "network_status_update",
+                    StatusUpdate {
+                        network_status: &status,
+                    },
+                ));
+                self.status = status;
+            }
+        }
+        news
+    }
+}
+
+/// Addresses of the real drones that are there; as many as searches find at most.
+fn present(app: &App) -> Vec<IpAddr> {
+    let mut present: Vec<IpAddr> = app
+        .fleet
+        .discovery()
+        .known()
+        .iter()
+        .map(|found| found.address)
+        .collect();
+    present.sort_unstable();
+    present.dedup();
+    present
+}

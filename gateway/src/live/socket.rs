@@ -1,0 +1,132 @@
+//! What every WebSocket of the API has in common: limits, a seat, pings, and how
+//! one that does not read is given up.
+//!
+//! No queue of its own: what is written waits in the socket, up to a cap, and
+//! whoever lets it wait too long is cut off.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::extract::FromRequestParts as _;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use http::StatusCode;
+use tokio::time::timeout;
+
+use crate::http::envelope::ApiError;
+use crate::http::gate::Call;
+use crate::http::state::{ApiStats, App};
+
+/// Read and write buffer of a connection. tungstenite takes 128 KiB by
+/// default, which 128 clients would turn into 32 MiB.
+const BUFFER_BYTES: usize = 4 * 1024;
+
+/// Largest message of a client: they are short commands.
+const MAX_MESSAGE_BYTES: usize = 16 * 1024;
+
+/// Most bytes waiting to be written: the longest frame of video, or the largest
+/// list of drones, and some more.
+const MAX_WRITE_BUFFER_BYTES: usize = 256 * 1024;
+
+/// Between protocol pings. The operator of a flying drone is among the clients,
+/// so one that is gone is not noticed at leisure.
+pub(crate) const PING_EVERY: Duration = Duration::from_secs(5);
+
+/// Pings without a word of the client after which it is gone: 20 s (contract 16.1).
+pub(crate) const MAX_SILENT_PINGS: u32 = 4;
+
+/// Longest wait for a client to take the closing frame.
+pub(crate) const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The hand-shake of `call`, within the limits.
+pub(crate) async fn upgrade(call: &mut Call) -> Result<WebSocketUpgrade, ApiError> {
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut call.parts, &()).await;
+    let upgrade = upgrade.map_err(|rejection| ApiError::invalid(rejection.to_string()))?;
+    Ok(upgrade
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
+        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .max_frame_size(MAX_MESSAGE_BYTES))
+}
+
+/// One of the counters.
+type Counter = fn(&ApiStats) -> &AtomicU64;
+
+/// A seat among a bounded number; given back when dropped.
+pub(crate) struct Seat {
+    app: Arc<App>,
+    taken: Counter,
+}
+
+impl Seat {
+    /// A seat among the clients of any kind.
+    pub(crate) fn of_client(call: &Call) -> Result<Seat, ApiError> {
+        let most = call.config.server.max_websockets;
+        Seat::take(
+            &call.app,
+            most,
+            |stats| &stats.websockets,
+            |stats| &stats.websockets_refused,
+        )
+        .map_err(|()| full(format!("Too many WebSocket clients: at most {most}")))
+    }
+
+    /// A seat among the viewers of video.
+    pub(crate) fn of_viewer(call: &Call) -> Result<Seat, ApiError> {
+        let most = call.config.camera.max_viewers;
+        Seat::take(
+            &call.app,
+            most,
+            |stats| &stats.viewers,
+            |stats| &stats.viewers_refused,
+        )
+        .map_err(|()| {
+            full(format!(
+                "Too many viewers: at most {most} (camera.max_viewers)"
+            ))
+        })
+    }
+
+    fn take(app: &Arc<App>, most: usize, taken: Counter, refused: Counter) -> Result<Seat, ()> {
+        let before = taken(&app.edge.stats).fetch_add(1, Ordering::Relaxed);
+        let seat = Seat {
+            app: Arc::clone(app),
+            taken,
+        };
+        if before >= most as u64 {
+            refused(&app.edge.stats).fetch_add(1, Ordering::Relaxed);
+            return Err(());
+        }
+        Ok(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        (self.taken)(&self.app.edge.stats).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn full(message: String) -> ApiError {
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "HTTP_503", message)
+}
+
+/// The connection is over.
+pub(crate) struct Gone;
+
+/// Writes within `cut_after`, or gives the client up and counts it in `cut`.
+pub(crate) async fn write(
+    socket: &mut WebSocket,
+    message: Message,
+    cut_after: Duration,
+    cut: &AtomicU64,
+) -> Result<(), Gone> {
+    match timeout(cut_after, socket.send(message)).await {
+        Ok(sent) => sent.map_err(|_| Gone),
+        Err(_) => {
+            cut.fetch_add(1, Ordering::Relaxed);
+            Err(Gone)
+        }
+    }
+}

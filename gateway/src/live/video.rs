@@ -1,0 +1,124 @@
+//! `/ws/video/{drone_id}`: a drone's camera, relayed as it comes.
+//!
+//! Text messages say how the stream is coded, binary ones are frames: one access
+//! unit each, Annex B, nothing in front. After a gap the first is a whole picture
+//! with its parameter sets, so a decoder can be fed from any frame that begins a
+//! format on. Admission is that of `/ws`. A viewer has no queue: it is a place in
+//! the drone's frames, is passed over when slow, and cut when it never reads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde::Serialize;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+
+use crate::http::gate::Call;
+use crate::http::route::Outcome;
+use crate::http::state::App;
+use crate::http::validate::Param;
+use crate::live::events::TICKET;
+use crate::live::messages::say;
+use crate::live::socket::{self, GOODBYE, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
+use crate::routes::flight;
+use crate::sources::tello::{Shown, Viewer};
+
+/// Parameters of `/ws/video/{drone_id}`.
+pub(crate) const WATCH: &[Param] = &[flight::ID, TICKET];
+
+/// How the frames that follow are coded.
+#[derive(Serialize)]
+struct Format {
+    /// RFC 6381, as browsers take it.
+    codec: String,
+    width: u32,
+    height: u32,
+}
+
+/// `GET /ws/video/{drone_id}`
+pub(crate) fn watch(call: Call) -> BoxFuture<'static, Outcome> {
+    Box::pin(upgrade(call))
+}
+
+async fn upgrade(mut call: Call) -> Outcome {
+    let upgrade = socket::upgrade(&mut call).await?;
+    flight::drone(&call)?;
+    let seats = (Seat::of_client(&call)?, Seat::of_viewer(&call)?);
+    let viewer = call
+        .app
+        .fleet
+        .watch(&call.param)
+        .map_err(|_| flight::unknown())?;
+    let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
+    let app = Arc::clone(&call.app);
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let _seats = seats;
+        let mut client = Client {
+            app,
+            socket,
+            cut_after,
+        };
+        // How it ended matters to nobody but the counters.
+        let _ = client.serve(viewer).await;
+        let _ = timeout(GOODBYE, client.socket.close()).await;
+    }))
+}
+
+/// One connected viewer.
+struct Client {
+    app: Arc<App>,
+    socket: WebSocket,
+    cut_after: Duration,
+}
+
+impl Client {
+    async fn serve(&mut self, mut viewer: Viewer) -> Result<(), Gone> {
+        let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut silent_pings = 0;
+        let stop = self.app.stop.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(Gone),
+                _ = pings.tick() => {
+                    if silent_pings >= MAX_SILENT_PINGS {
+                        return Err(Gone);
+                    }
+                    silent_pings += 1;
+                    self.write(Message::Ping(Bytes::new())).await?;
+                }
+                heard = self.socket.next() => match heard {
+                    None | Some(Err(_) | Ok(Message::Close(_))) => return Err(Gone),
+                    // A viewer has nothing to say; that it says something shows it is there.
+                    Some(Ok(_)) => silent_pings = 0,
+                },
+                shown = viewer.next() => {
+                    let message = match shown {
+                        Shown::Frame(bytes) => Message::Binary(bytes),
+                        Shown::Format(sps) => {
+                            let format = Format { codec: sps.codec(), width: sps.width, height: sps.height };
+                            Message::Text(say("video_format", format).into())
+                        }
+                        Shown::Stopped => Message::Text(say("video_stopped", ()).into()),
+                    };
+                    self.write(message).await?;
+                }
+            }
+        }
+    }
+
+    /// Writes, or gives the viewer up.
+    async fn write(&mut self, message: Message) -> Result<(), Gone> {
+        socket::write(
+            &mut self.socket,
+            message,
+            self.cut_after,
+            &self.app.edge.stats.viewers_cut,
+        )
+        .await
+    }
+}

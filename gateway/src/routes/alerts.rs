@@ -1,0 +1,330 @@
+//! Contract 5: alerts and rules. Reading and acknowledging need `dashboard`,
+//! changing rules `admin`.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::answer_cache;
+use crate::http::envelope::ApiError;
+use crate::http::gate::Call;
+use crate::http::respond::{self, SuccessResponse};
+use crate::http::route::Outcome;
+use crate::http::scalars::Ts;
+use crate::http::state::{App, Service};
+use crate::http::validate::{Kind, Param, Place};
+use alerting::{Alert, AlertType, Filter, Level, Summary};
+
+/// Levels by their names.
+const LEVELS: [(&str, Level); 4] = [
+    ("info", Level::Info),
+    ("warning", Level::Warning),
+    ("error", Level::Error),
+    ("critical", Level::Critical),
+];
+/// Types by their names.
+const TYPES: [(&str, AlertType); 6] = [
+    ("system", AlertType::System),
+    ("drone", AlertType::Drone),
+    ("training", AlertType::Training),
+    ("network", AlertType::Network),
+    ("security", AlertType::Security),
+    ("performance", AlertType::Performance),
+];
+
+/// The names of a table.
+const fn names<T: Copy, const N: usize>(table: &[(&'static str, T); N]) -> [&'static str; N] {
+    let mut names = [""; N];
+    let mut index = 0;
+    while index < N {
+        names[index] = table[index].0;
+        index += 1;
+    }
+    names
+}
+
+const LEVEL_NAMES: &[&str] = &names(&LEVELS);
+const TYPE_NAMES: &[&str] = &names(&TYPES);
+
+const LEVEL: Param = Param::optional(
+    Place::Query,
+    "level",
+    Kind::Choice(LEVEL_NAMES),
+    "Only this level",
+);
+const ALERT_TYPE: Param = Param::optional(
+    Place::Query,
+    "alert_type",
+    Kind::Choice(TYPE_NAMES),
+    "Only this type",
+);
+const LIMIT: Param = Param::optional(
+    Place::Query,
+    "limit",
+    Kind::Int {
+        min: 0,
+        max: 1000,
+        default: Some(100),
+    },
+    "Most alerts; 0 is all",
+);
+const UNRESOLVED_ONLY: Param = Param::optional(
+    Place::Query,
+    "unresolved_only",
+    Kind::Flag,
+    "Only those not resolved, acknowledged ones included",
+);
+
+/// Parameters of `GET /api/alerts`.
+pub(crate) const LIST: &[Param] = &[LEVEL, ALERT_TYPE, LIMIT, UNRESOLVED_ONLY];
+/// Parameters of the routes on one alert.
+pub(crate) const ONE: &[Param] = &[Param::required(
+    Place::Path,
+    "alert_id",
+    Kind::Text,
+    "Id from the listing",
+)];
+
+/// An alert as shown.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Alert)]
+pub(crate) struct AlertView<'a> {
+    id: &'a str,
+    level: &'static str,
+    #[serde(rename = "type")]
+    alert_type: &'static str,
+    message: &'a str,
+    details: Option<&'a str>,
+    /// `system_monitor` for rule alerts.
+    source: Option<&'a str>,
+    timestamp: Ts,
+    acknowledged: bool,
+    resolved: bool,
+    /// Rule name or short title.
+    title: &'a str,
+    created_at: Ts,
+    /// For display: `info`, `warning`, `danger`.
+    severity: &'static str,
+    /// What it is about: `board`, a drone's id.
+    subject: &'a str,
+    metric: Option<&'static str>,
+    value: Option<f64>,
+    threshold: Option<f64>,
+    cleared_at: Option<Ts>,
+    acknowledged_at: Option<Ts>,
+    acknowledged_by: Option<&'a str>,
+    resolved_at: Option<Ts>,
+    /// Name of a key, or `auto`.
+    resolved_by: Option<&'a str>,
+    /// False while it is in memory only because the store refuses writes.
+    durable: bool,
+}
+
+impl<'a> AlertView<'a> {
+    /// As the REST lists show it.
+    pub(crate) fn listed(alert: &'a Alert) -> AlertView<'a> {
+        let danger = matches!(alert.level, Level::Error | Level::Critical);
+        AlertView::with_severity(
+            alert,
+            if danger {
+                "danger"
+            } else {
+                level_name(alert.level)
+            },
+        )
+    }
+
+    /// As a WebSocket broadcast shows it: other display classes.
+    pub(crate) fn broadcast(alert: &'a Alert) -> AlertView<'a> {
+        let error = matches!(alert.level, Level::Error | Level::Critical);
+        AlertView::with_severity(
+            alert,
+            if error {
+                "error"
+            } else {
+                level_name(alert.level)
+            },
+        )
+    }
+
+    fn with_severity(alert: &'a Alert, severity: &'static str) -> AlertView<'a> {
+        AlertView {
+            id: &alert.id,
+            level: level_name(alert.level),
+            alert_type: type_name(alert.alert_type),
+            message: &alert.message,
+            details: alert.details.as_deref(),
+            source: Some(&alert.origin),
+            timestamp: Ts(alert.created),
+            // Resolving acknowledges, also when a rule resolved by itself.
+            acknowledged: alert.acknowledged.is_some() || alert.resolved.is_some(),
+            resolved: alert.resolved.is_some(),
+            title: &alert.title,
+            created_at: Ts(alert.created),
+            severity,
+            subject: &alert.subject,
+            metric: alert.measured.map(|measured| measured.metric.name()),
+            value: alert.measured.map(|measured| measured.value),
+            threshold: alert.measured.map(|measured| measured.threshold),
+            cleared_at: alert.cleared.map(Ts),
+            acknowledged_at: alert.acknowledged.as_ref().map(|(at, _)| Ts(*at)),
+            acknowledged_by: alert.acknowledged.as_ref().map(|(_, by)| &**by),
+            resolved_at: alert.resolved.as_ref().map(|(at, _)| Ts(*at)),
+            resolved_by: alert.resolved.as_ref().map(|(_, by)| &**by),
+            durable: alert.durable,
+        }
+    }
+}
+
+pub(crate) fn level_name(level: Level) -> &'static str {
+    LEVELS
+        .iter()
+        .find(|(_, known)| *known == level)
+        .map_or("info", |(name, _)| name)
+}
+
+fn type_name(alert_type: AlertType) -> &'static str {
+    TYPES
+        .iter()
+        .find(|(_, known)| *known == alert_type)
+        .map_or("system", |(name, _)| name)
+}
+
+/// Answer of `GET /api/alerts`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AlertList<'a> {
+    alerts: Vec<AlertView<'a>>,
+    total_count: usize,
+}
+
+/// `GET /api/alerts`
+pub(crate) fn list(call: &mut Call) -> Outcome {
+    let (level, alert_type) = (call.inputs.text(&LEVEL), call.inputs.text(&ALERT_TYPE));
+    let (limit, unresolved_only) = (call.inputs.int(&LIMIT), call.inputs.flag(&UNRESOLVED_ONLY));
+    call.inputs.finish()?;
+    let filter = Filter {
+        level: choice(&LEVEL, level.as_deref(), &LEVELS)?,
+        alert_type: choice(&ALERT_TYPE, alert_type.as_deref(), &TYPES)?,
+        unresolved_only: unresolved_only.unwrap_or(false),
+        limit: limit.unwrap_or(0) as usize,
+    };
+    let alerts = call.app.alerts()?;
+    // The version is read before the list: a change in between is then seen
+    // under the old version for one answer, never an old list under the new.
+    let key = format_args!(
+        "alerts/{}/{:?}/{:?}/{}/{}",
+        alerts.version(),
+        filter.level,
+        filter.alert_type,
+        filter.unresolved_only,
+        filter.limit
+    );
+    Ok(answer_cache::answer(
+        &call.app,
+        key,
+        answer_cache::VERSIONED_TTL,
+        || {
+            let found = alerts.list(&filter);
+            let alerts: Vec<AlertView<'_>> =
+                found.iter().map(|alert| AlertView::listed(alert)).collect();
+            respond::render(&AlertList {
+                total_count: alerts.len(),
+                alerts,
+            })
+        },
+    ))
+}
+
+/// The value of a filter; contract: an unknown one is 400, not 422.
+fn choice<T: Copy>(
+    param: &Param,
+    given: Option<&str>,
+    known: &[(&str, T)],
+) -> Result<Option<T>, ApiError> {
+    let Some(given) = given else { return Ok(None) };
+    match known.iter().find(|(name, _)| *name == given) {
+        Some((_, value)) => Ok(Some(*value)),
+        None => {
+            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            let error = ApiError::invalid(format!("Invalid parameter: {}", param.name));
+            Err(error.details(format!("allowed: {}", names.join(", "))))
+        }
+    }
+}
+
+/// `POST /api/alerts/{alert_id}/acknowledge`
+pub(crate) fn acknowledge(call: Call) -> BoxFuture<'static, Outcome> {
+    Box::pin(async move {
+        let alert = call
+            .app
+            .alerts()?
+            .acknowledge(&call.param, call.actor())
+            .await?;
+        Ok(respond::json(&SuccessResponse::new(format!(
+            "Alert {} acknowledged",
+            alert.id
+        ))))
+    })
+}
+
+/// `POST /api/alerts/{alert_id}/resolve`
+pub(crate) fn resolve(call: Call) -> BoxFuture<'static, Outcome> {
+    Box::pin(async move {
+        let alert = call
+            .app
+            .alerts()?
+            .resolve(&call.param, call.actor())
+            .await?;
+        Ok(respond::json(&SuccessResponse::new(format!(
+            "Alert {} resolved",
+            alert.id
+        ))))
+    })
+}
+
+/// Counts over the book.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AlertSummary {
+    total_alerts: usize,
+    recent_alerts_24h: usize,
+    unresolved_alerts: usize,
+    critical_alerts_24h: usize,
+    alerts_by_level: BTreeMap<&'static str, usize>,
+    alerts_by_type: BTreeMap<&'static str, usize>,
+    monitoring_active: bool,
+    alert_rules_count: usize,
+    last_updated: Ts,
+}
+
+impl AlertSummary {
+    /// Of `summary`, with what the rest of the gateway knows.
+    pub(crate) fn of(app: &App, summary: &Summary) -> AlertSummary {
+        AlertSummary {
+            total_alerts: summary.total,
+            recent_alerts_24h: summary.recent_24h,
+            unresolved_alerts: summary.unresolved,
+            critical_alerts_24h: summary.critical_24h,
+            alerts_by_level: summary
+                .by_level
+                .iter()
+                .map(|(level, count)| (level_name(*level), *count))
+                .collect(),
+            alerts_by_type: summary
+                .by_type
+                .iter()
+                .map(|(kind, count)| (type_name(*kind), *count))
+                .collect(),
+            monitoring_active: app.services.is_up(Service::Monitoring),
+            alert_rules_count: app.alerts.rules().len(),
+            last_updated: Ts::now(),
+        }
+    }
+}
+
+/// `GET /api/alerts/summary`
+pub(crate) fn summary(call: &mut Call) -> Outcome {
+    let summary = call.app.alerts()?.summary();
+    Ok(respond::json(&AlertSummary::of(&call.app, &summary)))
+}

@@ -1,0 +1,408 @@
+//! Contract 8: what a dashboard shows. Permission `dashboard`.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::answer_cache::{self, GAUGES_TTL};
+use crate::http::gate::Call;
+use crate::http::respond;
+use crate::http::route::Outcome;
+use crate::http::scalars::{Ts, round1};
+use crate::http::state::{App, Service};
+use crate::http::validate::{Kind, Param, Place};
+use crate::routes::bridges;
+use crate::routes::drone_views::DroneStatus;
+use crate::routes::health;
+use crate::routes::machine::HostPerformance;
+use crate::routes::samples::{BOARD, HISTORY_MINUTES};
+use crate::routes::upstream;
+use crate::sources::tello::LinkState;
+use readings::Metric;
+use readings::clock::{epoch_seconds, wall_now};
+
+const DURATION: Param = Param::optional(
+    Place::Query,
+    "duration",
+    Kind::Int {
+        min: 1,
+        max: HISTORY_MINUTES,
+        default: Some(60),
+    },
+    "Minutes",
+);
+
+/// Parameters of `GET /api/dashboard/metrics/history`.
+pub(crate) const HISTORY: &[Param] = &[DURATION];
+
+/// Contract 2.8.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SystemStatus {
+    /// Null, as the two below it, while the machine does not say.
+    pub(crate) cpu_usage: Option<f64>,
+    pub(crate) memory_usage: Option<f64>,
+    pub(crate) disk_usage: Option<f64>,
+    temperature: Option<f64>,
+    connected_drones: usize,
+    active_tracking: u32,
+    running_training_jobs: u32,
+    uptime: u64,
+    last_updated: Ts,
+    active_alerts: usize,
+    /// `healthy`, `degraded` or `critical`.
+    pub(crate) status: &'static str,
+    pub(crate) timestamp: Ts,
+}
+
+impl SystemStatus {
+    /// Of the gateway now. Tracking and training run elsewhere and are not
+    /// known here: none is what this gateway does.
+    pub(crate) fn now(app: &App) -> SystemStatus {
+        let (system, alerts) = (app.performance.system(), app.alerts.summary());
+        let now = Ts::now();
+        SystemStatus {
+            cpu_usage: system.cpu_pct().map(round1),
+            memory_usage: system.memory_pct().map(round1),
+            disk_usage: system.disk_pct().map(round1),
+            temperature: system.temperature_c.map(round1),
+            connected_drones: (app.drones.connected)(),
+            active_tracking: 0,
+            running_training_jobs: 0,
+            uptime: app.uptime_s(),
+            last_updated: now,
+            active_alerts: alerts.unresolved,
+            status: health::system_status(health::score(&system, &alerts)),
+            timestamp: now,
+        }
+    }
+}
+
+/// The rendered [`SystemStatus`], shared by the route and the broadcasts. The
+/// key changes with the alerts and the fleet: a client that just acknowledged
+/// or connected sees it.
+pub(crate) fn system_status(app: &App) -> bytes::Bytes {
+    let key = format_args!(
+        "dashboard/system/{}/{}",
+        app.alerts.version(),
+        (app.drones.connected)()
+    );
+    answer_cache::bytes(app, key, GAUGES_TTL, || {
+        respond::render(&SystemStatus::now(app))
+    })
+}
+
+/// `GET /api/dashboard/system`
+pub(crate) fn system(call: &mut Call) -> Outcome {
+    let app = &call.app;
+    app.performance()?;
+    app.alerts()?;
+    app.drones()?;
+    Ok(respond::json_bytes(system_status(app)))
+}
+
+/// `GET /api/dashboard/drones`
+pub(crate) fn drones(call: &mut Call) -> Outcome {
+    let drones = (call.app.drones()?.all)();
+    Ok(respond::json(
+        &drones.iter().map(DroneStatus::from).collect::<Vec<_>>(),
+    ))
+}
+
+/// Contract 8.1.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MetricsHistory {
+    /// Seconds since 1970, ascending, a minute apart.
+    timestamps: Vec<f64>,
+    cpu_usage: Vec<f64>,
+    memory_usage: Vec<f64>,
+    duration_minutes: i64,
+    generated_at: Ts,
+}
+
+/// `GET /api/dashboard/metrics/history`
+pub(crate) fn history(call: &mut Call) -> Outcome {
+    let duration = call.inputs.int(&DURATION);
+    call.inputs.finish()?;
+    let duration_minutes = duration.unwrap_or(60);
+    let mut answer = MetricsHistory {
+        timestamps: Vec::new(),
+        cpu_usage: Vec::new(),
+        memory_usage: Vec::new(),
+        duration_minutes,
+        generated_at: Ts::now(),
+    };
+    if let Some(board) = call.app.sources.find(BOARD) {
+        let oldest = epoch_seconds(wall_now()) - duration_minutes as f64 * 60.0;
+        let of = |metric| {
+            call.app
+                .telemetry
+                .minutes(board.id, metric, duration_minutes as usize)
+        };
+        let memory = of(Metric::MemoryUsage);
+        for cpu in of(Metric::CpuUsage)
+            .into_iter()
+            .filter(|point| point.epoch_s >= oldest)
+        {
+            // Both are sampled together; a step that has only one is left out,
+            // so that the three arrays stay of one length.
+            let Some(memory) = memory.iter().find(|point| point.epoch_s == cpu.epoch_s) else {
+                continue;
+            };
+            answer.timestamps.push(cpu.epoch_s);
+            answer.cpu_usage.push(round1(f64::from(cpu.mean)));
+            answer.memory_usage.push(round1(f64::from(memory.mean)));
+        }
+    }
+    Ok(respond::json(&answer))
+}
+
+/// Contract 8.2.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ServiceHealth {
+    /// `healthy` or `degraded`.
+    overall_status: &'static str,
+    services: Parts,
+    unhealthy_services: Vec<&'static str>,
+    checked_at: Ts,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = ServiceHealthParts)]
+struct Parts {
+    drone_manager: Part,
+    vision_service: Part,
+    model_service: Part,
+    dataset_service: Part,
+    /// The boards on serial lines; only where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bridges: Option<Part>,
+}
+
+/// One service. Counts are there for the services that have them.
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = ServiceHealthPart)]
+struct Part {
+    /// `healthy` or `unhealthy`.
+    status: &'static str,
+    error: Option<String>,
+    /// Whether this gateway has such a service at all.
+    configured: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available_models: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_models: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    active_jobs: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_datasets: Option<u32>,
+}
+
+/// `GET /api/dashboard/health`
+pub(crate) fn service_health(call: &mut Call) -> Outcome {
+    let drones_up = call.app.services.is_up(Service::Drones);
+    let bridges = bridges::trouble(&call.app.bridges);
+    let bridges_up = !matches!(bridges, Some(Some(_)));
+    // Vision, models and datasets live behind an upstream. Not having one is
+    // not a fault: nothing is unhealthy, and there is nothing to count.
+    let trouble = upstream::trouble(&call.app.upstream);
+    let upstream_up = !matches!(trouble, Some(Some(_)));
+    let passed_on = || Part {
+        status: if upstream_up { "healthy" } else { "unhealthy" },
+        error: trouble.clone().flatten(),
+        configured: trouble.is_some(),
+        ..Part::default()
+    };
+    // What it holds only it could count; zero is said where there is nothing.
+    let count = trouble.is_none().then_some(0);
+    let all_up = drones_up && bridges_up && upstream_up;
+    Ok(respond::json(&ServiceHealth {
+        overall_status: if all_up { "healthy" } else { "degraded" },
+        services: Parts {
+            drone_manager: Part {
+                status: if drones_up { "healthy" } else { "unhealthy" },
+                error: (!drones_up).then(|| "Drone manager not initialized".to_owned()),
+                configured: true,
+                ..Part::default()
+            },
+            vision_service: Part {
+                available_models: count,
+                ..passed_on()
+            },
+            model_service: Part {
+                total_models: count,
+                active_jobs: count,
+                ..passed_on()
+            },
+            dataset_service: Part {
+                total_datasets: count,
+                ..passed_on()
+            },
+            bridges: bridges.map(|error| Part {
+                status: if error.is_none() {
+                    "healthy"
+                } else {
+                    "unhealthy"
+                },
+                error,
+                configured: true,
+                ..Part::default()
+            }),
+        },
+        unhealthy_services: [
+            ("drone_manager", drones_up),
+            ("vision_service", upstream_up),
+            ("model_service", upstream_up),
+            ("dataset_service", upstream_up),
+            ("bridges", bridges_up),
+        ]
+        .into_iter()
+        .filter_map(|(name, up)| (!up).then_some(name))
+        .collect(),
+        checked_at: Ts::now(),
+    }))
+}
+
+/// `GET /api/dashboard/performance`
+pub(crate) fn performance(call: &mut Call) -> Outcome {
+    let app = &call.app;
+    let performance = app.performance()?;
+    Ok(answer_cache::answer(
+        app,
+        format_args!("dashboard/performance"),
+        GAUGES_TTL,
+        || respond::render(&HostPerformance::of(app, &performance.system())),
+    ))
+}
+
+/// Contract 8.4.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Overview {
+    system: OverviewSystem,
+    drones: OverviewDrones,
+    models: OverviewModels,
+    datasets: OverviewDatasets,
+    last_updated: Ts,
+}
+
+#[derive(Serialize, ToSchema)]
+struct OverviewSystem {
+    /// Null, as the two below it, while the machine does not say.
+    cpu_usage: Option<f64>,
+    memory_usage: Option<f64>,
+    disk_usage: Option<f64>,
+    uptime_seconds: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+struct OverviewDrones {
+    connected_count: usize,
+    tracking_active: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+struct OverviewModels {
+    total_count: u32,
+    available_detection_models: u32,
+    active_training_jobs: u32,
+}
+
+#[derive(Serialize, ToSchema)]
+struct OverviewDatasets {
+    total_count: u32,
+}
+
+/// `GET /api/dashboard/overview`
+pub(crate) fn overview(call: &mut Call) -> Outcome {
+    let app = &call.app;
+    let (system, drones) = (app.performance()?.system(), app.drones()?);
+    Ok(respond::json(&Overview {
+        system: OverviewSystem {
+            cpu_usage: system.cpu_pct().map(round1),
+            memory_usage: system.memory_pct().map(round1),
+            disk_usage: system.disk_pct().map(round1),
+            uptime_seconds: app.uptime_s(),
+        },
+        drones: OverviewDrones {
+            connected_count: (drones.connected)(),
+            tracking_active: false,
+        },
+        models: OverviewModels {
+            total_count: 0,
+            available_detection_models: 0,
+            active_training_jobs: 0,
+        },
+        datasets: OverviewDatasets { total_count: 0 },
+        last_updated: Ts::now(),
+    }))
+}
+
+/// A condition seen now, whether or not a rule watches it.
+#[derive(Serialize, ToSchema)]
+struct DerivedAlert {
+    level: &'static str,
+    #[serde(rename = "type")]
+    alert_type: &'static str,
+    message: String,
+    timestamp: Ts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<String>,
+}
+
+/// Contract 8.5.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DerivedAlerts {
+    alerts: Vec<DerivedAlert>,
+    total_count: usize,
+}
+
+/// `GET /api/dashboard/alerts`
+pub(crate) fn alerts(call: &mut Call) -> Outcome {
+    let app = &call.app;
+    let (system, drones) = (app.performance()?.system(), (app.drones()?.all)());
+    let timestamp = Ts::now();
+    let loads = [
+        ("CPU usage", system.cpu_pct(), Some(80.0)),
+        ("Memory usage", system.memory_pct(), Some(80.0)),
+        ("Disk usage", system.disk_pct(), None),
+    ];
+    let mut alerts: Vec<DerivedAlert> = loads
+        .into_iter()
+        .filter_map(|(what, value, warning)| {
+            let value = value?;
+            Some((what, value, load_level(value, warning)?))
+        })
+        .map(|(what, value, level)| DerivedAlert {
+            level,
+            alert_type: "system",
+            message: format!("{what} is high: {value:.1}%"),
+            timestamp,
+            details: None,
+        })
+        .collect();
+    let away: Vec<&str> = drones
+        .iter()
+        .filter(|drone| drone.link != LinkState::Connected)
+        .map(|drone| &*drone.id)
+        .collect();
+    if !away.is_empty() {
+        alerts.push(DerivedAlert {
+            level: "info",
+            alert_type: "drones",
+            message: format!("{} drone(s) disconnected", away.len()),
+            timestamp,
+            details: Some(away.join(", ")),
+        });
+    }
+    Ok(respond::json(&DerivedAlerts {
+        total_count: alerts.len(),
+        alerts,
+    }))
+}
+
+/// Over 90 is critical, over the lower line (where there is one) a warning.
+fn load_level(value: f64, warning_over: Option<f64>) -> Option<&'static str> {
+    if value > 90.0 {
+        Some("critical")
+    } else {
+        warning_over.filter(|line| value > *line).map(|_| "warning")
+    }
+}

@@ -1,0 +1,231 @@
+//! Drones as the contract shapes them (2.2 and 2.3).
+//!
+//! Unknown is null, never zero; a drone that is not connected shows no flight
+//! values, so that nobody acts on old ones.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::config::DroneMode;
+use crate::http::scalars::{Ts, round1};
+use crate::sources::tello::{DroneView, LinkState, Phase};
+
+/// Contract 2.2.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Drone {
+    id: String,
+    name: String,
+    /// `real` or `dummy`: simulated, or not found out yet.
+    #[serde(rename = "type")]
+    drone_type: &'static str,
+    ip_address: Option<String>,
+    /// `disconnected`, `connected` or `error`.
+    status: &'static str,
+    last_seen: Option<Ts>,
+    /// `auto`, `simulation` or `real`, as configured.
+    mode: &'static str,
+}
+
+impl From<&DroneView> for Drone {
+    fn from(drone: &DroneView) -> Drone {
+        let is_real = !drone.simulated && drone.last_seen.is_some();
+        Drone {
+            id: drone.id.to_string(),
+            name: drone.name.to_string(),
+            drone_type: if is_real { "real" } else { "dummy" },
+            ip_address: drone.address.map(|address| address.to_string()),
+            status: connection(drone.link),
+            last_seen: drone.last_seen.map(Ts),
+            mode: match drone.mode {
+                DroneMode::Auto => "auto",
+                DroneMode::Simulation => "simulation",
+                DroneMode::Real => "real",
+            },
+        }
+    }
+}
+
+/// Contract 2.3.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DroneStatus {
+    drone_id: String,
+    /// `disconnected`, `connected` or `error`.
+    connection_status: &'static str,
+    /// `landed`, `taking_off`, `flying` or `landing`.
+    flight_status: &'static str,
+    /// Percent; null until the drone was heard.
+    battery_level: Option<u8>,
+    /// Seconds.
+    flight_time: Option<u32>,
+    /// Centimetres.
+    height: Option<i32>,
+    /// Highest main-board temperature in °C.
+    temperature: Option<f64>,
+    /// Centimetres per second.
+    speed: Option<f64>,
+    /// Percent; Tello's state does not hold it.
+    wifi_signal: Option<u8>,
+    attitude: Option<Attitude>,
+    last_updated: Ts,
+    id: String,
+    name: String,
+    /// `disconnected`, `connected`, `flying` or `error`.
+    status: &'static str,
+    #[serde(rename = "batteryLevel")]
+    battery_level_alias: Option<u8>,
+    position: Option<Position>,
+    #[serde(rename = "lastSeen")]
+    last_seen: Ts,
+    /// Whether the drone now behind it is simulated.
+    simulated: bool,
+    /// Why it cannot be reached, in words.
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    real_drone_info: Option<RealDrone>,
+}
+
+/// Degrees.
+#[derive(Serialize, ToSchema)]
+struct Attitude {
+    pitch: f64,
+    roll: f64,
+    yaw: f64,
+}
+
+/// Metres.
+#[derive(Serialize, ToSchema)]
+struct Position {
+    x: f64,
+    y: f64,
+    z: f64,
+}
+
+/// Only for real drones.
+#[derive(Serialize, ToSchema)]
+struct RealDrone {
+    connection_state: &'static str,
+    real_ip_address: String,
+    hardware_version: Option<String>,
+    firmware_version: Option<String>,
+}
+
+/// The contract's three connection states.
+fn connection(link: LinkState) -> &'static str {
+    match link {
+        LinkState::Connected => "connected",
+        LinkState::Disconnected | LinkState::Connecting => "disconnected",
+        LinkState::Lost => "error",
+    }
+}
+
+impl From<&DroneView> for DroneStatus {
+    fn from(drone: &DroneView) -> DroneStatus {
+        let is_connected = drone.link == LinkState::Connected;
+        let flying = is_connected && drone.phase != Phase::Landed;
+        let now = Ts::now();
+        let last_seen = drone.last_seen.map_or(now, Ts);
+        let real = (!drone.simulated && drone.last_seen.is_some())
+            .then_some(drone.address)
+            .flatten();
+        DroneStatus {
+            drone_id: drone.id.to_string(),
+            connection_status: connection(drone.link),
+            flight_status: match drone.phase {
+                _ if !is_connected => "landed",
+                Phase::Landed => "landed",
+                Phase::TakingOff => "taking_off",
+                Phase::Flying => "flying",
+                Phase::Landing => "landing",
+            },
+            battery_level: drone.battery_pct,
+            flight_time: drone.flight_time_s.filter(|_| is_connected),
+            // The barometer drifts below the take-off point; the contract has no such heights.
+            height: drone
+                .height_cm
+                .filter(|_| is_connected)
+                .map(|height| height.max(0)),
+            temperature: drone.temperature_c.filter(|_| is_connected),
+            speed: drone.speed_cm_s.filter(|_| is_connected).map(round1),
+            wifi_signal: None,
+            attitude: drone
+                .attitude_deg
+                .filter(|_| is_connected)
+                .map(|[pitch, roll, yaw]| Attitude {
+                    pitch: pitch.into(),
+                    roll: roll.into(),
+                    yaw: yaw.into(),
+                }),
+            last_updated: last_seen,
+            id: drone.id.to_string(),
+            name: drone.name.to_string(),
+            status: if flying {
+                "flying"
+            } else {
+                connection(drone.link)
+            },
+            battery_level_alias: drone.battery_pct,
+            position: None,
+            last_seen,
+            simulated: drone.simulated,
+            reason: drone.reason.clone(),
+            real_drone_info: real.map(|address| RealDrone {
+                connection_state: if drone.link == LinkState::Connecting {
+                    "connecting"
+                } else {
+                    connection(drone.link)
+                },
+                real_ip_address: address.to_string(),
+                hardware_version: None,
+                firmware_version: None,
+            }),
+        }
+    }
+}
+
+/// Contract 10.2: what is behind a drone.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TypeInfo {
+    drone_id: String,
+    name: String,
+    /// `real` or `dummy`.
+    #[serde(rename = "type")]
+    drone_type: &'static str,
+    ip_address: Option<String>,
+    is_connected: bool,
+    /// `disconnected`, `connected` or `error`.
+    connection_status: &'static str,
+    last_seen: Option<Ts>,
+    /// `real` or `simulation`.
+    drone_class: &'static str,
+    is_real_drone: bool,
+    /// Only of a connected real drone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    real_ip_address: Option<String>,
+    /// Only of a connected simulated drone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simulation_running: Option<bool>,
+}
+
+impl From<&DroneView> for TypeInfo {
+    fn from(view: &DroneView) -> TypeInfo {
+        let drone = Drone::from(view);
+        let is_connected = view.link == LinkState::Connected;
+        let is_connected_real = is_connected && !view.simulated;
+        TypeInfo {
+            drone_id: drone.id,
+            name: drone.name,
+            drone_type: drone.drone_type,
+            is_connected,
+            connection_status: drone.status,
+            last_seen: drone.last_seen,
+            drone_class: if view.simulated { "simulation" } else { "real" },
+            is_real_drone: !view.simulated,
+            connection_state: is_connected_real.then_some(drone.status),
+            real_ip_address: drone.ip_address.clone().filter(|_| is_connected_real),
+            simulation_running: (is_connected && view.simulated).then_some(true),
+            ip_address: drone.ip_address,
+        }
+    }
+}

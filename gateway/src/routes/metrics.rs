@@ -1,0 +1,183 @@
+//! `/metrics`: what every room counts, for Prometheus. Rooms write for themselves
+//! (`readings::measured::Measured`).
+//!
+//! Permission `read`, or none on the loopback metrics listener. Readings that
+//! are not known are left out, never zero.
+
+use std::fmt::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::HeaderValue;
+
+use crate::http::envelope::ApiError;
+use crate::http::gate::Call;
+use crate::http::latency::BOUNDS_S;
+use crate::http::respond;
+use crate::http::route::Outcome;
+use crate::http::state::{App, Service};
+use crate::http::table;
+use crate::performance::RouteId;
+use readings::measured::{self, Labels, Page};
+
+/// The media type of OpenMetrics text.
+static OPEN_METRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// `GET /metrics`
+pub(crate) fn metrics(call: &mut Call) -> Outcome {
+    let app = Arc::clone(&call.app);
+    let text = measured::page(move |page| fill(&app, page)).map_err(|_| ApiError::internal())?;
+    Ok(respond::typed(OPEN_METRICS.clone(), text.into()))
+}
+
+fn fill(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
+    build(app, page)?;
+    requests(app, page)?;
+    access(app, page)?;
+    // Each room writes what it counts; here is only what the API counts itself.
+    app.measured.iter().try_for_each(|room| room.measure(page))
+}
+
+fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+fn build(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
+    let version: [(&str, &str); 1] = [("version", env!("CARGO_PKG_VERSION"))];
+    page.gauges(
+        "build_info",
+        "The gateway that runs",
+        [(version.as_slice(), 1.0)],
+    )?;
+    page.gauge(
+        "uptime_seconds",
+        "Seconds since the gateway started",
+        app.uptime_s() as f64,
+    )?;
+    let up = |service| f64::from(u8::from(app.services.is_up(service)));
+    let services: [(Labels<'_>, f64); 4] = [
+        (&[("service", "drones")], up(Service::Drones)),
+        (&[("service", "alerts")], up(Service::Alerts)),
+        (&[("service", "performance")], up(Service::Performance)),
+        (&[("service", "monitoring")], up(Service::Monitoring)),
+    ];
+    page.gauges("service_up", "1 while the service is up", services)
+}
+
+fn requests(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
+    let templates = table::templates();
+    let labels: Vec<[(&str, &str); 1]> = templates.iter().map(|path| [("route", *path)]).collect();
+    let stats = app.performance.routes();
+    let errors = stats.iter().filter_map(|(path, stats)| {
+        let labels = labels.iter().find(|labels| labels[0].1 == *path)?;
+        Some((labels.as_slice(), stats.errors))
+    });
+    page.counters(
+        "http_request_errors",
+        "Answers with a status of 400 or more",
+        errors,
+    )?;
+    let histograms = labels.iter().enumerate().filter_map(|(index, labels)| {
+        let (sum, count, counts) = app.edge.latencies.read(RouteId(index as u16));
+        let bounds = BOUNDS_S.iter().copied().chain([f64::INFINITY]);
+        (count > 0).then(|| (labels.as_slice(), sum, count, bounds.zip(counts).collect()))
+    });
+    page.histograms(
+        "http_request_duration_seconds",
+        "Time from header to answer",
+        histograms,
+    )?;
+    let own = &app.edge.stats;
+    page.counter(
+        "http_handler_panics",
+        "Handlers that panicked",
+        read(&own.panics),
+    )?;
+    page.counter(
+        "http_unrouted_requests",
+        "Requests for paths that do not exist",
+        read(&own.unrouted),
+    )?;
+    page.gauge(
+        "websocket_clients",
+        "WebSocket clients connected",
+        read(&own.websockets) as f64,
+    )?;
+    page.counter(
+        "websocket_refused",
+        "WebSocket clients refused at the cap",
+        read(&own.websockets_refused),
+    )?;
+    page.counter(
+        "websocket_cut",
+        "WebSocket clients cut off for not reading",
+        read(&own.websockets_cut),
+    )?;
+    page.counter(
+        "websocket_silent",
+        "WebSocket clients given up for answering no ping",
+        read(&own.websockets_silent),
+    )?;
+    page.counter(
+        "websocket_broadcasts_dropped",
+        "Broadcasts lost by slow clients",
+        read(&own.broadcasts_dropped),
+    )?;
+    page.counter(
+        "video_frames_fetched",
+        "Whole pictures fetched one at a time",
+        read(&own.frames_fetched),
+    )?;
+    page.gauge(
+        "video_viewers",
+        "Viewers of video connected",
+        read(&own.viewers) as f64,
+    )?;
+    page.counter(
+        "video_viewers_refused",
+        "Viewers of video refused at the cap",
+        read(&own.viewers_refused),
+    )?;
+    page.counter(
+        "video_viewers_cut",
+        "Viewers of video cut off for not reading",
+        read(&own.viewers_cut),
+    )?;
+    page.counter(
+        "websocket_tickets_evicted",
+        "Tickets evicted at capacity",
+        read(&own.tickets_evicted),
+    )
+}
+
+fn access(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
+    let access = app.access.stats();
+    page.gauge("access_keys", "API keys", access.keys as f64)?;
+    page.counter("access_failed", "Requests with a wrong key", access.failed)?;
+    page.gauge(
+        "access_locked_out",
+        "Addresses locked out",
+        access.locked_out as f64,
+    )?;
+    page.counter(
+        "access_blocked",
+        "Requests refused by a lock-out",
+        access.blocked,
+    )?;
+    page.counter(
+        "access_rate_limited",
+        "Requests refused by a rate limit",
+        access.rate_limited,
+    )?;
+    page.counter(
+        "access_lockout_evictions",
+        "Lock-out entries evicted at capacity",
+        access.lockout_evictions,
+    )?;
+    page.counter(
+        "access_rate_evictions",
+        "Rate-limit entries evicted at capacity",
+        access.rate_evictions,
+    )
+}

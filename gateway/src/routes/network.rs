@@ -1,0 +1,501 @@
+//! Contract 10: which real drones are there, and how the search for them goes.
+//!
+//! Translates; whom a search may ask and how long it takes is decided in the
+//! drones room. The same views are said on the WebSocket ([`crate::live::network_messages`]).
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::envelope::{ApiError, Issue};
+use crate::http::gate::Call;
+use crate::http::respond::{self, SuccessResponse};
+use crate::http::route::Outcome as Answer;
+use crate::http::scalars::{Ts, round2};
+use crate::http::state::App;
+use crate::http::validate::{Kind, Param, Place};
+use crate::sources::tello::{Detection, LinkState, Method, NotAllowed, Verification};
+
+/// Seconds a search may take when the client does not say.
+pub(crate) const DEFAULT_TIMEOUT_S: f64 = 5.0;
+/// Seconds between searches when the client does not say.
+pub(crate) const DEFAULT_INTERVAL_S: f64 = 60.0;
+/// Seconds a search may take (contract 10).
+const TIMEOUTS_S: (f64, f64) = (0.1, 60.0);
+/// Seconds between searches (contract 10).
+const INTERVALS_S: (f64, f64) = (1.0, 86_400.0);
+/// Seconds of `POST /api/drones/scan`, which must answer within eight.
+const SCAN_S: f64 = 4.0;
+/// Extent of the space simulated drones fly in, in m (contract 10.4).
+const SPACE_M: [f64; 3] = [20.0, 20.0, 10.0];
+
+const TIMEOUT: Param = Param::optional(
+    Place::Query,
+    "timeout",
+    within(TIMEOUTS_S),
+    "Seconds, 0.1 to 60; 5 when absent",
+);
+const INTERVAL: Param = Param::optional(
+    Place::QueryOrBody,
+    "interval_seconds",
+    within(INTERVALS_S),
+    "Seconds, 1 to 86400; 60 when absent",
+);
+const ADDRESS: Param = Param::required(
+    Place::QueryOrBody,
+    "ip_address",
+    Kind::Text,
+    "IPv4 address of the drone",
+);
+
+/// A number in a range that the document tells.
+const fn within((min, max): (f64, f64)) -> Kind {
+    Kind::Range { min, max }
+}
+
+/// Parameters of `detect`.
+pub(crate) const DETECT: &[Param] = &[TIMEOUT];
+/// Parameters of `verify-connection`.
+pub(crate) const VERIFY: &[Param] = &[ADDRESS];
+/// Parameters of `auto-scan/start`.
+pub(crate) const AUTO_SCAN: &[Param] = &[INTERVAL];
+
+/// Contract 10.1.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DetectedDrone {
+    ip_address: String,
+    /// Percent; null when it did not say.
+    battery_level: Option<u8>,
+    /// Tello's firmware tells no signal strength that could be trusted.
+    signal_strength: Option<i32>,
+    response_time_ms: f64,
+    detected_at: Ts,
+    /// `tello_command`: it answered; `known_ports`: it streams its state here;
+    /// `factory_scan`: a configured drone that is heard.
+    detection_method: &'static str,
+    hostname: Option<String>,
+    is_available: bool,
+    /// Why it is not available, in words.
+    reason: Option<String>,
+    /// The configured drone that it is.
+    drone_id: Option<String>,
+    /// The interface it was met on.
+    interface: Option<String>,
+    /// Whether it is a simulator on this board.
+    simulated: bool,
+}
+
+impl From<&Detection> for DetectedDrone {
+    fn from(found: &Detection) -> DetectedDrone {
+        DetectedDrone {
+            ip_address: found.address.to_string(),
+            battery_level: found.battery_pct,
+            signal_strength: None,
+            response_time_ms: millis(found.response),
+            detected_at: Ts(found.at),
+            detection_method: name(found.method),
+            hostname: None,
+            is_available: found.hindrance.is_none(),
+            reason: found.hindrance.clone(),
+            drone_id: found.drone.as_deref().map(str::to_owned),
+            interface: found.interface.as_deref().map(str::to_owned),
+            simulated: found.is_simulated(),
+        }
+    }
+}
+
+const fn name(method: Method) -> &'static str {
+    match method {
+        Method::Configured => "factory_scan",
+        Method::Heard => "known_ports",
+        Method::Asked => "tello_command",
+    }
+}
+
+fn millis(duration: Duration) -> f64 {
+    round2(duration.as_secs_f64() * 1e3)
+}
+
+/// Contract 10.3.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConnectionCheck {
+    ip_address: String,
+    is_reachable: bool,
+    verified_at: Ts,
+    is_available_for_connection: bool,
+    #[serde(flatten)]
+    found: Option<Reached>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Only of a drone that answered.
+#[derive(Serialize, ToSchema)]
+struct Reached {
+    battery_level: Option<u8>,
+    signal_strength: Option<i32>,
+    response_time_ms: f64,
+}
+
+impl ConnectionCheck {
+    fn new(address: Ipv4Addr, verification: Verification) -> ConnectionCheck {
+        let (found, error) = match &verification {
+            Verification::Found(found) => (Some(found), found.hindrance.clone()),
+            Verification::NotFound(why) => (None, Some(why.clone())),
+        };
+        ConnectionCheck {
+            ip_address: address.to_string(),
+            is_reachable: found.is_some(),
+            verified_at: Ts::now(),
+            is_available_for_connection: found.is_some_and(|found| found.hindrance.is_none()),
+            found: found.map(|found| Reached {
+                battery_level: found.battery_pct,
+                signal_strength: None,
+                response_time_ms: millis(found.response),
+            }),
+            error,
+        }
+    }
+}
+
+/// Contract 10.4.
+#[derive(Serialize, ToSchema, PartialEq)]
+pub(crate) struct NetworkStatus {
+    network_service: NetworkService,
+    drone_factory: DroneFactory,
+    total_detected_real_drones: usize,
+    total_connected_drones: usize,
+    real_connected_count: usize,
+    simulation_connected_count: usize,
+    auto_scan_enabled: bool,
+    last_scan_time: Option<Ts>,
+}
+
+/// The search.
+#[derive(Serialize, ToSchema, PartialEq)]
+struct NetworkService {
+    scan_statistics: ScanStatistics,
+    detected_drones_count: usize,
+    verified_drones_count: usize,
+    is_scanning: bool,
+    auto_scan_enabled: bool,
+    /// Seconds; null while it is off.
+    auto_scan_interval: Option<f64>,
+    scan_ranges: Vec<String>,
+    /// Newest first, ten at most.
+    last_detections: Vec<LastDetection>,
+}
+
+/// Searches since the start.
+#[derive(Serialize, ToSchema, PartialEq)]
+struct ScanStatistics {
+    total_scans: u64,
+    successful_detections: u64,
+    failed_attempts: u64,
+    /// Seconds.
+    average_scan_time: f64,
+    last_scan_time: Option<Ts>,
+}
+
+/// A detection in short.
+#[derive(Serialize, ToSchema, PartialEq)]
+struct LastDetection {
+    ip: String,
+    detected_at: Ts,
+    method: &'static str,
+    verified: bool,
+}
+
+/// The configured drones.
+#[derive(Serialize, ToSchema, PartialEq)]
+struct DroneFactory {
+    total_drones: usize,
+    real_drones: usize,
+    simulation_drones: usize,
+    detected_real_drones: usize,
+    configured_drones: usize,
+    /// Metres.
+    space_bounds: [f64; 3],
+}
+
+impl NetworkStatus {
+    /// As it is now.
+    pub(crate) fn now(app: &App) -> NetworkStatus {
+        let (discovery, drones) = (app.fleet.discovery(), (app.drones.all)());
+        let (stats, known, auto) = (
+            discovery.stats(),
+            discovery.known(),
+            discovery.auto_interval(),
+        );
+        let connected = drones
+            .iter()
+            .filter(|drone| drone.link == LinkState::Connected);
+        let (simulated, real): (Vec<_>, Vec<_>) = connected.partition(|drone| drone.simulated);
+        let simulation_drones = drones.iter().filter(|drone| drone.simulated).count();
+        let last_scan_time = stats.last_scan.map(Ts);
+        NetworkStatus {
+            network_service: NetworkService {
+                scan_statistics: ScanStatistics {
+                    total_scans: stats.scans,
+                    successful_detections: stats.detections,
+                    failed_attempts: stats.failed,
+                    average_scan_time: round2(stats.mean_scan.as_secs_f64()),
+                    last_scan_time,
+                },
+                detected_drones_count: known.len(),
+                verified_drones_count: known
+                    .iter()
+                    .filter(|found| found.hindrance.is_none())
+                    .count(),
+                is_scanning: discovery.is_scanning(),
+                auto_scan_enabled: auto.is_some(),
+                auto_scan_interval: auto.map(|interval| interval.as_secs_f64()),
+                scan_ranges: discovery.ranges().iter().map(ToString::to_string).collect(),
+                last_detections: discovery
+                    .newest()
+                    .iter()
+                    .map(|found| LastDetection {
+                        ip: found.address.to_string(),
+                        detected_at: Ts(found.at),
+                        method: name(found.method),
+                        verified: found.hindrance.is_none(),
+                    })
+                    .collect(),
+            },
+            drone_factory: DroneFactory {
+                total_drones: drones.len(),
+                real_drones: drones.len() - simulation_drones,
+                simulation_drones,
+                detected_real_drones: known.len(),
+                configured_drones: drones.len(),
+                space_bounds: SPACE_M,
+            },
+            total_detected_real_drones: known.len(),
+            total_connected_drones: real.len() + simulated.len(),
+            real_connected_count: real.len(),
+            simulation_connected_count: simulated.len(),
+            auto_scan_enabled: auto.is_some(),
+            last_scan_time,
+        }
+    }
+}
+
+/// A time of the client's, in its bounds; in words what is wrong with it.
+fn seconds(
+    given: Option<f64>,
+    default_s: f64,
+    (least, most): (f64, f64),
+) -> Result<Duration, String> {
+    let seconds = given.unwrap_or(default_s);
+    if !(least..=most).contains(&seconds) {
+        return Err(format!("Input should be {least} to {most} seconds"));
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// Seconds of a search.
+pub(crate) fn timeout(given: Option<f64>) -> Result<Duration, String> {
+    seconds(given, DEFAULT_TIMEOUT_S, TIMEOUTS_S)
+}
+
+/// Seconds between searches.
+pub(crate) fn interval(given: Option<f64>) -> Result<Duration, String> {
+    seconds(given, DEFAULT_INTERVAL_S, INTERVALS_S)
+}
+
+fn bad(
+    place: &str,
+    param: &Param,
+    kind: &'static str,
+    message: String,
+    input: serde_json::Value,
+) -> ApiError {
+    ApiError::validation(vec![Issue::new(kind, place, param.name, message, input)])
+}
+
+/// Who is there, as the contract lists them.
+pub(crate) async fn detected(app: &App, patience: Duration) -> Vec<DetectedDrone> {
+    app.fleet
+        .discovery()
+        .detect(patience)
+        .await
+        .found
+        .iter()
+        .map(DetectedDrone::from)
+        .collect()
+}
+
+/// `GET /api/drones/detect`
+pub(crate) fn detect(mut call: Call) -> BoxFuture<'static, Answer> {
+    Box::pin(async move {
+        let given = call.inputs.number(&TIMEOUT);
+        call.inputs.finish()?;
+        let patience = timeout(given).map_err(|message| {
+            bad(
+                "query",
+                &TIMEOUT,
+                "range",
+                message,
+                given.unwrap_or_default().into(),
+            )
+        })?;
+        call.app.drones()?;
+        Ok(respond::json(&detected(&call.app, patience).await))
+    })
+}
+
+/// Asks one address.
+pub(crate) async fn check(app: &App, address: Ipv4Addr) -> Result<ConnectionCheck, NotAllowed> {
+    let verification = app.fleet.discovery().verify(address).await?;
+    Ok(ConnectionCheck::new(address, verification))
+}
+
+/// `POST /api/drones/verify-connection`
+pub(crate) fn verify(mut call: Call) -> BoxFuture<'static, Answer> {
+    Box::pin(async move {
+        let text = call.inputs.text(&ADDRESS);
+        call.inputs.finish()?;
+        let text = text.unwrap_or_default();
+        let address = text.trim().parse::<Ipv4Addr>().map_err(|_| {
+            let message = "Input should be an IPv4 address".to_owned();
+            bad(
+                if call.inputs.has_body() {
+                    "body"
+                } else {
+                    "query"
+                },
+                &ADDRESS,
+                "ip_v4_address",
+                message,
+                text.clone().into(),
+            )
+        })?;
+        call.app.drones()?;
+        let check = check(&call.app, address).await;
+        check
+            .map(|check| respond::json(&check))
+            .map_err(|error| ApiError::invalid(error.to_string()))
+    })
+}
+
+/// `GET /api/system/network-status`
+pub(crate) fn status(call: &mut Call) -> Answer {
+    call.app.drones()?;
+    Ok(respond::json(&NetworkStatus::now(&call.app)))
+}
+
+/// Starts searching by itself; in words what was done.
+pub(crate) fn begin(app: &App, interval: Duration) -> String {
+    let discovery = app.fleet.discovery();
+    let was_on = discovery.auto_interval().is_some();
+    discovery.start_auto(interval);
+    let what = if was_on {
+        "Auto scan already running, interval updated"
+    } else {
+        "Auto scan started"
+    };
+    format!("{what}: every {} s", interval.as_secs_f64())
+}
+
+/// Stops it; in words what was done.
+pub(crate) fn end(app: &App) -> &'static str {
+    let discovery = app.fleet.discovery();
+    let was_on = discovery.auto_interval().is_some();
+    discovery.stop_auto();
+    if was_on {
+        "Auto scan stopped"
+    } else {
+        "Auto scan was not running"
+    }
+}
+
+/// `POST /api/system/auto-scan/start`
+pub(crate) fn start_auto(call: &mut Call) -> Answer {
+    let given = call.inputs.number(&INTERVAL);
+    call.inputs.finish()?;
+    let place = if call.inputs.has_body() {
+        "body"
+    } else {
+        "query"
+    };
+    let interval = interval(given).map_err(|message| {
+        bad(
+            place,
+            &INTERVAL,
+            "range",
+            message,
+            given.unwrap_or_default().into(),
+        )
+    })?;
+    call.app.drones()?;
+    Ok(respond::json(&SuccessResponse::new(begin(
+        &call.app, interval,
+    ))))
+}
+
+/// `POST /api/system/auto-scan/stop`
+pub(crate) fn stop_auto(call: &mut Call) -> Answer {
+    call.app.drones()?;
+    Ok(respond::json(&SuccessResponse::new(end(&call.app))))
+}
+
+/// Answer of `POST /api/drones/scan` (contract 11.2).
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ScanResult {
+    message: String,
+    found: usize,
+    count: usize,
+    /// Ids of configured drones, addresses of others.
+    drones: Vec<String>,
+    /// Addresses of real drones.
+    detected_drones: Vec<String>,
+    /// Seconds.
+    scan_duration: f64,
+    timestamp: Ts,
+    /// The real drones in full.
+    detections: Vec<DetectedDrone>,
+}
+
+/// `POST /api/drones/scan`: simulated drones that can be had, and real ones that are there.
+pub(crate) fn scan(call: Call) -> BoxFuture<'static, Answer> {
+    Box::pin(async move {
+        call.app.drones()?;
+        let searched = call
+            .app
+            .fleet
+            .discovery()
+            .detect(Duration::from_secs_f64(SCAN_S))
+            .await;
+        let simulated = (call.app.drones()?.all)()
+            .into_iter()
+            .filter(|drone| drone.simulated);
+        let mut drones: Vec<String> = simulated.map(|drone| drone.id.to_string()).collect();
+        for found in &searched.found {
+            let name = found
+                .drone
+                .as_deref()
+                .map_or_else(|| found.address.to_string(), str::to_owned);
+            // A stand-in and the real drone it stands for are one.
+            if !drones.contains(&name) {
+                drones.push(name);
+            }
+        }
+        Ok(respond::json(&ScanResult {
+            message: format!("{} drones found", drones.len()),
+            found: drones.len(),
+            count: drones.len(),
+            drones,
+            detected_drones: searched
+                .found
+                .iter()
+                .map(|found| found.address.to_string())
+                .collect(),
+            scan_duration: round2(searched.took.as_secs_f64()),
+            timestamp: Ts::now(),
+            detections: searched.found.iter().map(DetectedDrone::from).collect(),
+        }))
+    })
+}

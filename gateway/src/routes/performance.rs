@@ -1,0 +1,262 @@
+//! Contract 6: statistics of requests, the cache and the machine.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::cache::CacheStats as Counters;
+use crate::http::answer_cache::{self, GAUGES_TTL};
+use crate::http::gate::Call;
+use crate::http::respond::{self, SuccessResponse};
+use crate::http::route::Outcome;
+use crate::http::scalars::{self, Ts, mb, percent, round2};
+use crate::http::state::App;
+use crate::http::validate::{Kind, Param, Place};
+use crate::performance::RouteStats;
+use crate::routes::machine::SystemPerformance;
+use readings::clock::Mono;
+
+const ENDPOINT: Param = Param::optional(
+    Place::Query,
+    "endpoint",
+    Kind::Text,
+    "Route template, e.g. /api/alerts; all routes when absent",
+);
+
+/// Parameters of `GET /api/performance/api`.
+pub(crate) const API: &[Param] = &[ENDPOINT];
+
+/// Contract 2.13.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CacheStats {
+    total_entries: usize,
+    active_entries: usize,
+    /// Sum of the hits of the entries present.
+    total_hits: u64,
+    total_size_bytes: usize,
+    total_size_mb: f64,
+    hit_rate_percent: f64,
+    total_misses: u64,
+    capacity: usize,
+    evictions: u64,
+}
+
+impl CacheStats {
+    /// Of the cache now.
+    pub(crate) fn of(app: &App) -> CacheStats {
+        let counters = app.cache.stats(Mono::now());
+        CacheStats {
+            total_hits: counters.entry_hits,
+            ..CacheStats::with_lookups(&counters)
+        }
+    }
+
+    /// As the summary shows them: hits are look-ups that hit, since start.
+    fn with_lookups(counters: &Counters) -> CacheStats {
+        CacheStats {
+            total_entries: counters.total_entries,
+            active_entries: counters.active_entries,
+            total_hits: counters.hits,
+            total_size_bytes: counters.size_bytes,
+            total_size_mb: mb(counters.size_bytes as u64),
+            hit_rate_percent: percent(counters.hits, counters.hits + counters.misses),
+            total_misses: counters.misses,
+            capacity: counters.capacity,
+            evictions: counters.evictions,
+        }
+    }
+}
+
+/// Statistics of one route, or of all.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ApiPerformance {
+    call_count: u64,
+    #[serde(flatten)]
+    #[schema(schema_with = scalars::optional::<Measured>)]
+    measured: Option<Measured>,
+}
+
+/// Absent until there was a call.
+#[derive(Serialize, ToSchema)]
+struct Measured {
+    success_rate: f64,
+    avg_duration_ms: f64,
+    min_duration_ms: f64,
+    max_duration_ms: f64,
+    p50_ms: f64,
+    p95_ms: f64,
+    p99_ms: f64,
+    total_errors: u64,
+}
+
+impl From<&RouteStats> for ApiPerformance {
+    fn from(stats: &RouteStats) -> ApiPerformance {
+        let measured = (stats.calls > 0).then(|| Measured {
+            success_rate: percent(stats.calls.saturating_sub(stats.errors), stats.calls),
+            avg_duration_ms: duration_ms(stats.mean_ms),
+            min_duration_ms: duration_ms(stats.min_ms),
+            max_duration_ms: duration_ms(stats.max_ms),
+            p50_ms: duration_ms(stats.p50_ms),
+            p95_ms: duration_ms(stats.p95_ms),
+            p99_ms: duration_ms(stats.p99_ms),
+            total_errors: stats.errors,
+        });
+        ApiPerformance {
+            call_count: stats.calls,
+            measured,
+        }
+    }
+}
+
+/// Two decimals, but never zero for something that took time: a cached answer
+/// takes microseconds, and "0.00 ms" would read as "not measured".
+fn duration_ms(ms: f64) -> f64 {
+    if ms < 0.01 {
+        (ms * 1e4).round() / 1e4
+    } else {
+        round2(ms)
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct Application {
+    total_requests: u64,
+    total_errors: u64,
+    error_rate_percent: f64,
+    uptime_seconds: u64,
+}
+
+/// Contract 6.1.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PerformanceSummary<'a> {
+    system: SystemPerformance,
+    application: Application,
+    cache: CacheStats,
+    api_endpoints: &'a BTreeMap<&'static str, ApiPerformance>,
+    /// The same again, under the name another client reads.
+    api_metrics: &'a BTreeMap<&'static str, ApiPerformance>,
+    timestamp: Ts,
+}
+
+/// `GET /api/performance/summary`
+pub(crate) fn summary(call: &mut Call) -> Outcome {
+    let app = &call.app;
+    let performance = app.performance()?;
+    Ok(answer_cache::answer(
+        app,
+        format_args!("performance/summary"),
+        GAUGES_TTL,
+        || {
+            let total = performance.total();
+            let routes: BTreeMap<_, _> = performance
+                .routes()
+                .iter()
+                .map(|(path, stats)| (*path, ApiPerformance::from(stats)))
+                .collect();
+            respond::render(&PerformanceSummary {
+                system: SystemPerformance::of(app, &performance.system()),
+                application: Application {
+                    total_requests: total.calls,
+                    total_errors: total.errors,
+                    error_rate_percent: percent(total.errors, total.calls),
+                    uptime_seconds: app.uptime_s(),
+                },
+                cache: CacheStats::with_lookups(&app.cache.stats(Mono::now())),
+                api_endpoints: &routes,
+                api_metrics: &routes,
+                timestamp: Ts::now(),
+            })
+        },
+    ))
+}
+
+/// `GET /api/performance/api`
+pub(crate) fn api(call: &mut Call) -> Outcome {
+    let endpoint = call.inputs.text(&ENDPOINT);
+    call.inputs.finish()?;
+    let performance = call.app.performance()?;
+    let stats = match endpoint {
+        None => performance.total(),
+        Some(endpoint) => performance.route(&endpoint).unwrap_or_default(),
+    };
+    Ok(respond::json(&ApiPerformance::from(&stats)))
+}
+
+/// What an optimisation did.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Optimisation {
+    /// One line for each action that had an effect.
+    optimizations_performed: Vec<String>,
+    total_optimizations: usize,
+    timestamp: Ts,
+}
+
+/// `POST /api/performance/optimize`
+pub(crate) fn optimise(call: &mut Call) -> Outcome {
+    run_optimise(call, false)
+}
+
+/// `GET /api/performance/optimize`: says what the POST would do.
+pub(crate) fn optimise_dry(call: &mut Call) -> Outcome {
+    run_optimise(call, true)
+}
+
+fn run_optimise(call: &Call, dry_run: bool) -> Outcome {
+    let performance = call.app.performance()?;
+    let now = Mono::now();
+    let (entries, calls) = (
+        call.app.cache.purge_expired(now, dry_run),
+        performance.optimise(now, dry_run),
+    );
+    let verb = if dry_run { "Would drop" } else { "Dropped" };
+    let performed: Vec<String> = [
+        (entries, "expired cache entries"),
+        (calls, "API call records older than 1 hour"),
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{verb} {count} {what}"))
+    .collect();
+    Ok(respond::json(&Optimisation {
+        total_optimizations: performed.len(),
+        optimizations_performed: performed,
+        timestamp: Ts::now(),
+    }))
+}
+
+/// `GET /api/performance/cache/stats` and its alias.
+pub(crate) fn cache_stats(call: &mut Call) -> Outcome {
+    Ok(respond::json(&CacheStats::of(&call.app)))
+}
+
+/// `DELETE /api/performance/cache`
+pub(crate) fn clear_cache(call: &mut Call) -> Outcome {
+    let dropped = call.app.cache.clear() + usize::from(call.app.edge.outsize.clear());
+    Ok(respond::json(&SuccessResponse::new(format!(
+        "Cache cleared: {dropped} entries"
+    ))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_without_calls_has_a_count_and_nothing_else() {
+        let none =
+            serde_json::to_value(ApiPerformance::from(&RouteStats::default())).expect("serialises");
+        assert_eq!(none, serde_json::json!({"call_count": 0}));
+        let stats = RouteStats {
+            calls: 3,
+            errors: 1,
+            mean_ms: 0.0042,
+            p99_ms: 1.239,
+            ..RouteStats::default()
+        };
+        let some = serde_json::to_value(ApiPerformance::from(&stats)).expect("serialises");
+        assert_eq!(some["success_rate"], 66.67);
+        assert_eq!(some["avg_duration_ms"], 0.0042);
+        assert_eq!(some["p99_ms"], 1.24);
+    }
+}

@@ -1,0 +1,78 @@
+//! Contract 3: `/` and `/health`, open to everybody.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::gate::Call;
+use crate::http::respond;
+use crate::http::route::Outcome;
+use crate::http::scalars::Ts;
+use crate::http::state::Service;
+
+/// Version of the API, not of the gateway; asserted by existing test suites.
+pub(crate) const API_VERSION: &str = "1.0.0";
+
+/// Answer of `/`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Root {
+    message: &'static str,
+    version: &'static str,
+    status: &'static str,
+    security: &'static str,
+    features: &'static [&'static str],
+}
+
+/// `GET /`
+pub(crate) fn index(_: &mut Call) -> Outcome {
+    Ok(respond::json(&Root {
+        message: "MFG Drone Backend API Server",
+        version: API_VERSION,
+        status: "running",
+        security: "API keys are required (X-API-Key header)",
+        features: &[
+            "drones",
+            "vision",
+            "models",
+            "dashboard",
+            "alerts",
+            "performance",
+        ],
+    }))
+}
+
+/// Answer of `/health`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// `healthy` while requests are served; how well is said by `/api/health/detailed`.
+    status: &'static str,
+    timestamp: Ts,
+    services: HealthServices,
+    phase: String,
+    security_enabled: bool,
+}
+
+/// Which services are up.
+#[derive(Serialize, ToSchema)]
+struct HealthServices {
+    drone_manager: bool,
+    alert_service: bool,
+    performance_service: bool,
+    monitoring_active: bool,
+}
+
+/// `GET /health`
+pub(crate) fn health(call: &mut Call) -> Outcome {
+    let services = &call.app.services;
+    Ok(respond::json(&Health {
+        status: "healthy",
+        timestamp: Ts::now(),
+        services: HealthServices {
+            drone_manager: services.is_up(Service::Drones),
+            alert_service: services.is_up(Service::Alerts),
+            performance_service: services.is_up(Service::Performance),
+            monitoring_active: services.is_up(Service::Monitoring),
+        },
+        phase: call.config.server.phase.clone(),
+        security_enabled: true,
+    }))
+}

@@ -1,0 +1,289 @@
+//! Alert rules: the listing of contract 5, and making, changing and removing
+//! rules, which the design adds.
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::config;
+use crate::http::envelope::{ApiError, Issue};
+use crate::http::gate::Call;
+use crate::http::respond::{self, SuccessResponse};
+use crate::http::route::Outcome;
+use crate::http::scalars::Ts;
+use crate::http::validate::{Inputs, Kind, Param, Place};
+use alerting::{AlertType, Level, MAX_NAME_CHARS, Operator, Rule, RuleView};
+use readings::Metric;
+
+const NAME_IN_PATH: Param = Param::required(Place::Path, "name", Kind::Text, "Name of the rule");
+const NAME: Param = Param::required(
+    Place::Body,
+    "name",
+    Kind::Chars {
+        min: 1,
+        max: MAX_NAME_CHARS,
+    },
+    "Unique name",
+);
+const METRIC: Param = Param::required(
+    Place::Body,
+    "metric",
+    Kind::Choice(Metric::NAMES),
+    "What is watched",
+);
+const OPERATOR: Param = Param::required(
+    Place::Body,
+    "operator",
+    Kind::Choice(&Operator::SYMBOLS),
+    "How value and threshold compare",
+);
+const THRESHOLD: Param = Param::required(
+    Place::Body,
+    "threshold",
+    Kind::Number,
+    "In the metric's unit",
+);
+const LEVEL: Param = Param::required(
+    Place::Body,
+    "level",
+    Kind::Choice(Level::NAMES),
+    "Severity of the alert",
+);
+const TYPE: Param = Param::optional(
+    Place::Body,
+    "type",
+    Kind::Choice(AlertType::NAMES),
+    "What the alert is about; system when absent",
+);
+const ENABLED: Param = Param::optional(
+    Place::Body,
+    "enabled",
+    Kind::Flag,
+    "Off switch; true when absent",
+);
+const COOLDOWN_MINUTES: Param = Param::optional(
+    Place::Body,
+    "cooldown_minutes",
+    Kind::Int {
+        min: 0,
+        max: 10_080,
+        default: Some(5),
+    },
+    "Silence after firing, per rule and source",
+);
+const FOR_S: Param = Param::optional(
+    Place::Body,
+    "for_s",
+    Kind::Int {
+        min: 0,
+        max: 86_400,
+        default: Some(0),
+    },
+    "Seconds the condition must hold before the alert fires",
+);
+const HYSTERESIS: Param = Param::optional(
+    Place::Body,
+    "hysteresis",
+    Kind::Number,
+    "How far the value must come back to clear",
+);
+const SOURCE: Param = Param::optional(
+    Place::Body,
+    "source",
+    Kind::Text,
+    "The one source; all when absent",
+);
+const AUTO_RESOLVE: Param = Param::optional(
+    Place::Body,
+    "auto_resolve",
+    Kind::Flag,
+    "Overrides the configured alerts.auto_resolve",
+);
+
+/// Parameters of `POST /api/alerts/rules`.
+pub(crate) const CREATE: &[Param] = &[
+    NAME,
+    METRIC,
+    OPERATOR,
+    THRESHOLD,
+    LEVEL,
+    TYPE,
+    ENABLED,
+    COOLDOWN_MINUTES,
+    FOR_S,
+    HYSTERESIS,
+    SOURCE,
+    AUTO_RESOLVE,
+];
+/// Parameters of `PUT /api/alerts/rules/{name}`.
+pub(crate) const REPLACE: &[Param] = &[
+    NAME_IN_PATH,
+    METRIC,
+    OPERATOR,
+    THRESHOLD,
+    LEVEL,
+    TYPE,
+    ENABLED,
+    COOLDOWN_MINUTES,
+    FOR_S,
+    HYSTERESIS,
+    SOURCE,
+    AUTO_RESOLVE,
+];
+/// Parameters of `DELETE /api/alerts/rules/{name}`.
+pub(crate) const REMOVE: &[Param] = &[NAME_IN_PATH];
+
+/// A rule in effect.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AlertRule {
+    name: String,
+    metric: String,
+    operator: String,
+    threshold: f64,
+    level: String,
+    #[serde(rename = "type")]
+    alert_type: String,
+    enabled: bool,
+    cooldown_minutes: u32,
+    last_triggered: Option<Ts>,
+    for_s: u32,
+    hysteresis: f64,
+    source: Option<String>,
+    auto_resolve: Option<bool>,
+    /// `default`, `config` or `api`.
+    origin: &'static str,
+}
+
+impl From<RuleView> for AlertRule {
+    fn from(view: RuleView) -> AlertRule {
+        let rule = view.rule;
+        AlertRule {
+            name: rule.name,
+            metric: rule.metric,
+            operator: rule.operator,
+            threshold: rule.threshold,
+            level: rule.level,
+            alert_type: rule.alert_type.unwrap_or_else(|| "system".to_owned()),
+            enabled: rule.enabled,
+            cooldown_minutes: rule.cooldown_minutes,
+            last_triggered: view.last_triggered.map(Ts),
+            for_s: rule.for_s,
+            hysteresis: rule.hysteresis,
+            source: rule.source,
+            auto_resolve: rule.auto_resolve,
+            origin: view.origin,
+        }
+    }
+}
+
+/// Rules in effect, the documented ones first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RuleList {
+    rules: Vec<AlertRule>,
+    total_count: usize,
+}
+
+/// `GET /api/alerts/rules`
+pub(crate) fn list(call: &mut Call) -> Outcome {
+    let rules: Vec<AlertRule> = call
+        .app
+        .alerts()?
+        .rules()
+        .into_iter()
+        .map(AlertRule::from)
+        .collect();
+    Ok(respond::json(&RuleList {
+        total_count: rules.len(),
+        rules,
+    }))
+}
+
+/// `POST /api/alerts/rules`
+pub(crate) fn create(call: Call) -> BoxFuture<'static, Outcome> {
+    Box::pin(async move {
+        let mut call = call;
+        let name = call.inputs.text(&NAME);
+        let rule = read(&mut call.inputs, name.unwrap_or_default())?;
+        let alerts = call.app.alerts()?;
+        // A rule that makes no sense is that, whatever its name.
+        Rule::parse(&rule)?;
+        if alerts
+            .rules()
+            .iter()
+            .any(|known| known.rule.name == rule.name)
+        {
+            return Err(ApiError::conflict(format!(
+                "Rule already exists: {}; change it with PUT",
+                rule.name
+            )));
+        }
+        Ok(respond::json(&AlertRule::from(
+            alerts.put_rule(rule).await?,
+        )))
+    })
+}
+
+/// `PUT /api/alerts/rules/{name}`
+pub(crate) fn replace(call: Call) -> BoxFuture<'static, Outcome> {
+    Box::pin(async move {
+        let mut call = call;
+        let rule = read(&mut call.inputs, call.param.clone())?;
+        Ok(respond::json(&AlertRule::from(
+            call.app.alerts()?.put_rule(rule).await?,
+        )))
+    })
+}
+
+/// `DELETE /api/alerts/rules/{name}`
+pub(crate) fn remove(call: Call) -> BoxFuture<'static, Outcome> {
+    Box::pin(async move {
+        call.app.alerts()?.delete_rule(&call.param).await?;
+        Ok(respond::json(&SuccessResponse::new(format!(
+            "Rule deleted: {}",
+            call.param
+        ))))
+    })
+}
+
+/// A rule from a body. Whether it makes sense is judged by the alerts room.
+fn read(inputs: &mut Inputs, name: String) -> Result<config::Rule, ApiError> {
+    let metric = inputs.text(&METRIC);
+    let operator = inputs.text(&OPERATOR);
+    let threshold = inputs.number(&THRESHOLD);
+    let level = inputs.text(&LEVEL);
+    let alert_type = inputs.text(&TYPE);
+    let enabled = inputs.flag(&ENABLED);
+    let cooldown_minutes = inputs.int(&COOLDOWN_MINUTES);
+    let for_s = inputs.int(&FOR_S);
+    let hysteresis = inputs.number(&HYSTERESIS);
+    let source = inputs.text(&SOURCE);
+    let auto_resolve = inputs.flag(&AUTO_RESOLVE);
+    inputs.finish()?;
+    let (Some(metric), Some(operator), Some(threshold), Some(level)) =
+        (metric, operator, threshold, level)
+    else {
+        // `finish` has refused a request without them.
+        return Err(ApiError::validation(vec![Issue::new(
+            "missing",
+            "body",
+            "",
+            "Field required",
+            Value::Null,
+        )]));
+    };
+    Ok(config::Rule {
+        name,
+        metric,
+        operator,
+        threshold,
+        level,
+        alert_type,
+        enabled: enabled.unwrap_or(true),
+        cooldown_minutes: cooldown_minutes.unwrap_or(5) as u32,
+        for_s: for_s.unwrap_or(0) as u32,
+        hysteresis: hysteresis.unwrap_or(0.0),
+        source,
+        auto_resolve,
+    })
+}

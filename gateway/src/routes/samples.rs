@@ -1,0 +1,220 @@
+//! Contract 6.2: recorded samples, by name or all of them.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::gate::Call;
+use crate::http::respond;
+use crate::http::route::Outcome;
+use crate::http::scalars::{self, Ts, round1};
+use crate::http::state::App;
+use crate::http::validate::{Kind, Param, Place};
+use crate::performance::Performance;
+use readings::Metric;
+use readings::clock::{epoch_seconds, wall_now};
+
+/// Name of the source that is the board itself.
+pub(crate) const BOARD: &str = "board";
+
+/// Minutes of history there are; `duration_minutes=0` asks for all of them.
+pub(crate) const HISTORY_MINUTES: i64 = 1440;
+
+/// Most samples in one answer, the newest; as the contract keeps.
+const MAX_SAMPLES: usize = 10_000;
+
+/// Under an hour there are fewer than sixty minute steps: second steps show more.
+const FINE_MINUTES: i64 = 10;
+
+/// Names of call samples begin with this.
+const CALL_PREFIX: &str = "api_call_";
+
+/// The board's metrics listed when no name is given.
+const LISTED: [Metric; 3] = [Metric::CpuUsage, Metric::MemoryUsage, Metric::DiskUsage];
+
+const METRIC_NAME: Param = Param::optional(
+    Place::Query,
+    "metric_name",
+    Kind::Text,
+    "cpu_usage, memory_usage, disk_usage, another metric of the source, or api_call_<route template>",
+);
+const DURATION_MINUTES: Param = Param::optional(
+    Place::Query,
+    "duration_minutes",
+    Kind::Int {
+        min: 0,
+        max: HISTORY_MINUTES,
+        default: Some(60),
+    },
+    "How far back; 0 is the whole history",
+);
+
+const SOURCE: Param = Param::optional(
+    Place::Query,
+    "source",
+    Kind::Text,
+    "Whose samples of metric_name: board (default), the id of a drone, or bridge/<name>/<sensor>",
+);
+
+/// Parameters of `GET /api/performance/metrics`.
+pub(crate) const METRICS: &[Param] = &[METRIC_NAME, DURATION_MINUTES, SOURCE];
+
+/// One sample.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MetricSample)]
+struct Sample {
+    name: String,
+    value: f64,
+    /// Seconds since 1970.
+    timestamp: f64,
+    datetime: Ts,
+    metadata: Metadata,
+}
+
+/// Of call samples: whether the status was under 400.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MetricMetadata)]
+struct Metadata {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    success: Option<bool>,
+}
+
+/// Over the samples listed; `count` alone when there are none.
+#[derive(Serialize, ToSchema)]
+struct MetricSummary {
+    count: usize,
+    #[serde(flatten)]
+    #[schema(schema_with = scalars::optional::<Extent>)]
+    measured: Option<Extent>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = MetricExtent)]
+struct Extent {
+    min: f64,
+    max: f64,
+    avg: f64,
+    latest: f64,
+    duration_minutes: i64,
+    metric_name: String,
+}
+
+/// Answer of `GET /api/performance/metrics`, oldest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MetricList {
+    metrics: Vec<Sample>,
+    total_count: usize,
+    /// Only when a name was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<MetricSummary>,
+}
+
+/// `GET /api/performance/metrics`
+pub(crate) fn metrics(call: &mut Call) -> Outcome {
+    let (name, minutes) = (
+        call.inputs.text(&METRIC_NAME),
+        call.inputs.int(&DURATION_MINUTES),
+    );
+    let source = call.inputs.text(&SOURCE);
+    call.inputs.finish()?;
+    let source = source.as_deref().unwrap_or(BOARD);
+    let minutes = minutes
+        .filter(|minutes| *minutes > 0)
+        .unwrap_or(HISTORY_MINUTES);
+    let performance = call.app.performance()?;
+    let mut samples = match name.as_deref() {
+        None => everything(&call.app, performance, minutes),
+        Some(name) => match name.strip_prefix(CALL_PREFIX) {
+            Some(route) => calls(performance, minutes, |template| template == route),
+            None => Metric::from_name(name)
+                .map(|metric| of_source(&call.app, source, metric, minutes))
+                .unwrap_or_default(),
+        },
+    };
+    // Times come from several histories: one order over all.
+    samples.sort_by(|a, b| a.timestamp.total_cmp(&b.timestamp));
+    samples.drain(..samples.len().saturating_sub(MAX_SAMPLES));
+    let summary = name.map(|name| summarise(&samples, name, minutes));
+    Ok(respond::json(&MetricList {
+        total_count: samples.len(),
+        metrics: samples,
+        summary,
+    }))
+}
+
+fn everything(app: &App, performance: &Performance, minutes: i64) -> Vec<Sample> {
+    let mut samples = calls(performance, minutes, |_| true);
+    samples.extend(
+        LISTED
+            .into_iter()
+            .flat_map(|metric| of_source(app, BOARD, metric, minutes)),
+    );
+    samples
+}
+
+/// The samples of `metric` at the source of that name; none when it is unknown.
+fn of_source(app: &App, source: &str, metric: Metric, minutes: i64) -> Vec<Sample> {
+    let Some(source) = app.sources.find(source) else {
+        return Vec::new();
+    };
+    let mut points = Vec::new();
+    if minutes > FINE_MINUTES {
+        points = app.telemetry.minutes(source.id, metric, minutes as usize);
+    }
+    if points.is_empty() {
+        points = app
+            .telemetry
+            .seconds(source.id, metric, minutes.min(FINE_MINUTES) as usize * 60);
+    }
+    let sample = |point: readings::telemetry::Point| {
+        let at = Ts::from_us((point.epoch_s * 1e6) as i64);
+        let value = round1(f64::from(point.mean));
+        Sample {
+            name: metric.name().to_owned(),
+            value,
+            timestamp: point.epoch_s,
+            datetime: at,
+            metadata: Metadata { success: None },
+        }
+    };
+    points.into_iter().map(sample).collect()
+}
+
+/// Recorded calls of the routes that `wanted` names.
+fn calls(performance: &Performance, minutes: i64, wanted: impl Fn(&str) -> bool) -> Vec<Sample> {
+    let oldest = epoch_seconds(wall_now()) - minutes as f64 * 60.0;
+    let samples = performance.samples().into_iter().filter_map(|call| {
+        let (template, epoch_s) = (performance.template(call.route), epoch_seconds(call.at));
+        (epoch_s >= oldest && wanted(template)).then(|| Sample {
+            name: format!("{CALL_PREFIX}{template}"),
+            value: f64::from(call.duration_s),
+            timestamp: epoch_s,
+            datetime: Ts(call.at),
+            metadata: Metadata {
+                success: Some(call.success),
+            },
+        })
+    });
+    samples.collect()
+}
+
+/// Rounded to a micro-unit: call durations are fractions of a millisecond.
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len() as f64;
+    (values.sum::<f64>() / count * 1e6).round() / 1e6
+}
+
+fn summarise(samples: &[Sample], metric_name: String, duration_minutes: i64) -> MetricSummary {
+    let values = || samples.iter().map(|sample| sample.value);
+    let measured = samples.last().map(|last| Extent {
+        min: values().fold(f64::INFINITY, f64::min),
+        max: values().fold(f64::NEG_INFINITY, f64::max),
+        avg: mean(values()),
+        latest: last.value,
+        duration_minutes,
+        metric_name,
+    });
+    MetricSummary {
+        count: samples.len(),
+        measured,
+    }
+}

@@ -1,0 +1,268 @@
+//! Contract 4: API keys and what protects the gateway. Permission `admin`.
+//!
+//! The key in clear passes through here once, in the answer that creates it.
+
+use std::collections::BTreeMap;
+
+use axum::response::Response;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::access;
+use crate::http::gate::Call;
+use crate::http::respond::{self, SuccessResponse};
+use crate::http::route::Outcome;
+use crate::http::scalars::Ts;
+use crate::http::validate::{Kind, Param, Place};
+use store::KeyRecord;
+
+/// Name of a new key.
+const NAME: Param = Param::required(
+    Place::QueryOrBody,
+    "name",
+    Kind::Chars {
+        min: 1,
+        max: access::NAME_CHARS,
+    },
+    "Name of the key",
+);
+/// Permissions of a new key.
+const PERMISSIONS: Param = Param::required(
+    Place::QueryOrBody,
+    "permissions",
+    Kind::Text,
+    "Comma list of read, write, admin, dashboard; a JSON body may give an array",
+);
+/// Days until a new key expires.
+const EXPIRES_DAYS: Param = Param::optional(
+    Place::QueryOrBody,
+    "expires_days",
+    Kind::Int {
+        min: 1,
+        max: 3650,
+        default: None,
+    },
+    "Days until the key expires; never when absent",
+);
+/// Most audit records in one answer.
+const AUDIT_LIMIT: Param = Param::optional(
+    Place::Query,
+    "limit",
+    Kind::Int {
+        min: 1,
+        max: 1000,
+        default: Some(100),
+    },
+    "Most records, newest first",
+);
+
+/// Parameters of `POST /api/security/api-keys`.
+pub(crate) const CREATE: &[Param] = &[NAME, PERMISSIONS, EXPIRES_DAYS];
+/// Parameters of `DELETE /api/security/api-keys/{api_key}`.
+pub(crate) const REVOKE: &[Param] = &[Param::required(
+    Place::Path,
+    "api_key",
+    Kind::Text,
+    "The key, or its preview from the listing",
+)];
+/// Parameters of `GET /api/security/audit`.
+pub(crate) const AUDIT: &[Param] = &[AUDIT_LIMIT];
+
+/// A key without the key.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct KeyInfo {
+    name: String,
+    permissions: Vec<String>,
+    created_at: Ts,
+    expires_at: Option<Ts>,
+    usage_count: u64,
+    last_used: Option<Ts>,
+}
+
+impl From<KeyRecord> for KeyInfo {
+    fn from(key: KeyRecord) -> KeyInfo {
+        KeyInfo {
+            name: key.name,
+            permissions: key.permissions,
+            created_at: Ts::from_us(key.created_us),
+            expires_at: key.expires_us.map(Ts::from_us),
+            usage_count: key.usage_count,
+            last_used: key.last_used_us.map(Ts::from_us),
+        }
+    }
+}
+
+/// Keys by preview.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct KeyList {
+    api_keys: BTreeMap<String, KeyInfo>,
+    total_count: usize,
+}
+
+/// `GET /api/security/api-keys`
+pub(crate) fn list(call: &mut Call) -> Outcome {
+    let keys = call.app.access.keys();
+    let api_keys: BTreeMap<_, _> = keys
+        .into_iter()
+        .map(|key| (access::preview(&key.id), key.into()))
+        .collect();
+    Ok(respond::json(&KeyList {
+        total_count: api_keys.len(),
+        api_keys,
+    }))
+}
+
+/// A new key: the only answer that holds it in clear.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CreatedKey {
+    success: bool,
+    /// Shown once; only its hash is kept.
+    api_key: String,
+    name: String,
+    permissions: Vec<String>,
+    expires_days: Option<u32>,
+}
+
+/// `POST /api/security/api-keys`
+pub(crate) fn create(call: Call) -> BoxFuture<'static, Outcome> {
+    Box::pin(create_key(call))
+}
+
+async fn create_key(mut call: Call) -> Outcome {
+    let (name, permissions) = (call.inputs.text(&NAME), call.inputs.list(&PERMISSIONS));
+    let expires_days = call.inputs.int(&EXPIRES_DAYS).map(|days| days as u32);
+    call.inputs.finish()?;
+    let (name, permissions) = (name.unwrap_or_default(), permissions.unwrap_or_default());
+    let (api_key, record) = call
+        .app
+        .access
+        .create_key(&name, &permissions, expires_days, call.actor())
+        .await?;
+    let KeyRecord {
+        name, permissions, ..
+    } = record;
+    Ok(respond::json(&CreatedKey {
+        success: true,
+        api_key,
+        name,
+        permissions,
+        expires_days,
+    }))
+}
+
+/// `DELETE /api/security/api-keys/{api_key}`
+pub(crate) fn revoke(call: Call) -> BoxFuture<'static, Outcome> {
+    Box::pin(async move {
+        let revoked = call
+            .app
+            .access
+            .revoke_key(&call.param, call.actor())
+            .await?;
+        Ok(respond::json(&SuccessResponse::new(format!(
+            "API key revoked: {}",
+            revoked.name
+        ))))
+    })
+}
+
+/// What protects the running gateway.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SecurityConfig {
+    api_key_required: bool,
+    rate_limiting_enabled: bool,
+    security_headers_enabled: bool,
+    input_validation_enabled: bool,
+    ip_blocking_enabled: bool,
+    max_failed_attempts: u32,
+    failed_attempt_window_hours: u32,
+    /// `strict`, `documented` or `legacy`.
+    access_profile: String,
+    /// SHA-256 of the certificate served, to compare with what a client sees.
+    certificate_sha256: Option<String>,
+}
+
+/// `GET /api/security/config`
+pub(crate) fn config(call: &mut Call) -> Outcome {
+    let access = &call.config.access;
+    Ok(respond::json(&SecurityConfig {
+        api_key_required: true,
+        rate_limiting_enabled: access.rate_limit_enabled,
+        security_headers_enabled: true,
+        input_validation_enabled: true,
+        ip_blocking_enabled: access.lockout,
+        max_failed_attempts: access.max_failed_attempts,
+        failed_attempt_window_hours: access.failed_attempt_window_hours,
+        access_profile: format!("{:?}", access.profile).to_lowercase(),
+        certificate_sha256: call
+            .app
+            .fingerprint
+            .load_full()
+            .map(|print| print.as_ref().clone()),
+    }))
+}
+
+/// One security event.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditEntry {
+    timestamp: Ts,
+    event: String,
+    client: Option<String>,
+    actor: Option<String>,
+    subject: String,
+}
+
+/// Security events, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditTrail {
+    events: Vec<AuditEntry>,
+    total_count: usize,
+}
+
+/// `GET /api/security/audit`
+pub(crate) fn audit(call: &mut Call) -> Outcome {
+    let limit = call.inputs.int(&AUDIT_LIMIT);
+    call.inputs.finish()?;
+    let records = call.app.store.audit(limit.unwrap_or(0) as usize);
+    let events: Vec<AuditEntry> = records
+        .into_iter()
+        .map(|record| AuditEntry {
+            timestamp: Ts::from_us(record.at_us),
+            event: record.event,
+            client: record.client,
+            actor: record.actor,
+            subject: record.subject,
+        })
+        .collect();
+    Ok(respond::json(&AuditTrail {
+        total_count: events.len(),
+        events,
+    }))
+}
+
+/// A ticket for one WebSocket hand-shake.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WsTicket {
+    /// For `/ws?ticket=…`, once.
+    ticket: String,
+    expires_in_s: u64,
+}
+
+/// `POST /api/ws-ticket`
+pub(crate) fn ticket(call: &mut Call) -> Result<Response, crate::http::envelope::ApiError> {
+    use crate::http::{envelope::ApiError, tickets};
+    let holder = call.principal.clone().ok_or_else(ApiError::internal)?;
+    let random =
+        tickets::random().ok_or_else(|| ApiError::unavailable("No randomness available"))?;
+    let edge = &call.app.edge;
+    let (ticket, evicted) = edge
+        .tickets
+        .issue(&random, holder, readings::clock::Mono::now());
+    edge.stats
+        .tickets_evicted
+        .fetch_add(evicted.into(), std::sync::atomic::Ordering::Relaxed);
+    Ok(respond::json(&WsTicket {
+        ticket,
+        expires_in_s: tickets::TICKET_TTL.as_secs(),
+    }))
+}
