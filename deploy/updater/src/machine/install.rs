@@ -133,9 +133,23 @@ impl Install {
         }
         let other = self.seen.slot.other();
         let installing = tell(&mut self.status, State::Installing, "");
+        self.queue.push_back(installing);
+        if self.seen.boot.left(self.seen.slot) != FULL_TRIES {
+            // The start before could not write it. RAUC takes the other slot's tries: then
+            // none would be left at all.
+            let tries = BootChange::default().tries(self.seen.slot, FULL_TRIES);
+            self.queue.push_back(Action::Switch(tries));
+        }
+        let trial = Trial {
+            slot: other,
+            version: self.status.version.clone(),
+        };
+        // Who has to prove itself is noted before it is there: the boot script starts
+        // any slot when nothing else does, and must not get an unproved one trusted.
         self.queue.extend([
-            installing,
             Action::ForgetVersion(other),
+            Action::ForgetFailure,
+            Action::RecordTrial(trial),
             Action::Write,
             Action::RecordVersion(other, self.status.version.clone()),
             Action::KeepStore,
@@ -163,7 +177,7 @@ impl Install {
                 "version {wanted} is older than the running {running}; allow a downgrade if that is wanted"
             ));
         }
-        self.seen.trial.as_ref().map(|_| {
+        self.seen.is_on_trial().then(|| {
             "the running system is on trial itself; try again when it is confirmed, in a few minutes".to_owned()
         })
     }
@@ -177,21 +191,13 @@ impl Install {
         }
     }
 
-    /// First who is on trial, then the switch: a cut between the two is told by the
-    /// order, which still begins with this slot.
     fn switch(&mut self) {
         let (slot, other) = (self.seen.slot, self.seen.slot.other());
-        let trial = Trial {
-            slot: other,
-            version: self.status.version.clone(),
-        };
         let rebooting = tell(&mut self.status, State::Rebooting, "");
         let switch = BootChange::prefer(other)
             .tries(other, TRIAL_TRIES)
             .tries(slot, FULL_TRIES);
         self.queue.extend([
-            Action::ForgetFailure,
-            Action::RecordTrial(trial),
             rebooting,
             Action::ClearWork,
             Action::Switch(switch),
@@ -216,13 +222,22 @@ impl Install {
                 "the bundle is damaged, or not signed by this board's authority: {why}"
             )),
             Action::Write => self.refuse(&format!("the bundle could not be written: {why}")),
-            // The medium refuses. What is there is a state after a power cut at this
-            // point; the next start says so.
-            _ => {
-                let end = Action::End(Ended::Failed);
-                self.queue.extend([Action::Log(why.to_owned()), end]);
-            }
+            // What is asked for stands; somebody else has to restart the board.
+            Action::Reboot => self.give_up(why),
+            // Not even that can be told.
+            Action::Tell(Status {
+                state: State::Failed,
+                ..
+            }) => self.give_up(why),
+            // The medium refuses. Who is on trial stays noted: the switch may have been
+            // written all the same, and then the new system has to prove itself.
+            _ => self.refuse(&format!("the card cannot be written: {why}")),
         }
+    }
+
+    fn give_up(&mut self, why: &str) {
+        let end = Action::End(Ended::Failed);
+        self.queue.extend([Action::Log(why.to_owned()), end]);
     }
 }
 
@@ -240,5 +255,192 @@ impl Machine for Install {
         let next = self.queue.pop_front();
         self.last = next.unwrap_or(Action::End(Ended::Failed));
         self.last.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slot::{BootState, Slot};
+
+    fn seen() -> Observed {
+        Observed {
+            slot: Slot::A,
+            version: "0.2.0".to_owned(),
+            compatible: "board".to_owned(),
+            status: Status::default(),
+            trial: None,
+            failure: None,
+            other_version: None,
+            boot: BootState::new(Some(Slot::A), FULL_TRIES, 0),
+        }
+    }
+
+    fn offer(version: &str, newer: Ordering) -> Offer {
+        Offer {
+            version: version.to_owned(),
+            compatible: "board".to_owned(),
+            newer: Some(newer),
+        }
+    }
+
+    /// All that follows an answer when everything goes well.
+    fn follow(machine: &mut Install, answer: Answer) -> Vec<Action> {
+        let mut actions = vec![machine.next(answer)];
+        while !matches!(
+            actions.last(),
+            Some(Action::End(_) | Action::Inspect | Action::AskAir)
+        ) {
+            actions.push(machine.next(Answer::Done));
+        }
+        actions
+    }
+
+    fn refusal(seen: Observed, allow_downgrade: bool, offer: Offer) -> Option<String> {
+        let mut machine = Install::from_spool(seen);
+        let format = REQUEST_FORMAT.to_owned();
+        let request = Request {
+            format,
+            allow_downgrade,
+            ..Request::default()
+        };
+        follow(&mut machine, Answer::Done);
+        follow(&mut machine, Answer::Request(request));
+        let actions = follow(&mut machine, Answer::Offer(offer));
+        match &actions[..] {
+            [
+                Action::Tell(told),
+                Action::ClearWork,
+                Action::End(Ended::Failed),
+            ] => {
+                assert_eq!(told.state, State::Failed);
+                Some(told.reason.clone())
+            }
+            _ => {
+                assert!(actions.contains(&Action::Write));
+                None
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_newer_has_to_be_asked_for() {
+        use Ordering::{Equal, Greater, Less};
+        for (version, newer, allowed, refused) in [
+            ("0.3.0", Greater, false, None),
+            ("0.2.0", Equal, false, Some("runs already")),
+            (
+                "0.1.0",
+                Less,
+                false,
+                Some("is older than the running 0.2.0"),
+            ),
+            ("0.2.0", Equal, true, None),
+            ("0.1.0", Less, true, None),
+        ] {
+            let why = refusal(seen(), allowed, offer(version, newer));
+            assert_eq!(why.is_some(), refused.is_some(), "{version} {allowed}");
+            assert!(
+                why.unwrap_or_default()
+                    .contains(refused.unwrap_or_default())
+            );
+        }
+    }
+
+    #[test]
+    fn another_board_no_version_and_a_trial_are_refused() {
+        let mut other = offer("0.3.0", Ordering::Greater);
+        other.compatible = "kite".to_owned();
+        assert_eq!(
+            refusal(seen(), true, other).as_deref(),
+            Some("the bundle is for kite, this board is board")
+        );
+        let none = Offer {
+            newer: None,
+            ..offer("", Ordering::Less)
+        };
+        assert_eq!(
+            refusal(seen(), true, none).as_deref(),
+            Some("the bundle's version '' is no version")
+        );
+        let trial = |slot| {
+            Some(Trial {
+                slot,
+                version: "0.2.0".to_owned(),
+            })
+        };
+        let on_trial = Observed {
+            trial: trial(Slot::A),
+            ..seen()
+        };
+        let why = refusal(on_trial, true, offer("0.3.0", Ordering::Greater));
+        assert!(why.is_some_and(|why| why.contains("on trial itself")));
+        let rolled_back = Observed {
+            trial: trial(Slot::B),
+            ..seen()
+        };
+        assert_eq!(
+            refusal(rolled_back, false, offer("0.3.0", Ordering::Greater)),
+            None
+        );
+    }
+
+    #[test]
+    fn a_stick_left_in_is_not_installed_over_and_over() {
+        let tried = Status {
+            state: State::RolledBack,
+            version: "0.3.0".to_owned(),
+            ..Status::default()
+        };
+        for (version, try_again, installs) in [
+            ("0.2.0", true, false),
+            ("0.3.0", false, false),
+            ("0.3.0", true, true),
+            ("0.4.0", false, true),
+        ] {
+            let mut machine = Install::from_stick(Observed {
+                status: tried.clone(),
+                ..seen()
+            });
+            assert_eq!(machine.next(Answer::Done), Action::OpenStick);
+            let stick = Stick {
+                bundles: 1,
+                allow_downgrade: true,
+                try_again,
+            };
+            assert_eq!(machine.next(Answer::Stick(stick)), Action::Inspect);
+            let actions = follow(
+                &mut machine,
+                Answer::Offer(offer(version, Ordering::Greater)),
+            );
+            assert_eq!(
+                actions.contains(&Action::Write),
+                installs,
+                "{version} {try_again}"
+            );
+            let silent = !actions
+                .iter()
+                .any(|action| matches!(action, Action::Tell(_)));
+            assert_eq!(silent, !installs, "{version} {try_again}");
+        }
+    }
+
+    #[test]
+    fn a_restart_waits_for_the_ground_but_not_for_ever() {
+        let mut machine = Install::from_spool(seen());
+        machine.queue.clear();
+        for (now_s, waits) in [
+            (1000, true),
+            (1000 + LANDING_S - 1, true),
+            (1000 + LANDING_S, false),
+        ] {
+            let air = Answer::Air {
+                flying: true,
+                now_s,
+            };
+            let next = machine.next(air);
+            assert_eq!(next == Action::Pause(PAUSE_S), waits, "{now_s}");
+            assert!(!waits || machine.next(Answer::Done) == Action::AskAir);
+        }
     }
 }

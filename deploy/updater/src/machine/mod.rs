@@ -32,7 +32,8 @@ pub struct Observed {
     pub compatible: String,
     /// What is remembered of the last update.
     pub status: Status,
-    /// The slot that was switched to, or is about to be.
+    /// The slot whose system has not proved itself: from before it is written until it
+    /// is kept.
     pub trial: Option<Trial>,
     /// Why a system on trial went back, in its own words.
     pub failure: Option<String>,
@@ -52,10 +53,10 @@ impl Observed {
     }
 }
 
-/// Who is on trial.
+/// Whose system has to prove itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Trial {
-    /// The slot that has one try.
+    /// The slot that it is in.
     pub slot: Slot,
     /// The version in it.
     pub version: String,
@@ -96,9 +97,9 @@ pub enum Action {
     RecordVersion(Slot, String),
     /// Note that nothing whole is in a slot.
     ForgetVersion(Slot),
-    /// Note who is on trial.
+    /// Note whose system has to prove itself.
     RecordTrial(Trial),
-    /// Nobody is on trial any more.
+    /// It has.
     ForgetTrial,
     /// Note why the system on trial goes back.
     RecordFailure(String),

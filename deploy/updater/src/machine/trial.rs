@@ -118,13 +118,19 @@ impl Commit {
     /// By what was found.
     #[must_use]
     pub fn new(seen: &Observed, patience: Patience) -> Commit {
-        let first = match seen.status.state {
-            State::Trying => Action::Gather,
-            _ => Action::End(Ended::Well),
+        // By who is on trial, not by what was told: that may be of another system.
+        let first = if seen.is_on_trial() {
+            Action::Gather
+        } else {
+            Action::End(Ended::Well)
         };
         Commit {
             slot: seen.slot,
-            status: seen.status.clone(),
+            status: Status {
+                // What is kept is what runs, whatever was told before.
+                version: seen.version.clone(),
+                ..seen.status.clone()
+            },
             queue: Queue::from([first]),
             judgement: Judgement::new(patience),
             going_back: false,
@@ -144,7 +150,10 @@ impl Commit {
             }
             Verdict::GoBack => {
                 self.going_back = true;
-                let back = BootChange::prefer(other).tries(slot, 0);
+                // What was left for this system gets all its tries: it worked.
+                let back = BootChange::prefer(other)
+                    .tries(other, FULL_TRIES)
+                    .tries(slot, 0);
                 self.queue.extend([
                     Action::RecordFailure(self.judgement.reason()),
                     Action::Switch(back),

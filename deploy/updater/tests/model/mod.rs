@@ -14,9 +14,11 @@ use mfg_update::{Action, Answer, Board, Machine, Observed};
 pub(crate) const OLD: &str = "0.1.0";
 /// The version of the bundle.
 pub(crate) const NEW: &str = "0.2.0";
+/// What may be in the other slot before.
+pub(crate) const OLDER: &str = "0.0.9";
 
 /// More actions than a board does between two starts here.
-pub(crate) const LONGEST_LIFE: usize = 45;
+pub(crate) const LONGEST_LIFE: usize = 30;
 
 /// Short, so that a trial is a few actions long.
 const PATIENCE: Patience = Patience {
@@ -38,7 +40,7 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    fn version(self) -> &'static str {
+    pub(crate) fn version(self) -> &'static str {
         match self {
             Content::Nothing => "",
             Content::Good(version) | Content::Unhealthy(version) | Content::NoKernel(version) => {
@@ -52,63 +54,89 @@ impl Content {
     }
 }
 
-/// How long the power stays.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Power {
-    /// As long as it is needed.
-    On,
-    /// For so many actions.
-    For(usize),
-}
-
-/// The board.
-#[derive(Clone, Debug)]
-pub(crate) struct World {
-    // What outlives a cut.
+/// What outlives a power cut.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Card {
     pub(crate) boot: BootState,
     pub(crate) status: Status,
     pub(crate) trial: Option<Trial>,
-    pub(crate) failure: Option<String>,
+    failure: Option<String>,
     versions: [Option<String>; 2],
     slots: [Content; 2],
     spool: Option<Content>,
     work: Option<Content>,
-    // What does not.
-    pub(crate) running: Slot,
-    pub(crate) power: Power,
-    restarting: bool,
-    now_s: u64,
-    /// The action that fails, counted from now.
-    pub(crate) failing: Option<usize>,
+    /// Which slots hold a system that was seen at work. Nobody on the board knows this.
+    proved: [bool; 2],
 }
 
-impl World {
-    /// A board that runs the version it was made with; the other slot is empty.
-    pub(crate) fn new() -> World {
-        World {
-            boot: BootState::new(Some(Slot::A), FULL_TRIES, 0),
+/// What happens to a board between two starts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fate {
+    /// Nothing.
+    Undisturbed,
+    /// The power is cut after so many actions.
+    Cut(usize),
+    /// The medium refuses the action after so many.
+    Refused(usize),
+}
+
+/// A board between two starts.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) card: Card,
+    pub(crate) running: Slot,
+    fate: Fate,
+    done: usize,
+    restarting: bool,
+    now_s: u64,
+}
+
+impl Card {
+    /// Of a board that runs `OLD`, with `other` in the slot that does not run.
+    pub(crate) fn new(other: Content) -> Card {
+        let (version, left) = match other {
+            Content::Nothing => (None, 0),
+            known => (Some(known.version().to_owned()), FULL_TRIES),
+        };
+        Card {
+            boot: BootState::new(Some(Slot::A), FULL_TRIES, left),
             status: Status::default(),
             trial: None,
             failure: None,
-            versions: [Some(OLD.to_owned()), None],
-            slots: [Content::Good(OLD), Content::Nothing],
+            versions: [Some(OLD.to_owned()), version],
+            slots: [Content::Good(OLD), other],
             spool: None,
             work: None,
-            running: Slot::A,
-            power: Power::On,
-            restarting: false,
-            now_s: 0,
-            failing: None,
+            proved: [true, other != Content::Nothing],
         }
     }
 
     /// Lays a bundle into the spool.
-    pub(crate) fn ask_for(&mut self, content: Content) {
+    pub(crate) fn asked_for(mut self, content: Content) -> Card {
         self.spool = Some(content);
+        self
     }
 
     pub(crate) fn content(&self, slot: Slot) -> Content {
         self.slots[slot as usize]
+    }
+}
+
+impl World {
+    /// Starts a board and lets it run, with what happens to it.
+    pub(crate) fn live(card: &Card, fate: Fate) -> World {
+        let mut world = World {
+            card: card.clone(),
+            running: Slot::A,
+            fate,
+            done: 0,
+            restarting: false,
+            now_s: 0,
+        };
+        world.start();
+        world.run_units();
+        assert!(world.done <= LONGEST_LIFE, "{} actions", world.done);
+        world
     }
 
     /// Whether the board wants to be started again.
@@ -116,36 +144,28 @@ impl World {
         self.restarting
     }
 
-    /// Forgets what does not outlive a cut.
-    pub(crate) fn cut(&mut self) {
-        self.restarting = true;
-    }
-
-    /// From one start to the next: what systemd runs, in its order.
-    pub(crate) fn live(&mut self) {
-        if self.restarting {
-            self.start();
-        }
+    /// What systemd runs, in its order.
+    fn run_units(&mut self) {
         let _ = self.run(|seen| Box::new(Settle::new(&seen)))
             && self.run(|seen| Box::new(Commit::new(&seen, PATIENCE)))
-            && (self.spool.is_none() || self.run(|seen| Box::new(Install::from_spool(seen))))
+            && (self.card.spool.is_none() || self.run(|seen| Box::new(Install::from_spool(seen))))
             && self.expire();
     }
 
     /// As `boot.cmd` does: counts the try down before it is made.
     fn start(&mut self) {
-        (self.restarting, self.now_s) = (false, 0);
         for _ in 0..10 {
-            let first = self.boot.first.unwrap_or(Slot::A);
+            let first = self.card.boot.first.unwrap_or(Slot::A);
             for slot in [first, first.other()] {
-                let left = self.boot.left(slot);
+                let left = self.card.boot.left(slot);
                 if left == 0 {
                     continue;
                 }
-                self.boot = self
+                self.card.boot = self
+                    .card
                     .boot
                     .after(&BootChange::default().tries(slot, left - 1));
-                if self.content(slot).starts() {
+                if self.card.content(slot).starts() {
                     self.running = slot;
                     return;
                 }
@@ -153,7 +173,7 @@ impl World {
             let again = BootChange::default()
                 .tries(Slot::A, FULL_TRIES)
                 .tries(Slot::B, FULL_TRIES);
-            self.boot = self.boot.after(&again);
+            self.card.boot = self.card.boot.after(&again);
         }
         panic!("nothing starts: {self:?}");
     }
@@ -161,7 +181,7 @@ impl World {
     /// The unit of the deadline.
     fn expire(&mut self) -> bool {
         self.now_s = self.now_s.max(DEADLINE_S);
-        if deadline(self.running, &self.boot, self.now_s) == Deadline::Restart {
+        if deadline(self.running, &self.card.boot, self.now_s) == Deadline::Restart {
             self.restarting = true;
         }
         true
@@ -170,13 +190,13 @@ impl World {
     fn observe(&self) -> Observed {
         Observed {
             slot: self.running,
-            version: self.content(self.running).version().to_owned(),
+            version: self.card.content(self.running).version().to_owned(),
             compatible: "board".to_owned(),
-            status: self.status.clone(),
-            trial: self.trial.clone(),
-            failure: self.failure.clone(),
-            other_version: self.versions[self.running.other() as usize].clone(),
-            boot: self.boot,
+            status: self.card.status.clone(),
+            trial: self.card.trial.clone(),
+            failure: self.card.failure.clone(),
+            other_version: self.card.versions[self.running.other() as usize].clone(),
+            boot: self.card.boot,
         }
     }
 
@@ -189,47 +209,53 @@ impl World {
             if let Action::End(_) = action {
                 return !self.restarting;
             }
-            if let Power::For(actions) = &mut self.power {
-                if *actions == 0 {
-                    // Within the long one a cut is also possible.
+            let now = self.done;
+            self.done += 1;
+            match self.fate {
+                Fate::Cut(at) if at == now => {
+                    // Within the long one a cut is possible, too.
                     if action == Action::Write {
                         self.begin_writing();
                     }
                     return false;
                 }
-                *actions -= 1;
-            }
-            if let Some(failing) = self.failing {
-                self.failing = failing.checked_sub(1);
-                if failing == 0 && action != Action::Gather && action != Action::AskAir {
+                // (To questions a medium gives no answer that it could refuse.)
+                Fate::Refused(at) if at == now && !asks(&action) => {
                     answer = Answer::Failed("the medium refuses".to_owned());
                     continue;
                 }
+                _ => {}
             }
             answer = self.perform(&action);
-            self.check();
+            self.check(&action);
         }
     }
 
-    /// What must hold after every action.
-    fn check(&self) {
-        let first = self.boot.first.expect("an order");
-        let trusted = self.boot.left(first) == FULL_TRIES;
+    /// What must hold after every action. (Only the boot script counts the last try of
+    /// the last slot down, and gives both theirs back when nothing starts.)
+    fn check(&self, action: &Action) {
+        if matches!(action, Action::Switch(_) | Action::Write) {
+            let left = Slot::BOTH.map(|slot| self.card.boot.left(slot));
+            assert_ne!(left, [0, 0], "{action:?} leaves nothing to start: {self:?}");
+        }
+        let first = self.card.boot.first.expect("an order");
         assert!(
-            !trusted || matches!(self.content(first), Content::Good(_)),
-            "a system is trusted without evidence: {self:?}"
+            self.card.boot.left(first) < FULL_TRIES || self.card.proved[first as usize],
+            "{action:?} trusts a system without evidence: {self:?}"
         );
     }
 
     /// RAUC makes the slot unbootable before the first block.
     fn begin_writing(&mut self) {
         let other = self.running.other();
-        self.boot = self.boot.after(&BootChange::default().tries(other, 0));
-        self.slots[other as usize] = Content::Nothing;
+        self.card.boot = self.card.boot.after(&BootChange::default().tries(other, 0));
+        self.card.slots[other as usize] = Content::Nothing;
+        self.card.proved[other as usize] = false;
     }
 
     fn gather(&mut self) -> Answer {
-        let well = matches!(self.content(self.running), Content::Good(_));
+        let well = matches!(self.card.content(self.running), Content::Good(_));
+        self.card.proved[self.running as usize] |= well;
         Answer::Evidence(Evidence {
             now_s: self.now_s,
             gateway: if well { Ok(()) } else { Err("down".to_owned()) },
@@ -237,23 +263,27 @@ impl World {
     }
 }
 
+fn asks(action: &Action) -> bool {
+    matches!(action, Action::Gather | Action::AskAir | Action::Pause(_))
+}
+
 impl Board for World {
     fn perform(&mut self, action: &Action) -> Answer {
         match action {
-            Action::Tell(status) => self.status = status.clone(),
+            Action::Tell(status) => self.card.status = status.clone(),
             Action::Show | Action::Log(_) | Action::KeepStore => {}
             Action::RecordVersion(slot, version) => {
-                self.versions[*slot as usize] = Some(version.clone());
+                self.card.versions[*slot as usize] = Some(version.clone());
             }
-            Action::ForgetVersion(slot) => self.versions[*slot as usize] = None,
-            Action::RecordTrial(trial) => self.trial = Some(trial.clone()),
-            Action::ForgetTrial => self.trial = None,
-            Action::RecordFailure(why) => self.failure = Some(why.clone()),
-            Action::ForgetFailure => self.failure = None,
-            Action::Switch(change) => self.boot = self.boot.after(change),
-            Action::ClearWork => self.work = None,
+            Action::ForgetVersion(slot) => self.card.versions[*slot as usize] = None,
+            Action::RecordTrial(trial) => self.card.trial = Some(trial.clone()),
+            Action::ForgetTrial => self.card.trial = None,
+            Action::RecordFailure(why) => self.card.failure = Some(why.clone()),
+            Action::ForgetFailure => self.card.failure = None,
+            Action::Switch(change) => self.card.boot = self.card.boot.after(change),
+            Action::ClearWork => self.card.work = None,
             Action::TakeRequest => {
-                self.work = self.spool.take();
+                self.card.work = self.card.spool.take();
                 return Answer::Request(Request {
                     format: "1".to_owned(),
                     id: "7".to_owned(),
@@ -262,7 +292,7 @@ impl Board for World {
             }
             Action::OpenStick => return Answer::Failed("no stick".to_owned()),
             Action::Inspect => {
-                let version = self.work.unwrap_or(Content::Nothing).version();
+                let version = self.card.work.unwrap_or(Content::Nothing).version();
                 return Answer::Offer(Offer {
                     version: version.to_owned(),
                     compatible: "board".to_owned(),
@@ -275,7 +305,8 @@ impl Board for World {
             }
             Action::Write => {
                 self.begin_writing();
-                self.slots[self.running.other() as usize] = self.work.unwrap_or(Content::Nothing);
+                self.card.slots[self.running.other() as usize] =
+                    self.card.work.unwrap_or(Content::Nothing);
             }
             Action::AskAir => {
                 return Answer::Air {
