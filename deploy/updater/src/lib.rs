@@ -14,9 +14,11 @@
 
 pub mod bundle;
 pub mod machine;
+pub mod reach;
 pub mod slot;
 pub mod status;
 
 pub use machine::{Action, Answer, Board, Ended, Machine, Observed, drive};
+pub use reach::Reach;
 pub use slot::{BootChange, BootState, Slot};
 pub use status::{State, Status};

@@ -17,8 +17,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use board::{Fault, Host, Places};
-use mfg_update::machine::{Commit, Deadline, Install, Settle, deadline};
-use mfg_update::{Action, Board as _, Ended, drive};
+use mfg_update::machine::{Commit, Deadline, Install, Restart, Settle, deadline};
+use mfg_update::{Ended, drive};
 
 const USAGE: &str = "\
 update spool           installs the bundle that the gateway laid into the spool
@@ -96,14 +96,8 @@ fn wait_for_deadline(host: &mut Host) -> Ended {
             Deadline::Restart => break,
         }
     }
-    log("on trial until its deadline and not confirmed: restarting into the other slot");
-    match host.perform(&Action::ForceReboot) {
-        mfg_update::Answer::Failed(why) => {
-            log(&why);
-            Ended::Failed
-        }
-        _ => Ended::Well,
-    }
+    let why = "on trial until its deadline and not confirmed: restarting into the other slot";
+    drive(&mut Restart::new(why), host)
 }
 
 /// To the journal. A log that cannot be written stops nothing.

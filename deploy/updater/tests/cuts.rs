@@ -16,9 +16,10 @@ use mfg_update::slot::FULL_TRIES;
 use model::{Card, Content, Fate, LONGEST_LIFE, NEW, OLDER, World};
 
 /// What may be in a bundle, and whether it may stay.
-const BUNDLES: [(Content, bool); 3] = [
+const BUNDLES: [(Content, bool); 4] = [
     (Content::Good(NEW), true),
     (Content::Unhealthy(NEW), false),
+    (Content::Unreachable(NEW), false),
     (Content::NoKernel(NEW), false),
 ];
 

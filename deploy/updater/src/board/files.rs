@@ -40,6 +40,7 @@ pub(crate) struct Places {
     pub(super) mounted: PathBuf,
     /// The gateway's store before the trial.
     pub(super) store_copy: PathBuf,
+    networks: PathBuf,
     lock: PathBuf,
 }
 
@@ -62,8 +63,14 @@ impl Places {
             command_line: root.join("proc/cmdline"),
             mounted: root.join("run/mfg-drone-update/stick"),
             store_copy: root.join("var/lib/mfg-drone/before-update.redb"),
+            networks: root.join("run/systemd/network"),
             lock: root.join("run/mfg-drone-update.lock"),
         }
+    }
+
+    /// What is there when a Wi-Fi is the site's (`apply-board` writes it).
+    pub(super) fn site_wifi(&self, interface: &str) -> PathBuf {
+        self.networks.join(format!("10-site-{interface}.network"))
     }
 
     /// The version in a slot.

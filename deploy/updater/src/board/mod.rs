@@ -16,7 +16,7 @@ use mfg_update::bundle::{REQUEST_BYTES, Request, Stick};
 use mfg_update::machine::{Evidence, Patience, Trial};
 use mfg_update::slot::{BootChange, BootState, Slot};
 use mfg_update::status::{self, Slots, Status};
-use mfg_update::{Action, Answer, Board, Observed};
+use mfg_update::{Action, Answer, Board, Observed, Reach};
 
 pub(crate) use files::{Places, lock};
 use tools::{Mounted, run};
@@ -34,6 +34,10 @@ impl Fault {
 /// A gateway that says nothing for so long is not well: `health` itself gives up
 /// after ten seconds with each of two questions.
 const HEALTH_LIMIT: Duration = Duration::from_secs(30);
+
+/// The line with which `mfg-drone-gateway health` says that a request from another
+/// machine was answered since the gateway's start, with a key.
+const ASKED: &str = "asked from outside";
 
 /// The exit code of `mfg-drone-gateway health --grounded` when drones fly.
 const FLYING: i32 = 3;
@@ -218,16 +222,28 @@ impl Host {
         tools::code(health.args(["health", "--grounded"]), HEALTH_LIMIT) == Some(FLYING)
     }
 
-    fn gather() -> Evidence {
+    /// The cable is the site's network; a Wi-Fi is when the board's file says so.
+    fn look_around(&self) -> Result<Reach, Fault> {
+        let ip = |what| run(Command::new("ip").args(["-json", what, "show"]), None);
+        let (addresses, neighbours) = (ip("address")?, ip("neighbour")?);
+        let is_site = |name: &str| name.starts_with('e') || self.places.site_wifi(name).exists();
+        Ok(Reach::seen(&addresses, &neighbours, is_site))
+    }
+
+    fn gather(&self) -> Evidence {
         // The moment before: a look takes seconds itself.
         let now_s = uptime_s();
         let gateway = run(
             Command::new("mfg-drone-gateway").arg("health"),
             Some(HEALTH_LIMIT),
         );
+        let asked = |said: &String| said.lines().any(|line| line == ASKED);
         Evidence {
             now_s,
+            asked: gateway.as_ref().is_ok_and(asked),
             gateway: gateway.map(drop).map_err(|fault| fault.0),
+            // A tool that fails shows nothing, and a system without it is left.
+            reach: self.look_around().unwrap_or_default(),
         }
     }
 }
@@ -265,7 +281,16 @@ impl Board for Host {
                 let flying = Host::is_flying();
                 return Answer::Air { flying, now_s };
             }
-            Action::Gather => return Answer::Evidence(Host::gather()),
+            Action::LookAround => {
+                return self.look_around().map_or_else(failed, |reach| {
+                    crate::log(&format!(
+                        "of the site's network there is: {}",
+                        reach.words()
+                    ));
+                    Answer::Reach(reach)
+                });
+            }
+            Action::Gather => return Answer::Evidence(self.gather()),
             Action::Pause(pause_s) => {
                 std::thread::sleep(Duration::from_secs(*pause_s));
                 Ok(())

@@ -6,15 +6,11 @@
 
 use std::cmp::Ordering;
 
-use super::{Action, Answer, Ended, Machine, Observed, PAUSE_S, Queue, Trial, tell};
+use super::{Action, Answer, Ended, Landing, Machine, Observed, Queue, Trial, tell};
 use crate::bundle::{Offer, Request, Stick};
+use crate::reach::Reach;
 use crate::slot::{BootChange, FULL_TRIES, TRIAL_TRIES};
 use crate::status::{State, Status};
-
-/// Longest wait for flying drones before the restart, in seconds. A restart takes
-/// the gateway away from under a drone. It would land by itself; better its operator
-/// does that first. A Tello's battery lasts 13 minutes.
-pub const LANDING_S: u64 = 900;
 
 /// The format of a request that is known here.
 const REQUEST_FORMAT: &str = "1";
@@ -30,8 +26,9 @@ pub struct Install {
     last: Action,
     stick: Option<Stick>,
     allow_downgrade: bool,
-    /// When drones were first asked for, in seconds since the kernel's start.
-    landing_since_s: Option<u64>,
+    landing: Landing,
+    /// The bundle is in the slot.
+    written: bool,
 }
 
 impl Install {
@@ -66,7 +63,8 @@ impl Install {
             last: Action::Show,
             stick: None,
             allow_downgrade: false,
-            landing_since_s: None,
+            landing: Landing::default(),
+            written: false,
         }
     }
 
@@ -140,21 +138,35 @@ impl Install {
             let tries = BootChange::default().tries(self.seen.slot, FULL_TRIES);
             self.queue.push_back(Action::Switch(tries));
         }
-        let trial = Trial {
-            slot: other,
-            version: self.status.version.clone(),
-        };
-        // Who has to prove itself is noted before it is there: the boot script starts
-        // any slot when nothing else does, and must not get an unproved one trusted.
         self.queue.extend([
             Action::ForgetVersion(other),
             Action::ForgetFailure,
-            Action::RecordTrial(trial),
-            Action::Write,
-            Action::RecordVersion(other, self.status.version.clone()),
-            Action::KeepStore,
-            Action::AskAir,
+            Action::LookAround,
         ]);
+    }
+
+    /// Notes who has to prove itself, and by what. Before it is there: the boot script
+    /// starts any slot when nothing else does, and must not get an unproved one trusted.
+    /// Then again before the restart, which may come much later.
+    fn looked_around(&mut self, before: Option<Reach>) {
+        let other = self.seen.slot.other();
+        let version = self.status.version.clone();
+        let trial = Trial {
+            slot: other,
+            version: version.clone(),
+            before,
+        };
+        self.queue.push_back(Action::RecordTrial(trial));
+        if self.written {
+            self.switch();
+        } else {
+            self.queue.extend([
+                Action::Write,
+                Action::RecordVersion(other, version),
+                Action::KeepStore,
+                Action::AskAir,
+            ]);
+        }
     }
 
     /// Why an offer is not installed, if there is a reason.
@@ -183,11 +195,11 @@ impl Install {
     }
 
     fn air(&mut self, flying: bool, now_s: u64) {
-        let since_s = *self.landing_since_s.get_or_insert(now_s);
-        if flying && now_s.saturating_sub(since_s) < LANDING_S {
-            self.queue.extend([Action::Pause(PAUSE_S), Action::AskAir]);
+        if self.landing.waits(flying, now_s) {
+            self.queue.extend(Landing::again());
         } else {
-            self.switch();
+            self.written = true;
+            self.queue.push_back(Action::LookAround);
         }
     }
 
@@ -214,6 +226,11 @@ impl Install {
         }
         self.queue.clear();
         match self.last {
+            // Without a record the new system is judged by its gateway alone.
+            Action::LookAround => {
+                self.queue.push_back(Action::Log(why.to_owned()));
+                self.looked_around(None);
+            }
             Action::TakeRequest => self.refuse(why),
             Action::OpenStick => self.refuse(&format!(
                 "the stick cannot be read, use one with FAT32 or ext4: {why}"
@@ -250,6 +267,7 @@ impl Machine for Install {
             Answer::Stick(stick) => self.opened(stick),
             Answer::Offer(offer) => self.offered(offer),
             Answer::Air { flying, now_s } => self.air(flying, now_s),
+            Answer::Reach(reach) => self.looked_around(Some(reach)),
             Answer::Evidence(_) => self.failed("evidence that nobody asked for"),
         }
         let next = self.queue.pop_front();
@@ -317,7 +335,7 @@ mod tests {
                 Some(told.reason.clone())
             }
             _ => {
-                assert!(actions.contains(&Action::Write));
+                assert!(actions.contains(&Action::LookAround));
                 None
             }
         }
@@ -367,6 +385,7 @@ mod tests {
             Some(Trial {
                 slot,
                 version: "0.2.0".to_owned(),
+                before: None,
             })
         };
         let on_trial = Observed {
@@ -414,7 +433,7 @@ mod tests {
                 Answer::Offer(offer(version, Ordering::Greater)),
             );
             assert_eq!(
-                actions.contains(&Action::Write),
+                actions.contains(&Action::LookAround),
                 installs,
                 "{version} {try_again}"
             );
@@ -422,25 +441,6 @@ mod tests {
                 .iter()
                 .any(|action| matches!(action, Action::Tell(_)));
             assert_eq!(silent, !installs, "{version} {try_again}");
-        }
-    }
-
-    #[test]
-    fn a_restart_waits_for_the_ground_but_not_for_ever() {
-        let mut machine = Install::from_spool(seen());
-        machine.queue.clear();
-        for (now_s, waits) in [
-            (1000, true),
-            (1000 + LANDING_S - 1, true),
-            (1000 + LANDING_S, false),
-        ] {
-            let air = Answer::Air {
-                flying: true,
-                now_s,
-            };
-            let next = machine.next(air);
-            assert_eq!(next == Action::Pause(PAUSE_S), waits, "{now_s}");
-            assert!(!waits || machine.next(Answer::Done) == Action::AskAir);
         }
     }
 }

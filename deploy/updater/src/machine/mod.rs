@@ -5,16 +5,19 @@
 //! be cut, and [`settle`] must then find a state from which the board recovers.
 
 mod install;
+mod landing;
 mod settle;
 mod trial;
 
 use std::collections::VecDeque;
 
-pub use install::{Install, LANDING_S};
+pub use install::Install;
+pub use landing::{LANDING_S, Landing, Restart};
 pub use settle::{Settle, settle};
 pub use trial::{Commit, DEADLINE_S, Deadline, Evidence, Judgement, Patience, Verdict, deadline};
 
 use crate::bundle::{Offer, Request, Stick};
+use crate::reach::Reach;
 use crate::slot::{BootChange, BootState, Slot};
 use crate::status::{State, Status, reason};
 
@@ -60,6 +63,8 @@ pub struct Trial {
     pub slot: Slot,
     /// The version in it.
     pub version: String,
+    /// How the board could be reached before the restart; none when that is not known.
+    pub before: Option<Reach>,
 }
 
 impl Trial {
@@ -73,13 +78,22 @@ impl Trial {
         Some(Trial {
             slot: value("slot").and_then(Slot::parse)?,
             version: value("version").unwrap_or_default().to_owned(),
+            before: value("reach").map(Reach::parse),
         })
     }
 
     /// The file's lines.
     #[must_use]
     pub fn lines(&self) -> String {
-        format!("slot={}\nversion={}\n", self.slot.name(), self.version)
+        let reach = self
+            .before
+            .map(|before| format!("reach={}\n", before.words()));
+        format!(
+            "slot={}\nversion={}\n{}",
+            self.slot.name(),
+            self.version,
+            reach.unwrap_or_default()
+        )
     }
 }
 
@@ -122,6 +136,8 @@ pub enum Action {
     KeepStore,
     /// Ask whether drones fly; the answer is [`Answer::Air`].
     AskAir,
+    /// Look what there is of the site's network; the answer is [`Answer::Reach`].
+    LookAround,
     /// Look whether this system works; the answer is [`Answer::Evidence`].
     Gather,
     /// Wait so many seconds.
@@ -154,6 +170,8 @@ pub enum Answer {
         /// Seconds since the kernel's start.
         now_s: u64,
     },
+    /// What there is of the site's network.
+    Reach(Reach),
     /// Whether this system works.
     Evidence(Evidence),
 }

@@ -8,7 +8,7 @@ use mfg_update::machine::{
 };
 use mfg_update::slot::{BootChange, BootState, FULL_TRIES, Slot};
 use mfg_update::status::Status;
-use mfg_update::{Action, Answer, Board, Machine, Observed};
+use mfg_update::{Action, Answer, Board, Machine, Observed, Reach};
 
 /// The version that runs at first.
 pub(crate) const OLD: &str = "0.1.0";
@@ -35,6 +35,8 @@ pub(crate) enum Content {
     Good(&'static str),
     /// One whose gateway is not well.
     Unhealthy(&'static str),
+    /// One that works, and brings up no network.
+    Unreachable(&'static str),
     /// One that the boot script cannot start.
     NoKernel(&'static str),
 }
@@ -43,14 +45,15 @@ impl Content {
     pub(crate) fn version(self) -> &'static str {
         match self {
             Content::Nothing => "",
-            Content::Good(version) | Content::Unhealthy(version) | Content::NoKernel(version) => {
-                version
-            }
+            Content::Good(version)
+            | Content::Unhealthy(version)
+            | Content::Unreachable(version)
+            | Content::NoKernel(version) => version,
         }
     }
 
     fn starts(self) -> bool {
-        matches!(self, Content::Good(_) | Content::Unhealthy(_))
+        !matches!(self, Content::Nothing | Content::NoKernel(_))
     }
 }
 
@@ -253,18 +256,34 @@ impl World {
         self.card.proved[other as usize] = false;
     }
 
+    fn reach(&self) -> Reach {
+        match self.card.content(self.running) {
+            Content::Unreachable(_) => Reach::default(),
+            _ => Reach::parse("link address neighbour"),
+        }
+    }
+
     fn gather(&mut self) -> Answer {
-        let well = matches!(self.card.content(self.running), Content::Good(_));
-        self.card.proved[self.running as usize] |= well;
+        let running = self.card.content(self.running);
+        self.card.proved[self.running as usize] |= matches!(running, Content::Good(_));
+        let gateway = match running {
+            Content::Good(_) | Content::Unreachable(_) => Ok(()),
+            _ => Err("down".to_owned()),
+        };
         Answer::Evidence(Evidence {
             now_s: self.now_s,
-            gateway: if well { Ok(()) } else { Err("down".to_owned()) },
+            gateway,
+            asked: false,
+            reach: self.reach(),
         })
     }
 }
 
 fn asks(action: &Action) -> bool {
-    matches!(action, Action::Gather | Action::AskAir | Action::Pause(_))
+    matches!(
+        action,
+        Action::Gather | Action::AskAir | Action::LookAround | Action::Pause(_)
+    )
 }
 
 impl Board for World {
@@ -314,6 +333,7 @@ impl Board for World {
                     now_s: self.now_s,
                 };
             }
+            Action::LookAround => return Answer::Reach(self.reach()),
             Action::Gather => return self.gather(),
             Action::Pause(pause_s) => self.now_s += pause_s,
             Action::Reboot | Action::ForceReboot => self.restarting = true,
