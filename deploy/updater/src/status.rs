@@ -170,6 +170,7 @@ pub struct Slots<'a> {
 #[must_use]
 pub fn json(status: &Status, slots: &Slots, progress_pct: Option<u8>) -> String {
     let other = slots.running.other();
+    let other_version = slots.other_version.and_then(some);
     let file = File {
         format: 1,
         state: status.state,
@@ -188,8 +189,8 @@ pub fn json(status: &Status, slots: &Slots, progress_pct: Option<u8>) -> String 
         },
         other: Shown {
             slot: other.name(),
-            version: slots.other_version.and_then(some),
-            bootable: Some(slots.boot.left(other) > 0),
+            version: other_version,
+            bootable: Some(other_version.is_some() && slots.boot.left(other) > 0),
         },
     };
     // Texts, numbers and no map: nothing here can be refused. A board must start
@@ -281,6 +282,27 @@ mod tests {
                 "\n"
             )
         );
+    }
+
+    #[test]
+    fn a_slot_can_be_started_when_it_has_tries_and_a_system() {
+        for (other_version, left, bootable) in [
+            (Some("0.1.0"), 3, true),
+            (Some("0.1.0"), 0, false),
+            // A card's other slot is empty until the first update, whatever its tries.
+            (None, 3, false),
+            (None, 0, false),
+        ] {
+            let slots = Slots {
+                running: Slot::A,
+                running_version: "0.1.0",
+                other_version,
+                boot: BootState::new(Some(Slot::A), 3, left),
+            };
+            let text = json(&Status::default(), &slots, None);
+            let wanted = format!("\"bootable\":{bootable}");
+            assert!(text.contains(&wanted), "{other_version:?} {left}: {text}");
+        }
     }
 
     #[test]
