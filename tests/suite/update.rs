@@ -365,6 +365,8 @@ async fn the_command_line_hands_over_a_bundle_and_asks_for_health() -> anyhow::R
         "{}",
         String::from_utf8_lossy(&well.stderr)
     );
+    // (Everybody is on this machine here.)
+    assert_eq!(String::from_utf8(well.stdout)?, "healthy\n");
     image.gateway.stop().await?;
     let unwell = image.gateway.command(&["health"]).output().await?;
     assert_eq!(unwell.status.code(), Some(1));

@@ -5,7 +5,7 @@
 //! no lock here.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ pub(super) struct Gate {
     blocked: AtomicU64,
     rate_limited: AtomicU64,
     refused: AtomicU64,
+    asked_from_outside: AtomicBool,
 }
 
 /// What can be changed by a reload.
@@ -95,6 +96,7 @@ impl Gate {
             blocked: AtomicU64::new(0),
             rate_limited: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            asked_from_outside: AtomicBool::new(false),
         }
     }
 
@@ -149,7 +151,12 @@ impl Gate {
         match self.find(presented) {
             Some(entry) if !entry.is_expired(wall_us) => {
                 entry.count_use(wall_us);
-                self.permit(&entry, needs)
+                let principal = self.permit(&entry, needs)?;
+                // (Looked at first: every request comes here, and it is set once.)
+                if !is_loopback(client) && !self.asked_from_outside.load(Ordering::Relaxed) {
+                    self.asked_from_outside.store(true, Ordering::Relaxed);
+                }
+                Ok(principal)
             }
             // Not a guess, but the key of a client that missed its renewal:
             // refused, told, and not counted against its address.
@@ -234,6 +241,7 @@ impl Gate {
             lockout_evictions: lockout.evictions(),
             lockout_uncounted: lockout.uncounted(),
             rate_evictions: self.rates.evictions(),
+            asked_from_outside: self.asked_from_outside.load(Ordering::Relaxed),
         }
     }
 
@@ -289,6 +297,20 @@ mod tests {
             .map(|entry| entry.record())
             .expect("present");
         assert_eq!((used.usage_count, used.last_used_us), (1, Some(60)));
+    }
+
+    #[test]
+    fn only_an_answered_request_of_another_machine_was_asked_from_outside() {
+        let gate = gate(&config::Access::default());
+        let asked = |gate: &Gate| gate.stats(NOW).asked_from_outside;
+        gate.authorise(Some(b"reader"), LOOPBACK, None, NOW, 60)
+            .expect("allowed");
+        denial(&gate, b"wrong", CLIENT);
+        denial(&gate, b"old", CLIENT);
+        ask(&gate, b"reader", Permission::Admin).expect_err("lacks it");
+        assert!(!asked(&gate));
+        ask(&gate, b"reader", Permission::Read).expect("allowed");
+        assert!(asked(&gate));
     }
 
     #[test]

@@ -170,6 +170,8 @@ pub struct AccessStats {
     pub lockout_uncounted: u64,
     /// Rate-limit table entries evicted at capacity.
     pub rate_evictions: u64,
+    /// Whether a request from another machine was let in by its key since the start.
+    pub asked_from_outside: bool,
 }
 
 /// Keys and limits; shared by reference.

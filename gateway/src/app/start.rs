@@ -480,6 +480,7 @@ fn health(app: &App) -> Health {
         airborne: airborne.collect(),
         listen: config.server.listen,
         own_certificate: config.tls.cert.is_none() && config.tls.client_ca.is_none(),
+        asked_from_outside: app.access.stats().asked_from_outside,
     }
 }
 

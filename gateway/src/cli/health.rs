@@ -49,6 +49,11 @@ pub(super) fn health(args: &HealthArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(super::EXIT_FINDINGS));
         }
         println!("healthy");
+        if own.asked_from_outside {
+            // The update program looks for this line (`deploy/updater`, ASKED): who is
+            // reached by another machine does not have to prove it otherwise.
+            println!("asked from outside");
+        }
         Ok(ExitCode::SUCCESS)
     })
 }

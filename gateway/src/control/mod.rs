@@ -56,6 +56,9 @@ pub struct Health {
     /// Whether the device's own authority vouches for its certificate, and
     /// clients need none.
     pub own_certificate: bool,
+    /// Whether a request from another machine was let in by its key since the start.
+    #[serde(default)]
+    pub asked_from_outside: bool,
 }
 
 /// Sends a test message to a named target: what it answered, or why it failed.

@@ -1,7 +1,7 @@
 //! Updates of the whole system, where it was started from an image.
 //!
 //! The gateway is unprivileged: it lays a bundle and a request into the spool
-//! and reads what the image's own program (`deploy/image.d/…/update`) says in
+//! and reads what the image's own program (`deploy/updater`) says in
 //! `status.json`. That program verifies the signature and refuses downgrades;
 //! nothing here may decide what is installed, so that a stolen key of the
 //! gateway's installs nothing without the key that signs. Where the directory

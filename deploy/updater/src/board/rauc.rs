@@ -1,0 +1,85 @@
+//! RAUC verifies and writes bundles; dpkg compares versions.
+
+use std::cmp::Ordering;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use mfg_update::bundle::{Offer, Progress, facts};
+
+use super::Fault;
+use super::tools::run;
+
+/// The longest line that is looked for in what RAUC says, in bytes.
+const LINE_BYTES: u64 = 4096;
+
+/// Verifies the signature of a bundle, and what it then says of itself.
+pub(super) fn inspect(bundle: &Path, running: &str) -> Result<Offer, Fault> {
+    let mut info = Command::new("rauc");
+    info.args(["info", "--output-format=shell"]);
+    let (version, compatible) = facts(&run(info.arg(bundle), None)?);
+    Ok(Offer {
+        newer: compared(&version, running),
+        version,
+        compatible,
+    })
+}
+
+/// A version against the running one; none when it is no version.
+fn compared(version: &str, running: &str) -> Option<Ordering> {
+    let dpkg = |words: &[&str]| run(Command::new("dpkg").args(words), None).is_ok();
+    if !dpkg(&["--validate-version", version]) {
+        None
+    } else if dpkg(&["--compare-versions", version, "gt", running]) {
+        Some(Ordering::Greater)
+    } else if dpkg(&["--compare-versions", version, "eq", running]) {
+        Some(Ordering::Equal)
+    } else {
+        Some(Ordering::Less)
+    }
+}
+
+/// Writes a bundle into the slot that does not run. `progress` hears each new
+/// percentage; a slot is written for minutes, so there is no time limit.
+pub(super) fn install(bundle: &Path, progress: impl Fn(u8)) -> Result<(), Fault> {
+    let fault = |error: std::io::Error| Fault(format!("rauc: {error}"));
+    let (reader, writer) = std::io::pipe().map_err(fault)?;
+    let mut install = Command::new("rauc");
+    install.arg("install").arg(bundle).stdin(Stdio::null());
+    install
+        .stdout(writer.try_clone().map_err(fault)?)
+        .stderr(writer);
+    let mut child = install.spawn().map_err(fault)?;
+    // (It holds ends of the pipe; without them reading ends with the child.)
+    drop(install);
+
+    let (mut failure, mut shown) = (None, None);
+    let mut reader = BufReader::new(reader);
+    let mut line = Vec::new();
+    while reader
+        .by_ref()
+        .take(LINE_BYTES)
+        .read_until(b'\n', &mut line)
+        .map_err(fault)?
+        > 0
+    {
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        line.clear();
+        crate::log(&format!("rauc: {text}"));
+        match Progress::parse(&text) {
+            Progress::Percent(percent) if shown != Some(percent) => {
+                shown = Some(percent);
+                progress(percent);
+            }
+            Progress::Error(said) => failure = Some(said.to_owned()),
+            _ => {}
+        }
+    }
+    if child.wait().map_err(fault)?.success() {
+        Ok(())
+    } else {
+        Err(Fault(
+            failure.unwrap_or_else(|| "see journalctl -u rauc".to_owned()),
+        ))
+    }
+}
