@@ -9,6 +9,10 @@
 //! | a default was revoked, its override is still given | it comes back: the environment is the operator's word |
 //! | keys exist, but none with `admin` | a new `Admin Key` is made and shown, or nobody could get in |
 //!
+//! An override is the key, or `sha256:` and the hash by which it is known: whoever
+//! provides boards then puts no key on a card. The hash of a key that can be guessed
+//! can be guessed as well, and that cannot be seen here: such a key must be random.
+//!
 //! The names are reserved for this, so a key made through the API is never
 //! mistaken for a default and revoked. The published keys of the seed document
 //! are accepted by the demo alone; everywhere else they are refused as an
@@ -28,6 +32,9 @@ use store::{Change, KeyId, KeyRecord};
 /// Fewest characters of a key set by an operator: at 5 guesses an hour and
 /// address, and a name nobody publishes, out of reach of guessing.
 const MIN_OVERRIDE_CHARS: usize = 16;
+
+/// How an override begins that is the hash of a key.
+const HASH_PREFIX: &str = "sha256:";
 
 /// Who acts at a start, in the audit trail.
 const ACTOR: &str = "start";
@@ -88,6 +95,9 @@ pub enum OverrideError {
     /// Cannot be sent in a header.
     #[error("{0} must be at most {MAX_KEY_BYTES} printable ASCII characters without spaces")]
     NotAHeaderValue(&'static str),
+    /// Is the hash of no key.
+    #[error("{0} begins with `{HASH_PREFIX}`, but is not followed by 64 hexadecimal digits")]
+    NotAHash(&'static str),
     /// Everybody knows it.
     #[error("{0} is a key from public documents and works in the demo only; set one of your own")]
     Published(&'static str),
@@ -141,11 +151,11 @@ pub struct FirstKeys {
     pub readonly: FirstKey,
 }
 
-/// The strings given for the default keys, checked.
+/// What is given for the default keys, checked: the hashes by which they are known.
 #[derive(Default)]
 pub(super) struct Overrides {
-    admin: Option<Zeroizing<String>>,
-    readonly: Option<Zeroizing<String>>,
+    admin: Option<KeyId>,
+    readonly: Option<KeyId>,
     published_allowed: bool,
 }
 
@@ -170,36 +180,61 @@ impl Overrides {
     /// Those of the demo.
     pub(super) fn published() -> Overrides {
         Overrides {
-            admin: Some(Zeroizing::new(PUBLISHED_ADMIN_KEY.to_owned())),
-            readonly: Some(Zeroizing::new(PUBLISHED_READONLY_KEY.to_owned())),
+            admin: Some(secret::hash(PUBLISHED_ADMIN_KEY.as_bytes())),
+            readonly: Some(secret::hash(PUBLISHED_READONLY_KEY.as_bytes())),
             published_allowed: true,
         }
     }
 
     fn of(&self, role: Role) -> Option<KeyId> {
-        let key = match role {
-            Role::Admin => &self.admin,
-            Role::ReadOnly => &self.readonly,
-        };
-        key.as_ref().map(|key| secret::hash(key.as_bytes()))
+        match role {
+            Role::Admin => self.admin,
+            Role::ReadOnly => self.readonly,
+        }
     }
 }
 
-fn checked(role: Role, given: Option<String>) -> Result<Option<Zeroizing<String>>, OverrideError> {
+fn checked(role: Role, given: Option<String>) -> Result<Option<KeyId>, OverrideError> {
     let Some(given) = given.map(Zeroizing::new) else {
         return Ok(None);
     };
     let key = given.trim();
-    if [PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY].contains(&key) {
+    let id = match key.strip_prefix(HASH_PREFIX) {
+        Some(digits) => parse_hash(digits).ok_or(OverrideError::NotAHash(role.variable()))?,
+        None => {
+            check_clear(role, key)?;
+            secret::hash(key.as_bytes())
+        }
+    };
+    let published =
+        [PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY].map(|key| secret::hash(key.as_bytes()));
+    if published.contains(&id) {
         return Err(OverrideError::Published(role.variable()));
     }
+    Ok(Some(id))
+}
+
+/// Whether `key` may be a key at all.
+fn check_clear(role: Role, key: &str) -> Result<(), OverrideError> {
     if key.chars().count() < MIN_OVERRIDE_CHARS {
         return Err(OverrideError::TooShort(role.variable()));
     }
     if key.len() > MAX_KEY_BYTES || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(OverrideError::NotAHeaderValue(role.variable()));
     }
-    Ok(Some(Zeroizing::new(key.to_owned())))
+    Ok(())
+}
+
+/// 64 hexadecimal digits as a hash.
+fn parse_hash(digits: &str) -> Option<KeyId> {
+    let mut id = [0_u8; 32];
+    if digits.len() != 2 * id.len() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, pair) in id.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(KeyId(id))
 }
 
 /// What a start changes.
@@ -354,6 +389,38 @@ mod tests {
         assert!(again.changes.is_empty() && again.first.is_none());
         let unset = start(again.keys, None, None);
         assert!(unset.changes.is_empty(), "no longer given: it stays");
+    }
+
+    #[test]
+    fn a_hash_stands_for_its_key() {
+        let hash_of = |key: &str| {
+            let KeyId(bytes) = secret::hash(key.as_bytes());
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{HASH_PREFIX}{digits}")
+        };
+        let first = start(Vec::new(), Some(&hash_of(ADMIN)), Some(&hash_of(OTHER)));
+        assert_eq!(first.keys[0].id, secret::hash(ADMIN.as_bytes()));
+        assert!(first.first.is_none(), "whoever made the hash knows the key");
+        let in_clear = start(first.keys, Some(ADMIN), None);
+        assert!(in_clear.changes.is_empty(), "the same key in another form");
+        let refused = |admin: &str, readonly: &str| {
+            Overrides::given(Some(admin.to_owned()), Some(readonly.to_owned()))
+                .err()
+                .expect("refused")
+        };
+        let variable = "MFG_DRONE_ADMIN_KEY";
+        assert_eq!(
+            refused(&hash_of(PUBLISHED_READONLY_KEY), OTHER),
+            OverrideError::Published(variable)
+        );
+        assert_eq!(refused(&hash_of(ADMIN), ADMIN), OverrideError::Same);
+        for wrong in [
+            "sha256:",
+            "sha256:abc",
+            &format!("{}g", &hash_of(ADMIN)[..70]),
+        ] {
+            assert_eq!(refused(wrong, OTHER), OverrideError::NotAHash(variable));
+        }
     }
 
     #[test]
