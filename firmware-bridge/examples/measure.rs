@@ -1,4 +1,4 @@
-//! Measures what the link promises. Build with `--release`.
+//! Measures what the link promises. Build with `--profile ship`.
 //!
 //! ```text
 //! measure mutate COUNT     frames with broken bytes: none may be misread

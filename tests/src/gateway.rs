@@ -32,14 +32,31 @@ pub fn binary() -> &'static Path {
         if let Some(path) = std::env::var_os("MFG_DRONE_GATEWAY_BIN") {
             return path.into();
         }
-        let build = cargo_build("mfg-drone-gateway");
-        let build = if cfg!(debug_assertions) {
-            build
-        } else {
-            build.release()
-        };
+        let build = cargo_build("mfg-drone-gateway").args(["--profile", &profile()]);
         build.run().expect("the gateway builds").path().to_owned()
     })
+}
+
+/// The cargo profile that this program was built with. Cargo tells only a build script,
+/// and calls every profile of one's own `release` there; but it puts programs into
+/// `target/<profile>/`, and tests and examples a folder deeper.
+///
+/// # Panics
+/// When this program lies in no such folder.
+#[must_use]
+pub fn profile() -> String {
+    let program = std::env::current_exe().expect("a running program has a path");
+    let folder = program
+        .ancestors()
+        .skip(1)
+        .find(|folder| !folder.ends_with("deps") && !folder.ends_with("examples"))
+        .and_then(Path::file_name)
+        .expect("cargo puts programs into target/<profile>");
+    match folder.to_string_lossy() {
+        // The one whose folder has another name.
+        debug if debug == "debug" => "dev".to_owned(),
+        named => named.into_owned(),
+    }
 }
 
 /// The binary with the store's crash points compiled in. An installed or
