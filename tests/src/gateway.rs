@@ -59,8 +59,8 @@ pub fn profile() -> String {
     }
 }
 
-/// The binary with the store's crash points compiled in. An installed or
-/// cross-built binary has none: then kills come from outside only.
+/// The binary with the store's crash points compiled in, which is the debug one. An
+/// installed or cross-built binary has none: then kills come from outside only.
 ///
 /// # Panics
 /// When the binary cannot be built.
@@ -71,7 +71,7 @@ pub fn binary_with_crash_points() -> &'static Path {
         if std::env::var_os("MFG_DRONE_GATEWAY_BIN").is_some() {
             return binary().to_owned();
         }
-        let build = cargo_build("mfg-drone-gateway-crash-points").features("crash-points");
+        let build = cargo_build("mfg-drone-gateway").args(["--profile", "dev"]);
         build.run().expect("the gateway builds").path().to_owned()
     })
 }
