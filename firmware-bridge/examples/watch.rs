@@ -8,6 +8,7 @@
 //! clear, info, warning, critical, to try lamp and buzzer. Ends with the
 //! link's counters.
 #![expect(clippy::print_stdout, reason = "a program for people at a terminal")]
+#![expect(clippy::disallowed_methods, reason = "waits, and does nothing else")]
 
 use std::error::Error;
 use std::io::{self, BufRead};

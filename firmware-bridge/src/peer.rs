@@ -4,6 +4,10 @@
 //! over a pseudo-terminal of its own, with values that move. For tests, for
 //! demonstrations, and for trying the gateway without a board. It says
 //! `simulated` in its greeting, so that nobody takes it for a real one.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a thread of its own, in real time"
+)]
 
 mod cable;
 mod noise;

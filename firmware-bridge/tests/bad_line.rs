@@ -5,6 +5,10 @@
 //! one. Which frames arrived whole is known here, where the bytes are broken:
 //! all of those must come out, and nothing that was not sent.
 #![cfg(feature = "host")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "real time, on threads of its own"
+)]
 
 use std::collections::HashSet;
 use std::io::Write;

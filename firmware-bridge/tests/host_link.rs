@@ -4,6 +4,10 @@
 //! Waiting is by message with a generous limit, after which a test fails; no
 //! test asserts how long anything took.
 #![cfg(feature = "host")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "real time, on threads of its own"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -32,18 +32,35 @@ pub fn binary() -> &'static Path {
         if let Some(path) = std::env::var_os("MFG_DRONE_GATEWAY_BIN") {
             return path.into();
         }
-        let build = cargo_build("mfg-drone-gateway");
-        let build = if cfg!(debug_assertions) {
-            build
-        } else {
-            build.release()
-        };
+        let build = cargo_build("mfg-drone-gateway").args(["--profile", &profile()]);
         build.run().expect("the gateway builds").path().to_owned()
     })
 }
 
-/// The binary with the store's crash points compiled in. An installed or
-/// cross-built binary has none: then kills come from outside only.
+/// The cargo profile that this program was built with. Cargo tells only a build script,
+/// and calls every profile of one's own `release` there; but it puts programs into
+/// `target/<profile>/`, and tests and examples a folder deeper.
+///
+/// # Panics
+/// When this program lies in no such folder.
+#[must_use]
+pub fn profile() -> String {
+    let program = std::env::current_exe().expect("a running program has a path");
+    let folder = program
+        .ancestors()
+        .skip(1)
+        .find(|folder| !folder.ends_with("deps") && !folder.ends_with("examples"))
+        .and_then(Path::file_name)
+        .expect("cargo puts programs into target/<profile>");
+    match folder.to_string_lossy() {
+        // The one whose folder has another name.
+        debug if debug == "debug" => "dev".to_owned(),
+        named => named.into_owned(),
+    }
+}
+
+/// The binary with the store's crash points compiled in, which is the debug one. An
+/// installed or cross-built binary has none: then kills come from outside only.
 ///
 /// # Panics
 /// When the binary cannot be built.
@@ -54,7 +71,7 @@ pub fn binary_with_crash_points() -> &'static Path {
         if std::env::var_os("MFG_DRONE_GATEWAY_BIN").is_some() {
             return binary().to_owned();
         }
-        let build = cargo_build("mfg-drone-gateway-crash-points").features("crash-points");
+        let build = cargo_build("mfg-drone-gateway").args(["--profile", "dev"]);
         build.run().expect("the gateway builds").path().to_owned()
     })
 }

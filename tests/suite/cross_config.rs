@@ -136,6 +136,47 @@ fn nothing_chooses_a_processor_that_some_boards_are_not() {
     }
 }
 
+#[test]
+fn every_way_to_a_program_for_boards_builds_what_is_shipped() {
+    let manifest: toml::Table = toml::from_str(&text("Cargo.toml")).unwrap();
+    let ship = &manifest["profile"]["ship"];
+    assert_eq!(ship["opt-level"].as_integer(), Some(3));
+    assert_eq!(ship["lto"].as_str(), Some("fat"));
+    // A panic in one connection must not end the process.
+    assert_eq!(ship["panic"].as_str(), Some("unwind"));
+    for path in ["cross.toml", "README.md", "README.ja.md"] {
+        let command = format!("cross build --profile ship --target {BOARD}");
+        assert!(text(path).contains(&command), "{path}");
+    }
+    for path in ["deploy/build", "deploy/test-cross"] {
+        let text = text(path);
+        assert!(text.contains("--profile ship"), "{path}");
+        assert!(!text.contains("--release"), "{path}");
+    }
+}
+
+#[test]
+fn what_the_specification_tells_to_run_is_there() {
+    let specification = text("SPECIFICATION.md");
+    let scripts: BTreeSet<&str> = specification
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .flat_map(|command| command.split([' ', '"', '(', ')', '$']))
+        .filter(|word| {
+            ["deploy/", "tests/", ".ci/", "boards/", "firmware-bridge/"]
+                .iter()
+                .any(|folder| word.starts_with(folder))
+        })
+        .collect();
+    assert!(scripts.len() > 10, "only {scripts:?} found");
+    let gone: Vec<_> = scripts
+        .into_iter()
+        .filter(|path| !repository(path).exists())
+        .collect();
+    assert!(gone.is_empty(), "SPECIFICATION.md tells to run {gone:?}");
+}
+
 const EXAMPLE: &str = "deploy/deb/gateway.toml";
 
 /// The example with its settings switched on. Prose starts with `# ` and a

@@ -1,5 +1,9 @@
 //! Finding drones: what a search asks, whom it leaves alone, how long it takes;
 //! and a fleet of 64 that `simulate` puts on the wire.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "how long a search takes in real time is what is tested"
+)]
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU16, Ordering};

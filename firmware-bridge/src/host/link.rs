@@ -4,6 +4,10 @@
 //! something. The owner's wishes go through a short queue behind a mutex of
 //! this link alone: `critical-section`'s std lock would be one for the whole
 //! process, and this thread must never wait for somebody else's.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a thread of its own, in real time"
+)]
 
 use core::fmt;
 use std::io::{self, Read, Write};

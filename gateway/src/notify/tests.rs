@@ -12,6 +12,10 @@ use crate::config::{Notify, Webhook, WebhookTemplate};
 
 /// A target that answers with the given statuses, then with 200, and passes
 /// on what it was sent.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nobody sends it more than the test asks for"
+)]
 async fn listener(statuses: Vec<u16>) -> (String, mpsc::UnboundedReceiver<String>) {
     let socket = TcpListener::bind("127.0.0.1:0").await.expect("bound");
     let url = format!("http://{}/hook", socket.local_addr().expect("address"));

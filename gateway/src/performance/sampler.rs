@@ -9,7 +9,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ const FIRST_SAMPLE_WAIT: Duration = Duration::from_secs(1);
 /// The running sampler; sampling ends when it is dropped.
 #[must_use = "sampling ends when this is dropped"]
 pub struct Sampler {
-    stop: Option<Sender<()>>,
+    stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
     first: Option<oneshot::Receiver<()>>,
 }
@@ -74,7 +74,7 @@ pub fn spawn_sampler(
     on_sample: impl FnMut(&SystemSnapshot) + Send + 'static,
 ) -> io::Result<Sampler> {
     let (root, state_dir) = (root.to_owned(), state_dir.to_owned());
-    let (stop, stopped) = channel();
+    let (stop, stopped) = sync_channel(1);
     let (taken, first) = oneshot::channel();
     let runtime = tokio::runtime::Handle::try_current().ok();
     let thread = std::thread::Builder::new()
@@ -112,6 +112,10 @@ struct Worker<F> {
     on_sample: F,
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread of its own, in real time"
+)]
 impl<F: FnMut(&SystemSnapshot)> Worker<F> {
     fn run(&mut self, interval: Duration, stopped: &Receiver<()>) {
         let mut next = Instant::now() + interval;
@@ -148,10 +152,14 @@ impl<F: FnMut(&SystemSnapshot)> Worker<F> {
 mod tests {
     use super::*;
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "more samples may come than the test reads"
+    )]
     #[tokio::test]
     async fn a_snapshot_is_there_at_once_and_renewed_until_the_sampler_stops() {
         let performance = Arc::new(Performance::new(Vec::new()));
-        let (sender, samples) = channel();
+        let (sender, samples) = std::sync::mpsc::channel();
         let mut panicked = false;
         let (root, interval) = (Path::new("/"), Duration::from_millis(1));
         let mut sampler =

@@ -1,8 +1,9 @@
 //! Named points at which a test build can be made to die.
 //!
-//! Only with the feature `crash-points`: then `MFG_DRONE_CRASH_AT=<point>:<n>`
-//! aborts the process when it passes that point for the n-th time. Without the
-//! feature the points are empty, so a released gateway cannot be killed this way.
+//! Only where debug assertions are: `MFG_DRONE_CRASH_AT=<point>:<n>` aborts the process
+//! when it passes that point for the n-th time. In a released gateway the points are
+//! empty, so it cannot be killed this way; `deploy/check-binary` looks for that. (A
+//! feature would have the gateway compiled twice for the tests.)
 
 /// Every point, in the order a commit and a snapshot pass them.
 pub const POINTS: &[&str] = &[
@@ -26,12 +27,12 @@ pub const POINTS: &[&str] = &[
 ];
 
 /// Dies here if the environment says so.
-#[cfg(not(feature = "crash-points"))]
+#[cfg(not(debug_assertions))]
 #[inline]
 pub(super) fn point(_name: &str) {}
 
 /// Dies here if the environment says so.
-#[cfg(feature = "crash-points")]
+#[cfg(debug_assertions)]
 pub(super) fn point(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};

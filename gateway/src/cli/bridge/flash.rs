@@ -5,6 +5,11 @@
 //! unsound block, a file for another chip. With a port, the running firmware is
 //! sent to the bootloader first and met again afterwards.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a command that only waits, in real time"
+)]
+
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

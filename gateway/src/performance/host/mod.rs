@@ -116,6 +116,7 @@ impl Cadence {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "sysinfo counts in real time")]
 mod tests {
     use super::*;
 

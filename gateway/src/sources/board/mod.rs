@@ -64,6 +64,7 @@ pub fn spawn(
                 let now_ms = Mono::now().as_millis();
                 watch.round(now_ms);
                 let due = Duration::from_millis(watch.board.next_due_ms().saturating_sub(now_ms));
+                #[expect(clippy::disallowed_methods, reason = "the sensors' own thread")]
                 thread::sleep(due.clamp(SHORTEST_NAP, LONGEST_NAP));
             }
         })?;

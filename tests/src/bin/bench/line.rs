@@ -167,6 +167,7 @@ impl Terminal {
     fn new() -> anyhow::Result<Terminal> {
         let (port, mut slave) = TTYPort::pair()?;
         slave.set_timeout(Duration::from_secs(3600))?;
+        #[expect(clippy::disallowed_methods, reason = "the reader is never to wait")]
         let (tell, seen) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let mut byte = [0; MAX_FRAME_BYTES];

@@ -1,8 +1,8 @@
-//! Measures what `SPECIFICATION.md` promises: the real release binary, beside
+//! Measures what `SPECIFICATION.md` promises: the gateway as it is shipped, beside
 //! nginx where a comparison means something.
 //!
 //! ```text
-//! cargo run --release -p gateway-tests --bin bench -- [NAME…] [--seconds N]
+//! cargo run --profile ship -p gateway-tests --bin bench -- [NAME…] [--seconds N]
 //! ```
 //!
 //! Names: size start memory http handshakes latency datagrams bridge commands fleet video soak;
@@ -21,6 +21,8 @@ mod video;
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+use gateway_tests::gateway;
 
 /// Seconds of each measured stretch.
 const DEFAULT_SECONDS: u64 = 4;
@@ -54,8 +56,9 @@ async fn main() -> anyhow::Result<()> {
         .to_vec();
     }
     anyhow::ensure!(
-        !cfg!(debug_assertions),
-        "figures of a debug build mean nothing: cargo run --release -p gateway-tests --bin bench"
+        std::env::var_os("MFG_DRONE_GATEWAY_BIN").is_some() || gateway::profile() == "ship",
+        "only figures of what is shipped mean something: \
+         cargo run --profile ship -p gateway-tests --bin bench"
     );
     let stretch = Duration::from_secs(seconds);
     for name in names {

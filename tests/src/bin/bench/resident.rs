@@ -13,7 +13,7 @@ const STARTS: usize = 9;
 /// TLS clients held open for the memory figure.
 const CLIENTS: usize = 50;
 
-/// Bytes of the binary, which the release profile strips.
+/// Bytes of the binary, which the shipping profile strips.
 pub(crate) fn size() -> anyhow::Result<()> {
     let path = gateway_tests::gateway::binary();
     println!(

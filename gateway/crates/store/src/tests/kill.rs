@@ -119,8 +119,8 @@ fn nothing_acknowledged_is_lost_when_killed() {
     assert!(ledger.len() > 20, "the children got somewhere");
 }
 
-/// With `--features crash-points`: dies inside every named point.
-#[cfg(feature = "crash-points")]
+/// Dies inside every named point.
+#[cfg(debug_assertions)]
 #[test]
 fn nothing_acknowledged_is_lost_when_it_dies_at_a_named_point() {
     // `check` compares what the child told with what is found.
