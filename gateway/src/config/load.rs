@@ -4,14 +4,12 @@
 //! variable), what is wrong and what is allowed. Nothing is guessed: an unknown
 //! key is an error, because a misspelt limit is a missing limit.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::Config;
+use super::place::{ConfigError, Place, Problem, line_and_column, span_start};
 
 /// The file used when none is named and it exists.
 pub const DEFAULT_PATH: &str = "/etc/mfg-drone/gateway.toml";
@@ -47,75 +45,6 @@ pub struct Loaded {
 struct Override {
     variable: String,
     path: Vec<String>,
-}
-
-/// Where a problem is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A file that could not be read.
-    File(PathBuf),
-    /// A line and column (from 1) of a file.
-    Line(PathBuf, usize, usize),
-    /// An environment variable.
-    Variable(String),
-    /// A key that is nowhere set: two defaults or settings do not fit together.
-    Key(String),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::File(path) => write!(f, "{}", path.display()),
-            Place::Line(path, line, column) => write!(f, "{}:{line}:{column}", path.display()),
-            Place::Variable(name) => write!(f, "environment variable {name}"),
-            Place::Key(key) => write!(f, "{key}"),
-        }
-    }
-}
-
-/// One thing wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Where.
-    pub place: Place,
-    /// What is wrong and what is allowed.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
-    }
-}
-
-/// Everything wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub struct ConfigError {
-    /// At least one problem.
-    pub problems: Vec<Problem>,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n")?;
-            }
-            write!(f, "{problem}")?;
-        }
-        Ok(())
-    }
-}
-
-impl ConfigError {
-    fn one(place: Place, message: impl Into<String>) -> ConfigError {
-        ConfigError {
-            problems: vec![Problem {
-                place,
-                message: message.into(),
-            }],
-        }
-    }
 }
 
 impl Loaded {
@@ -293,36 +222,6 @@ fn from_toml(file: Option<&Path>, text: &str, error: &toml::de::Error) -> Config
         None => Place::File(path),
     };
     ConfigError::one(place, error.message())
-}
-
-/// Offset of the deepest part of `path` that is present in `table`.
-fn span_start(table: &DeTable<'_>, path: &[&str]) -> Option<usize> {
-    let first = path.first()?;
-    let (key, value) = table.iter().find(|(key, _)| key.get_ref() == first)?;
-    deeper(value, &path[1..]).or(Some(key.span().start))
-}
-
-fn deeper(value: &Spanned<DeValue<'_>>, path: &[&str]) -> Option<usize> {
-    match value.get_ref() {
-        DeValue::Table(table) => span_start(table, path),
-        DeValue::Array(array) => {
-            let item = array.get(path.first()?.parse::<usize>().ok()?)?;
-            deeper(item, &path[1..]).or(Some(item.span().start))
-        }
-        _ => None,
-    }
-}
-
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text[..offset.min(text.len())];
-    let line = before.matches('\n').count() + 1;
-    let column = before
-        .rfind('\n')
-        .map_or(before, |at| &before[at + 1..])
-        .chars()
-        .count()
-        + 1;
-    (line, column)
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::load::{Loaded, Problem};
+use super::load::Loaded;
+use super::place::Problem;
 use super::{Config, DroneMode, Drones, MAX_RANGES, Profile, Range};
 
 /// Most drones the tables are sized for.
