@@ -19,6 +19,7 @@ pub mod notify;
 mod outbound;
 pub mod performance;
 pub mod photos;
+pub mod settings;
 pub mod sources;
 pub mod update;
 pub mod upstream;

@@ -15,8 +15,8 @@ use gateway_tests::emulator::Emulator;
 use gateway_tests::{Client, Gateway, eventually};
 use serde_json::Value;
 
-use crate::bridge_line::{alert, bridge, everything, is_over, quiet, section, sensor, stands};
 use crate::bridge::metric;
+use crate::bridge_line::{alert, bridge, everything, is_over, quiet, section, sensor, stands};
 
 /// Names the image to run.
 const IMAGE: &str = "MFG_BRIDGE_IMAGE";

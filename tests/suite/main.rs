@@ -27,6 +27,7 @@ mod live;
 mod namespaces;
 mod reload;
 mod rival;
+mod settings;
 mod tls;
 mod update;
 mod upstream;

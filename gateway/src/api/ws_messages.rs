@@ -12,14 +12,12 @@ use super::drone_views::{Drone, DroneStatus, TypeInfo};
 use super::scalars::Ts;
 use super::state::App;
 use super::ws_network::{self, Answer};
+use crate::config::{MAX_DRONES, MAX_ID_BYTES};
 use crate::sources::tello::{DroneView, LinkState, Phase};
 use alerting::Alert;
 
 /// Most drones a client follows: as many as a gateway has.
-const MAX_SUBSCRIPTIONS: usize = 64;
-
-/// Longest drone id that is remembered.
-const MAX_ID_BYTES: usize = 64;
+const MAX_SUBSCRIPTIONS: usize = MAX_DRONES;
 
 /// Ids of the drones a client follows, known or not.
 #[derive(Debug, Default)]

@@ -10,11 +10,9 @@ use firmware_bridge::host::Port;
 use serde::Serialize;
 
 use super::args::CheckArgs;
-use crate::config::{Bridge, Config, ConfigError, Loaded, Problem};
+use crate::config::{Bridge, Config};
 use crate::control;
-use crate::logging;
-use crate::sources::tello as drones;
-use crate::upstream::Upstream;
+use crate::settings::Settings;
 use https::port_holder::{self, Protocol};
 
 /// How bad a finding is.
@@ -38,18 +36,19 @@ struct Finding {
 }
 
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let loaded = super::load(&args.config)?;
-    semantic_problems(&loaded)?;
+    let settings = Settings::resolve(&args.run.inputs())?;
+    super::warn(settings.warnings());
+    let config = settings.config();
     let mut findings = vec![finding(
         Severity::Ok,
         "configuration",
-        match &loaded.file {
+        match settings.file() {
             Some(file) => format!("{} is sound", file.display()),
             None => "no file, the defaults apply".to_owned(),
         },
     )];
     let running = super::small_runtime()?
-        .block_on(control::Client::connect(super::state_dir(&loaded.config)))
+        .block_on(control::Client::connect(super::state_dir(config)))
         .is_some();
     if running {
         findings.push(finding(
@@ -58,20 +57,14 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             "it runs; its ports are its own".to_owned(),
         ));
     } else {
-        ports(&loaded.config, &mut findings);
+        ports(config, &mut findings);
     }
-    state(&loaded.config, &mut findings);
-    certificate(&loaded.config, &mut findings);
-    sensors(&loaded.config, &mut findings);
-    drones(&loaded.config, &mut findings);
-    findings.extend(
-        loaded
-            .config
-            .bridge
-            .iter()
-            .map(|bridge| serial(bridge, running)),
-    );
-    findings.extend(rules_of_unknown_bridges(&loaded.config));
+    state(config, &mut findings);
+    certificate(config, &mut findings);
+    sensors(config, &mut findings);
+    drones(config, &mut findings);
+    findings.extend(config.bridge.iter().map(|bridge| serial(bridge, running)));
+    findings.extend(rules_of_unknown_bridges(config));
     report(&findings, args.json)?;
     let errors = findings
         .iter()
@@ -81,55 +74,6 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
-}
-
-/// Checks that belong to other rooms' parsers, with the line of the file.
-pub(super) fn semantic_problems(loaded: &Loaded) -> Result<(), ConfigError> {
-    rule_problems(loaded)?;
-    if let Err(error) = logging::check_level(&loaded.config.logging.level) {
-        return Err(problem(loaded, &["logging", "level"], &error.to_string()));
-    }
-    if let Err(error) = Upstream::new(&loaded.config.upstream) {
-        return Err(problem(loaded, &["upstream"], &error.0));
-    }
-    if let Err(error) = drones::check_config(&loaded.config.drones) {
-        return Err(problem(loaded, &["drones"], &error.to_string()));
-    }
-    Ok(())
-}
-
-/// Whether every configured rule can be parsed.
-pub(super) fn rule_problems(loaded: &Loaded) -> Result<(), ConfigError> {
-    let problems: Vec<Problem> = loaded
-        .config
-        .alerts
-        .rule
-        .iter()
-        .enumerate()
-        .filter_map(|(index, rule)| {
-            let (field, reason) = alerting::check_rule(rule).err()?;
-            let path = ["alerts", "rule", &index.to_string(), field];
-            Some(Problem {
-                place: loaded.place(&path),
-                message: format!("alerts.rule {:?}: {field}: {reason}", rule.name),
-            })
-        })
-        .collect();
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ConfigError { problems })
-    }
-}
-
-fn problem(loaded: &Loaded, path: &[&str], message: &str) -> ConfigError {
-    let message = format!("{}: {message}", path.join("."));
-    ConfigError {
-        problems: vec![Problem {
-            place: loaded.place(path),
-            message,
-        }],
-    }
 }
 
 fn finding(severity: Severity, subject: &str, text: String) -> Finding {

@@ -1,7 +1,7 @@
 //! Where something in a configuration stands, and what is wrong with it.
 //!
 //! Every problem has a place that an operator can go to: a line of the file, a
-//! variable, or the key when it was set nowhere.
+//! variable, a flag, or the key when it was set nowhere.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,6 +19,8 @@ pub enum Place {
     Line(PathBuf, usize, usize),
     /// An environment variable.
     Variable(String),
+    /// A flag of the command line.
+    Flag(&'static str),
     /// A key that is nowhere set: two defaults or settings do not fit together.
     Key(String),
 }
@@ -29,6 +31,7 @@ impl fmt::Display for Place {
             Place::File(path) => write!(f, "{}", path.display()),
             Place::Line(path, line, column) => write!(f, "{}:{line}:{column}", path.display()),
             Place::Variable(name) => write!(f, "environment variable {name}"),
+            Place::Flag(name) => f.write_str(name),
             Place::Key(key) => write!(f, "{key}"),
         }
     }
@@ -69,6 +72,18 @@ impl fmt::Display for ConfigError {
 }
 
 impl ConfigError {
+    /// An error if there is any problem.
+    ///
+    /// # Errors
+    /// The problems.
+    pub fn unless_sound(problems: Vec<Problem>) -> Result<(), ConfigError> {
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError { problems })
+        }
+    }
+
     pub(super) fn one(place: Place, message: impl Into<String>) -> ConfigError {
         ConfigError {
             problems: vec![Problem {

@@ -36,7 +36,8 @@ mod tests {
 
     use super::*;
 
-    const FLIGHT: &str = include_str!("../../../../tests/data/tello/xg590_flight_20201018_states.tsv");
+    const FLIGHT: &str =
+        include_str!("../../../../tests/data/tello/xg590_flight_20201018_states.tsv");
 
     #[test]
     fn a_captured_state_gives_every_reading_but_the_floor_out_of_range() {

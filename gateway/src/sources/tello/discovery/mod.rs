@@ -34,9 +34,9 @@ use self::book::Book;
 use self::sweep::{Hit, Target};
 use self::targets::{Spot, Wanted};
 use super::LinkState;
-use super::plan::{FleetPlan, MAX_DRONES};
+use super::plan::FleetPlan;
 use super::roster::{Roster, Slot};
-use crate::config::Range;
+use crate::config::{MAX_DRONES, Range};
 use readings::clock::{Mono, wall_now};
 
 /// A drone whose state came within this is there; it comes ten times a second.
