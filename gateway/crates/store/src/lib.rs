@@ -47,6 +47,7 @@ mod image;
 mod journal;
 mod medium;
 mod opening;
+mod outlook;
 mod plan;
 mod records;
 mod shared;
@@ -73,6 +74,7 @@ use shared::{Shared, lock, read_lock};
 use writer::Request;
 
 pub use config::Config;
+pub use outlook::{Outlook, outlook};
 pub use plan::severity;
 pub use records::{
     AlertRecord, AuditRecord, HistoryRecord, KeyId, KeyRecord, OutboxEvent, OutboxRecord,

@@ -3,11 +3,12 @@
 //! Uses the very functions that serving uses, so that a start cannot stumble
 //! over what was judged sound. Reads; makes and changes nothing.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::CertificateParams;
 
-use super::{files, own_files};
+use super::{CertificateError, device, files, names, own_files};
 use crate::TlsConfig;
 use crate::tls;
 use readings::clock::wall_now;
@@ -35,4 +36,15 @@ pub fn problems(config: &TlsConfig) -> Vec<(&'static str, String)> {
         found.push(("client_ca", error.to_string()));
     }
     found
+}
+
+/// Whether [`super::open`] would come to a certificate, without making one.
+///
+/// # Errors
+/// [`CertificateError`], as opening it would.
+pub fn outlook(config: &TlsConfig, state_dir: &Path) -> Result<(), CertificateError> {
+    match own_files(config) {
+        Some((cert, key)) => files::load(cert, key, wall_now()).map(drop),
+        None => device::Device::at(state_dir).outlook(&names::wanted(&config.names), wall_now()),
+    }
 }

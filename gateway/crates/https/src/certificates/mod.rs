@@ -19,7 +19,7 @@ use crate::TlsConfig;
 use readings::clock::wall_now;
 
 pub use info::CertificateInfo;
-pub use judge::problems;
+pub use judge::{outlook, problems};
 
 /// A chain with its key, and what people are told of it.
 #[derive(Debug)]
