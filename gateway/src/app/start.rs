@@ -25,7 +25,7 @@ use crate::performance::{self, Performance, Sampler};
 use crate::photos::Album;
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::Pipeline;
-use crate::sources::tello::{Fleet, FleetOptions};
+use crate::sources::tello::{DroneView, Fleet, FleetOptions, LinkState};
 use crate::sources::{board, bridge};
 use crate::update::{self, Updates};
 use crate::upstream::{self, Upstream};
@@ -457,13 +457,23 @@ fn health(app: &App) -> Health {
     let config = app.config.load();
     let store = app.store.stats();
     let problem = (!store.healthy).then(|| "the state directory does not take writes".to_owned());
-    let airborne = (app.drones.all)()
-        .into_iter()
-        .filter(|drone| drone.airborne)
-        .map(|drone| drone.id.to_string());
+    let drones = (app.drones.all)();
+    let airborne = drones.iter().filter(|drone| drone.airborne);
+    let silent = drones
+        .iter()
+        .filter(|drone| matches!(drone.link, LinkState::Connecting | LinkState::Lost));
+    let why = |drone: &DroneView| {
+        drone
+            .reason
+            .clone()
+            .unwrap_or_else(|| "not heard".to_owned())
+    };
     Health {
         problem,
-        airborne: airborne.collect(),
+        airborne: airborne.map(|drone| drone.id.to_string()).collect(),
+        silent: silent
+            .map(|drone| (drone.id.to_string(), why(drone)))
+            .collect(),
         listen: config.server.listen,
         own_certificate: config.tls.cert.is_none() && config.tls.client_ca.is_none(),
     }

@@ -150,6 +150,17 @@ pub async fn send_test(config: &config::Notify, name: &str) -> Result<(), TestEr
         .map_err(|error| TestError::Call(name.to_owned(), error))
 }
 
+/// Whether each target takes connections, all asked at once. Nothing is sent to
+/// any; one that cannot be used is left out.
+pub async fn reach(config: &config::Notify) -> Vec<(Arc<str>, Result<(), String>)> {
+    let (callers, _) = judged(config);
+    let asked = callers.iter().map(|caller| async {
+        let outcome = caller.reach().await;
+        (caller.target().name.clone(), outcome)
+    });
+    futures_util::future::join_all(asked).await
+}
+
 /// What is wrong with `[notify]`: with the webhook of that number, or with
 /// `notify.allow`. A reason that concerns one key begins with it.
 #[must_use]

@@ -31,6 +31,7 @@ mod state_readings;
 mod video;
 
 pub use commander::{Operator, Outcome, Pending, Phase, Presence, Refusal};
+pub(crate) use discovery::{Answer, ask_configured};
 pub use discovery::{
     Detection, Discovery, DiscoveryStats, Method, NotAllowed, Searched, Verification,
 };
