@@ -31,4 +31,5 @@ mod settings;
 mod tls;
 mod update;
 mod upstream;
+mod verdicts;
 mod webhooks;

@@ -26,6 +26,7 @@ pub(crate) async fn run(prepared: &Prepared, flags: &[&str]) -> anyhow::Result<E
     let arguments = [&["run"], flags].concat();
     let mut child = prepared
         .command(&arguments)
+        .current_dir(place_of(prepared))
         .env("NOTIFY_SOCKET", &socket)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -55,10 +56,16 @@ pub(crate) async fn run(prepared: &Prepared, flags: &[&str]) -> anyhow::Result<E
     Ok(Ended { code, complaint })
 }
 
+/// A directory of the test's own, where relative paths lead.
+fn place_of(prepared: &Prepared) -> &std::path::Path {
+    prepared.file.parent().unwrap()
+}
+
 /// Runs `check` with further `flags`.
 pub(crate) async fn check(prepared: &Prepared, flags: &[&str]) -> anyhow::Result<Ended> {
     let arguments = [&["check"], flags].concat();
-    let output = prepared.command(&arguments).output().await?;
+    let mut command = prepared.command(&arguments);
+    let output = command.current_dir(place_of(prepared)).output().await?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(Ended {
         code: output.status.code(),
