@@ -21,6 +21,7 @@ mod outbound;
 pub mod performance;
 pub mod photos;
 mod routes;
+pub mod settings;
 pub mod sources;
 pub mod update;
 pub mod upstream;

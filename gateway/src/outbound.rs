@@ -8,12 +8,18 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Uri;
 use hyper_rustls::ConfigBuilderExt;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::time::timeout;
+use tower::{Service, ServiceExt as _};
 use zeroize::Zeroizing;
+
+/// How long a connection is tried that is not used: `check` waits for it.
+const REACH_WITHIN: Duration = Duration::from_secs(3);
 
 /// A parsed `url` of the configuration.
 #[derive(Clone, Debug)]
@@ -106,6 +112,23 @@ pub(crate) fn secret(
             )))
         }
         (None, None) => Ok(None),
+    }
+}
+
+/// Whether a connection to `uri` comes about, with TLS where it has that. Nothing
+/// is sent over it.
+///
+/// # Errors
+/// Why not, in words.
+pub(crate) async fn reach<C>(connector: C, uri: Uri) -> Result<(), String>
+where
+    C: Service<Uri>,
+    C::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match timeout(REACH_WITHIN, connector.oneshot(uri)).await {
+        Ok(Ok(_closed)) => Ok(()),
+        Ok(Err(error)) => Err(chain(&*error.into())),
+        Err(_) => Err(format!("no connection in {} s", REACH_WITHIN.as_secs())),
     }
 }
 

@@ -123,7 +123,7 @@ async fn unusable_files_are_refused_at_the_start_with_the_file_s_name() -> anyho
             .prepare()?;
         let output = prepared.command(&["run"]).output().await?;
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{case}: {text}");
+        assert_eq!(output.status.code(), Some(2), "{case}: {text}");
         assert!(text.contains(word), "{case}: {text}");
     }
     Ok(())

@@ -61,6 +61,17 @@ pub struct Principal {
     pub permissions: Permissions,
 }
 
+/// Whether a start would take these strings as the two default keys.
+///
+/// # Errors
+/// [`OverrideError`] naming the variable and what is allowed.
+pub fn check_given_keys(
+    admin: Option<String>,
+    readonly: Option<String>,
+) -> Result<(), OverrideError> {
+    Overrides::given(admin, readonly).map(drop)
+}
+
 /// Why a request is refused before it is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {

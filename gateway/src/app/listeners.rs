@@ -8,7 +8,7 @@ use axum::Router;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::Origin;
+use crate::settings::Origin;
 use alerting::{AlertType, Alerts, Condition, Level};
 use https::{BindError, Listener, Server, Tls, Via};
 

@@ -15,52 +15,23 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{Config, Reload};
+use crate::config::ConfigError;
+use crate::settings::Settings;
 use start::Running;
 
-/// How the gateway came to be started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// For real.
-    Installed,
-    /// The demo: published keys, loopback only.
-    Demo,
-}
-
-/// Reads the configuration again, as it was read at the start.
-pub type ReadConfig = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
-
-/// What a start needs.
-pub struct Options {
-    /// The configuration.
-    pub config: Config,
-    /// How it came to be.
-    pub origin: Origin,
-    /// String of the first admin key, when it is given.
-    pub admin_key: Option<String>,
-    /// String of the first read-only key, when it is given.
-    pub readonly_key: Option<String>,
-    /// For SIGHUP.
-    pub reload: ReadConfig,
-}
+/// Resolves the settings again, as they were resolved at the start.
+pub type Resolve = Box<dyn Fn() -> Result<Settings, ConfigError> + Send + Sync>;
 
 /// Longest wait for tasks after the listeners have drained.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs until SIGTERM or Ctrl-C.
+/// Runs until SIGTERM or Ctrl-C; `reload` is for SIGHUP.
 ///
 /// # Errors
 /// What makes a start impossible, in words for the operator.
-pub async fn run(options: Options) -> anyhow::Result<()> {
-    let reload = options.reload;
+pub async fn run(settings: Settings, reload: Resolve) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    let mut running = Running::start(
-        options.config,
-        options.origin,
-        options.admin_key,
-        options.readonly_key,
-    )
-    .await?;
+    let mut running = Running::start(&settings).await?;
     drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
     loop {
         match signals.next().await {
@@ -79,16 +50,17 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 }
 
 /// Applies what can be applied; a broken file changes nothing.
-fn reload_from(running: &mut Running, read: &ReadConfig) {
-    let new = match read() {
-        Ok(new) => new,
+fn reload_from(running: &mut Running, resolve: &Resolve) {
+    let reload = match resolve().and_then(|new| new.beside(&running.config())) {
+        Ok((settings, reload)) => {
+            running.apply(&settings);
+            reload
+        }
         Err(error) => {
-            tracing::error!("configuration not reloaded, the running one stays: {error:#}");
+            tracing::error!("configuration not reloaded, the running one stays: {error}");
             return;
         }
     };
-    let reload = Reload::between(&running.config(), &new);
-    running.apply(&reload);
     tracing::info!(
         applied = reload.applied.join(", "),
         "configuration reloaded"

@@ -10,22 +10,22 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::Origin;
 use super::announce::Announcement;
 use super::housekeeping::{self, Rooms};
 use super::listeners::{self, Wanted};
 use crate::access::{Access, FirstKeys};
 use crate::alerts::StoreJournal;
 use crate::cache::Cache;
-use crate::config::{Config, Reload};
+use crate::config::Config;
 use crate::control::{self, Control, Health};
 use crate::http::{self, App, DroneList, Edge, Service, Services};
 use crate::logging::DroppedLogLines;
 use crate::notify::Notifier;
 use crate::performance::{self, Performance, Sampler};
 use crate::photos::Album;
+use crate::settings::{Origin, Settings};
 use crate::sources::sink::Pipeline;
-use crate::sources::tello::{Fleet, FleetOptions};
+use crate::sources::tello::{DroneView, Fleet, FleetOptions, LinkState};
 use crate::sources::{board, bridge};
 use crate::update::{self, Updates};
 use crate::upstream::Upstream;
@@ -65,12 +65,8 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts every room, announces, serves.
-    pub(super) async fn start(
-        config: Config,
-        origin: Origin,
-        admin_key: Option<String>,
-        readonly_key: Option<String>,
-    ) -> anyhow::Result<Running> {
+    pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
+        let (config, origin) = (settings.config().clone(), settings.origin());
         let logging = logging::init(&config.logging)?;
         let stop = CancellationToken::new();
         let storage = config.storage.clone();
@@ -84,8 +80,7 @@ impl Running {
         if let Some(mended) = &recovery.mended {
             tracing::warn!("the store was damaged and put right without loss: {mended}");
         }
-        let (access, first_keys) =
-            open_access(&config, origin, &store, admin_key, readonly_key).await?;
+        let (access, first_keys) = open_access(settings, &store).await?;
         let access = Arc::new(access);
         let notifier = Arc::new(Notifier::start(&config.notify, store.clone()).await?);
 
@@ -233,9 +228,10 @@ impl Running {
         self.app.config.load_full()
     }
 
-    /// Puts the reloadable part of a new configuration in force.
-    pub(super) fn apply(&self, reload: &Reload) {
-        let config = &reload.effective;
+    /// Puts settings in force that differ from the running ones in nothing that
+    /// needs a restart.
+    pub(super) fn apply(&self, settings: &Settings) {
+        let config = settings.config();
         let mut effective = config.clone();
         if let Err(error) = self.alerts.reload(&config.alerts) {
             tracing::error!("rules not reloaded, the running ones stay: {error}");
@@ -275,20 +271,16 @@ impl Running {
 }
 
 async fn open_access(
-    config: &Config,
-    origin: Origin,
+    settings: &Settings,
     store: &Store,
-    admin_key: Option<String>,
-    readonly_key: Option<String>,
 ) -> anyhow::Result<(Access, Option<FirstKeys>)> {
-    Ok(match origin {
+    let (config, store) = (&settings.config().access, store.clone());
+    Ok(match settings.origin() {
         // `demo::config` has refused every listener off loopback.
-        Origin::Demo => (
-            Access::open_demo(&config.access, store.clone()).await?,
-            None,
-        ),
+        Origin::Demo => (Access::open_demo(config, store).await?, None),
         Origin::Installed => {
-            Access::open(&config.access, store.clone(), admin_key, readonly_key).await?
+            let (admin, readonly) = (settings.admin_key(), settings.readonly_key());
+            Access::open(config, store, admin, readonly).await?
         }
     })
 }
@@ -471,13 +463,23 @@ fn health(app: &App) -> Health {
     let config = app.config.load();
     let store = app.store.stats();
     let problem = (!store.healthy).then(|| "the state directory does not take writes".to_owned());
-    let airborne = (app.drones.all)()
-        .into_iter()
-        .filter(|drone| drone.airborne)
-        .map(|drone| drone.id.to_string());
+    let drones = (app.drones.all)();
+    let airborne = drones.iter().filter(|drone| drone.airborne);
+    let silent = drones
+        .iter()
+        .filter(|drone| matches!(drone.link, LinkState::Connecting | LinkState::Lost));
+    let why = |drone: &DroneView| {
+        drone
+            .reason
+            .clone()
+            .unwrap_or_else(|| "not heard".to_owned())
+    };
     Health {
         problem,
-        airborne: airborne.collect(),
+        airborne: airborne.map(|drone| drone.id.to_string()).collect(),
+        silent: silent
+            .map(|drone| (drone.id.to_string(), why(drone)))
+            .collect(),
         listen: config.server.listen,
         own_certificate: config.tls.cert.is_none() && config.tls.client_ca.is_none(),
         asked_from_outside: app.access.stats().asked_from_outside,

@@ -1,10 +1,14 @@
 //! The command line: one table from which parsing, help, man page and
 //! completions are made.
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::config::Flag;
+use crate::settings::Inputs;
 
 /// Edge gateway for Tello drones: battery and temperature alerts, drone
 /// control and the Phase 4 API over TLS.
@@ -86,8 +90,8 @@ pub struct ConfigArgs {
     pub state_dir: Option<PathBuf>,
 }
 
-/// Arguments of `run`.
-#[derive(Debug, Args)]
+/// Arguments of `run`, and of `check`, which judges what `run` would do with them.
+#[derive(Clone, Debug, Args)]
 pub struct RunArgs {
     /// Configuration.
     #[command(flatten)]
@@ -101,6 +105,47 @@ pub struct RunArgs {
     /// Level, instead of `logging.level`.
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
+}
+
+impl ConfigArgs {
+    /// The flags that stand for keys.
+    pub(super) fn flags(&self) -> Vec<Flag> {
+        flag("--state-dir", ["storage", "dir"], self.state_dir.as_ref())
+            .into_iter()
+            .collect()
+    }
+}
+
+impl RunArgs {
+    /// What the settings of this command line are made of.
+    pub(super) fn inputs(&self) -> Inputs {
+        let (listen, http_listen) = (
+            self.listen.map(|address| address.to_string()),
+            self.http_listen.map(|address| address.to_string()),
+        );
+        let mut flags = self.config.flags();
+        flags.extend(flag("--listen", ["server", "listen"], listen));
+        flags.extend(flag(
+            "--http-listen",
+            ["server", "http_listen"],
+            http_listen,
+        ));
+        flags.extend(flag(
+            "--log-level",
+            ["logging", "level"],
+            self.log_level.as_ref(),
+        ));
+        Inputs::of_process(self.config.config.as_deref(), flags)
+    }
+}
+
+fn flag(
+    name: &'static str,
+    key: [&'static str; 2],
+    value: Option<impl Into<OsString>>,
+) -> Option<Flag> {
+    let value = value?.into();
+    Some(Flag { name, key, value })
 }
 
 /// Arguments of `demo`.
@@ -132,9 +177,9 @@ pub struct DemoArgs {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Configuration.
+    /// What `run` would be given.
     #[command(flatten)]
-    pub config: ConfigArgs,
+    pub run: RunArgs,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -45,6 +45,7 @@ use clap::{CommandFactory as _, Parser as _};
 use tokio::runtime::Runtime;
 
 use crate::config::{Config, ConfigError, Loaded};
+use crate::settings;
 
 pub use args::Cli;
 use args::{Command, ConfigArgs};
@@ -72,7 +73,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run(args) => run::run(args)?,
+        Command::Run(args) => run::run(&args)?,
         Command::Demo(args) => run::demo(&args)?,
         Command::Check(args) => return check::check(&args),
         Command::Health(args) => return health::health(&args),
@@ -119,16 +120,20 @@ fn show(text: std::fmt::Arguments<'_>) {
     }
 }
 
-/// Reads the configuration as `run` would, with the flags that stand for keys.
+/// Reads the configuration for a command that works on what it names. What is
+/// wrong elsewhere in it is no reason not to list keys.
 fn load(args: &ConfigArgs) -> Result<Loaded, ConfigError> {
-    let mut loaded = Loaded::read(args.config.as_deref(), std::env::vars())?;
-    if let Some(dir) = &args.state_dir {
-        loaded.config.storage.dir.clone_from(dir);
-    }
-    for warning in &loaded.warnings {
+    let file = args.config.as_deref();
+    let loaded = Loaded::read(file, settings::environment(), &args.flags())?;
+    warn(&loaded.warnings);
+    Ok(loaded)
+}
+
+/// Says what is probably a mistake, and harmless.
+fn warn(warnings: &[String]) {
+    for warning in warnings {
         eprintln!("warning: {warning}");
     }
-    Ok(loaded)
 }
 
 /// The runtime of long-running commands.

@@ -6,16 +6,18 @@ use std::process::ExitCode;
 use boards::Board;
 
 use super::args::{RulesArgs, RulesCommand};
-use crate::config::{Config, Loaded};
+use crate::config::{Config, ConfigError};
+use crate::settings;
 use crate::sources::{board as board_room, bridge};
 use alerting::RuleView;
 
 pub(super) fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
-    let loaded = match &args.command {
-        RulesCommand::Check { file: Some(file) } => Loaded::read(Some(file), std::env::vars())?,
-        RulesCommand::Check { file: None } | RulesCommand::List => super::load(&args.config)?,
-    };
-    super::check::rule_problems(&loaded)?;
+    let mut config = args.config.clone();
+    if let RulesCommand::Check { file: Some(file) } = &args.command {
+        config.config = Some(file.clone());
+    }
+    let loaded = super::load(&config)?;
+    ConfigError::unless_sound(settings::rule_problems(&loaded))?;
     let board = board(&loaded.config);
     let rules = in_effect(&loaded.config, board.as_ref())?;
     println!(

@@ -5,72 +5,16 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::args::{DemoArgs, RunArgs};
-use crate::app::{Options, Origin};
-use crate::config::{Loaded, LogFormat};
+use crate::config::LogFormat;
 use crate::demo::{self, Ports};
+use crate::settings::Settings;
 
-/// Environment variables (or systemd credentials of the same, lower-case name)
-/// that set the first keys.
-const ADMIN_VARIABLE: &str = "MFG_DRONE_ADMIN_KEY";
-const READONLY_VARIABLE: &str = "MFG_DRONE_READONLY_KEY";
-
-pub(super) fn run(args: RunArgs) -> anyhow::Result<()> {
-    let mut loaded = super::load(&args.config)?;
-    super::check::semantic_problems(&loaded)?;
-    let flags = Flags {
-        listen: args.listen,
-        http_listen: args.http_listen,
-        log_level: args.log_level,
-    };
-    flags.apply(&mut loaded);
-    let reload_args = args.config.clone();
-    let options = Options {
-        origin: Origin::Installed,
-        admin_key: secret(ADMIN_VARIABLE)?,
-        readonly_key: secret(READONLY_VARIABLE)?,
-        reload: Box::new(move || {
-            let mut loaded = super::load(&reload_args)?;
-            super::check::semantic_problems(&loaded)?;
-            flags.apply(&mut loaded);
-            Ok(loaded.config)
-        }),
-        config: loaded.config,
-    };
-    super::runtime()?.block_on(crate::app::run(options))
-}
-
-/// Flags that stand for keys; they win over file and environment, also on reload.
-struct Flags {
-    listen: Option<std::net::SocketAddr>,
-    http_listen: Option<std::net::SocketAddr>,
-    log_level: Option<String>,
-}
-
-impl Flags {
-    fn apply(&self, loaded: &mut Loaded) {
-        let config = &mut loaded.config;
-        config.server.listen = self.listen.unwrap_or(config.server.listen);
-        config.server.http_listen = self.http_listen.or(config.server.http_listen);
-        if let Some(level) = &self.log_level {
-            config.logging.level.clone_from(level);
-        }
-    }
-}
-
-/// A secret from the environment, else from systemd's credentials directory.
-fn secret(variable: &str) -> anyhow::Result<Option<String>> {
-    if let Ok(value) = std::env::var(variable) {
-        return Ok(Some(value).filter(|value| !value.is_empty()));
-    }
-    let Some(dir) = std::env::var_os("CREDENTIALS_DIRECTORY") else {
-        return Ok(None);
-    };
-    let path = Path::new(&dir).join(variable.to_lowercase());
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text.trim().to_owned()).filter(|value| !value.is_empty())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("credential {}", path.display())),
-    }
+pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
+    let settings = Settings::resolve(&args.inputs())?;
+    super::warn(settings.warnings());
+    let args = args.clone();
+    let again = Box::new(move || Settings::resolve(&args.inputs()));
+    super::runtime()?.block_on(crate::app::run(settings, again))
 }
 
 pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
@@ -85,15 +29,10 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     let mut config = demo::config(ports, temporary.path())?;
     config.logging.level.clone_from(&args.log_level);
     config.logging.format = LogFormat::Text;
-    let unchanged = config.clone();
-    let options = Options {
-        origin: Origin::Demo,
-        admin_key: Some(demo::ADMIN_KEY.to_owned()),
-        readonly_key: Some(demo::READONLY_KEY.to_owned()),
-        reload: Box::new(move || Ok(unchanged.clone())),
-        config,
-    };
-    super::runtime()?.block_on(crate::app::run(options))
+    let settings = Settings::demo(config)?;
+    let unchanged = settings.clone();
+    let again = Box::new(move || Ok(unchanged.clone()));
+    super::runtime()?.block_on(crate::app::run(settings, again))
 }
 
 /// The demo's state directory; removed at the end unless the user named it.

@@ -10,6 +10,8 @@ use firmware_bridge::host::PortSelector;
 use firmware_bridge::sensor::{MAX_INTERVAL_MS, MIN_INTERVAL_MS};
 use serde::{Deserialize, Serialize};
 
+use super::is_id;
+
 /// Most bridges: each has a thread, and room for its sensors among the sources.
 pub const MAX_BRIDGES: usize = 8;
 /// Longest name; it begins the name of every source of the bridge.
@@ -140,8 +142,7 @@ pub(super) fn problems(bridges: &[Bridge]) -> Vec<(Vec<String>, String)> {
 
 fn name_problem(bridge: &Bridge, earlier: &[Bridge]) -> Option<String> {
     let name = &bridge.name;
-    let valid = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if name.is_empty() || name.len() > MAX_NAME_CHARS || !name.chars().all(valid) {
+    if !is_id(name, MAX_NAME_CHARS) {
         return Some(format!(
             "{name:?} is not a name; use 1 to {MAX_NAME_CHARS} letters, digits, _ and -"
         ));

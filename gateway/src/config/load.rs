@@ -1,17 +1,17 @@
-//! Reading the file and the environment into a [`Config`].
+//! Merges the file, the environment and the command line's flags into a [`Config`].
 //!
-//! Every error names where the fault is (file, line and column, or the
-//! variable), what is wrong and what is allowed. Nothing is guessed: an unknown
-//! key is an error, because a misspelt limit is a missing limit.
+//! Every error names where the fault is (file, line and column, the variable or
+//! the flag), what is wrong and what is allowed. Nothing is guessed: an unknown
+//! key is an error, because a misspelt limit is a missing limit. Whether the
+//! merged values make sense together is judged afterwards, never here.
 
-use std::fmt;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::Config;
+use super::place::{ConfigError, Place, Problem, line_and_column, span_start};
 
 /// The file used when none is named and it exists.
 pub const DEFAULT_PATH: &str = "/etc/mfg-drone/gateway.toml";
@@ -22,6 +22,13 @@ pub const ENV_PREFIX: &str = "MFG_DRONE_";
 /// Sections that are lists of tables: set as a whole by `MFG_DRONE_<SECTION>`.
 const LISTS: &[&str] = &["bridge"];
 
+/// Lists of tables inside a section.
+const TABLES: &[[&str; 2]] = &[
+    ["alerts", "rule"],
+    ["drones", "drone"],
+    ["notify", "webhook"],
+];
+
 /// Variables with the prefix that are not configuration keys.
 const OTHER_VARIABLES: &[&str] = &[
     "MFG_DRONE_ADMIN_KEY",
@@ -29,10 +36,21 @@ const OTHER_VARIABLES: &[&str] = &[
     "MFG_DRONE_CONFIG",
 ];
 
+/// A flag of the command line that stands for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flag {
+    /// As it is written, for example `--listen`.
+    pub name: &'static str,
+    /// Section and key.
+    pub key: [&'static str; 2],
+    /// What was given.
+    pub value: OsString,
+}
+
 /// A configuration together with where each value came from.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
-    /// The configuration: file, then environment.
+    /// The configuration: file, then environment, then flags.
     pub config: Config,
     /// The file, when there was one.
     pub file: Option<PathBuf>,
@@ -42,91 +60,39 @@ pub struct Loaded {
     overrides: Vec<Override>,
 }
 
-/// One environment variable that set a key.
+/// A key that was set elsewhere than in the file.
 #[derive(Clone, Debug, PartialEq)]
 struct Override {
-    variable: String,
+    place: Place,
     path: Vec<String>,
 }
 
-/// Where a problem is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A file that could not be read.
-    File(PathBuf),
-    /// A line and column (from 1) of a file.
-    Line(PathBuf, usize, usize),
-    /// An environment variable.
-    Variable(String),
-    /// A key that is nowhere set: two defaults or settings do not fit together.
-    Key(String),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::File(path) => write!(f, "{}", path.display()),
-            Place::Line(path, line, column) => write!(f, "{}:{line}:{column}", path.display()),
-            Place::Variable(name) => write!(f, "environment variable {name}"),
-            Place::Key(key) => write!(f, "{key}"),
-        }
-    }
-}
-
-/// One thing wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Where.
-    pub place: Place,
-    /// What is wrong and what is allowed.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
-    }
-}
-
-/// Everything wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub struct ConfigError {
-    /// At least one problem.
-    pub problems: Vec<Problem>,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n")?;
-            }
-            write!(f, "{problem}")?;
-        }
-        Ok(())
-    }
-}
-
-impl ConfigError {
-    fn one(place: Place, message: impl Into<String>) -> ConfigError {
-        ConfigError {
-            problems: vec![Problem {
-                place,
-                message: message.into(),
-            }],
-        }
-    }
-}
-
 impl Loaded {
-    /// Reads `path` (or [`DEFAULT_PATH`] when it exists), then the environment,
-    /// then checks what the types cannot say.
+    /// Merges and then checks what the types cannot say. For commands that work
+    /// on what the configuration names; what is to run is judged further, by
+    /// `Settings::resolve`.
     ///
     /// # Errors
     /// [`ConfigError`] with every problem found.
     pub fn read(
         path: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
+        flags: &[Flag],
+    ) -> Result<Loaded, ConfigError> {
+        let loaded = Loaded::merge(path, environment, flags)?;
+        ConfigError::unless_sound(loaded.problems())?;
+        Ok(loaded)
+    }
+
+    /// Reads `path` (or [`DEFAULT_PATH`] when it exists), then the environment,
+    /// then the flags. Each wins over the one before it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for what cannot be read or does not fit the types.
+    pub fn merge(
+        path: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: &[Flag],
     ) -> Result<Loaded, ConfigError> {
         let file = match path {
             Some(path) => Some(path.to_owned()),
@@ -141,21 +107,31 @@ impl Loaded {
             })?,
             None => String::new(),
         };
-        let loaded = Loaded::parse(file, text, environment)?;
-        let problems = super::validate::problems(&loaded);
-        if problems.is_empty() {
-            Ok(loaded)
-        } else {
-            Err(ConfigError { problems })
+        Loaded::parse(file, text, environment, flags)
+    }
+
+    /// A configuration that was made here and read nowhere.
+    #[must_use]
+    pub fn made(config: Config) -> Loaded {
+        Loaded {
+            config,
+            ..Loaded::default()
         }
     }
 
-    /// Applies `text` as if it stood in `file`, then the environment; no
-    /// semantic checks.
+    /// Everything wrong with the values themselves and their combinations, in
+    /// the order of the sections. Opens no file.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        super::validate::problems(self)
+    }
+
+    /// Takes `text` as if it stood in `file`, then the environment and flags.
     fn parse(
         file: Option<PathBuf>,
         text: String,
         environment: impl IntoIterator<Item = (String, String)>,
+        flags: &[Flag],
     ) -> Result<Loaded, ConfigError> {
         let config = toml::from_str::<Config>(&text)
             .map_err(|error| from_toml(file.as_deref(), &text, &error))?;
@@ -166,16 +142,25 @@ impl Loaded {
             text,
             overrides: Vec::new(),
         };
-        loaded.apply_environment(environment)?;
+        let mut table: toml::Table = toml::from_str(&loaded.text)
+            .map_err(|error| from_toml(loaded.file.as_deref(), &loaded.text, &error))?;
+        let mut problems = Vec::new();
+        for (place, path, value) in loaded.variables(environment) {
+            loaded.set(&mut table, place, path, Some(&value), &mut problems);
+        }
+        for flag in flags {
+            let (place, path) = (Place::Flag(flag.name), flag.key.map(str::to_owned).into());
+            loaded.set(&mut table, place, path, flag.value.to_str(), &mut problems);
+        }
+        ConfigError::unless_sound(problems)?;
         Ok(loaded)
     }
 
-    fn apply_environment(
+    /// The variables that set keys; warns of those that look as if they did.
+    fn variables(
         &mut self,
         environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<(), ConfigError> {
-        let mut table: toml::Table = toml::from_str(&self.text)
-            .map_err(|error| from_toml(self.file.as_deref(), &self.text, &error))?;
+    ) -> Vec<(Place, Vec<String>, String)> {
         let mut variables: Vec<(String, String)> = environment
             .into_iter()
             .filter(|(name, _)| {
@@ -183,7 +168,7 @@ impl Loaded {
             })
             .collect();
         variables.sort();
-        let mut problems = Vec::new();
+        let mut found = Vec::new();
         for (variable, value) in variables {
             let name = variable[ENV_PREFIX.len()..].to_lowercase();
             let path: Vec<String> = match name.split_once("__") {
@@ -196,35 +181,68 @@ impl Loaded {
                     continue;
                 }
             };
-            match with_override(&table, &path, &value) {
-                Ok((next, config)) => {
-                    table = next;
-                    self.config = config;
-                    self.overrides.push(Override { variable, path });
-                }
-                Err(message) => problems.push(Problem {
-                    place: Place::Variable(variable),
-                    message,
-                }),
-            }
+            found.push((Place::Variable(variable), path, value));
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ConfigError { problems })
+        found
+    }
+
+    /// Sets one key in `table` and in the configuration. No value is one that is
+    /// not text.
+    fn set(
+        &mut self,
+        table: &mut toml::Table,
+        place: Place,
+        path: Vec<String>,
+        value: Option<&str>,
+        problems: &mut Vec<Problem>,
+    ) {
+        let outcome = match value {
+            Some(value) => with_override(table, &path, value),
+            None => Err("is not valid UTF-8".to_owned()),
+        };
+        match outcome {
+            Ok((next, config)) => {
+                *table = next;
+                self.config = config;
+                self.overrides.push(Override { place, path });
+            }
+            Err(message) => problems.push(Problem { place, message }),
         }
     }
 
+    /// Whether the value at `path` was set anywhere.
+    #[must_use]
+    pub fn sets(&self, path: &[&str]) -> bool {
+        let in_file = || {
+            let table = toml::from_str::<toml::Table>(&self.text).ok()?;
+            let (first, rest) = path.split_first()?;
+            let mut value = table.get(*first)?;
+            for part in rest {
+                value = match part.parse::<usize>() {
+                    Ok(index) => value.get(index)?,
+                    Err(_) => value.get(*part)?,
+                };
+            }
+            Some(())
+        };
+        self.override_of(path).is_some() || in_file().is_some()
+    }
+
+    /// The flag or variable that set what holds `path`. Flags come last, and win.
+    fn override_of(&self, path: &[&str]) -> Option<&Override> {
+        let holds = |o: &&Override| {
+            path.len() >= o.path.len() && path.iter().zip(&o.path).all(|(a, b)| a == b)
+        };
+        self.overrides.iter().rev().find(holds)
+    }
+
     /// Where the value at `path` (such as `["alerts", "rule", "2", "metric"]`)
-    /// was set: the variable that won, the line of the file, or the key itself.
+    /// was set: the flag or variable that won, the line of the file, or the key
+    /// itself.
     #[must_use]
     pub fn place(&self, path: &[&str]) -> Place {
-        if let Some(winner) = self
-            .overrides
-            .iter()
-            .find(|o| path.iter().zip(&o.path).all(|(a, b)| a == b))
-        {
-            return Place::Variable(winner.variable.clone());
+        if let Some(winner) = self.override_of(path) {
+            return winner.place.clone();
         }
         let located = self.file.as_ref().and_then(|file| {
             let table = DeTable::parse(&self.text).ok()?;
@@ -276,7 +294,7 @@ fn with_override(
         match super::from_table(&next) {
             Ok(config) => return Ok((next, config)),
             Err(error) => {
-                first_error.get_or_insert_with(|| error.message().to_owned());
+                first_error.get_or_insert_with(|| with_hint(error.message()));
             }
         }
     }
@@ -292,37 +310,37 @@ fn from_toml(file: Option<&Path>, text: &str, error: &toml::de::Error) -> Config
         }
         None => Place::File(path),
     };
-    ConfigError::one(place, error.message())
+    ConfigError::one(place, with_hint(error.message()))
 }
 
-/// Offset of the deepest part of `path` that is present in `table`.
-fn span_start(table: &DeTable<'_>, path: &[&str]) -> Option<usize> {
-    let first = path.first()?;
-    let (key, value) = table.iter().find(|(key, _)| key.get_ref() == first)?;
-    deeper(value, &path[1..]).or(Some(key.span().start))
-}
-
-fn deeper(value: &Spanned<DeValue<'_>>, path: &[&str]) -> Option<usize> {
-    match value.get_ref() {
-        DeValue::Table(table) => span_start(table, path),
-        DeValue::Array(array) => {
-            let item = array.get(path.first()?.parse::<usize>().ok()?)?;
-            deeper(item, &path[1..]).or(Some(item.span().start))
-        }
-        _ => None,
+/// The words of the parser, with the section in which an unknown key is known:
+/// `[[drone]]` is easily written for `[[drones.drone]]`.
+fn with_hint(message: &str) -> String {
+    let unknown = message
+        .strip_prefix("unknown field `")
+        .and_then(|rest| rest.split('`').next());
+    match unknown.and_then(known_elsewhere) {
+        Some(right) => format!("{message}; did you mean {right}?"),
+        None => message.to_owned(),
     }
 }
 
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text[..offset.min(text.len())];
-    let line = before.matches('\n').count() + 1;
-    let column = before
-        .rfind('\n')
-        .map_or(before, |at| &before[at + 1..])
-        .chars()
-        .count()
-        + 1;
-    (line, column)
+/// How `key` is written where it belongs, if that is one section only.
+fn known_elsewhere(key: &str) -> Option<String> {
+    let defaults: toml::Table = toml::from_str(&toml::to_string(&Config::default()).ok()?).ok()?;
+    let mut sections = defaults
+        .iter()
+        .filter_map(|(section, content)| Some((section, content.as_table()?.get(key)?)));
+    let (section, value) = sections.next()?;
+    if sections.next().is_some() {
+        return None;
+    }
+    let is_list = TABLES.contains(&[section.as_str(), key]) && value.is_array();
+    Some(if is_list {
+        format!("[[{section}.{key}]]")
+    } else {
+        format!("`{key}` in [{section}]")
+    })
 }
 
 #[cfg(test)]
@@ -333,7 +351,12 @@ mod tests {
         let environment = environment
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        Loaded::parse(Some("/etc/g.toml".into()), text.to_owned(), environment)
+        Loaded::parse(
+            Some("/etc/g.toml".into()),
+            text.to_owned(),
+            environment,
+            &[],
+        )
     }
 
     #[test]

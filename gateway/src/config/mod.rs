@@ -11,9 +11,11 @@ mod board;
 mod bridge;
 mod camera;
 mod drones;
+mod id;
 mod load;
 mod logging;
 mod notify;
+mod place;
 mod ranges;
 mod reload;
 mod server;
@@ -28,18 +30,22 @@ pub use alerting::{Config as Alerts, RuleText as Rule};
 pub use board::Board;
 pub use bridge::{Bridge, ButtonAction, MAX_BRIDGES};
 pub use camera::Camera;
-pub use drones::{Drone, DroneMode, Drones, OnOperatorLoss};
+pub use drones::{
+    DRONE_WAITS_S, Drone, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, OnOperatorLoss,
+};
 pub use https::TlsConfig as Tls;
-pub use load::{ConfigError, DEFAULT_PATH, ENV_PREFIX, Loaded, Place, Problem};
+pub use id::{MAX_ID_BYTES, is_id};
+pub use load::{DEFAULT_PATH, ENV_PREFIX, Flag, Loaded};
 pub use logging::{Journal, LogFormat, Logging};
 pub use notify::{Notify, Webhook, WebhookTemplate};
+pub use place::{ConfigError, Place, Problem};
 pub use ranges::{MAX_RANGES, Range, RangeError};
 pub use reload::Reload;
 pub use server::Server;
 pub use store::Config as Storage;
 pub use update::Update;
 pub use upstream::Upstream;
-pub use validate::{MAX_CONNECTIONS, MAX_DRONES};
+pub use validate::{BOARD_SOURCE, MAX_CONNECTIONS};
 
 /// A configuration from a table, by way of its text: so only one deserialiser of
 /// this whole structure is in the binary.

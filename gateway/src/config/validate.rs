@@ -1,22 +1,29 @@
 //! What the types of the configuration cannot say.
 //!
 //! Collects every problem instead of stopping at the first: an operator fixes
-//! a file once. Checks that need another room's parser (rules, log levels,
-//! webhooks) are made there and located through [`Loaded::place`].
+//! a file once. Opens no file. Checks that need another room's parser (rules,
+//! log levels, webhooks) are made there and located through [`Loaded::place`].
 
 use std::collections::BTreeMap;
 
-use super::load::{Loaded, Problem};
-use super::{Config, DroneMode, Drones, MAX_RANGES, Profile, Range};
+use super::drones::{DRONE_WAITS_S, LOST_AFTER_S, MAX_DRONES};
+use super::load::Loaded;
+use super::place::Problem;
+use super::{Config, DroneMode, Drones, MAX_ID_BYTES, MAX_RANGES, Profile, Range, is_id};
 
-/// Most drones the tables are sized for.
-pub const MAX_DRONES: usize = 64;
+/// The source of the board's own readings; no drone may have this id.
+pub const BOARD_SOURCE: &str = "board";
 /// Most connections: every one costs file descriptors and buffers.
 pub const MAX_CONNECTIONS: usize = 4096;
 /// Least and greatest cap of an update bundle: one packet of it, and more than any
 /// root slot holds.
 const MIN_BUNDLE_BYTES: u64 = 1024;
 const MAX_BUNDLE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// Longest pause between snapshots, a month: the journal since the last one is
+/// read at every start.
+const MAX_SNAPSHOT_INTERVAL_S: u64 = 31 * 24 * 3600;
+/// Most rotated log files kept.
+const MAX_LOG_FILES: usize = 100;
 /// Least requests per minute for ordinary routes: the web dashboard polls three routes every 5 s.
 const LEAST_OTHER_PER_MINUTE: u32 = 120;
 
@@ -71,12 +78,14 @@ impl Check<'_> {
                 );
             }
         }
+        self.listeners_apart(config);
         for (key, seconds) in [
             ("handshake_timeout_s", server.handshake_timeout_s),
             ("header_timeout_s", server.header_timeout_s),
             ("body_timeout_s", server.body_timeout_s),
             ("idle_timeout_s", server.idle_timeout_s),
             ("write_timeout_s", server.write_timeout_s),
+            ("drain_timeout_s", server.drain_timeout_s),
         ] {
             if !(1..=3600).contains(&seconds) {
                 self.refuse(
@@ -127,6 +136,33 @@ impl Check<'_> {
         }
     }
 
+    /// Of two listeners on one port only one would ever be bound.
+    fn listeners_apart(&mut self, config: &Config) {
+        let server = &config.server;
+        let listeners = [
+            ("listen", Some(server.listen)),
+            ("http_listen", server.http_listen),
+            ("metrics_listen", server.metrics_listen),
+        ];
+        for (index, (key, address)) in listeners.into_iter().enumerate() {
+            let Some(address) = address else { continue };
+            let clash = listeners[..index].iter().find(|(_, other)| {
+                other.is_some_and(|other| {
+                    let everywhere = other.ip().is_unspecified() || address.ip().is_unspecified();
+                    other.port() == address.port()
+                        && address.port() != 0
+                        && (everywhere || other.ip() == address.ip())
+                })
+            });
+            if let Some((other, _)) = clash {
+                self.refuse(
+                    &["server", key],
+                    format!("{address} is the port of server.{other} already; use another one"),
+                );
+            }
+        }
+    }
+
     fn update(&mut self, config: &Config) {
         if !(MIN_BUNDLE_BYTES..=MAX_BUNDLE_BYTES).contains(&config.update.max_bundle_bytes) {
             self.refuse(
@@ -142,11 +178,14 @@ impl Check<'_> {
             && !access.allow_open_access
             && !config.server.listen.ip().is_loopback()
         {
+            let (listen, place) = (
+                config.server.listen,
+                self.loaded.place(&["server", "listen"]),
+            );
             self.refuse(
                 &["access", "profile"],
                 format!(
-                    "this profile lets anybody who reaches {} fly the drones; use \"strict\", listen on loopback, or set access.allow_open_access = true",
-                    config.server.listen
+                    "this profile lets anybody who reaches {listen} ({place}) fly the drones; use \"strict\", listen on loopback, or set access.allow_open_access = true"
                 ),
             );
         }
@@ -198,10 +237,10 @@ impl Check<'_> {
         if !(1..=7).contains(&storage.history_days) {
             self.refuse(&["storage", "history_days"], "must be 1 to 7 days");
         }
-        if storage.snapshot_interval_s < 600 {
+        if !(600..=MAX_SNAPSHOT_INTERVAL_S).contains(&storage.snapshot_interval_s) {
             self.refuse(
                 &["storage", "snapshot_interval_s"],
-                "must be at least 600 seconds",
+                format!("must be 600 to {MAX_SNAPSHOT_INTERVAL_S} seconds"),
             );
         }
         if !(1..=10_000).contains(&config.alerts.max_alerts) {
@@ -214,6 +253,12 @@ impl Check<'_> {
             self.refuse(
                 &["logging", "max_file_bytes"],
                 "must be 65536 to 1073741824 bytes",
+            );
+        }
+        if config.logging.max_files > MAX_LOG_FILES {
+            self.refuse(
+                &["logging", "max_files"],
+                format!("must be 0 to {MAX_LOG_FILES}"),
             );
         }
         if !(200..=60_000).contains(&config.board.sample_interval_ms) {
@@ -257,18 +302,35 @@ impl Check<'_> {
                 "must not be 0: drones send to a fixed port, 11111",
             );
         }
-        if !(0.5..=60.0).contains(&drones.lost_after_s) {
+        if drones.command_port == 0 {
+            self.refuse(
+                &["drones", "command_port"],
+                "must not be 0: drones listen on a fixed port, 8889",
+            );
+        }
+        if !LOST_AFTER_S.contains(&drones.lost_after_s) {
             self.refuse(
                 &["drones", "lost_after_s"],
-                "must be 0.5 to 60 seconds (a Tello sends its state every 0.1 s)",
+                format!(
+                    "must be {} to {} seconds (a Tello sends its state every 0.1 s)",
+                    LOST_AFTER_S.start(),
+                    LOST_AFTER_S.end()
+                ),
             );
         }
         for (key, seconds) in [
             ("operator_grace_s", drones.operator_grace_s),
             ("connect_timeout_s", drones.connect_timeout_s),
         ] {
-            if !(0.5..=60.0).contains(&seconds) {
-                self.refuse(&["drones", key], "must be 0.5 to 60 seconds");
+            if !DRONE_WAITS_S.contains(&seconds) {
+                self.refuse(
+                    &["drones", key],
+                    format!(
+                        "must be {} to {} seconds",
+                        DRONE_WAITS_S.start(),
+                        DRONE_WAITS_S.end()
+                    ),
+                );
             }
         }
         for (key, percent) in [
@@ -281,16 +343,27 @@ impl Check<'_> {
             }
         }
         self.discovery(drones);
+        self.each_drone(drones);
+    }
+
+    fn each_drone(&mut self, drones: &Drones) {
         let mut ids = BTreeMap::new();
         for (index, drone) in drones.drone.iter().enumerate() {
             let place = index.to_string();
-            let valid = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-            if drone.id.is_empty() || drone.id.len() > 64 || !drone.id.chars().all(valid) {
+            if !is_id(&drone.id, MAX_ID_BYTES) {
                 self.refuse(
                     &["drones", "drone", &place, "id"],
                     format!(
-                        "{:?} is not an id; use 1 to 64 letters, digits, _ and -",
+                        "{:?} is not an id; use 1 to {MAX_ID_BYTES} letters, digits, _ and -",
                         drone.id
+                    ),
+                );
+            }
+            if drone.id == BOARD_SOURCE {
+                self.refuse(
+                    &["drones", "drone", &place, "id"],
+                    format!(
+                        "{BOARD_SOURCE:?} is the board itself in rules and alerts; use another id"
                     ),
                 );
             }
@@ -302,6 +375,12 @@ impl Check<'_> {
                         drone.id,
                         first + 1
                     ),
+                );
+            }
+            if drone.command_port == Some(0) {
+                self.refuse(
+                    &["drones", "drone", &place, "command_port"],
+                    "must not be 0",
                 );
             }
             let mode = drone.mode.unwrap_or(drones.mode);
@@ -356,7 +435,7 @@ mod tests {
     fn messages(text: &str) -> Vec<String> {
         let file = tempfile::NamedTempFile::new().expect("temporary file");
         std::fs::write(file.path(), text).expect("written");
-        match Loaded::read(Some(file.path()), []) {
+        match Loaded::read(Some(file.path()), [], &[]) {
             Ok(_) => Vec::new(),
             Err(error) => error.problems.iter().map(ToString::to_string).collect(),
         }
@@ -384,6 +463,27 @@ mod tests {
             messages(&format!("{open}[server]\nlisten = \"127.0.0.1:8443\"\n")),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn two_listeners_never_share_a_port() {
+        let listeners = |http: &str| format!("[server]\nhttp_listen = \"{http}\"\n");
+        let found = messages(&listeners("127.0.0.1:8443"));
+        assert!(
+            found[0].contains("server.http_listen: 127.0.0.1:8443 is the port of server.listen"),
+            "{found:?}"
+        );
+        assert_eq!(messages(&listeners("127.0.0.1:8000")), [""; 0]);
+        let apart = "[server]\nlisten = \"127.0.0.2:1\"\nhttp_listen = \"127.0.0.1:1\"\n";
+        assert_eq!(messages(apart), [""; 0]);
+        let any = "[server]\nlisten = \"127.0.0.1:0\"\nhttp_listen = \"127.0.0.1:0\"\n";
+        assert_eq!(messages(any), [""; 0]);
+    }
+
+    #[test]
+    fn a_drone_is_not_taken_for_the_board() {
+        let found = messages("[[drones.drone]]\nid = \"board\"\n");
+        assert!(found[0].contains("is the board itself"), "{found:?}");
     }
 
     #[test]

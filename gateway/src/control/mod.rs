@@ -51,6 +51,9 @@ pub struct Health {
     pub problem: Option<String>,
     /// Drones in the air.
     pub airborne: Vec<String>,
+    /// Drones that should be heard and are not, and why.
+    #[serde(default)]
+    pub silent: Vec<(String, String)>,
     /// Its HTTPS listener.
     pub listen: SocketAddr,
     /// Whether the device's own authority vouches for its certificate, and

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::config::{MAX_DRONES, MAX_ID_BYTES};
 use crate::http::scalars::Ts;
 use crate::http::state::App;
 use crate::live::network_messages::{self, Answer};
@@ -16,10 +17,7 @@ use crate::sources::tello::{DroneView, LinkState, Phase};
 use alerting::Alert;
 
 /// Most drones a client follows: as many as a gateway has.
-const MAX_SUBSCRIPTIONS: usize = 64;
-
-/// Longest drone id that is remembered.
-const MAX_ID_BYTES: usize = 64;
+const MAX_SUBSCRIPTIONS: usize = MAX_DRONES;
 
 /// Ids of the drones a client follows, known or not.
 #[derive(Debug, Default)]

@@ -54,6 +54,7 @@ pub enum CallError {
 /// Calls one target.
 pub(super) struct Caller {
     target: Target,
+    connector: HttpsConnector<HttpConnector<Guard>>,
     client: Client<HttpsConnector<HttpConnector<Guard>>, Full<Bytes>>,
 }
 
@@ -74,13 +75,25 @@ impl Caller {
         // Minutes pass between two calls: a kept connection would be stale.
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
-            .build(connector);
-        Ok(Caller { target, client })
+            .build(connector.clone());
+        Ok(Caller {
+            target,
+            connector,
+            client,
+        })
     }
 
     /// The target.
     pub(super) fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// Whether the target takes connections; it is sent nothing.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub(super) async fn reach(&self) -> Result<(), String> {
+        outbound::reach(self.connector.clone(), self.target.uri.clone()).await
     }
 
     /// Sends one notification under the number `delivery`.

@@ -28,7 +28,16 @@ use client::Caller;
 use delivery::{Counters, Courier, Progress};
 
 pub use client::CallError;
-pub use target::TargetError;
+
+/// Why a webhook in the configuration cannot be used.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("notify.webhook {name:?}: {reason}")]
+pub struct TargetError {
+    /// Its name; `allow` for the list of places.
+    pub name: String,
+    /// What is wrong and what to do.
+    pub reason: String,
+}
 
 /// Why a test was not delivered.
 #[derive(Debug, Error)]
@@ -142,13 +151,49 @@ pub async fn send_test(config: &config::Notify, name: &str) -> Result<(), TestEr
         .map_err(|error| TestError::Call(name.to_owned(), error))
 }
 
+/// Whether each target takes connections, all asked at once. Nothing is sent to
+/// any; one that cannot be used is left out.
+pub async fn reach(config: &config::Notify) -> Vec<(Arc<str>, Result<(), String>)> {
+    let (callers, _) = judged(config);
+    let asked = callers.iter().map(|caller| async {
+        let outcome = caller.reach().await;
+        (caller.target().name.clone(), outcome)
+    });
+    futures_util::future::join_all(asked).await
+}
+
+/// What is wrong with `[notify]`: with the webhook of that number, or with
+/// `notify.allow`. A reason that concerns one key begins with it.
+#[must_use]
+pub fn problems(config: &config::Notify) -> Vec<(Option<usize>, String)> {
+    judged(config).1
+}
+
+/// What can be called, and what is wrong with the rest.
+fn judged(config: &config::Notify) -> (Vec<Caller>, Vec<target::Wrong>) {
+    let (targets, mut wrong) = target::parse(config);
+    let mut callers = Vec::with_capacity(targets.len());
+    for target in targets {
+        let is_it = |webhook: &config::Webhook| *webhook.name == *target.name;
+        let index = config.webhook.iter().position(is_it);
+        match Caller::new(target) {
+            Ok(caller) => callers.push(caller),
+            Err(reason) => wrong.push((index, reason)),
+        }
+    }
+    (callers, wrong)
+}
+
 fn callers(config: &config::Notify) -> Result<Vec<Caller>, TargetError> {
-    let targets = target::parse(config)?;
-    let with_name = |target: target::Target| {
-        let name = target.name.to_string();
-        Caller::new(target).map_err(|reason| TargetError { name, reason })
-    };
-    targets.into_iter().map(with_name).collect()
+    let (callers, wrong) = judged(config);
+    match wrong.into_iter().next() {
+        None => Ok(callers),
+        Some((index, reason)) => {
+            let webhook = index.and_then(|index| config.webhook.get(index));
+            let name = webhook.map_or("allow", |webhook| &webhook.name).to_owned();
+            Err(TargetError { name, reason })
+        }
+    }
 }
 
 /// Where each target goes on. A new one starts with what comes now, and that

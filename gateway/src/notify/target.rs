@@ -10,22 +10,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::Uri;
-use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::config::{Notify, Webhook, WebhookTemplate};
 use crate::outbound::{self, Destination};
 use store::severity;
-
-/// Why a webhook in the configuration cannot be used.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("notify.webhook {name:?}: {reason}")]
-pub struct TargetError {
-    /// Its name.
-    pub name: String,
-    /// What is wrong and what to do.
-    pub reason: String,
-}
 
 /// A webhook that may be called.
 #[derive(Clone, Debug)]
@@ -70,9 +59,7 @@ impl Allowed {
                     allowed.hosts.push(entry.to_ascii_lowercase())
                 }
                 _ => {
-                    return Err(format!(
-                        "notify.allow: {entry:?} is neither a network nor a host name"
-                    ));
+                    return Err(format!("{entry:?} is neither a network nor a host name"));
                 }
             }
         }
@@ -120,30 +107,31 @@ fn within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
     }
 }
 
-/// Every target of the configuration.
-///
-/// # Errors
-/// [`TargetError`] for the first that cannot be used.
-pub(super) fn parse(config: &Notify) -> Result<Vec<Target>, TargetError> {
-    let allowed = Allowed::parse(&config.allow).map_err(|reason| TargetError {
-        name: "allow".to_owned(),
-        reason,
-    })?;
-    let allowed = Arc::new(allowed);
-    let mut targets: Vec<Target> = Vec::new();
-    for webhook in &config.webhook {
-        let fail = |reason: String| TargetError {
-            name: webhook.name.clone(),
-            reason,
-        };
-        if targets.iter().any(|target| *target.name == *webhook.name) {
-            return Err(fail(
-                "another one has this name; names must differ".to_owned(),
-            ));
+/// What is wrong with the list: with the webhook of that number, or with
+/// `notify.allow`.
+pub(super) type Wrong = (Option<usize>, String);
+
+/// Every target of the configuration that can be used, and what is wrong with
+/// the others.
+pub(super) fn parse(config: &Notify) -> (Vec<Target>, Vec<Wrong>) {
+    let allowed = match Allowed::parse(&config.allow) {
+        Ok(allowed) => Arc::new(allowed),
+        // Nothing can be said of the webhooks then.
+        Err(reason) => return (Vec::new(), vec![(None, reason)]),
+    };
+    let (mut targets, mut wrong) = (Vec::new(), Vec::new());
+    for (index, webhook) in config.webhook.iter().enumerate() {
+        let earlier = &config.webhook[..index];
+        if earlier.iter().any(|other| other.name == webhook.name) {
+            let reason = "name: another one has this name; names must differ";
+            wrong.push((Some(index), reason.to_owned()));
         }
-        targets.push(one(webhook, &allowed).map_err(fail)?);
+        match one(webhook, &allowed) {
+            Ok(target) => targets.push(target),
+            Err(reason) => wrong.push((Some(index), reason)),
+        }
     }
-    Ok(targets)
+    (targets, wrong)
 }
 
 fn one(webhook: &Webhook, allowed: &Arc<Allowed>) -> Result<Target, String> {
@@ -161,7 +149,7 @@ fn one(webhook: &Webhook, allowed: &Arc<Allowed>) -> Result<Target, String> {
     };
     if refused {
         return Err(format!(
-            "{host} is not allowed; add it, or its network, to notify.allow"
+            "url: {host} is not allowed; add it, or its network, to notify.allow"
         ));
     }
     let min_severity = match &webhook.min_level {
@@ -209,12 +197,11 @@ mod tests {
 
     fn refusal(url: &str, allow: &[&str]) -> Option<String> {
         let allow = allow.iter().map(|entry| (*entry).to_owned()).collect();
-        parse(&Notify {
+        let (_, wrong) = parse(&Notify {
             webhook: vec![webhook(url)],
             allow,
-        })
-        .err()
-        .map(|error| error.reason)
+        });
+        wrong.into_iter().next().map(|(_, reason)| reason)
     }
 
     #[test]

@@ -11,11 +11,10 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use crate::config::{MAX_ID_BYTES, is_id};
+
 /// Most photos of one drone in one second.
 pub(super) const MAX_IN_A_SECOND: u8 = 9;
-
-/// Longest drone id.
-const MAX_ID_BYTES: usize = 64;
 
 const PREFIX: &str = "drone_photo_";
 const TIME: &str = "%Y%m%d_%H%M%S";
@@ -95,8 +94,7 @@ impl Name {
         };
         let (rest, time) = stem.rsplit_once('_')?;
         let (drone, date) = rest.rsplit_once('_')?;
-        let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if drone.is_empty() || drone.len() > MAX_ID_BYTES || !drone.bytes().all(good) {
+        if !is_id(drone, MAX_ID_BYTES) {
             return None;
         }
         let taken = TimeZone::UTC

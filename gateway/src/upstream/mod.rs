@@ -141,6 +141,7 @@ struct Shared {
     timeout: Duration,
     max_request_bytes: u64,
     max_response_bytes: u64,
+    connector: HttpsConnector<HttpConnector>,
     client: HttpClient,
     places: Arc<Semaphore>,
     breaker: Mutex<Breaker>,
@@ -202,6 +203,21 @@ impl Upstream {
         })
     }
 
+    /// Whether it takes connections; it is sent nothing. None without a configured
+    /// one.
+    pub async fn reach(&self) -> Option<Result<(), String>> {
+        let shared = self.shared.as_ref()?;
+        let uri = http::Uri::builder()
+            .scheme(shared.scheme.clone())
+            .authority(shared.authority.clone())
+            .path_and_query("/")
+            .build();
+        Some(match uri {
+            Ok(uri) => outbound::reach(shared.connector.clone(), uri).await,
+            Err(error) => Err(error.to_string()),
+        })
+    }
+
     /// Passes a request on and its answer back, as the upstream gave it.
     ///
     /// # Errors
@@ -260,7 +276,7 @@ impl Shared {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MAX_IDLE)
-            .build(connector);
+            .build(connector.clone());
         Ok(Shared {
             scheme,
             authority,
@@ -269,6 +285,7 @@ impl Shared {
             timeout: Duration::from_secs(config.timeout_s),
             max_request_bytes: config.max_request_bytes,
             max_response_bytes: config.max_response_bytes,
+            connector,
             client,
             places: Arc::new(Semaphore::new(config.max_in_flight)),
             breaker: Mutex::new(Breaker::new(

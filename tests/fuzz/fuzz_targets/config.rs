@@ -12,7 +12,7 @@ static FILE: LazyLock<tempfile::NamedTempFile> =
 
 fuzz_target!(|text: &str| {
     std::fs::write(FILE.path(), text).expect("the file is ours");
-    if let Err(error) = Loaded::read(Some(FILE.path()), []) {
+    if let Err(error) = Loaded::read(Some(FILE.path()), [], &[]) {
         assert!(!error.problems.is_empty());
         assert!(!error.to_string().is_empty());
     }

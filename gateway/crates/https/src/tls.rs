@@ -201,7 +201,7 @@ fn certified(pair: Pair, provider: &CryptoProvider) -> Result<CertifiedKey, TlsE
 
 /// ring, with ChaCha20 first on processors without AES instructions, such as a
 /// Raspberry Pi 4's: software AES is several times slower there.
-fn provider() -> CryptoProvider {
+pub(crate) fn provider() -> CryptoProvider {
     let mut provider = ring::default_provider();
     if !has_aes() {
         let chacha = [
@@ -232,7 +232,7 @@ fn has_aes() -> bool {
     false
 }
 
-fn client_verifier(
+pub(crate) fn client_verifier(
     path: &Path,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, TlsError> {

@@ -17,7 +17,7 @@ pub(super) const STORE: &str = "gateway.redb";
 pub(super) const STORE_NEW: &str = "gateway.redb.new";
 /// Start of the name of a damaged store that was set aside.
 pub(super) const CORRUPT: &str = "gateway.redb.corrupt-";
-const LOCK: &str = "gateway.lock";
+pub(super) const LOCK: &str = "gateway.lock";
 /// Damaged stores kept for inspection.
 pub(super) const CORRUPT_KEPT: usize = 2;
 

@@ -48,6 +48,7 @@ mod journal;
 mod measured;
 mod medium;
 mod opening;
+mod outlook;
 mod plan;
 mod records;
 mod shared;
@@ -74,6 +75,7 @@ use shared::{Shared, lock, read_lock};
 use writer::Request;
 
 pub use config::Config;
+pub use outlook::{Outlook, outlook};
 pub use plan::severity;
 pub use records::{
     AlertRecord, AuditRecord, HistoryRecord, KeyId, KeyRecord, OutboxEvent, OutboxRecord,

@@ -32,6 +32,7 @@ mod state_readings;
 mod video;
 
 pub use commander::{Operator, Outcome, Pending, Phase, Presence, Refusal};
+pub(crate) use discovery::{Answer, ask_configured};
 pub use discovery::{
     Detection, Discovery, DiscoveryStats, Method, NotAllowed, Searched, Verification,
 };

@@ -15,14 +15,10 @@ use tello::ACCESS_POINT_ADDRESS;
 use thiserror::Error;
 
 use super::commander::Policy;
-use crate::config::{Drone, DroneMode, Drones, Range, RangeError};
+use crate::config::{
+    Drone, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, MAX_ID_BYTES, Range, RangeError, is_id,
+};
 use readings::SourcesFull;
-
-/// Most drones whatever the configuration says; tested to this number.
-pub(crate) const MAX_DRONES: usize = 64;
-
-/// Longest id of a drone: it names a source, an alert and a metric label.
-const MAX_ID_BYTES: usize = 64;
 
 /// Longest interface name Linux has (IFNAMSIZ without its NUL).
 const MAX_INTERFACE_BYTES: usize = 15;
@@ -35,7 +31,7 @@ const SIMULATOR_NETWORK: [u8; 3] = [127, 0, 77];
 #[derive(Debug, Error)]
 pub enum FleetError {
     /// An id that cannot stand in a path.
-    #[error("drone id {id:?}: use 1–64 letters, digits, `_` and `-`")]
+    #[error("drone id {id:?}: use 1–{MAX_ID_BYTES} letters, digits, `_` and `-`")]
     BadId {
         /// The id.
         id: String,
@@ -89,7 +85,7 @@ pub enum FleetError {
         allowed: usize,
     },
     /// A time that makes no sense.
-    #[error("drones.lost_after_s = {0}: use a number of seconds from 0.5 to 3600")]
+    #[error("drones.lost_after_s = {0}: use a number of seconds from {min} to {max}", min = LOST_AFTER_S.start(), max = LOST_AFTER_S.end())]
     BadLostAfter(f64),
     /// A network that may not be searched.
     #[error("drones.scan_ranges: {0}")]
@@ -97,6 +93,22 @@ pub enum FleetError {
     /// No room for another source.
     #[error(transparent)]
     Sources(#[from] SourcesFull),
+}
+
+impl FleetError {
+    /// The drone and its key that are at fault, when it is a single one.
+    pub(crate) fn at(&self) -> Option<(&str, &'static str)> {
+        match self {
+            FleetError::BadId { id } | FleetError::DuplicateId { id } => Some((id, "id")),
+            FleetError::SameAddress { second, .. } => Some((second, "address")),
+            FleetError::BadAddress { id, .. } => Some((id, "address")),
+            FleetError::BadInterface { id, .. } => Some((id, "interface")),
+            FleetError::TooMany { .. }
+            | FleetError::BadLostAfter(_)
+            | FleetError::BadRange(_)
+            | FleetError::Sources(_) => None,
+        }
+    }
 }
 
 /// One drone, settled.
@@ -165,7 +177,7 @@ impl FleetPlan {
                 allowed,
             });
         }
-        if !(0.5..=3600.0).contains(&config.lost_after_s) {
+        if !LOST_AFTER_S.contains(&config.lost_after_s) {
             return Err(FleetError::BadLostAfter(config.lost_after_s));
         }
         let mut drones: Vec<DronePlan> = Vec::with_capacity(config.drone.len());
@@ -232,8 +244,7 @@ fn seconds(seconds: f64) -> Duration {
 
 fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, FleetError> {
     let id = &drone.id;
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if id.is_empty() || id.len() > MAX_ID_BYTES || !id.bytes().all(good) {
+    if !is_id(id, MAX_ID_BYTES) {
         return Err(FleetError::BadId { id: id.clone() });
     }
     if let Some(interface) = &drone.interface {

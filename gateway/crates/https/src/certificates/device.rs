@@ -111,7 +111,26 @@ impl Device {
         self.load(now)
     }
 
-    fn authority(&self) -> Result<(Issuer<'static, KeyPair>, String), CertificateError> {
+    /// Whether [`Device::open`] would come to a pair; makes nothing.
+    pub(super) fn outlook(
+        &self,
+        names: &BTreeSet<String>,
+        now: Timestamp,
+    ) -> Result<(), CertificateError> {
+        match self.load(now) {
+            Ok(pair) if !self.is_due(&pair, names, now) => Ok(()),
+            _ if self.dir.exists() && !self.dir.is_dir() => {
+                let reason = "is not a directory; move it away";
+                Err(CertificateError::file(&self.dir, reason))
+            }
+            _ => self.known_authority().map(drop),
+        }
+    }
+
+    /// The authority that lies there, if one does.
+    fn known_authority(
+        &self,
+    ) -> Result<Option<(Issuer<'static, KeyPair>, String)>, CertificateError> {
         let (cert_path, key_path) = (self.path(AUTHORITY), self.path(AUTHORITY_KEY));
         // People trust the authority by hand: one that is there but cannot be
         // read is an error, never a reason to make another.
@@ -126,7 +145,14 @@ impl Device {
                 .map_err(|error| CertificateError::file(&key_path, error))?;
             let issuer = Issuer::from_ca_cert_pem(&cert, key)
                 .map_err(|error| CertificateError::file(&cert_path, error))?;
-            return Ok((issuer, cert));
+            return Ok(Some((issuer, cert)));
+        }
+        Ok(None)
+    }
+
+    fn authority(&self) -> Result<(Issuer<'static, KeyPair>, String), CertificateError> {
+        if let Some(known) = self.known_authority()? {
+            return Ok(known);
         }
         let key = KeyPair::generate().map_err(making)?;
         let parameters = authority_parameters()?;

@@ -7,6 +7,7 @@
 mod device;
 mod files;
 mod info;
+mod judge;
 mod names;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::TlsConfig;
 use readings::clock::wall_now;
 
 pub use info::CertificateInfo;
+pub use judge::{outlook, problems};
 
 /// A chain with its key, and what people are told of it.
 #[derive(Debug)]

@@ -9,6 +9,7 @@
 //! [`targets`] chooses whom to ask, [`sweep`] when and what it means, [`search`]
 //! moves the bytes, [`book`] remembers, [`strangers`] hears who streams unasked.
 
+mod ask;
 mod book;
 mod networks;
 mod search;
@@ -27,6 +28,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use ask::{Answer, ask_configured};
 pub use book::DiscoveryStats;
 pub(super) use strangers::Strangers;
 
@@ -34,9 +36,9 @@ use self::book::Book;
 use self::sweep::{Hit, Target};
 use self::targets::{Spot, Wanted};
 use super::LinkState;
-use super::plan::{FleetPlan, MAX_DRONES};
+use super::plan::FleetPlan;
 use super::roster::{Roster, Slot};
-use crate::config::Range;
+use crate::config::{MAX_DRONES, Range};
 use readings::clock::{Mono, wall_now};
 
 /// A drone whose state came within this is there; it comes ten times a second.

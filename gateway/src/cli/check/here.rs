@@ -1,0 +1,180 @@
+//! What is on this machine: ports, the state directory, certificates, the board,
+//! serial lines. Looked at, never changed.
+
+use std::net::{SocketAddr, UdpSocket};
+
+use firmware_bridge::host::Port;
+use store::Outlook;
+
+use super::{Finding, Running, Severity, finding};
+use crate::config::{Bridge, Config};
+use https::certificates;
+use https::port_holder::{self, Protocol};
+
+/// Looks at all of it.
+pub(super) fn look(config: &Config, running: &Running, findings: &mut Vec<Finding>) {
+    let is_running = matches!(running, Running::Yes(_));
+    if is_running {
+        let text = "it runs; its ports and its state directory are its own";
+        findings.push(finding(Severity::Ok, "gateway", text));
+    } else {
+        ports(config, findings);
+        findings.push(state(config));
+    }
+    findings.push(certificate(config));
+    sensors(config, findings);
+    findings.extend(
+        config
+            .bridge
+            .iter()
+            .map(|bridge| serial(bridge, is_running)),
+    );
+}
+
+fn ports(config: &Config, findings: &mut Vec<Finding>) {
+    let server = &config.server;
+    let tcp = [
+        ("server.listen", Some(server.listen)),
+        ("server.http_listen", server.http_listen),
+        ("server.metrics_listen", server.metrics_listen),
+    ];
+    for (key, address) in tcp
+        .into_iter()
+        .filter_map(|(key, address)| Some((key, address?)))
+    {
+        let bound = std::net::TcpListener::bind(address).map(drop);
+        findings.push(port(key, Protocol::Tcp, address, bound));
+    }
+    let drones = &config.drones;
+    // Without drones nobody sends video, and its port is left to others.
+    let video = (!drones.drone.is_empty()).then_some(("drones.video_port", drones.video_port));
+    for (key, number) in [("drones.state_port", drones.state_port)]
+        .into_iter()
+        .chain(video)
+    {
+        let address = SocketAddr::new(drones.bind, number);
+        findings.push(port(
+            key,
+            Protocol::Udp,
+            address,
+            UdpSocket::bind(address).map(drop),
+        ));
+    }
+}
+
+fn port(key: &str, protocol: Protocol, address: SocketAddr, bound: std::io::Result<()>) -> Finding {
+    match bound {
+        Ok(()) => finding(
+            Severity::Ok,
+            key,
+            format!("{protocol} {} is free", address.port()),
+        ),
+        Err(error) => finding(
+            Severity::Error,
+            key,
+            port_holder::explain(protocol, address, &error, key),
+        ),
+    }
+}
+
+fn state(config: &Config) -> Finding {
+    let (dir, subject) = (crate::cli::state_dir(config), "storage.dir");
+    let say =
+        |severity, what: &str| finding(severity, subject, format!("{} {what}", dir.display()));
+    match store::outlook(dir) {
+        Ok(Outlook::New) => say(Severity::Ok, "is new, and can be made"),
+        Ok(Outlook::Sound) => say(Severity::Ok, "can be used"),
+        Ok(Outlook::Damaged(reason)) => say(
+            Severity::Error,
+            &format!("holds a damaged store ({reason}); a start puts right what it can"),
+        ),
+        Ok(Outlook::ReadOnly) => say(
+            Severity::Error,
+            "is read-only: nothing can be saved; mount it writable",
+        ),
+        Err(error) => finding(Severity::Refused, subject, error.to_string()),
+    }
+}
+
+fn certificate(config: &Config) -> Finding {
+    let (tls, dir, subject) = (&config.tls, crate::cli::state_dir(config), "certificate");
+    if let Err(error) = certificates::outlook(tls, dir) {
+        return finding(Severity::Refused, subject, error.to_string());
+    }
+    match certificates::inspect(tls, dir) {
+        Ok(info) => finding(
+            Severity::Ok,
+            subject,
+            info.to_string().trim().replace('\n', "; "),
+        ),
+        Err(_) => finding(
+            Severity::Ok,
+            subject,
+            "the device's own is made at the next start",
+        ),
+    }
+}
+
+fn sensors(config: &Config, findings: &mut Vec<Finding>) {
+    if !config.board.enabled {
+        return;
+    }
+    match boards::Board::open(&config.board.root, Some(&config.board.profiles)) {
+        Ok(mut board) => {
+            board.sample(0, &mut |_, _| {});
+            let report = board.report(0);
+            let found = report
+                .sensors
+                .iter()
+                .filter(|sensor| sensor.value.is_some())
+                .count();
+            let text = format!(
+                "{}: {found} of {} sensors read; see `boards`",
+                report.board.name,
+                report.sensors.len()
+            );
+            findings.push(finding(Severity::Ok, "board", text));
+            findings.extend(
+                board
+                    .problems()
+                    .iter()
+                    .map(|problem| finding(Severity::Warning, "board", problem.to_string())),
+            );
+        }
+        Err(error) => findings.push(finding(Severity::Error, "board", error.to_string())),
+    }
+}
+
+/// Whether the port of a bridge is there and can be had.
+fn serial(bridge: &Bridge, running: bool) -> Finding {
+    let subject = format!("bridge {}", bridge.name);
+    let of = |severity, text: String| Finding {
+        severity,
+        subject: subject.clone(),
+        text,
+    };
+    if !bridge.enabled {
+        return of(Severity::Ok, "switched off".to_owned());
+    }
+    let Some(path) = bridge
+        .port()
+        .and_then(|port| port.resolve())
+        .filter(|path| path.exists())
+    else {
+        let text = format!(
+            "{} is not there; plug the board in, or see `bridge list`",
+            bridge.selector
+        );
+        return of(Severity::Error, text);
+    };
+    if running {
+        return of(
+            Severity::Ok,
+            format!("{} is there; the gateway has it", path.display()),
+        );
+    }
+    match Port::open(&path, bridge.baud) {
+        Ok(_) => of(Severity::Ok, format!("{} can be opened", path.display())),
+        Err(reason) => of(Severity::Error, format!("{}: {reason}", path.display())),
+    }
+}

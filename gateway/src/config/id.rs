@@ -1,0 +1,36 @@
+//! What an id may be: of a drone, of a bridge, wherever one is checked.
+//!
+//! An id stands in paths, file names, sources, alerts and metric labels, so it
+//! holds nothing that any of them would have to escape.
+
+/// Longest id of a drone.
+pub const MAX_ID_BYTES: usize = 64;
+
+/// Whether `text` is an id of at most `max_bytes`: ASCII letters, digits, `_`, `-`.
+#[must_use]
+pub fn is_id(text: &str, max_bytes: usize) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    !text.is_empty() && text.len() <= max_bytes && text.bytes().all(good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_needs_no_escaping_anywhere() {
+        for good in ["a", "drone_001", "Hall-2", &"x".repeat(MAX_ID_BYTES)] {
+            assert!(is_id(good, MAX_ID_BYTES), "{good}");
+        }
+        for bad in [
+            "",
+            "a b",
+            "a/b",
+            "\u{e4}",
+            "a.b",
+            &"x".repeat(MAX_ID_BYTES + 1),
+        ] {
+            assert!(!is_id(bad, MAX_ID_BYTES), "{bad}");
+        }
+    }
+}
