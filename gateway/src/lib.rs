@@ -23,5 +23,6 @@ pub mod photos;
 mod routes;
 pub mod settings;
 pub mod sources;
+pub mod supervision;
 pub mod update;
 pub mod upstream;
