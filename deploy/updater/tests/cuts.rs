@@ -13,13 +13,14 @@ use std::collections::HashSet;
 
 use mfg_update::State;
 use mfg_update::slot::FULL_TRIES;
-use model::{Card, Content, Fate, LONGEST_LIFE, NEW, OLDER, World};
+use model::{Card, Content, Fate, NEW, OLDER, World};
 
 /// What may be in a bundle, and whether it may stay.
-const BUNDLES: [(Content, bool); 4] = [
+const BUNDLES: [(Content, bool); 5] = [
     (Content::Good(NEW), true),
     (Content::Unhealthy(NEW), false),
     (Content::Unreachable(NEW), false),
+    (Content::Forgetful(NEW), false),
     (Content::NoKernel(NEW), false),
 ];
 
@@ -48,6 +49,11 @@ fn rest(card: &Card) -> World {
 fn check_rest(world: &World, may_stay: bool) {
     let (card, slot) = (&world.card, world.running);
     let running = card.content(slot);
+    if card.last_resort && matches!(running, Content::Forgetful(_)) {
+        // Six starts cut early, and then one that does not know what it is: a person sees
+        // that nothing is kept there.
+        return;
+    }
     assert!(
         matches!(running, Content::Good(_)),
         "{running:?}: {world:?}"
@@ -76,8 +82,9 @@ fn reachable(from: Card) -> HashSet<Card> {
     let mut known = HashSet::from([from.clone()]);
     let mut waiting = vec![from];
     while let Some(card) = waiting.pop() {
-        let fates = (0..LONGEST_LIFE).flat_map(|at| [Fate::Cut(at), Fate::Refused(at)]);
-        for fate in fates {
+        let longest = World::live(&card, Fate::Undisturbed).done;
+        let fates = (0..longest).flat_map(|at| [Fate::Cut(at), Fate::Refused(at)]);
+        for fate in fates.chain([Fate::Undisturbed]) {
             let next = World::live(&card, fate).card;
             if known.insert(next.clone()) {
                 waiting.push(next);

@@ -40,6 +40,8 @@ pub(crate) struct Places {
     pub(super) mounted: PathBuf,
     /// The gateway's store before the trial.
     pub(super) store_copy: PathBuf,
+    /// There when the data partition could not be opened (`open-state` writes it).
+    pub(super) data_lost: PathBuf,
     networks: PathBuf,
     lock: PathBuf,
 }
@@ -63,6 +65,7 @@ impl Places {
             command_line: root.join("proc/cmdline"),
             mounted: root.join("run/mfg-drone-update/stick"),
             store_copy: root.join("var/lib/mfg-drone/before-update.redb"),
+            data_lost: root.join("run/mfg/data-lost"),
             networks: root.join("run/systemd/network"),
             lock: root.join("run/mfg-drone-update.lock"),
         }

@@ -104,6 +104,7 @@ impl Host {
             failure: text(&self.places.failure),
             other_version: self.version_in(self.slot.other()),
             boot: self.boot_state(),
+            remembers: !self.places.data_lost.exists(),
         }
     }
 

@@ -291,6 +291,7 @@ mod tests {
             failure: None,
             other_version: None,
             boot: BootState::new(Some(Slot::A), FULL_TRIES, 0),
+            remembers: true,
         }
     }
 

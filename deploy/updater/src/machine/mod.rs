@@ -44,6 +44,9 @@ pub struct Observed {
     pub other_version: Option<String>,
     /// What the boot script will read.
     pub boot: BootState,
+    /// Whether what was remembered could be read at all: not when the data partition
+    /// cannot be opened.
+    pub remembers: bool,
 }
 
 impl Observed {

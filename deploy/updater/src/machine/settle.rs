@@ -93,6 +93,11 @@ pub fn settle(seen: &Observed) -> Vec<Action> {
     } else {
         untold(seen)
     };
+    if !seen.remembers && (seen.boot.left(slot) == 0 || seen.boot.first != Some(slot)) {
+        // This may be a trial that cannot know of itself: the deadline ends it. A system
+        // that has tries left was trusted before, and stays so with a dead data partition.
+        boot = BootChange::default();
+    }
     actions.push(match outcome {
         Some((state, why)) => tell(&mut status, state, &why),
         None => Action::Show,

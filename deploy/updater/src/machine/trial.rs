@@ -361,6 +361,7 @@ mod tests {
             failure: None,
             other_version: None,
             boot: BootState::new(Some(Slot::B), 3, 0),
+            remembers: true,
         };
         let mut commit = Commit::new(&seen, PATIENCE);
         commit.queue.clear();

@@ -18,7 +18,7 @@ pub(crate) const NEW: &str = "0.2.0";
 pub(crate) const OLDER: &str = "0.0.9";
 
 /// More actions than a board does between two starts here.
-pub(crate) const LONGEST_LIFE: usize = 30;
+const LONGEST_LIFE: usize = 30;
 
 /// Short, so that a trial is a few actions long.
 const PATIENCE: Patience = Patience {
@@ -37,6 +37,8 @@ pub(crate) enum Content {
     Unhealthy(&'static str),
     /// One that works, and brings up no network.
     Unreachable(&'static str),
+    /// One that works, and cannot open the data partition: it remembers nothing.
+    Forgetful(&'static str),
     /// One that the boot script cannot start.
     NoKernel(&'static str),
 }
@@ -48,6 +50,7 @@ impl Content {
             Content::Good(version)
             | Content::Unhealthy(version)
             | Content::Unreachable(version)
+            | Content::Forgetful(version)
             | Content::NoKernel(version) => version,
         }
     }
@@ -70,6 +73,8 @@ pub(crate) struct Card {
     work: Option<Content>,
     /// Which slots hold a system that was seen at work. Nobody on the board knows this.
     proved: [bool; 2],
+    /// The boot script had to give both slots their tries back. (Nor this.)
+    pub(crate) last_resort: bool,
 }
 
 /// What happens to a board between two starts.
@@ -89,7 +94,8 @@ pub(crate) struct World {
     pub(crate) card: Card,
     pub(crate) running: Slot,
     fate: Fate,
-    done: usize,
+    /// How many actions were handed out.
+    pub(crate) done: usize,
     restarting: bool,
     now_s: u64,
 }
@@ -111,6 +117,7 @@ impl Card {
             spool: None,
             work: None,
             proved: [true, other != Content::Nothing],
+            last_resort: false,
         }
     }
 
@@ -151,7 +158,9 @@ impl World {
     fn run_units(&mut self) {
         let _ = self.run(|seen| Box::new(Settle::new(&seen)))
             && self.run(|seen| Box::new(Commit::new(&seen, PATIENCE)))
-            && (self.card.spool.is_none() || self.run(|seen| Box::new(Install::from_spool(seen))))
+            && (self.forgets()
+                || self.card.spool.is_none()
+                || self.run(|seen| Box::new(Install::from_spool(seen))))
             && self.expire();
     }
 
@@ -173,6 +182,7 @@ impl World {
                     return;
                 }
             }
+            self.card.last_resort = true;
             let again = BootChange::default()
                 .tries(Slot::A, FULL_TRIES)
                 .tries(Slot::B, FULL_TRIES);
@@ -190,8 +200,27 @@ impl World {
         true
     }
 
+    fn forgets(&self) -> bool {
+        matches!(self.card.content(self.running), Content::Forgetful(_))
+    }
+
     fn observe(&self) -> Observed {
+        if self.forgets() {
+            return Observed {
+                status: Status::default(),
+                trial: None,
+                failure: None,
+                other_version: None,
+                remembers: false,
+                ..self.observe_all()
+            };
+        }
+        self.observe_all()
+    }
+
+    fn observe_all(&self) -> Observed {
         Observed {
+            remembers: true,
             slot: self.running,
             version: self.card.content(self.running).version().to_owned(),
             compatible: "board".to_owned(),
@@ -242,8 +271,9 @@ impl World {
             assert_ne!(left, [0, 0], "{action:?} leaves nothing to start: {self:?}");
         }
         let first = self.card.boot.first.expect("an order");
+        let excused = self.forgets() && self.card.last_resort;
         assert!(
-            self.card.boot.left(first) < FULL_TRIES || self.card.proved[first as usize],
+            self.card.boot.left(first) < FULL_TRIES || self.card.proved[first as usize] || excused,
             "{action:?} trusts a system without evidence: {self:?}"
         );
     }
@@ -267,7 +297,7 @@ impl World {
         let running = self.card.content(self.running);
         self.card.proved[self.running as usize] |= matches!(running, Content::Good(_));
         let gateway = match running {
-            Content::Good(_) | Content::Unreachable(_) => Ok(()),
+            Content::Good(_) | Content::Unreachable(_) | Content::Forgetful(_) => Ok(()),
             _ => Err("down".to_owned()),
         };
         Answer::Evidence(Evidence {
@@ -289,6 +319,12 @@ fn asks(action: &Action) -> bool {
 impl Board for World {
     fn perform(&mut self, action: &Action) -> Answer {
         match action {
+            Action::Tell(_)
+            | Action::RecordVersion(..)
+            | Action::RecordTrial(_)
+            | Action::ForgetTrial
+            | Action::RecordFailure(_)
+                if self.forgets() => {}
             Action::Tell(status) => self.card.status = status.clone(),
             Action::Show | Action::Log(_) | Action::KeepStore => {}
             Action::RecordVersion(slot, version) => {
