@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::loss;
 use crate::access::Access;
+use crate::supervision::{Service, Supervisor};
 use alerting::{AlertType, Alerts, Condition, Level};
 use readings::clock::Mono;
 use readings::telemetry::{FinishedMinutes, Telemetry};
@@ -27,21 +28,36 @@ pub(super) struct Rooms {
 }
 
 /// Starts the tasks; they end with `stop`.
-pub(super) fn spawn(rooms: Rooms, batch_interval: Duration, stop: &CancellationToken) {
-    let alerts = rooms.alerts.clone();
-    every(TICK, stop, move || alerts.tick(Mono::now()));
-    tokio::spawn(watch_store(
-        rooms.store.clone(),
-        rooms.alerts.clone(),
-        stop.clone(),
-    ));
-    tokio::spawn(loss::tell(
-        rooms.store.clone(),
-        rooms.alerts.clone(),
-        stop.clone(),
-    ));
-    every(batch_interval, stop, move || rooms.batch());
-    watchdog(stop);
+pub(super) fn spawn(
+    supervisor: &Supervisor,
+    rooms: &Rooms,
+    batch_interval: Duration,
+    stop: &CancellationToken,
+) {
+    let (alerts, until) = (rooms.alerts.clone(), stop.clone());
+    supervisor.keep("rule clock", Some(Service::Monitoring), move || {
+        let alerts = alerts.clone();
+        every(TICK, until.clone(), move || alerts.tick(Mono::now()))
+    });
+    let (kept, until) = (rooms.clone(), stop.clone());
+    supervisor.keep("history batches", None, move || {
+        let rooms = kept.clone();
+        every(batch_interval, until.clone(), move || rooms.batch())
+    });
+    let (kept, until) = (rooms.clone(), stop.clone());
+    supervisor.keep("store watch", None, move || {
+        watch_store(kept.store.clone(), kept.alerts.clone(), until.clone())
+    });
+    let (kept, until) = (rooms.clone(), stop.clone());
+    supervisor.keep("store loss", None, move || {
+        loss::tell(kept.store.clone(), kept.alerts.clone(), until.clone())
+    });
+    if let Some(period) = sd_notify::watchdog_enabled() {
+        let until = stop.clone();
+        supervisor.keep("systemd watchdog", None, move || {
+            every(period / 2, until.clone(), feed_watchdog)
+        });
+    }
 }
 
 impl Rooms {
@@ -63,16 +79,13 @@ fn stored(minutes: FinishedMinutes) -> Change {
     })
 }
 
-fn every(period: Duration, stop: &CancellationToken, mut work: impl FnMut() + Send + 'static) {
-    let stop = stop.clone();
-    tokio::spawn(async move {
-        let mut ticks = interval(period);
-        // A suspended board must not work off hours of ticks when it wakes.
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while tokio::select! { _ = ticks.tick() => true, () = stop.cancelled() => false } {
-            work();
-        }
-    });
+async fn every(period: Duration, stop: CancellationToken, mut work: impl FnMut()) {
+    let mut ticks = interval(period);
+    // A suspended board must not work off hours of ticks when it wakes.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while tokio::select! { _ = ticks.tick() => true, () = stop.cancelled() => false } {
+        work();
+    }
 }
 
 /// Raises an alert while the medium refuses writes and ends it when it heals.
@@ -108,11 +121,6 @@ async fn watch_store(store: Store, alerts: Alerts, stop: CancellationToken) {
 
 /// Feeds systemd's watchdog from this runtime: if its tasks no longer run, the
 /// feeding stops and systemd restarts the gateway.
-fn watchdog(stop: &CancellationToken) {
-    let Some(period) = sd_notify::watchdog_enabled() else {
-        return;
-    };
-    every(period / 2, stop, || {
-        drop(sd_notify::notify(&[sd_notify::NotifyState::Watchdog]));
-    });
+fn feed_watchdog() {
+    drop(sd_notify::notify(&[sd_notify::NotifyState::Watchdog]));
 }

@@ -5,9 +5,13 @@
 //! listeners last, so that no request meets a half-made gateway.
 
 mod announce;
+mod core;
+mod edges;
 mod housekeeping;
 mod listeners;
 mod loss;
+mod observe;
+mod serve;
 mod start;
 
 use std::time::Duration;

@@ -23,6 +23,6 @@ pub(crate) mod validate;
 pub use answer_cache::Outsize;
 pub use latency::Latencies;
 pub use openapi::describe;
-pub use state::{ApiStats, App, DroneList, Edge, FindDrone, Service, Services};
+pub use state::{ApiStats, App, DroneList, Edge, FindDrone};
 pub use table::{router, templates};
 pub use tickets::Tickets;

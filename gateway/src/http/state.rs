@@ -4,7 +4,7 @@
 //! Holds no state of its own beyond bounded tables (tickets) and counters.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use crate::photos::Album;
 use crate::sources::board::Face;
 use crate::sources::bridge::Bridges;
 use crate::sources::tello::{DroneView, Fleet};
+use crate::supervision::{Service, Supervisor};
 use crate::update::Updates;
 use crate::upstream::Upstream;
 use alerting::Alerts;
@@ -55,38 +56,6 @@ impl Default for DroneList {
             one: Box::new(|_| None),
             connected: Box::new(|| 0),
         }
-    }
-}
-
-/// A part of the gateway that may not be up yet, or no longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
-    /// The fleet.
-    Drones,
-    /// Rules and the book of alerts.
-    Alerts,
-    /// Statistics and the snapshot of the machine.
-    Performance,
-    /// The sampling that feeds rules and histories.
-    Monitoring,
-}
-
-/// Which services are up; the start-up code switches them.
-#[derive(Debug, Default)]
-pub struct Services {
-    up: [AtomicBool; 4],
-}
-
-impl Services {
-    /// Says whether `service` is up.
-    pub fn mark(&self, service: Service, up: bool) {
-        self.up[service as usize].store(up, Ordering::Relaxed);
-    }
-
-    /// Whether `service` is up.
-    #[must_use]
-    pub fn is_up(&self, service: Service) -> bool {
-        self.up[service as usize].load(Ordering::Relaxed)
     }
 }
 
@@ -162,8 +131,8 @@ pub struct App {
     pub started: Mono,
     /// SHA-256 fingerprint of the certificate served, for people to compare.
     pub fingerprint: ArcSwapOption<String>,
-    /// Which services are up.
-    pub services: Services,
+    /// Which tasks run, and so which services are up.
+    pub supervisor: Supervisor,
     /// What this room keeps for itself; start with its default.
     pub edge: Edge,
     /// Every room with counters for `/metrics`.
@@ -208,7 +177,7 @@ impl App {
     }
 
     fn up(&self, service: Service, message: &'static str) -> Result<(), ApiError> {
-        if self.services.is_up(service) {
+        if self.supervisor.is_up(service) {
             Ok(())
         } else {
             Err(ApiError::unavailable(message))

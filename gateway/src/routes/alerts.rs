@@ -13,8 +13,9 @@ use crate::http::gate::Call;
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
-use crate::http::state::{App, Service};
+use crate::http::state::App;
 use crate::http::validate::{Kind, Param, Place};
+use crate::supervision::Service;
 use alerting::{Alert, AlertType, Filter, Level, Summary};
 
 /// Levels by their names.
@@ -316,7 +317,7 @@ impl AlertSummary {
                 .iter()
                 .map(|(kind, count)| (type_name(*kind), *count))
                 .collect(),
-            monitoring_active: app.services.is_up(Service::Monitoring),
+            monitoring_active: app.supervisor.is_up(Service::Monitoring),
             alert_rules_count: app.alerts.rules().len(),
             last_updated: Ts::now(),
         }

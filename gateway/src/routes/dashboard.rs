@@ -8,7 +8,7 @@ use crate::http::gate::Call;
 use crate::http::respond;
 use crate::http::route::Outcome;
 use crate::http::scalars::{Ts, round1};
-use crate::http::state::{App, Service};
+use crate::http::state::App;
 use crate::http::validate::{Kind, Param, Place};
 use crate::routes::bridges;
 use crate::routes::drone_views::DroneStatus;
@@ -17,6 +17,7 @@ use crate::routes::machine::HostPerformance;
 use crate::routes::samples::{BOARD, HISTORY_MINUTES};
 use crate::routes::upstream;
 use crate::sources::tello::LinkState;
+use crate::supervision::Service;
 use readings::Metric;
 use readings::clock::{epoch_seconds, wall_now};
 
@@ -198,7 +199,7 @@ struct Part {
 
 /// `GET /api/dashboard/health`
 pub(crate) fn service_health(call: &mut Call) -> Outcome {
-    let drones_up = call.app.services.is_up(Service::Drones);
+    let drones_up = call.app.supervisor.is_up(Service::Drones);
     let bridges = bridges::trouble(&call.app.bridges);
     let bridges_up = !matches!(bridges, Some(Some(_)));
     // Vision, models and datasets live behind an upstream. Not having one is

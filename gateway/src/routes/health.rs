@@ -8,7 +8,6 @@ use crate::http::gate::Call;
 use crate::http::respond;
 use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
-use crate::http::state::Service;
 use crate::performance::SystemSnapshot;
 use crate::routes::alerts::AlertSummary;
 use crate::routes::bridges::BridgeHealth;
@@ -16,6 +15,7 @@ use crate::routes::machine::SystemPerformance;
 use crate::routes::performance::CacheStats;
 use crate::routes::upstream::UpstreamHealth;
 use crate::sources::board::Face;
+use crate::supervision::Service;
 use alerting::Summary;
 
 /// Answer of `GET /api/health/detailed`.
@@ -108,7 +108,7 @@ pub(crate) fn detailed(call: &mut Call) -> Outcome {
             system_performance,
             alert_summary: AlertSummary::of(app, &summary),
             cache_statistics: CacheStats::of(app),
-            monitoring_active: app.services.is_up(Service::Monitoring),
+            monitoring_active: app.supervisor.is_up(Service::Monitoring),
             board: app.board.as_deref().map(BoardHealth::of),
             bridges: app
                 .bridges

@@ -15,10 +15,10 @@ use crate::http::gate::Call;
 use crate::http::latency::BOUNDS_S;
 use crate::http::respond;
 use crate::http::route::Outcome;
-use crate::http::state::{App, Service};
+use crate::http::state::App;
 use crate::http::table;
 use crate::performance::RouteId;
-use readings::measured::{self, Labels, Page};
+use readings::measured::{self, Page};
 
 /// The media type of OpenMetrics text.
 static OPEN_METRICS: HeaderValue =
@@ -54,15 +54,7 @@ fn build(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
         "uptime_seconds",
         "Seconds since the gateway started",
         app.uptime_s() as f64,
-    )?;
-    let up = |service| f64::from(u8::from(app.services.is_up(service)));
-    let services: [(Labels<'_>, f64); 4] = [
-        (&[("service", "drones")], up(Service::Drones)),
-        (&[("service", "alerts")], up(Service::Alerts)),
-        (&[("service", "performance")], up(Service::Performance)),
-        (&[("service", "monitoring")], up(Service::Monitoring)),
-    ];
-    page.gauges("service_up", "1 while the service is up", services)
+    )
 }
 
 fn requests(app: &App, page: &mut Page<'_>) -> Result<(), Error> {

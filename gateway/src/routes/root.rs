@@ -7,7 +7,7 @@ use crate::http::gate::Call;
 use crate::http::respond;
 use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
-use crate::http::state::Service;
+use crate::supervision::Service;
 
 /// Version of the API, not of the gateway; asserted by existing test suites.
 pub(crate) const API_VERSION: &str = "1.0.0";
@@ -62,7 +62,7 @@ struct HealthServices {
 
 /// `GET /health`
 pub(crate) fn health(call: &mut Call) -> Outcome {
-    let services = &call.app.services;
+    let services = &call.app.supervisor;
     Ok(respond::json(&Health {
         status: "healthy",
         timestamp: Ts::now(),

@@ -10,11 +10,12 @@ use crate::http::gate::Call;
 use crate::http::respond;
 use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
-use crate::http::state::{App, Service};
+use crate::http::state::App;
 use crate::routes::bridges;
 use crate::routes::dashboard::SystemStatus;
 use crate::routes::drone_views::DroneStatus;
 use crate::routes::upstream;
+use crate::supervision::Service;
 
 /// One service of `/api/system/health`.
 #[derive(Serialize, ToSchema)]
@@ -75,7 +76,7 @@ fn services(app: &App, last_check: Option<Ts>) -> BTreeMap<&'static str, Service
         message: (!up).then(|| message.to_owned()),
         last_check,
     };
-    let of = |service| state(app.services.is_up(service), "not initialized");
+    let of = |service| state(app.supervisor.is_up(service), "not initialized");
     let passed_on = || match upstream::trouble(&app.upstream) {
         None => state(false, "not configured on this gateway"),
         Some(None) => state(true, ""),

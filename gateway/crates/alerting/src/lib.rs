@@ -96,16 +96,31 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// Loads rules and the book, and starts the desk task on the current runtime.
+    /// As [`Alerts::prepare`], with the committer on the current runtime.
     ///
     /// # Errors
-    /// [`AlertError::InvalidRule`] for a rule in the configuration,
-    /// [`AlertError::Full`] for too many of them.
+    /// As [`Alerts::prepare`].
     pub fn start(
         config: &Config,
         sources: Arc<Sources>,
         journal: impl Journal,
     ) -> Result<Alerts, AlertError> {
+        let (alerts, committer) = Alerts::prepare(config, sources, journal)?;
+        tokio::spawn(committer);
+        Ok(alerts)
+    }
+
+    /// Loads rules and the book. Nothing is committed before the second part, the
+    /// committer, is run; it ends with [`Alerts::stop`].
+    ///
+    /// # Errors
+    /// [`AlertError::InvalidRule`] for a rule in the configuration,
+    /// [`AlertError::Full`] for too many of them.
+    pub fn prepare(
+        config: &Config,
+        sources: Arc<Sources>,
+        journal: impl Journal,
+    ) -> Result<(Alerts, impl Future<Output = ()> + Send + 'static), AlertError> {
         let shared = Arc::new(Shared::new(config, defaults::default_rules(), sources)?);
         let mut kept = journal.kept();
         let mut ignored = std::mem::take(&mut kept.rules_ignored);
@@ -130,12 +145,12 @@ impl Alerts {
             journal.defer(deletions);
         }
         let (commands, waiting) = mpsc::channel(task::COMMANDS_WAITING);
-        tokio::spawn(task::run(desk, journal, waiting));
-        Ok(Alerts {
+        let alerts = Alerts {
             shared,
             commands,
             trimmed_ms: Arc::default(),
-        })
+        };
+        Ok((alerts, task::run(desk, journal, waiting)))
     }
 
     /// Commits what waits and ends the desk. Operations after it are refused

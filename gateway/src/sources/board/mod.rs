@@ -38,7 +38,8 @@ const LONGEST_NAP: Duration = Duration::from_millis(500);
 const SHORTEST_NAP: Duration = Duration::from_millis(20);
 
 /// Detects the board, adds its default rules and starts the thread. A board
-/// without sensors costs one sleep every half second.
+/// without sensors costs one sleep every half second. `alive` is dropped when the
+/// thread ends, however that comes about.
 ///
 /// # Errors
 /// The file tree does not exist, or the system refuses a thread.
@@ -47,6 +48,7 @@ pub fn spawn(
     source: SourceId,
     pipeline: Pipeline,
     stop: CancellationToken,
+    alive: impl Send + 'static,
 ) -> anyhow::Result<Arc<Face>> {
     let board = Board::open(&config.board.root, Some(&config.board.profiles))?;
     for problem in board.problems() {
@@ -60,6 +62,7 @@ pub fn spawn(
     thread::Builder::new()
         .name("board-sensors".to_owned())
         .spawn(move || {
+            let _alive = alive;
             while !stop.is_cancelled() {
                 let now_ms = Mono::now().as_millis();
                 watch.round(now_ms);

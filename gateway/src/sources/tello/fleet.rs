@@ -25,6 +25,7 @@ use super::roster::{DroneStats, PortHolder, PortRecord, PortView, Roster, Slot};
 use super::video::{Still, VideoView, Viewer};
 use super::{DroneView, LinkState};
 use crate::config::Drones;
+use crate::supervision::{Service, Supervisor};
 use readings::clock::Mono;
 use readings::{SourceKind, Sources};
 
@@ -32,17 +33,34 @@ use readings::{SourceKind, Sources};
 const LOOK_FOR_STATE: Duration = Duration::from_millis(20);
 
 /// What the fleet needs from elsewhere.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct FleetOptions {
     /// Finds who holds a UDP port of an address, for the alert about a port that is taken.
     pub port_holder: PortHolder,
+    /// Watches the fleet's tasks; without one nobody hears when a task ends.
+    pub supervisor: Option<Supervisor>,
 }
 
 impl Default for FleetOptions {
     fn default() -> Self {
         FleetOptions {
             port_holder: |_| None,
+            supervisor: None,
         }
+    }
+}
+
+impl FleetOptions {
+    fn spawn(
+        &self,
+        tasks: &TaskTracker,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        match &self.supervisor {
+            Some(supervisor) => tasks.spawn(supervisor.watched(name, Some(Service::Drones), task)),
+            None => tasks.spawn(task),
+        };
     }
 }
 
@@ -151,7 +169,7 @@ impl Fleet {
             simulators: Mutex::new(own_simulators(&plan.drones, ports)),
             connect_timeout: plan.connect_timeout,
         };
-        inner.spawn(&plan, sockets, video, Arc::new(outlet), options);
+        inner.spawn(&plan, sockets, video, Arc::new(outlet), &options);
         Ok(Fleet {
             inner: Arc::new(inner),
         })
@@ -462,7 +480,7 @@ impl Inner {
         sockets: Sockets,
         video: Option<Sockets>,
         outlet: Arc<dyn Outlet>,
-        options: FleetOptions,
+        options: &FleetOptions,
     ) {
         self.listen(Kind::State, sockets, &outlet, options);
         if let Some(video) = video {
@@ -477,10 +495,10 @@ impl Inner {
                 outlet.clone(),
                 self.cancel.clone(),
             );
-            self.tasks.spawn(link.run());
+            options.spawn(&self.tasks, "drone link", link.run());
         }
-        self.tasks
-            .spawn(self.discovery.clone().search_by_itself(self.cancel.clone()));
+        let search = self.discovery.clone().search_by_itself(self.cancel.clone());
+        options.spawn(&self.tasks, "drone search", search);
         self.tasks.close();
     }
 
@@ -489,7 +507,7 @@ impl Inner {
         kind: Kind,
         sockets: Sockets,
         outlet: &Arc<dyn Outlet>,
-        options: FleetOptions,
+        options: &FleetOptions,
     ) {
         let (local, shared) = (sockets.local, sockets.shared);
         for (index, opened) in sockets.opened.into_iter().enumerate() {
@@ -503,7 +521,7 @@ impl Inner {
                 holder: options.port_holder,
                 cancel: self.cancel.clone(),
             };
-            self.tasks.spawn(port.run(opened));
+            options.spawn(&self.tasks, kind.task(), port.run(opened));
         }
     }
 }

@@ -312,6 +312,7 @@ async fn a_taken_port_is_an_alert_that_names_the_holder_and_ends_when_it_is_free
                 .is_loopback()
                 .then(|| "pid 4711 (python3)".to_owned())
         },
+        ..FleetOptions::default()
     };
     let fleet =
         Fleet::start(&config, &sources, record.clone(), options).expect("starts all the same");

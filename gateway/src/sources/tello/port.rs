@@ -46,6 +46,14 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// What the supervisor calls the task of such a port.
+    pub(super) const fn task(self) -> &'static str {
+        match self {
+            Kind::State => "state port",
+            Kind::Video => "video port",
+        }
+    }
+
     /// Name of the condition that stands while a socket is not bound.
     const fn condition(self) -> &'static str {
         match self {

@@ -1,0 +1,89 @@
+//! First and second phase of a start: what others write to.
+//!
+//! Logs, the durable state and the keys are opened; then the table of sources, the
+//! telemetry and the alerts that every later room publishes to, and the supervisor
+//! that watches every later task. Nothing here reaches out of the process.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::access::{Access, FirstKeys};
+use crate::alerts::StoreJournal;
+use crate::logging;
+use crate::settings::{Origin, Settings};
+use crate::sources::sink::Pipeline;
+use crate::supervision::{Service, Supervisor};
+use alerting::Alerts;
+use readings::telemetry::Telemetry;
+use readings::{SourceId, SourceKind, Sources};
+use store::Store;
+
+/// What every room needs.
+pub(super) struct Core {
+    pub(super) logging: logging::Guard,
+    pub(super) stop: CancellationToken,
+    pub(super) store: Store,
+    pub(super) access: Arc<Access>,
+    /// The keys made by this start, to be printed once.
+    pub(super) first_keys: Option<FirstKeys>,
+    pub(super) sources: Arc<Sources>,
+    /// The source that the board and the host publish as.
+    pub(super) board_source: SourceId,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) alerts: Alerts,
+    pub(super) supervisor: Supervisor,
+    pub(super) pipeline: Pipeline,
+}
+
+impl Core {
+    pub(super) async fn open(settings: &Settings) -> anyhow::Result<Core> {
+        let config = settings.config();
+        let logging = logging::init(&config.logging)?;
+        let stop = CancellationToken::new();
+        let storage = config.storage.clone();
+        let (store, recovery) =
+            tokio::task::spawn_blocking(move || Store::open_with(&storage)).await??;
+        if let Some(mended) = &recovery.mended {
+            tracing::warn!("the store was damaged and put right without loss: {mended}");
+        }
+
+        let sources = Arc::new(Sources::default());
+        let board_source = sources.register("board", SourceKind::Board)?;
+        let telemetry = Arc::new(Telemetry::new(sources.clone()));
+        let journal = StoreJournal(store.clone());
+        let (alerts, committer) = Alerts::prepare(&config.alerts, sources.clone(), journal)?;
+        let supervisor = Supervisor::new(alerts.clone(), stop.clone());
+        tokio::spawn(supervisor.watched("alert committer", Some(Service::Alerts), committer));
+        let (access, first_keys) = open_access(settings, &store).await?;
+        let pipeline = Pipeline::new(telemetry.clone(), alerts.clone());
+        Ok(Core {
+            logging,
+            stop,
+            store,
+            access: Arc::new(access),
+            first_keys,
+            sources,
+            board_source,
+            telemetry,
+            alerts,
+            supervisor,
+            pipeline,
+        })
+    }
+}
+
+async fn open_access(
+    settings: &Settings,
+    store: &Store,
+) -> anyhow::Result<(Access, Option<FirstKeys>)> {
+    let (config, store) = (&settings.config().access, store.clone());
+    Ok(match settings.origin() {
+        // `demo::config` has refused every listener off loopback.
+        Origin::Demo => (Access::open_demo(config, store).await?, None),
+        Origin::Installed => {
+            let (admin, readonly) = (settings.admin_key(), settings.readonly_key());
+            Access::open(config, store, admin, readonly).await?
+        }
+    })
+}

@@ -1,0 +1,46 @@
+//! Fourth phase of a start: what reaches out of the gateway, and what is kept for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::Core;
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::notify::Notifier;
+use crate::photos::Album;
+use crate::update::Updates;
+use crate::upstream::Upstream;
+use https::{ServerStats, Tls};
+
+/// Time to live of cached answers unless their route says otherwise (contract 6.5).
+const CACHE_TTL: Duration = Duration::from_secs(300);
+/// Where photos lie, in the state directory.
+const PHOTOS: &str = "photos";
+
+/// The edges, open but not serving.
+pub(super) struct Edges {
+    pub(super) tls: Arc<Tls>,
+    pub(super) stats: Arc<ServerStats>,
+    pub(super) notifier: Arc<Notifier>,
+    pub(super) upstream: Upstream,
+    pub(super) updates: Arc<Updates>,
+    pub(super) cache: Arc<Cache>,
+    pub(super) album: Arc<Album>,
+}
+
+impl Edges {
+    pub(super) async fn open(config: &Config, core: &Core) -> anyhow::Result<Edges> {
+        let photos = config.storage.dir.join(PHOTOS);
+        let max_bytes = config.camera.photos_max_bytes;
+        let album = tokio::task::spawn_blocking(move || Album::open(&photos, max_bytes)).await?;
+        Ok(Edges {
+            notifier: Arc::new(Notifier::start(&config.notify, core.store.clone()).await?),
+            upstream: Upstream::new(&config.upstream)?,
+            updates: Updates::new(&config.update),
+            tls: Tls::open(&config.tls, &config.storage.dir)?,
+            stats: Arc::new(ServerStats::default()),
+            cache: Arc::new(Cache::new(CACHE_TTL)),
+            album: Arc::new(album),
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! Third phase of a start: the sources of readings, with their histories.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tello_simulator::SimulatedDrone;
+
+use super::core::Core;
+use crate::config::Config;
+use crate::performance::{self, Performance, Sampler};
+use crate::settings::{Origin, Settings};
+use crate::sources::tello::{Fleet, FleetOptions};
+use crate::sources::{board, bridge};
+use crate::supervision::Service;
+use crate::{demo, http};
+use https::port_holder::{self, Protocol};
+use readings::clock::Mono;
+use readings::telemetry::Telemetry;
+use readings::{Metric, Reading, SourceId, Sources};
+use store::Store;
+
+/// Age at which the board's temperature is no longer shown.
+const TEMPERATURE_MAX_AGE: Duration = Duration::from_secs(30);
+
+/// The sources, running.
+pub(super) struct Observing {
+    pub(super) fleet: Fleet,
+    pub(super) bridges: bridge::Bridges,
+    pub(super) board: Option<Arc<board::Face>>,
+    pub(super) performance: Arc<Performance>,
+    pub(super) _sampler: Sampler,
+    pub(super) _simulated: Vec<SimulatedDrone>,
+}
+
+impl Observing {
+    pub(super) async fn start(settings: &Settings, core: &Core) -> anyhow::Result<Observing> {
+        let config = settings.config();
+        let simulated = match settings.origin() {
+            Origin::Demo => simulate(config)?,
+            Origin::Installed => Vec::new(),
+        };
+        let options = FleetOptions {
+            port_holder: udp_holder,
+            supervisor: Some(core.supervisor.clone()),
+        };
+        let fleet = Fleet::start(
+            &config.drones,
+            &core.sources,
+            core.pipeline.clone(),
+            options,
+        )?;
+        let bridges = bridge::Bridges::new(core.sources.clone(), core.pipeline.clone());
+        restore_history(&core.store, &core.sources, &core.telemetry, |source| {
+            bridges.adopt(source, &config.bridge)
+        });
+        // After the histories: a series takes stored steps only before its first reading.
+        bridges.apply(&config.bridge);
+        bridges.tend(core.stop.clone());
+        let board = watch_board(config, core);
+        let performance = Arc::new(Performance::new(http::templates()));
+        let sampler = sample_machine(config, core, &performance).await?;
+        Ok(Observing {
+            fleet,
+            bridges,
+            board,
+            performance,
+            _sampler: sampler,
+            _simulated: simulated,
+        })
+    }
+}
+
+fn udp_holder(address: std::net::SocketAddr) -> Option<String> {
+    port_holder::port_holder(Protocol::Udp, address).map(|holder| holder.to_string())
+}
+
+/// The demo's drones, on the wire before the fleet looks for them.
+fn simulate(config: &Config) -> anyhow::Result<Vec<SimulatedDrone>> {
+    let drones = &config.drones;
+    demo::DRONES
+        .iter()
+        .enumerate()
+        .map(|(index, drone)| {
+            let address = std::net::SocketAddr::new(drone.address, drones.command_port);
+            let options = tello_simulator::Options {
+                state_port: drones.state_port,
+                video_port: drones.video_port,
+                battery_pct: drone.battery_pct,
+                temperature_c: drone.temperature_c,
+                idle_temperature_c: drone.temperature_c,
+                ..tello_simulator::Options::varied(index)
+            };
+            SimulatedDrone::start(address, options).with_context(|| {
+                format!(
+                    "the demo's drone {} cannot listen on UDP {address}; set --command-port",
+                    drone.id
+                )
+            })
+        })
+        .collect()
+}
+
+fn restore_history(
+    store: &Store,
+    sources: &Sources,
+    telemetry: &Telemetry,
+    adopt: impl Fn(&str) -> Option<SourceId>,
+) {
+    store.replay_history(|record| {
+        let source = sources
+            .find(&record.source)
+            .map(|source| source.id)
+            .or_else(|| adopt(&record.source));
+        if let (Some(source), Some(metric)) = (source, Metric::from_name(&record.metric)) {
+            telemetry.restore(source, metric, &record.steps);
+        }
+    });
+}
+
+/// Starts sampling the board's sensors. Without them the gateway still watches
+/// drones.
+fn watch_board(config: &Config, core: &Core) -> Option<Arc<board::Face>> {
+    if !config.board.enabled {
+        return None;
+    }
+    let alive = core
+        .supervisor
+        .thread("board sensors", Some(Service::Monitoring));
+    let (pipeline, stop) = (core.pipeline.clone(), core.stop.clone());
+    match board::spawn(config, core.board_source, pipeline, stop, alive) {
+        Ok(board) => {
+            tracing::info!(
+                board = board.name,
+                profile = board.profile,
+                "board detected"
+            );
+            Some(board)
+        }
+        Err(error) => {
+            tracing::error!("no board sensors: {error:#}");
+            None
+        }
+    }
+}
+
+/// Starts sampling the machine, and waits for the first figures.
+async fn sample_machine(
+    config: &Config,
+    core: &Core,
+    performance: &Arc<Performance>,
+) -> anyhow::Result<Sampler> {
+    let interval = Duration::from_millis(config.board.sample_interval_ms);
+    let (machine, noted) = (core.pipeline.clone(), performance.clone());
+    let source = core.board_source;
+    let alive = core
+        .supervisor
+        .thread("host sampler", Some(Service::Performance));
+    let (root, state_dir) = (&config.board.root, &config.storage.dir);
+    let mut sampler = performance::spawn_sampler(
+        performance.clone(),
+        root,
+        state_dir,
+        interval,
+        move |snapshot| {
+            // Dropped with this closure, when the thread ends.
+            let _ = &alive;
+            let readings: heapless::Vec<Reading, 3> = snapshot.readings().collect();
+            machine.publish(source, &readings);
+            // The next snapshot shows the temperature that the board's thread read,
+            // unless that has fallen silent.
+            let latest = machine.telemetry().latest(source, Metric::Temperature);
+            let fresh = latest.filter(|latest| Mono::now().since(latest.at) < TEMPERATURE_MAX_AGE);
+            noted.set_board_temperature(fresh.map(|latest| latest.value));
+        },
+    )?;
+    sampler.first_sample().await;
+    Ok(sampler)
+}

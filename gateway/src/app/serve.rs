@@ -1,0 +1,282 @@
+//! Last phase of a start: requests are taken, and the gateway is announced.
+//!
+//! Listeners last, so that no request meets a half-made gateway.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::announce::Announcement;
+use super::core::Core;
+use super::edges::Edges;
+use super::housekeeping::{self, Rooms};
+use super::listeners::{self, Wanted};
+use super::observe::Observing;
+use crate::access::FirstKeys;
+use crate::config::Config;
+use crate::control::{self, Control, Health};
+use crate::http::{self, App, DroneList, Edge};
+use crate::logging::DroppedLogLines;
+use crate::settings::{Origin, Settings};
+use crate::sources::tello::{DroneView, LinkState};
+use crate::update;
+use alerting::{AlertType, Alerts, Condition, Level};
+use https::{ConnectionLimiter, Limits, Server, Tls, Via};
+use readings::clock::Mono;
+use readings::measured::Measured;
+
+/// What the handlers reach.
+pub(super) fn assemble(
+    config: &Config,
+    core: &Core,
+    observing: &Observing,
+    edges: &Edges,
+) -> Arc<App> {
+    let fleet = &observing.fleet;
+    let (all, one, connected) = (fleet.clone(), fleet.clone(), fleet.clone());
+    Arc::new(App {
+        config: ArcSwap::from_pointee(config.clone()),
+        sources: core.sources.clone(),
+        telemetry: core.telemetry.clone(),
+        alerts: core.alerts.clone(),
+        access: core.access.clone(),
+        performance: observing.performance.clone(),
+        cache: edges.cache.clone(),
+        store: core.store.clone(),
+        drones: DroneList {
+            all: Box::new(move || all.drones()),
+            one: Box::new(move |id| one.drone(id)),
+            connected: Box::new(move || connected.connected()),
+        },
+        fleet: fleet.clone(),
+        server: edges.stats.clone(),
+        started: Mono::now(),
+        fingerprint: ArcSwapOption::from_pointee(edges.tls.info().fingerprint.clone()),
+        supervisor: core.supervisor.clone(),
+        edge: Edge::default(),
+        measured: measured(core, observing, edges),
+        board: observing.board.clone(),
+        bridges: observing.bridges.clone(),
+        upstream: edges.upstream.clone(),
+        updates: edges.updates.clone(),
+        photos: edges.album.clone(),
+        stop: core.stop.clone(),
+    })
+}
+
+/// Every room with counters.
+fn measured(core: &Core, observing: &Observing, edges: &Edges) -> Vec<Arc<dyn Measured>> {
+    let mut measured: Vec<Arc<dyn Measured>> = vec![
+        Arc::new(core.supervisor.clone()),
+        observing.performance.clone(),
+        edges.stats.clone(),
+        Arc::new(core.store.clone()),
+        edges.cache.clone(),
+        Arc::new(core.alerts.clone()),
+        Arc::new(observing.fleet.clone()),
+        Arc::new(DroppedLogLines(core.logging.dropped_counters())),
+        edges.notifier.clone(),
+        edges.updates.clone(),
+        Arc::new(observing.bridges.clone()),
+        Arc::new(edges.upstream.clone()),
+        edges.album.clone(),
+    ];
+    let board = observing.board.clone();
+    measured.extend(board.map(|board| board as Arc<dyn Measured>));
+    measured
+}
+
+/// Opens the listeners and starts what happens on its own.
+pub(super) fn serve(
+    settings: &Settings,
+    core: &Core,
+    edges: &Edges,
+    app: &Arc<App>,
+) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let config = settings.config();
+    let server = Arc::new(Server {
+        limits: Limits::from(&config.server),
+        limiter: ConnectionLimiter::new(
+            config.server.max_connections,
+            config.server.max_connections_per_address,
+        ),
+        stats: edges.stats.clone(),
+        stop: core.stop.clone(),
+    });
+    let router = http::router(app.clone());
+    let mut handles = Vec::new();
+    for wanted in wanted_listeners(config, &edges.tls) {
+        handles.push(listeners::serve(
+            wanted,
+            settings.origin(),
+            router.clone(),
+            server.clone(),
+            core.alerts.clone(),
+        )?);
+    }
+    serve_control(config, app, &edges.tls, &core.stop);
+    housekeeping::spawn(
+        &core.supervisor,
+        &core.rooms(),
+        Duration::from_secs(config.storage.batch_interval_s),
+        &core.stop,
+    );
+    keep_watches(core, edges, app);
+    announce(
+        config,
+        settings.origin(),
+        &edges.tls,
+        core.first_keys.as_ref(),
+    )?;
+    Ok(handles)
+}
+
+/// Certificates and updates are looked at as long as the gateway runs.
+fn keep_watches(core: &Core, edges: &Edges, app: &Arc<App>) {
+    let (tls, app) = (edges.tls.clone(), app.clone());
+    let (alerts, stop) = (core.alerts.clone(), core.stop.clone());
+    core.supervisor.keep("certificate watch", None, move || {
+        watch_certificate(tls.clone(), app.clone(), alerts.clone(), stop.clone())
+    });
+    let updates = edges.updates.clone();
+    let (alerts, stop) = (core.alerts.clone(), core.stop.clone());
+    core.supervisor.keep("update watch", None, move || {
+        let (updates, alerts, stop) = (updates.clone(), alerts.clone(), stop.clone());
+        async move {
+            update::watch(updates, alerts, stop.clone()).await;
+            // Where no image runs there is nothing to watch: that is no fault.
+            stop.cancelled().await;
+        }
+    });
+}
+
+impl Core {
+    /// What is looked after.
+    pub(super) fn rooms(&self) -> Rooms {
+        Rooms {
+            alerts: self.alerts.clone(),
+            access: self.access.clone(),
+            telemetry: self.telemetry.clone(),
+            store: self.store.clone(),
+        }
+    }
+}
+
+fn wanted_listeners(config: &Config, tls: &Arc<Tls>) -> Vec<Wanted> {
+    let server = &config.server;
+    let plain = [
+        (server.http_listen, "server.http_listen", Via::Http),
+        (server.metrics_listen, "server.metrics_listen", Via::Metrics),
+    ];
+    let https = Wanted {
+        address: server.listen,
+        key: "server.listen",
+        via: Via::Https,
+        tls: Some(tls.clone()),
+    };
+    let plain = plain.into_iter().filter_map(|(address, key, via)| {
+        Some(Wanted {
+            address: address?,
+            key,
+            via,
+            tls: None,
+        })
+    });
+    std::iter::once(https).chain(plain).collect()
+}
+
+/// Serves changed certificate files, and says what is wrong with bad ones.
+async fn watch_certificate(tls: Arc<Tls>, app: Arc<App>, alerts: Alerts, stop: CancellationToken) {
+    const KEY: &str = "certificate_unusable";
+    let watched = tls.clone();
+    let outcome = move |outcome: Result<(), https::TlsError>| match outcome {
+        Ok(()) => {
+            tracing::info!(fingerprint = tls.info().fingerprint, "certificate reloaded");
+            app.fingerprint
+                .store(Some(Arc::new(tls.info().fingerprint.clone())));
+            alerts.clear(KEY, "board");
+        }
+        Err(error) => {
+            tracing::error!("certificate not reloaded, the running one stays: {error}");
+            alerts.raise(Condition {
+                key: KEY,
+                subject: "board".into(),
+                level: Level::Error,
+                alert_type: AlertType::Security,
+                title: "Certificate Unusable",
+                message: error.to_string(),
+                details: Some("The certificate loaded before is still served.".to_owned()),
+            });
+        }
+    };
+    watched.watch(stop, outcome).await;
+}
+
+fn serve_control(config: &Config, app: &Arc<App>, tls: &Arc<Tls>, stop: &CancellationToken) {
+    let (tls, asked) = (tls.clone(), app.clone());
+    let control = Control {
+        access: app.access.clone(),
+        store: app.store.clone(),
+        health: Box::new(move || health(&asked)),
+        renew_certificate: Box::new(move || {
+            tls.renew()
+                .map(|info| info.to_string())
+                .map_err(|error| error.to_string())
+        }),
+    };
+    if let Err(error) = control::serve(&config.storage.dir, control, stop.clone()) {
+        tracing::error!(%error, "no control socket: `keys` and `backup` work only while the gateway is stopped");
+    }
+}
+
+/// What `health` asks over the control socket; HTTPS it tries itself.
+fn health(app: &App) -> Health {
+    let config = app.config.load();
+    let store = app.store.stats();
+    let problem = (!store.healthy).then(|| "the state directory does not take writes".to_owned());
+    let drones = (app.drones.all)();
+    let airborne = drones.iter().filter(|drone| drone.airborne);
+    let silent = drones
+        .iter()
+        .filter(|drone| matches!(drone.link, LinkState::Connecting | LinkState::Lost));
+    let why = |drone: &DroneView| {
+        drone
+            .reason
+            .clone()
+            .unwrap_or_else(|| "not heard".to_owned())
+    };
+    Health {
+        problem,
+        airborne: airborne.map(|drone| drone.id.to_string()).collect(),
+        silent: silent
+            .map(|drone| (drone.id.to_string(), why(drone)))
+            .collect(),
+        listen: config.server.listen,
+        own_certificate: config.tls.cert.is_none() && config.tls.client_ca.is_none(),
+        asked_from_outside: app.access.stats().asked_from_outside,
+    }
+}
+
+fn announce(
+    config: &Config,
+    origin: Origin,
+    tls: &Tls,
+    first_keys: Option<&FirstKeys>,
+) -> anyhow::Result<()> {
+    let info = tls.info();
+    let announcement = Announcement {
+        origin,
+        listen: config.server.listen,
+        http_listen: config.server.http_listen,
+        fingerprint: &info.fingerprint,
+        state_dir: &config.storage.dir,
+        first_keys,
+    };
+    announcement
+        .make()
+        .context("the first keys cannot be written")
+}
