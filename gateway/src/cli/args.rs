@@ -10,18 +10,27 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::Flag;
 use crate::settings::Inputs;
 
+/// What scripts and systemd go by; also in the man page.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; check: all is well
+  1  failed
+  2  wrong usage, or settings that run refuses; check: run would refuse to start
+  3  check: run would start, and something outside is missing (a drone is silent,
+     a target away, a port taken); health --grounded: a drone is in the air";
+
 /// Edge gateway for Tello drones: battery and temperature alerts, drone
 /// control and the Phase 4 API over TLS.
 ///
 /// Without a configuration file the defaults work: HTTPS on port 8443, keys
-/// made at the first start and printed once. Exit codes: 0 done, 1 failed,
-/// 2 wrong usage or configuration, 3 `check` found something to mend.
+/// made at the first start and printed once.
 #[derive(Debug, Parser)]
 #[command(
     name = "mfg-drone-gateway",
     version,
     propagate_version = true,
-    max_term_width = 100
+    max_term_width = 100,
+    after_help = EXIT_CODES
 )]
 pub struct Cli {
     /// What to do.
@@ -36,7 +45,8 @@ pub enum Command {
     Run(RunArgs),
     /// Run everything simulated on this host and print what to try.
     Demo(DemoArgs),
-    /// Say what is wrong with the configuration, ports, certificate, sensors and drones, and what to do.
+    /// Say what is wrong with the configuration, ports, certificate, sensors, drones and targets, and what to do.
+    #[command(after_help = EXIT_CODES)]
     Check(CheckArgs),
     /// Ask the running gateway, over HTTPS as a client would, whether it is well.
     Health(HealthArgs),
