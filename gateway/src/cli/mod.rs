@@ -34,6 +34,7 @@ mod keys;
 mod owner;
 mod rules;
 mod run;
+mod run_args;
 mod simulate;
 mod state;
 mod update;
