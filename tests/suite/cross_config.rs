@@ -213,7 +213,14 @@ fn the_gateway_accepts_every_setting_of_the_example() {
 fn sections() -> Vec<String> {
     // What is beside the sections, and `[[alerts.rule]]`, whose keys have other names.
     let others = [
-        "id", "load", "place", "ranges", "reload", "rule", "validate",
+        "id",
+        "load",
+        "place",
+        "ranges",
+        "reload",
+        "rule",
+        "validate",
+        "validate_drones",
     ];
     let files = |dir: &str| {
         let entries = std::fs::read_dir(repository(dir)).unwrap();

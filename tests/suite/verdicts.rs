@@ -19,7 +19,7 @@ use crate::settings::{check, run};
 const AT_ONCE: usize = 4;
 /// Combinations tried.
 const COMBINATIONS: usize = 72;
-/// Changed configurations tried.
+/// Changed configurations tried, unless `GATEWAY_TESTS_CHANGED_FILES` says how many.
 const MUTATIONS: usize = 80;
 const SEED: u64 = 0x5e77_1265;
 
@@ -188,8 +188,8 @@ fn combination(dice: &mut Dice) -> anyhow::Result<(Prepared, Lot, String)> {
     Ok((builder.prepare()?, lot, told))
 }
 
-/// Both verdicts on one configuration, and what is wrong with them, if anything.
-async fn compare(prepared: Prepared, expected: Option<Lot>, about: String) -> Option<String> {
+/// Whether `run` refused one configuration; or how the verdicts on it differ.
+async fn compare(prepared: Prepared, expected: Option<Lot>, about: String) -> Result<bool, String> {
     let verdicts = async {
         // Before the start, which makes state and certificates.
         let foretold = check(&prepared, &[]).await?;
@@ -199,7 +199,7 @@ async fn compare(prepared: Prepared, expected: Option<Lot>, about: String) -> Op
     };
     let (foretold, started, afterwards) = match verdicts.await {
         Ok(verdicts) => verdicts,
-        Err(error) => return Some(format!("{about}: {error:#}")),
+        Err(error) => return Err(format!("{about}: {error:#}")),
     };
     let refused = started.code.is_some();
     let right = |code: Option<i32>| match (refused, code) {
@@ -209,9 +209,9 @@ async fn compare(prepared: Prepared, expected: Option<Lot>, about: String) -> Op
     };
     let as_expected = expected.is_none_or(|lot| refused == (lot == Lot::Refused));
     if right(foretold.code) && right(afterwards.code) && as_expected {
-        return None;
+        return Ok(refused);
     }
-    Some(format!(
+    Err(format!(
         "{about}\nexpected {expected:?}\nrun: {:?} {}\ncheck before: {:?} {}\ncheck after: {:?} {}",
         started.code,
         started.complaint,
@@ -222,10 +222,11 @@ async fn compare(prepared: Prepared, expected: Option<Lot>, about: String) -> Op
     ))
 }
 
-/// Compares many, a few at a time; fails with all that are wrong.
+/// Compares many, a few at a time; how many were refused. Fails with all that are
+/// wrong.
 async fn compare_all(
     all: impl Iterator<Item = anyhow::Result<(Prepared, Option<Lot>, String)>>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<usize> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut tasks = JoinSet::new();
     for one in all {
@@ -236,9 +237,13 @@ async fn compare_all(
             compare(prepared, expected, about).await
         });
     }
-    let wrong: Vec<String> = tasks.join_all().await.into_iter().flatten().collect();
+    let verdicts = tasks.join_all().await;
+    let wrong: Vec<&str> = verdicts
+        .iter()
+        .filter_map(|verdict| verdict.as_ref().err().map(String::as_str))
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-    Ok(())
+    Ok(verdicts.into_iter().filter(|v| *v == Ok(true)).count())
 }
 
 #[tokio::test]
@@ -402,5 +407,15 @@ async fn check_foretells_run_over_changed_files() -> anyhow::Result<()> {
         let expected = (index == 0).then_some(Lot::Missing);
         Ok((prepared, expected, told))
     };
-    compare_all((0..MUTATIONS).map(changed)).await
+    let count = match std::env::var("GATEWAY_TESTS_CHANGED_FILES") {
+        Ok(count) => count.parse()?,
+        Err(_) => MUTATIONS,
+    };
+    let refused = compare_all((0..count).map(changed)).await?;
+    let fifth = count / 5;
+    assert!(
+        (fifth..count - fifth).contains(&refused),
+        "{refused} of {count} were refused: the changes are one-sided"
+    );
+    Ok(())
 }

@@ -1,27 +1,34 @@
 //! The command line: one table from which parsing, help, man page and
 //! completions are made.
 
-use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::Flag;
-use crate::settings::Inputs;
+pub(super) use super::run_args::RunArgs;
+
+/// What scripts and systemd go by; also in the man page.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; check: all is well
+  1  failed
+  2  wrong usage, or settings that run refuses; check: run would refuse to start
+  3  check: run would start, and something outside is missing (a drone is silent,
+     a target away, a port taken); health --grounded: a drone is in the air";
 
 /// Edge gateway for Tello drones: battery and temperature alerts, drone
 /// control and the Phase 4 API over TLS.
 ///
 /// Without a configuration file the defaults work: HTTPS on port 8443, keys
-/// made at the first start and printed once. Exit codes: 0 done, 1 failed,
-/// 2 wrong usage or configuration, 3 `check` found something to mend.
+/// made at the first start and printed once.
 #[derive(Debug, Parser)]
 #[command(
     name = "mfg-drone-gateway",
     version,
     propagate_version = true,
-    max_term_width = 100
+    max_term_width = 100,
+    after_help = EXIT_CODES
 )]
 pub struct Cli {
     /// What to do.
@@ -36,7 +43,8 @@ pub enum Command {
     Run(RunArgs),
     /// Run everything simulated on this host and print what to try.
     Demo(DemoArgs),
-    /// Say what is wrong with the configuration, ports, certificate, sensors and drones, and what to do.
+    /// Say what is wrong with the configuration, ports, certificate, sensors, drones and targets, and what to do.
+    #[command(after_help = EXIT_CODES)]
     Check(CheckArgs),
     /// Ask the running gateway, over HTTPS as a client would, whether it is well.
     Health(HealthArgs),
@@ -88,64 +96,6 @@ pub struct ConfigArgs {
     /// State directory, instead of `storage.dir`.
     #[arg(long, value_name = "DIR", global = true)]
     pub state_dir: Option<PathBuf>,
-}
-
-/// Arguments of `run`, and of `check`, which judges what `run` would do with them.
-#[derive(Clone, Debug, Args)]
-pub struct RunArgs {
-    /// Configuration.
-    #[command(flatten)]
-    pub config: ConfigArgs,
-    /// HTTPS listener, instead of `server.listen`.
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub listen: Option<SocketAddr>,
-    /// Plain HTTP listener on loopback, instead of `server.http_listen`.
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub http_listen: Option<SocketAddr>,
-    /// Level, instead of `logging.level`.
-    #[arg(long, value_name = "LEVEL")]
-    pub log_level: Option<String>,
-}
-
-impl ConfigArgs {
-    /// The flags that stand for keys.
-    pub(super) fn flags(&self) -> Vec<Flag> {
-        flag("--state-dir", ["storage", "dir"], self.state_dir.as_ref())
-            .into_iter()
-            .collect()
-    }
-}
-
-impl RunArgs {
-    /// What the settings of this command line are made of.
-    pub(super) fn inputs(&self) -> Inputs {
-        let (listen, http_listen) = (
-            self.listen.map(|address| address.to_string()),
-            self.http_listen.map(|address| address.to_string()),
-        );
-        let mut flags = self.config.flags();
-        flags.extend(flag("--listen", ["server", "listen"], listen));
-        flags.extend(flag(
-            "--http-listen",
-            ["server", "http_listen"],
-            http_listen,
-        ));
-        flags.extend(flag(
-            "--log-level",
-            ["logging", "level"],
-            self.log_level.as_ref(),
-        ));
-        Inputs::of_process(self.config.config.as_deref(), flags)
-    }
-}
-
-fn flag(
-    name: &'static str,
-    key: [&'static str; 2],
-    value: Option<impl Into<OsString>>,
-) -> Option<Flag> {
-    let value = value?.into();
-    Some(Flag { name, key, value })
 }
 
 /// Arguments of `demo`.

@@ -34,6 +34,7 @@ mod keys;
 mod owner;
 mod rules;
 mod run;
+mod run_args;
 mod simulate;
 mod state;
 mod update;
@@ -53,9 +54,11 @@ use args::{Command, ConfigArgs};
 /// Worker threads: a Pi has four cores and the drones' own programs need some.
 const MAX_WORKER_THREADS: usize = 4;
 
-/// Exit code for wrong usage or configuration, as clap uses it.
+/// Exit code for wrong usage or refused settings, as clap uses it; of `check` when
+/// `run` would refuse to start.
 const EXIT_USAGE: u8 = 2;
-/// Exit code of `check` and `health --grounded` when something needs mending.
+/// Exit code of `check` when something outside is missing, and of
+/// `health --grounded` when a drone is in the air.
 const EXIT_FINDINGS: u8 = 3;
 
 /// Runs the command line of this process.

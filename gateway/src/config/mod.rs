@@ -22,6 +22,7 @@ mod server;
 mod update;
 mod upstream;
 mod validate;
+mod validate_drones;
 
 use serde::{Deserialize, Serialize};
 

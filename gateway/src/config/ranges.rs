@@ -7,6 +7,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
 use thiserror::Error;
 
 /// Most ranges: with /24 each some four thousand addresses, which a scan of a
@@ -42,10 +43,7 @@ pub enum RangeError {
 
 /// A network of at most 256 addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
-    network: u32,
-    prefix: u8,
-}
+pub struct Range(Ipv4Net);
 
 impl Range {
     /// Reads `a.b.c.d/n`.
@@ -53,56 +51,41 @@ impl Range {
     /// # Errors
     /// [`RangeError`].
     pub fn parse(text: &str) -> Result<Range, RangeError> {
-        let wrong = || RangeError::NotANetwork(text.to_owned());
-        let (address, prefix) = text.trim().split_once('/').ok_or_else(wrong)?;
-        let address: Ipv4Addr = address.parse().map_err(|_| wrong())?;
-        let prefix: u8 = prefix
-            .parse()
-            .ok()
-            .filter(|prefix| *prefix <= 32)
-            .ok_or_else(wrong)?;
-        if prefix < LEAST_PREFIX {
+        let wrong = |_| RangeError::NotANetwork(text.to_owned());
+        let network: Ipv4Net = text.trim().parse().map_err(wrong)?;
+        if network.prefix_len() < LEAST_PREFIX {
             return Err(RangeError::TooWide(text.to_owned()));
         }
-        let range = Range {
-            network: u32::from(address) & mask(prefix),
-            prefix,
-        };
-        if range.network != u32::from(address) {
+        if network.trunc() != network {
             return Err(RangeError::HostBits {
                 given: text.to_owned(),
-                meant: range.to_string(),
+                meant: network.trunc().to_string(),
             });
         }
+        let address = network.addr();
         if !(address.is_private() || address.is_link_local() || address.is_loopback()) {
             return Err(RangeError::Public(text.to_owned()));
         }
-        Ok(range)
+        Ok(Range(network))
     }
 
     /// Whether `address` lies in it.
     #[must_use]
     pub fn contains(&self, address: Ipv4Addr) -> bool {
-        u32::from(address) & mask(self.prefix) == self.network
+        self.0.contains(&address)
     }
 
     /// Every address a host can have: not the network's own, not broadcast.
+    /// Networks of two and one have neither (RFC 3021).
     pub fn hosts(&self) -> impl Iterator<Item = Ipv4Addr> + use<> {
-        let last = self.network | !mask(self.prefix);
-        // Networks of two and one have no broadcast (RFC 3021).
-        let edge = u32::from(self.prefix < 31);
-        (self.network + edge..=last - edge).map(Ipv4Addr::from)
+        self.0.hosts()
     }
 }
 
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", Ipv4Addr::from(self.network), self.prefix)
+        self.0.fmt(f)
     }
-}
-
-fn mask(prefix: u8) -> u32 {
-    u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)
 }
 
 #[cfg(test)]

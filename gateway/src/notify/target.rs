@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::Uri;
+use ipnet::IpNet;
 use zeroize::Zeroizing;
 
 use crate::config::{Notify, Webhook, WebhookTemplate};
@@ -39,7 +40,7 @@ pub(super) struct Target {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Allowed {
     hosts: Vec<String>,
-    networks: Vec<(IpAddr, u8)>,
+    networks: Vec<IpNet>,
 }
 
 impl Allowed {
@@ -47,20 +48,16 @@ impl Allowed {
     pub(super) fn parse(entries: &[String]) -> Result<Allowed, String> {
         let mut allowed = Allowed::default();
         for entry in entries {
-            let (address, bits) = entry
-                .split_once('/')
-                .map_or((entry.as_str(), None), |(at, bits)| (at, Some(bits)));
-            match (address.parse::<IpAddr>(), bits.map(str::parse::<u8>)) {
-                (Ok(address), None) => allowed.networks.push((address, full_bits(address))),
-                (Ok(address), Some(Ok(bits))) if bits <= full_bits(address) => {
-                    allowed.networks.push((address, bits))
-                }
-                (Err(_), None) if !entry.is_empty() => {
-                    allowed.hosts.push(entry.to_ascii_lowercase())
-                }
-                _ => {
+            let network = entry
+                .parse::<IpNet>()
+                .or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
+            match network {
+                Ok(network) => allowed.networks.push(network),
+                // A host's name has no slash; what has one was meant as a network.
+                Err(_) if entry.is_empty() || entry.contains('/') => {
                     return Err(format!("{entry:?} is neither a network nor a host name"));
                 }
+                Err(_) => allowed.hosts.push(entry.to_ascii_lowercase()),
             }
         }
         Ok(allowed)
@@ -80,30 +77,7 @@ impl Allowed {
             || self
                 .networks
                 .iter()
-                .any(|(network, bits)| within(address, *network, *bits))
-    }
-}
-
-fn full_bits(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
-fn within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
-    let shift = u32::from(full_bits(network) - bits);
-    match (address, network) {
-        (IpAddr::V4(address), IpAddr::V4(network)) => {
-            (address.to_bits() ^ network.to_bits())
-                .checked_shr(shift)
-                .unwrap_or(0)
-                == 0
-        }
-        (IpAddr::V6(address), IpAddr::V6(network)) => {
-            (address.to_bits() ^ network.to_bits())
-                .checked_shr(shift)
-                .unwrap_or(0)
-                == 0
-        }
-        _ => false,
+                .any(|network| network.contains(&address))
     }
 }
 

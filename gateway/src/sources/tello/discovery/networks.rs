@@ -7,6 +7,8 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use ipnet::Ipv4Net;
+
 /// Where Linux shows its IPv4 routes.
 const ROUTES: &str = "/proc/net/route";
 
@@ -20,22 +22,20 @@ const MAX_NETWORKS: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Network {
     pub(super) interface: Arc<str>,
-    network: u32,
-    mask: u32,
+    network: Ipv4Net,
 }
 
 impl Network {
     #[cfg(test)]
-    pub(super) fn new(interface: &str, network: Ipv4Addr, prefix: u32) -> Network {
+    pub(super) fn new(interface: &str, network: Ipv4Addr, prefix: u8) -> Network {
         Network {
             interface: interface.into(),
-            network: network.into(),
-            mask: u32::MAX << (32 - prefix),
+            network: Ipv4Net::new_assert(network, prefix),
         }
     }
 
     pub(super) fn contains(&self, address: Ipv4Addr) -> bool {
-        u32::from(address) & self.mask == self.network
+        self.network.contains(&address)
     }
 }
 
@@ -50,8 +50,7 @@ fn parse(table: &str) -> Vec<Network> {
     // The kernel keeps loopback in another table than the one it shows.
     let loopback = Network {
         interface: "lo".into(),
-        network: Ipv4Addr::new(127, 0, 0, 0).into(),
-        mask: 0xFF00_0000,
+        network: Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8),
     };
     let found = table.lines().skip(1).filter_map(line).take(MAX_NETWORKS);
     std::iter::once(loopback).chain(found).collect()
@@ -66,17 +65,17 @@ fn line(line: &str) -> Option<Network> {
     };
     // The four bytes of an address, printed as one number of the machine.
     let address = |hex: &str| {
-        u32::from_str_radix(hex, 16)
-            .ok()
-            .map(|number| u32::from_be_bytes(number.to_ne_bytes()))
+        let number = u32::from_str_radix(hex, 16).ok()?;
+        Some(Ipv4Addr::from(number.to_ne_bytes()))
     };
     let flags = u32::from_str_radix(flags, 16).ok()?;
     let (network, gateway, mask) = (address(destination)?, address(gateway)?, address(mask)?);
+    let network = Ipv4Net::with_netmask(network, mask).ok()?;
     // A default route without a gateway (a modem) leads everywhere.
-    (flags & UP != 0 && gateway == 0 && mask != 0).then(|| Network {
+    let is_near = gateway.is_unspecified() && network.prefix_len() != 0;
+    (flags & UP != 0 && is_near).then(|| Network {
         interface: interface.into(),
         network,
-        mask,
     })
 }
 
