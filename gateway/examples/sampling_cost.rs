@@ -1,6 +1,6 @@
 //! What sampling the host costs, and what recording a request costs.
 //!
-//! `cargo run --release --example sampling_cost` prints processor time a
+//! `cargo run --profile ship -p mfg-drone-gateway --example sampling_cost` prints processor time a
 //! sample, which other load on the machine does not change much, and the
 //! memory that the sampler holds.
 
