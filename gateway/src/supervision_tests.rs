@@ -69,12 +69,12 @@ async fn a_task_that_panics_is_told_and_its_service_is_down() {
 async fn a_task_that_can_be_begun_again_is() {
     let dir = tempfile::tempdir().expect("a directory");
     let (supervisor, alerts, _stop) = supervisor(&dir).await;
-    let (began, mut beginnings) = tokio::sync::mpsc::unbounded_channel();
+    let (began, mut beginnings) = tokio::sync::mpsc::channel(8);
     let runs = AtomicUsize::new(0);
     supervisor.keep("ticks", Some(Service::Monitoring), move || {
         let (run, began) = (runs.fetch_add(1, Ordering::Relaxed), began.clone());
         async move {
-            let _ = began.send(run);
+            let _ = began.send(run).await;
             assert!(run > 0, "the first one falls");
             std::future::pending::<()>().await;
         }
