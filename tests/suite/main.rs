@@ -25,6 +25,7 @@ mod impaired;
 mod lifecycle;
 mod live;
 mod namespaces;
+mod progress;
 mod reload;
 mod rival;
 mod tls;

@@ -332,6 +332,7 @@ pub(crate) async fn read_body(
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
             Err(ApiError::too_large(limit))
         }
+        Ok(Err(error)) if https::is_stalled(&*error) => Err(ApiError::body_timeout()),
         Ok(Err(_)) => Err(ApiError::invalid("Request body could not be read")),
     }
 }

@@ -10,6 +10,7 @@
 
 mod accept;
 mod activity;
+mod answer;
 pub mod certificates;
 mod config;
 mod connection;
@@ -17,6 +18,7 @@ mod limiter;
 mod measured;
 pub mod port_holder;
 mod tls;
+mod upload;
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,7 @@ pub use accept::{BindError, bind, serve};
 pub use config::TlsConfig;
 pub use limiter::ConnectionLimiter;
 pub use tls::{Tls, TlsError};
+pub use upload::{BodyStalled, is_stalled};
 
 /// Which listener a request came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +87,12 @@ pub struct Limits {
     /// From the first byte of a request to the end of its header; also from the
     /// hand-shake to the first request.
     pub header: Duration,
+    /// For each few kilobytes of a request's body.
+    pub body: Duration,
     /// Between requests.
     pub idle: Duration,
-    /// For a write during which the peer takes nothing.
+    /// For a write during which the peer takes nothing, for each piece of an answer,
+    /// and for a sign of life from a peer that is asked for one.
     pub write: Duration,
     /// For requests in flight when the gateway stops.
     pub drain: Duration,

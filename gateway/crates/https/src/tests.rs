@@ -28,6 +28,7 @@ fn limits() -> Limits {
     Limits {
         handshake: LONG,
         header: LONG,
+        body: LONG,
         idle: LONG,
         write: LONG,
         drain: LONG,
