@@ -18,6 +18,7 @@ mod demo;
 mod discovery;
 mod durable;
 mod errors;
+mod fairness;
 mod flight;
 mod hostile_clients;
 mod hostile_drones;

@@ -106,7 +106,13 @@ pub async fn serve(listener: Listener, app: Router, server: Arc<Server>) {
             tracing::debug!(%error, "a connection keeps the kernel's own limits");
         }
         let permit = match server.limiter.acquire(address.ip()) {
-            Ok(permit) => permit,
+            Ok((permit, displaced)) => {
+                server
+                    .stats
+                    .gave_way
+                    .fetch_add(u64::from(displaced), Ordering::Relaxed);
+                permit
+            }
             Err(refusal) => {
                 let counter = match refusal {
                     Refusal::Total => &server.stats.refused_total_cap,

@@ -14,7 +14,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Limits;
-use super::limiter::Permit;
 use readings::clock::Mono;
 
 /// Not set; the monotonic clock starts at 0, marks are kept one above.
@@ -201,20 +200,15 @@ fn marked(at: &AtomicU64) -> Option<Mono> {
     (value != NEVER).then(|| Mono::from_millis(value - 1))
 }
 
-/// A stream that leaves marks, and holds its connection's permit.
+/// A stream that leaves marks.
 pub(super) struct Watched<S> {
     stream: S,
     activity: Arc<Activity>,
-    _permit: Permit,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>, permit: Permit) -> Watched<S> {
-        Watched {
-            stream,
-            activity,
-            _permit: permit,
-        }
+    pub(super) const fn new(stream: S, activity: Arc<Activity>) -> Watched<S> {
+        Watched { stream, activity }
     }
 }
 

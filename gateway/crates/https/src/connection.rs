@@ -20,8 +20,9 @@ use tokio::time::{sleep, timeout};
 use tower::Service as _;
 
 use super::activity::{Activity, Overdue, Watched};
+use super::admitted::Admitted;
 use super::answer::Answer;
-use super::limiter::Permit;
+use super::limiter::{Connection, Permit};
 use super::upload::Upload;
 use super::{Peer, Server, Tls};
 use readings::clock::Mono;
@@ -73,8 +74,14 @@ async fn hand_shake(
 ) {
     // Answers are whole messages: waiting to fill a segment only delays them.
     drop(stream.set_nodelay(true));
+    let connection = permit.connection().clone();
+    let origin = Origin {
+        peer,
+        connection: connection.clone(),
+    };
+    let stream = Admitted::new(stream, permit);
     let Some(tls) = tls else {
-        return http(stream, permit, peer, false, app, server).await;
+        return http(stream, origin, false, app, server).await;
     };
     let stats = &server.stats;
     let accepted = tokio::select! {
@@ -90,8 +97,10 @@ async fn hand_shake(
             };
             counter.fetch_add(1, Ordering::Relaxed);
             let h2 = session.alpn_protocol() == Some(b"h2");
-            http(stream, permit, peer, h2, app, server).await;
+            http(stream, origin, h2, app, server).await;
         }
+        // It gave way: that is counted already, and nobody's mistake.
+        Ok(Err(_)) if connection.is_withdrawn() => {}
         Ok(Err(error)) => {
             stats.handshake_failures.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(peer = %peer.address, %error, "TLS hand-shake failed");
@@ -102,16 +111,24 @@ async fn hand_shake(
     }
 }
 
-async fn http<S>(stream: S, permit: Permit, peer: Peer, h2: bool, app: Router, server: &Server)
+/// Where requests come from; each gets it as extensions.
+struct Origin {
+    peer: Peer,
+    connection: Connection,
+}
+
+async fn http<S>(stream: S, origin: Origin, h2: bool, app: Router, server: &Server)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Activity::started(Mono::now(), h2);
-    let io = TokioIo::new(Watched::new(stream, activity.clone(), permit));
+    let io = TokioIo::new(Watched::new(stream, activity.clone()));
     let marks = activity.clone();
     let limit = server.limits.body;
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(peer);
+        origin.connection.asked();
+        request.extensions_mut().insert(origin.peer);
+        request.extensions_mut().insert(origin.connection.clone());
         let in_flight = marks.request();
         let request = request.map(|body| Body::new(Upload::new(body, limit)));
         let answered = app.clone().call(request);

@@ -4,12 +4,13 @@
 //! must never trust a peer before a limit is in place, and knows no routes.
 //!
 //! ```text
-//! accept ─► limiter (caps) ─► spawn ─► TLS hand-shake under a time-out ─► HTTP/1.1 or h2 by ALPN ─► router
+//! accept ─► limiter (caps, who gives way) ─► spawn ─► TLS hand-shake under a time-out ─► HTTP/1.1 or h2 by ALPN ─► router
 //!                                                       supervisor: header, idle and write time-outs
 //! ```
 
 mod accept;
 mod activity;
+mod admitted;
 mod answer;
 pub mod certificates;
 mod config;
@@ -33,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, bind, serve};
 pub use config::TlsConfig;
-pub use limiter::ConnectionLimiter;
+pub use limiter::{Connection, ConnectionLimiter};
 pub use tls::{Tls, TlsError};
 pub use upload::{BodyStalled, is_stalled};
 
@@ -109,6 +110,8 @@ pub struct ServerStats {
     pub refused_total_cap: AtomicU64,
     /// Connections refused at the cap per address.
     pub refused_address_cap: AtomicU64,
+    /// Connections that had shown no key and gave way to others at the cap in all.
+    pub gave_way: AtomicU64,
     /// Completed TLS 1.2 hand-shakes.
     pub handshakes_tls12: AtomicU64,
     /// Completed TLS 1.3 hand-shakes.
