@@ -203,6 +203,20 @@ impl Client {
         fresh.connect().await
     }
 
+    /// A connected stream of a client that speaks HTTP/2 only.
+    ///
+    /// # Errors
+    /// As [`Client::connect`], or the client is a plain one.
+    pub async fn connect_http2(&self) -> anyhow::Result<Box<dyn Stream>> {
+        let mut config = ClientConfig::clone(self.tls.as_ref().context("no TLS")?.config());
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let http2 = Client {
+            tls: Some(TlsConnector::from(Arc::new(config))),
+            ..self.clone()
+        };
+        http2.connect().await
+    }
+
     /// Sends a request and reads the answer.
     ///
     /// # Errors

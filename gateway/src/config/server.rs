@@ -20,11 +20,12 @@ pub struct Server {
     pub handshake_timeout_s: u64,
     /// Seconds until a connection's request header must be complete.
     pub header_timeout_s: u64,
-    /// Seconds a request body may take.
+    /// Seconds a request body may take; of a larger one, each few kilobytes.
     pub body_timeout_s: u64,
     /// Seconds a kept-alive connection may stay idle.
     pub idle_timeout_s: u64,
-    /// Seconds a blocked write may take before the peer is cut off.
+    /// Seconds within which a peer must take each piece of an answer (16 KiB), and
+    /// answer when it is asked for a sign of life.
     pub write_timeout_s: u64,
     /// Seconds a graceful stop waits for requests in flight.
     pub drain_timeout_s: u64,
@@ -73,6 +74,7 @@ impl From<&Server> for Limits {
         Limits {
             handshake: Duration::from_secs(server.handshake_timeout_s),
             header: Duration::from_secs(server.header_timeout_s),
+            body: Duration::from_secs(server.body_timeout_s),
             idle: Duration::from_secs(server.idle_timeout_s),
             write: Duration::from_secs(server.write_timeout_s),
             drain: Duration::from_secs(server.drain_timeout_s),

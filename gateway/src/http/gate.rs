@@ -32,7 +32,7 @@ use crate::http::state::App;
 use crate::http::table::{self, Entry};
 use crate::http::validate::Inputs;
 use crate::live::events;
-use https::{Peer, Via};
+use https::{Connection, Peer, Via};
 use readings::clock::{Mono, wall_now};
 
 /// A request that passed the gate, as a handler sees it.
@@ -153,7 +153,9 @@ async fn answer(
     if !verdict.allowed {
         return Err(ApiError::rate_limited(verdict.limit, verdict.reset_s));
     }
-    let principal = authenticate(app, config, route, &parts, peer.via, client, now)?;
+    let principal = authenticate(app, config, route, &parts, peer.via, client, now);
+    vouch(&parts, &principal);
+    let principal = principal?;
     // One key is limited from however many addresses it comes.
     if let Some(principal) = principal
         .as_ref()
@@ -313,6 +315,19 @@ fn authenticate(
     )?))
 }
 
+/// Tells the edge whether its connection has shown a good key: then it gives way to
+/// none when room is short. A route that needs none says nothing of it.
+fn vouch(parts: &Parts, outcome: &Result<Option<Principal>, ApiError>) {
+    let good = match outcome {
+        Ok(None) => return,
+        Ok(Some(_)) => true,
+        Err(_) => false,
+    };
+    if let Some(connection) = parts.extensions.get::<Connection>() {
+        connection.authenticated(good);
+    }
+}
+
 /// Reads a body up to the limit and in time.
 ///
 /// # Errors
@@ -332,6 +347,7 @@ pub(crate) async fn read_body(
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
             Err(ApiError::too_large(limit))
         }
+        Ok(Err(error)) if https::is_stalled(&*error) => Err(ApiError::body_timeout()),
         Ok(Err(_)) => Err(ApiError::invalid("Request body could not be read")),
     }
 }

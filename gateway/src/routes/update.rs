@@ -184,7 +184,10 @@ async fn transfer(
             () = upload.cancelled() => return Err(UpdateError::Cancelled.into()),
         };
         let Some(frame) = frame else { break };
-        let frame = frame.map_err(|_| {
+        let frame = frame.map_err(|error| {
+            if https::is_stalled(&error) {
+                return ApiError::body_timeout();
+            }
             ApiError::invalid("the connection broke before the bundle was complete")
         })?;
         if let Ok(data) = frame.into_data() {

@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
-use socket2::{Domain, Protocol as SocketProtocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol as SocketProtocol, SockRef, Socket, TcpKeepalive, Type};
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +27,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// room for them. By default some 4 MB, which a slow viewer of video would have
 /// between itself and the present; and it is memory of the service.
 const UNSENT_BYTES: u32 = 128 * 1024;
+
+/// Unanswered probes after which the kernel gives a peer up.
+const PROBES: u32 = 3;
+/// The kernel counts in seconds.
+const SHORTEST_PROBE: Duration = Duration::from_secs(1);
 
 /// Why a listener cannot be had.
 #[derive(Debug, Error)]
@@ -63,6 +68,22 @@ pub fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, BindError> {
     })
 }
 
+/// Sets what the kernel holds for a connection, and how long it believes in a peer
+/// that is silent (its cable pulled): `patience` until it asks, and as long again.
+fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    let pause = (patience / PROBES).max(SHORTEST_PROBE);
+    let keep_alive = TcpKeepalive::new()
+        .with_time(patience)
+        .with_interval(pause)
+        .with_retries(PROBES);
+    socket.set_tcp_keepalive(&keep_alive)?;
+    // Also for what was sent and never acknowledged, which is asked after by
+    // sending it again, for a quarter of an hour.
+    socket.set_tcp_user_timeout(Some(patience * 2))
+}
+
 /// Accepts until `server.stop`, then waits for what is in flight.
 pub async fn serve(listener: Listener, app: Router, server: Arc<Server>) {
     let connections = TaskTracker::new();
@@ -81,11 +102,17 @@ pub async fn serve(listener: Listener, app: Router, server: Arc<Server>) {
             }
         };
         server.stats.accepted.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES) {
-            tracing::debug!(%error, "a connection keeps its long send queue");
+        if let Err(error) = prepare(&stream, server.limits.write) {
+            tracing::debug!(%error, "a connection keeps the kernel's own limits");
         }
         let permit = match server.limiter.acquire(address.ip()) {
-            Ok(permit) => permit,
+            Ok((permit, displaced)) => {
+                server
+                    .stats
+                    .gave_way
+                    .fetch_add(u64::from(displaced), Ordering::Relaxed);
+                permit
+            }
             Err(refusal) => {
                 let counter = match refusal {
                     Refusal::Total => &server.stats.refused_total_cap,

@@ -6,15 +6,14 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Limits;
-use super::limiter::Permit;
 use readings::clock::Mono;
 
 /// Not set; the monotonic clock starts at 0, marks are kept one above.
@@ -31,11 +30,25 @@ pub(super) struct Activity {
     first_byte: AtomicU64,
     /// Since when a write has been waiting for the peer.
     write_blocked_since: AtomicU64,
+    /// Since when the next piece of each answer has been waiting for the peer; none
+    /// of one that is being made. One a request in flight.
+    answers: Mutex<Vec<Turn>>,
     /// Whether a request was ever answered.
     served: AtomicBool,
     /// Whether bytes between requests may be something else than a header:
     /// HTTP/2 peers send pings and window updates at any time.
     multiplexed: bool,
+}
+
+/// What one answer is waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// There is no such answer: the next request takes the entry.
+    Vacant,
+    /// The gateway is to make the next piece.
+    Ours,
+    /// The peer is to take pieces, and took the last one then.
+    Peers { since: Mono, pieces: u32 },
 }
 
 /// Why a connection is closed.
@@ -63,15 +76,39 @@ impl Activity {
     pub(super) fn request(self: &Arc<Activity>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.first_byte.store(NEVER, Ordering::Relaxed);
-        InFlight(self.clone())
+        let mut answers = self.answers();
+        let vacant = answers.iter().position(|turn| *turn == Turn::Vacant);
+        let entry = vacant.unwrap_or_else(|| {
+            answers.push(Turn::Vacant);
+            answers.len() - 1
+        });
+        answers[entry] = Turn::Ours;
+        InFlight {
+            activity: self.clone(),
+            entry,
+        }
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Vec<Turn>> {
+        // Marks stay sound even if a holder panicked.
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Since when the slowest answer has been waiting for the peer.
+    fn untaken_since(&self) -> Option<Mono> {
+        let since = |turn: &Turn| match turn {
+            Turn::Peers { since, .. } => Some(*since),
+            Turn::Ours | Turn::Vacant => None,
+        };
+        self.answers().iter().filter_map(since).min()
     }
 
     /// What is overdue at `now`, or when to look again.
     pub(super) fn judge(&self, limits: &Limits, now: Mono) -> Result<Duration, Overdue> {
         let mut next = limits.header.min(limits.idle).min(limits.write);
         let mut within =
-            |since: &AtomicU64, limit: Duration, overdue: Overdue| -> Result<(), Overdue> {
-                let Some(since) = marked(since) else {
+            |since: Option<Mono>, limit: Duration, overdue: Overdue| -> Result<(), Overdue> {
+                let Some(since) = since else {
                     return Ok(());
                 };
                 let left = limit
@@ -81,13 +118,16 @@ impl Activity {
                 next = next.min(left);
                 Ok(())
             };
-        within(&self.write_blocked_since, limits.write, Overdue::Write)?;
+        let blocked = marked(&self.write_blocked_since);
+        within(blocked, limits.write, Overdue::Write)?;
+        within(self.untaken_since(), limits.write, Overdue::Write)?;
         if self.in_flight.load(Ordering::Relaxed) == 0 {
-            within(&self.first_byte, limits.header, Overdue::Header)?;
+            within(marked(&self.first_byte), limits.header, Overdue::Header)?;
+            let idle = marked(&self.idle_since);
             if self.served.load(Ordering::Relaxed) {
-                within(&self.idle_since, limits.idle, Overdue::Idle)?;
+                within(idle, limits.idle, Overdue::Idle)?;
             } else {
-                within(&self.idle_since, limits.header, Overdue::Header)?;
+                within(idle, limits.header, Overdue::Header)?;
             }
         }
         Ok(next)
@@ -101,12 +141,50 @@ impl Activity {
     }
 }
 
-/// A request being answered, to the last byte of its answer.
-pub(super) struct InFlight(Arc<Activity>);
+/// A request being answered, until the last byte of its answer is written.
+pub(super) struct InFlight {
+    activity: Arc<Activity>,
+    /// Its entry in [`Activity::answers`].
+    entry: usize,
+}
+
+impl InFlight {
+    /// A piece of the answer is there for the peer to take.
+    pub(super) fn handed_over(&self, now: Mono) {
+        self.turn(|turn| match turn {
+            Turn::Peers { since, pieces } => Turn::Peers {
+                since,
+                pieces: pieces + 1,
+            },
+            Turn::Ours | Turn::Vacant => Turn::Peers {
+                since: now,
+                pieces: 1,
+            },
+        });
+    }
+
+    /// A piece of the answer was written, or given up with its stream.
+    pub(super) fn taken(&self, now: Mono) {
+        self.turn(|turn| match turn {
+            Turn::Peers { pieces, .. } if pieces > 1 => Turn::Peers {
+                since: now,
+                pieces: pieces - 1,
+            },
+            _ => Turn::Ours,
+        });
+    }
+
+    fn turn(&self, next: impl FnOnce(Turn) -> Turn) {
+        if let Some(turn) = self.activity.answers().get_mut(self.entry) {
+            *turn = next(*turn);
+        }
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let activity = &self.0;
+        self.turn(|_| Turn::Vacant);
+        let activity = &self.activity;
         activity.served.store(true, Ordering::Relaxed);
         mark(&activity.idle_since, Mono::now());
         activity.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -122,20 +200,15 @@ fn marked(at: &AtomicU64) -> Option<Mono> {
     (value != NEVER).then(|| Mono::from_millis(value - 1))
 }
 
-/// A stream that leaves marks, and holds its connection's permit.
+/// A stream that leaves marks.
 pub(super) struct Watched<S> {
     stream: S,
     activity: Arc<Activity>,
-    _permit: Permit,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>, permit: Permit) -> Watched<S> {
-        Watched {
-            stream,
-            activity,
-            _permit: permit,
-        }
+    pub(super) const fn new(stream: S, activity: Arc<Activity>) -> Watched<S> {
+        Watched { stream, activity }
     }
 }
 
@@ -211,6 +284,7 @@ mod tests {
     const LIMITS: Limits = Limits {
         handshake: Duration::from_secs(1),
         header: Duration::from_secs(10),
+        body: Duration::from_secs(30),
         idle: Duration::from_secs(60),
         write: Duration::from_secs(30),
         drain: Duration::from_secs(1),
@@ -247,6 +321,27 @@ mod tests {
         mark(&activity.write_blocked_since, at(1000));
         assert!(activity.judge(&LIMITS, at(1029)).is_ok());
         assert_eq!(activity.judge(&LIMITS, at(1030)), Err(Overdue::Write));
+    }
+
+    #[test]
+    fn every_answer_has_a_deadline_of_its_own() {
+        let activity = Activity::started(at(0), true);
+        let (making, taking, stuck) = (activity.request(), activity.request(), activity.request());
+        stuck.handed_over(at(100));
+        taking.handed_over(at(100));
+        taking.handed_over(at(100));
+        taking.taken(at(129));
+        assert!(activity.judge(&LIMITS, at(129)).is_ok());
+        assert_eq!(activity.judge(&LIMITS, at(130)), Err(Overdue::Write));
+        drop(stuck);
+        assert!(activity.judge(&LIMITS, at(158)).is_ok());
+        assert_eq!(activity.judge(&LIMITS, at(159)), Err(Overdue::Write));
+        taking.taken(at(159));
+        assert!(activity.judge(&LIMITS, at(1000)).is_ok());
+        // Entries are used again.
+        let _next = activity.request();
+        assert_eq!(activity.answers().len(), 3);
+        drop((making, taking));
     }
 
     #[test]

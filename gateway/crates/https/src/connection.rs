@@ -2,16 +2,15 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use futures_util::FutureExt as _;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ProtocolVersion;
@@ -20,8 +19,11 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tower::Service as _;
 
-use super::activity::{Activity, InFlight, Overdue, Watched};
-use super::limiter::Permit;
+use super::activity::{Activity, Overdue, Watched};
+use super::admitted::Admitted;
+use super::answer::Answer;
+use super::limiter::{Connection, Permit};
+use super::upload::Upload;
 use super::{Peer, Server, Tls};
 use readings::clock::Mono;
 
@@ -72,8 +74,14 @@ async fn hand_shake(
 ) {
     // Answers are whole messages: waiting to fill a segment only delays them.
     drop(stream.set_nodelay(true));
+    let connection = permit.connection().clone();
+    let origin = Origin {
+        peer,
+        connection: connection.clone(),
+    };
+    let stream = Admitted::new(stream, permit);
     let Some(tls) = tls else {
-        return http(stream, permit, peer, false, app, server).await;
+        return http(stream, origin, false, app, server).await;
     };
     let stats = &server.stats;
     let accepted = tokio::select! {
@@ -89,8 +97,10 @@ async fn hand_shake(
             };
             counter.fetch_add(1, Ordering::Relaxed);
             let h2 = session.alpn_protocol() == Some(b"h2");
-            http(stream, permit, peer, h2, app, server).await;
+            http(stream, origin, h2, app, server).await;
         }
+        // It gave way: that is counted already, and nobody's mistake.
+        Ok(Err(_)) if connection.is_withdrawn() => {}
         Ok(Err(error)) => {
             stats.handshake_failures.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(peer = %peer.address, %error, "TLS hand-shake failed");
@@ -101,23 +111,30 @@ async fn hand_shake(
     }
 }
 
-async fn http<S>(stream: S, permit: Permit, peer: Peer, h2: bool, app: Router, server: &Server)
+/// Where requests come from; each gets it as extensions.
+struct Origin {
+    peer: Peer,
+    connection: Connection,
+}
+
+async fn http<S>(stream: S, origin: Origin, h2: bool, app: Router, server: &Server)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Activity::started(Mono::now(), h2);
-    let io = TokioIo::new(Watched::new(stream, activity.clone(), permit));
+    let io = TokioIo::new(Watched::new(stream, activity.clone()));
     let marks = activity.clone();
+    let limit = server.limits.body;
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(peer);
+        origin.connection.asked();
+        request.extensions_mut().insert(origin.peer);
+        request.extensions_mut().insert(origin.connection.clone());
         let in_flight = marks.request();
-        let answered = app.clone().call(request.map(Body::new));
+        let request = request.map(|body| Body::new(Upload::new(body, limit)));
+        let answered = app.clone().call(request);
         async move {
             let answer = answered.await?;
-            Ok::<_, Infallible>(answer.map(|body| Answer {
-                body,
-                _in_flight: in_flight,
-            }))
+            Ok::<_, Infallible>(answer.map(|body| Answer::new(body, in_flight)))
         }
     });
     // Errors of a connection are the peer's affair: it went away, or spoke
@@ -126,6 +143,8 @@ where
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
+            .keep_alive_interval(server.limits.write)
+            .keep_alive_timeout(server.limits.write)
             .max_concurrent_streams(MAX_H2_STREAMS)
             .max_header_list_size(MAX_HEADER_BYTES as u32)
             .initial_stream_window_size(H2_STREAM_WINDOW)
@@ -145,33 +164,6 @@ where
             .max_headers(MAX_HEADERS);
         let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
         supervise!(connection, activity, server);
-    }
-}
-
-/// The body of an answer. The request counts as in flight until the last byte of
-/// it is handed over, so that a long answer is never taken for idleness.
-struct Answer {
-    body: Body,
-    _in_flight: InFlight,
-}
-
-impl HttpBody for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -4,12 +4,14 @@
 //! must never trust a peer before a limit is in place, and knows no routes.
 //!
 //! ```text
-//! accept ─► limiter (caps) ─► spawn ─► TLS hand-shake under a time-out ─► HTTP/1.1 or h2 by ALPN ─► router
+//! accept ─► limiter (caps, who gives way) ─► spawn ─► TLS hand-shake under a time-out ─► HTTP/1.1 or h2 by ALPN ─► router
 //!                                                       supervisor: header, idle and write time-outs
 //! ```
 
 mod accept;
 mod activity;
+mod admitted;
+mod answer;
 pub mod certificates;
 mod config;
 mod connection;
@@ -17,6 +19,7 @@ mod limiter;
 mod measured;
 pub mod port_holder;
 mod tls;
+mod upload;
 
 #[cfg(test)]
 mod tests;
@@ -31,8 +34,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, bind, serve};
 pub use config::TlsConfig;
-pub use limiter::ConnectionLimiter;
+pub use limiter::{Connection, ConnectionLimiter};
 pub use tls::{Tls, TlsError};
+pub use upload::{BodyStalled, is_stalled};
 
 /// Which listener a request came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +88,12 @@ pub struct Limits {
     /// From the first byte of a request to the end of its header; also from the
     /// hand-shake to the first request.
     pub header: Duration,
+    /// For each few kilobytes of a request's body.
+    pub body: Duration,
     /// Between requests.
     pub idle: Duration,
-    /// For a write during which the peer takes nothing.
+    /// For a write during which the peer takes nothing, for each piece of an answer,
+    /// and for a sign of life from a peer that is asked for one.
     pub write: Duration,
     /// For requests in flight when the gateway stops.
     pub drain: Duration,
@@ -103,6 +110,8 @@ pub struct ServerStats {
     pub refused_total_cap: AtomicU64,
     /// Connections refused at the cap per address.
     pub refused_address_cap: AtomicU64,
+    /// Connections that had shown no key and gave way to others at the cap in all.
+    pub gave_way: AtomicU64,
     /// Completed TLS 1.2 hand-shakes.
     pub handshakes_tls12: AtomicU64,
     /// Completed TLS 1.3 hand-shakes.

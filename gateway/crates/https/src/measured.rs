@@ -24,6 +24,11 @@ impl Measured for ServerStats {
             (&[("cap", "address")], read(&self.refused_address_cap)),
         ];
         page.counters("connections_refused", "Connections refused at a cap", caps)?;
+        page.counter(
+            "connections_displaced",
+            "Connections without a key that gave way to others at the cap in all",
+            read(&self.gave_way),
+        )?;
         let versions: [(Labels<'_>, u64); 2] = [
             (&[("version", "1.2")], read(&self.handshakes_tls12)),
             (&[("version", "1.3")], read(&self.handshakes_tls13)),

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use axum::Router;
 use axum::routing::get;
+use axum::{Extension, Router};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, HandshakeKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,6 +28,7 @@ fn limits() -> Limits {
     Limits {
         handshake: LONG,
         header: LONG,
+        body: LONG,
         idle: LONG,
         write: LONG,
         drain: LONG,
@@ -42,12 +43,13 @@ async fn serving(limits: Limits, tls: bool) -> Serving {
     let tls = tls.then(|| Tls::open(&TlsConfig::default(), &state_dir).expect("certificate"));
     let server = Arc::new(Server {
         limits,
-        limiter: ConnectionLimiter::new(4, 4),
+        limiter: ConnectionLimiter::new(4, 8),
         stats: Arc::default(),
         stop: CancellationToken::new(),
     });
     let app = Router::new()
         .route("/", get(|| async { "hello" }))
+        .route("/key", get(key))
         .route("/slow", get(slow));
     let listener = Listener {
         socket,
@@ -62,6 +64,12 @@ async fn serving(limits: Limits, tls: bool) -> Serving {
         _state: state,
         state_dir,
     }
+}
+
+/// Whoever asks for this has a good key.
+async fn key(Extension(connection): Extension<Connection>) -> &'static str {
+    connection.authenticated(true);
+    "welcome"
 }
 
 /// An answer that takes longer than the idle time-out of its test, piece by piece.
@@ -253,7 +261,7 @@ async fn the_cap_holds_and_permits_come_back() {
             .await
             .expect("connected");
         client
-            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .write_all(b"GET /key HTTP/1.1\r\nHost: x\r\n\r\n")
             .await
             .expect("sent");
         let mut first = [0u8; 12];
@@ -286,6 +294,38 @@ async fn the_cap_holds_and_permits_come_back() {
     let mut answer = Vec::new();
     again.read_to_end(&mut answer).await.expect("answered");
     assert!(answer.starts_with(b"HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn the_oldest_silent_connection_gives_way_in_any_state() {
+    for tls in [false, true] {
+        let serving = serving(limits(), tls).await;
+        let mut silent = TcpStream::connect(serving.address)
+            .await
+            .expect("connected");
+        // Accepted before the others are.
+        while serving.server.limiter.open() < 1 {
+            tokio::task::yield_now().await;
+        }
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            held.push(
+                TcpStream::connect(serving.address)
+                    .await
+                    .expect("connected"),
+            );
+        }
+        while serving.server.limiter.open() < 4 {
+            tokio::task::yield_now().await;
+        }
+        let _newcomer = TcpStream::connect(serving.address)
+            .await
+            .expect("connected");
+        closed(&mut silent).await;
+        let stats = &serving.server.stats;
+        assert_eq!(stats.gave_way.load(Ordering::Relaxed), 1);
+        assert_eq!(stats.handshake_failures.load(Ordering::Relaxed), 0);
+    }
 }
 
 #[tokio::test]
