@@ -6,6 +6,7 @@
 //! `routes` → (`alerts`, `drones`, `access`, `performance`) → `telemetry` → `readings`.
 
 pub mod access;
+mod access_store;
 pub mod alerts;
 pub mod app;
 pub mod cache;

@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::budget::Budget;
 use super::gate::Incident;
+use super::records::{AuditRecord, Change, KeyRecord};
 use super::secret::preview;
 use readings::clock::Mono;
-use store::{AuditRecord, Change, KeyRecord};
 
 /// Target of every security event, for the log that keeps them.
 const TARGET: &str = "security";
@@ -137,8 +137,8 @@ impl Incidents {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use super::super::permission::Permission;
     use super::*;
-    use crate::access::Permission;
 
     #[test]
     fn a_flood_of_one_kind_does_not_silence_another() {

@@ -12,15 +12,15 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::client::{ClientAddress, is_loopback};
+use super::config::Config;
 use super::lockout::{Lockout, Outcome, Policy};
 use super::permission::Permission;
 use super::rate::RateTable;
+use super::records::KeyId;
 use super::secret::{self, MAX_KEY_BYTES};
 use super::table::{KeyEntry, KeyTable};
 use super::{AccessStats, Denial, Principal, RateClass, RateVerdict};
-use crate::config;
 use readings::clock::Mono;
-use store::KeyId;
 
 /// Keys, lock-out and rate limits, without the store.
 pub(super) struct Gate {
@@ -63,7 +63,7 @@ pub(super) struct Refusal {
 }
 
 impl Limits {
-    fn new(config: &config::Access) -> Limits {
+    fn new(config: &Config) -> Limits {
         let policy = Policy {
             max_failures: config.max_failed_attempts,
             window: Duration::from_secs(u64::from(config.failed_attempt_window_hours) * 3600),
@@ -86,7 +86,7 @@ impl Limits {
 }
 
 impl Gate {
-    pub(super) fn new(config: &config::Access, keys: KeyTable) -> Gate {
+    pub(super) fn new(config: &Config, keys: KeyTable) -> Gate {
         Gate {
             keys: ArcSwap::from_pointee(keys),
             lockout: Mutex::new(Lockout::new()),
@@ -100,7 +100,7 @@ impl Gate {
         }
     }
 
-    pub(super) fn reload(&self, config: &config::Access) {
+    pub(super) fn reload(&self, config: &Config) {
         self.limits.store(Arc::new(Limits::new(config)));
     }
 
@@ -263,7 +263,7 @@ mod tests {
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const NOW: Mono = Mono::from_millis(1000);
 
-    fn gate(config: &config::Access) -> Gate {
+    fn gate(config: &Config) -> Gate {
         let keys = [
             record("admin", &["admin", "read", "write", "dashboard"], None),
             record("reader", &["read", "dashboard"], None),
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_valid_key_says_who_and_what_and_is_counted_once() {
-        let gate = gate(&config::Access::default());
+        let gate = gate(&Config::default());
         let principal = ask(&gate, b"reader", Permission::Dashboard).expect("allowed");
         assert_eq!(
             (&*principal.name, principal.key),
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn only_an_answered_request_of_another_machine_was_asked_from_outside() {
-        let gate = gate(&config::Access::default());
+        let gate = gate(&Config::default());
         let asked = |gate: &Gate| gate.stats(NOW).asked_from_outside;
         gate.authorise(Some(b"reader"), LOOPBACK, None, NOW, 60)
             .expect("allowed");
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn each_refusal_has_its_reason() {
-        let gate = gate(&config::Access::default());
+        let gate = gate(&Config::default());
         for missing in [None, Some(&b""[..])] {
             let refusal = gate
                 .authorise(missing, CLIENT, None, NOW, 60)
@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn an_expired_key_is_refused_but_no_guess() {
-        let gate = gate(&config::Access::default());
+        let gate = gate(&Config::default());
         let before = gate.authorise(Some(b"old"), CLIENT, None, NOW, 49);
         assert!(before.is_ok());
         for _ in 0..20 {
@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_locked_out_address_is_no_obstacle_to_a_valid_key() {
-        let gate = gate(&config::Access::default());
+        let gate = gate(&Config::default());
         for attempt in 1..=5 {
             let refusal = gate
                 .authorise(Some(b"guess"), CLIENT, None, NOW, 60)
@@ -397,9 +397,9 @@ mod tests {
     #[test]
     fn loopback_is_exempt_only_when_asked_for() {
         for exempt in [false, true] {
-            let gate = gate(&config::Access {
+            let gate = gate(&Config {
                 lockout_exempts_loopback: exempt,
-                ..config::Access::default()
+                ..Config::default()
             });
             let blocked =
                 (0..6).any(|_| matches!(denial(&gate, b"guess", LOOPBACK), Denial::Blocked { .. }));
@@ -409,16 +409,16 @@ mod tests {
 
     #[test]
     fn classes_are_limited_apart_and_a_reload_is_felt() {
-        let gate = gate(&config::Access::default());
+        let gate = gate(&Config::default());
         for _ in 0..50 {
             assert!(gate.rate_check(RateClass::Dashboard, CLIENT, NOW).allowed);
         }
         assert!(!gate.rate_check(RateClass::Dashboard, CLIENT, NOW).allowed);
         assert!(gate.rate_check(RateClass::Ui, CLIENT, NOW).allowed);
         assert_eq!(gate.rate_check(RateClass::Other, CLIENT, NOW).limit, 0);
-        gate.reload(&config::Access {
+        gate.reload(&Config {
             other_per_minute: 120,
-            ..config::Access::default()
+            ..Config::default()
         });
         let id = secret::hash(b"reader");
         for _ in 0..120 {
@@ -429,9 +429,9 @@ mod tests {
             gate.rate_check(RateClass::Other, CLIENT, NOW).allowed,
             "a key is not an address"
         );
-        gate.reload(&config::Access {
+        gate.reload(&Config {
             rate_limit_enabled: false,
-            ..config::Access::default()
+            ..Config::default()
         });
         assert!(gate.rate_check(RateClass::Dashboard, CLIENT, NOW).allowed);
         assert_eq!(gate.stats(NOW).rate_limited, 2);

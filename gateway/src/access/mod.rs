@@ -10,20 +10,24 @@
 //! | `table`, `lockout`, `rate`, `budget` | bounded state |
 //! | `gate` | the decision about a request |
 //! | `keys`, `first` | making and revoking keys; the two default keys of a start |
+//! | `records` | what is kept, and the seam to what keeps it |
+//! | `config` | `[access]` of the configuration |
 //! | `audit` | the security log and the audit trail |
 //!
 //! Here are the types the API sees and the thin shell that reads the wall
-//! clock and waits for the store.
+//! clock and waits for what keeps the records.
 
 mod audit;
 mod budget;
 mod client;
+mod config;
 mod first;
 mod gate;
 mod keys;
 mod lockout;
 mod permission;
 mod rate;
+mod records;
 mod sanitise;
 mod secret;
 mod table;
@@ -34,14 +38,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use thiserror::Error;
 
-use crate::config;
 use readings::clock::{Mono, wall_now};
-use store::{Change, KeyId, KeyRecord, StorageError, Store};
+
+pub use config::{Config, Profile};
 
 pub use first::{FirstKey, FirstKeys, OverrideError};
-pub(crate) use keys::NAME_CHARS;
-pub use keys::NameError;
+pub use keys::{NAME_CHARS, NameError};
 pub use permission::{Permission, Permissions};
+pub use records::{AuditRecord, Change, Committed, KeyId, KeyRecord, NotDurable, Records};
 pub use sanitise::{SanitiseError, sanitise};
 pub use secret::{PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY, preview};
 
@@ -154,11 +158,8 @@ pub enum KeyError {
     Entropy(String),
     /// Not durable, so not done.
     #[error(transparent)]
-    Storage(#[from] StorageError),
+    Storage(#[from] NotDurable),
 }
-
-/// A listed key: never the key itself.
-pub type KeyView = KeyRecord;
 
 /// Counters for `/metrics`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -194,7 +195,7 @@ struct Shared {
     gate: Gate,
     incidents: Incidents,
     max_keys: AtomicUsize,
-    store: Store,
+    records: Box<dyn Records>,
     /// Held while a key is made or revoked: the table must not change between
     /// the check, the commit and the new table.
     writer: tokio::sync::Mutex<()>,
@@ -209,12 +210,17 @@ impl Access {
     /// [`KeyError::Override`] when a given key is too weak or published,
     /// [`KeyError::Storage`] when the first keys cannot be made durable.
     pub async fn open(
-        config: &config::Access,
-        store: Store,
+        config: &Config,
+        records: impl Records,
         admin: Option<String>,
         readonly: Option<String>,
     ) -> Result<(Access, Option<FirstKeys>), KeyError> {
-        Access::start(config, store, &Overrides::given(admin, readonly)?).await
+        Access::start(
+            config,
+            Box::new(records),
+            &Overrides::given(admin, readonly)?,
+        )
+        .await
     }
 
     /// As [`Access::open`] with the two published keys. For the demo only: it
@@ -222,31 +228,31 @@ impl Access {
     ///
     /// # Errors
     /// [`KeyError::Storage`] when the keys cannot be made durable.
-    pub async fn open_demo(config: &config::Access, store: Store) -> Result<Access, KeyError> {
-        let (access, _) = Access::start(config, store, &Overrides::published()).await?;
+    pub async fn open_demo(config: &Config, records: impl Records) -> Result<Access, KeyError> {
+        let (access, _) = Access::start(config, Box::new(records), &Overrides::published()).await?;
         Ok(access)
     }
 
     async fn start(
-        config: &config::Access,
-        store: Store,
+        config: &Config,
+        records: Box<dyn Records>,
         overrides: &Overrides,
     ) -> Result<(Access, Option<FirstKeys>), KeyError> {
         let start = first::plan(
-            store.keys(),
+            records.keys(),
             overrides,
             wall_now().as_microsecond(),
             secret::generate,
         )?;
         if !start.changes.is_empty() {
-            store.commit(start.changes.clone()).await?;
+            records.commit(start.changes.clone()).await?;
             audit::tell_all(&start.changes);
         }
         let shared = Shared {
             gate: Gate::new(config, start.keys.into_iter().collect()),
             incidents: Incidents::default(),
             max_keys: AtomicUsize::new(config.max_keys),
-            store,
+            records,
             writer: tokio::sync::Mutex::new(()),
         };
         Ok((
@@ -258,7 +264,7 @@ impl Access {
     }
 
     /// Takes reloaded limits. Buckets and lock-outs under way are kept.
-    pub fn reload(&self, config: &config::Access) {
+    pub fn reload(&self, config: &Config) {
         self.shared
             .max_keys
             .store(config.max_keys, Ordering::Relaxed);
@@ -299,7 +305,7 @@ impl Access {
                 if let Some(record) = incident.and_then(|incident| {
                     self.shared.incidents.record(incident, client, now, wall_us)
                 }) {
-                    self.shared.store.defer(vec![Change::Audit(record)]);
+                    self.shared.records.defer(vec![Change::Audit(record)]);
                 }
                 refusal.denial
             })
@@ -314,14 +320,14 @@ impl Access {
                 .incidents
                 .flown(actor, client, subject, Mono::now(), wall_us)
         {
-            self.shared.store.defer(vec![Change::Audit(record)]);
+            self.shared.records.defer(vec![Change::Audit(record)]);
         }
     }
 
     /// Every key, oldest first.
     #[must_use]
-    pub fn keys(&self) -> Vec<KeyView> {
-        let mut keys: Vec<KeyView> = self
+    pub fn keys(&self) -> Vec<KeyRecord> {
+        let mut keys: Vec<KeyRecord> = self
             .shared
             .gate
             .keys()
@@ -370,7 +376,7 @@ impl Access {
             .map(Change::PutKey)
             .collect();
         if !changed.is_empty() {
-            self.shared.store.defer(changed);
+            self.shared.records.defer(changed);
         }
     }
 
@@ -381,6 +387,9 @@ impl Access {
     }
 }
 
+/// Why a change is not done that the end of the runtime cut off.
+const STOPPING: &str = "the change is not saved: the gateway is stopping";
+
 /// Runs a change of the keys to its end even when the client hangs up: a key
 /// that is gone from the store must not live on in the table, nor the reverse.
 async fn to_the_end<T: Send + 'static>(
@@ -389,7 +398,7 @@ async fn to_the_end<T: Send + 'static>(
     // The only way not to be joined is that the runtime ends first.
     tokio::spawn(change)
         .await
-        .unwrap_or(Err(KeyError::Storage(StorageError::Stopping)))
+        .unwrap_or_else(|_| Err(NotDurable(STOPPING.into()).into()))
 }
 
 impl Shared {
@@ -399,7 +408,7 @@ impl Shared {
         let now_us = wall_now().as_microsecond();
         let (mut key, record) = new.make(&table, self.max_keys.load(Ordering::Relaxed), now_us)?;
         let told = audit::key_created(&record, by, now_us);
-        self.store
+        self.records
             .commit(vec![
                 Change::PutKey(record.clone()),
                 Change::Audit(told.clone()),
@@ -416,7 +425,7 @@ impl Shared {
         let now_us = wall_now().as_microsecond();
         let record = keys::revocable(&table, key_or_preview, now_us)?.record();
         let told = audit::key_revoked(&record, by, now_us);
-        self.store
+        self.records
             .commit(vec![
                 Change::DeleteKey(record.id),
                 Change::Audit(told.clone()),

@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use subtle::ConstantTimeEq as _;
 
 use super::permission::{Permission, Permissions};
+use super::records::{KeyId, KeyRecord};
 use super::secret::public_part;
-use store::{KeyId, KeyRecord};
 
 /// `last_used_us` of a key never used; no clock shows it.
 const NEVER: i64 = i64::MIN;
@@ -184,14 +184,10 @@ impl KeyTable {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::secret;
     use super::*;
-    use crate::access::secret;
 
-    pub(in crate::access) fn record(
-        key: &str,
-        permissions: &[&str],
-        expires_us: Option<i64>,
-    ) -> KeyRecord {
+    pub(crate) fn record(key: &str, permissions: &[&str], expires_us: Option<i64>) -> KeyRecord {
         KeyRecord {
             id: secret::hash(key.as_bytes()),
             name: format!("name of {key}"),

@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Access, KeyError, preview};
+use crate::access::{Access, KeyError, KeyRecord, preview};
 use readings::clock::Timestamp;
-use store::{KeyRecord, Store};
+use store::Store;
 
 pub use client::{Client, ControlError};
 

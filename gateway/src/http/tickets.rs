@@ -94,8 +94,7 @@ fn hash(text: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::Permissions;
-    use store::KeyId;
+    use crate::access::{KeyId, Permissions};
 
     fn holder() -> Principal {
         Principal {
