@@ -3,7 +3,7 @@
 //! The one place where the records of `access` meet those on disk: the formats
 //! are the store's, and neither crate knows the other.
 
-use crate::access::{AuditRecord, Change, Committed, KeyId, KeyRecord, NotDurable, Records};
+use access::{AuditRecord, Change, Committed, KeyId, KeyRecord, NotDurable, Records};
 use store::Store;
 
 /// The store, as `access` sees it.

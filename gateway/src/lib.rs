@@ -5,7 +5,6 @@
 //! what it does and what it must never do. Dependencies point downwards:
 //! `routes` → (`alerts`, `drones`, `access`, `performance`) → `telemetry` → `readings`.
 
-pub mod access;
 mod access_store;
 pub mod alerts;
 pub mod app;

@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::loss;
-use crate::access::Access;
+use access::Access;
 use alerting::{AlertType, Alerts, Condition, Level};
 use readings::clock::Mono;
 use readings::telemetry::{FinishedMinutes, Telemetry};

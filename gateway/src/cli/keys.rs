@@ -4,10 +4,10 @@ use anyhow::Context as _;
 use hyper::Method;
 
 use super::args::{KeysArgs, KeysCommand};
-use crate::access::{Access, preview};
 use crate::access_store::AccessStore;
 use crate::config::Config;
 use crate::control::{ACTOR, Client, ListedKey, MadeKey, NewKey};
+use access::{Access, preview};
 use store::Store;
 
 pub(super) fn keys(args: KeysArgs) -> anyhow::Result<()> {

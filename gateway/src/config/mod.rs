@@ -24,7 +24,7 @@ mod validate;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::access::{Config as Access, Profile};
+pub use access::{Config as Access, Profile};
 pub use alerting::{Config as Alerts, RuleText as Rule};
 pub use board::Board;
 pub use bridge::{Bridge, ButtonAction, MAX_BRIDGES};

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Access, KeyError, KeyRecord, preview};
+use access::{Access, KeyError, KeyRecord, preview};
 use readings::clock::Timestamp;
 use store::Store;
 

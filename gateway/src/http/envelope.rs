@@ -12,9 +12,9 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::access::{Denial, KeyError, Permission};
 use crate::http::respond;
 use crate::http::scalars::{self, Ts};
+use access::{Denial, KeyError, Permission};
 use alerting::AlertError;
 
 /// Longest input echoed in a validation issue; the rest is cut, so that a

@@ -21,7 +21,6 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout};
 
-use crate::access::{Denial, Principal, RateClass, RateVerdict};
 use crate::config::Config;
 use crate::http::client;
 use crate::http::cors;
@@ -32,6 +31,7 @@ use crate::http::state::App;
 use crate::http::table::{self, Entry};
 use crate::http::validate::Inputs;
 use crate::live::events;
+use access::{Denial, Principal, RateClass, RateVerdict};
 use https::{Peer, Via};
 use readings::clock::{Mono, wall_now};
 

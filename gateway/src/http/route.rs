@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Ref, RefOr};
 
-use crate::access::{Permission, RateClass};
 use crate::config::Profile;
 use crate::http::envelope::ApiError;
 use crate::http::gate::Call;
 use crate::http::validate::{Param, Place};
+use access::{Permission, RateClass};
 
 /// What a handler returns.
 pub(crate) type Outcome = Result<Response, ApiError>;

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Access;
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::http::answer_cache::Outsize;
@@ -23,6 +22,7 @@ use crate::sources::bridge::Bridges;
 use crate::sources::tello::{DroneView, Fleet};
 use crate::update::Updates;
 use crate::upstream::Upstream;
+use access::Access;
 use alerting::Alerts;
 use https::ServerStats;
 use readings::Sources;

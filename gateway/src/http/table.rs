@@ -13,7 +13,6 @@ use axum::routing::any;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method};
 
-use crate::access::{Permission, RateClass};
 use crate::http::gate::{self, Call};
 use crate::http::openapi;
 use crate::http::respond::SuccessResponse;
@@ -45,6 +44,7 @@ use crate::routes::security;
 use crate::routes::system;
 use crate::routes::update;
 use crate::routes::upstream;
+use access::{Permission, RateClass};
 
 const ADMIN: Policy = Policy::Needs(Permission::Admin);
 const DASHBOARD: Policy = Policy::Needs(Permission::Dashboard);

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::access::Principal;
+use access::Principal;
 use readings::clock::Mono;
 
 /// How long a ticket may be used.
@@ -94,7 +94,7 @@ fn hash(text: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{KeyId, Permissions};
+    use access::{KeyId, Permissions};
 
     fn holder() -> Principal {
         Principal {

@@ -16,7 +16,6 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use crate::access::Permission;
 use crate::http::gate::Call;
 use crate::http::route::{Outcome, Policy};
 use crate::http::state::App;
@@ -24,6 +23,7 @@ use crate::http::validate::{Kind, Param, Place};
 use crate::live::messages::{self as messages, Shown, Subscriptions};
 use crate::live::network_messages::{self, Answer, Told};
 use crate::live::socket::{self, GOODBYE, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
+use access::Permission;
 use alerting::AlertEvent;
 
 /// A one-time ticket.
