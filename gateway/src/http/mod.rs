@@ -17,7 +17,6 @@ pub(crate) mod route;
 pub(crate) mod scalars;
 pub(crate) mod state;
 pub(crate) mod table;
-pub(crate) mod tickets;
 pub(crate) mod validate;
 
 pub use answer_cache::Outsize;
@@ -25,4 +24,3 @@ pub use latency::Latencies;
 pub use openapi::describe;
 pub use state::{ApiStats, App, DroneList, Edge, FindDrone, Service, Services};
 pub use table::{router, templates};
-pub use tickets::Tickets;

@@ -249,19 +249,15 @@ pub(crate) struct WsTicket {
 
 /// `POST /api/ws-ticket`
 pub(crate) fn ticket(call: &mut Call) -> Result<Response, crate::http::envelope::ApiError> {
-    use crate::http::{envelope::ApiError, tickets};
+    use crate::http::envelope::ApiError;
     let holder = call.principal.clone().ok_or_else(ApiError::internal)?;
-    let random =
-        tickets::random().ok_or_else(|| ApiError::unavailable("No randomness available"))?;
     let edge = &call.app.edge;
-    let (ticket, evicted) = edge
-        .tickets
-        .issue(&random, holder, readings::clock::Mono::now());
+    let (ticket, evicted) = edge.tickets.issue(holder, readings::clock::Mono::now())?;
     edge.stats
         .tickets_evicted
         .fetch_add(evicted.into(), std::sync::atomic::Ordering::Relaxed);
     Ok(respond::json(&WsTicket {
         ticket,
-        expires_in_s: tickets::TICKET_TTL.as_secs(),
+        expires_in_s: access::TICKET_TTL.as_secs(),
     }))
 }

@@ -7,6 +7,7 @@
 //! | file | what |
 //! |---|---|
 //! | `permission`, `sanitise`, `client`, `secret` | parsed values |
+//! | `tickets` | one-time tickets for hand-shakes that cannot send a key |
 //! | `table`, `lockout`, `rate`, `budget` | bounded state |
 //! | `gate` | the decision about a request |
 //! | `keys`, `first` | making and revoking keys; the two default keys of a start |
@@ -31,6 +32,7 @@ mod records;
 mod sanitise;
 mod secret;
 mod table;
+mod tickets;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -48,6 +50,7 @@ pub use permission::{Permission, Permissions};
 pub use records::{AuditRecord, Change, Committed, KeyId, KeyRecord, NotDurable, Records};
 pub use sanitise::{SanitiseError, sanitise};
 pub use secret::{PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY, preview};
+pub use tickets::{TICKET_TTL, Tickets};
 
 use audit::Incidents;
 use first::Overrides;
@@ -153,8 +156,8 @@ pub enum KeyError {
     /// A key given by the environment or a credential cannot be used; only at a start.
     #[error(transparent)]
     Override(#[from] OverrideError),
-    /// No key can be made without random bytes.
-    #[error("no key can be made: the system gives no random bytes: {0}")]
+    /// No key or ticket can be made without random bytes.
+    #[error("no secret can be made: the system gives no random bytes: {0}")]
     Entropy(String),
     /// Not durable, so not done.
     #[error(transparent)]

@@ -12,11 +12,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use access::Principal;
+use super::{KeyError, Principal};
 use readings::clock::Mono;
 
 /// How long a ticket may be used.
-pub(crate) const TICKET_TTL: Duration = Duration::from_secs(30);
+pub const TICKET_TTL: Duration = Duration::from_secs(30);
 
 /// Most tickets outstanding. Twice the default cap of WebSocket clients; at
 /// capacity the oldest goes, and its holder asks for another.
@@ -40,12 +40,14 @@ struct Ticket {
 impl Tickets {
     /// Keeps a ticket for `holder`; returns it in clear, and whether another
     /// had to go for it.
-    pub(crate) fn issue(
-        &self,
-        random: &[u8; TICKET_BYTES],
-        holder: Principal,
-        now: Mono,
-    ) -> (String, bool) {
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn issue(&self, holder: Principal, now: Mono) -> Result<(String, bool), KeyError> {
+        Ok(self.keep(&random()?, holder, now))
+    }
+
+    fn keep(&self, random: &[u8; TICKET_BYTES], holder: Principal, now: Mono) -> (String, bool) {
         let text = URL_SAFE_NO_PAD.encode(random);
         let ticket = Ticket {
             hash: hash(&text),
@@ -63,7 +65,8 @@ impl Tickets {
     }
 
     /// Takes the ticket: whoever holds it may come in, once.
-    pub(crate) fn redeem(&self, text: &str, now: Mono) -> Option<Principal> {
+    #[must_use]
+    pub fn redeem(&self, text: &str, now: Mono) -> Option<Principal> {
         let presented = hash(text);
         let mut outstanding = self.lock();
         outstanding.retain(|ticket| ticket.expires > now);
@@ -81,10 +84,10 @@ impl Tickets {
     }
 }
 
-/// Fresh random bytes; none when the system has no randomness to give.
-pub(crate) fn random() -> Option<[u8; TICKET_BYTES]> {
+fn random() -> Result<[u8; TICKET_BYTES], KeyError> {
     let mut bytes = [0; TICKET_BYTES];
-    getrandom::fill(&mut bytes).ok().map(|()| bytes)
+    getrandom::fill(&mut bytes).map_err(|error| KeyError::Entropy(error.to_string()))?;
+    Ok(bytes)
 }
 
 fn hash(text: &str) -> [u8; 32] {
@@ -93,8 +96,8 @@ fn hash(text: &str) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{KeyId, Permissions};
     use super::*;
-    use access::{KeyId, Permissions};
 
     fn holder() -> Principal {
         Principal {
@@ -113,11 +116,11 @@ mod tests {
     #[test]
     fn a_ticket_works_once_and_not_after_half_a_minute() {
         let tickets = Tickets::default();
-        let (first, _) = tickets.issue(&bytes(1), holder(), Mono::ZERO);
+        let (first, _) = tickets.keep(&bytes(1), holder(), Mono::ZERO);
         assert!(tickets.redeem("wrong", Mono::ZERO).is_none());
         assert!(tickets.redeem(&first, Mono::from_millis(29_999)).is_some());
         assert!(tickets.redeem(&first, Mono::from_millis(29_999)).is_none());
-        let (late, _) = tickets.issue(&bytes(2), holder(), Mono::ZERO);
+        let (late, _) = tickets.keep(&bytes(2), holder(), Mono::ZERO);
         assert!(tickets.redeem(&late, Mono::from_millis(30_000)).is_none());
     }
 
@@ -125,7 +128,7 @@ mod tests {
     fn the_oldest_goes_at_capacity() {
         let tickets = Tickets::default();
         let issued: Vec<(String, bool)> = (0..=MAX_TICKETS)
-            .map(|n| tickets.issue(&bytes(n), holder(), Mono::ZERO))
+            .map(|n| tickets.keep(&bytes(n), holder(), Mono::ZERO))
             .collect();
         assert_eq!(issued.iter().filter(|(_, evicted)| *evicted).count(), 1);
         assert!(tickets.redeem(&issued[0].0, Mono::ZERO).is_none());
