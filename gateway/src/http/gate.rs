@@ -31,7 +31,7 @@ use crate::http::state::App;
 use crate::http::table::{self, Entry};
 use crate::http::validate::Inputs;
 use crate::live::events;
-use access::{Denial, Principal, RateClass, RateVerdict};
+use access::{Denial, RateClass, RateVerdict, Session};
 use https::{Peer, Via};
 use readings::clock::{Mono, wall_now};
 
@@ -44,7 +44,7 @@ pub(crate) struct Call {
     /// The row of the table it matched.
     pub(crate) route: &'static Route,
     /// Who asks; none on open routes.
-    pub(crate) principal: Option<Principal>,
+    pub(crate) session: Option<Session>,
     /// Address of the client.
     pub(crate) client: IpAddr,
     /// The path's parameter, decoded; empty when the path has none.
@@ -58,9 +58,9 @@ pub(crate) struct Call {
 impl Call {
     /// Name of the key that asks, for `acknowledged_by` and the audit trail.
     pub(crate) fn actor(&self) -> &str {
-        self.principal
+        self.session
             .as_ref()
-            .map_or("anonymous", |principal| &principal.name)
+            .map_or("anonymous", |session| session.name())
     }
 }
 
@@ -153,13 +153,10 @@ async fn answer(
     if !verdict.allowed {
         return Err(ApiError::rate_limited(verdict.limit, verdict.reset_s));
     }
-    let principal = authenticate(app, config, route, &parts, peer.via, client, now)?;
+    let session = authenticate(app, config, route, &parts, peer.via, client, now)?;
     // One key is limited from however many addresses it comes.
-    if let Some(principal) = principal
-        .as_ref()
-        .filter(|_| route.class == RateClass::Other)
-    {
-        let of_key = app.access.rate_check_key(&principal.key, now);
+    if let Some(session) = session.as_ref().filter(|_| route.class == RateClass::Other) {
+        let of_key = app.access.rate_check_key(session.key(), now);
         if !of_key.allowed {
             *rate = Some(of_key);
             return Err(ApiError::rate_limited(of_key.limit, of_key.reset_s));
@@ -189,7 +186,7 @@ async fn answer(
         app,
         config,
         route,
-        principal,
+        session,
         client,
         param,
         inputs,
@@ -279,7 +276,7 @@ fn authenticate(
     via: Via,
     client: IpAddr,
     now: Mono,
-) -> Result<Option<Principal>, ApiError> {
+) -> Result<Option<Session>, ApiError> {
     let needs = match route.policy {
         Policy::Metrics if via == Via::Metrics => None,
         policy => policy.needs(config.access.profile),

@@ -73,9 +73,9 @@ async fn upgrade(mut call: Call) -> Outcome {
     let may_write = match Policy::Strict(Permission::Write).needs(call.config.access.profile) {
         None => true,
         Some(needed) => call
-            .principal
+            .session
             .as_ref()
-            .is_some_and(|principal| principal.permissions.contains(needed)),
+            .is_some_and(|session| session.may(needed)),
     };
     let presence = call
         .app

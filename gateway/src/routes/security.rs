@@ -250,7 +250,7 @@ pub(crate) struct WsTicket {
 /// `POST /api/ws-ticket`
 pub(crate) fn ticket(call: &mut Call) -> Result<Response, crate::http::envelope::ApiError> {
     use crate::http::envelope::ApiError;
-    let holder = call.principal.clone().ok_or_else(ApiError::internal)?;
+    let holder = call.session.clone().ok_or_else(ApiError::internal)?;
     let edge = &call.app.edge;
     let (ticket, evicted) = edge.tickets.issue(holder, readings::clock::Mono::now())?;
     edge.stats

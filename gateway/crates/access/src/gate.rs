@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use super::client::{ClientAddress, is_loopback};
 use super::config::Config;
@@ -18,13 +19,18 @@ use super::permission::Permission;
 use super::rate::RateTable;
 use super::records::KeyId;
 use super::secret::{self, MAX_KEY_BYTES};
+use super::session::{Session, SessionId};
 use super::table::{KeyEntry, KeyTable};
-use super::{AccessStats, Denial, Principal, RateClass, RateVerdict};
+use super::{AccessStats, Denial, RateClass, RateVerdict};
 use readings::clock::Mono;
 
 /// Keys, lock-out and rate limits, without the store.
 pub(super) struct Gate {
     keys: ArcSwap<KeyTable>,
+    /// Rung when the keys have changed; what every session listens to.
+    changes: Arc<watch::Sender<()>>,
+    /// Sessions opened so far.
+    sessions: AtomicU64,
     lockout: Mutex<Lockout>,
     rates: RateTable,
     limits: ArcSwap<Limits>,
@@ -89,6 +95,8 @@ impl Gate {
     pub(super) fn new(config: &Config, keys: KeyTable) -> Gate {
         Gate {
             keys: ArcSwap::from_pointee(keys),
+            changes: Arc::new(watch::Sender::new(())),
+            sessions: AtomicU64::new(0),
             lockout: Mutex::new(Lockout::new()),
             rates: RateTable::new(),
             limits: ArcSwap::from_pointee(Limits::new(config)),
@@ -108,9 +116,17 @@ impl Gate {
         self.keys.load_full()
     }
 
-    /// Puts a new table in place; requests under way finish with the old one.
+    /// Puts a new table in place, and ends the sessions of every key that is not
+    /// in it as it was. One install at a time: the caller sees to that.
     pub(super) fn install(&self, keys: KeyTable) {
-        self.keys.store(Arc::new(keys));
+        let keys = Arc::new(keys);
+        let former = self.keys.swap(Arc::clone(&keys));
+        // Only now: a session opened from the former table meanwhile ends as well.
+        former
+            .iter()
+            .filter(|entry| !keys.holds(entry))
+            .for_each(|entry| entry.withdraw());
+        self.changes.send_replace(());
     }
 
     pub(super) fn rate_check(&self, class: RateClass, client: IpAddr, now: Mono) -> RateVerdict {
@@ -141,7 +157,7 @@ impl Gate {
         needs: Option<Permission>,
         now: Mono,
         wall_us: i64,
-    ) -> Result<Principal, Refusal> {
+    ) -> Result<Session, Refusal> {
         let Some(presented) = presented.filter(|key| !key.is_empty()) else {
             return Err(Refusal {
                 denial: Denial::Missing,
@@ -151,12 +167,12 @@ impl Gate {
         match self.find(presented) {
             Some(entry) if !entry.is_expired(wall_us) => {
                 entry.count_use(wall_us);
-                let principal = self.permit(&entry, needs)?;
+                let session = self.permit(entry, needs, now)?;
                 // (Looked at first: every request comes here, and it is set once.)
                 if !is_loopback(client) && !self.asked_from_outside.load(Ordering::Relaxed) {
                     self.asked_from_outside.store(true, Ordering::Relaxed);
                 }
-                Ok(principal)
+                Ok(session)
             }
             // Not a guess, but the key of a client that missed its renewal:
             // refused, told, and not counted against its address.
@@ -175,7 +191,12 @@ impl Gate {
         self.keys.load().find(&secret::hash(presented)).cloned()
     }
 
-    fn permit(&self, entry: &KeyEntry, needs: Option<Permission>) -> Result<Principal, Refusal> {
+    fn permit(
+        &self,
+        entry: Arc<KeyEntry>,
+        needs: Option<Permission>,
+        now: Mono,
+    ) -> Result<Session, Refusal> {
         if let Some(lacks) = needs.filter(|needed| !entry.permissions.contains(*needed)) {
             self.refused.fetch_add(1, Ordering::Relaxed);
             let incident = Incident::PermissionRefused {
@@ -187,11 +208,8 @@ impl Gate {
                 incident: Some(incident),
             });
         }
-        Ok(Principal {
-            key: entry.id,
-            name: entry.name.clone(),
-            permissions: entry.permissions,
-        })
+        let id = SessionId(self.sessions.fetch_add(1, Ordering::Relaxed));
+        Ok(Session::new(id, entry, now, Arc::clone(&self.changes)))
     }
 
     fn wrong_key(&self, client: IpAddr, now: Mono) -> Refusal {
@@ -272,7 +290,7 @@ mod tests {
         Gate::new(config, keys.into_iter().collect())
     }
 
-    fn ask(gate: &Gate, key: &[u8], needs: Permission) -> Result<Principal, Refusal> {
+    fn ask(gate: &Gate, key: &[u8], needs: Permission) -> Result<Session, Refusal> {
         gate.authorise(Some(key), CLIENT, Some(needs), NOW, 60)
     }
 
@@ -285,15 +303,15 @@ mod tests {
     #[test]
     fn a_valid_key_says_who_and_what_and_is_counted_once() {
         let gate = gate(&Config::default());
-        let principal = ask(&gate, b"reader", Permission::Dashboard).expect("allowed");
+        let session = ask(&gate, b"reader", Permission::Dashboard).expect("allowed");
         assert_eq!(
-            (&*principal.name, principal.key),
+            (&**session.name(), *session.key()),
             ("name of reader", secret::hash(b"reader"))
         );
-        assert!(!principal.permissions.contains(Permission::Write));
+        assert!(!session.may(Permission::Write));
         let used = gate
             .keys()
-            .find(&principal.key)
+            .find(session.key())
             .map(|entry| entry.record())
             .expect("present");
         assert_eq!((used.usage_count, used.last_used_us), (1, Some(60)));

@@ -10,6 +10,7 @@
 //! | `tickets` | one-time tickets for hand-shakes that cannot send a key |
 //! | `table`, `lockout`, `rate`, `budget` | bounded state |
 //! | `gate` | the decision about a request |
+//! | `session` | who was let in, until the key is revoked, expires or is changed |
 //! | `keys`, `first` | making and revoking keys; the two default keys of a start |
 //! | `records` | what is kept, and the seam to what keeps it |
 //! | `config` | `[access]` of the configuration |
@@ -31,6 +32,7 @@ mod rate;
 mod records;
 mod sanitise;
 mod secret;
+mod session;
 mod table;
 mod tickets;
 
@@ -50,23 +52,13 @@ pub use permission::{Permission, Permissions};
 pub use records::{AuditRecord, Change, Committed, KeyId, KeyRecord, NotDurable, Records};
 pub use sanitise::{SanitiseError, sanitise};
 pub use secret::{PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY, preview};
+pub use session::{Session, SessionId};
 pub use tickets::{TICKET_TTL, Tickets};
 
 use audit::Incidents;
 use first::Overrides;
 use gate::Gate;
 use keys::NewKey;
-
-/// Who made a request.
-#[derive(Clone, Debug)]
-pub struct Principal {
-    /// The key's hash.
-    pub key: KeyId,
-    /// The key's name.
-    pub name: Arc<str>,
-    /// What it may do.
-    pub permissions: Permissions,
-}
 
 /// Whether a start would take these strings as the two default keys.
 ///
@@ -287,7 +279,8 @@ impl Access {
         self.shared.gate.rate_check_key(key, now)
     }
 
-    /// Authenticates and, when `needs` is given, checks the permission.
+    /// Authenticates and, when `needs` is given, checks the permission. The
+    /// session ends with the key; who holds it on waits for [`Session::ended`].
     /// Counts usage on success and failures towards the lock-out.
     ///
     /// # Errors
@@ -298,7 +291,7 @@ impl Access {
         client: IpAddr,
         needs: Option<Permission>,
         now: Mono,
-    ) -> Result<Principal, Denial> {
+    ) -> Result<Session, Denial> {
         let wall_us = wall_now().as_microsecond();
         self.shared
             .gate

@@ -12,7 +12,7 @@
 //! be computed from its hash.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use subtle::ConstantTimeEq as _;
 
@@ -37,6 +37,8 @@ pub(super) struct KeyEntry {
     last_used_us: AtomicI64,
     /// The count last handed to the store.
     flushed_count: AtomicU64,
+    /// Whether the key was revoked or replaced since.
+    withdrawn: AtomicBool,
 }
 
 impl From<KeyRecord> for KeyEntry {
@@ -51,6 +53,7 @@ impl From<KeyRecord> for KeyEntry {
             usage_count: AtomicU64::new(record.usage_count),
             last_used_us: AtomicI64::new(record.last_used_us.unwrap_or(NEVER)),
             flushed_count: AtomicU64::new(record.usage_count),
+            withdrawn: AtomicBool::new(false),
         }
     }
 }
@@ -62,6 +65,21 @@ impl KeyEntry {
     pub(super) fn is_expired(&self, wall_us: i64) -> bool {
         self.expires_us
             .is_some_and(|expires_us| wall_us >= expires_us)
+    }
+
+    /// When the key expires, if it does.
+    pub(super) const fn expires_us(&self) -> Option<i64> {
+        self.expires_us
+    }
+
+    /// Ends the sessions of this key. There is no way back.
+    pub(super) fn withdraw(&self) {
+        self.withdrawn.store(true, Ordering::Release);
+    }
+
+    /// Whether the key was revoked or replaced.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.withdrawn.load(Ordering::Acquire)
     }
 
     /// Counts one authenticated request.
@@ -133,6 +151,12 @@ impl KeyTable {
     pub(super) fn find(&self, id: &KeyId) -> Option<&Arc<KeyEntry>> {
         self.same_public_part(public_part(id))
             .find(|entry| entry.id.0.ct_eq(&id.0).into())
+    }
+
+    /// Whether this very entry is in the table: the same key, unchanged.
+    pub(super) fn holds(&self, entry: &Arc<KeyEntry>) -> bool {
+        self.find(&entry.id)
+            .is_some_and(|found| Arc::ptr_eq(found, entry))
     }
 
     /// The key shown by this preview. Creation refuses a second key with the

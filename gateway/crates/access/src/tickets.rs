@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::{KeyError, Principal};
+use super::{KeyError, Session};
 use readings::clock::Mono;
 
 /// How long a ticket may be used.
@@ -34,7 +34,7 @@ pub struct Tickets {
 struct Ticket {
     hash: [u8; 32],
     expires: Mono,
-    holder: Principal,
+    holder: Session,
 }
 
 impl Tickets {
@@ -43,11 +43,11 @@ impl Tickets {
     ///
     /// # Errors
     /// The system gives no random bytes.
-    pub fn issue(&self, holder: Principal, now: Mono) -> Result<(String, bool), KeyError> {
+    pub fn issue(&self, holder: Session, now: Mono) -> Result<(String, bool), KeyError> {
         Ok(self.keep(&random()?, holder, now))
     }
 
-    fn keep(&self, random: &[u8; TICKET_BYTES], holder: Principal, now: Mono) -> (String, bool) {
+    fn keep(&self, random: &[u8; TICKET_BYTES], holder: Session, now: Mono) -> (String, bool) {
         let text = URL_SAFE_NO_PAD.encode(random);
         let ticket = Ticket {
             hash: hash(&text),
@@ -64,16 +64,18 @@ impl Tickets {
         (text, full)
     }
 
-    /// Takes the ticket: whoever holds it may come in, once.
+    /// Takes the ticket: whoever holds it may come in, once, as long as the key
+    /// that it was given for opens the gateway.
     #[must_use]
-    pub fn redeem(&self, text: &str, now: Mono) -> Option<Principal> {
+    pub fn redeem(&self, text: &str, now: Mono) -> Option<Session> {
         let presented = hash(text);
         let mut outstanding = self.lock();
         outstanding.retain(|ticket| ticket.expires > now);
         let position = outstanding
             .iter()
             .position(|ticket| ticket.hash.ct_eq(&presented).into())?;
-        Some(outstanding.remove(position).holder)
+        let holder = outstanding.remove(position).holder;
+        holder.is_live().then_some(holder)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Ticket>> {
@@ -96,15 +98,27 @@ fn hash(text: &str) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{KeyId, Permissions};
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::super::config::Config;
+    use super::super::gate::Gate;
+    use super::super::secret;
+    use super::super::table::tests::record;
     use super::*;
 
-    fn holder() -> Principal {
-        Principal {
-            key: KeyId([7; 32]),
-            name: "phone".into(),
-            permissions: Permissions::default(),
-        }
+    fn gate() -> Gate {
+        let keys = [record("phone", &["read"], None)];
+        Gate::new(&Config::default(), keys.into_iter().collect())
+    }
+
+    fn holder_of(gate: &Gate) -> Session {
+        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        gate.authorise(Some(b"phone"), client, None, Mono::ZERO, 0)
+            .expect("a valid key")
+    }
+
+    fn holder() -> Session {
+        holder_of(&gate())
     }
 
     fn bytes(n: usize) -> [u8; TICKET_BYTES] {
@@ -122,6 +136,14 @@ mod tests {
         assert!(tickets.redeem(&first, Mono::from_millis(29_999)).is_none());
         let (late, _) = tickets.keep(&bytes(2), holder(), Mono::ZERO);
         assert!(tickets.redeem(&late, Mono::from_millis(30_000)).is_none());
+    }
+
+    #[test]
+    fn a_ticket_of_a_revoked_key_opens_nothing() {
+        let (gate, tickets) = (gate(), Tickets::default());
+        let (ticket, _) = tickets.keep(&bytes(1), holder_of(&gate), Mono::ZERO);
+        gate.install(gate.keys().without(&secret::hash(b"phone")));
+        assert!(tickets.redeem(&ticket, Mono::ZERO).is_none());
     }
 
     #[test]
