@@ -133,8 +133,10 @@ pub enum KeyError {
     /// No such key.
     #[error("API key not found")]
     Unknown,
-    /// It is the last one with `admin`.
-    #[error("refused: this is the last key with the admin permission; create another first")]
+    /// It is the last one with `admin` that does not expire.
+    #[error(
+        "refused: this is the last key with the admin permission that does not expire; create another first"
+    )]
     LastAdmin,
     /// The table is full.
     #[error("refused: {0} keys exist already; revoke one first")]

@@ -187,13 +187,23 @@ impl KeyTable {
             .collect()
     }
 
-    /// Whether nobody could administer the gateway without this key. Expired
-    /// keys open nothing, so they neither count nor are protected.
+    /// Whether nobody could administer the gateway without this key, now or one
+    /// day: it is the last with `admin` that does not expire. Where every one
+    /// expires, it is the last that has not yet: expired keys open nothing, so they
+    /// neither count nor are protected.
     pub(super) fn is_last_admin(&self, id: &KeyId, wall_us: i64) -> bool {
-        let mut admins = self.entries.iter().filter(|entry| {
-            entry.permissions.contains(Permission::Admin) && !entry.is_expired(wall_us)
-        });
-        admins.next().is_some_and(|entry| entry.id == *id) && admins.next().is_none()
+        let admins = || {
+            self.entries.iter().filter(|entry| {
+                entry.permissions.contains(Permission::Admin) && !entry.is_expired(wall_us)
+            })
+        };
+        let lasting = || admins().filter(|entry| entry.expires_us.is_none());
+        let is_only = |entry: Option<&Arc<KeyEntry>>| entry.is_some_and(|entry| entry.id == *id);
+        match lasting().count() {
+            0 => admins().count() == 1 && is_only(admins().next()),
+            1 => is_only(lasting().next()),
+            _ => false,
+        }
     }
 
     fn same_public_part(&self, part: u32) -> impl Iterator<Item = &Arc<KeyEntry>> {
@@ -288,15 +298,22 @@ pub(super) mod tests {
         .collect();
         assert!(one.is_last_admin(&id("a"), 0));
         assert!(!one.is_last_admin(&id("r"), 0));
-        let two = one.with(record("b", &["admin"], Some(100)));
-        assert!(!two.is_last_admin(&id("a"), 99));
+        let guest = one.with(record("b", &["admin"], Some(100)));
         assert!(
-            two.is_last_admin(&id("a"), 100),
-            "the other one has expired"
+            guest.is_last_admin(&id("a"), 99),
+            "the other one will expire"
         );
-        assert!(
-            !two.is_last_admin(&id("b"), 100),
-            "an expired key protects nothing"
-        );
+        assert!(!guest.is_last_admin(&id("b"), 99), "a guest may go");
+        let two = guest.with(record("c", &["admin"], None));
+        assert!(!two.is_last_admin(&id("a"), 99) && !two.is_last_admin(&id("c"), 99));
+        let guests: KeyTable = [
+            record("b", &["admin"], Some(100)),
+            record("d", &["admin"], Some(200)),
+        ]
+        .into_iter()
+        .collect();
+        assert!(!guests.is_last_admin(&id("d"), 99));
+        assert!(guests.is_last_admin(&id("d"), 100), "the other has expired");
+        assert!(!guests.is_last_admin(&id("b"), 100), "and protects nothing");
     }
 }
