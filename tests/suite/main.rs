@@ -26,6 +26,7 @@ mod lifecycle;
 mod live;
 mod namespaces;
 mod reload;
+mod revocation;
 mod rival;
 mod settings;
 mod tls;

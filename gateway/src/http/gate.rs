@@ -26,7 +26,8 @@ use crate::http::client;
 use crate::http::cors;
 use crate::http::envelope::ApiError;
 use crate::http::respond;
-use crate::http::route::{Outcome, Policy, Route, Run};
+use crate::http::revocation;
+use crate::http::route::{Gives, Outcome, Policy, Route, Run};
 use crate::http::state::App;
 use crate::http::table::{self, Entry};
 use crate::http::validate::Inputs;
@@ -126,7 +127,7 @@ async fn answer(
     app: &Arc<App>,
     config: &Arc<Config>,
     entry: Option<&'static Entry>,
-    mut parts: Parts,
+    parts: Parts,
     body: Body,
     rate: &mut Option<RateVerdict>,
 ) -> Outcome {
@@ -163,39 +164,69 @@ async fn answer(
         }
     }
 
-    let mut inputs = Inputs::from_uri(&parts.uri);
-    let mut streamed = None;
-    if matches!(route.run, Run::Stream(_)) {
-        streamed = Some(body);
-    } else if route.takes_body() {
-        inputs = inputs.with_body(&read_body(config, &parts.headers, body).await?)?;
-    } else {
-        refuse_declared_length(config, &parts.headers)?;
-    }
-    let param = if entry.has_param {
-        path_param(&mut parts).await
-    } else {
-        String::new()
-    };
-    if entry.has_param && param.is_empty() {
-        // Two slashes in a row are no path that exists (contract 1.1).
-        return Err(ApiError::not_found("Not Found"));
-    }
-    let (app, config) = (Arc::clone(app), Arc::clone(config));
-    let mut call = Call {
+    let request = Admitted {
         app,
         config,
+        entry,
         route,
-        session,
+        session: session.clone(),
         client,
-        param,
-        inputs,
-        parts,
     };
-    match route.run {
-        Run::Now(handler) => handler(&mut call),
-        Run::Later(handler) => handler(call).await,
-        Run::Stream(handler) => handler(call, streamed.unwrap_or_default()).await,
+    let outcome = revocation::within(session.as_ref(), request.handle(parts, body)).await;
+    match session.filter(|_| matches!(route.gives, Gives::Forwarded)) {
+        Some(session) => outcome.map(|answer| revocation::sent_within(session, answer)),
+        None => outcome,
+    }
+}
+
+/// A request that was let in.
+struct Admitted<'a> {
+    app: &'a Arc<App>,
+    config: &'a Arc<Config>,
+    entry: &'static Entry,
+    route: &'static Route,
+    session: Option<Session>,
+    client: IpAddr,
+}
+
+impl Admitted<'_> {
+    /// Reads what it brings, and runs its handler.
+    async fn handle(self, mut parts: Parts, body: Body) -> Outcome {
+        let (config, route) = (self.config, self.route);
+        let mut inputs = Inputs::from_uri(&parts.uri);
+        let mut streamed = None;
+        if matches!(route.run, Run::Stream(_)) {
+            streamed = Some(body);
+        } else if route.takes_body() {
+            inputs = inputs.with_body(&read_body(config, &parts.headers, body).await?)?;
+        } else {
+            refuse_declared_length(config, &parts.headers)?;
+        }
+        let has_param = self.entry.has_param;
+        let param = if has_param {
+            path_param(&mut parts).await
+        } else {
+            String::new()
+        };
+        if has_param && param.is_empty() {
+            // Two slashes in a row are no path that exists (contract 1.1).
+            return Err(ApiError::not_found("Not Found"));
+        }
+        let mut call = Call {
+            app: Arc::clone(self.app),
+            config: Arc::clone(config),
+            route,
+            session: self.session,
+            client: self.client,
+            param,
+            inputs,
+            parts,
+        };
+        match route.run {
+            Run::Now(handler) => handler(&mut call),
+            Run::Later(handler) => handler(call).await,
+            Run::Stream(handler) => handler(call, streamed.unwrap_or_default()).await,
+        }
     }
 }
 

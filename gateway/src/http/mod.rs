@@ -13,6 +13,7 @@ pub(crate) mod gate;
 pub(crate) mod latency;
 pub(crate) mod openapi;
 pub(crate) mod respond;
+pub(crate) mod revocation;
 pub(crate) mod route;
 pub(crate) mod scalars;
 pub(crate) mod state;
