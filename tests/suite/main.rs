@@ -25,6 +25,7 @@ mod impaired;
 mod lifecycle;
 mod live;
 mod namespaces;
+mod permissions;
 mod reload;
 mod revocation;
 mod rival;

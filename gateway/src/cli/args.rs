@@ -209,8 +209,12 @@ pub enum KeysCommand {
     Create {
         /// Its name.
         name: String,
-        /// Comma list of read, write, admin, dashboard.
-        #[arg(long, short, default_value = "read,dashboard")]
+        #[arg(
+            long,
+            short,
+            default_value = "read,dashboard",
+            help = concat!("Comma list of ", access::permission_names!())
+        )]
         permissions: String,
         /// Days until it expires; never by default.
         #[arg(long, value_name = "DAYS")]

@@ -50,6 +50,7 @@ const ADMIN: Policy = Policy::Needs(Permission::Admin);
 const DASHBOARD: Policy = Policy::Needs(Permission::Dashboard);
 const READ: Policy = Policy::Strict(Permission::Read);
 const WRITE: Policy = Policy::Strict(Permission::Write);
+const RESPOND: Policy = Policy::Strict(Permission::Respond);
 const SUCCESS: Gives = Gives::Json(of::<SuccessResponse>);
 const HTML: Gives = Gives::Media(&["text/html"]);
 
@@ -201,7 +202,7 @@ pub(crate) static ROUTES: &[Route] = &[
     later(
         Verb::Post,
         "/api/alerts/{alert_id}/acknowledge",
-        DASHBOARD,
+        Policy::Respond,
         alerts::acknowledge,
         SUCCESS,
     )
@@ -210,7 +211,7 @@ pub(crate) static ROUTES: &[Route] = &[
     later(
         Verb::Post,
         "/api/alerts/{alert_id}/resolve",
-        DASHBOARD,
+        Policy::Respond,
         alerts::resolve,
         SUCCESS,
     )
@@ -541,7 +542,7 @@ pub(crate) static ROUTES: &[Route] = &[
     later(
         Verb::Post,
         "/api/drones/{drone_id}/land",
-        WRITE,
+        RESPOND,
         flight::land,
         SUCCESS,
     )
@@ -550,7 +551,7 @@ pub(crate) static ROUTES: &[Route] = &[
     later(
         Verb::Post,
         "/api/drones/{drone_id}/stop",
-        WRITE,
+        RESPOND,
         flight::stop,
         SUCCESS,
     )
@@ -559,7 +560,7 @@ pub(crate) static ROUTES: &[Route] = &[
     later(
         Verb::Post,
         "/api/drones/{drone_id}/emergency",
-        WRITE,
+        RESPOND,
         flight::emergency,
         SUCCESS,
     )

@@ -31,7 +31,11 @@ const PERMISSIONS: Param = Param::required(
     Place::QueryOrBody,
     "permissions",
     Kind::Text,
-    "Comma list of read, write, admin, dashboard; a JSON body may give an array",
+    concat!(
+        "Comma list of ",
+        access::permission_names!(),
+        "; a JSON body may give an array"
+    ),
 );
 /// Days until a new key expires.
 const EXPIRES_DAYS: Param = Param::optional(

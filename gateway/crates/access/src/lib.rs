@@ -142,7 +142,7 @@ pub enum KeyError {
     #[error("refused: {0} keys exist already; revoke one first")]
     Full(usize),
     /// Unknown or empty permission name.
-    #[error("Invalid permission: {0:?}; allowed are read, write, admin, dashboard")]
+    #[error("Invalid permission: {0:?}; allowed are {names}", names = permission_names!())]
     InvalidPermission(String),
     /// The name is empty, too long, reserved or dangerous.
     #[error("name: {0}")]
