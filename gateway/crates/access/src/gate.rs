@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use super::client::{ClientAddress, is_loopback};
+use super::client::{AttachedNetwork, ClientAddress, is_loopback};
 use super::config::Config;
 use super::lockout::{Lockout, Outcome, Policy};
 use super::permission::Permission;
@@ -31,6 +31,7 @@ pub(super) struct Gate {
     changes: Arc<watch::Sender<()>>,
     /// Sessions opened so far.
     sessions: AtomicU64,
+    attached: ArcSwap<Vec<AttachedNetwork>>,
     lockout: Mutex<Lockout>,
     rates: RateTable,
     limits: ArcSwap<Limits>,
@@ -97,6 +98,7 @@ impl Gate {
             keys: ArcSwap::from_pointee(keys),
             changes: Arc::new(watch::Sender::new(())),
             sessions: AtomicU64::new(0),
+            attached: ArcSwap::default(),
             lockout: Mutex::new(Lockout::new()),
             rates: RateTable::new(),
             limits: ArcSwap::from_pointee(Limits::new(config)),
@@ -110,6 +112,14 @@ impl Gate {
 
     pub(super) fn reload(&self, config: &Config) {
         self.limits.store(Arc::new(Limits::new(config)));
+    }
+
+    pub(super) fn attach(&self, networks: Vec<AttachedNetwork>) {
+        self.attached.store(Arc::new(networks));
+    }
+
+    fn client(&self, address: IpAddr) -> ClientAddress {
+        ClientAddress::of(address, &self.attached.load())
     }
 
     pub(super) fn keys(&self) -> Arc<KeyTable> {
@@ -130,7 +140,7 @@ impl Gate {
     }
 
     pub(super) fn rate_check(&self, class: RateClass, client: IpAddr, now: Mono) -> RateVerdict {
-        self.take(class, (class, ClientAddress::from(client)), now)
+        self.take(class, (class, self.client(client)), now)
     }
 
     pub(super) fn rate_check_key(&self, key: &KeyId, now: Mono) -> RateVerdict {
@@ -223,7 +233,10 @@ impl Gate {
                 Denial::Invalid,
             );
         };
-        match self.lockout().record_failure(client.into(), policy, now) {
+        match self
+            .lockout()
+            .record_failure(self.client(client), policy, now)
+        {
             Outcome::Counted(failures) => self.fail(
                 Some(Incident::KeyFailed {
                     failures: Some(failures),

@@ -44,6 +44,7 @@ use thiserror::Error;
 
 use readings::clock::{Mono, wall_now};
 
+pub use client::{AttachedNetwork, ClientAddress};
 pub use config::{Config, Profile};
 
 pub use first::{FirstKey, FirstKeys, OverrideError};
@@ -266,6 +267,12 @@ impl Access {
             .max_keys
             .store(config.max_keys, Ordering::Relaxed);
         self.shared.gate.reload(config);
+    }
+
+    /// Takes the networks that this host is attached to now: their addresses are
+    /// told apart by limits and lock-outs.
+    pub fn attach(&self, networks: Vec<AttachedNetwork>) {
+        self.shared.gate.attach(networks);
     }
 
     /// Counts the request against the limit of its client address.

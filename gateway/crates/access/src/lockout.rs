@@ -166,7 +166,7 @@ mod tests {
     const HOUR_MS: u64 = 3_600_000;
 
     fn client(n: u32) -> ClientAddress {
-        IpAddr::V4(Ipv4Addr::from_bits(n)).into()
+        ClientAddress::Whole(IpAddr::V4(Ipv4Addr::from_bits(n)))
     }
 
     fn at(millis: u64) -> Mono {
