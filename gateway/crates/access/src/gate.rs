@@ -14,13 +14,14 @@ use tokio::sync::watch;
 
 use super::client::{AttachedNetwork, ClientAddress, is_loopback};
 use super::config::Config;
-use super::lockout::{Lockout, Outcome, Policy};
+use super::lockout::{LockedOut, Lockout, Outcome, Policy};
 use super::permission::Permission;
 use super::rate::RateTable;
 use super::records::KeyId;
 use super::secret::{self, MAX_KEY_BYTES};
 use super::session::{Session, SessionId};
 use super::table::{KeyEntry, KeyTable};
+use super::withdrawn::Withdrawn;
 use super::{AccessStats, Denial, RateClass, RateVerdict};
 use readings::clock::Mono;
 
@@ -33,6 +34,7 @@ pub(super) struct Gate {
     sessions: AtomicU64,
     attached: ArcSwap<Vec<AttachedNetwork>>,
     lockout: Mutex<Lockout>,
+    withdrawn: Mutex<Withdrawn>,
     rates: RateTable,
     limits: ArcSwap<Limits>,
     failed: AtomicU64,
@@ -61,6 +63,9 @@ pub(super) enum Incident {
     /// A valid key, but not for this.
     PermissionRefused { key: Arc<str>, lacks: Permission },
 }
+
+/// A wrong key that counts against no address.
+const UNCOUNTED: Option<Incident> = Some(Incident::KeyFailed { failures: None });
 
 /// A refusal, with what there is to tell about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +105,7 @@ impl Gate {
             sessions: AtomicU64::new(0),
             attached: ArcSwap::default(),
             lockout: Mutex::new(Lockout::new()),
+            withdrawn: Mutex::default(),
             rates: RateTable::new(),
             limits: ArcSwap::from_pointee(Limits::new(config)),
             failed: AtomicU64::new(0),
@@ -132,10 +138,12 @@ impl Gate {
         let keys = Arc::new(keys);
         let former = self.keys.swap(Arc::clone(&keys));
         // Only now: a session opened from the former table meanwhile ends as well.
-        former
-            .iter()
-            .filter(|entry| !keys.holds(entry))
-            .for_each(|entry| entry.withdraw());
+        for entry in former.iter().filter(|entry| !keys.holds(entry)) {
+            entry.withdraw();
+            if keys.find(&entry.id).is_none() {
+                self.withdrawn().add(entry.id);
+            }
+        }
         self.changes.send_replace(());
     }
 
@@ -174,7 +182,12 @@ impl Gate {
                 incident: None,
             });
         };
-        match self.find(presented) {
+        if presented.len() > MAX_KEY_BYTES {
+            return Err(self.wrong_key(client, now));
+        }
+        let id = secret::hash(presented);
+        let found = self.keys.load().find(&id).cloned();
+        match found {
             Some(entry) if !entry.is_expired(wall_us) => {
                 entry.count_use(wall_us);
                 let session = self.permit(entry, needs, now)?;
@@ -184,21 +197,12 @@ impl Gate {
                 }
                 Ok(session)
             }
-            // Not a guess, but the key of a client that missed its renewal:
-            // refused, told, and not counted against its address.
-            Some(_) => Err(self.fail(
-                Some(Incident::KeyFailed { failures: None }),
-                Denial::Invalid,
-            )),
+            // Not a guess, but the key of a client that missed its renewal or its
+            // revocation: refused, told, and not counted against its address.
+            Some(_) => Err(self.fail(UNCOUNTED, Denial::Invalid)),
+            None if self.withdrawn().contains(&id) => Err(self.fail(UNCOUNTED, Denial::Invalid)),
             None => Err(self.wrong_key(client, now)),
         }
-    }
-
-    fn find(&self, presented: &[u8]) -> Option<Arc<KeyEntry>> {
-        if presented.len() > MAX_KEY_BYTES {
-            return None;
-        }
-        self.keys.load().find(&secret::hash(presented)).cloned()
     }
 
     fn permit(
@@ -228,10 +232,7 @@ impl Gate {
             .lockout
             .filter(|_| !(limits.exempt_loopback && is_loopback(client)));
         let Some(policy) = policy else {
-            return self.fail(
-                Some(Incident::KeyFailed { failures: None }),
-                Denial::Invalid,
-            );
+            return self.fail(UNCOUNTED, Denial::Invalid);
         };
         match self
             .lockout()
@@ -274,6 +275,21 @@ impl Gate {
             rate_evictions: self.rates.evictions(),
             asked_from_outside: self.asked_from_outside.load(Ordering::Relaxed),
         }
+    }
+
+    pub(super) fn locked_out(&self, now: Mono) -> Vec<LockedOut> {
+        self.lockout().locked(now).collect()
+    }
+
+    pub(super) fn lift_lockout(&self, client: ClientAddress, now: Mono) -> bool {
+        self.lockout().lift(client, now)
+    }
+
+    /// Only wrong keys and revocations come here; poison means nothing, as below.
+    fn withdrawn(&self) -> MutexGuard<'_, Withdrawn> {
+        self.withdrawn
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Only wrong keys and `/metrics` come here. A panic cannot leave an entry
@@ -388,6 +404,18 @@ mod tests {
             assert_eq!(denial(&gate, b"old", CLIENT), Denial::Invalid);
         }
         assert_eq!(gate.stats(NOW).locked_out, 0);
+    }
+
+    #[test]
+    fn a_revoked_key_is_refused_but_no_guess() {
+        let gate = gate(&Config::default());
+        gate.install(gate.keys().without(&secret::hash(b"reader")));
+        for _ in 0..20 {
+            assert_eq!(denial(&gate, b"reader", CLIENT), Denial::Invalid);
+        }
+        assert_eq!(gate.stats(NOW).locked_out, 0);
+        gate.install(gate.keys().with(record("reader", &["read"], None)));
+        assert!(ask(&gate, b"reader", Permission::Read).is_ok(), "made anew");
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `permission`, `sanitise`, `client`, `secret` | parsed values |
 //! | `tickets` | one-time tickets for hand-shakes that cannot send a key |
-//! | `table`, `lockout`, `rate`, `budget` | bounded state |
+//! | `table`, `withdrawn`, `lockout`, `rate`, `budget` | bounded state |
 //! | `gate` | the decision about a request |
 //! | `session` | who was let in, until the key is revoked, expires or is changed |
 //! | `keys`, `first` | making and revoking keys; the two default keys of a start |
@@ -35,6 +35,7 @@ mod secret;
 mod session;
 mod table;
 mod tickets;
+mod withdrawn;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub use config::{Config, Profile};
 
 pub use first::{FirstKey, FirstKeys, OverrideError};
 pub use keys::{NAME_CHARS, NameError};
+pub use lockout::LockedOut;
 pub use permission::{Permission, Permissions};
 pub use records::{AuditRecord, Change, Committed, KeyId, KeyRecord, NotDurable, Records};
 pub use sanitise::{SanitiseError, sanitise};
@@ -327,6 +329,26 @@ impl Access {
         {
             self.shared.records.defer(vec![Change::Audit(record)]);
         }
+    }
+
+    /// Every address that is locked out, the longest first.
+    #[must_use]
+    pub fn locked_out(&self) -> Vec<LockedOut> {
+        let mut locked = self.shared.gate.locked_out(Mono::now());
+        locked.sort_by_key(|one| (std::cmp::Reverse(one.remaining), one.client));
+        locked
+    }
+
+    /// Ends the lock-out of `client` and forgets its failures; says whether it was
+    /// locked out.
+    pub fn lift_lockout(&self, client: ClientAddress, by: &str) -> bool {
+        let lifted = self.shared.gate.lift_lockout(client, Mono::now());
+        if lifted {
+            let told = audit::lockout_lifted(client, by, wall_now().as_microsecond());
+            audit::tell(&told);
+            self.shared.records.defer(vec![Change::Audit(told)]);
+        }
+        lifted
     }
 
     /// Every key, oldest first.
