@@ -16,6 +16,7 @@ pub mod demo;
 pub mod http;
 mod live;
 pub mod logging;
+mod networks;
 pub mod notify;
 mod outbound;
 pub mod performance;

@@ -169,3 +169,83 @@ async fn the_documented_profile_opens_what_existing_clients_read() -> anyhow::Re
     plain.get("/api/alerts").await?.expect(401);
     Ok(())
 }
+
+/// Presents wrong keys until the address is locked out.
+async fn locked_out(gateway: &Gateway) -> anyhow::Result<()> {
+    let wrong = gateway.anonymous()?.with_key("not-a-key-at-all");
+    for _ in 0..3 {
+        wrong.get("/api/alerts").await?.expect(401);
+    }
+    wrong.get("/api/alerts").await?.expect(403);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_admin_sees_and_lifts_a_lock_out() -> anyhow::Result<()> {
+    let gateway = Gateway::builder()
+        .access("max_failed_attempts = 3")
+        .start()
+        .await?;
+    let (admin, path) = (gateway.admin()?, "/api/security/lockouts");
+    assert_eq!(admin.get(path).await?.expect(200).json()["total_count"], 0);
+    locked_out(&gateway).await?;
+    let listed = admin.get(path).await?.expect(200).json();
+    let one = &listed["lockouts"][0];
+    assert_eq!(
+        (&listed["total_count"], &one["failed_attempts"]),
+        (&1.into(), &3.into())
+    );
+    assert!(one["remaining_s"].as_u64() > Some(3500), "{listed}");
+    let address = one["address"].as_str().unwrap();
+    let lift = format!("{path}/{address}");
+    admin.delete(&lift).await?.expect(200);
+    admin.delete(&lift).await?.expect(404);
+    let audit = admin.get("/api/security/audit").await?.expect(200).text();
+    assert!(audit.contains("lockout_lifted"), "{audit}");
+
+    // It begins anew, and the command line can do the same.
+    locked_out(&gateway).await?;
+    let list = gateway.command(&["lockouts", "list"]).output().await?;
+    let text = String::from_utf8_lossy(&list.stdout).into_owned();
+    assert!(list.status.success() && text.contains(address), "{text}");
+    let lift = ["lockouts", "lift", address];
+    assert!(gateway.command(&lift).output().await?.status.success());
+    let again = gateway.command(&lift).output().await?;
+    let complaint = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(
+        !again.status.success() && complaint.contains("is not locked out"),
+        "{complaint}"
+    );
+    gateway
+        .anonymous()?
+        .with_key("not-a-key-at-all")
+        .get("/api/alerts")
+        .await?
+        .expect(401);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_revoked_key_that_goes_on_polling_locks_nobody_out() -> anyhow::Result<()> {
+    let gateway = Gateway::builder()
+        .access("max_failed_attempts = 3")
+        .start()
+        .await?;
+    let admin = gateway.admin()?;
+    let made = admin
+        .post("/api/security/api-keys?name=Tablet&permissions=dashboard")
+        .await?
+        .expect(200)
+        .json();
+    let key = made["api_key"].as_str().unwrap();
+    let tablet = gateway.anonymous()?.with_key(key);
+    tablet.get("/api/alerts").await?.expect(200);
+    let path = format!("/api/security/api-keys/{key}");
+    admin.delete(&path).await?.expect(200);
+    for _ in 0..5 {
+        tablet.get("/api/alerts").await?.expect(401);
+    }
+    let wrong = gateway.anonymous()?.with_key("not-a-key-at-all");
+    wrong.get("/api/alerts").await?.expect(401);
+    Ok(())
+}

@@ -8,11 +8,16 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::loss;
+use crate::networks;
 use access::Access;
 use alerting::{AlertType, Alerts, Condition, Level};
 use readings::clock::Mono;
 use readings::telemetry::{FinishedMinutes, Telemetry};
 use store::{Change, HistoryRecord, Store};
+
+/// How often the networks of this host are looked at: an adapter that was pulled
+/// out and put back has them anew.
+const NETWORKS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often rules see time pass.
 const TICK: Duration = Duration::from_secs(1);
@@ -40,6 +45,10 @@ pub(super) fn spawn(rooms: Rooms, batch_interval: Duration, stop: &CancellationT
         rooms.alerts.clone(),
         stop.clone(),
     ));
+    let access = rooms.access.clone();
+    every(NETWORKS_EVERY, stop, move || {
+        access.attach(networks::attached());
+    });
     every(batch_interval, stop, move || rooms.batch());
     watchdog(stop);
 }

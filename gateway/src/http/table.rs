@@ -31,6 +31,7 @@ use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
 use crate::routes::flight;
 use crate::routes::frame;
 use crate::routes::health;
+use crate::routes::lockouts;
 use crate::routes::machine::HostPerformance;
 use crate::routes::metrics;
 use crate::routes::network;
@@ -175,6 +176,21 @@ pub(crate) static ROUTES: &[Route] = &[
     )
     .about("security", "Security events, newest first")
     .takes(security::AUDIT),
+    get(
+        "/api/security/lockouts",
+        ADMIN,
+        lockouts::list,
+        Gives::Json(of::<lockouts::Lockouts>),
+    )
+    .about("security", "Addresses locked out after wrong keys"),
+    now(
+        Verb::Delete,
+        "/api/security/lockouts/{address}",
+        ADMIN,
+        lockouts::lift,
+    )
+    .about("security", "Lift the lock-out of an address")
+    .takes(lockouts::LIFT),
     now(
         Verb::Post,
         "/api/ws-ticket",
