@@ -5,7 +5,7 @@
 //! what it does and what it must never do. Dependencies point downwards:
 //! `routes` → (`alerts`, `drones`, `access`, `performance`) → `telemetry` → `readings`.
 
-pub mod access;
+mod access_store;
 pub mod alerts;
 pub mod app;
 pub mod cache;
@@ -16,6 +16,7 @@ pub mod demo;
 pub mod http;
 mod live;
 pub mod logging;
+mod networks;
 pub mod notify;
 mod outbound;
 pub mod performance;

@@ -316,8 +316,15 @@ async fn alerts_are_acknowledged_and_resolved() -> anyhow::Result<()> {
             .cloned();
         anyhow::Ok(found.unwrap())
     };
+    // A deviation: `dashboard` looks, `respond` answers (and `write` contains it).
+    let admin = gateway.admin()?;
+    for what in ["acknowledge", "resolve"] {
+        let path = format!("/api/alerts/{id}/{what}");
+        reader.post(&path).await?.expect(403);
+    }
+    assert_eq!(find().await?["acknowledged"], false);
     for _ in 0..2 {
-        let done = reader
+        let done = admin
             .post(&format!("/api/alerts/{id}/acknowledge"))
             .await?
             .expect(200)
@@ -330,7 +337,7 @@ async fn alerts_are_acknowledged_and_resolved() -> anyhow::Result<()> {
         );
     }
     for _ in 0..2 {
-        reader
+        admin
             .post(&format!("/api/alerts/{id}/resolve"))
             .await?
             .expect(200);

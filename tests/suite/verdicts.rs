@@ -265,7 +265,8 @@ async fn check_foretells_run_over_combinations() -> anyhow::Result<()> {
         all.into_iter()
             .map(|(prepared, lot, told)| Ok((prepared, Some(lot), told))),
     )
-    .await
+    .await?;
+    Ok(())
 }
 
 /// The documented file with every setting switched on, moved to `block`: a test

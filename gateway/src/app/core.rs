@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Access, FirstKeys};
+use crate::access_store::AccessStore;
 use crate::alerts::StoreJournal;
 use crate::logging;
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::Pipeline;
 use crate::supervision::{Service, Supervisor};
+use access::{Access, FirstKeys};
 use alerting::Alerts;
 use readings::telemetry::Telemetry;
 use readings::{SourceId, SourceKind, Sources};
@@ -77,13 +78,13 @@ async fn open_access(
     settings: &Settings,
     store: &Store,
 ) -> anyhow::Result<(Access, Option<FirstKeys>)> {
-    let (config, store) = (&settings.config().access, store.clone());
+    let (config, records) = (&settings.config().access, AccessStore::new(store.clone()));
     Ok(match settings.origin() {
         // `demo::config` has refused every listener off loopback.
-        Origin::Demo => (Access::open_demo(config, store).await?, None),
+        Origin::Demo => (Access::open_demo(config, records).await?, None),
         Origin::Installed => {
             let (admin, readonly) = (settings.admin_key(), settings.readonly_key());
-            Access::open(config, store, admin, readonly).await?
+            Access::open(config, records, admin, readonly).await?
         }
     })
 }

@@ -8,12 +8,17 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::loss;
-use crate::access::Access;
+use crate::networks;
 use crate::supervision::{Service, Supervisor};
+use access::Access;
 use alerting::{AlertType, Alerts, Condition, Level};
 use readings::clock::Mono;
 use readings::telemetry::{FinishedMinutes, Telemetry};
 use store::{Change, HistoryRecord, Store};
+
+/// How often the networks of this host are looked at: an adapter that was pulled
+/// out and put back has them anew.
+const NETWORKS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often rules see time pass.
 const TICK: Duration = Duration::from_secs(1);
@@ -51,6 +56,13 @@ pub(super) fn spawn(
     let (kept, until) = (rooms.clone(), stop.clone());
     supervisor.keep("store loss", None, move || {
         loss::tell(kept.store.clone(), kept.alerts.clone(), until.clone())
+    });
+    let (access, until) = (rooms.access.clone(), stop.clone());
+    supervisor.keep("attached networks", None, move || {
+        let access = access.clone();
+        every(NETWORKS_EVERY, until.clone(), move || {
+            access.attach(networks::attached());
+        })
     });
     if let Some(period) = sd_notify::watchdog_enabled() {
         let until = stop.clone();

@@ -50,6 +50,8 @@ pub enum Command {
     Health(HealthArgs),
     /// API keys: list, create, revoke. Works while the gateway runs and while it does not.
     Keys(KeysArgs),
+    /// Addresses locked out after wrong keys: list them, let one in again.
+    Lockouts(LockoutsArgs),
     /// The certificate: show it, or make a new one.
     Cert(CertArgs),
     /// Alert rules.
@@ -159,8 +161,12 @@ pub enum KeysCommand {
     Create {
         /// Its name.
         name: String,
-        /// Comma list of read, write, admin, dashboard.
-        #[arg(long, short, default_value = "read,dashboard")]
+        #[arg(
+            long,
+            short,
+            default_value = "read,dashboard",
+            help = concat!("Comma list of ", access::permission_names!())
+        )]
         permissions: String,
         /// Days until it expires; never by default.
         #[arg(long, value_name = "DAYS")]
@@ -170,6 +176,33 @@ pub enum KeysCommand {
     Revoke {
         /// The preview shown by `keys list`, or the key.
         key: String,
+    },
+}
+
+/// Arguments of `lockouts`.
+#[derive(Debug, Args)]
+pub struct LockoutsArgs {
+    /// Configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: LockoutsCommand,
+}
+
+/// `lockouts …`
+#[derive(Debug, Subcommand)]
+pub enum LockoutsCommand {
+    /// List the addresses, those locked out longest first.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let an address in again before its time.
+    Lift {
+        /// The address, as listed.
+        address: String,
     },
 }
 

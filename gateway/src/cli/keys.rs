@@ -4,9 +4,10 @@ use anyhow::Context as _;
 use hyper::Method;
 
 use super::args::{KeysArgs, KeysCommand};
-use crate::access::{Access, preview};
+use crate::access_store::AccessStore;
 use crate::config::Config;
 use crate::control::{ACTOR, Client, ListedKey, MadeKey, NewKey};
+use access::{Access, preview};
 use store::Store;
 
 pub(super) fn keys(args: KeysArgs) -> anyhow::Result<()> {
@@ -65,7 +66,8 @@ async fn on_store(config: &Config, command: KeysCommand) -> anyhow::Result<()> {
         "{} holds no keys yet: start the gateway once, it makes the first two and prints them",
         dir.display()
     );
-    let (access, _) = Access::open(&config.access, store.clone(), None, None).await?;
+    let (access, _) =
+        Access::open(&config.access, AccessStore::new(store.clone()), None, None).await?;
     let outcome = match command {
         KeysCommand::List { json } => show(
             &access

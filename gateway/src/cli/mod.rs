@@ -31,6 +31,7 @@ mod check;
 mod diag;
 mod health;
 mod keys;
+mod lockouts;
 mod owner;
 mod rules;
 mod run;
@@ -81,6 +82,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => return check::check(&args),
         Command::Health(args) => return health::health(&args),
         Command::Keys(args) => keys::keys(args)?,
+        Command::Lockouts(args) => lockouts::lockouts(args)?,
         Command::Cert(args) => certificate::certificate(&args)?,
         Command::Rules(args) => return rules::rules(&args),
         Command::Boards(args) => board::boards(&args)?,

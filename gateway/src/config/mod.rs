@@ -6,7 +6,6 @@
 //! `validate`.
 //! Unknown keys are refused everywhere.
 
-mod access;
 mod board;
 mod bridge;
 mod camera;
@@ -26,7 +25,7 @@ mod validate_drones;
 
 use serde::{Deserialize, Serialize};
 
-pub use access::{Access, Profile};
+pub use access::{Config as Access, Profile};
 pub use alerting::{Config as Alerts, RuleText as Rule};
 pub use board::Board;
 pub use bridge::{Bridge, ButtonAction, MAX_BRIDGES};

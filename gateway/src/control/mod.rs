@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Access, KeyError, preview};
+use access::{Access, ClientAddress, KeyError, KeyRecord, preview};
 use readings::clock::Timestamp;
-use store::{KeyRecord, Store};
+use store::Store;
 
 pub use client::{Client, ControlError};
 
@@ -129,6 +129,24 @@ impl From<&KeyRecord> for ListedKey {
     }
 }
 
+/// An address that is locked out.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ListedLockout {
+    /// As it is given to lift it.
+    pub address: String,
+    /// Wrong keys that led to it.
+    pub failed_attempts: u32,
+    /// Seconds until it ends by itself.
+    pub remaining_s: u64,
+}
+
+/// An address to be let in again.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LiftRequest {
+    /// As it is listed.
+    pub address: String,
+}
+
 /// Where a backup goes.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct BackupRequest {
@@ -174,6 +192,8 @@ fn router(control: Arc<Control>) -> Router {
     Router::new()
         .route("/keys", get(list_keys).post(create_key))
         .route("/keys/{key}", delete(revoke_key))
+        .route("/lockouts", get(list_lockouts))
+        .route("/lockouts/lift", post(lift_lockout))
         .route("/backup", post(backup))
         .route("/health", get(health))
         .route("/certificate/renew", post(renew_certificate))
@@ -211,6 +231,30 @@ async fn revoke_key(
         .await
         .map_err(refuse)?;
     Ok(Json(ListedKey::from(&record)))
+}
+
+async fn list_lockouts(State(control): State<Arc<Control>>) -> Json<Vec<ListedLockout>> {
+    let locked = control.access.locked_out().into_iter();
+    let listed = locked.map(|one| ListedLockout {
+        address: one.client.to_string(),
+        failed_attempts: one.failures,
+        remaining_s: one.remaining.as_secs(),
+    });
+    Json(listed.collect())
+}
+
+async fn lift_lockout(
+    State(control): State<Arc<Control>>,
+    Json(request): Json<LiftRequest>,
+) -> Result<String, Refusal> {
+    let client: Option<ClientAddress> = request.address.parse().ok();
+    match client.filter(|client| control.access.lift_lockout(*client, ACTOR)) {
+        Some(client) => Ok(client.to_string()),
+        None => Err((
+            StatusCode::NOT_FOUND,
+            format!("{} is not locked out", request.address),
+        )),
+    }
 }
 
 fn refuse(error: KeyError) -> Refusal {

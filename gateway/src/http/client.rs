@@ -4,7 +4,8 @@
 //! entry of `X-Forwarded-For` that is not itself a trusted proxy. Entries
 //! further left were written by the client and must never be believed.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Once;
 
 use http::HeaderMap;
 
@@ -16,11 +17,13 @@ pub(crate) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> 
     }
     for line in headers.get_all("x-forwarded-for").iter().rev() {
         let Ok(line) = line.to_str() else {
+            tell_unreadable(client, "a line that is no text");
             return client;
         };
         for entry in line.rsplit(',') {
-            // What is not an address was not written by our proxy: stop there.
-            let Ok(hop) = entry.trim().parse::<IpAddr>() else {
+            // What is not an address was not written by a proxy as it should: stop there.
+            let Some(hop) = hop(entry) else {
+                tell_unreadable(client, entry);
                 return client;
             };
             client = hop.to_canonical();
@@ -30,6 +33,33 @@ pub(crate) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> 
         }
     }
     client
+}
+
+/// The address of an entry: bare, in brackets, with a port, or in quotes.
+fn hop(entry: &str) -> Option<IpAddr> {
+    let entry = entry.trim().trim_matches('"');
+    let bare = entry
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(entry);
+    let with_port = || Some(entry.parse::<SocketAddr>().ok()?.ip());
+    bare.parse().ok().or_else(with_port)
+}
+
+/// Says once that a proxy's header cannot be read: until that is mended, everybody
+/// behind the proxy is one client. Only the proxy writes this entry, and only its
+/// beginning is shown.
+fn tell_unreadable(proxy: IpAddr, entry: &str) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        let entry: String = entry.chars().take(64).collect();
+        tracing::warn!(
+            %proxy,
+            ?entry,
+            "X-Forwarded-For of a trusted proxy is unreadable, so all its clients count as one; \
+             let the proxy write the client's address, e.g. \"192.0.2.7\""
+        );
+    });
 }
 
 fn trusts(trusted: &[IpAddr], address: IpAddr) -> bool {
@@ -71,6 +101,26 @@ mod tests {
             address(ip("::ffff:127.0.0.1"), &headers, &trusted),
             ip("9.9.9.9")
         );
+    }
+
+    #[test]
+    fn ports_brackets_and_quotes_are_read() {
+        let trusted = [ip("127.0.0.1")];
+        for (entry, client) in [
+            ("192.0.2.7:40000", "192.0.2.7"),
+            ("[2001:db8::7]:40000", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("\"[2001:db8::7]:443\"", "2001:db8::7"),
+            ("[::ffff:192.0.2.7]:1", "192.0.2.7"),
+        ] {
+            let headers = forwarded(&[entry]);
+            assert_eq!(
+                address(ip("127.0.0.1"), &headers, &trusted),
+                ip(client),
+                "{entry}"
+            );
+        }
     }
 
     #[test]

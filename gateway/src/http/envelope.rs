@@ -12,9 +12,9 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::access::{Denial, KeyError, Permission};
 use crate::http::respond;
 use crate::http::scalars::{self, Ts};
+use access::{Denial, KeyError};
 use alerting::AlertError;
 
 /// Longest input echoed in a validation issue; the rest is cut, so that a
@@ -272,16 +272,6 @@ impl ApiError {
     }
 }
 
-/// Name of a permission in messages and in the OpenAPI document.
-pub(crate) const fn permission_name(permission: Permission) -> &'static str {
-    match permission {
-        Permission::Read => "read",
-        Permission::Write => "write",
-        Permission::Admin => "admin",
-        Permission::Dashboard => "dashboard",
-    }
-}
-
 impl From<Denial> for ApiError {
     fn from(denial: Denial) -> ApiError {
         let unauthorised =
@@ -300,7 +290,7 @@ impl From<Denial> for ApiError {
             Denial::Lacks(permission) => ApiError::new(
                 StatusCode::FORBIDDEN,
                 "HTTP_403",
-                format!("Insufficient permissions: {}", permission_name(permission)),
+                format!("Insufficient permissions: {permission}"),
             ),
         }
     }
@@ -358,6 +348,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use access::Permission;
     use alerting::JournalError;
 
     async fn body(error: ApiError) -> (Response, Value) {

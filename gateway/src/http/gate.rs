@@ -21,17 +21,18 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout};
 
-use crate::access::{Denial, Principal, RateClass, RateVerdict};
 use crate::config::Config;
 use crate::http::client;
 use crate::http::cors;
 use crate::http::envelope::ApiError;
 use crate::http::respond;
-use crate::http::route::{Outcome, Policy, Route, Run};
+use crate::http::revocation;
+use crate::http::route::{Gives, Outcome, Policy, Route, Run};
 use crate::http::state::App;
 use crate::http::table::{self, Entry};
 use crate::http::validate::Inputs;
 use crate::live::events;
+use access::{Denial, RateClass, RateVerdict, Session};
 use https::{Connection, Peer, Via};
 use readings::clock::{Mono, wall_now};
 
@@ -44,7 +45,7 @@ pub(crate) struct Call {
     /// The row of the table it matched.
     pub(crate) route: &'static Route,
     /// Who asks; none on open routes.
-    pub(crate) principal: Option<Principal>,
+    pub(crate) session: Option<Session>,
     /// Address of the client.
     pub(crate) client: IpAddr,
     /// The path's parameter, decoded; empty when the path has none.
@@ -58,9 +59,9 @@ pub(crate) struct Call {
 impl Call {
     /// Name of the key that asks, for `acknowledged_by` and the audit trail.
     pub(crate) fn actor(&self) -> &str {
-        self.principal
+        self.session
             .as_ref()
-            .map_or("anonymous", |principal| &principal.name)
+            .map_or("anonymous", |session| session.name())
     }
 }
 
@@ -126,7 +127,7 @@ async fn answer(
     app: &Arc<App>,
     config: &Arc<Config>,
     entry: Option<&'static Entry>,
-    mut parts: Parts,
+    parts: Parts,
     body: Body,
     rate: &mut Option<RateVerdict>,
 ) -> Outcome {
@@ -153,54 +154,81 @@ async fn answer(
     if !verdict.allowed {
         return Err(ApiError::rate_limited(verdict.limit, verdict.reset_s));
     }
-    let principal = authenticate(app, config, route, &parts, peer.via, client, now);
-    vouch(&parts, &principal);
-    let principal = principal?;
+    let session = authenticate(app, config, route, &parts, peer.via, client, now);
+    vouch(&parts, &session);
+    let session = session?;
     // One key is limited from however many addresses it comes.
-    if let Some(principal) = principal
-        .as_ref()
-        .filter(|_| route.class == RateClass::Other)
-    {
-        let of_key = app.access.rate_check_key(&principal.key, now);
+    if let Some(session) = session.as_ref().filter(|_| route.class == RateClass::Other) {
+        let of_key = app.access.rate_check_key(session.key(), now);
         if !of_key.allowed {
             *rate = Some(of_key);
             return Err(ApiError::rate_limited(of_key.limit, of_key.reset_s));
         }
     }
 
-    let mut inputs = Inputs::from_uri(&parts.uri);
-    let mut streamed = None;
-    if matches!(route.run, Run::Stream(_)) {
-        streamed = Some(body);
-    } else if route.takes_body() {
-        inputs = inputs.with_body(&read_body(config, &parts.headers, body).await?)?;
-    } else {
-        refuse_declared_length(config, &parts.headers)?;
-    }
-    let param = if entry.has_param {
-        path_param(&mut parts).await
-    } else {
-        String::new()
-    };
-    if entry.has_param && param.is_empty() {
-        // Two slashes in a row are no path that exists (contract 1.1).
-        return Err(ApiError::not_found("Not Found"));
-    }
-    let (app, config) = (Arc::clone(app), Arc::clone(config));
-    let mut call = Call {
+    let request = Admitted {
         app,
         config,
+        entry,
         route,
-        principal,
+        session: session.clone(),
         client,
-        param,
-        inputs,
-        parts,
     };
-    match route.run {
-        Run::Now(handler) => handler(&mut call),
-        Run::Later(handler) => handler(call).await,
-        Run::Stream(handler) => handler(call, streamed.unwrap_or_default()).await,
+    let outcome = revocation::within(session.as_ref(), request.handle(parts, body)).await;
+    match session.filter(|_| matches!(route.gives, Gives::Forwarded)) {
+        Some(session) => outcome.map(|answer| revocation::sent_within(session, answer)),
+        None => outcome,
+    }
+}
+
+/// A request that was let in.
+struct Admitted<'a> {
+    app: &'a Arc<App>,
+    config: &'a Arc<Config>,
+    entry: &'static Entry,
+    route: &'static Route,
+    session: Option<Session>,
+    client: IpAddr,
+}
+
+impl Admitted<'_> {
+    /// Reads what it brings, and runs its handler.
+    async fn handle(self, mut parts: Parts, body: Body) -> Outcome {
+        let (config, route) = (self.config, self.route);
+        let mut inputs = Inputs::from_uri(&parts.uri);
+        let mut streamed = None;
+        if matches!(route.run, Run::Stream(_)) {
+            streamed = Some(body);
+        } else if route.takes_body() {
+            inputs = inputs.with_body(&read_body(config, &parts.headers, body).await?)?;
+        } else {
+            refuse_declared_length(config, &parts.headers)?;
+        }
+        let has_param = self.entry.has_param;
+        let param = if has_param {
+            path_param(&mut parts).await
+        } else {
+            String::new()
+        };
+        if has_param && param.is_empty() {
+            // Two slashes in a row are no path that exists (contract 1.1).
+            return Err(ApiError::not_found("Not Found"));
+        }
+        let mut call = Call {
+            app: Arc::clone(self.app),
+            config: Arc::clone(config),
+            route,
+            session: self.session,
+            client: self.client,
+            param,
+            inputs,
+            parts,
+        };
+        match route.run {
+            Run::Now(handler) => handler(&mut call),
+            Run::Later(handler) => handler(call).await,
+            Run::Stream(handler) => handler(call, streamed.unwrap_or_default()).await,
+        }
     }
 }
 
@@ -281,7 +309,7 @@ fn authenticate(
     via: Via,
     client: IpAddr,
     now: Mono,
-) -> Result<Option<Principal>, ApiError> {
+) -> Result<Option<Session>, ApiError> {
     let needs = match route.policy {
         Policy::Metrics if via == Via::Metrics => None,
         policy => policy.needs(config.access.profile),
@@ -317,7 +345,7 @@ fn authenticate(
 
 /// Tells the edge whether its connection has shown a good key: then it gives way to
 /// none when room is short. A route that needs none says nothing of it.
-fn vouch(parts: &Parts, outcome: &Result<Option<Principal>, ApiError>) {
+fn vouch(parts: &Parts, outcome: &Result<Option<Session>, ApiError>) {
     let good = match outcome {
         Ok(None) => return,
         Ok(Some(_)) => true,

@@ -13,11 +13,11 @@ pub(crate) mod gate;
 pub(crate) mod latency;
 pub(crate) mod openapi;
 pub(crate) mod respond;
+pub(crate) mod revocation;
 pub(crate) mod route;
 pub(crate) mod scalars;
 pub(crate) mod state;
 pub(crate) mod table;
-pub(crate) mod tickets;
 pub(crate) mod validate;
 
 pub use answer_cache::Outsize;
@@ -25,4 +25,3 @@ pub use latency::Latencies;
 pub use openapi::describe;
 pub use state::{ApiStats, App, DroneList, Edge, FindDrone};
 pub use table::{router, templates};
-pub use tickets::Tickets;

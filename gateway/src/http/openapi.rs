@@ -5,6 +5,8 @@
 //! seen in review, and the running gateway keeps no second copy in memory.
 
 use bytes::Bytes;
+use serde_json::Value;
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem,
     PathsBuilder,
@@ -17,7 +19,7 @@ use utoipa::openapi::{
 };
 
 use crate::config::Profile;
-use crate::http::envelope::{Envelope, permission_name};
+use crate::http::envelope::Envelope;
 use crate::http::gate::Call;
 use crate::http::respond;
 use crate::http::route::{Gives, Outcome, Policy, Route, Run, Schemas, Verb, of};
@@ -91,6 +93,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
         .tag(route.tag)
         .summary(Some(route.summary))
         .description(Some(who(route.policy)))
+        .extensions(Some(permission(route.policy)))
         .request_body(body(route))
         .response(code, answer);
     let outside = |param: &&Param| !matches!(param.place, Place::Body | Place::Part);
@@ -123,18 +126,43 @@ fn operation_id(route: &Route) -> String {
     .to_lowercase()
 }
 
+/// Every profile with its name in the configuration.
+const PROFILES: [(Profile, &str); 3] = [
+    (Profile::Strict, "strict"),
+    (Profile::Documented, "documented"),
+    (Profile::Legacy, "legacy"),
+];
+
+/// Where the document says for programs what [`who`] says for people.
+const PERMISSION: &str = "x-permission";
+
+/// The permission that each profile asks for; a profile that is not named asks
+/// for none.
+fn permission(policy: Policy) -> Extensions {
+    let needed: serde_json::Map<String, Value> = PROFILES
+        .iter()
+        .filter_map(|(profile, name)| {
+            let permission = policy.needs(*profile)?;
+            Some(((*name).to_owned(), permission.name().into()))
+        })
+        .collect();
+    Extensions::from_iter([(PERMISSION, Value::from(needed))])
+}
+
 fn who(policy: Policy) -> String {
-    let strict = policy.needs(Profile::Strict).map(permission_name);
-    let documented = policy.needs(Profile::Documented).map(permission_name);
-    match (strict, documented) {
-        (None, _) => "Open to everybody.".to_owned(),
-        (Some(permission), Some(_)) => format!("Needs the permission `{permission}`."),
-        (Some(permission), None) => {
-            format!(
-                "Needs the permission `{permission}` in the access profile strict; open in the others."
-            )
+    let [strict, documented, legacy] = PROFILES.map(|(profile, _)| policy.needs(profile));
+    let Some(permission) = strict else {
+        return "Open to everybody.".to_owned();
+    };
+    let elsewhere = match (documented, legacy) {
+        (None, None) => " in the access profile strict; open in the others".to_owned(),
+        (Some(_), None) => "; open in the access profile legacy".to_owned(),
+        (Some(other), _) if other != permission => {
+            format!(" in the access profile strict, `{other}` in the others")
         }
-    }
+        _ => String::new(),
+    };
+    format!("Needs the permission `{permission}`{elsewhere}.")
 }
 
 fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
@@ -327,7 +355,7 @@ fn schema(param: &Param) -> Schema {
         Kind::Int { min, max, default } => object(Type::Integer)
             .minimum(Some(min as isize))
             .maximum(Some(max as isize))
-            .default(default.map(serde_json::Value::from)),
+            .default(default.map(Value::from)),
     };
     Schema::Object(object.build())
 }
@@ -358,8 +386,8 @@ mod tests {
 
     #[test]
     fn what_is_served_is_the_committed_document_in_fewer_bytes() {
-        let committed: serde_json::Value = serde_json::from_str(&describe()).expect("JSON");
-        let served: serde_json::Value = serde_json::from_slice(DOCUMENT).expect("JSON");
+        let committed: Value = serde_json::from_str(&describe()).expect("JSON");
+        let served: Value = serde_json::from_slice(DOCUMENT).expect("JSON");
         assert_eq!(served, committed);
         assert_eq!(
             DOCUMENT.len(),

@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::RateVerdict;
 use crate::http::scalars::Ts;
+use access::RateVerdict;
 
 /// `application/json`.
 pub(crate) static JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Ref, RefOr};
 
-use crate::access::{Permission, RateClass};
 use crate::config::Profile;
 use crate::http::envelope::ApiError;
 use crate::http::gate::Call;
 use crate::http::validate::{Param, Place};
+use access::{Permission, RateClass};
 
 /// What a handler returns.
 pub(crate) type Outcome = Result<Response, ApiError>;
@@ -43,6 +43,9 @@ pub(crate) enum Policy {
     Dashboard,
     /// This permission in profile `strict`, else open: drones and system.
     Strict(Permission),
+    /// What answers an alert: `respond` in profile `strict`, else `dashboard`, as
+    /// the contract has it.
+    Respond,
     /// The WebSocket: as `Strict(Read)`, but a ticket does as well as a key.
     Socket,
     /// `read`, or nothing on the metrics listener.
@@ -57,7 +60,8 @@ impl Policy {
             (Policy::Needs(permission), _) | (Policy::Strict(permission), Profile::Strict) => {
                 Some(permission)
             }
-            (Policy::Dashboard, _) => Some(Permission::Dashboard),
+            (Policy::Respond, Profile::Strict) => Some(Permission::Respond),
+            (Policy::Dashboard | Policy::Respond, _) => Some(Permission::Dashboard),
             (Policy::Socket, Profile::Strict) | (Policy::Metrics, _) => Some(Permission::Read),
             (Policy::Strict(_) | Policy::Socket, Profile::Documented | Profile::Legacy) => None,
         }
@@ -219,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_permission_matrix_is_the_documented_one() {
-        use Permission::{Admin, Dashboard, Read, Write};
+        use Permission::{Admin, Dashboard, Read, Respond, Write};
         use Profile::{Documented, Legacy, Strict};
         let matrix = [
             (Policy::Open, [None, None, None]),
@@ -232,7 +236,12 @@ mod tests {
                 [Some(Dashboard), Some(Dashboard), Some(Dashboard)],
             ),
             (Policy::Dashboard, [Some(Dashboard), Some(Dashboard), None]),
+            (
+                Policy::Respond,
+                [Some(Respond), Some(Dashboard), Some(Dashboard)],
+            ),
             (Policy::Strict(Read), [Some(Read), None, None]),
+            (Policy::Strict(Respond), [Some(Respond), None, None]),
             (Policy::Strict(Write), [Some(Write), None, None]),
             (Policy::Socket, [Some(Read), None, None]),
             (Policy::Metrics, [Some(Read), Some(Read), Some(Read)]),

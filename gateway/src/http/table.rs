@@ -13,7 +13,6 @@ use axum::routing::any;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method};
 
-use crate::access::{Permission, RateClass};
 use crate::http::gate::{self, Call};
 use crate::http::openapi;
 use crate::http::respond::SuccessResponse;
@@ -32,6 +31,7 @@ use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
 use crate::routes::flight;
 use crate::routes::frame;
 use crate::routes::health;
+use crate::routes::lockouts;
 use crate::routes::machine::HostPerformance;
 use crate::routes::metrics;
 use crate::routes::network;
@@ -45,11 +45,13 @@ use crate::routes::security;
 use crate::routes::system;
 use crate::routes::update;
 use crate::routes::upstream;
+use access::{Permission, RateClass};
 
 const ADMIN: Policy = Policy::Needs(Permission::Admin);
 const DASHBOARD: Policy = Policy::Needs(Permission::Dashboard);
 const READ: Policy = Policy::Strict(Permission::Read);
 const WRITE: Policy = Policy::Strict(Permission::Write);
+const RESPOND: Policy = Policy::Strict(Permission::Respond);
 const SUCCESS: Gives = Gives::Json(of::<SuccessResponse>);
 const HTML: Gives = Gives::Media(&["text/html"]);
 
@@ -174,6 +176,21 @@ pub(crate) static ROUTES: &[Route] = &[
     )
     .about("security", "Security events, newest first")
     .takes(security::AUDIT),
+    get(
+        "/api/security/lockouts",
+        ADMIN,
+        lockouts::list,
+        Gives::Json(of::<lockouts::Lockouts>),
+    )
+    .about("security", "Addresses locked out after wrong keys"),
+    now(
+        Verb::Delete,
+        "/api/security/lockouts/{address}",
+        ADMIN,
+        lockouts::lift,
+    )
+    .about("security", "Lift the lock-out of an address")
+    .takes(lockouts::LIFT),
     now(
         Verb::Post,
         "/api/ws-ticket",
@@ -201,7 +218,7 @@ pub(crate) static ROUTES: &[Route] = &[
     later(
         Verb::Post,
         "/api/alerts/{alert_id}/acknowledge",
-        DASHBOARD,
+        Policy::Respond,
         alerts::acknowledge,
         SUCCESS,
     )
@@ -210,7 +227,7 @@ pub(crate) static ROUTES: &[Route] = &[
     later(
         Verb::Post,
         "/api/alerts/{alert_id}/resolve",
-        DASHBOARD,
+        Policy::Respond,
         alerts::resolve,
         SUCCESS,
     )
@@ -541,7 +558,7 @@ pub(crate) static ROUTES: &[Route] = &[
     later(
         Verb::Post,
         "/api/drones/{drone_id}/land",
-        WRITE,
+        RESPOND,
         flight::land,
         SUCCESS,
     )
@@ -550,7 +567,7 @@ pub(crate) static ROUTES: &[Route] = &[
     later(
         Verb::Post,
         "/api/drones/{drone_id}/stop",
-        WRITE,
+        RESPOND,
         flight::stop,
         SUCCESS,
     )
@@ -559,7 +576,7 @@ pub(crate) static ROUTES: &[Route] = &[
     later(
         Verb::Post,
         "/api/drones/{drone_id}/emergency",
-        WRITE,
+        RESPOND,
         flight::emergency,
         SUCCESS,
     )

@@ -10,20 +10,20 @@ use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::access::Permission;
 use crate::http::gate::Call;
 use crate::http::route::{Outcome, Policy};
 use crate::http::state::App;
 use crate::http::validate::{Kind, Param, Place};
 use crate::live::messages::{self as messages, Shown, Subscriptions};
 use crate::live::network_messages::{self, Answer, Told};
-use crate::live::socket::{self, GOODBYE, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
+use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
+use access::Permission;
 use alerting::AlertEvent;
 
 /// A one-time ticket.
@@ -70,12 +70,13 @@ async fn upgrade(mut call: Call) -> Outcome {
     let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
     let subscriptions = Subscriptions::of(&call.inputs.text(&FOLLOW).unwrap_or_default());
     let app = Arc::clone(&call.app);
+    let session = call.session.clone();
     let may_write = match Policy::Strict(Permission::Write).needs(call.config.access.profile) {
         None => true,
         Some(needed) => call
-            .principal
+            .session
             .as_ref()
-            .is_some_and(|principal| principal.permissions.contains(needed)),
+            .is_some_and(|session| session.may(needed)),
     };
     let presence = call
         .app
@@ -94,10 +95,12 @@ async fn upgrade(mut call: Call) -> Outcome {
             shown,
             pending,
         };
-        // How it ended matters to nobody but the counters.
-        let _ = client.serve().await;
-        // Sends what is left, a closing frame included, to whoever reads it.
-        let _ = timeout(GOODBYE, client.socket.close()).await;
+        let life = async {
+            // How it ended matters to nobody but the counters.
+            let _ = client.serve().await;
+        };
+        let is_key_good = socket::live_within(session.as_ref(), life).await;
+        socket::close(&mut client.socket, is_key_good).await;
     }))
 }
 

@@ -9,13 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts as _;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use futures_util::SinkExt as _;
 use http::StatusCode;
 use tokio::time::timeout;
 
 use crate::http::envelope::ApiError;
 use crate::http::gate::Call;
+use crate::http::revocation;
 use crate::http::state::{ApiStats, App};
+use access::Session;
 
 /// Read and write buffer of a connection. tungstenite takes 128 KiB by
 /// default, which 128 clients would turn into 32 MiB.
@@ -36,7 +39,7 @@ pub(crate) const PING_EVERY: Duration = Duration::from_secs(5);
 pub(crate) const MAX_SILENT_PINGS: u32 = 4;
 
 /// Longest wait for a client to take the closing frame.
-pub(crate) const GOODBYE: Duration = Duration::from_secs(1);
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// The hand-shake of `call`, within the limits.
 pub(crate) async fn upgrade(call: &mut Call) -> Result<WebSocketUpgrade, ApiError> {
@@ -129,4 +132,29 @@ pub(crate) async fn write(
             Err(Gone)
         }
     }
+}
+
+/// Lives the `life` of a socket as long as its key lasts; says whether it did.
+pub(crate) async fn live_within(session: Option<&Session>, life: impl Future<Output = ()>) -> bool {
+    tokio::select! {
+        () = life => true,
+        () = revocation::ended(session) => false,
+    }
+}
+
+/// Takes leave of a socket.
+pub(crate) async fn close(socket: &mut WebSocket, is_key_good: bool) {
+    let farewell = async {
+        if !is_key_good {
+            let frame = CloseFrame {
+                code: close_code::POLICY,
+                reason: revocation::REASON.into(),
+            };
+            // One that is gone already needs no reason.
+            let _ = socket.send(Message::Close(Some(frame))).await;
+        }
+        // Sends what is left, a closing frame included, to whoever reads it.
+        let _ = socket.close().await;
+    };
+    let _ = timeout(GOODBYE, farewell).await;
 }

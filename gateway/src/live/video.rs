@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
-use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Serialize;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::http::gate::Call;
 use crate::http::route::Outcome;
@@ -22,7 +22,7 @@ use crate::http::state::App;
 use crate::http::validate::Param;
 use crate::live::events::TICKET;
 use crate::live::messages::say;
-use crate::live::socket::{self, GOODBYE, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
+use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
 use crate::routes::flight;
 use crate::sources::tello::{Shown, Viewer};
 
@@ -54,6 +54,7 @@ async fn upgrade(mut call: Call) -> Outcome {
         .map_err(|_| flight::unknown())?;
     let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
     let app = Arc::clone(&call.app);
+    let session = call.session.clone();
     Ok(upgrade.on_upgrade(move |socket| async move {
         let _seats = seats;
         let mut client = Client {
@@ -61,9 +62,12 @@ async fn upgrade(mut call: Call) -> Outcome {
             socket,
             cut_after,
         };
-        // How it ended matters to nobody but the counters.
-        let _ = client.serve(viewer).await;
-        let _ = timeout(GOODBYE, client.socket.close()).await;
+        let life = async {
+            // How it ended matters to nobody but the counters.
+            let _ = client.serve(viewer).await;
+        };
+        let is_key_good = socket::live_within(session.as_ref(), life).await;
+        socket::close(&mut client.socket, is_key_good).await;
     }))
 }
 

@@ -91,16 +91,16 @@ pub(crate) fn unknown() -> ApiError {
 
 /// The operator behind a request.
 pub(crate) fn operator(call: &Call) -> Operator {
-    match &call.principal {
-        Some(principal) => Operator {
-            id: principal
-                .key
+    match &call.session {
+        Some(session) => Operator {
+            id: session
+                .key()
                 .0
                 .iter()
                 .map(|byte| format!("{byte:02x}"))
                 .collect::<String>()
                 .into(),
-            name: principal.name.clone(),
+            name: session.name().clone(),
         },
         None => Operator {
             id: "anonymous".into(),

@@ -11,6 +11,7 @@ pub(crate) mod drone_views;
 pub(crate) mod flight;
 pub(crate) mod frame;
 pub(crate) mod health;
+pub(crate) mod lockouts;
 pub(crate) mod machine;
 pub(crate) mod metrics;
 pub(crate) mod network;

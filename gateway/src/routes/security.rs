@@ -9,13 +9,12 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access;
 use crate::http::gate::Call;
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
 use crate::http::validate::{Kind, Param, Place};
-use store::KeyRecord;
+use access::{self, KeyRecord};
 
 /// Name of a new key.
 const NAME: Param = Param::required(
@@ -32,7 +31,11 @@ const PERMISSIONS: Param = Param::required(
     Place::QueryOrBody,
     "permissions",
     Kind::Text,
-    "Comma list of read, write, admin, dashboard; a JSON body may give an array",
+    concat!(
+        "Comma list of ",
+        access::permission_names!(),
+        "; a JSON body may give an array"
+    ),
 );
 /// Days until a new key expires.
 const EXPIRES_DAYS: Param = Param::optional(
@@ -250,19 +253,15 @@ pub(crate) struct WsTicket {
 
 /// `POST /api/ws-ticket`
 pub(crate) fn ticket(call: &mut Call) -> Result<Response, crate::http::envelope::ApiError> {
-    use crate::http::{envelope::ApiError, tickets};
-    let holder = call.principal.clone().ok_or_else(ApiError::internal)?;
-    let random =
-        tickets::random().ok_or_else(|| ApiError::unavailable("No randomness available"))?;
+    use crate::http::envelope::ApiError;
+    let holder = call.session.clone().ok_or_else(ApiError::internal)?;
     let edge = &call.app.edge;
-    let (ticket, evicted) = edge
-        .tickets
-        .issue(&random, holder, readings::clock::Mono::now());
+    let (ticket, evicted) = edge.tickets.issue(holder, readings::clock::Mono::now())?;
     edge.stats
         .tickets_evicted
         .fetch_add(evicted.into(), std::sync::atomic::Ordering::Relaxed);
     Ok(respond::json(&WsTicket {
         ticket,
-        expires_in_s: tickets::TICKET_TTL.as_secs(),
+        expires_in_s: access::TICKET_TTL.as_secs(),
     }))
 }

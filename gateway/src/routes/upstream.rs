@@ -16,7 +16,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::access::sanitise;
 use crate::http::envelope::{ApiError, Issue};
 use crate::http::gate::{self, Call};
 use crate::http::respond;
@@ -24,6 +23,7 @@ use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
 use crate::http::validate::{Kind, Param, Place, path_id};
 use crate::upstream::{BreakerState, Failure, Forward, Upstream};
+use access::sanitise;
 
 /// Largest detection request: an image in base64 (contract 1.8).
 const DETECTION_BYTES: u64 = 20 * 1024 * 1024;

@@ -8,7 +8,6 @@ use std::io::ErrorKind;
 use zeroize::Zeroizing;
 
 use super::Inputs;
-use crate::access;
 use crate::config::{Place, Problem};
 
 /// Environment variables (or credentials of the same, lower-case name).

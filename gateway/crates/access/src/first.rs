@@ -26,8 +26,8 @@ use zeroize::Zeroizing;
 use super::KeyError;
 use super::audit;
 use super::permission::Permission;
+use super::records::{Change, KeyId, KeyRecord};
 use super::secret::{self, MAX_KEY_BYTES, PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY};
-use store::{Change, KeyId, KeyRecord};
 
 /// Fewest characters of a key set by an operator: at 5 guesses an hour and
 /// address, and a name nobody publishes, out of reach of guessing.

@@ -6,13 +6,13 @@ use zeroize::Zeroizing;
 use super::KeyError;
 use super::first::Role;
 use super::permission::{Permission, parse_list};
+use super::records::KeyRecord;
 use super::sanitise::{SanitiseError, sanitise};
 use super::secret;
 use super::table::{KeyEntry, KeyTable};
-use store::KeyRecord;
 
 /// Longest name of a key.
-pub(crate) const NAME_CHARS: usize = 100;
+pub const NAME_CHARS: usize = 100;
 /// Microseconds of a day.
 const DAY_US: i64 = 24 * 3600 * 1_000_000;
 /// Random keys tried until one has a preview of its own. With 4096 keys one in

@@ -18,7 +18,7 @@ pub enum Profile {
 /// `[access]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Access {
+pub struct Config {
     /// Which routes need a key.
     pub profile: Profile,
     /// Allows a profile other than `strict` off loopback.
@@ -45,9 +45,9 @@ pub struct Access {
     pub max_keys: usize,
 }
 
-impl Default for Access {
+impl Default for Config {
     fn default() -> Self {
-        Access {
+        Config {
             profile: Profile::Strict,
             allow_open_access: false,
             max_failed_attempts: 5,

@@ -12,13 +12,13 @@
 //! be computed from its hash.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use subtle::ConstantTimeEq as _;
 
 use super::permission::{Permission, Permissions};
+use super::records::{KeyId, KeyRecord};
 use super::secret::public_part;
-use store::{KeyId, KeyRecord};
 
 /// `last_used_us` of a key never used; no clock shows it.
 const NEVER: i64 = i64::MIN;
@@ -37,6 +37,8 @@ pub(super) struct KeyEntry {
     last_used_us: AtomicI64,
     /// The count last handed to the store.
     flushed_count: AtomicU64,
+    /// Whether the key was revoked or replaced since.
+    withdrawn: AtomicBool,
 }
 
 impl From<KeyRecord> for KeyEntry {
@@ -51,6 +53,7 @@ impl From<KeyRecord> for KeyEntry {
             usage_count: AtomicU64::new(record.usage_count),
             last_used_us: AtomicI64::new(record.last_used_us.unwrap_or(NEVER)),
             flushed_count: AtomicU64::new(record.usage_count),
+            withdrawn: AtomicBool::new(false),
         }
     }
 }
@@ -62,6 +65,21 @@ impl KeyEntry {
     pub(super) fn is_expired(&self, wall_us: i64) -> bool {
         self.expires_us
             .is_some_and(|expires_us| wall_us >= expires_us)
+    }
+
+    /// When the key expires, if it does.
+    pub(super) const fn expires_us(&self) -> Option<i64> {
+        self.expires_us
+    }
+
+    /// Ends the sessions of this key. There is no way back.
+    pub(super) fn withdraw(&self) {
+        self.withdrawn.store(true, Ordering::Release);
+    }
+
+    /// Whether the key was revoked or replaced.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.withdrawn.load(Ordering::Acquire)
     }
 
     /// Counts one authenticated request.
@@ -135,6 +153,12 @@ impl KeyTable {
             .find(|entry| entry.id.0.ct_eq(&id.0).into())
     }
 
+    /// Whether this very entry is in the table: the same key, unchanged.
+    pub(super) fn holds(&self, entry: &Arc<KeyEntry>) -> bool {
+        self.find(&entry.id)
+            .is_some_and(|found| Arc::ptr_eq(found, entry))
+    }
+
     /// The key shown by this preview. Creation refuses a second key with the
     /// same one; should the store hold two all the same, none is meant.
     pub(super) fn find_previewed(&self, part: u32) -> Option<&Arc<KeyEntry>> {
@@ -163,13 +187,23 @@ impl KeyTable {
             .collect()
     }
 
-    /// Whether nobody could administer the gateway without this key. Expired
-    /// keys open nothing, so they neither count nor are protected.
+    /// Whether nobody could administer the gateway without this key, now or one
+    /// day: it is the last with `admin` that does not expire. Where every one
+    /// expires, it is the last that has not yet: expired keys open nothing, so they
+    /// neither count nor are protected.
     pub(super) fn is_last_admin(&self, id: &KeyId, wall_us: i64) -> bool {
-        let mut admins = self.entries.iter().filter(|entry| {
-            entry.permissions.contains(Permission::Admin) && !entry.is_expired(wall_us)
-        });
-        admins.next().is_some_and(|entry| entry.id == *id) && admins.next().is_none()
+        let admins = || {
+            self.entries.iter().filter(|entry| {
+                entry.permissions.contains(Permission::Admin) && !entry.is_expired(wall_us)
+            })
+        };
+        let lasting = || admins().filter(|entry| entry.expires_us.is_none());
+        let is_only = |entry: Option<&Arc<KeyEntry>>| entry.is_some_and(|entry| entry.id == *id);
+        match lasting().count() {
+            0 => admins().count() == 1 && is_only(admins().next()),
+            1 => is_only(lasting().next()),
+            _ => false,
+        }
     }
 
     fn same_public_part(&self, part: u32) -> impl Iterator<Item = &Arc<KeyEntry>> {
@@ -184,14 +218,10 @@ impl KeyTable {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::secret;
     use super::*;
-    use crate::access::secret;
 
-    pub(in crate::access) fn record(
-        key: &str,
-        permissions: &[&str],
-        expires_us: Option<i64>,
-    ) -> KeyRecord {
+    pub(crate) fn record(key: &str, permissions: &[&str], expires_us: Option<i64>) -> KeyRecord {
         KeyRecord {
             id: secret::hash(key.as_bytes()),
             name: format!("name of {key}"),
@@ -268,15 +298,22 @@ pub(super) mod tests {
         .collect();
         assert!(one.is_last_admin(&id("a"), 0));
         assert!(!one.is_last_admin(&id("r"), 0));
-        let two = one.with(record("b", &["admin"], Some(100)));
-        assert!(!two.is_last_admin(&id("a"), 99));
+        let guest = one.with(record("b", &["admin"], Some(100)));
         assert!(
-            two.is_last_admin(&id("a"), 100),
-            "the other one has expired"
+            guest.is_last_admin(&id("a"), 99),
+            "the other one will expire"
         );
-        assert!(
-            !two.is_last_admin(&id("b"), 100),
-            "an expired key protects nothing"
-        );
+        assert!(!guest.is_last_admin(&id("b"), 99), "a guest may go");
+        let two = guest.with(record("c", &["admin"], None));
+        assert!(!two.is_last_admin(&id("a"), 99) && !two.is_last_admin(&id("c"), 99));
+        let guests: KeyTable = [
+            record("b", &["admin"], Some(100)),
+            record("d", &["admin"], Some(200)),
+        ]
+        .into_iter()
+        .collect();
+        assert!(!guests.is_last_admin(&id("d"), 99));
+        assert!(guests.is_last_admin(&id("d"), 100), "the other has expired");
+        assert!(!guests.is_last_admin(&id("b"), 100), "and protects nothing");
     }
 }

@@ -47,6 +47,17 @@ pub(super) enum Outcome {
     Blocked(Mono),
 }
 
+/// An address that is locked out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockedOut {
+    /// The address.
+    pub client: ClientAddress,
+    /// Wrong keys that led to it.
+    pub failures: u32,
+    /// How much longer it lasts.
+    pub remaining: Duration,
+}
+
 /// The table.
 pub(super) struct Lockout {
     seed: RandomState,
@@ -104,13 +115,31 @@ impl Lockout {
         place.fail(policy, now)
     }
 
-    /// Addresses locked out now.
+    /// How many addresses are locked out now.
     pub(super) fn locked_out(&self, now: Mono) -> usize {
+        self.locked(now).count()
+    }
+
+    /// Every address that is locked out now.
+    pub(super) fn locked(&self, now: Mono) -> impl Iterator<Item = LockedOut> + '_ {
         self.sets
             .iter()
             .flatten()
-            .filter(|entry| entry.locked && entry.is_live(now))
-            .count()
+            .filter(move |entry| entry.locked && entry.is_live(now))
+            .map(move |entry| LockedOut {
+                client: entry.client,
+                failures: entry.failures,
+                remaining: entry.ends.since(now),
+            })
+    }
+
+    /// Forgets the failures of `client`, if it is locked out; says whether it was.
+    pub(super) fn lift(&mut self, client: ClientAddress, now: Mono) -> bool {
+        let set = &mut self.sets[self.seed.hash_one(client) as usize % SETS];
+        let found = set
+            .iter_mut()
+            .find(|entry| entry.client == client && entry.locked && entry.is_live(now));
+        found.map(std::mem::take).is_some()
     }
 
     /// Counted addresses forgotten to make room, since start.
@@ -166,7 +195,7 @@ mod tests {
     const HOUR_MS: u64 = 3_600_000;
 
     fn client(n: u32) -> ClientAddress {
-        IpAddr::V4(Ipv4Addr::from_bits(n)).into()
+        ClientAddress::Whole(IpAddr::V4(Ipv4Addr::from_bits(n)))
     }
 
     fn at(millis: u64) -> Mono {
@@ -241,6 +270,35 @@ mod tests {
         assert_eq!(
             lockout.record_failure(client(0), POLICY, at(2)),
             Outcome::LockedOut(5)
+        );
+    }
+
+    #[test]
+    fn a_lock_out_is_listed_and_lifted() {
+        let mut lockout = Lockout::new();
+        for n in 1..=5 {
+            lockout.record_failure(client(1), POLICY, at(n));
+        }
+        lockout.record_failure(client(2), POLICY, at(5));
+        let listed: Vec<LockedOut> = lockout.locked(at(1005)).collect();
+        let expected = LockedOut {
+            client: client(1),
+            failures: 5,
+            remaining: Duration::from_secs(3599),
+        };
+        assert_eq!(listed, [expected]);
+        assert!(!lockout.lift(client(2), at(1005)), "not locked out");
+        assert!(lockout.lift(client(1), at(1005)));
+        assert!(!lockout.lift(client(1), at(1005)));
+        assert_eq!(
+            lockout.record_failure(client(1), POLICY, at(1005)),
+            Outcome::Counted(1),
+            "it begins anew"
+        );
+        assert_eq!(
+            lockout.record_failure(client(2), POLICY, at(1005)),
+            Outcome::Counted(2),
+            "others are counted on"
         );
     }
 

@@ -1,4 +1,7 @@
-//! The four permissions and sets of them.
+//! The permissions, their names and sets of them.
+//!
+//! This is the one place where the names stand; answers, messages, the OpenAPI
+//! document and the command line take them from here.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +10,16 @@ use serde::Serialize;
 
 use super::KeyError;
 
-/// What a key may do; plain membership, `admin` does not imply the others.
+/// Every name in the order of [`Permission::ALL`], as a literal for `concat!`.
+#[macro_export]
+macro_rules! permission_names {
+    () => {
+        "read, write, respond, admin, dashboard"
+    };
+}
+
+/// What a key may do; plain membership, `admin` does not imply the others. The one
+/// exception: `write` contains `respond`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Permission {
@@ -15,6 +27,9 @@ pub enum Permission {
     Read,
     /// Flying and changing drones.
     Write,
+    /// What makes a situation safer and can wait for nobody: acknowledging and
+    /// resolving alerts, landing, stopping. Whoever may fly may do this.
+    Respond,
     /// Keys, rules, optimisation.
     Admin,
     /// Dashboards, alerts, performance.
@@ -23,9 +38,10 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Permission; 4] = [
+    pub const ALL: [Permission; 5] = [
         Permission::Read,
         Permission::Write,
+        Permission::Respond,
         Permission::Admin,
         Permission::Dashboard,
     ];
@@ -36,6 +52,7 @@ impl Permission {
         match self {
             Permission::Read => "read",
             Permission::Write => "write",
+            Permission::Respond => "respond",
             Permission::Admin => "admin",
             Permission::Dashboard => "dashboard",
         }
@@ -65,9 +82,14 @@ impl FromStr for Permission {
 pub struct Permissions(u8);
 
 impl Permissions {
-    /// Whether `permission` is in the set.
+    /// Whether `permission` is in the set, or in another that is.
     #[must_use]
     pub const fn contains(self, permission: Permission) -> bool {
+        self.has(permission)
+            || matches!(permission, Permission::Respond) && self.has(Permission::Write)
+    }
+
+    const fn has(self, permission: Permission) -> bool {
         self.0 & (1 << permission as u8) != 0
     }
 
@@ -122,6 +144,27 @@ mod tests {
                 .count()
                 == 1
         );
+    }
+
+    #[test]
+    fn write_contains_respond_and_nothing_else_does() {
+        for permission in Permission::ALL {
+            let set = Permissions::default().with(permission);
+            let may_respond = matches!(permission, Permission::Write | Permission::Respond);
+            assert_eq!(
+                set.contains(Permission::Respond),
+                may_respond,
+                "{permission}"
+            );
+            let may_write = permission == Permission::Write;
+            assert_eq!(set.contains(Permission::Write), may_write, "{permission}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_names_is_complete() {
+        let names = Permission::ALL.map(Permission::name);
+        assert_eq!(names.join(", "), permission_names!());
     }
 
     #[test]

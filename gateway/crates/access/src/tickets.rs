@@ -12,11 +12,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::access::Principal;
+use super::{KeyError, Session};
 use readings::clock::Mono;
 
 /// How long a ticket may be used.
-pub(crate) const TICKET_TTL: Duration = Duration::from_secs(30);
+pub const TICKET_TTL: Duration = Duration::from_secs(30);
 
 /// Most tickets outstanding. Twice the default cap of WebSocket clients; at
 /// capacity the oldest goes, and its holder asks for another.
@@ -34,18 +34,20 @@ pub struct Tickets {
 struct Ticket {
     hash: [u8; 32],
     expires: Mono,
-    holder: Principal,
+    holder: Session,
 }
 
 impl Tickets {
     /// Keeps a ticket for `holder`; returns it in clear, and whether another
     /// had to go for it.
-    pub(crate) fn issue(
-        &self,
-        random: &[u8; TICKET_BYTES],
-        holder: Principal,
-        now: Mono,
-    ) -> (String, bool) {
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn issue(&self, holder: Session, now: Mono) -> Result<(String, bool), KeyError> {
+        Ok(self.keep(&random()?, holder, now))
+    }
+
+    fn keep(&self, random: &[u8; TICKET_BYTES], holder: Session, now: Mono) -> (String, bool) {
         let text = URL_SAFE_NO_PAD.encode(random);
         let ticket = Ticket {
             hash: hash(&text),
@@ -62,15 +64,18 @@ impl Tickets {
         (text, full)
     }
 
-    /// Takes the ticket: whoever holds it may come in, once.
-    pub(crate) fn redeem(&self, text: &str, now: Mono) -> Option<Principal> {
+    /// Takes the ticket: whoever holds it may come in, once, as long as the key
+    /// that it was given for opens the gateway.
+    #[must_use]
+    pub fn redeem(&self, text: &str, now: Mono) -> Option<Session> {
         let presented = hash(text);
         let mut outstanding = self.lock();
         outstanding.retain(|ticket| ticket.expires > now);
         let position = outstanding
             .iter()
             .position(|ticket| ticket.hash.ct_eq(&presented).into())?;
-        Some(outstanding.remove(position).holder)
+        let holder = outstanding.remove(position).holder;
+        holder.is_live().then_some(holder)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Ticket>> {
@@ -81,10 +86,10 @@ impl Tickets {
     }
 }
 
-/// Fresh random bytes; none when the system has no randomness to give.
-pub(crate) fn random() -> Option<[u8; TICKET_BYTES]> {
+fn random() -> Result<[u8; TICKET_BYTES], KeyError> {
     let mut bytes = [0; TICKET_BYTES];
-    getrandom::fill(&mut bytes).ok().map(|()| bytes)
+    getrandom::fill(&mut bytes).map_err(|error| KeyError::Entropy(error.to_string()))?;
+    Ok(bytes)
 }
 
 fn hash(text: &str) -> [u8; 32] {
@@ -93,16 +98,27 @@ fn hash(text: &str) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::access::Permissions;
-    use store::KeyId;
+    use std::net::{IpAddr, Ipv4Addr};
 
-    fn holder() -> Principal {
-        Principal {
-            key: KeyId([7; 32]),
-            name: "phone".into(),
-            permissions: Permissions::default(),
-        }
+    use super::super::config::Config;
+    use super::super::gate::Gate;
+    use super::super::secret;
+    use super::super::table::tests::record;
+    use super::*;
+
+    fn gate() -> Gate {
+        let keys = [record("phone", &["read"], None)];
+        Gate::new(&Config::default(), keys.into_iter().collect())
+    }
+
+    fn holder_of(gate: &Gate) -> Session {
+        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        gate.authorise(Some(b"phone"), client, None, Mono::ZERO, 0)
+            .expect("a valid key")
+    }
+
+    fn holder() -> Session {
+        holder_of(&gate())
     }
 
     fn bytes(n: usize) -> [u8; TICKET_BYTES] {
@@ -114,19 +130,27 @@ mod tests {
     #[test]
     fn a_ticket_works_once_and_not_after_half_a_minute() {
         let tickets = Tickets::default();
-        let (first, _) = tickets.issue(&bytes(1), holder(), Mono::ZERO);
+        let (first, _) = tickets.keep(&bytes(1), holder(), Mono::ZERO);
         assert!(tickets.redeem("wrong", Mono::ZERO).is_none());
         assert!(tickets.redeem(&first, Mono::from_millis(29_999)).is_some());
         assert!(tickets.redeem(&first, Mono::from_millis(29_999)).is_none());
-        let (late, _) = tickets.issue(&bytes(2), holder(), Mono::ZERO);
+        let (late, _) = tickets.keep(&bytes(2), holder(), Mono::ZERO);
         assert!(tickets.redeem(&late, Mono::from_millis(30_000)).is_none());
+    }
+
+    #[test]
+    fn a_ticket_of_a_revoked_key_opens_nothing() {
+        let (gate, tickets) = (gate(), Tickets::default());
+        let (ticket, _) = tickets.keep(&bytes(1), holder_of(&gate), Mono::ZERO);
+        gate.install(gate.keys().without(&secret::hash(b"phone")));
+        assert!(tickets.redeem(&ticket, Mono::ZERO).is_none());
     }
 
     #[test]
     fn the_oldest_goes_at_capacity() {
         let tickets = Tickets::default();
         let issued: Vec<(String, bool)> = (0..=MAX_TICKETS)
-            .map(|n| tickets.issue(&bytes(n), holder(), Mono::ZERO))
+            .map(|n| tickets.keep(&bytes(n), holder(), Mono::ZERO))
             .collect();
         assert_eq!(issued.iter().filter(|(_, evicted)| *evicted).count(), 1);
         assert!(tickets.redeem(&issued[0].0, Mono::ZERO).is_none());

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use super::budget::Budget;
+use super::client::ClientAddress;
 use super::gate::Incident;
+use super::records::{AuditRecord, Change, KeyRecord};
 use super::secret::preview;
 use readings::clock::Mono;
-use store::{AuditRecord, Change, KeyRecord};
 
 /// Target of every security event, for the log that keeps them.
 const TARGET: &str = "security";
@@ -21,6 +22,17 @@ pub(super) fn key_created(key: &KeyRecord, by: &str, at_us: i64) -> AuditRecord 
 /// The record of a key revoked. Tell it with [`tell`] once it is durable.
 pub(super) fn key_revoked(key: &KeyRecord, by: &str, at_us: i64) -> AuditRecord {
     about_key("key_revoked", key, by, at_us)
+}
+
+/// The record of a lock-out that an administrator ended.
+pub(super) fn lockout_lifted(client: ClientAddress, by: &str, at_us: i64) -> AuditRecord {
+    AuditRecord {
+        at_us,
+        event: "lockout_lifted".to_owned(),
+        client: None,
+        actor: Some(by.to_owned()),
+        subject: client.to_string(),
+    }
 }
 
 fn about_key(event: &str, key: &KeyRecord, by: &str, at_us: i64) -> AuditRecord {
@@ -137,8 +149,8 @@ impl Incidents {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use super::super::permission::Permission;
     use super::*;
-    use crate::access::Permission;
 
     #[test]
     fn a_flood_of_one_kind_does_not_silence_another() {

@@ -7,26 +7,35 @@
 //! | file | what |
 //! |---|---|
 //! | `permission`, `sanitise`, `client`, `secret` | parsed values |
-//! | `table`, `lockout`, `rate`, `budget` | bounded state |
+//! | `tickets` | one-time tickets for hand-shakes that cannot send a key |
+//! | `table`, `withdrawn`, `lockout`, `rate`, `budget` | bounded state |
 //! | `gate` | the decision about a request |
+//! | `session` | who was let in, until the key is revoked, expires or is changed |
 //! | `keys`, `first` | making and revoking keys; the two default keys of a start |
+//! | `records` | what is kept, and the seam to what keeps it |
+//! | `config` | `[access]` of the configuration |
 //! | `audit` | the security log and the audit trail |
 //!
 //! Here are the types the API sees and the thin shell that reads the wall
-//! clock and waits for the store.
+//! clock and waits for what keeps the records.
 
 mod audit;
 mod budget;
 mod client;
+mod config;
 mod first;
 mod gate;
 mod keys;
 mod lockout;
 mod permission;
 mod rate;
+mod records;
 mod sanitise;
 mod secret;
+mod session;
 mod table;
+mod tickets;
+mod withdrawn;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -34,32 +43,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use thiserror::Error;
 
-use crate::config;
 use readings::clock::{Mono, wall_now};
-use store::{Change, KeyId, KeyRecord, StorageError, Store};
+
+pub use client::{AttachedNetwork, ClientAddress};
+pub use config::{Config, Profile};
 
 pub use first::{FirstKey, FirstKeys, OverrideError};
-pub(crate) use keys::NAME_CHARS;
-pub use keys::NameError;
+pub use keys::{NAME_CHARS, NameError};
+pub use lockout::LockedOut;
 pub use permission::{Permission, Permissions};
+pub use records::{AuditRecord, Change, Committed, KeyId, KeyRecord, NotDurable, Records};
 pub use sanitise::{SanitiseError, sanitise};
 pub use secret::{PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY, preview};
+pub use session::{Session, SessionId};
+pub use tickets::{TICKET_TTL, Tickets};
 
 use audit::Incidents;
 use first::Overrides;
 use gate::Gate;
 use keys::NewKey;
-
-/// Who made a request.
-#[derive(Clone, Debug)]
-pub struct Principal {
-    /// The key's hash.
-    pub key: KeyId,
-    /// The key's name.
-    pub name: Arc<str>,
-    /// What it may do.
-    pub permissions: Permissions,
-}
 
 /// Whether a start would take these strings as the two default keys.
 ///
@@ -134,14 +136,16 @@ pub enum KeyError {
     /// No such key.
     #[error("API key not found")]
     Unknown,
-    /// It is the last one with `admin`.
-    #[error("refused: this is the last key with the admin permission; create another first")]
+    /// It is the last one with `admin` that does not expire.
+    #[error(
+        "refused: this is the last key with the admin permission that does not expire; create another first"
+    )]
     LastAdmin,
     /// The table is full.
     #[error("refused: {0} keys exist already; revoke one first")]
     Full(usize),
     /// Unknown or empty permission name.
-    #[error("Invalid permission: {0:?}; allowed are read, write, admin, dashboard")]
+    #[error("Invalid permission: {0:?}; allowed are {names}", names = permission_names!())]
     InvalidPermission(String),
     /// The name is empty, too long, reserved or dangerous.
     #[error("name: {0}")]
@@ -149,16 +153,13 @@ pub enum KeyError {
     /// A key given by the environment or a credential cannot be used; only at a start.
     #[error(transparent)]
     Override(#[from] OverrideError),
-    /// No key can be made without random bytes.
-    #[error("no key can be made: the system gives no random bytes: {0}")]
+    /// No key or ticket can be made without random bytes.
+    #[error("no secret can be made: the system gives no random bytes: {0}")]
     Entropy(String),
     /// Not durable, so not done.
     #[error(transparent)]
-    Storage(#[from] StorageError),
+    Storage(#[from] NotDurable),
 }
-
-/// A listed key: never the key itself.
-pub type KeyView = KeyRecord;
 
 /// Counters for `/metrics`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -194,7 +195,7 @@ struct Shared {
     gate: Gate,
     incidents: Incidents,
     max_keys: AtomicUsize,
-    store: Store,
+    records: Box<dyn Records>,
     /// Held while a key is made or revoked: the table must not change between
     /// the check, the commit and the new table.
     writer: tokio::sync::Mutex<()>,
@@ -209,12 +210,17 @@ impl Access {
     /// [`KeyError::Override`] when a given key is too weak or published,
     /// [`KeyError::Storage`] when the first keys cannot be made durable.
     pub async fn open(
-        config: &config::Access,
-        store: Store,
+        config: &Config,
+        records: impl Records,
         admin: Option<String>,
         readonly: Option<String>,
     ) -> Result<(Access, Option<FirstKeys>), KeyError> {
-        Access::start(config, store, &Overrides::given(admin, readonly)?).await
+        Access::start(
+            config,
+            Box::new(records),
+            &Overrides::given(admin, readonly)?,
+        )
+        .await
     }
 
     /// As [`Access::open`] with the two published keys. For the demo only: it
@@ -222,31 +228,31 @@ impl Access {
     ///
     /// # Errors
     /// [`KeyError::Storage`] when the keys cannot be made durable.
-    pub async fn open_demo(config: &config::Access, store: Store) -> Result<Access, KeyError> {
-        let (access, _) = Access::start(config, store, &Overrides::published()).await?;
+    pub async fn open_demo(config: &Config, records: impl Records) -> Result<Access, KeyError> {
+        let (access, _) = Access::start(config, Box::new(records), &Overrides::published()).await?;
         Ok(access)
     }
 
     async fn start(
-        config: &config::Access,
-        store: Store,
+        config: &Config,
+        records: Box<dyn Records>,
         overrides: &Overrides,
     ) -> Result<(Access, Option<FirstKeys>), KeyError> {
         let start = first::plan(
-            store.keys(),
+            records.keys(),
             overrides,
             wall_now().as_microsecond(),
             secret::generate,
         )?;
         if !start.changes.is_empty() {
-            store.commit(start.changes.clone()).await?;
+            records.commit(start.changes.clone()).await?;
             audit::tell_all(&start.changes);
         }
         let shared = Shared {
             gate: Gate::new(config, start.keys.into_iter().collect()),
             incidents: Incidents::default(),
             max_keys: AtomicUsize::new(config.max_keys),
-            store,
+            records,
             writer: tokio::sync::Mutex::new(()),
         };
         Ok((
@@ -258,11 +264,17 @@ impl Access {
     }
 
     /// Takes reloaded limits. Buckets and lock-outs under way are kept.
-    pub fn reload(&self, config: &config::Access) {
+    pub fn reload(&self, config: &Config) {
         self.shared
             .max_keys
             .store(config.max_keys, Ordering::Relaxed);
         self.shared.gate.reload(config);
+    }
+
+    /// Takes the networks that this host is attached to now: their addresses are
+    /// told apart by limits and lock-outs.
+    pub fn attach(&self, networks: Vec<AttachedNetwork>) {
+        self.shared.gate.attach(networks);
     }
 
     /// Counts the request against the limit of its client address.
@@ -278,7 +290,8 @@ impl Access {
         self.shared.gate.rate_check_key(key, now)
     }
 
-    /// Authenticates and, when `needs` is given, checks the permission.
+    /// Authenticates and, when `needs` is given, checks the permission. The
+    /// session ends with the key; who holds it on waits for [`Session::ended`].
     /// Counts usage on success and failures towards the lock-out.
     ///
     /// # Errors
@@ -289,7 +302,7 @@ impl Access {
         client: IpAddr,
         needs: Option<Permission>,
         now: Mono,
-    ) -> Result<Principal, Denial> {
+    ) -> Result<Session, Denial> {
         let wall_us = wall_now().as_microsecond();
         self.shared
             .gate
@@ -299,7 +312,7 @@ impl Access {
                 if let Some(record) = incident.and_then(|incident| {
                     self.shared.incidents.record(incident, client, now, wall_us)
                 }) {
-                    self.shared.store.defer(vec![Change::Audit(record)]);
+                    self.shared.records.defer(vec![Change::Audit(record)]);
                 }
                 refusal.denial
             })
@@ -314,14 +327,34 @@ impl Access {
                 .incidents
                 .flown(actor, client, subject, Mono::now(), wall_us)
         {
-            self.shared.store.defer(vec![Change::Audit(record)]);
+            self.shared.records.defer(vec![Change::Audit(record)]);
         }
+    }
+
+    /// Every address that is locked out, the longest first.
+    #[must_use]
+    pub fn locked_out(&self) -> Vec<LockedOut> {
+        let mut locked = self.shared.gate.locked_out(Mono::now());
+        locked.sort_by_key(|one| (std::cmp::Reverse(one.remaining), one.client));
+        locked
+    }
+
+    /// Ends the lock-out of `client` and forgets its failures; says whether it was
+    /// locked out.
+    pub fn lift_lockout(&self, client: ClientAddress, by: &str) -> bool {
+        let lifted = self.shared.gate.lift_lockout(client, Mono::now());
+        if lifted {
+            let told = audit::lockout_lifted(client, by, wall_now().as_microsecond());
+            audit::tell(&told);
+            self.shared.records.defer(vec![Change::Audit(told)]);
+        }
+        lifted
     }
 
     /// Every key, oldest first.
     #[must_use]
-    pub fn keys(&self) -> Vec<KeyView> {
-        let mut keys: Vec<KeyView> = self
+    pub fn keys(&self) -> Vec<KeyRecord> {
+        let mut keys: Vec<KeyRecord> = self
             .shared
             .gate
             .keys()
@@ -370,7 +403,7 @@ impl Access {
             .map(Change::PutKey)
             .collect();
         if !changed.is_empty() {
-            self.shared.store.defer(changed);
+            self.shared.records.defer(changed);
         }
     }
 
@@ -381,6 +414,9 @@ impl Access {
     }
 }
 
+/// Why a change is not done that the end of the runtime cut off.
+const STOPPING: &str = "the change is not saved: the gateway is stopping";
+
 /// Runs a change of the keys to its end even when the client hangs up: a key
 /// that is gone from the store must not live on in the table, nor the reverse.
 async fn to_the_end<T: Send + 'static>(
@@ -389,7 +425,7 @@ async fn to_the_end<T: Send + 'static>(
     // The only way not to be joined is that the runtime ends first.
     tokio::spawn(change)
         .await
-        .unwrap_or(Err(KeyError::Storage(StorageError::Stopping)))
+        .unwrap_or_else(|_| Err(NotDurable(STOPPING.into()).into()))
 }
 
 impl Shared {
@@ -399,7 +435,7 @@ impl Shared {
         let now_us = wall_now().as_microsecond();
         let (mut key, record) = new.make(&table, self.max_keys.load(Ordering::Relaxed), now_us)?;
         let told = audit::key_created(&record, by, now_us);
-        self.store
+        self.records
             .commit(vec![
                 Change::PutKey(record.clone()),
                 Change::Audit(told.clone()),
@@ -416,7 +452,7 @@ impl Shared {
         let now_us = wall_now().as_microsecond();
         let record = keys::revocable(&table, key_or_preview, now_us)?.record();
         let told = audit::key_revoked(&record, by, now_us);
-        self.store
+        self.records
             .commit(vec![
                 Change::DeleteKey(record.id),
                 Change::Audit(told.clone()),

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::KeyError;
-use store::KeyId;
+use super::records::KeyId;
 
 /// The admin key printed in public documents; accepted by the demo only.
 pub const PUBLISHED_ADMIN_KEY: &str = "mfg-drone-admin-key-2024";

@@ -10,22 +10,31 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
-use super::client::{ClientAddress, is_loopback};
-use super::lockout::{Lockout, Outcome, Policy};
+use super::client::{AttachedNetwork, ClientAddress, is_loopback};
+use super::config::Config;
+use super::lockout::{LockedOut, Lockout, Outcome, Policy};
 use super::permission::Permission;
 use super::rate::RateTable;
+use super::records::KeyId;
 use super::secret::{self, MAX_KEY_BYTES};
+use super::session::{Session, SessionId};
 use super::table::{KeyEntry, KeyTable};
-use super::{AccessStats, Denial, Principal, RateClass, RateVerdict};
-use crate::config;
+use super::withdrawn::Withdrawn;
+use super::{AccessStats, Denial, RateClass, RateVerdict};
 use readings::clock::Mono;
-use store::KeyId;
 
 /// Keys, lock-out and rate limits, without the store.
 pub(super) struct Gate {
     keys: ArcSwap<KeyTable>,
+    /// Rung when the keys have changed; what every session listens to.
+    changes: Arc<watch::Sender<()>>,
+    /// Sessions opened so far.
+    sessions: AtomicU64,
+    attached: ArcSwap<Vec<AttachedNetwork>>,
     lockout: Mutex<Lockout>,
+    withdrawn: Mutex<Withdrawn>,
     rates: RateTable,
     limits: ArcSwap<Limits>,
     failed: AtomicU64,
@@ -55,6 +64,9 @@ pub(super) enum Incident {
     PermissionRefused { key: Arc<str>, lacks: Permission },
 }
 
+/// A wrong key that counts against no address.
+const UNCOUNTED: Option<Incident> = Some(Incident::KeyFailed { failures: None });
+
 /// A refusal, with what there is to tell about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -63,7 +75,7 @@ pub(super) struct Refusal {
 }
 
 impl Limits {
-    fn new(config: &config::Access) -> Limits {
+    fn new(config: &Config) -> Limits {
         let policy = Policy {
             max_failures: config.max_failed_attempts,
             window: Duration::from_secs(u64::from(config.failed_attempt_window_hours) * 3600),
@@ -86,10 +98,14 @@ impl Limits {
 }
 
 impl Gate {
-    pub(super) fn new(config: &config::Access, keys: KeyTable) -> Gate {
+    pub(super) fn new(config: &Config, keys: KeyTable) -> Gate {
         Gate {
             keys: ArcSwap::from_pointee(keys),
+            changes: Arc::new(watch::Sender::new(())),
+            sessions: AtomicU64::new(0),
+            attached: ArcSwap::default(),
             lockout: Mutex::new(Lockout::new()),
+            withdrawn: Mutex::default(),
             rates: RateTable::new(),
             limits: ArcSwap::from_pointee(Limits::new(config)),
             failed: AtomicU64::new(0),
@@ -100,21 +116,39 @@ impl Gate {
         }
     }
 
-    pub(super) fn reload(&self, config: &config::Access) {
+    pub(super) fn reload(&self, config: &Config) {
         self.limits.store(Arc::new(Limits::new(config)));
+    }
+
+    pub(super) fn attach(&self, networks: Vec<AttachedNetwork>) {
+        self.attached.store(Arc::new(networks));
+    }
+
+    fn client(&self, address: IpAddr) -> ClientAddress {
+        ClientAddress::of(address, &self.attached.load())
     }
 
     pub(super) fn keys(&self) -> Arc<KeyTable> {
         self.keys.load_full()
     }
 
-    /// Puts a new table in place; requests under way finish with the old one.
+    /// Puts a new table in place, and ends the sessions of every key that is not
+    /// in it as it was. One install at a time: the caller sees to that.
     pub(super) fn install(&self, keys: KeyTable) {
-        self.keys.store(Arc::new(keys));
+        let keys = Arc::new(keys);
+        let former = self.keys.swap(Arc::clone(&keys));
+        // Only now: a session opened from the former table meanwhile ends as well.
+        for entry in former.iter().filter(|entry| !keys.holds(entry)) {
+            entry.withdraw();
+            if keys.find(&entry.id).is_none() {
+                self.withdrawn().add(entry.id);
+            }
+        }
+        self.changes.send_replace(());
     }
 
     pub(super) fn rate_check(&self, class: RateClass, client: IpAddr, now: Mono) -> RateVerdict {
-        self.take(class, (class, ClientAddress::from(client)), now)
+        self.take(class, (class, self.client(client)), now)
     }
 
     pub(super) fn rate_check_key(&self, key: &KeyId, now: Mono) -> RateVerdict {
@@ -141,41 +175,42 @@ impl Gate {
         needs: Option<Permission>,
         now: Mono,
         wall_us: i64,
-    ) -> Result<Principal, Refusal> {
+    ) -> Result<Session, Refusal> {
         let Some(presented) = presented.filter(|key| !key.is_empty()) else {
             return Err(Refusal {
                 denial: Denial::Missing,
                 incident: None,
             });
         };
-        match self.find(presented) {
+        if presented.len() > MAX_KEY_BYTES {
+            return Err(self.wrong_key(client, now));
+        }
+        let id = secret::hash(presented);
+        let found = self.keys.load().find(&id).cloned();
+        match found {
             Some(entry) if !entry.is_expired(wall_us) => {
                 entry.count_use(wall_us);
-                let principal = self.permit(&entry, needs)?;
+                let session = self.permit(entry, needs, now)?;
                 // (Looked at first: every request comes here, and it is set once.)
                 if !is_loopback(client) && !self.asked_from_outside.load(Ordering::Relaxed) {
                     self.asked_from_outside.store(true, Ordering::Relaxed);
                 }
-                Ok(principal)
+                Ok(session)
             }
-            // Not a guess, but the key of a client that missed its renewal:
-            // refused, told, and not counted against its address.
-            Some(_) => Err(self.fail(
-                Some(Incident::KeyFailed { failures: None }),
-                Denial::Invalid,
-            )),
+            // Not a guess, but the key of a client that missed its renewal or its
+            // revocation: refused, told, and not counted against its address.
+            Some(_) => Err(self.fail(UNCOUNTED, Denial::Invalid)),
+            None if self.withdrawn().contains(&id) => Err(self.fail(UNCOUNTED, Denial::Invalid)),
             None => Err(self.wrong_key(client, now)),
         }
     }
 
-    fn find(&self, presented: &[u8]) -> Option<Arc<KeyEntry>> {
-        if presented.len() > MAX_KEY_BYTES {
-            return None;
-        }
-        self.keys.load().find(&secret::hash(presented)).cloned()
-    }
-
-    fn permit(&self, entry: &KeyEntry, needs: Option<Permission>) -> Result<Principal, Refusal> {
+    fn permit(
+        &self,
+        entry: Arc<KeyEntry>,
+        needs: Option<Permission>,
+        now: Mono,
+    ) -> Result<Session, Refusal> {
         if let Some(lacks) = needs.filter(|needed| !entry.permissions.contains(*needed)) {
             self.refused.fetch_add(1, Ordering::Relaxed);
             let incident = Incident::PermissionRefused {
@@ -187,11 +222,8 @@ impl Gate {
                 incident: Some(incident),
             });
         }
-        Ok(Principal {
-            key: entry.id,
-            name: entry.name.clone(),
-            permissions: entry.permissions,
-        })
+        let id = SessionId(self.sessions.fetch_add(1, Ordering::Relaxed));
+        Ok(Session::new(id, entry, now, Arc::clone(&self.changes)))
     }
 
     fn wrong_key(&self, client: IpAddr, now: Mono) -> Refusal {
@@ -200,12 +232,12 @@ impl Gate {
             .lockout
             .filter(|_| !(limits.exempt_loopback && is_loopback(client)));
         let Some(policy) = policy else {
-            return self.fail(
-                Some(Incident::KeyFailed { failures: None }),
-                Denial::Invalid,
-            );
+            return self.fail(UNCOUNTED, Denial::Invalid);
         };
-        match self.lockout().record_failure(client.into(), policy, now) {
+        match self
+            .lockout()
+            .record_failure(self.client(client), policy, now)
+        {
             Outcome::Counted(failures) => self.fail(
                 Some(Incident::KeyFailed {
                     failures: Some(failures),
@@ -245,6 +277,21 @@ impl Gate {
         }
     }
 
+    pub(super) fn locked_out(&self, now: Mono) -> Vec<LockedOut> {
+        self.lockout().locked(now).collect()
+    }
+
+    pub(super) fn lift_lockout(&self, client: ClientAddress, now: Mono) -> bool {
+        self.lockout().lift(client, now)
+    }
+
+    /// Only wrong keys and revocations come here; poison means nothing, as below.
+    fn withdrawn(&self) -> MutexGuard<'_, Withdrawn> {
+        self.withdrawn
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Only wrong keys and `/metrics` come here. A panic cannot leave an entry
     /// half changed, so poison means nothing.
     fn lockout(&self) -> MutexGuard<'_, Lockout> {
@@ -263,7 +310,7 @@ mod tests {
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const NOW: Mono = Mono::from_millis(1000);
 
-    fn gate(config: &config::Access) -> Gate {
+    fn gate(config: &Config) -> Gate {
         let keys = [
             record("admin", &["admin", "read", "write", "dashboard"], None),
             record("reader", &["read", "dashboard"], None),
@@ -272,7 +319,7 @@ mod tests {
         Gate::new(config, keys.into_iter().collect())
     }
 
-    fn ask(gate: &Gate, key: &[u8], needs: Permission) -> Result<Principal, Refusal> {
+    fn ask(gate: &Gate, key: &[u8], needs: Permission) -> Result<Session, Refusal> {
         gate.authorise(Some(key), CLIENT, Some(needs), NOW, 60)
     }
 
@@ -284,16 +331,16 @@ mod tests {
 
     #[test]
     fn a_valid_key_says_who_and_what_and_is_counted_once() {
-        let gate = gate(&config::Access::default());
-        let principal = ask(&gate, b"reader", Permission::Dashboard).expect("allowed");
+        let gate = gate(&Config::default());
+        let session = ask(&gate, b"reader", Permission::Dashboard).expect("allowed");
         assert_eq!(
-            (&*principal.name, principal.key),
+            (&**session.name(), *session.key()),
             ("name of reader", secret::hash(b"reader"))
         );
-        assert!(!principal.permissions.contains(Permission::Write));
+        assert!(!session.may(Permission::Write));
         let used = gate
             .keys()
-            .find(&principal.key)
+            .find(session.key())
             .map(|entry| entry.record())
             .expect("present");
         assert_eq!((used.usage_count, used.last_used_us), (1, Some(60)));
@@ -301,7 +348,7 @@ mod tests {
 
     #[test]
     fn only_an_answered_request_of_another_machine_was_asked_from_outside() {
-        let gate = gate(&config::Access::default());
+        let gate = gate(&Config::default());
         let asked = |gate: &Gate| gate.stats(NOW).asked_from_outside;
         gate.authorise(Some(b"reader"), LOOPBACK, None, NOW, 60)
             .expect("allowed");
@@ -315,7 +362,7 @@ mod tests {
 
     #[test]
     fn each_refusal_has_its_reason() {
-        let gate = gate(&config::Access::default());
+        let gate = gate(&Config::default());
         for missing in [None, Some(&b""[..])] {
             let refusal = gate
                 .authorise(missing, CLIENT, None, NOW, 60)
@@ -350,7 +397,7 @@ mod tests {
 
     #[test]
     fn an_expired_key_is_refused_but_no_guess() {
-        let gate = gate(&config::Access::default());
+        let gate = gate(&Config::default());
         let before = gate.authorise(Some(b"old"), CLIENT, None, NOW, 49);
         assert!(before.is_ok());
         for _ in 0..20 {
@@ -360,8 +407,20 @@ mod tests {
     }
 
     #[test]
+    fn a_revoked_key_is_refused_but_no_guess() {
+        let gate = gate(&Config::default());
+        gate.install(gate.keys().without(&secret::hash(b"reader")));
+        for _ in 0..20 {
+            assert_eq!(denial(&gate, b"reader", CLIENT), Denial::Invalid);
+        }
+        assert_eq!(gate.stats(NOW).locked_out, 0);
+        gate.install(gate.keys().with(record("reader", &["read"], None)));
+        assert!(ask(&gate, b"reader", Permission::Read).is_ok(), "made anew");
+    }
+
+    #[test]
     fn a_locked_out_address_is_no_obstacle_to_a_valid_key() {
-        let gate = gate(&config::Access::default());
+        let gate = gate(&Config::default());
         for attempt in 1..=5 {
             let refusal = gate
                 .authorise(Some(b"guess"), CLIENT, None, NOW, 60)
@@ -397,9 +456,9 @@ mod tests {
     #[test]
     fn loopback_is_exempt_only_when_asked_for() {
         for exempt in [false, true] {
-            let gate = gate(&config::Access {
+            let gate = gate(&Config {
                 lockout_exempts_loopback: exempt,
-                ..config::Access::default()
+                ..Config::default()
             });
             let blocked =
                 (0..6).any(|_| matches!(denial(&gate, b"guess", LOOPBACK), Denial::Blocked { .. }));
@@ -409,16 +468,16 @@ mod tests {
 
     #[test]
     fn classes_are_limited_apart_and_a_reload_is_felt() {
-        let gate = gate(&config::Access::default());
+        let gate = gate(&Config::default());
         for _ in 0..50 {
             assert!(gate.rate_check(RateClass::Dashboard, CLIENT, NOW).allowed);
         }
         assert!(!gate.rate_check(RateClass::Dashboard, CLIENT, NOW).allowed);
         assert!(gate.rate_check(RateClass::Ui, CLIENT, NOW).allowed);
         assert_eq!(gate.rate_check(RateClass::Other, CLIENT, NOW).limit, 0);
-        gate.reload(&config::Access {
+        gate.reload(&Config {
             other_per_minute: 120,
-            ..config::Access::default()
+            ..Config::default()
         });
         let id = secret::hash(b"reader");
         for _ in 0..120 {
@@ -429,9 +488,9 @@ mod tests {
             gate.rate_check(RateClass::Other, CLIENT, NOW).allowed,
             "a key is not an address"
         );
-        gate.reload(&config::Access {
+        gate.reload(&Config {
             rate_limit_enabled: false,
-            ..config::Access::default()
+            ..Config::default()
         });
         assert!(gate.rate_check(RateClass::Dashboard, CLIENT, NOW).allowed);
         assert_eq!(gate.stats(NOW).rate_limited, 2);

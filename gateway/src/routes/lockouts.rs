@@ -1,0 +1,67 @@
+//! Addresses that are locked out: to be seen, and let in again. Permission `admin`.
+
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::envelope::ApiError;
+use crate::http::gate::Call;
+use crate::http::respond::{self, SuccessResponse};
+use crate::http::route::Outcome;
+use crate::http::validate::{Kind, Param, Place};
+use access::{ClientAddress, LockedOut};
+
+/// Parameters of `DELETE /api/security/lockouts/{address}`.
+pub(crate) const LIFT: &[Param] = &[Param::required(
+    Place::Path,
+    "address",
+    Kind::Text,
+    "The address as it is listed; the slash of a network as %2F",
+)];
+
+/// An address that is locked out.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Lockout {
+    /// An address, or the /64 that counts as one client.
+    address: String,
+    failed_attempts: u32,
+    /// Seconds until it ends by itself.
+    remaining_s: u64,
+}
+
+impl From<LockedOut> for Lockout {
+    fn from(locked: LockedOut) -> Lockout {
+        Lockout {
+            address: locked.client.to_string(),
+            failed_attempts: locked.failures,
+            remaining_s: locked.remaining.as_secs(),
+        }
+    }
+}
+
+/// Addresses that are locked out, the longest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Lockouts {
+    lockouts: Vec<Lockout>,
+    total_count: usize,
+}
+
+/// `GET /api/security/lockouts`
+pub(crate) fn list(call: &mut Call) -> Outcome {
+    let locked = call.app.access.locked_out();
+    let lockouts: Vec<Lockout> = locked.into_iter().map(Lockout::from).collect();
+    Ok(respond::json(&Lockouts {
+        total_count: lockouts.len(),
+        lockouts,
+    }))
+}
+
+/// `DELETE /api/security/lockouts/{address}`
+pub(crate) fn lift(call: &mut Call) -> Result<Response, ApiError> {
+    let client: Option<ClientAddress> = call.param.parse().ok();
+    let lifted = client.filter(|client| call.app.access.lift_lockout(*client, call.actor()));
+    let client = lifted.ok_or_else(|| ApiError::not_found("This address is not locked out"))?;
+    Ok(respond::json(&SuccessResponse::new(format!(
+        "Lock-out lifted: {client}"
+    ))))
+}

@@ -1,0 +1,134 @@
+//! The authorisation matrix: every route of the document, every role, every
+//! access profile.
+
+use anyhow::Context as _;
+use gateway_tests::{Client, Gateway};
+use http::Method;
+use serde_json::Value;
+
+/// The access profiles, as they stand in the configuration.
+const PROFILES: [&str; 3] = ["strict", "documented", "legacy"];
+
+/// One key each holds one of these, and nothing else.
+const PERMISSIONS: [&str; 5] = ["read", "write", "respond", "admin", "dashboard"];
+
+/// What a route asks for in each profile; none: it is open.
+type Needs = [Option<&'static str>; 3];
+
+const fn always(permission: &'static str) -> Needs {
+    [Some(permission); 3]
+}
+
+const fn strict(permission: &'static str) -> Needs {
+    [Some(permission), None, None]
+}
+
+/// The contract (1.4) and the deviations from it, written down a second time:
+/// neither the document nor the gateway is asked.
+fn contract(method: &str, path: &str) -> Needs {
+    let is_read = method == "get";
+    let under = |places: &[&str]| places.iter().any(|place| path.starts_with(place));
+    match path {
+        "/" | "/health" | "/openapi.json" | "/docs" | "/redoc" | "/dashboard" | "/ui"
+        | "/styles.css" | "/dashboard.js" | "/static/{file}" => [None; 3],
+        "/metrics" | "/api/ws-ticket" => always("read"),
+        "/api/alerts/{alert_id}/acknowledge" | "/api/alerts/{alert_id}/resolve" => {
+            [Some("respond"), Some("dashboard"), Some("dashboard")]
+        }
+        "/api/drones/{drone_id}/land"
+        | "/api/drones/{drone_id}/stop"
+        | "/api/drones/{drone_id}/emergency" => strict("respond"),
+        "/api/performance/optimize" | "/api/performance/cache" | "/api/system/update" => {
+            always("admin")
+        }
+        _ if under(&["/api/security/"]) => always("admin"),
+        _ if under(&["/api/alerts/rules"]) && !is_read => always("admin"),
+        _ if under(&["/api/alerts", "/api/performance/", "/api/health/"]) => always("dashboard"),
+        _ if under(&["/api/dashboard/"]) => [Some("dashboard"), Some("dashboard"), None],
+        _ if is_read => strict("read"),
+        _ => strict("write"),
+    }
+}
+
+/// Whether a key that holds `permission` alone may do what needs `needed`.
+fn allows(permission: &str, needed: &str) -> bool {
+    permission == needed || (permission, needed) == ("write", "respond")
+}
+
+/// Method, path and needs of every operation of the document.
+fn operations(document: &Value) -> anyhow::Result<Vec<(String, String, Value)>> {
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().context("no paths")? {
+        for (method, operation) in item.as_object().context("no operations")? {
+            let needs = operation["x-permission"].clone();
+            operations.push((method.clone(), path.clone(), needs));
+        }
+    }
+    Ok(operations)
+}
+
+/// Asks for `path` with nothing in it that exists.
+async fn status(client: &Client, method: &str, path: &str) -> anyhow::Result<u16> {
+    let path = path
+        .split('/')
+        .map(|part| if part.starts_with('{') { "none" } else { part })
+        .collect::<Vec<_>>()
+        .join("/");
+    let method = Method::try_from(method.to_uppercase().as_str())?;
+    // Sockets are no sockets without a hand-shake; others do not look at it.
+    let client = client.clone().with_header("upgrade", "websocket");
+    let answer = client.send(method, &path, None).await?;
+    Ok(answer.status.as_u16())
+}
+
+async fn judged(profile: usize) -> anyhow::Result<()> {
+    let name = PROFILES[profile];
+    let gateway = Gateway::builder()
+        .access(&format!(
+            "profile = \"{name}\"\nlockout = false\nrate_limit_enabled = false"
+        ))
+        .plain_http()
+        .start()
+        .await?;
+    let anonymous = Client::plain(gateway.plain_address());
+    let mut holders = Vec::new();
+    for permission in PERMISSIONS {
+        let path = format!("/api/security/api-keys?name={permission}&permissions={permission}");
+        let made = gateway.admin()?.post(&path).await?.expect(200).json();
+        let key = made["api_key"].as_str().context("no key")?;
+        holders.push((permission, anonymous.clone().with_key(key)));
+    }
+    let document = anonymous.get("/openapi.json").await?.expect(200).json();
+    let operations = operations(&document)?;
+    assert!(operations.len() > 90, "{} operations", operations.len());
+    for (method, path, told) in operations {
+        let needs = contract(&method, &path)[profile];
+        let place = format!("{name}: {method} {path}");
+        assert_eq!(told[name].as_str(), needs, "{place}: in the document");
+        let got = status(&anonymous, &method, &path).await?;
+        assert_eq!(got == 401, needs.is_some(), "{place} without a key: {got}");
+        for (permission, client) in &holders {
+            let got = status(client, &method, &path).await?;
+            let allowed = needs.is_none_or(|needed| allows(permission, needed));
+            assert_eq!(got == 403, !allowed, "{place} as {permission}: {got}");
+            assert_ne!(got, 401, "{place} as {permission}");
+            assert_ne!(got, 500, "{place} as {permission}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_strict_profile_is_the_documented_matrix() -> anyhow::Result<()> {
+    judged(0).await
+}
+
+#[tokio::test]
+async fn the_documented_profile_is_the_documented_matrix() -> anyhow::Result<()> {
+    judged(1).await
+}
+
+#[tokio::test]
+async fn the_legacy_profile_is_the_documented_matrix() -> anyhow::Result<()> {
+    judged(2).await
+}
