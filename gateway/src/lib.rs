@@ -25,5 +25,6 @@ mod routes;
 pub mod settings;
 pub mod sources;
 pub mod supervision;
+pub mod table;
 pub mod update;
 pub mod upstream;

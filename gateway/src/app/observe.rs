@@ -8,12 +8,13 @@ use tello_simulator::SimulatedDrone;
 
 use super::core::Core;
 use crate::config::Config;
+use crate::demo;
 use crate::performance::{self, Performance, Sampler};
 use crate::settings::{Origin, Settings};
 use crate::sources::tello::{Fleet, FleetOptions};
 use crate::sources::{board, bridge};
 use crate::supervision::Service;
-use crate::{demo, http};
+use crate::table::table;
 use https::port_holder::{self, Protocol};
 use readings::clock::Mono;
 use readings::telemetry::Telemetry;
@@ -58,7 +59,7 @@ impl Observing {
         bridges.apply(&config.bridge);
         bridges.tend(core.stop.clone());
         let board = watch_board(config, core);
-        let performance = Arc::new(Performance::new(http::templates()));
+        let performance = Arc::new(Performance::new(table().templates()));
         let sampler = sample_machine(config, core, &performance).await?;
         Ok(Observing {
             fleet,

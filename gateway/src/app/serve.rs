@@ -18,10 +18,11 @@ use super::listeners::{self, Wanted};
 use super::observe::Observing;
 use crate::config::Config;
 use crate::control::{self, Control, Health};
-use crate::http::{self, App, DroneList, Edge};
+use crate::http::{App, DroneList, Edge};
 use crate::logging::DroppedLogLines;
 use crate::settings::{Origin, Settings};
 use crate::sources::tello::{DroneView, LinkState};
+use crate::table::table;
 use crate::update;
 use access::FirstKeys;
 use alerting::{AlertType, Alerts, Condition, Level};
@@ -57,7 +58,8 @@ pub(super) fn assemble(
         started: Mono::now(),
         fingerprint: ArcSwapOption::from_pointee(edges.tls.info().fingerprint.clone()),
         supervisor: core.supervisor.clone(),
-        edge: Edge::default(),
+        edge: Edge::new(table().templates().len()),
+        table: table(),
         measured: measured(core, observing, edges),
         board: observing.board.clone(),
         bridges: observing.bridges.clone(),
@@ -107,7 +109,7 @@ pub(super) fn serve(
         stats: edges.stats.clone(),
         stop: core.stop.clone(),
     });
-    let router = http::router(app.clone());
+    let router = table().router(app);
     let mut handles = Vec::new();
     for wanted in wanted_listeners(config, &edges.tls) {
         handles.push(listeners::serve(

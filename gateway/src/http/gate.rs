@@ -29,12 +29,19 @@ use crate::http::respond;
 use crate::http::revocation;
 use crate::http::route::{Gives, Outcome, Policy, Route, Run};
 use crate::http::state::App;
-use crate::http::table::{self, Entry};
-use crate::http::validate::Inputs;
-use crate::live::events;
+use crate::http::table::{Entry, Table};
+use crate::http::validate::{Inputs, Kind, Param, Place};
 use access::{Denial, RateClass, RateVerdict, Session};
 use https::{Connection, Peer, Via};
 use readings::clock::{Mono, wall_now};
+
+/// A one-time ticket.
+pub(crate) const TICKET: Param = Param::optional(
+    Place::Query,
+    "ticket",
+    Kind::Text,
+    "From POST /api/ws-ticket, instead of the X-API-Key header",
+);
 
 /// A request that passed the gate, as a handler sees it.
 pub(crate) struct Call {
@@ -106,7 +113,7 @@ fn account(
     status: StatusCode,
     elapsed: Duration,
 ) {
-    let id = entry.map_or_else(table::unrouted, |entry| entry.id);
+    let id = entry.map_or_else(|| app.table.unrouted(), |entry| entry.id);
     app.performance
         .record(id, status.as_u16(), elapsed, Mono::now(), wall_now());
     app.edge.latencies.record(id, elapsed);
@@ -134,7 +141,7 @@ async fn answer(
     let peer = peer(&parts);
     let Some(entry) = entry.filter(|entry| peer.via != Via::Metrics || entry.path == "/metrics")
     else {
-        return not_routed(&parts);
+        return not_routed(app.table, &parts);
     };
     let Some(route) = entry.route(&parts.method) else {
         return wrong_method(&parts.method, entry);
@@ -243,13 +250,13 @@ fn peer(parts: &Parts) -> Peer {
 }
 
 /// 404, or the way to the path without its trailing slash.
-fn not_routed(parts: &Parts) -> Outcome {
+fn not_routed(table: &Table, parts: &Parts) -> Outcome {
     let path = parts.uri.path();
     // Only paths of the table are redirected to: nothing a client can write
     // (`//elsewhere/`) becomes a `Location` of another host.
     match path
         .strip_suffix('/')
-        .filter(|shorter| table::exists(shorter))
+        .filter(|shorter| table.exists(shorter))
     {
         Some(shorter) => {
             let query = parts
@@ -327,7 +334,7 @@ fn authenticate(
         }
         // A ticket was given for a key with the permission, and works once.
         let mut query = Inputs::from_uri(&parts.uri);
-        if let Some(ticket) = query.text(&events::TICKET) {
+        if let Some(ticket) = query.text(&TICKET) {
             let holder = app.edge.tickets.redeem(&ticket, now);
             return holder
                 .map(Some)
@@ -420,12 +427,15 @@ mod tests {
 
     #[test]
     fn a_trailing_slash_leads_to_the_same_host_or_nowhere() {
-        let answer = not_routed(&parts("/api/alerts/?limit=1")).expect("redirected");
+        let table = crate::table::table();
+        let answer = not_routed(table, &parts("/api/alerts/?limit=1")).expect("redirected");
         assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
         assert_eq!(answer.headers()[header::LOCATION], "/api/alerts?limit=1");
         for nowhere in ["//evil.example/", "/api/alerts//", "/nowhere/", "/nowhere"] {
             assert_eq!(
-                not_routed(&parts(nowhere)).expect_err("404").status(),
+                not_routed(table, &parts(nowhere))
+                    .expect_err("404")
+                    .status(),
                 StatusCode::NOT_FOUND,
                 "{nowhere}"
             );

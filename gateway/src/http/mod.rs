@@ -22,6 +22,5 @@ pub(crate) mod validate;
 
 pub use answer_cache::Outsize;
 pub use latency::Latencies;
-pub use openapi::describe;
 pub use state::{ApiStats, App, DroneList, Edge, FindDrone};
-pub use table::{router, templates};
+pub use table::Table;

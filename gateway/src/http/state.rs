@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::http::answer_cache::Outsize;
 use crate::http::envelope::ApiError;
 use crate::http::latency::Latencies;
+use crate::http::table::Table;
 use crate::performance::Performance;
 use crate::photos::Album;
 use crate::sources::board::Face;
@@ -88,7 +89,6 @@ pub struct ApiStats {
 }
 
 /// What the API keeps for itself: counters and bounded tables.
-#[derive(Default)]
 pub struct Edge {
     /// Counters.
     pub stats: ApiStats,
@@ -102,8 +102,24 @@ pub struct Edge {
     pub photo_turn: tokio::sync::Mutex<()>,
 }
 
+impl Edge {
+    /// Empty tables for `routes` routes.
+    #[must_use]
+    pub fn new(routes: usize) -> Edge {
+        Edge {
+            stats: ApiStats::default(),
+            tickets: Tickets::default(),
+            latencies: Latencies::new(routes),
+            outsize: Outsize::default(),
+            photo_turn: tokio::sync::Mutex::default(),
+        }
+    }
+}
+
 /// Everything the handlers use.
 pub struct App {
+    /// Every route.
+    pub table: &'static Table,
     /// The configuration in force; replaced on reload.
     pub config: ArcSwap<Config>,
     /// Names of sources.

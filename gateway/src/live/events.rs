@@ -17,6 +17,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::http::gate::Call;
+use crate::http::gate::TICKET;
 use crate::http::route::{Outcome, Policy};
 use crate::http::state::App;
 use crate::http::validate::{Kind, Param, Place};
@@ -25,14 +26,6 @@ use crate::live::network_messages::{self, Answer, Told};
 use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
 use access::Permission;
 use alerting::AlertEvent;
-
-/// A one-time ticket.
-pub(crate) const TICKET: Param = Param::optional(
-    Place::Query,
-    "ticket",
-    Kind::Text,
-    "From POST /api/ws-ticket, instead of the X-API-Key header",
-);
 
 /// Drones to follow from the start: a client that lost its connection takes its
 /// subscriptions up again with the hand-shake, and misses nothing in between.

@@ -17,10 +17,10 @@ use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::http::gate::Call;
+use crate::http::gate::TICKET;
 use crate::http::route::Outcome;
 use crate::http::state::App;
 use crate::http::validate::Param;
-use crate::live::events::TICKET;
 use crate::live::messages::say;
 use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
 use crate::routes::flight;

@@ -16,7 +16,6 @@ use crate::http::latency::BOUNDS_S;
 use crate::http::respond;
 use crate::http::route::Outcome;
 use crate::http::state::App;
-use crate::http::table;
 use crate::performance::RouteId;
 use readings::measured::{self, Page};
 
@@ -58,7 +57,7 @@ fn build(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
 }
 
 fn requests(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
-    let templates = table::templates();
+    let templates = app.table.templates();
     let labels: Vec<[(&str, &str); 1]> = templates.iter().map(|path| [("route", *path)]).collect();
     let stats = app.performance.routes();
     let errors = stats.iter().filter_map(|(path, stats)| {

@@ -4,13 +4,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::gate::Call;
+use crate::http::openapi::API_VERSION;
 use crate::http::respond;
 use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
 use crate::supervision::Service;
-
-/// Version of the API, not of the gateway; asserted by existing test suites.
-pub(crate) const API_VERSION: &str = "1.0.0";
 
 /// Answer of `/`.
 #[derive(Serialize, ToSchema)]

@@ -1,0 +1,58 @@
+//! Vision, datasets and models, which are the upstream's.
+
+use super::{passed_on, streamed_on};
+use crate::http::route::{Route, Verb};
+use crate::routes::upstream;
+
+pub(super) const ROUTES: &[Route] = &[
+    // Vision, datasets, models: the upstream's.
+    streamed_on(
+        "/api/vision/detection",
+        upstream::DETECTION,
+        upstream::detect,
+    )
+    .about("vision", "Find things in an image"),
+    passed_on(Verb::Post, "/api/vision/tracking/start", upstream::TRACKING)
+        .about("vision", "Have a drone follow what is detected"),
+    passed_on(Verb::Post, "/api/vision/tracking/stop", &[]).about("vision", "Follow no more"),
+    passed_on(Verb::Get, "/api/vision/tracking/status", &[]).about("vision", "What is followed"),
+    passed_on(Verb::Get, "/api/vision/datasets", &[]).about("datasets", "Every dataset"),
+    passed_on(Verb::Post, "/api/vision/datasets", upstream::NEW_DATASET)
+        .about("datasets", "Make a dataset"),
+    passed_on(
+        Verb::Get,
+        "/api/vision/datasets/{dataset_id}",
+        upstream::DATASET,
+    )
+    .about("datasets", "One dataset"),
+    passed_on(
+        Verb::Delete,
+        "/api/vision/datasets/{dataset_id}",
+        upstream::DATASET,
+    )
+    .about("datasets", "Delete a dataset"),
+    streamed_on(
+        "/api/vision/datasets/{dataset_id}/images",
+        upstream::IMAGE,
+        upstream::upload,
+    )
+    .about("datasets", "Add an image to a dataset"),
+    passed_on(Verb::Get, "/api/models", &[]).about("models", "Every model"),
+    passed_on(Verb::Post, "/api/models", upstream::TRAINING).about("models", "Train a model"),
+    passed_on(Verb::Get, "/api/models/training", &[]).about("models", "Every training"),
+    passed_on(Verb::Get, "/api/models/training/active", &[])
+        .about("models", "Trainings queued or running"),
+    passed_on(Verb::Get, "/api/models/statistics", &[])
+        .about("models", "Counts of models and trainings"),
+    passed_on(Verb::Get, "/api/models/training/{job_id}", upstream::JOB)
+        .about("models", "One training"),
+    passed_on(
+        Verb::Post,
+        "/api/models/training/{job_id}/cancel",
+        upstream::JOB,
+    )
+    .about("models", "End a training"),
+    passed_on(Verb::Get, "/api/models/{model_id}", upstream::MODEL).about("models", "One model"),
+    passed_on(Verb::Delete, "/api/models/{model_id}", upstream::MODEL)
+        .about("models", "Delete a model"),
+];
