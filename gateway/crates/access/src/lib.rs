@@ -24,6 +24,7 @@ mod budget;
 mod client;
 mod config;
 mod first;
+mod first_keys;
 mod gate;
 mod keys;
 mod lockout;
@@ -48,7 +49,8 @@ use readings::clock::{Mono, wall_now};
 pub use client::{AttachedNetwork, ClientAddress};
 pub use config::{Config, Profile};
 
-pub use first::{FirstKey, FirstKeys, OverrideError};
+pub use first::OverrideError;
+pub use first_keys::{FirstKey, FirstKeys};
 pub use keys::{NAME_CHARS, NameError};
 pub use lockout::LockedOut;
 pub use permission::{Permission, Permissions};
