@@ -9,9 +9,9 @@ use std::path::Path;
 use crate::config::{Config, Drone, DroneMode};
 
 /// The documented admin key; accepted in the demo only.
-pub const ADMIN_KEY: &str = "mfg-drone-admin-key-2024";
+pub const ADMIN_KEY: &str = access::PUBLISHED_ADMIN_KEY;
 /// The documented read-only key; accepted in the demo only.
-pub const READONLY_KEY: &str = "mfg-drone-readonly-2024";
+pub const READONLY_KEY: &str = access::PUBLISHED_READONLY_KEY;
 
 /// Where everything listens.
 #[derive(Clone, Copy, Debug)]

@@ -16,6 +16,7 @@ mod cross_config;
 mod crowd;
 mod demo;
 mod discovery;
+mod doors;
 mod durable;
 mod errors;
 mod fairness;

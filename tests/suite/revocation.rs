@@ -1,11 +1,11 @@
 //! A key that is revoked is gone: what it opened ends within a second.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use gateway_tests::{Client, Gateway, WebSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// What the gateway promises.
 const PROMISED: Duration = Duration::from_secs(1);

@@ -247,13 +247,16 @@ async fn lift_lockout(
     State(control): State<Arc<Control>>,
     Json(request): Json<LiftRequest>,
 ) -> Result<String, Refusal> {
-    let client: Option<ClientAddress> = request.address.parse().ok();
-    match client.filter(|client| control.access.lift_lockout(*client, ACTOR)) {
-        Some(client) => Ok(client.to_string()),
-        None => Err((
-            StatusCode::NOT_FOUND,
-            format!("{} is not locked out", request.address),
-        )),
+    let unknown = || {
+        let message = format!("{} is not locked out", request.address);
+        (StatusCode::NOT_FOUND, message)
+    };
+    let client: ClientAddress = request.address.parse().map_err(|()| unknown())?;
+    let lifted = control.access.lift_lockout(client, ACTOR).await;
+    if lifted.map_err(|error| refuse(error.into()))? {
+        Ok(client.to_string())
+    } else {
+        Err(unknown())
     }
 }
 

@@ -49,27 +49,6 @@ fn is_listed(config: &Config, origin: &[u8]) -> bool {
             .any(|known| known.as_bytes() == origin)
 }
 
-/// Whether a WebSocket hand-shake comes from an allowed page: none (not a
-/// browser), a listed origin, or the gateway's own pages.
-pub(crate) fn may_open_socket(config: &Config, headers: &HeaderMap) -> bool {
-    match origin(config, headers) {
-        Origin::None | Origin::Allowed(_) => true,
-        Origin::Other => is_same_origin(headers),
-    }
-}
-
-/// Whether `Origin` names the host that was asked.
-fn is_same_origin(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else {
-        return false;
-    };
-    let authority = origin
-        .strip_prefix("https://")
-        .or_else(|| origin.strip_prefix("http://"));
-    authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
-}
-
 /// Adds the headers of a simple response.
 pub(crate) fn decorate(headers: &mut HeaderMap, origin: &Origin) {
     if let Origin::Allowed(value) = origin {
@@ -161,22 +140,6 @@ mod tests {
             given.insert(header::ORIGIN, HeaderValue::from_static(other));
             assert_eq!(origin(&config, &given), Origin::Other, "{other}");
         }
-    }
-
-    #[test]
-    fn sockets_open_for_own_pages_and_not_for_others() {
-        let config = Config::default();
-        let own = headers(&[
-            ("origin", "https://gateway.local:8443"),
-            ("host", "gateway.local:8443"),
-        ]);
-        assert!(may_open_socket(&config, &own));
-        let other = headers(&[
-            ("origin", "https://evil.example"),
-            ("host", "gateway.local:8443"),
-        ]);
-        assert!(!may_open_socket(&config, &other));
-        assert!(may_open_socket(&config, &HeaderMap::new()));
     }
 
     #[test]

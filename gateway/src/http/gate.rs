@@ -24,6 +24,7 @@ use tokio::time::{Instant, timeout};
 use crate::config::Config;
 use crate::http::client;
 use crate::http::cors;
+use crate::http::doors;
 use crate::http::envelope::ApiError;
 use crate::http::respond;
 use crate::http::revocation;
@@ -161,6 +162,7 @@ async fn answer(
     if !verdict.allowed {
         return Err(ApiError::rate_limited(verdict.limit, verdict.reset_s));
     }
+    doors::judge(config, route, &parts, peer.via)?;
     let session = authenticate(app, config, route, &parts, peer.via, client, now);
     vouch(&parts, &session);
     let session = session?;
@@ -325,13 +327,6 @@ fn authenticate(
         return Ok(None);
     };
     if route.policy == Policy::Socket {
-        if !cors::may_open_socket(config, &parts.headers) {
-            return Err(ApiError::new(
-                StatusCode::FORBIDDEN,
-                "HTTP_403",
-                "Origin not allowed",
-            ));
-        }
         // A ticket was given for a key with the permission, and works once.
         let mut query = Inputs::from_uri(&parts.uri);
         if let Some(ticket) = query.text(&TICKET) {

@@ -8,6 +8,7 @@
 pub(crate) mod answer_cache;
 pub(crate) mod client;
 pub(crate) mod cors;
+pub(crate) mod doors;
 pub(crate) mod envelope;
 pub(crate) mod gate;
 pub(crate) mod latency;

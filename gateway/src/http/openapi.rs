@@ -202,13 +202,13 @@ fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
 const NO_CONTENT: &str = "204";
 
 /// What a client has to expect beside success, and when.
-const FAILURES: [(&str, &str); 16] = [
+const FAILURES: [(&str, &str); 17] = [
     (NO_CONTENT, "Nothing yet of what was asked for"),
     ("400", "A value is not one of those allowed"),
     ("401", "No key, or not a valid one"),
     (
         "403",
-        "The key lacks the permission, or the address is locked out",
+        "The key lacks the permission, the address is locked out, or a page of another origin asks",
     ),
     ("404", "No such thing"),
     (
@@ -217,6 +217,10 @@ const FAILURES: [(&str, &str); 16] = [
     ),
     ("411", "The length of the body is not announced"),
     ("413", "The body is larger than its cap"),
+    (
+        "421",
+        "No key is asked for, and the name it was called by is not the gateway's",
+    ),
     ("422", "A parameter is missing or malformed"),
     ("426", "Not a WebSocket hand-shake"),
     ("429", "Too many requests; see Retry-After"),
@@ -233,6 +237,10 @@ const FAILURES: [(&str, &str); 16] = [
 /// Those of one route.
 fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)> {
     let has_key = route.policy.needs(Profile::Strict).is_some();
+    let is_opened = has_key
+        && PROFILES
+            .iter()
+            .any(|(profile, _)| route.policy.needs(*profile).is_none());
     let (params, is_socket) = (route.params, matches!(route.gives, Gives::Upgrade));
     let (conflicts, also) = (route.conflicts, route.also);
     let (forwarded, takes_body) = (
@@ -250,6 +258,7 @@ fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)>
         "422" => params
             .iter()
             .any(|param| param.place != Place::Path || param.kind == Kind::Id),
+        "421" => is_opened,
         "426" => is_socket,
         "502" | "504" => forwarded,
         _ => true,

@@ -1,6 +1,6 @@
 //! Addresses that are locked out: to be seen, and let in again. Permission `admin`.
 
-use axum::response::Response;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,7 +9,7 @@ use crate::http::gate::Call;
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::Outcome;
 use crate::http::validate::{Kind, Param, Place};
-use access::{ClientAddress, LockedOut};
+use access::{ClientAddress, KeyError, LockedOut};
 
 /// Parameters of `DELETE /api/security/lockouts/{address}`.
 pub(crate) const LIFT: &[Param] = &[Param::required(
@@ -57,11 +57,20 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
 }
 
 /// `DELETE /api/security/lockouts/{address}`
-pub(crate) fn lift(call: &mut Call) -> Result<Response, ApiError> {
-    let client: Option<ClientAddress> = call.param.parse().ok();
-    let lifted = client.filter(|client| call.app.access.lift_lockout(*client, call.actor()));
-    let client = lifted.ok_or_else(|| ApiError::not_found("This address is not locked out"))?;
-    Ok(respond::json(&SuccessResponse::new(format!(
-        "Lock-out lifted: {client}"
-    ))))
+pub(crate) fn lift(call: Call) -> BoxFuture<'static, Outcome> {
+    Box::pin(async move {
+        let unknown = || ApiError::not_found("This address is not locked out");
+        let client: ClientAddress = call.param.parse().map_err(|()| unknown())?;
+        let access = &call.app.access;
+        if !access
+            .lift_lockout(client, call.actor())
+            .await
+            .map_err(KeyError::from)?
+        {
+            return Err(unknown());
+        }
+        Ok(respond::json(&SuccessResponse::new(format!(
+            "Lock-out lifted: {client}"
+        ))))
+    })
 }

@@ -58,11 +58,12 @@ pub(super) const ROUTES: &[Route] = &[
         Gives::Json(of::<lockouts::Lockouts>),
     )
     .about("security", "Addresses locked out after wrong keys"),
-    now(
+    later(
         Verb::Delete,
         "/api/security/lockouts/{address}",
         ADMIN,
         lockouts::lift,
+        SUCCESS,
     )
     .about("security", "Lift the lock-out of an address")
     .takes(lockouts::LIFT),

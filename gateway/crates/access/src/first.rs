@@ -18,13 +18,12 @@
 //! are accepted by the demo alone; everywhere else they are refused as an
 //! override and revoked if a demo has left them in the store.
 
-use std::fmt;
-
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::KeyError;
 use super::audit;
+use super::first_keys::{FirstKey, FirstKeys};
 use super::permission::Permission;
 use super::records::{Change, KeyId, KeyRecord};
 use super::secret::{self, MAX_KEY_BYTES, PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY};
@@ -107,48 +106,6 @@ pub enum OverrideError {
     /// Another key has the same preview, and could not be told apart.
     #[error("{0} has the same preview as a stored key; set another one")]
     PreviewTaken(&'static str),
-}
-
-/// A default key after a start, for showing it once.
-///
-/// `Display` shows a made key in clear: that is what it is for. `Debug` never does.
-#[derive(Clone, PartialEq, Eq)]
-pub enum FirstKey {
-    /// Made at random at this start.
-    Made(Zeroizing<String>),
-    /// Given by the operator, who knows it; not shown.
-    Given,
-    /// Not made at this start.
-    Unchanged,
-}
-
-impl fmt::Display for FirstKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            FirstKey::Made(key) => key,
-            FirstKey::Given => "(as set by the environment or a credential)",
-            FirstKey::Unchanged => "(unchanged)",
-        })
-    }
-}
-
-impl fmt::Debug for FirstKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            FirstKey::Made(_) => "Made(…)",
-            FirstKey::Given => "Given",
-            FirstKey::Unchanged => "Unchanged",
-        })
-    }
-}
-
-/// Keys of the first start, in clear, to be shown once.
-#[derive(Debug)]
-pub struct FirstKeys {
-    /// Holds all permissions.
-    pub admin: FirstKey,
-    /// Holds `read` and `dashboard`.
-    pub readonly: FirstKey,
 }
 
 /// What is given for the default keys, checked: the hashes by which they are known.

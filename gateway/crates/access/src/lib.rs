@@ -24,6 +24,7 @@ mod budget;
 mod client;
 mod config;
 mod first;
+mod first_keys;
 mod gate;
 mod keys;
 mod lockout;
@@ -48,7 +49,8 @@ use readings::clock::{Mono, wall_now};
 pub use client::{AttachedNetwork, ClientAddress};
 pub use config::{Config, Profile};
 
-pub use first::{FirstKey, FirstKeys, OverrideError};
+pub use first::OverrideError;
+pub use first_keys::{FirstKey, FirstKeys};
 pub use keys::{NAME_CHARS, NameError};
 pub use lockout::LockedOut;
 pub use permission::{Permission, Permissions};
@@ -340,15 +342,21 @@ impl Access {
     }
 
     /// Ends the lock-out of `client` and forgets its failures; says whether it was
-    /// locked out.
-    pub fn lift_lockout(&self, client: ClientAddress, by: &str) -> bool {
+    /// locked out. Who did it is on record before it returns.
+    ///
+    /// # Errors
+    /// [`NotDurable`]: the lock-out is over, and only the log says who ended it.
+    pub async fn lift_lockout(&self, client: ClientAddress, by: &str) -> Result<bool, NotDurable> {
         let lifted = self.shared.gate.lift_lockout(client, Mono::now());
         if lifted {
             let told = audit::lockout_lifted(client, by, wall_now().as_microsecond());
             audit::tell(&told);
-            self.shared.records.defer(vec![Change::Audit(told)]);
+            self.shared
+                .records
+                .commit(vec![Change::Audit(told)])
+                .await?;
         }
-        lifted
+        Ok(lifted)
     }
 
     /// Every key, oldest first.
