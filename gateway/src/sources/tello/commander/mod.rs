@@ -4,11 +4,11 @@
 //! whether the drone flies; [`admission`] refuses what makes no sense now;
 //! [`guard`] acts for an operator who is gone and for an empty battery;
 //! [`presence`] knows which operators are there. All pure and given `now`.
-//! [`desk`] is what the link's task drives: it owns no socket, since a drone
+//! [`executor`] is what the link's task drives: it owns no socket, since a drone
 //! has one client port and the link owns that.
 
 mod admission;
-mod desk;
+mod executor;
 mod guard;
 mod phase;
 mod presence;
@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 pub use admission::Refusal;
-pub(super) use desk::{Deed, Desk, Outgoing, Surroundings};
+pub(super) use executor::{CommandExecutor, Intervention, Outgoing, Surroundings};
 pub(super) use guard::Policy;
 pub use phase::Phase;
 pub(super) use phase::Sign;

@@ -34,7 +34,7 @@ const LAND_AGAIN: Duration = Duration::from_secs(1);
 const EMERGENCY_SENDS: u8 = 3;
 const EMERGENCY_APART: Duration = Duration::from_millis(100);
 
-/// The question that ends doubt about late replies, and how long it may take.
+/// The question that tells late replies apart, and how long it may take.
 const FENCE: Command = Command::Read(Query::Battery);
 const FENCE_WITHIN: Duration = Duration::from_millis(500);
 
@@ -98,7 +98,7 @@ pub(super) struct Queue<T> {
     waiting: Deque<Entry<T>, MAX_WAITING>,
     not_before: Mono,
     /// Whether a reply to something sent earlier may still arrive.
-    in_doubt: bool,
+    stray_expected: bool,
     /// Whether `not_before` waits for the reply of a manoeuvre that was refused
     /// because the drone is busy: perhaps with that very manoeuvre.
     held: bool,
@@ -112,7 +112,7 @@ impl<T> Queue<T> {
             flight: None,
             waiting: Deque::new(),
             not_before: Mono::ZERO,
-            in_doubt: false,
+            stray_expected: false,
             held: false,
             emergencies: None,
             stats: QueueStats::default(),
@@ -152,13 +152,13 @@ impl<T> Queue<T> {
     }
 
     /// A reply to something sent outside this queue may still arrive.
-    pub(super) fn doubt(&mut self) {
-        self.in_doubt = true;
+    pub(super) fn expect_stray_reply(&mut self) {
+        self.stray_expected = true;
     }
 
     /// Everything sent outside this queue was answered.
-    pub(super) fn assure(&mut self) {
-        self.in_doubt = false;
+    pub(super) fn clear_stray_reply(&mut self) {
+        self.stray_expected = false;
     }
 
     /// Takes a command. The caller has asked [`Queue::has_room`]; the three that
@@ -247,8 +247,8 @@ impl<T> Queue<T> {
         if self.flight.is_some() || now < self.not_before || self.waiting.is_empty() {
             return;
         }
-        if self.in_doubt {
-            self.in_doubt = false;
+        if self.stray_expected {
+            self.stray_expected = false;
             let entry = Entry {
                 command: FENCE,
                 ticket: None,
@@ -321,7 +321,7 @@ impl<T> Queue<T> {
                 // A fence that falls is given up: nothing more can be learnt.
                 let is_fence = flight.entry.ticket.is_none();
                 self.end(Outcome::NoReply, now, todo);
-                self.in_doubt = !is_fence;
+                self.stray_expected = !is_fence;
             }
         }
         self.pump(now, todo);
@@ -333,7 +333,7 @@ impl<T> Queue<T> {
             return;
         };
         self.not_before = now.plus(GAP);
-        self.in_doubt |= flight.interrupted;
+        self.stray_expected |= flight.interrupted;
         let failed = matches!(outcome, Outcome::Refused(_) | Outcome::NoReply);
         if failed && is_manoeuvre(flight.entry.command) && !flight.interrupted {
             self.drop_manoeuvres(todo);
@@ -350,7 +350,7 @@ impl<T> Queue<T> {
     /// Takes everything back, e.g. because nobody wants the drone any more.
     pub(super) fn clear_all(&mut self, todo: &mut Todo<T>) {
         if let Some(flight) = self.flight.take() {
-            self.in_doubt = true;
+            self.stray_expected = true;
             finish(flight.entry, Outcome::Superseded, todo);
         }
         self.clear_waiting(Outcome::Superseded, todo);

@@ -1,7 +1,7 @@
 //! The task of one link: owns the command port, tells the machine what it
 //! observed and does what it says.
 //!
-//! The commander's desk is driven from here too: a drone has one client port, so
+//! The command executor is driven from here too: a drone has one client port, so
 //! what operators send and what the link sends share the socket, and the link
 //! keeps quiet while a command is under way.
 //!
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::LinkState;
 use super::super::command_port::CommandPort;
 use super::super::commander::{
-    Deed, Desk, Outgoing, Phase, Policy, Presences, Request, Sign, Surroundings,
+    CommandExecutor, Intervention, Outgoing, Phase, Policy, Presences, Request, Sign, Surroundings,
 };
 use super::super::outlet::Outlet;
 use super::super::roster::{LinkStats, Roster, Slot};
@@ -84,7 +84,7 @@ pub(crate) struct LinkTask {
     port: CommandPort,
     route: Option<IpAddr>,
     second_began: Option<Mono>,
-    desk: Desk,
+    executor: CommandExecutor,
     requests: Option<mpsc::Receiver<Request>>,
     warned: bool,
     intervened: bool,
@@ -107,13 +107,16 @@ impl LinkTask {
             slot.plan.interface.as_deref(),
             slot.plan.from,
         );
-        let (desk, requests) = (Desk::new(commander.0, commander.1), slot.take_intake());
+        let (executor, requests) = (
+            CommandExecutor::new(commander.0, commander.1),
+            slot.take_intake(),
+        );
         LinkTask {
             link,
             port,
             route: None,
             second_began: None,
-            desk,
+            executor,
             requests,
             warned: false,
             intervened: false,
@@ -137,13 +140,13 @@ impl LinkTask {
                 () = self.cancel.cancelled() => return,
                 _ = wanted.changed() => {
                     if !*wanted.borrow_and_update() {
-                        let out = self.desk.release(&self.surroundings());
+                        let out = self.executor.release(&self.surroundings());
                         self.transmit(out).await;
                     }
                 }
                 Some(request) = next(&mut requests) => {
                     let about = self.surroundings();
-                    let out = self.desk.take(request, &about);
+                    let out = self.executor.take(request, &about);
                     self.transmit(out).await;
                 }
                 received = self.port.receive(&mut buffer) => match received {
@@ -179,7 +182,7 @@ impl LinkTask {
         let step = self.link.look(inputs);
         self.show(&step);
         // While a command is under way its reply could not be told from ours.
-        if step.send && self.desk.is_idle() {
+        if step.send && self.executor.is_idle() {
             self.attempt().await;
         }
         if let Some(notice) = step.notice {
@@ -193,21 +196,21 @@ impl LinkTask {
         }
         self.tend().await;
         let due = self
-            .desk
+            .executor
             .wake_at()
             .map_or(step.sleep, |at| at.since(now).max(Duration::from_millis(1)));
         step.sleep.min(due)
     }
 
-    /// Drives the desk: what is due is sent, what the guard did is told.
+    /// Drives the executor: what is due is sent, what the guard did is told.
     async fn tend(&mut self) {
         let about = self.surroundings();
-        let out = self.desk.tick(&about);
+        let out = self.executor.tick(&about);
         self.transmit(out).await;
-        self.tell_deeds();
-        let phase = self.desk.phase(&about);
-        let stats = self.desk.stats();
-        self.slot().video.ask(self.desk.streams());
+        self.tell_interventions();
+        let phase = self.executor.phase(&about);
+        let stats = self.executor.stats();
+        self.slot().video.ask(self.executor.streams());
         let mut link = self.slot().link();
         link.phase = phase;
         (link.stats.commands, link.stats.late, link.stats.timeouts) =
@@ -224,7 +227,7 @@ impl LinkTask {
                 .is_none_or(|silence| silence >= VIDEO_SILENT_AFTER)
         {
             let about = self.surroundings();
-            let out = self.desk.stream_again(&about);
+            let out = self.executor.stream_again(&about);
             self.transmit(out).await;
         }
     }
@@ -258,34 +261,34 @@ impl LinkTask {
         }
     }
 
-    fn tell_deeds(&mut self) {
+    fn tell_interventions(&mut self) {
         let slot = self.slot();
         let (id, name) = (slot.plan.id.clone(), slot.plan.name.clone());
-        if let Some((deed, operator)) = self.desk.take_deed() {
+        if let Some((intervention, operator)) = self.executor.take_intervention() {
             let operator = operator
                 .map_or("nobody", |operator| &*operator.name)
                 .to_owned();
-            let why = match deed {
-                Deed::LandedForBattery => {
+            let why = match intervention {
+                Intervention::LandedForBattery => {
                     "its battery is nearly empty, so the gateway lands it".to_owned()
                 }
-                Deed::ActedForOperator => {
+                Intervention::ActedForOperator => {
                     format!(
                         "the connection of its operator {operator} is lost, so the gateway acts by drones.on_operator_loss"
                     )
                 }
             };
-            tracing::warn!(target: "security", event = "drone_intervention", drone = %id, operator, ?deed);
+            tracing::warn!(target: "security", event = "drone_intervention", drone = %id, operator, ?intervention);
             self.intervened = true;
             let title = "Gateway Took Over";
             self.raise(INTERVENED, title, format!("{name}: {why}"));
         }
-        if self.intervened && self.slot().link().phase == Phase::Landed && self.desk.is_idle() {
+        if self.intervened && self.slot().link().phase == Phase::Landed && self.executor.is_idle() {
             self.intervened = false;
             self.outlet.clear(INTERVENED, &id);
         }
-        if self.desk.warns() != self.warned {
-            self.warned = self.desk.warns();
+        if self.executor.warns() != self.warned {
+            self.warned = self.executor.warns();
             if self.warned {
                 self.raise(
                     BATTERY_IN_FLIGHT,
@@ -344,7 +347,7 @@ impl LinkTask {
 
     async fn attempt(&mut self) {
         self.slot().link().stats.attempts += 1;
-        self.desk.doubt();
+        self.executor.expect_stray_reply();
         if let Err(error) = self.port.send(&Command::EnterSdk.to_string()).await {
             self.take_error(&error);
         }
@@ -352,12 +355,12 @@ impl LinkTask {
 
     async fn take_reply(&mut self, datagram: &[u8]) {
         let reply = Reply::parse(datagram);
-        if self.desk.is_idle() {
+        if self.executor.is_idle() {
             if reply == Reply::Ok {
-                self.desk.assure();
+                self.executor.clear_stray_reply();
             }
         } else {
-            let out = self.desk.reply(&reply, Mono::now());
+            let out = self.executor.reply(&reply, Mono::now());
             self.transmit(out).await;
         }
         {

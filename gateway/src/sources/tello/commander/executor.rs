@@ -1,4 +1,4 @@
-//! The desk of one drone: takes requests, drives the queue and the guard, says
+//! The command executor of one drone: takes requests, drives the queue and the guard, says
 //! what to send. The link's task calls it and owns the socket.
 
 use std::time::Duration;
@@ -26,7 +26,7 @@ const STREAM_AGAIN: Duration = Duration::from_secs(5);
 /// Commands to put on the wire, in order.
 pub(in super::super) type Outgoing = heapless::Vec<Command, 8>;
 
-/// What the desk is told about its drone at each call.
+/// What the executor is told about its drone at each call.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Surroundings {
     pub(in super::super) now: Mono,
@@ -39,7 +39,7 @@ pub(in super::super) struct Surroundings {
 
 /// What the guard did, for the log and the alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Deed {
+pub(in super::super) enum Intervention {
     /// Landed because the battery is nearly empty.
     LandedForBattery,
     /// Landed or stopped because the operator is gone.
@@ -52,8 +52,8 @@ struct Ticket {
     outcome: Option<oneshot::Sender<Outcome>>,
 }
 
-/// The desk of one drone.
-pub(in super::super) struct Desk {
+/// The command executor of one drone.
+pub(in super::super) struct CommandExecutor {
     queue: Queue<Ticket>,
     guard: Guard,
     presences: Presences,
@@ -61,15 +61,15 @@ pub(in super::super) struct Desk {
     operator: Option<Operator>,
     last_sent: Mono,
     guard_at: Mono,
-    deed: Option<Deed>,
+    intervention: Option<Intervention>,
     warns: bool,
     /// When the drone was last asked to stream; none when it is not to.
     stream_asked: Option<Mono>,
 }
 
-impl Desk {
-    pub(in super::super) fn new(policy: Policy, presences: Presences) -> Desk {
-        Desk {
+impl CommandExecutor {
+    pub(in super::super) fn new(policy: Policy, presences: Presences) -> CommandExecutor {
+        CommandExecutor {
             queue: Queue::new(),
             guard: Guard::new(policy),
             presences,
@@ -77,7 +77,7 @@ impl Desk {
             operator: None,
             last_sent: Mono::ZERO,
             guard_at: Mono::ZERO,
-            deed: None,
+            intervention: None,
             warns: false,
             stream_asked: None,
         }
@@ -189,25 +189,29 @@ impl Desk {
             }
             Some(Act::KeepAlive) | None => Outgoing::new(),
             Some(Act::LandForBattery) => {
-                self.intervene(Command::Land, Deed::LandedForBattery, about.now)
+                self.intervene(Command::Land, Intervention::LandedForBattery, about.now)
             }
             Some(Act::LandForOperator) => {
-                self.intervene(Command::Land, Deed::ActedForOperator, about.now)
+                self.intervene(Command::Land, Intervention::ActedForOperator, about.now)
             }
             Some(Act::HoverForOperator) => {
-                self.intervene(Command::Stop, Deed::ActedForOperator, about.now)
+                self.intervene(Command::Stop, Intervention::ActedForOperator, about.now)
             }
         }
     }
 
-    fn intervene(&mut self, command: Command, deed: Deed, now: Mono) -> Outgoing {
-        self.deed = Some(deed);
+    fn intervene(&mut self, command: Command, intervention: Intervention, now: Mono) -> Outgoing {
+        self.intervention = Some(intervention);
         self.submit(command, None, now)
     }
 
     /// What the guard did since the last call.
-    pub(in super::super) fn take_deed(&mut self) -> Option<(Deed, Option<&Operator>)> {
-        self.deed.take().map(|deed| (deed, self.operator.as_ref()))
+    pub(in super::super) fn take_intervention(
+        &mut self,
+    ) -> Option<(Intervention, Option<&Operator>)> {
+        self.intervention
+            .take()
+            .map(|intervention| (intervention, self.operator.as_ref()))
     }
 
     /// Whether the battery of a flying drone is worth a warning.
@@ -257,13 +261,13 @@ impl Desk {
     }
 
     /// A reply to what the link itself sent may still come.
-    pub(in super::super) fn doubt(&mut self) {
-        self.queue.doubt();
+    pub(in super::super) fn expect_stray_reply(&mut self) {
+        self.queue.expect_stray_reply();
     }
 
     /// What the link sent was answered.
-    pub(in super::super) fn assure(&mut self) {
-        self.queue.assure();
+    pub(in super::super) fn clear_stray_reply(&mut self) {
+        self.queue.clear_stray_reply();
     }
 
     /// Whether no command is under way.
@@ -271,7 +275,7 @@ impl Desk {
         self.queue.is_idle()
     }
 
-    /// When [`Desk::tick`] has something to do next, at the latest.
+    /// When [`CommandExecutor::tick`] has something to do next, at the latest.
     pub(in super::super) fn wake_at(&self) -> Option<Mono> {
         self.queue.wake_at()
     }
@@ -312,5 +316,5 @@ impl Desk {
 }
 
 #[cfg(test)]
-#[path = "desk_tests.rs"]
+#[path = "executor_tests.rs"]
 mod tests;
