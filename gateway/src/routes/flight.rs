@@ -212,23 +212,39 @@ pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Str
         false => pending.settled_within(REFUSED_WITHIN).await,
     };
     match outcome {
+        None if command == Command::Emergency => Ok(format!(
+            "Drone {id}: emergency sent, not confirmed: nothing is believed from it until its state shows it"
+        )),
         None => Ok(format!("Drone {id}: {command} taken")),
-        Some(Outcome::Done | Outcome::Sent | Outcome::Answer(_)) => {
-            Ok(format!("Drone {id}: {command} done"))
-        }
-        Some(Outcome::Refused(words)) => {
-            Err(failed(format!("Drone {id} refused {command}: {words}")))
-        }
-        Some(Outcome::NoReply) => Err(failed(format!(
-            "Drone {id} did not reply to {command} in time; it may have been carried out all the same"
-        ))),
-        Some(Outcome::Superseded) => Err(failed(format!(
-            "{command} was overtaken by stop, land or emergency"
-        ))),
-        Some(Outcome::Dropped) => Err(failed(format!(
-            "{command} was dropped: a command before it failed"
-        ))),
+        Some(outcome) => ended(id, command, outcome),
     }
+}
+
+/// What came of a command, in words.
+fn ended(id: &str, command: Command, outcome: Outcome) -> Result<String, ApiError> {
+    Err(failed(match outcome {
+        Outcome::Done | Outcome::Sent | Outcome::Answer(_) => {
+            return Ok(format!("Drone {id}: {command} done"));
+        }
+        Outcome::Refused(words) => format!("Drone {id} refused {command}: {words}"),
+        Outcome::NoReply => format!(
+            "Drone {id} did not reply to {command} in time; it may have been carried out all the same"
+        ),
+        Outcome::Unconfirmed => format!(
+            "{command} was sent to drone {id} and is not confirmed: its state does not show it; \
+             look at the drone"
+        ),
+        Outcome::CannotStop => format!(
+            "Drone {id} knows no `stop` (SDK 1.3): the move under way is flown to its end; \
+             `emergency` cuts its motors"
+        ),
+        Outcome::Superseded => format!("{command} was overtaken by stop, land or emergency"),
+        Outcome::Dropped => format!("{command} was dropped: a command before it failed"),
+        Outcome::Stale => format!(
+            "{command} was dropped unsent: its turn did not come within seconds, and nothing old is flown"
+        ),
+        Outcome::Forbidden(refusal) => format!("{command} was not sent: {refusal}"),
+    }))
 }
 
 /// 503 `DRONE_COMMAND_FAILED`.

@@ -23,6 +23,8 @@ impl Bench {
             wanted: true,
             heard: None,
             airborne: false,
+            height_cm: Some(80),
+            last_sent: Mono::ZERO,
             port_bound: true,
             route: None,
         };
@@ -113,8 +115,10 @@ fn a_drone_lost_on_the_ground_is_asked_again_and_the_notice_ends_when_it_is_back
 fn a_drone_silent_in_the_air_is_left_to_land_by_itself() {
     let mut bench = Bench::new();
     bench.inputs.airborne = true;
+    // As high as a drone goes: 15 s, and 50 s of the slowest descent.
+    bench.inputs.height_cm = Some(900);
     bench.run(2, true);
-    bench.run(29, false);
+    bench.run(64, false);
     assert!(bench.sent.is_empty());
     let notice = Notice::Silent {
         reason: Reason::SilentInFlight,
@@ -122,7 +126,22 @@ fn a_drone_silent_in_the_air_is_left_to_land_by_itself() {
     };
     assert_eq!(bench.notices, [(4_900, notice)], "at once");
     bench.run(4, false);
-    assert_eq!(bench.sent.first(), Some(&31_900));
+    assert_eq!(bench.sent.first(), Some(&66_900));
+}
+
+#[test]
+fn a_drone_let_go_in_the_air_and_wanted_again_is_left_to_land_too() {
+    let mut bench = Bench::new();
+    bench.inputs.airborne = true;
+    bench.run(2, true);
+    bench.inputs.wanted = false;
+    bench.run(4, false);
+    bench.inputs.wanted = true;
+    bench.inputs.last_sent = bench.inputs.now;
+    bench.run(19, false);
+    assert!(bench.sent.is_empty(), "15 s and 4.4 s for 80 cm");
+    bench.run(2, false);
+    assert_eq!(bench.sent.first(), Some(&25_500));
 }
 
 #[test]

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::LinkState;
 use super::super::command_port::CommandPort;
 use super::super::commander::{
-    CommandExecutor, Intervention, Outgoing, Phase, Policy, Presences, Request, Sign, Surroundings,
+    CommandExecutor, Flight, Intervention, Outgoing, Phase, Policy, Presences, Request, Snapshot,
 };
 use super::super::outlet::Outlet;
 use super::super::roster::{LinkStats, Roster, Slot};
@@ -51,6 +51,9 @@ const CONDITION: &str = "drone_silent";
 /// the drone is on the ground.
 const INTERVENED: &str = "drone_intervention";
 
+/// Name of the condition that stands while a landing is neither confirmed nor ended.
+const LANDING_OVERDUE: &str = "drone_landing_unconfirmed";
+
 /// Name of the condition that stands while a flying drone's battery is low.
 const BATTERY_IN_FLIGHT: &str = "drone_battery_in_flight";
 
@@ -59,7 +62,7 @@ const BATTERY_IN_FLIGHT: &str = "drone_battery_in_flight";
 pub(crate) struct LinkStatus {
     pub(crate) state: LinkState,
     pub(crate) reason: Option<Reason>,
-    pub(crate) phase: Phase,
+    pub(crate) flight: Flight,
     pub(crate) stats: LinkStats,
 }
 
@@ -68,7 +71,7 @@ impl Default for LinkStatus {
         LinkStatus {
             state: LinkState::Disconnected,
             reason: None,
-            phase: Phase::Landed,
+            flight: Flight::default(),
             stats: LinkStats::default(),
         }
     }
@@ -88,6 +91,7 @@ pub(crate) struct LinkTask {
     requests: Option<mpsc::Receiver<Request>>,
     warned: bool,
     intervened: bool,
+    landing_overdue: bool,
 }
 
 impl LinkTask {
@@ -120,6 +124,7 @@ impl LinkTask {
             requests,
             warned: false,
             intervened: false,
+            landing_overdue: false,
             roster,
             index,
             outlet,
@@ -140,12 +145,12 @@ impl LinkTask {
                 () = self.cancel.cancelled() => return,
                 _ = wanted.changed() => {
                     if !*wanted.borrow_and_update() {
-                        let out = self.executor.release(&self.surroundings());
+                        let out = self.executor.release(&self.snapshot());
                         self.transmit(out).await;
                     }
                 }
                 Some(request) = next(&mut requests) => {
-                    let about = self.surroundings();
+                    let about = self.snapshot();
                     let out = self.executor.take(request, &about);
                     self.transmit(out).await;
                 }
@@ -204,15 +209,15 @@ impl LinkTask {
 
     /// Drives the executor: what is due is sent, what the guard did is told.
     async fn tend(&mut self) {
-        let about = self.surroundings();
+        let about = self.snapshot();
         let out = self.executor.tick(&about);
         self.transmit(out).await;
         self.tell_interventions();
-        let phase = self.executor.phase(&about);
+        let flight = self.executor.flight(&about);
         let stats = self.executor.stats();
         self.slot().video.ask(self.executor.streams());
         let mut link = self.slot().link();
-        link.phase = phase;
+        link.flight = flight;
         (link.stats.commands, link.stats.late, link.stats.timeouts) =
             (stats.sent, stats.late, stats.timeouts);
     }
@@ -226,27 +231,24 @@ impl LinkTask {
                 .silence(now)
                 .is_none_or(|silence| silence >= VIDEO_SILENT_AFTER)
         {
-            let about = self.surroundings();
+            let about = self.snapshot();
             let out = self.executor.stream_again(&about);
             self.transmit(out).await;
         }
     }
 
-    fn surroundings(&self) -> Surroundings {
+    fn snapshot(&self) -> Snapshot {
         let slot = self.slot();
         let (link, reason) = {
             let link = slot.link();
             (link.state, link.reason)
         };
         let live = slot.live();
-        Surroundings {
+        Snapshot {
             now: Mono::now(),
             link,
             reason: reason.map(|reason| self.roster.explain(slot, reason)),
-            sign: Sign {
-                airborne: live.airborne(),
-                motor_time_advanced: live.motor_time_advanced(),
-            },
+            motion: live.motion(),
             battery_pct: live.state().battery_pct,
             height_cm: live.state().height_cm,
         }
@@ -283,9 +285,28 @@ impl LinkTask {
             let title = "Gateway Took Over";
             self.raise(INTERVENED, title, format!("{name}: {why}"));
         }
-        if self.intervened && self.slot().link().phase == Phase::Landed && self.executor.is_idle() {
+        if self.intervened
+            && self.slot().link().flight.phase == Phase::Landed
+            && self.executor.is_idle()
+        {
             self.intervened = false;
             self.outlet.clear(INTERVENED, &id);
+        }
+        if self.executor.take_given_up() {
+            tracing::warn!(target: "security", event = "flight_given_up", drone = %id,
+                "silent in the air for longer than its battery can have lasted: no longer counted as flying");
+        }
+        if self.executor.is_landing_overdue() != self.landing_overdue {
+            self.landing_overdue = !self.landing_overdue;
+            if self.landing_overdue {
+                let message = format!(
+                    "{name} was told to land and its state does not show the ground; the gateway goes on \
+                     telling it. Look at the drone; `emergency` cuts its motors"
+                );
+                self.raise(LANDING_OVERDUE, "Landing Not Confirmed", message);
+            } else {
+                self.outlet.clear(LANDING_OVERDUE, &id);
+            }
         }
         if self.executor.warns() != self.warned {
             self.warned = self.executor.warns();
@@ -305,7 +326,11 @@ impl LinkTask {
         self.outlet.raise(Condition {
             key,
             subject: self.slot().plan.id.clone(),
-            level: Level::Warning,
+            level: if key == LANDING_OVERDUE {
+                Level::Critical
+            } else {
+                Level::Warning
+            },
             alert_type: AlertType::Drone,
             title,
             message,
@@ -320,7 +345,9 @@ impl LinkTask {
             now,
             wanted: *slot.wanted.borrow(),
             heard: live.heard().map(|heard| heard.at),
-            airborne: live.airborne(),
+            airborne: self.executor.may_fly(),
+            height_cm: live.motion().highest_cm(),
+            last_sent: self.executor.last_sent(),
             port_bound: self.roster.is_bound(slot.state_socket),
             route: self.route,
         }
@@ -347,22 +374,21 @@ impl LinkTask {
 
     async fn attempt(&mut self) {
         self.slot().link().stats.attempts += 1;
-        self.executor.expect_stray_reply();
+        self.executor.expect_sdk_reply();
         if let Err(error) = self.port.send(&Command::EnterSdk.to_string()).await {
             self.take_error(&error);
         }
     }
 
     async fn take_reply(&mut self, datagram: &[u8]) {
-        let reply = Reply::parse(datagram);
-        if self.executor.is_idle() {
-            if reply == Reply::Ok {
-                self.executor.clear_stray_reply();
-            }
-        } else {
-            let out = self.executor.reply(&reply, Mono::now());
-            self.transmit(out).await;
+        if is_state(datagram) {
+            self.slot().link().stats.misplaced += 1;
+            return;
         }
+        let reply = Reply::parse(datagram);
+        let about = self.snapshot();
+        let out = self.executor.reply(&reply, &about);
+        self.transmit(out).await;
         {
             let mut link = self.slot().link();
             match reply {
@@ -469,4 +495,11 @@ async fn next(requests: &mut Option<mpsc::Receiver<Request>>) -> Option<Request>
         Some(requests) => requests.recv().await,
         None => None,
     }
+}
+
+/// Whether a datagram on the command port is a state: some firmware sends those
+/// there too, and they answer nothing. No answer to a question holds both fields.
+fn is_state(datagram: &[u8]) -> bool {
+    let has = |field: &[u8]| datagram.windows(field.len()).any(|part| part == field);
+    has(b"bat:") && has(b"time:")
 }
