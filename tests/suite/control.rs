@@ -350,6 +350,40 @@ async fn a_drone_silent_in_the_air_stays_in_the_air_and_can_be_told_to_land() ->
 }
 
 #[tokio::test]
+async fn all_drones_are_told_at_once_and_one_that_is_not_there_keeps_none() -> anyhow::Result<()> {
+    let (gateway, peer, states) = with_peer(80).await?;
+    let client = gateway.admin()?;
+    let all = |what: &'static str| {
+        let client = &client;
+        async move { client.post(&format!("/api/drones/{what}-all")).await }
+    };
+    let grounded = all("land").await?.expect(200).json();
+    assert_eq!(
+        (&grounded["success"], &grounded["results"][0]["result"]),
+        (&true.into(), &"not_needed".into()),
+        "{grounded}"
+    );
+    take_off(&client, &peer, &states).await?;
+    for what in ["stop", "land", "emergency"] {
+        let told = all(what).await?.expect(200).json();
+        assert_eq!(told["command"], what, "{told}");
+        let result = &told["results"][0];
+        assert_eq!(
+            (&result["drone_id"], &result["result"]),
+            (&"d1".into(), &"sent".into()),
+            "{told}"
+        );
+        while peer.hear().await?.0 != what {}
+    }
+    gateway
+        .reader()?
+        .post("/api/drones/land-all")
+        .await?
+        .expect(403);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_drone_whose_operator_vanishes_is_landed() -> anyhow::Result<()> {
     let (gateway, peer, states) = with_peer(80).await?;
     let client = gateway.admin()?;

@@ -26,6 +26,7 @@ use crate::routes::alerts;
 use crate::routes::camera;
 use crate::routes::dashboard;
 use crate::routes::dashboard::{MetricsHistory, ServiceHealth};
+use crate::routes::down_all;
 use crate::routes::drone_command::{self, CommandResult};
 use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
 use crate::routes::flight;
@@ -481,6 +482,33 @@ pub(crate) static ROUTES: &[Route] = &[
     .about(
         "drones",
         "Which drones are there: simulated ones, and real ones by a search",
+    ),
+    later(
+        Verb::Post,
+        "/api/drones/land-all",
+        WRITE,
+        down_all::land,
+        Gives::Json(of::<down_all::DownAll>),
+    )
+    .about("drones", "Land every drone; a result for each"),
+    later(
+        Verb::Post,
+        "/api/drones/stop-all",
+        WRITE,
+        down_all::stop,
+        Gives::Json(of::<down_all::DownAll>),
+    )
+    .about("drones", "Stop every drone where it is; a result for each"),
+    later(
+        Verb::Post,
+        "/api/drones/emergency-all",
+        WRITE,
+        down_all::emergency,
+        Gives::Json(of::<down_all::DownAll>),
+    )
+    .about(
+        "drones",
+        "Stop the motors of every drone at once; a result for each",
     ),
     later(
         Verb::Get,

@@ -21,7 +21,7 @@ use crate::sources::tello::{CommandError, ConnectError, DroneView, Operator, Out
 
 /// How long an answer waits for the drone to refuse. Firmware refuses within
 /// some 30 ms; the contract wants a take-off answered within about 0.1 s.
-const REFUSED_WITHIN: Duration = Duration::from_millis(120);
+pub(super) const REFUSED_WITHIN: Duration = Duration::from_millis(120);
 
 /// Asserted by clients (contract 1.7).
 const UNKNOWN: &str = "指定されたドローンが見つかりません";
@@ -212,17 +212,24 @@ pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Str
         false => pending.settled_within(REFUSED_WITHIN).await,
     };
     match outcome {
-        None if command == Command::Emergency => Ok(format!(
-            "Drone {id}: emergency sent, not confirmed: nothing is believed from it until its state shows it"
-        )),
-        None => Ok(format!("Drone {id}: {command} taken")),
-        Some(outcome) => ended(id, command, outcome),
+        None => Ok(taken(id, command)),
+        Some(outcome) => ended(id, command, outcome).map_err(failed),
     }
 }
 
-/// What came of a command, in words.
-fn ended(id: &str, command: Command, outcome: Outcome) -> Result<String, ApiError> {
-    Err(failed(match outcome {
+/// That a command is under way, in words.
+pub(super) fn taken(id: &str, command: Command) -> String {
+    match command {
+        Command::Emergency => format!(
+            "Drone {id}: emergency sent, not confirmed: nothing is believed from it until its state shows it"
+        ),
+        _ => format!("Drone {id}: {command} taken"),
+    }
+}
+
+/// What came of a command, in words; an error when it was not what was asked for.
+pub(super) fn ended(id: &str, command: Command, outcome: Outcome) -> Result<String, String> {
+    Err(match outcome {
         Outcome::Done | Outcome::Sent | Outcome::Answer(_) => {
             return Ok(format!("Drone {id}: {command} done"));
         }
@@ -244,7 +251,7 @@ fn ended(id: &str, command: Command, outcome: Outcome) -> Result<String, ApiErro
             "{command} was dropped unsent: its turn did not come within seconds, and nothing old is flown"
         ),
         Outcome::Forbidden(refusal) => format!("{command} was not sent: {refusal}"),
-    }))
+    })
 }
 
 /// 503 `DRONE_COMMAND_FAILED`.
