@@ -42,6 +42,11 @@ fn hands_off(height_cm: Option<u32>) -> Duration {
     LANDS_AFTER + Duration::from_millis(height_cm * 1_000 / SLOWEST_DESCENT_CM_S)
 }
 
+/// A link that was lost again and again must be steady for this long, doubled with
+/// each loss, before its notice ends: one notice tells of the whole of it. The
+/// first loss ends as soon as the drone is back.
+const STEADY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
+
 /// Attempts in a row without evidence after which older evidence no longer counts.
 const FORGET_AFTER: u32 = 3;
 
@@ -80,6 +85,8 @@ pub(crate) enum Notice {
         reason: Reason,
         /// Whether it was ever connected.
         was_connected: bool,
+        /// How often it was lost since it was last steady.
+        losses: u32,
     },
     /// It is heard again, or no longer wanted.
     Over,
@@ -112,6 +119,8 @@ pub(crate) struct Link {
     without_evidence: u32,
     reported: bool,
     was_connected: bool,
+    /// Losses since it was last steady for the longest time above.
+    losses: u32,
 }
 
 impl Link {
@@ -128,6 +137,7 @@ impl Link {
             without_evidence: 0,
             reported: false,
             was_connected: false,
+            losses: 0,
         }
     }
 
@@ -188,6 +198,12 @@ impl Link {
     }
 
     fn enter(&mut self, state: LinkState, inputs: Inputs) {
+        if self.state == LinkState::Connected && inputs.now.since(self.since) >= STEADY.1 {
+            self.losses = 0;
+        }
+        if state == LinkState::Lost {
+            self.losses = self.losses.saturating_add(1);
+        }
         self.state = state;
         self.since = inputs.now;
         self.attempts = 0;
@@ -202,7 +218,7 @@ impl Link {
             _ => inputs.now,
         };
         if state == LinkState::Disconnected {
-            self.was_connected = false;
+            (self.was_connected, self.losses) = (false, 0);
         }
     }
 
@@ -246,7 +262,11 @@ impl Link {
 
     fn notice(&mut self, inputs: Inputs, reason: Option<Reason>) -> Option<Notice> {
         let Some(reason) = reason else {
-            return std::mem::take(&mut self.reported).then_some(Notice::Over);
+            let is_over = self.state == LinkState::Disconnected
+                || inputs.now.since(self.since) >= self.must_be_steady();
+            let ends = self.reported && is_over;
+            self.reported &= !ends;
+            return ends.then_some(Notice::Over);
         };
         let patience = match self.state {
             LinkState::Lost if inputs.airborne => Duration::ZERO,
@@ -260,7 +280,18 @@ impl Link {
         Some(Notice::Silent {
             reason,
             was_connected: self.was_connected,
+            losses: self.losses,
         })
+    }
+
+    fn must_be_steady(&self) -> Duration {
+        match self.losses {
+            0 | 1 => Duration::ZERO,
+            losses => STEADY
+                .0
+                .saturating_mul(1 << (losses - 2).min(8))
+                .min(STEADY.1),
+        }
     }
 
     fn sleep(&self, inputs: Inputs) -> Duration {

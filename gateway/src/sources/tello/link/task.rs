@@ -425,9 +425,16 @@ impl LinkTask {
             Notice::Silent {
                 reason,
                 was_connected,
-            } => self
-                .outlet
-                .raise(self.condition(reason, was_connected, inputs)),
+                losses,
+            } => {
+                let mut condition = self.condition(reason, was_connected, inputs);
+                if losses > 1 {
+                    condition.message.push_str(&format!(
+                        " It was lost {losses} times in a row: this alert stands until the link is steady."
+                    ));
+                }
+                self.outlet.raise(condition);
+            }
         }
     }
 
