@@ -13,6 +13,7 @@ mod belief;
 mod down;
 mod executor;
 mod guard;
+mod patience;
 mod presence;
 mod queue;
 mod snapshot;

@@ -18,6 +18,7 @@ use tello::command::{Command, Query};
 use tello::reply::Reply;
 
 use super::down::MAX_JOINED;
+use super::patience::patience;
 use readings::clock::Mono;
 
 /// Most commands that wait: what a person asks for during one take-off. At
@@ -484,50 +485,6 @@ fn judge(command: Command, reply: &Reply<'_>) -> Option<Outcome> {
 
 fn is_refusal(text: &str) -> bool {
     text == "out of range" || text == "forced stop" || text.starts_with("unknown command")
-}
-
-/// How long a reply may take, and how often the command may be sent; 0: it is
-/// never answered.
-struct Patience {
-    timeout: Duration,
-    tries: u8,
-}
-
-/// From captured flights, with room to spare: a time-out must not come before
-/// the reply does (`command` 29 ms, take-off 3.9–8.7 s, landing 1.7–4.2 s,
-/// 50 cm 1.9–2.3 s, a failed `go` to a pad 15.2 s).
-fn patience(command: Command) -> Patience {
-    let once = |seconds| Patience {
-        timeout: Duration::from_secs(seconds),
-        tries: 1,
-    };
-    match command {
-        Command::Takeoff => once(15),
-        // 20 cm/s is the slowest seen when no speed was set.
-        Command::Move { distance_cm, .. } => once(6 + u64::from(distance_cm) / 20),
-        Command::Rotate { angle_deg, .. } => once(6 + u64::from(angle_deg) / 30),
-        Command::Flip(_) => once(8),
-        Command::Go { to_cm, speed_cm_s } => {
-            let longest = to_cm
-                .iter()
-                .map(|cm| u64::from(cm.unsigned_abs()))
-                .sum::<u64>();
-            once(18 + longest / u64::from(speed_cm_s.max(1)))
-        }
-        Command::Rc(_) | Command::Emergency | Command::Reboot => Patience {
-            timeout: Duration::ZERO,
-            tries: 0,
-        },
-        Command::Read(_) => Patience {
-            timeout: Duration::from_secs(1),
-            tries: 3,
-        },
-        // Setting the same thing twice changes nothing.
-        _ => Patience {
-            timeout: Duration::from_secs(2),
-            tries: 2,
-        },
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@
 //! Also publishes how old and how frequent the drone's states are, once a
 //! second, so that rules can watch silence itself.
 
+#[path = "told.rs"]
+mod told;
+
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,13 +25,12 @@ use tokio_util::sync::CancellationToken;
 use super::super::LinkState;
 use super::super::command_port::CommandPort;
 use super::super::commander::{
-    CommandExecutor, Flight, Intervention, Outgoing, Phase, Policy, Presences, Request, Snapshot,
+    CommandExecutor, Flight, Outgoing, Policy, Presences, Request, Snapshot,
 };
 use super::super::outlet::Outlet;
 use super::super::roster::{LinkStats, Roster, Slot};
-use super::machine::{Inputs, Link, Notice, Step};
+use super::machine::{Inputs, Link, Step};
 use super::reason::{Evidence, Reason};
-use alerting::{AlertType, Condition, Level};
 use readings::clock::Mono;
 use readings::{Metric, Reading};
 
@@ -43,19 +45,6 @@ const VIDEO_SILENT_AFTER: Duration = Duration::from_secs(3);
 
 /// Wait after a failed receive, so that a persistent failure cannot spin.
 const AFTER_ERROR: Duration = Duration::from_millis(50);
-
-/// Name of the condition that stands while a drone is silent.
-const CONDITION: &str = "drone_silent";
-
-/// Name of the condition that stands from an intervention of the gateway until
-/// the drone is on the ground.
-const INTERVENED: &str = "drone_intervention";
-
-/// Name of the condition that stands while a landing is neither confirmed nor ended.
-const LANDING_OVERDUE: &str = "drone_landing_unconfirmed";
-
-/// Name of the condition that stands while a flying drone's battery is low.
-const BATTERY_IN_FLIGHT: &str = "drone_battery_in_flight";
 
 /// What the API shows of a link.
 #[derive(Clone, Copy, Debug)]
@@ -263,81 +252,6 @@ impl LinkTask {
         }
     }
 
-    fn tell_interventions(&mut self) {
-        let slot = self.slot();
-        let (id, name) = (slot.plan.id.clone(), slot.plan.name.clone());
-        if let Some((intervention, operator)) = self.executor.take_intervention() {
-            let operator = operator
-                .map_or("nobody", |operator| &*operator.name)
-                .to_owned();
-            let why = match intervention {
-                Intervention::LandedForBattery => {
-                    "its battery is nearly empty, so the gateway lands it".to_owned()
-                }
-                Intervention::ActedForOperator => {
-                    format!(
-                        "the connection of its operator {operator} is lost, so the gateway acts by drones.on_operator_loss"
-                    )
-                }
-            };
-            tracing::warn!(target: "security", event = "drone_intervention", drone = %id, operator, ?intervention);
-            self.intervened = true;
-            let title = "Gateway Took Over";
-            self.raise(INTERVENED, title, format!("{name}: {why}"));
-        }
-        if self.intervened
-            && self.slot().link().flight.phase == Phase::Landed
-            && self.executor.is_idle()
-        {
-            self.intervened = false;
-            self.outlet.clear(INTERVENED, &id);
-        }
-        if self.executor.take_given_up() {
-            tracing::warn!(target: "security", event = "flight_given_up", drone = %id,
-                "silent in the air for longer than its battery can have lasted: no longer counted as flying");
-        }
-        if self.executor.is_landing_overdue() != self.landing_overdue {
-            self.landing_overdue = !self.landing_overdue;
-            if self.landing_overdue {
-                let message = format!(
-                    "{name} was told to land and its state does not show the ground; the gateway goes on \
-                     telling it. Look at the drone; `emergency` cuts its motors"
-                );
-                self.raise(LANDING_OVERDUE, "Landing Not Confirmed", message);
-            } else {
-                self.outlet.clear(LANDING_OVERDUE, &id);
-            }
-        }
-        if self.executor.warns() != self.warned {
-            self.warned = self.executor.warns();
-            if self.warned {
-                self.raise(
-                    BATTERY_IN_FLIGHT,
-                    "Battery Low In Flight",
-                    format!("{name}: battery low in flight, land it"),
-                );
-            } else {
-                self.outlet.clear(BATTERY_IN_FLIGHT, &id);
-            }
-        }
-    }
-
-    fn raise(&self, key: &'static str, title: &'static str, message: String) {
-        self.outlet.raise(Condition {
-            key,
-            subject: self.slot().plan.id.clone(),
-            level: if key == LANDING_OVERDUE {
-                Level::Critical
-            } else {
-                Level::Warning
-            },
-            alert_type: AlertType::Drone,
-            title,
-            message,
-            details: self.last_words(),
-        });
-    }
-
     fn inputs(&self, now: Mono) -> Inputs {
         let slot = self.slot();
         let live = slot.live();
@@ -416,69 +330,6 @@ impl LinkTask {
         link.state = step.state;
         link.reason = step.reason;
         link.stats.losses += u64::from(step.lost);
-    }
-
-    fn tell(&self, notice: Notice, inputs: Inputs) {
-        let slot = self.slot();
-        match notice {
-            Notice::Over => self.outlet.clear(CONDITION, &slot.plan.id),
-            Notice::Silent {
-                reason,
-                was_connected,
-                losses,
-            } => {
-                let mut condition = self.condition(reason, was_connected, inputs);
-                if losses > 1 {
-                    condition.message.push_str(&format!(
-                        " It was lost {losses} times in a row: this alert stands until the link is steady."
-                    ));
-                }
-                self.outlet.raise(condition);
-            }
-        }
-    }
-
-    fn condition(&self, reason: Reason, was_connected: bool, inputs: Inputs) -> Condition {
-        let slot = self.slot();
-        let name = &slot.plan.name;
-        let age_s = inputs.heard.map(|heard| inputs.now.since(heard).as_secs());
-        let level = match (was_connected, inputs.airborne) {
-            (true, true) => Level::Critical,
-            (true, false) => Level::Error,
-            (false, _) => Level::Warning,
-        };
-        let what = match age_s {
-            Some(age_s) => format!("{name}: no state for {age_s} s."),
-            None => format!("{name}: never heard."),
-        };
-        Condition {
-            key: CONDITION,
-            subject: slot.plan.id.clone(),
-            level,
-            alert_type: AlertType::Drone,
-            title: if was_connected {
-                "Drone lost"
-            } else {
-                "Drone not heard"
-            },
-            message: format!("{what} {}", self.roster.explain(slot, reason)),
-            details: self.last_words(),
-        }
-    }
-
-    /// The last that was known of it.
-    fn last_words(&self) -> Option<String> {
-        let live = self.slot().live();
-        let heard = live.heard()?;
-        let state = live.state();
-        let mut words = format!("last heard {}", heard.wall);
-        if let Some(battery) = state.battery_pct {
-            words.push_str(&format!(", battery {battery} %"));
-        }
-        if let Some(height) = state.height_cm {
-            words.push_str(&format!(", height {height} cm"));
-        }
-        Some(words)
     }
 
     fn publish(&self, now: Mono) {
