@@ -2,10 +2,12 @@
 //! `command` and sends the datagrams it is told to send, as captured.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::UdpSocket;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::PATIENCE;
@@ -20,7 +22,39 @@ pub const STATE_PORT: u16 = 8890;
 /// A drone's socket.
 #[derive(Debug)]
 pub struct Drone {
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
+}
+
+/// What a streaming drone says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown {
+    /// Whether its motor time advances.
+    pub motors_run: bool,
+    /// Height and, 10 cm more, distance to the floor.
+    pub height_cm: u16,
+    /// Charge.
+    pub battery_pct: u8,
+}
+
+/// A drone's states at 10 Hz, for as long as this lives.
+#[derive(Debug)]
+pub struct Streaming {
+    shown: Arc<Mutex<Shown>>,
+    task: JoinHandle<()>,
+}
+
+impl Streaming {
+    /// Says something else from now on.
+    pub fn show(&self, motors_run: bool, height_cm: u16) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        (shown.motors_run, shown.height_cm) = (motors_run, height_cm);
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Drone {
@@ -30,7 +64,7 @@ impl Drone {
     /// The address cannot be bound.
     pub async fn at(address: IpAddr) -> anyhow::Result<Drone> {
         Ok(Drone {
-            socket: UdpSocket::bind(SocketAddr::new(address, COMMAND_PORT)).await?,
+            socket: Arc::new(UdpSocket::bind(SocketAddr::new(address, COMMAND_PORT)).await?),
         })
     }
 
@@ -67,6 +101,32 @@ impl Drone {
     pub async fn send(&self, to: SocketAddr, datagram: &[u8]) -> anyhow::Result<()> {
         self.socket.send_to(datagram, to).await?;
         Ok(())
+    }
+
+    /// Streams its state to `to`, at the pace of a real one.
+    #[must_use]
+    pub fn stream(&self, to: SocketAddr, shown: Shown) -> Streaming {
+        let (socket, shown) = (self.socket.clone(), Arc::new(Mutex::new(shown)));
+        let says = shown.clone();
+        let task = tokio::spawn(async move {
+            let (mut ticks, mut motor_ms) = (tokio::time::interval(Duration::from_millis(100)), 0);
+            loop {
+                ticks.tick().await;
+                let shown = *says.lock().unwrap_or_else(PoisonError::into_inner);
+                motor_ms += if shown.motors_run { 100 } else { 0 };
+                let text = format!(
+                    "pitch:0;roll:0;yaw:0;vgx:0;vgy:0;vgz:0;templ:58;temph:60;tof:{};h:{};bat:{};\
+                     baro:44.00;time:{};agx:-3.00;agy:-2.00;agz:-999.00;\r\n",
+                    shown.height_cm + 10,
+                    shown.height_cm,
+                    shown.battery_pct,
+                    motor_ms / 1_000
+                );
+                // A gateway that is stopping takes nothing more.
+                let _ = socket.send_to(text.as_bytes(), to).await;
+            }
+        });
+        Streaming { shown, task }
     }
 
     /// Waits for `wanted`, answers `ok`; answers whatever else comes before it too.

@@ -155,9 +155,15 @@ async fn nothing_moves_twice_and_no_answer_is_another_s() -> anyhow::Result<()> 
     let (mut done, mut unknown) = (0, 0);
     for distance in 20..60 {
         let step = json!({"direction": "forward", "distance": distance});
-        let answer = client
-            .json(Method::POST, "/api/drones/d1/move?wait=true", &step)
-            .await?;
+        let answer = eventually("the drone is free for a move", || async {
+            let answer = client
+                .json(Method::POST, "/api/drones/d1/move?wait=true", &step)
+                .await?;
+            // Refused unsent: a copy of an earlier move met it busy, and it still is.
+            let is_busy = answer.text().contains("busy with an earlier move");
+            Ok((!is_busy).then_some(answer))
+        })
+        .await?;
         let command = format!("forward {distance}");
         let (sent, obeyed) = (network.sent(&command), drone.count(&command));
         // The network may bring one datagram twice; the drone takes the second

@@ -13,7 +13,7 @@ use crate::http::state::App;
 use crate::live::network_messages::{self, Answer};
 use crate::routes::alerts::AlertView;
 use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
-use crate::sources::tello::{DroneView, LinkState, Phase};
+use crate::sources::tello::{DroneView, Flight, LinkState};
 use alerting::Alert;
 
 /// Most drones a client follows: as many as a gateway has.
@@ -72,7 +72,7 @@ pub(crate) struct Shown(Vec<Option<Looks>>);
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Looks {
     link: LinkState,
-    phase: Phase,
+    flight: Flight,
     battery_pct: Option<u8>,
     temperature_c: Option<f64>,
     height_cm: Option<i32>,
@@ -83,7 +83,7 @@ impl Looks {
     fn of(drone: &DroneView) -> Looks {
         Looks {
             link: drone.link,
-            phase: drone.phase,
+            flight: drone.flight,
             battery_pct: drone.battery_pct,
             temperature_c: drone.temperature_c,
             height_cm: drone.height_cm,

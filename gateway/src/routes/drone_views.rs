@@ -1,14 +1,16 @@
 //! Drones as the contract shapes them (2.2 and 2.3).
 //!
 //! Unknown is null, never zero; a drone that is not connected shows no flight
-//! values, so that nobody acts on old ones.
+//! values, so that nobody acts on old ones. Its flight status stays the last that
+//! was known, and says so: silence is no evidence of the ground.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::config::DroneMode;
 use crate::http::scalars::{Ts, round1};
-use crate::sources::tello::{DroneView, LinkState, Phase};
+use crate::sources::tello::{Basis, DroneView, LinkState, Phase};
+use readings::clock::Mono;
 
 /// Contract 2.2.
 #[derive(Serialize, ToSchema)]
@@ -51,10 +53,21 @@ pub(crate) struct DroneStatus {
     drone_id: String,
     /// `disconnected`, `connected` or `error`.
     connection_status: &'static str,
-    /// `landed`, `taking_off`, `flying` or `landing`.
+    /// `landed`, `taking_off`, `flying` or `landing`; of a drone that is silent the
+    /// last that was known, see `flight_status_known`.
     flight_status: &'static str,
+    /// Whether the drone's state shows that now.
+    flight_status_known: bool,
+    /// What it rests on: `state`; `unproven`: states arrive and prove neither ground
+    /// nor air yet; `last_state`: the last before it went silent; `battery_spent`:
+    /// silent in the air for longer than its battery can have lasted; `never_heard`.
+    flight_status_basis: &'static str,
+    /// Since when a drone that was heard is silent, and its status not known.
+    flight_status_unknown_since: Option<Ts>,
     /// Percent; null until the drone was heard.
     battery_level: Option<u8>,
+    /// How old that is, in seconds.
+    battery_age_s: Option<f64>,
     /// Seconds.
     flight_time: Option<u32>,
     /// Centimetres.
@@ -109,6 +122,16 @@ struct RealDrone {
     firmware_version: Option<String>,
 }
 
+fn basis(basis: Basis) -> &'static str {
+    match basis {
+        Basis::NeverHeard => "never_heard",
+        Basis::Unproven => "unproven",
+        Basis::State => "state",
+        Basis::LastState => "last_state",
+        Basis::BatterySpent => "battery_spent",
+    }
+}
+
 /// The contract's three connection states.
 fn connection(link: LinkState) -> &'static str {
     match link {
@@ -121,7 +144,8 @@ fn connection(link: LinkState) -> &'static str {
 impl From<&DroneView> for DroneStatus {
     fn from(drone: &DroneView) -> DroneStatus {
         let is_connected = drone.link == LinkState::Connected;
-        let flying = is_connected && drone.phase != Phase::Landed;
+        let flying = is_connected && drone.airborne;
+        let is_silent = matches!(drone.flight.basis, Basis::LastState | Basis::BatterySpent);
         let now = Ts::now();
         let last_seen = drone.last_seen.map_or(now, Ts);
         let real = (!drone.simulated && drone.last_seen.is_some())
@@ -130,14 +154,20 @@ impl From<&DroneView> for DroneStatus {
         DroneStatus {
             drone_id: drone.id.to_string(),
             connection_status: connection(drone.link),
-            flight_status: match drone.phase {
-                _ if !is_connected => "landed",
+            flight_status: match drone.flight.phase {
                 Phase::Landed => "landed",
                 Phase::TakingOff => "taking_off",
                 Phase::Flying => "flying",
                 Phase::Landing => "landing",
             },
+            flight_status_known: drone.flight.is_known(),
+            flight_status_basis: basis(drone.flight.basis),
+            flight_status_unknown_since: drone.last_seen.filter(|_| is_silent).map(Ts),
             battery_level: drone.battery_pct,
+            battery_age_s: drone
+                .last_seen_mono
+                .filter(|_| drone.battery_pct.is_some())
+                .map(|seen| round1(Mono::now().since(seen).as_secs_f64())),
             flight_time: drone.flight_time_s.filter(|_| is_connected),
             // The barometer drifts below the take-off point; the contract has no such heights.
             height: drone

@@ -21,7 +21,7 @@ use crate::sources::tello::{CommandError, ConnectError, DroneView, Operator, Out
 
 /// How long an answer waits for the drone to refuse. Firmware refuses within
 /// some 30 ms; the contract wants a take-off answered within about 0.1 s.
-const REFUSED_WITHIN: Duration = Duration::from_millis(120);
+pub(super) const REFUSED_WITHIN: Duration = Duration::from_millis(120);
 
 /// Asserted by clients (contract 1.7).
 const UNKNOWN: &str = "指定されたドローンが見つかりません";
@@ -212,23 +212,46 @@ pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Str
         false => pending.settled_within(REFUSED_WITHIN).await,
     };
     match outcome {
-        None => Ok(format!("Drone {id}: {command} taken")),
-        Some(Outcome::Done | Outcome::Sent | Outcome::Answer(_)) => {
-            Ok(format!("Drone {id}: {command} done"))
-        }
-        Some(Outcome::Refused(words)) => {
-            Err(failed(format!("Drone {id} refused {command}: {words}")))
-        }
-        Some(Outcome::NoReply) => Err(failed(format!(
-            "Drone {id} did not reply to {command} in time; it may have been carried out all the same"
-        ))),
-        Some(Outcome::Superseded) => Err(failed(format!(
-            "{command} was overtaken by stop, land or emergency"
-        ))),
-        Some(Outcome::Dropped) => Err(failed(format!(
-            "{command} was dropped: a command before it failed"
-        ))),
+        None => Ok(taken(id, command)),
+        Some(outcome) => ended(id, command, outcome).map_err(failed),
     }
+}
+
+/// That a command is under way, in words.
+pub(super) fn taken(id: &str, command: Command) -> String {
+    match command {
+        Command::Emergency => format!(
+            "Drone {id}: emergency sent, not confirmed: nothing is believed from it until its state shows it"
+        ),
+        _ => format!("Drone {id}: {command} taken"),
+    }
+}
+
+/// What came of a command, in words; an error when it was not what was asked for.
+pub(super) fn ended(id: &str, command: Command, outcome: Outcome) -> Result<String, String> {
+    Err(match outcome {
+        Outcome::Done | Outcome::Sent | Outcome::Answer(_) => {
+            return Ok(format!("Drone {id}: {command} done"));
+        }
+        Outcome::Refused(words) => format!("Drone {id} refused {command}: {words}"),
+        Outcome::NoReply => format!(
+            "Drone {id} did not reply to {command} in time; it may have been carried out all the same"
+        ),
+        Outcome::Unconfirmed => format!(
+            "{command} was sent to drone {id} and is not confirmed: its state does not show it; \
+             look at the drone"
+        ),
+        Outcome::CannotStop => format!(
+            "Drone {id} knows no `stop` (SDK 1.3): the move under way is flown to its end; \
+             `emergency` cuts its motors"
+        ),
+        Outcome::Superseded => format!("{command} was overtaken by stop, land or emergency"),
+        Outcome::Dropped => format!("{command} was dropped: a command before it failed"),
+        Outcome::Stale => format!(
+            "{command} was dropped unsent: its turn did not come within seconds, and nothing old is flown"
+        ),
+        Outcome::Forbidden(refusal) => format!("{command} was not sent: {refusal}"),
+    })
 }
 
 /// 503 `DRONE_COMMAND_FAILED`.

@@ -6,6 +6,7 @@ pub(crate) mod alerts;
 pub(crate) mod bridges;
 pub(crate) mod camera;
 pub(crate) mod dashboard;
+pub(crate) mod down_all;
 pub(crate) mod drone_command;
 pub(crate) mod drone_views;
 pub(crate) mod flight;

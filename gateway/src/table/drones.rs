@@ -3,6 +3,7 @@
 use super::{READ, RESPOND, SUCCESS, WRITE, get, later};
 use crate::http::route::{Gives, Route, Verb, list_of, of};
 use crate::routes::camera;
+use crate::routes::down_all;
 use crate::routes::drone_command;
 use crate::routes::drone_command::CommandResult;
 use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
@@ -36,6 +37,33 @@ pub(super) const ROUTES: &[Route] = &[
     .about(
         "drones",
         "Which drones are there: simulated ones, and real ones by a search",
+    ),
+    later(
+        Verb::Post,
+        "/api/drones/land-all",
+        RESPOND,
+        down_all::land,
+        Gives::Json(of::<down_all::DownAll>),
+    )
+    .about("drones", "Land every drone; a result for each"),
+    later(
+        Verb::Post,
+        "/api/drones/stop-all",
+        RESPOND,
+        down_all::stop,
+        Gives::Json(of::<down_all::DownAll>),
+    )
+    .about("drones", "Stop every drone where it is; a result for each"),
+    later(
+        Verb::Post,
+        "/api/drones/emergency-all",
+        RESPOND,
+        down_all::emergency,
+        Gives::Json(of::<down_all::DownAll>),
+    )
+    .about(
+        "drones",
+        "Stop the motors of every drone at once; a result for each",
     ),
     later(
         Verb::Get,

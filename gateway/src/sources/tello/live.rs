@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tello::faults::{FaultKind, FaultTotals};
 use tello::state::{State, parse};
 
+use super::motion::Motion;
 use super::rate::Rate;
 use readings::clock::Mono;
 
@@ -24,9 +25,6 @@ const REORDERED_BY_S: u32 = 2;
 
 /// See [`REORDERED_BY_S`].
 const REORDERED_WITHIN: Duration = Duration::from_secs(1);
-
-/// Motor time counts whole seconds, so motors that run advance it within this.
-const MOTORS_RUN_WITHIN: Duration = Duration::from_millis(2_500);
 
 /// Longest datagram compared for duplicates; real ones have at most 177 bytes.
 const COMPARED_BYTES: usize = 256;
@@ -62,8 +60,7 @@ pub(crate) struct Heard {
 pub(crate) struct Live {
     state: State,
     heard: Option<Heard>,
-    airborne: bool,
-    motor_time_advanced: Option<Mono>,
+    motion: Motion,
     previous: Vec<u8, COMPARED_BYTES>,
     rate: Rate,
     stats: StateStats,
@@ -89,7 +86,8 @@ impl Live {
             self.stats.reordered += 1;
             return None;
         }
-        self.judge_motors(&parsed.state, now);
+        self.count_restarts(&parsed.state);
+        self.motion.take(&parsed.state, now);
         let cut = parsed.faults.has(FaultKind::Truncated);
         self.state = if cut {
             parsed.state.over(&self.state)
@@ -121,21 +119,10 @@ impl Live {
         new < old && old - new <= REORDERED_BY_S && now.since(heard.at) < REORDERED_WITHIN
     }
 
-    /// Airborne is when motor time advances or the height is over zero; never by
-    /// the floor distance, which also changes when the drone is carried.
-    fn judge_motors(&mut self, state: &State, now: Mono) {
+    fn count_restarts(&mut self, state: &State) {
         if let (Some(new), Some(old)) = (state.motor_time_s, self.state.motor_time_s) {
-            if new > old {
-                self.motor_time_advanced = Some(now);
-            } else if new < old {
-                self.stats.restarts += 1;
-                self.motor_time_advanced = None;
-            }
+            self.stats.restarts += u64::from(new < old);
         }
-        let motors_run = self
-            .motor_time_advanced
-            .is_some_and(|at| now.since(at) < MOTORS_RUN_WITHIN);
-        self.airborne = motors_run || state.height_cm.is_some_and(|cm| cm > 0);
     }
 
     /// The newest state.
@@ -148,14 +135,9 @@ impl Live {
         self.heard
     }
 
-    /// Whether the motors ran when it was last heard.
-    pub(crate) fn airborne(&self) -> bool {
-        self.airborne
-    }
-
-    /// When motor time was last seen to advance.
-    pub(crate) fn motor_time_advanced(&self) -> Option<Mono> {
-        self.motor_time_advanced
+    /// What its states show of its motors and motion.
+    pub(crate) fn motion(&self) -> Motion {
+        self.motion
     }
 
     /// States in the second before `now`.
@@ -214,21 +196,6 @@ mod tests {
         );
         assert!(take(&mut live, "time:0;bat:50;", 9_000).is_some());
         assert_eq!(live.stats().restarts, 1);
-    }
-
-    #[test]
-    fn airborne_follows_motor_time_and_height_but_never_the_floor() {
-        let mut live = Live::default();
-        take(&mut live, "time:40;h:0;tof:10;", 1_000);
-        assert!(!live.airborne(), "one sample says nothing about motor time");
-        take(&mut live, "time:40;h:0;tof:90;", 1_100);
-        assert!(!live.airborne(), "carried by hand");
-        take(&mut live, "time:41;h:0;tof:20;", 1_200);
-        assert!(live.airborne());
-        take(&mut live, "time:41;h:0;tof:10;", 3_900);
-        assert!(!live.airborne());
-        take(&mut live, "time:41;h:20;tof:10;", 4_000);
-        assert!(live.airborne());
     }
 
     #[test]

@@ -40,17 +40,17 @@ fn known(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
         &|drone| Some(f64::from(u8::from(drone.link == LinkState::Lost))),
     )?;
     family("drone_battery_percent", "Battery", &|drone| {
-        drone.battery_pct.map(f64::from)
+        drone.battery_pct.filter(|_| drone.fresh).map(f64::from)
     })?;
     family(
         "drone_temperature_celsius",
         "Highest main-board temperature",
-        &|drone| drone.temperature_c,
+        &|drone| drone.temperature_c.filter(|_| drone.fresh),
     )?;
     family(
         "drone_height_centimetres",
         "Height over the take-off point",
-        &|drone| drone.height_cm.map(f64::from),
+        &|drone| drone.height_cm.filter(|_| drone.fresh).map(f64::from),
     )?;
     family(
         "drone_state_age_seconds",

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The protocol is the crate `tello`, the simulator `tello-simulator`. Pure: `plan`, `live`,
-//! `rate`, `link::machine`, most of `video`, `discovery::{sweep, targets, strangers}`. Thin
+//! `motion`, `rate`, `link::machine`, most of `video`, `discovery::{sweep, targets, strangers}`. Thin
 //! tasks: `port`, `link::task`.
 
 mod command_port;
@@ -22,6 +22,7 @@ mod fleet;
 mod link;
 mod live;
 mod measured;
+mod motion;
 mod outlet;
 mod plan;
 mod port;
@@ -31,7 +32,7 @@ mod socket;
 mod state_readings;
 mod video;
 
-pub use commander::{Operator, Outcome, Pending, Phase, Presence, Refusal};
+pub use commander::{Basis, Flight, Operator, Outcome, Pending, Phase, Presence, Refusal};
 pub(crate) use discovery::{Answer, ask_configured};
 pub use discovery::{
     Detection, Discovery, DiscoveryStats, Method, NotAllowed, Searched, Verification,
@@ -107,9 +108,11 @@ pub struct DroneView {
     pub speed_cm_s: Option<f64>,
     /// Pitch, roll, yaw in degrees.
     pub attitude_deg: Option<[i32; 3]>,
-    /// Whether the motors run: `time` advances or `h` > 0. Keeps what was last
-    /// known while the drone is lost.
+    /// What it is doing, and what that rests on. Keeps what was last known while
+    /// the drone is lost.
+    pub flight: Flight,
+    /// Whether it is, or may still be, in the air.
     pub airborne: bool,
-    /// What it is doing, as commanded and confirmed.
-    pub phase: Phase,
+    /// Whether the values are of now: its state arrives.
+    pub fresh: bool,
 }

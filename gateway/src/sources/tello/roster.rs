@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
-use super::commander::{MAX_REQUESTS, Request};
+use super::commander::{FRESH_WITHIN, MAX_REQUESTS, Request};
 use super::discovery::Strangers;
 use super::link::{LinkStatus, Reason};
 use super::live::{Live, StateStats};
@@ -42,6 +42,8 @@ pub struct LinkStats {
     pub late: u64,
     /// Commands without a reply in time.
     pub timeouts: u64,
+    /// States that came to the command port, where they are no reply; dropped.
+    pub misplaced: u64,
 }
 
 /// Statistics of one drone.
@@ -262,9 +264,9 @@ impl Roster {
 
     /// A drone as the API shows it.
     pub(crate) fn view(&self, slot: &Slot) -> DroneView {
-        let (link, reason, phase) = {
+        let (link, reason, flight) = {
             let link = slot.link();
-            (link.state, link.reason, link.phase)
+            (link.state, link.reason, link.flight)
         };
         let live = slot.live();
         let (state, heard) = (live.state(), live.heard());
@@ -287,8 +289,9 @@ impl Roster {
             flight_time_s: state.motor_time_s,
             speed_cm_s: state.speed_cm_s(),
             attitude_deg: state.attitude_deg(),
-            airborne: live.airborne(),
-            phase,
+            flight,
+            airborne: flight.may_fly(),
+            fresh: live.motion().is_fresh(Mono::now(), FRESH_WITHIN),
         }
     }
 

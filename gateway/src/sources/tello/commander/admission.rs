@@ -5,7 +5,10 @@ use tello::command::{Command, Direction};
 use thiserror::Error;
 
 use super::super::LinkState;
-use super::phase::Phase;
+use super::belief::{Flight, Phase};
+use super::down::Down;
+use super::queue::is_manoeuvre;
+use super::snapshot::Snapshot;
 
 /// Highest point a drone is sent to, in cm over its take-off point.
 pub(super) const CEILING_CM: i32 = 1_000;
@@ -22,6 +25,14 @@ pub enum Refusal {
     /// It is not on the ground.
     #[error("the drone is not on the ground")]
     NotOnGround,
+    /// It may be in the air, and its state does not arrive.
+    #[error(
+        "the drone's state does not arrive: only land, stop and emergency are sent to a drone that may be in the air"
+    )]
+    NotSeen,
+    /// It refused a move because it is busy, and will go on doing so.
+    #[error("the drone is busy with an earlier move; try again when that is over")]
+    Busy,
     /// It is not in the air.
     #[error("the drone is not airborne")]
     NotAirborne,
@@ -47,53 +58,67 @@ pub enum Refusal {
     Stopping,
 }
 
-/// What the decision is made from.
-#[derive(Clone, Debug)]
-pub(super) struct Circumstances {
-    pub(super) link: LinkState,
-    /// Why it is lost, in words.
-    pub(super) reason: Option<String>,
-    pub(super) phase: Phase,
-    pub(super) battery_pct: Option<u8>,
+/// What the decision is made from, besides the drone as it is seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grounds {
+    pub(super) flight: Flight,
+    /// Fresh states prove the ground.
+    pub(super) grounded: bool,
     pub(super) takeoff_battery_pct: u8,
-    pub(super) height_cm: Option<i32>,
+    /// Where the commands before it will have taken the drone, in cm.
+    pub(super) height_cm: i32,
 }
 
-/// Whether `command` may be sent.
-pub(super) fn admit(command: Command, about: &Circumstances) -> Result<(), Refusal> {
-    let saves = matches!(command, Command::Land | Command::Stop | Command::Emergency);
+/// Whether `command` may be sent. Judged when it is asked, and again when its
+/// turn comes.
+pub(super) fn admit(command: Command, about: &Snapshot, grounds: Grounds) -> Result<(), Refusal> {
+    if let Some(down) = Down::of(command) {
+        return admit_down(down, about, grounds);
+    }
     match about.link {
         LinkState::Disconnected | LinkState::Connecting => return Err(Refusal::NotConnected),
-        // It may hear us though we do not hear it; then these must get through.
-        LinkState::Lost if saves => {}
         LinkState::Lost => return Err(Refusal::Lost(about.reason.clone().unwrap_or_default())),
         LinkState::Connected => {}
     }
-    let flies = matches!(about.phase, Phase::TakingOff | Phase::Flying);
+    let phase = grounds.flight.phase;
+    let flies = matches!(phase, Phase::TakingOff | Phase::Flying);
     match command {
-        Command::Takeoff => take_off(about),
-        Command::Land => flies.then_some(()).ok_or(Refusal::NotAirborne),
-        Command::Move { .. } | Command::Rotate { .. } | Command::Flip(_) | Command::Go { .. }
-            if !flies =>
-        {
-            Err(Refusal::NotAirborne)
-        }
+        Command::Takeoff => take_off(about, grounds),
+        _ if is_manoeuvre(command) && !flies => Err(Refusal::NotAirborne),
+        _ if phase == Phase::Flying && !about.is_fresh() => Err(Refusal::NotSeen),
         Command::Move {
             direction: Direction::Up,
             distance_cm,
-        } => within(about, i32::from(distance_cm)),
+        } => within(grounds, i32::from(distance_cm)),
         Command::Go {
             to_cm: [_, _, up], ..
-        } if up > 0 => within(about, i32::from(up)),
+        } if up > 0 => within(grounds, i32::from(up)),
         _ => Ok(()),
     }
 }
 
-fn take_off(about: &Circumstances) -> Result<(), Refusal> {
-    if about.phase != Phase::Landed {
+/// Down is always possible: what is believed of the drone keeps nobody from it,
+/// only a fresh state that proves the ground does, and that there is no link.
+fn admit_down(down: Down, about: &Snapshot, grounds: Grounds) -> Result<(), Refusal> {
+    let has_link = match about.link {
+        LinkState::Connected | LinkState::Lost => true,
+        // Nobody wants it, or it was never heard since; one in the air still counts.
+        LinkState::Disconnected | LinkState::Connecting => grounds.flight.may_fly(),
+    };
+    match down {
+        _ if !has_link => Err(Refusal::NotConnected),
+        // The contract has it accepted in any flight state.
+        Down::Emergency => Ok(()),
+        Down::Land | Down::Stop if grounds.grounded => Err(Refusal::NotAirborne),
+        Down::Land | Down::Stop => Ok(()),
+    }
+}
+
+fn take_off(about: &Snapshot, grounds: Grounds) -> Result<(), Refusal> {
+    if grounds.flight.may_fly() {
         return Err(Refusal::NotOnGround);
     }
-    let least_pct = about.takeoff_battery_pct;
+    let least_pct = grounds.takeoff_battery_pct;
     match about
         .battery_pct
         .filter(|battery_pct| *battery_pct < least_pct)
@@ -106,8 +131,8 @@ fn take_off(about: &Circumstances) -> Result<(), Refusal> {
     }
 }
 
-fn within(about: &Circumstances, up_cm: i32) -> Result<(), Refusal> {
-    let height_cm = about.height_cm.unwrap_or(0) + up_cm;
+fn within(grounds: Grounds, up_cm: i32) -> Result<(), Refusal> {
+    let height_cm = grounds.height_cm + up_cm;
     (height_cm <= CEILING_CM)
         .then_some(())
         .ok_or(Refusal::OutOfBounds { height_cm })
@@ -115,16 +140,35 @@ fn within(about: &Circumstances, up_cm: i32) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::motion::Motion;
+    use super::super::belief::Basis;
     use super::*;
+    use readings::clock::Mono;
 
-    fn about() -> Circumstances {
-        Circumstances {
+    /// A drone at 120 cm that was just heard.
+    fn about() -> Snapshot {
+        let now = Mono::from_millis(5_000);
+        let mut motion = Motion::default();
+        motion.take(&tello::state::parse(b"time:9;h:120;").state, now);
+        Snapshot {
+            now,
             link: LinkState::Connected,
             reason: None,
-            phase: Phase::Flying,
+            motion,
             battery_pct: Some(50),
-            takeoff_battery_pct: 10,
             height_cm: Some(120),
+        }
+    }
+
+    fn in_phase(phase: Phase) -> Grounds {
+        Grounds {
+            flight: Flight {
+                phase,
+                basis: Basis::State,
+            },
+            grounded: phase == Phase::Landed,
+            takeoff_battery_pct: 10,
+            height_cm: 120,
         }
     }
 
@@ -135,72 +179,104 @@ mod tests {
 
     #[test]
     fn a_take_off_needs_the_ground_and_a_charge() {
-        let landed = Circumstances {
-            phase: Phase::Landed,
+        let landed = in_phase(Phase::Landed);
+        assert_eq!(admit(Command::Takeoff, &about(), landed), Ok(()));
+        let flying = in_phase(Phase::Flying);
+        assert_eq!(
+            admit(Command::Takeoff, &about(), flying),
+            Err(Refusal::NotOnGround)
+        );
+        let charged = |battery_pct| Snapshot {
+            battery_pct: Some(battery_pct),
             ..about()
         };
-        assert_eq!(admit(Command::Takeoff, &landed), Ok(()));
-        assert_eq!(admit(Command::Takeoff, &about()), Err(Refusal::NotOnGround));
-        let low = |battery_pct| Circumstances {
-            battery_pct: Some(battery_pct),
-            ..landed.clone()
-        };
         assert_eq!(
-            admit(Command::Takeoff, &low(9)),
+            admit(Command::Takeoff, &charged(9), landed),
             Err(Refusal::BatteryLow {
                 battery_pct: 9,
                 least_pct: 10
             })
         );
-        assert_eq!(admit(Command::Takeoff, &low(10)), Ok(()));
+        assert_eq!(admit(Command::Takeoff, &charged(10), landed), Ok(()));
     }
 
     #[test]
     fn movements_need_the_air_and_stay_under_the_ceiling() {
-        assert_eq!(admit(UP, &about()), Ok(()));
-        assert_eq!(
-            admit(
-                UP,
-                &Circumstances {
-                    phase: Phase::TakingOff,
-                    ..about()
-                }
-            ),
-            Ok(())
-        );
+        for phase in [Phase::Flying, Phase::TakingOff] {
+            assert_eq!(admit(UP, &about(), in_phase(phase)), Ok(()));
+        }
         for phase in [Phase::Landed, Phase::Landing] {
             assert_eq!(
-                admit(UP, &Circumstances { phase, ..about() }),
+                admit(UP, &about(), in_phase(phase)),
                 Err(Refusal::NotAirborne)
             );
         }
-        let high = Circumstances {
-            height_cm: Some(501),
-            ..about()
+        let high = Grounds {
+            height_cm: 501,
+            ..in_phase(Phase::Flying)
         };
         assert_eq!(
-            admit(UP, &high),
+            admit(UP, &about(), high),
             Err(Refusal::OutOfBounds { height_cm: 1_001 })
         );
     }
 
     #[test]
-    fn what_saves_the_drone_is_sent_into_the_dark() {
-        let lost = Circumstances {
+    fn nothing_but_down_commands_goes_to_a_flying_drone_that_is_not_seen() {
+        let unseen = Snapshot {
+            now: Mono::from_millis(7_000),
+            ..about()
+        };
+        let flying = in_phase(Phase::Flying);
+        for command in [UP, Command::StreamOn, Command::Speed(50)] {
+            assert_eq!(
+                admit(command, &unseen, flying),
+                Err(Refusal::NotSeen),
+                "{command}"
+            );
+        }
+        assert_eq!(admit(Command::Land, &unseen, flying), Ok(()));
+    }
+
+    #[test]
+    fn down_is_possible_unless_the_ground_is_proven_or_there_is_no_link() {
+        let down = [Command::Land, Command::Stop, Command::Emergency];
+        let lost = Snapshot {
             link: LinkState::Lost,
             ..about()
         };
-        for command in [Command::Land, Command::Stop, Command::Emergency] {
-            assert_eq!(admit(command, &lost), Ok(()), "{command}");
+        // Believed to be landed, and not proven: it is sent.
+        let believed = Grounds {
+            grounded: false,
+            ..in_phase(Phase::Landed)
+        };
+        for command in down {
+            for phase in [Phase::TakingOff, Phase::Flying, Phase::Landing] {
+                assert_eq!(admit(command, &about(), in_phase(phase)), Ok(()));
+                assert_eq!(admit(command, &lost, in_phase(phase)), Ok(()));
+            }
+            assert_eq!(admit(command, &lost, believed), Ok(()), "{command}");
         }
-        assert!(matches!(admit(UP, &lost), Err(Refusal::Lost(_))));
-        let nobody = Circumstances {
+        let grounded = in_phase(Phase::Landed);
+        assert_eq!(
+            admit(Command::Land, &about(), grounded),
+            Err(Refusal::NotAirborne)
+        );
+        assert_eq!(admit(Command::Emergency, &about(), grounded), Ok(()));
+        let nobody = Snapshot {
             link: LinkState::Disconnected,
             ..about()
         };
-        assert_eq!(
-            admit(Command::Emergency, &nobody),
-            Err(Refusal::NotConnected)
-        );
+        for command in down {
+            assert_eq!(
+                admit(command, &nobody, believed),
+                Err(Refusal::NotConnected)
+            );
+            assert_eq!(admit(command, &nobody, in_phase(Phase::Flying)), Ok(()));
+        }
+        assert!(matches!(
+            admit(UP, &lost, in_phase(Phase::Flying)),
+            Err(Refusal::Lost(_))
+        ));
     }
 }

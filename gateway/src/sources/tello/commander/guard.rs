@@ -28,12 +28,16 @@ pub(in super::super) struct Policy {
 
 /// What the guard sees.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sight {
+pub(super) struct Watched {
     pub(super) now: Mono,
     pub(super) flying: bool,
     /// Whether the operator who commanded last is there; `None`: nobody did.
     pub(super) operator: Option<bool>,
+    /// Whether a keep-alive may be sent: any command ends a landing that the
+    /// drone began by itself, and nothing goes to a drone that is not seen.
+    pub(super) may_keep_alive: bool,
     pub(super) last_sent: Mono,
+    /// The charge; none when that is an old one.
     pub(super) battery_pct: Option<u8>,
 }
 
@@ -54,6 +58,9 @@ pub(super) struct Guard {
     gone_since: Option<Mono>,
     acted_for_operator: bool,
     acted_for_battery: bool,
+    /// Whether the battery of this flight was worth a warning: it only falls, so
+    /// what it says at the limit must not raise and end the alert in turn.
+    warns: bool,
 }
 
 impl Guard {
@@ -64,6 +71,7 @@ impl Guard {
             gone_since: None,
             acted_for_operator: false,
             acted_for_battery: false,
+            warns: false,
         }
     }
 
@@ -77,24 +85,24 @@ impl Guard {
         (self.was_there, self.gone_since, self.acted_for_operator) = (is_there, None, false);
     }
 
-    /// Whether the battery is worth a warning.
-    pub(super) fn warns(&self, sight: Sight) -> bool {
-        sight.flying
-            && sight
-                .battery_pct
-                .is_some_and(|pct| pct < self.policy.warn_battery_pct)
+    /// Whether the battery of this flight is worth a warning.
+    pub(super) fn warns(&self) -> bool {
+        self.warns
     }
 
     /// Looks at the drone; to be called about once a second.
-    pub(super) fn look(&mut self, sight: Sight) -> Option<Act> {
-        if !sight.flying {
+    pub(super) fn look(&mut self, watched: Watched) -> Option<Act> {
+        if !watched.flying {
             *self = Guard {
                 was_there: self.was_there,
                 ..Guard::new(self.policy)
             };
             return None;
         }
-        let empty = sight
+        self.warns |= watched
+            .battery_pct
+            .is_some_and(|pct| pct < self.policy.warn_battery_pct);
+        let empty = watched
             .battery_pct
             .is_some_and(|pct| pct <= self.policy.land_battery_pct);
         if empty
@@ -103,12 +111,13 @@ impl Guard {
         {
             return Some(Act::LandForBattery);
         }
-        match sight.operator {
+        match watched.operator {
             Some(true) => {
                 (self.was_there, self.gone_since, self.acted_for_operator) = (true, None, false);
-                (sight.now.since(sight.last_sent) >= KEEP_ALIVE_EVERY).then_some(Act::KeepAlive)
+                let is_due = watched.now.since(watched.last_sent) >= KEEP_ALIVE_EVERY;
+                (is_due && watched.may_keep_alive).then_some(Act::KeepAlive)
             }
-            Some(false) if self.was_there => self.miss(sight.now),
+            Some(false) if self.was_there => self.miss(watched.now),
             _ => None,
         }
     }
@@ -142,11 +151,12 @@ mod tests {
         })
     }
 
-    fn sight(now: u64, operator: Option<bool>) -> Sight {
+    fn watched(now: u64, operator: Option<bool>) -> Watched {
         let now = Mono::from_millis(now);
-        Sight {
+        Watched {
             now,
             flying: true,
+            may_keep_alive: true,
             operator,
             last_sent: now,
             battery_pct: Some(50),
@@ -161,33 +171,33 @@ mod tests {
             (OnOperatorLoss::Nothing, None),
         ] {
             let mut guard = guard(policy);
-            assert_eq!(guard.look(sight(0, Some(true))), None);
-            assert_eq!(guard.look(sight(1_000, Some(false))), None);
-            assert_eq!(guard.look(sight(3_999, Some(false))), None);
-            assert_eq!(guard.look(sight(4_000, Some(false))), act);
-            assert_eq!(guard.look(sight(9_000, Some(false))), None, "once");
+            assert_eq!(guard.look(watched(0, Some(true))), None);
+            assert_eq!(guard.look(watched(1_000, Some(false))), None);
+            assert_eq!(guard.look(watched(3_999, Some(false))), None);
+            assert_eq!(guard.look(watched(4_000, Some(false))), act);
+            assert_eq!(guard.look(watched(9_000, Some(false))), None, "once");
         }
     }
 
     #[test]
     fn coming_back_in_time_changes_nothing_and_who_never_was_there_is_not_missed() {
         let mut known = guard(OnOperatorLoss::Land);
-        known.look(sight(0, Some(true)));
-        known.look(sight(1_000, Some(false)));
-        known.look(sight(2_000, Some(true)));
-        assert_eq!(known.look(sight(4_500, Some(false))), None);
+        known.look(watched(0, Some(true)));
+        known.look(watched(1_000, Some(false)));
+        known.look(watched(2_000, Some(true)));
+        assert_eq!(known.look(watched(4_500, Some(false))), None);
         let mut stranger = guard(OnOperatorLoss::Land);
-        assert_eq!(stranger.look(sight(0, Some(false))), None);
-        assert_eq!(stranger.look(sight(60_000, Some(false))), None);
+        assert_eq!(stranger.look(watched(0, Some(false))), None);
+        assert_eq!(stranger.look(watched(60_000, Some(false))), None);
     }
 
     #[test]
     fn an_operator_lost_right_after_the_command_is_missed() {
         let mut guard = guard(OnOperatorLoss::Land);
         guard.commanded(true);
-        assert_eq!(guard.look(sight(0, Some(false))), None);
+        assert_eq!(guard.look(watched(0, Some(false))), None);
         assert_eq!(
-            guard.look(sight(3_000, Some(false))),
+            guard.look(watched(3_000, Some(false))),
             Some(Act::LandForOperator)
         );
     }
@@ -195,25 +205,40 @@ mod tests {
     #[test]
     fn keep_alives_need_an_operator_who_is_there() {
         let mut guard = guard(OnOperatorLoss::Nothing);
-        let idle = |operator| Sight {
+        let idle = |operator| Watched {
             last_sent: Mono::ZERO,
-            ..sight(5_000, operator)
+            ..watched(5_000, operator)
         };
         assert_eq!(guard.look(idle(Some(true))), Some(Act::KeepAlive));
         assert_eq!(guard.look(idle(Some(false))), None);
         assert_eq!(guard.look(idle(None)), None);
+        let in_the_dark = Watched {
+            may_keep_alive: false,
+            ..idle(Some(true))
+        };
+        assert_eq!(guard.look(in_the_dark), None);
     }
 
     #[test]
     fn an_empty_battery_lands_once() {
         let mut guard = guard(OnOperatorLoss::Nothing);
-        let at = |pct| Sight {
+        let at = |pct| Watched {
             battery_pct: Some(pct),
-            ..sight(1, None)
+            ..watched(1, None)
         };
+        assert_eq!(guard.look(at(15)), None);
+        assert!(!guard.warns());
+        assert_eq!(guard.look(at(14)), None);
+        assert_eq!(guard.look(at(15)), None);
+        assert!(guard.warns(), "of the whole flight");
         assert_eq!(guard.look(at(6)), None);
         assert_eq!(guard.look(at(5)), Some(Act::LandForBattery));
         assert_eq!(guard.look(at(4)), None);
-        assert!(guard.warns(at(14)) && !guard.warns(at(15)));
+        let landed = Watched {
+            flying: false,
+            ..at(4)
+        };
+        assert_eq!(guard.look(landed), None);
+        assert!(!guard.warns());
     }
 }

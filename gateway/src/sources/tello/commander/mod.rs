@@ -1,18 +1,22 @@
 //! Commands to one drone: what may be sent, in which order, and what came of it.
 //!
-//! [`queue`] keeps one command in flight and matches replies; [`phase`] says
-//! whether the drone flies; [`admission`] refuses what makes no sense now;
+//! [`queue`] keeps one command in flight and matches replies; [`down`] lands and
+//! stops, past the queue; [`belief`] says whether the drone flies; [`admission`]
+//! refuses what makes no sense now, all from one [`snapshot`] of the drone;
 //! [`guard`] acts for an operator who is gone and for an empty battery;
 //! [`presence`] knows which operators are there. All pure and given `now`.
-//! [`desk`] is what the link's task drives: it owns no socket, since a drone
+//! [`executor`] is what the link's task drives: it owns no socket, since a drone
 //! has one client port and the link owns that.
 
 mod admission;
-mod desk;
+mod belief;
+mod down;
+mod executor;
 mod guard;
-mod phase;
+mod patience;
 mod presence;
 mod queue;
+mod snapshot;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,13 +25,14 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 pub use admission::Refusal;
-pub(super) use desk::{Deed, Desk, Outgoing, Surroundings};
+pub(super) use belief::FRESH_WITHIN;
+pub use belief::{Basis, Flight, Phase};
+pub(super) use executor::{CommandExecutor, Intervention, Outgoing};
 pub(super) use guard::Policy;
-pub use phase::Phase;
-pub(super) use phase::Sign;
 pub use presence::Presence;
 pub(super) use presence::Presences;
 pub use queue::Outcome;
+pub(super) use snapshot::Snapshot;
 
 use tello::command::Command;
 

@@ -1,4 +1,4 @@
-//! One command in flight, the others in a bounded line. Pure: takes `now` and
+//! One command in flight, the others in a short line. Pure: takes `now` and
 //! replies, says what to send and what came of each command.
 //!
 //! A drone answers after the manoeuvre, queues nothing, and its answers carry
@@ -7,6 +7,9 @@
 //! time-out or an interruption a reply may still be on its way: then a question
 //! goes first whose answer cannot be mistaken, and all that arrives before that
 //! answer is late (the fence). A movement is never sent twice.
+//!
+//! Nothing old is flown: a manoeuvre whose turn does not come soon is dropped.
+//! What lands, stops or cuts the motors never comes through here, see `down`.
 
 use std::time::Duration;
 
@@ -14,34 +17,31 @@ use heapless::{Deque, Vec};
 use tello::command::{Command, Query};
 use tello::reply::Reply;
 
+use super::down::MAX_JOINED;
+use super::patience::patience;
 use readings::clock::Mono;
 
-/// Most commands that wait: more than a person queues, few enough that the last
-/// one is still meant when its turn comes. At capacity new ones are refused.
-pub(super) const MAX_WAITING: usize = 16;
+/// Most commands that wait: what a person asks for during one take-off. At
+/// capacity new ones are refused.
+pub(super) const MAX_WAITING: usize = 8;
+
+/// How long a manoeuvre may wait for its turn, a take-off before it not counted:
+/// a person who pressed longer ago means another place by now.
+pub(super) const WAITS_FOR: Duration = Duration::from_secs(2);
 
 /// Between a reply and the next command. Firmware loses commands that follow
 /// too closely, and a reply doubled by the network arrives within this.
 const GAP: Duration = Duration::from_millis(100);
 
-/// How long a manoeuvre that was interrupted may take to say so.
-const INTERRUPTED_WITHIN: Duration = Duration::from_secs(2);
-
-/// Between attempts of a landing that was refused because the drone is busy.
-const LAND_AGAIN: Duration = Duration::from_secs(1);
-
-/// `emergency` is never answered, so it is sent this often, this far apart.
-const EMERGENCY_SENDS: u8 = 3;
-const EMERGENCY_APART: Duration = Duration::from_millis(100);
-
-/// The question that ends doubt about late replies, and how long it may take.
+/// The question that tells late replies apart, and how long it may take.
 const FENCE: Command = Command::Read(Query::Battery);
 const FENCE_WITHIN: Duration = Duration::from_millis(500);
 
 /// What came of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The drone said `ok`; a manoeuvre is over.
+    /// The drone said `ok`, and a manoeuvre is over; or its state shows that a
+    /// down-command did what it should.
     Done,
     /// It answered the question.
     Answer(String),
@@ -51,10 +51,18 @@ pub enum Outcome {
     Refused(String),
     /// No reply in time. A movement may have been carried out all the same.
     NoReply,
+    /// Sent, and the drone's state does not show it in time.
+    Unconfirmed,
+    /// Its firmware knows no `stop`: a move under way is flown to its end.
+    CannotStop,
     /// Stop, land or emergency came in between.
     Superseded,
     /// A command before it failed, so that this one would start elsewhere.
     Dropped,
+    /// Its turn did not come in time; it was not sent.
+    Stale,
+    /// It was not sent: when its turn came, it made no sense any more.
+    Forbidden(super::Refusal),
 }
 
 /// What to do next.
@@ -64,8 +72,27 @@ pub(super) enum Do<T> {
     Finish(T, Outcome),
 }
 
-/// What one event can cause: the end of every command there is, and two sends.
-pub(super) type Todo<T> = Vec<Do<T>, { MAX_WAITING + 4 }>;
+/// What one event can cause: the end of every command there is, and some sends.
+pub(super) type Todo<T> = Vec<Do<T>, { MAX_WAITING + MAX_JOINED + 8 }>;
+
+/// Notes what to do.
+pub(super) fn put<T>(todo: &mut Todo<T>, what: Do<T>) {
+    // There is room for the end of every command and some sends, see its type.
+    let _ = todo.push(what);
+}
+
+/// What may be sent now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// Anything.
+    #[default]
+    Open,
+    /// Nothing that only asks: the drone comes down by itself, and any command
+    /// ends that.
+    NoReads,
+    /// Nothing: the drone may fly and is not seen, or a down-command is under way.
+    Closed,
+}
 
 /// Counts since start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,41 +107,45 @@ struct Entry<T> {
     command: Command,
     /// Whom to tell; nobody for what the gateway asks for itself.
     ticket: Option<T>,
+    /// Until when it is still meant.
+    meant_until: Mono,
 }
 
+/// The command in flight.
 #[derive(Debug)]
-struct Flight<T> {
+struct InFlight<T> {
     entry: Entry<T>,
     deadline: Mono,
     tries_left: u8,
-    /// Whether a `stop` was sent to end it.
-    interrupted: bool,
 }
 
 /// The commands of one drone.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
-    flight: Option<Flight<T>>,
+    in_flight: Option<InFlight<T>>,
     waiting: Deque<Entry<T>, MAX_WAITING>,
+    gate: Gate,
     not_before: Mono,
     /// Whether a reply to something sent earlier may still arrive.
-    in_doubt: bool,
-    /// Whether `not_before` waits for the reply of a manoeuvre that was refused
-    /// because the drone is busy: perhaps with that very manoeuvre.
-    held: bool,
-    emergencies: Option<(u8, Mono)>,
+    stray_expected: bool,
+    /// Whether the link asked the drone into SDK mode, and the `ok` to that may come.
+    sdk_reply_expected: bool,
+    /// Until when no manoeuvre is sent, because one was refused by a drone that
+    /// is busy: perhaps with that very manoeuvre. Its reply ends the wait.
+    held_until: Option<Mono>,
     stats: QueueStats,
 }
 
 impl<T> Queue<T> {
     pub(super) fn new() -> Queue<T> {
         Queue {
-            flight: None,
+            in_flight: None,
             waiting: Deque::new(),
+            gate: Gate::Open,
             not_before: Mono::ZERO,
-            in_doubt: false,
-            held: false,
-            emergencies: None,
+            stray_expected: false,
+            sdk_reply_expected: false,
+            held_until: None,
             stats: QueueStats::default(),
         }
     }
@@ -123,9 +154,14 @@ impl<T> Queue<T> {
         self.stats
     }
 
+    /// Counts what is sent past the queue.
+    pub(super) fn count_sent(&mut self) {
+        self.stats.sent += 1;
+    }
+
     /// Whether nothing is in flight and nothing waits.
     pub(super) fn is_idle(&self) -> bool {
-        self.flight.is_none() && self.waiting.is_empty() && self.emergencies.is_none()
+        self.in_flight.is_none() && self.waiting.is_empty()
     }
 
     /// Whether there is room for another command.
@@ -133,36 +169,75 @@ impl<T> Queue<T> {
         !self.waiting.is_full()
     }
 
+    /// Whether a manoeuvre is under way on the drone, as far as is known.
+    pub(super) fn in_manoeuvre(&self, now: Mono) -> bool {
+        self.held_until.is_some_and(|until| now < until)
+            || self
+                .in_flight
+                .as_ref()
+                .is_some_and(|flight| is_manoeuvre(flight.entry.command))
+    }
+
+    /// How long the drone will refuse manoeuvres, by what it said last.
+    pub(super) fn held_for(&self, now: Mono) -> Duration {
+        self.held_until
+            .map_or(Duration::ZERO, |until| until.since(now))
+    }
+
+    /// The commands that are in flight or wait, in order.
+    pub(super) fn commands(&self) -> impl Iterator<Item = Command> {
+        let flying = self.in_flight.iter().map(|flight| flight.entry.command);
+        flying.chain(self.waiting.iter().map(|entry| entry.command))
+    }
+
     /// Whether `command` is in flight or waits.
     pub(super) fn holds(&self, command: Command) -> bool {
-        let flying = self.flight.iter().map(|flight| flight.entry.command);
-        flying
-            .chain(self.waiting.iter().map(|entry| entry.command))
-            .any(|held| held == command)
+        self.commands().any(|held| held == command)
     }
 
     /// When [`Queue::tick`] has something to do next.
     pub(super) fn wake_at(&self) -> Option<Mono> {
-        let deadline = self.flight.as_ref().map(|flight| flight.deadline);
-        let next = (self.flight.is_none() && !self.waiting.is_empty()).then_some(self.not_before);
-        [deadline, next, self.emergencies.map(|(_, at)| at)]
-            .into_iter()
-            .flatten()
-            .min()
+        let deadline = self.in_flight.as_ref().map(|flight| flight.deadline);
+        let next = self.next_turn();
+        let stale = self.waiting.iter().map(|entry| entry.meant_until).min();
+        [deadline, next, stale].into_iter().flatten().min()
+    }
+
+    /// When the first in the line may be sent; none while something else decides.
+    fn next_turn(&self) -> Option<Mono> {
+        let first = self.waiting.front().filter(|_| self.in_flight.is_none())?;
+        let is_held = is_manoeuvre(first.command);
+        self.is_allowed(first.command).then(|| {
+            self.held_until
+                .filter(|_| is_held)
+                .map_or(self.not_before, |until| until.max(self.not_before))
+        })
+    }
+
+    fn is_allowed(&self, command: Command) -> bool {
+        match self.gate {
+            Gate::Open => true,
+            Gate::NoReads => !matches!(command, Command::Read(_)),
+            Gate::Closed => false,
+        }
+    }
+
+    /// Says what may be sent from now on.
+    pub(super) fn set_gate(&mut self, gate: Gate) {
+        self.gate = gate;
     }
 
     /// A reply to something sent outside this queue may still arrive.
-    pub(super) fn doubt(&mut self) {
-        self.in_doubt = true;
+    pub(super) fn expect_stray_reply(&mut self) {
+        self.stray_expected = true;
     }
 
-    /// Everything sent outside this queue was answered.
-    pub(super) fn assure(&mut self) {
-        self.in_doubt = false;
+    /// The link sends `command`, whose reply may still arrive.
+    pub(super) fn expect_sdk_reply(&mut self) {
+        self.sdk_reply_expected = true;
     }
 
-    /// Takes a command. The caller has asked [`Queue::has_room`]; the three that
-    /// overtake always find room, since they empty the line.
+    /// Takes a command. The caller has asked [`Queue::has_room`].
     pub(super) fn submit(
         &mut self,
         command: Command,
@@ -170,148 +245,127 @@ impl<T> Queue<T> {
         now: Mono,
         todo: &mut Todo<T>,
     ) {
-        let entry = Entry { command, ticket };
-        match command {
-            Command::Emergency => self.cut_motors(entry, now, todo),
-            Command::Stop => {
-                self.clear_all(todo);
-                self.start(entry, now, todo);
-            }
-            Command::Land => self.land(entry, now, todo),
-            _ => {
-                if let Err(entry) = self.waiting.push_back(entry) {
-                    finish(entry, Outcome::Dropped, todo);
-                }
-                self.pump(now, todo);
-            }
+        let entry = Entry {
+            command,
+            ticket,
+            meant_until: now.plus(WAITS_FOR),
+        };
+        if let Err(entry) = self.waiting.push_back(entry) {
+            finish(entry, Outcome::Dropped, todo);
         }
-    }
-
-    fn cut_motors(&mut self, entry: Entry<T>, now: Mono, todo: &mut Todo<T>) {
-        self.clear_all(todo);
-        self.send(Command::Emergency, todo);
-        self.emergencies = Some((EMERGENCY_SENDS - 1, now.plus(EMERGENCY_APART)));
-        self.not_before = now.plus(EMERGENCY_APART * u32::from(EMERGENCY_SENDS));
-        finish(entry, Outcome::Sent, todo);
-    }
-
-    /// A landing goes next. A manoeuvre under way is asked to end: a busy drone
-    /// refuses to land, and one too old for `stop` ends its manoeuvre anyway.
-    fn land(&mut self, entry: Entry<T>, now: Mono, todo: &mut Todo<T>) {
-        self.clear_waiting(Outcome::Superseded, todo);
-        match &mut self.flight {
-            Some(flight)
-                if is_manoeuvre(flight.entry.command) && flight.entry.command != Command::Land =>
-            {
-                if !std::mem::replace(&mut flight.interrupted, true) {
-                    flight.deadline = now.plus(INTERRUPTED_WITHIN);
-                    flight.tries_left = 0;
-                    self.send(Command::Stop, todo);
-                }
-                if let Err(entry) = self.waiting.push_back(entry) {
-                    finish(entry, Outcome::Dropped, todo);
-                }
-            }
-            _ => {
-                self.clear_all(todo);
-                self.start(entry, now, todo);
-            }
-        }
+        self.pump(now, todo);
     }
 
     fn start(&mut self, entry: Entry<T>, now: Mono, todo: &mut Todo<T>) {
-        self.held = false;
         let patience = patience(entry.command);
         self.send(entry.command, todo);
         if patience.tries == 0 {
             self.not_before = now.plus(GAP);
             return finish(entry, Outcome::Sent, todo);
         }
-        let deadline = now.plus(patience.timeout);
-        self.flight = Some(Flight {
+        self.in_flight = Some(InFlight {
             entry,
-            deadline,
+            deadline: now.plus(patience.timeout),
             tries_left: patience.tries - 1,
-            interrupted: false,
         });
     }
 
     fn send(&mut self, command: Command, todo: &mut Todo<T>) {
         self.stats.sent += 1;
-        // Todo holds the end of every command and two sends, see its type.
-        let _ = todo.push(Do::Send(command));
+        put(todo, Do::Send(command));
     }
 
     /// Sends what may be sent now.
     fn pump(&mut self, now: Mono, todo: &mut Todo<T>) {
-        if self.flight.is_some() || now < self.not_before || self.waiting.is_empty() {
+        self.drop_stale(now, todo);
+        if self.next_turn().is_none_or(|at| now < at) {
             return;
         }
-        if self.in_doubt {
-            self.in_doubt = false;
-            let entry = Entry {
+        if (self.stray_expected || self.sdk_reply_expected) && self.gate == Gate::Open {
+            (self.stray_expected, self.sdk_reply_expected) = (false, false);
+            let fence = Entry {
                 command: FENCE,
                 ticket: None,
+                meant_until: now,
             };
             self.send(FENCE, todo);
-            let deadline = now.plus(FENCE_WITHIN);
-            self.flight = Some(Flight {
-                entry,
-                deadline,
+            self.in_flight = Some(InFlight {
+                entry: fence,
+                deadline: now.plus(FENCE_WITHIN),
                 tries_left: 1,
-                interrupted: false,
             });
         } else if let Some(entry) = self.waiting.pop_front() {
+            if is_manoeuvre(entry.command) {
+                self.held_until = None;
+            }
             self.start(entry, now, todo);
         }
     }
 
+    /// Drops what waited for too long. What waits for a take-off is meant for
+    /// after it.
+    fn drop_stale(&mut self, now: Mono, todo: &mut Todo<T>) {
+        let takes_off = self
+            .in_flight
+            .as_ref()
+            .is_some_and(|flight| flight.entry.command == Command::Takeoff);
+        if takes_off {
+            for entry in &mut self.waiting {
+                entry.meant_until = now.plus(WAITS_FOR);
+            }
+            return;
+        }
+        self.take_out(|entry| now >= entry.meant_until, &Outcome::Stale, todo);
+    }
+
     /// Takes a reply from the drone.
     pub(super) fn reply(&mut self, reply: &Reply<'_>, now: Mono, todo: &mut Todo<T>) {
-        let Some(flight) = &mut self.flight else {
-            self.stats.late += 1;
-            if std::mem::take(&mut self.held) {
-                // What it was busy with is over.
-                self.not_before = now.plus(GAP);
+        let Some(flight) = &mut self.in_flight else {
+            if *reply == Reply::Ok && self.held_until.is_none() && self.sdk_reply_expected {
+                self.sdk_reply_expected = false;
+            } else {
+                self.note_late(now);
             }
+            return self.pump(now, todo);
+        };
+        let Some(outcome) = judge(flight.entry.command, reply) else {
+            self.note_late(now);
             return;
         };
-        let Some(outcome) = judge(flight.entry.command, flight.interrupted, reply) else {
-            self.stats.late += 1;
-            return;
-        };
-        match (flight.entry.command, &outcome) {
-            (Command::Land, Outcome::Refused(words)) if is_busy(words) && flight.tries_left > 0 => {
-                // Asked again for as long as it says so: its manoeuvre ends.
-                flight.tries_left = flight.tries_left.saturating_add(1);
-                flight.deadline = now.plus(LAND_AGAIN);
-            }
-            // Firmware before SDK 2.0: letting go of the sticks also hovers.
-            (Command::Stop, Outcome::Refused(words)) if words.starts_with("unknown command") => {
-                self.send(Command::Rc([0; 4]), todo);
-                self.end(Outcome::Sent, now, todo);
-            }
+        let (command, deadline) = (flight.entry.command, flight.deadline);
+        let is_busy = matches!(&outcome, Outcome::Refused(words) if is_busy(words));
+        if is_busy && is_manoeuvre(command) {
             // A network that doubles a command makes the drone refuse the copy and
-            // answer the first when it is over. The next one would take that answer
-            // for its own, so it waits; what overtakes does not.
-            (command, Outcome::Refused(words)) if is_manoeuvre(command) && is_busy(words) => {
-                let until = flight.deadline;
-                self.end(outcome, now, todo);
-                self.held = true;
-                self.not_before = self.not_before.max(until);
-            }
-            _ => self.end(outcome, now, todo),
+            // answer the first when it is over. The next manoeuvre would take that
+            // answer for its own, so it waits; questions do not.
+            self.held_until = Some(deadline);
+        }
+        self.end(outcome, now, todo);
+    }
+
+    fn note_late(&mut self, now: Mono) {
+        self.stats.late += 1;
+        if self.held_until.take().is_some() {
+            // What it was busy with is over.
+            self.not_before = self.not_before.max(now.plus(GAP));
         }
     }
 
     /// Lets time pass until `now`.
     pub(super) fn tick(&mut self, now: Mono, todo: &mut Todo<T>) {
-        if let Some((left, at)) = self.emergencies.filter(|(_, at)| now >= *at) {
-            self.send(Command::Emergency, todo);
-            self.emergencies = (left > 1).then(|| (left - 1, at.plus(EMERGENCY_APART)));
+        if self.held_until.is_some_and(|until| now >= until) {
+            self.held_until = None;
         }
-        if let Some(flight) = self.flight.as_mut().filter(|flight| now >= flight.deadline) {
-            if flight.tries_left > 0 {
+        let allowed = self
+            .in_flight
+            .as_ref()
+            .is_some_and(|flight| self.is_allowed(flight.entry.command));
+        if let Some(flight) = self
+            .in_flight
+            .as_mut()
+            .filter(|flight| now >= flight.deadline)
+        {
+            if flight.tries_left > 0 && allowed {
                 flight.tries_left -= 1;
                 let command = flight.entry.command;
                 flight.deadline = now.plus(patience(command).timeout);
@@ -321,56 +375,63 @@ impl<T> Queue<T> {
                 // A fence that falls is given up: nothing more can be learnt.
                 let is_fence = flight.entry.ticket.is_none();
                 self.end(Outcome::NoReply, now, todo);
-                self.in_doubt = !is_fence;
+                self.stray_expected = !is_fence;
             }
         }
         self.pump(now, todo);
     }
 
+    /// Takes back what was about to be sent: it makes no sense any more.
+    pub(super) fn withdraw(&mut self, why: super::Refusal, now: Mono, todo: &mut Todo<T>) {
+        self.stats.sent = self.stats.sent.saturating_sub(1);
+        self.end(Outcome::Forbidden(why), now, todo);
+    }
+
     /// Ends what is in flight.
     fn end(&mut self, outcome: Outcome, now: Mono, todo: &mut Todo<T>) {
-        let Some(flight) = self.flight.take() else {
+        let Some(flight) = self.in_flight.take() else {
             return;
         };
         self.not_before = now.plus(GAP);
-        self.in_doubt |= flight.interrupted;
-        let failed = matches!(outcome, Outcome::Refused(_) | Outcome::NoReply);
-        if failed && is_manoeuvre(flight.entry.command) && !flight.interrupted {
-            self.drop_manoeuvres(todo);
+        let failed = matches!(
+            outcome,
+            Outcome::Refused(_) | Outcome::NoReply | Outcome::Forbidden(_)
+        );
+        if failed && is_manoeuvre(flight.entry.command) {
+            // Movements after a failed one would begin somewhere else than was meant.
+            self.take_out(|entry| is_manoeuvre(entry.command), &Outcome::Dropped, todo);
         }
-        let outcome = if flight.interrupted {
-            Outcome::Superseded
-        } else {
-            outcome
-        };
+        if flight.entry.command == Command::Takeoff {
+            for entry in &mut self.waiting {
+                entry.meant_until = now.plus(WAITS_FOR);
+            }
+        }
         finish(flight.entry, outcome, todo);
         self.pump(now, todo);
     }
 
-    /// Takes everything back, e.g. because nobody wants the drone any more.
+    /// Takes everything back: a down-command comes, or nobody wants the drone.
     pub(super) fn clear_all(&mut self, todo: &mut Todo<T>) {
-        if let Some(flight) = self.flight.take() {
-            self.in_doubt = true;
+        if let Some(flight) = self.in_flight.take() {
+            self.stray_expected = true;
             finish(flight.entry, Outcome::Superseded, todo);
         }
-        self.clear_waiting(Outcome::Superseded, todo);
+        self.held_until = None;
+        self.take_out(|_| true, &Outcome::Superseded, todo);
     }
 
-    fn clear_waiting(&mut self, outcome: Outcome, todo: &mut Todo<T>) {
-        while let Some(entry) = self.waiting.pop_front() {
-            finish(entry, outcome.clone(), todo);
-        }
-    }
-
-    /// Movements after a failed one would begin somewhere else than was meant.
-    /// A landing is meant wherever the drone is.
-    fn drop_manoeuvres(&mut self, todo: &mut Todo<T>) {
+    fn take_out(
+        &mut self,
+        which: impl Fn(&Entry<T>) -> bool,
+        outcome: &Outcome,
+        todo: &mut Todo<T>,
+    ) {
         for _ in 0..self.waiting.len() {
             let Some(entry) = self.waiting.pop_front() else {
                 return;
             };
-            if is_manoeuvre(entry.command) && entry.command != Command::Land {
-                finish(entry, Outcome::Dropped, todo);
+            if which(&entry) {
+                finish(entry, outcome.clone(), todo);
             } else {
                 // There is room: one was just taken out.
                 let _ = self.waiting.push_back(entry);
@@ -381,11 +442,12 @@ impl<T> Queue<T> {
 
 fn finish<T>(entry: Entry<T>, outcome: Outcome, todo: &mut Todo<T>) {
     if let Some(ticket) = entry.ticket {
-        let _ = todo.push(Do::Finish(ticket, outcome));
+        put(todo, Do::Finish(ticket, outcome));
     }
 }
 
-fn is_busy(words: &str) -> bool {
+/// Whether the drone says that it is busy with something.
+pub(super) fn is_busy(words: &str) -> bool {
     words.eq_ignore_ascii_case("not joystick")
 }
 
@@ -394,7 +456,6 @@ pub(super) fn is_manoeuvre(command: Command) -> bool {
     matches!(
         command,
         Command::Takeoff
-            | Command::Land
             | Command::Move { .. }
             | Command::Rotate { .. }
             | Command::Flip(_)
@@ -403,7 +464,7 @@ pub(super) fn is_manoeuvre(command: Command) -> bool {
 }
 
 /// What `reply` means for `command`; `None` when it cannot be its reply.
-fn judge(command: Command, interrupted: bool, reply: &Reply<'_>) -> Option<Outcome> {
+fn judge(command: Command, reply: &Reply<'_>) -> Option<Outcome> {
     let is_read = matches!(command, Command::Read(_));
     match *reply {
         Reply::Binary | Reply::Noise => None,
@@ -414,9 +475,6 @@ fn judge(command: Command, interrupted: bool, reply: &Reply<'_>) -> Option<Outco
         Reply::Error(words) => Some(Outcome::Refused(
             if words.is_empty() { "error" } else { words }.to_owned(),
         )),
-        // The answer to the `stop` that was to interrupt it: it goes on.
-        Reply::Text(text) if interrupted && text.starts_with("unknown command") => None,
-        Reply::Text("forced stop") if command == Command::Stop => Some(Outcome::Done),
         Reply::Text(text) if is_refusal(text) => {
             (command != FENCE).then(|| Outcome::Refused(text.to_owned()))
         }
@@ -427,54 +485,6 @@ fn judge(command: Command, interrupted: bool, reply: &Reply<'_>) -> Option<Outco
 
 fn is_refusal(text: &str) -> bool {
     text == "out of range" || text == "forced stop" || text.starts_with("unknown command")
-}
-
-/// How long a reply may take, and how often the command may be sent; 0: it is
-/// never answered.
-struct Patience {
-    timeout: Duration,
-    tries: u8,
-}
-
-/// From captured flights, with room to spare: a time-out must not come before
-/// the reply does (`command` 29 ms, take-off 3.9–8.7 s, landing 1.7–4.2 s,
-/// 50 cm 1.9–2.3 s, a failed `go` to a pad 15.2 s).
-fn patience(command: Command) -> Patience {
-    let once = |seconds| Patience {
-        timeout: Duration::from_secs(seconds),
-        tries: 1,
-    };
-    match command {
-        Command::Takeoff => once(15),
-        Command::Land => Patience {
-            timeout: Duration::from_secs(7),
-            tries: 4,
-        },
-        // 20 cm/s is the slowest seen when no speed was set.
-        Command::Move { distance_cm, .. } => once(6 + u64::from(distance_cm) / 20),
-        Command::Rotate { angle_deg, .. } => once(6 + u64::from(angle_deg) / 30),
-        Command::Flip(_) => once(8),
-        Command::Go { to_cm, speed_cm_s } => {
-            let longest = to_cm
-                .iter()
-                .map(|cm| u64::from(cm.unsigned_abs()))
-                .sum::<u64>();
-            once(18 + longest / u64::from(speed_cm_s.max(1)))
-        }
-        Command::Rc(_) | Command::Emergency | Command::Reboot => Patience {
-            timeout: Duration::ZERO,
-            tries: 0,
-        },
-        Command::Stop | Command::Read(_) => Patience {
-            timeout: Duration::from_secs(1),
-            tries: 3,
-        },
-        // Setting the same thing twice changes nothing.
-        _ => Patience {
-            timeout: Duration::from_secs(2),
-            tries: 2,
-        },
-    }
 }
 
 #[cfg(test)]

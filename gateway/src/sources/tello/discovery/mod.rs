@@ -493,7 +493,7 @@ fn heard(slot: &Slot, now: Mono) -> Option<Detection> {
 /// it, or it was last seen in the air, where a command puts off its landing.
 fn is_left_alone(slot: &Slot) -> bool {
     let is_connected = slot.link().state == LinkState::Connected;
-    *slot.wanted.borrow() || is_connected || slot.live().airborne()
+    *slot.wanted.borrow() || is_connected || slot.link().flight.may_fly()
 }
 
 /// Says that a search runs, for as long as it lives: a client that hangs up

@@ -26,9 +26,26 @@ const REPORT_NEVER_HEARD: Duration = Duration::from_secs(5);
 /// A drone lost on the ground is reported after this: two attempts.
 const REPORT_LOST: Duration = Duration::from_secs(2);
 
-/// A drone silent in the air is sent nothing for this long: it lands by itself
-/// after 15 s, and landing took up to 4.2 s from low height (captured).
-const HANDS_OFF: Duration = Duration::from_secs(30);
+/// A drone silent in the air lands by itself this long after its last command.
+const LANDS_AFTER: Duration = Duration::from_secs(15);
+
+/// The slowest descent, in cm/s: a landing from 0.8 m took 4.2 s (captured).
+const SLOWEST_DESCENT_CM_S: u64 = 18;
+
+/// Height of a flight whose height is not known: the highest there is, in cm.
+const HIGHEST_CM: u32 = 1_000;
+
+/// How long a drone silent in the air is sent nothing: any command would end the
+/// landing that it makes by itself.
+fn hands_off(height_cm: Option<u32>) -> Duration {
+    let height_cm = u64::from(height_cm.unwrap_or(HIGHEST_CM));
+    LANDS_AFTER + Duration::from_millis(height_cm * 1_000 / SLOWEST_DESCENT_CM_S)
+}
+
+/// A link that was lost again and again must be steady for this long, doubled with
+/// each loss, before its notice ends: one notice tells of the whole of it. The
+/// first loss ends as soon as the drone is back.
+const STEADY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
 
 /// Attempts in a row without evidence after which older evidence no longer counts.
 const FORGET_AFTER: u32 = 3;
@@ -47,8 +64,12 @@ pub(crate) struct Inputs {
     pub(crate) wanted: bool,
     /// When a state last arrived.
     pub(crate) heard: Option<Mono>,
-    /// Whether it was airborne then.
+    /// Whether it is, or may be, in the air.
     pub(crate) airborne: bool,
+    /// How high over the floor it was at the most, by its last state.
+    pub(crate) height_cm: Option<u32>,
+    /// When it was last sent a command, which is when its own rule began anew.
+    pub(crate) last_sent: Mono,
     /// Whether our state port is bound.
     pub(crate) port_bound: bool,
     /// From where packets to it would leave, when known.
@@ -64,6 +85,8 @@ pub(crate) enum Notice {
         reason: Reason,
         /// Whether it was ever connected.
         was_connected: bool,
+        /// How often it was lost since it was last steady.
+        losses: u32,
     },
     /// It is heard again, or no longer wanted.
     Over,
@@ -96,6 +119,8 @@ pub(crate) struct Link {
     without_evidence: u32,
     reported: bool,
     was_connected: bool,
+    /// Losses since it was last steady for the longest time above.
+    losses: u32,
 }
 
 impl Link {
@@ -112,6 +137,7 @@ impl Link {
             without_evidence: 0,
             reported: false,
             was_connected: false,
+            losses: 0,
         }
     }
 
@@ -172,18 +198,27 @@ impl Link {
     }
 
     fn enter(&mut self, state: LinkState, inputs: Inputs) {
+        if self.state == LinkState::Connected && inputs.now.since(self.since) >= STEADY.1 {
+            self.losses = 0;
+        }
+        if state == LinkState::Lost {
+            self.losses = self.losses.saturating_add(1);
+        }
         self.state = state;
         self.since = inputs.now;
         self.attempts = 0;
         self.observe(Evidence::Silence);
         self.was_connected |= state == LinkState::Connected;
         self.next_send = match (state, inputs.heard) {
+            // Also one that was let go in the air and is wanted again.
+            (LinkState::Lost | LinkState::Connecting, Some(heard)) if inputs.airborne => heard
+                .max(inputs.last_sent)
+                .plus(hands_off(inputs.height_cm)),
             (LinkState::Connecting, _) => inputs.now.plus(LISTEN_FIRST),
-            (LinkState::Lost, Some(heard)) if inputs.airborne => heard.plus(HANDS_OFF),
             _ => inputs.now,
         };
         if state == LinkState::Disconnected {
-            self.was_connected = false;
+            (self.was_connected, self.losses) = (false, 0);
         }
     }
 
@@ -207,7 +242,8 @@ impl Link {
     }
 
     fn hands_off(&self, inputs: Inputs) -> bool {
-        self.state == LinkState::Lost
+        matches!(self.state, LinkState::Lost | LinkState::Connecting)
+            && inputs.heard.is_some()
             && inputs.airborne
             && self.attempts == 0
             && inputs.now < self.next_send
@@ -226,7 +262,11 @@ impl Link {
 
     fn notice(&mut self, inputs: Inputs, reason: Option<Reason>) -> Option<Notice> {
         let Some(reason) = reason else {
-            return std::mem::take(&mut self.reported).then_some(Notice::Over);
+            let is_over = self.state == LinkState::Disconnected
+                || inputs.now.since(self.since) >= self.must_be_steady();
+            let ends = self.reported && is_over;
+            self.reported &= !ends;
+            return ends.then_some(Notice::Over);
         };
         let patience = match self.state {
             LinkState::Lost if inputs.airborne => Duration::ZERO,
@@ -240,7 +280,18 @@ impl Link {
         Some(Notice::Silent {
             reason,
             was_connected: self.was_connected,
+            losses: self.losses,
         })
+    }
+
+    fn must_be_steady(&self) -> Duration {
+        match self.losses {
+            0 | 1 => Duration::ZERO,
+            losses => STEADY
+                .0
+                .saturating_mul(1 << (losses - 2).min(8))
+                .min(STEADY.1),
+        }
     }
 
     fn sleep(&self, inputs: Inputs) -> Duration {

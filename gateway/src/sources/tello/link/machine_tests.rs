@@ -23,6 +23,8 @@ impl Bench {
             wanted: true,
             heard: None,
             airborne: false,
+            height_cm: Some(80),
+            last_sent: Mono::ZERO,
             port_bound: true,
             route: None,
         };
@@ -70,6 +72,7 @@ fn attempts_back_off_and_a_silent_drone_is_reported_once() {
     let silent = Notice::Silent {
         reason: Reason::NoAnswer,
         was_connected: false,
+        losses: 0,
     };
     assert_eq!(bench.notices, [(5_000, silent)]);
     assert_eq!(bench.state, LinkState::Connecting);
@@ -113,16 +116,60 @@ fn a_drone_lost_on_the_ground_is_asked_again_and_the_notice_ends_when_it_is_back
 fn a_drone_silent_in_the_air_is_left_to_land_by_itself() {
     let mut bench = Bench::new();
     bench.inputs.airborne = true;
+    // As high as a drone goes: 15 s, and 50 s of the slowest descent.
+    bench.inputs.height_cm = Some(900);
     bench.run(2, true);
-    bench.run(29, false);
+    bench.run(64, false);
     assert!(bench.sent.is_empty());
     let notice = Notice::Silent {
         reason: Reason::SilentInFlight,
         was_connected: true,
+        losses: 1,
     };
     assert_eq!(bench.notices, [(4_900, notice)], "at once");
     bench.run(4, false);
-    assert_eq!(bench.sent.first(), Some(&31_900));
+    assert_eq!(bench.sent.first(), Some(&66_900));
+}
+
+#[test]
+fn a_drone_let_go_in_the_air_and_wanted_again_is_left_to_land_too() {
+    let mut bench = Bench::new();
+    bench.inputs.airborne = true;
+    bench.run(2, true);
+    bench.inputs.wanted = false;
+    bench.run(4, false);
+    bench.inputs.wanted = true;
+    bench.inputs.last_sent = bench.inputs.now;
+    bench.run(19, false);
+    assert!(bench.sent.is_empty(), "15 s and 4.4 s for 80 cm");
+    bench.run(2, false);
+    assert_eq!(bench.sent.first(), Some(&25_500));
+}
+
+#[test]
+fn a_marginal_link_is_told_of_once_and_ends_when_it_is_steady() {
+    let mut bench = Bench::new();
+    bench.inputs.airborne = true;
+    // Ten minutes of it: four seconds of silence, two of states.
+    for _ in 0..100 {
+        bench.run(2, true);
+        bench.run(4, false);
+    }
+    let told = bench.notices.len();
+    assert!(told <= 3, "{:?}", bench.notices);
+    assert!(matches!(
+        bench.notices.last(),
+        Some((_, Notice::Silent { losses: 2, .. }))
+    ));
+    bench.run(599, true);
+    assert_eq!(bench.notices.len(), told, "not steady for long enough");
+    bench.run(2, true);
+    assert!(matches!(bench.notices.last(), Some((_, Notice::Over))));
+    // Forgiven: the next loss is a first one again.
+    bench.run(4, false);
+    bench.run(1, true);
+    assert!(matches!(bench.notices.last(), Some((_, Notice::Over))));
+    assert_eq!(bench.notices.len(), told + 3);
 }
 
 #[test]
@@ -146,6 +193,7 @@ fn without_a_state_port_nothing_is_sent_and_that_is_the_reason() {
     let silent = Notice::Silent {
         reason: Reason::StatePortUnavailable,
         was_connected: false,
+        losses: 0,
     };
     assert_eq!(bench.notices, [(5_000, silent)]);
 }
@@ -160,6 +208,7 @@ fn an_absent_interface_is_the_cause_until_there_is_a_way_again() {
     let silent = Notice::Silent {
         reason: Reason::NoInterface,
         was_connected: false,
+        losses: 0,
     };
     assert_eq!(bench.notices, [(5_000, silent)]);
     bench.inputs.port_bound = true;

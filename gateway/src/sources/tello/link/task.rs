@@ -1,12 +1,15 @@
 //! The task of one link: owns the command port, tells the machine what it
 //! observed and does what it says.
 //!
-//! The commander's desk is driven from here too: a drone has one client port, so
+//! The command executor is driven from here too: a drone has one client port, so
 //! what operators send and what the link sends share the socket, and the link
 //! keeps quiet while a command is under way.
 //!
 //! Also publishes how old and how frequent the drone's states are, once a
 //! second, so that rules can watch silence itself.
+
+#[path = "told.rs"]
+mod told;
 
 use std::io;
 use std::net::IpAddr;
@@ -22,13 +25,12 @@ use tokio_util::sync::CancellationToken;
 use super::super::LinkState;
 use super::super::command_port::CommandPort;
 use super::super::commander::{
-    Deed, Desk, Outgoing, Phase, Policy, Presences, Request, Sign, Surroundings,
+    CommandExecutor, Flight, Outgoing, Policy, Presences, Request, Snapshot,
 };
 use super::super::outlet::Outlet;
 use super::super::roster::{LinkStats, Roster, Slot};
-use super::machine::{Inputs, Link, Notice, Step};
+use super::machine::{Inputs, Link, Step};
 use super::reason::{Evidence, Reason};
-use alerting::{AlertType, Condition, Level};
 use readings::clock::Mono;
 use readings::{Metric, Reading};
 
@@ -44,22 +46,12 @@ const VIDEO_SILENT_AFTER: Duration = Duration::from_secs(3);
 /// Wait after a failed receive, so that a persistent failure cannot spin.
 const AFTER_ERROR: Duration = Duration::from_millis(50);
 
-/// Name of the condition that stands while a drone is silent.
-const CONDITION: &str = "drone_silent";
-
-/// Name of the condition that stands from an intervention of the gateway until
-/// the drone is on the ground.
-const INTERVENED: &str = "drone_intervention";
-
-/// Name of the condition that stands while a flying drone's battery is low.
-const BATTERY_IN_FLIGHT: &str = "drone_battery_in_flight";
-
 /// What the API shows of a link.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LinkStatus {
     pub(crate) state: LinkState,
     pub(crate) reason: Option<Reason>,
-    pub(crate) phase: Phase,
+    pub(crate) flight: Flight,
     pub(crate) stats: LinkStats,
 }
 
@@ -68,7 +60,7 @@ impl Default for LinkStatus {
         LinkStatus {
             state: LinkState::Disconnected,
             reason: None,
-            phase: Phase::Landed,
+            flight: Flight::default(),
             stats: LinkStats::default(),
         }
     }
@@ -84,10 +76,11 @@ pub(crate) struct LinkTask {
     port: CommandPort,
     route: Option<IpAddr>,
     second_began: Option<Mono>,
-    desk: Desk,
+    executor: CommandExecutor,
     requests: Option<mpsc::Receiver<Request>>,
     warned: bool,
     intervened: bool,
+    landing_overdue: bool,
 }
 
 impl LinkTask {
@@ -107,16 +100,20 @@ impl LinkTask {
             slot.plan.interface.as_deref(),
             slot.plan.from,
         );
-        let (desk, requests) = (Desk::new(commander.0, commander.1), slot.take_intake());
+        let (executor, requests) = (
+            CommandExecutor::new(commander.0, commander.1),
+            slot.take_intake(),
+        );
         LinkTask {
             link,
             port,
             route: None,
             second_began: None,
-            desk,
+            executor,
             requests,
             warned: false,
             intervened: false,
+            landing_overdue: false,
             roster,
             index,
             outlet,
@@ -137,13 +134,13 @@ impl LinkTask {
                 () = self.cancel.cancelled() => return,
                 _ = wanted.changed() => {
                     if !*wanted.borrow_and_update() {
-                        let out = self.desk.release(&self.surroundings());
+                        let out = self.executor.release(&self.snapshot());
                         self.transmit(out).await;
                     }
                 }
                 Some(request) = next(&mut requests) => {
-                    let about = self.surroundings();
-                    let out = self.desk.take(request, &about);
+                    let about = self.snapshot();
+                    let out = self.executor.take(request, &about);
                     self.transmit(out).await;
                 }
                 received = self.port.receive(&mut buffer) => match received {
@@ -179,7 +176,7 @@ impl LinkTask {
         let step = self.link.look(inputs);
         self.show(&step);
         // While a command is under way its reply could not be told from ours.
-        if step.send && self.desk.is_idle() {
+        if step.send && self.executor.is_idle() {
             self.attempt().await;
         }
         if let Some(notice) = step.notice {
@@ -193,23 +190,23 @@ impl LinkTask {
         }
         self.tend().await;
         let due = self
-            .desk
+            .executor
             .wake_at()
             .map_or(step.sleep, |at| at.since(now).max(Duration::from_millis(1)));
         step.sleep.min(due)
     }
 
-    /// Drives the desk: what is due is sent, what the guard did is told.
+    /// Drives the executor: what is due is sent, what the guard did is told.
     async fn tend(&mut self) {
-        let about = self.surroundings();
-        let out = self.desk.tick(&about);
+        let about = self.snapshot();
+        let out = self.executor.tick(&about);
         self.transmit(out).await;
-        self.tell_deeds();
-        let phase = self.desk.phase(&about);
-        let stats = self.desk.stats();
-        self.slot().video.ask(self.desk.streams());
+        self.tell_interventions();
+        let flight = self.executor.flight(&about);
+        let stats = self.executor.stats();
+        self.slot().video.ask(self.executor.streams());
         let mut link = self.slot().link();
-        link.phase = phase;
+        link.flight = flight;
         (link.stats.commands, link.stats.late, link.stats.timeouts) =
             (stats.sent, stats.late, stats.timeouts);
     }
@@ -223,27 +220,24 @@ impl LinkTask {
                 .silence(now)
                 .is_none_or(|silence| silence >= VIDEO_SILENT_AFTER)
         {
-            let about = self.surroundings();
-            let out = self.desk.stream_again(&about);
+            let about = self.snapshot();
+            let out = self.executor.stream_again(&about);
             self.transmit(out).await;
         }
     }
 
-    fn surroundings(&self) -> Surroundings {
+    fn snapshot(&self) -> Snapshot {
         let slot = self.slot();
         let (link, reason) = {
             let link = slot.link();
             (link.state, link.reason)
         };
         let live = slot.live();
-        Surroundings {
+        Snapshot {
             now: Mono::now(),
             link,
             reason: reason.map(|reason| self.roster.explain(slot, reason)),
-            sign: Sign {
-                airborne: live.airborne(),
-                motor_time_advanced: live.motor_time_advanced(),
-            },
+            motion: live.motion(),
             battery_pct: live.state().battery_pct,
             height_cm: live.state().height_cm,
         }
@@ -258,58 +252,6 @@ impl LinkTask {
         }
     }
 
-    fn tell_deeds(&mut self) {
-        let slot = self.slot();
-        let (id, name) = (slot.plan.id.clone(), slot.plan.name.clone());
-        if let Some((deed, operator)) = self.desk.take_deed() {
-            let operator = operator
-                .map_or("nobody", |operator| &*operator.name)
-                .to_owned();
-            let why = match deed {
-                Deed::LandedForBattery => {
-                    "its battery is nearly empty, so the gateway lands it".to_owned()
-                }
-                Deed::ActedForOperator => {
-                    format!(
-                        "the connection of its operator {operator} is lost, so the gateway acts by drones.on_operator_loss"
-                    )
-                }
-            };
-            tracing::warn!(target: "security", event = "drone_intervention", drone = %id, operator, ?deed);
-            self.intervened = true;
-            let title = "Gateway Took Over";
-            self.raise(INTERVENED, title, format!("{name}: {why}"));
-        }
-        if self.intervened && self.slot().link().phase == Phase::Landed && self.desk.is_idle() {
-            self.intervened = false;
-            self.outlet.clear(INTERVENED, &id);
-        }
-        if self.desk.warns() != self.warned {
-            self.warned = self.desk.warns();
-            if self.warned {
-                self.raise(
-                    BATTERY_IN_FLIGHT,
-                    "Battery Low In Flight",
-                    format!("{name}: battery low in flight, land it"),
-                );
-            } else {
-                self.outlet.clear(BATTERY_IN_FLIGHT, &id);
-            }
-        }
-    }
-
-    fn raise(&self, key: &'static str, title: &'static str, message: String) {
-        self.outlet.raise(Condition {
-            key,
-            subject: self.slot().plan.id.clone(),
-            level: Level::Warning,
-            alert_type: AlertType::Drone,
-            title,
-            message,
-            details: self.last_words(),
-        });
-    }
-
     fn inputs(&self, now: Mono) -> Inputs {
         let slot = self.slot();
         let live = slot.live();
@@ -317,7 +259,9 @@ impl LinkTask {
             now,
             wanted: *slot.wanted.borrow(),
             heard: live.heard().map(|heard| heard.at),
-            airborne: live.airborne(),
+            airborne: self.executor.may_fly(),
+            height_cm: live.motion().highest_cm(),
+            last_sent: self.executor.last_sent(),
             port_bound: self.roster.is_bound(slot.state_socket),
             route: self.route,
         }
@@ -344,22 +288,21 @@ impl LinkTask {
 
     async fn attempt(&mut self) {
         self.slot().link().stats.attempts += 1;
-        self.desk.doubt();
+        self.executor.expect_sdk_reply();
         if let Err(error) = self.port.send(&Command::EnterSdk.to_string()).await {
             self.take_error(&error);
         }
     }
 
     async fn take_reply(&mut self, datagram: &[u8]) {
-        let reply = Reply::parse(datagram);
-        if self.desk.is_idle() {
-            if reply == Reply::Ok {
-                self.desk.assure();
-            }
-        } else {
-            let out = self.desk.reply(&reply, Mono::now());
-            self.transmit(out).await;
+        if is_state(datagram) {
+            self.slot().link().stats.misplaced += 1;
+            return;
         }
+        let reply = Reply::parse(datagram);
+        let about = self.snapshot();
+        let out = self.executor.reply(&reply, &about);
+        self.transmit(out).await;
         {
             let mut link = self.slot().link();
             match reply {
@@ -389,62 +332,6 @@ impl LinkTask {
         link.stats.losses += u64::from(step.lost);
     }
 
-    fn tell(&self, notice: Notice, inputs: Inputs) {
-        let slot = self.slot();
-        match notice {
-            Notice::Over => self.outlet.clear(CONDITION, &slot.plan.id),
-            Notice::Silent {
-                reason,
-                was_connected,
-            } => self
-                .outlet
-                .raise(self.condition(reason, was_connected, inputs)),
-        }
-    }
-
-    fn condition(&self, reason: Reason, was_connected: bool, inputs: Inputs) -> Condition {
-        let slot = self.slot();
-        let name = &slot.plan.name;
-        let age_s = inputs.heard.map(|heard| inputs.now.since(heard).as_secs());
-        let level = match (was_connected, inputs.airborne) {
-            (true, true) => Level::Critical,
-            (true, false) => Level::Error,
-            (false, _) => Level::Warning,
-        };
-        let what = match age_s {
-            Some(age_s) => format!("{name}: no state for {age_s} s."),
-            None => format!("{name}: never heard."),
-        };
-        Condition {
-            key: CONDITION,
-            subject: slot.plan.id.clone(),
-            level,
-            alert_type: AlertType::Drone,
-            title: if was_connected {
-                "Drone lost"
-            } else {
-                "Drone not heard"
-            },
-            message: format!("{what} {}", self.roster.explain(slot, reason)),
-            details: self.last_words(),
-        }
-    }
-
-    /// The last that was known of it.
-    fn last_words(&self) -> Option<String> {
-        let live = self.slot().live();
-        let heard = live.heard()?;
-        let state = live.state();
-        let mut words = format!("last heard {}", heard.wall);
-        if let Some(battery) = state.battery_pct {
-            words.push_str(&format!(", battery {battery} %"));
-        }
-        if let Some(height) = state.height_cm {
-            words.push_str(&format!(", height {height} cm"));
-        }
-        Some(words)
-    }
-
     fn publish(&self, now: Mono) {
         let slot = self.slot();
         let (rate, heard) = {
@@ -466,4 +353,11 @@ async fn next(requests: &mut Option<mpsc::Receiver<Request>>) -> Option<Request>
         Some(requests) => requests.recv().await,
         None => None,
     }
+}
+
+/// Whether a datagram on the command port is a state: some firmware sends those
+/// there too, and they answer nothing. No answer to a question holds both fields.
+fn is_state(datagram: &[u8]) -> bool {
+    let has = |field: &[u8]| datagram.windows(field.len()).any(|part| part == field);
+    has(b"bat:") && has(b"time:")
 }

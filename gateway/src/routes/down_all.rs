@@ -1,0 +1,101 @@
+//! `POST /api/drones/land-all`, `stop-all` and `emergency-all`: one wish for every
+//! drone, with a result for each.
+//!
+//! No drone waits for another: the commands leave at once, and what keeps one
+//! from being told keeps none of the others. Always 200, as soon as any result
+//! is there for each; who asks reads them one by one.
+
+use futures_util::future::{BoxFuture, join_all};
+use serde::Serialize;
+use tello::command::Command;
+use utoipa::ToSchema;
+
+use super::flight::{REFUSED_WITHIN, ended, operator, taken};
+use crate::http::gate::Call;
+use crate::http::respond;
+use crate::http::route::Outcome as Answer;
+use crate::http::scalars::Ts;
+use crate::sources::tello::{CommandError, Operator, Refusal};
+
+/// Answer of the three.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DownAll {
+    /// Whether every drone that needed it was told.
+    success: bool,
+    message: String,
+    timestamp: Ts,
+    /// `land`, `stop` or `emergency`.
+    command: String,
+    /// One for each configured drone, in order of configuration.
+    results: Vec<DownResult>,
+}
+
+/// What came of it for one drone, so far.
+#[derive(Serialize, ToSchema)]
+struct DownResult {
+    drone_id: String,
+    /// `sent`; `done`; `not_needed`: it is not connected, or proven to be on the
+    /// ground; `failed`.
+    result: &'static str,
+    message: String,
+}
+
+/// `POST /api/drones/land-all`
+pub(crate) fn land(call: Call) -> BoxFuture<'static, Answer> {
+    all(call, Command::Land)
+}
+
+/// `POST /api/drones/stop-all`
+pub(crate) fn stop(call: Call) -> BoxFuture<'static, Answer> {
+    all(call, Command::Stop)
+}
+
+/// `POST /api/drones/emergency-all`
+pub(crate) fn emergency(call: Call) -> BoxFuture<'static, Answer> {
+    all(call, Command::Emergency)
+}
+
+fn all(call: Call, command: Command) -> BoxFuture<'static, Answer> {
+    Box::pin(async move {
+        let ids: Vec<String> = (call.app.drones()?.all)()
+            .iter()
+            .map(|drone| drone.id.to_string())
+            .collect();
+        call.app
+            .access
+            .record_flight(call.actor(), call.client, &format!("all drones: {command}"));
+        let by = operator(&call);
+        let results = join_all(ids.into_iter().map(|id| one(&call, id, command, &by))).await;
+        let count = |result| results.iter().filter(|one| one.result == result).count();
+        let (told, failed) = (count("sent") + count("done"), count("failed"));
+        Ok(respond::json(&DownAll {
+            success: failed == 0,
+            message: format!(
+                "{command}: {told} of {} drones told, {failed} failed",
+                results.len()
+            ),
+            timestamp: Ts::now(),
+            command: command.to_string(),
+            results,
+        }))
+    })
+}
+
+async fn one(call: &Call, id: String, command: Command, by: &Operator) -> DownResult {
+    let (result, message) = match call.app.fleet.command(&id, command, by).await {
+        Err(CommandError::Refused(refusal @ (Refusal::NotConnected | Refusal::NotAirborne))) => {
+            ("not_needed", refusal.to_string())
+        }
+        Err(error) => ("failed", error.to_string()),
+        Ok(mut pending) => match pending.settled_within(REFUSED_WITHIN).await {
+            None => ("sent", taken(&id, command)),
+            Some(outcome) => ended(&id, command, outcome)
+                .map_or_else(|why| ("failed", why), |done| ("done", done)),
+        },
+    };
+    DownResult {
+        drone_id: id,
+        result,
+        message,
+    }
+}

@@ -1,0 +1,475 @@
+//! The command executor of one drone: takes requests, drives queue, down-commands
+//! and guard, says what to send. The link's task calls it and owns the socket.
+
+use std::time::Duration;
+
+use tello::command::{Command, Direction, Query};
+use tello::reply::Reply;
+use tokio::sync::oneshot;
+
+use super::super::LinkState;
+use super::admission::{Grounds, Refusal, admit};
+use super::belief::{Belief, Flight, Phase};
+use super::down::{Down, DownCommands, Known};
+use super::guard::{Act, Guard, Policy, Watched};
+use super::presence::Presences;
+use super::queue::{Do, Gate, Outcome, Queue, QueueStats, Todo, WAITS_FOR, is_manoeuvre};
+use super::snapshot::Snapshot;
+use super::{Operator, Request};
+use readings::clock::Mono;
+
+/// How often the guard looks.
+const GUARD_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a drone that was asked to stream may send no video before it is asked
+/// again, and between asking: it takes about a second to begin.
+const STREAM_AGAIN: Duration = Duration::from_secs(5);
+
+/// How long after a manoeuvre that leads down a drone may still be seen to sink.
+const SINKING_TOLD_FOR: Duration = Duration::from_secs(3);
+
+/// Height of a take-off, in cm: 0.8 to 1.2 m were captured.
+const TAKEOFF_HEIGHT_CM: i32 = 120;
+
+/// Most sends of one event: a down-command, what was due, and the guard.
+const MAX_SENDS: usize = 8;
+
+/// Commands to put on the wire, in order.
+pub(in super::super) type Outgoing = heapless::Vec<Command, MAX_SENDS>;
+
+/// What the gateway did by itself, for the log and the alerts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Intervention {
+    /// Landed because the battery is nearly empty.
+    LandedForBattery,
+    /// Landed or stopped because the operator is gone.
+    ActedForOperator,
+}
+
+/// Whom to tell what came of a command.
+struct Ticket {
+    command: Command,
+    outcome: Option<oneshot::Sender<Outcome>>,
+}
+
+/// The command executor of one drone.
+pub(in super::super) struct CommandExecutor {
+    queue: Queue<Ticket>,
+    down: DownCommands<Ticket>,
+    guard: Guard,
+    presences: Presences,
+    belief: Belief,
+    /// Whether a silent flight was given up since the last look at it.
+    gave_up: bool,
+    operator: Option<Operator>,
+    last_sent: Mono,
+    /// Until when sinking is what the drone was told to do.
+    told_to_sink_until: Mono,
+    guard_at: Mono,
+    intervention: Option<Intervention>,
+    /// When the drone was last asked to stream; none when it is not to.
+    stream_asked: Option<Mono>,
+}
+
+impl CommandExecutor {
+    pub(in super::super) fn new(policy: Policy, presences: Presences) -> CommandExecutor {
+        CommandExecutor {
+            queue: Queue::new(),
+            down: DownCommands::new(),
+            guard: Guard::new(policy),
+            presences,
+            belief: Belief::default(),
+            gave_up: false,
+            operator: None,
+            last_sent: Mono::ZERO,
+            told_to_sink_until: Mono::ZERO,
+            guard_at: Mono::ZERO,
+            intervention: None,
+            stream_asked: None,
+        }
+    }
+
+    /// What the drone is doing, and what that rests on.
+    pub(in super::super) fn flight(&self, about: &Snapshot) -> Flight {
+        let lands = self.down.active() == Some(Down::Land) && self.belief.may_fly();
+        let told = if lands {
+            Some(Phase::Landing)
+        } else if self.queue.holds(Command::Takeoff) {
+            Some(Phase::TakingOff)
+        } else {
+            None
+        };
+        self.belief.flight(&about.motion, told, about.now)
+    }
+
+    /// When a command was last sent.
+    pub(in super::super) fn last_sent(&self) -> Mono {
+        self.last_sent
+    }
+
+    /// Whether it is, or may be, in the air.
+    pub(in super::super) fn may_fly(&self) -> bool {
+        self.belief.may_fly()
+    }
+
+    /// Whether a silent flight was given up since the last call, because its
+    /// battery cannot have lasted.
+    pub(in super::super) fn take_given_up(&mut self) -> bool {
+        std::mem::take(&mut self.gave_up)
+    }
+
+    /// Takes a request, or tells its sender why not.
+    pub(in super::super) fn take(&mut self, request: Request, about: &Snapshot) -> Outgoing {
+        let Request {
+            command,
+            by,
+            admitted,
+            outcome,
+        } = request;
+        let mut todo = Todo::new();
+        self.see(about, &mut todo);
+        let verdict = self.admit(command, about);
+        let taken = verdict.is_ok();
+        // The sender may have hung up; its command is carried out all the same.
+        let _ = admitted.send(verdict);
+        if taken {
+            if !matches!(command, Command::Read(_)) {
+                self.guard.commanded(self.presences.is_there(&by));
+                self.operator = Some(by);
+            }
+            self.submit(command, Some(outcome), about, &mut todo);
+        }
+        self.carry_out(todo, about)
+    }
+
+    fn admit(&self, command: Command, about: &Snapshot) -> Result<(), Refusal> {
+        let is_down = Down::of(command).is_some();
+        if !is_down && !self.queue.has_room() {
+            return Err(Refusal::Full);
+        }
+        // Held longer than a manoeuvre may wait: its turn would not come.
+        if is_manoeuvre(command) && self.queue.held_for(about.now) > WAITS_FOR {
+            return Err(Refusal::Busy);
+        }
+        admit(command, about, self.grounds(about))
+    }
+
+    fn grounds(&self, about: &Snapshot) -> Grounds {
+        Grounds {
+            flight: self.flight(about),
+            grounded: self.belief.is_grounded(&about.motion, about.now),
+            takeoff_battery_pct: self.guard.policy().takeoff_battery_pct,
+            height_cm: self.height_at_the_end_cm(about),
+        }
+    }
+
+    /// Where the drone will be when all it was told is done. A move under way
+    /// counts whole: too much rather than too little under a ceiling.
+    fn height_at_the_end_cm(&self, about: &Snapshot) -> i32 {
+        let rise = |command| match command {
+            Command::Takeoff => TAKEOFF_HEIGHT_CM,
+            Command::Move {
+                direction: Direction::Up,
+                distance_cm,
+            } => distance_cm.into(),
+            Command::Move {
+                direction: Direction::Down,
+                distance_cm,
+            } => -i32::from(distance_cm),
+            Command::Go {
+                to_cm: [_, _, up], ..
+            } => up.into(),
+            _ => 0,
+        };
+        about.height_cm.unwrap_or(0) + self.queue.commands().map(rise).sum::<i32>()
+    }
+
+    /// Judges a manoeuvre again when its turn comes, from what is known then.
+    fn judge_when_sent(&self, command: Command, about: &Snapshot) -> Result<(), Refusal> {
+        let grounds = Grounds {
+            flight: self.belief.flight(&about.motion, None, about.now),
+            height_cm: about.height_cm.unwrap_or(0),
+            ..self.grounds(about)
+        };
+        admit(command, about, grounds)
+    }
+
+    fn known(&self, about: &Snapshot) -> Known {
+        Known {
+            grounded: self.belief.is_grounded(&about.motion, about.now),
+            may_fly: self.belief.may_fly(),
+        }
+    }
+
+    /// Takes in what the states show, and what may be sent after that.
+    fn see(&mut self, about: &Snapshot, todo: &mut Todo<Ticket>) {
+        if self.belief.see(&about.motion, about.battery_pct, about.now) {
+            self.gave_up = true;
+            self.down.cancel(&Outcome::Unconfirmed, todo);
+        }
+        self.set_gate(about);
+    }
+
+    fn set_gate(&mut self, about: &Snapshot) {
+        let unseen = self.belief.may_fly() && !about.is_fresh();
+        self.queue
+            .set_gate(if self.down.active().is_some() || unseen {
+                Gate::Closed
+            } else if self.sinks_untold(about) {
+                Gate::NoReads
+            } else {
+                Gate::Open
+            });
+    }
+
+    /// Whether it comes down without having been told: by its own 15 s rule, for
+    /// an empty battery, or by another hand. Any command would end that.
+    fn sinks_untold(&self, about: &Snapshot) -> bool {
+        self.belief.may_fly()
+            && about.motion.sinks(about.now)
+            && about.now >= self.told_to_sink_until
+            && !self.queue.commands().any(leads_down)
+    }
+
+    fn submit(
+        &mut self,
+        command: Command,
+        outcome: Option<oneshot::Sender<Outcome>>,
+        about: &Snapshot,
+        todo: &mut Todo<Ticket>,
+    ) {
+        let ticket = Some(Ticket { command, outcome });
+        if let Some(down) = Down::of(command) {
+            let in_manoeuvre = self.queue.in_manoeuvre(about.now);
+            self.queue.clear_all(todo);
+            self.queue.expect_stray_reply();
+            self.down.begin(down, ticket, in_manoeuvre, about, todo);
+        } else {
+            if command == Command::Takeoff {
+                // Nothing that was meant for the flight before outlives it.
+                self.down.cancel(&Outcome::Superseded, todo);
+                self.set_gate(about);
+            }
+            self.queue.submit(command, ticket, about.now, todo);
+        }
+        self.set_gate(about);
+    }
+
+    /// Takes a reply from the drone.
+    pub(in super::super) fn reply(&mut self, reply: &Reply<'_>, about: &Snapshot) -> Outgoing {
+        let mut todo = Todo::new();
+        self.see(about, &mut todo);
+        if self.down.active().is_some() {
+            self.down.reply(reply, self.known(about), about, &mut todo);
+        } else {
+            self.queue.reply(reply, about.now, &mut todo);
+        }
+        self.carry_out(todo, about)
+    }
+
+    /// Lets time pass, and the guard look.
+    pub(in super::super) fn tick(&mut self, about: &Snapshot) -> Outgoing {
+        let mut todo = Todo::new();
+        self.see(about, &mut todo);
+        self.down.look(self.known(about), about, &mut todo);
+        self.set_gate(about);
+        self.queue.tick(about.now, &mut todo);
+        let mut out = self.carry_out(todo, about);
+        if about.now >= self.guard_at {
+            self.guard_at = about.now.plus(GUARD_EVERY);
+            out.extend(self.stand_guard(about));
+        }
+        out
+    }
+
+    fn stand_guard(&mut self, about: &Snapshot) -> Outgoing {
+        let phase = self.flight(about).phase;
+        let watched = Watched {
+            now: about.now,
+            flying: matches!(phase, Phase::Flying | Phase::TakingOff),
+            operator: self
+                .operator
+                .as_ref()
+                .map(|operator| self.presences.is_there(operator)),
+            may_keep_alive: about.is_fresh()
+                && self.queue.is_idle()
+                && self.down.active().is_none()
+                && !self.sinks_untold(about),
+            last_sent: self.last_sent,
+            battery_pct: about.battery_now_pct(),
+        };
+        let (command, intervention) = match self.guard.look(watched) {
+            None => return Outgoing::new(),
+            Some(Act::KeepAlive) => (Command::Read(Query::Battery), None),
+            Some(Act::LandForBattery) => (Command::Land, Some(Intervention::LandedForBattery)),
+            Some(Act::LandForOperator) => (Command::Land, Some(Intervention::ActedForOperator)),
+            Some(Act::HoverForOperator) => (Command::Stop, Some(Intervention::ActedForOperator)),
+        };
+        self.intervention = intervention.or(self.intervention);
+        self.submit_own(command, about)
+    }
+
+    /// Gives a command that no operator asked for.
+    fn submit_own(&mut self, command: Command, about: &Snapshot) -> Outgoing {
+        let mut todo = Todo::new();
+        if Down::of(command).is_some() {
+            self.submit(command, None, about, &mut todo);
+        } else {
+            self.queue.submit(command, None, about.now, &mut todo);
+        }
+        self.carry_out(todo, about)
+    }
+
+    /// What the guard did since the last call.
+    pub(in super::super) fn take_intervention(
+        &mut self,
+    ) -> Option<(Intervention, Option<&Operator>)> {
+        self.intervention
+            .take()
+            .map(|intervention| (intervention, self.operator.as_ref()))
+    }
+
+    /// Whether the battery of a flying drone is worth a warning.
+    pub(in super::super) fn warns(&self) -> bool {
+        self.guard.warns()
+    }
+
+    /// Whether a landing was asked for, and is neither confirmed nor ended in time.
+    pub(in super::super) fn is_landing_overdue(&self) -> bool {
+        self.down.is_overdue()
+    }
+
+    /// Nobody wants the drone any more: nothing waits, and one in the air lands.
+    pub(in super::super) fn release(&mut self, about: &Snapshot) -> Outgoing {
+        let lands = self.belief.may_fly()
+            && self.guard.policy().on_operator_loss == crate::config::OnOperatorLoss::Land;
+        self.operator = None;
+        let mut todo = Todo::new();
+        if lands {
+            self.submit(Command::Land, None, about, &mut todo);
+        } else {
+            self.queue.clear_all(&mut todo);
+        }
+        let mut out = self.carry_out(todo, about);
+        // The stream of one that may fly ends with it: nothing more is sent there.
+        if self.stream_asked.take().is_some() && !self.belief.may_fly() {
+            out.extend(self.submit_own(Command::StreamOff, about));
+        }
+        out
+    }
+
+    /// Whether the drone was asked to stream, and said yes.
+    pub(in super::super) fn streams(&self) -> bool {
+        self.stream_asked.is_some()
+    }
+
+    /// Asks a drone on the ground for its video again: one that was restarted has
+    /// forgotten it. Never in the air, where any command ends a landing that the
+    /// drone began by itself.
+    pub(in super::super) fn stream_again(&mut self, about: &Snapshot) -> Outgoing {
+        let due = self
+            .stream_asked
+            .is_some_and(|asked| about.now.since(asked) >= STREAM_AGAIN);
+        let may = about.link == LinkState::Connected && !self.belief.may_fly() && self.is_idle();
+        if !(due && may) {
+            return Outgoing::new();
+        }
+        self.stream_asked = Some(about.now);
+        self.submit_own(Command::StreamOn, about)
+    }
+
+    /// The link asks the drone into SDK mode, and a reply to that may come.
+    pub(in super::super) fn expect_sdk_reply(&mut self) {
+        self.queue.expect_sdk_reply();
+    }
+
+    /// Whether a reply that comes now could be mistaken for another's. A landing
+    /// that goes on and on does not count: no reply ends it.
+    pub(in super::super) fn is_idle(&self) -> bool {
+        self.queue.is_idle() && self.down.active().is_none_or(|down| down == Down::Land)
+    }
+
+    /// When [`CommandExecutor::tick`] has something to do next, at the latest.
+    pub(in super::super) fn wake_at(&self) -> Option<Mono> {
+        let wake = [self.queue.wake_at(), self.down.wake_at()];
+        wake.into_iter().flatten().min()
+    }
+
+    pub(in super::super) fn stats(&self) -> QueueStats {
+        self.queue.stats()
+    }
+
+    fn carry_out(&mut self, mut todo: Todo<Ticket>, about: &Snapshot) -> Outgoing {
+        let mut out = Outgoing::new();
+        // What is taken back may let the next one go, which is judged in turn; the
+        // line is short, and gets shorter each time.
+        while !todo.is_empty() {
+            let mut next = Todo::new();
+            for action in todo {
+                match action {
+                    Do::Send(command) => self.release_to_wire(command, about, &mut out, &mut next),
+                    Do::Finish(ticket, outcome) => self.close(ticket, outcome, about),
+                }
+            }
+            todo = next;
+        }
+        self.set_gate(about);
+        out
+    }
+
+    fn release_to_wire(
+        &mut self,
+        command: Command,
+        about: &Snapshot,
+        out: &mut Outgoing,
+        todo: &mut Todo<Ticket>,
+    ) {
+        if is_manoeuvre(command)
+            && let Err(why) = self.judge_when_sent(command, about)
+        {
+            return self.queue.withdraw(why, about.now, todo);
+        }
+        self.last_sent = about.now;
+        if Down::of(command).is_some() {
+            self.queue.count_sent();
+        }
+        if command == Command::Takeoff {
+            self.belief.takeoff_sent(about.now);
+        }
+        // Fewer than these a call, see its type.
+        let _ = out.push(command);
+    }
+
+    fn close(&mut self, ticket: Ticket, outcome: Outcome, about: &Snapshot) {
+        if leads_down(ticket.command) {
+            self.told_to_sink_until = about.now.plus(SINKING_TOLD_FOR);
+        }
+        match (ticket.command, &outcome) {
+            (Command::Takeoff, Outcome::Refused(_)) => self.belief.takeoff_refused(&about.motion),
+            (Command::StreamOn, Outcome::Done) => self.stream_asked = Some(about.now),
+            (Command::StreamOff, Outcome::Done) => self.stream_asked = None,
+            _ => {}
+        }
+        tracing::debug!(command = %ticket.command, ?outcome, "command ended");
+        if let Some(told) = ticket.outcome {
+            // Whoever asked may be gone.
+            let _ = told.send(outcome);
+        }
+    }
+}
+
+/// Whether a drone that obeys `command` may sink by it.
+fn leads_down(command: Command) -> bool {
+    match command {
+        Command::Move { direction, .. } => direction == Direction::Down,
+        Command::Go {
+            to_cm: [_, _, up], ..
+        } => up < 0,
+        Command::Flip(_) | Command::Rc(_) | Command::Land => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "executor_tests.rs"]
+mod tests;

@@ -1,0 +1,465 @@
+//! The command executor against a scripted drone, in virtual time.
+
+use tello::state::parse;
+
+use super::super::super::motion::Motion;
+use super::*;
+use crate::config::OnOperatorLoss;
+
+/// A drone whose states arrive every 100 ms while it is heard, and what it was sent.
+pub(super) struct Bench {
+    pub(super) executor: CommandExecutor,
+    motion: Motion,
+    pub(super) now: Mono,
+    link: LinkState,
+    presences: Presences,
+    /// What its states say; none while it is not heard.
+    pub(super) state: Option<State>,
+    sent: Vec<(u64, Command)>,
+}
+
+/// What a state says.
+#[derive(Clone, Copy)]
+pub(super) struct State {
+    pub(super) motors_run: bool,
+    motor_ms: u64,
+    pub(super) height_cm: i32,
+    pub(super) battery_pct: u8,
+}
+
+const BEGAN: Mono = Mono::from_millis(100_000);
+
+impl Bench {
+    /// A drone on the ground, proven to be there.
+    pub(super) fn new() -> Bench {
+        let policy = Policy {
+            on_operator_loss: OnOperatorLoss::Land,
+            operator_grace: Duration::from_secs(3),
+            warn_battery_pct: 15,
+            takeoff_battery_pct: 10,
+            land_battery_pct: 5,
+        };
+        let presences = Presences::default();
+        let mut bench = Bench {
+            executor: CommandExecutor::new(policy, presences.clone()),
+            motion: Motion::default(),
+            now: BEGAN,
+            link: LinkState::Connected,
+            presences,
+            state: Some(State {
+                motors_run: false,
+                motor_ms: 40_000,
+                height_cm: 0,
+                battery_pct: 80,
+            }),
+            sent: vec![],
+        };
+        bench.pass(2_500);
+        bench
+    }
+
+    /// The same in the air, at that height.
+    pub(super) fn flying(height_cm: i32) -> Bench {
+        let mut bench = Bench::new();
+        bench.set(true, height_cm);
+        bench.pass(2_500);
+        assert_eq!(bench.phase(), Phase::Flying);
+        bench
+    }
+
+    pub(super) fn set(&mut self, motors_run: bool, height_cm: i32) {
+        if let Some(state) = &mut self.state {
+            (state.motors_run, state.height_cm) = (motors_run, height_cm);
+        }
+    }
+
+    fn about(&self) -> Snapshot {
+        Snapshot {
+            now: self.now,
+            link: self.link,
+            reason: None,
+            motion: self.motion,
+            battery_pct: self.state.map(|state| state.battery_pct).or(Some(80)),
+            height_cm: self.state.map(|state| state.height_cm).or(Some(80)),
+        }
+    }
+
+    fn note(&mut self, out: Outgoing) {
+        let at = self.now.since(BEGAN).as_millis() as u64;
+        self.sent
+            .extend(out.into_iter().map(|command| (at, command)));
+    }
+
+    /// Lets time pass in steps of 100 ms.
+    pub(super) fn pass(&mut self, ms: u64) {
+        for _ in 0..ms / 100 {
+            self.now = self.now.plus(Duration::from_millis(100));
+            if let Some(state) = &mut self.state {
+                state.motor_ms += if state.motors_run { 100 } else { 0 };
+                let text = format!(
+                    "vgx:0;vgy:0;vgz:0;tof:{};h:{};bat:{};time:{};",
+                    state.height_cm + 10,
+                    state.height_cm,
+                    state.battery_pct,
+                    state.motor_ms / 1_000
+                );
+                self.motion.take(&parse(text.as_bytes()).state, self.now);
+            }
+            let out = self.executor.tick(&self.about());
+            self.note(out);
+        }
+    }
+
+    /// Lets it sink to the ground and its motors stop.
+    fn touch_down(&mut self) {
+        while self.state.is_some_and(|state| state.height_cm > 0) {
+            let height_cm = self.state.map_or(0, |state| state.height_cm);
+            self.set(true, (height_cm - 10).max(0));
+            self.pass(300);
+        }
+        self.set(false, 0);
+    }
+
+    pub(super) fn ask(&mut self, command: Command) -> Result<oneshot::Receiver<Outcome>, Refusal> {
+        let (admitted, mut verdict) = oneshot::channel();
+        let (outcome, told) = oneshot::channel();
+        let by = Operator {
+            id: "a".into(),
+            name: "a".into(),
+        };
+        let request = Request {
+            command,
+            by,
+            admitted,
+            outcome,
+        };
+        let out = self.executor.take(request, &self.about());
+        self.note(out);
+        verdict.try_recv().expect("told at once").map(|()| told)
+    }
+
+    pub(super) fn hear(&mut self, text: &str) {
+        let out = self
+            .executor
+            .reply(&Reply::parse(text.as_bytes()), &self.about());
+        self.note(out);
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.executor.flight(&self.about()).phase
+    }
+
+    /// What was sent since the last call.
+    pub(super) fn sent(&mut self) -> Vec<String> {
+        let sent = std::mem::take(&mut self.sent);
+        sent.into_iter()
+            .map(|(_, command)| command.to_string())
+            .collect()
+    }
+
+    fn count(&self, command: Command) -> usize {
+        self.sent
+            .iter()
+            .filter(|(_, sent)| *sent == command)
+            .count()
+    }
+}
+
+const UP: Command = Command::Move {
+    direction: Direction::Up,
+    distance_cm: 100,
+};
+const TURN: Command = Command::Rotate {
+    clockwise: true,
+    angle_deg: 90,
+};
+
+fn ended(told: &mut oneshot::Receiver<Outcome>) -> Option<Outcome> {
+    told.try_recv().ok()
+}
+
+#[test]
+fn a_landing_is_done_when_the_state_shows_the_ground_whatever_was_answered() {
+    let mut bench = Bench::flying(80);
+    let mut turn = bench.ask(TURN).expect("taken");
+    let mut landing = bench.ask(Command::Land).expect("taken");
+    assert_eq!(bench.sent(), ["cw 90", "land"]);
+    assert_eq!(ended(&mut turn), Some(Outcome::Superseded));
+    // Firmware of SDK 1.3: busy, no `stop`, and then the `ok` of the turn.
+    bench.hear("error Not joystick");
+    assert_eq!(bench.sent(), ["stop"]);
+    bench.hear("unknown command: stop");
+    bench.pass(500);
+    bench.hear("ok");
+    bench.pass(600);
+    assert_eq!((ended(&mut landing), bench.phase()), (None, Phase::Landing));
+    assert_eq!(bench.sent(), ["land"], "asked again, for it is at 80 cm");
+    bench.touch_down();
+    bench.pass(1_500);
+    assert_eq!((ended(&mut landing), bench.phase()), (None, Phase::Landing));
+    bench.pass(1_000);
+    assert_eq!(ended(&mut landing), Some(Outcome::Done));
+    assert_eq!(bench.phase(), Phase::Landed);
+    bench.sent();
+    bench.pass(60_000);
+    assert!(bench.sent().is_empty(), "it outlives nothing");
+}
+
+#[test]
+fn a_landing_soon_after_the_take_off_is_not_done_by_the_take_offs_ok() {
+    let mut bench = Bench::new();
+    let mut takeoff = bench.ask(Command::Takeoff).expect("taken");
+    bench.pass(1_000);
+    let mut landing = bench.ask(Command::Land).expect("taken");
+    assert_eq!(ended(&mut takeoff), Some(Outcome::Superseded));
+    assert_eq!(bench.sent(), ["takeoff", "land"]);
+    bench.hear("error Not joystick");
+    bench.pass(200);
+    bench.set(true, 50);
+    bench.pass(1_500);
+    bench.hear("ok");
+    bench.pass(100);
+    assert_eq!((ended(&mut landing), bench.phase()), (None, Phase::Landing));
+    bench.touch_down();
+    bench.pass(2_500);
+    assert_eq!(ended(&mut landing), Some(Outcome::Done));
+}
+
+#[test]
+fn a_second_landing_is_no_error_and_a_landing_under_way_is_not_stopped() {
+    let mut bench = Bench::flying(200);
+    let mut first = bench.ask(Command::Land).expect("taken");
+    bench.pass(300);
+    bench.set(true, 190);
+    bench.pass(200);
+    let mut second = bench.ask(Command::Land).expect("no error");
+    // A copy of the first, made by the network, finds it busy with landing.
+    bench.hear("error Not joystick");
+    bench.touch_down();
+    bench.pass(2_500);
+    assert!(bench.count(Command::Stop) == 0, "{:?}", bench.sent);
+    assert_eq!(ended(&mut first), Some(Outcome::Done));
+    assert_eq!(ended(&mut second), Some(Outcome::Done));
+}
+
+#[test]
+fn a_landing_refused_for_ever_is_answered_in_time_tried_after_a_stop_and_told() {
+    let mut bench = Bench::flying(80);
+    let mut landing = bench.ask(Command::Land).expect("taken");
+    let mut answered = 0;
+    for _ in 0..300 {
+        bench.pass(100);
+        if bench.count(Command::Land) > answered {
+            answered += 1;
+            bench.hear("error");
+        }
+    }
+    assert_eq!(ended(&mut landing), Some(Outcome::Unconfirmed));
+    assert!(bench.executor.is_landing_overdue());
+    let (lands, stops) = (bench.count(Command::Land), bench.count(Command::Stop));
+    assert!((10..60).contains(&lands), "{lands}");
+    assert!(stops >= lands / 2, "{stops} stops for {lands} landings");
+    // It goes on, and ends with the ground.
+    bench.sent();
+    bench.pass(3_000);
+    assert!(bench.count(Command::Land) >= 1);
+    bench.touch_down();
+    bench.pass(2_500);
+    assert!(!bench.executor.is_landing_overdue());
+}
+
+#[test]
+fn down_commands_go_to_a_drone_that_is_believed_to_be_landed_without_proof() {
+    let mut bench = Bench::new();
+    assert_eq!(
+        bench.ask(Command::Land).err(),
+        Some(Refusal::NotAirborne),
+        "proven"
+    );
+    bench.state = None;
+    bench.link = LinkState::Lost;
+    bench.pass(5_000);
+    for command in [Command::Land, Command::Stop, Command::Emergency] {
+        bench
+            .ask(command)
+            .expect("sent: the ground is not proven now");
+        assert_eq!(bench.sent().first(), Some(&command.to_string()));
+        bench.pass(6_000);
+        bench.sent();
+    }
+}
+
+#[test]
+fn a_stop_ends_with_standing_still_or_after_three_seconds() {
+    let mut bench = Bench::flying(80);
+    let mut stop = bench.ask(Command::Stop).expect("taken");
+    bench.pass(500);
+    assert_eq!(ended(&mut stop), Some(Outcome::Done));
+    bench.state = None;
+    bench.sent();
+    let mut unheard = bench.ask(Command::Stop).expect("taken");
+    bench.pass(20_000);
+    assert_eq!(ended(&mut unheard), Some(Outcome::Unconfirmed));
+    assert_eq!(bench.count(Command::Stop), 6, "every half second");
+}
+
+#[test]
+fn firmware_without_stop_says_that_it_cannot_stop_a_move() {
+    let mut bench = Bench::flying(80);
+    bench.ask(UP).expect("taken");
+    let mut stop = bench.ask(Command::Stop).expect("taken");
+    bench.hear("unknown command: stop");
+    assert_eq!(ended(&mut stop), Some(Outcome::CannotStop));
+    assert_eq!(bench.sent(), ["up 100", "stop", "rc 0 0 0 0"]);
+}
+
+#[test]
+fn an_emergency_is_sent_five_times_in_a_second_and_nothing_is_believed_from_it() {
+    let mut bench = Bench::flying(80);
+    bench.ask(UP).expect("taken");
+    bench.sent();
+    let mut emergency = bench.ask(Command::Emergency).expect("taken");
+    bench.pass(1_000);
+    assert_eq!(bench.count(Command::Emergency), 5);
+    assert_eq!(bench.phase(), Phase::Flying, "nobody may have heard it");
+    bench.pass(5_000);
+    assert_eq!(ended(&mut emergency), Some(Outcome::Unconfirmed));
+    assert_eq!(bench.count(Command::Emergency), 5);
+    let mut heard = bench.ask(Command::Emergency).expect("taken");
+    bench.set(false, 0);
+    bench.pass(3_000);
+    assert_eq!(ended(&mut heard), Some(Outcome::Done));
+    assert_eq!(bench.phase(), Phase::Landed);
+    // None of it outlives the take-off that follows.
+    bench.ask(Command::Takeoff).expect("taken");
+    bench.sent();
+    bench.pass(10_000);
+    assert_eq!(bench.count(Command::Emergency), 0);
+}
+
+#[test]
+fn nothing_is_sent_into_the_dark() {
+    let mut bench = Bench::flying(80);
+    let operator = Operator {
+        id: "a".into(),
+        name: "a".into(),
+    };
+    let _presence = bench.presences.enter(&operator);
+    bench.ask(Command::Speed(50)).expect("taken");
+    bench.hear("ok");
+    bench.sent();
+    bench.pass(11_000);
+    assert!(!bench.sent().is_empty(), "kept in the air while it is seen");
+    bench.hear("80");
+    bench.ask(Command::Read(Query::Wifi)).expect("taken");
+    bench.state = None;
+    bench.pass(1_600);
+    bench.sent();
+    bench.pass(60_000);
+    assert!(bench.sent().is_empty(), "no keep-alive, no question again");
+    assert_eq!(bench.ask(UP).err(), Some(Refusal::NotSeen));
+}
+
+#[test]
+fn a_drone_that_comes_down_untold_is_not_kept_alive() {
+    let mut bench = Bench::flying(200);
+    let operator = Operator {
+        id: "a".into(),
+        name: "a".into(),
+    };
+    let _presence = bench.presences.enter(&operator);
+    bench.ask(Command::Speed(50)).expect("taken");
+    bench.hear("ok");
+    bench.pass(3_000);
+    bench.sent();
+    bench.touch_down();
+    assert!(bench.sent().is_empty());
+}
+
+#[test]
+fn a_move_is_judged_by_the_end_of_the_line_and_again_when_it_leaves() {
+    let up = |distance_cm| Command::Move {
+        direction: Direction::Up,
+        distance_cm,
+    };
+    let mut bench = Bench::flying(80);
+    bench.ask(up(500)).expect("taken");
+    assert_eq!(
+        bench.ask(up(500)).err(),
+        Some(Refusal::OutOfBounds { height_cm: 1_080 })
+    );
+    let mut second = bench.ask(up(400)).expect("taken");
+    // It rose farther than it was told.
+    bench.set(true, 700);
+    bench.pass(1_000);
+    bench.hear("ok");
+    bench.pass(200);
+    assert_eq!(
+        ended(&mut second),
+        Some(Outcome::Forbidden(Refusal::OutOfBounds {
+            height_cm: 1_100
+        }))
+    );
+    assert_eq!(bench.sent(), ["up 500"]);
+}
+
+#[test]
+fn nothing_old_is_flown() {
+    let mut bench = Bench::flying(80);
+    bench.ask(UP).expect("taken");
+    let mut late = bench.ask(TURN).expect("taken");
+    bench.pass(1_900);
+    assert_eq!(ended(&mut late), None);
+    bench.pass(200);
+    assert_eq!(ended(&mut late), Some(Outcome::Stale));
+    bench.hear("ok");
+    bench.pass(5_000);
+    assert_eq!(bench.sent(), ["up 100"]);
+    // A refusal because it is busy holds moves, and says so; keep-alives go on.
+    bench.ask(UP).expect("taken");
+    bench.hear("error Not joystick");
+    assert_eq!(bench.ask(TURN).err(), Some(Refusal::Busy));
+    let mut read = bench.ask(Command::Read(Query::Wifi)).expect("taken");
+    bench.pass(200);
+    bench.hear("90");
+    assert_eq!(ended(&mut read), Some(Outcome::Answer("90".to_owned())));
+}
+
+#[test]
+fn a_drone_that_stopped_streaming_is_asked_again_but_not_in_the_air() {
+    let mut bench = Bench::new();
+    let about = bench.about();
+    assert!(
+        bench.executor.stream_again(&about).is_empty(),
+        "never asked"
+    );
+    bench.ask(Command::StreamOn).expect("taken");
+    bench.hear("ok");
+    assert!(bench.executor.streams());
+    bench.pass(4_000);
+    let about = bench.about();
+    assert!(bench.executor.stream_again(&about).is_empty(), "too soon");
+    bench.set(true, 80);
+    bench.pass(2_500);
+    let about = bench.about();
+    assert!(bench.executor.stream_again(&about).is_empty(), "flying");
+    bench.set(false, 0);
+    bench.pass(2_500);
+    let about = bench.about();
+    assert_eq!(bench.executor.stream_again(&about), [Command::StreamOn]);
+    assert!(bench.executor.stream_again(&about).is_empty(), "once");
+}
+
+#[test]
+fn a_drone_that_nobody_wants_streams_no_more_and_lands() {
+    let mut bench = Bench::new();
+    bench.ask(Command::StreamOn).expect("taken");
+    bench.hear("ok");
+    bench.pass(200);
+    let about = bench.about();
+    assert_eq!(bench.executor.release(&about), [Command::StreamOff]);
+    assert!(bench.executor.release(&about).is_empty(), "once");
+    let mut flying = Bench::flying(80);
+    let about = flying.about();
+    assert_eq!(flying.executor.release(&about), [Command::Land]);
+}

@@ -1,0 +1,35 @@
+//! One drone at one moment, as every part of the commander sees it.
+//!
+//! Taken once a call, so that admission, guard and down-commands cannot judge
+//! from different states. Says which of its values are fresh; decides nothing.
+
+use super::super::LinkState;
+use super::super::motion::Motion;
+use super::belief::FRESH_WITHIN;
+use readings::clock::Mono;
+
+/// A drone at one moment.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Snapshot {
+    pub(in super::super) now: Mono,
+    pub(in super::super) link: LinkState,
+    /// Why it is lost, in words.
+    pub(in super::super) reason: Option<String>,
+    /// What its states show of motors and motion.
+    pub(in super::super) motion: Motion,
+    /// The newest values, however old: see [`Snapshot::is_fresh`].
+    pub(in super::super) battery_pct: Option<u8>,
+    pub(in super::super) height_cm: Option<i32>,
+}
+
+impl Snapshot {
+    /// Whether its values say what is, and not what was.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.motion.is_fresh(self.now, FRESH_WITHIN)
+    }
+
+    /// The charge, unless that is an old one.
+    pub(super) fn battery_now_pct(&self) -> Option<u8> {
+        self.battery_pct.filter(|_| self.is_fresh())
+    }
+}

@@ -1,0 +1,164 @@
+//! What a link's task tells people: a drone that is silent or back, what the
+//! gateway did by itself, a landing that is not confirmed, a battery in flight.
+//!
+//! Apart from the task since none of it changes what is sent.
+
+use alerting::{AlertType, Condition, Level};
+
+use super::super::super::commander::{Intervention, Phase};
+use super::super::machine::{Inputs, Notice};
+use super::super::reason::Reason;
+use super::LinkTask;
+
+/// Name of the condition that stands while a drone is silent.
+const CONDITION: &str = "drone_silent";
+
+/// Name of the condition that stands from an intervention of the gateway until
+/// the drone is on the ground.
+const INTERVENED: &str = "drone_intervention";
+
+/// Name of the condition that stands while a landing is neither confirmed nor ended.
+const LANDING_OVERDUE: &str = "drone_landing_unconfirmed";
+
+/// Name of the condition that stands while a flying drone's battery is low.
+const BATTERY_IN_FLIGHT: &str = "drone_battery_in_flight";
+
+impl LinkTask {
+    pub(super) fn tell_interventions(&mut self) {
+        let slot = self.slot();
+        let (id, name) = (slot.plan.id.clone(), slot.plan.name.clone());
+        if let Some((intervention, operator)) = self.executor.take_intervention() {
+            let operator = operator
+                .map_or("nobody", |operator| &*operator.name)
+                .to_owned();
+            let why = match intervention {
+                Intervention::LandedForBattery => {
+                    "its battery is nearly empty, so the gateway lands it".to_owned()
+                }
+                Intervention::ActedForOperator => {
+                    format!(
+                        "the connection of its operator {operator} is lost, so the gateway acts by drones.on_operator_loss"
+                    )
+                }
+            };
+            tracing::warn!(target: "security", event = "drone_intervention", drone = %id, operator, ?intervention);
+            self.intervened = true;
+            let title = "Gateway Took Over";
+            self.raise(INTERVENED, title, format!("{name}: {why}"));
+        }
+        if self.intervened
+            && self.slot().link().flight.phase == Phase::Landed
+            && self.executor.is_idle()
+        {
+            self.intervened = false;
+            self.outlet.clear(INTERVENED, &id);
+        }
+        if self.executor.take_given_up() {
+            tracing::warn!(target: "security", event = "flight_given_up", drone = %id,
+                "silent in the air for longer than its battery can have lasted: no longer counted as flying");
+        }
+        if self.executor.is_landing_overdue() != self.landing_overdue {
+            self.landing_overdue = !self.landing_overdue;
+            if self.landing_overdue {
+                let message = format!(
+                    "{name} was told to land and its state does not show the ground; the gateway goes on \
+                     telling it. Look at the drone; `emergency` cuts its motors"
+                );
+                self.raise(LANDING_OVERDUE, "Landing Not Confirmed", message);
+            } else {
+                self.outlet.clear(LANDING_OVERDUE, &id);
+            }
+        }
+        if self.executor.warns() != self.warned {
+            self.warned = self.executor.warns();
+            if self.warned {
+                self.raise(
+                    BATTERY_IN_FLIGHT,
+                    "Battery Low In Flight",
+                    format!("{name}: battery low in flight, land it"),
+                );
+            } else {
+                self.outlet.clear(BATTERY_IN_FLIGHT, &id);
+            }
+        }
+    }
+
+    fn raise(&self, key: &'static str, title: &'static str, message: String) {
+        self.outlet.raise(Condition {
+            key,
+            subject: self.slot().plan.id.clone(),
+            level: if key == LANDING_OVERDUE {
+                Level::Critical
+            } else {
+                Level::Warning
+            },
+            alert_type: AlertType::Drone,
+            title,
+            message,
+            details: self.last_words(),
+        });
+    }
+
+    pub(super) fn tell(&self, notice: Notice, inputs: Inputs) {
+        let slot = self.slot();
+        match notice {
+            Notice::Over => self.outlet.clear(CONDITION, &slot.plan.id),
+            Notice::Silent {
+                reason,
+                was_connected,
+                losses,
+            } => {
+                let mut condition = self.condition(reason, was_connected, inputs);
+                if losses > 1 {
+                    condition.message.push_str(&format!(
+                        " It was lost {losses} times in a row: this alert stands until the link is steady."
+                    ));
+                }
+                self.outlet.raise(condition);
+            }
+        }
+    }
+
+    fn condition(&self, reason: Reason, was_connected: bool, inputs: Inputs) -> Condition {
+        let slot = self.slot();
+        let name = &slot.plan.name;
+        let age_s = inputs.heard.map(|heard| inputs.now.since(heard).as_secs());
+        let level = match (was_connected, inputs.airborne) {
+            (true, true) => Level::Critical,
+            (true, false) => Level::Error,
+            (false, _) => Level::Warning,
+        };
+        let what = match age_s {
+            Some(age_s) => format!("{name}: no state for {age_s} s."),
+            None => format!("{name}: never heard."),
+        };
+        Condition {
+            key: CONDITION,
+            subject: slot.plan.id.clone(),
+            level,
+            alert_type: AlertType::Drone,
+            title: if was_connected {
+                "Drone lost"
+            } else {
+                "Drone not heard"
+            },
+            message: format!("{what} {}", self.roster.explain(slot, reason)),
+            details: self.last_words(),
+        }
+    }
+
+    /// The last that was known of it.
+    fn last_words(&self) -> Option<String> {
+        let live = self.slot().live();
+        let heard = live.heard()?;
+        let state = live.state();
+        let mut words = format!("last heard {}", heard.wall);
+        if let Some(battery) = state.battery_pct {
+            words.push_str(&format!(", battery {battery} %"));
+        }
+        if let Some(height) = state.height_cm {
+            words.push_str(&format!(", height {height} cm"));
+        }
+        Some(words)
+    }
+}

@@ -1,0 +1,216 @@
+//! What a drone's states show of its motors and of its motion: evidence, no verdict.
+//!
+//! A single state proves little. Motor time counts whole seconds, so only two
+//! states that lie apart tell running motors from standing ones; `h` drifts and
+//! may say 10 for ever on the ground; `tof` sees the floor under a drone that
+//! is carried. Pure: takes each state with `now`, allocates nothing, and must
+//! never know what the drone was told.
+
+use std::time::Duration;
+
+use tello::state::State;
+
+use readings::clock::Mono;
+
+/// How long motors must stand still, without vertical speed, to prove the
+/// ground: twice the step of motor time.
+pub(super) const GROUND_PROVEN_BY: Duration = Duration::from_secs(2);
+
+/// A floor farther away than this vetoes the ground. It never proves a flight.
+const FLOOR_NEAR_CM: u16 = 30;
+
+/// How long all speeds must be zero for a drone to stand still: three states.
+const STILL_FOR: Duration = Duration::from_millis(300);
+
+/// A drone that was seen to sink is taken to go on sinking for this long.
+const SINKS_FOR: Duration = Duration::from_millis(1_500);
+
+/// Height lost between two looks that counts as sinking, in cm: one step of `h`.
+const SUNK_BY_CM: i32 = 10;
+
+/// How far apart the two heights of a look lie.
+const SINK_WINDOW: Duration = Duration::from_millis(500);
+
+/// The evidence of one drone's states.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Motion {
+    heard: Option<Mono>,
+    motor_time_s: Option<u32>,
+    /// Since when motor time has its value.
+    motors_still_since: Option<Mono>,
+    /// When motor time last advanced.
+    motors_advanced: Option<Mono>,
+    /// Since when no state shows a vertical speed.
+    level_since: Option<Mono>,
+    /// Since when no state shows any speed.
+    still_since: Option<Mono>,
+    floor_cm: Option<u16>,
+    height_cm: Option<i32>,
+    /// A height of a moment ago, to tell sinking by.
+    earlier: Option<(Mono, i32)>,
+    sank: Option<Mono>,
+}
+
+impl Motion {
+    /// Takes the next state.
+    pub(super) fn take(&mut self, state: &State, now: Mono) {
+        self.heard = Some(now);
+        if let Some(new) = state.motor_time_s {
+            if self.motor_time_s.is_some_and(|old| new > old) {
+                self.motors_advanced = Some(now);
+            }
+            if self.motor_time_s != Some(new) {
+                self.motors_still_since = Some(now);
+            }
+            self.motor_time_s = Some(new);
+        }
+        let moves = |speed: Option<f64>| speed.is_some_and(|speed| speed != 0.0);
+        let [x, y, z] = state.velocity_dm_s.map(moves);
+        self.level_since = if z {
+            None
+        } else {
+            self.level_since.or(Some(now))
+        };
+        self.still_since = if x || y || z {
+            None
+        } else {
+            self.still_since.or(Some(now))
+        };
+        self.floor_cm = state.floor_cm;
+        self.height_cm = state.height_cm.or(self.height_cm);
+        self.look_for_sinking(now);
+    }
+
+    /// The sign of `vgz` differs between firmwares, so sinking is told by height.
+    fn look_for_sinking(&mut self, now: Mono) {
+        let Some(height_cm) = self.height_cm else {
+            return;
+        };
+        let (at, before_cm) = *self.earlier.get_or_insert((now, height_cm));
+        if before_cm - height_cm >= SUNK_BY_CM {
+            self.sank = Some(now);
+            self.earlier = Some((now, height_cm));
+        } else if now.since(at) >= SINK_WINDOW || height_cm > before_cm {
+            self.earlier = Some((now, height_cm));
+        }
+    }
+
+    /// When a state last arrived.
+    pub(super) fn heard(&self) -> Option<Mono> {
+        self.heard
+    }
+
+    /// Whether a state arrived within `age` before `now`.
+    pub(super) fn is_fresh(&self, now: Mono, age: Duration) -> bool {
+        self.heard.is_some_and(|heard| now.since(heard) <= age)
+    }
+
+    /// When motor time was last seen to advance.
+    pub(super) fn motors_advanced(&self) -> Option<Mono> {
+        self.motors_advanced
+    }
+
+    /// Whether the newest state proves the ground, by stillness since `since` at
+    /// the earliest.
+    pub(super) fn proves_ground(&self, since: Mono) -> bool {
+        let (Some(heard), Some(motors), Some(level)) =
+            (self.heard, self.motors_still_since, self.level_since)
+        else {
+            return false;
+        };
+        let begun = motors.max(level).max(since);
+        heard >= begun
+            && heard.since(begun) >= GROUND_PROVEN_BY
+            && self.floor_cm.is_none_or(|cm| cm <= FLOOR_NEAR_CM)
+    }
+
+    /// Whether it has stood still in the air or on the ground, in states that all
+    /// arrived after `since`.
+    pub(super) fn stands_still(&self, since: Mono) -> bool {
+        let (Some(heard), Some(still)) = (self.heard, self.still_since) else {
+            return false;
+        };
+        let begun = still.max(since);
+        heard >= begun && heard.since(begun) >= STILL_FOR
+    }
+
+    /// Whether it sinks at `now`.
+    pub(super) fn sinks(&self, now: Mono) -> bool {
+        self.sank.is_some_and(|at| now.since(at) <= SINKS_FOR)
+    }
+
+    /// Whether the floor is under its feet: landing gear down, or about to be.
+    pub(super) fn is_low(&self) -> bool {
+        self.floor_cm.is_some_and(|cm| cm <= FLOOR_NEAR_CM)
+    }
+
+    /// The highest it may be over the floor, by what it last said; in cm.
+    pub(super) fn highest_cm(&self) -> Option<u32> {
+        let height = self.height_cm.map(|cm| cm.max(0).unsigned_abs());
+        height.max(self.floor_cm.map(u32::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tello::state::parse;
+
+    use super::*;
+
+    fn ms(millis: u64) -> Mono {
+        Mono::from_millis(millis)
+    }
+
+    /// States every 100 ms from `from` until `until`, all of the same text.
+    fn states(motion: &mut Motion, text: &str, from: u64, until: u64) {
+        for at in (from..=until).step_by(100) {
+            motion.take(&parse(text.as_bytes()).state, ms(at));
+        }
+    }
+
+    #[test]
+    fn the_ground_takes_two_seconds_of_standing_motors_without_vertical_speed() {
+        let mut motion = Motion::default();
+        states(&mut motion, "time:40;vgz:0;tof:10;h:10;", 1_000, 2_900);
+        assert!(!motion.proves_ground(Mono::ZERO));
+        states(&mut motion, "time:40;vgz:0;tof:10;h:10;", 3_000, 3_000);
+        assert!(motion.proves_ground(Mono::ZERO));
+        assert!(!motion.proves_ground(ms(1_100)), "counted from later on");
+        states(&mut motion, "time:40;vgz:2;tof:10;", 3_100, 3_100);
+        states(&mut motion, "time:40;vgz:0;tof:10;", 3_200, 5_100);
+        assert!(!motion.proves_ground(Mono::ZERO));
+        states(&mut motion, "time:41;vgz:0;tof:10;", 5_200, 5_300);
+        assert!(!motion.proves_ground(Mono::ZERO), "the motors run");
+        assert_eq!(motion.motors_advanced(), Some(ms(5_200)));
+    }
+
+    #[test]
+    fn a_far_floor_vetoes_the_ground_and_silence_proves_nothing() {
+        let mut motion = Motion::default();
+        states(&mut motion, "time:40;vgz:0;tof:31;", 0, 4_000);
+        assert!(!motion.proves_ground(Mono::ZERO));
+        states(&mut motion, "time:40;vgz:0;tof:6553;", 4_100, 4_100);
+        assert!(motion.proves_ground(Mono::ZERO), "out of range is no floor");
+        let mut silent = Motion::default();
+        states(&mut silent, "time:40;vgz:0;", 0, 500);
+        assert!(!silent.proves_ground(Mono::ZERO), "whatever the time now");
+        assert!(!silent.is_fresh(ms(2_001), Duration::from_millis(1_500)));
+    }
+
+    #[test]
+    fn standing_still_and_sinking_are_seen() {
+        let mut motion = Motion::default();
+        states(&mut motion, "vgx:3;vgy:0;vgz:0;h:80;", 0, 1_000);
+        assert!(!motion.stands_still(Mono::ZERO));
+        states(&mut motion, "vgx:0;vgy:0;vgz:0;h:80;", 1_100, 1_400);
+        assert!(motion.stands_still(Mono::ZERO) && !motion.stands_still(ms(1_200)));
+        assert!(!motion.sinks(ms(1_400)));
+        for (step, height) in [80, 70, 60].into_iter().enumerate() {
+            let text = format!("vgz:-4;h:{height};");
+            let at = 1_500 + step as u64 * 300;
+            states(&mut motion, &text, at, at + 200);
+        }
+        assert!(motion.sinks(ms(2_300)) && !motion.sinks(ms(3_800)));
+        assert_eq!(motion.highest_cm(), Some(60));
+    }
+}
