@@ -35,7 +35,10 @@ fn contract(method: &str, path: &str) -> Needs {
         "/api/alerts/{alert_id}/acknowledge" | "/api/alerts/{alert_id}/resolve" => {
             [Some("respond"), Some("dashboard"), Some("dashboard")]
         }
-        "/api/drones/{drone_id}/land"
+        "/api/drones/land-all"
+        | "/api/drones/stop-all"
+        | "/api/drones/emergency-all"
+        | "/api/drones/{drone_id}/land"
         | "/api/drones/{drone_id}/stop"
         | "/api/drones/{drone_id}/emergency" => strict("respond"),
         "/api/performance/optimize" | "/api/performance/cache" | "/api/system/update" => {
