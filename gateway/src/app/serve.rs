@@ -74,6 +74,7 @@ fn measured(core: &Core, observing: &Observing, edges: &Edges) -> Vec<Arc<dyn Me
         Arc::new(core.supervisor.clone()),
         observing.performance.clone(),
         edges.stats.clone(),
+        edges.ledger.clone(),
         Arc::new(core.store.clone()),
         edges.cache.clone(),
         Arc::new(core.alerts.clone()),
@@ -104,6 +105,7 @@ pub(super) fn serve(
             config.server.max_connections,
             config.server.max_connections_per_address,
         ),
+        budgets: edges.budgets.clone(),
         stats: edges.stats.clone(),
         stop: core.stop.clone(),
     });
