@@ -129,6 +129,86 @@ async fn unusable_files_are_refused_at_the_start_with_the_file_s_name() -> anyho
     Ok(())
 }
 
+/// The certificates that the gateway shows in a hand-shake with a client that trusts `ca`.
+async fn shown(gateway: &Gateway, ca: &std::path::Path) -> anyhow::Result<usize> {
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(trusting(ca)?));
+    let stream = TcpStream::connect(gateway.address()).await?;
+    let tls = connector
+        .connect(ServerName::try_from("localhost")?, stream)
+        .await?;
+    let shown = tls.get_ref().1.peer_certificates();
+    Ok(shown.map_or(0, <[_]>::len))
+}
+
+#[tokio::test]
+async fn the_authority_is_limited_not_sent_and_replaced_when_asked_for() -> anyhow::Result<()> {
+    let gateway = Gateway::builder()
+        .config("[tls]\nnames = [\"gw.site.example\"]")
+        .start()
+        .await?;
+    let ca = gateway.state().join("tls/ca.pem");
+    let old = gateway.state().join("old-ca.pem");
+    std::fs::copy(&ca, &old)?;
+    assert_eq!(shown(&gateway, &ca).await?, 1);
+
+    // Whoever has the authority's key speaks for the site, and for nobody else.
+    let key = rcgen::KeyPair::from_pem(&std::fs::read_to_string(
+        gateway.state().join("tls/ca-key.pem"),
+    )?)?;
+    let issuer = rcgen::Issuer::from_ca_cert_pem(&std::fs::read_to_string(&ca)?, key)?;
+    for (name, trusted) in [
+        ("gw.site.example", true),
+        ("other.local", true),
+        ("192.168.1.2", true),
+        ("bank.example", false),
+        ("198.51.100.1", false),
+    ] {
+        let parameters = rcgen::CertificateParams::new(vec![name.to_owned()])?;
+        let leaf = parameters.signed_by(&rcgen::KeyPair::generate()?, &issuer)?;
+        let verdict = verify(&ca, leaf.der(), name);
+        assert_eq!(verdict.is_ok(), trusted, "{name}: {verdict:?}");
+    }
+
+    let renewed = gateway
+        .command(&["cert", "renew", "--authority"])
+        .output()
+        .await?;
+    assert!(renewed.status.success(), "{renewed:?}");
+    assert_eq!(shown(&gateway, &ca).await?, 1);
+    assert!(
+        shown(&gateway, &old).await.is_err(),
+        "the old one still vouches"
+    );
+    Ok(())
+}
+
+/// What a client that trusts `ca` thinks of a certificate for `name`.
+fn verify(
+    ca: &std::path::Path,
+    leaf: &rustls::pki_types::CertificateDer<'_>,
+    name: &str,
+) -> anyhow::Result<()> {
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in certificates(ca)? {
+        roots.add(certificate)?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier =
+        rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()?;
+    let name = ServerName::try_from(name.to_owned())?;
+    let now = rustls::pki_types::UnixTime::now();
+    rustls::client::danger::ServerCertVerifier::verify_server_cert(
+        &*verifier,
+        leaf,
+        &[],
+        &name,
+        &[],
+        now,
+    )?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_device_certificate_outlives_a_restart() -> anyhow::Result<()> {
     let mut gateway = Gateway::builder().start().await?;

@@ -224,8 +224,8 @@ fn serve_control(config: &Config, app: &Arc<App>, tls: &Arc<Tls>, stop: &Cancell
         access: app.access.clone(),
         store: app.store.clone(),
         health: Box::new(move || health(&asked)),
-        renew_certificate: Box::new(move || {
-            tls.renew()
+        renew_certificate: Box::new(move |renewal| {
+            tls.renew(renewal)
                 .map(|info| info.to_string())
                 .map_err(|error| error.to_string())
         }),

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::TlsConfig;
-use super::certificates::{self, CertificateError, CertificateInfo, Pair};
+use super::certificates::{self, CertificateError, CertificateInfo, Pair, Renewal};
 
 /// How often the owner's files are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -142,16 +142,17 @@ impl Tls {
         Ok(())
     }
 
-    /// Makes a new leaf from the device's own authority and serves it.
+    /// Makes a new leaf from the device's own authority, or from a new one, and
+    /// serves it.
     ///
     /// # Errors
     /// [`TlsError`].
-    pub fn renew(&self) -> Result<Arc<CertificateInfo>, TlsError> {
+    pub fn renew(&self, renewal: Renewal) -> Result<Arc<CertificateInfo>, TlsError> {
         let (config, state_dir) = {
             let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
             (source.config.clone(), source.state_dir.clone())
         };
-        certificates::renew(&config, &state_dir)?;
+        certificates::renew(&config, &state_dir, renewal)?;
         self.reload(&config)?;
         Ok(self.info())
     }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use rcgen::CertificateParams;
 
-use super::{CertificateError, device, files, names, own_files};
+use super::names::Names;
+use super::{CertificateError, device, files, own_files};
 use crate::TlsConfig;
 use crate::tls;
 use readings::clock::wall_now;
@@ -45,6 +46,6 @@ pub fn problems(config: &TlsConfig) -> Vec<(&'static str, String)> {
 pub fn outlook(config: &TlsConfig, state_dir: &Path) -> Result<(), CertificateError> {
     match own_files(config) {
         Some((cert, key)) => files::load(cert, key, wall_now()).map(drop),
-        None => device::Device::at(state_dir).outlook(&names::wanted(&config.names), wall_now()),
+        None => device::Device::at(state_dir).outlook(&Names::wanted(&config.names), wall_now()),
     }
 }

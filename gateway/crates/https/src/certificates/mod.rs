@@ -4,6 +4,7 @@
 //! trust, `ca-key.pem` never leaves, `cert.pem` and `key.pem` are served. This
 //! module never serves anything itself; `tls` does.
 
+mod constraints;
 mod device;
 mod files;
 mod info;
@@ -18,7 +19,9 @@ use thiserror::Error;
 use crate::TlsConfig;
 use readings::clock::wall_now;
 
-pub use info::CertificateInfo;
+use names::Names;
+
+pub use info::{CertificateInfo, LEFT_OUT, UNLIMITED};
 pub use judge::{outlook, problems};
 
 /// A chain with its key, and what people are told of it.
@@ -83,7 +86,7 @@ impl CertificateError {
 pub fn open(config: &TlsConfig, state_dir: &Path) -> Result<Pair, CertificateError> {
     match own_files(config) {
         Some((cert, key)) => files::load(cert, key, wall_now()),
-        None => device::Device::at(state_dir).open(&names::wanted(&config.names), wall_now()),
+        None => device::Device::at(state_dir).open(&Names::wanted(&config.names), wall_now()),
     }
 }
 
@@ -94,23 +97,43 @@ pub fn open(config: &TlsConfig, state_dir: &Path) -> Result<Pair, CertificateErr
 pub fn inspect(config: &TlsConfig, state_dir: &Path) -> Result<CertificateInfo, CertificateError> {
     let pair = match own_files(config) {
         Some((cert, key)) => files::load(cert, key, wall_now())?,
-        None => device::Device::at(state_dir).load(wall_now())?,
+        None => {
+            let names = Names::wanted(&config.names);
+            device::Device::at(state_dir).load(&names, wall_now())?
+        }
     };
     Ok(pair.info)
 }
 
-/// Makes a new leaf from the device's own authority.
+/// What is made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// The leaf: nobody notices.
+    Leaf,
+    /// The authority as well: everybody has to trust it anew.
+    Authority,
+}
+
+/// Makes a new leaf from the device's own authority, or from a new one.
 ///
 /// # Errors
 /// [`CertificateError`]; the owner's files are not the device's to renew.
-pub fn renew(config: &TlsConfig, state_dir: &Path) -> Result<CertificateInfo, CertificateError> {
+pub fn renew(
+    config: &TlsConfig,
+    state_dir: &Path,
+    renewal: Renewal,
+) -> Result<CertificateInfo, CertificateError> {
     if let Some((cert, _)) = own_files(config) {
         return Err(CertificateError::file(
             cert,
             "is yours, not the device's: renew it where it was made, then reload",
         ));
     }
-    let pair = device::Device::at(state_dir).renew(&names::wanted(&config.names), wall_now())?;
+    let device = device::Device::at(state_dir);
+    if renewal == Renewal::Authority {
+        device.forget_authority()?;
+    }
+    let pair = device.renew(&Names::wanted(&config.names), wall_now())?;
     Ok(pair.info)
 }
 
