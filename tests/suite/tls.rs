@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use gateway_tests::client::trusting;
+use gateway_tests::gateway::ADMIN_KEY;
+use gateway_tests::namespaces::Site;
 use gateway_tests::{Client, Gateway, eventually};
 use rustls::ProtocolVersion;
 use rustls::pki_types::ServerName;
@@ -106,10 +108,9 @@ async fn own_files_are_used_and_reloaded() -> anyhow::Result<()> {
 #[tokio::test]
 async fn unusable_files_are_refused_at_the_start_with_the_file_s_name() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
-    let (good, other, expired) = (pair(None), pair(None), pair(Some((2001, 2002))));
+    let (good, other) = (pair(None), pair(None));
     let cases = [
         ("wrong pair", good.0.as_str(), other.1.as_str(), "key.pem"),
-        ("expired", expired.0.as_str(), expired.1.as_str(), "expired"),
         ("empty", "", good.1.as_str(), "cert.pem"),
         ("swapped", good.1.as_str(), good.0.as_str(), "cert.pem"),
         ("no key", good.0.as_str(), "nonsense", "key.pem"),
@@ -207,6 +208,72 @@ fn verify(
         now,
     )?;
     Ok(())
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_over_or_gone_does_not_keep_the_gateway_down() -> anyhow::Result<()> {
+    let expired = pair(Some((2001, 2002)));
+    for files in [Some(&expired), None] {
+        let dir = tempfile::tempdir()?;
+        let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+        if let Some((cert_pem, key_pem)) = files {
+            std::fs::write(&cert, cert_pem)?;
+            std::fs::write(&key, key_pem)?;
+        }
+        let gateway = Gateway::builder()
+            .config(&format!("[tls]\ncert = {cert:?}\nkey = {key:?}"))
+            .start()
+            .await?;
+        // The device's own is served.
+        let client = gateway.admin()?;
+        eventually("an alert that names the file", || async {
+            let alerts = client.get("/api/alerts").await?.expect(200).text();
+            let named = alerts.contains("Certificate Unusable") && alerts.contains("cert.pem");
+            Ok(named.then_some(()))
+        })
+        .await?;
+        let health = gateway.command(&["health"]).output().await?;
+        assert!(health.status.success(), "{health:?}");
+
+        // A good one is served as soon as it is there.
+        let good = pair(None);
+        std::fs::write(&key, &good.1)?;
+        std::fs::write(&cert, &good.0)?;
+        let replaced = Client::https(gateway.address(), &cert)?.with_key(ADMIN_KEY);
+        let path = "/api/alerts?unresolved_only=true";
+        eventually("the good certificate, and the end of the alert", || async {
+            let Ok(answer) = replaced.get(path).await else {
+                return Ok(None);
+            };
+            let over = !answer.expect(200).text().contains("Certificate Unusable");
+            Ok(over.then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_that_comes_after_the_start_gets_into_the_certificate() -> anyhow::Result<()> {
+    /// What the gateway has on the network of a drone.
+    const ADDRESS: &str = "192.168.10.2";
+    // Network namespaces need root; `Site::new` says so where there are none.
+    let Some(mut site) = Site::new("an address that comes after the start")? else {
+        return Ok(());
+    };
+    let gateway = site.builder()?.start().await?;
+    let names = || async {
+        let shown = gateway.command(&["cert", "show"]).output().await?;
+        anyhow::Ok(String::from_utf8(shown.stdout)?)
+    };
+    let before = names().await?;
+    assert!(!before.contains(ADDRESS), "{before}");
+    site.access_point(1)?;
+    site.plug(1)?;
+    eventually("the address in the certificate", || async {
+        Ok(names().await?.contains(ADDRESS).then_some(()))
+    })
+    .await
 }
 
 #[tokio::test]

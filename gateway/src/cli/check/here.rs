@@ -99,7 +99,13 @@ fn state(config: &Config) -> Finding {
 fn certificate(config: &Config, findings: &mut Vec<Finding>) {
     let (tls, dir, subject) = (&config.tls, crate::cli::state_dir(config), "certificate");
     if let Err(error) = certificates::outlook(tls, dir) {
-        findings.push(finding(Severity::Refused, subject, error.to_string()));
+        let (severity, text) = if error.comes_with_time() {
+            let text = format!("{error}; until then the device's own is served");
+            (Severity::Error, text)
+        } else {
+            (Severity::Refused, error.to_string())
+        };
+        findings.push(finding(severity, subject, text));
         return;
     }
     let Ok(info) = certificates::inspect(tls, dir) else {

@@ -59,8 +59,10 @@ pub(super) fn load(cert: &Path, key: &Path, now: Timestamp) -> Result<Pair, Cert
 }
 
 fn text(path: &Path) -> Result<Vec<u8>, CertificateError> {
-    std::fs::read(path)
-        .map_err(|error| CertificateError::file(path, format!("cannot be read: {error}")))
+    std::fs::read(path).map_err(|error| CertificateError::Gone {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 fn contains(bytes: &[u8], word: &[u8]) -> bool {

@@ -46,6 +46,16 @@ pub enum CertificateError {
         /// What is wrong with it, and what it should hold.
         reason: String,
     },
+    /// A file is not there, or not for us.
+    #[error(
+        "{path} cannot be read: {reason}; put it back, or remove tls.cert and tls.key to use the device's own"
+    )]
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        reason: String,
+    },
     /// Certificate and key do not belong together.
     #[error("{key} is not the key of {cert}: replace both by a matching pair")]
     Mismatch {
@@ -70,6 +80,16 @@ pub enum CertificateError {
 }
 
 impl CertificateError {
+    /// Whether it can befall a configuration that was sound once: such a one must
+    /// not keep the gateway, and every landing with it, from starting.
+    #[must_use]
+    pub const fn comes_with_time(&self) -> bool {
+        matches!(
+            self,
+            CertificateError::Gone { .. } | CertificateError::Expired { .. }
+        )
+    }
+
     fn file(path: &Path, reason: impl ToString) -> CertificateError {
         CertificateError::File {
             path: path.to_owned(),
@@ -86,8 +106,23 @@ impl CertificateError {
 pub fn open(config: &TlsConfig, state_dir: &Path) -> Result<Pair, CertificateError> {
     match own_files(config) {
         Some((cert, key)) => files::load(cert, key, wall_now()),
-        None => device::Device::at(state_dir).open(&Names::wanted(&config.names), wall_now()),
+        None => open_own(config, state_dir),
     }
+}
+
+/// The device's own pair, whatever is configured.
+///
+/// # Errors
+/// [`CertificateError`].
+pub(super) fn open_own(config: &TlsConfig, state_dir: &Path) -> Result<Pair, CertificateError> {
+    device::Device::at(state_dir).open(&Names::wanted(&config.names), wall_now())
+}
+
+/// Whether this host has a name or an address by now that its own certificate does
+/// not know of.
+pub(super) fn lacks_names(config: &TlsConfig, info: &CertificateInfo) -> bool {
+    let knows = |name: &String| info.names.contains(name) || info.left_out.contains(name);
+    info.authority_limited.is_some() && !Names::wanted(&config.names).all.iter().all(knows)
 }
 
 /// The facts of the certificate that [`open`] would serve, without making one.
