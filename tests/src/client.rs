@@ -1,7 +1,7 @@
 //! An HTTP client as small as the assertions need: one connection a request,
 //! real TLS, nothing retried, nothing hidden.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,6 +30,7 @@ pub struct Client {
     key: Option<String>,
     headers: Vec<(String, String)>,
     receive_buffer: Option<u32>,
+    source: Option<IpAddr>,
 }
 
 /// An answer, read to its end.
@@ -110,6 +111,7 @@ impl Client {
             key: None,
             headers: Vec::new(),
             receive_buffer: None,
+            source: None,
         })
     }
 
@@ -122,6 +124,7 @@ impl Client {
             key: None,
             headers: Vec::new(),
             receive_buffer: None,
+            source: None,
         }
     }
 
@@ -143,6 +146,13 @@ impl Client {
     #[must_use]
     pub fn with_receive_buffer(mut self, bytes: u32) -> Client {
         self.receive_buffer = Some(bytes);
+        self
+    }
+
+    /// The same from another address of this host, such as `127.0.0.2`.
+    #[must_use]
+    pub const fn with_source(mut self, address: IpAddr) -> Client {
+        self.source = Some(address);
         self
     }
 
@@ -170,6 +180,9 @@ impl Client {
         };
         if let Some(bytes) = self.receive_buffer {
             socket.set_recv_buffer_size(bytes)?;
+        }
+        if let Some(source) = self.source {
+            socket.bind(SocketAddr::new(source, 0))?;
         }
         let stream = socket.connect(self.address).await?;
         stream.set_nodelay(true)?;

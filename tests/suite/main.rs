@@ -21,6 +21,7 @@ mod durable;
 mod errors;
 mod fairness;
 mod flight;
+mod held_bytes;
 mod hostile_clients;
 mod hostile_drones;
 mod impaired;

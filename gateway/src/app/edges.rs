@@ -10,6 +10,7 @@ use crate::notify::Notifier;
 use crate::photos::Album;
 use crate::update::Updates;
 use crate::upstream::Upstream;
+use https::ledger::{Budgets, HELD_BYTES, Ledger};
 use https::{ServerStats, Tls};
 
 /// Time to live of cached answers unless their route says otherwise (contract 6.5).
@@ -21,6 +22,10 @@ const PHOTOS: &str = "photos";
 pub(super) struct Edges {
     pub(super) tls: Arc<Tls>,
     pub(super) stats: Arc<ServerStats>,
+    /// Bytes held for clients, in all.
+    pub(super) ledger: Arc<Ledger>,
+    /// The listeners' shares of these.
+    pub(super) budgets: Budgets,
     pub(super) notifier: Arc<Notifier>,
     pub(super) upstream: Upstream,
     pub(super) updates: Arc<Updates>,
@@ -33,7 +38,10 @@ impl Edges {
         let photos = config.storage.dir.join(PHOTOS);
         let max_bytes = config.camera.photos_max_bytes;
         let album = tokio::task::spawn_blocking(move || Album::open(&photos, max_bytes)).await?;
+        let ledger = Ledger::new(HELD_BYTES);
         Ok(Edges {
+            budgets: Budgets::of(&ledger)?,
+            ledger,
             notifier: Arc::new(Notifier::start(&config.notify, core.store.clone()).await?),
             upstream: Upstream::new(&config.upstream)?,
             updates: Updates::new(&config.update),

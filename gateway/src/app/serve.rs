@@ -76,6 +76,7 @@ fn measured(core: &Core, observing: &Observing, edges: &Edges) -> Vec<Arc<dyn Me
         Arc::new(core.supervisor.clone()),
         observing.performance.clone(),
         edges.stats.clone(),
+        edges.ledger.clone(),
         Arc::new(core.store.clone()),
         edges.cache.clone(),
         Arc::new(core.alerts.clone()),
@@ -106,6 +107,7 @@ pub(super) fn serve(
             config.server.max_connections,
             config.server.max_connections_per_address,
         ),
+        budgets: edges.budgets.clone(),
         stats: edges.stats.clone(),
         stop: core.stop.clone(),
     });
@@ -140,6 +142,13 @@ pub(super) fn serve(
 /// Certificates and updates are looked at as long as the gateway runs.
 fn keep_watches(core: &Core, edges: &Edges, app: &Arc<App>) {
     let (tls, app) = (edges.tls.clone(), app.clone());
+    match edges.tls.problem() {
+        Some(error) => {
+            let details = "The device's own is served instead.";
+            certificate_unusable(&core.alerts, error, details);
+        }
+        None => core.alerts.clear(CERTIFICATE_UNUSABLE, "board"),
+    }
     let (alerts, stop) = (core.alerts.clone(), core.stop.clone());
     core.supervisor.keep("certificate watch", None, move || {
         watch_certificate(tls.clone(), app.clone(), alerts.clone(), stop.clone())
@@ -193,39 +202,45 @@ fn wanted_listeners(config: &Config, tls: &Arc<Tls>) -> Vec<Wanted> {
 
 /// Serves changed certificate files, and says what is wrong with bad ones.
 async fn watch_certificate(tls: Arc<Tls>, app: Arc<App>, alerts: Alerts, stop: CancellationToken) {
-    const KEY: &str = "certificate_unusable";
     let watched = tls.clone();
     let outcome = move |outcome: Result<(), https::TlsError>| match outcome {
         Ok(()) => {
             tracing::info!(fingerprint = tls.info().fingerprint, "certificate reloaded");
             app.fingerprint
                 .store(Some(Arc::new(tls.info().fingerprint.clone())));
-            alerts.clear(KEY, "board");
+            alerts.clear(CERTIFICATE_UNUSABLE, "board");
         }
         Err(error) => {
             tracing::error!("certificate not reloaded, the running one stays: {error}");
-            alerts.raise(Condition {
-                key: KEY,
-                subject: "board".into(),
-                level: Level::Error,
-                alert_type: AlertType::Security,
-                title: "Certificate Unusable",
-                message: error.to_string(),
-                details: Some("The certificate loaded before is still served.".to_owned()),
-            });
+            let details = "The certificate loaded before is still served.";
+            certificate_unusable(&alerts, &error, details);
         }
     };
     watched.watch(stop, outcome).await;
 }
 
+const CERTIFICATE_UNUSABLE: &str = "certificate_unusable";
+
+fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details: &str) {
+    alerts.raise(Condition {
+        key: CERTIFICATE_UNUSABLE,
+        subject: "board".into(),
+        level: Level::Error,
+        alert_type: AlertType::Security,
+        title: "Certificate Unusable",
+        message: error.to_string(),
+        details: Some(details.to_owned()),
+    });
+}
+
 fn serve_control(config: &Config, app: &Arc<App>, tls: &Arc<Tls>, stop: &CancellationToken) {
-    let (tls, asked) = (tls.clone(), app.clone());
+    let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
     let control = Control {
         access: app.access.clone(),
         store: app.store.clone(),
-        health: Box::new(move || health(&asked)),
-        renew_certificate: Box::new(move || {
-            tls.renew()
+        health: Box::new(move || health(&asked, &shown)),
+        renew_certificate: Box::new(move |renewal| {
+            tls.renew(renewal)
                 .map(|info| info.to_string())
                 .map_err(|error| error.to_string())
         }),
@@ -236,7 +251,7 @@ fn serve_control(config: &Config, app: &Arc<App>, tls: &Arc<Tls>, stop: &Cancell
 }
 
 /// What `health` asks over the control socket; HTTPS it tries itself.
-fn health(app: &App) -> Health {
+fn health(app: &App, tls: &Tls) -> Health {
     let config = app.config.load();
     let store = app.store.stats();
     let problem = (!store.healthy).then(|| "the state directory does not take writes".to_owned());
@@ -258,7 +273,7 @@ fn health(app: &App) -> Health {
             .map(|drone| (drone.id.to_string(), why(drone)))
             .collect(),
         listen: config.server.listen,
-        own_certificate: config.tls.cert.is_none() && config.tls.client_ca.is_none(),
+        own_certificate: tls.info().authority_limited.is_some() && config.tls.client_ca.is_none(),
         asked_from_outside: app.access.stats().asked_from_outside,
     }
 }

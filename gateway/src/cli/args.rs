@@ -223,7 +223,11 @@ pub enum CertCommand {
     /// Show fingerprint, names and validity.
     Show,
     /// Make a new certificate from the device's own authority.
-    Renew,
+    Renew {
+        /// Make a new authority as well: everybody has to trust it anew.
+        #[arg(long)]
+        authority: bool,
+    },
 }
 
 /// Arguments of `rules`.

@@ -21,6 +21,7 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use access::{Access, ClientAddress, KeyError, KeyRecord, preview};
+use https::certificates::Renewal;
 use readings::clock::Timestamp;
 use store::Store;
 
@@ -40,9 +41,17 @@ pub struct Control {
     pub store: Store,
     /// How well the gateway is.
     pub health: Box<dyn Fn() -> Health + Send + Sync>,
-    /// Makes a new leaf certificate; the answer is shown to the operator.
-    pub renew_certificate: Box<dyn Fn() -> Result<String, String> + Send + Sync>,
+    /// Makes a new certificate; the answer is shown to the operator.
+    pub renew_certificate: RenewCertificate,
 }
+
+/// Makes a new certificate: its facts, or why there is none.
+pub type RenewCertificate = Box<dyn Fn(Renewal) -> Result<String, String> + Send + Sync>;
+
+/// Makes a new leaf.
+pub(crate) const RENEW_CERTIFICATE: &str = "/certificate/renew";
+/// Makes a new authority, and a leaf of it.
+pub(crate) const RENEW_AUTHORITY: &str = "/certificate/renew-authority";
 
 /// How well a running gateway is, as far as it can say of itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -196,7 +205,8 @@ fn router(control: Arc<Control>) -> Router {
         .route("/lockouts/lift", post(lift_lockout))
         .route("/backup", post(backup))
         .route("/health", get(health))
-        .route("/certificate/renew", post(renew_certificate))
+        .route(RENEW_CERTIFICATE, post(renew_certificate))
+        .route(RENEW_AUTHORITY, post(renew_authority))
         .with_state(control)
 }
 
@@ -285,5 +295,13 @@ async fn backup(
 }
 
 async fn renew_certificate(State(control): State<Arc<Control>>) -> Result<String, Refusal> {
-    (control.renew_certificate)().map_err(|message| (StatusCode::CONFLICT, message))
+    renew(&control, Renewal::Leaf)
+}
+
+async fn renew_authority(State(control): State<Arc<Control>>) -> Result<String, Refusal> {
+    renew(&control, Renewal::Authority)
+}
+
+fn renew(control: &Control, renewal: Renewal) -> Result<String, Refusal> {
+    (control.renew_certificate)(renewal).map_err(|message| (StatusCode::CONFLICT, message))
 }

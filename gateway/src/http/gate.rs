@@ -14,11 +14,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::response::Response;
-use bytes::Bytes;
 use futures_util::FutureExt;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout};
 
 use crate::config::Config;
@@ -33,7 +31,7 @@ use crate::http::state::App;
 use crate::http::table::{Entry, Table};
 use crate::http::validate::{Inputs, Kind, Param, Place};
 use access::{Denial, RateClass, RateVerdict, Session};
-use https::{Connection, Peer, Via};
+use https::{Connection, Peer, ReadError, Via, Whole};
 use readings::clock::{Mono, wall_now};
 
 /// A one-time ticket.
@@ -209,7 +207,7 @@ impl Admitted<'_> {
         if matches!(route.run, Run::Stream(_)) {
             streamed = Some(body);
         } else if route.takes_body() {
-            inputs = inputs.with_body(&read_body(config, &parts.headers, body).await?)?;
+            inputs = inputs.with_body(&read_body(config, &parts, body).await?.bytes)?;
         } else {
             refuse_declared_length(config, &parts.headers)?;
         }
@@ -361,24 +359,25 @@ fn vouch(parts: &Parts, outcome: &Result<Option<Session>, ApiError>) {
 /// Reads a body up to the limit and in time.
 ///
 /// # Errors
-/// 408, 413, or 400 for one that breaks off.
+/// 408, 413, 503 while there is no room for it, or 400 for one that breaks off.
 pub(crate) async fn read_body(
     config: &Config,
-    headers: &HeaderMap,
+    parts: &Parts,
     body: Body,
-) -> Result<Bytes, ApiError> {
-    refuse_declared_length(config, headers)?;
+) -> Result<Whole, ApiError> {
+    refuse_declared_length(config, &parts.headers)?;
     let limit = config.server.max_body_bytes;
-    let whole = Limited::new(body, limit).collect();
+    let whole = https::read_whole(body, limit, parts.extensions.get());
     let within = Duration::from_secs(config.server.body_timeout_s);
     match timeout(within, whole).await {
-        Err(_) => Err(ApiError::body_timeout()),
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(ApiError::too_large(limit))
-        }
-        Ok(Err(error)) if https::is_stalled(&*error) => Err(ApiError::body_timeout()),
-        Ok(Err(_)) => Err(ApiError::invalid("Request body could not be read")),
+        Ok(Ok(whole)) => Ok(whole),
+        Err(_) | Ok(Err(ReadError::Stalled)) => Err(ApiError::body_timeout()),
+        Ok(Err(ReadError::TooLarge)) => Err(ApiError::too_large(limit)),
+        Ok(Err(ReadError::NoRoom)) => Err(ApiError::unavailable(
+            "Too many request bodies are being read; try again",
+        )
+        .header(header::RETRY_AFTER, HeaderValue::from_static("1"))),
+        Ok(Err(ReadError::Broken)) => Err(ApiError::invalid("Request body could not be read")),
     }
 }
 
@@ -441,19 +440,21 @@ mod tests {
     async fn bodies_end_at_the_limit_whether_or_not_they_say_so() {
         let mut config = Config::default();
         config.server.max_body_bytes = 8;
-        let none = HeaderMap::new();
+        let none = parts("/");
         assert_eq!(
             read_body(&config, &none, Body::from("12345678"))
                 .await
-                .expect("fits"),
-            "12345678"
+                .expect("fits")
+                .bytes,
+            b"12345678"
         );
         let error = read_body(&config, &none, Body::from("123456789"))
             .await
             .expect_err("too large");
         assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
-        let mut liar = HeaderMap::new();
-        liar.insert(header::CONTENT_LENGTH, HeaderValue::from_static("9"));
+        let mut liar = parts("/");
+        liar.headers
+            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("9"));
         let error = read_body(&config, &liar, Body::empty())
             .await
             .expect_err("too large");
@@ -462,11 +463,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_never_ends_is_given_up() {
-        let forever =
-            Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let forever = Body::from_stream(futures_util::stream::pending::<
+            Result<axum::body::Bytes, std::io::Error>,
+        >());
         let mut config = Config::default();
         config.server.body_timeout_s = 0;
-        let error = read_body(&config, &HeaderMap::new(), forever)
+        let error = read_body(&config, &parts("/"), forever)
             .await
             .expect_err("given up");
         assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);

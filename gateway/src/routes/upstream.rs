@@ -229,8 +229,8 @@ pub(crate) fn detect(mut call: Call, body: Body) -> BoxFuture<'static, Outcome> 
         let length = declared(&call);
         let body =
             if length.is_some_and(|length| length <= call.config.server.max_body_bytes as u64) {
-                let bytes = gate::read_body(&call.config, &call.parts.headers, body).await?;
-                call.inputs = call.inputs.with_body(&bytes)?;
+                let whole = gate::read_body(&call.config, &call.parts, body).await?;
+                call.inputs = call.inputs.with_body(&whole.bytes)?;
                 checked_body(&mut call)?
             } else {
                 refuse_longer(length, DETECTION_BYTES)?;

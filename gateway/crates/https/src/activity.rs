@@ -6,15 +6,20 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 
 use super::Limits;
 use readings::clock::Mono;
+
+/// Bytes of answers that one connection may leave lying; the next request waits. An
+/// answer may be longer than that by itself.
+const MOST_UNTAKEN_BYTES: usize = 512 * 1024;
 
 /// Not set; the monotonic clock starts at 0, marks are kept one above.
 const NEVER: u64 = 0;
@@ -33,6 +38,10 @@ pub(super) struct Activity {
     /// Since when the next piece of each answer has been waiting for the peer; none
     /// of one that is being made. One a request in flight.
     answers: Mutex<Vec<Turn>>,
+    /// Bytes of answers that are not written yet, counted whole.
+    untaken: AtomicUsize,
+    /// Told when there are fewer.
+    room: Notify,
     /// Whether a request was ever answered.
     served: AtomicBool,
     /// Whether bytes between requests may be something else than a header:
@@ -86,6 +95,19 @@ impl Activity {
         InFlight {
             activity: self.clone(),
             entry,
+            bytes: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits until the peer has taken most of what it asked for: a request whose
+    /// answer would lie behind others is not begun.
+    pub(super) async fn room(&self) {
+        loop {
+            let room = self.room.notified();
+            if self.untaken.load(Ordering::Relaxed) < MOST_UNTAKEN_BYTES {
+                return;
+            }
+            room.await;
         }
     }
 
@@ -146,9 +168,17 @@ pub(super) struct InFlight {
     activity: Arc<Activity>,
     /// Its entry in [`Activity::answers`].
     entry: usize,
+    /// Bytes of its answer.
+    bytes: AtomicUsize,
 }
 
 impl InFlight {
+    /// The answer is there, and so long.
+    pub(super) fn answered(&self, bytes: usize) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+        self.activity.untaken.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// A piece of the answer is there for the peer to take.
     pub(super) fn handed_over(&self, now: Mono) {
         self.turn(|turn| match turn {
@@ -185,6 +215,9 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.turn(|_| Turn::Vacant);
         let activity = &self.activity;
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        activity.untaken.fetch_sub(bytes, Ordering::Relaxed);
+        activity.room.notify_waiters();
         activity.served.store(true, Ordering::Relaxed);
         mark(&activity.idle_since, Mono::now());
         activity.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -342,6 +375,23 @@ mod tests {
         let _next = activity.request();
         assert_eq!(activity.answers().len(), 3);
         drop((making, taking));
+    }
+
+    #[tokio::test]
+    async fn requests_wait_while_too_much_is_untaken() {
+        let activity = Activity::started(at(0), true);
+        let (large, small) = (activity.request(), activity.request());
+        small.answered(1);
+        activity.room().await;
+        large.answered(MOST_UNTAKEN_BYTES);
+        let waiting = tokio::spawn({
+            let activity = activity.clone();
+            async move { activity.room().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(large);
+        waiting.await.expect("room");
     }
 
     #[test]

@@ -10,9 +10,12 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Buf, Frame, SizeHint};
+use hyper::header::{self, HeaderValue};
+use hyper::{Response, StatusCode};
 use readings::clock::Mono;
 
 use super::activity::InFlight;
+use super::ledger::Held;
 
 /// Largest piece: what a TLS record holds. A client has the write time-out for each,
 /// so this is also what makes a trickle too slow.
@@ -24,24 +27,62 @@ pub(super) struct Answer {
     body: Body,
     /// What is left of the body's last chunk.
     rest: Bytes,
-    in_flight: Arc<InFlight>,
+    holding: Arc<Holding>,
+}
+
+/// What an answer holds until its last piece is written.
+struct Holding {
+    in_flight: InFlight,
+    _held: Held,
+}
+
+/// Makes an answer of what the application says; `held` counts it as long as it is
+/// there. While too much lies untaken, what is longer than a piece is refused.
+pub(super) fn answer(
+    response: Response<Body>,
+    in_flight: InFlight,
+    mut held: Held,
+) -> Response<Answer> {
+    // What is made piece by piece has no length, and is held by the piece.
+    let length = |body: &Body| body.size_hint().exact().unwrap_or_default() as usize;
+    let bytes = length(response.body());
+    let response = if bytes <= PIECE_BYTES || held.grow(bytes) {
+        response
+    } else {
+        no_room()
+    };
+    let bytes = length(response.body());
+    held.grow_anyway(bytes - held.bytes());
+    in_flight.answered(bytes);
+    response.map(|body| Answer {
+        body,
+        rest: Bytes::new(),
+        holding: Arc::new(Holding {
+            in_flight,
+            _held: held,
+        }),
+    })
+}
+
+/// 503, to be tried again when others have taken theirs.
+fn no_room() -> Response<Body> {
+    const WORDS: &str = "Too many answers wait to be taken; take them, or try again\n";
+    let mut response = Response::new(Body::from(WORDS));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, text);
+    response
 }
 
 impl Answer {
-    pub(super) fn new(body: Body, in_flight: InFlight) -> Answer {
-        Answer {
-            body,
-            rest: Bytes::new(),
-            in_flight: Arc::new(in_flight),
-        }
-    }
-
     fn piece(&mut self) -> Piece {
         let length = self.rest.len().min(PIECE_BYTES);
-        self.in_flight.handed_over(Mono::now());
+        self.holding.in_flight.handed_over(Mono::now());
         Piece {
             bytes: self.rest.split_to(length),
-            in_flight: self.in_flight.clone(),
+            holding: self.holding.clone(),
         }
     }
 }
@@ -89,7 +130,7 @@ impl HttpBody for Answer {
 /// A part of an answer on its way to the client.
 pub(super) struct Piece {
     bytes: Bytes,
-    in_flight: Arc<InFlight>,
+    holding: Arc<Holding>,
 }
 
 impl Buf for Piece {
@@ -108,6 +149,6 @@ impl Buf for Piece {
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        self.in_flight.taken(Mono::now());
+        self.holding.in_flight.taken(Mono::now());
     }
 }

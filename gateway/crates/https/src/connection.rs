@@ -21,9 +21,10 @@ use tower::Service as _;
 
 use super::activity::{Activity, Overdue, Watched};
 use super::admitted::Admitted;
-use super::answer::Answer;
+use super::answer::answer;
 use super::limiter::{Connection, Permit};
 use super::upload::Upload;
+use super::whole::Bodies;
 use super::{Peer, Server, Tls};
 use readings::clock::Mono;
 
@@ -125,16 +126,25 @@ where
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
     let marks = activity.clone();
     let limit = server.limits.body;
+    let client = origin.connection.client();
+    let bodies = Bodies {
+        share: server.budgets.bodies.clone(),
+        client,
+    };
+    let answers = server.budgets.answers.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         origin.connection.asked();
-        request.extensions_mut().insert(origin.peer);
-        request.extensions_mut().insert(origin.connection.clone());
+        let extensions = request.extensions_mut();
+        extensions.insert(origin.peer);
+        extensions.insert(origin.connection.clone());
+        extensions.insert(bodies.clone());
+        let (marks, held, mut app) = (marks.clone(), answers.entry(client), app.clone());
         let in_flight = marks.request();
         let request = request.map(|body| Body::new(Upload::new(body, limit)));
-        let answered = app.clone().call(request);
         async move {
-            let answer = answered.await?;
-            Ok::<_, Infallible>(answer.map(|body| Answer::new(body, in_flight)))
+            marks.room().await;
+            let response = app.call(request).await?;
+            Ok::<_, Infallible>(answer(response, in_flight, held))
         }
     });
     // Errors of a connection are the peer's affair: it went away, or spoke

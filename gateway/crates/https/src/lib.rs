@@ -15,11 +15,13 @@ mod answer;
 pub mod certificates;
 mod config;
 mod connection;
+pub mod ledger;
 mod limiter;
 mod measured;
 pub mod port_holder;
 mod tls;
 mod upload;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,7 @@ pub use config::TlsConfig;
 pub use limiter::{Connection, ConnectionLimiter};
 pub use tls::{Tls, TlsError};
 pub use upload::{BodyStalled, is_stalled};
+pub use whole::{Bodies, ReadError, Whole, read_whole};
 
 /// Which listener a request came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +77,8 @@ pub struct Server {
     pub limits: Limits,
     /// Connection caps.
     pub limiter: Arc<ConnectionLimiter>,
+    /// Bytes that may be held for clients.
+    pub budgets: ledger::Budgets,
     /// Counters.
     pub stats: Arc<ServerStats>,
     /// Cancelled to stop accepting and drain.

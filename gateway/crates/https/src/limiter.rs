@@ -228,6 +228,11 @@ impl Entry {
 }
 
 impl Connection {
+    /// Who shares its caps: its address, or its IPv6 network.
+    pub(super) fn client(&self) -> IpAddr {
+        self.0.client
+    }
+
     /// Notes that a request came.
     pub(super) fn asked(&self) {
         let asked = Standing::Asked as u8;

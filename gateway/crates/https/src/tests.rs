@@ -44,6 +44,7 @@ async fn serving(limits: Limits, tls: bool) -> Serving {
     let server = Arc::new(Server {
         limits,
         limiter: ConnectionLimiter::new(4, 8),
+        budgets: ledger::Budgets::of(&ledger::Ledger::new(ledger::HELD_BYTES)).expect("room"),
         stats: Arc::default(),
         stop: CancellationToken::new(),
     });

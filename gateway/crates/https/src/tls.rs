@@ -21,10 +21,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::TlsConfig;
-use super::certificates::{self, CertificateError, CertificateInfo, Pair};
+use super::certificates::{self, CertificateError, CertificateInfo, Pair, Renewal};
 
 /// How often the owner's files are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// How often this host is asked for names and addresses that its certificate lacks:
+/// an address comes minutes after the start, and nobody waits an hour for it.
+const NAMES_INTERVAL: Duration = Duration::from_secs(15);
 /// How often the device's own certificate is checked for being due.
 const RENEW_INTERVAL: Duration = Duration::from_secs(3600);
 /// Tickets sent per TLS 1.3 hand-shake; one is enough to resume once.
@@ -55,6 +58,7 @@ pub struct Tls {
     current: Arc<Current>,
     info: ArcSwap<CertificateInfo>,
     source: Mutex<Source>,
+    problem: Option<CertificateError>,
 }
 
 /// Where the certificate comes from.
@@ -76,13 +80,19 @@ impl ResolvesServerCert for Current {
 }
 
 impl Tls {
-    /// Loads (or makes) the certificate and prepares to serve it.
+    /// Loads (or makes) the certificate and prepares to serve it. The device's own
+    /// takes the place of an owner's that is gone or over, see [`Tls::problem`].
     ///
     /// # Errors
     /// [`TlsError`].
     pub fn open(config: &TlsConfig, state_dir: &Path) -> Result<Arc<Tls>, TlsError> {
         let provider = Arc::new(provider());
-        let pair = certificates::open(config, state_dir)?;
+        let (pair, problem) = match certificates::open(config, state_dir) {
+            Err(error) if error.comes_with_time() => {
+                (certificates::open_own(config, state_dir)?, Some(error))
+            }
+            opened => (opened?, None),
+        };
         let info = pair.info.clone();
         let current = Arc::new(Current(ArcSwap::from_pointee(certified(pair, &provider)?)));
         let builder = ServerConfig::builder_with_provider(provider.clone())
@@ -107,7 +117,15 @@ impl Tls {
             current,
             info: ArcSwap::from_pointee(info),
             source: Mutex::new(source),
+            problem,
         }))
+    }
+
+    /// Why the device's own certificate was served at the start in place of the
+    /// owner's.
+    #[must_use]
+    pub const fn problem(&self) -> Option<&CertificateError> {
+        self.problem.as_ref()
     }
 
     /// For hand-shakes.
@@ -142,16 +160,17 @@ impl Tls {
         Ok(())
     }
 
-    /// Makes a new leaf from the device's own authority and serves it.
+    /// Makes a new leaf from the device's own authority, or from a new one, and
+    /// serves it.
     ///
     /// # Errors
     /// [`TlsError`].
-    pub fn renew(&self) -> Result<Arc<CertificateInfo>, TlsError> {
+    pub fn renew(&self, renewal: Renewal) -> Result<Arc<CertificateInfo>, TlsError> {
         let (config, state_dir) = {
             let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
             (source.config.clone(), source.state_dir.clone())
         };
-        certificates::renew(&config, &state_dir)?;
+        certificates::renew(&config, &state_dir, renewal)?;
         self.reload(&config)?;
         Ok(self.info())
     }
@@ -163,9 +182,10 @@ impl Tls {
         stop: CancellationToken,
         outcome: impl Fn(Result<(), TlsError>) + Send,
     ) {
-        let mut since_renewal = Duration::ZERO;
+        let (mut since_renewal, mut since_names) = (Duration::ZERO, Duration::ZERO);
         while tokio::select! { () = sleep(LOOK_INTERVAL) => true, () = stop.cancelled() => false } {
             since_renewal += LOOK_INTERVAL;
+            since_names += LOOK_INTERVAL;
             let (config, changed) = {
                 let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
                 (
@@ -174,7 +194,11 @@ impl Tls {
                 )
             };
             let due = certificates::own_files(&config).is_none() && since_renewal >= RENEW_INTERVAL;
-            if changed || due {
+            let unnamed = since_names >= NAMES_INTERVAL && {
+                since_names = Duration::ZERO;
+                certificates::lacks_names(&config, &self.info())
+            };
+            if changed || due || (unnamed && certificates::own_files(&config).is_none()) {
                 since_renewal = Duration::ZERO;
                 outcome(self.reload(&config));
             }

@@ -8,7 +8,7 @@ use store::Outlook;
 
 use super::{Finding, Running, Severity, finding};
 use crate::config::{Bridge, Config};
-use https::certificates;
+use https::certificates::{self, CertificateInfo, LEFT_OUT, UNLIMITED};
 use https::port_holder::{self, Protocol};
 
 /// Looks at all of it.
@@ -21,7 +21,7 @@ pub(super) fn look(config: &Config, running: &Running, findings: &mut Vec<Findin
         ports(config, findings);
         findings.push(state(config));
     }
-    findings.push(certificate(config));
+    certificate(config, findings);
     sensors(config, findings);
     findings.extend(
         config
@@ -96,23 +96,37 @@ fn state(config: &Config) -> Finding {
     }
 }
 
-fn certificate(config: &Config) -> Finding {
+fn certificate(config: &Config, findings: &mut Vec<Finding>) {
     let (tls, dir, subject) = (&config.tls, crate::cli::state_dir(config), "certificate");
     if let Err(error) = certificates::outlook(tls, dir) {
-        return finding(Severity::Refused, subject, error.to_string());
+        let (severity, text) = if error.comes_with_time() {
+            let text = format!("{error}; until then the device's own is served");
+            (Severity::Error, text)
+        } else {
+            (Severity::Refused, error.to_string())
+        };
+        findings.push(finding(severity, subject, text));
+        return;
     }
-    match certificates::inspect(tls, dir) {
-        Ok(info) => finding(
-            Severity::Ok,
-            subject,
-            info.to_string().trim().replace('\n', "; "),
-        ),
-        Err(_) => finding(
-            Severity::Ok,
-            subject,
-            "the device's own is made at the next start",
-        ),
+    let Ok(info) = certificates::inspect(tls, dir) else {
+        let text = "the device's own is made at the next start";
+        findings.push(finding(Severity::Ok, subject, text));
+        return;
+    };
+    let facts = info.to_string().trim().replace('\n', "; ");
+    findings.push(finding(Severity::Ok, subject, facts));
+    findings.extend(limits(&info));
+}
+
+/// What the device's authority may vouch for and should not, or should and may not.
+fn limits(info: &CertificateInfo) -> Option<Finding> {
+    let subject = "certificate authority";
+    if info.authority_limited == Some(false) {
+        return Some(finding(Severity::Warning, subject, UNLIMITED));
     }
+    let names = info.left_out.join(", ");
+    let text = format!("{names}: {LEFT_OUT}");
+    (!names.is_empty()).then(|| finding(Severity::Warning, subject, text))
 }
 
 fn sensors(config: &Config, findings: &mut Vec<Finding>) {

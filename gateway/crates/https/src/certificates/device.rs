@@ -19,8 +19,10 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use super::constraints::{self, Limits};
 use super::files::{self, PLAUSIBLE_CLOCK_S};
-use super::info::fingerprint;
+use super::info::{LEFT_OUT, fingerprint};
+use super::names::Names;
 use super::{CertificateError, Pair};
 
 /// Days a leaf is valid; the longest that phones accept from an authority that
@@ -37,6 +39,9 @@ const AUTHORITY_KEY: &str = "ca-key.pem";
 const LEAF: &str = "cert.pem";
 const LEAF_KEY: &str = "key.pem";
 
+/// What signs a leaf, and what it may vouch for.
+type Authority = (Issuer<'static, KeyPair>, Option<Limits>);
+
 /// The `tls` directory of a state directory.
 pub(super) struct Device {
     dir: PathBuf,
@@ -50,23 +55,22 @@ impl Device {
     }
 
     /// The pair as it lies there.
-    pub(super) fn load(&self, now: Timestamp) -> Result<Pair, CertificateError> {
+    pub(super) fn load(&self, names: &Names, now: Timestamp) -> Result<Pair, CertificateError> {
         let mut pair = files::load(&self.path(LEAF), &self.path(LEAF_KEY), now)?;
         let authority = self.path(AUTHORITY);
         let authority = CertificateDer::from_pem_file(&authority).map_err(|error| {
             CertificateError::file(&authority, format!("cannot be read: {error}"))
         })?;
         pair.info.authority_fingerprint = Some(fingerprint(&authority));
+        let limits = Limits::of(&authority);
+        pair.info.authority_limited = Some(limits.is_some());
+        pair.info.left_out = left_out(names, limits.as_ref()).cloned().collect();
         Ok(pair)
     }
 
     /// The pair, made or renewed when it is missing, nearly over or for other names.
-    pub(super) fn open(
-        &self,
-        names: &BTreeSet<String>,
-        now: Timestamp,
-    ) -> Result<Pair, CertificateError> {
-        match self.load(now) {
+    pub(super) fn open(&self, names: &Names, now: Timestamp) -> Result<Pair, CertificateError> {
+        match self.load(names, now) {
             Ok(pair) if !self.is_due(&pair, names, now) => Ok(pair),
             Ok(_) | Err(CertificateError::Expired { .. }) => self.renew(names, now),
             // Nothing there yet, or not readable: the device's own is the
@@ -75,9 +79,11 @@ impl Device {
         }
     }
 
-    fn is_due(&self, pair: &Pair, names: &BTreeSet<String>, now: Timestamp) -> bool {
-        let has: BTreeSet<&str> = pair.info.names.iter().map(String::as_str).collect();
-        let named = names.iter().all(|name| has.contains(name.as_str()));
+    fn is_due(&self, pair: &Pair, names: &Names, now: Timestamp) -> bool {
+        let info = &pair.info;
+        let mut has = info.names.iter().chain(&info.left_out);
+        let has: BTreeSet<&String> = has.by_ref().collect();
+        let named = names.all.iter().all(|name| has.contains(name));
         let knows_time = now.as_second() >= PLAUSIBLE_CLOCK_S;
         let provisional = pair.info.not_after - pair.info.not_before
             > SignedDuration::from_hours(24 * (LEAF_DAYS + 2));
@@ -86,11 +92,7 @@ impl Device {
     }
 
     /// A new leaf, and a new authority if there is none.
-    pub(super) fn renew(
-        &self,
-        names: &BTreeSet<String>,
-        now: Timestamp,
-    ) -> Result<Pair, CertificateError> {
+    pub(super) fn renew(&self, names: &Names, now: Timestamp) -> Result<Pair, CertificateError> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -98,26 +100,29 @@ impl Device {
             .map_err(|error| {
                 CertificateError::file(&self.dir, format!("cannot be made: {error}"))
             })?;
-        let (issuer, authority_pem) = self.authority()?;
+        let (issuer, limits) = self.authority(names)?;
         let key = KeyPair::generate().map_err(making)?;
-        let leaf = leaf_parameters(names, now)?
+        let left_out: BTreeSet<&String> = left_out(names, limits.as_ref()).collect();
+        if !left_out.is_empty() {
+            let names = left_out.iter().map(|name| name.as_str());
+            let names = names.collect::<Vec<_>>().join(", ");
+            tracing::warn!(names, "left out of the certificate: {LEFT_OUT}");
+        }
+        let named = names.all.iter().filter(|name| !left_out.contains(name));
+        let leaf = leaf_parameters(named.cloned().collect(), now)?
             .signed_by(&key, &issuer)
             .map_err(making)?;
         // The key first: a leaf without its key is made anew at the next start,
         // the other way round an old leaf would meet a new key.
         self.write(LEAF_KEY, &key.serialize_pem())?;
-        self.write(LEAF, &format!("{}{authority_pem}", leaf.pem()))?;
-        tracing::info!(names = names.len(), "made a new certificate");
-        self.load(now)
+        self.write(LEAF, &leaf.pem())?;
+        tracing::info!(names = names.all.len(), "made a new certificate");
+        self.load(names, now)
     }
 
     /// Whether [`Device::open`] would come to a pair; makes nothing.
-    pub(super) fn outlook(
-        &self,
-        names: &BTreeSet<String>,
-        now: Timestamp,
-    ) -> Result<(), CertificateError> {
-        match self.load(now) {
+    pub(super) fn outlook(&self, names: &Names, now: Timestamp) -> Result<(), CertificateError> {
+        match self.load(names, now) {
             Ok(pair) if !self.is_due(&pair, names, now) => Ok(()),
             _ if self.dir.exists() && !self.dir.is_dir() => {
                 let reason = "is not a directory; move it away";
@@ -127,10 +132,21 @@ impl Device {
         }
     }
 
-    /// The authority that lies there, if one does.
-    fn known_authority(
-        &self,
-    ) -> Result<Option<(Issuer<'static, KeyPair>, String)>, CertificateError> {
+    /// Lets the authority go: the next leaf begins with a new one.
+    pub(super) fn forget_authority(&self) -> Result<(), CertificateError> {
+        // The certificate alone: without it there is no authority, and a power cut
+        // never leaves the one's key beside the other's certificate.
+        let path = self.path(AUTHORITY);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(
+                CertificateError::file(&path, format!("cannot be removed: {error}")),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// The authority that lies there and its limits, if one does.
+    fn known_authority(&self) -> Result<Option<Authority>, CertificateError> {
         let (cert_path, key_path) = (self.path(AUTHORITY), self.path(AUTHORITY_KEY));
         // People trust the authority by hand: one that is there but cannot be
         // read is an error, never a reason to make another.
@@ -145,21 +161,25 @@ impl Device {
                 .map_err(|error| CertificateError::file(&key_path, error))?;
             let issuer = Issuer::from_ca_cert_pem(&cert, key)
                 .map_err(|error| CertificateError::file(&cert_path, error))?;
-            return Ok(Some((issuer, cert)));
+            let der = CertificateDer::from_pem_slice(cert.as_bytes())
+                .map_err(|error| CertificateError::file(&cert_path, error))?;
+            return Ok(Some((issuer, Limits::of(&der))));
         }
         Ok(None)
     }
 
-    fn authority(&self) -> Result<(Issuer<'static, KeyPair>, String), CertificateError> {
+    /// The authority and its limits; made if there is none.
+    fn authority(&self, names: &Names) -> Result<Authority, CertificateError> {
         if let Some(known) = self.known_authority()? {
             return Ok(known);
         }
         let key = KeyPair::generate().map_err(making)?;
-        let parameters = authority_parameters()?;
+        let parameters = authority_parameters(names)?;
         let certificate = parameters.self_signed(&key).map_err(making)?;
         self.write(AUTHORITY_KEY, &key.serialize_pem())?;
         self.write(AUTHORITY, &certificate.pem())?;
-        Ok((Issuer::new(parameters, key), certificate.pem()))
+        let limits = Limits::of(certificate.der());
+        Ok((Issuer::new(parameters, key), limits))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -186,6 +206,12 @@ impl Device {
     }
 }
 
+/// Names of `names` that an authority with these limits may not vouch for.
+fn left_out<'a>(names: &'a Names, limits: Option<&'a Limits>) -> impl Iterator<Item = &'a String> {
+    let may = move |name: &&String| limits.is_none_or(|limits| limits.permit(name));
+    names.all.iter().filter(move |name| !may(name))
+}
+
 fn making(error: rcgen::Error) -> CertificateError {
     CertificateError::Making(error.to_string())
 }
@@ -197,7 +223,7 @@ fn named(common: &str) -> DistinguishedName {
     name
 }
 
-fn authority_parameters() -> Result<CertificateParams, CertificateError> {
+fn authority_parameters(names: &Names) -> Result<CertificateParams, CertificateError> {
     let mut parameters = CertificateParams::new(Vec::new()).map_err(making)?;
     // A random part tells the authorities of several boards apart in a list of
     // trusted certificates.
@@ -205,17 +231,17 @@ fn authority_parameters() -> Result<CertificateParams, CertificateError> {
     parameters.distinguished_name = named(&format!("Device authority {}", &random[..8]));
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    parameters.name_constraints = Some(constraints::of_new(&names.own));
     parameters.not_before = date_time_ymd(WIDE_YEARS.0, 1, 1);
     parameters.not_after = date_time_ymd(WIDE_YEARS.1, 12, 31);
     Ok(parameters)
 }
 
 fn leaf_parameters(
-    names: &BTreeSet<String>,
+    names: Vec<String>,
     now: Timestamp,
 ) -> Result<CertificateParams, CertificateError> {
-    let mut parameters =
-        CertificateParams::new(names.iter().cloned().collect::<Vec<_>>()).map_err(making)?;
+    let mut parameters = CertificateParams::new(names).map_err(making)?;
     parameters.distinguished_name = named("gateway");
     parameters.use_authority_key_identifier_extension = true;
     parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -244,8 +270,11 @@ mod tests {
         text.parse().expect("time stamp")
     }
 
-    fn names(extra: &str) -> BTreeSet<String> {
-        ["localhost", "127.0.0.1", extra].map(str::to_owned).into()
+    fn names(extra: &str) -> Names {
+        Names {
+            own: BTreeSet::new(),
+            all: ["localhost", "127.0.0.1", extra].map(str::to_owned).into(),
+        }
     }
 
     #[test]
@@ -253,8 +282,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("directory");
         let device = Device::at(dir.path());
         let now = at("2026-11-24T00:00:00Z");
-        let first = device.open(&names("a"), now).expect("made");
-        let again = device.open(&names("a"), now).expect("kept");
+        let first = device.open(&names("a.local"), now).expect("made");
+        let again = device.open(&names("a.local"), now).expect("kept");
         assert_eq!(first.info, again.info);
         assert!(
             first.info.names.contains(&"127.0.0.1".to_owned()),
@@ -262,10 +291,10 @@ mod tests {
             first.info.names
         );
 
-        let renamed = device.open(&names("b"), now).expect("renewed");
+        let renamed = device.open(&names("b.local"), now).expect("renewed");
         assert_ne!(first.info.fingerprint, renamed.info.fingerprint);
         let late = device
-            .open(&names("b"), at("2029-01-20T00:00:00Z"))
+            .open(&names("b.local"), at("2029-01-20T00:00:00Z"))
             .expect("renewed");
         assert_ne!(renamed.info.fingerprint, late.info.fingerprint);
         assert_eq!(
@@ -279,15 +308,15 @@ mod tests {
         let dir = tempfile::tempdir().expect("directory");
         let device = Device::at(dir.path());
         let provisional = device
-            .open(&names("a"), at("1970-01-01T00:00:10Z"))
+            .open(&names("a.local"), at("1970-01-01T00:00:10Z"))
             .expect("made");
         assert!(provisional.info.not_before <= at("2020-01-01T00:00:00Z"));
         let kept = device
-            .open(&names("a"), at("1970-01-01T00:01:00Z"))
+            .open(&names("a.local"), at("1970-01-01T00:01:00Z"))
             .expect("kept");
         assert_eq!(provisional.info, kept.info);
         let real = device
-            .open(&names("a"), at("2027-05-05T00:00:00Z"))
+            .open(&names("a.local"), at("2027-05-05T00:00:00Z"))
             .expect("renewed");
         assert_eq!(real.info.not_before, at("2027-05-04T00:00:00Z"));
     }
@@ -297,13 +326,95 @@ mod tests {
         let dir = tempfile::tempdir().expect("directory");
         let device = Device::at(dir.path());
         let now = at("2026-11-24T00:00:00Z");
-        let first = device.open(&names("a"), now).expect("made");
+        let first = device.open(&names("a.local"), now).expect("made");
         fs::write(device.path(LEAF), b"torn").expect("written");
-        let second = device.open(&names("a"), now).expect("made again");
+        let second = device.open(&names("a.local"), now).expect("made again");
         assert_ne!(first.info.fingerprint, second.info.fingerprint);
         assert_eq!(
             first.info.authority_fingerprint,
             second.info.authority_fingerprint
         );
+    }
+
+    /// An authority as devices have it that were set up before there were limits.
+    fn unlimited(device: &Device) {
+        let key = KeyPair::generate().expect("a key");
+        let mut parameters = authority_parameters(&Names::default()).expect("parameters");
+        parameters.name_constraints = None;
+        let certificate = parameters.self_signed(&key).expect("signed");
+        fs::create_dir_all(&device.dir).expect("made");
+        device
+            .write(AUTHORITY_KEY, &key.serialize_pem())
+            .expect("written");
+        device
+            .write(AUTHORITY, &certificate.pem())
+            .expect("written");
+    }
+
+    #[test]
+    fn a_new_authority_vouches_for_networks_like_its_own_only() {
+        let dir = tempfile::tempdir().expect("directory");
+        let device = Device::at(dir.path());
+        let now = at("2026-11-24T00:00:00Z");
+        let mut names = names("gw.local");
+        names.own = ["gw".to_owned(), "203.0.113.7".to_owned()].into();
+        names.all.extend(names.own.clone());
+        let strangers = ["2001:db8::1", "198.51.100.1", "bank.example"].map(str::to_owned);
+        names.all.extend(strangers.clone());
+        names
+            .all
+            .extend(["192.168.10.2", "fd00::1"].map(str::to_owned));
+        let pair = device.open(&names, now).expect("made");
+        assert_eq!(pair.info.authority_limited, Some(true));
+        assert_eq!(
+            pair.info.left_out,
+            ["198.51.100.1", "2001:db8::1", "bank.example"]
+        );
+        let expected: BTreeSet<String> = names
+            .all
+            .iter()
+            .filter(|name| !strangers.contains(name))
+            .cloned()
+            .collect();
+        assert_eq!(
+            pair.info.names.iter().cloned().collect::<BTreeSet<_>>(),
+            expected
+        );
+        // What is left out does not make it due again and again.
+        let again = device.open(&names, now).expect("kept");
+        assert_eq!(pair.info, again.info);
+    }
+
+    #[test]
+    fn an_authority_stays_until_it_is_asked_to_go() {
+        let dir = tempfile::tempdir().expect("directory");
+        let device = Device::at(dir.path());
+        let (names, now) = (names("bank.example"), at("2026-11-24T00:00:00Z"));
+        unlimited(&device);
+        let kept = device.open(&names, now).expect("made");
+        assert_eq!(kept.info.authority_limited, Some(false));
+        assert!(kept.info.left_out.is_empty(), "{:?}", kept.info.left_out);
+        device.forget_authority().expect("forgotten");
+        let renewed = device.renew(&names, now).expect("made");
+        assert_eq!(renewed.info.authority_limited, Some(true));
+        assert_eq!(renewed.info.left_out, ["bank.example"]);
+        assert_ne!(
+            kept.info.authority_fingerprint,
+            renewed.info.authority_fingerprint
+        );
+    }
+
+    #[test]
+    fn the_root_is_not_sent_also_where_a_file_still_has_it() {
+        let dir = tempfile::tempdir().expect("directory");
+        let device = Device::at(dir.path());
+        let (names, now) = (names("a.local"), at("2026-11-24T00:00:00Z"));
+        let made = device.open(&names, now).expect("made");
+        let read = |name: &str| fs::read_to_string(device.path(name)).expect("read");
+        let both = format!("{}{}", read(LEAF), read(AUTHORITY));
+        device.write(LEAF, &both).expect("written");
+        let loaded = device.open(&names, now).expect("kept");
+        assert_eq!((made.chain.len(), loaded.chain.len()), (1, 1));
+        assert_eq!(made.info, loaded.info);
     }
 }

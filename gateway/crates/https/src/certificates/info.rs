@@ -8,6 +8,13 @@ use rustls::pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
+/// What to do about an authority of before there were limits.
+pub const UNLIMITED: &str = "none: whoever takes its key can speak for any host to those who trust it; \
+     `cert renew --authority` makes a limited one, which all have to trust anew";
+/// What to do about names that are left out.
+pub const LEFT_OUT: &str = "the authority may not vouch for them; \
+     `cert renew --authority` makes one that may, which all have to trust anew";
+
 /// Facts of a served certificate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CertificateInfo {
@@ -17,6 +24,12 @@ pub struct CertificateInfo {
     pub fingerprint: String,
     /// SHA-256 of the authority, when it is the device's own.
     pub authority_fingerprint: Option<String>,
+    /// Whether the device's own authority may vouch for names of networks like its
+    /// own only; none of the owner's files.
+    pub authority_limited: Option<bool>,
+    /// Names of this host that its authority may not vouch for, so that they are not
+    /// in the certificate.
+    pub left_out: Vec<String>,
     /// Names and addresses it is for.
     pub names: Vec<String>,
     /// First instant of its validity.
@@ -44,6 +57,8 @@ impl CertificateInfo {
             path,
             fingerprint: fingerprint(leaf),
             authority_fingerprint: None,
+            authority_limited: None,
+            left_out: Vec::new(),
             names,
             not_before: instant(parsed.validity().not_before.timestamp()),
             not_after: instant(parsed.validity().not_after.timestamp()),
@@ -80,7 +95,14 @@ impl fmt::Display for CertificateInfo {
         if let Some(authority) = &self.authority_fingerprint {
             writeln!(f, "authority's          {authority}")?;
         }
+        if self.authority_limited == Some(false) {
+            writeln!(f, "authority's limits   {UNLIMITED}")?;
+        }
         writeln!(f, "names                {}", self.names.join(", "))?;
+        if !self.left_out.is_empty() {
+            let names = self.left_out.join(", ");
+            writeln!(f, "left out             {names}: {LEFT_OUT}")?;
+        }
         writeln!(
             f,
             "valid                {} to {}",

@@ -8,17 +8,20 @@ use std::sync::Arc;
 
 use rcgen::CertificateParams;
 
-use super::{CertificateError, device, files, names, own_files};
+use super::names::Names;
+use super::{CertificateError, device, files, own_files};
 use crate::TlsConfig;
 use crate::tls;
 use readings::clock::wall_now;
 
-/// Everything wrong with `[tls]`: the key, and what is wrong with it.
+/// Everything wrong with `[tls]`: the key, and what is wrong with it. Not what comes
+/// with time: a start does without it.
 #[must_use]
 pub fn problems(config: &TlsConfig) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     if let Some((cert, key)) = own_files(config)
         && let Err(error) = files::load(cert, key, wall_now())
+        && !error.comes_with_time()
     {
         found.push(("cert", error.to_string()));
     }
@@ -45,6 +48,6 @@ pub fn problems(config: &TlsConfig) -> Vec<(&'static str, String)> {
 pub fn outlook(config: &TlsConfig, state_dir: &Path) -> Result<(), CertificateError> {
     match own_files(config) {
         Some((cert, key)) => files::load(cert, key, wall_now()).map(drop),
-        None => device::Device::at(state_dir).outlook(&names::wanted(&config.names), wall_now()),
+        None => device::Device::at(state_dir).outlook(&Names::wanted(&config.names), wall_now()),
     }
 }

@@ -4,6 +4,7 @@
 //! trust, `ca-key.pem` never leaves, `cert.pem` and `key.pem` are served. This
 //! module never serves anything itself; `tls` does.
 
+mod constraints;
 mod device;
 mod files;
 mod info;
@@ -18,7 +19,9 @@ use thiserror::Error;
 use crate::TlsConfig;
 use readings::clock::wall_now;
 
-pub use info::CertificateInfo;
+use names::Names;
+
+pub use info::{CertificateInfo, LEFT_OUT, UNLIMITED};
 pub use judge::{outlook, problems};
 
 /// A chain with its key, and what people are told of it.
@@ -41,6 +44,16 @@ pub enum CertificateError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it, and what it should hold.
+        reason: String,
+    },
+    /// A file is not there, or not for us.
+    #[error(
+        "{path} cannot be read: {reason}; put it back, or remove tls.cert and tls.key to use the device's own"
+    )]
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
         reason: String,
     },
     /// Certificate and key do not belong together.
@@ -67,6 +80,16 @@ pub enum CertificateError {
 }
 
 impl CertificateError {
+    /// Whether it can befall a configuration that was sound once: such a one must
+    /// not keep the gateway, and every landing with it, from starting.
+    #[must_use]
+    pub const fn comes_with_time(&self) -> bool {
+        matches!(
+            self,
+            CertificateError::Gone { .. } | CertificateError::Expired { .. }
+        )
+    }
+
     fn file(path: &Path, reason: impl ToString) -> CertificateError {
         CertificateError::File {
             path: path.to_owned(),
@@ -83,8 +106,23 @@ impl CertificateError {
 pub fn open(config: &TlsConfig, state_dir: &Path) -> Result<Pair, CertificateError> {
     match own_files(config) {
         Some((cert, key)) => files::load(cert, key, wall_now()),
-        None => device::Device::at(state_dir).open(&names::wanted(&config.names), wall_now()),
+        None => open_own(config, state_dir),
     }
+}
+
+/// The device's own pair, whatever is configured.
+///
+/// # Errors
+/// [`CertificateError`].
+pub(super) fn open_own(config: &TlsConfig, state_dir: &Path) -> Result<Pair, CertificateError> {
+    device::Device::at(state_dir).open(&Names::wanted(&config.names), wall_now())
+}
+
+/// Whether this host has a name or an address by now that its own certificate does
+/// not know of.
+pub(super) fn lacks_names(config: &TlsConfig, info: &CertificateInfo) -> bool {
+    let knows = |name: &String| info.names.contains(name) || info.left_out.contains(name);
+    info.authority_limited.is_some() && !Names::wanted(&config.names).all.iter().all(knows)
 }
 
 /// The facts of the certificate that [`open`] would serve, without making one.
@@ -94,23 +132,43 @@ pub fn open(config: &TlsConfig, state_dir: &Path) -> Result<Pair, CertificateErr
 pub fn inspect(config: &TlsConfig, state_dir: &Path) -> Result<CertificateInfo, CertificateError> {
     let pair = match own_files(config) {
         Some((cert, key)) => files::load(cert, key, wall_now())?,
-        None => device::Device::at(state_dir).load(wall_now())?,
+        None => {
+            let names = Names::wanted(&config.names);
+            device::Device::at(state_dir).load(&names, wall_now())?
+        }
     };
     Ok(pair.info)
 }
 
-/// Makes a new leaf from the device's own authority.
+/// What is made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// The leaf: nobody notices.
+    Leaf,
+    /// The authority as well: everybody has to trust it anew.
+    Authority,
+}
+
+/// Makes a new leaf from the device's own authority, or from a new one.
 ///
 /// # Errors
 /// [`CertificateError`]; the owner's files are not the device's to renew.
-pub fn renew(config: &TlsConfig, state_dir: &Path) -> Result<CertificateInfo, CertificateError> {
+pub fn renew(
+    config: &TlsConfig,
+    state_dir: &Path,
+    renewal: Renewal,
+) -> Result<CertificateInfo, CertificateError> {
     if let Some((cert, _)) = own_files(config) {
         return Err(CertificateError::file(
             cert,
             "is yours, not the device's: renew it where it was made, then reload",
         ));
     }
-    let pair = device::Device::at(state_dir).renew(&names::wanted(&config.names), wall_now())?;
+    let device = device::Device::at(state_dir);
+    if renewal == Renewal::Authority {
+        device.forget_authority()?;
+    }
+    let pair = device.renew(&Names::wanted(&config.names), wall_now())?;
     Ok(pair.info)
 }
 

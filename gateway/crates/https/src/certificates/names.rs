@@ -6,29 +6,36 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Most names in a certificate: a host with many containers has many addresses.
 const MAX_NAMES: usize = 48;
 
-/// What the device's certificate should name: localhost, the host by name and
-/// by mDNS name, its addresses, and what the configuration adds.
-pub(super) fn wanted(configured: &[String]) -> BTreeSet<String> {
-    let host = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .to_lowercase();
-    let mut names: BTreeSet<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
-    names.extend(configured.iter().map(|name| name.to_lowercase()));
-    let label = host.split('.').next().unwrap_or_default();
-    if is_host_name(&host) && is_host_name(label) {
-        names.insert(format!("{label}.local"));
-        names.insert(host);
+/// What the device's certificate should name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    /// This host by name and by mDNS name, and what the configuration adds: what
+    /// a new authority may vouch for beside the networks of any site.
+    pub(super) own: BTreeSet<String>,
+    /// These, localhost and the host's addresses.
+    pub(super) all: BTreeSet<String>,
+}
+
+impl Names {
+    /// The names of this host.
+    pub(super) fn wanted(configured: &[String]) -> Names {
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .to_lowercase();
+        let mut own: BTreeSet<String> = configured.iter().map(|name| name.to_lowercase()).collect();
+        let label = host.split('.').next().unwrap_or_default();
+        if is_host_name(&host) && is_host_name(label) {
+            own.insert(format!("{label}.local"));
+            own.insert(host);
+        }
+        let mut all = own.clone();
+        all.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
+        let room = MAX_NAMES.saturating_sub(all.len());
+        let addresses = addresses().into_iter().take(room);
+        all.extend(addresses.map(|address| address.to_string()));
+        Names { own, all }
     }
-    let addresses = addresses();
-    let room = MAX_NAMES.saturating_sub(names.len());
-    names.extend(
-        addresses
-            .into_iter()
-            .take(room)
-            .map(|address| address.to_string()),
-    );
-    names
 }
 
 fn is_host_name(text: &str) -> bool {
@@ -93,8 +100,9 @@ mod tests {
 
     #[test]
     fn the_configuration_adds_names() {
-        let names = wanted(&["Gateway.Site.Example".to_owned()]);
-        assert!(names.contains("gateway.site.example") && names.contains("localhost"));
-        assert!(names.len() <= MAX_NAMES);
+        let names = Names::wanted(&["Gateway.Site.Example".to_owned()]);
+        assert!(names.own.contains("gateway.site.example"));
+        assert!(names.all.contains("localhost") && names.own.is_subset(&names.all));
+        assert!(names.all.len() <= MAX_NAMES);
     }
 }
