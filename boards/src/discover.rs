@@ -77,9 +77,31 @@ pub(crate) struct Discovery {
     pub(crate) notes: Vec<String>,
     /// UPS HATs recognised.
     pub(crate) hats: Vec<String>,
-    /// Sensors left out because there were more than [`MAX_SENSORS`].
-    pub(crate) left_out: usize,
+    /// What was left out because there was more than [`MAX_SENSORS`].
+    pub(crate) left_out: LeftOut,
 }
+
+/// Sensors that found no place in the full table. Fewer names than sensors are
+/// kept: a tree may hold any number of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// How many there are.
+    pub count: usize,
+    /// The names of the first [`MAX_LEFT_OUT_NAMES`].
+    pub names: Vec<String>,
+}
+
+impl LeftOut {
+    pub(crate) fn add(&mut self, name: &str) {
+        self.count += 1;
+        if self.names.len() < MAX_LEFT_OUT_NAMES {
+            self.names.push(name.to_owned());
+        }
+    }
+}
+
+/// Names kept of sensors that were left out: as many as a person reads.
+pub const MAX_LEFT_OUT_NAMES: usize = 8;
 
 /// Something about the board that does not change while it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -257,7 +279,9 @@ impl Search<'_> {
         drafts: Vec<Draft>,
     ) {
         if self.count + drafts.len() > MAX_SENSORS {
-            self.result.left_out += drafts.len();
+            for draft in &drafts {
+                self.result.left_out.add(&draft.name);
+            }
             return;
         }
         self.count += drafts.len();
