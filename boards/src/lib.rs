@@ -28,6 +28,7 @@ mod capture;
 mod decode;
 mod detect;
 mod discover;
+mod gate;
 mod kernel;
 mod manifest;
 mod probe;

@@ -13,6 +13,7 @@ use rustix::io::{Errno, pread};
 
 use crate::decode::Decode;
 use crate::discover::Origin;
+use crate::gate::Gate;
 use crate::quantity::Range;
 use crate::rates::BACK_OFF_MAX_MS;
 use crate::sensor::{Absence, Reading, Sample};
@@ -91,6 +92,8 @@ pub(crate) struct Probe {
     gone_since_ms: u64,
     /// The caller still tells somebody of its loss: its place is not reused.
     pub(crate) held: bool,
+    /// What says whether the file means anything.
+    pub(crate) gate: Option<Gate>,
     pub(crate) channels: Vec<Channel>,
 }
 
@@ -108,6 +111,7 @@ impl Probe {
             gone: false,
             gone_since_ms: 0,
             held: false,
+            gate: None,
             channels: Vec::new(),
         }
     }
@@ -155,6 +159,11 @@ impl Probe {
             Origin::Kernel(question) => question.ask(buffer),
             Origin::File => self.read(buffer),
         };
+        // Asked after the value: what fails in between is noticed.
+        let closed = self.gate.as_ref().filter(|_| read.is_ok());
+        if let Some(why) = closed.and_then(Gate::closed) {
+            return self.refuse(now_ms, why, emit);
+        }
         self.settle(now_ms, read.map(|length| &buffer[..length]), emit);
     }
 
@@ -180,6 +189,14 @@ impl Probe {
         }
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         open(&self.path, flags, Mode::empty())
+    }
+
+    /// The device works, and says that its value means nothing.
+    fn refuse(&mut self, now_ms: u64, why: Absence, mut emit: impl FnMut(u16, Sample)) {
+        for channel in &mut self.channels {
+            emit(channel.place, channel.settle(now_ms, Err(why)));
+        }
+        self.schedule(now_ms, true);
     }
 
     /// What an attempt means for the channels and for the next attempt.
@@ -227,7 +244,14 @@ impl Probe {
 
     /// The device is there, at this path: reads it at once if it was gone or
     /// has moved.
-    pub(crate) fn found_at(&mut self, now_ms: u64, path: PathBuf, origin: Origin) -> bool {
+    pub(crate) fn found_at(
+        &mut self,
+        now_ms: u64,
+        path: PathBuf,
+        origin: Origin,
+        gate: Option<Gate>,
+    ) -> bool {
+        self.gate = gate;
         let moved = self.gone || self.path != path;
         // A device that merely stayed keeps its rhythm and its back-off.
         if moved {
@@ -339,9 +363,9 @@ mod tests {
         p.sample(4_000, &mut buffer, |_, sample| {
             assert_eq!(sample, Sample::Absent(Absence::Vanished));
         });
-        assert!(p.found_at(5_000, PathBuf::from("/elsewhere"), Origin::File));
+        assert!(p.found_at(5_000, PathBuf::from("/elsewhere"), Origin::File, None));
         assert_eq!((p.is_gone(), p.due_ms()), (false, 5_000));
-        assert!(!p.found_at(6_000, PathBuf::from("/elsewhere"), Origin::File));
+        assert!(!p.found_at(6_000, PathBuf::from("/elsewhere"), Origin::File, None));
     }
 
     #[test]

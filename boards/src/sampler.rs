@@ -18,6 +18,7 @@ use crate::detect::Detected;
 use crate::discover::{
     CLASS_DIRECTORIES, Discovery, Fact, Found, LeftOut, MAX_SENSORS, Origin, TripPoint, discover,
 };
+use crate::gate::Gate;
 use crate::probe::{BUFFER_BYTES, Channel, Probe};
 use crate::quantity::Role;
 use crate::rates::{BACK_OFF_MAX_MS, RESCAN_MS};
@@ -323,12 +324,16 @@ impl Sensors {
             (Origin::Marker, Err(_)) => self.tree.root().join(found.source.trim_start_matches('/')),
             (Origin::File, Err(_)) => return false,
         };
+        let gate = found.gate.as_ref().and_then(|(gate, kind)| {
+            let path = self.tree.locate(gate).ok()?;
+            Some(Gate { path, kind: *kind })
+        });
         if let Some(at) = self
             .probes
             .iter()
             .position(|p| p.identity == found.identity)
         {
-            let moved = self.probes[at].found_at(now_ms, path, found.origin);
+            let moved = self.probes[at].found_at(now_ms, path, found.origin, gate);
             if moved {
                 for channel in &self.probes[at].channels {
                     let sensor = &mut self.sensors[usize::from(channel.place)];
@@ -345,7 +350,7 @@ impl Sensors {
             }
             return false;
         }
-        self.append(now_ms, path, found);
+        self.append(now_ms, path, gate, found);
         self.counters.appeared += 1;
         true
     }
@@ -380,10 +385,11 @@ impl Sensors {
         }
     }
 
-    fn append(&mut self, now_ms: u64, path: PathBuf, found: Found) {
+    fn append(&mut self, now_ms: u64, path: PathBuf, gate: Option<Gate>, found: Found) {
         let mut probe =
             Probe::new(found.identity, path, self.tree.handles(), found.period_ms).of(found.origin);
         probe.wait_until(now_ms);
+        probe.gate = gate;
         for (mut sensor, decode) in found.sensors {
             // A name may be taken by a sensor that is gone.
             while self.is_named(&sensor.name) {
