@@ -58,6 +58,7 @@ impl Observing {
         bridges.apply(&config.bridge);
         bridges.tend(core.stop.clone());
         let board = watch_board(config, core);
+        core.alerts.rules_complete();
         let performance = Arc::new(Performance::new(http::templates()));
         let sampler = sample_machine(config, core, &performance).await?;
         Ok(Observing {
