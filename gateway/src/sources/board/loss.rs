@@ -8,6 +8,7 @@
 use boards::{Absence, Freshness, SensorIndex};
 
 use super::mapping::Group;
+use crate::sources::loss::{LossChange, LossDetector};
 use readings::Metric;
 
 /// The metrics whose loss is told: those a person relies on to be warned.
@@ -41,9 +42,7 @@ pub(super) struct Guard {
     lost_after_ms: u64,
     /// Whether it was ever there; what never was cannot be lost.
     known: bool,
-    lost: bool,
-    /// Since when the other state lasts.
-    turning_since_ms: Option<u64>,
+    detector: LossDetector,
 }
 
 /// How a metric is.
@@ -82,36 +81,24 @@ impl Guard {
         Guard {
             lost_after_ms,
             known: false,
-            lost: false,
-            turning_since_ms: None,
+            detector: LossDetector::default(),
         }
     }
 
     /// What `state` at `now_ms` means.
     pub(super) fn observe(&mut self, state: State, now_ms: u64) -> Option<News> {
         self.known |= state == State::Fresh;
-        let turns = match state {
-            State::Fresh | State::Silent => self.lost,
-            State::Missing(..) => self.known && !self.lost,
+        let missing = match state {
+            State::Missing(index, why) if self.known => Some((index, why)),
+            _ => None,
         };
-        if !turns {
-            self.turning_since_ms = None;
-            return None;
-        }
-        let since = *self.turning_since_ms.get_or_insert(now_ms);
-        let patience = if self.lost {
-            BACK_AFTER_MS
-        } else {
-            self.lost_after_ms
-        };
-        if now_ms.saturating_sub(since) < patience {
-            return None;
-        }
-        self.turning_since_ms = None;
-        self.lost = !self.lost;
-        Some(match state {
-            State::Missing(index, why) => News::Lost(index, why),
-            State::Fresh | State::Silent => News::Back,
+        let patience_ms = (self.lost_after_ms, BACK_AFTER_MS);
+        let change = self
+            .detector
+            .observe(missing.is_none(), now_ms, patience_ms)?;
+        Some(match (change, missing) {
+            (LossChange::Lost, Some((index, why))) => News::Lost(index, why),
+            (_, _) => News::Back,
         })
     }
 }

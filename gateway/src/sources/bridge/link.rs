@@ -12,10 +12,11 @@ use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, LogLevel};
 use tokio::sync::Notify;
 
-use super::guard::{Budget, Guard, News, Stop};
+use super::guard::{Budget, Stop};
 use super::slot::{Slot, Worth, fault_text};
 use super::{Seats, mapping, sensor_source};
 use crate::config::{Bridge, ButtonAction};
+use crate::sources::loss::{LossChange, LossDetector};
 use crate::sources::sink::Pipeline;
 use alerting::{AlertType, Condition, Level};
 use readings::clock::Mono;
@@ -79,7 +80,7 @@ pub(super) struct State {
     pub stop: Stop,
     /// A board was met whose rates are still to be told.
     pub rates_due: bool,
-    guard: Guard,
+    guard: LossDetector,
     was_live: bool,
     /// When a button's last alert was raised, and whether it stands.
     buttons: [(Option<u64>, bool); MAX_BUTTONS],
@@ -159,7 +160,7 @@ impl Link {
         if !state.live {
             return;
         }
-        let news: Vec<(Arc<super::slot::Described>, News, Worth)> = state
+        let news: Vec<(Arc<super::slot::Described>, LossChange, Worth)> = state
             .slots
             .iter_mut()
             .filter_map(|slot| Some((slot.what.clone(), slot.news(now_ms)?, slot.worth(now_ms))))
@@ -169,8 +170,8 @@ impl Link {
         drop(state);
         for (what, news, worth) in news {
             match news {
-                News::Lost => self.pipeline.alerts().raise(self.sensor_lost(&what, worth)),
-                News::Back => self.pipeline.alerts().clear(SENSOR_LOST, &what.source_name),
+                LossChange::Lost => self.pipeline.alerts().raise(self.sensor_lost(&what, worth)),
+                LossChange::Back => self.pipeline.alerts().clear(SENSOR_LOST, &what.source_name),
             }
         }
         self.publish_stop(stop);
@@ -306,11 +307,11 @@ impl Link {
         let reason = state.reason.clone();
         drop(state);
         match news {
-            Some(News::Lost) => self
+            Some(LossChange::Lost) => self
                 .pipeline
                 .alerts()
                 .raise(self.link_lost(reason.as_ref())),
-            Some(News::Back) => self.pipeline.alerts().clear(LOST, &self.subject),
+            Some(LossChange::Back) => self.pipeline.alerts().clear(LOST, &self.subject),
             None => {}
         }
     }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use firmware_bridge::sensor::{Fault, Sensor};
 
-use super::guard::{Guard, News};
 use super::mapping::{decimal, metric_of};
+use crate::sources::loss::{LossChange, LossDetector};
 use readings::{Metric, Reading, SourceId};
 
 /// Intervals without a reading after which a value is stale: two may be lost on
@@ -50,7 +50,7 @@ pub(super) struct Slot {
     /// When the board became known; before its first interval is over, a
     /// sensor without a value is only young.
     since_ms: u64,
-    guard: Guard,
+    guard: LossDetector,
 }
 
 /// What a sensor is worth.
@@ -92,7 +92,7 @@ impl Slot {
             faults: before.map_or(0, |slot| slot.faults),
             interval_ms: interval_ms.into(),
             since_ms: now_ms,
-            guard: before.map_or_else(Guard::default, |slot| slot.guard),
+            guard: before.map_or_else(LossDetector::default, |slot| slot.guard),
         }
     }
 
@@ -127,7 +127,7 @@ impl Slot {
     }
 
     /// What is to be told of it while its board is known.
-    pub(super) fn news(&mut self, now_ms: u64) -> Option<News> {
+    pub(super) fn news(&mut self, now_ms: u64) -> Option<LossChange> {
         let worth = self.worth(now_ms);
         if worth == Worth::NotYetRead {
             return None;
