@@ -13,19 +13,20 @@ use firmware_bridge::message::{Event, LogLevel};
 use tokio::sync::Notify;
 
 use super::guard::{Budget, Stop};
+use super::seats::Seats;
 use super::slot::{Slot, Worth, fault_text};
-use super::{Seats, mapping, sensor_source};
+use super::{mapping, sensor_source};
 use crate::config::{Bridge, ButtonAction};
 use crate::sources::loss::{LossChange, LossDetector};
 use crate::sources::sink::Pipeline;
-use alerting::{AlertType, Condition, Level};
+use alerting::{AlertType, BRIDGE_SENSOR_LOST as SENSOR_LOST, Condition, Level};
 use readings::clock::Mono;
 use readings::{Metric, Reading, SourceId};
 
 /// Key of the condition that a bridge cannot be talked to.
 const LOST: &str = "bridge_lost";
-/// Key of the condition that a sensor of a known board gives nothing.
-const SENSOR_LOST: &str = "bridge_sensor_lost";
+/// Key of the condition that sensors of a board have no place.
+const LEFT_OUT: &str = "bridge_sensors_left_out";
 /// Key of the condition that a button is pressed.
 const BUTTON: &str = "bridge_button";
 
@@ -95,7 +96,7 @@ impl Link {
         met: Arc<Notify>,
     ) -> Link {
         let subject: Arc<str> = super::source(&config.name).into();
-        let source = seats.seat(&subject);
+        let source = seats.board(&config.name);
         let (acknowledges, retired, state) = (
             AtomicBool::default(),
             AtomicBool::default(),
@@ -156,10 +157,11 @@ impl Link {
             return;
         }
         self.judge(now_ms);
-        let mut state = self.lock();
-        if !state.live {
+        if !self.lock().live {
             return;
         }
+        self.seat_again();
+        let mut state = self.lock();
         let news: Vec<(Arc<super::slot::Described>, LossChange, Worth)> = state
             .slots
             .iter_mut()
@@ -182,6 +184,7 @@ impl Link {
         self.retired.store(true, Ordering::Release);
         let alerts = self.pipeline.alerts();
         alerts.clear(LOST, &self.subject);
+        alerts.clear(LEFT_OUT, &self.subject);
         let state = self.state();
         for slot in &state.slots {
             alerts.clear(SENSOR_LOST, &slot.what.source_name);
@@ -231,14 +234,20 @@ impl Link {
             sensors = board.sensors.len(),
             "bridge connected"
         );
+        let names = mapping::names(&board.sensors);
+        let sources: Vec<Arc<str>> = names
+            .iter()
+            .map(|name| sensor_source(&self.config.name, name).into())
+            .collect();
+        self.seats.describe(&self.config.name, &sources);
         let mut state = self.lock();
         let before = std::mem::take(&mut state.slots);
-        state.slots = mapping::names(&board.sensors)
+        state.slots = names
             .into_iter()
             .zip(&board.sensors)
             .map(|(name, sensor)| {
                 let source_name: Arc<str> = sensor_source(&self.config.name, &name).into();
-                let source = self.seats.seat(&source_name);
+                let source = self.seats.sensor(&self.config.name, &source_name);
                 let interval_ms = self
                     .config
                     .interval_ms
@@ -280,9 +289,50 @@ impl Link {
         for source_name in gone {
             self.pipeline.alerts().clear(SENSOR_LOST, &source_name);
         }
+        self.seats.count_refused(self.tell_left_out());
         self.end_buttons();
         self.judge(now_ms);
         self.met.notify_one();
+    }
+
+    /// Tells which sensors have no place, or that all have one; how many have none.
+    fn tell_left_out(&self) -> usize {
+        let state = self.lock();
+        let left_out: Vec<Arc<super::slot::Described>> = state
+            .slots
+            .iter()
+            .filter(|slot| slot.what.source.is_none())
+            .map(|slot| slot.what.clone())
+            .collect();
+        drop(state);
+        let alerts = self.pipeline.alerts();
+        if left_out.is_empty() {
+            alerts.clear(LEFT_OUT, &self.subject);
+        } else {
+            let names: Vec<&str> = left_out.iter().map(|what| what.name.as_str()).collect();
+            alerts.raise(self.left_out(&names));
+        }
+        left_out.len()
+    }
+
+    /// Looks for a place again for sensors that have none.
+    fn seat_again(&self) {
+        let mut state = self.lock();
+        let mut seated = false;
+        for slot in &mut state.slots {
+            if slot.what.source.is_some() {
+                continue;
+            }
+            if let Some(source) = self.seats.sensor(&self.config.name, &slot.what.source_name) {
+                Arc::make_mut(&mut slot.what).source = Some(source);
+                seated = true;
+            }
+        }
+        drop(state);
+        if seated {
+            self.tell_left_out();
+            self.met.notify_one();
+        }
     }
 
     fn lost(&self, reason: LostReason, now_ms: u64) {
@@ -447,6 +497,25 @@ impl Link {
                 "Rules on {} of {} cannot fire until it is.",
                 what.metric, what.source_name
             )),
+        }
+    }
+
+    fn left_out(&self, names: &[&str]) -> Condition {
+        Condition {
+            key: LEFT_OUT,
+            subject: self.subject.clone(),
+            level: Level::Error,
+            alert_type: AlertType::System,
+            title: "Bridge Sensors Left Out",
+            message: format!(
+                "bridge {} has no place for {}: no rule judges them",
+                self.config.name,
+                names.join(", ")
+            ),
+            details: Some(
+                "The places are held by sensors that vanished with an alert nobody has acknowledged. Acknowledge those alerts."
+                    .to_owned(),
+            ),
         }
     }
 

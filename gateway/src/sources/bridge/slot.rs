@@ -50,6 +50,8 @@ pub(super) struct Slot {
     /// When the board became known; before its first interval is over, a
     /// sensor without a value is only young.
     since_ms: u64,
+    /// Whether it had a value in this run: the first one ends a loss of the last run.
+    proven: bool,
     guard: LossDetector,
 }
 
@@ -92,6 +94,7 @@ impl Slot {
             faults: before.map_or(0, |slot| slot.faults),
             interval_ms: interval_ms.into(),
             since_ms: now_ms,
+            proven: before.is_some_and(|slot| slot.proven),
             guard: before.map_or_else(LossDetector::default, |slot| slot.guard),
         }
     }
@@ -131,6 +134,9 @@ impl Slot {
         let worth = self.worth(now_ms);
         if worth == Worth::NotYetRead {
             return None;
+        }
+        if worth == Worth::Fresh && !std::mem::replace(&mut self.proven, true) {
+            return Some(LossChange::Back);
         }
         self.guard
             .observe(worth == Worth::Fresh, now_ms, PATIENCE_MS)

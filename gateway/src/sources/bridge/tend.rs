@@ -33,6 +33,11 @@ pub(super) async fn run(bridges: Bridges, stop: CancellationToken) {
             },
             () = bridges.inner.met.notified() => {
                 bridges.greet();
+                let given_away = bridges.given_away();
+                if !given_away.is_empty() {
+                    let alerts = bridges.inner.pipeline.alerts().clone();
+                    resolve_alerts_of(alerts, given_away, "another sensor").await;
+                }
                 for by in bridges.acknowledging() {
                     acknowledge_all(bridges.inner.pipeline.alerts(), &by).await;
                 }
@@ -78,9 +83,9 @@ async fn acknowledge_all(alerts: &Alerts, by: &str) {
     tracing::info!(by, alerts = done, "acknowledged by a button");
 }
 
-/// Resolves what is open about bridges that are no longer configured: nothing
-/// will ever be heard of them that could end it.
-pub(super) async fn resolve_alerts_of(alerts: Alerts, subjects: Vec<Arc<str>>) {
+/// Resolves what is open about bridges that are no longer configured, or sensors
+/// whose place another one took: nothing will ever be heard of them that could end it.
+pub(super) async fn resolve_alerts_of(alerts: Alerts, subjects: Vec<Arc<str>>, by: &str) {
     let open = alerts.list(&Filter {
         unresolved_only: true,
         ..Filter::default()
@@ -93,8 +98,8 @@ pub(super) async fn resolve_alerts_of(alerts: Alerts, subjects: Vec<Arc<str>>) {
         })
     };
     for alert in open.iter().filter(|alert| of_removed(&alert.subject)) {
-        if let Err(error) = alerts.resolve(&alert.id, "configuration").await {
-            tracing::warn!(%error, alert = &*alert.id, "alert of a removed bridge not resolved");
+        if let Err(error) = alerts.resolve(&alert.id, by).await {
+            tracing::warn!(%error, alert = &*alert.id, "alert of what is gone for good not resolved");
         }
     }
 }
