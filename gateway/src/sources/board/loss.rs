@@ -54,8 +54,17 @@ pub(super) enum State {
     Silent,
 }
 
-/// How the metric of `group` is.
-pub(super) fn state(group: &Group, value_of: impl Fn(SensorIndex) -> Freshness) -> State {
+/// How the metric of `group` is. One that has a value is missing all the same while
+/// a member that had one is, unless that one is `forgotten`: of two batteries the one
+/// taken out may be the empty one.
+pub(super) fn state(
+    group: &Group,
+    value_of: impl Fn(SensorIndex) -> Freshness,
+    forgotten: &[bool],
+) -> State {
+    if let Some((index, why)) = group.missed(&value_of, forgotten) {
+        return State::Missing(index, why);
+    }
     let mut missing = State::Silent;
     for index in &group.members {
         match value_of(*index) {
@@ -85,9 +94,22 @@ impl Guard {
         }
     }
 
+    /// Begins anew: nothing is left of what was lost.
+    pub(super) fn forget(&mut self) {
+        *self = Guard::new(self.lost_after_ms);
+    }
+
+    /// Whether its loss was told and stands.
+    pub(super) fn is_lost(&self) -> bool {
+        self.detector.is_lost()
+    }
+
     /// What `state` at `now_ms` means.
     pub(super) fn observe(&mut self, state: State, now_ms: u64) -> Option<News> {
-        self.known |= state == State::Fresh;
+        if state == State::Fresh && !std::mem::replace(&mut self.known, true) {
+            // Ends a loss of the last run, if one stands.
+            return Some(News::Back);
+        }
         let missing = match state {
             State::Missing(index, why) if self.known => Some((index, why)),
             _ => None,
