@@ -12,23 +12,17 @@ use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, LogLevel};
 use tokio::sync::Notify;
 
+use super::conditions::{BUTTON, LEFT_OUT, LOST};
 use super::guard::{Budget, Stop};
 use super::seats::Seats;
-use super::slot::{Slot, Worth, fault_text};
+use super::slot::{Slot, Worth};
 use super::{mapping, sensor_source};
 use crate::config::{Bridge, ButtonAction};
 use crate::sources::loss::{LossChange, LossDetector};
 use crate::sources::sink::Pipeline;
-use alerting::{AlertType, BRIDGE_SENSOR_LOST as SENSOR_LOST, Condition, Level};
+use alerting::BRIDGE_SENSOR_LOST as SENSOR_LOST;
 use readings::clock::Mono;
 use readings::{Metric, Reading, SourceId};
-
-/// Key of the condition that a bridge cannot be talked to.
-const LOST: &str = "bridge_lost";
-/// Key of the condition that sensors of a board have no place.
-const LEFT_OUT: &str = "bridge_sensors_left_out";
-/// Key of the condition that a button is pressed.
-const BUTTON: &str = "bridge_button";
 
 /// How long a board that was never met may take: USB ports appear seconds after
 /// the gateway starts.
@@ -457,82 +451,6 @@ impl Link {
             LogLevel::Warning => tracing::warn!(bridge, "{text}"),
             LogLevel::Error => tracing::error!(bridge, "{text}"),
         }
-    }
-
-    fn link_lost(&self, reason: Option<&LostReason>) -> Condition {
-        let why = reason.map_or_else(
-            || "nothing was heard of it yet".to_owned(),
-            ToString::to_string,
-        );
-        Condition {
-            key: LOST,
-            subject: self.subject.clone(),
-            level: Level::Error,
-            alert_type: AlertType::System,
-            title: "Bridge Lost",
-            message: format!("bridge {} at {}: {why}", self.config.name, self.config.selector),
-            details: Some(
-                "Its sensors, its emergency stop and its lamp are without the gateway. It is tried again by itself."
-                    .to_owned(),
-            ),
-        }
-    }
-
-    fn sensor_lost(&self, what: &super::slot::Described, worth: Worth) -> Condition {
-        let why = match worth {
-            Worth::Failed(fault) => fault_text(fault),
-            _ => "no reading arrives, although the board answers",
-        };
-        Condition {
-            key: SENSOR_LOST,
-            subject: what.source_name.clone(),
-            level: Level::Warning,
-            alert_type: AlertType::System,
-            title: "Bridge Sensor Lost",
-            message: format!(
-                "{} of bridge {} is no longer known: {why}",
-                what.name, self.config.name
-            ),
-            details: Some(format!(
-                "Rules on {} of {} cannot fire until it is.",
-                what.metric, what.source_name
-            )),
-        }
-    }
-
-    fn left_out(&self, names: &[&str]) -> Condition {
-        Condition {
-            key: LEFT_OUT,
-            subject: self.subject.clone(),
-            level: Level::Error,
-            alert_type: AlertType::System,
-            title: "Bridge Sensors Left Out",
-            message: format!(
-                "bridge {} has no place for {}: no rule judges them",
-                self.config.name,
-                names.join(", ")
-            ),
-            details: Some(
-                "The places are held by sensors that vanished with an alert nobody has acknowledged. Acknowledge those alerts."
-                    .to_owned(),
-            ),
-        }
-    }
-
-    fn button_pressed(&self, index: usize) -> Condition {
-        Condition {
-            key: BUTTON,
-            subject: self.button_subject(index),
-            level: Level::Info,
-            alert_type: AlertType::System,
-            title: "Button Pressed",
-            message: format!("button {index} of bridge {} is pressed", self.config.name),
-            details: None,
-        }
-    }
-
-    fn button_subject(&self, index: usize) -> Arc<str> {
-        format!("{}/button{index}", self.subject).into()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -11,7 +11,7 @@ use super::super::{rules, seats::Seats};
 use super::*;
 use crate::alerts::StoreJournal;
 use crate::config;
-use alerting::{Alert, Alerts, Filter};
+use alerting::{Alert, Alerts, Filter, Level};
 use readings::Sources;
 use readings::telemetry::Telemetry;
 use store::Store;

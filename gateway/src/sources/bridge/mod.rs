@@ -7,6 +7,7 @@
 //! with a reason, never more: nothing here may end the gateway or hold it up.
 //! The lamps of all boards follow the worst alert that is not resolved.
 
+mod conditions;
 mod guard;
 mod link;
 mod mapping;
