@@ -126,6 +126,11 @@ impl Link {
                 value,
                 host_ms,
             } => self.reading(sensor, value, host_ms.min(now_ms)),
+            LinkEvent::Refused { sensor, .. } => {
+                if let Some(slot) = self.lock().slots.get_mut(usize::from(sensor)) {
+                    slot.fail(firmware_bridge::sensor::Fault::OutOfRange);
+                }
+            }
             LinkEvent::Fault { sensor, fault, .. } => {
                 if let Some(slot) = self.lock().slots.get_mut(usize::from(sensor)) {
                     slot.fail(fault);
