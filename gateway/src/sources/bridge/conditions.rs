@@ -8,7 +8,7 @@ use alerting::{AlertType, BRIDGE_SENSOR_LOST as SENSOR_LOST, Condition, Level};
 use firmware_bridge::host::LostReason;
 
 use super::link::Link;
-use super::slot::{Described, Worth, fault_text};
+use super::slot::{Slot, Worth, fault_text};
 
 /// Key of the condition that a bridge cannot be talked to.
 pub(super) const LOST: &str = "bridge_lost";
@@ -37,10 +37,17 @@ impl Link {
         }
     }
 
-    pub(super) fn sensor_lost(&self, what: &Described, worth: Worth) -> Condition {
-        let why = match worth {
-            Worth::Failed(fault) => fault_text(fault),
-            _ => "no reading arrives, although the board answers",
+    pub(super) fn sensor_lost(&self, slot: &Slot, now_ms: u64) -> Condition {
+        let what = &slot.what;
+        let why = match (slot.worth(now_ms), slot.refused) {
+            (Worth::Failed(_), Some(value)) => format!(
+                "its value {value} {unit} is refused: it gives {min} to {max} {unit}",
+                unit = what.sensor.unit.symbol(),
+                min = what.sensor.min,
+                max = what.sensor.max,
+            ),
+            (Worth::Failed(fault), None) => fault_text(fault).to_owned(),
+            _ => "no reading arrives, although the board answers".to_owned(),
         };
         Condition {
             key: SENSOR_LOST,
@@ -49,8 +56,8 @@ impl Link {
             alert_type: AlertType::System,
             title: "Bridge Sensor Lost",
             message: format!(
-                "{} of bridge {} is no longer known: {why}",
-                what.name, self.config.name
+                "{} of bridge {} at {} is no longer known: {why}",
+                what.name, self.config.name, self.config.selector
             ),
             details: Some(format!(
                 "Rules on {} of {} cannot fire until it is.",

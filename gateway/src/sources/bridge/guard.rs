@@ -58,8 +58,10 @@ impl Budget {
                 spent: 0,
             };
         }
-        self.spent = self.spent.saturating_add(1);
-        self.spent <= most
+        let within = self.spent < most;
+        // What is refused is not spent: another caller may be allowed more.
+        self.spent += u32::from(within);
+        within
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, LogLevel};
@@ -15,13 +16,14 @@ use tokio::sync::Notify;
 use super::conditions::{BUTTON, LEFT_OUT, LOST};
 use super::guard::{Budget, Stop};
 use super::seats::Seats;
-use super::slot::{Slot, Worth};
+use super::slot::Slot;
 use super::{mapping, sensor_source};
 use crate::config::{Bridge, ButtonAction};
 use crate::sources::loss::{LossChange, LossDetector};
 use crate::sources::sink::Pipeline;
 use alerting::BRIDGE_SENSOR_LOST as SENSOR_LOST;
-use readings::clock::Mono;
+use jiff::Timestamp;
+use readings::clock::{Mono, wall_now};
 use readings::{Metric, Reading, SourceId};
 
 /// How long a board that was never met may take: USB ports appear seconds after
@@ -33,9 +35,16 @@ const BACK_AFTER_MS: u64 = 3_000;
 const MAX_BUTTONS: usize = 8;
 /// Least time between two alerts of one button: each is written to the medium.
 const BUTTON_EVERY_MS: u64 = 5_000;
-/// Log lines taken from one board in a minute: a firmware gone mad must not
-/// fill the card. Others are counted and dropped.
-const LOGS_PER_MINUTE: u32 = 60;
+/// Log lines about one bridge in a minute: a firmware gone mad, a bouncing stop or a
+/// board that restarts without end must not fill the card. Others are counted and
+/// dropped.
+const LINES_PER_MINUTE: u32 = 60;
+/// How many of them the firmware's own lines may take: it must not silence what is
+/// said of its stop and its cable.
+const FIRMWARE_LINES_PER_MINUTE: u32 = 40;
+/// How long an alert must have stood before a button acknowledges it: what comes up as
+/// the button is pressed was not seen by whoever pressed it.
+const STOOD_BEFORE: Duration = Duration::from_secs(1);
 const MINUTE_MS: u64 = 60_000;
 
 /// What was held back here, and how often.
@@ -57,8 +66,6 @@ pub(super) struct Link {
     seats: Arc<Seats>,
     /// Tells the tending task that a board was met or a button pressed.
     met: Arc<Notify>,
-    /// A button was pressed that acknowledges, and nothing was done about it yet.
-    acknowledges: AtomicBool,
     /// No longer configured: events still under way mean nothing.
     retired: AtomicBool,
     state: Mutex<State>,
@@ -80,6 +87,8 @@ pub(super) struct State {
     /// When a button's last alert was raised, and whether it stands.
     buttons: [(Option<u64>, bool); MAX_BUTTONS],
     log_budget: Budget,
+    /// When a button was pressed that acknowledges, while nothing was done about it yet.
+    acknowledge: Option<Timestamp>,
 }
 
 impl Link {
@@ -91,11 +100,7 @@ impl Link {
     ) -> Link {
         let subject: Arc<str> = super::source(&config.name).into();
         let source = seats.board(&config.name);
-        let (acknowledges, retired, state) = (
-            AtomicBool::default(),
-            AtomicBool::default(),
-            Mutex::default(),
-        );
+        let (retired, state) = (AtomicBool::default(), Mutex::default());
         Link {
             config,
             subject,
@@ -103,7 +108,6 @@ impl Link {
             pipeline,
             seats,
             met,
-            acknowledges,
             retired,
             state,
         }
@@ -126,9 +130,9 @@ impl Link {
                 value,
                 host_ms,
             } => self.reading(sensor, value, host_ms.min(now_ms)),
-            LinkEvent::Refused { sensor, .. } => {
+            LinkEvent::Refused { sensor, value } => {
                 if let Some(slot) = self.lock().slots.get_mut(usize::from(sensor)) {
-                    slot.fail(firmware_bridge::sensor::Fault::OutOfRange);
+                    slot.refuse(value);
                 }
             }
             LinkEvent::Fault { sensor, fault, .. } => {
@@ -146,7 +150,7 @@ impl Link {
                 event: Event::Button { index, pressed },
                 ..
             } => self.button(index, pressed, now_ms),
-            LinkEvent::Log { level, text, .. } => self.log(level, text.as_str(), now_ms),
+            LinkEvent::Log { level, text, .. } => self.log(level, text.as_str()),
         }
     }
 
@@ -161,18 +165,19 @@ impl Link {
         }
         self.seat_again();
         let mut state = self.lock();
-        let news: Vec<(Arc<super::slot::Described>, LossChange, Worth)> = state
+        let news: Vec<(LossChange, Slot)> = state
             .slots
             .iter_mut()
-            .filter_map(|slot| Some((slot.what.clone(), slot.news(now_ms)?, slot.worth(now_ms))))
+            .filter_map(|slot| Some((slot.news(now_ms)?, slot.clone())))
             .collect();
         // Again and again, so that its history has no holes and a hold time passes.
         let stop = state.stop.state(now_ms);
         drop(state);
-        for (what, news, worth) in news {
+        for (news, slot) in news {
+            let alerts = self.pipeline.alerts();
             match news {
-                LossChange::Lost => self.pipeline.alerts().raise(self.sensor_lost(&what, worth)),
-                LossChange::Back => self.pipeline.alerts().clear(SENSOR_LOST, &what.source_name),
+                LossChange::Lost => alerts.raise(self.sensor_lost(&slot, now_ms)),
+                LossChange::Back => alerts.clear(SENSOR_LOST, &slot.what.source_name),
             }
         }
         self.publish_stop(stop);
@@ -208,9 +213,24 @@ impl Link {
         rates.collect()
     }
 
-    /// Whether somebody at the board wants what stands to be acknowledged; told once.
-    pub(super) fn wants_acknowledgement(&self) -> bool {
-        self.acknowledges.swap(false, Ordering::AcqRel)
+    /// Since when at the latest an alert must stand to be acknowledged by somebody at the
+    /// board who wants that; told once.
+    pub(super) fn wants_acknowledgement(&self) -> Option<Timestamp> {
+        let pressed = self.lock().acknowledge.take()?;
+        pressed.checked_sub(STOOD_BEFORE).ok()
+    }
+
+    /// Whether a line about this bridge is within its budget; counted if not.
+    pub(super) fn may_log(&self) -> bool {
+        self.may_log_up_to(LINES_PER_MINUTE)
+    }
+
+    fn may_log_up_to(&self, most: u32) -> bool {
+        let now_ms = Mono::now().as_millis();
+        let mut state = self.lock();
+        let within = state.log_budget.spend(most, MINUTE_MS, now_ms);
+        state.held.logs += u64::from(!within);
+        within
     }
 
     fn reading(&self, sensor: u8, value: f32, at_ms: u64) {
@@ -225,14 +245,16 @@ impl Link {
     }
 
     fn connected(&self, board: Arc<BoardDescription>, now_ms: u64) {
-        tracing::info!(
-            bridge = self.config.name,
-            board = board.id(),
-            firmware = board.greeting.firmware.as_str(),
-            started_by = ?board.greeting.reset,
-            sensors = board.sensors.len(),
-            "bridge connected"
-        );
+        if self.may_log() {
+            tracing::info!(
+                bridge = self.config.name,
+                board = board.id(),
+                firmware = board.greeting.firmware.as_str(),
+                started_by = ?board.greeting.reset,
+                sensors = board.sensors.len(),
+                "bridge connected"
+            );
+        }
         let names = mapping::names(&board.sensors);
         let sources: Vec<Arc<str>> = names
             .iter()
@@ -338,7 +360,9 @@ impl Link {
         if reason == LostReason::Stopped {
             return;
         }
-        tracing::warn!(bridge = self.config.name, %reason, "bridge lost");
+        if self.may_log() {
+            tracing::warn!(bridge = self.config.name, %reason, "bridge lost");
+        }
         let mut state = self.lock();
         (state.live, state.reason) = (false, Some(reason));
         drop(state);
@@ -366,10 +390,10 @@ impl Link {
     }
 
     fn stop(&self, engaged: bool, now_ms: u64) {
-        if engaged {
-            tracing::warn!(bridge = self.config.name, "emergency stop engaged");
-        } else {
-            tracing::info!(bridge = self.config.name, "emergency stop released");
+        match (self.may_log(), engaged) {
+            (false, _) => {}
+            (true, true) => tracing::warn!(bridge = self.config.name, "emergency stop engaged"),
+            (true, false) => tracing::info!(bridge = self.config.name, "emergency stop released"),
         }
         let news = self.lock().stop.set(engaged, now_ms);
         self.publish_stop(news);
@@ -392,7 +416,7 @@ impl Link {
         if self.config.button == ButtonAction::Acknowledge {
             // However often it is pressed, an alert is acknowledged and written once.
             if pressed {
-                self.acknowledges.store(true, Ordering::Release);
+                self.lock().acknowledge = Some(wall_now());
                 self.met.notify_one();
             }
             return;
@@ -442,13 +466,10 @@ impl Link {
         }
     }
 
-    fn log(&self, level: LogLevel, text: &str, now_ms: u64) {
-        let mut state = self.lock();
-        if !state.log_budget.spend(LOGS_PER_MINUTE, MINUTE_MS, now_ms) {
-            state.held.logs += 1;
+    fn log(&self, level: LogLevel, text: &str) {
+        if !self.may_log_up_to(FIRMWARE_LINES_PER_MINUTE) {
             return;
         }
-        drop(state);
         let bridge = &self.config.name;
         match level {
             LogLevel::Debug => tracing::debug!(bridge, "{text}"),

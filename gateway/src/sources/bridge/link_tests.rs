@@ -7,7 +7,7 @@ use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, Greeting, ResetCause};
 use firmware_bridge::sensor::{Fault, MAX_SENSORS, Sensor, SensorKind, Unit};
 
-use super::super::{rules, seats::Seats};
+use super::super::{rules, seats::Seats, tend::acknowledge_standing};
 use super::*;
 use crate::alerts::StoreJournal;
 use crate::config;
@@ -292,4 +292,69 @@ async fn what_fails_has_no_reading_and_time_alone_tells_its_loss() {
             .latest(source, Metric::BridgeTemperature),
         None
     );
+}
+
+#[tokio::test]
+async fn a_button_acknowledges_only_what_stood_a_second_before() {
+    let mut bench = bench();
+    bench.link.config.button = ButtonAction::Acknowledge;
+    bench.link.take(board(&[]));
+    bench.link.take(LinkEvent::Event {
+        event: Event::EmergencyStop { engaged: true },
+        host_ms: 0,
+    });
+    let stop = bench.alert("Emergency Stop", |_| true).await;
+    bench.link.take(button(0, true));
+    let stood_at = bench.link.wants_acknowledgement().expect("pressed");
+    assert_eq!(bench.link.wants_acknowledgement(), None, "once");
+    let alerts = bench.pipeline.alerts();
+    acknowledge_standing(alerts, &bench.link, stood_at).await;
+    let open = alerts.find(&stop.id).expect("kept");
+    assert!(
+        open.acknowledged.is_none(),
+        "nobody saw it before the press"
+    );
+    acknowledge_standing(alerts, &bench.link, stop.created).await;
+    let open = alerts.find(&stop.id).expect("kept");
+    assert!(open.acknowledged.is_some());
+}
+
+#[tokio::test]
+async fn a_bouncing_stop_and_a_talkative_firmware_share_one_budget() {
+    let bench = bench();
+    bench.link.take(board(&[]));
+    for _ in 0..500 {
+        bench.link.take(LinkEvent::Log {
+            level: LogLevel::Info,
+            text: "again".into(),
+            host_ms: 0,
+        });
+    }
+    assert_eq!(bench.link.state().held.logs, 461, "connected is a line too");
+    for n in 0..500 {
+        bench.link.take(LinkEvent::Event {
+            event: Event::EmergencyStop {
+                engaged: n % 2 == 0,
+            },
+            host_ms: 0,
+        });
+    }
+    assert_eq!(bench.link.state().held.logs, 461 + 480, "20 were left");
+}
+
+#[tokio::test]
+async fn a_refused_value_is_told_with_port_value_and_range() {
+    let bench = bench();
+    bench.link.take(board(&["probe".to_owned()]));
+    bench.link.take(LinkEvent::Refused {
+        sensor: 0,
+        value: 400.0,
+    });
+    let now_ms = Mono::now().as_millis();
+    bench.link.tick(now_ms);
+    bench.link.tick(now_ms + 10_000);
+    let lost = bench.alert("Bridge Sensor Lost", |_| true).await;
+    for part in ["probe", "2e8a:000a", "400 °C", "-40 to 125"] {
+        assert!(lost.message.contains(part), "{part}: {lost:?}");
+    }
 }

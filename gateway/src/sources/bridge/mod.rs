@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use firmware_bridge::host::{HostLink, LinkConfig, LinkHandle};
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -213,12 +214,11 @@ impl Bridges {
         }
     }
 
-    /// Who pressed a button that acknowledges.
-    fn acknowledging(&self) -> Vec<Arc<str>> {
+    /// Where a button was pressed that acknowledges, and what stood since when it means.
+    fn acknowledging(&self) -> Vec<(Arc<Link>, Timestamp)> {
         self.running()
             .iter()
-            .filter(|b| b.link.wants_acknowledgement())
-            .map(|b| b.link.subject.clone())
+            .filter_map(|b| Some((b.link.clone(), b.link.wants_acknowledgement()?)))
             .collect()
     }
 

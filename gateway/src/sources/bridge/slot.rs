@@ -43,6 +43,8 @@ pub(super) struct Slot {
     /// Value and when it was measured.
     pub last: Option<(f64, u64)>,
     pub fault: Option<Fault>,
+    /// The value that is the fault, when the board sent one the sensor cannot give.
+    pub refused: Option<f32>,
     pub readings: u64,
     pub faults: u64,
     /// Milliseconds between two readings as the configuration wants them.
@@ -90,6 +92,7 @@ impl Slot {
             what: Arc::new(what),
             last: before.and_then(|slot| slot.last),
             fault: None,
+            refused: None,
             readings: before.map_or(0, |slot| slot.readings),
             faults: before.map_or(0, |slot| slot.faults),
             interval_ms: interval_ms.into(),
@@ -102,7 +105,7 @@ impl Slot {
     /// Takes a value; what is to be published, if it is plausible. Allocates nothing.
     pub(super) fn read(&mut self, value: f32, at_ms: u64) -> Option<(SourceId, Reading)> {
         let Some(reading) = Reading::plausible(self.what.metric, decimal(value)) else {
-            self.fail(Fault::OutOfRange);
+            self.refuse(value);
             return None;
         };
         self.readings += 1;
@@ -111,10 +114,17 @@ impl Slot {
         Some((self.what.source?, reading))
     }
 
+    /// Takes a value that the sensor cannot give.
+    pub(super) fn refuse(&mut self, value: f32) {
+        self.fail(Fault::OutOfRange);
+        self.refused = Some(value);
+    }
+
     /// Takes a failure.
     pub(super) fn fail(&mut self, fault: Fault) {
         self.faults += 1;
         self.fault = Some(fault);
+        self.refused = None;
     }
 
     /// What it is worth while its board is known.
