@@ -56,6 +56,10 @@ pub(crate) enum Decode {
     HexBits { mask: u64 },
     /// The flag is set when the text is this word.
     Word(&'static str),
+    /// The flag is set when the text is one of these words.
+    OneOf(&'static [&'static str]),
+    /// The flag is set when the text is another word than this one.
+    NotWord(&'static str),
     /// The worse of the two estimates of eMMC `life_time`, in percent used.
     LifeTime,
     /// eMMC `pre_eol_info`, 1 to 3.
@@ -123,7 +127,11 @@ impl Decode {
             Decode::Scaled(linear) => linear.apply(bytes),
             Decode::NonZero => Ok(flag(decimal(bytes)? != 0.0)),
             Decode::HexBits { mask } => Ok(flag(hexadecimal(bytes)? & mask != 0)),
-            Decode::Word(word) => word_flag(bytes, word),
+            Decode::Word(word) => word_flag(bytes, |text| is_word(text, word)),
+            Decode::OneOf(words) => {
+                word_flag(bytes, |text| words.iter().any(|word| is_word(text, word)))
+            }
+            Decode::NotWord(word) => word_flag(bytes, |text| !is_word(text, word)),
             Decode::LifeTime => life_time(bytes),
             Decode::PreEol => match hexadecimal(bytes)? {
                 0 => Err(Absence::Unavailable(
@@ -196,7 +204,7 @@ fn hex_field(field: &[u8]) -> Result<u64, Absence> {
 
 /// Words are letters (`up`, `Not charging`, `active`): anything else means the
 /// file is not what it should be.
-fn word_flag(bytes: &[u8], word: &str) -> Result<f64, Absence> {
+fn word_flag(bytes: &[u8], is_set: impl Fn(&[u8]) -> bool) -> Result<f64, Absence> {
     let text = bytes.trim_ascii();
     let letters = text.iter().all(|b| b.is_ascii_alphabetic() || *b == b' ');
     if text.is_empty() || !letters {
@@ -205,7 +213,11 @@ fn word_flag(bytes: &[u8], word: &str) -> Result<f64, Absence> {
     if text.eq_ignore_ascii_case(b"unknown") {
         return Err(Absence::Unavailable("the driver does not know"));
     }
-    Ok(flag(text.eq_ignore_ascii_case(word.as_bytes())))
+    Ok(flag(is_set(text)))
+}
+
+fn is_word(text: &[u8], word: &str) -> bool {
+    text.eq_ignore_ascii_case(word.as_bytes())
 }
 
 /// `0x03 0x05`: tenths of the rated life used by the two kinds of cell, 0x0b

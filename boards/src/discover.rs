@@ -22,6 +22,7 @@ use serde::Serialize;
 use crate::battery::Curve;
 use crate::decode::{Decode, Linear};
 use crate::detect::Detected;
+use crate::gate::GateKind;
 use crate::kernel::Question;
 use crate::quantity::{Quantity, Range, Role};
 use crate::rates::STALE_AFTER_PERIODS;
@@ -65,6 +66,8 @@ pub(crate) struct Found {
     pub(crate) source: String,
     pub(crate) period_ms: u64,
     pub(crate) origin: Origin,
+    /// The file that says whether the source means anything.
+    pub(crate) gate: Option<(String, GateKind)>,
     pub(crate) sensors: Vec<(Sensor, Decode)>,
 }
 
@@ -77,9 +80,31 @@ pub(crate) struct Discovery {
     pub(crate) notes: Vec<String>,
     /// UPS HATs recognised.
     pub(crate) hats: Vec<String>,
-    /// Sensors left out because there were more than [`MAX_SENSORS`].
-    pub(crate) left_out: usize,
+    /// What was left out because there was more than [`MAX_SENSORS`].
+    pub(crate) left_out: LeftOut,
 }
+
+/// Sensors that found no place in the full table. Fewer names than sensors are
+/// kept: a tree may hold any number of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// How many there are.
+    pub count: usize,
+    /// The names of the first [`MAX_LEFT_OUT_NAMES`].
+    pub names: Vec<String>,
+}
+
+impl LeftOut {
+    pub(crate) fn add(&mut self, name: &str) {
+        self.count += 1;
+        if self.names.len() < MAX_LEFT_OUT_NAMES {
+            self.names.push(name.to_owned());
+        }
+    }
+}
+
+/// Names kept of sensors that were left out: as many as a person reads.
+pub const MAX_LEFT_OUT_NAMES: usize = 8;
 
 /// Something about the board that does not change while it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -91,6 +116,13 @@ pub struct Fact {
     /// Where it was read.
     pub source: String,
 }
+
+/// What a processor that runs this program can have. It is switched off above, and
+/// −40 °C or 127 °C is what a sensor without a conversion gives.
+const SOC_TEMPERATURE: Range = Range {
+    min: -39.9,
+    max: 126.9,
+};
 
 /// One sensor as a class module describes it; the rest has defaults.
 pub(crate) struct Draft {
@@ -134,6 +166,12 @@ impl Draft {
 
     pub(crate) fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());
+        self
+    }
+
+    /// Values outside are faults.
+    pub(crate) fn range(mut self, min: f64, max: f64) -> Self {
+        self.range = Range { min, max };
         self
     }
 
@@ -218,6 +256,23 @@ impl Search<'_> {
         self.push(source, identity, period_ms, Origin::File, drafts);
     }
 
+    /// The same, with the file that says whether it means anything, if it exists.
+    pub(crate) fn add_gated(
+        &mut self,
+        (source, gate, kind): (String, String, GateKind),
+        identity: String,
+        period_ms: u64,
+        drafts: Vec<Draft>,
+    ) {
+        let before = self.result.found.len();
+        self.add(source, identity, period_ms, drafts);
+        if self.tree.exists(&gate)
+            && let Some(found) = self.result.found.get_mut(before)
+        {
+            found.gate = Some((gate, kind));
+        }
+    }
+
     /// Adds a flag that is set when a file exists.
     /// Its path is its identity: a marker belongs to a service, not to a device.
     pub(crate) fn add_marker(&mut self, source: String, period_ms: u64, draft: Draft) {
@@ -257,7 +312,9 @@ impl Search<'_> {
         drafts: Vec<Draft>,
     ) {
         if self.count + drafts.len() > MAX_SENSORS {
-            self.result.left_out += drafts.len();
+            for draft in &drafts {
+                self.result.left_out.add(&draft.name);
+            }
             return;
         }
         self.count += drafts.len();
@@ -272,6 +329,7 @@ impl Search<'_> {
             source,
             period_ms,
             origin,
+            gate: None,
             sensors,
         });
     }
@@ -290,7 +348,10 @@ impl Search<'_> {
             subject: draft.subject,
             quantity: draft.quantity,
             role,
-            range: draft.range,
+            range: match role {
+                Role::SocTemperature => SOC_TEMPERATURE,
+                _ => draft.range,
+            },
             estimated: draft.estimated,
             source: source.to_owned(),
             period_ms,

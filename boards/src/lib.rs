@@ -28,6 +28,7 @@ mod capture;
 mod decode;
 mod detect;
 mod discover;
+mod gate;
 mod kernel;
 mod manifest;
 mod probe;
@@ -46,7 +47,7 @@ use std::sync::Arc;
 pub use battery::Curve;
 pub use capture::{CaptureSummary, capture};
 pub use detect::{Confidence, Detected, detect};
-pub use discover::{Fact, MAX_SENSORS, TripKind, TripPoint};
+pub use discover::{Fact, LeftOut, MAX_LEFT_OUT_NAMES, MAX_SENSORS, TripKind, TripPoint};
 pub use manifest::ManifestError;
 pub use profile::{
     Address, Channel, Fan, Hat, HatMatch, Id, Led, Matches, Power, Profile, ProfileError, Profiles,
@@ -120,6 +121,12 @@ impl Board {
     pub fn sample(&mut self, now_ms: u64, emit: &mut dyn FnMut(SensorIndex, Sample)) {
         self.sensors.rescan(now_ms);
         self.sensors.sample(now_ms, emit);
+    }
+
+    /// Keeps the place of a sensor that is gone, or lets another have it when the
+    /// table is full. A caller holds what it still tells somebody about.
+    pub fn hold(&mut self, index: SensorIndex, held: bool) {
+        self.sensors.hold(index, held);
     }
 
     /// When the next [`Board::sample`] has something to do.

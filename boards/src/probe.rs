@@ -13,6 +13,7 @@ use rustix::io::{Errno, pread};
 
 use crate::decode::Decode;
 use crate::discover::Origin;
+use crate::gate::Gate;
 use crate::quantity::Range;
 use crate::rates::BACK_OFF_MAX_MS;
 use crate::sensor::{Absence, Reading, Sample};
@@ -25,6 +26,8 @@ pub(crate) const BUFFER_BYTES: usize = 4096;
 /// One sensor of a probe.
 #[derive(Debug)]
 pub(crate) struct Channel {
+    /// The sensor's place in the table.
+    pub(crate) place: u16,
     decode: Decode,
     range: Range,
     pub(crate) last: Option<Reading>,
@@ -32,8 +35,9 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
-    pub(crate) fn new(decode: Decode, range: Range) -> Self {
+    pub(crate) fn new(place: u16, decode: Decode, range: Range) -> Self {
         Channel {
+            place,
             decode,
             range,
             last: None,
@@ -84,6 +88,12 @@ pub(crate) struct Probe {
     /// Not to be opened until a rescan has found the device again: its number
     /// may by now belong to another one.
     gone: bool,
+    /// When it was found gone; the place of what is gone longest is reused first.
+    gone_since_ms: u64,
+    /// The caller still tells somebody of its loss: its place is not reused.
+    pub(crate) held: bool,
+    /// What says whether the file means anything.
+    pub(crate) gate: Option<Gate>,
     pub(crate) channels: Vec<Channel>,
 }
 
@@ -99,6 +109,9 @@ impl Probe {
             due_ms: 0,
             failures: 0,
             gone: false,
+            gone_since_ms: 0,
+            held: false,
+            gate: None,
             channels: Vec::new(),
         }
     }
@@ -126,12 +139,17 @@ impl Probe {
         self.gone
     }
 
+    /// Since when it is gone, if its place may be given to another sensor.
+    pub(crate) fn reusable_since_ms(&self) -> Option<u64> {
+        (self.gone && !self.held).then_some(self.gone_since_ms)
+    }
+
     /// Reads the file once and gives every channel its sample.
     pub(crate) fn sample(
         &mut self,
         now_ms: u64,
         buffer: &mut [u8; BUFFER_BYTES],
-        emit: impl FnMut(usize, Sample),
+        emit: impl FnMut(u16, Sample),
     ) {
         let read = match &mut self.origin {
             // Said again at each attempt, so that a caller who missed the first
@@ -141,6 +159,11 @@ impl Probe {
             Origin::Kernel(question) => question.ask(buffer),
             Origin::File => self.read(buffer),
         };
+        // Asked after the value: what fails in between is noticed.
+        let closed = self.gate.as_ref().filter(|_| read.is_ok());
+        if let Some(why) = closed.and_then(Gate::closed) {
+            return self.refuse(now_ms, why, emit);
+        }
         self.settle(now_ms, read.map(|length| &buffer[..length]), emit);
     }
 
@@ -168,12 +191,20 @@ impl Probe {
         open(&self.path, flags, Mode::empty())
     }
 
+    /// The device works, and says that its value means nothing.
+    fn refuse(&mut self, now_ms: u64, why: Absence, mut emit: impl FnMut(u16, Sample)) {
+        for channel in &mut self.channels {
+            emit(channel.place, channel.settle(now_ms, Err(why)));
+        }
+        self.schedule(now_ms, true);
+    }
+
     /// What an attempt means for the channels and for the next attempt.
     fn settle(
         &mut self,
         now_ms: u64,
         read: Result<&[u8], Errno>,
-        mut emit: impl FnMut(usize, Sample),
+        mut emit: impl FnMut(u16, Sample),
     ) {
         let read = match read {
             Err(Errno::NOENT) if self.is_marker() => Ok(None),
@@ -182,7 +213,7 @@ impl Probe {
         // One channel that decodes shows that the file works: the others are
         // absent for reasons of their own and must not slow it down.
         let mut worked = false;
-        for (place, channel) in self.channels.iter_mut().enumerate() {
+        for channel in &mut self.channels {
             let sample = match read {
                 // A marker that is not there says no.
                 Ok(None) => channel.say(now_ms, 0.0),
@@ -191,9 +222,11 @@ impl Probe {
             };
             // A source that says itself that it has nothing works well.
             worked |= !matches!(sample, Sample::Absent(a) if !matches!(a, Absence::Unavailable(_)));
-            emit(place, sample);
+            emit(channel.place, sample);
         }
-        self.gone |= read == Err(Absence::Vanished);
+        if read == Err(Absence::Vanished) && !mem::replace(&mut self.gone, true) {
+            self.gone_since_ms = now_ms;
+        }
         self.schedule(now_ms, worked);
     }
 
@@ -211,7 +244,14 @@ impl Probe {
 
     /// The device is there, at this path: reads it at once if it was gone or
     /// has moved.
-    pub(crate) fn found_at(&mut self, now_ms: u64, path: PathBuf, origin: Origin) -> bool {
+    pub(crate) fn found_at(
+        &mut self,
+        now_ms: u64,
+        path: PathBuf,
+        origin: Origin,
+        gate: Option<Gate>,
+    ) -> bool {
+        self.gate = gate;
         let moved = self.gone || self.path != path;
         // A device that merely stayed keeps its rhythm and its back-off.
         if moved {
@@ -232,6 +272,7 @@ impl Probe {
             // The descriptor pins a driver that may want to unload.
             self.file = None;
             self.due_ms = now_ms;
+            self.gone_since_ms = now_ms;
         }
         news
     }
@@ -250,7 +291,7 @@ mod tests {
             2_000,
         );
         let range = Quantity::Temperature.plausible();
-        probe.channels.push(Channel::new(Decode::MILLI, range));
+        probe.channels.push(Channel::new(0, Decode::MILLI, range));
         probe
     }
 
@@ -322,9 +363,9 @@ mod tests {
         p.sample(4_000, &mut buffer, |_, sample| {
             assert_eq!(sample, Sample::Absent(Absence::Vanished));
         });
-        assert!(p.found_at(5_000, PathBuf::from("/elsewhere"), Origin::File));
+        assert!(p.found_at(5_000, PathBuf::from("/elsewhere"), Origin::File, None));
         assert_eq!((p.is_gone(), p.due_ms()), (false, 5_000));
-        assert!(!p.found_at(6_000, PathBuf::from("/elsewhere"), Origin::File));
+        assert!(!p.found_at(6_000, PathBuf::from("/elsewhere"), Origin::File, None));
     }
 
     #[test]
@@ -337,7 +378,7 @@ mod tests {
         )
         .of(Origin::Marker);
         p.channels
-            .push(Channel::new(Decode::Exists, Quantity::Flag.plausible()));
+            .push(Channel::new(0, Decode::Exists, Quantity::Flag.plausible()));
         let no = Sample::Reading(Reading {
             value: 0.0,
             at_ms: 7,

@@ -16,8 +16,9 @@ use serde::Serialize;
 
 use crate::detect::Detected;
 use crate::discover::{
-    CLASS_DIRECTORIES, Discovery, Fact, Found, MAX_SENSORS, Origin, TripPoint, discover,
+    CLASS_DIRECTORIES, Discovery, Fact, Found, LeftOut, MAX_SENSORS, Origin, TripPoint, discover,
 };
+use crate::gate::Gate;
 use crate::probe::{BUFFER_BYTES, Channel, Probe};
 use crate::quantity::Role;
 use crate::rates::{BACK_OFF_MAX_MS, RESCAN_MS};
@@ -57,17 +58,17 @@ pub struct Sensors {
     detected: Detected,
     /// What they are; a [`SensorIndex`] is a place in it.
     sensors: Vec<Sensor>,
-    /// The probe and channel of each sensor.
-    owners: Vec<(u16, u16)>,
+    /// The probe and channel of each sensor; none of a place that was given up.
+    owners: Vec<Option<(u16, u16)>>,
     probes: Vec<Probe>,
-    /// The first sensor of each probe.
-    firsts: Vec<u16>,
     buffer: Box<[u8; BUFFER_BYTES]>,
     hot_plug: HotPlug,
     trip_points: Vec<TripPoint>,
     facts: Vec<Fact>,
     notes: Vec<String>,
     hats: Vec<String>,
+    /// What the last search found no place for.
+    left_out: LeftOut,
     counters: Counters,
     generation: u64,
 }
@@ -98,7 +99,6 @@ impl Sensors {
             sensors: Vec::new(),
             owners: Vec::new(),
             probes: Vec::new(),
-            firsts: Vec::new(),
             buffer: Box::new([0; BUFFER_BYTES]),
             hot_plug: HotPlug {
                 directories,
@@ -111,6 +111,7 @@ impl Sensors {
             facts: Vec::new(),
             notes: Vec::new(),
             hats: Vec::new(),
+            left_out: LeftOut::default(),
             counters: Counters::default(),
             generation: 0,
         };
@@ -128,20 +129,19 @@ impl Sensors {
     pub fn sample(&mut self, now_ms: u64, emit: &mut dyn FnMut(SensorIndex, Sample)) {
         let Sensors {
             probes,
-            firsts,
             buffer,
             counters,
             ..
         } = self;
-        for (probe, first) in probes.iter_mut().zip(firsts) {
+        for probe in probes {
             if probe.due_ms() > now_ms {
                 continue;
             }
             let was_gone = probe.is_gone();
             counters.reads += u64::from(!was_gone);
-            probe.sample(now_ms, buffer, |channel, sample| {
+            probe.sample(now_ms, buffer, |place, sample| {
                 counters.absences += u64::from(matches!(sample, Sample::Absent(_)));
-                emit(SensorIndex(*first + channel as u16), sample);
+                emit(SensorIndex(place), sample);
             });
             counters.vanished += u64::from(!was_gone && probe.is_gone());
         }
@@ -178,7 +178,8 @@ impl Sensors {
         self.search(now_ms)
     }
 
-    /// Every sensor ever found; the place of each is its [`SensorIndex`].
+    /// Every sensor found; the place of each is its [`SensorIndex`]. One that is
+    /// gone keeps its place until the table is full and another needs it.
     pub fn all(&self) -> &[Sensor] {
         &self.sensors
     }
@@ -208,7 +209,9 @@ impl Sensors {
 
     /// What a sensor is worth at `now_ms`.
     pub fn value(&self, index: SensorIndex, now_ms: u64) -> Freshness {
-        let (probe, channel) = self.owners[index.place()];
+        let Some((probe, channel)) = self.owners[index.place()] else {
+            return Freshness::Absent(Absence::Vanished);
+        };
         let channel = &self.probes[usize::from(probe)].channels[usize::from(channel)];
         let young = |at_ms| now_ms.saturating_sub(at_ms) <= self.sensor(index).max_age_ms;
         match (channel.last, channel.absent) {
@@ -252,6 +255,17 @@ impl Sensors {
         &self.notes
     }
 
+    /// What the last search found no place for.
+    pub fn left_out(&self) -> &LeftOut {
+        &self.left_out
+    }
+
+    pub(crate) fn hold(&mut self, index: SensorIndex, held: bool) {
+        if let Some((probe, _)) = self.owners[index.place()] {
+            self.probes[usize::from(probe)].held = held;
+        }
+    }
+
     /// UPS HATs recognised.
     pub fn hats(&self) -> &[String] {
         &self.hats
@@ -268,7 +282,8 @@ impl Sensors {
     }
 
     fn is_gone(&self, index: SensorIndex) -> bool {
-        self.probes[usize::from(self.owners[index.place()].0)].is_gone()
+        self.owners[index.place()]
+            .is_none_or(|(probe, _)| self.probes[usize::from(probe)].is_gone())
     }
 
     /// Searches the classes and brings the table up to date.
@@ -283,7 +298,8 @@ impl Sensors {
         } = discover(&self.tree, &self.detected);
         (self.trip_points, self.facts, self.notes, self.hats) = (trip_points, facts, notes, hats);
         self.counters.searches += 1;
-        self.counters.left_out += left_out as u64;
+        self.counters.left_out += left_out.count as u64;
+        let before = std::mem::replace(&mut self.left_out, left_out);
         let mut changed = false;
         for probe in &mut self.probes {
             if !found.iter().any(|f| f.identity == probe.identity) && probe.lost(now_ms) {
@@ -294,6 +310,7 @@ impl Sensors {
         for found in found {
             changed |= self.place(now_ms, found);
         }
+        changed |= self.left_out != before;
         self.generation += u64::from(changed);
         changed
     }
@@ -307,46 +324,102 @@ impl Sensors {
             (Origin::Marker, Err(_)) => self.tree.root().join(found.source.trim_start_matches('/')),
             (Origin::File, Err(_)) => return false,
         };
+        let gate = found.gate.as_ref().and_then(|(gate, kind)| {
+            let path = self.tree.locate(gate).ok()?;
+            Some(Gate { path, kind: *kind })
+        });
         if let Some(at) = self
             .probes
             .iter()
             .position(|p| p.identity == found.identity)
         {
-            let moved = self.probes[at].found_at(now_ms, path, found.origin);
+            let moved = self.probes[at].found_at(now_ms, path, found.origin, gate);
             if moved {
-                let first = usize::from(self.firsts[at]);
-                for sensor in &mut self.sensors[first..][..self.probes[at].channels.len()] {
+                for channel in &self.probes[at].channels {
+                    let sensor = &mut self.sensors[usize::from(channel.place)];
                     sensor.source.clone_from(&found.source);
                 }
                 self.counters.appeared += 1;
             }
             return moved;
         }
-        if self.sensors.len() + found.sensors.len() > MAX_SENSORS {
+        if !self.make_room(found.sensors.len()) {
             self.counters.left_out += found.sensors.len() as u64;
+            for (sensor, _) in &found.sensors {
+                self.left_out.add(&sensor.name);
+            }
             return false;
         }
-        self.append(now_ms, path, found);
+        self.append(now_ms, path, gate, found);
         self.counters.appeared += 1;
         true
     }
 
-    fn append(&mut self, now_ms: u64, path: PathBuf, found: Found) {
+    /// Gives up what is gone longest until `wanted` places are free. False when
+    /// what is there, or held, leaves too few.
+    fn make_room(&mut self, wanted: usize) -> bool {
+        loop {
+            let given_up = self.owners.iter().filter(|owner| owner.is_none()).count();
+            if given_up + MAX_SENSORS - self.sensors.len() >= wanted {
+                return true;
+            }
+            let gone = self.probes.iter().enumerate();
+            let oldest = gone
+                .filter_map(|(at, probe)| Some((probe.reusable_since_ms()?, at)))
+                .min();
+            let Some((_, at)) = oldest else {
+                return false;
+            };
+            self.give_up(at);
+        }
+    }
+
+    /// Forgets a probe; its sensors' places are free.
+    fn give_up(&mut self, at: usize) {
+        self.probes.remove(at);
+        self.owners.fill(None);
+        for (number, probe) in self.probes.iter().enumerate() {
+            for (channel, place) in probe.channels.iter().map(|c| c.place).enumerate() {
+                self.owners[usize::from(place)] = Some((number as u16, channel as u16));
+            }
+        }
+    }
+
+    fn append(&mut self, now_ms: u64, path: PathBuf, gate: Option<Gate>, found: Found) {
         let mut probe =
             Probe::new(found.identity, path, self.tree.handles(), found.period_ms).of(found.origin);
         probe.wait_until(now_ms);
-        self.firsts.push(self.sensors.len() as u16);
+        probe.gate = gate;
         for (mut sensor, decode) in found.sensors {
             // A name may be taken by a sensor that is gone.
-            while self.sensors.iter().any(|known| known.name == sensor.name) {
+            while self.is_named(&sensor.name) {
                 sensor.name.push('\'');
             }
-            self.owners
-                .push((self.probes.len() as u16, probe.channels.len() as u16));
-            probe.channels.push(Channel::new(decode, sensor.range));
-            self.sensors.push(sensor);
+            let owner = Some((self.probes.len() as u16, probe.channels.len() as u16));
+            let given_up = self.owners.iter().position(Option::is_none);
+            let place = given_up.unwrap_or(self.sensors.len());
+            let range = sensor.range;
+            match given_up {
+                Some(place) => {
+                    self.owners[place] = owner;
+                    self.sensors[place] = sensor;
+                }
+                None => {
+                    self.owners.push(owner);
+                    self.sensors.push(sensor);
+                }
+            }
+            probe
+                .channels
+                .push(Channel::new(place as u16, decode, range));
         }
         self.probes.push(probe);
+    }
+
+    /// Whether a sensor that has a place is called so.
+    fn is_named(&self, name: &str) -> bool {
+        let mut placed = self.sensors.iter().zip(&self.owners);
+        placed.any(|(sensor, owner)| owner.is_some() && sensor.name == name)
     }
 }
 

@@ -91,6 +91,8 @@ pub enum Absence {
     NotANumber,
     /// A value that no working sensor of this kind gives.
     Implausible(f64),
+    /// The driver says that the sensor is broken or its wire is off.
+    Faulty,
     /// The source says itself that it has nothing.
     Unavailable(&'static str),
 }
@@ -115,6 +117,7 @@ impl Absence {
             Absence::Io(_) => "io",
             Absence::NotANumber => "not_a_number",
             Absence::Implausible(_) => "implausible",
+            Absence::Faulty => "faulty",
             Absence::Unavailable(_) => "unavailable",
         }
     }
@@ -139,6 +142,9 @@ impl fmt::Display for Absence {
             Absence::NotANumber => f.write_str("the file holds no value of this kind"),
             Absence::Implausible(value) => {
                 write!(f, "implausible value {value}: sensor or driver fault")
+            }
+            Absence::Faulty => {
+                f.write_str("the driver says that the sensor is faulty: check it and its wire")
             }
             Absence::Unavailable(reason) => f.write_str(reason),
         }

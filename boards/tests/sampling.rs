@@ -283,6 +283,72 @@ fn the_marker_of_a_synchronised_clock_comes_and_goes() {
     );
 }
 
+/// A wireless mouse comes back under a new name at each connection.
+#[test]
+fn the_places_of_what_vanished_go_to_what_comes() {
+    let mut bench = Bench::new(&[("proc/uptime", "1.0 1.0\n")]);
+    let mut now_ms = 0;
+    let supply = |number: usize, file: &str| format!("sys/class/power_supply/hid-{number}/{file}");
+    for number in 0..boards::MAX_SENSORS + 20 {
+        bench.put(&supply(number, "type"), "Battery\n");
+        bench.put(&supply(number, "scope"), "Device\n");
+        bench.put(&supply(number, "capacity"), "50\n");
+        now_ms += 5_000;
+        bench.sample(now_ms);
+        bench.remove(&format!("sys/class/power_supply/hid-{number}"));
+        now_ms += 5_000;
+        bench.sample(now_ms);
+    }
+    bench.put("sys/class/power_supply/ups/type", "UPS\n");
+    bench.put("sys/class/power_supply/ups/capacity", "4\n");
+    now_ms += 5_000;
+    bench.sample(now_ms);
+    assert_eq!(
+        bench.value(Role::CompanionBattery, now_ms).value(),
+        Some(4.0)
+    );
+    let sensors = bench.board.sensors();
+    assert_eq!(sensors.all().len(), boards::MAX_SENSORS);
+    assert_eq!(sensors.left_out().count, 0);
+    let named = |name: &str| sensors.all().iter().any(|s| s.name == name);
+    assert!(
+        named("uptime") && !named("power:hid-0:charge"),
+        "oldest first"
+    );
+    assert!(named("power:hid-275:charge"));
+}
+
+/// What the caller still tells somebody about keeps its place.
+#[test]
+fn a_held_place_is_not_given_away() {
+    let mut bench = Bench::new(&[("proc/uptime", "1.0 1.0\n")]);
+    let zone = |number: usize, file: &str| format!("sys/class/thermal/thermal_zone{number}/{file}");
+    bench.put(&zone(0, "type"), "held\n");
+    bench.put(&zone(0, "temp"), "50000\n");
+    bench.sample(5_000);
+    bench.remove("sys/class/thermal/thermal_zone0");
+    bench.sample(10_000);
+    let named = |bench: &Bench, name: &str| {
+        let mut sensors = bench.board.sensors().iter();
+        sensors
+            .find(|(_, s)| s.name == name)
+            .map(|(index, _)| index)
+    };
+    let held = named(&bench, "thermal:held").expect("known");
+    bench.board.hold(held, true);
+    for number in 1..=boards::MAX_SENSORS {
+        bench.put(&zone(number, "type"), &format!("k{number}\n"));
+        bench.put(&zone(number, "temp"), "50000\n");
+    }
+    bench.sample(15_000);
+    assert_eq!(named(&bench, "thermal:held"), Some(held));
+    assert!(bench.board.sensors().left_out().count > 0);
+    assert!(!bench.board.sensors().left_out().names.is_empty());
+    bench.board.hold(held, false);
+    bench.sample(200_000);
+    assert_eq!(named(&bench, "thermal:held"), None);
+}
+
 #[test]
 fn more_sensors_than_fit_are_counted_and_left_out() {
     let zones: Vec<(String, String)> = (0..300)

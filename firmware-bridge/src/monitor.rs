@@ -56,6 +56,19 @@ pub fn line(event: &LinkEvent, board: Option<&BoardDescription>) -> String {
                 name_of(*sensor)
             )
         }
+        LinkEvent::Refused { sensor, value } => {
+            let (unit, range) = sensor_of(*sensor).map_or(("", String::new()), |known| {
+                (
+                    known.unit.symbol(),
+                    format!("{} to {}", known.min, known.max),
+                )
+            });
+            format!(
+                "{:>11} {:20} value {value} {unit} refused: it gives {range}",
+                "",
+                name_of(*sensor)
+            )
+        }
         LinkEvent::Event { event, host_ms } => {
             format!("{} {}", seconds(*host_ms), happening(*event))
         }

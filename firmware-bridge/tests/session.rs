@@ -62,6 +62,8 @@ struct World {
     events: Vec<LinkEvent>,
     readings: u64,
     wrong: u64,
+    /// Nothing that the host says arrives.
+    deaf: bool,
 }
 
 impl World {
@@ -78,6 +80,7 @@ impl World {
             events: Vec::new(),
             readings: 0,
             wrong: 0,
+            deaf: false,
         }
     }
 
@@ -95,8 +98,10 @@ impl World {
         self.host.tick(now_us, &mut |event| events.push(event));
         let outgoing = self.host.outgoing().to_vec();
         self.host.sent(outgoing.len());
-        for byte in self.line(&outgoing) {
-            self.board.receive(byte, board_us);
+        if !self.deaf {
+            for byte in self.line(&outgoing) {
+                self.board.receive(byte, board_us);
+            }
         }
         while let Some(sensor) = self.board.sample_due(board_us) {
             self.board
@@ -276,4 +281,60 @@ proptest! {
         }
         prop_assert_eq!(readings, 0);
     }
+}
+
+#[test]
+fn a_board_that_hears_nothing_is_not_live() {
+    let mut world = World::new(0);
+    world.run(3_000);
+    assert_eq!(world.host.stats().connected, 1);
+    world.deaf = true;
+    world.run(20_000);
+    let unheard = LinkEvent::Lost {
+        reason: LostReason::Unheard,
+    };
+    assert!(world.events.contains(&unheard), "{:?}", world.events);
+    assert_eq!(
+        world.host.stats().round_trip_us,
+        None,
+        "of an answer long ago"
+    );
+    world.deaf = false;
+    world.run(5_000);
+    assert_eq!(world.host.stats().connected, 2);
+}
+
+/// Greets, and describes a sensor that no gateway takes: 5 ms are too fast.
+#[test]
+fn a_refused_description_is_told_with_its_sensor() {
+    let mut host = HostSession::new();
+    host.opened(0);
+    let greeting = Greeting {
+        min: version::MIN,
+        current: version::CURRENT,
+        board: "fast".into(),
+        firmware: "1".into(),
+        serial: 0,
+        boot: 0,
+        reset: ResetCause::PowerOn,
+        ticks_hz: 1_000_000,
+        sensors: 1,
+    };
+    let mut sender = Sender::<ToHost>::new();
+    let mut events = Vec::new();
+    // It answers each question in its way, four times a second.
+    for quarter in 0..40_u64 {
+        let now_us = quarter * 250_000;
+        let mut buffer = [0; MAX_FRAME_BYTES];
+        let message = ToHost::Greeting(greeting.clone());
+        let frame = sender.encode(&message, &mut buffer).expect("valid");
+        host.receive(frame, now_us, &mut |event| events.push(event));
+        host.tick(now_us, &mut |event| events.push(event));
+        let asked = host.outgoing().len();
+        host.sent(asked);
+    }
+    let undescribed = LinkEvent::Lost {
+        reason: LostReason::Undescribed { sensor: 0 },
+    };
+    assert_eq!(events, [undescribed], "told once, with the sensor");
 }

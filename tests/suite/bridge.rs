@@ -245,6 +245,8 @@ async fn a_button_that_acknowledges_does_so_in_the_name_of_its_bridge() -> anyho
     board.order("stop on").await?;
     let stop = alert(&admin, "Emergency Stop", "bridge/mast", stands).await?;
     assert_eq!(stop["acknowledged"], false, "{stop}");
+    // The meaning is a second of real time: what a press finds younger, it leaves alone.
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
     board.order("button 0 on").await?;
     let stop = alert(&admin, "Emergency Stop", "bridge/mast", |alert| {
         alert["acknowledged"] == true

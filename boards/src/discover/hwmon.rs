@@ -7,6 +7,7 @@ use super::thermal::{TripKind, TripPoint, push};
 use super::{Draft, Known, Search};
 use crate::battery::Curve;
 use crate::decode::Decode;
+use crate::gate::GateKind;
 use crate::profile::{Hat, Sign};
 use crate::quantity::{Quantity, Role};
 use crate::rates::{ELECTRICAL_MS, FAN_MS, SUPPLY_ALARM_MS, TEMPERATURE_MS};
@@ -55,12 +56,18 @@ fn open(search: &Search, entry: &str) -> Option<Chip> {
         device,
         files,
     };
-    (!mirrors_thermal_zone(search, &chip)).then_some(chip)
+    (!mirrors_another_class(search, &chip)).then_some(chip)
 }
 
-/// The kernel shows a thermal zone a second time as a chip; read it once.
-fn mirrors_thermal_zone(search: &Search, chip: &Chip) -> bool {
+/// The kernel shows a thermal zone or a power supply a second time as a chip; read it
+/// once.
+fn mirrors_another_class(search: &Search, chip: &Chip) -> bool {
     if chip.device.starts_with("thermal_zone") {
+        return true;
+    }
+    // So does a power supply, whose class tells more of it.
+    let supply = format!("/sys/class/power_supply/{}/type", chip.device);
+    if !chip.device.is_empty() && search.tree.exists(&supply) {
         return true;
     }
     let only_temp1 = chip
@@ -227,7 +234,13 @@ fn add(
     drafts.extend(hat.and_then(|hat| discharging(chip, hat, attribute.channel, subject)));
     let source = format!("{}/{file}", chip.path);
     let identity = format!("hwmon {} {} {file}", chip.name, chip.device);
-    search.add(source, identity, attribute.period_ms, drafts);
+    let fault = format!("{}/{}_fault", chip.path, attribute.stem);
+    if file.ends_with("_input") {
+        let gated = (source, fault, GateKind::Fault);
+        search.add_gated(gated, identity, attribute.period_ms, drafts);
+    } else {
+        search.add(source, identity, attribute.period_ms, drafts);
+    }
 }
 
 /// The profile's words, else the driver's, else the HAT's name, else the chip's.

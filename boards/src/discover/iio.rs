@@ -6,6 +6,9 @@ use crate::decode::{Decode, Linear};
 use crate::quantity::{Quantity, Role};
 use crate::rates::ADC_MS;
 
+/// Steps of the widest converters, of 32 bits.
+const MAX_STEPS: f64 = 4_294_967_296.0;
+
 const BUS: &str = "/sys/bus/iio/devices";
 
 /// One channel of a converter.
@@ -75,24 +78,21 @@ impl<'a> Input<'a> {
     /// A raw value means something only with the scale and offset of its
     /// channel, or of its kind.
     fn linear(&self, search: &Search, by: f64, per: f64) -> Linear {
-        let constant = |item: &str, otherwise: f64| {
-            let own = format!("{}/in_{}_{item}", self.path, self.stem);
-            let shared = format!("{}/in_{}_{item}", self.path, self.kind);
-            let found = search
-                .tree
-                .number(&own)
-                .or_else(|| search.tree.number(&shared));
-            if self.raw {
-                found.unwrap_or(otherwise)
-            } else {
-                otherwise
-            }
-        };
+        let constant = |item: &str| self.constant(search, item).filter(|_| self.raw);
         Linear {
-            offset: constant("offset", 0.0),
-            factor: constant("scale", 1.0) * by,
+            offset: constant("offset").unwrap_or(0.0),
+            factor: constant("scale").unwrap_or(1.0) * by,
             per,
         }
+    }
+
+    /// A channel's own scale or offset, else the one its type shares:
+    /// `in_voltage0-voltage1_scale`, `in_voltage-voltage_scale`, `in_voltage_scale`.
+    fn constant(&self, search: &Search, item: &str) -> Option<f64> {
+        let shared: String = self.stem.chars().filter(|c| !c.is_ascii_digit()).collect();
+        [self.stem, shared.as_str(), self.kind]
+            .iter()
+            .find_map(|of| search.tree.number(&format!("{}/in_{of}_{item}", self.path)))
     }
 
     fn label(&self, search: &Search) -> String {
@@ -115,6 +115,13 @@ fn add(search: &mut Search, input: &Input) {
     let Some((quantity, role, per)) = input.meaning().filter(|_| !known.ignore) else {
         return;
     };
+    // Steps of a converter are no volts: without a scale from the driver or the
+    // profile the number is shown as a number.
+    let is_scaled =
+        !input.raw || known.factor.is_some() || input.constant(search, "scale").is_some();
+    if !is_scaled {
+        return add_unscaled(search, input);
+    }
     let linear = input.linear(search, known.factor.unwrap_or(1.0), per);
     let label = known.label.clone().unwrap_or_else(|| input.label(search));
     let name = format!("iio:{}:{}", input.chip, input.stem);
@@ -141,4 +148,18 @@ fn add(search: &mut Search, input: &Input) {
         ADC_MS,
         drafts,
     );
+}
+
+/// What a converter gives without saying how much a step is.
+fn add_unscaled(search: &mut Search, input: &Input) {
+    let name = format!("iio:{}:{}", input.chip, input.stem);
+    let label = format!("{}, steps without a scale", input.label(search));
+    let draft = Draft::new(name, Quantity::Count, Role::Other, Decode::UNIT)
+        .label(label)
+        .subject(input.chip)
+        .range(-MAX_STEPS, MAX_STEPS);
+    let device = search.tree.link_target(input.path).unwrap_or_default();
+    let identity = format!("iio {} {} {}", input.chip, device.display(), input.file);
+    let source = format!("{}/{}", input.path, input.file);
+    search.add(source, identity, ADC_MS, vec![draft]);
 }

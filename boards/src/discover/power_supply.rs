@@ -3,6 +3,7 @@
 
 use super::{Draft, Search, hwmon};
 use crate::decode::{Decode, Linear};
+use crate::gate::GateKind;
 use crate::profile::Hat;
 use crate::quantity::{Quantity, Role};
 use crate::rates::BATTERY_MS;
@@ -44,7 +45,7 @@ const CHARGER: (bool, bool) = (false, true);
 const BOTH: (bool, bool) = (true, true);
 
 /// The files read, the charge first.
-const ATTRIBUTES: [Attribute; 7] = [
+const ATTRIBUTES: [Attribute; 9] = [
     attribute(
         ("capacity", "charge"),
         BATTERY,
@@ -89,6 +90,20 @@ const ATTRIBUTES: [Attribute; 7] = [
         Decode::Word("Discharging"),
     ),
     attribute(
+        ("capacity_level", "charge_low"),
+        BATTERY,
+        Quantity::Flag,
+        (Role::Alarm, Role::Other),
+        Decode::OneOf(&["Critical", "Low"]),
+    ),
+    attribute(
+        ("health", "unhealthy"),
+        BATTERY,
+        Quantity::Flag,
+        (Role::Alarm, Role::Other),
+        Decode::NotWord("Good"),
+    ),
+    attribute(
         ("online", "connected"),
         CHARGER,
         Quantity::Flag,
@@ -107,6 +122,8 @@ struct Supply {
     battery: bool,
     /// A battery the board runs from.
     companion: bool,
+    /// It supplies a mouse or a pen, not the board.
+    of_device: bool,
     hat: Option<Hat>,
 }
 
@@ -119,6 +136,7 @@ pub(super) fn look(search: &mut Search) {
         for attribute in &ATTRIBUTES {
             add(search, &supply, attribute);
         }
+        share(search, &supply);
         estimate(search, &supply);
     }
 }
@@ -128,7 +146,8 @@ fn open(search: &Search, entry: String) -> Supply {
     let text = |name: &str| search.tree.text(&format!("{path}/{name}"));
     let battery = matches!(text("type").as_deref(), Some("Battery" | "UPS"));
     // A wireless mouse's battery is a power supply too; its scope is `Device`.
-    let companion = battery && text("scope").as_deref() != Some("Device");
+    let of_device = text("scope").as_deref() == Some("Device");
+    let companion = battery && !of_device;
     let device = search
         .tree
         .link_name(&format!("{path}/device"))
@@ -152,6 +171,7 @@ fn open(search: &Search, entry: String) -> Supply {
         label,
         battery,
         companion,
+        of_device,
         hat,
     }
 }
@@ -168,7 +188,12 @@ fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
         return;
     }
     let (meant, otherwise) = attribute.roles;
-    let role = if supply.companion { meant } else { otherwise };
+    let role = match (supply.companion, supply.of_device) {
+        (true, _) => meant,
+        // The charger of a mouse is no supply of the board.
+        (false, true) if otherwise == Role::ExternalPower => Role::Other,
+        (false, _) => otherwise,
+    };
     let name = format!("power:{}:{}", supply.entry, attribute.what);
     let draft = Draft::new(name, attribute.quantity, role, attribute.decode.clone())
         .label(format!("{}, {}", supply.label, attribute.what))
@@ -187,7 +212,53 @@ fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
         "power {} {} {}",
         supply.entry, supply.device, attribute.file
     );
-    search.add(source, identity, BATTERY_MS, vec![draft]);
+    let gated = (source, supply.present(), GateKind::Present);
+    search.add_gated(gated, identity, BATTERY_MS, vec![draft]);
+}
+
+impl Supply {
+    /// The file that says whether a battery is inserted.
+    fn present(&self) -> String {
+        format!("{}/present", self.path)
+    }
+}
+
+/// A gauge that counts energy or charge and leaves the division to its reader.
+fn share(search: &mut Search, supply: &Supply) {
+    if !supply.battery || search.tree.exists(&format!("{}/capacity", supply.path)) {
+        return;
+    }
+    for what in ["energy", "charge"] {
+        let source = format!("{}/{what}_now", supply.path);
+        let number = |file: &str| {
+            let path = format!("{}/{what}_{file}", supply.path);
+            search.tree.number(&path).filter(|full| *full > 0.0)
+        };
+        let Some(full) = number("full").or_else(|| number("full_design")) else {
+            continue;
+        };
+        if !search.tree.exists(&source) {
+            continue;
+        }
+        let linear = Linear {
+            offset: 0.0,
+            factor: 100.0,
+            per: full,
+        };
+        let name = format!("power:{}:charge", supply.entry);
+        let role = if supply.companion {
+            Role::CompanionBattery
+        } else {
+            Role::Other
+        };
+        let mut draft = Draft::new(name, Quantity::Percent, role, Decode::Scaled(linear))
+            .label(format!("{}, charge", supply.label))
+            .subject(supply.entry.as_str());
+        draft.beside = supply.companion;
+        let identity = format!("power {} {} {what}_now", supply.entry, supply.device);
+        let gated = (source, supply.present(), GateKind::Present);
+        return search.add_gated(gated, identity, BATTERY_MS, vec![draft]);
+    }
 }
 
 /// A battery that only tells its voltage, with a profile that knows its cells.

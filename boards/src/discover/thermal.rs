@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{Draft, Search};
 use crate::decode::Decode;
+use crate::gate::GateKind;
 use crate::quantity::{Quantity, Role};
 use crate::rates::{TEMPERATURE_MS, THROTTLE_MS};
 
@@ -65,8 +66,12 @@ pub(super) fn look(search: &mut Search) {
             .filter(|z| z.kind == zone.kind)
             .count();
         let identity = format!("thermal {} {earlier}", zone.kind);
-        search.add(
-            format!("{}/temp", zone.path),
+        search.add_gated(
+            (
+                format!("{}/temp", zone.path),
+                format!("{}/mode", zone.path),
+                GateKind::Mode,
+            ),
             identity,
             TEMPERATURE_MS,
             vec![draft],

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::board::BoardDescription;
 use crate::message::{Event, LogLevel, LogText};
-use crate::sensor::Fault;
+use crate::sensor::{Fault, MAX_INTERVAL_MS, MIN_INTERVAL_MS};
 use crate::text::Text;
 use crate::version;
 
@@ -29,6 +29,13 @@ pub enum LinkEvent {
         value: f32,
         /// When it was measured.
         host_ms: u64,
+    },
+    /// A value that the sensor cannot give: not a number, or outside its range.
+    Refused {
+        /// Position in [`BoardDescription::sensors`].
+        sensor: u8,
+        /// What the board sent.
+        value: f32,
     },
     /// A sensor could not be read.
     Fault {
@@ -82,8 +89,15 @@ pub enum LostReason {
     Unplugged,
     /// The port is open, but nothing on it speaks the protocol.
     NoGreeting,
+    /// The board greets, but what it says of a sensor is not understood.
+    Undescribed {
+        /// Position of the first such sensor.
+        sensor: u8,
+    },
     /// The board stopped talking.
     Silent,
+    /// The board talks, but what is said to it does not arrive.
+    Unheard,
     /// The board speaks no version the gateway does.
     Incompatible {
         /// What the board speaks.
@@ -107,6 +121,13 @@ impl fmt::Display for LostReason {
             Self::Unplugged => f.write_str("the serial port went away; check the cable"),
             Self::NoGreeting => f.write_str(
                 "the port is open but no board answers; check the baud rate and the firmware",
+            ),
+            Self::Undescribed { sensor } => write!(
+                f,
+                "the board greets, but its description of sensor {sensor} is refused: its interval is outside {MIN_INTERVAL_MS} to {MAX_INTERVAL_MS} ms, its range is empty, its name is missing, or its kind or unit is newer than this gateway; correct the firmware or update the gateway"
+            ),
+            Self::Unheard => f.write_str(
+                "the board talks but answers nothing; check the line from the gateway to the board",
             ),
             Self::Silent => f.write_str("the board stopped talking; check its power and wiring"),
             Self::Incompatible { theirs } => write!(

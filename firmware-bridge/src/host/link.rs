@@ -131,6 +131,8 @@ impl HostLink {
             woken,
             session: HostSession::new(),
             backoff: Backoff::default(),
+            turn: 0,
+            ports: 1,
             sink,
         };
         let thread = thread::Builder::new()
@@ -253,7 +255,24 @@ struct Worker<S> {
     woken: UnixStream,
     session: HostSession,
     backoff: Backoff,
+    /// Which of the ports that the selector names is tried; counts on with each failure.
+    turn: usize,
+    /// How many it named at the last look.
+    ports: usize,
     sink: S,
+}
+
+/// Why a port is left.
+enum Left {
+    Gone,
+    /// Nothing on it is ours, and the selector names another.
+    Foreign,
+}
+
+impl From<Gone> for Left {
+    fn from(_: Gone) -> Self {
+        Left::Gone
+    }
 }
 
 impl<S: FnMut(LinkEvent)> Worker<S> {
@@ -262,23 +281,32 @@ impl<S: FnMut(LinkEvent)> Worker<S> {
             let reason = match self.open() {
                 Ok(mut port) => match self.serve(&mut port) {
                     Ok(()) => break,
-                    Err(Gone) => LostReason::Unplugged,
+                    Err(Left::Gone) => LostReason::Unplugged,
+                    Err(Left::Foreign) => LostReason::NoGreeting,
                 },
                 Err(reason) => reason,
             };
             self.lost(reason);
-            self.rest();
+            self.turn = self.turn.wrapping_add(1);
+            // Another port is tried at once, a rest comes after the last.
+            if self.turn.is_multiple_of(self.ports) {
+                self.rest();
+            }
         }
         self.lost(LostReason::Stopped);
     }
 
-    fn open(&self) -> Result<Port, LostReason> {
-        let path = self.config.selector.resolve().ok_or(LostReason::NotFound)?;
-        Port::open(&path, self.config.baud)
+    fn open(&mut self) -> Result<Port, LostReason> {
+        let paths = self.config.selector.resolve_all();
+        self.ports = paths.len().max(1);
+        let path = paths
+            .get(self.turn % self.ports)
+            .ok_or(LostReason::NotFound)?;
+        Port::open(path, self.config.baud)
     }
 
     /// Moves bytes until the owner stops the link (`Ok`) or the port goes.
-    fn serve(&mut self, port: &mut Port) -> Result<(), Gone> {
+    fn serve(&mut self, port: &mut Port) -> Result<(), Left> {
         self.session.opened(self.now_us());
         while !self.stopping() {
             self.take_wishes();
@@ -286,6 +314,9 @@ impl<S: FnMut(LinkEvent)> Worker<S> {
             let due_us = self.session.tick(now_us, &mut self.sink);
             self.write(port)?;
             self.publish();
+            if self.ports > 1 && self.session.is_unanswered() {
+                return Err(Left::Foreign);
+            }
 
             let to_write = !self.session.outgoing().is_empty();
             let at_most = Duration::from_micros(due_us.saturating_sub(now_us)).min(LONGEST_WAIT);

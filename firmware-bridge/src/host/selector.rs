@@ -112,11 +112,25 @@ impl PortSelector {
     /// Looks at the machine's ports now.
     #[must_use]
     pub fn resolve(&self) -> Option<PathBuf> {
+        self.resolve_all().into_iter().next()
+    }
+
+    /// Every port of this machine that the selector names: of two devices alike, only
+    /// asking them tells which is the board.
+    #[must_use]
+    pub fn resolve_all(&self) -> Vec<PathBuf> {
         match self {
             // No need to list anything.
-            Self::Path(path) => Some(path.clone()),
-            _ => self.choose(&available_ports()).map(Path::to_path_buf),
+            Self::Path(path) => Vec::from([path.clone()]),
+            _ => self.choose_all(&available_ports()),
         }
+    }
+
+    /// The device paths this selector means among `ports`, in their order.
+    #[must_use]
+    pub fn choose_all(&self, ports: &[FoundPort]) -> Vec<PathBuf> {
+        let meant = ports.iter().filter(|port| self.means(port));
+        meant.map(|port| port.path.clone()).collect()
     }
 
     fn means(&self, port: &FoundPort) -> bool {
@@ -209,6 +223,24 @@ mod tests {
         ] {
             assert!(text.parse::<PortSelector>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn every_port_that_is_meant_is_found() {
+        let selector: PortSelector = "2e8a:000a".parse().expect("a selector");
+        let port = |path: &str, product| FoundPort {
+            path: path.into(),
+            usb: Some((0x2e8a, product)),
+            serial: None,
+            product: None,
+        };
+        let ports = [
+            port("/dev/ttyACM0", 0x000a),
+            port("/dev/ttyACM1", 0x0003),
+            port("/dev/ttyACM2", 0x000a),
+        ];
+        let meant: Vec<PathBuf> = ["/dev/ttyACM0", "/dev/ttyACM2"].map(PathBuf::from).into();
+        assert_eq!(selector.choose_all(&ports), meant);
     }
 
     #[test]

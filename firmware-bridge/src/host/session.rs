@@ -34,6 +34,15 @@ const PING_US: u64 = 1_000_000;
 /// board counts as silent.
 const SILENCE_US: u64 = 3_000_000;
 
+/// How long the descriptions may take to be complete. A bad line loses some, and each
+/// is asked for several times a second.
+const DESCRIBED_US: u64 = 4_000_000;
+
+/// Pings in a row without an answer after which the board does not hear the host.
+/// Twice what the board allows: a line that loses a third of its frames each way
+/// loses ten in a row about once a day.
+const MAX_UNANSWERED: u32 = 10;
+
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -47,6 +56,7 @@ enum Phase {
         greeting: Greeting,
         version: u8,
         sensors: [Option<Sensor>; MAX_SENSORS],
+        since_us: u64,
     },
     /// Everything is known.
     Live { board: Arc<BoardDescription> },
@@ -64,6 +74,8 @@ pub struct HostSession {
     ask_due_us: u64,
     ping_due_us: u64,
     ping_sent: Option<(u32, u64)>,
+    /// Pings in a row that got no answer, or could not even be sent.
+    unanswered: u32,
     nonce: u32,
     indicator: IndicatorLevel,
     indicator_due_us: u64,
@@ -95,6 +107,7 @@ impl HostSession {
             ask_due_us: 0,
             ping_due_us: 0,
             ping_sent: None,
+            unanswered: 0,
             nonce: 0,
             indicator: IndicatorLevel::Clear,
             indicator_due_us: 0,
@@ -144,8 +157,16 @@ impl HostSession {
         match &self.phase {
             Phase::Asking { since_us } => {
                 if now_us.saturating_sub(*since_us) >= SILENCE_US {
-                    // Incompatible is the better reason, and stays.
-                    if !matches!(self.told, Some(LostReason::Incompatible { .. })) {
+                    // What was heard of it is the better reason, and stays.
+                    let better = matches!(
+                        self.told,
+                        Some(
+                            LostReason::Incompatible { .. }
+                                | LostReason::Undescribed { .. }
+                                | LostReason::Unheard
+                        )
+                    );
+                    if !better {
                         self.lost(LostReason::NoGreeting, now_us, sink);
                     }
                     self.phase = Phase::Asking { since_us: now_us };
@@ -160,9 +181,27 @@ impl HostSession {
                 self.hello_when_due(now_us);
                 self.ask_due_us
             }
+            Phase::Describing {
+                since_us,
+                greeting,
+                sensors,
+                ..
+            } if now_us.saturating_sub(*since_us) >= DESCRIBED_US => {
+                let missing = (0..greeting.sensors)
+                    .find(|index| matches!(sensors.get(usize::from(*index)), Some(None)));
+                let sensor = missing.unwrap_or_default();
+                self.lost(LostReason::Undescribed { sensor }, now_us, sink);
+                self.hello_when_due(now_us);
+                self.ask_due_us
+            }
             Phase::Describing { .. } => {
                 self.ask_for_missing(now_us);
                 self.ask_due_us.min(self.heard_us + SILENCE_US)
+            }
+            Phase::Live { .. } if self.unanswered >= MAX_UNANSWERED => {
+                self.lost(LostReason::Unheard, now_us, sink);
+                self.hello_when_due(now_us);
+                self.ask_due_us
             }
             Phase::Live { .. } => self.tend(now_us),
         }
@@ -219,6 +258,12 @@ impl HostSession {
         }
     }
 
+    /// Whether nothing on this port speaks the protocol.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        self.stats.state == LinkState::Down(LostReason::NoGreeting)
+    }
+
     /// How often a board became fully known.
     #[must_use]
     pub fn connected(&self) -> u64 {
@@ -240,6 +285,7 @@ impl HostSession {
         self.requests.forsake();
         self.newest_ticks = 0;
         self.ping_sent = None;
+        self.unanswered = 0;
         self.emergency_stop = None;
         self.stats.indicator = None;
         self.stats.round_trip_us = None;
@@ -293,6 +339,9 @@ impl HostSession {
                     });
                 } else {
                     self.stats.readings_refused += 1;
+                    if known.is_some() {
+                        sink(LinkEvent::Refused { sensor, value });
+                    }
                 }
             }
             ToHost::Fault {
@@ -346,6 +395,7 @@ impl HostSession {
                     && sent == nonce
                 {
                     self.ping_sent = None;
+                    self.unanswered = 0;
                     self.stats.round_trip_us = Some(now_us.saturating_sub(at_us));
                 }
             }
@@ -398,6 +448,7 @@ impl HostSession {
             greeting,
             version,
             sensors: [const { None }; MAX_SENSORS],
+            since_us: now_us,
         };
         // The descriptions follow the answer to a hello by themselves. A board
         // that restarted unseen greets unasked: say hello to it.
@@ -431,6 +482,7 @@ impl HostSession {
             greeting,
             version,
             sensors,
+            ..
         } = &self.phase
         else {
             return;
@@ -496,7 +548,13 @@ impl HostSession {
         if self.ping_due_us <= now_us {
             self.nonce = self.nonce.wrapping_add(1);
             let nonce = self.nonce;
-            if self.send(&ToMcu::Ping { nonce }).is_some() {
+            let is_sent = self.send(&ToMcu::Ping { nonce }).is_some();
+            // A full buffer is a board that takes nothing.
+            if self.ping_sent.is_some() || !is_sent {
+                self.unanswered += 1;
+                self.stats.round_trip_us = None;
+            }
+            if is_sent {
                 self.ping_sent = Some((nonce, now_us));
             }
             self.ping_due_us = now_us + PING_US;

@@ -59,6 +59,7 @@ impl Observing {
         bridges.apply(&config.bridge);
         bridges.tend(core.stop.clone());
         let board = watch_board(config, core);
+        core.alerts.rules_complete();
         let performance = Arc::new(Performance::new(table().templates()));
         let sampler = sample_machine(config, core, &performance).await?;
         Ok(Observing {

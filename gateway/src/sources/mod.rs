@@ -5,5 +5,6 @@
 
 pub mod board;
 pub mod bridge;
+mod loss;
 pub mod sink;
 pub mod tello;

@@ -32,6 +32,12 @@ impl Pipeline {
         self.alerts.observe(source, readings, now);
     }
 
+    /// Forgets the history and the rules' state of a source whose place another takes.
+    pub fn forget(&self, source: SourceId) {
+        self.telemetry.forget(source);
+        self.alerts.forget(source);
+    }
+
     /// The telemetry behind it.
     #[must_use]
     pub fn telemetry(&self) -> &Arc<Telemetry> {

@@ -6,7 +6,9 @@
 //!
 //! * An alert of a condition that stood at the end of the last run is inherited:
 //!   raised again it continues that alert, not raised again within
-//!   [`INHERITED_FOR`] it is over.
+//!   [`INHERITED_FOR`] it is over. A key in [`UNTIL_HEARD`] stands until its sensor is
+//!   heard again or an operator resolves it: that nothing is heard of a sensor in
+//!   this run proves nothing.
 //! * A standing condition whose alert an operator resolved is raised anew after
 //!   [`RENEWED_AFTER`]: resolving does not make it untrue. Acknowledging keeps
 //!   the alert and its silence.
@@ -34,6 +36,14 @@ const RENEWED_AFTER: Duration = Duration::from_secs(5 * 60);
 /// itself: that data was lost stays true after five quiet minutes.
 const EVENTS: &[&str] = &[STORE_LOSS, UPDATE_ENDED];
 
+/// Keys of conditions that only a value ends: a sensor that was lost before a
+/// restart and is not there after it is still lost.
+const UNTIL_HEARD: &[&str] = &[BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST];
+
+/// Key of the alert that a metric of the board is no longer known.
+pub const BOARD_SENSOR_LOST: &str = "board_sensor_lost";
+/// Key of the alert that a sensor of a bridge is no longer known.
+pub const BRIDGE_SENSOR_LOST: &str = "bridge_sensor_lost";
 /// Key of the alert about stored data that was lost.
 pub const STORE_LOSS: &str = "store_recovered";
 /// Key of the alert about an update that was left or refused.
@@ -152,6 +162,7 @@ impl Conditions {
             if entry
                 .inherited
                 .is_some_and(|since| now.since(since) >= INHERITED_FOR)
+                && !UNTIL_HEARD.contains(&&*entry.key)
             {
                 entry.end(now);
                 waits = true;
@@ -286,6 +297,15 @@ pub(super) mod tests {
         assert_eq!(ended.len(), 1);
         assert_eq!(&*ended[0].subject, "d2");
         assert!(!conditions.tick(at(9999)));
+    }
+
+    #[test]
+    fn a_sensor_lost_before_a_restart_is_lost_until_it_is_heard() {
+        let mut conditions = Conditions::default();
+        conditions.inherit(&BRIDGE_SENSOR_LOST.into(), &"bridge/mast/v".into(), at(0));
+        assert!(!conditions.tick(at(9_999)), "silence ends nothing");
+        assert!(conditions.clear(BRIDGE_SENSOR_LOST, "bridge/mast/v", at(10_000)));
+        assert!(conditions.drain()[0].taken.ended_before);
     }
 
     #[test]

@@ -110,7 +110,9 @@ impl Desk {
         let mut observed = Draft::default();
         // In this order: what a rule that is gone left open ends before its
         // successor's first alert is judged.
-        if shared.rules_changed.swap(false, Ordering::AcqRel) {
+        if shared.rules_complete.load(Ordering::Acquire)
+            && shared.rules_changed.swap(false, Ordering::AcqRel)
+        {
             self.end_orphans(&mut observed, &book, moment);
         }
         for handover in shared.engine.drain() {

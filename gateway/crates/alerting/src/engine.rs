@@ -182,6 +182,11 @@ impl Engine {
         }
     }
 
+    /// Begins anew at a source whose place another one takes.
+    pub(super) fn forget(&self, source: SourceId) {
+        *self.cells(source) = None;
+    }
+
     /// Puts other rules in effect. Cells of rules that still watch the same
     /// thing keep their state; the others start over.
     pub(super) fn replace(&self, table: &Arc<RuleTable>) {
@@ -313,7 +318,7 @@ mod tests {
             raised
                 .map(|handover| {
                     (
-                        self.sources.name(handover.source).to_owned(),
+                        self.sources.name(handover.source).to_string(),
                         handover.rule.name.to_string(),
                     )
                 })

@@ -45,7 +45,7 @@ use readings::{Reading, SourceId, Sources};
 use ruleset::Rulebook;
 use shared::Shared;
 
-pub use conditions::{STORE_LOSS, UPDATE_ENDED};
+pub use conditions::{BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, STORE_LOSS, UPDATE_ENDED};
 pub use config::Config;
 pub use journal::{Change, Journal, JournalError, Kept, StoredRule};
 pub use model::{
@@ -144,6 +144,7 @@ impl Alerts {
         if !deletions.is_empty() {
             journal.defer(deletions);
         }
+        shared.rules_complete.store(false, Ordering::Release);
         let (commands, waiting) = mpsc::channel(task::COMMANDS_WAITING);
         let alerts = Alerts {
             shared,
@@ -166,9 +167,22 @@ impl Alerts {
     /// known.
     pub fn observe(&self, source: SourceId, readings: &[Reading], now: Mono) {
         let name = self.shared.sources.name(source);
-        if self.shared.engine.observe(source, name, readings, now) {
+        if self.shared.engine.observe(source, &name, readings, now) {
             self.shared.wake.notify_one();
         }
+    }
+
+    /// Every room has added its default rules. Only now can an alert be told to have
+    /// lost its rule: before, the rule may be one that is still to come.
+    pub fn rules_complete(&self) {
+        self.shared.rules_complete.store(true, Ordering::Release);
+        self.shared.wake.notify_one();
+    }
+
+    /// Forgets the state of the rules at a source whose place another one takes.
+    /// What is open about it is the caller's to resolve.
+    pub fn forget(&self, source: SourceId) {
+        self.shared.engine.forget(source);
     }
 
     /// Lets time pass, so that `for_s` can end without a further reading and

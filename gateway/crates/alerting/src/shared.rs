@@ -28,6 +28,8 @@ pub(super) struct Shared {
     pub wake: Notify,
     /// Rules changed: alerts of rules that are gone must end.
     pub rules_changed: AtomicBool,
+    /// Every room has added its default rules.
+    pub rules_complete: AtomicBool,
     pub events: broadcast::Sender<AlertEvent>,
     pub counters: Counters,
     rules: Mutex<Rulebook>,
@@ -60,6 +62,7 @@ impl Shared {
             engine: Engine::new(rules.table().clone()),
             wake: Notify::new(),
             rules_changed: AtomicBool::new(true),
+            rules_complete: AtomicBool::new(true),
             events: broadcast::Sender::new(EVENTS_KEPT),
             counters: Counters::default(),
             rules: Mutex::new(rules),

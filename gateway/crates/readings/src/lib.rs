@@ -12,7 +12,10 @@ mod source;
 pub mod telemetry;
 
 pub use metric::{METRIC_COUNT, Metric, Unit};
-pub use source::{MAX_SOURCES, Source, SourceId, SourceKind, Sources, SourcesFull};
+pub use source::{
+    MAX_BRIDGE_SOURCES, MAX_DRONE_SOURCES, MAX_SOURCES, Source, SourceId, SourceKind, Sources,
+    SourcesFull,
+};
 
 /// One value of one metric; the source and the instant come with the batch.
 ///

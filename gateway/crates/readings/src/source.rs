@@ -1,13 +1,18 @@
 //! Where readings come from: the board, each drone, each bridge sensor.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use thiserror::Error;
 
-/// Most sources a gateway can have: the board, 64 drones, and bridge sensors.
+/// Drones that have a place of their own: as many as can be configured.
+pub const MAX_DRONE_SOURCES: usize = 64;
+/// Sources of bridges that have a place of their own: eight bridges, each with
+/// sixteen sensors and one source for the board itself, its emergency stop.
+pub const MAX_BRIDGE_SOURCES: usize = 8 * (16 + 1);
+/// Most sources a gateway can have: the board and the places of the others.
 /// Fixed, because every source owns histories and rule state.
-pub const MAX_SOURCES: usize = 128;
+pub const MAX_SOURCES: usize = 1 + MAX_DRONE_SOURCES + MAX_BRIDGE_SOURCES;
 
 /// Index of a source in [`Sources`]; stable while the process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +37,18 @@ pub enum SourceKind {
     Bridge,
 }
 
+impl SourceKind {
+    /// How many sources of this kind have a place: none takes another kind's.
+    #[must_use]
+    pub const fn places(self) -> usize {
+        match self {
+            SourceKind::Board => 1,
+            SourceKind::Drone => MAX_DRONE_SOURCES,
+            SourceKind::Bridge => MAX_BRIDGE_SOURCES,
+        }
+    }
+}
+
 /// A named source.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -44,25 +61,28 @@ pub struct Source {
     pub kind: SourceKind,
 }
 
-/// All sources: append-only and fixed in size, so ids never dangle.
+/// All sources, fixed in number. A source keeps its id until its place is given to
+/// another by [`Sources::reuse`].
 pub struct Sources {
-    slots: Box<[OnceLock<Source>]>,
+    slots: Box<[RwLock<Option<Source>>]>,
 }
 
 /// There is no room for another source.
 #[derive(Debug, Error)]
 #[error(
-    "source {name:?} refused: {MAX_SOURCES} sources are configured already; remove drones or bridge sensors"
+    "source {name:?} refused: {} sources of its kind are registered already; remove some from the configuration", .kind.places()
 )]
 pub struct SourcesFull {
     /// The source that was refused.
     pub name: String,
+    /// What it is.
+    pub kind: SourceKind,
 }
 
 impl Default for Sources {
     fn default() -> Self {
         Sources {
-            slots: (0..MAX_SOURCES).map(|_| OnceLock::new()).collect(),
+            slots: (0..MAX_SOURCES).map(|_| RwLock::new(None)).collect(),
         }
     }
 }
@@ -71,47 +91,68 @@ impl Sources {
     /// The id of the source called `name`, registering it when it is new.
     ///
     /// # Errors
-    /// [`SourcesFull`] when [`MAX_SOURCES`] are registered.
+    /// [`SourcesFull`] when as many of its kind are registered as have places.
     pub fn register(&self, name: &str, kind: SourceKind) -> Result<SourceId, SourcesFull> {
+        let mut of_kind = 0;
         for (index, slot) in self.slots.iter().enumerate() {
-            let candidate = || Source {
-                id: SourceId(index as u16),
-                name: name.into(),
-                kind,
-            };
-            // Two racing registrations both land here; the loser sees the
-            // winner's entry and either shares it or moves on.
-            let source = slot.get_or_init(candidate);
-            if &*source.name == name {
-                return Ok(source.id);
+            let mut slot = slot.write().unwrap_or_else(PoisonError::into_inner);
+            match &*slot {
+                Some(source) if &*source.name == name => return Ok(source.id),
+                Some(source) => of_kind += usize::from(source.kind == kind),
+                None if of_kind >= kind.places() => break,
+                // Places are taken in order, so that two racing registrations of
+                // one name meet at the same slot.
+                None => {
+                    let id = SourceId(index as u16);
+                    let name = name.into();
+                    *slot = Some(Source { id, name, kind });
+                    return Ok(id);
+                }
             }
         }
         Err(SourcesFull {
             name: name.to_owned(),
+            kind,
         })
+    }
+
+    /// Gives the place of `id` to a source called `name`, of the same kind. The
+    /// caller first makes sure that nothing of the old one is kept under the id.
+    pub fn reuse(&self, id: SourceId, name: &str) {
+        if let Some(slot) = self.slots.get(id.index()) {
+            let mut slot = slot.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(source) = &mut *slot {
+                source.name = name.into();
+            }
+        }
     }
 
     /// The source with that id.
     #[must_use]
-    pub fn source(&self, id: SourceId) -> Option<&Source> {
-        self.slots.get(id.index()).and_then(OnceLock::get)
+    pub fn source(&self, id: SourceId) -> Option<Source> {
+        let slot = self.slots.get(id.index())?;
+        let slot = slot.read().unwrap_or_else(PoisonError::into_inner);
+        slot.clone()
     }
 
-    /// The name of a source, for messages.
+    /// The name of a source. Allocates nothing for one that is known.
     #[must_use]
-    pub fn name(&self, id: SourceId) -> &str {
-        self.source(id).map_or("unknown", |source| &source.name)
+    pub fn name(&self, id: SourceId) -> Arc<str> {
+        self.source(id)
+            .map_or_else(|| "unknown".into(), |source| source.name)
     }
 
     /// The source of that name.
     #[must_use]
-    pub fn find(&self, name: &str) -> Option<&Source> {
+    pub fn find(&self, name: &str) -> Option<Source> {
         self.iter().find(|source| &*source.name == name)
     }
 
     /// Every source, in order of registration.
-    pub fn iter(&self) -> impl Iterator<Item = &Source> {
-        self.slots.iter().map_while(OnceLock::get)
+    pub fn iter(&self) -> impl Iterator<Item = Source> {
+        self.slots
+            .iter()
+            .map_while(|slot| slot.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }
 
@@ -126,20 +167,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn registering_twice_gives_one_source_and_the_table_is_bounded() {
+    fn registering_twice_gives_one_source_and_each_kind_has_its_places() {
         let sources = Sources::default();
         let board = sources.register("board", SourceKind::Board).expect("room");
         assert_eq!(
             sources.register("board", SourceKind::Board).expect("known"),
             board
         );
-        for n in 1..MAX_SOURCES {
-            sources
-                .register(&format!("d{n}"), SourceKind::Drone)
-                .expect("room");
+        for n in 0..MAX_DRONE_SOURCES {
+            let drone = sources.register(&format!("d{n}"), SourceKind::Drone);
+            drone.expect("room");
         }
         assert!(sources.register("one-more", SourceKind::Drone).is_err());
-        assert_eq!(sources.name(board), "board");
+        for n in 0..MAX_BRIDGE_SOURCES {
+            let sensor = sources.register(&format!("bridge/{n}"), SourceKind::Bridge);
+            sensor.expect("drones do not take its place");
+        }
+        assert!(sources.register("one-more", SourceKind::Bridge).is_err());
+        assert_eq!(&*sources.name(board), "board");
         assert_eq!(sources.iter().count(), MAX_SOURCES);
+    }
+
+    #[test]
+    fn a_reused_place_has_the_new_name_only() {
+        let sources = Sources::default();
+        let old = sources
+            .register("bridge/a/x", SourceKind::Bridge)
+            .expect("room");
+        sources.reuse(old, "bridge/a/y");
+        assert!(sources.find("bridge/a/x").is_none());
+        assert_eq!(sources.find("bridge/a/y").map(|s| s.id), Some(old));
     }
 }

@@ -151,6 +151,12 @@ impl Table {
                 }
                 return;
             }
+            LinkEvent::Refused { sensor, value } => {
+                if let Some(row) = self.rows.get_mut(usize::from(*sensor)) {
+                    (row.fault, row.faults) = (Some(format!("{value} refused")), row.faults + 1);
+                }
+                return;
+            }
             LinkEvent::Connected { board } => {
                 self.rows = vec![Row::default(); board.sensors.len()];
                 self.board = Some(board.clone());
@@ -269,6 +275,14 @@ fn object(event: &LinkEvent, board: Option<&BoardDescription>) -> Value {
             host_ms,
         } => {
             json!({ "event": "fault", "ms": host_ms, "sensor": name(*sensor), "fault": format!("{fault:?}") })
+        }
+        LinkEvent::Refused {
+            sensor: index,
+            value,
+        } => {
+            // Not a number has no form in JSON.
+            let range = sensor(*index).map(|sensor| [sensor.min, sensor.max]);
+            json!({ "event": "refused", "sensor": name(*index), "value": value.to_string(), "range": range })
         }
         LinkEvent::Event { event, host_ms } => {
             json!({ "event": "event", "ms": host_ms, "what": monitor::happening(*event) })

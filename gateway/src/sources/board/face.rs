@@ -166,10 +166,21 @@ impl Face {
         }
     }
 
-    /// The sensors are others than before.
-    pub(super) fn describe(&self, board: &Board) {
+    /// The sensors are others than before; the places that another one has now.
+    pub(super) fn describe(&self, board: &Board) -> Vec<usize> {
         let described = describe(board);
-        self.inner().described = described;
+        let mut inner = self.inner();
+        let old_and_new = inner.described.iter().zip(described.iter());
+        let given_away: Vec<usize> = old_and_new
+            .enumerate()
+            .filter(|(_, (old, new))| old.name != new.name)
+            .map(|(place, _)| place)
+            .collect();
+        for place in &given_away {
+            inner.slots[*place] = Slot::default();
+        }
+        inner.described = described;
+        given_away
     }
 
     /// Takes the samples of a round.

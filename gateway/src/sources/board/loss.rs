@@ -8,6 +8,7 @@
 use boards::{Absence, Freshness, SensorIndex};
 
 use super::mapping::Group;
+use crate::sources::loss::{LossChange, LossDetector};
 use readings::Metric;
 
 /// The metrics whose loss is told: those a person relies on to be warned.
@@ -41,9 +42,7 @@ pub(super) struct Guard {
     lost_after_ms: u64,
     /// Whether it was ever there; what never was cannot be lost.
     known: bool,
-    lost: bool,
-    /// Since when the other state lasts.
-    turning_since_ms: Option<u64>,
+    detector: LossDetector,
 }
 
 /// How a metric is.
@@ -55,8 +54,17 @@ pub(super) enum State {
     Silent,
 }
 
-/// How the metric of `group` is.
-pub(super) fn state(group: &Group, value_of: impl Fn(SensorIndex) -> Freshness) -> State {
+/// How the metric of `group` is. One that has a value is missing all the same while
+/// a member that had one is, unless that one is `forgotten`: of two batteries the one
+/// taken out may be the empty one.
+pub(super) fn state(
+    group: &Group,
+    value_of: impl Fn(SensorIndex) -> Freshness,
+    forgotten: &[bool],
+) -> State {
+    if let Some((index, why)) = group.missed(&value_of, forgotten) {
+        return State::Missing(index, why);
+    }
     let mut missing = State::Silent;
     for index in &group.members {
         match value_of(*index) {
@@ -82,36 +90,37 @@ impl Guard {
         Guard {
             lost_after_ms,
             known: false,
-            lost: false,
-            turning_since_ms: None,
+            detector: LossDetector::default(),
         }
+    }
+
+    /// Begins anew: nothing is left of what was lost.
+    pub(super) fn forget(&mut self) {
+        *self = Guard::new(self.lost_after_ms);
+    }
+
+    /// Whether its loss was told and stands.
+    pub(super) fn is_lost(&self) -> bool {
+        self.detector.is_lost()
     }
 
     /// What `state` at `now_ms` means.
     pub(super) fn observe(&mut self, state: State, now_ms: u64) -> Option<News> {
-        self.known |= state == State::Fresh;
-        let turns = match state {
-            State::Fresh | State::Silent => self.lost,
-            State::Missing(..) => self.known && !self.lost,
-        };
-        if !turns {
-            self.turning_since_ms = None;
-            return None;
+        if state == State::Fresh && !std::mem::replace(&mut self.known, true) {
+            // Ends a loss of the last run, if one stands.
+            return Some(News::Back);
         }
-        let since = *self.turning_since_ms.get_or_insert(now_ms);
-        let patience = if self.lost {
-            BACK_AFTER_MS
-        } else {
-            self.lost_after_ms
+        let missing = match state {
+            State::Missing(index, why) if self.known => Some((index, why)),
+            _ => None,
         };
-        if now_ms.saturating_sub(since) < patience {
-            return None;
-        }
-        self.turning_since_ms = None;
-        self.lost = !self.lost;
-        Some(match state {
-            State::Missing(index, why) => News::Lost(index, why),
-            State::Fresh | State::Silent => News::Back,
+        let patience_ms = (self.lost_after_ms, BACK_AFTER_MS);
+        let change = self
+            .detector
+            .observe(missing.is_none(), now_ms, patience_ms)?;
+        Some(match (change, missing) {
+            (LossChange::Lost, Some((index, why))) => News::Lost(index, why),
+            (_, _) => News::Back,
         })
     }
 }

@@ -5,9 +5,27 @@
 //! per source and metric, so their number must not follow the number of dongles
 //! plugged in. Each sensor by itself is shown in health and at `/metrics`.
 
-use boards::{Freshness, Role, Sensor, SensorIndex, Sensors};
+use boards::{Absence, Freshness, Role, Sensor, SensorIndex, Sensors};
 
 use readings::{Metric, Reading};
+
+/// The metrics of which one member that is gone may be the one that stands for all:
+/// their alerts outlast it until a person has seen that it is gone.
+const MISSED: [Metric; 4] = [
+    Metric::BatteryLevel,
+    Metric::Undervoltage,
+    Metric::Throttled,
+    Metric::StorageWear,
+];
+
+/// Whether a sensor that had a value is away; not, when its source says itself that
+/// it has nothing, or is busy.
+fn is_absence(why: Absence) -> bool {
+    !matches!(
+        why,
+        Absence::Unavailable(_) | Absence::NotYetRead | Absence::NotReady
+    )
+}
 
 /// Which of several fresh values stands for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,13 +144,35 @@ fn is_radio(sensors: &Sensors, interface: Option<&str>) -> bool {
 }
 
 impl Group {
-    /// What the members say together; nothing while none is fresh. A flag
-    /// about a link counts only once it was set: a radio nobody uses is down
+    /// A member that had a value and has none, if its absence must not end what the
+    /// value said. What is `forgotten` was seen by a person, or is long gone.
+    pub(super) fn missed(
+        &self,
+        value_of: impl Fn(SensorIndex) -> Freshness,
+        forgotten: &[bool],
+    ) -> Option<(SensorIndex, Absence)> {
+        if !MISSED.contains(&self.mapping.metric) {
+            return None;
+        }
+        let remembered = |index: &&SensorIndex| !forgotten[index.place()];
+        self.members
+            .iter()
+            .filter(remembered)
+            .find_map(|index| match value_of(*index) {
+                Freshness::Stale { why: Some(why), .. } if is_absence(why) => Some((*index, why)),
+                _ => None,
+            })
+    }
+
+    /// What the members say together; nothing while none is fresh, and nothing that
+    /// is better than what a missed member said last: absence resolves nothing. A
+    /// flag about a link counts only once it was set: a radio nobody uses is down
     /// for good reason.
     pub(super) fn reading(
         &self,
         value_of: impl Fn(SensorIndex) -> Freshness,
         was_set: &[bool],
+        forgotten: &[bool],
     ) -> Option<Reading> {
         let counts =
             |index: &SensorIndex| self.mapping.metric != Metric::WifiLink || was_set[index.place()];
@@ -145,6 +185,20 @@ impl Group {
             Fold::Least => fresh.min_by(f64::total_cmp),
             Fold::Greatest => fresh.max_by(f64::total_cmp),
         };
+        let is_better_than = |last: f64| match self.mapping.fold {
+            Fold::Least => folded.is_some_and(|value| value > last),
+            Fold::Greatest => folded.is_some_and(|value| value < last),
+        };
+        let missed = |index: &SensorIndex| match value_of(*index) {
+            Freshness::Stale {
+                last,
+                why: Some(why),
+            } => is_absence(why) && is_better_than(last.value) && !forgotten[index.place()],
+            _ => false,
+        };
+        if MISSED.contains(&self.mapping.metric) && self.members.iter().any(missed) {
+            return None;
+        }
         // Gauges overshoot: 106 % was reported of a common UPS HAT.
         let (low, high) = self.mapping.metric.plausible();
         let value = folded? * self.mapping.factor;
@@ -199,7 +253,11 @@ mod tests {
         let group = groups.iter().find(|group| group.mapping.metric == metric)?;
         let was_set = [was_set; boards::MAX_SENSORS];
         group
-            .reading(|index| board.sensors().value(index, 0), &was_set)
+            .reading(
+                |index| board.sensors().value(index, 0),
+                &was_set,
+                &[false; boards::MAX_SENSORS],
+            )
             .map(|reading| reading.value)
     }
 
@@ -238,6 +296,7 @@ mod tests {
             group.reading(
                 |index| board.sensors().value(index, 0),
                 &[true; boards::MAX_SENSORS],
+                &[false; boards::MAX_SENSORS],
             )
         };
         assert_eq!(
@@ -289,14 +348,59 @@ mod tests {
     }
 
     #[test]
+    fn a_battery_taken_out_does_not_leave_its_word_to_a_fuller_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let put = |name: &str, file: &str, text: &str| {
+            let path = dir.path().join("sys/class/power_supply").join(name);
+            std::fs::create_dir_all(&path).expect("made");
+            std::fs::write(path.join(file), text).expect("written");
+        };
+        for (name, capacity) in [("BAT0", "90\n"), ("BAT1", "12\n")] {
+            put(name, "type", "Battery\n");
+            put(name, "capacity", capacity);
+        }
+        let mut board = Board::open(dir.path(), None).expect("a board");
+        board.sample(0, &mut |_, _| {});
+        let level = |board: &Board, now_ms: u64, forgotten: bool| {
+            let all = groups(board.sensors(), &[]);
+            let group = all
+                .into_iter()
+                .find(|g| g.mapping.metric == Metric::BatteryLevel);
+            let group = group.expect("levels");
+            let value = |index| board.sensors().value(index, now_ms);
+            let forgotten = [forgotten; boards::MAX_SENSORS];
+            let missed = group.missed(value, &forgotten).is_some();
+            let reading = group.reading(value, &[true; boards::MAX_SENSORS], &forgotten);
+            (reading.map(|reading| reading.value), missed)
+        };
+        assert_eq!(level(&board, 0, false), (Some(12.0), false));
+        let taken_out = dir.path().join("sys/class/power_supply/BAT1");
+        std::fs::remove_dir_all(taken_out).expect("taken out");
+        board.sample(60_000, &mut |_, _| {});
+        assert_eq!(level(&board, 60_000, false), (None, true), "12 % stands");
+        assert_eq!(level(&board, 60_000, true), (Some(90.0), false), "seen");
+        put("BAT0", "capacity", "5\n");
+        board.sample(120_000, &mut |_, _| {});
+        assert_eq!(
+            level(&board, 120_000, false),
+            (Some(5.0), true),
+            "worse is told"
+        );
+    }
+
+    #[test]
     fn nothing_fresh_is_no_reading() {
         let board = sampled();
         let groups = groups(board.sensors(), &[]);
         let stale = |index| board.sensors().value(index, 10_000_000);
-        assert!(
-            groups
-                .iter()
-                .all(|group| group.reading(stale, &[true; boards::MAX_SENSORS]).is_none())
-        );
+        assert!(groups.iter().all(|group| {
+            group
+                .reading(
+                    stale,
+                    &[true; boards::MAX_SENSORS],
+                    &[false; boards::MAX_SENSORS],
+                )
+                .is_none()
+        }));
     }
 }

@@ -16,13 +16,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use boards::{Absence, Board, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits};
+use boards::{Absence, Board, LeftOut, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::sources::sink::Pipeline;
-use alerting::{AlertType, Condition, Level};
-use readings::clock::Mono;
+use alerting::{Alert, AlertType, BOARD_SENSOR_LOST as LOST, Condition, Filter, Level};
+use readings::clock::{Mono, wall_now};
 use readings::{METRIC_COUNT, Metric, Reading, SourceId};
 
 pub use face::{Described, Face, SensorView, Snapshot};
@@ -97,11 +97,15 @@ struct Watch {
     groups: Vec<Group>,
     /// Flags that were set at some time, by the sensor's place.
     was_set: Box<[bool; MAX_SENSORS]>,
+    /// Sensors that are gone and need not be waited for, by their place.
+    forgotten: Box<[bool; MAX_SENSORS]>,
     /// The samples of one round; its capacity is never exceeded, because a
     /// round reads each sensor once.
     samples: Vec<(SensorIndex, Sample)>,
     guards: [Guard; GUARDED.len()],
     told: Told,
+    /// When it was last asked whether a loss was acknowledged.
+    looked_ms: u64,
 }
 
 impl Watch {
@@ -124,11 +128,14 @@ impl Watch {
             source,
             pipeline,
             was_set: Box::new([false; MAX_SENSORS]),
+            forgotten: Box::new([false; MAX_SENSORS]),
             samples: Vec::with_capacity(MAX_SENSORS),
             guards: [Guard::new(config.board.lost_after_s * 1_000); GUARDED.len()],
             told: Told::new(),
+            looked_ms: 0,
         };
         watch.add_rules();
+        watch.tell_left_out();
         watch
     }
 
@@ -144,6 +151,7 @@ impl Watch {
         for (index, sample) in &self.samples {
             if let Sample::Reading(reading) = sample {
                 self.was_set[index.place()] |= reading.is_set();
+                self.forgotten[index.place()] = false;
             }
         }
         self.publish(now_ms);
@@ -159,7 +167,12 @@ impl Watch {
         }
         self.generation = generation;
         self.groups = mapping::groups(self.board.sensors(), &self.drone_interfaces);
-        self.face.describe(&self.board);
+        for place in self.face.describe(&self.board) {
+            self.was_set[place] = false;
+            self.forgotten[place] = false;
+            self.told.forget(place);
+        }
+        self.tell_left_out();
         let limits = self.board.sensors().temperature_limits();
         if limits != self.limits {
             self.limits = limits;
@@ -189,6 +202,7 @@ impl Watch {
                 let reading = group.reading(
                     |index| self.board.sensors().value(index, now_ms),
                     &*self.was_set,
+                    &*self.forgotten,
                 );
                 // There is one group a metric: they fit.
                 readings.extend(reading);
@@ -232,20 +246,90 @@ impl Watch {
         }
     }
 
+    /// Tells which sensors found no place, or that all have one.
+    fn tell_left_out(&self) {
+        let left_out = self.board.sensors().left_out();
+        let alerts = self.pipeline.alerts();
+        if left_out.count == 0 {
+            alerts.clear(LEFT_OUT, "board");
+        } else {
+            alerts.raise(sensors_left_out(left_out));
+        }
+    }
+
+    /// Stops waiting for sensors whose loss a person has seen, or that are gone for a
+    /// day: what is left stands for the metric, and their places may be reused.
+    fn forget_seen(&mut self, now_ms: u64) {
+        if now_ms.saturating_sub(self.looked_ms) < LOOK_EVERY_MS {
+            return;
+        }
+        self.looked_ms = now_ms;
+        let lost = GUARDED
+            .into_iter()
+            .zip(&self.guards)
+            .filter(|(_, guard)| guard.is_lost());
+        let seen: Vec<Metric> = lost
+            .filter(|(metric, _)| self.is_seen(*metric))
+            .map(|(metric, _)| metric)
+            .collect();
+        for group in &self.groups {
+            let is_guarded = GUARDED.contains(&group.mapping.metric);
+            let is_seen = seen.contains(&group.mapping.metric);
+            for index in &group.members {
+                let is_gone = self.board.sensors().value(*index, now_ms).value().is_none();
+                if is_gone && is_seen {
+                    self.forgotten[index.place()] = true;
+                }
+                let held = is_guarded && !self.forgotten[index.place()];
+                self.board.hold(*index, held);
+            }
+        }
+    }
+
+    /// Whether the alert about the loss of `metric` was acknowledged or is a day old.
+    fn is_seen(&self, metric: Metric) -> bool {
+        let open = self.pipeline.alerts().list(&Filter {
+            unresolved_only: true,
+            ..Filter::default()
+        });
+        let subject = subject(metric);
+        let is_old = |alert: &Alert| {
+            wall_now()
+                .duration_since(alert.created)
+                .unsigned_abs()
+                .as_secs()
+                >= UNSEEN_FOR_S
+        };
+        open.iter()
+            .filter(|alert| &*alert.origin == LOST && alert.subject == subject)
+            .any(|alert| alert.acknowledged.is_some() || is_old(alert))
+    }
+
     /// Tells of guarded metrics that are lost, or back.
     fn guard(&mut self, now_ms: u64) {
+        self.forget_seen(now_ms);
         for (metric, guard) in GUARDED.into_iter().zip(&mut self.guards) {
             let Some(group) = self
                 .groups
                 .iter()
                 .find(|group| group.mapping.metric == metric)
             else {
+                // Its last sensor gave its place to another, which it does only once
+                // its loss was seen.
+                if guard.is_lost() {
+                    guard.forget();
+                    self.pipeline.alerts().clear(LOST, &subject(metric));
+                }
                 continue;
             };
             let sensors = self.board.sensors();
             let alerts = self.pipeline.alerts();
             match guard.observe(
-                loss::state(group, |index| sensors.value(index, now_ms)),
+                loss::state(
+                    group,
+                    |index| sensors.value(index, now_ms),
+                    &*self.forgotten,
+                ),
                 now_ms,
             ) {
                 Some(News::Lost(index, why)) => {
@@ -258,8 +342,36 @@ impl Watch {
     }
 }
 
-/// Key of the condition that a guarded metric is lost.
-const LOST: &str = "board_sensor_lost";
+/// Key of the condition that sensors found no place in the full table.
+const LEFT_OUT: &str = "board_sensors_left_out";
+/// How often it is asked whether a person has seen that a sensor is lost.
+const LOOK_EVERY_MS: u64 = 1_000;
+/// How long the place of a lost sensor is kept although nobody acknowledges its
+/// loss: a day.
+const UNSEEN_FOR_S: u64 = 24 * 60 * 60;
+
+fn sensors_left_out(left_out: &LeftOut) -> Condition {
+    let more = left_out.count - left_out.names.len();
+    let and_more = match more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Condition {
+        key: LEFT_OUT,
+        subject: "board".into(),
+        level: Level::Error,
+        alert_type: AlertType::System,
+        title: "Board Sensors Left Out",
+        message: format!(
+            "{MAX_SENSORS} sensors of the board are read; there is no place for {}{and_more}",
+            left_out.names.join(", ")
+        ),
+        details: Some(
+            "No rule judges them. Unplug what is not needed, or ignore channels in a board profile."
+                .to_owned(),
+        ),
+    }
+}
 
 fn subject(metric: Metric) -> Arc<str> {
     format!("board/{metric}").into()

@@ -102,6 +102,17 @@ pub fn defaults(limits: TemperatureLimits) -> Vec<Rule> {
             10,
             0.0,
         ),
+        // A limit of a monitor chip, or what a battery says of itself: low, hot, dead.
+        // A chip sets it for a moment as it is switched on.
+        rule(
+            "Sensor Alarm",
+            Metric::SensorAlarm,
+            ">=",
+            1.0,
+            "warning",
+            10,
+            0.0,
+        ),
         // A board without a battery-backed clock needs minutes after the start.
         rule(
             "Clock Unsynchronised",

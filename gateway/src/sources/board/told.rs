@@ -36,6 +36,11 @@ impl Told {
         Told(Box::new([Said::default(); MAX_SENSORS]))
     }
 
+    /// Another sensor has that place now.
+    pub(super) fn forget(&mut self, place: usize) {
+        self.0[place] = Said::default();
+    }
+
     /// What is to be said of a sensor that was sampled and is worth that. A sensor
     /// that turns within the minute is spoken of at a later sample, if it is still
     /// otherwise than was said.

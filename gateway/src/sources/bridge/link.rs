@@ -7,26 +7,24 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, LogLevel};
 use tokio::sync::Notify;
 
-use super::guard::{Budget, Guard, News, Stop};
-use super::slot::{Slot, Worth, fault_text};
-use super::{Seats, mapping, sensor_source};
+use super::conditions::{BUTTON, LEFT_OUT, LOST};
+use super::guard::{Budget, Stop};
+use super::seats::Seats;
+use super::slot::Slot;
+use super::{mapping, sensor_source};
 use crate::config::{Bridge, ButtonAction};
+use crate::sources::loss::{LossChange, LossDetector};
 use crate::sources::sink::Pipeline;
-use alerting::{AlertType, Condition, Level};
-use readings::clock::Mono;
+use alerting::BRIDGE_SENSOR_LOST as SENSOR_LOST;
+use jiff::Timestamp;
+use readings::clock::{Mono, wall_now};
 use readings::{Metric, Reading, SourceId};
-
-/// Key of the condition that a bridge cannot be talked to.
-const LOST: &str = "bridge_lost";
-/// Key of the condition that a sensor of a known board gives nothing.
-const SENSOR_LOST: &str = "bridge_sensor_lost";
-/// Key of the condition that a button is pressed.
-const BUTTON: &str = "bridge_button";
 
 /// How long a board that was never met may take: USB ports appear seconds after
 /// the gateway starts.
@@ -37,9 +35,16 @@ const BACK_AFTER_MS: u64 = 3_000;
 const MAX_BUTTONS: usize = 8;
 /// Least time between two alerts of one button: each is written to the medium.
 const BUTTON_EVERY_MS: u64 = 5_000;
-/// Log lines taken from one board in a minute: a firmware gone mad must not
-/// fill the card. Others are counted and dropped.
-const LOGS_PER_MINUTE: u32 = 60;
+/// Log lines about one bridge in a minute: a firmware gone mad, a bouncing stop or a
+/// board that restarts without end must not fill the card. Others are counted and
+/// dropped.
+const LINES_PER_MINUTE: u32 = 60;
+/// How many of them the firmware's own lines may take: it must not silence what is
+/// said of its stop and its cable.
+const FIRMWARE_LINES_PER_MINUTE: u32 = 40;
+/// How long an alert must have stood before a button acknowledges it: what comes up as
+/// the button is pressed was not seen by whoever pressed it.
+const STOOD_BEFORE: Duration = Duration::from_secs(1);
 const MINUTE_MS: u64 = 60_000;
 
 /// What was held back here, and how often.
@@ -61,8 +66,6 @@ pub(super) struct Link {
     seats: Arc<Seats>,
     /// Tells the tending task that a board was met or a button pressed.
     met: Arc<Notify>,
-    /// A button was pressed that acknowledges, and nothing was done about it yet.
-    acknowledges: AtomicBool,
     /// No longer configured: events still under way mean nothing.
     retired: AtomicBool,
     state: Mutex<State>,
@@ -79,11 +82,13 @@ pub(super) struct State {
     pub stop: Stop,
     /// A board was met whose rates are still to be told.
     pub rates_due: bool,
-    guard: Guard,
+    guard: LossDetector,
     was_live: bool,
     /// When a button's last alert was raised, and whether it stands.
     buttons: [(Option<u64>, bool); MAX_BUTTONS],
     log_budget: Budget,
+    /// When a button was pressed that acknowledges, while nothing was done about it yet.
+    acknowledge: Option<Timestamp>,
 }
 
 impl Link {
@@ -94,12 +99,8 @@ impl Link {
         met: Arc<Notify>,
     ) -> Link {
         let subject: Arc<str> = super::source(&config.name).into();
-        let source = seats.seat(&subject);
-        let (acknowledges, retired, state) = (
-            AtomicBool::default(),
-            AtomicBool::default(),
-            Mutex::default(),
-        );
+        let source = seats.board(&config.name);
+        let (retired, state) = (AtomicBool::default(), Mutex::default());
         Link {
             config,
             subject,
@@ -107,7 +108,6 @@ impl Link {
             pipeline,
             seats,
             met,
-            acknowledges,
             retired,
             state,
         }
@@ -130,6 +130,11 @@ impl Link {
                 value,
                 host_ms,
             } => self.reading(sensor, value, host_ms.min(now_ms)),
+            LinkEvent::Refused { sensor, value } => {
+                if let Some(slot) = self.lock().slots.get_mut(usize::from(sensor)) {
+                    slot.refuse(value);
+                }
+            }
             LinkEvent::Fault { sensor, fault, .. } => {
                 if let Some(slot) = self.lock().slots.get_mut(usize::from(sensor)) {
                     slot.fail(fault);
@@ -145,7 +150,7 @@ impl Link {
                 event: Event::Button { index, pressed },
                 ..
             } => self.button(index, pressed, now_ms),
-            LinkEvent::Log { level, text, .. } => self.log(level, text.as_str(), now_ms),
+            LinkEvent::Log { level, text, .. } => self.log(level, text.as_str()),
         }
     }
 
@@ -155,22 +160,24 @@ impl Link {
             return;
         }
         self.judge(now_ms);
-        let mut state = self.lock();
-        if !state.live {
+        if !self.lock().live {
             return;
         }
-        let news: Vec<(Arc<super::slot::Described>, News, Worth)> = state
+        self.seat_again();
+        let mut state = self.lock();
+        let news: Vec<(LossChange, Slot)> = state
             .slots
             .iter_mut()
-            .filter_map(|slot| Some((slot.what.clone(), slot.news(now_ms)?, slot.worth(now_ms))))
+            .filter_map(|slot| Some((slot.news(now_ms)?, slot.clone())))
             .collect();
         // Again and again, so that its history has no holes and a hold time passes.
         let stop = state.stop.state(now_ms);
         drop(state);
-        for (what, news, worth) in news {
+        for (news, slot) in news {
+            let alerts = self.pipeline.alerts();
             match news {
-                News::Lost => self.pipeline.alerts().raise(self.sensor_lost(&what, worth)),
-                News::Back => self.pipeline.alerts().clear(SENSOR_LOST, &what.source_name),
+                LossChange::Lost => alerts.raise(self.sensor_lost(&slot, now_ms)),
+                LossChange::Back => alerts.clear(SENSOR_LOST, &slot.what.source_name),
             }
         }
         self.publish_stop(stop);
@@ -181,6 +188,7 @@ impl Link {
         self.retired.store(true, Ordering::Release);
         let alerts = self.pipeline.alerts();
         alerts.clear(LOST, &self.subject);
+        alerts.clear(LEFT_OUT, &self.subject);
         let state = self.state();
         for slot in &state.slots {
             alerts.clear(SENSOR_LOST, &slot.what.source_name);
@@ -205,9 +213,24 @@ impl Link {
         rates.collect()
     }
 
-    /// Whether somebody at the board wants what stands to be acknowledged; told once.
-    pub(super) fn wants_acknowledgement(&self) -> bool {
-        self.acknowledges.swap(false, Ordering::AcqRel)
+    /// Since when at the latest an alert must stand to be acknowledged by somebody at the
+    /// board who wants that; told once.
+    pub(super) fn wants_acknowledgement(&self) -> Option<Timestamp> {
+        let pressed = self.lock().acknowledge.take()?;
+        pressed.checked_sub(STOOD_BEFORE).ok()
+    }
+
+    /// Whether a line about this bridge is within its budget; counted if not.
+    pub(super) fn may_log(&self) -> bool {
+        self.may_log_up_to(LINES_PER_MINUTE)
+    }
+
+    fn may_log_up_to(&self, most: u32) -> bool {
+        let now_ms = Mono::now().as_millis();
+        let mut state = self.lock();
+        let within = state.log_budget.spend(most, MINUTE_MS, now_ms);
+        state.held.logs += u64::from(!within);
+        within
     }
 
     fn reading(&self, sensor: u8, value: f32, at_ms: u64) {
@@ -222,22 +245,30 @@ impl Link {
     }
 
     fn connected(&self, board: Arc<BoardDescription>, now_ms: u64) {
-        tracing::info!(
-            bridge = self.config.name,
-            board = board.id(),
-            firmware = board.greeting.firmware.as_str(),
-            started_by = ?board.greeting.reset,
-            sensors = board.sensors.len(),
-            "bridge connected"
-        );
+        if self.may_log() {
+            tracing::info!(
+                bridge = self.config.name,
+                board = board.id(),
+                firmware = board.greeting.firmware.as_str(),
+                started_by = ?board.greeting.reset,
+                sensors = board.sensors.len(),
+                "bridge connected"
+            );
+        }
+        let names = mapping::names(&board.sensors);
+        let sources: Vec<Arc<str>> = names
+            .iter()
+            .map(|name| sensor_source(&self.config.name, name).into())
+            .collect();
+        self.seats.describe(&self.config.name, &sources);
         let mut state = self.lock();
         let before = std::mem::take(&mut state.slots);
-        state.slots = mapping::names(&board.sensors)
+        state.slots = names
             .into_iter()
             .zip(&board.sensors)
             .map(|(name, sensor)| {
                 let source_name: Arc<str> = sensor_source(&self.config.name, &name).into();
-                let source = self.seats.seat(&source_name);
+                let source = self.seats.sensor(&self.config.name, &source_name);
                 let interval_ms = self
                     .config
                     .interval_ms
@@ -279,16 +310,59 @@ impl Link {
         for source_name in gone {
             self.pipeline.alerts().clear(SENSOR_LOST, &source_name);
         }
+        self.seats.count_refused(self.tell_left_out());
         self.end_buttons();
         self.judge(now_ms);
         self.met.notify_one();
+    }
+
+    /// Tells which sensors have no place, or that all have one; how many have none.
+    fn tell_left_out(&self) -> usize {
+        let state = self.lock();
+        let left_out: Vec<Arc<super::slot::Described>> = state
+            .slots
+            .iter()
+            .filter(|slot| slot.what.source.is_none())
+            .map(|slot| slot.what.clone())
+            .collect();
+        drop(state);
+        let alerts = self.pipeline.alerts();
+        if left_out.is_empty() {
+            alerts.clear(LEFT_OUT, &self.subject);
+        } else {
+            let names: Vec<&str> = left_out.iter().map(|what| what.name.as_str()).collect();
+            alerts.raise(self.left_out(&names));
+        }
+        left_out.len()
+    }
+
+    /// Looks for a place again for sensors that have none.
+    fn seat_again(&self) {
+        let mut state = self.lock();
+        let mut seated = false;
+        for slot in &mut state.slots {
+            if slot.what.source.is_some() {
+                continue;
+            }
+            if let Some(source) = self.seats.sensor(&self.config.name, &slot.what.source_name) {
+                Arc::make_mut(&mut slot.what).source = Some(source);
+                seated = true;
+            }
+        }
+        drop(state);
+        if seated {
+            self.tell_left_out();
+            self.met.notify_one();
+        }
     }
 
     fn lost(&self, reason: LostReason, now_ms: u64) {
         if reason == LostReason::Stopped {
             return;
         }
-        tracing::warn!(bridge = self.config.name, %reason, "bridge lost");
+        if self.may_log() {
+            tracing::warn!(bridge = self.config.name, %reason, "bridge lost");
+        }
         let mut state = self.lock();
         (state.live, state.reason) = (false, Some(reason));
         drop(state);
@@ -306,20 +380,20 @@ impl Link {
         let reason = state.reason.clone();
         drop(state);
         match news {
-            Some(News::Lost) => self
+            Some(LossChange::Lost) => self
                 .pipeline
                 .alerts()
                 .raise(self.link_lost(reason.as_ref())),
-            Some(News::Back) => self.pipeline.alerts().clear(LOST, &self.subject),
+            Some(LossChange::Back) => self.pipeline.alerts().clear(LOST, &self.subject),
             None => {}
         }
     }
 
     fn stop(&self, engaged: bool, now_ms: u64) {
-        if engaged {
-            tracing::warn!(bridge = self.config.name, "emergency stop engaged");
-        } else {
-            tracing::info!(bridge = self.config.name, "emergency stop released");
+        match (self.may_log(), engaged) {
+            (false, _) => {}
+            (true, true) => tracing::warn!(bridge = self.config.name, "emergency stop engaged"),
+            (true, false) => tracing::info!(bridge = self.config.name, "emergency stop released"),
         }
         let news = self.lock().stop.set(engaged, now_ms);
         self.publish_stop(news);
@@ -342,7 +416,7 @@ impl Link {
         if self.config.button == ButtonAction::Acknowledge {
             // However often it is pressed, an alert is acknowledged and written once.
             if pressed {
-                self.acknowledges.store(true, Ordering::Release);
+                self.lock().acknowledge = Some(wall_now());
                 self.met.notify_one();
             }
             return;
@@ -392,13 +466,10 @@ impl Link {
         }
     }
 
-    fn log(&self, level: LogLevel, text: &str, now_ms: u64) {
-        let mut state = self.lock();
-        if !state.log_budget.spend(LOGS_PER_MINUTE, MINUTE_MS, now_ms) {
-            state.held.logs += 1;
+    fn log(&self, level: LogLevel, text: &str) {
+        if !self.may_log_up_to(FIRMWARE_LINES_PER_MINUTE) {
             return;
         }
-        drop(state);
         let bridge = &self.config.name;
         match level {
             LogLevel::Debug => tracing::debug!(bridge, "{text}"),
@@ -406,63 +477,6 @@ impl Link {
             LogLevel::Warning => tracing::warn!(bridge, "{text}"),
             LogLevel::Error => tracing::error!(bridge, "{text}"),
         }
-    }
-
-    fn link_lost(&self, reason: Option<&LostReason>) -> Condition {
-        let why = reason.map_or_else(
-            || "nothing was heard of it yet".to_owned(),
-            ToString::to_string,
-        );
-        Condition {
-            key: LOST,
-            subject: self.subject.clone(),
-            level: Level::Error,
-            alert_type: AlertType::System,
-            title: "Bridge Lost",
-            message: format!("bridge {} at {}: {why}", self.config.name, self.config.selector),
-            details: Some(
-                "Its sensors, its emergency stop and its lamp are without the gateway. It is tried again by itself."
-                    .to_owned(),
-            ),
-        }
-    }
-
-    fn sensor_lost(&self, what: &super::slot::Described, worth: Worth) -> Condition {
-        let why = match worth {
-            Worth::Failed(fault) => fault_text(fault),
-            _ => "no reading arrives, although the board answers",
-        };
-        Condition {
-            key: SENSOR_LOST,
-            subject: what.source_name.clone(),
-            level: Level::Warning,
-            alert_type: AlertType::System,
-            title: "Bridge Sensor Lost",
-            message: format!(
-                "{} of bridge {} is no longer known: {why}",
-                what.name, self.config.name
-            ),
-            details: Some(format!(
-                "Rules on {} of {} cannot fire until it is.",
-                what.metric, what.source_name
-            )),
-        }
-    }
-
-    fn button_pressed(&self, index: usize) -> Condition {
-        Condition {
-            key: BUTTON,
-            subject: self.button_subject(index),
-            level: Level::Info,
-            alert_type: AlertType::System,
-            title: "Button Pressed",
-            message: format!("button {index} of bridge {} is pressed", self.config.name),
-            details: None,
-        }
-    }
-
-    fn button_subject(&self, index: usize) -> Arc<str> {
-        format!("{}/button{index}", self.subject).into()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -7,11 +7,11 @@ use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, Greeting, ResetCause};
 use firmware_bridge::sensor::{Fault, MAX_SENSORS, Sensor, SensorKind, Unit};
 
-use super::super::{MAX_BRIDGE_SOURCES, Seats, rules};
+use super::super::{rules, seats::Seats, tend::acknowledge_standing};
 use super::*;
 use crate::alerts::StoreJournal;
 use crate::config;
-use alerting::{Alert, Alerts, Filter};
+use alerting::{Alert, Alerts, Filter, Level};
 use readings::Sources;
 use readings::telemetry::Telemetry;
 use store::Store;
@@ -44,7 +44,7 @@ fn bench() -> Bench {
         .set_defaults("bridge", &rules::defaults(std::slice::from_ref(&bridge)))
         .expect("room");
     let pipeline = Pipeline::new(telemetry, alerts);
-    let seats = Arc::new(Seats::new(sources.clone()));
+    let seats = Arc::new(Seats::new(sources.clone(), pipeline.clone()));
     let link = Link::new(bridge, pipeline.clone(), seats.clone(), Arc::default());
     Bench {
         link,
@@ -198,12 +198,58 @@ async fn a_board_with_ever_new_names_cannot_take_every_source() {
             "shown all the same"
         );
     }
-    assert_eq!(bench.sources.iter().count(), MAX_BRIDGE_SOURCES);
-    let refused = bench.seats.refused.load(Ordering::Relaxed);
-    assert_eq!(refused as usize, 10 * MAX_SENSORS + 1 - MAX_BRIDGE_SOURCES);
-    // A name that has a seat keeps it.
-    bench.link.take(board(&["n0_0".to_owned()]));
-    assert_eq!(bench.seats.refused.load(Ordering::Relaxed), refused);
+    assert_eq!(bench.sources.iter().count(), 1 + MAX_SENSORS);
+    assert_eq!(bench.seats.refused(), 0, "what vanished gave its place");
+    let newest = bench.sources.find("bridge/mast/n9_0").expect("has a place");
+    let latest = bench.pipeline.telemetry();
+    let value = latest.latest(newest.id, Metric::BridgeTemperature);
+    assert_eq!(value.map(|latest| latest.value), Some(5.0));
+    let idle = bench.sources.find("bridge/mast/n9_1").expect("has a place");
+    let value = latest.latest(idle.id, Metric::BridgeTemperature);
+    assert_eq!(value, None, "nothing of the sensor that had its place");
+    // Another board has places of its own.
+    assert!(bench.seats.board("base").is_some());
+    assert!(bench.seats.sensor("base", "bridge/base/x").is_some());
+}
+
+#[tokio::test]
+async fn an_alert_nobody_saw_keeps_the_place_of_its_sensor() {
+    let bench = bench();
+    let named = |round: usize| {
+        let names = (0..MAX_SENSORS).map(|n| format!("n{round}_{n}"));
+        board(&names.collect::<Vec<_>>())
+    };
+    bench.link.take(named(0));
+    // A probe at 95 degrees fires the critical rule after its five seconds.
+    let now = Mono::now();
+    let source = bench.sources.find("bridge/mast/n0_3").expect("seated").id;
+    let hot = [Reading {
+        metric: Metric::BridgeTemperature,
+        value: 95.0,
+    }];
+    bench.pipeline.alerts().observe(source, &hot, now);
+    let later = now.plus(Duration::from_secs(6));
+    bench.pipeline.alerts().observe(source, &hot, later);
+    let alert = bench.alert("Critical Bridge Temperature", |_| true).await;
+    let warning = bench.alert("High Bridge Temperature", |_| true).await;
+    bench.link.take(named(1));
+    let told = bench.alert("Bridge Sensors Left Out", |_| true).await;
+    assert!(told.message.contains("n1_15"), "{told:?}");
+    assert!(bench.sources.find("bridge/mast/n0_3").is_some());
+    assert_eq!(bench.seats.refused(), 1);
+    for seen in [&alert, &warning] {
+        let alerts = bench.pipeline.alerts();
+        alerts.acknowledge(&seen.id, "someone").await.expect("kept");
+    }
+    bench.link.tick(Mono::now().as_millis());
+    bench
+        .alert("Bridge Sensors Left Out", |alert| alert.resolved.is_some())
+        .await;
+    assert!(bench.sources.find("bridge/mast/n1_15").is_some());
+    assert_eq!(
+        bench.seats.given_away().last().map(|n| n.to_string()),
+        Some("bridge/mast/n0_3".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -246,4 +292,69 @@ async fn what_fails_has_no_reading_and_time_alone_tells_its_loss() {
             .latest(source, Metric::BridgeTemperature),
         None
     );
+}
+
+#[tokio::test]
+async fn a_button_acknowledges_only_what_stood_a_second_before() {
+    let mut bench = bench();
+    bench.link.config.button = ButtonAction::Acknowledge;
+    bench.link.take(board(&[]));
+    bench.link.take(LinkEvent::Event {
+        event: Event::EmergencyStop { engaged: true },
+        host_ms: 0,
+    });
+    let stop = bench.alert("Emergency Stop", |_| true).await;
+    bench.link.take(button(0, true));
+    let stood_at = bench.link.wants_acknowledgement().expect("pressed");
+    assert_eq!(bench.link.wants_acknowledgement(), None, "once");
+    let alerts = bench.pipeline.alerts();
+    acknowledge_standing(alerts, &bench.link, stood_at).await;
+    let open = alerts.find(&stop.id).expect("kept");
+    assert!(
+        open.acknowledged.is_none(),
+        "nobody saw it before the press"
+    );
+    acknowledge_standing(alerts, &bench.link, stop.created).await;
+    let open = alerts.find(&stop.id).expect("kept");
+    assert!(open.acknowledged.is_some());
+}
+
+#[tokio::test]
+async fn a_bouncing_stop_and_a_talkative_firmware_share_one_budget() {
+    let bench = bench();
+    bench.link.take(board(&[]));
+    for _ in 0..500 {
+        bench.link.take(LinkEvent::Log {
+            level: LogLevel::Info,
+            text: "again".into(),
+            host_ms: 0,
+        });
+    }
+    assert_eq!(bench.link.state().held.logs, 461, "connected is a line too");
+    for n in 0..500 {
+        bench.link.take(LinkEvent::Event {
+            event: Event::EmergencyStop {
+                engaged: n % 2 == 0,
+            },
+            host_ms: 0,
+        });
+    }
+    assert_eq!(bench.link.state().held.logs, 461 + 480, "20 were left");
+}
+
+#[tokio::test]
+async fn a_refused_value_is_told_with_port_value_and_range() {
+    let bench = bench();
+    bench.link.take(board(&["probe".to_owned()]));
+    bench.link.take(LinkEvent::Refused {
+        sensor: 0,
+        value: 400.0,
+    });
+    let now_ms = Mono::now().as_millis();
+    bench.link.tick(now_ms);
+    bench.link.tick(now_ms + 10_000);
+    let lost = bench.alert("Bridge Sensor Lost", |_| true).await;
+    for part in ["probe", "2e8a:000a", "400 °C", "-40 to 125"] {
+        assert!(lost.message.contains(part), "{part}: {lost:?}");
+    }
 }

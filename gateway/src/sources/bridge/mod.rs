@@ -7,35 +7,34 @@
 //! with a reason, never more: nothing here may end the gateway or hold it up.
 //! The lamps of all boards follow the worst alert that is not resolved.
 
+mod conditions;
 mod guard;
 mod link;
 mod mapping;
 mod measured;
 mod rules;
+mod seats;
 mod slot;
 mod tend;
 mod view;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use firmware_bridge::host::{HostLink, LinkConfig, LinkHandle};
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Bridge, MAX_DRONES};
+use crate::config::Bridge;
 use crate::sources::sink::Pipeline;
 use readings::clock::Mono;
-use readings::{MAX_SOURCES, SourceId, SourceKind, Sources};
+use readings::{SourceId, Sources};
 
 use link::Link;
 pub(crate) use rules::defaults as default_rules;
+use seats::Seats;
 pub use view::{BridgeView, SensorView};
-
-/// Most sources that bridges may take: what the board and all drones leave. A
-/// board that names its sensors anew at every start must not crowd out drones.
-pub const MAX_BRIDGE_SOURCES: usize = MAX_SOURCES - 1 - MAX_DRONES;
 
 /// The name of the source that is the bridge itself.
 fn source(bridge: &str) -> String {
@@ -45,44 +44,6 @@ fn source(bridge: &str) -> String {
 /// The name of the source that is a sensor of a bridge.
 fn sensor_source(bridge: &str, sensor: &str) -> String {
     format!("bridge/{bridge}/{sensor}")
-}
-
-/// The sources that bridges take.
-pub(super) struct Seats {
-    sources: Arc<Sources>,
-    taken: Mutex<usize>,
-    refused: AtomicU64,
-}
-
-impl Seats {
-    fn new(sources: Arc<Sources>) -> Seats {
-        Seats {
-            sources,
-            taken: Mutex::new(0),
-            refused: AtomicU64::new(0),
-        }
-    }
-
-    /// The source of that name; none, counted, when there is no room.
-    fn seat(&self, name: &str) -> Option<SourceId> {
-        if let Some(known) = self.sources.find(name) {
-            return Some(known.id);
-        }
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = *taken < MAX_BRIDGE_SOURCES;
-        let source = room
-            .then(|| self.sources.register(name, SourceKind::Bridge).ok())
-            .flatten();
-        *taken += usize::from(source.is_some());
-        if source.is_none() {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(
-                source = name,
-                "no room for another source: no rules and no history for it"
-            );
-        }
-        source
-    }
 }
 
 /// Every bridge; clones share them.
@@ -110,8 +71,8 @@ impl Bridges {
     #[must_use]
     pub fn new(sources: Arc<Sources>, pipeline: Pipeline) -> Bridges {
         let inner = Inner {
+            seats: Arc::new(Seats::new(sources, pipeline.clone())),
             pipeline,
-            seats: Arc::new(Seats::new(sources)),
             met: Arc::default(),
             running: Mutex::default(),
         };
@@ -128,7 +89,9 @@ impl Bridges {
         let wanted = bridges
             .iter()
             .any(|bridge| bridge.enabled && bridge.name == name);
-        wanted.then(|| self.inner.seats.seat(source)).flatten()
+        wanted
+            .then(|| self.inner.seats.adopt(name, source))
+            .flatten()
     }
 
     /// Starts what looks after them until `stop`, then ends them.
@@ -167,6 +130,7 @@ impl Bridges {
             .collect();
         drop(ended);
         *running = kept;
+        self.inner.seats.keep(|bridge| !gone(bridge));
         for config in wanted.iter().filter(|config| config.enabled) {
             if !running.iter().any(|bridge| bridge.link.config == *config) {
                 running.extend(self.start(config));
@@ -178,6 +142,7 @@ impl Bridges {
             tokio::spawn(tend::resolve_alerts_of(
                 self.inner.pipeline.alerts().clone(),
                 removed,
+                "configuration",
             ));
         }
     }
@@ -195,7 +160,7 @@ impl Bridges {
     /// Sources refused because there was no room.
     #[must_use]
     pub fn sources_refused(&self) -> u64 {
-        self.inner.seats.refused.load(Ordering::Relaxed)
+        self.inner.seats.refused()
     }
 
     fn start(&self, config: &Bridge) -> Option<Running> {
@@ -249,13 +214,17 @@ impl Bridges {
         }
     }
 
-    /// Who pressed a button that acknowledges.
-    fn acknowledging(&self) -> Vec<Arc<str>> {
+    /// Where a button was pressed that acknowledges, and what stood since when it means.
+    fn acknowledging(&self) -> Vec<(Arc<Link>, Timestamp)> {
         self.running()
             .iter()
-            .filter(|b| b.link.wants_acknowledgement())
-            .map(|b| b.link.subject.clone())
+            .filter_map(|b| Some((b.link.clone(), b.link.wants_acknowledgement()?)))
             .collect()
+    }
+
+    /// The sources whose places were given to others since the last call.
+    fn given_away(&self) -> Vec<Arc<str>> {
+        self.inner.seats.given_away()
     }
 
     /// Shows the worst unresolved alert on every lamp, now and after every

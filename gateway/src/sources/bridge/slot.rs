@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use firmware_bridge::sensor::{Fault, Sensor};
 
-use super::guard::{Guard, News};
 use super::mapping::{decimal, metric_of};
+use crate::sources::loss::{LossChange, LossDetector};
 use readings::{Metric, Reading, SourceId};
 
 /// Intervals without a reading after which a value is stale: two may be lost on
@@ -43,6 +43,8 @@ pub(super) struct Slot {
     /// Value and when it was measured.
     pub last: Option<(f64, u64)>,
     pub fault: Option<Fault>,
+    /// The value that is the fault, when the board sent one the sensor cannot give.
+    pub refused: Option<f32>,
     pub readings: u64,
     pub faults: u64,
     /// Milliseconds between two readings as the configuration wants them.
@@ -50,7 +52,9 @@ pub(super) struct Slot {
     /// When the board became known; before its first interval is over, a
     /// sensor without a value is only young.
     since_ms: u64,
-    guard: Guard,
+    /// Whether it had a value in this run: the first one ends a loss of the last run.
+    proven: bool,
+    guard: LossDetector,
 }
 
 /// What a sensor is worth.
@@ -88,18 +92,20 @@ impl Slot {
             what: Arc::new(what),
             last: before.and_then(|slot| slot.last),
             fault: None,
+            refused: None,
             readings: before.map_or(0, |slot| slot.readings),
             faults: before.map_or(0, |slot| slot.faults),
             interval_ms: interval_ms.into(),
             since_ms: now_ms,
-            guard: before.map_or_else(Guard::default, |slot| slot.guard),
+            proven: before.is_some_and(|slot| slot.proven),
+            guard: before.map_or_else(LossDetector::default, |slot| slot.guard),
         }
     }
 
     /// Takes a value; what is to be published, if it is plausible. Allocates nothing.
     pub(super) fn read(&mut self, value: f32, at_ms: u64) -> Option<(SourceId, Reading)> {
         let Some(reading) = Reading::plausible(self.what.metric, decimal(value)) else {
-            self.fail(Fault::OutOfRange);
+            self.refuse(value);
             return None;
         };
         self.readings += 1;
@@ -108,10 +114,17 @@ impl Slot {
         Some((self.what.source?, reading))
     }
 
+    /// Takes a value that the sensor cannot give.
+    pub(super) fn refuse(&mut self, value: f32) {
+        self.fail(Fault::OutOfRange);
+        self.refused = Some(value);
+    }
+
     /// Takes a failure.
     pub(super) fn fail(&mut self, fault: Fault) {
         self.faults += 1;
         self.fault = Some(fault);
+        self.refused = None;
     }
 
     /// What it is worth while its board is known.
@@ -127,10 +140,13 @@ impl Slot {
     }
 
     /// What is to be told of it while its board is known.
-    pub(super) fn news(&mut self, now_ms: u64) -> Option<News> {
+    pub(super) fn news(&mut self, now_ms: u64) -> Option<LossChange> {
         let worth = self.worth(now_ms);
         if worth == Worth::NotYetRead {
             return None;
+        }
+        if worth == Worth::Fresh && !std::mem::replace(&mut self.proven, true) {
+            return Some(LossChange::Back);
         }
         self.guard
             .observe(worth == Worth::Fresh, now_ms, PATIENCE_MS)

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firmware_bridge::message::IndicatorLevel;
+use jiff::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::Bridges;
-use alerting::{Alerts, Filter, Level};
+use super::link::Link;
+use alerting::{Alert, Alerts, Filter, Level};
 
 /// How often time passes for guards and the emergency stop; also how late a lamp
 /// follows an alert that left the book without an event.
@@ -33,8 +35,13 @@ pub(super) async fn run(bridges: Bridges, stop: CancellationToken) {
             },
             () = bridges.inner.met.notified() => {
                 bridges.greet();
-                for by in bridges.acknowledging() {
-                    acknowledge_all(bridges.inner.pipeline.alerts(), &by).await;
+                let given_away = bridges.given_away();
+                if !given_away.is_empty() {
+                    let alerts = bridges.inner.pipeline.alerts().clone();
+                    resolve_alerts_of(alerts, given_away, "another sensor").await;
+                }
+                for (link, stood_at) in bridges.acknowledging() {
+                    acknowledge_standing(bridges.inner.pipeline.alerts(), &link, stood_at).await;
                 }
             }
             _ = ticks.tick() => {
@@ -58,16 +65,18 @@ pub(super) fn indicator(worst: Option<Level>) -> IndicatorLevel {
     }
 }
 
-/// Acknowledges what stands: whoever pressed the button has seen the lamp, which
-/// shows the alerts of the whole gateway. It goes on showing them until they are
-/// resolved.
-async fn acknowledge_all(alerts: &Alerts, by: &str) {
+/// Acknowledges what stood at `stood_at`: whoever pressed the button has seen the lamp,
+/// which shows the alerts of the whole gateway, and cannot have seen what came later.
+/// The lamp goes on showing them until they are resolved.
+pub(super) async fn acknowledge_standing(alerts: &Alerts, link: &Link, stood_at: Timestamp) {
+    let by = &*link.subject;
     let open = alerts.list(&Filter {
         unresolved_only: true,
         ..Filter::default()
     });
     let mut done = 0_u32;
-    for alert in open.iter().filter(|alert| alert.acknowledged.is_none()) {
+    let stood = |alert: &&Arc<Alert>| alert.acknowledged.is_none() && alert.created <= stood_at;
+    for alert in open.iter().filter(stood) {
         match alerts.acknowledge(&alert.id, by).await {
             Ok(_) => done += 1,
             Err(error) => {
@@ -75,12 +84,14 @@ async fn acknowledge_all(alerts: &Alerts, by: &str) {
             }
         }
     }
-    tracing::info!(by, alerts = done, "acknowledged by a button");
+    if done > 0 && link.may_log() {
+        tracing::info!(by, alerts = done, "acknowledged by a button");
+    }
 }
 
-/// Resolves what is open about bridges that are no longer configured: nothing
-/// will ever be heard of them that could end it.
-pub(super) async fn resolve_alerts_of(alerts: Alerts, subjects: Vec<Arc<str>>) {
+/// Resolves what is open about bridges that are no longer configured, or sensors
+/// whose place another one took: nothing will ever be heard of them that could end it.
+pub(super) async fn resolve_alerts_of(alerts: Alerts, subjects: Vec<Arc<str>>, by: &str) {
     let open = alerts.list(&Filter {
         unresolved_only: true,
         ..Filter::default()
@@ -93,8 +104,8 @@ pub(super) async fn resolve_alerts_of(alerts: Alerts, subjects: Vec<Arc<str>>) {
         })
     };
     for alert in open.iter().filter(|alert| of_removed(&alert.subject)) {
-        if let Err(error) = alerts.resolve(&alert.id, "configuration").await {
-            tracing::warn!(%error, alert = &*alert.id, "alert of a removed bridge not resolved");
+        if let Err(error) = alerts.resolve(&alert.id, by).await {
+            tracing::warn!(%error, alert = &*alert.id, "alert of what is gone for good not resolved");
         }
     }
 }

@@ -462,3 +462,23 @@ fn the_book_stays_bounded_while_the_store_refuses() {
         36
     );
 }
+
+#[test]
+fn an_alert_whose_rule_is_still_to_come_is_no_orphan() {
+    let mut before = Bench::new(vec![]);
+    before.observe("bridge/mast", Metric::Temperature, 95.0, 1);
+    before.ok(1);
+    let mut kept: Vec<Alert> = before.shared.book().iter().map(|a| (**a).clone()).collect();
+    kept.truncate(1);
+    let count = kept.len();
+    assert_eq!(count, 1);
+    kept[0].title = "Rule of a room".into();
+    let mut bench = Bench::new(kept);
+    bench.shared.rules_complete.store(false, Ordering::Release);
+    bench.ok(1);
+    let open = |bench: &Bench| bench.shared.book().iter().filter(|a| a.is_open()).count();
+    assert_eq!(open(&bench), count, "its room has not added its rules yet");
+    bench.shared.rules_complete.store(true, Ordering::Release);
+    bench.ok(2);
+    assert_eq!(open(&bench), 0, "now its rule is known to be gone");
+}

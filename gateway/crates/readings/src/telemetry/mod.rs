@@ -156,6 +156,17 @@ impl Telemetry {
         self.not_finite.fetch_add(refused, Ordering::Relaxed);
     }
 
+    /// Forgets what is kept of a source whose place another one takes.
+    pub fn forget(&self, source: SourceId) {
+        let mut slot = self.slot(source);
+        slot.latest.fill(None);
+        for history in &mut slot.histories {
+            if let History::Kept(_) = std::mem::replace(history, History::None) {
+                self.series.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// The newest value, however old; see [`Latest::at`].
     #[must_use]
     pub fn latest(&self, source: SourceId, metric: Metric) -> Option<Latest> {

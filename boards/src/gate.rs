@@ -1,0 +1,78 @@
+//! A second file of a device that says whether the first one means anything.
+//!
+//! A gauge without a battery says 0 %, a broken thermistor 127 °C and a fan whose wire
+//! is off 0 rpm; the kernel tells so in a file beside the value. A gate that cannot be
+//! read lets the value pass: not every driver has it. Allocates nothing.
+
+use std::path::PathBuf;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::pread;
+
+use crate::decode::decimal;
+use crate::sensor::Absence;
+
+/// Longer than any word a gate holds.
+const GATE_BYTES: usize = 32;
+
+/// What the file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GateKind {
+    /// hwmon `tempN_fault`, `fanN_fault`: 1 is a broken sensor.
+    Fault,
+    /// power_supply `present`: 0 is an empty place for a battery.
+    Present,
+    /// thermal `mode`: `disabled` is a zone the kernel does not measure.
+    Mode,
+}
+
+/// The file and its kind.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    pub(crate) path: PathBuf,
+    pub(crate) kind: GateKind,
+}
+
+impl Gate {
+    /// Why the value means nothing now, if it does.
+    pub(crate) fn closed(&self) -> Option<Absence> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = open(&self.path, flags, Mode::empty()).ok()?;
+        let mut buffer = [0; GATE_BYTES];
+        let length = pread(&file, &mut buffer, 0).ok()?;
+        self.kind.closed_by(&buffer[..length])
+    }
+}
+
+impl GateKind {
+    fn closed_by(self, bytes: &[u8]) -> Option<Absence> {
+        match self {
+            GateKind::Fault => decimal(bytes)
+                .is_ok_and(|value| value != 0.0)
+                .then_some(Absence::Faulty),
+            GateKind::Present => decimal(bytes)
+                .is_ok_and(|value| value == 0.0)
+                .then_some(Absence::Unavailable("no battery is inserted")),
+            GateKind::Mode => bytes
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"disabled")
+                .then_some(Absence::Unavailable("the thermal zone is disabled")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_driver_s_own_word_closes_a_gate() {
+        assert_eq!(GateKind::Fault.closed_by(b"1\n"), Some(Absence::Faulty));
+        assert_eq!(GateKind::Fault.closed_by(b"0\n"), None);
+        assert_eq!(GateKind::Fault.closed_by(b"noise"), None);
+        assert!(GateKind::Present.closed_by(b"0\n").is_some());
+        assert_eq!(GateKind::Present.closed_by(b"1\n"), None);
+        assert!(GateKind::Mode.closed_by(b"disabled\n").is_some());
+        assert_eq!(GateKind::Mode.closed_by(b"enabled\n"), None);
+    }
+}

@@ -1,0 +1,103 @@
+//! What the alerts about a bridge say.
+//!
+//! Pure: texts from what is known. When one is raised or ends is decided in `link`.
+
+use std::sync::Arc;
+
+use alerting::{AlertType, BRIDGE_SENSOR_LOST as SENSOR_LOST, Condition, Level};
+use firmware_bridge::host::LostReason;
+
+use super::link::Link;
+use super::slot::{Slot, Worth, fault_text};
+
+/// Key of the condition that a bridge cannot be talked to.
+pub(super) const LOST: &str = "bridge_lost";
+/// Key of the condition that sensors of a board have no place.
+pub(super) const LEFT_OUT: &str = "bridge_sensors_left_out";
+/// Key of the condition that a button is pressed.
+pub(super) const BUTTON: &str = "bridge_button";
+
+impl Link {
+    pub(super) fn link_lost(&self, reason: Option<&LostReason>) -> Condition {
+        let why = reason.map_or_else(
+            || "nothing was heard of it yet".to_owned(),
+            ToString::to_string,
+        );
+        Condition {
+            key: LOST,
+            subject: self.subject.clone(),
+            level: Level::Error,
+            alert_type: AlertType::System,
+            title: "Bridge Lost",
+            message: format!("bridge {} at {}: {why}", self.config.name, self.config.selector),
+            details: Some(
+                "Its sensors, its emergency stop and its lamp are without the gateway. It is tried again by itself."
+                    .to_owned(),
+            ),
+        }
+    }
+
+    pub(super) fn sensor_lost(&self, slot: &Slot, now_ms: u64) -> Condition {
+        let what = &slot.what;
+        let why = match (slot.worth(now_ms), slot.refused) {
+            (Worth::Failed(_), Some(value)) => format!(
+                "its value {value} {unit} is refused: it gives {min} to {max} {unit}",
+                unit = what.sensor.unit.symbol(),
+                min = what.sensor.min,
+                max = what.sensor.max,
+            ),
+            (Worth::Failed(fault), None) => fault_text(fault).to_owned(),
+            _ => "no reading arrives, although the board answers".to_owned(),
+        };
+        Condition {
+            key: SENSOR_LOST,
+            subject: what.source_name.clone(),
+            level: Level::Warning,
+            alert_type: AlertType::System,
+            title: "Bridge Sensor Lost",
+            message: format!(
+                "{} of bridge {} at {} is no longer known: {why}",
+                what.name, self.config.name, self.config.selector
+            ),
+            details: Some(format!(
+                "Rules on {} of {} cannot fire until it is.",
+                what.metric, what.source_name
+            )),
+        }
+    }
+
+    pub(super) fn left_out(&self, names: &[&str]) -> Condition {
+        Condition {
+            key: LEFT_OUT,
+            subject: self.subject.clone(),
+            level: Level::Error,
+            alert_type: AlertType::System,
+            title: "Bridge Sensors Left Out",
+            message: format!(
+                "bridge {} has no place for {}: no rule judges them",
+                self.config.name,
+                names.join(", ")
+            ),
+            details: Some(
+                "The places are held by sensors that vanished with an alert nobody has acknowledged. Acknowledge those alerts."
+                    .to_owned(),
+            ),
+        }
+    }
+
+    pub(super) fn button_pressed(&self, index: usize) -> Condition {
+        Condition {
+            key: BUTTON,
+            subject: self.button_subject(index),
+            level: Level::Info,
+            alert_type: AlertType::System,
+            title: "Button Pressed",
+            message: format!("button {index} of bridge {} is pressed", self.config.name),
+            details: None,
+        }
+    }
+
+    pub(super) fn button_subject(&self, index: usize) -> Arc<str> {
+        format!("{}/button{index}", self.subject).into()
+    }
+}

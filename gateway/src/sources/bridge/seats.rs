@@ -1,0 +1,201 @@
+//! Which sources bridges have: a place for each board, and for each of its sensors.
+//!
+//! Every configured bridge has a place of its own for the board itself, so that an
+//! emergency stop is never left out, and [`MAX_SENSORS`] for its sensors, so that no
+//! board takes another's. A board that names its sensors anew at every start gives
+//! up the places of those that vanished, the oldest first. It must never give up a
+//! place whose alert nobody has seen yet.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use alerting::Filter;
+use firmware_bridge::sensor::MAX_SENSORS;
+use jiff::Timestamp;
+use readings::clock::wall_now;
+use readings::{SourceId, SourceKind, Sources};
+
+use crate::sources::sink::Pipeline;
+
+/// How long an alert of a sensor that vanished keeps its place although nobody
+/// acknowledges it: a day, after which it goes to the history with its last word.
+const UNSEEN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A place taken.
+struct Seat {
+    name: Arc<str>,
+    bridge: Arc<str>,
+    id: SourceId,
+    /// Since when its board has no such sensor, on a count of changes; none while it
+    /// has one.
+    vanished: Option<u64>,
+}
+
+/// The places that bridges take.
+pub(super) struct Seats {
+    sources: Arc<Sources>,
+    pipeline: Pipeline,
+    table: Mutex<Table>,
+    refused: AtomicU64,
+}
+
+#[derive(Default)]
+struct Table {
+    seats: Vec<Seat>,
+    /// Rises with every change, so that what vanished first is known.
+    changes: u64,
+    /// Names whose place went to another, until the tending task has resolved what
+    /// is open about them. Bounded by the sensors met between two of its rounds.
+    given_away: Vec<Arc<str>>,
+}
+
+impl Seats {
+    pub(super) fn new(sources: Arc<Sources>, pipeline: Pipeline) -> Seats {
+        Seats {
+            sources,
+            pipeline,
+            table: Mutex::default(),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// The source of a bridge itself. It has a place for every configured bridge.
+    pub(super) fn board(&self, bridge: &str) -> Option<SourceId> {
+        self.seat(bridge, &super::source(bridge), true)
+    }
+
+    /// The source of a sensor its board has; none when its bridge has no place left.
+    pub(super) fn sensor(&self, bridge: &str, name: &str) -> Option<SourceId> {
+        self.seat(bridge, name, true)
+    }
+
+    /// A place for a source that an earlier run stored. Whether its board still has
+    /// such a sensor is not known: until it has, the place may go to another.
+    pub(super) fn adopt(&self, bridge: &str, name: &str) -> Option<SourceId> {
+        self.seat(bridge, name, false)
+    }
+
+    /// A board has sensors of these names now, and no others.
+    pub(super) fn describe(&self, bridge: &str, names: &[Arc<str>]) {
+        let board = super::source(bridge);
+        let mut table = self.table();
+        table.changes += 1;
+        let change = table.changes;
+        for seat in table.seats.iter_mut().filter(|s| &*s.bridge == bridge) {
+            let is_there = *seat.name == *board || names.contains(&seat.name);
+            if !is_there {
+                seat.vanished.get_or_insert(change);
+            }
+        }
+    }
+
+    /// Of bridges that are not `wanted` every place may go to another.
+    pub(super) fn keep(&self, wanted: impl Fn(&str) -> bool) {
+        let mut table = self.table();
+        table.changes += 1;
+        let change = table.changes;
+        for seat in table.seats.iter_mut().filter(|s| !wanted(&s.bridge)) {
+            seat.vanished.get_or_insert(change);
+        }
+    }
+
+    /// Times a sensor got no place.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Counts one that got no place.
+    pub(super) fn count_refused(&self, count: usize) {
+        self.refused.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// The names whose place went to another since the last call.
+    pub(super) fn given_away(&self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.table().given_away)
+    }
+
+    fn seat(&self, bridge: &str, name: &str, is_there: bool) -> Option<SourceId> {
+        let mut table = self.table();
+        let change = table.changes;
+        if let Some(seat) = table.seats.iter_mut().find(|seat| &*seat.name == name) {
+            seat.vanished = (!is_there).then_some(change);
+            return Some(seat.id);
+        }
+        let taken = table.seats.iter().filter(|s| &*s.bridge == bridge).count();
+        let id = if taken < places(bridge, name, &table) {
+            self.sources.register(name, SourceKind::Bridge).ok()
+        } else {
+            None
+        };
+        let id = match id {
+            Some(id) => id,
+            None => self.reuse(&mut table, bridge, name)?,
+        };
+        table.seats.push(Seat {
+            name: name.into(),
+            bridge: bridge.into(),
+            id,
+            vanished: (!is_there).then_some(change),
+        });
+        Some(id)
+    }
+
+    /// Gives the place of what vanished longest ago to `name`: one of the bridge's
+    /// own or of a bridge that is no longer configured.
+    fn reuse(&self, table: &mut Table, bridge: &str, name: &str) -> Option<SourceId> {
+        let seats = table.seats.iter().enumerate();
+        let mut vanished: Vec<(u64, usize)> = seats
+            .filter_map(|(at, seat)| Some((seat.vanished?, at)))
+            .collect();
+        vanished.sort_unstable();
+        let own_full = table.seats.iter().filter(|s| &*s.bridge == bridge).count();
+        let own_only = own_full >= places(bridge, name, table);
+        let (_, at) = vanished.into_iter().find(|(_, at)| {
+            let seat = &table.seats[*at];
+            let may = &*seat.bridge == bridge || (!own_only && is_removed(seat, table));
+            may && self.is_seen(&seat.name)
+        })?;
+        let seat = table.seats.remove(at);
+        self.pipeline.forget(seat.id);
+        self.sources.reuse(seat.id, name);
+        table.given_away.push(seat.name);
+        Some(seat.id)
+    }
+
+    /// Whether nothing is open about `name` that nobody has seen.
+    fn is_seen(&self, name: &str) -> bool {
+        let open = self.pipeline.alerts().list(&Filter {
+            unresolved_only: true,
+            ..Filter::default()
+        });
+        let now = wall_now();
+        let is_old = |created: Timestamp| now.duration_since(created).unsigned_abs() >= UNSEEN_FOR;
+        open.iter()
+            .filter(|alert| &*alert.subject == name)
+            .all(|alert| alert.acknowledged.is_some() || is_old(alert.created))
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // Valid after every statement above.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many places a bridge may have taken before it takes one for `name`. The
+/// sensors leave the board's own place free, whoever comes first.
+fn places(bridge: &str, name: &str, table: &Table) -> usize {
+    let board = super::source(bridge);
+    let has_own = table.seats.iter().any(|seat| *seat.name == *board);
+    if name == board || has_own {
+        MAX_SENSORS + 1
+    } else {
+        MAX_SENSORS
+    }
+}
+
+/// Whether nothing of the seat's bridge is there: it is no longer configured.
+fn is_removed(seat: &Seat, table: &Table) -> bool {
+    let mut others = table.seats.iter().filter(|s| s.bridge == seat.bridge);
+    others.all(|other| other.vanished.is_some())
+}
