@@ -133,8 +133,9 @@ const PARTS: &[Part] = &[
             ("", Lot::Well),
             ("names = [\"gateway.example\"]", Lot::Well),
             (
+                // The device's own is served until it is put back.
                 "cert = \"/nowhere/a.pem\"\nkey = \"/nowhere/a.key\"",
-                Lot::Refused,
+                Lot::Missing,
             ),
             ("client_ca = \"/nowhere/ca.pem\"", Lot::Refused),
         ],
@@ -413,9 +414,10 @@ async fn check_foretells_run_over_changed_files() -> anyhow::Result<()> {
         Err(_) => MUTATIONS,
     };
     let refused = compare_all((0..count).map(changed)).await?;
-    let fifth = count / 5;
+    // Most strange values are refused; but some of each kind there must be.
+    let tenth = count / 10;
     assert!(
-        (fifth..count - fifth).contains(&refused),
+        (tenth..count - tenth).contains(&refused),
         "{refused} of {count} were refused: the changes are one-sided"
     );
     Ok(())
