@@ -134,7 +134,7 @@ const PARTS: &[Part] = &[
             ("names = [\"gateway.example\"]", Lot::Well),
             (
                 "cert = \"/nowhere/a.pem\"\nkey = \"/nowhere/a.key\"",
-                Lot::Refused,
+                Lot::Missing,
             ),
             ("client_ca = \"/nowhere/ca.pem\"", Lot::Refused),
         ],
