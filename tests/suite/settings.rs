@@ -143,13 +143,18 @@ async fn a_webhook_that_cannot_be_used_is_refused_by_check_as_well() -> anyhow::
 
 #[tokio::test]
 async fn certificates_that_cannot_be_served_are_refused_by_check_as_well() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let (cert, key) = (dir.path().join("site.pem"), dir.path().join("site.key"));
+    std::fs::write(&cert, "nonsense")?;
+    std::fs::write(&key, "nonsense")?;
+    // One that is gone or over is none of these: the device's own takes its place.
     for (lines, wanted) in [
+        (format!("cert = {cert:?}\nkey = {key:?}"), "site.pem"),
         (
-            "cert = \"/nowhere/site.pem\"\nkey = \"/nowhere/site.key\"",
-            "/nowhere/site.pem",
+            "client_ca = \"/nowhere/clients.pem\"".to_owned(),
+            "/nowhere/clients",
         ),
-        ("client_ca = \"/nowhere/clients.pem\"", "/nowhere/clients"),
-        ("names = [\"gärten.example\"]", "gärten.example"),
+        ("names = [\"gärten.example\"]".to_owned(), "gärten.example"),
     ] {
         let prepared = Gateway::builder()
             .config(&format!("[tls]\n{lines}"))
