@@ -103,10 +103,22 @@ impl Device {
         let (issuer, limits) = self.authority(names)?;
         let key = KeyPair::generate().map_err(making)?;
         let left_out: BTreeSet<&String> = left_out(names, limits.as_ref()).collect();
-        if !left_out.is_empty() {
-            let names = left_out.iter().map(|name| name.as_str());
-            let names = names.collect::<Vec<_>>().join(", ");
+        // What the owner named, and what the board merely has: a public address of its
+        // own is no fault, and no new authority would vouch for it either.
+        let (wanted, found): (Vec<&String>, Vec<&String>) = left_out
+            .iter()
+            .copied()
+            .partition(|name| names.own.contains(*name));
+        if !wanted.is_empty() {
+            let names = joined(&wanted);
             tracing::warn!(names, "left out of the certificate: {LEFT_OUT}");
+        }
+        if !found.is_empty() {
+            tracing::info!(
+                addresses = joined(&found),
+                "public addresses of the board are not in its certificate; to be called by one, add it to tls.names and \
+                 run `cert renew --authority`"
+            );
         }
         let named = names.all.iter().filter(|name| !left_out.contains(name));
         let leaf = leaf_parameters(named.cloned().collect(), now)?
@@ -210,6 +222,11 @@ impl Device {
 fn left_out<'a>(names: &'a Names, limits: Option<&'a Limits>) -> impl Iterator<Item = &'a String> {
     let may = move |name: &&String| limits.is_none_or(|limits| limits.permit(name));
     names.all.iter().filter(move |name| !may(name))
+}
+
+fn joined(names: &[&String]) -> String {
+    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    names.join(", ")
 }
 
 fn making(error: rcgen::Error) -> CertificateError {
