@@ -40,9 +40,11 @@ pub(crate) fn judge(
             "Origin not allowed; add it to server.cors_origins if the page is yours",
         ));
     }
-    let is_opened =
-        route.policy != Policy::Open && route.policy.needs(config.access.profile).is_none();
-    if is_opened && !host.as_ref().is_some_and(|host| is_ours(config, host)) {
+    // The metrics listener asks for no key in any profile.
+    let needs_no_key = via == Via::Metrics || route.policy.needs(config.access.profile).is_none();
+    let is_opened = route.policy != Policy::Open && needs_no_key;
+    // (Programs of HTTP/1.0 may name no host; no browser leaves it out.)
+    if is_opened && host.as_ref().is_some_and(|host| !is_ours(config, host)) {
         return Err(ApiError::new(
             StatusCode::MISDIRECTED_REQUEST,
             "HTTP_421",

@@ -174,6 +174,15 @@ impl ApiError {
         ApiError::new(StatusCode::CONFLICT, "HTTP_409", message)
     }
 
+    /// 413: the body has more than `limit` elements.
+    pub(crate) fn too_many_elements(limit: usize) -> ApiError {
+        ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "HTTP_413",
+            format!("The request body has more than {limit} elements"),
+        )
+    }
+
     /// 413: the body is over `limit` bytes.
     pub(crate) fn too_large(limit: usize) -> ApiError {
         ApiError::new(

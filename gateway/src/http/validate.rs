@@ -182,6 +182,11 @@ impl Inputs {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(self);
         }
+        // Read, an element takes many times its bytes, as long as its handler runs.
+        let elements = bytes.iter().filter(|byte| b",[{".contains(byte)).count();
+        if elements > MAX_ELEMENTS {
+            return Err(ApiError::too_many_elements(MAX_ELEMENTS));
+        }
         // serde_json refuses nesting deeper than 128, so the stack is bounded.
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(body)) => self.body = body,
@@ -470,6 +475,10 @@ impl Inputs {
         None
     }
 }
+
+/// Most commas, lists and objects of a JSON body: no request of the contract has a
+/// hundred, and a mebibyte of `0,` would be sixteen of values.
+pub(crate) const MAX_ELEMENTS: usize = 10_000;
 
 /// What an id in a path looks like (contract 1.1).
 pub(crate) const ID_PATTERN: &str = "^[a-zA-Z0-9_-]+$";

@@ -96,13 +96,12 @@ pub(crate) fn system(call: &mut Call) -> Outcome {
     let app = &call.app;
     app.performance()?;
     app.alerts()?;
-    app.drones()?;
     Ok(respond::json_bytes(system_status(app)))
 }
 
 /// `GET /api/dashboard/drones`
 pub(crate) fn drones(call: &mut Call) -> Outcome {
-    let drones = (call.app.drones()?.all)();
+    let drones = (call.app.drones().all)();
     Ok(respond::json(
         &drones.iter().map(DroneStatus::from).collect::<Vec<_>>(),
     ))
@@ -314,7 +313,7 @@ struct OverviewDatasets {
 /// `GET /api/dashboard/overview`
 pub(crate) fn overview(call: &mut Call) -> Outcome {
     let app = &call.app;
-    let (system, drones) = (app.performance()?.system(), app.drones()?);
+    let (system, drones) = (app.performance()?.system(), app.drones());
     Ok(respond::json(&Overview {
         system: OverviewSystem {
             cpu_usage: system.cpu_pct().map(round1),
@@ -358,7 +357,7 @@ pub(crate) struct DerivedAlerts {
 /// `GET /api/dashboard/alerts`
 pub(crate) fn alerts(call: &mut Call) -> Outcome {
     let app = &call.app;
-    let (system, drones) = (app.performance()?.system(), (app.drones()?.all)());
+    let (system, drones) = (app.performance()?.system(), (app.drones().all)());
     let timestamp = Ts::now();
     let loads = [
         ("CPU usage", system.cpu_pct(), Some(80.0)),

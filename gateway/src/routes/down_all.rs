@@ -57,7 +57,7 @@ pub(crate) fn emergency(call: Call) -> BoxFuture<'static, Answer> {
 
 fn all(call: Call, command: Command) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
-        let ids: Vec<String> = (call.app.drones()?.all)()
+        let ids: Vec<String> = (call.app.drones().all)()
             .iter()
             .map(|drone| drone.id.to_string())
             .collect();

@@ -81,7 +81,7 @@ pub(crate) const ROTATE: &[Param] = &[ID, WAIT, TURN_TO, ANGLE];
 /// The drone named in the path.
 pub(crate) fn drone(call: &Call) -> Result<DroneView, ApiError> {
     path_id("drone_id", &call.param)?;
-    (call.app.drones()?.one)(&call.param).ok_or_else(unknown)
+    (call.app.drones().one)(&call.param).ok_or_else(unknown)
 }
 
 /// 404 `DRONE_NOT_FOUND`.
@@ -111,7 +111,7 @@ pub(crate) fn operator(call: &Call) -> Operator {
 
 /// `GET /api/drones`
 pub(crate) fn list(call: &mut Call) -> Answer {
-    let drones = (call.app.drones()?.all)();
+    let drones = (call.app.drones().all)();
     Ok(respond::json(
         &drones.iter().map(Drone::from).collect::<Vec<_>>(),
     ))
@@ -134,7 +134,7 @@ pub(crate) fn type_info(call: &mut Call) -> Answer {
 
 /// `GET /api/drones/status`
 pub(crate) fn statuses(call: &mut Call) -> Answer {
-    let drones = (call.app.drones()?.all)();
+    let drones = (call.app.drones().all)();
     Ok(respond::json(
         &drones.iter().map(DroneStatus::from).collect::<Vec<_>>(),
     ))

@@ -342,7 +342,6 @@ pub(crate) fn detect(mut call: Call) -> BoxFuture<'static, Answer> {
                 given.unwrap_or_default().into(),
             )
         })?;
-        call.app.drones()?;
         Ok(respond::json(&detected(&call.app, patience).await))
     })
 }
@@ -373,7 +372,6 @@ pub(crate) fn verify(mut call: Call) -> BoxFuture<'static, Answer> {
                 text.clone().into(),
             )
         })?;
-        call.app.drones()?;
         let check = check(&call.app, address).await;
         check
             .map(|check| respond::json(&check))
@@ -383,7 +381,6 @@ pub(crate) fn verify(mut call: Call) -> BoxFuture<'static, Answer> {
 
 /// `GET /api/system/network-status`
 pub(crate) fn status(call: &mut Call) -> Answer {
-    call.app.drones()?;
     Ok(respond::json(&NetworkStatus::now(&call.app)))
 }
 
@@ -430,7 +427,6 @@ pub(crate) fn start_auto(call: &mut Call) -> Answer {
             given.unwrap_or_default().into(),
         )
     })?;
-    call.app.drones()?;
     Ok(respond::json(&SuccessResponse::new(begin(
         &call.app, interval,
     ))))
@@ -438,7 +434,6 @@ pub(crate) fn start_auto(call: &mut Call) -> Answer {
 
 /// `POST /api/system/auto-scan/stop`
 pub(crate) fn stop_auto(call: &mut Call) -> Answer {
-    call.app.drones()?;
     Ok(respond::json(&SuccessResponse::new(end(&call.app))))
 }
 
@@ -462,14 +457,13 @@ pub(crate) struct ScanResult {
 /// `POST /api/drones/scan`: simulated drones that can be had, and real ones that are there.
 pub(crate) fn scan(call: Call) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
-        call.app.drones()?;
         let searched = call
             .app
             .fleet
             .discovery()
             .detect(Duration::from_secs_f64(SCAN_S))
             .await;
-        let simulated = (call.app.drones()?.all)()
+        let simulated = (call.app.drones().all)()
             .into_iter()
             .filter(|drone| drone.simulated);
         let mut drones: Vec<String> = simulated.map(|drone| drone.id.to_string()).collect();

@@ -69,11 +69,15 @@ fn serve(call: &Call, name: &str) -> Outcome {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        let bytes = match file.data {
-            std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-            std::borrow::Cow::Owned(bytes) => bytes.into(),
+        let (bytes, is_held) = match file.data {
+            std::borrow::Cow::Borrowed(bytes) => (Bytes::from_static(bytes), false),
+            std::borrow::Cow::Owned(bytes) => (bytes.into(), true),
         };
-        respond::typed(HeaderValue::from_static(media_type(name)), bytes)
+        let mut response = respond::typed(HeaderValue::from_static(media_type(name)), bytes);
+        if !is_held {
+            response.extensions_mut().insert(https::NotHeld);
+        }
+        response
     };
     let headers = response.headers_mut();
     headers.insert(

@@ -62,7 +62,7 @@ pub(crate) fn status(call: &mut Call) -> Outcome {
     let app = &call.app;
     app.performance()?;
     app.alerts()?;
-    let drones = (app.drones()?.all)();
+    let drones = (app.drones().all)();
     Ok(respond::json(&SystemReport {
         system: SystemStatus::now(app),
         services: services(app, Some(Ts::now())),

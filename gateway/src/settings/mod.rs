@@ -2,7 +2,7 @@
 //! once, completely. What comes out can be run; nothing else can.
 //!
 //! [`Settings`] has no public parts and two doors, [`Settings::resolve`] and
-//! [`Settings::demo`], so that a start cannot take a configuration that nobody
+//! `Settings::demo`, so that a start cannot take a configuration that nobody
 //! has judged. `run`, `demo`, `check` and a reload all come through here. This room
 //! reads files and starts nothing; whether a port is free or a drone answers is not
 //! its question, because a gateway starts without them.

@@ -109,6 +109,7 @@ pub(super) async fn run(shared: &Arc<Shared>, forward: Forward) -> Result<Respon
     let mut passed = Response::new(Body::new(body));
     *passed.status_mut() = parts.status;
     *passed.headers_mut() = passed_back(&parts.headers);
+    passed.extensions_mut().insert(https::NotHeld);
     Ok(passed)
 }
 

@@ -31,6 +31,10 @@ impl Fault {
     }
 }
 
+/// A copy of the store takes a second or two; a gateway that is stuck must not hold
+/// the update, which does without one.
+const BACKUP_LIMIT: Duration = Duration::from_secs(120);
+
 /// A gateway that says nothing for so long is not well: `health` itself gives up
 /// after ten seconds with each of two questions.
 const HEALTH_LIMIT: Duration = Duration::from_secs(30);
@@ -213,7 +217,7 @@ impl Host {
         files::remove(&self.places.store_copy)?;
         let mut backup = Command::new("runuser");
         backup.args(["-u", "mfg-drone", "--", "mfg-drone-gateway", "backup"]);
-        run(backup.arg(&self.places.store_copy), None)
+        run(backup.arg(&self.places.store_copy), Some(BACKUP_LIMIT))
             .map(drop)
             .map_err(|why| Fault(format!("no copy of the store was made: {}", why.0)))
     }

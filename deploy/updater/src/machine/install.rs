@@ -246,6 +246,8 @@ impl Install {
                 state: State::Failed,
                 ..
             }) => self.give_up(why),
+            // It was told already; trying again would go round for ever.
+            Action::ClearWork if self.status.state == State::Failed => self.give_up(why),
             // The medium refuses. Who is on trial stays noted: the switch may have been
             // written all the same, and then the new system has to prove itself.
             _ => self.refuse(&format!("the card cannot be written: {why}")),

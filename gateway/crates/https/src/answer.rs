@@ -21,6 +21,11 @@ use super::ledger::Held;
 /// so this is also what makes a trickle too slow.
 const PIECE_BYTES: usize = 16 * 1024;
 
+/// Marks an answer whose bytes are not held for its client: part of the program, or
+/// passed on by the piece as they come, whatever its length says.
+#[derive(Clone, Copy, Debug)]
+pub struct NotHeld;
+
 /// The body of an answer. Its request counts as in flight until the last piece of
 /// it is written, so that a long answer is never taken for idleness.
 pub(super) struct Answer {
@@ -46,13 +51,16 @@ pub(super) fn answer(
     // What is made piece by piece has no length, and is held by the piece.
     let length = |body: &Body| body.size_hint().exact().unwrap_or_default() as usize;
     let bytes = length(response.body());
-    let response = if bytes <= PIECE_BYTES || held.grow(bytes) {
+    let is_held = response.extensions().get::<NotHeld>().is_none();
+    let response = if !is_held || bytes <= PIECE_BYTES || held.grow(bytes) {
         response
     } else {
         no_room()
     };
     let bytes = length(response.body());
-    held.grow_anyway(bytes - held.bytes());
+    if is_held {
+        held.grow_anyway(bytes - held.bytes());
+    }
     in_flight.answered(bytes);
     response.map(|body| Answer {
         body,

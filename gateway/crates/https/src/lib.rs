@@ -35,6 +35,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, bind, serve};
+pub use answer::NotHeld;
 pub use config::TlsConfig;
 pub use limiter::{Connection, ConnectionLimiter};
 pub use tls::{Tls, TlsError};

@@ -54,11 +54,11 @@ impl FleetOptions {
     fn spawn(
         &self,
         tasks: &TaskTracker,
-        name: &'static str,
+        (name, service): (&'static str, Option<Service>),
         task: impl Future<Output = ()> + Send + 'static,
     ) {
         match &self.supervisor {
-            Some(supervisor) => tasks.spawn(supervisor.watched(name, Some(Service::Drones), task)),
+            Some(supervisor) => tasks.spawn(supervisor.watched(name, service, task)),
             None => tasks.spawn(task),
         };
     }
@@ -495,10 +495,15 @@ impl Inner {
                 outlet.clone(),
                 self.cancel.clone(),
             );
-            options.spawn(&self.tasks, "drone link", link.run());
+            options.spawn(
+                &self.tasks,
+                ("drone link", Some(Service::Drones)),
+                link.run(),
+            );
         }
         let search = self.discovery.clone().search_by_itself(self.cancel.clone());
-        options.spawn(&self.tasks, "drone search", search);
+        // (Flying does without it.)
+        options.spawn(&self.tasks, ("drone search", None), search);
         self.tasks.close();
     }
 

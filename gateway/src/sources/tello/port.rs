@@ -21,6 +21,7 @@ use super::plan::FleetPlan;
 use super::roster::{PortHolder, PortRecord, Roster, Slot};
 use super::socket;
 use super::state_readings::readings_of;
+use crate::supervision::Service;
 use alerting::{AlertType, Condition, Level};
 use readings::clock::{Mono, wall_now};
 
@@ -46,11 +47,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// What the supervisor calls the task of such a port.
-    pub(super) const fn task(self) -> &'static str {
+    /// What the supervisor calls the task of such a port, and what is down without it.
+    pub(super) const fn task(self) -> (&'static str, Option<Service>) {
         match self {
-            Kind::State => "state port",
-            Kind::Video => "video port",
+            Kind::State => ("state port", Some(Service::Drones)),
+            Kind::Video => ("video port", None),
         }
     }
 
