@@ -145,7 +145,9 @@ impl Slot {
         if worth == Worth::NotYetRead {
             return None;
         }
-        if worth == Worth::Fresh && !std::mem::replace(&mut self.proven, true) {
+        // One whose loss was told has to stay well before it is back, the first time too.
+        let is_first = worth == Worth::Fresh && !std::mem::replace(&mut self.proven, true);
+        if is_first && !self.guard.is_lost() {
             return Some(LossChange::Back);
         }
         self.guard

@@ -318,7 +318,7 @@ impl Fleet {
 
     /// Puts a simulator in the place of a drone in mode `auto`; whether one is there.
     fn stand_in(&self, index: usize, slot: &Slot) -> bool {
-        let Some(address) = slot.plan.stand_in else {
+        let Some(address) = slot.plan.stand_in.filter(|_| !slot.was_real()) else {
             return false;
         };
         let address = SocketAddr::new(address, slot.plan.command_port);

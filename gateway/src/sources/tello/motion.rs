@@ -19,6 +19,12 @@ pub(super) const GROUND_PROVEN_BY: Duration = Duration::from_secs(2);
 /// A floor farther away than this vetoes the ground. It never proves a flight.
 const FLOOR_NEAR_CM: u16 = 30;
 
+/// How long that veto lasts while the motors stand still.
+const VETO_LASTS: Duration = Duration::from_secs(30);
+
+/// Without a state for so long, what was still before proves nothing.
+const GAP: Duration = Duration::from_millis(1_500);
+
 /// How long all speeds must be zero for a drone to stand still: three states.
 const STILL_FOR: Duration = Duration::from_millis(300);
 
@@ -35,6 +41,8 @@ const SINK_WINDOW: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Motion {
     heard: Option<Mono>,
+    /// When a state last arrived that has all that proves the ground.
+    proof_heard: Option<Mono>,
     motor_time_s: Option<u32>,
     /// Since when motor time has its value.
     motors_still_since: Option<Mono>,
@@ -54,7 +62,15 @@ pub(crate) struct Motion {
 impl Motion {
     /// Takes the next state.
     pub(super) fn take(&mut self, state: &State, now: Mono) {
+        if self.heard.is_none_or(|heard| now.since(heard) > GAP) {
+            // What lies between is not known: stillness is counted anew.
+            self.motors_still_since = self.motor_time_s.map(|_| now);
+            (self.level_since, self.still_since) = (None, None);
+        }
         self.heard = Some(now);
+        if state.motor_time_s.is_some() && state.velocity_dm_s[2].is_some() {
+            self.proof_heard = Some(now);
+        }
         if let Some(new) = state.motor_time_s {
             if self.motor_time_s.is_some_and(|old| new > old) {
                 self.motors_advanced = Some(now);
@@ -114,14 +130,16 @@ impl Motion {
     /// the earliest.
     pub(super) fn proves_ground(&self, since: Mono) -> bool {
         let (Some(heard), Some(motors), Some(level)) =
-            (self.heard, self.motors_still_since, self.level_since)
+            (self.proof_heard, self.motors_still_since, self.level_since)
         else {
             return false;
         };
         let begun = motors.max(level).max(since);
-        heard >= begun
-            && heard.since(begun) >= GROUND_PROVEN_BY
-            && self.floor_cm.is_none_or(|cm| cm <= FLOOR_NEAR_CM)
+        // Nothing hovers with standing motors: a floor that stays far is the edge of a
+        // box, or a dirty sensor.
+        let is_vetoed = self.floor_cm.is_some_and(|cm| cm > FLOOR_NEAR_CM)
+            && heard.since(motors.max(since)) < VETO_LASTS;
+        heard >= begun && heard.since(begun) >= GROUND_PROVEN_BY && !is_vetoed
     }
 
     /// Whether it has stood still in the air or on the ground, in states that all
@@ -195,6 +213,21 @@ mod tests {
         states(&mut silent, "time:40;vgz:0;", 0, 500);
         assert!(!silent.proves_ground(Mono::ZERO), "whatever the time now");
         assert!(!silent.is_fresh(ms(2_001), Duration::from_millis(1_500)));
+    }
+
+    #[test]
+    fn what_a_state_does_not_say_proves_no_ground() {
+        let mut motion = Motion::default();
+        states(&mut motion, "time:40;vgz:0;tof:90;", 0, 900);
+        states(&mut motion, "time:41;vgz:0;tof:90;", 1_000, 1_900);
+        // Cut by a buffer that is too small: no motor time, no floor.
+        states(&mut motion, "vgz:0;", 2_000, 9_000);
+        assert!(!motion.proves_ground(Mono::ZERO));
+        // One state after a gap proves nothing of the time between.
+        states(&mut motion, "time:41;vgz:0;tof:10;", 20_000, 20_000);
+        assert!(!motion.proves_ground(Mono::ZERO));
+        states(&mut motion, "time:41;vgz:0;tof:10;", 20_100, 22_000);
+        assert!(motion.proves_ground(Mono::ZERO));
     }
 
     #[test]

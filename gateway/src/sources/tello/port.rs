@@ -174,6 +174,7 @@ impl Port {
                 .take(self.index, from.ip(), datagram, Mono::now(), wall_now());
             return;
         };
+        slot.note_heard();
         let news = slot.live().take(datagram, Mono::now(), wall_now());
         // Published outside the lock: rules may take their time, readers may not.
         if let Some(state) = news {

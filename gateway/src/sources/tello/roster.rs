@@ -98,6 +98,8 @@ pub(crate) struct Slot {
     intake: Mutex<Option<mpsc::Receiver<Request>>>,
     /// Whether a simulator stands in for the real drone now.
     stands_in: AtomicBool,
+    /// Whether the real drone was heard at some time of this run.
+    heard_real: AtomicBool,
     live: Mutex<Live>,
     link: Mutex<LinkStatus>,
     /// What its camera sends.
@@ -126,6 +128,18 @@ impl Slot {
     /// Whether what is behind it now is a simulator.
     pub(crate) fn simulated(&self) -> bool {
         self.plan.simulated || self.stands_in.load(Relaxed)
+    }
+
+    /// Notes that a state came from what is behind it now.
+    pub(crate) fn note_heard(&self) {
+        if !self.simulated() {
+            self.heard_real.store(true, Relaxed);
+        }
+    }
+
+    /// Whether the real drone was heard: then nothing may stand in for it.
+    pub(crate) fn was_real(&self) -> bool {
+        self.heard_real.load(Relaxed)
     }
 
     /// Puts a simulator in the drone's place, or the drone back; what was heard
@@ -209,6 +223,7 @@ impl Roster {
                 requests,
                 intake: Mutex::new(Some(intake)),
                 stands_in: AtomicBool::new(false),
+                heard_real: AtomicBool::new(false),
                 live: Mutex::default(),
                 link: Mutex::default(),
                 video: Arc::default(),

@@ -266,8 +266,11 @@ mod tests {
         bench.states(10, 40, false, "h:0;vgz:0;tof:90;");
         assert_eq!(bench.flight(), (Phase::Landed, Basis::Unproven));
         bench.states(2, 41, true, "h:80;vgz:0;tof:90;");
-        bench.states(30, 42, false, "h:80;vgz:0;tof:90;");
+        bench.states(20, 43, false, "h:80;vgz:0;tof:90;");
         assert_eq!(bench.flight(), (Phase::Flying, Basis::State));
+        // Nothing hovers for half a minute with standing motors.
+        bench.states(13, 43, false, "h:80;vgz:0;tof:90;");
+        assert_eq!(bench.flight(), (Phase::Landed, Basis::State));
     }
 
     #[test]
@@ -282,6 +285,8 @@ mod tests {
         assert_eq!(bench.flight(), (Phase::Landed, Basis::BatterySpent));
         // It comes back on the ground: its motors stood still all the while.
         bench.states(1, 42, false, "h:0;vgz:0;tof:10;");
+        assert_eq!(bench.flight(), (Phase::Landed, Basis::Unproven));
+        bench.states(2, 42, false, "h:0;vgz:0;tof:10;");
         assert_eq!(bench.flight(), (Phase::Landed, Basis::State));
         // Another flight is another flight.
         bench.states(3, 50, true, "h:80;vgz:0;tof:80;");

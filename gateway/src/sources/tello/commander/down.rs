@@ -42,6 +42,12 @@ const LAND_ANSWERED: Duration = Duration::from_secs(30);
 const STOP_APART: Duration = Duration::from_millis(500);
 const STOP_FOR: Duration = Duration::from_secs(3);
 
+/// Stillness takes three states; a drone that is not still after those moves.
+const STILL_SHOWS: Duration = Duration::from_millis(400);
+/// By then a manoeuvre that was sent just before the `stop` is seen to move (captured:
+/// 0.3 to 0.46 s after a move, 0.74 s after a take-off).
+const MOVE_SHOWS: Duration = Duration::from_millis(1_500);
+
 /// `emergency` is never answered, so it is sent this often within a second.
 const EMERGENCY_SENDS: u32 = 5;
 const EMERGENCY_APART: Duration = Duration::from_millis(200);
@@ -103,6 +109,8 @@ struct Active<T> {
     stop_at: Option<Mono>,
     /// Whether a manoeuvre was under way when it was asked.
     in_manoeuvre: bool,
+    /// Whether the drone was seen to move since.
+    moved: bool,
     /// Whether its time for an answer is over.
     overdue: bool,
 }
@@ -171,6 +179,7 @@ impl<T> DownCommands<T> {
             next_send: now,
             stop_at: None,
             in_manoeuvre,
+            moved: false,
             overdue: false,
         });
         active.join(ticket, todo);
@@ -204,7 +213,7 @@ impl<T> DownCommands<T> {
                     self.send_due(about, todo);
                 }
             }
-            (Down::Land, Reply::Error(words)) if !known.may_fly => {
+            (Down::Land, Reply::Error(words)) if !known.may_fly && !is_busy(words) => {
                 // It stands, says the drone; its states would have said otherwise.
                 let words = if words.is_empty() { "error" } else { words };
                 self.cancel(&Outcome::Refused(words.to_owned()), todo);
@@ -232,7 +241,16 @@ impl<T> DownCommands<T> {
         };
         let is_done = match active.what {
             Down::Land => known.grounded,
-            Down::Stop => about.is_fresh() && about.motion.stands_still(active.began),
+            Down::Stop => {
+                // A move that was just sent shows after some 0.4 s, a take-off after 0.8:
+                // until then stillness is that of before.
+                let moves = !about.motion.stands_still(active.began);
+                active.moved |= moves && about.now.since(active.began) >= STILL_SHOWS;
+                let has_begun = !active.in_manoeuvre
+                    || active.moved
+                    || about.now.since(active.began) >= MOVE_SHOWS;
+                about.is_fresh() && !moves && has_begun
+            }
             Down::Emergency => about.is_fresh() && about.motion.proves_ground(active.began),
         };
         if is_done {
@@ -314,7 +332,9 @@ impl<T> Active<T> {
         if now < self.next_send {
             return;
         }
-        if about.is_fresh() && about.motion.sinks(now) && self.sends > 0 {
+        // (`h` drifts: what is taken for sinking must not hold a lost landing back for long.)
+        let is_new = now.since(self.last_send) < 2 * LAND_APART;
+        if about.is_fresh() && about.motion.sinks(now) && self.sends > 0 && is_new {
             self.next_send = now.plus(LAND_AGAIN);
         } else {
             self.send(Command::Land, LAND_APART, now, todo);

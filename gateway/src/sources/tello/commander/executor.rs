@@ -63,6 +63,8 @@ pub(in super::super) struct CommandExecutor {
     gave_up: bool,
     operator: Option<Operator>,
     last_sent: Mono,
+    /// When one was last sent that begins the drone's own 15 s anew.
+    last_held_up: Mono,
     /// Until when sinking is what the drone was told to do.
     told_to_sink_until: Mono,
     guard_at: Mono,
@@ -82,6 +84,7 @@ impl CommandExecutor {
             gave_up: false,
             operator: None,
             last_sent: Mono::ZERO,
+            last_held_up: Mono::ZERO,
             told_to_sink_until: Mono::ZERO,
             guard_at: Mono::ZERO,
             intervention: None,
@@ -102,9 +105,10 @@ impl CommandExecutor {
         self.belief.flight(&about.motion, told, about.now)
     }
 
-    /// When a command was last sent.
-    pub(in super::super) fn last_sent(&self) -> Mono {
-        self.last_sent
+    /// When a command was last sent that keeps a drone in the air: any but those that
+    /// bring it down.
+    pub(in super::super) fn last_held_up(&self) -> Mono {
+        self.last_held_up
     }
 
     /// Whether it is, or may be, in the air.
@@ -133,7 +137,10 @@ impl CommandExecutor {
         // The sender may have hung up; its command is carried out all the same.
         let _ = admitted.send(verdict);
         if taken {
-            if !matches!(command, Command::Read(_)) {
+            // Who brings a drone down, or asks for its camera, does not fly it: the flyer
+            // stays who told it to move, and is missed when he goes.
+            let flies = is_manoeuvre(command) || matches!(command, Command::Rc(_));
+            if flies || (self.operator.is_none() && !matches!(command, Command::Read(_))) {
                 self.guard.commanded(self.presences.is_there(&by));
                 self.operator = Some(by);
             }
@@ -157,7 +164,10 @@ impl CommandExecutor {
     fn grounds(&self, about: &Snapshot) -> Grounds {
         Grounds {
             flight: self.flight(about),
-            grounded: self.belief.is_grounded(&about.motion, about.now),
+            // One that a take-off waits for is as good as gone: land and stop are taken,
+            // and take the take-off back.
+            grounded: self.belief.is_grounded(&about.motion, about.now)
+                && !self.queue.holds(Command::Takeoff),
             takeoff_battery_pct: self.guard.policy().takeoff_battery_pct,
             height_cm: self.height_at_the_end_cm(about),
         }
@@ -430,6 +440,9 @@ impl CommandExecutor {
             return self.queue.withdraw(why, about.now, todo);
         }
         self.last_sent = about.now;
+        if !matches!(command, Command::Land | Command::Emergency) {
+            self.last_held_up = about.now;
+        }
         if Down::of(command).is_some() {
             self.queue.count_sent();
         }

@@ -121,11 +121,19 @@ impl Bench {
     }
 
     pub(super) fn ask(&mut self, command: Command) -> Result<oneshot::Receiver<Outcome>, Refusal> {
+        self.ask_as("a", command)
+    }
+
+    fn ask_as(
+        &mut self,
+        who: &str,
+        command: Command,
+    ) -> Result<oneshot::Receiver<Outcome>, Refusal> {
         let (admitted, mut verdict) = oneshot::channel();
         let (outcome, told) = oneshot::channel();
         let by = Operator {
-            id: "a".into(),
-            name: "a".into(),
+            id: who.into(),
+            name: who.into(),
         };
         let request = Request {
             command,
@@ -462,4 +470,45 @@ fn a_drone_that_nobody_wants_streams_no_more_and_lands() {
     let mut flying = Bench::flying(80);
     let about = flying.about();
     assert_eq!(flying.executor.release(&about), [Command::Land]);
+}
+
+#[test]
+fn a_landing_takes_back_a_take_off_that_waits() {
+    let mut bench = Bench::new();
+    bench.ask(Command::StreamOn).expect("taken");
+    bench.ask(Command::Takeoff).expect("waits its turn");
+    assert_eq!(bench.count(Command::Takeoff), 0);
+    bench.ask(Command::Land).expect("taken all the same");
+    bench.pass(10_000);
+    assert_eq!(bench.count(Command::Takeoff), 0, "{:?}", bench.sent);
+}
+
+#[test]
+fn a_stop_is_not_done_before_the_move_it_stops_can_have_begun() {
+    let mut bench = Bench::flying(80);
+    let forward = Command::Move {
+        direction: Direction::Forward,
+        distance_cm: 500,
+    };
+    bench.ask(forward).expect("taken");
+    bench.pass(100);
+    let mut told = bench.ask(Command::Stop).expect("taken");
+    bench.pass(1_000);
+    assert_eq!(ended(&mut told), None, "stillness of before proves nothing");
+    assert!(bench.count(Command::Stop) >= 2, "{:?}", bench.sent);
+    bench.pass(1_000);
+    assert_eq!(ended(&mut told), Some(Outcome::Done));
+}
+
+#[test]
+fn who_brings_a_drone_down_does_not_fly_it() {
+    let mut bench = Bench::flying(80);
+    let up = Command::Move {
+        direction: Direction::Up,
+        distance_cm: 20,
+    };
+    bench.ask_as("flyer", up).expect("taken");
+    bench.ask_as("wall tablet", Command::Stop).expect("taken");
+    let operator = bench.executor.operator.as_ref();
+    assert_eq!(operator.map(|operator| &*operator.name), Some("flyer"));
 }

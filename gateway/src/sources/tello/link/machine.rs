@@ -225,7 +225,13 @@ impl Link {
     /// Whether an attempt is due; if so, it counts as made. Without a state port
     /// of our own the drone would only be taken from whoever holds the port.
     fn take_attempt(&mut self, inputs: Inputs) -> bool {
-        if !inputs.port_bound || inputs.now < self.next_send {
+        // Judged at each attempt: a `stop` given meanwhile begins the drone's own time anew.
+        let lands_by_itself = inputs.airborne
+            && inputs.heard.is_some_and(|heard| {
+                let last = heard.max(inputs.last_sent);
+                inputs.now < last.plus(hands_off(inputs.height_cm))
+            });
+        if !inputs.port_bound || lands_by_itself || inputs.now < self.next_send {
             return false;
         }
         let wait = BACK_OFF

@@ -261,7 +261,7 @@ impl LinkTask {
             heard: live.heard().map(|heard| heard.at),
             airborne: self.executor.may_fly(),
             height_cm: live.motion().highest_cm(),
-            last_sent: self.executor.last_sent(),
+            last_sent: self.executor.last_held_up(),
             port_bound: self.roster.is_bound(slot.state_socket),
             route: self.route,
         }

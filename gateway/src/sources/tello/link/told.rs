@@ -46,10 +46,7 @@ impl LinkTask {
             let title = "Gateway Took Over";
             self.raise(INTERVENED, title, format!("{name}: {why}"));
         }
-        if self.intervened
-            && self.slot().link().flight.phase == Phase::Landed
-            && self.executor.is_idle()
-        {
+        if self.intervened && self.is_seen_landed() && self.executor.is_idle() {
             self.intervened = false;
             self.outlet.clear(INTERVENED, &id);
         }
@@ -65,8 +62,11 @@ impl LinkTask {
                      telling it. Look at the drone; `emergency` cuts its motors"
                 );
                 self.raise(LANDING_OVERDUE, "Landing Not Confirmed", message);
-            } else {
+            } else if self.is_seen_landed() {
                 self.outlet.clear(LANDING_OVERDUE, &id);
+            } else {
+                // Neither giving up nor another command is the ground.
+                self.landing_overdue = true;
             }
         }
         if self.executor.warns() != self.warned {
@@ -81,6 +81,12 @@ impl LinkTask {
                 self.outlet.clear(BATTERY_IN_FLIGHT, &id);
             }
         }
+    }
+
+    /// Whether its states show it on the ground, not only its silence.
+    fn is_seen_landed(&self) -> bool {
+        let flight = self.slot().link().flight;
+        flight.is_known() && flight.phase == Phase::Landed
     }
 
     fn raise(&self, key: &'static str, title: &'static str, message: String) {
