@@ -271,5 +271,6 @@ fn estimate(search: &mut Search, supply: &Supply) {
     let draft = Draft::estimate(name, Linear::per(1e6), curve, &supply.label, &supply.entry);
     let source = format!("{}/voltage_now", supply.path);
     let identity = format!("power {} {} estimate", supply.entry, supply.device);
-    search.add(source, identity, BATTERY_MS, vec![draft]);
+    let gated = (source, supply.present(), GateKind::Present);
+    search.add_gated(gated, identity, BATTERY_MS, vec![draft]);
 }

@@ -18,13 +18,10 @@ const MISSED: [Metric; 4] = [
     Metric::StorageWear,
 ];
 
-/// Whether a sensor that had a value is away; not, when its source says itself that
-/// it has nothing, or is busy.
+/// Whether a sensor that had a value is away: gone, or its source says that it has
+/// nothing any more, as the slot of a battery that was taken out does.
 fn is_absence(why: Absence) -> bool {
-    !matches!(
-        why,
-        Absence::Unavailable(_) | Absence::NotYetRead | Absence::NotReady
-    )
+    why != Absence::NotYetRead
 }
 
 /// Which of several fresh values stands for all.

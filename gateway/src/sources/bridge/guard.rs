@@ -27,6 +27,11 @@ impl Stop {
         None
     }
 
+    /// The link is lost: a release that was under way has to begin anew.
+    pub(super) fn unheard(&mut self) {
+        self.released_since_ms = None;
+    }
+
     /// Its state now, once it is known; to be published from time to time.
     pub(super) fn state(&mut self, now_ms: u64) -> Option<bool> {
         if self
@@ -86,6 +91,18 @@ mod tests {
         assert_eq!(stop.state(2_999), Some(true));
         assert_eq!(stop.state(3_000), Some(false));
         assert_eq!(stop.set(true, 3_001), Some(true));
+    }
+
+    #[test]
+    fn a_release_that_a_lost_link_cut_short_begins_anew() {
+        let mut stop = Stop::default();
+        stop.set(true, 0);
+        stop.set(false, 1_000);
+        stop.unheard();
+        assert_eq!(stop.state(60_000), Some(true), "nobody knows");
+        stop.set(false, 60_000);
+        assert_eq!(stop.state(61_999), Some(true));
+        assert_eq!(stop.state(62_000), Some(false));
     }
 
     #[test]

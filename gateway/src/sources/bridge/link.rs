@@ -365,6 +365,7 @@ impl Link {
         }
         let mut state = self.lock();
         (state.live, state.reason) = (false, Some(reason));
+        state.stop.unheard();
         drop(state);
         self.end_buttons();
         self.judge(now_ms);

@@ -258,4 +258,19 @@ mod tests {
         );
         assert_eq!(next.worth(20_000), Worth::NotYetRead);
     }
+
+    #[test]
+    fn one_lucky_value_does_not_end_a_loss_that_was_told() {
+        let mut slot = every(500);
+        let mut told = Vec::new();
+        for now_ms in (2_100..60_000).step_by(100) {
+            slot.fail(Fault::Absent);
+            if now_ms == 20_100 {
+                slot.read(11.0, now_ms);
+            }
+            told.extend(slot.news(now_ms));
+        }
+        assert_eq!(told, [LossChange::Lost]);
+        assert!(slot.is_lost());
+    }
 }
