@@ -42,7 +42,9 @@ impl Edges {
         Ok(Edges {
             budgets: Budgets::of(&ledger)?,
             ledger,
-            notifier: Arc::new(Notifier::start(&config.notify, core.store.clone()).await?),
+            notifier: Arc::new(
+                Notifier::start(&config.notify, core.store.clone(), Some(&core.supervisor)).await?,
+            ),
             upstream: Upstream::new(&config.upstream)?,
             updates: Updates::new(&config.update),
             tls: Tls::open(&config.tls, &config.storage.dir)?,

@@ -8,6 +8,7 @@ use axum::Router;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::core::Core;
 use crate::settings::Origin;
 use alerting::{AlertType, Alerts, Condition, Level};
 use https::{BindError, Listener, Server, Tls, Via};
@@ -34,15 +35,16 @@ pub(super) fn serve(
     origin: Origin,
     app: Router,
     server: Arc<Server>,
-    alerts: Alerts,
+    core: &Core,
 ) -> Result<JoinHandle<()>, BindError> {
+    let alerts = core.alerts.clone();
     let first = https::bind(wanted.address, wanted.key);
     if origin == Origin::Demo
         && let Err(error) = first
     {
         return Err(error);
     }
-    Ok(tokio::spawn(async move {
+    let listener = async move {
         let mut pause = RETRY.0;
         let mut attempt = first;
         let socket = loop {
@@ -69,7 +71,9 @@ pub(super) fn serve(
             server,
         )
         .await;
-    }))
+    };
+    let listener = core.supervisor.watched("listener", None, listener);
+    Ok(tokio::spawn(listener))
 }
 
 fn condition_key(via: Via) -> &'static str {

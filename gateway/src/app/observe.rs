@@ -57,7 +57,10 @@ impl Observing {
         });
         // After the histories: a series takes stored steps only before its first reading.
         bridges.apply(&config.bridge);
-        bridges.tend(core.stop.clone());
+        let (kept, stop) = (bridges.clone(), core.stop.clone());
+        let service = Some(Service::Monitoring);
+        core.supervisor
+            .keep("bridge watch", service, move || kept.tend(stop.clone()));
         let board = watch_board(config, core);
         core.alerts.rules_complete();
         let performance = Arc::new(Performance::new(table().templates()));
@@ -126,9 +129,10 @@ fn watch_board(config: &Config, core: &Core) -> Option<Arc<board::Face>> {
     if !config.board.enabled {
         return None;
     }
-    let alive = core
-        .supervisor
-        .thread("board sensors", Some(Service::Monitoring));
+    let alive = || {
+        let service = Some(Service::Monitoring);
+        core.supervisor.thread("board sensors", service)
+    };
     let (pipeline, stop) = (core.pipeline.clone(), core.stop.clone());
     match board::spawn(config, core.board_source, pipeline, stop, alive) {
         Ok(board) => {

@@ -119,10 +119,10 @@ pub(super) fn serve(
             settings.origin(),
             router.clone(),
             server.clone(),
-            core.alerts.clone(),
+            core,
         )?);
     }
-    serve_control(config, app, &edges.tls, &core.stop);
+    serve_control(config, core, app, &edges.tls);
     housekeeping::spawn(
         &core.supervisor,
         &core.rooms(),
@@ -233,7 +233,7 @@ fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details:
     });
 }
 
-fn serve_control(config: &Config, app: &Arc<App>, tls: &Arc<Tls>, stop: &CancellationToken) {
+fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
     let control = Control {
         access: app.access.clone(),
@@ -245,8 +245,13 @@ fn serve_control(config: &Config, app: &Arc<App>, tls: &Arc<Tls>, stop: &Cancell
                 .map_err(|error| error.to_string())
         }),
     };
-    if let Err(error) = control::serve(&config.storage.dir, control, stop.clone()) {
-        tracing::error!(%error, "no control socket: `keys` and `backup` work only while the gateway is stopped");
+    match control::open(&config.storage.dir, control, core.stop.clone()) {
+        Ok(serving) => {
+            tokio::spawn(core.supervisor.watched("control socket", None, serving));
+        }
+        Err(error) => {
+            tracing::error!(%error, "no control socket: `keys` and `backup` work only while the gateway is stopped");
+        }
     }
 }
 

@@ -169,11 +169,15 @@ pub fn socket_path(state_dir: &Path) -> PathBuf {
     state_dir.join(SOCKET)
 }
 
-/// Serves the socket until `stop`.
+/// Opens the socket; what is returned serves it until `stop`.
 ///
 /// # Errors
 /// The socket cannot be made: a read-only medium, a path over 107 bytes.
-pub fn serve(state_dir: &Path, control: Control, stop: CancellationToken) -> std::io::Result<()> {
+pub fn open(
+    state_dir: &Path,
+    control: Control,
+    stop: CancellationToken,
+) -> std::io::Result<impl Future<Output = ()> + Send + use<>> {
     let path = socket_path(state_dir);
     // The store's lock says that no other gateway uses this directory, so a
     // socket file found here was left behind by a killed one.
@@ -184,7 +188,7 @@ pub fn serve(state_dir: &Path, control: Control, stop: CancellationToken) -> std
     let listener = UnixListener::bind(&path)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     let app = router(Arc::new(control));
-    tokio::spawn(async move {
+    Ok(async move {
         let stopped = async move { stop.cancelled().await };
         if let Err(error) = axum::serve(listener, app)
             .with_graceful_shutdown(stopped)
@@ -193,8 +197,7 @@ pub fn serve(state_dir: &Path, control: Control, stop: CancellationToken) -> std
             tracing::error!(%error, "control socket failed");
         }
         drop(std::fs::remove_file(path));
-    });
-    Ok(())
+    })
 }
 
 fn router(control: Arc<Control>) -> Router {

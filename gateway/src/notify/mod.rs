@@ -22,6 +22,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use crate::config;
+use crate::supervision::Supervisor;
 use store::{AlertRecord, Change, OutboxEvent, OutboxRecord, Store};
 
 use client::Caller;
@@ -78,13 +79,18 @@ impl Notifier {
     ///
     /// # Errors
     /// [`TargetError`] for a webhook that cannot be used.
-    pub async fn start(config: &config::Notify, store: Store) -> Result<Notifier, TargetError> {
-        Notifier::start_paced(config, store, delivery::BACK_OFF_MIN).await
+    pub async fn start(
+        config: &config::Notify,
+        store: Store,
+        supervisor: Option<&Supervisor>,
+    ) -> Result<Notifier, TargetError> {
+        Notifier::start_paced(config, store, supervisor, delivery::BACK_OFF_MIN).await
     }
 
     async fn start_paced(
         config: &config::Notify,
         store: Store,
+        supervisor: Option<&Supervisor>,
         back_off_min: Duration,
     ) -> Result<Notifier, TargetError> {
         let callers = callers(config)?;
@@ -98,17 +104,20 @@ impl Notifier {
             let counted = Arc::new(Counters::default());
             counters.push((caller.target().name.clone(), counted.clone()));
             let (store, progress) = (store.clone(), progress.clone());
-            tasks.spawn(
-                Courier {
-                    caller,
-                    index,
-                    store,
-                    progress,
-                    counters: counted,
-                    back_off_min,
+            let courier = Courier {
+                caller,
+                index,
+                store,
+                progress,
+                counters: counted,
+                back_off_min,
+            };
+            match supervisor {
+                Some(supervisor) => {
+                    tasks.spawn(supervisor.watched("notifications", None, courier.run()))
                 }
-                .run(),
-            );
+                None => tasks.spawn(courier.run()),
+            };
         }
         Ok(Notifier {
             counters,

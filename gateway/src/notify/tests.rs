@@ -85,7 +85,7 @@ async fn alerts_arrive_in_order_signed_and_also_after_a_restart() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let (url, mut received) = listener(Vec::new()).await;
     let (store, _) = Store::open(dir.path()).expect("opened");
-    let notifier = Notifier::start(&config(&url, Some("warning")), store.clone())
+    let notifier = Notifier::start(&config(&url, Some("warning")), store.clone(), None)
         .await
         .expect("started");
     store
@@ -123,7 +123,7 @@ async fn alerts_arrive_in_order_signed_and_also_after_a_restart() {
     drop(store);
 
     let (store, _) = Store::open(dir.path()).expect("opened");
-    let notifier = Notifier::start(&config(&url, None), store.clone())
+    let notifier = Notifier::start(&config(&url, None), store.clone(), None)
         .await
         .expect("started");
     let mut seen = String::new();
@@ -146,7 +146,7 @@ async fn a_failing_target_is_tried_again_and_a_refusing_one_given_up() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let (url, mut received) = listener([[500, 429].as_slice(), &[404; 8]].concat()).await;
     let (store, _) = Store::open(dir.path()).expect("opened");
-    let notifier = Notifier::start_paced(&config(&url, None), store.clone(), Duration::ZERO)
+    let notifier = Notifier::start_paced(&config(&url, None), store.clone(), None, Duration::ZERO)
         .await
         .expect("started");
     store

@@ -38,17 +38,17 @@ const LONGEST_NAP: Duration = Duration::from_millis(500);
 const SHORTEST_NAP: Duration = Duration::from_millis(20);
 
 /// Detects the board, adds its default rules and starts the thread. A board
-/// without sensors costs one sleep every half second. `alive` is dropped when the
-/// thread ends, however that comes about.
+/// without sensors costs one sleep every half second. What `alive` gives is
+/// held by the thread, and dropped when that ends, however it comes about.
 ///
 /// # Errors
 /// The file tree does not exist, or the system refuses a thread.
-pub fn spawn(
+pub fn spawn<A: Send + 'static>(
     config: &Config,
     source: SourceId,
     pipeline: Pipeline,
     stop: CancellationToken,
-    alive: impl Send + 'static,
+    alive: impl FnOnce() -> A,
 ) -> anyhow::Result<Arc<Face>> {
     let board = Board::open(&config.board.root, Some(&config.board.profiles))?;
     for problem in board.problems() {
@@ -59,6 +59,7 @@ pub fn spawn(
     }
     let face = Arc::new(Face::new(&board));
     let mut watch = Watch::new(board, face.clone(), source, pipeline, config);
+    let alive = alive();
     thread::Builder::new()
         .name("board-sensors".to_owned())
         .spawn(move || {

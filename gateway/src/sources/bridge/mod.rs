@@ -94,9 +94,9 @@ impl Bridges {
             .flatten()
     }
 
-    /// Starts what looks after them until `stop`, then ends them.
-    pub fn tend(&self, stop: CancellationToken) {
-        tokio::spawn(tend::run(self.clone(), stop));
+    /// Looks after them until `stop`, then ends them.
+    pub fn tend(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
+        tend::run(self.clone(), stop)
     }
 
     /// Makes the running bridges those of `wanted`: ends others, starts new
