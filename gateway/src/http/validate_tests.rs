@@ -126,7 +126,7 @@ fn the_query_wins_over_the_body_and_absence_is_said_where_it_was_looked_for() {
 
 #[test]
 fn broken_json_and_deep_json_are_refused_without_a_panic() {
-    let deep = "[".repeat(100_000);
+    let deep = "[".repeat(MAX_ELEMENTS);
     for text in ["{\"a\":", "[1]", "nul", "{\"a\": 1} x", deep.as_str()] {
         let error = Inputs::default()
             .with_body(text.as_bytes())
@@ -138,6 +138,17 @@ fn broken_json_and_deep_json_are_refused_without_a_panic() {
         );
     }
     assert!(Inputs::default().with_body(b" \r\n").is_ok());
+}
+
+#[test]
+fn a_body_of_a_great_many_elements_is_too_large() {
+    let zeros = format!("{{\"a\":[{}0]}}", "0,".repeat(MAX_ELEMENTS));
+    let error = Inputs::default().with_body(zeros.as_bytes());
+    let error = error.expect_err("refused");
+    assert_eq!(error.status(), http::StatusCode::PAYLOAD_TOO_LARGE);
+    // A long text is one element.
+    let text = format!("{{\"a\":\"{}\"}}", "x".repeat(500_000));
+    assert!(Inputs::default().with_body(text.as_bytes()).is_ok());
 }
 
 #[test]
