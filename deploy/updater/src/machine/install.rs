@@ -345,6 +345,28 @@ mod tests {
     }
 
     #[test]
+    fn a_working_place_that_cannot_be_cleared_ends_it_and_is_not_tried_for_ever() {
+        let mut machine = Install::from_spool(seen());
+        let mut action = machine.next(Answer::Done);
+        let mut told = 0;
+        // Whatever clears is refused, from the first time on.
+        for _ in 0..20 {
+            told += usize::from(matches!(action, Action::Tell(_)));
+            let answer = match &action {
+                Action::End(ended) => {
+                    assert_eq!(*ended, Ended::Failed);
+                    assert_eq!(told, 2, "verifying, and failed");
+                    return;
+                }
+                Action::ClearWork => Answer::Failed("input/output error".to_owned()),
+                _ => Answer::Done,
+            };
+            action = machine.next(answer);
+        }
+        panic!("it goes round: {action:?}");
+    }
+
+    #[test]
     fn what_is_not_newer_has_to_be_asked_for() {
         use Ordering::{Equal, Greater, Less};
         for (version, newer, allowed, refused) in [
