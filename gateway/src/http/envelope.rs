@@ -14,8 +14,6 @@ use utoipa::ToSchema;
 
 use crate::http::respond;
 use crate::http::scalars::{self, Ts};
-use access::{Denial, KeyError};
-use alerting::AlertError;
 
 /// Longest input echoed in a validation issue; the rest is cut, so that a
 /// refused megabyte does not come back as a megabyte.
@@ -281,84 +279,14 @@ impl ApiError {
     }
 }
 
-impl From<Denial> for ApiError {
-    fn from(denial: Denial) -> ApiError {
-        let unauthorised =
-            |message: &'static str| ApiError::new(StatusCode::UNAUTHORIZED, "HTTP_401", message);
-        match denial {
-            Denial::Missing => unauthorised("API key required. Provide it in the X-API-Key header"),
-            Denial::Invalid => unauthorised("Invalid or expired API key"),
-            Denial::Blocked { retry_after_s } => ApiError::new(
-                StatusCode::FORBIDDEN,
-                "IP_BLOCKED",
-                format!(
-                    "Too many failed attempts from this address; try again in {retry_after_s} s"
-                ),
-            )
-            .header(header::RETRY_AFTER, HeaderValue::from(retry_after_s.max(1))),
-            Denial::Lacks(permission) => ApiError::new(
-                StatusCode::FORBIDDEN,
-                "HTTP_403",
-                format!("Insufficient permissions: {permission}"),
-            ),
-        }
-    }
-}
-
-impl ApiError {
-    /// The medium did not take a change, for the reason given.
-    fn not_saved(reason: String) -> ApiError {
-        // A code of its own: a client may keep its change and send it again.
-        ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "STORAGE_UNAVAILABLE",
-            reason,
-        )
-    }
-}
-
-impl From<KeyError> for ApiError {
-    fn from(error: KeyError) -> ApiError {
-        match error {
-            KeyError::Unknown => ApiError::not_found(error.to_string()),
-            KeyError::LastAdmin | KeyError::Full(_) => ApiError::conflict(error.to_string()),
-            KeyError::InvalidPermission(_) | KeyError::InvalidName(_) => {
-                ApiError::invalid(error.to_string())
-            }
-            KeyError::Storage(error) => ApiError::not_saved(error.to_string()),
-            // Not the client's doing: the system cannot.
-            other => ApiError::unavailable(other.to_string()),
-        }
-    }
-}
-
-impl From<AlertError> for ApiError {
-    fn from(error: AlertError) -> ApiError {
-        match error {
-            AlertError::UnknownAlert(_) | AlertError::UnknownRule(_) => {
-                ApiError::not_found(error.to_string())
-            }
-            AlertError::InvalidRule { field, reason } => ApiError::validation(vec![Issue::new(
-                "value_error",
-                "body",
-                field,
-                reason,
-                Value::Null,
-            )]),
-            AlertError::Full(reason) => ApiError::conflict(reason),
-            AlertError::Storage(error) => ApiError::not_saved(error.to_string()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt as _;
     use serde_json::json;
 
     use super::*;
-    use access::Permission;
-    use alerting::JournalError;
+    use access::{Denial, KeyError, Permission};
+    use alerting::{AlertError, JournalError};
 
     async fn body(error: ApiError) -> (Response, Value) {
         let (parts, body) = error.into_response().into_parts();

@@ -17,59 +17,26 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::config::Config;
+use crate::http::body::{read_body, refuse_declared_length};
+use crate::http::call::Call;
 use crate::http::client;
 use crate::http::cors;
+use crate::http::credentials::{authenticate, vouch};
 use crate::http::doors;
 use crate::http::envelope::ApiError;
+use crate::http::inputs::Inputs;
 use crate::http::respond;
 use crate::http::revocation;
 use crate::http::route::{Gives, Outcome, Policy, Route, Run};
 use crate::http::state::App;
-use crate::http::table::{Entry, Table};
-use crate::http::validate::{Inputs, Kind, Param, Place};
-use access::{Denial, RateClass, RateVerdict, Session};
-use https::{Connection, Peer, ReadError, Via, Whole};
+use crate::http::table::Entry;
+use crate::http::unrouted::{not_routed, wrong_method};
+use access::{RateClass, RateVerdict, Session};
+use https::{Peer, Via};
 use readings::clock::{Mono, wall_now};
-
-/// A one-time ticket.
-pub(crate) const TICKET: Param = Param::optional(
-    Place::Query,
-    "ticket",
-    Kind::Text,
-    "From POST /api/ws-ticket, instead of the X-API-Key header",
-);
-
-/// A request that passed the gate, as a handler sees it.
-pub(crate) struct Call {
-    /// The rooms.
-    pub(crate) app: Arc<App>,
-    /// The configuration the request is judged by.
-    pub(crate) config: Arc<Config>,
-    /// The row of the table it matched.
-    pub(crate) route: &'static Route,
-    /// Who asks; none on open routes.
-    pub(crate) session: Option<Session>,
-    /// Address of the client.
-    pub(crate) client: IpAddr,
-    /// The path's parameter, decoded; empty when the path has none.
-    pub(crate) param: String,
-    /// Query and body.
-    pub(crate) inputs: Inputs,
-    /// Method, path, headers.
-    pub(crate) parts: Parts,
-}
-
-impl Call {
-    /// Name of the key that asks, for `acknowledged_by` and the audit trail.
-    pub(crate) fn actor(&self) -> &str {
-        self.session
-            .as_ref()
-            .map_or("anonymous", |session| session.name())
-    }
-}
 
 /// Answers one request. `entry` is the path it matched, if any.
 pub(crate) async fn serve(
@@ -249,47 +216,6 @@ fn peer(parts: &Parts) -> Peer {
     parts.extensions.get::<Peer>().copied().unwrap_or(unknown)
 }
 
-/// 404, or the way to the path without its trailing slash.
-fn not_routed(table: &Table, parts: &Parts) -> Outcome {
-    let path = parts.uri.path();
-    // Only paths of the table are redirected to: nothing a client can write
-    // (`//elsewhere/`) becomes a `Location` of another host.
-    match path
-        .strip_suffix('/')
-        .filter(|shorter| table.exists(shorter))
-    {
-        Some(shorter) => {
-            let query = parts
-                .uri
-                .query()
-                .map(|query| format!("?{query}"))
-                .unwrap_or_default();
-            let location = HeaderValue::try_from(format!("{shorter}{query}"));
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-            response.headers_mut().insert(
-                header::LOCATION,
-                location.map_err(|_| ApiError::not_found("Not Found"))?,
-            );
-            Ok(response)
-        }
-        None => Err(ApiError::not_found("Not Found")),
-    }
-}
-
-/// 405, or the list of methods for a plain `OPTIONS`.
-fn wrong_method(method: &Method, entry: &Entry) -> Outcome {
-    if method != Method::OPTIONS {
-        return Err(ApiError::method_not_allowed(entry.allow.clone()));
-    }
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response
-        .headers_mut()
-        .insert(header::ALLOW, entry.allow.clone());
-    Ok(response)
-}
-
 /// Whether a request asks for a WebSocket at all.
 fn is_upgrade(headers: &HeaderMap) -> bool {
     headers
@@ -305,93 +231,6 @@ fn upgrade_required() -> ApiError {
     )
     .header(header::UPGRADE, HeaderValue::from_static("websocket"))
     .header(header::CONNECTION, HeaderValue::from_static("Upgrade"))
-}
-
-/// Key and permission. Routes that need none do not look at the key.
-fn authenticate(
-    app: &App,
-    config: &Config,
-    route: &Route,
-    parts: &Parts,
-    via: Via,
-    client: IpAddr,
-    now: Mono,
-) -> Result<Option<Session>, ApiError> {
-    let needs = match route.policy {
-        Policy::Metrics if via == Via::Metrics => None,
-        policy => policy.needs(config.access.profile),
-    };
-    let Some(permission) = needs else {
-        return Ok(None);
-    };
-    if route.policy == Policy::Socket {
-        // A ticket was given for a key with the permission, and works once.
-        let mut query = Inputs::from_uri(&parts.uri);
-        if let Some(ticket) = query.text(&TICKET) {
-            let holder = app.edge.tickets.redeem(&ticket, now);
-            return holder
-                .map(Some)
-                .ok_or_else(|| ApiError::from(Denial::Invalid));
-        }
-    }
-    let key = parts.headers.get("x-api-key").map(HeaderValue::as_bytes);
-    Ok(Some(app.access.authorise(
-        key,
-        client,
-        Some(permission),
-        now,
-    )?))
-}
-
-/// Tells the edge whether its connection has shown a good key: then it gives way to
-/// none when room is short. A route that needs none says nothing of it.
-fn vouch(parts: &Parts, outcome: &Result<Option<Session>, ApiError>) {
-    let good = match outcome {
-        Ok(None) => return,
-        Ok(Some(_)) => true,
-        Err(_) => false,
-    };
-    if let Some(connection) = parts.extensions.get::<Connection>() {
-        connection.authenticated(good);
-    }
-}
-
-/// Reads a body up to the limit and in time.
-///
-/// # Errors
-/// 408, 413, 503 while there is no room for it, or 400 for one that breaks off.
-pub(crate) async fn read_body(
-    config: &Config,
-    parts: &Parts,
-    body: Body,
-) -> Result<Whole, ApiError> {
-    refuse_declared_length(config, &parts.headers)?;
-    let limit = config.server.max_body_bytes;
-    let whole = https::read_whole(body, limit, parts.extensions.get());
-    let within = Duration::from_secs(config.server.body_timeout_s);
-    match timeout(within, whole).await {
-        Ok(Ok(whole)) => Ok(whole),
-        Err(_) | Ok(Err(ReadError::Stalled)) => Err(ApiError::body_timeout()),
-        Ok(Err(ReadError::TooLarge)) => Err(ApiError::too_large(limit)),
-        Ok(Err(ReadError::NoRoom)) => Err(ApiError::unavailable(
-            "Too many request bodies are being read; try again",
-        )
-        .header(header::RETRY_AFTER, HeaderValue::from_static("1"))),
-        Ok(Err(ReadError::Broken)) => Err(ApiError::invalid("Request body could not be read")),
-    }
-}
-
-/// Refuses a body that says it is too long before any of it is read.
-fn refuse_declared_length(config: &Config, headers: &HeaderMap) -> Result<(), ApiError> {
-    let limit = config.server.max_body_bytes;
-    let declared = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > limit as u64) {
-        Err(ApiError::too_large(limit))
-    } else {
-        Ok(())
-    }
 }
 
 /// The path's one parameter, percent-decoded. Bytes that are not UTF-8 name
@@ -417,61 +256,6 @@ mod tests {
             .expect("a request")
             .into_parts()
             .0
-    }
-
-    #[test]
-    fn a_trailing_slash_leads_to_the_same_host_or_nowhere() {
-        let table = crate::table::table();
-        let answer = not_routed(table, &parts("/api/alerts/?limit=1")).expect("redirected");
-        assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
-        assert_eq!(answer.headers()[header::LOCATION], "/api/alerts?limit=1");
-        for nowhere in ["//evil.example/", "/api/alerts//", "/nowhere/", "/nowhere"] {
-            assert_eq!(
-                not_routed(table, &parts(nowhere))
-                    .expect_err("404")
-                    .status(),
-                StatusCode::NOT_FOUND,
-                "{nowhere}"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn bodies_end_at_the_limit_whether_or_not_they_say_so() {
-        let mut config = Config::default();
-        config.server.max_body_bytes = 8;
-        let none = parts("/");
-        assert_eq!(
-            read_body(&config, &none, Body::from("12345678"))
-                .await
-                .expect("fits")
-                .bytes,
-            b"12345678"
-        );
-        let error = read_body(&config, &none, Body::from("123456789"))
-            .await
-            .expect_err("too large");
-        assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
-        let mut liar = parts("/");
-        liar.headers
-            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("9"));
-        let error = read_body(&config, &liar, Body::empty())
-            .await
-            .expect_err("too large");
-        assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    }
-
-    #[tokio::test]
-    async fn a_body_that_never_ends_is_given_up() {
-        let forever = Body::from_stream(futures_util::stream::pending::<
-            Result<axum::body::Bytes, std::io::Error>,
-        >());
-        let mut config = Config::default();
-        config.server.body_timeout_s = 0;
-        let error = read_body(&config, &parts("/"), forever)
-            .await
-            .expect_err("given up");
-        assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);
     }
 
     #[test]

@@ -6,20 +6,27 @@
 //! statistics and the OpenAPI document all come from that table.
 
 pub(crate) mod answer_cache;
+pub(crate) mod body;
+pub(crate) mod call;
 pub(crate) mod client;
 pub(crate) mod cors;
+pub(crate) mod credentials;
 pub(crate) mod doors;
 pub(crate) mod envelope;
 pub(crate) mod gate;
+pub(crate) mod inputs;
 pub(crate) mod latency;
+pub(crate) mod lenient;
 pub(crate) mod openapi;
+pub(crate) mod params;
+pub(crate) mod refusals;
 pub(crate) mod respond;
 pub(crate) mod revocation;
 pub(crate) mod route;
 pub(crate) mod scalars;
 pub(crate) mod state;
 pub(crate) mod table;
-pub(crate) mod validate;
+pub(crate) mod unrouted;
 
 pub use answer_cache::Outsize;
 pub use latency::Latencies;

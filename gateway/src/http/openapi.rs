@@ -19,12 +19,12 @@ use utoipa::openapi::{
 };
 
 use crate::config::Profile;
+use crate::http::call::Call;
 use crate::http::envelope::Envelope;
-use crate::http::gate::Call;
+use crate::http::params::{ID_PATTERN, Kind, Param, Place};
 use crate::http::respond;
 use crate::http::route::{Gives, Outcome, Policy, Route, Run, Schemas, Verb, of};
 use crate::http::table::Table;
-use crate::http::validate::{ID_PATTERN, Kind, Param, Place};
 
 /// The committed document, without its white space (`build.rs`).
 pub(crate) static DOCUMENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));

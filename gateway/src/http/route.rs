@@ -12,9 +12,9 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Ref, RefOr};
 
 use crate::config::Profile;
+use crate::http::call::Call;
 use crate::http::envelope::ApiError;
-use crate::http::gate::Call;
-use crate::http::validate::{Param, Place};
+use crate::http::params::{Param, Place};
 use access::{Permission, RateClass};
 
 /// What a handler returns.

@@ -16,11 +16,11 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::http::gate::Call;
-use crate::http::gate::TICKET;
+use crate::http::call::Call;
+use crate::http::credentials::TICKET;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::route::{Outcome, Policy};
 use crate::http::state::App;
-use crate::http::validate::{Kind, Param, Place};
 use crate::live::messages::{self as messages, Shown, Subscriptions};
 use crate::live::network_messages::{self, Answer, Told};
 use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};

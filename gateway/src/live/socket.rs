@@ -14,8 +14,8 @@ use futures_util::SinkExt as _;
 use http::StatusCode;
 use tokio::time::timeout;
 
+use crate::http::call::Call;
 use crate::http::envelope::ApiError;
-use crate::http::gate::Call;
 use crate::http::revocation;
 use crate::http::state::{ApiStats, App};
 use access::Session;

@@ -16,11 +16,11 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::http::gate::Call;
-use crate::http::gate::TICKET;
+use crate::http::call::Call;
+use crate::http::credentials::TICKET;
+use crate::http::params::Param;
 use crate::http::route::Outcome;
 use crate::http::state::App;
-use crate::http::validate::Param;
 use crate::live::messages::say;
 use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
 use crate::routes::flight;

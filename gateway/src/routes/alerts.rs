@@ -8,13 +8,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::answer_cache;
+use crate::http::call::Call;
 use crate::http::envelope::ApiError;
-use crate::http::gate::Call;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
 use crate::http::state::App;
-use crate::http::validate::{Kind, Param, Place};
 use crate::supervision::Service;
 use alerting::{Alert, AlertType, Filter, Level, Summary};
 

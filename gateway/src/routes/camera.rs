@@ -18,13 +18,13 @@ use tello::command::Command;
 use tokio::time::{Instant, timeout, timeout_at};
 use utoipa::ToSchema;
 
+use crate::http::call::Call;
 use crate::http::envelope::ApiError;
-use crate::http::gate::Call;
+use crate::http::params::{Kind as ParamKind, Param, Place};
 use crate::http::respond;
 use crate::http::route::Outcome as Answer;
 use crate::http::scalars::{Ts, round2};
 use crate::http::state::App;
-use crate::http::validate::{Kind as ParamKind, Param, Place};
 use crate::photos::{Kind, Name, Photo};
 use crate::routes::flight;
 use crate::sources::tello::{LinkState, Operator, Outcome, Still};

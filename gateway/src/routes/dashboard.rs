@@ -4,12 +4,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::answer_cache::{self, GAUGES_TTL};
-use crate::http::gate::Call;
+use crate::http::call::Call;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
 use crate::http::route::Outcome;
 use crate::http::scalars::{Ts, round1};
 use crate::http::state::App;
-use crate::http::validate::{Kind, Param, Place};
 use crate::routes::bridges;
 use crate::routes::drone_views::DroneStatus;
 use crate::routes::health;

@@ -11,7 +11,7 @@ use tello::command::Command;
 use utoipa::ToSchema;
 
 use super::flight::{REFUSED_WITHIN, ended, operator, taken};
-use crate::http::gate::Call;
+use crate::http::call::Call;
 use crate::http::respond;
 use crate::http::route::Outcome as Answer;
 use crate::http::scalars::Ts;

@@ -10,12 +10,12 @@ use serde_json::{Map, Value};
 use tello::command::{Command, Direction};
 use utoipa::ToSchema;
 
+use crate::http::call::Call;
 use crate::http::envelope::ApiError;
-use crate::http::gate::Call;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
 use crate::http::route::Outcome as Answer;
 use crate::http::scalars::Ts;
-use crate::http::validate::{Kind, Param, Place};
 use crate::routes::camera::{self, PhotoView};
 use crate::routes::drone_views::DroneStatus;
 use crate::routes::flight::{self, direction_of, invalid, session};
@@ -88,7 +88,7 @@ pub(crate) fn command(call: Call) -> BoxFuture<'static, Answer> {
 }
 
 async fn run(call: Call) -> Answer {
-    crate::http::validate::path_id("drone_id", &call.param)?;
+    crate::http::inputs::path_id("drone_id", &call.param)?;
     let (name, wish) = parse(call.inputs.body())?;
     session::exists(&call)?;
     let mut data = None;

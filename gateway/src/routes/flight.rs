@@ -11,11 +11,12 @@ use futures_util::future::BoxFuture;
 use http::StatusCode;
 use tello::command::{Command, Direction};
 
+use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue};
-use crate::http::gate::Call;
+use crate::http::inputs::path_id;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::Outcome as Answer;
-use crate::http::validate::{Kind, Param, Place, path_id};
 use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
 use crate::sources::tello::{CommandError, ConnectError, DroneView, Operator, Outcome, Refusal};
 

@@ -15,12 +15,12 @@ use futures_util::future::BoxFuture;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::time::timeout;
 
+use crate::http::call::Call;
 use crate::http::envelope::ApiError;
-use crate::http::gate::Call;
+use crate::http::params::{Kind as ParamKind, Param, Place};
 use crate::http::respond;
 use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
-use crate::http::validate::{Kind as ParamKind, Param, Place};
 use crate::photos::Kind;
 use crate::routes::flight;
 use crate::sources::tello::Still;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::answer_cache::{self, GAUGES_TTL};
-use crate::http::gate::Call;
+use crate::http::call::Call;
 use crate::http::respond;
 use crate::http::route::Outcome;
 use crate::http::scalars::Ts;

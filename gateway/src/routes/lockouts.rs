@@ -4,11 +4,11 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::call::Call;
 use crate::http::envelope::ApiError;
-use crate::http::gate::Call;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::Outcome;
-use crate::http::validate::{Kind, Param, Place};
 use access::{ClientAddress, KeyError, LockedOut};
 
 /// Parameters of `DELETE /api/security/lockouts/{address}`.

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 
+use crate::http::call::Call;
 use crate::http::envelope::ApiError;
-use crate::http::gate::Call;
 use crate::http::latency::BOUNDS_S;
 use crate::http::respond;
 use crate::http::route::Outcome;

@@ -10,13 +10,13 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue};
-use crate::http::gate::Call;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::Outcome as Answer;
 use crate::http::scalars::{Ts, round2};
 use crate::http::state::App;
-use crate::http::validate::{Kind, Param, Place};
 use crate::sources::tello::{Detection, LinkState, Method, NotAllowed, Verification};
 
 /// Seconds a search may take when the client does not say.

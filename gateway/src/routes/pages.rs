@@ -10,11 +10,11 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use crate::http::call::Call;
 use crate::http::envelope::ApiError;
-use crate::http::gate::Call;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
 use crate::http::route::Outcome;
-use crate::http::validate::{Kind, Param, Place};
 
 /// Everything under `gateway/web`.
 #[derive(RustEmbed)]

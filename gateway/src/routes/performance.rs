@@ -7,12 +7,12 @@ use utoipa::ToSchema;
 
 use crate::cache::CacheStats as Counters;
 use crate::http::answer_cache::{self, GAUGES_TTL};
-use crate::http::gate::Call;
+use crate::http::call::Call;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::Outcome;
 use crate::http::scalars::{self, Ts, mb, percent, round2};
 use crate::http::state::App;
-use crate::http::validate::{Kind, Param, Place};
 use crate::performance::RouteStats;
 use crate::routes::machine::SystemPerformance;
 use readings::clock::Mono;

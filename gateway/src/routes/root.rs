@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::gate::Call;
+use crate::http::call::Call;
 use crate::http::openapi::API_VERSION;
 use crate::http::respond;
 use crate::http::route::Outcome;

@@ -7,12 +7,13 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::config;
+use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue};
-use crate::http::gate::Call;
+use crate::http::inputs::Inputs;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
-use crate::http::validate::{Inputs, Kind, Param, Place};
 use alerting::{AlertType, Level, MAX_NAME_CHARS, Operator, Rule, RuleView};
 use readings::Metric;
 

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::gate::Call;
+use crate::http::call::Call;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
 use crate::http::route::Outcome;
 use crate::http::scalars::{self, Ts, round1};
 use crate::http::state::App;
-use crate::http::validate::{Kind, Param, Place};
 use crate::performance::Performance;
 use readings::Metric;
 use readings::clock::{epoch_seconds, wall_now};

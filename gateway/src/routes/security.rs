@@ -9,11 +9,11 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::gate::Call;
+use crate::http::call::Call;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
-use crate::http::validate::{Kind, Param, Place};
 use access::{self, KeyRecord};
 
 /// Name of a new key.

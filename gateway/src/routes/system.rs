@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::gate::Call;
+use crate::http::call::Call;
 use crate::http::respond;
 use crate::http::route::Outcome;
 use crate::http::scalars::Ts;

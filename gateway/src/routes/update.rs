@@ -16,11 +16,11 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 
+use crate::http::call::Call;
 use crate::http::envelope::ApiError;
-use crate::http::gate::Call;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::Outcome;
-use crate::http::validate::{Kind, Param, Place};
 use crate::logging::SECURITY;
 use crate::update::{self, Status, UpdateError, Upload, Wish};
 

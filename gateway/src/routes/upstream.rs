@@ -16,12 +16,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::http::body::read_body;
+use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue};
-use crate::http::gate::{self, Call};
+use crate::http::inputs::path_id;
+use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
 use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
-use crate::http::validate::{Kind, Param, Place, path_id};
 use crate::upstream::{BreakerState, Failure, Forward, Upstream};
 use access::sanitise;
 
@@ -229,7 +231,7 @@ pub(crate) fn detect(mut call: Call, body: Body) -> BoxFuture<'static, Outcome> 
         let length = declared(&call);
         let body =
             if length.is_some_and(|length| length <= call.config.server.max_body_bytes as u64) {
-                let whole = gate::read_body(&call.config, &call.parts, body).await?;
+                let whole = read_body(&call.config, &call.parts, body).await?;
                 call.inputs = call.inputs.with_body(&whole.bytes)?;
                 checked_body(&mut call)?
             } else {

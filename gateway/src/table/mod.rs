@@ -14,11 +14,11 @@ use std::sync::LazyLock;
 use axum::body::Body;
 use futures_util::future::BoxFuture;
 
-use crate::http::gate::Call;
+use crate::http::call::Call;
+use crate::http::params::Param;
 use crate::http::respond::SuccessResponse;
 use crate::http::route::{Gives, Outcome, Policy, Route, Run, Verb, of};
 use crate::http::table::Table;
-use crate::http::validate::Param;
 use crate::routes::upstream;
 use access::Permission;
 

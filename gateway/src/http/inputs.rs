@@ -1,132 +1,16 @@
-//! Parameters: described once, checked by their description, documented by it.
+//! The values of a request, read by the description of its parameters.
 //!
-//! A [`Param`] says where a value stands, what it must be and what it means;
-//! [`Inputs`] reads values by it and collects every issue before the request
-//! is refused, and the OpenAPI document prints it. Integers and booleans are
-//! read as leniently as contract 1.2 asks for, and not more.
+//! [`Inputs`] collects every issue before the request is refused, so that a client
+//! learns all of them at once. Integers and booleans are read as leniently as
+//! contract 1.2 asks for, and not more (`lenient`).
 
 use axum::extract::Query;
 use http::Uri;
 use serde_json::{Map, Value, json};
 
 use crate::http::envelope::{ApiError, Issue};
-
-/// Where a parameter stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// A segment of the path.
-    Path,
-    /// The query string.
-    Query,
-    /// The query string, or a field of the JSON body: both are accepted.
-    QueryOrBody,
-    /// A field of the JSON body.
-    Body,
-    /// A part of a multipart form, which is passed on as it comes.
-    Part,
-}
-
-impl Place {
-    /// First element of an issue's `loc`.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Place::Path => "path",
-            Place::Query | Place::QueryOrBody => "query",
-            Place::Body | Place::Part => "body",
-        }
-    }
-}
-
-/// What a parameter's value must be.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Kind {
-    /// Any text; the handler judges it.
-    Text,
-    /// A text of this many characters; the handler judges it.
-    Chars {
-        /// Fewest.
-        min: usize,
-        /// Most.
-        max: usize,
-    },
-    /// An id that stands in a path, see [`path_id`].
-    Id,
-    /// One of these texts; the handler refuses others.
-    Choice(&'static [&'static str]),
-    /// An integer in this inclusive range.
-    Int {
-        /// Least.
-        min: i64,
-        /// Greatest.
-        max: i64,
-        /// When absent.
-        default: Option<i64>,
-    },
-    /// A finite number.
-    Number,
-    /// A finite number in this inclusive range; the handler refuses others.
-    Range {
-        /// Least.
-        min: f64,
-        /// Greatest.
-        max: f64,
-    },
-    /// An object with fields of its own.
-    Fields(&'static [Param]),
-    /// The bytes of a file.
-    File,
-    /// A boolean, false when absent.
-    Flag,
-}
-
-/// A parameter of a route.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Param {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// Where it stands.
-    pub(crate) place: Place,
-    /// What it must be.
-    pub(crate) kind: Kind,
-    /// Whether a request without it is refused.
-    pub(crate) required: bool,
-    /// What it means, for the OpenAPI document.
-    pub(crate) about: &'static str,
-}
-
-impl Param {
-    /// An optional parameter.
-    pub(crate) const fn optional(
-        place: Place,
-        name: &'static str,
-        kind: Kind,
-        about: &'static str,
-    ) -> Param {
-        Param {
-            name,
-            place,
-            kind,
-            required: false,
-            about,
-        }
-    }
-
-    /// A required parameter.
-    pub(crate) const fn required(
-        place: Place,
-        name: &'static str,
-        kind: Kind,
-        about: &'static str,
-    ) -> Param {
-        Param {
-            name,
-            place,
-            kind,
-            required: true,
-            about,
-        }
-    }
-}
+use crate::http::lenient::{bool_of_text, int_of_json, int_of_text};
+use crate::http::params::{ID_PATTERN, Kind, Param, Place};
 
 /// The values of a request, and what is wrong with them so far.
 #[derive(Debug, Default)]
@@ -480,9 +364,6 @@ impl Inputs {
 /// hundred, and a mebibyte of `0,` would be sixteen of values.
 pub(crate) const MAX_ELEMENTS: usize = 10_000;
 
-/// What an id in a path looks like (contract 1.1).
-pub(crate) const ID_PATTERN: &str = "^[a-zA-Z0-9_-]+$";
-
 /// Refuses a path id that is not [`ID_PATTERN`] (contract 1.1: 422, not 404).
 ///
 /// # Errors
@@ -512,46 +393,6 @@ fn syntax_issue(error: &serde_json::Error) -> Issue {
     issue.with_ctx(json!({"error": error.to_string()}))
 }
 
-/// `"50"`, `" 50 "` and `"50.0"` are integers; `"50.5"` is a fraction.
-fn int_of_text(text: &str) -> Result<i64, &'static str> {
-    let text = text.trim();
-    if let Ok(value) = text.parse() {
-        return Ok(value);
-    }
-    let (whole, fraction) = text.split_once('.').ok_or("int_parsing")?;
-    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    match (whole.parse(), is_digits(fraction)) {
-        (Ok(value), true) if fraction.bytes().all(|byte| byte == b'0') => Ok(value),
-        (Ok(_), true) => Err("int_from_float"),
-        _ => Err("int_parsing"),
-    }
-}
-
-fn int_of_json(value: &Value) -> Result<i64, &'static str> {
-    match value {
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(value), _) => Ok(value),
-            // Beyond i64: the range check gives the right answer at the ends.
-            (None, Some(value)) if value.fract() == 0.0 => Ok(value as i64),
-            _ => Err("int_from_float"),
-        },
-        _ => Err("int_parsing"),
-    }
-}
-
-fn bool_of_text(text: &str) -> Option<bool> {
-    const TRUE: [&str; 6] = ["true", "1", "yes", "on", "t", "y"];
-    const FALSE: [&str; 6] = ["false", "0", "no", "off", "f", "n"];
-    let is = |known: &&str| text.eq_ignore_ascii_case(known);
-    if TRUE.iter().any(is) {
-        Some(true)
-    } else if FALSE.iter().any(is) {
-        Some(false)
-    } else {
-        None
-    }
-}
-
 #[cfg(test)]
-#[path = "validate_tests.rs"]
+#[path = "inputs_tests.rs"]
 mod tests;

@@ -1,0 +1,41 @@
+//! A request that passed the gate, as its handler sees it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use crate::config::Config;
+use crate::http::inputs::Inputs;
+use crate::http::route::Route;
+use crate::http::state::App;
+use access::Session;
+
+/// A request that passed the gate, as a handler sees it.
+pub(crate) struct Call {
+    /// The rooms.
+    pub(crate) app: Arc<App>,
+    /// The configuration the request is judged by.
+    pub(crate) config: Arc<Config>,
+    /// The row of the table it matched.
+    pub(crate) route: &'static Route,
+    /// Who asks; none on open routes.
+    pub(crate) session: Option<Session>,
+    /// Address of the client.
+    pub(crate) client: IpAddr,
+    /// The path's parameter, decoded; empty when the path has none.
+    pub(crate) param: String,
+    /// Query and body.
+    pub(crate) inputs: Inputs,
+    /// Method, path, headers.
+    pub(crate) parts: Parts,
+}
+
+impl Call {
+    /// Name of the key that asks, for `acknowledged_by` and the audit trail.
+    pub(crate) fn actor(&self) -> &str {
+        self.session
+            .as_ref()
+            .map_or("anonymous", |session| session.name())
+    }
+}

@@ -1,0 +1,81 @@
+//! What the rooms below refuse, as the errors that clients see: one place for which
+//! refusal has which status and code.
+//!
+//! Only translation; the rooms decide, and know nothing of HTTP.
+
+use http::{HeaderValue, StatusCode, header};
+use serde_json::Value;
+
+use crate::http::envelope::{ApiError, Issue};
+use access::{Denial, KeyError};
+use alerting::AlertError;
+
+impl From<Denial> for ApiError {
+    fn from(denial: Denial) -> ApiError {
+        let unauthorised =
+            |message: &'static str| ApiError::new(StatusCode::UNAUTHORIZED, "HTTP_401", message);
+        match denial {
+            Denial::Missing => unauthorised("API key required. Provide it in the X-API-Key header"),
+            Denial::Invalid => unauthorised("Invalid or expired API key"),
+            Denial::Blocked { retry_after_s } => ApiError::new(
+                StatusCode::FORBIDDEN,
+                "IP_BLOCKED",
+                format!(
+                    "Too many failed attempts from this address; try again in {retry_after_s} s"
+                ),
+            )
+            .header(header::RETRY_AFTER, HeaderValue::from(retry_after_s.max(1))),
+            Denial::Lacks(permission) => ApiError::new(
+                StatusCode::FORBIDDEN,
+                "HTTP_403",
+                format!("Insufficient permissions: {permission}"),
+            ),
+        }
+    }
+}
+
+impl ApiError {
+    /// The medium did not take a change, for the reason given.
+    fn not_saved(reason: String) -> ApiError {
+        // A code of its own: a client may keep its change and send it again.
+        ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "STORAGE_UNAVAILABLE",
+            reason,
+        )
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> ApiError {
+        match error {
+            KeyError::Unknown => ApiError::not_found(error.to_string()),
+            KeyError::LastAdmin | KeyError::Full(_) => ApiError::conflict(error.to_string()),
+            KeyError::InvalidPermission(_) | KeyError::InvalidName(_) => {
+                ApiError::invalid(error.to_string())
+            }
+            KeyError::Storage(error) => ApiError::not_saved(error.to_string()),
+            // Not the client's doing: the system cannot.
+            other => ApiError::unavailable(other.to_string()),
+        }
+    }
+}
+
+impl From<AlertError> for ApiError {
+    fn from(error: AlertError) -> ApiError {
+        match error {
+            AlertError::UnknownAlert(_) | AlertError::UnknownRule(_) => {
+                ApiError::not_found(error.to_string())
+            }
+            AlertError::InvalidRule { field, reason } => ApiError::validation(vec![Issue::new(
+                "value_error",
+                "body",
+                field,
+                reason,
+                Value::Null,
+            )]),
+            AlertError::Full(reason) => ApiError::conflict(reason),
+            AlertError::Storage(error) => ApiError::not_saved(error.to_string()),
+        }
+    }
+}
