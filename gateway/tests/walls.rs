@@ -180,19 +180,6 @@ const KNOWN_CIRCLES: &[&[&str]] = &[
         "gateway/src/config/validate.rs",
     ],
     &[
-        "gateway/src/http/answer_cache.rs",
-        "gateway/src/http/doors.rs",
-        "gateway/src/http/gate.rs",
-        "gateway/src/http/revocation.rs",
-        "gateway/src/http/route.rs",
-        "gateway/src/http/state.rs",
-        "gateway/src/http/table.rs",
-    ],
-    &[
-        "gateway/src/live/messages.rs",
-        "gateway/src/live/network_messages.rs",
-    ],
-    &[
         "gateway/src/sources/bridge/conditions.rs",
         "gateway/src/sources/bridge/link.rs",
     ],

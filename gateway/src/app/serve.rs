@@ -18,7 +18,7 @@ use super::listeners::{self, Wanted};
 use super::observe::Observing;
 use crate::config::Config;
 use crate::control::{self, Control, Health};
-use crate::http::{App, DroneList, Edge};
+use crate::http::{App, Edge, ResponseCache, router};
 use crate::logging::DroppedLogLines;
 use crate::settings::{Origin, Settings};
 use crate::sources::tello::{DroneView, LinkState};
@@ -38,7 +38,6 @@ pub(super) fn assemble(
     edges: &Edges,
 ) -> Arc<App> {
     let fleet = &observing.fleet;
-    let (all, one, connected) = (fleet.clone(), fleet.clone(), fleet.clone());
     Arc::new(App {
         config: ArcSwap::from_pointee(config.clone()),
         sources: core.sources.clone(),
@@ -46,20 +45,14 @@ pub(super) fn assemble(
         alerts: core.alerts.clone(),
         access: core.access.clone(),
         performance: observing.performance.clone(),
-        cache: edges.cache.clone(),
+        responses: ResponseCache::new(edges.cache.clone()),
         store: core.store.clone(),
-        drones: DroneList {
-            all: Box::new(move || all.drones()),
-            one: Box::new(move |id| one.drone(id)),
-            connected: Box::new(move || connected.connected()),
-        },
         fleet: fleet.clone(),
         server: edges.stats.clone(),
         started: Mono::now(),
         fingerprint: ArcSwapOption::from_pointee(edges.tls.info().fingerprint.clone()),
         supervisor: core.supervisor.clone(),
         edge: Edge::new(table().templates().len()),
-        table: table(),
         measured: measured(core, observing, edges),
         board: observing.board.clone(),
         bridges: observing.bridges.clone(),
@@ -111,7 +104,7 @@ pub(super) fn serve(
         stats: edges.stats.clone(),
         stop: core.stop.clone(),
     });
-    let router = table().router(app);
+    let router = router(table(), app);
     let mut handles = Vec::new();
     for wanted in wanted_listeners(config, &edges.tls) {
         handles.push(listeners::serve(
@@ -260,7 +253,7 @@ fn health(app: &App, tls: &Tls) -> Health {
     let config = app.config.load();
     let store = app.store.stats();
     let problem = (!store.healthy).then(|| "the state directory does not take writes".to_owned());
-    let drones = (app.drones.all)();
+    let drones = app.fleet.drones();
     let airborne = drones.iter().filter(|drone| drone.airborne);
     let silent = drones
         .iter()

@@ -7,7 +7,7 @@ use http::request::Parts;
 
 use crate::config::Config;
 use crate::http::inputs::Inputs;
-use crate::http::route::Route;
+use crate::http::params::Param;
 use crate::http::state::App;
 use access::Session;
 
@@ -17,8 +17,10 @@ pub(crate) struct Call {
     pub(crate) app: Arc<App>,
     /// The configuration the request is judged by.
     pub(crate) config: Arc<Config>,
-    /// The row of the table it matched.
-    pub(crate) route: &'static Route,
+    /// Path that it matched, with `{parameters}`.
+    pub(crate) template: &'static str,
+    /// What the route takes.
+    pub(crate) params: &'static [Param],
     /// Who asks; none on open routes.
     pub(crate) session: Option<Session>,
     /// Address of the client.

@@ -19,6 +19,9 @@ use crate::http::scalars::{self, Ts};
 /// refused megabyte does not come back as a megabyte.
 const MAX_ECHO_CHARS: usize = 200;
 
+/// What a handler returns.
+pub(crate) type Outcome = Result<Response, ApiError>;
+
 /// Why a request failed, ready to be answered. Boxed: success stays small.
 #[derive(Debug)]
 pub(crate) struct ApiError(Box<Failure>);

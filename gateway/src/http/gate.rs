@@ -26,22 +26,23 @@ use crate::http::client;
 use crate::http::cors;
 use crate::http::credentials::{authenticate, vouch};
 use crate::http::doors;
-use crate::http::envelope::ApiError;
+use crate::http::envelope::{ApiError, Outcome};
 use crate::http::inputs::Inputs;
 use crate::http::respond;
 use crate::http::revocation;
-use crate::http::route::{Gives, Outcome, Policy, Route, Run};
+use crate::http::route::{Gives, Policy, Route, Run};
 use crate::http::state::App;
-use crate::http::table::Entry;
+use crate::http::table::{Endpoint, Table};
 use crate::http::unrouted::{not_routed, wrong_method};
 use access::{RateClass, RateVerdict, Session};
 use https::{Peer, Via};
 use readings::clock::{Mono, wall_now};
 
-/// Answers one request. `entry` is the path it matched, if any.
+/// Answers one request. `endpoint` is the path it matched, if any.
 pub(crate) async fn serve(
     app: Arc<App>,
-    entry: Option<&'static Entry>,
+    table: &'static Table,
+    endpoint: Option<&'static Endpoint>,
     request: Request,
 ) -> Response {
     let started = Instant::now();
@@ -53,10 +54,15 @@ pub(crate) async fn serve(
     let outcome = match cors::preflight(&method, &parts.headers, &origin) {
         Some(outcome) => outcome,
         None => {
-            let work = AssertUnwindSafe(answer(&app, &config, entry, parts, body, &mut rate));
+            let work = AssertUnwindSafe(answer(
+                &app, table, &config, endpoint, parts, body, &mut rate,
+            ));
             work.catch_unwind().await.unwrap_or_else(|_| {
                 app.edge.stats.panics.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(route = entry.map(|entry| entry.path), "a handler panicked");
+                tracing::error!(
+                    route = endpoint.map(|endpoint| endpoint.path),
+                    "a handler panicked"
+                );
                 Err(ApiError::internal())
             })
         }
@@ -67,29 +73,37 @@ pub(crate) async fn serve(
     if method == Method::HEAD {
         response = respond::without_body(response);
     }
-    account(&app, entry, &method, response.status(), started.elapsed());
+    account(
+        &app,
+        table,
+        endpoint,
+        &method,
+        response.status(),
+        started.elapsed(),
+    );
     response
 }
 
 /// Statistics and the access log line.
 fn account(
     app: &App,
-    entry: Option<&Entry>,
+    table: &Table,
+    endpoint: Option<&Endpoint>,
     method: &Method,
     status: StatusCode,
     elapsed: Duration,
 ) {
-    let id = entry.map_or_else(|| app.table.unrouted(), |entry| entry.id);
+    let id = endpoint.map_or_else(|| table.unrouted(), |endpoint| endpoint.id);
     app.performance
         .record(id, status.as_u16(), elapsed, Mono::now(), wall_now());
     app.edge.latencies.record(id, elapsed);
-    if entry.is_none() {
+    if endpoint.is_none() {
         app.edge.stats.unrouted.fetch_add(1, Ordering::Relaxed);
     }
     tracing::debug!(
         target: "mfg_drone_gateway::access_log",
         %method,
-        route = entry.map_or("(unknown)", |entry| entry.path),
+        route = endpoint.map_or("(unknown)", |endpoint| endpoint.path),
         status = status.as_u16(),
         elapsed_us = elapsed.as_micros() as u64,
     );
@@ -98,19 +112,21 @@ fn account(
 /// The checks, in their order, and the handler.
 async fn answer(
     app: &Arc<App>,
+    table: &Table,
     config: &Arc<Config>,
-    entry: Option<&'static Entry>,
+    endpoint: Option<&'static Endpoint>,
     parts: Parts,
     body: Body,
     rate: &mut Option<RateVerdict>,
 ) -> Outcome {
     let peer = peer(&parts);
-    let Some(entry) = entry.filter(|entry| peer.via != Via::Metrics || entry.path == "/metrics")
+    let Some(endpoint) =
+        endpoint.filter(|endpoint| peer.via != Via::Metrics || endpoint.path == "/metrics")
     else {
-        return not_routed(app.table, &parts);
+        return not_routed(table, &parts);
     };
-    let Some(route) = entry.route(&parts.method) else {
-        return wrong_method(&parts.method, entry);
+    let Some(route) = endpoint.route(&parts.method) else {
+        return wrong_method(&parts.method, endpoint);
     };
     if route.policy == Policy::Socket && !is_upgrade(&parts.headers) {
         return Err(upgrade_required());
@@ -143,7 +159,7 @@ async fn answer(
     let request = Admitted {
         app,
         config,
-        entry,
+        endpoint,
         route,
         session: session.clone(),
         client,
@@ -159,7 +175,7 @@ async fn answer(
 struct Admitted<'a> {
     app: &'a Arc<App>,
     config: &'a Arc<Config>,
-    entry: &'static Entry,
+    endpoint: &'static Endpoint,
     route: &'static Route,
     session: Option<Session>,
     client: IpAddr,
@@ -178,7 +194,7 @@ impl Admitted<'_> {
         } else {
             refuse_declared_length(config, &parts.headers)?;
         }
-        let has_param = self.entry.has_param;
+        let has_param = self.endpoint.has_param;
         let param = if has_param {
             path_param(&mut parts).await
         } else {
@@ -191,7 +207,8 @@ impl Admitted<'_> {
         let mut call = Call {
             app: Arc::clone(self.app),
             config: Arc::clone(config),
-            route,
+            template: route.path,
+            params: route.params,
             session: self.session,
             client: self.client,
             param,

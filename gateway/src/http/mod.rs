@@ -5,7 +5,6 @@
 //! what it takes, what it answers. The router, the order of checks (`gate`), the
 //! statistics and the OpenAPI document all come from that table.
 
-pub(crate) mod answer_cache;
 pub(crate) mod body;
 pub(crate) mod call;
 pub(crate) mod client;
@@ -21,14 +20,16 @@ pub(crate) mod openapi;
 pub(crate) mod params;
 pub(crate) mod refusals;
 pub(crate) mod respond;
+pub(crate) mod response_cache;
 pub(crate) mod revocation;
 pub(crate) mod route;
+pub(crate) mod router;
 pub(crate) mod scalars;
 pub(crate) mod state;
 pub(crate) mod table;
 pub(crate) mod unrouted;
 
-pub use answer_cache::Outsize;
-pub use latency::Latencies;
-pub use state::{ApiStats, App, DroneList, Edge, FindDrone};
+pub use response_cache::ResponseCache;
+pub use router::router;
+pub use state::{App, Edge};
 pub use table::Table;

@@ -20,10 +20,10 @@ use utoipa::openapi::{
 
 use crate::config::Profile;
 use crate::http::call::Call;
-use crate::http::envelope::Envelope;
+use crate::http::envelope::{Envelope, Outcome};
 use crate::http::params::{ID_PATTERN, Kind, Param, Place};
 use crate::http::respond;
-use crate::http::route::{Gives, Outcome, Policy, Route, Run, Schemas, Verb, of};
+use crate::http::route::{Gives, Policy, Route, Run, Schemas, Verb, of};
 use crate::http::table::Table;
 
 /// The committed document, without its white space (`build.rs`).

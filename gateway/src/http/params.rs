@@ -122,3 +122,10 @@ impl Param {
 
 /// What an id in a path looks like (contract 1.1).
 pub(crate) const ID_PATTERN: &str = "^[a-zA-Z0-9_-]+$";
+
+/// Whether some of them may stand in a JSON body.
+pub(crate) fn takes_body(params: &[Param]) -> bool {
+    params
+        .iter()
+        .any(|param| matches!(param.place, Place::Body | Place::QueryOrBody))
+}

@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::timeout;
 
-use crate::http::route::Outcome;
+use crate::http::envelope::Outcome;
 use access::{Denial, Session};
 
 /// What a request under way may still take when its key is gone. Enough for one

@@ -1,10 +1,9 @@
 //! What one route is: who may call it, how it is run, what it takes and gives.
 //!
-//! Rows of these make the table in `routes`. They are constants, so that a route
+//! Rows of these make the table (`crate::table`). They are constants, so that a route
 //! that is not described does not compile.
 
 use axum::body::Body;
-use axum::response::Response;
 use futures_util::future::BoxFuture;
 use http::Method;
 use utoipa::ToSchema;
@@ -13,12 +12,9 @@ use utoipa::openapi::{Ref, RefOr};
 
 use crate::config::Profile;
 use crate::http::call::Call;
-use crate::http::envelope::ApiError;
-use crate::http::params::{Param, Place};
+use crate::http::envelope::Outcome;
+use crate::http::params::{Param, takes_body};
 use access::{Permission, RateClass};
-
-/// What a handler returns.
-pub(crate) type Outcome = Result<Response, ApiError>;
 
 /// How a route is run.
 #[derive(Clone, Copy)]
@@ -211,9 +207,7 @@ impl Route {
 
     /// Whether the gate reads a JSON body for it.
     pub(crate) fn takes_body(&self) -> bool {
-        self.params
-            .iter()
-            .any(|param| matches!(param.place, Place::Body | Place::QueryOrBody))
+        takes_body(self.params)
     }
 }
 

@@ -9,17 +9,15 @@ use std::sync::atomic::AtomicU64;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio_util::sync::CancellationToken;
 
-use crate::cache::Cache;
 use crate::config::Config;
-use crate::http::answer_cache::Outsize;
 use crate::http::envelope::ApiError;
 use crate::http::latency::Latencies;
-use crate::http::table::Table;
+use crate::http::response_cache::ResponseCache;
 use crate::performance::Performance;
 use crate::photos::Album;
 use crate::sources::board::Face;
 use crate::sources::bridge::Bridges;
-use crate::sources::tello::{DroneView, Fleet};
+use crate::sources::tello::Fleet;
 use crate::supervision::{Service, Supervisor};
 use crate::update::Updates;
 use crate::upstream::Upstream;
@@ -31,33 +29,6 @@ use readings::clock::Mono;
 use readings::measured::Measured;
 use readings::telemetry::Telemetry;
 use store::Store;
-
-/// Finds a drone by its id.
-pub type FindDrone = Box<dyn Fn(&str) -> Option<DroneView> + Send + Sync>;
-
-/// The drones as the API asks for them.
-///
-/// Three functions rather than the fleet itself, so that this room compiles and
-/// is tested without sockets.
-pub struct DroneList {
-    /// Every drone, in configured order.
-    pub all: Box<dyn Fn() -> Vec<DroneView> + Send + Sync>,
-    /// One drone by its id.
-    pub one: FindDrone,
-    /// How many are connected now.
-    pub connected: Box<dyn Fn() -> usize + Send + Sync>,
-}
-
-impl Default for DroneList {
-    /// No drones at all.
-    fn default() -> Self {
-        DroneList {
-            all: Box::new(Vec::new),
-            one: Box::new(|_| None),
-            connected: Box::new(|| 0),
-        }
-    }
-}
 
 /// Counters of this room for `/metrics`.
 #[derive(Debug, Default)]
@@ -96,8 +67,6 @@ pub struct Edge {
     pub tickets: Tickets,
     /// Latency histograms.
     pub latencies: Latencies,
-    /// The newest answer that is larger than a cache entry.
-    pub outsize: Outsize,
     /// One photo is taken at a time.
     pub photo_turn: tokio::sync::Mutex<()>,
 }
@@ -110,7 +79,6 @@ impl Edge {
             stats: ApiStats::default(),
             tickets: Tickets::default(),
             latencies: Latencies::new(routes),
-            outsize: Outsize::default(),
             photo_turn: tokio::sync::Mutex::default(),
         }
     }
@@ -118,8 +86,6 @@ impl Edge {
 
 /// Everything the handlers use.
 pub struct App {
-    /// Every route.
-    pub table: &'static Table,
     /// The configuration in force; replaced on reload.
     pub config: ArcSwap<Config>,
     /// Names of sources.
@@ -132,13 +98,13 @@ pub struct App {
     pub access: Arc<Access>,
     /// Statistics and the newest snapshot of the machine.
     pub performance: Arc<Performance>,
-    /// Rendered answers.
-    pub cache: Arc<Cache>,
+    /// Responses rendered lately.
+    pub responses: ResponseCache,
     /// Durable state, for its counters and the audit trail.
     pub store: Store,
-    /// The drones, to be looked at.
-    pub drones: DroneList,
-    /// The drones, to be commanded.
+    /// The drones. Asked whatever else has ended: that one drone's task is gone, or the
+    /// search for others, must not keep the rest from being landed. Each drone's own
+    /// link says what cannot be done.
     pub fleet: Fleet,
     /// Counters of the listeners.
     pub server: Arc<ServerStats>,
@@ -183,13 +149,6 @@ impl App {
     pub(crate) fn performance(&self) -> Result<&Performance, ApiError> {
         self.up(Service::Performance, "Performance service not initialized")
             .map(|()| &*self.performance)
-    }
-
-    /// The drones, whatever else has ended: that one drone's task is gone, or the
-    /// search for others, must not keep the rest from being landed. Each drone's own
-    /// link says what cannot be done.
-    pub(crate) fn drones(&self) -> &DroneList {
-        &self.drones
     }
 
     fn up(&self, service: Service, message: &'static str) -> Result<(), ApiError> {

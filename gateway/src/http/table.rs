@@ -1,29 +1,22 @@
-//! A table of routes, and the router made from it.
+//! A table of routes: every path, with its methods.
 //!
 //! Every fact about a route stands in one row: the gate reads who may call it and
 //! how often, the handlers' parameters are checked by the descriptions in it, the
 //! OpenAPI document prints it. The rows are the application's (`crate::table`).
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::extract::Request;
-use axum::routing::any;
 use http::{HeaderValue, Method};
 
-use crate::http::gate;
 use crate::http::route::Route;
-use crate::http::state::App;
 use crate::performance::RouteId;
 
 /// Every path, with its methods.
 pub struct Table {
     sections: &'static [&'static [Route]],
-    entries: Vec<Entry>,
+    endpoints: Vec<Endpoint>,
 }
 
 /// One path with its methods.
-pub(crate) struct Entry {
+pub(crate) struct Endpoint {
     /// Path with `{parameters}`.
     pub(crate) path: &'static str,
     /// Index in the statistics.
@@ -36,7 +29,7 @@ pub(crate) struct Entry {
     pub(crate) has_param: bool,
 }
 
-impl Entry {
+impl Endpoint {
     /// The route for `method`; `HEAD` is served by `GET`.
     pub(crate) fn route(&self, method: &Method) -> Option<&'static Route> {
         let asked = if method == Method::HEAD {
@@ -57,23 +50,29 @@ const UNROUTED: &str = "(unknown)";
 impl Table {
     /// The table of these rows, numbered in their order.
     pub(crate) fn new(sections: &'static [&'static [Route]]) -> Table {
-        let mut entries: Vec<Entry> = Vec::new();
+        let mut endpoints: Vec<Endpoint> = Vec::new();
         for route in sections.iter().copied().flatten() {
-            match entries.iter_mut().find(|entry| entry.path == route.path) {
-                Some(entry) => entry.routes.push(route),
-                None => entries.push(Entry {
+            match endpoints
+                .iter_mut()
+                .find(|endpoint| endpoint.path == route.path)
+            {
+                Some(endpoint) => endpoint.routes.push(route),
+                None => endpoints.push(Endpoint {
                     path: route.path,
-                    id: RouteId(entries.len() as u16),
+                    id: RouteId(endpoints.len() as u16),
                     routes: vec![route],
                     allow: HeaderValue::from_static(""),
                     has_param: route.path.contains('{'),
                 }),
             }
         }
-        for entry in &mut entries {
-            entry.allow = allow(&entry.routes);
+        for endpoint in &mut endpoints {
+            endpoint.allow = allow(&endpoint.routes);
         }
-        Table { sections, entries }
+        Table {
+            sections,
+            endpoints,
+        }
     }
 
     /// Every row.
@@ -82,27 +81,26 @@ impl Table {
     }
 
     /// Every path.
-    #[cfg(test)]
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub(crate) fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
     }
 
     /// Path templates in order of their [`RouteId`], for the statistics.
     #[must_use]
     pub fn templates(&self) -> Vec<&'static str> {
-        let paths = self.entries.iter().map(|entry| entry.path);
+        let paths = self.endpoints.iter().map(|endpoint| endpoint.path);
         paths.chain([UNROUTED]).collect()
     }
 
     /// The [`RouteId`] of requests whose path does not exist.
     pub(crate) fn unrouted(&self) -> RouteId {
-        RouteId(self.entries.len() as u16)
+        RouteId(self.endpoints.len() as u16)
     }
 
     /// Whether some route has this path; parameters match any one segment.
     pub(crate) fn exists(&self, path: &str) -> bool {
-        self.entries.iter().any(|entry| {
-            let (mut known, mut asked) = (entry.path.split('/'), path.split('/'));
+        self.endpoints.iter().any(|endpoint| {
+            let (mut known, mut asked) = (endpoint.path.split('/'), path.split('/'));
             loop {
                 match (known.next(), asked.next()) {
                     (None, None) => return true,
@@ -111,19 +109,6 @@ impl Table {
                 }
             }
         })
-    }
-
-    /// The whole API as a router.
-    pub fn router(&'static self, app: &Arc<App>) -> Router {
-        let handler = |entry: Option<&'static Entry>| {
-            let app = Arc::clone(app);
-            move |request: Request| gate::serve(Arc::clone(&app), entry, request)
-        };
-        let mut router = Router::new();
-        for entry in &self.entries {
-            router = router.route(entry.path, any(handler(Some(entry))));
-        }
-        router.fallback(handler(None))
     }
 }
 

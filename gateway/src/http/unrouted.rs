@@ -6,9 +6,8 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 
-use crate::http::envelope::ApiError;
-use crate::http::route::Outcome;
-use crate::http::table::{Entry, Table};
+use crate::http::envelope::{ApiError, Outcome};
+use crate::http::table::{Endpoint, Table};
 
 /// 404, or the way to the path without its trailing slash.
 pub(super) fn not_routed(table: &Table, parts: &Parts) -> Outcome {
@@ -39,15 +38,15 @@ pub(super) fn not_routed(table: &Table, parts: &Parts) -> Outcome {
 }
 
 /// 405, or the list of methods for a plain `OPTIONS`.
-pub(super) fn wrong_method(method: &Method, entry: &Entry) -> Outcome {
+pub(super) fn wrong_method(method: &Method, endpoint: &Endpoint) -> Outcome {
     if method != Method::OPTIONS {
-        return Err(ApiError::method_not_allowed(entry.allow.clone()));
+        return Err(ApiError::method_not_allowed(endpoint.allow.clone()));
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
         .headers_mut()
-        .insert(header::ALLOW, entry.allow.clone());
+        .insert(header::ALLOW, endpoint.allow.clone());
     Ok(response)
 }
 

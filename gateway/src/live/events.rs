@@ -18,12 +18,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::http::call::Call;
 use crate::http::credentials::TICKET;
+use crate::http::envelope::Outcome;
 use crate::http::params::{Kind, Param, Place};
-use crate::http::route::{Outcome, Policy};
+use crate::http::route::Policy;
 use crate::http::state::App;
-use crate::live::messages::{self as messages, Shown, Subscriptions};
-use crate::live::network_messages::{self, Answer, Told};
+use crate::live::changes::Shown;
+use crate::live::message::{self, Reply};
+use crate::live::messages;
+use crate::live::network_messages::{self, Told};
 use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
+use crate::live::subscriptions::Subscriptions;
 use access::Permission;
 use alerting::AlertEvent;
 
@@ -180,19 +184,19 @@ impl Client {
             None | Some(Err(_) | Ok(Message::Close(_))) => return Err(Gone),
             // tungstenite answers pings by itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
-            Some(Ok(Message::Binary(_))) => Answer::Now(messages::not_json()),
+            Some(Ok(Message::Binary(_))) => Reply::Now(messages::not_json()),
             Some(Ok(Message::Text(text))) => {
                 messages::reply(&self.app, &mut self.subscriptions, self.may_write, &text)
             }
         };
         match answer {
-            Answer::Now(reply) => self.send(reply).await,
-            Answer::Later(..) if self.pending.len() >= MAX_PENDING => {
+            Reply::Now(reply) => self.send(reply).await,
+            Reply::Later(..) if self.pending.len() >= MAX_PENDING => {
                 let many = "Too many searches at once; wait for those under way";
-                self.send(messages::refusal("MESSAGE_PROCESSING_ERROR", many))
+                self.send(message::refusal("MESSAGE_PROCESSING_ERROR", many))
                     .await
             }
-            Answer::Later(first, rest) => {
+            Reply::Later(first, rest) => {
                 self.pending.push(rest);
                 match first {
                     Some(first) => self.send(first).await,

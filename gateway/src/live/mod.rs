@@ -1,7 +1,10 @@
 //! Live sockets: events over `/ws`, video over `/ws/video/{drone_id}`.
 
+mod changes;
 pub(crate) mod events;
+pub(crate) mod message;
 pub(crate) mod messages;
 pub(crate) mod network_messages;
 pub(crate) mod socket;
+mod subscriptions;
 pub(crate) mod video;

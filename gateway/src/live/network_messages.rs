@@ -8,21 +8,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::http::state::App;
-use crate::live::messages::{refusal, say};
+use crate::live::message::{Reply, refusal, say};
 use crate::routes::network::{self, ConnectionCheck, DetectedDrone, NetworkStatus};
-
-/// The answer to a message.
-pub(crate) enum Answer {
-    /// This.
-    Now(String),
-    /// This at once, if there is something, and the rest when it is known.
-    Later(Option<String>, BoxFuture<'static, String>),
-}
 
 #[derive(Serialize)]
 struct Started {
@@ -69,15 +60,15 @@ pub(crate) fn reply(
     may_write: bool,
     kind: &str,
     message: &Map<String, Value>,
-) -> Option<Answer> {
+) -> Option<Reply> {
     let denied = |code| {
-        Some(Answer::Now(refusal(
+        Some(Reply::Now(refusal(
             code,
             "Insufficient permissions: write is required",
         )))
     };
     match kind {
-        "get_network_status" => Some(Answer::Now(say(
+        "get_network_status" => Some(Reply::Now(say(
             "network_status",
             Status {
                 status: NetworkStatus::now(app),
@@ -87,11 +78,11 @@ pub(crate) fn reply(
         "verify_drone_connection" if !may_write => denied("VERIFICATION_ERROR"),
         "verify_drone_connection" => Some(verify(app, message)),
         "start_auto_scan" if !may_write => denied("AUTO_SCAN_START_ERROR"),
-        "start_auto_scan" => Some(Answer::Now(start_auto(app, message))),
+        "start_auto_scan" => Some(Reply::Now(start_auto(app, message))),
         "stop_auto_scan" if !may_write => denied("AUTO_SCAN_STOP_ERROR"),
         "stop_auto_scan" => {
             let message = network::end(app);
-            Some(Answer::Now(say(
+            Some(Reply::Now(say(
                 "auto_scan_stopped",
                 AutoScan {
                     interval_seconds: None,
@@ -114,10 +105,10 @@ fn number(message: &Map<String, Value>, name: &str) -> Result<Option<f64>, Strin
     }
 }
 
-fn scan(app: &Arc<App>, message: &Map<String, Value>) -> Answer {
+fn scan(app: &Arc<App>, message: &Map<String, Value>) -> Reply {
     let patience = match number(message, "timeout").and_then(network::timeout) {
         Ok(patience) => patience,
-        Err(why) => return Answer::Now(refusal("SCAN_ERROR", &why)),
+        Err(why) => return Reply::Now(refusal("SCAN_ERROR", &why)),
     };
     let app = Arc::clone(app);
     let completed = async move {
@@ -136,19 +127,19 @@ fn scan(app: &Arc<App>, message: &Map<String, Value>) -> Answer {
             timeout: patience.as_secs_f64(),
         },
     );
-    Answer::Later(Some(started), Box::pin(completed))
+    Reply::Later(Some(started), Box::pin(completed))
 }
 
-fn verify(app: &Arc<App>, message: &Map<String, Value>) -> Answer {
+fn verify(app: &Arc<App>, message: &Map<String, Value>) -> Reply {
     let Some(text) = message
         .get("ip_address")
         .and_then(Value::as_str)
         .filter(|text| !text.is_empty())
     else {
-        return Answer::Now(refusal("MISSING_IP_ADDRESS", "ip_address is required"));
+        return Reply::Now(refusal("MISSING_IP_ADDRESS", "ip_address is required"));
     };
     let Ok(address) = text.parse() else {
-        return Answer::Now(refusal(
+        return Reply::Now(refusal(
             "VERIFICATION_ERROR",
             "ip_address must be an IPv4 address",
         ));
@@ -165,7 +156,7 @@ fn verify(app: &Arc<App>, message: &Map<String, Value>) -> Answer {
             Err(error) => refusal("VERIFICATION_ERROR", &error.to_string()),
         }
     };
-    Answer::Later(None, Box::pin(verified))
+    Reply::Later(None, Box::pin(verified))
 }
 
 fn start_auto(app: &App, message: &Map<String, Value>) -> String {

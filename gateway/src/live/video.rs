@@ -18,10 +18,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::http::call::Call;
 use crate::http::credentials::TICKET;
+use crate::http::envelope::Outcome;
 use crate::http::params::Param;
-use crate::http::route::Outcome;
 use crate::http::state::App;
-use crate::live::messages::say;
+use crate::live::message::say;
 use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
 use crate::routes::flight;
 use crate::sources::tello::{Shown, Viewer};

@@ -167,6 +167,11 @@ impl Performance {
         self.calls().samples()
     }
 
+    /// Route templates, in order of their [`RouteId`].
+    pub(crate) fn templates(&self) -> &[&'static str] {
+        &self.templates
+    }
+
     /// Template of a route; `unknown` of none.
     #[must_use]
     pub fn template(&self, route: RouteId) -> &'static str {

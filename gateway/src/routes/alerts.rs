@@ -7,12 +7,11 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::answer_cache;
 use crate::http::call::Call;
-use crate::http::envelope::ApiError;
+use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::Outcome;
+use crate::http::response_cache::VERSIONED_TTL;
 use crate::http::scalars::Ts;
 use crate::http::state::App;
 use crate::supervision::Service;
@@ -222,20 +221,15 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
         filter.unresolved_only,
         filter.limit
     );
-    Ok(answer_cache::answer(
-        &call.app,
-        key,
-        answer_cache::VERSIONED_TTL,
-        || {
-            let found = alerts.list(&filter);
-            let alerts: Vec<AlertView<'_>> =
-                found.iter().map(|alert| AlertView::listed(alert)).collect();
-            respond::render(&AlertList {
-                total_count: alerts.len(),
-                alerts,
-            })
-        },
-    ))
+    Ok(call.app.responses.answer(key, VERSIONED_TTL, || {
+        let found = alerts.list(&filter);
+        let alerts: Vec<AlertView<'_>> =
+            found.iter().map(|alert| AlertView::listed(alert)).collect();
+        respond::render(&AlertList {
+            total_count: alerts.len(),
+            alerts,
+        })
+    }))
 }
 
 /// The value of a filter; contract: an unknown one is 400, not 422.

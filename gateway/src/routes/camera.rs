@@ -19,10 +19,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
-use crate::http::envelope::ApiError;
+use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::params::{Kind as ParamKind, Param, Place};
 use crate::http::respond;
-use crate::http::route::Outcome as Answer;
 use crate::http::scalars::{Ts, round2};
 use crate::http::state::App;
 use crate::photos::{Kind, Name, Photo};

@@ -3,11 +3,11 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::answer_cache::{self, GAUGES_TTL};
 use crate::http::call::Call;
+use crate::http::envelope::Outcome;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
-use crate::http::route::Outcome;
+use crate::http::response_cache::GAUGES_TTL;
 use crate::http::scalars::{Ts, round1};
 use crate::http::state::App;
 use crate::routes::bridges;
@@ -65,7 +65,7 @@ impl SystemStatus {
             memory_usage: system.memory_pct().map(round1),
             disk_usage: system.disk_pct().map(round1),
             temperature: system.temperature_c.map(round1),
-            connected_drones: (app.drones.connected)(),
+            connected_drones: app.fleet.connected(),
             active_tracking: 0,
             running_training_jobs: 0,
             uptime: app.uptime_s(),
@@ -84,11 +84,10 @@ pub(crate) fn system_status(app: &App) -> bytes::Bytes {
     let key = format_args!(
         "dashboard/system/{}/{}",
         app.alerts.version(),
-        (app.drones.connected)()
+        app.fleet.connected()
     );
-    answer_cache::bytes(app, key, GAUGES_TTL, || {
-        respond::render(&SystemStatus::now(app))
-    })
+    app.responses
+        .bytes(key, GAUGES_TTL, || respond::render(&SystemStatus::now(app)))
 }
 
 /// `GET /api/dashboard/system`
@@ -101,7 +100,7 @@ pub(crate) fn system(call: &mut Call) -> Outcome {
 
 /// `GET /api/dashboard/drones`
 pub(crate) fn drones(call: &mut Call) -> Outcome {
-    let drones = (call.app.drones().all)();
+    let drones = call.app.fleet.drones();
     Ok(respond::json(
         &drones.iter().map(DroneStatus::from).collect::<Vec<_>>(),
     ))
@@ -265,12 +264,11 @@ pub(crate) fn service_health(call: &mut Call) -> Outcome {
 pub(crate) fn performance(call: &mut Call) -> Outcome {
     let app = &call.app;
     let performance = app.performance()?;
-    Ok(answer_cache::answer(
-        app,
-        format_args!("dashboard/performance"),
-        GAUGES_TTL,
-        || respond::render(&HostPerformance::of(app, &performance.system())),
-    ))
+    Ok(app
+        .responses
+        .answer(format_args!("dashboard/performance"), GAUGES_TTL, || {
+            respond::render(&HostPerformance::of(app, &performance.system()))
+        }))
 }
 
 /// Contract 8.4.
@@ -313,7 +311,7 @@ struct OverviewDatasets {
 /// `GET /api/dashboard/overview`
 pub(crate) fn overview(call: &mut Call) -> Outcome {
     let app = &call.app;
-    let (system, drones) = (app.performance()?.system(), app.drones());
+    let (system, fleet) = (app.performance()?.system(), &app.fleet);
     Ok(respond::json(&Overview {
         system: OverviewSystem {
             cpu_usage: system.cpu_pct().map(round1),
@@ -322,7 +320,7 @@ pub(crate) fn overview(call: &mut Call) -> Outcome {
             uptime_seconds: app.uptime_s(),
         },
         drones: OverviewDrones {
-            connected_count: (drones.connected)(),
+            connected_count: fleet.connected(),
             tracking_active: false,
         },
         models: OverviewModels {
@@ -357,7 +355,7 @@ pub(crate) struct DerivedAlerts {
 /// `GET /api/dashboard/alerts`
 pub(crate) fn alerts(call: &mut Call) -> Outcome {
     let app = &call.app;
-    let (system, drones) = (app.performance()?.system(), (app.drones().all)());
+    let (system, drones) = (app.performance()?.system(), app.fleet.drones());
     let timestamp = Ts::now();
     let loads = [
         ("CPU usage", system.cpu_pct(), Some(80.0)),

@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 
 use super::flight::{REFUSED_WITHIN, ended, operator, taken};
 use crate::http::call::Call;
+use crate::http::envelope::Outcome as Answer;
 use crate::http::respond;
-use crate::http::route::Outcome as Answer;
 use crate::http::scalars::Ts;
 use crate::sources::tello::{CommandError, Operator, Refusal};
 
@@ -57,7 +57,10 @@ pub(crate) fn emergency(call: Call) -> BoxFuture<'static, Answer> {
 
 fn all(call: Call, command: Command) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
-        let ids: Vec<String> = (call.app.drones().all)()
+        let ids: Vec<String> = call
+            .app
+            .fleet
+            .drones()
             .iter()
             .map(|drone| drone.id.to_string())
             .collect();

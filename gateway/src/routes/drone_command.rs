@@ -11,10 +11,9 @@ use tello::command::{Command, Direction};
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
-use crate::http::envelope::ApiError;
+use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
-use crate::http::route::Outcome as Answer;
 use crate::http::scalars::Ts;
 use crate::routes::camera::{self, PhotoView};
 use crate::routes::drone_views::DroneStatus;

@@ -12,11 +12,10 @@ use http::StatusCode;
 use tello::command::{Command, Direction};
 
 use crate::http::call::Call;
-use crate::http::envelope::{ApiError, Issue};
+use crate::http::envelope::{ApiError, Issue, Outcome as Answer};
 use crate::http::inputs::path_id;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::Outcome as Answer;
 use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
 use crate::sources::tello::{CommandError, ConnectError, DroneView, Operator, Outcome, Refusal};
 
@@ -82,7 +81,7 @@ pub(crate) const ROTATE: &[Param] = &[ID, WAIT, TURN_TO, ANGLE];
 /// The drone named in the path.
 pub(crate) fn drone(call: &Call) -> Result<DroneView, ApiError> {
     path_id("drone_id", &call.param)?;
-    (call.app.drones().one)(&call.param).ok_or_else(unknown)
+    call.app.fleet.drone(&call.param).ok_or_else(unknown)
 }
 
 /// 404 `DRONE_NOT_FOUND`.
@@ -112,7 +111,7 @@ pub(crate) fn operator(call: &Call) -> Operator {
 
 /// `GET /api/drones`
 pub(crate) fn list(call: &mut Call) -> Answer {
-    let drones = (call.app.drones().all)();
+    let drones = call.app.fleet.drones();
     Ok(respond::json(
         &drones.iter().map(Drone::from).collect::<Vec<_>>(),
     ))
@@ -135,7 +134,7 @@ pub(crate) fn type_info(call: &mut Call) -> Answer {
 
 /// `GET /api/drones/status`
 pub(crate) fn statuses(call: &mut Call) -> Answer {
-    let drones = (call.app.drones().all)();
+    let drones = call.app.fleet.drones();
     Ok(respond::json(
         &drones.iter().map(DroneStatus::from).collect::<Vec<_>>(),
     ))

@@ -16,10 +16,9 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::time::timeout;
 
 use crate::http::call::Call;
-use crate::http::envelope::ApiError;
+use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind as ParamKind, Param, Place};
 use crate::http::respond;
-use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
 use crate::photos::Kind;
 use crate::routes::flight;

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::answer_cache::{self, GAUGES_TTL};
 use crate::http::call::Call;
+use crate::http::envelope::Outcome;
 use crate::http::respond;
-use crate::http::route::Outcome;
+use crate::http::response_cache::GAUGES_TTL;
 use crate::http::scalars::Ts;
 use crate::performance::SystemSnapshot;
 use crate::routes::alerts::AlertSummary;
@@ -97,7 +97,7 @@ pub(crate) fn detailed(call: &mut Call) -> Outcome {
     let app = &call.app;
     let (performance, alerts) = (app.performance()?, app.alerts()?);
     let key = format_args!("health/detailed/{}", alerts.version());
-    Ok(answer_cache::answer(app, key, GAUGES_TTL, || {
+    Ok(app.responses.answer(key, GAUGES_TTL, || {
         let (system, summary) = (performance.system(), alerts.summary());
         let health_score = score(&system, &summary);
         let system_performance = SystemPerformance::of(app, &system);

@@ -5,10 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
-use crate::http::envelope::ApiError;
+use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::Outcome;
 use access::{ClientAddress, KeyError, LockedOut};
 
 /// Parameters of `DELETE /api/security/lockouts/{address}`.

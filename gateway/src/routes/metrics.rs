@@ -11,10 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::HeaderValue;
 
 use crate::http::call::Call;
-use crate::http::envelope::ApiError;
+use crate::http::envelope::{ApiError, Outcome};
 use crate::http::latency::BOUNDS_S;
 use crate::http::respond;
-use crate::http::route::Outcome;
 use crate::http::state::App;
 use crate::performance::RouteId;
 use readings::measured::{self, Page};
@@ -57,7 +56,7 @@ fn build(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
 }
 
 fn requests(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
-    let templates = app.table.templates();
+    let templates = app.performance.templates();
     let labels: Vec<[(&str, &str); 1]> = templates.iter().map(|path| [("route", *path)]).collect();
     let stats = app.performance.routes();
     let errors = stats.iter().filter_map(|(path, stats)| {

@@ -11,10 +11,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
-use crate::http::envelope::{ApiError, Issue};
+use crate::http::envelope::{ApiError, Issue, Outcome as Answer};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::Outcome as Answer;
 use crate::http::scalars::{Ts, round2};
 use crate::http::state::App;
 use crate::sources::tello::{Detection, LinkState, Method, NotAllowed, Verification};
@@ -224,7 +223,7 @@ struct DroneFactory {
 impl NetworkStatus {
     /// As it is now.
     pub(crate) fn now(app: &App) -> NetworkStatus {
-        let (discovery, drones) = (app.fleet.discovery(), (app.drones.all)());
+        let (discovery, drones) = (app.fleet.discovery(), app.fleet.drones());
         let (stats, known, auto) = (
             discovery.stats(),
             discovery.known(),
@@ -463,7 +462,10 @@ pub(crate) fn scan(call: Call) -> BoxFuture<'static, Answer> {
             .discovery()
             .detect(Duration::from_secs_f64(SCAN_S))
             .await;
-        let simulated = (call.app.drones().all)()
+        let simulated = call
+            .app
+            .fleet
+            .drones()
             .into_iter()
             .filter(|drone| drone.simulated);
         let mut drones: Vec<String> = simulated.map(|drone| drone.id.to_string()).collect();

@@ -11,10 +11,9 @@ use http::{HeaderValue, StatusCode, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::http::call::Call;
-use crate::http::envelope::ApiError;
+use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
-use crate::http::route::Outcome;
 
 /// Everything under `gateway/web`.
 #[derive(RustEmbed)]

@@ -6,11 +6,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::cache::CacheStats as Counters;
-use crate::http::answer_cache::{self, GAUGES_TTL};
 use crate::http::call::Call;
+use crate::http::envelope::Outcome;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::Outcome;
+use crate::http::response_cache::GAUGES_TTL;
 use crate::http::scalars::{self, Ts, mb, percent, round2};
 use crate::http::state::App;
 use crate::performance::RouteStats;
@@ -45,7 +45,7 @@ pub(crate) struct CacheStats {
 impl CacheStats {
     /// Of the cache now.
     pub(crate) fn of(app: &App) -> CacheStats {
-        let counters = app.cache.stats(Mono::now());
+        let counters = app.responses.stats();
         CacheStats {
             total_hits: counters.entry_hits,
             ..CacheStats::with_lookups(&counters)
@@ -143,11 +143,9 @@ pub(crate) struct PerformanceSummary<'a> {
 pub(crate) fn summary(call: &mut Call) -> Outcome {
     let app = &call.app;
     let performance = app.performance()?;
-    Ok(answer_cache::answer(
-        app,
-        format_args!("performance/summary"),
-        GAUGES_TTL,
-        || {
+    Ok(app
+        .responses
+        .answer(format_args!("performance/summary"), GAUGES_TTL, || {
             let total = performance.total();
             let routes: BTreeMap<_, _> = performance
                 .routes()
@@ -162,13 +160,12 @@ pub(crate) fn summary(call: &mut Call) -> Outcome {
                     error_rate_percent: percent(total.errors, total.calls),
                     uptime_seconds: app.uptime_s(),
                 },
-                cache: CacheStats::with_lookups(&app.cache.stats(Mono::now())),
+                cache: CacheStats::with_lookups(&app.responses.stats()),
                 api_endpoints: &routes,
                 api_metrics: &routes,
                 timestamp: Ts::now(),
             })
-        },
-    ))
+        }))
 }
 
 /// `GET /api/performance/api`
@@ -206,7 +203,7 @@ fn run_optimise(call: &Call, dry_run: bool) -> Outcome {
     let performance = call.app.performance()?;
     let now = Mono::now();
     let (entries, calls) = (
-        call.app.cache.purge_expired(now, dry_run),
+        call.app.responses.purge_expired(now, dry_run),
         performance.optimise(now, dry_run),
     );
     let verb = if dry_run { "Would drop" } else { "Dropped" };
@@ -232,7 +229,7 @@ pub(crate) fn cache_stats(call: &mut Call) -> Outcome {
 
 /// `DELETE /api/performance/cache`
 pub(crate) fn clear_cache(call: &mut Call) -> Outcome {
-    let dropped = call.app.cache.clear() + usize::from(call.app.edge.outsize.clear());
+    let dropped = call.app.responses.clear();
     Ok(respond::json(&SuccessResponse::new(format!(
         "Cache cleared: {dropped} entries"
     ))))

@@ -4,9 +4,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
+use crate::http::envelope::Outcome;
 use crate::http::openapi::API_VERSION;
 use crate::http::respond;
-use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
 use crate::supervision::Service;
 

@@ -8,11 +8,10 @@ use utoipa::ToSchema;
 
 use crate::config;
 use crate::http::call::Call;
-use crate::http::envelope::{ApiError, Issue};
+use crate::http::envelope::{ApiError, Issue, Outcome};
 use crate::http::inputs::Inputs;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
 use alerting::{AlertType, Level, MAX_NAME_CHARS, Operator, Rule, RuleView};
 use readings::Metric;

@@ -4,9 +4,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
+use crate::http::envelope::Outcome;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
-use crate::http::route::Outcome;
 use crate::http::scalars::{self, Ts, round1};
 use crate::http::state::App;
 use crate::performance::Performance;

@@ -4,15 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use axum::response::Response;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
+use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
 use access::{self, KeyRecord};
 
@@ -252,8 +251,7 @@ pub(crate) struct WsTicket {
 }
 
 /// `POST /api/ws-ticket`
-pub(crate) fn ticket(call: &mut Call) -> Result<Response, crate::http::envelope::ApiError> {
-    use crate::http::envelope::ApiError;
+pub(crate) fn ticket(call: &mut Call) -> Outcome {
     let holder = call.session.clone().ok_or_else(ApiError::internal)?;
     let edge = &call.app.edge;
     let (ticket, evicted) = edge.tickets.issue(holder, readings::clock::Mono::now())?;

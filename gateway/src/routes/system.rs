@@ -7,8 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
+use crate::http::envelope::Outcome;
 use crate::http::respond;
-use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
 use crate::http::state::App;
 use crate::routes::bridges;
@@ -62,7 +62,7 @@ pub(crate) fn status(call: &mut Call) -> Outcome {
     let app = &call.app;
     app.performance()?;
     app.alerts()?;
-    let drones = (app.drones().all)();
+    let drones = app.fleet.drones();
     Ok(respond::json(&SystemReport {
         system: SystemStatus::now(app),
         services: services(app, Some(Ts::now())),

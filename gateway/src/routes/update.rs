@@ -17,10 +17,9 @@ use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
-use crate::http::envelope::ApiError;
+use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::Outcome;
 use crate::logging::SECURITY;
 use crate::update::{self, Status, UpdateError, Upload, Wish};
 
@@ -144,7 +143,10 @@ async fn receive(mut call: Call, body: Body) -> Outcome {
     call.inputs.finish()?;
     let length = length(&call.parts.headers)?;
     // A restart takes the gateway from under a drone; its operator comes first.
-    if let Some(drone) = (call.app.drones.all)()
+    if let Some(drone) = call
+        .app
+        .fleet
+        .drones()
         .into_iter()
         .find(|drone| drone.airborne)
     {

@@ -18,11 +18,10 @@ use utoipa::ToSchema;
 
 use crate::http::body::read_body;
 use crate::http::call::Call;
-use crate::http::envelope::{ApiError, Issue};
+use crate::http::envelope::{ApiError, Issue, Outcome};
 use crate::http::inputs::path_id;
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Param, Place, takes_body};
 use crate::http::respond;
-use crate::http::route::Outcome;
 use crate::http::scalars::Ts;
 use crate::upstream::{BreakerState, Failure, Forward, Upstream};
 use access::sanitise;
@@ -213,7 +212,7 @@ pub(crate) fn trouble(upstream: &Upstream) -> Option<Option<String>> {
 pub(crate) fn forward(mut call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         check_path(&call)?;
-        let body = match call.route.takes_body() {
+        let body = match takes_body(call.params) {
             true => Some(checked_body(&mut call)?),
             false => None,
         };
@@ -283,20 +282,16 @@ fn is_form(content_type: &HeaderValue) -> bool {
 }
 
 fn check_path(call: &Call) -> Result<(), ApiError> {
-    let id = call
-        .route
-        .params
-        .iter()
-        .find(|param| param.place == Place::Path);
+    let id = call.params.iter().find(|param| param.place == Place::Path);
     id.map_or(Ok(()), |param| path_id(param.name, &call.param))
 }
 
 /// The body as it was read, once nothing is wrong with it: what was checked is
 /// what the upstream gets.
 fn checked_body(call: &mut Call) -> Result<Body, ApiError> {
-    call.inputs.look_at(call.route.params);
+    call.inputs.look_at(call.params);
     call.inputs.finish()?;
-    for param in call.route.params {
+    for param in call.params {
         if let (Kind::Chars { max, .. }, Some(text)) =
             (param.kind, call.inputs.body().get(param.name))
         {
@@ -375,7 +370,7 @@ async fn refusal(call: &Call, answer: Response) -> Response {
     let detail = said.get("detail").filter(|detail| detail.is_array());
     let envelope = json!({
         "error": true,
-        "error_code": text("error_code").map_or_else(|| code(call.route.path, parts.status), str::to_owned),
+        "error_code": text("error_code").map_or_else(|| code(call.template, parts.status), str::to_owned),
         "message": message,
         "detail": detail.cloned().unwrap_or_else(|| message.into()),
         "details": said.get("details").cloned().unwrap_or_default(),

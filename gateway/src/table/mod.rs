@@ -15,9 +15,10 @@ use axum::body::Body;
 use futures_util::future::BoxFuture;
 
 use crate::http::call::Call;
+use crate::http::envelope::Outcome;
 use crate::http::params::Param;
 use crate::http::respond::SuccessResponse;
-use crate::http::route::{Gives, Outcome, Policy, Route, Run, Verb, of};
+use crate::http::route::{Gives, Policy, Route, Run, Verb, of};
 use crate::http::table::Table;
 use crate::routes::upstream;
 use access::Permission;

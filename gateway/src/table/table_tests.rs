@@ -70,14 +70,14 @@ fn paths_are_found_by_their_templates() {
 
 #[test]
 fn no_method_of_a_path_stands_twice() {
-    for entry in table().entries() {
-        for (index, route) in entry.routes.iter().enumerate() {
+    for endpoint in table().endpoints() {
+        for (index, route) in endpoint.routes.iter().enumerate() {
             assert!(
-                entry.routes[..index]
+                endpoint.routes[..index]
                     .iter()
                     .all(|other| other.verb != route.verb),
                 "{}",
-                entry.path
+                endpoint.path
             );
         }
     }

@@ -1,0 +1,64 @@
+//! Which drones have changed since a client of `/ws` was last told of them.
+
+use crate::http::state::App;
+use crate::live::message::{OfDrone, say};
+use crate::live::subscriptions::Subscriptions;
+use crate::routes::drone_views::DroneStatus;
+use crate::sources::tello::{DroneView, Flight, LinkState};
+
+/// What a client was last told of each drone, in configured order.
+#[derive(Debug, Default)]
+pub(crate) struct Shown(Vec<Option<Looks>>);
+
+/// What of a drone is worth a message when it changes. Not the time it was last
+/// heard: that changes with every datagram.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Looks {
+    link: LinkState,
+    flight: Flight,
+    battery_pct: Option<u8>,
+    temperature_c: Option<f64>,
+    height_cm: Option<i32>,
+    attitude_deg: Option<[i32; 3]>,
+}
+
+impl Looks {
+    fn of(drone: &DroneView) -> Looks {
+        Looks {
+            link: drone.link,
+            flight: drone.flight,
+            battery_pct: drone.battery_pct,
+            temperature_c: drone.temperature_c,
+            height_cm: drone.height_cm,
+            attitude_deg: drone.attitude_deg,
+        }
+    }
+}
+
+impl Shown {
+    /// `drone_status` of every drone that is or was connected and has changed.
+    /// Subscribed ones are left out: the client is told of them anyway.
+    pub(crate) fn changes(&mut self, app: &App, subscriptions: &Subscriptions) -> Vec<String> {
+        let drones = app.fleet.drones();
+        // As many as are configured: bounded like the fleet.
+        self.0.resize(drones.len(), None);
+        let mut messages = Vec::new();
+        for (drone, shown) in drones.iter().zip(&mut self.0) {
+            let looks = Looks::of(drone);
+            let known = shown.is_some() || drone.link == LinkState::Connected;
+            if known && *shown != Some(looks) && !subscriptions.has(&drone.id) {
+                *shown = Some(looks);
+                let status = Some(DroneStatus::from(drone));
+                messages.push(say(
+                    "drone_status",
+                    OfDrone {
+                        drone_id: &drone.id,
+                        status,
+                        error: None,
+                    },
+                ));
+            }
+        }
+        messages
+    }
+}
