@@ -28,6 +28,7 @@ use crate::live::messages;
 use crate::live::network_messages::{self, Told};
 use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
 use crate::live::subscriptions::Subscriptions;
+use crate::routes::drone_call;
 use access::Permission;
 use alerting::AlertEvent;
 
@@ -75,10 +76,7 @@ async fn upgrade(mut call: Call) -> Outcome {
             .as_ref()
             .is_some_and(|session| session.may(needed)),
     };
-    let presence = call
-        .app
-        .fleet
-        .operator_enters(&crate::routes::flight::operator(&call));
+    let presence = call.app.fleet.operator_enters(&drone_call::operator(&call));
     Ok(upgrade.on_upgrade(move |socket| async move {
         // While it lives, its operator is there for the drones.
         let (_seat, _presence) = (seat, presence);

@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 
 use crate::http::state::App;
 use crate::live::message::{Reply, refusal, say};
-use crate::routes::network::{self, ConnectionCheck, DetectedDrone, NetworkStatus};
+use crate::routes::network;
+use crate::routes::network_views::{ConnectionCheck, DetectedDrone, NetworkStatus};
 
 #[derive(Serialize)]
 struct Started {

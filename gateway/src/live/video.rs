@@ -23,11 +23,11 @@ use crate::http::params::Param;
 use crate::http::state::App;
 use crate::live::message::say;
 use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
-use crate::routes::flight;
+use crate::routes::drone_call;
 use crate::sources::tello::{Shown, Viewer};
 
 /// Parameters of `/ws/video/{drone_id}`.
-pub(crate) const WATCH: &[Param] = &[flight::ID, TICKET];
+pub(crate) const WATCH: &[Param] = &[drone_call::ID, TICKET];
 
 /// How the frames that follow are coded.
 #[derive(Serialize)]
@@ -45,13 +45,13 @@ pub(crate) fn watch(call: Call) -> BoxFuture<'static, Outcome> {
 
 async fn upgrade(mut call: Call) -> Outcome {
     let upgrade = socket::upgrade(&mut call).await?;
-    flight::drone(&call)?;
+    drone_call::drone(&call)?;
     let seats = (Seat::of_client(&call)?, Seat::of_viewer(&call)?);
     let viewer = call
         .app
         .fleet
         .watch(&call.param)
-        .map_err(|_| flight::unknown())?;
+        .map_err(|_| drone_call::unknown())?;
     let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
     let app = Arc::clone(&call.app);
     let session = call.session.clone();

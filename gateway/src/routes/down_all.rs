@@ -10,7 +10,7 @@ use serde::Serialize;
 use tello::command::Command;
 use utoipa::ToSchema;
 
-use super::flight::{REFUSED_WITHIN, ended, operator, taken};
+use super::drone_call::{REFUSED_WITHIN, ended, operator, taken};
 use crate::http::call::Call;
 use crate::http::envelope::Outcome as Answer;
 use crate::http::respond;

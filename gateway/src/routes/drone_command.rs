@@ -15,9 +15,12 @@ use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
 use crate::http::scalars::Ts;
-use crate::routes::camera::{self, PhotoView};
+use crate::routes::camera;
+use crate::routes::drone_call;
 use crate::routes::drone_views::DroneStatus;
-use crate::routes::flight::{self, direction_of, invalid, session};
+use crate::routes::drones::session;
+use crate::routes::flight::{direction_of, invalid};
+use crate::routes::photos::{self, PhotoView};
 
 /// Parameters of `/command`.
 pub(crate) const COMMAND: &[Param] = &[
@@ -99,14 +102,14 @@ async fn run(call: Call) -> Answer {
             format!("Status of {}", call.param)
         }
         Wish::Photo => {
-            let photo = camera::take(&call).await?;
+            let photo = photos::take(&call).await?;
             let filepath = photo.path().to_owned();
             let message = format!("Photo of {}: {filepath}", call.param);
             data = Some(Data::Photo(Box::new(TakenPhoto { photo, filepath })));
             message
         }
         Wish::Stream(on) => camera::stream(&call, on.unwrap_or(!camera::streams(&call))).await?,
-        Wish::Fly(command) => flight::fly(&call, command, false).await?,
+        Wish::Fly(command) => drone_call::fly(&call, command, false).await?,
         Wish::Moves(moves) => all(&call, moves).await?,
         Wish::Altitude(cm) => {
             let by = cm - session::height_cm(&call)?;
@@ -117,8 +120,8 @@ async fn run(call: Call) -> Answer {
             let turn = (deg - session::yaw_deg(&call)?).rem_euclid(360);
             match turn {
                 0 => format!("Drone {} has that heading", call.param),
-                1..=180 => flight::fly(&call, turned(turn)?, false).await?,
-                _ => flight::fly(&call, turned(turn - 360)?, false).await?,
+                1..=180 => drone_call::fly(&call, turned(turn)?, false).await?,
+                _ => drone_call::fly(&call, turned(turn - 360)?, false).await?,
             }
         }
     };
@@ -134,7 +137,7 @@ async fn run(call: Call) -> Answer {
 async fn all(call: &Call, moves: Vec<Command>) -> Result<String, ApiError> {
     let mut message = format!("Drone {} is there", call.param);
     for command in moves {
-        message = flight::fly(call, command, false).await?;
+        message = drone_call::fly(call, command, false).await?;
     }
     Ok(message)
 }

@@ -21,6 +21,7 @@ use crate::http::params::{Kind as ParamKind, Param, Place};
 use crate::http::respond;
 use crate::http::scalars::Ts;
 use crate::photos::Kind;
+use crate::routes::drone_call;
 use crate::routes::flight;
 use crate::sources::tello::Still;
 use readings::clock::{Mono, wall_now};
@@ -51,17 +52,19 @@ const AFTER: Param = Param::optional(
     "Only a newer picture than the one with this `X-Frame-Number` in its answer; waited for up to 5 s",
 );
 /// Parameters of `/api/drones/{drone_id}/camera/frame`.
-pub(crate) const FRAME: &[Param] = &[flight::ID, FORMAT, AFTER];
+pub(crate) const FRAME: &[Param] = &[drone_call::ID, FORMAT, AFTER];
 
 /// `GET /api/drones/{drone_id}/camera/frame`
 pub(crate) fn newest(mut call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
-        flight::drone(&call)?;
+        drone_call::drone(&call)?;
         let after = call.inputs.int(&AFTER).unwrap_or_default();
         call.inputs.finish()?;
         let format = flight::choice(&mut call, &FORMAT)?;
         let fleet = &call.app.fleet;
-        let video = fleet.video(&call.param).map_err(|_| flight::unknown())?;
+        let video = fleet
+            .video(&call.param)
+            .map_err(|_| drone_call::unknown())?;
         if !video.asked {
             return Err(ApiError::conflict(format!(
                 "Drone {id} sends no video; begin it with POST /api/drones/{id}/camera/stream/start",
@@ -73,7 +76,7 @@ pub(crate) fn newest(mut call: Call) -> BoxFuture<'static, Outcome> {
             .filter(|after| *after <= video.counts.keys)
             .unwrap_or_default();
         let still = match timeout(WAIT, fleet.still_after(&call.param, after)).await {
-            Ok(still) => still.map_err(|_| flight::unknown())?,
+            Ok(still) => still.map_err(|_| drone_call::unknown())?,
             Err(_) => return Ok(nothing_newer()),
         };
         let (media_type, bytes) = if format == "jpeg" {
@@ -106,8 +109,9 @@ async fn decoded(call: &Call, still: &Still) -> Result<Bytes, ApiError> {
             .jpeg(decoder, &call.param, still.number, &still.bytes),
     )
     .await;
-    let jpeg =
-        jpeg.map_err(|_| flight::failed("Other pictures are being decoded; try again".to_owned()))?;
+    let jpeg = jpeg.map_err(|_| {
+        drone_call::failed("Other pictures are being decoded; try again".to_owned())
+    })?;
     jpeg.ok_or_else(|| {
         ApiError::unavailable(format!(
             "The picture cannot be decoded here ({}); ask with format=h264, or set camera.decoder to an ffmpeg",

@@ -13,7 +13,7 @@ use crate::routes::alerts::AlertSummary;
 use crate::routes::bridges::BridgeHealth;
 use crate::routes::machine::SystemPerformance;
 use crate::routes::performance::CacheStats;
-use crate::routes::upstream::UpstreamHealth;
+use crate::routes::upstream_health::UpstreamHealth;
 use crate::sources::board::Face;
 use crate::supervision::Service;
 use alerting::Summary;

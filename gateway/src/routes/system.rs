@@ -14,7 +14,7 @@ use crate::http::state::App;
 use crate::routes::bridges;
 use crate::routes::dashboard::SystemStatus;
 use crate::routes::drone_views::DroneStatus;
-use crate::routes::upstream;
+use crate::routes::upstream_health as upstream;
 use crate::supervision::Service;
 
 /// One service of `/api/system/health`.

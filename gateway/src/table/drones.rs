@@ -4,26 +4,30 @@ use super::{READ, RESPOND, SUCCESS, WRITE, get, later};
 use crate::http::route::{Gives, Route, Verb, list_of, of};
 use crate::routes::camera;
 use crate::routes::down_all;
+use crate::routes::drone_call;
 use crate::routes::drone_command;
 use crate::routes::drone_command::CommandResult;
 use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
+use crate::routes::drones;
 use crate::routes::flight;
 use crate::routes::frame;
 use crate::routes::network;
+use crate::routes::network_views;
+use crate::routes::photos;
 
 pub(super) const ROUTES: &[Route] = &[
     // Drones.
     get(
         "/api/drones",
         READ,
-        flight::list,
+        drones::list,
         Gives::Json(list_of::<Drone>),
     )
     .about("drones", "Every drone"),
     get(
         "/api/drones/status",
         READ,
-        flight::statuses,
+        drones::statuses,
         Gives::Json(list_of::<DroneStatus>),
     )
     .about("drones", "Status of every drone"),
@@ -70,7 +74,7 @@ pub(super) const ROUTES: &[Route] = &[
         "/api/drones/detect",
         READ,
         network::detect,
-        Gives::Json(list_of::<network::DetectedDrone>),
+        Gives::Json(list_of::<network_views::DetectedDrone>),
     )
     .about("network", "Search the configured ranges for real drones")
     .takes(network::DETECT),
@@ -79,56 +83,56 @@ pub(super) const ROUTES: &[Route] = &[
         "/api/drones/verify-connection",
         WRITE,
         network::verify,
-        Gives::Json(of::<network::ConnectionCheck>),
+        Gives::Json(of::<network_views::ConnectionCheck>),
     )
     .about("network", "Ask one address whether a drone is there")
     .takes(network::VERIFY),
     get(
         "/api/drones/{drone_id}",
         READ,
-        flight::one,
+        drones::one,
         Gives::Json(of::<Drone>),
     )
     .about("drones", "One drone")
-    .takes(flight::ONE),
+    .takes(drone_call::ONE),
     get(
         "/api/drones/{drone_id}/status",
         READ,
-        flight::status,
+        drones::status,
         Gives::Json(of::<DroneStatus>),
     )
     .about("drones", "Status of one drone")
-    .takes(flight::ONE),
+    .takes(drone_call::ONE),
     get(
         "/api/drones/{drone_id}/type-info",
         READ,
-        flight::type_info,
+        drones::type_info,
         Gives::Json(of::<TypeInfo>),
     )
     .about("drones", "What is behind a drone: real or simulated")
-    .takes(flight::ONE),
+    .takes(drone_call::ONE),
     later(
         Verb::Post,
         "/api/drones/{drone_id}/connect",
         WRITE,
-        flight::connect,
+        drones::connect,
         SUCCESS,
     )
     .about(
         "drones",
         "Connect a drone; in mode auto a simulator stands in for one that is not there",
     )
-    .takes(flight::ONE)
+    .takes(drone_call::ONE)
     .may_conflict(),
     later(
         Verb::Post,
         "/api/drones/{drone_id}/disconnect",
         WRITE,
-        flight::disconnect,
+        drones::disconnect,
         SUCCESS,
     )
     .about("drones", "Expect nothing of a drone any more")
-    .takes(flight::ONE),
+    .takes(drone_call::ONE),
     later(
         Verb::Post,
         "/api/drones/{drone_id}/takeoff",
@@ -191,7 +195,7 @@ pub(super) const ROUTES: &[Route] = &[
         SUCCESS,
     )
     .about("drones", "Have the drone send video")
-    .takes(flight::ONE)
+    .takes(drone_call::ONE)
     .also(&["400"]),
     later(
         Verb::Post,
@@ -201,20 +205,20 @@ pub(super) const ROUTES: &[Route] = &[
         SUCCESS,
     )
     .about("drones", "Have the drone send no more video")
-    .takes(flight::ONE)
+    .takes(drone_call::ONE)
     .also(&["400"]),
     later(
         Verb::Post,
         "/api/drones/{drone_id}/camera/photo",
         WRITE,
-        camera::photo,
-        Gives::Json(of::<camera::PhotoView>),
+        photos::photo,
+        Gives::Json(of::<photos::PhotoView>),
     )
     .about(
         "drones",
         "Take a photo; without a running stream one is begun for it",
     )
-    .takes(flight::ONE)
+    .takes(drone_call::ONE)
     .also(&["400"]),
     get(
         "/api/drones/{drone_id}/camera",
@@ -223,7 +227,7 @@ pub(super) const ROUTES: &[Route] = &[
         Gives::Json(of::<camera::CameraStatus>),
     )
     .about("drones", "What the camera of a drone sends now")
-    .takes(flight::ONE),
+    .takes(drone_call::ONE),
     later(
         Verb::Get,
         "/api/drones/{drone_id}/camera/frame",
@@ -241,22 +245,22 @@ pub(super) const ROUTES: &[Route] = &[
     get(
         "/api/photos",
         READ,
-        camera::list,
-        Gives::Json(of::<camera::PhotoList>),
+        photos::list,
+        Gives::Json(of::<photos::PhotoList>),
     )
     .about("photos", "Every photo kept"),
     later(
         Verb::Get,
         "/photos/{filename}",
         READ,
-        camera::file,
+        photos::file,
         Gives::Media(&["image/jpeg", "video/h264"]),
     )
     .about(
         "photos",
         "A photo: image/jpeg, or video/h264 for a still that was not decoded",
     )
-    .takes(camera::FILE),
+    .takes(photos::FILE),
     later(
         Verb::Post,
         "/api/drones/{drone_id}/command",

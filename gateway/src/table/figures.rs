@@ -3,15 +3,17 @@
 use super::{ADMIN, DASHBOARD, READ, SUCCESS, WRITE, get, now};
 use crate::http::route::{Gives, Policy, Route, Run, Verb, list_of, of};
 use crate::routes::dashboard;
-use crate::routes::dashboard::{MetricsHistory, ServiceHealth};
+use crate::routes::dashboard::MetricsHistory;
 use crate::routes::drone_views::DroneStatus;
 use crate::routes::health;
 use crate::routes::machine::HostPerformance;
 use crate::routes::network;
+use crate::routes::network_views;
 use crate::routes::performance;
 use crate::routes::performance::PerformanceSummary;
 use crate::routes::root;
 use crate::routes::samples;
+use crate::routes::service_health;
 use crate::routes::system;
 use crate::routes::update;
 use access::RateClass;
@@ -127,8 +129,8 @@ pub(super) const ROUTES: &[Route] = &[
     get(
         "/api/dashboard/health",
         Policy::Dashboard,
-        dashboard::service_health,
-        Gives::Json(of::<ServiceHealth>),
+        service_health::service_health,
+        Gives::Json(of::<service_health::ServiceHealth>),
     )
     .about("dashboard", "Health of the services"),
     get(
@@ -171,7 +173,7 @@ pub(super) const ROUTES: &[Route] = &[
         "/api/system/network-status",
         READ,
         network::status,
-        Gives::Json(of::<network::NetworkStatus>),
+        Gives::Json(of::<network_views::NetworkStatus>),
     )
     .about(
         "network",

@@ -1,0 +1,173 @@
+//! What routes on one drone share: the drone in the path, who orders, and how the
+//! outcome of a command is said.
+//!
+//! What may be sent when is decided in the drones' room, not here. A manoeuvre is
+//! answered when the drone has taken it, not when it is over: clients wait ten
+//! seconds at most, and a landing may take longer.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use tello::command::Command;
+
+use crate::http::call::Call;
+use crate::http::envelope::{ApiError, Outcome as Answer};
+use crate::http::inputs::path_id;
+use crate::http::params::{Kind, Param, Place};
+use crate::http::respond::{self, SuccessResponse};
+use crate::sources::tello::{CommandError, DroneView, Operator, Outcome, Refusal};
+
+/// How long an answer waits for the drone to refuse. Firmware refuses within
+/// some 30 ms; the contract wants a take-off answered within about 0.1 s.
+pub(super) const REFUSED_WITHIN: Duration = Duration::from_millis(120);
+
+/// Asserted by clients (contract 1.7).
+const UNKNOWN: &str = "指定されたドローンが見つかりません";
+/// Asserted by clients (contract 1.7).
+const NOT_CONNECTED: &str = "ドローンが接続されていません";
+
+/// The drone in the path.
+pub(crate) const ID: Param = Param::required(Place::Path, "drone_id", Kind::Id, "Id of the drone");
+/// Parameters of routes on one drone.
+pub(crate) const ONE: &[Param] = &[ID];
+/// The drone named in the path.
+pub(crate) fn drone(call: &Call) -> Result<DroneView, ApiError> {
+    path_id("drone_id", &call.param)?;
+    call.app.fleet.drone(&call.param).ok_or_else(unknown)
+}
+
+/// 404 `DRONE_NOT_FOUND`.
+pub(crate) fn unknown() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "DRONE_NOT_FOUND", UNKNOWN)
+}
+
+/// The operator behind a request.
+pub(crate) fn operator(call: &Call) -> Operator {
+    match &call.session {
+        Some(session) => Operator {
+            id: session
+                .key()
+                .0
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+                .into(),
+            name: session.name().clone(),
+        },
+        None => Operator {
+            id: "anonymous".into(),
+            name: "anonymous".into(),
+        },
+    }
+}
+
+/// A success in words.
+pub(crate) fn said(message: String) -> Answer {
+    Ok(respond::json(&SuccessResponse::new(message)))
+}
+
+/// Who did what, in the security log and the audit trail.
+pub(crate) fn tell(call: &Call, what: &str) {
+    call.app.access.record_flight(
+        call.actor(),
+        call.client,
+        &format!("{}: {what}", call.param),
+    );
+}
+
+/// Gives the command; in words what came of it so far.
+pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<String, ApiError> {
+    tell(call, &command.to_string());
+    let id = &call.param;
+    let pending = call.app.fleet.command(id, command, &operator(call)).await;
+    let mut pending = pending.map_err(|error| refused(command, error))?;
+    let outcome = match wait {
+        true => Some(pending.settled().await),
+        false => pending.settled_within(REFUSED_WITHIN).await,
+    };
+    match outcome {
+        None => Ok(taken(id, command)),
+        Some(outcome) => ended(id, command, outcome).map_err(failed),
+    }
+}
+
+/// That a command is under way, in words.
+pub(super) fn taken(id: &str, command: Command) -> String {
+    match command {
+        Command::Emergency => format!(
+            "Drone {id}: emergency sent, not confirmed: nothing is believed from it until its state shows it"
+        ),
+        _ => format!("Drone {id}: {command} taken"),
+    }
+}
+
+/// What came of a command, in words; an error when it was not what was asked for.
+pub(super) fn ended(id: &str, command: Command, outcome: Outcome) -> Result<String, String> {
+    Err(match outcome {
+        Outcome::Done | Outcome::Sent | Outcome::Answer(_) => {
+            return Ok(format!("Drone {id}: {command} done"));
+        }
+        Outcome::Refused(words) => format!("Drone {id} refused {command}: {words}"),
+        Outcome::NoReply => format!(
+            "Drone {id} did not reply to {command} in time; it may have been carried out all the same"
+        ),
+        Outcome::Unconfirmed => format!(
+            "{command} was sent to drone {id} and is not confirmed: its state does not show it; \
+             look at the drone"
+        ),
+        Outcome::CannotStop => format!(
+            "Drone {id} knows no `stop` (SDK 1.3): the move under way is flown to its end; \
+             `emergency` cuts its motors"
+        ),
+        Outcome::Superseded => format!("{command} was overtaken by stop, land or emergency"),
+        Outcome::Dropped => format!("{command} was dropped: a command before it failed"),
+        Outcome::Stale => format!(
+            "{command} was dropped unsent: its turn did not come within seconds, and nothing old is flown"
+        ),
+        Outcome::Forbidden(refusal) => format!("{command} was not sent: {refusal}"),
+    })
+}
+
+/// 503 `DRONE_COMMAND_FAILED`.
+pub(crate) fn failed(message: String) -> ApiError {
+    ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "DRONE_COMMAND_FAILED",
+        message,
+    )
+}
+
+/// 400: what needs a connected drone and does not fly.
+pub(crate) fn not_connected() -> ApiError {
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "DRONE_NOT_CONNECTED",
+        NOT_CONNECTED,
+    )
+}
+
+/// Why a command was not taken, as the contract tells it.
+pub(crate) fn refused(command: Command, error: CommandError) -> ApiError {
+    let refusal = match error {
+        CommandError::Unknown(_) => return unknown(),
+        CommandError::Refused(refusal) => refusal,
+    };
+    let bad = |code, message: String| ApiError::new(StatusCode::BAD_REQUEST, code, message);
+    let flies = !matches!(
+        command,
+        Command::Emergency | Command::StreamOn | Command::StreamOff
+    );
+    match refusal {
+        Refusal::NotConnected if flies => ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "DRONE_NOT_CONNECTED",
+            NOT_CONNECTED,
+        ),
+        Refusal::NotConnected => not_connected(),
+        Refusal::Lost(_) if !flies => {
+            bad("DRONE_NOT_CONNECTED", format!("{NOT_CONNECTED}: {refusal}"))
+        }
+        Refusal::BatteryLow { .. } => bad("BATTERY_LOW", refusal.to_string()),
+        other => failed(other.to_string()),
+    }
+}

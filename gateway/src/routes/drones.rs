@@ -1,0 +1,124 @@
+//! Drones as they are listed and connected (contract 9).
+
+use futures_util::future::BoxFuture;
+use http::StatusCode;
+
+use crate::http::call::Call;
+use crate::http::envelope::{ApiError, Outcome as Answer};
+use crate::http::respond;
+use crate::routes::drone_call::{drone, said, tell, unknown};
+use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
+use crate::sources::tello::ConnectError;
+
+/// `GET /api/drones`
+pub(crate) fn list(call: &mut Call) -> Answer {
+    let drones = call.app.fleet.drones();
+    Ok(respond::json(
+        &drones.iter().map(Drone::from).collect::<Vec<_>>(),
+    ))
+}
+
+/// `GET /api/drones/{drone_id}`
+pub(crate) fn one(call: &mut Call) -> Answer {
+    drone(call).map(|drone| respond::json(&Drone::from(&drone)))
+}
+
+/// `GET /api/drones/{drone_id}/status`
+pub(crate) fn status(call: &mut Call) -> Answer {
+    drone(call).map(|drone| respond::json(&DroneStatus::from(&drone)))
+}
+
+/// `GET /api/drones/{drone_id}/type-info`
+pub(crate) fn type_info(call: &mut Call) -> Answer {
+    drone(call).map(|drone| respond::json(&TypeInfo::from(&drone)))
+}
+
+/// `GET /api/drones/status`
+pub(crate) fn statuses(call: &mut Call) -> Answer {
+    let drones = call.app.fleet.drones();
+    Ok(respond::json(
+        &drones.iter().map(DroneStatus::from).collect::<Vec<_>>(),
+    ))
+}
+
+/// `POST /api/drones/{drone_id}/connect`
+pub(crate) fn connect(call: Call) -> BoxFuture<'static, Answer> {
+    Box::pin(async move {
+        drone(&call)?;
+        said(open(&call).await?)
+    })
+}
+
+/// `POST /api/drones/{drone_id}/disconnect`
+pub(crate) fn disconnect(call: Call) -> BoxFuture<'static, Answer> {
+    Box::pin(async move {
+        drone(&call)?;
+        said(close(&call)?)
+    })
+}
+
+async fn open(call: &Call) -> Result<String, ApiError> {
+    tell(call, "connect");
+    call.app
+        .fleet
+        .connect(&call.param)
+        .await
+        .map_err(|error| match error {
+            ConnectError::Unknown(_) => unknown(),
+            ConnectError::Already(_) => ApiError::new(
+                StatusCode::CONFLICT,
+                "DRONE_ALREADY_CONNECTED",
+                error.to_string(),
+            ),
+            ConnectError::Unreachable { .. } => ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "DRONE_CONNECTION_FAILED",
+                error.to_string(),
+            ),
+        })?;
+    Ok(format!("Drone {} connected", call.param))
+}
+
+fn close(call: &Call) -> Result<String, ApiError> {
+    tell(call, "disconnect");
+    call.app
+        .fleet
+        .disconnect(&call.param)
+        .map_err(|_| unknown())?;
+    Ok(format!("Drone {} disconnected", call.param))
+}
+
+/// `connect`, `disconnect` and `get_status` as `/command` runs them.
+pub(crate) mod session {
+    use super::{ApiError, Call, DroneStatus, close, drone, open};
+
+    /// The drone exists.
+    pub(crate) fn exists(call: &Call) -> Result<(), ApiError> {
+        drone(call).map(drop)
+    }
+
+    /// Connects it.
+    pub(crate) async fn connect(call: &Call) -> Result<String, ApiError> {
+        open(call).await
+    }
+
+    /// Disconnects it.
+    pub(crate) fn disconnect(call: &Call) -> Result<String, ApiError> {
+        close(call)
+    }
+
+    /// Its status.
+    pub(crate) fn status(call: &Call) -> Result<DroneStatus, ApiError> {
+        drone(call).map(|drone| DroneStatus::from(&drone))
+    }
+
+    /// Its height in cm.
+    pub(crate) fn height_cm(call: &Call) -> Result<i32, ApiError> {
+        drone(call).map(|drone| drone.height_cm.unwrap_or(0))
+    }
+
+    /// Its yaw in degrees, clockwise.
+    pub(crate) fn yaw_deg(call: &Call) -> Result<i32, ApiError> {
+        drone(call).map(|drone| drone.attitude_deg.map_or(0, |[_, _, yaw]| yaw))
+    }
+}

@@ -1,0 +1,136 @@
+//! What the routes of vision, datasets and models take (contract 12, 13, 14).
+
+use crate::http::params::{Kind, Param, Place};
+
+/// Characters of `name` and `description` (contract 1.8).
+const NAME: Kind = Kind::Chars { min: 1, max: 100 };
+const DESCRIPTION: Kind = Kind::Chars { min: 0, max: 500 };
+
+const CONFIDENCE: Param = Param::optional(
+    Place::Body,
+    "confidence_threshold",
+    Kind::Range { min: 0.0, max: 1.0 },
+    "Least confidence of what is told, 0.5 when absent",
+);
+const MODEL_ID: Param = Param::required(Place::Body, "model_id", Kind::Text, "Id of a model");
+const NAMED: Param = Param::required(Place::Body, "name", NAME, "Name for people");
+const DESCRIBED: Param = Param::optional(Place::Body, "description", DESCRIPTION, "What it is for");
+
+/// Parameters of a detection.
+pub(crate) const DETECTION: &[Param] = &[
+    Param::required(Place::Body, "image", Kind::Text, "JPEG or PNG, as base64"),
+    MODEL_ID,
+    CONFIDENCE,
+];
+/// Parameters of a tracking.
+pub(crate) const TRACKING: &[Param] = &[
+    MODEL_ID,
+    // Not looked up: the contract wants an unknown drone accepted.
+    Param::required(
+        Place::Body,
+        "drone_id",
+        Kind::Text,
+        "Drone whose video is watched",
+    ),
+    CONFIDENCE,
+    Param::optional(
+        Place::Body,
+        "follow_distance",
+        Kind::Int {
+            min: 50,
+            max: 500,
+            default: None,
+        },
+        "Centimetres, 200 when absent",
+    ),
+];
+/// Parameters of a new dataset.
+pub(crate) const NEW_DATASET: &[Param] = &[NAMED, DESCRIBED];
+/// Parameters of a training.
+pub(crate) const TRAINING: &[Param] = &[
+    NAMED,
+    DESCRIBED,
+    Param::required(
+        Place::Body,
+        "dataset_id",
+        Kind::Text,
+        "Dataset to train with",
+    ),
+    Param::optional(
+        Place::Body,
+        "model_type",
+        Kind::Choice(&["yolo", "ssd", "faster_rcnn"]),
+        "yolo when absent",
+    ),
+    Param::optional(
+        Place::Body,
+        "training_params",
+        Kind::Fields(TRAINING_PARAMS),
+        "How to train",
+    ),
+];
+const TRAINING_PARAMS: &[Param] = &[
+    Param::optional(
+        Place::Body,
+        "epochs",
+        Kind::Int {
+            min: 1,
+            max: 1000,
+            default: None,
+        },
+        "100 when absent",
+    ),
+    Param::optional(
+        Place::Body,
+        "batch_size",
+        Kind::Int {
+            min: 1,
+            max: 64,
+            default: None,
+        },
+        "16 when absent",
+    ),
+    Param::optional(
+        Place::Body,
+        "learning_rate",
+        Kind::Range {
+            min: 0.000_01,
+            max: 1.0,
+        },
+        "0.001 when absent",
+    ),
+    Param::optional(
+        Place::Body,
+        "validation_split",
+        Kind::Range { min: 0.1, max: 0.5 },
+        "0.2 when absent",
+    ),
+];
+/// Parameters of routes on one dataset.
+pub(crate) const DATASET: &[Param] = &[DATASET_ID];
+/// Parameters of an image upload.
+pub(crate) const IMAGE: &[Param] = &[
+    DATASET_ID,
+    Param::required(
+        Place::Part,
+        "file",
+        Kind::File,
+        "The image: jpg, png or bmp",
+    ),
+    Param::optional(Place::Part, "label", Kind::Text, "What it shows"),
+];
+const DATASET_ID: Param = Param::required(Place::Path, "dataset_id", Kind::Id, "Id of the dataset");
+/// Parameters of routes on one model.
+pub(crate) const MODEL: &[Param] = &[Param::required(
+    Place::Path,
+    "model_id",
+    Kind::Id,
+    "Id of the model",
+)];
+/// Parameters of routes on one training.
+pub(crate) const JOB: &[Param] = &[Param::required(
+    Place::Path,
+    "job_id",
+    Kind::Id,
+    "Id of the training",
+)];
