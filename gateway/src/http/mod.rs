@@ -24,6 +24,7 @@ pub(crate) mod response_cache;
 pub(crate) mod revocation;
 pub(crate) mod route;
 pub(crate) mod router;
+pub(crate) mod rows;
 pub(crate) mod scalars;
 pub(crate) mod state;
 pub(crate) mod table;

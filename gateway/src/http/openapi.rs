@@ -4,7 +4,6 @@
 //! the document anew from the table and compares. So a change of the API is
 //! seen in review, and the running gateway keeps no second copy in memory.
 
-use bytes::Bytes;
 use serde_json::Value;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{
@@ -19,10 +18,8 @@ use utoipa::openapi::{
 };
 
 use crate::config::Profile;
-use crate::http::call::Call;
-use crate::http::envelope::{Envelope, Outcome};
+use crate::http::envelope::Envelope;
 use crate::http::params::{ID_PATTERN, Kind, Param, Place};
-use crate::http::respond;
 use crate::http::route::{Gives, Policy, Route, Run, Schemas, Verb, of};
 use crate::http::table::Table;
 
@@ -34,13 +31,6 @@ const KEY_SCHEME: &str = "ApiKey";
 
 /// Version of the API, not of the gateway; asserted by existing test suites.
 pub(crate) const API_VERSION: &str = "1.0.0";
-
-/// `GET /openapi.json`
-pub(crate) fn document(_: &mut Call) -> Outcome {
-    let mut response = respond::json_bytes(Bytes::from_static(DOCUMENT));
-    response.extensions_mut().insert(https::NotHeld);
-    Ok(response)
-}
 
 /// The document as the table of routes gives it, in readable JSON.
 #[must_use]

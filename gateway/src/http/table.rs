@@ -11,7 +11,7 @@ use crate::performance::RouteId;
 
 /// Every path, with its methods.
 pub struct Table {
-    sections: &'static [&'static [Route]],
+    routes: Vec<&'static Route>,
     endpoints: Vec<Endpoint>,
 }
 
@@ -49,9 +49,10 @@ const UNROUTED: &str = "(unknown)";
 
 impl Table {
     /// The table of these rows, numbered in their order.
-    pub(crate) fn new(sections: &'static [&'static [Route]]) -> Table {
+    pub(crate) fn new(rows: impl Iterator<Item = &'static Route>) -> Table {
+        let routes: Vec<&'static Route> = rows.collect();
         let mut endpoints: Vec<Endpoint> = Vec::new();
-        for route in sections.iter().copied().flatten() {
+        for route in routes.iter().copied() {
             match endpoints
                 .iter_mut()
                 .find(|endpoint| endpoint.path == route.path)
@@ -69,15 +70,12 @@ impl Table {
         for endpoint in &mut endpoints {
             endpoint.allow = allow(&endpoint.routes);
         }
-        Table {
-            sections,
-            endpoints,
-        }
+        Table { routes, endpoints }
     }
 
     /// Every row.
     pub(crate) fn routes(&self) -> impl Iterator<Item = &'static Route> {
-        self.sections.iter().copied().flatten()
+        self.routes.iter().copied()
     }
 
     /// Every path.

@@ -20,7 +20,8 @@ use crate::http::call::Call;
 use crate::http::credentials::TICKET;
 use crate::http::envelope::Outcome;
 use crate::http::params::{Kind, Param, Place};
-use crate::http::route::Policy;
+use crate::http::route::{Gives, Policy, Route, Verb};
+use crate::http::rows::later;
 use crate::http::state::App;
 use crate::live::changes::Shown;
 use crate::live::message::{self, Reply};
@@ -31,6 +32,14 @@ use crate::live::subscriptions::Subscriptions;
 use crate::routes::drone_call;
 use access::Permission;
 use alerting::AlertEvent;
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] =
+    &[
+        later(Verb::Get, "/ws", Policy::Socket, connect, Gives::Upgrade)
+            .about("live", "WebSocket with replies and broadcasts")
+            .takes(CONNECT),
+    ];
 
 /// Drones to follow from the start: a client that lost its connection takes its
 /// subscriptions up again with the hand-shake, and misses nothing in between.

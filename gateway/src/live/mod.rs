@@ -8,3 +8,8 @@ pub(crate) mod network_messages;
 pub(crate) mod socket;
 mod subscriptions;
 pub(crate) mod video;
+
+use crate::http::route::Route;
+
+/// The routes of every socket.
+pub(crate) const SECTIONS: &[&[Route]] = &[events::ROUTES, video::ROUTES];

@@ -20,11 +20,27 @@ use crate::http::call::Call;
 use crate::http::credentials::TICKET;
 use crate::http::envelope::Outcome;
 use crate::http::params::Param;
+use crate::http::route::{Gives, Policy, Route, Verb};
+use crate::http::rows::later;
 use crate::http::state::App;
 use crate::live::message::say;
 use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
 use crate::routes::drone_call;
 use crate::sources::tello::{Shown, Viewer};
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[later(
+    Verb::Get,
+    "/ws/video/{drone_id}",
+    Policy::Socket,
+    watch,
+    Gives::Upgrade,
+)
+.about(
+    "live",
+    "The camera of a drone: H.264 frames (Annex B), one a binary message",
+)
+.takes(WATCH)];
 
 /// Parameters of `/ws/video/{drone_id}`.
 pub(crate) const WATCH: &[Param] = &[drone_call::ID, TICKET];

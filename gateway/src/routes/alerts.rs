@@ -12,10 +12,49 @@ use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::response_cache::VERSIONED_TTL;
+use crate::http::route::{Gives, Policy, Route, Verb, of};
+use crate::http::rows::{DASHBOARD, SUCCESS, get, later};
 use crate::http::scalars::Ts;
 use crate::http::state::App;
 use crate::supervision::Service;
 use alerting::{Alert, AlertType, Filter, Level, Summary};
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    get(
+        "/api/alerts",
+        DASHBOARD,
+        list,
+        Gives::Json(of::<AlertList<'_>>),
+    )
+    .about("alerts", "Alerts, newest first")
+    .takes(LIST),
+    get(
+        "/api/alerts/summary",
+        DASHBOARD,
+        summary,
+        Gives::Json(of::<AlertSummary>),
+    )
+    .about("alerts", "Counts of alerts"),
+    later(
+        Verb::Post,
+        "/api/alerts/{alert_id}/acknowledge",
+        Policy::Respond,
+        acknowledge,
+        SUCCESS,
+    )
+    .about("alerts", "Acknowledge an alert")
+    .takes(ONE),
+    later(
+        Verb::Post,
+        "/api/alerts/{alert_id}/resolve",
+        Policy::Respond,
+        resolve,
+        SUCCESS,
+    )
+    .about("alerts", "Resolve an alert")
+    .takes(ONE),
+];
 
 /// Levels by their names.
 const LEVELS: [(&str, Level); 4] = [

@@ -10,8 +10,42 @@ use utoipa::ToSchema;
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::respond;
+use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::rows::{READ, SUCCESS, WRITE, get, later};
 use crate::http::scalars::{Ts, round2};
 use crate::routes::drone_call;
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    later(
+        Verb::Post,
+        "/api/drones/{drone_id}/camera/stream/start",
+        WRITE,
+        stream_on,
+        SUCCESS,
+    )
+    .about("drones", "Have the drone send video")
+    .takes(drone_call::ONE)
+    .also(&["400"]),
+    later(
+        Verb::Post,
+        "/api/drones/{drone_id}/camera/stream/stop",
+        WRITE,
+        stream_off,
+        SUCCESS,
+    )
+    .about("drones", "Have the drone send no more video")
+    .takes(drone_call::ONE)
+    .also(&["400"]),
+    get(
+        "/api/drones/{drone_id}/camera",
+        READ,
+        status,
+        Gives::Json(of::<CameraStatus>),
+    )
+    .about("drones", "What the camera of a drone sends now")
+    .takes(drone_call::ONE),
+];
 
 /// The stream of a drone as it is now.
 #[derive(Serialize, ToSchema)]

@@ -8,6 +8,8 @@ use crate::http::envelope::Outcome;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
 use crate::http::response_cache::GAUGES_TTL;
+use crate::http::route::{Gives, Policy, Route, list_of, of};
+use crate::http::rows::get;
 use crate::http::scalars::{Ts, round1};
 use crate::http::state::App;
 use crate::routes::drone_views::DroneStatus;
@@ -17,6 +19,53 @@ use crate::routes::samples::{BOARD, HISTORY_MINUTES};
 use crate::sources::tello::LinkState;
 use readings::Metric;
 use readings::clock::{epoch_seconds, wall_now};
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    get(
+        "/api/dashboard/system",
+        Policy::Dashboard,
+        system,
+        Gives::Json(of::<SystemStatus>),
+    )
+    .about("dashboard", "System status"),
+    get(
+        "/api/dashboard/drones",
+        Policy::Dashboard,
+        drones,
+        Gives::Json(list_of::<DroneStatus>),
+    )
+    .about("dashboard", "Status of every drone"),
+    get(
+        "/api/dashboard/metrics/history",
+        Policy::Dashboard,
+        history,
+        Gives::Json(of::<MetricsHistory>),
+    )
+    .about("dashboard", "Processor and memory by the minute")
+    .takes(HISTORY),
+    get(
+        "/api/dashboard/performance",
+        Policy::Dashboard,
+        performance,
+        Gives::Json(of::<HostPerformance>),
+    )
+    .about("dashboard", "The machine in detail"),
+    get(
+        "/api/dashboard/overview",
+        Policy::Dashboard,
+        overview,
+        Gives::Json(of::<Overview>),
+    )
+    .about("dashboard", "Overview"),
+    get(
+        "/api/dashboard/alerts",
+        Policy::Dashboard,
+        alerts,
+        Gives::Json(of::<DerivedAlerts>),
+    )
+    .about("dashboard", "Conditions seen now"),
+];
 
 const DURATION: Param = Param::optional(
     Place::Query,

@@ -14,8 +14,41 @@ use super::drone_call::{REFUSED_WITHIN, ended, operator, taken};
 use crate::http::call::Call;
 use crate::http::envelope::Outcome as Answer;
 use crate::http::respond;
+use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::rows::{RESPOND, later};
 use crate::http::scalars::Ts;
 use crate::sources::tello::{CommandError, Operator, Refusal};
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    later(
+        Verb::Post,
+        "/api/drones/land-all",
+        RESPOND,
+        land,
+        Gives::Json(of::<DownAll>),
+    )
+    .about("drones", "Land every drone; a result for each"),
+    later(
+        Verb::Post,
+        "/api/drones/stop-all",
+        RESPOND,
+        stop,
+        Gives::Json(of::<DownAll>),
+    )
+    .about("drones", "Stop every drone where it is; a result for each"),
+    later(
+        Verb::Post,
+        "/api/drones/emergency-all",
+        RESPOND,
+        emergency,
+        Gives::Json(of::<DownAll>),
+    )
+    .about(
+        "drones",
+        "Stop the motors of every drone at once; a result for each",
+    ),
+];
 
 /// Answer of the three.
 #[derive(Serialize, ToSchema)]

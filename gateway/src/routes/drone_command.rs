@@ -14,6 +14,8 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
+use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::rows::{WRITE, later};
 use crate::http::scalars::Ts;
 use crate::routes::camera;
 use crate::routes::drone_call;
@@ -21,6 +23,17 @@ use crate::routes::drone_views::DroneStatus;
 use crate::routes::drones::session;
 use crate::routes::flight::{direction_of, invalid};
 use crate::routes::photos::{self, PhotoView};
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[later(
+    Verb::Post,
+    "/api/drones/{drone_id}/command",
+    WRITE,
+    command,
+    Gives::Json(of::<CommandResult>),
+)
+.about("drones", "A command by name, in metres or in centimetres")
+.takes(COMMAND)];
 
 /// Parameters of `/command`.
 pub(crate) const COMMAND: &[Param] = &[

@@ -6,9 +6,70 @@ use http::StatusCode;
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::respond;
+use crate::http::route::{Gives, Route, Verb, list_of, of};
+use crate::http::rows::{READ, SUCCESS, WRITE, get, later};
+use crate::routes::drone_call;
 use crate::routes::drone_call::{drone, said, tell, unknown};
 use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
 use crate::sources::tello::ConnectError;
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    get("/api/drones", READ, list, Gives::Json(list_of::<Drone>)).about("drones", "Every drone"),
+    get(
+        "/api/drones/status",
+        READ,
+        statuses,
+        Gives::Json(list_of::<DroneStatus>),
+    )
+    .about("drones", "Status of every drone"),
+    get(
+        "/api/drones/{drone_id}",
+        READ,
+        one,
+        Gives::Json(of::<Drone>),
+    )
+    .about("drones", "One drone")
+    .takes(drone_call::ONE),
+    get(
+        "/api/drones/{drone_id}/status",
+        READ,
+        status,
+        Gives::Json(of::<DroneStatus>),
+    )
+    .about("drones", "Status of one drone")
+    .takes(drone_call::ONE),
+    get(
+        "/api/drones/{drone_id}/type-info",
+        READ,
+        type_info,
+        Gives::Json(of::<TypeInfo>),
+    )
+    .about("drones", "What is behind a drone: real or simulated")
+    .takes(drone_call::ONE),
+    later(
+        Verb::Post,
+        "/api/drones/{drone_id}/connect",
+        WRITE,
+        connect,
+        SUCCESS,
+    )
+    .about(
+        "drones",
+        "Connect a drone; in mode auto a simulator stands in for one that is not there",
+    )
+    .takes(drone_call::ONE)
+    .may_conflict(),
+    later(
+        Verb::Post,
+        "/api/drones/{drone_id}/disconnect",
+        WRITE,
+        disconnect,
+        SUCCESS,
+    )
+    .about("drones", "Expect nothing of a drone any more")
+    .takes(drone_call::ONE),
+];
 
 /// `GET /api/drones`
 pub(crate) fn list(call: &mut Call) -> Answer {

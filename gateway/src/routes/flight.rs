@@ -11,7 +11,67 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue, Outcome as Answer};
 use crate::http::inputs::path_id;
 use crate::http::params::{Kind, Param, Place};
+use crate::http::route::{Route, Verb};
+use crate::http::rows::{RESPOND, SUCCESS, WRITE, later};
 use crate::routes::drone_call::{ID, drone, fly, said};
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    later(
+        Verb::Post,
+        "/api/drones/{drone_id}/takeoff",
+        WRITE,
+        takeoff,
+        SUCCESS,
+    )
+    .about("drones", "Take off and hover")
+    .takes(MANOEUVRE),
+    later(
+        Verb::Post,
+        "/api/drones/{drone_id}/land",
+        RESPOND,
+        land,
+        SUCCESS,
+    )
+    .about("drones", "Land; overtakes what waits")
+    .takes(MANOEUVRE),
+    later(
+        Verb::Post,
+        "/api/drones/{drone_id}/stop",
+        RESPOND,
+        stop,
+        SUCCESS,
+    )
+    .about("drones", "Stop and hover; overtakes what waits")
+    .takes(MANOEUVRE),
+    later(
+        Verb::Post,
+        "/api/drones/{drone_id}/emergency",
+        RESPOND,
+        emergency,
+        SUCCESS,
+    )
+    .about("drones", "Stop the motors at once, wherever the drone is")
+    .takes(MANOEUVRE),
+    later(
+        Verb::Post,
+        "/api/drones/{drone_id}/move",
+        WRITE,
+        straight,
+        SUCCESS,
+    )
+    .about("drones", "Fly straight")
+    .takes(MOVE),
+    later(
+        Verb::Post,
+        "/api/drones/{drone_id}/rotate",
+        WRITE,
+        rotate,
+        SUCCESS,
+    )
+    .about("drones", "Turn")
+    .takes(ROTATE),
+];
 
 const WAIT: Param = Param::optional(
     Place::Query,

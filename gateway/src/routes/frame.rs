@@ -19,12 +19,30 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind as ParamKind, Param, Place};
 use crate::http::respond;
+use crate::http::route::{Gives, Route, Verb};
+use crate::http::rows::{READ, later};
 use crate::http::scalars::Ts;
 use crate::photos::Kind;
 use crate::routes::drone_call;
 use crate::routes::flight;
 use crate::sources::tello::Still;
 use readings::clock::{Mono, wall_now};
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[later(
+    Verb::Get,
+    "/api/drones/{drone_id}/camera/frame",
+    READ,
+    newest,
+    Gives::Media(&["video/h264", "image/jpeg"]),
+)
+.about(
+    "drones",
+    "The newest whole picture: video/h264, or image/jpeg if asked for; 204 when none is newer",
+)
+.takes(FRAME)
+.may_conflict()
+.also(&["204"])];
 
 /// Longest wait for a picture. A Tello sends a whole one each second or two; a
 /// client that asks again after it needs no time-out of its own above the usual.

@@ -7,6 +7,8 @@ use crate::http::call::Call;
 use crate::http::envelope::Outcome;
 use crate::http::respond;
 use crate::http::response_cache::GAUGES_TTL;
+use crate::http::route::{Gives, Route, of};
+use crate::http::rows::{DASHBOARD, get};
 use crate::http::scalars::Ts;
 use crate::performance::SystemSnapshot;
 use crate::routes::alerts::AlertSummary;
@@ -17,6 +19,15 @@ use crate::routes::upstream_health::UpstreamHealth;
 use crate::sources::board::Face;
 use crate::supervision::Service;
 use alerting::Summary;
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[get(
+    "/api/health/detailed",
+    DASHBOARD,
+    detailed,
+    Gives::Json(of::<DetailedHealth>),
+)
+.about("health", "Health score with its parts")];
 
 /// Answer of `GET /api/health/detailed`.
 #[derive(Serialize, ToSchema)]

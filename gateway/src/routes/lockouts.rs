@@ -8,7 +8,29 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
+use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::rows::{ADMIN, SUCCESS, get, later};
 use access::{ClientAddress, KeyError, LockedOut};
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    get(
+        "/api/security/lockouts",
+        ADMIN,
+        list,
+        Gives::Json(of::<Lockouts>),
+    )
+    .about("security", "Addresses locked out after wrong keys"),
+    later(
+        Verb::Delete,
+        "/api/security/lockouts/{address}",
+        ADMIN,
+        lift,
+        SUCCESS,
+    )
+    .about("security", "Lift the lock-out of an address")
+    .takes(LIFT),
+];
 
 /// Parameters of `DELETE /api/security/lockouts/{address}`.
 pub(crate) const LIFT: &[Param] = &[Param::required(

@@ -14,9 +14,20 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::latency::BOUNDS_S;
 use crate::http::respond;
+use crate::http::route::{Gives, Policy, Route};
+use crate::http::rows::get;
 use crate::http::state::App;
 use crate::performance::RouteId;
 use readings::measured::{self, Page};
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[get(
+    "/metrics",
+    Policy::Metrics,
+    metrics,
+    Gives::Media(&["application/openmetrics-text"]),
+)
+.about("operations", "Figures for Prometheus")];
 
 /// The media type of OpenMetrics text.
 static OPEN_METRICS: HeaderValue =

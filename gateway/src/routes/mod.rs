@@ -33,3 +33,32 @@ pub(crate) mod upstream;
 pub(crate) mod upstream_health;
 pub(crate) mod upstream_params;
 pub(crate) mod upstream_refusals;
+
+use crate::http::route::Route;
+
+/// The routes of every file here.
+pub(crate) const SECTIONS: &[&[Route]] = &[
+    alerts::ROUTES,
+    camera::ROUTES,
+    dashboard::ROUTES,
+    down_all::ROUTES,
+    drone_command::ROUTES,
+    drones::ROUTES,
+    flight::ROUTES,
+    frame::ROUTES,
+    health::ROUTES,
+    lockouts::ROUTES,
+    metrics::ROUTES,
+    network::ROUTES,
+    pages::ROUTES,
+    performance::ROUTES,
+    photos::ROUTES,
+    root::ROUTES,
+    rules::ROUTES,
+    samples::ROUTES,
+    security::ROUTES,
+    service_health::ROUTES,
+    system::ROUTES,
+    update::ROUTES,
+    upstream::ROUTES,
+];

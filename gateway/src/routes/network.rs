@@ -14,10 +14,60 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue, Outcome as Answer};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
+use crate::http::route::{Gives, Route, Verb, list_of, of};
+use crate::http::rows::{READ, WRITE, get, later, now};
 use crate::http::scalars::{Ts, round2};
 use crate::http::state::App;
 use crate::routes::network_views::{ConnectionCheck, DetectedDrone, NetworkStatus};
 use crate::sources::tello::NotAllowed;
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    get(
+        "/api/system/network-status",
+        READ,
+        status,
+        Gives::Json(of::<NetworkStatus>),
+    )
+    .about(
+        "network",
+        "How the search for drones goes, and what it found",
+    ),
+    now(Verb::Post, "/api/system/auto-scan/start", WRITE, start_auto)
+        .about("network", "Search at an interval from now on")
+        .takes(AUTO_SCAN),
+    now(Verb::Post, "/api/system/auto-scan/stop", WRITE, stop_auto)
+        .about("network", "Search no more by itself"),
+    later(
+        Verb::Post,
+        "/api/drones/scan",
+        WRITE,
+        scan,
+        Gives::Json(of::<ScanResult>),
+    )
+    .about(
+        "drones",
+        "Which drones are there: simulated ones, and real ones by a search",
+    ),
+    later(
+        Verb::Get,
+        "/api/drones/detect",
+        READ,
+        detect,
+        Gives::Json(list_of::<DetectedDrone>),
+    )
+    .about("network", "Search the configured ranges for real drones")
+    .takes(DETECT),
+    later(
+        Verb::Post,
+        "/api/drones/verify-connection",
+        WRITE,
+        verify,
+        Gives::Json(of::<ConnectionCheck>),
+    )
+    .about("network", "Ask one address whether a drone is there")
+    .takes(VERIFY),
+];
 
 /// Seconds a search may take when the client does not say.
 pub(crate) const DEFAULT_TIMEOUT_S: f64 = 5.0;

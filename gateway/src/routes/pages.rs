@@ -12,8 +12,53 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
+use crate::http::openapi;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
+use crate::http::route::{Gives, Policy, Route};
+use crate::http::rows::{HTML, get};
+use access::RateClass;
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    get(
+        "/openapi.json",
+        Policy::Open,
+        document,
+        Gives::Media(&["application/json"]),
+    )
+    .about("documents", "This description"),
+    get("/docs", Policy::Open, docs, HTML).about("documents", "This description as a page"),
+    get("/redoc", Policy::Open, docs, HTML).about("documents", "The same page"),
+    get("/dashboard", Policy::Open, dashboard, HTML)
+        .class(RateClass::Dashboard)
+        .about("pages", "The dashboard"),
+    get("/ui", Policy::Open, dashboard, HTML)
+        .class(RateClass::Ui)
+        .about("pages", "The dashboard"),
+    get(
+        "/static/{file}",
+        Policy::Open,
+        file,
+        Gives::Media(&["application/octet-stream"]),
+    )
+    .about("pages", "Files of the pages")
+    .takes(FILE),
+    get(
+        "/styles.css",
+        Policy::Open,
+        styles,
+        Gives::Media(&["text/css"]),
+    )
+    .about("pages", "Style of the dashboard"),
+    get(
+        "/dashboard.js",
+        Policy::Open,
+        script,
+        Gives::Media(&["text/javascript"]),
+    )
+    .about("pages", "Script of the dashboard"),
+];
 
 /// Everything under `gateway/web`.
 #[derive(RustEmbed)]
@@ -27,6 +72,13 @@ pub(crate) const FILE: &[Param] = &[Param::required(
     Kind::Text,
     "Name of the file",
 )];
+
+/// `GET /openapi.json`
+pub(crate) fn document(_: &mut Call) -> Outcome {
+    let mut response = respond::json_bytes(Bytes::from_static(openapi::DOCUMENT));
+    response.extensions_mut().insert(https::NotHeld);
+    Ok(response)
+}
 
 /// `GET /dashboard` and `GET /ui`
 pub(crate) fn dashboard(call: &mut Call) -> Outcome {

@@ -21,12 +21,45 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::params::{Kind as ParamKind, Param, Place};
 use crate::http::respond;
+use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::rows::{READ, WRITE, get, later};
 use crate::http::scalars::Ts;
 use crate::http::state::App;
 use crate::photos::{Kind, Name, Photo};
 use crate::routes::drone_call;
 use crate::sources::tello::{LinkState, Operator, Outcome, Still};
 use readings::clock::{Mono, wall_now};
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    later(
+        Verb::Post,
+        "/api/drones/{drone_id}/camera/photo",
+        WRITE,
+        photo,
+        Gives::Json(of::<PhotoView>),
+    )
+    .about(
+        "drones",
+        "Take a photo; without a running stream one is begun for it",
+    )
+    .takes(drone_call::ONE)
+    .also(&["400"]),
+    get("/api/photos", READ, list, Gives::Json(of::<PhotoList>))
+        .about("photos", "Every photo kept"),
+    later(
+        Verb::Get,
+        "/photos/{filename}",
+        READ,
+        file,
+        Gives::Media(&["image/jpeg", "video/h264"]),
+    )
+    .about(
+        "photos",
+        "A photo: image/jpeg, or video/h264 for a still that was not decoded",
+    )
+    .takes(FILE),
+];
 
 /// Age up to which a picture of a running stream is now enough for a photo.
 const FRESH: Duration = Duration::from_secs(2);

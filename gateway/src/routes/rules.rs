@@ -12,9 +12,51 @@ use crate::http::envelope::{ApiError, Issue, Outcome};
 use crate::http::inputs::Inputs;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
+use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::rows::{ADMIN, DASHBOARD, SUCCESS, get, later};
 use crate::http::scalars::Ts;
 use alerting::{AlertType, Level, MAX_NAME_CHARS, Operator, Rule, RuleView};
 use readings::Metric;
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    get(
+        "/api/alerts/rules",
+        DASHBOARD,
+        list,
+        Gives::Json(of::<RuleList>),
+    )
+    .about("alerts", "Rules in effect"),
+    later(
+        Verb::Post,
+        "/api/alerts/rules",
+        ADMIN,
+        create,
+        Gives::Json(of::<AlertRule>),
+    )
+    .about("alerts", "Add a rule")
+    .takes(CREATE)
+    .may_conflict(),
+    later(
+        Verb::Put,
+        "/api/alerts/rules/{name}",
+        ADMIN,
+        replace,
+        Gives::Json(of::<AlertRule>),
+    )
+    .about("alerts", "Add or replace a rule")
+    .takes(REPLACE)
+    .may_conflict(),
+    later(
+        Verb::Delete,
+        "/api/alerts/rules/{name}",
+        ADMIN,
+        remove,
+        SUCCESS,
+    )
+    .about("alerts", "Remove a rule")
+    .takes(REMOVE),
+];
 
 const NAME_IN_PATH: Param = Param::required(Place::Path, "name", Kind::Text, "Name of the rule");
 const NAME: Param = Param::required(

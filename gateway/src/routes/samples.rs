@@ -7,11 +7,23 @@ use crate::http::call::Call;
 use crate::http::envelope::Outcome;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
+use crate::http::route::{Gives, Route, of};
+use crate::http::rows::{DASHBOARD, get};
 use crate::http::scalars::{self, Ts, round1};
 use crate::http::state::App;
 use crate::performance::Performance;
 use readings::Metric;
 use readings::clock::{epoch_seconds, wall_now};
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[get(
+    "/api/performance/metrics",
+    DASHBOARD,
+    metrics,
+    Gives::Json(of::<MetricList>),
+)
+.about("performance", "Recorded samples, oldest first")
+.takes(METRICS)];
 
 /// Name of the source that is the board itself.
 pub(crate) const BOARD: &str = "board";

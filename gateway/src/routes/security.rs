@@ -12,8 +12,63 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
+use crate::http::route::{Gives, Policy, Route, Verb, of};
+use crate::http::rows::{ADMIN, SUCCESS, get, later, now};
 use crate::http::scalars::Ts;
-use access::{self, KeyRecord};
+use access::{self, KeyRecord, Permission};
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    get(
+        "/api/security/api-keys",
+        ADMIN,
+        list,
+        Gives::Json(of::<KeyList>),
+    )
+    .about("security", "List API keys by preview"),
+    later(
+        Verb::Post,
+        "/api/security/api-keys",
+        ADMIN,
+        create,
+        Gives::Json(of::<CreatedKey>),
+    )
+    .about("security", "Create an API key; the answer shows it once")
+    .takes(CREATE)
+    .may_conflict(),
+    later(
+        Verb::Delete,
+        "/api/security/api-keys/{api_key}",
+        ADMIN,
+        revoke,
+        SUCCESS,
+    )
+    .about("security", "Revoke an API key")
+    .takes(REVOKE),
+    get(
+        "/api/security/config",
+        ADMIN,
+        config,
+        Gives::Json(of::<SecurityConfig>),
+    )
+    .about("security", "What protects the running gateway"),
+    get(
+        "/api/security/audit",
+        ADMIN,
+        audit,
+        Gives::Json(of::<AuditTrail>),
+    )
+    .about("security", "Security events, newest first")
+    .takes(AUDIT),
+    now(
+        Verb::Post,
+        "/api/ws-ticket",
+        Policy::Needs(Permission::Read),
+        ticket,
+    )
+    .gives(Gives::Json(of::<WsTicket>))
+    .about("security", "A one-time ticket for the WebSocket hand-shake"),
+];
 
 /// Name of a new key.
 const NAME: Param = Param::required(

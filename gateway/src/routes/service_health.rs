@@ -6,10 +6,21 @@ use utoipa::ToSchema;
 use crate::http::call::Call;
 use crate::http::envelope::Outcome;
 use crate::http::respond;
+use crate::http::route::{Gives, Policy, Route, of};
+use crate::http::rows::get;
 use crate::http::scalars::Ts;
 use crate::routes::bridges;
 use crate::routes::upstream_health as upstream;
 use crate::supervision::Service;
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[get(
+    "/api/dashboard/health",
+    Policy::Dashboard,
+    service_health,
+    Gives::Json(of::<ServiceHealth>),
+)
+.about("dashboard", "Health of the services")];
 
 /// Contract 8.2.
 #[derive(Serialize, ToSchema)]

@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 use crate::http::call::Call;
 use crate::http::envelope::Outcome;
 use crate::http::respond;
+use crate::http::route::{Gives, Route, of};
+use crate::http::rows::{READ, get};
 use crate::http::scalars::Ts;
 use crate::http::state::App;
 use crate::routes::bridges;
@@ -16,6 +18,24 @@ use crate::routes::dashboard::SystemStatus;
 use crate::routes::drone_views::DroneStatus;
 use crate::routes::upstream_health as upstream;
 use crate::supervision::Service;
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    get(
+        "/api/system/health",
+        READ,
+        health,
+        Gives::Json(of::<SystemHealth>),
+    )
+    .about("system", "Services by name"),
+    get(
+        "/api/system/status",
+        READ,
+        status,
+        Gives::Json(of::<SystemReport>),
+    )
+    .about("system", "System status with services and drones"),
+];
 
 /// One service of `/api/system/health`.
 #[derive(Serialize, ToSchema)]

@@ -20,8 +20,42 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
+use crate::http::route::{Gives, Route, Run, Verb, of};
+use crate::http::rows::{ADMIN, SUCCESS, get, now};
 use crate::logging::SECURITY;
 use crate::update::{self, Status, UpdateError, Upload, Wish};
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    get(
+        "/api/system/update",
+        ADMIN,
+        status,
+        Gives::Json(of::<UpdateStatus>),
+    )
+    .about(
+        "update",
+        "How the last update of the system went, and what runs in which slot",
+    )
+    .also(&["501"]),
+    Route::new(
+        Verb::Post,
+        "/api/system/update",
+        ADMIN,
+        Run::Stream(upload),
+        SUCCESS,
+    )
+    .about(
+        "update",
+        "Upload a signed bundle as the body; it is verified, installed and tried by itself",
+    )
+    .takes(UPLOAD)
+    .may_conflict()
+    .also(&["411", "413", "501", "507"]),
+    now(Verb::Delete, "/api/system/update", ADMIN, cancel)
+        .about("update", "Give up the upload that goes on")
+        .may_conflict(),
+];
 
 /// Longest time a bundle may take as a whole; between two pieces of it,
 /// `server.body_timeout_s` applies. A gigabyte over a slow field Wi-Fi.

@@ -16,16 +16,77 @@ use crate::http::body::read_body;
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue, Outcome};
 use crate::http::inputs::path_id;
-use crate::http::params::{Kind, Place, takes_body};
+use crate::http::params::{Kind, Param, Place, takes_body};
 use crate::http::respond;
+use crate::http::route::{Gives, Route, Run, Verb};
+use crate::http::rows::{READ, WRITE};
+use crate::routes::upstream_params::{
+    DATASET, DETECTION, IMAGE, JOB, MODEL, NEW_DATASET, TRACKING, TRAINING,
+};
 use crate::routes::upstream_refusals::refusal;
 use crate::upstream::Forward;
 use access::sanitise;
+
+/// The routes of this file.
+pub(crate) const ROUTES: &[Route] = &[
+    streamed_on("/api/vision/detection", DETECTION, detect)
+        .about("vision", "Find things in an image"),
+    passed_on(Verb::Post, "/api/vision/tracking/start", TRACKING)
+        .about("vision", "Have a drone follow what is detected"),
+    passed_on(Verb::Post, "/api/vision/tracking/stop", &[]).about("vision", "Follow no more"),
+    passed_on(Verb::Get, "/api/vision/tracking/status", &[]).about("vision", "What is followed"),
+    passed_on(Verb::Get, "/api/vision/datasets", &[]).about("datasets", "Every dataset"),
+    passed_on(Verb::Post, "/api/vision/datasets", NEW_DATASET).about("datasets", "Make a dataset"),
+    passed_on(Verb::Get, "/api/vision/datasets/{dataset_id}", DATASET)
+        .about("datasets", "One dataset"),
+    passed_on(Verb::Delete, "/api/vision/datasets/{dataset_id}", DATASET)
+        .about("datasets", "Delete a dataset"),
+    streamed_on("/api/vision/datasets/{dataset_id}/images", IMAGE, upload)
+        .about("datasets", "Add an image to a dataset"),
+    passed_on(Verb::Get, "/api/models", &[]).about("models", "Every model"),
+    passed_on(Verb::Post, "/api/models", TRAINING).about("models", "Train a model"),
+    passed_on(Verb::Get, "/api/models/training", &[]).about("models", "Every training"),
+    passed_on(Verb::Get, "/api/models/training/active", &[])
+        .about("models", "Trainings queued or running"),
+    passed_on(Verb::Get, "/api/models/statistics", &[])
+        .about("models", "Counts of models and trainings"),
+    passed_on(Verb::Get, "/api/models/training/{job_id}", JOB).about("models", "One training"),
+    passed_on(Verb::Post, "/api/models/training/{job_id}/cancel", JOB)
+        .about("models", "End a training"),
+    passed_on(Verb::Get, "/api/models/{model_id}", MODEL).about("models", "One model"),
+    passed_on(Verb::Delete, "/api/models/{model_id}", MODEL).about("models", "Delete a model"),
+];
 
 /// Largest detection request: an image in base64 (contract 1.8).
 const DETECTION_BYTES: u64 = 20 * 1024 * 1024;
 /// Largest image upload (contract 1.8), and the form around it.
 const UPLOAD_BYTES: u64 = 10 * 1024 * 1024 + 16 * 1024;
+/// A route of the upstream's; what it takes is checked here.
+const fn passed_on(verb: Verb, path: &'static str, params: &'static [Param]) -> Route {
+    let policy = if matches!(verb, Verb::Get) {
+        READ
+    } else {
+        WRITE
+    };
+    Route::new(verb, path, policy, Run::Later(forward), Gives::Forwarded).takes(params)
+}
+
+/// The same for bodies that are passed on as they come.
+const fn streamed_on(
+    path: &'static str,
+    params: &'static [Param],
+    handler: fn(Call, Body) -> BoxFuture<'static, Outcome>,
+) -> Route {
+    Route::new(
+        Verb::Post,
+        path,
+        WRITE,
+        Run::Stream(handler),
+        Gives::Forwarded,
+    )
+    .takes(params)
+}
+
 /// Every route whose body, if any, is small JSON.
 pub(crate) fn forward(mut call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
