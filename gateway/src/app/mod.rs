@@ -11,6 +11,7 @@ mod housekeeping;
 mod listeners;
 mod loss;
 mod observe;
+mod panel;
 mod serve;
 mod start;
 

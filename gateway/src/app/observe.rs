@@ -7,10 +7,12 @@ use anyhow::Context as _;
 use tello_simulator::SimulatedDrone;
 
 use super::core::Core;
+use super::panel;
 use crate::config::Config;
 use crate::demo;
 use crate::performance::{self, Performance, Sampler};
 use crate::settings::{Origin, Settings};
+use crate::sources::sink::ReadingSink as _;
 use crate::sources::tello::{Fleet, FleetOptions};
 use crate::sources::{board, bridge};
 use crate::supervision::Service;
@@ -45,13 +47,10 @@ impl Observing {
             port_holder: udp_holder,
             supervisor: Some(core.supervisor.clone()),
         };
-        let fleet = Fleet::start(
-            &config.drones,
-            &core.sources,
-            core.pipeline.clone(),
-            options,
-        )?;
-        let bridges = bridge::Bridges::new(core.sources.clone(), core.pipeline.clone());
+        let fleet = Fleet::start(&config.drones, core.pipeline.clone(), options)?;
+        let (boards_end, control) = bridge::panel();
+        panel::spawn(&core.supervisor, control, &core.alerts, &core.stop);
+        let bridges = bridge::Bridges::new(core.pipeline.clone(), boards_end);
         restore_history(&core.store, &core.sources, &core.telemetry, |source| {
             bridges.adopt(source, &config.bridge)
         });
@@ -158,6 +157,7 @@ async fn sample_machine(
 ) -> anyhow::Result<Sampler> {
     let interval = Duration::from_millis(config.board.sample_interval_ms);
     let (machine, noted) = (core.pipeline.clone(), performance.clone());
+    let telemetry = core.telemetry.clone();
     let source = core.board_source;
     let alive = core
         .supervisor
@@ -175,7 +175,7 @@ async fn sample_machine(
             machine.publish(source, &readings);
             // The next snapshot shows the temperature that the board's thread read,
             // unless that has fallen silent.
-            let latest = machine.telemetry().latest(source, Metric::Temperature);
+            let latest = telemetry.latest(source, Metric::Temperature);
             let fresh = latest.filter(|latest| Mono::now().since(latest.at) < TEMPERATURE_MAX_AGE);
             noted.set_board_temperature(fresh.map(|latest| latest.value));
         },

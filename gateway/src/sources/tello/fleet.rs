@@ -18,16 +18,16 @@ use tokio_util::task::TaskTracker;
 use super::commander::{Operator, Pending, Presence, Presences, Refusal, Request};
 use super::discovery::Discovery;
 use super::link::LinkTask;
-use super::outlet::Outlet;
 use super::plan::{DronePlan, FleetError, FleetPlan};
 use super::port::{Kind, Port, Sockets};
 use super::roster::{DroneStats, PortHolder, PortRecord, PortView, Roster, Slot};
 use super::video::{Still, VideoView, Viewer};
 use super::{DroneView, LinkState};
 use crate::config::Drones;
+use crate::sources::sink::ReadingSink;
 use crate::supervision::{Service, Supervisor};
+use readings::SourceKind;
 use readings::clock::Mono;
-use readings::{SourceKind, Sources};
 
 /// How often a `connect` looks whether the state arrives; it comes at 10 Hz.
 const LOOK_FOR_STATE: Duration = Duration::from_millis(20);
@@ -140,14 +140,13 @@ impl Fleet {
     /// error: it is an alert, and tried again.
     pub fn start(
         config: &Drones,
-        sources: &Sources,
-        outlet: impl Outlet,
+        sink: impl ReadingSink,
         options: FleetOptions,
     ) -> Result<Fleet, FleetError> {
         let plan = FleetPlan::new(config)?;
         let mut ids = Vec::with_capacity(plan.drones.len());
         for drone in &plan.drones {
-            ids.push(sources.register(&drone.id, SourceKind::Drone)?);
+            ids.push(sink.register(&drone.id, SourceKind::Drone)?);
         }
         let sockets = Sockets::open(&plan, plan.state_port);
         // Without drones nobody sends video: the port is left to others.
@@ -169,7 +168,7 @@ impl Fleet {
             simulators: Mutex::new(own_simulators(&plan.drones, ports)),
             connect_timeout: plan.connect_timeout,
         };
-        inner.spawn(&plan, sockets, video, Arc::new(outlet), &options);
+        inner.spawn(&plan, sockets, video, Arc::new(sink), &options);
         Ok(Fleet {
             inner: Arc::new(inner),
         })
@@ -479,12 +478,12 @@ impl Inner {
         plan: &FleetPlan,
         sockets: Sockets,
         video: Option<Sockets>,
-        outlet: Arc<dyn Outlet>,
+        sink: Arc<dyn ReadingSink>,
         options: &FleetOptions,
     ) {
-        self.listen(Kind::State, sockets, &outlet, options);
+        self.listen(Kind::State, sockets, &sink, options);
         if let Some(video) = video {
-            self.listen(Kind::Video, video, &outlet, options);
+            self.listen(Kind::Video, video, &sink, options);
         }
         for index in 0..self.roster.slots.len() {
             let link = LinkTask::new(
@@ -492,7 +491,7 @@ impl Inner {
                 index,
                 plan.lost_after,
                 (plan.policy, self.presences.clone()),
-                outlet.clone(),
+                sink.clone(),
                 self.cancel.clone(),
             );
             options.spawn(
@@ -511,7 +510,7 @@ impl Inner {
         &self,
         kind: Kind,
         sockets: Sockets,
-        outlet: &Arc<dyn Outlet>,
+        sink: &Arc<dyn ReadingSink>,
         options: &FleetOptions,
     ) {
         let (local, shared) = (sockets.local, sockets.shared);
@@ -522,7 +521,7 @@ impl Inner {
                 index,
                 local,
                 shared,
-                outlet: outlet.clone(),
+                sink: sink.clone(),
                 holder: options.port_holder,
                 cancel: self.cancel.clone(),
             };

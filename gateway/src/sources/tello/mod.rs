@@ -4,10 +4,10 @@
 //!
 //! ```text
 //!            ┌─ commander (queue, guard) ◄── requests of operators
-//! plan ──► fleet ──► state port ─► roster (identify) ─► live (parse, judge) ─► outlet
+//! plan ──► fleet ──► state port ─► roster (identify) ─► live (parse, judge) ─► sink
 //!            ├─────► video port ─► roster (identify) ─► video (frames) ─► viewers
-//!            └─────► link ─► command_port ─► drone                              ▲
-//!            └─────► simulator (for drones in simulation mode)    link's age, rate, conditions
+//!            ├─────► link ─► command_port ─► drone                              ▲
+//!            ├─────► simulator (for drones in simulation mode)    link's age, rate, conditions
 //!            └─────► discovery (searches configured ranges, on request)
 //! ```
 //!
@@ -23,7 +23,6 @@ mod link;
 mod live;
 mod measured;
 mod motion;
-mod outlet;
 mod plan;
 mod port;
 mod rate;
@@ -40,7 +39,6 @@ pub use discovery::{
 pub use fleet::{CommandError, ConnectError, Fleet, FleetOptions, FleetStats, UnknownDrone};
 pub use link::Reason;
 pub use live::StateStats;
-pub use outlet::Outlet;
 pub use plan::FleetError;
 pub(crate) use plan::check_config;
 pub use roster::{DroneStats, LinkStats, PortHolder, PortView};
