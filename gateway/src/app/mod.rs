@@ -108,3 +108,6 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,8 @@ impl Observing {
         let fleet = Fleet::start(&config.drones, core.pipeline.clone(), options)?;
         let (boards_end, control) = bridge::panel();
         panel::spawn(&core.supervisor, control, &core.alerts, &core.stop);
-        let bridges = bridge::Bridges::new(core.pipeline.clone(), boards_end);
+        let bridges =
+            bridge::Bridges::new(core.pipeline.clone(), boards_end, core.supervisor.clone());
         restore_history(&core.store, &core.sources, &core.telemetry, |source| {
             bridges.adopt(source, &config.bridge)
         });

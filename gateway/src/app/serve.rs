@@ -259,7 +259,17 @@ fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
 fn health(app: &App, tls: &Tls) -> Health {
     let config = app.config.load();
     let store = app.store.stats();
-    let problem = (!store.healthy).then(|| "the state directory does not take writes".to_owned());
+    let down = app.supervisor.down();
+    let problem = if !store.healthy {
+        Some("the state directory does not take writes".to_owned())
+    } else if !down.is_empty() {
+        let down = down.join(", ");
+        Some(format!(
+            "parts of the gateway have ended: {down}; see the log"
+        ))
+    } else {
+        None
+    };
     let drones = (app.drones.all)();
     let airborne = drones.iter().filter(|drone| drone.airborne);
     let silent = drones

@@ -70,6 +70,16 @@ pub(crate) fn status(call: &mut Call) -> Outcome {
     }))
 }
 
+/// The gateway itself: requests are served, and yet a part of it may have ended.
+fn backend(app: &App, last_check: Option<Ts>) -> ServiceState {
+    let down = app.supervisor.down();
+    ServiceState {
+        status: if down.is_empty() { "up" } else { "degraded" },
+        message: (!down.is_empty()).then(|| format!("not running: {}", down.join(", "))),
+        last_check,
+    }
+}
+
 fn services(app: &App, last_check: Option<Ts>) -> BTreeMap<&'static str, ServiceState> {
     let state = |up: bool, message: &str| ServiceState {
         status: if up { "up" } else { "down" },
@@ -83,7 +93,7 @@ fn services(app: &App, last_check: Option<Ts>) -> BTreeMap<&'static str, Service
         Some(Some(message)) => state(false, &message),
     };
     let mut services = BTreeMap::from([
-        ("backend", state(true, "")),
+        ("backend", backend(app, last_check)),
         ("drone_manager", of(Service::Drones)),
         ("alert_service", of(Service::Alerts)),
         ("performance_service", of(Service::Performance)),

@@ -128,10 +128,7 @@ mod tests {
 
         values.send(Some(61.5)).await.expect("it listens");
         let judged = alert(&alerts, "Hot Tank", true).await;
-        assert_eq!(
-            (&*judged.subject, judged.level),
-            ("tank", alerting::Level::Error)
-        );
+        assert_eq!((&*judged.subject, judged.level), ("tank", Level::Error));
         let id = sources.find("tank").expect("registered").id;
         let latest = telemetry.latest(id, Metric::BridgeTemperature);
         assert_eq!(latest.map(|latest| latest.value), Some(61.5));

@@ -120,7 +120,7 @@ impl Link {
 
     /// Takes an event of the link. Allocates nothing for a reading.
     pub(super) fn take(&self, event: LinkEvent) {
-        if self.retired.load(Ordering::Acquire) {
+        if self.is_retired() {
             return;
         }
         let now_ms = Mono::now().as_millis();
@@ -154,9 +154,14 @@ impl Link {
         }
     }
 
+    /// Whether it is no longer configured.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
     /// Lets time pass.
     pub(super) fn tick(&self, now_ms: u64) {
-        if self.retired.load(Ordering::Acquire) {
+        if self.is_retired() {
             return;
         }
         self.judge(now_ms);

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Bridge;
 use crate::sources::sink::Pipeline;
+use crate::supervision::{Service, Supervisor, Thread};
 use readings::SourceId;
 use readings::clock::Mono;
 
@@ -56,6 +57,8 @@ pub struct Bridges {
 struct Inner {
     pipeline: Pipeline,
     panel: Panel,
+    /// Watches the links' threads.
+    supervisor: Supervisor,
     seats: Arc<Seats>,
     met: Arc<Notify>,
     running: Mutex<Vec<Running>>,
@@ -71,11 +74,12 @@ struct Running {
 impl Bridges {
     /// No bridges yet.
     #[must_use]
-    pub fn new(pipeline: Pipeline, panel: Panel) -> Bridges {
+    pub fn new(pipeline: Pipeline, panel: Panel, supervisor: Supervisor) -> Bridges {
         let inner = Inner {
             seats: Arc::new(Seats::new(pipeline.clone())),
             pipeline,
             panel,
+            supervisor,
             met: Arc::default(),
             running: Mutex::default(),
         };
@@ -168,13 +172,18 @@ impl Bridges {
             inner.seats.clone(),
             inner.met.clone(),
         ));
-        let taker = link.clone();
+        let service = Some(Service::Monitoring);
+        let thread = inner.supervisor.thread("bridge link", service);
+        let taker = LinkThread {
+            link: link.clone(),
+            watched: Some(thread),
+        };
         let settings = LinkConfig {
             selector,
             baud: config.baud,
             epoch: epoch(),
         };
-        let handle = HostLink::spawn(settings, move |event| taker.take(event));
+        let handle = HostLink::spawn(settings, move |event| taker.link.take(event));
         let handle = handle.inspect_err(
             |error| tracing::error!(%error, bridge = config.name, "bridge not started"),
         );
@@ -257,6 +266,21 @@ impl Bridges {
             .running
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a link's thread holds until it ends.
+struct LinkThread {
+    link: Arc<Link>,
+    watched: Option<Thread>,
+}
+
+impl Drop for LinkThread {
+    fn drop(&mut self) {
+        // One whose bridge was changed or taken out of the configuration may end.
+        if let Some(watched) = self.watched.take().filter(|_| self.link.is_retired()) {
+            watched.release();
+        }
     }
 }
 
