@@ -10,3 +10,4 @@ mod example;
 mod loss;
 pub mod sink;
 pub mod tello;
+pub mod vehicles;

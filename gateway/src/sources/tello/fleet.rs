@@ -9,22 +9,24 @@ use std::time::Duration;
 
 use tello::command::Command;
 use tello_simulator::SimulatedDrone;
-use thiserror::Error;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::commander::{Operator, Pending, Presence, Presences, Refusal, Request};
+use super::commander::Request;
 use super::discovery::Discovery;
 use super::link::LinkTask;
 use super::plan::{DronePlan, FleetError, FleetPlan};
 use super::port::{Kind, Port, Sockets};
 use super::roster::{DroneStats, PortHolder, PortRecord, PortView, Roster, Slot};
 use super::video::{Still, VideoView, Viewer};
-use super::{DroneView, LinkState};
 use crate::config::Drones;
 use crate::sources::sink::ReadingSink;
+use crate::sources::vehicles::{
+    CommandError, ConnectError, DroneView, LinkState, Operator, Pending, Presence, Presences,
+    Refusal, UnknownDrone,
+};
 use crate::supervision::{Service, Supervisor};
 use readings::SourceKind;
 use readings::clock::Mono;
@@ -75,41 +77,6 @@ pub struct FleetStats {
     pub state_ports: Vec<PortView>,
     /// Each video socket.
     pub video_ports: Vec<PortView>,
-}
-
-/// There is no drone of that id.
-#[derive(Debug, Error)]
-#[error("Drone not found: {0}")]
-pub struct UnknownDrone(pub String);
-
-/// Why a drone could not be connected.
-#[derive(Debug, Error)]
-pub enum ConnectError {
-    /// There is none of that id.
-    #[error(transparent)]
-    Unknown(#[from] UnknownDrone),
-    /// It is connected.
-    #[error("Drone is already connected: {0}")]
-    Already(String),
-    /// Its state did not arrive in time.
-    #[error("Drone {id} cannot be reached: {reason}")]
-    Unreachable {
-        /// The drone.
-        id: String,
-        /// Why, in words.
-        reason: String,
-    },
-}
-
-/// Why a command was not taken.
-#[derive(Debug, Error)]
-pub enum CommandError {
-    /// There is no such drone.
-    #[error(transparent)]
-    Unknown(#[from] UnknownDrone),
-    /// It makes no sense now.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
 }
 
 /// The fleet; clones share it.

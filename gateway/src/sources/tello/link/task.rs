@@ -22,15 +22,13 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::super::LinkState;
 use super::super::command_port::CommandPort;
-use super::super::commander::{
-    CommandExecutor, Flight, Outgoing, Policy, Presences, Request, Snapshot,
-};
+use super::super::commander::{CommandExecutor, Outgoing, Policy, Request, Snapshot};
 use super::super::roster::{LinkStats, Roster, Slot};
 use super::machine::{Inputs, Link, Step};
 use super::reason::{Evidence, Reason};
 use crate::sources::sink::ReadingSink;
+use crate::sources::vehicles::{Flight, LinkState, Presences};
 use readings::clock::Mono;
 use readings::{Metric, Reading};
 

@@ -5,10 +5,11 @@
 
 use alerting::{AlertType, Condition, Level};
 
-use super::super::super::commander::{Intervention, Phase};
+use super::super::super::commander::Intervention;
 use super::super::machine::{Inputs, Notice};
 use super::super::reason::Reason;
 use super::LinkTask;
+use crate::sources::vehicles::Phase;
 
 /// Name of the condition that stands while a drone is silent.
 const CONDITION: &str = "drone_silent";
