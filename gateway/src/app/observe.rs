@@ -14,11 +14,13 @@ use crate::performance::{self, Performance, Sampler};
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::ReadingSink as _;
 use crate::sources::tello::{Fleet, FleetOptions};
+use crate::sources::vehicles::{Presences, Vehicles};
 use crate::sources::{board, bridge};
 use crate::supervision::Service;
 use crate::table::table;
 use https::port_holder::{self, Protocol};
 use readings::clock::Mono;
+use readings::measured::Measured;
 use readings::telemetry::Telemetry;
 use readings::{Metric, Reading, SourceId, Sources};
 use store::Store;
@@ -29,6 +31,8 @@ const TEMPERATURE_MAX_AGE: Duration = Duration::from_secs(30);
 /// The sources, running.
 pub(super) struct Observing {
     pub(super) fleet: Fleet,
+    /// The drones of every kind.
+    pub(super) vehicles: Vehicles,
     pub(super) bridges: bridge::Bridges,
     pub(super) board: Option<Arc<board::Face>>,
     pub(super) performance: Arc<Performance>,
@@ -43,9 +47,11 @@ impl Observing {
             Origin::Demo => simulate(config)?,
             Origin::Installed => Vec::new(),
         };
+        let presences = Presences::default();
         let options = FleetOptions {
             port_holder: udp_holder,
             supervisor: Some(core.supervisor.clone()),
+            presences: presences.clone(),
         };
         let fleet = Fleet::start(&config.drones, core.pipeline.clone(), options)?;
         let (boards_end, control) = bridge::panel();
@@ -66,6 +72,7 @@ impl Observing {
         let performance = Arc::new(Performance::new(table().templates()));
         let sampler = sample_machine(config, core, &performance).await?;
         Ok(Observing {
+            vehicles: Vehicles::new(vec![Arc::new(fleet.clone())], presences),
             fleet,
             bridges,
             board,
@@ -73,6 +80,20 @@ impl Observing {
             _sampler: sampler,
             _simulated: simulated,
         })
+    }
+}
+
+impl Observing {
+    /// Every source with counters.
+    pub(super) fn measured(&self) -> Vec<Arc<dyn Measured>> {
+        let mut measured: Vec<Arc<dyn Measured>> = vec![
+            self.performance.clone(),
+            Arc::new(self.fleet.clone()),
+            Arc::new(self.bridges.clone()),
+        ];
+        let board = self.board.clone();
+        measured.extend(board.map(|board| board as Arc<dyn Measured>));
+        measured
     }
 }
 

@@ -37,8 +37,8 @@ pub(super) fn assemble(
     observing: &Observing,
     edges: &Edges,
 ) -> Arc<App> {
-    let fleet = &observing.fleet;
-    let (all, one, connected) = (fleet.clone(), fleet.clone(), fleet.clone());
+    let vehicles = &observing.vehicles;
+    let (all, one, connected) = (vehicles.clone(), vehicles.clone(), vehicles.clone());
     Arc::new(App {
         config: ArcSwap::from_pointee(config.clone()),
         sources: core.sources.clone(),
@@ -49,11 +49,12 @@ pub(super) fn assemble(
         cache: edges.cache.clone(),
         store: core.store.clone(),
         drones: DroneList {
-            all: Box::new(move || all.drones()),
-            one: Box::new(move |id| one.drone(id)),
+            all: Box::new(move || all.views()),
+            one: Box::new(move |id| one.view(id)),
             connected: Box::new(move || connected.connected()),
         },
-        fleet: fleet.clone(),
+        vehicles: vehicles.clone(),
+        fleet: observing.fleet.clone(),
         server: edges.stats.clone(),
         started: Mono::now(),
         fingerprint: ArcSwapOption::from_pointee(edges.tls.info().fingerprint.clone()),
@@ -74,22 +75,18 @@ pub(super) fn assemble(
 fn measured(core: &Core, observing: &Observing, edges: &Edges) -> Vec<Arc<dyn Measured>> {
     let mut measured: Vec<Arc<dyn Measured>> = vec![
         Arc::new(core.supervisor.clone()),
-        observing.performance.clone(),
         edges.stats.clone(),
         edges.ledger.clone(),
         Arc::new(core.store.clone()),
         edges.cache.clone(),
         Arc::new(core.alerts.clone()),
-        Arc::new(observing.fleet.clone()),
         Arc::new(DroppedLogLines(core.logging.dropped_counters())),
         edges.notifier.clone(),
         edges.updates.clone(),
-        Arc::new(observing.bridges.clone()),
         Arc::new(edges.upstream.clone()),
         edges.album.clone(),
     ];
-    let board = observing.board.clone();
-    measured.extend(board.map(|board| board as Arc<dyn Measured>));
+    measured.extend(observing.measured());
     measured
 }
 

@@ -19,7 +19,8 @@ use crate::performance::Performance;
 use crate::photos::Album;
 use crate::sources::board::Face;
 use crate::sources::bridge::Bridges;
-use crate::sources::tello::{DroneView, Fleet};
+use crate::sources::tello::Fleet;
+use crate::sources::vehicles::{DroneView, Vehicles};
 use crate::supervision::{Service, Supervisor};
 use crate::update::Updates;
 use crate::upstream::Upstream;
@@ -138,7 +139,9 @@ pub struct App {
     pub store: Store,
     /// The drones, to be looked at.
     pub drones: DroneList,
-    /// The drones, to be commanded.
+    /// The drones of every kind, to be connected and commanded.
+    pub vehicles: Vehicles,
+    /// The Tellos: their video, and the search for them.
     pub fleet: Fleet,
     /// Counters of the listeners.
     pub server: Arc<ServerStats>,

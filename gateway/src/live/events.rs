@@ -73,7 +73,7 @@ async fn upgrade(mut call: Call) -> Outcome {
     };
     let presence = call
         .app
-        .fleet
+        .vehicles
         .operator_enters(&crate::routes::flight::operator(&call));
     Ok(upgrade.on_upgrade(move |socket| async move {
         // While it lives, its operator is there for the drones.

@@ -164,7 +164,7 @@ pub(crate) fn said(message: String) -> Answer {
 async fn open(call: &Call) -> Result<String, ApiError> {
     tell(call, "connect");
     call.app
-        .fleet
+        .vehicles
         .connect(&call.param)
         .await
         .map_err(|error| match error {
@@ -186,7 +186,7 @@ async fn open(call: &Call) -> Result<String, ApiError> {
 fn close(call: &Call) -> Result<String, ApiError> {
     tell(call, "disconnect");
     call.app
-        .fleet
+        .vehicles
         .disconnect(&call.param)
         .map_err(|_| unknown())?;
     Ok(format!("Drone {} disconnected", call.param))
@@ -205,7 +205,11 @@ pub(crate) fn tell(call: &Call, what: &str) {
 pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<String, ApiError> {
     tell(call, &command.to_string());
     let id = &call.param;
-    let pending = call.app.fleet.command(id, command, &operator(call)).await;
+    let pending = call
+        .app
+        .vehicles
+        .command(id, command, &operator(call))
+        .await;
     let mut pending = pending.map_err(|error| refused(command, error))?;
     let outcome = match wait {
         true => Some(pending.settled().await),

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tello::command::Command;
 use tello_simulator::SimulatedDrone;
 use tokio::sync::mpsc::error::TrySendError;
@@ -24,8 +25,8 @@ use super::video::{Still, VideoView, Viewer};
 use crate::config::Drones;
 use crate::sources::sink::ReadingSink;
 use crate::sources::vehicles::{
-    CommandError, ConnectError, DroneView, LinkState, Operator, Pending, Presence, Presences,
-    Refusal, UnknownDrone,
+    CommandError, ConnectError, DroneView, LinkState, Operator, Pending, Presences, Refusal,
+    UnknownDrone, VehicleKind,
 };
 use crate::supervision::{Service, Supervisor};
 use readings::SourceKind;
@@ -41,6 +42,8 @@ pub struct FleetOptions {
     pub port_holder: PortHolder,
     /// Watches the fleet's tasks; without one nobody hears when a task ends.
     pub supervisor: Option<Supervisor>,
+    /// Operators with a live connection, shared with every kind of vehicle.
+    pub presences: Presences,
 }
 
 impl Default for FleetOptions {
@@ -48,6 +51,7 @@ impl Default for FleetOptions {
         FleetOptions {
             port_holder: |_| None,
             supervisor: None,
+            presences: Presences::default(),
         }
     }
 }
@@ -131,7 +135,7 @@ impl Fleet {
             roster,
             cancel: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            presences: Presences::default(),
+            presences: options.presences.clone(),
             simulators: Mutex::new(own_simulators(&plan.drones, ports)),
             connect_timeout: plan.connect_timeout,
         };
@@ -256,12 +260,6 @@ impl Fleet {
             })?;
         verdict.await.unwrap_or(Err(Refusal::Stopping))?;
         Ok(Pending(pending))
-    }
-
-    /// An operator's connection has begun; it ends when the value is dropped.
-    #[must_use]
-    pub fn operator_enters(&self, operator: &Operator) -> Presence {
-        self.inner.presences.enter(operator)
     }
 
     /// The search for drones.
@@ -436,6 +434,33 @@ impl Fleet {
         slot.wanted
             .send_if_modified(|before| std::mem::replace(before, wanted) != wanted);
         Ok(())
+    }
+}
+
+impl VehicleKind for Fleet {
+    fn views(&self) -> Vec<DroneView> {
+        self.drones()
+    }
+
+    fn view(&self, id: &str) -> Option<DroneView> {
+        self.drone(id)
+    }
+
+    fn connect<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), ConnectError>> {
+        Box::pin(Fleet::connect(self, id))
+    }
+
+    fn disconnect(&self, id: &str) -> Result<(), UnknownDrone> {
+        Fleet::disconnect(self, id)
+    }
+
+    fn command<'a>(
+        &'a self,
+        id: &'a str,
+        command: Command,
+        by: &'a Operator,
+    ) -> BoxFuture<'a, Result<Pending, CommandError>> {
+        Box::pin(Fleet::command(self, id, command, by))
     }
 }
 

@@ -122,3 +122,33 @@ pub struct DroneView {
     /// Whether the values are of now: its state arrives.
     pub fresh: bool,
 }
+
+#[cfg(test)]
+impl DroneView {
+    /// A drone of which nothing is known but its link.
+    pub(crate) fn unheard(id: &str, source: SourceId, link: LinkState) -> DroneView {
+        DroneView {
+            id: id.into(),
+            name: id.into(),
+            mode: DroneMode::Real,
+            simulated: false,
+            address: None,
+            command_port: 0,
+            interface: None,
+            source,
+            link,
+            reason: None,
+            last_seen: None,
+            last_seen_mono: None,
+            battery_pct: None,
+            temperature_c: None,
+            height_cm: None,
+            flight_time_s: None,
+            speed_cm_s: None,
+            attitude_deg: None,
+            flight: Flight::default(),
+            airborne: false,
+            fresh: false,
+        }
+    }
+}
