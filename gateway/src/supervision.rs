@@ -63,12 +63,15 @@ impl Service {
 
 /// The table of tasks; clones share it.
 #[derive(Clone)]
-pub struct Supervisor(Arc<Inner>);
+pub struct Supervisor(Arc<TaskTable>);
 
-struct Inner {
+struct TaskTable {
     tasks: Mutex<Vec<Task>>,
     alerts: Alerts,
     stop: CancellationToken,
+    /// Names of tasks that a test ends.
+    #[cfg(test)]
+    killed: tokio::sync::broadcast::Sender<&'static str>,
 }
 
 struct Task {
@@ -80,14 +83,22 @@ struct Task {
     failures: u64,
 }
 
+impl Task {
+    fn is_up(&self) -> bool {
+        self.running >= self.started
+    }
+}
+
 impl Supervisor {
     /// A table that raises its alerts through `alerts`, until `stop`.
     #[must_use]
     pub fn new(alerts: Alerts, stop: CancellationToken) -> Supervisor {
-        Supervisor(Arc::new(Inner {
+        Supervisor(Arc::new(TaskTable {
             tasks: Mutex::default(),
             alerts,
             stop,
+            #[cfg(test)]
+            killed: tokio::sync::broadcast::Sender::new(8),
         }))
     }
 
@@ -133,7 +144,7 @@ impl Supervisor {
         let running = self.enter(name, service);
         let supervisor = self.clone();
         async move {
-            let ended = supervisor.outcome(task).await;
+            let ended = supervisor.outcome(name, task).await;
             drop(running);
             if let Some(why) = ended {
                 supervisor.tell(name, &why, None);
@@ -147,6 +158,7 @@ impl Supervisor {
         Thread {
             supervisor: self.clone(),
             name,
+            wanted: true,
             _running: self.enter(name, service),
         }
     }
@@ -157,14 +169,14 @@ impl Supervisor {
         let tasks = self.tasks();
         let mut of = tasks.iter().filter(|task| task.service == Some(service));
         let any = of.clone().next().is_some();
-        any && of.all(|task| task.running == task.started)
+        any && of.all(Task::is_up)
     }
 
     /// Names of tasks that should run and do not.
     #[must_use]
     pub fn down(&self) -> Vec<&'static str> {
         let tasks = self.tasks();
-        let down = tasks.iter().filter(|task| task.running < task.started);
+        let down = tasks.iter().filter(|task| !task.is_up());
         down.map(|task| task.name).collect()
     }
 
@@ -198,7 +210,7 @@ impl Supervisor {
         name: &'static str,
         task: impl Future<Output = ()> + Send,
     ) -> Option<String> {
-        let task = std::pin::pin!(self.outcome(task));
+        let task = std::pin::pin!(self.outcome(name, task));
         let well = async {
             sleep(WELL_AFTER).await;
             self.0.alerts.clear(KEY, name);
@@ -211,13 +223,44 @@ impl Supervisor {
     }
 
     /// Why `task` ended; none when the gateway stops.
-    async fn outcome(&self, task: impl Future<Output = ()> + Send) -> Option<String> {
+    async fn outcome(
+        &self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send,
+    ) -> Option<String> {
+        let task = self.until_killed(name, task);
         let ended = AssertUnwindSafe(task).catch_unwind().await;
         match ended {
             _ if self.0.stop.is_cancelled() => None,
             Ok(()) => Some("it returned".to_owned()),
             Err(panic) => Some(format!("it panicked: {}", said(&*panic))),
         }
+    }
+
+    #[cfg(not(test))]
+    fn until_killed(
+        &self,
+        _name: &'static str,
+        task: impl Future<Output = ()> + Send,
+    ) -> impl Future<Output = ()> + Send {
+        task
+    }
+
+    /// `task`, until a test ends it.
+    #[cfg(test)]
+    async fn until_killed(&self, name: &'static str, task: impl Future<Output = ()> + Send) {
+        let mut killed = self.0.killed.subscribe();
+        let kill = async { while killed.recv().await != Ok(name) {} };
+        tokio::select! {
+            () = task => {}
+            () = kill => {}
+        }
+    }
+
+    /// Ends the task of that name, as a fault would.
+    #[cfg(test)]
+    pub(crate) fn kill(&self, name: &'static str) {
+        self.0.killed.send(name).expect("a task of that name runs");
     }
 
     fn tell(&self, name: &'static str, why: &str, again: Option<Duration>) {
@@ -290,12 +333,26 @@ impl Drop for Running {
 pub struct Thread {
     supervisor: Supervisor,
     name: &'static str,
+    /// Whether it should still run.
+    wanted: bool,
     _running: Running,
+}
+
+impl Thread {
+    /// The thread ends because nobody wants it any more: it is no longer expected to
+    /// run, and its end is not told.
+    pub fn release(mut self) {
+        self.wanted = false;
+        let mut tasks = self.supervisor.tasks();
+        if let Some(task) = tasks.iter_mut().find(|task| task.name == self.name) {
+            task.started -= 1;
+        }
+    }
 }
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        if self.supervisor.0.stop.is_cancelled() {
+        if self.supervisor.0.stop.is_cancelled() || !self.wanted {
             return;
         }
         let why = if std::thread::panicking() {
@@ -321,6 +378,16 @@ impl Measured for Supervisor {
             let row = |task: &Task| ([("task", task.name)], task.failures);
             tasks.iter().map(row).collect()
         };
+        let up: Vec<([(&str, &str); 1], f64)> = {
+            let tasks = self.tasks();
+            let row = |task: &Task| ([("task", task.name)], f64::from(u8::from(task.is_up())));
+            tasks.iter().map(row).collect()
+        };
+        page.gauges(
+            "task_up",
+            "1 while every task and thread of that name runs",
+            up.iter().map(|(labels, up)| (labels.as_slice(), *up)),
+        )?;
         page.counters(
             "task_failures",
             "Times a task ended before the gateway did",

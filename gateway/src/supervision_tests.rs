@@ -115,3 +115,21 @@ async fn a_thread_that_returns_is_told() {
     assert!(!supervisor.is_up(Service::Performance));
     assert!(told(&alerts).await[0].starts_with("sampler: "));
 }
+
+#[tokio::test]
+async fn a_thread_that_nobody_wants_any_more_ends_untold() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (supervisor, alerts, _stop) = supervisor(&dir).await;
+    let (kept, released) = (
+        supervisor.thread("bridge link", Some(Service::Monitoring)),
+        supervisor.thread("bridge link", Some(Service::Monitoring)),
+    );
+    released.release();
+    assert!(supervisor.is_up(Service::Monitoring));
+    assert!(supervisor.down().is_empty());
+    drop(kept);
+    assert_eq!(supervisor.down(), ["bridge link"]);
+    assert_eq!(told(&alerts).await.len(), 1, "of the one that was wanted");
+    let page = readings::measured::page(move |page| supervisor.measure(page)).expect("a page");
+    assert!(page.contains("task_up{task=\"bridge link\"} 0"), "{page}");
+}

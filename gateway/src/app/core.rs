@@ -55,9 +55,10 @@ impl Core {
         let journal = StoreJournal(store.clone());
         let (alerts, committer) = Alerts::prepare(&config.alerts, sources.clone(), journal)?;
         let supervisor = Supervisor::new(alerts.clone(), stop.clone());
+        tokio::spawn(supervisor.watched("store writer", None, store.writer_ended()));
         tokio::spawn(supervisor.watched("alert committer", Some(Service::Alerts), committer));
         let (access, first_keys) = open_access(settings, &store).await?;
-        let pipeline = Pipeline::new(telemetry.clone(), alerts.clone());
+        let pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone());
         Ok(Core {
             logging,
             stop,

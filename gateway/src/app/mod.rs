@@ -11,6 +11,7 @@ mod housekeeping;
 mod listeners;
 mod loss;
 mod observe;
+mod panel;
 mod serve;
 mod start;
 
@@ -107,3 +108,6 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

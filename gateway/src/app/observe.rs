@@ -7,16 +7,20 @@ use anyhow::Context as _;
 use tello_simulator::SimulatedDrone;
 
 use super::core::Core;
+use super::panel;
 use crate::config::Config;
 use crate::demo;
 use crate::performance::{self, Performance, Sampler};
 use crate::settings::{Origin, Settings};
+use crate::sources::sink::ReadingSink as _;
 use crate::sources::tello::{Fleet, FleetOptions};
+use crate::sources::vehicles::{Presences, Vehicles};
 use crate::sources::{board, bridge};
 use crate::supervision::Service;
 use crate::table::table;
 use https::port_holder::{self, Protocol};
 use readings::clock::Mono;
+use readings::measured::Measured;
 use readings::telemetry::Telemetry;
 use readings::{Metric, Reading, SourceId, Sources};
 use store::Store;
@@ -27,6 +31,8 @@ const TEMPERATURE_MAX_AGE: Duration = Duration::from_secs(30);
 /// The sources, running.
 pub(super) struct Observing {
     pub(super) fleet: Fleet,
+    /// The drones of every kind.
+    pub(super) vehicles: Vehicles,
     pub(super) bridges: bridge::Bridges,
     pub(super) board: Option<Arc<board::Face>>,
     pub(super) performance: Arc<Performance>,
@@ -41,17 +47,17 @@ impl Observing {
             Origin::Demo => simulate(config)?,
             Origin::Installed => Vec::new(),
         };
+        let presences = Presences::default();
         let options = FleetOptions {
             port_holder: udp_holder,
             supervisor: Some(core.supervisor.clone()),
+            presences: presences.clone(),
         };
-        let fleet = Fleet::start(
-            &config.drones,
-            &core.sources,
-            core.pipeline.clone(),
-            options,
-        )?;
-        let bridges = bridge::Bridges::new(core.sources.clone(), core.pipeline.clone());
+        let fleet = Fleet::start(&config.drones, core.pipeline.clone(), options)?;
+        let (boards_end, control) = bridge::panel();
+        panel::spawn(&core.supervisor, control, &core.alerts, &core.stop);
+        let bridges =
+            bridge::Bridges::new(core.pipeline.clone(), boards_end, core.supervisor.clone());
         restore_history(&core.store, &core.sources, &core.telemetry, |source| {
             bridges.adopt(source, &config.bridge)
         });
@@ -66,6 +72,7 @@ impl Observing {
         let performance = Arc::new(Performance::new(table().templates()));
         let sampler = sample_machine(config, core, &performance).await?;
         Ok(Observing {
+            vehicles: Vehicles::new(vec![Arc::new(fleet.clone())], presences),
             fleet,
             bridges,
             board,
@@ -73,6 +80,20 @@ impl Observing {
             _sampler: sampler,
             _simulated: simulated,
         })
+    }
+}
+
+impl Observing {
+    /// Every source with counters.
+    pub(super) fn measured(&self) -> Vec<Arc<dyn Measured>> {
+        let mut measured: Vec<Arc<dyn Measured>> = vec![
+            self.performance.clone(),
+            Arc::new(self.fleet.clone()),
+            Arc::new(self.bridges.clone()),
+        ];
+        let board = self.board.clone();
+        measured.extend(board.map(|board| board as Arc<dyn Measured>));
+        measured
     }
 }
 
@@ -158,6 +179,7 @@ async fn sample_machine(
 ) -> anyhow::Result<Sampler> {
     let interval = Duration::from_millis(config.board.sample_interval_ms);
     let (machine, noted) = (core.pipeline.clone(), performance.clone());
+    let telemetry = core.telemetry.clone();
     let source = core.board_source;
     let alive = core
         .supervisor
@@ -175,7 +197,7 @@ async fn sample_machine(
             machine.publish(source, &readings);
             // The next snapshot shows the temperature that the board's thread read,
             // unless that has fallen silent.
-            let latest = machine.telemetry().latest(source, Metric::Temperature);
+            let latest = telemetry.latest(source, Metric::Temperature);
             let fresh = latest.filter(|latest| Mono::now().since(latest.at) < TEMPERATURE_MAX_AGE);
             noted.set_board_temperature(fresh.map(|latest| latest.value));
         },

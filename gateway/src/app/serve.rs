@@ -37,7 +37,6 @@ pub(super) fn assemble(
     observing: &Observing,
     edges: &Edges,
 ) -> Arc<App> {
-    let fleet = &observing.fleet;
     Arc::new(App {
         config: ArcSwap::from_pointee(config.clone()),
         sources: core.sources.clone(),
@@ -47,7 +46,8 @@ pub(super) fn assemble(
         performance: observing.performance.clone(),
         responses: ResponseCache::new(edges.cache.clone()),
         store: core.store.clone(),
-        fleet: fleet.clone(),
+        vehicles: observing.vehicles.clone(),
+        fleet: observing.fleet.clone(),
         server: edges.stats.clone(),
         started: Mono::now(),
         fingerprint: ArcSwapOption::from_pointee(edges.tls.info().fingerprint.clone()),
@@ -67,22 +67,18 @@ pub(super) fn assemble(
 fn measured(core: &Core, observing: &Observing, edges: &Edges) -> Vec<Arc<dyn Measured>> {
     let mut measured: Vec<Arc<dyn Measured>> = vec![
         Arc::new(core.supervisor.clone()),
-        observing.performance.clone(),
         edges.stats.clone(),
         edges.ledger.clone(),
         Arc::new(core.store.clone()),
         edges.cache.clone(),
         Arc::new(core.alerts.clone()),
-        Arc::new(observing.fleet.clone()),
         Arc::new(DroppedLogLines(core.logging.dropped_counters())),
         edges.notifier.clone(),
         edges.updates.clone(),
-        Arc::new(observing.bridges.clone()),
         Arc::new(edges.upstream.clone()),
         edges.album.clone(),
     ];
-    let board = observing.board.clone();
-    measured.extend(board.map(|board| board as Arc<dyn Measured>));
+    measured.extend(observing.measured());
     measured
 }
 
@@ -252,8 +248,18 @@ fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
 fn health(app: &App, tls: &Tls) -> Health {
     let config = app.config.load();
     let store = app.store.stats();
-    let problem = (!store.healthy).then(|| "the state directory does not take writes".to_owned());
-    let drones = app.fleet.drones();
+    let down = app.supervisor.down();
+    let problem = if !store.healthy {
+        Some("the state directory does not take writes".to_owned())
+    } else if !down.is_empty() {
+        let down = down.join(", ");
+        Some(format!(
+            "parts of the gateway have ended: {down}; see the log"
+        ))
+    } else {
+        None
+    };
+    let drones = app.vehicles.views();
     let airborne = drones.iter().filter(|drone| drone.airborne);
     let silent = drones
         .iter()

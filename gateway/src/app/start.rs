@@ -47,6 +47,20 @@ impl Running {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn supervisor(&self) -> &crate::supervision::Supervisor {
+        &self.core.supervisor
+    }
+
+    /// The admin key, if this start made it.
+    #[cfg(test)]
+    pub(super) fn admin_key(&self) -> Option<String> {
+        self.core
+            .first_keys
+            .as_ref()
+            .map(|keys| keys.admin.to_string())
+    }
+
     /// The configuration in force.
     pub(super) fn config(&self) -> Arc<Config> {
         self.app.config.load_full()

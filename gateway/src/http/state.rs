@@ -18,6 +18,7 @@ use crate::photos::Album;
 use crate::sources::board::Face;
 use crate::sources::bridge::Bridges;
 use crate::sources::tello::Fleet;
+use crate::sources::vehicles::Vehicles;
 use crate::supervision::{Service, Supervisor};
 use crate::update::Updates;
 use crate::upstream::Upstream;
@@ -102,9 +103,11 @@ pub struct App {
     pub responses: ResponseCache,
     /// Durable state, for its counters and the audit trail.
     pub store: Store,
-    /// The drones. Asked whatever else has ended: that one drone's task is gone, or the
-    /// search for others, must not keep the rest from being landed. Each drone's own
-    /// link says what cannot be done.
+    /// The drones of every kind, to be looked at, connected and commanded. Asked whatever
+    /// else has ended: that one drone's task is gone, or the search for others, must not
+    /// keep the rest from being landed. Each drone's own link says what cannot be done.
+    pub vehicles: Vehicles,
+    /// The Tellos: their video, and the search for them.
     pub fleet: Fleet,
     /// Counters of the listeners.
     pub server: Arc<ServerStats>,

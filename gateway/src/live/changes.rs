@@ -39,7 +39,7 @@ impl Shown {
     /// `drone_status` of every drone that is or was connected and has changed.
     /// Subscribed ones are left out: the client is told of them anyway.
     pub(crate) fn changes(&mut self, app: &App, subscriptions: &Subscriptions) -> Vec<String> {
-        let drones = app.fleet.drones();
+        let drones = app.vehicles.views();
         // As many as are configured: bounded like the fleet.
         self.0.resize(drones.len(), None);
         let mut messages = Vec::new();

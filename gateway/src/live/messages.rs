@@ -62,7 +62,7 @@ pub(crate) fn system_status(rendered: &[u8]) -> String {
 
 /// The state of a followed drone; none when there is no such drone.
 pub(crate) fn drone_update(app: &App, id: &str) -> Option<String> {
-    let drone = app.fleet.drone(id)?;
+    let drone = app.vehicles.view(id)?;
     let status = Some(DroneStatus::from(&drone));
     Some(say(
         "drone_status_update",
@@ -136,7 +136,7 @@ pub(crate) fn reply(
 }
 
 fn all_drones(app: &App) -> String {
-    let drones = app.fleet.drones();
+    let drones = app.vehicles.views();
     say(
         "all_drones",
         AllDrones {
@@ -146,7 +146,7 @@ fn all_drones(app: &App) -> String {
 }
 
 fn drone_status(app: &App, id: &str) -> Option<String> {
-    let drone = app.fleet.drone(id)?;
+    let drone = app.vehicles.view(id)?;
     let status = Some(DroneStatus::from(&drone));
     Some(say(
         "drone_status",
@@ -165,7 +165,7 @@ struct OfType<'a> {
 }
 
 fn type_info(app: &App, id: &str) -> Option<String> {
-    let drone = app.fleet.drone(id)?;
+    let drone = app.vehicles.view(id)?;
     Some(say(
         "drone_type_info",
         OfType {

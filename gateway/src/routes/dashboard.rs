@@ -111,7 +111,7 @@ impl SystemStatus {
             memory_usage: system.memory_pct().map(round1),
             disk_usage: system.disk_pct().map(round1),
             temperature: system.temperature_c.map(round1),
-            connected_drones: app.fleet.connected(),
+            connected_drones: app.vehicles.connected(),
             active_tracking: 0,
             running_training_jobs: 0,
             uptime: app.uptime_s(),
@@ -130,7 +130,7 @@ pub(crate) fn system_status(app: &App) -> bytes::Bytes {
     let key = format_args!(
         "dashboard/system/{}/{}",
         app.alerts.version(),
-        app.fleet.connected()
+        app.vehicles.connected()
     );
     app.responses
         .bytes(key, GAUGES_TTL, || respond::render(&SystemStatus::now(app)))
@@ -146,7 +146,7 @@ pub(crate) fn system(call: &mut Call) -> Outcome {
 
 /// `GET /api/dashboard/drones`
 pub(crate) fn drones(call: &mut Call) -> Outcome {
-    let drones = call.app.fleet.drones();
+    let drones = call.app.vehicles.views();
     Ok(respond::json(
         &drones.iter().map(DroneStatus::from).collect::<Vec<_>>(),
     ))
@@ -251,7 +251,7 @@ struct OverviewDatasets {
 /// `GET /api/dashboard/overview`
 pub(crate) fn overview(call: &mut Call) -> Outcome {
     let app = &call.app;
-    let (system, fleet) = (app.performance()?.system(), &app.fleet);
+    let (system, vehicles) = (app.performance()?.system(), &app.vehicles);
     Ok(respond::json(&Overview {
         system: OverviewSystem {
             cpu_usage: system.cpu_pct().map(round1),
@@ -260,7 +260,7 @@ pub(crate) fn overview(call: &mut Call) -> Outcome {
             uptime_seconds: app.uptime_s(),
         },
         drones: OverviewDrones {
-            connected_count: fleet.connected(),
+            connected_count: vehicles.connected(),
             tracking_active: false,
         },
         models: OverviewModels {
@@ -295,7 +295,7 @@ pub(crate) struct DerivedAlerts {
 /// `GET /api/dashboard/alerts`
 pub(crate) fn alerts(call: &mut Call) -> Outcome {
     let app = &call.app;
-    let (system, drones) = (app.performance()?.system(), app.fleet.drones());
+    let (system, drones) = (app.performance()?.system(), app.vehicles.views());
     let timestamp = Ts::now();
     let loads = [
         ("CPU usage", system.cpu_pct(), Some(80.0)),

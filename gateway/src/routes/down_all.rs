@@ -92,8 +92,8 @@ fn all(call: Call, command: Command) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         let ids: Vec<String> = call
             .app
-            .fleet
-            .drones()
+            .vehicles
+            .views()
             .iter()
             .map(|drone| drone.id.to_string())
             .collect();
@@ -118,7 +118,7 @@ fn all(call: Call, command: Command) -> BoxFuture<'static, Answer> {
 }
 
 async fn one(call: &Call, id: String, command: Command, by: &Operator) -> DownResult {
-    let (result, message) = match call.app.fleet.command(&id, command, by).await {
+    let (result, message) = match call.app.vehicles.command(&id, command, by).await {
         Err(CommandError::Refused(refusal @ (Refusal::NotConnected | Refusal::NotAirborne))) => {
             ("not_needed", refusal.to_string())
         }

@@ -33,7 +33,7 @@ pub(crate) const ONE: &[Param] = &[ID];
 /// The drone named in the path.
 pub(crate) fn drone(call: &Call) -> Result<DroneView, ApiError> {
     path_id("drone_id", &call.param)?;
-    call.app.fleet.drone(&call.param).ok_or_else(unknown)
+    call.app.vehicles.view(&call.param).ok_or_else(unknown)
 }
 
 /// 404 `DRONE_NOT_FOUND`.
@@ -79,7 +79,7 @@ pub(crate) fn tell(call: &Call, what: &str) {
 pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<String, ApiError> {
     tell(call, &command.to_string());
     let id = &call.param;
-    let pending = call.app.fleet.command(id, command, &operator(call)).await;
+    let pending = call.app.vehicles.command(id, command, &operator(call)).await;
     let mut pending = pending.map_err(|error| refused(command, error))?;
     let outcome = match wait {
         true => Some(pending.settled().await),

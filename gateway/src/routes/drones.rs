@@ -73,7 +73,7 @@ pub(crate) const ROUTES: &[Route] = &[
 
 /// `GET /api/drones`
 pub(crate) fn list(call: &mut Call) -> Answer {
-    let drones = call.app.fleet.drones();
+    let drones = call.app.vehicles.views();
     Ok(respond::json(
         &drones.iter().map(Drone::from).collect::<Vec<_>>(),
     ))
@@ -96,7 +96,7 @@ pub(crate) fn type_info(call: &mut Call) -> Answer {
 
 /// `GET /api/drones/status`
 pub(crate) fn statuses(call: &mut Call) -> Answer {
-    let drones = call.app.fleet.drones();
+    let drones = call.app.vehicles.views();
     Ok(respond::json(
         &drones.iter().map(DroneStatus::from).collect::<Vec<_>>(),
     ))
@@ -121,7 +121,7 @@ pub(crate) fn disconnect(call: Call) -> BoxFuture<'static, Answer> {
 async fn open(call: &Call) -> Result<String, ApiError> {
     tell(call, "connect");
     call.app
-        .fleet
+        .vehicles
         .connect(&call.param)
         .await
         .map_err(|error| match error {
@@ -143,7 +143,7 @@ async fn open(call: &Call) -> Result<String, ApiError> {
 fn close(call: &Call) -> Result<String, ApiError> {
     tell(call, "disconnect");
     call.app
-        .fleet
+        .vehicles
         .disconnect(&call.param)
         .map_err(|_| unknown())?;
     Ok(format!("Drone {} disconnected", call.param))

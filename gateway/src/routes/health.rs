@@ -40,6 +40,8 @@ pub(crate) struct DetailedHealth {
     alert_summary: AlertSummary,
     cache_statistics: CacheStats,
     monitoring_active: bool,
+    /// Tasks and threads of the gateway that should run and do not; the alerts say why.
+    not_running: Vec<&'static str>,
     /// The board and its sensors; null when they are switched off.
     board: Option<BoardHealth>,
     /// Microcontrollers on serial lines, as configured.
@@ -120,6 +122,7 @@ pub(crate) fn detailed(call: &mut Call) -> Outcome {
             alert_summary: AlertSummary::of(app, &summary),
             cache_statistics: CacheStats::of(app),
             monitoring_active: app.supervisor.is_up(Service::Monitoring),
+            not_running: app.supervisor.down(),
             board: app.board.as_deref().map(BoardHealth::of),
             bridges: app
                 .bridges

@@ -292,8 +292,8 @@ pub(crate) fn scan(call: Call) -> BoxFuture<'static, Answer> {
             .await;
         let simulated = call
             .app
-            .fleet
-            .drones()
+            .vehicles
+            .views()
             .into_iter()
             .filter(|drone| drone.simulated);
         let mut drones: Vec<String> = simulated.map(|drone| drone.id.to_string()).collect();

@@ -175,7 +175,7 @@ struct DroneFactory {
 impl NetworkStatus {
     /// As it is now.
     pub(crate) fn now(app: &App) -> NetworkStatus {
-        let (discovery, drones) = (app.fleet.discovery(), app.fleet.drones());
+        let (discovery, drones) = (app.fleet.discovery(), app.vehicles.views());
         let (stats, known, auto) = (
             discovery.stats(),
             discovery.known(),

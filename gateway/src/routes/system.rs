@@ -82,12 +82,22 @@ pub(crate) fn status(call: &mut Call) -> Outcome {
     let app = &call.app;
     app.performance()?;
     app.alerts()?;
-    let drones = app.fleet.drones();
+    let drones = app.vehicles.views();
     Ok(respond::json(&SystemReport {
         system: SystemStatus::now(app),
         services: services(app, Some(Ts::now())),
         drones: drones.iter().map(DroneStatus::from).collect(),
     }))
+}
+
+/// The gateway itself: requests are served, and yet a part of it may have ended.
+fn backend(app: &App, last_check: Option<Ts>) -> ServiceState {
+    let down = app.supervisor.down();
+    ServiceState {
+        status: if down.is_empty() { "up" } else { "degraded" },
+        message: (!down.is_empty()).then(|| format!("not running: {}", down.join(", "))),
+        last_check,
+    }
 }
 
 fn services(app: &App, last_check: Option<Ts>) -> BTreeMap<&'static str, ServiceState> {
@@ -103,7 +113,7 @@ fn services(app: &App, last_check: Option<Ts>) -> BTreeMap<&'static str, Service
         Some(Some(message)) => state(false, &message),
     };
     let mut services = BTreeMap::from([
-        ("backend", state(true, "")),
+        ("backend", backend(app, last_check)),
         ("drone_manager", of(Service::Drones)),
         ("alert_service", of(Service::Alerts)),
         ("performance_service", of(Service::Performance)),

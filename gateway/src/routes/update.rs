@@ -179,8 +179,8 @@ async fn receive(mut call: Call, body: Body) -> Outcome {
     // A restart takes the gateway from under a drone; its operator comes first.
     if let Some(drone) = call
         .app
-        .fleet
-        .drones()
+        .vehicles
+        .views()
         .into_iter()
         .find(|drone| drone.airborne)
     {

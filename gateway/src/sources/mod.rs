@@ -5,6 +5,9 @@
 
 pub mod board;
 pub mod bridge;
+#[cfg(test)]
+mod example;
 mod loss;
 pub mod sink;
 pub mod tello;
+pub mod vehicles;

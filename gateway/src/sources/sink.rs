@@ -1,52 +1,158 @@
-//! The one way from a reading to an alert: telemetry first, then the rules.
+//! The one seam between a source and the gateway: readings in, conditions raised
+//! and ended, and nothing else.
 //!
 //! Every source publishes through here, so that no reading can reach the
-//! histories without being judged, or the other way round. Allocates nothing
-//! once a source has reported each of its metrics.
+//! histories without being judged, or the other way round. A source must not
+//! reach the alerts or the telemetry behind it: what it may ask about them is
+//! here, in words of a source.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use alerting::Alerts;
+use alerting::{AlertError, Alerts, Condition, Filter, RuleText};
+use jiff::Timestamp;
 use readings::clock::{Mono, wall_now};
 use readings::telemetry::Telemetry;
-use readings::{Reading, SourceId};
+use readings::{Reading, SourceId, SourceKind, Sources, SourcesFull};
 
-/// Where sources publish their readings; clones share it.
+/// How long an alert about something that vanished keeps its place although nobody
+/// acknowledges it: a day, after which it goes to the history with its last word.
+const UNSEEN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Takes readings and conditions of a source.
+///
+/// A trait, so that sockets and state machines can be driven without a store and
+/// rules behind them; [`Pipeline`] is the one that the gateway uses.
+pub trait ReadingSink: Send + Sync + 'static {
+    /// The id under which the source `name` publishes; the same one for the same name.
+    ///
+    /// # Errors
+    /// [`SourcesFull`] when as many of its kind are registered as have places.
+    fn register(&self, name: &str, kind: SourceKind) -> Result<SourceId, SourcesFull>;
+
+    /// Takes a batch of readings of one source, taken now. May be called for every
+    /// datagram: it must not block or wait, and allocates nothing once the source
+    /// has reported each of its metrics.
+    fn publish(&self, source: SourceId, readings: &[Reading]);
+
+    /// Raises a condition, which is an alert, unless it stands already.
+    fn raise(&self, condition: Condition);
+
+    /// Ends a condition, if it stands.
+    fn clear(&self, key: &'static str, subject: &str);
+}
+
+/// What people know of the open alerts about one subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noticed {
+    /// There is no open alert about it.
+    NothingOpen,
+    /// At least one is neither acknowledged nor a day old.
+    Unseen,
+    /// Each is acknowledged, or a day old.
+    Seen,
+}
+
+/// The sink of the gateway: telemetry first, then the rules. Clones share it.
 #[derive(Clone)]
 pub struct Pipeline {
+    sources: Arc<Sources>,
     telemetry: Arc<Telemetry>,
     alerts: Alerts,
 }
 
 impl Pipeline {
-    /// A pipeline into `telemetry` and `alerts`.
+    /// A pipeline into `telemetry` and `alerts`, for sources named in `sources`.
     #[must_use]
-    pub fn new(telemetry: Arc<Telemetry>, alerts: Alerts) -> Pipeline {
-        Pipeline { telemetry, alerts }
+    pub fn new(sources: Arc<Sources>, telemetry: Arc<Telemetry>, alerts: Alerts) -> Pipeline {
+        Pipeline {
+            sources,
+            telemetry,
+            alerts,
+        }
     }
 
-    /// Publishes a batch of readings of one source, taken now.
-    pub fn publish(&self, source: SourceId, readings: &[Reading]) {
+    /// Makes `rules` the default rules of `room`, in place of those it added before.
+    /// Rules of the configuration and of the API win over them.
+    ///
+    /// # Errors
+    /// [`AlertError::InvalidRule`]; [`AlertError::Full`] when there are too many.
+    pub fn default_rules(&self, room: &'static str, rules: &[RuleText]) -> Result<(), AlertError> {
+        self.alerts.set_defaults(room, rules)
+    }
+
+    /// Whether people have seen what is open about `subject`. A condition raised a
+    /// moment ago may not be open yet.
+    #[must_use]
+    pub fn noticed(&self, subject: &str) -> Noticed {
+        let open = self.open();
+        let now = wall_now();
+        let is_old = |created: Timestamp| now.duration_since(created).unsigned_abs() >= UNSEEN_FOR;
+        let mut about = open
+            .iter()
+            .filter(|alert| &*alert.subject == subject)
+            .peekable();
+        if about.peek().is_none() {
+            return Noticed::NothingOpen;
+        }
+        if about.all(|alert| alert.acknowledged.is_some() || is_old(alert.created)) {
+            Noticed::Seen
+        } else {
+            Noticed::Unseen
+        }
+    }
+
+    /// Gives the place of a source to another one of the same kind: the history and
+    /// the rules' state of the old one are forgotten. What is open about the old one
+    /// is ended by [`Pipeline::resolve_about`].
+    pub fn hand_over(&self, source: SourceId, to: &str) {
+        self.telemetry.forget(source);
+        self.alerts.forget(source);
+        self.sources.reuse(source, to);
+    }
+
+    /// Resolves what is open about sources that are gone for good, and about what
+    /// is below them: nothing will ever be heard of them that could end it. `by` is
+    /// shown as who resolved it.
+    pub async fn resolve_about(&self, subjects: &[Arc<str>], by: &str) {
+        let is_of = |subject: &str| {
+            subjects.iter().any(|gone| {
+                subject
+                    .strip_prefix(&**gone)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        };
+        for alert in self.open().iter().filter(|alert| is_of(&alert.subject)) {
+            if let Err(error) = self.alerts.resolve(&alert.id, by).await {
+                tracing::warn!(%error, alert = &*alert.id, "alert of what is gone for good not resolved");
+            }
+        }
+    }
+
+    fn open(&self) -> Vec<Arc<alerting::Alert>> {
+        self.alerts.list(&Filter {
+            unresolved_only: true,
+            ..Filter::default()
+        })
+    }
+}
+
+impl ReadingSink for Pipeline {
+    fn register(&self, name: &str, kind: SourceKind) -> Result<SourceId, SourcesFull> {
+        self.sources.register(name, kind)
+    }
+
+    fn publish(&self, source: SourceId, readings: &[Reading]) {
         let now = Mono::now();
         self.telemetry.publish(source, readings, now, wall_now());
         self.alerts.observe(source, readings, now);
     }
 
-    /// Forgets the history and the rules' state of a source whose place another takes.
-    pub fn forget(&self, source: SourceId) {
-        self.telemetry.forget(source);
-        self.alerts.forget(source);
+    fn raise(&self, condition: Condition) {
+        self.alerts.raise(condition);
     }
 
-    /// The telemetry behind it.
-    #[must_use]
-    pub fn telemetry(&self) -> &Arc<Telemetry> {
-        &self.telemetry
-    }
-
-    /// The alerts behind it, for conditions that are not readings.
-    #[must_use]
-    pub fn alerts(&self) -> &Alerts {
-        &self.alerts
+    fn clear(&self, key: &'static str, subject: &str) {
+        self.alerts.clear(key, subject);
     }
 }

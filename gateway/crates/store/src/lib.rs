@@ -71,7 +71,7 @@ use disk::Trouble;
 use engine::{Engine, Options, Reply};
 use image::Table;
 use medium::Medium;
-use shared::{Shared, lock, read_lock};
+use shared::{Shared, WriterLife, lock, read_lock};
 use writer::Request;
 
 pub use config::Config;
@@ -249,13 +249,17 @@ impl Store {
                 reason: None,
                 lost,
             }),
+            writer_ended: watch::Sender::new(false),
         });
         let (queue, requests) = sync_channel(writer::QUEUE_CAPACITY);
         let engine = Engine::new(options.clone(), shared.clone(), opened.medium, held);
         let seen = shared.clone();
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || writer::run(engine, &requests, &seen))
+            .spawn(move || {
+                let _life = WriterLife(seen.clone());
+                writer::run(engine, &requests, &seen);
+            })
             .map_err(|error| fail(format!("the writer thread does not start: {error}")))?;
         let inner = Inner {
             shared,
@@ -480,6 +484,15 @@ impl Store {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.inner.shared.health.subscribe()
+    }
+
+    /// Waits until the writer's thread has ended; whoever waits keeps no store open.
+    pub fn writer_ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut ended = self.inner.shared.writer_ended.subscribe();
+        async move {
+            // An error means that the store is gone, and its writer with it.
+            let _ended = ended.wait_for(|ended| *ended).await;
+        }
     }
 
     /// Counters.

@@ -46,6 +46,17 @@ pub(super) struct Shared {
     pub(super) outbox: watch::Sender<u64>,
     /// Watched by the gateway for its alerts.
     pub(super) health: watch::Sender<Health>,
+    /// Whether the writer's thread has ended, however it came about.
+    pub(super) writer_ended: watch::Sender<bool>,
+}
+
+/// Held by the writer's thread: says that it has ended, also by a panic.
+pub(super) struct WriterLife(pub(super) Arc<Shared>);
+
+impl Drop for WriterLife {
+    fn drop(&mut self) {
+        self.0.writer_ended.send_replace(true);
+    }
 }
 
 // A panic while one of these is held leaves complete values behind: they are

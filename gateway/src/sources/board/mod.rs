@@ -20,9 +20,9 @@ use boards::{Absence, Board, LeftOut, MAX_SENSORS, Sample, SensorIndex, Temperat
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::sources::sink::Pipeline;
-use alerting::{Alert, AlertType, BOARD_SENSOR_LOST as LOST, Condition, Filter, Level};
-use readings::clock::{Mono, wall_now};
+use crate::sources::sink::{Noticed, Pipeline, ReadingSink as _};
+use alerting::{AlertType, BOARD_SENSOR_LOST as LOST, Condition, Level};
+use readings::clock::Mono;
 use readings::{METRIC_COUNT, Metric, Reading, SourceId};
 
 pub use face::{Described, Face, SensorView, Snapshot};
@@ -184,8 +184,7 @@ impl Watch {
     fn add_rules(&self) {
         if let Err(error) = self
             .pipeline
-            .alerts()
-            .set_defaults("board", &rules::defaults(self.limits))
+            .default_rules("board", &rules::defaults(self.limits))
         {
             tracing::error!(%error, "the board's default rules are not in effect");
         }
@@ -250,11 +249,10 @@ impl Watch {
     /// Tells which sensors found no place, or that all have one.
     fn tell_left_out(&self) {
         let left_out = self.board.sensors().left_out();
-        let alerts = self.pipeline.alerts();
         if left_out.count == 0 {
-            alerts.clear(LEFT_OUT, "board");
+            self.pipeline.clear(LEFT_OUT, "board");
         } else {
-            alerts.raise(sensors_left_out(left_out));
+            self.pipeline.raise(sensors_left_out(left_out));
         }
     }
 
@@ -289,21 +287,7 @@ impl Watch {
 
     /// Whether the alert about the loss of `metric` was acknowledged or is a day old.
     fn is_seen(&self, metric: Metric) -> bool {
-        let open = self.pipeline.alerts().list(&Filter {
-            unresolved_only: true,
-            ..Filter::default()
-        });
-        let subject = subject(metric);
-        let is_old = |alert: &Alert| {
-            wall_now()
-                .duration_since(alert.created)
-                .unsigned_abs()
-                .as_secs()
-                >= UNSEEN_FOR_S
-        };
-        open.iter()
-            .filter(|alert| &*alert.origin == LOST && alert.subject == subject)
-            .any(|alert| alert.acknowledged.is_some() || is_old(alert))
+        self.pipeline.noticed(&subject(metric)) == Noticed::Seen
     }
 
     /// Tells of guarded metrics that are lost, or back.
@@ -319,12 +303,11 @@ impl Watch {
                 // its loss was seen.
                 if guard.is_lost() {
                     guard.forget();
-                    self.pipeline.alerts().clear(LOST, &subject(metric));
+                    self.pipeline.clear(LOST, &subject(metric));
                 }
                 continue;
             };
             let sensors = self.board.sensors();
-            let alerts = self.pipeline.alerts();
             match guard.observe(
                 loss::state(
                     group,
@@ -334,9 +317,10 @@ impl Watch {
                 now_ms,
             ) {
                 Some(News::Lost(index, why)) => {
-                    alerts.raise(lost(metric, sensors.sensor(index), why))
+                    self.pipeline
+                        .raise(lost(metric, sensors.sensor(index), why))
                 }
-                Some(News::Back) => alerts.clear(LOST, &subject(metric)),
+                Some(News::Back) => self.pipeline.clear(LOST, &subject(metric)),
                 None => {}
             }
         }
@@ -347,9 +331,6 @@ impl Watch {
 const LEFT_OUT: &str = "board_sensors_left_out";
 /// How often it is asked whether a person has seen that a sensor is lost.
 const LOOK_EVERY_MS: u64 = 1_000;
-/// How long the place of a lost sensor is kept although nobody acknowledges its
-/// loss: a day.
-const UNSEEN_FOR_S: u64 = 24 * 60 * 60;
 
 fn sensors_left_out(left_out: &LeftOut) -> Condition {
     let more = left_out.count - left_out.names.len();

@@ -20,7 +20,7 @@ use super::slot::Slot;
 use super::{mapping, sensor_source};
 use crate::config::{Bridge, ButtonAction};
 use crate::sources::loss::{LossChange, LossDetector};
-use crate::sources::sink::Pipeline;
+use crate::sources::sink::{Pipeline, ReadingSink as _};
 use alerting::BRIDGE_SENSOR_LOST as SENSOR_LOST;
 use jiff::Timestamp;
 use readings::clock::{Mono, wall_now};
@@ -120,7 +120,7 @@ impl Link {
 
     /// Takes an event of the link. Allocates nothing for a reading.
     pub(super) fn take(&self, event: LinkEvent) {
-        if self.retired.load(Ordering::Acquire) {
+        if self.is_retired() {
             return;
         }
         let now_ms = Mono::now().as_millis();
@@ -154,9 +154,14 @@ impl Link {
         }
     }
 
+    /// Whether it is no longer configured.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
     /// Lets time pass.
     pub(super) fn tick(&self, now_ms: u64) {
-        if self.retired.load(Ordering::Acquire) {
+        if self.is_retired() {
             return;
         }
         self.judge(now_ms);
@@ -174,10 +179,9 @@ impl Link {
         let stop = state.stop.state(now_ms);
         drop(state);
         for (news, slot) in news {
-            let alerts = self.pipeline.alerts();
             match news {
-                LossChange::Lost => alerts.raise(self.sensor_lost(&slot, now_ms)),
-                LossChange::Back => alerts.clear(SENSOR_LOST, &slot.what.source_name),
+                LossChange::Lost => self.pipeline.raise(self.sensor_lost(&slot, now_ms)),
+                LossChange::Back => self.pipeline.clear(SENSOR_LOST, &slot.what.source_name),
             }
         }
         self.publish_stop(stop);
@@ -186,15 +190,14 @@ impl Link {
     /// The bridge is no longer configured: nothing of it stands any more.
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Release);
-        let alerts = self.pipeline.alerts();
-        alerts.clear(LOST, &self.subject);
-        alerts.clear(LEFT_OUT, &self.subject);
+        self.pipeline.clear(LOST, &self.subject);
+        self.pipeline.clear(LEFT_OUT, &self.subject);
         let state = self.state();
         for slot in &state.slots {
-            alerts.clear(SENSOR_LOST, &slot.what.source_name);
+            self.pipeline.clear(SENSOR_LOST, &slot.what.source_name);
         }
         for index in 0..MAX_BUTTONS {
-            alerts.clear(BUTTON, &self.button_subject(index));
+            self.pipeline.clear(BUTTON, &self.button_subject(index));
         }
     }
 
@@ -220,8 +223,13 @@ impl Link {
         pressed.checked_sub(STOOD_BEFORE).ok()
     }
 
+    /// Counts a press that could not be acted on.
+    pub(super) fn count_held_press(&self) {
+        self.lock().held.buttons += 1;
+    }
+
     /// Whether a line about this bridge is within its budget; counted if not.
-    pub(super) fn may_log(&self) -> bool {
+    fn may_log(&self) -> bool {
         self.may_log_up_to(LINES_PER_MINUTE)
     }
 
@@ -305,10 +313,10 @@ impl Link {
         drop(state);
         if !told {
             // An alert of the last run, if there is one, is over.
-            self.pipeline.alerts().clear(LOST, &self.subject);
+            self.pipeline.clear(LOST, &self.subject);
         }
         for source_name in gone {
-            self.pipeline.alerts().clear(SENSOR_LOST, &source_name);
+            self.pipeline.clear(SENSOR_LOST, &source_name);
         }
         self.seats.count_refused(self.tell_left_out());
         self.end_buttons();
@@ -326,12 +334,11 @@ impl Link {
             .map(|slot| slot.what.clone())
             .collect();
         drop(state);
-        let alerts = self.pipeline.alerts();
         if left_out.is_empty() {
-            alerts.clear(LEFT_OUT, &self.subject);
+            self.pipeline.clear(LEFT_OUT, &self.subject);
         } else {
             let names: Vec<&str> = left_out.iter().map(|what| what.name.as_str()).collect();
-            alerts.raise(self.left_out(&names));
+            self.pipeline.raise(self.left_out(&names));
         }
         left_out.len()
     }
@@ -381,11 +388,8 @@ impl Link {
         let reason = state.reason.clone();
         drop(state);
         match news {
-            Some(LossChange::Lost) => self
-                .pipeline
-                .alerts()
-                .raise(self.link_lost(reason.as_ref())),
-            Some(LossChange::Back) => self.pipeline.alerts().clear(LOST, &self.subject),
+            Some(LossChange::Lost) => self.pipeline.raise(self.link_lost(reason.as_ref())),
+            Some(LossChange::Back) => self.pipeline.clear(LOST, &self.subject),
             None => {}
         }
     }
@@ -438,11 +442,9 @@ impl Link {
         }
         drop(state);
         if pressed {
-            self.pipeline.alerts().raise(self.button_pressed(index));
+            self.pipeline.raise(self.button_pressed(index));
         } else {
-            self.pipeline
-                .alerts()
-                .clear(BUTTON, &self.button_subject(index));
+            self.pipeline.clear(BUTTON, &self.button_subject(index));
         }
     }
 
@@ -461,9 +463,7 @@ impl Link {
         }
         drop(state);
         for index in standing {
-            self.pipeline
-                .alerts()
-                .clear(BUTTON, &self.button_subject(index));
+            self.pipeline.clear(BUTTON, &self.button_subject(index));
         }
     }
 

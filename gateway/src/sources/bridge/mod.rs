@@ -12,6 +12,7 @@ mod guard;
 mod link;
 mod mapping;
 mod measured;
+mod panel;
 mod rules;
 mod seats;
 mod slot;
@@ -22,16 +23,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use firmware_bridge::host::{HostLink, LinkConfig, LinkHandle};
-use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Bridge;
 use crate::sources::sink::Pipeline;
+use crate::supervision::{Service, Supervisor, Thread};
+use readings::SourceId;
 use readings::clock::Mono;
-use readings::{SourceId, Sources};
 
 use link::Link;
+pub use panel::{Panel, PanelControl, Press, panel};
 pub(crate) use rules::defaults as default_rules;
 use seats::Seats;
 pub use view::{BridgeView, SensorView};
@@ -54,6 +56,9 @@ pub struct Bridges {
 
 struct Inner {
     pipeline: Pipeline,
+    panel: Panel,
+    /// Watches the links' threads.
+    supervisor: Supervisor,
     seats: Arc<Seats>,
     met: Arc<Notify>,
     running: Mutex<Vec<Running>>,
@@ -69,10 +74,12 @@ struct Running {
 impl Bridges {
     /// No bridges yet.
     #[must_use]
-    pub fn new(sources: Arc<Sources>, pipeline: Pipeline) -> Bridges {
+    pub fn new(pipeline: Pipeline, panel: Panel, supervisor: Supervisor) -> Bridges {
         let inner = Inner {
-            seats: Arc::new(Seats::new(sources, pipeline.clone())),
+            seats: Arc::new(Seats::new(pipeline.clone())),
             pipeline,
+            panel,
+            supervisor,
             met: Arc::default(),
             running: Mutex::default(),
         };
@@ -105,8 +112,7 @@ impl Bridges {
         if let Err(error) = self
             .inner
             .pipeline
-            .alerts()
-            .set_defaults("bridge", &rules::defaults(wanted))
+            .default_rules("bridge", &rules::defaults(wanted))
         {
             tracing::error!(%error, "the bridges' default rules are not in effect");
         }
@@ -123,11 +129,11 @@ impl Bridges {
                 .iter()
                 .any(|bridge| bridge.enabled && bridge.name == name)
         };
-        let removed: Vec<Arc<str>> = ended
+        let removed = ended
             .iter()
             .filter(|b| gone(&b.link.config.name))
-            .map(|b| b.link.subject.clone())
-            .collect();
+            .map(|b| b.link.subject.clone());
+        self.inner.seats.note_removed(removed);
         drop(ended);
         *running = kept;
         self.inner.seats.keep(|bridge| !gone(bridge));
@@ -138,13 +144,7 @@ impl Bridges {
         }
         drop(running);
         self.indicate();
-        if !removed.is_empty() {
-            tokio::spawn(tend::resolve_alerts_of(
-                self.inner.pipeline.alerts().clone(),
-                removed,
-                "configuration",
-            ));
-        }
+        self.inner.met.notify_one();
     }
 
     /// Every running bridge, in configured order as far as they were not changed.
@@ -172,13 +172,18 @@ impl Bridges {
             inner.seats.clone(),
             inner.met.clone(),
         ));
-        let taker = link.clone();
+        let service = Some(Service::Monitoring);
+        let thread = inner.supervisor.thread("bridge link", service);
+        let taker = LinkThread {
+            link: link.clone(),
+            watched: Some(thread),
+        };
         let settings = LinkConfig {
             selector,
             baud: config.baud,
             epoch: epoch(),
         };
-        let handle = HostLink::spawn(settings, move |event| taker.take(event));
+        let handle = HostLink::spawn(settings, move |event| taker.link.take(event));
         let handle = handle.inspect_err(
             |error| tracing::error!(%error, bridge = config.name, "bridge not started"),
         );
@@ -214,23 +219,37 @@ impl Bridges {
         }
     }
 
-    /// Where a button was pressed that acknowledges, and what stood since when it means.
-    fn acknowledging(&self) -> Vec<(Arc<Link>, Timestamp)> {
-        self.running()
-            .iter()
-            .filter_map(|b| Some((b.link.clone(), b.link.wants_acknowledgement()?)))
-            .collect()
+    /// Hands on the presses of buttons that acknowledge.
+    fn hand_on_presses(&self) {
+        for bridge in self.running().iter() {
+            let link = &bridge.link;
+            let Some(stood_at) = link.wants_acknowledgement() else {
+                continue;
+            };
+            let by = link.subject.clone();
+            if self
+                .inner
+                .panel
+                .presses
+                .try_send(Press { by, stood_at })
+                .is_err()
+            {
+                link.count_held_press();
+            }
+        }
     }
 
-    /// The sources whose places were given to others since the last call.
-    fn given_away(&self) -> Vec<Arc<str>> {
-        self.inner.seats.given_away()
+    /// Resolves what is open about bridges and sensors that are gone for good.
+    async fn resolve_gone(&self) {
+        for (subject, by) in self.inner.seats.take_gone() {
+            self.inner.pipeline.resolve_about(&[subject], by).await;
+        }
     }
 
     /// Shows the worst unresolved alert on every lamp, now and after every
     /// reconnection.
     fn indicate(&self) {
-        let level = tend::indicator(self.inner.pipeline.alerts().worst_unresolved());
+        let level = tend::indicator(*self.inner.panel.worst.borrow());
         self.running()
             .iter()
             .filter_map(|bridge| bridge.handle.as_ref())
@@ -247,6 +266,21 @@ impl Bridges {
             .running
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a link's thread holds until it ends.
+struct LinkThread {
+    link: Arc<Link>,
+    watched: Option<Thread>,
+}
+
+impl Drop for LinkThread {
+    fn drop(&mut self) {
+        // One whose bridge was changed or taken out of the configuration may end.
+        if let Some(watched) = self.watched.take().filter(|_| self.link.is_retired()) {
+            watched.release();
+        }
     }
 }
 

@@ -8,19 +8,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use alerting::Filter;
 use firmware_bridge::sensor::MAX_SENSORS;
-use jiff::Timestamp;
-use readings::clock::wall_now;
-use readings::{SourceId, SourceKind, Sources};
+use readings::{SourceId, SourceKind};
 
-use crate::sources::sink::Pipeline;
+use crate::sources::sink::{Noticed, Pipeline, ReadingSink as _};
 
-/// How long an alert of a sensor that vanished keeps its place although nobody
-/// acknowledges it: a day, after which it goes to the history with its last word.
-const UNSEEN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// Who is shown to have resolved an alert about a sensor whose place another took.
+const ANOTHER_SENSOR: &str = "another sensor";
+/// Who is shown to have resolved an alert about a bridge that was taken out.
+const CONFIGURATION: &str = "configuration";
 
 /// A place taken.
 struct Seat {
@@ -34,7 +31,6 @@ struct Seat {
 
 /// The places that bridges take.
 pub(super) struct Seats {
-    sources: Arc<Sources>,
     pipeline: Pipeline,
     table: Mutex<Table>,
     refused: AtomicU64,
@@ -45,15 +41,14 @@ struct Table {
     seats: Vec<Seat>,
     /// Rises with every change, so that what vanished first is known.
     changes: u64,
-    /// Names whose place went to another, until the tending task has resolved what
-    /// is open about them. Bounded by the sensors met between two of its rounds.
-    given_away: Vec<Arc<str>>,
+    /// What is gone for good and by what, until the watching task has resolved what
+    /// is open about it. Bounded by the sensors met between two of its rounds.
+    gone: Vec<(Arc<str>, &'static str)>,
 }
 
 impl Seats {
-    pub(super) fn new(sources: Arc<Sources>, pipeline: Pipeline) -> Seats {
+    pub(super) fn new(pipeline: Pipeline) -> Seats {
         Seats {
-            sources,
             pipeline,
             table: Mutex::default(),
             refused: AtomicU64::new(0),
@@ -110,9 +105,15 @@ impl Seats {
         self.refused.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    /// The names whose place went to another since the last call.
-    pub(super) fn given_away(&self) -> Vec<Arc<str>> {
-        std::mem::take(&mut self.table().given_away)
+    /// Notes bridges that are no longer configured.
+    pub(super) fn note_removed(&self, bridges: impl Iterator<Item = Arc<str>>) {
+        let removed = bridges.map(|bridge| (bridge, CONFIGURATION));
+        self.table().gone.extend(removed);
+    }
+
+    /// What is gone for good since the last call, and by what.
+    pub(super) fn take_gone(&self) -> Vec<(Arc<str>, &'static str)> {
+        std::mem::take(&mut self.table().gone)
     }
 
     fn seat(&self, bridge: &str, name: &str, is_there: bool) -> Option<SourceId> {
@@ -124,7 +125,7 @@ impl Seats {
         }
         let taken = table.seats.iter().filter(|s| &*s.bridge == bridge).count();
         let id = if taken < places(bridge, name, &table) {
-            self.sources.register(name, SourceKind::Bridge).ok()
+            self.pipeline.register(name, SourceKind::Bridge).ok()
         } else {
             None
         };
@@ -157,23 +158,14 @@ impl Seats {
             may && self.is_seen(&seat.name)
         })?;
         let seat = table.seats.remove(at);
-        self.pipeline.forget(seat.id);
-        self.sources.reuse(seat.id, name);
-        table.given_away.push(seat.name);
+        self.pipeline.hand_over(seat.id, name);
+        table.gone.push((seat.name, ANOTHER_SENSOR));
         Some(seat.id)
     }
 
     /// Whether nothing is open about `name` that nobody has seen.
     fn is_seen(&self, name: &str) -> bool {
-        let open = self.pipeline.alerts().list(&Filter {
-            unresolved_only: true,
-            ..Filter::default()
-        });
-        let now = wall_now();
-        let is_old = |created: Timestamp| now.duration_since(created).unsigned_abs() >= UNSEEN_FOR;
-        open.iter()
-            .filter(|alert| &*alert.subject == name)
-            .all(|alert| alert.acknowledged.is_some() || is_old(alert.created))
+        self.pipeline.noticed(name) != Noticed::Unseen
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

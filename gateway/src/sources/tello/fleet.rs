@@ -7,27 +7,30 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tello::command::Command;
 use tello_simulator::SimulatedDrone;
-use thiserror::Error;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::commander::{Operator, Pending, Presence, Presences, Refusal, Request};
+use super::commander::Request;
 use super::discovery::Discovery;
 use super::link::LinkTask;
-use super::outlet::Outlet;
 use super::plan::{DronePlan, FleetError, FleetPlan};
 use super::port::{Kind, Port, Sockets};
 use super::roster::{DroneStats, PortHolder, PortRecord, PortView, Roster, Slot};
 use super::video::{Still, VideoView, Viewer};
-use super::{DroneView, LinkState};
 use crate::config::Drones;
+use crate::sources::sink::ReadingSink;
+use crate::sources::vehicles::{
+    CommandError, ConnectError, DroneView, LinkState, Operator, Pending, Presences, Refusal,
+    UnknownDrone, VehicleKind,
+};
 use crate::supervision::{Service, Supervisor};
+use readings::SourceKind;
 use readings::clock::Mono;
-use readings::{SourceKind, Sources};
 
 /// How often a `connect` looks whether the state arrives; it comes at 10 Hz.
 const LOOK_FOR_STATE: Duration = Duration::from_millis(20);
@@ -39,6 +42,8 @@ pub struct FleetOptions {
     pub port_holder: PortHolder,
     /// Watches the fleet's tasks; without one nobody hears when a task ends.
     pub supervisor: Option<Supervisor>,
+    /// Operators with a live connection, shared with every kind of vehicle.
+    pub presences: Presences,
 }
 
 impl Default for FleetOptions {
@@ -46,6 +51,7 @@ impl Default for FleetOptions {
         FleetOptions {
             port_holder: |_| None,
             supervisor: None,
+            presences: Presences::default(),
         }
     }
 }
@@ -77,41 +83,6 @@ pub struct FleetStats {
     pub video_ports: Vec<PortView>,
 }
 
-/// There is no drone of that id.
-#[derive(Debug, Error)]
-#[error("Drone not found: {0}")]
-pub struct UnknownDrone(pub String);
-
-/// Why a drone could not be connected.
-#[derive(Debug, Error)]
-pub enum ConnectError {
-    /// There is none of that id.
-    #[error(transparent)]
-    Unknown(#[from] UnknownDrone),
-    /// It is connected.
-    #[error("Drone is already connected: {0}")]
-    Already(String),
-    /// Its state did not arrive in time.
-    #[error("Drone {id} cannot be reached: {reason}")]
-    Unreachable {
-        /// The drone.
-        id: String,
-        /// Why, in words.
-        reason: String,
-    },
-}
-
-/// Why a command was not taken.
-#[derive(Debug, Error)]
-pub enum CommandError {
-    /// There is no such drone.
-    #[error(transparent)]
-    Unknown(#[from] UnknownDrone),
-    /// It makes no sense now.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-}
-
 /// The fleet; clones share it.
 #[derive(Clone)]
 pub struct Fleet {
@@ -140,14 +111,13 @@ impl Fleet {
     /// error: it is an alert, and tried again.
     pub fn start(
         config: &Drones,
-        sources: &Sources,
-        outlet: impl Outlet,
+        sink: impl ReadingSink,
         options: FleetOptions,
     ) -> Result<Fleet, FleetError> {
         let plan = FleetPlan::new(config)?;
         let mut ids = Vec::with_capacity(plan.drones.len());
         for drone in &plan.drones {
-            ids.push(sources.register(&drone.id, SourceKind::Drone)?);
+            ids.push(sink.register(&drone.id, SourceKind::Drone)?);
         }
         let sockets = Sockets::open(&plan, plan.state_port);
         // Without drones nobody sends video: the port is left to others.
@@ -165,11 +135,11 @@ impl Fleet {
             roster,
             cancel: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            presences: Presences::default(),
+            presences: options.presences.clone(),
             simulators: Mutex::new(own_simulators(&plan.drones, ports)),
             connect_timeout: plan.connect_timeout,
         };
-        inner.spawn(&plan, sockets, video, Arc::new(outlet), &options);
+        inner.spawn(&plan, sockets, video, Arc::new(sink), &options);
         Ok(Fleet {
             inner: Arc::new(inner),
         })
@@ -290,12 +260,6 @@ impl Fleet {
             })?;
         verdict.await.unwrap_or(Err(Refusal::Stopping))?;
         Ok(Pending(pending))
-    }
-
-    /// An operator's connection has begun; it ends when the value is dropped.
-    #[must_use]
-    pub fn operator_enters(&self, operator: &Operator) -> Presence {
-        self.inner.presences.enter(operator)
     }
 
     /// The search for drones.
@@ -473,18 +437,45 @@ impl Fleet {
     }
 }
 
+impl VehicleKind for Fleet {
+    fn views(&self) -> Vec<DroneView> {
+        self.drones()
+    }
+
+    fn view(&self, id: &str) -> Option<DroneView> {
+        self.drone(id)
+    }
+
+    fn connect<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), ConnectError>> {
+        Box::pin(Fleet::connect(self, id))
+    }
+
+    fn disconnect(&self, id: &str) -> Result<(), UnknownDrone> {
+        Fleet::disconnect(self, id)
+    }
+
+    fn command<'a>(
+        &'a self,
+        id: &'a str,
+        command: Command,
+        by: &'a Operator,
+    ) -> BoxFuture<'a, Result<Pending, CommandError>> {
+        Box::pin(Fleet::command(self, id, command, by))
+    }
+}
+
 impl Inner {
     fn spawn(
         &mut self,
         plan: &FleetPlan,
         sockets: Sockets,
         video: Option<Sockets>,
-        outlet: Arc<dyn Outlet>,
+        sink: Arc<dyn ReadingSink>,
         options: &FleetOptions,
     ) {
-        self.listen(Kind::State, sockets, &outlet, options);
+        self.listen(Kind::State, sockets, &sink, options);
         if let Some(video) = video {
-            self.listen(Kind::Video, video, &outlet, options);
+            self.listen(Kind::Video, video, &sink, options);
         }
         for index in 0..self.roster.slots.len() {
             let link = LinkTask::new(
@@ -492,7 +483,7 @@ impl Inner {
                 index,
                 plan.lost_after,
                 (plan.policy, self.presences.clone()),
-                outlet.clone(),
+                sink.clone(),
                 self.cancel.clone(),
             );
             options.spawn(
@@ -511,7 +502,7 @@ impl Inner {
         &self,
         kind: Kind,
         sockets: Sockets,
-        outlet: &Arc<dyn Outlet>,
+        sink: &Arc<dyn ReadingSink>,
         options: &FleetOptions,
     ) {
         let (local, shared) = (sockets.local, sockets.shared);
@@ -522,7 +513,7 @@ impl Inner {
                 index,
                 local,
                 shared,
-                outlet: outlet.clone(),
+                sink: sink.clone(),
                 holder: options.port_holder,
                 cancel: self.cancel.clone(),
             };

@@ -10,11 +10,10 @@ use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::super::Outlet;
 use super::*;
 use crate::config::{Drone, DroneMode};
 use alerting::Condition;
-use readings::{Metric, Reading, SourceId};
+use readings::{Metric, Reading, SourceId, Sources, SourcesFull};
 
 /// Keeps what comes out, and wakes who waits for it.
 #[derive(Clone, Default)]
@@ -22,12 +21,17 @@ struct Record(Arc<Recorded>);
 
 #[derive(Default)]
 struct Recorded {
+    sources: Sources,
     readings: Mutex<Vec<(SourceId, Metric, f64)>>,
     standing: Mutex<Vec<Condition>>,
     changed: Notify,
 }
 
-impl Outlet for Record {
+impl ReadingSink for Record {
+    fn register(&self, name: &str, kind: SourceKind) -> Result<SourceId, SourcesFull> {
+        self.0.sources.register(name, kind)
+    }
+
     fn publish(&self, source: SourceId, readings: &[Reading]) {
         let mut all = self.0.readings.lock().expect("whole");
         all.extend(
@@ -138,7 +142,7 @@ async fn free_port() -> u16 {
 
 #[tokio::test]
 async fn simulated_drones_are_connected_and_give_readings() {
-    let (record, sources) = (Record::default(), Sources::default());
+    let record = Record::default();
     let port = free_port().await;
     let low = simulated([127, 0, 0, 101], port, tello_simulator::Options::varied(1));
     let hot = simulated([127, 0, 0, 102], port, tello_simulator::Options::varied(2));
@@ -150,8 +154,7 @@ async fn simulated_drones_are_connected_and_give_readings() {
         state_port: port,
         ..config(drones)
     };
-    let fleet =
-        Fleet::start(&config, &sources, record.clone(), FleetOptions::default()).expect("starts");
+    let fleet = Fleet::start(&config, record.clone(), FleetOptions::default()).expect("starts");
     let (low_id, hot_id) = (fleet.drones()[0].source, fleet.drones()[1].source);
     record
         .until(|recorded| {
@@ -197,7 +200,7 @@ async fn simulated_drones_are_connected_and_give_readings() {
 
 #[tokio::test]
 async fn a_simulated_drone_without_an_address_is_started_by_the_fleet() {
-    let (record, sources) = (Record::default(), Sources::default());
+    let record = Record::default();
     let own = Drone {
         address: None,
         ..drone(
@@ -210,13 +213,8 @@ async fn a_simulated_drone_without_an_address_is_started_by_the_fleet() {
         command_port: Some(free_port().await),
         ..own
     };
-    let fleet = Fleet::start(
-        &config(vec![own]),
-        &sources,
-        record.clone(),
-        FleetOptions::default(),
-    )
-    .expect("starts");
+    let fleet =
+        Fleet::start(&config(vec![own]), record.clone(), FleetOptions::default()).expect("starts");
     record
         .until(|recorded| {
             let readings = recorded.readings.lock().expect("whole");
@@ -232,7 +230,7 @@ async fn a_simulated_drone_without_an_address_is_started_by_the_fleet() {
 
 #[tokio::test]
 async fn foreign_and_malformed_datagrams_are_counted_and_harm_nothing() {
-    let (record, sources) = (Record::default(), Sources::default());
+    let record = Record::default();
     let real = UdpSocket::bind("127.0.0.103:0").await.expect("free");
     let foreign = UdpSocket::bind("127.0.0.104:0").await.expect("free");
     let drones = vec![drone(
@@ -240,13 +238,8 @@ async fn foreign_and_malformed_datagrams_are_counted_and_harm_nothing() {
         DroneMode::Real,
         real.local_addr().expect("bound"),
     )];
-    let fleet = Fleet::start(
-        &config(drones),
-        &sources,
-        record.clone(),
-        FleetOptions::default(),
-    )
-    .expect("starts");
+    let fleet =
+        Fleet::start(&config(drones), record.clone(), FleetOptions::default()).expect("starts");
     let to = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), fleet.state_port());
     foreign.send_to(b"bat:1;", to).await.expect("sent");
     let long = [b'9'; 3000];
@@ -293,7 +286,7 @@ async fn foreign_and_malformed_datagrams_are_counted_and_harm_nothing() {
 
 #[tokio::test]
 async fn a_taken_port_is_an_alert_that_names_the_holder_and_ends_when_it_is_free() {
-    let (record, sources) = (Record::default(), Sources::default());
+    let record = Record::default();
     let rival = UdpSocket::bind("127.0.0.1:0").await.expect("free");
     let port = rival.local_addr().expect("bound").port();
     let drones = vec![drone(
@@ -314,8 +307,7 @@ async fn a_taken_port_is_an_alert_that_names_the_holder_and_ends_when_it_is_free
         },
         ..FleetOptions::default()
     };
-    let fleet =
-        Fleet::start(&config, &sources, record.clone(), options).expect("starts all the same");
+    let fleet = Fleet::start(&config, record.clone(), options).expect("starts all the same");
     let condition = record.condition("state_port_unavailable").await;
     let expected =
         format!("UDP {port} is taken by pid 4711 (python3); stop it or set drones.state_port");
@@ -329,7 +321,7 @@ async fn a_taken_port_is_an_alert_that_names_the_holder_and_ends_when_it_is_free
 
 #[tokio::test]
 async fn what_was_observed_is_in_the_alert_about_a_silent_drone() {
-    let (record, sources) = (Record::default(), Sources::default());
+    let record = Record::default();
     let says_ok = UdpSocket::bind("127.0.0.106:0").await.expect("free");
     let nothing_there = SocketAddr::new([127, 0, 0, 107].into(), free_port().await);
     let drones = vec![
@@ -340,13 +332,8 @@ async fn what_was_observed_is_in_the_alert_about_a_silent_drone() {
         ),
         drone("absent", DroneMode::Real, nothing_there),
     ];
-    let fleet = Fleet::start(
-        &config(drones),
-        &sources,
-        record.clone(),
-        FleetOptions::default(),
-    )
-    .expect("starts");
+    let fleet =
+        Fleet::start(&config(drones), record.clone(), FleetOptions::default()).expect("starts");
     tokio::spawn(async move {
         let mut buffer = [0; 64];
         while let Ok((_, from)) = says_ok.recv_from(&mut buffer).await {
@@ -387,7 +374,7 @@ async fn what_was_observed_is_in_the_alert_about_a_silent_drone() {
 
 #[tokio::test]
 async fn a_drone_named_by_its_interface_is_heard_beside_one_told_by_address() {
-    let (record, sources) = (Record::default(), Sources::default());
+    let record = Record::default();
     let port = free_port().await;
     let first = simulated([127, 0, 0, 108], port, tello_simulator::Options::varied(1));
     let second = simulated([127, 0, 0, 109], port, tello_simulator::Options::default());
@@ -408,8 +395,7 @@ async fn a_drone_named_by_its_interface_is_heard_beside_one_told_by_address() {
         state_port: port,
         ..config(drones)
     };
-    let fleet =
-        Fleet::start(&config, &sources, record.clone(), FleetOptions::default()).expect("starts");
+    let fleet = Fleet::start(&config, record.clone(), FleetOptions::default()).expect("starts");
     record
         .until(|_| (fleet.connected() == 2).then_some(()))
         .await;

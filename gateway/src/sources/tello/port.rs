@@ -16,11 +16,11 @@ use tokio::net::UdpSocket;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::outlet::Outlet;
 use super::plan::FleetPlan;
 use super::roster::{PortHolder, PortRecord, Roster, Slot};
 use super::socket;
 use super::state_readings::readings_of;
+use crate::sources::sink::ReadingSink;
 use crate::supervision::Service;
 use alerting::{AlertType, Condition, Level};
 use readings::clock::{Mono, wall_now};
@@ -88,7 +88,7 @@ pub(super) struct Port {
     pub(super) local: SocketAddr,
     /// Whether sockets for all and for single interfaces hold the port together.
     pub(super) shared: bool,
-    pub(super) outlet: Arc<dyn Outlet>,
+    pub(super) sink: Arc<dyn ReadingSink>,
     pub(super) holder: PortHolder,
     pub(super) cancel: CancellationToken,
 }
@@ -178,7 +178,7 @@ impl Port {
         let news = slot.live().take(datagram, Mono::now(), wall_now());
         // Published outside the lock: rules may take their time, readers may not.
         if let Some(state) = news {
-            self.outlet.publish(slot.source, &readings_of(&state));
+            self.sink.publish(slot.source, &readings_of(&state));
         }
     }
 
@@ -204,14 +204,14 @@ impl Port {
         self.record().bound.store(bound, Relaxed);
         if bound {
             tracing::info!(local = %self.local, interface = self.interface(), kind = ?self.kind, "port bound");
-            self.outlet.clear(self.kind.condition(), &self.subject());
+            self.sink.clear(self.kind.condition(), &self.subject());
         }
     }
 
     fn degraded(&self, error: &io::Error) {
         let message = self.advice(error);
         tracing::debug!(local = %self.local, interface = self.interface(), kind = ?self.kind, %error, "port refused");
-        self.outlet.raise(Condition {
+        self.sink.raise(Condition {
             key: self.kind.condition(),
             subject: self.subject().into(),
             level: Level::Error,

@@ -2,61 +2,12 @@
 //! this too, but late, and in fewer words.
 
 use tello::command::{Command, Direction};
-use thiserror::Error;
 
-use super::super::LinkState;
-use super::belief::{Flight, Phase};
+use crate::sources::vehicles::{CEILING_CM, Flight, LinkState, Phase, Refusal};
+
 use super::down::Down;
 use super::queue::is_manoeuvre;
 use super::snapshot::Snapshot;
-
-/// Highest point a drone is sent to, in cm over its take-off point.
-pub(super) const CEILING_CM: i32 = 1_000;
-
-/// Why a command is not taken.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Refusal {
-    /// Nobody connected it, or it was never heard.
-    #[error("the drone is not connected")]
-    NotConnected,
-    /// It should be heard and is not.
-    #[error("the drone is lost: {0}")]
-    Lost(String),
-    /// It is not on the ground.
-    #[error("the drone is not on the ground")]
-    NotOnGround,
-    /// It may be in the air, and its state does not arrive.
-    #[error(
-        "the drone's state does not arrive: only land, stop and emergency are sent to a drone that may be in the air"
-    )]
-    NotSeen,
-    /// It refused a move because it is busy, and will go on doing so.
-    #[error("the drone is busy with an earlier move; try again when that is over")]
-    Busy,
-    /// It is not in the air.
-    #[error("the drone is not airborne")]
-    NotAirborne,
-    /// Its battery is under the limit for a take-off.
-    #[error("battery too low for a take-off: {battery_pct} %, at least {least_pct} % is required")]
-    BatteryLow {
-        /// Its charge.
-        battery_pct: u8,
-        /// The configured limit.
-        least_pct: u8,
-    },
-    /// The move would leave the space drones may fly in.
-    #[error("target out of bounds: {height_cm} cm is outside 0 to {CEILING_CM} cm")]
-    OutOfBounds {
-        /// Where it would end.
-        height_cm: i32,
-    },
-    /// Too many commands wait already.
-    #[error("too many commands wait for this drone; try again when some are done")]
-    Full,
-    /// The drone's task has ended.
-    #[error("the gateway is stopping")]
-    Stopping,
-}
 
 /// What the decision is made from, besides the drone as it is seen.
 #[derive(Clone, Copy, Debug)]
@@ -141,8 +92,8 @@ fn within(grounds: Grounds, up_cm: i32) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::super::super::motion::Motion;
-    use super::super::belief::Basis;
     use super::*;
+    use crate::sources::vehicles::Basis;
     use readings::clock::Mono;
 
     /// A drone at 120 cm that was just heard.

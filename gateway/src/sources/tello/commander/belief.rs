@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::super::motion::Motion;
+use crate::sources::vehicles::{Basis, Flight, Phase};
 use readings::clock::Mono;
 
 /// How long after it was told to take off a drone may stand still: it spins up
@@ -21,59 +22,6 @@ const FLIGHT_PER_PERCENT: Duration = Duration::from_secs(9);
 /// Age up to which a state says what is, and not what was. States come at 10 Hz;
 /// a third of them lost still leaves several in it.
 pub(in super::super) const FRESH_WITHIN: Duration = Duration::from_millis(1_500);
-
-/// What the drone is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
-    /// On the ground.
-    #[default]
-    Landed,
-    /// Told to take off, not confirmed yet.
-    TakingOff,
-    /// In the air.
-    Flying,
-    /// Told to land, and not proven to be on the ground.
-    Landing,
-}
-
-/// What a flight status rests on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Basis {
-    /// Nothing: the drone was never heard.
-    #[default]
-    NeverHeard,
-    /// Its states arrive, and prove neither ground nor air yet.
-    Unproven,
-    /// Its states, which arrive.
-    State,
-    /// The last that was known before it went silent.
-    LastState,
-    /// It went silent in the air longer ago than its battery can have lasted.
-    BatterySpent,
-}
-
-/// A drone's flight as it is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flight {
-    /// What it is doing, or was when that was last known.
-    pub phase: Phase,
-    /// What that rests on.
-    pub basis: Basis,
-}
-
-impl Flight {
-    /// Whether the phase is known, not only the last one that was.
-    #[must_use]
-    pub fn is_known(&self) -> bool {
-        self.basis == Basis::State
-    }
-
-    /// Whether it is, or may still be, in the air.
-    #[must_use]
-    pub fn may_fly(&self) -> bool {
-        self.phase != Phase::Landed
-    }
-}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Verdict {

@@ -14,8 +14,9 @@ use heapless::Vec;
 use tello::command::Command;
 use tello::reply::Reply;
 
-use super::queue::{Do, Outcome, Todo, is_busy, put};
+use super::queue::{Do, Todo, is_busy, put};
 use super::snapshot::Snapshot;
+use crate::sources::vehicles::Outcome;
 use readings::clock::Mono;
 
 /// How often an active down-command looks at the drone: once a state.

@@ -7,15 +7,14 @@ use tello::command::{Command, Direction, Query};
 use tello::reply::Reply;
 use tokio::sync::oneshot;
 
-use super::super::LinkState;
-use super::admission::{Grounds, Refusal, admit};
-use super::belief::{Belief, Flight, Phase};
+use super::Request;
+use super::admission::{Grounds, admit};
+use super::belief::Belief;
 use super::down::{Down, DownCommands, Known};
 use super::guard::{Act, Guard, Policy, Watched};
-use super::presence::Presences;
-use super::queue::{Do, Gate, Outcome, Queue, QueueStats, Todo, WAITS_FOR, is_manoeuvre};
+use super::queue::{Do, Gate, Queue, QueueStats, Todo, WAITS_FOR, is_manoeuvre};
 use super::snapshot::Snapshot;
-use super::{Operator, Request};
+use crate::sources::vehicles::{Flight, LinkState, Operator, Outcome, Phase, Presences, Refusal};
 use readings::clock::Mono;
 
 /// How often the guard looks.

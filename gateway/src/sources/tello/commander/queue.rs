@@ -19,6 +19,7 @@ use tello::reply::Reply;
 
 use super::down::MAX_JOINED;
 use super::patience::patience;
+use crate::sources::vehicles::{Outcome, Refusal};
 use readings::clock::Mono;
 
 /// Most commands that wait: what a person asks for during one take-off. At
@@ -36,34 +37,6 @@ const GAP: Duration = Duration::from_millis(100);
 /// The question that tells late replies apart, and how long it may take.
 const FENCE: Command = Command::Read(Query::Battery);
 const FENCE_WITHIN: Duration = Duration::from_millis(500);
-
-/// What came of a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The drone said `ok`, and a manoeuvre is over; or its state shows that a
-    /// down-command did what it should.
-    Done,
-    /// It answered the question.
-    Answer(String),
-    /// Sent; this command is never answered.
-    Sent,
-    /// It refused, in its words.
-    Refused(String),
-    /// No reply in time. A movement may have been carried out all the same.
-    NoReply,
-    /// Sent, and the drone's state does not show it in time.
-    Unconfirmed,
-    /// Its firmware knows no `stop`: a move under way is flown to its end.
-    CannotStop,
-    /// Stop, land or emergency came in between.
-    Superseded,
-    /// A command before it failed, so that this one would start elsewhere.
-    Dropped,
-    /// Its turn did not come in time; it was not sent.
-    Stale,
-    /// It was not sent: when its turn came, it made no sense any more.
-    Forbidden(super::Refusal),
-}
 
 /// What to do next.
 #[derive(Debug, PartialEq)]
@@ -382,7 +355,7 @@ impl<T> Queue<T> {
     }
 
     /// Takes back what was about to be sent: it makes no sense any more.
-    pub(super) fn withdraw(&mut self, why: super::Refusal, now: Mono, todo: &mut Todo<T>) {
+    pub(super) fn withdraw(&mut self, why: Refusal, now: Mono, todo: &mut Todo<T>) {
         self.stats.sent = self.stats.sent.saturating_sub(1);
         self.end(Outcome::Forbidden(why), now, todo);
     }

@@ -22,15 +22,13 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::super::LinkState;
 use super::super::command_port::CommandPort;
-use super::super::commander::{
-    CommandExecutor, Flight, Outgoing, Policy, Presences, Request, Snapshot,
-};
-use super::super::outlet::Outlet;
+use super::super::commander::{CommandExecutor, Outgoing, Policy, Request, Snapshot};
 use super::super::roster::{LinkStats, Roster, Slot};
 use super::machine::{Inputs, Link, Step};
 use super::reason::{Evidence, Reason};
+use crate::sources::sink::ReadingSink;
+use crate::sources::vehicles::{Flight, LinkState, Presences};
 use readings::clock::Mono;
 use readings::{Metric, Reading};
 
@@ -70,7 +68,7 @@ impl Default for LinkStatus {
 pub(crate) struct LinkTask {
     roster: Arc<Roster>,
     index: usize,
-    outlet: Arc<dyn Outlet>,
+    sink: Arc<dyn ReadingSink>,
     cancel: CancellationToken,
     link: Link,
     port: CommandPort,
@@ -90,7 +88,7 @@ impl LinkTask {
         index: usize,
         lost_after: Duration,
         commander: (Policy, Presences),
-        outlet: Arc<dyn Outlet>,
+        sink: Arc<dyn ReadingSink>,
         cancel: CancellationToken,
     ) -> LinkTask {
         let slot = &roster.slots[index];
@@ -116,7 +114,7 @@ impl LinkTask {
             landing_overdue: false,
             roster,
             index,
-            outlet,
+            sink,
             cancel,
         }
     }
@@ -343,7 +341,7 @@ impl LinkTask {
         });
         let rate = Reading::plausible(Metric::StateRate, f64::from(rate));
         let readings: heapless::Vec<Reading, 2> = rate.into_iter().chain(age).collect();
-        self.outlet.publish(slot.source, &readings);
+        self.sink.publish(slot.source, &readings);
     }
 }
 

@@ -5,10 +5,11 @@
 
 use alerting::{AlertType, Condition, Level};
 
-use super::super::super::commander::{Intervention, Phase};
+use super::super::super::commander::Intervention;
 use super::super::machine::{Inputs, Notice};
 use super::super::reason::Reason;
 use super::LinkTask;
+use crate::sources::vehicles::Phase;
 
 /// Name of the condition that stands while a drone is silent.
 const CONDITION: &str = "drone_silent";
@@ -48,7 +49,7 @@ impl LinkTask {
         }
         if self.intervened && self.is_seen_landed() && self.executor.is_idle() {
             self.intervened = false;
-            self.outlet.clear(INTERVENED, &id);
+            self.sink.clear(INTERVENED, &id);
         }
         if self.executor.take_given_up() {
             tracing::warn!(target: "security", event = "flight_given_up", drone = %id,
@@ -63,7 +64,7 @@ impl LinkTask {
                 );
                 self.raise(LANDING_OVERDUE, "Landing Not Confirmed", message);
             } else if self.is_seen_landed() {
-                self.outlet.clear(LANDING_OVERDUE, &id);
+                self.sink.clear(LANDING_OVERDUE, &id);
             } else {
                 // Neither giving up nor another command is the ground.
                 self.landing_overdue = true;
@@ -78,7 +79,7 @@ impl LinkTask {
                     format!("{name}: battery low in flight, land it"),
                 );
             } else {
-                self.outlet.clear(BATTERY_IN_FLIGHT, &id);
+                self.sink.clear(BATTERY_IN_FLIGHT, &id);
             }
         }
     }
@@ -90,7 +91,7 @@ impl LinkTask {
     }
 
     fn raise(&self, key: &'static str, title: &'static str, message: String) {
-        self.outlet.raise(Condition {
+        self.sink.raise(Condition {
             key,
             subject: self.slot().plan.id.clone(),
             level: if key == LANDING_OVERDUE {
@@ -108,7 +109,7 @@ impl LinkTask {
     pub(super) fn tell(&self, notice: Notice, inputs: Inputs) {
         let slot = self.slot();
         match notice {
-            Notice::Over => self.outlet.clear(CONDITION, &slot.plan.id),
+            Notice::Over => self.sink.clear(CONDITION, &slot.plan.id),
             Notice::Silent {
                 reason,
                 was_connected,
@@ -120,7 +121,7 @@ impl LinkTask {
                         " It was lost {losses} times in a row: this alert stands until the link is steady."
                     ));
                 }
-                self.outlet.raise(condition);
+                self.sink.raise(condition);
             }
         }
     }

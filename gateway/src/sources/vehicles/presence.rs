@@ -17,7 +17,7 @@ type Counted = Vec<(Arc<str>, usize)>;
 
 /// The operators that are there; clones share it.
 #[derive(Clone, Debug, Default)]
-pub(in super::super) struct Presences(Arc<Mutex<Counted>>);
+pub struct Presences(Arc<Mutex<Counted>>);
 
 /// One live connection of an operator; it ends when this is dropped.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct Presence {
 impl Presences {
     /// A connection of `operator` has begun.
     #[must_use]
-    pub(in super::super) fn enter(&self, operator: &Operator) -> Presence {
+    pub fn enter(&self, operator: &Operator) -> Presence {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = all.iter().position(|(id, _)| *id == operator.id);
         let id = match known {
@@ -51,7 +51,7 @@ impl Presences {
 
     /// Whether `operator` has a live connection.
     #[must_use]
-    pub(in super::super) fn is_there(&self, operator: &Operator) -> bool {
+    pub fn is_there(&self, operator: &Operator) -> bool {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().any(|(id, _)| *id == operator.id)
     }

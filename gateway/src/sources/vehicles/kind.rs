@@ -1,0 +1,189 @@
+//! The seam between kinds of vehicles and everything that shows or commands drones.
+//!
+//! Routes and live sockets ask [`Vehicles`], which asks every kind: a further one
+//! needs no change there. Ids differ across kinds, because every drone registers its
+//! id as a source.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tello::command::Command;
+
+use super::{
+    CommandError, ConnectError, DroneView, LinkState, Operator, Pending, Presence, Presences,
+    UnknownDrone,
+};
+
+/// The drones of one kind.
+pub trait VehicleKind: Send + Sync + 'static {
+    /// Every drone, in order of configuration. Never waits.
+    fn views(&self) -> Vec<DroneView>;
+
+    /// The drone of that id. Never waits.
+    fn view(&self, id: &str) -> Option<DroneView>;
+
+    /// Wants the drone connected, and waits until it is heard.
+    fn connect<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), ConnectError>>;
+
+    /// Expects nothing of the drone any more.
+    ///
+    /// # Errors
+    /// [`UnknownDrone`].
+    fn disconnect(&self, id: &str) -> Result<(), UnknownDrone>;
+
+    /// Gives a drone a command, in the name of `by`; returns once it is taken.
+    fn command<'a>(
+        &'a self,
+        id: &'a str,
+        command: Command,
+        by: &'a Operator,
+    ) -> BoxFuture<'a, Result<Pending, CommandError>>;
+}
+
+/// The drones of every kind; clones share them.
+#[derive(Clone, Default)]
+pub struct Vehicles {
+    kinds: Arc<[Arc<dyn VehicleKind>]>,
+    presences: Presences,
+}
+
+impl Vehicles {
+    /// Those of `kinds`, in that order. Which operators are there is said to `presences`,
+    /// which the kinds share.
+    #[must_use]
+    pub fn new(kinds: Vec<Arc<dyn VehicleKind>>, presences: Presences) -> Vehicles {
+        Vehicles {
+            kinds: kinds.into(),
+            presences,
+        }
+    }
+
+    /// Every drone, in order of kinds and configuration.
+    #[must_use]
+    pub fn views(&self) -> Vec<DroneView> {
+        self.kinds.iter().flat_map(|kind| kind.views()).collect()
+    }
+
+    /// The drone of that id.
+    #[must_use]
+    pub fn view(&self, id: &str) -> Option<DroneView> {
+        self.kinds.iter().find_map(|kind| kind.view(id))
+    }
+
+    /// How many drones are connected.
+    #[must_use]
+    pub fn connected(&self) -> usize {
+        let views = self.views();
+        let connected = views.iter().filter(|v| v.link == LinkState::Connected);
+        connected.count()
+    }
+
+    /// Wants a drone connected, and waits until it is heard.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; a drone that was not wanted before is not afterwards.
+    pub async fn connect(&self, id: &str) -> Result<(), ConnectError> {
+        self.kind_of(id)?.connect(id).await
+    }
+
+    /// Expects nothing of a drone any more.
+    ///
+    /// # Errors
+    /// [`UnknownDrone`].
+    pub fn disconnect(&self, id: &str) -> Result<(), UnknownDrone> {
+        self.kind_of(id)?.disconnect(id)
+    }
+
+    /// Gives a drone a command, in the name of `by`. Returns once it is taken; what
+    /// comes of it is told by what is returned.
+    ///
+    /// # Errors
+    /// [`CommandError`], before anything was sent.
+    pub async fn command(
+        &self,
+        id: &str,
+        command: Command,
+        by: &Operator,
+    ) -> Result<Pending, CommandError> {
+        self.kind_of(id)?.command(id, command, by).await
+    }
+
+    /// An operator's connection has begun; it ends when the value is dropped.
+    #[must_use]
+    pub fn operator_enters(&self, operator: &Operator) -> Presence {
+        self.presences.enter(operator)
+    }
+
+    fn kind_of(&self, id: &str) -> Result<&dyn VehicleKind, UnknownDrone> {
+        let mut kinds = self.kinds.iter();
+        kinds
+            .find(|kind| kind.view(id).is_some())
+            .map(|kind| &**kind)
+            .ok_or_else(|| UnknownDrone(id.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A kind that has one drone and knows no command.
+    struct One(DroneView);
+
+    impl VehicleKind for One {
+        fn views(&self) -> Vec<DroneView> {
+            vec![self.0.clone()]
+        }
+
+        fn view(&self, id: &str) -> Option<DroneView> {
+            (*self.0.id == *id).then(|| self.0.clone())
+        }
+
+        fn connect<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), ConnectError>> {
+            Box::pin(async move { Err(ConnectError::Already(id.to_owned())) })
+        }
+
+        fn disconnect(&self, _id: &str) -> Result<(), UnknownDrone> {
+            Ok(())
+        }
+
+        fn command<'a>(
+            &'a self,
+            _id: &'a str,
+            _command: Command,
+            _by: &'a Operator,
+        ) -> BoxFuture<'a, Result<Pending, CommandError>> {
+            Box::pin(async { Err(super::super::Refusal::NotConnected.into()) })
+        }
+    }
+
+    fn one(id: &str, link: LinkState) -> Arc<dyn VehicleKind> {
+        let sources = readings::Sources::default();
+        let source = sources
+            .register(id, readings::SourceKind::Drone)
+            .expect("room");
+        Arc::new(One(DroneView::unheard(id, source, link)))
+    }
+
+    #[tokio::test]
+    async fn each_drone_is_asked_of_its_own_kind() {
+        let kinds = vec![
+            one("a", LinkState::Connected),
+            one("b", LinkState::Disconnected),
+        ];
+        let all = Vehicles::new(kinds, Presences::default());
+        let ids: Vec<_> = all.views().iter().map(|view| view.id.to_string()).collect();
+        assert_eq!((ids, all.connected()), (vec!["a".into(), "b".into()], 1));
+        assert_eq!(all.view("b").expect("there").link, LinkState::Disconnected);
+        assert!(matches!(all.connect("b").await, Err(ConnectError::Already(id)) if id == "b"));
+        assert!(all.disconnect("a").is_ok());
+        let by = Operator {
+            id: "x".into(),
+            name: "x".into(),
+        };
+        let refused = all.command("b", Command::Land, &by).await;
+        assert!(matches!(refused, Err(CommandError::Refused(_))));
+        let unknown = all.command("c", Command::Land, &by).await;
+        assert!(matches!(unknown, Err(CommandError::Unknown(_))));
+    }
+}

@@ -1,0 +1,154 @@
+//! A drone as the API shows it, whatever its kind. Unknown is `None`, never zero.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::config::DroneMode;
+use readings::SourceId;
+use readings::clock::Mono;
+
+/// What the drone is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// On the ground.
+    #[default]
+    Landed,
+    /// Told to take off, not confirmed yet.
+    TakingOff,
+    /// In the air.
+    Flying,
+    /// Told to land, and not proven to be on the ground.
+    Landing,
+}
+
+/// What a flight status rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Basis {
+    /// Nothing: the drone was never heard.
+    #[default]
+    NeverHeard,
+    /// Its states arrive, and prove neither ground nor air yet.
+    Unproven,
+    /// Its states, which arrive.
+    State,
+    /// The last that was known before it went silent.
+    LastState,
+    /// It went silent in the air longer ago than its battery can have lasted.
+    BatterySpent,
+}
+
+/// A drone's flight as it is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flight {
+    /// What it is doing, or was when that was last known.
+    pub phase: Phase,
+    /// What that rests on.
+    pub basis: Basis,
+}
+
+impl Flight {
+    /// Whether the phase is known, not only the last one that was.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.basis == Basis::State
+    }
+
+    /// Whether it is, or may still be, in the air.
+    #[must_use]
+    pub fn may_fly(&self) -> bool {
+        self.phase != Phase::Landed
+    }
+}
+
+/// State of the link to a drone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Nothing is expected of it.
+    Disconnected,
+    /// Asked into SDK mode, not heard yet.
+    Connecting,
+    /// Its state arrives.
+    Connected,
+    /// It should be heard and is not.
+    Lost,
+}
+
+/// A drone as the API shows it. Unknown is `None`, never zero.
+#[derive(Clone, Debug)]
+pub struct DroneView {
+    /// Id in the API.
+    pub id: Arc<str>,
+    /// Name for people.
+    pub name: Arc<str>,
+    /// Configured mode.
+    pub mode: DroneMode,
+    /// Whether the drone now behind it is simulated.
+    pub simulated: bool,
+    /// Its address.
+    pub address: Option<IpAddr>,
+    /// Its command port.
+    pub command_port: u16,
+    /// The interface it is reached by, when it is told apart by that.
+    pub interface: Option<Arc<str>>,
+    /// Its source.
+    pub source: SourceId,
+    /// State of its link.
+    pub link: LinkState,
+    /// Why it is lost or cannot be reached, in words.
+    pub reason: Option<String>,
+    /// When it was last heard.
+    pub last_seen: Option<Timestamp>,
+    /// When it was last heard.
+    pub last_seen_mono: Option<Mono>,
+    /// Battery in percent.
+    pub battery_pct: Option<u8>,
+    /// Highest main-board temperature in °C.
+    pub temperature_c: Option<f64>,
+    /// Height in cm.
+    pub height_cm: Option<i32>,
+    /// Motor time in s.
+    pub flight_time_s: Option<u32>,
+    /// Speed in cm/s.
+    pub speed_cm_s: Option<f64>,
+    /// Pitch, roll, yaw in degrees.
+    pub attitude_deg: Option<[i32; 3]>,
+    /// What it is doing, and what that rests on. Keeps what was last known while
+    /// the drone is lost.
+    pub flight: Flight,
+    /// Whether it is, or may still be, in the air.
+    pub airborne: bool,
+    /// Whether the values are of now: its state arrives.
+    pub fresh: bool,
+}
+
+#[cfg(test)]
+impl DroneView {
+    /// A drone of which nothing is known but its link.
+    pub(crate) fn unheard(id: &str, source: SourceId, link: LinkState) -> DroneView {
+        DroneView {
+            id: id.into(),
+            name: id.into(),
+            mode: DroneMode::Real,
+            simulated: false,
+            address: None,
+            command_port: 0,
+            interface: None,
+            source,
+            link,
+            reason: None,
+            last_seen: None,
+            last_seen_mono: None,
+            battery_pct: None,
+            temperature_c: None,
+            height_cm: None,
+            flight_time_s: None,
+            speed_cm_s: None,
+            attitude_deg: None,
+            flight: Flight::default(),
+            airborne: false,
+            fresh: false,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What is wished of a drone, by whom, and what comes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// Highest point a drone is sent to, in cm over its take-off point.
+pub(crate) const CEILING_CM: i32 = 1_000;
+
+/// Why a command is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// Nobody connected it, or it was never heard.
+    #[error("the drone is not connected")]
+    NotConnected,
+    /// It should be heard and is not.
+    #[error("the drone is lost: {0}")]
+    Lost(String),
+    /// It is not on the ground.
+    #[error("the drone is not on the ground")]
+    NotOnGround,
+    /// It may be in the air, and its state does not arrive.
+    #[error(
+        "the drone's state does not arrive: only land, stop and emergency are sent to a drone that may be in the air"
+    )]
+    NotSeen,
+    /// It refused a move because it is busy, and will go on doing so.
+    #[error("the drone is busy with an earlier move; try again when that is over")]
+    Busy,
+    /// It is not in the air.
+    #[error("the drone is not airborne")]
+    NotAirborne,
+    /// Its battery is under the limit for a take-off.
+    #[error("battery too low for a take-off: {battery_pct} %, at least {least_pct} % is required")]
+    BatteryLow {
+        /// Its charge.
+        battery_pct: u8,
+        /// The configured limit.
+        least_pct: u8,
+    },
+    /// The move would leave the space drones may fly in.
+    #[error("target out of bounds: {height_cm} cm is outside 0 to {CEILING_CM} cm")]
+    OutOfBounds {
+        /// Where it would end.
+        height_cm: i32,
+    },
+    /// Too many commands wait already.
+    #[error("too many commands wait for this drone; try again when some are done")]
+    Full,
+    /// The drone's task has ended.
+    #[error("the gateway is stopping")]
+    Stopping,
+}
+
+/// Who commands a drone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// Tells operators apart; never shown. The digest of a key, or a fixed word.
+    pub id: Arc<str>,
+    /// Name for people.
+    pub name: Arc<str>,
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The drone said `ok`, and a manoeuvre is over; or its state shows that a
+    /// down-command did what it should.
+    Done,
+    /// It answered the question.
+    Answer(String),
+    /// Sent; this command is never answered.
+    Sent,
+    /// It refused, in its words.
+    Refused(String),
+    /// No reply in time. A movement may have been carried out all the same.
+    NoReply,
+    /// Sent, and the drone's state does not show it in time.
+    Unconfirmed,
+    /// Its firmware knows no `stop`: a move under way is flown to its end.
+    CannotStop,
+    /// Stop, land or emergency came in between.
+    Superseded,
+    /// A command before it failed, so that this one would start elsewhere.
+    Dropped,
+    /// Its turn did not come in time; it was not sent.
+    Stale,
+    /// It was not sent: when its turn came, it made no sense any more.
+    Forbidden(Refusal),
+}
+
+/// A command that was taken; what comes of it is told later.
+#[derive(Debug)]
+pub struct Pending(pub(crate) oneshot::Receiver<Outcome>);
+
+impl Pending {
+    /// What came of it within `patience`; `None` while it is under way.
+    pub async fn settled_within(&mut self, patience: Duration) -> Option<Outcome> {
+        match timeout(patience, &mut self.0).await {
+            Ok(outcome) => Some(outcome.unwrap_or(Outcome::Superseded)),
+            Err(_) => None,
+        }
+    }
+
+    /// What came of it. Every command has a time-out, so this ends.
+    pub async fn settled(self) -> Outcome {
+        self.0.await.unwrap_or(Outcome::Superseded)
+    }
+}
+
+/// There is no drone of that id.
+#[derive(Debug, Error)]
+#[error("Drone not found: {0}")]
+pub struct UnknownDrone(pub String);
+
+/// Why a drone could not be connected.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// There is none of that id.
+    #[error(transparent)]
+    Unknown(#[from] UnknownDrone),
+    /// It is connected.
+    #[error("Drone is already connected: {0}")]
+    Already(String),
+    /// Its state did not arrive in time.
+    #[error("Drone {id} cannot be reached: {reason}")]
+    Unreachable {
+        /// The drone.
+        id: String,
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// Why a command was not taken.
+#[derive(Debug, Error)]
+pub enum CommandError {
+    /// There is no such drone.
+    #[error(transparent)]
+    Unknown(#[from] UnknownDrone),
+    /// It makes no sense now.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
