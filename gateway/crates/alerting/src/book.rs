@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::model::{Alert, AlertType, Filter, Level, Summary};
+use super::model::{Alert, Filter, Summary};
 use super::wording::parse_id;
 use readings::clock::{Mono, wall_now};
+use readings::{AlertType, Level};
 
 /// Oldest age of an alert of an earlier run that is taken from the wall clock.
 const BELIEVED_AGE: Duration = Duration::from_secs(366 * 24 * 3600);

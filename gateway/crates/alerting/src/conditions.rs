@@ -245,8 +245,8 @@ impl Entry {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::model::{AlertType, Level};
     use super::*;
+    use readings::{AlertType, Level};
 
     pub(crate) fn silent(subject: &str) -> Condition {
         Condition {

@@ -8,9 +8,8 @@
 
 use std::time::Duration;
 
-use super::model::{AlertType, Level};
 use super::rule::{Operator, Rule};
-use readings::Metric;
+use readings::{AlertType, Level, Metric};
 
 /// Minutes of silence after firing, for all of them.
 const COOLDOWN: Duration = Duration::from_secs(5 * 60);

@@ -16,10 +16,11 @@ use super::conditions::{ConditionChange, is_event};
 use super::draft::Draft;
 use super::engine::Handover;
 use super::journal::{Change, JournalError, Kept, StoredRule};
-use super::model::{Alert, AlertError, AlertEvent, AlertType, Level, Measured};
+use super::model::{Alert, AlertError, AlertEvent, Measured};
 use super::shared::Shared;
 use super::wording::{RULE_ORIGIN, alert_id, rule_details, rule_message};
 use readings::clock::Mono;
+use readings::{AlertType, Level};
 
 /// Most changes written again along with one commit, so that the first commit
 /// after a long outage stays short.

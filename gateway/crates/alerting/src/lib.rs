@@ -49,9 +49,9 @@ pub use conditions::{BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, STORE_LOSS, UPDATE_E
 pub use config::Config;
 pub use journal::{Change, Journal, JournalError, Kept, StoredRule};
 pub use model::{
-    Alert, AlertError, AlertEvent, AlertStats, AlertType, Condition, Filter, Level, Measured,
-    RuleView, Summary,
+    Alert, AlertError, AlertEvent, AlertStats, Condition, Filter, Measured, RuleView, Summary,
 };
+pub use readings::{AlertType, Level};
 pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
 pub use rule_text::RuleText;
 pub use ruleset::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, MAX_RULES};

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::model::{AlertError, AlertType, Level};
+use super::model::AlertError;
 use crate::RuleText;
-use readings::Metric;
+use readings::{AlertType, Level, Metric};
 
 /// Longest cool-down: a week, the time an alert is kept by default.
 pub const MAX_COOLDOWN_MINUTES: u32 = 7 * 24 * 60;
