@@ -9,11 +9,11 @@ use jiff::Timestamp;
 
 use crate::config;
 use alerting::{
-    Alert, AlertType, Change, Journal, JournalError, Kept, Level, Measured, Rule, StoredRule,
-    alert_id, parse_id,
+    Alert, AlertType, Change, EventKind, Journal, JournalError, Kept, Level, Measured, Rule,
+    StoredRule, alert_id, parse_id,
 };
 use readings::Metric;
-use store::{AlertRecord, RuleRecord, StorageError, Store};
+use store::{AlertRecord, OutboxEvent, RuleRecord, StorageError, Store};
 
 /// The store, as the alert service's journal.
 pub struct StoreJournal(pub Store);
@@ -57,12 +57,23 @@ fn refused(error: StorageError) -> JournalError {
 
 fn stored_form(change: Change) -> store::Change {
     match change {
-        Change::PutAlert(alert) => store::Change::PutAlert(alert_record(&alert)),
+        Change::PutAlert(alert, event) => {
+            store::Change::PutAlert(alert_record(&alert), event.map(outbox_event))
+        }
         Change::DeleteAlert(seq) => store::Change::DeleteAlert(seq),
         Change::PutRule(stored) => {
             store::Change::PutRule(rule_record(&stored.rule, stored.deleted))
         }
         Change::DeleteRule(name) => store::Change::DeleteRule(name),
+    }
+}
+
+fn outbox_event(event: EventKind) -> OutboxEvent {
+    match event {
+        EventKind::Raised => OutboxEvent::Raised,
+        EventKind::Acknowledged => OutboxEvent::Acknowledged,
+        EventKind::Cleared => OutboxEvent::Cleared,
+        EventKind::Resolved => OutboxEvent::Resolved,
     }
 }
 

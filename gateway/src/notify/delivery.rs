@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::client::{CallError, Caller};
-use store::{Change, OutboxRecord, Store, severity};
+use readings::Level;
+use store::{Change, OutboxRecord, Store};
 
 /// First wait after a failure; doubles with each.
 pub(super) const BACK_OFF_MIN: Duration = Duration::from_secs(1);
@@ -107,7 +108,8 @@ impl Courier {
             changes.mark_unchanged();
             while let Some((number, record)) = self.store.outbox_after(self.progress.of(self.index))
             {
-                if severity(&record.alert.level) >= self.caller.target().min_severity {
+                // A level that this version does not know ranks below all.
+                if Level::from_name(&record.alert.level) >= self.caller.target().min_level {
                     self.deliver(number, &record).await;
                 }
                 let everywhere = self.progress.advance(self.index, number);

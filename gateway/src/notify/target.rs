@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{Notify, Webhook, WebhookTemplate};
 use crate::outbound::{self, Destination};
-use store::severity;
+use readings::Level;
 
 /// A webhook that may be called.
 #[derive(Clone, Debug)]
@@ -28,8 +28,8 @@ pub(super) struct Target {
     pub(super) secret: Option<Arc<Zeroizing<Vec<u8>>>>,
     /// Shape of the body.
     pub(super) template: WebhookTemplate,
-    /// Least rank sent.
-    pub(super) min_severity: usize,
+    /// Least level sent; all when absent.
+    pub(super) min_level: Option<Level>,
     /// Authority of the target's certificate, when not a public one.
     pub(super) ca: Option<PathBuf>,
     /// Where connections may go.
@@ -126,17 +126,6 @@ fn one(webhook: &Webhook, allowed: &Arc<Allowed>) -> Result<Target, String> {
             "url: {host} is not allowed; add it, or its network, to notify.allow"
         ));
     }
-    let min_severity = match &webhook.min_level {
-        None => 0,
-        Some(level) => match severity(level) {
-            0 => {
-                return Err(format!(
-                    "min_level: {level:?} is none of info, warning, error, critical"
-                ));
-            }
-            rank => rank,
-        },
-    };
     Ok(Target {
         name: webhook.name.as_str().into(),
         secret: outbound::secret(
@@ -146,10 +135,17 @@ fn one(webhook: &Webhook, allowed: &Arc<Allowed>) -> Result<Target, String> {
         )?
         .map(Arc::new),
         template: webhook.template,
-        min_severity,
+        min_level: webhook.min_level.as_deref().map(level).transpose()?,
         ca: webhook.ca.clone(),
         allowed: allowed.clone(),
         uri,
+    })
+}
+
+fn level(name: &str) -> Result<Level, String> {
+    Level::from_name(name).ok_or_else(|| {
+        let known = Level::NAMES.join(", ");
+        format!("min_level: {name:?} is none of {known}")
     })
 }
 

@@ -77,7 +77,7 @@ fn raised(seq: u64, level: &str) -> Change {
         acknowledged: None,
         ..samples::alert()
     };
-    Change::PutAlert(alert)
+    Change::PutAlert(alert, Some(OutboxEvent::Raised))
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod defaults;
 mod desk;
 mod draft;
 mod engine;
+mod event;
 mod handoff;
 mod journal;
 mod measured;
@@ -47,6 +48,7 @@ use shared::Shared;
 
 pub use conditions::{BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, STORE_LOSS, UPDATE_ENDED};
 pub use config::Config;
+pub use event::EventKind;
 pub use journal::{Change, Journal, JournalError, Kept, StoredRule};
 pub use model::{
     Alert, AlertError, AlertEvent, AlertStats, Condition, Filter, Measured, RuleView, Summary,
