@@ -8,11 +8,9 @@
 //! kinds of targets read it the same way. This room must never hold up an
 //! alert, and must never send where `notify.allow` does not say.
 
-mod body;
-mod client;
-mod delivery;
 mod measured;
-mod target;
+mod webhook;
+mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,10 +23,10 @@ use crate::config;
 use crate::supervision::Supervisor;
 use store::{AlertRecord, Change, OutboxEvent, OutboxRecord, Store};
 
-use client::Caller;
-use delivery::{Counters, Courier, Progress};
+use webhook::client::Caller;
+use worker::{Counters, Courier, Progress};
 
-pub use client::CallError;
+pub use webhook::client::CallError;
 
 /// Why a webhook in the configuration cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -84,7 +82,7 @@ impl Notifier {
         store: Store,
         supervisor: Option<&Supervisor>,
     ) -> Result<Notifier, TargetError> {
-        Notifier::start_paced(config, store, supervisor, delivery::BACK_OFF_MIN).await
+        Notifier::start_paced(config, store, supervisor, worker::BACK_OFF_MIN).await
     }
 
     async fn start_paced(
@@ -179,8 +177,8 @@ pub fn problems(config: &config::Notify) -> Vec<(Option<usize>, String)> {
 }
 
 /// What can be called, and what is wrong with the rest.
-fn judged(config: &config::Notify) -> (Vec<Caller>, Vec<target::Wrong>) {
-    let (targets, mut wrong) = target::parse(config);
+fn judged(config: &config::Notify) -> (Vec<Caller>, Vec<webhook::target::Wrong>) {
+    let (targets, mut wrong) = webhook::target::parse(config);
     let mut callers = Vec::with_capacity(targets.len());
     for target in targets {
         let is_it = |webhook: &config::Webhook| *webhook.name == *target.name;

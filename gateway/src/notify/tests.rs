@@ -110,7 +110,7 @@ async fn alerts_arrive_in_order_signed_and_also_after_a_restart() {
                 .to_owned()
         };
         let timestamp: i64 = field("x-mfg-timestamp: ").parse().expect("seconds");
-        let expected = body::signature(b"secret", timestamp, body.as_bytes());
+        let expected = webhook::body::signature(b"secret", timestamp, body.as_bytes());
         assert_eq!(Some(field("x-mfg-signature: ")), expected);
     }
     drop(notifier);

@@ -12,7 +12,7 @@ use crate::config::WebhookTemplate;
 use store::{AlertRecord, OutboxEvent, OutboxRecord};
 
 /// Name of an event in bodies and headers.
-pub(super) const fn event_name(event: OutboxEvent) -> &'static str {
+pub(in crate::notify) const fn event_name(event: OutboxEvent) -> &'static str {
     match event {
         OutboxEvent::Raised => "raised",
         OutboxEvent::Acknowledged => "acknowledged",
@@ -22,7 +22,11 @@ pub(super) const fn event_name(event: OutboxEvent) -> &'static str {
 }
 
 /// The body of a notification.
-pub(super) fn render(template: WebhookTemplate, record: &OutboxRecord, delivery: &str) -> Vec<u8> {
+pub(in crate::notify) fn render(
+    template: WebhookTemplate,
+    record: &OutboxRecord,
+    delivery: &str,
+) -> Vec<u8> {
     let body = match template {
         WebhookTemplate::Json => json!({
             "event": event_name(record.event),
@@ -102,7 +106,7 @@ fn stamp(us: i64) -> Option<String> {
 }
 
 /// `sha256=` and the HMAC-SHA256 of `<timestamp>.<body>` in hexadecimal.
-pub(super) fn signature(secret: &[u8], timestamp_s: i64, body: &[u8]) -> Option<String> {
+pub(in crate::notify) fn signature(secret: &[u8], timestamp_s: i64, body: &[u8]) -> Option<String> {
     // HMAC takes keys of any length, so this does not fail.
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
     mac.update(timestamp_s.to_string().as_bytes());

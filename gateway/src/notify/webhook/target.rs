@@ -19,33 +19,33 @@ use readings::Level;
 
 /// A webhook that may be called.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
+pub(in crate::notify) struct Target {
     /// Name in logs, metrics and the store.
-    pub(super) name: Arc<str>,
+    pub(in crate::notify) name: Arc<str>,
     /// Where to.
-    pub(super) uri: Uri,
+    pub(in crate::notify) uri: Uri,
     /// Secret of the signature.
-    pub(super) secret: Option<Arc<Zeroizing<Vec<u8>>>>,
+    pub(in crate::notify) secret: Option<Arc<Zeroizing<Vec<u8>>>>,
     /// Shape of the body.
-    pub(super) template: WebhookTemplate,
+    pub(in crate::notify) template: WebhookTemplate,
     /// Least level sent; all when absent.
-    pub(super) min_level: Option<Level>,
+    pub(in crate::notify) min_level: Option<Level>,
     /// Authority of the target's certificate, when not a public one.
-    pub(super) ca: Option<PathBuf>,
+    pub(in crate::notify) ca: Option<PathBuf>,
     /// Where connections may go.
-    pub(super) allowed: Arc<Allowed>,
+    pub(in crate::notify) allowed: Arc<Allowed>,
 }
 
 /// The parsed `notify.allow`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Allowed {
+pub(in crate::notify) struct Allowed {
     hosts: Vec<String>,
     networks: Vec<IpNet>,
 }
 
 impl Allowed {
     /// Parses the list: networks as `192.168.1.0/24`, addresses, host names.
-    pub(super) fn parse(entries: &[String]) -> Result<Allowed, String> {
+    pub(in crate::notify) fn parse(entries: &[String]) -> Result<Allowed, String> {
         let mut allowed = Allowed::default();
         for entry in entries {
             let network = entry
@@ -64,14 +64,14 @@ impl Allowed {
     }
 
     /// Whether every address of the host of that name will do.
-    pub(super) fn host(&self, host: &str) -> bool {
+    pub(in crate::notify) fn host(&self, host: &str) -> bool {
         self.hosts
             .iter()
             .any(|allowed| allowed.eq_ignore_ascii_case(host))
     }
 
     /// Whether a connection to that address will do.
-    pub(super) fn address(&self, address: IpAddr) -> bool {
+    pub(in crate::notify) fn address(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         address.is_loopback()
             || self
@@ -83,11 +83,11 @@ impl Allowed {
 
 /// What is wrong with the list: with the webhook of that number, or with
 /// `notify.allow`.
-pub(super) type Wrong = (Option<usize>, String);
+pub(in crate::notify) type Wrong = (Option<usize>, String);
 
 /// Every target of the configuration that can be used, and what is wrong with
 /// the others.
-pub(super) fn parse(config: &Notify) -> (Vec<Target>, Vec<Wrong>) {
+pub(in crate::notify) fn parse(config: &Notify) -> (Vec<Target>, Vec<Wrong>) {
     let allowed = match Allowed::parse(&config.allow) {
         Ok(allowed) => Arc::new(allowed),
         // Nothing can be said of the webhooks then.

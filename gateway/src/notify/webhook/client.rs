@@ -52,7 +52,7 @@ pub enum CallError {
 }
 
 /// Calls one target.
-pub(super) struct Caller {
+pub(in crate::notify) struct Caller {
     target: Target,
     connector: HttpsConnector<HttpConnector<Guard>>,
     client: Client<HttpsConnector<HttpConnector<Guard>>, Full<Bytes>>,
@@ -63,7 +63,7 @@ impl Caller {
     ///
     /// # Errors
     /// What is wrong with the file of its certificate authority.
-    pub(super) fn new(target: Target) -> Result<Caller, String> {
+    pub(in crate::notify) fn new(target: Target) -> Result<Caller, String> {
         let mut http = HttpConnector::new_with_resolver(Guard(target.allowed.clone()));
         http.enforce_http(false);
         http.set_connect_timeout(Some(CALL_TIMEOUT));
@@ -84,7 +84,7 @@ impl Caller {
     }
 
     /// The target.
-    pub(super) fn target(&self) -> &Target {
+    pub(in crate::notify) fn target(&self) -> &Target {
         &self.target
     }
 
@@ -92,7 +92,7 @@ impl Caller {
     ///
     /// # Errors
     /// Why not, in words.
-    pub(super) async fn reach(&self) -> Result<(), String> {
+    pub(in crate::notify) async fn reach(&self) -> Result<(), String> {
         outbound::reach(self.connector.clone(), self.target.uri.clone()).await
     }
 
@@ -100,7 +100,7 @@ impl Caller {
     ///
     /// # Errors
     /// [`CallError`].
-    pub(super) async fn call(
+    pub(in crate::notify) async fn call(
         &self,
         record: &OutboxRecord,
         delivery: &str,

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::client::{CallError, Caller};
+use super::webhook::client::{CallError, Caller};
 use readings::Level;
 use store::{Change, OutboxRecord, Store};
 
