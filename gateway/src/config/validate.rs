@@ -2,7 +2,7 @@
 //!
 //! Collects every problem instead of stopping at the first: an operator fixes
 //! a file once. Opens no file. Checks that need another room's parser (rules,
-//! log levels, webhooks) are made there and located through [`Loaded::place`].
+//! log levels, channels) are made there and located through [`Loaded::place`].
 
 use super::load::Loaded;
 use super::place::Problem;

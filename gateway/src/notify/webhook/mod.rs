@@ -1,5 +1,11 @@
-//! Webhooks: what they are sent, where they may be, and one call of one.
+//! Webhooks: the first channel. JSON over HTTPS, signed, to where `notify.allow` says.
+//!
+//! `target` says where to, `body` what, `client` carries it there.
 
-pub(super) mod body;
-pub(super) mod client;
-pub(super) mod target;
+mod body;
+mod client;
+mod target;
+
+#[cfg(test)]
+pub(super) use body::signature;
+pub(super) use client::Webhook;
