@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::journal::JournalError;
-use crate::RuleText;
+use super::rule::Rule;
 use readings::{AlertType, Level, Metric};
 
 /// An alert as shown; immutable, replaced on change.
@@ -97,8 +97,8 @@ pub struct Summary {
 /// A rule as listed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleView {
-    /// The rule, its `type` filled in.
-    pub rule: RuleText,
+    /// The rule.
+    pub rule: Arc<Rule>,
     /// `default`, `config` or `api`.
     pub origin: &'static str,
     /// When it last fired for any source.

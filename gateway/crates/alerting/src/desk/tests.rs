@@ -239,7 +239,7 @@ fn a_rule_alert_says_everything_and_is_durable_before_it_is_seen() {
     let views = bench.shared.rules().views();
     let low = views
         .iter()
-        .find(|view| view.rule.name == "Low Battery")
+        .find(|view| &*view.rule.name == "Low Battery")
         .expect("listed");
     assert_eq!(low.last_triggered, Some(alert.created));
 }
