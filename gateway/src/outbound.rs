@@ -28,10 +28,6 @@ pub(crate) struct Destination {
     pub(crate) uri: Uri,
     /// Its host, without the brackets of IPv6.
     pub(crate) host: String,
-    /// The host, when it is written as an address.
-    pub(crate) address: Option<IpAddr>,
-    /// Whether that is this host.
-    pub(crate) local: bool,
 }
 
 impl Destination {
@@ -46,9 +42,8 @@ impl Destination {
             .trim_start_matches('[')
             .trim_end_matches(']')
             .to_owned();
-        let address = host.parse::<IpAddr>().ok();
         let local = host.eq_ignore_ascii_case("localhost")
-            || address.is_some_and(|address| address.is_loopback());
+            || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
         match uri.scheme_str() {
             Some("https") => {}
             Some("http") if local => {}
@@ -57,12 +52,7 @@ impl Destination {
             }
             _ => return Err("url: it must begin with https://".to_owned()),
         }
-        Ok(Destination {
-            uri,
-            host,
-            address,
-            local,
-        })
+        Ok(Destination { uri, host })
     }
 }
 
@@ -167,10 +157,7 @@ mod tests {
             assert!(Destination::parse(url).is_err(), "{url}");
         }
         let parsed = Destination::parse("https://[fd00::1]:8443/a").expect("parsed");
-        assert_eq!(
-            (parsed.host.as_str(), parsed.address.is_some(), parsed.local),
-            ("fd00::1", true, false)
-        );
+        assert_eq!(parsed.host, "fd00::1");
     }
 
     #[test]

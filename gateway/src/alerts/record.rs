@@ -9,11 +9,11 @@ use jiff::Timestamp;
 
 use crate::config;
 use alerting::{
-    Alert, AlertType, Change, Journal, JournalError, Kept, Level, Measured, Rule, StoredRule,
-    alert_id, parse_id,
+    Alert, AlertType, Change, EventKind, Journal, JournalError, Kept, Level, Measured, Rule,
+    StoredRule, alert_id, parse_id,
 };
 use readings::Metric;
-use store::{AlertRecord, RuleRecord, StorageError, Store};
+use store::{AlertRecord, OutboxEvent, RuleRecord, StorageError, Store};
 
 /// The store, as the alert service's journal.
 pub struct StoreJournal(pub Store);
@@ -57,12 +57,23 @@ fn refused(error: StorageError) -> JournalError {
 
 fn stored_form(change: Change) -> store::Change {
     match change {
-        Change::PutAlert(alert) => store::Change::PutAlert(alert_record(&alert)),
+        Change::PutAlert(alert, event) => {
+            store::Change::PutAlert(alert_record(&alert), event.map(outbox_event))
+        }
         Change::DeleteAlert(seq) => store::Change::DeleteAlert(seq),
         Change::PutRule(stored) => {
             store::Change::PutRule(rule_record(&stored.rule, stored.deleted))
         }
         Change::DeleteRule(name) => store::Change::DeleteRule(name),
+    }
+}
+
+fn outbox_event(event: EventKind) -> OutboxEvent {
+    match event {
+        EventKind::Raised => OutboxEvent::Raised,
+        EventKind::Acknowledged => OutboxEvent::Acknowledged,
+        EventKind::Cleared => OutboxEvent::Cleared,
+        EventKind::Resolved => OutboxEvent::Resolved,
     }
 }
 
@@ -135,20 +146,19 @@ fn alert(record: AlertRecord) -> Option<Alert> {
 /// The stored form of a rule made through the API, or of the note that a
 /// default or configured rule was deleted.
 fn rule_record(rule: &Rule, deleted: bool) -> RuleRecord {
-    let text = rule.to_text();
     RuleRecord {
-        name: text.name,
-        metric: text.metric,
-        operator: text.operator,
-        threshold: text.threshold,
-        level: text.level,
+        name: rule.name.to_string(),
+        metric: rule.metric.name().to_owned(),
+        operator: rule.operator.symbol().to_owned(),
+        threshold: rule.threshold,
+        level: rule.level.name().to_owned(),
         alert_type: rule.alert_type.name().to_owned(),
-        enabled: text.enabled,
-        cooldown_minutes: text.cooldown_minutes,
-        for_s: text.for_s,
-        hysteresis: text.hysteresis,
-        source: text.source,
-        auto_resolve: text.auto_resolve,
+        enabled: rule.enabled,
+        cooldown_minutes: rule.cooldown_minutes(),
+        for_s: rule.for_s(),
+        hysteresis: rule.hysteresis,
+        source: rule.source.as_deref().map(str::to_owned),
+        auto_resolve: rule.auto_resolve,
         deleted,
     }
 }
@@ -203,14 +213,32 @@ mod tests {
         let mut unknown = alert_record(&alert);
         unknown.level = "fatal".into();
         assert_eq!(super::alert(unknown), None);
-        let defaults = alerting::effective_rules(&config::Alerts::default(), &[]);
-        for view in defaults.expect("the defaults are valid") {
-            let rule = Rule::parse(&view.rule).expect("valid");
+        let mut rules: Vec<Arc<Rule>> = alerting::effective_rules(&config::Alerts::default(), &[])
+            .expect("the defaults are valid")
+            .into_iter()
+            .map(|view| view.rule)
+            .collect();
+        // Nothing as it would be where nothing is said.
+        let unusual = config::Rule {
+            alert_type: Some("security".to_owned()),
+            enabled: false,
+            cooldown_minutes: 7,
+            for_s: 11,
+            hysteresis: 2.5,
+            source: Some("drone_001".to_owned()),
+            auto_resolve: Some(false),
+            ..config::Rule::new("Unusual", Metric::BatteryLevel, "<=", 20.5, "info")
+        };
+        rules.push(Arc::new(Rule::parse(&unusual).expect("valid")));
+        for (rule, deleted) in rules.iter().flat_map(|rule| [(rule, false), (rule, true)]) {
             let stored = StoredRule {
-                rule: rule.clone(),
-                deleted: false,
+                rule: Rule::clone(rule),
+                deleted,
             };
-            assert_eq!(stored_rule(rule_record(&rule, false)), Some(stored));
+            assert_eq!(stored_rule(rule_record(rule, deleted)), Some(stored));
         }
+        let mut unknown = rule_record(&rules[0], false);
+        unknown.metric = "phase_of_the_moon".to_owned();
+        assert_eq!(stored_rule(unknown), None);
     }
 }

@@ -429,9 +429,9 @@ pub struct NotifyArgs {
 /// `notify …`
 #[derive(Debug, Subcommand)]
 pub enum NotifyCommand {
-    /// Send a test message to a target and say what it answered.
+    /// Send a test notification by one channel and say what came of it.
     Test {
-        /// Name of the webhook.
+        /// Name of the channel.
         name: String,
     },
 }

@@ -8,8 +8,9 @@ use anyhow::Context as _;
 use boards::{Board, Report, Tree};
 
 use super::args::{BoardsArgs, BoardsCommand};
-use crate::config::{Config, Rule};
+use crate::config::Config;
 use crate::sources::board::{drone_interfaces, is_watched, metric_of};
+use alerting::Rule;
 
 pub(super) fn boards(args: &BoardsArgs) -> anyhow::Result<()> {
     let config = configuration(args)?;
@@ -78,10 +79,10 @@ fn name_rules(report: &mut Report, board: &Board, config: &Config) -> anyhow::Re
                 .is_none_or(|source| source == "board")
     };
     let views = super::rules::in_effect(config, Some(board))?;
-    let rules: Vec<Rule> = views
-        .into_iter()
-        .map(|view| view.rule)
-        .filter(watches)
+    let rules: Vec<&Rule> = views
+        .iter()
+        .map(|view| &*view.rule)
+        .filter(|rule| watches(rule))
         .collect();
     let (sensors, interfaces) = (board.sensors(), drone_interfaces(config));
     for (sensor, shown) in sensors.all().iter().zip(&mut report.sensors) {
@@ -92,8 +93,15 @@ fn name_rules(report: &mut Report, board: &Board, config: &Config) -> anyhow::Re
         };
         let watching: Vec<String> = rules
             .iter()
-            .filter(|rule| rule.metric == metric.name())
-            .map(|rule| format!("{} ({} {})", rule.name, rule.operator, rule.threshold))
+            .filter(|rule| rule.metric == metric)
+            .map(|rule| {
+                format!(
+                    "{} ({} {})",
+                    rule.name,
+                    rule.operator.symbol(),
+                    rule.threshold
+                )
+            })
             .collect();
         shown.rule = (!watching.is_empty()).then(|| watching.join(", "));
     }

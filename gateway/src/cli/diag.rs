@@ -87,17 +87,7 @@ fn section(text: &mut String, title: &str, body: &str) {
 fn redacted(config: &Config) -> Config {
     let mut config = config.clone();
     config.upstream.key = config.upstream.key.as_ref().map(|_| "(removed)".to_owned());
-    for webhook in &mut config.notify.webhook {
-        webhook.secret = webhook.secret.as_ref().map(|_| "(removed)".to_owned());
-        // Slack-shaped receivers carry their secret in the path.
-        let kept = webhook
-            .url
-            .splitn(4, '/')
-            .take(3)
-            .collect::<Vec<_>>()
-            .join("/");
-        webhook.url = format!("{kept}/(removed)");
-    }
+    config.notify.redact();
     config
 }
 
@@ -113,7 +103,7 @@ fn tail(path: &Path) -> std::io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Webhook;
+    use crate::config::notify::Webhook;
 
     #[test]
     fn secrets_do_not_leave() {

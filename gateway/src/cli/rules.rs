@@ -59,12 +59,12 @@ fn line(view: &RuleView) {
     println!(
         "{:<28} {:<22} {:>2} {:>9}  {:<9} {:>4} s {:>4} min  {}{}",
         rule.name,
-        rule.metric,
-        rule.operator,
+        rule.metric.name(),
+        rule.operator.symbol(),
         rule.threshold,
-        rule.level,
-        rule.for_s,
-        rule.cooldown_minutes,
+        rule.level.name(),
+        rule.for_s(),
+        rule.cooldown_minutes(),
         rule.source.as_deref().unwrap_or("all"),
         if rule.enabled { "" } else { "  (disabled)" },
     );

@@ -23,10 +23,10 @@ pub const ENV_PREFIX: &str = "MFG_DRONE_";
 const LISTS: &[&str] = &["bridge"];
 
 /// Lists of tables inside a section.
-const TABLES: &[[&str; 2]] = &[
-    ["alerts", "rule"],
-    ["drones", "drone"],
-    ["notify", "webhook"],
+const TABLES: &[(&str, &[&str])] = &[
+    ("alerts", &["rule"]),
+    ("drones", &["drone"]),
+    ("notify", super::notify::KINDS),
 ];
 
 /// Variables with the prefix that are not configuration keys.
@@ -335,7 +335,10 @@ fn known_elsewhere(key: &str) -> Option<String> {
     if sections.next().is_some() {
         return None;
     }
-    let is_list = TABLES.contains(&[section.as_str(), key]) && value.is_array();
+    let is_list = value.is_array()
+        && TABLES
+            .iter()
+            .any(|(of, keys)| of == section && keys.contains(&key));
     Some(if is_list {
         format!("[[{section}.{key}]]")
     } else {

@@ -1,17 +1,29 @@
-//! `[notify]`: where alerts are sent.
+//! `[notify]`: where alerts are sent, by channels of several kinds.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+/// The kinds of channels: lists of tables in `[notify]`, a key each.
+pub(super) const KINDS: &[&str] = &["webhook"];
+
 /// `[notify]`
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Notify {
-    /// Targets in order.
+    /// Webhooks in order.
     pub webhook: Vec<Webhook>,
-    /// Networks (CIDR) and host names to which webhooks may go; empty: none off loopback.
+    /// Networks (CIDR) and host names to which channels may go; empty: none off loopback.
     pub allow: Vec<String>,
+}
+
+impl Notify {
+    /// Removes what grants access or names a private place, for what leaves the machine.
+    pub(crate) fn redact(&mut self) {
+        for webhook in &mut self.webhook {
+            webhook.redact();
+        }
+    }
 }
 
 /// Shape of a webhook's body.
@@ -48,4 +60,13 @@ pub struct Webhook {
     /// PEM file of the authority that signed the target's certificate.
     #[serde(default)]
     pub ca: Option<PathBuf>,
+}
+
+impl Webhook {
+    fn redact(&mut self) {
+        self.secret = self.secret.as_ref().map(|_| "(removed)".to_owned());
+        // Slack-shaped receivers carry their secret in the path.
+        let host: Vec<&str> = self.url.splitn(4, '/').take(3).collect();
+        self.url = format!("{}/(removed)", host.join("/"));
+    }
 }

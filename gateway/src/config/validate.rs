@@ -2,11 +2,12 @@
 //!
 //! Collects every problem instead of stopping at the first: an operator fixes
 //! a file once. Opens no file. Checks that need another room's parser (rules,
-//! log levels, webhooks) are made there and located through [`Loaded::place`].
+//! log levels, channels) are made there and located through [`Loaded::place`].
 
 use super::load::Loaded;
 use super::place::Problem;
 use super::{Config, Profile, Server};
+use alerting::{MAX_ALERTS, MAX_RETENTION_DAYS};
 
 /// The source of the board's own readings; no drone may have this id.
 pub const BOARD_SOURCE: &str = "board";
@@ -244,11 +245,17 @@ impl Check<'_> {
                 format!("must be 600 to {MAX_SNAPSHOT_INTERVAL_S} seconds"),
             );
         }
-        if !(1..=10_000).contains(&config.alerts.max_alerts) {
-            self.refuse(&["alerts", "max_alerts"], "must be 1 to 10000");
+        if !(1..=MAX_ALERTS).contains(&config.alerts.max_alerts) {
+            self.refuse(
+                &["alerts", "max_alerts"],
+                format!("must be 1 to {MAX_ALERTS}"),
+            );
         }
-        if !(1..=365).contains(&config.alerts.retention_days) {
-            self.refuse(&["alerts", "retention_days"], "must be 1 to 365 days");
+        if !(1..=MAX_RETENTION_DAYS).contains(&config.alerts.retention_days) {
+            self.refuse(
+                &["alerts", "retention_days"],
+                format!("must be 1 to {MAX_RETENTION_DAYS} days"),
+            );
         }
         if !(64 * 1024..=1024 * 1024 * 1024).contains(&config.logging.max_file_bytes) {
             self.refuse(

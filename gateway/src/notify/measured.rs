@@ -1,4 +1,4 @@
-//! Every webhook at `/metrics`: what arrived and what did not.
+//! Every channel at `/metrics`: what arrived and what did not.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl Measured for Notifier {
         )?;
         page.counters(
             "notifications_failed",
-            "Calls that failed",
+            "Attempts that failed",
             targets().map(|(t, l)| (l, t.failed)),
         )?;
         page.counters(

@@ -1,18 +1,17 @@
-//! Outgoing notifications: from the store's outbox to webhooks.
+//! Outgoing notifications: from the store's outbox to the channels that people read.
 //!
-//! The store puts a notification into its outbox in the same commit as the
-//! alert, so an alert cannot be acknowledged to anyone and its notification
-//! lost. One task a target takes them from there in order, at least once:
-//! after a power cut the newest few may come again under the same
-//! `X-MFG-Delivery`. The outbox is bounded and keeps the worst longest; other
-//! kinds of targets read it the same way. This room must never hold up an
-//! alert, and must never send where `notify.allow` does not say.
+//! A notification is committed to the outbox together with its alert, so an alert cannot
+//! be acknowledged to anyone and its notification lost. One task a channel takes them
+//! from there in order (`worker`), at least once: after a power cut the newest few may
+//! come again under the same number. What a channel is says `channel`; each kind has a
+//! file or a folder of its own. This room must never hold up an alert, and must never send
+//! where `notify.allow` does not say.
 
-mod body;
-mod client;
-mod delivery;
+mod allowed;
+mod channel;
 mod measured;
-mod target;
+mod webhook;
+mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,113 +22,174 @@ use tokio::task::JoinSet;
 
 use crate::config;
 use crate::supervision::Supervisor;
-use store::{AlertRecord, Change, OutboxEvent, OutboxRecord, Store};
+use store::{Change, Store};
 
-use client::Caller;
-use delivery::{Counters, Courier, Progress};
+use allowed::Allowed;
+use channel::{Channel, Notification};
+use webhook::Webhook;
+use worker::{Counters, DeliveryWorker, Progress};
 
-pub use client::CallError;
+pub use channel::NotDelivered;
 
-/// Why a webhook in the configuration cannot be used.
+/// Every channel of the configuration that can be used, and what is wrong with the
+/// others. A further kind of channel is a line here.
+fn channels(config: &config::Notify) -> (Vec<Arc<dyn Channel>>, Vec<ChannelError>) {
+    let mut found = Channels::default();
+    match Allowed::parse(&config.allow).map(Arc::new) {
+        // Nothing can be said of the channels then.
+        Err(reason) => found.wrong.push(ChannelError {
+            section: vec!["notify".to_owned()],
+            reason: format!("allow: {reason}"),
+        }),
+        Ok(allowed) => {
+            found.add(
+                "webhook",
+                &config.webhook,
+                |it| &it.name,
+                |it| Webhook::open(it, &allowed),
+            );
+        }
+    }
+    (found.usable, found.wrong)
+}
+
+#[derive(Default)]
+struct Channels {
+    names: Vec<String>,
+    usable: Vec<Arc<dyn Channel>>,
+    wrong: Vec<ChannelError>,
+}
+
+impl Channels {
+    /// Opens every section of one kind, `[[notify.<kind>]]`.
+    fn add<S, C: Channel>(
+        &mut self,
+        kind: &str,
+        sections: &[S],
+        name: impl Fn(&S) -> &String,
+        open: impl Fn(&S) -> Result<C, String>,
+    ) {
+        for (index, section) in sections.iter().enumerate() {
+            let mut refuse = |reason| {
+                let section = ["notify", kind, &index.to_string()].map(str::to_owned);
+                self.wrong.push(ChannelError {
+                    section: section.into(),
+                    reason,
+                });
+            };
+            // How far each has come is stored under its name.
+            if self.names.contains(name(section)) {
+                refuse("name: another one has this name; names must differ".to_owned());
+            }
+            match open(section) {
+                Ok(channel) => self.usable.push(Arc::new(channel)),
+                Err(reason) => refuse(reason),
+            }
+            self.names.push(name(section).clone());
+        }
+    }
+}
+
+/// Why a channel of the configuration cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("notify.webhook {name:?}: {reason}")]
-pub struct TargetError {
-    /// Its name; `allow` for the list of places.
-    pub name: String,
-    /// What is wrong and what to do.
+#[error("{}: {reason}", section.join("."))]
+pub struct ChannelError {
+    /// Where it stands in the configuration: `notify`, `webhook`, its number; or `notify`
+    /// alone for what concerns all.
+    pub section: Vec<String>,
+    /// What is wrong and what to do; begins with the key at fault, where it is one.
     pub reason: String,
 }
 
 /// Why a test was not delivered.
 #[derive(Debug, Error)]
 pub enum TestError {
-    /// No target of that name.
-    #[error("there is no webhook {0:?}; the configured ones are: {1}")]
+    /// No channel of that name.
+    #[error("there is no channel called {0:?}; the configured ones are: {1}")]
     Unknown(String, String),
-    /// The target cannot be used.
+    /// A channel cannot be used.
     #[error(transparent)]
-    Target(#[from] TargetError),
+    Channel(#[from] ChannelError),
     /// It was sent and did not arrive.
     #[error("{0}: {1}")]
-    Call(String, CallError),
+    NotDelivered(String, NotDelivered),
 }
 
-/// Counters of one target for `/metrics`.
+/// Counters of one channel for `/metrics`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TargetStats {
+pub struct ChannelStats {
     /// Its name.
-    pub name: Arc<str>,
+    pub name: String,
     /// Notifications that arrived.
     pub sent: u64,
-    /// Calls that failed.
+    /// Attempts that failed.
     pub failed: u64,
-    /// Notifications given up because the target kept refusing them.
+    /// Notifications given up because they were refused again and again.
     pub refused: u64,
 }
 
 /// The notifier; its tasks end when it is dropped.
 pub struct Notifier {
-    counters: Vec<(Arc<str>, Arc<Counters>)>,
+    counters: Vec<(Arc<dyn Channel>, Arc<Counters>)>,
     _tasks: JoinSet<()>,
 }
 
 impl Notifier {
-    /// Starts a task for each target on the current runtime, and has the
-    /// store keep the outbox from now on.
+    /// Starts a task for each channel on the current runtime, and has the store keep the
+    /// outbox from now on.
     ///
     /// # Errors
-    /// [`TargetError`] for a webhook that cannot be used.
+    /// [`ChannelError`] for a channel that cannot be used.
     pub async fn start(
         config: &config::Notify,
         store: Store,
         supervisor: Option<&Supervisor>,
-    ) -> Result<Notifier, TargetError> {
-        Notifier::start_paced(config, store, supervisor, delivery::BACK_OFF_MIN).await
+    ) -> Result<Notifier, ChannelError> {
+        let channels = usable(config)?;
+        Ok(Notifier::run(channels, store, supervisor, worker::BACK_OFF_MIN).await)
     }
 
-    async fn start_paced(
-        config: &config::Notify,
+    async fn run(
+        channels: Vec<Arc<dyn Channel>>,
         store: Store,
         supervisor: Option<&Supervisor>,
         back_off_min: Duration,
-    ) -> Result<Notifier, TargetError> {
-        let callers = callers(config)?;
-        store.keep_outbox(!callers.is_empty());
-        let progress = Arc::new(Progress::new(first_positions(&store, &callers).await));
-        if callers.is_empty() {
+    ) -> Notifier {
+        store.keep_outbox(!channels.is_empty());
+        let progress = Arc::new(Progress::new(first_positions(&store, &channels).await));
+        if channels.is_empty() {
             progress.drop_delivered(&store);
         }
         let (mut counters, mut tasks) = (Vec::new(), JoinSet::new());
-        for (index, caller) in callers.into_iter().enumerate() {
+        for (index, channel) in channels.into_iter().enumerate() {
             let counted = Arc::new(Counters::default());
-            counters.push((caller.target().name.clone(), counted.clone()));
-            let (store, progress) = (store.clone(), progress.clone());
-            let courier = Courier {
-                caller,
+            counters.push((channel.clone(), counted.clone()));
+            let worker = DeliveryWorker {
+                channel,
                 index,
-                store,
-                progress,
+                store: store.clone(),
+                progress: progress.clone(),
                 counters: counted,
                 back_off_min,
             };
             match supervisor {
                 Some(supervisor) => {
-                    tasks.spawn(supervisor.watched("notifications", None, courier.run()))
+                    tasks.spawn(supervisor.watched("notifications", None, worker.run()))
                 }
-                None => tasks.spawn(courier.run()),
+                None => tasks.spawn(worker.run()),
             };
         }
-        Ok(Notifier {
+        Notifier {
             counters,
             _tasks: tasks,
-        })
+        }
     }
 
-    /// Counters of every target.
+    /// Counters of every channel.
     #[must_use]
-    pub fn stats(&self) -> Vec<TargetStats> {
-        let read = |(name, counters): &(Arc<str>, Arc<Counters>)| TargetStats {
-            name: name.clone(),
+    pub fn stats(&self) -> Vec<ChannelStats> {
+        let read = |(channel, counters): &(Arc<dyn Channel>, Arc<Counters>)| ChannelStats {
+            name: channel.name().to_owned(),
             sent: counters.sent.load(Ordering::Relaxed),
             failed: counters.failed.load(Ordering::Relaxed),
             refused: counters.refused.load(Ordering::Relaxed),
@@ -138,122 +198,62 @@ impl Notifier {
     }
 }
 
-/// Sends a test notification to the target called `name`, at once and past
-/// the outbox; needs no running gateway.
+/// Sends a test notification to the channel called `name`, at once and past the outbox;
+/// needs no running gateway.
 ///
 /// # Errors
 /// [`TestError`] saying what is wrong with it.
 pub async fn send_test(config: &config::Notify, name: &str) -> Result<(), TestError> {
-    let callers = callers(config)?;
-    let known = || {
-        callers
-            .iter()
-            .map(|caller| &*caller.target().name)
-            .collect::<Vec<_>>()
-            .join(", ")
+    let channels = usable(config)?;
+    let Some(channel) = channels.iter().find(|channel| channel.name() == name) else {
+        let known: Vec<&str> = channels.iter().map(|channel| channel.name()).collect();
+        return Err(TestError::Unknown(name.to_owned(), known.join(", ")));
     };
-    let caller = callers.iter().find(|caller| &*caller.target().name == name);
-    let caller = caller.ok_or_else(|| TestError::Unknown(name.to_owned(), known()))?;
-    caller
-        .call(&test_notification(), "test")
-        .await
-        .map_err(|error| TestError::Call(name.to_owned(), error))
+    let sent = channel.send(&Notification::test()).await;
+    sent.map_err(|error| TestError::NotDelivered(name.to_owned(), error))
 }
 
-/// Whether each target takes connections, all asked at once. Nothing is sent to
-/// any; one that cannot be used is left out.
-pub async fn reach(config: &config::Notify) -> Vec<(Arc<str>, Result<(), String>)> {
-    let (callers, _) = judged(config);
-    let asked = callers.iter().map(|caller| async {
-        let outcome = caller.reach().await;
-        (caller.target().name.clone(), outcome)
+/// Whether each channel could send now, all asked at once, with its kind and name.
+/// Nothing is sent by any; one that cannot be used is left out.
+pub async fn check(config: &config::Notify) -> Vec<(String, Result<(), String>)> {
+    let (channels, _) = channels(config);
+    let asked = channels.iter().map(|channel| async {
+        let subject = format!("{} {}", channel.kind(), channel.name());
+        (subject, channel.check().await)
     });
     futures_util::future::join_all(asked).await
 }
 
-/// What is wrong with `[notify]`: with the webhook of that number, or with
-/// `notify.allow`. A reason that concerns one key begins with it.
+/// What is wrong with `[notify]`.
 #[must_use]
-pub fn problems(config: &config::Notify) -> Vec<(Option<usize>, String)> {
-    judged(config).1
+pub fn problems(config: &config::Notify) -> Vec<ChannelError> {
+    channels(config).1
 }
 
-/// What can be called, and what is wrong with the rest.
-fn judged(config: &config::Notify) -> (Vec<Caller>, Vec<target::Wrong>) {
-    let (targets, mut wrong) = target::parse(config);
-    let mut callers = Vec::with_capacity(targets.len());
-    for target in targets {
-        let is_it = |webhook: &config::Webhook| *webhook.name == *target.name;
-        let index = config.webhook.iter().position(is_it);
-        match Caller::new(target) {
-            Ok(caller) => callers.push(caller),
-            Err(reason) => wrong.push((index, reason)),
-        }
-    }
-    (callers, wrong)
+fn usable(config: &config::Notify) -> Result<Vec<Arc<dyn Channel>>, ChannelError> {
+    let (usable, wrong) = channels(config);
+    wrong.into_iter().next().map_or(Ok(usable), Err)
 }
 
-fn callers(config: &config::Notify) -> Result<Vec<Caller>, TargetError> {
-    let (callers, wrong) = judged(config);
-    match wrong.into_iter().next() {
-        None => Ok(callers),
-        Some((index, reason)) => {
-            let webhook = index.and_then(|index| config.webhook.get(index));
-            let name = webhook.map_or("allow", |webhook| &webhook.name).to_owned();
-            Err(TargetError { name, reason })
-        }
-    }
-}
-
-/// Where each target goes on. A new one starts with what comes now, and that
-/// is made durable: started again, it must not skip what came meanwhile.
-async fn first_positions(store: &Store, callers: &[Caller]) -> Vec<u64> {
+/// Where each channel goes on. A new one starts with what comes now, and that is made
+/// durable: started again, it must not skip what came meanwhile.
+async fn first_positions(store: &Store, channels: &[Arc<dyn Channel>]) -> Vec<u64> {
     let newest = store.outbox_newest();
-    let mut positions = Vec::with_capacity(callers.len());
-    for caller in callers {
-        let name = &caller.target().name;
+    let mut positions = Vec::with_capacity(channels.len());
+    for channel in channels {
+        let name = channel.name();
         if let Some(position) = store.delivered(name) {
             positions.push(position);
             continue;
         }
-        if let Err(error) = store
-            .commit(vec![Change::Delivered(name.to_string(), newest)])
-            .await
-        {
-            tracing::warn!(target = &**name, %error, "the start of a new webhook is not recorded yet");
+        let start = Change::Delivered(name.to_owned(), newest);
+        if let Err(error) = store.commit(vec![start]).await {
+            tracing::warn!(channel = name, %error, "the start of a new channel is not recorded yet");
         }
         positions.push(newest);
     }
     positions
 }
 
-fn test_notification() -> OutboxRecord {
-    let now_us = jiff::Timestamp::now().as_microsecond();
-    let alert = AlertRecord {
-        seq: 0,
-        epoch: 0,
-        rule: "Test".to_owned(),
-        subject: "board".to_owned(),
-        level: "info".to_owned(),
-        alert_type: "system".to_owned(),
-        message: "This is a test of the notification; nothing is wrong.".to_owned(),
-        details: None,
-        origin: "test".to_owned(),
-        metric: None,
-        value: None,
-        threshold: None,
-        created_us: now_us,
-        cleared_us: None,
-        acknowledged: None,
-        resolved: Some((now_us, "test".to_owned())),
-    };
-    OutboxRecord {
-        event: OutboxEvent::Raised,
-        alert,
-    }
-}
-
-#[cfg(test)]
-mod samples;
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,30 @@
-//! Notifications against a real listener on loopback.
+//! Notifications against a real listener on loopback, and by a channel of a few lines.
 
 use std::sync::Mutex;
 
+use futures_util::future::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use super::samples;
 use super::*;
-use crate::config::{Notify, Webhook, WebhookTemplate};
+use crate::config::Notify;
+use crate::config::notify::{Webhook, WebhookTemplate};
+use readings::Level;
+use store::OutboxEvent;
+
+/// A notification of an alert that nobody has resolved.
+pub(super) fn notification(seq: u64, level: &str, event: OutboxEvent) -> Notification {
+    let mut notification = Notification::test();
+    let alert = &mut notification.record.alert;
+    alert.acknowledged = alert
+        .resolved
+        .take()
+        .filter(|_| event == OutboxEvent::Acknowledged);
+    (alert.seq, alert.level) = (seq, level.to_owned());
+    notification.record.event = event;
+    notification
+}
 
 /// A target that answers with the given statuses, then with 200, and passes
 /// on what it was sent.
@@ -71,13 +87,43 @@ fn config(url: &str, min_level: Option<&str>) -> Notify {
 }
 
 fn raised(seq: u64, level: &str) -> Change {
-    let alert = AlertRecord {
-        seq,
-        level: level.to_owned(),
-        acknowledged: None,
-        ..samples::alert()
-    };
-    Change::PutAlert(alert)
+    let record = notification(seq, level, OutboxEvent::Raised).record;
+    Change::PutAlert(record.alert, Some(record.event))
+}
+
+/// The smallest channel: appends a line to a file.
+struct FileChannel(std::path::PathBuf);
+
+impl Channel for FileChannel {
+    fn kind(&self) -> &'static str {
+        "file"
+    }
+
+    fn name(&self) -> &str {
+        "log"
+    }
+
+    fn min_level(&self) -> Option<Level> {
+        Some(Level::Warning)
+    }
+
+    fn send<'a>(
+        &'a self,
+        notification: &'a Notification,
+    ) -> BoxFuture<'a, Result<(), NotDelivered>> {
+        use std::io::Write;
+        let (event, id) = (notification.event_name(), notification.record.alert.id());
+        let written = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.0)
+            .and_then(|mut file| writeln!(file, "{event} {id}"));
+        Box::pin(async { written.map_err(NotDelivered::retry) })
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 #[tokio::test]
@@ -99,7 +145,7 @@ async fn alerts_arrive_in_order_signed_and_also_after_a_restart() {
     for seq in [1, 3] {
         let request = received.recv().await.expect("sent");
         assert!(
-            request.contains(&format!("alert_deadbeef_{seq}")),
+            request.contains(&format!("alert_00000000_{seq}")),
             "{request}"
         );
         let (head, body) = request.split_once("\r\n\r\n").expect("head and body");
@@ -110,7 +156,7 @@ async fn alerts_arrive_in_order_signed_and_also_after_a_restart() {
                 .to_owned()
         };
         let timestamp: i64 = field("x-mfg-timestamp: ").parse().expect("seconds");
-        let expected = body::signature(b"secret", timestamp, body.as_bytes());
+        let expected = webhook::signature(b"secret", timestamp, body.as_bytes());
         assert_eq!(Some(field("x-mfg-signature: ")), expected);
     }
     drop(notifier);
@@ -127,7 +173,7 @@ async fn alerts_arrive_in_order_signed_and_also_after_a_restart() {
         .await
         .expect("started");
     let mut seen = String::new();
-    while !seen.contains("alert_deadbeef_4") {
+    while !seen.contains("alert_00000000_4") {
         seen = received.recv().await.expect("sent");
     }
     while notifier.stats()[0].sent == 0 || store.outbox_after(0).is_some() {
@@ -146,9 +192,10 @@ async fn a_failing_target_is_tried_again_and_a_refusing_one_given_up() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let (url, mut received) = listener([[500, 429].as_slice(), &[404; 8]].concat()).await;
     let (store, _) = Store::open(dir.path()).expect("opened");
-    let notifier = Notifier::start_paced(&config(&url, None), store.clone(), None, Duration::ZERO)
-        .await
-        .expect("started");
+    let notifier = {
+        let channels = usable(&config(&url, None)).expect("usable");
+        Notifier::run(channels, store.clone(), None, Duration::ZERO).await
+    };
     store
         .commit(vec![raised(1, "critical")])
         .await
@@ -163,7 +210,7 @@ async fn a_failing_target_is_tried_again_and_a_refusing_one_given_up() {
                 .recv()
                 .await
                 .expect("sent")
-                .contains("alert_deadbeef_1")
+                .contains("alert_00000000_1")
         );
     }
     assert!(
@@ -171,7 +218,7 @@ async fn a_failing_target_is_tried_again_and_a_refusing_one_given_up() {
             .recv()
             .await
             .expect("sent")
-            .contains("alert_deadbeef_2")
+            .contains("alert_00000000_2")
     );
     let stats = &notifier.stats()[0];
     assert_eq!((stats.failed, stats.refused), (10, 1));
@@ -233,4 +280,59 @@ async fn a_test_goes_out_at_once_or_says_why_not() {
         .expect_err("unknown")
         .to_string();
     assert!(unknown.contains("hook"), "{unknown}");
+}
+
+#[tokio::test]
+async fn a_channel_of_another_kind_needs_no_change_of_the_worker() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let (store, _) = Store::open(&dir.path().join("store")).expect("opened");
+    let file = dir.path().join("alerts.txt");
+    let channel: Arc<dyn Channel> = Arc::new(FileChannel(file.clone()));
+    // Not there yet: it is tried again until it is.
+    std::fs::create_dir(&file).expect("made");
+    let notifier = Notifier::run(vec![channel], store.clone(), None, Duration::ZERO).await;
+    let changes = vec![raised(1, "critical"), raised(2, "info"), raised(3, "error")];
+    store.commit(changes).await.expect("committed");
+    while notifier.stats()[0].failed == 0 {
+        tokio::task::yield_now().await;
+    }
+    std::fs::remove_dir(&file).expect("removed");
+    while notifier.stats()[0].sent < 2 {
+        tokio::task::yield_now().await;
+    }
+    let written = std::fs::read_to_string(&file).expect("written");
+    assert_eq!(
+        written,
+        "raised alert_00000000_1\nraised alert_00000000_3\n"
+    );
+    assert_eq!(notifier.stats()[0].refused, 0);
+}
+
+#[test]
+fn what_is_wrong_with_a_channel_says_which_and_the_key() {
+    let mut notify = config("nothing", Some("loud"));
+    notify.webhook.push(Webhook {
+        url: "http://127.0.0.1:9/".to_owned(),
+        min_level: Some("loud".to_owned()),
+        ..notify.webhook[0].clone()
+    });
+    let found: Vec<String> = problems(&notify).iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert!(
+        found[0].starts_with("notify.webhook.0: url: "),
+        "{found:#?}"
+    );
+    assert!(
+        found[1].starts_with("notify.webhook.1: name: "),
+        "{found:#?}"
+    );
+    assert_eq!(
+        found[2],
+        "notify.webhook.1: min_level: \"loud\" is none of info, warning, error, critical"
+    );
+    notify.allow = vec!["10.0.0.0/33".to_owned()];
+    let found = problems(&notify);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].section, ["notify"]);
+    assert!(found[0].reason.starts_with("allow: "), "{found:#?}");
 }

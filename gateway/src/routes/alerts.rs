@@ -56,47 +56,16 @@ pub(crate) const ROUTES: &[Route] = &[
     .takes(ONE),
 ];
 
-/// Levels by their names.
-const LEVELS: [(&str, Level); 4] = [
-    ("info", Level::Info),
-    ("warning", Level::Warning),
-    ("error", Level::Error),
-    ("critical", Level::Critical),
-];
-/// Types by their names.
-const TYPES: [(&str, AlertType); 6] = [
-    ("system", AlertType::System),
-    ("drone", AlertType::Drone),
-    ("training", AlertType::Training),
-    ("network", AlertType::Network),
-    ("security", AlertType::Security),
-    ("performance", AlertType::Performance),
-];
-
-/// The names of a table.
-const fn names<T: Copy, const N: usize>(table: &[(&'static str, T); N]) -> [&'static str; N] {
-    let mut names = [""; N];
-    let mut index = 0;
-    while index < N {
-        names[index] = table[index].0;
-        index += 1;
-    }
-    names
-}
-
-const LEVEL_NAMES: &[&str] = &names(&LEVELS);
-const TYPE_NAMES: &[&str] = &names(&TYPES);
-
 const LEVEL: Param = Param::optional(
     Place::Query,
     "level",
-    Kind::Choice(LEVEL_NAMES),
+    Kind::Choice(Level::NAMES),
     "Only this level",
 );
 const ALERT_TYPE: Param = Param::optional(
     Place::Query,
     "alert_type",
-    Kind::Choice(TYPE_NAMES),
+    Kind::Choice(AlertType::NAMES),
     "Only this type",
 );
 const LIMIT: Param = Param::optional(
@@ -165,34 +134,20 @@ impl<'a> AlertView<'a> {
     /// As the REST lists show it.
     pub(crate) fn listed(alert: &'a Alert) -> AlertView<'a> {
         let danger = matches!(alert.level, Level::Error | Level::Critical);
-        AlertView::with_severity(
-            alert,
-            if danger {
-                "danger"
-            } else {
-                level_name(alert.level)
-            },
-        )
+        AlertView::with_severity(alert, if danger { "danger" } else { alert.level.name() })
     }
 
     /// As a WebSocket broadcast shows it: other display classes.
     pub(crate) fn broadcast(alert: &'a Alert) -> AlertView<'a> {
         let error = matches!(alert.level, Level::Error | Level::Critical);
-        AlertView::with_severity(
-            alert,
-            if error {
-                "error"
-            } else {
-                level_name(alert.level)
-            },
-        )
+        AlertView::with_severity(alert, if error { "error" } else { alert.level.name() })
     }
 
     fn with_severity(alert: &'a Alert, severity: &'static str) -> AlertView<'a> {
         AlertView {
             id: &alert.id,
-            level: level_name(alert.level),
-            alert_type: type_name(alert.alert_type),
+            level: alert.level.name(),
+            alert_type: alert.alert_type.name(),
             message: &alert.message,
             details: alert.details.as_deref(),
             source: Some(&alert.origin),
@@ -217,20 +172,6 @@ impl<'a> AlertView<'a> {
     }
 }
 
-pub(crate) fn level_name(level: Level) -> &'static str {
-    LEVELS
-        .iter()
-        .find(|(_, known)| *known == level)
-        .map_or("info", |(name, _)| name)
-}
-
-fn type_name(alert_type: AlertType) -> &'static str {
-    TYPES
-        .iter()
-        .find(|(_, known)| *known == alert_type)
-        .map_or("system", |(name, _)| name)
-}
-
 /// Answer of `GET /api/alerts`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AlertList<'a> {
@@ -244,8 +185,13 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
     let (limit, unresolved_only) = (call.inputs.int(&LIMIT), call.inputs.flag(&UNRESOLVED_ONLY));
     call.inputs.finish()?;
     let filter = Filter {
-        level: choice(&LEVEL, level.as_deref(), &LEVELS)?,
-        alert_type: choice(&ALERT_TYPE, alert_type.as_deref(), &TYPES)?,
+        level: choice(&LEVEL, level.as_deref(), Level::from_name, Level::NAMES)?,
+        alert_type: choice(
+            &ALERT_TYPE,
+            alert_type.as_deref(),
+            AlertType::from_name,
+            AlertType::NAMES,
+        )?,
         unresolved_only: unresolved_only.unwrap_or(false),
         limit: limit.unwrap_or(0) as usize,
     };
@@ -272,20 +218,17 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
 }
 
 /// The value of a filter; contract: an unknown one is 400, not 422.
-fn choice<T: Copy>(
+fn choice<T>(
     param: &Param,
     given: Option<&str>,
-    known: &[(&str, T)],
+    parse: fn(&str) -> Option<T>,
+    names: &[&str],
 ) -> Result<Option<T>, ApiError> {
     let Some(given) = given else { return Ok(None) };
-    match known.iter().find(|(name, _)| *name == given) {
-        Some((_, value)) => Ok(Some(*value)),
-        None => {
-            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-            let error = ApiError::invalid(format!("Invalid parameter: {}", param.name));
-            Err(error.details(format!("allowed: {}", names.join(", "))))
-        }
-    }
+    parse(given).map(Some).ok_or_else(|| {
+        let error = ApiError::invalid(format!("Invalid parameter: {}", param.name));
+        error.details(format!("allowed: {}", names.join(", ")))
+    })
 }
 
 /// `POST /api/alerts/{alert_id}/acknowledge`
@@ -343,12 +286,12 @@ impl AlertSummary {
             alerts_by_level: summary
                 .by_level
                 .iter()
-                .map(|(level, count)| (level_name(*level), *count))
+                .map(|(level, count)| (level.name(), *count))
                 .collect(),
             alerts_by_type: summary
                 .by_type
                 .iter()
-                .map(|(kind, count)| (type_name(*kind), *count))
+                .map(|(kind, count)| (kind.name(), *count))
                 .collect(),
             monitoring_active: app.supervisor.is_up(Service::Monitoring),
             alert_rules_count: app.alerts.rules().len(),

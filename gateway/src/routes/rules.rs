@@ -15,7 +15,10 @@ use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::{Gives, Route, Verb, of};
 use crate::http::rows::{ADMIN, DASHBOARD, SUCCESS, get, later};
 use crate::http::scalars::Ts;
-use alerting::{AlertType, Level, MAX_NAME_CHARS, Operator, Rule, RuleView};
+use alerting::{
+    AlertType, Level, MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule, RuleView,
+    USUAL_COOLDOWN_MINUTES,
+};
 use readings::Metric;
 
 /// The routes of this file.
@@ -96,7 +99,7 @@ const TYPE: Param = Param::optional(
     Place::Body,
     "type",
     Kind::Choice(AlertType::NAMES),
-    "What the alert is about; system when absent",
+    "What the alert is about; what its metric is about when absent",
 );
 const ENABLED: Param = Param::optional(
     Place::Body,
@@ -109,8 +112,8 @@ const COOLDOWN_MINUTES: Param = Param::optional(
     "cooldown_minutes",
     Kind::Int {
         min: 0,
-        max: 10_080,
-        default: Some(5),
+        max: MAX_COOLDOWN_MINUTES as i64,
+        default: Some(USUAL_COOLDOWN_MINUTES as i64),
     },
     "Silence after firing, per rule and source",
 );
@@ -119,7 +122,7 @@ const FOR_S: Param = Param::optional(
     "for_s",
     Kind::Int {
         min: 0,
-        max: 86_400,
+        max: MAX_FOR_S as i64,
         default: Some(0),
     },
     "Seconds the condition must hold before the alert fires",
@@ -180,12 +183,12 @@ pub(crate) const REMOVE: &[Param] = &[NAME_IN_PATH];
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AlertRule {
     name: String,
-    metric: String,
-    operator: String,
+    metric: &'static str,
+    operator: &'static str,
     threshold: f64,
-    level: String,
+    level: &'static str,
     #[serde(rename = "type")]
-    alert_type: String,
+    alert_type: &'static str,
     enabled: bool,
     cooldown_minutes: u32,
     last_triggered: Option<Ts>,
@@ -199,20 +202,20 @@ pub(crate) struct AlertRule {
 
 impl From<RuleView> for AlertRule {
     fn from(view: RuleView) -> AlertRule {
-        let rule = view.rule;
+        let rule = &view.rule;
         AlertRule {
-            name: rule.name,
-            metric: rule.metric,
-            operator: rule.operator,
+            name: rule.name.to_string(),
+            metric: rule.metric.name(),
+            operator: rule.operator.symbol(),
             threshold: rule.threshold,
-            level: rule.level,
-            alert_type: rule.alert_type.unwrap_or_else(|| "system".to_owned()),
+            level: rule.level.name(),
+            alert_type: rule.alert_type.name(),
             enabled: rule.enabled,
-            cooldown_minutes: rule.cooldown_minutes,
+            cooldown_minutes: rule.cooldown_minutes(),
             last_triggered: view.last_triggered.map(Ts),
-            for_s: rule.for_s,
+            for_s: rule.for_s(),
             hysteresis: rule.hysteresis,
-            source: rule.source,
+            source: rule.source.as_deref().map(str::to_owned),
             auto_resolve: rule.auto_resolve,
             origin: view.origin,
         }
@@ -246,10 +249,9 @@ pub(crate) fn create(call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let mut call = call;
         let name = call.inputs.text(&NAME);
+        // A rule that makes no sense is that, whatever its name.
         let rule = read(&mut call.inputs, name.unwrap_or_default())?;
         let alerts = call.app.alerts()?;
-        // A rule that makes no sense is that, whatever its name.
-        Rule::parse(&rule)?;
         if alerts
             .rules()
             .iter()
@@ -288,8 +290,8 @@ pub(crate) fn remove(call: Call) -> BoxFuture<'static, Outcome> {
     })
 }
 
-/// A rule from a body. Whether it makes sense is judged by the alerts room.
-fn read(inputs: &mut Inputs, name: String) -> Result<config::Rule, ApiError> {
+/// A rule from a body, judged as one from the configuration is.
+fn read(inputs: &mut Inputs, name: String) -> Result<Rule, ApiError> {
     let metric = inputs.text(&METRIC);
     let operator = inputs.text(&OPERATOR);
     let threshold = inputs.number(&THRESHOLD);
@@ -314,7 +316,7 @@ fn read(inputs: &mut Inputs, name: String) -> Result<config::Rule, ApiError> {
             Value::Null,
         )]));
     };
-    Ok(config::Rule {
+    let written = config::Rule {
         name,
         metric,
         operator,
@@ -322,10 +324,12 @@ fn read(inputs: &mut Inputs, name: String) -> Result<config::Rule, ApiError> {
         level,
         alert_type,
         enabled: enabled.unwrap_or(true),
-        cooldown_minutes: cooldown_minutes.unwrap_or(5) as u32,
-        for_s: for_s.unwrap_or(0) as u32,
-        hysteresis: hysteresis.unwrap_or(0.0),
+        // Absent ones have the defaults that their parameters name.
+        cooldown_minutes: cooldown_minutes.unwrap_or_default() as u32,
+        for_s: for_s.unwrap_or_default() as u32,
+        hysteresis: hysteresis.unwrap_or_default(),
         source,
         auto_resolve,
-    })
+    };
+    Ok(Rule::parse(&written)?)
 }

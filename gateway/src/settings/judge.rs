@@ -27,13 +27,9 @@ pub(super) fn judge(loaded: &Loaded) -> Vec<Problem> {
     if let Err(error) = Upstream::new(&config.upstream) {
         verdict.refuse_keyed(&["upstream"], &error.0);
     }
-    for (webhook, reason) in notify::problems(&config.notify) {
-        match webhook {
-            Some(index) => {
-                verdict.refuse_keyed(&["notify", "webhook", &index.to_string()], &reason)
-            }
-            None => verdict.refuse(&["notify", "allow"], &reason),
-        }
+    for error in notify::problems(&config.notify) {
+        let section: Vec<&str> = error.section.iter().map(String::as_str).collect();
+        verdict.refuse_keyed(&section, &error.reason);
     }
     verdict.fleet();
     verdict.problems

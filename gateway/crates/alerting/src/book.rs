@@ -15,12 +15,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::model::{Alert, AlertType, Filter, Level, Summary};
+use super::model::{Alert, Filter, Summary};
 use super::wording::parse_id;
+use crate::config::MAX_RETENTION_DAYS;
 use readings::clock::{Mono, wall_now};
+use readings::{AlertType, Level};
 
-/// Oldest age of an alert of an earlier run that is taken from the wall clock.
-const BELIEVED_AGE: Duration = Duration::from_secs(366 * 24 * 3600);
+/// Oldest age of an alert of an earlier run that is taken from the wall clock: a day more
+/// than any alert is kept.
+const BELIEVED_AGE: Duration = Duration::from_secs((MAX_RETENTION_DAYS as u64 + 1) * 24 * 3600);
 /// The window of the summary.
 const RECENT: Duration = Duration::from_secs(24 * 3600);
 

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use super::handoff::{Handoff, Taken};
 use super::model::Condition;
+use super::rule::USUAL_COOLDOWN_MINUTES;
 use readings::clock::Mono;
 
 /// Most conditions at a time: a handful for each of 64 drones and the rest of
@@ -29,8 +30,8 @@ pub(super) const MAX_CONDITIONS: usize = 512;
 /// How long a condition of the last run may take to be raised again: longer
 /// than any room needs to find out what is wrong.
 const INHERITED_FOR: Duration = Duration::from_secs(5 * 60);
-/// The documented cool-down of rules, for conditions.
-const RENEWED_AFTER: Duration = Duration::from_secs(5 * 60);
+/// The usual cool-down of rules, for conditions.
+const RENEWED_AFTER: Duration = Duration::from_secs(60 * USUAL_COOLDOWN_MINUTES as u64);
 
 /// Keys of conditions that happen rather than stand. Nothing ends them by
 /// itself: that data was lost stays true after five quiet minutes.
@@ -245,8 +246,8 @@ impl Entry {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::model::{AlertType, Level};
     use super::*;
+    use readings::{AlertType, Level};
 
     pub(crate) fn silent(subject: &str) -> Condition {
         Condition {

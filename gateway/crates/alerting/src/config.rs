@@ -4,6 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::rule_text::RuleText;
 
+/// Most alerts that may be kept: each is in memory as well, and the store's table of them
+/// holds more (16,384).
+pub const MAX_ALERTS: usize = 10_000;
+/// Longest that an alert may be kept, in days.
+pub const MAX_RETENTION_DAYS: u32 = 365;
+
 /// `[alerts]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]

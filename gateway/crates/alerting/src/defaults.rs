@@ -8,12 +8,11 @@
 
 use std::time::Duration;
 
-use super::model::{AlertType, Level};
-use super::rule::{Operator, Rule};
-use readings::Metric;
+use super::rule::{Operator, Rule, USUAL_COOLDOWN_MINUTES};
+use readings::{AlertType, Level, Metric};
 
-/// Minutes of silence after firing, for all of them.
-const COOLDOWN: Duration = Duration::from_secs(5 * 60);
+/// Silence after firing, for all of them.
+const COOLDOWN: Duration = Duration::from_secs(60 * USUAL_COOLDOWN_MINUTES as u64);
 /// How long a drone must be hot.
 const DRONE_HOT_FOR: Duration = Duration::from_secs(10);
 /// How long the processor must be busy: it is sampled every second, and a second
@@ -172,6 +171,7 @@ pub(super) fn default_rules() -> Vec<Rule> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RuleText;
 
     #[test]
     fn the_documented_ten_come_first_and_all_are_valid() {
@@ -181,7 +181,13 @@ mod tests {
         assert_eq!(names[0], "High CPU Usage");
         assert_eq!(names[9], "Critical Battery");
         for rule in &rules {
-            assert_eq!(&Rule::parse(&rule.to_text()).expect("valid"), rule);
+            let (operator, level) = (rule.operator.symbol(), rule.level.name());
+            let written = RuleText {
+                hysteresis: rule.hysteresis,
+                for_s: rule.for_s(),
+                ..RuleText::new(&rule.name, rule.metric, operator, rule.threshold, level)
+            };
+            assert_eq!(&Rule::parse(&written).expect("valid"), rule);
         }
         assert!(rules[1].breaches(95.0), "exactly at the threshold");
         assert!(!rules[8].breaches(20.0), "below, not at");

@@ -6,7 +6,7 @@
 //! refused it, and is written again until it is. What an operator asked for is
 //! refused with the store's reason instead.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,11 +15,13 @@ use super::command::{Answer, Command, Reply, send};
 use super::conditions::{ConditionChange, is_event};
 use super::draft::Draft;
 use super::engine::Handover;
+use super::event::EventKind;
 use super::journal::{Change, JournalError, Kept, StoredRule};
-use super::model::{Alert, AlertError, AlertEvent, AlertType, Level, Measured};
+use super::model::{Alert, AlertError, AlertEvent, Measured};
 use super::shared::Shared;
 use super::wording::{RULE_ORIGIN, alert_id, rule_details, rule_message};
 use readings::clock::Mono;
+use readings::{AlertType, Level};
 
 /// Most changes written again along with one commit, so that the first commit
 /// after a long outage stays short.
@@ -45,8 +47,10 @@ pub(super) struct Plan {
 /// What the store may hold differently from memory, to be written again.
 #[derive(Default)]
 struct Unsettled {
-    /// Bounded by the book: numbers no longer in it are dropped when it is trimmed.
-    alerts: BTreeSet<u64>,
+    /// With the last state that is known to be durable; none: it never was. What happened
+    /// since then is still to be told. Bounded by the book: numbers no longer in it are
+    /// dropped when it is trimmed.
+    alerts: BTreeMap<u64, Option<Arc<Alert>>>,
     rules: BTreeSet<String>,
 }
 
@@ -137,7 +141,7 @@ impl Desk {
         plan.changes.extend(
             plan.complete
                 .alerts()
-                .map(|alert| Change::PutAlert(Box::new(alert.clone()))),
+                .map(|alert| self.put_change(&book, alert)),
         );
         if rewrite || !plan.changes.is_empty() {
             self.add_rewrites(&mut plan, &book);
@@ -397,11 +401,11 @@ impl Desk {
         let alerts = self
             .unsettled
             .alerts
-            .iter()
+            .keys()
             .filter(|seq| !plan.complete.holds(**seq));
         plan.rewritten_alerts = alerts.copied().take(REWRITES_PER_COMMIT).collect();
         let in_memory = |seq: &u64| match book.alert(*seq) {
-            Some(alert) => Change::PutAlert(Box::new((**alert).clone())),
+            Some(alert) => self.put_change(book, alert),
             None => Change::DeleteAlert(*seq),
         };
         plan.changes
@@ -419,6 +423,16 @@ impl Desk {
                 .iter()
                 .map(|name| rulebook.correction(name)),
         );
+    }
+
+    /// What makes `alert` durable, with what has happened to it since it last was.
+    fn put_change(&self, book: &Book, alert: &Alert) -> Change {
+        let durable = match self.unsettled.alerts.get(&alert.seq) {
+            Some(known) => known.as_deref(),
+            None => book.alert(alert.seq).map(|alert| &**alert),
+        };
+        let event = EventKind::between(durable, alert);
+        Change::PutAlert(Box::new(alert.clone()), event)
     }
 
     fn settle_durable(&mut self, plan: Plan) {
@@ -493,6 +507,12 @@ impl Desk {
             .counters
             .commits_failed
             .fetch_add(1, Ordering::Relaxed);
+        // A refused commit may have reached the medium after all: whatever it
+        // touched is written again from memory.
+        for alert in plan.complete.alerts() {
+            let durable = self.shared.book().alert(alert.seq).cloned();
+            self.unsettled.alerts.entry(alert.seq).or_insert(durable);
+        }
         for alert in plan.observed.alerts() {
             let raised_at = plan.observed.raised_at(alert.seq);
             let mut alert = Alert {
@@ -504,11 +524,6 @@ impl Desk {
             }
             self.show(alert, raised_at);
         }
-        // A refused commit may have reached the medium after all: whatever it
-        // touched is written again from memory.
-        self.unsettled
-            .alerts
-            .extend(plan.complete.alerts().map(|alert| alert.seq));
         self.unsettled.rules.extend(
             plan.answers
                 .iter()

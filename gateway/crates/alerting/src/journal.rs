@@ -9,14 +9,16 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::event::EventKind;
 use super::model::Alert;
 use super::rule::Rule;
 
 /// One change; those of one commit are made together or not at all.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// Adds or replaces an alert by its sequence number.
-    PutAlert(Box<Alert>),
+    /// Adds or replaces an alert by its sequence number; and what happened to it, for those
+    /// who are notified: durable together with it.
+    PutAlert(Box<Alert>, Option<EventKind>),
     /// Removes an alert.
     DeleteAlert(u64),
     /// Adds or replaces a rule by its name.

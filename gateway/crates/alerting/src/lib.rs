@@ -20,6 +20,7 @@ mod defaults;
 mod desk;
 mod draft;
 mod engine;
+mod event;
 mod handoff;
 mod journal;
 mod measured;
@@ -46,13 +47,16 @@ use ruleset::Rulebook;
 use shared::Shared;
 
 pub use conditions::{BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, STORE_LOSS, UPDATE_ENDED};
-pub use config::Config;
+pub use config::{Config, MAX_ALERTS, MAX_RETENTION_DAYS};
+pub use event::EventKind;
 pub use journal::{Change, Journal, JournalError, Kept, StoredRule};
 pub use model::{
-    Alert, AlertError, AlertEvent, AlertStats, AlertType, Condition, Filter, Level, Measured,
-    RuleView, Summary,
+    Alert, AlertError, AlertEvent, AlertStats, Condition, Filter, Measured, RuleView, Summary,
 };
-pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
+pub use readings::{AlertType, Level};
+pub use rule::{
+    MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule, USUAL_COOLDOWN_MINUTES,
+};
 pub use rule_text::RuleText;
 pub use ruleset::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, MAX_RULES};
 pub use wording::{alert_id, parse_id};
@@ -280,9 +284,8 @@ impl Alerts {
     /// Adds or replaces a rule; durable before it returns.
     ///
     /// # Errors
-    /// [`AlertError::InvalidRule`], [`AlertError::Full`], [`AlertError::Storage`].
-    pub async fn put_rule(&self, rule: RuleText) -> Result<RuleView, AlertError> {
-        let rule = Rule::parse(&rule)?;
+    /// [`AlertError::Full`], [`AlertError::Storage`].
+    pub async fn put_rule(&self, rule: Rule) -> Result<RuleView, AlertError> {
         self.ask(|reply| Command::PutRule { rule, reply }).await
     }
 

@@ -1,16 +1,27 @@
 //! A rule, parsed: from here on every field means what it says.
 //!
-//! Pure. The text form is [`RuleText`]; parsing it is the only way to make
-//! a [`Rule`], so evaluation never meets an unknown metric or a threshold that
-//! is not a number.
+//! Pure. A rule goes one way through four shapes, and each arrow is one function:
+//!
+//! | from | to | by |
+//! |---|---|---|
+//! | `[[alerts.rule]]`, a request's body | [`RuleText`], as written | serde; `routes/rules.rs` |
+//! | [`RuleText`] | [`Rule`] | [`Rule::parse`], the only judge of a rule |
+//! | [`Rule`] | the store's record | `alerts/record.rs` |
+//! | the store's record | [`RuleText`], judged like any other | `alerts/record.rs` |
+//! | [`Rule`] | an answer of the API | `routes/rules.rs` |
+//!
+//! So evaluation never meets an unknown metric or a threshold that is not a number, and a
+//! record that this version does not understand is refused as a person's mistake would be.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::model::{AlertError, AlertType, Level};
+use super::model::AlertError;
 use crate::RuleText;
-use readings::Metric;
+use readings::{AlertType, Level, Metric};
 
+/// Minutes of silence after firing where nothing else is said, as documented.
+pub const USUAL_COOLDOWN_MINUTES: u32 = 5;
 /// Longest cool-down: a week, the time an alert is kept by default.
 pub const MAX_COOLDOWN_MINUTES: u32 = 7 * 24 * 60;
 /// Longest time a value must hold: a day.
@@ -164,23 +175,16 @@ impl Rule {
         })
     }
 
-    /// The text form, with the type filled in.
+    /// The cool-down in whole minutes, as rules are written.
     #[must_use]
-    pub fn to_text(&self) -> RuleText {
-        RuleText {
-            name: self.name.to_string(),
-            metric: self.metric.name().to_owned(),
-            operator: self.operator.symbol().to_owned(),
-            threshold: self.threshold,
-            level: self.level.name().to_owned(),
-            alert_type: Some(self.alert_type.name().to_owned()),
-            enabled: self.enabled,
-            cooldown_minutes: (self.cooldown.as_secs() / 60) as u32,
-            for_s: self.hold.as_secs() as u32,
-            hysteresis: self.hysteresis,
-            source: self.source.as_deref().map(str::to_owned),
-            auto_resolve: self.auto_resolve,
-        }
+    pub fn cooldown_minutes(&self) -> u32 {
+        (self.cooldown.as_secs() / 60) as u32
+    }
+
+    /// The hold time in whole seconds, as rules are written.
+    #[must_use]
+    pub fn for_s(&self) -> u32 {
+        self.hold.as_secs() as u32
     }
 
     /// Whether `value` is bad.
@@ -367,17 +371,6 @@ pub(super) mod tests {
             );
         }
         assert!(refusal(|rule| rule.source = Some(String::new())).starts_with("source: "));
-    }
-
-    #[test]
-    fn the_text_form_leads_back() {
-        let mut rule = text("<", 20.0);
-        rule.metric = "battery_level".to_owned();
-        rule.source = Some("drone_001".to_owned());
-        rule.hysteresis = 2.5;
-        let parsed = Rule::parse(&rule).expect("valid");
-        assert_eq!(parsed.alert_type, AlertType::Drone, "from the metric");
-        assert_eq!(Rule::parse(&parsed.to_text()).expect("valid"), parsed);
     }
 
     #[test]

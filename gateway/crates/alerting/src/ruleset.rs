@@ -287,7 +287,7 @@ impl Rulebook {
 
     fn view(&self, listed: &Listed) -> RuleView {
         RuleView {
-            rule: listed.rule.to_text(),
+            rule: listed.rule.clone(),
             origin: listed.origin,
             last_triggered: self.triggered.get(&listed.rule.name).copied(),
         }
@@ -387,7 +387,7 @@ mod tests {
     fn listing(book: &Rulebook) -> Vec<(String, &'static str, f64)> {
         book.views()
             .into_iter()
-            .map(|view| (view.rule.name, view.origin, view.rule.threshold))
+            .map(|view| (view.rule.name.to_string(), view.origin, view.rule.threshold))
             .collect()
     }
 

@@ -6,11 +6,13 @@
 //! This room must never do I/O or read a clock.
 
 pub mod clock;
+mod level;
 pub mod measured;
 mod metric;
 mod source;
 pub mod telemetry;
 
+pub use level::{AlertType, Level};
 pub use metric::{METRIC_COUNT, Metric, Unit};
 pub use source::{
     MAX_BRIDGE_SOURCES, MAX_DRONE_SOURCES, MAX_SOURCES, Source, SourceId, SourceKind, Sources,

@@ -46,7 +46,7 @@ impl Batch {
         let place = match &change {
             Change::PutKey(record) => Place::Key(record.id.0),
             Change::DeleteKey(id) => Place::Key(id.0),
-            Change::PutAlert(record) => Place::Alert(record.seq),
+            Change::PutAlert(record, _) => Place::Alert(record.seq),
             Change::DeleteAlert(seq) => Place::Alert(*seq),
             Change::PutRule(record) => Place::Rule(record.name.clone()),
             Change::DeleteRule(name) => Place::Rule(name.clone()),
@@ -71,7 +71,7 @@ impl Batch {
     pub(super) fn supersede(&mut self, committed: &[Change]) {
         for change in committed {
             let place = match change {
-                Change::PutAlert(record) => Place::Alert(record.seq),
+                Change::PutAlert(record, _) => Place::Alert(record.seq),
                 Change::DeleteAlert(seq) => Place::Alert(*seq),
                 Change::PutRule(record) => Place::Rule(record.name.clone()),
                 Change::DeleteRule(name) => Place::Rule(name.clone()),
@@ -174,10 +174,10 @@ mod tests {
         for seq in 0..CAPACITY as u64 + 10 {
             let mut alert = samples::alert();
             alert.seq = seq;
-            batch.add(Change::PutAlert(alert));
+            batch.add(Change::PutAlert(alert, None));
         }
         assert_eq!((batch.len(), batch.dropped), (CAPACITY, 10));
-        assert!(matches!(&batch.take()[0], Change::PutAlert(alert) if alert.seq == 10));
+        assert!(matches!(&batch.take()[0], Change::PutAlert(alert, _) if alert.seq == 10));
         for _ in 0..STEPS_CAPACITY {
             batch.add(Change::History(samples::history()));
         }

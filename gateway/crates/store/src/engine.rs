@@ -268,7 +268,7 @@ impl Engine {
             if changes.iter().any(|change| {
                 !matches!(
                     change,
-                    Change::PutAlert(_) | Change::History(_) | Change::Audit(_)
+                    Change::PutAlert(..) | Change::History(_) | Change::Audit(_)
                 )
             }) {
                 self.snapshot_due = self.snapshot_due.min(now.plus(SNAPSHOT_DEBOUNCE));

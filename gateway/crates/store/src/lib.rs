@@ -76,7 +76,6 @@ use writer::Request;
 
 pub use config::Config;
 pub use outlook::{Outlook, outlook};
-pub use plan::severity;
 pub use records::{
     AlertRecord, AuditRecord, HistoryRecord, KeyId, KeyRecord, OutboxEvent, OutboxRecord,
     RuleRecord,
@@ -91,8 +90,9 @@ pub enum Change {
     PutKey(KeyRecord),
     /// Removes a key.
     DeleteKey(KeyId),
-    /// Adds or replaces an alert by its sequence number.
-    PutAlert(AlertRecord),
+    /// Adds or replaces an alert by its sequence number. What happened to it, if anybody is
+    /// to be notified of it, goes into the outbox in the same commit.
+    PutAlert(AlertRecord, Option<OutboxEvent>),
     /// Removes an alert.
     DeleteAlert(u64),
     /// Adds or replaces a rule by its name.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::codec;
 use super::image::{Image, Op, Table, chunk_minutes, numbered};
 use super::{AlertRecord, Change, HistoryRecord, KeyRecord, OutboxEvent, OutboxRecord};
+use readings::Level;
 
 /// Most audit records kept: weeks of a busy site, about 1 MB.
 pub(super) const AUDIT_CAPACITY: u64 = 10_000;
@@ -66,8 +67,8 @@ impl<'a> Plan<'a> {
                     self.put(Table::Keys, record.id.0.to_vec(), codec::encode(record))
                 }
                 Change::DeleteKey(id) => self.remove(Table::Keys, id.0.to_vec()),
-                Change::PutAlert(record) => {
-                    self.notification(record);
+                Change::PutAlert(record, event) => {
+                    self.notification(record, *event);
                     self.put(Table::Alerts, numbered(record.seq), codec::encode(record));
                 }
                 Change::Delivered(target, number) => {
@@ -133,27 +134,31 @@ impl<'a> Plan<'a> {
         self.put(Table::Keys, place, codec::encode(&stored));
     }
 
-    /// The notification that goes with a change of an alert, if there is one.
-    fn notification(&mut self, record: &AlertRecord) {
-        let before = self
-            .current(Table::Alerts, &numbered(record.seq))
-            .and_then(|bytes| codec::decode(bytes).ok());
-        if let (true, Some(event)) = (self.notify, event_of(before.as_ref(), record)) {
-            let notification = OutboxRecord {
-                event,
-                alert: record.clone(),
-            };
-            self.put(
-                Table::Outbox,
-                numbered(self.next_outbox),
-                codec::encode(&notification),
-            );
-            self.next_outbox += 1;
+    /// Puts the notification of `event` beside the change of its alert. None for a record
+    /// that is stored as it is: the committer repeats what may have become durable after
+    /// it gave up waiting, and nobody is told of the same event twice for that.
+    fn notification(&mut self, record: &AlertRecord, event: Option<OutboxEvent>) {
+        let Some(event) = event.filter(|_| self.notify) else {
+            return;
+        };
+        let stored = self.current(Table::Alerts, &numbered(record.seq));
+        if stored.is_some_and(|stored| *stored == codec::encode(record)) {
+            return;
         }
+        let notification = OutboxRecord {
+            event,
+            alert: record.clone(),
+        };
+        self.put(
+            Table::Outbox,
+            numbered(self.next_outbox),
+            codec::encode(&notification),
+        );
+        self.next_outbox += 1;
     }
 
     fn bound_outbox(&mut self) {
-        let mut waiting: BTreeMap<Vec<u8>, String> = BTreeMap::new();
+        let mut waiting: BTreeMap<Vec<u8>, Option<Level>> = BTreeMap::new();
         if self.image.records(Table::Outbox).len() + self.writes.len() <= OUTBOX_CAPACITY {
             return;
         }
@@ -173,7 +178,7 @@ impl<'a> Plan<'a> {
         let over = waiting.len().saturating_sub(OUTBOX_CAPACITY);
         let mut by_worth: Vec<_> = waiting
             .into_iter()
-            .map(|(key, level)| (severity(&level), key))
+            .map(|(key, level)| (level, key))
             .collect();
         by_worth.sort();
         for (_, key) in by_worth.into_iter().take(over) {
@@ -251,7 +256,7 @@ impl<'a> Plan<'a> {
     fn fits(&self, change: &Change) -> bool {
         let (table, key) = match change {
             Change::PutKey(record) => (Table::Keys, record.id.0.to_vec()),
-            Change::PutAlert(record) => (Table::Alerts, numbered(record.seq)),
+            Change::PutAlert(record, _) => (Table::Alerts, numbered(record.seq)),
             Change::PutRule(record) => (Table::Rules, record.name.clone().into_bytes()),
             _ => return true,
         };
@@ -276,34 +281,10 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// What happened between two states of an alert.
-fn event_of(before: Option<&AlertRecord>, after: &AlertRecord) -> Option<OutboxEvent> {
-    let Some(before) = before else {
-        return Some(OutboxEvent::Raised);
-    };
-    if before.resolved.is_none() && after.resolved.is_some() {
-        Some(OutboxEvent::Resolved)
-    } else if before.acknowledged.is_none() && after.acknowledged.is_some() {
-        Some(OutboxEvent::Acknowledged)
-    } else if before.cleared_us.is_none() && after.cleared_us.is_some() {
-        Some(OutboxEvent::Cleared)
-    } else {
-        None
-    }
-}
-
-fn level_of(value: &[u8]) -> String {
-    codec::decode::<OutboxRecord>(value)
-        .map(|record| record.alert.level)
-        .unwrap_or_default()
-}
-
-/// Rank of a level's name; least first, unknown names least of all.
-pub fn severity(level: &str) -> usize {
-    ["info", "warning", "error", "critical"]
-        .iter()
-        .position(|name| *name == level)
-        .map_or(0, |rank| rank + 1)
+/// The level of a stored notification; one that this version does not know ranks below all.
+fn level_of(value: &[u8]) -> Option<Level> {
+    let record = codec::decode::<OutboxRecord>(value).ok()?;
+    Level::from_name(&record.alert.level)
 }
 
 /// Operations that turn the mirrored records `found` on disk into `wanted`:

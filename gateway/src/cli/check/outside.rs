@@ -1,5 +1,5 @@
-//! What the gateway works with and does not hold: drones, webhooks' targets, the
-//! vision service. Each is asked whether it is there, all at the same time.
+//! What the gateway works with and does not hold: drones, those whom notifications go to,
+//! the vision service. Each is asked whether it is there, all at the same time.
 
 use futures_util::future::join3;
 
@@ -11,13 +11,13 @@ use crate::upstream::Upstream;
 
 /// Asks all of them.
 pub(super) async fn ask(config: &Config, running: &Running) -> Vec<Finding> {
-    let (mut found, targets, upstream) = join3(
+    let (mut found, channels, upstream) = join3(
         drones(config, running),
-        webhooks(config),
+        channels(config),
         vision_service(config),
     )
     .await;
-    found.extend(targets);
+    found.extend(channels);
     found.extend(upstream);
     found
 }
@@ -60,11 +60,11 @@ fn drone(id: &str, answer: &Answer) -> Finding {
     }
 }
 
-async fn webhooks(config: &Config) -> Vec<Finding> {
-    let reached = notify::reach(&config.notify).await;
-    reached
+async fn channels(config: &Config) -> Vec<Finding> {
+    let checked = notify::check(&config.notify).await;
+    checked
         .into_iter()
-        .map(|(name, outcome)| reachable(&format!("webhook {name}"), outcome))
+        .map(|(subject, outcome)| reachable(&subject, outcome))
         .collect()
 }
 

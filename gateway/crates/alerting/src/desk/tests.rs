@@ -146,10 +146,59 @@ impl Bench {
 /// The alerts a commit held.
 fn written(changes: &[Change]) -> Vec<u64> {
     let seq = |change: &Change| match change {
-        Change::PutAlert(alert) => Some(alert.seq),
+        Change::PutAlert(alert, _) => Some(alert.seq),
         _ => None,
     };
     changes.iter().filter_map(seq).collect()
+}
+
+/// What the alerts of a commit are said to have gone through.
+fn events(changes: &[Change]) -> Vec<(u64, Option<EventKind>)> {
+    let event = |change: &Change| match change {
+        Change::PutAlert(alert, event) => Some((alert.seq, *event)),
+        _ => None,
+    };
+    changes.iter().filter_map(event).collect()
+}
+
+#[test]
+fn a_commit_says_what_happened_to_its_alerts() {
+    let mut bench = Bench::new(vec![]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    assert_eq!(events(&bench.ok(0)), [(1, Some(EventKind::Raised))]);
+    let id = bench.alerts()[0].id.clone();
+    let (reply, _answer) = oneshot::channel();
+    let acknowledge = Command::Acknowledge {
+        id: id.to_string(),
+        by: "Admin Key".into(),
+        reply,
+    };
+    let changes = bench.round(vec![acknowledge], 1, Ok(()));
+    assert_eq!(events(&changes), [(1, Some(EventKind::Acknowledged))]);
+    bench.observe("board", Metric::DiskUsage, 10.0, 2);
+    assert_eq!(events(&bench.ok(2)), [(1, Some(EventKind::Resolved))]);
+}
+
+#[test]
+fn what_happened_while_the_store_refused_is_told_once_it_takes_it() {
+    let mut bench = Bench::new(vec![]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    bench.ok(0);
+    bench.observe("drone_001", Metric::BatteryLevel, 15.0, 1);
+    bench.round(vec![], 1, refused());
+    bench.observe("board", Metric::DiskUsage, 10.0, 2);
+    let changes = bench.round(vec![], 2, refused());
+    assert_eq!(
+        events(&changes),
+        [(1, Some(EventKind::Resolved)), (2, Some(EventKind::Raised))]
+    );
+    assert_eq!(
+        events(&bench.ok(3)),
+        [(1, Some(EventKind::Resolved)), (2, Some(EventKind::Raised))],
+        "although the book has shown both meanwhile"
+    );
+    bench.observe("drone_001", Metric::BatteryLevel, 80.0, 4);
+    assert_eq!(events(&bench.ok(4)), [(2, Some(EventKind::Resolved))]);
 }
 
 #[test]
@@ -190,7 +239,7 @@ fn a_rule_alert_says_everything_and_is_durable_before_it_is_seen() {
     let views = bench.shared.rules().views();
     let low = views
         .iter()
-        .find(|view| view.rule.name == "Low Battery")
+        .find(|view| &*view.rule.name == "Low Battery")
         .expect("listed");
     assert_eq!(low.last_triggered, Some(alert.created));
 }

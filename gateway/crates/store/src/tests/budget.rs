@@ -7,7 +7,7 @@
 //!     cargo test -p store tests::budget -- --nocapture
 
 use super::*;
-use crate::{Change, StoreStats};
+use crate::{Change, OutboxEvent, StoreStats};
 
 /// Goal for a day.
 const BYTES_PER_DAY: u64 = 50 * 1024 * 1024;
@@ -77,12 +77,18 @@ async fn day(notify: bool) -> (u64, String) {
 /// An alert raised, acknowledged and resolved.
 fn stage(seq: u64, life: usize) -> Change {
     let by = |wanted| (life >= wanted).then(|| (1_738_314_905_000_000, "admin".to_owned()));
-    Change::PutAlert(AlertRecord {
+    let events = [
+        OutboxEvent::Raised,
+        OutboxEvent::Acknowledged,
+        OutboxEvent::Resolved,
+    ];
+    let record = AlertRecord {
         seq,
         acknowledged: by(1),
         resolved: by(2),
         ..samples::alert()
-    })
+    };
+    Change::PutAlert(record, Some(events[life]))
 }
 
 /// What the notifier defers for each notification that arrived.

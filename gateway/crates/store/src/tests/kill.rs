@@ -18,12 +18,12 @@ async fn child() {
     let mut seq = store.alerts().last().map_or(0, |alert| alert.seq + 1);
     loop {
         store
-            .commit(vec![Change::PutAlert(alert(seq, "new"))])
+            .commit(vec![Change::PutAlert(alert(seq, "new"), None)])
             .await
             .expect("committed");
         tell(seq, "new");
         store
-            .commit(vec![Change::PutAlert(alert(seq, "resolved"))])
+            .commit(vec![Change::PutAlert(alert(seq, "resolved"), None)])
             .await
             .expect("committed");
         tell(seq, "resolved");

@@ -42,7 +42,7 @@ type Ledger = (BTreeMap<u64, String>, BTreeMap<u8, String>);
 fn change(chance: &mut Chance, serial: u64) -> Change {
     let seq = chance.below(12);
     match chance.below(5) {
-        0 | 1 => Change::PutAlert(alert(seq, &format!("serial {serial}"))),
+        0 | 1 => Change::PutAlert(alert(seq, &format!("serial {serial}")), None),
         2 => Change::DeleteAlert(seq),
         3 => Change::PutKey(key(seq as u8, &format!("serial {serial}"))),
         _ => Change::DeleteKey(KeyId([seq as u8; 32])),
@@ -52,7 +52,7 @@ fn change(chance: &mut Chance, serial: u64) -> Change {
 fn entered(ledger: &Ledger, change: &Change) -> Ledger {
     let mut ledger = ledger.clone();
     match change {
-        Change::PutAlert(record) => drop(ledger.0.insert(record.seq, record.message.clone())),
+        Change::PutAlert(record, _) => drop(ledger.0.insert(record.seq, record.message.clone())),
         Change::DeleteAlert(seq) => drop(ledger.0.remove(seq)),
         Change::PutKey(record) => drop(ledger.1.insert(record.id.0[0], record.name.clone())),
         Change::DeleteKey(id) => drop(ledger.1.remove(&id.0[0])),

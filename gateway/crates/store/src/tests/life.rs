@@ -12,7 +12,7 @@ async fn what_was_committed_is_there_after_a_stop() {
     let epoch = store.epoch();
     let changes = vec![
         Change::PutKey(key(1, "tablet")),
-        Change::PutAlert(alert(1, "hot")),
+        Change::PutAlert(alert(1, "hot"), None),
         Change::PutRule(samples::rule()),
         Change::Audit(samples::audit()),
         Change::History(history("battery_level", 10..12)),
@@ -20,7 +20,7 @@ async fn what_was_committed_is_there_after_a_stop() {
     store.commit(changes).await.expect("committed");
     store
         .commit(vec![
-            Change::PutAlert(alert(2, "low")),
+            Change::PutAlert(alert(2, "low"), None),
             Change::DeleteAlert(1),
         ])
         .await
@@ -87,7 +87,7 @@ async fn a_close_writes_what_was_deferred_and_ends_the_store() {
 async fn a_burst_shares_its_syncs() {
     let (_dir, store) = fresh();
     let before = store.stats();
-    let burst = (0..200).map(|seq| store.commit(vec![Change::PutAlert(alert(seq, "burst"))]));
+    let burst = (0..200).map(|seq| store.commit(vec![Change::PutAlert(alert(seq, "burst"), None)]));
     let outcomes = futures_util::future::join_all(burst).await;
     assert!(outcomes.iter().all(Result::is_ok));
     let after = store.stats();
@@ -214,4 +214,26 @@ async fn a_backup_of_a_running_store_restores_and_a_reset_leaves_nothing() {
     crate::reset(dir.path()).expect("reset");
     assert_eq!(std::fs::read_dir(dir.path()).expect("read").count(), 0);
     assert!(open(dir.path()).1.created);
+}
+
+#[tokio::test]
+async fn an_event_lies_in_the_outbox_once_and_only_while_that_is_kept() {
+    let (_dir, store) = fresh();
+    let put = |message, event| vec![Change::PutAlert(alert(1, message), event)];
+    let waiting = async |changes| {
+        store.commit(changes).await.expect("committed");
+        store.stats().outbox
+    };
+    let raised = put("hot", Some(OutboxEvent::Raised));
+    assert_eq!(waiting(raised.clone()).await, 0, "nobody is to be notified");
+    store.keep_outbox(true);
+    let resolved = put("cool", Some(OutboxEvent::Resolved));
+    assert_eq!(waiting(resolved.clone()).await, 1);
+    assert_eq!(waiting(resolved).await, 1, "repeated, not told twice");
+    assert_eq!(waiting(put("cooler", None)).await, 1);
+    let (_, record) = store.outbox_after(0).expect("kept");
+    assert_eq!(
+        (record.event, &*record.alert.message),
+        (OutboxEvent::Resolved, "cool")
+    );
 }

@@ -20,7 +20,10 @@ async fn filled() -> (tempfile::TempDir, PathBuf) {
     store.snapshot().await.expect("snapshot");
     for seq in 0..20 {
         store
-            .commit(vec![Change::PutAlert(alert(seq, "after the snapshot"))])
+            .commit(vec![Change::PutAlert(
+                alert(seq, "after the snapshot"),
+                None,
+            )])
             .await
             .expect("committed");
     }
@@ -241,7 +244,10 @@ async fn commits_the_card_lost_come_back_from_the_journal() {
     let old = fs::read(&file).expect("read");
     let (store, _) = open(dir.path());
     store
-        .commit(vec![Change::PutAlert(alert(77, "confirmed, then lost"))])
+        .commit(vec![Change::PutAlert(
+            alert(77, "confirmed, then lost"),
+            None,
+        )])
         .await
         .expect("committed");
     drop(store);
@@ -296,7 +302,7 @@ async fn damage_while_running_is_put_right_from_memory() {
     for seq in 100..130 {
         // Refused or made, but never lost once made.
         while store
-            .commit(vec![Change::PutAlert(alert(seq, "meanwhile"))])
+            .commit(vec![Change::PutAlert(alert(seq, "meanwhile"), None)])
             .await
             .is_err()
         {
@@ -392,7 +398,7 @@ async fn blocks_that_stay_bad_are_left_behind() {
     let medium = store.inner.shared.medium.clone();
     medium.faults.wear_out(&dir.path().join(STORE));
     let refused = store
-        .commit(vec![Change::PutAlert(alert(1, "refused"))])
+        .commit(vec![Change::PutAlert(alert(1, "refused"), None)])
         .await;
     assert!(refused.is_err(), "the first is refused");
     store
@@ -402,7 +408,7 @@ async fn blocks_that_stay_bad_are_left_behind() {
         .expect("healed by itself");
     assert_eq!(store.health().borrow().lost, None);
     store
-        .commit(vec![Change::PutAlert(alert(2, "kept"))])
+        .commit(vec![Change::PutAlert(alert(2, "kept"), None)])
         .await
         .expect("committed");
     drop(store);

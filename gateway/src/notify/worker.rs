@@ -1,7 +1,8 @@
-//! One target's courier: next notification, call, back off, note the progress.
+//! The delivery worker of one channel: takes the next notification, sends it, backs off,
+//! notes the progress.
 //!
-//! In order: a notification that does not arrive holds up those behind it,
-//! for this target alone. Progress is deferred to the store's next commit of
+//! In order: a notification that does not arrive holds up those behind it, for this
+//! channel alone. Progress is deferred to the store's next commit of
 //! alerts or batch, because a commit for each delivery would double the write
 //! budget for the sake of a repetition after a power cut.
 
@@ -9,39 +10,39 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::client::{CallError, Caller};
-use store::{Change, OutboxRecord, Store, severity};
+use super::channel::{Channel, NotDelivered, Notification};
+use store::{Change, Store};
 
 /// First wait after a failure; doubles with each.
 pub(super) const BACK_OFF_MIN: Duration = Duration::from_secs(1);
-/// Longest wait: a target that is back is found within five minutes.
+/// Longest wait: a channel that works again is found within five minutes.
 const BACK_OFF_MAX: Duration = Duration::from_secs(300);
-/// Calls after which a notification that the target refuses is given up, so
-/// that one it cannot take does not hold up all others: some five minutes.
+/// Attempts after which a notification that is refused is given up, so that one
+/// that the other side cannot take does not hold up all others: some five minutes.
 const REFUSALS: u32 = 8;
 
-/// Counters of a target.
+/// Counters of a channel.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     /// Notifications that arrived.
     pub(super) sent: AtomicU64,
-    /// Calls that failed.
+    /// Attempts that failed.
     pub(super) failed: AtomicU64,
     /// Notifications given up.
     pub(super) refused: AtomicU64,
 }
 
-/// How far each target has come.
+/// How far each channel has come.
 #[derive(Debug)]
 pub(super) struct Progress(Mutex<Vec<u64>>);
 
 impl Progress {
-    /// Targets at these positions.
+    /// Channels at these positions.
     pub(super) fn new(positions: Vec<u64>) -> Progress {
         Progress(Mutex::new(positions))
     }
 
-    /// Moves target `index` on; the position all have reached.
+    /// Moves channel `index` on; the position all have reached.
     fn advance(&self, index: usize, to: u64) -> u64 {
         let mut positions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(position) = positions.get_mut(index) {
@@ -59,7 +60,7 @@ impl Progress {
             .unwrap_or(0)
     }
 
-    /// Removes what every target has got.
+    /// Removes what every channel has sent.
     pub(super) fn drop_delivered(&self, store: &Store) {
         let everywhere = self
             .0
@@ -83,10 +84,10 @@ fn drop_up_to(store: &Store, everywhere: u64) {
     }
 }
 
-/// Delivers to one target.
-pub(super) struct Courier {
-    /// How it is called.
-    pub(super) caller: Caller,
+/// Delivers by one channel.
+pub(super) struct DeliveryWorker {
+    /// How it is sent.
+    pub(super) channel: Arc<dyn Channel>,
     /// Its place in the progress.
     pub(super) index: usize,
     /// Where notifications come from.
@@ -99,7 +100,7 @@ pub(super) struct Courier {
     pub(super) back_off_min: Duration,
 }
 
-impl Courier {
+impl DeliveryWorker {
     /// Delivers for ever.
     pub(super) async fn run(self) {
         let mut changes = self.store.outbox_changes();
@@ -107,14 +108,17 @@ impl Courier {
             changes.mark_unchanged();
             while let Some((number, record)) = self.store.outbox_after(self.progress.of(self.index))
             {
-                if severity(&record.alert.level) >= self.caller.target().min_severity {
-                    self.deliver(number, &record).await;
+                let notification = Notification {
+                    record,
+                    delivery: number.to_string(),
+                };
+                // A level that this version does not know ranks below all.
+                if notification.level() >= self.channel.min_level() {
+                    self.deliver(number, &notification).await;
                 }
                 let everywhere = self.progress.advance(self.index, number);
-                self.store.defer(vec![Change::Delivered(
-                    self.caller.target().name.to_string(),
-                    number,
-                )]);
+                let name = self.channel.name().to_owned();
+                self.store.defer(vec![Change::Delivered(name, number)]);
                 drop_up_to(&self.store, everywhere);
             }
             if changes.changed().await.is_err() {
@@ -123,12 +127,12 @@ impl Courier {
         }
     }
 
-    /// Calls until it arrives, is given up, or makes room in the outbox.
-    async fn deliver(&self, number: u64, record: &OutboxRecord) {
+    /// Sends until it arrives, is given up, or has made room in the outbox.
+    async fn deliver(&self, number: u64, notification: &Notification) {
         let mut attempts = 0;
         let mut refusals = 0;
         loop {
-            let error = match self.caller.call(record, &number.to_string()).await {
+            let error = match self.channel.send(notification).await {
                 Ok(()) => {
                     self.counters.sent.fetch_add(1, Ordering::Relaxed);
                     return;
@@ -137,8 +141,8 @@ impl Courier {
             };
             self.counters.failed.fetch_add(1, Ordering::Relaxed);
             attempts += 1;
-            refusals += u32::from(matches!(error, CallError::Refused(_)));
-            tracing::warn!(webhook = &*self.caller.target().name, %error, attempts, "a notification did not arrive");
+            refusals += u32::from(matches!(error, NotDelivered::Refused(_)));
+            tracing::warn!(channel = self.channel.name(), %error, attempts, "a notification did not arrive");
             if refusals >= REFUSALS {
                 self.counters.refused.fetch_add(1, Ordering::Relaxed);
                 return;
@@ -157,14 +161,11 @@ impl Courier {
 }
 
 /// The wait after `attempts` failures, the last of which was `error`.
-fn wait(first: Duration, attempts: u32, error: &CallError) -> Duration {
+fn wait(first: Duration, attempts: u32, error: &NotDelivered) -> Duration {
     let doubled = first.saturating_mul(1_u32.checked_shl(attempts - 1).unwrap_or(u32::MAX));
     let asked = match error {
-        CallError::Later {
-            retry_after_s: Some(seconds),
-            ..
-        } => Duration::from_secs(*seconds),
-        _ => Duration::ZERO,
+        NotDelivered::Retry { after, .. } => after.unwrap_or_default(),
+        NotDelivered::Refused(_) => Duration::ZERO,
     };
     doubled.max(asked).min(BACK_OFF_MAX)
 }
@@ -174,17 +175,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_five_minutes_and_heed_the_target() {
-        let lost = CallError::Unreachable(String::new());
+    fn waits_grow_to_five_minutes_and_heed_the_other_side() {
+        let lost = NotDelivered::retry("no answer");
         let waits: Vec<u64> = (1..12)
             .map(|attempts| wait(BACK_OFF_MIN, attempts, &lost).as_secs())
             .collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
         assert_eq!(wait(BACK_OFF_MIN, u32::MAX, &lost), BACK_OFF_MAX);
-        let later = CallError::Later {
-            status: 429,
-            retry_after_s: Some(60),
+        let later = |seconds| NotDelivered::Retry {
+            reason: "answered with 429".to_owned(),
+            after: Some(Duration::from_secs(seconds)),
         };
-        assert_eq!(wait(BACK_OFF_MIN, 1, &later).as_secs(), 60);
+        assert_eq!(wait(BACK_OFF_MIN, 1, &later(60)).as_secs(), 60);
+        assert_eq!(wait(BACK_OFF_MIN, 1, &later(3600)), BACK_OFF_MAX);
     }
 }

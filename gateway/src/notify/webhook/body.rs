@@ -8,28 +8,20 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::config::WebhookTemplate;
-use store::{AlertRecord, OutboxEvent, OutboxRecord};
-
-/// Name of an event in bodies and headers.
-pub(super) const fn event_name(event: OutboxEvent) -> &'static str {
-    match event {
-        OutboxEvent::Raised => "raised",
-        OutboxEvent::Acknowledged => "acknowledged",
-        OutboxEvent::Cleared => "cleared",
-        OutboxEvent::Resolved => "resolved",
-    }
-}
+use crate::config::notify::WebhookTemplate;
+use crate::notify::channel::Notification;
+use readings::Level;
+use store::{AlertRecord, OutboxEvent};
 
 /// The body of a notification.
-pub(super) fn render(template: WebhookTemplate, record: &OutboxRecord, delivery: &str) -> Vec<u8> {
+pub(super) fn render(template: WebhookTemplate, notification: &Notification) -> Vec<u8> {
     let body = match template {
         WebhookTemplate::Json => json!({
-            "event": event_name(record.event),
-            "delivery": delivery,
-            "alert": alert(&record.alert),
+            "event": notification.event_name(),
+            "delivery": notification.delivery,
+            "alert": alert(&notification.record.alert),
         }),
-        WebhookTemplate::Slack => slack(record),
+        WebhookTemplate::Slack => slack(notification),
     };
     body.to_string().into_bytes()
 }
@@ -57,19 +49,19 @@ fn alert(record: &AlertRecord) -> Value {
     })
 }
 
-fn slack(record: &OutboxRecord) -> Value {
-    let alert = &record.alert;
-    let colour = match (record.event, alert.level.as_str()) {
+fn slack(notification: &Notification) -> Value {
+    let alert = &notification.record.alert;
+    let colour = match (notification.record.event, notification.level()) {
         (OutboxEvent::Resolved | OutboxEvent::Cleared, _) => "good",
-        (_, "critical" | "error") => "danger",
-        (_, "warning") => "warning",
+        (_, Some(Level::Critical | Level::Error)) => "danger",
+        (_, Some(Level::Warning)) => "warning",
         _ => "#439FE0",
     };
     let text = format!(
         "[{}] {} {}: {}",
         alert.level,
         alert.subject,
-        event_name(record.event),
+        notification.event_name(),
         alert.rule
     );
     json!({
@@ -102,7 +94,7 @@ fn stamp(us: i64) -> Option<String> {
 }
 
 /// `sha256=` and the HMAC-SHA256 of `<timestamp>.<body>` in hexadecimal.
-pub(super) fn signature(secret: &[u8], timestamp_s: i64, body: &[u8]) -> Option<String> {
+pub(in crate::notify) fn signature(secret: &[u8], timestamp_s: i64, body: &[u8]) -> Option<String> {
     // HMAC takes keys of any length, so this does not fail.
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
     mac.update(timestamp_s.to_string().as_bytes());
@@ -117,30 +109,51 @@ pub(super) fn signature(secret: &[u8], timestamp_s: i64, body: &[u8]) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::samples;
+    use crate::notify::tests::notification;
+
+    fn rendered(template: WebhookTemplate, notification: &Notification) -> Value {
+        serde_json::from_slice(&render(template, notification)).expect("JSON")
+    }
 
     #[test]
     fn both_shapes_say_what_happened() {
-        let record = samples::outbox();
-        let body: Value =
-            serde_json::from_slice(&render(WebhookTemplate::Json, &record, "7")).expect("JSON");
-        assert_eq!(body["event"], "acknowledged");
-        assert_eq!(body["alert"]["id"], "alert_deadbeef_9");
+        let mut notification = notification(9, "critical", OutboxEvent::Acknowledged);
+        notification.record.alert.created_us = 1_738_314_902_123_456;
+        let body = rendered(WebhookTemplate::Json, &notification);
+        assert_eq!(
+            (&body["event"], &body["delivery"]),
+            (&json!("acknowledged"), &json!("test"))
+        );
+        assert_eq!(body["alert"]["id"], "alert_00000000_9");
         assert_eq!(body["alert"]["timestamp"], "2025-01-31T09:15:02.123456Z");
         assert_eq!(
             (&body["alert"]["acknowledged"], &body["alert"]["resolved"]),
             (&json!(true), &json!(false))
         );
 
-        let mut record = samples::outbox();
-        record.alert.subject = "<!channel>".to_owned();
-        let body: Value =
-            serde_json::from_slice(&render(WebhookTemplate::Slack, &record, "7")).expect("JSON");
+        notification.record.alert.subject = "<!channel>".to_owned();
+        let body = rendered(WebhookTemplate::Slack, &notification);
         assert_eq!(
             body["text"],
-            "[critical] &lt;!channel&gt; acknowledged: low_battery"
+            "[critical] &lt;!channel&gt; acknowledged: Test"
         );
-        assert_eq!(body["attachments"][0]["color"], "danger");
+        assert_eq!(body["attachments"][0]["ts"], 1_738_314_902);
+    }
+
+    #[test]
+    fn the_colour_says_how_bad_it_is_until_it_is_over() {
+        for (level, event, colour) in [
+            ("critical", OutboxEvent::Raised, "danger"),
+            ("error", OutboxEvent::Acknowledged, "danger"),
+            ("warning", OutboxEvent::Raised, "warning"),
+            ("info", OutboxEvent::Raised, "#439FE0"),
+            ("fatal", OutboxEvent::Raised, "#439FE0"),
+            ("critical", OutboxEvent::Cleared, "good"),
+            ("critical", OutboxEvent::Resolved, "good"),
+        ] {
+            let body = rendered(WebhookTemplate::Slack, &notification(1, level, event));
+            assert_eq!(body["attachments"][0]["color"], colour, "{level} {event:?}");
+        }
     }
 
     #[test]

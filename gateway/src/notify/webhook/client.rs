@@ -1,4 +1,4 @@
-//! One webhook call: connect where it is allowed, post, judge the answer.
+//! The webhook's client: connect where it is allowed, post, judge the answer.
 //!
 //! A resolver in front of the connection drops every address that is not
 //! allowed. Redirects are not followed and answers are not read: only the
@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{Request, StatusCode, header};
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -21,50 +22,37 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
-use thiserror::Error;
 use tower::Service;
 
 use super::body;
-use super::target::{Allowed, Target};
+use super::target::Target;
+use crate::config::notify as config;
+use crate::notify::allowed::Allowed;
+use crate::notify::channel::{Channel, NotDelivered, Notification};
 use crate::outbound;
-use store::OutboxRecord;
+use readings::Level;
 
 /// Time for a whole call, from resolving to the answer's status.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a notification did not arrive.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum CallError {
-    /// Not answered: try again.
-    #[error("{0}")]
-    Unreachable(String),
-    /// Answered with a status that may pass: try again.
-    #[error("answered with {status}")]
-    Later {
-        /// The status.
-        status: u16,
-        /// What `Retry-After` asks for, in seconds.
-        retry_after_s: Option<u64>,
-    },
-    /// Answered with a status that says the request itself is wrong.
-    #[error("refused with {0}; check the address and the secret")]
-    Refused(u16),
-}
-
-/// Calls one target.
-pub(super) struct Caller {
+/// One webhook, and the client that calls it.
+pub(in crate::notify) struct Webhook {
     target: Target,
-    connector: HttpsConnector<HttpConnector<Guard>>,
-    client: Client<HttpsConnector<HttpConnector<Guard>>, Full<Bytes>>,
+    connector: HttpsConnector<HttpConnector<AllowedResolver>>,
+    client: Client<HttpsConnector<HttpConnector<AllowedResolver>>, Full<Bytes>>,
 }
 
-impl Caller {
-    /// A caller of `target`.
+impl Webhook {
+    /// The channel of a `[[notify.webhook]]`.
     ///
     /// # Errors
-    /// What is wrong with the file of its certificate authority.
-    pub(super) fn new(target: Target) -> Result<Caller, String> {
-        let mut http = HttpConnector::new_with_resolver(Guard(target.allowed.clone()));
+    /// What is wrong with it, beginning with the key where it concerns one.
+    pub(in crate::notify) fn open(
+        config: &config::Webhook,
+        allowed: &Arc<Allowed>,
+    ) -> Result<Webhook, String> {
+        let target = Target::parse(config, allowed)?;
+        let mut http = HttpConnector::new_with_resolver(AllowedResolver(target.allowed.clone()));
         http.enforce_http(false);
         http.set_connect_timeout(Some(CALL_TIMEOUT));
         let connector = HttpsConnectorBuilder::new()
@@ -76,50 +64,27 @@ impl Caller {
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .build(connector.clone());
-        Ok(Caller {
+        Ok(Webhook {
             target,
             connector,
             client,
         })
     }
 
-    /// The target.
-    pub(super) fn target(&self) -> &Target {
-        &self.target
-    }
-
-    /// Whether the target takes connections; it is sent nothing.
-    ///
-    /// # Errors
-    /// Why not, in words.
-    pub(super) async fn reach(&self) -> Result<(), String> {
-        outbound::reach(self.connector.clone(), self.target.uri.clone()).await
-    }
-
-    /// Sends one notification under the number `delivery`.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub(super) async fn call(
-        &self,
-        record: &OutboxRecord,
-        delivery: &str,
-    ) -> Result<(), CallError> {
-        let request = self
-            .request(record, delivery)
-            .map_err(|error| CallError::Unreachable(error.to_string()))?;
+    async fn call(&self, notification: &Notification) -> Result<(), NotDelivered> {
+        let request = self.request(notification).map_err(NotDelivered::retry)?;
         let answer = tokio::time::timeout(CALL_TIMEOUT, self.client.request(request)).await;
         let answer = answer.map_err(|_| {
-            CallError::Unreachable(format!("no answer in {} s", CALL_TIMEOUT.as_secs()))
+            NotDelivered::retry(format_args!("no answer in {} s", CALL_TIMEOUT.as_secs()))
         })?;
-        let answer = answer.map_err(|error| CallError::Unreachable(outbound::chain(&error)))?;
+        let answer = answer.map_err(|error| NotDelivered::retry(outbound::chain(&error)))?;
         let retry_after = answer.headers().get(header::RETRY_AFTER);
         let retry_after_s = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
         judge(answer.status(), retry_after_s)
     }
 
-    fn request(&self, record: &OutboxRecord, delivery: &str) -> http::Result<Request<Full<Bytes>>> {
-        let body = body::render(self.target.template, record, delivery);
+    fn request(&self, notification: &Notification) -> http::Result<Request<Full<Bytes>>> {
+        let body = body::render(self.target.template, notification);
         let now_s = Timestamp::now().as_second();
         let mut request = Request::post(self.target.uri.clone())
             .header(header::CONTENT_TYPE, "application/json")
@@ -127,8 +92,8 @@ impl Caller {
                 header::USER_AGENT,
                 concat!("mfg-drone-gateway/", env!("CARGO_PKG_VERSION")),
             )
-            .header("x-mfg-event", body::event_name(record.event))
-            .header("x-mfg-delivery", delivery)
+            .header("x-mfg-event", notification.event_name())
+            .header("x-mfg-delivery", &notification.delivery)
             .header("x-mfg-timestamp", now_s);
         let secret = self.target.secret.as_ref();
         if let Some(signature) = secret.and_then(|secret| body::signature(secret, now_s, &body)) {
@@ -138,22 +103,55 @@ impl Caller {
     }
 }
 
-fn judge(status: StatusCode, retry_after_s: Option<u64>) -> Result<(), CallError> {
-    match status.as_u16() {
+impl Channel for Webhook {
+    fn kind(&self) -> &'static str {
+        "webhook"
+    }
+
+    fn name(&self) -> &str {
+        &self.target.name
+    }
+
+    fn min_level(&self) -> Option<Level> {
+        self.target.min_level
+    }
+
+    fn send<'a>(
+        &'a self,
+        notification: &'a Notification,
+    ) -> BoxFuture<'a, Result<(), NotDelivered>> {
+        Box::pin(self.call(notification))
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(outbound::reach(
+            self.connector.clone(),
+            self.target.uri.clone(),
+        ))
+    }
+}
+
+/// What the status of an answer means. A refusal is one that the same request would meet
+/// again.
+fn judge(status: StatusCode, retry_after_s: Option<u64>) -> Result<(), NotDelivered> {
+    let status = status.as_u16();
+    match status {
         200..=299 => Ok(()),
-        408 | 425 | 429 | 500..=599 => Err(CallError::Later {
-            status: status.as_u16(),
-            retry_after_s,
+        408 | 425 | 429 | 500..=599 => Err(NotDelivered::Retry {
+            reason: format!("answered with {status}"),
+            after: retry_after_s.map(Duration::from_secs),
         }),
-        refused => Err(CallError::Refused(refused)),
+        _ => Err(NotDelivered::Refused(format!(
+            "refused with {status}; check the address and the secret"
+        ))),
     }
 }
 
 /// Resolves names to the addresses that are allowed.
 #[derive(Clone, Debug)]
-struct Guard(Arc<Allowed>);
+struct AllowedResolver(Arc<Allowed>);
 
-impl Service<Name> for Guard {
+impl Service<Name> for AllowedResolver {
     type Response = std::vec::IntoIter<SocketAddr>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
@@ -188,7 +186,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_leads_only_where_it_is_allowed() {
-        let mut guard = Guard(Arc::new(
+        let mut resolver = AllowedResolver(Arc::new(
             Allowed::parse(&["192.0.2.0/24".to_owned()]).expect("parsed"),
         ));
         // Addresses as names resolve to themselves, without asking anybody.
@@ -197,10 +195,10 @@ mod tests {
             ("127.0.0.1", true),
             ("198.51.100.1", false),
         ] {
-            let found = guard.call(name.parse().expect("a name")).await;
+            let found = resolver.call(name.parse().expect("a name")).await;
             assert_eq!(found.is_ok(), allowed, "{name}: {found:?}");
         }
-        let mut named = Guard(Arc::new(
+        let mut named = AllowedResolver(Arc::new(
             Allowed::parse(&["198.51.100.1.example".to_owned()]).expect("parsed"),
         ));
         assert!(
@@ -214,15 +212,26 @@ mod tests {
 
     #[test]
     fn only_what_may_pass_is_tried_for_ever() {
-        let judged = |status: u16| judge(StatusCode::from_u16(status).expect("a status"), None);
-        assert_eq!(judged(204), Ok(()));
-        assert!(matches!(
-            judged(429),
-            Err(CallError::Later { status: 429, .. })
-        ));
-        assert!(matches!(judged(503), Err(CallError::Later { .. })));
-        for status in [301, 400, 401, 404, 410] {
-            assert_eq!(judged(status), Err(CallError::Refused(status)));
+        let judged = |status: u16| {
+            let status = StatusCode::from_u16(status).expect("a status");
+            judge(status, Some(7))
+        };
+        for status in [200, 204, 299] {
+            assert_eq!(judged(status), Ok(()), "{status}");
+        }
+        for status in [408, 425, 429, 500, 503, 599] {
+            let later = NotDelivered::Retry {
+                reason: format!("answered with {status}"),
+                after: Some(Duration::from_secs(7)),
+            };
+            assert_eq!(judged(status), Err(later));
+        }
+        for status in [301, 400, 401, 404, 410, 499, 600] {
+            let outcome = judged(status);
+            assert!(
+                matches!(&outcome, Err(NotDelivered::Refused(reason)) if reason.contains(&status.to_string())),
+                "{outcome:?}"
+            );
         }
     }
 }

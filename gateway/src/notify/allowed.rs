@@ -1,0 +1,87 @@
+//! `notify.allow`: where notifications may go.
+//!
+//! Pure. A gateway must not become a way into the network it stands in: nothing off
+//! loopback that the list does not name, by host or by network. A channel asks twice:
+//! for what is configured, and for the address when it connects, so that a name cannot
+//! lead elsewhere later.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+/// The parsed `notify.allow`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Allowed {
+    hosts: Vec<String>,
+    networks: Vec<IpNet>,
+}
+
+impl Allowed {
+    /// Parses the list: networks as `192.168.1.0/24`, addresses, host names.
+    pub(crate) fn parse(entries: &[String]) -> Result<Allowed, String> {
+        let mut allowed = Allowed::default();
+        for entry in entries {
+            let network = entry
+                .parse::<IpNet>()
+                .or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
+            match network {
+                Ok(network) => allowed.networks.push(network),
+                // A host's name has no slash; what has one was meant as a network.
+                Err(_) if entry.is_empty() || entry.contains('/') => {
+                    return Err(format!("{entry:?} is neither a network nor a host name"));
+                }
+                Err(_) => allowed.hosts.push(entry.to_ascii_lowercase()),
+            }
+        }
+        Ok(allowed)
+    }
+
+    /// Whether every address of the host of that name will do.
+    pub(crate) fn host(&self, host: &str) -> bool {
+        self.hosts
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(host))
+    }
+
+    /// Whether a channel may be configured to go to `host`, a name or an address. A name
+    /// that is not listed may still lead into a listed network: then its address is judged
+    /// when it connects.
+    pub(crate) fn may_lead_to(&self, host: &str) -> bool {
+        match host.parse() {
+            Ok(address) => self.address(address) || self.host(host),
+            Err(_) => {
+                host.eq_ignore_ascii_case("localhost")
+                    || self.host(host)
+                    || !self.networks.is_empty()
+            }
+        }
+    }
+
+    /// Whether a connection to that address will do.
+    pub(crate) fn address(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_loopback()
+            || self
+                .networks
+                .iter()
+                .any(|network| network.contains(&address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_what_their_bits_say() {
+        let allowed = Allowed::parse(&["10.1.2.0/23".to_owned(), "0.0.0.0/0".to_owned()][..1])
+            .expect("parsed");
+        let is = |text: &str| allowed.address(text.parse().expect("an address"));
+        assert!(is("10.1.3.255") && is("::ffff:10.1.2.1") && is("127.9.9.9"));
+        assert!(!is("10.1.4.0") && !is("10.1.1.255") && !is("fe80::1"));
+        let all = Allowed::parse(&["0.0.0.0/0".to_owned()]).expect("parsed");
+        assert!(all.address("8.8.8.8".parse().expect("an address")));
+        assert!(!all.address("2001:db8::1".parse().expect("an address")));
+        assert!(Allowed::parse(&["10.0.0.0/33".to_owned()]).is_err());
+    }
+}
