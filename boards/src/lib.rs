@@ -30,6 +30,7 @@ mod detect;
 mod discover;
 mod gate;
 mod kernel;
+mod location;
 mod manifest;
 mod probe;
 mod profile;
@@ -50,8 +51,9 @@ pub use detect::{Confidence, Detected, detect};
 pub use discover::{Fact, LeftOut, MAX_LEFT_OUT_NAMES, MAX_SENSORS, TripKind, TripPoint};
 pub use manifest::ManifestError;
 pub use profile::{
-    Address, Channel, Fan, Hat, HatMatch, Id, Led, Matches, Power, Profile, ProfileError, Profiles,
-    Reset, ResetFormat, Sign, Thermal, Throttling, TreePath, Uart, Watchdog,
+    Address, Channel, DeviceAddress, Fan, Hat, HatMatch, Id, Led, Matches, Power, Profile,
+    ProfileError, Profiles, Reset, ResetFormat, Sign, Thermal, Throttling, TreePath, Uart,
+    Watchdog,
 };
 pub use quantity::{Quantity, Range, Role};
 pub use report::{BoardReport, Report, SensorReport, report};

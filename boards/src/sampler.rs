@@ -23,7 +23,7 @@ use crate::probe::{BUFFER_BYTES, Channel, Probe};
 use crate::quantity::Role;
 use crate::rates::{BACK_OFF_MAX_MS, RESCAN_MS};
 use crate::sensor::{Absence, Freshness, Sample, Sensor, SensorIndex};
-use crate::tree::Tree;
+use crate::tree::{Handles, Tree};
 
 /// What has happened since the sensors were opened, for a `/metrics` page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -69,6 +69,8 @@ pub struct Sensors {
     hats: Vec<String>,
     /// What the last search found no place for.
     left_out: LeftOut,
+    /// Descriptions that fit two devices, and were applied to neither.
+    refused: Vec<String>,
     counters: Counters,
     generation: u64,
 }
@@ -112,6 +114,7 @@ impl Sensors {
             notes: Vec::new(),
             hats: Vec::new(),
             left_out: LeftOut::default(),
+            refused: Vec::new(),
             counters: Counters::default(),
             generation: 0,
         };
@@ -158,17 +161,22 @@ impl Sensors {
     /// whether anything changed, that is whether [`Sensors::all`] is longer or a
     /// sensor was found again or lost.
     pub fn rescan(&mut self, now_ms: u64) -> bool {
-        if now_ms < self.hot_plug.due_ms {
+        // A file kept open is of the device it was opened for, whoever has its number by
+        // now. One that is opened anew is not: nothing is read before that was looked at.
+        let is_due = now_ms >= self.hot_plug.due_ms;
+        if !is_due && self.tree.handles() == Handles::Keep {
             return false;
         }
-        self.hot_plug.due_ms = now_ms.saturating_add(RESCAN_MS);
+        if is_due {
+            self.hot_plug.due_ms = now_ms.saturating_add(RESCAN_MS);
+        }
         let signature = signature(&self.hot_plug.directories);
         let changed = signature != self.hot_plug.signature;
         let missing = self.probes.iter().any(Probe::is_gone);
         if changed || !missing {
             self.hot_plug.forced_wait_ms = RESCAN_MS;
         }
-        let forced = missing && now_ms >= self.hot_plug.forced_due_ms;
+        let forced = is_due && missing && now_ms >= self.hot_plug.forced_due_ms;
         if !(changed || forced) {
             return false;
         }
@@ -260,6 +268,35 @@ impl Sensors {
         &self.left_out
     }
 
+    /// Descriptions that fit two devices and were applied to neither, with both named.
+    pub fn refused(&self) -> &[String] {
+        &self.refused
+    }
+
+    /// The sensor that a person means by a name: its own, or the one it had before names
+    /// said where a sensor is, if that was one sensor's only.
+    ///
+    /// # Errors
+    /// The names of the sensors that could be meant: none, or several.
+    pub fn find(&self, name: &str) -> Result<SensorIndex, Vec<String>> {
+        let is_placed = |index: &SensorIndex| self.owners[index.place()].is_some();
+        let all = || self.iter().filter(|(index, _)| is_placed(index));
+        if let Some((index, _)) = all().find(|(_, sensor)| sensor.name == name) {
+            return Ok(index);
+        }
+        // The number of two equal names followed the order of the boot: it says nothing.
+        let (name, numbered) = match name.split_once('#') {
+            Some((name, _)) => (name, true),
+            None => (name, false),
+        };
+        let formerly = all().filter(|(_, sensor)| sensor.formerly.as_deref() == Some(name));
+        let meant: Vec<_> = formerly.collect();
+        match meant[..] {
+            [(index, _)] if !numbered => Ok(index),
+            _ => Err(meant.iter().map(|(_, s)| s.name.clone()).collect()),
+        }
+    }
+
     pub(crate) fn hold(&mut self, index: SensorIndex, held: bool) {
         if let Some((probe, _)) = self.owners[index.place()] {
             self.probes[usize::from(probe)].held = held;
@@ -295,8 +332,10 @@ impl Sensors {
             notes,
             hats,
             left_out,
+            refused,
         } = discover(&self.tree, &self.detected);
         (self.trip_points, self.facts, self.notes, self.hats) = (trip_points, facts, notes, hats);
+        let refused_before = std::mem::replace(&mut self.refused, refused);
         self.counters.searches += 1;
         self.counters.left_out += left_out.count as u64;
         let before = std::mem::replace(&mut self.left_out, left_out);
@@ -310,7 +349,7 @@ impl Sensors {
         for found in found {
             changed |= self.place(now_ms, found);
         }
-        changed |= self.left_out != before;
+        changed |= self.left_out != before || self.refused != refused_before;
         self.generation += u64::from(changed);
         changed
     }

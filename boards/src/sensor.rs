@@ -25,9 +25,13 @@ impl SensorIndex {
 /// What a sensor is. It does not change while the sensor is known.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Sensor {
-    /// Unique and stable across restarts, for example `thermal:cpu-thermal` or
-    /// `hwmon:rpi_volt:in0_lcrit_alarm`.
+    /// Unique, and the same at every start however devices are numbered, for example
+    /// `thermal:cpu-thermal`, `hwmon:rpi_volt:in0_lcrit_alarm` or
+    /// `hwmon:ina219@1-0042:in1`.
     pub name: String,
+    /// What it was called before names said where a sensor is, if that was otherwise;
+    /// two sensors may share it.
+    pub formerly: Option<String>,
     /// For people: the driver's or the profile's label.
     pub label: String,
     /// The interface, battery or zone it belongs to, where there is one (`wlan0`).

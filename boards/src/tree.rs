@@ -218,6 +218,16 @@ impl Tree {
         Some(target.file_name()?.to_str()?.to_owned())
     }
 
+    /// A path of the tree with every link on the way resolved; `None` where it leads
+    /// nowhere.
+    pub(crate) fn real(&self, path: &str) -> Option<PathBuf> {
+        if self.is_live() {
+            return fs::canonicalize(path).ok();
+        }
+        let real = self.locate(path).ok()?;
+        Some(Path::new("/").join(real.strip_prefix(&self.root).ok()?))
+    }
+
     /// A link's target as written.
     pub fn link_target(&self, path: &str) -> Option<PathBuf> {
         let path = Path::new(path);
