@@ -30,16 +30,19 @@ mod detect;
 mod discover;
 mod gate;
 mod kernel;
+mod lanes;
 mod location;
 mod manifest;
 mod probe;
 mod profile;
 mod quantity;
 mod rates;
+mod readers;
 mod redact;
 mod report;
 mod sampler;
 mod sensor;
+mod source;
 mod tree;
 
 use std::path::Path;
@@ -91,6 +94,15 @@ impl Board {
             detected,
             sensors,
         }
+    }
+
+    /// Has the calling thread read by itself, and hang by itself: an allocation counter
+    /// sees one thread only.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn read_inline(mut self) -> Self {
+        self.sensors.read_inline();
+        self
     }
 
     /// Which board, and why.

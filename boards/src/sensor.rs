@@ -97,6 +97,8 @@ pub enum Absence {
     Implausible(f64),
     /// The driver says that the sensor is broken or its wire is off.
     Faulty,
+    /// The read did not end in time, or its bus still hangs in an earlier one.
+    Stuck,
     /// The source says itself that it has nothing.
     Unavailable(&'static str),
 }
@@ -122,6 +124,7 @@ impl Absence {
             Absence::NotANumber => "not_a_number",
             Absence::Implausible(_) => "implausible",
             Absence::Faulty => "faulty",
+            Absence::Stuck => "stuck",
             Absence::Unavailable(_) => "unavailable",
         }
     }
@@ -150,6 +153,9 @@ impl fmt::Display for Absence {
             Absence::Faulty => {
                 f.write_str("the driver says that the sensor is faulty: check it and its wire")
             }
+            Absence::Stuck => f.write_str(
+                "not read in time: its bus or its driver is stuck; the others are read on",
+            ),
             Absence::Unavailable(reason) => f.write_str(reason),
         }
     }
