@@ -181,12 +181,30 @@ impl Taking<'_> {
         }
     }
 
-    /// Where the class entry's device is; the link need not lead anywhere in the capture.
+    /// Where the class entry's device is, and its node of the device tree: sensors are
+    /// named by them. The links need not lead anywhere in the capture.
     fn device_link(&mut self, path: &str) {
-        let device = format!("{path}/device");
-        if let Some(target) = self.tree.link_target(&device) {
-            let target = self.redactor.text(&target.display().to_string());
-            self.put(&device, Entry::Link(target));
+        let link = |name: &str| {
+            let link = format!("{path}/{name}");
+            self.tree
+                .real(&link)
+                .or_else(|| self.tree.link_target(&link))
+        };
+        // An entry of the I/O bus is a link itself, into its device.
+        let entry = || {
+            let device = self.tree.real(path)?.parent()?.to_owned();
+            device.starts_with("/sys/devices").then_some(device)
+        };
+        let device = match path.starts_with("/sys/bus") {
+            true => link("device").or_else(entry),
+            false => link("device"),
+        };
+        let node = link("of_node").or_else(|| link("device/of_node"));
+        for (name, target) in [("device", device), ("of_node", node)] {
+            if let Some(target) = target {
+                let target = self.redactor.text(&target.display().to_string());
+                self.put(&format!("{path}/{name}"), Entry::Link(target));
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! into open files. A class that is empty leaves a note, because an empty list
 //! without a reason looks like a fault of this program.
 
+mod chip;
 mod clock;
 mod cpu;
 mod hwmon;
@@ -24,11 +25,13 @@ use crate::decode::{Decode, Linear};
 use crate::detect::Detected;
 use crate::gate::GateKind;
 use crate::kernel::Question;
+use crate::profile::{Channel, Id};
 use crate::quantity::{Quantity, Range, Role};
 use crate::rates::STALE_AFTER_PERIODS;
 use crate::sensor::Sensor;
 use crate::tree::Tree;
 
+use chip::Chip;
 pub use thermal::{TripKind, TripPoint};
 
 /// Sensors of one board. A server with sixteen fans and forty temperatures has
@@ -64,6 +67,8 @@ pub(crate) struct Found {
     /// The device and attribute, independent of numbering.
     pub(crate) identity: String,
     pub(crate) source: String,
+    /// What is read one after the other and hangs together.
+    pub(crate) bus: String,
     pub(crate) period_ms: u64,
     pub(crate) origin: Origin,
     /// The file that says whether the source means anything.
@@ -82,6 +87,8 @@ pub(crate) struct Discovery {
     pub(crate) hats: Vec<String>,
     /// What was left out because there was more than [`MAX_SENSORS`].
     pub(crate) left_out: LeftOut,
+    /// Descriptions that fit two devices, and were applied to neither.
+    pub(crate) refused: Vec<String>,
 }
 
 /// Sensors that found no place in the full table. Fewer names than sensors are
@@ -127,6 +134,8 @@ const SOC_TEMPERATURE: Range = Range {
 /// One sensor as a class module describes it; the rest has defaults.
 pub(crate) struct Draft {
     name: String,
+    /// As it was called before names said where a sensor is.
+    formerly: Option<String>,
     label: String,
     subject: Option<String>,
     quantity: Quantity,
@@ -149,6 +158,7 @@ impl Draft {
         Draft {
             label: name.clone(),
             name,
+            formerly: None,
             subject: None,
             quantity,
             role,
@@ -157,6 +167,11 @@ impl Draft {
             range: quantity.plausible(),
             decode,
         }
+    }
+
+    pub(crate) fn formerly(mut self, name: String) -> Self {
+        self.formerly = (name != self.name).then_some(name);
+        self
     }
 
     pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
@@ -208,6 +223,24 @@ pub(crate) struct Known {
     ignore: bool,
 }
 
+impl Known {
+    /// Adds what is not known yet.
+    fn add(&mut self, words: &Channel) {
+        let Known {
+            label,
+            role,
+            factor,
+            charge,
+            ignore,
+        } = self;
+        *label = label.take().or_else(|| words.label.clone());
+        *role = role.or(words.role);
+        *factor = factor.or(words.factor);
+        *charge = charge.take().or_else(|| words.charge.clone());
+        *ignore |= words.ignore;
+    }
+}
+
 /// What the class modules see and add to.
 pub(crate) struct Search<'a> {
     pub(crate) tree: &'a Tree,
@@ -216,6 +249,12 @@ pub(crate) struct Search<'a> {
     names: HashSet<String>,
     identities: HashSet<String>,
     single_roles: HashSet<Role>,
+    /// Descriptions that fit two chips, by their place.
+    refused_words: HashSet<usize>,
+    /// HATs that two chips could be.
+    refused_hats: HashSet<Id>,
+    /// The bus of the device that is being looked at.
+    bus: Option<String>,
     count: usize,
 }
 
@@ -224,24 +263,42 @@ pub(crate) fn discover(tree: &Tree, detected: &Detected) -> Discovery {
     let mut search = Search {
         tree,
         detected,
+        refused_words: HashSet::new(),
+        refused_hats: HashSet::new(),
+        bus: None,
         result: Discovery::default(),
         names: HashSet::new(),
         identities: HashSet::new(),
         single_roles: HashSet::new(),
         count: 0,
     };
+    let (monitors, converters) = (hwmon::chips(tree), iio::chips(tree));
+    refuse(&mut search, &monitors, &converters);
     // Order decides who holds a single role: a zone before a chip, a gauge that
     // counts charge before a voltage that is only looked up in a curve.
     thermal::look(&mut search);
     power_supply::look(&mut search);
-    hwmon::look(&mut search);
-    iio::look(&mut search);
+    hwmon::look(&mut search, &monitors);
+    iio::look(&mut search, &converters);
     cpu::look(&mut search);
     storage::look(&mut search);
     net::look(&mut search);
     clock::look(&mut search);
     watchdog::look(&mut search);
     search.result
+}
+
+/// Finds the descriptions that fit two chips.
+fn refuse(search: &mut Search, monitors: &[Chip], converters: &[Chip]) {
+    let words = chip::ambiguous(search, monitors.iter().chain(converters));
+    for (place, why) in words {
+        search.refused_words.insert(place);
+        search.result.refused.push(why);
+    }
+    for (hat, why) in hwmon::ambiguous_hats(search, monitors) {
+        search.refused_hats.insert(hat);
+        search.result.refused.push(why);
+    }
 }
 
 impl Search<'_> {
@@ -324,8 +381,15 @@ impl Search<'_> {
             .into_iter()
             .map(|draft| self.finish(draft, &source, period_ms))
             .collect();
+        let own_bus = || {
+            source
+                .rsplit_once('/')
+                .map_or("", |(path, _)| path)
+                .to_owned()
+        };
         self.result.found.push(Found {
             identity,
+            bus: self.bus.clone().unwrap_or_else(own_bus),
             source,
             period_ms,
             origin,
@@ -344,6 +408,7 @@ impl Search<'_> {
         };
         let sensor = Sensor {
             name: unique(&mut self.names, draft.name),
+            formerly: draft.formerly,
             label: draft.label,
             subject: draft.subject,
             quantity: draft.quantity,
@@ -360,22 +425,15 @@ impl Search<'_> {
         (sensor, draft.decode)
     }
 
-    /// What the profile says of a chip's channel; nothing, if it does not name it.
-    pub(crate) fn known(&self, chip: &str, channel: &str) -> Known {
-        let channels = &self.detected.profile.sensors;
-        match channels
+    /// Descriptions of channels, in the order in which they count, each with the file it
+    /// is from.
+    pub(crate) fn described(&self) -> impl Iterator<Item = (&str, &Channel)> {
+        let file = self.detected.profile_file.as_str();
+        self.detected
+            .profile
+            .sensors
             .iter()
-            .find(|c| c.chip == chip && c.channel == channel)
-        {
-            Some(channel) => Known {
-                label: channel.label.clone(),
-                role: channel.role,
-                factor: channel.factor,
-                charge: channel.charge.clone(),
-                ignore: channel.ignore,
-            },
-            None => Known::default(),
-        }
+            .map(move |words| (file, words))
     }
 
     /// Whether a single role is still free.

@@ -30,15 +30,19 @@ mod detect;
 mod discover;
 mod gate;
 mod kernel;
+mod lanes;
+mod location;
 mod manifest;
 mod probe;
 mod profile;
 mod quantity;
 mod rates;
+mod readers;
 mod redact;
 mod report;
 mod sampler;
 mod sensor;
+mod source;
 mod tree;
 
 use std::path::Path;
@@ -50,8 +54,9 @@ pub use detect::{Confidence, Detected, detect};
 pub use discover::{Fact, LeftOut, MAX_LEFT_OUT_NAMES, MAX_SENSORS, TripKind, TripPoint};
 pub use manifest::ManifestError;
 pub use profile::{
-    Address, Channel, Fan, Hat, HatMatch, Id, Led, Matches, Power, Profile, ProfileError, Profiles,
-    Reset, ResetFormat, Sign, Thermal, Throttling, TreePath, Uart, Watchdog,
+    Address, Channel, DeviceAddress, Fan, Hat, HatMatch, Id, Led, Matches, Power, Profile,
+    ProfileError, Profiles, Reset, ResetFormat, Sign, Thermal, Throttling, TreePath, Uart,
+    Watchdog,
 };
 pub use quantity::{Quantity, Range, Role};
 pub use report::{BoardReport, Report, SensorReport, report};
@@ -89,6 +94,15 @@ impl Board {
             detected,
             sensors,
         }
+    }
+
+    /// Has the calling thread read by itself, and hang by itself: an allocation counter
+    /// sees one thread only.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn read_inline(mut self) -> Self {
+        self.sensors.read_inline();
+        self
     }
 
     /// Which board, and why.

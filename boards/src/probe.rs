@@ -5,23 +5,16 @@
 //! fails. Nothing here allocates after construction.
 
 use std::mem;
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::sync::Arc;
 
-use rustix::fs::{FileType, Mode, OFlags, open, stat};
-use rustix::io::{Errno, pread};
+use rustix::io::Errno;
 
 use crate::decode::Decode;
-use crate::discover::Origin;
-use crate::gate::Gate;
 use crate::quantity::Range;
 use crate::rates::BACK_OFF_MAX_MS;
+use crate::readers::Ticket;
 use crate::sensor::{Absence, Reading, Sample};
-use crate::tree::Handles;
-
-/// The largest file sampled: `/proc/net/wireless` with some twenty interfaces.
-/// sysfs itself never gives more than a page.
-pub(crate) const BUFFER_BYTES: usize = 4096;
+use crate::source::{Attempt, Source};
 
 /// One sensor of a probe.
 #[derive(Debug)]
@@ -77,11 +70,13 @@ impl Channel {
 pub(crate) struct Probe {
     /// The same device and attribute, whatever number it has this time.
     pub(crate) identity: String,
-    /// Where it is on this machine.
-    path: PathBuf,
-    handles: Handles,
-    file: Option<OwnedFd>,
-    origin: Origin,
+    /// What hangs together with it.
+    pub(crate) bus: Arc<str>,
+    /// Where to read; none while a reader has it.
+    pub(crate) source: Option<Source>,
+    /// A read that did not end in time.
+    pub(crate) hangs: Option<Ticket>,
+    is_marker: bool,
     period_ms: u64,
     due_ms: u64,
     failures: u32,
@@ -92,41 +87,28 @@ pub(crate) struct Probe {
     gone_since_ms: u64,
     /// The caller still tells somebody of its loss: its place is not reused.
     pub(crate) held: bool,
-    /// What says whether the file means anything.
-    pub(crate) gate: Option<Gate>,
     pub(crate) channels: Vec<Channel>,
 }
 
 impl Probe {
-    pub(crate) fn new(identity: String, path: PathBuf, handles: Handles, period_ms: u64) -> Self {
+    pub(crate) fn new(identity: String, bus: String, source: Source, period_ms: u64) -> Self {
         Probe {
             identity,
-            path,
-            handles,
-            file: None,
-            origin: Origin::File,
+            bus: bus.into(),
+            is_marker: source.is_marker(),
+            source: Some(source),
+            hangs: None,
             period_ms,
             due_ms: 0,
             failures: 0,
             gone: false,
             gone_since_ms: 0,
             held: false,
-            gate: None,
             channels: Vec::new(),
         }
     }
 
-    /// Something else than a file's contents.
-    pub(crate) fn of(mut self, origin: Origin) -> Self {
-        self.origin = origin;
-        self
-    }
-
-    fn is_marker(&self) -> bool {
-        matches!(self.origin, Origin::Marker)
-    }
-
-    /// The first sample is not before this.
+    /// The next attempt is not before this.
     pub(crate) fn wait_until(&mut self, now_ms: u64) {
         self.due_ms = now_ms;
     }
@@ -144,59 +126,45 @@ impl Probe {
         (self.gone && !self.held).then_some(self.gone_since_ms)
     }
 
-    /// Reads the file once and gives every channel its sample.
-    pub(crate) fn sample(
+    /// Takes the source back with what a reader made of it, and gives every channel its
+    /// sample.
+    pub(crate) fn take(&mut self, now_ms: u64, attempt: &Attempt, emit: impl FnMut(u16, Sample)) {
+        match attempt.outcome() {
+            (_, Some(why)) => self.refuse(now_ms, why, true, emit),
+            (read, None) => self.settle(now_ms, read, emit),
+        }
+    }
+
+    /// Not to be read: said again at each attempt, so that a caller who missed the first
+    /// still learns it.
+    pub(crate) fn say_gone(&mut self, now_ms: u64, emit: impl FnMut(u16, Sample)) {
+        self.settle(now_ms, Err(Errno::NODEV), emit);
+    }
+
+    /// Not read in time, or not read at all because its bus hangs.
+    pub(crate) fn say_stuck(&mut self, now_ms: u64, emit: impl FnMut(u16, Sample)) {
+        self.refuse(now_ms, Absence::Stuck, false, emit);
+    }
+
+    /// Its bus answers again: reads it at once.
+    pub(crate) fn unstick(&mut self, now_ms: u64) {
+        self.failures = 0;
+        self.due_ms = now_ms;
+    }
+
+    /// No channel has a value, all for one reason; whether that is how a device that works
+    /// says so.
+    fn refuse(
         &mut self,
         now_ms: u64,
-        buffer: &mut [u8; BUFFER_BYTES],
-        emit: impl FnMut(u16, Sample),
+        why: Absence,
+        worked: bool,
+        mut emit: impl FnMut(u16, Sample),
     ) {
-        let read = match &mut self.origin {
-            // Said again at each attempt, so that a caller who missed the first
-            // still learns it; nothing is touched.
-            _ if self.gone => Err(Errno::NODEV),
-            Origin::Marker => stat(&self.path).map(|_| 0),
-            Origin::Kernel(question) => question.ask(buffer),
-            Origin::File => self.read(buffer),
-        };
-        // Asked after the value: what fails in between is noticed.
-        let closed = self.gate.as_ref().filter(|_| read.is_ok());
-        if let Some(why) = closed.and_then(Gate::closed) {
-            return self.refuse(now_ms, why, emit);
-        }
-        self.settle(now_ms, read.map(|length| &buffer[..length]), emit);
-    }
-
-    fn read(&mut self, buffer: &mut [u8; BUFFER_BYTES]) -> Result<usize, Errno> {
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => self.open()?,
-        };
-        let length = pread(&file, buffer.as_mut_slice(), 0);
-        // Kept even after a failure: a device that went away fails for ever on
-        // this descriptor, while its path may by then lead to another device.
-        if self.handles == Handles::Keep {
-            self.file = Some(file);
-        }
-        length
-    }
-
-    fn open(&self) -> Result<OwnedFd, Errno> {
-        // sysfs and procfs hold nothing else; a tree somebody sent may.
-        let kind = FileType::from_raw_mode(stat(&self.path)?.st_mode);
-        if kind != FileType::RegularFile {
-            return Err(Errno::OPNOTSUPP);
-        }
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        open(&self.path, flags, Mode::empty())
-    }
-
-    /// The device works, and says that its value means nothing.
-    fn refuse(&mut self, now_ms: u64, why: Absence, mut emit: impl FnMut(u16, Sample)) {
         for channel in &mut self.channels {
             emit(channel.place, channel.settle(now_ms, Err(why)));
         }
-        self.schedule(now_ms, true);
+        self.schedule(now_ms, worked);
     }
 
     /// What an attempt means for the channels and for the next attempt.
@@ -207,7 +175,7 @@ impl Probe {
         mut emit: impl FnMut(u16, Sample),
     ) {
         let read = match read {
-            Err(Errno::NOENT) if self.is_marker() => Ok(None),
+            Err(Errno::NOENT) if self.is_marker => Ok(None),
             read => read.map(Some).map_err(Absence::of),
         };
         // One channel that decodes shows that the file works: the others are
@@ -242,25 +210,24 @@ impl Probe {
         self.due_ms = now_ms.saturating_add(wait.min(self.period_ms.max(BACK_OFF_MAX_MS)));
     }
 
-    /// The device is there, at this path: reads it at once if it was gone or
+    /// The device is there, at this source: reads it at once if it was gone or
     /// has moved.
-    pub(crate) fn found_at(
-        &mut self,
-        now_ms: u64,
-        path: PathBuf,
-        origin: Origin,
-        gate: Option<Gate>,
-    ) -> bool {
-        self.gate = gate;
-        let moved = self.gone || self.path != path;
+    pub(crate) fn found_at(&mut self, now_ms: u64, bus: &str, found: Source) -> bool {
+        let has_moved = |source: &Source| source.path != found.path;
+        // What a reader has is where it was found.
+        let moved = self.gone || self.source.as_ref().is_some_and(has_moved);
         // A device that merely stayed keeps its rhythm and its back-off.
         if moved {
-            self.path = path;
-            self.origin = origin;
-            self.file = None;
+            self.source = Some(found);
+            self.hangs = None;
             self.gone = false;
             self.failures = 0;
             self.due_ms = now_ms;
+            if *self.bus != *bus {
+                self.bus = bus.into();
+            }
+        } else if let Some(source) = &mut self.source {
+            source.set_gate(found.into_gate());
         }
         moved
     }
@@ -269,8 +236,9 @@ impl Probe {
     pub(crate) fn lost(&mut self, now_ms: u64) -> bool {
         let news = !mem::replace(&mut self.gone, true);
         if news {
-            // The descriptor pins a driver that may want to unload.
-            self.file = None;
+            if let Some(source) = &mut self.source {
+                source.close();
+            }
             self.due_ms = now_ms;
             self.gone_since_ms = now_ms;
         }
@@ -281,15 +249,21 @@ impl Probe {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discover::Origin;
     use crate::quantity::Quantity;
+    use crate::tree::Handles;
+
+    fn source(path: &str, origin: Origin) -> Source {
+        Source::new(path.into(), Handles::Keep, origin, None)
+    }
+
+    fn of(origin: Origin, period_ms: u64) -> Probe {
+        let source = source("/nowhere", origin);
+        Probe::new("id".to_owned(), String::new(), source, period_ms)
+    }
 
     fn probe() -> Probe {
-        let mut probe = Probe::new(
-            "id".to_owned(),
-            PathBuf::from("/nowhere"),
-            Handles::Keep,
-            2_000,
-        );
+        let mut probe = of(Origin::File, 2_000);
         let range = Quantity::Temperature.plausible();
         probe.channels.push(Channel::new(0, Decode::MILLI, range));
         probe
@@ -358,25 +332,18 @@ mod tests {
         let mut p = probe();
         settle(&mut p, 0, Err(Errno::NODEV));
         assert!(p.is_gone());
-        // Whatever is at its path by now, it is not read.
-        let mut buffer = [0; BUFFER_BYTES];
-        p.sample(4_000, &mut buffer, |_, sample| {
+        p.say_gone(4_000, |_, sample| {
             assert_eq!(sample, Sample::Absent(Absence::Vanished));
         });
-        assert!(p.found_at(5_000, PathBuf::from("/elsewhere"), Origin::File, None));
+        let elsewhere = || source("/elsewhere", Origin::File);
+        assert!(p.found_at(5_000, "", elsewhere()));
         assert_eq!((p.is_gone(), p.due_ms()), (false, 5_000));
-        assert!(!p.found_at(6_000, PathBuf::from("/elsewhere"), Origin::File, None));
+        assert!(!p.found_at(6_000, "", elsewhere()));
     }
 
     #[test]
     fn a_missing_marker_says_no() {
-        let mut p = Probe::new(
-            "id".to_owned(),
-            PathBuf::from("/nowhere"),
-            Handles::Keep,
-            1_000,
-        )
-        .of(Origin::Marker);
+        let mut p = of(Origin::Marker, 1_000);
         p.channels
             .push(Channel::new(0, Decode::Exists, Quantity::Flag.plausible()));
         let no = Sample::Reading(Reading {

@@ -91,25 +91,58 @@ pub struct Thermal {
     pub critical_c: Option<f64>,
 }
 
-/// The meaning of one channel of a hardware monitor.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// The meaning of one channel of a hardware monitor. One that fits two chips is
+/// refused: `address` or `device` says which is meant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Channel {
     /// The chip's `name` in hwmon, or an IIO device's.
     pub chip: String,
-    /// The channel: `in1`, `temp1`, `in0_lcrit_alarm`.
-    pub channel: String,
-    /// For people.
+    /// The channel: `in1`, `temp1`, `in0_lcrit_alarm`. Without it the driver's own
+    /// `label` says which is meant; without both, with `ignore`, the whole chip.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// Of two equal chips the one at this I²C address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<DeviceAddress>,
+    /// The one of this device: its node of the device tree, its USB path or PCI slot, its
+    /// 1-wire number, or the end of its path under `/sys/devices`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// For people; without `channel`, what the driver calls the channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// What it means.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
     /// Multiplies the value (a voltage divider before an ADC).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub factor: Option<f64>,
     /// It is a battery's voltage: charge by it, marked as estimated.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub charge: Option<Curve>,
     /// Not connected on this board: leave it out.
     #[serde(default)]
     pub ignore: bool,
+}
+
+impl Channel {
+    /// What is wrong with it that a single key does not show.
+    ///
+    /// # Errors
+    /// It means every channel of a chip and gives all of them one meaning, or a factor
+    /// that is no number.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if self.channel.is_none() && self.label.is_none() && !self.ignore {
+            return Err(
+                "[[sensor]] needs `channel`, or the driver's `label` of it; only `ignore = true` may mean the whole chip",
+            );
+        }
+        if self.factor.is_some_and(|factor| !factor.is_finite()) {
+            return Err("`factor` is a number");
+        }
+        Ok(())
+    }
 }
 
 /// The Raspberry Pi firmware's throttle word.
@@ -236,6 +269,8 @@ pub struct HatMatch {
     pub chip: String,
     /// I²C address, four hexadecimal digits as the kernel writes them (`0043`).
     pub address: Address,
+    /// Where two have that address: the device that is meant, as in `[[sensor]]`.
+    pub device: Option<String>,
 }
 
 /// A short, stable identifier: lower-case letters, digits and dashes.
@@ -252,6 +287,11 @@ pub struct TreePath(String);
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Address(String);
+
+/// An I²C address, alone or with its bus: `0040`, `1-0040`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DeviceAddress(String);
 
 macro_rules! checked_text {
     ($name:ident, $valid:expr, $message:literal) => {
@@ -301,4 +341,13 @@ checked_text!(
         && t.bytes()
             .all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()),
     "an I2C address is four lower-case hexadecimal digits, such as \"0043\""
+);
+checked_text!(
+    DeviceAddress,
+    |t| {
+        let (bus, address) = t.split_once('-').unwrap_or(("0", t));
+        let is_bus = !bus.is_empty() && bus.bytes().all(|b| b.is_ascii_digit());
+        is_bus && Address::try_from(address.to_owned()).is_ok()
+    },
+    "an address is an I2C address, \"0043\", or one with its bus, \"1-0043\""
 );

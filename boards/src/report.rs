@@ -73,6 +73,8 @@ pub struct BoardReport {
 pub struct SensorReport {
     /// Unique name.
     pub name: String,
+    /// What it was called before names said where a sensor is.
+    pub formerly: Option<String>,
     /// For people.
     pub label: String,
     /// What is measured.
@@ -135,6 +137,7 @@ pub fn report(detected: &Detected, sensors: &Sensors, now_ms: u64) -> Report {
             .problems()
             .iter()
             .map(ToString::to_string)
+            .chain(sensors.refused().iter().cloned())
             .collect(),
         counters: sensors.counters(),
     }
@@ -148,6 +151,7 @@ fn one(sensor: &Sensor, now: Freshness, now_ms: u64) -> SensorReport {
     };
     SensorReport {
         name: sensor.name.clone(),
+        formerly: sensor.formerly.clone(),
         label: sensor.label.clone(),
         quantity: sensor.quantity,
         unit: sensor.quantity.unit(),

@@ -5,8 +5,9 @@
 //! a counting allocator holds it to; looking for new devices allocates, and
 //! happens only when a class directory has changed.
 //!
-//! Reading can block: a chip on a stuck I²C bus takes its driver's time-out.
-//! Call it from a thread that may wait, not from an async task.
+//! Reading can block: a chip on a stuck I²C bus takes its driver's time-out, or never
+//! answers. So it is read by another thread, for which a limited time is waited
+//! (`lanes.rs`). Still: call it from a thread that may wait, not from an async task.
 
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
@@ -14,16 +15,23 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, StatxFlags, open, statx};
 use serde::Serialize;
 
+use crate::decode::Decode;
 use crate::detect::Detected;
 use crate::discover::{
-    CLASS_DIRECTORIES, Discovery, Fact, Found, LeftOut, MAX_SENSORS, Origin, TripPoint, discover,
+    CLASS_DIRECTORIES, Discovery, Fact, Found, LeftOut, MAX_SENSORS, Origin, TripPoint,
 };
 use crate::gate::Gate;
-use crate::probe::{BUFFER_BYTES, Channel, Probe};
+use crate::lanes::{Lanes, Outcome, Returned, Searched};
+use crate::probe::{Channel, Probe};
 use crate::quantity::Role;
 use crate::rates::{BACK_OFF_MAX_MS, RESCAN_MS};
+use crate::readers::Ticket;
 use crate::sensor::{Absence, Freshness, Sample, Sensor, SensorIndex};
-use crate::tree::Tree;
+use crate::source::{BUFFER_BYTES, Source};
+use crate::tree::{Handles, Tree, is_inside};
+
+/// Devices a search leaves out because it hung in them: each holds a reader.
+const MAX_AVOIDED: usize = 4;
 
 /// What has happened since the sensors were opened, for a `/metrics` page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -40,6 +48,8 @@ pub struct Counters {
     pub vanished: u64,
     /// Sensors left out because a table of [`MAX_SENSORS`] was full.
     pub left_out: u64,
+    /// Reads and searches that did not end in time.
+    pub late: u64,
 }
 
 /// The lowest limits of the temperature the board is judged by.
@@ -61,7 +71,9 @@ pub struct Sensors {
     /// The probe and channel of each sensor; none of a place that was given up.
     owners: Vec<Option<(u16, u16)>>,
     probes: Vec<Probe>,
-    buffer: Box<[u8; BUFFER_BYTES]>,
+    lanes: Lanes,
+    /// Devices that hang a search, by their directory.
+    avoided: Vec<(Ticket, String)>,
     hot_plug: HotPlug,
     trip_points: Vec<TripPoint>,
     facts: Vec<Fact>,
@@ -69,6 +81,8 @@ pub struct Sensors {
     hats: Vec<String>,
     /// What the last search found no place for.
     left_out: LeftOut,
+    /// Descriptions that fit two devices, and were applied to neither.
+    refused: Vec<String>,
     counters: Counters,
     generation: u64,
 }
@@ -99,7 +113,8 @@ impl Sensors {
             sensors: Vec::new(),
             owners: Vec::new(),
             probes: Vec::new(),
-            buffer: Box::new([0; BUFFER_BYTES]),
+            lanes: Lanes::new(),
+            avoided: Vec::new(),
             hot_plug: HotPlug {
                 directories,
                 signature: 0,
@@ -112,6 +127,7 @@ impl Sensors {
             notes: Vec::new(),
             hats: Vec::new(),
             left_out: LeftOut::default(),
+            refused: Vec::new(),
             counters: Counters::default(),
             generation: 0,
         };
@@ -127,30 +143,85 @@ impl Sensors {
     /// Reads everything that is due at `now_ms` (any monotonic clock) and calls
     /// back for every sensor read.
     pub fn sample(&mut self, now_ms: u64, emit: &mut dyn FnMut(SensorIndex, Sample)) {
-        let Sensors {
-            probes,
-            buffer,
-            counters,
-            ..
-        } = self;
-        for probe in probes {
-            if probe.due_ms() > now_ms {
+        self.take_back(now_ms);
+        for at in 0..self.probes.len() {
+            if self.probes[at].due_ms() > now_ms || self.is_waiting(at, now_ms) {
                 continue;
             }
+            let Sensors {
+                probes,
+                lanes,
+                counters,
+                ..
+            } = self;
+            let probe = &mut probes[at];
             let was_gone = probe.is_gone();
-            counters.reads += u64::from(!was_gone);
-            probe.sample(now_ms, buffer, |place, sample| {
+            let outcome = lanes.attempt(now_ms, probe, |place, sample| {
                 counters.absences += u64::from(matches!(sample, Sample::Absent(_)));
                 emit(SensorIndex(place), sample);
             });
+            counters.reads += u64::from(outcome != Outcome::NotTried);
+            counters.late += u64::from(outcome == Outcome::Late);
             counters.vanished += u64::from(!was_gone && probe.is_gone());
         }
+    }
+
+    /// Takes back what hung and has ended, and begins anew with its bus. What was read
+    /// too late is nothing: nobody knows when it was true.
+    fn take_back(&mut self, now_ms: u64) {
+        while let Some((ticket, work)) = self.lanes.returned() {
+            match work {
+                Returned::Source(bus, source) => {
+                    let mut probes = self.probes.iter_mut();
+                    if let Some(probe) = probes.find(|probe| probe.hangs == Some(ticket)) {
+                        probe.hangs = None;
+                        probe.source.get_or_insert(source);
+                    }
+                    let of_bus = self.probes.iter_mut().filter(|probe| probe.bus == bus);
+                    of_bus.for_each(|probe| probe.unstick(now_ms));
+                }
+                Returned::Search => {
+                    self.avoided.retain(|(of, _)| *of != ticket);
+                    // Whatever the directories look like by now.
+                    self.hot_plug.signature = 0;
+                    self.hot_plug.due_ms = now_ms;
+                }
+            }
+        }
+    }
+
+    /// Whether a probe that is due waits for its turn on a slow bus: one that was due
+    /// earlier goes first.
+    fn is_waiting(&self, at: usize, now_ms: u64) -> bool {
+        let probe = &self.probes[at];
+        match self.lanes.rests_until(&probe.bus) {
+            None => false,
+            Some(until_ms) if now_ms < until_ms => true,
+            Some(_) => self.probes.iter().enumerate().any(|(other_at, other)| {
+                other.bus == probe.bus && (other.due_ms(), other_at) < (probe.due_ms(), at)
+            }),
+        }
+    }
+
+    /// Readers that hang in the kernel now.
+    pub fn hung(&self) -> usize {
+        self.lanes.hung()
+    }
+
+    /// Directories of devices that could not be looked at, because the kernel does not
+    /// come back from it.
+    pub fn stuck_devices(&self) -> impl Iterator<Item = &str> {
+        self.avoided.iter().map(|(_, directory)| directory.as_str())
     }
 
     /// When the next call of [`Sensors::sample`] or [`Sensors::rescan`] has
     /// something to do.
     pub fn next_due_ms(&self) -> u64 {
-        let probes = self.probes.iter().map(Probe::due_ms).min();
+        let due = |probe: &Probe| {
+            let rests_until = self.lanes.rests_until(&probe.bus).unwrap_or(0);
+            probe.due_ms().max(rests_until)
+        };
+        let probes = self.probes.iter().map(due).min();
         probes.map_or(self.hot_plug.due_ms, |due| due.min(self.hot_plug.due_ms))
     }
 
@@ -158,17 +229,22 @@ impl Sensors {
     /// whether anything changed, that is whether [`Sensors::all`] is longer or a
     /// sensor was found again or lost.
     pub fn rescan(&mut self, now_ms: u64) -> bool {
-        if now_ms < self.hot_plug.due_ms {
+        // A file kept open is of the device it was opened for, whoever has its number by
+        // now. One that is opened anew is not: nothing is read before that was looked at.
+        let is_due = now_ms >= self.hot_plug.due_ms;
+        if !is_due && self.tree.handles() == Handles::Keep {
             return false;
         }
-        self.hot_plug.due_ms = now_ms.saturating_add(RESCAN_MS);
+        if is_due {
+            self.hot_plug.due_ms = now_ms.saturating_add(RESCAN_MS);
+        }
         let signature = signature(&self.hot_plug.directories);
         let changed = signature != self.hot_plug.signature;
         let missing = self.probes.iter().any(Probe::is_gone);
         if changed || !missing {
             self.hot_plug.forced_wait_ms = RESCAN_MS;
         }
-        let forced = missing && now_ms >= self.hot_plug.forced_due_ms;
+        let forced = is_due && missing && now_ms >= self.hot_plug.forced_due_ms;
         if !(changed || forced) {
             return false;
         }
@@ -260,6 +336,35 @@ impl Sensors {
         &self.left_out
     }
 
+    /// Descriptions that fit two devices and were applied to neither, with both named.
+    pub fn refused(&self) -> &[String] {
+        &self.refused
+    }
+
+    /// The sensor that a person means by a name: its own, or the one it had before names
+    /// said where a sensor is, if that was one sensor's only.
+    ///
+    /// # Errors
+    /// The names of the sensors that could be meant: none, or several.
+    pub fn find(&self, name: &str) -> Result<SensorIndex, Vec<String>> {
+        let is_placed = |index: &SensorIndex| self.owners[index.place()].is_some();
+        let all = || self.iter().filter(|(index, _)| is_placed(index));
+        if let Some((index, _)) = all().find(|(_, sensor)| sensor.name == name) {
+            return Ok(index);
+        }
+        // The number of two equal names followed the order of the boot: it says nothing.
+        let (name, numbered) = match name.split_once('#') {
+            Some((name, _)) => (name, true),
+            None => (name, false),
+        };
+        let formerly = all().filter(|(_, sensor)| sensor.formerly.as_deref() == Some(name));
+        let meant: Vec<_> = formerly.collect();
+        match meant[..] {
+            [(index, _)] if !numbered => Ok(index),
+            _ => Err(meant.iter().map(|(_, s)| s.name.clone()).collect()),
+        }
+    }
+
     pub(crate) fn hold(&mut self, index: SensorIndex, held: bool) {
         if let Some((probe, _)) = self.owners[index.place()] {
             self.probes[usize::from(probe)].held = held;
@@ -269,6 +374,10 @@ impl Sensors {
     /// UPS HATs recognised.
     pub fn hats(&self) -> &[String] {
         &self.hats
+    }
+
+    pub(crate) fn read_inline(&mut self) {
+        self.lanes.set_inline();
     }
 
     /// What has happened so far.
@@ -295,24 +404,64 @@ impl Sensors {
             notes,
             hats,
             left_out,
-        } = discover(&self.tree, &self.detected);
+            refused,
+        } = match self.discover() {
+            Some(discovery) => discovery,
+            // Nothing is known to have changed: what is known is read on.
+            None => return false,
+        };
         (self.trip_points, self.facts, self.notes, self.hats) = (trip_points, facts, notes, hats);
+        let refused_before = std::mem::replace(&mut self.refused, refused);
         self.counters.searches += 1;
         self.counters.left_out += left_out.count as u64;
         let before = std::mem::replace(&mut self.left_out, left_out);
         let mut changed = false;
         for probe in &mut self.probes {
-            if !found.iter().any(|f| f.identity == probe.identity) && probe.lost(now_ms) {
+            let is_found = found.iter().any(|f| f.identity == probe.identity);
+            let mut avoided = self.avoided.iter();
+            let first = probe.channels.first();
+            // Nobody looked there.
+            let is_avoided = first.is_some_and(|channel| {
+                let source = &self.sensors[usize::from(channel.place)].source;
+                avoided.any(|(_, directory)| is_inside(source, directory))
+            });
+            if !is_found && !is_avoided && probe.lost(now_ms) {
                 self.counters.vanished += 1;
                 changed = true;
             }
         }
+        for (_, directory) in &self.avoided {
+            self.notes.push(format!(
+                "{directory} does not answer: its bus or its driver is stuck; looked at again when it comes back"
+            ));
+        }
         for found in found {
             changed |= self.place(now_ms, found);
         }
-        changed |= self.left_out != before;
+        changed |= self.left_out != before || self.refused != refused_before;
         self.generation += u64::from(changed);
         changed
+    }
+
+    /// Looks at everything by a reader. One that does not come back hangs in the device
+    /// whose file it reads: the others are looked at without that one.
+    fn discover(&mut self) -> Option<Discovery> {
+        for _ in 0..=MAX_AVOIDED {
+            let avoided = self.avoided.iter().map(|(_, dir)| dir.clone()).collect();
+            let (tree, progress) = self.tree.watched(avoided);
+            match self.lanes.search(tree, self.detected.clone()) {
+                Searched::Found(discovery) => return Some(*discovery),
+                Searched::Hangs(ticket) => {
+                    self.counters.late += 1;
+                    self.avoided.push((ticket, progress.directory()));
+                }
+                Searched::NoReader => return None,
+            }
+            if self.avoided.len() > MAX_AVOIDED {
+                return None;
+            }
+        }
+        None
     }
 
     /// Puts what was found into the table; says whether that changed anything.
@@ -328,12 +477,13 @@ impl Sensors {
             let path = self.tree.locate(gate).ok()?;
             Some(Gate { path, kind: *kind })
         });
-        if let Some(at) = self
+        let known = self
             .probes
             .iter()
-            .position(|p| p.identity == found.identity)
-        {
-            let moved = self.probes[at].found_at(now_ms, path, found.origin, gate);
+            .position(|probe| probe.identity == found.identity);
+        let source = Source::new(path, self.tree.handles(), found.origin, gate);
+        if let Some(at) = known {
+            let moved = self.probes[at].found_at(now_ms, &found.bus, source);
             if moved {
                 for channel in &self.probes[at].channels {
                     let sensor = &mut self.sensors[usize::from(channel.place)];
@@ -350,7 +500,9 @@ impl Sensors {
             }
             return false;
         }
-        self.append(now_ms, path, gate, found);
+        let mut probe = Probe::new(found.identity, found.bus, source, found.period_ms);
+        probe.wait_until(now_ms);
+        self.append(probe, found.sensors);
         self.counters.appeared += 1;
         true
     }
@@ -385,12 +537,8 @@ impl Sensors {
         }
     }
 
-    fn append(&mut self, now_ms: u64, path: PathBuf, gate: Option<Gate>, found: Found) {
-        let mut probe =
-            Probe::new(found.identity, path, self.tree.handles(), found.period_ms).of(found.origin);
-        probe.wait_until(now_ms);
-        probe.gate = gate;
-        for (mut sensor, decode) in found.sensors {
+    fn append(&mut self, mut probe: Probe, sensors: Vec<(Sensor, Decode)>) {
+        for (mut sensor, decode) in sensors {
             // A name may be taken by a sensor that is gone.
             while self.is_named(&sensor.name) {
                 sensor.name.push('\'');

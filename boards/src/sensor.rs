@@ -25,9 +25,13 @@ impl SensorIndex {
 /// What a sensor is. It does not change while the sensor is known.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Sensor {
-    /// Unique and stable across restarts, for example `thermal:cpu-thermal` or
-    /// `hwmon:rpi_volt:in0_lcrit_alarm`.
+    /// Unique, and the same at every start however devices are numbered, for example
+    /// `thermal:cpu-thermal`, `hwmon:rpi_volt:in0_lcrit_alarm` or
+    /// `hwmon:ina219@1-0042:in1`.
     pub name: String,
+    /// What it was called before names said where a sensor is, if that was otherwise;
+    /// two sensors may share it.
+    pub formerly: Option<String>,
     /// For people: the driver's or the profile's label.
     pub label: String,
     /// The interface, battery or zone it belongs to, where there is one (`wlan0`).
@@ -93,6 +97,8 @@ pub enum Absence {
     Implausible(f64),
     /// The driver says that the sensor is broken or its wire is off.
     Faulty,
+    /// The read did not end in time, or its bus still hangs in an earlier one.
+    Stuck,
     /// The source says itself that it has nothing.
     Unavailable(&'static str),
 }
@@ -118,6 +124,7 @@ impl Absence {
             Absence::NotANumber => "not_a_number",
             Absence::Implausible(_) => "implausible",
             Absence::Faulty => "faulty",
+            Absence::Stuck => "stuck",
             Absence::Unavailable(_) => "unavailable",
         }
     }
@@ -146,6 +153,9 @@ impl fmt::Display for Absence {
             Absence::Faulty => {
                 f.write_str("the driver says that the sensor is faulty: check it and its wire")
             }
+            Absence::Stuck => f.write_str(
+                "not read in time: its bus or its driver is stuck; the others are read on",
+            ),
             Absence::Unavailable(reason) => f.write_str(reason),
         }
     }

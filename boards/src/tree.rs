@@ -12,8 +12,9 @@ use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::manifest::{self, ManifestError};
 
@@ -37,6 +38,10 @@ pub enum Handles {
     /// Open it for every read: right for ordinary files, where an open
     /// descriptor would go on showing a file that was removed or replaced.
     Reopen,
+    /// The same, and pipes are opened and waited for: they hang as a driver does on a bus
+    /// that is stuck. For tests.
+    #[doc(hidden)]
+    Pipes,
 }
 
 /// Why a tree could not be opened.
@@ -65,8 +70,47 @@ pub enum TreeError {
 pub struct Tree {
     root: PathBuf,
     handles: Handles,
+    /// What a search reads, for who waits for it.
+    progress: Option<Arc<Progress>>,
     /// Keeps an unpacked capture on disk as long as any clone of the tree lives.
     _unpacked: Option<Arc<tempfile::TempDir>>,
+}
+
+/// How far a search is, and where it is not to look.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    reading: Mutex<String>,
+    /// Directories of devices that hang.
+    avoided: Vec<String>,
+}
+
+impl Progress {
+    /// The directory of the file that is being read; empty between files.
+    pub(crate) fn directory(&self) -> String {
+        let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        reading
+            .rsplit_once('/')
+            .map_or_else(String::new, |(directory, _)| directory.to_owned())
+    }
+
+    fn begin(&self, path: &str) -> io::Result<()> {
+        if self.avoided.iter().any(|avoided| is_inside(path, avoided)) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.set(path);
+        Ok(())
+    }
+
+    fn set(&self, path: &str) {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        path.clone_into(&mut reading);
+    }
+}
+
+/// Whether a path is of a directory's own, `hwmon1` not being in `hwmon10`.
+pub(crate) fn is_inside(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 impl Tree {
@@ -75,6 +119,7 @@ impl Tree {
         Tree {
             root: PathBuf::from("/"),
             handles: Handles::Keep,
+            progress: None,
             _unpacked: None,
         }
     }
@@ -95,6 +140,7 @@ impl Tree {
             return Ok(Tree {
                 root,
                 handles: Handles::Reopen,
+                progress: None,
                 _unpacked: None,
             });
         }
@@ -116,6 +162,7 @@ impl Tree {
         Ok(Tree {
             root: dir.path().to_owned(),
             handles: Handles::Reopen,
+            progress: None,
             _unpacked: Some(Arc::new(dir)),
         })
     }
@@ -125,6 +172,19 @@ impl Tree {
     pub fn with_handles(mut self, handles: Handles) -> Self {
         self.handles = handles;
         self
+    }
+
+    /// The same tree for one search, which leaves those directories alone.
+    pub(crate) fn watched(&self, avoided: Vec<String>) -> (Self, Arc<Progress>) {
+        let progress = Arc::new(Progress {
+            avoided,
+            ..Progress::default()
+        });
+        let tree = Tree {
+            progress: Some(progress.clone()),
+            ..self.clone()
+        };
+        (tree, progress)
     }
 
     /// The directory that stands for `/`.
@@ -153,15 +213,22 @@ impl Tree {
 
     /// A whole file, cut off at 64 KiB.
     pub fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        if let Some(progress) = &self.progress {
+            progress.begin(path)?;
+        }
         let real = self.locate(path)?;
         // Checked before opening: opening a device node can have effects.
-        if !fs::metadata(&real)?.is_file() {
+        let kind = fs::metadata(&real)?.file_type();
+        if !kind.is_file() && !(self.handles == Handles::Pipes && kind.is_fifo()) {
             return Err(io::Error::other("not a regular file"));
         }
         let mut bytes = Vec::new();
         File::open(real)?
             .take(MAX_FILE_BYTES)
             .read_to_end(&mut bytes)?;
+        if let Some(progress) = &self.progress {
+            progress.set("");
+        }
         Ok(bytes)
     }
 
@@ -216,6 +283,16 @@ impl Tree {
     pub fn link_name(&self, path: &str) -> Option<String> {
         let target = self.link_target(path)?;
         Some(target.file_name()?.to_str()?.to_owned())
+    }
+
+    /// A path of the tree with every link on the way resolved; `None` where it leads
+    /// nowhere.
+    pub(crate) fn real(&self, path: &str) -> Option<PathBuf> {
+        if self.is_live() {
+            return fs::canonicalize(path).ok();
+        }
+        let real = self.locate(path).ok()?;
+        Some(Path::new("/").join(real.strip_prefix(&self.root).ok()?))
     }
 
     /// A link's target as written.

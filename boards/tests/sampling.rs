@@ -233,7 +233,7 @@ fn a_number_taken_by_another_chip_is_not_read_as_the_old_one() {
         .board
         .sensors()
         .iter()
-        .find(|(_, s)| s.name == "hwmon:ina226:in1")
+        .find(|(_, s)| s.name == "hwmon:ina226@1-0040:in1")
         .expect("found")
         .0;
     assert_eq!(

@@ -1,73 +1,51 @@
 //! Hardware monitors (`Documentation/hwmon/sysfs-interface.rst`), among them
 //! the Raspberry Pi's undervoltage alarm and the INA2xx chips of UPS HATs.
 
-use std::collections::BTreeSet;
-
+use super::chip::{self, Chip};
 use super::thermal::{TripKind, TripPoint, push};
 use super::{Draft, Known, Search};
 use crate::battery::Curve;
 use crate::decode::Decode;
 use crate::gate::GateKind;
-use crate::profile::{Hat, Sign};
+use crate::location::Location;
+use crate::profile::{Hat, Id, Sign};
 use crate::quantity::{Quantity, Role};
 use crate::rates::{ELECTRICAL_MS, FAN_MS, SUPPLY_ALARM_MS, TEMPERATURE_MS};
+use crate::tree::Tree;
 
 const CLASS: &str = "/sys/class/hwmon";
 
 /// Drivers of a processor's own sensor.
 const PROCESSOR_CHIPS: [&str; 4] = ["coretemp", "k10temp", "zenpower", "cpu_thermal"];
 
-/// One `hwmonN`.
-struct Chip {
-    path: String,
-    name: String,
-    /// The device behind it, such as `1-0042`; empty when there is none.
-    device: String,
-    files: BTreeSet<String>,
+pub(super) fn chips(tree: &Tree) -> Vec<Chip> {
+    let entries = tree.list(CLASS);
+    Chip::sorted(
+        entries
+            .iter()
+            .filter_map(|entry| Chip::open(tree, CLASS, entry))
+            .collect(),
+    )
 }
 
-pub(super) fn look(search: &mut Search) {
-    let entries = search.tree.list(CLASS);
-    if entries.is_empty() {
+pub(super) fn look(search: &mut Search, chips: &[Chip]) {
+    if chips.is_empty() {
         search.note("no hardware monitor under /sys/class/hwmon");
     }
-    for entry in entries {
-        if let Some(chip) = open(search, &entry) {
-            look_at(search, &chip);
+    for chip in chips {
+        if !mirrors_another_class(search, chip) {
+            search.bus = chip.location.bus();
+            look_at(search, chip);
         }
     }
-}
-
-fn open(search: &Search, entry: &str) -> Option<Chip> {
-    let mut path = format!("{CLASS}/{entry}");
-    let device = search
-        .tree
-        .link_name(&format!("{path}/device"))
-        .unwrap_or_default();
-    // Drivers older than 2013 put their attributes one level down.
-    if !search.tree.exists(&format!("{path}/name")) {
-        path.push_str("/device");
-    }
-    let name = search.tree.text(&format!("{path}/name"))?;
-    let files: BTreeSet<String> = search.tree.list(&path).into_iter().collect();
-    let chip = Chip {
-        path,
-        name,
-        device,
-        files,
-    };
-    (!mirrors_another_class(search, &chip)).then_some(chip)
+    search.bus = None;
 }
 
 /// The kernel shows a thermal zone or a power supply a second time as a chip; read it
 /// once.
 fn mirrors_another_class(search: &Search, chip: &Chip) -> bool {
-    if chip.device.starts_with("thermal_zone") {
-        return true;
-    }
-    // So does a power supply, whose class tells more of it.
-    let supply = format!("/sys/class/power_supply/{}/type", chip.device);
-    if !chip.device.is_empty() && search.tree.exists(&supply) {
+    let device = chip.location.device();
+    if device.starts_with("thermal_zone") || super::power_supply::shows(search.tree, chip) {
         return true;
     }
     let only_temp1 = chip
@@ -77,7 +55,7 @@ fn mirrors_another_class(search: &Search, chip: &Chip) -> bool {
         .eq(["temp1_input"].iter());
     // The chip's name is the zone's with dashes replaced.
     let zone = |name: &str| name.replace('-', "_");
-    chip.device.is_empty()
+    device.is_empty()
         && only_temp1
         && search
             .result
@@ -94,20 +72,22 @@ fn mirrors_another_class(search: &Search, chip: &Chip) -> bool {
 }
 
 fn look_at(search: &mut Search, chip: &Chip) {
-    let hat = hat_of(search, &chip.name, &chip.device);
+    let hat = hat_of(search, &chip.name, &chip.location)
+        .filter(|hat| !search.refused_hats.contains(&hat.id));
     if let Some(hat) = &hat {
         search.result.hats.push(hat.name.clone());
     } else if matches!(chip.name.as_str(), "ina219" | "ina226" | "ina260") {
         search.note(format!(
-            "{} at {} measures something no profile names: add one to call it a companion battery",
-            chip.name, chip.device
+            "{} measures something no profile names: add one to call it a companion battery",
+            chip.described()
         ));
     }
     for file in &chip.files {
         let Some(attribute) = Attribute::parse(file) else {
             continue;
         };
-        let known = search.known(&chip.name, attribute.channel);
+        let label = chip.label(search.tree, attribute.stem);
+        let known = chip::known(search, chip, attribute.channel, label.as_deref());
         if known.ignore {
             continue;
         }
@@ -215,25 +195,32 @@ fn add(
         .or_else(|| hat_role(hat, attribute.channel))
         .or_else(|| well_known(search, &chip.name, attribute.channel))
         .unwrap_or(attribute.role);
-    let subject = format!("{} {}", chip.name, chip.device);
+    let subject = format!("{} {}", chip.name, chip.location.device());
     let subject = subject.trim_end();
     let decode = attribute.decode.times(known.factor.unwrap_or(1.0));
-    let name = format!("hwmon:{}:{}", chip.name, attribute.channel);
+    let name = |chip: &str| format!("hwmon:{chip}:{}", attribute.channel);
     let mut drafts = vec![
-        Draft::new(name, attribute.quantity, role, decode.clone())
-            .label(label.as_str())
-            .subject(subject),
+        Draft::new(
+            name(&chip.qualified),
+            attribute.quantity,
+            role,
+            decode.clone(),
+        )
+        .formerly(name(&chip.name))
+        .label(label.as_str())
+        .subject(subject),
     ];
     // One file, one read, two sensors.
     if let Decode::Scaled(linear) = decode
         && let Some((curve, whose)) = curve(attribute, known, &label, hat)
     {
-        let name = format!("hwmon:{}:estimate", chip.name);
-        drafts.push(Draft::estimate(name, linear, curve, &whose, subject));
+        let name = |chip: &str| format!("hwmon:{chip}:estimate");
+        let draft = Draft::estimate(name(&chip.qualified), linear, curve, &whose, subject);
+        drafts.push(draft.formerly(name(&chip.name)));
     }
     drafts.extend(hat.and_then(|hat| discharging(chip, hat, attribute.channel, subject)));
     let source = format!("{}/{file}", chip.path);
-    let identity = format!("hwmon {} {} {file}", chip.name, chip.device);
+    let identity = format!("hwmon {} {file}", chip.qualified);
     let fault = format!("{}/{}_fault", chip.path, attribute.stem);
     if file.ends_with("_input") {
         let gated = (source, fault, GateKind::Fault);
@@ -254,8 +241,7 @@ fn label(
     if let Some(label) = &known.label {
         return label.clone();
     }
-    let file = format!("{}/{}_label", chip.path, attribute.stem);
-    match (search.tree.text(&file), hat) {
+    match (chip.label(search.tree, attribute.stem), hat) {
         // One label serves the value and its alarms.
         (Some(label), _) if attribute.quantity == Quantity::Flag => {
             format!("{label} ({})", attribute.channel)
@@ -292,10 +278,16 @@ fn discharging(chip: &Chip, hat: &Hat, channel: &str, subject: &str) -> Option<D
         Sign::Positive => 1.0,
         Sign::Negative => -1.0,
     };
-    let name = format!("hwmon:{}:discharging", chip.name);
+    let name = |chip: &str| format!("hwmon:{chip}:discharging");
     let decode = Decode::Flowing { sign };
-    let draft = Draft::new(name, Quantity::Flag, Role::OnBattery, decode)
-        .label(format!("{}, feeds the board", hat.name));
+    let draft = Draft::new(
+        name(&chip.qualified),
+        Quantity::Flag,
+        Role::OnBattery,
+        decode,
+    )
+    .formerly(name(&chip.name))
+    .label(format!("{}, feeds the board", hat.name));
     Some(draft.subject(subject))
 }
 
@@ -366,12 +358,35 @@ pub(super) fn has_processor_chip(search: &Search) -> bool {
 }
 
 /// HATs are told apart by the chip and its address: `1-0042` is bus 1, address 0x42.
-pub(super) fn hat_of(search: &Search, chip: &str, device: &str) -> Option<Hat> {
-    let (_, address) = device.rsplit_once('-')?;
-    search
-        .detected
-        .profiles
-        .hats()
-        .find(|hat| hat.matches.chip == chip && hat.matches.address.as_str() == address)
-        .cloned()
+pub(super) fn hat_of(search: &Search, chip: &str, location: &Location) -> Option<Hat> {
+    let is_meant = |hat: &&Hat| {
+        let matches = &hat.matches;
+        matches.chip == chip
+            && location.is_at(Some(matches.address.as_str()), matches.device.as_deref())
+    };
+    search.detected.profiles.hats().find(is_meant).cloned()
+}
+
+/// HATs that two chips could be: which one is it?
+pub(super) fn ambiguous_hats(search: &Search, chips: &[Chip]) -> Vec<(Id, String)> {
+    let mut said = Vec::new();
+    for (at, chip) in chips.iter().enumerate() {
+        let Some(hat) = hat_of(search, &chip.name, &chip.location) else {
+            continue;
+        };
+        let is_same = |other: &&Chip| {
+            hat_of(search, &other.name, &other.location).is_some_and(|of| of.id == hat.id)
+        };
+        let mut others = chips[at + 1..].iter();
+        if let Some(other) = others.find(is_same) {
+            let why = format!(
+                "{} fits {} and {}, so neither is it: say in a HAT profile of your own by `device` which one is",
+                hat.name,
+                chip.described(),
+                other.described()
+            );
+            said.push((hat.id, why));
+        }
+    }
+    said
 }

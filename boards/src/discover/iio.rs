@@ -1,10 +1,12 @@
 //! Converters of the industrial I/O class (`Documentation/ABI/testing/sysfs-bus-iio`),
 //! and the INA3221 as NVIDIA's own kernel shows it.
 
+use super::chip::{self, Chip};
 use super::{Draft, Search};
 use crate::decode::{Decode, Linear};
 use crate::quantity::{Quantity, Role};
 use crate::rates::ADC_MS;
+use crate::tree::Tree;
 
 /// Steps of the widest converters, of 32 bits.
 const MAX_STEPS: f64 = 4_294_967_296.0;
@@ -13,8 +15,7 @@ const BUS: &str = "/sys/bus/iio/devices";
 
 /// One channel of a converter.
 struct Input<'a> {
-    path: &'a str,
-    chip: &'a str,
+    chip: &'a Chip,
     file: &'a str,
     /// `voltage3`.
     stem: &'a str,
@@ -24,23 +25,31 @@ struct Input<'a> {
     raw: bool,
 }
 
-pub(super) fn look(search: &mut Search) {
-    for entry in search.tree.list(BUS) {
-        if !entry.starts_with("iio:device") {
-            continue;
-        }
-        let path = format!("{BUS}/{entry}");
-        let chip = search.tree.text(&format!("{path}/name")).unwrap_or(entry);
-        for file in search.tree.list(&path) {
-            if let Some(input) = Input::parse(&path, &chip, &file) {
+pub(super) fn chips(tree: &Tree) -> Vec<Chip> {
+    let mut entries = tree.list(BUS);
+    entries.retain(|entry| entry.starts_with("iio:device"));
+    Chip::sorted(
+        entries
+            .iter()
+            .filter_map(|entry| Chip::open(tree, BUS, entry))
+            .collect(),
+    )
+}
+
+pub(super) fn look(search: &mut Search, chips: &[Chip]) {
+    for chip in chips {
+        search.bus = chip.location.bus();
+        for file in &chip.files {
+            if let Some(input) = Input::parse(chip, file) {
                 add(search, &input);
             }
         }
     }
+    search.bus = None;
 }
 
 impl<'a> Input<'a> {
-    fn parse(path: &'a str, chip: &'a str, file: &'a str) -> Option<Self> {
+    fn parse(chip: &'a Chip, file: &'a str) -> Option<Self> {
         let inner = file.strip_prefix("in_")?;
         let (stem, raw) = match inner.strip_suffix("_raw") {
             Some(stem) => (stem, true),
@@ -51,13 +60,16 @@ impl<'a> Input<'a> {
             .unwrap_or(stem.len());
         let kind = &stem[..end];
         Some(Input {
-            path,
             chip,
             file,
             stem,
             kind,
             raw,
         })
+    }
+
+    fn name(&self, chip: &str) -> String {
+        format!("iio:{chip}:{}", self.stem)
     }
 
     /// What is measured, and how many of IIO's units are one of ours: milli-units
@@ -92,74 +104,63 @@ impl<'a> Input<'a> {
         let shared: String = self.stem.chars().filter(|c| !c.is_ascii_digit()).collect();
         [self.stem, shared.as_str(), self.kind]
             .iter()
-            .find_map(|of| search.tree.number(&format!("{}/in_{of}_{item}", self.path)))
+            .find_map(|of| {
+                search
+                    .tree
+                    .number(&format!("{}/in_{of}_{item}", self.chip.path))
+            })
     }
 
-    fn label(&self, search: &Search) -> String {
-        let own = search
-            .tree
-            .text(&format!("{}/in_{}_label", self.path, self.stem));
+    /// What the driver calls it; NVIDIA's kernel has names of rails.
+    fn driver_label(&self, search: &Search) -> Option<String> {
         let number = &self.stem[self.kind.len()..];
         let rail = || {
-            search
-                .tree
-                .text(&format!("{}/rail_name_{number}", self.path))
+            let file = format!("{}/rail_name_{number}", self.chip.path);
+            Some(format!("{} {}", search.tree.text(&file)?, self.kind))
         };
-        own.or_else(|| Some(format!("{} {}", rail()?, self.kind)))
-            .unwrap_or_else(|| format!("{} {}", self.chip, self.stem))
+        self.chip
+            .label(search.tree, &format!("in_{}", self.stem))
+            .or_else(rail)
+    }
+
+    fn add(&self, search: &mut Search, drafts: Vec<Draft>) {
+        let identity = format!("iio {} {}", self.chip.qualified, self.file);
+        let source = format!("{}/{}", self.chip.path, self.file);
+        search.add(source, identity, ADC_MS, drafts);
     }
 }
 
 fn add(search: &mut Search, input: &Input) {
-    let known = search.known(input.chip, input.stem);
+    let label = input.driver_label(search);
+    let known = chip::known(search, input.chip, input.stem, label.as_deref());
     let Some((quantity, role, per)) = input.meaning().filter(|_| !known.ignore) else {
         return;
     };
+    let chip = input.chip;
+    let label = known.label.clone().or(label);
+    let label = label.unwrap_or_else(|| format!("{} {}", chip.name, input.stem));
     // Steps of a converter are no volts: without a scale from the driver or the
     // profile the number is shown as a number.
     let is_scaled =
         !input.raw || known.factor.is_some() || input.constant(search, "scale").is_some();
+    let draft = |quantity, role, decode| {
+        Draft::new(input.name(&chip.qualified), quantity, role, decode)
+            .formerly(input.name(&chip.name))
+            .subject(chip.name.as_str())
+    };
     if !is_scaled {
-        return add_unscaled(search, input);
+        let draft = draft(Quantity::Count, Role::Other, Decode::UNIT)
+            .label(format!("{label}, steps without a scale"))
+            .range(-MAX_STEPS, MAX_STEPS);
+        return input.add(search, vec![draft]);
     }
     let linear = input.linear(search, known.factor.unwrap_or(1.0), per);
-    let label = known.label.clone().unwrap_or_else(|| input.label(search));
-    let name = format!("iio:{}:{}", input.chip, input.stem);
-    let mut drafts = vec![
-        Draft::new(
-            name,
-            quantity,
-            known.role.unwrap_or(role),
-            Decode::Scaled(linear),
-        )
-        .label(label.as_str())
-        .subject(input.chip),
-    ];
+    let scaled = draft(quantity, known.role.unwrap_or(role), Decode::Scaled(linear));
+    let mut drafts = vec![scaled.label(label.as_str())];
     if let Some(curve) = known.charge.filter(|_| quantity == Quantity::Voltage) {
-        let name = format!("iio:{}:{}:estimate", input.chip, input.stem);
-        drafts.push(Draft::estimate(name, linear, curve, &label, input.chip));
+        let name = |chip: &str| format!("{}:estimate", input.name(chip));
+        let estimate = Draft::estimate(name(&chip.qualified), linear, curve, &label, &chip.name);
+        drafts.push(estimate.formerly(name(&chip.name)));
     }
-    // The link names the bus and address of the chip.
-    let device = search.tree.link_target(input.path).unwrap_or_default();
-    let identity = format!("iio {} {} {}", input.chip, device.display(), input.file);
-    search.add(
-        format!("{}/{}", input.path, input.file),
-        identity,
-        ADC_MS,
-        drafts,
-    );
-}
-
-/// What a converter gives without saying how much a step is.
-fn add_unscaled(search: &mut Search, input: &Input) {
-    let name = format!("iio:{}:{}", input.chip, input.stem);
-    let label = format!("{}, steps without a scale", input.label(search));
-    let draft = Draft::new(name, Quantity::Count, Role::Other, Decode::UNIT)
-        .label(label)
-        .subject(input.chip)
-        .range(-MAX_STEPS, MAX_STEPS);
-    let device = search.tree.link_target(input.path).unwrap_or_default();
-    let identity = format!("iio {} {} {}", input.chip, device.display(), input.file);
-    let source = format!("{}/{}", input.path, input.file);
-    search.add(source, identity, ADC_MS, vec![draft]);
+    input.add(search, drafts);
 }

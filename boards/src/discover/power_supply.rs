@@ -1,12 +1,15 @@
 //! Batteries, chargers and UPS HATs with a gauge
 //! (`Documentation/ABI/testing/sysfs-class-power`).
 
+use super::chip::Chip;
 use super::{Draft, Search, hwmon};
 use crate::decode::{Decode, Linear};
 use crate::gate::GateKind;
+use crate::location::Location;
 use crate::profile::Hat;
 use crate::quantity::{Quantity, Role};
 use crate::rates::BATTERY_MS;
+use crate::tree::Tree;
 
 const CLASS: &str = "/sys/class/power_supply";
 
@@ -115,9 +118,10 @@ const ATTRIBUTES: [Attribute; 9] = [
 /// One supply.
 struct Supply {
     entry: String,
+    /// The same without a number that the kernel gave, and with where it is instead.
+    qualified: String,
+    location: Location,
     path: String,
-    /// The device behind it, such as `1-0036`.
-    device: String,
     label: String,
     battery: bool,
     /// A battery the board runs from.
@@ -128,8 +132,15 @@ struct Supply {
 }
 
 pub(super) fn look(search: &mut Search) {
-    for entry in search.tree.list(CLASS) {
-        let supply = open(search, entry);
+    let entries = search.tree.list(CLASS);
+    let mut supplies: Vec<Supply> = entries
+        .into_iter()
+        .map(|entry| open(search, entry))
+        .collect();
+    // Not by numbers that the kernel gave.
+    supplies.sort_by(|a, b| a.qualified.cmp(&b.qualified));
+    for supply in supplies {
+        search.bus = supply.location.bus();
         if let Some(hat) = &supply.hat {
             search.result.hats.push(hat.name.clone());
         }
@@ -139,6 +150,16 @@ pub(super) fn look(search: &mut Search) {
         share(search, &supply);
         estimate(search, &supply);
     }
+    search.bus = None;
+}
+
+/// Whether a chip of hwmon is a power supply, which the kernel shows a second time there.
+/// The class tells more of it.
+pub(super) fn shows(tree: &Tree, chip: &Chip) -> bool {
+    // hwmon allows no dashes in names.
+    let is_it =
+        |entry: &String| *entry == chip.location.device() || entry.replace('-', "_") == chip.name;
+    tree.list(CLASS).iter().any(is_it)
 }
 
 fn open(search: &Search, entry: String) -> Supply {
@@ -148,12 +169,10 @@ fn open(search: &Search, entry: String) -> Supply {
     // A wireless mouse's battery is a power supply too; its scope is `Device`.
     let of_device = text("scope").as_deref() == Some("Device");
     let companion = battery && !of_device;
-    let device = search
-        .tree
-        .link_name(&format!("{path}/device"))
-        .unwrap_or_default();
+    let location = Location::of(search.tree, &path);
     let hat = if companion {
-        hwmon::hat_of(search, &entry, &device)
+        hwmon::hat_of(search, &entry, &location)
+            .or_else(|| hwmon::hat_of(search, stem(&entry, &location), &location))
     } else {
         None
     };
@@ -164,16 +183,70 @@ fn open(search: &Search, entry: String) -> Supply {
         None if maker.is_empty() => entry.clone(),
         None => maker,
     };
+    let qualified = qualified(&entry, &location, of_device, text);
     Supply {
         entry,
+        qualified,
+        location,
         path,
-        device,
         label,
         battery,
         companion,
         of_device,
         hat,
     }
+}
+
+/// The entry without what the kernel numbers: `bq27441-0`, `sbs-1-000b`,
+/// `hidpp_battery_3`.
+fn stem<'a>(entry: &'a str, location: &Location) -> &'a str {
+    let device = location.device();
+    if let Some(stem) = entry.strip_suffix(device).filter(|_| !device.is_empty())
+        && let Some(stem) = stem.strip_suffix('-')
+    {
+        return stem;
+    }
+    match entry.rsplit_once(['-', '_']) {
+        Some((stem, number)) if number.bytes().all(|b| b.is_ascii_digit()) => stem,
+        _ => entry,
+    }
+}
+
+/// What to call a supply for good. A mouse comes back under a higher number at each
+/// connection: it is known by its serial number, of which only a digest is shown, or by
+/// its model.
+fn qualified(
+    entry: &str,
+    location: &Location,
+    of_device: bool,
+    text: impl Fn(&str) -> Option<String>,
+) -> String {
+    let stem = stem(entry, location);
+    if stem == entry {
+        return entry.to_owned();
+    }
+    let own = || {
+        let model = text("model_name").map(|model| model.replace([' ', ':'], "-"));
+        let serial = text("serial_number").map(|serial| digest(&serial));
+        match (model, serial) {
+            (Some(model), Some(serial)) => Some(format!("{model}-{serial}")),
+            (model, serial) => model.or(serial),
+        }
+    };
+    let key = match of_device {
+        true => own(),
+        false => location.bus().and_then(|_| location.key()),
+    };
+    key.map_or_else(|| entry.to_owned(), |key| format!("{stem}@{key}"))
+}
+
+/// Four hexadecimal digits that stand for a serial number (FNV-1a, folded): enough for
+/// two mice of one model, too few to find the number.
+fn digest(serial: &str) -> String {
+    let hash = serial.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    format!("{:04x}", (hash >> 16) ^ (hash & 0xffff))
 }
 
 fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
@@ -194,10 +267,14 @@ fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
         (false, true) if otherwise == Role::ExternalPower => Role::Other,
         (false, _) => otherwise,
     };
-    let name = format!("power:{}:{}", supply.entry, attribute.what);
-    let draft = Draft::new(name, attribute.quantity, role, attribute.decode.clone())
-        .label(format!("{}, {}", supply.label, attribute.what))
-        .subject(supply.entry.as_str());
+    let draft = supply
+        .draft(
+            attribute.what,
+            attribute.quantity,
+            role,
+            attribute.decode.clone(),
+        )
+        .label(format!("{}, {}", supply.label, attribute.what));
     // A board with two batteries runs from both, and either may be the one that fails.
     let mut draft = if supply.companion {
         draft.beside()
@@ -208,15 +285,27 @@ fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
         // Some drivers write an error number where no battery is: -1 µV.
         draft.range.min = 0.0;
     }
-    let identity = format!(
-        "power {} {} {}",
-        supply.entry, supply.device, attribute.file
-    );
+    let identity = supply.identity(attribute.file);
     let gated = (source, supply.present(), GateKind::Present);
     search.add_gated(gated, identity, BATTERY_MS, vec![draft]);
 }
 
 impl Supply {
+    fn draft(&self, what: &str, quantity: Quantity, role: Role, decode: Decode) -> Draft {
+        Draft::new(
+            format!("power:{}:{what}", self.qualified),
+            quantity,
+            role,
+            decode,
+        )
+        .formerly(format!("power:{}:{what}", self.entry))
+        .subject(self.entry.as_str())
+    }
+
+    fn identity(&self, file: &str) -> String {
+        format!("power {} {file}", self.qualified)
+    }
+
     /// The file that says whether a battery is inserted.
     fn present(&self) -> String {
         format!("{}/present", self.path)
@@ -245,17 +334,16 @@ fn share(search: &mut Search, supply: &Supply) {
             factor: 100.0,
             per: full,
         };
-        let name = format!("power:{}:charge", supply.entry);
         let role = if supply.companion {
             Role::CompanionBattery
         } else {
             Role::Other
         };
-        let mut draft = Draft::new(name, Quantity::Percent, role, Decode::Scaled(linear))
-            .label(format!("{}, charge", supply.label))
-            .subject(supply.entry.as_str());
+        let mut draft = supply
+            .draft("charge", Quantity::Percent, role, Decode::Scaled(linear))
+            .label(format!("{}, charge", supply.label));
         draft.beside = supply.companion;
-        let identity = format!("power {} {} {what}_now", supply.entry, supply.device);
+        let identity = supply.identity(&format!("{what}_now"));
         let gated = (source, supply.present(), GateKind::Present);
         return search.add_gated(gated, identity, BATTERY_MS, vec![draft]);
     }
@@ -267,10 +355,17 @@ fn estimate(search: &mut Search, supply: &Supply) {
     let (Some(curve), true) = (curve, search.wants(Role::CompanionBattery)) else {
         return;
     };
-    let name = format!("power:{}:estimate", supply.entry);
-    let draft = Draft::estimate(name, Linear::per(1e6), curve, &supply.label, &supply.entry);
+    let name = |supply: &str| format!("power:{supply}:estimate");
+    let draft = Draft::estimate(
+        name(&supply.qualified),
+        Linear::per(1e6),
+        curve,
+        &supply.label,
+        &supply.entry,
+    )
+    .formerly(name(&supply.entry));
     let source = format!("{}/voltage_now", supply.path);
-    let identity = format!("power {} {} estimate", supply.entry, supply.device);
+    let identity = supply.identity("estimate");
     let gated = (source, supply.present(), GateKind::Present);
     search.add_gated(gated, identity, BATTERY_MS, vec![draft]);
 }

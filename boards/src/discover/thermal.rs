@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{Draft, Search};
 use crate::decode::Decode;
 use crate::gate::GateKind;
+use crate::location::Location;
 use crate::quantity::{Quantity, Role};
 use crate::rates::{TEMPERATURE_MS, THROTTLE_MS};
 
@@ -53,19 +54,12 @@ pub(super) fn look(search: &mut Search) {
         } else {
             Role::Temperature
         };
-        let draft = Draft::new(
-            format!("thermal:{}", zone.kind),
-            Quantity::Temperature,
-            role,
-            Decode::MILLI,
-        )
-        .label(zone.kind.as_str())
-        .subject(zone.kind.as_str());
-        let earlier = zones[..place]
-            .iter()
-            .filter(|z| z.kind == zone.kind)
-            .count();
-        let identity = format!("thermal {} {earlier}", zone.kind);
+        let name = format!("thermal:{}", zone.name());
+        let draft = Draft::new(name, Quantity::Temperature, role, Decode::MILLI)
+            .formerly(format!("thermal:{}", zone.kind))
+            .label(zone.kind.as_str())
+            .subject(zone.kind.as_str());
+        let identity = format!("thermal {}", zone.name());
         search.add_gated(
             (
                 format!("{}/temp", zone.path),
@@ -88,6 +82,19 @@ pub(super) fn look(search: &mut Search) {
 struct Zone {
     path: String,
     kind: String,
+    /// Of firmware's zones: `LNXTHERM:01`.
+    device: Option<String>,
+}
+
+impl Zone {
+    /// Firmware may give several zones one name; their devices tell them apart, and the
+    /// first has the plain name.
+    fn name(&self) -> String {
+        match &self.device {
+            Some(device) if !device.ends_with(":00") => format!("{}@{device}", self.kind),
+            _ => self.kind.clone(),
+        }
+    }
 }
 
 fn zones(search: &mut Search) -> Vec<Zone> {
@@ -110,7 +117,8 @@ fn zones(search: &mut Search) -> Vec<Zone> {
             ));
             continue;
         }
-        zones.push(Zone { path, kind });
+        let device = Location::of(search.tree, &path).key();
+        zones.push(Zone { path, kind, device });
     }
     zones
 }
@@ -235,7 +243,7 @@ fn cooling(search: &mut Search) {
         .label(format!("slowed down for heat ({kind})"));
         search.add(
             format!("{path}/cur_state"),
-            format!("cooling {kind} {entry}"),
+            format!("cooling {kind}"),
             THROTTLE_MS,
             vec![draft],
         );

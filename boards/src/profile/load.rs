@@ -127,7 +127,17 @@ impl Profiles {
     }
 
     fn add_board(&mut self, file: String, text: &str) {
-        match parse(&file, text) {
+        let checked = parse(&file, text).and_then(|content: Profile| {
+            match content.sensors.iter().find_map(|words| words.check().err()) {
+                None => Ok(content),
+                Some(reason) => Err(ProfileError {
+                    file: file.clone(),
+                    line: None,
+                    reason: reason.to_owned(),
+                }),
+            }
+        });
+        match checked {
             Ok(content) => self.boards.push(Sourced { file, content }),
             Err(problem) => self.problems.push(problem),
         }

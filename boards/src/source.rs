@@ -1,0 +1,136 @@
+//! One kernel file, or one question to the kernel, and a single attempt at it.
+//!
+//! It is the part that may hang, so it is handed to a reader whole (`readers.rs`) and
+//! knows nothing of what its bytes mean. Nothing here allocates.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use rustix::fs::{FileType, Mode, OFlags, open, stat};
+use rustix::io::{Errno, pread, read};
+
+use crate::discover::Origin;
+use crate::gate::Gate;
+use crate::readers::Work;
+use crate::sensor::Absence;
+use crate::tree::Handles;
+
+/// The largest file sampled: `/proc/net/wireless` with some twenty interfaces.
+/// sysfs itself never gives more than a page.
+pub(crate) const BUFFER_BYTES: usize = 4096;
+
+/// Where to read.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Where it is on this machine.
+    pub(crate) path: PathBuf,
+    pub(crate) handles: Handles,
+    file: Option<OwnedFd>,
+    origin: Origin,
+    /// What says whether the file means anything.
+    gate: Option<Gate>,
+}
+
+/// One attempt, on its way to a reader and back.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) source: Source,
+    pub(crate) buffer: Box<[u8; BUFFER_BYTES]>,
+    /// Bytes in the buffer; of a marker that is not there none.
+    read: Result<usize, Errno>,
+    /// Why the value means nothing, by the device's own word.
+    closed: Option<Absence>,
+}
+
+impl Source {
+    pub(crate) fn new(path: PathBuf, handles: Handles, origin: Origin, gate: Option<Gate>) -> Self {
+        Source {
+            path,
+            handles,
+            file: None,
+            origin,
+            gate,
+        }
+    }
+
+    /// Lets go of the file: a descriptor pins a driver that may want to unload.
+    pub(crate) fn close(&mut self) {
+        self.file = None;
+    }
+
+    /// The file that says whether this one means anything may have come or gone.
+    pub(crate) fn set_gate(&mut self, gate: Option<Gate>) {
+        self.gate = gate;
+    }
+
+    /// The gate of what was found where this is already.
+    pub(crate) fn into_gate(self) -> Option<Gate> {
+        self.gate
+    }
+
+    pub(crate) fn is_marker(&self) -> bool {
+        matches!(self.origin, Origin::Marker)
+    }
+
+    fn read(&mut self, buffer: &mut [u8; BUFFER_BYTES]) -> Result<usize, Errno> {
+        match &mut self.origin {
+            Origin::Marker => stat(&self.path).map(|_| 0),
+            Origin::Kernel(question) => question.ask(buffer),
+            Origin::File => self.read_file(buffer),
+        }
+    }
+
+    fn read_file(&mut self, buffer: &mut [u8; BUFFER_BYTES]) -> Result<usize, Errno> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => self.open()?,
+        };
+        let length = match self.handles {
+            // A pipe has no places.
+            Handles::Pipes => read(&file, buffer.as_mut_slice()),
+            _ => pread(&file, buffer.as_mut_slice(), 0),
+        };
+        // Kept even after a failure: a device that went away fails for ever on
+        // this descriptor, while its path may by then lead to another device.
+        if self.handles == Handles::Keep {
+            self.file = Some(file);
+        }
+        length
+    }
+
+    fn open(&self) -> Result<OwnedFd, Errno> {
+        // sysfs and procfs hold nothing else; a tree somebody sent may.
+        let kind = FileType::from_raw_mode(stat(&self.path)?.st_mode);
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+        match (kind, self.handles) {
+            (FileType::RegularFile, _) => open(&self.path, flags | OFlags::NONBLOCK, Mode::empty()),
+            (FileType::Fifo, Handles::Pipes) => open(&self.path, flags, Mode::empty()),
+            _ => Err(Errno::OPNOTSUPP),
+        }
+    }
+}
+
+impl Attempt {
+    pub(crate) fn new(source: Source, buffer: Box<[u8; BUFFER_BYTES]>) -> Self {
+        Attempt {
+            source,
+            buffer,
+            read: Ok(0),
+            closed: None,
+        }
+    }
+
+    /// What was read, or why it means nothing.
+    pub(crate) fn outcome(&self) -> (Result<&[u8], Errno>, Option<Absence>) {
+        (self.read.map(|length| &self.buffer[..length]), self.closed)
+    }
+}
+
+impl Work for Attempt {
+    fn run(&mut self) {
+        self.read = self.source.read(&mut self.buffer);
+        // Asked after the value: what fails in between is noticed.
+        let gate = self.source.gate.as_ref().filter(|_| self.read.is_ok());
+        self.closed = gate.and_then(Gate::closed);
+    }
+}

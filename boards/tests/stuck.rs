@@ -1,0 +1,174 @@
+//! A chip that does not answer costs its own values and nobody else's. Pipes stand for
+//! the files of its driver: whoever reads them waits in the kernel.
+//!
+//! These tests take seconds: they wait for the patience with a driver to end.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use boards::{Absence, Board, Freshness, Handles, Role, Sample, Tree};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+const DAMAGED: &str = "sys/class/hwmon/hwmon1/temp1_input";
+
+fn put(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().expect("parent")).expect("directory");
+    fs::write(path, text).expect("file");
+}
+
+/// A pipe in place of a file, and its other end.
+fn hang(root: &Path, path: &str) -> File {
+    let path = root.join(path);
+    if path.exists() {
+        fs::remove_file(&path).expect("removed");
+    }
+    mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).expect("pipe");
+    let both = OpenOptions::new().read(true).write(true).open(path);
+    both.expect("opened")
+}
+
+/// A processor, and three chips of which the last two share a bus.
+fn tree() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    put(
+        dir.path(),
+        "sys/class/thermal/thermal_zone0/type",
+        "cpu-thermal\n",
+    );
+    put(
+        dir.path(),
+        "sys/class/thermal/thermal_zone0/temp",
+        "48000\n",
+    );
+    for (number, device) in [(0, "1-0048"), (1, "7-0048"), (2, "7-0049")] {
+        let path = format!("sys/class/hwmon/hwmon{number}");
+        put(dir.path(), &format!("{path}/name"), "lm75\n");
+        put(dir.path(), &format!("{path}/temp1_input"), "31000\n");
+        let link = dir.path().join(path).join("device");
+        std::os::unix::fs::symlink(format!("../../../{device}"), link).expect("link");
+    }
+    dir
+}
+
+fn open(root: &Path) -> Board {
+    let tree = Tree::open(root).expect("tree").with_handles(Handles::Pipes);
+    Board::of(tree, None)
+}
+
+fn worth(board: &Board, name: &str, now_ms: u64) -> Freshness {
+    let index = board
+        .sensors()
+        .find(name)
+        .unwrap_or_else(|_| panic!("{name}"));
+    board.sensors().value(index, now_ms)
+}
+
+#[test]
+fn a_bus_that_hangs_takes_only_its_own_values() {
+    let dir = tree();
+    let mut board = open(dir.path());
+    board.sample(0, &mut |_, _| {});
+    assert!(
+        worth(&board, "hwmon:lm75@7-0048:temp1", 0)
+            .value()
+            .is_some()
+    );
+
+    let mut pipe = hang(dir.path(), DAMAGED);
+    put(
+        dir.path(),
+        "sys/class/thermal/thermal_zone0/temp",
+        "95000\n",
+    );
+    // A minute of it.
+    for second in 1..60 {
+        let now_ms = second * 1_000;
+        let mut soc = None;
+        let hot = board.sensors().by_role(Role::SocTemperature).next();
+        board.sample(now_ms, &mut |index, sample| {
+            if let (Some(index), Sample::Reading(reading)) = (hot.filter(|h| *h == index), sample) {
+                soc = Some((index, reading.value));
+            }
+        });
+        if second % 2 == 0 {
+            assert_eq!(soc.map(|(_, celsius)| celsius), Some(95.0), "{second} s");
+        }
+    }
+    let now_ms = 59_000;
+    assert_eq!(
+        worth(&board, "hwmon:lm75@1-0048:temp1", now_ms).value(),
+        Some(31.0)
+    );
+    for name in ["hwmon:lm75@7-0048:temp1", "hwmon:lm75@7-0049:temp1"] {
+        let worth = worth(&board, name, now_ms);
+        assert!(
+            matches!(
+                worth,
+                Freshness::Stale {
+                    why: Some(Absence::Stuck),
+                    ..
+                }
+            ),
+            "{name}: {worth:?}"
+        );
+    }
+    let sensors = board.sensors();
+    assert_eq!(
+        (sensors.hung(), sensors.counters().late),
+        (1, 1),
+        "not a thread a second"
+    );
+
+    // The driver comes back with a value that nobody may believe any more.
+    fs::remove_file(dir.path().join(DAMAGED)).expect("removed");
+    put(dir.path(), DAMAGED, "33000\n");
+    pipe.write_all(b"99000\n").expect("written");
+    let mut now_ms = now_ms;
+    while board.sensors().hung() > 0 {
+        now_ms += 2_000;
+        board.sample(now_ms, &mut |_, _| {});
+    }
+    assert_eq!(
+        worth(&board, "hwmon:lm75@7-0048:temp1", now_ms).value(),
+        Some(33.0)
+    );
+    assert_eq!(
+        worth(&board, "hwmon:lm75@7-0049:temp1", now_ms).value(),
+        Some(31.0)
+    );
+}
+
+#[test]
+fn a_device_that_hangs_a_search_does_not_keep_the_board_from_starting() {
+    let dir = tree();
+    let mut pipe = hang(dir.path(), "sys/class/hwmon/hwmon1/name");
+    let mut board = open(dir.path());
+    board.sample(0, &mut |_, _| {});
+    assert_eq!(worth(&board, "thermal:cpu-thermal", 0).value(), Some(48.0));
+    assert_eq!(
+        worth(&board, "hwmon:lm75@1-0048:temp1", 0).value(),
+        Some(31.0)
+    );
+    let stuck: Vec<&str> = board.sensors().stuck_devices().collect();
+    assert_eq!(stuck, ["/sys/class/hwmon/hwmon1"]);
+    let report = board.report(0).to_string();
+    assert!(
+        report.contains("/sys/class/hwmon/hwmon1 does not answer"),
+        "{report}"
+    );
+
+    fs::remove_file(dir.path().join("sys/class/hwmon/hwmon1/name")).expect("removed");
+    put(dir.path(), "sys/class/hwmon/hwmon1/name", "lm75\n");
+    pipe.write_all(b"lm75\n").expect("written");
+    drop(pipe);
+    let mut now_ms = 0;
+    while board.sensors().hung() > 0 {
+        now_ms += 1_000;
+        board.sample(now_ms, &mut |_, _| {});
+    }
+    board.sample(now_ms + 10_000, &mut |_, _| {});
+    let found = worth(&board, "hwmon:lm75@7-0048:temp1", now_ms + 10_000);
+    assert_eq!(found.value(), Some(31.0));
+}
