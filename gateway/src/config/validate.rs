@@ -4,8 +4,10 @@
 //! a file once. Opens no file. Checks that need another room's parser (rules,
 //! log levels, webhooks) are made there and located through [`Loaded::place`].
 
-use super::load::Loaded;
-use super::place::Problem;
+use std::path::Path;
+
+use super::load::{Flag, Loaded};
+use super::place::{ConfigError, Problem};
 use super::{Config, Profile, Server};
 
 /// The source of the board's own readings; no drone may have this id.
@@ -24,26 +26,46 @@ const MAX_LOG_FILES: usize = 100;
 /// Least requests per minute for ordinary routes: the web dashboard polls three routes every 5 s.
 const LEAST_OTHER_PER_MINUTE: u32 = 120;
 
-/// Everything wrong with `loaded`, in the order of the sections.
-pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
-    let mut check = Check {
-        loaded,
-        problems: Vec::new(),
-    };
-    let config = &loaded.config;
-    check.server(config);
-    check.access(config);
-    check.storage(config);
-    check.drones(config);
-    for (key, message) in config.camera.problems() {
-        check.refuse(&["camera", key], message);
+impl Loaded {
+    /// Merges and then checks what the types cannot say. For commands that work
+    /// on what the configuration names; what is to run is judged further, by
+    /// `Settings::resolve`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem found.
+    pub fn read(
+        path: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: &[Flag],
+    ) -> Result<Loaded, ConfigError> {
+        let loaded = Loaded::merge(path, environment, flags)?;
+        ConfigError::unless_sound(loaded.problems())?;
+        Ok(loaded)
     }
-    check.bridges(config);
-    for (key, message) in super::upstream::problems(&config.upstream) {
-        check.refuse(&["upstream", key], message);
+
+    /// Everything wrong with the values themselves and their combinations, in
+    /// the order of the sections. Opens no file.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut check = Check {
+            loaded: self,
+            problems: Vec::new(),
+        };
+        let config = &self.config;
+        check.server(config);
+        check.access(config);
+        check.storage(config);
+        check.drones(config);
+        for (key, message) in config.camera.problems() {
+            check.refuse(&["camera", key], message);
+        }
+        check.bridges(config);
+        for (key, message) in super::upstream::problems(&config.upstream) {
+            check.refuse(&["upstream", key], message);
+        }
+        check.update(config);
+        check.problems
     }
-    check.update(config);
-    check.problems
 }
 
 pub(super) struct Check<'a> {
