@@ -214,6 +214,7 @@ fn sections() -> Vec<String> {
     // What is beside the sections, and `[[alerts.rule]]`, whose keys have other names.
     let others = [
         "id",
+        "limits",
         "load",
         "place",
         "ranges",

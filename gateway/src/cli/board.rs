@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use boards::{Board, Report, Tree};
 
 use super::args::{BoardsArgs, BoardsCommand};
-use crate::config::{Config, Rule};
+use crate::config::{BOARD_SOURCE, Config, Rule};
 use crate::sources::board::{drone_interfaces, is_watched, metric_of};
 
 pub(super) fn boards(args: &BoardsArgs) -> anyhow::Result<()> {
@@ -75,7 +75,7 @@ fn name_rules(report: &mut Report, board: &Board, config: &Config) -> anyhow::Re
             && rule
                 .source
                 .as_deref()
-                .is_none_or(|source| source == "board")
+                .is_none_or(|source| source == BOARD_SOURCE)
     };
     let views = super::rules::in_effect(config, Some(board))?;
     let rules: Vec<Rule> = views

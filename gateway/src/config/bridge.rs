@@ -81,63 +81,53 @@ impl Bridge {
 pub(super) fn problems(bridges: &[Bridge]) -> Vec<(Vec<String>, String)> {
     let mut found = Vec::new();
     if bridges.len() > MAX_BRIDGES {
-        found.push((
-            vec!["bridge".to_owned()],
-            format!(
-                "{} are configured; at most {MAX_BRIDGES} fit",
-                bridges.len()
-            ),
-        ));
+        let count = bridges.len();
+        let words = format!("{count} are configured; at most {MAX_BRIDGES} fit");
+        found.push((vec!["bridge".to_owned()], words));
     }
     for (index, bridge) in bridges.iter().enumerate() {
-        let earlier = &bridges[..index];
-        let mut refuse = |key: &str, message: String| {
-            found.push((
-                vec!["bridge".to_owned(), index.to_string(), key.to_owned()],
-                message,
-            ))
-        };
-        if let Some(message) = name_problem(bridge, earlier) {
-            refuse("name", message);
-        }
-        if let Some(message) = selector_problem(bridge, earlier) {
-            refuse("selector", message);
-        }
-        if !BAUDS.contains(&bridge.baud) {
-            refuse(
-                "baud",
-                format!(
-                    "{} is outside {} to {} bits per second",
-                    bridge.baud,
-                    BAUDS.start(),
-                    BAUDS.end()
-                ),
-            );
-        }
-        if bridge
-            .battery_cells
-            .is_some_and(|cells| !(1..=MAX_CELLS).contains(&cells))
-        {
-            refuse(
-                "battery_cells",
-                format!("must be 1 to {MAX_CELLS} cells in series"),
-            );
-        }
-        let slow_or_fast = |interval: &u32| !(MIN_INTERVAL_MS..=MAX_INTERVAL_MS).contains(interval);
-        if let Some((sensor, interval)) = bridge
-            .interval_ms
-            .iter()
-            .find(|(_, interval)| slow_or_fast(interval))
-        {
-            refuse(
-                "interval_ms",
-                format!(
-                    "{sensor}: {interval} is outside {MIN_INTERVAL_MS} to {MAX_INTERVAL_MS} milliseconds"
-                ),
-            );
-        }
+        let place = |key: &str| vec!["bridge".to_owned(), index.to_string(), key.to_owned()];
+        one(bridge, &bridges[..index], &mut |key, words| {
+            found.push((place(key), words));
+        });
     }
     found
+}
+
+/// What is wrong with one bridge, `earlier` ones being sound.
+fn one(bridge: &Bridge, earlier: &[Bridge], refuse: &mut impl FnMut(&'static str, String)) {
+    if let Some(words) = name_problem(bridge, earlier) {
+        refuse("name", words);
+    }
+    if let Some(words) = selector_problem(bridge, earlier) {
+        refuse("selector", words);
+    }
+    let (baud, slowest, fastest) = (bridge.baud, BAUDS.start(), BAUDS.end());
+    if !BAUDS.contains(&baud) {
+        refuse(
+            "baud",
+            format!("{baud} is outside {slowest} to {fastest} bits per second"),
+        );
+    }
+    if bridge
+        .battery_cells
+        .is_some_and(|cells| !(1..=MAX_CELLS).contains(&cells))
+    {
+        refuse(
+            "battery_cells",
+            format!("must be 1 to {MAX_CELLS} cells in series"),
+        );
+    }
+    let slow_or_fast = |interval: &u32| !(MIN_INTERVAL_MS..=MAX_INTERVAL_MS).contains(interval);
+    let mut intervals = bridge.interval_ms.iter();
+    if let Some((sensor, interval)) = intervals.find(|(_, interval)| slow_or_fast(interval)) {
+        refuse(
+            "interval_ms",
+            format!(
+                "{sensor}: {interval} is outside {MIN_INTERVAL_MS} to {MAX_INTERVAL_MS} milliseconds"
+            ),
+        );
+    }
 }
 
 fn name_problem(bridge: &Bridge, earlier: &[Bridge]) -> Option<String> {

@@ -11,7 +11,7 @@ pub const MAX_DRONES: usize = 64;
 /// lost datagram for a lost drone; longer is no help to whoever stands there.
 pub const LOST_AFTER_S: RangeInclusive<f64> = 0.5..=60.0;
 /// Seconds that other waits for a drone or its operator may take.
-pub const DRONE_WAITS_S: RangeInclusive<f64> = 0.5..=60.0;
+pub(super) const DRONE_WAITS_S: RangeInclusive<f64> = 0.5..=60.0;
 
 /// How drones without a mode of their own are resolved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
