@@ -1,6 +1,7 @@
 //! What is not known is absent, with its reason.
 
-use gateway_tests::{Gateway, eventually};
+use boards::Tree;
+use gateway_tests::{Client, Gateway, eventually};
 use serde_json::Value;
 
 use super::{SUPPLY, ZONE, alert, config, pi, put, sensor, titles};
@@ -67,7 +68,22 @@ async fn failing_sensors_are_absent_with_a_reason_and_make_no_storm() -> anyhow:
         .start()
         .await?;
     let admin = gateway.admin()?;
-    let fresh = |sensor: &Value| sensor["state"] == "fresh";
+    break_three(&admin, &tree).await?;
+    the_page_tells_the_reason(&admin).await?;
+    the_log_tells_it_once(&gateway, &admin).await?;
+    the_loss_is_told_once_for_each_metric(&admin).await?;
+    // It works again: within the longest back-off there is a value.
+    put(&tree, ZONE, "50000\n");
+    sensor(&admin, "thermal:cpu-thermal", fresh).await?;
+    Ok(())
+}
+
+fn fresh(sensor: &Value) -> bool {
+    sensor["state"] == "fresh"
+}
+
+/// Breaks a thermal zone, a supply and a clock, each in its own way.
+async fn break_three(admin: &Client, tree: &Tree) -> anyhow::Result<()> {
     let failed = |reason: &'static str| {
         move |sensor: &Value| {
             sensor["state"] != "fresh"
@@ -81,10 +97,10 @@ async fn failing_sensors_are_absent_with_a_reason_and_make_no_storm() -> anyhow:
         "cpufreq:policy0:now",
         "hwmon:rpi_volt:in0_lcrit_alarm",
     ] {
-        sensor(&admin, name, fresh).await?;
+        sensor(admin, name, fresh).await?;
     }
 
-    put(&tree, ZONE, "no temperature today\n");
+    put(tree, ZONE, "no temperature today\n");
     std::fs::remove_file(tree.root().join(SUPPLY))?;
     // What is no regular file cannot be read, as an attribute whose driver fails.
     let clock = tree
@@ -93,14 +109,17 @@ async fn failing_sensors_are_absent_with_a_reason_and_make_no_storm() -> anyhow:
     std::fs::remove_file(&clock)?;
     std::fs::create_dir(&clock)?;
     put(
-        &tree,
+        tree,
         "sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq",
         "-99999999999999999999\n",
     );
-    sensor(&admin, "thermal:cpu-thermal", failed("holds no value")).await?;
-    sensor(&admin, "hwmon:rpi_volt:in0_lcrit_alarm", failed("gone")).await?;
-    sensor(&admin, "cpufreq:policy0:now", failed("read failed")).await?;
+    sensor(admin, "thermal:cpu-thermal", failed("holds no value")).await?;
+    sensor(admin, "hwmon:rpi_volt:in0_lcrit_alarm", failed("gone")).await?;
+    sensor(admin, "cpufreq:policy0:now", failed("read failed")).await?;
+    Ok(())
+}
 
+async fn the_page_tells_the_reason(admin: &Client) -> anyhow::Result<()> {
     let page = admin.get("/metrics").await?.expect(200).text();
     assert!(
         !page.contains("mfg_drone_board_sensor_temperature_celsius{sensor=\"thermal:cpu-thermal\""),
@@ -117,8 +136,11 @@ async fn failing_sensors_are_absent_with_a_reason_and_make_no_storm() -> anyhow:
         page.contains("mfg_drone_board_info{profile=\"raspberry-pi-4b\""),
         "{page}"
     );
+    Ok(())
+}
 
-    // The log says so too, in the line itself, and once however often it is tried.
+/// In the line itself, and once however often it is tried.
+async fn the_log_tells_it_once(gateway: &Gateway, admin: &Client) -> anyhow::Result<()> {
     let line =
         "board sensor thermal:cpu-thermal has no value: the file holds no value of this kind";
     eventually("the reason in the log", || async {
@@ -140,9 +162,11 @@ async fn failing_sensors_are_absent_with_a_reason_and_make_no_storm() -> anyhow:
         "{}",
         gateway.output()
     );
+    Ok(())
+}
 
-    // The loss is told, once for each metric.
-    let lost = alert(&admin, "Board Sensor Lost", |alert| {
+async fn the_loss_is_told_once_for_each_metric(admin: &Client) -> anyhow::Result<()> {
+    let lost = alert(admin, "Board Sensor Lost", |alert| {
         alert["subject"] == "board/temperature"
     })
     .await?;
@@ -150,18 +174,14 @@ async fn failing_sensors_are_absent_with_a_reason_and_make_no_storm() -> anyhow:
         lost["message"].as_str().unwrap().contains("holds no value"),
         "{lost}"
     );
-    alert(&admin, "Board Sensor Lost", |alert| {
+    alert(admin, "Board Sensor Lost", |alert| {
         alert["subject"] == "board/undervoltage"
     })
     .await?;
-    let titles = titles(&admin).await?;
+    let titles = titles(admin).await?;
     assert_eq!(
         titles, ["Board Sensor Lost"; 2],
         "nothing else is raised by what is unknown"
     );
-
-    // It works again: within the longest back-off there is a value.
-    put(&tree, ZONE, "50000\n");
-    sensor(&admin, "thermal:cpu-thermal", fresh).await?;
     Ok(())
 }

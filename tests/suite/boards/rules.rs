@@ -1,7 +1,7 @@
 //! The rules of the board: each fires, and ends.
 
 use boards::Tree;
-use gateway_tests::Gateway;
+use gateway_tests::{Client, Gateway};
 
 use super::{SUPPLY, WIRELESS, ZONE, alert, config, is_over, on, pi, put, sensor, stands, titles};
 
@@ -173,18 +173,23 @@ async fn every_rule_of_the_board_fires_and_ends_through_all_faces() -> anyhow::R
         "nothing else is wrong yet"
     );
 
+    every_rule_fires(&admin, &tree).await?;
+    every_alert_ends(&admin, &tree).await
+}
+
+async fn every_rule_fires(admin: &Client, tree: &Tree) -> anyhow::Result<()> {
     for trouble in &TROUBLES {
-        trouble.make(&tree);
+        trouble.make(tree);
     }
     for trouble in &TROUBLES {
-        let raised = alert(&admin, trouble.rule, stands).await?;
+        let raised = alert(admin, trouble.rule, stands).await?;
         assert_eq!(
             (&raised["level"], &raised["subject"]),
             (&trouble.level.into(), &"board".into()),
             "{raised}"
         );
         let wrong: f64 = trouble.figure.1.parse()?;
-        sensor(&admin, trouble.sensor, |sensor| sensor["value"] == wrong).await?;
+        sensor(admin, trouble.sensor, |sensor| sensor["value"] == wrong).await?;
         let page = admin.get("/metrics").await?.expect(200).text();
         assert!(
             trouble.is_on(&page, trouble.figure.1),
@@ -196,23 +201,26 @@ async fn every_rule_of_the_board_fires_and_ends_through_all_faces() -> anyhow::R
     let unresolved = &health["alert_summary"]["unresolved_alerts"];
     // The hot board is high and critical.
     assert_eq!(unresolved, TROUBLES.len() + 2, "{health:#}");
+    Ok(())
+}
 
+async fn every_alert_ends(admin: &Client, tree: &Tree) -> anyhow::Result<()> {
     for trouble in &TROUBLES {
-        trouble.mend(&tree);
+        trouble.mend(tree);
     }
     // The worn module is taken out, and another one put in.
     std::fs::remove_dir_all(tree.root().join("sys/bus/mmc/devices/mmc2:0001"))?;
-    sensor(&admin, "mmc:mmc2:0001:life-used", |sensor| {
+    sensor(admin, "mmc:mmc2:0001:life-used", |sensor| {
         sensor["state"] != "fresh"
     })
     .await?;
-    put_card(&tree, 1);
+    put_card(tree, 1);
     for title in TROUBLES
         .map(|trouble| trouble.rule)
         .into_iter()
         .chain(["High Temperature", "Storage Worn"])
     {
-        alert(&admin, title, is_over).await?;
+        alert(admin, title, is_over).await?;
     }
     for trouble in &TROUBLES {
         let page = admin.get("/metrics").await?.expect(200).text();
@@ -225,7 +233,7 @@ async fn every_rule_of_the_board_fires_and_ends_through_all_faces() -> anyhow::R
     let page = admin.get("/metrics").await?.expect(200).text();
     assert!(page.contains("mfg_drone_alerts_unresolved 0.0\n"), "{page}");
     assert_eq!(
-        titles(&admin).await?.len(),
+        titles(admin).await?.len(),
         TROUBLES.len() + 2,
         "each was raised once"
     );
