@@ -10,12 +10,10 @@ use firmware_bridge::host::PortSelector;
 use firmware_bridge::sensor::{MAX_INTERVAL_MS, MIN_INTERVAL_MS};
 use serde::{Deserialize, Serialize};
 
-use super::is_id;
-
 /// Most bridges: each has a thread, and room for its sensors among the sources.
 pub const MAX_BRIDGES: usize = 8;
 /// Longest name; it begins the name of every source of the bridge.
-const MAX_NAME_CHARS: usize = 32;
+const MAX_NAME_BYTES: usize = 32;
 /// Slowest and fastest line; USB boards take any.
 const BAUDS: std::ops::RangeInclusive<u32> = 1_200..=4_000_000;
 /// Most lithium cells in series; the firmware's INA219 measures up to 26 V.
@@ -132,10 +130,9 @@ fn one(bridge: &Bridge, earlier: &[Bridge], refuse: &mut impl FnMut(&'static str
 
 fn name_problem(bridge: &Bridge, earlier: &[Bridge]) -> Option<String> {
     let name = &bridge.name;
-    if !is_id(name, MAX_NAME_CHARS) {
-        return Some(format!(
-            "{name:?} is not a name; use 1 to {MAX_NAME_CHARS} letters, digits, _ and -"
-        ));
+    let problem = super::id::problem(name, MAX_NAME_BYTES);
+    if problem.is_some() {
+        return problem;
     }
     let first = earlier.iter().position(|other| other.name == *name)?;
     Some(format!(
@@ -191,7 +188,7 @@ mod tests {
                     [[bridge]]\nname = \"m\"\nselector = \"serial:1\"\n";
         let found = found(text);
         for wanted in [
-            "bridge.0.name: \"a b\" is not a name",
+            "bridge.0.name: \"a b\" is not an id",
             "bridge.0.selector: `ttyACM0` names no serial port",
             "bridge.0.baud: 5 is outside 1200",
             "bridge.0.battery_cells: must be 1 to 12",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BOARD_SOURCE, Drone, DroneMode, Drones, MAX_ID_BYTES, MAX_RANGES, Range, is_id};
+use super::{BOARD_SOURCE, Drone, DroneMode, Drones, MAX_ID_BYTES, MAX_RANGES, Range};
 
 /// What is wrong: where, and what is allowed.
 type Wrong = (Vec<String>, String);
@@ -72,11 +72,8 @@ fn ranges(drones: &Drones, found: &mut Vec<Wrong>) {
 /// What is wrong with one drone by itself; `mode` is that of drones without one.
 fn one(drone: &Drone, mode: DroneMode, refuse: &mut impl FnMut(&'static str, String)) {
     let id = &drone.id;
-    if !is_id(id, MAX_ID_BYTES) {
-        refuse(
-            "id",
-            format!("{id:?} is not an id; use 1 to {MAX_ID_BYTES} letters, digits, _ and -"),
-        );
+    if let Some(words) = super::id::problem(id, MAX_ID_BYTES) {
+        refuse("id", words);
     }
     if id == BOARD_SOURCE {
         refuse(
