@@ -34,7 +34,7 @@ pub(super) fn boards(args: &BoardsArgs) -> anyhow::Result<()> {
 }
 
 /// A configuration that was asked for must be sound. Without one, which sensors
-/// there are can be told all the same.
+/// there are can be shown all the same.
 fn configuration(args: &BoardsArgs) -> anyhow::Result<Config> {
     match super::load(&args.config) {
         Ok(loaded) => Ok(loaded.config),

@@ -45,7 +45,7 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the gateway until it is told to stop (SIGTERM, Ctrl-C); SIGHUP reloads.
+    /// Run the gateway until SIGTERM or Ctrl-C; SIGHUP reloads the configuration.
     Run(RunArgs),
     /// Run everything simulated on this host and print what to try.
     Demo(DemoArgs),
@@ -231,7 +231,7 @@ pub struct ResetArgs {
     /// Configuration.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Really do it.
+    /// Confirm that all of it may be removed.
     #[arg(long)]
     pub yes: bool,
 }
