@@ -2,8 +2,8 @@
 //! the board's sensors, turned into alerts and served over TLS.
 //!
 //! `ARCHITECTURE.md` in the repository has the map; each module's header says
-//! what it does and what it must never do. Dependencies point downwards:
-//! `routes` → (`alerts`, `drones`, `access`, `performance`) → `telemetry` → `readings`.
+//! what it does and what it must never do. Dependencies point downwards; the table in
+//! `tests/walls.rs` says who may import whom.
 
 mod access_store;
 pub mod alerts;

@@ -174,11 +174,6 @@ const KNOWN_CIRCLES: &[&[&str]] = &[
         "boards/src/discover/hwmon.rs",
         "boards/src/discover/thermal.rs",
     ],
-    &["gateway/src/cli/args.rs", "gateway/src/cli/run_args.rs"],
-    &[
-        "gateway/src/config/load.rs",
-        "gateway/src/config/validate.rs",
-    ],
     &[
         "gateway/src/sources/bridge/conditions.rs",
         "gateway/src/sources/bridge/link.rs",

@@ -193,6 +193,9 @@ async fn tell(socket: &Path, text: &str) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("{}", socket.display()))?;
     stream.write_all(text.as_bytes()).await?;
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        drop(stream);
+    });
     Ok(())
 }

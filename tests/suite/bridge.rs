@@ -1,8 +1,11 @@
 //! Bridges as they fail: killed, unplugged, on a bad line, reconfigured. What
 //! holds for any board is in `bridge_line`.
 
+use std::path::Path;
+
 use gateway_tests::bridge::SimulatedBoard;
 use gateway_tests::{Client, Gateway, eventually};
+use serde_json::Value;
 use tokio::process::Command;
 
 use crate::bridge_line::{alert, bridge, is_over, quiet, section, sensor, stands};
@@ -128,7 +131,7 @@ async fn garbage_and_lost_and_broken_bytes_are_counted_and_never_read() -> anyho
     let gateway = Gateway::builder().config(&config).start().await?;
     let admin = gateway.admin()?;
     board.order("value battery_voltage 11.5").await?;
-    let exact = |sensor: &serde_json::Value| sensor["state"] == "fresh" && sensor["value"] == 11.5;
+    let exact = |sensor: &Value| sensor["state"] == "fresh" && sensor["value"] == 11.5;
     sensor(&admin, "battery_voltage", exact).await?;
 
     board.order("break 10").await?;
@@ -245,13 +248,20 @@ async fn a_button_that_acknowledges_does_so_in_the_name_of_its_bridge() -> anyho
     board.order("stop on").await?;
     let stop = alert(&admin, "Emergency Stop", "bridge/mast", stands).await?;
     assert_eq!(stop["acknowledged"], false, "{stop}");
-    // The meaning is a second of real time: what a press finds younger, it leaves alone.
-    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
-    board.order("button 0 on").await?;
-    let stop = alert(&admin, "Emergency Stop", "bridge/mast", |alert| {
-        alert["acknowledged"] == true
+    // What a press finds younger than a second, it leaves alone: somebody presses on.
+    let board = tokio::sync::Mutex::new(board);
+    let stop = eventually("a press acknowledges it", || async {
+        let mut board = board.lock().await;
+        board.order("button 0 on").await?;
+        board.order("button 0 off").await?;
+        let alerts = admin.get("/api/alerts").await?.expect(200).json();
+        let mut alerts = alerts["alerts"].as_array().unwrap().iter();
+        let is_it =
+            |alert: &&Value| alert["title"] == "Emergency Stop" && alert["acknowledged"] == true;
+        Ok(alerts.find(is_it).cloned())
     })
     .await?;
+    let board = board.into_inner();
     assert_eq!(
         (&stop["acknowledged_by"], &stop["resolved"]),
         (&"bridge/mast".into(), &false.into()),
@@ -340,23 +350,8 @@ async fn a_firmware_is_flashed_to_the_right_volume_and_only_whole() -> anyhow::R
     let port = dir.path().join("board");
     let mut board = SimulatedBoard::plug_in(&port).await?;
     let flash = async |with_port: bool| {
-        let mut command = Command::new(gateway_tests::gateway::binary());
-        command
-            .args(["bridge", "flash"])
-            .arg(&file)
-            .arg("--volume")
-            .arg(&volume)
-            .env_clear();
-        if with_port {
-            command.arg("--port").arg(&port);
-        }
-        let output = command.output().await?;
-        let said = format!(
-            "{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        anyhow::Ok((output.status.success(), said))
+        let port = with_port.then_some(port.as_path());
+        flash(&file, &volume, port).await
     };
     let (done, said) = flash(false).await?;
     assert!(
@@ -372,8 +367,13 @@ async fn a_firmware_is_flashed_to_the_right_volume_and_only_whole() -> anyhow::R
     assert_eq!(std::fs::read(volume.join("firmware.uf2"))?, image);
 
     // Through the link: asked to leave, and met again after it is plugged in anew.
+    let copied = volume.join("firmware.uf2");
+    std::fs::remove_file(&copied)?;
     let replug = async {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        eventually("the file is copied", || async {
+            Ok(copied.exists().then_some(()))
+        })
+        .await?;
         board.order("unplug").await?;
         board.order("plug").await
     };
@@ -392,6 +392,27 @@ async fn a_firmware_is_flashed_to_the_right_volume_and_only_whole() -> anyhow::R
     assert!(!done && said.contains("2 of 4 blocks"), "{said}");
     assert!(!volume.join("firmware.uf2").exists(), "nothing was written");
     Ok(())
+}
+
+/// Whether `bridge flash` did it, and what it said.
+async fn flash(file: &Path, volume: &Path, port: Option<&Path>) -> anyhow::Result<(bool, String)> {
+    let mut command = Command::new(gateway_tests::gateway::binary());
+    command
+        .args(["bridge", "flash"])
+        .arg(file)
+        .arg("--volume")
+        .arg(volume)
+        .env_clear();
+    if let Some(port) = port {
+        command.arg("--port").arg(port);
+    }
+    let output = command.output().await?;
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok((output.status.success(), said))
 }
 
 /// A block of 256 bytes for an RP2040's flash.

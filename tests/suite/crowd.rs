@@ -95,20 +95,7 @@ async fn a_hundred_listeners_are_served_though_ten_never_read() -> anyhow::Resul
             .await
             .context("a listener ended before it was served")?;
     }
-    // Those who never read are given up, whichever limit they meet first.
-    eventually("the ten are given up", || async {
-        let gone = metric(&client, "websocket_cut_total").await?
-            + metric(&client, "websocket_silent_total").await?;
-        Ok((gone >= SILENT as f64).then_some(()))
-    })
-    .await?;
-    eventually("only the listeners are left", || async {
-        Ok(
-            ((metric(&client, "websocket_clients").await? - READERS as f64).abs() < 0.1)
-                .then_some(()),
-        )
-    })
-    .await?;
+    only_the_listeners_are_left(&client).await?;
     let (_, peak_kb) = process::resident_kb(pid)?;
     assert!(peak_kb < MOST_KB, "{peak_kb} kB at the peak");
     println!(
@@ -126,5 +113,23 @@ async fn a_hundred_listeners_are_served_though_ten_never_read() -> anyhow::Resul
         .iter()
         .filter(|drone| drone["connection_status"] == "connected");
     assert_eq!(connected.count(), DRONES);
+    Ok(())
+}
+
+/// Those who never read are given up, whichever limit they meet first.
+async fn only_the_listeners_are_left(client: &Client) -> anyhow::Result<()> {
+    eventually("the ten are given up", || async {
+        let gone = metric(client, "websocket_cut_total").await?
+            + metric(client, "websocket_silent_total").await?;
+        Ok((gone >= SILENT as f64).then_some(()))
+    })
+    .await?;
+    eventually("only the listeners are left", || async {
+        Ok(
+            ((metric(client, "websocket_clients").await? - READERS as f64).abs() < 0.1)
+                .then_some(()),
+        )
+    })
+    .await?;
     Ok(())
 }

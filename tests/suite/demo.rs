@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use gateway_tests::{Block, Client, PATIENCE, eventually, spare_port};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 /// The keys that the documentation of the API publishes.
@@ -15,41 +15,20 @@ async fn the_demo_shows_three_drones_and_stops_cleanly() -> anyhow::Result<()> {
     let address = Block::claim().gateway();
     let dir = tempfile::tempdir()?;
     // Ports of its own: the documented ones may be in use on this host.
-    let (state, command, video) = (spare_port(), spare_port(), spare_port());
     let mut child = Command::new(gateway_tests::gateway::binary())
-        .args([
-            "demo",
-            "--listen",
-            &format!("{address}:8443"),
-            "--http-listen",
-            &format!("{address}:8000"),
-        ])
-        .args([
-            "--state-port",
-            &state.to_string(),
-            "--command-port",
-            &command.to_string(),
-        ])
-        .args(["--video-port", &video.to_string()])
+        .arg("demo")
+        .args(["--listen", &format!("{address}:8443")])
+        .args(["--http-listen", &format!("{address}:8000")])
+        .args(["--state-port", &spare_port().to_string()])
+        .args(["--command-port", &spare_port().to_string()])
+        .args(["--video-port", &spare_port().to_string()])
         .arg("--state-dir")
         .arg(dir.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .kill_on_drop(true)
         .spawn()?;
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut printed = String::new();
-    timeout(PATIENCE, async {
-        while let Some(line) = lines.next_line().await? {
-            printed.push_str(&line);
-            printed.push('\n');
-            if line.contains("Ctrl-C") {
-                break;
-            }
-        }
-        anyhow::Ok(())
-    })
-    .await??;
+    let printed = timeout(PATIENCE, greeting(&mut child)).await??;
     assert!(
         printed.contains(&format!("https://{address}:8443")),
         "{printed}"
@@ -62,6 +41,39 @@ async fn the_demo_shows_three_drones_and_stops_cleanly() -> anyhow::Result<()> {
 
     let client =
         Client::https((address, 8443).into(), &dir.path().join("tls/ca.pem"))?.with_key(ADMIN_KEY);
+    three_drones_and_their_alerts(&client).await?;
+    Client::plain((address, 8000).into())
+        .get("/health")
+        .await?
+        .expect(200);
+
+    let pid = child.id().unwrap().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .await?
+            .success()
+    );
+    assert!(timeout(PATIENCE, child.wait()).await??.success());
+    Ok(())
+}
+
+/// What it prints, up to the line that says how to stop it.
+async fn greeting(child: &mut Child) -> anyhow::Result<String> {
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut printed = String::new();
+    while let Some(line) = lines.next_line().await? {
+        printed.push_str(&line);
+        printed.push('\n');
+        if line.contains("Ctrl-C") {
+            break;
+        }
+    }
+    Ok(printed)
+}
+
+async fn three_drones_and_their_alerts(client: &Client) -> anyhow::Result<()> {
     let drones = eventually("three connected drones", || async {
         let drones = client
             .get("/api/dashboard/drones")
@@ -91,19 +103,5 @@ async fn the_demo_shows_three_drones_and_stops_cleanly() -> anyhow::Result<()> {
         )
     })
     .await?;
-    Client::plain((address, 8000).into())
-        .get("/health")
-        .await?
-        .expect(200);
-
-    let pid = child.id().unwrap().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .await?
-            .success()
-    );
-    assert!(timeout(PATIENCE, child.wait()).await??.success());
     Ok(())
 }

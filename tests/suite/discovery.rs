@@ -36,11 +36,8 @@ async fn a_drone_in_a_configured_range_is_found_and_nobody_else_is_asked() -> an
     let (heard, none) = (AtomicU16::new(0), AtomicU16::new(0));
     let client = gateway.admin()?;
     let ask = async {
-        let found = client
-            .get("/api/drones/detect?timeout=3")
-            .await?
-            .expect(200)
-            .json();
+        let found = client.get("/api/drones/detect?timeout=3").await?;
+        let found = found.expect(200).json();
         let ended = Instant::now();
         assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
         let drone = &found[0];
@@ -61,31 +58,9 @@ async fn a_drone_in_a_configured_range_is_found_and_nobody_else_is_asked() -> an
         let is_right_after = ended.elapsed() < Duration::from_secs(1);
         assert!(!is_right_after || heard.load(Ordering::Relaxed) == before);
 
-        // Who streams by itself is known without being asked.
-        let path = format!("/api/drones/verify-connection?ip_address={inside}");
-        let check = eventually("it is heard", || async {
-            peer.send(
-                (gateway.block().gateway(), drone::STATE_PORT).into(),
-                &drone::state(76, 60),
-            )
-            .await?;
-            let check = client.post(&path).await?.expect(200).json();
-            Ok((check["battery_level"] == 76).then_some(check))
-        })
-        .await?;
-        assert_eq!(
-            (
-                &check["is_reachable"],
-                &check["is_available_for_connection"]
-            ),
-            (&json!(true), &json!(true))
-        );
-
-        let status = client
-            .get("/api/system/network-status")
-            .await?
-            .expect(200)
-            .json();
+        who_streams_is_known(&gateway, &peer).await?;
+        let status = client.get("/api/system/network-status").await?;
+        let status = status.expect(200).json();
         let scans = &status["network_service"]["scan_statistics"]["total_scans"];
         assert!(
             scans
@@ -106,6 +81,31 @@ async fn a_drone_in_a_configured_range_is_found_and_nobody_else_is_asked() -> an
         ended = answer(&other, &none) => ended?,
     }
     assert_eq!(none.load(Ordering::Relaxed), 0, "outside the range");
+    Ok(())
+}
+
+/// Who streams by itself is known without being asked.
+async fn who_streams_is_known(gateway: &Gateway, peer: &Drone) -> anyhow::Result<()> {
+    let client = gateway.admin()?;
+    let inside = gateway.block().host(5);
+    let path = format!("/api/drones/verify-connection?ip_address={inside}");
+    let check = eventually("it is heard", || async {
+        peer.send(
+            (gateway.block().gateway(), drone::STATE_PORT).into(),
+            &drone::state(76, 60),
+        )
+        .await?;
+        let check = client.post(&path).await?.expect(200).json();
+        Ok((check["battery_level"] == 76).then_some(check))
+    })
+    .await?;
+    assert_eq!(
+        (
+            &check["is_reachable"],
+            &check["is_available_for_connection"]
+        ),
+        (&json!(true), &json!(true))
+    );
     Ok(())
 }
 
@@ -152,7 +152,16 @@ async fn the_network_routes_refuse_as_documented() -> anyhow::Result<()> {
         .get("/api/drones/detect")
         .await?
         .expect(401);
+    Ok(())
+}
 
+#[tokio::test]
+async fn searching_by_itself_is_started_and_stopped() -> anyhow::Result<()> {
+    let gateway = Gateway::builder()
+        .drones("scan_ranges = []")
+        .start()
+        .await?;
+    let (client, reader) = (gateway.admin()?, gateway.reader()?);
     client
         .post("/api/system/auto-scan/start?interval_seconds=0.5")
         .await?

@@ -109,128 +109,58 @@ async fn bad_input_is_named() -> anyhow::Result<()> {
     let gateway = Gateway::builder().start().await?;
     let admin = gateway.admin()?;
     let keys = "/api/security/api-keys";
-    let body = refused(
-        admin
-            .post(&format!("{keys}?name=x&permissions=bogus"))
-            .await?,
-        400,
-        "INVALID_REQUEST",
-    );
-    assert!(
-        body["message"].as_str().unwrap().contains("bogus"),
-        "{body:#}"
-    );
-    refused(
-        admin
-            .post(&format!("{keys}?name=x&permissions=read,,write"))
-            .await?,
-        400,
-        "INVALID_REQUEST",
-    );
-    let body = refused(
-        admin
-            .post(&format!(
-                "{keys}?name=%3Cscript%3Ealert(1)%3C/script%3E&permissions=read"
-            ))
-            .await?,
-        400,
-        "INVALID_REQUEST",
-    );
-    assert!(
-        body["message"]
-            .as_str()
-            .unwrap()
-            .contains("Invalid input detected"),
-        "{body:#}"
-    );
-    let long = "a".repeat(1001);
-    let body = refused(
-        admin
-            .post(&format!("{keys}?name={long}&permissions=read"))
-            .await?,
-        400,
-        "INVALID_REQUEST",
-    );
-    assert!(
-        body["message"].as_str().unwrap().contains("too long"),
-        "{body:#}"
-    );
-    let body = refused(
-        admin.post(&format!("{keys}?permissions=read")).await?,
-        422,
-        "VALIDATION_ERROR",
-    );
+    let long = format!("name={}&permissions=read", "a".repeat(1001));
+    for (query, wanted) in [
+        ("name=x&permissions=bogus", "bogus"),
+        ("name=x&permissions=read,,write", "ermission"),
+        (
+            "name=%3Cscript%3Ealert(1)%3C/script%3E&permissions=read",
+            "Invalid input detected",
+        ),
+        (long.as_str(), "too long"),
+    ] {
+        let answer = admin.post(&format!("{keys}?{query}")).await?;
+        let body = refused(answer, 400, "INVALID_REQUEST");
+        let message = body["message"].as_str().unwrap();
+        assert!(message.contains(wanted), "{query}: {body:#}");
+    }
+    let nameless = admin.post(&format!("{keys}?permissions=read")).await?;
+    let body = refused(nameless, 422, "VALIDATION_ERROR");
     assert_eq!(
         (&body["detail"][0]["type"], &body["detail"][0]["loc"][1]),
         (&"missing".into(), &"name".into())
     );
-    refused(
-        admin
-            .post(&format!("{keys}?name=x&permissions=read&expires_days=0"))
-            .await?,
-        422,
-        "VALIDATION_ERROR",
-    );
-    refused(
-        admin
-            .post(&format!("{keys}?name=x&permissions=read&expires_days=1.5"))
-            .await?,
-        422,
-        "VALIDATION_ERROR",
-    );
+    for days in ["0", "1.5"] {
+        let query = format!("{keys}?name=x&permissions=read&expires_days={days}");
+        refused(admin.post(&query).await?, 422, "VALIDATION_ERROR");
+    }
 
-    refused(
-        admin.get("/api/alerts?level=WARNING").await?,
-        400,
-        "INVALID_REQUEST",
-    );
-    refused(
-        admin.get("/api/alerts?alert_type=x").await?,
-        400,
-        "INVALID_REQUEST",
-    );
-    for query in [
-        "limit=abc",
-        "limit=-1",
-        "limit=1001",
-        "unresolved_only=maybe",
+    for query in ["level=WARNING", "alert_type=x"] {
+        let answer = admin.get(&format!("/api/alerts?{query}")).await?;
+        refused(answer, 400, "INVALID_REQUEST");
+    }
+    for path in [
+        "/api/alerts?limit=abc",
+        "/api/alerts?limit=-1",
+        "/api/alerts?limit=1001",
+        "/api/alerts?unresolved_only=maybe",
+        "/api/dashboard/metrics/history?duration=0",
+        "/api/dashboard/metrics/history?duration=1441",
+        "/api/dashboard/metrics/history?duration=x",
     ] {
-        refused(
-            admin.get(&format!("/api/alerts?{query}")).await?,
-            422,
-            "VALIDATION_ERROR",
-        );
+        refused(admin.get(path).await?, 422, "VALIDATION_ERROR");
     }
     admin
         .get("/api/alerts?limit=0&unresolved_only=YES")
         .await?
         .expect(200);
-    for duration in ["0", "1441", "x"] {
-        refused(
-            admin
-                .get(&format!(
-                    "/api/dashboard/metrics/history?duration={duration}"
-                ))
-                .await?,
-            422,
-            "VALIDATION_ERROR",
-        );
-    }
-    refused(
+    for answer in [
         admin.post("/api/alerts/invalid-id/acknowledge").await?,
-        404,
-        "HTTP_404",
-    );
-    refused(
         admin.post("/api/alerts/invalid-id/resolve").await?,
-        404,
-        "HTTP_404",
-    );
-    refused(
         admin.delete("/api/security/api-keys/invalid-key").await?,
-        404,
-        "HTTP_404",
-    );
+    ] {
+        refused(answer, 404, "HTTP_404");
+    }
     Ok(())
 }
 

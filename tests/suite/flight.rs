@@ -1,7 +1,7 @@
 //! The main job on real input: a captured flight in, battery, temperature,
 //! alerts and history out through HTTPS.
 
-use gateway_tests::{Drone, Gateway, eventually, flight};
+use gateway_tests::{Client, Drone, Gateway, eventually, flight};
 use serde_json::Value;
 
 /// Four times the recorded pace keeps the order and the shape of the flight.
@@ -21,8 +21,17 @@ async fn a_captured_flight_is_seen_as_it_was() -> anyhow::Result<()> {
     let states = flight::states()?;
     drone.replay(to, &states, SPEED).await?;
 
-    let (_, last) = states.last().expect("a flight");
     let client = gateway.reader()?;
+    the_last_state_is_shown(&client, &states).await?;
+    the_history_holds_the_flight(&client, &states).await?;
+    its_alerts_were_raised_once(&client).await
+}
+
+/// When each arrived, and the datagram.
+type States = [(f64, Vec<u8>)];
+
+async fn the_last_state_is_shown(client: &Client, states: &States) -> anyhow::Result<()> {
+    let (_, last) = states.last().expect("a flight");
     // The capture ends with the last datagram; the gateway shows exactly it.
     let status = eventually("the last state of the flight", || async {
         let status = client
@@ -46,10 +55,13 @@ async fn a_captured_flight_is_seen_as_it_was() -> anyhow::Result<()> {
         Some(flight::field(last, "yaw") as f64)
     );
     assert_eq!(status["flight_time"], flight::field(last, "time"));
+    Ok(())
+}
 
-    // The history holds the whole flight. Its steps are means of a second, and
-    // which of the flight's seconds share one depends on the machine's pace:
-    // what holds for every such division is asked, not one division's figures.
+/// Its steps are means of a second, and which of the flight's seconds share one
+/// depends on the machine's pace: what holds for every such division is asked, not
+/// one division's figures.
+async fn the_history_holds_the_flight(client: &Client, states: &States) -> anyhow::Result<()> {
     let seen: Vec<f64> = states
         .iter()
         .map(|(_, datagram)| flight::field(datagram, "temph") as f64)
@@ -99,7 +111,10 @@ async fn a_captured_flight_is_seen_as_it_was() -> anyhow::Result<()> {
         ),
         (Some(33.0), Some(33.0))
     );
+    Ok(())
+}
 
+async fn its_alerts_were_raised_once(client: &Client) -> anyhow::Result<()> {
     let alerts = client.get("/api/alerts").await?.expect(200).json()["alerts"].clone();
     let titled = |title: &str| -> Vec<Value> {
         alerts

@@ -16,24 +16,9 @@ async fn the_first_start_prints_url_fingerprint_and_keys_once() -> anyhow::Resul
         "{first}"
     );
     let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
-    gateway
-        .anonymous()?
-        .with_key(&keys[0])
-        .get("/api/security/config")
-        .await?
-        .expect(200);
-    gateway
-        .anonymous()?
-        .with_key(&keys[1])
-        .get("/api/alerts")
-        .await?
-        .expect(200);
-    gateway
-        .anonymous()?
-        .with_key(&keys[1])
-        .get("/api/security/config")
-        .await?
-        .expect(403);
+    answers(&gateway, &keys[0], "/api/security/config", 200).await?;
+    answers(&gateway, &keys[1], "/api/alerts", 200).await?;
+    answers(&gateway, &keys[1], "/api/security/config", 403).await?;
 
     assert!(gateway.stop().await?.success());
     gateway.restart().await?;
@@ -42,12 +27,7 @@ async fn the_first_start_prints_url_fingerprint_and_keys_once() -> anyhow::Resul
         keys.iter().all(|key| !second.contains(key.as_str())),
         "keys are shown again:\n{second}"
     );
-    gateway
-        .anonymous()?
-        .with_key(&keys[0])
-        .get("/api/security/config")
-        .await?
-        .expect(200);
+    answers(&gateway, &keys[0], "/api/security/config", 200).await?;
     // Nothing in the state directory holds a key in clear, save the file that
     // the first start wrote for the operator.
     for entry in walk(gateway.state()) {
@@ -71,6 +51,13 @@ async fn the_first_start_prints_url_fingerprint_and_keys_once() -> anyhow::Resul
             entry.display()
         );
     }
+    Ok(())
+}
+
+/// The route answers whoever has that key so.
+async fn answers(gateway: &Gateway, key: &str, path: &str, status: u16) -> anyhow::Result<()> {
+    let client = gateway.anonymous()?.with_key(key);
+    client.get(path).await?.expect(status);
     Ok(())
 }
 

@@ -76,59 +76,13 @@ async fn two_drones_of_one_address_are_two_drones() -> anyhow::Result<()> {
         assert!(is_own(&status, drone), "{status}");
     }
 
-    // A command goes to its drone, and to no other.
-    client
-        .post("/api/drones/d2/takeoff?wait=true")
-        .await?
-        .expect(200);
-    assert_eq!(
-        (second.obeyed(), first.obeyed()),
-        (vec!["takeoff".to_owned()], vec![])
-    );
-    assert_eq!(status(&client, 1).await?["flight_status"], "landed");
-    client
-        .post("/api/drones/d1/takeoff?wait=true")
-        .await?
-        .expect(200);
-    client
-        .post("/api/drones/d2/land?wait=true")
-        .await?
-        .expect(200);
-    assert_eq!(
-        (
-            first.count("takeoff"),
-            first.count("land"),
-            second.count("land")
-        ),
-        (1, 0, 1)
-    );
+    commands_go_to_their_drone(&client, &first, &second).await?;
 
     // One adapter is pulled out in flight: its drone is lost, and the loss says
     // where; the other goes on.
     site.unplug(1)?;
     until(&client, 1, "error").await?;
-    let alert = eventually("the alert names the interface", || async {
-        let alerts = client
-            .get("/api/alerts?unresolved_only=true")
-            .await?
-            .expect(200)
-            .json();
-        let found = alerts["alerts"]
-            .as_array()
-            .context("a list")?
-            .iter()
-            .find(|alert| {
-                alert["message"]
-                    .as_str()
-                    .is_some_and(|message| message.contains("wlan1"))
-            });
-        Ok(found.cloned())
-    })
-    .await?;
-    assert!(
-        ["critical", "error"].contains(&alert["level"].as_str().unwrap_or_default()),
-        "{alert}"
-    );
+    the_loss_names_its_interface(&client).await?;
     assert!(is_own(&until(&client, 2, "connected").await?, 2));
     client
         .post("/api/drones/d2/takeoff?wait=true")
@@ -154,6 +108,66 @@ async fn two_drones_of_one_address_are_two_drones() -> anyhow::Result<()> {
     })
     .await?;
     assert_eq!(second.count("emergency"), 0);
+    Ok(())
+}
+
+/// A command goes to its drone, and to no other.
+async fn commands_go_to_their_drone(
+    client: &Client,
+    first: &Simulated,
+    second: &Simulated,
+) -> anyhow::Result<()> {
+    client
+        .post("/api/drones/d2/takeoff?wait=true")
+        .await?
+        .expect(200);
+    assert_eq!(
+        (second.obeyed(), first.obeyed()),
+        (vec!["takeoff".to_owned()], vec![])
+    );
+    assert_eq!(status(client, 1).await?["flight_status"], "landed");
+    client
+        .post("/api/drones/d1/takeoff?wait=true")
+        .await?
+        .expect(200);
+    client
+        .post("/api/drones/d2/land?wait=true")
+        .await?
+        .expect(200);
+    assert_eq!(
+        (
+            first.count("takeoff"),
+            first.count("land"),
+            second.count("land")
+        ),
+        (1, 0, 1)
+    );
+    Ok(())
+}
+
+async fn the_loss_names_its_interface(client: &Client) -> anyhow::Result<()> {
+    let alert = eventually("the alert names the interface", || async {
+        let alerts = client
+            .get("/api/alerts?unresolved_only=true")
+            .await?
+            .expect(200)
+            .json();
+        let found = alerts["alerts"]
+            .as_array()
+            .context("a list")?
+            .iter()
+            .find(|alert| {
+                alert["message"]
+                    .as_str()
+                    .is_some_and(|message| message.contains("wlan1"))
+            });
+        Ok(found.cloned())
+    })
+    .await?;
+    assert!(
+        ["critical", "error"].contains(&alert["level"].as_str().unwrap_or_default()),
+        "{alert}"
+    );
     Ok(())
 }
 

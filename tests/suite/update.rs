@@ -333,17 +333,26 @@ async fn the_command_line_hands_over_a_bundle_and_asks_for_health() -> anyhow::R
         .output()
         .await?;
     assert!(!refused.status.success() && image.spooled().is_empty());
-    let taken = image
-        .gateway
-        .command(&["update", "install", path, "--sha256", SHA256])
-        .output()
-        .await?;
-    assert!(
-        taken.status.success(),
-        "{}",
-        String::from_utf8_lossy(&taken.stderr)
-    );
-    assert_eq!(image.spooled(), ["request", "upload.raucb"]);
+    for (flags, allow) in [(&["--allow-downgrade"] as &[&str], "yes"), (&[], "no")] {
+        let install = ["update", "install", path, "--sha256", SHA256];
+        let mut command = image.gateway.command(&[&install, flags].concat());
+        let taken = command.output().await?;
+        let complaint = String::from_utf8_lossy(&taken.stderr);
+        assert!(taken.status.success(), "{complaint}");
+        assert_eq!(image.spooled(), ["request", "upload.raucb"]);
+        let request = std::fs::read_to_string(image.spool("request"))?;
+        assert!(
+            request.contains(&format!("allow_downgrade={allow}\n")),
+            "{request}"
+        );
+        if allow == "yes" {
+            image.take(&says("idle"));
+        }
+    }
+    let json = ["update", "status", "--json"];
+    let json = image.gateway.command(&json).output().await?;
+    let json: Value = serde_json::from_slice(&json.stdout)?;
+    assert_eq!(json["running"]["slot"], "A", "{json}");
     let status = image
         .gateway
         .command(&["update", "status"])

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use tello_simulator::SimulatedDrone;
 
 use super::core::Core;
@@ -117,11 +116,10 @@ fn simulate(config: &Config) -> anyhow::Result<Vec<SimulatedDrone>> {
                 idle_temperature_c: drone.temperature_c,
                 ..tello_simulator::Options::varied(index)
             };
-            SimulatedDrone::start(address, options).with_context(|| {
-                format!(
-                    "the demo's drone {} cannot listen on UDP {address}; set --command-port",
-                    drone.id
-                )
+            SimulatedDrone::start(address, options).map_err(|error| {
+                let key = "--command-port";
+                let advice = port_holder::explain(Protocol::Udp, address, &error, key);
+                anyhow::anyhow!("the demo's drone {}: {advice}", drone.id)
             })
         })
         .collect()

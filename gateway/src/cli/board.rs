@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use boards::{Board, Report, Tree};
 
 use super::args::{BoardsArgs, BoardsCommand};
-use crate::config::Config;
+use crate::config::{BOARD_SOURCE, Config};
 use crate::sources::board::{drone_interfaces, is_watched, metric_of};
 use alerting::Rule;
 
@@ -35,7 +35,7 @@ pub(super) fn boards(args: &BoardsArgs) -> anyhow::Result<()> {
 }
 
 /// A configuration that was asked for must be sound. Without one, which sensors
-/// there are can be told all the same.
+/// there are can be shown all the same.
 fn configuration(args: &BoardsArgs) -> anyhow::Result<Config> {
     match super::load(&args.config) {
         Ok(loaded) => Ok(loaded.config),
@@ -76,7 +76,7 @@ fn name_rules(report: &mut Report, board: &Board, config: &Config) -> anyhow::Re
             && rule
                 .source
                 .as_deref()
-                .is_none_or(|source| source == "board")
+                .is_none_or(|source| source == BOARD_SOURCE)
     };
     let views = super::rules::in_effect(config, Some(board))?;
     let rules: Vec<&Rule> = views

@@ -1,11 +1,11 @@
 //! `cert`: what the gateway shows to clients.
 
+use https::certificates::{self, Renewal};
 use hyper::Method;
 
 use super::args::{CertArgs, CertCommand};
 use crate::control::Client;
 use crate::control::{RENEW_AUTHORITY, RENEW_CERTIFICATE};
-use https::certificates::{self, Renewal};
 
 pub(super) fn certificate(args: &CertArgs) -> anyhow::Result<()> {
     let config = super::load(&args.config)?.config;

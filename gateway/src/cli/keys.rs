@@ -1,14 +1,14 @@
 //! `keys`: through the running gateway when there is one, else on its store.
 
+use access::{Access, preview};
 use anyhow::Context as _;
 use hyper::Method;
+use store::Store;
 
 use super::args::{KeysArgs, KeysCommand};
 use crate::access_store::AccessStore;
 use crate::config::Config;
 use crate::control::{ACTOR, Client, ListedKey, MadeKey, NewKey};
-use access::{Access, preview};
-use store::Store;
 
 pub(super) fn keys(args: KeysArgs) -> anyhow::Result<()> {
     let config = super::load(&args.config)?.config;

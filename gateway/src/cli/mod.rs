@@ -35,7 +35,6 @@ mod lockouts;
 mod owner;
 mod rules;
 mod run;
-mod run_args;
 mod simulate;
 mod state;
 mod update;

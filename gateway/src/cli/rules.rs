@@ -3,13 +3,13 @@
 
 use std::process::ExitCode;
 
+use alerting::RuleView;
 use boards::Board;
 
 use super::args::{RulesArgs, RulesCommand};
 use crate::config::{Config, ConfigError};
 use crate::settings;
 use crate::sources::{board as board_room, bridge};
-use alerting::RuleView;
 
 pub(super) fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     let mut config = args.config.clone();

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use https::port_holder::{self, Protocol};
 use tello_simulator::{Impairment, Options, SimulatedDrone};
 use tokio::sync::mpsc;
 
@@ -30,11 +31,12 @@ pub(super) fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
         for number in 0..args.drones {
             let address = address(args.address, number)?;
             let at = SocketAddr::new(address, args.command_port);
-            let drone = SimulatedDrone::start(at, options(args, number)).with_context(|| {
-                format!(
-                    "drone {} cannot listen on UDP {at}; set --address",
-                    number + 1
-                )
+            let drone = SimulatedDrone::start(at, options(args, number)).map_err(|error| {
+                let keys = ["--command-port", "--address"];
+                let holder = || port_holder::port_holder(Protocol::Udp, at);
+                let holder = || holder().map(|holder| holder.to_string());
+                let advice = port_holder::advice(Protocol::Udp, at, &error, keys, holder);
+                anyhow::anyhow!("drone {}: {advice}", number + 1)
             })?;
             drones.push(drone);
             println!(

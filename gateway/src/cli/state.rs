@@ -1,11 +1,11 @@
 //! `backup`, `restore`, `reset`, `notify`: the durable state as a whole.
 
 use hyper::Method;
+use store::{self, Store};
 
 use super::args::{BackupArgs, NotifyArgs, NotifyCommand, ResetArgs, RestoreArgs};
 use crate::control::{BackupRequest, Client};
 use crate::notify::send_test;
-use store::{self, Store};
 
 pub(super) fn backup(args: &BackupArgs) -> anyhow::Result<()> {
     let config = super::load(&args.config)?.config;

@@ -10,12 +10,10 @@ use firmware_bridge::host::PortSelector;
 use firmware_bridge::sensor::{MAX_INTERVAL_MS, MIN_INTERVAL_MS};
 use serde::{Deserialize, Serialize};
 
-use super::is_id;
-
 /// Most bridges: each has a thread, and room for its sensors among the sources.
 pub const MAX_BRIDGES: usize = 8;
 /// Longest name; it begins the name of every source of the bridge.
-const MAX_NAME_CHARS: usize = 32;
+const MAX_NAME_BYTES: usize = 32;
 /// Slowest and fastest line; USB boards take any.
 const BAUDS: std::ops::RangeInclusive<u32> = 1_200..=4_000_000;
 /// Most lithium cells in series; the firmware's INA219 measures up to 26 V.
@@ -81,71 +79,60 @@ impl Bridge {
 pub(super) fn problems(bridges: &[Bridge]) -> Vec<(Vec<String>, String)> {
     let mut found = Vec::new();
     if bridges.len() > MAX_BRIDGES {
-        found.push((
-            vec!["bridge".to_owned()],
-            format!(
-                "{} are configured; at most {MAX_BRIDGES} fit",
-                bridges.len()
-            ),
-        ));
+        let count = bridges.len();
+        let words = format!("{count} are configured; at most {MAX_BRIDGES} fit");
+        found.push((vec!["bridge".to_owned()], words));
     }
     for (index, bridge) in bridges.iter().enumerate() {
-        let earlier = &bridges[..index];
-        let mut refuse = |key: &str, message: String| {
-            found.push((
-                vec!["bridge".to_owned(), index.to_string(), key.to_owned()],
-                message,
-            ))
-        };
-        if let Some(message) = name_problem(bridge, earlier) {
-            refuse("name", message);
-        }
-        if let Some(message) = selector_problem(bridge, earlier) {
-            refuse("selector", message);
-        }
-        if !BAUDS.contains(&bridge.baud) {
-            refuse(
-                "baud",
-                format!(
-                    "{} is outside {} to {} bits per second",
-                    bridge.baud,
-                    BAUDS.start(),
-                    BAUDS.end()
-                ),
-            );
-        }
-        if bridge
-            .battery_cells
-            .is_some_and(|cells| !(1..=MAX_CELLS).contains(&cells))
-        {
-            refuse(
-                "battery_cells",
-                format!("must be 1 to {MAX_CELLS} cells in series"),
-            );
-        }
-        let slow_or_fast = |interval: &u32| !(MIN_INTERVAL_MS..=MAX_INTERVAL_MS).contains(interval);
-        if let Some((sensor, interval)) = bridge
-            .interval_ms
-            .iter()
-            .find(|(_, interval)| slow_or_fast(interval))
-        {
-            refuse(
-                "interval_ms",
-                format!(
-                    "{sensor}: {interval} is outside {MIN_INTERVAL_MS} to {MAX_INTERVAL_MS} milliseconds"
-                ),
-            );
-        }
+        let place = |key: &str| vec!["bridge".to_owned(), index.to_string(), key.to_owned()];
+        one(bridge, &bridges[..index], &mut |key, words| {
+            found.push((place(key), words));
+        });
     }
     found
 }
 
+/// What is wrong with one bridge, `earlier` ones being sound.
+fn one(bridge: &Bridge, earlier: &[Bridge], refuse: &mut impl FnMut(&'static str, String)) {
+    if let Some(words) = name_problem(bridge, earlier) {
+        refuse("name", words);
+    }
+    if let Some(words) = selector_problem(bridge, earlier) {
+        refuse("selector", words);
+    }
+    let (baud, slowest, fastest) = (bridge.baud, BAUDS.start(), BAUDS.end());
+    if !BAUDS.contains(&baud) {
+        refuse(
+            "baud",
+            format!("{baud} is outside {slowest} to {fastest} bits per second"),
+        );
+    }
+    if bridge
+        .battery_cells
+        .is_some_and(|cells| !(1..=MAX_CELLS).contains(&cells))
+    {
+        refuse(
+            "battery_cells",
+            format!("must be 1 to {MAX_CELLS} cells in series"),
+        );
+    }
+    let slow_or_fast = |interval: &u32| !(MIN_INTERVAL_MS..=MAX_INTERVAL_MS).contains(interval);
+    let mut intervals = bridge.interval_ms.iter();
+    if let Some((sensor, interval)) = intervals.find(|(_, interval)| slow_or_fast(interval)) {
+        refuse(
+            "interval_ms",
+            format!(
+                "{sensor}: {interval} is outside {MIN_INTERVAL_MS} to {MAX_INTERVAL_MS} milliseconds"
+            ),
+        );
+    }
+}
+
 fn name_problem(bridge: &Bridge, earlier: &[Bridge]) -> Option<String> {
     let name = &bridge.name;
-    if !is_id(name, MAX_NAME_CHARS) {
-        return Some(format!(
-            "{name:?} is not a name; use 1 to {MAX_NAME_CHARS} letters, digits, _ and -"
-        ));
+    let problem = super::id::problem(name, MAX_NAME_BYTES);
+    if problem.is_some() {
+        return problem;
     }
     let first = earlier.iter().position(|other| other.name == *name)?;
     Some(format!(
@@ -201,7 +188,7 @@ mod tests {
                     [[bridge]]\nname = \"m\"\nselector = \"serial:1\"\n";
         let found = found(text);
         for wanted in [
-            "bridge.0.name: \"a b\" is not a name",
+            "bridge.0.name: \"a b\" is not an id",
             "bridge.0.selector: `ttyACM0` names no serial port",
             "bridge.0.baud: 5 is outside 1200",
             "bridge.0.battery_cells: must be 1 to 12",

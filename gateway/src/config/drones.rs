@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 /// Most drones the tables are sized for, and tested to.
 pub const MAX_DRONES: usize = 64;
 /// Seconds of silence after which a drone may count as lost. Shorter takes one
-/// lost datagram for a lost drone; longer is no help to whoever stands there.
+/// lost datagram for a lost drone; longer helps nobody who stands beside it.
 pub const LOST_AFTER_S: RangeInclusive<f64> = 0.5..=60.0;
 /// Seconds that other waits for a drone or its operator may take.
-pub const DRONE_WAITS_S: RangeInclusive<f64> = 0.5..=60.0;
+pub(super) const DRONE_WAITS_S: RangeInclusive<f64> = 0.5..=60.0;
 
 /// How drones without a mode of their own are resolved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]

@@ -68,22 +68,6 @@ struct Override {
 }
 
 impl Loaded {
-    /// Merges and then checks what the types cannot say. For commands that work
-    /// on what the configuration names; what is to run is judged further, by
-    /// `Settings::resolve`.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with every problem found.
-    pub fn read(
-        path: Option<&Path>,
-        environment: impl IntoIterator<Item = (String, String)>,
-        flags: &[Flag],
-    ) -> Result<Loaded, ConfigError> {
-        let loaded = Loaded::merge(path, environment, flags)?;
-        ConfigError::unless_sound(loaded.problems())?;
-        Ok(loaded)
-    }
-
     /// Reads `path` (or [`DEFAULT_PATH`] when it exists), then the environment,
     /// then the flags. Each wins over the one before it.
     ///
@@ -117,13 +101,6 @@ impl Loaded {
             config,
             ..Loaded::default()
         }
-    }
-
-    /// Everything wrong with the values themselves and their combinations, in
-    /// the order of the sections. Opens no file.
-    #[must_use]
-    pub fn problems(&self) -> Vec<Problem> {
-        super::validate::problems(self)
     }
 
     /// Takes `text` as if it stood in `file`, then the environment and flags.

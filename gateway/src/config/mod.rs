@@ -11,6 +11,7 @@ mod bridge;
 mod camera;
 mod drones;
 mod id;
+mod limits;
 mod load;
 mod logging;
 pub mod notify;
@@ -30,9 +31,7 @@ pub use alerting::{Config as Alerts, RuleText as Rule};
 pub use board::Board;
 pub use bridge::{Bridge, ButtonAction, MAX_BRIDGES};
 pub use camera::Camera;
-pub use drones::{
-    DRONE_WAITS_S, Drone, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, OnOperatorLoss,
-};
+pub use drones::{Drone, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, OnOperatorLoss};
 pub use https::TlsConfig as Tls;
 pub use id::{MAX_ID_BYTES, is_id};
 pub use load::{DEFAULT_PATH, ENV_PREFIX, Flag, Loaded};
@@ -45,7 +44,18 @@ pub use server::Server;
 pub use store::Config as Storage;
 pub use update::Update;
 pub use upstream::Upstream;
-pub use validate::{BOARD_SOURCE, MAX_CONNECTIONS};
+
+/// The source of the board's own readings; no drone may have this id.
+pub const BOARD_SOURCE: &str = "board";
+
+/// The configuration as a table, every key that has a value among them.
+fn to_table(config: &Config) -> toml::Table {
+    // Cannot fail: every field is a type of TOML. (By way of its text, as below.)
+    toml::to_string(config)
+        .ok()
+        .and_then(|text| toml::from_str(&text).ok())
+        .unwrap_or_default()
+}
 
 /// A configuration from a table, by way of its text: so only one deserialiser of
 /// this whole structure is in the binary.

@@ -2,7 +2,7 @@
 //! nothing else is ever touched.
 //!
 //! Pure. Small and private on purpose: a gateway in the field must not probe
-//! strangers' networks because of a slip in a file.
+//! other people's networks because of a slip in a file.
 
 use std::fmt;
 use std::net::Ipv4Addr;

@@ -35,7 +35,7 @@ impl Reload {
     /// Compares the running configuration with a new one.
     #[must_use]
     pub fn between(running: &Config, new: &Config) -> Reload {
-        let (old_table, new_table) = (table(running), table(new));
+        let (old_table, new_table) = (super::to_table(running), super::to_table(new));
         let mut merged = old_table.clone();
         let mut applied = Vec::new();
         let mut needs_restart = Vec::new();
@@ -59,15 +59,6 @@ impl Reload {
             needs_restart,
         }
     }
-}
-
-fn table(config: &Config) -> toml::Table {
-    // Cannot fail: every field is a TOML type; an empty table only means that
-    // no change is seen.
-    toml::to_string(config)
-        .ok()
-        .and_then(|text| toml::from_str(&text).ok())
-        .unwrap_or_default()
 }
 
 /// Paths of `section.key` whose values differ; of a list of tables

@@ -1,21 +1,9 @@
-//! `[upstream]`: the service behind vision, datasets and models, and the limits
-//! of what is passed to it and back.
-//!
-//! A file of its own because its limits are explained where they stand.
+//! `[upstream]`: the service behind vision, datasets and models, and how much is
+//! passed to it and back.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-
-/// Longest wait for the upstream, in seconds: operators have hung up by then.
-const MAX_TIMEOUT_S: u64 = 600;
-/// Smallest and largest cap of a body. What is passed on is never held as a
-/// whole, so the largest bounds the line, not the memory.
-const BODY_BYTES: std::ops::RangeInclusive<u64> = 1024..=1024 * 1024 * 1024;
-/// Most requests under way: each holds a connection and a buffer both ways.
-const MAX_IN_FLIGHT: usize = 64;
-/// Most failures in a row that are put up with.
-const MAX_FAILURES: u32 = 100;
 
 /// `[upstream]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -60,61 +48,4 @@ impl Default for Upstream {
             breaker_pause_s: 30,
         }
     }
-}
-
-/// Everything wrong with the numbers: the key, and what is allowed.
-pub(super) fn problems(upstream: &Upstream) -> Vec<(&'static str, String)> {
-    let mut found = Vec::new();
-    let mut refuse = |wrong: bool, key: &'static str, allowed: String| {
-        if wrong {
-            found.push((key, allowed));
-        }
-    };
-    let seconds = || format!("must be 1 to {MAX_TIMEOUT_S} seconds");
-    refuse(
-        !(1..=MAX_TIMEOUT_S).contains(&upstream.timeout_s),
-        "timeout_s",
-        seconds(),
-    );
-    refuse(
-        !(1..=MAX_TIMEOUT_S).contains(&upstream.breaker_pause_s),
-        "breaker_pause_s",
-        seconds(),
-    );
-    let bytes = || {
-        format!(
-            "must be {} to {} bytes",
-            BODY_BYTES.start(),
-            BODY_BYTES.end()
-        )
-    };
-    refuse(
-        !BODY_BYTES.contains(&upstream.max_request_bytes),
-        "max_request_bytes",
-        bytes(),
-    );
-    refuse(
-        !BODY_BYTES.contains(&upstream.max_response_bytes),
-        "max_response_bytes",
-        bytes(),
-    );
-    let in_flight = format!("must be 1 to {MAX_IN_FLIGHT}");
-    refuse(
-        !(1..=MAX_IN_FLIGHT).contains(&upstream.max_in_flight),
-        "max_in_flight",
-        in_flight,
-    );
-    let failures = format!("must be 1 to {MAX_FAILURES}");
-    refuse(
-        !(1..=MAX_FAILURES).contains(&upstream.breaker_failures),
-        "breaker_failures",
-        failures,
-    );
-    let unused = upstream.url.is_none() && (upstream.key.is_some() || upstream.key_file.is_some());
-    refuse(
-        unused,
-        "url",
-        "there is a key for the upstream and no url; set both or neither".to_owned(),
-    );
-    found
 }

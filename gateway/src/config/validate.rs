@@ -1,59 +1,69 @@
 //! What the types of the configuration cannot say.
 //!
 //! Collects every problem instead of stopping at the first: an operator fixes
-//! a file once. Opens no file. Checks that need another room's parser (rules,
+//! a file once. Single numbers are judged in `limits`. Opens no file. Checks that need another room's parser (rules,
 //! log levels, channels) are made there and located through [`Loaded::place`].
 
-use super::load::Loaded;
-use super::place::Problem;
-use super::{Config, Profile, Server};
-use alerting::{MAX_ALERTS, MAX_RETENTION_DAYS};
+use std::path::Path;
 
-/// The source of the board's own readings; no drone may have this id.
-pub const BOARD_SOURCE: &str = "board";
-/// Most connections: every one costs file descriptors and buffers.
-pub const MAX_CONNECTIONS: usize = 4096;
-/// Least and greatest cap of an update bundle: one packet of it, and more than any
-/// root slot holds.
-const MIN_BUNDLE_BYTES: u64 = 1024;
-const MAX_BUNDLE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
-/// Longest pause between snapshots, a month: the journal since the last one is
-/// read at every start.
-const MAX_SNAPSHOT_INTERVAL_S: u64 = 31 * 24 * 3600;
-/// Most rotated log files kept.
-const MAX_LOG_FILES: usize = 100;
-/// Least requests per minute for ordinary routes: the web dashboard polls three routes every 5 s.
-const LEAST_OTHER_PER_MINUTE: u32 = 120;
+use super::limits;
+use super::load::{Flag, Loaded};
+use super::place::{ConfigError, Problem};
+use super::{Camera, Config, Profile, Upstream};
 
-/// Everything wrong with `loaded`, in the order of the sections.
-pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
-    let mut check = Check {
-        loaded,
-        problems: Vec::new(),
-    };
-    let config = &loaded.config;
-    check.server(config);
-    check.access(config);
-    check.storage(config);
-    check.drones(config);
-    for (key, message) in config.camera.problems() {
-        check.refuse(&["camera", key], message);
+impl Loaded {
+    /// Merges and then checks what the types cannot say. For commands that work
+    /// on what the configuration names; what is to run is judged further, by
+    /// `Settings::resolve`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem found.
+    pub fn read(
+        path: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: &[Flag],
+    ) -> Result<Loaded, ConfigError> {
+        let loaded = Loaded::merge(path, environment, flags)?;
+        ConfigError::unless_sound(loaded.problems())?;
+        Ok(loaded)
     }
-    check.bridges(config);
-    for (key, message) in super::upstream::problems(&config.upstream) {
-        check.refuse(&["upstream", key], message);
+
+    /// Everything wrong with the values themselves and their combinations, in
+    /// the order of the sections. Opens no file.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut check = Check {
+            loaded: self,
+            problems: Vec::new(),
+        };
+        let config = &self.config;
+        for (path, words) in limits::problems(&super::to_table(config)) {
+            check.refuse(&path, words);
+        }
+        check.server(config);
+        check.access(config);
+        check.camera(&config.camera);
+        check.upstream(&config.upstream);
+        let lists = super::bridge::problems(&config.bridge);
+        for (path, words) in super::validate_drones::problems(&config.drones)
+            .into_iter()
+            .chain(lists)
+        {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            check.refuse(&path, words);
+        }
+        check.problems
     }
-    check.update(config);
-    check.problems
 }
 
-pub(super) struct Check<'a> {
+/// The problems found so far, and where they stand.
+struct Check<'a> {
     loaded: &'a Loaded,
     problems: Vec<Problem>,
 }
 
 impl Check<'_> {
-    pub(super) fn refuse(&mut self, path: &[&str], message: impl Into<String>) {
+    fn refuse(&mut self, path: &[&str], message: impl Into<String>) {
         let message = format!("{}: {}", path.join("."), message.into());
         self.problems.push(Problem {
             place: self.loaded.place(path),
@@ -77,7 +87,6 @@ impl Check<'_> {
             }
         }
         self.listeners_apart(config);
-        self.server_limits(server);
         for (index, origin) in server.cors_origins.iter().enumerate() {
             let host = origin
                 .strip_prefix("https://")
@@ -98,42 +107,6 @@ impl Check<'_> {
             self.refuse(
                 &["tls", if missing == "key" { "cert" } else { "key" }],
                 format!("tls.{missing} is missing: set both or neither"),
-            );
-        }
-    }
-
-    fn server_limits(&mut self, server: &Server) {
-        for (key, seconds) in [
-            ("handshake_timeout_s", server.handshake_timeout_s),
-            ("header_timeout_s", server.header_timeout_s),
-            ("body_timeout_s", server.body_timeout_s),
-            ("idle_timeout_s", server.idle_timeout_s),
-            ("write_timeout_s", server.write_timeout_s),
-            ("drain_timeout_s", server.drain_timeout_s),
-        ] {
-            if !(1..=3600).contains(&seconds) {
-                self.refuse(
-                    &["server", key],
-                    format!("{seconds} is outside 1 to 3600 seconds"),
-                );
-            }
-        }
-        if !(1..=MAX_CONNECTIONS).contains(&server.max_connections) {
-            self.refuse(
-                &["server", "max_connections"],
-                format!("must be 1 to {MAX_CONNECTIONS}"),
-            );
-        }
-        if server.max_connections_per_address == 0 {
-            self.refuse(
-                &["server", "max_connections_per_address"],
-                "must be at least 1",
-            );
-        }
-        if !(1024..=64 * 1024 * 1024).contains(&server.max_body_bytes) {
-            self.refuse(
-                &["server", "max_body_bytes"],
-                "must be 1024 to 67108864 bytes",
             );
         }
     }
@@ -165,15 +138,6 @@ impl Check<'_> {
         }
     }
 
-    fn update(&mut self, config: &Config) {
-        if !(MIN_BUNDLE_BYTES..=MAX_BUNDLE_BYTES).contains(&config.update.max_bundle_bytes) {
-            self.refuse(
-                &["update", "max_bundle_bytes"],
-                format!("must be {MIN_BUNDLE_BYTES} to {MAX_BUNDLE_BYTES} bytes"),
-            );
-        }
-    }
-
     fn access(&mut self, config: &Config) {
         let access = &config.access;
         if access.profile != Profile::Strict
@@ -191,99 +155,23 @@ impl Check<'_> {
                 ),
             );
         }
-        if access.max_failed_attempts == 0 {
+    }
+
+    fn camera(&mut self, camera: &Camera) {
+        if !camera.decoder.as_os_str().is_empty() && !camera.decoder.is_absolute() {
             self.refuse(
-                &["access", "max_failed_attempts"],
-                "must be at least 1; access.lockout = false turns the lock-out off",
+                &["camera", "decoder"],
+                "must be a whole path such as /usr/bin/ffmpeg, or empty",
             );
-        }
-        if !(1..=168).contains(&access.failed_attempt_window_hours) {
-            self.refuse(
-                &["access", "failed_attempt_window_hours"],
-                "must be 1 to 168 hours",
-            );
-        }
-        if (1..LEAST_OTHER_PER_MINUTE).contains(&access.other_per_minute) {
-            self.refuse(
-                &["access", "other_per_minute"],
-                format!(
-                    "must be 0 (unlimited) or at least {LEAST_OTHER_PER_MINUTE}: dashboards poll three routes every 5 s"
-                ),
-            );
-        }
-        for (key, limit) in [
-            ("root_per_minute", access.root_per_minute),
-            ("health_per_minute", access.health_per_minute),
-            ("page_per_minute", access.page_per_minute),
-        ] {
-            if limit == 0 {
-                self.refuse(
-                    &["access", key],
-                    "must be at least 1; access.rate_limit_enabled = false turns all limits off",
-                );
-            }
-        }
-        if !(2..=4096).contains(&access.max_keys) {
-            self.refuse(&["access", "max_keys"], "must be 2 to 4096");
         }
     }
 
-    fn storage(&mut self, config: &Config) {
-        let storage = &config.storage;
-        if !(60..=3600).contains(&storage.batch_interval_s) {
+    fn upstream(&mut self, upstream: &Upstream) {
+        if upstream.url.is_none() && (upstream.key.is_some() || upstream.key_file.is_some()) {
             self.refuse(
-                &["storage", "batch_interval_s"],
-                "must be 60 to 3600 seconds: shorter wears out the SD card",
+                &["upstream", "url"],
+                "there is a key for the upstream and no url; set both or neither",
             );
-        }
-        if !(1..=7).contains(&storage.history_days) {
-            self.refuse(&["storage", "history_days"], "must be 1 to 7 days");
-        }
-        if !(600..=MAX_SNAPSHOT_INTERVAL_S).contains(&storage.snapshot_interval_s) {
-            self.refuse(
-                &["storage", "snapshot_interval_s"],
-                format!("must be 600 to {MAX_SNAPSHOT_INTERVAL_S} seconds"),
-            );
-        }
-        if !(1..=MAX_ALERTS).contains(&config.alerts.max_alerts) {
-            self.refuse(
-                &["alerts", "max_alerts"],
-                format!("must be 1 to {MAX_ALERTS}"),
-            );
-        }
-        if !(1..=MAX_RETENTION_DAYS).contains(&config.alerts.retention_days) {
-            self.refuse(
-                &["alerts", "retention_days"],
-                format!("must be 1 to {MAX_RETENTION_DAYS} days"),
-            );
-        }
-        if !(64 * 1024..=1024 * 1024 * 1024).contains(&config.logging.max_file_bytes) {
-            self.refuse(
-                &["logging", "max_file_bytes"],
-                "must be 65536 to 1073741824 bytes",
-            );
-        }
-        if config.logging.max_files > MAX_LOG_FILES {
-            self.refuse(
-                &["logging", "max_files"],
-                format!("must be 0 to {MAX_LOG_FILES}"),
-            );
-        }
-        if !(200..=60_000).contains(&config.board.sample_interval_ms) {
-            self.refuse(
-                &["board", "sample_interval_ms"],
-                "must be 200 to 60000 milliseconds",
-            );
-        }
-        if !(1..=3600).contains(&config.board.lost_after_s) {
-            self.refuse(&["board", "lost_after_s"], "must be 1 to 3600 seconds");
-        }
-    }
-
-    fn bridges(&mut self, config: &Config) {
-        for (path, message) in super::bridge::problems(&config.bridge) {
-            let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            self.refuse(&path, message);
         }
     }
 }

@@ -29,6 +29,8 @@ pub use client::{Client, ControlError};
 
 /// File name of the socket in the state directory.
 const SOCKET: &str = "control.sock";
+/// Longest path of a socket: the kernel's 108 bytes with the zero behind it.
+const MAX_PATH_BYTES: usize = 107;
 
 /// Who the audit trail names for what is done over the socket.
 pub const ACTOR: &str = "console";
@@ -182,10 +184,12 @@ pub fn open(
     // The store's lock says that no other gateway uses this directory, so a
     // socket file found here was left behind by a killed one.
     match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(explained(&path, &error));
+        }
         _ => {}
     }
-    let listener = UnixListener::bind(&path)?;
+    let listener = UnixListener::bind(&path).map_err(|error| explained(&path, &error))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     let app = router(Arc::new(control));
     Ok(async move {
@@ -198,6 +202,16 @@ pub fn open(
         }
         drop(std::fs::remove_file(path));
     })
+}
+
+/// Where the socket cannot be made, and what to do.
+fn explained(path: &Path, error: &std::io::Error) -> std::io::Error {
+    let text = format!(
+        "{} cannot be made: {error}; set storage.dir to a directory that can be written, with a path of at most {} bytes",
+        path.display(),
+        MAX_PATH_BYTES - SOCKET.len() - 1
+    );
+    std::io::Error::new(error.kind(), text)
 }
 
 fn router(control: Arc<Control>) -> Router {

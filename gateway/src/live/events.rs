@@ -85,7 +85,10 @@ async fn upgrade(mut call: Call) -> Outcome {
             .as_ref()
             .is_some_and(|session| session.may(needed)),
     };
-    let presence = call.app.vehicles.operator_enters(&drone_call::operator(&call));
+    let presence = call
+        .app
+        .vehicles
+        .operator_enters(&drone_call::operator(&call));
     Ok(upgrade.on_upgrade(move |socket| async move {
         // While it lives, its operator is there for the drones.
         let (_seat, _presence) = (seat, presence);

@@ -79,7 +79,11 @@ pub(crate) fn tell(call: &Call, what: &str) {
 pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<String, ApiError> {
     tell(call, &command.to_string());
     let id = &call.param;
-    let pending = call.app.vehicles.command(id, command, &operator(call)).await;
+    let pending = call
+        .app
+        .vehicles
+        .command(id, command, &operator(call))
+        .await;
     let mut pending = pending.map_err(|error| refused(command, error))?;
     let outcome = match wait {
         true => Some(pending.settled().await),

@@ -249,7 +249,11 @@ impl Shot {
     }
 
     async fn order(&self, command: Command, deadline: Instant) -> Result<(), ApiError> {
-        let pending = self.app.vehicles.command(&self.drone, command, &self.by).await;
+        let pending = self
+            .app
+            .vehicles
+            .command(&self.drone, command, &self.by)
+            .await;
         let mut pending = pending.map_err(|error| drone_call::refused(command, error))?;
         let within = deadline.saturating_duration_since(Instant::now());
         match pending.settled_within(within).await {

@@ -4,11 +4,12 @@
 //! starts, so that the two cannot come apart. Nothing is opened but the files that
 //! the configuration names.
 
+use https::certificates;
+
 use crate::config::{Loaded, Problem};
 use crate::sources::tello as drones;
 use crate::upstream::Upstream;
 use crate::{logging, notify};
-use https::certificates;
 
 /// Everything for which a start would be refused, in the order of asking.
 pub(super) fn judge(loaded: &Loaded) -> Vec<Problem> {

@@ -59,31 +59,38 @@ pub fn port_holder(protocol: Protocol, address: SocketAddr) -> Option<Holder> {
     owner_of(&inodes)
 }
 
-/// Explains a failed bind: what is taken, by whom, and which key to set.
+/// Explains a failed bind: what is taken, by whom, and which key or flag to set.
 #[must_use]
 pub fn explain(protocol: Protocol, address: SocketAddr, error: &io::Error, key: &str) -> String {
-    let port = address.port();
+    let holder = || port_holder(protocol, address).map(|holder| holder.to_string());
+    advice(protocol, address, error, [key, key], holder)
+}
+
+/// The same for a port whose address has a key of its own: `keys` are those of the port
+/// and of the address. The one wording of this advice; `holder` is asked when the port
+/// is taken.
+#[must_use]
+pub fn advice(
+    protocol: Protocol,
+    address: SocketAddr,
+    error: &io::Error,
+    [port_key, address_key]: [&str; 2],
+    holder: impl FnOnce() -> Option<String>,
+) -> String {
+    let (ip, port) = (address.ip(), address.port());
     match error.kind() {
-        io::ErrorKind::AddrInUse => match port_holder(protocol, address) {
-            Some(holder) => format!("{protocol} {port} is taken by {holder}; stop it or set {key}"),
-            None => {
-                format!(
-                    "{protocol} {port} is taken by another process; find it with `ss -lnp`, stop it or set {key}"
-                )
-            }
-        },
-        io::ErrorKind::PermissionDenied => {
-            format!(
-                "{protocol} {port} may not be opened by this user; use a port over 1023 or set {key}"
-            )
+        io::ErrorKind::AddrInUse => {
+            let holder =
+                holder().unwrap_or_else(|| "another process; find it with `ss -lnp`".to_owned());
+            format!("{protocol} {port} is taken by {holder}; stop it or set {port_key}")
         }
+        io::ErrorKind::PermissionDenied => format!(
+            "{protocol} {port} may not be opened by this user; use a port over 1023 or set {port_key}"
+        ),
         io::ErrorKind::AddrNotAvailable => {
-            format!(
-                "{} is no address of this host; set {key} (`ip address` lists them)",
-                address.ip()
-            )
+            format!("{ip} is no address of this host; set {address_key} (`ip address` lists them)")
         }
-        _ => format!("{protocol} {address} cannot be opened: {error}; set {key}"),
+        _ => format!("{protocol} {address} cannot be opened: {error}; set {port_key}"),
     }
 }
 
@@ -192,6 +199,37 @@ mod tests {
                 && text.ends_with("set server.listen"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn advice_names_the_key_of_what_is_wrong() {
+        let address = SocketAddr::from(([192, 0, 2, 1], 8890));
+        let told = |kind: io::ErrorKind, holder: Option<&str>| {
+            let keys = ["drones.state_port", "drones.bind"];
+            let holder = holder.map(str::to_owned);
+            advice(Protocol::Udp, address, &kind.into(), keys, || holder)
+        };
+        for (kind, wanted) in [
+            (io::ErrorKind::AddrInUse, "stop it or set drones.state_port"),
+            (io::ErrorKind::PermissionDenied, "set drones.state_port"),
+            (
+                io::ErrorKind::AddrNotAvailable,
+                "192.0.2.1 is no address of this host; set drones.bind",
+            ),
+            (
+                io::ErrorKind::OutOfMemory,
+                "UDP 192.0.2.1:8890 cannot be opened",
+            ),
+        ] {
+            let text = told(kind, None);
+            assert!(text.contains(wanted), "{kind:?}: {text}");
+        }
+        let text = told(io::ErrorKind::AddrInUse, Some("pid 7 (other)"));
+        assert!(
+            text.starts_with("UDP 8890 is taken by pid 7 (other); stop it"),
+            "{text}"
+        );
+        assert!(told(io::ErrorKind::AddrInUse, None).contains("`ss -lnp`"));
     }
 
     #[test]

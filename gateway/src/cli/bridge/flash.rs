@@ -170,7 +170,7 @@ impl Met {
 /// The mounted volume of a bootloader for `chip`.
 fn wait_for_volume(chip: Chip) -> anyhow::Result<PathBuf> {
     let until = Instant::now() + MOUNTING;
-    let mut told = false;
+    let mut announced = false;
     loop {
         let mounts = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
         if let Some(volume) = mounted(&mounts, chip) {
@@ -192,9 +192,9 @@ fn wait_for_volume(chip: Chip) -> anyhow::Result<PathBuf> {
                 )
             }
         );
-        if !told {
+        if !announced {
             println!("waiting for the volume {}", chip.volume());
-            told = true;
+            announced = true;
         }
         std::thread::sleep(LOOK);
     }

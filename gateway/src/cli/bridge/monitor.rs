@@ -21,7 +21,7 @@ const DRAW: Duration = Duration::from_millis(250);
 /// not be written over.
 const WIDTH: usize = 79;
 /// Log lines, events and losses kept below the table.
-const MAX_NEWS: usize = 8;
+const MAX_RECENT: usize = 8;
 
 /// How events are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ struct Table {
     board: Option<Arc<BoardDescription>>,
     rows: Vec<Row>,
     stop: Option<bool>,
-    news: heapless::Deque<String, MAX_NEWS>,
+    recent: heapless::Deque<String, MAX_RECENT>,
 }
 
 impl Table {
@@ -168,12 +168,12 @@ impl Table {
             LinkEvent::Lost { .. } => self.stop = None,
             LinkEvent::Event { .. } | LinkEvent::Log { .. } => {}
         }
-        if self.news.is_full() {
-            self.news.pop_front();
+        if self.recent.is_full() {
+            self.recent.pop_front();
         }
         // There is room now.
         let _ = self
-            .news
+            .recent
             .push_back(monitor::line(&event, self.board.as_deref()));
     }
 
@@ -233,7 +233,7 @@ impl Table {
         );
         writeln!(text, "emergency stop {stop}   lamp {lamp}")?;
         writeln!(text, "{}", counters(stats))?;
-        self.news
+        self.recent
             .iter()
             .try_for_each(|line| writeln!(text, "{line}"))
     }
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn news_are_bounded_and_the_newest_stay() {
+    fn recent_events_are_bounded_and_the_newest_stay() {
         let mut table = met();
         for index in 0..100 {
             table.take(LinkEvent::Event {
@@ -386,10 +386,10 @@ mod tests {
                 host_ms: 0,
             });
         }
-        assert_eq!(table.news.len(), MAX_NEWS);
+        assert_eq!(table.recent.len(), MAX_RECENT);
         assert!(
             table
-                .news
+                .recent
                 .back()
                 .is_some_and(|line| line.contains("button 99"))
         );

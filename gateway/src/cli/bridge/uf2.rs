@@ -125,36 +125,25 @@ pub(super) fn check(file: &[u8]) -> Result<Image, Uf2Error> {
         if head.family == FAMILY_ABSOLUTE && number == 0 {
             continue;
         }
-        let refuse = |what| {
-            Err(Uf2Error::Block {
-                block: number,
-                what,
-            })
-        };
         let chip = Chip::of_family(head.family).ok_or(Uf2Error::Family {
             block: number,
             family: head.family,
         })?;
-        let image = image.get_or_insert(Image {
-            chip,
-            blocks: 0,
-            first: head.address,
-            last: head.address,
+        let image = image.get_or_insert_with(|| {
+            wanted = head.count;
+            Image {
+                chip,
+                blocks: 0,
+                first: head.address,
+                last: head.address,
+            }
         });
         if image.chip != chip {
             return Err(Uf2Error::Mixed);
         }
-        if image.blocks == 0 {
-            wanted = head.count;
-        }
-        if head.count != wanted || head.number != image.blocks {
-            return refuse("it is out of order, or of another file");
-        }
-        if !head.is_in_flash() {
-            return refuse("it is not for the main flash");
-        }
-        if image.blocks > 0 && head.address <= image.last {
-            return refuse("its address is not above the one before");
+        if let Some(what) = image.objection(&head, wanted) {
+            let block = number;
+            return Err(Uf2Error::Block { block, what });
         }
         image.blocks += 1;
         image.last = head.address;
@@ -173,6 +162,21 @@ pub(super) fn check(file: &[u8]) -> Result<Image, Uf2Error> {
         last: image.last + PAYLOAD_BYTES - 1,
         ..image
     })
+}
+
+impl Image {
+    /// Why the next block, of a file with `wanted` of them, cannot follow.
+    fn objection(&self, next: &Head, wanted: u32) -> Option<&'static str> {
+        if next.count != wanted || next.number != self.blocks {
+            Some("it is out of order, or of another file")
+        } else if !next.is_in_flash() {
+            Some("it is not for the main flash")
+        } else if self.blocks > 0 && next.address <= self.last {
+            Some("its address is not above the one before")
+        } else {
+            None
+        }
+    }
 }
 
 /// The head of a block.

@@ -4,12 +4,12 @@
 use std::net::{SocketAddr, UdpSocket};
 
 use firmware_bridge::host::Port;
+use https::certificates::{self, CertificateInfo, LEFT_OUT, UNLIMITED};
+use https::port_holder::{self, Protocol};
 use store::Outlook;
 
 use super::{Finding, Running, Severity, finding};
 use crate::config::{Bridge, Config};
-use https::certificates::{self, CertificateInfo, LEFT_OUT, UNLIMITED};
-use https::port_holder::{self, Protocol};
 
 /// Looks at all of it.
 pub(super) fn look(config: &Config, running: &Running, findings: &mut Vec<Finding>) {
@@ -43,7 +43,7 @@ fn ports(config: &Config, findings: &mut Vec<Finding>) {
         .filter_map(|(key, address)| Some((key, address?)))
     {
         let bound = std::net::TcpListener::bind(address).map(drop);
-        findings.push(port(key, Protocol::Tcp, address, bound));
+        findings.push(port([key, key], Protocol::Tcp, address, bound));
     }
     let drones = &config.drones;
     // Without drones nobody sends video, and its port is left to others.
@@ -53,28 +53,25 @@ fn ports(config: &Config, findings: &mut Vec<Finding>) {
         .chain(video)
     {
         let address = SocketAddr::new(drones.bind, number);
-        findings.push(port(
-            key,
-            Protocol::Udp,
-            address,
-            UdpSocket::bind(address).map(drop),
-        ));
+        let bound = UdpSocket::bind(address).map(drop);
+        findings.push(port([key, "drones.bind"], Protocol::Udp, address, bound));
     }
 }
 
-fn port(key: &str, protocol: Protocol, address: SocketAddr, bound: std::io::Result<()>) -> Finding {
-    match bound {
-        Ok(()) => finding(
-            Severity::Ok,
-            key,
-            format!("{protocol} {} is free", address.port()),
-        ),
-        Err(error) => finding(
-            Severity::Error,
-            key,
-            port_holder::explain(protocol, address, &error, key),
-        ),
-    }
+/// Whether a port can be had; `keys` are those of its number and of its address.
+fn port(
+    keys: [&str; 2],
+    protocol: Protocol,
+    address: SocketAddr,
+    bound: std::io::Result<()>,
+) -> Finding {
+    let Err(error) = bound else {
+        let text = format!("{protocol} {} is free", address.port());
+        return finding(Severity::Ok, keys[0], text);
+    };
+    let holder = || port_holder::port_holder(protocol, address).map(|holder| holder.to_string());
+    let text = port_holder::advice(protocol, address, &error, keys, holder);
+    finding(Severity::Error, keys[0], text)
 }
 
 fn state(config: &Config) -> Finding {

@@ -23,6 +23,7 @@ use super::state_readings::readings_of;
 use crate::sources::sink::ReadingSink;
 use crate::supervision::Service;
 use alerting::{AlertType, Condition, Level};
+use https::port_holder::{self, Protocol};
 use readings::clock::{Mono, wall_now};
 
 /// Longer than anything parsed, so that a cut datagram shows as oversized
@@ -227,32 +228,23 @@ impl Port {
 
     /// What happened and what to do about it.
     fn advice(&self, error: &io::Error) -> String {
-        let (port, key) = (self.local.port(), self.kind.key());
         if socket::is_missing_interface(error) {
             let interface = self.interface().unwrap_or_default();
             return format!(
                 "Interface {interface} is not there; plug the Wi-Fi adapter in, or correct the drone's `interface`"
             );
         }
-        match error.kind() {
-            io::ErrorKind::AddrInUse => match (self.holder)(self.local) {
-                Some(holder) => format!("UDP {port} is taken by {holder}; stop it or set {key}"),
-                None => format!("UDP {port} is taken by another program; stop it or set {key}"),
-            },
-            io::ErrorKind::AddrNotAvailable => {
-                format!(
-                    "This board has no address {}; correct drones.bind (0.0.0.0 is every address)",
-                    self.local.ip()
-                )
-            }
-            io::ErrorKind::PermissionDenied => {
-                format!(
-                    "UDP {port} needs a permission the gateway lacks; set {key} above 1023, or allow \
-                     CAP_NET_RAW"
-                )
-            }
-            _ => format!("UDP {port} cannot be bound: {error}"),
+        if let Some(interface) = self.interface()
+            && error.kind() == io::ErrorKind::PermissionDenied
+        {
+            return format!(
+                "UDP {} on {interface} needs a permission that the gateway lacks; allow it CAP_NET_RAW",
+                self.local.port()
+            );
         }
+        let keys = [self.kind.key(), "drones.bind"];
+        let holder = || (self.holder)(self.local);
+        port_holder::advice(Protocol::Udp, self.local, error, keys, holder)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What relaying video costs.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -27,21 +28,7 @@ pub(crate) async fn relay(stretch: Duration) -> anyhow::Result<()> {
     let peer = Drone::at(gateway.block().host(2)).await?;
     let to = peer.enter_sdk_mode().await?;
     peer.send(to, &drone::state(80, 60)).await?;
-    let address = gateway.block().gateway();
-    let filming = tokio::spawn(async move {
-        let mut frames = interval(Duration::from_micros(1_000_000 / FPS));
-        frames.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        for number in 0u64.. {
-            frames.tick().await;
-            let key = number.is_multiple_of(FPS);
-            peer.film(
-                address,
-                &picture(key, if key { FRAME_BYTES.1 } else { FRAME_BYTES.0 }),
-            )
-            .await?;
-        }
-        anyhow::Ok(())
-    });
+    let filming = tokio::spawn(film(peer, gateway.block().gateway()));
     for viewers in [0, VIEWERS] {
         let mut reading = Vec::new();
         for _ in 0..viewers {
@@ -83,5 +70,18 @@ pub(crate) async fn relay(stretch: Duration) -> anyhow::Result<()> {
         reading.iter().for_each(tokio::task::JoinHandle::abort);
     }
     filming.abort();
+    Ok(())
+}
+
+/// Films for ever: a whole picture each second, frames between them.
+async fn film(peer: Drone, gateway: IpAddr) -> anyhow::Result<()> {
+    let mut frames = interval(Duration::from_micros(1_000_000 / FPS));
+    frames.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    for number in 0u64.. {
+        frames.tick().await;
+        let key = number.is_multiple_of(FPS);
+        let bytes = if key { FRAME_BYTES.1 } else { FRAME_BYTES.0 };
+        peer.film(gateway, &picture(key, bytes)).await?;
+    }
     Ok(())
 }

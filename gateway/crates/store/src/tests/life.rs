@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::plan::{AUDIT_CAPACITY, AUDIT_SLACK};
-use crate::{Change, StorageError};
+use crate::{Change, OutboxEvent, StorageError};
 
 #[tokio::test]
 async fn what_was_committed_is_there_after_a_stop() {

@@ -1,0 +1,88 @@
+//! Any order of plugging and unplugging, compared with a model.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use crate::bench::Bench;
+
+/// What is plugged in where: by kind of zone, its number and temperature.
+type Plugged = BTreeMap<u8, (u8, i32)>;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Plug { kind: u8, number: u8, milli_c: i32 },
+    Unplug { kind: u8 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // Now and then a value no sensor gives.
+    let milli_c = prop_oneof![4 => -20_000..110_000_i32, 1 => Just(-274_000)];
+    prop_oneof![
+        3 => (0..4_u8, 0..6_u8, milli_c)
+            .prop_map(|(kind, number, milli_c)| Step::Plug { kind, number, milli_c }),
+        1 => (0..4_u8).prop_map(|kind| Step::Unplug { kind }),
+    ]
+}
+
+/// Does a step to the model and to the directory.
+fn apply(step: &Step, plugged: &mut Plugged, bench: &Bench) {
+    let zone = |number: u8| format!("sys/class/thermal/thermal_zone{number}");
+    let kind = match *step {
+        Step::Plug { kind, .. } | Step::Unplug { kind } => kind,
+    };
+    if let Some((number, _)) = plugged.remove(&kind) {
+        bench.remove(&zone(number));
+    }
+    if let Step::Plug {
+        kind,
+        number,
+        milli_c,
+    } = *step
+    {
+        // Whoever had the number is unplugged.
+        if let Some(other) = plugged
+            .iter()
+            .find(|(_, at)| at.0 == number)
+            .map(|(k, _)| *k)
+        {
+            plugged.remove(&other);
+            bench.remove(&zone(number));
+        }
+        bench.put(&format!("{}/temp", zone(number)), &format!("{milli_c}\n"));
+        bench.put(&format!("{}/type", zone(number)), &format!("kind{kind}\n"));
+        plugged.insert(kind, (number, milli_c));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Two minutes after any change, what is plugged in is read under its own
+    /// name, what is not is absent, and no sensor is listed twice.
+    #[test]
+    fn after_any_plugging_each_zone_is_read_as_itself(steps in proptest::collection::vec(step(), 1..12)) {
+        let mut bench = Bench::new(&[]);
+        let mut plugged = Plugged::new();
+        let mut now_ms = 0;
+        for step in &steps {
+            apply(step, &mut plugged, &bench);
+            for _ in 0..60 {
+                now_ms += 2_000;
+                bench.sample(now_ms);
+            }
+            prop_assert!(bench.board.sensors().all().len() <= 4);
+            for (index, sensor) in bench.board.sensors().iter() {
+                let kind: u8 = sensor.name.trim_start_matches("thermal:kind").parse().expect("a kind");
+                let expected = plugged.get(&kind).map(|(_, milli)| f64::from(*milli) / 1000.0);
+                let expected = expected.filter(|celsius| *celsius > -273.0);
+                let value = bench.board.sensors().value(index, now_ms).value();
+                prop_assert_eq!(value, expected, "{} after {:?}", &sensor.name, step);
+            }
+            for kind in plugged.keys() {
+                let name = format!("thermal:kind{kind}");
+                prop_assert!(bench.board.sensors().all().iter().any(|s| s.name == name));
+            }
+        }
+    }
+}
