@@ -130,6 +130,8 @@ impl Install {
             return;
         }
         let other = self.seen.slot.other();
+        // All of it, while the other slot still holds what the board could go back to.
+        self.queue.push_back(Action::Verify);
         let installing = tell(&mut self.status, State::Installing, "");
         self.queue.push_back(installing);
         if self.seen.boot.left(self.seen.slot) != FULL_TRIES {
@@ -155,6 +157,7 @@ impl Install {
             slot: other,
             version: version.clone(),
             before,
+            lowers_floor: self.is_admins(),
         };
         self.queue.push_back(Action::RecordTrial(trial));
         if self.written {
@@ -167,6 +170,12 @@ impl Install {
                 Action::AskAir,
             ]);
         }
+    }
+
+    /// Whether somebody with an admin's key allowed an older version. A file on a stick,
+    /// which whoever stands beside the board can make, is not that.
+    fn is_admins(&self) -> bool {
+        self.allow_downgrade && self.stick.is_none()
     }
 
     /// Why an offer is not installed, if there is a reason.
@@ -187,6 +196,11 @@ impl Install {
         if !self.allow_downgrade && newer != Ordering::Greater {
             return Some(format!(
                 "version {wanted} is older than the running {running}; allow a downgrade if that is wanted"
+            ));
+        }
+        if let Some(floor) = offer.floor.as_ref().filter(|_| !self.is_admins()) {
+            return Some(format!(
+                "version {wanted} is older than {floor}, which this board has kept; only an upload that allows a downgrade goes back further"
             ));
         }
         self.seen.is_on_trial().then(|| {
@@ -238,7 +252,12 @@ impl Install {
             Action::Inspect => self.refuse(&format!(
                 "the bundle is damaged, or not signed by this board's authority: {why}"
             )),
-            Action::Write => self.refuse(&format!("the bundle could not be written: {why}")),
+            Action::Verify => self.refuse(&format!(
+                "the bundle is damaged, the card is not: {why}; copy it again"
+            )),
+            Action::Write => self.refuse(&format!(
+                "the bundle is whole and could not be written to the card: {why}"
+            )),
             // What is asked for stands; somebody else has to restart the board.
             Action::Reboot => self.give_up(why),
             // Not even that can be told.
@@ -302,6 +321,7 @@ mod tests {
             version: version.to_owned(),
             compatible: "board".to_owned(),
             newer: Some(newer),
+            floor: None,
         }
     }
 
@@ -391,6 +411,57 @@ mod tests {
     }
 
     #[test]
+    fn only_an_admin_goes_back_behind_what_was_kept() {
+        let old = || Offer {
+            floor: Some("0.4.0".to_owned()),
+            ..offer("0.3.0", Ordering::Greater)
+        };
+        let why = refusal(seen(), false, old()).expect("refused");
+        assert!(
+            why.starts_with("version 0.3.0 is older than 0.4.0"),
+            "{why}"
+        );
+        assert_eq!(refusal(seen(), true, old()), None);
+
+        let mut machine = Install::from_stick(seen());
+        follow(&mut machine, Answer::Done);
+        let stick = Stick {
+            bundles: 1,
+            allow_downgrade: true,
+            try_again: false,
+        };
+        assert_eq!(machine.next(Answer::Stick(stick)), Action::Inspect);
+        let verifying = machine.next(Answer::Offer(old()));
+        assert!(matches!(verifying, Action::Tell(told) if told.state == State::Verifying));
+        let refused = machine.next(Answer::Done);
+        assert!(matches!(refused, Action::Tell(told) if told.reason == why));
+    }
+
+    #[test]
+    fn a_damaged_bundle_is_told_from_a_card_before_anything_is_touched() {
+        let mut machine = Install::from_spool(seen());
+        follow(&mut machine, Answer::Done);
+        let request = Request {
+            format: REQUEST_FORMAT.to_owned(),
+            ..Request::default()
+        };
+        follow(&mut machine, Answer::Request(request));
+        let verify = machine.next(Answer::Offer(offer("0.3.0", Ordering::Greater)));
+        assert_eq!(verify, Action::Verify);
+        let damaged = Answer::Failed("its content is not what was signed".to_owned());
+        let Action::Tell(told) = machine.next(damaged) else {
+            panic!("not told");
+        };
+        assert_eq!(told.state, State::Failed);
+        assert!(
+            told.reason
+                .starts_with("the bundle is damaged, the card is not")
+        );
+        assert_eq!(machine.next(Answer::Done), Action::ClearWork);
+        assert_eq!(machine.next(Answer::Done), Action::End(Ended::Failed));
+    }
+
+    #[test]
     fn another_board_no_version_and_a_trial_are_refused() {
         let mut other = offer("0.3.0", Ordering::Greater);
         other.compatible = "kite".to_owned();
@@ -411,6 +482,7 @@ mod tests {
                 slot,
                 version: "0.2.0".to_owned(),
                 before: None,
+                lowers_floor: false,
             })
         };
         let on_trial = Observed {
