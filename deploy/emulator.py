@@ -85,15 +85,19 @@ class Board:
     """One emulated board with a card. `folder` keeps what is written to the card, the
     serial log and keys. With `forgets`, a seed, the card loses a part of what was not
     flushed when the power goes; otherwise it keeps all it was given. `cores` are the
-    board's (see `cores_of_each`)."""
+    board's (see `cores_of_each`), `drives` are on USB, as QEMU's -drive has them."""
 
-    def __init__(self, card, folder, machine="virt", watchdog=True, forgets=None, cores=2):
+    # So that whoever made them can take their power when a test ends early.
+    every = []
+
+    def __init__(self, card, folder, machine="virt", watchdog=True, forgets=None, cores=2, drives=()):
+        Board.every.append(self)
         self.folder = folder
         self.cores = cores
         self.machine = machine
         self.watchdog = watchdog
         self.process = None
-        self.drives = []
+        self.drives = list(drives)
         self.https_port, self.ssh_port = free_port(), free_port()
         os.makedirs(folder, exist_ok=True)
         self.serial_log = f"{folder}/serial.log"
@@ -124,6 +128,9 @@ class Board:
         serial = ["-chardev", f"file,id=serial,path={self.serial_log},append=on"]
         common = ["-display", "none", "-monitor", "none", *serial, "-netdev", net]
         common += ["-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"]
+        extra = []
+        for number, drive in enumerate(self.drives):
+            extra += ["-drive", f"if=none,id=extra{number},{drive}", "-device", f"usb-storage,drive=extra{number}"]
         if self.machine == "raspi3b":
             # The board's firmware is not emulated: the emulator does what it does,
             # gives U-Boot the device tree. Both files are the image's own.
@@ -132,11 +139,8 @@ class Board:
                 "-dtb", f"{self.folder}/bcm2837-rpi-3-b.dtb",
                 "-drive", f"if=sd,{self.disk},cache=writeback",
                 "-serial", "null", "-serial", "chardev:serial",
-                "-device", "usb-net,netdev=net", *common,
+                "-device", "usb-net,netdev=net", *extra, *common,
             ]  # fmt: skip
-        extra = []
-        for number, drive in enumerate(self.drives):
-            extra += ["-drive", f"if=none,id=extra{number},{drive}", "-device", f"usb-storage,bus=usb.0,drive=extra{number}"]
         # Given random numbers by the device tree, Linux takes a random place in memory
         # and, to hide it, changes page tables on each way into the kernel and out. Every
         # change empties the emulator's cache of translations: without, a boot costs less.
@@ -147,7 +151,8 @@ class Board:
             # (No boot ROM: nothing boots from the network, and it is a package more.)
             "-device", "virtio-blk-pci,drive=card", "-device", "virtio-net-pci,netdev=net,romfile=",
             "-device", "virtio-rng-pci", "-device", "qemu-xhci,id=usb",
-            *(["-device", "i6300esb", "-action", "watchdog=reset"] if self.watchdog else []),
+            # (Where boot.cmd looks for it.)
+            *(["-device", "i6300esb,addr=1e", "-action", "watchdog=reset"] if self.watchdog else []),
             "-serial", "chardev:serial", *extra, *common,
         ]  # fmt: skip
 
@@ -390,6 +395,16 @@ def copy_to_boot_partition(card, source, name):
     """Puts a file on the first partition of a card, as a person with a reader does."""
     place, environment = boot_partition(card)
     subprocess.run(["mcopy", "-o", "-i", place, source, f"::{name}"], check=True, env=environment)
+
+
+def settings_for_uboot(card, arguments):
+    """Has a card's boot loader, a Raspberry Pi's, give Linux more arguments."""
+    with open(f"{HERE}/image.d/uboot.env.txt") as file:
+        settings = f"{file.read()}extra_args={arguments}\n"
+    made = f"{card}.uboot.env"
+    subprocess.run(["mkenvimage", "-s", "0x4000", "-o", made, "-"], input=settings, text=True, check=True)
+    copy_to_boot_partition(card, made, "uboot.env")
+    os.remove(made)
 
 
 def keep_logs(source, target):

@@ -23,7 +23,8 @@ absent() {
 # removed either. And since `apt-get install` has an opinion of its own about what
 # is installed, it is looked at afterwards.
 obtain() {
-  local missing removed options=(-y -qq --no-install-recommends)
+  # (Where two scripts ask at once, one waits for the other.)
+  local missing removed options=(-y -qq --no-install-recommends -o DPkg::Lock::Timeout=300)
   missing=$(absent "$@" | tr '\n' ' ')
   [ -n "$missing" ] || return 0
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

@@ -119,6 +119,16 @@ async fn a_bundle_goes_through_every_state() -> anyhow::Result<()> {
         "{request}"
     );
     assert_eq!(state(&admin).await?["state"], "waiting");
+    // (Two looks: what is said of it is not what was said of the one before.)
+    let mut before = says("failed");
+    before["reason"] = "the stick holds 2 files *.raucb, not one".into();
+    write(&image.dir, &before)?;
+    let seen = state(&admin).await?;
+    assert_eq!(seen["state"], "waiting");
+    assert!(
+        seen["reason"].is_null() && seen["changed_at"].is_null(),
+        "{seen}"
+    );
     let again = send(&admin, "", b"another").await?.expect(409).json();
     assert_eq!(again["error_code"], "UPDATE_BUSY");
 

@@ -60,6 +60,9 @@ pub struct Offer {
     /// The version against the running one, as Debian compares them; none when
     /// dpkg does not take it for a version.
     pub newer: Option<Ordering>,
+    /// The oldest version that may be installed, where this one is older: the newest that
+    /// was ever kept, unless an admin went back.
+    pub floor: Option<String>,
 }
 
 /// Version and kind of board of `rauc info --output-format=shell`.

@@ -17,6 +17,7 @@ pub mod machine;
 pub mod reach;
 pub mod slot;
 pub mod status;
+pub mod verity;
 
 pub use machine::{Action, Answer, Board, Ended, Machine, Observed, drive};
 pub use reach::Reach;

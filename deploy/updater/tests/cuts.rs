@@ -63,6 +63,9 @@ fn check_rest(world: &World, may_stay: bool) {
     assert_eq!(card.boot.left(slot), FULL_TRIES, "{world:?}");
     let trial = card.trial.as_ref().map(|trial| trial.slot);
     assert_ne!(trial, Some(slot), "{world:?}");
+    // A version that was not kept is never insisted on.
+    let floor = card.floor.as_deref();
+    assert!(may_stay || floor != Some(NEW), "{world:?}");
     // What is told is what is.
     match card.status.state {
         State::Committed => assert_eq!(card.status.version, running.version(), "{world:?}"),
@@ -106,6 +109,8 @@ fn an_undisturbed_update_is_kept_or_left() {
             State::RolledBack
         };
         assert_eq!(world.card.status.state, state, "{world:?}");
+        let floor = may_stay.then_some(NEW);
+        assert_eq!(world.card.floor.as_deref(), floor, "{world:?}");
     }
 }
 

@@ -12,7 +12,8 @@ use crate::networks;
 use crate::supervision::{Service, Supervisor};
 use access::Access;
 use alerting::{AlertType, Alerts, Condition, Level};
-use readings::clock::Mono;
+use readings::Metric;
+use readings::clock::{self, Mono};
 use readings::telemetry::{FinishedMinutes, Telemetry};
 use store::{Change, HistoryRecord, Store};
 
@@ -76,11 +77,20 @@ impl Rooms {
     /// Hands finished minutes and changed usage counts to the store's batch.
     pub(super) fn batch(&self) {
         let minutes = self.telemetry.drain_minutes(Mono::now());
+        if minutes.iter().any(tells_the_time) {
+            clock::tell();
+        }
         if !minutes.is_empty() {
             self.store.defer(minutes.into_iter().map(stored).collect());
         }
         self.access.flush_usage();
     }
+}
+
+/// That the board's clock follows a time server is one of its readings.
+fn tells_the_time(minutes: &FinishedMinutes) -> bool {
+    let follows = |step: &(u32, f32, f32, f32)| step.3 > 0.0;
+    minutes.metric == Metric::ClockSynchronised && minutes.steps.iter().any(follows)
 }
 
 fn stored(minutes: FinishedMinutes) -> Change {

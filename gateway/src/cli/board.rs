@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::path::Path;
 
 use anyhow::Context as _;
-use boards::{Board, Report, Tree};
+use boards::{Board, Report, Role, SensorReport, Tree};
 
 use super::args::{BoardsArgs, BoardsCommand};
 use crate::config::{BOARD_SOURCE, Config};
@@ -25,6 +25,7 @@ pub(super) fn boards(args: &BoardsArgs) -> anyhow::Result<()> {
     board.sample(0, &mut |_, _| {});
     let mut report = board.report(0);
     name_drones(&mut report, &board, &config);
+    name_blindness(&mut report);
     name_rules(&mut report, &board, &config)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
@@ -66,6 +67,17 @@ fn name_drones(report: &mut Report, board: &Board, config: &Config) {
                 drone.id
             ));
         }
+    }
+}
+
+/// Says that a Raspberry Pi's undervoltage, its most frequent fault in the field, would
+/// not be seen: a rule without readings is silent, which looks like a good supply.
+fn name_blindness(report: &mut Report) {
+    let seen = |sensor: &SensorReport| sensor.role == Role::Undervoltage;
+    if report.board.id.starts_with("raspberry-pi") && !report.sensors.iter().any(seen) {
+        let note = "undervoltage is not seen: this kernel passes on nothing of what the board's firmware knows of the \
+                    supply (it has no raspberrypi_hwmon); a red light that goes out says it";
+        report.notes.push(note.to_owned());
     }
 }
 
@@ -126,4 +138,28 @@ fn capture(root: &Path, file: &Path) -> anyhow::Result<()> {
         "Serial numbers, addresses and names are removed; look through it before you send it."
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notes(tree: &str, is_kept: impl Fn(&SensorReport) -> bool) -> Vec<String> {
+        let trees = Path::new(env!("CARGO_MANIFEST_DIR")).join("../boards/tests/trees");
+        let board = Board::open(&trees.join(tree), None).expect("a board");
+        let mut report = board.report(0);
+        report.sensors.retain(is_kept);
+        report.notes.clear();
+        name_blindness(&mut report);
+        report.notes
+    }
+
+    #[test]
+    fn a_raspberry_pi_that_does_not_see_its_supply_says_so() {
+        let without = |sensor: &SensorReport| sensor.role != Role::Undervoltage;
+        let told = notes("pi-4b.tree", without);
+        assert!(told.len() == 1 && told[0].starts_with("undervoltage is not seen"));
+        assert!(notes("pi-4b.tree", |_| true).is_empty(), "it sees it");
+        assert!(notes("x86.tree", without).is_empty(), "no Raspberry Pi");
+    }
 }

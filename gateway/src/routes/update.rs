@@ -123,16 +123,20 @@ pub(crate) fn status(call: &mut Call) -> Outcome {
     let updates = &call.app.updates;
     let Status {
         state,
-        reason,
-        changed_at,
+        mut reason,
+        mut changed_at,
         progress_pct,
-        update,
+        mut update,
         running,
         other,
         ..
     } = updates.status()?;
     let (mut state, mut progress_percent) = (state.name(), progress_pct);
-    // What this process does itself it knows better than the file.
+    // What this process does itself it knows better than the file, which then tells of
+    // the update before.
+    if updates.uploading().is_some() || updates.is_waiting() {
+        (reason, changed_at, update) = Default::default();
+    }
     if let Some(upload) = updates.uploading() {
         let received = upload.received.load(Ordering::Relaxed).saturating_mul(100);
         (state, progress_percent) = (

@@ -9,6 +9,7 @@
 //! [`UpdateError::NotSupported`].
 
 mod measured;
+mod notices;
 mod spool;
 mod status;
 mod tell;
@@ -173,6 +174,10 @@ impl Updates {
     #[must_use]
     pub fn stats(&self) -> &UpdateStats {
         &self.stats
+    }
+
+    fn notices(&self) -> &Path {
+        &self.spool.notices
     }
 
     /// What was told of `outcome` stays told over a restart.

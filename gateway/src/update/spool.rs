@@ -35,6 +35,8 @@ pub struct Wish {
 #[derive(Clone, Debug)]
 pub struct Spool {
     status: PathBuf,
+    /// Where the image's scripts say what people are to know.
+    pub(super) notices: PathBuf,
     dir: PathBuf,
     max_bundle_bytes: u64,
 }
@@ -46,6 +48,7 @@ impl Spool {
         let (status, dir) = (config.dir.join("status.json"), config.dir.join("spool"));
         Spool {
             status,
+            notices: config.dir.join("notices"),
             dir,
             max_bundle_bytes: config.max_bundle_bytes,
         }
@@ -84,6 +87,9 @@ impl Spool {
             return Err(UpdateError::Busy(
                 "a bundle waits to be installed".to_owned(),
             ));
+        }
+        if length == 0 {
+            return Err(UpdateError::Different("the bundle is empty".to_owned()));
         }
         if length > self.max_bundle_bytes {
             return Err(UpdateError::TooLarge {
@@ -356,6 +362,7 @@ mod tests {
         let first = spool.begin(5).expect("begun");
         assert!(matches!(spool.begin(5), Err(UpdateError::Busy(_))));
         drop(first);
+        assert!(matches!(spool.begin(0), Err(UpdateError::Different(_))));
         assert!(matches!(
             spool.begin(1001),
             Err(UpdateError::TooLarge { limit: 1000, .. })

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::notices::Notices;
 use super::status::{State, Status};
 use super::{UpdateError, Updates};
 use alerting::{AlertType, Alerts, Condition, Filter, Level};
@@ -21,17 +22,19 @@ pub const KEY: &str = alerting::UPDATE_ENDED;
 /// How often the status is looked at: a few hundred bytes from memory.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Tells outcomes until `stop`. Without an image there is nothing to watch.
+/// Tells outcomes and notices until `stop`. Without an image there is nothing to watch.
 pub async fn watch(updates: Arc<Updates>, alerts: Alerts, stop: CancellationToken) {
     if matches!(updates.status(), Err(UpdateError::NotSupported(_))) {
         return;
     }
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut notices = Notices::default();
     while tokio::select! { _ = ticks.tick() => true, () = stop.cancelled() => false } {
         if let Ok(status) = updates.status() {
             look(&updates, &alerts, &status);
         }
+        notices.look(updates.notices(), &alerts);
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Places {
     pub(super) trial: PathBuf,
     /// Why the last trial went back.
     pub(super) failure: PathBuf,
+    /// The oldest version that may be installed; not there before an update was kept.
+    pub(super) floor: PathBuf,
     /// Where the gateway lays bundle and request.
     pub(super) spool: PathBuf,
     /// Where they are looked at, out of its reach.
@@ -57,6 +59,7 @@ impl Places {
             status: dir.join("status.json"),
             trial: dir.join("trial"),
             failure: dir.join("trial-failed"),
+            floor: dir.join("floor"),
             spool: dir.join("spool"),
             work: dir.join("work"),
             dir,

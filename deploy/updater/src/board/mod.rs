@@ -117,6 +117,15 @@ impl Host {
         Some(version.trim_end().to_owned()).filter(|version| !version.is_empty())
     }
 
+    /// The oldest version that may be installed: before an update was kept, what runs.
+    fn floor(&self) -> String {
+        let floor = files::read_or_empty(&self.places.floor);
+        match floor.trim_end() {
+            "" => self.version.clone(),
+            floor => floor.to_owned(),
+        }
+    }
+
     /// What the boot script will read. A name that cannot be read is empty.
     pub(crate) fn boot_state(&self) -> BootState {
         let value = |name: &str| {
@@ -276,10 +285,18 @@ impl Board for Host {
             Action::TakeRequest => return self.take_request().map_or_else(failed, Answer::Request),
             Action::OpenStick => return self.open_stick().map_or_else(failed, Answer::Stick),
             Action::Inspect => {
-                let offer = rauc::inspect(&self.bundle, &self.version);
+                let offer = rauc::inspect(&self.bundle, &self.version, &self.floor());
                 return offer.map_or_else(failed, Answer::Offer);
             }
+            Action::Verify => rauc::verify(&self.bundle),
             Action::Write => self.write(),
+            Action::SetFloor { version, lower } => {
+                if *lower || !rauc::is_older(version, &self.floor()) {
+                    files::put(&places.floor, &format!("{version}\n"))
+                } else {
+                    Ok(())
+                }
+            }
             Action::KeepStore => self.keep_store(),
             Action::AskAir => {
                 let now_s = uptime_s();

@@ -1,11 +1,14 @@
 //! RAUC verifies and writes bundles; dpkg compares versions.
 
 use std::cmp::Ordering;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use mfg_update::bundle::{Offer, Progress, facts};
+use mfg_update::verity;
 
 use super::Fault;
 use super::tools::run;
@@ -13,16 +16,39 @@ use super::tools::run;
 /// The longest line that is looked for in what RAUC says, in bytes.
 const LINE_BYTES: u64 = 4096;
 
-/// Verifies the signature of a bundle, and what it then says of itself.
-pub(super) fn inspect(bundle: &Path, running: &str) -> Result<Offer, Fault> {
+/// Verifies the signature of a bundle, and what it then says of itself. `floor` is the
+/// oldest version that may be installed.
+pub(super) fn inspect(bundle: &Path, running: &str, floor: &str) -> Result<Offer, Fault> {
     let mut info = Command::new("rauc");
     info.args(["info", "--output-format=shell"]);
     let (version, compatible) = facts(&run(info.arg(bundle), None)?);
+    let older = is_older(&version, floor);
     Ok(Offer {
         newer: compared(&version, running),
+        floor: older.then(|| floor.to_owned()),
         version,
         compatible,
     })
+}
+
+/// Compares all of a bundle with what was signed.
+pub(super) fn verify(bundle: &Path) -> Result<(), Fault> {
+    let info = run(Command::new("rauc").arg("info").arg(bundle), None)?;
+    let signed = verity::Signed::parse(&info)
+        .ok_or_else(|| Fault("it is not of the format verity".to_owned()))?;
+    let at = |error: std::io::Error| Fault(format!("it cannot be read: {error}"));
+    let file = File::open(bundle).map_err(at)?;
+    let length = file.metadata().map_err(at)?.len();
+    let mut last = [0; 8];
+    file.read_exact_at(&mut last, length.saturating_sub(8))
+        .map_err(at)?;
+    let blocks = verity::blocks(length, last, &signed).map_err(Fault)?;
+    verity::check(BufReader::new(file), blocks, &signed).map_err(Fault)
+}
+
+/// Whether `version` is older than `floor`.
+pub(super) fn is_older(version: &str, floor: &str) -> bool {
+    compared(version, floor) == Some(Ordering::Less)
 }
 
 /// A version against the running one; none when it is no version.

@@ -57,6 +57,17 @@ impl Observed {
             .as_ref()
             .is_some_and(|trial| trial.slot == self.slot)
     }
+
+    /// What is noted when the system that runs is kept. (It may be another one than was
+    /// meant to come into this slot: what is there when nothing else starts is judged, too.)
+    fn floor(&self) -> Action {
+        let meant = self.trial.as_ref();
+        let meant = meant.filter(|trial| trial.version == self.version);
+        Action::SetFloor {
+            version: self.version.clone(),
+            lower: meant.is_some_and(|trial| trial.lowers_floor),
+        }
+    }
 }
 
 /// Whose system has to prove itself.
@@ -68,6 +79,9 @@ pub struct Trial {
     pub version: String,
     /// How the board could be reached before the restart; none when that is not known.
     pub before: Option<Reach>,
+    /// An admin asked for it although it is older than what was kept before: when it is
+    /// kept, nothing newer is insisted on any more.
+    pub lowers_floor: bool,
 }
 
 impl Trial {
@@ -82,6 +96,7 @@ impl Trial {
             slot: value("slot").and_then(Slot::parse)?,
             version: value("version").unwrap_or_default().to_owned(),
             before: value("reach").map(Reach::parse),
+            lowers_floor: value("floor") == Some("lower"),
         })
     }
 
@@ -92,10 +107,15 @@ impl Trial {
             .before
             .map(|before| format!("reach={}\n", before.words()));
         format!(
-            "slot={}\nversion={}\n{}",
+            "slot={}\nversion={}\n{}{}",
             self.slot.name(),
             self.version,
-            reach.unwrap_or_default()
+            reach.unwrap_or_default(),
+            if self.lowers_floor {
+                "floor=lower\n"
+            } else {
+                ""
+            },
         )
     }
 }
@@ -133,8 +153,18 @@ pub enum Action {
     OpenStick,
     /// Verify the bundle's signature; the answer is [`Answer::Offer`].
     Inspect,
+    /// Compare all of the bundle with what was signed.
+    Verify,
     /// Write the bundle into the slot that does not run.
     Write,
+    /// Older versions than this are refused from now on; the newer one counts, of this and
+    /// what was noted before, or with `lower` this one.
+    SetFloor {
+        /// The version that is kept.
+        version: String,
+        /// Whether it may be lower than what was noted.
+        lower: bool,
+    },
     /// Copy the gateway's store: a newer gateway may change its schema.
     KeepStore,
     /// Ask whether drones fly; the answer is [`Answer::Air`].

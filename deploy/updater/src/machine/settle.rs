@@ -71,6 +71,7 @@ pub fn settle(seen: &Observed) -> Vec<Action> {
         actions.extend([
             Action::Show,
             Action::Switch(back_to(slot)),
+            seen.floor(),
             Action::ForgetTrial,
         ]);
         return actions;

@@ -138,6 +138,8 @@ pub struct Commit {
     status: Status,
     queue: Queue,
     judgement: Judgement,
+    /// What is noted when it is kept.
+    floor: Action,
     going_back: bool,
     landing: Landing,
 }
@@ -162,6 +164,7 @@ impl Commit {
             },
             queue: Queue::from([first]),
             judgement: Judgement::new(patience, before),
+            floor: seen.floor(),
             going_back: false,
             landing: Landing::default(),
         }
@@ -175,8 +178,14 @@ impl Commit {
                 let keep = BootChange::prefer(slot).tries(slot, FULL_TRIES);
                 let committed = tell(&mut self.status, State::Committed, "");
                 let end = Action::End(Ended::Well);
-                self.queue
-                    .extend([Action::Switch(keep), committed, Action::ForgetTrial, end]);
+                let floor = self.floor.clone();
+                self.queue.extend([
+                    Action::Switch(keep),
+                    committed,
+                    floor,
+                    Action::ForgetTrial,
+                    end,
+                ]);
             }
             Verdict::GoBack => {
                 self.going_back = true;
@@ -351,6 +360,7 @@ mod tests {
             slot: Slot::B,
             version: "0.2.0".to_owned(),
             before: None,
+            lowers_floor: false,
         };
         let seen = Observed {
             slot: Slot::B,

@@ -18,7 +18,7 @@ pub(crate) const NEW: &str = "0.2.0";
 pub(crate) const OLDER: &str = "0.0.9";
 
 /// More actions than a board does between two starts here.
-const LONGEST_LIFE: usize = 30;
+const LONGEST_LIFE: usize = 32;
 
 /// Short, so that a trial is a few actions long.
 const PATIENCE: Patience = Patience {
@@ -67,6 +67,8 @@ pub(crate) struct Card {
     pub(crate) status: Status,
     pub(crate) trial: Option<Trial>,
     failure: Option<String>,
+    /// Older versions are refused.
+    pub(crate) floor: Option<String>,
     versions: [Option<String>; 2],
     slots: [Content; 2],
     spool: Option<Content>,
@@ -112,6 +114,7 @@ impl Card {
             status: Status::default(),
             trial: None,
             failure: None,
+            floor: None,
             versions: [Some(OLD.to_owned()), version],
             slots: [Content::Good(OLD), other],
             spool: None,
@@ -323,16 +326,22 @@ impl Board for World {
             | Action::RecordVersion(..)
             | Action::RecordTrial(_)
             | Action::ForgetTrial
+            | Action::SetFloor { .. }
             | Action::RecordFailure(_)
                 if self.forgets() => {}
             Action::Tell(status) => self.card.status = status.clone(),
-            Action::Show | Action::Log(_) | Action::KeepStore => {}
+            Action::Show | Action::Log(_) | Action::KeepStore | Action::Verify => {}
             Action::RecordVersion(slot, version) => {
                 self.card.versions[*slot as usize] = Some(version.clone());
             }
             Action::ForgetVersion(slot) => self.card.versions[*slot as usize] = None,
             Action::RecordTrial(trial) => self.card.trial = Some(trial.clone()),
             Action::ForgetTrial => self.card.trial = None,
+            Action::SetFloor { version, .. } => {
+                // (Versions here compare as their texts do.)
+                let floor = self.card.floor.take().max(Some(version.clone()));
+                self.card.floor = floor;
+            }
             Action::RecordFailure(why) => self.card.failure = Some(why.clone()),
             Action::ForgetFailure => self.card.failure = None,
             Action::Switch(change) => self.card.boot = self.card.boot.after(change),
@@ -351,6 +360,7 @@ impl Board for World {
                 return Answer::Offer(Offer {
                     version: version.to_owned(),
                     compatible: "board".to_owned(),
+                    floor: None,
                     newer: Some(if version == NEW {
                         Ordering::Greater
                     } else {

@@ -7,6 +7,7 @@
 //! handlers call [`Mono::now`] and [`wall_now`].
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -55,6 +56,21 @@ impl Mono {
     pub fn since(self, earlier: Mono) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+}
+
+/// Whether something said what time it is since the process began.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// Something that knows said what time it is: a time server, or a person with a key. On a
+/// board without a clock battery a plausible time may be that of years ago.
+pub fn tell() {
+    TOLD.store(true, Ordering::Relaxed);
+}
+
+/// Whether something did ([`tell`]).
+#[must_use]
+pub fn is_told() -> bool {
+    TOLD.load(Ordering::Relaxed)
 }
 
 /// The wall clock now, for time stamps only.

@@ -19,6 +19,7 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use super::clock;
 use super::constraints::{self, Limits};
 use super::files::{self, PLAUSIBLE_CLOCK_S};
 use super::info::{LEFT_OUT, fingerprint};
@@ -45,13 +46,20 @@ type Authority = (Issuer<'static, KeyPair>, Option<Limits>);
 /// The `tls` directory of a state directory.
 pub(super) struct Device {
     dir: PathBuf,
+    /// Something said what time it is.
+    is_told: bool,
 }
 
 impl Device {
     pub(super) fn at(state_dir: &Path) -> Device {
         Device {
             dir: state_dir.join("tls"),
+            is_told: clock::is_known(),
         }
+    }
+
+    fn knows_time(&self, now: Timestamp) -> bool {
+        self.is_told && now.as_second() >= PLAUSIBLE_CLOCK_S
     }
 
     /// The pair as it lies there.
@@ -84,11 +92,15 @@ impl Device {
         let mut has = info.names.iter().chain(&info.left_out);
         let has: BTreeSet<&String> = has.by_ref().collect();
         let named = names.all.iter().all(|name| has.contains(name));
-        let knows_time = now.as_second() >= PLAUSIBLE_CLOCK_S;
+        let knows_time = self.knows_time(now);
+        // (It is this late, or later.)
+        let is_plausible = now.as_second() >= PLAUSIBLE_CLOCK_S;
         let provisional = pair.info.not_after - pair.info.not_before
             > SignedDuration::from_hours(24 * (LEAF_DAYS + 2));
         let nearly_over = now + SignedDuration::from_hours(24 * RENEW_DAYS) > pair.info.not_after;
-        !named || (knows_time && (provisional || nearly_over || now < pair.info.not_before))
+        !named
+            || (is_plausible && nearly_over)
+            || (knows_time && (provisional || now < pair.info.not_before))
     }
 
     /// A new leaf, and a new authority if there is none.
@@ -121,7 +133,8 @@ impl Device {
             );
         }
         let named = names.all.iter().filter(|name| !left_out.contains(name));
-        let leaf = leaf_parameters(named.cloned().collect(), now)?
+        let known = self.knows_time(now).then_some(now);
+        let leaf = leaf_parameters(named.cloned().collect(), known)?
             .signed_by(&key, &issuer)
             .map_err(making)?;
         // The key first: a leaf without its key is made anew at the next start,
@@ -254,16 +267,17 @@ fn authority_parameters(names: &Names) -> Result<CertificateParams, CertificateE
     Ok(parameters)
 }
 
+/// Without a time it is valid at any that somebody may have.
 fn leaf_parameters(
     names: Vec<String>,
-    now: Timestamp,
+    now: Option<Timestamp>,
 ) -> Result<CertificateParams, CertificateError> {
     let mut parameters = CertificateParams::new(names).map_err(making)?;
     parameters.distinguished_name = named("gateway");
     parameters.use_authority_key_identifier_extension = true;
     parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    if now.as_second() >= PLAUSIBLE_CLOCK_S {
+    if let Some(now) = now {
         // A day back: clients' clocks are not exact either.
         let day = |offset_days: i64| {
             let at = now + SignedDuration::from_hours(24 * offset_days);
@@ -287,6 +301,14 @@ mod tests {
         text.parse().expect("time stamp")
     }
 
+    /// On a host that knows the time.
+    fn told(state_dir: &Path) -> Device {
+        Device {
+            is_told: true,
+            ..Device::at(state_dir)
+        }
+    }
+
     fn names(extra: &str) -> Names {
         Names {
             own: BTreeSet::new(),
@@ -297,7 +319,7 @@ mod tests {
     #[test]
     fn the_leaf_is_kept_until_it_is_due_and_the_authority_for_ever() {
         let dir = tempfile::tempdir().expect("directory");
-        let device = Device::at(dir.path());
+        let device = told(dir.path());
         let now = at("2026-11-24T00:00:00Z");
         let first = device.open(&names("a.local"), now).expect("made");
         let again = device.open(&names("a.local"), now).expect("kept");
@@ -323,7 +345,7 @@ mod tests {
     #[test]
     fn a_board_without_a_clock_serves_and_renews_once_it_knows_the_time() {
         let dir = tempfile::tempdir().expect("directory");
-        let device = Device::at(dir.path());
+        let device = told(dir.path());
         let provisional = device
             .open(&names("a.local"), at("1970-01-01T00:00:10Z"))
             .expect("made");
@@ -339,9 +361,33 @@ mod tests {
     }
 
     #[test]
+    fn a_plausible_time_that_nobody_said_is_not_known() {
+        let dir = tempfile::tempdir().expect("directory");
+        let mut device = Device::at(dir.path());
+        device.is_told = false;
+        let open = |device: &Device, now: &str| {
+            let pair = device.open(&names("a.local"), at(now)).expect("a pair");
+            pair.info
+        };
+        // The day on which the image was made, whatever day it is.
+        let first = open(&device, "2026-11-24T00:00:00Z");
+        assert!(first.not_after > at("2049-01-01T00:00:00Z"), "{first:?}");
+        assert_eq!(open(&device, "2026-12-24T00:00:00Z"), first);
+
+        device.is_told = true;
+        let told = open(&device, "2030-05-05T00:00:00Z");
+        assert_eq!(told.not_before, at("2030-05-04T00:00:00Z"));
+        // The same board without a network, started where it was switched off.
+        device.is_told = false;
+        assert_eq!(open(&device, "2030-05-06T00:00:00Z"), told);
+        let late = open(&device, "2032-07-05T00:00:00Z");
+        assert!(late.not_after > at("2049-01-01T00:00:00Z"), "{late:?}");
+    }
+
+    #[test]
     fn a_damaged_leaf_is_replaced() {
         let dir = tempfile::tempdir().expect("directory");
-        let device = Device::at(dir.path());
+        let device = told(dir.path());
         let now = at("2026-11-24T00:00:00Z");
         let first = device.open(&names("a.local"), now).expect("made");
         fs::write(device.path(LEAF), b"torn").expect("written");
@@ -371,7 +417,7 @@ mod tests {
     #[test]
     fn a_new_authority_vouches_for_networks_like_its_own_only() {
         let dir = tempfile::tempdir().expect("directory");
-        let device = Device::at(dir.path());
+        let device = told(dir.path());
         let now = at("2026-11-24T00:00:00Z");
         let mut names = names("gw.local");
         names.own = ["gw".to_owned(), "203.0.113.7".to_owned()].into();
@@ -405,7 +451,7 @@ mod tests {
     #[test]
     fn an_authority_stays_until_it_is_asked_to_go() {
         let dir = tempfile::tempdir().expect("directory");
-        let device = Device::at(dir.path());
+        let device = told(dir.path());
         let (names, now) = (names("bank.example"), at("2026-11-24T00:00:00Z"));
         unlimited(&device);
         let kept = device.open(&names, now).expect("made");
@@ -424,7 +470,7 @@ mod tests {
     #[test]
     fn the_root_is_not_sent_also_where_a_file_still_has_it() {
         let dir = tempfile::tempdir().expect("directory");
-        let device = Device::at(dir.path());
+        let device = told(dir.path());
         let (names, now) = (names("a.local"), at("2026-11-24T00:00:00Z"));
         let made = device.open(&names, now).expect("made");
         let read = |name: &str| fs::read_to_string(device.path(name)).expect("read");

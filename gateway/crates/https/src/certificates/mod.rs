@@ -4,6 +4,7 @@
 //! trust, `ca-key.pem` never leaves, `cert.pem` and `key.pem` are served. This
 //! module never serves anything itself; `tls` does.
 
+mod clock;
 mod constraints;
 mod device;
 mod files;
