@@ -1,9 +1,10 @@
 //! `demo`: one command, three simulated drones, and a clean stop on Ctrl-C.
 
+use std::net::IpAddr;
 use std::process::Stdio;
 
 use gateway_tests::{Block, Client, PATIENCE, eventually, spare_port};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -14,19 +15,11 @@ const ADMIN_KEY: &str = "mfg-drone-admin-key-2024";
 async fn the_demo_shows_three_drones_and_stops_cleanly() -> anyhow::Result<()> {
     let address = Block::claim().gateway();
     let dir = tempfile::tempdir()?;
-    // Ports of its own: the documented ones may be in use on this host.
-    let mut child = Command::new(gateway_tests::gateway::binary())
-        .arg("demo")
-        .args(["--listen", &format!("{address}:8443")])
+    let mut child = demo(address)
         .args(["--http-listen", &format!("{address}:8000")])
-        .args(["--state-port", &spare_port().to_string()])
-        .args(["--command-port", &spare_port().to_string()])
-        .args(["--video-port", &spare_port().to_string()])
         .arg("--state-dir")
         .arg(dir.path())
-        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
-        .kill_on_drop(true)
         .spawn()?;
     let printed = timeout(PATIENCE, greeting(&mut child)).await??;
     assert!(
@@ -47,14 +40,68 @@ async fn the_demo_shows_three_drones_and_stops_cleanly() -> anyhow::Result<()> {
         .await?
         .expect(200);
 
-    let pid = child.id().unwrap().to_string();
+    interrupt(&mut child).await?;
     assert!(
-        Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .await?
-            .success()
+        dir.path().join("tls/ca.pem").exists(),
+        "what was named stays"
     );
+    Ok(())
+}
+
+/// Without a directory of the user's there is one until the end, and its level of log
+/// lines is that of the flag.
+#[tokio::test]
+async fn a_demo_leaves_nothing_behind() -> anyhow::Result<()> {
+    let place = tempfile::tempdir()?;
+    let entries = || std::fs::read_dir(place.path()).unwrap().count();
+    let mut child = demo(Block::claim().gateway())
+        .args(["--log-level", "info"])
+        .env("TMPDIR", place.path())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut log = child.stderr.take().unwrap();
+    let logged = tokio::spawn(async move {
+        let mut text = String::new();
+        log.read_to_string(&mut text).await.map(|_| text)
+    });
+    timeout(PATIENCE, greeting(&mut child)).await??;
+    assert_eq!(entries(), 1);
+    interrupt(&mut child).await?;
+    assert_eq!(entries(), 0);
+    let logged = logged.await??;
+    assert!(logged.contains(" INFO "), "{logged}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_demo_that_others_could_reach_is_refused() -> anyhow::Result<()> {
+    let anywhere = std::net::Ipv4Addr::UNSPECIFIED.into();
+    let output = demo(anywhere).stderr(Stdio::piped()).output().await?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{complaint}");
+    assert!(complaint.contains("loopback only"), "{complaint}");
+    Ok(())
+}
+
+/// The demo on ports of its own: the documented ones may be in use on this host.
+fn demo(address: IpAddr) -> Command {
+    let mut command = Command::new(gateway_tests::gateway::binary());
+    command
+        .arg("demo")
+        .args(["--listen", &format!("{address}:8443")])
+        .args(["--state-port", &spare_port().to_string()])
+        .args(["--command-port", &spare_port().to_string()])
+        .args(["--video-port", &spare_port().to_string()])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// Ctrl-C, and its clean end.
+async fn interrupt(child: &mut Child) -> anyhow::Result<()> {
+    let pid = child.id().unwrap().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status().await?;
+    assert!(sent.success());
     assert!(timeout(PATIENCE, child.wait()).await??.success());
     Ok(())
 }

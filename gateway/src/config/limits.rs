@@ -34,8 +34,8 @@ const UPSTREAM_S: (f64, f64) = (1.0, 600.0);
 /// Bytes of a body to or from the upstream. It is never held as a whole, so the most
 /// bounds the line, not the memory.
 const UPSTREAM_BYTES: (f64, f64) = (KIB, GIB);
-/// Requests a minute: none at all would lock everybody out.
-const PER_MINUTE: (f64, f64) = (1.0, f64::INFINITY);
+/// Where none at all would lock everybody out, and more does no harm.
+const SOME: (f64, f64) = (1.0, f64::INFINITY);
 const NO_RATE_LIMIT: &str = "; access.rate_limit_enabled = false turns all limits off";
 
 const KIB: f64 = 1024.0;
@@ -51,14 +51,9 @@ const LIMITS: &[Limit] = &[
     limit("server", "drain_timeout_s", TIMEOUT_S, " seconds"),
     // Every one costs file descriptors and buffers.
     limit("server", "max_connections", (1.0, 4096.0), ""),
-    limit(
-        "server",
-        "max_connections_per_address",
-        (1.0, f64::INFINITY),
-        "",
-    ),
+    limit("server", "max_connections_per_address", SOME, ""),
     limit("server", "max_body_bytes", (KIB, 64.0 * MIB), " bytes"),
-    limit("access", "max_failed_attempts", PER_MINUTE, "")
+    limit("access", "max_failed_attempts", SOME, "")
         .hint("; access.lockout = false turns the lock-out off"),
     // A week: whoever is locked out for longer has been forgotten.
     limit(
@@ -67,9 +62,9 @@ const LIMITS: &[Limit] = &[
         (1.0, 168.0),
         " hours",
     ),
-    limit("access", "root_per_minute", PER_MINUTE, "").hint(NO_RATE_LIMIT),
-    limit("access", "health_per_minute", PER_MINUTE, "").hint(NO_RATE_LIMIT),
-    limit("access", "page_per_minute", PER_MINUTE, "").hint(NO_RATE_LIMIT),
+    limit("access", "root_per_minute", SOME, "").hint(NO_RATE_LIMIT),
+    limit("access", "health_per_minute", SOME, "").hint(NO_RATE_LIMIT),
+    limit("access", "page_per_minute", SOME, "").hint(NO_RATE_LIMIT),
     limit("access", "other_per_minute", (120.0, f64::INFINITY), "")
         .or_zero("unlimited")
         .hint(": dashboards poll three routes every 5 s"),

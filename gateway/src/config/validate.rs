@@ -1,8 +1,9 @@
 //! What the types of the configuration cannot say.
 //!
 //! Collects every problem instead of stopping at the first: an operator fixes
-//! a file once. Single numbers are judged in `limits`. Opens no file. Checks that need another room's parser (rules,
-//! log levels, channels) are made there and located through [`Loaded::place`].
+//! a file once. Single numbers are judged in `limits`. Opens no file. Checks that need
+//! another room's parser (rules, log levels, channels) are made there and located
+//! through [`Loaded::place`].
 
 use std::path::Path;
 
@@ -28,8 +29,8 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Everything wrong with the values themselves and their combinations, in
-    /// the order of the sections. Opens no file.
+    /// Everything wrong with the values themselves and their combinations: single
+    /// numbers first, then section by section. Opens no file.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut check = Check {

@@ -94,6 +94,20 @@ mod tests {
         let early = Mono::from_millis(10);
         assert_eq!(early.since(Mono::from_millis(30)), Duration::ZERO);
         assert_eq!(early.plus(Duration::MAX), Mono::from_millis(u64::MAX));
+        let late = early.plus(Duration::from_millis(20));
+        assert_eq!(late.as_millis(), 30);
+        assert_eq!(late.since(early), Duration::from_millis(20));
+    }
+
+    #[test]
+    fn both_clocks_go() {
+        let before = Mono::now();
+        assert!((0..100_000_000).any(|_| Mono::now() > before));
+        let year = 365 * 24 * 3600;
+        assert!(
+            wall_now().as_second() > 50 * year,
+            "this is no board without a clock"
+        );
     }
 
     #[test]

@@ -40,3 +40,20 @@ impl Reading {
             .then_some(Reading { metric, value })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_sensor_cannot_mean_is_no_reading() {
+        let metric = Metric::BatteryLevel;
+        for value in [0.0, 55.5, 100.0] {
+            let reading = Reading::plausible(metric, value);
+            assert_eq!(reading, Some(Reading { metric, value }));
+        }
+        for value in [-0.1, 100.1, f64::NAN, f64::INFINITY] {
+            assert_eq!(Reading::plausible(metric, value), None, "{value}");
+        }
+    }
+}

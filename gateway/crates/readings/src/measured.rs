@@ -154,6 +154,8 @@ mod tests {
     fn a_page_is_open_metrics() {
         let text = page(|page| {
             page.counter("requests", "Requests", 3)?;
+            page.counters("errors", "Errors", [(&[("kind", "tls")] as Labels<'_>, 7)])?;
+            page.gauge("uptime_seconds", "Uptime", 1.5)?;
             page.gauges(
                 "battery_percent",
                 "Battery",
@@ -170,6 +172,8 @@ mod tests {
         for line in [
             "# TYPE mfg_drone_requests counter",
             "mfg_drone_requests_total 3",
+            "mfg_drone_errors_total{kind=\"tls\"} 7",
+            "mfg_drone_uptime_seconds 1.5",
             "mfg_drone_battery_percent{drone=\"a\\\"b\"} 42.5",
             "mfg_drone_latency_seconds_bucket{le=\"0.1\",route=\"/\"} 1",
             "mfg_drone_latency_seconds_bucket{le=\"+Inf\",route=\"/\"} 3",

@@ -203,4 +203,18 @@ mod tests {
         }
         assert_eq!(Metric::from_name("CPU_USAGE"), None);
     }
+
+    #[test]
+    fn units_are_shown_by_their_symbols() {
+        for (metric, symbol) in [
+            (Metric::CpuUsage, "%"),
+            (Metric::Temperature, "°C"),
+            (Metric::Height, "cm"),
+            (Metric::FanSpeed, "rpm"),
+            (Metric::Undervoltage, ""),
+        ] {
+            assert_eq!(metric.unit().symbol(), symbol, "{metric}");
+        }
+        assert_eq!(Metric::Temperature.to_string(), "temperature");
+    }
 }

@@ -186,6 +186,9 @@ mod tests {
         assert!(sources.register("one-more", SourceKind::Bridge).is_err());
         assert_eq!(&*sources.name(board), "board");
         assert_eq!(sources.iter().count(), MAX_SOURCES);
+        // Each has histories and rule state: more of them is a matter of memory.
+        assert_eq!((MAX_DRONE_SOURCES, MAX_BRIDGE_SOURCES), (64, 136));
+        assert_eq!(MAX_SOURCES, 201);
     }
 
     #[test]
