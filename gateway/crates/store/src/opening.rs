@@ -221,10 +221,6 @@ fn open_in_memory(dir: &Path, reason: &str) -> Result<Opened, Trouble> {
 
 /// An epoch for a new store.
 pub(super) fn random_epoch() -> u32 {
-    let mut bytes = [0; 4];
     // Without randomness the clock still tells two stores apart.
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => u32::from_le_bytes(bytes),
-        Err(_) => Timestamp::now().as_microsecond() as u32,
-    }
+    getrandom::u32().unwrap_or_else(|_| Timestamp::now().as_microsecond() as u32)
 }
