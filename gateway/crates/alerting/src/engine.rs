@@ -2,13 +2,13 @@
 //!
 //! Allocates when a source is seen first and when rules change, never on a
 //! reading. Reads no clock and does no I/O. One lock a source, so that drones
-//! do not wait for each other. What fires waits in its cell until the desk
+//! do not wait for each other. What fires waits in its cell until the committer
 //! drains it: nothing queues and nothing is lost, however slow the medium is.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::cell::{Cell, Step, Transition};
+use super::cell::{Cell, CellChange, Step};
 use super::rule::Rule;
 use super::ruleset::{MAX_RULES, RuleTable};
 use readings::clock::Mono;
@@ -19,7 +19,7 @@ pub(super) struct Engine {
     /// The rules new sources begin with.
     current: Mutex<Arc<RuleTable>>,
     sources: Box<[Mutex<Option<SourceCells>>]>,
-    /// Sources whose cells have something for the desk.
+    /// Sources whose cells have something for the committer.
     dirty: Box<[AtomicBool]>,
     counters: Counters,
 }
@@ -50,12 +50,12 @@ pub(super) struct EngineStats {
     pub cells_waiting: usize,
 }
 
-/// A transition on its way to the desk.
+/// A transition of one rule at one source, as the committer takes it.
 #[derive(Clone, Debug)]
-pub(super) struct Handover {
+pub(super) struct RuleChange {
     pub source: SourceId,
     pub rule: Arc<Rule>,
-    pub transition: Transition,
+    pub cell: CellChange,
 }
 
 /// Counts of one batch, added to the shared ones once.
@@ -92,7 +92,7 @@ impl Engine {
         }
     }
 
-    /// Judges readings of one source. True: the desk has something to do.
+    /// Judges readings of one source. True: the committer has something to do.
     pub(super) fn observe(
         &self,
         source: SourceId,
@@ -121,7 +121,7 @@ impl Engine {
         self.finish(source, &tally)
     }
 
-    /// Lets time pass. True: the desk has something to do.
+    /// Lets time pass. True: the committer has something to do.
     pub(super) fn tick(&self, now: Mono) -> bool {
         let mut waits = false;
         for slot in &self.sources {
@@ -148,8 +148,8 @@ impl Engine {
     }
 
     /// Takes every transition that waits, in order of sources and rules.
-    pub(super) fn drain(&self) -> Vec<Handover> {
-        let mut handovers = Vec::new();
+    pub(super) fn drain(&self) -> Vec<RuleChange> {
+        let mut changes = Vec::new();
         for (slot, dirty) in self.sources.iter().zip(&self.dirty) {
             // Cleared before looking: a later transition sets it again.
             if !dirty.swap(false, Ordering::AcqRel) {
@@ -160,17 +160,16 @@ impl Engine {
                 continue;
             };
             for (slot, cell) in state.cells.iter_mut().enumerate() {
-                if let (Some(transition), Some(rule)) = (cell.take(), state.table.shared_rule(slot))
-                {
-                    handovers.push(Handover {
+                if let (Some(cell), Some(rule)) = (cell.take(), state.table.shared_rule(slot)) {
+                    changes.push(RuleChange {
                         source: state.source,
                         rule: rule.clone(),
-                        transition,
+                        cell,
                     });
                 }
             }
         }
-        handovers
+        changes
     }
 
     /// The alert of `rule` at `source` is gone although its value may be bad.
@@ -239,7 +238,7 @@ impl Engine {
         }
     }
 
-    /// Adds a batch's counts. Called under the source's lock, so that the desk
+    /// Adds a batch's counts. Called under the source's lock, so that the committer
     /// cannot clear the mark between a transition and its marking.
     fn finish(&self, source: SourceId, tally: &Tally) -> bool {
         let add = |counter: &AtomicU64, n: u64| {
@@ -314,12 +313,12 @@ mod tests {
             let drained = self.engine.drain();
             let raised = drained
                 .into_iter()
-                .filter(|handover| handover.transition.taken.raised);
+                .filter(|change| change.cell.transition.raised);
             raised
-                .map(|handover| {
+                .map(|change| {
                     (
-                        self.sources.name(handover.source).to_string(),
-                        handover.rule.name.to_string(),
+                        self.sources.name(change.source).to_string(),
+                        change.rule.name.to_string(),
                     )
                 })
                 .collect()
@@ -422,7 +421,7 @@ mod tests {
         bench.observe("board", Metric::CpuUsage, 60.0, 2);
         let ended = bench.engine.drain();
         assert!(
-            ended[0].transition.taken.ended_before,
+            ended[0].cell.transition.ended_before,
             "by the new threshold it is over"
         );
         bench.configure(vec![RuleText {
@@ -491,12 +490,16 @@ mod tests {
         };
         let (mut raised, mut open) = (0, false);
         let mut take = || {
-            for handover in engine.drain() {
-                let taken = handover.transition.taken;
-                open &= !taken.ended_before;
-                assert!(!(open && taken.raised), "raised twice");
-                raised += u64::from(taken.raised);
-                open = if taken.raised { taken.stands } else { open };
+            for change in engine.drain() {
+                let transition = change.cell.transition;
+                open &= !transition.ended_before;
+                assert!(!(open && transition.raised), "raised twice");
+                raised += u64::from(transition.raised);
+                open = if transition.raised {
+                    transition.stands
+                } else {
+                    open
+                };
             }
         };
         std::thread::scope(|scope| {

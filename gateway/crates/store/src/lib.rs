@@ -11,7 +11,7 @@
 //! so whatever was acknowledged or shown is there twice, unless the medium refuses
 //! journal or snapshot (a warning, and tried again). Daily snapshots (`archive`,
 //! `snapshot`) and the journal put a damaged store right (`opening`); a mirror
-//! in memory (`image`) does so while the gateway runs and the medium fails.
+//! in memory (`mirror`) does so while the gateway runs and the medium fails.
 //!
 //! # Write budget
 //!
@@ -43,16 +43,16 @@ mod disk;
 mod engine;
 #[cfg(test)]
 mod faults;
-mod image;
 mod journal;
 mod measured;
 mod medium;
+mod mirror;
 mod opening;
 mod outlook;
 mod plan;
 mod records;
-mod shared;
 mod snapshot;
+mod state;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -69,9 +69,9 @@ use tokio::sync::{oneshot, watch};
 
 use disk::Trouble;
 use engine::{Engine, Options, Reply};
-use image::Table;
 use medium::Medium;
-use shared::{Shared, WriterLife, lock, read_lock};
+use mirror::Table;
+use state::{StoreState, WriterLife, lock, read_lock};
 use writer::Request;
 
 pub use config::Config;
@@ -80,7 +80,7 @@ pub use records::{
     AlertRecord, AuditRecord, HistoryRecord, KeyId, KeyRecord, OutboxEvent, OutboxRecord,
     RuleRecord,
 };
-pub use shared::Health;
+pub use state::Health;
 pub use upkeep::{Restored, reset, restore};
 
 /// One change; several in one call are applied together or not at all.
@@ -138,8 +138,8 @@ pub struct OpenError {
 pub struct Recovery {
     /// The store is new.
     pub created: bool,
-    /// What was lost, for the critical alert; none when all is well. Told at
-    /// every start until [`Store::loss_told`].
+    /// What was lost, for the critical alert; none when all is well. Reported at
+    /// every start until [`Store::loss_reported`].
     pub lost: Option<String>,
     /// What was damaged and put right without loss, for a warning.
     pub mended: Option<String>,
@@ -174,18 +174,18 @@ pub struct StoreStats {
 /// store is flushed and closed, as by [`Store::close`].
 #[derive(Clone, Debug)]
 pub struct Store {
-    inner: Arc<Inner>,
+    open: Arc<OpenStore>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    shared: Arc<Shared>,
+struct OpenStore {
+    state: Arc<StoreState>,
     /// None only while being dropped.
     queue: Option<SyncSender<Request>>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Drop for Inner {
+impl Drop for OpenStore {
     fn drop(&mut self) {
         // The writer ends when the queue does; waiting for it makes sure that
         // the directory is free again when the handle is gone.
@@ -233,9 +233,9 @@ impl Store {
             ..opened.recovery
         };
         let lost = recovery.lost.as_deref().map(Arc::from);
-        let shared = Arc::new(Shared {
+        let state = Arc::new(StoreState {
             db: Some(opened.db).into(),
-            image: opened.image.into(),
+            mirror: opened.mirror.into(),
             batch: Mutex::default(),
             medium,
             commits: 0.into(),
@@ -252,8 +252,8 @@ impl Store {
             writer_ended: watch::Sender::new(false),
         });
         let (queue, requests) = sync_channel(writer::QUEUE_CAPACITY);
-        let engine = Engine::new(options.clone(), shared.clone(), opened.medium, held);
-        let seen = shared.clone();
+        let engine = Engine::new(options.clone(), state.clone(), opened.medium, held);
+        let seen = state.clone();
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || {
@@ -261,14 +261,14 @@ impl Store {
                 writer::run(engine, &requests, &seen);
             })
             .map_err(|error| fail(format!("the writer thread does not start: {error}")))?;
-        let inner = Inner {
-            shared,
+        let open = OpenStore {
+            state,
             queue: Some(queue),
             writer: Mutex::new(Some(writer)),
         };
         Ok((
             Store {
-                inner: Arc::new(inner),
+                open: Arc::new(open),
             },
             recovery,
         ))
@@ -287,7 +287,7 @@ impl Store {
     /// A deferred [`Change::PutKey`] only brings usage count and last use, to
     /// a key that is still there. Oldest out at capacity, and counted.
     pub fn defer(&self, changes: Vec<Change>) {
-        let mut batch = lock(&self.inner.shared.batch);
+        let mut batch = lock(&self.open.state.batch);
         for change in changes {
             batch.add(change);
         }
@@ -313,9 +313,9 @@ impl Store {
     /// Records that the loss in [`Recovery::lost`] has been raised as an alert.
     ///
     /// # Errors
-    /// [`StorageError`]: it will be told again.
-    pub async fn loss_told(&self) -> Result<(), StorageError> {
-        self.ask(Request::LossTold).await
+    /// [`StorageError`]: it will be reported again.
+    pub async fn loss_reported(&self) -> Result<(), StorageError> {
+        self.ask(Request::LossReported).await
     }
 
     /// Writes what was deferred and closes; later commits are refused.
@@ -323,10 +323,10 @@ impl Store {
         let (done, closed) = oneshot::channel();
         let mut request = Request::Close(done);
         // The queue drains by itself, so a full one only takes a moment.
-        while let Some(queue) = &self.inner.queue {
+        while let Some(queue) = &self.open.queue {
             match queue.try_send(request) {
                 Ok(()) => {
-                    self.inner.shared.queued.fetch_add(1, Ordering::Relaxed);
+                    self.open.state.queued.fetch_add(1, Ordering::Relaxed);
                     let _closed_before = closed.await;
                     return;
                 }
@@ -341,11 +341,11 @@ impl Store {
 
     async fn ask(&self, request: impl FnOnce(Reply) -> Request) -> Result<(), StorageError> {
         let (reply, answer) = oneshot::channel();
-        let queue = self.inner.queue.as_ref().ok_or(StorageError::Stopping)?;
+        let queue = self.open.queue.as_ref().ok_or(StorageError::Stopping)?;
         // Counted before it is sent: the writer may take it at once.
-        self.inner.shared.queued.fetch_add(1, Ordering::Relaxed);
+        self.open.state.queued.fetch_add(1, Ordering::Relaxed);
         if let Err(refused) = queue.try_send(request(reply)) {
-            self.inner.shared.queued.fetch_sub(1, Ordering::Relaxed);
+            self.open.state.queued.fetch_sub(1, Ordering::Relaxed);
             return Err(match refused {
                 TrySendError::Full(_) => StorageError::Busy,
                 TrySendError::Disconnected(_) => StorageError::Stopping,
@@ -357,19 +357,19 @@ impl Store {
     /// Every key.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyRecord> {
-        lock(&self.inner.shared.image).decoded(Table::Keys)
+        lock(&self.open.state.mirror).decoded(Table::Keys)
     }
 
     /// Every alert, oldest first.
     #[must_use]
     pub fn alerts(&self) -> Vec<AlertRecord> {
-        lock(&self.inner.shared.image).decoded(Table::Alerts)
+        lock(&self.open.state.mirror).decoded(Table::Alerts)
     }
 
     /// Every stored rule.
     #[must_use]
     pub fn rules(&self) -> Vec<RuleRecord> {
-        lock(&self.inner.shared.image).decoded(Table::Rules)
+        lock(&self.open.state.mirror).decoded(Table::Rules)
     }
 
     /// Stored minute history, one record a series, oldest step first. Reads
@@ -422,7 +422,7 @@ impl Store {
         newest_first: bool,
         mut each: impl FnMut(T) -> bool,
     ) {
-        let Some(db) = &*read_lock(&self.inner.shared.db) else {
+        let Some(db) = &*read_lock(&self.open.state.db) else {
             return;
         };
         let outcome = disk::read(db, table, newest_first, |_, value| {
@@ -436,32 +436,32 @@ impl Store {
     /// From now on each event of an alert leaves a notification in the outbox,
     /// in the same commit as the alert; or no longer.
     pub fn keep_outbox(&self, keep: bool) {
-        self.inner.shared.notify.store(keep, Ordering::Relaxed);
+        self.open.state.notify.store(keep, Ordering::Relaxed);
     }
 
     /// The first notification after number `after`, with its number.
     #[must_use]
     pub fn outbox_after(&self, after: u64) -> Option<(u64, OutboxRecord)> {
-        lock(&self.inner.shared.image).outbox_after(after)
+        lock(&self.open.state.mirror).outbox_after(after)
     }
 
     /// Number of the newest notification waiting; 0 when there is none.
     #[must_use]
     pub fn outbox_newest(&self) -> u64 {
-        let image = lock(&self.inner.shared.image);
-        image
+        let mirror = lock(&self.open.state.mirror);
+        mirror
             .records(Table::Outbox)
             .keys()
             .next_back()
-            .and_then(|key| image::number_of(key))
+            .and_then(|key| mirror::number_of(key))
             .unwrap_or(0)
     }
 
     /// The newest notification known to have reached `target`.
     #[must_use]
     pub fn delivered(&self, target: &str) -> Option<u64> {
-        let image = lock(&self.inner.shared.image);
-        image
+        let mirror = lock(&self.open.state.mirror);
+        mirror
             .records(Table::Delivered)
             .get(target.as_bytes())
             .and_then(|bytes| codec::decode(bytes).ok())
@@ -470,25 +470,25 @@ impl Store {
     /// Wakes the receiver when notifications were added.
     #[must_use]
     pub fn outbox_changes(&self) -> watch::Receiver<u64> {
-        self.inner.shared.outbox.subscribe()
+        self.open.state.outbox.subscribe()
     }
 
     /// A random number made when the store was created; part of alert ids.
     /// A store rebuilt after a loss has a new one.
     #[must_use]
     pub fn epoch(&self) -> u32 {
-        lock(&self.inner.shared.image).epoch
+        lock(&self.open.state.mirror).epoch
     }
 
     /// Whether writes become durable; changes wake the receiver.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
-        self.inner.shared.health.subscribe()
+        self.open.state.health.subscribe()
     }
 
     /// Waits until the writer's thread has ended; whoever waits keeps no store open.
     pub fn writer_ended(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut ended = self.inner.shared.writer_ended.subscribe();
+        let mut ended = self.open.state.writer_ended.subscribe();
         async move {
             // An error means that the store is gone, and its writer with it.
             let _ended = ended.wait_for(|ended| *ended).await;
@@ -498,21 +498,21 @@ impl Store {
     /// Counters.
     #[must_use]
     pub fn stats(&self) -> StoreStats {
-        let shared = &self.inner.shared;
+        let state = &self.open.state;
         let (waiting, dropped) = {
-            let batch = lock(&shared.batch);
+            let batch = lock(&state.batch);
             (batch.len() as u64, batch.dropped)
         };
         StoreStats {
-            commits: shared.commits.load(Ordering::Relaxed),
-            failures: shared.failures.load(Ordering::Relaxed),
-            syncs: shared.medium.syncs(),
-            bytes: shared.medium.bytes(),
-            queued: shared.queued.load(Ordering::Relaxed) + waiting,
+            commits: state.commits.load(Ordering::Relaxed),
+            failures: state.failures.load(Ordering::Relaxed),
+            syncs: state.medium.syncs(),
+            bytes: state.medium.bytes(),
+            queued: state.queued.load(Ordering::Relaxed) + waiting,
             dropped,
-            outbox: lock(&shared.image).records(Table::Outbox).len() as u64,
-            outbox_dropped: shared.outbox_dropped.load(Ordering::Relaxed),
-            healthy: shared.health.borrow().healthy,
+            outbox: lock(&state.mirror).records(Table::Outbox).len() as u64,
+            outbox_dropped: state.outbox_dropped.load(Ordering::Relaxed),
+            healthy: state.health.borrow().healthy,
         }
     }
 
@@ -522,8 +522,8 @@ impl Store {
     /// # Errors
     /// [`StorageError::Unavailable`] saying what failed; `path` is then as it was.
     pub async fn backup_to(&self, path: &Path) -> Result<(), StorageError> {
-        let (shared, path) = (self.inner.shared.clone(), path.to_owned());
-        let copied = tokio::task::spawn_blocking(move || upkeep::backup(&shared, &path)).await;
+        let (state, path) = (self.open.state.clone(), path.to_owned());
+        let copied = tokio::task::spawn_blocking(move || upkeep::backup(&state, &path)).await;
         let outcome = copied.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         outcome.map_err(|error| {
             StorageError::Unavailable(format!("no backup was made: {error}").into())

@@ -1,4 +1,4 @@
-//! The desk: every change of the book, planned, made durable, then applied.
+//! The committer: every change of the book, planned, made durable, then applied.
 //!
 //! Does no I/O itself: `task` carries a [`Plan`]'s changes to the store and
 //! brings the outcome back. What the gateway observed (an alert raised or
@@ -14,11 +14,11 @@ use super::book::{Book, Cause, Dropped, Moment};
 use super::command::{Answer, Command, Reply, send};
 use super::conditions::{ConditionChange, is_event};
 use super::draft::Draft;
-use super::engine::Handover;
+use super::engine::RuleChange;
 use super::event::EventKind;
 use super::journal::{Change, JournalError, Kept, StoredRule};
 use super::model::{Alert, AlertError, AlertEvent, Measured};
-use super::shared::Shared;
+use super::service::AlertService;
 use super::wording::{RULE_ORIGIN, alert_id, rule_details, rule_message};
 use readings::clock::Mono;
 use readings::{AlertType, Level};
@@ -54,8 +54,8 @@ struct Unsettled {
     rules: BTreeSet<String>,
 }
 
-pub(super) struct Desk {
-    shared: Arc<Shared>,
+pub(super) struct Committer {
+    service: Arc<AlertService>,
     next_seq: u64,
     store_epoch: u32,
     /// Marks ids of alerts the store refused: should the power fail before
@@ -66,16 +66,21 @@ pub(super) struct Desk {
     keeper: Option<u64>,
 }
 
-impl Desk {
+impl Committer {
     /// Fills the book with what the store holds.
-    pub(super) fn new(shared: Arc<Shared>, kept: Kept, run_epoch: u32, now: Mono) -> Desk {
+    pub(super) fn new(
+        service: Arc<AlertService>,
+        kept: Kept,
+        run_epoch: u32,
+        now: Mono,
+    ) -> Committer {
         let next_seq = kept.highest_seq + 1;
-        let mut book = shared.book_mut();
+        let mut book = service.book_mut();
         for alert in kept.alerts {
             book.restore(alert, now);
         }
-        let mut rules = shared.rules();
-        let mut conditions = shared.conditions();
+        let mut rules = service.rules();
+        let mut conditions = service.conditions();
         // Oldest first: the newest of a rule says when it last fired.
         for alert in book.iter().rev() {
             match Cause::of(alert) {
@@ -87,8 +92,8 @@ impl Desk {
             }
         }
         drop((book, rules, conditions));
-        Desk {
-            shared,
+        Committer {
+            service,
             next_seq,
             store_epoch: kept.epoch,
             run_epoch,
@@ -97,8 +102,8 @@ impl Desk {
         }
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+    pub(super) fn service(&self) -> &Arc<AlertService> {
+        &self.service
     }
 
     /// Whether something must be written again.
@@ -109,22 +114,22 @@ impl Desk {
     /// Takes everything that waits and plans one commit. At most one of
     /// `commands` may change a rule, see [`Command::changes_rules`].
     pub(super) fn plan(&mut self, commands: Vec<Command>, rewrite: bool, moment: Moment) -> Plan {
-        let shared = self.shared.clone();
-        let book = shared.book();
+        let service = self.service.clone();
+        let book = service.book();
         let mut observed = Draft::default();
         // In this order: what a rule that is gone left open ends before its
         // successor's first alert is judged.
-        if shared.rules_complete.load(Ordering::Acquire)
-            && shared.rules_changed.swap(false, Ordering::AcqRel)
+        if service.rules_complete.load(Ordering::Acquire)
+            && service.rules_changed.swap(false, Ordering::AcqRel)
         {
             self.end_orphans(&mut observed, &book, moment);
         }
-        for handover in shared.engine.drain() {
-            self.apply_handover(&mut observed, &book, &handover, moment);
+        for change in service.engine.drain() {
+            self.apply_rule_change(&mut observed, &book, &change, moment);
         }
-        let changed_conditions = shared.conditions().drain();
+        let changed_conditions = service.conditions().drain();
         for change in changed_conditions {
-            self.apply_condition(&mut observed, &book, change, moment);
+            self.apply_condition_change(&mut observed, &book, change, moment);
         }
         let mut plan = Plan {
             changes: Vec::new(),
@@ -160,14 +165,14 @@ impl Desk {
     /// Drops what is too old or too much. The returned deletions may wait:
     /// undone by a power cut, they are found again at the next start.
     pub(super) fn trim(&mut self, moment: Moment) -> Vec<Change> {
-        let dropped = self.shared.book_mut().trim(moment);
+        let dropped = self.service.book_mut().trim(moment);
         if !dropped.is_empty() {
-            self.shared.changed();
+            self.service.changed();
         }
         let mut deletions = Vec::new();
         for Dropped { alert, old } in dropped {
             self.unsettled.alerts.remove(&alert.seq);
-            let counters = &self.shared.counters;
+            let counters = &self.service.counters;
             let counter = if old {
                 &counters.dropped_old
             } else {
@@ -187,7 +192,7 @@ impl Desk {
             }
         }
         if let Some(keeper) = self.keeper.filter(|keeper| {
-            self.shared
+            self.service
                 .book()
                 .iter()
                 .any(|a| a.seq > *keeper && a.durable)
@@ -199,7 +204,7 @@ impl Desk {
     }
 
     fn end_orphans(&self, draft: &mut Draft, book: &Book, moment: Moment) {
-        let rules = self.shared.rules();
+        let rules = self.service.rules();
         let orphaned = |alert: &&Alert| {
             alert.measured.is_some_and(|measured| {
                 !rules.watches(&alert.title, measured.metric, &alert.subject)
@@ -215,28 +220,24 @@ impl Desk {
         }
     }
 
-    fn apply_handover(
+    fn apply_rule_change(
         &mut self,
         draft: &mut Draft,
         book: &Book,
-        handover: &Handover,
+        change: &RuleChange,
         moment: Moment,
     ) {
-        let Handover {
-            source,
-            rule,
-            transition,
-        } = handover;
-        let shared = self.shared.clone();
-        let subject = shared
+        let RuleChange { source, rule, cell } = change;
+        let service = self.service.clone();
+        let subject = service
             .sources
             .source(*source)
             .map_or_else(|| Arc::from("unknown"), |source| source.name.clone());
-        let resolve = shared.rules().auto_resolves(&rule.name);
+        let resolve = service.rules().auto_resolves(&rule.name);
         let cause = Cause::Rule(&rule.name);
         let end = |draft: &mut Draft| {
             if let Some(seq) = draft.open(book, cause, &subject).map(|alert| alert.seq) {
-                draft.clear(book, seq, transition.ended_at, resolve, moment);
+                draft.clear(book, seq, cell.ended_at, resolve, moment);
             }
         };
         let continues = |alert: &Alert| {
@@ -244,35 +245,35 @@ impl Desk {
                 .measured
                 .is_some_and(|measured| measured.metric == rule.metric)
         };
-        if transition.taken.ended_before || !draft.open(book, cause, &subject).is_none_or(continues)
+        if cell.transition.ended_before || !draft.open(book, cause, &subject).is_none_or(continues)
         {
             end(draft);
         }
         // An alert still open here is from before a restart: it goes on.
-        if transition.taken.raised && draft.open(book, cause, &subject).is_none() {
+        if cell.transition.raised && draft.open(book, cause, &subject).is_none() {
             let alert = Alert {
                 title: rule.name.clone(),
-                message: rule_message(rule, &subject, transition.value),
-                details: Some(rule_details(rule, transition.value)),
+                message: rule_message(rule, &subject, cell.value),
+                details: Some(rule_details(rule, cell.value)),
                 origin: RULE_ORIGIN.into(),
                 measured: Some(Measured {
                     metric: rule.metric,
-                    value: transition.value,
+                    value: cell.value,
                     threshold: rule.threshold,
                 }),
                 level: rule.level,
                 alert_type: rule.alert_type,
                 subject: subject.clone(),
-                ..self.blank(moment, transition.raised_at)
+                ..self.blank(moment, cell.raised_at)
             };
-            draft.add(alert, transition.raised_at);
+            draft.add(alert, cell.raised_at);
         }
-        if transition.taken.raised && !transition.taken.stands {
+        if cell.transition.raised && !cell.transition.stands {
             end(draft);
         }
     }
 
-    fn apply_condition(
+    fn apply_condition_change(
         &mut self,
         draft: &mut Draft,
         book: &Book,
@@ -283,18 +284,18 @@ impl Desk {
             key,
             subject,
             what,
-            taken,
+            transition,
             raised_at,
             ended_at,
         } = change;
-        let resolve = self.shared.rules().conditions_auto_resolve();
+        let resolve = self.service.rules().conditions_auto_resolve();
         let cause = Cause::Condition(&key);
         let end = |draft: &mut Draft| {
             if let Some(seq) = draft.open(book, cause, &subject).map(|alert| alert.seq) {
                 draft.clear(book, seq, ended_at, resolve, moment);
             }
         };
-        if taken.ended_before {
+        if transition.ended_before {
             end(draft);
         }
         // A further event is a further alert; only the same one told again is not.
@@ -307,7 +308,7 @@ impl Desk {
         let known = draft
             .all_open(book)
             .any(|a| Cause::of(a) == cause && *a.subject == *subject && tells(a));
-        if let Some(condition) = what.filter(|_| taken.raised && !known) {
+        if let Some(condition) = what.filter(|_| transition.raised && !known) {
             let alert = Alert {
                 title: condition.title.into(),
                 message: condition.message,
@@ -320,7 +321,7 @@ impl Desk {
             };
             draft.add(alert, raised_at);
         }
-        if taken.raised && !taken.stands {
+        if transition.raised && !transition.stands {
             end(draft);
         }
     }
@@ -354,7 +355,7 @@ impl Desk {
             Command::Resolve { id, by, reply } => plan.act(book, &id, by, true, reply),
             Command::PutRule { rule, reply } => {
                 let room = self
-                    .shared
+                    .service
                     .rules()
                     .check_room(&rule.name)
                     .and_then(|()| self.check_settled(&rule.name));
@@ -375,7 +376,7 @@ impl Desk {
             Command::DeleteRule { name, reply } => {
                 let change = self
                     .check_settled(&name)
-                    .and_then(|()| self.shared.rules().deletion(&name));
+                    .and_then(|()| self.service.rules().deletion(&name));
                 match change {
                     Ok(change) => {
                         plan.changes.push(change);
@@ -417,7 +418,7 @@ impl Desk {
         };
         let rules = self.unsettled.rules.iter().filter(|name| !asked(name));
         plan.rewritten_rules = rules.cloned().collect();
-        let rulebook = self.shared.rules();
+        let rulebook = self.service.rules();
         plan.changes.extend(
             plan.rewritten_rules
                 .iter()
@@ -448,7 +449,7 @@ impl Desk {
         }
         for seq in plan.rewritten_alerts {
             self.unsettled.alerts.remove(&seq);
-            let known = self.shared.book().alert(seq).cloned();
+            let known = self.service.book().alert(seq).cloned();
             if let Some(alert) = known {
                 self.show(
                     Alert {
@@ -474,7 +475,7 @@ impl Desk {
                 resolved,
                 reply,
             } => {
-                let alert = self.shared.book().alert(seq).cloned();
+                let alert = self.service.book().alert(seq).cloned();
                 if let Some(alert) = alert.as_ref().filter(|_| resolved) {
                     self.release(alert, now);
                 }
@@ -487,13 +488,13 @@ impl Desk {
                 self.unsettled.rules.remove(&*rule.name);
                 let name = rule.name.to_string();
                 let put = self
-                    .shared
+                    .service
                     .change_rules(|rules| rules.put(*rule).ok_or(AlertError::UnknownRule(name)));
                 send(reply, put);
             }
             Answer::RuleDeleted { name, reply } => {
                 self.unsettled.rules.remove(&name);
-                let deleted = self.shared.change_rules(|rules| {
+                let deleted = self.service.change_rules(|rules| {
                     rules.delete(&name);
                     Ok(())
                 });
@@ -503,14 +504,14 @@ impl Desk {
     }
 
     fn settle_refused(&mut self, plan: Plan, error: &JournalError) {
-        self.shared
+        self.service
             .counters
             .commits_failed
             .fetch_add(1, Ordering::Relaxed);
         // A refused commit may have reached the medium after all: whatever it
         // touched is written again from memory.
         for alert in plan.complete.alerts() {
-            let durable = self.shared.book().alert(alert.seq).cloned();
+            let durable = self.service.book().alert(alert.seq).cloned();
             self.unsettled.alerts.entry(alert.seq).or_insert(durable);
         }
         for alert in plan.observed.alerts() {
@@ -535,36 +536,36 @@ impl Desk {
         }
     }
 
-    /// Puts an alert into the book and tells subscribers if it is news.
+    /// Puts an alert into the book, and tells subscribers unless nothing has changed.
     fn show(&self, alert: Alert, raised_at: Option<Mono>) {
         let alert = Arc::new(alert);
-        let mut book = self.shared.book_mut();
+        let mut book = self.service.book_mut();
         if book.alert(alert.seq).is_some_and(|known| *known == alert) {
             return;
         }
         book.put(alert.clone(), raised_at.unwrap_or_default());
         drop(book);
         if raised_at.is_none() {
-            self.shared.changed();
-            return self.shared.publish(AlertEvent::Changed(alert));
+            self.service.changed();
+            return self.service.publish(AlertEvent::Changed(alert));
         }
-        self.shared.counters.raised.fetch_add(1, Ordering::Relaxed);
+        self.service.counters.raised.fetch_add(1, Ordering::Relaxed);
         if let Cause::Rule(name) = Cause::of(&alert) {
-            self.shared.rules().note_triggered(name, alert.created);
+            self.service.rules().note_triggered(name, alert.created);
         }
-        self.shared.changed();
-        self.shared.publish(AlertEvent::Raised(alert));
+        self.service.changed();
+        self.service.publish(AlertEvent::Raised(alert));
     }
 
     /// The alert is gone for its cause: what is still bad may raise a new one.
     fn release(&self, alert: &Alert, now: Mono) {
         match Cause::of(alert) {
             Cause::Rule(name) => {
-                if let Some(source) = self.shared.sources.find(&alert.subject) {
-                    self.shared.engine.release(name, source.id);
+                if let Some(source) = self.service.sources.find(&alert.subject) {
+                    self.service.engine.release(name, source.id);
                 }
             }
-            Cause::Condition(key) => self.shared.conditions().release(key, &alert.subject, now),
+            Cause::Condition(key) => self.service.conditions().release(key, &alert.subject, now),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The desk without a store: plans are settled with the outcome a test wants.
+//! The committer without a store: plans are settled with the outcome a test wants.
 
 use super::super::book::tests::moment;
 use super::super::conditions::tests::silent;
@@ -12,8 +12,8 @@ use readings::{Metric, Reading, SourceKind, Sources};
 use tokio::sync::oneshot;
 
 struct Bench {
-    desk: Desk,
-    shared: Arc<Shared>,
+    committer: Committer,
+    service: Arc<AlertService>,
 }
 
 type Outcome = Result<(), JournalError>;
@@ -34,22 +34,23 @@ impl Bench {
             epoch: 0xaaaa,
             ..Kept::default()
         };
-        let shared = Arc::new(
-            Shared::new(config, default_rules(), Arc::new(Sources::default())).expect("valid"),
+        let service = Arc::new(
+            AlertService::new(config, default_rules(), Arc::new(Sources::default()))
+                .expect("valid"),
         );
         Bench {
-            desk: Desk::new(shared.clone(), kept, 0xbbbb, Mono::ZERO),
-            shared,
+            committer: Committer::new(service.clone(), kept, 0xbbbb, Mono::ZERO),
+            service,
         }
     }
 
     fn observe(&self, source: &str, metric: Metric, value: f64, second: u64) {
         let id = self
-            .shared
+            .service
             .sources
             .register(source, SourceKind::Drone)
             .expect("room");
-        self.shared.engine.observe(
+        self.service.engine.observe(
             id,
             source,
             &[Reading { metric, value }],
@@ -57,12 +58,12 @@ impl Bench {
         );
     }
 
-    /// One round of the desk at `second`; returns what was to be committed.
+    /// One round of the committer at `second`; returns what was to be committed.
     fn round(&mut self, commands: Vec<Command>, second: u64, outcome: Outcome) -> Vec<Change> {
-        let mut plan = self.desk.plan(commands, true, moment(second));
+        let mut plan = self.committer.plan(commands, true, moment(second));
         let changes = std::mem::take(&mut plan.changes);
         let outcome = if changes.is_empty() { Ok(()) } else { outcome };
-        self.desk.settle(plan, outcome);
+        self.committer.settle(plan, outcome);
         changes
     }
 
@@ -130,11 +131,11 @@ impl Bench {
 
     /// Newest first.
     fn alerts(&self) -> Vec<Arc<Alert>> {
-        self.shared.book().iter().cloned().collect()
+        self.service.book().iter().cloned().collect()
     }
 
     fn durable(&self) -> Vec<Alert> {
-        self.shared
+        self.service
             .book()
             .iter()
             .rev()
@@ -204,16 +205,16 @@ fn what_happened_while_the_store_refused_is_told_once_it_takes_it() {
 #[test]
 fn a_rule_alert_says_everything_and_is_durable_before_it_is_seen() {
     let mut bench = Bench::new(vec![]);
-    let mut events = bench.shared.events.subscribe();
-    let version = bench.shared.version();
+    let mut events = bench.service.events.subscribe();
+    let version = bench.service.version();
     bench.observe("drone_001", Metric::BatteryLevel, 19.0, 5);
-    let plan = bench.desk.plan(vec![], false, moment(7));
+    let plan = bench.committer.plan(vec![], false, moment(7));
     assert_eq!(written(&plan.changes), [1]);
     assert!(
         bench.alerts().is_empty() && events.try_recv().is_err(),
         "not before the commit"
     );
-    bench.desk.settle(plan, Ok(()));
+    bench.committer.settle(plan, Ok(()));
     let alert = bench.alerts()[0].clone();
     assert_eq!(&*alert.id, "alert_0000aaaa_1");
     assert_eq!(
@@ -235,8 +236,8 @@ fn a_rule_alert_says_everything_and_is_durable_before_it_is_seen() {
     );
     assert!(alert.durable && alert.is_open());
     assert!(matches!(events.try_recv(), Ok(AlertEvent::Raised(raised)) if raised == alert));
-    assert_ne!(bench.shared.version(), version);
-    let views = bench.shared.rules().views();
+    assert_ne!(bench.service.version(), version);
+    let views = bench.service.rules().views();
     let low = views
         .iter()
         .find(|view| &*view.rule.name == "Low Battery")
@@ -362,8 +363,8 @@ fn a_store_that_refuses_hides_no_alert_and_does_nothing_for_operators() {
     assert!(alerts[1].acknowledged.is_none() && alerts[1].durable);
     let failed = bench.put_rule(&text(">=", 1.0), refused());
     assert!(matches!(failed, Err(AlertError::Storage(_))));
-    assert_eq!(bench.shared.rules().views().len(), 12);
-    assert!(bench.desk.is_unsettled());
+    assert_eq!(bench.service.rules().views().len(), 12);
+    assert!(bench.committer.is_unsettled());
     let changes = bench.ok(60);
     assert_eq!(
         written(&changes),
@@ -380,7 +381,7 @@ fn a_store_that_refuses_hides_no_alert_and_does_nothing_for_operators() {
         "alert_0000bbbb_2",
         "an id once shown stays"
     );
-    assert!(!bench.desk.is_unsettled());
+    assert!(!bench.committer.is_unsettled());
     assert!(bench.ok(61).is_empty());
 }
 
@@ -399,7 +400,7 @@ fn after_a_restart_open_alerts_go_on_and_end_with_the_first_good_value() {
     assert!(alerts[0].resolved.is_some() && alerts[1].is_open());
     after.observe("drone_001", Metric::BatteryLevel, 15.0, 2);
     assert_eq!(written(&after.ok(2)), [3], "numbers go on");
-    let views = after.shared.rules().views();
+    let views = after.service.rules().views();
     assert_eq!(views[4].last_triggered, Some(alerts[1].created));
 }
 
@@ -419,16 +420,16 @@ fn an_alert_continued_and_ended_in_one_go_is_not_doubled() {
 fn conditions_are_raised_once_and_survive_a_restart() {
     let mut before = Bench::new(vec![]);
     before
-        .shared
+        .service
         .conditions()
         .raise(silent("drone_001"), Mono::ZERO);
     before
-        .shared
+        .service
         .conditions()
         .raise(silent("drone_002"), Mono::ZERO);
     before.ok(0);
     before
-        .shared
+        .service
         .conditions()
         .raise(silent("drone_001"), Mono::ZERO);
     assert!(before.ok(1).is_empty());
@@ -440,14 +441,14 @@ fn conditions_are_raised_once_and_survive_a_restart() {
 
     let mut after = Bench::new(before.durable());
     after
-        .shared
+        .service
         .conditions()
         .raise(silent("drone_001"), Mono::ZERO);
     assert!(after.ok(0).is_empty(), "it has its alert");
-    after.shared.conditions().tick(Mono::from_millis(300_000));
+    after.service.conditions().tick(Mono::from_millis(300_000));
     assert_eq!(written(&after.ok(300)), [2], "never raised again: over");
     after
-        .shared
+        .service
         .conditions()
         .clear("drone_silent", "drone_001", Mono::from_millis(301_000));
     assert_eq!(written(&after.ok(301)), [1]);
@@ -482,14 +483,14 @@ fn a_cause_that_outlives_the_retention_gets_a_new_alert() {
     bench.ok(0);
     let week = 7 * 24 * 3600 + 1;
     assert!(
-        bench.desk.trim(moment(week)).is_empty(),
+        bench.committer.trim(moment(week)).is_empty(),
         "the highest number stays on disk"
     );
     assert!(bench.alerts().is_empty());
     bench.observe("board", Metric::DiskUsage, 91.0, week);
     bench.ok(week);
     assert_eq!(bench.alerts()[0].seq, 2);
-    assert_eq!(bench.desk.trim(moment(week)), [Change::DeleteAlert(1)]);
+    assert_eq!(bench.committer.trim(moment(week)), [Change::DeleteAlert(1)]);
 }
 
 #[test]
@@ -502,12 +503,12 @@ fn the_book_stays_bounded_while_the_store_refuses() {
     for n in 0..20 {
         bench.observe(&format!("drone_{n:03}"), Metric::BatteryLevel, 5.0, n);
         bench.round(vec![], n, refused());
-        bench.desk.trim(moment(n));
+        bench.committer.trim(moment(n));
     }
     assert_eq!(bench.alerts().len(), 4);
-    assert_eq!(bench.desk.unsettled.alerts.len(), 4);
+    assert_eq!(bench.committer.unsettled.alerts.len(), 4);
     assert_eq!(
-        bench.shared.counters.dropped_full.load(Ordering::Relaxed),
+        bench.service.counters.dropped_full.load(Ordering::Relaxed),
         36
     );
 }
@@ -517,17 +518,22 @@ fn an_alert_whose_rule_is_still_to_come_is_no_orphan() {
     let mut before = Bench::new(vec![]);
     before.observe("bridge/mast", Metric::Temperature, 95.0, 1);
     before.ok(1);
-    let mut kept: Vec<Alert> = before.shared.book().iter().map(|a| (**a).clone()).collect();
+    let mut kept: Vec<Alert> = before
+        .service
+        .book()
+        .iter()
+        .map(|a| (**a).clone())
+        .collect();
     kept.truncate(1);
     let count = kept.len();
     assert_eq!(count, 1);
     kept[0].title = "Rule of a room".into();
     let mut bench = Bench::new(kept);
-    bench.shared.rules_complete.store(false, Ordering::Release);
+    bench.service.rules_complete.store(false, Ordering::Release);
     bench.ok(1);
-    let open = |bench: &Bench| bench.shared.book().iter().filter(|a| a.is_open()).count();
+    let open = |bench: &Bench| bench.service.book().iter().filter(|a| a.is_open()).count();
     assert_eq!(open(&bench), count, "its room has not added its rules yet");
-    bench.shared.rules_complete.store(true, Ordering::Release);
+    bench.service.rules_complete.store(true, Ordering::Release);
     bench.ok(2);
     assert_eq!(open(&bench), 0, "now its rule is known to be gone");
 }
