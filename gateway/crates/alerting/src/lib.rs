@@ -25,6 +25,7 @@ mod journal;
 mod measured;
 mod model;
 mod rule;
+mod rule_table;
 mod rule_text;
 mod ruleset;
 mod service;

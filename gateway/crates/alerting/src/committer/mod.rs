@@ -6,22 +6,22 @@
 //! refused it, and is written again until it is. What an operator asked for is
 //! refused with the store's reason instead.
 
+mod commands;
+mod observed;
+mod settled;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::book::{Book, Cause, Dropped, Moment};
-use super::command::{Answer, Command, Reply, send};
-use super::conditions::{ConditionChange, is_event};
+use super::command::{Answer, Command};
 use super::draft::Draft;
-use super::engine::RuleChange;
 use super::event::EventKind;
-use super::journal::{Change, JournalError, Kept, StoredRule};
-use super::model::{Alert, AlertError, AlertEvent, Measured};
+use super::journal::{Change, JournalError, Kept};
+use super::model::Alert;
 use super::service::AlertService;
-use super::wording::{RULE_ORIGIN, alert_id, rule_details, rule_message};
 use readings::clock::Mono;
-use readings::{AlertType, Level};
 
 /// Most changes written again along with one commit, so that the first commit
 /// after a long outage stays short.
@@ -203,201 +203,6 @@ impl Committer {
         deletions
     }
 
-    fn end_orphans(&self, draft: &mut Draft, book: &Book, moment: Moment) {
-        let rules = self.service.rules();
-        let orphaned = |alert: &&Alert| {
-            alert.measured.is_some_and(|measured| {
-                !rules.watches(&alert.title, measured.metric, &alert.subject)
-            })
-        };
-        let orphans: Vec<(u64, bool)> = draft
-            .all_open(book)
-            .filter(orphaned)
-            .map(|alert| (alert.seq, rules.auto_resolves(&alert.title)))
-            .collect();
-        for (seq, resolve) in orphans {
-            draft.clear(book, seq, moment.now, resolve, moment);
-        }
-    }
-
-    fn apply_rule_change(
-        &mut self,
-        draft: &mut Draft,
-        book: &Book,
-        change: &RuleChange,
-        moment: Moment,
-    ) {
-        let RuleChange { source, rule, cell } = change;
-        let service = self.service.clone();
-        let subject = service
-            .sources
-            .source(*source)
-            .map_or_else(|| Arc::from("unknown"), |source| source.name.clone());
-        let resolve = service.rules().auto_resolves(&rule.name);
-        let cause = Cause::Rule(&rule.name);
-        let end = |draft: &mut Draft| {
-            if let Some(seq) = draft.open(book, cause, &subject).map(|alert| alert.seq) {
-                draft.clear(book, seq, cell.ended_at, resolve, moment);
-            }
-        };
-        let continues = |alert: &Alert| {
-            alert
-                .measured
-                .is_some_and(|measured| measured.metric == rule.metric)
-        };
-        if cell.transition.ended_before || !draft.open(book, cause, &subject).is_none_or(continues)
-        {
-            end(draft);
-        }
-        // An alert still open here is from before a restart: it goes on.
-        if cell.transition.raised && draft.open(book, cause, &subject).is_none() {
-            let alert = Alert {
-                title: rule.name.clone(),
-                message: rule_message(rule, &subject, cell.value),
-                details: Some(rule_details(rule, cell.value)),
-                origin: RULE_ORIGIN.into(),
-                measured: Some(Measured {
-                    metric: rule.metric,
-                    value: cell.value,
-                    threshold: rule.threshold,
-                }),
-                level: rule.level,
-                alert_type: rule.alert_type,
-                subject: subject.clone(),
-                ..self.blank(moment, cell.raised_at)
-            };
-            draft.add(alert, cell.raised_at);
-        }
-        if cell.transition.raised && !cell.transition.stands {
-            end(draft);
-        }
-    }
-
-    fn apply_condition_change(
-        &mut self,
-        draft: &mut Draft,
-        book: &Book,
-        change: ConditionChange,
-        moment: Moment,
-    ) {
-        let ConditionChange {
-            key,
-            subject,
-            what,
-            transition,
-            raised_at,
-            ended_at,
-        } = change;
-        let resolve = self.service.rules().conditions_auto_resolve();
-        let cause = Cause::Condition(&key);
-        let end = |draft: &mut Draft| {
-            if let Some(seq) = draft.open(book, cause, &subject).map(|alert| alert.seq) {
-                draft.clear(book, seq, ended_at, resolve, moment);
-            }
-        };
-        if transition.ended_before {
-            end(draft);
-        }
-        // A further event is a further alert; only the same one told again is not.
-        let tells = |alert: &Alert| {
-            !is_event(&key)
-                || what
-                    .as_ref()
-                    .is_some_and(|condition| condition.message == alert.message)
-        };
-        let known = draft
-            .all_open(book)
-            .any(|a| Cause::of(a) == cause && *a.subject == *subject && tells(a));
-        if let Some(condition) = what.filter(|_| transition.raised && !known) {
-            let alert = Alert {
-                title: condition.title.into(),
-                message: condition.message,
-                details: condition.details,
-                origin: key.clone(),
-                level: condition.level,
-                alert_type: condition.alert_type,
-                subject: subject.clone(),
-                ..self.blank(moment, raised_at)
-            };
-            draft.add(alert, raised_at);
-        }
-        if transition.raised && !transition.stands {
-            end(draft);
-        }
-    }
-
-    /// A numbered alert raised at `at`, to be filled in.
-    fn blank(&mut self, moment: Moment, at: Mono) -> Alert {
-        let seq = self.next_seq;
-        self.next_seq += 1;
-        Alert {
-            seq,
-            id: alert_id(self.store_epoch, seq),
-            level: Level::Info,
-            alert_type: AlertType::System,
-            title: "".into(),
-            message: String::new(),
-            details: None,
-            origin: "".into(),
-            subject: "".into(),
-            measured: None,
-            created: moment.wall_at(at),
-            cleared: None,
-            acknowledged: None,
-            resolved: None,
-            durable: true,
-        }
-    }
-
-    fn apply_command(&mut self, plan: &mut Plan, book: &Book, command: Command) {
-        match command {
-            Command::Acknowledge { id, by, reply } => plan.act(book, &id, by, false, reply),
-            Command::Resolve { id, by, reply } => plan.act(book, &id, by, true, reply),
-            Command::PutRule { rule, reply } => {
-                let room = self
-                    .service
-                    .rules()
-                    .check_room(&rule.name)
-                    .and_then(|()| self.check_settled(&rule.name));
-                match room {
-                    Ok(()) => {
-                        plan.changes.push(Change::PutRule(Box::new(StoredRule {
-                            rule: rule.clone(),
-                            deleted: false,
-                        })));
-                        plan.answers.push(Answer::RulePut {
-                            rule: Box::new(rule),
-                            reply,
-                        });
-                    }
-                    Err(error) => send(reply, Err(error)),
-                }
-            }
-            Command::DeleteRule { name, reply } => {
-                let change = self
-                    .check_settled(&name)
-                    .and_then(|()| self.service.rules().deletion(&name));
-                match change {
-                    Ok(change) => {
-                        plan.changes.push(change);
-                        plan.answers.push(Answer::RuleDeleted { name, reply });
-                    }
-                    Err(error) => send(reply, Err(error)),
-                }
-            }
-            // The task acts on it once this plan is settled.
-            Command::Stop { .. } => {}
-        }
-    }
-
-    fn check_settled(&self, name: &str) -> Result<(), AlertError> {
-        if self.unsettled.rules.len() >= MAX_UNSETTLED_RULES && !self.unsettled.rules.contains(name)
-        {
-            return Err(AlertError::Storage(JournalError::Busy));
-        }
-        Ok(())
-    }
-
     fn add_rewrites(&self, plan: &mut Plan, book: &Book) {
         let alerts = self
             .unsettled
@@ -436,127 +241,6 @@ impl Committer {
         Change::PutAlert(Box::new(alert.clone()), event)
     }
 
-    fn settle_durable(&mut self, plan: Plan) {
-        for alert in plan.complete.alerts() {
-            self.unsettled.alerts.remove(&alert.seq);
-            self.show(
-                Alert {
-                    durable: true,
-                    ..alert.clone()
-                },
-                plan.complete.raised_at(alert.seq),
-            );
-        }
-        for seq in plan.rewritten_alerts {
-            self.unsettled.alerts.remove(&seq);
-            let known = self.service.book().alert(seq).cloned();
-            if let Some(alert) = known {
-                self.show(
-                    Alert {
-                        durable: true,
-                        ..(*alert).clone()
-                    },
-                    None,
-                );
-            }
-        }
-        for name in &plan.rewritten_rules {
-            self.unsettled.rules.remove(name);
-        }
-        for answer in plan.answers {
-            self.answer(answer, plan.moment.now);
-        }
-    }
-
-    fn answer(&mut self, answer: Answer, now: Mono) {
-        match answer {
-            Answer::Alert {
-                seq,
-                resolved,
-                reply,
-            } => {
-                let alert = self.service.book().alert(seq).cloned();
-                if let Some(alert) = alert.as_ref().filter(|_| resolved) {
-                    self.release(alert, now);
-                }
-                send(
-                    reply,
-                    alert.ok_or_else(|| AlertError::UnknownAlert(seq.to_string())),
-                );
-            }
-            Answer::RulePut { rule, reply } => {
-                self.unsettled.rules.remove(&*rule.name);
-                let name = rule.name.to_string();
-                let put = self
-                    .service
-                    .change_rules(|rules| rules.put(*rule).ok_or(AlertError::UnknownRule(name)));
-                send(reply, put);
-            }
-            Answer::RuleDeleted { name, reply } => {
-                self.unsettled.rules.remove(&name);
-                let deleted = self.service.change_rules(|rules| {
-                    rules.delete(&name);
-                    Ok(())
-                });
-                send(reply, deleted);
-            }
-        }
-    }
-
-    fn settle_refused(&mut self, plan: Plan, error: &JournalError) {
-        self.service
-            .counters
-            .commits_failed
-            .fetch_add(1, Ordering::Relaxed);
-        // A refused commit may have reached the medium after all: whatever it
-        // touched is written again from memory.
-        for alert in plan.complete.alerts() {
-            let durable = self.service.book().alert(alert.seq).cloned();
-            self.unsettled.alerts.entry(alert.seq).or_insert(durable);
-        }
-        for alert in plan.observed.alerts() {
-            let raised_at = plan.observed.raised_at(alert.seq);
-            let mut alert = Alert {
-                durable: false,
-                ..alert.clone()
-            };
-            if raised_at.is_some() {
-                alert.id = alert_id(self.run_epoch, alert.seq);
-            }
-            self.show(alert, raised_at);
-        }
-        self.unsettled.rules.extend(
-            plan.answers
-                .iter()
-                .filter_map(Answer::rule_name)
-                .map(str::to_owned),
-        );
-        for answer in plan.answers {
-            answer.refuse(error);
-        }
-    }
-
-    /// Puts an alert into the book, and tells subscribers unless nothing has changed.
-    fn show(&self, alert: Alert, raised_at: Option<Mono>) {
-        let alert = Arc::new(alert);
-        let mut book = self.service.book_mut();
-        if book.alert(alert.seq).is_some_and(|known| *known == alert) {
-            return;
-        }
-        book.put(alert.clone(), raised_at.unwrap_or_default());
-        drop(book);
-        if raised_at.is_none() {
-            self.service.changed();
-            return self.service.publish(AlertEvent::Changed(alert));
-        }
-        self.service.counters.raised.fetch_add(1, Ordering::Relaxed);
-        if let Cause::Rule(name) = Cause::of(&alert) {
-            self.service.rules().note_triggered(name, alert.created);
-        }
-        self.service.changed();
-        self.service.publish(AlertEvent::Raised(alert));
-    }
-
     /// The alert is gone for its cause: what is still bad may raise a new one.
     fn release(&self, alert: &Alert, now: Mono) {
         match Cause::of(alert) {
@@ -567,42 +251,6 @@ impl Committer {
             }
             Cause::Condition(key) => self.service.conditions().release(key, &alert.subject, now),
         }
-    }
-}
-
-impl Plan {
-    /// Acknowledges or resolves; an alert that is so already is only answered
-    /// for, once it is durable.
-    fn act(
-        &mut self,
-        book: &Book,
-        id: &str,
-        by: Arc<str>,
-        resolve: bool,
-        reply: Reply<Arc<Alert>>,
-    ) {
-        let Some(known) = book.find(id) else {
-            return send(reply, Err(AlertError::UnknownAlert(id.to_owned())));
-        };
-        let seq = known.seq;
-        let now = self.complete.alert(book, seq);
-        let (acknowledged, resolved) = now.map_or((true, true), |now| {
-            (now.acknowledged.is_some(), now.resolved.is_some())
-        });
-        if !acknowledged || (resolve && !resolved) || !known.durable {
-            let stamp = (self.moment.wall, by);
-            self.complete.edit(book, seq, |alert| {
-                alert.acknowledged.get_or_insert(stamp.clone());
-                if resolve {
-                    alert.resolved.get_or_insert(stamp);
-                }
-            });
-        }
-        self.answers.push(Answer::Alert {
-            seq,
-            resolved: resolve && !resolved,
-            reply,
-        });
     }
 }
 
