@@ -64,28 +64,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// xorshift64*: the same inputs for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        (self.next() >> 16) % limit
-    }
-
-    fn byte(&mut self) -> u8 {
-        (self.next() >> 32) as u8
-    }
-}
-
 struct Bench {
-    random: Random,
+    random: fastrand::Rng,
     to_host: Receiver<ToHost>,
     to_mcu: Receiver<ToMcu>,
     host: HostSession,
@@ -102,7 +82,11 @@ impl Bench {
     fn new(seed: u64) -> Self {
         let mut host = HostSession::new();
         host.opened(0);
-        let (random, to_host, to_mcu) = (Random(seed.max(1)), Receiver::new(), Receiver::new());
+        let (random, to_host, to_mcu) = (
+            fastrand::Rng::with_seed(seed),
+            Receiver::new(),
+            Receiver::new(),
+        );
         let (now_us, bytes, intact, broken, payload, in_frames) = (0, 0, 0, 0, 0, 0);
         Self {
             random,
@@ -120,17 +104,17 @@ impl Bench {
     }
 
     fn one(&mut self) -> Result<(), Box<dyn Error>> {
-        match self.random.below(8) {
+        match self.random.u64(..8) {
             0 => {
-                let length = 1 + self.random.below(LONGEST_NOISE) as usize;
-                let noise: Vec<u8> = (0..length).map(|_| self.random.byte()).collect();
+                let length = 1 + self.random.u64(..LONGEST_NOISE) as usize;
+                let noise: Vec<u8> = (0..length).map(|_| self.random.u8(..)).collect();
                 self.broken += 1;
                 self.feed(&noise, None)
             }
             1 => {
                 // A good frame around anything: the inner layers see it all.
-                let length = self.random.below(MAX_MESSAGE_BYTES as u64 + 1) as usize;
-                let message: Vec<u8> = (0..length).map(|_| self.random.byte()).collect();
+                let length = self.random.u64(..MAX_MESSAGE_BYTES as u64 + 1) as usize;
+                let message: Vec<u8> = (0..length).map(|_| self.random.u8(..)).collect();
                 self.framed(&message)
             }
             2 | 3 => {
@@ -146,9 +130,9 @@ impl Bench {
                             .map(|frame| frame.message.to_vec())
                     })
                     .ok_or("a frame of ours is none")?;
-                for _ in 0..1 + self.random.below(2) {
-                    let place = self.random.below(message.len() as u64) as usize;
-                    message[place] = self.random.byte();
+                for _ in 0..1 + self.random.u64(..2) {
+                    let place = self.random.u64(..message.len() as u64) as usize;
+                    message[place] = self.random.u8(..);
                 }
                 self.framed(&message)
             }
@@ -169,7 +153,7 @@ impl Bench {
     /// A frame of a random message of either direction.
     fn frame(&mut self) -> Result<Vec<u8>, Box<dyn Error>> {
         let mut buffer = [0; MAX_FRAME_BYTES];
-        Ok(if self.random.below(2) == 0 {
+        Ok(if self.random.u64(..2) == 0 {
             let message = to_host(&mut self.random);
             Sender::new().encode(&message, &mut buffer)?.to_vec()
         } else {
@@ -180,14 +164,14 @@ impl Bench {
 
     /// Whatever the content: it is not asked what may come of it.
     fn framed(&mut self, message: &[u8]) -> Result<(), Box<dyn Error>> {
-        let direction = if self.random.below(2) == 0 {
+        let direction = if self.random.u64(..2) == 0 {
             Direction::ToHost
         } else {
             Direction::ToMcu
         };
         let header = Header {
             direction,
-            version: 1 + u8::from(self.random.below(16) == 0),
+            version: 1 + u8::from(self.random.u64(..16) == 0),
             sequence: 0,
         };
         let mut buffer = [0; MAX_FRAME_BYTES];
@@ -197,18 +181,18 @@ impl Bench {
 
     fn spoil(&mut self, frame: &[u8]) -> Vec<u8> {
         let mut bytes = frame.to_vec();
-        for _ in 0..1 + self.random.below(6) {
+        for _ in 0..1 + self.random.u64(..6) {
             if bytes.is_empty() {
                 break;
             }
-            let place = self.random.below(bytes.len() as u64) as usize;
-            match self.random.below(6) {
-                0 => bytes[place] ^= 1 << self.random.below(8),
-                1 => bytes[place] = self.random.byte(),
+            let place = self.random.u64(..bytes.len() as u64) as usize;
+            match self.random.u64(..6) {
+                0 => bytes[place] ^= 1 << self.random.u64(..8),
+                1 => bytes[place] = self.random.u8(..),
                 2 => {
                     bytes.remove(place);
                 }
-                3 => bytes.insert(place, self.random.byte()),
+                3 => bytes.insert(place, self.random.u8(..)),
                 4 => bytes.truncate(place),
                 _ => bytes[place] = 0,
             }
@@ -219,7 +203,7 @@ impl Bench {
     /// Feeds everything that listens. What the receivers accept must be the
     /// frame that was sent, if one was, and nothing else.
     fn feed(&mut self, input: &[u8], sent: Option<&[u8]>) -> Result<(), Box<dyn Error>> {
-        self.now_us += 1 + self.random.below(50_000);
+        self.now_us += 1 + self.random.u64(..50_000);
         let before = self.to_host.stats().frame.frames;
         // A delimiter of its own, so that inputs do not run into each other.
         for byte in input.iter().chain(&[0]) {
@@ -315,20 +299,20 @@ fn sensor() -> Sensor {
     }
 }
 
-fn to_host(random: &mut Random) -> ToHost {
-    let ticks = random.next() >> random.below(64);
-    let index = random.below(16) as u8;
-    match random.below(9) {
+fn to_host(random: &mut fastrand::Rng) -> ToHost {
+    let ticks = random.u64(..) >> random.u64(..64);
+    let index = random.u64(..16) as u8;
+    match random.u64(..9) {
         0 => ToHost::Greeting(Greeting {
             min: 1,
-            current: 1 + random.below(3) as u8,
+            current: 1 + random.u64(..3) as u8,
             board: "rp2040-pico".into(),
             firmware: "0.1.0".into(),
-            serial: random.next(),
-            boot: random.next() as u32,
+            serial: random.u64(..),
+            boot: random.u64(..) as u32,
             reset: ResetCause::PowerOn,
             ticks_hz: 1_000_000,
-            sensors: random.below(4) as u8,
+            sensors: random.u64(..4) as u8,
         }),
         1 => ToHost::Sensor {
             index,
@@ -342,14 +326,14 @@ fn to_host(random: &mut Random) -> ToHost {
         3 => ToHost::Event {
             ticks,
             event: Event::EmergencyStop {
-                engaged: random.below(2) == 0,
+                engaged: random.u64(..2) == 0,
             },
         },
         4 => ToHost::State {
             ticks,
-            emergency_stop: random.below(2) == 0,
+            emergency_stop: random.u64(..2) == 0,
             indicator: IndicatorLevel::Warning,
-            dropped: random.next() as u32,
+            dropped: random.u64(..) as u32,
         },
         5 => ToHost::Log {
             ticks,
@@ -357,43 +341,43 @@ fn to_host(random: &mut Random) -> ToHost {
             text: "INA219 found at 0x40".into(),
         },
         6 => ToHost::Pong {
-            nonce: random.next() as u32,
+            nonce: random.u64(..) as u32,
             ticks,
         },
         7 => ToHost::Answer {
-            sequence: random.next() as u16,
+            sequence: random.u64(..) as u16,
             outcome: Outcome::Done,
         },
         _ => ToHost::Reading {
             sensor: index,
             ticks,
-            value: random.below(1_000_000) as f32 / 1e3,
+            value: random.u64(..1_000_000) as f32 / 1e3,
         },
     }
 }
 
-fn to_mcu(random: &mut Random) -> ToMcu {
-    match random.below(6) {
+fn to_mcu(random: &mut fastrand::Rng) -> ToMcu {
+    match random.u64(..6) {
         0 => ToMcu::Hello {
             min: 1,
-            current: 1 + random.below(3) as u8,
+            current: 1 + random.u64(..3) as u8,
         },
         1 => ToMcu::Describe {
-            index: random.below(16) as u8,
+            index: random.u64(..16) as u8,
         },
         2 => ToMcu::Rate {
-            sensor: random.below(16) as u8,
-            interval_ms: 10 + random.below(3_000_000) as u32,
+            sensor: random.u64(..16) as u8,
+            interval_ms: 10 + random.u64(..3_000_000) as u32,
         },
         3 => ToMcu::Indicator {
             level: IndicatorLevel::Critical,
         },
         4 => ToMcu::Ping {
-            nonce: random.next() as u32,
+            nonce: random.u64(..) as u32,
         },
         _ => ToMcu::Configure {
             setting: Setting::Buzzer,
-            value: random.below(3) as u32,
+            value: random.u64(..3) as u32,
         },
     }
 }

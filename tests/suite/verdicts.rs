@@ -23,20 +23,16 @@ const COMBINATIONS: usize = 72;
 const MUTATIONS: usize = 80;
 const SEED: u64 = 0x5e77_1265;
 
-/// A generator of numbers that are the same in every run (xorshift64*).
-struct Dice(u64);
+/// Choices that are the same in every run.
+struct Dice(fastrand::Rng);
 
 impl Dice {
     fn new(seed: u64) -> Dice {
-        // Neighbouring seeds would begin alike, and zero stays zero.
-        Dice((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        Dice(fastrand::Rng::with_seed(seed))
     }
 
     fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end
+        self.0.usize(..end)
     }
 
     fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {

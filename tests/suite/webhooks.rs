@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use data_encoding::HEXLOWER;
 use gateway_tests::authority::certificate;
 use gateway_tests::client::Stream;
 use gateway_tests::{Client, Drone, Gateway, GatewayBuilder, drone, eventually};
@@ -42,7 +43,7 @@ impl Call {
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
         mac.update(format!("{}.{}", self.header("x-mfg-timestamp"), self.body).as_bytes());
         let digest = mac.finalize().into_bytes();
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = HEXLOWER.encode(&digest);
         self.header("x-mfg-signature") == format!("sha256={hex}")
     }
 }

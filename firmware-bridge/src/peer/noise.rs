@@ -5,6 +5,9 @@
 
 use std::vec::Vec;
 
+/// Any will do, as long as it stays the same.
+const SEED: u64 = 1;
+
 /// How bad the line is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Noise {
@@ -18,15 +21,14 @@ pub struct Noise {
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) noise: Noise,
-    /// State of the generator; never zero.
-    random: u32,
+    random: fastrand::Rng,
 }
 
 impl Default for Line {
     fn default() -> Self {
         Self {
             noise: Noise::default(),
-            random: 0x9e37_79b9,
+            random: fastrand::Rng::with_seed(SEED),
         }
     }
 }
@@ -44,22 +46,14 @@ impl Line {
         bytes.retain_mut(|byte| {
             let broken = self.chance(broken_per_mille);
             if broken {
-                *byte ^= 1 << (self.next() % 8);
+                *byte ^= 1 << self.random.u8(..8);
             }
             !self.chance(lost_per_mille)
         });
     }
 
     fn chance(&mut self, per_mille: u16) -> bool {
-        self.next() % 1_000 < u32::from(per_mille)
-    }
-
-    /// Marsaglia's xorshift: even enough for noise.
-    fn next(&mut self) -> u32 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 17;
-        self.random ^= self.random << 5;
-        self.random
+        self.random.u16(..1_000) < per_mille
     }
 }
 

@@ -54,7 +54,7 @@ async fn tell_one(store: &Store, alerts: &Alerts, lost: &Arc<str>) {
     }
     // Refused, the loss is told again after the next change of the store's
     // health, or at the next start; the alert in the book is then found.
-    if let Err(error) = store.loss_told().await {
+    if let Err(error) = store.loss_reported().await {
         tracing::warn!(%error, "the loss will be told again");
     }
 }

@@ -45,13 +45,7 @@ pub(crate) fn unknown() -> ApiError {
 pub(crate) fn operator(call: &Call) -> Operator {
     match &call.session {
         Some(session) => Operator {
-            id: session
-                .key()
-                .0
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-                .into(),
+            id: data_encoding::HEXLOWER.encode(&session.key().0).into(),
             name: session.name().clone(),
         },
         None => Operator {

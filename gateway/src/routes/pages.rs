@@ -143,11 +143,7 @@ fn serve(call: &Call, name: &str) -> Outcome {
 /// Half of the content's SHA-256 is enough to tell versions apart.
 fn entity_tag(file: &EmbeddedFile) -> String {
     let hash = file.metadata.sha256_hash();
-    let digits: String = hash[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("\"{digits}\"")
+    format!("\"{}\"", data_encoding::HEXLOWER.encode(&hash[..16]))
 }
 
 fn media_type(name: &str) -> &'static str {

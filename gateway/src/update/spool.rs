@@ -236,13 +236,7 @@ impl Incoming {
             );
             return Err(UpdateError::Different(text));
         }
-        let found: String = self
-            .hash
-            .clone()
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let found = data_encoding::HEXLOWER.encode(&self.hash.clone().finalize());
         if let Some(wanted) = wish
             .sha256
             .as_deref()

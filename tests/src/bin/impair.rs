@@ -39,7 +39,7 @@ struct Trouble {
 /// The bad network in one direction.
 struct Line {
     trouble: Trouble,
-    state: u64,
+    random: fastrand::Rng,
     places: Arc<Semaphore>,
 }
 
@@ -47,17 +47,14 @@ impl Line {
     fn new(trouble: Trouble, number: u64) -> Line {
         Line {
             trouble,
-            state: trouble.seed * 3 + number,
+            random: fastrand::Rng::with_seed(trouble.seed * 3 + number),
             places: Arc::new(Semaphore::new(ON_THE_WAY)),
         }
     }
 
-    /// SplitMix64: equal seeds, equal troubles.
+    /// Equal seeds, equal troubles.
     fn below(&mut self, limit: u64) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % limit.max(1)
+        self.random.u64(..limit.max(1))
     }
 
     fn pass(&mut self, bytes: &[u8], by: &Arc<UdpSocket>, to: SocketAddr) {

@@ -66,24 +66,20 @@ pub struct Outcome {
     pub slowest_start: Duration,
 }
 
-/// A small generator, so that a seed repeats a run's choices.
+/// Random choices, of which a seed repeats a run's choices.
 #[derive(Clone, Debug)]
-pub struct Choices(u64);
+pub struct Choices(fastrand::Rng);
 
 impl Choices {
     /// Choices of that seed.
     #[must_use]
-    pub const fn new(seed: u64) -> Choices {
-        Choices(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    pub fn new(seed: u64) -> Choices {
+        Choices(fastrand::Rng::with_seed(seed))
     }
 
     /// A number below `end`.
-    pub const fn below(&mut self, end: u64) -> u64 {
-        // xorshift64*: good enough to pick instants and operations.
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) % end
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0.u64(..end)
     }
 }
 

@@ -18,6 +18,7 @@
 //! are accepted by the demo alone; everywhere else they are refused as an
 //! override and revoked if a demo has left them in the store.
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -184,14 +185,8 @@ fn check_clear(role: Role, key: &str) -> Result<(), OverrideError> {
 
 /// 64 hexadecimal digits as a hash.
 fn parse_hash(digits: &str) -> Option<KeyId> {
-    let mut id = [0_u8; 32];
-    if digits.len() != 2 * id.len() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, pair) in id.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(KeyId(id))
+    let hash = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?;
+    hash.try_into().map(KeyId).ok()
 }
 
 /// What a start changes.
@@ -352,7 +347,7 @@ mod tests {
     fn a_hash_stands_for_its_key() {
         let hash_of = |key: &str| {
             let KeyId(bytes) = secret::hash(key.as_bytes());
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let digits = HEXLOWER_PERMISSIVE.encode(&bytes);
             format!("{HASH_PREFIX}{digits}")
         };
         let first = start(Vec::new(), Some(&hash_of(ADMIN)), Some(&hash_of(OTHER)));

@@ -1,6 +1,6 @@
 //! The book: every alert that is kept, bounded in number and age.
 //!
-//! Pure: takes both clocks as a [`Moment`]. Only the desk changes it.
+//! Pure: takes both clocks as a [`Moment`]. Only the committer changes it.
 //!
 //! When the book is full the oldest resolved alert goes first, and only when
 //! none is resolved the oldest of all. Age counts on the monotonic clock for
@@ -35,7 +35,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    /// Reads both clocks; only the desk's task and the handles do.
+    /// Reads both clocks; only the committer's task and the handles do.
     pub(super) fn now() -> Moment {
         // To the microsecond, as it is stored: a restart must not change a stamp.
         let wall = wall_now();
@@ -72,12 +72,12 @@ impl<'a> Cause<'a> {
 
 /// The alerts, oldest first.
 pub(super) struct Book {
-    entries: VecDeque<Entry>,
+    alerts: VecDeque<KeptAlert>,
     max_alerts: usize,
     retention: Duration,
 }
 
-struct Entry {
+struct KeptAlert {
     alert: Arc<Alert>,
     /// Of an earlier run.
     restored: bool,
@@ -85,7 +85,7 @@ struct Entry {
     since: Mono,
 }
 
-impl Entry {
+impl KeptAlert {
     fn age(&self, moment: Moment) -> Duration {
         let here = moment.now.since(self.since);
         if !self.restored {
@@ -111,16 +111,16 @@ impl Book {
     pub(super) fn new(max_alerts: usize, retention_days: u32) -> Book {
         let retention = Duration::from_secs(u64::from(retention_days) * 24 * 3600);
         Book {
-            entries: VecDeque::new(),
+            alerts: VecDeque::new(),
             max_alerts: max_alerts.max(1),
             retention,
         }
     }
 
     pub(super) fn configure(&mut self, max_alerts: usize, retention_days: u32) {
-        let entries = std::mem::take(&mut self.entries);
+        let alerts = std::mem::take(&mut self.alerts);
         *self = Book {
-            entries,
+            alerts,
             ..Book::new(max_alerts, retention_days)
         };
     }
@@ -128,11 +128,11 @@ impl Book {
     /// Takes an alert of an earlier run; they come oldest first.
     pub(super) fn restore(&mut self, alert: Alert, now: Mono) {
         if self
-            .entries
+            .alerts
             .back()
             .is_none_or(|last| last.alert.seq < alert.seq)
         {
-            self.entries.push_back(Entry {
+            self.alerts.push_back(KeptAlert {
                 alert: Arc::new(alert),
                 restored: true,
                 since: now,
@@ -143,10 +143,10 @@ impl Book {
     /// Adds a new alert or replaces the one of the same number.
     pub(super) fn put(&mut self, alert: Arc<Alert>, now: Mono) {
         match self.position(alert.seq) {
-            Ok(index) => self.entries[index].alert = alert,
-            Err(index) => self.entries.insert(
+            Ok(index) => self.alerts[index].alert = alert,
+            Err(index) => self.alerts.insert(
                 index,
-                Entry {
+                KeptAlert {
                     alert,
                     restored: false,
                     since: now,
@@ -158,7 +158,7 @@ impl Book {
     pub(super) fn alert(&self, seq: u64) -> Option<&Arc<Alert>> {
         self.position(seq)
             .ok()
-            .map(|index| &self.entries[index].alert)
+            .map(|index| &self.alerts[index].alert)
     }
 
     pub(super) fn find(&self, id: &str) -> Option<&Arc<Alert>> {
@@ -168,32 +168,32 @@ impl Book {
 
     /// Newest first.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Alert>> {
-        self.entries.iter().rev().map(|entry| &entry.alert)
+        self.alerts.iter().rev().map(|kept| &kept.alert)
     }
 
     /// Drops what is too old, then what is too much.
     pub(super) fn trim(&mut self, moment: Moment) -> Vec<Dropped> {
         let mut dropped = Vec::new();
         let retention = self.retention;
-        self.entries.retain(|entry| {
-            let keep = entry.age(moment) <= retention;
+        self.alerts.retain(|kept| {
+            let keep = kept.age(moment) <= retention;
             if !keep {
                 dropped.push(Dropped {
-                    alert: entry.alert.clone(),
+                    alert: kept.alert.clone(),
                     old: true,
                 });
             }
             keep
         });
-        while self.entries.len() > self.max_alerts {
+        while self.alerts.len() > self.max_alerts {
             let victim = self
-                .entries
+                .alerts
                 .iter()
-                .position(|entry| entry.alert.resolved.is_some())
+                .position(|kept| kept.alert.resolved.is_some())
                 .unwrap_or(0);
-            if let Some(entry) = self.entries.remove(victim) {
+            if let Some(kept) = self.alerts.remove(victim) {
                 dropped.push(Dropped {
-                    alert: entry.alert,
+                    alert: kept.alert,
                     old: false,
                 });
             }
@@ -219,10 +219,10 @@ impl Book {
 
     pub(super) fn summary(&self, moment: Moment) -> Summary {
         let recent: Vec<&Alert> = self
-            .entries
+            .alerts
             .iter()
-            .filter(|entry| entry.age(moment) < RECENT)
-            .map(|entry| &*entry.alert)
+            .filter(|kept| kept.age(moment) < RECENT)
+            .map(|kept| &*kept.alert)
             .collect();
         let by_level = Level::ALL
             .iter()
@@ -234,7 +234,7 @@ impl Book {
             )
         });
         Summary {
-            total: self.entries.len(),
+            total: self.alerts.len(),
             recent_24h: recent.len(),
             unresolved: self.iter().filter(|alert| alert.resolved.is_none()).count(),
             critical_24h: recent
@@ -247,8 +247,8 @@ impl Book {
     }
 
     fn position(&self, seq: u64) -> Result<usize, usize> {
-        self.entries
-            .binary_search_by_key(&seq, |entry| entry.alert.seq)
+        self.alerts
+            .binary_search_by_key(&seq, |kept| kept.alert.seq)
     }
 }
 

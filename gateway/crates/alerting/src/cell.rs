@@ -12,8 +12,8 @@
 
 use std::time::Duration;
 
-use super::handoff::{Handoff, Taken};
 use super::rule::Rule;
+use super::transition::{PendingTransition, Transition};
 use readings::clock::Mono;
 
 /// A pending value not reported for this long (or for the rule's hold time, if
@@ -37,7 +37,7 @@ pub(super) struct Cell {
     /// The book may hold an open alert from before this run: the first clear
     /// is handed over although nothing fired.
     unproven: bool,
-    handoff: Handoff,
+    transition: PendingTransition,
     /// Start of the pending episode.
     since: Mono,
     /// Last reading.
@@ -50,24 +50,24 @@ pub(super) struct Cell {
     ended_at: Mono,
 }
 
-/// What a step did, for the counters and the desk.
+/// What a step did, for the counters and the committer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Nothing anybody must hear of.
     Nothing,
     /// It would have fired; the cool-down silenced it. Once an episode.
     Silenced,
-    /// The hand-off waits for the desk.
+    /// A transition waits for the committer.
     Waits,
     /// As `Waits`, folded into an alert that waited already.
     Folded,
 }
 
-/// A transition as the desk takes it.
+/// A transition of one cell, as the committer takes it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Transition {
+pub(super) struct CellChange {
     /// What happened.
-    pub taken: Taken,
+    pub transition: Transition,
     /// The value that fired.
     pub value: f64,
     /// When it fired.
@@ -81,7 +81,7 @@ impl Cell {
         phase: Phase::Quiet,
         silenced: false,
         unproven: true,
-        handoff: Handoff::NONE,
+        transition: PendingTransition::NONE,
         since: Mono::ZERO,
         seen: Mono::ZERO,
         value: 0.0,
@@ -133,9 +133,9 @@ impl Cell {
     /// too old): a value that is still bad may fire again after the cool-down.
     pub(super) fn release(&mut self) {
         // A beginning that still waits belongs to a later alert: keep it.
-        if self.phase == Phase::Firing && !self.handoff.begins() {
+        if self.phase == Phase::Firing && !self.transition.begins() {
             self.phase = Phase::Quiet;
-            self.handoff = Handoff::NONE;
+            self.transition = PendingTransition::NONE;
         }
     }
 
@@ -148,11 +148,11 @@ impl Cell {
         };
     }
 
-    /// Takes what waits for the desk.
-    pub(super) fn take(&mut self) -> Option<Transition> {
-        let taken = self.handoff.take()?;
-        Some(Transition {
-            taken,
+    /// Takes what waits for the committer.
+    pub(super) fn take(&mut self) -> Option<CellChange> {
+        let transition = self.transition.take()?;
+        Some(CellChange {
+            transition,
             value: self.raised_value,
             raised_at: self.raised_at,
             ended_at: self.ended_at,
@@ -160,7 +160,7 @@ impl Cell {
     }
 
     pub(super) fn waits(&self) -> bool {
-        self.handoff.waits()
+        self.transition.waits()
     }
 
     pub(super) fn is_pending(&self) -> bool {
@@ -194,7 +194,7 @@ impl Cell {
         self.fired = Some(now);
         self.raised_value = self.value;
         self.raised_at = now;
-        if self.handoff.raise() {
+        if self.transition.raise() {
             Step::Folded
         } else {
             Step::Waits
@@ -205,7 +205,7 @@ impl Cell {
         self.phase = Phase::Quiet;
         self.unproven = false;
         self.ended_at = now;
-        self.handoff.end();
+        self.transition.end();
         Step::Waits
     }
 }
@@ -233,7 +233,7 @@ mod tests {
         let mut cell = Cell::NEW;
         assert_eq!(cell.observe(&rule, 95.0, at(1)), Step::Waits);
         let fired = cell.take().expect("waits");
-        assert!(fired.taken.raised && fired.taken.stands);
+        assert!(fired.transition.raised && fired.transition.stands);
         assert_eq!((fired.value, fired.raised_at), (95.0, at(1)));
         assert_eq!(
             cell.observe(&rule, 99.0, at(10_000)),
@@ -252,7 +252,7 @@ mod tests {
             "inside the hysteresis nothing is proven"
         );
         assert_eq!(cell.observe(&rule, 50.0, at(2)), Step::Waits);
-        let ended = cell.take().expect("waits").taken;
+        let ended = cell.take().expect("waits").transition;
         assert!(ended.ended_before && !ended.raised);
         assert_eq!(cell.observe(&rule, 50.0, at(3)), Step::Nothing, "once");
     }
@@ -286,13 +286,13 @@ mod tests {
         assert_eq!(cell.observe(&rule, 96.0, at(300)), Step::Waits);
         cell.release();
         assert!(
-            cell.take().expect("waits").taken.stands,
-            "an alert the desk has not seen is not released"
+            cell.take().expect("waits").transition.stands,
+            "an alert the committer has not seen is not released"
         );
     }
 
     /// The plainest statement of the life cycle: recomputed from the whole
-    /// history at every step, without hand-off, flags or remembered phases.
+    /// history at every step, without flags or remembered phases.
     #[derive(Default)]
     struct Model {
         /// (time, value) of the readings since the last clear, release or staleness.
@@ -399,9 +399,9 @@ mod tests {
                         model.open = false;
                     }
                 }
-                if let Some(transition) = cell.take() {
-                    if transition.taken.ended_before { ended.push(transition.ended_at.as_millis() / 1000) }
-                    if transition.taken.raised { raised.push((transition.raised_at.as_millis() / 1000, transition.value)) }
+                if let Some(change) = cell.take() {
+                    if change.transition.ended_before { ended.push(change.ended_at.as_millis() / 1000) }
+                    if change.transition.raised { raised.push((change.raised_at.as_millis() / 1000, change.value)) }
                 }
                 prop_assert_eq!(cell.phase == Phase::Firing, model.open);
             }

@@ -1,4 +1,4 @@
-//! What operators ask of the desk, and the answers that wait for a commit.
+//! What operators ask of the committer, and the answers that wait for a commit.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Conditions: states that are not readings (a silent drone, a failing store).
 //!
 //! Pure: takes `now`. Raised and ended by other rooms, which need not know
-//! whether the desk is busy: what changes waits here in flags, one entry for
+//! whether the committer is busy: what changes waits here in flags, one state for
 //! each key and subject.
 //!
 //! * An alert of a condition that stood at the end of the last run is inherited:
@@ -13,15 +13,15 @@
 //!   [`RENEWED_AFTER`]: resolving does not make it untrue. Acknowledging keeps
 //!   the alert and its silence.
 //! * A key in [`EVENTS`] tells what happened once, not what stands: its alert is
-//!   forgotten here as soon as the desk has it, and stays until an operator
+//!   forgotten here as soon as the committer has it, and stays until an operator
 //!   resolves it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::handoff::{Handoff, Taken};
 use super::model::Condition;
 use super::rule::USUAL_COOLDOWN_MINUTES;
+use super::transition::{PendingTransition, Transition};
 use readings::clock::Mono;
 
 /// Most conditions at a time: a handful for each of 64 drones and the rest of
@@ -55,19 +55,19 @@ pub(super) fn is_event(key: &str) -> bool {
     EVENTS.contains(&key)
 }
 
-/// Every condition that stands or waits for the desk.
+/// Every condition that stands or waits for the committer.
 #[derive(Default)]
 pub(super) struct Conditions {
-    entries: Vec<Entry>,
+    states: Vec<ConditionState>,
     refused: u64,
 }
 
-struct Entry {
+struct ConditionState {
     key: Arc<str>,
     subject: Arc<str>,
     /// None while it is only inherited.
     what: Option<Condition>,
-    handoff: Handoff,
+    transition: PendingTransition,
     stands: bool,
     /// When it was inherited, until it is raised in this run.
     inherited: Option<Mono>,
@@ -77,68 +77,70 @@ struct Entry {
     ended_at: Mono,
 }
 
-/// What the desk takes of one condition.
+/// A transition of one condition, as the committer takes it.
 #[derive(Clone, Debug)]
 pub(super) struct ConditionChange {
     pub key: Arc<str>,
     pub subject: Arc<str>,
     pub what: Option<Condition>,
-    pub taken: Taken,
+    pub transition: Transition,
     pub raised_at: Mono,
     pub ended_at: Mono,
 }
 
 impl Conditions {
-    /// True: the desk has something to do.
+    /// True: the committer has something to do.
     pub(super) fn raise(&mut self, condition: Condition, now: Mono) -> bool {
         let known = self.position(condition.key, &condition.subject);
         let index = match known {
             Some(index) => index,
-            None if self.entries.len() >= MAX_CONDITIONS => {
+            None if self.states.len() >= MAX_CONDITIONS => {
                 self.refused += 1;
                 return false;
             }
             None => {
-                self.entries
-                    .push(Entry::new(condition.key.into(), condition.subject.clone()));
-                self.entries.len() - 1
+                self.states.push(ConditionState::new(
+                    condition.key.into(),
+                    condition.subject.clone(),
+                ));
+                self.states.len() - 1
             }
         };
-        let entry = &mut self.entries[index];
-        entry.inherited = None;
-        if entry.stands {
+        let state = &mut self.states[index];
+        state.inherited = None;
+        if state.stands {
             // Inherited: kept for a renewal. Else a repetition, which changes nothing.
-            entry.what.get_or_insert(condition);
+            state.what.get_or_insert(condition);
             return false;
         }
-        entry.what = Some(condition);
-        entry.begin(now);
+        state.what = Some(condition);
+        state.begin(now);
         true
     }
 
-    /// True: the desk has something to do.
+    /// True: the committer has something to do.
     pub(super) fn clear(&mut self, key: &str, subject: &str, now: Mono) -> bool {
         let Some(index) = self
             .position(key, subject)
-            .filter(|index| self.entries[*index].stands)
+            .filter(|index| self.states[*index].stands)
         else {
             return false;
         };
-        self.entries[index].end(now);
+        self.states[index].end(now);
         true
     }
 
     /// Takes over an open alert of the last run.
     pub(super) fn inherit(&mut self, key: &Arc<str>, subject: &Arc<str>, now: Mono) {
         if !is_event(key)
-            && self.entries.len() < MAX_CONDITIONS
+            && self.states.len() < MAX_CONDITIONS
             && self.position(key, subject).is_none()
         {
-            let entry = Entry::new(key.clone(), subject.clone());
-            self.entries.push(Entry {
+            let state = ConditionState::new(key.clone(), subject.clone());
+            self.states.push(ConditionState {
                 stands: true,
                 inherited: Some(now),
-                ..entry
+                ..state
             });
         }
     }
@@ -148,46 +150,50 @@ impl Conditions {
         let Some(index) = self.position(key, subject) else {
             return;
         };
-        let entry = &mut self.entries[index];
-        if entry.inherited.is_some() {
-            self.entries.remove(index);
-        } else if entry.stands && !entry.handoff.begins() {
-            entry.released = Some(now);
+        let state = &mut self.states[index];
+        if state.inherited.is_some() {
+            self.states.remove(index);
+        } else if state.stands && !state.transition.begins() {
+            state.released = Some(now);
         }
     }
 
-    /// Lets time pass. True: the desk has something to do.
+    /// Lets time pass. True: the committer has something to do.
     pub(super) fn tick(&mut self, now: Mono) -> bool {
         let mut waits = false;
-        for entry in self.entries.iter_mut().filter(|entry| entry.stands) {
-            if entry
+        for state in self.states.iter_mut().filter(|state| state.stands) {
+            if state
                 .inherited
                 .is_some_and(|since| now.since(since) >= INHERITED_FOR)
-                && !UNTIL_HEARD.contains(&&*entry.key)
+                && !UNTIL_HEARD.contains(&&*state.key)
             {
-                entry.end(now);
+                state.end(now);
                 waits = true;
-            } else if entry
+            } else if state
                 .released
                 .is_some_and(|since| now.since(since) >= RENEWED_AFTER)
             {
-                entry.begin(now);
+                state.begin(now);
                 waits = true;
             }
         }
         waits
     }
 
-    /// Takes what waits, oldest entry first, and forgets what is over.
+    /// Takes what waits, oldest state first, and forgets what is over.
     pub(super) fn drain(&mut self) -> Vec<ConditionChange> {
-        let taken = self.entries.iter_mut().filter_map(Entry::take).collect();
-        self.entries
-            .retain(|entry| entry.stands && !is_event(&entry.key));
-        taken
+        let changes = self
+            .states
+            .iter_mut()
+            .filter_map(ConditionState::take)
+            .collect();
+        self.states
+            .retain(|state| state.stands && !is_event(&state.key));
+        changes
     }
 
     pub(super) fn standing(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.stands).count()
+        self.states.iter().filter(|state| state.stands).count()
     }
 
     pub(super) fn refused(&self) -> u64 {
@@ -195,19 +201,19 @@ impl Conditions {
     }
 
     fn position(&self, key: &str, subject: &str) -> Option<usize> {
-        self.entries
+        self.states
             .iter()
-            .position(|entry| &*entry.key == key && &*entry.subject == subject)
+            .position(|state| &*state.key == key && &*state.subject == subject)
     }
 }
 
-impl Entry {
-    fn new(key: Arc<str>, subject: Arc<str>) -> Entry {
-        Entry {
+impl ConditionState {
+    fn new(key: Arc<str>, subject: Arc<str>) -> ConditionState {
+        ConditionState {
             key,
             subject,
             what: None,
-            handoff: Handoff::NONE,
+            transition: PendingTransition::NONE,
             stands: false,
             inherited: None,
             released: None,
@@ -220,7 +226,7 @@ impl Entry {
         self.stands = true;
         self.released = None;
         self.raised_at = now;
-        self.handoff.raise();
+        self.transition.raise();
     }
 
     fn end(&mut self, now: Mono) {
@@ -228,16 +234,16 @@ impl Entry {
         self.inherited = None;
         self.released = None;
         self.ended_at = now;
-        self.handoff.end();
+        self.transition.end();
     }
 
     fn take(&mut self) -> Option<ConditionChange> {
-        let taken = self.handoff.take()?;
+        let transition = self.transition.take()?;
         Some(ConditionChange {
             key: self.key.clone(),
             subject: self.subject.clone(),
             what: self.what.clone(),
-            taken,
+            transition,
             raised_at: self.raised_at,
             ended_at: self.ended_at,
         })
@@ -281,9 +287,9 @@ pub(super) mod tests {
         assert!(conditions.clear("drone_silent", "d1", at(3)));
         assert!(!conditions.clear("drone_silent", "d1", at(3)));
         let ended = conditions.drain();
-        assert!(ended[0].taken.ended_before && ended[0].ended_at == at(3));
+        assert!(ended[0].transition.ended_before && ended[0].ended_at == at(3));
         assert_eq!(conditions.standing(), 1);
-        assert_eq!(conditions.entries.len(), 1, "what is over takes no room");
+        assert_eq!(conditions.states.len(), 1, "what is over takes no room");
     }
 
     #[test]
@@ -306,7 +312,7 @@ pub(super) mod tests {
         conditions.inherit(&BRIDGE_SENSOR_LOST.into(), &"bridge/mast/v".into(), at(0));
         assert!(!conditions.tick(at(9_999)), "silence ends nothing");
         assert!(conditions.clear(BRIDGE_SENSOR_LOST, "bridge/mast/v", at(10_000)));
-        assert!(conditions.drain()[0].taken.ended_before);
+        assert!(conditions.drain()[0].transition.ended_before);
     }
 
     #[test]
@@ -317,7 +323,7 @@ pub(super) mod tests {
         conditions.release("drone_silent", "d1", at(10));
         assert!(!conditions.tick(at(309)));
         assert!(conditions.tick(at(310)));
-        assert!(conditions.drain()[0].taken.raised);
+        assert!(conditions.drain()[0].transition.raised);
         assert!(!conditions.tick(at(9999)), "once");
         conditions.release("drone_silent", "d1", at(10_000));
         conditions.clear("drone_silent", "d1", at(10_001));

@@ -1,6 +1,6 @@
 //! Changes to the book that are not made yet: what one commit will hold.
 //!
-//! Pure. The desk writes a draft, makes it durable, and only then puts it into
+//! Pure. The committer writes a draft, makes it durable, and only then puts it into
 //! the book. Reading through a draft shows the book as it will be.
 
 use std::collections::BTreeMap;

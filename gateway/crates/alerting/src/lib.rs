@@ -2,7 +2,7 @@
 //!
 //! A reading is judged where it is published: [`Alerts::observe`] runs the pure
 //! state machines (`cell`, in `engine`) and returns. What fires waits in its
-//! cell until the desk (`desk`, `task`) takes it, makes it durable together with
+//! cell until the committer (`committer`, `task`) takes it, makes it durable together with
 //! whatever else waits, and only then puts it into the book and tells
 //! subscribers. Evaluation must never sleep, read clocks, allocate or do I/O.
 //!
@@ -14,22 +14,23 @@
 mod book;
 mod cell;
 mod command;
+mod committer;
 mod conditions;
 mod config;
 mod defaults;
-mod desk;
 mod draft;
 mod engine;
 mod event;
-mod handoff;
 mod journal;
 mod measured;
 mod model;
 mod rule;
+mod rule_table;
 mod rule_text;
 mod ruleset;
-mod shared;
+mod service;
 mod task;
+mod transition;
 mod wording;
 
 use std::sync::Arc;
@@ -40,11 +41,11 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use book::Moment;
 use command::{Command, Reply};
-use desk::Desk;
+use committer::Committer;
 use readings::clock::{Mono, wall_now};
 use readings::{Reading, SourceId, Sources};
 use ruleset::Rulebook;
-use shared::Shared;
+use service::AlertService;
 
 pub use conditions::{BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, STORE_LOSS, UPDATE_ENDED};
 pub use config::{Config, MAX_ALERTS, MAX_RETENTION_DAYS};
@@ -93,9 +94,9 @@ pub fn effective_rules(config: &Config, added: &[RuleText]) -> Result<Vec<RuleVi
 /// The alert service; clones share it.
 #[derive(Clone)]
 pub struct Alerts {
-    shared: Arc<Shared>,
+    service: Arc<AlertService>,
     commands: mpsc::Sender<Command>,
-    /// When [`Alerts::tick`] last woke the desk for retention, in milliseconds.
+    /// When [`Alerts::tick`] last woke the committer for retention, in milliseconds.
     trimmed_ms: Arc<AtomicU64>,
 }
 
@@ -125,40 +126,44 @@ impl Alerts {
         sources: Arc<Sources>,
         journal: impl Journal,
     ) -> Result<(Alerts, impl Future<Output = ()> + Send + 'static), AlertError> {
-        let shared = Arc::new(Shared::new(config, defaults::default_rules(), sources)?);
+        let service = Arc::new(AlertService::new(
+            config,
+            defaults::default_rules(),
+            sources,
+        )?);
         let mut kept = journal.kept();
         let mut ignored = std::mem::take(&mut kept.rules_ignored);
         for stored in std::mem::take(&mut kept.rules) {
             let name = stored.rule.name.to_string();
-            if !shared.rules().restore(stored) {
+            if !service.rules().restore(stored) {
                 ignored.push(name);
             }
         }
         for rule in ignored {
-            shared
+            service
                 .counters
                 .rules_ignored
                 .fetch_add(1, Ordering::Relaxed);
             tracing::warn!(rule, "stored rule not understood; it is not in effect");
         }
-        shared.change_rules(|_| Ok(()))?;
+        service.change_rules(|_| Ok(()))?;
         let moment = Moment::now();
-        let mut desk = Desk::new(shared.clone(), kept, run_epoch(), moment.now);
-        let deletions = desk.trim(moment);
+        let mut committer = Committer::new(service.clone(), kept, run_epoch(), moment.now);
+        let deletions = committer.trim(moment);
         if !deletions.is_empty() {
             journal.defer(deletions);
         }
-        shared.rules_complete.store(false, Ordering::Release);
+        service.rules_complete.store(false, Ordering::Release);
         let (commands, waiting) = mpsc::channel(task::COMMANDS_WAITING);
         let alerts = Alerts {
-            shared,
+            service,
             commands,
             trimmed_ms: Arc::default(),
         };
-        Ok((alerts, task::run(desk, journal, waiting)))
+        Ok((alerts, task::run(committer, journal, waiting)))
     }
 
-    /// Commits what waits and ends the desk. Operations after it are refused
+    /// Commits what waits and ends the committer. Operations after it are refused
     /// with [`JournalError::Stopping`]; further calls change nothing.
     pub async fn stop(&self) {
         let (done, ended) = oneshot::channel();
@@ -170,84 +175,84 @@ impl Alerts {
     /// Evaluates every rule that applies. Allocates nothing once the source is
     /// known.
     pub fn observe(&self, source: SourceId, readings: &[Reading], now: Mono) {
-        let name = self.shared.sources.name(source);
-        if self.shared.engine.observe(source, &name, readings, now) {
-            self.shared.wake.notify_one();
+        let name = self.service.sources.name(source);
+        if self.service.engine.observe(source, &name, readings, now) {
+            self.service.wake.notify_one();
         }
     }
 
     /// Every room has added its default rules. Only now can an alert be told to have
     /// lost its rule: before, the rule may be one that is still to come.
     pub fn rules_complete(&self) {
-        self.shared.rules_complete.store(true, Ordering::Release);
-        self.shared.wake.notify_one();
+        self.service.rules_complete.store(true, Ordering::Release);
+        self.service.wake.notify_one();
     }
 
     /// Forgets the state of the rules at a source whose place another one takes.
     /// What is open about it is the caller's to resolve.
     pub fn forget(&self, source: SourceId) {
-        self.shared.engine.forget(source);
+        self.service.engine.forget(source);
     }
 
     /// Lets time pass, so that `for_s` can end without a further reading and
     /// retention is applied; called about once a second.
     pub fn tick(&self, now: Mono) {
-        let mut waits = self.shared.engine.tick(now);
-        waits |= self.shared.conditions().tick(now);
+        let mut waits = self.service.engine.tick(now);
+        waits |= self.service.conditions().tick(now);
         let trimmed = Mono::from_millis(self.trimmed_ms.load(Ordering::Relaxed));
         if now.since(trimmed) >= TRIM_EVERY {
             self.trimmed_ms.store(now.as_millis(), Ordering::Relaxed);
             waits = true;
         }
         if waits {
-            self.shared.wake.notify_one();
+            self.service.wake.notify_one();
         }
     }
 
     /// Raises `condition` unless it stands already. While it stands, its alert
     /// keeps the text it was raised with.
     pub fn raise(&self, condition: Condition) {
-        if self.shared.conditions().raise(condition, Mono::now()) {
-            self.shared.wake.notify_one();
+        if self.service.conditions().raise(condition, Mono::now()) {
+            self.service.wake.notify_one();
         }
     }
 
     /// Ends the condition `key` of `subject`, if it stands.
     pub fn clear(&self, key: &'static str, subject: &str) {
-        if self.shared.conditions().clear(key, subject, Mono::now()) {
-            self.shared.wake.notify_one();
+        if self.service.conditions().clear(key, subject, Mono::now()) {
+            self.service.wake.notify_one();
         }
     }
 
     /// Alerts, newest first.
     #[must_use]
     pub fn list(&self, filter: &Filter) -> Vec<Arc<Alert>> {
-        self.shared.book().list(filter)
+        self.service.book().list(filter)
     }
 
     /// The alert with that id.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<Arc<Alert>> {
-        self.shared.book().find(id).cloned()
+        self.service.book().find(id).cloned()
     }
 
     /// Changes whenever anything `list`, `summary` or `rules` shows changes,
     /// except that alerts leave the summary's 24 hours by themselves.
     #[must_use]
     pub fn version(&self) -> u64 {
-        self.shared.version()
+        self.service.version()
     }
 
     /// Counts.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        self.shared.book().summary(Moment::now())
+        self.service.book().summary(Moment::now())
     }
 
     /// The worst level among alerts that are not resolved.
     #[must_use]
     pub fn worst_unresolved(&self) -> Option<Level> {
-        self.shared
+        self.service
             .book()
             .iter()
             .filter(|alert| alert.resolved.is_none())
@@ -278,7 +283,7 @@ impl Alerts {
     /// Rules in effect: the ten documented ones first, in their order.
     #[must_use]
     pub fn rules(&self) -> Vec<RuleView> {
-        self.shared.rules().views()
+        self.service.rules().views()
     }
 
     /// Adds or replaces a rule; durable before it returns.
@@ -305,12 +310,12 @@ impl Alerts {
     /// # Errors
     /// [`AlertError::InvalidRule`], [`AlertError::Full`]; everything stays as it was.
     pub fn reload(&self, config: &Config) -> Result<(), AlertError> {
-        self.shared.change_rules(|rules| rules.configure(config))?;
-        self.shared
+        self.service.change_rules(|rules| rules.configure(config))?;
+        self.service
             .book_mut()
             .configure(config.max_alerts, config.retention_days);
-        // A smaller book is trimmed by the desk.
-        self.shared.wake.notify_one();
+        // A smaller book is trimmed by the committer.
+        self.service.wake.notify_one();
         Ok(())
     }
 
@@ -321,28 +326,28 @@ impl Alerts {
     /// [`AlertError::InvalidRule`]; [`AlertError::Full`] beyond [`MAX_DEFAULT_RULES`].
     pub fn set_defaults(&self, room: &'static str, rules: &[RuleText]) -> Result<(), AlertError> {
         let rules = rules.iter().map(Rule::parse).collect::<Result<_, _>>()?;
-        self.shared
+        self.service
             .change_rules(|book| book.set_defaults(room, rules))
     }
 
     /// Events from now on. A slow receiver loses the oldest and is told so.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<AlertEvent> {
-        self.shared.events.subscribe()
+        self.service.events.subscribe()
     }
 
     /// Counters.
     #[must_use]
     pub fn stats(&self) -> AlertStats {
-        let (engine, counters) = (self.shared.engine.stats(), &self.shared.counters);
+        let (engine, counters) = (self.service.engine.stats(), &self.service.counters);
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let not_durable = self
-            .shared
+            .service
             .book()
             .iter()
             .filter(|alert| !alert.durable)
             .count();
-        let conditions = self.shared.conditions();
+        let conditions = self.service.conditions();
         AlertStats {
             evaluations: engine.evaluations,
             not_finite: engine.not_finite,
@@ -363,14 +368,14 @@ impl Alerts {
         }
     }
 
-    /// Hands a command to the desk and waits for its answer.
+    /// Hands a command to the committer and waits for its answer.
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, AlertError> {
         let (reply, answer) = oneshot::channel();
         self.commands
             .try_send(command(reply))
             .map_err(|refused| match refused {
                 mpsc::error::TrySendError::Full(_) => {
-                    self.shared
+                    self.service
                         .counters
                         .commands_refused
                         .fetch_add(1, Ordering::Relaxed);
@@ -378,7 +383,7 @@ impl Alerts {
                 }
                 mpsc::error::TrySendError::Closed(_) => JournalError::Stopping,
             })?;
-        // A desk that ends without an answer has dropped the other half.
+        // A committer that ends without an answer has dropped the other half.
         answer
             .await
             .unwrap_or(Err(AlertError::Storage(JournalError::Stopping)))

@@ -171,11 +171,11 @@ pub struct AlertStats {
     /// Times a rule would have fired and its cool-down kept it silent.
     pub suppressed: u64,
     /// Episodes of one rule and source that ended and began again before the
-    /// desk had taken the first, and so became one alert.
+    /// committer had taken the first, and so became one alert.
     pub coalesced: u64,
-    /// Cells of (rule, source) with transitions the desk has not taken yet.
+    /// Cells of (rule, source) with transitions the committer has not taken yet.
     pub cells_waiting: usize,
-    /// Commands waiting for the desk.
+    /// Commands waiting for the committer.
     pub commands_waiting: usize,
     /// Commands refused because too many were waiting.
     pub commands_refused: u64,

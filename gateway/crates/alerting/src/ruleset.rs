@@ -1,4 +1,4 @@
-//! Which rules are in effect: default < config < API, and where their cells are.
+//! Which rules are in effect: default < config < API.
 //!
 //! Pure. A rule of a higher layer takes the place of the one of the same name
 //! below it, so the documented ten stay first and in order whatever is changed.
@@ -13,8 +13,9 @@ use jiff::Timestamp;
 use super::journal::{Change, StoredRule};
 use super::model::{AlertError, RuleView};
 use super::rule::{Rule, invalid};
+use super::rule_table::RuleTable;
 use crate::{Config, RuleText};
-use readings::{METRIC_COUNT, Metric};
+use readings::Metric;
 
 /// Most default rules: the twelve built in and those other rooms add.
 pub const MAX_DEFAULT_RULES: usize = 40;
@@ -25,72 +26,6 @@ pub const MAX_API_RULES: usize = 112;
 /// Most rules in all. The layers add up to it, so that no layer can be refused
 /// for what another one holds. Every source has a cell for each.
 pub const MAX_RULES: usize = MAX_DEFAULT_RULES + MAX_CONFIG_RULES + MAX_API_RULES;
-
-/// The rules in effect, laid out for evaluation. A rule keeps its slot while
-/// it exists, so that its cells keep their state when other rules change.
-pub(super) struct RuleTable {
-    slots: Box<[Option<Arc<Rule>>]>,
-    /// Slots of the enabled rules, by metric.
-    by_metric: [Box<[u16]>; METRIC_COUNT],
-}
-
-impl RuleTable {
-    fn empty() -> RuleTable {
-        RuleTable {
-            slots: vec![None; MAX_RULES].into(),
-            by_metric: std::array::from_fn(|_| Box::default()),
-        }
-    }
-
-    fn next(&self, rules: &[Listed]) -> RuleTable {
-        let mut slots: Vec<Option<Arc<Rule>>> = vec![None; MAX_RULES];
-        let mut new = Vec::new();
-        for listed in rules {
-            match self.slot_of(&listed.rule.name) {
-                Some(slot) => slots[slot] = Some(listed.rule.clone()),
-                None => new.push(listed.rule.clone()),
-            }
-        }
-        // The engine resets the cells of a slot that changes hands.
-        let free = slots.iter_mut().filter(|slot| slot.is_none());
-        for (slot, rule) in free.zip(new) {
-            *slot = Some(rule);
-        }
-        let watching = |metric: Metric| {
-            let enabled = slots.iter().enumerate().filter(|(_, rule)| {
-                rule.as_ref()
-                    .is_some_and(|rule| rule.enabled && rule.metric == metric)
-            });
-            enabled.map(|(slot, _)| slot as u16).collect()
-        };
-        let by_metric = std::array::from_fn(|index| watching(Metric::ALL[index]));
-        RuleTable {
-            slots: slots.into(),
-            by_metric,
-        }
-    }
-
-    /// Slots and rules that look at `metric`.
-    pub(super) fn watching(&self, metric: Metric) -> impl Iterator<Item = (usize, &Rule)> {
-        self.by_metric[metric.index()]
-            .iter()
-            .filter_map(|slot| Some((usize::from(*slot), self.rule(usize::from(*slot))?)))
-    }
-
-    pub(super) fn rule(&self, slot: usize) -> Option<&Rule> {
-        self.slots[slot].as_deref()
-    }
-
-    pub(super) fn shared_rule(&self, slot: usize) -> Option<&Arc<Rule>> {
-        self.slots[slot].as_ref()
-    }
-
-    pub(super) fn slot_of(&self, name: &str) -> Option<usize> {
-        self.slots
-            .iter()
-            .position(|rule| rule.as_ref().is_some_and(|rule| &*rule.name == name))
-    }
-}
 
 /// A rule in effect and its layer.
 #[derive(Clone)]
@@ -327,7 +262,8 @@ impl Rulebook {
         listed.retain(|listed| !matches!(self.api.get(&*listed.rule.name), Some(None)));
         self.triggered
             .retain(|name, _| listed.iter().any(|listed| listed.rule.name == *name));
-        self.table = Arc::new(self.table.next(&listed));
+        let rules = listed.iter().map(|listed| &listed.rule);
+        self.table = Arc::new(self.table.next(rules));
         self.listed = listed;
     }
 }

@@ -1,4 +1,4 @@
-//! The desk's task: waits, plans, commits, settles.
+//! The committer's task: waits, plans, commits, settles.
 //!
 //! The only place of this room that talks to the store and reads the clocks of
 //! its own accord. Ends when it is told to, or when the last handle is gone;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::book::Moment;
 use super::command::Command;
-use super::desk::Desk;
+use super::committer::Committer;
 use super::journal::{Change, Journal, JournalError};
 
 /// Commands that may wait: more are refused as busy, so that a stuck medium
@@ -25,9 +25,9 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
 
-/// Runs the desk to its end.
+/// Runs the committer to its end.
 pub(super) async fn run<J: Journal>(
-    mut desk: Desk,
+    mut committer: Committer,
     journal: J,
     mut commands: mpsc::Receiver<Command>,
 ) {
@@ -37,16 +37,16 @@ pub(super) async fn run<J: Journal>(
     };
     let mut running = true;
     while running {
-        let shared = desk.shared().clone();
+        let service = committer.service().clone();
         let first = tokio::select! {
             command = commands.recv() => { running = command.is_some(); command }
-            () = shared.wake.notified() => None,
-            () = sleep_until(retry.at), if desk.is_unsettled() => None,
+            () = service.wake.notified() => None,
+            () = sleep_until(retry.at), if committer.is_unsettled() => None,
         };
         let mut stop = None;
         let batch = collect(first, &mut commands, &mut stop);
-        let rewrite = desk.is_unsettled() && (retry.at <= Instant::now() || stop.is_some());
-        let mut plan = desk.plan(batch, rewrite, Moment::now());
+        let rewrite = committer.is_unsettled() && (retry.at <= Instant::now() || stop.is_some());
+        let mut plan = committer.plan(batch, rewrite, Moment::now());
         let changes = std::mem::take(&mut plan.changes);
         let outcome = if changes.is_empty() {
             Ok(())
@@ -55,8 +55,8 @@ pub(super) async fn run<J: Journal>(
             retry.note(&outcome);
             outcome
         };
-        desk.settle(plan, outcome);
-        let deletions = desk.trim(Moment::now());
+        committer.settle(plan, outcome);
+        let deletions = committer.trim(Moment::now());
         if !deletions.is_empty() {
             journal.defer(deletions);
         }

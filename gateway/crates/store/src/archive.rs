@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::dir;
-use super::image::Op;
 use super::medium::Medium;
+use super::mirror::Op;
 
 const MAGIC: &[u8; 8] = b"MFGSTORE";
 /// Format of this file, apart from the versions of the records in it.
@@ -186,7 +186,7 @@ fn invalid(what: &str) -> io::Error {
 mod tests {
     use super::*;
     use crate::codec;
-    use crate::image::{Table, numbered};
+    use crate::mirror::{Table, numbered};
     use crate::records::samples;
 
     const HEADER: Header = Header {

@@ -12,9 +12,9 @@ pub(super) const CAPACITY: usize = 2_048;
 /// Most minute steps of one series waiting; two hours of a failing medium.
 pub(super) const STEPS_CAPACITY: usize = 120;
 
-/// What a change is about; two with the same place are one.
+/// Which record a change is about: two changes of one record become one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum RecordKey {
     Key([u8; 32]),
     Alert(u64),
     Rule(String),
@@ -28,7 +28,7 @@ enum Place {
 /// The waiting changes.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    waiting: BTreeMap<Place, (u64, Change)>,
+    waiting: BTreeMap<RecordKey, (u64, Change)>,
     next: u64,
     /// Changes dropped at capacity, since start.
     pub(super) dropped: u64,
@@ -43,23 +43,25 @@ impl Batch {
     /// Adds a change, in place of an earlier one of the same record.
     pub(super) fn add(&mut self, change: Change) {
         self.next += 1;
-        let place = match &change {
-            Change::PutKey(record) => Place::Key(record.id.0),
-            Change::DeleteKey(id) => Place::Key(id.0),
-            Change::PutAlert(record, _) => Place::Alert(record.seq),
-            Change::DeleteAlert(seq) => Place::Alert(*seq),
-            Change::PutRule(record) => Place::Rule(record.name.clone()),
-            Change::DeleteRule(name) => Place::Rule(name.clone()),
-            Change::History(record) => Place::Series(record.source.clone(), record.metric.clone()),
-            Change::Delivered(target, _) => Place::Target(target.clone()),
-            Change::DropOutbox(number) => Place::Outbox(*number),
-            Change::Audit(_) => Place::Own(self.next),
+        let key = match &change {
+            Change::PutKey(record) => RecordKey::Key(record.id.0),
+            Change::DeleteKey(id) => RecordKey::Key(id.0),
+            Change::PutAlert(record, _) => RecordKey::Alert(record.seq),
+            Change::DeleteAlert(seq) => RecordKey::Alert(*seq),
+            Change::PutRule(record) => RecordKey::Rule(record.name.clone()),
+            Change::DeleteRule(name) => RecordKey::Rule(name.clone()),
+            Change::History(record) => {
+                RecordKey::Series(record.source.clone(), record.metric.clone())
+            }
+            Change::Delivered(target, _) => RecordKey::Target(target.clone()),
+            Change::DropOutbox(number) => RecordKey::Outbox(*number),
+            Change::Audit(_) => RecordKey::Own(self.next),
         };
-        match (self.waiting.get_mut(&place), change) {
+        match (self.waiting.get_mut(&key), change) {
             (Some((_, Change::History(held))), Change::History(record)) => {
                 self.dropped += extend(held, record)
             }
-            (_, change) => drop(self.waiting.insert(place, (self.next, change))),
+            (_, change) => drop(self.waiting.insert(key, (self.next, change))),
         }
         if self.waiting.len() > CAPACITY {
             self.drop_oldest();
@@ -70,30 +72,30 @@ impl Batch {
     /// Key usage stays: it only adds to whatever is stored.
     pub(super) fn supersede(&mut self, committed: &[Change]) {
         for change in committed {
-            let place = match change {
-                Change::PutAlert(record, _) => Place::Alert(record.seq),
-                Change::DeleteAlert(seq) => Place::Alert(*seq),
-                Change::PutRule(record) => Place::Rule(record.name.clone()),
-                Change::DeleteRule(name) => Place::Rule(name.clone()),
+            let key = match change {
+                Change::PutAlert(record, _) => RecordKey::Alert(record.seq),
+                Change::DeleteAlert(seq) => RecordKey::Alert(*seq),
+                Change::PutRule(record) => RecordKey::Rule(record.name.clone()),
+                Change::DeleteRule(name) => RecordKey::Rule(name.clone()),
                 _ => continue,
             };
-            self.waiting.remove(&place);
+            self.waiting.remove(&key);
         }
     }
 
     /// Takes what is known of deliveries: it costs next to nothing in a commit
     /// that changes the outbox anyway, and saves sending twice after a power cut.
     pub(super) fn take_deliveries(&mut self) -> Vec<Change> {
-        let of_outbox = |place: &Place| matches!(place, Place::Target(_) | Place::Outbox(_));
-        let places: Vec<Place> = self
+        let of_outbox =
+            |key: &RecordKey| matches!(key, RecordKey::Target(_) | RecordKey::Outbox(_));
+        let keys: Vec<RecordKey> = self
             .waiting
             .keys()
-            .filter(|place| of_outbox(place))
+            .filter(|key| of_outbox(key))
             .cloned()
             .collect();
-        places
-            .iter()
-            .filter_map(|place| self.waiting.remove(place))
+        keys.iter()
+            .filter_map(|key| self.waiting.remove(key))
             .map(|(_, change)| change)
             .collect()
     }
@@ -118,9 +120,9 @@ impl Batch {
             .waiting
             .iter()
             .min_by_key(|(_, (order, _))| *order)
-            .map(|(place, _)| place.clone());
-        if let Some(place) = oldest {
-            self.waiting.remove(&place);
+            .map(|(key, _)| key.clone());
+        if let Some(key) = oldest {
+            self.waiting.remove(&key);
             self.dropped += 1;
         }
     }

@@ -19,8 +19,8 @@ use redb::{
 use thiserror::Error;
 
 use super::codec::{self, DecodeError};
-use super::image::{Image, LOST, Op, Table};
 use super::medium::{Backend, Medium};
+use super::mirror::{LOST, Mirror, Op, Table};
 use super::{AlertRecord, KeyRecord, OutboxRecord, RuleRecord, crash};
 
 /// Page cache of redb. The working set of a commit is a dozen pages.
@@ -105,20 +105,20 @@ fn builder() -> Builder {
 }
 
 /// Opens the store at `path` and loads its mirror.
-pub(super) fn open(path: &Path, medium: &Arc<Medium>) -> Result<(Database, Image), Trouble> {
+pub(super) fn open(path: &Path, medium: &Arc<Medium>) -> Result<(Database, Mirror), Trouble> {
     let file = File::options().read(true).write(true).open(path)?;
     let size = file.metadata()?.len();
     if size == 0 {
         return Err(Trouble::Damaged("the file is empty".to_owned()));
     }
-    let (db, mut image) = checked(Backend::new(file, medium.clone()), size)?;
-    image.on_medium = true;
-    Ok((db, image))
+    let (db, mut mirror) = checked(Backend::new(file, medium.clone()), size)?;
+    mirror.on_medium = true;
+    Ok((db, mirror))
 }
 
 /// Opens a copy of the store in memory, when the medium takes no writes:
 /// recovery after an unclean stop has to write.
-pub(super) fn open_copy(path: &Path) -> Result<(Database, Image), Trouble> {
+pub(super) fn open_copy(path: &Path) -> Result<(Database, Mirror), Trouble> {
     let bytes = std::fs::read(path)?;
     if bytes.is_empty() {
         return Err(Trouble::Damaged("the file is empty".to_owned()));
@@ -129,15 +129,15 @@ pub(super) fn open_copy(path: &Path) -> Result<(Database, Image), Trouble> {
     checked(copy, bytes.len() as u64)
 }
 
-fn checked(backend: impl StorageBackend, size: u64) -> Result<(Database, Image), Trouble> {
+fn checked(backend: impl StorageBackend, size: u64) -> Result<(Database, Mirror), Trouble> {
     contained(move || {
         let mut db = builder()
             .create_with_backend(backend)
             .map_err(Trouble::of)?;
         check_schema(&db)?;
-        let image = load(&db)?;
+        let mirror = load(&db)?;
         compact_if_worthwhile(&mut db, size)?;
-        Ok((db, image))
+        Ok((db, mirror))
     })
 }
 
@@ -148,7 +148,7 @@ pub(super) fn create(
     epoch: u32,
     seq: u64,
     ops: &[Op],
-) -> Result<(Database, Image), Trouble> {
+) -> Result<(Database, Mirror), Trouble> {
     let file = super::dir::open_private(path, true)?;
     create_on(Backend::new(file, medium.clone()), epoch, seq, ops)
 }
@@ -158,7 +158,7 @@ pub(super) fn create_in_memory(
     epoch: u32,
     seq: u64,
     ops: &[Op],
-) -> Result<(Database, Image), Trouble> {
+) -> Result<(Database, Mirror), Trouble> {
     create_on(InMemoryBackend::new(), epoch, seq, ops)
 }
 
@@ -167,16 +167,16 @@ fn create_on(
     epoch: u32,
     seq: u64,
     ops: &[Op],
-) -> Result<(Database, Image), Trouble> {
+) -> Result<(Database, Mirror), Trouble> {
     contained(|| {
         let db = builder()
             .create_with_backend(backend)
             .map_err(Trouble::of)?;
         let mut all = vec![meta(KEY_SCHEMA, SCHEMA), meta(KEY_EPOCH, u64::from(epoch))];
         all.extend_from_slice(ops);
-        write_inner(&db, seq, &all)?;
-        let image = load(&db)?;
-        Ok((db, image))
+        write_to(&db, seq, &all)?;
+        let mirror = load(&db)?;
+        Ok((db, mirror))
     })
 }
 
@@ -185,7 +185,7 @@ pub(super) fn epoch_op(epoch: u32) -> Op {
     meta(KEY_EPOCH, u64::from(epoch))
 }
 
-/// The operation that records a loss until it is told, or that it was.
+/// The operation that keeps a loss until it is reported, or that ends it.
 pub(super) fn loss_op(text: Option<&str>) -> Op {
     Op {
         table: Table::Meta,
@@ -204,10 +204,10 @@ fn meta(key: &[u8], value: u64) -> Op {
 
 /// Applies `ops` as commit `seq`; they are on the medium when it returns.
 pub(super) fn write(db: &Database, seq: u64, ops: &[Op]) -> Result<(), Trouble> {
-    contained(|| write_inner(db, seq, ops))
+    contained(|| write_to(db, seq, ops))
 }
 
-fn write_inner(db: &Database, seq: u64, ops: &[Op]) -> Result<(), Trouble> {
+fn write_to(db: &Database, seq: u64, ops: &[Op]) -> Result<(), Trouble> {
     let mut transaction = db.begin_write().map_err(Trouble::of)?;
     // One phase: one `fsync`. A torn commit was never acknowledged and is
     // rolled back at open; the journal tells if an acknowledged one was.
@@ -334,10 +334,10 @@ fn undecodable(error: DecodeError) -> Trouble {
 }
 
 /// Loads the mirror, decoding every record once so that later reads cannot fail.
-fn load(db: &Database) -> Result<Image, Trouble> {
-    let mut image = Image::default();
-    image.seq = meta_value(db, KEY_SEQ)?.unwrap_or(0);
-    image.epoch = meta_value(db, KEY_EPOCH)?.unwrap_or(0) as u32;
+fn load(db: &Database) -> Result<Mirror, Trouble> {
+    let mut mirror = Mirror::default();
+    mirror.seq = meta_value(db, KEY_SEQ)?.unwrap_or(0);
+    mirror.epoch = meta_value(db, KEY_EPOCH)?.unwrap_or(0) as u32;
     for table in Table::ALL {
         let mut bad = None;
         read(db, table, false, |key, value| {
@@ -351,7 +351,7 @@ fn load(db: &Database) -> Result<Image, Trouble> {
             };
             bad = decodes.err();
             if bad.is_none() {
-                image.apply_one(Op {
+                mirror.apply_one(Op {
                     table,
                     key: key.to_vec(),
                     value: Some(value.to_vec()),
@@ -363,7 +363,7 @@ fn load(db: &Database) -> Result<Image, Trouble> {
             return Err(undecodable(error));
         }
     }
-    Ok(image)
+    Ok(mirror)
 }
 
 /// Gives space back to the card after a fuller time. At start only: it needs

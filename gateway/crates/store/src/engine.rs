@@ -5,37 +5,34 @@
 //! the mirror stands, commits are refused, and the database is opened again
 //! with back-off until a commit goes through.
 
+mod healing;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use redb::Database;
 use tokio::sync::oneshot;
 
+use healing::Failing;
+
 use super::disk::{self, Trouble};
-use super::image::{Image, Op, Table};
-use super::journal::{self, Entry, Journal};
-use super::opening::{self, Opened};
-use super::plan::{self, Plan};
-use super::shared::{Health, Shared, lock, read_lock, write_lock};
+use super::journal::{self, Journal, JournalEntry};
+use super::mirror::{Op, Table};
+use super::plan::Plan;
+use super::state::{StoreState, lock, read_lock, write_lock};
 use super::{Change, StorageError, crash, dir, snapshot};
 use readings::clock::Mono;
 
 /// Wait before the first attempt to open a failed store again. Also the least
 /// time between two attempts, so that refused commits do not wear the card.
 const RETRY_MIN: Duration = Duration::from_millis(250);
-/// Longest wait between attempts.
-const RETRY_MAX: Duration = Duration::from_secs(60);
 /// A snapshot follows a change of keys or rules by this much, so that a
 /// person's several changes make one.
 const SNAPSHOT_DEBOUNCE: Duration = Duration::from_secs(60);
 /// Wait before a failed snapshot is tried again.
 const SNAPSHOT_RETRY: Duration = Duration::from_secs(300);
-
-/// Attempts after which failing blocks are taken to stay so.
-const WORN_ATTEMPTS: u32 = 3;
 
 /// How the engine behaves; from `[storage]`.
 #[derive(Clone, Debug)]
@@ -69,18 +66,10 @@ impl Options {
 /// What a caller of `commit` waits for.
 pub(super) type Reply = oneshot::Sender<Result<(), StorageError>>;
 
-/// The medium takes no writes at present.
-struct Failing {
-    reason: Arc<str>,
-    tried: Mono,
-    delay: Duration,
-    attempts: u32,
-}
-
 /// The owner of the files.
 pub(super) struct Engine {
     options: Options,
-    shared: Arc<Shared>,
+    state: Arc<StoreState>,
     journal: Option<Journal>,
     failing: Option<Failing>,
     flushed: Mono,
@@ -92,7 +81,7 @@ impl Engine {
     /// Takes over what was opened.
     pub(super) fn new(
         options: Options,
-        shared: Arc<Shared>,
+        state: Arc<StoreState>,
         medium: Option<String>,
         lock: dir::Lock,
     ) -> Engine {
@@ -100,7 +89,7 @@ impl Engine {
         let snapshot_due = now.plus(options.snapshot_interval);
         let mut engine = Engine {
             options,
-            shared,
+            state,
             journal: None,
             failing: None,
             flushed: now,
@@ -116,12 +105,12 @@ impl Engine {
 
     fn resume_journal(&mut self, now: Mono) {
         let (epoch, seq) = {
-            let image = lock(&self.shared.image);
-            (image.epoch, image.seq)
+            let mirror = lock(&self.state.mirror);
+            (mirror.epoch, mirror.seq)
         };
         let resumed = match Journal::resume(&self.options.dir, epoch, seq) {
             Ok(None) if seq == 0 => {
-                Journal::begin(&self.options.dir, epoch, 0, &self.shared.medium).map(Some)
+                Journal::begin(&self.options.dir, epoch, 0, &self.state.medium).map(Some)
             }
             outcome => outcome,
         };
@@ -169,7 +158,7 @@ impl Engine {
         {
             self.heal(now);
         }
-        let deliveries = lock(&self.shared.batch).take_deliveries();
+        let deliveries = lock(&self.state.batch).take_deliveries();
         let (accepted, ops) = self.plan(group, &deliveries);
         let outcome = match self.try_write(&ops, now) {
             // A damaged page is not the callers' trouble: rebuilt, the store takes it.
@@ -182,7 +171,7 @@ impl Engine {
                 Ok(())
             }
             Err(trouble) => {
-                lock(&self.shared.batch).put_back(deliveries);
+                lock(&self.state.batch).put_back(deliveries);
                 Err(StorageError::Unavailable(trouble.to_string().into()))
             }
         };
@@ -199,7 +188,7 @@ impl Engine {
         if let Some(Err(error)) = self
             .journal
             .as_mut()
-            .map(|journal| journal.sync(&self.shared.medium))
+            .map(|journal| journal.sync(&self.state.medium))
         {
             tracing::warn!(%error, "the journal is given up until the next snapshot");
             self.journal = None;
@@ -212,8 +201,8 @@ impl Engine {
         group: Vec<(Vec<Change>, Reply)>,
         deliveries: &[Change],
     ) -> (Vec<(Vec<Change>, Reply)>, Vec<Op>) {
-        let image = lock(&self.shared.image);
-        let mut plan = Plan::new(&image, self.shared.notify.load(Ordering::Relaxed));
+        let mirror = lock(&self.state.mirror);
+        let mut plan = Plan::new(&mirror, self.state.notify.load(Ordering::Relaxed));
         plan.deferred(deliveries);
         let mut accepted = Vec::with_capacity(group.len());
         for (changes, reply) in group {
@@ -225,7 +214,7 @@ impl Engine {
             }
         }
         let (ops, dropped) = plan.finish(self.options.history_minutes);
-        self.shared
+        self.state
             .outbox_dropped
             .fetch_add(dropped, Ordering::Relaxed);
         (accepted, ops)
@@ -239,22 +228,23 @@ impl Engine {
         if ops.is_empty() {
             return Ok(());
         }
-        let seq = lock(&self.shared.image).seq + 1;
-        let outcome = match &*read_lock(&self.shared.db) {
+        let seq = lock(&self.state.mirror).seq + 1;
+        let outcome = match &*read_lock(&self.state.db) {
             Some(db) => disk::write(db, seq, ops),
             None => Err(Trouble::Medium("the store is closed".to_owned())),
         };
         match &outcome {
-            Ok(()) => drop(self.shared.commits.fetch_add(1, Ordering::Relaxed)),
+            Ok(()) => drop(self.state.commits.fetch_add(1, Ordering::Relaxed)),
             Err(trouble) => {
-                self.shared.failures.fetch_add(1, Ordering::Relaxed);
+                self.state.failures.fetch_add(1, Ordering::Relaxed);
                 self.fail(trouble, now);
             }
         }
         outcome
     }
 
-    /// After a commit: the journal, then the mirror, then nobody can be told wrong.
+    /// After a commit: the journal, then the mirror. Whoever reads the mirror now reads what
+    /// is durable.
     fn committed(&mut self, ops: Vec<Op>, accepted: &[(Vec<Change>, Reply)], now: Mono) {
         if ops.is_empty() {
             return;
@@ -262,7 +252,7 @@ impl Engine {
         crash::point("commit.synced");
         self.record(ops, now);
         crash::point("commit.journaled");
-        let mut batch = lock(&self.shared.batch);
+        let mut batch = lock(&self.state.batch);
         for (changes, _) in accepted {
             batch.supersede(changes);
             if changes.iter().any(|change| {
@@ -277,20 +267,20 @@ impl Engine {
     }
 
     fn record(&mut self, ops: Vec<Op>, now: Mono) {
-        let mut image = lock(&self.shared.image);
-        let seq = image.seq + 1;
+        let mut mirror = lock(&self.state.mirror);
+        let seq = mirror.seq + 1;
         if let Some(journal) = &mut self.journal {
             let kept = ops
                 .iter()
                 .filter(|op| op.table != Table::History)
                 .cloned()
                 .collect();
-            let entry = Entry {
+            let entry = JournalEntry {
                 seq,
                 at_us: Timestamp::now().as_microsecond(),
                 ops: kept,
             };
-            if let Err(error) = journal.append(&entry, &self.shared.medium) {
+            if let Err(error) = journal.append(&entry, &self.state.medium) {
                 tracing::warn!(%error, "the journal is given up until the next snapshot");
                 self.journal = None;
             }
@@ -298,10 +288,10 @@ impl Engine {
         let outbox = ops
             .iter()
             .any(|op| op.table == Table::Outbox && op.value.is_some());
-        image.apply(seq, ops);
-        drop(image);
+        mirror.apply(seq, ops);
+        drop(mirror);
         if outbox {
-            self.shared.outbox.send_modify(|changes| *changes += 1);
+            self.state.outbox.send_modify(|changes| *changes += 1);
         }
         if self
             .journal
@@ -315,14 +305,14 @@ impl Engine {
     /// Writes what was deferred; keeps it when that fails.
     pub(super) fn flush(&mut self, now: Mono) {
         self.flushed = now;
-        let changes = lock(&self.shared.batch).take();
+        let changes = lock(&self.state.batch).take();
         if changes.is_empty() {
             return;
         }
         crash::point("batch.before");
         let ops = {
-            let image = lock(&self.shared.image);
-            let mut plan = Plan::new(&image, self.shared.notify.load(Ordering::Relaxed));
+            let mirror = lock(&self.state.mirror);
+            let mut plan = Plan::new(&mirror, self.state.notify.load(Ordering::Relaxed));
             plan.deferred(&changes);
             plan.finish(self.options.history_minutes).0
         };
@@ -333,21 +323,21 @@ impl Engine {
                 self.record(ops, now);
                 self.sync_journal(now);
             }
-            Err(_) => lock(&self.shared.batch).put_back(changes),
+            Err(_) => lock(&self.state.batch).put_back(changes),
         }
     }
 
     /// Takes a snapshot; whether that worked.
     pub(super) fn snapshot(&mut self, now: Mono) -> bool {
-        let outcome = match &*read_lock(&self.shared.db) {
+        let outcome = match &*read_lock(&self.state.db) {
             Some(db) if self.failing.is_none() => {
-                let image = lock(&self.shared.image).clone();
+                let mirror = lock(&self.state.mirror).clone();
                 snapshot::take(
                     &self.options.dir,
                     db,
-                    &image,
+                    &mirror,
                     Timestamp::now().as_microsecond(),
-                    &self.shared.medium,
+                    &self.state.medium,
                 )
             }
             _ => Err(std::io::Error::other("the store takes no writes")),
@@ -360,121 +350,21 @@ impl Engine {
             }
             Err(error) => {
                 tracing::warn!(%error, "no snapshot could be taken");
-                self.shared.failures.fetch_add(1, Ordering::Relaxed);
+                self.state.failures.fetch_add(1, Ordering::Relaxed);
                 self.snapshot_due = now.plus(SNAPSHOT_RETRY);
                 false
             }
         }
     }
 
-    /// Records that a loss was told, so that it is not told again.
-    pub(super) fn forget_loss(&mut self, now: Mono) -> Result<(), StorageError> {
+    /// Records that an alert reports the loss: it is not reported again.
+    pub(super) fn loss_reported(&mut self, now: Mono) -> Result<(), StorageError> {
         let ops = vec![disk::loss_op(None)];
         self.try_write(&ops, now)
             .map_err(|trouble| StorageError::Unavailable(trouble.to_string().into()))?;
         self.record(ops, now);
-        self.shared.health.send_modify(|health| health.lost = None);
+        self.state.health.send_modify(|health| health.lost = None);
         Ok(())
-    }
-
-    fn fail(&mut self, trouble: &Trouble, now: Mono) {
-        let reason: Arc<str> = trouble.to_string().into();
-        tracing::error!(%reason, "the store takes no writes");
-        self.journal = None;
-        let delay = self
-            .failing
-            .as_ref()
-            .map_or(self.options.retry_min, |failing| {
-                (failing.delay * 2).min(RETRY_MAX)
-            });
-        let attempts = self
-            .failing
-            .as_ref()
-            .map_or(0, |failing| failing.attempts + 1);
-        self.failing = Some(Failing {
-            reason: reason.clone(),
-            tried: now,
-            delay,
-            attempts,
-        });
-        self.shared.health.send_modify(|health| {
-            health.healthy = false;
-            health.reason = Some(reason);
-        });
-    }
-
-    /// Opens the store again and puts it right; whether it takes writes now.
-    fn heal(&mut self, now: Mono) -> bool {
-        // redb must be closed before its file is opened again; a copy in
-        // memory has no file and goes on answering until it is replaced.
-        if lock(&self.shared.image).on_medium
-            && let Some(db) = write_lock(&self.shared.db).take()
-        {
-            let _failed_before = disk::close(db);
-        }
-        let (dir, medium) = (&self.options.dir, &self.shared.medium);
-        let worn_for = self.failing.as_ref().map_or(0, |failing| failing.attempts);
-        let healed =
-            match opening::open_writable(dir, medium).and_then(|opened| self.put_right(opened)) {
-                Err(Trouble::Worn(_)) if worn_for >= WORN_ATTEMPTS => {
-                    opening::move_elsewhere(dir, medium).and_then(|opened| self.put_right(opened))
-                }
-                outcome => outcome,
-            };
-        match healed {
-            Ok((db, image, lost)) => {
-                tracing::info!("the store takes writes again");
-                *lock(&self.shared.image) = image;
-                *write_lock(&self.shared.db) = Some(db);
-                self.failing = None;
-                // The journal was given up: again, there twice before the next answer.
-                self.snapshot(now);
-                let lost = lost.map(Arc::from);
-                self.shared.health.send_modify(|health| {
-                    let lost = lost.or(health.lost.take());
-                    *health = Health {
-                        healthy: true,
-                        reason: None,
-                        lost,
-                    };
-                });
-                true
-            }
-            Err(trouble) => {
-                self.fail(&trouble, now);
-                false
-            }
-        }
-    }
-
-    /// Makes the opened store say what the mirror says: what was acknowledged
-    /// is put back, what was refused is taken out. The write also proves that
-    /// the medium takes writes.
-    fn put_right(&self, opened: Opened) -> Result<(Database, Image, Option<String>), Trouble> {
-        let Opened {
-            db,
-            image: found,
-            recovery,
-            ..
-        } = opened;
-        let wanted = lock(&self.shared.image).clone();
-        let mut ops = plan::reconcile(&found, &wanted);
-        ops.push(disk::epoch_op(wanted.epoch));
-        let lost = recovery.lost.map(|_| {
-            "the store was damaged while running and was rebuilt from memory: \
-             the stored history and the newest audit records are lost"
-                .to_owned()
-        });
-        ops.push(disk::loss_op(lost.as_deref().or(wanted.lost.as_deref())));
-        let seq = found.seq.max(wanted.seq) + 1;
-        if let Err(trouble) = disk::write(&db, seq, &ops) {
-            let _failed_before = disk::close(db);
-            return Err(trouble);
-        }
-        let mut image = found;
-        (image.epoch, image.lost) = (wanted.epoch, lost.clone().or(wanted.lost));
-        image.apply(seq, ops);
-        Ok((db, image, lost))
     }
 
     /// Writes what waits and closes, so that the next start finds everything.
@@ -486,7 +376,7 @@ impl Engine {
         }
         self.flush(now);
         self.sync_journal(now);
-        if let Some(db) = write_lock(&self.shared.db).take()
+        if let Some(db) = write_lock(&self.state.db).take()
             && let Err(trouble) = disk::close(db)
         {
             tracing::warn!(%trouble, "the store did not close cleanly; it is checked at the next start");

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
-use super::shared::lock;
+use super::state::lock;
 
 /// Inode and time of birth: a file keeps them when it is renamed, and a new
 /// file on a used inode differs.

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! "MFGJRNL1" · u32 epoch · u64 base · entry*
-//! entry = u32 length · u32 CRC-32 · postcard(Entry)      (little-endian)
+//! entry = u32 length · u32 CRC-32 · postcard(JournalEntry)      (little-endian)
 //! ```
 //! Zeros follow, written ahead: an `fsync` inside the length of a file leaves
 //! the file system's own books alone. Reading stops at the first entry that is torn or does not check.
@@ -21,8 +21,8 @@ use crc::{CRC_32_ISO_HDLC, Crc};
 use serde::{Deserialize, Serialize};
 
 use super::dir;
-use super::image::Op;
 use super::medium::Medium;
+use super::mirror::Op;
 
 const MAGIC: &[u8; 8] = b"MFGJRNL1";
 const HEADER_BYTES: usize = 8 + 4 + 8;
@@ -38,7 +38,7 @@ const AHEAD_BYTES: u64 = 64 * 1024;
 
 /// One commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct JournalEntry {
     /// Its number.
     pub(super) seq: u64,
     /// When, microseconds since 1970.
@@ -109,7 +109,7 @@ impl Journal {
 
     /// Appends a commit. On an error the journal ends before it and must be
     /// given up: an entry missing in between would be worse than none.
-    pub(super) fn append(&mut self, entry: &Entry, medium: &Medium) -> io::Result<()> {
+    pub(super) fn append(&mut self, entry: &JournalEntry, medium: &Medium) -> io::Result<()> {
         let body = postcard::to_allocvec(entry).map_err(io::Error::other)?;
         let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
         bytes.extend_from_slice(&CHECK.checksum(&body).to_le_bytes());
@@ -138,8 +138,8 @@ impl Journal {
 
 /// The entries of all journals in `dir` that follow commit `after` of `epoch`
 /// (any epoch when none), without a gap.
-pub(super) fn following(dir: &Path, epoch: Option<u32>, after: u64) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
+pub(super) fn following(dir: &Path, epoch: Option<u32>, after: u64) -> Vec<JournalEntry> {
+    let mut entries: Vec<JournalEntry> = Vec::new();
     for path in dir::starting_with(dir, PREFIX) {
         let Ok(bytes) = std::fs::read(&path) else {
             continue;
@@ -171,7 +171,7 @@ fn base_of(bytes: &[u8]) -> Option<u64> {
 }
 
 /// The whole entries at the start of a journal, if it is of `epoch`.
-fn parse(bytes: &[u8], epoch: Option<u32>) -> Vec<Entry> {
+fn parse(bytes: &[u8], epoch: Option<u32>) -> Vec<JournalEntry> {
     match epoch_of(bytes) {
         Some(found) if epoch.is_none_or(|epoch| epoch == found) => parse_whole(bytes).0,
         _ => Vec::new(),
@@ -179,7 +179,7 @@ fn parse(bytes: &[u8], epoch: Option<u32>) -> Vec<Entry> {
 }
 
 /// The whole entries, and the bytes up to the end of the last.
-fn parse_whole(bytes: &[u8]) -> (Vec<Entry>, u64) {
+fn parse_whole(bytes: &[u8]) -> (Vec<JournalEntry>, u64) {
     let mut rest = bytes.get(HEADER_BYTES..).unwrap_or_default();
     let mut entries = Vec::new();
     while let Some((entry, after)) = take_entry(rest) {
@@ -189,7 +189,7 @@ fn parse_whole(bytes: &[u8]) -> (Vec<Entry>, u64) {
     (entries, (bytes.len() - rest.len()) as u64)
 }
 
-fn take_entry(bytes: &[u8]) -> Option<(Entry, &[u8])> {
+fn take_entry(bytes: &[u8]) -> Option<(JournalEntry, &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let (check, rest) = rest.split_first_chunk::<4>()?;
     let length = u32::from_le_bytes(*length) as usize;
@@ -201,16 +201,16 @@ fn take_entry(bytes: &[u8]) -> Option<(Entry, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::{Table, numbered};
+    use crate::mirror::{Table, numbered};
     use crate::records::samples;
 
-    fn entry(seq: u64) -> Entry {
+    fn entry(seq: u64) -> JournalEntry {
         let op = Op {
             table: Table::Alerts,
             key: numbered(seq),
             value: (!seq.is_multiple_of(3)).then(|| vec![1, 2, 3]),
         };
-        Entry {
+        JournalEntry {
             seq,
             at_us: 1_738_314_902_123_456,
             ops: vec![op],

@@ -11,7 +11,7 @@
 //! so whatever was acknowledged or shown is there twice, unless the medium refuses
 //! journal or snapshot (a warning, and tried again). Daily snapshots (`archive`,
 //! `snapshot`) and the journal put a damaged store right (`opening`); a mirror
-//! in memory (`image`) does so while the gateway runs and the medium fails.
+//! in memory (`mirror`) does so while the gateway runs and the medium fails.
 //!
 //! # Write budget
 //!
@@ -35,6 +35,7 @@
 
 mod archive;
 mod batch;
+mod change;
 mod codec;
 mod config;
 pub mod crash;
@@ -43,85 +44,35 @@ mod disk;
 mod engine;
 #[cfg(test)]
 mod faults;
-mod image;
+mod handle;
 mod journal;
 mod measured;
 mod medium;
+mod mirror;
 mod opening;
 mod outlook;
 mod plan;
+mod queries;
 mod records;
-mod shared;
 mod snapshot;
+mod state;
 #[cfg(test)]
 mod tests;
 mod upkeep;
 mod writer;
 
-use std::path::Path;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-
 use thiserror::Error;
-use tokio::sync::{oneshot, watch};
 
-use disk::Trouble;
-use engine::{Engine, Options, Reply};
-use image::Table;
-use medium::Medium;
-use shared::{Shared, WriterLife, lock, read_lock};
-use writer::Request;
-
+pub use change::{Change, StorageError};
 pub use config::Config;
+pub use handle::Store;
 pub use outlook::{Outlook, outlook};
 pub use records::{
     AlertRecord, AuditRecord, HistoryRecord, KeyId, KeyRecord, OutboxEvent, OutboxRecord,
     RuleRecord,
 };
-pub use shared::Health;
+pub use state::Health;
 pub use upkeep::{Restored, reset, restore};
-
-/// One change; several in one call are applied together or not at all.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// Adds or replaces a key.
-    PutKey(KeyRecord),
-    /// Removes a key.
-    DeleteKey(KeyId),
-    /// Adds or replaces an alert by its sequence number. What happened to it, if anybody is
-    /// to be notified of it, goes into the outbox in the same commit.
-    PutAlert(AlertRecord, Option<OutboxEvent>),
-    /// Removes an alert.
-    DeleteAlert(u64),
-    /// Adds or replaces a rule by its name.
-    PutRule(RuleRecord),
-    /// Removes a rule.
-    DeleteRule(String),
-    /// Appends minute steps of a history.
-    History(HistoryRecord),
-    /// Appends to the security audit trail (bounded, oldest out).
-    Audit(AuditRecord),
-    /// Every notification up to this number has reached the target of that name.
-    Delivered(String, u64),
-    /// Removes a notification that has reached every target.
-    DropOutbox(u64),
-}
-
-/// Why a change is not durable. The caller must not acknowledge it.
-#[derive(Clone, Debug, Error)]
-pub enum StorageError {
-    /// The medium refused: full, read-only or failing.
-    #[error("the change is not saved: {0}; free space or replace the medium, then try again")]
-    Unavailable(Arc<str>),
-    /// Too many changes are waiting.
-    #[error("the change is not saved: the store is busy; try again")]
-    Busy,
-    /// The gateway is stopping.
-    #[error("the change is not saved: the gateway is stopping")]
-    Stopping,
-}
 
 /// Why the store did not open at all.
 #[derive(Debug, Error)]
@@ -138,8 +89,8 @@ pub struct OpenError {
 pub struct Recovery {
     /// The store is new.
     pub created: bool,
-    /// What was lost, for the critical alert; none when all is well. Told at
-    /// every start until [`Store::loss_told`].
+    /// What was lost, for the critical alert; none when all is well. Reported at
+    /// every start until [`Store::loss_reported`].
     pub lost: Option<String>,
     /// What was damaged and put right without loss, for a warning.
     pub mended: Option<String>,
@@ -168,365 +119,4 @@ pub struct StoreStats {
     pub outbox_dropped: u64,
     /// Whether the medium takes writes at present.
     pub healthy: bool,
-}
-
-/// Handle to the store; clones share it. When the last one is dropped the
-/// store is flushed and closed, as by [`Store::close`].
-#[derive(Clone, Debug)]
-pub struct Store {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    shared: Arc<Shared>,
-    /// None only while being dropped.
-    queue: Option<SyncSender<Request>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // The writer ends when the queue does; waiting for it makes sure that
-        // the directory is free again when the handle is gone.
-        self.queue = None;
-        if let Some(writer) = lock(&self.writer).take() {
-            let _panicked = writer.join();
-        }
-    }
-}
-
-impl Store {
-    /// Opens or creates the store in `dir` with the default settings.
-    ///
-    /// # Errors
-    /// As [`Store::open_with`].
-    pub fn open(dir: &Path) -> Result<(Store, Recovery), OpenError> {
-        Store::open_with(&Config {
-            dir: dir.to_owned(),
-            ..Config::default()
-        })
-    }
-
-    /// Opens or creates the store in `config.dir`, recovering what can be
-    /// recovered. Blocks for the check of every page.
-    ///
-    /// # Errors
-    /// [`OpenError`] when not even an empty store can be used, when another
-    /// process has it, or when a newer gateway wrote it.
-    pub fn open_with(config: &Config) -> Result<(Store, Recovery), OpenError> {
-        Store::start(Options::new(config), Arc::new(Medium::default()))
-    }
-
-    fn start(options: Options, medium: Arc<Medium>) -> Result<(Store, Recovery), OpenError> {
-        let fail = |reason: String| OpenError {
-            dir: options.dir.display().to_string(),
-            reason,
-        };
-        dir::prepare(&options.dir)
-            .map_err(|error| fail(format!("{error}; create it or make it writable")))?;
-        let held = dir::lock(&options.dir).map_err(fail)?;
-        let opened = opening::open(&options.dir, &medium)
-            .map_err(|trouble: Trouble| fail(trouble.to_string()))?;
-        let recovery = Recovery {
-            failing: opened.medium.clone(),
-            ..opened.recovery
-        };
-        let lost = recovery.lost.as_deref().map(Arc::from);
-        let shared = Arc::new(Shared {
-            db: Some(opened.db).into(),
-            image: opened.image.into(),
-            batch: Mutex::default(),
-            medium,
-            commits: 0.into(),
-            failures: 0.into(),
-            queued: 0.into(),
-            notify: false.into(),
-            outbox_dropped: 0.into(),
-            outbox: watch::Sender::new(0),
-            health: watch::Sender::new(Health {
-                healthy: true,
-                reason: None,
-                lost,
-            }),
-            writer_ended: watch::Sender::new(false),
-        });
-        let (queue, requests) = sync_channel(writer::QUEUE_CAPACITY);
-        let engine = Engine::new(options.clone(), shared.clone(), opened.medium, held);
-        let seen = shared.clone();
-        let writer = std::thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || {
-                let _life = WriterLife(seen.clone());
-                writer::run(engine, &requests, &seen);
-            })
-            .map_err(|error| fail(format!("the writer thread does not start: {error}")))?;
-        let inner = Inner {
-            shared,
-            queue: Some(queue),
-            writer: Mutex::new(Some(writer)),
-        };
-        Ok((
-            Store {
-                inner: Arc::new(inner),
-            },
-            recovery,
-        ))
-    }
-
-    /// Makes `changes` durable together; returns when they are on the medium.
-    ///
-    /// # Errors
-    /// [`StorageError`]: nothing of `changes` is to be acknowledged.
-    pub async fn commit(&self, changes: Vec<Change>) -> Result<(), StorageError> {
-        self.ask(|reply| Request::Commit(changes, reply)).await
-    }
-
-    /// Queues changes for the next batch; may be lost at a power cut.
-    ///
-    /// A deferred [`Change::PutKey`] only brings usage count and last use, to
-    /// a key that is still there. Oldest out at capacity, and counted.
-    pub fn defer(&self, changes: Vec<Change>) {
-        let mut batch = lock(&self.inner.shared.batch);
-        for change in changes {
-            batch.add(change);
-        }
-    }
-
-    /// Writes what was deferred, now.
-    ///
-    /// # Errors
-    /// [`StorageError::Busy`] and [`StorageError::Stopping`]; what the medium
-    /// refuses is kept and tried again.
-    pub async fn flush(&self) -> Result<(), StorageError> {
-        self.ask(Request::Flush).await
-    }
-
-    /// Takes a snapshot, now.
-    ///
-    /// # Errors
-    /// [`StorageError`] when none could be taken.
-    pub async fn snapshot(&self) -> Result<(), StorageError> {
-        self.ask(Request::Snapshot).await
-    }
-
-    /// Records that the loss in [`Recovery::lost`] has been raised as an alert.
-    ///
-    /// # Errors
-    /// [`StorageError`]: it will be told again.
-    pub async fn loss_told(&self) -> Result<(), StorageError> {
-        self.ask(Request::LossTold).await
-    }
-
-    /// Writes what was deferred and closes; later commits are refused.
-    pub async fn close(&self) {
-        let (done, closed) = oneshot::channel();
-        let mut request = Request::Close(done);
-        // The queue drains by itself, so a full one only takes a moment.
-        while let Some(queue) = &self.inner.queue {
-            match queue.try_send(request) {
-                Ok(()) => {
-                    self.inner.shared.queued.fetch_add(1, Ordering::Relaxed);
-                    let _closed_before = closed.await;
-                    return;
-                }
-                Err(TrySendError::Full(same)) => {
-                    request = same;
-                    tokio::task::yield_now().await;
-                }
-                Err(TrySendError::Disconnected(_)) => return,
-            }
-        }
-    }
-
-    async fn ask(&self, request: impl FnOnce(Reply) -> Request) -> Result<(), StorageError> {
-        let (reply, answer) = oneshot::channel();
-        let queue = self.inner.queue.as_ref().ok_or(StorageError::Stopping)?;
-        // Counted before it is sent: the writer may take it at once.
-        self.inner.shared.queued.fetch_add(1, Ordering::Relaxed);
-        if let Err(refused) = queue.try_send(request(reply)) {
-            self.inner.shared.queued.fetch_sub(1, Ordering::Relaxed);
-            return Err(match refused {
-                TrySendError::Full(_) => StorageError::Busy,
-                TrySendError::Disconnected(_) => StorageError::Stopping,
-            });
-        }
-        answer.await.unwrap_or(Err(StorageError::Stopping))
-    }
-
-    /// Every key.
-    #[must_use]
-    pub fn keys(&self) -> Vec<KeyRecord> {
-        lock(&self.inner.shared.image).decoded(Table::Keys)
-    }
-
-    /// Every alert, oldest first.
-    #[must_use]
-    pub fn alerts(&self) -> Vec<AlertRecord> {
-        lock(&self.inner.shared.image).decoded(Table::Alerts)
-    }
-
-    /// Every stored rule.
-    #[must_use]
-    pub fn rules(&self) -> Vec<RuleRecord> {
-        lock(&self.inner.shared.image).decoded(Table::Rules)
-    }
-
-    /// Stored minute history, one record a series, oldest step first. Reads
-    /// the file: call it at start or from a blocking task.
-    #[must_use]
-    pub fn history(&self) -> Vec<HistoryRecord> {
-        plan::merge_history(
-            self.cold::<Vec<HistoryRecord>>(Table::History, false, usize::MAX)
-                .into_iter(),
-        )
-    }
-
-    /// Calls `each` with the stored history, batch by batch, oldest first:
-    /// [`Store::history`] without holding all of it. Reads the file.
-    pub fn replay_history(&self, mut each: impl FnMut(HistoryRecord)) {
-        self.cold_each(Table::History, false, |records: Vec<HistoryRecord>| {
-            records.into_iter().for_each(&mut each);
-            true
-        });
-    }
-
-    /// The newest `limit` audit records, newest first. Reads the file: call
-    /// it from a blocking task.
-    #[must_use]
-    pub fn audit(&self, limit: usize) -> Vec<AuditRecord> {
-        self.cold(Table::Audit, true, limit)
-    }
-
-    fn cold<T: serde::de::DeserializeOwned>(
-        &self,
-        table: Table,
-        newest_first: bool,
-        limit: usize,
-    ) -> Vec<T> {
-        let mut records = Vec::new();
-        if limit > 0 {
-            self.cold_each(table, newest_first, |record| {
-                records.push(record);
-                records.len() < limit
-            });
-        }
-        records
-    }
-
-    /// Records that are only on disk, until `each` says stop; none while the
-    /// medium cannot be read. One that does not decode is passed over.
-    fn cold_each<T: serde::de::DeserializeOwned>(
-        &self,
-        table: Table,
-        newest_first: bool,
-        mut each: impl FnMut(T) -> bool,
-    ) {
-        let Some(db) = &*read_lock(&self.inner.shared.db) else {
-            return;
-        };
-        let outcome = disk::read(db, table, newest_first, |_, value| {
-            codec::decode(value).map_or(true, &mut each)
-        });
-        if let Err(trouble) = outcome {
-            tracing::warn!(%trouble, table = table.name(), "stored records cannot be read");
-        }
-    }
-
-    /// From now on each event of an alert leaves a notification in the outbox,
-    /// in the same commit as the alert; or no longer.
-    pub fn keep_outbox(&self, keep: bool) {
-        self.inner.shared.notify.store(keep, Ordering::Relaxed);
-    }
-
-    /// The first notification after number `after`, with its number.
-    #[must_use]
-    pub fn outbox_after(&self, after: u64) -> Option<(u64, OutboxRecord)> {
-        lock(&self.inner.shared.image).outbox_after(after)
-    }
-
-    /// Number of the newest notification waiting; 0 when there is none.
-    #[must_use]
-    pub fn outbox_newest(&self) -> u64 {
-        let image = lock(&self.inner.shared.image);
-        image
-            .records(Table::Outbox)
-            .keys()
-            .next_back()
-            .and_then(|key| image::number_of(key))
-            .unwrap_or(0)
-    }
-
-    /// The newest notification known to have reached `target`.
-    #[must_use]
-    pub fn delivered(&self, target: &str) -> Option<u64> {
-        let image = lock(&self.inner.shared.image);
-        image
-            .records(Table::Delivered)
-            .get(target.as_bytes())
-            .and_then(|bytes| codec::decode(bytes).ok())
-    }
-
-    /// Wakes the receiver when notifications were added.
-    #[must_use]
-    pub fn outbox_changes(&self) -> watch::Receiver<u64> {
-        self.inner.shared.outbox.subscribe()
-    }
-
-    /// A random number made when the store was created; part of alert ids.
-    /// A store rebuilt after a loss has a new one.
-    #[must_use]
-    pub fn epoch(&self) -> u32 {
-        lock(&self.inner.shared.image).epoch
-    }
-
-    /// Whether writes become durable; changes wake the receiver.
-    #[must_use]
-    pub fn health(&self) -> watch::Receiver<Health> {
-        self.inner.shared.health.subscribe()
-    }
-
-    /// Waits until the writer's thread has ended; whoever waits keeps no store open.
-    pub fn writer_ended(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut ended = self.inner.shared.writer_ended.subscribe();
-        async move {
-            // An error means that the store is gone, and its writer with it.
-            let _ended = ended.wait_for(|ended| *ended).await;
-        }
-    }
-
-    /// Counters.
-    #[must_use]
-    pub fn stats(&self) -> StoreStats {
-        let shared = &self.inner.shared;
-        let (waiting, dropped) = {
-            let batch = lock(&shared.batch);
-            (batch.len() as u64, batch.dropped)
-        };
-        StoreStats {
-            commits: shared.commits.load(Ordering::Relaxed),
-            failures: shared.failures.load(Ordering::Relaxed),
-            syncs: shared.medium.syncs(),
-            bytes: shared.medium.bytes(),
-            queued: shared.queued.load(Ordering::Relaxed) + waiting,
-            dropped,
-            outbox: lock(&shared.image).records(Table::Outbox).len() as u64,
-            outbox_dropped: shared.outbox_dropped.load(Ordering::Relaxed),
-            healthy: shared.health.borrow().healthy,
-        }
-    }
-
-    /// Writes a consistent copy of everything, checked by reading it back,
-    /// 0600, to `path`; the gateway goes on meanwhile. [`restore`] takes it.
-    ///
-    /// # Errors
-    /// [`StorageError::Unavailable`] saying what failed; `path` is then as it was.
-    pub async fn backup_to(&self, path: &Path) -> Result<(), StorageError> {
-        let (shared, path) = (self.inner.shared.clone(), path.to_owned());
-        let copied = tokio::task::spawn_blocking(move || upkeep::backup(&shared, &path)).await;
-        let outcome = copied.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        outcome.map_err(|error| {
-            StorageError::Unavailable(format!("no backup was made: {error}").into())
-        })
-    }
 }

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use redb::Database;
 
 use super::disk::{self, Trouble};
-use super::image::{Image, Op};
 use super::medium::Medium;
+use super::mirror::{Mirror, Op};
 use super::{Recovery, crash, dir, journal, snapshot};
 
 /// An open store and what was found.
@@ -21,7 +21,7 @@ pub(super) struct Opened {
     /// The database.
     pub(super) db: Database,
     /// Its mirror.
-    pub(super) image: Image,
+    pub(super) mirror: Mirror,
     /// What was found.
     pub(super) recovery: Recovery,
     /// Why it is a copy in memory, if it is.
@@ -41,9 +41,9 @@ pub(super) fn open(dir: &Path, medium: &Arc<Medium>) -> Result<Opened, Trouble> 
 pub(super) fn open_writable(dir: &Path, medium: &Arc<Medium>) -> Result<Opened, Trouble> {
     let _left = std::fs::remove_file(dir.join(dir::STORE_NEW));
     let mut opened = match disk::open(&dir.join(dir::STORE), medium) {
-        Ok((db, image)) => {
+        Ok((db, mirror)) => {
             crash::point("open.opened");
-            mend(dir, db, image)
+            mend(dir, db, mirror)
         }
         Err(Trouble::Medium(_)) if is_missing(dir) => match snapshot::recover(dir) {
             None if is_untouched(dir) => create(dir, medium),
@@ -52,7 +52,7 @@ pub(super) fn open_writable(dir: &Path, medium: &Arc<Medium>) -> Result<Opened, 
         Err(Trouble::Damaged(reason)) => rebuild(dir, medium, &reason, snapshot::recover(dir)),
         Err(other) => Err(other),
     }?;
-    opened.recovery.lost.clone_from(&opened.image.lost);
+    opened.recovery.lost.clone_from(&opened.mirror.lost);
     Ok(opened)
 }
 
@@ -67,8 +67,8 @@ fn is_untouched(dir: &Path) -> bool {
 
 /// Applies what the journal has and the store has not. That happens when the
 /// card lost pages it had confirmed and redb fell back to an earlier commit.
-fn mend(dir: &Path, db: Database, mut image: Image) -> Result<Opened, Trouble> {
-    let missing = journal::following(dir, Some(image.epoch), image.seq);
+fn mend(dir: &Path, db: Database, mut mirror: Mirror) -> Result<Opened, Trouble> {
+    let missing = journal::following(dir, Some(mirror.epoch), mirror.seq);
     let mut recovery = Recovery::default();
     if let Some(last) = missing.last() {
         let seq = last.seq;
@@ -78,11 +78,11 @@ fn mend(dir: &Path, db: Database, mut image: Image) -> Result<Opened, Trouble> {
         ));
         let ops: Vec<Op> = missing.into_iter().flat_map(|entry| entry.ops).collect();
         disk::write(&db, seq, &ops)?;
-        image.apply(seq, ops);
+        mirror.apply(seq, ops);
     }
     Ok(Opened {
         db,
-        image,
+        mirror,
         recovery,
         medium: None,
     })
@@ -130,14 +130,14 @@ fn lost_text(reason: &str, found: Option<&snapshot::Recovered>) -> String {
 /// Makes the same store on other blocks of the card; the old file keeps the
 /// failing ones occupied.
 pub(super) fn move_elsewhere(dir: &Path, medium: &Arc<Medium>) -> Result<Opened, Trouble> {
-    let (db, image) = disk::open(&dir.join(dir::STORE), medium)?;
+    let (db, mirror) = disk::open(&dir.join(dir::STORE), medium)?;
     let ops = disk::read_all(&db);
     let _worn = disk::close(db);
-    build(dir, medium, image.seq, &ops?, image.lost)
+    build(dir, medium, mirror.seq, &ops?, mirror.lost)
 }
 
 /// Makes a whole store under another name before it takes its place. The
-/// loss is written into it: told at every start until it has been told.
+/// loss is written into it: reported at every start until an alert says it.
 fn build(
     dir: &Path,
     medium: &Arc<Medium>,
@@ -167,10 +167,10 @@ fn build(
     std::fs::rename(&fresh, &path)?;
     dir::sync(dir, medium)?;
     crash::point("open.rebuilt");
-    let (db, image) = disk::open(&path, medium)?;
+    let (db, mirror) = disk::open(&path, medium)?;
     Ok(Opened {
         db,
-        image,
+        mirror,
         recovery: Recovery::default(),
         medium: None,
     })
@@ -183,16 +183,16 @@ fn open_in_memory(dir: &Path, reason: &str) -> Result<Opened, Trouble> {
             "{text} ({reason}); free space or replace the medium"
         ))
     };
-    let (db, image, recovery) = match disk::open_copy(&dir.join(dir::STORE)) {
-        Ok((db, image)) => (db, image, Recovery::default()),
+    let (db, mirror, recovery) = match disk::open_copy(&dir.join(dir::STORE)) {
+        Ok((db, mirror)) => (db, mirror, Recovery::default()),
         Err(Trouble::Damaged(damage)) => {
             let found = snapshot::recover(dir);
             let lost = lost_text(&damage, found.as_ref());
             let found = found.ok_or_else(|| refused(lost.clone()))?;
-            let (db, image) = disk::create_in_memory(random_epoch(), found.seq + 1, &found.ops)?;
+            let (db, mirror) = disk::create_in_memory(random_epoch(), found.seq + 1, &found.ops)?;
             (
                 db,
-                image,
+                mirror,
                 Recovery {
                     lost: Some(lost),
                     ..Recovery::default()
@@ -204,13 +204,13 @@ fn open_in_memory(dir: &Path, reason: &str) -> Result<Opened, Trouble> {
     };
     let Opened {
         db,
-        image,
+        mirror,
         recovery: mended,
         ..
-    } = mend(dir, db, image)?;
+    } = mend(dir, db, mirror)?;
     Ok(Opened {
         db,
-        image,
+        mirror,
         recovery: Recovery {
             mended: mended.mended,
             ..recovery
@@ -221,10 +221,6 @@ fn open_in_memory(dir: &Path, reason: &str) -> Result<Opened, Trouble> {
 
 /// An epoch for a new store.
 pub(super) fn random_epoch() -> u32 {
-    let mut bytes = [0; 4];
     // Without randomness the clock still tells two stores apart.
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => u32::from_le_bytes(bytes),
-        Err(_) => Timestamp::now().as_microsecond() as u32,
-    }
+    getrandom::u32().unwrap_or_else(|_| Timestamp::now().as_microsecond() as u32)
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::codec;
-use super::image::{Image, Op, Table, chunk_minutes, numbered};
+use super::mirror::{Mirror, Op, Table, chunk_minutes, numbered};
 use super::{AlertRecord, Change, HistoryRecord, KeyRecord, OutboxEvent, OutboxRecord};
 use readings::Level;
 
@@ -28,7 +28,7 @@ const OUTBOX_STRIDE: u64 = 1 << 20;
 /// Operations of one commit over the mirror; a later change of a record
 /// replaces an earlier one, so that each is written once.
 pub(super) struct Plan<'a> {
-    image: &'a Image,
+    mirror: &'a Mirror,
     writes: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
     next_audit: u64,
     next_chunk: u64,
@@ -40,15 +40,15 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// An empty plan over `image`.
-    pub(super) fn new(image: &'a Image, notify: bool) -> Plan<'a> {
+    /// An empty plan over `mirror`.
+    pub(super) fn new(mirror: &'a Mirror, notify: bool) -> Plan<'a> {
         Plan {
-            image,
+            mirror,
             writes: BTreeMap::new(),
-            next_audit: image.audit.end,
-            next_chunk: image.history.back().map_or(0, |chunk| chunk.id + 1),
+            next_audit: mirror.audit.end,
+            next_chunk: mirror.history.back().map_or(0, |chunk| chunk.id + 1),
             notify,
-            next_outbox: (image.seq + 1) * OUTBOX_STRIDE,
+            next_outbox: (mirror.seq + 1) * OUTBOX_STRIDE,
             dropped: 0,
         }
     }
@@ -122,21 +122,21 @@ impl<'a> Plan<'a> {
     }
 
     fn usage(&mut self, record: &KeyRecord) {
-        let place = record.id.0.to_vec();
+        let key = record.id.0.to_vec();
         let Some(mut stored) = self
-            .current(Table::Keys, &place)
+            .current(Table::Keys, &key)
             .and_then(|bytes| codec::decode::<KeyRecord>(bytes).ok())
         else {
             return;
         };
         stored.usage_count = stored.usage_count.max(record.usage_count);
         stored.last_used_us = record.last_used_us.or(stored.last_used_us);
-        self.put(Table::Keys, place, codec::encode(&stored));
+        self.put(Table::Keys, key, codec::encode(&stored));
     }
 
     /// Puts the notification of `event` beside the change of its alert. None for a record
     /// that is stored as it is: the committer repeats what may have become durable after
-    /// it gave up waiting, and nobody is told of the same event twice for that.
+    /// it gave up waiting, and nobody is notified of the same event twice for that.
     fn notification(&mut self, record: &AlertRecord, event: Option<OutboxEvent>) {
         let Some(event) = event.filter(|_| self.notify) else {
             return;
@@ -159,10 +159,10 @@ impl<'a> Plan<'a> {
 
     fn bound_outbox(&mut self) {
         let mut waiting: BTreeMap<Vec<u8>, Option<Level>> = BTreeMap::new();
-        if self.image.records(Table::Outbox).len() + self.writes.len() <= OUTBOX_CAPACITY {
+        if self.mirror.records(Table::Outbox).len() + self.writes.len() <= OUTBOX_CAPACITY {
             return;
         }
-        for (key, value) in self.image.records(Table::Outbox) {
+        for (key, value) in self.mirror.records(Table::Outbox) {
             waiting.insert(key.clone(), level_of(value));
         }
         for ((_, key), value) in self
@@ -215,7 +215,7 @@ impl<'a> Plan<'a> {
     }
 
     fn bound_audit(&mut self) {
-        let start = self.image.audit.start;
+        let start = self.mirror.audit.start;
         if self.next_audit - start > AUDIT_CAPACITY + AUDIT_SLACK {
             for number in start..self.next_audit - AUDIT_CAPACITY {
                 self.remove(Table::Audit, numbered(number));
@@ -241,7 +241,7 @@ impl<'a> Plan<'a> {
             return;
         }
         let mut out = Vec::new();
-        for chunk in self.image.history.iter().rev() {
+        for chunk in self.mirror.history.iter().rev() {
             minutes += u64::from(chunk.minutes);
             bytes += chunk.bytes;
             if minutes > history_minutes || bytes > HISTORY_CAPACITY_BYTES {
@@ -260,7 +260,7 @@ impl<'a> Plan<'a> {
             Change::PutRule(record) => (Table::Rules, record.name.clone().into_bytes()),
             _ => return true,
         };
-        self.image.records(table).len() + self.writes.len() < Table::CAPACITY
+        self.mirror.records(table).len() + self.writes.len() < Table::CAPACITY
             || self.current(table, &key).is_some()
     }
 
@@ -268,7 +268,7 @@ impl<'a> Plan<'a> {
     fn current(&self, table: Table, key: &[u8]) -> Option<&[u8]> {
         match self.writes.get(&(table, key.to_vec())) {
             Some(planned) => planned.as_deref(),
-            None => self.image.records(table).get(key).map(Vec::as_slice),
+            None => self.mirror.records(table).get(key).map(Vec::as_slice),
         }
     }
 
@@ -289,7 +289,7 @@ fn level_of(value: &[u8]) -> Option<Level> {
 
 /// Operations that turn the mirrored records `found` on disk into `wanted`:
 /// undoes what a failed commit may have left behind.
-pub(super) fn reconcile(found: &Image, wanted: &Image) -> Vec<Op> {
+pub(super) fn reconcile(found: &Mirror, wanted: &Mirror) -> Vec<Op> {
     let mut ops = Vec::new();
     for table in Table::ALL.into_iter().filter(|table| table.mirrored()) {
         let (found, wanted) = (found.records(table), wanted.records(table));

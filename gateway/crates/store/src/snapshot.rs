@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use redb::Database;
 
 use super::archive::{self, Header};
-use super::image::{Image, Op, Table};
 use super::journal::{self, Journal};
 use super::medium::Medium;
+use super::mirror::{Mirror, Op, Table};
 use super::{crash, dir, disk};
 
 const PREFIX: &str = "snapshot-";
@@ -37,7 +37,7 @@ pub(super) struct Recovered {
 pub(super) fn take(
     dir: &Path,
     db: &Database,
-    image: &Image,
+    mirror: &Mirror,
     at_us: i64,
     medium: &Medium,
 ) -> io::Result<Journal> {
@@ -45,15 +45,15 @@ pub(super) fn take(
     let unfinished = dir.join(UNFINISHED);
     let header = Header {
         schema: disk::SCHEMA,
-        seq: image.seq,
-        epoch: image.epoch,
+        seq: mirror.seq,
+        epoch: mirror.epoch,
         at_us,
     };
     copy(db, &Table::SNAPSHOT, &unfinished, &header, medium)?;
     crash::point("snapshot.written");
-    std::fs::rename(&unfinished, snapshot_path(dir, image.seq))?;
+    std::fs::rename(&unfinished, snapshot_path(dir, mirror.seq))?;
     crash::point("snapshot.renamed");
-    let journal = Journal::begin(dir, image.epoch, image.seq, medium)?;
+    let journal = Journal::begin(dir, mirror.epoch, mirror.seq, medium)?;
     dir::sync(dir, medium)?;
     prune(dir);
     crash::point("snapshot.pruned");

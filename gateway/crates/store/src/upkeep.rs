@@ -12,28 +12,28 @@ use jiff::Timestamp;
 
 use super::archive::{self, Header};
 use super::disk::{self, Trouble};
-use super::image::Table;
 use super::medium::Medium;
-use super::shared::{Shared, lock, read_lock};
+use super::mirror::Table;
+use super::state::{StoreState, lock, read_lock};
 use super::{OpenError, dir, opening, snapshot};
 
 /// The store a restore replaced; one is kept.
 const REPLACED: &str = "gateway.redb.replaced";
 
 /// Copies everything to `path` by way of a file beside it.
-pub(super) fn backup(shared: &Shared, path: &Path) -> io::Result<()> {
+pub(super) fn backup(state: &StoreState, path: &Path) -> io::Result<()> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".unfinished");
     let unfinished = Path::new(&unfinished);
     // A backup usually goes to another medium: not counted against this one.
     let medium = Medium::default();
-    let db = read_lock(&shared.db);
+    let db = read_lock(&state.db);
     let db = db
         .as_ref()
         .ok_or_else(|| io::Error::other("the store cannot be read at present; try again"))?;
     let (seq, epoch) = {
-        let image = lock(&shared.image);
-        (image.seq, image.epoch)
+        let mirror = lock(&state.mirror);
+        (mirror.seq, mirror.epoch)
     };
     let at_us = Timestamp::now().as_microsecond();
     let copied = snapshot::copy(

@@ -10,11 +10,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use tokio::sync::oneshot;
 
 use super::engine::{Engine, Reply};
-use super::shared::Shared;
+use super::state::StoreState;
 use super::{Change, StorageError};
 use readings::clock::Mono;
 
-/// Requests waiting at most. Beyond it callers are told to try again: a card
+/// Requests waiting at most. Beyond it callers are asked to try again: a card
 /// that takes 20 ms an `fsync` still clears a full queue in well under a second.
 pub(super) const QUEUE_CAPACITY: usize = 1_024;
 /// Commits in one transaction at most; bounds its memory.
@@ -28,14 +28,14 @@ pub(super) enum Request {
     Flush(Reply),
     /// Take a snapshot, now.
     Snapshot(Reply),
-    /// A loss has been told.
-    LossTold(Reply),
+    /// An alert reports the loss.
+    LossReported(Reply),
     /// Write what waits, close and end.
     Close(oneshot::Sender<()>),
 }
 
 /// Serves `queue` until it is closed or every handle is gone.
-pub(super) fn run(mut engine: Engine, queue: &Receiver<Request>, shared: &Arc<Shared>) {
+pub(super) fn run(mut engine: Engine, queue: &Receiver<Request>, state: &Arc<StoreState>) {
     loop {
         let wait = engine.deadline().since(Mono::now());
         let mut next = match queue.recv_timeout(wait) {
@@ -44,11 +44,11 @@ pub(super) fn run(mut engine: Engine, queue: &Receiver<Request>, shared: &Arc<Sh
             Err(RecvTimeoutError::Disconnected) => return engine.close(),
         };
         while let Some(request) = next.take() {
-            shared.queued.fetch_sub(1, Ordering::Relaxed);
+            state.queued.fetch_sub(1, Ordering::Relaxed);
             let now = Mono::now();
             match request {
                 Request::Commit(changes, reply) => {
-                    let (group, other) = gather(changes, reply, queue, shared);
+                    let (group, other) = gather(changes, reply, queue, state);
                     engine.commit(group, now);
                     next = other;
                 }
@@ -67,7 +67,7 @@ pub(super) fn run(mut engine: Engine, queue: &Receiver<Request>, shared: &Arc<Sh
                         },
                     );
                 }
-                Request::LossTold(reply) => answer(reply, engine.forget_loss(now)),
+                Request::LossReported(reply) => answer(reply, engine.loss_reported(now)),
                 Request::Close(done) => {
                     engine.close();
                     let _gone = done.send(());
@@ -88,13 +88,13 @@ fn gather(
     changes: Vec<Change>,
     reply: Reply,
     queue: &Receiver<Request>,
-    shared: &Arc<Shared>,
+    state: &Arc<StoreState>,
 ) -> (Vec<(Vec<Change>, Reply)>, Option<Request>) {
     let mut group = vec![(changes, reply)];
     while group.len() < GROUP_CAPACITY {
         match queue.try_recv() {
             Ok(Request::Commit(changes, reply)) => {
-                shared.queued.fetch_sub(1, Ordering::Relaxed);
+                state.queued.fetch_sub(1, Ordering::Relaxed);
                 group.push((changes, reply));
             }
             Ok(other) => return (group, Some(other)),

@@ -3,6 +3,7 @@
 //! Pure. The signature covers the time and the body, so that an old
 //! notification cannot be sent again by somebody else.
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -100,10 +101,8 @@ pub(in crate::notify) fn signature(secret: &[u8], timestamp_s: i64, body: &[u8])
     mac.update(timestamp_s.to_string().as_bytes());
     mac.update(b".");
     mac.update(body);
-    let digest = mac.finalize().into_bytes();
-    Some(digest.iter().fold("sha256=".to_owned(), |text, byte| {
-        text + &format!("{byte:02x}")
-    }))
+    let digest = HEXLOWER.encode(&mac.finalize().into_bytes());
+    Some(format!("sha256={digest}"))
 }
 
 #[cfg(test)]

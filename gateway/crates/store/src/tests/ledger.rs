@@ -13,16 +13,12 @@ const ENOSPC: i32 = 28;
 const EROFS: i32 = 30;
 const EIO: i32 = 5;
 
-/// SplitMix64: the seed is all there is to a round.
-struct Chance(u64);
+/// The seed is all there is to a round.
+struct Chance(fastrand::Rng);
 
 impl Chance {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (word ^ (word >> 31)) % bound
+        self.0.u64(..bound)
     }
 
     fn fault(&mut self) -> Fault {
@@ -79,7 +75,7 @@ fn found(store: &Store) -> Ledger {
 /// One life of a store under faults, ended by a stop or a power cut.
 /// Returns the faults that hit.
 async fn round(seed: u64, dir: &Path, ledger: &mut Ledger, losses: &mut u64) -> u64 {
-    let mut chance = Chance(seed);
+    let mut chance = Chance(fastrand::Rng::with_seed(seed));
     let medium = Arc::new(Medium::default());
     medium.faults.record();
     let opened = Store::start(options(dir), medium.clone());

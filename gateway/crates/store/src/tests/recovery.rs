@@ -76,7 +76,7 @@ async fn a_damaged_store_is_set_aside_and_rebuilt_from_snapshot_and_journal() {
             "told again until it was told"
         );
         assert_eq!(store.health().borrow().lost.as_deref(), Some(&*lost));
-        store.loss_told().await.expect("told");
+        store.loss_reported().await.expect("told");
         drop(store);
         assert_eq!(open(dir.path()).1.lost, None);
     }
@@ -217,7 +217,7 @@ async fn what_healed_is_there_twice_when_it_is_told() {
     use crate::faults::Fault;
     let (dir, _) = filled().await;
     let (store, _) = open(dir.path());
-    let medium = store.inner.shared.medium.clone();
+    let medium = store.open.state.medium.clone();
     store
         .commit(vec![Change::DeleteAlert(0)])
         .await
@@ -267,13 +267,13 @@ async fn commits_the_card_lost_come_back_from_the_journal() {
 async fn a_newer_schema_is_refused_and_stays_in_place() {
     let (dir, file) = filled().await;
     let medium = Arc::new(Medium::default());
-    let (db, image) = super::super::disk::open(&file, &medium).expect("opened");
-    let newer = super::super::image::Op {
-        table: super::super::image::Table::Meta,
+    let (db, mirror) = super::super::disk::open(&file, &medium).expect("opened");
+    let newer = super::super::mirror::Op {
+        table: super::super::mirror::Table::Meta,
         key: b"schema".to_vec(),
         value: Some(super::super::codec::encode(&2_u64)),
     };
-    super::super::disk::write(&db, image.seq + 1, &[newer]).expect("written");
+    super::super::disk::write(&db, mirror.seq + 1, &[newer]).expect("written");
     super::super::disk::close(db).expect("closed");
     let error = try_open(dir.path()).expect_err("newer").to_string();
     assert!(
@@ -395,7 +395,7 @@ async fn blocks_that_stay_bad_are_left_behind() {
         .commit(vec![Change::History(history("height", 1..2))])
         .await
         .expect("committed");
-    let medium = store.inner.shared.medium.clone();
+    let medium = store.open.state.medium.clone();
     medium.faults.wear_out(&dir.path().join(STORE));
     let refused = store
         .commit(vec![Change::PutAlert(alert(1, "refused"), None)])

@@ -127,14 +127,14 @@ pub(super) struct Chunk {
     pub(super) bytes: u64,
 }
 
-/// Key of the text of a loss not told yet, in [`Table::Meta`].
+/// Key of the text of a loss that is not reported yet, in [`Table::Meta`].
 pub(super) const LOST: &[u8] = b"lost";
 
 type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// The mirror.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Image {
+pub(super) struct Mirror {
     keys: Records,
     alerts: Records,
     rules: Records,
@@ -144,7 +144,7 @@ pub(super) struct Image {
     pub(super) seq: u64,
     /// Random number of this store.
     pub(super) epoch: u32,
-    /// What was lost and has not been told yet.
+    /// What was lost and is not reported yet.
     pub(super) lost: Option<String>,
     /// Whether it mirrors the file; false for a copy in memory.
     pub(super) on_medium: bool,
@@ -154,7 +154,7 @@ pub(super) struct Image {
     pub(super) history: VecDeque<Chunk>,
 }
 
-impl Image {
+impl Mirror {
     /// The records of a mirrored table; empty for the others.
     pub(super) fn records(&self, table: Table) -> &Records {
         static NONE: Records = Records::new();

@@ -1,4 +1,5 @@
-//! What the handles and the desk share: the rooms of the service and its bell.
+//! The alert service: book, rules, conditions and evaluation, as the handles and the
+//! committer use them together.
 //!
 //! Lock order: book, then rules or conditions, then engine. No lock is held
 //! while waiting for the store.
@@ -21,10 +22,10 @@ use readings::Sources;
 /// drones. A slower subscriber is told how many it missed.
 pub(super) const EVENTS_KEPT: usize = 256;
 
-pub(super) struct Shared {
+pub(super) struct AlertService {
     pub sources: Arc<Sources>,
     pub engine: Engine,
-    /// Rings when the desk has something to do.
+    /// Wakes the committer when it has something to do.
     pub wake: Notify,
     /// Rules changed: alerts of rules that are gone must end.
     pub rules_changed: AtomicBool,
@@ -50,14 +51,14 @@ pub(super) struct Counters {
     pub rules_ignored: AtomicU64,
 }
 
-impl Shared {
+impl AlertService {
     pub(super) fn new(
         config: &Config,
         defaults: Vec<Rule>,
         sources: Arc<Sources>,
-    ) -> Result<Shared, AlertError> {
+    ) -> Result<AlertService, AlertError> {
         let rules = Rulebook::new(config, defaults)?;
-        Ok(Shared {
+        Ok(AlertService {
             sources,
             engine: Engine::new(rules.table().clone()),
             wake: Notify::new(),

@@ -1,4 +1,4 @@
-//! What the writer thread and the handles have in common.
+//! The state of an open store, which the writer thread and the handles share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -7,8 +7,8 @@ use redb::Database;
 use tokio::sync::watch;
 
 use super::batch::Batch;
-use super::image::Image;
 use super::medium::Medium;
+use super::mirror::Mirror;
 
 /// Whether writes become durable, and what is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,17 +17,17 @@ pub struct Health {
     pub healthy: bool,
     /// Why not.
     pub reason: Option<Arc<str>>,
-    /// What was lost and has not been told yet (see `Store::loss_told`).
+    /// What was lost and has not been reported yet (see `Store::loss_reported`).
     pub lost: Option<Arc<str>>,
 }
 
-/// State under the handles.
+/// State that the writer changes and the handles read.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct StoreState {
     /// The database; none while it is being opened again.
     pub(super) db: RwLock<Option<Database>>,
     /// What is durable.
-    pub(super) image: Mutex<Image>,
+    pub(super) mirror: Mutex<Mirror>,
     /// What waits for the next batch.
     pub(super) batch: Mutex<Batch>,
     /// Counters of the medium.
@@ -51,7 +51,7 @@ pub(super) struct Shared {
 }
 
 /// Held by the writer's thread: says that it has ended, also by a panic.
-pub(super) struct WriterLife(pub(super) Arc<Shared>);
+pub(super) struct WriterLife(pub(super) Arc<StoreState>);
 
 impl Drop for WriterLife {
     fn drop(&mut self) {

@@ -1,0 +1,165 @@
+//! What the gateway observed, as changes of a draft: transitions of rules and conditions,
+//! and alerts whose rule is gone.
+//!
+//! Every alert that is raised or ended by itself is made here; what operators ask for is
+//! in `commands`.
+
+use std::sync::Arc;
+
+use super::Committer;
+use crate::book::{Book, Cause, Moment};
+use crate::conditions::{ConditionChange, is_event};
+use crate::draft::Draft;
+use crate::engine::RuleChange;
+use crate::model::{Alert, Measured};
+use crate::wording::{RULE_ORIGIN, alert_id, rule_details, rule_message};
+use readings::clock::Mono;
+use readings::{AlertType, Level};
+
+impl Committer {
+    pub(super) fn end_orphans(&self, draft: &mut Draft, book: &Book, moment: Moment) {
+        let rules = self.service.rules();
+        let orphaned = |alert: &&Alert| {
+            alert.measured.is_some_and(|measured| {
+                !rules.watches(&alert.title, measured.metric, &alert.subject)
+            })
+        };
+        let orphans: Vec<(u64, bool)> = draft
+            .all_open(book)
+            .filter(orphaned)
+            .map(|alert| (alert.seq, rules.auto_resolves(&alert.title)))
+            .collect();
+        for (seq, resolve) in orphans {
+            draft.clear(book, seq, moment.now, resolve, moment);
+        }
+    }
+
+    pub(super) fn apply_rule_change(
+        &mut self,
+        draft: &mut Draft,
+        book: &Book,
+        change: &RuleChange,
+        moment: Moment,
+    ) {
+        let RuleChange { source, rule, cell } = change;
+        let service = self.service.clone();
+        let subject = service
+            .sources
+            .source(*source)
+            .map_or_else(|| Arc::from("unknown"), |source| source.name.clone());
+        let resolve = service.rules().auto_resolves(&rule.name);
+        let cause = Cause::Rule(&rule.name);
+        let end = |draft: &mut Draft| {
+            if let Some(seq) = draft.open(book, cause, &subject).map(|alert| alert.seq) {
+                draft.clear(book, seq, cell.ended_at, resolve, moment);
+            }
+        };
+        let continues = |alert: &Alert| {
+            alert
+                .measured
+                .is_some_and(|measured| measured.metric == rule.metric)
+        };
+        if cell.transition.ended_before || !draft.open(book, cause, &subject).is_none_or(continues)
+        {
+            end(draft);
+        }
+        // An alert still open here is from before a restart: it goes on.
+        if cell.transition.raised && draft.open(book, cause, &subject).is_none() {
+            let alert = Alert {
+                title: rule.name.clone(),
+                message: rule_message(rule, &subject, cell.value),
+                details: Some(rule_details(rule, cell.value)),
+                origin: RULE_ORIGIN.into(),
+                measured: Some(Measured {
+                    metric: rule.metric,
+                    value: cell.value,
+                    threshold: rule.threshold,
+                }),
+                level: rule.level,
+                alert_type: rule.alert_type,
+                subject: subject.clone(),
+                ..self.blank(moment, cell.raised_at)
+            };
+            draft.add(alert, cell.raised_at);
+        }
+        if cell.transition.raised && !cell.transition.stands {
+            end(draft);
+        }
+    }
+
+    pub(super) fn apply_condition_change(
+        &mut self,
+        draft: &mut Draft,
+        book: &Book,
+        change: ConditionChange,
+        moment: Moment,
+    ) {
+        let ConditionChange {
+            key,
+            subject,
+            what,
+            transition,
+            raised_at,
+            ended_at,
+        } = change;
+        let resolve = self.service.rules().conditions_auto_resolve();
+        let cause = Cause::Condition(&key);
+        let end = |draft: &mut Draft| {
+            if let Some(seq) = draft.open(book, cause, &subject).map(|alert| alert.seq) {
+                draft.clear(book, seq, ended_at, resolve, moment);
+            }
+        };
+        if transition.ended_before {
+            end(draft);
+        }
+        // A further event is a further alert; only the same one told again is not.
+        let tells = |alert: &Alert| {
+            !is_event(&key)
+                || what
+                    .as_ref()
+                    .is_some_and(|condition| condition.message == alert.message)
+        };
+        let known = draft
+            .all_open(book)
+            .any(|a| Cause::of(a) == cause && *a.subject == *subject && tells(a));
+        if let Some(condition) = what.filter(|_| transition.raised && !known) {
+            let alert = Alert {
+                title: condition.title.into(),
+                message: condition.message,
+                details: condition.details,
+                origin: key.clone(),
+                level: condition.level,
+                alert_type: condition.alert_type,
+                subject: subject.clone(),
+                ..self.blank(moment, raised_at)
+            };
+            draft.add(alert, raised_at);
+        }
+        if transition.raised && !transition.stands {
+            end(draft);
+        }
+    }
+
+    /// A numbered alert raised at `at`, to be filled in.
+    pub(super) fn blank(&mut self, moment: Moment, at: Mono) -> Alert {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        Alert {
+            seq,
+            id: alert_id(self.store_epoch, seq),
+            level: Level::Info,
+            alert_type: AlertType::System,
+            title: "".into(),
+            message: String::new(),
+            details: None,
+            origin: "".into(),
+            subject: "".into(),
+            measured: None,
+            created: moment.wall_at(at),
+            cleared: None,
+            acknowledged: None,
+            resolved: None,
+            durable: true,
+        }
+    }
+}

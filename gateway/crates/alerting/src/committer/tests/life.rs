@@ -1,0 +1,178 @@
+//! The life of an alert while the store takes everything.
+
+use super::*;
+
+#[test]
+fn a_commit_says_what_happened_to_its_alerts() {
+    let mut bench = Bench::new(vec![]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    assert_eq!(events(&bench.ok(0)), [(1, Some(EventKind::Raised))]);
+    let id = bench.alerts()[0].id.clone();
+    let (reply, _answer) = oneshot::channel();
+    let acknowledge = Command::Acknowledge {
+        id: id.to_string(),
+        by: "Admin Key".into(),
+        reply,
+    };
+    let changes = bench.round(vec![acknowledge], 1, Ok(()));
+    assert_eq!(events(&changes), [(1, Some(EventKind::Acknowledged))]);
+    bench.observe("board", Metric::DiskUsage, 10.0, 2);
+    assert_eq!(events(&bench.ok(2)), [(1, Some(EventKind::Resolved))]);
+}
+
+#[test]
+fn a_rule_alert_says_everything_and_is_durable_before_it_is_seen() {
+    let mut bench = Bench::new(vec![]);
+    let mut events = bench.service.events.subscribe();
+    let version = bench.service.version();
+    bench.observe("drone_001", Metric::BatteryLevel, 19.0, 5);
+    let plan = bench.committer.plan(vec![], false, moment(7));
+    assert_eq!(written(&plan.changes), [1]);
+    assert!(
+        bench.alerts().is_empty() && events.try_recv().is_err(),
+        "not before the commit"
+    );
+    bench.committer.settle(plan, Ok(()));
+    let alert = bench.alerts()[0].clone();
+    assert_eq!(&*alert.id, "alert_0000aaaa_1");
+    assert_eq!(
+        alert.message,
+        "Low Battery: battery_level of drone_001 is 19 % (< 20 %)"
+    );
+    assert_eq!(
+        alert.details.as_deref(),
+        Some("value: 19 %, threshold: 20 %")
+    );
+    assert_eq!(
+        (&*alert.title, &*alert.origin, &*alert.subject),
+        ("Low Battery", "system_monitor", "drone_001")
+    );
+    assert_eq!(
+        alert.created,
+        moment(5).wall,
+        "stamped when it fired, not when it was written"
+    );
+    assert!(alert.durable && alert.is_open());
+    assert!(matches!(events.try_recv(), Ok(AlertEvent::Raised(raised)) if raised == alert));
+    assert_ne!(bench.service.version(), version);
+    let views = bench.service.rules().views();
+    let low = views
+        .iter()
+        .find(|view| &*view.rule.name == "Low Battery")
+        .expect("listed");
+    assert_eq!(low.last_triggered, Some(alert.created));
+}
+
+#[test]
+fn a_value_that_comes_back_clears_and_resolves_its_alert() {
+    let mut bench = Bench::new(vec![]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    bench.ok(0);
+    bench.observe("board", Metric::DiskUsage, 89.5, 10);
+    assert!(bench.ok(10).is_empty(), "inside the hysteresis");
+    bench.observe("board", Metric::DiskUsage, 80.0, 20);
+    assert_eq!(written(&bench.ok(21)), [1]);
+    let alert = bench.alerts()[0].clone();
+    assert_eq!(alert.cleared, Some(moment(20).wall));
+    assert_eq!(alert.resolved.as_ref().map(|(_, by)| &**by), Some("auto"));
+    assert!(alert.acknowledged.is_some(), "resolving acknowledges");
+}
+
+#[test]
+fn without_auto_resolve_a_cleared_alert_waits_for_an_operator() {
+    let config = Config {
+        auto_resolve: false,
+        ..Config::default()
+    };
+    let mut bench = Bench::with(&config, vec![]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    bench.ok(0);
+    bench.observe("board", Metric::DiskUsage, 10.0, 20);
+    bench.ok(20);
+    let alert = bench.alerts()[0].clone();
+    assert!(alert.cleared.is_some() && alert.resolved.is_none());
+    bench.observe("board", Metric::DiskUsage, 92.0, 400);
+    bench.ok(400);
+    assert_eq!(bench.alerts().len(), 2, "a new episode is a new alert");
+}
+
+#[test]
+fn a_short_episode_during_a_slow_commit_is_not_lost() {
+    let mut bench = Bench::new(vec![]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    bench.observe("board", Metric::DiskUsage, 10.0, 1);
+    bench.ok(5);
+    let alert = bench.alerts()[0].clone();
+    assert_eq!(
+        (alert.created, alert.cleared),
+        (moment(0).wall, Some(moment(1).wall))
+    );
+}
+
+#[test]
+fn acknowledge_and_resolve_are_idempotent_and_say_who() {
+    let mut bench = Bench::new(vec![]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    bench.ok(0);
+    let id = bench.alerts()[0].id.clone();
+    let first = bench.acknowledge(&id, 10, Ok(())).expect("done");
+    assert_eq!(
+        first.acknowledged,
+        Some((moment(10).wall, "Admin Key".into()))
+    );
+    assert_eq!(
+        bench
+            .acknowledge(&id, 20, refused())
+            .expect("nothing to write"),
+        first
+    );
+    let resolved = bench.resolve(&id, 30, Ok(())).expect("done");
+    assert_eq!(
+        resolved.resolved,
+        Some((moment(30).wall, "Admin Key".into()))
+    );
+    assert_eq!(resolved.acknowledged, first.acknowledged);
+    assert_eq!(bench.resolve(&id, 40, Ok(())).expect("done"), resolved);
+    assert!(matches!(
+        bench.resolve("alert_0000aaaa_9", 50, Ok(())),
+        Err(AlertError::UnknownAlert(_))
+    ));
+    assert!(matches!(
+        bench.resolve("nonsense", 50, Ok(())),
+        Err(AlertError::UnknownAlert(_))
+    ));
+}
+
+#[test]
+fn a_resolved_alert_fires_again_after_the_cool_down_while_its_value_is_bad() {
+    let mut bench = Bench::new(vec![]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    bench.ok(0);
+    let id = bench.alerts()[0].id.clone();
+    bench.resolve(&id, 10, Ok(())).expect("done");
+    bench.observe("board", Metric::DiskUsage, 91.0, 299);
+    assert!(bench.ok(299).is_empty());
+    bench.observe("board", Metric::DiskUsage, 91.0, 300);
+    assert_eq!(written(&bench.ok(300)), [2]);
+}
+
+#[test]
+fn alerts_of_a_rule_that_is_gone_end() {
+    let mut bench = Bench::new(vec![]);
+    bench.put_rule(&text(">=", 50.0), Ok(())).expect("done");
+    bench.observe("board", Metric::CpuUsage, 60.0, 0);
+    bench.ok(0);
+    assert!(matches!(
+        bench.delete_rule("Nobody", Ok(())),
+        Err(AlertError::UnknownRule(_))
+    ));
+    assert!(matches!(
+        bench.delete_rule("Test", refused()),
+        Err(AlertError::Storage(_))
+    ));
+    bench.ok(1);
+    assert!(bench.alerts()[0].is_open());
+    bench.delete_rule("Test", Ok(())).expect("done");
+    bench.ok(2);
+    assert!(bench.alerts()[0].resolved.is_some());
+}

@@ -1,0 +1,251 @@
+//! The engine with real rules and sources, without a committer.
+
+use super::super::defaults::default_rules;
+use super::super::rule::tests::text;
+use super::super::ruleset::Rulebook;
+use super::*;
+use crate::{Config, RuleText};
+use readings::{Metric, SourceKind, Sources};
+
+struct Bench {
+    engine: Engine,
+    rules: Rulebook,
+    sources: Sources,
+}
+
+impl Bench {
+    fn new(rules: Vec<RuleText>) -> Bench {
+        let config = Config {
+            rule: rules,
+            ..Config::default()
+        };
+        let rules = Rulebook::new(&config, default_rules()).expect("valid");
+        Bench {
+            engine: Engine::new(rules.table().clone()),
+            rules,
+            sources: Sources::default(),
+        }
+    }
+
+    fn observe(&self, source: &str, metric: Metric, value: f64, second: u64) -> bool {
+        let id = self
+            .sources
+            .register(source, SourceKind::Drone)
+            .expect("room");
+        self.engine.observe(
+            id,
+            source,
+            &[Reading { metric, value }],
+            Mono::from_millis(second * 1000),
+        )
+    }
+
+    fn raised(&self) -> Vec<(String, String)> {
+        let drained = self.engine.drain();
+        let raised = drained
+            .into_iter()
+            .filter(|change| change.cell.transition.raised);
+        raised
+            .map(|change| {
+                (
+                    self.sources.name(change.source).to_string(),
+                    change.rule.name.to_string(),
+                )
+            })
+            .collect()
+    }
+
+    fn configure(&mut self, rules: Vec<RuleText>) {
+        self.rules
+            .configure(&Config {
+                rule: rules,
+                ..Config::default()
+            })
+            .expect("valid");
+        self.engine.replace(self.rules.table());
+    }
+}
+
+fn pair(source: &str, rule: &str) -> (String, String) {
+    (source.to_owned(), rule.to_owned())
+}
+
+#[test]
+fn over_the_critical_line_both_rules_fire_and_each_source_for_itself() {
+    let bench = Bench::new(vec![]);
+    assert!(bench.observe("board", Metric::MemoryUsage, 95.0, 0));
+    assert!(bench.observe("drone_001", Metric::BatteryLevel, 19.0, 0));
+    assert_eq!(
+        bench.engine.stats().cells_waiting,
+        4,
+        "with the proof that no Critical Battery of before stands"
+    );
+    assert_eq!(
+        bench.raised(),
+        [
+            pair("board", "High Memory Usage"),
+            pair("board", "Critical Memory Usage"),
+            pair("drone_001", "Low Battery")
+        ]
+    );
+    assert!(
+        bench.observe("drone_002", Metric::BatteryLevel, 19.0, 1),
+        "one drone does not mute another"
+    );
+    assert_eq!(bench.raised(), [pair("drone_002", "Low Battery")]);
+    assert!(!bench.observe("board", Metric::MemoryUsage, 99.0, 3600));
+    assert!(bench.raised().is_empty());
+    assert_eq!(bench.engine.stats().cells_waiting, 0);
+}
+
+#[test]
+fn an_absent_metric_a_disabled_rule_another_source_and_nan_never_fire() {
+    let off = RuleText {
+        name: "Off".into(),
+        enabled: false,
+        ..text(">=", 0.0)
+    };
+    let other = RuleText {
+        name: "Other".into(),
+        source: Some("drone_009".into()),
+        ..text(">=", 0.0)
+    };
+    let bench = Bench::new(vec![off, other]);
+    bench.observe("board", Metric::CpuUsage, 50.0, 0);
+    bench.observe("board", Metric::CpuUsage, f64::NAN, 1);
+    bench.engine.tick(Mono::from_millis(1_000_000));
+    assert!(bench.raised().is_empty());
+    assert_eq!(bench.engine.stats().not_finite, 1);
+    bench.observe("drone_009", Metric::CpuUsage, 50.0, 2);
+    assert_eq!(bench.raised(), [pair("drone_009", "Other")]);
+}
+
+#[test]
+fn a_hold_time_ends_by_tick() {
+    let bench = Bench::new(vec![]);
+    assert!(!bench.observe("drone_001", Metric::DroneTemperature, 93.0, 0));
+    assert!(!bench.engine.tick(Mono::from_millis(9_999)));
+    assert!(bench.engine.tick(Mono::from_millis(10_000)));
+    assert_eq!(bench.raised().len(), 2);
+}
+
+#[test]
+fn changed_rules_keep_running_episodes_and_start_over_for_other_metrics() {
+    let mine = || RuleText {
+        name: "Mine".into(),
+        ..text(">=", 50.0)
+    };
+    let mut bench = Bench::new(vec![mine()]);
+    bench.observe("board", Metric::CpuUsage, 60.0, 0);
+    assert_eq!(bench.raised(), [pair("board", "Mine")]);
+    bench.configure(vec![RuleText {
+        threshold: 55.0,
+        level: "critical".into(),
+        ..mine()
+    }]);
+    bench.observe("board", Metric::CpuUsage, 60.0, 1);
+    assert!(bench.raised().is_empty(), "still the same episode");
+    bench.configure(vec![RuleText {
+        threshold: 70.0,
+        ..mine()
+    }]);
+    bench.observe("board", Metric::CpuUsage, 60.0, 2);
+    let ended = bench.engine.drain();
+    assert!(
+        ended[0].cell.transition.ended_before,
+        "by the new threshold it is over"
+    );
+    bench.configure(vec![RuleText {
+        metric: "memory_usage".into(),
+        cooldown_minutes: 0,
+        ..mine()
+    }]);
+    bench.observe("board", Metric::CpuUsage, 99.0, 3);
+    bench.observe("board", Metric::MemoryUsage, 60.0, 3);
+    let raised = bench.raised();
+    assert!(raised.contains(&pair("board", "Mine")), "{raised:?}");
+    bench.configure(vec![]);
+    bench.observe("board", Metric::MemoryUsage, 60.0, 4);
+    assert!(bench.raised().is_empty());
+}
+
+#[test]
+fn switching_a_rule_off_and_on_is_no_way_around_the_cool_down() {
+    let mine = || RuleText {
+        name: "Mine".into(),
+        ..text(">=", 50.0)
+    };
+    let mut bench = Bench::new(vec![mine()]);
+    bench.observe("board", Metric::CpuUsage, 60.0, 0);
+    assert_eq!(bench.raised().len(), 1);
+    bench.configure(vec![RuleText {
+        enabled: false,
+        ..mine()
+    }]);
+    bench.configure(vec![mine()]);
+    bench.observe("board", Metric::CpuUsage, 60.0, 1);
+    assert!(bench.raised().is_empty());
+    assert_eq!(bench.engine.stats().silenced, 1);
+    bench.observe("board", Metric::CpuUsage, 60.0, 300);
+    assert_eq!(bench.raised().len(), 1);
+}
+
+#[test]
+fn no_episode_is_lost_between_two_threads() {
+    const EPISODES: u64 = 20_000;
+    let flap = RuleText {
+        name: "Flap".into(),
+        cooldown_minutes: 0,
+        ..text(">=", 50.0)
+    };
+    let config = Config {
+        rule: vec![flap],
+        default_rules: false,
+        ..Config::default()
+    };
+    let rules = Rulebook::new(&config, vec![]).expect("valid");
+    let engine = Engine::new(rules.table().clone());
+    let source = Sources::default()
+        .register("board", SourceKind::Board)
+        .expect("room");
+    let observe = |value| {
+        engine.observe(
+            source,
+            "board",
+            &[Reading {
+                metric: Metric::CpuUsage,
+                value,
+            }],
+            Mono::ZERO,
+        );
+    };
+    let (mut raised, mut open) = (0, false);
+    let mut take = || {
+        for change in engine.drain() {
+            let transition = change.cell.transition;
+            open &= !transition.ended_before;
+            assert!(!(open && transition.raised), "raised twice");
+            raised += u64::from(transition.raised);
+            open = if transition.raised {
+                transition.stands
+            } else {
+                open
+            };
+        }
+    };
+    std::thread::scope(|scope| {
+        let flapping = scope.spawn(|| {
+            for _ in 0..EPISODES {
+                observe(60.0);
+                observe(40.0);
+            }
+            observe(60.0);
+        });
+        while !flapping.is_finished() {
+            take();
+        }
+    });
+    take();
+    assert!(open);
+    assert_eq!(raised + engine.stats().folded, EPISODES + 1);
+}
