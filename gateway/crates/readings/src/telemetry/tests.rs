@@ -286,3 +286,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_forgotten_leaves_nothing_to_whoever_takes_the_place() {
+    let (telemetry, board) = board();
+    run(&telemetry, board, 0, 120, WALL_S);
+    assert!(telemetry.latest(board, Metric::CpuUsage).is_some());
+    telemetry.forget(board);
+    assert_eq!(telemetry.latest(board, Metric::CpuUsage), None);
+    assert!(telemetry.minutes(board, Metric::CpuUsage, 60).is_empty());
+}
