@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::model::Condition;
-use super::rule::USUAL_COOLDOWN_MINUTES;
+use super::rule_text::USUAL_COOLDOWN_MINUTES;
 use super::transition::{PendingTransition, Transition};
 use readings::clock::Mono;
 

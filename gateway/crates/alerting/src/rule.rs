@@ -16,12 +16,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::model::AlertError;
-use crate::RuleText;
+use super::error::AlertError;
+use super::rule_text::RuleText;
 use readings::{AlertType, Level, Metric};
 
-/// Minutes of silence after firing where nothing else is said, as documented.
-pub const USUAL_COOLDOWN_MINUTES: u32 = 5;
 /// Longest cool-down: a week, the time an alert is kept by default.
 pub const MAX_COOLDOWN_MINUTES: u32 = 7 * 24 * 60;
 /// Longest time a value must hold: a day.

@@ -10,22 +10,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::error::AlertError;
 use super::journal::{Change, StoredRule};
-use super::model::{AlertError, RuleView};
+use super::model::RuleView;
 use super::rule::{Rule, invalid};
-use super::rule_table::RuleTable;
+use super::rule_table::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, RuleTable};
 use crate::{Config, RuleText};
 use readings::Metric;
-
-/// Most default rules: the twelve built in and those other rooms add.
-pub const MAX_DEFAULT_RULES: usize = 40;
-/// Most rules in the configuration: one for each of 64 drones and some more.
-pub const MAX_CONFIG_RULES: usize = 104;
-/// Most rules made, changed or deleted through the API.
-pub const MAX_API_RULES: usize = 112;
-/// Most rules in all. The layers add up to it, so that no layer can be refused
-/// for what another one holds. Every source has a cell for each.
-pub const MAX_RULES: usize = MAX_DEFAULT_RULES + MAX_CONFIG_RULES + MAX_API_RULES;
 
 /// A rule in effect and its layer.
 #[derive(Clone)]
@@ -300,6 +291,7 @@ fn parse_all(texts: &[RuleText]) -> Result<Vec<Rule>, AlertError> {
 mod tests {
     use super::super::defaults::default_rules;
     use super::super::rule::tests::text;
+    use super::super::rule_table::MAX_RULES;
     use super::*;
 
     fn named(name: &str, threshold: f64) -> RuleText {
