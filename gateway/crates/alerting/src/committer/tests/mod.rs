@@ -5,10 +5,11 @@ mod refused;
 
 use super::*;
 use crate::book::tests::moment;
+use crate::conditions::STORE_LOSS;
 use crate::conditions::tests::silent;
 use crate::defaults::default_rules;
 use crate::error::AlertError;
-use crate::model::{AlertEvent, RuleView};
+use crate::model::{AlertEvent, Condition, RuleView};
 use crate::rule::Rule;
 use crate::rule::tests::text;
 use crate::{Config, RuleText};
