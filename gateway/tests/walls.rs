@@ -187,11 +187,6 @@ const KNOWN_CIRCLES: &[&[&str]] = &[
         "gateway/src/sources/tello/link/task.rs",
         "gateway/src/sources/tello/roster.rs",
     ],
-    &[
-        "gateway/crates/alerting/src/journal.rs",
-        "gateway/crates/alerting/src/model.rs",
-        "gateway/crates/alerting/src/rule.rs",
-    ],
 ];
 
 #[test]

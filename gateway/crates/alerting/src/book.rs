@@ -434,4 +434,51 @@ pub(super) mod tests {
             }
         }
     }
+
+    #[test]
+    fn restored_alerts_are_taken_in_order_and_once() {
+        let mut book = Book::new(10, 7);
+        for seq in [2, 2, 1, 3] {
+            book.restore(alert(seq, 0), Mono::ZERO);
+        }
+        assert_eq!(seqs(&book), [3, 2]);
+    }
+
+    #[test]
+    fn ages_end_where_they_are_said_to() {
+        let year = 366 * DAY_S;
+        let mut book = Book::new(10, 365);
+        // Restored: by the wall clock, as long as that can be believed.
+        for (seq, created_s) in [(1, -year - 1), (2, -year), (3, -DAY_S), (4, -DAY_S + 1)] {
+            book.restore(alert(seq, created_s), Mono::ZERO);
+        }
+        let summary = book.summary(moment(0));
+        assert_eq!(
+            (summary.total, summary.recent_24h),
+            (4, 2),
+            "one of less than a day, and one whose stamp says nothing"
+        );
+        let dropped = book.trim(moment(0));
+        assert_eq!((dropped.len(), dropped[0].alert.seq), (1, 2));
+    }
+
+    #[test]
+    fn a_smaller_book_is_trimmed_and_keeps_its_alerts_till_then() {
+        let mut book = Book::new(10, 7);
+        for seq in 1..=3 {
+            book.put(Arc::new(alert(seq, 0)), Mono::ZERO);
+        }
+        book.configure(2, 1);
+        assert_eq!(seqs(&book), [3, 2, 1]);
+        book.trim(moment(0));
+        assert_eq!(seqs(&book), [3, 2]);
+        book.trim(moment(DAY_S as u64 + 1));
+        assert_eq!(seqs(&book), [0; 0], "by the new retention");
+        book.configure(0, 1);
+        book.put(Arc::new(alert(4, 0)), moment(0).now);
+        assert!(
+            book.trim(moment(0)).is_empty(),
+            "room for one there always is"
+        );
+    }
 }

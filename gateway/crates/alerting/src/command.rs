@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::journal::JournalError;
-use super::model::{Alert, AlertError, RuleView};
+use super::error::AlertError;
+use super::error::JournalError;
+use super::model::{Alert, RuleView};
 use super::rule::Rule;
 
 /// Where an answer goes.

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::model::Condition;
-use super::rule::USUAL_COOLDOWN_MINUTES;
+use super::rule_text::USUAL_COOLDOWN_MINUTES;
 use super::transition::{PendingTransition, Transition};
 use readings::clock::Mono;
 
@@ -358,5 +358,57 @@ pub(super) mod tests {
         conditions.clear("drone_silent", "d0", at(1));
         conditions.drain();
         assert!(conditions.raise(silent("one more"), at(2)));
+    }
+
+    #[test]
+    fn what_is_inherited_is_one_and_makes_room_when_it_is_released() {
+        let mut conditions = Conditions::default();
+        for _ in 0..2 {
+            conditions.inherit(&"drone_silent".into(), &"d1".into(), at(0));
+        }
+        assert_eq!(conditions.standing(), 1);
+        conditions.release("drone_silent", "d2", at(1));
+        conditions.release("drone_silent", "d1", at(1));
+        assert_eq!(conditions.standing(), 0, "its alert is gone with it");
+        assert!(conditions.raise(silent("d1"), at(2)), "a new alert");
+        for n in 0..MAX_CONDITIONS {
+            conditions.inherit(&"drone_silent".into(), &format!("n{n}").into(), at(0));
+        }
+        assert_eq!(conditions.standing(), MAX_CONDITIONS);
+    }
+
+    #[test]
+    fn an_inherited_condition_that_is_raised_can_be_renewed() {
+        let mut conditions = Conditions::default();
+        conditions.inherit(&"drone_silent".into(), &"d1".into(), at(0));
+        assert!(!conditions.raise(silent("d1"), at(1)));
+        assert!(!conditions.tick(at(9_999)), "raised, so no more inherited");
+        conditions.release("drone_silent", "d1", at(10_000));
+        assert!(conditions.tick(at(10_300)));
+        let renewed = conditions.drain().remove(0);
+        assert!(renewed.transition.raised && renewed.transition.stands);
+        assert_eq!(
+            renewed.what.map(|condition| condition.message),
+            Some(silent("d1").message)
+        );
+        assert_eq!(renewed.raised_at, at(10_300));
+    }
+
+    #[test]
+    fn an_alert_that_the_committer_has_not_seen_is_not_released() {
+        let mut conditions = Conditions::default();
+        conditions.raise(silent("d1"), at(0));
+        conditions.release("drone_silent", "d1", at(1));
+        assert_eq!(conditions.drain().len(), 1);
+        assert!(!conditions.tick(at(9_999)), "nothing is to be renewed");
+    }
+
+    #[test]
+    fn sensors_of_the_board_are_lost_until_they_are_heard_as_well() {
+        let mut conditions = Conditions::default();
+        conditions.inherit(&BOARD_SENSOR_LOST.into(), &"board".into(), at(0));
+        assert!(!conditions.tick(at(9_999)));
+        assert!(is_event(STORE_LOSS) && is_event(UPDATE_ENDED));
+        assert!(!is_event(BOARD_SENSOR_LOST) && !is_event(BRIDGE_SENSOR_LOST));
     }
 }

@@ -8,7 +8,8 @@
 
 use std::time::Duration;
 
-use super::rule::{Operator, Rule, USUAL_COOLDOWN_MINUTES};
+use super::rule::{Operator, Rule};
+use super::rule_text::USUAL_COOLDOWN_MINUTES;
 use readings::{AlertType, Level, Metric};
 
 /// Silence after firing, for all of them.

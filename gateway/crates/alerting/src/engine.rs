@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::cell::{Cell, CellChange, Step};
 use super::rule::Rule;
-use super::rule_table::RuleTable;
-use super::ruleset::MAX_RULES;
+use super::rule_table::{MAX_RULES, RuleTable};
 use readings::clock::Mono;
 use readings::{MAX_SOURCES, Reading, SourceId};
 

@@ -5,10 +5,8 @@
 //! whoever implements [`Journal`].
 
 use std::future::Future;
-use std::sync::Arc;
 
-use thiserror::Error;
-
+use super::error::JournalError;
 use super::event::EventKind;
 use super::model::Alert;
 use super::rule::Rule;
@@ -49,20 +47,6 @@ pub struct Kept {
     pub rules_ignored: Vec<String>,
     /// Differs from medium to medium; with a sequence number it makes an id unique.
     pub epoch: u32,
-}
-
-/// Why a change is not durable; the words are the medium's.
-#[derive(Clone, Debug, Error)]
-pub enum JournalError {
-    /// The medium refused.
-    #[error("the change is not saved: {0}; free space or replace the medium, then try again")]
-    Unavailable(Arc<str>),
-    /// Too much is waiting.
-    #[error("the change is not saved: the store is busy; try again")]
-    Busy,
-    /// The gateway is stopping.
-    #[error("the change is not saved: the gateway is stopping")]
-    Stopping,
 }
 
 /// What makes changes durable.

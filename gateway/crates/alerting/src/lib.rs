@@ -20,6 +20,7 @@ mod config;
 mod defaults;
 mod draft;
 mod engine;
+mod error;
 mod event;
 mod journal;
 mod measured;
@@ -49,17 +50,14 @@ use service::AlertService;
 
 pub use conditions::{BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, STORE_LOSS, UPDATE_ENDED};
 pub use config::{Config, MAX_ALERTS, MAX_RETENTION_DAYS};
+pub use error::{AlertError, JournalError};
 pub use event::EventKind;
-pub use journal::{Change, Journal, JournalError, Kept, StoredRule};
-pub use model::{
-    Alert, AlertError, AlertEvent, AlertStats, Condition, Filter, Measured, RuleView, Summary,
-};
+pub use journal::{Change, Journal, Kept, StoredRule};
+pub use model::{Alert, AlertEvent, AlertStats, Condition, Filter, Measured, RuleView, Summary};
 pub use readings::{AlertType, Level};
-pub use rule::{
-    MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule, USUAL_COOLDOWN_MINUTES,
-};
-pub use rule_text::RuleText;
-pub use ruleset::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, MAX_RULES};
+pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
+pub use rule_table::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, MAX_RULES};
+pub use rule_text::{RuleText, USUAL_COOLDOWN_MINUTES};
 pub use wording::{alert_id, parse_id};
 
 /// How often retention is looked at.

@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use thiserror::Error;
-
-use super::journal::JournalError;
 use super::rule::Rule;
+use jiff::Timestamp;
 use readings::{AlertType, Level, Metric};
 
 /// An alert as shown; immutable, replaced on change.
@@ -132,31 +129,6 @@ pub enum AlertEvent {
     Raised(Arc<Alert>),
     /// Acknowledged, cleared, resolved, or durable at last.
     Changed(Arc<Alert>),
-}
-
-/// Why an operation on an alert or rule was refused.
-#[derive(Clone, Debug, Error)]
-pub enum AlertError {
-    /// No such alert.
-    #[error("Alert not found: {0}")]
-    UnknownAlert(String),
-    /// No such rule.
-    #[error("Rule not found: {0}")]
-    UnknownRule(String),
-    /// The rule makes no sense; the text says which field and why.
-    #[error("{field}: {reason}")]
-    InvalidRule {
-        /// The field at fault.
-        field: &'static str,
-        /// What is wrong and what is allowed.
-        reason: String,
-    },
-    /// A table is full.
-    #[error("{0}")]
-    Full(String),
-    /// Not durable, so not done.
-    #[error(transparent)]
-    Storage(#[from] JournalError),
 }
 
 /// Counters for `/metrics`.

@@ -16,12 +16,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::model::AlertError;
-use crate::RuleText;
+use super::error::AlertError;
+use super::rule_text::RuleText;
 use readings::{AlertType, Level, Metric};
 
-/// Minutes of silence after firing where nothing else is said, as documented.
-pub const USUAL_COOLDOWN_MINUTES: u32 = 5;
 /// Longest cool-down: a week, the time an alert is kept by default.
 pub const MAX_COOLDOWN_MINUTES: u32 = 7 * 24 * 60;
 /// Longest time a value must hold: a day.
@@ -403,6 +401,79 @@ pub(super) mod tests {
                 (bad, back),
                 "{value} {operator} {threshold} ± {hysteresis}"
             );
+        }
+    }
+
+    #[test]
+    fn limits_are_the_last_that_is_allowed() {
+        let parsed = Rule::parse(&RuleText {
+            name: "x".repeat(MAX_NAME_CHARS),
+            cooldown_minutes: MAX_COOLDOWN_MINUTES,
+            for_s: MAX_FOR_S,
+            source: Some("ä".repeat(MAX_NAME_CHARS)),
+            ..text("!=", 0.0)
+        })
+        .expect("all at their limits");
+        assert_eq!(
+            (parsed.cooldown_minutes(), parsed.for_s()),
+            (MAX_COOLDOWN_MINUTES, MAX_FOR_S)
+        );
+        assert_eq!(
+            (parsed.cooldown.as_secs(), parsed.hold.as_secs()),
+            (7 * 24 * 3600, 24 * 3600)
+        );
+    }
+
+    #[test]
+    fn a_rule_that_names_no_type_is_about_what_its_metric_is_about() {
+        let type_of = |metric| {
+            let written = RuleText::new("Test", metric, ">", 1.0, "info");
+            Rule::parse(&written).expect("valid").alert_type
+        };
+        for metric in [
+            Metric::BatteryLevel,
+            Metric::DroneTemperature,
+            Metric::DroneTemperatureLow,
+            Metric::Height,
+            Metric::FloorDistance,
+            Metric::BarometricAltitude,
+            Metric::FlightTime,
+            Metric::Speed,
+        ] {
+            assert_eq!(type_of(metric), AlertType::Drone, "{metric}");
+        }
+        for metric in [Metric::StateRate, Metric::StateAge, Metric::WifiSignal] {
+            assert_eq!(type_of(metric), AlertType::Network, "{metric}");
+        }
+        for metric in [Metric::CpuUsage, Metric::Temperature] {
+            assert_eq!(type_of(metric), AlertType::System, "{metric}");
+        }
+    }
+
+    #[test]
+    fn only_a_rule_that_watches_the_same_continues() {
+        let rule = |change: fn(&mut RuleText)| {
+            let mut written = text(">=", 95.0);
+            change(&mut written);
+            Rule::parse(&written).expect("valid")
+        };
+        let before = rule(|_| {});
+        let same_thing: [fn(&mut RuleText); 3] = [
+            |rule| rule.threshold = 1.0,
+            |rule| rule.operator = "<".into(),
+            |rule| rule.level = "critical".into(),
+        ];
+        for change in same_thing {
+            assert!(rule(change).continues(&before));
+        }
+        let other_thing: [fn(&mut RuleText); 4] = [
+            |rule| rule.name = "Other".into(),
+            |rule| rule.metric = "memory_usage".into(),
+            |rule| rule.source = Some("board".into()),
+            |rule| rule.enabled = false,
+        ];
+        for change in other_thing {
+            assert!(!rule(change).continues(&before), "{:?}", rule(change));
         }
     }
 }

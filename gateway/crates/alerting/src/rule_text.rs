@@ -6,8 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::rule::USUAL_COOLDOWN_MINUTES;
 use readings::Metric;
+
+/// Minutes of silence after firing where nothing else is said, as documented.
+pub const USUAL_COOLDOWN_MINUTES: u32 = 5;
 
 /// `[[alerts.rule]]`: text as written; `Rule` is the parsed form.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

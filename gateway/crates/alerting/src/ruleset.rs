@@ -10,22 +10,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::error::AlertError;
 use super::journal::{Change, StoredRule};
-use super::model::{AlertError, RuleView};
+use super::model::RuleView;
 use super::rule::{Rule, invalid};
-use super::rule_table::RuleTable;
+use super::rule_table::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, RuleTable};
 use crate::{Config, RuleText};
 use readings::Metric;
-
-/// Most default rules: the twelve built in and those other rooms add.
-pub const MAX_DEFAULT_RULES: usize = 40;
-/// Most rules in the configuration: one for each of 64 drones and some more.
-pub const MAX_CONFIG_RULES: usize = 104;
-/// Most rules made, changed or deleted through the API.
-pub const MAX_API_RULES: usize = 112;
-/// Most rules in all. The layers add up to it, so that no layer can be refused
-/// for what another one holds. Every source has a cell for each.
-pub const MAX_RULES: usize = MAX_DEFAULT_RULES + MAX_CONFIG_RULES + MAX_API_RULES;
 
 /// A rule in effect and its layer.
 #[derive(Clone)]
@@ -300,6 +291,7 @@ fn parse_all(texts: &[RuleText]) -> Result<Vec<Rule>, AlertError> {
 mod tests {
     use super::super::defaults::default_rules;
     use super::super::rule::tests::text;
+    use super::super::rule_table::MAX_RULES;
     use super::*;
 
     fn named(name: &str, threshold: f64) -> RuleText {
@@ -484,5 +476,115 @@ mod tests {
                 .iter()
                 .all(|view| book.table().slot_of(&view.rule.name).is_some())
         );
+    }
+
+    #[test]
+    fn a_rule_says_for_itself_whether_its_alerts_resolve_themselves() {
+        let stubborn = RuleText {
+            auto_resolve: Some(false),
+            ..named("Stubborn", 1.0)
+        };
+        let mut book = book(vec![stubborn.clone(), named("Plain", 1.0)]);
+        assert!(book.auto_resolves("Plain") && book.auto_resolves("gone"));
+        assert!(!book.auto_resolves("Stubborn") && book.conditions_auto_resolve());
+        let config = Config {
+            auto_resolve: false,
+            rule: vec![
+                RuleText {
+                    auto_resolve: Some(true),
+                    ..stubborn
+                },
+                named("Plain", 1.0),
+            ],
+            ..Config::default()
+        };
+        book.configure(&config).expect("valid");
+        assert!(!book.auto_resolves("Plain") && !book.conditions_auto_resolve());
+        assert!(book.auto_resolves("Stubborn"));
+    }
+
+    #[test]
+    fn only_an_enabled_rule_watches_its_metric_at_its_source() {
+        let here = RuleText {
+            source: Some("board".into()),
+            ..named("Here", 1.0)
+        };
+        let off = RuleText {
+            enabled: false,
+            ..named("Off", 1.0)
+        };
+        let book = book(vec![here, off]);
+        assert!(book.watches("Here", Metric::CpuUsage, "board"));
+        assert!(!book.watches("Here", Metric::CpuUsage, "drone_001"));
+        assert!(!book.watches("Here", Metric::MemoryUsage, "board"));
+        assert!(!book.watches("Off", Metric::CpuUsage, "board"));
+        assert!(!book.watches("gone", Metric::CpuUsage, "board"));
+    }
+
+    #[test]
+    fn without_the_defaults_there_is_nothing_below_the_api() {
+        let config = Config {
+            default_rules: false,
+            ..Config::default()
+        };
+        let mut book = Rulebook::new(&config, default_rules()).expect("valid");
+        assert!(book.views().is_empty());
+        assert!(matches!(
+            book.deletion("Low Battery"),
+            Err(AlertError::UnknownRule(_))
+        ));
+        book.put(Rule::parse(&named("Low Battery", 5.0)).expect("valid"));
+        assert_eq!(
+            book.deletion("Low Battery").expect("known"),
+            Change::DeleteRule("Low Battery".to_owned()),
+            "no note: nothing would come back"
+        );
+        book.delete("Low Battery");
+        assert!(book.views().is_empty() && book.api.is_empty());
+    }
+
+    #[test]
+    fn what_the_store_should_hold_is_what_is_in_effect() {
+        let mut book = book(vec![]);
+        let own = Rule::parse(&named("Own", 1.0)).expect("valid");
+        let gone = Change::DeleteRule("Own".to_owned());
+        assert_eq!(book.correction("Own"), gone, "never there");
+        book.put(own.clone());
+        assert_eq!(book.correction("Own"), put(&own, false));
+        book.delete("Own");
+        assert_eq!(book.correction("Own"), gone);
+        // A note of a deletion whose rule no layer has any more.
+        book.api.insert("Own".to_owned(), None);
+        assert_eq!(book.correction("Own"), gone);
+    }
+
+    #[test]
+    fn a_stored_rule_beyond_the_room_is_refused() {
+        let mut book = book(vec![]);
+        let stored = |n: usize, deleted| StoredRule {
+            rule: Rule::parse(&named(&format!("r{n}"), 1.0)).expect("valid"),
+            deleted,
+        };
+        for n in 0..MAX_API_RULES {
+            assert!(book.restore(stored(n, n == 0)), "{n}");
+        }
+        assert!(!book.restore(stored(MAX_API_RULES, false)));
+        assert_eq!(book.views().len(), 12 + MAX_API_RULES - 1, "one is deleted");
+    }
+
+    #[test]
+    fn when_a_rule_last_fired_is_forgotten_with_it() {
+        let mut book = book(vec![]);
+        let fired = |book: &Rulebook| book.views().iter().find_map(|view| view.last_triggered);
+        let own = Rule::parse(&named("Own", 1.0)).expect("valid");
+        let now = Timestamp::from_second(1_738_314_902).expect("in range");
+        book.note_triggered("Own", now);
+        book.put(own.clone());
+        assert_eq!(fired(&book), None, "it was not there");
+        book.note_triggered("Own", now);
+        assert_eq!(fired(&book), Some(now));
+        book.delete("Own");
+        book.put(own);
+        assert_eq!(fired(&book), None);
     }
 }

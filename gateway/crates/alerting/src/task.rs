@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::book::Moment;
 use super::command::Command;
 use super::committer::Committer;
-use super::journal::{Change, Journal, JournalError};
+use super::error::JournalError;
+use super::journal::{Change, Journal};
 
 /// Commands that may wait: more are refused as busy, so that a stuck medium
 /// cannot pile up requests.

@@ -95,7 +95,7 @@ fn stamp(us: i64) -> Option<String> {
 }
 
 /// `sha256=` and the HMAC-SHA256 of `<timestamp>.<body>` in hexadecimal.
-pub(in crate::notify) fn signature(secret: &[u8], timestamp_s: i64, body: &[u8]) -> Option<String> {
+pub(crate) fn signature(secret: &[u8], timestamp_s: i64, body: &[u8]) -> Option<String> {
     // HMAC takes keys of any length, so this does not fail.
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
     mac.update(timestamp_s.to_string().as_bytes());

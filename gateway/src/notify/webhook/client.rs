@@ -36,7 +36,7 @@ use readings::Level;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One webhook, and the client that calls it.
-pub(in crate::notify) struct Webhook {
+pub(crate) struct Webhook {
     target: Target,
     connector: HttpsConnector<HttpConnector<AllowedResolver>>,
     client: Client<HttpsConnector<HttpConnector<AllowedResolver>>, Full<Bytes>>,
@@ -47,7 +47,7 @@ impl Webhook {
     ///
     /// # Errors
     /// What is wrong with it, beginning with the key where it concerns one.
-    pub(in crate::notify) fn open(
+    pub(crate) fn open(
         config: &config::Webhook,
         allowed: &Arc<Allowed>,
     ) -> Result<Webhook, String> {

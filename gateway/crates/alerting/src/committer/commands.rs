@@ -8,8 +8,10 @@ use std::sync::Arc;
 use super::{Committer, MAX_UNSETTLED_RULES, Plan};
 use crate::book::Book;
 use crate::command::{Answer, Command, Reply, send};
-use crate::journal::{Change, JournalError, StoredRule};
-use crate::model::{Alert, AlertError};
+use crate::error::AlertError;
+use crate::error::JournalError;
+use crate::journal::{Change, StoredRule};
+use crate::model::Alert;
 use readings::clock::Mono;
 
 impl Committer {

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use super::{Committer, Plan};
 use crate::book::Cause;
 use crate::command::Answer;
-use crate::journal::JournalError;
+use crate::error::JournalError;
 use crate::model::{Alert, AlertEvent};
 use crate::wording::alert_id;
 use readings::clock::Mono;

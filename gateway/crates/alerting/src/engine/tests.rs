@@ -249,3 +249,48 @@ fn no_episode_is_lost_between_two_threads() {
     assert!(open);
     assert_eq!(raised + engine.stats().folded, EPISODES + 1);
 }
+
+#[test]
+fn another_rule_in_the_place_of_one_begins_anew() {
+    let rule = |name: &str| RuleText {
+        name: name.into(),
+        ..text(">=", 50.0)
+    };
+    let mut bench = Bench::new(vec![rule("First")]);
+    bench.observe("board", Metric::CpuUsage, 60.0, 0);
+    assert_eq!(bench.raised(), [pair("board", "First")]);
+    bench.configure(vec![rule("Second")]);
+    bench.observe("board", Metric::CpuUsage, 60.0, 1);
+    assert_eq!(
+        bench.raised(),
+        [pair("board", "Second")],
+        "the cool-down was the first one's"
+    );
+}
+
+#[test]
+fn sources_whose_hold_times_end_together_all_fire() {
+    let bench = Bench::new(vec![]);
+    for source in ["drone_001", "drone_002"] {
+        bench.observe(source, Metric::DroneTemperature, 93.0, 0);
+    }
+    assert_eq!(bench.engine.stats().evaluations, 4);
+    assert!(bench.engine.tick(Mono::from_millis(10_000)));
+    assert_eq!(bench.raised().len(), 4);
+    assert!(!bench.engine.tick(Mono::from_millis(20_000)), "once");
+}
+
+#[test]
+fn a_source_that_is_forgotten_begins_anew_and_the_others_go_on() {
+    let bench = Bench::new(vec![]);
+    for source in ["drone_001", "drone_002"] {
+        bench.observe(source, Metric::BatteryLevel, 15.0, 0);
+    }
+    assert_eq!(bench.raised().len(), 2);
+    let id = bench.sources.find("drone_001").expect("known").id;
+    bench.engine.forget(id);
+    for source in ["drone_001", "drone_002"] {
+        bench.observe(source, Metric::BatteryLevel, 15.0, 1);
+    }
+    assert_eq!(bench.raised(), [pair("drone_001", "Low Battery")]);
+}

@@ -176,3 +176,116 @@ fn alerts_of_a_rule_that_is_gone_end() {
     bench.ok(2);
     assert!(bench.alerts()[0].resolved.is_some());
 }
+
+#[test]
+fn who_acknowledged_stays_when_the_value_comes_back() {
+    let mut bench = Bench::new(vec![]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    bench.ok(0);
+    let id = bench.alerts()[0].id.clone();
+    bench.acknowledge(&id, 1, Ok(())).expect("done");
+    bench.observe("board", Metric::DiskUsage, 10.0, 2);
+    bench.ok(2);
+    let alert = bench.alerts()[0].clone();
+    let by = |stamp: &Option<(_, Arc<str>)>| stamp.as_ref().map(|(_, by)| by.to_string());
+    assert_eq!(
+        (by(&alert.acknowledged), by(&alert.resolved)),
+        (Some("Admin Key".into()), Some("auto".into()))
+    );
+}
+
+#[test]
+fn resolving_an_alert_again_leaves_a_later_one_of_its_rule_alone() {
+    let mut bench = Bench::new(vec![]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    bench.ok(0);
+    let first = bench.alerts()[0].id.clone();
+    bench.resolve(&first, 10, Ok(())).expect("done");
+    bench.observe("board", Metric::DiskUsage, 91.0, 300);
+    bench.ok(300);
+    bench.resolve(&first, 310, Ok(())).expect("done before");
+    bench.acknowledge(&first, 320, Ok(())).expect("done before");
+    bench.observe("board", Metric::DiskUsage, 10.0, 330);
+    assert_eq!(written(&bench.ok(330)), [2], "the second one ends as ever");
+}
+
+#[test]
+fn a_condition_that_stands_is_raised_anew_after_its_alert_was_resolved() {
+    let mut bench = Bench::new(vec![]);
+    let conditions = |bench: &Bench, second: u64| {
+        let now = Mono::from_millis(second * 1000);
+        bench.service.conditions().tick(now)
+    };
+    bench.service.conditions().raise(silent("d1"), Mono::ZERO);
+    bench.ok(0);
+    let id = bench.alerts()[0].id.clone();
+    bench.acknowledge(&id, 1, Ok(())).expect("done");
+    assert!(
+        !conditions(&bench, 9_999),
+        "acknowledging keeps its silence"
+    );
+    bench.resolve(&id, 10_000, Ok(())).expect("done");
+    assert!(conditions(&bench, 10_300));
+    assert_eq!(written(&bench.ok(10_300)), [2]);
+}
+
+#[test]
+fn a_further_event_is_a_further_alert_unless_it_is_the_same() {
+    let lost = |message: &str| Condition {
+        key: STORE_LOSS,
+        message: message.to_owned(),
+        ..silent("board")
+    };
+    let mut bench = Bench::new(vec![]);
+    for (second, message, alerts) in [(0, "keys", 1), (1, "keys", 1), (2, "alerts", 2)] {
+        let raised = lost(message);
+        bench.service.conditions().raise(raised, Mono::ZERO);
+        bench.ok(second);
+        assert_eq!(bench.alerts().len(), alerts, "{message}");
+    }
+    assert!(bench.alerts().iter().all(|alert| alert.is_open()));
+}
+
+#[test]
+fn conditions_end_by_themselves_or_wait_for_an_operator_as_configured() {
+    for auto_resolve in [true, false] {
+        let config = Config {
+            auto_resolve,
+            ..Config::default()
+        };
+        let mut bench = Bench::with(&config, vec![]);
+        bench.service.conditions().raise(silent("d1"), Mono::ZERO);
+        let clear = Mono::from_millis(1000);
+        bench
+            .service
+            .conditions()
+            .clear("drone_silent", "d1", clear);
+        assert_eq!(written(&bench.ok(2)), [1], "raised and ended in one go");
+        let alert = bench.alerts()[0].clone();
+        assert_eq!(alert.cleared, Some(moment(1).wall));
+        assert_eq!(alert.resolved.is_some(), auto_resolve);
+    }
+}
+
+#[test]
+fn what_changes_is_published_and_what_does_not_is_not() {
+    let mut bench = Bench::new(vec![]);
+    let mut events = bench.service.events.subscribe();
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    bench.ok(0);
+    assert!(matches!(events.try_recv(), Ok(AlertEvent::Raised(_))));
+    let id = bench.alerts()[0].id.clone();
+    let version = bench.service.version();
+    bench.acknowledge(&id, 1, refused()).expect_err("refused");
+    assert_eq!(written(&bench.ok(1)), [1], "written again as it was");
+    assert!(events.try_recv().is_err());
+    assert_eq!(bench.service.version(), version);
+    bench.acknowledge(&id, 1, Ok(())).expect("done");
+    assert!(
+        matches!(events.try_recv(), Ok(AlertEvent::Changed(alert)) if alert.acknowledged.is_some())
+    );
+    assert_ne!(bench.service.version(), version);
+    bench.acknowledge(&id, 2, Ok(())).expect("done before");
+    assert!(events.try_recv().is_err());
+    assert_eq!(bench.service.counters.raised.load(Ordering::Relaxed), 1);
+}

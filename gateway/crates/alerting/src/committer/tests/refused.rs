@@ -202,3 +202,96 @@ fn an_alert_whose_rule_is_still_to_come_is_no_orphan() {
     bench.ok(2);
     assert_eq!(open(&bench), 0, "now its rule is known to be gone");
 }
+
+#[test]
+fn rules_whose_stored_state_is_unknown_are_bounded() {
+    let mut bench = Bench::new(vec![]);
+    let rule = |n: usize| RuleText {
+        name: format!("r{n}"),
+        ..text(">=", 1.0)
+    };
+    for n in 0..MAX_UNSETTLED_RULES {
+        let answer = bench.put_rule(&rule(n), refused());
+        assert!(matches!(
+            answer,
+            Err(AlertError::Storage(JournalError::Unavailable(_)))
+        ));
+    }
+    for answer in [
+        bench
+            .put_rule(&rule(MAX_UNSETTLED_RULES), refused())
+            .map(drop),
+        bench.delete_rule("Low Battery", refused()),
+    ] {
+        assert!(
+            matches!(&answer, Err(AlertError::Storage(JournalError::Busy))),
+            "{answer:?}"
+        );
+    }
+    let known = bench.put_rule(&rule(0), refused());
+    assert!(
+        matches!(
+            known,
+            Err(AlertError::Storage(JournalError::Unavailable(_)))
+        ),
+        "one more of them costs nothing"
+    );
+    bench.ok(1);
+    bench
+        .put_rule(&rule(MAX_UNSETTLED_RULES), Ok(()))
+        .expect("room again");
+}
+
+#[test]
+fn what_was_refused_is_written_again_in_parts() {
+    let mut bench = Bench::new(vec![]);
+    let many = REWRITES_PER_COMMIT + 2;
+    for n in 0..many {
+        let condition = silent(&format!("d{n}"));
+        bench.service.conditions().raise(condition, Mono::ZERO);
+    }
+    bench.round(vec![], 0, refused());
+    assert_eq!(written(&bench.ok(1)).len(), REWRITES_PER_COMMIT);
+    assert!(bench.committer.is_unsettled());
+    assert_eq!(written(&bench.ok(2)).len(), 2);
+    assert!(!bench.committer.is_unsettled());
+    let failed = &bench.service.counters.commits_failed;
+    assert_eq!(failed.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn the_highest_number_stays_on_disk_until_a_higher_one_is_there() {
+    let mut bench = Bench::new(vec![]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    bench.ok(0);
+    let week = 7 * 24 * 3600 + 1;
+    assert!(bench.committer.trim(moment(week)).is_empty());
+    let dropped = &bench.service.counters.dropped_old;
+    assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    bench.observe("board", Metric::MemoryUsage, 90.0, week);
+    bench.round(vec![], week, refused());
+    assert!(
+        bench.committer.trim(moment(week)).is_empty(),
+        "the higher one is in memory only"
+    );
+    bench.ok(week);
+    let deletions = bench.committer.trim(moment(week));
+    assert_eq!(deletions, [Change::DeleteAlert(1)]);
+    assert!(bench.committer.trim(moment(week)).is_empty(), "once");
+}
+
+#[test]
+fn a_cause_that_is_pushed_out_of_a_full_book_gets_no_new_alert() {
+    let config = Config {
+        max_alerts: 1,
+        ..Config::default()
+    };
+    let mut bench = Bench::with(&config, vec![]);
+    bench.observe("drone_001", Metric::BatteryLevel, 15.0, 0);
+    bench.observe("drone_002", Metric::BatteryLevel, 15.0, 0);
+    bench.ok(0);
+    let deletions = bench.committer.trim(moment(0));
+    assert_eq!(deletions, [Change::DeleteAlert(1)]);
+    bench.observe("drone_001", Metric::BatteryLevel, 15.0, 9_999);
+    assert!(bench.ok(9_999).is_empty(), "it could go round in circles");
+}
