@@ -51,6 +51,7 @@ impl Observing {
             port_holder: udp_holder,
             supervisor: Some(core.supervisor.clone()),
             presences: presences.clone(),
+            events: core.events.clone(),
         };
         let fleet = Fleet::start(&config.drones, core.pipeline.clone(), options)?;
         let (boards_end, control) = bridge::panel();

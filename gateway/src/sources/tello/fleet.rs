@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::commander::Request;
+use super::commander::{Request, publish_refusal};
 use super::discovery::Discovery;
 use super::link::LinkTask;
 use super::plan::{DronePlan, FleetError, FleetPlan};
@@ -31,6 +31,7 @@ use crate::sources::vehicles::{
 use crate::supervision::{Service, Supervisor};
 use readings::SourceKind;
 use readings::clock::Mono;
+use readings::event::EventLog;
 
 /// How often a `connect` looks whether the state arrives; it comes at 10 Hz.
 const LOOK_FOR_STATE: Duration = Duration::from_millis(20);
@@ -44,6 +45,8 @@ pub struct FleetOptions {
     pub supervisor: Option<Supervisor>,
     /// Operators with a live connection, shared with every kind of vehicle.
     pub presences: Presences,
+    /// Where it is told what comes of commands.
+    pub events: EventLog,
 }
 
 impl Default for FleetOptions {
@@ -52,6 +55,7 @@ impl Default for FleetOptions {
             port_holder: |_| None,
             supervisor: None,
             presences: Presences::default(),
+            events: EventLog::default(),
         }
     }
 }
@@ -95,6 +99,7 @@ struct Inner {
     tasks: TaskTracker,
     /// Operators with a live connection.
     presences: Presences,
+    events: EventLog,
     /// Our own simulators with the index of their drone: of drones in simulation
     /// mode without an address, and stand-ins. At most one a drone.
     simulators: Mutex<Vec<(usize, SimulatedDrone)>>,
@@ -136,6 +141,7 @@ impl Fleet {
             cancel: CancellationToken::new(),
             tasks: TaskTracker::new(),
             presences: options.presences.clone(),
+            events: options.events.clone(),
             simulators: Mutex::new(own_simulators(&plan.drones, ports)),
             connect_timeout: plan.connect_timeout,
         };
@@ -246,6 +252,10 @@ impl Fleet {
         let slot = self.slot(id).ok_or_else(|| UnknownDrone(id.to_owned()))?;
         let (admitted, verdict) = oneshot::channel();
         let (outcome, pending) = oneshot::channel();
+        let refused = |why: Refusal| {
+            publish_refusal(&self.inner.events, &slot.plan.id, (command, by), &why);
+            why
+        };
         let request = Request {
             command,
             by: by.clone(),
@@ -255,11 +265,11 @@ impl Fleet {
         slot.requests
             .try_send(request)
             .map_err(|error| match error {
-                TrySendError::Full(_) => Refusal::Full,
-                TrySendError::Closed(_) => Refusal::Stopping,
+                TrySendError::Full(_) => refused(Refusal::Full),
+                TrySendError::Closed(_) => refused(Refusal::Stopping),
             })?;
-        verdict.await.unwrap_or(Err(Refusal::Stopping))?;
-        Ok(Pending(pending))
+        let verdict = verdict.await.map_err(|_| refused(Refusal::Stopping))?;
+        Ok(Pending::new(verdict?, pending))
     }
 
     /// The search for drones.
@@ -482,7 +492,7 @@ impl Inner {
                 self.roster.clone(),
                 index,
                 plan.lost_after,
-                (plan.policy, self.presences.clone()),
+                (plan.policy, self.presences.clone(), self.events.clone()),
                 sink.clone(),
                 self.cancel.clone(),
             );

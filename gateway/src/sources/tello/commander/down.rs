@@ -139,6 +139,13 @@ impl<T> DownCommands<T> {
         self.active.as_ref().map(|active| active.what)
     }
 
+    /// Whom the one under way is for; it was sent.
+    pub(super) fn waiting(&mut self) -> impl Iterator<Item = &mut T> {
+        let sent = self.active.as_mut().filter(|active| active.sends > 0);
+        sent.into_iter()
+            .flat_map(|active| active.waiting.iter_mut())
+    }
+
     /// Whether a landing was neither confirmed nor ended in its time.
     pub(super) fn is_overdue(&self) -> bool {
         self.active.as_ref().is_some_and(|active| active.overdue)

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use readings::command::CommandIds;
 use tello::command::{Command, Direction, Query};
 use tello::reply::Reply;
 use tokio::sync::oneshot;
@@ -13,6 +14,7 @@ use super::belief::Belief;
 use super::down::{Down, DownCommands, Known};
 use super::guard::{Act, Guard, Policy, Watched};
 use super::queue::{Do, Gate, Queue, QueueStats, Todo, WAITS_FOR, is_manoeuvre};
+use super::reports::{Report, Reports, Wish};
 use super::snapshot::Snapshot;
 use crate::sources::vehicles::{Flight, LinkState, Operator, Outcome, Phase, Presences, Refusal};
 use readings::clock::Mono;
@@ -45,9 +47,23 @@ pub(in super::super) enum Intervention {
     ActedForOperator,
 }
 
+/// Why a drone lands that nobody wants any more.
+const NOBODY_WANTS: &str = "it was disconnected in the air";
+
+impl Intervention {
+    /// Why, in words.
+    const fn why(self) -> &'static str {
+        match self {
+            Intervention::LandedForBattery => "its battery is nearly empty",
+            Intervention::ActedForOperator => "the connection of its operator is lost",
+        }
+    }
+}
+
 /// Whom to tell what came of a command.
 struct Ticket {
     command: Command,
+    wish: Wish,
     outcome: Option<oneshot::Sender<Outcome>>,
 }
 
@@ -57,6 +73,7 @@ pub(in super::super) struct CommandExecutor {
     down: DownCommands<Ticket>,
     guard: Guard,
     presences: Presences,
+    reports: Reports,
     belief: Belief,
     /// Whether a silent flight was given up since the last look at it.
     gave_up: bool,
@@ -73,12 +90,17 @@ pub(in super::super) struct CommandExecutor {
 }
 
 impl CommandExecutor {
-    pub(in super::super) fn new(policy: Policy, presences: Presences) -> CommandExecutor {
+    pub(in super::super) fn new(
+        policy: Policy,
+        presences: Presences,
+        ids: CommandIds,
+    ) -> CommandExecutor {
         CommandExecutor {
             queue: Queue::new(),
             down: DownCommands::new(),
             guard: Guard::new(policy),
             presences,
+            reports: Reports::new(ids),
             belief: Belief::default(),
             gave_up: false,
             operator: None,
@@ -131,7 +153,12 @@ impl CommandExecutor {
         } = request;
         let mut todo = Todo::new();
         self.see(about, &mut todo);
-        let verdict = self.admit(command, about);
+        let wish = self.reports.wish(command, &by);
+        let verdict = self.admit(command, about).map(|()| wish.id);
+        match &verdict {
+            Ok(_) => self.reports.queued(&wish),
+            Err(why) => self.reports.refused(&wish, why),
+        }
         let taken = verdict.is_ok();
         // The sender may have hung up; its command is carried out all the same.
         let _ = admitted.send(verdict);
@@ -143,7 +170,7 @@ impl CommandExecutor {
                 self.guard.commanded(self.presences.is_there(&by));
                 self.operator = Some(by);
             }
-            self.submit(command, Some(outcome), about, &mut todo);
+            self.submit(wish, Some(outcome), about, &mut todo);
         }
         self.carry_out(todo, about)
     }
@@ -242,12 +269,17 @@ impl CommandExecutor {
 
     fn submit(
         &mut self,
-        command: Command,
+        wish: Wish,
         outcome: Option<oneshot::Sender<Outcome>>,
         about: &Snapshot,
         todo: &mut Todo<Ticket>,
     ) {
-        let ticket = Some(Ticket { command, outcome });
+        let command = wish.command;
+        let ticket = Some(Ticket {
+            command,
+            wish,
+            outcome,
+        });
         if let Some(down) = Down::of(command) {
             let in_manoeuvre = self.queue.in_manoeuvre(about.now);
             self.queue.clear_all(todo);
@@ -309,24 +341,28 @@ impl CommandExecutor {
         };
         let (command, intervention) = match self.guard.look(watched) {
             None => return Outgoing::new(),
-            Some(Act::KeepAlive) => (Command::Read(Query::Battery), None),
-            Some(Act::LandForBattery) => (Command::Land, Some(Intervention::LandedForBattery)),
-            Some(Act::LandForOperator) => (Command::Land, Some(Intervention::ActedForOperator)),
-            Some(Act::HoverForOperator) => (Command::Stop, Some(Intervention::ActedForOperator)),
+            Some(Act::KeepAlive) => return self.ask_unwished(Command::Read(Query::Battery), about),
+            Some(Act::LandForBattery) => (Command::Land, Intervention::LandedForBattery),
+            Some(Act::LandForOperator) => (Command::Land, Intervention::ActedForOperator),
+            Some(Act::HoverForOperator) => (Command::Stop, Intervention::ActedForOperator),
         };
-        self.intervention = intervention.or(self.intervention);
-        self.submit_own(command, about)
+        self.intervention = Some(intervention);
+        let mut todo = Todo::new();
+        let wish = self.reports.own(command, intervention.why());
+        self.submit(wish, None, about, &mut todo);
+        self.carry_out(todo, about)
     }
 
-    /// Gives a command that no operator asked for.
-    fn submit_own(&mut self, command: Command, about: &Snapshot) -> Outgoing {
+    /// Puts a command in the line that nobody wished for and nobody waits for.
+    fn ask_unwished(&mut self, command: Command, about: &Snapshot) -> Outgoing {
         let mut todo = Todo::new();
-        if Down::of(command).is_some() {
-            self.submit(command, None, about, &mut todo);
-        } else {
-            self.queue.submit(command, None, about.now, &mut todo);
-        }
+        self.queue.submit(command, None, about.now, &mut todo);
         self.carry_out(todo, about)
+    }
+
+    /// What came of commands since the last call.
+    pub(in super::super) fn take_reports(&mut self) -> Vec<Report> {
+        self.reports.take()
     }
 
     /// What the guard did since the last call.
@@ -355,14 +391,15 @@ impl CommandExecutor {
         self.operator = None;
         let mut todo = Todo::new();
         if lands {
-            self.submit(Command::Land, None, about, &mut todo);
+            let wish = self.reports.own(Command::Land, NOBODY_WANTS);
+            self.submit(wish, None, about, &mut todo);
         } else {
             self.queue.clear_all(&mut todo);
         }
         let mut out = self.carry_out(todo, about);
         // The stream of one that may fly ends with it: nothing more is sent there.
         if self.stream_asked.take().is_some() && !self.belief.may_fly() {
-            out.extend(self.submit_own(Command::StreamOff, about));
+            out.extend(self.ask_unwished(Command::StreamOff, about));
         }
         out
     }
@@ -384,7 +421,7 @@ impl CommandExecutor {
             return Outgoing::new();
         }
         self.stream_asked = Some(about.now);
-        self.submit_own(Command::StreamOn, about)
+        self.ask_unwished(Command::StreamOn, about)
     }
 
     /// The link asks the drone into SDK mode, and a reply to that may come.
@@ -421,6 +458,14 @@ impl CommandExecutor {
                 }
             }
             todo = next;
+        }
+        let sent = self
+            .queue
+            .in_flight()
+            .into_iter()
+            .chain(self.down.waiting());
+        for ticket in sent {
+            self.reports.sent(&mut ticket.wish);
         }
         self.set_gate(about);
         out
@@ -463,6 +508,7 @@ impl CommandExecutor {
             _ => {}
         }
         tracing::debug!(command = %ticket.command, ?outcome, "command ended");
+        self.reports.ended(ticket.wish, &outcome);
         if let Some(told) = ticket.outcome {
             // Whoever asked may be gone.
             let _ = told.send(outcome);
@@ -485,3 +531,7 @@ fn leads_down(command: Command) -> bool {
 #[cfg(test)]
 #[path = "executor_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "reports_tests.rs"]
+mod reports_tests;

@@ -1,5 +1,6 @@
 //! The command executor against a scripted drone, in virtual time.
 
+use readings::command::BootId;
 use tello::state::parse;
 
 use super::super::super::motion::Motion;
@@ -41,7 +42,7 @@ impl Bench {
         };
         let presences = Presences::default();
         let mut bench = Bench {
-            executor: CommandExecutor::new(policy, presences.clone()),
+            executor: CommandExecutor::new(policy, presences.clone(), CommandIds::new(BootId(1))),
             motion: Motion::default(),
             now: BEGAN,
             link: LinkState::Connected,
@@ -143,7 +144,7 @@ impl Bench {
         };
         let out = self.executor.take(request, &self.about());
         self.note(out);
-        verdict.try_recv().expect("told at once").map(|()| told)
+        verdict.try_recv().expect("told at once").map(|_| told)
     }
 
     pub(super) fn hear(&mut self, text: &str) {

@@ -210,6 +210,12 @@ impl<T> Queue<T> {
         self.sdk_reply_expected = true;
     }
 
+    /// Whom the command in flight is for.
+    pub(super) fn in_flight(&mut self) -> Option<&mut T> {
+        let flight = self.in_flight.as_mut()?;
+        flight.entry.ticket.as_mut()
+    }
+
     /// Takes a command. The caller has asked [`Queue::has_room`].
     pub(super) fn submit(
         &mut self,

@@ -23,13 +23,14 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::super::command_port::CommandPort;
-use super::super::commander::{CommandExecutor, Outgoing, Policy, Request, Snapshot};
+use super::super::commander::{CommandExecutor, Outgoing, Policy, Request, Snapshot, publish};
 use super::super::roster::{LinkStats, Roster, Slot};
 use super::machine::{Inputs, Link, Step};
 use super::reason::{Evidence, Reason};
 use crate::sources::sink::ReadingSink;
 use crate::sources::vehicles::{Flight, LinkState, Presences};
 use readings::clock::Mono;
+use readings::event::EventLog;
 use readings::{Metric, Reading};
 
 /// Longer than any reply.
@@ -75,6 +76,8 @@ pub(crate) struct LinkTask {
     route: Option<IpAddr>,
     second_began: Option<Mono>,
     executor: CommandExecutor,
+    /// Where it is told what comes of commands.
+    events: EventLog,
     requests: Option<mpsc::Receiver<Request>>,
     warned: bool,
     intervened: bool,
@@ -87,7 +90,7 @@ impl LinkTask {
         roster: Arc<Roster>,
         index: usize,
         lost_after: Duration,
-        commander: (Policy, Presences),
+        (policy, presences, events): (Policy, Presences, EventLog),
         sink: Arc<dyn ReadingSink>,
         cancel: CancellationToken,
     ) -> LinkTask {
@@ -99,7 +102,7 @@ impl LinkTask {
             slot.plan.from,
         );
         let (executor, requests) = (
-            CommandExecutor::new(commander.0, commander.1),
+            CommandExecutor::new(policy, presences, events.command_ids()),
             slot.take_intake(),
         );
         LinkTask {
@@ -108,6 +111,7 @@ impl LinkTask {
             route: None,
             second_began: None,
             executor,
+            events,
             requests,
             warned: false,
             intervened: false,
@@ -243,6 +247,9 @@ impl LinkTask {
 
     /// Sends commands. What the kernel refuses is counted, and times out.
     async fn transmit(&mut self, commands: Outgoing) {
+        for report in self.executor.take_reports() {
+            publish(&self.events, &self.slot().plan.id, report);
+        }
         for command in commands {
             if let Err(error) = self.port.send(&command.to_string()).await {
                 self.take_error(&error);
