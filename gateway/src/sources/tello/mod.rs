@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The protocol is the crate `tello`, the simulator `tello-simulator`. Pure: `plan`, `live`,
-//! `motion`, `rate`, `link::machine`, most of `video`, `discovery::{sweep, targets, strangers}`. Thin
+//! `motion`, `rate`, `link::machine`, most of `video`, `unconfigured`, `discovery::{sweep, targets}`. Thin
 //! tasks: `port`, `link::task`.
 
 mod command_port;
@@ -29,6 +29,7 @@ mod rate;
 mod roster;
 mod socket;
 mod state_readings;
+mod unconfigured;
 mod video;
 
 pub(crate) use discovery::{Answer, ask_configured};

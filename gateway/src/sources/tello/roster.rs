@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 
 use super::commander::{FRESH_WITHIN, MAX_REQUESTS, Request};
-use super::discovery::Strangers;
 use super::link::{LinkStatus, Reason};
 use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
+use super::unconfigured::Strangers;
 use super::video::Feed;
 use super::{DroneView, LinkState};
 use readings::SourceId;

@@ -7,13 +7,12 @@
 //! belong to a gateway is its owner's to say.
 //!
 //! [`targets`] chooses whom to ask, [`sweep`] when and what it means, [`search`]
-//! moves the bytes, [`book`] remembers, [`strangers`] hears who streams unasked.
+//! moves the bytes, [`book`] remembers. Who streams unasked is heard beside it, in `unconfigured`.
 
 mod ask;
 mod book;
 mod networks;
 mod search;
-mod strangers;
 mod sweep;
 mod targets;
 
@@ -30,7 +29,6 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use ask::{Answer, ask_configured};
 pub use book::DiscoveryStats;
-pub(super) use strangers::Strangers;
 
 use self::book::Book;
 use self::sweep::{Hit, Target};
