@@ -170,9 +170,13 @@ impl Port {
 
     fn take_state(&self, slot: Option<&Slot>, datagram: &[u8], from: SocketAddr) {
         let Some(slot) = slot else {
-            self.roster
-                .strangers()
-                .take(self.index, from.ip(), datagram, Mono::now(), wall_now());
+            self.roster.unconfigured().take(
+                self.index,
+                from.ip(),
+                datagram,
+                Mono::now(),
+                wall_now(),
+            );
             return;
         };
         slot.note_heard();

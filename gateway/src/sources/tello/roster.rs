@@ -14,7 +14,7 @@ use super::commander::{FRESH_WITHIN, MAX_REQUESTS, Request};
 use super::link::{LinkStatus, Reason};
 use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
-use super::unconfigured::Strangers;
+use super::unconfigured::UnconfiguredDrones;
 use super::video::Feed;
 use super::{DroneView, LinkState};
 use readings::SourceId;
@@ -172,7 +172,7 @@ pub(crate) struct Roster {
     /// As `sockets`, with the same interfaces.
     pub(crate) video_sockets: Box<[PortRecord]>,
     /// Drones that are heard and not configured.
-    strangers: Mutex<Strangers>,
+    unconfigured: Mutex<UnconfiguredDrones>,
     /// As bound: differs from the plan when that says 0.
     pub(crate) state_port: u16,
     /// The same of video.
@@ -233,15 +233,15 @@ impl Roster {
             slots: plan.drones.iter().zip(sources).map(slot).collect(),
             sockets: interfaces.iter().map(PortRecord::of).collect(),
             video_sockets: interfaces.iter().map(PortRecord::of).collect(),
-            strangers: Mutex::default(),
+            unconfigured: Mutex::default(),
             state_port,
             video_port,
         }
     }
 
-    pub(crate) fn strangers(&self) -> MutexGuard<'_, Strangers> {
+    pub(crate) fn unconfigured(&self) -> MutexGuard<'_, UnconfiguredDrones> {
         // Plain values, as with `Slot::live`.
-        self.strangers
+        self.unconfigured
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

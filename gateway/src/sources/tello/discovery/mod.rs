@@ -363,20 +363,20 @@ impl Discovery {
         let now = Mono::now();
         let real = self.roster.slots.iter().filter(|slot| !slot.simulated());
         let mut present: Vec<Detection> = real.filter_map(|slot| heard(slot, now)).collect();
-        present.extend(self.roster.strangers().present(now).filter_map(|stranger| {
-            let IpAddr::V4(address) = stranger.address else {
+        present.extend(self.roster.unconfigured().present(now).filter_map(|drone| {
+            let IpAddr::V4(address) = drone.address else {
                 return None;
             };
             self.in_ranges(address).then(|| Detection {
-                address: stranger.address,
+                address: drone.address,
                 interface: self
                     .roster
                     .sockets
-                    .get(stranger.socket)
+                    .get(drone.socket)
                     .and_then(|socket| socket.interface.clone()),
-                battery_pct: stranger.battery_pct,
-                response: now.since(stranger.heard),
-                at: stranger.wall,
+                battery_pct: drone.battery_pct,
+                response: now.since(drone.heard),
+                at: drone.wall,
                 method: Method::Heard,
                 hindrance: None,
                 drone: None,
