@@ -179,11 +179,6 @@ const KNOWN_CIRCLES: &[&[&str]] = &[
         "gateway/src/sources/bridge/link.rs",
     ],
     &[
-        "gateway/src/sources/tello/commander/admission.rs",
-        "gateway/src/sources/tello/commander/down.rs",
-        "gateway/src/sources/tello/commander/queue.rs",
-    ],
-    &[
         "gateway/src/sources/tello/link/task.rs",
         "gateway/src/sources/tello/roster.rs",
     ],

@@ -3,8 +3,11 @@
 //! The one door to this room for the API, `/metrics` and `demo`. Reading never
 //! waits for a task: it copies from the roster.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod simulators;
+mod tasks;
+mod video;
+
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -17,11 +20,10 @@ use tokio_util::task::TaskTracker;
 
 use super::commander::{Request, publish_refusal};
 use super::discovery::Discovery;
-use super::link::LinkTask;
-use super::plan::{DronePlan, FleetError, FleetPlan};
-use super::port::{Kind, Port, Sockets};
+use super::plan::{FleetError, FleetPlan};
+use super::port::Sockets;
 use super::roster::{DroneStats, PortHolder, PortRecord, PortView, Roster, Slot};
-use super::video::{Still, VideoView, Viewer};
+use super::video::VideoView;
 use crate::config::Drones;
 use crate::sources::sink::ReadingSink;
 use crate::sources::vehicles::{
@@ -142,7 +144,7 @@ impl Fleet {
             tasks: TaskTracker::new(),
             presences: options.presences.clone(),
             events: options.events.clone(),
-            simulators: Mutex::new(own_simulators(&plan.drones, ports)),
+            simulators: Mutex::new(simulators::own_simulators(&plan.drones, ports)),
             connect_timeout: plan.connect_timeout,
         };
         inner.spawn(&plan, sockets, video, Arc::new(sink), &options);
@@ -290,47 +292,6 @@ impl Fleet {
             .is_ok()
     }
 
-    /// Puts a simulator in the place of a drone in mode `auto`; whether one is there.
-    fn stand_in(&self, index: usize, slot: &Slot) -> bool {
-        let Some(address) = slot.plan.stand_in.filter(|_| !slot.was_real()) else {
-            return false;
-        };
-        let address = SocketAddr::new(address, slot.plan.command_port);
-        let mut simulators = self.simulators();
-        if simulators.iter().all(|(of, _)| *of != index) {
-            let options = tello_simulator::Options {
-                state_port: self.state_port(),
-                video_port: self.video_port(),
-                ..tello_simulator::Options::default()
-            };
-            match SimulatedDrone::start(address, options) {
-                Ok(simulator) => simulators.push((index, simulator)),
-                Err(error) => {
-                    tracing::warn!(drone = %slot.plan.id, %address, %error, "no stand-in");
-                    return false;
-                }
-            }
-        }
-        tracing::info!(drone = %slot.plan.id, %address, "not found: a simulator stands in");
-        slot.stand_in(true);
-        true
-    }
-
-    /// A connect begins with a fresh simulator: charged, on the ground.
-    fn renew_simulator(&self, index: usize) {
-        if let Some((_, simulator)) = self.simulators().iter().find(|(of, _)| *of == index) {
-            simulator.renew();
-        }
-    }
-
-    fn simulators(&self) -> MutexGuard<'_, Vec<(usize, SimulatedDrone)>> {
-        // The list is whole between any two statements.
-        self.inner
-            .simulators
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn numbered(&self, id: &str) -> Result<(usize, &Slot), UnknownDrone> {
         let mut slots = self.inner.roster.slots.iter().enumerate();
         slots
@@ -362,57 +323,6 @@ impl Fleet {
             state_ports: roster.sockets.iter().map(PortRecord::view).collect(),
             video_ports: roster.video_sockets.iter().map(PortRecord::view).collect(),
         }
-    }
-
-    /// The video of a drone as it is now.
-    ///
-    /// # Errors
-    /// [`UnknownDrone`].
-    pub fn video(&self, id: &str) -> Result<VideoView, UnknownDrone> {
-        self.numbered(id)
-            .map(|(_, slot)| slot.video.view(Mono::now()))
-    }
-
-    /// Notes that an operator wishes for the stream of a drone, or no longer; what
-    /// was begun for a photo is ended unless one does.
-    pub fn keep_stream(&self, id: &str, keep: bool) {
-        if let Some(slot) = self.slot(id) {
-            slot.video.keep(keep);
-        }
-    }
-
-    /// Whether an operator wishes for the stream of a drone.
-    #[must_use]
-    pub fn keeps_stream(&self, id: &str) -> bool {
-        self.slot(id).is_some_and(|slot| slot.video.is_kept())
-    }
-
-    /// A viewer of a drone's video, whether or not it streams.
-    ///
-    /// # Errors
-    /// [`UnknownDrone`].
-    pub fn watch(&self, id: &str) -> Result<Viewer, UnknownDrone> {
-        self.numbered(id).map(|(_, slot)| slot.video.watch())
-    }
-
-    /// The first whole picture of a drone that arrived at `since` or later; waits
-    /// for it as long as it takes.
-    ///
-    /// # Errors
-    /// [`UnknownDrone`].
-    pub async fn still(&self, id: &str, since: Mono) -> Result<Still, UnknownDrone> {
-        let (_, slot) = self.numbered(id)?;
-        Ok(slot.video.still_since(since).await)
-    }
-
-    /// The newest whole picture of a drone with a number above `number`; waits for
-    /// as long as there is none.
-    ///
-    /// # Errors
-    /// [`UnknownDrone`].
-    pub async fn still_after(&self, id: &str, number: u64) -> Result<Still, UnknownDrone> {
-        let (_, slot) = self.numbered(id)?;
-        Ok(slot.video.still_after(number).await)
     }
 
     /// Ends every task; the ports are free when it returns.
@@ -474,89 +384,10 @@ impl VehicleKind for Fleet {
     }
 }
 
-impl Inner {
-    fn spawn(
-        &mut self,
-        plan: &FleetPlan,
-        sockets: Sockets,
-        video: Option<Sockets>,
-        sink: Arc<dyn ReadingSink>,
-        options: &FleetOptions,
-    ) {
-        self.listen(Kind::State, sockets, &sink, options);
-        if let Some(video) = video {
-            self.listen(Kind::Video, video, &sink, options);
-        }
-        for index in 0..self.roster.slots.len() {
-            let link = LinkTask::new(
-                self.roster.clone(),
-                index,
-                plan.lost_after,
-                (plan.policy, self.presences.clone(), self.events.clone()),
-                sink.clone(),
-                self.cancel.clone(),
-            );
-            options.spawn(
-                &self.tasks,
-                ("drone link", Some(Service::Drones)),
-                link.run(),
-            );
-        }
-        let search = self.discovery.clone().search_by_itself(self.cancel.clone());
-        // (Flying does without it.)
-        options.spawn(&self.tasks, ("drone search", None), search);
-        self.tasks.close();
-    }
-
-    fn listen(
-        &self,
-        kind: Kind,
-        sockets: Sockets,
-        sink: &Arc<dyn ReadingSink>,
-        options: &FleetOptions,
-    ) {
-        let (local, shared) = (sockets.local, sockets.shared);
-        for (index, opened) in sockets.opened.into_iter().enumerate() {
-            let port = Port {
-                roster: self.roster.clone(),
-                kind,
-                index,
-                local,
-                shared,
-                sink: sink.clone(),
-                holder: options.port_holder,
-                cancel: self.cancel.clone(),
-            };
-            options.spawn(&self.tasks, kind.task(), port.run(opened));
-        }
-    }
-}
-
 impl Drop for Inner {
     fn drop(&mut self) {
         self.cancel.cancel();
     }
-}
-
-/// Starts the simulators that are ours to start. One that cannot bind is a
-/// drone that does not answer, and reported as such.
-fn own_simulators(
-    drones: &[DronePlan],
-    (state_port, video_port): (u16, u16),
-) -> Vec<(usize, SimulatedDrone)> {
-    let ours = drones
-        .iter()
-        .enumerate()
-        .filter(|(_, drone)| drone.own_simulator);
-    ours.filter_map(|(index, drone)| {
-        let address = SocketAddr::new(drone.address, drone.command_port);
-        let options = tello_simulator::Options { state_port, video_port, ..tello_simulator::Options::default() };
-        SimulatedDrone::start(address, options)
-            .inspect_err(|error| tracing::warn!(drone = %drone.id, %address, %error, "simulator not started"))
-            .ok()
-            .map(|simulator| (index, simulator))
-    })
-    .collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The whole room over loopback sockets: simulated drones, foreign senders, a
 //! port that is taken. Waits end on an event, with a generous limit.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::Duration;

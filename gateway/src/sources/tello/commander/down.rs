@@ -14,8 +14,9 @@ use heapless::Vec;
 use tello::command::Command;
 use tello::reply::Reply;
 
-use super::queue::{Do, Todo, is_busy, put};
+use super::replies::is_busy;
 use super::snapshot::Snapshot;
+use super::todo::{Do, MAX_JOINED, Todo, put};
 use crate::sources::vehicles::Outcome;
 use readings::clock::Mono;
 
@@ -55,9 +56,6 @@ const EMERGENCY_APART: Duration = Duration::from_millis(200);
 
 /// Within this an emergency is confirmed by standing motors, or is not.
 const EMERGENCY_SHOWS: Duration = Duration::from_secs(5);
-
-/// Most who wait for one down-command. The eldest of more is told what is known.
-pub(super) const MAX_JOINED: usize = 8;
 
 /// What brings a drone down or to a halt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,9 @@
 //! The command executor of one drone: takes requests, drives queue, down-commands
 //! and guard, says what to send. The link's task calls it and owns the socket.
 
+mod judging;
+mod wire;
+
 use std::time::Duration;
 
 use readings::command::CommandIds;
@@ -9,14 +12,15 @@ use tello::reply::Reply;
 use tokio::sync::oneshot;
 
 use super::Request;
-use super::admission::{Grounds, admit};
 use super::belief::Belief;
 use super::down::{Down, DownCommands, Known};
 use super::guard::{Act, Guard, Policy, Watched};
-use super::queue::{Do, Gate, Queue, QueueStats, Todo, WAITS_FOR, is_manoeuvre};
+use super::queue::{Gate, Queue, QueueStats};
+use super::replies::is_manoeuvre;
 use super::reports::{Report, Reports, Wish};
 use super::snapshot::Snapshot;
-use crate::sources::vehicles::{Flight, LinkState, Operator, Outcome, Phase, Presences, Refusal};
+use super::todo::Todo;
+use crate::sources::vehicles::{Flight, LinkState, Operator, Outcome, Phase, Presences};
 use readings::clock::Mono;
 
 /// How often the guard looks.
@@ -28,9 +32,6 @@ const STREAM_AGAIN: Duration = Duration::from_secs(5);
 
 /// How long after a manoeuvre that leads down a drone may still be seen to sink.
 const SINKING_TOLD_FOR: Duration = Duration::from_secs(3);
-
-/// Height of a take-off, in cm: 0.8 to 1.2 m were captured.
-const TAKEOFF_HEIGHT_CM: i32 = 120;
 
 /// Most sends of one event: a down-command, what was due, and the guard.
 const MAX_SENDS: usize = 8;
@@ -173,61 +174,6 @@ impl CommandExecutor {
             self.submit(wish, Some(outcome), about, &mut todo);
         }
         self.carry_out(todo, about)
-    }
-
-    fn admit(&self, command: Command, about: &Snapshot) -> Result<(), Refusal> {
-        let is_down = Down::of(command).is_some();
-        if !is_down && !self.queue.has_room() {
-            return Err(Refusal::Full);
-        }
-        // Held longer than a manoeuvre may wait: its turn would not come.
-        if is_manoeuvre(command) && self.queue.held_for(about.now) > WAITS_FOR {
-            return Err(Refusal::Busy);
-        }
-        admit(command, about, self.grounds(about))
-    }
-
-    fn grounds(&self, about: &Snapshot) -> Grounds {
-        Grounds {
-            flight: self.flight(about),
-            // One that a take-off waits for is as good as gone: land and stop are taken,
-            // and take the take-off back.
-            grounded: self.belief.is_grounded(&about.motion, about.now)
-                && !self.queue.holds(Command::Takeoff),
-            takeoff_battery_pct: self.guard.policy().takeoff_battery_pct,
-            height_cm: self.height_at_the_end_cm(about),
-        }
-    }
-
-    /// Where the drone will be when all it was told is done. A move under way
-    /// counts whole: too much rather than too little under a ceiling.
-    fn height_at_the_end_cm(&self, about: &Snapshot) -> i32 {
-        let rise = |command| match command {
-            Command::Takeoff => TAKEOFF_HEIGHT_CM,
-            Command::Move {
-                direction: Direction::Up,
-                distance_cm,
-            } => distance_cm.into(),
-            Command::Move {
-                direction: Direction::Down,
-                distance_cm,
-            } => -i32::from(distance_cm),
-            Command::Go {
-                to_cm: [_, _, up], ..
-            } => up.into(),
-            _ => 0,
-        };
-        about.height_cm.unwrap_or(0) + self.queue.commands().map(rise).sum::<i32>()
-    }
-
-    /// Judges a manoeuvre again when its turn comes, from what is known then.
-    fn judge_when_sent(&self, command: Command, about: &Snapshot) -> Result<(), Refusal> {
-        let grounds = Grounds {
-            flight: self.belief.flight(&about.motion, None, about.now),
-            height_cm: about.height_cm.unwrap_or(0),
-            ..self.grounds(about)
-        };
-        admit(command, about, grounds)
     }
 
     fn known(&self, about: &Snapshot) -> Known {
@@ -444,76 +390,6 @@ impl CommandExecutor {
     pub(in super::super) fn stats(&self) -> QueueStats {
         self.queue.stats()
     }
-
-    fn carry_out(&mut self, mut todo: Todo<Ticket>, about: &Snapshot) -> Outgoing {
-        let mut out = Outgoing::new();
-        // What is taken back may let the next one go, which is judged in turn; the
-        // line is short, and gets shorter each time.
-        while !todo.is_empty() {
-            let mut next = Todo::new();
-            for action in todo {
-                match action {
-                    Do::Send(command) => self.release_to_wire(command, about, &mut out, &mut next),
-                    Do::Finish(ticket, outcome) => self.close(ticket, outcome, about),
-                }
-            }
-            todo = next;
-        }
-        let sent = self
-            .queue
-            .in_flight()
-            .into_iter()
-            .chain(self.down.waiting());
-        for ticket in sent {
-            self.reports.sent(&mut ticket.wish);
-        }
-        self.set_gate(about);
-        out
-    }
-
-    fn release_to_wire(
-        &mut self,
-        command: Command,
-        about: &Snapshot,
-        out: &mut Outgoing,
-        todo: &mut Todo<Ticket>,
-    ) {
-        if is_manoeuvre(command)
-            && let Err(why) = self.judge_when_sent(command, about)
-        {
-            return self.queue.withdraw(why, about.now, todo);
-        }
-        self.last_sent = about.now;
-        if !matches!(command, Command::Land | Command::Emergency) {
-            self.last_held_up = about.now;
-        }
-        if Down::of(command).is_some() {
-            self.queue.count_sent();
-        }
-        if command == Command::Takeoff {
-            self.belief.takeoff_sent(about.now);
-        }
-        // Fewer than these a call, see its type.
-        let _ = out.push(command);
-    }
-
-    fn close(&mut self, ticket: Ticket, outcome: Outcome, about: &Snapshot) {
-        if leads_down(ticket.command) {
-            self.told_to_sink_until = about.now.plus(SINKING_TOLD_FOR);
-        }
-        match (ticket.command, &outcome) {
-            (Command::Takeoff, Outcome::Refused(_)) => self.belief.takeoff_refused(&about.motion),
-            (Command::StreamOn, Outcome::Done) => self.stream_asked = Some(about.now),
-            (Command::StreamOff, Outcome::Done) => self.stream_asked = None,
-            _ => {}
-        }
-        tracing::debug!(command = %ticket.command, ?outcome, "command ended");
-        self.reports.ended(ticket.wish, &outcome);
-        if let Some(told) = ticket.outcome {
-            // Whoever asked may be gone.
-            let _ = told.send(outcome);
-        }
-    }
 }
 
 /// Whether a drone that obeys `command` may sink by it.
@@ -527,6 +403,10 @@ fn leads_down(command: Command) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+#[path = "executor_bench.rs"]
+mod bench;
 
 #[cfg(test)]
 #[path = "executor_tests.rs"]

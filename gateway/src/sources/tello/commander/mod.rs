@@ -1,6 +1,6 @@
 //! Commands to one drone: what may be sent, in which order, and what came of it.
 //!
-//! [`queue`] keeps one command in flight and matches replies; [`down`] lands and
+//! [`queue`] keeps one command in flight and matches [`replies`]; [`down`] lands and
 //! stops, past the queue; [`belief`] says whether the drone flies; [`admission`]
 //! refuses what makes no sense now, all from one [`snapshot`] of the drone;
 //! [`reports`] notes what comes of each command; [`guard`] acts for an operator who is gone and for an empty battery;
@@ -15,8 +15,10 @@ mod executor;
 mod guard;
 mod patience;
 mod queue;
+mod replies;
 mod reports;
 mod snapshot;
+mod todo;
 
 use tokio::sync::oneshot;
 

@@ -5,7 +5,7 @@ use readings::command::CommandState::{
 };
 use readings::event::EventKind;
 
-use super::tests::Bench;
+use super::bench::Bench;
 use super::*;
 
 /// The steps since the last call, as words of the command and how far it came.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Detection;
+use super::detection::Detection;
 use readings::clock::Mono;
 
 /// Newest detections kept for people (contract 10.4).
