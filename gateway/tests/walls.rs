@@ -175,10 +175,6 @@ const KNOWN_CIRCLES: &[&[&str]] = &[
         "boards/src/discover/thermal.rs",
     ],
     &[
-        "gateway/src/sources/bridge/conditions.rs",
-        "gateway/src/sources/bridge/link.rs",
-    ],
-    &[
         "gateway/src/sources/tello/link/task.rs",
         "gateway/src/sources/tello/roster.rs",
     ],

@@ -50,24 +50,7 @@ impl HostSession {
                 sensor,
                 ticks,
                 value,
-            } => {
-                self.clock.observe(ticks, now_us);
-                let known = board.sensors.get(usize::from(sensor));
-                if known.is_some_and(|known| known.admits(value)) {
-                    self.stats.readings += 1;
-                    let host_ms = self.host_ms(ticks, now_us);
-                    sink(LinkEvent::Reading {
-                        sensor,
-                        value,
-                        host_ms,
-                    });
-                } else {
-                    self.stats.readings_refused += 1;
-                    if known.is_some() {
-                        sink(LinkEvent::Refused { sensor, value });
-                    }
-                }
-            }
+            } => self.measured(board, (sensor, ticks, value), now_us, sink),
             ToHost::Fault {
                 sensor,
                 ticks,
@@ -96,14 +79,7 @@ impl HostSession {
                 self.clock.observe(ticks, now_us);
                 self.stats.indicator = Some(indicator);
                 self.stats.board_dropped = dropped;
-                if self.emergency_stop != Some(emergency_stop) {
-                    self.emergency_stop = Some(emergency_stop);
-                    let event = Event::EmergencyStop {
-                        engaged: emergency_stop,
-                    };
-                    let host_ms = self.host_ms(ticks, now_us);
-                    sink(LinkEvent::Event { event, host_ms });
-                }
+                self.stop_is(emergency_stop, ticks, now_us, sink);
             }
             ToHost::Log { ticks, level, text } => {
                 let host_ms = self.host_ms(ticks, now_us);
@@ -126,6 +102,50 @@ impl HostSession {
             ToHost::Answer { sequence, outcome } => self.requests.answered(sequence, outcome),
             // Handled before, or for a sensor that does not exist.
             ToHost::Fault { .. } | ToHost::Greeting(_) | ToHost::Sensor { .. } => {}
+        }
+    }
+
+    /// A value of a sensor, measured at `ticks` on the board's clock.
+    fn measured(
+        &mut self,
+        board: &BoardDescription,
+        (sensor, ticks, value): (u8, u64, f32),
+        now_us: u64,
+        sink: &mut impl FnMut(LinkEvent),
+    ) {
+        self.clock.observe(ticks, now_us);
+        let known = board.sensors.get(usize::from(sensor));
+        if known.is_some_and(|known| known.admits(value)) {
+            self.stats.readings += 1;
+            let host_ms = self.host_ms(ticks, now_us);
+            sink(LinkEvent::Reading {
+                sensor,
+                value,
+                host_ms,
+            });
+        } else {
+            self.stats.readings_refused += 1;
+            if known.is_some() {
+                sink(LinkEvent::Refused { sensor, value });
+            }
+        }
+    }
+
+    /// What a state message says of the emergency stop: news if the event was lost.
+    fn stop_is(
+        &mut self,
+        engaged: bool,
+        ticks: u64,
+        now_us: u64,
+        sink: &mut impl FnMut(LinkEvent),
+    ) {
+        if self.emergency_stop != Some(engaged) {
+            self.emergency_stop = Some(engaged);
+            let host_ms = self.host_ms(ticks, now_us);
+            sink(LinkEvent::Event {
+                event: Event::EmergencyStop { engaged },
+                host_ms,
+            });
         }
     }
 

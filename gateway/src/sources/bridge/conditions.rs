@@ -7,7 +7,8 @@ use std::sync::Arc;
 use alerting::{AlertType, BRIDGE_SENSOR_LOST as SENSOR_LOST, Condition, Level};
 use firmware_bridge::host::LostReason;
 
-use super::link::Link;
+use crate::config::Bridge;
+
 use super::slot::{Slot, Worth, fault_text};
 
 /// Key of the condition that a bridge cannot be talked to.
@@ -17,7 +18,14 @@ pub(super) const LEFT_OUT: &str = "bridge_sensors_left_out";
 /// Key of the condition that a button is pressed.
 pub(super) const BUTTON: &str = "bridge_button";
 
-impl Link {
+/// What is said about one bridge.
+pub(super) struct Wording<'a> {
+    pub(super) config: &'a Bridge,
+    /// `bridge/<name>`.
+    pub(super) subject: &'a Arc<str>,
+}
+
+impl Wording<'_> {
     pub(super) fn link_lost(&self, reason: Option<&LostReason>) -> Condition {
         let why = reason.map_or_else(
             || "nothing was heard of it yet".to_owned(),

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, LogLevel};
+use firmware_bridge::sensor::Sensor;
 use tokio::sync::Notify;
 
-use super::conditions::{BUTTON, LEFT_OUT, LOST};
+use super::conditions::{BUTTON, LEFT_OUT, LOST, Wording};
 use super::guard::{Budget, Stop};
 use super::seats::Seats;
 use super::slot::Slot;
@@ -180,7 +181,9 @@ impl Link {
         drop(state);
         for (news, slot) in news {
             match news {
-                LossChange::Lost => self.pipeline.raise(self.sensor_lost(&slot, now_ms)),
+                LossChange::Lost => self
+                    .pipeline
+                    .raise(self.wording().sensor_lost(&slot, now_ms)),
                 LossChange::Back => self.pipeline.clear(SENSOR_LOST, &slot.what.source_name),
             }
         }
@@ -197,7 +200,8 @@ impl Link {
             self.pipeline.clear(SENSOR_LOST, &slot.what.source_name);
         }
         for index in 0..MAX_BUTTONS {
-            self.pipeline.clear(BUTTON, &self.button_subject(index));
+            self.pipeline
+                .clear(BUTTON, &self.wording().button_subject(index));
         }
     }
 
@@ -271,30 +275,7 @@ impl Link {
         self.seats.describe(&self.config.name, &sources);
         let mut state = self.lock();
         let before = std::mem::take(&mut state.slots);
-        state.slots = names
-            .into_iter()
-            .zip(&board.sensors)
-            .map(|(name, sensor)| {
-                let source_name: Arc<str> = sensor_source(&self.config.name, &name).into();
-                let source = self.seats.sensor(&self.config.name, &source_name);
-                let interval_ms = self
-                    .config
-                    .interval_ms
-                    .get(&name)
-                    .copied()
-                    .unwrap_or(sensor.interval_ms);
-                let before = before.iter().find(|slot| slot.what.name == name);
-                Slot::new(
-                    name,
-                    source_name,
-                    source,
-                    sensor,
-                    interval_ms,
-                    now_ms,
-                    before,
-                )
-            })
-            .collect();
+        state.slots = self.sensors_of(names, &board, &before, now_ms);
         let gone: Vec<Arc<str>> = before
             .iter()
             .filter(|old| {
@@ -324,6 +305,33 @@ impl Link {
         self.met.notify_one();
     }
 
+    /// The sensors that a board described, with what is known of them from before.
+    fn sensors_of(
+        &self,
+        names: Vec<String>,
+        board: &BoardDescription,
+        before: &[Slot],
+        now_ms: u64,
+    ) -> Vec<Slot> {
+        let sensor = |(name, sensor): (String, &Sensor)| {
+            let source_name: Arc<str> = sensor_source(&self.config.name, &name).into();
+            let source = self.seats.sensor(&self.config.name, &source_name);
+            let configured = self.config.interval_ms.get(&name).copied();
+            let interval_ms = configured.unwrap_or(sensor.interval_ms);
+            let before = before.iter().find(|slot| slot.what.name == name);
+            Slot::new(
+                name,
+                source_name,
+                source,
+                sensor,
+                interval_ms,
+                now_ms,
+                before,
+            )
+        };
+        names.into_iter().zip(&board.sensors).map(sensor).collect()
+    }
+
     /// Tells which sensors have no place, or that all have one; how many have none.
     fn tell_left_out(&self) -> usize {
         let state = self.lock();
@@ -338,7 +346,7 @@ impl Link {
             self.pipeline.clear(LEFT_OUT, &self.subject);
         } else {
             let names: Vec<&str> = left_out.iter().map(|what| what.name.as_str()).collect();
-            self.pipeline.raise(self.left_out(&names));
+            self.pipeline.raise(self.wording().left_out(&names));
         }
         left_out.len()
     }
@@ -388,7 +396,9 @@ impl Link {
         let reason = state.reason.clone();
         drop(state);
         match news {
-            Some(LossChange::Lost) => self.pipeline.raise(self.link_lost(reason.as_ref())),
+            Some(LossChange::Lost) => self
+                .pipeline
+                .raise(self.wording().link_lost(reason.as_ref())),
             Some(LossChange::Back) => self.pipeline.clear(LOST, &self.subject),
             None => {}
         }
@@ -442,9 +452,10 @@ impl Link {
         }
         drop(state);
         if pressed {
-            self.pipeline.raise(self.button_pressed(index));
+            self.pipeline.raise(self.wording().button_pressed(index));
         } else {
-            self.pipeline.clear(BUTTON, &self.button_subject(index));
+            self.pipeline
+                .clear(BUTTON, &self.wording().button_subject(index));
         }
     }
 
@@ -463,7 +474,8 @@ impl Link {
         }
         drop(state);
         for index in standing {
-            self.pipeline.clear(BUTTON, &self.button_subject(index));
+            self.pipeline
+                .clear(BUTTON, &self.wording().button_subject(index));
         }
     }
 
@@ -477,6 +489,13 @@ impl Link {
             LogLevel::Info => tracing::info!(bridge, "{text}"),
             LogLevel::Warning => tracing::warn!(bridge, "{text}"),
             LogLevel::Error => tracing::error!(bridge, "{text}"),
+        }
+    }
+
+    fn wording(&self) -> Wording<'_> {
+        Wording {
+            config: &self.config,
+            subject: &self.subject,
         }
     }
 
