@@ -7,14 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
-use crate::access_store::AccessStore;
-use crate::alerts::StoreJournal;
-use crate::logging;
-use crate::settings::{Origin, Settings};
-use crate::sources::sink::Pipeline;
-use crate::supervision::{Service, Supervisor};
 use access::{Access, FirstKeys};
 use alerting::Alerts;
 use readings::clock::Mono;
@@ -23,6 +15,14 @@ use readings::event::EventLog;
 use readings::telemetry::Telemetry;
 use readings::{Metric, SourceId, SourceKind, Sources};
 use store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::access_store::AccessStore;
+use crate::alerts::StoreJournal;
+use crate::logging;
+use crate::settings::{Origin, Settings};
+use crate::sources::sink::Pipeline;
+use crate::supervision::{Service, Supervisor};
 
 /// How long what the board said of its clock stands: it says so every few seconds.
 const CLOCK_KNOWN_FOR: Duration = Duration::from_secs(60);

@@ -3,6 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use https::port_holder::{self, Protocol};
+use readings::clock::Mono;
+use readings::measured::Measured;
+use readings::telemetry::Telemetry;
+use readings::{Metric, Reading, SourceId, Sources};
+use store::Store;
 use tello_simulator::SimulatedDrone;
 
 use super::core::Core;
@@ -17,12 +23,6 @@ use crate::sources::vehicles::{Presences, Vehicles};
 use crate::sources::{board, bridge};
 use crate::supervision::Service;
 use crate::table::table;
-use https::port_holder::{self, Protocol};
-use readings::clock::Mono;
-use readings::measured::Measured;
-use readings::telemetry::Telemetry;
-use readings::{Metric, Reading, SourceId, Sources};
-use store::Store;
 
 /// Age at which the board's temperature is no longer shown.
 const TEMPERATURE_MAX_AGE: Duration = Duration::from_secs(30);

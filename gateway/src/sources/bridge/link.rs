@@ -9,9 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use alerting::BRIDGE_SENSOR_LOST as SENSOR_LOST;
 use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, LogLevel};
 use firmware_bridge::sensor::Sensor;
+use readings::clock::{Mono, wall_now};
+use readings::{Metric, Reading, SourceId};
 use tokio::sync::Notify;
 
 use super::conditions::{BUTTON, LEFT_OUT, LOST, Wording};
@@ -22,10 +25,7 @@ use super::{mapping, sensor_source};
 use crate::config::{Bridge, ButtonAction};
 use crate::sources::loss::{LossChange, LossDetector};
 use crate::sources::sink::{Pipeline, ReadingSink as _};
-use alerting::BRIDGE_SENSOR_LOST as SENSOR_LOST;
 use jiff::Timestamp;
-use readings::clock::{Mono, wall_now};
-use readings::{Metric, Reading, SourceId};
 
 /// How long a board that was never met may take: USB ports appear seconds after
 /// the gateway starts.

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use alerting::{Alert, Alerts, Filter, Level};
 use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, Greeting, ResetCause};
 use firmware_bridge::sensor::{Fault, MAX_SENSORS, Sensor, SensorKind, Unit};
+use readings::Sources;
+use readings::telemetry::Telemetry;
+use store::Store;
 
 use super::super::{rules, seats::Seats};
 use super::*;
 use crate::alerts::StoreJournal;
 use crate::config;
-use alerting::{Alert, Alerts, Filter, Level};
-use readings::Sources;
-use readings::telemetry::Telemetry;
-use store::Store;
 
 /// Readings measured: three minutes of a board that sends sixteen a second.
 const READINGS: u64 = 3_000;

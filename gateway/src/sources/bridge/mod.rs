@@ -23,14 +23,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use firmware_bridge::host::{HostLink, LinkConfig, LinkHandle};
+use readings::SourceId;
+use readings::clock::Mono;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Bridge;
 use crate::sources::sink::Pipeline;
 use crate::supervision::{Service, Supervisor, Thread};
-use readings::SourceId;
-use readings::clock::Mono;
 
 use link::Link;
 pub use panel::{Panel, PanelControl, Press, panel};

@@ -3,8 +3,9 @@
 //! Pure. A voltage has no threshold that fits every battery, so there are rules
 //! about it only where the configuration says how many cells there are.
 
-use crate::config::{Bridge, Rule};
 use readings::Metric;
+
+use crate::config::{Bridge, Rule};
 
 /// Volts of a lithium cell under load: by the lower one it is about to be empty,
 /// and below it the cell is harmed.

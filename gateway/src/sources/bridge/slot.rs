@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use firmware_bridge::sensor::{Fault, Sensor};
+use readings::{Metric, Reading, SourceId};
 
 use super::mapping::{decimal, metric_of};
 use crate::sources::loss::{LossChange, LossDetector};
-use readings::{Metric, Reading, SourceId};
 
 /// Intervals without a reading after which a value is stale: two may be lost on
 /// a bad line.

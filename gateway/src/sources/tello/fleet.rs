@@ -11,6 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use readings::SourceKind;
+use readings::clock::Mono;
+use readings::event::EventLog;
 use tello::command::Command;
 use tello_simulator::SimulatedDrone;
 use tokio::sync::mpsc::error::TrySendError;
@@ -31,9 +34,6 @@ use crate::sources::vehicles::{
     UnknownDrone, VehicleKind,
 };
 use crate::supervision::{Service, Supervisor};
-use readings::SourceKind;
-use readings::clock::Mono;
-use readings::event::EventLog;
 
 /// How often a `connect` looks whether the state arrives; it comes at 10 Hz.
 const LOOK_FOR_STATE: Duration = Duration::from_millis(20);

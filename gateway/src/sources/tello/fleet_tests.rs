@@ -6,14 +6,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::Duration;
 
+use alerting::Condition;
+use readings::{Metric, Reading, SourceId, Sources, SourcesFull};
 use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::*;
 use crate::config::{Drone, DroneMode};
-use alerting::Condition;
-use readings::{Metric, Reading, SourceId, Sources, SourcesFull};
 
 /// Keeps what comes out, and wakes who waits for it.
 #[derive(Clone, Default)]

@@ -12,6 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use alerting::{AlertType, Condition, Level};
+use https::port_holder::{self, Protocol};
+use readings::clock::{Mono, wall_now};
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -22,9 +25,6 @@ use super::socket;
 use super::state_readings::readings_of;
 use crate::sources::sink::ReadingSink;
 use crate::supervision::Service;
-use alerting::{AlertType, Condition, Level};
-use https::port_holder::{self, Protocol};
-use readings::clock::{Mono, wall_now};
 
 /// Longer than anything parsed, so that a cut datagram shows as oversized
 /// instead of passing for a whole one.

@@ -8,6 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use readings::SourceId;
+use readings::clock::Mono;
 use tokio::sync::{mpsc, watch};
 
 use super::commander::{FRESH_WITHIN, MAX_REQUESTS, Request};
@@ -17,8 +19,6 @@ use super::plan::{DronePlan, FleetPlan};
 use super::unconfigured::UnconfiguredDrones;
 use super::video::Feed;
 use super::{DroneView, LinkState};
-use readings::SourceId;
-use readings::clock::Mono;
 
 /// Says who holds a UDP port, as `pid 4711 (python3)`; none when it cannot tell.
 pub type PortHolder = fn(SocketAddr) -> Option<String>;

@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use heapless::Vec;
+use readings::clock::Mono;
 use tello::command::Command;
 use tello::reply::Reply;
 
@@ -18,7 +19,6 @@ use super::replies::is_busy;
 use super::snapshot::Snapshot;
 use super::todo::{Do, MAX_JOINED, Todo, put};
 use crate::sources::vehicles::Outcome;
-use readings::clock::Mono;
 
 /// How often an active down-command looks at the drone: once a state.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

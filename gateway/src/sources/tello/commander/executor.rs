@@ -6,6 +6,7 @@ mod wire;
 
 use std::time::Duration;
 
+use readings::clock::Mono;
 use readings::command::CommandIds;
 use tello::command::{Command, Direction, Query};
 use tello::reply::Reply;
@@ -21,7 +22,6 @@ use super::reports::{Report, Reports, Wish};
 use super::snapshot::Snapshot;
 use super::todo::Todo;
 use crate::sources::vehicles::{Flight, LinkState, Operator, Outcome, Phase, Presences};
-use readings::clock::Mono;
 
 /// How often the guard looks.
 const GUARD_EVERY: Duration = Duration::from_secs(1);

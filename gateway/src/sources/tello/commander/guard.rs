@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use crate::config::OnOperatorLoss;
 use readings::clock::Mono;
+
+use crate::config::OnOperatorLoss;
 
 /// Between keep-alives: a third of the 15 s after which a drone lands by itself.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(5);

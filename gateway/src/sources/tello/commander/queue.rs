@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 use heapless::Deque;
+use readings::clock::Mono;
 use tello::command::Command;
 use tello::reply::Reply;
 
@@ -21,7 +22,6 @@ use super::patience::patience;
 use super::replies::{FENCE, is_busy, is_manoeuvre, judge};
 use super::todo::{Do, MAX_WAITING, Todo, put};
 use crate::sources::vehicles::{Outcome, Refusal};
-use readings::clock::Mono;
 
 /// How long a manoeuvre may wait for its turn, a take-off before it not counted:
 /// a person who pressed longer ago means another place by now.

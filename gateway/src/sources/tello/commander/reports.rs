@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
+use readings::clock::wall_now;
 use readings::command::{CommandId, CommandIds, CommandState};
 use readings::event::{EventKind, EventLog, NewEvent, Values};
 use tello::command::Command;
 
 use super::down::Down;
 use crate::sources::vehicles::{Operator, Outcome, Refusal};
-use readings::clock::wall_now;
 
 /// Who gives what the gateway does by itself.
 const GATEWAY: &str = "gateway";

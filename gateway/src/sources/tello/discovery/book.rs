@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use readings::clock::Mono;
 
 use super::detection::Detection;
-use readings::clock::Mono;
 
 /// Newest detections kept for people (contract 10.4).
 const NEWEST: usize = 10;

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use readings::clock::{Mono, wall_now};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,6 @@ use super::LinkState;
 use super::plan::FleetPlan;
 use super::roster::{Roster, Slot};
 use crate::config::{MAX_DRONES, Range};
-use readings::clock::{Mono, wall_now};
 
 /// A drone whose state came within this is there; it comes ten times a second.
 const HEARD_WITHIN: Duration = Duration::from_secs(5);

@@ -1,9 +1,10 @@
 //! The video of the fleet's drones, as handlers ask for it.
 
+use readings::clock::Mono;
+
 use super::super::video::{Still, VideoView, Viewer};
 use super::Fleet;
 use crate::sources::vehicles::UnknownDrone;
-use readings::clock::Mono;
 
 impl Fleet {
     /// The video of a drone as it is now.

@@ -16,6 +16,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use readings::clock::Mono;
+use readings::event::EventLog;
+use readings::{Metric, Reading};
 use tello::command::Command;
 use tello::reply::Reply;
 use tokio::sync::mpsc;
@@ -29,9 +32,6 @@ use super::machine::{Inputs, Link, Step};
 use super::reason::{Evidence, Reason};
 use crate::sources::sink::ReadingSink;
 use crate::sources::vehicles::{Flight, LinkState, Presences};
-use readings::clock::Mono;
-use readings::event::EventLog;
-use readings::{Metric, Reading};
 
 /// Longer than any reply.
 const REPLY_BYTES: usize = 1536;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use readings::clock::Mono;
 use tello::h264::{
     AccessUnits, Gathered, ParameterSets, Sps, Verdict, find_start_code, nal_units,
     opens_access_unit,
@@ -18,7 +19,6 @@ use tokio::sync::watch;
 
 use super::ring::{Frame, Place, Ring};
 use crate::sources::tello::rate::Rate;
-use readings::clock::Mono;
 
 /// Length of the datagrams into which firmware cuts a frame; the last is shorter.
 const FULL_DATAGRAM_BYTES: usize = 1460;
