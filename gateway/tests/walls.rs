@@ -175,10 +175,6 @@ const KNOWN_CIRCLES: &[&[&str]] = &[
         "boards/src/discover/thermal.rs",
     ],
     &[
-        "gateway/src/sources/tello/link/task.rs",
-        "gateway/src/sources/tello/roster.rs",
-    ],
-    &[
         "gateway/crates/alerting/src/journal.rs",
         "gateway/crates/alerting/src/model.rs",
         "gateway/crates/alerting/src/rule.rs",

@@ -37,11 +37,11 @@ pub use discovery::{
     Detection, Discovery, DiscoveryStats, Method, NotAllowed, Searched, Verification,
 };
 pub use fleet::{Fleet, FleetOptions, FleetStats};
-pub use link::Reason;
+pub use link::{LinkStats, Reason};
 pub use live::StateStats;
 pub use plan::FleetError;
 pub(crate) use plan::check_config;
-pub use roster::{DroneStats, LinkStats, PortHolder, PortView};
+pub use roster::{DroneStats, PortHolder, PortView};
 pub use state_readings::readings_of;
 pub use video::{MAX_FEED_BYTES, Shown, Sps, Still, VideoCounts, VideoView, Viewer};
 

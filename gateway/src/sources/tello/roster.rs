@@ -13,7 +13,7 @@ use readings::clock::Mono;
 use tokio::sync::{mpsc, watch};
 
 use super::commander::{FRESH_WITHIN, MAX_REQUESTS, Request};
-use super::link::{LinkStatus, Reason};
+use super::link::{LinkStats, LinkStatus, Reason};
 use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
 use super::unconfigured::UnconfiguredDrones;
@@ -22,29 +22,6 @@ use super::{DroneView, LinkState};
 
 /// Says who holds a UDP port, as `pid 4711 (python3)`; none when it cannot tell.
 pub type PortHolder = fn(SocketAddr) -> Option<String>;
-
-/// Counts of one drone's command port since start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LinkStats {
-    /// `command`s sent to make it stream.
-    pub attempts: u64,
-    /// Replies of any kind.
-    pub replies: u64,
-    /// Binary packets skipped ahead of replies.
-    pub binary: u64,
-    /// Sends and receives the kernel refused (no route, nothing listens …).
-    pub errors: u64,
-    /// Times it was lost after it had been connected.
-    pub losses: u64,
-    /// Commands sent for operators, or for their drone's safety.
-    pub commands: u64,
-    /// Replies that belonged to no command under way; dropped.
-    pub late: u64,
-    /// Commands without a reply in time.
-    pub timeouts: u64,
-    /// States that came to the command port, where they are no reply; dropped.
-    pub misplaced: u64,
-}
 
 /// Statistics of one drone.
 #[derive(Clone, Debug)]

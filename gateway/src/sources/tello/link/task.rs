@@ -27,11 +27,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::command_port::CommandPort;
 use super::super::commander::{CommandExecutor, Outgoing, Policy, Request, Snapshot, publish};
-use super::super::roster::{LinkStats, Roster, Slot};
+use super::super::roster::{Roster, Slot};
 use super::machine::{Inputs, Link, Step};
-use super::reason::{Evidence, Reason};
+use super::reason::Evidence;
 use crate::sources::sink::ReadingSink;
-use crate::sources::vehicles::{Flight, LinkState, Presences};
+use crate::sources::vehicles::{LinkState, Presences};
 
 /// Longer than any reply.
 const REPLY_BYTES: usize = 1536;
@@ -44,26 +44,6 @@ const VIDEO_SILENT_AFTER: Duration = Duration::from_secs(3);
 
 /// Wait after a failed receive, so that a persistent failure cannot spin.
 const AFTER_ERROR: Duration = Duration::from_millis(50);
-
-/// What the API shows of a link.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LinkStatus {
-    pub(crate) state: LinkState,
-    pub(crate) reason: Option<Reason>,
-    pub(crate) flight: Flight,
-    pub(crate) stats: LinkStats,
-}
-
-impl Default for LinkStatus {
-    fn default() -> Self {
-        LinkStatus {
-            state: LinkState::Disconnected,
-            reason: None,
-            flight: Flight::default(),
-            stats: LinkStats::default(),
-        }
-    }
-}
 
 /// The task of one link.
 pub(crate) struct LinkTask {
