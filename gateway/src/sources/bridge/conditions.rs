@@ -9,7 +9,7 @@ use firmware_bridge::host::LostReason;
 
 use crate::config::Bridge;
 
-use super::slot::{Slot, Worth, fault_text};
+use super::sensor::{Slot, Worth, fault_text};
 
 /// Key of the condition that a bridge cannot be talked to.
 pub(super) const LOST: &str = "bridge_lost";

@@ -5,6 +5,8 @@
 //! reading on its way allocates nothing. The lock is held only while values are
 //! copied. What depends on time alone is done by [`Link::tick`], once a second.
 
+mod buttons;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,16 +15,16 @@ use alerting::BRIDGE_SENSOR_LOST as SENSOR_LOST;
 use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, LogLevel};
 use firmware_bridge::sensor::Sensor;
-use readings::clock::{Mono, wall_now};
+use readings::clock::Mono;
 use readings::{Metric, Reading, SourceId};
 use tokio::sync::Notify;
 
 use super::conditions::{BUTTON, LEFT_OUT, LOST, Wording};
 use super::guard::{Budget, Stop};
-use super::seats::Seats;
-use super::slot::Slot;
+use super::sensor::Slot;
+use super::source_slots::Seats;
 use super::{mapping, sensor_source};
-use crate::config::{Bridge, ButtonAction};
+use crate::config::Bridge;
 use crate::sources::loss::{LossChange, LossDetector};
 use crate::sources::sink::{Pipeline, ReadingSink as _};
 use jiff::Timestamp;
@@ -335,7 +337,7 @@ impl Link {
     /// Tells which sensors have no place, or that all have one; how many have none.
     fn tell_left_out(&self) -> usize {
         let state = self.lock();
-        let left_out: Vec<Arc<super::slot::Described>> = state
+        let left_out: Vec<Arc<super::sensor::Described>> = state
             .slots
             .iter()
             .filter(|slot| slot.what.source.is_none())
@@ -424,58 +426,6 @@ impl Link {
                     value,
                 }],
             );
-        }
-    }
-
-    fn button(&self, index: u8, pressed: bool, now_ms: u64) {
-        if self.config.button == ButtonAction::Acknowledge {
-            // However often it is pressed, an alert is acknowledged and written once.
-            if pressed {
-                self.lock().acknowledge = Some(wall_now());
-                self.met.notify_one();
-            }
-            return;
-        }
-        let mut state = self.lock();
-        let index = usize::from(index);
-        let due = |last: Option<u64>| {
-            last.is_none_or(|at_ms| now_ms.saturating_sub(at_ms) >= BUTTON_EVERY_MS)
-        };
-        match (state.buttons.get_mut(index), pressed) {
-            (Some(button), true) if due(button.0) => *button = (Some(now_ms), true),
-            (Some(button), false) if button.1 => button.1 = false,
-            (Some(_), false) => return,
-            (_, _) => {
-                state.held.buttons += 1;
-                return;
-            }
-        }
-        drop(state);
-        if pressed {
-            self.pipeline.raise(self.wording().button_pressed(index));
-        } else {
-            self.pipeline
-                .clear(BUTTON, &self.wording().button_subject(index));
-        }
-    }
-
-    /// A button let go while nobody listened.
-    fn end_buttons(&self) {
-        let mut state = self.lock();
-        let standing: heapless::Vec<usize, MAX_BUTTONS> = state
-            .buttons
-            .iter()
-            .enumerate()
-            .filter(|(_, (_, stands))| *stands)
-            .map(|(index, _)| index)
-            .collect();
-        for index in &standing {
-            state.buttons[*index].1 = false;
-        }
-        drop(state);
-        for index in standing {
-            self.pipeline
-                .clear(BUTTON, &self.wording().button_subject(index));
         }
     }
 

@@ -11,10 +11,10 @@ use readings::Sources;
 use readings::telemetry::Telemetry;
 use store::Store;
 
-use super::super::{rules, seats::Seats};
+use super::super::{rules, source_slots::Seats};
 use super::*;
 use crate::alerts::StoreJournal;
-use crate::config;
+use crate::config::{self, ButtonAction};
 
 /// Readings measured: three minutes of a board that sends sixteen a second.
 const READINGS: u64 = 3_000;

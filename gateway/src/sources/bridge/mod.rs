@@ -14,9 +14,9 @@ mod mapping;
 mod measured;
 mod panel;
 mod rules;
-mod seats;
-mod slot;
-mod tend;
+mod sensor;
+mod source_slots;
+mod upkeep;
 mod view;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,7 +35,7 @@ use crate::supervision::{Service, Supervisor, Thread};
 use link::Link;
 pub use panel::{Panel, PanelControl, Press, panel};
 pub(crate) use rules::defaults as default_rules;
-use seats::Seats;
+use source_slots::Seats;
 pub use view::{BridgeView, SensorView};
 
 /// The name of the source that is the bridge itself.
@@ -103,7 +103,7 @@ impl Bridges {
 
     /// Looks after them until `stop`, then ends them.
     pub fn tend(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
-        tend::run(self.clone(), stop)
+        upkeep::run(self.clone(), stop)
     }
 
     /// Makes the running bridges those of `wanted`: ends others, starts new
@@ -249,7 +249,7 @@ impl Bridges {
     /// Shows the worst unresolved alert on every lamp, now and after every
     /// reconnection.
     fn indicate(&self) {
-        let level = tend::indicator(*self.inner.panel.worst.borrow());
+        let level = upkeep::indicator(*self.inner.panel.worst.borrow());
         self.running()
             .iter()
             .filter_map(|bridge| bridge.handle.as_ref())

@@ -6,7 +6,7 @@ use firmware_bridge::message::IndicatorLevel;
 use super::Running;
 use super::link::{Held, State};
 use super::mapping::kind_name;
-use super::slot::{Slot, Worth, fault_text};
+use super::sensor::{Slot, Worth, fault_text};
 
 /// A bridge at one instant.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@
 //! Also publishes how old and how frequent the drone's states are, once a
 //! second, so that rules can watch silence itself.
 
-#[path = "told.rs"]
-mod told;
+#[path = "notices.rs"]
+mod notices;
 
 use std::io;
 use std::net::IpAddr;
