@@ -66,7 +66,7 @@ impl Observing {
         let (kept, stop) = (bridges.clone(), core.stop.clone());
         let service = Some(Service::Monitoring);
         core.supervisor
-            .keep("bridge watch", service, move || kept.tend(stop.clone()));
+            .keep("bridge watch", service, move || kept.upkeep(stop.clone()));
         let board = watch_board(config, core);
         core.alerts.rules_complete();
         let performance = Arc::new(Performance::new(table().templates()));

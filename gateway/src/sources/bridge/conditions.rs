@@ -9,7 +9,7 @@ use firmware_bridge::host::LostReason;
 
 use crate::config::Bridge;
 
-use super::sensor::{Slot, Worth, fault_text};
+use super::sensor::{SensorRecord, Worth, fault_text};
 
 /// Key of the condition that a bridge cannot be talked to.
 pub(super) const LOST: &str = "bridge_lost";
@@ -45,7 +45,7 @@ impl Wording<'_> {
         }
     }
 
-    pub(super) fn sensor_lost(&self, slot: &Slot, now_ms: u64) -> Condition {
+    pub(super) fn sensor_lost(&self, slot: &SensorRecord, now_ms: u64) -> Condition {
         let what = &slot.what;
         let why = match (slot.worth(now_ms), slot.refused) {
             (Worth::Failed(_), Some(value)) => format!(

@@ -21,8 +21,8 @@ use tokio::sync::Notify;
 
 use super::conditions::{BUTTON, LEFT_OUT, LOST, Wording};
 use super::guard::{Budget, Stop};
-use super::sensor::Slot;
-use super::source_slots::Seats;
+use super::sensor::SensorRecord;
+use super::source_slots::SourceSlots;
 use super::{mapping, sensor_source};
 use crate::config::Bridge;
 use crate::sources::loss::{LossChange, LossDetector};
@@ -66,21 +66,21 @@ pub(super) struct Link {
     pub subject: Arc<str>,
     source: Option<SourceId>,
     pipeline: Pipeline,
-    seats: Arc<Seats>,
-    /// Tells the tending task that a board was met or a button pressed.
+    source_slots: Arc<SourceSlots>,
+    /// Tells the upkeep that a board was met or a button pressed.
     met: Arc<Notify>,
     /// No longer configured: events still under way mean nothing.
     retired: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<LinkRecord>,
 }
 
 /// What is known of a bridge.
 #[derive(Clone, Default)]
-pub(super) struct State {
+pub(super) struct LinkRecord {
     pub board: Option<Arc<BoardDescription>>,
     pub live: bool,
     pub reason: Option<LostReason>,
-    pub slots: Vec<Slot>,
+    pub slots: Vec<SensorRecord>,
     pub held: Held,
     pub stop: Stop,
     /// A board was met whose rates are still to be told.
@@ -98,18 +98,18 @@ impl Link {
     pub(super) fn new(
         config: Bridge,
         pipeline: Pipeline,
-        seats: Arc<Seats>,
+        source_slots: Arc<SourceSlots>,
         met: Arc<Notify>,
     ) -> Link {
         let subject: Arc<str> = super::source(&config.name).into();
-        let source = seats.board(&config.name);
+        let source = source_slots.board(&config.name);
         let (retired, state) = (AtomicBool::default(), Mutex::default());
         Link {
             config,
             subject,
             source,
             pipeline,
-            seats,
+            source_slots,
             met,
             retired,
             state,
@@ -117,7 +117,7 @@ impl Link {
     }
 
     /// What is known now.
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> LinkRecord {
         self.lock().clone()
     }
 
@@ -171,18 +171,18 @@ impl Link {
         if !self.lock().live {
             return;
         }
-        self.seat_again();
+        self.place_again();
         let mut state = self.lock();
-        let news: Vec<(LossChange, Slot)> = state
+        let change: Vec<(LossChange, SensorRecord)> = state
             .slots
             .iter_mut()
-            .filter_map(|slot| Some((slot.news(now_ms)?, slot.clone())))
+            .filter_map(|slot| Some((slot.change(now_ms)?, slot.clone())))
             .collect();
         // Again and again, so that its history has no holes and a hold time passes.
         let stop = state.stop.state(now_ms);
         drop(state);
-        for (news, slot) in news {
-            match news {
+        for (change, slot) in change {
+            match change {
                 LossChange::Lost => self
                     .pipeline
                     .raise(self.wording().sensor_lost(&slot, now_ms)),
@@ -213,7 +213,7 @@ impl Link {
         if !std::mem::take(&mut state.rates_due) {
             return Vec::new();
         }
-        let wanted = |slot: &Slot| self.config.interval_ms.get(&slot.what.name).copied();
+        let wanted = |slot: &SensorRecord| self.config.interval_ms.get(&slot.what.name).copied();
         let rates = state
             .slots
             .iter()
@@ -274,7 +274,7 @@ impl Link {
             .iter()
             .map(|name| sensor_source(&self.config.name, name).into())
             .collect();
-        self.seats.describe(&self.config.name, &sources);
+        self.source_slots.describe(&self.config.name, &sources);
         let mut state = self.lock();
         let before = std::mem::take(&mut state.slots);
         state.slots = self.sensors_of(names, &board, &before, now_ms);
@@ -301,7 +301,7 @@ impl Link {
         for source_name in gone {
             self.pipeline.clear(SENSOR_LOST, &source_name);
         }
-        self.seats.count_refused(self.tell_left_out());
+        self.source_slots.count_refused(self.tell_left_out());
         self.end_buttons();
         self.judge(now_ms);
         self.met.notify_one();
@@ -312,16 +312,16 @@ impl Link {
         &self,
         names: Vec<String>,
         board: &BoardDescription,
-        before: &[Slot],
+        before: &[SensorRecord],
         now_ms: u64,
-    ) -> Vec<Slot> {
+    ) -> Vec<SensorRecord> {
         let sensor = |(name, sensor): (String, &Sensor)| {
             let source_name: Arc<str> = sensor_source(&self.config.name, &name).into();
-            let source = self.seats.sensor(&self.config.name, &source_name);
+            let source = self.source_slots.sensor(&self.config.name, &source_name);
             let configured = self.config.interval_ms.get(&name).copied();
             let interval_ms = configured.unwrap_or(sensor.interval_ms);
             let before = before.iter().find(|slot| slot.what.name == name);
-            Slot::new(
+            SensorRecord::new(
                 name,
                 source_name,
                 source,
@@ -354,20 +354,23 @@ impl Link {
     }
 
     /// Looks for a place again for sensors that have none.
-    fn seat_again(&self) {
+    fn place_again(&self) {
         let mut state = self.lock();
-        let mut seated = false;
+        let mut placed = false;
         for slot in &mut state.slots {
             if slot.what.source.is_some() {
                 continue;
             }
-            if let Some(source) = self.seats.sensor(&self.config.name, &slot.what.source_name) {
+            if let Some(source) = self
+                .source_slots
+                .sensor(&self.config.name, &slot.what.source_name)
+            {
                 Arc::make_mut(&mut slot.what).source = Some(source);
-                seated = true;
+                placed = true;
             }
         }
         drop(state);
-        if seated {
+        if placed {
             self.tell_left_out();
             self.met.notify_one();
         }
@@ -394,10 +397,10 @@ impl Link {
         // Whoever was there once is missed at once.
         let loss_ms = if state.was_live { 0 } else { FIRST_MEETING_MS };
         let live = state.live;
-        let news = state.guard.observe(live, now_ms, (loss_ms, BACK_AFTER_MS));
+        let change = state.guard.observe(live, now_ms, (loss_ms, BACK_AFTER_MS));
         let reason = state.reason.clone();
         drop(state);
-        match news {
+        match change {
             Some(LossChange::Lost) => self
                 .pipeline
                 .raise(self.wording().link_lost(reason.as_ref())),
@@ -412,8 +415,8 @@ impl Link {
             (true, true) => tracing::warn!(bridge = self.config.name, "emergency stop engaged"),
             (true, false) => tracing::info!(bridge = self.config.name, "emergency stop released"),
         }
-        let news = self.lock().stop.set(engaged, now_ms);
-        self.publish_stop(news);
+        let change = self.lock().stop.set(engaged, now_ms);
+        self.publish_stop(change);
     }
 
     fn publish_stop(&self, engaged: Option<bool>) {
@@ -449,7 +452,7 @@ impl Link {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LinkRecord> {
         // Valid after every statement above.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -25,7 +25,7 @@ use super::commander::{Request, publish_refusal};
 use super::discovery::Discovery;
 use super::plan::{FleetError, FleetPlan};
 use super::port::Sockets;
-use super::roster::{DroneStats, PortHolder, PortRecord, PortView, Roster, Slot};
+use super::roster::{DroneRecord, DroneStats, PortHolder, PortRecord, PortView, Roster};
 use super::video::VideoView;
 use crate::config::Drones;
 use crate::sources::sink::ReadingSink;
@@ -92,10 +92,10 @@ pub struct FleetStats {
 /// The fleet; clones share it.
 #[derive(Clone)]
 pub struct Fleet {
-    inner: Arc<Inner>,
+    inner: Arc<FleetParts>,
 }
 
-struct Inner {
+struct FleetParts {
     roster: Arc<Roster>,
     cancel: CancellationToken,
     tasks: TaskTracker,
@@ -137,7 +137,7 @@ impl Fleet {
         );
         let roster = Arc::new(Roster::new(&plan, &ids, ports.0, ports.1));
         let discovery = Arc::new(Discovery::new(&plan, roster.clone()));
-        let mut inner = Inner {
+        let mut inner = FleetParts {
             discovery,
             roster,
             cancel: CancellationToken::new(),
@@ -281,7 +281,7 @@ impl Fleet {
     }
 
     /// Whether the state of the drone arrives in time.
-    async fn heard_within(&self, slot: &Slot) -> bool {
+    async fn heard_within(&self, slot: &DroneRecord) -> bool {
         let heard = async {
             while slot.link().state != LinkState::Connected {
                 tokio::time::sleep(LOOK_FOR_STATE).await;
@@ -292,7 +292,7 @@ impl Fleet {
             .is_ok()
     }
 
-    fn numbered(&self, id: &str) -> Result<(usize, &Slot), UnknownDrone> {
+    fn numbered(&self, id: &str) -> Result<(usize, &DroneRecord), UnknownDrone> {
         let mut slots = self.inner.roster.slots.iter().enumerate();
         slots
             .find(|(_, slot)| &*slot.plan.id == id)
@@ -341,7 +341,7 @@ impl Fleet {
         self.inner.roster.video_port
     }
 
-    fn slot(&self, id: &str) -> Option<&Slot> {
+    fn slot(&self, id: &str) -> Option<&DroneRecord> {
         self.inner
             .roster
             .slots
@@ -384,7 +384,7 @@ impl VehicleKind for Fleet {
     }
 }
 
-impl Drop for Inner {
+impl Drop for FleetParts {
     fn drop(&mut self) {
         self.cancel.cancel();
     }

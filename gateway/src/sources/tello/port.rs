@@ -20,7 +20,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::plan::FleetPlan;
-use super::roster::{PortHolder, PortRecord, Roster, Slot};
+use super::roster::{DroneRecord, PortHolder, PortRecord, Roster};
 use super::socket;
 use super::state_readings::readings_of;
 use crate::sources::sink::ReadingSink;
@@ -168,7 +168,7 @@ impl Port {
         }
     }
 
-    fn take_state(&self, slot: Option<&Slot>, datagram: &[u8], from: SocketAddr) {
+    fn take_state(&self, slot: Option<&DroneRecord>, datagram: &[u8], from: SocketAddr) {
         let Some(slot) = slot else {
             self.roster.unconfigured().take(
                 self.index,

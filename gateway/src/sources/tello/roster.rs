@@ -62,7 +62,7 @@ pub(crate) struct PortRecord {
 }
 
 /// One drone's record.
-pub(crate) struct Slot {
+pub(crate) struct DroneRecord {
     pub(crate) plan: DronePlan,
     pub(crate) source: SourceId,
     /// Whether somebody wants it connected.
@@ -83,7 +83,7 @@ pub(crate) struct Slot {
     pub(crate) video: Arc<Feed>,
 }
 
-impl Slot {
+impl DroneRecord {
     pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
         // A panic cannot leave these plain values half-written in a way that
         // matters more than going on.
@@ -144,7 +144,7 @@ impl Slot {
 
 /// All drones and state sockets.
 pub(crate) struct Roster {
-    pub(crate) slots: Box<[Slot]>,
+    pub(crate) slots: Box<[DroneRecord]>,
     pub(crate) sockets: Box<[PortRecord]>,
     /// As `sockets`, with the same interfaces.
     pub(crate) video_sockets: Box<[PortRecord]>,
@@ -189,7 +189,7 @@ impl Roster {
         let wanted = plan.connect_at_start;
         let slot = |(plan, source): (&DronePlan, &SourceId)| {
             let (requests, intake) = mpsc::channel(MAX_REQUESTS);
-            Slot {
+            DroneRecord {
                 plan: plan.clone(),
                 source: *source,
                 wanted: watch::Sender::new(wanted),
@@ -217,7 +217,7 @@ impl Roster {
     }
 
     pub(crate) fn unconfigured(&self) -> MutexGuard<'_, UnconfiguredDrones> {
-        // Plain values, as with `Slot::live`.
+        // Plain values, as with `DroneRecord::live`.
         self.unconfigured
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -230,9 +230,9 @@ impl Roster {
     /// A drone named by its interface is heard on that interface only. One that
     /// is not may be heard on any, also where an interface's socket takes the
     /// datagram before the general one.
-    pub(crate) fn identify(&self, socket: usize, from: SocketAddr) -> Option<&Slot> {
+    pub(crate) fn identify(&self, socket: usize, from: SocketAddr) -> Option<&DroneRecord> {
         let address = from.ip().to_canonical();
-        let sent = |slot: &&Slot| {
+        let sent = |slot: &&DroneRecord| {
             let plan = &slot.plan;
             slot.address() == address
                 && (!plan.told_apart_by_port || plan.command_port == from.port())
@@ -255,7 +255,7 @@ impl Roster {
     }
 
     /// A drone as the API shows it.
-    pub(crate) fn view(&self, slot: &Slot) -> DroneView {
+    pub(crate) fn view(&self, slot: &DroneRecord) -> DroneView {
         let (link, reason, flight) = {
             let link = slot.link();
             (link.state, link.reason, link.flight)
@@ -288,7 +288,7 @@ impl Roster {
     }
 
     /// A reason in words.
-    pub(crate) fn explain(&self, slot: &Slot, reason: Reason) -> String {
+    pub(crate) fn explain(&self, slot: &DroneRecord, reason: Reason) -> String {
         reason.explain(
             slot.target(),
             slot.plan.interface.as_deref(),
@@ -296,7 +296,7 @@ impl Roster {
         )
     }
 
-    pub(crate) fn drone_stats(&self, slot: &Slot, now: Mono) -> DroneStats {
+    pub(crate) fn drone_stats(&self, slot: &DroneRecord, now: Mono) -> DroneStats {
         let (link, commands) = {
             let link = slot.link();
             (link.state, link.stats)

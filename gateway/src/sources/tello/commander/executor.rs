@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::Request;
 use super::belief::Belief;
 use super::down::{Down, DownCommands, Known};
-use super::guard::{Act, Guard, Policy, Watched};
+use super::guard::{Act, FlightGuard, Policy, Watched};
 use super::queue::{Gate, Queue, QueueStats};
 use super::replies::is_manoeuvre;
 use super::reports::{Report, Reports, Wish};
@@ -72,7 +72,7 @@ struct Ticket {
 pub(in super::super) struct CommandExecutor {
     queue: Queue<Ticket>,
     down: DownCommands<Ticket>,
-    guard: Guard,
+    guard: FlightGuard,
     presences: Presences,
     reports: Reports,
     belief: Belief,
@@ -99,7 +99,7 @@ impl CommandExecutor {
         CommandExecutor {
             queue: Queue::new(),
             down: DownCommands::new(),
-            guard: Guard::new(policy),
+            guard: FlightGuard::new(policy),
             presences,
             reports: Reports::new(ids),
             belief: Belief::default(),

@@ -53,7 +53,7 @@ pub(super) enum Act {
 
 /// The guard of one drone.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct FlightGuard {
     policy: Policy,
     was_there: bool,
     gone_since: Option<Mono>,
@@ -64,9 +64,9 @@ pub(super) struct Guard {
     warns: bool,
 }
 
-impl Guard {
-    pub(super) fn new(policy: Policy) -> Guard {
-        Guard {
+impl FlightGuard {
+    pub(super) fn new(policy: Policy) -> FlightGuard {
+        FlightGuard {
             policy,
             was_there: false,
             gone_since: None,
@@ -94,9 +94,9 @@ impl Guard {
     /// Looks at the drone; to be called about once a second.
     pub(super) fn look(&mut self, watched: Watched) -> Option<Act> {
         if !watched.flying {
-            *self = Guard {
+            *self = FlightGuard {
                 was_there: self.was_there,
-                ..Guard::new(self.policy)
+                ..FlightGuard::new(self.policy)
             };
             return None;
         }
@@ -142,8 +142,8 @@ impl Guard {
 mod tests {
     use super::*;
 
-    fn guard(on_operator_loss: OnOperatorLoss) -> Guard {
-        Guard::new(Policy {
+    fn guard(on_operator_loss: OnOperatorLoss) -> FlightGuard {
+        FlightGuard::new(Policy {
             on_operator_loss,
             operator_grace: Duration::from_secs(3),
             warn_battery_pct: 15,

@@ -56,7 +56,7 @@ pub(in super::super) struct QueueStats {
 }
 
 #[derive(Debug)]
-struct Entry<T> {
+struct QueuedCommand<T> {
     command: Command,
     /// Whom to tell; nobody for what the gateway asks for itself.
     ticket: Option<T>,
@@ -67,7 +67,7 @@ struct Entry<T> {
 /// The command in flight.
 #[derive(Debug)]
 struct InFlight<T> {
-    entry: Entry<T>,
+    entry: QueuedCommand<T>,
     deadline: Mono,
     tries_left: u8,
 }
@@ -76,7 +76,7 @@ struct InFlight<T> {
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     in_flight: Option<InFlight<T>>,
-    waiting: Deque<Entry<T>, MAX_WAITING>,
+    waiting: Deque<QueuedCommand<T>, MAX_WAITING>,
     gate: Gate,
     not_before: Mono,
     /// Whether a reply to something sent earlier may still arrive.
@@ -204,7 +204,7 @@ impl<T> Queue<T> {
         now: Mono,
         todo: &mut Todo<T>,
     ) {
-        let entry = Entry {
+        let entry = QueuedCommand {
             command,
             ticket,
             meant_until: now.plus(WAITS_FOR),
@@ -215,7 +215,7 @@ impl<T> Queue<T> {
         self.pump(now, todo);
     }
 
-    fn start(&mut self, entry: Entry<T>, now: Mono, todo: &mut Todo<T>) {
+    fn start(&mut self, entry: QueuedCommand<T>, now: Mono, todo: &mut Todo<T>) {
         let patience = patience(entry.command);
         self.send(entry.command, todo);
         if patience.tries == 0 {
@@ -242,7 +242,7 @@ impl<T> Queue<T> {
         }
         if (self.stray_expected || self.sdk_reply_expected) && self.gate == Gate::Open {
             (self.stray_expected, self.sdk_reply_expected) = (false, false);
-            let fence = Entry {
+            let fence = QueuedCommand {
                 command: FENCE,
                 ticket: None,
                 meant_until: now,
@@ -381,7 +381,7 @@ impl<T> Queue<T> {
 
     fn take_out(
         &mut self,
-        which: impl Fn(&Entry<T>) -> bool,
+        which: impl Fn(&QueuedCommand<T>) -> bool,
         outcome: &Outcome,
         todo: &mut Todo<T>,
     ) {
@@ -399,7 +399,7 @@ impl<T> Queue<T> {
     }
 }
 
-fn finish<T>(entry: Entry<T>, outcome: Outcome, todo: &mut Todo<T>) {
+fn finish<T>(entry: QueuedCommand<T>, outcome: Outcome, todo: &mut Todo<T>) {
     if let Some(ticket) = entry.ticket {
         put(todo, Do::Finish(ticket, outcome));
     }

@@ -36,7 +36,7 @@ use self::sweep::{Hit, Target};
 use self::targets::{Spot, Wanted};
 use super::LinkState;
 use super::plan::FleetPlan;
-use super::roster::{Roster, Slot};
+use super::roster::{DroneRecord, Roster};
 use crate::config::{MAX_DRONES, Range};
 
 /// A drone whose state came within this is there; it comes ten times a second.
@@ -361,7 +361,7 @@ impl Discovery {
 
     fn detection(&self, hit: &Hit, interface: Option<Arc<str>>) -> Detection {
         let address = IpAddr::V4(hit.target.address);
-        let is_it = |slot: &&Slot| {
+        let is_it = |slot: &&DroneRecord| {
             slot.plan.address == address
                 && slot
                     .plan
@@ -407,7 +407,7 @@ impl Discovery {
 }
 
 /// A configured drone as found when its state arrives.
-fn heard(slot: &Slot, now: Mono) -> Option<Detection> {
+fn heard(slot: &DroneRecord, now: Mono) -> Option<Detection> {
     let live = slot.live();
     let heard = live
         .heard()
@@ -426,7 +426,7 @@ fn heard(slot: &Slot, now: Mono) -> Option<Detection> {
 
 /// Whether a configured drone must not be asked by a search: its own link asks
 /// it, or it was last seen in the air, where a command puts off its landing.
-fn is_left_alone(slot: &Slot) -> bool {
+fn is_left_alone(slot: &DroneRecord) -> bool {
     let is_connected = slot.link().state == LinkState::Connected;
     *slot.wanted.borrow() || is_connected || slot.link().flight.may_fly()
 }

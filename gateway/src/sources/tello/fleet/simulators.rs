@@ -7,12 +7,12 @@ use std::sync::{MutexGuard, PoisonError};
 use tello_simulator::SimulatedDrone;
 
 use super::super::plan::DronePlan;
-use super::super::roster::Slot;
+use super::super::roster::DroneRecord;
 use super::Fleet;
 
 impl Fleet {
     /// Puts a simulator in the place of a drone in mode `auto`; whether one is there.
-    pub(super) fn stand_in(&self, index: usize, slot: &Slot) -> bool {
+    pub(super) fn stand_in(&self, index: usize, slot: &DroneRecord) -> bool {
         let Some(address) = slot.plan.stand_in.filter(|_| !slot.was_real()) else {
             return false;
         };

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::super::link::LinkTask;
 use super::super::plan::FleetPlan;
 use super::super::port::{Kind, Port, Sockets};
-use super::{FleetOptions, Inner};
+use super::{FleetOptions, FleetParts};
 use crate::sources::sink::ReadingSink;
 use crate::supervision::Service;
 
-impl Inner {
+impl FleetParts {
     pub(super) fn spawn(
         &mut self,
         plan: &FleetPlan,

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::command_port::CommandPort;
 use super::super::commander::{CommandExecutor, Outgoing, Policy, Request, Snapshot, publish};
-use super::super::roster::{Roster, Slot};
+use super::super::roster::{DroneRecord, Roster};
 use super::machine::{Inputs, Link, Step};
 use super::reason::Evidence;
 use crate::sources::sink::ReadingSink;
@@ -137,7 +137,7 @@ impl LinkTask {
         }
     }
 
-    fn slot(&self) -> &Slot {
+    fn slot(&self) -> &DroneRecord {
         &self.roster.slots[self.index]
     }
 
