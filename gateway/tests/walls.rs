@@ -174,19 +174,6 @@ const KNOWN_CIRCLES: &[&[&str]] = &[
         "boards/src/discover/hwmon.rs",
         "boards/src/discover/thermal.rs",
     ],
-    &[
-        "gateway/src/sources/bridge/conditions.rs",
-        "gateway/src/sources/bridge/link.rs",
-    ],
-    &[
-        "gateway/src/sources/tello/commander/admission.rs",
-        "gateway/src/sources/tello/commander/down.rs",
-        "gateway/src/sources/tello/commander/queue.rs",
-    ],
-    &[
-        "gateway/src/sources/tello/link/task.rs",
-        "gateway/src/sources/tello/roster.rs",
-    ],
 ];
 
 #[test]

@@ -10,6 +10,7 @@ mod bridge_line;
 mod callers;
 mod camera;
 mod command_line;
+mod commands;
 mod contract;
 mod control;
 mod cross_config;

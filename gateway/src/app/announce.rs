@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use access::FirstKeys;
+
 use crate::demo;
 use crate::settings::Origin;
-use access::FirstKeys;
 
 /// Where the first keys are kept for the operator until it is deleted.
 const FIRST_KEYS_FILE: &str = "first-keys.txt";

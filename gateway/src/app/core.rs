@@ -5,7 +5,16 @@
 //! that watches every later task. Nothing here reaches out of the process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use access::{Access, FirstKeys};
+use alerting::Alerts;
+use readings::clock::Mono;
+use readings::command::BootId;
+use readings::event::EventLog;
+use readings::telemetry::Telemetry;
+use readings::{Metric, SourceId, SourceKind, Sources};
+use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_store::AccessStore;
@@ -14,11 +23,9 @@ use crate::logging;
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::Pipeline;
 use crate::supervision::{Service, Supervisor};
-use access::{Access, FirstKeys};
-use alerting::Alerts;
-use readings::telemetry::Telemetry;
-use readings::{SourceId, SourceKind, Sources};
-use store::Store;
+
+/// How long what the board said of its clock stands: it says so every few seconds.
+const CLOCK_KNOWN_FOR: Duration = Duration::from_secs(60);
 
 /// What every room needs.
 pub(super) struct Core {
@@ -35,6 +42,7 @@ pub(super) struct Core {
     pub(super) alerts: Alerts,
     pub(super) supervisor: Supervisor,
     pub(super) pipeline: Pipeline,
+    pub(super) events: EventLog,
 }
 
 impl Core {
@@ -58,6 +66,7 @@ impl Core {
         tokio::spawn(supervisor.watched("store writer", None, store.writer_ended()));
         tokio::spawn(supervisor.watched("alert committer", Some(Service::Alerts), committer));
         let (access, first_keys) = open_access(settings, &store).await?;
+        let events = open_events(telemetry.clone(), board_source)?;
         let pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone());
         Ok(Core {
             logging,
@@ -71,8 +80,21 @@ impl Core {
             alerts,
             supervisor,
             pipeline,
+            events,
         })
     }
+}
+
+/// The log of this run's events.
+fn open_events(telemetry: Arc<Telemetry>, board: SourceId) -> anyhow::Result<EventLog> {
+    let boot = BootId(getrandom::u64()?);
+    let name = rustix::system::uname().nodename().to_string_lossy().into();
+    let clock = move || {
+        let latest = telemetry.latest(board, Metric::ClockSynchronised);
+        let fresh = latest.filter(|latest| Mono::now().since(latest.at) < CLOCK_KNOWN_FOR);
+        fresh.map(|latest| latest.value >= 1.0)
+    };
+    Ok(EventLog::new(boot, name, Box::new(clock)))
 }
 
 async fn open_access(

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use https::ledger::{Budgets, HELD_BYTES, Ledger};
+use https::{ServerStats, Tls};
+
 use super::core::Core;
 use crate::cache::Cache;
 use crate::config::Config;
@@ -10,8 +13,6 @@ use crate::notify::Notifier;
 use crate::photos::Album;
 use crate::update::Updates;
 use crate::upstream::Upstream;
-use https::ledger::{Budgets, HELD_BYTES, Ledger};
-use https::{ServerStats, Tls};
 
 /// Time to live of cached answers unless their route says otherwise (contract 6.5).
 const CACHE_TTL: Duration = Duration::from_secs(300);

@@ -4,18 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
-
-use super::loss;
-use crate::networks;
-use crate::supervision::{Service, Supervisor};
 use access::Access;
 use alerting::{AlertType, Alerts, Condition, Level};
 use readings::Metric;
 use readings::clock::{self, Mono};
 use readings::telemetry::{FinishedMinutes, Telemetry};
 use store::{Change, HistoryRecord, Store};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::loss;
+use crate::networks;
+use crate::supervision::{Service, Supervisor};
 
 /// How often the networks of this host are looked at: an adapter that was pulled
 /// out and put back has them anew.

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alerting::{AlertType, Alerts, Condition, Level};
 use axum::Router;
+use https::{BindError, Listener, Server, Tls, Via};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::core::Core;
 use crate::settings::Origin;
-use alerting::{AlertType, Alerts, Condition, Level};
-use https::{BindError, Listener, Server, Tls, Via};
 
 /// First and longest pause between attempts to get a port.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));

@@ -3,6 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use https::port_holder::{self, Protocol};
+use readings::clock::Mono;
+use readings::measured::Measured;
+use readings::telemetry::Telemetry;
+use readings::{Metric, Reading, SourceId, Sources};
+use store::Store;
 use tello_simulator::SimulatedDrone;
 
 use super::core::Core;
@@ -17,12 +23,6 @@ use crate::sources::vehicles::{Presences, Vehicles};
 use crate::sources::{board, bridge};
 use crate::supervision::Service;
 use crate::table::table;
-use https::port_holder::{self, Protocol};
-use readings::clock::Mono;
-use readings::measured::Measured;
-use readings::telemetry::Telemetry;
-use readings::{Metric, Reading, SourceId, Sources};
-use store::Store;
 
 /// Age at which the board's temperature is no longer shown.
 const TEMPERATURE_MAX_AGE: Duration = Duration::from_secs(30);
@@ -51,6 +51,7 @@ impl Observing {
             port_holder: udp_holder,
             supervisor: Some(core.supervisor.clone()),
             presences: presences.clone(),
+            events: core.events.clone(),
         };
         let fleet = Fleet::start(&config.drones, core.pipeline.clone(), options)?;
         let (boards_end, control) = bridge::panel();
@@ -65,7 +66,7 @@ impl Observing {
         let (kept, stop) = (bridges.clone(), core.stop.clone());
         let service = Some(Service::Monitoring);
         core.supervisor
-            .keep("bridge watch", service, move || kept.tend(stop.clone()));
+            .keep("bridge watch", service, move || kept.upkeep(stop.clone()));
         let board = watch_board(config, core);
         core.alerts.rules_complete();
         let performance = Arc::new(Performance::new(table().templates()));

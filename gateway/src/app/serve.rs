@@ -5,8 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::FirstKeys;
+use alerting::{AlertType, Alerts, Condition, Level};
 use anyhow::Context as _;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use https::{ConnectionLimiter, Limits, Server, Tls, Via};
+use readings::clock::Mono;
+use readings::measured::Measured;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -24,11 +29,6 @@ use crate::settings::{Origin, Settings};
 use crate::sources::tello::{DroneView, LinkState};
 use crate::table::table;
 use crate::update;
-use access::FirstKeys;
-use alerting::{AlertType, Alerts, Condition, Level};
-use https::{ConnectionLimiter, Limits, Server, Tls, Via};
-use readings::clock::Mono;
-use readings::measured::Measured;
 
 /// What the handlers reach.
 pub(super) fn assemble(
@@ -42,6 +42,7 @@ pub(super) fn assemble(
         sources: core.sources.clone(),
         telemetry: core.telemetry.clone(),
         alerts: core.alerts.clone(),
+        events: core.events.clone(),
         access: core.access.clone(),
         performance: observing.performance.clone(),
         responses: ResponseCache::new(edges.cache.clone()),
@@ -72,6 +73,7 @@ fn measured(core: &Core, observing: &Observing, edges: &Edges) -> Vec<Arc<dyn Me
         Arc::new(core.store.clone()),
         edges.cache.clone(),
         Arc::new(core.alerts.clone()),
+        Arc::new(core.events.clone()),
         Arc::new(DroppedLogLines(core.logging.dropped_counters())),
         edges.notifier.clone(),
         edges.updates.clone(),

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use readings::command::CommandId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -24,6 +25,11 @@ pub(crate) struct SuccessResponse {
     success: bool,
     message: String,
     timestamp: Ts,
+    /// Id of the command, in answers to one: `/api/commands/{command_id}` says what
+    /// comes of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    command_id: Option<CommandId>,
 }
 
 impl SuccessResponse {
@@ -33,6 +39,15 @@ impl SuccessResponse {
             success: true,
             message: message.into(),
             timestamp: Ts::now(),
+            command_id: None,
+        }
+    }
+
+    /// The same of a command.
+    pub(crate) fn of_command(message: String, id: CommandId) -> SuccessResponse {
+        SuccessResponse {
+            command_id: Some(id),
+            ..SuccessResponse::new(message)
         }
     }
 }

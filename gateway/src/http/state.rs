@@ -27,6 +27,7 @@ use alerting::Alerts;
 use https::ServerStats;
 use readings::Sources;
 use readings::clock::Mono;
+use readings::event::EventLog;
 use readings::measured::Measured;
 use readings::telemetry::Telemetry;
 use store::Store;
@@ -95,6 +96,8 @@ pub struct App {
     pub telemetry: Arc<Telemetry>,
     /// Rules and alerts.
     pub alerts: Alerts,
+    /// The newest events, and the commands that they speak of.
+    pub events: EventLog,
     /// Keys and limits.
     pub access: Arc<Access>,
     /// Statistics and the newest snapshot of the machine.

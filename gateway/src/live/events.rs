@@ -13,7 +13,8 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::broadcast::error::RecvError;
+use readings::event::Event;
+use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::http::call::Call;
@@ -50,8 +51,16 @@ const FOLLOW: Param = Param::optional(
     "Comma list of drone ids to subscribe to",
 );
 
+/// Whether the client asks for events; the contract's clients do not, and hear none.
+const EVENTS: Param = Param::optional(
+    Place::Query,
+    "events",
+    Kind::Flag,
+    "Also send `event` messages: what happens, as docs/event.schema.json says",
+);
+
 /// Parameters of `/ws`.
-pub(crate) const CONNECT: &[Param] = &[TICKET, FOLLOW];
+pub(crate) const CONNECT: &[Param] = &[TICKET, FOLLOW, EVENTS];
 
 /// Nothing unsolicited in the first seconds: clients first read the greeting
 /// and the answer to what they ask.
@@ -76,6 +85,7 @@ async fn upgrade(mut call: Call) -> Outcome {
     let seat = Seat::of_client(&call)?;
     let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
     let subscriptions = Subscriptions::of(&call.inputs.text(&FOLLOW).unwrap_or_default());
+    let wants_events = call.inputs.flag(&EVENTS).unwrap_or(false);
     let app = Arc::clone(&call.app);
     let session = call.session.clone();
     let may_write = match Policy::Strict(Permission::Write).needs(call.config.access.profile) {
@@ -98,6 +108,7 @@ async fn upgrade(mut call: Call) -> Outcome {
             socket,
             cut_after,
             may_write,
+            wants_events,
             subscriptions,
             shown,
             pending,
@@ -111,6 +122,16 @@ async fn upgrade(mut call: Call) -> Outcome {
     }))
 }
 
+/// The next event; none ever for a client that asked for none.
+async fn next_event(
+    events: &mut Option<broadcast::Receiver<Arc<Event>>>,
+) -> Option<Result<Arc<Event>, RecvError>> {
+    match events {
+        Some(events) => Some(events.recv().await),
+        None => None,
+    }
+}
+
 /// One connected client.
 struct Client {
     app: Arc<App>,
@@ -118,6 +139,8 @@ struct Client {
     cut_after: Duration,
     /// Whether it may do more than look.
     may_write: bool,
+    /// Whether it asked for events.
+    wants_events: bool,
     subscriptions: Subscriptions,
     shown: Shown,
     /// Answers that take their time.
@@ -129,6 +152,7 @@ impl Client {
         // Subscribed before the greeting: an alert raised from now on waits in
         // the queue until the quiet period is over, and is not lost.
         let mut alerts = self.app.alerts.subscribe();
+        let mut events = self.wants_events.then(|| self.app.events.subscribe());
         self.send(messages::greeting()).await?;
         let begun = Instant::now();
         let quiet_until = begun + QUIET;
@@ -151,6 +175,13 @@ impl Client {
                 event = alerts.recv(), if Instant::now() >= quiet_until => match event {
                     Ok(AlertEvent::Raised(alert)) => self.send(messages::alert(&alert)).await?,
                     Ok(AlertEvent::Changed(_)) => {}
+                    Err(RecvError::Lagged(lost)) => {
+                        self.app.edge.stats.broadcasts_dropped.fetch_add(lost, Ordering::Relaxed);
+                    }
+                    Err(RecvError::Closed) => return Err(Gone),
+                },
+                Some(event) = next_event(&mut events), if Instant::now() >= quiet_until => match event {
+                    Ok(event) => self.send(messages::event(&event)).await?,
                     Err(RecvError::Lagged(lost)) => {
                         self.app.edge.stats.broadcasts_dropped.fetch_add(lost, Ordering::Relaxed);
                     }

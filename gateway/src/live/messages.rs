@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use readings::event::Event;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -49,6 +50,16 @@ pub(crate) fn alert(alert: &Alert) -> String {
             alert: AlertView::broadcast(alert),
         },
     )
+}
+
+#[derive(Serialize)]
+struct Happened<'a> {
+    event: &'a Event,
+}
+
+/// Something that happened.
+pub(crate) fn event(event: &Event) -> String {
+    say("event", Happened { event })
 }
 
 /// The system's status, rendered already.

@@ -112,7 +112,7 @@ pub(crate) async fn stream(call: &Call, on: bool) -> Result<String, ApiError> {
     } else {
         Command::StreamOff
     };
-    let said = drone_call::fly(call, command, false).await?;
+    let said = drone_call::fly(call, command, false).await?.message;
     call.app.fleet.keep_stream(&call.param, on);
     Ok(said)
 }

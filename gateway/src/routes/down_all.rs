@@ -6,6 +6,7 @@
 //! is there for each; who asks reads them one by one.
 
 use futures_util::future::{BoxFuture, join_all};
+use readings::command::CommandId;
 use serde::Serialize;
 use tello::command::Command;
 use utoipa::ToSchema;
@@ -71,6 +72,9 @@ struct DownResult {
     /// ground; `failed`.
     result: &'static str,
     message: String,
+    /// Id of the command; null when it was not taken.
+    #[schema(value_type = Option<String>)]
+    command_id: Option<CommandId>,
 }
 
 /// `POST /api/drones/land-all`
@@ -97,9 +101,12 @@ fn all(call: Call, command: Command) -> BoxFuture<'static, Answer> {
             .iter()
             .map(|drone| drone.id.to_string())
             .collect();
-        call.app
-            .access
-            .record_flight(call.actor(), call.client, &format!("all drones: {command}"));
+        call.app.access.record_flight(
+            call.actor(),
+            call.session.as_ref().map(access::Session::id),
+            call.client,
+            &format!("all drones: {command}"),
+        );
         let by = operator(&call);
         let results = join_all(ids.into_iter().map(|id| one(&call, id, command, &by))).await;
         let count = |result| results.iter().filter(|one| one.result == result).count();
@@ -118,20 +125,25 @@ fn all(call: Call, command: Command) -> BoxFuture<'static, Answer> {
 }
 
 async fn one(call: &Call, id: String, command: Command, by: &Operator) -> DownResult {
+    let mut command_id = None;
     let (result, message) = match call.app.vehicles.command(&id, command, by).await {
         Err(CommandError::Refused(refusal @ (Refusal::NotConnected | Refusal::NotAirborne))) => {
             ("not_needed", refusal.to_string())
         }
         Err(error) => ("failed", error.to_string()),
-        Ok(mut pending) => match pending.settled_within(REFUSED_WITHIN).await {
-            None => ("sent", taken(&id, command)),
-            Some(outcome) => ended(&id, command, outcome)
-                .map_or_else(|why| ("failed", why), |done| ("done", done)),
-        },
+        Ok(mut pending) => {
+            command_id = Some(pending.id());
+            match pending.settled_within(REFUSED_WITHIN).await {
+                None => ("sent", taken(&id, command)),
+                Some(outcome) => ended(&id, command, outcome)
+                    .map_or_else(|why| ("failed", why), |done| ("done", done)),
+            }
+        }
     };
     DownResult {
         drone_id: id,
         result,
         message,
+        command_id,
     }
 }

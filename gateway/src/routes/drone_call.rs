@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
+use access::Session;
 use http::StatusCode;
+use readings::command::CommandId;
 use tello::command::Command;
 
 use crate::http::call::Call;
@@ -64,13 +66,28 @@ pub(crate) fn said(message: String) -> Answer {
 pub(crate) fn tell(call: &Call, what: &str) {
     call.app.access.record_flight(
         call.actor(),
+        call.session.as_ref().map(Session::id),
         call.client,
         &format!("{}: {what}", call.param),
     );
 }
 
-/// Gives the command; in words what came of it so far.
-pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<String, ApiError> {
+/// A command that was given.
+pub(crate) struct Given {
+    /// What came of it so far, in words.
+    pub(crate) message: String,
+    /// Its id.
+    pub(crate) id: CommandId,
+}
+
+/// The answer to a command.
+pub(crate) fn given(command: Given) -> Answer {
+    let answer = SuccessResponse::of_command(command.message, command.id);
+    Ok(respond::json(&answer))
+}
+
+/// Gives the command; what came of it so far.
+pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Given, ApiError> {
     tell(call, &command.to_string());
     let id = &call.param;
     let pending = call
@@ -79,14 +96,19 @@ pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Str
         .command(id, command, &operator(call))
         .await;
     let mut pending = pending.map_err(|error| refused(command, error))?;
+    let command_id = pending.id();
     let outcome = match wait {
         true => Some(pending.settled().await),
         false => pending.settled_within(REFUSED_WITHIN).await,
     };
-    match outcome {
-        None => Ok(taken(id, command)),
-        Some(outcome) => ended(id, command, outcome).map_err(failed),
-    }
+    let message = match outcome {
+        None => taken(id, command),
+        Some(outcome) => ended(id, command, outcome).map_err(failed)?,
+    };
+    Ok(Given {
+        message,
+        id: command_id,
+    })
 }
 
 /// That a command is under way, in words.

@@ -5,6 +5,7 @@
 //! flying them is [`crate::routes::flight`]'s. Pure but for the handler.
 
 use futures_util::future::BoxFuture;
+use readings::command::CommandId;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tello::command::{Command, Direction};
@@ -59,6 +60,9 @@ pub(crate) struct CommandResult {
     message: String,
     timestamp: Ts,
     command: String,
+    /// Id of the command; of several the last one's. Null for what is none.
+    #[schema(value_type = Option<String>)]
+    command_id: Option<CommandId>,
     /// The status for `get_status` and `health_check`, the photo for `take_photo`.
     data: Option<Data>,
 }
@@ -107,6 +111,7 @@ async fn run(call: Call) -> Answer {
     let (name, wish) = parse(call.inputs.body())?;
     session::exists(&call)?;
     let mut data = None;
+    let mut given = None;
     let message = match wish {
         Wish::Connect => session::connect(&call).await?,
         Wish::Disconnect => session::disconnect(&call)?,
@@ -122,19 +127,19 @@ async fn run(call: Call) -> Answer {
             message
         }
         Wish::Stream(on) => camera::stream(&call, on.unwrap_or(!camera::streams(&call))).await?,
-        Wish::Fly(command) => drone_call::fly(&call, command, false).await?,
-        Wish::Moves(moves) => all(&call, moves).await?,
+        Wish::Fly(command) => all(&call, vec![command], &mut given).await?,
+        Wish::Moves(moves) => all(&call, moves, &mut given).await?,
         Wish::Altitude(cm) => {
             let by = cm - session::height_cm(&call)?;
             // Less than a drone can move is as good as there.
-            all(&call, straight([0, 0, by], 0)?).await?
+            all(&call, straight([0, 0, by], 0)?, &mut given).await?
         }
         Wish::Heading(deg) => {
             let turn = (deg - session::yaw_deg(&call)?).rem_euclid(360);
             match turn {
                 0 => format!("Drone {} has that heading", call.param),
-                1..=180 => drone_call::fly(&call, turned(turn)?, false).await?,
-                _ => drone_call::fly(&call, turned(turn - 360)?, false).await?,
+                1..=180 => all(&call, vec![turned(turn)?], &mut given).await?,
+                _ => all(&call, vec![turned(turn - 360)?], &mut given).await?,
             }
         }
     };
@@ -143,14 +148,21 @@ async fn run(call: Call) -> Answer {
         message,
         timestamp: Ts::now(),
         command: name,
+        command_id: given,
         data,
     }))
 }
 
-async fn all(call: &Call, moves: Vec<Command>) -> Result<String, ApiError> {
+/// Gives the commands, one after another; `last` becomes the id of the last one.
+async fn all(
+    call: &Call,
+    commands: Vec<Command>,
+    last: &mut Option<CommandId>,
+) -> Result<String, ApiError> {
     let mut message = format!("Drone {} is there", call.param);
-    for command in moves {
-        message = drone_call::fly(call, command, false).await?;
+    for command in commands {
+        let given = drone_call::fly(call, command, false).await?;
+        (message, *last) = (given.message, Some(given.id));
     }
     Ok(message)
 }

@@ -13,7 +13,7 @@ use crate::http::inputs::path_id;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::route::{Route, Verb};
 use crate::http::rows::{RESPOND, SUCCESS, WRITE, later};
-use crate::routes::drone_call::{ID, drone, fly, said};
+use crate::routes::drone_call::{ID, drone, fly, given};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
@@ -124,7 +124,7 @@ fn manoeuvre(mut call: Call, command: Command) -> BoxFuture<'static, Answer> {
         drone(&call)?;
         let wait = call.inputs.flag(&WAIT).unwrap_or(false);
         call.inputs.finish()?;
-        said(fly(&call, command, wait).await?)
+        given(fly(&call, command, wait).await?)
     })
 }
 
@@ -162,7 +162,7 @@ pub(crate) fn straight(mut call: Call) -> BoxFuture<'static, Answer> {
             distance.unwrap_or_default() as u16,
         );
         let direction = direction.ok_or_else(|| invalid("direction"))?;
-        said(
+        given(
             fly(
                 &call,
                 Command::Move {
@@ -189,7 +189,7 @@ pub(crate) fn rotate(mut call: Call) -> BoxFuture<'static, Answer> {
             clockwise: direction == "clockwise",
             angle_deg: angle.unwrap_or(0) as u16,
         };
-        said(fly(&call, command, wait).await?)
+        given(fly(&call, command, wait).await?)
     })
 }
 

@@ -5,6 +5,7 @@
 pub(crate) mod alerts;
 pub(crate) mod bridges;
 pub(crate) mod camera;
+pub(crate) mod commands;
 pub(crate) mod dashboard;
 pub(crate) mod down_all;
 pub(crate) mod drone_call;
@@ -40,6 +41,7 @@ use crate::http::route::Route;
 pub(crate) const SECTIONS: &[&[Route]] = &[
     alerts::ROUTES,
     camera::ROUTES,
+    commands::ROUTES,
     dashboard::ROUTES,
     down_all::ROUTES,
     drone_command::ROUTES,

@@ -320,14 +320,25 @@ impl Access {
             })
     }
 
-    /// Keeps who commanded a drone: in the security log, and within a budget in
-    /// the audit trail.
-    pub fn record_flight(&self, actor: &str, client: IpAddr, subject: &str) {
+    /// Keeps who commanded a drone, and in which session: in the security log, and
+    /// within a budget in the audit trail.
+    pub fn record_flight(
+        &self,
+        actor: &str,
+        session: Option<SessionId>,
+        client: IpAddr,
+        subject: &str,
+    ) {
+        // In the text, because the stored record has no place of its own for it.
+        let subject = match session {
+            Some(SessionId(number)) => format!("{subject} (session {number})"),
+            None => subject.to_owned(),
+        };
         let wall_us = wall_now().as_microsecond();
         if let Some(record) =
             self.shared
                 .incidents
-                .flown(actor, client, subject, Mono::now(), wall_us)
+                .flown(actor, client, &subject, Mono::now(), wall_us)
         {
             self.shared.records.defer(vec![Change::Audit(record)]);
         }

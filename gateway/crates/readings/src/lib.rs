@@ -3,9 +3,12 @@
 //!
 //! A reading is a value of a [`Metric`] at a [`SourceId`]. Nothing behind this
 //! point knows whether it came from a datagram, a sysfs file or a serial frame.
-//! This room must never do I/O or read a clock.
+//! Beside them the records that every room shares: events, and commands with what
+//! came of them. This room must never do I/O or read a clock.
 
 pub mod clock;
+pub mod command;
+pub mod event;
 mod level;
 pub mod measured;
 mod metric;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use alerting::{AlertType, BRIDGE_SENSOR_LOST as SENSOR_LOST, Condition, Level};
 use firmware_bridge::host::LostReason;
 
-use super::link::Link;
-use super::slot::{Slot, Worth, fault_text};
+use crate::config::Bridge;
+
+use super::sensor::{SensorRecord, Worth, fault_text};
 
 /// Key of the condition that a bridge cannot be talked to.
 pub(super) const LOST: &str = "bridge_lost";
@@ -17,7 +18,14 @@ pub(super) const LEFT_OUT: &str = "bridge_sensors_left_out";
 /// Key of the condition that a button is pressed.
 pub(super) const BUTTON: &str = "bridge_button";
 
-impl Link {
+/// What is said about one bridge.
+pub(super) struct Wording<'a> {
+    pub(super) config: &'a Bridge,
+    /// `bridge/<name>`.
+    pub(super) subject: &'a Arc<str>,
+}
+
+impl Wording<'_> {
     pub(super) fn link_lost(&self, reason: Option<&LostReason>) -> Condition {
         let why = reason.map_or_else(
             || "nothing was heard of it yet".to_owned(),
@@ -37,7 +45,7 @@ impl Link {
         }
     }
 
-    pub(super) fn sensor_lost(&self, slot: &Slot, now_ms: u64) -> Condition {
+    pub(super) fn sensor_lost(&self, slot: &SensorRecord, now_ms: u64) -> Condition {
         let what = &slot.what;
         let why = match (slot.worth(now_ms), slot.refused) {
             (Worth::Failed(_), Some(value)) => format!(

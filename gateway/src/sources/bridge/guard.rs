@@ -19,9 +19,9 @@ impl Stop {
     pub(super) fn set(&mut self, engaged: bool, now_ms: u64) -> Option<bool> {
         if engaged || self.engaged != Some(true) {
             self.released_since_ms = None;
-            let news = self.engaged != Some(engaged);
+            let change = self.engaged != Some(engaged);
             self.engaged = Some(engaged);
-            return news.then_some(engaged);
+            return change.then_some(engaged);
         }
         self.released_since_ms.get_or_insert(now_ms);
         None

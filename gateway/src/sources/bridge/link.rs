@@ -5,26 +5,29 @@
 //! reading on its way allocates nothing. The lock is held only while values are
 //! copied. What depends on time alone is done by [`Link::tick`], once a second.
 
+mod buttons;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use alerting::BRIDGE_SENSOR_LOST as SENSOR_LOST;
 use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, LogLevel};
+use firmware_bridge::sensor::Sensor;
+use readings::clock::Mono;
+use readings::{Metric, Reading, SourceId};
 use tokio::sync::Notify;
 
-use super::conditions::{BUTTON, LEFT_OUT, LOST};
+use super::conditions::{BUTTON, LEFT_OUT, LOST, Wording};
 use super::guard::{Budget, Stop};
-use super::seats::Seats;
-use super::slot::Slot;
+use super::sensor::SensorRecord;
+use super::source_slots::SourceSlots;
 use super::{mapping, sensor_source};
-use crate::config::{Bridge, ButtonAction};
+use crate::config::Bridge;
 use crate::sources::loss::{LossChange, LossDetector};
 use crate::sources::sink::{Pipeline, ReadingSink as _};
-use alerting::BRIDGE_SENSOR_LOST as SENSOR_LOST;
 use jiff::Timestamp;
-use readings::clock::{Mono, wall_now};
-use readings::{Metric, Reading, SourceId};
 
 /// How long a board that was never met may take: USB ports appear seconds after
 /// the gateway starts.
@@ -63,21 +66,21 @@ pub(super) struct Link {
     pub subject: Arc<str>,
     source: Option<SourceId>,
     pipeline: Pipeline,
-    seats: Arc<Seats>,
-    /// Tells the tending task that a board was met or a button pressed.
+    source_slots: Arc<SourceSlots>,
+    /// Tells the upkeep that a board was met or a button pressed.
     met: Arc<Notify>,
     /// No longer configured: events still under way mean nothing.
     retired: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<LinkRecord>,
 }
 
 /// What is known of a bridge.
 #[derive(Clone, Default)]
-pub(super) struct State {
+pub(super) struct LinkRecord {
     pub board: Option<Arc<BoardDescription>>,
     pub live: bool,
     pub reason: Option<LostReason>,
-    pub slots: Vec<Slot>,
+    pub slots: Vec<SensorRecord>,
     pub held: Held,
     pub stop: Stop,
     /// A board was met whose rates are still to be told.
@@ -95,18 +98,18 @@ impl Link {
     pub(super) fn new(
         config: Bridge,
         pipeline: Pipeline,
-        seats: Arc<Seats>,
+        source_slots: Arc<SourceSlots>,
         met: Arc<Notify>,
     ) -> Link {
         let subject: Arc<str> = super::source(&config.name).into();
-        let source = seats.board(&config.name);
+        let source = source_slots.board(&config.name);
         let (retired, state) = (AtomicBool::default(), Mutex::default());
         Link {
             config,
             subject,
             source,
             pipeline,
-            seats,
+            source_slots,
             met,
             retired,
             state,
@@ -114,7 +117,7 @@ impl Link {
     }
 
     /// What is known now.
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> LinkRecord {
         self.lock().clone()
     }
 
@@ -168,19 +171,21 @@ impl Link {
         if !self.lock().live {
             return;
         }
-        self.seat_again();
+        self.place_again();
         let mut state = self.lock();
-        let news: Vec<(LossChange, Slot)> = state
+        let change: Vec<(LossChange, SensorRecord)> = state
             .slots
             .iter_mut()
-            .filter_map(|slot| Some((slot.news(now_ms)?, slot.clone())))
+            .filter_map(|slot| Some((slot.change(now_ms)?, slot.clone())))
             .collect();
         // Again and again, so that its history has no holes and a hold time passes.
         let stop = state.stop.state(now_ms);
         drop(state);
-        for (news, slot) in news {
-            match news {
-                LossChange::Lost => self.pipeline.raise(self.sensor_lost(&slot, now_ms)),
+        for (change, slot) in change {
+            match change {
+                LossChange::Lost => self
+                    .pipeline
+                    .raise(self.wording().sensor_lost(&slot, now_ms)),
                 LossChange::Back => self.pipeline.clear(SENSOR_LOST, &slot.what.source_name),
             }
         }
@@ -197,7 +202,8 @@ impl Link {
             self.pipeline.clear(SENSOR_LOST, &slot.what.source_name);
         }
         for index in 0..MAX_BUTTONS {
-            self.pipeline.clear(BUTTON, &self.button_subject(index));
+            self.pipeline
+                .clear(BUTTON, &self.wording().button_subject(index));
         }
     }
 
@@ -207,7 +213,7 @@ impl Link {
         if !std::mem::take(&mut state.rates_due) {
             return Vec::new();
         }
-        let wanted = |slot: &Slot| self.config.interval_ms.get(&slot.what.name).copied();
+        let wanted = |slot: &SensorRecord| self.config.interval_ms.get(&slot.what.name).copied();
         let rates = state
             .slots
             .iter()
@@ -268,33 +274,10 @@ impl Link {
             .iter()
             .map(|name| sensor_source(&self.config.name, name).into())
             .collect();
-        self.seats.describe(&self.config.name, &sources);
+        self.source_slots.describe(&self.config.name, &sources);
         let mut state = self.lock();
         let before = std::mem::take(&mut state.slots);
-        state.slots = names
-            .into_iter()
-            .zip(&board.sensors)
-            .map(|(name, sensor)| {
-                let source_name: Arc<str> = sensor_source(&self.config.name, &name).into();
-                let source = self.seats.sensor(&self.config.name, &source_name);
-                let interval_ms = self
-                    .config
-                    .interval_ms
-                    .get(&name)
-                    .copied()
-                    .unwrap_or(sensor.interval_ms);
-                let before = before.iter().find(|slot| slot.what.name == name);
-                Slot::new(
-                    name,
-                    source_name,
-                    source,
-                    sensor,
-                    interval_ms,
-                    now_ms,
-                    before,
-                )
-            })
-            .collect();
+        state.slots = self.sensors_of(names, &board, &before, now_ms);
         let gone: Vec<Arc<str>> = before
             .iter()
             .filter(|old| {
@@ -318,16 +301,43 @@ impl Link {
         for source_name in gone {
             self.pipeline.clear(SENSOR_LOST, &source_name);
         }
-        self.seats.count_refused(self.tell_left_out());
+        self.source_slots.count_refused(self.tell_left_out());
         self.end_buttons();
         self.judge(now_ms);
         self.met.notify_one();
     }
 
+    /// The sensors that a board described, with what is known of them from before.
+    fn sensors_of(
+        &self,
+        names: Vec<String>,
+        board: &BoardDescription,
+        before: &[SensorRecord],
+        now_ms: u64,
+    ) -> Vec<SensorRecord> {
+        let sensor = |(name, sensor): (String, &Sensor)| {
+            let source_name: Arc<str> = sensor_source(&self.config.name, &name).into();
+            let source = self.source_slots.sensor(&self.config.name, &source_name);
+            let configured = self.config.interval_ms.get(&name).copied();
+            let interval_ms = configured.unwrap_or(sensor.interval_ms);
+            let before = before.iter().find(|slot| slot.what.name == name);
+            SensorRecord::new(
+                name,
+                source_name,
+                source,
+                sensor,
+                interval_ms,
+                now_ms,
+                before,
+            )
+        };
+        names.into_iter().zip(&board.sensors).map(sensor).collect()
+    }
+
     /// Tells which sensors have no place, or that all have one; how many have none.
     fn tell_left_out(&self) -> usize {
         let state = self.lock();
-        let left_out: Vec<Arc<super::slot::Described>> = state
+        let left_out: Vec<Arc<super::sensor::Described>> = state
             .slots
             .iter()
             .filter(|slot| slot.what.source.is_none())
@@ -338,26 +348,29 @@ impl Link {
             self.pipeline.clear(LEFT_OUT, &self.subject);
         } else {
             let names: Vec<&str> = left_out.iter().map(|what| what.name.as_str()).collect();
-            self.pipeline.raise(self.left_out(&names));
+            self.pipeline.raise(self.wording().left_out(&names));
         }
         left_out.len()
     }
 
     /// Looks for a place again for sensors that have none.
-    fn seat_again(&self) {
+    fn place_again(&self) {
         let mut state = self.lock();
-        let mut seated = false;
+        let mut placed = false;
         for slot in &mut state.slots {
             if slot.what.source.is_some() {
                 continue;
             }
-            if let Some(source) = self.seats.sensor(&self.config.name, &slot.what.source_name) {
+            if let Some(source) = self
+                .source_slots
+                .sensor(&self.config.name, &slot.what.source_name)
+            {
                 Arc::make_mut(&mut slot.what).source = Some(source);
-                seated = true;
+                placed = true;
             }
         }
         drop(state);
-        if seated {
+        if placed {
             self.tell_left_out();
             self.met.notify_one();
         }
@@ -384,11 +397,13 @@ impl Link {
         // Whoever was there once is missed at once.
         let loss_ms = if state.was_live { 0 } else { FIRST_MEETING_MS };
         let live = state.live;
-        let news = state.guard.observe(live, now_ms, (loss_ms, BACK_AFTER_MS));
+        let change = state.guard.observe(live, now_ms, (loss_ms, BACK_AFTER_MS));
         let reason = state.reason.clone();
         drop(state);
-        match news {
-            Some(LossChange::Lost) => self.pipeline.raise(self.link_lost(reason.as_ref())),
+        match change {
+            Some(LossChange::Lost) => self
+                .pipeline
+                .raise(self.wording().link_lost(reason.as_ref())),
             Some(LossChange::Back) => self.pipeline.clear(LOST, &self.subject),
             None => {}
         }
@@ -400,8 +415,8 @@ impl Link {
             (true, true) => tracing::warn!(bridge = self.config.name, "emergency stop engaged"),
             (true, false) => tracing::info!(bridge = self.config.name, "emergency stop released"),
         }
-        let news = self.lock().stop.set(engaged, now_ms);
-        self.publish_stop(news);
+        let change = self.lock().stop.set(engaged, now_ms);
+        self.publish_stop(change);
     }
 
     fn publish_stop(&self, engaged: Option<bool>) {
@@ -414,56 +429,6 @@ impl Link {
                     value,
                 }],
             );
-        }
-    }
-
-    fn button(&self, index: u8, pressed: bool, now_ms: u64) {
-        if self.config.button == ButtonAction::Acknowledge {
-            // However often it is pressed, an alert is acknowledged and written once.
-            if pressed {
-                self.lock().acknowledge = Some(wall_now());
-                self.met.notify_one();
-            }
-            return;
-        }
-        let mut state = self.lock();
-        let index = usize::from(index);
-        let due = |last: Option<u64>| {
-            last.is_none_or(|at_ms| now_ms.saturating_sub(at_ms) >= BUTTON_EVERY_MS)
-        };
-        match (state.buttons.get_mut(index), pressed) {
-            (Some(button), true) if due(button.0) => *button = (Some(now_ms), true),
-            (Some(button), false) if button.1 => button.1 = false,
-            (Some(_), false) => return,
-            (_, _) => {
-                state.held.buttons += 1;
-                return;
-            }
-        }
-        drop(state);
-        if pressed {
-            self.pipeline.raise(self.button_pressed(index));
-        } else {
-            self.pipeline.clear(BUTTON, &self.button_subject(index));
-        }
-    }
-
-    /// A button let go while nobody listened.
-    fn end_buttons(&self) {
-        let mut state = self.lock();
-        let standing: heapless::Vec<usize, MAX_BUTTONS> = state
-            .buttons
-            .iter()
-            .enumerate()
-            .filter(|(_, (_, stands))| *stands)
-            .map(|(index, _)| index)
-            .collect();
-        for index in &standing {
-            state.buttons[*index].1 = false;
-        }
-        drop(state);
-        for index in standing {
-            self.pipeline.clear(BUTTON, &self.button_subject(index));
         }
     }
 
@@ -480,7 +445,14 @@ impl Link {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn wording(&self) -> Wording<'_> {
+        Wording {
+            config: &self.config,
+            subject: &self.subject,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LinkRecord> {
         // Valid after every statement above.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use alerting::{Alert, Alerts, Filter, Level};
 use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, Greeting, ResetCause};
 use firmware_bridge::sensor::{Fault, MAX_SENSORS, Sensor, SensorKind, Unit};
-
-use super::super::{rules, seats::Seats};
-use super::*;
-use crate::alerts::StoreJournal;
-use crate::config;
-use alerting::{Alert, Alerts, Filter, Level};
 use readings::Sources;
 use readings::telemetry::Telemetry;
 use store::Store;
+
+use super::super::{rules, source_slots::SourceSlots};
+use super::*;
+use crate::alerts::StoreJournal;
+use crate::config::{self, ButtonAction};
 
 /// Readings measured: three minutes of a board that sends sixteen a second.
 const READINGS: u64 = 3_000;
@@ -24,7 +24,7 @@ struct Bench {
     alerts: Alerts,
     telemetry: Arc<Telemetry>,
     sources: Arc<Sources>,
-    seats: Arc<Seats>,
+    source_slots: Arc<SourceSlots>,
     _dir: tempfile::TempDir,
 }
 
@@ -45,14 +45,14 @@ fn bench() -> Bench {
         .set_defaults("bridge", &rules::defaults(std::slice::from_ref(&bridge)))
         .expect("room");
     let pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone());
-    let seats = Arc::new(Seats::new(pipeline.clone()));
-    let link = Link::new(bridge, pipeline, seats.clone(), Arc::default());
+    let source_slots = Arc::new(SourceSlots::new(pipeline.clone()));
+    let link = Link::new(bridge, pipeline, source_slots.clone(), Arc::default());
     Bench {
         link,
         alerts,
         telemetry,
         sources,
-        seats,
+        source_slots,
         _dir: dir,
     }
 }
@@ -132,7 +132,7 @@ async fn a_reading_is_kept_and_judged_as_its_source() {
     bench.link.take(board(&["probe".to_owned()]));
     bench.link.take(reading(0, 21.3));
     bench.link.take(reading(9, 1.0));
-    let source = bench.sources.find("bridge/mast/probe").expect("seated").id;
+    let source = bench.sources.find("bridge/mast/probe").expect("placed").id;
     let latest = bench
         .telemetry
         .latest(source, Metric::BridgeTemperature)
@@ -199,7 +199,11 @@ async fn a_board_with_ever_new_names_cannot_take_every_source() {
         );
     }
     assert_eq!(bench.sources.iter().count(), 1 + MAX_SENSORS);
-    assert_eq!(bench.seats.refused(), 0, "what vanished gave its place");
+    assert_eq!(
+        bench.source_slots.refused(),
+        0,
+        "what vanished gave its place"
+    );
     let newest = bench.sources.find("bridge/mast/n9_0").expect("has a place");
     let latest = &bench.telemetry;
     let value = latest.latest(newest.id, Metric::BridgeTemperature);
@@ -208,8 +212,8 @@ async fn a_board_with_ever_new_names_cannot_take_every_source() {
     let value = latest.latest(idle.id, Metric::BridgeTemperature);
     assert_eq!(value, None, "nothing of the sensor that had its place");
     // Another board has places of its own.
-    assert!(bench.seats.board("base").is_some());
-    assert!(bench.seats.sensor("base", "bridge/base/x").is_some());
+    assert!(bench.source_slots.board("base").is_some());
+    assert!(bench.source_slots.sensor("base", "bridge/base/x").is_some());
 }
 
 #[tokio::test]
@@ -222,7 +226,7 @@ async fn an_alert_nobody_saw_keeps_the_place_of_its_sensor() {
     bench.link.take(named(0));
     // A probe at 95 degrees fires the critical rule after its five seconds.
     let now = Mono::now();
-    let source = bench.sources.find("bridge/mast/n0_3").expect("seated").id;
+    let source = bench.sources.find("bridge/mast/n0_3").expect("placed").id;
     let hot = [Reading {
         metric: Metric::BridgeTemperature,
         value: 95.0,
@@ -236,7 +240,7 @@ async fn an_alert_nobody_saw_keeps_the_place_of_its_sensor() {
     let told = bench.alert("Bridge Sensors Left Out", |_| true).await;
     assert!(told.message.contains("n1_15"), "{told:?}");
     assert!(bench.sources.find("bridge/mast/n0_3").is_some());
-    assert_eq!(bench.seats.refused(), 1);
+    assert_eq!(bench.source_slots.refused(), 1);
     for seen in [&alert, &warning] {
         let alerts = &bench.alerts;
         alerts.acknowledge(&seen.id, "someone").await.expect("kept");
@@ -248,7 +252,7 @@ async fn an_alert_nobody_saw_keeps_the_place_of_its_sensor() {
     assert!(bench.sources.find("bridge/mast/n1_15").is_some());
     assert_eq!(
         bench
-            .seats
+            .source_slots
             .take_gone()
             .last()
             .map(|(name, _)| name.to_string()),
@@ -288,7 +292,7 @@ async fn what_fails_has_no_reading_and_time_alone_tells_its_loss() {
     bench.link.tick(now_ms + 10_000);
     let lost = bench.alert("Bridge Sensor Lost", |_| true).await;
     assert_eq!(&*lost.subject, "bridge/mast/probe");
-    let source = bench.sources.find("bridge/mast/probe").expect("seated").id;
+    let source = bench.sources.find("bridge/mast/probe").expect("placed").id;
     assert_eq!(
         bench.telemetry.latest(source, Metric::BridgeTemperature),
         None

@@ -5,9 +5,10 @@
 
 use std::fmt;
 
+use readings::measured::{Labels, Measured, Page};
+
 use super::Bridges;
 use super::view::{BridgeView, SensorView};
-use readings::measured::{Labels, Measured, Page};
 
 /// A counter of a link: name, help, value.
 type Counter = (&'static str, &'static str, fn(&BridgeView) -> u64);

@@ -14,28 +14,28 @@ mod mapping;
 mod measured;
 mod panel;
 mod rules;
-mod seats;
-mod slot;
-mod tend;
+mod sensor;
+mod source_slots;
+mod upkeep;
 mod view;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use firmware_bridge::host::{HostLink, LinkConfig, LinkHandle};
+use readings::SourceId;
+use readings::clock::Mono;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Bridge;
 use crate::sources::sink::Pipeline;
 use crate::supervision::{Service, Supervisor, Thread};
-use readings::SourceId;
-use readings::clock::Mono;
 
 use link::Link;
 pub use panel::{Panel, PanelControl, Press, panel};
 pub(crate) use rules::defaults as default_rules;
-use seats::Seats;
+use source_slots::SourceSlots;
 pub use view::{BridgeView, SensorView};
 
 /// The name of the source that is the bridge itself.
@@ -51,15 +51,15 @@ fn sensor_source(bridge: &str, sensor: &str) -> String {
 /// Every bridge; clones share them.
 #[derive(Clone)]
 pub struct Bridges {
-    inner: Arc<Inner>,
+    inner: Arc<BridgeTable>,
 }
 
-struct Inner {
+struct BridgeTable {
     pipeline: Pipeline,
     panel: Panel,
     /// Watches the links' threads.
     supervisor: Supervisor,
-    seats: Arc<Seats>,
+    source_slots: Arc<SourceSlots>,
     met: Arc<Notify>,
     running: Mutex<Vec<Running>>,
 }
@@ -75,8 +75,8 @@ impl Bridges {
     /// No bridges yet.
     #[must_use]
     pub fn new(pipeline: Pipeline, panel: Panel, supervisor: Supervisor) -> Bridges {
-        let inner = Inner {
-            seats: Arc::new(Seats::new(pipeline.clone())),
+        let inner = BridgeTable {
+            source_slots: Arc::new(SourceSlots::new(pipeline.clone())),
             pipeline,
             panel,
             supervisor,
@@ -88,7 +88,7 @@ impl Bridges {
         }
     }
 
-    /// Takes a seat for a source that an earlier run stored, if its bridge is
+    /// Takes a slot for a source that an earlier run stored, if its bridge is
     /// still configured: so its history is there before its board is.
     #[must_use]
     pub fn adopt(&self, source: &str, bridges: &[Bridge]) -> Option<SourceId> {
@@ -97,13 +97,13 @@ impl Bridges {
             .iter()
             .any(|bridge| bridge.enabled && bridge.name == name);
         wanted
-            .then(|| self.inner.seats.adopt(name, source))
+            .then(|| self.inner.source_slots.adopt(name, source))
             .flatten()
     }
 
     /// Looks after them until `stop`, then ends them.
-    pub fn tend(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
-        tend::run(self.clone(), stop)
+    pub fn upkeep(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
+        upkeep::run(self.clone(), stop)
     }
 
     /// Makes the running bridges those of `wanted`: ends others, starts new
@@ -133,10 +133,10 @@ impl Bridges {
             .iter()
             .filter(|b| gone(&b.link.config.name))
             .map(|b| b.link.subject.clone());
-        self.inner.seats.note_removed(removed);
+        self.inner.source_slots.note_removed(removed);
         drop(ended);
         *running = kept;
-        self.inner.seats.keep(|bridge| !gone(bridge));
+        self.inner.source_slots.keep(|bridge| !gone(bridge));
         for config in wanted.iter().filter(|config| config.enabled) {
             if !running.iter().any(|bridge| bridge.link.config == *config) {
                 running.extend(self.start(config));
@@ -160,7 +160,7 @@ impl Bridges {
     /// Sources refused because there was no room.
     #[must_use]
     pub fn sources_refused(&self) -> u64 {
-        self.inner.seats.refused()
+        self.inner.source_slots.refused()
     }
 
     fn start(&self, config: &Bridge) -> Option<Running> {
@@ -169,7 +169,7 @@ impl Bridges {
         let link = Arc::new(Link::new(
             config.clone(),
             inner.pipeline.clone(),
-            inner.seats.clone(),
+            inner.source_slots.clone(),
             inner.met.clone(),
         ));
         let service = Some(Service::Monitoring);
@@ -241,7 +241,7 @@ impl Bridges {
 
     /// Resolves what is open about bridges and sensors that are gone for good.
     async fn resolve_gone(&self) {
-        for (subject, by) in self.inner.seats.take_gone() {
+        for (subject, by) in self.inner.source_slots.take_gone() {
             self.inner.pipeline.resolve_about(&[subject], by).await;
         }
     }
@@ -249,7 +249,7 @@ impl Bridges {
     /// Shows the worst unresolved alert on every lamp, now and after every
     /// reconnection.
     fn indicate(&self) {
-        let level = tend::indicator(*self.inner.panel.worst.borrow());
+        let level = upkeep::indicator(*self.inner.panel.worst.borrow());
         self.running()
             .iter()
             .filter_map(|bridge| bridge.handle.as_ref())

@@ -3,8 +3,9 @@
 //! Pure. A voltage has no threshold that fits every battery, so there are rules
 //! about it only where the configuration says how many cells there are.
 
-use crate::config::{Bridge, Rule};
 use readings::Metric;
+
+use crate::config::{Bridge, Rule};
 
 /// Volts of a lithium cell under load: by the lower one it is about to be empty,
 /// and below it the cell is harmed.
@@ -58,25 +59,34 @@ pub(crate) fn defaults(bridges: &[Bridge]) -> Vec<Rule> {
         },
     ];
     for bridge in bridges.iter().filter(|bridge| bridge.enabled) {
-        let Some(cells) = bridge.battery_cells.map(f64::from) else {
-            continue;
-        };
-        let low = |name: &str, volts: f64, level| Rule {
-            for_s: LOW_FOR_S,
-            hysteresis: tenths(cells * SAG_CELL_V),
-            source: Some(super::sensor_source(&bridge.name, BATTERY)),
-            ..Rule::new(
-                &format!("{name} ({})", bridge.name),
-                Metric::Voltage,
-                "<",
-                tenths(cells * volts),
-                level,
-            )
-        };
-        rules.push(low("Low Battery Voltage", LOW_CELL_V, "warning"));
-        rules.push(low("Critical Battery Voltage", EMPTY_CELL_V, "critical"));
+        let cells = bridge.battery_cells.map(f64::from);
+        rules.extend(
+            cells
+                .into_iter()
+                .flat_map(|cells| of_battery(bridge, cells)),
+        );
     }
     rules
+}
+
+/// The rules about a battery of so many cells.
+fn of_battery(bridge: &Bridge, cells: f64) -> [Rule; 2] {
+    let low = |name: &str, volts: f64, level| Rule {
+        for_s: LOW_FOR_S,
+        hysteresis: tenths(cells * SAG_CELL_V),
+        source: Some(super::sensor_source(&bridge.name, BATTERY)),
+        ..Rule::new(
+            &format!("{name} ({})", bridge.name),
+            Metric::Voltage,
+            "<",
+            tenths(cells * volts),
+            level,
+        )
+    };
+    [
+        low("Low Battery Voltage", LOW_CELL_V, "warning"),
+        low("Critical Battery Voltage", EMPTY_CELL_V, "critical"),
+    ]
 }
 
 /// The sensor that the firmware measures a battery with.

@@ -4,9 +4,9 @@ use firmware_bridge::host::{LinkState, LinkStats};
 use firmware_bridge::message::IndicatorLevel;
 
 use super::Running;
-use super::link::{Held, State};
+use super::link::{Held, LinkRecord};
 use super::mapping::kind_name;
-use super::slot::{Slot, Worth, fault_text};
+use super::sensor::{SensorRecord, Worth, fault_text};
 
 /// A bridge at one instant.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl BridgeView {
     }
 }
 
-fn link_state(state: &State) -> &'static str {
+fn link_state(state: &LinkRecord) -> &'static str {
     match (state.live, &state.reason) {
         (true, _) => "live",
         (false, None) => "greeting",
@@ -107,7 +107,7 @@ fn link_state(state: &State) -> &'static str {
     }
 }
 
-fn reason(bridge: &Running, state: &State) -> Option<String> {
+fn reason(bridge: &Running, state: &LinkRecord) -> Option<String> {
     if bridge.handle.is_none() {
         return Some("the system refused a thread; restart the gateway".to_owned());
     }
@@ -124,7 +124,7 @@ fn indicator_name(level: IndicatorLevel) -> &'static str {
 }
 
 impl SensorView {
-    fn of(slot: &Slot, live: bool, now_ms: u64) -> SensorView {
+    fn of(slot: &SensorRecord, live: bool, now_ms: u64) -> SensorView {
         let what = &slot.what;
         let worth = slot.worth(now_ms);
         let fresh = live && worth == Worth::Fresh;

@@ -3,11 +3,17 @@
 //! The one door to this room for the API, `/metrics` and `demo`. Reading never
 //! waits for a task: it copies from the roster.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod simulators;
+mod tasks;
+mod video;
+
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use readings::SourceKind;
+use readings::clock::Mono;
+use readings::event::EventLog;
 use tello::command::Command;
 use tello_simulator::SimulatedDrone;
 use tokio::sync::mpsc::error::TrySendError;
@@ -15,13 +21,12 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::commander::Request;
+use super::commander::{Request, publish_refusal};
 use super::discovery::Discovery;
-use super::link::LinkTask;
-use super::plan::{DronePlan, FleetError, FleetPlan};
-use super::port::{Kind, Port, Sockets};
-use super::roster::{DroneStats, PortHolder, PortRecord, PortView, Roster, Slot};
-use super::video::{Still, VideoView, Viewer};
+use super::plan::{FleetError, FleetPlan};
+use super::port::Sockets;
+use super::roster::{DroneRecord, DroneStats, PortHolder, PortRecord, PortView, Roster};
+use super::video::VideoView;
 use crate::config::Drones;
 use crate::sources::sink::ReadingSink;
 use crate::sources::vehicles::{
@@ -29,8 +34,6 @@ use crate::sources::vehicles::{
     UnknownDrone, VehicleKind,
 };
 use crate::supervision::{Service, Supervisor};
-use readings::SourceKind;
-use readings::clock::Mono;
 
 /// How often a `connect` looks whether the state arrives; it comes at 10 Hz.
 const LOOK_FOR_STATE: Duration = Duration::from_millis(20);
@@ -44,6 +47,8 @@ pub struct FleetOptions {
     pub supervisor: Option<Supervisor>,
     /// Operators with a live connection, shared with every kind of vehicle.
     pub presences: Presences,
+    /// Where it is told what comes of commands.
+    pub events: EventLog,
 }
 
 impl Default for FleetOptions {
@@ -52,6 +57,7 @@ impl Default for FleetOptions {
             port_holder: |_| None,
             supervisor: None,
             presences: Presences::default(),
+            events: EventLog::default(),
         }
     }
 }
@@ -86,15 +92,16 @@ pub struct FleetStats {
 /// The fleet; clones share it.
 #[derive(Clone)]
 pub struct Fleet {
-    inner: Arc<Inner>,
+    inner: Arc<FleetParts>,
 }
 
-struct Inner {
+struct FleetParts {
     roster: Arc<Roster>,
     cancel: CancellationToken,
     tasks: TaskTracker,
     /// Operators with a live connection.
     presences: Presences,
+    events: EventLog,
     /// Our own simulators with the index of their drone: of drones in simulation
     /// mode without an address, and stand-ins. At most one a drone.
     simulators: Mutex<Vec<(usize, SimulatedDrone)>>,
@@ -130,13 +137,14 @@ impl Fleet {
         );
         let roster = Arc::new(Roster::new(&plan, &ids, ports.0, ports.1));
         let discovery = Arc::new(Discovery::new(&plan, roster.clone()));
-        let mut inner = Inner {
+        let mut inner = FleetParts {
             discovery,
             roster,
             cancel: CancellationToken::new(),
             tasks: TaskTracker::new(),
             presences: options.presences.clone(),
-            simulators: Mutex::new(own_simulators(&plan.drones, ports)),
+            events: options.events.clone(),
+            simulators: Mutex::new(simulators::own_simulators(&plan.drones, ports)),
             connect_timeout: plan.connect_timeout,
         };
         inner.spawn(&plan, sockets, video, Arc::new(sink), &options);
@@ -246,6 +254,10 @@ impl Fleet {
         let slot = self.slot(id).ok_or_else(|| UnknownDrone(id.to_owned()))?;
         let (admitted, verdict) = oneshot::channel();
         let (outcome, pending) = oneshot::channel();
+        let refused = |why: Refusal| {
+            publish_refusal(&self.inner.events, &slot.plan.id, (command, by), &why);
+            why
+        };
         let request = Request {
             command,
             by: by.clone(),
@@ -255,11 +267,11 @@ impl Fleet {
         slot.requests
             .try_send(request)
             .map_err(|error| match error {
-                TrySendError::Full(_) => Refusal::Full,
-                TrySendError::Closed(_) => Refusal::Stopping,
+                TrySendError::Full(_) => refused(Refusal::Full),
+                TrySendError::Closed(_) => refused(Refusal::Stopping),
             })?;
-        verdict.await.unwrap_or(Err(Refusal::Stopping))?;
-        Ok(Pending(pending))
+        let verdict = verdict.await.map_err(|_| refused(Refusal::Stopping))?;
+        Ok(Pending::new(verdict?, pending))
     }
 
     /// The search for drones.
@@ -269,7 +281,7 @@ impl Fleet {
     }
 
     /// Whether the state of the drone arrives in time.
-    async fn heard_within(&self, slot: &Slot) -> bool {
+    async fn heard_within(&self, slot: &DroneRecord) -> bool {
         let heard = async {
             while slot.link().state != LinkState::Connected {
                 tokio::time::sleep(LOOK_FOR_STATE).await;
@@ -280,48 +292,7 @@ impl Fleet {
             .is_ok()
     }
 
-    /// Puts a simulator in the place of a drone in mode `auto`; whether one is there.
-    fn stand_in(&self, index: usize, slot: &Slot) -> bool {
-        let Some(address) = slot.plan.stand_in.filter(|_| !slot.was_real()) else {
-            return false;
-        };
-        let address = SocketAddr::new(address, slot.plan.command_port);
-        let mut simulators = self.simulators();
-        if simulators.iter().all(|(of, _)| *of != index) {
-            let options = tello_simulator::Options {
-                state_port: self.state_port(),
-                video_port: self.video_port(),
-                ..tello_simulator::Options::default()
-            };
-            match SimulatedDrone::start(address, options) {
-                Ok(simulator) => simulators.push((index, simulator)),
-                Err(error) => {
-                    tracing::warn!(drone = %slot.plan.id, %address, %error, "no stand-in");
-                    return false;
-                }
-            }
-        }
-        tracing::info!(drone = %slot.plan.id, %address, "not found: a simulator stands in");
-        slot.stand_in(true);
-        true
-    }
-
-    /// A connect begins with a fresh simulator: charged, on the ground.
-    fn renew_simulator(&self, index: usize) {
-        if let Some((_, simulator)) = self.simulators().iter().find(|(of, _)| *of == index) {
-            simulator.renew();
-        }
-    }
-
-    fn simulators(&self) -> MutexGuard<'_, Vec<(usize, SimulatedDrone)>> {
-        // The list is whole between any two statements.
-        self.inner
-            .simulators
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn numbered(&self, id: &str) -> Result<(usize, &Slot), UnknownDrone> {
+    fn numbered(&self, id: &str) -> Result<(usize, &DroneRecord), UnknownDrone> {
         let mut slots = self.inner.roster.slots.iter().enumerate();
         slots
             .find(|(_, slot)| &*slot.plan.id == id)
@@ -354,57 +325,6 @@ impl Fleet {
         }
     }
 
-    /// The video of a drone as it is now.
-    ///
-    /// # Errors
-    /// [`UnknownDrone`].
-    pub fn video(&self, id: &str) -> Result<VideoView, UnknownDrone> {
-        self.numbered(id)
-            .map(|(_, slot)| slot.video.view(Mono::now()))
-    }
-
-    /// Notes that an operator wishes for the stream of a drone, or no longer; what
-    /// was begun for a photo is ended unless one does.
-    pub fn keep_stream(&self, id: &str, keep: bool) {
-        if let Some(slot) = self.slot(id) {
-            slot.video.keep(keep);
-        }
-    }
-
-    /// Whether an operator wishes for the stream of a drone.
-    #[must_use]
-    pub fn keeps_stream(&self, id: &str) -> bool {
-        self.slot(id).is_some_and(|slot| slot.video.is_kept())
-    }
-
-    /// A viewer of a drone's video, whether or not it streams.
-    ///
-    /// # Errors
-    /// [`UnknownDrone`].
-    pub fn watch(&self, id: &str) -> Result<Viewer, UnknownDrone> {
-        self.numbered(id).map(|(_, slot)| slot.video.watch())
-    }
-
-    /// The first whole picture of a drone that arrived at `since` or later; waits
-    /// for it as long as it takes.
-    ///
-    /// # Errors
-    /// [`UnknownDrone`].
-    pub async fn still(&self, id: &str, since: Mono) -> Result<Still, UnknownDrone> {
-        let (_, slot) = self.numbered(id)?;
-        Ok(slot.video.still_since(since).await)
-    }
-
-    /// The newest whole picture of a drone with a number above `number`; waits for
-    /// as long as there is none.
-    ///
-    /// # Errors
-    /// [`UnknownDrone`].
-    pub async fn still_after(&self, id: &str, number: u64) -> Result<Still, UnknownDrone> {
-        let (_, slot) = self.numbered(id)?;
-        Ok(slot.video.still_after(number).await)
-    }
-
     /// Ends every task; the ports are free when it returns.
     pub async fn stop(&self) {
         self.inner.cancel.cancel();
@@ -421,7 +341,7 @@ impl Fleet {
         self.inner.roster.video_port
     }
 
-    fn slot(&self, id: &str) -> Option<&Slot> {
+    fn slot(&self, id: &str) -> Option<&DroneRecord> {
         self.inner
             .roster
             .slots
@@ -464,89 +384,10 @@ impl VehicleKind for Fleet {
     }
 }
 
-impl Inner {
-    fn spawn(
-        &mut self,
-        plan: &FleetPlan,
-        sockets: Sockets,
-        video: Option<Sockets>,
-        sink: Arc<dyn ReadingSink>,
-        options: &FleetOptions,
-    ) {
-        self.listen(Kind::State, sockets, &sink, options);
-        if let Some(video) = video {
-            self.listen(Kind::Video, video, &sink, options);
-        }
-        for index in 0..self.roster.slots.len() {
-            let link = LinkTask::new(
-                self.roster.clone(),
-                index,
-                plan.lost_after,
-                (plan.policy, self.presences.clone()),
-                sink.clone(),
-                self.cancel.clone(),
-            );
-            options.spawn(
-                &self.tasks,
-                ("drone link", Some(Service::Drones)),
-                link.run(),
-            );
-        }
-        let search = self.discovery.clone().search_by_itself(self.cancel.clone());
-        // (Flying does without it.)
-        options.spawn(&self.tasks, ("drone search", None), search);
-        self.tasks.close();
-    }
-
-    fn listen(
-        &self,
-        kind: Kind,
-        sockets: Sockets,
-        sink: &Arc<dyn ReadingSink>,
-        options: &FleetOptions,
-    ) {
-        let (local, shared) = (sockets.local, sockets.shared);
-        for (index, opened) in sockets.opened.into_iter().enumerate() {
-            let port = Port {
-                roster: self.roster.clone(),
-                kind,
-                index,
-                local,
-                shared,
-                sink: sink.clone(),
-                holder: options.port_holder,
-                cancel: self.cancel.clone(),
-            };
-            options.spawn(&self.tasks, kind.task(), port.run(opened));
-        }
-    }
-}
-
-impl Drop for Inner {
+impl Drop for FleetParts {
     fn drop(&mut self) {
         self.cancel.cancel();
     }
-}
-
-/// Starts the simulators that are ours to start. One that cannot bind is a
-/// drone that does not answer, and reported as such.
-fn own_simulators(
-    drones: &[DronePlan],
-    (state_port, video_port): (u16, u16),
-) -> Vec<(usize, SimulatedDrone)> {
-    let ours = drones
-        .iter()
-        .enumerate()
-        .filter(|(_, drone)| drone.own_simulator);
-    ours.filter_map(|(index, drone)| {
-        let address = SocketAddr::new(drone.address, drone.command_port);
-        let options = tello_simulator::Options { state_port, video_port, ..tello_simulator::Options::default() };
-        SimulatedDrone::start(address, options)
-            .inspect_err(|error| tracing::warn!(drone = %drone.id, %address, %error, "simulator not started"))
-            .ok()
-            .map(|simulator| (index, simulator))
-    })
-    .collect()
 }
 
 #[cfg(test)]

@@ -1,19 +1,19 @@
 //! The whole room over loopback sockets: simulated drones, foreign senders, a
 //! port that is taken. Waits end on an event, with a generous limit.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::Duration;
 
+use alerting::Condition;
+use readings::{Metric, Reading, SourceId, Sources, SourcesFull};
 use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::*;
 use crate::config::{Drone, DroneMode};
-use alerting::Condition;
-use readings::{Metric, Reading, SourceId, Sources, SourcesFull};
 
 /// Keeps what comes out, and wakes who waits for it.
 #[derive(Clone, Default)]

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use heapless::Vec;
 use jiff::Timestamp;
+use readings::clock::Mono;
 use tello::faults::{FaultKind, FaultTotals};
 use tello::state::{State, parse};
 
 use super::motion::Motion;
 use super::rate::Rate;
-use readings::clock::Mono;
 
 /// A datagram equal to the one before it within this time is a duplicate made by
 /// the network: the drone's own are at least 45 ms apart (captured).

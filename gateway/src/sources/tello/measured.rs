@@ -7,7 +7,89 @@ use std::fmt;
 use readings::clock::Mono;
 use readings::measured::{Labels, Measured, Page};
 
-use super::{DroneView, Fleet, FleetStats, LinkState, VideoCounts};
+use super::{DroneStats, DroneView, Fleet, FleetStats, LinkState, PortView, VideoCounts};
+
+/// A family of counters: its name, its help, a drone's value.
+type Counter<T> = (&'static str, &'static str, fn(&T) -> u64);
+
+const OF_DRONES: &[Counter<DroneStats>] = &[
+    ("datagrams", "State datagrams", |d| d.state.datagrams),
+    (
+        "datagrams_malformed",
+        "State datagrams not as firmware writes them",
+        |d| d.state.malformed,
+    ),
+    (
+        "datagrams_duplicate",
+        "State datagrams that came twice",
+        |d| d.state.duplicates,
+    ),
+    (
+        "datagrams_reordered",
+        "State datagrams overtaken by a newer one",
+        |d| d.state.reordered,
+    ),
+    ("drone_restarts", "Times a drone began anew", |d| {
+        d.state.restarts
+    }),
+    ("drone_losses", "Times a connected drone was lost", |d| {
+        d.commands.losses
+    }),
+    ("drone_attempts", "Times a drone was asked to stream", |d| {
+        d.commands.attempts
+    }),
+    ("drone_replies", "Replies on command ports", |d| {
+        d.commands.replies
+    }),
+    ("drone_send_errors", "Sends that the kernel refused", |d| {
+        d.commands.errors
+    }),
+    ("drone_commands", "Commands sent to a drone", |d| {
+        d.commands.commands
+    }),
+    ("drone_late_replies", "Replies to nothing under way", |d| {
+        d.commands.late
+    }),
+    (
+        "drone_command_timeouts",
+        "Commands without a reply in time",
+        |d| d.commands.timeouts,
+    ),
+];
+
+const OF_VIDEO: &[Counter<VideoCounts>] = &[
+    ("video_datagrams", "Datagrams of video", |c| c.datagrams),
+    ("video_bytes", "Bytes of video", |c| c.bytes),
+    ("video_frames", "Frames of video offered to viewers", |c| {
+        c.frames
+    }),
+    ("video_key_frames", "Of those, whole pictures", |c| c.keys),
+    (
+        "video_frames_damaged",
+        "Frames of which a datagram seems missing",
+        |c| c.damaged,
+    ),
+    (
+        "video_frames_missing",
+        "Frames that never came, by their numbers",
+        |c| c.missing,
+    ),
+    (
+        "video_frames_oversized",
+        "Frames dropped for their length",
+        |c| c.oversized,
+    ),
+    (
+        "video_frames_undecodable",
+        "Frames no decoder could use, dropped",
+        |c| c.undecodable,
+    ),
+    (
+        "video_frames_skipped",
+        "Frames that slow viewers did not get",
+        |c| c.skipped,
+    ),
+];
 
 impl Measured for Fleet {
     fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -65,106 +147,58 @@ fn known(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
 
 fn datagrams(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
     let stats = fleet.stats();
-    let labels: Vec<[(&str, &str); 1]> = stats
-        .drones
-        .iter()
-        .map(|drone| [("drone", &*drone.id)])
-        .collect();
+    let labels: Vec<[(&str, &str); 1]> = labels(&stats);
     let drones = || {
-        stats
-            .drones
-            .iter()
-            .zip(&labels)
-            .map(|(drone, labels)| (drone, labels.as_slice() as Labels<'_>))
+        let labels = labels.iter().map(|labels| labels.as_slice() as Labels<'_>);
+        labels.zip(&stats.drones)
     };
-
-    page.counters(
-        "datagrams",
-        "State datagrams",
-        drones().map(|(d, l)| (l, d.state.datagrams)),
-    )?;
-    page.counters(
-        "datagrams_malformed",
-        "State datagrams not as firmware writes them",
-        drones().map(|(d, l)| (l, d.state.malformed)),
-    )?;
-    page.counters(
-        "datagrams_duplicate",
-        "State datagrams that came twice",
-        drones().map(|(d, l)| (l, d.state.duplicates)),
-    )?;
-    page.counters(
-        "datagrams_reordered",
-        "State datagrams overtaken by a newer one",
-        drones().map(|(d, l)| (l, d.state.reordered)),
-    )?;
+    for (name, help, value) in OF_DRONES {
+        page.counters(name, help, drones().map(|(l, d)| (l, value(d))))?;
+    }
     page.gauges(
         "datagram_rate",
         "State datagrams in the last second",
-        drones().map(|(d, l)| (l, f64::from(d.state_rate))),
+        drones().map(|(l, d)| (l, f64::from(d.state_rate))),
     )?;
-    page.counters(
-        "drone_restarts",
-        "Times a drone began anew",
-        drones().map(|(d, l)| (l, d.state.restarts)),
+    faults(&stats, page)?;
+    ports(
+        page,
+        (
+            "foreign_datagrams",
+            "Datagrams from addresses that are no drone's",
+        ),
+        (
+            "state_port_errors",
+            "state_ports_bound",
+            "State sockets that are open",
+        ),
+        &stats.state_ports,
     )?;
-    page.counters(
-        "drone_losses",
-        "Times a connected drone was lost",
-        drones().map(|(d, l)| (l, d.commands.losses)),
-    )?;
-    page.counters(
-        "drone_attempts",
-        "Times a drone was asked to stream",
-        drones().map(|(d, l)| (l, d.commands.attempts)),
-    )?;
-    page.counters(
-        "drone_replies",
-        "Replies on command ports",
-        drones().map(|(d, l)| (l, d.commands.replies)),
-    )?;
-    page.counters(
-        "drone_send_errors",
-        "Sends that the kernel refused",
-        drones().map(|(d, l)| (l, d.commands.errors)),
-    )?;
+    searches(fleet, page)?;
+    video(&stats, page)
+}
 
-    page.counters(
-        "drone_commands",
-        "Commands sent to a drone",
-        drones().map(|(d, l)| (l, d.commands.commands)),
-    )?;
-    page.counters(
-        "drone_late_replies",
-        "Replies to nothing under way",
-        drones().map(|(d, l)| (l, d.commands.late)),
-    )?;
-    page.counters(
-        "drone_command_timeouts",
-        "Commands without a reply in time",
-        drones().map(|(d, l)| (l, d.commands.timeouts)),
-    )?;
+fn labels(stats: &FleetStats) -> Vec<[(&str, &str); 1]> {
+    let drones = stats.drones.iter();
+    drones.map(|drone| [("drone", &*drone.id)]).collect()
+}
 
-    let faults: Vec<([(&str, &str); 2], u64)> = stats
-        .drones
-        .iter()
-        .flat_map(|drone| {
-            drone
-                .state
-                .faults
-                .iter()
-                .map(|(kind, count)| ([("drone", &*drone.id), ("kind", kind.name())], count))
-        })
-        .collect();
-    let faults = faults
-        .iter()
-        .map(|(labels, count)| (labels.as_slice() as Labels<'_>, *count));
+fn faults(stats: &FleetStats, page: &mut Page<'_>) -> fmt::Result {
+    let of = stats.drones.iter().flat_map(|drone| {
+        let faults = drone.state.faults.iter();
+        faults.map(|(kind, count)| ([("drone", &*drone.id), ("kind", kind.name())], count))
+    });
+    let faults: Vec<([(&str, &str); 2], u64)> = of.collect();
     page.counters(
         "datagram_faults",
         "Malformations of state datagrams by kind",
-        faults,
-    )?;
+        faults
+            .iter()
+            .map(|(labels, count)| (labels.as_slice() as Labels<'_>, *count)),
+    )
+}
 
+fn searches(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
     let search = fleet.discovery().stats();
     page.counter("drone_scans", "Searches for drones", search.scans)?;
     page.counter(
@@ -181,82 +215,33 @@ fn datagrams(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
         "drones_detected",
         "Drones found by searches, each time counted",
         search.detections,
-    )?;
-    let foreign = stats.state_ports.iter().map(|port| port.foreign).sum();
-    page.counter(
-        "foreign_datagrams",
-        "Datagrams from addresses that are no drone's",
-        foreign,
-    )?;
-    let errors = stats.state_ports.iter().map(|port| port.errors).sum();
-    page.counter("state_port_errors", "Receives that failed", errors)?;
-    let bound = stats.state_ports.iter().filter(|port| port.bound).count();
-    page.gauge(
-        "state_ports_bound",
-        "State sockets that are open",
-        bound as f64,
-    )?;
-    video(&stats, page)
+    )
+}
+
+/// What sockets of one kind took and missed, and how many are open.
+fn ports(
+    page: &mut Page<'_>,
+    (foreign, foreign_help): (&str, &str),
+    (errors, bound, bound_help): (&str, &str, &str),
+    ports: &[PortView],
+) -> fmt::Result {
+    let count = |of: fn(&PortView) -> u64| ports.iter().map(of).sum();
+    page.counter(foreign, foreign_help, count(|port| port.foreign))?;
+    page.counter(errors, "Receives that failed", count(|port| port.errors))?;
+    let open = ports.iter().filter(|port| port.bound).count();
+    page.gauge(bound, bound_help, open as f64)
 }
 
 /// What the cameras send, and what becomes of it.
 fn video(stats: &FleetStats, page: &mut Page<'_>) -> fmt::Result {
-    let labels: Vec<[(&str, &str); 1]> = stats
-        .drones
-        .iter()
-        .map(|drone| [("drone", &*drone.id)])
-        .collect();
+    let labels = labels(stats);
     let feeds = || {
-        stats
-            .video
-            .iter()
-            .zip(&labels)
-            .map(|(video, labels)| (labels.as_slice() as Labels<'_>, video))
+        let labels = labels.iter().map(|labels| labels.as_slice() as Labels<'_>);
+        labels.zip(&stats.video)
     };
-    let count = |of: fn(&VideoCounts) -> u64| {
-        feeds().map(move |(labels, video)| (labels, of(&video.counts)))
-    };
-    page.counters(
-        "video_datagrams",
-        "Datagrams of video",
-        count(|c| c.datagrams),
-    )?;
-    page.counters("video_bytes", "Bytes of video", count(|c| c.bytes))?;
-    page.counters(
-        "video_frames",
-        "Frames of video offered to viewers",
-        count(|c| c.frames),
-    )?;
-    page.counters(
-        "video_key_frames",
-        "Of those, whole pictures",
-        count(|c| c.keys),
-    )?;
-    page.counters(
-        "video_frames_damaged",
-        "Frames of which a datagram seems missing",
-        count(|c| c.damaged),
-    )?;
-    page.counters(
-        "video_frames_missing",
-        "Frames that never came, by their numbers",
-        count(|c| c.missing),
-    )?;
-    page.counters(
-        "video_frames_oversized",
-        "Frames dropped for their length",
-        count(|c| c.oversized),
-    )?;
-    page.counters(
-        "video_frames_undecodable",
-        "Frames no decoder could use, dropped",
-        count(|c| c.undecodable),
-    )?;
-    page.counters(
-        "video_frames_skipped",
-        "Frames that slow viewers did not get",
-        count(|c| c.skipped),
-    )?;
+    for (name, help, value) in OF_VIDEO {
+        page.counters(name, help, feeds().map(|(l, v)| (l, value(&v.counts))))?;
+    }
     page.gauges(
         "video_frame_rate",
         "Frames in the last second",
@@ -272,18 +257,17 @@ fn video(stats: &FleetStats, page: &mut Page<'_>) -> fmt::Result {
         "Viewers by drone",
         feeds().map(|(l, v)| (l, v.viewers as f64)),
     )?;
-    let foreign = stats.video_ports.iter().map(|port| port.foreign).sum();
-    page.counter(
-        "video_foreign_datagrams",
-        "Video datagrams from addresses that are no drone's",
-        foreign,
-    )?;
-    let errors = stats.video_ports.iter().map(|port| port.errors).sum();
-    page.counter("video_port_errors", "Receives that failed", errors)?;
-    let bound = stats.video_ports.iter().filter(|port| port.bound).count();
-    page.gauge(
-        "video_ports_bound",
-        "Video sockets that are open",
-        bound as f64,
+    ports(
+        page,
+        (
+            "video_foreign_datagrams",
+            "Video datagrams from addresses that are no drone's",
+        ),
+        (
+            "video_port_errors",
+            "video_ports_bound",
+            "Video sockets that are open",
+        ),
+        &stats.video_ports,
     )
 }

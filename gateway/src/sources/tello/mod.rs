@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The protocol is the crate `tello`, the simulator `tello-simulator`. Pure: `plan`, `live`,
-//! `motion`, `rate`, `link::machine`, most of `video`, `discovery::{sweep, targets, strangers}`. Thin
+//! `motion`, `rate`, `link::machine`, most of `video`, `unconfigured`, `discovery::{sweep, targets}`. Thin
 //! tasks: `port`, `link::task`.
 
 mod command_port;
@@ -29,6 +29,7 @@ mod rate;
 mod roster;
 mod socket;
 mod state_readings;
+mod unconfigured;
 mod video;
 
 pub(crate) use discovery::{Answer, ask_configured};
@@ -36,11 +37,11 @@ pub use discovery::{
     Detection, Discovery, DiscoveryStats, Method, NotAllowed, Searched, Verification,
 };
 pub use fleet::{Fleet, FleetOptions, FleetStats};
-pub use link::Reason;
+pub use link::{LinkStats, Reason};
 pub use live::StateStats;
 pub use plan::FleetError;
 pub(crate) use plan::check_config;
-pub use roster::{DroneStats, LinkStats, PortHolder, PortView};
+pub use roster::{DroneStats, PortHolder, PortView};
 pub use state_readings::readings_of;
 pub use video::{MAX_FEED_BYTES, Shown, Sps, Still, VideoCounts, VideoView, Viewer};
 

@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use readings::SourcesFull;
 use tello::ACCESS_POINT_ADDRESS;
 use thiserror::Error;
 
@@ -18,7 +19,6 @@ use super::commander::Policy;
 use crate::config::{
     Drone, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, MAX_ID_BYTES, Range, RangeError, is_id,
 };
-use readings::SourcesFull;
 
 /// Longest interface name Linux has (IFNAMSIZ without its NUL).
 const MAX_INTERFACE_BYTES: usize = 15;

@@ -12,19 +12,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use alerting::{AlertType, Condition, Level};
+use https::port_holder::{self, Protocol};
+use readings::clock::{Mono, wall_now};
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::plan::FleetPlan;
-use super::roster::{PortHolder, PortRecord, Roster, Slot};
+use super::roster::{DroneRecord, PortHolder, PortRecord, Roster};
 use super::socket;
 use super::state_readings::readings_of;
 use crate::sources::sink::ReadingSink;
 use crate::supervision::Service;
-use alerting::{AlertType, Condition, Level};
-use https::port_holder::{self, Protocol};
-use readings::clock::{Mono, wall_now};
 
 /// Longer than anything parsed, so that a cut datagram shows as oversized
 /// instead of passing for a whole one.
@@ -168,11 +168,15 @@ impl Port {
         }
     }
 
-    fn take_state(&self, slot: Option<&Slot>, datagram: &[u8], from: SocketAddr) {
+    fn take_state(&self, slot: Option<&DroneRecord>, datagram: &[u8], from: SocketAddr) {
         let Some(slot) = slot else {
-            self.roster
-                .strangers()
-                .take(self.index, from.ip(), datagram, Mono::now(), wall_now());
+            self.roster.unconfigured().take(
+                self.index,
+                from.ip(),
+                datagram,
+                Mono::now(),
+                wall_now(),
+            );
             return;
         };
         slot.note_heard();

@@ -8,43 +8,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use readings::SourceId;
+use readings::clock::Mono;
 use tokio::sync::{mpsc, watch};
 
 use super::commander::{FRESH_WITHIN, MAX_REQUESTS, Request};
-use super::discovery::Strangers;
-use super::link::{LinkStatus, Reason};
+use super::link::{LinkStats, LinkStatus, Reason};
 use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
+use super::unconfigured::UnconfiguredDrones;
 use super::video::Feed;
 use super::{DroneView, LinkState};
-use readings::SourceId;
-use readings::clock::Mono;
 
 /// Says who holds a UDP port, as `pid 4711 (python3)`; none when it cannot tell.
 pub type PortHolder = fn(SocketAddr) -> Option<String>;
-
-/// Counts of one drone's command port since start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LinkStats {
-    /// `command`s sent to make it stream.
-    pub attempts: u64,
-    /// Replies of any kind.
-    pub replies: u64,
-    /// Binary packets skipped ahead of replies.
-    pub binary: u64,
-    /// Sends and receives the kernel refused (no route, nothing listens …).
-    pub errors: u64,
-    /// Times it was lost after it had been connected.
-    pub losses: u64,
-    /// Commands sent for operators, or for their drone's safety.
-    pub commands: u64,
-    /// Replies that belonged to no command under way; dropped.
-    pub late: u64,
-    /// Commands without a reply in time.
-    pub timeouts: u64,
-    /// States that came to the command port, where they are no reply; dropped.
-    pub misplaced: u64,
-}
 
 /// Statistics of one drone.
 #[derive(Clone, Debug)]
@@ -85,7 +62,7 @@ pub(crate) struct PortRecord {
 }
 
 /// One drone's record.
-pub(crate) struct Slot {
+pub(crate) struct DroneRecord {
     pub(crate) plan: DronePlan,
     pub(crate) source: SourceId,
     /// Whether somebody wants it connected.
@@ -106,7 +83,7 @@ pub(crate) struct Slot {
     pub(crate) video: Arc<Feed>,
 }
 
-impl Slot {
+impl DroneRecord {
     pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
         // A panic cannot leave these plain values half-written in a way that
         // matters more than going on.
@@ -167,12 +144,12 @@ impl Slot {
 
 /// All drones and state sockets.
 pub(crate) struct Roster {
-    pub(crate) slots: Box<[Slot]>,
+    pub(crate) slots: Box<[DroneRecord]>,
     pub(crate) sockets: Box<[PortRecord]>,
     /// As `sockets`, with the same interfaces.
     pub(crate) video_sockets: Box<[PortRecord]>,
     /// Drones that are heard and not configured.
-    strangers: Mutex<Strangers>,
+    unconfigured: Mutex<UnconfiguredDrones>,
     /// As bound: differs from the plan when that says 0.
     pub(crate) state_port: u16,
     /// The same of video.
@@ -212,7 +189,7 @@ impl Roster {
         let wanted = plan.connect_at_start;
         let slot = |(plan, source): (&DronePlan, &SourceId)| {
             let (requests, intake) = mpsc::channel(MAX_REQUESTS);
-            Slot {
+            DroneRecord {
                 plan: plan.clone(),
                 source: *source,
                 wanted: watch::Sender::new(wanted),
@@ -233,15 +210,15 @@ impl Roster {
             slots: plan.drones.iter().zip(sources).map(slot).collect(),
             sockets: interfaces.iter().map(PortRecord::of).collect(),
             video_sockets: interfaces.iter().map(PortRecord::of).collect(),
-            strangers: Mutex::default(),
+            unconfigured: Mutex::default(),
             state_port,
             video_port,
         }
     }
 
-    pub(crate) fn strangers(&self) -> MutexGuard<'_, Strangers> {
-        // Plain values, as with `Slot::live`.
-        self.strangers
+    pub(crate) fn unconfigured(&self) -> MutexGuard<'_, UnconfiguredDrones> {
+        // Plain values, as with `DroneRecord::live`.
+        self.unconfigured
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -253,9 +230,9 @@ impl Roster {
     /// A drone named by its interface is heard on that interface only. One that
     /// is not may be heard on any, also where an interface's socket takes the
     /// datagram before the general one.
-    pub(crate) fn identify(&self, socket: usize, from: SocketAddr) -> Option<&Slot> {
+    pub(crate) fn identify(&self, socket: usize, from: SocketAddr) -> Option<&DroneRecord> {
         let address = from.ip().to_canonical();
-        let sent = |slot: &&Slot| {
+        let sent = |slot: &&DroneRecord| {
             let plan = &slot.plan;
             slot.address() == address
                 && (!plan.told_apart_by_port || plan.command_port == from.port())
@@ -278,7 +255,7 @@ impl Roster {
     }
 
     /// A drone as the API shows it.
-    pub(crate) fn view(&self, slot: &Slot) -> DroneView {
+    pub(crate) fn view(&self, slot: &DroneRecord) -> DroneView {
         let (link, reason, flight) = {
             let link = slot.link();
             (link.state, link.reason, link.flight)
@@ -311,7 +288,7 @@ impl Roster {
     }
 
     /// A reason in words.
-    pub(crate) fn explain(&self, slot: &Slot, reason: Reason) -> String {
+    pub(crate) fn explain(&self, slot: &DroneRecord, reason: Reason) -> String {
         reason.explain(
             slot.target(),
             slot.plan.interface.as_deref(),
@@ -319,7 +296,7 @@ impl Roster {
         )
     }
 
-    pub(crate) fn drone_stats(&self, slot: &Slot, now: Mono) -> DroneStats {
+    pub(crate) fn drone_stats(&self, slot: &DroneRecord, now: Mono) -> DroneStats {
         let (link, commands) = {
             let link = slot.link();
             (link.state, link.stats)

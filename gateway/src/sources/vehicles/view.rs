@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-
-use crate::config::DroneMode;
 use readings::SourceId;
 use readings::clock::Mono;
+
+use crate::config::DroneMode;
 
 /// What the drone is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

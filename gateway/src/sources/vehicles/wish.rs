@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use readings::command::CommandId;
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -92,14 +93,49 @@ pub enum Outcome {
     Forbidden(Refusal),
 }
 
+impl Outcome {
+    /// Why it is not what was wished, in words; none where it is.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        Some(match self {
+            Outcome::Done | Outcome::Answer(_) | Outcome::Sent => return None,
+            Outcome::Refused(words) => format!("the drone refused: {words}"),
+            Outcome::NoReply => {
+                "no reply in time; it may have been carried out all the same".to_owned()
+            }
+            Outcome::Unconfirmed => "the drone's state does not show it".to_owned(),
+            Outcome::CannotStop => "the drone knows no `stop`".to_owned(),
+            Outcome::Superseded => "stop, land or emergency came in between".to_owned(),
+            Outcome::Dropped => "a command before it failed".to_owned(),
+            Outcome::Stale => "its turn did not come in time; it was not sent".to_owned(),
+            Outcome::Forbidden(why) => format!("it was not sent: {why}"),
+        })
+    }
+}
+
 /// A command that was taken; what comes of it is told later.
 #[derive(Debug)]
-pub struct Pending(pub(crate) oneshot::Receiver<Outcome>);
+pub struct Pending {
+    id: CommandId,
+    outcome: oneshot::Receiver<Outcome>,
+}
 
 impl Pending {
+    /// The command `id`, whose outcome comes by `outcome`.
+    #[must_use]
+    pub fn new(id: CommandId, outcome: oneshot::Receiver<Outcome>) -> Pending {
+        Pending { id, outcome }
+    }
+
+    /// Its id, in events and the list of commands.
+    #[must_use]
+    pub fn id(&self) -> CommandId {
+        self.id
+    }
+
     /// What came of it within `patience`; `None` while it is under way.
     pub async fn settled_within(&mut self, patience: Duration) -> Option<Outcome> {
-        match timeout(patience, &mut self.0).await {
+        match timeout(patience, &mut self.outcome).await {
             Ok(outcome) => Some(outcome.unwrap_or(Outcome::Superseded)),
             Err(_) => None,
         }
@@ -107,7 +143,7 @@ impl Pending {
 
     /// What came of it. Every command has a time-out, so this ends.
     pub async fn settled(self) -> Outcome {
-        self.0.await.unwrap_or(Outcome::Superseded)
+        self.outcome.await.unwrap_or(Outcome::Superseded)
     }
 }
 

@@ -295,27 +295,32 @@ impl Firmware {
                 self.reboot(now);
                 Some(said("ok"))
             }
+            _ => {
+                self.set(command, now);
+                Some(said("ok"))
+            }
+        }
+    }
+
+    /// Settings, which always succeed.
+    fn set(&mut self, command: Command, now: Instant) {
+        match command {
             Command::Ports { state, video } => {
                 (self.state_port, self.video_port) = (state, video);
-                Some(said("ok"))
             }
             Command::StreamOn => {
                 self.camera.get_or_insert_with(|| Camera::new(now));
-                Some(said("ok"))
             }
             Command::StreamOff => {
                 self.camera = None;
-                Some(said("ok"))
             }
             Command::Speed(speed_cm_s) => {
                 self.speed_cm_s = speed_cm_s;
-                Some(said("ok"))
             }
             Command::Pads(on) => {
                 self.pads = on;
-                Some(said("ok"))
             }
-            _ => Some(said("ok")),
+            _ => {}
         }
     }
 

@@ -6,7 +6,7 @@ use tello::command::{Command, Direction};
 use crate::sources::vehicles::{CEILING_CM, Flight, LinkState, Phase, Refusal};
 
 use super::down::Down;
-use super::queue::is_manoeuvre;
+use super::replies::is_manoeuvre;
 use super::snapshot::Snapshot;
 
 /// What the decision is made from, besides the drone as it is seen.

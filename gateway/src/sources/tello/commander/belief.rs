@@ -7,9 +7,10 @@
 
 use std::time::Duration;
 
+use readings::clock::Mono;
+
 use super::super::motion::Motion;
 use crate::sources::vehicles::{Basis, Flight, Phase};
-use readings::clock::Mono;
 
 /// How long after it was told to take off a drone may stand still: it spins up
 /// for a second, and motor time counts whole ones.

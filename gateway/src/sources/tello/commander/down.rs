@@ -11,13 +11,14 @@
 use std::time::Duration;
 
 use heapless::Vec;
+use readings::clock::Mono;
 use tello::command::Command;
 use tello::reply::Reply;
 
-use super::queue::{Do, Todo, is_busy, put};
+use super::replies::is_busy;
 use super::snapshot::Snapshot;
+use super::todo::{Do, MAX_JOINED, Todo, put};
 use crate::sources::vehicles::Outcome;
-use readings::clock::Mono;
 
 /// How often an active down-command looks at the drone: once a state.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -55,9 +56,6 @@ const EMERGENCY_APART: Duration = Duration::from_millis(200);
 
 /// Within this an emergency is confirmed by standing motors, or is not.
 const EMERGENCY_SHOWS: Duration = Duration::from_secs(5);
-
-/// Most who wait for one down-command. The eldest of more is told what is known.
-pub(super) const MAX_JOINED: usize = 8;
 
 /// What brings a drone down or to a halt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +135,13 @@ impl<T> DownCommands<T> {
     /// The one under way.
     pub(super) fn active(&self) -> Option<Down> {
         self.active.as_ref().map(|active| active.what)
+    }
+
+    /// Whom the one under way is for; it was sent.
+    pub(super) fn waiting(&mut self) -> impl Iterator<Item = &mut T> {
+        let sent = self.active.as_mut().filter(|active| active.sends > 0);
+        sent.into_iter()
+            .flat_map(|active| active.waiting.iter_mut())
     }
 
     /// Whether a landing was neither confirmed nor ended in its time.

@@ -1,21 +1,27 @@
 //! The command executor of one drone: takes requests, drives queue, down-commands
 //! and guard, says what to send. The link's task calls it and owns the socket.
 
+mod judging;
+mod wire;
+
 use std::time::Duration;
 
+use readings::clock::Mono;
+use readings::command::CommandIds;
 use tello::command::{Command, Direction, Query};
 use tello::reply::Reply;
 use tokio::sync::oneshot;
 
 use super::Request;
-use super::admission::{Grounds, admit};
 use super::belief::Belief;
 use super::down::{Down, DownCommands, Known};
-use super::guard::{Act, Guard, Policy, Watched};
-use super::queue::{Do, Gate, Queue, QueueStats, Todo, WAITS_FOR, is_manoeuvre};
+use super::guard::{Act, FlightGuard, Policy, Watched};
+use super::queue::{Gate, Queue, QueueStats};
+use super::replies::is_manoeuvre;
+use super::reports::{Report, Reports, Wish};
 use super::snapshot::Snapshot;
-use crate::sources::vehicles::{Flight, LinkState, Operator, Outcome, Phase, Presences, Refusal};
-use readings::clock::Mono;
+use super::todo::Todo;
+use crate::sources::vehicles::{Flight, LinkState, Operator, Outcome, Phase, Presences};
 
 /// How often the guard looks.
 const GUARD_EVERY: Duration = Duration::from_secs(1);
@@ -26,9 +32,6 @@ const STREAM_AGAIN: Duration = Duration::from_secs(5);
 
 /// How long after a manoeuvre that leads down a drone may still be seen to sink.
 const SINKING_TOLD_FOR: Duration = Duration::from_secs(3);
-
-/// Height of a take-off, in cm: 0.8 to 1.2 m were captured.
-const TAKEOFF_HEIGHT_CM: i32 = 120;
 
 /// Most sends of one event: a down-command, what was due, and the guard.
 const MAX_SENDS: usize = 8;
@@ -45,9 +48,23 @@ pub(in super::super) enum Intervention {
     ActedForOperator,
 }
 
+/// Why a drone lands that nobody wants any more.
+const NOBODY_WANTS: &str = "it was disconnected in the air";
+
+impl Intervention {
+    /// Why, in words.
+    const fn why(self) -> &'static str {
+        match self {
+            Intervention::LandedForBattery => "its battery is nearly empty",
+            Intervention::ActedForOperator => "the connection of its operator is lost",
+        }
+    }
+}
+
 /// Whom to tell what came of a command.
 struct Ticket {
     command: Command,
+    wish: Wish,
     outcome: Option<oneshot::Sender<Outcome>>,
 }
 
@@ -55,8 +72,9 @@ struct Ticket {
 pub(in super::super) struct CommandExecutor {
     queue: Queue<Ticket>,
     down: DownCommands<Ticket>,
-    guard: Guard,
+    guard: FlightGuard,
     presences: Presences,
+    reports: Reports,
     belief: Belief,
     /// Whether a silent flight was given up since the last look at it.
     gave_up: bool,
@@ -73,12 +91,17 @@ pub(in super::super) struct CommandExecutor {
 }
 
 impl CommandExecutor {
-    pub(in super::super) fn new(policy: Policy, presences: Presences) -> CommandExecutor {
+    pub(in super::super) fn new(
+        policy: Policy,
+        presences: Presences,
+        ids: CommandIds,
+    ) -> CommandExecutor {
         CommandExecutor {
             queue: Queue::new(),
             down: DownCommands::new(),
-            guard: Guard::new(policy),
+            guard: FlightGuard::new(policy),
             presences,
+            reports: Reports::new(ids),
             belief: Belief::default(),
             gave_up: false,
             operator: None,
@@ -131,7 +154,12 @@ impl CommandExecutor {
         } = request;
         let mut todo = Todo::new();
         self.see(about, &mut todo);
-        let verdict = self.admit(command, about);
+        let wish = self.reports.wish(command, &by);
+        let verdict = self.admit(command, about).map(|()| wish.id);
+        match &verdict {
+            Ok(_) => self.reports.queued(&wish),
+            Err(why) => self.reports.refused(&wish, why),
+        }
         let taken = verdict.is_ok();
         // The sender may have hung up; its command is carried out all the same.
         let _ = admitted.send(verdict);
@@ -143,64 +171,9 @@ impl CommandExecutor {
                 self.guard.commanded(self.presences.is_there(&by));
                 self.operator = Some(by);
             }
-            self.submit(command, Some(outcome), about, &mut todo);
+            self.submit(wish, Some(outcome), about, &mut todo);
         }
         self.carry_out(todo, about)
-    }
-
-    fn admit(&self, command: Command, about: &Snapshot) -> Result<(), Refusal> {
-        let is_down = Down::of(command).is_some();
-        if !is_down && !self.queue.has_room() {
-            return Err(Refusal::Full);
-        }
-        // Held longer than a manoeuvre may wait: its turn would not come.
-        if is_manoeuvre(command) && self.queue.held_for(about.now) > WAITS_FOR {
-            return Err(Refusal::Busy);
-        }
-        admit(command, about, self.grounds(about))
-    }
-
-    fn grounds(&self, about: &Snapshot) -> Grounds {
-        Grounds {
-            flight: self.flight(about),
-            // One that a take-off waits for is as good as gone: land and stop are taken,
-            // and take the take-off back.
-            grounded: self.belief.is_grounded(&about.motion, about.now)
-                && !self.queue.holds(Command::Takeoff),
-            takeoff_battery_pct: self.guard.policy().takeoff_battery_pct,
-            height_cm: self.height_at_the_end_cm(about),
-        }
-    }
-
-    /// Where the drone will be when all it was told is done. A move under way
-    /// counts whole: too much rather than too little under a ceiling.
-    fn height_at_the_end_cm(&self, about: &Snapshot) -> i32 {
-        let rise = |command| match command {
-            Command::Takeoff => TAKEOFF_HEIGHT_CM,
-            Command::Move {
-                direction: Direction::Up,
-                distance_cm,
-            } => distance_cm.into(),
-            Command::Move {
-                direction: Direction::Down,
-                distance_cm,
-            } => -i32::from(distance_cm),
-            Command::Go {
-                to_cm: [_, _, up], ..
-            } => up.into(),
-            _ => 0,
-        };
-        about.height_cm.unwrap_or(0) + self.queue.commands().map(rise).sum::<i32>()
-    }
-
-    /// Judges a manoeuvre again when its turn comes, from what is known then.
-    fn judge_when_sent(&self, command: Command, about: &Snapshot) -> Result<(), Refusal> {
-        let grounds = Grounds {
-            flight: self.belief.flight(&about.motion, None, about.now),
-            height_cm: about.height_cm.unwrap_or(0),
-            ..self.grounds(about)
-        };
-        admit(command, about, grounds)
     }
 
     fn known(&self, about: &Snapshot) -> Known {
@@ -242,12 +215,17 @@ impl CommandExecutor {
 
     fn submit(
         &mut self,
-        command: Command,
+        wish: Wish,
         outcome: Option<oneshot::Sender<Outcome>>,
         about: &Snapshot,
         todo: &mut Todo<Ticket>,
     ) {
-        let ticket = Some(Ticket { command, outcome });
+        let command = wish.command;
+        let ticket = Some(Ticket {
+            command,
+            wish,
+            outcome,
+        });
         if let Some(down) = Down::of(command) {
             let in_manoeuvre = self.queue.in_manoeuvre(about.now);
             self.queue.clear_all(todo);
@@ -309,24 +287,28 @@ impl CommandExecutor {
         };
         let (command, intervention) = match self.guard.look(watched) {
             None => return Outgoing::new(),
-            Some(Act::KeepAlive) => (Command::Read(Query::Battery), None),
-            Some(Act::LandForBattery) => (Command::Land, Some(Intervention::LandedForBattery)),
-            Some(Act::LandForOperator) => (Command::Land, Some(Intervention::ActedForOperator)),
-            Some(Act::HoverForOperator) => (Command::Stop, Some(Intervention::ActedForOperator)),
+            Some(Act::KeepAlive) => return self.ask_unwished(Command::Read(Query::Battery), about),
+            Some(Act::LandForBattery) => (Command::Land, Intervention::LandedForBattery),
+            Some(Act::LandForOperator) => (Command::Land, Intervention::ActedForOperator),
+            Some(Act::HoverForOperator) => (Command::Stop, Intervention::ActedForOperator),
         };
-        self.intervention = intervention.or(self.intervention);
-        self.submit_own(command, about)
+        self.intervention = Some(intervention);
+        let mut todo = Todo::new();
+        let wish = self.reports.own(command, intervention.why());
+        self.submit(wish, None, about, &mut todo);
+        self.carry_out(todo, about)
     }
 
-    /// Gives a command that no operator asked for.
-    fn submit_own(&mut self, command: Command, about: &Snapshot) -> Outgoing {
+    /// Puts a command in the line that nobody wished for and nobody waits for.
+    fn ask_unwished(&mut self, command: Command, about: &Snapshot) -> Outgoing {
         let mut todo = Todo::new();
-        if Down::of(command).is_some() {
-            self.submit(command, None, about, &mut todo);
-        } else {
-            self.queue.submit(command, None, about.now, &mut todo);
-        }
+        self.queue.submit(command, None, about.now, &mut todo);
         self.carry_out(todo, about)
+    }
+
+    /// What came of commands since the last call.
+    pub(in super::super) fn take_reports(&mut self) -> Vec<Report> {
+        self.reports.take()
     }
 
     /// What the guard did since the last call.
@@ -355,14 +337,15 @@ impl CommandExecutor {
         self.operator = None;
         let mut todo = Todo::new();
         if lands {
-            self.submit(Command::Land, None, about, &mut todo);
+            let wish = self.reports.own(Command::Land, NOBODY_WANTS);
+            self.submit(wish, None, about, &mut todo);
         } else {
             self.queue.clear_all(&mut todo);
         }
         let mut out = self.carry_out(todo, about);
         // The stream of one that may fly ends with it: nothing more is sent there.
         if self.stream_asked.take().is_some() && !self.belief.may_fly() {
-            out.extend(self.submit_own(Command::StreamOff, about));
+            out.extend(self.ask_unwished(Command::StreamOff, about));
         }
         out
     }
@@ -384,7 +367,7 @@ impl CommandExecutor {
             return Outgoing::new();
         }
         self.stream_asked = Some(about.now);
-        self.submit_own(Command::StreamOn, about)
+        self.ask_unwished(Command::StreamOn, about)
     }
 
     /// The link asks the drone into SDK mode, and a reply to that may come.
@@ -407,67 +390,6 @@ impl CommandExecutor {
     pub(in super::super) fn stats(&self) -> QueueStats {
         self.queue.stats()
     }
-
-    fn carry_out(&mut self, mut todo: Todo<Ticket>, about: &Snapshot) -> Outgoing {
-        let mut out = Outgoing::new();
-        // What is taken back may let the next one go, which is judged in turn; the
-        // line is short, and gets shorter each time.
-        while !todo.is_empty() {
-            let mut next = Todo::new();
-            for action in todo {
-                match action {
-                    Do::Send(command) => self.release_to_wire(command, about, &mut out, &mut next),
-                    Do::Finish(ticket, outcome) => self.close(ticket, outcome, about),
-                }
-            }
-            todo = next;
-        }
-        self.set_gate(about);
-        out
-    }
-
-    fn release_to_wire(
-        &mut self,
-        command: Command,
-        about: &Snapshot,
-        out: &mut Outgoing,
-        todo: &mut Todo<Ticket>,
-    ) {
-        if is_manoeuvre(command)
-            && let Err(why) = self.judge_when_sent(command, about)
-        {
-            return self.queue.withdraw(why, about.now, todo);
-        }
-        self.last_sent = about.now;
-        if !matches!(command, Command::Land | Command::Emergency) {
-            self.last_held_up = about.now;
-        }
-        if Down::of(command).is_some() {
-            self.queue.count_sent();
-        }
-        if command == Command::Takeoff {
-            self.belief.takeoff_sent(about.now);
-        }
-        // Fewer than these a call, see its type.
-        let _ = out.push(command);
-    }
-
-    fn close(&mut self, ticket: Ticket, outcome: Outcome, about: &Snapshot) {
-        if leads_down(ticket.command) {
-            self.told_to_sink_until = about.now.plus(SINKING_TOLD_FOR);
-        }
-        match (ticket.command, &outcome) {
-            (Command::Takeoff, Outcome::Refused(_)) => self.belief.takeoff_refused(&about.motion),
-            (Command::StreamOn, Outcome::Done) => self.stream_asked = Some(about.now),
-            (Command::StreamOff, Outcome::Done) => self.stream_asked = None,
-            _ => {}
-        }
-        tracing::debug!(command = %ticket.command, ?outcome, "command ended");
-        if let Some(told) = ticket.outcome {
-            // Whoever asked may be gone.
-            let _ = told.send(outcome);
-        }
-    }
 }
 
 /// Whether a drone that obeys `command` may sink by it.
@@ -483,5 +405,13 @@ fn leads_down(command: Command) -> bool {
 }
 
 #[cfg(test)]
+#[path = "executor_bench.rs"]
+mod bench;
+
+#[cfg(test)]
 #[path = "executor_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "reports_tests.rs"]
+mod reports_tests;

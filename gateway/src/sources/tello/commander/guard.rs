@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use crate::config::OnOperatorLoss;
 use readings::clock::Mono;
+
+use crate::config::OnOperatorLoss;
 
 /// Between keep-alives: a third of the 15 s after which a drone lands by itself.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(5);
@@ -52,7 +53,7 @@ pub(super) enum Act {
 
 /// The guard of one drone.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct FlightGuard {
     policy: Policy,
     was_there: bool,
     gone_since: Option<Mono>,
@@ -63,9 +64,9 @@ pub(super) struct Guard {
     warns: bool,
 }
 
-impl Guard {
-    pub(super) fn new(policy: Policy) -> Guard {
-        Guard {
+impl FlightGuard {
+    pub(super) fn new(policy: Policy) -> FlightGuard {
+        FlightGuard {
             policy,
             was_there: false,
             gone_since: None,
@@ -93,9 +94,9 @@ impl Guard {
     /// Looks at the drone; to be called about once a second.
     pub(super) fn look(&mut self, watched: Watched) -> Option<Act> {
         if !watched.flying {
-            *self = Guard {
+            *self = FlightGuard {
                 was_there: self.was_there,
-                ..Guard::new(self.policy)
+                ..FlightGuard::new(self.policy)
             };
             return None;
         }
@@ -141,8 +142,8 @@ impl Guard {
 mod tests {
     use super::*;
 
-    fn guard(on_operator_loss: OnOperatorLoss) -> Guard {
-        Guard::new(Policy {
+    fn guard(on_operator_loss: OnOperatorLoss) -> FlightGuard {
+        FlightGuard::new(Policy {
             on_operator_loss,
             operator_grace: Duration::from_secs(3),
             warn_battery_pct: 15,

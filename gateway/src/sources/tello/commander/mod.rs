@@ -1,9 +1,9 @@
 //! Commands to one drone: what may be sent, in which order, and what came of it.
 //!
-//! [`queue`] keeps one command in flight and matches replies; [`down`] lands and
+//! [`queue`] keeps one command in flight and matches [`replies`]; [`down`] lands and
 //! stops, past the queue; [`belief`] says whether the drone flies; [`admission`]
 //! refuses what makes no sense now, all from one [`snapshot`] of the drone;
-//! [`guard`] acts for an operator who is gone and for an empty battery;
+//! [`reports`] notes what comes of each command; [`guard`] acts for an operator who is gone and for an empty battery;
 //! All pure and given `now`; which operators are there is asked of the caller's presences.
 //! [`executor`] is what the link's task drives: it owns no socket, since a drone
 //! has one client port and the link owns that.
@@ -15,15 +15,20 @@ mod executor;
 mod guard;
 mod patience;
 mod queue;
+mod replies;
+mod reports;
 mod snapshot;
+mod todo;
 
 use tokio::sync::oneshot;
 
 pub(super) use belief::FRESH_WITHIN;
 pub(super) use executor::{CommandExecutor, Intervention, Outgoing};
 pub(super) use guard::Policy;
+pub(super) use reports::{publish, publish_refusal};
 pub(super) use snapshot::Snapshot;
 
+use readings::command::CommandId;
 use tello::command::Command;
 
 use crate::sources::vehicles::{Operator, Outcome, Refusal};
@@ -36,8 +41,8 @@ pub(super) const MAX_REQUESTS: usize = 16;
 pub(super) struct Request {
     pub(super) command: Command,
     pub(super) by: Operator,
-    /// Told at once whether the command is taken.
-    pub(super) admitted: oneshot::Sender<Result<(), Refusal>>,
+    /// Told at once whether the command is taken, and under which id.
+    pub(super) admitted: oneshot::Sender<Result<CommandId, Refusal>>,
     /// Told what came of it.
     pub(super) outcome: oneshot::Sender<Outcome>,
 }

@@ -13,18 +13,15 @@
 
 use std::time::Duration;
 
-use heapless::{Deque, Vec};
-use tello::command::{Command, Query};
+use heapless::Deque;
+use readings::clock::Mono;
+use tello::command::Command;
 use tello::reply::Reply;
 
-use super::down::MAX_JOINED;
 use super::patience::patience;
+use super::replies::{FENCE, is_busy, is_manoeuvre, judge};
+use super::todo::{Do, MAX_WAITING, Todo, put};
 use crate::sources::vehicles::{Outcome, Refusal};
-use readings::clock::Mono;
-
-/// Most commands that wait: what a person asks for during one take-off. At
-/// capacity new ones are refused.
-pub(super) const MAX_WAITING: usize = 8;
 
 /// How long a manoeuvre may wait for its turn, a take-off before it not counted:
 /// a person who pressed longer ago means another place by now.
@@ -34,25 +31,8 @@ pub(super) const WAITS_FOR: Duration = Duration::from_secs(2);
 /// too closely, and a reply doubled by the network arrives within this.
 const GAP: Duration = Duration::from_millis(100);
 
-/// The question that tells late replies apart, and how long it may take.
-const FENCE: Command = Command::Read(Query::Battery);
+/// How long the question may take that tells late replies apart.
 const FENCE_WITHIN: Duration = Duration::from_millis(500);
-
-/// What to do next.
-#[derive(Debug, PartialEq)]
-pub(super) enum Do<T> {
-    Send(Command),
-    Finish(T, Outcome),
-}
-
-/// What one event can cause: the end of every command there is, and some sends.
-pub(super) type Todo<T> = Vec<Do<T>, { MAX_WAITING + MAX_JOINED + 8 }>;
-
-/// Notes what to do.
-pub(super) fn put<T>(todo: &mut Todo<T>, what: Do<T>) {
-    // There is room for the end of every command and some sends, see its type.
-    let _ = todo.push(what);
-}
 
 /// What may be sent now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +56,7 @@ pub(in super::super) struct QueueStats {
 }
 
 #[derive(Debug)]
-struct Entry<T> {
+struct QueuedCommand<T> {
     command: Command,
     /// Whom to tell; nobody for what the gateway asks for itself.
     ticket: Option<T>,
@@ -87,7 +67,7 @@ struct Entry<T> {
 /// The command in flight.
 #[derive(Debug)]
 struct InFlight<T> {
-    entry: Entry<T>,
+    entry: QueuedCommand<T>,
     deadline: Mono,
     tries_left: u8,
 }
@@ -96,7 +76,7 @@ struct InFlight<T> {
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     in_flight: Option<InFlight<T>>,
-    waiting: Deque<Entry<T>, MAX_WAITING>,
+    waiting: Deque<QueuedCommand<T>, MAX_WAITING>,
     gate: Gate,
     not_before: Mono,
     /// Whether a reply to something sent earlier may still arrive.
@@ -210,6 +190,12 @@ impl<T> Queue<T> {
         self.sdk_reply_expected = true;
     }
 
+    /// Whom the command in flight is for.
+    pub(super) fn in_flight(&mut self) -> Option<&mut T> {
+        let flight = self.in_flight.as_mut()?;
+        flight.entry.ticket.as_mut()
+    }
+
     /// Takes a command. The caller has asked [`Queue::has_room`].
     pub(super) fn submit(
         &mut self,
@@ -218,7 +204,7 @@ impl<T> Queue<T> {
         now: Mono,
         todo: &mut Todo<T>,
     ) {
-        let entry = Entry {
+        let entry = QueuedCommand {
             command,
             ticket,
             meant_until: now.plus(WAITS_FOR),
@@ -229,7 +215,7 @@ impl<T> Queue<T> {
         self.pump(now, todo);
     }
 
-    fn start(&mut self, entry: Entry<T>, now: Mono, todo: &mut Todo<T>) {
+    fn start(&mut self, entry: QueuedCommand<T>, now: Mono, todo: &mut Todo<T>) {
         let patience = patience(entry.command);
         self.send(entry.command, todo);
         if patience.tries == 0 {
@@ -256,7 +242,7 @@ impl<T> Queue<T> {
         }
         if (self.stray_expected || self.sdk_reply_expected) && self.gate == Gate::Open {
             (self.stray_expected, self.sdk_reply_expected) = (false, false);
-            let fence = Entry {
+            let fence = QueuedCommand {
                 command: FENCE,
                 ticket: None,
                 meant_until: now,
@@ -395,7 +381,7 @@ impl<T> Queue<T> {
 
     fn take_out(
         &mut self,
-        which: impl Fn(&Entry<T>) -> bool,
+        which: impl Fn(&QueuedCommand<T>) -> bool,
         outcome: &Outcome,
         todo: &mut Todo<T>,
     ) {
@@ -413,51 +399,10 @@ impl<T> Queue<T> {
     }
 }
 
-fn finish<T>(entry: Entry<T>, outcome: Outcome, todo: &mut Todo<T>) {
+fn finish<T>(entry: QueuedCommand<T>, outcome: Outcome, todo: &mut Todo<T>) {
     if let Some(ticket) = entry.ticket {
         put(todo, Do::Finish(ticket, outcome));
     }
-}
-
-/// Whether the drone says that it is busy with something.
-pub(super) fn is_busy(words: &str) -> bool {
-    words.eq_ignore_ascii_case("not joystick")
-}
-
-/// Whether the drone moves by it: sent once, and replied to when it is over.
-pub(super) fn is_manoeuvre(command: Command) -> bool {
-    matches!(
-        command,
-        Command::Takeoff
-            | Command::Move { .. }
-            | Command::Rotate { .. }
-            | Command::Flip(_)
-            | Command::Go { .. }
-    )
-}
-
-/// What `reply` means for `command`; `None` when it cannot be its reply.
-fn judge(command: Command, reply: &Reply<'_>) -> Option<Outcome> {
-    let is_read = matches!(command, Command::Read(_));
-    match *reply {
-        Reply::Binary | Reply::Noise => None,
-        Reply::Ok | Reply::Unactive if is_read => None,
-        Reply::Ok => Some(Outcome::Done),
-        Reply::Unactive => Some(Outcome::Refused("unactive".to_owned())),
-        Reply::Error(_) if command == FENCE => None,
-        Reply::Error(words) => Some(Outcome::Refused(
-            if words.is_empty() { "error" } else { words }.to_owned(),
-        )),
-        Reply::Text(text) if is_refusal(text) => {
-            (command != FENCE).then(|| Outcome::Refused(text.to_owned()))
-        }
-        Reply::Text(text) if command == FENCE && text.parse::<u8>().is_err() => None,
-        Reply::Text(text) => is_read.then(|| Outcome::Answer(text.to_owned())),
-    }
-}
-
-fn is_refusal(text: &str) -> bool {
-    text == "out of range" || text == "forced stop" || text.starts_with("unknown command")
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 use tello::command::Direction;
 
+use tello::command::Query;
+
 use super::*;
 
 const UP: Command = Command::Move {
@@ -18,8 +20,8 @@ const TURN: Command = Command::Rotate {
 struct Bench {
     queue: Queue<u32>,
     now: Mono,
-    sent: std::vec::Vec<String>,
-    ends: std::vec::Vec<(u32, Outcome)>,
+    sent: Vec<String>,
+    ends: Vec<(u32, Outcome)>,
 }
 
 impl Bench {
@@ -245,9 +247,9 @@ proptest! {
         }
         bench.pass(2_000_000);
         prop_assert!(bench.queue.is_idle());
-        let mut ended: std::vec::Vec<u32> = bench.ends.iter().map(|(ticket, _)| *ticket).collect();
+        let mut ended: Vec<u32> = bench.ends.iter().map(|(ticket, _)| *ticket).collect();
         ended.sort_unstable();
-        prop_assert_eq!(ended, (0..submitted).collect::<std::vec::Vec<_>>());
+        prop_assert_eq!(ended, (0..submitted).collect::<Vec<_>>());
         prop_assert!(bench.sent.iter().filter(|text| *text == "up 50").count() <= moves);
     }
 }

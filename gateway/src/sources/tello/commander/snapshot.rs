@@ -3,10 +3,11 @@
 //! Taken once a call, so that admission, guard and down-commands cannot judge
 //! from different states. Says which of its values are fresh; decides nothing.
 
+use readings::clock::Mono;
+
 use super::super::motion::Motion;
 use super::belief::FRESH_WITHIN;
 use crate::sources::vehicles::LinkState;
-use readings::clock::Mono;
 
 /// A drone at one moment.
 #[derive(Clone, Debug)]

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
-
-use super::Detection;
 use readings::clock::Mono;
+
+use super::detection::Detection;
 
 /// Newest detections kept for people (contract 10.4).
 const NEWEST: usize = 10;

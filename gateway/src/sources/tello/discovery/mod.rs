@@ -7,13 +7,13 @@
 //! belong to a gateway is its owner's to say.
 //!
 //! [`targets`] chooses whom to ask, [`sweep`] when and what it means, [`search`]
-//! moves the bytes, [`book`] remembers, [`strangers`] hears who streams unasked.
+//! moves the bytes, [`book`] remembers. Who streams unasked is heard beside it, in `unconfigured`.
 
 mod ask;
 mod book;
+mod detection;
 mod networks;
 mod search;
-mod strangers;
 mod sweep;
 mod targets;
 
@@ -22,24 +22,22 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use thiserror::Error;
+use readings::clock::{Mono, wall_now};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use ask::{Answer, ask_configured};
 pub use book::DiscoveryStats;
-pub(super) use strangers::Strangers;
+pub use detection::{Detection, Method, NotAllowed, Searched, Verification};
 
 use self::book::Book;
 use self::sweep::{Hit, Target};
 use self::targets::{Spot, Wanted};
 use super::LinkState;
 use super::plan::FleetPlan;
-use super::roster::{Roster, Slot};
+use super::roster::{DroneRecord, Roster};
 use crate::config::{MAX_DRONES, Range};
-use readings::clock::{Mono, wall_now};
 
 /// A drone whose state came within this is there; it comes ten times a second.
 const HEARD_WITHIN: Duration = Duration::from_secs(5);
@@ -52,69 +50,6 @@ const VERIFY_WITHIN: Duration = Duration::from_millis(1500);
 
 /// Verifications at the same time; more wait their turn within their time.
 const VERIFICATIONS: usize = 4;
-
-/// How a drone was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// It is configured, and heard.
-    Configured,
-    /// It streams its state to this board without being configured.
-    Heard,
-    /// It answered a search.
-    Asked,
-}
-
-/// A real drone that is there.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Detection {
-    /// Its address.
-    pub address: IpAddr,
-    /// The interface it was met on, if that tells it apart.
-    pub interface: Option<Arc<str>>,
-    /// Battery in percent, as far as it said.
-    pub battery_pct: Option<u8>,
-    /// Time to its answer; for one that is heard, age of its newest state.
-    pub response: Duration,
-    /// When it answered or was heard.
-    pub at: Timestamp,
-    /// How it was found.
-    pub method: Method,
-    /// Why it cannot be used, in words.
-    pub hindrance: Option<String>,
-    /// The configured drone that it is.
-    pub drone: Option<Arc<str>>,
-}
-
-impl Detection {
-    /// Whether it is a simulator: no real drone is on loopback.
-    #[must_use]
-    pub fn is_simulated(&self) -> bool {
-        self.address.is_loopback()
-    }
-}
-
-/// The end of a search.
-#[derive(Clone, Debug)]
-pub struct Searched {
-    /// Who is there.
-    pub found: Vec<Detection>,
-    /// How long it took.
-    pub took: Duration,
-}
-
-/// What became of a verification.
-#[derive(Clone, Debug)]
-pub enum Verification {
-    /// It is there.
-    Found(Detection),
-    /// It is not, or not now; why, in words.
-    NotFound(String),
-}
-
-/// The address may not be asked.
-#[derive(Debug, Error)]
-#[error("{0} is outside 192.168.0.0/16, 10.0.0.0/8 and the configured scan ranges")]
-pub struct NotAllowed(pub Ipv4Addr);
 
 /// The search for drones; shared by the API and its own task.
 pub struct Discovery {
@@ -365,20 +300,20 @@ impl Discovery {
         let now = Mono::now();
         let real = self.roster.slots.iter().filter(|slot| !slot.simulated());
         let mut present: Vec<Detection> = real.filter_map(|slot| heard(slot, now)).collect();
-        present.extend(self.roster.strangers().present(now).filter_map(|stranger| {
-            let IpAddr::V4(address) = stranger.address else {
+        present.extend(self.roster.unconfigured().present(now).filter_map(|drone| {
+            let IpAddr::V4(address) = drone.address else {
                 return None;
             };
             self.in_ranges(address).then(|| Detection {
-                address: stranger.address,
+                address: drone.address,
                 interface: self
                     .roster
                     .sockets
-                    .get(stranger.socket)
+                    .get(drone.socket)
                     .and_then(|socket| socket.interface.clone()),
-                battery_pct: stranger.battery_pct,
-                response: now.since(stranger.heard),
-                at: stranger.wall,
+                battery_pct: drone.battery_pct,
+                response: now.since(drone.heard),
+                at: drone.wall,
                 method: Method::Heard,
                 hindrance: None,
                 drone: None,
@@ -426,7 +361,7 @@ impl Discovery {
 
     fn detection(&self, hit: &Hit, interface: Option<Arc<str>>) -> Detection {
         let address = IpAddr::V4(hit.target.address);
-        let is_it = |slot: &&Slot| {
+        let is_it = |slot: &&DroneRecord| {
             slot.plan.address == address
                 && slot
                     .plan
@@ -472,7 +407,7 @@ impl Discovery {
 }
 
 /// A configured drone as found when its state arrives.
-fn heard(slot: &Slot, now: Mono) -> Option<Detection> {
+fn heard(slot: &DroneRecord, now: Mono) -> Option<Detection> {
     let live = slot.live();
     let heard = live
         .heard()
@@ -491,7 +426,7 @@ fn heard(slot: &Slot, now: Mono) -> Option<Detection> {
 
 /// Whether a configured drone must not be asked by a search: its own link asks
 /// it, or it was last seen in the air, where a command puts off its landing.
-fn is_left_alone(slot: &Slot) -> bool {
+fn is_left_alone(slot: &DroneRecord) -> bool {
     let is_connected = slot.link().state == LinkState::Connected;
     *slot.wanted.borrow() || is_connected || slot.link().flight.may_fly()
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use readings::clock::Mono;
 use tello::reply::Reply;
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
@@ -14,7 +15,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::sweep::{Hit, Sweep, Target};
 use crate::sources::tello::socket;
-use readings::clock::Mono;
 
 /// Longer than any reply.
 const REPLY_BYTES: usize = 1536;

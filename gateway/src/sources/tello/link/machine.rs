@@ -9,9 +9,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use readings::clock::Mono;
+
 use super::super::LinkState;
 use super::reason::{Evidence, Reason};
-use readings::clock::Mono;
 
 /// How long is listened before the first `command`: a drone still in SDK mode
 /// streams by itself at 10 Hz and needs none.

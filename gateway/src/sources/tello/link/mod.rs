@@ -5,8 +5,10 @@
 
 mod machine;
 mod reason;
+mod status;
 mod task;
 
 pub use reason::Reason;
-pub(crate) use task::LinkStatus;
+pub use status::LinkStats;
+pub(crate) use status::LinkStatus;
 pub(super) use task::LinkTask;

@@ -8,14 +8,17 @@
 //! Also publishes how old and how frequent the drone's states are, once a
 //! second, so that rules can watch silence itself.
 
-#[path = "told.rs"]
-mod told;
+#[path = "notices.rs"]
+mod notices;
 
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use readings::clock::Mono;
+use readings::event::EventLog;
+use readings::{Metric, Reading};
 use tello::command::Command;
 use tello::reply::Reply;
 use tokio::sync::mpsc;
@@ -23,14 +26,12 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::super::command_port::CommandPort;
-use super::super::commander::{CommandExecutor, Outgoing, Policy, Request, Snapshot};
-use super::super::roster::{LinkStats, Roster, Slot};
+use super::super::commander::{CommandExecutor, Outgoing, Policy, Request, Snapshot, publish};
+use super::super::roster::{DroneRecord, Roster};
 use super::machine::{Inputs, Link, Step};
-use super::reason::{Evidence, Reason};
+use super::reason::Evidence;
 use crate::sources::sink::ReadingSink;
-use crate::sources::vehicles::{Flight, LinkState, Presences};
-use readings::clock::Mono;
-use readings::{Metric, Reading};
+use crate::sources::vehicles::{LinkState, Presences};
 
 /// Longer than any reply.
 const REPLY_BYTES: usize = 1536;
@@ -44,26 +45,6 @@ const VIDEO_SILENT_AFTER: Duration = Duration::from_secs(3);
 /// Wait after a failed receive, so that a persistent failure cannot spin.
 const AFTER_ERROR: Duration = Duration::from_millis(50);
 
-/// What the API shows of a link.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LinkStatus {
-    pub(crate) state: LinkState,
-    pub(crate) reason: Option<Reason>,
-    pub(crate) flight: Flight,
-    pub(crate) stats: LinkStats,
-}
-
-impl Default for LinkStatus {
-    fn default() -> Self {
-        LinkStatus {
-            state: LinkState::Disconnected,
-            reason: None,
-            flight: Flight::default(),
-            stats: LinkStats::default(),
-        }
-    }
-}
-
 /// The task of one link.
 pub(crate) struct LinkTask {
     roster: Arc<Roster>,
@@ -75,6 +56,8 @@ pub(crate) struct LinkTask {
     route: Option<IpAddr>,
     second_began: Option<Mono>,
     executor: CommandExecutor,
+    /// Where it is told what comes of commands.
+    events: EventLog,
     requests: Option<mpsc::Receiver<Request>>,
     warned: bool,
     intervened: bool,
@@ -87,7 +70,7 @@ impl LinkTask {
         roster: Arc<Roster>,
         index: usize,
         lost_after: Duration,
-        commander: (Policy, Presences),
+        (policy, presences, events): (Policy, Presences, EventLog),
         sink: Arc<dyn ReadingSink>,
         cancel: CancellationToken,
     ) -> LinkTask {
@@ -99,7 +82,7 @@ impl LinkTask {
             slot.plan.from,
         );
         let (executor, requests) = (
-            CommandExecutor::new(commander.0, commander.1),
+            CommandExecutor::new(policy, presences, events.command_ids()),
             slot.take_intake(),
         );
         LinkTask {
@@ -108,6 +91,7 @@ impl LinkTask {
             route: None,
             second_began: None,
             executor,
+            events,
             requests,
             warned: false,
             intervened: false,
@@ -153,7 +137,7 @@ impl LinkTask {
         }
     }
 
-    fn slot(&self) -> &Slot {
+    fn slot(&self) -> &DroneRecord {
         &self.roster.slots[self.index]
     }
 
@@ -243,6 +227,9 @@ impl LinkTask {
 
     /// Sends commands. What the kernel refuses is counted, and times out.
     async fn transmit(&mut self, commands: Outgoing) {
+        for report in self.executor.take_reports() {
+            publish(&self.events, &self.slot().plan.id, report);
+        }
         for command in commands {
             if let Err(error) = self.port.send(&command.to_string()).await {
                 self.take_error(&error);

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use readings::clock::Mono;
 use tello::h264::{
     AccessUnits, Gathered, ParameterSets, Sps, Verdict, find_start_code, nal_units,
     opens_access_unit,
@@ -18,7 +19,6 @@ use tokio::sync::watch;
 
 use super::ring::{Frame, Place, Ring};
 use crate::sources::tello::rate::Rate;
-use readings::clock::Mono;
 
 /// Length of the datagrams into which firmware cuts a frame; the last is shorter.
 const FULL_DATAGRAM_BYTES: usize = 1460;
@@ -86,7 +86,7 @@ pub struct Still {
 /// The video of one drone.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    inner: Mutex<Inner>,
+    inner: Mutex<FleetParts>,
     /// Counts what viewers should look for.
     news: watch::Sender<u64>,
     viewers: AtomicU64,
@@ -95,7 +95,7 @@ pub(crate) struct Feed {
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct FleetParts {
     units: AccessUnits,
     cut: Cut,
     parameters: ParameterSets,
@@ -149,7 +149,7 @@ impl Default for Feed {
 }
 
 impl Feed {
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, FleetParts> {
         // Plain values: after a panic a damaged frame at worst.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -272,7 +272,7 @@ impl Feed {
     }
 }
 
-impl Inner {
+impl FleetParts {
     /// Whether a frame was completed.
     fn take(&mut self, datagram: &[u8], now: Mono) -> bool {
         self.heard = Some(now);

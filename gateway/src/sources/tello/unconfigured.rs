@@ -14,16 +14,16 @@ use tello::state::parse;
 
 use readings::clock::Mono;
 
-/// Most strangers: as many as there may be drones. At capacity the longest
+/// Most of them: as many as there may be drones. At capacity the longest
 /// silent one goes if it is gone; else the newcomer is not noted.
 const CAPACITY: usize = 64;
 
-/// Silence after which a stranger is gone.
+/// Silence after which such a drone is gone.
 const GONE_AFTER: Duration = Duration::from_secs(5);
 
 /// A drone that is not configured and was heard.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Stranger {
+pub(crate) struct UnconfiguredDrone {
     pub(crate) address: IpAddr,
     /// Index of the state socket that heard it.
     pub(crate) socket: usize,
@@ -32,11 +32,11 @@ pub(crate) struct Stranger {
     pub(crate) wall: Timestamp,
 }
 
-/// The strangers heard lately.
+/// Those heard lately.
 #[derive(Debug, Default)]
-pub(crate) struct Strangers(Vec<Stranger, CAPACITY>);
+pub(crate) struct UnconfiguredDrones(Vec<UnconfiguredDrone, CAPACITY>);
 
-impl Strangers {
+impl UnconfiguredDrones {
     /// Takes a datagram from an address that is no configured drone's.
     pub(crate) fn take(
         &mut self,
@@ -51,7 +51,7 @@ impl Strangers {
             return; // noise proves nothing
         }
         let address = address.to_canonical();
-        let new = Stranger {
+        let new = UnconfiguredDrone {
             address,
             socket,
             battery_pct: state.battery_pct,
@@ -63,7 +63,7 @@ impl Strangers {
             .iter_mut()
             .find(|known| known.address == address && known.socket == socket)
         {
-            *known = Stranger {
+            *known = UnconfiguredDrone {
                 battery_pct: state.battery_pct.or(known.battery_pct),
                 ..new
             };
@@ -76,7 +76,7 @@ impl Strangers {
     }
 
     /// Those that are there now.
-    pub(crate) fn present(&self, now: Mono) -> impl Iterator<Item = Stranger> {
+    pub(crate) fn present(&self, now: Mono) -> impl Iterator<Item = UnconfiguredDrone> {
         self.0
             .iter()
             .filter(move |known| now.since(known.heard) <= GONE_AFTER)
@@ -88,9 +88,9 @@ impl Strangers {
 mod tests {
     use super::*;
 
-    fn take(strangers: &mut Strangers, last: u8, text: &str, at_ms: u64) {
+    fn take(drones: &mut UnconfiguredDrones, last: u8, text: &str, at_ms: u64) {
         let address = [10, 0, 0, last].into();
-        strangers.take(
+        drones.take(
             0,
             address,
             text.as_bytes(),
@@ -100,24 +100,24 @@ mod tests {
     }
 
     #[test]
-    fn strangers_are_there_while_they_are_heard() {
-        let mut strangers = Strangers::default();
-        take(&mut strangers, 1, "bat:50;", 0);
-        take(&mut strangers, 1, "bat:49;", 100);
-        take(&mut strangers, 2, "ok", 100);
-        let present: std::vec::Vec<_> = strangers.present(Mono::from_millis(1_000)).collect();
+    fn they_are_there_while_they_are_heard() {
+        let mut drones = UnconfiguredDrones::default();
+        take(&mut drones, 1, "bat:50;", 0);
+        take(&mut drones, 1, "bat:49;", 100);
+        take(&mut drones, 2, "ok", 100);
+        let present: std::vec::Vec<_> = drones.present(Mono::from_millis(1_000)).collect();
         assert_eq!((present.len(), present[0].battery_pct), (1, Some(49)));
-        assert_eq!(strangers.present(Mono::from_millis(5_101)).count(), 0);
+        assert_eq!(drones.present(Mono::from_millis(5_101)).count(), 0);
     }
 
     #[test]
     fn the_table_is_bounded_and_forgets_who_is_gone() {
-        let mut strangers = Strangers::default();
+        let mut drones = UnconfiguredDrones::default();
         for last in 0..=200 {
-            take(&mut strangers, last, "bat:50;", 0);
+            take(&mut drones, last, "bat:50;", 0);
         }
-        assert_eq!(strangers.present(Mono::ZERO).count(), CAPACITY);
-        take(&mut strangers, 201, "bat:50;", 6_000);
-        assert_eq!(strangers.present(Mono::from_millis(6_000)).count(), 1);
+        assert_eq!(drones.present(Mono::ZERO).count(), CAPACITY);
+        take(&mut drones, 201, "bat:50;", 6_000);
+        assert_eq!(drones.present(Mono::from_millis(6_000)).count(), 1);
     }
 }

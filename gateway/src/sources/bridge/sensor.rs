@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use firmware_bridge::sensor::{Fault, Sensor};
+use readings::{Metric, Reading, SourceId};
 
 use super::mapping::{decimal, metric_of};
 use crate::sources::loss::{LossChange, LossDetector};
-use readings::{Metric, Reading, SourceId};
 
 /// Intervals without a reading after which a value is stale: two may be lost on
 /// a bad line.
@@ -38,7 +38,7 @@ pub(super) struct Described {
 
 /// A sensor and its newest value.
 #[derive(Clone, Debug)]
-pub(super) struct Slot {
+pub(super) struct SensorRecord {
     pub what: Arc<Described>,
     /// Value and when it was measured.
     pub last: Option<(f64, u64)>,
@@ -69,7 +69,7 @@ pub(super) enum Worth {
     NotYetRead,
 }
 
-impl Slot {
+impl SensorRecord {
     /// A sensor of a board that became known at `now_ms`, with what was known of
     /// the one of the same name before.
     pub(super) fn new(
@@ -79,8 +79,8 @@ impl Slot {
         sensor: &Sensor,
         interval_ms: u32,
         now_ms: u64,
-        before: Option<&Slot>,
-    ) -> Slot {
+        before: Option<&SensorRecord>,
+    ) -> SensorRecord {
         let what = Described {
             name,
             source_name,
@@ -88,7 +88,7 @@ impl Slot {
             metric: metric_of(sensor),
             sensor: sensor.clone(),
         };
-        Slot {
+        SensorRecord {
             what: Arc::new(what),
             last: before.and_then(|slot| slot.last),
             fault: None,
@@ -140,7 +140,7 @@ impl Slot {
     }
 
     /// What is to be told of it while its board is known.
-    pub(super) fn news(&mut self, now_ms: u64) -> Option<LossChange> {
+    pub(super) fn change(&mut self, now_ms: u64) -> Option<LossChange> {
         let worth = self.worth(now_ms);
         if worth == Worth::NotYetRead {
             return None;
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use readings::{SourceKind, Sources};
 
-    fn every(interval_ms: u32) -> Slot {
+    fn every(interval_ms: u32) -> SensorRecord {
         let sources = Sources::default();
         let source = sources
             .register("bridge/m/v", SourceKind::Bridge)
@@ -193,7 +193,7 @@ mod tests {
             max: 26.0,
             interval_ms,
         };
-        Slot::new(
+        SensorRecord::new(
             "v".to_owned(),
             "bridge/m/v".into(),
             Some(source),
@@ -238,11 +238,11 @@ mod tests {
         slot.read(11.0, 0);
         slot.fail(Fault::Absent);
         for now_ms in [100, 10_100] {
-            slot.news(now_ms);
+            slot.change(now_ms);
         }
         assert!(slot.is_lost());
         let what = slot.what.clone();
-        let next = Slot::new(
+        let next = SensorRecord::new(
             what.name.clone(),
             what.source_name.clone(),
             what.source,
@@ -268,7 +268,7 @@ mod tests {
             if now_ms == 20_100 {
                 slot.read(11.0, now_ms);
             }
-            told.extend(slot.news(now_ms));
+            told.extend(slot.change(now_ms));
         }
         assert_eq!(told, [LossChange::Lost]);
         assert!(slot.is_lost());

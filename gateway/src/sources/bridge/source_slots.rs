@@ -20,7 +20,7 @@ const ANOTHER_SENSOR: &str = "another sensor";
 const CONFIGURATION: &str = "configuration";
 
 /// A place taken.
-struct Seat {
+struct SourceSlot {
     name: Arc<str>,
     bridge: Arc<str>,
     id: SourceId,
@@ -30,7 +30,7 @@ struct Seat {
 }
 
 /// The places that bridges take.
-pub(super) struct Seats {
+pub(super) struct SourceSlots {
     pipeline: Pipeline,
     table: Mutex<Table>,
     refused: AtomicU64,
@@ -38,17 +38,17 @@ pub(super) struct Seats {
 
 #[derive(Default)]
 struct Table {
-    seats: Vec<Seat>,
+    source_slots: Vec<SourceSlot>,
     /// Rises with every change, so that what vanished first is known.
     changes: u64,
-    /// What is gone for good and by what, until the watching task has resolved what
+    /// What is gone for good and by what, until the upkeep has resolved what
     /// is open about it. Bounded by the sensors met between two of its rounds.
     gone: Vec<(Arc<str>, &'static str)>,
 }
 
-impl Seats {
-    pub(super) fn new(pipeline: Pipeline) -> Seats {
-        Seats {
+impl SourceSlots {
+    pub(super) fn new(pipeline: Pipeline) -> SourceSlots {
+        SourceSlots {
             pipeline,
             table: Mutex::default(),
             refused: AtomicU64::new(0),
@@ -57,18 +57,18 @@ impl Seats {
 
     /// The source of a bridge itself. It has a place for every configured bridge.
     pub(super) fn board(&self, bridge: &str) -> Option<SourceId> {
-        self.seat(bridge, &super::source(bridge), true)
+        self.slot_for(bridge, &super::source(bridge), true)
     }
 
     /// The source of a sensor its board has; none when its bridge has no place left.
     pub(super) fn sensor(&self, bridge: &str, name: &str) -> Option<SourceId> {
-        self.seat(bridge, name, true)
+        self.slot_for(bridge, name, true)
     }
 
     /// A place for a source that an earlier run stored. Whether its board still has
     /// such a sensor is not known: until it has, the place may go to another.
     pub(super) fn adopt(&self, bridge: &str, name: &str) -> Option<SourceId> {
-        self.seat(bridge, name, false)
+        self.slot_for(bridge, name, false)
     }
 
     /// A board has sensors of these names now, and no others.
@@ -77,10 +77,14 @@ impl Seats {
         let mut table = self.table();
         table.changes += 1;
         let change = table.changes;
-        for seat in table.seats.iter_mut().filter(|s| &*s.bridge == bridge) {
-            let is_there = *seat.name == *board || names.contains(&seat.name);
+        for slot in table
+            .source_slots
+            .iter_mut()
+            .filter(|s| &*s.bridge == bridge)
+        {
+            let is_there = *slot.name == *board || names.contains(&slot.name);
             if !is_there {
-                seat.vanished.get_or_insert(change);
+                slot.vanished.get_or_insert(change);
             }
         }
     }
@@ -90,8 +94,8 @@ impl Seats {
         let mut table = self.table();
         table.changes += 1;
         let change = table.changes;
-        for seat in table.seats.iter_mut().filter(|s| !wanted(&s.bridge)) {
-            seat.vanished.get_or_insert(change);
+        for slot in table.source_slots.iter_mut().filter(|s| !wanted(&s.bridge)) {
+            slot.vanished.get_or_insert(change);
         }
     }
 
@@ -116,14 +120,22 @@ impl Seats {
         std::mem::take(&mut self.table().gone)
     }
 
-    fn seat(&self, bridge: &str, name: &str, is_there: bool) -> Option<SourceId> {
+    fn slot_for(&self, bridge: &str, name: &str, is_there: bool) -> Option<SourceId> {
         let mut table = self.table();
         let change = table.changes;
-        if let Some(seat) = table.seats.iter_mut().find(|seat| &*seat.name == name) {
-            seat.vanished = (!is_there).then_some(change);
-            return Some(seat.id);
+        if let Some(slot) = table
+            .source_slots
+            .iter_mut()
+            .find(|slot| &*slot.name == name)
+        {
+            slot.vanished = (!is_there).then_some(change);
+            return Some(slot.id);
         }
-        let taken = table.seats.iter().filter(|s| &*s.bridge == bridge).count();
+        let taken = table
+            .source_slots
+            .iter()
+            .filter(|s| &*s.bridge == bridge)
+            .count();
         let id = if taken < places(bridge, name, &table) {
             self.pipeline.register(name, SourceKind::Bridge).ok()
         } else {
@@ -133,7 +145,7 @@ impl Seats {
             Some(id) => id,
             None => self.reuse(&mut table, bridge, name)?,
         };
-        table.seats.push(Seat {
+        table.source_slots.push(SourceSlot {
             name: name.into(),
             bridge: bridge.into(),
             id,
@@ -145,22 +157,26 @@ impl Seats {
     /// Gives the place of what vanished longest ago to `name`: one of the bridge's
     /// own or of a bridge that is no longer configured.
     fn reuse(&self, table: &mut Table, bridge: &str, name: &str) -> Option<SourceId> {
-        let seats = table.seats.iter().enumerate();
-        let mut vanished: Vec<(u64, usize)> = seats
-            .filter_map(|(at, seat)| Some((seat.vanished?, at)))
+        let source_slots = table.source_slots.iter().enumerate();
+        let mut vanished: Vec<(u64, usize)> = source_slots
+            .filter_map(|(at, slot)| Some((slot.vanished?, at)))
             .collect();
         vanished.sort_unstable();
-        let own_full = table.seats.iter().filter(|s| &*s.bridge == bridge).count();
+        let own_full = table
+            .source_slots
+            .iter()
+            .filter(|s| &*s.bridge == bridge)
+            .count();
         let own_only = own_full >= places(bridge, name, table);
         let (_, at) = vanished.into_iter().find(|(_, at)| {
-            let seat = &table.seats[*at];
-            let may = &*seat.bridge == bridge || (!own_only && is_removed(seat, table));
-            may && self.is_seen(&seat.name)
+            let slot = &table.source_slots[*at];
+            let may = &*slot.bridge == bridge || (!own_only && is_removed(slot, table));
+            may && self.is_seen(&slot.name)
         })?;
-        let seat = table.seats.remove(at);
-        self.pipeline.hand_over(seat.id, name);
-        table.gone.push((seat.name, ANOTHER_SENSOR));
-        Some(seat.id)
+        let slot = table.source_slots.remove(at);
+        self.pipeline.hand_over(slot.id, name);
+        table.gone.push((slot.name, ANOTHER_SENSOR));
+        Some(slot.id)
     }
 
     /// Whether nothing is open about `name` that nobody has seen.
@@ -178,7 +194,7 @@ impl Seats {
 /// sensors leave the board's own place free, whoever comes first.
 fn places(bridge: &str, name: &str, table: &Table) -> usize {
     let board = super::source(bridge);
-    let has_own = table.seats.iter().any(|seat| *seat.name == *board);
+    let has_own = table.source_slots.iter().any(|slot| *slot.name == *board);
     if name == board || has_own {
         MAX_SENSORS + 1
     } else {
@@ -186,8 +202,11 @@ fn places(bridge: &str, name: &str, table: &Table) -> usize {
     }
 }
 
-/// Whether nothing of the seat's bridge is there: it is no longer configured.
-fn is_removed(seat: &Seat, table: &Table) -> bool {
-    let mut others = table.seats.iter().filter(|s| s.bridge == seat.bridge);
+/// Whether nothing of the slot's bridge is there: it is no longer configured.
+fn is_removed(slot: &SourceSlot, table: &Table) -> bool {
+    let mut others = table
+        .source_slots
+        .iter()
+        .filter(|s| s.bridge == slot.bridge);
     others.all(|other| other.vanished.is_some())
 }

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use alerting::Level;
 use firmware_bridge::message::IndicatorLevel;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::Bridges;
-use alerting::Level;
 
 /// How often time passes for guards and the emergency stop.
 const TICK: Duration = Duration::from_secs(1);

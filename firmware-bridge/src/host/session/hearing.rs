@@ -1,0 +1,256 @@
+//! What the board says: from its greeting to its readings.
+
+use std::sync::Arc;
+
+use heapless::Vec;
+
+use super::super::board::BoardDescription;
+use super::super::clock::ClockMap;
+use super::super::event::{LinkEvent, LostReason};
+use super::super::requests::RETRY_US;
+use super::super::stats::LinkState;
+use super::{HELLO_US, HostSession, Phase};
+use crate::message::{Event, Greeting, ToHost};
+use crate::sensor::{MAX_SENSORS, Sensor};
+use crate::version;
+
+impl HostSession {
+    pub(super) fn hear(&mut self, message: ToHost, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+        match message {
+            ToHost::Greeting(greeting) => self.greeted(greeting, now_us, sink),
+            ToHost::Sensor { index, sensor } => self.described(index, sensor, now_us, sink),
+            message => {
+                // Nothing means anything before the board is known.
+                if let Phase::Live { board } = &self.phase {
+                    let board = Arc::clone(board);
+                    self.hear_live(&board, message, now_us, sink);
+                } else if matches!(message, ToHost::Reading { .. }) {
+                    self.stats.readings_refused += 1;
+                }
+            }
+        }
+    }
+
+    fn hear_live(
+        &mut self,
+        board: &BoardDescription,
+        message: ToHost,
+        now_us: u64,
+        sink: &mut impl FnMut(LinkEvent),
+    ) {
+        if self.went_back(&message, board.greeting.ticks_hz) {
+            // It restarted, unseen by the line, and knows nothing of what it
+            // was told.
+            self.stats.state = LinkState::Greeting;
+            self.ask(now_us);
+            return;
+        }
+        match message {
+            ToHost::Reading {
+                sensor,
+                ticks,
+                value,
+            } => self.measured(board, (sensor, ticks, value), now_us, sink),
+            ToHost::Fault {
+                sensor,
+                ticks,
+                fault,
+            } if usize::from(sensor) < board.sensors.len() => {
+                let host_ms = self.host_ms(ticks, now_us);
+                sink(LinkEvent::Fault {
+                    sensor,
+                    fault,
+                    host_ms,
+                });
+            }
+            ToHost::Event { ticks, event } => {
+                if let Event::EmergencyStop { engaged } = event {
+                    self.emergency_stop = Some(engaged);
+                }
+                let host_ms = self.host_ms(ticks, now_us);
+                sink(LinkEvent::Event { event, host_ms });
+            }
+            ToHost::State {
+                ticks,
+                emergency_stop,
+                indicator,
+                dropped,
+            } => {
+                self.clock.observe(ticks, now_us);
+                self.stats.indicator = Some(indicator);
+                self.stats.board_dropped = dropped;
+                self.stop_is(emergency_stop, ticks, now_us, sink);
+            }
+            ToHost::Log { ticks, level, text } => {
+                let host_ms = self.host_ms(ticks, now_us);
+                sink(LinkEvent::Log {
+                    level,
+                    text,
+                    host_ms,
+                });
+            }
+            ToHost::Pong { nonce, ticks } => {
+                self.clock.observe(ticks, now_us);
+                if let Some((sent, at_us)) = self.ping_sent
+                    && sent == nonce
+                {
+                    self.ping_sent = None;
+                    self.unanswered = 0;
+                    self.stats.round_trip_us = Some(now_us.saturating_sub(at_us));
+                }
+            }
+            ToHost::Answer { sequence, outcome } => self.requests.answered(sequence, outcome),
+            // Handled before, or for a sensor that does not exist.
+            ToHost::Fault { .. } | ToHost::Greeting(_) | ToHost::Sensor { .. } => {}
+        }
+    }
+
+    /// A value of a sensor, measured at `ticks` on the board's clock.
+    fn measured(
+        &mut self,
+        board: &BoardDescription,
+        (sensor, ticks, value): (u8, u64, f32),
+        now_us: u64,
+        sink: &mut impl FnMut(LinkEvent),
+    ) {
+        self.clock.observe(ticks, now_us);
+        let known = board.sensors.get(usize::from(sensor));
+        if known.is_some_and(|known| known.admits(value)) {
+            self.stats.readings += 1;
+            let host_ms = self.host_ms(ticks, now_us);
+            sink(LinkEvent::Reading {
+                sensor,
+                value,
+                host_ms,
+            });
+        } else {
+            self.stats.readings_refused += 1;
+            if known.is_some() {
+                sink(LinkEvent::Refused { sensor, value });
+            }
+        }
+    }
+
+    /// What a state message says of the emergency stop: news if the event was lost.
+    fn stop_is(
+        &mut self,
+        engaged: bool,
+        ticks: u64,
+        now_us: u64,
+        sink: &mut impl FnMut(LinkEvent),
+    ) {
+        if self.emergency_stop != Some(engaged) {
+            self.emergency_stop = Some(engaged);
+            let host_ms = self.host_ms(ticks, now_us);
+            sink(LinkEvent::Event {
+                event: Event::EmergencyStop { engaged },
+                host_ms,
+            });
+        }
+    }
+
+    /// Whether the board's clock went back. Stamps may wait their turn on the
+    /// board, so a second of disorder is none; events and log records may have
+    /// waited for a host, and say nothing.
+    fn went_back(&mut self, message: &ToHost, ticks_hz: u32) -> bool {
+        let (ToHost::Reading { ticks, .. }
+        | ToHost::Fault { ticks, .. }
+        | ToHost::State { ticks, .. }
+        | ToHost::Pong { ticks, .. }) = *message
+        else {
+            return false;
+        };
+        let back = ticks.saturating_add(u64::from(ticks_hz)) < self.newest_ticks;
+        self.newest_ticks = self.newest_ticks.max(ticks);
+        back
+    }
+
+    fn host_ms(&self, ticks: u64, now_us: u64) -> u64 {
+        self.clock.map(ticks, now_us) / 1_000
+    }
+
+    fn greeted(&mut self, greeting: Greeting, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+        let same = match &self.phase {
+            Phase::Asking { .. } => false,
+            Phase::Describing { greeting: old, .. } => *old == greeting,
+            Phase::Live { board } => board.greeting == greeting,
+        };
+        if same {
+            return;
+        }
+        let Some(version) = version::OURS.common(greeting.versions()) else {
+            let theirs = greeting.versions();
+            self.lost(LostReason::Incompatible { theirs }, now_us, sink);
+            self.ask_due_us = now_us + HELLO_US;
+            return;
+        };
+        let restarted = !matches!(self.phase, Phase::Asking { .. });
+        self.ask(now_us);
+        self.sender.speak(version);
+        self.clock = ClockMap::new(greeting.ticks_hz);
+        self.phase = Phase::Describing {
+            greeting,
+            version,
+            sensors: [const { None }; MAX_SENSORS],
+            since_us: now_us,
+        };
+        // The descriptions follow the answer to a hello by themselves. A board
+        // that restarted unseen greets unasked: say hello to it.
+        if restarted {
+            self.hello();
+        }
+        self.ask_due_us = now_us + RETRY_US;
+        self.live_when_complete(now_us, sink);
+    }
+
+    fn described(
+        &mut self,
+        index: u8,
+        sensor: Sensor,
+        now_us: u64,
+        sink: &mut impl FnMut(LinkEvent),
+    ) {
+        if let Phase::Describing {
+            greeting, sensors, ..
+        } = &mut self.phase
+            && index < greeting.sensors
+            && let Some(place) = sensors.get_mut(usize::from(index))
+        {
+            *place = Some(sensor);
+            self.live_when_complete(now_us, sink);
+        }
+    }
+
+    fn live_when_complete(&mut self, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+        let Phase::Describing {
+            greeting,
+            version,
+            sensors,
+            ..
+        } = &self.phase
+        else {
+            return;
+        };
+        let wanted = usize::from(greeting.sensors);
+        let known: Vec<Sensor, MAX_SENSORS> =
+            sensors.iter().take(wanted).flatten().cloned().collect();
+        if known.len() < wanted {
+            return;
+        }
+        let board = Arc::new(BoardDescription {
+            greeting: greeting.clone(),
+            version: *version,
+            sensors: known,
+        });
+        self.requests.meet(&board.sensors);
+        self.phase = Phase::Live {
+            board: Arc::clone(&board),
+        };
+        self.ping_due_us = now_us;
+        self.indicator_due_us = now_us;
+        self.told = None;
+        self.stats.connected += 1;
+        self.stats.state = LinkState::Live;
+        sink(LinkEvent::Connected { board });
+    }
+}

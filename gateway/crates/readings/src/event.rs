@@ -1,0 +1,295 @@
+//! What happens at a gateway, as one versioned record; and the newest of them.
+//!
+//! `docs/event.schema.json` is the published form: a test holds the type to it. What
+//! is released never changes its meaning; a further member is optional, and anything
+//! else raises [`EVENT_VERSION`]. Takes the time as an argument, does no I/O.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use tokio::sync::broadcast;
+
+use super::command::{BootId, CommandId, CommandIds, CommandState};
+use super::measured::{Measured, Page};
+
+/// Version of the record.
+pub const EVENT_VERSION: u8 = 1;
+
+/// Events kept. A drone's command makes three or four, so these are the last hundred
+/// commands and more, in under 200 kB. The oldest goes first, and is counted.
+pub const MAX_EVENTS: usize = 512;
+
+/// Events that may wait for a slow receiver; it then misses the oldest and is told.
+const MAX_WAITING: usize = 64;
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// An alert was raised, acknowledged, resolved, or cleared.
+    Alert,
+    /// A command that somebody gave went a step further.
+    Command,
+    /// A command that the gateway gave by itself went a step further.
+    Guard,
+    /// A link came or went.
+    Link,
+    /// Somebody was let in, refused, or locked out.
+    Access,
+    /// The configuration changed.
+    Configuration,
+}
+
+impl EventKind {
+    /// Every one.
+    pub const ALL: [EventKind; 6] = [
+        EventKind::Alert,
+        EventKind::Command,
+        EventKind::Guard,
+        EventKind::Link,
+        EventKind::Access,
+        EventKind::Configuration,
+    ];
+}
+
+/// What an event says beyond who and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Values {
+    /// Of the kinds `command` and `guard`.
+    Command {
+        /// Which command.
+        command_id: CommandId,
+        /// Its words.
+        command: Arc<str>,
+        /// How far it has come.
+        state: CommandState,
+    },
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Event {
+    /// [`EVENT_VERSION`].
+    pub version: u8,
+    /// The run of the gateway that the sequence counts in.
+    pub boot: BootId,
+    /// Counts up by one from one.
+    pub sequence: u64,
+    /// When, by the wall clock.
+    #[serde(serialize_with = "as_text")]
+    pub time: Timestamp,
+    /// Whether that clock was synchronised; none where that is not known.
+    pub clock_synchronised: Option<bool>,
+    /// Name of the gateway.
+    pub gateway: Arc<str>,
+    /// Id of the drone that it is about, if it is about one.
+    pub drone: Option<Arc<str>>,
+    /// What it is about.
+    pub kind: EventKind,
+    /// Who did it, by the name of a key; none where nobody did.
+    pub who: Option<Arc<str>>,
+    /// Why, in words; none where there is nothing to explain.
+    pub why: Option<Arc<str>>,
+    /// What else there is to say.
+    pub values: Values,
+}
+
+fn as_text<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{time:.6}"))
+}
+
+/// What a room says of an event; the log adds the rest.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Id of the drone that it is about, if it is about one.
+    pub drone: Option<Arc<str>>,
+    /// What it is about.
+    pub kind: EventKind,
+    /// Who did it.
+    pub who: Option<Arc<str>>,
+    /// Why, in words.
+    pub why: Option<Arc<str>>,
+    /// What else there is to say.
+    pub values: Values,
+}
+
+/// A command as the newest events show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommandRecord {
+    /// Its id.
+    pub id: CommandId,
+    /// Its words.
+    pub command: Arc<str>,
+    /// The drone it is for.
+    pub drone: Option<Arc<str>>,
+    /// Whether somebody gave it, or the gateway by itself.
+    pub kind: EventKind,
+    /// Who gave it.
+    pub who: Option<Arc<str>>,
+    /// How far it has come.
+    pub state: CommandState,
+    /// Why it ended like that.
+    pub why: Option<Arc<str>>,
+    /// When it was given, as far back as the events reach.
+    pub given: Timestamp,
+    /// When it came that far.
+    pub changed: Timestamp,
+}
+
+/// Says whether the wall clock is synchronised, as far as is known.
+pub type ClockState = Box<dyn Fn() -> Option<bool> + Send + Sync>;
+
+/// The newest events, and who hears of further ones; clones share it.
+#[derive(Clone)]
+pub struct EventLog(Arc<Ring>);
+
+struct Ring {
+    boot: BootId,
+    ids: CommandIds,
+    gateway: Arc<str>,
+    clock: ClockState,
+    newest: Mutex<Newest>,
+    heard_by: broadcast::Sender<Arc<Event>>,
+}
+
+#[derive(Default)]
+struct Newest {
+    events: VecDeque<Arc<Event>>,
+    /// How many there ever were: the sequence of the last one.
+    count: u64,
+}
+
+impl EventLog {
+    /// An empty log of the gateway called `gateway`, in the run `boot`.
+    #[must_use]
+    pub fn new(boot: BootId, gateway: Arc<str>, clock: ClockState) -> EventLog {
+        EventLog(Arc::new(Ring {
+            boot,
+            ids: CommandIds::new(boot),
+            gateway,
+            clock,
+            newest: Mutex::default(),
+            heard_by: broadcast::Sender::new(MAX_WAITING),
+        }))
+    }
+
+    /// Ids for the commands of this run.
+    #[must_use]
+    pub fn command_ids(&self) -> CommandIds {
+        self.0.ids.clone()
+    }
+
+    /// Adds an event that happens at `time`. Never waits.
+    pub fn publish(&self, event: NewEvent, time: Timestamp) {
+        let clock_synchronised = (self.0.clock)();
+        let NewEvent {
+            drone,
+            kind,
+            who,
+            why,
+            values,
+        } = event;
+        let mut newest = self.newest();
+        newest.count += 1;
+        let event = Arc::new(Event {
+            version: EVENT_VERSION,
+            boot: self.0.boot,
+            sequence: newest.count,
+            time,
+            clock_synchronised,
+            gateway: self.0.gateway.clone(),
+            drone,
+            kind,
+            who,
+            why,
+            values,
+        });
+        if newest.events.len() == MAX_EVENTS {
+            newest.events.pop_front();
+        }
+        newest.events.push_back(event.clone());
+        // While the ring is held, so that receivers hear them in order. An error means
+        // that nobody listens.
+        let _heard_by = self.0.heard_by.send(event);
+    }
+
+    /// Events from now on. A slow receiver loses the oldest and is told so.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.0.heard_by.subscribe()
+    }
+
+    /// The commands that the newest events speak of, the newest first.
+    #[must_use]
+    pub fn commands(&self) -> Vec<CommandRecord> {
+        let mut records: Vec<CommandRecord> = Vec::new();
+        for event in &self.newest().events {
+            let Values::Command {
+                command_id,
+                command,
+                state,
+            } = &event.values;
+            let known = records.iter_mut().rev().find(|r| r.id == *command_id);
+            match known {
+                Some(record) => {
+                    (record.state, record.changed) = (*state, event.time);
+                    record.why.clone_from(&event.why);
+                }
+                None => records.push(CommandRecord {
+                    id: *command_id,
+                    command: command.clone(),
+                    drone: event.drone.clone(),
+                    kind: event.kind,
+                    who: event.who.clone(),
+                    state: *state,
+                    why: event.why.clone(),
+                    given: event.time,
+                    changed: event.time,
+                }),
+            }
+        }
+        records.reverse();
+        records
+    }
+
+    fn newest(&self) -> MutexGuard<'_, Newest> {
+        // Valid after every statement above.
+        self.0.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for EventLog {
+    /// The log of a gateway without a name, for what runs without one.
+    fn default() -> EventLog {
+        EventLog::new(BootId(0), "".into(), Box::new(|| None))
+    }
+}
+
+impl fmt::Debug for EventLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("EventLog").field(&self.0.boot).finish()
+    }
+}
+
+impl Measured for EventLog {
+    fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
+        let (count, kept) = {
+            let newest = self.newest();
+            (newest.count, newest.events.len() as u64)
+        };
+        page.counter("events", "Events since the start", count)?;
+        page.counter(
+            "events_forgotten",
+            "Events that gave way to newer ones at the limit",
+            count - kept,
+        )
+    }
+}
+
+#[cfg(test)]
+#[path = "event_tests.rs"]
+mod tests;

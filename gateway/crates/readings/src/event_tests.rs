@@ -1,0 +1,200 @@
+//! The ring at its limit, and the record held to its published schema.
+
+use serde_json::Value;
+
+use super::*;
+use crate::command::CommandIds;
+
+const SCHEMA: &str = include_str!("../../../../docs/event.schema.json");
+
+fn log() -> (EventLog, CommandIds) {
+    let boot = BootId(7);
+    let log = EventLog::new(boot, "mast".into(), Box::new(|| Some(false)));
+    let ids = log.command_ids();
+    (log, ids)
+}
+
+fn step(id: CommandId, kind: EventKind, state: CommandState, why: Option<&str>) -> NewEvent {
+    NewEvent {
+        drone: Some("drone_001".into()),
+        kind,
+        who: Some("Operator".into()),
+        why: why.map(Into::into),
+        values: Values::Command {
+            command_id: id,
+            command: "land".into(),
+            state,
+        },
+    }
+}
+
+#[test]
+fn the_newest_events_stay_and_the_others_are_counted() {
+    let (log, ids) = log();
+    let mut heard = log.subscribe();
+    for _ in 0..MAX_EVENTS + 3 {
+        let event = step(ids.next(), EventKind::Command, CommandState::Queued, None);
+        log.publish(event, Timestamp::UNIX_EPOCH);
+    }
+    let commands = log.commands();
+    assert_eq!(commands.len(), MAX_EVENTS);
+    assert_eq!(commands[0].id.to_string(), "0000000000000007-515");
+    assert_eq!(
+        commands[MAX_EVENTS - 1].id.to_string(),
+        "0000000000000007-4"
+    );
+    assert!(heard.try_recv().is_err(), "it is told what it missed");
+    assert_eq!(
+        heard.try_recv().expect("the oldest that waits").sequence,
+        (MAX_EVENTS + 3 - MAX_WAITING + 1) as u64
+    );
+    let page = crate::measured::page(move |page| log.measure(page)).expect("a page");
+    assert!(page.contains("mfg_drone_events_total 515"), "{page}");
+    assert!(
+        page.contains("mfg_drone_events_forgotten_total 3"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_command_is_as_its_last_event_says() {
+    let (log, ids) = log();
+    let (first, second) = (ids.next(), ids.next());
+    let at = |s| Timestamp::from_second(s).expect("a time");
+    log.publish(
+        step(first, EventKind::Command, CommandState::Queued, None),
+        at(1),
+    );
+    log.publish(
+        step(second, EventKind::Guard, CommandState::Sent, None),
+        at(2),
+    );
+    let why = Some("it is busy");
+    log.publish(
+        step(first, EventKind::Command, CommandState::Refused, why),
+        at(3),
+    );
+    let commands = log.commands();
+    assert_eq!(
+        commands.iter().map(|c| (c.id, c.state)).collect::<Vec<_>>(),
+        [(second, CommandState::Sent), (first, CommandState::Refused)]
+    );
+    assert_eq!((commands[1].given, commands[1].changed), (at(1), at(3)));
+    assert_eq!(commands[1].why.as_deref(), why);
+}
+
+/// Every kind of record, with all that can be absent once there and once not.
+fn samples() -> Vec<Value> {
+    let (log, ids) = log();
+    let mut heard = log.subscribe();
+    let mut samples = Vec::new();
+    for kind in [EventKind::Command, EventKind::Guard] {
+        for state in CommandState::ALL {
+            log.publish(
+                step(ids.next(), kind, state, Some("x")),
+                Timestamp::UNIX_EPOCH,
+            );
+            let mut event = Event::clone(&heard.try_recv().expect("published"));
+            samples.push(serde_json::to_value(&event).expect("JSON"));
+            (event.drone, event.who, event.why) = (None, None, None);
+            event.clock_synchronised = None;
+            samples.push(serde_json::to_value(&event).expect("JSON"));
+        }
+    }
+    samples
+}
+
+/// Where `value` is not what `schema` says. As much of JSON Schema as ours uses; a
+/// keyword that is not known here fails, so that nothing is passed over.
+fn differences(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
+    for (keyword, wanted) in schema.as_object().expect("a schema") {
+        let good = match keyword.as_str() {
+            "$schema" | "$id" | "title" | "description" | "examples" | "format" => true,
+            "const" => value == wanted,
+            "enum" => wanted.as_array().expect("a list").contains(value),
+            "minimum" => value.as_f64() >= wanted.as_f64(),
+            "pattern" => pattern(wanted.as_str().expect("text"), value),
+            "type" => match wanted {
+                Value::Array(several) => several.iter().any(|one| is_of(one, value)),
+                one => is_of(one, value),
+            },
+            "required" => {
+                let names = wanted.as_array().expect("a list");
+                names
+                    .iter()
+                    .all(|name| value.get(name.as_str().expect("a name")).is_some())
+            }
+            "if" => {
+                let mut unlike = Vec::new();
+                differences(wanted, value, at, &mut unlike);
+                if unlike.is_empty() {
+                    differences(&schema["then"], value, at, found);
+                }
+                true
+            }
+            "then" => schema.get("if").is_some(),
+            "properties" => {
+                for (name, schema) in wanted.as_object().expect("an object") {
+                    if let Some(value) = value.get(name) {
+                        differences(schema, value, &format!("{at}/{name}"), found);
+                    }
+                }
+                true
+            }
+            _ => false,
+        };
+        if !good {
+            found.push(format!("{at}: {value} is not {keyword} {wanted}"));
+        }
+    }
+}
+
+fn is_of(name: &Value, value: &Value) -> bool {
+    match name.as_str().expect("a name") {
+        "object" => value.is_object(),
+        "string" => value.is_string(),
+        "integer" => value.is_u64(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        _ => false,
+    }
+}
+
+/// The two patterns that the schema has: 16 hexadecimal digits, and these with a number.
+fn pattern(pattern: &str, value: &Value) -> bool {
+    let text = value.as_str().expect("text");
+    match pattern {
+        "^[0-9a-f]{16}$" => text.len() == 16 && u64::from_str_radix(text, 16).is_ok(),
+        "^[0-9a-f]{16}-[0-9]+$" => text.parse::<CommandId>().is_ok(),
+        _ => false,
+    }
+}
+
+#[test]
+fn every_record_is_as_the_published_schema_says() {
+    let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
+    let mut found = Vec::new();
+    for sample in samples() {
+        differences(&schema, &sample, "", &mut found);
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_schema_promises_nothing_that_the_record_has_not() {
+    let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
+    let names = |of: &Value| -> Vec<String> {
+        of.as_object().expect("an object").keys().cloned().collect()
+    };
+    let sample = &samples()[0];
+    assert_eq!(names(&schema["properties"]), names(sample));
+    let values = &schema["then"]["properties"]["values"];
+    assert_eq!(names(&values["properties"]), names(&sample["values"]));
+    let all = |of: &[Value]| -> Vec<String> { of.iter().map(ToString::to_string).collect() };
+    let kinds = EventKind::ALL.map(|kind| serde_json::to_value(kind).expect("JSON"));
+    let listed = schema["properties"]["kind"]["enum"].as_array();
+    assert_eq!(all(listed.expect("a list")), all(&kinds));
+    let states = CommandState::ALL.map(|state| serde_json::to_value(state).expect("JSON"));
+    let listed = values["properties"]["state"]["enum"].as_array();
+    assert_eq!(all(listed.expect("a list")), all(&states));
+}

@@ -1,0 +1,62 @@
+//! Buttons of a board: an alert while one is pressed, or a press that acknowledges.
+
+use readings::clock::wall_now;
+
+use super::super::conditions::BUTTON;
+use super::{BUTTON_EVERY_MS, Link, MAX_BUTTONS};
+use crate::config::ButtonAction;
+use crate::sources::sink::ReadingSink as _;
+
+impl Link {
+    pub(super) fn button(&self, index: u8, pressed: bool, now_ms: u64) {
+        if self.config.button == ButtonAction::Acknowledge {
+            // However often it is pressed, an alert is acknowledged and written once.
+            if pressed {
+                self.lock().acknowledge = Some(wall_now());
+                self.met.notify_one();
+            }
+            return;
+        }
+        let mut state = self.lock();
+        let index = usize::from(index);
+        let due = |last: Option<u64>| {
+            last.is_none_or(|at_ms| now_ms.saturating_sub(at_ms) >= BUTTON_EVERY_MS)
+        };
+        match (state.buttons.get_mut(index), pressed) {
+            (Some(button), true) if due(button.0) => *button = (Some(now_ms), true),
+            (Some(button), false) if button.1 => button.1 = false,
+            (Some(_), false) => return,
+            (_, _) => {
+                state.held.buttons += 1;
+                return;
+            }
+        }
+        drop(state);
+        if pressed {
+            self.pipeline.raise(self.wording().button_pressed(index));
+        } else {
+            self.pipeline
+                .clear(BUTTON, &self.wording().button_subject(index));
+        }
+    }
+
+    /// A button let go while nobody listened.
+    pub(super) fn end_buttons(&self) {
+        let mut state = self.lock();
+        let standing: heapless::Vec<usize, MAX_BUTTONS> = state
+            .buttons
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, stands))| *stands)
+            .map(|(index, _)| index)
+            .collect();
+        for index in &standing {
+            state.buttons[*index].1 = false;
+        }
+        drop(state);
+        for index in standing {
+            self.pipeline
+                .clear(BUTTON, &self.wording().button_subject(index));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The tasks that the fleet starts: one a port, one a drone, and the search.
+
+use std::sync::Arc;
+
+use super::super::link::LinkTask;
+use super::super::plan::FleetPlan;
+use super::super::port::{Kind, Port, Sockets};
+use super::{FleetOptions, FleetParts};
+use crate::sources::sink::ReadingSink;
+use crate::supervision::Service;
+
+impl FleetParts {
+    pub(super) fn spawn(
+        &mut self,
+        plan: &FleetPlan,
+        sockets: Sockets,
+        video: Option<Sockets>,
+        sink: Arc<dyn ReadingSink>,
+        options: &FleetOptions,
+    ) {
+        self.listen(Kind::State, sockets, &sink, options);
+        if let Some(video) = video {
+            self.listen(Kind::Video, video, &sink, options);
+        }
+        for index in 0..self.roster.slots.len() {
+            let link = LinkTask::new(
+                self.roster.clone(),
+                index,
+                plan.lost_after,
+                (plan.policy, self.presences.clone(), self.events.clone()),
+                sink.clone(),
+                self.cancel.clone(),
+            );
+            options.spawn(
+                &self.tasks,
+                ("drone link", Some(Service::Drones)),
+                link.run(),
+            );
+        }
+        let search = self.discovery.clone().search_by_itself(self.cancel.clone());
+        // (Flying does without it.)
+        options.spawn(&self.tasks, ("drone search", None), search);
+        self.tasks.close();
+    }
+
+    fn listen(
+        &self,
+        kind: Kind,
+        sockets: Sockets,
+        sink: &Arc<dyn ReadingSink>,
+        options: &FleetOptions,
+    ) {
+        let (local, shared) = (sockets.local, sockets.shared);
+        for (index, opened) in sockets.opened.into_iter().enumerate() {
+            let port = Port {
+                roster: self.roster.clone(),
+                kind,
+                index,
+                local,
+                shared,
+                sink: sink.clone(),
+                holder: options.port_holder,
+                cancel: self.cancel.clone(),
+            };
+            options.spawn(&self.tasks, kind.task(), port.run(opened));
+        }
+    }
+}
