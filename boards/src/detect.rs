@@ -39,6 +39,18 @@ pub struct Detected {
     pub(crate) profiles: Arc<Profiles>,
 }
 
+impl Detected {
+    /// What to call the board: by its profile, or as it calls itself where the profile
+    /// is one for any board.
+    pub fn name(&self) -> String {
+        let own = self.model.as_ref().or(self.dmi.as_ref());
+        match (self.confidence, own) {
+            (Confidence::Unknown | Confidence::Architecture, Some(own)) => own.clone(),
+            _ => self.profile.name.clone(),
+        }
+    }
+}
+
 /// How sure the choice of a profile is, best last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

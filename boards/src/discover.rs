@@ -11,7 +11,9 @@ mod cpu;
 mod hwmon;
 mod iio;
 mod net;
+mod one_wire;
 mod power_supply;
+mod rtc;
 mod storage;
 mod thermal;
 mod watchdog;
@@ -29,7 +31,7 @@ use crate::profile::{Channel, Id};
 use crate::quantity::{Quantity, Range, Role};
 use crate::rates::STALE_AFTER_PERIODS;
 use crate::sensor::Sensor;
-use crate::tree::Tree;
+use crate::tree::{Tree, printable};
 
 use chip::Chip;
 pub use thermal::{TripKind, TripPoint};
@@ -40,7 +42,7 @@ pub use thermal::{TripKind, TripPoint};
 pub const MAX_SENSORS: usize = 256;
 
 /// The directories whose entries come and go with devices.
-pub(crate) const CLASS_DIRECTORIES: [&str; 7] = [
+pub(crate) const CLASS_DIRECTORIES: [&str; 8] = [
     "/sys/class/thermal",
     "/sys/class/hwmon",
     "/sys/class/power_supply",
@@ -48,6 +50,7 @@ pub(crate) const CLASS_DIRECTORIES: [&str; 7] = [
     "/sys/class/watchdog",
     "/sys/bus/iio/devices",
     "/sys/bus/mmc/devices",
+    "/sys/bus/w1/devices",
 ];
 
 /// What stands behind a source.
@@ -236,7 +239,9 @@ impl Known {
         *label = label.take().or_else(|| words.label.clone());
         *role = role.or(words.role);
         *factor = factor.or(words.factor);
-        *charge = charge.take().or_else(|| words.charge.clone());
+        let own = || words.charge.clone();
+        let typical = || Curve::lithium(words.cells?.get());
+        *charge = charge.take().or_else(own).or_else(typical);
         *ignore |= words.ignore;
     }
 }
@@ -280,6 +285,9 @@ pub(crate) fn discover(tree: &Tree, detected: &Detected) -> Discovery {
     power_supply::look(&mut search);
     hwmon::look(&mut search, &monitors);
     iio::look(&mut search, &converters);
+    one_wire::look(&mut search);
+    rtc::look(&mut search);
+    thermal::judge_without_a_processor(&mut search);
     cpu::look(&mut search);
     storage::look(&mut search);
     net::look(&mut search);
@@ -407,10 +415,10 @@ impl Search<'_> {
             draft.role
         };
         let sensor = Sensor {
-            name: unique(&mut self.names, draft.name),
+            name: unique(&mut self.names, one_line(&draft.name)),
             formerly: draft.formerly,
-            label: draft.label,
-            subject: draft.subject,
+            label: one_line(&draft.label),
+            subject: draft.subject.as_deref().map(one_line),
             quantity: draft.quantity,
             role,
             range: match role {
@@ -457,6 +465,11 @@ impl Search<'_> {
             source: source.into(),
         });
     }
+}
+
+/// Names of directories may hold anything but a slash.
+fn one_line(text: &str) -> String {
+    printable(text).replace(['\n', '\t'], " ")
 }
 
 /// Two equal chips have equal names: the second is `…#2`.

@@ -10,6 +10,8 @@
 
 mod load;
 
+use std::num::NonZeroU8;
+
 use serde::{Deserialize, Serialize};
 
 use crate::battery::Curve;
@@ -121,6 +123,10 @@ pub struct Channel {
     /// It is a battery's voltage: charge by it, marked as estimated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charge: Option<Curve>,
+    /// It is the voltage of so many lithium cells in series, of which no curve is known:
+    /// charge by a typical one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cells: Option<NonZeroU8>,
     /// Not connected on this board: leave it out.
     #[serde(default)]
     pub ignore: bool,
@@ -136,6 +142,11 @@ impl Channel {
         if self.channel.is_none() && self.label.is_none() && !self.ignore {
             return Err(
                 "[[sensor]] needs `channel`, or the driver's `label` of it; only `ignore = true` may mean the whole chip",
+            );
+        }
+        if self.cells.is_some() && self.charge.is_some() {
+            return Err(
+                "either `charge` with its own `cells`, or `cells` alone for a typical curve",
             );
         }
         if self.factor.is_some_and(|factor| !factor.is_finite()) {

@@ -484,6 +484,7 @@ impl Sensors {
         let source = Source::new(path, self.tree.handles(), found.origin, gate);
         if let Some(at) = known {
             let moved = self.probes[at].found_at(now_ms, &found.bus, source);
+            let renamed = self.take_meaning(at, &found.sensors);
             if moved {
                 for channel in &self.probes[at].channels {
                     let sensor = &mut self.sensors[usize::from(channel.place)];
@@ -491,7 +492,7 @@ impl Sensors {
                 }
                 self.counters.appeared += 1;
             }
-            return moved;
+            return moved || renamed;
         }
         if !self.make_room(found.sensors.len()) {
             self.counters.left_out += found.sensors.len() as u64;
@@ -505,6 +506,20 @@ impl Sensors {
         self.append(probe, found.sensors);
         self.counters.appeared += 1;
         true
+    }
+
+    /// Which temperature the board is judged by may change as others come or go; says
+    /// whether it did.
+    fn take_meaning(&mut self, at: usize, found: &[(Sensor, Decode)]) -> bool {
+        let mut changed = false;
+        for (channel, (new, _)) in self.probes[at].channels.iter().zip(found) {
+            let sensor = &mut self.sensors[usize::from(channel.place)];
+            if sensor.role.is_temperature() && sensor.role != new.role {
+                sensor.role = new.role;
+                changed = true;
+            }
+        }
+        changed
     }
 
     /// Gives up what is gone longest until `wanted` places are free. False when
@@ -546,7 +561,7 @@ impl Sensors {
             let owner = Some((self.probes.len() as u16, probe.channels.len() as u16));
             let given_up = self.owners.iter().position(Option::is_none);
             let place = given_up.unwrap_or(self.sensors.len());
-            let range = sensor.range;
+            let (range, quantity) = (sensor.range, sensor.quantity);
             match given_up {
                 Some(place) => {
                     self.owners[place] = owner;
@@ -559,7 +574,7 @@ impl Sensors {
             }
             probe
                 .channels
-                .push(Channel::new(place as u16, decode, range));
+                .push(Channel::new(place as u16, decode, range, quantity));
         }
         self.probes.push(probe);
     }

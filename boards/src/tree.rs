@@ -239,7 +239,7 @@ impl Tree {
         let bytes = self.read(path).ok()?;
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim_matches(|c: char| c == '\0' || c.is_whitespace());
-        (!text.is_empty()).then(|| text.to_owned())
+        (!text.is_empty()).then(|| printable(text))
     }
 
     /// A file as a number, for limits and scales that do not change.
@@ -254,7 +254,7 @@ impl Tree {
         };
         bytes
             .split(|&b| b == 0)
-            .map(|s| String::from_utf8_lossy(s).trim().to_owned())
+            .map(|s| printable(String::from_utf8_lossy(s).trim()))
             .filter(|s| !s.is_empty())
             .collect()
     }
@@ -346,6 +346,16 @@ fn components(path: &Path) -> impl Iterator<Item = OsString> {
         Component::ParentDir => Some(OsStr::new("..").to_owned()),
         _ => None,
     })
+}
+
+/// A text in which nothing but lines moves a terminal: what a device says of itself is
+/// a stranger's word.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = |c: char| match c.is_control() && c != '\n' && c != '\t' {
+        true => char::REPLACEMENT_CHARACTER,
+        false => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// Splits a name before its trailing number, so that numbers sort as numbers.
