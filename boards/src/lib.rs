@@ -29,6 +29,7 @@ mod decode;
 mod detect;
 mod discover;
 mod gate;
+mod hot_plug;
 mod kernel;
 mod lanes;
 mod location;

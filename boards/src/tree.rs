@@ -219,7 +219,8 @@ impl Tree {
         let real = self.locate(path)?;
         // Checked before opening: opening a device node can have effects.
         let kind = fs::metadata(&real)?.file_type();
-        if !kind.is_file() && !(self.handles == Handles::Pipes && kind.is_fifo()) {
+        let is_pipe = self.handles == Handles::Pipes && kind.is_fifo();
+        if !kind.is_file() && !is_pipe {
             return Err(io::Error::other("not a regular file"));
         }
         let mut bytes = Vec::new();
