@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::profile::{Profile, Profiles};
+use crate::profile::{Profile, Profiles, Words};
 use crate::tree::Tree;
 
 /// Where the device tree is: the link every kernel has, then what it points to.
@@ -37,6 +37,8 @@ pub struct Detected {
     pub why: Vec<String>,
     /// Which of its profiles the HATs are chosen from.
     pub(crate) profiles: Arc<Profiles>,
+    /// What the user says beside the profile.
+    pub(crate) words: Arc<Words>,
 }
 
 impl Detected {
@@ -142,6 +144,7 @@ fn observe(tree: &Tree, profiles: &Arc<Profiles>) -> Detected {
         confidence: Confidence::Unknown,
         why,
         profiles: Arc::clone(profiles),
+        words: Arc::default(),
     }
 }
 

@@ -74,8 +74,8 @@ pub(crate) struct Found {
     pub(crate) bus: String,
     pub(crate) period_ms: u64,
     pub(crate) origin: Origin,
-    /// The file that says whether the source means anything.
-    pub(crate) gate: Option<(String, GateKind)>,
+    /// Files that say whether the source means anything.
+    pub(crate) gates: Vec<(String, GateKind)>,
     pub(crate) sensors: Vec<(Sensor, Decode)>,
 }
 
@@ -112,6 +112,9 @@ impl LeftOut {
         }
     }
 }
+
+/// Where a user's own words are from.
+pub(crate) const CONFIGURATION: &str = "configuration";
 
 /// Names kept of sensors that were left out: as many as a person reads.
 pub const MAX_LEFT_OUT_NAMES: usize = 8;
@@ -331,10 +334,20 @@ impl Search<'_> {
     ) {
         let before = self.result.found.len();
         self.add(source, identity, period_ms, drafts);
-        if self.tree.exists(&gate)
-            && let Some(found) = self.result.found.get_mut(before)
+        if let Some(found) = self.result.found.get_mut(before)
+            && self.tree.is_file(&gate)
         {
-            found.gate = Some((gate, kind));
+            found.gates.push((gate, kind));
+        }
+    }
+
+    /// A further file that says whether what was added last means anything.
+    pub(crate) fn gate_last(&mut self, source: &str, gate: String, kind: GateKind) {
+        let last = self.result.found.last_mut();
+        if let Some(found) = last.filter(|found| found.source == source)
+            && self.tree.is_file(&gate)
+        {
+            found.gates.push((gate, kind));
         }
     }
 
@@ -374,8 +387,12 @@ impl Search<'_> {
         identity: String,
         period_ms: u64,
         origin: Origin,
-        drafts: Vec<Draft>,
+        mut drafts: Vec<Draft>,
     ) {
+        drafts.retain(|draft| !self.is_ignored(draft));
+        if drafts.is_empty() {
+            return;
+        }
         if self.count + drafts.len() > MAX_SENSORS {
             for draft in &drafts {
                 self.result.left_out.add(&draft.name);
@@ -401,9 +418,15 @@ impl Search<'_> {
             source,
             period_ms,
             origin,
-            gate: None,
+            gates: Vec::new(),
             sensors,
         });
+    }
+
+    fn is_ignored(&self, draft: &Draft) -> bool {
+        let words = &self.detected.words;
+        let former = draft.formerly.as_deref();
+        words.ignores(&draft.name) || former.is_some_and(|name| words.ignores(name))
     }
 
     fn finish(&mut self, draft: Draft, source: &str, period_ms: u64) -> (Sensor, Decode) {
@@ -436,12 +459,11 @@ impl Search<'_> {
     /// Descriptions of channels, in the order in which they count, each with the file it
     /// is from.
     pub(crate) fn described(&self) -> impl Iterator<Item = (&str, &Channel)> {
+        let own = self.detected.words.sensors.iter();
+        let own = own.map(|words| (CONFIGURATION, words));
         let file = self.detected.profile_file.as_str();
-        self.detected
-            .profile
-            .sensors
-            .iter()
-            .map(move |words| (file, words))
+        let profile = self.detected.profile.sensors.iter();
+        own.chain(profile.map(move |words| (file, words)))
     }
 
     /// Whether a single role is still free.

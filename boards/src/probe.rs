@@ -265,7 +265,7 @@ impl Probe {
                 self.bus = bus.into();
             }
         } else if let Some(source) = &mut self.source {
-            source.set_gate(found.into_gate());
+            source.set_gates(found.into_gates());
         }
         moved
     }
@@ -291,7 +291,7 @@ mod tests {
     use crate::tree::Handles;
 
     fn source(path: &str, origin: Origin) -> Source {
-        Source::new(path.into(), Handles::Keep, origin, None)
+        Source::new(path.into(), Handles::Keep, origin, Vec::new())
     }
 
     fn of(origin: Origin, period_ms: u64) -> Probe {

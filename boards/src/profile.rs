@@ -156,6 +156,31 @@ impl Channel {
     }
 }
 
+/// What a user says of a board beside its profile.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Words {
+    /// Meanings of channels; they count before the profile's.
+    pub sensors: Vec<Channel>,
+    /// Names of sensors that are left out, as the report shows them; a `*` at the end
+    /// stands for whatever follows.
+    pub ignored: Vec<String>,
+}
+
+impl Words {
+    /// Whether a sensor of that name is left out.
+    pub(crate) fn ignores(&self, name: &str) -> bool {
+        self.ignored.iter().any(|ignored| fits(ignored, name))
+    }
+}
+
+/// Whether a name is meant by a pattern.
+pub(crate) fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == pattern,
+    }
+}
+
 /// The Raspberry Pi firmware's throttle word.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

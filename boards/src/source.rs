@@ -27,8 +27,8 @@ pub(crate) struct Source {
     pub(crate) handles: Handles,
     file: Option<OwnedFd>,
     origin: Origin,
-    /// What says whether the file means anything.
-    gate: Option<Gate>,
+    /// What says whether the file means anything: each may close it.
+    gates: Vec<Gate>,
 }
 
 /// One attempt, on its way to a reader and back.
@@ -43,13 +43,13 @@ pub(crate) struct Attempt {
 }
 
 impl Source {
-    pub(crate) fn new(path: PathBuf, handles: Handles, origin: Origin, gate: Option<Gate>) -> Self {
+    pub(crate) fn new(path: PathBuf, handles: Handles, origin: Origin, gates: Vec<Gate>) -> Self {
         Source {
             path,
             handles,
             file: None,
             origin,
-            gate,
+            gates,
         }
     }
 
@@ -59,13 +59,13 @@ impl Source {
     }
 
     /// The file that says whether this one means anything may have come or gone.
-    pub(crate) fn set_gate(&mut self, gate: Option<Gate>) {
-        self.gate = gate;
+    pub(crate) fn set_gates(&mut self, gates: Vec<Gate>) {
+        self.gates = gates;
     }
 
-    /// The gate of what was found where this is already.
-    pub(crate) fn into_gate(self) -> Option<Gate> {
-        self.gate
+    /// The gates of what was found where this is already.
+    pub(crate) fn into_gates(self) -> Vec<Gate> {
+        self.gates
     }
 
     pub(crate) fn is_marker(&self) -> bool {
@@ -130,7 +130,9 @@ impl Work for Attempt {
     fn run(&mut self) {
         self.read = self.source.read(&mut self.buffer);
         // Asked after the value: what fails in between is noticed.
-        let gate = self.source.gate.as_ref().filter(|_| self.read.is_ok());
-        self.closed = gate.and_then(Gate::closed);
+        self.closed = self.read.ok().and_then(|length| {
+            let mut gates = self.source.gates.iter();
+            gates.find_map(|gate| gate.closed(&self.buffer[..length]))
+        });
     }
 }

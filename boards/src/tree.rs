@@ -265,6 +265,11 @@ impl Tree {
         self.locate(path).is_ok_and(|real| real.exists())
     }
 
+    /// Whether a regular file is at the path: nothing else is opened.
+    pub(crate) fn is_file(&self, path: &str) -> bool {
+        self.locate(path).is_ok_and(|real| real.is_file())
+    }
+
     /// The names in a directory in natural order (`hwmon2` before `hwmon10`);
     /// empty when it is missing.
     pub fn list(&self, path: &str) -> Vec<String> {

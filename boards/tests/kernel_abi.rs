@@ -350,3 +350,25 @@ fn what_a_driver_prints_reaches_no_terminal_raw() {
             .all(|s| !s.name.contains(raw) && !s.label.contains(raw))
     );
 }
+
+/// A gauge that was just given its battery says 0 %, and `status` is "Unknown".
+#[test]
+fn a_battery_that_is_nearly_full_is_not_empty() {
+    let percent = |capacity: &str, microvolts: &str, more: (&str, &str)| {
+        let board = board(&[
+            ("class/power_supply/b/type", "Battery"),
+            ("class/power_supply/b/status", "Unknown"),
+            ("class/power_supply/b/capacity", capacity),
+            ("class/power_supply/b/voltage_now", microvolts),
+            more,
+        ]);
+        value(&board, "power:b:charge").value()
+    };
+    let one = ("class/power_supply/b/scope", "System");
+    assert_eq!(percent("0", "4100000", one), None);
+    assert_eq!(percent("0", "3010000", one), Some(0.0));
+    assert_eq!(percent("57", "4100000", one), Some(57.0));
+    let two = ("class/power_supply/b/voltage_max_design", "8400000");
+    assert_eq!(percent("0", "7900000", two), None);
+    assert_eq!(percent("0", "6100000", two), Some(0.0));
+}

@@ -360,7 +360,12 @@ impl Supply {
     /// The same where another sensor is made of the file, too.
     fn add_as(&self, search: &mut Search, file: &str, identity: &str, draft: Draft) {
         let gated = (self.file(file), self.file("present"), GateKind::Present);
+        let is_charge = file == "capacity";
         search.add_gated(gated, self.identity(identity), BATTERY_MS, vec![draft]);
+        if is_charge {
+            let cells = GateKind::Cells(cells(search, self).unwrap_or(1));
+            search.gate_last(&self.file(file), self.file("voltage_now"), cells);
+        }
     }
 
     fn identity(&self, file: &str) -> String {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::Sensors;
 use crate::decode::Decode;
 use crate::discover::{Discovery, Found, MAX_SENSORS, Origin};
-use crate::gate::Gate;
+use crate::gate::{Gate, GateKind};
 use crate::lanes::Searched;
 use crate::probe::{Channel, Probe};
 use crate::sensor::Sensor;
@@ -95,15 +95,16 @@ impl Sensors {
             (Origin::Marker, Err(_)) => self.tree.root().join(found.source.trim_start_matches('/')),
             (Origin::File, Err(_)) => return false,
         };
-        let gate = found.gate.as_ref().and_then(|(gate, kind)| {
+        let gate = |(gate, kind): &(String, GateKind)| {
             let path = self.tree.locate(gate).ok()?;
             Some(Gate { path, kind: *kind })
-        });
+        };
+        let gates = found.gates.iter().filter_map(gate).collect();
         let known = self
             .probes
             .iter()
             .position(|probe| probe.identity == found.identity);
-        let source = Source::new(path, self.tree.handles(), found.origin, gate);
+        let source = Source::new(path, self.tree.handles(), found.origin, gates);
         if let Some(at) = known {
             let moved = self.probes[at].found_at(now_ms, &found.bus, source);
             let renamed = self.take_meaning(at, &found.sensors);
