@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::model::AlertError;
 use crate::RuleText;
-use readings::{AlertType, Level, Metric};
+use readings::{AlertType, BOARD_SENSOR_PREFIX, Level, Metric};
 
 /// Minutes of silence after firing where nothing else is said, as documented.
 pub const USUAL_COOLDOWN_MINUTES: u32 = 5;
@@ -209,10 +209,14 @@ impl Rule {
         }
     }
 
-    /// Whether it looks at the source called `name`.
+    /// Whether it looks at the source called `name`. A sensor of the board is judged with
+    /// the board: only a rule that names it looks at it beside.
     #[must_use]
     pub fn covers(&self, name: &str) -> bool {
-        self.source.as_deref().is_none_or(|only| only == name)
+        match self.source.as_deref() {
+            Some(only) => only == name,
+            None => !name.starts_with(BOARD_SENSOR_PREFIX),
+        }
     }
 
     /// Whether a change from `other` leaves running episodes meaningful: the
