@@ -12,7 +12,6 @@ use rustix::io::Errno;
 use crate::decode::Decode;
 use crate::quantity::{Quantity, Range};
 use crate::rates::BACK_OFF_MAX_MS;
-use crate::readers::Ticket;
 use crate::sensor::{Absence, Reading, Sample};
 use crate::source::{Attempt, Source};
 
@@ -102,14 +101,14 @@ impl Channel {
 /// One file and when to read it next.
 #[derive(Debug)]
 pub(crate) struct Probe {
+    /// Its number among all there ever were.
+    pub(crate) id: u32,
     /// The same device and attribute, whatever number it has this time.
     pub(crate) identity: String,
     /// What hangs together with it.
     pub(crate) bus: Arc<str>,
     /// Where to read; none while a reader has it.
     pub(crate) source: Option<Source>,
-    /// A read that did not end in time.
-    pub(crate) hangs: Option<Ticket>,
     is_marker: bool,
     period_ms: u64,
     due_ms: u64,
@@ -127,11 +126,11 @@ pub(crate) struct Probe {
 impl Probe {
     pub(crate) fn new(identity: String, bus: String, source: Source, period_ms: u64) -> Self {
         Probe {
+            id: 0,
             identity,
             bus: bus.into(),
             is_marker: source.is_marker(),
             source: Some(source),
-            hangs: None,
             period_ms,
             due_ms: 0,
             failures: 0,
@@ -253,7 +252,6 @@ impl Probe {
         // A device that merely stayed keeps its rhythm and its back-off.
         if moved {
             self.source = Some(found);
-            self.hangs = None;
             self.gone = false;
             self.failures = 0;
             self.due_ms = now_ms;

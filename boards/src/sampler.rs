@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::detect::Detected;
 use crate::discover::{CLASS_DIRECTORIES, Fact, LeftOut, TripPoint};
 use crate::hot_plug::{HotPlug, signature};
-use crate::lanes::{Lanes, Outcome, Returned};
+use crate::lanes::{Batch, Lanes, Returned};
 use crate::probe::Probe;
 use crate::quantity::Role;
 use crate::rates::{BACK_OFF_MAX_MS, RESCAN_MS};
@@ -62,6 +62,7 @@ pub struct Sensors {
     /// The probe and channel of each sensor; none of a place that was given up.
     owners: Vec<Option<(u16, u16)>>,
     probes: Vec<Probe>,
+    probes_made: u32,
     lanes: Lanes,
     /// Devices that hang a search, by their directory.
     avoided: Vec<(Ticket, String)>,
@@ -92,6 +93,7 @@ impl Sensors {
             sensors: Vec::new(),
             owners: Vec::new(),
             probes: Vec::new(),
+            probes_made: 0,
             lanes: Lanes::new(),
             avoided: Vec::new(),
             hot_plug: HotPlug {
@@ -123,26 +125,40 @@ impl Sensors {
     /// back for every sensor read.
     pub fn sample(&mut self, now_ms: u64, emit: &mut dyn FnMut(SensorIndex, Sample)) {
         self.take_back(now_ms);
+        let mut batch = Batch::default();
         for at in 0..self.probes.len() {
             if self.probes[at].due_ms() > now_ms || self.is_waiting(at, now_ms) {
                 continue;
             }
-            let Sensors {
-                probes,
-                lanes,
-                counters,
-                ..
-            } = self;
-            let probe = &mut probes[at];
-            let was_gone = probe.is_gone();
-            let outcome = lanes.attempt(now_ms, probe, |place, sample| {
-                counters.absences += u64::from(matches!(sample, Sample::Absent(_)));
-                emit(SensorIndex(place), sample);
-            });
-            counters.reads += u64::from(outcome != Outcome::NotTried);
-            counters.late += u64::from(outcome == Outcome::Late);
-            counters.vanished += u64::from(!was_gone && probe.is_gone());
+            let bus = &self.probes[at].bus;
+            let first = batch.first().map(|first| &self.probes[first].bus);
+            let is_slow = self.lanes.rests_until(bus).is_some();
+            if is_slow || batch.is_full() || first.is_some_and(|first| first != bus) {
+                self.read(now_ms, &mut batch, emit);
+            }
+            batch.push(at);
         }
+        self.read(now_ms, &mut batch, emit);
+    }
+
+    /// Reads probes of one bus.
+    fn read(&mut self, now_ms: u64, batch: &mut Batch, emit: &mut dyn FnMut(SensorIndex, Sample)) {
+        let Sensors {
+            probes,
+            lanes,
+            counters,
+            ..
+        } = self;
+        let gone = |probes: &[Probe]| batch.iter().filter(|at| probes[*at].is_gone()).count();
+        let were_gone = gone(probes);
+        let outcome = lanes.attempt(now_ms, probes, batch, &mut |place, sample| {
+            counters.absences += u64::from(matches!(sample, Sample::Absent(_)));
+            emit(SensorIndex(place), sample);
+        });
+        counters.reads += outcome.tried;
+        counters.late += u64::from(outcome.is_late);
+        counters.vanished += gone(probes).saturating_sub(were_gone) as u64;
+        batch.clear();
     }
 
     /// Takes back what hung and has ended, and begins anew with its bus. What was read
@@ -150,11 +166,12 @@ impl Sensors {
     fn take_back(&mut self, now_ms: u64) {
         while let Some((ticket, work)) = self.lanes.returned() {
             match work {
-                Returned::Source(bus, source) => {
-                    let mut probes = self.probes.iter_mut();
-                    if let Some(probe) = probes.find(|probe| probe.hangs == Some(ticket)) {
-                        probe.hangs = None;
-                        probe.source.get_or_insert(source);
+                Returned::Sources(bus, attempts) => {
+                    for attempt in attempts {
+                        let mut probes = self.probes.iter_mut();
+                        if let Some(probe) = probes.find(|probe| probe.id == attempt.probe) {
+                            probe.source.get_or_insert(attempt.source);
+                        }
                     }
                     let of_bus = self.probes.iter_mut().filter(|probe| probe.bus == bus);
                     of_bus.for_each(|probe| probe.unstick(now_ms));

@@ -34,6 +34,8 @@ pub(crate) struct Source {
 /// One attempt, on its way to a reader and back.
 #[derive(Debug)]
 pub(crate) struct Attempt {
+    /// Whose.
+    pub(crate) probe: u32,
     pub(crate) source: Source,
     pub(crate) buffer: Box<[u8; BUFFER_BYTES]>,
     /// Bytes in the buffer; of a marker that is not there none.
@@ -111,8 +113,9 @@ impl Source {
 }
 
 impl Attempt {
-    pub(crate) fn new(source: Source, buffer: Box<[u8; BUFFER_BYTES]>) -> Self {
+    pub(crate) fn new(probe: u32, source: Source, buffer: Box<[u8; BUFFER_BYTES]>) -> Self {
         Attempt {
+            probe,
             source,
             buffer,
             read: Ok(0),

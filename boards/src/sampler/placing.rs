@@ -126,6 +126,8 @@ impl Sensors {
         }
         let mut probe = Probe::new(found.identity, found.bus, source, found.period_ms);
         probe.wait_until(now_ms);
+        self.probes_made += 1;
+        probe.id = self.probes_made;
         self.append(probe, found.sensors);
         self.counters.appeared += 1;
         true
