@@ -199,8 +199,12 @@ mod tests {
         assert_eq!(&*sources.name(board), "board");
         assert_eq!(sources.iter().count(), MAX_SOURCES);
         // Each has histories and rule state: more of them is a matter of memory.
-        assert_eq!((MAX_DRONE_SOURCES, MAX_BRIDGE_SOURCES), (64, 136));
-        assert_eq!(MAX_SOURCES, 201);
+        let places = (
+            MAX_BOARD_SENSOR_SOURCES,
+            MAX_DRONE_SOURCES,
+            MAX_BRIDGE_SOURCES,
+        );
+        assert_eq!((places, MAX_SOURCES), ((32, 64, 136), 233));
     }
 
     #[test]
