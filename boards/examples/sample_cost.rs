@@ -8,6 +8,8 @@
 //!     target/ship/examples/sample_cost boards/tests/trees/pi-4b.tree
 //! ```
 //!
+//! `--made 60` makes up a board of so many sensors: chips on six busses.
+//!
 //! Descriptors are kept open as on a running board. The kernel's own work is
 //! not in the count.
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
@@ -32,7 +34,15 @@ struct Hour {
 fn main() {
     let argument = std::env::args().nth(1).unwrap_or_else(|| "/".to_owned());
     let start = Instant::now();
-    let hour = if argument == "--sysinfo" {
+    let made = std::env::args()
+        .nth(2)
+        .and_then(|number| number.parse().ok());
+    let hour = if let ("--made", Some(sensors)) = (argument.as_str(), made) {
+        match Tree::from_manifest(&made_up(sensors)) {
+            Ok(tree) => one_hour_of_boards(&mut Board::of(tree.with_handles(Handles::Keep), None)),
+            Err(error) => fail(&error.to_string()),
+        }
+    } else if argument == "--sysinfo" {
         match Components::new_with_refreshed_list() {
             Ok(mut components) => one_hour_of_sysinfo(&mut components),
             Err(error) => fail(&error.to_string()),
@@ -53,6 +63,23 @@ fn main() {
         seconds * 1e6 / hour.samples.max(1) as f64,
         seconds / HOUR as f64 * 100.0,
     ));
+}
+
+/// So many channels, four a chip, on six busses.
+fn made_up(sensors: u32) -> String {
+    let mut text = String::from("# boards manifest 1\n");
+    for sensor in 0..sensors {
+        let (chip, channel) = (sensor / 4, sensor % 4);
+        let path = format!("/sys/class/hwmon/hwmon{chip}");
+        if channel == 0 {
+            let (bus, address) = (chip % 6, 0x40 + chip / 6);
+            text += &format!(
+                "{path}/name = \"ina3221\\n\"\n{path}/device -> ../../../{bus}-{address:04x}\n"
+            );
+        }
+        text += &format!("{path}/in{channel}_input = \"{}\\n\"\n", 5_000 + sensor);
+    }
+    text
 }
 
 #[expect(clippy::print_stdout, reason = "an example for the command line")]

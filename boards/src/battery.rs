@@ -26,7 +26,28 @@ struct CurveText {
     points: Vec<(f64, f64)>,
 }
 
+/// A lithium-ion cell under a light load, at room temperature: a typical curve, not one
+/// of any product's cells.
+const LITHIUM: [(f64, f64); 10] = [
+    (3.00, 0.0),
+    (3.30, 5.0),
+    (3.50, 12.0),
+    (3.60, 22.0),
+    (3.70, 40.0),
+    (3.80, 58.0),
+    (3.90, 72.0),
+    (4.00, 84.0),
+    (4.10, 94.0),
+    (4.20, 100.0),
+];
+
 impl Curve {
+    /// So many lithium cells in series, of a kind that nobody told; at least one.
+    pub(crate) fn lithium(cells: u8) -> Option<Curve> {
+        let points = Box::new(LITHIUM);
+        (cells > 0).then_some(Curve { cells, points })
+    }
+
     /// The charge at a battery voltage, 0 to 100.
     pub fn percent(&self, battery_v: f64) -> f64 {
         let cell_v = battery_v / f64::from(self.cells);

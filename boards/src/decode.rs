@@ -80,8 +80,12 @@ pub(crate) enum Decode {
     },
     /// A battery voltage turned into a percentage.
     Charge { volts: Linear, curve: Curve },
+    /// `capacity_level` of a battery as a share: a gauge that says no more.
+    Level,
     /// The flag is set when a current in milliamperes, times `sign`, is more than noise.
     Flowing { sign: f64 },
+    /// The text of `w1_slave`: nine bytes, whether their checksum fits, and `t=` in m°C.
+    OneWire,
     /// The file exists; what it holds does not matter.
     Exists,
 }
@@ -147,6 +151,8 @@ impl Decode {
                 field => Ok(decimal(field.unwrap_or_default())? / per),
             },
             Decode::Charge { volts, curve } => Ok(curve.percent(volts.apply(bytes)?)),
+            Decode::Level => level(bytes),
+            Decode::OneWire => one_wire(bytes),
             Decode::Flowing { sign } => Ok(flag(decimal(bytes)? * sign > IDLE_MA)),
             Decode::Exists => Ok(1.0),
         }
@@ -214,6 +220,38 @@ fn word_flag(bytes: &[u8], is_set: impl Fn(&[u8]) -> bool) -> Result<f64, Absenc
         return Err(Absence::Unavailable("the driver does not know"));
     }
     Ok(flag(is_set(text)))
+}
+
+/// The words of the kernel's `capacity_level`, as shares on either side of the limits that
+/// batteries are judged by.
+fn level(bytes: &[u8]) -> Result<f64, Absence> {
+    let text = bytes.trim_ascii();
+    let words = [
+        ("Critical", 5.0),
+        ("Low", 15.0),
+        ("Normal", 50.0),
+        ("High", 80.0),
+        ("Full", 100.0),
+    ];
+    if is_word(text, "unknown") {
+        return Err(Absence::Unavailable("the driver does not know"));
+    }
+    words
+        .iter()
+        .find(|(word, _)| is_word(text, word))
+        .map(|(_, percent)| *percent)
+        .ok_or(Absence::NotANumber)
+}
+
+/// `72 01 4b 46 7f ff 0e 10 57 : crc=57 YES` and `… t=23125` (`Documentation/w1/slaves/w1_therm.rst`).
+fn one_wire(bytes: &[u8]) -> Result<f64, Absence> {
+    let has = |word: &[u8]| fields(bytes).any(|field| field == word);
+    if has(b"NO") || !has(b"YES") {
+        // A long wire garbles a transfer now and then.
+        return Err(Absence::NotReady);
+    }
+    let milli = fields(bytes).find_map(|field| field.strip_prefix(b"t="));
+    Ok(decimal(milli.unwrap_or_default())? / 1e3)
 }
 
 fn is_word(text: &[u8], word: &str) -> bool {
@@ -370,6 +408,25 @@ mod tests {
     }
 
     #[test]
+    fn a_transfer_on_one_wire_counts_when_its_checksum_fits() {
+        let text = b"72 01 4b 46 7f ff 0e 10 57 : crc=57 YES\n72 01 4b 46 7f ff 0e 10 57 t=-1250\n";
+        assert_eq!(Decode::OneWire.apply(text), Ok(-1.25));
+        let garbled = b"72 01 : crc=57 NO\n72 01 t=85000\n";
+        assert_eq!(Decode::OneWire.apply(garbled), Err(Absence::NotReady));
+    }
+
+    #[test]
+    fn a_level_in_words_is_a_share() {
+        assert_eq!(Decode::Level.apply(b"Critical\n"), Ok(5.0));
+        assert_eq!(Decode::Level.apply(b"Full\n"), Ok(100.0));
+        assert!(matches!(
+            Decode::Level.apply(b"Unknown\n"),
+            Err(Absence::Unavailable(_))
+        ));
+        assert_eq!(Decode::Level.apply(b"17\n"), Err(Absence::NotANumber));
+    }
+
+    #[test]
     fn a_small_current_is_none() {
         let discharging = Decode::Flowing { sign: -1.0 };
         assert_eq!(discharging.apply(b"-640\n"), Ok(1.0));
@@ -389,6 +446,7 @@ mod tests {
             let all = [
                 Decode::UNIT, Decode::NonZero, Decode::HexBits { mask: 1 }, Decode::Word("up"),
                 Decode::LifeTime, Decode::PreEol, Decode::Uptime, Decode::Exists,
+                Decode::Level, Decode::OneWire,
                 Decode::answer(1, 1.0, ""),
                 Decode::Wireless { interface: "wlan0".into(), column: WirelessColumn::Level },
             ];

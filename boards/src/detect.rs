@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::profile::{Profile, Profiles};
+use crate::profile::{Profile, Profiles, Words};
 use crate::tree::Tree;
 
 /// Where the device tree is: the link every kernel has, then what it points to.
@@ -37,6 +37,20 @@ pub struct Detected {
     pub why: Vec<String>,
     /// Which of its profiles the HATs are chosen from.
     pub(crate) profiles: Arc<Profiles>,
+    /// What the user says beside the profile.
+    pub(crate) words: Arc<Words>,
+}
+
+impl Detected {
+    /// What to call the board: by its profile, or as it calls itself where the profile
+    /// is one for any board.
+    pub fn name(&self) -> String {
+        let own = self.model.as_ref().or(self.dmi.as_ref());
+        match (self.confidence, own) {
+            (Confidence::Unknown | Confidence::Architecture, Some(own)) => own.clone(),
+            _ => self.profile.name.clone(),
+        }
+    }
 }
 
 /// How sure the choice of a profile is, best last.
@@ -130,6 +144,7 @@ fn observe(tree: &Tree, profiles: &Arc<Profiles>) -> Detected {
         confidence: Confidence::Unknown,
         why,
         profiles: Arc::clone(profiles),
+        words: Arc::default(),
     }
 }
 

@@ -11,7 +11,9 @@ mod cpu;
 mod hwmon;
 mod iio;
 mod net;
+mod one_wire;
 mod power_supply;
+mod rtc;
 mod storage;
 mod thermal;
 mod watchdog;
@@ -29,7 +31,7 @@ use crate::profile::{Channel, Id};
 use crate::quantity::{Quantity, Range, Role};
 use crate::rates::STALE_AFTER_PERIODS;
 use crate::sensor::Sensor;
-use crate::tree::Tree;
+use crate::tree::{Tree, printable};
 
 use chip::Chip;
 pub use thermal::{TripKind, TripPoint};
@@ -40,7 +42,7 @@ pub use thermal::{TripKind, TripPoint};
 pub const MAX_SENSORS: usize = 256;
 
 /// The directories whose entries come and go with devices.
-pub(crate) const CLASS_DIRECTORIES: [&str; 7] = [
+pub(crate) const CLASS_DIRECTORIES: [&str; 8] = [
     "/sys/class/thermal",
     "/sys/class/hwmon",
     "/sys/class/power_supply",
@@ -48,6 +50,7 @@ pub(crate) const CLASS_DIRECTORIES: [&str; 7] = [
     "/sys/class/watchdog",
     "/sys/bus/iio/devices",
     "/sys/bus/mmc/devices",
+    "/sys/bus/w1/devices",
 ];
 
 /// What stands behind a source.
@@ -71,8 +74,8 @@ pub(crate) struct Found {
     pub(crate) bus: String,
     pub(crate) period_ms: u64,
     pub(crate) origin: Origin,
-    /// The file that says whether the source means anything.
-    pub(crate) gate: Option<(String, GateKind)>,
+    /// Files that say whether the source means anything.
+    pub(crate) gates: Vec<(String, GateKind)>,
     pub(crate) sensors: Vec<(Sensor, Decode)>,
 }
 
@@ -109,6 +112,9 @@ impl LeftOut {
         }
     }
 }
+
+/// Where a user's own words are from.
+pub(crate) const CONFIGURATION: &str = "configuration";
 
 /// Names kept of sensors that were left out: as many as a person reads.
 pub const MAX_LEFT_OUT_NAMES: usize = 8;
@@ -236,7 +242,9 @@ impl Known {
         *label = label.take().or_else(|| words.label.clone());
         *role = role.or(words.role);
         *factor = factor.or(words.factor);
-        *charge = charge.take().or_else(|| words.charge.clone());
+        let own = || words.charge.clone();
+        let typical = || Curve::lithium(words.cells?.get());
+        *charge = charge.take().or_else(own).or_else(typical);
         *ignore |= words.ignore;
     }
 }
@@ -280,6 +288,9 @@ pub(crate) fn discover(tree: &Tree, detected: &Detected) -> Discovery {
     power_supply::look(&mut search);
     hwmon::look(&mut search, &monitors);
     iio::look(&mut search, &converters);
+    one_wire::look(&mut search);
+    rtc::look(&mut search);
+    thermal::judge_without_a_processor(&mut search);
     cpu::look(&mut search);
     storage::look(&mut search);
     net::look(&mut search);
@@ -323,10 +334,20 @@ impl Search<'_> {
     ) {
         let before = self.result.found.len();
         self.add(source, identity, period_ms, drafts);
-        if self.tree.exists(&gate)
-            && let Some(found) = self.result.found.get_mut(before)
+        if let Some(found) = self.result.found.get_mut(before)
+            && self.tree.is_file(&gate)
         {
-            found.gate = Some((gate, kind));
+            found.gates.push((gate, kind));
+        }
+    }
+
+    /// A further file that says whether what was added last means anything.
+    pub(crate) fn gate_last(&mut self, source: &str, gate: String, kind: GateKind) {
+        let last = self.result.found.last_mut();
+        if let Some(found) = last.filter(|found| found.source == source)
+            && self.tree.is_file(&gate)
+        {
+            found.gates.push((gate, kind));
         }
     }
 
@@ -366,8 +387,12 @@ impl Search<'_> {
         identity: String,
         period_ms: u64,
         origin: Origin,
-        drafts: Vec<Draft>,
+        mut drafts: Vec<Draft>,
     ) {
+        drafts.retain(|draft| !self.is_ignored(draft));
+        if drafts.is_empty() {
+            return;
+        }
         if self.count + drafts.len() > MAX_SENSORS {
             for draft in &drafts {
                 self.result.left_out.add(&draft.name);
@@ -393,9 +418,15 @@ impl Search<'_> {
             source,
             period_ms,
             origin,
-            gate: None,
+            gates: Vec::new(),
             sensors,
         });
+    }
+
+    fn is_ignored(&self, draft: &Draft) -> bool {
+        let words = &self.detected.words;
+        let former = draft.formerly.as_deref();
+        words.ignores(&draft.name) || former.is_some_and(|name| words.ignores(name))
     }
 
     fn finish(&mut self, draft: Draft, source: &str, period_ms: u64) -> (Sensor, Decode) {
@@ -407,10 +438,10 @@ impl Search<'_> {
             draft.role
         };
         let sensor = Sensor {
-            name: unique(&mut self.names, draft.name),
+            name: unique(&mut self.names, one_line(&draft.name)),
             formerly: draft.formerly,
-            label: draft.label,
-            subject: draft.subject,
+            label: one_line(&draft.label),
+            subject: draft.subject.as_deref().map(one_line),
             quantity: draft.quantity,
             role,
             range: match role {
@@ -428,12 +459,11 @@ impl Search<'_> {
     /// Descriptions of channels, in the order in which they count, each with the file it
     /// is from.
     pub(crate) fn described(&self) -> impl Iterator<Item = (&str, &Channel)> {
+        let own = self.detected.words.sensors.iter();
+        let own = own.map(|words| (CONFIGURATION, words));
         let file = self.detected.profile_file.as_str();
-        self.detected
-            .profile
-            .sensors
-            .iter()
-            .map(move |words| (file, words))
+        let profile = self.detected.profile.sensors.iter();
+        own.chain(profile.map(move |words| (file, words)))
     }
 
     /// Whether a single role is still free.
@@ -457,6 +487,11 @@ impl Search<'_> {
             source: source.into(),
         });
     }
+}
+
+/// Names of directories may hold anything but a slash.
+fn one_line(text: &str) -> String {
+    printable(text).replace(['\n', '\t'], " ")
 }
 
 /// Two equal chips have equal names: the second is `…#2`.

@@ -24,7 +24,15 @@ pub(crate) enum GateKind {
     Present,
     /// thermal `mode`: `disabled` is a zone the kernel does not measure.
     Mode,
+    /// power_supply `voltage_now` beside a charge, with the number of cells: no cell that
+    /// is nearly full is empty. A gauge that lost its memory says 0 %.
+    Cells(u8),
 }
+
+/// A lithium cell with so much, µV, has a fifth of its charge at least.
+const NOT_EMPTY_UV: f64 = 3_600_000.0;
+/// More than any lithium cell has: there are more of them than was thought.
+const MORE_THAN_ONE_UV: f64 = 4_450_000.0;
 
 /// The file and its kind.
 #[derive(Debug)]
@@ -34,8 +42,13 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Why the value means nothing now, if it does.
-    pub(crate) fn closed(&self) -> Option<Absence> {
+    /// Why `value`, as it was read, means nothing now, if it does.
+    pub(crate) fn closed(&self, value: &[u8]) -> Option<Absence> {
+        // Only an empty battery is asked whether it is one.
+        let asks = !matches!(self.kind, GateKind::Cells(_)) || decimal(value) == Ok(0.0);
+        if !asks {
+            return None;
+        }
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = open(&self.path, flags, Mode::empty()).ok()?;
         let mut buffer = [0; GATE_BYTES];
@@ -53,6 +66,12 @@ impl GateKind {
             GateKind::Present => decimal(bytes)
                 .is_ok_and(|value| value == 0.0)
                 .then_some(Absence::Unavailable("no battery is inserted")),
+            GateKind::Cells(cells) => decimal(bytes)
+                .map(|microvolts| microvolts / f64::from(cells))
+                .is_ok_and(|cell| (NOT_EMPTY_UV..=MORE_THAN_ONE_UV).contains(&cell))
+                .then_some(Absence::Unavailable(
+                    "the gauge says 0 %, the voltage is not an empty battery's",
+                )),
             GateKind::Mode => bytes
                 .trim_ascii()
                 .eq_ignore_ascii_case(b"disabled")

@@ -15,7 +15,7 @@ use crate::discover::{Discovery, discover};
 use crate::probe::Probe;
 use crate::readers::{Handed, MAX_HUNG, Readers, Ticket, Work};
 use crate::sensor::Sample;
-use crate::source::{Attempt, BUFFER_BYTES, Source};
+use crate::source::{Attempt, BUFFER_BYTES};
 use crate::tree::Tree;
 
 /// How long a read may take. Longer than a driver that gives up on a chip by itself
@@ -31,6 +31,9 @@ const SLOW: Duration = Duration::from_millis(100);
 /// How many times as long as it took a slow bus rests.
 const REST_FACTOR: u32 = 9;
 
+/// Probes of one bus that are handed over together: a hand-over costs more than a read.
+pub(crate) const MAX_BATCH: usize = 16;
+
 /// Slow busses that are remembered; one more is read as if it were quick.
 const MAX_SLOW: usize = 16;
 
@@ -38,15 +41,16 @@ const MAX_SLOW: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Lanes {
     readers: Readers<Job>,
-    /// Goes with each attempt; none while it hangs with one.
-    buffer: Option<Box<[u8; BUFFER_BYTES]>>,
+    /// Go with the attempts; those that hang keep theirs.
+    buffers: Vec<Box<[u8; BUFFER_BYTES]>>,
+    attempts: Vec<Attempt>,
     stuck: Vec<(Ticket, Arc<str>)>,
     slow: Vec<(Arc<str>, u64)>,
 }
 
 #[derive(Debug)]
 enum Job {
-    Read(Attempt),
+    Read(Vec<Attempt>),
     Search(Box<Search>),
 }
 
@@ -57,15 +61,46 @@ struct Search {
     found: Option<Box<Discovery>>,
 }
 
-/// What came of an attempt to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// It ended, however.
-    Read,
-    /// It did not end in time.
-    Late,
-    /// Nobody tried: the device is gone, or its bus hangs.
-    NotTried,
+/// What came of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Reads that were tried: not those of what is gone, or whose bus hangs.
+    pub(crate) tried: u64,
+    /// They did not end in time.
+    pub(crate) is_late: bool,
+}
+
+/// Places of probes of one bus.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    places: [usize; MAX_BATCH],
+    len: usize,
+}
+
+impl Batch {
+    pub(crate) fn first(&self) -> Option<usize> {
+        self.iter().next()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len == MAX_BATCH
+    }
+
+    /// Adds a place; whoever does has looked whether there is room.
+    pub(crate) fn push(&mut self, at: usize) {
+        if let Some(place) = self.places.get_mut(self.len) {
+            *place = at;
+            self.len += 1;
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
+        self.places[..self.len].iter().copied()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
 }
 
 /// What came of a search.
@@ -79,15 +114,15 @@ pub(crate) enum Searched {
 /// What hung and has ended.
 #[derive(Debug)]
 pub(crate) enum Returned {
-    /// A read of this bus.
-    Source(Arc<str>, Source),
+    /// Reads of this bus.
+    Sources(Arc<str>, Vec<Attempt>),
     Search,
 }
 
 impl Work for Job {
     fn run(&mut self) {
         match self {
-            Job::Read(attempt) => attempt.run(),
+            Job::Read(attempts) => attempts.iter_mut().for_each(Work::run),
             Job::Search(search) => {
                 search.found = Some(Box::new(discover(&search.tree, &search.detected)));
             }
@@ -99,7 +134,10 @@ impl Lanes {
     pub(crate) fn new() -> Self {
         Lanes {
             readers: Readers::new(),
-            buffer: Some(Box::new([0; BUFFER_BYTES])),
+            buffers: (0..MAX_BATCH)
+                .map(|_| Box::new([0; BUFFER_BYTES]))
+                .collect(),
+            attempts: Vec::with_capacity(MAX_BATCH),
             stuck: Vec::with_capacity(MAX_HUNG),
             slow: Vec::with_capacity(MAX_SLOW),
         }
@@ -109,51 +147,73 @@ impl Lanes {
         self.readers.set_inline();
     }
 
-    /// Reads a probe, unless it is gone or its bus hangs, and gives its channels their
-    /// samples.
+    /// Reads probes of one bus, unless they are gone or it hangs, and gives their channels
+    /// their samples.
     pub(crate) fn attempt(
         &mut self,
         now_ms: u64,
-        probe: &mut Probe,
-        emit: impl FnMut(u16, Sample),
+        probes: &mut [Probe],
+        batch: &Batch,
+        emit: &mut dyn FnMut(u16, Sample),
     ) -> Outcome {
-        if probe.is_gone() {
-            probe.say_gone(now_ms, emit);
-            return Outcome::NotTried;
+        let mut attempts = std::mem::take(&mut self.attempts);
+        let mut bus = None;
+        for at in batch.iter() {
+            let probe = &mut probes[at];
+            if probe.is_gone() {
+                probe.say_gone(now_ms, &mut *emit);
+                continue;
+            }
+            let is_stuck = self.stuck.iter().any(|(_, bus)| *bus == probe.bus);
+            let Some(source) = probe.source.take_if(|_| !is_stuck) else {
+                probe.say_stuck(now_ms, &mut *emit);
+                continue;
+            };
+            let buffer = self.buffers.pop();
+            let buffer = buffer.unwrap_or_else(|| Box::new([0; BUFFER_BYTES]));
+            attempts.push(Attempt::new(probe.id, source, buffer));
+            bus.get_or_insert_with(|| probe.bus.clone());
         }
-        let is_stuck = self.stuck.iter().any(|(_, bus)| *bus == probe.bus);
-        let Some(source) = probe.source.take_if(|_| !is_stuck) else {
-            probe.say_stuck(now_ms, emit);
-            return Outcome::NotTried;
+        let Some(bus) = bus else {
+            self.attempts = attempts;
+            return Outcome::default();
         };
-        let new = || Box::new([0; BUFFER_BYTES]);
-        let attempt = Attempt::new(source, self.buffer.take().unwrap_or_else(new));
+        let tried = attempts.len() as u64;
         #[expect(
             clippy::disallowed_methods,
             reason = "how long a device takes is real time"
         )]
         let start = Instant::now();
-        let handed = self.readers.run(Job::Read(attempt), READ_PATIENCE);
-        self.note_time(now_ms, &probe.bus, start.elapsed());
+        let handed = self.readers.run(Job::Read(attempts), READ_PATIENCE);
+        self.note_time(now_ms, &bus, start.elapsed());
+        let mut of_batch = Places { probes, batch };
         match handed {
-            Handed::Done(Job::Read(attempt)) => {
-                probe.take(now_ms, &attempt, emit);
-                self.keep(probe, attempt);
-                Outcome::Read
+            Handed::Done(Job::Read(attempts)) => {
+                self.put_back(attempts, &mut of_batch, |probe, attempt| {
+                    probe.take(now_ms, attempt, &mut *emit);
+                });
+                Outcome {
+                    tried,
+                    is_late: false,
+                }
             }
             Handed::Hangs(ticket) => {
-                probe.hangs = Some(ticket);
-                self.stuck.push((ticket, probe.bus.clone()));
-                probe.say_stuck(now_ms, emit);
-                Outcome::Late
+                self.attempts = Vec::with_capacity(MAX_BATCH);
+                self.stuck.push((ticket, bus));
+                of_batch.without_source(|probe| probe.say_stuck(now_ms, &mut *emit));
+                Outcome {
+                    tried,
+                    is_late: true,
+                }
             }
-            Handed::NoReader(Job::Read(attempt)) => {
-                self.keep(probe, attempt);
-                probe.say_stuck(now_ms, emit);
-                Outcome::NotTried
+            Handed::NoReader(Job::Read(attempts)) => {
+                self.put_back(attempts, &mut of_batch, |probe, _| {
+                    probe.say_stuck(now_ms, &mut *emit);
+                });
+                Outcome::default()
             }
             // What comes back is what was handed over.
-            Handed::Done(_) | Handed::NoReader(_) => Outcome::NotTried,
+            Handed::Done(_) | Handed::NoReader(_) => Outcome::default(),
         }
     }
 
@@ -179,12 +239,11 @@ impl Lanes {
         let (ticket, job) = self.readers.returned()?;
         let returned = match job {
             Job::Search(_) => Returned::Search,
-            Job::Read(attempt) => {
+            Job::Read(attempts) => {
                 let at = self.stuck.iter().position(|(of, _)| *of == ticket)?;
                 let (_, bus) = self.stuck.swap_remove(at);
                 self.slow.retain(|(of, _)| *of != bus);
-                self.buffer.get_or_insert(attempt.buffer);
-                Returned::Source(bus, attempt.source)
+                Returned::Sources(bus, attempts)
             }
         };
         Some((ticket, returned))
@@ -201,9 +260,22 @@ impl Lanes {
         self.readers.hung()
     }
 
-    fn keep(&mut self, probe: &mut Probe, attempt: Attempt) {
-        self.buffer = Some(attempt.buffer);
-        probe.source = Some(attempt.source);
+    /// Gives the sources back to their probes, and what `with` each attempt is to be done.
+    fn put_back(
+        &mut self,
+        mut attempts: Vec<Attempt>,
+        of_batch: &mut Places<'_>,
+        mut with: impl FnMut(&mut Probe, &Attempt),
+    ) {
+        for attempt in attempts.drain(..) {
+            let Some(probe) = of_batch.of(attempt.probe) else {
+                continue;
+            };
+            with(probe, &attempt);
+            probe.source = Some(attempt.source);
+            self.buffers.push(attempt.buffer);
+        }
+        self.attempts = attempts;
     }
 
     /// A bus is slow from a slow read until a quick one.
@@ -221,6 +293,29 @@ impl Lanes {
             Some(known) => self.slow[known].1 = until_ms,
             None if self.slow.len() < MAX_SLOW => self.slow.push((bus.clone(), until_ms)),
             None => {}
+        }
+    }
+}
+
+/// The probes of a batch.
+struct Places<'a> {
+    probes: &'a mut [Probe],
+    batch: &'a Batch,
+}
+
+impl Places<'_> {
+    fn of(&mut self, id: u32) -> Option<&mut Probe> {
+        let at = self.batch.iter().find(|at| self.probes[*at].id == id)?;
+        self.probes.get_mut(at)
+    }
+
+    /// Those whose source a reader has.
+    fn without_source(&mut self, mut with: impl FnMut(&mut Probe)) {
+        for at in self.batch.iter() {
+            let probe = &mut self.probes[at];
+            if probe.source.is_none() && !probe.is_gone() {
+                with(probe);
+            }
         }
     }
 }

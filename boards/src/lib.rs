@@ -29,6 +29,7 @@ mod decode;
 mod detect;
 mod discover;
 mod gate;
+mod hot_plug;
 mod kernel;
 mod lanes;
 mod location;
@@ -56,7 +57,7 @@ pub use manifest::ManifestError;
 pub use profile::{
     Address, Channel, DeviceAddress, Fan, Hat, HatMatch, Id, Led, Matches, Power, Profile,
     ProfileError, Profiles, Reset, ResetFormat, Sign, Thermal, Throttling, TreePath, Uart,
-    Watchdog,
+    Watchdog, Words,
 };
 pub use quantity::{Quantity, Range, Role};
 pub use report::{BoardReport, Report, SensorReport, report};
@@ -86,8 +87,14 @@ impl Board {
 
     /// The same for a tree that is already open.
     pub fn of(tree: Tree, profile_dir: Option<&Path>) -> Self {
+        Self::described(tree, profile_dir, Words::default())
+    }
+
+    /// The same with what the user says of it beside any profile.
+    pub fn described(tree: Tree, profile_dir: Option<&Path>, words: Words) -> Self {
         let profiles = Arc::new(profile_dir.map_or_else(Profiles::embedded, Profiles::load));
-        let detected = detect(&tree, &profiles);
+        let mut detected = detect(&tree, &profiles);
+        detected.words = Arc::new(words);
         let sensors = Sensors::open(&tree, &detected);
         Board {
             tree,

@@ -91,6 +91,11 @@ impl Location {
         let Some((at, part)) = self.nearest() else {
             return self.platform_key();
         };
+        // A bridge to a bus of its own (the Raspberry Pi 5's RP1): of several parts behind
+        // it each has an address in its name.
+        if part == Part::Pci && self.path.last().is_some_and(|name| has_address(name)) {
+            return self.platform_key();
+        }
         let own = &self.path[at];
         Some(match part {
             Part::I2c => {
@@ -267,6 +272,15 @@ fn classify(name: &str) -> Option<Part> {
     is_pci.then_some(Part::Pci)
 }
 
+/// `1f000c8000.adc`: a device that the device tree puts at an address.
+fn has_address(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(address, kind)| {
+        address.len() >= 6
+            && address.bytes().all(|b| b.is_ascii_hexdigit())
+            && kind.starts_with(|c: char| c.is_ascii_alphabetic())
+    })
+}
+
 fn is_numbered(name: &str, kind: &str) -> bool {
     name.strip_prefix(kind)
         .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
@@ -382,6 +396,11 @@ mod tests {
                 "/sys/devices/pci0000:00/0000:00:1d.0/0000:01:00.0/nvme/nvme7",
                 None,
                 "0000:01:00.0",
+            ),
+            (
+                "/sys/devices/platform/axi/1000120000.pcie/pci0002:00/0002:01:00.0/1f000c8000.adc",
+                None,
+                "1f000c8000.adc",
             ),
             (
                 "/sys/devices/w1_bus_master1/28-0316a2795cff",

@@ -10,11 +10,18 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 use crate::decode::Decode;
-use crate::quantity::Range;
+use crate::quantity::{Quantity, Range};
 use crate::rates::BACK_OFF_MAX_MS;
-use crate::readers::Ticket;
 use crate::sensor::{Absence, Reading, Sample};
 use crate::source::{Attempt, Source};
+
+/// Below this a jump is taken as it is: a board in the sun, a test with a hair dryer.
+/// Most processors are switched off here.
+const HOT_C: f64 = 105.0;
+
+/// More than anything heats between two samples. A processor without its cooler gains
+/// some twenty degrees in two seconds.
+const MAX_RISE_C: f64 = 50.0;
 
 /// One sensor of a probe.
 #[derive(Debug)]
@@ -23,16 +30,22 @@ pub(crate) struct Channel {
     pub(crate) place: u16,
     decode: Decode,
     range: Range,
+    /// A temperature: it cannot jump.
+    heats: bool,
+    /// The last value is of the same place: the next one follows it.
+    followed: bool,
     pub(crate) last: Option<Reading>,
     pub(crate) absent: Option<Absence>,
 }
 
 impl Channel {
-    pub(crate) fn new(place: u16, decode: Decode, range: Range) -> Self {
+    pub(crate) fn new(place: u16, decode: Decode, range: Range, quantity: Quantity) -> Self {
         Channel {
             place,
             decode,
             range,
+            heats: quantity == Quantity::Temperature,
+            followed: false,
             last: None,
             absent: Some(Absence::NotYetRead),
         }
@@ -44,7 +57,8 @@ impl Channel {
             .and_then(|value| match self.range.contains(value) {
                 true => Ok(value),
                 false => Err(Absence::Implausible(value)),
-            });
+            })
+            .and_then(|value| self.unless_jumped(now_ms, value));
         match value {
             Ok(value) => self.say(now_ms, value),
             Err(absence) => {
@@ -54,12 +68,31 @@ impl Channel {
         }
     }
 
+    /// A hot value that follows a cool one at once is a fault, and stays one until the
+    /// sensor says something that can follow the last value it was believed.
+    fn unless_jumped(&self, now_ms: u64, value: f64) -> Result<f64, Absence> {
+        let Some(last) = self
+            .last
+            .filter(|_| self.heats && self.followed && value >= HOT_C)
+        else {
+            return Ok(value);
+        };
+        let is_recent = now_ms.saturating_sub(last.at_ms) <= BACK_OFF_MAX_MS;
+        let had_jumped = matches!(self.absent, Some(Absence::Jumped(..)));
+        let jumps = value - last.value > MAX_RISE_C;
+        match jumps && (is_recent || had_jumped) {
+            true => Err(Absence::Jumped(last.value, value)),
+            false => Ok(value),
+        }
+    }
+
     fn say(&mut self, now_ms: u64, value: f64) -> Sample {
         let reading = Reading {
             value,
             at_ms: now_ms,
         };
         self.last = Some(reading);
+        self.followed = true;
         self.absent = None;
         Sample::Reading(reading)
     }
@@ -68,14 +101,14 @@ impl Channel {
 /// One file and when to read it next.
 #[derive(Debug)]
 pub(crate) struct Probe {
+    /// Its number among all there ever were.
+    pub(crate) id: u32,
     /// The same device and attribute, whatever number it has this time.
     pub(crate) identity: String,
     /// What hangs together with it.
     pub(crate) bus: Arc<str>,
     /// Where to read; none while a reader has it.
     pub(crate) source: Option<Source>,
-    /// A read that did not end in time.
-    pub(crate) hangs: Option<Ticket>,
     is_marker: bool,
     period_ms: u64,
     due_ms: u64,
@@ -93,11 +126,11 @@ pub(crate) struct Probe {
 impl Probe {
     pub(crate) fn new(identity: String, bus: String, source: Source, period_ms: u64) -> Self {
         Probe {
+            id: 0,
             identity,
             bus: bus.into(),
             is_marker: source.is_marker(),
             source: Some(source),
-            hangs: None,
             period_ms,
             due_ms: 0,
             failures: 0,
@@ -219,15 +252,18 @@ impl Probe {
         // A device that merely stayed keeps its rhythm and its back-off.
         if moved {
             self.source = Some(found);
-            self.hangs = None;
             self.gone = false;
             self.failures = 0;
             self.due_ms = now_ms;
+            // What it said elsewhere, or before it was taken off, bounds nothing.
+            for channel in &mut self.channels {
+                channel.followed = false;
+            }
             if *self.bus != *bus {
                 self.bus = bus.into();
             }
         } else if let Some(source) = &mut self.source {
-            source.set_gate(found.into_gate());
+            source.set_gates(found.into_gates());
         }
         moved
     }
@@ -250,11 +286,10 @@ impl Probe {
 mod tests {
     use super::*;
     use crate::discover::Origin;
-    use crate::quantity::Quantity;
     use crate::tree::Handles;
 
     fn source(path: &str, origin: Origin) -> Source {
-        Source::new(path.into(), Handles::Keep, origin, None)
+        Source::new(path.into(), Handles::Keep, origin, Vec::new())
     }
 
     fn of(origin: Origin, period_ms: u64) -> Probe {
@@ -265,7 +300,9 @@ mod tests {
     fn probe() -> Probe {
         let mut probe = of(Origin::File, 2_000);
         let range = Quantity::Temperature.plausible();
-        probe.channels.push(Channel::new(0, Decode::MILLI, range));
+        probe
+            .channels
+            .push(Channel::new(0, Decode::MILLI, range, Quantity::Temperature));
         probe
     }
 
@@ -310,6 +347,23 @@ mod tests {
     }
 
     #[test]
+    fn a_rise_that_nothing_makes_is_a_fault_until_it_is_over() {
+        let mut p = probe();
+        let celsius =
+            |p: &mut Probe, second: u64, text: &[u8]| match settle(p, second * 1_000, Ok(text)) {
+                Sample::Reading(reading) => Ok(reading.value),
+                Sample::Absent(why) => Err(why.kind()),
+            };
+        assert_eq!(celsius(&mut p, 0, b"48000"), Ok(48.0));
+        assert_eq!(celsius(&mut p, 2, b"95000"), Ok(95.0), "hot, and believed");
+        assert_eq!(celsius(&mut p, 4, b"118000"), Ok(118.0), "on its way up");
+        assert_eq!(celsius(&mut p, 6, b"48000"), Ok(48.0));
+        assert_eq!(celsius(&mut p, 8, b"120000"), Err("jumped"));
+        assert_eq!(celsius(&mut p, 3_600, b"121000"), Err("jumped"), "for ever");
+        assert_eq!(celsius(&mut p, 3_602, b"50000"), Ok(50.0));
+    }
+
+    #[test]
     fn failures_back_off_up_to_a_minute_and_a_success_ends_it() {
         let mut p = probe();
         let mut now = 0;
@@ -344,8 +398,12 @@ mod tests {
     #[test]
     fn a_missing_marker_says_no() {
         let mut p = of(Origin::Marker, 1_000);
-        p.channels
-            .push(Channel::new(0, Decode::Exists, Quantity::Flag.plausible()));
+        p.channels.push(Channel::new(
+            0,
+            Decode::Exists,
+            Quantity::Flag.plausible(),
+            Quantity::Flag,
+        ));
         let no = Sample::Reading(Reading {
             value: 0.0,
             at_ms: 7,

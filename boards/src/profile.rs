@@ -10,6 +10,8 @@
 
 mod load;
 
+use std::num::NonZeroU8;
+
 use serde::{Deserialize, Serialize};
 
 use crate::battery::Curve;
@@ -121,6 +123,10 @@ pub struct Channel {
     /// It is a battery's voltage: charge by it, marked as estimated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charge: Option<Curve>,
+    /// It is the voltage of so many lithium cells in series, of which no curve is known:
+    /// charge by a typical one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cells: Option<NonZeroU8>,
     /// Not connected on this board: leave it out.
     #[serde(default)]
     pub ignore: bool,
@@ -138,10 +144,40 @@ impl Channel {
                 "[[sensor]] needs `channel`, or the driver's `label` of it; only `ignore = true` may mean the whole chip",
             );
         }
+        if self.cells.is_some() && self.charge.is_some() {
+            return Err(
+                "either `charge` with its own `cells`, or `cells` alone for a typical curve",
+            );
+        }
         if self.factor.is_some_and(|factor| !factor.is_finite()) {
             return Err("`factor` is a number");
         }
         Ok(())
+    }
+}
+
+/// What a user says of a board beside its profile.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Words {
+    /// Meanings of channels; they count before the profile's.
+    pub sensors: Vec<Channel>,
+    /// Names of sensors that are left out, as the report shows them; a `*` at the end
+    /// stands for whatever follows.
+    pub ignored: Vec<String>,
+}
+
+impl Words {
+    /// Whether a sensor of that name is left out.
+    pub(crate) fn ignores(&self, name: &str) -> bool {
+        self.ignored.iter().any(|ignored| fits(ignored, name))
+    }
+}
+
+/// Whether a name is meant by a pattern.
+pub(crate) fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == pattern,
     }
 }
 

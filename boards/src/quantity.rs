@@ -109,6 +109,9 @@ impl Range {
 pub enum Role {
     /// *One*: the temperature the board is judged by, °C.
     SocTemperature,
+    /// One of the temperatures that a board is judged by which does not tell its
+    /// processor's, °C.
+    BoardTemperature,
     /// Some other temperature, °C.
     Temperature,
     /// *One*: the supply is too low now (flag).
@@ -170,6 +173,12 @@ pub enum Role {
 }
 
 impl Role {
+    /// Whether it is a temperature, of whatever.
+    pub(crate) fn is_temperature(self) -> bool {
+        use Role::{BoardTemperature, SocTemperature, Temperature};
+        matches!(self, SocTemperature | BoardTemperature | Temperature)
+    }
+
     /// Whether at most one sensor holds this role.
     pub fn is_single(self) -> bool {
         matches!(

@@ -43,6 +43,12 @@ pub(crate) const UPTIME_MS: u64 = 10_000;
 /// Whether somebody feeds the watchdog changes with a service's start.
 pub(crate) const WATCHDOG_MS: u64 = 60_000;
 
+/// A conversion takes 0.75 s, during which its bus does nothing else.
+pub(crate) const ONE_WIRE_MS: u64 = 30_000;
+
+/// A lithium cell lasts years.
+pub(crate) const RTC_MS: u64 = 600_000;
+
 /// Spare converters.
 pub(crate) const ADC_MS: u64 = 5_000;
 

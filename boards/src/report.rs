@@ -1,7 +1,7 @@
 //! What was detected and what every sensor says: a table for people and a
 //! structure for scripts, from the same data.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use crate::profile::{Fan, Led, Power, Uart, Watchdog};
 use crate::quantity::{Quantity, Range, Role};
 use crate::sampler::{Counters, Sensors, TemperatureLimits};
 use crate::sensor::{Freshness, Reading, Sensor};
+use crate::tree::printable;
 
 /// The state of a board at one instant.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -40,7 +41,7 @@ pub struct Report {
 pub struct BoardReport {
     /// The profile's identifier.
     pub id: String,
-    /// The profile's name.
+    /// What to call it: the profile's name, or the model where no profile is of it.
     pub name: String,
     /// Where the profile is.
     pub profile: String,
@@ -109,7 +110,7 @@ pub fn report(detected: &Detected, sensors: &Sensors, now_ms: u64) -> Report {
     Report {
         board: BoardReport {
             id: profile.id.as_str().to_owned(),
-            name: profile.name.clone(),
+            name: detected.name(),
             profile: detected.profile_file.clone(),
             confidence: detected.confidence,
             why: detected.why.clone(),
@@ -170,7 +171,16 @@ fn one(sensor: &Sensor, now: Freshness, now_ms: u64) -> SensorReport {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.board.fmt(f)?;
+        let mut text = String::new();
+        self.write(&mut text)?;
+        // Paths may hold what a terminal acts upon.
+        f.write_str(&printable(&text))
+    }
+}
+
+impl Report {
+    fn write(&self, f: &mut String) -> fmt::Result {
+        write!(f, "{}", self.board)?;
         for hat in &self.hats {
             writeln!(f, "UPS HAT    {hat}")?;
         }
@@ -192,7 +202,7 @@ impl fmt::Display for Report {
             )?;
         }
         list(f, "Not there", &self.notes)?;
-        list(f, "Profiles refused", &self.problems)
+        list(f, "Refused", &self.problems)
     }
 }
 
@@ -224,38 +234,56 @@ impl fmt::Display for BoardReport {
     }
 }
 
-/// Columns as wide as their widest cell.
-fn table(f: &mut fmt::Formatter<'_>, sensors: &[SensorReport]) -> fmt::Result {
-    let rows: Vec<[String; 5]> = sensors
+/// What the columns hold.
+const HEADINGS: [&str; 7] = [
+    "NAME",
+    "VALUE",
+    "AGE",
+    "EVERY",
+    "RULE",
+    "WHAT IT IS",
+    "FROM",
+];
+
+/// Columns as wide as their widest cell; one without any is left out.
+fn table(f: &mut String, sensors: &[SensorReport]) -> fmt::Result {
+    let rows: Vec<[String; 7]> = sensors
         .iter()
         .map(|s| {
             [
                 s.name.clone(),
                 value(s),
-                every(s.period_ms),
+                s.age_ms.map(span).unwrap_or_default(),
+                span(s.period_ms),
                 s.rule.clone().unwrap_or_default(),
+                s.label.clone(),
                 s.source.clone(),
             ]
         })
         .collect();
     let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
+        let cells = rows.iter().map(|row| row[column].chars().count()).max();
+        match cells.unwrap_or(0) {
+            0 => 0,
+            cells => cells.max(HEADINGS[column].len()),
+        }
     };
-    let widths = [width(0), width(1), width(2), width(3)];
+    let widths: [usize; 7] = std::array::from_fn(width);
+    let mut line = |cells: [&str; 7]| {
+        let mut text = String::from("  ");
+        for (cell, width) in cells.iter().zip(widths).filter(|(_, width)| *width > 0) {
+            write!(text, "{cell:<width$} ")?;
+        }
+        writeln!(f, "{}", text.trim_end())
+    };
+    if !rows.is_empty() {
+        line(HEADINGS)?;
+    }
     for (row, sensor) in rows.iter().zip(sensors) {
-        write!(f, " ")?;
-        for (cell, width) in row.iter().zip(widths).filter(|(_, width)| *width > 0) {
-            write!(f, " {cell:<width$}")?;
-        }
-        writeln!(f, " {}", row[4])?;
-        if sensor.label != sensor.name {
-            writeln!(f, "    {}", sensor.label)?;
-        }
+        line(row.each_ref().map(String::as_str))?;
         if let Some(reason) = &sensor.reason {
-            writeln!(f, "    {}: {reason}", sensor.state)?;
+            let reason = format!("    {}: {reason}", sensor.state);
+            line([&reason, "", "", "", "", "", ""])?;
         }
     }
     Ok(())
@@ -271,7 +299,8 @@ fn value(sensor: &SensorReport) -> String {
         // As weather is told.
         Quantity::Pressure => format!("{:.1} hPa", value / 100.0),
         Quantity::Count => format!("{value:.0}"),
-        Quantity::FanSpeed | Quantity::Duration | Quantity::Signal => {
+        Quantity::Duration => span((value * 1e3) as u64),
+        Quantity::FanSpeed | Quantity::Signal => {
             format!("{value:.0} {}", sensor.unit)
         }
         Quantity::Percent => format!("{value:.0} %"),
@@ -284,15 +313,23 @@ fn value(sensor: &SensorReport) -> String {
     }
 }
 
-fn every(period_ms: u64) -> String {
-    match period_ms / 1000 {
-        seconds @ 0..60 => format!("{seconds} s"),
-        seconds @ 60..3600 => format!("{} min", seconds / 60),
-        seconds => format!("{} h", seconds / 3600),
+/// A time as people say it, in at most two units.
+fn span(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    let two = |first: u64, unit: &str, second: u64, smaller: &str| match second {
+        0 => format!("{first} {unit}"),
+        _ => format!("{first} {unit} {second} {smaller}"),
+    };
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => two(minutes, "min", seconds % 60, "s"),
+        3_600..86_400 => two(hours, "h", minutes, "min"),
+        _ => two(days, "d", hours, "h"),
     }
 }
 
-fn list(f: &mut fmt::Formatter<'_>, title: &str, lines: &[String]) -> fmt::Result {
+fn list(f: &mut String, title: &str, lines: &[String]) -> fmt::Result {
     if !lines.is_empty() {
         writeln!(f, "\n{title}")?;
     }

@@ -9,29 +9,20 @@
 //! answers. So it is read by another thread, for which a limited time is waited
 //! (`lanes.rs`). Still: call it from a thread that may wait, not from an async task.
 
-use std::mem::MaybeUninit;
-use std::path::{Path, PathBuf};
+mod placing;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, StatxFlags, open, statx};
 use serde::Serialize;
 
-use crate::decode::Decode;
 use crate::detect::Detected;
-use crate::discover::{
-    CLASS_DIRECTORIES, Discovery, Fact, Found, LeftOut, MAX_SENSORS, Origin, TripPoint,
-};
-use crate::gate::Gate;
-use crate::lanes::{Lanes, Outcome, Returned, Searched};
-use crate::probe::{Channel, Probe};
+use crate::discover::{CLASS_DIRECTORIES, Fact, LeftOut, TripPoint};
+use crate::hot_plug::{HotPlug, signature};
+use crate::lanes::{Batch, Lanes, Returned};
+use crate::probe::Probe;
 use crate::quantity::Role;
 use crate::rates::{BACK_OFF_MAX_MS, RESCAN_MS};
 use crate::readers::Ticket;
 use crate::sensor::{Absence, Freshness, Sample, Sensor, SensorIndex};
-use crate::source::{BUFFER_BYTES, Source};
-use crate::tree::{Handles, Tree, is_inside};
-
-/// Devices a search leaves out because it hung in them: each holds a reader.
-const MAX_AVOIDED: usize = 4;
+use crate::tree::{Handles, Tree};
 
 /// What has happened since the sensors were opened, for a `/metrics` page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -71,6 +62,7 @@ pub struct Sensors {
     /// The probe and channel of each sensor; none of a place that was given up.
     owners: Vec<Option<(u16, u16)>>,
     probes: Vec<Probe>,
+    probes_made: u32,
     lanes: Lanes,
     /// Devices that hang a search, by their directory.
     avoided: Vec<(Ticket, String)>,
@@ -87,18 +79,6 @@ pub struct Sensors {
     generation: u64,
 }
 
-/// When to look for devices again.
-#[derive(Debug)]
-struct HotPlug {
-    directories: Vec<PathBuf>,
-    signature: u64,
-    due_ms: u64,
-    /// While something is missing the search is repeated even if no directory
-    /// changed, less and less often.
-    forced_due_ms: u64,
-    forced_wait_ms: u64,
-}
-
 impl Sensors {
     /// Finds every sensor of a tree. An empty result is a result: the notes say
     /// what was not there.
@@ -113,6 +93,7 @@ impl Sensors {
             sensors: Vec::new(),
             owners: Vec::new(),
             probes: Vec::new(),
+            probes_made: 0,
             lanes: Lanes::new(),
             avoided: Vec::new(),
             hot_plug: HotPlug {
@@ -144,26 +125,40 @@ impl Sensors {
     /// back for every sensor read.
     pub fn sample(&mut self, now_ms: u64, emit: &mut dyn FnMut(SensorIndex, Sample)) {
         self.take_back(now_ms);
+        let mut batch = Batch::default();
         for at in 0..self.probes.len() {
             if self.probes[at].due_ms() > now_ms || self.is_waiting(at, now_ms) {
                 continue;
             }
-            let Sensors {
-                probes,
-                lanes,
-                counters,
-                ..
-            } = self;
-            let probe = &mut probes[at];
-            let was_gone = probe.is_gone();
-            let outcome = lanes.attempt(now_ms, probe, |place, sample| {
-                counters.absences += u64::from(matches!(sample, Sample::Absent(_)));
-                emit(SensorIndex(place), sample);
-            });
-            counters.reads += u64::from(outcome != Outcome::NotTried);
-            counters.late += u64::from(outcome == Outcome::Late);
-            counters.vanished += u64::from(!was_gone && probe.is_gone());
+            let bus = &self.probes[at].bus;
+            let first = batch.first().map(|first| &self.probes[first].bus);
+            let is_slow = self.lanes.rests_until(bus).is_some();
+            if is_slow || batch.is_full() || first.is_some_and(|first| first != bus) {
+                self.read(now_ms, &mut batch, emit);
+            }
+            batch.push(at);
         }
+        self.read(now_ms, &mut batch, emit);
+    }
+
+    /// Reads probes of one bus.
+    fn read(&mut self, now_ms: u64, batch: &mut Batch, emit: &mut dyn FnMut(SensorIndex, Sample)) {
+        let Sensors {
+            probes,
+            lanes,
+            counters,
+            ..
+        } = self;
+        let gone = |probes: &[Probe]| batch.iter().filter(|at| probes[*at].is_gone()).count();
+        let were_gone = gone(probes);
+        let outcome = lanes.attempt(now_ms, probes, batch, &mut |place, sample| {
+            counters.absences += u64::from(matches!(sample, Sample::Absent(_)));
+            emit(SensorIndex(place), sample);
+        });
+        counters.reads += outcome.tried;
+        counters.late += u64::from(outcome.is_late);
+        counters.vanished += gone(probes).saturating_sub(were_gone) as u64;
+        batch.clear();
     }
 
     /// Takes back what hung and has ended, and begins anew with its bus. What was read
@@ -171,11 +166,12 @@ impl Sensors {
     fn take_back(&mut self, now_ms: u64) {
         while let Some((ticket, work)) = self.lanes.returned() {
             match work {
-                Returned::Source(bus, source) => {
-                    let mut probes = self.probes.iter_mut();
-                    if let Some(probe) = probes.find(|probe| probe.hangs == Some(ticket)) {
-                        probe.hangs = None;
-                        probe.source.get_or_insert(source);
+                Returned::Sources(bus, attempts) => {
+                    for attempt in attempts {
+                        let mut probes = self.probes.iter_mut();
+                        if let Some(probe) = probes.find(|probe| probe.id == attempt.probe) {
+                            probe.source.get_or_insert(attempt.source);
+                        }
                     }
                     let of_bus = self.probes.iter_mut().filter(|probe| probe.bus == bus);
                     of_bus.for_each(|probe| probe.unstick(now_ms));
@@ -394,218 +390,4 @@ impl Sensors {
         self.owners[index.place()]
             .is_none_or(|(probe, _)| self.probes[usize::from(probe)].is_gone())
     }
-
-    /// Searches the classes and brings the table up to date.
-    fn search(&mut self, now_ms: u64) -> bool {
-        let Discovery {
-            found,
-            trip_points,
-            facts,
-            notes,
-            hats,
-            left_out,
-            refused,
-        } = match self.discover() {
-            Some(discovery) => discovery,
-            // Nothing is known to have changed: what is known is read on.
-            None => return false,
-        };
-        (self.trip_points, self.facts, self.notes, self.hats) = (trip_points, facts, notes, hats);
-        let refused_before = std::mem::replace(&mut self.refused, refused);
-        self.counters.searches += 1;
-        self.counters.left_out += left_out.count as u64;
-        let before = std::mem::replace(&mut self.left_out, left_out);
-        let mut changed = false;
-        for probe in &mut self.probes {
-            let is_found = found.iter().any(|f| f.identity == probe.identity);
-            let mut avoided = self.avoided.iter();
-            let first = probe.channels.first();
-            // Nobody looked there.
-            let is_avoided = first.is_some_and(|channel| {
-                let source = &self.sensors[usize::from(channel.place)].source;
-                avoided.any(|(_, directory)| is_inside(source, directory))
-            });
-            if !is_found && !is_avoided && probe.lost(now_ms) {
-                self.counters.vanished += 1;
-                changed = true;
-            }
-        }
-        for (_, directory) in &self.avoided {
-            self.notes.push(format!(
-                "{directory} does not answer: its bus or its driver is stuck; looked at again when it comes back"
-            ));
-        }
-        for found in found {
-            changed |= self.place(now_ms, found);
-        }
-        changed |= self.left_out != before || self.refused != refused_before;
-        self.generation += u64::from(changed);
-        changed
-    }
-
-    /// Looks at everything by a reader. One that does not come back hangs in the device
-    /// whose file it reads: the others are looked at without that one.
-    fn discover(&mut self) -> Option<Discovery> {
-        for _ in 0..=MAX_AVOIDED {
-            let avoided = self.avoided.iter().map(|(_, dir)| dir.clone()).collect();
-            let (tree, progress) = self.tree.watched(avoided);
-            match self.lanes.search(tree, self.detected.clone()) {
-                Searched::Found(discovery) => return Some(*discovery),
-                Searched::Hangs(ticket) => {
-                    self.counters.late += 1;
-                    self.avoided.push((ticket, progress.directory()));
-                }
-                Searched::NoReader => return None,
-            }
-            if self.avoided.len() > MAX_AVOIDED {
-                return None;
-            }
-        }
-        None
-    }
-
-    /// Puts what was found into the table; says whether that changed anything.
-    fn place(&mut self, now_ms: u64, found: Found) -> bool {
-        // A file that vanished between listing and now is simply not found.
-        let path = match (&found.origin, self.tree.locate(&found.source)) {
-            (Origin::Kernel(_), _) => PathBuf::from(&found.source),
-            (_, Ok(path)) => path,
-            (Origin::Marker, Err(_)) => self.tree.root().join(found.source.trim_start_matches('/')),
-            (Origin::File, Err(_)) => return false,
-        };
-        let gate = found.gate.as_ref().and_then(|(gate, kind)| {
-            let path = self.tree.locate(gate).ok()?;
-            Some(Gate { path, kind: *kind })
-        });
-        let known = self
-            .probes
-            .iter()
-            .position(|probe| probe.identity == found.identity);
-        let source = Source::new(path, self.tree.handles(), found.origin, gate);
-        if let Some(at) = known {
-            let moved = self.probes[at].found_at(now_ms, &found.bus, source);
-            if moved {
-                for channel in &self.probes[at].channels {
-                    let sensor = &mut self.sensors[usize::from(channel.place)];
-                    sensor.source.clone_from(&found.source);
-                }
-                self.counters.appeared += 1;
-            }
-            return moved;
-        }
-        if !self.make_room(found.sensors.len()) {
-            self.counters.left_out += found.sensors.len() as u64;
-            for (sensor, _) in &found.sensors {
-                self.left_out.add(&sensor.name);
-            }
-            return false;
-        }
-        let mut probe = Probe::new(found.identity, found.bus, source, found.period_ms);
-        probe.wait_until(now_ms);
-        self.append(probe, found.sensors);
-        self.counters.appeared += 1;
-        true
-    }
-
-    /// Gives up what is gone longest until `wanted` places are free. False when
-    /// what is there, or held, leaves too few.
-    fn make_room(&mut self, wanted: usize) -> bool {
-        loop {
-            let given_up = self.owners.iter().filter(|owner| owner.is_none()).count();
-            if given_up + MAX_SENSORS - self.sensors.len() >= wanted {
-                return true;
-            }
-            let gone = self.probes.iter().enumerate();
-            let oldest = gone
-                .filter_map(|(at, probe)| Some((probe.reusable_since_ms()?, at)))
-                .min();
-            let Some((_, at)) = oldest else {
-                return false;
-            };
-            self.give_up(at);
-        }
-    }
-
-    /// Forgets a probe; its sensors' places are free.
-    fn give_up(&mut self, at: usize) {
-        self.probes.remove(at);
-        self.owners.fill(None);
-        for (number, probe) in self.probes.iter().enumerate() {
-            for (channel, place) in probe.channels.iter().map(|c| c.place).enumerate() {
-                self.owners[usize::from(place)] = Some((number as u16, channel as u16));
-            }
-        }
-    }
-
-    fn append(&mut self, mut probe: Probe, sensors: Vec<(Sensor, Decode)>) {
-        for (mut sensor, decode) in sensors {
-            // A name may be taken by a sensor that is gone.
-            while self.is_named(&sensor.name) {
-                sensor.name.push('\'');
-            }
-            let owner = Some((self.probes.len() as u16, probe.channels.len() as u16));
-            let given_up = self.owners.iter().position(Option::is_none);
-            let place = given_up.unwrap_or(self.sensors.len());
-            let range = sensor.range;
-            match given_up {
-                Some(place) => {
-                    self.owners[place] = owner;
-                    self.sensors[place] = sensor;
-                }
-                None => {
-                    self.owners.push(owner);
-                    self.sensors.push(sensor);
-                }
-            }
-            probe
-                .channels
-                .push(Channel::new(place as u16, decode, range));
-        }
-        self.probes.push(probe);
-    }
-
-    /// Whether a sensor that has a place is called so.
-    fn is_named(&self, name: &str) -> bool {
-        let mut placed = self.sensors.iter().zip(&self.owners);
-        placed.any(|(sensor, owner)| owner.is_some() && sensor.name == name)
-    }
-}
-
-/// A number that changes when an entry of a class directory comes, goes or is
-/// replaced (its inode number differs then). Without allocation.
-fn signature(directories: &[PathBuf]) -> u64 {
-    directories
-        .iter()
-        .enumerate()
-        .map(|(place, directory)| directory_signature(directory).rotate_left(place as u32))
-        .fold(0, u64::wrapping_add)
-}
-
-fn directory_signature(directory: &Path) -> u64 {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(directory) = open(directory, flags, Mode::empty()) else {
-        return 0;
-    };
-    let mut buffer = [const { MaybeUninit::<u8>::uninit() }; BUFFER_BYTES];
-    // Ordinary file systems give a freed inode number to the next entry, and
-    // then only the directory's time tells.
-    let mtime = statx(&directory, c"", AtFlags::EMPTY_PATH, StatxFlags::MTIME).map_or(0, |stat| {
-        stat.stx_mtime.tv_sec.rotate_left(30) ^ i64::from(stat.stx_mtime.tv_nsec)
-    });
-    let mut sum = 1_u64.wrapping_add_signed(mtime);
-    let mut entries = RawDir::new(directory, &mut buffer);
-    while let Some(Ok(entry)) = entries.next() {
-        // FNV-1a over name and inode; the sum does not depend on the order.
-        let bytes = entry
-            .file_name()
-            .to_bytes()
-            .iter()
-            .copied()
-            .chain(entry.ino().to_le_bytes());
-        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-        sum = sum.wrapping_add(hash);
-    }
-    sum
 }

@@ -97,6 +97,8 @@ pub enum Absence {
     Implausible(f64),
     /// The driver says that the sensor is broken or its wire is off.
     Faulty,
+    /// A temperature that rose by more at once than anything heats: from, to.
+    Jumped(f64, f64),
     /// The read did not end in time, or its bus still hangs in an earlier one.
     Stuck,
     /// The source says itself that it has nothing.
@@ -124,6 +126,7 @@ impl Absence {
             Absence::NotANumber => "not_a_number",
             Absence::Implausible(_) => "implausible",
             Absence::Faulty => "faulty",
+            Absence::Jumped(..) => "jumped",
             Absence::Stuck => "stuck",
             Absence::Unavailable(_) => "unavailable",
         }
@@ -155,6 +158,10 @@ impl fmt::Display for Absence {
             }
             Absence::Stuck => f.write_str(
                 "not read in time: its bus or its driver is stuck; the others are read on",
+            ),
+            Absence::Jumped(from, to) => write!(
+                f,
+                "rose from {from} °C to {to} °C at once: fault of the sensor or its wire"
             ),
             Absence::Unavailable(reason) => f.write_str(reason),
         }

@@ -27,13 +27,15 @@ pub(crate) struct Source {
     pub(crate) handles: Handles,
     file: Option<OwnedFd>,
     origin: Origin,
-    /// What says whether the file means anything.
-    gate: Option<Gate>,
+    /// What says whether the file means anything: each may close it.
+    gates: Vec<Gate>,
 }
 
 /// One attempt, on its way to a reader and back.
 #[derive(Debug)]
 pub(crate) struct Attempt {
+    /// Whose.
+    pub(crate) probe: u32,
     pub(crate) source: Source,
     pub(crate) buffer: Box<[u8; BUFFER_BYTES]>,
     /// Bytes in the buffer; of a marker that is not there none.
@@ -43,13 +45,13 @@ pub(crate) struct Attempt {
 }
 
 impl Source {
-    pub(crate) fn new(path: PathBuf, handles: Handles, origin: Origin, gate: Option<Gate>) -> Self {
+    pub(crate) fn new(path: PathBuf, handles: Handles, origin: Origin, gates: Vec<Gate>) -> Self {
         Source {
             path,
             handles,
             file: None,
             origin,
-            gate,
+            gates,
         }
     }
 
@@ -59,13 +61,13 @@ impl Source {
     }
 
     /// The file that says whether this one means anything may have come or gone.
-    pub(crate) fn set_gate(&mut self, gate: Option<Gate>) {
-        self.gate = gate;
+    pub(crate) fn set_gates(&mut self, gates: Vec<Gate>) {
+        self.gates = gates;
     }
 
-    /// The gate of what was found where this is already.
-    pub(crate) fn into_gate(self) -> Option<Gate> {
-        self.gate
+    /// The gates of what was found where this is already.
+    pub(crate) fn into_gates(self) -> Vec<Gate> {
+        self.gates
     }
 
     pub(crate) fn is_marker(&self) -> bool {
@@ -111,8 +113,9 @@ impl Source {
 }
 
 impl Attempt {
-    pub(crate) fn new(source: Source, buffer: Box<[u8; BUFFER_BYTES]>) -> Self {
+    pub(crate) fn new(probe: u32, source: Source, buffer: Box<[u8; BUFFER_BYTES]>) -> Self {
         Attempt {
+            probe,
             source,
             buffer,
             read: Ok(0),
@@ -130,7 +133,9 @@ impl Work for Attempt {
     fn run(&mut self) {
         self.read = self.source.read(&mut self.buffer);
         // Asked after the value: what fails in between is noticed.
-        let gate = self.source.gate.as_ref().filter(|_| self.read.is_ok());
-        self.closed = gate.and_then(Gate::closed);
+        self.closed = self.read.ok().and_then(|length| {
+            let mut gates = self.source.gates.iter();
+            gates.find_map(|gate| gate.closed(&self.buffer[..length]))
+        });
     }
 }

@@ -219,7 +219,8 @@ impl Tree {
         let real = self.locate(path)?;
         // Checked before opening: opening a device node can have effects.
         let kind = fs::metadata(&real)?.file_type();
-        if !kind.is_file() && !(self.handles == Handles::Pipes && kind.is_fifo()) {
+        let is_pipe = self.handles == Handles::Pipes && kind.is_fifo();
+        if !kind.is_file() && !is_pipe {
             return Err(io::Error::other("not a regular file"));
         }
         let mut bytes = Vec::new();
@@ -239,7 +240,7 @@ impl Tree {
         let bytes = self.read(path).ok()?;
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim_matches(|c: char| c == '\0' || c.is_whitespace());
-        (!text.is_empty()).then(|| text.to_owned())
+        (!text.is_empty()).then(|| printable(text))
     }
 
     /// A file as a number, for limits and scales that do not change.
@@ -254,7 +255,7 @@ impl Tree {
         };
         bytes
             .split(|&b| b == 0)
-            .map(|s| String::from_utf8_lossy(s).trim().to_owned())
+            .map(|s| printable(String::from_utf8_lossy(s).trim()))
             .filter(|s| !s.is_empty())
             .collect()
     }
@@ -262,6 +263,11 @@ impl Tree {
     /// Whether anything is at the path.
     pub fn exists(&self, path: &str) -> bool {
         self.locate(path).is_ok_and(|real| real.exists())
+    }
+
+    /// Whether a regular file is at the path: nothing else is opened.
+    pub(crate) fn is_file(&self, path: &str) -> bool {
+        self.locate(path).is_ok_and(|real| real.is_file())
     }
 
     /// The names in a directory in natural order (`hwmon2` before `hwmon10`);
@@ -346,6 +352,16 @@ fn components(path: &Path) -> impl Iterator<Item = OsString> {
         Component::ParentDir => Some(OsStr::new("..").to_owned()),
         _ => None,
     })
+}
+
+/// A text in which nothing but lines moves a terminal: what a device says of itself is
+/// a stranger's word.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = |c: char| match c.is_control() && c != '\n' && c != '\t' {
+        true => char::REPLACEMENT_CHARACTER,
+        false => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// Splits a name before its trailing number, so that numbers sort as numbers.

@@ -352,3 +352,35 @@ fn a_capture_has_the_same_names() {
     assert_eq!(names(&board), expected);
     assert_eq!(names(&Board::of(again, None)), expected);
 }
+
+#[test]
+fn a_users_own_words_count_before_a_profile_and_leave_sensors_out() {
+    let words = |text: &str| -> boards::Words {
+        boards::Words {
+            sensors: vec![toml::from_str(text).expect("a description")],
+            ignored: vec!["hwmon:ina219@1-0042:curr*".to_owned(), "uptime".to_owned()],
+        }
+    };
+    let body = two_monitors(0, 1) + "/proc/uptime = \"1.0 1.0\\n\"\n";
+    let tree = Tree::from_manifest(&format!("# boards manifest 1\n{body}")).expect("a manifest");
+    let text = "chip = \"ina219\"\nchannel = \"in1\"\naddress = \"0045\"\nlabel = \"5 V rail\"\nfactor = 2.0";
+    let mut board = Board::described(tree, None, words(text));
+    board.sample(0, &mut |_, _| {});
+    let names: Vec<&str> = board
+        .sensors()
+        .all()
+        .iter()
+        .map(|s| s.name.as_str())
+        .collect();
+    assert!(
+        !names.contains(&"uptime") && !names.contains(&"hwmon:ina219@1-0042:curr1"),
+        "{names:?}"
+    );
+    assert!(names.contains(&"hwmon:ina219@1-0045:curr1"), "{names:?}");
+    let rail = board
+        .sensors()
+        .find("hwmon:ina219@1-0045:in1")
+        .expect("found");
+    assert_eq!(board.sensors().sensor(rail).label, "5 V rail");
+    assert_eq!(board.sensors().value(rail, 0).value(), Some(10.1));
+}

@@ -36,6 +36,33 @@ fn sampling_allocates_nothing() {
     }
 }
 
+/// As many as a large board has.
+#[test]
+fn sixty_sensors_cost_no_allocation() {
+    let mut text = String::from("# boards manifest 1\n");
+    for chip in 0..15 {
+        let path = format!("/sys/class/hwmon/hwmon{chip}");
+        let bus = chip % 6;
+        text +=
+            &format!("{path}/name = \"ina3221\\n\"\n{path}/device -> ../../../{bus}-{chip:04x}\n");
+        for channel in 0..4 {
+            text += &format!("{path}/in{channel}_input = \"5000\\n\"\n");
+        }
+    }
+    let tree = Tree::from_manifest(&text)
+        .expect("tree")
+        .with_handles(Handles::Keep);
+    let mut board = Board::of(tree, None).read_inline();
+    assert_eq!(board.sensors().all().len(), 60);
+    let mut readings = 0_u32;
+    let info = allocation_counter::measure(|| {
+        for second in 0..600 {
+            board.sample(second * 1_000, &mut |_, _| readings += 1);
+        }
+    });
+    assert_eq!((info.count_total, readings), (0, 60 * 300));
+}
+
 /// Whatever sensors this machine has; the clock at least is asked here. Where a
 /// machine is set up for more (`tests/emulated`, with its simulated radios), the
 /// variable names a sensor of a radio that must have a value, so that it cannot be

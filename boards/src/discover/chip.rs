@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Known, Search};
+use super::{CONFIGURATION, Known, Search};
 use crate::location::Location;
 use crate::profile::Channel;
 use crate::tree::Tree;
@@ -113,12 +113,16 @@ pub(super) fn ambiguous<'a>(
             }
             let mut meant = chips.clone().filter(|chip| chip.is_meant_by(search.tree, words));
             let (first, second) = (meant.next()?, meant.next()?);
+            let of = match file == CONFIGURATION {
+                true => "[[board.sensor]]".to_owned(),
+                false => format!("{file}: [[sensor]]"),
+            };
             let what = words.channel.as_deref().or(words.label.as_deref());
             let what = what.map_or_else(String::new, |what| format!(" {what}"));
             Some((
                 place,
                 format!(
-                    "{file}: [[sensor]] {}{what} fits {} and {}, so it is applied to neither: add `address` or `device`",
+                    "{of} {}{what} fits {} and {}, so it is applied to neither: add `address` or `device`",
                     words.chip,
                     first.described(),
                     second.described(),

@@ -117,6 +117,11 @@ impl<'a> Attribute<'a> {
             // `pwm1` itself is the drive.
             None => (file, ""),
         };
+        // NVIDIA's kernel counts turns in a file of its own (`pwm_tach`).
+        if file == "rpm" {
+            let turns = (Quantity::FanSpeed, Role::FanSpeed, FAN_MS, Decode::UNIT);
+            return Some(Self::of("rpm", "rpm", turns));
+        }
         let kind = stem.trim_end_matches(|c: char| c.is_ascii_digit());
         if kind.len() == stem.len() {
             return None;
@@ -241,7 +246,8 @@ fn label(
     if let Some(label) = &known.label {
         return label.clone();
     }
-    match (chip.label(search.tree, attribute.stem), hat) {
+    let own = || chip.label(search.tree, attribute.stem);
+    match (own().or_else(|| rail(search, chip, attribute)), hat) {
         // One label serves the value and its alarms.
         (Some(label), _) if attribute.quantity == Quantity::Flag => {
             format!("{label} ({})", attribute.channel)
@@ -250,6 +256,16 @@ fn label(
         (None, Some(hat)) => format!("{}, {}", hat.name, attribute.channel),
         (None, None) => format!("{} {}", chip.name, attribute.channel),
     }
+}
+
+/// The driver names the voltage of a rail; its current and power are the same rail's
+/// (`ina3221`: `in1_label` alone).
+fn rail(search: &Search, chip: &Chip, attribute: &Attribute) -> Option<String> {
+    let number = attribute
+        .stem
+        .strip_prefix("curr")
+        .or(attribute.stem.strip_prefix("power"))?;
+    chip.label(search.tree, &format!("in{number}"))
 }
 
 /// The curve for a channel that is a battery's voltage, and whose it is.

@@ -3,6 +3,7 @@
 
 use super::chip::Chip;
 use super::{Draft, Search, hwmon};
+use crate::battery::Curve;
 use crate::decode::{Decode, Linear};
 use crate::gate::GateKind;
 use crate::location::Location;
@@ -48,7 +49,7 @@ const CHARGER: (bool, bool) = (false, true);
 const BOTH: (bool, bool) = (true, true);
 
 /// The files read, the charge first.
-const ATTRIBUTES: [Attribute; 9] = [
+const ATTRIBUTES: [Attribute; 12] = [
     attribute(
         ("capacity", "charge"),
         BATTERY,
@@ -107,6 +108,27 @@ const ATTRIBUTES: [Attribute; 9] = [
         Decode::NotWord("Good"),
     ),
     attribute(
+        ("time_to_empty_avg", "time_to_empty"),
+        BATTERY,
+        Quantity::Duration,
+        (Role::Other, Role::Other),
+        Decode::UNIT,
+    ),
+    attribute(
+        ("time_to_empty_now", "time_to_empty_now"),
+        BATTERY,
+        Quantity::Duration,
+        (Role::Other, Role::Other),
+        Decode::UNIT,
+    ),
+    attribute(
+        ("cycle_count", "cycles"),
+        BATTERY,
+        Quantity::Count,
+        (Role::Other, Role::Other),
+        Decode::UNIT,
+    ),
+    attribute(
         ("online", "connected"),
         CHARGER,
         Quantity::Flag,
@@ -114,6 +136,10 @@ const ATTRIBUTES: [Attribute; 9] = [
         Decode::NonZero,
     ),
 ];
+
+/// Parts of the names of supplies that are outputs. Their class says `online` of them,
+/// too, and no file of it tells which way the power goes.
+const OUTPUTS: [&str; 3] = ["boost", "otg", "vbus-out"];
 
 /// One supply.
 struct Supply {
@@ -128,6 +154,8 @@ struct Supply {
     companion: bool,
     /// It supplies a mouse or a pen, not the board.
     of_device: bool,
+    /// It gives power out of the battery: a boost converter, a port that feeds others.
+    is_output: bool,
     hat: Option<Hat>,
 }
 
@@ -147,8 +175,9 @@ pub(super) fn look(search: &mut Search) {
         for attribute in &ATTRIBUTES {
             add(search, &supply, attribute);
         }
-        share(search, &supply);
-        estimate(search, &supply);
+        if !share(search, &supply) && !by_level(search, &supply) {
+            estimate(search, &supply);
+        }
     }
     search.bus = None;
 }
@@ -184,7 +213,11 @@ fn open(search: &Search, entry: String) -> Supply {
         None => maker,
     };
     let qualified = qualified(&entry, &location, of_device, text);
+    let is_output = OUTPUTS
+        .iter()
+        .any(|part| entry.to_ascii_lowercase().contains(part));
     Supply {
+        is_output,
         entry,
         qualified,
         location,
@@ -263,8 +296,13 @@ fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
     let (meant, otherwise) = attribute.roles;
     let role = match (supply.companion, supply.of_device) {
         (true, _) => meant,
-        // The charger of a mouse is no supply of the board.
-        (false, true) if otherwise == Role::ExternalPower => Role::Other,
+        // Neither the charger of a mouse nor what the battery feeds supplies the board.
+        (false, of_device) if otherwise == Role::ExternalPower => {
+            match of_device || supply.is_output {
+                true => Role::Other,
+                false => otherwise,
+            }
+        }
         (false, _) => otherwise,
     };
     let draft = supply
@@ -285,9 +323,7 @@ fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
         // Some drivers write an error number where no battery is: -1 µV.
         draft.range.min = 0.0;
     }
-    let identity = supply.identity(attribute.file);
-    let gated = (source, supply.present(), GateKind::Present);
-    search.add_gated(gated, identity, BATTERY_MS, vec![draft]);
+    supply.add(search, attribute.file, draft);
 }
 
 impl Supply {
@@ -302,25 +338,51 @@ impl Supply {
         .subject(self.entry.as_str())
     }
 
+    /// The charge of the battery, or of somebody's mouse.
+    fn charge(&self, what: &str, decode: Decode) -> Draft {
+        let role = match self.companion {
+            true => Role::CompanionBattery,
+            false => Role::Other,
+        };
+        let mut draft = self.draft(what, Quantity::Percent, role, decode);
+        draft.beside = self.companion;
+        draft
+    }
+
+    fn file(&self, file: &str) -> String {
+        format!("{}/{file}", self.path)
+    }
+
+    fn add(&self, search: &mut Search, file: &str, draft: Draft) {
+        self.add_as(search, file, file, draft);
+    }
+
+    /// The same where another sensor is made of the file, too.
+    fn add_as(&self, search: &mut Search, file: &str, identity: &str, draft: Draft) {
+        let gated = (self.file(file), self.file("present"), GateKind::Present);
+        let is_charge = file == "capacity";
+        search.add_gated(gated, self.identity(identity), BATTERY_MS, vec![draft]);
+        if is_charge {
+            let cells = GateKind::Cells(cells(search, self).unwrap_or(1));
+            search.gate_last(&self.file(file), self.file("voltage_now"), cells);
+        }
+    }
+
     fn identity(&self, file: &str) -> String {
         format!("power {} {file}", self.qualified)
     }
-
-    /// The file that says whether a battery is inserted.
-    fn present(&self) -> String {
-        format!("{}/present", self.path)
-    }
 }
 
-/// A gauge that counts energy or charge and leaves the division to its reader.
-fn share(search: &mut Search, supply: &Supply) {
-    if !supply.battery || search.tree.exists(&format!("{}/capacity", supply.path)) {
-        return;
+/// A gauge that counts energy or charge and leaves the division to its reader. True where
+/// the charge is known, by that or by the gauge itself.
+fn share(search: &mut Search, supply: &Supply) -> bool {
+    if !supply.battery || search.tree.exists(&supply.file("capacity")) {
+        return true;
     }
     for what in ["energy", "charge"] {
-        let source = format!("{}/{what}_now", supply.path);
+        let source = supply.file(&format!("{what}_now"));
         let number = |file: &str| {
-            let path = format!("{}/{what}_{file}", supply.path);
+            let path = supply.file(&format!("{what}_{file}"));
             search.tree.number(&path).filter(|full| *full > 0.0)
         };
         let Some(full) = number("full").or_else(|| number("full_design")) else {
@@ -334,29 +396,40 @@ fn share(search: &mut Search, supply: &Supply) {
             factor: 100.0,
             per: full,
         };
-        let role = if supply.companion {
-            Role::CompanionBattery
-        } else {
-            Role::Other
-        };
-        let mut draft = supply
-            .draft("charge", Quantity::Percent, role, Decode::Scaled(linear))
+        let draft = supply
+            .charge("charge", Decode::Scaled(linear))
             .label(format!("{}, charge", supply.label));
-        draft.beside = supply.companion;
-        let identity = supply.identity(&format!("{what}_now"));
-        let gated = (source, supply.present(), GateKind::Present);
-        return search.add_gated(gated, identity, BATTERY_MS, vec![draft]);
+        supply.add(search, &format!("{what}_now"), draft);
+        return true;
     }
+    false
 }
 
-/// A battery that only tells its voltage, with a profile that knows its cells.
+/// A gauge that only says how full in words.
+fn by_level(search: &mut Search, supply: &Supply) -> bool {
+    let level = search.tree.text(&supply.file("capacity_level"));
+    if level.is_none_or(|level| level == "Unknown") {
+        return false;
+    }
+    let mut draft = supply
+        .charge("level", Decode::Level)
+        .label(format!("{}, charge by its level in words", supply.label));
+    draft.estimated = true;
+    // The same file says whether that is low.
+    supply.add_as(search, "capacity_level", "level", draft);
+    true
+}
+
+/// A battery that only tells its voltage: by the cells that a profile knows, or that its
+/// own limits tell.
 fn estimate(search: &mut Search, supply: &Supply) {
-    let curve = supply.hat.as_ref().and_then(|hat| hat.charge.clone());
-    let (Some(curve), true) = (curve, search.wants(Role::CompanionBattery)) else {
+    let by_profile = supply.hat.as_ref().and_then(|hat| hat.charge.clone());
+    let curve = by_profile.or_else(|| cells(search, supply).and_then(Curve::lithium));
+    let Some(curve) = curve.filter(|_| search.tree.exists(&supply.file("voltage_now"))) else {
         return;
     };
     let name = |supply: &str| format!("power:{supply}:estimate");
-    let draft = Draft::estimate(
+    let mut draft = Draft::estimate(
         name(&supply.qualified),
         Linear::per(1e6),
         curve,
@@ -364,8 +437,34 @@ fn estimate(search: &mut Search, supply: &Supply) {
         &supply.entry,
     )
     .formerly(name(&supply.entry));
-    let source = format!("{}/voltage_now", supply.path);
-    let identity = supply.identity("estimate");
-    let gated = (source, supply.present(), GateKind::Present);
-    search.add_gated(gated, identity, BATTERY_MS, vec![draft]);
+    draft.beside = supply.companion;
+    if !supply.companion {
+        draft.role = Role::Other;
+    }
+    supply.add_as(search, "voltage_now", "estimate", draft);
 }
+
+/// Lithium cells in series: by the voltage the battery is made for, else one, if its
+/// voltage is one cell's.
+fn cells(search: &Search, supply: &Supply) -> Option<u8> {
+    let text = |file: &str| search.tree.text(&supply.file(file));
+    let volts = |file: &str| Some(search.tree.number(&supply.file(file))? / 1e6);
+    let is_lithium = text("technology")
+        .is_none_or(|kind| ["Li-ion", "Li-poly", "Unknown"].contains(&kind.as_str()));
+    if !is_lithium {
+        return None;
+    }
+    match volts("voltage_max_design") {
+        Some(full) => {
+            let cells = (full / FULL_CELL_V).round();
+            let is_full = cells >= 1.0 && (4.0..=4.45).contains(&(full / cells));
+            is_full.then_some(cells as u8)
+        }
+        None => volts("voltage_now")
+            .is_some_and(|now| (2.5..=4.45).contains(&now))
+            .then_some(1),
+    }
+}
+
+/// A lithium cell that is charged.
+const FULL_CELL_V: f64 = 4.2;

@@ -156,6 +156,27 @@ fn soc_zone(search: &Search, zones: &[Zone]) -> Option<usize> {
     })
 }
 
+/// A board that tells no processor's temperature is judged by those it has, the hottest
+/// of them: a chip beside the processor is better than none. Not by what is elsewhere:
+/// a disk, a radio, a probe on a wire.
+pub(super) fn judge_without_a_processor(search: &mut Search) {
+    if !search.wants(Role::SocTemperature) {
+        return;
+    }
+    let sensors = search.result.found.iter_mut().flat_map(|f| &mut f.sensors);
+    for (sensor, _) in sensors {
+        let name = sensor.name.to_ascii_lowercase();
+        let is_elsewhere = ELSEWHERE
+            .iter()
+            .chain(&["drivetemp", "w1", "power:"])
+            .any(|part| name.contains(part));
+        if sensor.role == Role::Temperature && !is_elsewhere {
+            sensor.role = Role::BoardTemperature;
+            sensor.range = super::SOC_TEMPERATURE;
+        }
+    }
+}
+
 fn trip_points(search: &mut Search, zone: &Zone, of_soc: bool) {
     for number in 0..MAX_TRIPS {
         let stem = format!("{}/trip_point_{number}", zone.path);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use super::{Hat, Profile};
+use super::{Channel, Hat, Profile};
 
 /// The largest profile read; the largest shipped is 3 KiB.
 const MAX_PROFILE_BYTES: u64 = 64 * 1024;
@@ -127,20 +127,48 @@ impl Profiles {
     }
 
     fn add_board(&mut self, file: String, text: &str) {
-        let checked = parse(&file, text).and_then(|content: Profile| {
-            match content.sensors.iter().find_map(|words| words.check().err()) {
-                None => Ok(content),
-                Some(reason) => Err(ProfileError {
+        let parsed = parse(&file, text).and_then(|profile: Profile| {
+            let wrong = profile.sensors.iter().find_map(|words| words.check().err());
+            wrong.map_or(Ok(profile), |reason| {
+                Err(ProfileError {
                     file: file.clone(),
                     line: None,
                     reason: reason.to_owned(),
-                }),
-            }
+                })
+            })
         });
-        match checked {
+        // One description that is wrong takes no board from its sensors.
+        let parsed =
+            parsed.or_else(|problem| self.without_wrong_sensors(&file, text).ok_or(problem));
+        match parsed {
             Ok(content) => self.boards.push(Sourced { file, content }),
             Err(problem) => self.problems.push(problem),
         }
+    }
+
+    /// The profile without the `[[sensor]]`s that cannot be read, each of which is a
+    /// problem; nothing where more than they is wrong.
+    fn without_wrong_sensors(&mut self, file: &str, text: &str) -> Option<Profile> {
+        let mut table: toml::Table = toml::from_str(text).ok()?;
+        let toml::Value::Array(sensors) = table.remove("sensor")? else {
+            return None;
+        };
+        let mut profile = table.try_into::<Profile>().ok()?;
+        let mut problems = Vec::new();
+        for (at, sensor) in sensors.into_iter().enumerate() {
+            let channel: Result<Channel, _> = sensor.try_into();
+            let channel = channel.map_err(|error| error.message().to_owned());
+            match channel.and_then(|c| c.check().map(|()| c).map_err(str::to_owned)) {
+                Ok(channel) => profile.sensors.push(channel),
+                Err(reason) => problems.push(ProfileError {
+                    file: file.to_owned(),
+                    line: line_of_sensor(text, at),
+                    reason,
+                }),
+            }
+        }
+        self.problems.extend(problems);
+        Some(profile)
     }
 
     fn add_hat(&mut self, file: String, text: &str) {
@@ -193,6 +221,13 @@ fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ProfileError>
         line: error.span().map(|span| line_of(text, span.start)),
         reason: error.message().to_owned(),
     })
+}
+
+/// Where the description stands, as people write them.
+fn line_of_sensor(text: &str, at: usize) -> Option<usize> {
+    let lines = text.lines().enumerate();
+    let mut headings = lines.filter(|(_, line)| line.trim_start().starts_with("[[sensor]]"));
+    headings.nth(at).map(|(number, _)| number + 1)
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -293,6 +328,26 @@ mod tests {
         assert!(problem.reason.contains("soc_zone"), "{}", problem.reason);
         // The others are still there.
         assert_eq!(profiles.boards.len(), BOARDS.len());
+    }
+
+    #[test]
+    fn one_wrong_description_is_refused_alone() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let text = "id = \"x\"\nname = \"X\"\n[match]\ncompatible = [\"a,b\"]\n\
+            [[sensor]]\nchip = \"a\"\nchannel = \"in1\"\nrole = \"voltage\"\n\
+            [[sensor]]\nchip = \"b\"\nchannel = \"in1\"\nrole = \"nonsense\"\n\
+            [[sensor]]\nchip = \"c\"\n";
+        fs::write(dir.path().join("x.toml"), text).expect("file");
+        let profiles = Profiles::load(dir.path());
+        let lines: Vec<_> = profiles.problems().iter().map(|p| p.line).collect();
+        assert_eq!(lines, [Some(9), Some(13)], "{:?}", profiles.problems());
+        let chips: Vec<&str> = profiles.boards[0]
+            .content
+            .sensors
+            .iter()
+            .map(|s| s.chip.as_str())
+            .collect();
+        assert_eq!(chips, ["a"]);
     }
 
     #[test]

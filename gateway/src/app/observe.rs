@@ -58,6 +58,7 @@ impl Observing {
         panel::spawn(&core.supervisor, control, &core.alerts, &core.stop);
         let bridges =
             bridge::Bridges::new(core.pipeline.clone(), boards_end, core.supervisor.clone());
+        board::register_named(&core.pipeline);
         restore_history(&core.store, &core.sources, &core.telemetry, |source| {
             bridges.adopt(source, &config.bridge)
         });

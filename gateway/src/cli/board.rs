@@ -9,19 +9,20 @@ use boards::{Board, Report, Role, SensorReport, Tree};
 
 use super::args::{BoardsArgs, BoardsCommand};
 use crate::config::{BOARD_SOURCE, Config};
-use crate::sources::board::{drone_interfaces, is_watched, metric_of};
+use crate::sources::board::{drone_interfaces, is_watched, metric_of, open_tree};
 use alerting::Rule;
+use readings::BOARD_SENSOR_PREFIX;
 
 pub(super) fn boards(args: &BoardsArgs) -> anyhow::Result<()> {
-    let config = configuration(args)?;
+    let mut config = configuration(args)?;
+    if let Some(profiles) = &args.profiles {
+        config.board.profiles.clone_from(profiles);
+    }
     let root = args.tree.as_deref().unwrap_or(&config.board.root);
     if let Some(BoardsCommand::Capture { file }) = &args.command {
         return capture(root, file);
     }
-    let mut board = Board::open(
-        root,
-        Some(args.profiles.as_deref().unwrap_or(&config.board.profiles)),
-    )?;
+    let mut board = open_tree(root, &config.board)?;
     board.sample(0, &mut |_, _| {});
     let mut report = board.report(0);
     name_drones(&mut report, &board, &config);
@@ -83,29 +84,28 @@ fn name_blindness(report: &mut Report) {
 
 /// Fills in the column that the `boards` crate cannot know.
 fn name_rules(report: &mut Report, board: &Board, config: &Config) -> anyhow::Result<()> {
-    let watches = |rule: &Rule| {
-        rule.enabled
-            && rule
-                .source
-                .as_deref()
-                .is_none_or(|source| source == BOARD_SOURCE)
-    };
     let views = super::rules::in_effect(config, Some(board))?;
-    let rules: Vec<&Rule> = views
-        .iter()
-        .map(|view| &*view.rule)
-        .filter(|rule| watches(rule))
-        .collect();
+    let rules = views.iter().map(|view| &*view.rule);
+    let rules: Vec<&Rule> = rules.filter(|rule| rule.enabled).collect();
+    let of_board = |rule: &Rule| {
+        let source = rule.source.as_deref();
+        source.is_none_or(|source| source == BOARD_SOURCE)
+    };
+    // A rule that names a sensor by an old name means it as well.
+    let names = |rule: &Rule, name: &str| {
+        let source = rule.source.as_deref();
+        let named = source.and_then(|source| source.strip_prefix(BOARD_SENSOR_PREFIX));
+        let found = named.and_then(|named| board.sensors().find(named).ok());
+        found.is_some_and(|index| board.sensors().sensor(index).name == name)
+    };
     let (sensors, interfaces) = (board.sensors(), drone_interfaces(config));
     for (sensor, shown) in sensors.all().iter().zip(&mut report.sensors) {
-        let Some(metric) =
-            metric_of(sensor.role).filter(|_| is_watched(sensors, sensor, &interfaces))
-        else {
-            continue;
-        };
+        let metric = metric_of(sensor.role).filter(|_| is_watched(sensors, sensor, &interfaces));
+        let by_metric =
+            |rule: &Rule| of_board(rule) && metric.is_some_and(|metric| rule.metric == metric);
         let watching: Vec<String> = rules
             .iter()
-            .filter(|rule| rule.metric == metric)
+            .filter(|rule| by_metric(rule) || names(rule, &sensor.name))
             .map(|rule| {
                 format!(
                     "{} ({} {})",

@@ -56,7 +56,7 @@ fn bundle(config: &Config) -> anyhow::Result<String> {
     section(
         &mut text,
         "board",
-        &match boards::Board::open(&config.board.root, Some(&config.board.profiles)) {
+        &match crate::sources::board::open(&config.board) {
             Ok(mut board) => {
                 board.sample(0, &mut |_, _| {});
                 board.report(0).to_string()

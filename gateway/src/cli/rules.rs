@@ -48,7 +48,7 @@ fn board(config: &Config) -> Option<Board> {
     let board = config
         .board
         .enabled
-        .then(|| Board::open(&config.board.root, Some(&config.board.profiles)))?;
+        .then(|| board_room::open(&config.board))?;
     board
         .inspect_err(|error| eprintln!("without rules for the board: {error}"))
         .ok()

@@ -20,6 +20,13 @@ pub struct Board {
     /// Seconds a metric of the board must be missing before that is an alert:
     /// more than a driver's reload or a busy bus takes.
     pub lost_after_s: u64,
+    /// Names of sensors that are left out, as `boards` shows them; a `*` at the end stands
+    /// for whatever follows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
+    /// Meanings of channels, as in a board profile; they count before the profile's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sensor: Vec<boards::Channel>,
 }
 
 impl Default for Board {
@@ -30,6 +37,8 @@ impl Default for Board {
             profiles: PathBuf::from("/etc/mfg-drone/boards.d"),
             sample_interval_ms: 1000,
             lost_after_s: 30,
+            ignore: Vec::new(),
+            sensor: Vec::new(),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::limits;
 use super::load::{Flag, Loaded};
 use super::place::{ConfigError, Problem};
-use super::{Camera, Config, Profile, Upstream};
+use super::{Board, Camera, Config, Profile, Upstream};
 
 impl Loaded {
     /// Merges and then checks what the types cannot say. For commands that work
@@ -44,6 +44,7 @@ impl Loaded {
         check.server(config);
         check.access(config);
         check.camera(&config.camera);
+        check.board(&config.board);
         check.upstream(&config.upstream);
         let lists = super::bridge::problems(&config.bridge);
         for (path, words) in super::validate_drones::problems(&config.drones)
@@ -155,6 +156,14 @@ impl Check<'_> {
                     "this profile lets anybody who reaches {listen} ({place}) fly the drones; use \"strict\", listen on loopback, or set access.allow_open_access = true"
                 ),
             );
+        }
+    }
+
+    fn board(&mut self, board: &Board) {
+        for words in &board.sensor {
+            if let Err(reason) = words.check() {
+                self.refuse(&["board", "sensor"], format!("{}: {reason}", words.chip));
+            }
         }
     }
 

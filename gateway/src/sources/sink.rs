@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alerting::{AlertError, Alerts, Condition, Filter, RuleText};
+use alerting::{AlertError, Alerts, Condition, Filter, Rule, RuleText};
 use jiff::Timestamp;
 use readings::clock::{Mono, wall_now};
 use readings::telemetry::Telemetry;
@@ -79,6 +79,17 @@ impl Pipeline {
     /// [`AlertError::InvalidRule`]; [`AlertError::Full`] when there are too many.
     pub fn default_rules(&self, room: &'static str, rules: &[RuleText]) -> Result<(), AlertError> {
         self.alerts.set_defaults(room, rules)
+    }
+
+    /// The enabled rules that name a source below `prefix`. Allocates: for now and then.
+    #[must_use]
+    pub fn rules_about(&self, prefix: &str) -> Vec<Arc<Rule>> {
+        let is_about = |rule: &Arc<Rule>| {
+            let source = rule.source.as_deref();
+            rule.enabled && source.is_some_and(|source| source.starts_with(prefix))
+        };
+        let rules = self.alerts.rules().into_iter().map(|view| view.rule);
+        rules.filter(is_about).collect()
     }
 
     /// Whether people have seen what is open about `subject`. A condition raised a

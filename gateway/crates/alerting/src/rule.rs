@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::error::AlertError;
 use super::rule_text::RuleText;
-use readings::{AlertType, Level, Metric};
+use readings::{AlertType, BOARD_SENSOR_PREFIX, Level, Metric};
 
 /// Longest cool-down: a week, the time an alert is kept by default.
 pub const MAX_COOLDOWN_MINUTES: u32 = 7 * 24 * 60;
@@ -207,10 +207,14 @@ impl Rule {
         }
     }
 
-    /// Whether it looks at the source called `name`.
+    /// Whether it looks at the source called `name`. A sensor of the board is judged with
+    /// the board: only a rule that names it looks at it beside.
     #[must_use]
     pub fn covers(&self, name: &str) -> bool {
-        self.source.as_deref().is_none_or(|only| only == name)
+        match self.source.as_deref() {
+            Some(only) => only == name,
+            None => !name.starts_with(BOARD_SENSOR_PREFIX),
+        }
     }
 
     /// Whether a change from `other` leaves running episodes meaningful: the

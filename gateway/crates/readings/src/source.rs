@@ -10,9 +10,16 @@ pub const MAX_DRONE_SOURCES: usize = 64;
 /// Sources of bridges that have a place of their own: eight bridges, each with
 /// sixteen sensors and one source for the board itself, its emergency stop.
 pub const MAX_BRIDGE_SOURCES: usize = 8 * (16 + 1);
+/// Sensors of the board that have a place of their own beside the board: those that
+/// rules name.
+pub const MAX_BOARD_SENSOR_SOURCES: usize = 32;
+/// What the names of such sources begin with. They are judged with the board already, so
+/// only rules that name one look at it.
+pub const BOARD_SENSOR_PREFIX: &str = "board/";
 /// Most sources a gateway can have: the board and the places of the others.
 /// Fixed, because every source owns histories and rule state.
-pub const MAX_SOURCES: usize = 1 + MAX_DRONE_SOURCES + MAX_BRIDGE_SOURCES;
+pub const MAX_SOURCES: usize =
+    1 + MAX_BOARD_SENSOR_SOURCES + MAX_DRONE_SOURCES + MAX_BRIDGE_SOURCES;
 
 /// Index of a source in [`Sources`]; stable while the process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,7 +36,7 @@ impl SourceId {
 /// What kind of thing a source is; default rules are chosen by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceKind {
-    /// The board the gateway runs on.
+    /// The board the gateway runs on, or one of its sensors.
     Board,
     /// A drone, real or simulated.
     Drone,
@@ -42,7 +49,7 @@ impl SourceKind {
     #[must_use]
     pub const fn places(self) -> usize {
         match self {
-            SourceKind::Board => 1,
+            SourceKind::Board => 1 + MAX_BOARD_SENSOR_SOURCES,
             SourceKind::Drone => MAX_DRONE_SOURCES,
             SourceKind::Bridge => MAX_BRIDGE_SOURCES,
         }
@@ -54,7 +61,7 @@ impl SourceKind {
 pub struct Source {
     /// Its index.
     pub id: SourceId,
-    /// The name in rules and alerts: `board`, a drone's id,
+    /// The name in rules and alerts: `board`, `board/<sensor>`, a drone's id,
     /// `bridge/<name>`, `bridge/<name>/<sensor>`.
     pub name: Arc<str>,
     /// Its kind.
@@ -174,6 +181,11 @@ mod tests {
             sources.register("board", SourceKind::Board).expect("known"),
             board
         );
+        for n in 0..MAX_BOARD_SENSOR_SOURCES {
+            let sensor = sources.register(&format!("board/{n}"), SourceKind::Board);
+            sensor.expect("room");
+        }
+        assert!(sources.register("board/x", SourceKind::Board).is_err());
         for n in 0..MAX_DRONE_SOURCES {
             let drone = sources.register(&format!("d{n}"), SourceKind::Drone);
             drone.expect("room");
@@ -187,8 +199,12 @@ mod tests {
         assert_eq!(&*sources.name(board), "board");
         assert_eq!(sources.iter().count(), MAX_SOURCES);
         // Each has histories and rule state: more of them is a matter of memory.
-        assert_eq!((MAX_DRONE_SOURCES, MAX_BRIDGE_SOURCES), (64, 136));
-        assert_eq!(MAX_SOURCES, 201);
+        let places = (
+            MAX_BOARD_SENSOR_SOURCES,
+            MAX_DRONE_SOURCES,
+            MAX_BRIDGE_SOURCES,
+        );
+        assert_eq!((places, MAX_SOURCES), ((32, 64, 136), 233));
     }
 
     #[test]

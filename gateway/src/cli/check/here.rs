@@ -130,7 +130,7 @@ fn sensors(config: &Config, findings: &mut Vec<Finding>) {
     if !config.board.enabled {
         return;
     }
-    match boards::Board::open(&config.board.root, Some(&config.board.profiles)) {
+    match crate::sources::board::open(&config.board) {
         Ok(mut board) => {
             board.sample(0, &mut |_, _| {});
             let report = board.report(0);
@@ -151,6 +151,8 @@ fn sensors(config: &Config, findings: &mut Vec<Finding>) {
                     .iter()
                     .map(|problem| finding(Severity::Warning, "board", problem.to_string())),
             );
+            let refused = board.sensors().refused().iter();
+            findings.extend(refused.map(|why| finding(Severity::Warning, "board", why.clone())));
         }
         Err(error) => findings.push(finding(Severity::Error, "board", error.to_string())),
     }

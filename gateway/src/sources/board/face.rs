@@ -86,6 +86,8 @@ pub struct Snapshot {
     slots: Vec<Slot>,
     /// What has happened so far.
     pub counters: Counters,
+    /// Readers that hang in the kernel.
+    pub hung: usize,
     at_ms: u64,
 }
 
@@ -150,6 +152,7 @@ struct Inner {
     described: Arc<[Described]>,
     slots: Box<[Slot; MAX_SENSORS]>,
     counters: Counters,
+    hung: usize,
 }
 
 impl Face {
@@ -157,11 +160,12 @@ impl Face {
         let profile = &board.detected().profile;
         Face {
             profile: profile.id.as_str().to_owned(),
-            name: profile.name.clone(),
+            name: board.detected().name(),
             inner: Mutex::new(Inner {
                 described: describe(board),
                 slots: Box::new([Slot::default(); MAX_SENSORS]),
                 counters: board.sensors().counters(),
+                hung: board.sensors().hung(),
             }),
         }
     }
@@ -184,12 +188,13 @@ impl Face {
     }
 
     /// Takes the samples of a round.
-    pub(super) fn note(&self, samples: &[(SensorIndex, Sample)], counters: Counters) {
+    pub(super) fn note(&self, samples: &[(SensorIndex, Sample)], counters: Counters, hung: usize) {
         let mut inner = self.inner();
         for (index, sample) in samples {
             inner.slots[index.place()].note(*sample);
         }
         inner.counters = counters;
+        inner.hung = hung;
     }
 
     /// Everything known now.
@@ -200,6 +205,7 @@ impl Face {
             described: inner.described.clone(),
             slots: inner.slots[..inner.described.len()].to_vec(),
             counters: inner.counters,
+            hung: inner.hung,
             at_ms: Mono::now().as_millis(),
         }
     }

@@ -5,7 +5,7 @@
 //! per source and metric, so their number must not follow the number of dongles
 //! plugged in. Each sensor by itself is shown in health and at `/metrics`.
 
-use boards::{Absence, Freshness, Role, Sensor, SensorIndex, Sensors};
+use boards::{Absence, Freshness, Quantity, Role, Sensor, SensorIndex, Sensors};
 
 use readings::{Metric, Reading};
 
@@ -52,7 +52,7 @@ pub(super) fn mapping_of(role: Role) -> Option<Mapping> {
     /// `boards` gives hertz.
     const MEGA: f64 = 1e-6;
     let (metric, factor, fold) = match role {
-        Role::SocTemperature => (Metric::Temperature, 1.0, Greatest),
+        Role::SocTemperature | Role::BoardTemperature => (Metric::Temperature, 1.0, Greatest),
         Role::Undervoltage => (Metric::Undervoltage, 1.0, Greatest),
         Role::Throttled => (Metric::Throttled, 1.0, Greatest),
         Role::CompanionBattery => (Metric::BatteryLevel, 1.0, Least),
@@ -82,6 +82,23 @@ pub(super) fn mapping_of(role: Role) -> Option<Mapping> {
 #[must_use]
 pub fn metric_of(role: Role) -> Option<Metric> {
     mapping_of(role).map(|mapping| mapping.metric)
+}
+
+/// The metric that a rule of its own sees any sensor as, and the factor to its unit.
+pub(super) fn own_metric(sensor: &Sensor) -> (Metric, f64) {
+    if let Some(mapping) = mapping_of(sensor.role) {
+        return (mapping.metric, mapping.factor);
+    }
+    let metric = match sensor.quantity {
+        Quantity::Temperature => Metric::Temperature,
+        Quantity::Voltage => Metric::Voltage,
+        Quantity::Current => Metric::Current,
+        Quantity::Power => Metric::Power,
+        Quantity::FanSpeed => Metric::FanSpeed,
+        Quantity::Percent if sensor.name.contains("humidity") => Metric::Humidity,
+        _ => Metric::Generic,
+    };
+    (metric, 1.0)
 }
 
 /// The sensors of one metric.

@@ -83,6 +83,16 @@ fn write(face: &Face, page: &mut Page<'_>) -> fmt::Result {
         "board_sensors_left_out",
         "Sensors beyond the table's capacity",
         counters.left_out,
+    )?;
+    page.counter(
+        "board_sensor_reads_late",
+        "Reads and searches that did not end in time",
+        counters.late,
+    )?;
+    page.gauges(
+        "board_sensor_readers_hung",
+        "Readers that hang in the kernel now",
+        [(&[] as Labels<'_>, snapshot.hung as f64)],
     )
 }
 

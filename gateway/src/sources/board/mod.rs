@@ -5,21 +5,28 @@
 //! block for tens of milliseconds. It must never judge a value: rules do. What
 //! it read is left in a [`Face`] for the handlers, who never wait for it.
 
+mod conditions;
 mod face;
 mod loss;
 mod mapping;
 mod measured;
+mod named;
 mod rules;
 mod told;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use boards::{Absence, Board, LeftOut, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits};
+use boards::{
+    Absence, Board, LeftOut, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits, Tree, TreeError,
+    Words,
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::sources::loss::{LossChange, LossDetector};
 use crate::sources::sink::{Noticed, Pipeline, ReadingSink as _};
 use alerting::{AlertType, BOARD_SENSOR_LOST as LOST, Condition, Level};
 use readings::clock::Mono;
@@ -29,6 +36,8 @@ pub use face::{Described, Face, SensorView, Snapshot};
 use loss::{GUARDED, Guard, News};
 use mapping::Group;
 pub use mapping::{is_watched, metric_of};
+use named::Named;
+pub use named::register_named;
 pub use rules::defaults as default_rules;
 use told::{Line, Told};
 
@@ -36,6 +45,27 @@ use told::{Line, Told};
 const LONGEST_NAP: Duration = Duration::from_millis(500);
 /// Shortest sleep: sensors that are due at almost the same time share a round.
 const SHORTEST_NAP: Duration = Duration::from_millis(20);
+
+/// The board that the configuration describes.
+///
+/// # Errors
+/// The file tree does not exist.
+pub fn open(config: &config::Board) -> Result<Board, TreeError> {
+    open_tree(&config.root, config)
+}
+
+/// The same for another tree than the configured one.
+///
+/// # Errors
+/// The tree does not exist, or is no capture.
+pub fn open_tree(root: &Path, config: &config::Board) -> Result<Board, TreeError> {
+    let words = Words {
+        sensors: config.sensor.clone(),
+        ignored: config.ignore.clone(),
+    };
+    let tree = Tree::open(root)?;
+    Ok(Board::described(tree, Some(&config.profiles), words))
+}
 
 /// Detects the board, adds its default rules and starts the thread. A board
 /// without sensors costs one sleep every half second. What `alive` gives is
@@ -50,15 +80,13 @@ pub fn spawn<A: Send + 'static>(
     stop: CancellationToken,
     alive: impl FnOnce() -> A,
 ) -> anyhow::Result<Arc<Face>> {
-    let board = Board::open(&config.board.root, Some(&config.board.profiles))?;
-    for problem in board.problems() {
-        tracing::warn!("board profile refused: {problem}");
-    }
+    let board = open(&config.board)?;
     for note in board.sensors().notes() {
         tracing::info!("board sensor not there: {note}");
     }
     let face = Arc::new(Face::new(&board));
-    let mut watch = Watch::new(board, face.clone(), source, pipeline, config);
+    let named = Named::new(config.board.lost_after_s * 1_000);
+    let mut watch = Watch::new(board, face.clone(), source, pipeline, named, config);
     let alive = alive();
     thread::Builder::new()
         .name("board-sensors".to_owned())
@@ -105,6 +133,12 @@ struct Watch {
     samples: Vec<(SensorIndex, Sample)>,
     guards: [Guard; GUARDED.len()],
     told: Told,
+    named: Named,
+    /// Descriptions that were refused, as was told.
+    refused: Vec<String>,
+    busses: LossDetector,
+    /// How long a bus must hang.
+    lost_after_ms: u64,
     /// When it was last asked whether a loss was acknowledged.
     looked_ms: u64,
 }
@@ -115,11 +149,12 @@ impl Watch {
         face: Arc<Face>,
         source: SourceId,
         pipeline: Pipeline,
+        named: Named,
         config: &Config,
     ) -> Watch {
         let drone_interfaces = drone_interfaces(config);
         let limits = board.sensors().temperature_limits();
-        let watch = Watch {
+        let mut watch = Watch {
             generation: board.sensors().generation(),
             groups: mapping::groups(board.sensors(), &drone_interfaces),
             limits,
@@ -133,10 +168,18 @@ impl Watch {
             samples: Vec::with_capacity(MAX_SENSORS),
             guards: [Guard::new(config.board.lost_after_s * 1_000); GUARDED.len()],
             told: Told::new(),
+            named,
+            refused: Vec::new(),
+            busses: LossDetector::default(),
+            lost_after_ms: config.board.lost_after_s * 1_000,
             looked_ms: 0,
         };
         watch.add_rules();
         watch.tell_left_out();
+        // What an earlier run told may be mended by now.
+        watch.pipeline.clear(conditions::REFUSED, "board");
+        watch.pipeline.clear(conditions::STUCK, "board");
+        watch.tell_refused();
         watch
     }
 
@@ -147,8 +190,9 @@ impl Watch {
         samples.clear();
         board.sample(now_ms, &mut |index, sample| samples.push((index, sample)));
         self.remap();
+        let sensors = self.board.sensors();
         self.face
-            .note(&self.samples, self.board.sensors().counters());
+            .note(&self.samples, sensors.counters(), sensors.hung());
         for (index, sample) in &self.samples {
             if let Sample::Reading(reading) = sample {
                 self.was_set[index.place()] |= reading.is_set();
@@ -156,7 +200,10 @@ impl Watch {
             }
         }
         self.publish(now_ms);
+        self.named
+            .round(sensors, &self.samples, &self.pipeline, now_ms);
         self.guard(now_ms);
+        self.tell_stuck(now_ms);
         self.tell(now_ms);
     }
 
@@ -174,6 +221,8 @@ impl Watch {
             self.told.forget(place);
         }
         self.tell_left_out();
+        self.tell_refused();
+        self.named.ask_again();
         let limits = self.board.sensors().temperature_limits();
         if limits != self.limits {
             self.limits = limits;
@@ -253,6 +302,35 @@ impl Watch {
             self.pipeline.clear(LEFT_OUT, "board");
         } else {
             self.pipeline.raise(sensors_left_out(left_out));
+        }
+    }
+
+    /// Tells which descriptions were refused, and why, or that none is any more.
+    fn tell_refused(&mut self) {
+        let refused = conditions::refused(&self.board);
+        if refused == self.refused {
+            return;
+        }
+        self.pipeline.clear(conditions::REFUSED, "board");
+        if !refused.is_empty() {
+            self.pipeline
+                .raise(conditions::description_refused(&refused));
+        }
+        for why in refused.iter().filter(|why| !self.refused.contains(why)) {
+            tracing::warn!("description of the board refused: {why}");
+        }
+        self.refused = refused;
+    }
+
+    /// Tells that a bus hangs, or that none does any more.
+    fn tell_stuck(&mut self, now_ms: u64) {
+        let works = self.board.sensors().hung() == 0;
+        let patience_ms = (self.lost_after_ms, self.lost_after_ms);
+        let pipeline = &self.pipeline;
+        match self.busses.observe(works, now_ms, patience_ms) {
+            Some(LossChange::Lost) => pipeline.raise(conditions::bus_stuck(&self.board, now_ms)),
+            Some(LossChange::Back) => pipeline.clear(conditions::STUCK, "board"),
+            None => {}
         }
     }
 
@@ -365,7 +443,12 @@ fn lost(metric: Metric, sensor: &boards::Sensor, why: Absence) -> Condition {
         subject: subject(metric),
         level: Level::Warning,
         alert_type: AlertType::System,
-        title: "Board Sensor Lost",
+        title: match why {
+            Absence::Faulty | Absence::Implausible(_) | Absence::Jumped(..) => {
+                "Board Sensor Faulty"
+            }
+            _ => "Board Sensor Lost",
+        },
         message: format!(
             "{metric} is no longer known: {} ({}): {why}",
             sensor.label, sensor.name

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{MAX_DRONE_SOURCES, SourceKind};
+use crate::SourceKind;
 
 /// 2025-01-31T09:15:02Z, two seconds into a minute.
 const WALL_S: i64 = 1_738_314_902;
@@ -229,9 +229,11 @@ fn more_series_than_fit_have_a_latest_value_but_no_history() {
         })
         .collect();
     for n in 0..MAX_SOURCES {
+        const BOARD: usize = SourceKind::Board.places();
+        const DRONES: usize = BOARD + SourceKind::Drone.places();
         let kind = match n {
-            0 => SourceKind::Board,
-            1..=MAX_DRONE_SOURCES => SourceKind::Drone,
+            0..BOARD => SourceKind::Board,
+            BOARD..DRONES => SourceKind::Drone,
             _ => SourceKind::Bridge,
         };
         let source = sources.register(&format!("d{n}"), kind).expect("room");

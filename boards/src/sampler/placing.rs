@@ -1,0 +1,212 @@
+//! What a search found, brought into the table: a sensor keeps its place, one that is gone
+//! gives it up when another needs it.
+
+use std::path::PathBuf;
+
+use super::Sensors;
+use crate::decode::Decode;
+use crate::discover::{Discovery, Found, MAX_SENSORS, Origin};
+use crate::gate::{Gate, GateKind};
+use crate::lanes::Searched;
+use crate::probe::{Channel, Probe};
+use crate::sensor::Sensor;
+use crate::source::Source;
+use crate::tree::is_inside;
+
+/// Devices a search leaves out because it hung in them: each holds a reader.
+const MAX_AVOIDED: usize = 4;
+
+impl Sensors {
+    /// Searches the classes and brings the table up to date.
+    pub(super) fn search(&mut self, now_ms: u64) -> bool {
+        let Discovery {
+            found,
+            trip_points,
+            facts,
+            notes,
+            hats,
+            left_out,
+            refused,
+        } = match self.discover() {
+            Some(discovery) => discovery,
+            // Nothing is known to have changed: what is known is read on.
+            None => return false,
+        };
+        (self.trip_points, self.facts, self.notes, self.hats) = (trip_points, facts, notes, hats);
+        let refused_before = std::mem::replace(&mut self.refused, refused);
+        self.counters.searches += 1;
+        self.counters.left_out += left_out.count as u64;
+        let before = std::mem::replace(&mut self.left_out, left_out);
+        let mut changed = false;
+        for probe in &mut self.probes {
+            let is_found = found.iter().any(|f| f.identity == probe.identity);
+            let mut avoided = self.avoided.iter();
+            let first = probe.channels.first();
+            // Nobody looked there.
+            let is_avoided = first.is_some_and(|channel| {
+                let source = &self.sensors[usize::from(channel.place)].source;
+                avoided.any(|(_, directory)| is_inside(source, directory))
+            });
+            if !is_found && !is_avoided && probe.lost(now_ms) {
+                self.counters.vanished += 1;
+                changed = true;
+            }
+        }
+        for (_, directory) in &self.avoided {
+            self.notes.push(format!(
+                "{directory} does not answer: its bus or its driver is stuck; looked at again when it comes back"
+            ));
+        }
+        for found in found {
+            changed |= self.place(now_ms, found);
+        }
+        changed |= self.left_out != before || self.refused != refused_before;
+        self.generation += u64::from(changed);
+        changed
+    }
+
+    /// Looks at everything by a reader. One that does not come back hangs in the device
+    /// whose file it reads: the others are looked at without that one.
+    fn discover(&mut self) -> Option<Discovery> {
+        for _ in 0..=MAX_AVOIDED {
+            let avoided = self.avoided.iter().map(|(_, dir)| dir.clone()).collect();
+            let (tree, progress) = self.tree.watched(avoided);
+            match self.lanes.search(tree, self.detected.clone()) {
+                Searched::Found(discovery) => return Some(*discovery),
+                Searched::Hangs(ticket) => {
+                    self.counters.late += 1;
+                    self.avoided.push((ticket, progress.directory()));
+                }
+                Searched::NoReader => return None,
+            }
+            if self.avoided.len() > MAX_AVOIDED {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Puts what was found into the table; says whether that changed anything.
+    fn place(&mut self, now_ms: u64, found: Found) -> bool {
+        // A file that vanished between listing and now is simply not found.
+        let path = match (&found.origin, self.tree.locate(&found.source)) {
+            (Origin::Kernel(_), _) => PathBuf::from(&found.source),
+            (_, Ok(path)) => path,
+            (Origin::Marker, Err(_)) => self.tree.root().join(found.source.trim_start_matches('/')),
+            (Origin::File, Err(_)) => return false,
+        };
+        let gate = |(gate, kind): &(String, GateKind)| {
+            let path = self.tree.locate(gate).ok()?;
+            Some(Gate { path, kind: *kind })
+        };
+        let gates = found.gates.iter().filter_map(gate).collect();
+        let known = self
+            .probes
+            .iter()
+            .position(|probe| probe.identity == found.identity);
+        let source = Source::new(path, self.tree.handles(), found.origin, gates);
+        if let Some(at) = known {
+            let moved = self.probes[at].found_at(now_ms, &found.bus, source);
+            let renamed = self.take_meaning(at, &found.sensors);
+            if moved {
+                for channel in &self.probes[at].channels {
+                    let sensor = &mut self.sensors[usize::from(channel.place)];
+                    sensor.source.clone_from(&found.source);
+                }
+                self.counters.appeared += 1;
+            }
+            return moved || renamed;
+        }
+        if !self.make_room(found.sensors.len()) {
+            self.counters.left_out += found.sensors.len() as u64;
+            for (sensor, _) in &found.sensors {
+                self.left_out.add(&sensor.name);
+            }
+            return false;
+        }
+        let mut probe = Probe::new(found.identity, found.bus, source, found.period_ms);
+        probe.wait_until(now_ms);
+        self.probes_made += 1;
+        probe.id = self.probes_made;
+        self.append(probe, found.sensors);
+        self.counters.appeared += 1;
+        true
+    }
+
+    /// Which temperature the board is judged by may change as others come or go; says
+    /// whether it did.
+    fn take_meaning(&mut self, at: usize, found: &[(Sensor, Decode)]) -> bool {
+        let mut changed = false;
+        for (channel, (new, _)) in self.probes[at].channels.iter().zip(found) {
+            let sensor = &mut self.sensors[usize::from(channel.place)];
+            if sensor.role.is_temperature() && sensor.role != new.role {
+                sensor.role = new.role;
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Gives up what is gone longest until `wanted` places are free. False when
+    /// what is there, or held, leaves too few.
+    fn make_room(&mut self, wanted: usize) -> bool {
+        loop {
+            let given_up = self.owners.iter().filter(|owner| owner.is_none()).count();
+            if given_up + MAX_SENSORS - self.sensors.len() >= wanted {
+                return true;
+            }
+            let gone = self.probes.iter().enumerate();
+            let oldest = gone
+                .filter_map(|(at, probe)| Some((probe.reusable_since_ms()?, at)))
+                .min();
+            let Some((_, at)) = oldest else {
+                return false;
+            };
+            self.give_up(at);
+        }
+    }
+
+    /// Forgets a probe; its sensors' places are free.
+    fn give_up(&mut self, at: usize) {
+        self.probes.remove(at);
+        self.owners.fill(None);
+        for (number, probe) in self.probes.iter().enumerate() {
+            for (channel, place) in probe.channels.iter().map(|c| c.place).enumerate() {
+                self.owners[usize::from(place)] = Some((number as u16, channel as u16));
+            }
+        }
+    }
+
+    fn append(&mut self, mut probe: Probe, sensors: Vec<(Sensor, Decode)>) {
+        for (mut sensor, decode) in sensors {
+            // A name may be taken by a sensor that is gone.
+            while self.is_named(&sensor.name) {
+                sensor.name.push('\'');
+            }
+            let owner = Some((self.probes.len() as u16, probe.channels.len() as u16));
+            let given_up = self.owners.iter().position(Option::is_none);
+            let place = given_up.unwrap_or(self.sensors.len());
+            let (range, quantity) = (sensor.range, sensor.quantity);
+            match given_up {
+                Some(place) => {
+                    self.owners[place] = owner;
+                    self.sensors[place] = sensor;
+                }
+                None => {
+                    self.owners.push(owner);
+                    self.sensors.push(sensor);
+                }
+            }
+            probe
+                .channels
+                .push(Channel::new(place as u16, decode, range, quantity));
+        }
+        self.probes.push(probe);
+    }
+
+    /// Whether a sensor that has a place is called so.
+    fn is_named(&self, name: &str) -> bool {
+        let mut placed = self.sensors.iter().zip(&self.owners);
+        placed.any(|(sensor, owner)| owner.is_some() && sensor.name == name)
+    }
+}
