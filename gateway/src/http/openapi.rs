@@ -1,8 +1,8 @@
 //! The OpenAPI 3.1 document, made from the table of routes.
 //!
-//! What is served is the committed copy `gateway/openapi.json`; a test makes
-//! the document anew from the table and compares. So a change of the API is
-//! seen in review, and the running gateway keeps no second copy in memory.
+//! Only tests make it: they compare it with the committed copy, which is what the
+//! gateway serves (`document`). So a change of the API is seen in review, and the
+//! program carries nothing of this.
 
 use serde_json::Value;
 use utoipa::openapi::extensions::Extensions;
@@ -18,19 +18,15 @@ use utoipa::openapi::{
 };
 
 use crate::config::Profile;
+use crate::http::document::API_VERSION;
 use crate::http::envelope::Envelope;
 use crate::http::params::{ID_PATTERN, Kind, Param, Place};
-use crate::http::route::{Gives, Policy, Route, Run, Schemas, Verb, of};
+use crate::http::route::{Gives, Policy, Route, Run, Verb};
+use crate::http::shape::{Schemas, reference};
 use crate::http::table::Table;
-
-/// The committed document, without its white space (`build.rs`).
-pub(crate) static DOCUMENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// Name of the security scheme.
 const KEY_SCHEME: &str = "ApiKey";
-
-/// Version of the API, not of the gateway; asserted by existing test suites.
-pub(crate) const API_VERSION: &str = "1.0.0";
 
 /// The document as the table of routes gives it, in readable JSON.
 #[must_use]
@@ -43,7 +39,7 @@ pub(crate) fn describe(table: &Table) -> String {
 /// The document, and every schema it collected on the way.
 pub(crate) fn build(table: &Table) -> (OpenApi, Schemas) {
     let mut schemas = Schemas::new();
-    let error = of::<Envelope<'_>>(&mut schemas);
+    let error = reference::<Envelope<'_>>(&mut schemas);
     let mut paths = PathsBuilder::new();
     for route in table.routes() {
         let operation = operation(route, &mut schemas);
@@ -162,10 +158,13 @@ fn who(policy: Policy) -> String {
 fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
     let described = |text: &str| ResponseBuilder::new().description(text);
     match route.gives {
-        Gives::Json(schema) => (
+        Gives::Json(shape) => (
             "200",
             described("Success")
-                .content("application/json", Content::new(Some(schema(schemas))))
+                .content(
+                    "application/json",
+                    Content::new(Some((shape.schema)(schemas))),
+                )
                 .build(),
         ),
         Gives::Media(media) => {

@@ -12,9 +12,10 @@ use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::response_cache::VERSIONED_TTL;
-use crate::http::route::{Gives, Policy, Route, Verb, of};
+use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::{DASHBOARD, SUCCESS, get, later};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use crate::http::state::App;
 use crate::supervision::Service;
 use alerting::{Alert, AlertType, Filter, Level, Summary};
@@ -25,7 +26,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/alerts",
         DASHBOARD,
         list,
-        Gives::Json(of::<AlertList<'_>>),
+        Gives::Json(of::<AlertList<'_>>()),
     )
     .about("alerts", "Alerts, newest first")
     .takes(LIST),
@@ -33,7 +34,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/alerts/summary",
         DASHBOARD,
         summary,
-        Gives::Json(of::<AlertSummary>),
+        Gives::Json(of::<AlertSummary>()),
     )
     .about("alerts", "Counts of alerts"),
     later(

@@ -10,9 +10,10 @@ use utoipa::ToSchema;
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::respond;
-use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, SUCCESS, WRITE, get, later};
 use crate::http::scalars::{Ts, round2};
+use crate::http::shape::of;
 use crate::routes::drone_call;
 
 /// The routes of this file.
@@ -41,7 +42,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/drones/{drone_id}/camera",
         READ,
         status,
-        Gives::Json(of::<CameraStatus>),
+        Gives::Json(of::<CameraStatus>()),
     )
     .about("drones", "What the camera of a drone sends now")
     .takes(drone_call::ONE),

@@ -8,9 +8,10 @@ use crate::http::envelope::Outcome;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
 use crate::http::response_cache::GAUGES_TTL;
-use crate::http::route::{Gives, Policy, Route, list_of, of};
+use crate::http::route::{Gives, Policy, Route};
 use crate::http::rows::get;
 use crate::http::scalars::{Ts, round1};
+use crate::http::shape::{list_of, of};
 use crate::http::state::App;
 use crate::routes::drone_views::DroneStatus;
 use crate::routes::health;
@@ -26,21 +27,21 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/dashboard/system",
         Policy::Dashboard,
         system,
-        Gives::Json(of::<SystemStatus>),
+        Gives::Json(of::<SystemStatus>()),
     )
     .about("dashboard", "System status"),
     get(
         "/api/dashboard/drones",
         Policy::Dashboard,
         drones,
-        Gives::Json(list_of::<DroneStatus>),
+        Gives::Json(list_of::<DroneStatus>()),
     )
     .about("dashboard", "Status of every drone"),
     get(
         "/api/dashboard/metrics/history",
         Policy::Dashboard,
         history,
-        Gives::Json(of::<MetricsHistory>),
+        Gives::Json(of::<MetricsHistory>()),
     )
     .about("dashboard", "Processor and memory by the minute")
     .takes(HISTORY),
@@ -48,21 +49,21 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/dashboard/performance",
         Policy::Dashboard,
         performance,
-        Gives::Json(of::<HostPerformance>),
+        Gives::Json(of::<HostPerformance>()),
     )
     .about("dashboard", "The machine in detail"),
     get(
         "/api/dashboard/overview",
         Policy::Dashboard,
         overview,
-        Gives::Json(of::<Overview>),
+        Gives::Json(of::<Overview>()),
     )
     .about("dashboard", "Overview"),
     get(
         "/api/dashboard/alerts",
         Policy::Dashboard,
         alerts,
-        Gives::Json(of::<DerivedAlerts>),
+        Gives::Json(of::<DerivedAlerts>()),
     )
     .about("dashboard", "Conditions seen now"),
 ];

@@ -14,9 +14,10 @@ use super::drone_call::{REFUSED_WITHIN, ended, operator, taken};
 use crate::http::call::Call;
 use crate::http::envelope::Outcome as Answer;
 use crate::http::respond;
-use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{RESPOND, later};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use crate::sources::tello::{CommandError, Operator, Refusal};
 
 /// The routes of this file.
@@ -26,7 +27,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/drones/land-all",
         RESPOND,
         land,
-        Gives::Json(of::<DownAll>),
+        Gives::Json(of::<DownAll>()),
     )
     .about("drones", "Land every drone; a result for each"),
     later(
@@ -34,7 +35,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/drones/stop-all",
         RESPOND,
         stop,
-        Gives::Json(of::<DownAll>),
+        Gives::Json(of::<DownAll>()),
     )
     .about("drones", "Stop every drone where it is; a result for each"),
     later(
@@ -42,7 +43,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/drones/emergency-all",
         RESPOND,
         emergency,
-        Gives::Json(of::<DownAll>),
+        Gives::Json(of::<DownAll>()),
     )
     .about(
         "drones",

@@ -14,9 +14,10 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
-use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{WRITE, later};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use crate::routes::camera;
 use crate::routes::drone_call;
 use crate::routes::drone_views::DroneStatus;
@@ -30,7 +31,7 @@ pub(crate) const ROUTES: &[Route] = &[later(
     "/api/drones/{drone_id}/command",
     WRITE,
     command,
-    Gives::Json(of::<CommandResult>),
+    Gives::Json(of::<CommandResult>()),
 )
 .about("drones", "A command by name, in metres or in centimetres")
 .takes(COMMAND)];

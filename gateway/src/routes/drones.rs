@@ -6,8 +6,9 @@ use http::StatusCode;
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::respond;
-use crate::http::route::{Gives, Route, Verb, list_of, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, SUCCESS, WRITE, get, later};
+use crate::http::shape::{list_of, of};
 use crate::routes::drone_call;
 use crate::routes::drone_call::{drone, said, tell, unknown};
 use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
@@ -15,19 +16,19 @@ use crate::sources::tello::ConnectError;
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
-    get("/api/drones", READ, list, Gives::Json(list_of::<Drone>)).about("drones", "Every drone"),
+    get("/api/drones", READ, list, Gives::Json(list_of::<Drone>())).about("drones", "Every drone"),
     get(
         "/api/drones/status",
         READ,
         statuses,
-        Gives::Json(list_of::<DroneStatus>),
+        Gives::Json(list_of::<DroneStatus>()),
     )
     .about("drones", "Status of every drone"),
     get(
         "/api/drones/{drone_id}",
         READ,
         one,
-        Gives::Json(of::<Drone>),
+        Gives::Json(of::<Drone>()),
     )
     .about("drones", "One drone")
     .takes(drone_call::ONE),
@@ -35,7 +36,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/drones/{drone_id}/status",
         READ,
         status,
-        Gives::Json(of::<DroneStatus>),
+        Gives::Json(of::<DroneStatus>()),
     )
     .about("drones", "Status of one drone")
     .takes(drone_call::ONE),
@@ -43,7 +44,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/drones/{drone_id}/type-info",
         READ,
         type_info,
-        Gives::Json(of::<TypeInfo>),
+        Gives::Json(of::<TypeInfo>()),
     )
     .about("drones", "What is behind a drone: real or simulated")
     .takes(drone_call::ONE),

@@ -8,8 +8,9 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{ADMIN, SUCCESS, get, later};
+use crate::http::shape::of;
 use access::{ClientAddress, KeyError, LockedOut};
 
 /// The routes of this file.
@@ -18,7 +19,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/security/lockouts",
         ADMIN,
         list,
-        Gives::Json(of::<Lockouts>),
+        Gives::Json(of::<Lockouts>()),
     )
     .about("security", "Addresses locked out after wrong keys"),
     later(

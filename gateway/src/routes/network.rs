@@ -14,9 +14,10 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue, Outcome as Answer};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::{Gives, Route, Verb, list_of, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, WRITE, get, later, now};
 use crate::http::scalars::{Ts, round2};
+use crate::http::shape::{list_of, of};
 use crate::http::state::App;
 use crate::routes::network_views::{ConnectionCheck, DetectedDrone, NetworkStatus};
 use crate::sources::tello::NotAllowed;
@@ -27,7 +28,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/system/network-status",
         READ,
         status,
-        Gives::Json(of::<NetworkStatus>),
+        Gives::Json(of::<NetworkStatus>()),
     )
     .about(
         "network",
@@ -43,7 +44,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/drones/scan",
         WRITE,
         scan,
-        Gives::Json(of::<ScanResult>),
+        Gives::Json(of::<ScanResult>()),
     )
     .about(
         "drones",
@@ -54,7 +55,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/drones/detect",
         READ,
         detect,
-        Gives::Json(list_of::<DetectedDrone>),
+        Gives::Json(list_of::<DetectedDrone>()),
     )
     .about("network", "Search the configured ranges for real drones")
     .takes(DETECT),
@@ -63,7 +64,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/drones/verify-connection",
         WRITE,
         verify,
-        Gives::Json(of::<ConnectionCheck>),
+        Gives::Json(of::<ConnectionCheck>()),
     )
     .about("network", "Ask one address whether a drone is there")
     .takes(VERIFY),

@@ -11,8 +11,8 @@ use http::{HeaderValue, StatusCode, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::http::call::Call;
+use crate::http::document::DOCUMENT;
 use crate::http::envelope::{ApiError, Outcome};
-use crate::http::openapi;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
 use crate::http::route::{Gives, Policy, Route};
@@ -75,7 +75,7 @@ pub(crate) const FILE: &[Param] = &[Param::required(
 
 /// `GET /openapi.json`
 pub(crate) fn document(_: &mut Call) -> Outcome {
-    let mut response = respond::json_bytes(Bytes::from_static(openapi::DOCUMENT));
+    let mut response = respond::json_bytes(Bytes::from_static(DOCUMENT));
     response.extensions_mut().insert(https::NotHeld);
     Ok(response)
 }

@@ -21,9 +21,10 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::params::{Kind as ParamKind, Param, Place};
 use crate::http::respond;
-use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, WRITE, get, later};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use crate::http::state::App;
 use crate::photos::{Kind, Name, Photo};
 use crate::routes::drone_call;
@@ -37,7 +38,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/drones/{drone_id}/camera/photo",
         WRITE,
         photo,
-        Gives::Json(of::<PhotoView>),
+        Gives::Json(of::<PhotoView>()),
     )
     .about(
         "drones",
@@ -45,7 +46,7 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .takes(drone_call::ONE)
     .also(&["400"]),
-    get("/api/photos", READ, list, Gives::Json(of::<PhotoList>))
+    get("/api/photos", READ, list, Gives::Json(of::<PhotoList>()))
         .about("photos", "Every photo kept"),
     later(
         Verb::Get,

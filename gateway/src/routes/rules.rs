@@ -12,9 +12,10 @@ use crate::http::envelope::{ApiError, Issue, Outcome};
 use crate::http::inputs::Inputs;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{ADMIN, DASHBOARD, SUCCESS, get, later};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use alerting::{
     AlertType, Level, MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule, RuleView,
     USUAL_COOLDOWN_MINUTES,
@@ -27,7 +28,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/alerts/rules",
         DASHBOARD,
         list,
-        Gives::Json(of::<RuleList>),
+        Gives::Json(of::<RuleList>()),
     )
     .about("alerts", "Rules in effect"),
     later(
@@ -35,7 +36,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/alerts/rules",
         ADMIN,
         create,
-        Gives::Json(of::<AlertRule>),
+        Gives::Json(of::<AlertRule>()),
     )
     .about("alerts", "Add a rule")
     .takes(CREATE)
@@ -45,7 +46,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/alerts/rules/{name}",
         ADMIN,
         replace,
-        Gives::Json(of::<AlertRule>),
+        Gives::Json(of::<AlertRule>()),
     )
     .about("alerts", "Add or replace a rule")
     .takes(REPLACE)

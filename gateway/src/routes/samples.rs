@@ -7,9 +7,10 @@ use crate::http::call::Call;
 use crate::http::envelope::Outcome;
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond;
-use crate::http::route::{Gives, Route, of};
+use crate::http::route::{Gives, Route};
 use crate::http::rows::{DASHBOARD, get};
 use crate::http::scalars::{self, Ts, round1};
+use crate::http::shape::of;
 use crate::http::state::App;
 use crate::performance::Performance;
 use readings::Metric;
@@ -20,7 +21,7 @@ pub(crate) const ROUTES: &[Route] = &[get(
     "/api/performance/metrics",
     DASHBOARD,
     metrics,
-    Gives::Json(of::<MetricList>),
+    Gives::Json(of::<MetricList>()),
 )
 .about("performance", "Recorded samples, oldest first")
 .takes(METRICS)];

@@ -12,9 +12,10 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::{Gives, Policy, Route, Verb, of};
+use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::{ADMIN, SUCCESS, get, later, now};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use access::{self, KeyRecord, Permission};
 
 /// The routes of this file.
@@ -23,7 +24,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/security/api-keys",
         ADMIN,
         list,
-        Gives::Json(of::<KeyList>),
+        Gives::Json(of::<KeyList>()),
     )
     .about("security", "List API keys by preview"),
     later(
@@ -31,7 +32,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/security/api-keys",
         ADMIN,
         create,
-        Gives::Json(of::<CreatedKey>),
+        Gives::Json(of::<CreatedKey>()),
     )
     .about("security", "Create an API key; the answer shows it once")
     .takes(CREATE)
@@ -49,14 +50,14 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/security/config",
         ADMIN,
         config,
-        Gives::Json(of::<SecurityConfig>),
+        Gives::Json(of::<SecurityConfig>()),
     )
     .about("security", "What protects the running gateway"),
     get(
         "/api/security/audit",
         ADMIN,
         audit,
-        Gives::Json(of::<AuditTrail>),
+        Gives::Json(of::<AuditTrail>()),
     )
     .about("security", "Security events, newest first")
     .takes(AUDIT),
@@ -66,7 +67,7 @@ pub(crate) const ROUTES: &[Route] = &[
         Policy::Needs(Permission::Read),
         ticket,
     )
-    .gives(Gives::Json(of::<WsTicket>))
+    .gives(Gives::Json(of::<WsTicket>()))
     .about("security", "A one-time ticket for the WebSocket hand-shake"),
 ];
 

@@ -6,9 +6,10 @@ use utoipa::ToSchema;
 use crate::http::call::Call;
 use crate::http::envelope::Outcome;
 use crate::http::respond;
-use crate::http::route::{Gives, Policy, Route, of};
+use crate::http::route::{Gives, Policy, Route};
 use crate::http::rows::get;
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use crate::routes::bridges;
 use crate::routes::upstream_health as upstream;
 use crate::supervision::Service;
@@ -18,7 +19,7 @@ pub(crate) const ROUTES: &[Route] = &[get(
     "/api/dashboard/health",
     Policy::Dashboard,
     service_health,
-    Gives::Json(of::<ServiceHealth>),
+    Gives::Json(of::<ServiceHealth>()),
 )
 .about("dashboard", "Health of the services")];
 

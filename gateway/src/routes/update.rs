@@ -20,8 +20,9 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Param, Place};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::{Gives, Route, Run, Verb, of};
+use crate::http::route::{Gives, Route, Run, Verb};
 use crate::http::rows::{ADMIN, SUCCESS, get, now};
+use crate::http::shape::of;
 use crate::logging::SECURITY;
 use crate::update::{self, Status, UpdateError, Upload, Wish};
 
@@ -31,7 +32,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/system/update",
         ADMIN,
         status,
-        Gives::Json(of::<UpdateStatus>),
+        Gives::Json(of::<UpdateStatus>()),
     )
     .about(
         "update",

@@ -25,14 +25,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config;
 
-pub use spool::{Incoming, Spool, Wish};
-pub use status::{Offered, Slot, State, Status};
-pub use tell::{KEY, watch};
-pub use upload::Upload;
+pub(crate) use spool::{Incoming, Spool, Wish};
+pub(crate) use status::{Slot, Status};
+pub(crate) use tell::watch;
+pub(crate) use upload::Upload;
 
 /// Why an update was not taken, or is not known of.
 #[derive(Debug, Error)]
-pub enum UpdateError {
+pub(crate) enum UpdateError {
     /// Not an image.
     #[error(
         "this gateway was not started from an image ({0} is missing); update its package instead: deploy/install, or apt install ./mfg-drone-gateway_….deb"
@@ -99,7 +99,7 @@ impl UpdateError {
 
 /// What was done since the start, for `/metrics`.
 #[derive(Debug, Default)]
-pub struct UpdateStats {
+pub(crate) struct UpdateStats {
     /// Bundles handed to the image's program.
     pub accepted: AtomicU64,
     /// Uploads that were refused or came to nothing.
@@ -110,7 +110,7 @@ pub struct UpdateStats {
 
 /// Updates as the running gateway sees them.
 #[derive(Debug)]
-pub struct Updates {
+pub(crate) struct Updates {
     spool: Spool,
     uploading: ArcSwapOption<Progress>,
     stats: UpdateStats,
@@ -118,7 +118,7 @@ pub struct Updates {
 
 /// An upload that goes on.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Its announced length.
     pub length: u64,
     /// What has arrived of it.
@@ -129,7 +129,7 @@ pub struct Progress {
 impl Updates {
     /// On the directory of the configuration; it need not exist.
     #[must_use]
-    pub fn new(config: &config::Update) -> Arc<Updates> {
+    pub(crate) fn new(config: &config::Update) -> Arc<Updates> {
         let spool = Spool::new(config);
         Arc::new(Updates {
             spool,
@@ -142,19 +142,19 @@ impl Updates {
     ///
     /// # Errors
     /// [`UpdateError::NotSupported`], [`UpdateError::Unreadable`].
-    pub fn status(&self) -> Result<Status, UpdateError> {
+    pub(crate) fn status(&self) -> Result<Status, UpdateError> {
         self.spool.status()
     }
 
     /// Whether a bundle waits for the image's program to take it.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         self.spool.is_waiting()
     }
 
     /// The upload that goes on, if any.
     #[must_use]
-    pub fn uploading(&self) -> Option<Arc<Progress>> {
+    pub(crate) fn uploading(&self) -> Option<Arc<Progress>> {
         self.uploading.load_full()
     }
 
@@ -162,7 +162,7 @@ impl Updates {
     ///
     /// # Errors
     /// [`UpdateError::NothingToCancel`]; once handed over, an update is not stopped.
-    pub fn cancel(&self) -> Result<(), UpdateError> {
+    pub(crate) fn cancel(&self) -> Result<(), UpdateError> {
         match self.uploading() {
             Some(upload) => upload.cancel.cancel(),
             None => return Err(UpdateError::NothingToCancel),
@@ -172,7 +172,7 @@ impl Updates {
 
     /// Counters.
     #[must_use]
-    pub fn stats(&self) -> &UpdateStats {
+    pub(crate) fn stats(&self) -> &UpdateStats {
         &self.stats
     }
 

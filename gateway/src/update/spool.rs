@@ -24,7 +24,7 @@ const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What is wanted of a bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
+pub(crate) struct Wish {
     /// Its SHA-256 in hexadecimal, when it is known.
     pub sha256: Option<String>,
     /// Whether an older or the same version may be installed.
@@ -33,7 +33,7 @@ pub struct Wish {
 
 /// The directory shared with the image's program.
 #[derive(Clone, Debug)]
-pub struct Spool {
+pub(crate) struct Spool {
     status: PathBuf,
     /// Where the image's scripts say what people are to know.
     pub(super) notices: PathBuf,
@@ -44,7 +44,7 @@ pub struct Spool {
 impl Spool {
     /// Where the configuration says; it need not exist.
     #[must_use]
-    pub fn new(config: &config::Update) -> Spool {
+    pub(crate) fn new(config: &config::Update) -> Spool {
         let (status, dir) = (config.dir.join("status.json"), config.dir.join("spool"));
         Spool {
             status,
@@ -58,13 +58,13 @@ impl Spool {
     ///
     /// # Errors
     /// [`UpdateError::NotSupported`], [`UpdateError::Unreadable`].
-    pub fn status(&self) -> Result<Status, UpdateError> {
+    pub(crate) fn status(&self) -> Result<Status, UpdateError> {
         Status::read(&self.status)
     }
 
     /// Whether a request waits to be taken.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         self.request().exists()
     }
 
@@ -72,7 +72,7 @@ impl Spool {
     ///
     /// # Errors
     /// [`UpdateError`]: not supported, busy, too large, no space.
-    pub fn begin(&self, length: u64) -> Result<Incoming, UpdateError> {
+    pub(crate) fn begin(&self, length: u64) -> Result<Incoming, UpdateError> {
         let status = self.status()?;
         let lock = File::open(&self.dir).map_err(|error| UpdateError::storage(&self.dir, error))?;
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)
@@ -195,7 +195,7 @@ fn sync_dir(path: &Path) -> std::io::Result<()> {
 
 /// A bundle that arrives.
 #[derive(Debug)]
-pub struct Incoming {
+pub(crate) struct Incoming {
     spool: Spool,
     file: File,
     hash: Sha256,
@@ -210,7 +210,7 @@ impl Incoming {
     ///
     /// # Errors
     /// More than announced, or the medium refuses.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), UpdateError> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), UpdateError> {
         self.received += bytes.len() as u64;
         if self.received > self.length {
             return Err(UpdateError::Different(format!(
@@ -228,7 +228,7 @@ impl Incoming {
     ///
     /// # Errors
     /// It is not what was announced, or the medium refuses.
-    pub fn finish(self, wish: &Wish) -> Result<String, UpdateError> {
+    pub(crate) fn finish(self, wish: &Wish) -> Result<String, UpdateError> {
         if self.received != self.length {
             let text = format!(
                 "{} bytes came of the announced {}",

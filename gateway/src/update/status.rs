@@ -19,7 +19,7 @@ const MAX_BYTES: u64 = 64 * 1024;
 /// How far an update has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub(crate) enum State {
     /// There was none yet.
     Idle,
     /// Signature, kind of board and version are looked at.
@@ -41,7 +41,7 @@ pub enum State {
 impl State {
     /// As in the file and the API.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             State::Idle => "idle",
             State::Verifying => "verifying",
@@ -56,7 +56,7 @@ impl State {
 
     /// Whether an update is under way, so that no other may begin.
     #[must_use]
-    pub const fn is_busy(self) -> bool {
+    pub(crate) const fn is_busy(self) -> bool {
         matches!(
             self,
             State::Verifying | State::Installing | State::Rebooting | State::Trying
@@ -66,7 +66,7 @@ impl State {
 
 /// The file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Status {
+pub(crate) struct Status {
     /// 1.
     pub format: u32,
     /// How far the last update has come.
@@ -92,7 +92,7 @@ pub struct Status {
 /// An update as it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
-pub struct Offered {
+pub(crate) struct Offered {
     /// Of the request; none from a stick.
     pub id: Option<String>,
     /// `upload` or `stick`.
@@ -104,7 +104,7 @@ pub struct Offered {
 /// A root slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
-pub struct Slot {
+pub(crate) struct Slot {
     /// `A` or `B`.
     pub slot: String,
     /// Version of what is in it; none when nothing whole is.
@@ -118,7 +118,7 @@ impl Status {
     ///
     /// # Errors
     /// [`UpdateError::NotSupported`] without a file, [`UpdateError::Unreadable`].
-    pub fn read(path: &Path) -> Result<Status, UpdateError> {
+    pub(crate) fn read(path: &Path) -> Result<Status, UpdateError> {
         let unreadable = |reason: String| UpdateError::Unreadable {
             path: path.to_owned(),
             reason,

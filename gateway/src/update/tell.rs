@@ -17,13 +17,13 @@ use super::{UpdateError, Updates};
 use alerting::{AlertType, Alerts, Condition, Filter, Level};
 
 /// Key of the alert's condition.
-pub const KEY: &str = alerting::UPDATE_ENDED;
+pub(crate) const KEY: &str = alerting::UPDATE_ENDED;
 
 /// How often the status is looked at: a few hundred bytes from memory.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Tells outcomes and notices until `stop`. Without an image there is nothing to watch.
-pub async fn watch(updates: Arc<Updates>, alerts: Alerts, stop: CancellationToken) {
+pub(crate) async fn watch(updates: Arc<Updates>, alerts: Alerts, stop: CancellationToken) {
     if matches!(updates.status(), Err(UpdateError::NotSupported(_))) {
         return;
     }
@@ -96,7 +96,7 @@ fn condition(status: &Status) -> Option<Condition> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Offered, Slot};
+    use super::super::status::{Offered, Slot};
     use super::*;
 
     fn status(state: State) -> Status {

@@ -11,7 +11,7 @@ use readings::clock::Mono;
 
 /// What the breaker lets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BreakerState {
+pub(crate) enum BreakerState {
     /// Everything: the upstream answers.
     Closed,
     /// Nothing for now.

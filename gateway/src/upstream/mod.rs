@@ -32,7 +32,7 @@ use crate::outbound::{self, Destination};
 use readings::clock::{Mono, Timestamp, wall_now};
 
 use breaker::Breaker;
-pub use breaker::BreakerState;
+pub(crate) use breaker::BreakerState;
 
 /// Time for a connection to stand: the upstream is on the site.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -47,10 +47,10 @@ const MAX_WORDS: usize = 300;
 /// Why `[upstream]` cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("upstream: {0}")]
-pub struct UpstreamError(pub String);
+pub(crate) struct UpstreamError(pub String);
 
 /// What is to be passed on; checked by the caller.
-pub struct Forward {
+pub(crate) struct Forward {
     /// Method.
     pub method: Method,
     /// Path of the API, for example `/api/models`.
@@ -67,7 +67,7 @@ pub struct Forward {
 
 /// Why there is no answer to pass back.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// There is none to ask.
     #[error("No vision service is configured on this gateway: set upstream.url")]
     NotConfigured,
@@ -113,7 +113,7 @@ pub enum Failure {
 
 /// What an upstream is doing, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpstreamView {
+pub(crate) struct UpstreamView {
     /// What the breaker lets through.
     pub breaker: BreakerState,
     /// Seconds until it is tried again, while it is left alone.
@@ -125,7 +125,7 @@ pub struct UpstreamView {
 /// The upstream; clones share it. Without a configured one there is nothing
 /// behind it, and every request is told so.
 #[derive(Clone)]
-pub struct Upstream {
+pub(crate) struct Upstream {
     shared: Option<Arc<Shared>>,
 }
 
@@ -173,7 +173,7 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError`] saying what is wrong and what to do.
-    pub fn new(config: &config::Upstream) -> Result<Upstream, UpstreamError> {
+    pub(crate) fn new(config: &config::Upstream) -> Result<Upstream, UpstreamError> {
         let Some(url) = &config.url else {
             return Ok(Upstream { shared: None });
         };
@@ -185,7 +185,7 @@ impl Upstream {
 
     /// How it is; none without a configured one.
     #[must_use]
-    pub fn view(&self) -> Option<UpstreamView> {
+    pub(crate) fn view(&self) -> Option<UpstreamView> {
         let shared = self.shared.as_ref()?;
         let (breaker, wait) = {
             let breaker = shared.breaker();
@@ -205,7 +205,7 @@ impl Upstream {
 
     /// Whether it takes connections; it is sent nothing. None without a configured
     /// one.
-    pub async fn reach(&self) -> Option<Result<(), String>> {
+    pub(crate) async fn reach(&self) -> Option<Result<(), String>> {
         let shared = self.shared.as_ref()?;
         let uri = http::Uri::builder()
             .scheme(shared.scheme.clone())
@@ -222,7 +222,7 @@ impl Upstream {
     ///
     /// # Errors
     /// [`Failure`]; then nothing of an answer was passed back.
-    pub async fn forward(&self, forward: Forward) -> Result<Response<Body>, Failure> {
+    pub(crate) async fn forward(&self, forward: Forward) -> Result<Response<Body>, Failure> {
         let shared = self.shared.as_ref().ok_or(Failure::NotConfigured)?;
         call::run(shared, forward)
             .await

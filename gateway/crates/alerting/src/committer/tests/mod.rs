@@ -3,13 +3,13 @@
 mod life;
 mod refused;
 
+use super::*;
 use crate::book::tests::moment;
 use crate::conditions::tests::silent;
 use crate::defaults::default_rules;
 use crate::model::{AlertError, AlertEvent, RuleView};
 use crate::rule::Rule;
 use crate::rule::tests::text;
-use super::*;
 use crate::{Config, RuleText};
 use readings::{Metric, Reading, SourceKind, Sources};
 use tokio::sync::oneshot;
