@@ -24,7 +24,8 @@ use crate::http::route::{Gives, Route, Run, Verb};
 use crate::http::rows::{ADMIN, SUCCESS, get, now};
 use crate::http::shape::of;
 use crate::logging::SECURITY;
-use crate::update::{self, Status, UpdateError, Upload, Wish};
+use crate::update::{UpdateError, Upload, Wish};
+use update_status::{SlotStatus, StatusFile};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
@@ -109,8 +110,8 @@ struct UpdateSlot {
     bootable: Option<bool>,
 }
 
-impl From<update::Slot> for UpdateSlot {
-    fn from(slot: update::Slot) -> UpdateSlot {
+impl From<SlotStatus> for UpdateSlot {
+    fn from(slot: SlotStatus) -> UpdateSlot {
         UpdateSlot {
             slot: slot.slot,
             version: slot.version,
@@ -122,7 +123,7 @@ impl From<update::Slot> for UpdateSlot {
 /// `GET /api/system/update`
 pub(crate) fn status(call: &mut Call) -> Outcome {
     let updates = &call.app.updates;
-    let Status {
+    let StatusFile {
         state,
         mut reason,
         mut changed_at,
@@ -132,7 +133,7 @@ pub(crate) fn status(call: &mut Call) -> Outcome {
         other,
         ..
     } = updates.status()?;
-    let (mut state, mut progress_percent) = (state.name(), progress_pct);
+    let (mut state, mut progress_percent) = (state.word(), progress_pct);
     // What this process does itself it knows better than the file, which then tells of
     // the update before.
     if updates.uploading().is_some() || updates.is_waiting() {

@@ -22,11 +22,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwapOption;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
+use update_status::StatusFile;
 
 use crate::config;
 
 pub(crate) use spool::{Incoming, Spool, Wish};
-pub(crate) use status::{Slot, Status};
 pub(crate) use tell::watch;
 pub(crate) use upload::Upload;
 
@@ -142,7 +142,7 @@ impl Updates {
     ///
     /// # Errors
     /// [`UpdateError::NotSupported`], [`UpdateError::Unreadable`].
-    pub(crate) fn status(&self) -> Result<Status, UpdateError> {
+    pub(crate) fn status(&self) -> Result<StatusFile, UpdateError> {
         self.spool.status()
     }
 

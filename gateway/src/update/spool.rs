@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 use sha2::{Digest as _, Sha256};
+use update_status::StatusFile;
 use uuid::Uuid;
 
 use super::UpdateError;
-use super::status::Status;
+use super::status;
 use crate::config;
 
 /// Space that stays free for the store and the logs while a bundle lies there.
@@ -58,8 +59,8 @@ impl Spool {
     ///
     /// # Errors
     /// [`UpdateError::NotSupported`], [`UpdateError::Unreadable`].
-    pub(crate) fn status(&self) -> Result<Status, UpdateError> {
-        Status::read(&self.status)
+    pub(crate) fn status(&self) -> Result<StatusFile, UpdateError> {
+        status::read(&self.status)
     }
 
     /// Whether a request waits to be taken.
@@ -80,7 +81,7 @@ impl Spool {
         if status.state.is_busy() {
             return Err(UpdateError::Busy(format!(
                 "an update is {}",
-                status.state.name()
+                status.state.word()
             )));
         }
         if self.is_waiting() {
