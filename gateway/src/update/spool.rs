@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use update_status::StatusFile;
 use uuid::Uuid;
 
-use super::UpdateError;
+use super::error::UpdateError;
 use super::status;
 use crate::config;
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use update_status::StatusFile;
 
-use super::UpdateError;
+use super::error::UpdateError;
 
 /// Longest file read: a few hundred bytes are written.
 const MAX_BYTES: u64 = 64 * 1024;

@@ -17,7 +17,7 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::Shared;
+use super::shared::Shared;
 use readings::clock::Mono;
 
 /// Whose turn it is while a request's body is passed on.

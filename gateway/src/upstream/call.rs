@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
+};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
 
 use super::body::{Inward, Outward, Pace, Stage};
 use super::breaker::{Health, Leave};
-use super::{Failure, Forward, Shared, is_trouble, whole_seconds};
+use super::failure::Failure;
+use super::shared::{Shared, whole_seconds};
 use crate::outbound;
 use readings::clock::Mono;
 
@@ -34,6 +37,22 @@ const PASSED_BACK: [HeaderName; 7] = [
     header::LAST_MODIFIED,
     header::RETRY_AFTER,
 ];
+
+/// What is to be passed on; checked by the caller.
+pub(crate) struct Forward {
+    /// Method.
+    pub method: Method,
+    /// Path of the API, for example `/api/models`.
+    pub path: String,
+    /// Type of the body.
+    pub content_type: Option<HeaderValue>,
+    /// Body; none for requests without.
+    pub body: Option<Body>,
+    /// Largest body of this route in bytes.
+    pub limit: u64,
+    /// Time the client has for each piece of its body.
+    pub client_timeout: Duration,
+}
 
 /// A request that the breaker gave leave for; says how it went, also when it is
 /// given up half-way.
@@ -258,6 +277,11 @@ fn request(
         })
     });
     request.body(body).map_err(wrong)
+}
+
+/// Whether a status says that the upstream itself is in trouble.
+fn is_trouble(status: StatusCode) -> bool {
+    status.is_server_error()
 }
 
 #[cfg(test)]

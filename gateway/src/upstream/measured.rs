@@ -4,7 +4,9 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{BreakerState, Shared, Upstream};
+use super::Upstream;
+use super::breaker::BreakerState;
+use super::shared::Shared;
 use readings::measured::{Labels, Measured, Page};
 
 /// None without a configured one.
