@@ -174,7 +174,7 @@ fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
             ("200", success.build())
         }
         Gives::Forwarded => {
-            let text = "As the configured upstream answers";
+            let text = "The answer of the configured upstream";
             (
                 "200",
                 described(text)
@@ -184,7 +184,7 @@ fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
         }
         Gives::Upgrade => (
             "101",
-            described("The connection speaks WebSocket from here on").build(),
+            described("The connection is a WebSocket from here on").build(),
         ),
     }
 }
@@ -194,35 +194,35 @@ const NO_CONTENT: &str = "204";
 
 /// What a client has to expect beside success, and when.
 const FAILURES: [(&str, &str); 17] = [
-    (NO_CONTENT, "Nothing yet of what was asked for"),
-    ("400", "A value is not one of those allowed"),
-    ("401", "No key, or not a valid one"),
+    (NO_CONTENT, "There is nothing newer yet"),
+    ("400", "A value is not allowed"),
+    ("401", "There is no valid key"),
     (
         "403",
-        "The key lacks the permission, the address is locked out, or a page of another origin asks",
+        "The key lacks the permission, the address is locked out, or the request comes from a page of another origin",
     ),
-    ("404", "No such thing"),
-    (
-        "409",
-        "It is there already, or there is no room for another",
-    ),
-    ("411", "The length of the body is not announced"),
-    ("413", "The body is larger than its cap"),
+    ("404", "It does not exist"),
+    ("409", "It exists already, or there is no room for another"),
+    ("411", "The header Content-Length is missing"),
+    ("413", "The body is too large"),
     (
         "421",
-        "No key is asked for, and the name it was called by is not the gateway's",
+        "No key is needed, and the Host is not a name of the gateway",
     ),
     ("422", "A parameter is missing or malformed"),
-    ("426", "Not a WebSocket hand-shake"),
-    ("429", "Too many requests; see Retry-After"),
-    ("501", "Not on this kind of installation"),
+    ("426", "The request is no WebSocket handshake"),
+    (
+        "429",
+        "There were too many requests; Retry-After says when to come back",
+    ),
+    ("501", "This installation cannot do it"),
     (
         "503",
-        "The service is not up, or the change could not be made durable",
+        "The service is not running, or the change could not be saved",
     ),
-    ("502", "The upstream failed, or its answer makes no sense"),
+    ("502", "The upstream failed or gave an invalid answer"),
     ("504", "The upstream did not answer in time"),
-    ("507", "The medium has no room for it"),
+    ("507", "There is no room for it on the disk"),
 ];
 
 /// Those of one route.

@@ -37,7 +37,10 @@ use alerting::AlertEvent;
 pub(crate) const ROUTES: &[Route] =
     &[
         later(Verb::Get, "/ws", Policy::Socket, connect, Gives::Upgrade)
-            .about("live", "WebSocket with replies and broadcasts")
+            .about(
+                "live",
+                "Open a WebSocket for requests, replies and broadcasts",
+            )
             .takes(CONNECT),
     ];
 

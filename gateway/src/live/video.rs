@@ -38,7 +38,7 @@ pub(crate) const ROUTES: &[Route] = &[later(
 )
 .about(
     "live",
-    "The camera of a drone: H.264 frames (Annex B), one a binary message",
+    "Watch a drone's camera: H.264 frames (Annex B), one per binary message",
 )
 .takes(WATCH)];
 

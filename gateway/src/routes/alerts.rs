@@ -28,7 +28,7 @@ pub(crate) const ROUTES: &[Route] = &[
         list,
         Gives::Json(of::<AlertList<'_>>()),
     )
-    .about("alerts", "Alerts, newest first")
+    .about("alerts", "List alerts, newest first")
     .takes(LIST),
     get(
         "/api/alerts/summary",
@@ -36,7 +36,7 @@ pub(crate) const ROUTES: &[Route] = &[
         summary,
         Gives::Json(of::<AlertSummary>()),
     )
-    .about("alerts", "Counts of alerts"),
+    .about("alerts", "Get the number of alerts by level and state"),
     later(
         Verb::Post,
         "/api/alerts/{alert_id}/acknowledge",

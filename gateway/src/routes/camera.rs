@@ -25,7 +25,7 @@ pub(crate) const ROUTES: &[Route] = &[
         stream_on,
         SUCCESS,
     )
-    .about("drones", "Have the drone send video")
+    .about("drones", "Start the video stream of a drone")
     .takes(drone_call::ONE)
     .also(&["400"]),
     later(
@@ -35,7 +35,7 @@ pub(crate) const ROUTES: &[Route] = &[
         stream_off,
         SUCCESS,
     )
-    .about("drones", "Have the drone send no more video")
+    .about("drones", "Stop the video stream of a drone")
     .takes(drone_call::ONE)
     .also(&["400"]),
     get(
@@ -44,7 +44,7 @@ pub(crate) const ROUTES: &[Route] = &[
         status,
         Gives::Json(of::<CameraStatus>()),
     )
-    .about("drones", "What the camera of a drone sends now")
+    .about("drones", "Get the state of a drone's video stream")
     .takes(drone_call::ONE),
 ];
 

@@ -29,21 +29,21 @@ pub(crate) const ROUTES: &[Route] = &[
         system,
         Gives::Json(of::<SystemStatus>()),
     )
-    .about("dashboard", "System status"),
+    .about("dashboard", "Get the system status"),
     get(
         "/api/dashboard/drones",
         Policy::Dashboard,
         drones,
         Gives::Json(list_of::<DroneStatus>()),
     )
-    .about("dashboard", "Status of every drone"),
+    .about("dashboard", "Get the status of all drones"),
     get(
         "/api/dashboard/metrics/history",
         Policy::Dashboard,
         history,
         Gives::Json(of::<MetricsHistory>()),
     )
-    .about("dashboard", "Processor and memory by the minute")
+    .about("dashboard", "Get processor and memory usage by the minute")
     .takes(HISTORY),
     get(
         "/api/dashboard/performance",
@@ -51,21 +51,27 @@ pub(crate) const ROUTES: &[Route] = &[
         performance,
         Gives::Json(of::<HostPerformance>()),
     )
-    .about("dashboard", "The machine in detail"),
+    .about(
+        "dashboard",
+        "Get details of the machine: processor, memory, disk, network",
+    ),
     get(
         "/api/dashboard/overview",
         Policy::Dashboard,
         overview,
         Gives::Json(of::<Overview>()),
     )
-    .about("dashboard", "Overview"),
+    .about("dashboard", "Get an overview of system and drones"),
     get(
         "/api/dashboard/alerts",
         Policy::Dashboard,
         alerts,
         Gives::Json(of::<DerivedAlerts>()),
     )
-    .about("dashboard", "Conditions seen now"),
+    .about(
+        "dashboard",
+        "List what is wrong now, whether or not a rule watches it",
+    ),
 ];
 
 const DURATION: Param = Param::optional(

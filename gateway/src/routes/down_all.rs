@@ -29,7 +29,7 @@ pub(crate) const ROUTES: &[Route] = &[
         land,
         Gives::Json(of::<DownAll>()),
     )
-    .about("drones", "Land every drone; a result for each"),
+    .about("drones", "Land every drone; one result per drone"),
     later(
         Verb::Post,
         "/api/drones/stop-all",
@@ -37,7 +37,10 @@ pub(crate) const ROUTES: &[Route] = &[
         stop,
         Gives::Json(of::<DownAll>()),
     )
-    .about("drones", "Stop every drone where it is; a result for each"),
+    .about(
+        "drones",
+        "Stop every drone where it is; one result per drone",
+    ),
     later(
         Verb::Post,
         "/api/drones/emergency-all",
@@ -47,7 +50,7 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "drones",
-        "Stop the motors of every drone at once; a result for each",
+        "Stop the motors of every drone at once; one result per drone",
     ),
 ];
 

@@ -33,7 +33,10 @@ pub(crate) const ROUTES: &[Route] = &[later(
     command,
     Gives::Json(of::<CommandResult>()),
 )
-.about("drones", "A command by name, in metres or in centimetres")
+.about(
+    "drones",
+    "Send a command by its name, in metres or centimetres",
+)
 .takes(COMMAND)];
 
 /// Parameters of `/command`.

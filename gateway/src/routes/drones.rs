@@ -16,21 +16,22 @@ use crate::sources::tello::ConnectError;
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
-    get("/api/drones", READ, list, Gives::Json(list_of::<Drone>())).about("drones", "Every drone"),
+    get("/api/drones", READ, list, Gives::Json(list_of::<Drone>()))
+        .about("drones", "List all drones"),
     get(
         "/api/drones/status",
         READ,
         statuses,
         Gives::Json(list_of::<DroneStatus>()),
     )
-    .about("drones", "Status of every drone"),
+    .about("drones", "Get the status of all drones"),
     get(
         "/api/drones/{drone_id}",
         READ,
         one,
         Gives::Json(of::<Drone>()),
     )
-    .about("drones", "One drone")
+    .about("drones", "Get one drone")
     .takes(drone_call::ONE),
     get(
         "/api/drones/{drone_id}/status",
@@ -38,7 +39,7 @@ pub(crate) const ROUTES: &[Route] = &[
         status,
         Gives::Json(of::<DroneStatus>()),
     )
-    .about("drones", "Status of one drone")
+    .about("drones", "Get the status of one drone")
     .takes(drone_call::ONE),
     get(
         "/api/drones/{drone_id}/type-info",
@@ -46,7 +47,7 @@ pub(crate) const ROUTES: &[Route] = &[
         type_info,
         Gives::Json(of::<TypeInfo>()),
     )
-    .about("drones", "What is behind a drone: real or simulated")
+    .about("drones", "Get whether a drone is real or simulated")
     .takes(drone_call::ONE),
     later(
         Verb::Post,
@@ -57,7 +58,7 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "drones",
-        "Connect a drone; in mode auto a simulator stands in for one that is not there",
+        "Connect a drone; in mode auto a simulator replaces a drone that cannot be reached",
     )
     .takes(drone_call::ONE)
     .may_conflict(),
@@ -68,7 +69,10 @@ pub(crate) const ROUTES: &[Route] = &[
         disconnect,
         SUCCESS,
     )
-    .about("drones", "Expect nothing of a drone any more")
+    .about(
+        "drones",
+        "Disconnect a drone; its silence is no alert from then on",
+    )
     .takes(drone_call::ONE),
 ];
 

@@ -33,7 +33,7 @@ pub(crate) const ROUTES: &[Route] = &[
         land,
         SUCCESS,
     )
-    .about("drones", "Land; overtakes what waits")
+    .about("drones", "Land; waiting commands are dropped")
     .takes(MANOEUVRE),
     later(
         Verb::Post,
@@ -42,7 +42,7 @@ pub(crate) const ROUTES: &[Route] = &[
         stop,
         SUCCESS,
     )
-    .about("drones", "Stop and hover; overtakes what waits")
+    .about("drones", "Stop and hover; waiting commands are dropped")
     .takes(MANOEUVRE),
     later(
         Verb::Post,
@@ -60,7 +60,7 @@ pub(crate) const ROUTES: &[Route] = &[
         straight,
         SUCCESS,
     )
-    .about("drones", "Fly straight")
+    .about("drones", "Fly in a straight line")
     .takes(MOVE),
     later(
         Verb::Post,
@@ -69,7 +69,7 @@ pub(crate) const ROUTES: &[Route] = &[
         rotate,
         SUCCESS,
     )
-    .about("drones", "Turn")
+    .about("drones", "Rotate")
     .takes(ROTATE),
 ];
 

@@ -38,7 +38,7 @@ pub(crate) const ROUTES: &[Route] = &[later(
 )
 .about(
     "drones",
-    "The newest whole picture: video/h264, or image/jpeg if asked for; 204 when none is newer",
+    "Get the newest whole picture: video/h264, or image/jpeg on request; 204 if there is no newer one",
 )
 .takes(FRAME)
 .may_conflict()

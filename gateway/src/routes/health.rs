@@ -28,7 +28,7 @@ pub(crate) const ROUTES: &[Route] = &[get(
     detailed,
     Gives::Json(of::<DetailedHealth>()),
 )
-.about("health", "Health score with its parts")];
+.about("health", "Get the health score and what it is made of")];
 
 /// Answer of `GET /api/health/detailed`.
 #[derive(Serialize, ToSchema)]

@@ -21,7 +21,10 @@ pub(crate) const ROUTES: &[Route] = &[
         list,
         Gives::Json(of::<Lockouts>()),
     )
-    .about("security", "Addresses locked out after wrong keys"),
+    .about(
+        "security",
+        "List the addresses that are locked out after wrong keys",
+    ),
     later(
         Verb::Delete,
         "/api/security/lockouts/{address}",

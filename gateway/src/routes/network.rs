@@ -32,13 +32,13 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "network",
-        "How the search for drones goes, and what it found",
+        "Get the state of the search for drones and what it found",
     ),
     now(Verb::Post, "/api/system/auto-scan/start", WRITE, start_auto)
-        .about("network", "Search at an interval from now on")
+        .about("network", "Start searching for drones at an interval")
         .takes(AUTO_SCAN),
     now(Verb::Post, "/api/system/auto-scan/stop", WRITE, stop_auto)
-        .about("network", "Search no more by itself"),
+        .about("network", "Stop searching for drones at an interval"),
     later(
         Verb::Post,
         "/api/drones/scan",
@@ -48,7 +48,7 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "drones",
-        "Which drones are there: simulated ones, and real ones by a search",
+        "Search for real drones and list them with the simulated ones",
     ),
     later(
         Verb::Get,
@@ -57,7 +57,10 @@ pub(crate) const ROUTES: &[Route] = &[
         detect,
         Gives::Json(list_of::<DetectedDrone>()),
     )
-    .about("network", "Search the configured ranges for real drones")
+    .about(
+        "network",
+        "Search the configured address ranges for real drones",
+    )
     .takes(DETECT),
     later(
         Verb::Post,
@@ -66,7 +69,7 @@ pub(crate) const ROUTES: &[Route] = &[
         verify,
         Gives::Json(of::<ConnectionCheck>()),
     )
-    .about("network", "Ask one address whether a drone is there")
+    .about("network", "Check whether a drone answers at an address")
     .takes(VERIFY),
 ];
 

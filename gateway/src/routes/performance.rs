@@ -28,39 +28,48 @@ pub(crate) const ROUTES: &[Route] = &[
         summary,
         Gives::Json(of::<PerformanceSummary<'_>>()),
     )
-    .about("performance", "Machine, requests and cache"),
+    .about(
+        "performance",
+        "Get statistics of the machine, the requests and the cache",
+    ),
     get(
         "/api/performance/api",
         DASHBOARD,
         api,
         Gives::Json(of::<ApiPerformance>()),
     )
-    .about("performance", "Request statistics of one route or of all")
+    .about(
+        "performance",
+        "Get request statistics of one route or of all routes",
+    )
     .takes(API),
     now(Verb::Post, "/api/performance/optimize", ADMIN, optimise)
         .gives(Gives::Json(of::<Optimisation>()))
-        .about("performance", "Drop what has expired"),
+        .about(
+            "performance",
+            "Remove expired cache entries and old call records",
+        ),
     get(
         "/api/performance/optimize",
         ADMIN,
         optimise_dry,
         Gives::Json(of::<Optimisation>()),
     )
-    .about("performance", "What POST would drop"),
+    .about("performance", "Show what a POST would remove"),
     get(
         "/api/performance/cache/stats",
         DASHBOARD,
         cache_stats,
         Gives::Json(of::<CacheStats>()),
     )
-    .about("performance", "Cache statistics"),
+    .about("performance", "Get cache statistics"),
     get(
         "/api/performance/cache",
         ADMIN,
         cache_stats,
         Gives::Json(of::<CacheStats>()),
     )
-    .about("performance", "Cache statistics (alias)"),
+    .about("performance", "Get cache statistics (alias)"),
     now(Verb::Delete, "/api/performance/cache", ADMIN, clear_cache)
         .gives(SUCCESS)
         .about("performance", "Clear the cache"),

@@ -42,12 +42,12 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "drones",
-        "Take a photo; without a running stream one is begun for it",
+        "Take a photo; the video stream is started for it if none runs",
     )
     .takes(drone_call::ONE)
     .also(&["400"]),
     get("/api/photos", READ, list, Gives::Json(of::<PhotoList>()))
-        .about("photos", "Every photo kept"),
+        .about("photos", "List all photos"),
     later(
         Verb::Get,
         "/photos/{filename}",
@@ -57,7 +57,7 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "photos",
-        "A photo: image/jpeg, or video/h264 for a still that was not decoded",
+        "Get a photo: image/jpeg, or video/h264 if it was not decoded",
     )
     .takes(FILE),
 ];

@@ -18,10 +18,10 @@ use access::RateClass;
 pub(crate) const ROUTES: &[Route] = &[
     get("/", Policy::Open, index, Gives::Json(of::<Root>()))
         .class(RateClass::Root)
-        .about("root", "What this server is"),
+        .about("root", "Get the name and version of this server"),
     get("/health", Policy::Open, health, Gives::Json(of::<Health>()))
         .class(RateClass::Health)
-        .about("root", "Whether the process serves requests"),
+        .about("root", "Check that the gateway answers requests"),
 ];
 
 /// Answer of `/`.

@@ -30,7 +30,7 @@ pub(crate) const ROUTES: &[Route] = &[
         list,
         Gives::Json(of::<RuleList>()),
     )
-    .about("alerts", "Rules in effect"),
+    .about("alerts", "List the rules in effect"),
     later(
         Verb::Post,
         "/api/alerts/rules",

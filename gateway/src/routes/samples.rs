@@ -23,7 +23,7 @@ pub(crate) const ROUTES: &[Route] = &[get(
     metrics,
     Gives::Json(of::<MetricList>()),
 )
-.about("performance", "Recorded samples, oldest first")
+.about("performance", "List recorded samples, oldest first")
 .takes(METRICS)];
 
 /// Name of the source that is the board itself.

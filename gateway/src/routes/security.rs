@@ -52,14 +52,17 @@ pub(crate) const ROUTES: &[Route] = &[
         config,
         Gives::Json(of::<SecurityConfig>()),
     )
-    .about("security", "What protects the running gateway"),
+    .about(
+        "security",
+        "Get the security settings of the running gateway",
+    ),
     get(
         "/api/security/audit",
         ADMIN,
         audit,
         Gives::Json(of::<AuditTrail>()),
     )
-    .about("security", "Security events, newest first")
+    .about("security", "List security events, newest first")
     .takes(AUDIT),
     now(
         Verb::Post,
@@ -68,7 +71,10 @@ pub(crate) const ROUTES: &[Route] = &[
         ticket,
     )
     .gives(Gives::Json(of::<WsTicket>()))
-    .about("security", "A one-time ticket for the WebSocket hand-shake"),
+    .about(
+        "security",
+        "Get a one-time ticket for a WebSocket handshake",
+    ),
 ];
 
 /// Name of a new key.

@@ -21,7 +21,7 @@ pub(crate) const ROUTES: &[Route] = &[get(
     service_health,
     Gives::Json(of::<ServiceHealth>()),
 )
-.about("dashboard", "Health of the services")];
+.about("dashboard", "Get the health of the services")];
 
 /// Contract 8.2.
 #[derive(Serialize, ToSchema)]

@@ -28,14 +28,14 @@ pub(crate) const ROUTES: &[Route] = &[
         health,
         Gives::Json(of::<SystemHealth>()),
     )
-    .about("system", "Services by name"),
+    .about("system", "Get the health of each service"),
     get(
         "/api/system/status",
         READ,
         status,
         Gives::Json(of::<SystemReport>()),
     )
-    .about("system", "System status with services and drones"),
+    .about("system", "Get the system status with services and drones"),
 ];
 
 /// One service of `/api/system/health`.

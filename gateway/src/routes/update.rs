@@ -37,7 +37,7 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "update",
-        "How the last update of the system went, and what runs in which slot",
+        "Get the result of the last system update and what is in each slot",
     )
     .also(&["501"]),
     Route::new(
@@ -49,13 +49,13 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "update",
-        "Upload a signed bundle as the body; it is verified, installed and tried by itself",
+        "Upload a signed bundle as the body; it is verified, installed and tried without further requests",
     )
     .takes(UPLOAD)
     .may_conflict()
     .also(&["411", "413", "501", "507"]),
     now(Verb::Delete, "/api/system/update", ADMIN, cancel)
-        .about("update", "Give up the upload that goes on")
+        .about("update", "Cancel the upload in progress")
         .may_conflict(),
 ];
 

@@ -10,7 +10,7 @@ const CONFIDENCE: Param = Param::optional(
     Place::Body,
     "confidence_threshold",
     Kind::Range { min: 0.0, max: 1.0 },
-    "Least confidence of what is told, 0.5 when absent",
+    "Least confidence of a detection, 0.5 when absent",
 );
 const MODEL_ID: Param = Param::required(Place::Body, "model_id", Kind::Text, "Id of a model");
 const NAMED: Param = Param::required(Place::Body, "name", NAME, "Name for people");
