@@ -22,7 +22,7 @@ use store::Store;
 
 /// What every room needs.
 pub(super) struct Core {
-    pub(super) logging: logging::Guard,
+    pub(super) logging: logging::LogWriters,
     pub(super) stop: CancellationToken,
     pub(super) store: Store,
     pub(super) access: Arc<Access>,

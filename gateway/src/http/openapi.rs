@@ -20,7 +20,7 @@ use utoipa::openapi::{
 use crate::config::Profile;
 use crate::http::document::API_VERSION;
 use crate::http::envelope::Envelope;
-use crate::http::params::{ID_PATTERN, Kind, Param, Place};
+use crate::http::params::{ID_PATTERN, Kind, Location, Param};
 use crate::http::route::{Gives, Policy, Route, Run, Verb};
 use crate::http::shape::{Schemas, reference};
 use crate::http::table::Table;
@@ -86,7 +86,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
         .extensions(Some(permission(route.policy)))
         .request_body(body(route))
         .response(code, answer);
-    let outside = |param: &&Param| !matches!(param.place, Place::Body | Place::Part);
+    let outside = |param: &&Param| !matches!(param.location, Location::Body | Location::Part);
     for param in route.params.iter().filter(outside) {
         operation = operation.parameter(parameter(param));
     }
@@ -241,14 +241,14 @@ fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)>
     FAILURES.into_iter().filter(move |(code, _)| match *code {
         code if also.contains(&code) => true,
         "401" | "403" | "503" => has_key,
-        "404" => params.iter().any(|param| param.place == Place::Path),
-        "400" => params.iter().any(|param| param.place != Place::Path),
+        "404" => params.iter().any(|param| param.location == Location::Path),
+        "400" => params.iter().any(|param| param.location != Location::Path),
         "409" => conflicts,
         NO_CONTENT | "411" | "501" | "507" => false,
         "413" => takes_body,
         "422" => params
             .iter()
-            .any(|param| param.place != Place::Path || param.kind == Kind::Id),
+            .any(|param| param.location != Location::Path || param.kind == Kind::Id),
         "421" => is_opened,
         "426" => is_socket,
         "502" | "504" => forwarded,
@@ -272,13 +272,13 @@ fn failure(code: &str, reason: &str, error: &RefOr<Schema>) -> Response {
 }
 
 fn parameter(param: &Param) -> Parameter {
-    let place = if param.place == Place::Path {
+    let place = if param.location == Location::Path {
         ParameterIn::Path
     } else {
         ParameterIn::Query
     };
     // What may stand in the body instead cannot be required in the query.
-    let is_required = param.required && param.place != Place::QueryOrBody;
+    let is_required = param.required && param.location != Location::QueryOrBody;
     ParameterBuilder::new()
         .name(param.name)
         .parameter_in(place)
@@ -294,7 +294,7 @@ fn parameter(param: &Param) -> Parameter {
 
 /// The JSON body: fields that only it has, and fields it may have.
 fn body(route: &Route) -> Option<RequestBody> {
-    let in_form = |param: &Param| param.place == Place::Part;
+    let in_form = |param: &Param| param.location == Location::Part;
     let form = route.params.iter().any(in_form);
     if matches!(route.run, Run::Stream(_)) && !route.takes_body() && !form {
         let content = Content::new(Some(RefOr::T(Schema::Object(ObjectBuilder::new().build()))));
@@ -304,13 +304,17 @@ fn body(route: &Route) -> Option<RequestBody> {
     if !route.takes_body() && !form {
         return None;
     }
-    let in_body =
-        |param: &&Param| matches!(param.place, Place::Body | Place::QueryOrBody | Place::Part);
+    let in_body = |param: &&Param| {
+        matches!(
+            param.location,
+            Location::Body | Location::QueryOrBody | Location::Part
+        )
+    };
     let mut object = ObjectBuilder::new();
     let mut required = Required::False;
     for param in route.params.iter().filter(in_body) {
         object = object.property(param.name, schema(param));
-        if param.required && param.place != Place::QueryOrBody {
+        if param.required && param.location != Location::QueryOrBody {
             object = object.required(param.name);
             required = Required::True;
         }

@@ -103,10 +103,10 @@ impl ResponseCache {
 /// the list of alerts on a bad day, which is just when everybody looks at it.
 #[derive(Default)]
 struct LargeResponse {
-    kept: ArcSwapOption<Kept>,
+    kept: ArcSwapOption<Rendered>,
 }
 
-struct Kept {
+struct Rendered {
     name: String<KEY_BYTES>,
     bytes: Bytes,
     until: Mono,
@@ -122,7 +122,8 @@ impl LargeResponse {
 
     fn keep(&self, name: String<KEY_BYTES>, bytes: Bytes, until: Mono) {
         if bytes.len() <= MAX_LARGE_BYTES {
-            self.kept.store(Some(Arc::new(Kept { name, bytes, until })));
+            self.kept
+                .store(Some(Arc::new(Rendered { name, bytes, until })));
         }
     }
 

@@ -19,15 +19,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::http::call::Call;
 use crate::http::credentials::TICKET;
 use crate::http::envelope::Outcome;
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::later;
 use crate::http::state::App;
-use crate::live::changes::Shown;
+use crate::live::changes::DroneChanges;
 use crate::live::message::{self, Reply};
 use crate::live::messages;
-use crate::live::network_messages::{self, Told};
-use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
+use crate::live::network_messages::{self, NetworkChanges};
+use crate::live::socket::{self, ClientPermit, Gone, MAX_SILENT_PINGS, PING_EVERY};
 use crate::live::subscriptions::Subscriptions;
 use crate::routes::drone_call;
 use access::Permission;
@@ -47,7 +47,7 @@ pub(crate) const ROUTES: &[Route] =
 /// Drones to follow from the start: a client that lost its connection takes its
 /// subscriptions up again with the hand-shake, and misses nothing in between.
 const FOLLOW: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "drones",
     Kind::Text,
     "Comma list of drone ids to subscribe to",
@@ -76,7 +76,7 @@ pub(crate) fn connect(call: Call) -> BoxFuture<'static, Outcome> {
 
 async fn upgrade(mut call: Call) -> Outcome {
     let upgrade = socket::upgrade(&mut call).await?;
-    let seat = Seat::of_client(&call)?;
+    let permit = ClientPermit::of_client(&call)?;
     let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
     let subscriptions = Subscriptions::of(&call.inputs.text(&FOLLOW).unwrap_or_default());
     let app = Arc::clone(&call.app);
@@ -94,15 +94,15 @@ async fn upgrade(mut call: Call) -> Outcome {
         .operator_enters(&drone_call::operator(&call));
     Ok(upgrade.on_upgrade(move |socket| async move {
         // While it lives, its operator is there for the drones.
-        let (_seat, _presence) = (seat, presence);
-        let (shown, pending) = (Shown::default(), FuturesUnordered::new());
+        let (_seat, _presence) = (permit, presence);
+        let (changes, pending) = (DroneChanges::default(), FuturesUnordered::new());
         let mut client = Client {
             app,
             socket,
             cut_after,
             may_write,
             subscriptions,
-            shown,
+            changes,
             pending,
         };
         let life = async {
@@ -122,7 +122,7 @@ struct Client {
     /// Whether it may do more than look.
     may_write: bool,
     subscriptions: Subscriptions,
-    shown: Shown,
+    changes: DroneChanges,
     /// Answers that take their time.
     pending: FuturesUnordered<BoxFuture<'static, String>>,
 }
@@ -144,7 +144,7 @@ impl Client {
         let mut statuses = every(quiet_until, STATUS_EVERY);
         let mut drones = every(begun + DRONES_EVERY, DRONES_EVERY);
         let mut looks = every(quiet_until, network_messages::LOOK_EVERY);
-        let mut told = Told::new(&self.app);
+        let mut network = NetworkChanges::new(&self.app);
         let mut silent_pings = 0;
         let stop = self.app.stop.clone();
         loop {
@@ -165,7 +165,7 @@ impl Client {
                 }
                 Some(answer) = self.pending.next() => self.send(answer).await?,
                 _ = looks.tick() => {
-                    for message in told.news(&self.app) {
+                    for message in network.since_last(&self.app) {
                         self.send(message).await?;
                     }
                 }
@@ -234,7 +234,7 @@ impl Client {
 
     /// Every connected drone that looks different from when it was last told.
     async fn send_changes(&mut self) -> Result<(), Gone> {
-        for message in self.shown.changes(&self.app, &self.subscriptions) {
+        for message in self.changes.since_last(&self.app, &self.subscriptions) {
             self.send(message).await?;
         }
         Ok(())

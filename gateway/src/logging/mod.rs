@@ -36,7 +36,7 @@ const BUFFERED_LINES: usize = 4096;
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Keeps the writers alive; dropping it flushes them.
-pub(crate) struct Guard {
+pub(crate) struct LogWriters {
     level: Handle<Targets, Registry>,
     workers: Vec<WorkerGuard>,
     dropped: Vec<ErrorCounter>,
@@ -91,10 +91,10 @@ fn targets(level: &str) -> Result<Targets, LevelError> {
 ///
 /// # Errors
 /// [`LevelError`]. A directory that cannot be written is no error: the gateway
-/// runs on, and [`Guard::degraded`] says why there are no files.
-pub(crate) fn init(config: &Logging) -> Result<Guard, LevelError> {
+/// runs on, and [`LogWriters::degraded`] says why there are no files.
+pub(crate) fn init(config: &Logging) -> Result<LogWriters, LevelError> {
     let (filter, level) = reload::Layer::new(targets(&config.level)?);
-    let mut guard = Guard {
+    let mut guard = LogWriters {
         level,
         workers: Vec::new(),
         dropped: Vec::new(),
@@ -117,7 +117,7 @@ pub(crate) fn init(config: &Logging) -> Result<Guard, LevelError> {
     Ok(guard)
 }
 
-impl Guard {
+impl LogWriters {
     /// Takes a new level.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::response_cache::VERSIONED_TTL;
 use crate::http::route::{Gives, Policy, Route, Verb};
@@ -58,19 +58,19 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 const LEVEL: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "level",
     Kind::Choice(Level::NAMES),
     "Only this level",
 );
 const ALERT_TYPE: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "alert_type",
     Kind::Choice(AlertType::NAMES),
     "Only this type",
 );
 const LIMIT: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "limit",
     Kind::Int {
         min: 0,
@@ -80,7 +80,7 @@ const LIMIT: Param = Param::optional(
     "Most alerts; 0 is all",
 );
 const UNRESOLVED_ONLY: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "unresolved_only",
     Kind::Flag,
     "Only those not resolved, acknowledged ones included",
@@ -90,7 +90,7 @@ const UNRESOLVED_ONLY: Param = Param::optional(
 pub(crate) const LIST: &[Param] = &[LEVEL, ALERT_TYPE, LIMIT, UNRESOLVED_ONLY];
 /// Parameters of the routes on one alert.
 pub(crate) const ONE: &[Param] = &[Param::required(
-    Place::Path,
+    Location::Path,
     "alert_id",
     Kind::Text,
     "Id from the listing",

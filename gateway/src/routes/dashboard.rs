@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::Outcome;
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
 use crate::http::response_cache::GAUGES_TTL;
 use crate::http::route::{Gives, Policy, Route};
@@ -75,7 +75,7 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 const DURATION: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "duration",
     Kind::Int {
         min: 1,

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
 use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{WRITE, later};
@@ -41,15 +41,15 @@ pub(crate) const ROUTES: &[Route] = &[later(
 
 /// Parameters of `/command`.
 pub(crate) const COMMAND: &[Param] = &[
-    Param::required(Place::Path, "drone_id", Kind::Id, "Id of the drone"),
+    Param::required(Location::Path, "drone_id", Kind::Id, "Id of the drone"),
     Param::optional(
-        Place::Body,
+        Location::Body,
         "command",
         Kind::Text,
         "Command, with `params` in metres",
     ),
     Param::optional(
-        Place::Body,
+        Location::Body,
         "type",
         Kind::Text,
         "Command, with `parameters` in centimetres",

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{ADMIN, SUCCESS, get, later};
@@ -38,7 +38,7 @@ pub(crate) const ROUTES: &[Route] = &[
 
 /// Parameters of `DELETE /api/security/lockouts/{address}`.
 pub(crate) const LIFT: &[Param] = &[Param::required(
-    Place::Path,
+    Location::Path,
     "address",
     Kind::Text,
     "The address as it is listed; the slash of a network as %2F",

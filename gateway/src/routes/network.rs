@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue, Outcome as Answer};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, WRITE, get, later, now};
@@ -84,19 +84,19 @@ const INTERVALS_S: (f64, f64) = (1.0, 86_400.0);
 /// Seconds of `POST /api/drones/scan`, which must answer within eight.
 const SCAN_S: f64 = 4.0;
 const TIMEOUT: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "timeout",
     within(TIMEOUTS_S),
     "Seconds, 0.1 to 60; 5 when absent",
 );
 const INTERVAL: Param = Param::optional(
-    Place::QueryOrBody,
+    Location::QueryOrBody,
     "interval_seconds",
     within(INTERVALS_S),
     "Seconds, 1 to 86400; 60 when absent",
 );
 const ADDRESS: Param = Param::required(
-    Place::QueryOrBody,
+    Location::QueryOrBody,
     "ip_address",
     Kind::Text,
     "IPv4 address of the drone",

@@ -13,7 +13,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 use crate::http::call::Call;
 use crate::http::document::DOCUMENT;
 use crate::http::envelope::{ApiError, Outcome};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
 use crate::http::route::{Gives, Policy, Route};
 use crate::http::rows::{HTML, get};
@@ -69,7 +69,7 @@ struct Web;
 
 /// Parameters of `/static/{file}`.
 pub(crate) const FILE: &[Param] = &[Param::required(
-    Place::Path,
+    Location::Path,
     "file",
     Kind::Text,
     "Name of the file",

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::cache::CacheStats as Counters;
 use crate::http::call::Call;
 use crate::http::envelope::Outcome;
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::response_cache::GAUGES_TTL;
 use crate::http::route::{Gives, Route, Verb};
@@ -76,7 +76,7 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 const ENDPOINT: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "endpoint",
     Kind::Text,
     "Route template, e.g. /api/alerts; all routes when absent",

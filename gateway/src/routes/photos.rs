@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
-use crate::http::params::{Kind as ParamKind, Param, Place};
+use crate::http::params::{Kind as ParamKind, Location, Param};
 use crate::http::respond;
 use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, WRITE, get, later};
@@ -70,7 +70,7 @@ const SHOWN_BYTES: usize = 75;
 
 /// Parameters of `/photos/{filename}`.
 pub(crate) const FILE: &[Param] = &[Param::required(
-    Place::Path,
+    Location::Path,
     "filename",
     ParamKind::Text,
     "Name of the photo",

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::{ADMIN, SUCCESS, get, later, now};
@@ -79,7 +79,7 @@ pub(crate) const ROUTES: &[Route] = &[
 
 /// Name of a new key.
 const NAME: Param = Param::required(
-    Place::QueryOrBody,
+    Location::QueryOrBody,
     "name",
     Kind::Chars {
         min: 1,
@@ -89,7 +89,7 @@ const NAME: Param = Param::required(
 );
 /// Permissions of a new key.
 const PERMISSIONS: Param = Param::required(
-    Place::QueryOrBody,
+    Location::QueryOrBody,
     "permissions",
     Kind::Text,
     concat!(
@@ -100,7 +100,7 @@ const PERMISSIONS: Param = Param::required(
 );
 /// Days until a new key expires.
 const EXPIRES_DAYS: Param = Param::optional(
-    Place::QueryOrBody,
+    Location::QueryOrBody,
     "expires_days",
     Kind::Int {
         min: 1,
@@ -111,7 +111,7 @@ const EXPIRES_DAYS: Param = Param::optional(
 );
 /// Most audit records in one answer.
 const AUDIT_LIMIT: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "limit",
     Kind::Int {
         min: 1,
@@ -125,7 +125,7 @@ const AUDIT_LIMIT: Param = Param::optional(
 pub(crate) const CREATE: &[Param] = &[NAME, PERMISSIONS, EXPIRES_DAYS];
 /// Parameters of `DELETE /api/security/api-keys/{api_key}`.
 pub(crate) const REVOKE: &[Param] = &[Param::required(
-    Place::Path,
+    Location::Path,
     "api_key",
     Kind::Text,
     "The key, or its preview from the listing",

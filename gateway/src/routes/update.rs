@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::{Gives, Route, Run, Verb};
 use crate::http::rows::{ADMIN, SUCCESS, get, now};
@@ -64,13 +64,13 @@ pub(crate) const ROUTES: &[Route] = &[
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(2 * 3600);
 
 const SHA256: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "sha256",
     Kind::Text,
     "SHA-256 of the bundle in hexadecimal; checked when given",
 );
 const ALLOW_DOWNGRADE: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "allow_downgrade",
     Kind::Flag,
     "Install it although it is older than what runs, or the same",

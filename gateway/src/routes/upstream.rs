@@ -16,7 +16,7 @@ use crate::http::body::read_body;
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue, Outcome};
 use crate::http::inputs::path_id;
-use crate::http::params::{Kind, Param, Place, takes_body};
+use crate::http::params::{Kind, Location, Param, takes_body};
 use crate::http::respond;
 use crate::http::route::{Gives, Route, Run, Verb};
 use crate::http::rows::{READ, WRITE};
@@ -166,7 +166,10 @@ fn is_form(content_type: &HeaderValue) -> bool {
 }
 
 fn check_path(call: &Call) -> Result<(), ApiError> {
-    let id = call.params.iter().find(|param| param.place == Place::Path);
+    let id = call
+        .params
+        .iter()
+        .find(|param| param.location == Location::Path);
     id.map_or(Ok(()), |param| path_id(param.name, &call.param))
 }
 

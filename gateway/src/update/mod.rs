@@ -11,9 +11,9 @@
 mod error;
 mod measured;
 mod notices;
+mod report;
 mod spool;
 mod status;
-mod tell;
 mod upload;
 
 use std::path::Path;
@@ -27,8 +27,8 @@ use update_status::StatusFile;
 use crate::config;
 
 pub(crate) use error::UpdateError;
+pub(crate) use report::watch;
 pub(crate) use spool::{Incoming, Spool, Wish};
-pub(crate) use tell::watch;
 pub(crate) use upload::Upload;
 
 /// What was done since the start, for `/metrics`.
@@ -115,14 +115,14 @@ impl Updates {
     }
 
     /// What was told of `outcome` stays told over a restart.
-    fn mark_told(&self, outcome: &str) {
-        if let Err(error) = self.spool.mark_told(outcome) {
+    fn mark_reported(&self, outcome: &str) {
+        if let Err(error) = self.spool.mark_reported(outcome) {
             tracing::warn!("the outcome of the update will be told again: {error}");
         }
     }
 
-    fn was_told(&self, outcome: &str) -> bool {
-        self.spool.was_told(outcome)
+    fn was_reported(&self, outcome: &str) -> bool {
+        self.spool.was_reported(outcome)
     }
 
     fn count(&self, accepted: bool) {

@@ -144,12 +144,12 @@ impl Spool {
     }
 
     /// Whether `outcome` was told before.
-    pub(super) fn was_told(&self, outcome: &str) -> bool {
+    pub(super) fn was_reported(&self, outcome: &str) -> bool {
         fs::read_to_string(self.told()).is_ok_and(|told| told == outcome)
     }
 
     /// Remembers that `outcome` was told.
-    pub(super) fn mark_told(&self, outcome: &str) -> Result<(), UpdateError> {
+    pub(super) fn mark_reported(&self, outcome: &str) -> Result<(), UpdateError> {
         put(&self.told(), outcome)
     }
 
@@ -403,8 +403,8 @@ mod tests {
     #[test]
     fn told_once_is_told() {
         let (_dir, spool) = spool(IDLE);
-        assert!(!spool.was_told("a"));
-        spool.mark_told("a").expect("marked");
-        assert!(spool.was_told("a") && !spool.was_told("b"));
+        assert!(!spool.was_reported("a"));
+        spool.mark_reported("a").expect("marked");
+        assert!(spool.was_reported("a") && !spool.was_reported("b"));
     }
 }

@@ -11,8 +11,8 @@ mod body;
 mod breaker;
 mod call;
 mod failure;
+mod link;
 mod measured;
-mod shared;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};
@@ -23,8 +23,8 @@ use thiserror::Error;
 
 use crate::config;
 use crate::outbound;
+use link::{Link, whole_seconds};
 use readings::clock::{Mono, Timestamp};
-use shared::{Shared, whole_seconds};
 
 pub(crate) use breaker::BreakerState;
 pub(crate) use call::Forward;
@@ -50,7 +50,7 @@ pub(crate) struct UpstreamView {
 /// behind it, and every request is told so.
 #[derive(Clone)]
 pub(crate) struct Upstream {
-    shared: Option<Arc<Shared>>,
+    link: Option<Arc<Link>>,
 }
 
 impl Upstream {
@@ -60,23 +60,23 @@ impl Upstream {
     /// [`UpstreamError`] saying what is wrong and what to do.
     pub(crate) fn new(config: &config::Upstream) -> Result<Upstream, UpstreamError> {
         let Some(url) = &config.url else {
-            return Ok(Upstream { shared: None });
+            return Ok(Upstream { link: None });
         };
-        let shared = Shared::new(config, url).map_err(UpstreamError)?;
+        let link = Link::new(config, url).map_err(UpstreamError)?;
         Ok(Upstream {
-            shared: Some(Arc::new(shared)),
+            link: Some(Arc::new(link)),
         })
     }
 
     /// How it is; none without a configured one.
     #[must_use]
     pub(crate) fn view(&self) -> Option<UpstreamView> {
-        let shared = self.shared.as_ref()?;
+        let link = self.link.as_ref()?;
         let (breaker, wait) = {
-            let breaker = shared.breaker();
+            let breaker = link.breaker();
             (breaker.state(), breaker.wait(Mono::now()))
         };
-        let last_failure = shared
+        let last_failure = link
             .last_failure
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -91,14 +91,14 @@ impl Upstream {
     /// Whether it takes connections; it is sent nothing. None without a configured
     /// one.
     pub(crate) async fn reach(&self) -> Option<Result<(), String>> {
-        let shared = self.shared.as_ref()?;
+        let link = self.link.as_ref()?;
         let uri = http::Uri::builder()
-            .scheme(shared.scheme.clone())
-            .authority(shared.authority.clone())
+            .scheme(link.scheme.clone())
+            .authority(link.authority.clone())
             .path_and_query("/")
             .build();
         Some(match uri {
-            Ok(uri) => outbound::reach(shared.connector.clone(), uri).await,
+            Ok(uri) => outbound::reach(link.connector.clone(), uri).await,
             Err(error) => Err(error.to_string()),
         })
     }
@@ -108,10 +108,10 @@ impl Upstream {
     /// # Errors
     /// [`Failure`]; then nothing of an answer was passed back.
     pub(crate) async fn forward(&self, forward: Forward) -> Result<Response<Body>, Failure> {
-        let shared = self.shared.as_ref().ok_or(Failure::NotConfigured)?;
-        call::run(shared, forward)
+        let link = self.link.as_ref().ok_or(Failure::NotConfigured)?;
+        call::run(link, forward)
             .await
-            .inspect_err(|failure| shared.count(failure))
+            .inspect_err(|failure| link.count(failure))
     }
 }
 
@@ -120,7 +120,7 @@ impl fmt::Debug for Upstream {
         // Never the key.
         formatter
             .debug_struct("Upstream")
-            .field("configured", &self.shared.is_some())
+            .field("configured", &self.link.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -26,10 +26,10 @@ use super::stats::AccessStats;
 
 /// Keys and limits; shared by reference.
 pub struct Access {
-    shared: Arc<Shared>,
+    keyring: Arc<Keyring>,
 }
 
-struct Shared {
+struct Keyring {
     gate: Gate,
     incidents: Incidents,
     max_keys: AtomicUsize,
@@ -86,7 +86,7 @@ impl Access {
             records.commit(start.changes.clone()).await?;
             audit::tell_all(&start.changes);
         }
-        let shared = Shared {
+        let keyring = Keyring {
             gate: Gate::new(config, start.keys.into_iter().collect()),
             incidents: Incidents::default(),
             max_keys: AtomicUsize::new(config.max_keys),
@@ -95,7 +95,7 @@ impl Access {
         };
         Ok((
             Access {
-                shared: Arc::new(shared),
+                keyring: Arc::new(keyring),
             },
             start.first,
         ))
@@ -103,29 +103,29 @@ impl Access {
 
     /// Takes reloaded limits. Buckets and lock-outs under way are kept.
     pub fn reload(&self, config: &Config) {
-        self.shared
+        self.keyring
             .max_keys
             .store(config.max_keys, Ordering::Relaxed);
-        self.shared.gate.reload(config);
+        self.keyring.gate.reload(config);
     }
 
     /// Takes the networks that this host is attached to now: their addresses are
     /// told apart by limits and lock-outs.
     pub fn attach(&self, networks: Vec<AttachedNetwork>) {
-        self.shared.gate.attach(networks);
+        self.keyring.gate.attach(networks);
     }
 
     /// Counts the request against the limit of its client address.
     #[must_use]
     pub fn rate_check(&self, class: RateClass, client: IpAddr, now: Mono) -> RateVerdict {
-        self.shared.gate.rate_check(class, client, now)
+        self.keyring.gate.rate_check(class, client, now)
     }
 
     /// Counts a request of class [`RateClass::Other`] against the limit of its
     /// key, so that one key is limited from however many addresses it comes.
     #[must_use]
     pub fn rate_check_key(&self, key: &KeyId, now: Mono) -> RateVerdict {
-        self.shared.gate.rate_check_key(key, now)
+        self.keyring.gate.rate_check_key(key, now)
     }
 
     /// Authenticates and, when `needs` is given, checks the permission. The
@@ -142,15 +142,17 @@ impl Access {
         now: Mono,
     ) -> Result<Session, Denial> {
         let wall_us = wall_now().as_microsecond();
-        self.shared
+        self.keyring
             .gate
             .authorise(presented, client, needs, now, wall_us)
             .map_err(|refusal| {
                 let incident = refusal.incident.as_ref();
                 if let Some(record) = incident.and_then(|incident| {
-                    self.shared.incidents.record(incident, client, now, wall_us)
+                    self.keyring
+                        .incidents
+                        .record(incident, client, now, wall_us)
                 }) {
-                    self.shared.records.defer(vec![Change::Audit(record)]);
+                    self.keyring.records.defer(vec![Change::Audit(record)]);
                 }
                 refusal.denial
             })
@@ -161,18 +163,18 @@ impl Access {
     pub fn record_flight(&self, actor: &str, client: IpAddr, subject: &str) {
         let wall_us = wall_now().as_microsecond();
         if let Some(record) =
-            self.shared
+            self.keyring
                 .incidents
                 .flown(actor, client, subject, Mono::now(), wall_us)
         {
-            self.shared.records.defer(vec![Change::Audit(record)]);
+            self.keyring.records.defer(vec![Change::Audit(record)]);
         }
     }
 
     /// Every address that is locked out, the longest first.
     #[must_use]
     pub fn locked_out(&self) -> Vec<LockedOut> {
-        let mut locked = self.shared.gate.locked_out(Mono::now());
+        let mut locked = self.keyring.gate.locked_out(Mono::now());
         locked.sort_by_key(|one| (std::cmp::Reverse(one.remaining), one.client));
         locked
     }
@@ -183,11 +185,11 @@ impl Access {
     /// # Errors
     /// [`NotDurable`]: the lock-out is over, and only the log says who ended it.
     pub async fn lift_lockout(&self, client: ClientAddress, by: &str) -> Result<bool, NotDurable> {
-        let lifted = self.shared.gate.lift_lockout(client, Mono::now());
+        let lifted = self.keyring.gate.lift_lockout(client, Mono::now());
         if lifted {
             let told = audit::lockout_lifted(client, by, wall_now().as_microsecond());
             audit::tell(&told);
-            self.shared
+            self.keyring
                 .records
                 .commit(vec![Change::Audit(told)])
                 .await?;
@@ -199,7 +201,7 @@ impl Access {
     #[must_use]
     pub fn keys(&self) -> Vec<KeyRecord> {
         let mut keys: Vec<KeyRecord> = self
-            .shared
+            .keyring
             .gate
             .keys()
             .iter()
@@ -221,8 +223,8 @@ impl Access {
         by: &str,
     ) -> Result<(String, KeyRecord), KeyError> {
         let new = NewKey::parse(name, permissions, expires_days)?;
-        let (shared, by) = (self.shared.clone(), by.to_owned());
-        to_the_end(async move { shared.create(new, &by).await }).await
+        let (keyring, by) = (self.keyring.clone(), by.to_owned());
+        to_the_end(async move { keyring.create(new, &by).await }).await
     }
 
     /// Revokes by full key, by preview or by the preview without dots; durable
@@ -231,15 +233,15 @@ impl Access {
     /// # Errors
     /// [`KeyError::Unknown`], [`KeyError::LastAdmin`], [`KeyError::Storage`].
     pub async fn revoke_key(&self, key_or_preview: &str, by: &str) -> Result<KeyRecord, KeyError> {
-        let (shared, by) = (self.shared.clone(), by.to_owned());
+        let (keyring, by) = (self.keyring.clone(), by.to_owned());
         let meant = zeroize::Zeroizing::new(key_or_preview.to_owned());
-        to_the_end(async move { shared.revoke(&meant, &by).await }).await
+        to_the_end(async move { keyring.revoke(&meant, &by).await }).await
     }
 
     /// Hands changed usage counts to the store's next batch.
     pub fn flush_usage(&self) {
         let changed: Vec<Change> = self
-            .shared
+            .keyring
             .gate
             .keys()
             .iter()
@@ -247,14 +249,14 @@ impl Access {
             .map(Change::PutKey)
             .collect();
         if !changed.is_empty() {
-            self.shared.records.defer(changed);
+            self.keyring.records.defer(changed);
         }
     }
 
     /// Counters.
     #[must_use]
     pub fn stats(&self) -> AccessStats {
-        self.shared.gate.stats(Mono::now())
+        self.keyring.gate.stats(Mono::now())
     }
 }
 
@@ -272,7 +274,7 @@ async fn to_the_end<T: Send + 'static>(
         .unwrap_or_else(|_| Err(NotDurable(STOPPING.into()).into()))
 }
 
-impl Shared {
+impl Keyring {
     async fn create(&self, new: NewKey, by: &str) -> Result<(String, KeyRecord), KeyError> {
         let _writer = self.writer.lock().await;
         let table = self.gate.keys();

@@ -48,7 +48,7 @@ fn look(updates: &Updates, alerts: &Alerts, status: &StatusFile) {
         status.changed_at.as_deref().unwrap_or_default(),
         condition.message
     );
-    if updates.was_told(&outcome) {
+    if updates.was_reported(&outcome) {
         return;
     }
     let known = alerts.list(&Filter {
@@ -58,7 +58,7 @@ fn look(updates: &Updates, alerts: &Alerts, status: &StatusFile) {
     match known.iter().find(|alert| {
         &*alert.origin == KEY && alert.details.as_deref() == condition.details.as_deref()
     }) {
-        Some(alert) if alert.durable => updates.mark_told(&outcome),
+        Some(alert) if alert.durable => updates.mark_reported(&outcome),
         Some(_) => {}
         None => alerts.raise(condition),
     }

@@ -32,7 +32,7 @@ const MAX_WORDS: usize = 300;
 pub(super) type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
 
 /// What requests share.
-pub(super) struct Shared {
+pub(super) struct Link {
     pub(super) scheme: Scheme,
     pub(super) authority: Authority,
     /// Put in front of the API's path; without a slash at its end.
@@ -43,15 +43,15 @@ pub(super) struct Shared {
     pub(super) max_response_bytes: u64,
     pub(super) connector: HttpsConnector<HttpConnector>,
     pub(super) client: HttpClient,
-    pub(super) places: Arc<Semaphore>,
+    pub(super) permits: Arc<Semaphore>,
     pub(super) breaker: Mutex<Breaker>,
     pub(super) last_failure: Mutex<Option<(Timestamp, String)>>,
-    pub(super) figures: Figures,
+    pub(super) counters: Counters,
 }
 
 /// Counters since start.
 #[derive(Debug, Default)]
-pub(super) struct Figures {
+pub(super) struct Counters {
     pub(super) answered: AtomicU64,
     pub(super) unreachable: AtomicU64,
     pub(super) timed_out: AtomicU64,
@@ -68,8 +68,8 @@ pub(super) struct Figures {
     pub(super) received_bytes: AtomicU64,
 }
 
-impl Shared {
-    pub(super) fn new(config: &config::Upstream, url: &str) -> Result<Shared, String> {
+impl Link {
+    pub(super) fn new(config: &config::Upstream, url: &str) -> Result<Link, String> {
         let parts = Destination::parse(url)?.uri.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
             return Err("url: write https://host:port".to_owned());
@@ -105,7 +105,7 @@ impl Shared {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MAX_IDLE)
             .build(connector.clone());
-        Ok(Shared {
+        Ok(Link {
             scheme,
             authority,
             prefix,
@@ -115,13 +115,13 @@ impl Shared {
             max_response_bytes: config.max_response_bytes,
             connector,
             client,
-            places: Arc::new(Semaphore::new(config.max_in_flight)),
+            permits: Arc::new(Semaphore::new(config.max_in_flight)),
             breaker: Mutex::new(Breaker::new(
                 config.breaker_failures,
                 Duration::from_secs(config.breaker_pause_s),
             )),
             last_failure: Mutex::new(None),
-            figures: Figures::default(),
+            counters: Counters::default(),
         })
     }
 
@@ -147,16 +147,16 @@ impl Shared {
     }
 
     pub(super) fn count(&self, failure: &Failure) {
-        let figures = &self.figures;
+        let counters = &self.counters;
         let counter = match failure {
             Failure::NotConfigured => return,
-            Failure::LeftAlone { .. } => &figures.left_alone,
-            Failure::Busy => &figures.busy,
-            Failure::Unreachable(_) => &figures.unreachable,
-            Failure::TimedOut(_) => &figures.timed_out,
-            Failure::Unavailable { .. } | Failure::Bad(_) | Failure::Refused(_) => &figures.bad,
-            Failure::AnswerTooLarge(_) | Failure::RequestTooLarge(_) => &figures.too_large,
-            Failure::ClientGone => &figures.client_gone,
+            Failure::LeftAlone { .. } => &counters.left_alone,
+            Failure::Busy => &counters.busy,
+            Failure::Unreachable(_) => &counters.unreachable,
+            Failure::TimedOut(_) => &counters.timed_out,
+            Failure::Unavailable { .. } | Failure::Bad(_) | Failure::Refused(_) => &counters.bad,
+            Failure::AnswerTooLarge(_) | Failure::RequestTooLarge(_) => &counters.too_large,
+            Failure::ClientGone => &counters.client_gone,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
