@@ -9,13 +9,13 @@ use std::path::Path;
 use crate::config::{Config, Drone, DroneMode};
 
 /// The documented admin key; accepted in the demo only.
-pub const ADMIN_KEY: &str = access::PUBLISHED_ADMIN_KEY;
+pub(crate) const ADMIN_KEY: &str = access::PUBLISHED_ADMIN_KEY;
 /// The documented read-only key; accepted in the demo only.
-pub const READONLY_KEY: &str = access::PUBLISHED_READONLY_KEY;
+pub(crate) const READONLY_KEY: &str = access::PUBLISHED_READONLY_KEY;
 
 /// Where everything listens.
 #[derive(Clone, Copy, Debug)]
-pub struct Ports {
+pub(crate) struct Ports {
     /// HTTPS.
     pub listen: SocketAddr,
     /// Plain HTTP.
@@ -30,7 +30,7 @@ pub struct Ports {
 
 /// One drone of the demo.
 #[derive(Clone, Copy, Debug)]
-pub struct DemoDrone {
+pub(crate) struct DemoDrone {
     /// Id in the API.
     pub id: &'static str,
     /// Name for people.
@@ -44,7 +44,7 @@ pub struct DemoDrone {
 }
 
 /// The three drones.
-pub const DRONES: [DemoDrone; 3] = [
+pub(crate) const DRONES: [DemoDrone; 3] = [
     DemoDrone {
         id: "drone_001",
         name: "Tello EDU #1 (simulated)",
@@ -73,13 +73,13 @@ pub const DRONES: [DemoDrone; 3] = [
 #[error(
     "the demo answers on loopback only, because its keys are public; {0} is not a loopback address"
 )]
-pub struct NotLoopback(SocketAddr);
+pub(crate) struct NotLoopback(SocketAddr);
 
 /// The demo's configuration.
 ///
 /// # Errors
 /// [`NotLoopback`] when a listener is reachable from elsewhere.
-pub fn config(ports: Ports, state_dir: &Path) -> Result<Config, NotLoopback> {
+pub(crate) fn config(ports: Ports, state_dir: &Path) -> Result<Config, NotLoopback> {
     for address in [Some(ports.listen), ports.http_listen]
         .into_iter()
         .flatten()

@@ -3,7 +3,8 @@
 //!
 //! `ARCHITECTURE.md` in the repository has the map; each module's header says
 //! what it does and what it must never do. Dependencies point downwards; the table in
-//! `tests/walls.rs` says who may import whom.
+//! `tests/walls.rs` says who may import whom. Public is what tests and
+//! fuzzers of other crates use, and `cli::main`.
 
 mod access_store;
 pub mod alerts;
@@ -11,20 +12,20 @@ pub mod app;
 pub mod cache;
 pub mod cli;
 pub mod config;
-pub mod control;
-pub mod demo;
-pub mod http;
+mod control;
+mod demo;
+mod http;
 mod live;
-pub mod logging;
+mod logging;
 mod networks;
 pub mod notify;
 mod outbound;
 pub mod performance;
-pub mod photos;
+mod photos;
 mod routes;
 pub mod settings;
 pub mod sources;
 pub mod supervision;
-pub mod table;
-pub mod update;
-pub mod upstream;
+mod table;
+mod update;
+mod upstream;

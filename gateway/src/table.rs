@@ -1,11 +1,9 @@
-//! The table of the gateway: every route of every section, and the document that it
-//! gives.
+//! The table of the gateway: every route of every section.
 //!
 //! Above all handlers; a row stands beside its handler, in the file of its section.
 
 use std::sync::LazyLock;
 
-use crate::http::openapi;
 use crate::http::table::Table;
 use crate::{live, routes};
 
@@ -16,14 +14,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 
 /// The table.
 #[must_use]
-pub fn table() -> &'static Table {
+pub(crate) fn table() -> &'static Table {
     &TABLE
-}
-
-/// The OpenAPI document as the table gives it, in readable JSON.
-#[must_use]
-pub fn describe() -> String {
-    openapi::describe(table())
 }
 
 #[cfg(test)]

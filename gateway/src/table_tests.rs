@@ -6,14 +6,15 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
-use crate::http::openapi::{DOCUMENT, build, operation_id};
+use crate::http::document::DOCUMENT;
+use crate::http::openapi::{build, describe as document_of, operation_id};
 
 /// Set to write the document anew after a wanted change of the API.
 const UPDATE: &str = "UPDATE_OPENAPI";
 
 #[test]
 fn the_committed_document_is_the_one_the_table_gives() {
-    let made = describe();
+    let made = document_of(table());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
     if std::env::var_os(UPDATE).is_some() {
         std::fs::write(&path, &made).expect("the document can be written");
@@ -27,7 +28,7 @@ fn the_committed_document_is_the_one_the_table_gives() {
 
 #[test]
 fn what_is_served_is_the_committed_document_in_fewer_bytes() {
-    let committed: Value = serde_json::from_str(&describe()).expect("JSON");
+    let committed: Value = serde_json::from_str(&document_of(table())).expect("JSON");
     let served: Value = serde_json::from_slice(DOCUMENT).expect("JSON");
     assert_eq!(served, committed);
     assert_eq!(

@@ -155,6 +155,7 @@ fn every_room_imports_only_what_its_row_allows_and_no_row_allows_more() {
 /// Crates of the workspace, by their folders.
 const CRATES: &[&str] = &[
     "boards",
+    "deploy/update-status",
     "deploy/updater",
     "firmware-bridge",
     "gateway",
@@ -169,12 +170,10 @@ const CRATES: &[&str] = &[
 ];
 
 /// Circles that are still there. Exactly these: one that is gone leaves the list.
-const KNOWN_CIRCLES: &[&[&str]] = &[
-    &[
-        "boards/src/discover/hwmon.rs",
-        "boards/src/discover/thermal.rs",
-    ],
-];
+const KNOWN_CIRCLES: &[&[&str]] = &[&[
+    "boards/src/discover/hwmon.rs",
+    "boards/src/discover/thermal.rs",
+]];
 
 #[test]
 fn no_files_need_each_other_in_a_circle() {

@@ -22,4 +22,5 @@ pub mod verity;
 pub use machine::{Action, Answer, Board, Ended, Machine, Observed, drive};
 pub use reach::Reach;
 pub use slot::{BootChange, BootState, Slot};
-pub use status::{State, Status};
+pub use status::Status;
+pub use update_status::State;

@@ -2,68 +2,16 @@
 //!
 //! Two files, both of format 1. `state` (lines `NAME=VALUE`) outlives power cuts
 //! and is this program's own. `status.json` is made from it and from the slots at
-//! each start, and is the interface to the gateway (`gateway/src/update/status.rs`):
-//! members may be added, words may not change.
+//! each start, and is the interface to the gateway (`deploy/update-status`).
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use update_status::{FORMAT, SlotStatus, State, StatusFile, UpdateSource};
 
 use crate::slot::{BootState, Slot};
 
 /// What is kept of a reason, in characters: it becomes an alert's text.
 pub const REASON_CHARS: usize = 300;
-
-/// How far the last update has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// There was none.
-    #[default]
-    Idle,
-    /// Its signature and version are looked at.
-    Verifying,
-    /// It is written.
-    Installing,
-    /// It is written, and the board is about to restart into it.
-    Rebooting,
-    /// It runs and has to prove itself.
-    Trying,
-    /// It is kept.
-    Committed,
-    /// It was left again.
-    RolledBack,
-    /// It was refused, or cut short.
-    Failed,
-}
-
-impl State {
-    const ALL: [State; 8] = [
-        State::Idle,
-        State::Verifying,
-        State::Installing,
-        State::Rebooting,
-        State::Trying,
-        State::Committed,
-        State::RolledBack,
-        State::Failed,
-    ];
-
-    /// Its word in both files.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            State::Idle => "idle",
-            State::Verifying => "verifying",
-            State::Installing => "installing",
-            State::Rebooting => "rebooting",
-            State::Trying => "trying",
-            State::Committed => "committed",
-            State::RolledBack => "rolled_back",
-            State::Failed => "failed",
-        }
-    }
-}
 
 /// What is remembered of the last update; an empty text stands for none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -171,62 +119,32 @@ pub struct Slots<'a> {
 pub fn json(status: &Status, slots: &Slots, progress_pct: Option<u8>) -> String {
     let other = slots.running.other();
     let other_version = slots.other_version.and_then(some);
-    let file = File {
-        format: 1,
-        state: status.state,
-        reason: some(&status.reason),
-        changed_at: some(&status.changed),
-        progress_pct,
-        update: Offered {
-            id: some(&status.id),
-            source: some(&status.source),
-            version: some(&status.version),
-        },
-        running: Shown {
-            slot: slots.running.name(),
-            version: some(slots.running_version),
-            bootable: None,
-        },
-        other: Shown {
-            slot: other.name(),
-            version: other_version,
-            bootable: Some(other_version.is_some() && slots.boot.left(other) > 0),
-        },
+    let shown = |slot: Slot, version: Option<&str>, bootable| SlotStatus {
+        slot: slot.name().to_owned(),
+        version: version.map(str::to_owned),
+        bootable,
     };
-    // Texts, numbers and no map: nothing here can be refused. A board must start
-    // without its status file all the same.
-    serde_json::to_string(&file).unwrap_or_default() + "\n"
+    let owned = |text: &str| some(text).map(str::to_owned);
+    let bootable = other_version.is_some() && slots.boot.left(other) > 0;
+    let file = StatusFile {
+        format: FORMAT,
+        state: status.state,
+        reason: owned(&status.reason),
+        changed_at: owned(&status.changed),
+        progress_pct,
+        update: UpdateSource {
+            id: owned(&status.id),
+            source: owned(&status.source),
+            version: owned(&status.version),
+        },
+        running: shown(slots.running, some(slots.running_version), None),
+        other: shown(other, other_version, Some(bootable)),
+    };
+    file.text()
 }
 
 fn some(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
-}
-
-#[derive(Serialize)]
-struct File<'a> {
-    format: u32,
-    state: State,
-    reason: Option<&'a str>,
-    changed_at: Option<&'a str>,
-    progress_pct: Option<u8>,
-    update: Offered<'a>,
-    running: Shown<'a>,
-    other: Shown<'a>,
-}
-
-#[derive(Serialize)]
-struct Offered<'a> {
-    id: Option<&'a str>,
-    source: Option<&'a str>,
-    version: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Shown<'a> {
-    slot: &'a str,
-    version: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bootable: Option<bool>,
 }
 
 #[cfg(test)]
@@ -236,13 +154,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_state_has_one_word_in_both_files() {
+    fn every_state_is_read_back() {
         for state in State::ALL {
-            assert_eq!(
-                serde_json::to_value(state).expect("a word"),
-                state.word(),
-                "{state:?}"
-            );
             let line = format!("state={}\n", state.word());
             assert_eq!(Status::parse(&line).state, state);
         }

@@ -29,7 +29,7 @@ const CLOCK_KNOWN_FOR: Duration = Duration::from_secs(60);
 
 /// What every room needs.
 pub(super) struct Core {
-    pub(super) logging: logging::Guard,
+    pub(super) logging: logging::LogWriters,
     pub(super) stop: CancellationToken,
     pub(super) store: Store,
     pub(super) access: Arc<Access>,

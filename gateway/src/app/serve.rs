@@ -49,7 +49,6 @@ pub(super) fn assemble(
         store: core.store.clone(),
         vehicles: observing.vehicles.clone(),
         fleet: observing.fleet.clone(),
-        server: edges.stats.clone(),
         started: Mono::now(),
         fingerprint: ArcSwapOption::from_pointee(edges.tls.info().fingerprint.clone()),
         supervisor: core.supervisor.clone(),

@@ -13,7 +13,7 @@ use readings::clock::Mono;
 /// Entries by the seeded hash of their key. FNV alone would let whoever chooses
 /// keys choose collisions; of a seeded hash it only mixes the bits.
 pub(super) struct Table {
-    entries: FnvIndexMap<u64, Entry, CAPACITY>,
+    entries: FnvIndexMap<u64, CacheEntry, CAPACITY>,
     free: Vec<u8, CAPACITY>,
     /// `CAPACITY` slots of `MAX_VALUE_BYTES`.
     values: Box<[u8]>,
@@ -22,7 +22,7 @@ pub(super) struct Table {
     stats: CacheStats,
 }
 
-struct Entry {
+struct CacheEntry {
     /// Two keys may share a hash: the key decides.
     key: Vec<u8, MAX_KEY_BYTES>,
     slot: u8,
@@ -32,7 +32,7 @@ struct Entry {
     hits: u64,
 }
 
-impl Entry {
+impl CacheEntry {
     fn is_expired(&self, now: Mono) -> bool {
         now >= self.expires
     }
@@ -93,7 +93,7 @@ impl Table {
         let start = usize::from(slot) * MAX_VALUE_BYTES;
         self.values[start..start + value.len()].copy_from_slice(value);
         self.clock += 1;
-        let entry = Entry {
+        let entry = CacheEntry {
             key,
             slot,
             length: value.len(),
@@ -114,7 +114,7 @@ impl Table {
     /// least recently used one, which counts as an eviction.
     fn free_slot(&mut self, now: Mono) -> Option<u8> {
         if self.free.is_empty() {
-            let rank = |entry: &Entry| (!entry.is_expired(now), entry.used);
+            let rank = |entry: &CacheEntry| (!entry.is_expired(now), entry.used);
             let (hash, entry) = self.entries.iter().min_by_key(|(_, entry)| rank(entry))?;
             let (hash, is_live) = (*hash, !entry.is_expired(now));
             self.stats.evictions += u64::from(is_live);

@@ -7,7 +7,8 @@ use std::io::Read as _;
 use anyhow::Context as _;
 
 use super::args::{UpdateArgs, UpdateCommand};
-use crate::update::{Spool, Status, Wish};
+use crate::update::{Spool, Wish};
+use update_status::StatusFile;
 
 /// Bytes read at a time.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -47,7 +48,7 @@ pub(super) fn update(args: &UpdateArgs) -> anyhow::Result<()> {
     }
 }
 
-fn show(status: &Status, is_waiting: bool, json: bool) -> anyhow::Result<()> {
+fn show(status: &StatusFile, is_waiting: bool, json: bool) -> anyhow::Result<()> {
     if json {
         println!("{}", serde_json::to_string_pretty(status)?);
         return Ok(());
@@ -55,7 +56,7 @@ fn show(status: &Status, is_waiting: bool, json: bool) -> anyhow::Result<()> {
     let state = if is_waiting {
         "waiting"
     } else {
-        status.state.name()
+        status.state.word()
     };
     let version = |version: &Option<String>| {
         version

@@ -13,7 +13,7 @@ use tokio::net::UnixStream;
 
 /// Why the running gateway did not do it.
 #[derive(Debug, Error)]
-pub enum ControlError {
+pub(crate) enum ControlError {
     /// The gateway refused; its reason.
     #[error("{0}")]
     Refused(String),
@@ -28,13 +28,13 @@ pub enum ControlError {
 }
 
 /// A connection to a running gateway.
-pub struct Client {
+pub(crate) struct Client {
     path: PathBuf,
 }
 
 impl Client {
     /// A client, if a gateway runs on this state directory.
-    pub async fn connect(state_dir: &Path) -> Option<Client> {
+    pub(crate) async fn connect(state_dir: &Path) -> Option<Client> {
         let path = super::socket_path(state_dir);
         // A socket file alone proves nothing: a killed gateway leaves it.
         UnixStream::connect(&path).await.ok()?;
@@ -45,7 +45,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn json<T: DeserializeOwned>(
+    pub(crate) async fn json<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
@@ -59,7 +59,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn text(
+    pub(crate) async fn text(
         &self,
         method: Method,
         path: &str,

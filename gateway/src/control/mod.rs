@@ -25,7 +25,7 @@ use https::certificates::Renewal;
 use readings::clock::Timestamp;
 use store::Store;
 
-pub use client::{Client, ControlError};
+pub(crate) use client::Client;
 
 /// File name of the socket in the state directory.
 const SOCKET: &str = "control.sock";
@@ -33,10 +33,10 @@ const SOCKET: &str = "control.sock";
 const MAX_PATH_BYTES: usize = 107;
 
 /// Who the audit trail names for what is done over the socket.
-pub const ACTOR: &str = "console";
+pub(crate) const ACTOR: &str = "console";
 
 /// What the socket works on.
-pub struct Control {
+pub(crate) struct Control {
     /// Keys.
     pub access: Arc<Access>,
     /// The store, for backups.
@@ -48,7 +48,7 @@ pub struct Control {
 }
 
 /// Makes a new certificate: its facts, or why there is none.
-pub type RenewCertificate = Box<dyn Fn(Renewal) -> Result<String, String> + Send + Sync>;
+pub(crate) type RenewCertificate = Box<dyn Fn(Renewal) -> Result<String, String> + Send + Sync>;
 
 /// Makes a new leaf.
 pub(crate) const RENEW_CERTIFICATE: &str = "/certificate/renew";
@@ -57,7 +57,7 @@ pub(crate) const RENEW_AUTHORITY: &str = "/certificate/renew-authority";
 
 /// How well a running gateway is, as far as it can say of itself.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Health {
+pub(crate) struct Health {
     /// What is wrong, if anything.
     pub problem: Option<String>,
     /// Drones in the air.
@@ -75,16 +75,9 @@ pub struct Health {
     pub asked_from_outside: bool,
 }
 
-/// Sends a test message to a named target: what it answered, or why it failed.
-pub type TestNotification = Box<
-    dyn Fn(String) -> std::pin::Pin<Box<dyn Future<Output = Result<String, String>> + Send>>
-        + Send
-        + Sync,
->;
-
 /// A key to be made.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct NewKey {
+pub(crate) struct NewKey {
     /// Its name.
     pub name: String,
     /// Comma list.
@@ -95,7 +88,7 @@ pub struct NewKey {
 
 /// A key that was made; the only place where it is in clear.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct MadeKey {
+pub(crate) struct MadeKey {
     /// The key.
     pub api_key: String,
     /// Its public identifier.
@@ -104,7 +97,7 @@ pub struct MadeKey {
 
 /// A key as listed.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct ListedKey {
+pub(crate) struct ListedKey {
     /// Public identifier.
     pub preview: String,
     /// Name.
@@ -142,7 +135,7 @@ impl From<&KeyRecord> for ListedKey {
 
 /// An address that is locked out.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct ListedLockout {
+pub(crate) struct ListedLockout {
     /// As it is given to lift it.
     pub address: String,
     /// Wrong keys that led to it.
@@ -153,21 +146,21 @@ pub struct ListedLockout {
 
 /// An address to be let in again.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct LiftRequest {
+pub(crate) struct LiftRequest {
     /// As it is listed.
     pub address: String,
 }
 
 /// Where a backup goes.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct BackupRequest {
+pub(crate) struct BackupRequest {
     /// Absolute path as the gateway sees it.
     pub path: PathBuf,
 }
 
 /// The socket's path in a state directory.
 #[must_use]
-pub fn socket_path(state_dir: &Path) -> PathBuf {
+pub(crate) fn socket_path(state_dir: &Path) -> PathBuf {
     state_dir.join(SOCKET)
 }
 
@@ -175,7 +168,7 @@ pub fn socket_path(state_dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// The socket cannot be made: a read-only medium, a path over 107 bytes.
-pub fn open(
+pub(crate) fn open(
     state_dir: &Path,
     control: Control,
     stop: CancellationToken,

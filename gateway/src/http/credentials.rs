@@ -8,7 +8,7 @@ use http::request::Parts;
 use crate::config::Config;
 use crate::http::envelope::ApiError;
 use crate::http::inputs::Inputs;
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::route::{Policy, Route};
 use crate::http::state::App;
 use access::{Denial, Session};
@@ -17,7 +17,7 @@ use readings::clock::Mono;
 
 /// A one-time ticket.
 pub(crate) const TICKET: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "ticket",
     Kind::Text,
     "From POST /api/ws-ticket, instead of the X-API-Key header",

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::http::envelope::{ApiError, Issue};
 use crate::http::lenient::{bool_of_text, int_of_json, int_of_text};
-use crate::http::params::{ID_PATTERN, Kind, Param, Place};
+use crate::http::params::{ID_PATTERN, Kind, Location, Param};
 
 /// The values of a request, and what is wrong with them so far.
 #[derive(Debug, Default)]
@@ -189,7 +189,10 @@ impl Inputs {
     /// Looks at every field of the body that `params` describes; what is wrong
     /// with them is told by [`Inputs::finish`].
     pub(crate) fn look_at(&mut self, params: &[Param]) {
-        for param in params.iter().filter(|param| param.place == Place::Body) {
+        for param in params
+            .iter()
+            .filter(|param| param.location == Location::Body)
+        {
             match param.kind {
                 Kind::Int { .. } => drop(self.int(param)),
                 Kind::Flag => drop(self.flag(param)),
@@ -326,11 +329,11 @@ impl Inputs {
     fn given(&self, param: &Param) -> Option<(&'static str, Given<'_>)> {
         let from_query = || self.query.iter().rev().find(|(name, _)| name == param.name);
         let from_body = || self.body.get(param.name).filter(|value| !value.is_null());
-        match param.place {
-            Place::Path | Place::Part => None,
-            Place::Query => from_query().map(|(_, text)| ("query", Given::Text(text))),
-            Place::Body => from_body().map(|value| ("body", Given::from(value))),
-            Place::QueryOrBody => from_query()
+        match param.location {
+            Location::Path | Location::Part => None,
+            Location::Query => from_query().map(|(_, text)| ("query", Given::Text(text))),
+            Location::Body => from_body().map(|value| ("body", Given::from(value))),
+            Location::QueryOrBody => from_query()
                 .map(|(_, text)| ("query", Given::Text(text)))
                 .or_else(|| from_body().map(|value| ("body", Given::from(value)))),
         }
@@ -338,10 +341,10 @@ impl Inputs {
 
     fn absent<T>(&mut self, param: &Param) -> Option<T> {
         if param.required {
-            let place = if param.place == Place::QueryOrBody && self.has_body() {
+            let place = if param.location == Location::QueryOrBody && self.has_body() {
                 "body"
             } else {
-                param.place.name()
+                param.location.name()
             };
             self.issues.push(Issue::new(
                 "missing",

@@ -1,7 +1,7 @@
 use super::*;
 
 const LIMIT: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "limit",
     Kind::Int {
         min: 0,
@@ -10,10 +10,10 @@ const LIMIT: Param = Param::optional(
     },
     "",
 );
-const FLAG: Param = Param::optional(Place::Query, "flag", Kind::Flag, "");
-const NAME: Param = Param::required(Place::QueryOrBody, "name", Kind::Text, "");
+const FLAG: Param = Param::optional(Location::Query, "flag", Kind::Flag, "");
+const NAME: Param = Param::required(Location::QueryOrBody, "name", Kind::Text, "");
 const DISTANCE: Param = Param::required(
-    Place::Body,
+    Location::Body,
     "distance",
     Kind::Int {
         min: 20,

@@ -17,7 +17,7 @@ pub(crate) const BOUNDS_S: [f64; 12] = [
 const BUCKETS: usize = BOUNDS_S.len() + 1;
 
 /// Histograms of every route.
-pub struct Latencies {
+pub(crate) struct Latencies {
     routes: Box<[Histogram]>,
 }
 
@@ -30,7 +30,7 @@ struct Histogram {
 impl Latencies {
     /// Histograms for so many routes.
     #[must_use]
-    pub fn new(routes: usize) -> Latencies {
+    pub(crate) fn new(routes: usize) -> Latencies {
         Latencies {
             routes: (0..routes).map(|_| Histogram::default()).collect(),
         }

@@ -1,8 +1,8 @@
 //! The OpenAPI 3.1 document, made from the table of routes.
 //!
-//! What is served is the committed copy `gateway/openapi.json`; a test makes
-//! the document anew from the table and compares. So a change of the API is
-//! seen in review, and the running gateway keeps no second copy in memory.
+//! Only tests make it: they compare it with the committed copy, which is what the
+//! gateway serves (`document`). So a change of the API is seen in review, and the
+//! program carries nothing of this.
 
 use serde_json::Value;
 use utoipa::openapi::extensions::Extensions;
@@ -18,19 +18,15 @@ use utoipa::openapi::{
 };
 
 use crate::config::Profile;
+use crate::http::document::API_VERSION;
 use crate::http::envelope::Envelope;
-use crate::http::params::{ID_PATTERN, Kind, Param, Place};
-use crate::http::route::{Gives, Policy, Route, Run, Schemas, Verb, of};
+use crate::http::params::{ID_PATTERN, Kind, Location, Param};
+use crate::http::route::{Gives, Policy, Route, Run, Verb};
+use crate::http::shape::{Schemas, reference};
 use crate::http::table::Table;
-
-/// The committed document, without its white space (`build.rs`).
-pub(crate) static DOCUMENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// Name of the security scheme.
 const KEY_SCHEME: &str = "ApiKey";
-
-/// Version of the API, not of the gateway; asserted by existing test suites.
-pub(crate) const API_VERSION: &str = "1.0.0";
 
 /// The document as the table of routes gives it, in readable JSON.
 #[must_use]
@@ -43,7 +39,7 @@ pub(crate) fn describe(table: &Table) -> String {
 /// The document, and every schema it collected on the way.
 pub(crate) fn build(table: &Table) -> (OpenApi, Schemas) {
     let mut schemas = Schemas::new();
-    let error = of::<Envelope<'_>>(&mut schemas);
+    let error = reference::<Envelope<'_>>(&mut schemas);
     let mut paths = PathsBuilder::new();
     for route in table.routes() {
         let operation = operation(route, &mut schemas);
@@ -90,7 +86,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
         .extensions(Some(permission(route.policy)))
         .request_body(body(route))
         .response(code, answer);
-    let outside = |param: &&Param| !matches!(param.place, Place::Body | Place::Part);
+    let outside = |param: &&Param| !matches!(param.location, Location::Body | Location::Part);
     for param in route.params.iter().filter(outside) {
         operation = operation.parameter(parameter(param));
     }
@@ -162,10 +158,13 @@ fn who(policy: Policy) -> String {
 fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
     let described = |text: &str| ResponseBuilder::new().description(text);
     match route.gives {
-        Gives::Json(schema) => (
+        Gives::Json(shape) => (
             "200",
             described("Success")
-                .content("application/json", Content::new(Some(schema(schemas))))
+                .content(
+                    "application/json",
+                    Content::new(Some((shape.schema)(schemas))),
+                )
                 .build(),
         ),
         Gives::Media(media) => {
@@ -175,7 +174,7 @@ fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
             ("200", success.build())
         }
         Gives::Forwarded => {
-            let text = "As the configured upstream answers";
+            let text = "The answer of the configured upstream";
             (
                 "200",
                 described(text)
@@ -185,7 +184,7 @@ fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
         }
         Gives::Upgrade => (
             "101",
-            described("The connection speaks WebSocket from here on").build(),
+            described("The connection is a WebSocket from here on").build(),
         ),
     }
 }
@@ -195,35 +194,35 @@ const NO_CONTENT: &str = "204";
 
 /// What a client has to expect beside success, and when.
 const FAILURES: [(&str, &str); 17] = [
-    (NO_CONTENT, "Nothing yet of what was asked for"),
-    ("400", "A value is not one of those allowed"),
-    ("401", "No key, or not a valid one"),
+    (NO_CONTENT, "There is nothing newer yet"),
+    ("400", "A value is not allowed"),
+    ("401", "There is no valid key"),
     (
         "403",
-        "The key lacks the permission, the address is locked out, or a page of another origin asks",
+        "The key lacks the permission, the address is locked out, or the request comes from a page of another origin",
     ),
-    ("404", "No such thing"),
-    (
-        "409",
-        "It is there already, or there is no room for another",
-    ),
-    ("411", "The length of the body is not announced"),
-    ("413", "The body is larger than its cap"),
+    ("404", "It does not exist"),
+    ("409", "It exists already, or there is no room for another"),
+    ("411", "The header Content-Length is missing"),
+    ("413", "The body is too large"),
     (
         "421",
-        "No key is asked for, and the name it was called by is not the gateway's",
+        "No key is needed, and the Host is not a name of the gateway",
     ),
     ("422", "A parameter is missing or malformed"),
-    ("426", "Not a WebSocket hand-shake"),
-    ("429", "Too many requests; see Retry-After"),
-    ("501", "Not on this kind of installation"),
+    ("426", "The request is no WebSocket handshake"),
+    (
+        "429",
+        "There were too many requests; Retry-After says when to come back",
+    ),
+    ("501", "This installation cannot do it"),
     (
         "503",
-        "The service is not up, or the change could not be made durable",
+        "The service is not running, or the change could not be saved",
     ),
-    ("502", "The upstream failed, or its answer makes no sense"),
+    ("502", "The upstream failed or gave an invalid answer"),
     ("504", "The upstream did not answer in time"),
-    ("507", "The medium has no room for it"),
+    ("507", "There is no room for it on the disk"),
 ];
 
 /// Those of one route.
@@ -242,14 +241,14 @@ fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)>
     FAILURES.into_iter().filter(move |(code, _)| match *code {
         code if also.contains(&code) => true,
         "401" | "403" | "503" => has_key,
-        "404" => params.iter().any(|param| param.place == Place::Path),
-        "400" => params.iter().any(|param| param.place != Place::Path),
+        "404" => params.iter().any(|param| param.location == Location::Path),
+        "400" => params.iter().any(|param| param.location != Location::Path),
         "409" => conflicts,
         NO_CONTENT | "411" | "501" | "507" => false,
         "413" => takes_body,
         "422" => params
             .iter()
-            .any(|param| param.place != Place::Path || param.kind == Kind::Id),
+            .any(|param| param.location != Location::Path || param.kind == Kind::Id),
         "421" => is_opened,
         "426" => is_socket,
         "502" | "504" => forwarded,
@@ -273,13 +272,13 @@ fn failure(code: &str, reason: &str, error: &RefOr<Schema>) -> Response {
 }
 
 fn parameter(param: &Param) -> Parameter {
-    let place = if param.place == Place::Path {
+    let place = if param.location == Location::Path {
         ParameterIn::Path
     } else {
         ParameterIn::Query
     };
     // What may stand in the body instead cannot be required in the query.
-    let is_required = param.required && param.place != Place::QueryOrBody;
+    let is_required = param.required && param.location != Location::QueryOrBody;
     ParameterBuilder::new()
         .name(param.name)
         .parameter_in(place)
@@ -295,7 +294,7 @@ fn parameter(param: &Param) -> Parameter {
 
 /// The JSON body: fields that only it has, and fields it may have.
 fn body(route: &Route) -> Option<RequestBody> {
-    let in_form = |param: &Param| param.place == Place::Part;
+    let in_form = |param: &Param| param.location == Location::Part;
     let form = route.params.iter().any(in_form);
     if matches!(route.run, Run::Stream(_)) && !route.takes_body() && !form {
         let content = Content::new(Some(RefOr::T(Schema::Object(ObjectBuilder::new().build()))));
@@ -305,13 +304,17 @@ fn body(route: &Route) -> Option<RequestBody> {
     if !route.takes_body() && !form {
         return None;
     }
-    let in_body =
-        |param: &&Param| matches!(param.place, Place::Body | Place::QueryOrBody | Place::Part);
+    let in_body = |param: &&Param| {
+        matches!(
+            param.location,
+            Location::Body | Location::QueryOrBody | Location::Part
+        )
+    };
     let mut object = ObjectBuilder::new();
     let mut required = Required::False;
     for param in route.params.iter().filter(in_body) {
         object = object.property(param.name, schema(param));
-        if param.required && param.place != Place::QueryOrBody {
+        if param.required && param.location != Location::QueryOrBody {
             object = object.required(param.name);
             required = Required::True;
         }

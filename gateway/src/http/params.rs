@@ -5,7 +5,7 @@
 
 /// Where a parameter stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     /// A segment of the path.
     Path,
     /// The query string.
@@ -18,13 +18,13 @@ pub(crate) enum Place {
     Part,
 }
 
-impl Place {
+impl Location {
     /// First element of an issue's `loc`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Place::Path => "path",
-            Place::Query | Place::QueryOrBody => "query",
-            Place::Body | Place::Part => "body",
+            Location::Path => "path",
+            Location::Query | Location::QueryOrBody => "query",
+            Location::Body | Location::Part => "body",
         }
     }
 }
@@ -77,7 +77,7 @@ pub(crate) struct Param {
     /// Its name.
     pub(crate) name: &'static str,
     /// Where it stands.
-    pub(crate) place: Place,
+    pub(crate) location: Location,
     /// What it must be.
     pub(crate) kind: Kind,
     /// Whether a request without it is refused.
@@ -89,14 +89,14 @@ pub(crate) struct Param {
 impl Param {
     /// An optional parameter.
     pub(crate) const fn optional(
-        place: Place,
+        location: Location,
         name: &'static str,
         kind: Kind,
         about: &'static str,
     ) -> Param {
         Param {
             name,
-            place,
+            location,
             kind,
             required: false,
             about,
@@ -105,14 +105,14 @@ impl Param {
 
     /// A required parameter.
     pub(crate) const fn required(
-        place: Place,
+        location: Location,
         name: &'static str,
         kind: Kind,
         about: &'static str,
     ) -> Param {
         Param {
             name,
-            place,
+            location,
             kind,
             required: true,
             about,
@@ -127,5 +127,5 @@ pub(crate) const ID_PATTERN: &str = "^[a-zA-Z0-9_-]+$";
 pub(crate) fn takes_body(params: &[Param]) -> bool {
     params
         .iter()
-        .any(|param| matches!(param.place, Place::Body | Place::QueryOrBody))
+        .any(|param| matches!(param.location, Location::Body | Location::QueryOrBody))
 }

@@ -32,7 +32,7 @@ const KEY_BYTES: usize = 96;
 const MAX_LARGE_BYTES: usize = 1024 * 1024;
 
 /// Responses by key: small ones in the cache, and the newest of the large ones.
-pub struct ResponseCache {
+pub(crate) struct ResponseCache {
     small: Arc<Cache>,
     large: LargeResponse,
 }
@@ -40,7 +40,7 @@ pub struct ResponseCache {
 impl ResponseCache {
     /// Nothing yet; small responses go to `cache`.
     #[must_use]
-    pub fn new(cache: Arc<Cache>) -> ResponseCache {
+    pub(crate) fn new(cache: Arc<Cache>) -> ResponseCache {
         ResponseCache {
             small: cache,
             large: LargeResponse::default(),
@@ -103,10 +103,10 @@ impl ResponseCache {
 /// the list of alerts on a bad day, which is just when everybody looks at it.
 #[derive(Default)]
 struct LargeResponse {
-    kept: ArcSwapOption<Kept>,
+    kept: ArcSwapOption<Rendered>,
 }
 
-struct Kept {
+struct Rendered {
     name: String<KEY_BYTES>,
     bytes: Bytes,
     until: Mono,
@@ -122,7 +122,8 @@ impl LargeResponse {
 
     fn keep(&self, name: String<KEY_BYTES>, bytes: Bytes, until: Mono) {
         if bytes.len() <= MAX_LARGE_BYTES {
-            self.kept.store(Some(Arc::new(Kept { name, bytes, until })));
+            self.kept
+                .store(Some(Arc::new(Rendered { name, bytes, until })));
         }
     }
 

@@ -6,14 +6,12 @@
 use axum::body::Body;
 use futures_util::future::BoxFuture;
 use http::Method;
-use utoipa::ToSchema;
-use utoipa::openapi::schema::Schema;
-use utoipa::openapi::{Ref, RefOr};
 
 use crate::config::Profile;
 use crate::http::call::Call;
 use crate::http::envelope::Outcome;
 use crate::http::params::{Param, takes_body};
+use crate::http::shape::Shape;
 use access::{Permission, RateClass};
 
 /// How a route is run.
@@ -93,34 +91,18 @@ impl Verb {
     }
 }
 
-/// Schemas by name, as they are collected for the OpenAPI document.
-pub(crate) type Schemas = Vec<(String, RefOr<Schema>)>;
-
 /// What a route answers with 200.
 #[derive(Clone, Copy)]
 pub(crate) enum Gives {
-    /// JSON of this schema; collects the schemas it refers to.
-    Json(fn(&mut Schemas) -> RefOr<Schema>),
+    /// JSON of this shape.
+    Json(Shape),
     /// Another media type.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the document asks"))]
     Media(&'static [&'static str]),
     /// 101 Switching Protocols.
     Upgrade,
     /// JSON of the upstream, in the shapes of its own contract.
     Forwarded,
-}
-
-/// The schema of `T`, by reference.
-pub(crate) fn of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
-    schemas.push((T::name().into_owned(), T::schema()));
-    T::schemas(schemas);
-    Ref::from_schema_name(T::name()).into()
-}
-
-/// An array of `T`.
-pub(crate) fn list_of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
-    RefOr::T(Schema::Array(utoipa::openapi::schema::Array::new(of::<T>(
-        schemas,
-    ))))
 }
 
 /// One row of the table.

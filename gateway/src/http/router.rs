@@ -11,7 +11,7 @@ use crate::http::state::App;
 use crate::http::table::{Endpoint, Table};
 
 /// The whole API of `table` as a router.
-pub fn router(table: &'static Table, app: &Arc<App>) -> Router {
+pub(crate) fn router(table: &'static Table, app: &Arc<App>) -> Router {
     let handler = |endpoint: Option<&'static Endpoint>| {
         let app = Arc::clone(app);
         move |request: Request| gate::serve(Arc::clone(&app), table, endpoint, request)

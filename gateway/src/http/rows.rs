@@ -5,7 +5,8 @@ use futures_util::future::BoxFuture;
 use crate::http::call::Call;
 use crate::http::envelope::Outcome;
 use crate::http::respond::SuccessResponse;
-use crate::http::route::{Gives, Policy, Route, Run, Verb, of};
+use crate::http::route::{Gives, Policy, Route, Run, Verb};
+use crate::http::shape::of;
 use access::Permission;
 
 pub(crate) const ADMIN: Policy = Policy::Needs(Permission::Admin);
@@ -13,7 +14,7 @@ pub(crate) const DASHBOARD: Policy = Policy::Needs(Permission::Dashboard);
 pub(crate) const READ: Policy = Policy::Strict(Permission::Read);
 pub(crate) const WRITE: Policy = Policy::Strict(Permission::Write);
 pub(crate) const RESPOND: Policy = Policy::Strict(Permission::Respond);
-pub(crate) const SUCCESS: Gives = Gives::Json(of::<SuccessResponse>);
+pub(crate) const SUCCESS: Gives = Gives::Json(of::<SuccessResponse>());
 pub(crate) const HTML: Gives = Gives::Media(&["text/html"]);
 
 pub(crate) const fn now(

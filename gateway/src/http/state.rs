@@ -24,7 +24,6 @@ use crate::update::Updates;
 use crate::upstream::Upstream;
 use access::{Access, Tickets};
 use alerting::Alerts;
-use https::ServerStats;
 use readings::Sources;
 use readings::clock::Mono;
 use readings::event::EventLog;
@@ -34,7 +33,7 @@ use store::Store;
 
 /// Counters of this room for `/metrics`.
 #[derive(Debug, Default)]
-pub struct ApiStats {
+pub(crate) struct ApiStats {
     /// Handlers that panicked; each was answered with a 500.
     pub panics: AtomicU64,
     /// Requests for paths that do not exist.
@@ -62,7 +61,7 @@ pub struct ApiStats {
 }
 
 /// What the API keeps for itself: counters and bounded tables.
-pub struct Edge {
+pub(crate) struct Edge {
     /// Counters.
     pub stats: ApiStats,
     /// Tickets for WebSocket hand-shakes.
@@ -76,7 +75,7 @@ pub struct Edge {
 impl Edge {
     /// Empty tables for `routes` routes.
     #[must_use]
-    pub fn new(routes: usize) -> Edge {
+    pub(crate) fn new(routes: usize) -> Edge {
         Edge {
             stats: ApiStats::default(),
             tickets: Tickets::default(),
@@ -87,7 +86,7 @@ impl Edge {
 }
 
 /// Everything the handlers use.
-pub struct App {
+pub(crate) struct App {
     /// The configuration in force; replaced on reload.
     pub config: ArcSwap<Config>,
     /// Names of sources.
@@ -112,8 +111,6 @@ pub struct App {
     pub vehicles: Vehicles,
     /// The Tellos: their video, and the search for them.
     pub fleet: Fleet,
-    /// Counters of the listeners.
-    pub server: Arc<ServerStats>,
     /// When the gateway started.
     pub started: Mono,
     /// SHA-256 fingerprint of the certificate served, for people to compare.
@@ -141,7 +138,7 @@ pub struct App {
 impl App {
     /// Whole seconds since the gateway started.
     #[must_use]
-    pub fn uptime_s(&self) -> u64 {
+    pub(crate) fn uptime_s(&self) -> u64 {
         Mono::now().since(self.started).as_secs()
     }
 

@@ -10,8 +10,7 @@ use crate::http::route::Route;
 use crate::performance::RouteId;
 
 /// Every path, with its methods.
-pub struct Table {
-    routes: Vec<&'static Route>,
+pub(crate) struct Table {
     endpoints: Vec<Endpoint>,
 }
 
@@ -50,9 +49,8 @@ const UNROUTED: &str = "(unknown)";
 impl Table {
     /// The table of these rows, numbered in their order.
     pub(crate) fn new(rows: impl Iterator<Item = &'static Route>) -> Table {
-        let routes: Vec<&'static Route> = rows.collect();
         let mut endpoints: Vec<Endpoint> = Vec::new();
-        for route in routes.iter().copied() {
+        for route in rows {
             match endpoints
                 .iter_mut()
                 .find(|endpoint| endpoint.path == route.path)
@@ -70,12 +68,15 @@ impl Table {
         for endpoint in &mut endpoints {
             endpoint.allow = allow(&endpoint.routes);
         }
-        Table { routes, endpoints }
+        Table { endpoints }
     }
 
     /// Every row.
+    #[cfg(test)]
     pub(crate) fn routes(&self) -> impl Iterator<Item = &'static Route> {
-        self.routes.iter().copied()
+        self.endpoints
+            .iter()
+            .flat_map(|endpoint| endpoint.routes.iter().copied())
     }
 
     /// Every path.
@@ -85,7 +86,7 @@ impl Table {
 
     /// Path templates in order of their [`RouteId`], for the statistics.
     #[must_use]
-    pub fn templates(&self) -> Vec<&'static str> {
+    pub(crate) fn templates(&self) -> Vec<&'static str> {
         let paths = self.endpoints.iter().map(|endpoint| endpoint.path);
         paths.chain([UNROUTED]).collect()
     }

@@ -6,14 +6,14 @@ use crate::live::subscriptions::Subscriptions;
 use crate::routes::drone_views::DroneStatus;
 use crate::sources::tello::{DroneView, Flight, LinkState};
 
-/// What a client was last told of each drone, in configured order.
+/// Each drone as a client last heard of it, in configured order.
 #[derive(Debug, Default)]
-pub(crate) struct Shown(Vec<Option<Looks>>);
+pub(crate) struct DroneChanges(Vec<Option<DroneSnapshot>>);
 
 /// What of a drone is worth a message when it changes. Not the time it was last
 /// heard: that changes with every datagram.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Looks {
+struct DroneSnapshot {
     link: LinkState,
     flight: Flight,
     battery_pct: Option<u8>,
@@ -22,9 +22,9 @@ struct Looks {
     attitude_deg: Option<[i32; 3]>,
 }
 
-impl Looks {
-    fn of(drone: &DroneView) -> Looks {
-        Looks {
+impl DroneSnapshot {
+    fn of(drone: &DroneView) -> DroneSnapshot {
+        DroneSnapshot {
             link: drone.link,
             flight: drone.flight,
             battery_pct: drone.battery_pct,
@@ -35,19 +35,19 @@ impl Looks {
     }
 }
 
-impl Shown {
+impl DroneChanges {
     /// `drone_status` of every drone that is or was connected and has changed.
-    /// Subscribed ones are left out: the client is told of them anyway.
-    pub(crate) fn changes(&mut self, app: &App, subscriptions: &Subscriptions) -> Vec<String> {
+    /// Subscribed ones are left out: the client gets them anyway.
+    pub(crate) fn since_last(&mut self, app: &App, subscriptions: &Subscriptions) -> Vec<String> {
         let drones = app.vehicles.views();
         // As many as are configured: bounded like the fleet.
         self.0.resize(drones.len(), None);
         let mut messages = Vec::new();
         for (drone, shown) in drones.iter().zip(&mut self.0) {
-            let looks = Looks::of(drone);
+            let snapshot = DroneSnapshot::of(drone);
             let known = shown.is_some() || drone.link == LinkState::Connected;
-            if known && *shown != Some(looks) && !subscriptions.has(&drone.id) {
-                *shown = Some(looks);
+            if known && *shown != Some(snapshot) && !subscriptions.has(&drone.id) {
+                *shown = Some(snapshot);
                 let status = Some(DroneStatus::from(drone));
                 messages.push(say(
                     "drone_status",

@@ -20,15 +20,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::http::call::Call;
 use crate::http::credentials::TICKET;
 use crate::http::envelope::Outcome;
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::later;
 use crate::http::state::App;
-use crate::live::changes::Shown;
+use crate::live::changes::DroneChanges;
 use crate::live::message::{self, Reply};
 use crate::live::messages;
-use crate::live::network_messages::{self, Told};
-use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
+use crate::live::network_messages::{self, NetworkChanges};
+use crate::live::socket::{self, ClientPermit, Gone, MAX_SILENT_PINGS, PING_EVERY};
 use crate::live::subscriptions::Subscriptions;
 use crate::routes::drone_call;
 use access::Permission;
@@ -38,14 +38,17 @@ use alerting::AlertEvent;
 pub(crate) const ROUTES: &[Route] =
     &[
         later(Verb::Get, "/ws", Policy::Socket, connect, Gives::Upgrade)
-            .about("live", "WebSocket with replies and broadcasts")
+            .about(
+                "live",
+                "Open a WebSocket for requests, replies and broadcasts",
+            )
             .takes(CONNECT),
     ];
 
 /// Drones to follow from the start: a client that lost its connection takes its
 /// subscriptions up again with the hand-shake, and misses nothing in between.
 const FOLLOW: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "drones",
     Kind::Text,
     "Comma list of drone ids to subscribe to",
@@ -53,7 +56,7 @@ const FOLLOW: Param = Param::optional(
 
 /// Whether the client asks for events; the contract's clients do not, and hear none.
 const EVENTS: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "events",
     Kind::Flag,
     "Also send `event` messages: what happens, as docs/event.schema.json says",
@@ -82,7 +85,7 @@ pub(crate) fn connect(call: Call) -> BoxFuture<'static, Outcome> {
 
 async fn upgrade(mut call: Call) -> Outcome {
     let upgrade = socket::upgrade(&mut call).await?;
-    let seat = Seat::of_client(&call)?;
+    let permit = ClientPermit::of_client(&call)?;
     let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
     let subscriptions = Subscriptions::of(&call.inputs.text(&FOLLOW).unwrap_or_default());
     let wants_events = call.inputs.flag(&EVENTS).unwrap_or(false);
@@ -101,8 +104,8 @@ async fn upgrade(mut call: Call) -> Outcome {
         .operator_enters(&drone_call::operator(&call));
     Ok(upgrade.on_upgrade(move |socket| async move {
         // While it lives, its operator is there for the drones.
-        let (_seat, _presence) = (seat, presence);
-        let (shown, pending) = (Shown::default(), FuturesUnordered::new());
+        let (_seat, _presence) = (permit, presence);
+        let (changes, pending) = (DroneChanges::default(), FuturesUnordered::new());
         let mut client = Client {
             app,
             socket,
@@ -110,7 +113,7 @@ async fn upgrade(mut call: Call) -> Outcome {
             may_write,
             wants_events,
             subscriptions,
-            shown,
+            changes,
             pending,
         };
         let life = async {
@@ -142,7 +145,7 @@ struct Client {
     /// Whether it asked for events.
     wants_events: bool,
     subscriptions: Subscriptions,
-    shown: Shown,
+    changes: DroneChanges,
     /// Answers that take their time.
     pending: FuturesUnordered<BoxFuture<'static, String>>,
 }
@@ -165,7 +168,7 @@ impl Client {
         let mut statuses = every(quiet_until, STATUS_EVERY);
         let mut drones = every(begun + DRONES_EVERY, DRONES_EVERY);
         let mut looks = every(quiet_until, network_messages::LOOK_EVERY);
-        let mut told = Told::new(&self.app);
+        let mut network = NetworkChanges::new(&self.app);
         let mut silent_pings = 0;
         let stop = self.app.stop.clone();
         loop {
@@ -193,7 +196,7 @@ impl Client {
                 }
                 Some(answer) = self.pending.next() => self.send(answer).await?,
                 _ = looks.tick() => {
-                    for message in told.news(&self.app) {
+                    for message in network.since_last(&self.app) {
                         self.send(message).await?;
                     }
                 }
@@ -262,7 +265,7 @@ impl Client {
 
     /// Every connected drone that looks different from when it was last told.
     async fn send_changes(&mut self) -> Result<(), Gone> {
-        for message in self.shown.changes(&self.app, &self.subscriptions) {
+        for message in self.changes.since_last(&self.app, &self.subscriptions) {
             self.send(message).await?;
         }
         Ok(())

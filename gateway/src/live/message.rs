@@ -16,7 +16,7 @@ pub(crate) enum Reply {
 
 /// A message: its type, its own members, the time.
 #[derive(Serialize)]
-struct Said<T> {
+struct Message<T> {
     #[serde(rename = "type")]
     kind: &'static str,
     #[serde(flatten)]
@@ -27,7 +27,7 @@ struct Said<T> {
 /// A message of that type, with its members and the time.
 pub(crate) fn say(kind: &'static str, members: impl Serialize) -> String {
     // Our own types; see `respond::render` for why this cannot fail.
-    serde_json::to_string(&Said {
+    serde_json::to_string(&Message {
         kind,
         members,
         timestamp: Ts::now(),

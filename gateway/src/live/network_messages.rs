@@ -1,5 +1,5 @@
-//! What is said on `/ws` about the network: searches, verifications, and news
-//! of drones that come and go (contract 16.2 to 16.4).
+//! What is said on `/ws` about the network: searches, verifications, and
+//! drones that come and go (contract 16.2 to 16.4).
 //!
 //! Searches take seconds, so their answers come later, while the connection
 //! goes on being served.
@@ -179,20 +179,20 @@ fn start_auto(app: &App, message: &Map<String, Value>) -> String {
 /// How often a client is told who came and went (contract 16.4).
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Looks between two of the whole status: every ten seconds (contract 16.4).
+/// Ticks between two of the whole status: every ten seconds (contract 16.4).
 const LOOKS_PER_STATUS: u32 = 2;
 
-/// What a client was last told about the network.
-pub(crate) struct Told {
+/// What has changed on the network since a client last heard of it.
+pub(crate) struct NetworkChanges {
     present: Vec<IpAddr>,
     status: NetworkStatus,
     looks: u32,
 }
 
-impl Told {
+impl NetworkChanges {
     /// A client that comes now knows what is now.
-    pub(crate) fn new(app: &App) -> Told {
-        Told {
+    pub(crate) fn new(app: &App) -> NetworkChanges {
+        NetworkChanges {
             present: present(app),
             status: NetworkStatus::now(app),
             looks: 0,
@@ -200,14 +200,14 @@ impl Told {
     }
 
     /// What is new since the last look.
-    pub(crate) fn news(&mut self, app: &App) -> Vec<String> {
+    pub(crate) fn since_last(&mut self, app: &App) -> Vec<String> {
         let now = present(app);
         let at = |address: &IpAddr| At {
             ip_address: address.to_string(),
         };
         let came = now.iter().filter(|address| !self.present.contains(address));
         let went = self.present.iter().filter(|address| !now.contains(address));
-        let mut news: Vec<String> = came
+        let mut messages: Vec<String> = came
             .map(|address| say("real_drone_detected", at(address)))
             .chain(went.map(|address| say("real_drone_disconnected", at(address))))
             .collect();
@@ -216,7 +216,7 @@ impl Told {
         if self.looks.is_multiple_of(LOOKS_PER_STATUS) {
             let status = NetworkStatus::now(app);
             if status != self.status {
-                news.push(say(
+                messages.push(say(
                     "network_status_update",
                     StatusUpdate {
                         network_status: &status,
@@ -225,7 +225,7 @@ impl Told {
                 self.status = status;
             }
         }
-        news
+        messages
     }
 }
 

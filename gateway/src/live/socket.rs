@@ -1,5 +1,5 @@
-//! What every WebSocket of the API has in common: limits, a seat, pings, and how
-//! one that does not read is given up.
+//! What every WebSocket of the API has in common: limits, permits, pings, and how
+//! a client that does not read is cut off.
 //!
 //! No queue of its own: what is written waits in the socket, up to a cap, and
 //! whoever lets it wait too long is cut off.
@@ -56,17 +56,17 @@ pub(crate) async fn upgrade(call: &mut Call) -> Result<WebSocketUpgrade, ApiErro
 /// One of the counters.
 type Counter = fn(&ApiStats) -> &AtomicU64;
 
-/// A seat among a bounded number; given back when dropped.
-pub(crate) struct Seat {
+/// One of a bounded number of permits; given back when dropped.
+pub(crate) struct ClientPermit {
     app: Arc<App>,
     taken: Counter,
 }
 
-impl Seat {
-    /// A seat among the clients of any kind.
-    pub(crate) fn of_client(call: &Call) -> Result<Seat, ApiError> {
+impl ClientPermit {
+    /// A permit for a client of any kind.
+    pub(crate) fn of_client(call: &Call) -> Result<ClientPermit, ApiError> {
         let most = call.config.server.max_websockets;
-        Seat::take(
+        ClientPermit::take(
             &call.app,
             most,
             |stats| &stats.websockets,
@@ -75,10 +75,10 @@ impl Seat {
         .map_err(|()| full(format!("Too many WebSocket clients: at most {most}")))
     }
 
-    /// A seat among the viewers of video.
-    pub(crate) fn of_viewer(call: &Call) -> Result<Seat, ApiError> {
+    /// A permit for a viewer of video.
+    pub(crate) fn of_viewer(call: &Call) -> Result<ClientPermit, ApiError> {
         let most = call.config.camera.max_viewers;
-        Seat::take(
+        ClientPermit::take(
             &call.app,
             most,
             |stats| &stats.viewers,
@@ -91,9 +91,14 @@ impl Seat {
         })
     }
 
-    fn take(app: &Arc<App>, most: usize, taken: Counter, refused: Counter) -> Result<Seat, ()> {
+    fn take(
+        app: &Arc<App>,
+        most: usize,
+        taken: Counter,
+        refused: Counter,
+    ) -> Result<ClientPermit, ()> {
         let before = taken(&app.edge.stats).fetch_add(1, Ordering::Relaxed);
-        let seat = Seat {
+        let permit = ClientPermit {
             app: Arc::clone(app),
             taken,
         };
@@ -101,11 +106,11 @@ impl Seat {
             refused(&app.edge.stats).fetch_add(1, Ordering::Relaxed);
             return Err(());
         }
-        Ok(seat)
+        Ok(permit)
     }
 }
 
-impl Drop for Seat {
+impl Drop for ClientPermit {
     fn drop(&mut self) {
         (self.taken)(&self.app.edge.stats).fetch_sub(1, Ordering::Relaxed);
     }

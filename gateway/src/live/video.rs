@@ -24,7 +24,7 @@ use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::later;
 use crate::http::state::App;
 use crate::live::message::say;
-use crate::live::socket::{self, Gone, MAX_SILENT_PINGS, PING_EVERY, Seat};
+use crate::live::socket::{self, ClientPermit, Gone, MAX_SILENT_PINGS, PING_EVERY};
 use crate::routes::drone_call;
 use crate::sources::tello::{Shown, Viewer};
 
@@ -38,7 +38,7 @@ pub(crate) const ROUTES: &[Route] = &[later(
 )
 .about(
     "live",
-    "The camera of a drone: H.264 frames (Annex B), one a binary message",
+    "Watch a drone's camera: H.264 frames (Annex B), one per binary message",
 )
 .takes(WATCH)];
 
@@ -62,7 +62,10 @@ pub(crate) fn watch(call: Call) -> BoxFuture<'static, Outcome> {
 async fn upgrade(mut call: Call) -> Outcome {
     let upgrade = socket::upgrade(&mut call).await?;
     drone_call::drone(&call)?;
-    let seats = (Seat::of_client(&call)?, Seat::of_viewer(&call)?);
+    let permits = (
+        ClientPermit::of_client(&call)?,
+        ClientPermit::of_viewer(&call)?,
+    );
     let viewer = call
         .app
         .fleet
@@ -72,7 +75,7 @@ async fn upgrade(mut call: Call) -> Outcome {
     let app = Arc::clone(&call.app);
     let session = call.session.clone();
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let _seats = seats;
+        let _seats = permits;
         let mut client = Client {
             app,
             socket,

@@ -6,7 +6,7 @@ use readings::measured::{Measured, Page};
 use tracing_appender::non_blocking::ErrorCounter;
 
 /// The counters of the log writers, one a file.
-pub struct DroppedLogLines(pub Vec<ErrorCounter>);
+pub(crate) struct DroppedLogLines(pub Vec<ErrorCounter>);
 
 impl Measured for DroppedLogLines {
     fn measure(&self, page: &mut Page<'_>) -> fmt::Result {

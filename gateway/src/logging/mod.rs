@@ -22,13 +22,13 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::config::{Journal, LogFormat, Logging};
-pub use measured::DroppedLogLines;
+pub(crate) use measured::DroppedLogLines;
 use rotate::RotatingFile;
 
 /// Target of events that belong in `security.log`.
-pub const SECURITY: &str = "security";
+pub(crate) const SECURITY: &str = "security";
 /// Target of events that belong in `performance.log`.
-pub const PERFORMANCE: &str = "performance";
+pub(crate) const PERFORMANCE: &str = "performance";
 
 /// Lines that may wait for a slow disk; then lines are dropped and counted.
 const BUFFERED_LINES: usize = 4096;
@@ -36,7 +36,7 @@ const BUFFERED_LINES: usize = 4096;
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Keeps the writers alive; dropping it flushes them.
-pub struct Guard {
+pub(crate) struct LogWriters {
     level: Handle<Targets, Registry>,
     workers: Vec<WorkerGuard>,
     dropped: Vec<ErrorCounter>,
@@ -49,7 +49,7 @@ pub struct Guard {
 #[error(
     "{text:?} is no log level: {reason}; use error, warn, info, debug or trace, or a list like info,mfg_drone_gateway::sources::tello=debug"
 )]
-pub struct LevelError {
+pub(crate) struct LevelError {
     text: String,
     reason: String,
 }
@@ -58,7 +58,7 @@ pub struct LevelError {
 ///
 /// # Errors
 /// [`LevelError`].
-pub fn check_level(level: &str) -> Result<(), LevelError> {
+pub(crate) fn check_level(level: &str) -> Result<(), LevelError> {
     targets(level).map(drop)
 }
 
@@ -91,10 +91,10 @@ fn targets(level: &str) -> Result<Targets, LevelError> {
 ///
 /// # Errors
 /// [`LevelError`]. A directory that cannot be written is no error: the gateway
-/// runs on, and [`Guard::degraded`] says why there are no files.
-pub fn init(config: &Logging) -> Result<Guard, LevelError> {
+/// runs on, and [`LogWriters::degraded`] says why there are no files.
+pub(crate) fn init(config: &Logging) -> Result<LogWriters, LevelError> {
     let (filter, level) = reload::Layer::new(targets(&config.level)?);
-    let mut guard = Guard {
+    let mut guard = LogWriters {
         level,
         workers: Vec::new(),
         dropped: Vec::new(),
@@ -117,12 +117,12 @@ pub fn init(config: &Logging) -> Result<Guard, LevelError> {
     Ok(guard)
 }
 
-impl Guard {
+impl LogWriters {
     /// Takes a new level.
     ///
     /// # Errors
     /// [`LevelError`]; the old level stays.
-    pub fn set_level(&self, level: &str) -> Result<(), LevelError> {
+    pub(crate) fn set_level(&self, level: &str) -> Result<(), LevelError> {
         let targets = targets(level)?;
         self.level.reload(targets).map_err(|error| LevelError {
             text: level.to_owned(),
@@ -130,18 +130,9 @@ impl Guard {
         })
     }
 
-    /// Lines dropped because a writer could not keep up.
-    #[must_use]
-    pub fn dropped_lines(&self) -> u64 {
-        self.dropped
-            .iter()
-            .map(|counter| counter.dropped_lines() as u64)
-            .sum()
-    }
-
     /// Counters of dropped lines, for whoever outlives this borrow.
     #[must_use]
-    pub fn dropped_counters(&self) -> Vec<ErrorCounter> {
+    pub(crate) fn dropped_counters(&self) -> Vec<ErrorCounter> {
         self.dropped.clone()
     }
 

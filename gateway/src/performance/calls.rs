@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{CallSample, RouteId};
+use super::statistics::{CallSample, RouteId};
 use readings::clock::Mono;
 
 /// Calls kept (contract 1.8): 160 KB, taken once.

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::RouteStats;
+use super::statistics::RouteStats;
 use readings::clock::Mono;
 
 /// How long a call is remembered at least, and how long a generation takes calls.

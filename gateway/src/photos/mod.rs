@@ -20,12 +20,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use thiserror::Error;
 
-pub use name::{Kind, Name};
+pub(crate) use name::{Kind, Name};
 
 use readings::clock::Timestamp;
 
 /// Most photos kept, whatever their size: the list is held in memory and shown whole.
-pub const MAX_PHOTOS: usize = 1000;
+pub(crate) const MAX_PHOTOS: usize = 1000;
 
 /// End of the name of a file that is being written.
 const UNFINISHED: &str = ".new";
@@ -35,7 +35,7 @@ const HEAD_BYTES: u64 = 4096;
 
 /// One photo.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Photo {
+pub(crate) struct Photo {
     /// Its name: drone, time, kind.
     pub name: Name,
     /// Bytes.
@@ -46,7 +46,7 @@ pub struct Photo {
 
 /// Why a photo was not kept.
 #[derive(Debug, Error)]
-pub enum PhotoError {
+pub(crate) enum PhotoError {
     /// Photos are switched off.
     #[error("photos are switched off; set camera.photos_max_bytes")]
     Off,
@@ -79,7 +79,7 @@ pub enum PhotoError {
 
 /// Counts since start.
 #[derive(Debug, Default)]
-pub struct PhotoStats {
+pub(crate) struct PhotoStats {
     /// Photos kept.
     pub taken: AtomicU64,
     /// Photos removed for newer ones.
@@ -101,7 +101,7 @@ struct Decoded {
 
 /// The photos.
 #[derive(Debug)]
-pub struct Album {
+pub(crate) struct Album {
     dir: PathBuf,
     max_bytes: u64,
     /// Oldest first.
@@ -118,7 +118,7 @@ impl Album {
     /// The album in `dir`, with at most `max_bytes` of photos; 0: none are kept. A
     /// directory that cannot be read is an empty one: nothing else depends on it.
     #[must_use]
-    pub fn open(dir: &Path, max_bytes: u64) -> Album {
+    pub(crate) fn open(dir: &Path, max_bytes: u64) -> Album {
         let photos = look(dir).unwrap_or_else(|error| {
             if error.kind() != io::ErrorKind::NotFound {
                 tracing::warn!(dir = %dir.display(), %error, "photos cannot be read");
@@ -139,7 +139,7 @@ impl Album {
     ///
     /// # Errors
     /// [`PhotoError::Off`].
-    pub fn is_on(&self) -> Result<(), PhotoError> {
+    pub(crate) fn is_on(&self) -> Result<(), PhotoError> {
         if self.max_bytes == 0 {
             Err(PhotoError::Off)
         } else {
@@ -149,7 +149,7 @@ impl Album {
 
     /// Most bytes kept.
     #[must_use]
-    pub const fn max_bytes(&self) -> u64 {
+    pub(crate) const fn max_bytes(&self) -> u64 {
         self.max_bytes
     }
 
@@ -160,13 +160,13 @@ impl Album {
 
     /// Every photo, oldest first.
     #[must_use]
-    pub fn list(&self) -> Vec<Photo> {
+    pub(crate) fn list(&self) -> Vec<Photo> {
         self.photos().clone()
     }
 
     /// Number and bytes of the photos.
     #[must_use]
-    pub fn extent(&self) -> (usize, u64) {
+    pub(crate) fn extent(&self) -> (usize, u64) {
         let photos = self.photos();
         (
             photos.len(),
@@ -178,7 +178,7 @@ impl Album {
     ///
     /// # Errors
     /// [`PhotoError`].
-    pub fn keep(
+    pub(crate) fn keep(
         &self,
         drone: &str,
         taken: Timestamp,
@@ -264,7 +264,7 @@ impl Album {
     /// The whole picture `unit`, which is `number` of that drone's since the start,
     /// as a JPEG; none when `decoder` cannot. One is decoded at a time: decoders are
     /// bounded in memory by that.
-    pub async fn jpeg(
+    pub(crate) async fn jpeg(
         &self,
         decoder: &Path,
         drone: &str,
@@ -303,7 +303,7 @@ impl Album {
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn read(&self, name: &Name) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) fn read(&self, name: &Name) -> io::Result<Option<Vec<u8>>> {
         if !self.photos().iter().any(|photo| photo.name == *name) {
             return Ok(None);
         }

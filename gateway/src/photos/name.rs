@@ -21,7 +21,7 @@ const TIME: &str = "%Y%m%d_%H%M%S";
 
 /// What a photo is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A JPEG.
     Jpeg,
     /// One whole picture as the drone coded it: H.264, Annex B.
@@ -31,7 +31,7 @@ pub enum Kind {
 impl Kind {
     /// Its media type.
     #[must_use]
-    pub const fn media_type(self) -> &'static str {
+    pub(crate) const fn media_type(self) -> &'static str {
         match self {
             Kind::Jpeg => "image/jpeg",
             Kind::H264 => "video/h264",
@@ -40,7 +40,7 @@ impl Kind {
 
     /// Its name in the API.
     #[must_use]
-    pub const fn format(self) -> &'static str {
+    pub(crate) const fn format(self) -> &'static str {
         match self {
             Kind::Jpeg => "JPEG",
             Kind::H264 => "H264",
@@ -57,7 +57,7 @@ impl Kind {
 
 /// The name of a photo.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name {
+pub(crate) struct Name {
     /// The drone.
     pub drone: Arc<str>,
     /// When it was taken, to the second.
@@ -82,7 +82,7 @@ impl Name {
 
     /// Reads a name; `None` for everything this file does not make.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Name> {
+    pub(crate) fn parse(text: &str) -> Option<Name> {
         let (stem, extension) = text.strip_prefix(PREFIX)?.rsplit_once('.')?;
         let kind = [Kind::Jpeg, Kind::H264]
             .into_iter()

@@ -9,12 +9,13 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::response_cache::VERSIONED_TTL;
-use crate::http::route::{Gives, Policy, Route, Verb, of};
+use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::{DASHBOARD, SUCCESS, get, later};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use crate::http::state::App;
 use crate::supervision::Service;
 use alerting::{Alert, AlertType, Filter, Level, Summary};
@@ -25,17 +26,17 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/alerts",
         DASHBOARD,
         list,
-        Gives::Json(of::<AlertList<'_>>),
+        Gives::Json(of::<AlertList<'_>>()),
     )
-    .about("alerts", "Alerts, newest first")
+    .about("alerts", "List alerts, newest first")
     .takes(LIST),
     get(
         "/api/alerts/summary",
         DASHBOARD,
         summary,
-        Gives::Json(of::<AlertSummary>),
+        Gives::Json(of::<AlertSummary>()),
     )
-    .about("alerts", "Counts of alerts"),
+    .about("alerts", "Get the number of alerts by level and state"),
     later(
         Verb::Post,
         "/api/alerts/{alert_id}/acknowledge",
@@ -57,19 +58,19 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 const LEVEL: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "level",
     Kind::Choice(Level::NAMES),
     "Only this level",
 );
 const ALERT_TYPE: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "alert_type",
     Kind::Choice(AlertType::NAMES),
     "Only this type",
 );
 const LIMIT: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "limit",
     Kind::Int {
         min: 0,
@@ -79,7 +80,7 @@ const LIMIT: Param = Param::optional(
     "Most alerts; 0 is all",
 );
 const UNRESOLVED_ONLY: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "unresolved_only",
     Kind::Flag,
     "Only those not resolved, acknowledged ones included",
@@ -89,7 +90,7 @@ const UNRESOLVED_ONLY: Param = Param::optional(
 pub(crate) const LIST: &[Param] = &[LEVEL, ALERT_TYPE, LIMIT, UNRESOLVED_ONLY];
 /// Parameters of the routes on one alert.
 pub(crate) const ONE: &[Param] = &[Param::required(
-    Place::Path,
+    Location::Path,
     "alert_id",
     Kind::Text,
     "Id from the listing",

@@ -10,9 +10,10 @@ use utoipa::ToSchema;
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::respond;
-use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, SUCCESS, WRITE, get, later};
 use crate::http::scalars::{Ts, round2};
+use crate::http::shape::of;
 use crate::routes::drone_call;
 
 /// The routes of this file.
@@ -24,7 +25,7 @@ pub(crate) const ROUTES: &[Route] = &[
         stream_on,
         SUCCESS,
     )
-    .about("drones", "Have the drone send video")
+    .about("drones", "Start the video stream of a drone")
     .takes(drone_call::ONE)
     .also(&["400"]),
     later(
@@ -34,16 +35,16 @@ pub(crate) const ROUTES: &[Route] = &[
         stream_off,
         SUCCESS,
     )
-    .about("drones", "Have the drone send no more video")
+    .about("drones", "Stop the video stream of a drone")
     .takes(drone_call::ONE)
     .also(&["400"]),
     get(
         "/api/drones/{drone_id}/camera",
         READ,
         status,
-        Gives::Json(of::<CameraStatus>),
+        Gives::Json(of::<CameraStatus>()),
     )
-    .about("drones", "What the camera of a drone sends now")
+    .about("drones", "Get the state of a drone's video stream")
     .takes(drone_call::ONE),
 ];
 

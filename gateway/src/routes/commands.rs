@@ -13,11 +13,12 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
-use crate::http::route::{Gives, Route, list_of, of};
+use crate::http::route::{Gives, Route};
 use crate::http::rows::{READ, get};
 use crate::http::scalars::Ts;
+use crate::http::shape::{list_of, of};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
@@ -25,14 +26,14 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/commands",
         READ,
         list,
-        Gives::Json(list_of::<CommandView>),
+        Gives::Json(list_of::<CommandView>()),
     )
     .about("drones", "The newest commands, and what came of each"),
     get(
         "/api/commands/{command_id}",
         READ,
         one,
-        Gives::Json(of::<CommandView>),
+        Gives::Json(of::<CommandView>()),
     )
     .about("drones", "A command, and what came of it")
     .takes(ONE),
@@ -40,7 +41,7 @@ pub(crate) const ROUTES: &[Route] = &[
 
 /// Parameters of the route on one command.
 pub(crate) const ONE: &[Param] = &[Param::required(
-    Place::Path,
+    Location::Path,
     "command_id",
     Kind::Text,
     "Id of the command, as the answer to it said",

@@ -5,12 +5,13 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::Outcome;
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
 use crate::http::response_cache::GAUGES_TTL;
-use crate::http::route::{Gives, Policy, Route, list_of, of};
+use crate::http::route::{Gives, Policy, Route};
 use crate::http::rows::get;
 use crate::http::scalars::{Ts, round1};
+use crate::http::shape::{list_of, of};
 use crate::http::state::App;
 use crate::routes::drone_views::DroneStatus;
 use crate::routes::health;
@@ -26,49 +27,55 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/dashboard/system",
         Policy::Dashboard,
         system,
-        Gives::Json(of::<SystemStatus>),
+        Gives::Json(of::<SystemStatus>()),
     )
-    .about("dashboard", "System status"),
+    .about("dashboard", "Get the system status"),
     get(
         "/api/dashboard/drones",
         Policy::Dashboard,
         drones,
-        Gives::Json(list_of::<DroneStatus>),
+        Gives::Json(list_of::<DroneStatus>()),
     )
-    .about("dashboard", "Status of every drone"),
+    .about("dashboard", "Get the status of all drones"),
     get(
         "/api/dashboard/metrics/history",
         Policy::Dashboard,
         history,
-        Gives::Json(of::<MetricsHistory>),
+        Gives::Json(of::<MetricsHistory>()),
     )
-    .about("dashboard", "Processor and memory by the minute")
+    .about("dashboard", "Get processor and memory usage by the minute")
     .takes(HISTORY),
     get(
         "/api/dashboard/performance",
         Policy::Dashboard,
         performance,
-        Gives::Json(of::<HostPerformance>),
+        Gives::Json(of::<HostPerformance>()),
     )
-    .about("dashboard", "The machine in detail"),
+    .about(
+        "dashboard",
+        "Get details of the machine: processor, memory, disk, network",
+    ),
     get(
         "/api/dashboard/overview",
         Policy::Dashboard,
         overview,
-        Gives::Json(of::<Overview>),
+        Gives::Json(of::<Overview>()),
     )
-    .about("dashboard", "Overview"),
+    .about("dashboard", "Get an overview of system and drones"),
     get(
         "/api/dashboard/alerts",
         Policy::Dashboard,
         alerts,
-        Gives::Json(of::<DerivedAlerts>),
+        Gives::Json(of::<DerivedAlerts>()),
     )
-    .about("dashboard", "Conditions seen now"),
+    .about(
+        "dashboard",
+        "List what is wrong now, whether or not a rule watches it",
+    ),
 ];
 
 const DURATION: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "duration",
     Kind::Int {
         min: 1,

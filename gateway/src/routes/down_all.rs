@@ -15,9 +15,10 @@ use super::drone_call::{REFUSED_WITHIN, ended, operator, taken};
 use crate::http::call::Call;
 use crate::http::envelope::Outcome as Answer;
 use crate::http::respond;
-use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{RESPOND, later};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use crate::sources::tello::{CommandError, Operator, Refusal};
 
 /// The routes of this file.
@@ -27,27 +28,30 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/drones/land-all",
         RESPOND,
         land,
-        Gives::Json(of::<DownAll>),
+        Gives::Json(of::<DownAll>()),
     )
-    .about("drones", "Land every drone; a result for each"),
+    .about("drones", "Land every drone; one result per drone"),
     later(
         Verb::Post,
         "/api/drones/stop-all",
         RESPOND,
         stop,
-        Gives::Json(of::<DownAll>),
+        Gives::Json(of::<DownAll>()),
     )
-    .about("drones", "Stop every drone where it is; a result for each"),
+    .about(
+        "drones",
+        "Stop every drone where it is; one result per drone",
+    ),
     later(
         Verb::Post,
         "/api/drones/emergency-all",
         RESPOND,
         emergency,
-        Gives::Json(of::<DownAll>),
+        Gives::Json(of::<DownAll>()),
     )
     .about(
         "drones",
-        "Stop the motors of every drone at once; a result for each",
+        "Stop the motors of every drone at once; one result per drone",
     ),
 ];
 

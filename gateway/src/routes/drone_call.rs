@@ -15,7 +15,7 @@ use tello::command::Command;
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::inputs::path_id;
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
 use crate::sources::tello::{CommandError, DroneView, Operator, Outcome, Refusal};
 
@@ -29,7 +29,8 @@ const UNKNOWN: &str = "指定されたドローンが見つかりません";
 const NOT_CONNECTED: &str = "ドローンが接続されていません";
 
 /// The drone in the path.
-pub(crate) const ID: Param = Param::required(Place::Path, "drone_id", Kind::Id, "Id of the drone");
+pub(crate) const ID: Param =
+    Param::required(Location::Path, "drone_id", Kind::Id, "Id of the drone");
 /// Parameters of routes on one drone.
 pub(crate) const ONE: &[Param] = &[ID];
 /// The drone named in the path.

@@ -13,11 +13,12 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
-use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{WRITE, later};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use crate::routes::camera;
 use crate::routes::drone_call;
 use crate::routes::drone_views::DroneStatus;
@@ -31,22 +32,25 @@ pub(crate) const ROUTES: &[Route] = &[later(
     "/api/drones/{drone_id}/command",
     WRITE,
     command,
-    Gives::Json(of::<CommandResult>),
+    Gives::Json(of::<CommandResult>()),
 )
-.about("drones", "A command by name, in metres or in centimetres")
+.about(
+    "drones",
+    "Send a command by its name, in metres or centimetres",
+)
 .takes(COMMAND)];
 
 /// Parameters of `/command`.
 pub(crate) const COMMAND: &[Param] = &[
-    Param::required(Place::Path, "drone_id", Kind::Id, "Id of the drone"),
+    Param::required(Location::Path, "drone_id", Kind::Id, "Id of the drone"),
     Param::optional(
-        Place::Body,
+        Location::Body,
         "command",
         Kind::Text,
         "Command, with `params` in metres",
     ),
     Param::optional(
-        Place::Body,
+        Location::Body,
         "type",
         Kind::Text,
         "Command, with `parameters` in centimetres",

@@ -6,8 +6,9 @@ use http::StatusCode;
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::respond;
-use crate::http::route::{Gives, Route, Verb, list_of, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, SUCCESS, WRITE, get, later};
+use crate::http::shape::{list_of, of};
 use crate::routes::drone_call;
 use crate::routes::drone_call::{drone, said, tell, unknown};
 use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
@@ -15,37 +16,38 @@ use crate::sources::tello::ConnectError;
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
-    get("/api/drones", READ, list, Gives::Json(list_of::<Drone>)).about("drones", "Every drone"),
+    get("/api/drones", READ, list, Gives::Json(list_of::<Drone>()))
+        .about("drones", "List all drones"),
     get(
         "/api/drones/status",
         READ,
         statuses,
-        Gives::Json(list_of::<DroneStatus>),
+        Gives::Json(list_of::<DroneStatus>()),
     )
-    .about("drones", "Status of every drone"),
+    .about("drones", "Get the status of all drones"),
     get(
         "/api/drones/{drone_id}",
         READ,
         one,
-        Gives::Json(of::<Drone>),
+        Gives::Json(of::<Drone>()),
     )
-    .about("drones", "One drone")
+    .about("drones", "Get one drone")
     .takes(drone_call::ONE),
     get(
         "/api/drones/{drone_id}/status",
         READ,
         status,
-        Gives::Json(of::<DroneStatus>),
+        Gives::Json(of::<DroneStatus>()),
     )
-    .about("drones", "Status of one drone")
+    .about("drones", "Get the status of one drone")
     .takes(drone_call::ONE),
     get(
         "/api/drones/{drone_id}/type-info",
         READ,
         type_info,
-        Gives::Json(of::<TypeInfo>),
+        Gives::Json(of::<TypeInfo>()),
     )
-    .about("drones", "What is behind a drone: real or simulated")
+    .about("drones", "Get whether a drone is real or simulated")
     .takes(drone_call::ONE),
     later(
         Verb::Post,
@@ -56,7 +58,7 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "drones",
-        "Connect a drone; in mode auto a simulator stands in for one that is not there",
+        "Connect a drone; in mode auto a simulator replaces a drone that cannot be reached",
     )
     .takes(drone_call::ONE)
     .may_conflict(),
@@ -67,7 +69,10 @@ pub(crate) const ROUTES: &[Route] = &[
         disconnect,
         SUCCESS,
     )
-    .about("drones", "Expect nothing of a drone any more")
+    .about(
+        "drones",
+        "Disconnect a drone; its silence is no alert from then on",
+    )
     .takes(drone_call::ONE),
 ];
 

@@ -10,7 +10,7 @@ use tello::command::{Command, Direction};
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue, Outcome as Answer};
 use crate::http::inputs::path_id;
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::route::{Route, Verb};
 use crate::http::rows::{RESPOND, SUCCESS, WRITE, later};
 use crate::routes::drone_call::{ID, drone, fly, given};
@@ -33,7 +33,7 @@ pub(crate) const ROUTES: &[Route] = &[
         land,
         SUCCESS,
     )
-    .about("drones", "Land; overtakes what waits")
+    .about("drones", "Land; waiting commands are dropped")
     .takes(MANOEUVRE),
     later(
         Verb::Post,
@@ -42,7 +42,7 @@ pub(crate) const ROUTES: &[Route] = &[
         stop,
         SUCCESS,
     )
-    .about("drones", "Stop and hover; overtakes what waits")
+    .about("drones", "Stop and hover; waiting commands are dropped")
     .takes(MANOEUVRE),
     later(
         Verb::Post,
@@ -60,7 +60,7 @@ pub(crate) const ROUTES: &[Route] = &[
         straight,
         SUCCESS,
     )
-    .about("drones", "Fly straight")
+    .about("drones", "Fly in a straight line")
     .takes(MOVE),
     later(
         Verb::Post,
@@ -69,24 +69,24 @@ pub(crate) const ROUTES: &[Route] = &[
         rotate,
         SUCCESS,
     )
-    .about("drones", "Turn")
+    .about("drones", "Rotate")
     .takes(ROTATE),
 ];
 
 const WAIT: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "wait",
     Kind::Flag,
     "Answer when the manoeuvre is over instead of when it is taken",
 );
 const MOVE_TO: Param = Param::required(
-    Place::Body,
+    Location::Body,
     "direction",
     Kind::Choice(&["up", "down", "left", "right", "forward", "back"]),
     "Where to",
 );
 const DISTANCE: Param = Param::required(
-    Place::Body,
+    Location::Body,
     "distance",
     Kind::Int {
         min: 20,
@@ -96,13 +96,13 @@ const DISTANCE: Param = Param::required(
     "Centimetres",
 );
 const TURN_TO: Param = Param::required(
-    Place::Body,
+    Location::Body,
     "direction",
     Kind::Choice(&["clockwise", "counter_clockwise"]),
     "Where to",
 );
 const ANGLE: Param = Param::required(
-    Place::Body,
+    Location::Body,
     "angle",
     Kind::Int {
         min: 1,
@@ -204,7 +204,7 @@ pub(crate) fn choice(call: &mut Call, param: &Param) -> Result<String, ApiError>
             let message = format!("Input should be one of {}", known.join(", "));
             Err(ApiError::validation(vec![Issue::new(
                 "enum",
-                param.place.name(),
+                param.location.name(),
                 param.name,
                 message,
                 text.into(),

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
-use crate::http::params::{Kind as ParamKind, Param, Place};
+use crate::http::params::{Kind as ParamKind, Location, Param};
 use crate::http::respond;
 use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, later};
@@ -38,7 +38,7 @@ pub(crate) const ROUTES: &[Route] = &[later(
 )
 .about(
     "drones",
-    "The newest whole picture: video/h264, or image/jpeg if asked for; 204 when none is newer",
+    "Get the newest whole picture: video/h264, or image/jpeg on request; 204 if there is no newer one",
 )
 .takes(FRAME)
 .may_conflict()
@@ -54,13 +54,13 @@ const NUMBER: HeaderName = HeaderName::from_static("x-frame-number");
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-frame-timestamp");
 
 const FORMAT: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "format",
     ParamKind::Choice(&["h264", "jpeg"]),
     "`h264` (as the drone coded it, Annex B, with its parameter sets) when absent; `jpeg` needs `camera.decoder`",
 );
 const AFTER: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "after",
     ParamKind::Int {
         min: 0,

@@ -7,9 +7,10 @@ use crate::http::call::Call;
 use crate::http::envelope::Outcome;
 use crate::http::respond;
 use crate::http::response_cache::GAUGES_TTL;
-use crate::http::route::{Gives, Route, of};
+use crate::http::route::{Gives, Route};
 use crate::http::rows::{DASHBOARD, get};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use crate::performance::SystemSnapshot;
 use crate::routes::alerts::AlertSummary;
 use crate::routes::bridges::BridgeHealth;
@@ -25,9 +26,9 @@ pub(crate) const ROUTES: &[Route] = &[get(
     "/api/health/detailed",
     DASHBOARD,
     detailed,
-    Gives::Json(of::<DetailedHealth>),
+    Gives::Json(of::<DetailedHealth>()),
 )
-.about("health", "Health score with its parts")];
+.about("health", "Get the health score and what it is made of")];
 
 /// Answer of `GET /api/health/detailed`.
 #[derive(Serialize, ToSchema)]

@@ -6,10 +6,11 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{ADMIN, SUCCESS, get, later};
+use crate::http::shape::of;
 use access::{ClientAddress, KeyError, LockedOut};
 
 /// The routes of this file.
@@ -18,9 +19,12 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/security/lockouts",
         ADMIN,
         list,
-        Gives::Json(of::<Lockouts>),
+        Gives::Json(of::<Lockouts>()),
     )
-    .about("security", "Addresses locked out after wrong keys"),
+    .about(
+        "security",
+        "List the addresses that are locked out after wrong keys",
+    ),
     later(
         Verb::Delete,
         "/api/security/lockouts/{address}",
@@ -34,7 +38,7 @@ pub(crate) const ROUTES: &[Route] = &[
 
 /// Parameters of `DELETE /api/security/lockouts/{address}`.
 pub(crate) const LIFT: &[Param] = &[Param::required(
-    Place::Path,
+    Location::Path,
     "address",
     Kind::Text,
     "The address as it is listed; the slash of a network as %2F",

@@ -27,7 +27,10 @@ pub(crate) const ROUTES: &[Route] = &[get(
     metrics,
     Gives::Media(&["application/openmetrics-text"]),
 )
-.about("operations", "Figures for Prometheus")];
+.about(
+    "operations",
+    "Get metrics in the OpenMetrics format, for Prometheus",
+)];
 
 /// The media type of OpenMetrics text.
 static OPEN_METRICS: HeaderValue =

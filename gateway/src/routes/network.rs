@@ -12,11 +12,12 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue, Outcome as Answer};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::{Gives, Route, Verb, list_of, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, WRITE, get, later, now};
 use crate::http::scalars::{Ts, round2};
+use crate::http::shape::{list_of, of};
 use crate::http::state::App;
 use crate::routes::network_views::{ConnectionCheck, DetectedDrone, NetworkStatus};
 use crate::sources::tello::NotAllowed;
@@ -27,45 +28,48 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/system/network-status",
         READ,
         status,
-        Gives::Json(of::<NetworkStatus>),
+        Gives::Json(of::<NetworkStatus>()),
     )
     .about(
         "network",
-        "How the search for drones goes, and what it found",
+        "Get the state of the search for drones and what it found",
     ),
     now(Verb::Post, "/api/system/auto-scan/start", WRITE, start_auto)
-        .about("network", "Search at an interval from now on")
+        .about("network", "Start searching for drones at an interval")
         .takes(AUTO_SCAN),
     now(Verb::Post, "/api/system/auto-scan/stop", WRITE, stop_auto)
-        .about("network", "Search no more by itself"),
+        .about("network", "Stop searching for drones at an interval"),
     later(
         Verb::Post,
         "/api/drones/scan",
         WRITE,
         scan,
-        Gives::Json(of::<ScanResult>),
+        Gives::Json(of::<ScanResult>()),
     )
     .about(
         "drones",
-        "Which drones are there: simulated ones, and real ones by a search",
+        "Search for real drones and list them with the simulated ones",
     ),
     later(
         Verb::Get,
         "/api/drones/detect",
         READ,
         detect,
-        Gives::Json(list_of::<DetectedDrone>),
+        Gives::Json(list_of::<DetectedDrone>()),
     )
-    .about("network", "Search the configured ranges for real drones")
+    .about(
+        "network",
+        "Search the configured address ranges for real drones",
+    )
     .takes(DETECT),
     later(
         Verb::Post,
         "/api/drones/verify-connection",
         WRITE,
         verify,
-        Gives::Json(of::<ConnectionCheck>),
+        Gives::Json(of::<ConnectionCheck>()),
     )
-    .about("network", "Ask one address whether a drone is there")
+    .about("network", "Check whether a drone answers at an address")
     .takes(VERIFY),
 ];
 
@@ -80,19 +84,19 @@ const INTERVALS_S: (f64, f64) = (1.0, 86_400.0);
 /// Seconds of `POST /api/drones/scan`, which must answer within eight.
 const SCAN_S: f64 = 4.0;
 const TIMEOUT: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "timeout",
     within(TIMEOUTS_S),
     "Seconds, 0.1 to 60; 5 when absent",
 );
 const INTERVAL: Param = Param::optional(
-    Place::QueryOrBody,
+    Location::QueryOrBody,
     "interval_seconds",
     within(INTERVALS_S),
     "Seconds, 1 to 86400; 60 when absent",
 );
 const ADDRESS: Param = Param::required(
-    Place::QueryOrBody,
+    Location::QueryOrBody,
     "ip_address",
     Kind::Text,
     "IPv4 address of the drone",

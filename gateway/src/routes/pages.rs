@@ -11,9 +11,9 @@ use http::{HeaderValue, StatusCode, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::http::call::Call;
+use crate::http::document::DOCUMENT;
 use crate::http::envelope::{ApiError, Outcome};
-use crate::http::openapi;
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
 use crate::http::route::{Gives, Policy, Route};
 use crate::http::rows::{HTML, get};
@@ -27,22 +27,24 @@ pub(crate) const ROUTES: &[Route] = &[
         document,
         Gives::Media(&["application/json"]),
     )
-    .about("documents", "This description"),
-    get("/docs", Policy::Open, docs, HTML).about("documents", "This description as a page"),
-    get("/redoc", Policy::Open, docs, HTML).about("documents", "The same page"),
+    .about("documents", "Get this API description"),
+    get("/docs", Policy::Open, docs, HTML)
+        .about("documents", "Show this API description as a page"),
+    get("/redoc", Policy::Open, docs, HTML)
+        .about("documents", "Show this API description as a page (alias)"),
     get("/dashboard", Policy::Open, dashboard, HTML)
         .class(RateClass::Dashboard)
-        .about("pages", "The dashboard"),
+        .about("pages", "Show the dashboard"),
     get("/ui", Policy::Open, dashboard, HTML)
         .class(RateClass::Ui)
-        .about("pages", "The dashboard"),
+        .about("pages", "Show the dashboard"),
     get(
         "/static/{file}",
         Policy::Open,
         file,
         Gives::Media(&["application/octet-stream"]),
     )
-    .about("pages", "Files of the pages")
+    .about("pages", "Get a file that a page needs")
     .takes(FILE),
     get(
         "/styles.css",
@@ -50,14 +52,14 @@ pub(crate) const ROUTES: &[Route] = &[
         styles,
         Gives::Media(&["text/css"]),
     )
-    .about("pages", "Style of the dashboard"),
+    .about("pages", "Get the style sheet of the dashboard"),
     get(
         "/dashboard.js",
         Policy::Open,
         script,
         Gives::Media(&["text/javascript"]),
     )
-    .about("pages", "Script of the dashboard"),
+    .about("pages", "Get the script of the dashboard"),
 ];
 
 /// Everything under `gateway/web`.
@@ -67,7 +69,7 @@ struct Web;
 
 /// Parameters of `/static/{file}`.
 pub(crate) const FILE: &[Param] = &[Param::required(
-    Place::Path,
+    Location::Path,
     "file",
     Kind::Text,
     "Name of the file",
@@ -75,7 +77,7 @@ pub(crate) const FILE: &[Param] = &[Param::required(
 
 /// `GET /openapi.json`
 pub(crate) fn document(_: &mut Call) -> Outcome {
-    let mut response = respond::json_bytes(Bytes::from_static(openapi::DOCUMENT));
+    let mut response = respond::json_bytes(Bytes::from_static(DOCUMENT));
     response.extensions_mut().insert(https::NotHeld);
     Ok(response)
 }

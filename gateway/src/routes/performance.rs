@@ -8,12 +8,13 @@ use utoipa::ToSchema;
 use crate::cache::CacheStats as Counters;
 use crate::http::call::Call;
 use crate::http::envelope::Outcome;
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
 use crate::http::response_cache::GAUGES_TTL;
-use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{ADMIN, DASHBOARD, SUCCESS, get, now};
 use crate::http::scalars::{self, Ts, mb, percent, round2};
+use crate::http::shape::of;
 use crate::http::state::App;
 use crate::performance::RouteStats;
 use crate::routes::machine::SystemPerformance;
@@ -25,48 +26,57 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/performance/summary",
         DASHBOARD,
         summary,
-        Gives::Json(of::<PerformanceSummary<'_>>),
+        Gives::Json(of::<PerformanceSummary<'_>>()),
     )
-    .about("performance", "Machine, requests and cache"),
+    .about(
+        "performance",
+        "Get statistics of the machine, the requests and the cache",
+    ),
     get(
         "/api/performance/api",
         DASHBOARD,
         api,
-        Gives::Json(of::<ApiPerformance>),
+        Gives::Json(of::<ApiPerformance>()),
     )
-    .about("performance", "Request statistics of one route or of all")
+    .about(
+        "performance",
+        "Get request statistics of one route or of all routes",
+    )
     .takes(API),
     now(Verb::Post, "/api/performance/optimize", ADMIN, optimise)
-        .gives(Gives::Json(of::<Optimisation>))
-        .about("performance", "Drop what has expired"),
+        .gives(Gives::Json(of::<Optimisation>()))
+        .about(
+            "performance",
+            "Remove expired cache entries and old call records",
+        ),
     get(
         "/api/performance/optimize",
         ADMIN,
         optimise_dry,
-        Gives::Json(of::<Optimisation>),
+        Gives::Json(of::<Optimisation>()),
     )
-    .about("performance", "What POST would drop"),
+    .about("performance", "Show what a POST would remove"),
     get(
         "/api/performance/cache/stats",
         DASHBOARD,
         cache_stats,
-        Gives::Json(of::<CacheStats>),
+        Gives::Json(of::<CacheStats>()),
     )
-    .about("performance", "Cache statistics"),
+    .about("performance", "Get cache statistics"),
     get(
         "/api/performance/cache",
         ADMIN,
         cache_stats,
-        Gives::Json(of::<CacheStats>),
+        Gives::Json(of::<CacheStats>()),
     )
-    .about("performance", "Cache statistics (alias)"),
+    .about("performance", "Get cache statistics (alias)"),
     now(Verb::Delete, "/api/performance/cache", ADMIN, clear_cache)
         .gives(SUCCESS)
         .about("performance", "Clear the cache"),
 ];
 
 const ENDPOINT: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "endpoint",
     Kind::Text,
     "Route template, e.g. /api/alerts; all routes when absent",

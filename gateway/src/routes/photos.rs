@@ -19,11 +19,12 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
-use crate::http::params::{Kind as ParamKind, Param, Place};
+use crate::http::params::{Kind as ParamKind, Location, Param};
 use crate::http::respond;
-use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, WRITE, get, later};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use crate::http::state::App;
 use crate::photos::{Kind, Name, Photo};
 use crate::routes::drone_call;
@@ -37,16 +38,16 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/drones/{drone_id}/camera/photo",
         WRITE,
         photo,
-        Gives::Json(of::<PhotoView>),
+        Gives::Json(of::<PhotoView>()),
     )
     .about(
         "drones",
-        "Take a photo; without a running stream one is begun for it",
+        "Take a photo; the video stream is started for it if none runs",
     )
     .takes(drone_call::ONE)
     .also(&["400"]),
-    get("/api/photos", READ, list, Gives::Json(of::<PhotoList>))
-        .about("photos", "Every photo kept"),
+    get("/api/photos", READ, list, Gives::Json(of::<PhotoList>()))
+        .about("photos", "List all photos"),
     later(
         Verb::Get,
         "/photos/{filename}",
@@ -56,7 +57,7 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "photos",
-        "A photo: image/jpeg, or video/h264 for a still that was not decoded",
+        "Get a photo: image/jpeg, or video/h264 if it was not decoded",
     )
     .takes(FILE),
 ];
@@ -69,7 +70,7 @@ const SHOWN_BYTES: usize = 75;
 
 /// Parameters of `/photos/{filename}`.
 pub(crate) const FILE: &[Param] = &[Param::required(
-    Place::Path,
+    Location::Path,
     "filename",
     ParamKind::Text,
     "Name of the photo",

@@ -4,23 +4,24 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
+use crate::http::document::API_VERSION;
 use crate::http::envelope::Outcome;
-use crate::http::openapi::API_VERSION;
 use crate::http::respond;
-use crate::http::route::{Gives, Policy, Route, of};
+use crate::http::route::{Gives, Policy, Route};
 use crate::http::rows::get;
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use crate::supervision::Service;
 use access::RateClass;
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
-    get("/", Policy::Open, index, Gives::Json(of::<Root>))
+    get("/", Policy::Open, index, Gives::Json(of::<Root>()))
         .class(RateClass::Root)
-        .about("root", "What this server is"),
-    get("/health", Policy::Open, health, Gives::Json(of::<Health>))
+        .about("root", "Get the name and version of this server"),
+    get("/health", Policy::Open, health, Gives::Json(of::<Health>()))
         .class(RateClass::Health)
-        .about("root", "Whether the process serves requests"),
+        .about("root", "Check that the gateway answers requests"),
 ];
 
 /// Answer of `/`.

@@ -10,11 +10,12 @@ use crate::config;
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue, Outcome};
 use crate::http::inputs::Inputs;
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::{Gives, Route, Verb, of};
+use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{ADMIN, DASHBOARD, SUCCESS, get, later};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use alerting::{
     AlertType, Level, MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule, RuleView,
     USUAL_COOLDOWN_MINUTES,
@@ -27,15 +28,15 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/alerts/rules",
         DASHBOARD,
         list,
-        Gives::Json(of::<RuleList>),
+        Gives::Json(of::<RuleList>()),
     )
-    .about("alerts", "Rules in effect"),
+    .about("alerts", "List the rules in effect"),
     later(
         Verb::Post,
         "/api/alerts/rules",
         ADMIN,
         create,
-        Gives::Json(of::<AlertRule>),
+        Gives::Json(of::<AlertRule>()),
     )
     .about("alerts", "Add a rule")
     .takes(CREATE)
@@ -45,7 +46,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/alerts/rules/{name}",
         ADMIN,
         replace,
-        Gives::Json(of::<AlertRule>),
+        Gives::Json(of::<AlertRule>()),
     )
     .about("alerts", "Add or replace a rule")
     .takes(REPLACE)
@@ -61,9 +62,9 @@ pub(crate) const ROUTES: &[Route] = &[
     .takes(REMOVE),
 ];
 
-const NAME_IN_PATH: Param = Param::required(Place::Path, "name", Kind::Text, "Name of the rule");
+const NAME_IN_PATH: Param = Param::required(Location::Path, "name", Kind::Text, "Name of the rule");
 const NAME: Param = Param::required(
-    Place::Body,
+    Location::Body,
     "name",
     Kind::Chars {
         min: 1,
@@ -72,43 +73,43 @@ const NAME: Param = Param::required(
     "Unique name",
 );
 const METRIC: Param = Param::required(
-    Place::Body,
+    Location::Body,
     "metric",
     Kind::Choice(Metric::NAMES),
     "What is watched",
 );
 const OPERATOR: Param = Param::required(
-    Place::Body,
+    Location::Body,
     "operator",
     Kind::Choice(&Operator::SYMBOLS),
     "How value and threshold compare",
 );
 const THRESHOLD: Param = Param::required(
-    Place::Body,
+    Location::Body,
     "threshold",
     Kind::Number,
     "In the metric's unit",
 );
 const LEVEL: Param = Param::required(
-    Place::Body,
+    Location::Body,
     "level",
     Kind::Choice(Level::NAMES),
     "Severity of the alert",
 );
 const TYPE: Param = Param::optional(
-    Place::Body,
+    Location::Body,
     "type",
     Kind::Choice(AlertType::NAMES),
     "What the alert is about; what its metric is about when absent",
 );
 const ENABLED: Param = Param::optional(
-    Place::Body,
+    Location::Body,
     "enabled",
     Kind::Flag,
     "Off switch; true when absent",
 );
 const COOLDOWN_MINUTES: Param = Param::optional(
-    Place::Body,
+    Location::Body,
     "cooldown_minutes",
     Kind::Int {
         min: 0,
@@ -118,7 +119,7 @@ const COOLDOWN_MINUTES: Param = Param::optional(
     "Silence after firing, per rule and source",
 );
 const FOR_S: Param = Param::optional(
-    Place::Body,
+    Location::Body,
     "for_s",
     Kind::Int {
         min: 0,
@@ -128,19 +129,19 @@ const FOR_S: Param = Param::optional(
     "Seconds the condition must hold before the alert fires",
 );
 const HYSTERESIS: Param = Param::optional(
-    Place::Body,
+    Location::Body,
     "hysteresis",
     Kind::Number,
     "How far the value must come back to clear",
 );
 const SOURCE: Param = Param::optional(
-    Place::Body,
+    Location::Body,
     "source",
     Kind::Text,
     "The one source; all when absent",
 );
 const AUTO_RESOLVE: Param = Param::optional(
-    Place::Body,
+    Location::Body,
     "auto_resolve",
     Kind::Flag,
     "Overrides the configured alerts.auto_resolve",

@@ -5,11 +5,12 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::Outcome;
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
-use crate::http::route::{Gives, Route, of};
+use crate::http::route::{Gives, Route};
 use crate::http::rows::{DASHBOARD, get};
 use crate::http::scalars::{self, Ts, round1};
+use crate::http::shape::of;
 use crate::http::state::App;
 use crate::performance::Performance;
 use readings::Metric;
@@ -20,9 +21,9 @@ pub(crate) const ROUTES: &[Route] = &[get(
     "/api/performance/metrics",
     DASHBOARD,
     metrics,
-    Gives::Json(of::<MetricList>),
+    Gives::Json(of::<MetricList>()),
 )
-.about("performance", "Recorded samples, oldest first")
+.about("performance", "List recorded samples, oldest first")
 .takes(METRICS)];
 
 /// Name of the source that is the board itself.
@@ -44,13 +45,13 @@ const CALL_PREFIX: &str = "api_call_";
 const LISTED: [Metric; 3] = [Metric::CpuUsage, Metric::MemoryUsage, Metric::DiskUsage];
 
 const METRIC_NAME: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "metric_name",
     Kind::Text,
     "cpu_usage, memory_usage, disk_usage, another metric of the source, or api_call_<route template>",
 );
 const DURATION_MINUTES: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "duration_minutes",
     Kind::Int {
         min: 0,
@@ -61,7 +62,7 @@ const DURATION_MINUTES: Param = Param::optional(
 );
 
 const SOURCE: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "source",
     Kind::Text,
     "Whose samples of metric_name: board (default), the id of a drone, or bridge/<name>/<sensor>",

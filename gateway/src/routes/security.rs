@@ -10,11 +10,12 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::{Gives, Policy, Route, Verb, of};
+use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::{ADMIN, SUCCESS, get, later, now};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use access::{self, KeyRecord, Permission};
 
 /// The routes of this file.
@@ -23,7 +24,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/security/api-keys",
         ADMIN,
         list,
-        Gives::Json(of::<KeyList>),
+        Gives::Json(of::<KeyList>()),
     )
     .about("security", "List API keys by preview"),
     later(
@@ -31,7 +32,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/security/api-keys",
         ADMIN,
         create,
-        Gives::Json(of::<CreatedKey>),
+        Gives::Json(of::<CreatedKey>()),
     )
     .about("security", "Create an API key; the answer shows it once")
     .takes(CREATE)
@@ -49,16 +50,19 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/security/config",
         ADMIN,
         config,
-        Gives::Json(of::<SecurityConfig>),
+        Gives::Json(of::<SecurityConfig>()),
     )
-    .about("security", "What protects the running gateway"),
+    .about(
+        "security",
+        "Get the security settings of the running gateway",
+    ),
     get(
         "/api/security/audit",
         ADMIN,
         audit,
-        Gives::Json(of::<AuditTrail>),
+        Gives::Json(of::<AuditTrail>()),
     )
-    .about("security", "Security events, newest first")
+    .about("security", "List security events, newest first")
     .takes(AUDIT),
     now(
         Verb::Post,
@@ -66,13 +70,16 @@ pub(crate) const ROUTES: &[Route] = &[
         Policy::Needs(Permission::Read),
         ticket,
     )
-    .gives(Gives::Json(of::<WsTicket>))
-    .about("security", "A one-time ticket for the WebSocket hand-shake"),
+    .gives(Gives::Json(of::<WsTicket>()))
+    .about(
+        "security",
+        "Get a one-time ticket for a WebSocket handshake",
+    ),
 ];
 
 /// Name of a new key.
 const NAME: Param = Param::required(
-    Place::QueryOrBody,
+    Location::QueryOrBody,
     "name",
     Kind::Chars {
         min: 1,
@@ -82,7 +89,7 @@ const NAME: Param = Param::required(
 );
 /// Permissions of a new key.
 const PERMISSIONS: Param = Param::required(
-    Place::QueryOrBody,
+    Location::QueryOrBody,
     "permissions",
     Kind::Text,
     concat!(
@@ -93,7 +100,7 @@ const PERMISSIONS: Param = Param::required(
 );
 /// Days until a new key expires.
 const EXPIRES_DAYS: Param = Param::optional(
-    Place::QueryOrBody,
+    Location::QueryOrBody,
     "expires_days",
     Kind::Int {
         min: 1,
@@ -104,7 +111,7 @@ const EXPIRES_DAYS: Param = Param::optional(
 );
 /// Most audit records in one answer.
 const AUDIT_LIMIT: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "limit",
     Kind::Int {
         min: 1,
@@ -118,7 +125,7 @@ const AUDIT_LIMIT: Param = Param::optional(
 pub(crate) const CREATE: &[Param] = &[NAME, PERMISSIONS, EXPIRES_DAYS];
 /// Parameters of `DELETE /api/security/api-keys/{api_key}`.
 pub(crate) const REVOKE: &[Param] = &[Param::required(
-    Place::Path,
+    Location::Path,
     "api_key",
     Kind::Text,
     "The key, or its preview from the listing",

@@ -6,9 +6,10 @@ use utoipa::ToSchema;
 use crate::http::call::Call;
 use crate::http::envelope::Outcome;
 use crate::http::respond;
-use crate::http::route::{Gives, Policy, Route, of};
+use crate::http::route::{Gives, Policy, Route};
 use crate::http::rows::get;
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use crate::routes::bridges;
 use crate::routes::upstream_health as upstream;
 use crate::supervision::Service;
@@ -18,36 +19,36 @@ pub(crate) const ROUTES: &[Route] = &[get(
     "/api/dashboard/health",
     Policy::Dashboard,
     service_health,
-    Gives::Json(of::<ServiceHealth>),
+    Gives::Json(of::<ServiceHealth>()),
 )
-.about("dashboard", "Health of the services")];
+.about("dashboard", "Get the health of the services")];
 
 /// Contract 8.2.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ServiceHealth {
     /// `healthy` or `degraded`.
     overall_status: &'static str,
-    services: Parts,
+    services: ServiceStates,
     unhealthy_services: Vec<&'static str>,
     checked_at: Ts,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = ServiceHealthParts)]
-struct Parts {
-    drone_manager: Part,
-    vision_service: Part,
-    model_service: Part,
-    dataset_service: Part,
+struct ServiceStates {
+    drone_manager: ServiceState,
+    vision_service: ServiceState,
+    model_service: ServiceState,
+    dataset_service: ServiceState,
     /// The boards on serial lines; only where there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    bridges: Option<Part>,
+    bridges: Option<ServiceState>,
 }
 
 /// One service. Counts are there for the services that have them.
 #[derive(Default, Serialize, ToSchema)]
 #[schema(as = ServiceHealthPart)]
-struct Part {
+struct ServiceState {
     /// `healthy` or `unhealthy`.
     status: &'static str,
     error: Option<String>,
@@ -72,38 +73,38 @@ pub(crate) fn service_health(call: &mut Call) -> Outcome {
     // not a fault: nothing is unhealthy, and there is nothing to count.
     let trouble = upstream::trouble(&call.app.upstream);
     let upstream_up = !matches!(trouble, Some(Some(_)));
-    let passed_on = || Part {
+    let passed_on = || ServiceState {
         status: if upstream_up { "healthy" } else { "unhealthy" },
         error: trouble.clone().flatten(),
         configured: trouble.is_some(),
-        ..Part::default()
+        ..ServiceState::default()
     };
     // What it holds only it could count; zero is said where there is nothing.
     let count = trouble.is_none().then_some(0);
     let all_up = drones_up && bridges_up && upstream_up;
     Ok(respond::json(&ServiceHealth {
         overall_status: if all_up { "healthy" } else { "degraded" },
-        services: Parts {
-            drone_manager: Part {
+        services: ServiceStates {
+            drone_manager: ServiceState {
                 status: if drones_up { "healthy" } else { "unhealthy" },
                 error: (!drones_up).then(|| "Drone manager not initialized".to_owned()),
                 configured: true,
-                ..Part::default()
+                ..ServiceState::default()
             },
-            vision_service: Part {
+            vision_service: ServiceState {
                 available_models: count,
                 ..passed_on()
             },
-            model_service: Part {
+            model_service: ServiceState {
                 total_models: count,
                 active_jobs: count,
                 ..passed_on()
             },
-            dataset_service: Part {
+            dataset_service: ServiceState {
                 total_datasets: count,
                 ..passed_on()
             },
-            bridges: bridges.map(|error| Part {
+            bridges: bridges.map(|error| ServiceState {
                 status: if error.is_none() {
                     "healthy"
                 } else {
@@ -111,7 +112,7 @@ pub(crate) fn service_health(call: &mut Call) -> Outcome {
                 },
                 error,
                 configured: true,
-                ..Part::default()
+                ..ServiceState::default()
             }),
         },
         unhealthy_services: [

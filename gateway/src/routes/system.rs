@@ -9,9 +9,10 @@ use utoipa::ToSchema;
 use crate::http::call::Call;
 use crate::http::envelope::Outcome;
 use crate::http::respond;
-use crate::http::route::{Gives, Route, of};
+use crate::http::route::{Gives, Route};
 use crate::http::rows::{READ, get};
 use crate::http::scalars::Ts;
+use crate::http::shape::of;
 use crate::http::state::App;
 use crate::routes::bridges;
 use crate::routes::dashboard::SystemStatus;
@@ -25,16 +26,16 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/system/health",
         READ,
         health,
-        Gives::Json(of::<SystemHealth>),
+        Gives::Json(of::<SystemHealth>()),
     )
-    .about("system", "Services by name"),
+    .about("system", "Get the health of each service"),
     get(
         "/api/system/status",
         READ,
         status,
-        Gives::Json(of::<SystemReport>),
+        Gives::Json(of::<SystemReport>()),
     )
-    .about("system", "System status with services and drones"),
+    .about("system", "Get the system status with services and drones"),
 ];
 
 /// One service of `/api/system/health`.

@@ -18,12 +18,14 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
-use crate::http::params::{Kind, Param, Place};
+use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
-use crate::http::route::{Gives, Route, Run, Verb, of};
+use crate::http::route::{Gives, Route, Run, Verb};
 use crate::http::rows::{ADMIN, SUCCESS, get, now};
+use crate::http::shape::of;
 use crate::logging::SECURITY;
-use crate::update::{self, Status, UpdateError, Upload, Wish};
+use crate::update::{UpdateError, Upload, Wish};
+use update_status::{SlotStatus, StatusFile};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
@@ -31,11 +33,11 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/system/update",
         ADMIN,
         status,
-        Gives::Json(of::<UpdateStatus>),
+        Gives::Json(of::<UpdateStatus>()),
     )
     .about(
         "update",
-        "How the last update of the system went, and what runs in which slot",
+        "Get the result of the last system update and what is in each slot",
     )
     .also(&["501"]),
     Route::new(
@@ -47,13 +49,13 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "update",
-        "Upload a signed bundle as the body; it is verified, installed and tried by itself",
+        "Upload a signed bundle as the body; it is verified, installed and tried without further requests",
     )
     .takes(UPLOAD)
     .may_conflict()
     .also(&["411", "413", "501", "507"]),
     now(Verb::Delete, "/api/system/update", ADMIN, cancel)
-        .about("update", "Give up the upload that goes on")
+        .about("update", "Cancel the upload in progress")
         .may_conflict(),
 ];
 
@@ -62,13 +64,13 @@ pub(crate) const ROUTES: &[Route] = &[
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(2 * 3600);
 
 const SHA256: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "sha256",
     Kind::Text,
     "SHA-256 of the bundle in hexadecimal; checked when given",
 );
 const ALLOW_DOWNGRADE: Param = Param::optional(
-    Place::Query,
+    Location::Query,
     "allow_downgrade",
     Kind::Flag,
     "Install it although it is older than what runs, or the same",
@@ -108,8 +110,8 @@ struct UpdateSlot {
     bootable: Option<bool>,
 }
 
-impl From<update::Slot> for UpdateSlot {
-    fn from(slot: update::Slot) -> UpdateSlot {
+impl From<SlotStatus> for UpdateSlot {
+    fn from(slot: SlotStatus) -> UpdateSlot {
         UpdateSlot {
             slot: slot.slot,
             version: slot.version,
@@ -121,7 +123,7 @@ impl From<update::Slot> for UpdateSlot {
 /// `GET /api/system/update`
 pub(crate) fn status(call: &mut Call) -> Outcome {
     let updates = &call.app.updates;
-    let Status {
+    let StatusFile {
         state,
         mut reason,
         mut changed_at,
@@ -131,7 +133,7 @@ pub(crate) fn status(call: &mut Call) -> Outcome {
         other,
         ..
     } = updates.status()?;
-    let (mut state, mut progress_percent) = (state.name(), progress_pct);
+    let (mut state, mut progress_percent) = (state.word(), progress_pct);
     // What this process does itself it knows better than the file, which then tells of
     // the update before.
     if updates.uploading().is_some() || updates.is_waiting() {

@@ -16,7 +16,7 @@ use crate::http::body::read_body;
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue, Outcome};
 use crate::http::inputs::path_id;
-use crate::http::params::{Kind, Param, Place, takes_body};
+use crate::http::params::{Kind, Location, Param, takes_body};
 use crate::http::respond;
 use crate::http::route::{Gives, Route, Run, Verb};
 use crate::http::rows::{READ, WRITE};
@@ -30,30 +30,35 @@ use access::sanitise;
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
     streamed_on("/api/vision/detection", DETECTION, detect)
-        .about("vision", "Find things in an image"),
-    passed_on(Verb::Post, "/api/vision/tracking/start", TRACKING)
-        .about("vision", "Have a drone follow what is detected"),
-    passed_on(Verb::Post, "/api/vision/tracking/stop", &[]).about("vision", "Follow no more"),
-    passed_on(Verb::Get, "/api/vision/tracking/status", &[]).about("vision", "What is followed"),
-    passed_on(Verb::Get, "/api/vision/datasets", &[]).about("datasets", "Every dataset"),
-    passed_on(Verb::Post, "/api/vision/datasets", NEW_DATASET).about("datasets", "Make a dataset"),
+        .about("vision", "Detect objects in an image"),
+    passed_on(Verb::Post, "/api/vision/tracking/start", TRACKING).about(
+        "vision",
+        "Start tracking: a drone follows a detected object",
+    ),
+    passed_on(Verb::Post, "/api/vision/tracking/stop", &[]).about("vision", "Stop tracking"),
+    passed_on(Verb::Get, "/api/vision/tracking/status", &[])
+        .about("vision", "Get the state of tracking"),
+    passed_on(Verb::Get, "/api/vision/datasets", &[]).about("datasets", "List all datasets"),
+    passed_on(Verb::Post, "/api/vision/datasets", NEW_DATASET)
+        .about("datasets", "Create a dataset"),
     passed_on(Verb::Get, "/api/vision/datasets/{dataset_id}", DATASET)
-        .about("datasets", "One dataset"),
+        .about("datasets", "Get one dataset"),
     passed_on(Verb::Delete, "/api/vision/datasets/{dataset_id}", DATASET)
         .about("datasets", "Delete a dataset"),
     streamed_on("/api/vision/datasets/{dataset_id}/images", IMAGE, upload)
         .about("datasets", "Add an image to a dataset"),
-    passed_on(Verb::Get, "/api/models", &[]).about("models", "Every model"),
+    passed_on(Verb::Get, "/api/models", &[]).about("models", "List all models"),
     passed_on(Verb::Post, "/api/models", TRAINING).about("models", "Train a model"),
-    passed_on(Verb::Get, "/api/models/training", &[]).about("models", "Every training"),
+    passed_on(Verb::Get, "/api/models/training", &[]).about("models", "List all training jobs"),
     passed_on(Verb::Get, "/api/models/training/active", &[])
-        .about("models", "Trainings queued or running"),
+        .about("models", "List training jobs that are queued or running"),
     passed_on(Verb::Get, "/api/models/statistics", &[])
-        .about("models", "Counts of models and trainings"),
-    passed_on(Verb::Get, "/api/models/training/{job_id}", JOB).about("models", "One training"),
+        .about("models", "Get the number of models and training jobs"),
+    passed_on(Verb::Get, "/api/models/training/{job_id}", JOB)
+        .about("models", "Get one training job"),
     passed_on(Verb::Post, "/api/models/training/{job_id}/cancel", JOB)
-        .about("models", "End a training"),
-    passed_on(Verb::Get, "/api/models/{model_id}", MODEL).about("models", "One model"),
+        .about("models", "Cancel a training job"),
+    passed_on(Verb::Get, "/api/models/{model_id}", MODEL).about("models", "Get one model"),
     passed_on(Verb::Delete, "/api/models/{model_id}", MODEL).about("models", "Delete a model"),
 ];
 
@@ -161,7 +166,10 @@ fn is_form(content_type: &HeaderValue) -> bool {
 }
 
 fn check_path(call: &Call) -> Result<(), ApiError> {
-    let id = call.params.iter().find(|param| param.place == Place::Path);
+    let id = call
+        .params
+        .iter()
+        .find(|param| param.location == Location::Path);
     id.map_or(Ok(()), |param| path_id(param.name, &call.param))
 }
 

@@ -14,7 +14,7 @@ impl Measured for Updates {
             let labels = [
                 ("slot", &*status.running.slot),
                 ("version", version),
-                ("state", status.state.name()),
+                ("state", status.state.word()),
             ];
             page.gauges(
                 "update_info",

@@ -8,98 +8,32 @@
 //! does not exist (the package on another system), everything is refused with
 //! [`UpdateError::NotSupported`].
 
+mod error;
 mod measured;
 mod notices;
+mod report;
 mod spool;
 mod status;
-mod tell;
 mod upload;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
-use thiserror::Error;
 use tokio_util::sync::CancellationToken;
+use update_status::StatusFile;
 
 use crate::config;
 
-pub use spool::{Incoming, Spool, Wish};
-pub use status::{Offered, Slot, State, Status};
-pub use tell::{KEY, watch};
-pub use upload::Upload;
-
-/// Why an update was not taken, or is not known of.
-#[derive(Debug, Error)]
-pub enum UpdateError {
-    /// Not an image.
-    #[error(
-        "this gateway was not started from an image ({0} is missing); update its package instead: deploy/install, or apt install ./mfg-drone-gateway_….deb"
-    )]
-    NotSupported(PathBuf),
-    /// The image's own program wrote what this gateway does not understand.
-    #[error("{path}: {reason}; update by a stick with the label MFG-UPDATE")]
-    Unreadable {
-        /// The status file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Another one is under way.
-    #[error("{0}; one update at a time")]
-    Busy(String),
-    /// Larger than allowed.
-    #[error("the bundle has {length} bytes, at most {limit} are taken (update.max_bundle_bytes)")]
-    TooLarge {
-        /// Its length.
-        length: u64,
-        /// The cap.
-        limit: u64,
-    },
-    /// The data partition is too full.
-    #[error(
-        "the bundle needs {needed} bytes, {free} are free in {dir}: remove backups or logs there"
-    )]
-    NoSpace {
-        /// With the reserve.
-        needed: u64,
-        /// What there is.
-        free: u64,
-        /// Where.
-        dir: PathBuf,
-    },
-    /// Not the bundle that was announced.
-    #[error("{0}; nothing is installed, send it again")]
-    Different(String),
-    /// Cancelled by an operator.
-    #[error("the upload was cancelled")]
-    Cancelled,
-    /// Nothing is there to be cancelled.
-    #[error("no bundle is being uploaded")]
-    NothingToCancel,
-    /// The medium refuses.
-    #[error("{path} cannot be written: {source}")]
-    Storage {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
-impl UpdateError {
-    fn storage(path: &Path, source: std::io::Error) -> UpdateError {
-        UpdateError::Storage {
-            path: path.to_owned(),
-            source,
-        }
-    }
-}
+pub(crate) use error::UpdateError;
+pub(crate) use report::watch;
+pub(crate) use spool::{Incoming, Spool, Wish};
+pub(crate) use upload::Upload;
 
 /// What was done since the start, for `/metrics`.
 #[derive(Debug, Default)]
-pub struct UpdateStats {
+pub(crate) struct UpdateStats {
     /// Bundles handed to the image's program.
     pub accepted: AtomicU64,
     /// Uploads that were refused or came to nothing.
@@ -110,7 +44,7 @@ pub struct UpdateStats {
 
 /// Updates as the running gateway sees them.
 #[derive(Debug)]
-pub struct Updates {
+pub(crate) struct Updates {
     spool: Spool,
     uploading: ArcSwapOption<Progress>,
     stats: UpdateStats,
@@ -118,7 +52,7 @@ pub struct Updates {
 
 /// An upload that goes on.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Its announced length.
     pub length: u64,
     /// What has arrived of it.
@@ -129,7 +63,7 @@ pub struct Progress {
 impl Updates {
     /// On the directory of the configuration; it need not exist.
     #[must_use]
-    pub fn new(config: &config::Update) -> Arc<Updates> {
+    pub(crate) fn new(config: &config::Update) -> Arc<Updates> {
         let spool = Spool::new(config);
         Arc::new(Updates {
             spool,
@@ -142,19 +76,19 @@ impl Updates {
     ///
     /// # Errors
     /// [`UpdateError::NotSupported`], [`UpdateError::Unreadable`].
-    pub fn status(&self) -> Result<Status, UpdateError> {
+    pub(crate) fn status(&self) -> Result<StatusFile, UpdateError> {
         self.spool.status()
     }
 
     /// Whether a bundle waits for the image's program to take it.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         self.spool.is_waiting()
     }
 
     /// The upload that goes on, if any.
     #[must_use]
-    pub fn uploading(&self) -> Option<Arc<Progress>> {
+    pub(crate) fn uploading(&self) -> Option<Arc<Progress>> {
         self.uploading.load_full()
     }
 
@@ -162,7 +96,7 @@ impl Updates {
     ///
     /// # Errors
     /// [`UpdateError::NothingToCancel`]; once handed over, an update is not stopped.
-    pub fn cancel(&self) -> Result<(), UpdateError> {
+    pub(crate) fn cancel(&self) -> Result<(), UpdateError> {
         match self.uploading() {
             Some(upload) => upload.cancel.cancel(),
             None => return Err(UpdateError::NothingToCancel),
@@ -172,7 +106,7 @@ impl Updates {
 
     /// Counters.
     #[must_use]
-    pub fn stats(&self) -> &UpdateStats {
+    pub(crate) fn stats(&self) -> &UpdateStats {
         &self.stats
     }
 
@@ -181,14 +115,14 @@ impl Updates {
     }
 
     /// What was told of `outcome` stays told over a restart.
-    fn mark_told(&self, outcome: &str) {
-        if let Err(error) = self.spool.mark_told(outcome) {
+    fn mark_reported(&self, outcome: &str) {
+        if let Err(error) = self.spool.mark_reported(outcome) {
             tracing::warn!("the outcome of the update will be told again: {error}");
         }
     }
 
-    fn was_told(&self, outcome: &str) -> bool {
-        self.spool.was_told(outcome)
+    fn was_reported(&self, outcome: &str) -> bool {
+        self.spool.was_reported(outcome)
     }
 
     fn count(&self, accepted: bool) {

@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 use sha2::{Digest as _, Sha256};
+use update_status::StatusFile;
 use uuid::Uuid;
 
-use super::UpdateError;
-use super::status::Status;
+use super::error::UpdateError;
+use super::status;
 use crate::config;
 
 /// Space that stays free for the store and the logs while a bundle lies there.
@@ -24,7 +25,7 @@ const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What is wanted of a bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
+pub(crate) struct Wish {
     /// Its SHA-256 in hexadecimal, when it is known.
     pub sha256: Option<String>,
     /// Whether an older or the same version may be installed.
@@ -33,7 +34,7 @@ pub struct Wish {
 
 /// The directory shared with the image's program.
 #[derive(Clone, Debug)]
-pub struct Spool {
+pub(crate) struct Spool {
     status: PathBuf,
     /// Where the image's scripts say what people are to know.
     pub(super) notices: PathBuf,
@@ -44,7 +45,7 @@ pub struct Spool {
 impl Spool {
     /// Where the configuration says; it need not exist.
     #[must_use]
-    pub fn new(config: &config::Update) -> Spool {
+    pub(crate) fn new(config: &config::Update) -> Spool {
         let (status, dir) = (config.dir.join("status.json"), config.dir.join("spool"));
         Spool {
             status,
@@ -58,13 +59,13 @@ impl Spool {
     ///
     /// # Errors
     /// [`UpdateError::NotSupported`], [`UpdateError::Unreadable`].
-    pub fn status(&self) -> Result<Status, UpdateError> {
-        Status::read(&self.status)
+    pub(crate) fn status(&self) -> Result<StatusFile, UpdateError> {
+        status::read(&self.status)
     }
 
     /// Whether a request waits to be taken.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         self.request().exists()
     }
 
@@ -72,7 +73,7 @@ impl Spool {
     ///
     /// # Errors
     /// [`UpdateError`]: not supported, busy, too large, no space.
-    pub fn begin(&self, length: u64) -> Result<Incoming, UpdateError> {
+    pub(crate) fn begin(&self, length: u64) -> Result<Incoming, UpdateError> {
         let status = self.status()?;
         let lock = File::open(&self.dir).map_err(|error| UpdateError::storage(&self.dir, error))?;
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)
@@ -80,7 +81,7 @@ impl Spool {
         if status.state.is_busy() {
             return Err(UpdateError::Busy(format!(
                 "an update is {}",
-                status.state.name()
+                status.state.word()
             )));
         }
         if self.is_waiting() {
@@ -143,12 +144,12 @@ impl Spool {
     }
 
     /// Whether `outcome` was told before.
-    pub(super) fn was_told(&self, outcome: &str) -> bool {
+    pub(super) fn was_reported(&self, outcome: &str) -> bool {
         fs::read_to_string(self.told()).is_ok_and(|told| told == outcome)
     }
 
     /// Remembers that `outcome` was told.
-    pub(super) fn mark_told(&self, outcome: &str) -> Result<(), UpdateError> {
+    pub(super) fn mark_reported(&self, outcome: &str) -> Result<(), UpdateError> {
         put(&self.told(), outcome)
     }
 
@@ -195,7 +196,7 @@ fn sync_dir(path: &Path) -> std::io::Result<()> {
 
 /// A bundle that arrives.
 #[derive(Debug)]
-pub struct Incoming {
+pub(crate) struct Incoming {
     spool: Spool,
     file: File,
     hash: Sha256,
@@ -210,7 +211,7 @@ impl Incoming {
     ///
     /// # Errors
     /// More than announced, or the medium refuses.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), UpdateError> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), UpdateError> {
         self.received += bytes.len() as u64;
         if self.received > self.length {
             return Err(UpdateError::Different(format!(
@@ -228,7 +229,7 @@ impl Incoming {
     ///
     /// # Errors
     /// It is not what was announced, or the medium refuses.
-    pub fn finish(self, wish: &Wish) -> Result<String, UpdateError> {
+    pub(crate) fn finish(self, wish: &Wish) -> Result<String, UpdateError> {
         if self.received != self.length {
             let text = format!(
                 "{} bytes came of the announced {}",
@@ -402,8 +403,8 @@ mod tests {
     #[test]
     fn told_once_is_told() {
         let (_dir, spool) = spool(IDLE);
-        assert!(!spool.was_told("a"));
-        spool.mark_told("a").expect("marked");
-        assert!(spool.was_told("a") && !spool.was_told("b"));
+        assert!(!spool.was_reported("a"));
+        spool.mark_reported("a").expect("marked");
+        assert!(spool.was_reported("a") && !spool.was_reported("b"));
     }
 }

@@ -24,7 +24,7 @@ enum Piece {
 
 /// An upload; the only one.
 #[derive(Debug)]
-pub struct Upload {
+pub(crate) struct Upload {
     updates: Arc<Updates>,
     progress: Arc<Progress>,
     pieces: Option<mpsc::Sender<Piece>>,
@@ -37,7 +37,7 @@ impl Updates {
     ///
     /// # Errors
     /// As [`super::Spool::begin`].
-    pub async fn begin(self: &Arc<Updates>, length: u64) -> Result<Upload, UpdateError> {
+    pub(crate) async fn begin(self: &Arc<Updates>, length: u64) -> Result<Upload, UpdateError> {
         let (pieces, arriving) = mpsc::channel(PIECES_WAITING);
         let (begun, has_begun) = oneshot::channel();
         let spool = self.spool.clone();
@@ -88,7 +88,7 @@ impl Upload {
     ///
     /// # Errors
     /// [`UpdateError`]: cancelled, more than announced, the medium refuses.
-    pub async fn take(&mut self, bytes: Bytes) -> Result<(), UpdateError> {
+    pub(crate) async fn take(&mut self, bytes: Bytes) -> Result<(), UpdateError> {
         let length = bytes.len() as u64;
         self.send(Piece::Data(bytes)).await?;
         self.progress.received.fetch_add(length, Ordering::Relaxed);
@@ -100,7 +100,7 @@ impl Upload {
     }
 
     /// Ends when an operator cancels the upload.
-    pub fn cancelled(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn cancelled(&self) -> impl Future<Output = ()> + Send + use<> {
         self.progress.cancel.clone().cancelled_owned()
     }
 
@@ -108,7 +108,7 @@ impl Upload {
     ///
     /// # Errors
     /// As [`super::Incoming::finish`].
-    pub async fn finish(mut self, wish: Wish) -> Result<String, UpdateError> {
+    pub(crate) async fn finish(mut self, wish: Wish) -> Result<String, UpdateError> {
         self.send(Piece::End(wish)).await?;
         self.pieces = None;
         let id = self.outcome().await?.ok_or(UpdateError::Cancelled)?;

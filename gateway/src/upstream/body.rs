@@ -17,7 +17,7 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::Shared;
+use super::link::Link;
 use readings::clock::Mono;
 
 /// Whose turn it is while a request's body is passed on.
@@ -33,7 +33,7 @@ pub(super) enum Stage {
     Broken = 3,
 }
 
-/// How far a request has come; shared by its body and by who waits for the answer.
+/// How far a request has come; shared by its body and by whoever waits for the answer.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     stage: AtomicU8,
@@ -72,7 +72,7 @@ pub(super) struct Outward {
     pub(super) inner: Body,
     pub(super) left: u64,
     pub(super) pace: Arc<Pace>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) link: Arc<Link>,
 }
 
 impl HttpBody for Outward {
@@ -102,8 +102,8 @@ impl HttpBody for Outward {
                     return end(Stage::TooLarge, "the request's body is larger than allowed");
                 };
                 this.left = left;
-                this.shared
-                    .figures
+                this.link
+                    .counters
                     .sent_bytes
                     .fetch_add(length, Ordering::Relaxed);
                 this.pace.note(Stage::Upstream, Mono::now());
@@ -133,7 +133,7 @@ pub(super) struct Inward {
     /// Whether the timer runs: only while the upstream is waited for, never
     /// while the client is.
     waiting: bool,
-    shared: Arc<Shared>,
+    link: Arc<Link>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -142,7 +142,7 @@ impl Inward {
         inner: Incoming,
         limit: u64,
         timeout: Duration,
-        shared: Arc<Shared>,
+        link: Arc<Link>,
         place: OwnedSemaphorePermit,
     ) -> Inward {
         Inward {
@@ -151,15 +151,15 @@ impl Inward {
             timeout,
             timer: Box::pin(sleep(timeout)),
             waiting: false,
-            shared,
+            link,
             _place: place,
         }
     }
 
     /// Ends the body: the client sees a transfer that was cut, not a whole one.
     fn cut(&self, words: String) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        self.shared.figures.cut.fetch_add(1, Ordering::Relaxed);
-        self.shared.ill(&words, Mono::now());
+        self.link.counters.cut.fetch_add(1, Ordering::Relaxed);
+        self.link.ill(&words, Mono::now());
         Poll::Ready(Some(Err(Error::new(io::Error::other(words)))))
     }
 }
@@ -194,8 +194,8 @@ impl HttpBody for Inward {
                         .cut("its answer is larger than upstream.max_response_bytes".to_owned());
                 };
                 this.left = left;
-                this.shared
-                    .figures
+                this.link
+                    .counters
                     .received_bytes
                     .fetch_add(length, Ordering::Relaxed);
                 Poll::Ready(Some(Ok(frame)))

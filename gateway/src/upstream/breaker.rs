@@ -11,7 +11,7 @@ use readings::clock::Mono;
 
 /// What the breaker lets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BreakerState {
+pub(crate) enum BreakerState {
     /// Everything: the upstream answers.
     Closed,
     /// Nothing for now.
@@ -30,10 +30,10 @@ enum State {
     HalfOpen,
 }
 
-/// Leave to make one request; its outcome is owed to [`Breaker::settle`].
+/// Permission to make one request; its outcome is owed to [`Breaker::settle`].
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Leave {
+pub(super) struct BreakerPermit {
     probe: bool,
 }
 
@@ -68,13 +68,13 @@ impl Breaker {
         }
     }
 
-    /// Leave for a request, or how long to wait.
-    pub(super) fn ask(&mut self, now: Mono) -> Result<Leave, Duration> {
+    /// A permit for a request, or how long to wait.
+    pub(super) fn ask(&mut self, now: Mono) -> Result<BreakerPermit, Duration> {
         match self.state {
-            State::Closed(_) => Ok(Leave { probe: false }),
+            State::Closed(_) => Ok(BreakerPermit { probe: false }),
             State::Open { until } if now >= until => {
                 self.state = State::HalfOpen;
-                Ok(Leave { probe: true })
+                Ok(BreakerPermit { probe: true })
             }
             State::Open { until } => Err(until.since(now)),
             // Until the one under way has ended nobody can say when.
@@ -83,7 +83,7 @@ impl Breaker {
     }
 
     /// How the request that `leave` was given for went.
-    pub(super) fn settle(&mut self, leave: Leave, health: Health, now: Mono) {
+    pub(super) fn settle(&mut self, leave: BreakerPermit, health: Health, now: Mono) {
         match (self.state, health) {
             (State::HalfOpen, Health::Well) if leave.probe => self.state = State::Closed(0),
             (State::HalfOpen, Health::Ill) if leave.probe => self.open(now),

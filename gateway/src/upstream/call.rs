@@ -7,19 +7,22 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
+};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
 
 use super::body::{Inward, Outward, Pace, Stage};
-use super::breaker::{Health, Leave};
-use super::{Failure, Forward, Shared, is_trouble, whole_seconds};
+use super::breaker::{BreakerPermit, Health};
+use super::failure::Failure;
+use super::link::{Link, whole_seconds};
 use crate::outbound;
 use readings::clock::Mono;
 
 /// Longest a request with a body may take until it is answered, however
 /// steadily its client sends: 10 MiB at 35 kB a second. A trickle would hold
-/// one of the few places.
+/// one of the few permits.
 const UPLOAD_WITHIN: Duration = Duration::from_secs(300);
 
 /// What is passed back of an answer's header. All else is either between the
@@ -35,28 +38,44 @@ const PASSED_BACK: [HeaderName; 7] = [
     header::RETRY_AFTER,
 ];
 
+/// What is to be passed on; checked by the caller.
+pub(crate) struct Forward {
+    /// Method.
+    pub method: Method,
+    /// Path of the API, for example `/api/models`.
+    pub path: String,
+    /// Type of the body.
+    pub content_type: Option<HeaderValue>,
+    /// Body; none for requests without.
+    pub body: Option<Body>,
+    /// Largest body of this route in bytes.
+    pub limit: u64,
+    /// Time the client has for each piece of its body.
+    pub client_timeout: Duration,
+}
+
 /// A request that the breaker gave leave for; says how it went, also when it is
 /// given up half-way.
 struct Attempt<'a> {
-    shared: &'a Shared,
-    leave: Option<Leave>,
+    link: &'a Link,
+    leave: Option<BreakerPermit>,
 }
 
 impl<'a> Attempt<'a> {
-    fn ask(shared: &'a Shared) -> Result<Attempt<'a>, Failure> {
-        let leave = shared.breaker().ask(Mono::now());
+    fn ask(link: &'a Link) -> Result<Attempt<'a>, Failure> {
+        let leave = link.breaker().ask(Mono::now());
         let leave = leave.map_err(|wait| Failure::LeftAlone {
             retry_after_s: whole_seconds(wait).max(1),
         })?;
         Ok(Attempt {
-            shared,
+            link,
             leave: Some(leave),
         })
     }
 
     fn settle(&mut self, health: Health) {
         if let Some(leave) = self.leave.take() {
-            self.shared.breaker().settle(leave, health, Mono::now());
+            self.link.breaker().settle(leave, health, Mono::now());
         }
     }
 }
@@ -68,8 +87,8 @@ impl Drop for Attempt<'_> {
 }
 
 /// Passes `forward` on and its answer back.
-pub(super) async fn run(shared: &Arc<Shared>, forward: Forward) -> Result<Response<Body>, Failure> {
-    let limit = forward.limit.min(shared.max_request_bytes);
+pub(super) async fn run(link: &Arc<Link>, forward: Forward) -> Result<Response<Body>, Failure> {
+    let limit = forward.limit.min(link.max_request_bytes);
     if forward
         .body
         .as_ref()
@@ -79,31 +98,31 @@ pub(super) async fn run(shared: &Arc<Shared>, forward: Forward) -> Result<Respon
     }
     // First the place: a request that is refused here must not be the one that
     // was to try the upstream.
-    let place = shared
-        .places
+    let place = link
+        .permits
         .clone()
         .try_acquire_owned()
         .map_err(|_| Failure::Busy)?;
-    let mut attempt = Attempt::ask(shared)?;
-    let answer = ask(shared, forward, limit).await;
-    let outcome = answer.and_then(|answer| judge(shared, answer));
+    let mut attempt = Attempt::ask(link)?;
+    let answer = ask(link, forward, limit).await;
+    let outcome = answer.and_then(|answer| judge(link, answer));
     let health = match &outcome {
         Ok(_) | Err(Failure::Refused(_)) => Health::Well,
         Err(Failure::RequestTooLarge(_) | Failure::ClientGone) => Health::Unknown,
         Err(failure) => {
-            shared.remember(&failure.to_string());
+            link.remember(&failure.to_string());
             Health::Ill
         }
     };
     attempt.settle(health);
     let answer = outcome?;
-    shared.figures.answered.fetch_add(1, Ordering::Relaxed);
+    link.counters.answered.fetch_add(1, Ordering::Relaxed);
     let (parts, body) = answer.into_parts();
     let body = Inward::new(
         body,
-        shared.max_response_bytes,
-        shared.timeout,
-        shared.clone(),
+        link.max_response_bytes,
+        link.timeout,
+        link.clone(),
         place,
     );
     let mut passed = Response::new(Body::new(body));
@@ -121,9 +140,9 @@ fn passed_back(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// What an answer's header says about the upstream itself.
-fn judge(shared: &Shared, answer: Response<Incoming>) -> Result<Response<Incoming>, Failure> {
+fn judge(link: &Link, answer: Response<Incoming>) -> Result<Response<Incoming>, Failure> {
     let status = answer.status();
-    let limit = shared.max_response_bytes;
+    let limit = link.max_response_bytes;
     match status {
         StatusCode::SERVICE_UNAVAILABLE => {
             let asked = answer.headers().get(header::RETRY_AFTER);
@@ -132,7 +151,7 @@ fn judge(shared: &Shared, answer: Response<Incoming>) -> Result<Response<Incomin
             })
         }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            shared.remember(&Failure::Refused(status.as_u16()).to_string());
+            link.remember(&Failure::Refused(status.as_u16()).to_string());
             Err(Failure::Refused(status.as_u16()))
         }
         status if is_trouble(status) => Err(Failure::Bad(format!(
@@ -152,16 +171,16 @@ fn judge(shared: &Shared, answer: Response<Incoming>) -> Result<Response<Incomin
 /// Sends the request. A read that met a connection the upstream had just closed
 /// is sent once more; nothing else is, since it might have been carried out.
 async fn ask(
-    shared: &Arc<Shared>,
+    link: &Arc<Link>,
     forward: Forward,
     limit: u64,
 ) -> Result<Response<Incoming>, Failure> {
     let repeatable = forward.method == Method::GET && forward.body.is_none();
     let (method, path) = (forward.method.clone(), forward.path.clone());
-    match once(shared, forward, limit).await {
+    match once(link, forward, limit).await {
         Err(Failure::Bad(_)) if repeatable => {
-            shared.figures.repeated.fetch_add(1, Ordering::Relaxed);
-            let client_timeout = shared.timeout;
+            link.counters.repeated.fetch_add(1, Ordering::Relaxed);
+            let client_timeout = link.timeout;
             let again = Forward {
                 method,
                 path,
@@ -170,33 +189,33 @@ async fn ask(
                 limit,
                 client_timeout,
             };
-            once(shared, again, limit).await
+            once(link, again, limit).await
         }
         outcome => outcome,
     }
 }
 
 async fn once(
-    shared: &Arc<Shared>,
+    link: &Arc<Link>,
     forward: Forward,
     limit: u64,
 ) -> Result<Response<Incoming>, Failure> {
     let began = Mono::now();
     let pace = Pace::started(began);
     let client_timeout = forward.client_timeout;
-    let request = request(shared, forward, limit, &pace)?;
-    let answer = shared.client.request(request);
+    let request = request(link, forward, limit, &pace)?;
+    let answer = link.client.request(request);
     tokio::pin!(answer);
     loop {
         let (stage, moved) = pace.read();
         let patience = if stage == Stage::Client {
             client_timeout
         } else {
-            shared.timeout
+            link.timeout
         };
         let due = moved
             .plus(patience)
-            .min(began.plus(UPLOAD_WITHIN.max(shared.timeout)));
+            .min(began.plus(UPLOAD_WITHIN.max(link.timeout)));
         tokio::select! {
             answer = &mut answer => return answer.map_err(|error| meaning(&error, pace.read().0, limit)),
             () = tokio::time::sleep(due.since(Mono::now()).max(Duration::from_millis(1))) => {
@@ -206,7 +225,7 @@ async fn once(
                 }
                 return Err(match stage {
                     Stage::Client => Failure::ClientGone,
-                    _ => Failure::TimedOut(shared.timeout.as_secs()),
+                    _ => Failure::TimedOut(link.timeout.as_secs()),
                 });
             }
         }
@@ -223,17 +242,17 @@ fn meaning(error: &legacy::Error, stage: Stage, limit: u64) -> Failure {
 }
 
 fn request(
-    shared: &Arc<Shared>,
+    link: &Arc<Link>,
     forward: Forward,
     limit: u64,
     pace: &Arc<Pace>,
 ) -> Result<Request<Body>, Failure> {
     let wrong = |error: http::Error| Failure::Bad(error.to_string());
-    let path = PathAndQuery::try_from(format!("{}{}", shared.prefix, forward.path));
+    let path = PathAndQuery::try_from(format!("{}{}", link.prefix, forward.path));
     let path = path.map_err(|error| wrong(error.into()))?;
     let uri = Uri::builder()
-        .scheme(shared.scheme.clone())
-        .authority(shared.authority.clone())
+        .scheme(link.scheme.clone())
+        .authority(link.authority.clone())
         .path_and_query(path);
     let mut request = Request::builder()
         .method(forward.method)
@@ -243,7 +262,7 @@ fn request(
             header::USER_AGENT,
             concat!("mfg-drone-gateway/", env!("CARGO_PKG_VERSION")),
         );
-    if let Some(key) = &shared.key {
+    if let Some(key) = &link.key {
         request = request.header("x-api-key", key);
     }
     if let Some(content_type) = forward.content_type {
@@ -254,10 +273,15 @@ fn request(
             inner,
             left: limit,
             pace: pace.clone(),
-            shared: shared.clone(),
+            link: link.clone(),
         })
     });
     request.body(body).map_err(wrong)
+}
+
+/// Whether a status says that the upstream itself is in trouble.
+fn is_trouble(status: StatusCode) -> bool {
+    status.is_server_error()
 }
 
 #[cfg(test)]

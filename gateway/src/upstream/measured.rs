@@ -4,30 +4,30 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{BreakerState, Shared, Upstream};
+use super::Upstream;
+use super::breaker::BreakerState;
+use super::link::Link;
 use readings::measured::{Labels, Measured, Page};
 
 /// None without a configured one.
 impl Measured for Upstream {
     fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
-        self.shared
-            .as_ref()
-            .map_or(Ok(()), |shared| write(shared, page))
+        self.link.as_ref().map_or(Ok(()), |link| write(link, page))
     }
 }
 
-fn write(shared: &Shared, page: &mut Page<'_>) -> fmt::Result {
-    let figures = &shared.figures;
+fn write(link: &Link, page: &mut Page<'_>) -> fmt::Result {
+    let counters = &link.counters;
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let outcomes: [(Labels<'_>, u64); 8] = [
-        (&[("outcome", "answered")], read(&figures.answered)),
-        (&[("outcome", "unreachable")], read(&figures.unreachable)),
-        (&[("outcome", "timed_out")], read(&figures.timed_out)),
-        (&[("outcome", "failed")], read(&figures.bad)),
-        (&[("outcome", "busy")], read(&figures.busy)),
-        (&[("outcome", "left_alone")], read(&figures.left_alone)),
-        (&[("outcome", "client_gone")], read(&figures.client_gone)),
-        (&[("outcome", "too_large")], read(&figures.too_large)),
+        (&[("outcome", "answered")], read(&counters.answered)),
+        (&[("outcome", "unreachable")], read(&counters.unreachable)),
+        (&[("outcome", "timed_out")], read(&counters.timed_out)),
+        (&[("outcome", "failed")], read(&counters.bad)),
+        (&[("outcome", "busy")], read(&counters.busy)),
+        (&[("outcome", "left_alone")], read(&counters.left_alone)),
+        (&[("outcome", "client_gone")], read(&counters.client_gone)),
+        (&[("outcome", "too_large")], read(&counters.too_large)),
     ];
     page.counters(
         "upstream_requests",
@@ -37,30 +37,30 @@ fn write(shared: &Shared, page: &mut Page<'_>) -> fmt::Result {
     page.counter(
         "upstream_answers_cut",
         "Answers that broke off while passed back",
-        read(&figures.cut),
+        read(&counters.cut),
     )?;
     page.counter(
         "upstream_repeated",
         "Reads sent again after a kept connection closed",
-        read(&figures.repeated),
+        read(&counters.repeated),
     )?;
     page.counter(
         "upstream_sent_bytes",
         "Bytes of bodies passed to the upstream",
-        read(&figures.sent_bytes),
+        read(&counters.sent_bytes),
     )?;
     page.counter(
         "upstream_received_bytes",
         "Bytes of bodies passed back",
-        read(&figures.received_bytes),
+        read(&counters.received_bytes),
     )?;
     page.gauge(
         "upstream_places_free",
         "Further requests that may be under way",
-        shared.places.available_permits() as f64,
+        link.permits.available_permits() as f64,
     )?;
     let (state, opened) = {
-        let breaker = shared.breaker();
+        let breaker = link.breaker();
         (breaker.state(), breaker.opened())
     };
     let is = |wanted| f64::from(u8::from(state == wanted));

@@ -10,7 +10,8 @@ use super::{Action, Answer, Ended, Landing, Machine, Observed, Queue, Trial, tel
 use crate::bundle::{Offer, Request, Stick};
 use crate::reach::Reach;
 use crate::slot::{BootChange, FULL_TRIES, TRIAL_TRIES};
-use crate::status::{State, Status};
+use crate::status::Status;
+use update_status::State;
 
 /// The format of a request that is known here.
 const REQUEST_FORMAT: &str = "1";

@@ -19,7 +19,8 @@ pub use trial::{Commit, DEADLINE_S, Deadline, Evidence, Judgement, Patience, Ver
 use crate::bundle::{Offer, Request, Stick};
 use crate::reach::Reach;
 use crate::slot::{BootChange, BootState, Slot};
-use crate::status::{State, Status, reason};
+use crate::status::{Status, reason};
+use update_status::State;
 
 /// How long between two looks at something that is waited for, in seconds.
 pub const PAUSE_S: u64 = 2;

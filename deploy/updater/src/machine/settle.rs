@@ -6,7 +6,7 @@
 
 use super::{Action, Answer, Ended, Machine, Observed, Queue, tell};
 use crate::slot::{BootChange, FULL_TRIES, Slot};
-use crate::status::State;
+use update_status::State;
 
 const CUT_BEFORE_WRITTEN: &str =
     "the power was cut, or the board restarted, before the bundle was written; install it again";

@@ -7,7 +7,8 @@
 use super::{Action, Answer, Ended, Landing, Machine, Observed, PAUSE_S, Queue, tell};
 use crate::reach::Reach;
 use crate::slot::{BootChange, BootState, FULL_TRIES, Slot};
-use crate::status::{State, Status, reason};
+use crate::status::{Status, reason};
+use update_status::State;
 
 /// Seconds from the kernel's start after which a trial that is not confirmed is
 /// restarted. For systems that do not even get to be judged: later than

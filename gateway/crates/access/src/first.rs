@@ -9,185 +9,23 @@
 //! | a default was revoked, its override is still given | it comes back: the environment is the operator's word |
 //! | keys exist, but none with `admin` | a new `Admin Key` is made and shown, or nobody could get in |
 //!
-//! An override is the key, or `sha256:` and the hash by which it is known: whoever
-//! provides boards then puts no key on a card. The hash of a key that can be guessed
-//! can be guessed as well, and that cannot be seen here: such a key must be random.
-//!
 //! The names are reserved for this, so a key made through the API is never
 //! mistaken for a default and revoked. The published keys of the seed document
 //! are accepted by the demo alone; everywhere else they are refused as an
 //! override and revoked if a demo has left them in the store.
 
-use data_encoding::HEXLOWER_PERMISSIVE;
-use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::KeyError;
 use super::audit;
+use super::error::{KeyError, OverrideError};
 use super::first_keys::{FirstKey, FirstKeys};
+use super::overrides::{Overrides, Role};
 use super::permission::Permission;
 use super::records::{Change, KeyId, KeyRecord};
-use super::secret::{self, MAX_KEY_BYTES, PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY};
-
-/// Fewest characters of a key set by an operator: at 5 guesses an hour and
-/// address, and a name nobody publishes, out of reach of guessing.
-const MIN_OVERRIDE_CHARS: usize = 16;
-
-/// How an override begins that is the hash of a key.
-const HASH_PREFIX: &str = "sha256:";
+use super::secret::{self, PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY};
 
 /// Who acts at a start, in the audit trail.
 const ACTOR: &str = "start";
-
-/// One of the two default keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Admin,
-    ReadOnly,
-}
-
-impl Role {
-    const BOTH: [Role; 2] = [Role::Admin, Role::ReadOnly];
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Role::Admin => "Admin Key",
-            Role::ReadOnly => "Read-Only Key",
-        }
-    }
-
-    const fn variable(self) -> &'static str {
-        match self {
-            Role::Admin => "MFG_DRONE_ADMIN_KEY",
-            Role::ReadOnly => "MFG_DRONE_READONLY_KEY",
-        }
-    }
-
-    /// In the documented order.
-    const fn permissions(self) -> &'static [Permission] {
-        match self {
-            Role::Admin => &[
-                Permission::Admin,
-                Permission::Read,
-                Permission::Write,
-                Permission::Dashboard,
-            ],
-            Role::ReadOnly => &[Permission::Read, Permission::Dashboard],
-        }
-    }
-
-    /// Whether `name` is kept for a default key.
-    pub(super) fn reserves(name: &str) -> bool {
-        Role::BOTH
-            .iter()
-            .any(|role| role.name().eq_ignore_ascii_case(name.trim()))
-    }
-}
-
-/// Why a key given by the environment or a credential is refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum OverrideError {
-    /// Could be guessed.
-    #[error(
-        "{0} has fewer than {MIN_OVERRIDE_CHARS} characters; use a longer one, e.g. from `openssl rand -base64 32`"
-    )]
-    TooShort(&'static str),
-    /// Cannot be sent in a header.
-    #[error("{0} must be at most {MAX_KEY_BYTES} printable ASCII characters without spaces")]
-    NotAHeaderValue(&'static str),
-    /// Is the hash of no key.
-    #[error("{0} begins with `{HASH_PREFIX}`, but is not followed by 64 hexadecimal digits")]
-    NotAHash(&'static str),
-    /// Everybody knows it.
-    #[error("{0} is a key from public documents and works in the demo only; set one of your own")]
-    Published(&'static str),
-    /// The read-only key would be the admin key.
-    #[error("MFG_DRONE_ADMIN_KEY and MFG_DRONE_READONLY_KEY are the same; set different ones")]
-    Same,
-    /// Another key has the same preview, and could not be told apart.
-    #[error("{0} has the same preview as a stored key; set another one")]
-    PreviewTaken(&'static str),
-}
-
-/// What is given for the default keys, checked: the hashes by which they are known.
-#[derive(Default)]
-pub(super) struct Overrides {
-    admin: Option<KeyId>,
-    readonly: Option<KeyId>,
-    published_allowed: bool,
-}
-
-impl Overrides {
-    /// Those of the environment. Blanks around them are not part of a key.
-    pub(super) fn given(
-        admin: Option<String>,
-        readonly: Option<String>,
-    ) -> Result<Overrides, OverrideError> {
-        let admin = checked(Role::Admin, admin)?;
-        let readonly = checked(Role::ReadOnly, readonly)?;
-        if admin.is_some() && admin == readonly {
-            return Err(OverrideError::Same);
-        }
-        Ok(Overrides {
-            admin,
-            readonly,
-            published_allowed: false,
-        })
-    }
-
-    /// Those of the demo.
-    pub(super) fn published() -> Overrides {
-        Overrides {
-            admin: Some(secret::hash(PUBLISHED_ADMIN_KEY.as_bytes())),
-            readonly: Some(secret::hash(PUBLISHED_READONLY_KEY.as_bytes())),
-            published_allowed: true,
-        }
-    }
-
-    fn of(&self, role: Role) -> Option<KeyId> {
-        match role {
-            Role::Admin => self.admin,
-            Role::ReadOnly => self.readonly,
-        }
-    }
-}
-
-fn checked(role: Role, given: Option<String>) -> Result<Option<KeyId>, OverrideError> {
-    let Some(given) = given.map(Zeroizing::new) else {
-        return Ok(None);
-    };
-    let key = given.trim();
-    let id = match key.strip_prefix(HASH_PREFIX) {
-        Some(digits) => parse_hash(digits).ok_or(OverrideError::NotAHash(role.variable()))?,
-        None => {
-            check_clear(role, key)?;
-            secret::hash(key.as_bytes())
-        }
-    };
-    let published =
-        [PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY].map(|key| secret::hash(key.as_bytes()));
-    if published.contains(&id) {
-        return Err(OverrideError::Published(role.variable()));
-    }
-    Ok(Some(id))
-}
-
-/// Whether `key` may be a key at all.
-fn check_clear(role: Role, key: &str) -> Result<(), OverrideError> {
-    if key.chars().count() < MIN_OVERRIDE_CHARS {
-        return Err(OverrideError::TooShort(role.variable()));
-    }
-    if key.len() > MAX_KEY_BYTES || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(OverrideError::NotAHeaderValue(role.variable()));
-    }
-    Ok(())
-}
-
-/// 64 hexadecimal digits as a hash.
-fn parse_hash(digits: &str) -> Option<KeyId> {
-    let hash = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?;
-    hash.try_into().map(KeyId).ok()
-}
 
 /// What a start changes.
 pub(super) struct Start {
@@ -292,6 +130,10 @@ impl Start {
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::HEXLOWER_PERMISSIVE;
+
+    use super::super::error::HASH_PREFIX;
+    use super::super::random;
     use super::*;
 
     const ADMIN: &str = "an-operators-own-admin-key";
@@ -300,7 +142,7 @@ mod tests {
     fn start(stored: Vec<KeyRecord>, admin: Option<&str>, readonly: Option<&str>) -> Start {
         let overrides =
             Overrides::given(admin.map(str::to_owned), readonly.map(str::to_owned)).expect("valid");
-        plan(stored, &overrides, 1_000, secret::generate).expect("planned")
+        plan(stored, &overrides, 1_000, random::generate).expect("planned")
     }
 
     fn names(start: &Start) -> Vec<&str> {
@@ -401,7 +243,7 @@ mod tests {
 
     #[test]
     fn published_keys_are_the_demos_alone() {
-        let demo = plan(Vec::new(), &Overrides::published(), 0, secret::generate).expect("planned");
+        let demo = plan(Vec::new(), &Overrides::published(), 0, random::generate).expect("planned");
         assert!(demo.first.is_none(), "the demo knows them");
         // The demo's state directory, used for real.
         let real = start(demo.keys, None, None);

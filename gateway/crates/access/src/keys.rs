@@ -1,40 +1,21 @@
 //! Making and revoking keys: what is asked for, checked before it is done. Pure.
 
-use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::KeyError;
-use super::first::Role;
+use super::error::{KeyError, NAME_CHARS, NameError};
+use super::overrides::Role;
 use super::permission::{Permission, parse_list};
+use super::random;
 use super::records::KeyRecord;
-use super::sanitise::{SanitiseError, sanitise};
+use super::sanitise::sanitise;
 use super::secret;
 use super::table::{KeyEntry, KeyTable};
 
-/// Longest name of a key.
-pub const NAME_CHARS: usize = 100;
 /// Microseconds of a day.
 const DAY_US: i64 = 24 * 3600 * 1_000_000;
 /// Random keys tried until one has a preview of its own. With 4096 keys one in
 /// a million collides; eight in a row do not.
 const TRIES: usize = 8;
-
-/// Why the name of a key was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum NameError {
-    /// Nothing but blanks.
-    #[error("must have 1 to {NAME_CHARS} characters")]
-    Empty,
-    /// Would break lines of logs and listings.
-    #[error("must not contain control characters")]
-    Control,
-    /// Kept for the keys of the first start.
-    #[error("{0:?} is reserved for a default key; choose another name")]
-    Reserved(String),
-    /// Too long, or a dangerous pattern.
-    #[error(transparent)]
-    Text(#[from] SanitiseError),
-}
 
 /// A key to be made, checked.
 #[derive(Debug)]
@@ -92,7 +73,7 @@ impl NewKey {
 /// A random key whose preview no other key has.
 fn distinct(table: &KeyTable) -> Result<Zeroizing<String>, KeyError> {
     for _ in 0..TRIES {
-        let key = secret::generate()?;
+        let key = random::generate()?;
         if !table.is_preview_taken(&secret::hash(key.as_bytes())) {
             return Ok(key);
         }
@@ -134,6 +115,7 @@ pub(super) fn revocable<'table>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::sanitise::SanitiseError;
     use super::super::table::tests::record;
     use super::*;
 

@@ -9,476 +9,54 @@
 //! | `permission`, `sanitise`, `client`, `secret` | parsed values |
 //! | `tickets` | one-time tickets for hand-shakes that cannot send a key |
 //! | `table`, `withdrawn`, `lockout`, `rate`, `budget` | bounded state |
-//! | `gate` | the decision about a request |
+//! | `decision`, `error`, `stats` | what the caller is told |
+//! | `gate`, `limits` | the decision about a request |
 //! | `session` | who was let in, until the key is revoked, expires or is changed |
-//! | `keys`, `first` | making and revoking keys; the two default keys of a start |
+//! | `keys`, `random` | making and revoking keys |
+//! | `first`, `first_keys`, `overrides` | the two default keys of a start |
 //! | `records` | what is kept, and the seam to what keeps it |
 //! | `config` | `[access]` of the configuration |
 //! | `audit` | the security log and the audit trail |
-//!
-//! Here are the types the API sees and the thin shell that reads the wall
-//! clock and waits for what keeps the records.
+//! | `shell` | reads the wall clock and waits for what keeps the records |
 
 mod audit;
 mod budget;
 mod client;
 mod config;
+mod decision;
+mod error;
 mod first;
 mod first_keys;
 mod gate;
 mod keys;
+mod limits;
 mod lockout;
+mod overrides;
 mod permission;
+mod random;
 mod rate;
 mod records;
 mod sanitise;
 mod secret;
 mod session;
+mod shell;
+mod stats;
 mod table;
 mod tickets;
 mod withdrawn;
 
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use thiserror::Error;
-
-use readings::clock::{Mono, wall_now};
-
 pub use client::{AttachedNetwork, ClientAddress};
 pub use config::{Config, Profile};
-
-pub use first::OverrideError;
+pub use decision::{Denial, RateClass, RateVerdict};
+pub use error::{KeyError, NAME_CHARS, NameError, OverrideError};
 pub use first_keys::{FirstKey, FirstKeys};
-pub use keys::{NAME_CHARS, NameError};
 pub use lockout::LockedOut;
+pub use overrides::check_given_keys;
 pub use permission::{Permission, Permissions};
 pub use records::{AuditRecord, Change, Committed, KeyId, KeyRecord, NotDurable, Records};
 pub use sanitise::{SanitiseError, sanitise};
 pub use secret::{PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY, preview};
 pub use session::{Session, SessionId};
+pub use shell::Access;
+pub use stats::AccessStats;
 pub use tickets::{TICKET_TTL, Tickets};
-
-use audit::Incidents;
-use first::Overrides;
-use gate::Gate;
-use keys::NewKey;
-
-/// Whether a start would take these strings as the two default keys.
-///
-/// # Errors
-/// [`OverrideError`] naming the variable and what is allowed.
-pub fn check_given_keys(
-    admin: Option<String>,
-    readonly: Option<String>,
-) -> Result<(), OverrideError> {
-    Overrides::given(admin, readonly).map(drop)
-}
-
-/// Why a request is refused before it is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// No key, or an empty one: 401.
-    Missing,
-    /// Unknown, revoked or expired: 401.
-    Invalid,
-    /// The client's address is locked out: 403 `IP_BLOCKED`.
-    Blocked {
-        /// Seconds until the lock-out ends.
-        retry_after_s: u64,
-    },
-    /// The key lacks a permission: 403.
-    Lacks(Permission),
-}
-
-/// Rate-limit classes of routes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RateClass {
-    /// `GET /`.
-    Root,
-    /// `GET /health`.
-    Health,
-    /// `/dashboard`.
-    Dashboard,
-    /// `/ui`.
-    Ui,
-    /// Everything else.
-    Other,
-}
-
-impl RateClass {
-    /// Every class, in declaration order.
-    const ALL: [RateClass; 5] = [
-        RateClass::Root,
-        RateClass::Health,
-        RateClass::Dashboard,
-        RateClass::Ui,
-        RateClass::Other,
-    ];
-}
-
-/// Outcome of a rate-limit check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateVerdict {
-    /// Whether the request may go on.
-    pub allowed: bool,
-    /// Requests per minute; 0 when unlimited.
-    pub limit: u32,
-    /// Requests left at once.
-    pub remaining: u32,
-    /// Seconds until the bucket is full again, which is also when a refused
-    /// request would be allowed.
-    pub reset_s: u32,
-}
-
-/// Why a key operation was refused.
-#[derive(Clone, Debug, Error)]
-pub enum KeyError {
-    /// No such key.
-    #[error("API key not found")]
-    Unknown,
-    /// It is the last one with `admin` that does not expire.
-    #[error(
-        "refused: this is the last key with the admin permission that does not expire; create another first"
-    )]
-    LastAdmin,
-    /// The table is full.
-    #[error("refused: {0} keys exist already; revoke one first")]
-    Full(usize),
-    /// Unknown or empty permission name.
-    #[error("Invalid permission: {0:?}; allowed are {names}", names = permission_names!())]
-    InvalidPermission(String),
-    /// The name is empty, too long, reserved or dangerous.
-    #[error("name: {0}")]
-    InvalidName(#[from] NameError),
-    /// A key given by the environment or a credential cannot be used; only at a start.
-    #[error(transparent)]
-    Override(#[from] OverrideError),
-    /// No key or ticket can be made without random bytes.
-    #[error("no secret can be made: the system gives no random bytes: {0}")]
-    Entropy(String),
-    /// Not durable, so not done.
-    #[error(transparent)]
-    Storage(#[from] NotDurable),
-}
-
-/// Counters for `/metrics`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct AccessStats {
-    /// Keys in the table.
-    pub keys: u64,
-    /// Requests with a wrong key.
-    pub failed: u64,
-    /// Requests with a valid key that lacked the permission.
-    pub refused: u64,
-    /// Addresses locked out now.
-    pub locked_out: u64,
-    /// Requests refused by a lock-out.
-    pub blocked: u64,
-    /// Requests refused by a rate limit.
-    pub rate_limited: u64,
-    /// Lock-out table entries evicted at capacity.
-    pub lockout_evictions: u64,
-    /// Wrong keys answered as locked out because the table was full of lock-outs.
-    pub lockout_uncounted: u64,
-    /// Rate-limit table entries evicted at capacity.
-    pub rate_evictions: u64,
-    /// Whether a request from another machine was let in by its key since the start.
-    pub asked_from_outside: bool,
-}
-
-/// Keys and limits; shared by reference.
-pub struct Access {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    gate: Gate,
-    incidents: Incidents,
-    max_keys: AtomicUsize,
-    records: Box<dyn Records>,
-    /// Held while a key is made or revoked: the table must not change between
-    /// the check, the commit and the new table.
-    writer: tokio::sync::Mutex<()>,
-}
-
-impl Access {
-    /// Loads the keys; makes and stores the first two when there are none.
-    /// `admin` and `readonly` set their strings (environment, credentials); what
-    /// a changed or missing one means is told at the top of `first.rs`.
-    ///
-    /// # Errors
-    /// [`KeyError::Override`] when a given key is too weak or published,
-    /// [`KeyError::Storage`] when the first keys cannot be made durable.
-    pub async fn open(
-        config: &Config,
-        records: impl Records,
-        admin: Option<String>,
-        readonly: Option<String>,
-    ) -> Result<(Access, Option<FirstKeys>), KeyError> {
-        Access::start(
-            config,
-            Box::new(records),
-            &Overrides::given(admin, readonly)?,
-        )
-        .await
-    }
-
-    /// As [`Access::open`] with the two published keys. For the demo only: it
-    /// is the caller who sees to it that every listener is on loopback.
-    ///
-    /// # Errors
-    /// [`KeyError::Storage`] when the keys cannot be made durable.
-    pub async fn open_demo(config: &Config, records: impl Records) -> Result<Access, KeyError> {
-        let (access, _) = Access::start(config, Box::new(records), &Overrides::published()).await?;
-        Ok(access)
-    }
-
-    async fn start(
-        config: &Config,
-        records: Box<dyn Records>,
-        overrides: &Overrides,
-    ) -> Result<(Access, Option<FirstKeys>), KeyError> {
-        let start = first::plan(
-            records.keys(),
-            overrides,
-            wall_now().as_microsecond(),
-            secret::generate,
-        )?;
-        if !start.changes.is_empty() {
-            records.commit(start.changes.clone()).await?;
-            audit::tell_all(&start.changes);
-        }
-        let shared = Shared {
-            gate: Gate::new(config, start.keys.into_iter().collect()),
-            incidents: Incidents::default(),
-            max_keys: AtomicUsize::new(config.max_keys),
-            records,
-            writer: tokio::sync::Mutex::new(()),
-        };
-        Ok((
-            Access {
-                shared: Arc::new(shared),
-            },
-            start.first,
-        ))
-    }
-
-    /// Takes reloaded limits. Buckets and lock-outs under way are kept.
-    pub fn reload(&self, config: &Config) {
-        self.shared
-            .max_keys
-            .store(config.max_keys, Ordering::Relaxed);
-        self.shared.gate.reload(config);
-    }
-
-    /// Takes the networks that this host is attached to now: their addresses are
-    /// told apart by limits and lock-outs.
-    pub fn attach(&self, networks: Vec<AttachedNetwork>) {
-        self.shared.gate.attach(networks);
-    }
-
-    /// Counts the request against the limit of its client address.
-    #[must_use]
-    pub fn rate_check(&self, class: RateClass, client: IpAddr, now: Mono) -> RateVerdict {
-        self.shared.gate.rate_check(class, client, now)
-    }
-
-    /// Counts a request of class [`RateClass::Other`] against the limit of its
-    /// key, so that one key is limited from however many addresses it comes.
-    #[must_use]
-    pub fn rate_check_key(&self, key: &KeyId, now: Mono) -> RateVerdict {
-        self.shared.gate.rate_check_key(key, now)
-    }
-
-    /// Authenticates and, when `needs` is given, checks the permission. The
-    /// session ends with the key; who holds it on waits for [`Session::ended`].
-    /// Counts usage on success and failures towards the lock-out.
-    ///
-    /// # Errors
-    /// [`Denial`].
-    pub fn authorise(
-        &self,
-        presented: Option<&[u8]>,
-        client: IpAddr,
-        needs: Option<Permission>,
-        now: Mono,
-    ) -> Result<Session, Denial> {
-        let wall_us = wall_now().as_microsecond();
-        self.shared
-            .gate
-            .authorise(presented, client, needs, now, wall_us)
-            .map_err(|refusal| {
-                let incident = refusal.incident.as_ref();
-                if let Some(record) = incident.and_then(|incident| {
-                    self.shared.incidents.record(incident, client, now, wall_us)
-                }) {
-                    self.shared.records.defer(vec![Change::Audit(record)]);
-                }
-                refusal.denial
-            })
-    }
-
-    /// Keeps who commanded a drone, and in which session: in the security log, and
-    /// within a budget in the audit trail.
-    pub fn record_flight(
-        &self,
-        actor: &str,
-        session: Option<SessionId>,
-        client: IpAddr,
-        subject: &str,
-    ) {
-        // In the text, because the stored record has no place of its own for it.
-        let subject = match session {
-            Some(SessionId(number)) => format!("{subject} (session {number})"),
-            None => subject.to_owned(),
-        };
-        let wall_us = wall_now().as_microsecond();
-        if let Some(record) =
-            self.shared
-                .incidents
-                .flown(actor, client, &subject, Mono::now(), wall_us)
-        {
-            self.shared.records.defer(vec![Change::Audit(record)]);
-        }
-    }
-
-    /// Every address that is locked out, the longest first.
-    #[must_use]
-    pub fn locked_out(&self) -> Vec<LockedOut> {
-        let mut locked = self.shared.gate.locked_out(Mono::now());
-        locked.sort_by_key(|one| (std::cmp::Reverse(one.remaining), one.client));
-        locked
-    }
-
-    /// Ends the lock-out of `client` and forgets its failures; says whether it was
-    /// locked out. Who did it is on record before it returns.
-    ///
-    /// # Errors
-    /// [`NotDurable`]: the lock-out is over, and only the log says who ended it.
-    pub async fn lift_lockout(&self, client: ClientAddress, by: &str) -> Result<bool, NotDurable> {
-        let lifted = self.shared.gate.lift_lockout(client, Mono::now());
-        if lifted {
-            let told = audit::lockout_lifted(client, by, wall_now().as_microsecond());
-            audit::tell(&told);
-            self.shared
-                .records
-                .commit(vec![Change::Audit(told)])
-                .await?;
-        }
-        Ok(lifted)
-    }
-
-    /// Every key, oldest first.
-    #[must_use]
-    pub fn keys(&self) -> Vec<KeyRecord> {
-        let mut keys: Vec<KeyRecord> = self
-            .shared
-            .gate
-            .keys()
-            .iter()
-            .map(|entry| entry.record())
-            .collect();
-        keys.sort_by(|a, b| (a.created_us, &a.name).cmp(&(b.created_us, &b.name)));
-        keys
-    }
-
-    /// Creates a key; durable before it returns. The clear key is only here.
-    ///
-    /// # Errors
-    /// [`KeyError`].
-    pub async fn create_key(
-        &self,
-        name: &str,
-        permissions: &str,
-        expires_days: Option<u32>,
-        by: &str,
-    ) -> Result<(String, KeyRecord), KeyError> {
-        let new = NewKey::parse(name, permissions, expires_days)?;
-        let (shared, by) = (self.shared.clone(), by.to_owned());
-        to_the_end(async move { shared.create(new, &by).await }).await
-    }
-
-    /// Revokes by full key, by preview or by the preview without dots; durable
-    /// before it returns.
-    ///
-    /// # Errors
-    /// [`KeyError::Unknown`], [`KeyError::LastAdmin`], [`KeyError::Storage`].
-    pub async fn revoke_key(&self, key_or_preview: &str, by: &str) -> Result<KeyRecord, KeyError> {
-        let (shared, by) = (self.shared.clone(), by.to_owned());
-        let meant = zeroize::Zeroizing::new(key_or_preview.to_owned());
-        to_the_end(async move { shared.revoke(&meant, &by).await }).await
-    }
-
-    /// Hands changed usage counts to the store's next batch.
-    pub fn flush_usage(&self) {
-        let changed: Vec<Change> = self
-            .shared
-            .gate
-            .keys()
-            .iter()
-            .filter_map(|entry| entry.take_unflushed())
-            .map(Change::PutKey)
-            .collect();
-        if !changed.is_empty() {
-            self.shared.records.defer(changed);
-        }
-    }
-
-    /// Counters.
-    #[must_use]
-    pub fn stats(&self) -> AccessStats {
-        self.shared.gate.stats(Mono::now())
-    }
-}
-
-/// Why a change is not done that the end of the runtime cut off.
-const STOPPING: &str = "the change is not saved: the gateway is stopping";
-
-/// Runs a change of the keys to its end even when the client hangs up: a key
-/// that is gone from the store must not live on in the table, nor the reverse.
-async fn to_the_end<T: Send + 'static>(
-    change: impl Future<Output = Result<T, KeyError>> + Send + 'static,
-) -> Result<T, KeyError> {
-    // The only way not to be joined is that the runtime ends first.
-    tokio::spawn(change)
-        .await
-        .unwrap_or_else(|_| Err(NotDurable(STOPPING.into()).into()))
-}
-
-impl Shared {
-    async fn create(&self, new: NewKey, by: &str) -> Result<(String, KeyRecord), KeyError> {
-        let _writer = self.writer.lock().await;
-        let table = self.gate.keys();
-        let now_us = wall_now().as_microsecond();
-        let (mut key, record) = new.make(&table, self.max_keys.load(Ordering::Relaxed), now_us)?;
-        let told = audit::key_created(&record, by, now_us);
-        self.records
-            .commit(vec![
-                Change::PutKey(record.clone()),
-                Change::Audit(told.clone()),
-            ])
-            .await?;
-        self.gate.install(table.with(record.clone()));
-        audit::tell(&told);
-        Ok((std::mem::take(&mut *key), record))
-    }
-
-    async fn revoke(&self, key_or_preview: &str, by: &str) -> Result<KeyRecord, KeyError> {
-        let _writer = self.writer.lock().await;
-        let table = self.gate.keys();
-        let now_us = wall_now().as_microsecond();
-        let record = keys::revocable(&table, key_or_preview, now_us)?.record();
-        let told = audit::key_revoked(&record, by, now_us);
-        self.records
-            .commit(vec![
-                Change::DeleteKey(record.id),
-                Change::Audit(told.clone()),
-            ])
-            .await?;
-        self.gate.install(table.without(&record.id));
-        audit::tell(&told);
-        Ok(record)
-    }
-}

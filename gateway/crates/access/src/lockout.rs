@@ -61,14 +61,14 @@ pub struct LockedOut {
 /// The table.
 pub(super) struct Lockout {
     seed: RandomState,
-    sets: Box<[[Entry; WAYS]]>,
+    sets: Box<[[Failures; WAYS]]>,
     evictions: u64,
     uncounted: u64,
 }
 
 /// An address with its failures. A place is free when `ends` has passed.
 #[derive(Clone, Copy, Debug, Default)]
-struct Entry {
+struct Failures {
     client: ClientAddress,
     failures: u32,
     locked: bool,
@@ -80,7 +80,7 @@ impl Lockout {
     pub(super) fn new() -> Lockout {
         Lockout {
             seed: RandomState::new(),
-            sets: vec![[Entry::default(); WAYS]; SETS].into_boxed_slice(),
+            sets: vec![[Failures::default(); WAYS]; SETS].into_boxed_slice(),
             evictions: 0,
             uncounted: 0,
         }
@@ -100,13 +100,13 @@ impl Lockout {
         {
             return entry.fail(policy, now);
         }
-        let Some(place) = Entry::place(set, now) else {
+        let Some(place) = Failures::place(set, now) else {
             self.uncounted += 1;
             let free = set.iter().map(|entry| entry.ends).min().unwrap_or(now);
             return Outcome::Blocked(free);
         };
         self.evictions += u64::from(place.is_live(now));
-        *place = Entry {
+        *place = Failures {
             client,
             failures: 0,
             locked: false,
@@ -153,7 +153,7 @@ impl Lockout {
     }
 }
 
-impl Entry {
+impl Failures {
     fn is_live(&self, now: Mono) -> bool {
         now < self.ends
     }
@@ -172,7 +172,7 @@ impl Entry {
 
     /// The place a newcomer may take: a free one, else the least failures, and
     /// among those the oldest; never a lock-out.
-    fn place(set: &mut [Entry; WAYS], now: Mono) -> Option<&mut Entry> {
+    fn place(set: &mut [Failures; WAYS], now: Mono) -> Option<&mut Failures> {
         set.iter_mut()
             .filter(|entry| !(entry.locked && entry.is_live(now)))
             .min_by_key(|entry| (entry.is_live(now), entry.failures, entry.ends))

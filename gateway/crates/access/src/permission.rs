@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use super::KeyError;
+use super::error::KeyError;
 
 /// Every name in the order of [`Permission::ALL`], as a literal for `concat!`.
 #[macro_export]

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::RateVerdict;
+use super::decision::RateVerdict;
 use readings::clock::Mono;
 
 /// Sets times ways: 2048 buckets in about 50 KiB. A client of the pages uses

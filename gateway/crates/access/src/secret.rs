@@ -1,15 +1,11 @@
-//! Clear keys: making them, hashing them, and the two that everybody knows.
+//! Clear keys: hashing them, previewing them, and the two that everybody knows.
 //!
-//! A clear key lives in a [`Zeroizing`] string from the moment it is made until
+//! A clear key lives in a `Zeroizing` string from the moment it is made until
 //! it has been shown. The random part has 256 bits, so one round of SHA-256 is
 //! enough: there is nothing to guess that slow hashing would protect.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use zeroize::Zeroizing;
 
-use super::KeyError;
 use super::records::KeyId;
 
 /// The admin key printed in public documents; accepted by the demo only.
@@ -21,26 +17,8 @@ pub const PUBLISHED_READONLY_KEY: &str = "mfg-drone-readonly-2024";
 /// keys set by an operator. A longer header cannot be a key and is not hashed.
 pub(super) const MAX_KEY_BYTES: usize = 256;
 
-/// Every made key starts like this, so that scanners for leaked secrets find it.
-const PREFIX: &str = "mfg-drone-";
-/// Random bytes of a key: 43 characters of URL-safe base64.
-const RANDOM_BYTES: usize = 32;
 /// Hexadecimal digits of the hash that are shown.
 pub(super) const PREVIEW_DIGITS: usize = 8;
-
-/// Makes a key: the prefix and 43 URL-safe base64 characters of randomness.
-///
-/// # Errors
-/// [`KeyError::Entropy`] when the kernel gives no random bytes.
-pub(super) fn generate() -> Result<Zeroizing<String>, KeyError> {
-    let mut random = Zeroizing::new([0_u8; RANDOM_BYTES]);
-    getrandom::fill(random.as_mut_slice()).map_err(|error| KeyError::Entropy(error.to_string()))?;
-    // Room for all of it at once: a growing string would leave pieces behind.
-    let mut key = Zeroizing::new(String::with_capacity(PREFIX.len() + RANDOM_BYTES * 2));
-    key.push_str(PREFIX);
-    URL_SAFE_NO_PAD.encode_string(random.as_slice(), &mut key);
-    Ok(key)
-}
 
 /// The hash by which a key is known.
 pub(super) fn hash(key: &[u8]) -> KeyId {
@@ -73,19 +51,6 @@ pub(super) fn parse_preview(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_made_key_has_the_documented_form() {
-        let key = generate().expect("randomness");
-        let random = key.strip_prefix("mfg-drone-").expect("the prefix");
-        assert_eq!(random.len(), 43);
-        assert!(
-            random
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-        );
-        assert_ne!(*key, *generate().expect("randomness"));
-    }
 
     #[test]
     fn the_preview_is_the_start_of_the_sha_256() {

@@ -12,7 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::{KeyError, Session};
+use super::error::KeyError;
+use super::session::Session;
 use readings::clock::Mono;
 
 /// How long a ticket may be used.

@@ -38,13 +38,13 @@ pub struct ConnectionLimiter {
 #[derive(Debug, Default)]
 struct Open {
     /// The oldest first.
-    connections: Vec<Arc<Entry>>,
+    connections: Vec<Arc<Connections>>,
     by_client: HashMap<Client, usize>,
 }
 
 /// What is known of one connection.
 #[derive(Debug)]
-struct Entry {
+struct Connections {
     client: Client,
     standing: AtomicU8,
     withdrawn: AtomicBool,
@@ -82,7 +82,7 @@ pub struct Permit {
 
 /// The connection that a request came by; a request extension.
 #[derive(Clone, Debug)]
-pub struct Connection(Arc<Entry>);
+pub struct Connection(Arc<Connections>);
 
 impl ConnectionLimiter {
     /// Caps in all and per client address.
@@ -118,7 +118,7 @@ impl ConnectionLimiter {
             open.remove(displaced);
             displaced.withdraw();
         }
-        let entry = Arc::new(Entry {
+        let entry = Arc::new(Connections {
             client,
             standing: AtomicU8::new(Standing::Silent as u8),
             withdrawn: AtomicBool::new(false),
@@ -150,12 +150,12 @@ impl ConnectionLimiter {
         if client.is_loopback() || connections.len() < strangers {
             return true;
         }
-        let count = |counts: &dyn Fn(&Entry) -> bool| {
+        let count = |counts: &dyn Fn(&Connections) -> bool| {
             let counted = connections.iter().filter(|entry| counts(entry));
             counted.count()
         };
         count(&|entry| !entry.client.is_loopback()) < others
-            && count(&Entry::is_stranger) < strangers
+            && count(&Connections::is_stranger) < strangers
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -165,11 +165,12 @@ impl ConnectionLimiter {
 }
 
 /// The connection that gives way to one more from `client`.
-fn victim(open: &Open, client: Client) -> Option<Arc<Entry>> {
+fn victim(open: &Open, client: Client) -> Option<Arc<Connections>> {
     // Only this host displaces what comes from this host, strangers before it.
-    let strangers = |entry: &&Arc<Entry>| entry.is_stranger();
-    let any = |entry: &&Arc<Entry>| client.is_loopback() && entry.standing() < Standing::Known;
-    let among = |eligible: &dyn Fn(&&Arc<Entry>) -> bool| {
+    let strangers = |entry: &&Arc<Connections>| entry.is_stranger();
+    let any =
+        |entry: &&Arc<Connections>| client.is_loopback() && entry.standing() < Standing::Known;
+    let among = |eligible: &dyn Fn(&&Arc<Connections>) -> bool| {
         let eligible = || open.connections.iter().filter(eligible);
         let least = eligible().map(|entry| entry.standing()).min()?;
         let candidates = || eligible().filter(move |entry| entry.standing() == least);
@@ -192,7 +193,7 @@ impl Open {
     }
 
     /// Takes an entry out, once.
-    fn remove(&mut self, entry: &Arc<Entry>) {
+    fn remove(&mut self, entry: &Arc<Connections>) {
         let at = self
             .connections
             .iter()
@@ -208,7 +209,7 @@ impl Open {
     }
 }
 
-impl Entry {
+impl Connections {
     fn standing(&self) -> Standing {
         match self.standing.load(Ordering::Relaxed) {
             0 => Standing::Silent,

@@ -21,10 +21,11 @@ use rustls::pki_types::pem::PemObject as _;
 
 use super::clock;
 use super::constraints::{self, Limits};
+use super::error::CertificateError;
 use super::files::{self, PLAUSIBLE_CLOCK_S};
 use super::info::{LEFT_OUT, fingerprint};
 use super::names::Names;
-use super::{CertificateError, Pair};
+use super::pair::Pair;
 
 /// Days a leaf is valid; the longest that phones accept from an authority that
 /// their owner installed is 825.

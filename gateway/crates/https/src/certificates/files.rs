@@ -9,7 +9,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::{CertificateError, CertificateInfo, Pair};
+use super::error::CertificateError;
+use super::info::CertificateInfo;
+use super::pair::Pair;
 
 /// Before this instant the wall clock is certainly wrong: a board without a
 /// clock battery, not synchronised yet. Then validity is not judged.

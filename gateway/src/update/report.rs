@@ -12,18 +12,18 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::notices::Notices;
-use super::status::{State, Status};
 use super::{UpdateError, Updates};
 use alerting::{AlertType, Alerts, Condition, Filter, Level};
+use update_status::{State, StatusFile};
 
 /// Key of the alert's condition.
-pub const KEY: &str = alerting::UPDATE_ENDED;
+pub(crate) const KEY: &str = alerting::UPDATE_ENDED;
 
 /// How often the status is looked at: a few hundred bytes from memory.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Tells outcomes and notices until `stop`. Without an image there is nothing to watch.
-pub async fn watch(updates: Arc<Updates>, alerts: Alerts, stop: CancellationToken) {
+pub(crate) async fn watch(updates: Arc<Updates>, alerts: Alerts, stop: CancellationToken) {
     if matches!(updates.status(), Err(UpdateError::NotSupported(_))) {
         return;
     }
@@ -38,7 +38,7 @@ pub async fn watch(updates: Arc<Updates>, alerts: Alerts, stop: CancellationToke
     }
 }
 
-fn look(updates: &Updates, alerts: &Alerts, status: &Status) {
+fn look(updates: &Updates, alerts: &Alerts, status: &StatusFile) {
     let Some(condition) = condition(status) else {
         return;
     };
@@ -48,7 +48,7 @@ fn look(updates: &Updates, alerts: &Alerts, status: &Status) {
         status.changed_at.as_deref().unwrap_or_default(),
         condition.message
     );
-    if updates.was_told(&outcome) {
+    if updates.was_reported(&outcome) {
         return;
     }
     let known = alerts.list(&Filter {
@@ -58,14 +58,14 @@ fn look(updates: &Updates, alerts: &Alerts, status: &Status) {
     match known.iter().find(|alert| {
         &*alert.origin == KEY && alert.details.as_deref() == condition.details.as_deref()
     }) {
-        Some(alert) if alert.durable => updates.mark_told(&outcome),
+        Some(alert) if alert.durable => updates.mark_reported(&outcome),
         Some(_) => {}
         None => alerts.raise(condition),
     }
 }
 
 /// What there is to tell of a status, if anything.
-fn condition(status: &Status) -> Option<Condition> {
+fn condition(status: &StatusFile) -> Option<Condition> {
     let (title, level, what) = match status.state {
         State::RolledBack => ("Update Rolled Back", Level::Error, "rolled back"),
         State::Failed => ("Update Failed", Level::Warning, "failed"),
@@ -96,28 +96,29 @@ fn condition(status: &Status) -> Option<Condition> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Offered, Slot};
+    use update_status::{SlotStatus, UpdateSource};
+
     use super::*;
 
-    fn status(state: State) -> Status {
-        Status {
+    fn status(state: State) -> StatusFile {
+        StatusFile {
             format: 1,
             state,
             reason: Some("it never answered".to_owned()),
             changed_at: Some("2026-11-25T18:00:00Z".to_owned()),
             progress_pct: None,
-            update: Offered {
+            update: UpdateSource {
                 version: Some("0.2.0".to_owned()),
-                ..Offered::default()
+                ..UpdateSource::default()
             },
-            running: Slot {
+            running: SlotStatus {
                 slot: "A".to_owned(),
                 version: Some("0.1.0".to_owned()),
                 bootable: None,
             },
-            other: Slot {
+            other: SlotStatus {
                 slot: "B".to_owned(),
-                ..Slot::default()
+                ..SlotStatus::default()
             },
         }
     }

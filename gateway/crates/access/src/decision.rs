@@ -1,0 +1,59 @@
+//! What is decided about a request.
+
+use super::permission::Permission;
+
+/// Why a request is refused before it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// No key, or an empty one: 401.
+    Missing,
+    /// Unknown, revoked or expired: 401.
+    Invalid,
+    /// The client's address is locked out: 403 `IP_BLOCKED`.
+    Blocked {
+        /// Seconds until the lock-out ends.
+        retry_after_s: u64,
+    },
+    /// The key lacks a permission: 403.
+    Lacks(Permission),
+}
+
+/// Rate-limit classes of routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RateClass {
+    /// `GET /`.
+    Root,
+    /// `GET /health`.
+    Health,
+    /// `/dashboard`.
+    Dashboard,
+    /// `/ui`.
+    Ui,
+    /// Everything else.
+    Other,
+}
+
+impl RateClass {
+    /// Every class, in declaration order.
+    pub(super) const ALL: [RateClass; 5] = [
+        RateClass::Root,
+        RateClass::Health,
+        RateClass::Dashboard,
+        RateClass::Ui,
+        RateClass::Other,
+    ];
+}
+
+/// Outcome of a rate-limit check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateVerdict {
+    /// Whether the request may go on.
+    pub allowed: bool,
+    /// Requests per minute; 0 when unlimited.
+    pub limit: u32,
+    /// Requests left at once.
+    pub remaining: u32,
+    /// Seconds until the bucket is full again, which is also when a refused
+    /// request would be allowed.
+    pub reset_s: u32,
+}

@@ -1,0 +1,39 @@
+//! The limits that a reload can change.
+
+use std::time::Duration;
+
+use super::config::Config;
+use super::decision::RateClass;
+use super::lockout::Policy;
+
+/// What can be changed by a reload.
+pub(super) struct Limits {
+    /// None: wrong keys lock nobody out.
+    pub(super) lockout: Option<Policy>,
+    pub(super) exempt_loopback: bool,
+    /// By [`RateClass`]; 0 is unlimited.
+    pub(super) per_minute: [u32; RateClass::ALL.len()],
+}
+
+impl Limits {
+    pub(super) fn new(config: &Config) -> Limits {
+        let policy = Policy {
+            max_failures: config.max_failed_attempts,
+            window: Duration::from_secs(u64::from(config.failed_attempt_window_hours) * 3600),
+        };
+        let per_minute = RateClass::ALL.map(|class| {
+            let limit = match class {
+                RateClass::Root => config.root_per_minute,
+                RateClass::Health => config.health_per_minute,
+                RateClass::Dashboard | RateClass::Ui => config.page_per_minute,
+                RateClass::Other => config.other_per_minute,
+            };
+            if config.rate_limit_enabled { limit } else { 0 }
+        });
+        Limits {
+            lockout: config.lockout.then_some(policy),
+            exempt_loopback: config.lockout_exempts_loopback,
+            per_minute,
+        }
+    }
+}
