@@ -8,9 +8,9 @@
 
 use std::time::Duration;
 
-use super::rule::{Operator, Rule};
+use super::rule::{Operator, Rule, usual_type};
 use super::rule_text::USUAL_COOLDOWN_MINUTES;
-use readings::{AlertType, Level, Metric};
+use readings::{Level, Metric};
 
 /// Silence after firing, for all of them.
 const COOLDOWN: Duration = Duration::from_secs(60 * USUAL_COOLDOWN_MINUTES as u64);
@@ -22,151 +22,79 @@ const BUSY_FOR: Duration = Duration::from_secs(10);
 
 /// The default rules, in the order they are listed.
 pub(super) fn default_rules() -> Vec<Rule> {
-    use AlertType::{Drone, System};
     use Level::{Critical, Error, Warning};
     use Metric::{BatteryLevel, CpuUsage, DiskUsage, DroneTemperature, MemoryUsage, Temperature};
-    use Operator::{AtLeast, Below};
 
+    let over = |name, metric, threshold, level, hysteresis| {
+        rule(
+            name,
+            metric,
+            Operator::AtLeast,
+            threshold,
+            level,
+            hysteresis,
+        )
+    };
+    let under = |name, metric, threshold, level, hysteresis| {
+        rule(name, metric, Operator::Below, threshold, level, hysteresis)
+    };
     // The hysteresis (last column) is how much of a metric's ordinary unrest
     // must not end an alert; the documentation has none.
-    let rules = [
-        (
-            "High CPU Usage",
-            CpuUsage,
-            AtLeast,
-            85.0,
-            Warning,
-            System,
-            5.0,
-        ),
-        (
-            "Critical CPU Usage",
-            CpuUsage,
-            AtLeast,
-            95.0,
-            Critical,
-            System,
-            5.0,
-        ),
-        (
-            "High Memory Usage",
-            MemoryUsage,
-            AtLeast,
-            85.0,
-            Warning,
-            System,
-            2.0,
-        ),
-        (
-            "Critical Memory Usage",
-            MemoryUsage,
-            AtLeast,
-            95.0,
-            Critical,
-            System,
-            2.0,
-        ),
-        (
-            "High Disk Usage",
-            DiskUsage,
-            AtLeast,
-            90.0,
-            Error,
-            System,
-            1.0,
-        ),
-        (
-            "Critical Disk Usage",
-            DiskUsage,
-            AtLeast,
-            95.0,
-            Critical,
-            System,
-            1.0,
-        ),
-        (
-            "High Temperature",
-            Temperature,
-            AtLeast,
-            80.0,
-            Warning,
-            System,
-            2.0,
-        ),
-        (
-            "Critical Temperature",
-            Temperature,
-            AtLeast,
-            90.0,
-            Critical,
-            System,
-            2.0,
-        ),
+    vec![
+        over("High CPU Usage", CpuUsage, 85.0, Warning, 5.0),
+        over("Critical CPU Usage", CpuUsage, 95.0, Critical, 5.0),
+        over("High Memory Usage", MemoryUsage, 85.0, Warning, 2.0),
+        over("Critical Memory Usage", MemoryUsage, 95.0, Critical, 2.0),
+        over("High Disk Usage", DiskUsage, 90.0, Error, 1.0),
+        over("Critical Disk Usage", DiskUsage, 95.0, Critical, 1.0),
+        over("High Temperature", Temperature, 80.0, Warning, 2.0),
+        over("Critical Temperature", Temperature, 90.0, Critical, 2.0),
         // A battery under load sags by a few percent and recovers.
-        (
-            "Low Battery",
-            BatteryLevel,
-            Below,
-            20.0,
-            Warning,
-            Drone,
-            3.0,
-        ),
-        (
-            "Critical Battery",
-            BatteryLevel,
-            Below,
-            10.0,
-            Critical,
-            Drone,
-            3.0,
-        ),
-        (
+        under("Low Battery", BatteryLevel, 20.0, Warning, 3.0),
+        under("Critical Battery", BatteryLevel, 10.0, Critical, 3.0),
+        over(
             "High Drone Temperature",
             DroneTemperature,
-            AtLeast,
             85.0,
             Warning,
-            Drone,
             2.0,
         ),
-        (
+        over(
             "Critical Drone Temperature",
             DroneTemperature,
-            AtLeast,
             92.0,
             Critical,
-            Drone,
             2.0,
         ),
-    ];
-    let rule = |(name, metric, operator, threshold, level, alert_type, hysteresis): (
-        &str,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-    )| Rule {
+    ]
+}
+
+fn rule(
+    name: &str,
+    metric: Metric,
+    operator: Operator,
+    threshold: f64,
+    level: Level,
+    hysteresis: f64,
+) -> Rule {
+    Rule {
         name: name.into(),
         metric,
         operator,
         threshold,
         level,
-        alert_type,
+        alert_type: usual_type(metric),
         enabled: true,
         cooldown: COOLDOWN,
         hold: match metric {
-            DroneTemperature => DRONE_HOT_FOR,
-            CpuUsage => BUSY_FOR,
+            Metric::DroneTemperature => DRONE_HOT_FOR,
+            Metric::CpuUsage => BUSY_FOR,
             _ => Duration::ZERO,
         },
         hysteresis,
         source: None,
         auto_resolve: None,
-    };
-    rules.into_iter().map(rule).collect()
+    }
 }
 
 #[cfg(test)]

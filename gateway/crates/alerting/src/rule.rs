@@ -309,7 +309,7 @@ fn parse_hysteresis(hysteresis: f64, operator: Operator) -> Result<f64, AlertErr
 }
 
 /// The type of a rule that names none.
-fn usual_type(metric: Metric) -> AlertType {
+pub(super) fn usual_type(metric: Metric) -> AlertType {
     match metric {
         Metric::BatteryLevel
         | Metric::DroneTemperature
