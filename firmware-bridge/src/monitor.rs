@@ -14,6 +14,7 @@ use crate::decoder::{Decoder, Frame, FrameStats, Rejected};
 use crate::frame::{Direction, Header};
 use crate::host::{BoardDescription, LinkEvent};
 use crate::message::{Event, ToHost, ToMcu};
+use crate::sensor::Sensor;
 
 /// One event as one line, without a line end. `board` is the one of the last
 /// [`LinkEvent::Connected`]; with it, readings carry names and units.
@@ -57,17 +58,8 @@ pub fn line(event: &LinkEvent, board: Option<&BoardDescription>) -> String {
             )
         }
         LinkEvent::Refused { sensor, value } => {
-            let (unit, range) = sensor_of(*sensor).map_or(("", String::new()), |known| {
-                (
-                    known.unit.symbol(),
-                    format!("{} to {}", known.min, known.max),
-                )
-            });
-            format!(
-                "{:>11} {:20} value {value} {unit} refused: it gives {range}",
-                "",
-                name_of(*sensor)
-            )
+            let refused = refused(*value, sensor_of(*sensor));
+            format!("{:>11} {:20} {refused}", "", name_of(*sensor))
         }
         LinkEvent::Event { event, host_ms } => {
             format!("{} {}", seconds(*host_ms), happening(*event))
@@ -78,6 +70,17 @@ pub fn line(event: &LinkEvent, board: Option<&BoardDescription>) -> String {
             host_ms,
         } => format!("{} log {level:?}: {text}", seconds(*host_ms)),
         LinkEvent::Lost { reason } => format!("no link: {reason}"),
+    }
+}
+
+/// Why a value is refused.
+fn refused(value: f32, sensor: Option<&Sensor>) -> String {
+    match sensor {
+        Some(Sensor { unit, min, max, .. }) => {
+            let unit = unit.symbol();
+            format!("value {value} {unit} refused: it gives {min} to {max}")
+        }
+        None => format!("value {value} refused"),
     }
 }
 

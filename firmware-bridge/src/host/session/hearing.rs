@@ -23,6 +23,13 @@ impl HostSession {
                 // Nothing means anything before the board is known.
                 if let Phase::Live { board } = &self.phase {
                     let board = Arc::clone(board);
+                    if self.went_back(&message, board.greeting.ticks_hz) {
+                        // It restarted, unseen by the line, and knows nothing of what
+                        // it was told.
+                        self.stats.state = LinkState::Greeting;
+                        self.ask(now_us);
+                        return;
+                    }
                     self.hear_live(&board, message, now_us, sink);
                 } else if matches!(message, ToHost::Reading { .. }) {
                     self.stats.readings_refused += 1;
@@ -38,13 +45,6 @@ impl HostSession {
         now_us: u64,
         sink: &mut impl FnMut(LinkEvent),
     ) {
-        if self.went_back(&message, board.greeting.ticks_hz) {
-            // It restarted, unseen by the line, and knows nothing of what it
-            // was told.
-            self.stats.state = LinkState::Greeting;
-            self.ask(now_us);
-            return;
-        }
         match message {
             ToHost::Reading {
                 sensor,
@@ -91,13 +91,7 @@ impl HostSession {
             }
             ToHost::Pong { nonce, ticks } => {
                 self.clock.observe(ticks, now_us);
-                if let Some((sent, at_us)) = self.ping_sent
-                    && sent == nonce
-                {
-                    self.ping_sent = None;
-                    self.unanswered = 0;
-                    self.stats.round_trip_us = Some(now_us.saturating_sub(at_us));
-                }
+                self.answered(nonce, now_us);
             }
             ToHost::Answer { sequence, outcome } => self.requests.answered(sequence, outcome),
             // Handled before, or for a sensor that does not exist.
@@ -128,6 +122,17 @@ impl HostSession {
             if known.is_some() {
                 sink(LinkEvent::Refused { sensor, value });
             }
+        }
+    }
+
+    /// The answer to a ping; to an older one it says nothing.
+    fn answered(&mut self, nonce: u32, now_us: u64) {
+        if let Some((sent, at_us)) = self.ping_sent
+            && sent == nonce
+        {
+            self.ping_sent = None;
+            self.unanswered = 0;
+            self.stats.round_trip_us = Some(now_us.saturating_sub(at_us));
         }
     }
 
