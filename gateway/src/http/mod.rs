@@ -17,6 +17,7 @@ pub(crate) mod inputs;
 pub(crate) mod latency;
 pub(crate) mod lenient;
 pub(crate) mod openapi;
+pub(crate) mod packed;
 pub(crate) mod params;
 pub(crate) mod refusals;
 pub(crate) mod respond;

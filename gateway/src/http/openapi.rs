@@ -19,12 +19,13 @@ use utoipa::openapi::{
 
 use crate::config::Profile;
 use crate::http::envelope::Envelope;
+use crate::http::packed::Packed;
 use crate::http::params::{ID_PATTERN, Kind, Param, Place};
 use crate::http::route::{Gives, Policy, Route, Run, Schemas, Verb, of};
 use crate::http::table::Table;
 
-/// The committed document, without its white space (`build.rs`).
-pub(crate) static DOCUMENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
+/// The committed document, without its white space and compressed (`build.rs`).
+pub(crate) static DOCUMENT: Packed = include!(concat!(env!("OUT_DIR"), "/openapi.rs"));
 
 /// Name of the security scheme.
 const KEY_SCHEME: &str = "ApiKey";
