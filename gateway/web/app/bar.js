@@ -8,15 +8,15 @@ import { counts, grouped, isFlying } from './order.js';
 import { HoldButton, Icon, Level } from './parts.js';
 import { place } from './router.js';
 import { signOut } from './session.js';
-import { alerts, clock, drones, heardAt, isLive, may, session } from './state.js';
+import { alerts, clock, drones, heardAt, host, isLive, may, session } from './state.js';
 import { language, speak, t } from './words.js';
 
 /** Screens of the navigation, in its order. */
 const SCREENS = ['home', 'alerts', 'video', 'history', 'board', 'settings'];
 
-/** What people call the gateway: its host's name, else its address. */
+/** What people call the gateway: its own name, else that of the address, else the address. */
 export const gatewayName = () =>
-  /^[\d.]+$|:/.test(location.hostname) ? location.host : location.hostname.split('.')[0];
+  host.value ?? (/^[\d.]+$|:/.test(location.hostname) ? location.host : location.hostname.split('.')[0]);
 
 function Link() {
   const name = t(isLive.value ? 'link.live' : 'link.lost');

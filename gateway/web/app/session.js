@@ -3,7 +3,7 @@
 // then this tab alone holds it.
 
 import { ask, credentials, Failure, post } from './api.js';
-import { session } from './state.js';
+import { host, session } from './state.js';
 
 /** Where the tab keeps the key of a gateway without sessions. */
 const STORED = 'api-key';
@@ -26,6 +26,12 @@ function opened(told) {
     permissions: told.permissions ?? null,
     expiresAt: told.expires_at ?? null,
   };
+  ask('/api/trust', { quiet: true }).then(
+    (facts) => {
+      host.value = facts.host ?? null;
+    },
+    () => {},
+  );
 }
 
 /** Takes up the session there is; says whether there is one. */

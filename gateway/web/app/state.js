@@ -58,6 +58,9 @@ export const isLive = computed(() => heardAt.value > 0 && clock.value - heardAt.
 /** Names of drones by their ids. */
 export const names = computed(() => new Map((drones.value ?? []).map(({ id, name }) => [id, name])));
 
+/** What the gateway calls itself, once it said so. @type {import('../vendor/signals.js').Signal<string | null>} */
+export const host = signal(null);
+
 /**
  * Who is signed in: null is nobody, undefined is not found out yet.
  * @type {import('../vendor/signals.js').Signal<
