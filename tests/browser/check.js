@@ -49,6 +49,12 @@ async function tour(browser, gateway, shots, who) {
   };
   await page.getByRole('textbox', { name: t('signin.key') }).waitFor();
   await look('signin');
+  for (const apart of ['trust', 'docs']) {
+    await page.goto(`${gateway.url}/${apart}`);
+    await page.getByRole('heading', { level: 2 }).first().waitFor();
+    await look(apart);
+  }
+  await page.goto(`${gateway.url}/dashboard`);
   await signIn(me);
   await page.getByRole('article').first().waitFor();
   for (const screen of SCREENS) {
