@@ -100,7 +100,8 @@ const open = computed(() => grouped((alerts.value ?? []).filter((alert) => !aler
 
 export function watchAttention() {
   whenAlerted((alert) => {
-    if (!mutedUntil(keyOf(alert))) call(alert.level, sentence(alert, names.value));
+    const isMuted = alert.muted_until || mutedUntil(keyOf(alert));
+    if (!isMuted || alert.level === 'critical') call(alert.level, sentence(alert, names.value));
   });
   effect(() => {
     const count = session.value && wishes.value.title && open.value ? `(${open.value}) ` : '';

@@ -4,11 +4,12 @@
 import { effect, signal } from '../vendor/signals.js';
 import { act, mend, say, tellTrouble } from './acts.js';
 import { Failure, post } from './api.js';
+import { whenCommanded } from './live.js';
 import { drones, names, nowMs } from './state.js';
 import { of, t } from './words.js';
 
 /** @typedef {import('./state.js').Drone} Drone */
-/** @typedef {{ command: string, phase: 'sending' | 'sent', at: number }} Wish */
+/** @typedef {{ command: string, phase: 'sending' | 'sent', at: number, id?: string }} Wish */
 
 /** How long a drone may take to show that it does what it took. */
 const SHOWN_WITHIN_MS = 15_000;
@@ -45,8 +46,10 @@ export async function fly(id, command, body, { isForSafety = false } = {}) {
   const title = () => t('trouble.command', { name: nameOf(id), command: of('command', command) });
   await act(key, title, async () => {
     wished(id, { command, phase: 'sending', at: nowMs() });
+    /** @type {any} */
+    let told;
     try {
-      await post(`/api/drones/${encodeURIComponent(id)}/${command}`, body);
+      told = await post(`/api/drones/${encodeURIComponent(id)}/${command}`, body);
     } catch (error) {
       wished(id, null);
       // What a later wish overtook did not fail: the later one counts.
@@ -55,7 +58,7 @@ export async function fly(id, command, body, { isForSafety = false } = {}) {
       throw error;
     }
     say(t('said.sent', { name: nameOf(id), command: of('command', command) }));
-    wished(id, SHOWN[command] ? { command, phase: 'sent', at: nowMs() } : null);
+    wished(id, SHOWN[command] ? { command, phase: 'sent', at: nowMs(), id: told.command_id } : null);
   });
 }
 
@@ -104,5 +107,30 @@ function review() {
   }
 }
 
+/** Outcomes that are no success, and the gateway's words that ours are found by. @type {Record<string, string>} */
+const FAILED = { refused: 'refused', unconfirmed: 'is not confirmed' };
+
+/** A wish of this page that the gateway knows the end of. @param {import('./state.js').Command} command */
+function ended(command) {
+  const wish = wishes.value.get(command.drone);
+  if (!wish?.id || wish.id !== command.id) return;
+  const failed = FAILED[command.state];
+  if (!failed && command.state !== 'confirmed' && command.state !== 'overtaken') return;
+  wished(command.drone, null);
+  if (!failed) {
+    mend(`${command.drone}/${wish.command}`);
+    return;
+  }
+  tellTrouble({
+    key: `${command.drone}/${wish.command}`,
+    title: () => t('trouble.command', { name: nameOf(command.drone), command: of('command', wish.command) }),
+    error: new Failure('refused', { status: 503, message: command.why ?? failed }),
+    retry: () => void fly(command.drone, wish.command),
+  });
+}
+
 /** Once, at the start of the page. */
-export const watchFlights = () => effect(review);
+export function watchFlights() {
+  whenCommanded(ended);
+  effect(review);
+}

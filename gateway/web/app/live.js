@@ -12,6 +12,7 @@ import {
   nowMs,
   OLD_AFTER_MS,
   PERIOD_MS,
+  pilots,
   rules,
   session,
   system,
@@ -44,6 +45,13 @@ let onAlert = () => {};
 /** @param {(alert: import('./state.js').Alert) => void} listener */
 export const whenAlerted = (listener) => {
   onAlert = listener;
+};
+
+/** Called with each step of a command. @type {(command: import('./state.js').Command) => void} */
+let onCommand = () => {};
+/** @param {(command: import('./state.js').Command) => void} listener */
+export const whenCommanded = (listener) => {
+  onCommand = listener;
 };
 
 /** @type {WebSocket | null} */
@@ -110,7 +118,39 @@ function hear(data) {
     case 'alert':
       look();
       break;
+    case 'event':
+      happened(message.event);
+      break;
     default:
+  }
+}
+
+/** What does not fly a drone makes nobody its pilot. */
+const NO_FLIGHT = /^(command|stream|battery|speed|sdk|sn|wifi|time)/;
+
+/** @param {import('./state.js').Command} command */
+function commanded(command) {
+  if (command.who && !NO_FLIGHT.test(command.command))
+    pilots.value = new Map(pilots.value).set(command.drone, command.who);
+  onCommand(command);
+}
+
+/** @param {any} event `docs/event.schema.json` */
+function happened(event) {
+  const { kind, drone, who, why, values } = event;
+  // Somebody acknowledged, a rule cleared: seen at once, not with the next look.
+  if (kind === 'alert') look();
+  if ((kind === 'command' || kind === 'guard') && drone) {
+    commanded({ id: values.command_id, drone, command: values.command, state: values.state, who, why });
+  }
+}
+
+/** Asks who flew what before this page was opened; a gateway may know nothing of it. */
+async function lookAtCommands() {
+  const commands = await ask('/api/commands', { patienceMs: 5000, quiet: true }).catch(() => []);
+  // Newest first, as they are listed; the last word on a drone is the newest.
+  for (const { command_id: id, drone_id: drone, command, state, by, why } of commands.reverse()) {
+    if (drone) commanded({ id, drone, command, state, who: by, why });
   }
 }
 
@@ -128,9 +168,10 @@ async function open() {
     if (mine !== attempt || !isRunning) return;
     const ids = (drones.value ?? []).map(({ id }) => id).join(',');
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-    const address = `${scheme}://${location.host}/ws?ticket=${encodeURIComponent(ticket)}&drones=${encodeURIComponent(ids)}`;
+    const address = `${scheme}://${location.host}/ws?ticket=${encodeURIComponent(ticket)}&drones=${encodeURIComponent(ids)}&events=true`;
     const made = new WebSocket(address);
     [socket, followed, socketHeardAt] = [made, ids, nowMs()];
+    lookAtCommands();
     made.onmessage = ({ data }) => {
       failures = 0;
       if (socket === made) hear(data);
@@ -255,7 +296,7 @@ export function stop() {
   clearTimeout(retry);
   close();
   [drones.value, alerts.value, system.value, rules.value, heardAt.value, alertsAt.value] = [null, null, null, [], 0, 0];
-  [knownAlerts, lastRules, systemAt.value] = [null, 0, 0];
+  [knownAlerts, lastRules, systemAt.value, pilots.value] = [null, 0, 0, new Map()];
 }
 
 /** Once, at the start of the page. */

@@ -43,6 +43,32 @@ async function forAll(group, verb) {
   );
 }
 
+/**
+ * Keeps a row quiet for a time, for everybody; a gateway that knows no mutes leaves it to
+ * this device. 0 minutes ends it.
+ * @param {Group} group
+ * @param {number} minutes
+ */
+async function quieten(group, minutes) {
+  const text = sentence(group.first, names.value);
+  const path = `/api/alerts/${encodeURIComponent(group.first.id)}/mute`;
+  await act(
+    `mute/${group.key}`,
+    () => `${t('mute')}: ${text}`,
+    async () => {
+      mute(group.key, 0);
+      try {
+        await (minutes ? post(path, { for_s: minutes * 60 }) : ask(path, { method: 'DELETE' }));
+      } catch (error) {
+        if (!(error instanceof Failure && [404, 405].includes(error.status))) throw error;
+        mute(group.key, minutes);
+      }
+      say(t(minutes ? 'said.muted' : 'said.unmuted', { alert: text }));
+      await look();
+    },
+  );
+}
+
 /** The moment of an alert. @param {{ group: Group, onClose: () => void }} props */
 function Moment({ group, onClose }) {
   const { first } = group;
@@ -73,7 +99,7 @@ function Row({ group }) {
   const isCleared = group.alerts.every((alert) => alert.cleared_at);
   const isResolved = group.alerts.every((alert) => alert.resolved);
   const what = advice(first);
-  const muted = mutedUntil(group.key);
+  const muted = group.alerts.find((alert) => alert.muted_until)?.muted_until ?? mutedUntil(group.key);
   const close = () => setShown('');
   return html`<article class=${`row-card level-${isResolved || isCleared ? 'calm' : group.level}`} aria-label=${text}>
     <div class="row top"><${Level} level=${group.level} /><span class="chip">${t(isResolved ? 'alert.resolved' : isAcknowledged ? 'alert.acknowledged' : 'alert.open')}</span>
@@ -101,7 +127,7 @@ function Row({ group }) {
           : html`
         ${isAcknowledged ? null : html`<${Button} class="primary" busyKey=${`acknowledge/${group.key}`} onClick=${() => forAll(group, 'acknowledge')}>${t('acknowledge')}<//>`}
         <${Button} busyKey=${`resolve/${group.key}`} onClick=${() => setShown('resolve')}>${t('resolve')}<//>
-        ${muted ? html`<button type="button" onClick=${() => mute(group.key, 0)}>${t('mute.end')}</button>` : html`<button type="button" onClick=${() => setShown('mute')}>${t('mute')}</button>`}`
+        ${muted ? html`<button type="button" onClick=${() => quieten(group, 0)}>${t('mute.end')}</button>` : html`<button type="button" onClick=${() => setShown('mute')}>${t('mute')}</button>`}`
       }
       ${first.metric ? html`<${Button} class="plain" onClick=${() => setShown('chart')}>${t('alert.chart')}<//>` : null}
     </div>
@@ -122,8 +148,7 @@ function Row({ group }) {
         (minutes) =>
           html`<button key=${minutes} type="button" onClick=${() => {
             close();
-            mute(group.key, minutes);
-            say(t('said.muted', { alert: text }));
+            quieten(group, minutes);
           }}>${duration(minutes * 60)}</button>`,
       )}</div><//>`
         : null

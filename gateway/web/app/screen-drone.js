@@ -14,7 +14,7 @@ import { Age, HoldButton, Icon, Level, useAsked } from './parts.js';
 import { place } from './router.js';
 import { FlightButtons } from './screen-home.js';
 import { history } from './series.js';
-import { alerts, drones, may, OLD_AFTER_MS, rules, silence } from './state.js';
+import { alerts, drones, may, OLD_AFTER_MS, pilots, rules, silence } from './state.js';
 import { VideoView } from './video.js';
 import { of, t } from './words.js';
 
@@ -204,7 +204,7 @@ export function DronePage() {
             <div class="value"><span>${t('value.height')}</span><b>${quantity(drone.height, 'cm')}</b></div>
             <div class="value"><span>${t('value.speed')}</span><b>${quantity(drone.speed, 'cm/s', 0)}</b></div>
           </div>
-          <p class=${isDim ? 'heard old' : 'heard'}>${lastWord(drone)}</p>
+          <p class=${isDim ? 'heard old' : 'heard'}>${lastWord(drone)}${pilots.value.get(drone.id) ? html` · ${t('card.by', { name: pilots.value.get(drone.id) ?? '' })}` : null}</p>
           ${grouped(open).map((group) => html`<p key=${group.key} class=${`reason level-${group.level}`}><a href="#/alerts">${event(group.first)}</a></p>`)}
           <${FlightButtons} drone=${drone} open=${open} />
           ${may('respond') ? html`<${HoldButton} label=${t('emergencyOne')} says=${t('emergencyOne.says', { name: drone.name })} class="emergency" busyKey=${`${drone.id}/emergency`} onHeld=${() => fly(drone.id, 'emergency')} />` : null}

@@ -10,7 +10,7 @@ import { computed, signal } from '../vendor/signals.js';
  *   battery_level: number | null, battery_age_s: number | null, flight_time: number | null,
  *   height: number | null, temperature: number | null, speed: number | null, wifi_signal: number | null,
  *   status: string, lastSeen: string, simulated: boolean, reason: string | null,
- *   controlled_by?: string | null, real_drone_info?: Record<string, string | null>,
+ *   real_drone_info?: Record<string, string | null>,
  *   toldAt: number, silentS: number,
  * }} Drone
  * `toldAt`: by our clock, ms. `silentS`: for how long it had been silent then, by the gateway's clock.
@@ -22,7 +22,7 @@ import { computed, signal } from '../vendor/signals.js';
  *   created_at: string, acknowledged: boolean, resolved: boolean, subject: string, metric: string | null,
  *   value: number | null, threshold: number | null, cleared_at: string | null,
  *   acknowledged_at: string | null, acknowledged_by: string | null, resolved_at: string | null,
- *   resolved_by: string | null, durable: boolean,
+ *   resolved_by: string | null, durable: boolean, muted_until?: string | null,
  * }} Alert
  */
 
@@ -54,6 +54,14 @@ export const heardAt = signal(0);
 
 /** Whether what is shown is of now: by the data, not by an event. */
 export const isLive = computed(() => heardAt.value > 0 && clock.value - heardAt.value <= OLD_AFTER_MS);
+
+/**
+ * A command and how far it came, by events or `/api/commands`.
+ * @typedef {{ id: string, drone: string, command: string, state: string, who: string | null, why: string | null }} Command
+ */
+
+/** Who commanded each drone last. @type {import('../vendor/signals.js').Signal<Map<string, string>>} */
+export const pilots = signal(new Map());
 
 /** Names of drones by their ids. */
 export const names = computed(() => new Map((drones.value ?? []).map(({ id, name }) => [id, name])));
