@@ -30,7 +30,8 @@ fn contract(method: &str, path: &str) -> Needs {
     let under = |places: &[&str]| places.iter().any(|place| path.starts_with(place));
     match path {
         "/" | "/health" | "/openapi.json" | "/docs" | "/redoc" | "/dashboard" | "/ui"
-        | "/styles.css" | "/dashboard.js" | "/static/{file}" => [None; 3],
+        | "/styles.css" | "/dashboard.js" | "/sw.js" | "/trust" => [None; 3],
+        _ if path.starts_with("/static/") => [None; 3],
         "/metrics" | "/api/ws-ticket" => always("read"),
         "/api/alerts/{alert_id}/acknowledge" | "/api/alerts/{alert_id}/resolve" => {
             [Some("respond"), Some("dashboard"), Some("dashboard")]

@@ -101,7 +101,9 @@ impl Announcement<'_> {
             demo::READONLY_KEY,
         );
         let mut text = format!(
-            "Admin key:     {admin}\nRead-only key: {readonly}\n\n\
+            "\nOpen {url} in a browser and sign in with the admin key. It warns of a certificate that it\n\
+             does not know yet: {url}/trust says what that means.\n\n\
+             Admin key:     {admin}\nRead-only key: {readonly}\n\n\
              Three simulated drones fly by the real UDP protocol: one is low on battery, one is hot.\n\
              Everything here is SIMULATED; the keys are public and work on loopback only.\n\nTry:\n"
         );
@@ -117,6 +119,8 @@ impl Announcement<'_> {
                 Some(key) => format!("  curl -k -H 'X-API-Key: {key}' '{url}{path}'\n"),
             };
         }
-        text + &format!("  open {url}/dashboard and {url}/docs in a browser\n\nCtrl-C stops.\n")
+        text + &format!(
+            "  open {url}/docs in a browser: every route, to be tried\n\nCtrl-C stops.\n"
+        )
     }
 }

@@ -1,7 +1,9 @@
 //! The OpenAPI document that is served: the committed copy `gateway/openapi.json`.
 
-/// The committed document, without its white space (`build.rs`).
-pub(crate) static DOCUMENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
+use crate::http::packed::Packed;
+
+/// The committed document, without its white space and compressed (`build.rs`).
+pub(crate) static DOCUMENT: Packed = include!(concat!(env!("OUT_DIR"), "/openapi.rs"));
 
 /// Version of the API, not of the gateway; asserted by existing test suites.
 pub(crate) const API_VERSION: &str = "1.0.0";

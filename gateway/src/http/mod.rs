@@ -19,6 +19,7 @@ pub(crate) mod latency;
 pub(crate) mod lenient;
 #[cfg(test)]
 pub(crate) mod openapi;
+pub(crate) mod packed;
 pub(crate) mod params;
 pub(crate) mod refusals;
 pub(crate) mod respond;

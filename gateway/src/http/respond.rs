@@ -115,7 +115,8 @@ pub(crate) fn decorate(headers: &mut HeaderMap, rate: Option<RateVerdict>) {
     for (name, value) in &SECURITY {
         headers.insert(name, value.clone());
     }
-    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    // (Packed answers vary by their coding as well.)
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
     // Pages and static files set their own policy.
     headers
         .entry(header::CACHE_CONTROL)

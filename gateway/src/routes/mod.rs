@@ -3,6 +3,7 @@
 //! performance).
 
 pub(crate) mod alerts;
+mod assets;
 pub(crate) mod bridges;
 pub(crate) mod camera;
 pub(crate) mod commands;

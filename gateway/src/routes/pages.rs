@@ -1,14 +1,9 @@
 //! Pages and their files (contract 17), embedded in the binary.
 //!
 //! Served under the one strict policy: no inline script or style, nothing from
-//! another host. Entity tags come from the content, so a browser asks once and
-//! is answered 304 after that.
+//! another host. How they are kept and sent is [`super::assets`]' matter.
 
-use axum::body::Body;
-use axum::response::Response;
-use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
-use rust_embed::{EmbeddedFile, RustEmbed};
+use http::HeaderMap;
 
 use crate::http::call::Call;
 use crate::http::document::DOCUMENT;
@@ -17,6 +12,7 @@ use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
 use crate::http::route::{Gives, Policy, Route};
 use crate::http::rows::{HTML, get};
+use crate::routes::assets::{self, Keep};
 use access::RateClass;
 
 /// The routes of this file.
@@ -38,14 +34,28 @@ pub(crate) const ROUTES: &[Route] = &[
     get("/ui", Policy::Open, dashboard, HTML)
         .class(RateClass::Ui)
         .about("pages", "Show the dashboard"),
+    get("/trust", Policy::Open, trust, HTML).about(
+        "pages",
+        "Explain a browser's warning, and how to trust this gateway",
+    ),
+    get("/static/{file}", Policy::Open, file, ANY)
+        .about("pages", "Get a file that a page needs")
+        .takes(FILE),
+    get("/static/{version}/{file}", Policy::Open, versioned, ANY)
+        .about("pages", "Get a file of one version, which never changes")
+        .takes(VERSIONED),
     get(
-        "/static/{file}",
+        "/static/{version}/{folder}/{file}",
         Policy::Open,
-        file,
-        Gives::Media(&["application/octet-stream"]),
+        versioned,
+        ANY,
     )
-    .about("pages", "Get a file that a page needs")
-    .takes(FILE),
+    .about("pages", "Get a file of one version in a folder")
+    .takes(NESTED),
+    get("/sw.js", Policy::Open, worker, SCRIPT).about(
+        "pages",
+        "Get the script that keeps the dashboard for when the gateway is away",
+    ),
     get(
         "/styles.css",
         Policy::Open,
@@ -53,169 +63,82 @@ pub(crate) const ROUTES: &[Route] = &[
         Gives::Media(&["text/css"]),
     )
     .about("pages", "Get the style sheet of the dashboard"),
-    get(
-        "/dashboard.js",
-        Policy::Open,
-        script,
-        Gives::Media(&["text/javascript"]),
-    )
-    .about("pages", "Get the script of the dashboard"),
+    get("/dashboard.js", Policy::Open, script, SCRIPT)
+        .about("pages", "Get the script of the dashboard"),
 ];
 
-/// Everything under `gateway/web`.
-#[derive(RustEmbed)]
-#[folder = "web/"]
-struct Web;
+const ANY: Gives = Gives::Media(&["application/octet-stream"]);
+const SCRIPT: Gives = Gives::Media(&["text/javascript"]);
+
+const NAME: Param = Param::required(Location::Path, "file", Kind::Text, "Name of the file");
+const VERSION: Param = Param::required(
+    Location::Path,
+    "version",
+    Kind::Text,
+    "Version of the pages, as they name it themselves",
+);
+const FOLDER: Param = Param::required(Location::Path, "folder", Kind::Text, "Folder of the file");
 
 /// Parameters of `/static/{file}`.
-pub(crate) const FILE: &[Param] = &[Param::required(
-    Location::Path,
-    "file",
-    Kind::Text,
-    "Name of the file",
-)];
+const FILE: &[Param] = &[NAME];
+/// Parameters of `/static/{version}/{file}`.
+const VERSIONED: &[Param] = &[VERSION, NAME];
+/// Parameters of `/static/{version}/{folder}/{file}`.
+const NESTED: &[Param] = &[VERSION, FOLDER, NAME];
 
 /// `GET /openapi.json`
-pub(crate) fn document(_: &mut Call) -> Outcome {
-    let mut response = respond::json_bytes(Bytes::from_static(DOCUMENT));
-    response.extensions_mut().insert(https::NotHeld);
-    Ok(response)
+fn document(call: &mut Call) -> Outcome {
+    DOCUMENT.answer(&call.parts.headers, respond::JSON.clone())
 }
 
 /// `GET /dashboard` and `GET /ui`
-pub(crate) fn dashboard(call: &mut Call) -> Outcome {
-    serve(call, "dashboard.html")
+fn dashboard(call: &mut Call) -> Outcome {
+    page(&call.parts.headers)
+}
+
+/// The page, also for a browser that asks for `/`.
+pub(super) fn page(headers: &HeaderMap) -> Outcome {
+    assets::serve(headers, "index.html", Keep::Asking)
 }
 
 /// `GET /docs` and `GET /redoc`
-pub(crate) fn docs(call: &mut Call) -> Outcome {
-    serve(call, "docs.html")
+fn docs(call: &mut Call) -> Outcome {
+    assets::serve(&call.parts.headers, "docs.html", Keep::Asking)
+}
+
+/// `GET /trust`
+fn trust(call: &mut Call) -> Outcome {
+    assets::serve(&call.parts.headers, "trust.html", Keep::Asking)
 }
 
 /// `GET /styles.css`
-pub(crate) fn styles(call: &mut Call) -> Outcome {
-    serve(call, "styles.css")
+fn styles(call: &mut Call) -> Outcome {
+    assets::serve(&call.parts.headers, "styles.css", Keep::Asking)
 }
 
 /// `GET /dashboard.js`
-pub(crate) fn script(call: &mut Call) -> Outcome {
-    serve(call, "dashboard.js")
+fn script(call: &mut Call) -> Outcome {
+    assets::serve(&call.parts.headers, "app/dashboard.js", Keep::Asking)
+}
+
+/// `GET /sw.js`: at the root, because it may serve only what is below it.
+fn worker(call: &mut Call) -> Outcome {
+    assets::serve(&call.parts.headers, "sw.js", Keep::Asking)
 }
 
 /// `GET /static/{file}`
-pub(crate) fn file(call: &mut Call) -> Outcome {
-    let name = call.param.clone();
-    serve(call, &name)
+fn file(call: &mut Call) -> Outcome {
+    assets::serve(&call.parts.headers, &call.param, Keep::Asking)
 }
 
-fn serve(call: &Call, name: &str) -> Outcome {
-    let file = Web::get(name).ok_or_else(|| ApiError::not_found("Not Found"))?;
-    let tag = entity_tag(&file);
-    let known = call
-        .parts
-        .headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok());
-    let is_known = known.is_some_and(|tags| tags.split(',').any(|known| known.trim() == tag));
-    let mut response = if is_known {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response
-    } else {
-        let (bytes, is_held) = match file.data {
-            std::borrow::Cow::Borrowed(bytes) => (Bytes::from_static(bytes), false),
-            std::borrow::Cow::Owned(bytes) => (bytes.into(), true),
-        };
-        let mut response = respond::typed(HeaderValue::from_static(media_type(name)), bytes);
-        if !is_held {
-            response.extensions_mut().insert(https::NotHeld);
-        }
-        response
-    };
-    let headers = response.headers_mut();
-    headers.insert(
-        header::ETAG,
-        HeaderValue::try_from(tag).map_err(|_| ApiError::internal())?,
-    );
-    // Ask each time, so that an update of the gateway is seen at once.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
-}
-
-/// Half of the content's SHA-256 is enough to tell versions apart.
-fn entity_tag(file: &EmbeddedFile) -> String {
-    let hash = file.metadata.sha256_hash();
-    format!("\"{}\"", data_encoding::HEXLOWER.encode(&hash[..16]))
-}
-
-fn media_type(name: &str) -> &'static str {
-    match name.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("html") => "text/html; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("svg") => "image/svg+xml",
-        Some("json") => "application/json",
-        _ => "application/octet-stream",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_page_is_there_and_nothing_of_it_comes_from_elsewhere() {
-        for name in [
-            "dashboard.html",
-            "docs.html",
-            "styles.css",
-            "dashboard.js",
-            "video.js",
-            "docs.js",
-        ] {
-            assert!(Web::get(name).is_some(), "{name} is not embedded");
-        }
-        for name in Web::iter() {
-            let file = Web::get(&name).expect("it was listed");
-            // The namespace of SVG is a name, not an address.
-            let text =
-                String::from_utf8_lossy(&file.data).replace("http://www.w3.org/2000/svg", "");
-            assert!(
-                !text.contains("https://") && !text.contains("http://"),
-                "{name} refers to another host"
-            );
-            if name.ends_with(".html") {
-                assert!(
-                    !text.contains("<style")
-                        && !text.contains(" style=")
-                        && !text.contains(" onclick"),
-                    "{name}"
-                );
-                assert!(!text.contains("<script>"), "{name} has an inline script");
-            }
-        }
-    }
-
-    #[test]
-    fn the_dashboard_has_what_existing_suites_look_for() {
-        let file = Web::get("dashboard.html").expect("embedded");
-        let text = String::from_utf8_lossy(&file.data);
-        for marker in [
-            "MFG Drone Control Dashboard",
-            "dashboard-container",
-            "System Overview",
-            "Drone Control",
-            "dashboard.js",
-            "<!DOCTYPE html>",
-            "<html",
-            "<head>",
-            "<body>",
-            "<title>",
-            "lang=",
-            "viewport",
-            "responsive",
-        ] {
-            assert!(text.contains(marker), "{marker}");
-        }
-    }
+/// `GET /static/{version}/{file}` and `GET /static/{version}/{folder}/{file}`
+///
+/// A page of another version gets nothing: modules of two versions are not to meet.
+fn versioned(call: &mut Call) -> Outcome {
+    let path = call.parts.uri.path();
+    let name = path
+        .strip_prefix("/static/")
+        .and_then(|path| path.strip_prefix(assets::VERSION)?.strip_prefix('/'))
+        .ok_or_else(|| ApiError::not_found("Not Found"))?;
+    assets::serve(&call.parts.headers, name, Keep::ForEver)
 }

@@ -1,5 +1,6 @@
 //! Contract 3: `/` and `/health`, open to everybody.
 
+use http::{HeaderMap, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -11,6 +12,7 @@ use crate::http::route::{Gives, Policy, Route};
 use crate::http::rows::get;
 use crate::http::scalars::Ts;
 use crate::http::shape::of;
+use crate::routes::pages;
 use crate::supervision::Service;
 use access::RateClass;
 
@@ -34,8 +36,11 @@ pub(crate) struct Root {
     features: &'static [&'static str],
 }
 
-/// `GET /`
-pub(crate) fn index(_: &mut Call) -> Outcome {
+/// `GET /`: the page for a browser, facts for a program.
+pub(crate) fn index(call: &mut Call) -> Outcome {
+    if wants_page(&call.parts.headers) {
+        return pages::page(&call.parts.headers);
+    }
     Ok(respond::json(&Root {
         message: "MFG Drone Backend API Server",
         version: API_VERSION,
@@ -50,6 +55,18 @@ pub(crate) fn index(_: &mut Call) -> Outcome {
             "performance",
         ],
     }))
+}
+
+/// Browsers name HTML when a person opens an address; programs name JSON or anything.
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accepted| {
+            accepted
+                .split([',', ';'])
+                .any(|kind| kind.trim() == "text/html")
+        })
 }
 
 /// Answer of `/health`.

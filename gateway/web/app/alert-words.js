@@ -1,0 +1,82 @@
+// Alerts in words, made from their data: never the English string of the gateway.
+
+import { FLAGS, measured, quantity, unitOf } from './format.js';
+import { has, of, t } from './words.js';
+
+/** @typedef {import('./state.js').Alert} Alert */
+
+/**
+ * How value and threshold compare, as the gateway's message ends: `(< 20 %)`.
+ * @param {string} message
+ */
+export function operatorOf(message) {
+  return /\((<=?|>=?|==|!=) /.exec(message)?.[1] ?? null;
+}
+
+/** Name of the word for a limit, by operator. */
+const LIMITS = {
+  '<': 'limit.below',
+  '<=': 'limit.atMost',
+  '>': 'limit.above',
+  '>=': 'limit.atLeast',
+  '==': 'limit.equal',
+  '!=': 'limit.notEqual',
+};
+
+/**
+ * 「20 % 未満」, "below 20 %".
+ * @param {string | null} operator
+ * @param {string | null} metric
+ * @param {number | null} threshold
+ */
+export function limit(operator, metric, threshold) {
+  const name = LIMITS[/** @type {keyof typeof LIMITS} */ (operator ?? '')];
+  const shown = metric === 'generic' ? quantity(threshold, '', 2) : quantity(threshold, unitOf(metric), 2);
+  return name ? t(name, { value: shown }) : shown;
+}
+
+/**
+ * What an alert is about: a drone's name, the board, a sensor of a bridge.
+ * @param {string} subject
+ * @param {Map<string, string>} names
+ */
+export function subjectName(subject, names) {
+  const name = names.get(subject);
+  if (name) return name;
+  if (subject === 'board' || subject === 'gateway' || subject === '') return t('subject.board');
+  if (subject.startsWith('board/')) return t('subject.boardPart', { part: subject.slice(6) });
+  if (subject.startsWith('bridge/')) return t('subject.bridge', { part: subject.slice(7) });
+  return subject;
+}
+
+/**
+ * What happened, without whom it happened to: 「バッテリー残量 15 %（20 % 未満）」.
+ * @param {Alert} alert
+ */
+export function event(alert) {
+  const { metric, value, threshold } = alert;
+  if (!metric) return of('condition', alert.title);
+  if (FLAGS.includes(metric) && has('flag', metric)) return of('flag', metric);
+  return t('alert.measured', {
+    metric: of('metric', metric),
+    value: measured(metric, value),
+    limit: limit(operatorOf(alert.message), metric, threshold),
+  });
+}
+
+/**
+ * The whole: 「屋上: バッテリー残量 15 %（20 % 未満）」.
+ * @param {Alert} alert
+ * @param {Map<string, string>} names
+ */
+export const sentence = (alert, names) =>
+  t('alert.sentence', { subject: subjectName(alert.subject, names), event: event(alert) });
+
+/**
+ * What to do about it, where the page knows.
+ * @param {Alert} alert
+ */
+export function advice(alert) {
+  const name = alert.metric ?? alert.title;
+  return has('advice', name) ? of('advice', name) : null;
+}

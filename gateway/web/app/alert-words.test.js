@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { advice, event, operatorOf, sentence, subjectName } from './alert-words.js';
+import { language } from './words.js';
+
+const low = /** @type {any} */ ({
+  metric: 'battery_level',
+  value: 15,
+  threshold: 20,
+  subject: 'roof',
+  title: 'Low Battery',
+  message: 'Low Battery: battery_level of roof is 15 % (< 20 %)',
+});
+const names = new Map([['roof', '屋上']]);
+/** Spaces that keep a figure and its unit together are spaces. */
+const plain = (/** @type {string} */ text) => text.replaceAll('\u00a0', ' ');
+
+test('an alert is said from its data, in both languages', () => {
+  language.value = 'ja';
+  assert.equal(plain(sentence(low, names)), '屋上: バッテリー残量 15 %（20 % 未満）');
+  language.value = 'en';
+  assert.equal(plain(sentence(low, names)), '屋上: Battery 15 % (below 20 %)');
+});
+
+test('what is no measure has words of its own', () => {
+  language.value = 'ja';
+  assert.equal(event(/** @type {any} */ ({ title: 'Drone lost', metric: null, message: '' })), '接続が切れています');
+  assert.equal(
+    event(/** @type {any} */ ({ metric: 'emergency_stop', value: 1, threshold: 1, message: '' })),
+    '緊急停止ボタンが押されています',
+  );
+  assert.equal(subjectName('bridge/mast', names), 'ブリッジ mast');
+  assert.ok(advice(low));
+});
+
+test('the comparison is read from the end of the message', () => {
+  assert.equal(operatorOf(low.message), '<');
+  assert.equal(operatorOf('Odd (name): x of y is 93 °C (>= 92 °C)'), '>=');
+  assert.equal(operatorOf('a lost bridge'), null);
+});

@@ -1,0 +1,134 @@
+// The floor: every drone, the one that needs somebody first.
+
+import { useEffect, useRef, useState } from '../vendor/hooks.js';
+import { busy } from './acts.js';
+import { event, sentence } from './alert-words.js';
+import { Battery, batteryLines, checks, lastWord, reasonWords, stateWord } from './drone-parts.js';
+import { fly, wishes } from './flight.js';
+import { quantity } from './format.js';
+import { html } from './html.js';
+import { bySubject, grouped, inOrder, isFlying, levelOf } from './order.js';
+import { Dialog, Level } from './parts.js';
+import { alerts, drones, may, names, OLD_AFTER_MS, pilots, silence } from './state.js';
+import { of, t } from './words.js';
+
+/** @typedef {import('./state.js').Drone} Drone */
+/** @typedef {import('./state.js').Alert} Alert */
+
+/** How long cards stay where they are after a touch: none moves away under a finger. */
+const STILL_MS = 3000;
+
+/** The order of the cards, held while somebody touches them. @param {string[]} wanted */
+function useStillOrder(wanted) {
+  const shown = useRef(wanted);
+  const touchedAt = useRef(-Infinity);
+  const touch = () => {
+    touchedAt.current = performance.now();
+  };
+  const isStill = performance.now() - touchedAt.current < STILL_MS;
+  const isSame = shown.current.length === wanted.length && wanted.every((id) => shown.current.includes(id));
+  if (!isStill || !isSame) shown.current = wanted;
+  return { order: shown.current, touch };
+}
+
+/** What must be well before a drone takes off, and one more question. @param {{ drone: Drone, open: Alert[], onClose: () => void }} props */
+export function TakeOff({ drone, open, onClose }) {
+  const list = checks(drone, open);
+  const isWell = list.every(({ isGood }) => isGood);
+  return html`<${Dialog} title=${t('takeoff.title', { name: drone.name })} onClose=${onClose}>
+    <ul class="checks">${list.map(
+      ({ name, isGood, shown }) => html`<li key=${name} class=${isGood ? 'good' : 'bad'}>
+      <span aria-hidden="true">${isGood ? '✓' : '✕'}</span> ${t(`check.${name}`)}: <b>${shown}</b></li>`,
+    )}</ul>
+    <p>${t('takeoff.look')}</p>
+    ${isWell ? null : html`<p class="note bad">${t('takeoff.notWell')}</p>`}
+    <div class="row end"><button type="button" onClick=${onClose}>${t('cancel')}</button>
+      <button type="button" class="primary" onClick=${() => {
+        onClose();
+        fly(drone.id, 'takeoff');
+      }}>${t('takeOff')}</button></div>
+  <//>`;
+}
+
+/** Take off, land, stop. @param {{ drone: Drone, open: Alert[] }} props */
+export function FlightButtons({ drone, open }) {
+  const [isAsking, setAsking] = useState(false);
+  const isBusy = (/** @type {string} */ command) => (busy.value.has(`${drone.id}/${command}`) ? 'true' : undefined);
+  const isDown = drone.flight_status === 'landed' && drone.flight_status_known;
+  return html`<div class="row actions">
+    ${
+      may('write') &&
+      html`<button type="button" class=${isDown ? 'primary' : ''} aria-busy=${isBusy('takeoff')} disabled=${!isDown || drone.connection_status !== 'connected'}
+      onClick=${() => setAsking(true)}>${t('takeOff')}</button>`
+    }
+    ${
+      may('respond') &&
+      html`<button type="button" class=${isFlying(drone) ? 'primary' : ''} aria-busy=${isBusy('land')} disabled=${isDown} onClick=${() => fly(drone.id, 'land')}>${t('land')}</button>
+      <button type="button" aria-busy=${isBusy('stop')} disabled=${isDown} onClick=${() => fly(drone.id, 'stop')}>${t('stop')}</button>`
+    }
+    ${isAsking ? html`<${TakeOff} drone=${drone} open=${open} onClose=${() => setAsking(false)} />` : null}
+  </div>`;
+}
+
+/** @param {{ drone: Drone, open: Alert[], isDense: boolean }} props */
+function Card({ drone, open, isDense }) {
+  const level = levelOf(drone, open);
+  const silentS = silence(drone);
+  const isDim = silentS === null || silentS * 1000 > OLD_AFTER_MS;
+  const wish = wishes.value.get(drone.id);
+  const groups = grouped(open);
+  const lines = batteryLines();
+  return html`<article class=${`card level-${level ?? 'calm'} ${isFlying(drone) ? 'flying' : ''} ${isDense ? 'dense' : ''}`} aria-label=${drone.name}>
+    <div class="row between top">
+      <h2><a href=${`#/drone/${encodeURIComponent(drone.id)}`}>${drone.name}</a></h2>
+      <${Level} level=${level} />
+    </div>
+    <p class="state"><strong>${stateWord(drone)}</strong>${wish ? html` <span class="wish">${t(`wish.${wish.phase}`, { command: of('command', wish.command) })}</span>` : null}</p>
+    ${drone.connection_status !== 'connected' && reasonWords(drone.reason) ? html`<p class="advice">${reasonWords(drone.reason)}</p>` : null}
+    <div class=${isDim ? 'values dim' : 'values'}>
+      <${Battery} drone=${drone} lines=${lines} />
+      <div class="value"><span>${t('value.temperature')}</span><b>${quantity(drone.temperature, '°C')}</b></div>
+      <div class="value"><span>${t('value.height')}</span><b>${quantity(drone.height, 'cm')}</b></div>
+    </div>
+    ${groups.slice(0, isDense ? 1 : 2).map((group) => html`<p key=${group.key} class=${`reason level-${group.level}`}>${event(group.first)}</p>`)}
+    ${groups.length > 2 && !isDense ? html`<p class="quiet">${t('card.more', { n: groups.length - 2 })}</p>` : null}
+    <p class=${isDim ? 'heard old' : 'heard'}>${lastWord(drone)}${isFlying(drone) && pilots.value.get(drone.id) ? html` · ${t('card.by', { name: pilots.value.get(drone.id) ?? '' })}` : null}</p>
+    <${FlightButtons} drone=${drone} open=${open} />
+  </article>`;
+}
+
+/** So few cards may fill a screen on the wall. */
+const FEW = 6;
+/** How many cards are too many for large ones. */
+const DENSE_FROM = 13;
+
+export function Home() {
+  const list = drones.value;
+  const open = bySubject(alerts.value ?? []);
+  const sorted = inOrder(list ?? [], open);
+  const { order, touch } = useStillOrder(sorted.map(({ id }) => id));
+  const byId = new Map((list ?? []).map((drone) => [drone.id, drone]));
+  const others = grouped((alerts.value ?? []).filter((alert) => !byId.has(alert.subject) && !alert.acknowledged));
+  useEffect(() => {
+    document.body.classList.add('on-floor');
+    return () => document.body.classList.remove('on-floor');
+  }, []);
+  return html`<h1 class="hidden">${t('nav.home')}</h1>
+    ${
+      others.length
+        ? html`<a class=${`strip level-${others[0].level}`} href="#/alerts"><${Level} level=${others[0].level} /> ${sentence(others[0].first, names.value)}
+      ${others.length > 1 ? html` <span class="quiet">${t('card.more', { n: others.length - 1 })}</span>` : null}</a>`
+        : null
+    }
+    ${list === null ? html`<p class="empty" aria-live="polite">${t('home.waiting')}</p>` : null}
+    ${list?.length === 0 ? html`<div class="empty"><h2>${t('home.none')}</h2><p>${t('home.none.how')}</p></div>` : null}
+    <div class=${`cards ${order.length <= FEW ? 'few' : order.length >= DENSE_FROM ? 'many' : ''}`} onPointerDown=${touch} onFocusCapture=${touch}>
+      ${order
+        .map((id) => byId.get(id))
+        .filter((drone) => drone !== undefined)
+        .map(
+          (drone) =>
+            html`<${Card} key=${drone.id} drone=${drone} open=${open.get(drone.id) ?? []} isDense=${order.length >= DENSE_FROM} />`,
+        )}
+    </div>`;
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Failure, inWords } from './api.js';
+import { codecOf, isKey } from './decoder.js';
+import { age, duration, quantity } from './format.js';
+import { placeOf } from './router.js';
+import { folded } from './session.js';
+import { filled, language } from './words.js';
+
+test('a key typed in full width, or pasted with spaces, is the key', () => {
+  assert.equal(folded('　ｍｆｇ－ＫＥＹ＿１２\n'), 'mfg-KEY_12');
+  assert.equal(folded(' a b\u200bc '), 'abc');
+});
+
+test('ages and durations in the largest units', () => {
+  language.value = 'ja';
+  assert.deepEqual([0, 59.4, 61, 7199, 90_000].map(age), ['0 秒', '59 秒', '1 分', '1 時間', '1 日']);
+  assert.deepEqual([60, 3600, 5400, 86_400, 90_000].map(duration), [
+    '1 分',
+    '1 時間',
+    '1 時間 30 分',
+    '1 日',
+    '1 日 1 時間',
+  ]);
+  assert.equal(quantity(null, '%'), '–');
+  assert.equal(quantity(1234.56, 'MB'), '1,234.6\u00a0MB');
+});
+
+test('one is one, and more are more', () => {
+  assert.equal(filled('{n} time|{n} times', { n: 1 }), '1 time');
+  assert.equal(filled('{n} time|{n} times', { n: 0 }), '0 times');
+});
+
+test('failures are told apart in words', () => {
+  language.value = 'ja';
+  assert.equal(inWords(new Failure('timeout')), 'ゲートウェイから時間内に応答がありません。');
+  assert.equal(inWords(new Failure('refused', { status: 401, code: 'HTTP_401' })), 'キーが正しくありません。');
+  assert.equal(
+    inWords(
+      new Failure('refused', {
+        status: 503,
+        code: 'DRONE_COMMAND_FAILED',
+        message: 'the drone is busy with an earlier move; try again',
+      }),
+    ),
+    '前の動作がまだ終わっていません。',
+  );
+  assert.equal(inWords(new Failure('refused', { status: 418, code: 'ODD' })), 'ゲートウェイに拒否されました。');
+});
+
+test('addresses of screens', () => {
+  assert.deepEqual(placeOf('#/drone/a%20b'), { screen: 'drone', id: 'a b' });
+  assert.deepEqual(placeOf(''), { screen: 'home', id: '' });
+});
+
+test('whole pictures and their codec are found in a stream', () => {
+  const bytes = (/** @type {number[]} */ ...list) => new Uint8Array(list);
+  const parameters = [0, 0, 0, 1, 0x67, 0x4d, 0x40, 0x28, 0];
+  assert.ok(isKey(bytes(...parameters, 0, 0, 1, 0x65, 0)));
+  assert.ok(!isKey(bytes(0, 0, 0, 1, 0x41, 0)));
+  assert.equal(codecOf(bytes(...parameters)), 'avc1.4d4028');
+  assert.equal(codecOf(bytes(0, 0, 1, 0x65)), null);
+});

@@ -1,0 +1,355 @@
+// What people do with the page, each as a person would, against the running program.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { ADMIN_KEY, card, DRONE, hold, open, person, READER_KEY, serious, signIn, until } from './world.js';
+
+const gone = (locator) => locator.waitFor({ state: 'detached' });
+
+async function signingIn({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  await page.getByRole('textbox', { name: t('signin.key') }).fill('wrong');
+  await page.getByRole('button', { name: t('signIn'), exact: true }).click();
+  await page.getByRole('alert').getByText(t('code.HTTP_401')).waitFor();
+  // As a Japanese keyboard may type it.
+  const wide = ADMIN_KEY.replace(/[!-~]/g, (one) => String.fromCharCode(one.charCodeAt(0) + 0xfee0));
+  await signIn(me, ` ${wide} `);
+  await page.reload();
+  await page.getByRole('status', { name: t('link.live') }).waitFor();
+  await page
+    .getByRole('button', { name: t('signOut'), exact: true })
+    .first()
+    .click();
+  await page.getByRole('textbox', { name: t('signin.key') }).waitFor();
+  return me;
+}
+
+async function flying({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  await signIn(me);
+  const one = card(me);
+  await one.getByRole('button', { name: t('takeOff'), exact: true }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: t('takeOff'), exact: true })
+    .click();
+  await one.getByText(t('flight.flying'), { exact: true }).waitFor();
+  await one.getByRole('link', { name: DRONE }).click();
+  await page.getByRole('button', { name: t('control.take') }).click();
+  const before = (await gateway.ask('/api/drones/drone_001/status')).height;
+  await page.getByRole('button', { name: t('step.up', { n: 50 }) }).click();
+  await until('it climbs', async () => (await gateway.ask('/api/drones/drone_001/status')).height > before + 20);
+  const yaw = async () => (await gateway.ask('/api/drones/drone_001/status')).attitude.yaw;
+  await until('the step is over', async () => (await gateway.ask('/api/drones/drone_001/status')).speed < 1);
+  const heading = await yaw();
+  await page.keyboard.press('q');
+  await until('it turns', async () => Math.abs((await yaw()) - heading) > 20);
+  await page.getByRole('button', { name: t('control.give') }).click();
+  await open(me, 'home');
+  await one.getByRole('button', { name: t('stop'), exact: true }).click();
+  await one.getByRole('button', { name: t('land'), exact: true }).click();
+  await one.getByText(t('flight.landed'), { exact: true }).waitFor();
+  assert.equal(await page.getByRole('alert').count(), 0, 'a failure is told');
+  return me;
+}
+
+async function everythingDown({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  await signIn(me);
+  const one = card(me);
+  await gateway.ask('/api/drones/drone_001/takeoff', 'POST');
+  await one.getByText(t('flight.flying'), { exact: true }).waitFor();
+  const button = page.getByRole('button', { name: t('landAll'), exact: true });
+  // A touch by mistake does nothing, and says what holding would do.
+  await hold(me, button, 200);
+  await page.getByText(t('landAll.says', { n: 1 })).waitFor();
+  assert.equal((await gateway.ask('/api/drones/drone_001/status')).flight_status, 'flying');
+  await hold(me, button);
+  await one.getByText(t('flight.landed'), { exact: true }).waitFor();
+  const answered = page.waitForResponse((answer) => answer.url().endsWith('/api/drones/emergency-all'));
+  await hold(me, page.getByRole('button', { name: t('emergencyAll'), exact: true }));
+  assert.equal((await answered).status(), 200);
+  return me;
+}
+
+async function alerts({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  await signIn(me);
+  await open(me, 'alerts');
+  const row = page.getByRole('article', { name: /Tello EDU #3/ });
+  await row.first().waitFor();
+  assert.equal(await row.count(), 1, 'High and Critical of one thing are one row');
+  const words = (await row.getByRole('heading').textContent()).replaceAll('\u00a0', ' ');
+  assert.match(
+    words,
+    me.language === 'ja' ? /機体温度 9\d(\.\d)? °C（9\d °C 以上）/ : /Temperature 9\d(\.\d)? °C \(9\d °C or more\)/,
+  );
+  await row.getByRole('button', { name: t('alert.chart') }).click();
+  await page.getByRole('dialog').locator('canvas').waitFor();
+  await page.keyboard.press('Escape');
+  await row.getByRole('button', { name: t('mute'), exact: true }).click();
+  await page.getByRole('dialog').getByRole('button').nth(1).click();
+  await row.getByRole('button', { name: t('mute.end') }).click();
+  await row.getByRole('button', { name: t('acknowledge'), exact: true }).click();
+  await gone(row);
+  await page.getByRole('button', { name: new RegExp(`^${t('alerts.acknowledged')} \\d+$`) }).click();
+  await row.getByRole('button', { name: t('resolve'), exact: true }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: t('resolve'), exact: true })
+    .click();
+  await gone(row);
+  await page.getByRole('button', { name: t('alerts.past'), exact: true }).click();
+  await page
+    .getByRole('article', { name: /Tello EDU #3/ })
+    .first()
+    .waitFor();
+  return me;
+}
+
+async function video({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  await signIn(me);
+  assert.ok(await page.evaluate(() => isSecureContext && 'VideoDecoder' in window), 'no WebCodecs in this browser');
+  await open(me, 'video');
+  const camera = page.getByRole('region', { name: t('video.of', { name: DRONE }) });
+  await camera.getByRole('button', { name: t('video.start') }).click();
+  const canvas = camera.locator('canvas');
+  await until('more than thirty frames', async () => Number(await canvas.getAttribute('data-frames')) > 30);
+  // The pattern has more than one colour: something was really drawn.
+  const seen = await canvas.evaluate((element) => {
+    const row = element.getContext('2d').getImageData(0, element.height / 2, element.width, 1).data;
+    const colours = new Set();
+    for (let at = 0; at < row.length; at += 4)
+      colours.add((row[at] >> 4) | ((row[at + 1] >> 4) << 4) | ((row[at + 2] >> 4) << 8));
+    return [element.width, element.height, colours.size];
+  });
+  assert.deepEqual(seen.slice(0, 2), [960, 720]);
+  assert.ok(seen[2] > 3, `${seen[2]} colours`);
+  await camera.getByText(/fps/).waitFor();
+  const [photo] = await Promise.all([
+    page.waitForEvent('download'),
+    camera.getByRole('button', { name: t('photo') }).click(),
+  ]);
+  assert.match(photo.suggestedFilename(), /^drone_photo_drone_001_.*\.jpg$/);
+  const bytes = readFileSync(await photo.path());
+  assert.deepEqual([...bytes.subarray(0, 2)], [0xff, 0xd8], 'a JPEG on any phone');
+  await camera.getByRole('button', { name: t('video.stop') }).click();
+  await camera.getByText(t('video.off')).waitFor();
+  return me;
+}
+
+async function withoutDecoder({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url, init: 'delete window.VideoDecoder' });
+  await signIn(me);
+  await open(me, 'video');
+  await me.page.getByText(me.t('video.none')).first().waitFor();
+  return me;
+}
+
+async function histories({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  await signIn(me);
+  await open(me, 'history');
+  await page.getByRole('button', { name: t('age.min', { n: 10 }), exact: true }).click();
+  await page.locator('.chart canvas').waitFor();
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: t('history.csv') }).click(),
+  ]);
+  const text = readFileSync(await file.path(), 'utf8');
+  assert.ok(text.startsWith(`\ufefftime,${DRONE},`), text.slice(0, 100));
+  assert.match(text.split('\r\n')[1], /^\d{4}-\d\d-\d\dT[\d:.]+Z,\d+/);
+  return me;
+}
+
+async function rulesAndKeys({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  await signIn(me);
+  await open(me, 'settings');
+  await page.getByRole('button', { name: t('settings.rules'), exact: true }).click();
+  await page.getByRole('button', { name: t('rule.new'), exact: true }).click();
+  const form = page.getByRole('dialog');
+  await form.getByRole('spinbutton').first().fill('33');
+  await form.getByRole('button', { name: t('save'), exact: true }).click();
+  const listed = page.getByRole('listitem').filter({ hasText: /33/ });
+  await listed.waitFor();
+  await listed.getByRole('button', { name: t('remove') }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: t('remove') })
+    .click();
+  await gone(listed);
+
+  await page.getByRole('button', { name: t('settings.keys'), exact: true }).click();
+  await page.getByRole('button', { name: t('key.new'), exact: true }).click();
+  await form.getByRole('textbox').fill('Gate tablet');
+  await form.getByRole('button', { name: t('key.new'), exact: true }).click();
+  const secret = await form.locator('.secret').first().textContent();
+  await form.getByRole('button', { name: t('key.kept') }).click();
+  // The colleague's phone, until the key is revoked.
+  const other = await person(browser, { ...who, url: gateway.url });
+  await signIn(other, secret);
+  const key = page.getByRole('listitem').filter({ hasText: 'Gate tablet' });
+  await key.getByRole('button', { name: t('key.revoke') }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: t('key.revoke') })
+    .click();
+  await other.page.getByRole('textbox', { name: t('signin.key') }).waitFor();
+  await other.page.getByRole('alert').waitFor();
+  await other.context.close();
+  return me;
+}
+
+async function reader({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  await signIn(me, READER_KEY);
+  // Who may not is told so, in words, and it stays until dismissed.
+  await hold(me, page.getByRole('button', { name: t('landAll'), exact: true }));
+  const told = page.getByRole('alert').filter({ hasText: t('code.HTTP_403') });
+  await told.waitFor();
+  await told.getByRole('button', { name: t('dismiss') }).click();
+  await gone(told);
+  return me;
+}
+
+async function restart({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  await signIn(me);
+  const live = page.getByRole('status', { name: t('link.live'), exact: true });
+  const lost = page.getByRole('status', { name: t('link.lost'), exact: true });
+  await gateway.stop();
+  const stopped = Date.now();
+  await lost.waitFor();
+  assert.ok(Date.now() - stopped < 8000, `said live for ${Date.now() - stopped} ms`);
+  await page.locator('article .heard.old').first().waitFor();
+  await gateway.begin();
+  const begun = Date.now();
+  await live.waitFor();
+  assert.ok(Date.now() - begun < 15_000, `came back after ${Date.now() - begun} ms`);
+  await until('ages are of now again', async () => (await page.locator('article .heard.old').count()) === 0);
+  return me;
+}
+
+async function cutNetwork({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, context, t } = me;
+  await signIn(me);
+  await gateway.ask('/api/drones/drone_001/takeoff', 'POST');
+  const one = card(me);
+  await one.getByText(t('flight.flying'), { exact: true }).waitFor();
+  await context.setOffline(true);
+  await one.getByRole('button', { name: t('land'), exact: true }).click();
+  const told = page.getByRole('alert').filter({ hasText: t('failure.offline') });
+  await told.waitFor();
+  await page.getByRole('status', { name: t('link.lost'), exact: true }).waitFor();
+  await context.setOffline(false);
+  await page.getByRole('status', { name: t('link.live'), exact: true }).waitFor();
+  // The failure is still there, with another try; that one works, and it goes.
+  await told.getByRole('button', { name: t('retry') }).click();
+  await one.getByText(t('flight.landed'), { exact: true }).waitFor();
+  await gone(told);
+  return me;
+}
+
+async function withoutGateway({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.plainUrl });
+  const { page, context, t } = me;
+  await signIn(me);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await until('the page is kept', () =>
+    page.evaluate(async () => (await caches.keys()).length > 0 && (await caches.match('/dashboard')) !== undefined),
+  );
+  // A slow network, on the second visit: the page is there in less than a second.
+  const session = await context.newCDPSession(page);
+  await session.send('Network.emulateNetworkConditions', {
+    offline: false,
+    latency: 2000,
+    downloadThroughput: 50_000,
+    uploadThroughput: 50_000,
+  });
+  await page.reload();
+  await page.getByRole('navigation').waitFor();
+  const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
+  assert.ok(paint < 1000, `first paint after ${paint} ms`);
+  await session.detach();
+  await gateway.stop();
+  await page.reload();
+  await page.getByRole('status', { name: t('link.lost'), exact: true }).waitFor();
+  await gateway.begin();
+  await page.getByRole('status', { name: t('link.live'), exact: true }).waitFor();
+  return me;
+}
+
+/** Most bytes of a first visit, as they come over the wire. */
+const BUDGET_BYTES = 150_000;
+
+async function weight({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: 'data:text/html,' });
+  const session = await me.context.newCDPSession(me.page);
+  await session.send('Network.enable');
+  let bytes = 0;
+  session.on('Network.loadingFinished', ({ encodedDataLength }) => {
+    bytes += encodedDataLength;
+  });
+  await me.page.goto(`${gateway.url}/dashboard`, { waitUntil: 'networkidle' });
+  console.log(`    a first visit: ${bytes} bytes`);
+  assert.ok(bytes > 10_000 && bytes <= BUDGET_BYTES, `${bytes} bytes`);
+  return { ...me, isApart: true };
+}
+
+async function narrow({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, size: [320, 640], url: gateway.url, reducedMotion: 'reduce' });
+  await signIn(me);
+  for (const screen of ['home', 'alerts', 'video', 'history', 'board', 'settings']) {
+    for (const percent of [100, 200]) {
+      await open(me, screen);
+      await me.page.evaluate((size) => {
+        document.documentElement.style.fontSize = `${size}%`;
+      }, percent);
+      await me.page.waitForTimeout(200);
+      const [wide, has] = await me.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      assert.ok(wide <= has, `${screen} at ${percent} %: ${wide} of ${has} px`);
+    }
+  }
+  return me;
+}
+
+async function trust({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  await me.page.getByRole('link', { name: me.t('signin.trust') }).click();
+  await me.page.getByRole('heading', { level: 1 }).waitFor();
+  assert.equal(await me.page.getByRole('heading', { level: 1 }).count(), 1, 'one language is shown');
+  return me;
+}
+
+/** In their order: what stops the gateway comes last. */
+export const FLOWS = {
+  weight,
+  signingIn,
+  flying,
+  everythingDown,
+  alerts,
+  video,
+  withoutDecoder,
+  histories,
+  rulesAndKeys,
+  reader,
+  narrow,
+  trust,
+  cutNetwork,
+  restart,
+  withoutGateway,
+};
+
+export const check = (me) => assert.deepEqual(serious(me.complaints), []);
