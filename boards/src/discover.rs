@@ -8,14 +8,17 @@
 mod chip;
 mod clock;
 mod cpu;
+mod hat;
 mod hwmon;
 mod iio;
+mod left_out;
 mod net;
 mod one_wire;
 mod power_supply;
 mod rtc;
 mod storage;
 mod thermal;
+mod trip;
 mod watchdog;
 
 use std::collections::HashSet;
@@ -34,7 +37,8 @@ use crate::sensor::Sensor;
 use crate::tree::{Tree, printable};
 
 use chip::Chip;
-pub use thermal::{TripKind, TripPoint};
+pub use left_out::{LeftOut, MAX_LEFT_OUT_NAMES};
+pub use trip::{TripKind, TripPoint};
 
 /// Sensors of one board. A server with sixteen fans and forty temperatures has
 /// a hundred; more is a fault or an attack on the tree. On a running board each
@@ -94,30 +98,8 @@ pub(crate) struct Discovery {
     pub(crate) refused: Vec<String>,
 }
 
-/// Sensors that found no place in the full table. Fewer names than sensors are
-/// kept: a tree may hold any number of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
-    /// How many there are.
-    pub count: usize,
-    /// The names of the first [`MAX_LEFT_OUT_NAMES`].
-    pub names: Vec<String>,
-}
-
-impl LeftOut {
-    pub(crate) fn add(&mut self, name: &str) {
-        self.count += 1;
-        if self.names.len() < MAX_LEFT_OUT_NAMES {
-            self.names.push(name.to_owned());
-        }
-    }
-}
-
 /// Where a user's own words are from.
 pub(crate) const CONFIGURATION: &str = "configuration";
-
-/// Names kept of sensors that were left out: as many as a person reads.
-pub const MAX_LEFT_OUT_NAMES: usize = 8;
 
 /// Something about the board that does not change while it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -306,7 +288,7 @@ fn refuse(search: &mut Search, monitors: &[Chip], converters: &[Chip]) {
         search.refused_words.insert(place);
         search.result.refused.push(why);
     }
-    for (hat, why) in hwmon::ambiguous_hats(search, monitors) {
+    for (hat, why) in hat::ambiguous(search, monitors) {
         search.refused_hats.insert(hat);
         search.result.refused.push(why);
     }

@@ -49,6 +49,8 @@ fn tree() -> tempfile::TempDir {
         let link = dir.path().join(path).join("device");
         std::os::unix::fs::symlink(format!("../../../{device}"), link).expect("link");
     }
+    // Read at another rate than the temperatures, so never together with them.
+    put(dir.path(), "sys/class/hwmon/hwmon2/fan1_input", "900\n");
     dir
 }
 
@@ -101,7 +103,9 @@ fn a_bus_that_hangs_takes_only_its_own_values() {
         worth(&board, "hwmon:lm75@1-0048:temp1", now_ms).value(),
         Some(31.0)
     );
-    for name in ["hwmon:lm75@7-0048:temp1", "hwmon:lm75@7-0049:temp1"] {
+    let of_bus = ["7-0048:temp1", "7-0049:temp1", "7-0049:fan1"];
+    for name in of_bus.map(|channel| format!("hwmon:lm75@{channel}")) {
+        let name = name.as_str();
         let worth = worth(&board, name, now_ms);
         assert!(
             matches!(

@@ -2,7 +2,8 @@
 //! (`Documentation/ABI/testing/sysfs-class-power`).
 
 use super::chip::Chip;
-use super::{Draft, Search, hwmon};
+use super::hat::hat_of;
+use super::{Draft, Search};
 use crate::battery::Curve;
 use crate::decode::{Decode, Linear};
 use crate::gate::GateKind;
@@ -200,8 +201,8 @@ fn open(search: &Search, entry: String) -> Supply {
     let companion = battery && !of_device;
     let location = Location::of(search.tree, &path);
     let hat = if companion {
-        hwmon::hat_of(search, &entry, &location)
-            .or_else(|| hwmon::hat_of(search, stem(&entry, &location), &location))
+        hat_of(search, &entry, &location)
+            .or_else(|| hat_of(search, stem(&entry, &location), &location))
     } else {
         None
     };

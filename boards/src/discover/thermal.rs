@@ -1,8 +1,7 @@
 //! Thermal zones and their trip points
 //! (`Documentation/driver-api/thermal/sysfs-api.rst`).
 
-use serde::Serialize;
-
+use super::trip::{TripKind, TripPoint, push};
 use super::{Draft, Search};
 use crate::decode::Decode;
 use crate::gate::GateKind;
@@ -14,35 +13,6 @@ const CLASS: &str = "/sys/class/thermal";
 
 /// Trip points of one zone; the kernel allowed 12 until it lifted the limit.
 const MAX_TRIPS: usize = 32;
-
-/// A temperature at which something happens.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TripPoint {
-    /// The zone or chip.
-    pub zone: String,
-    /// What happens.
-    pub kind: TripKind,
-    /// °C.
-    pub celsius: f64,
-    /// Where it is said: a path, or the profile's file.
-    pub source: String,
-    /// Whether it is of the temperature the board is judged by.
-    pub of_soc: bool,
-}
-
-/// What happens at a trip point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TripKind {
-    /// A fan starts.
-    Active,
-    /// The processor is slowed down.
-    Passive,
-    /// Somebody should be told.
-    Hot,
-    /// The board is switched off.
-    Critical,
-}
 
 pub(super) fn look(search: &mut Search) {
     let zones = zones(search);
@@ -227,13 +197,6 @@ fn profile_limits(search: &mut Search) {
                 },
             );
         }
-    }
-}
-
-/// Unused trip points are 0, −274 °C or the largest integer, depending on the firmware.
-pub(super) fn push(search: &mut Search, trip: TripPoint) {
-    if trip.celsius > 0.0 && trip.celsius <= 150.0 {
-        search.result.trip_points.push(trip);
     }
 }
 
