@@ -57,6 +57,7 @@ mod tests {
             ("-3", Ok(-3)),
             (" 7.000 ", Ok(7)),
             ("7.5", Err("int_from_float")),
+            ("7.05", Err("int_from_float")),
             ("7.", Err("int_parsing")),
             (".5", Err("int_parsing")),
             ("7.0x", Err("int_parsing")),
