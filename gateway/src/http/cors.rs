@@ -172,4 +172,21 @@ mod tests {
             .expect("allowed");
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
     }
+
+    #[test]
+    fn only_an_allowed_origin_gets_headers() {
+        let mut given = HeaderMap::new();
+        for other in [Origin::None, Origin::Other] {
+            decorate(&mut given, &other);
+            assert!(given.is_empty(), "{other:?}");
+        }
+        let page = HeaderValue::from_static("https://ops.example");
+        decorate(&mut given, &Origin::Allowed(page));
+        assert_eq!(
+            given[header::ACCESS_CONTROL_ALLOW_ORIGIN],
+            "https://ops.example"
+        );
+        assert_eq!(given[header::ACCESS_CONTROL_ALLOW_CREDENTIALS], "true");
+        assert_eq!(given[header::ACCESS_CONTROL_EXPOSE_HEADERS], "X-API-Key");
+    }
 }

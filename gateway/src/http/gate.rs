@@ -284,4 +284,12 @@ mod tests {
         )])));
         assert!(!is_upgrade(&HeaderMap::new()));
     }
+
+    #[test]
+    fn a_plain_request_for_a_socket_is_told_to_upgrade() {
+        let answer = upgrade_required().into_response();
+        assert_eq!(answer.status(), StatusCode::UPGRADE_REQUIRED);
+        assert_eq!(answer.headers()[header::UPGRADE], "websocket");
+        assert_eq!(answer.headers()[header::CONNECTION], "Upgrade");
+    }
 }

@@ -158,3 +158,128 @@ fn path_ids_follow_the_pattern() {
         assert!(path_id("drone_id", wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn bounds_belong_to_the_range() {
+    for (text, expected) in [("limit=0", 0), ("limit=1000", 1000)] {
+        assert_eq!(query(text).int(&LIMIT), Some(expected));
+    }
+    for (metres, kind) in [(19, "greater_than_equal"), (501, "less_than_equal")] {
+        let mut inputs = body(&format!("{{\"distance\": {metres}}}"));
+        assert_eq!(inputs.int(&DISTANCE), None);
+        assert_eq!(kinds(&inputs), [kind]);
+        let bound = &inputs.issues[0].ctx;
+        assert!(bound == &Some(json!({"ge": 20})) || bound == &Some(json!({"le": 500})));
+    }
+}
+
+#[test]
+fn numbers_are_finite() {
+    const NUMBER: Param = Param::optional(Location::QueryOrBody, "n", Kind::Number, "");
+    assert_eq!(query("n=1.5").number(&NUMBER), Some(1.5));
+    assert_eq!(body("{\"n\": -2}").number(&NUMBER), Some(-2.0));
+    assert_eq!(query("").number(&NUMBER), None);
+    for text in ["n=inf", "n=NaN", "n=1e999", "n=", "n=x"] {
+        let mut inputs = query(text);
+        assert_eq!(inputs.number(&NUMBER), None, "{text}");
+        assert_eq!(kinds(&inputs), ["float_parsing"], "{text}");
+    }
+}
+
+#[test]
+fn a_list_is_joined_and_anything_else_in_it_refused() {
+    const IDS: Param = Param::optional(Location::Body, "ids", Kind::Text, "");
+    assert_eq!(
+        body("{\"ids\": [\"a\", \"b\"]}").list(&IDS).as_deref(),
+        Some("a,b")
+    );
+    assert_eq!(
+        body("{\"ids\": \"a,b\"}").list(&IDS).as_deref(),
+        Some("a,b")
+    );
+    let mut wrong = body("{\"ids\": [\"a\", 1]}");
+    assert_eq!(wrong.list(&IDS), None);
+    assert_eq!(kinds(&wrong), ["string_type"]);
+}
+
+/// One field of every kind that a body of the upstream may have.
+const FIELDS: &[Param] = &[
+    Param::optional(
+        Location::Body,
+        "share",
+        Kind::Range {
+            min: 0.1,
+            max: 0.5,
+            default: None,
+        },
+        "",
+    ),
+    Param::optional(Location::Body, "name", Kind::Chars { min: 2, max: 4 }, ""),
+    Param::optional(Location::Body, "kind", Kind::Choice(&["yolo", "ssd"]), ""),
+    Param::optional(Location::Body, "deep", Kind::Fields(&[DISTANCE]), ""),
+    Param::optional(Location::Body, "flag", Kind::Flag, ""),
+    // Not of the body, so not looked at.
+    Param::required(Location::Path, "dataset_id", Kind::Id, ""),
+];
+
+#[test]
+fn every_described_field_of_a_body_is_looked_at() {
+    for good in [
+        json!({}),
+        json!({"share": 0.1, "name": "ab", "kind": "ssd", "flag": true}),
+        json!({"share": 0.5, "name": "\u{3042}\u{3044}\u{3046}\u{3048}", "deep": {"distance": 20}}),
+        json!({"deep": null, "unknown": 1}),
+    ] {
+        let mut inputs = body(&good.to_string());
+        inputs.look_at(FIELDS);
+        assert_eq!(kinds(&inputs), [""; 0], "{good}");
+        assert!(inputs.finish().is_ok());
+    }
+    for (bad, kind, at) in [
+        (
+            json!({"share": 0.09}),
+            "greater_than_equal",
+            json!(["body", "share"]),
+        ),
+        (
+            json!({"share": 0.51}),
+            "less_than_equal",
+            json!(["body", "share"]),
+        ),
+        (
+            json!({"share": "much"}),
+            "float_parsing",
+            json!(["body", "share"]),
+        ),
+        (
+            json!({"name": "a"}),
+            "string_too_short",
+            json!(["body", "name"]),
+        ),
+        (
+            json!({"name": "abcde"}),
+            "string_too_long",
+            json!(["body", "name"]),
+        ),
+        (
+            json!({"kind": "SSD"}),
+            "literal_error",
+            json!(["body", "kind"]),
+        ),
+        (json!({"flag": 2}), "bool_parsing", json!(["body", "flag"])),
+        (json!({"deep": [1]}), "dict_type", json!(["body", "deep"])),
+        (
+            json!({"deep": {}}),
+            "missing",
+            json!(["body", "deep", "distance"]),
+        ),
+    ] {
+        let mut inputs = body(&bad.to_string());
+        inputs.look_at(FIELDS);
+        assert_eq!(kinds(&inputs), [kind], "{bad}");
+        assert_eq!(Value::from(inputs.issues[0].loc.clone()), at, "{bad}");
+        assert!(inputs.finish().is_err());
+        // What was told is not told again.
+        assert!(inputs.finish().is_ok());
+    }
+}

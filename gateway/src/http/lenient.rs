@@ -44,3 +44,54 @@ pub(super) fn bool_of_text(text: &str) -> Option<bool> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn texts_are_whole_numbers_or_say_why_not() {
+        for (text, expected) in [
+            ("-3", Ok(-3)),
+            (" 7.000 ", Ok(7)),
+            ("7.5", Err("int_from_float")),
+            ("7.05", Err("int_from_float")),
+            ("7.", Err("int_parsing")),
+            (".5", Err("int_parsing")),
+            ("7.0x", Err("int_parsing")),
+            ("seven.0", Err("int_parsing")),
+            ("99999999999999999999", Err("int_parsing")),
+        ] {
+            assert_eq!(int_of_text(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn json_numbers_beyond_the_range_keep_their_side_of_it() {
+        for (value, expected) in [
+            (json!(7), Ok(7)),
+            (json!(7.0), Ok(7)),
+            (json!(7.5), Err("int_from_float")),
+            (json!(1e300), Ok(i64::MAX)),
+            (json!(-1e300), Ok(i64::MIN)),
+            (json!(null), Err("int_parsing")),
+        ] {
+            assert_eq!(int_of_json(&value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn words_for_yes_and_no() {
+        for word in ["true", "1", "YES", "on", "t", "y"] {
+            assert_eq!(bool_of_text(word), Some(true), "{word}");
+        }
+        for word in ["false", "0", "No", "off", "f", "n"] {
+            assert_eq!(bool_of_text(word), Some(false), "{word}");
+        }
+        for word in ["", "2", "truee", "da"] {
+            assert_eq!(bool_of_text(word), None, "{word}");
+        }
+    }
+}

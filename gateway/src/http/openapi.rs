@@ -347,7 +347,10 @@ fn schema(param: &Param) -> Schema {
         Kind::Id => object(Type::String).pattern(Some(ID_PATTERN)),
         Kind::Choice(names) => object(Type::String).enum_values(Some(names.iter().copied())),
         Kind::Number => object(Type::Number),
-        Kind::Range { min, max } => object(Type::Number).minimum(Some(min)).maximum(Some(max)),
+        Kind::Range { min, max, default } => object(Type::Number)
+            .minimum(Some(min))
+            .maximum(Some(max))
+            .default(default.map(Value::from)),
         Kind::File => object(Type::String).content_media_type("application/octet-stream"),
         Kind::Fields(fields) => fields.iter().fold(object(Type::Object), |object, field| {
             let object = object.property(field.name, schema(field));

@@ -62,6 +62,8 @@ pub(crate) enum Kind {
         min: f64,
         /// Greatest.
         max: f64,
+        /// When absent.
+        default: Option<f64>,
     },
     /// An object with fields of its own.
     Fields(&'static [Param]),
@@ -128,4 +130,19 @@ pub(crate) fn takes_body(params: &[Param]) -> bool {
     params
         .iter()
         .any(|param| matches!(param.location, Location::Body | Location::QueryOrBody))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_fields_make_a_json_body() {
+        let at = |location| [Param::optional(location, "x", Kind::Text, "")];
+        assert!(takes_body(&at(Location::Body)) && takes_body(&at(Location::QueryOrBody)));
+        for location in [Location::Path, Location::Query, Location::Part] {
+            assert!(!takes_body(&at(location)), "{location:?}");
+        }
+        assert!(!takes_body(&[]));
+    }
 }

@@ -79,3 +79,39 @@ impl From<AlertError> for ApiError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use access::{NameError, NotDurable};
+    use alerting::JournalError;
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_its_status() {
+        let key = |error: KeyError| ApiError::from(error).status().as_u16();
+        assert_eq!(key(KeyError::Unknown), 404);
+        assert_eq!(key(KeyError::LastAdmin), 409);
+        assert_eq!(key(KeyError::Full(64)), 409);
+        assert_eq!(key(KeyError::InvalidPermission("x".to_owned())), 400);
+        assert_eq!(key(KeyError::InvalidName(NameError::Empty)), 400);
+        assert_eq!(key(KeyError::Entropy("none".to_owned())), 503);
+        assert_eq!(key(KeyError::Storage(NotDurable("full".into()))), 503);
+        let alert = |error: AlertError| ApiError::from(error).status().as_u16();
+        assert_eq!(alert(AlertError::UnknownAlert("a".to_owned())), 404);
+        assert_eq!(alert(AlertError::UnknownRule("r".to_owned())), 404);
+        assert_eq!(alert(AlertError::Full("rules".into())), 409);
+        assert_eq!(alert(AlertError::Storage(JournalError::Busy)), 503);
+    }
+
+    #[test]
+    fn who_is_locked_out_is_told_for_how_long_and_never_zero() {
+        for (left, told) in [(0, "1"), (7, "7")] {
+            let denied = Denial::Blocked {
+                retry_after_s: left,
+            };
+            let answer = ApiError::from(denied).into_response();
+            assert_eq!(answer.headers()[header::RETRY_AFTER], told);
+        }
+    }
+}

@@ -80,4 +80,24 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_path_says_which_methods_it_has() {
+        let table = crate::table::table();
+        let rules = |endpoint: &&Endpoint| endpoint.path == "/api/alerts/rules";
+        let endpoint = table.endpoints().iter().find(rules).expect("rules");
+        let answer = wrong_method(&Method::OPTIONS, endpoint).expect("told");
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+        assert_eq!(answer.headers()[header::ALLOW], "GET, POST, HEAD, OPTIONS");
+        let refused = wrong_method(&Method::DELETE, endpoint).expect_err("no such method");
+        let answer = refused.into_response();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer.headers()[header::ALLOW], "GET, POST, HEAD, OPTIONS");
+        assert!(
+            endpoint
+                .route(&Method::HEAD)
+                .is_some_and(|route| route.verb.name() == "GET")
+        );
+        assert!(endpoint.route(&Method::DELETE).is_none());
+    }
 }

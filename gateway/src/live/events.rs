@@ -178,16 +178,12 @@ impl Client {
                 event = alerts.recv(), if Instant::now() >= quiet_until => match event {
                     Ok(AlertEvent::Raised(alert)) => self.send(messages::alert(&alert)).await?,
                     Ok(AlertEvent::Changed(_)) => {}
-                    Err(RecvError::Lagged(lost)) => {
-                        self.app.edge.stats.broadcasts_dropped.fetch_add(lost, Ordering::Relaxed);
-                    }
+                    Err(RecvError::Lagged(lost)) => self.lost(lost),
                     Err(RecvError::Closed) => return Err(Gone),
                 },
                 Some(event) = next_event(&mut events), if Instant::now() >= quiet_until => match event {
                     Ok(event) => self.send(messages::event(&event)).await?,
-                    Err(RecvError::Lagged(lost)) => {
-                        self.app.edge.stats.broadcasts_dropped.fetch_add(lost, Ordering::Relaxed);
-                    }
+                    Err(RecvError::Lagged(lost)) => self.lost(lost),
                     Err(RecvError::Closed) => return Err(Gone),
                 },
                 message = self.socket.recv() => {
@@ -220,6 +216,12 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// Counts broadcasts that this client missed, because it was slow.
+    fn lost(&self, broadcasts: u64) {
+        let dropped = &self.app.edge.stats.broadcasts_dropped;
+        dropped.fetch_add(broadcasts, Ordering::Relaxed);
     }
 
     /// Answers what the client said.

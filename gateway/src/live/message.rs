@@ -60,3 +60,33 @@ pub(super) struct OfDrone<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<&'static str>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn what_is_absent_of_a_drone_is_left_out() {
+        let message = |error| {
+            let of = OfDrone {
+                drone_id: "d1",
+                status: None,
+                error,
+            };
+            serde_json::from_str::<Value>(&say("unsubscribed", of)).expect("JSON")
+        };
+        assert_eq!(message(None).as_object().map(serde_json::Map::len), Some(3));
+        assert_eq!(message(Some("gone"))["error"], "gone");
+        let refused: Value = serde_json::from_str(&refusal("SCAN_ERROR", "why")).expect("JSON");
+        assert_eq!(
+            (
+                &refused["type"],
+                &refused["error_code"],
+                &refused["message"]
+            ),
+            (&"error".into(), &"SCAN_ERROR".into(), &"why".into())
+        );
+    }
+}

@@ -242,3 +242,24 @@ fn present(app: &App) -> Vec<IpAddr> {
     present.dedup();
     present
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_number_may_be_absent_and_nothing_else() {
+        let read = |value: Value| {
+            let message = json!({"timeout": value});
+            number(message.as_object().expect("an object"), "timeout")
+        };
+        assert_eq!(read(json!(1.5)), Ok(Some(1.5)));
+        assert_eq!(read(json!(2)), Ok(Some(2.0)));
+        assert_eq!(read(Value::Null), Ok(None));
+        assert_eq!(number(&Map::new(), "timeout"), Ok(None));
+        let refused = read(json!("2")).expect_err("a text");
+        assert_eq!(refused, "timeout must be a number");
+    }
+}

@@ -306,3 +306,20 @@ pub(crate) fn summary(call: &mut Call) -> Outcome {
     let summary = call.app.alerts()?.summary();
     Ok(respond::json(&AlertSummary::of(&call.app, &summary)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_filter_is_a_bad_request_that_says_what_is_allowed() {
+        let level = |given| choice(&LEVEL, given, Level::from_name, Level::NAMES);
+        assert_eq!(level(None).expect("none"), None);
+        assert_eq!(
+            level(Some("critical")).expect("known"),
+            Some(Level::Critical)
+        );
+        let refused = level(Some("Critical")).expect_err("unknown");
+        assert_eq!(refused.status(), http::StatusCode::BAD_REQUEST);
+    }
+}

@@ -351,3 +351,23 @@ fn load_level(value: f64, warning_over: Option<f64>) -> Option<&'static str> {
         warning_over.filter(|line| value > *line).map(|_| "warning")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_is_high_above_its_line() {
+        for (value, warning_over, level) in [
+            (80.0, Some(80.0), None),
+            (80.1, Some(80.0), Some("warning")),
+            (90.0, Some(80.0), Some("warning")),
+            (90.1, Some(80.0), Some("critical")),
+            // Of a disk only the upper line counts.
+            (90.0, None, None),
+            (90.1, None, Some("critical")),
+        ] {
+            assert_eq!(load_level(value, warning_over), level, "{value}");
+        }
+    }
+}

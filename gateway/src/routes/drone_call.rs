@@ -192,3 +192,56 @@ pub(crate) fn refused(command: Command, error: CommandError) -> ApiError {
         other => failed(other.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_has_the_documented_status() {
+        let status = |command, refusal| {
+            let error = refused(command, CommandError::Refused(refusal));
+            error.status().as_u16()
+        };
+        let low = || Refusal::BatteryLow {
+            battery_pct: 9,
+            least_pct: 20,
+        };
+        let lost = || Refusal::Lost("silent".to_owned());
+        for (command, refusal, expected) in [
+            (Command::Takeoff, Refusal::NotConnected, 503),
+            (Command::StreamOn, Refusal::NotConnected, 400),
+            (Command::Emergency, Refusal::NotConnected, 400),
+            (Command::Takeoff, lost(), 503),
+            (Command::StreamOff, lost(), 400),
+            (Command::Takeoff, low(), 400),
+            (Command::Land, Refusal::Full, 503),
+        ] {
+            let text = format!("{command} {refusal}");
+            assert_eq!(status(command, refusal), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_done_is_a_success() {
+        let said = |outcome| ended("d1", Command::Land, outcome);
+        assert_eq!(said(Outcome::Done), Ok("Drone d1: land done".to_owned()));
+        assert!(said(Outcome::Sent).is_ok());
+        for outcome in [
+            Outcome::Refused("error".into()),
+            Outcome::NoReply,
+            Outcome::Unconfirmed,
+            Outcome::CannotStop,
+            Outcome::Superseded,
+            Outcome::Dropped,
+            Outcome::Stale,
+            Outcome::Forbidden(Refusal::NotSeen),
+        ] {
+            let words = said(outcome).expect_err("not done");
+            assert!(words.contains("land") || words.contains("stop"), "{words}");
+        }
+        // The one order whose effect is not believed before it is seen.
+        assert!(taken("d1", Command::Emergency).contains("not confirmed"));
+        assert!(!taken("d1", Command::Land).contains("not confirmed"));
+    }
+}

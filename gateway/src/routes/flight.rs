@@ -234,3 +234,20 @@ pub(crate) fn invalid(what: &str) -> ApiError {
         format!("Invalid command: {what}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_direction_is_one() {
+        let Kind::Choice(words) = MOVE_TO.kind else {
+            panic!("a choice");
+        };
+        let known: Vec<Direction> = words.iter().filter_map(|word| direction_of(word)).collect();
+        use Direction::{Back, Down, Forward, Left, Right, Up};
+        assert_eq!(known, [Up, Down, Left, Right, Forward, Back]);
+        assert_eq!(direction_of("backward"), Some(Back));
+        assert_eq!(direction_of("UP"), None);
+    }
+}

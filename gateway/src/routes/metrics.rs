@@ -16,7 +16,7 @@ use crate::http::latency::BOUNDS_S;
 use crate::http::respond;
 use crate::http::route::{Gives, Policy, Route};
 use crate::http::rows::get;
-use crate::http::state::App;
+use crate::http::state::{ApiStats, App};
 use crate::performance::RouteId;
 use readings::measured::{self, Page};
 
@@ -46,6 +46,7 @@ pub(crate) fn metrics(call: &mut Call) -> Outcome {
 fn fill(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     build(app, page)?;
     requests(app, page)?;
+    sockets(&app.edge.stats, page)?;
     access(app, page)?;
     // Each room writes what it counts; here is only what the API counts itself.
     app.measured.iter().try_for_each(|room| room.measure(page))
@@ -92,17 +93,19 @@ fn requests(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
         "Time from header to answer",
         histograms,
     )?;
-    let own = &app.edge.stats;
     page.counter(
         "http_handler_panics",
         "Handlers that panicked",
-        read(&own.panics),
+        read(&app.edge.stats.panics),
     )?;
     page.counter(
         "http_unrouted_requests",
         "Requests for paths that do not exist",
-        read(&own.unrouted),
-    )?;
+        read(&app.edge.stats.unrouted),
+    )
+}
+
+fn sockets(own: &ApiStats, page: &mut Page<'_>) -> Result<(), Error> {
     page.gauge(
         "websocket_clients",
         "WebSocket clients connected",
@@ -170,6 +173,11 @@ fn access(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
         access.blocked,
     )?;
     page.counter(
+        "access_refused",
+        "Requests with a valid key that lacks the permission",
+        access.refused,
+    )?;
+    page.counter(
         "access_rate_limited",
         "Requests refused by a rate limit",
         access.rate_limited,
@@ -178,6 +186,11 @@ fn access(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
         "access_lockout_evictions",
         "Lock-out entries evicted at capacity",
         access.lockout_evictions,
+    )?;
+    page.counter(
+        "access_lockout_uncounted",
+        "Wrong keys refused uncounted, because the table was full of lock-outs",
+        access.lockout_uncounted,
     )?;
     page.counter(
         "access_rate_evictions",

@@ -73,27 +73,21 @@ pub(crate) const ROUTES: &[Route] = &[
     .takes(VERIFY),
 ];
 
-/// Seconds a search may take when the client does not say.
-pub(crate) const DEFAULT_TIMEOUT_S: f64 = 5.0;
-/// Seconds between searches when the client does not say.
-pub(crate) const DEFAULT_INTERVAL_S: f64 = 60.0;
-/// Seconds a search may take (contract 10).
-const TIMEOUTS_S: (f64, f64) = (0.1, 60.0);
-/// Seconds between searches (contract 10).
-const INTERVALS_S: (f64, f64) = (1.0, 86_400.0);
 /// Seconds of `POST /api/drones/scan`, which must answer within eight.
 const SCAN_S: f64 = 4.0;
 const TIMEOUT: Param = Param::optional(
     Location::Query,
     "timeout",
-    within(TIMEOUTS_S),
-    "Seconds, 0.1 to 60; 5 when absent",
+    // Contract 10.
+    seconds(0.1, 60.0, 5.0),
+    "Longest search in seconds",
 );
 const INTERVAL: Param = Param::optional(
     Location::QueryOrBody,
     "interval_seconds",
-    within(INTERVALS_S),
-    "Seconds, 1 to 86400; 60 when absent",
+    // Contract 10.
+    seconds(1.0, 86_400.0, 60.0),
+    "Seconds between two searches",
 );
 const ADDRESS: Param = Param::required(
     Location::QueryOrBody,
@@ -102,9 +96,13 @@ const ADDRESS: Param = Param::required(
     "IPv4 address of the drone",
 );
 
-/// A number in a range that the document tells.
-const fn within((min, max): (f64, f64)) -> Kind {
-    Kind::Range { min, max }
+/// So many seconds, or `default_s` when the client does not say.
+const fn seconds(min: f64, max: f64, default_s: f64) -> Kind {
+    Kind::Range {
+        min,
+        max,
+        default: Some(default_s),
+    }
 }
 
 /// Parameters of `detect`.
@@ -114,27 +112,26 @@ pub(crate) const VERIFY: &[Param] = &[ADDRESS];
 /// Parameters of `auto-scan/start`.
 pub(crate) const AUTO_SCAN: &[Param] = &[INTERVAL];
 
-/// A time of the client's, in its bounds; in words what is wrong with it.
-fn seconds(
-    given: Option<f64>,
-    default_s: f64,
-    (least, most): (f64, f64),
-) -> Result<Duration, String> {
-    let seconds = given.unwrap_or(default_s);
-    if !(least..=most).contains(&seconds) {
-        return Err(format!("Input should be {least} to {most} seconds"));
+/// A time of the client's, as `param` describes it; in words what is wrong with it.
+fn time(given: Option<f64>, param: &Param) -> Result<Duration, String> {
+    let Kind::Range { min, max, default } = param.kind else {
+        return Err(format!("{} is not a time", param.name));
+    };
+    let seconds = given.or(default).unwrap_or(min);
+    if !(min..=max).contains(&seconds) {
+        return Err(format!("Input should be {min} to {max} seconds"));
     }
     Ok(Duration::from_secs_f64(seconds))
 }
 
-/// Seconds of a search.
+/// How long a search may take.
 pub(crate) fn timeout(given: Option<f64>) -> Result<Duration, String> {
-    seconds(given, DEFAULT_TIMEOUT_S, TIMEOUTS_S)
+    time(given, &TIMEOUT)
 }
 
-/// Seconds between searches.
+/// The time between two searches.
 pub(crate) fn interval(given: Option<f64>) -> Result<Duration, String> {
-    seconds(given, DEFAULT_INTERVAL_S, INTERVALS_S)
+    time(given, &INTERVAL)
 }
 
 fn bad(
@@ -326,4 +323,34 @@ pub(crate) fn scan(call: Call) -> BoxFuture<'static, Answer> {
             detections: searched.found.iter().map(DetectedDrone::from).collect(),
         }))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_the_documented_bounds_and_defaults() {
+        let ms = |time: Result<Duration, String>| time.map(|time| time.as_millis());
+        assert_eq!(ms(timeout(None)), Ok(5_000));
+        assert_eq!(ms(interval(None)), Ok(60_000));
+        for (seconds, expected) in [
+            (0.1, Some(100)),
+            (60.0, Some(60_000)),
+            (0.099, None),
+            (60.1, None),
+        ] {
+            assert_eq!(ms(timeout(Some(seconds))).ok(), expected, "{seconds}");
+        }
+        for (seconds, expected) in [
+            (1.0, Some(1_000)),
+            (86_400.0, Some(86_400_000)),
+            (0.9, None),
+            (86_401.0, None),
+        ] {
+            assert_eq!(ms(interval(Some(seconds))).ok(), expected, "{seconds}");
+        }
+        let refused = timeout(Some(f64::NAN)).expect_err("no number");
+        assert_eq!(refused, "Input should be 0.1 to 60 seconds");
+    }
 }

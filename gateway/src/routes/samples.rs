@@ -231,3 +231,36 @@ fn summarise(samples: &[Sample], metric_name: String, duration_minutes: i64) -> 
         measured,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(value: f64) -> Sample {
+        Sample {
+            name: "cpu_usage".to_owned(),
+            value,
+            timestamp: 0.0,
+            datetime: Ts::from_us(0),
+            metadata: Metadata { success: None },
+        }
+    }
+
+    #[test]
+    fn a_summary_is_of_the_samples_listed() {
+        let samples = [sample(2.0), sample(-1.0), sample(0.5)];
+        let summary = summarise(&samples, "cpu_usage".to_owned(), 60);
+        assert_eq!(summary.count, 3);
+        let extent = summary.measured.expect("there are some");
+        assert_eq!((extent.min, extent.max, extent.latest), (-1.0, 2.0, 0.5));
+        assert_eq!((extent.avg, extent.duration_minutes), (0.5, 60));
+        let none = summarise(&[], "cpu_usage".to_owned(), 60);
+        assert!(none.count == 0 && none.measured.is_none());
+    }
+
+    #[test]
+    fn a_mean_keeps_microseconds() {
+        assert_eq!(mean([0.000_001, 0.000_002].into_iter()), 0.000_002);
+        assert_eq!(mean([0.000_4, 0.000_6].into_iter()), 0.000_5);
+    }
+}

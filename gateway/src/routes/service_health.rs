@@ -64,67 +64,139 @@ struct ServiceState {
     total_datasets: Option<u32>,
 }
 
+impl ServiceState {
+    /// Of a service that this gateway has; `trouble` is what is wrong with it.
+    fn of(trouble: Option<String>) -> ServiceState {
+        ServiceState {
+            status: word(trouble.is_none()),
+            error: trouble,
+            configured: true,
+            ..ServiceState::default()
+        }
+    }
+
+    fn is_healthy(&self) -> bool {
+        self.error.is_none()
+    }
+}
+
+const fn word(is_healthy: bool) -> &'static str {
+    if is_healthy { "healthy" } else { "unhealthy" }
+}
+
 /// `GET /api/dashboard/health`
 pub(crate) fn service_health(call: &mut Call) -> Outcome {
-    let drones_up = call.app.supervisor.is_up(Service::Drones);
-    let bridges = bridges::trouble(&call.app.bridges);
-    let bridges_up = !matches!(bridges, Some(Some(_)));
+    let app = &call.app;
+    let drones_down = !app.supervisor.is_up(Service::Drones);
+    let services = services(
+        drones_down.then(|| "Drone manager not initialized".to_owned()),
+        upstream::trouble(&app.upstream),
+        bridges::trouble(&app.bridges),
+    );
+    Ok(respond::json(&ServiceHealth::of(services)))
+}
+
+/// The services, by what is wrong with each. Of the upstream and the bridges, nothing
+/// at all is told where there are none.
+fn services(
+    drones: Option<String>,
+    upstream: Option<Option<String>>,
+    bridges: Option<Option<String>>,
+) -> ServiceStates {
     // Vision, models and datasets live behind an upstream. Not having one is
     // not a fault: nothing is unhealthy, and there is nothing to count.
-    let trouble = upstream::trouble(&call.app.upstream);
-    let upstream_up = !matches!(trouble, Some(Some(_)));
     let passed_on = || ServiceState {
-        status: if upstream_up { "healthy" } else { "unhealthy" },
-        error: trouble.clone().flatten(),
-        configured: trouble.is_some(),
-        ..ServiceState::default()
+        configured: upstream.is_some(),
+        ..ServiceState::of(upstream.clone().flatten())
     };
     // What it holds only it could count; zero is said where there is nothing.
-    let count = trouble.is_none().then_some(0);
-    let all_up = drones_up && bridges_up && upstream_up;
-    Ok(respond::json(&ServiceHealth {
-        overall_status: if all_up { "healthy" } else { "degraded" },
-        services: ServiceStates {
-            drone_manager: ServiceState {
-                status: if drones_up { "healthy" } else { "unhealthy" },
-                error: (!drones_up).then(|| "Drone manager not initialized".to_owned()),
-                configured: true,
-                ..ServiceState::default()
-            },
-            vision_service: ServiceState {
-                available_models: count,
-                ..passed_on()
-            },
-            model_service: ServiceState {
-                total_models: count,
-                active_jobs: count,
-                ..passed_on()
-            },
-            dataset_service: ServiceState {
-                total_datasets: count,
-                ..passed_on()
-            },
-            bridges: bridges.map(|error| ServiceState {
-                status: if error.is_none() {
-                    "healthy"
-                } else {
-                    "unhealthy"
-                },
-                error,
-                configured: true,
-                ..ServiceState::default()
-            }),
+    let count = upstream.is_none().then_some(0);
+    ServiceStates {
+        drone_manager: ServiceState::of(drones),
+        vision_service: ServiceState {
+            available_models: count,
+            ..passed_on()
         },
-        unhealthy_services: [
-            ("drone_manager", drones_up),
-            ("vision_service", upstream_up),
-            ("model_service", upstream_up),
-            ("dataset_service", upstream_up),
-            ("bridges", bridges_up),
+        model_service: ServiceState {
+            total_models: count,
+            active_jobs: count,
+            ..passed_on()
+        },
+        dataset_service: ServiceState {
+            total_datasets: count,
+            ..passed_on()
+        },
+        bridges: bridges.map(ServiceState::of),
+    }
+}
+
+impl ServiceHealth {
+    fn of(services: ServiceStates) -> ServiceHealth {
+        let unhealthy: Vec<&'static str> = [
+            ("drone_manager", Some(&services.drone_manager)),
+            ("vision_service", Some(&services.vision_service)),
+            ("model_service", Some(&services.model_service)),
+            ("dataset_service", Some(&services.dataset_service)),
+            ("bridges", services.bridges.as_ref()),
         ]
         .into_iter()
-        .filter_map(|(name, up)| (!up).then_some(name))
-        .collect(),
-        checked_at: Ts::now(),
-    }))
+        .filter(|(_, state)| state.is_some_and(|state| !state.is_healthy()))
+        .map(|(name, _)| name)
+        .collect();
+        ServiceHealth {
+            overall_status: if unhealthy.is_empty() {
+                "healthy"
+            } else {
+                "degraded"
+            },
+            services,
+            unhealthy_services: unhealthy,
+            checked_at: Ts::now(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_no_fault() {
+        let health = ServiceHealth::of(services(None, None, None));
+        assert_eq!(health.overall_status, "healthy");
+        assert!(health.unhealthy_services.is_empty());
+        let vision = &health.services.vision_service;
+        assert_eq!(
+            (vision.configured, vision.available_models),
+            (false, Some(0))
+        );
+        assert!(health.services.bridges.is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_once_for_each_service() {
+        let wrong = || Some("away".to_owned());
+        let health = ServiceHealth::of(services(wrong(), Some(wrong()), Some(wrong())));
+        assert_eq!(health.overall_status, "degraded");
+        assert_eq!(
+            health.unhealthy_services,
+            [
+                "drone_manager",
+                "vision_service",
+                "model_service",
+                "dataset_service",
+                "bridges"
+            ]
+        );
+        let models = &health.services.model_service;
+        assert_eq!(
+            (models.status, models.error.as_deref()),
+            ("unhealthy", Some("away"))
+        );
+        // Only the upstream could count what it holds.
+        assert_eq!((models.configured, models.total_models), (true, None));
+        let drones = ServiceHealth::of(services(None, Some(None), Some(wrong())));
+        assert_eq!(drones.unhealthy_services, ["bridges"]);
+        assert_eq!(drones.services.drone_manager.status, "healthy");
+    }
 }

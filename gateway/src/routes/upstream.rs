@@ -249,4 +249,11 @@ mod tests {
         assert!(is("multipart/form-data; boundary=x") && is("Multipart/Form-Data; Boundary=\"x\""));
         assert!(!is("multipart/form-data") && !is("application/json") && !is("image/png"));
     }
+
+    #[test]
+    fn a_body_may_be_as_long_as_its_limit() {
+        for (length, is_fine) in [(None, true), (Some(10), true), (Some(11), false)] {
+            assert_eq!(refuse_longer(length, 10).is_ok(), is_fine, "{length:?}");
+        }
+    }
 }

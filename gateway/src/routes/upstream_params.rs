@@ -9,8 +9,12 @@ const DESCRIPTION: Kind = Kind::Chars { min: 0, max: 500 };
 const CONFIDENCE: Param = Param::optional(
     Location::Body,
     "confidence_threshold",
-    Kind::Range { min: 0.0, max: 1.0 },
-    "Least confidence of a detection, 0.5 when absent",
+    Kind::Range {
+        min: 0.0,
+        max: 1.0,
+        default: Some(0.5),
+    },
+    "Least confidence of a detection",
 );
 const MODEL_ID: Param = Param::required(Location::Body, "model_id", Kind::Text, "Id of a model");
 const NAMED: Param = Param::required(Location::Body, "name", NAME, "Name for people");
@@ -45,9 +49,9 @@ pub(crate) const TRACKING: &[Param] = &[
         Kind::Int {
             min: 50,
             max: 500,
-            default: None,
+            default: Some(200),
         },
-        "Centimetres, 200 when absent",
+        "Centimetres between the drone and what it follows",
     ),
 ];
 /// Parameters of a new dataset.
@@ -82,9 +86,9 @@ const TRAINING_PARAMS: &[Param] = &[
         Kind::Int {
             min: 1,
             max: 1000,
-            default: None,
+            default: Some(100),
         },
-        "100 when absent",
+        "Passes over the dataset",
     ),
     Param::optional(
         Location::Body,
@@ -92,9 +96,9 @@ const TRAINING_PARAMS: &[Param] = &[
         Kind::Int {
             min: 1,
             max: 64,
-            default: None,
+            default: Some(16),
         },
-        "16 when absent",
+        "Images per step",
     ),
     Param::optional(
         Location::Body,
@@ -102,14 +106,19 @@ const TRAINING_PARAMS: &[Param] = &[
         Kind::Range {
             min: 0.000_01,
             max: 1.0,
+            default: Some(0.001),
         },
-        "0.001 when absent",
+        "Learning rate",
     ),
     Param::optional(
         Location::Body,
         "validation_split",
-        Kind::Range { min: 0.1, max: 0.5 },
-        "0.2 when absent",
+        Kind::Range {
+            min: 0.1,
+            max: 0.5,
+            default: Some(0.2),
+        },
+        "Share of the dataset that is kept for validation",
     ),
 ];
 /// Parameters of routes on one dataset.

@@ -130,4 +130,41 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn what_keeps_the_upstream_from_answering_has_its_status_and_a_time_to_return() {
+        for (failure, status, retry) in [
+            (Failure::NotConfigured, 503, None),
+            (Failure::LeftAlone { retry_after_s: 9 }, 503, Some("9")),
+            (Failure::LeftAlone { retry_after_s: 0 }, 503, Some("1")),
+            (
+                Failure::Unavailable {
+                    retry_after_s: Some(30),
+                },
+                503,
+                Some("30"),
+            ),
+            (
+                Failure::Unavailable {
+                    retry_after_s: None,
+                },
+                503,
+                Some("1"),
+            ),
+            (Failure::Unreachable("refused".to_owned()), 503, Some("1")),
+            (Failure::Busy, 503, Some("1")),
+            (Failure::TimedOut(5), 504, None),
+            (Failure::Bad("cut".to_owned()), 502, None),
+            (Failure::Refused(401), 502, None),
+            (Failure::AnswerTooLarge(9), 502, None),
+            (Failure::RequestTooLarge(9), 413, None),
+            (Failure::ClientGone, 408, None),
+        ] {
+            let text = failure.to_string();
+            let answer = ApiError::from(failure).into_response();
+            assert_eq!(answer.status().as_u16(), status, "{text}");
+            let told = answer.headers().get(header::RETRY_AFTER);
+            assert_eq!(told.and_then(|value| value.to_str().ok()), retry, "{text}");
+        }
+    }
 }

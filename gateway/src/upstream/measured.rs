@@ -12,11 +12,14 @@ use readings::measured::{Labels, Measured, Page};
 /// None without a configured one.
 impl Measured for Upstream {
     fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
-        self.link.as_ref().map_or(Ok(()), |link| write(link, page))
+        self.link.as_ref().map_or(Ok(()), |link| {
+            requests(link, page)?;
+            breaker(link, page)
+        })
     }
 }
 
-fn write(link: &Link, page: &mut Page<'_>) -> fmt::Result {
+fn requests(link: &Link, page: &mut Page<'_>) -> fmt::Result {
     let counters = &link.counters;
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let outcomes: [(Labels<'_>, u64); 8] = [
@@ -58,7 +61,10 @@ fn write(link: &Link, page: &mut Page<'_>) -> fmt::Result {
         "upstream_places_free",
         "Further requests that may be under way",
         link.permits.available_permits() as f64,
-    )?;
+    )
+}
+
+fn breaker(link: &Link, page: &mut Page<'_>) -> fmt::Result {
     let (state, opened) = {
         let breaker = link.breaker();
         (breaker.state(), breaker.opened())

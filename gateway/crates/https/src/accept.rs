@@ -38,7 +38,7 @@ const SHORTEST_PROBE: Duration = Duration::from_secs(1);
 #[error("{explanation}")]
 pub struct BindError {
     /// Who holds the port, and what to do.
-    pub explanation: String,
+    explanation: String,
     /// The system's reason.
     #[source]
     pub source: io::Error,

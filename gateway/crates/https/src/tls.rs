@@ -130,7 +130,7 @@ impl Tls {
 
     /// For hand-shakes.
     #[must_use]
-    pub fn acceptor(&self) -> &TlsAcceptor {
+    pub(crate) fn acceptor(&self) -> &TlsAcceptor {
         &self.acceptor
     }
 
