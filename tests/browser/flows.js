@@ -51,7 +51,8 @@ async function flying({ browser, gateway, who }) {
   await one.getByRole('button', { name: t('stop'), exact: true }).click();
   await one.getByRole('button', { name: t('land'), exact: true }).click();
   await one.getByText(t('flight.landed'), { exact: true }).waitFor();
-  assert.equal(await page.getByRole('alert').count(), 0, 'a failure is told');
+  // (A plain Tello cannot stop in the middle of a step, and says so; on the ground that is void.)
+  await until('no failure is left', async () => (await page.getByRole('alert').count()) === 0);
   return me;
 }
 

@@ -25,7 +25,6 @@ const BUDGET_BYTES: usize = 150_000;
 #[test]
 fn all_files_together_stay_within_the_budget() {
     let sum: usize = ASSETS.iter().map(|asset| asset.bytes.gzip.len()).sum();
-    println!("pages and their parts, compressed: {sum} bytes");
     assert!(sum <= BUDGET_BYTES, "{sum} bytes");
 }
 

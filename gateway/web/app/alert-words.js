@@ -72,6 +72,26 @@ export function event(alert) {
 export const sentence = (alert, names) =>
   t('alert.sentence', { subject: subjectName(alert.subject, names), event: event(alert) });
 
+/** Fields of a drone's status, by metric. @type {Record<string, 'battery_level' | 'temperature' | 'height' | 'speed'>} */
+const OF_DRONE = { battery_level: 'battery_level', drone_temperature: 'temperature', height: 'height', speed: 'speed' };
+/** Fields of the board's. */
+const OF_BOARD = ['cpu_usage', 'memory_usage', 'disk_usage', 'temperature'];
+
+/**
+ * What the value is by now; null where the page is not told.
+ * @param {Alert} alert
+ * @param {import('./state.js').Drone | undefined} drone
+ * @param {any} board
+ */
+export function valueNow(alert, drone, board) {
+  const { metric, subject } = alert;
+  if (!metric) return null;
+  const field = OF_DRONE[metric];
+  const value =
+    field && drone ? drone[field] : subject === 'board' && OF_BOARD.includes(metric) ? board?.[metric] : null;
+  return value === null || value === undefined ? null : measured(metric, value);
+}
+
 /**
  * What to do about it, where the page knows.
  * @param {Alert} alert

@@ -99,6 +99,16 @@ export function call(level, text) {
 const open = computed(() => grouped((alerts.value ?? []).filter((alert) => !alert.acknowledged)).length);
 
 export function watchAttention() {
+  // Browsers let a page be heard once it was touched.
+  addEventListener(
+    'pointerdown',
+    () => {
+      if (!('AudioContext' in globalThis)) return;
+      audio ??= new AudioContext();
+      audio.resume();
+    },
+    { once: true },
+  );
   whenAlerted((alert) => {
     const isMuted = alert.muted_until || mutedUntil(keyOf(alert));
     if (!isMuted || alert.level === 'critical') call(alert.level, sentence(alert, names.value));

@@ -90,6 +90,8 @@ export async function flyAll(command) {
 /** Looks at each new state of the drones: a wish that it shows is over. */
 function review() {
   for (const drone of drones.value ?? []) {
+    // On the ground nothing of a flight is to be mended any more.
+    if (SHOWN.land(drone)) for (const command of ['land', 'stop', 'move', 'rotate']) mend(`${drone.id}/${command}`);
     const wish = wishes.value.get(drone.id);
     if (wish?.phase !== 'sent' || drone.toldAt < wish.at) continue;
     if (SHOWN[wish.command](drone)) {

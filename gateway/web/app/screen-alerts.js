@@ -2,7 +2,7 @@
 
 import { useState } from '../vendor/hooks.js';
 import { act, say } from './acts.js';
-import { advice, event, sentence, subjectName } from './alert-words.js';
+import { advice, event, sentence, subjectName, valueNow } from './alert-words.js';
 import { ask, Failure, post } from './api.js';
 import { mute, mutedUntil } from './attention.js';
 import { Chart } from './chart.js';
@@ -12,7 +12,7 @@ import { look } from './live.js';
 import { counts, grouped, LEVELS } from './order.js';
 import { Age, Button, Dialog, Level, useAsked } from './parts.js';
 import { history } from './series.js';
-import { alerts, alertsAt, may, names } from './state.js';
+import { alerts, alertsAt, drones, may, names, system } from './state.js';
 import { of, t } from './words.js';
 
 /** @typedef {import('./order.js').Group} Group */
@@ -99,12 +99,18 @@ function Row({ group }) {
   const isCleared = group.alerts.every((alert) => alert.cleared_at);
   const isResolved = group.alerts.every((alert) => alert.resolved);
   const what = advice(first);
+  const now = valueNow(
+    first,
+    (drones.value ?? []).find(({ id }) => id === first.subject),
+    system.value,
+  );
   const muted = group.alerts.find((alert) => alert.muted_until)?.muted_until ?? mutedUntil(group.key);
   const close = () => setShown('');
   return html`<article class=${`row-card level-${isResolved || isCleared ? 'calm' : group.level}`} aria-label=${text}>
     <div class="row top"><${Level} level=${group.level} /><span class="chip">${t(isResolved ? 'alert.resolved' : isAcknowledged ? 'alert.acknowledged' : 'alert.open')}</span>
       ${isCleared && !isResolved ? html`<span class="chip level-calm">${t('alert.over')}</span>` : null}<time class="quiet" datetime=${first.created_at}>${when(first.created_at)}</time></div>
     <h2>${text}</h2>
+    ${now && !isResolved ? html`<p>${t('alert.now', { value: now })}</p>` : null}
     ${what && !isResolved ? html`<p class="advice">${what}</p>` : null}
     ${
       group.alerts.length > 1

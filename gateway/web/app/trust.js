@@ -10,6 +10,17 @@ function show() {
     section.hidden = section.lang !== document.documentElement.lang;
 }
 
+/** Opens the steps of the device that is held, by what its browser calls itself. */
+function openOwn() {
+  const names = [/iPhone|iPad/, /Android/, /Windows/, /Mac OS/];
+  const own =
+    /Firefox/.test(navigator.userAgent) && !/Android/.test(navigator.userAgent)
+      ? 4
+      : names.findIndex((name) => name.test(navigator.userAgent));
+  for (const section of document.querySelectorAll('section'))
+    section.querySelectorAll('details')[own]?.setAttribute('open', '');
+}
+
 /** @param {string} name @param {string | undefined} text */
 function fill(name, text) {
   if (text) for (const place of document.querySelectorAll(`[data-fact=${name}]`)) place.textContent = text;
@@ -18,6 +29,7 @@ function fill(name, text) {
 document.documentElement.dataset.theme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
 addEventListener('hashchange', show);
 show();
+openOwn();
 fetch('/api/trust')
   .then((answer) => (answer.ok ? answer.json() : {}))
   .then((/** @type {any} */ { certificate, authority }) => {

@@ -144,7 +144,13 @@ export function VideoView({ drone, isLarge }) {
         await look();
       },
     );
-  const enlarge = () => (document.fullscreenElement ? document.exitFullscreen() : place.current?.requestFullscreen?.());
+  const [isFilled, setFilled] = useState(false);
+  /** Phones that let no page fill the screen give it their window. */
+  const enlarge = () => {
+    if (!document.fullscreenEnabled) setFilled(!isFilled);
+    else if (document.fullscreenElement) document.exitFullscreen();
+    else place.current?.requestFullscreen();
+  };
   const isShown = isOn && state === 'shown' && camera?.fps > 0;
   const word = !canDecode()
     ? t('video.none')
@@ -153,7 +159,7 @@ export function VideoView({ drone, isLarge }) {
       : camera === null
         ? t('loading')
         : t(camera.streaming ? 'video.waits' : 'video.off');
-  return html`<section class=${isLarge ? 'camera large' : 'camera'} ref=${place} aria-label=${t('video.of', { name: drone.name })}>
+  return html`<section class=${`camera ${isLarge ? 'large' : ''} ${isFilled ? 'filled' : ''}`} ref=${place} aria-label=${t('video.of', { name: drone.name })}>
     <div class="picture">
       <canvas ref=${canvas} width="960" height="720" role="img" aria-label=${t('video.of', { name: drone.name })} class=${isShown ? '' : 'blank'} onDblClick=${enlarge} onClick=${() => (isLarge ? undefined : enlarge())}></canvas>
       ${isShown ? null : html`<p>${word}</p>`}

@@ -172,6 +172,7 @@ export const EN = {
   'alerts.noPast': 'None was resolved yet.',
   'alert.sentence': '{subject}: {event}',
   'alert.measured': '{metric} {value} ({limit})',
+  'alert.now': 'Now: {value}',
   'alert.open': 'open',
   'alert.acknowledged': 'acknowledged',
   'alert.resolved': 'resolved',

@@ -173,6 +173,7 @@ export const JA = {
   'alerts.noPast': '解決済みのアラートはまだありません。',
   'alert.sentence': '{subject}: {event}',
   'alert.measured': '{metric} {value}（{limit}）',
+  'alert.now': '現在: {value}',
   'alert.open': '未対応',
   'alert.acknowledged': '確認済み',
   'alert.resolved': '解決済み',
