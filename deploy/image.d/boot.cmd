@@ -99,7 +99,8 @@ for slot in ${BOOT_ORDER}; do
     env export -c -s 0x200 ${sector_at} ${names}
     ${devtype} write ${sector_at} ${state_at} 1
     ${devtype} write ${sector_at} ${copy_at} 1
-    # A worn-out card says yes to what it does not keep: Linux would look in vain.
+    # A worn-out card says yes to what it does not keep: Linux would look in vain. (One
+    # that forgets it only when Linux takes over is found out there, by mfg-disk.)
     setenv given
     ${devtype} read ${check_at} ${state_at} 1
     if cmp.b ${sector_at} ${check_at} 200; then
@@ -109,7 +110,8 @@ for slot in ${BOOT_ORDER}; do
     fi
     # The last start of a slot is one on trial. The kernel keeps the watchdog quiet once
     # it has its driver, which is before it needs the card; for so many seconds, or until
-    # the first process takes it.
+    # the first process takes it. (A check of the data partition may take longer, and feeds
+    # it: check-data.)
     test ${left} -gt 0 || setenv given "${given} watchdog.open_timeout=180"
     if load ${devtype} ${devnum}:${part} ${kernel_at} /boot/vmlinuz; then
       if load ${devtype} ${devnum}:${part} ${initrd_at} /boot/initrd.img; then

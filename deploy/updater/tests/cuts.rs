@@ -11,8 +11,8 @@ mod model;
 
 use std::collections::HashSet;
 
-use mfg_update::State;
 use mfg_update::slot::FULL_TRIES;
+use mfg_update::{Action, State};
 use model::{Card, Content, Fate, NEW, OLDER, World};
 
 /// What may be in a bundle, and whether it may stay.
@@ -124,5 +124,32 @@ fn any_cuts_and_refused_writes_leave_a_board_that_comes_back() {
                 check_rest(&rest(card), may_stay);
             }
         }
+    }
+}
+
+/// The start at which a bundle's system is kept, with what happens to it.
+fn keeps(fate: Fate) -> World {
+    let mut card = Card::new(Content::Nothing).asked_for(Content::Good(NEW));
+    for _ in 0..ENOUGH_STARTS {
+        let before = card;
+        card = World::live(&before, Fate::Undisturbed).card;
+        if card.status.state == State::Committed {
+            return World::live(&before, fate);
+        }
+    }
+    panic!("it is not kept: {card:?}");
+}
+
+#[test]
+fn a_floor_that_cannot_be_noted_is_no_doubt_about_what_is_kept() {
+    // Left on trial, the board would refuse updates until somebody restarts it.
+    let lives = (0..keeps(Fate::Undisturbed).done).map(|at| keeps(Fate::Refused(at)));
+    let refused = |world: &World| matches!(world.refused, Some(Action::SetFloor { .. }));
+    let without: Vec<World> = lives.filter(refused).collect();
+    assert_eq!(without.len(), 1, "{without:?}");
+    for world in without {
+        assert_eq!(world.card.status.state, State::Committed, "{world:?}");
+        assert_eq!(world.card.trial, None, "{world:?}");
+        assert_eq!(world.card.floor, None, "{world:?}");
     }
 }

@@ -141,6 +141,8 @@ pub struct Commit {
     judgement: Judgement,
     /// What is noted when it is kept.
     floor: Action,
+    /// It is being noted.
+    noting_floor: bool,
     going_back: bool,
     landing: Landing,
 }
@@ -166,6 +168,7 @@ impl Commit {
             queue: Queue::from([first]),
             judgement: Judgement::new(patience, before),
             floor: seen.floor(),
+            noting_floor: false,
             going_back: false,
             landing: Landing::default(),
         }
@@ -216,8 +219,10 @@ impl Commit {
 
     fn failed(&mut self, why: String) {
         // A medium that refuses is one more reason to go back. Without the switch the
-        // system is not kept: its one try is used up, and the deadline restarts it.
-        if !self.going_back {
+        // system is not kept: its one try is used up, and the deadline restarts it. A floor
+        // that is not noted is the next update's to note: the system is kept by then, and
+        // left on trial it would refuse updates until somebody restarts it.
+        if !self.going_back && !self.noting_floor {
             self.queue.clear();
             self.queue.push_back(Action::End(Ended::Failed));
         }
@@ -234,7 +239,9 @@ impl Machine for Commit {
             _ => {}
         }
         let end = Action::End(Ended::Failed);
-        self.queue.pop_front().unwrap_or(end)
+        let next = self.queue.pop_front().unwrap_or(end);
+        self.noting_floor = matches!(next, Action::SetFloor { .. });
+        next
     }
 }
 

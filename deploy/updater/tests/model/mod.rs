@@ -96,6 +96,8 @@ pub(crate) struct World {
     pub(crate) card: Card,
     pub(crate) running: Slot,
     fate: Fate,
+    /// What the medium refused.
+    pub(crate) refused: Option<Action>,
     /// How many actions were handed out.
     pub(crate) done: usize,
     restarting: bool,
@@ -142,6 +144,7 @@ impl World {
             card: card.clone(),
             running: Slot::A,
             fate,
+            refused: None,
             done: 0,
             restarting: false,
             now_s: 0,
@@ -257,6 +260,7 @@ impl World {
                 // (To questions a medium gives no answer that it could refuse.)
                 Fate::Refused(at) if at == now && !asks(&action) => {
                     answer = Answer::Failed("the medium refuses".to_owned());
+                    self.refused = Some(action);
                     continue;
                 }
                 _ => {}
