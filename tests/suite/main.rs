@@ -37,6 +37,7 @@ mod progress;
 mod reload;
 mod revocation;
 mod rival;
+mod sessions;
 mod settings;
 mod tls;
 mod update;

@@ -101,7 +101,8 @@ async fn open_access(
     settings: &Settings,
     store: &Store,
 ) -> anyhow::Result<(Access, Option<FirstKeys>)> {
-    let (config, records) = (&settings.config().access, AccessStore::new(store.clone()));
+    let (config, records) = (&settings.config().access, store.clone());
+    let records = AccessStore::with_sessions(records, &settings.config().storage.dir);
     Ok(match settings.origin() {
         // `demo::config` has refused every listener off loopback.
         Origin::Demo => (Access::open_demo(config, records).await?, None),

@@ -51,6 +51,10 @@ pub(super) fn spawn(
         every(batch_interval, until.clone(), move || rooms.batch())
     });
     let (kept, until) = (rooms.clone(), stop.clone());
+    supervisor.keep("sessions", None, move || {
+        keep_sessions(kept.access.clone(), batch_interval, until.clone())
+    });
+    let (kept, until) = (rooms.clone(), stop.clone());
     supervisor.keep("store watch", None, move || {
         watch_store(kept.store.clone(), kept.alerts.clone(), until.clone())
     });
@@ -91,6 +95,17 @@ impl Rooms {
 fn tells_the_time(minutes: &FinishedMinutes) -> bool {
     let follows = |step: &(u32, f32, f32, f32)| step.3 > 0.0;
     minutes.metric == Metric::ClockSynchronised && minutes.steps.iter().any(follows)
+}
+
+/// Writes sign-ins that came too quickly to be written at once.
+async fn keep_sessions(access: Arc<Access>, period: Duration, stop: CancellationToken) {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while tokio::select! { _ = ticks.tick() => true, () = stop.cancelled() => false } {
+        if let Err(error) = access.flush_sessions().await {
+            tracing::warn!(%error, "sign-ins would not outlive a restart");
+        }
+    }
 }
 
 fn stored(minutes: FinishedMinutes) -> Change {

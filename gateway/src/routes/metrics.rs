@@ -183,5 +183,20 @@ fn access(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
         "access_rate_evictions",
         "Rate-limit entries evicted at capacity",
         access.rate_evictions,
+    )?;
+    page.gauge(
+        "access_sessions",
+        "Browsers signed in",
+        access.browsers as f64,
+    )?;
+    page.counter(
+        "access_session_evictions",
+        "Signed-in browsers signed out at capacity",
+        access.browser_evictions,
+    )?;
+    page.counter(
+        "access_link_evictions",
+        "Sign-in links dropped at capacity",
+        access.link_evictions,
     )
 }

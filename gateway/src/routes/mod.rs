@@ -29,6 +29,7 @@ pub(crate) mod rules;
 pub(crate) mod samples;
 pub(crate) mod security;
 pub(crate) mod service_health;
+pub(crate) mod session;
 pub(crate) mod system;
 pub(crate) mod update;
 pub(crate) mod upstream;
@@ -61,6 +62,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     samples::ROUTES,
     security::ROUTES,
     service_health::ROUTES,
+    session::ROUTES,
     system::ROUTES,
     update::ROUTES,
     upstream::ROUTES,
