@@ -23,6 +23,7 @@ pub mod notify;
 mod outbound;
 pub mod performance;
 mod photos;
+mod qr;
 mod routes;
 pub mod settings;
 pub mod sources;

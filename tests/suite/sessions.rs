@@ -277,3 +277,119 @@ async fn a_restart_keeps_who_is_signed_in_and_not_who_signed_out() -> anyhow::Re
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn a_link_signs_one_phone_in_once() -> anyhow::Result<()> {
+    let gateway = Gateway::builder()
+        .access("max_failed_attempts = 3")
+        .start()
+        .await?;
+    let admin = gateway.admin()?;
+    let wanted = json!({"name": "Phone of the night shift", "permissions": ["read", "respond"]});
+    let link = post(&admin, "/api/session/link", wanted)
+        .await?
+        .expect(200)
+        .json();
+    let secret = link["secret"].as_str().context("no secret")?;
+    let url = link["url"].as_str().context("no link")?;
+    assert_eq!(url, format!("https://{}/#signin={secret}", admin.address()));
+    assert_eq!(link["expires_in_s"], 300);
+    let rows = link["qr"].as_array().context("no code")?;
+    assert!(
+        rows.len() >= 25
+            && rows
+                .iter()
+                .all(|row| row.as_str().unwrap().len() == rows.len())
+    );
+
+    let exchange = async |secret: &str| {
+        let anonymous = gateway.anonymous()?;
+        post(
+            &anonymous,
+            "/api/session/exchange",
+            json!({ "secret": secret }),
+        )
+        .await
+    };
+    let signed_in = exchange(secret).await?.expect(200);
+    assert_eq!(signed_in.json()["name"], "Phone of the night shift");
+    assert_eq!(signed_in.json()["permissions"], json!(["read", "respond"]));
+    let phone = browser(&gateway, &signed_in)?;
+    phone.get("/api/drones").await?.expect(200);
+    phone.post("/api/drones/land-all").await?.expect(200);
+    for _ in 0..5 {
+        let used = exchange(secret).await?.expect(401).json();
+        assert_eq!(used[CODES], "LINK_USED", "no attempt to guess");
+    }
+    for _ in 0..3 {
+        let wrong = exchange("guessed").await?.expect(401).json();
+        assert_eq!(wrong[CODES], "LINK_WRONG");
+    }
+    assert_eq!(
+        exchange("guessed").await?.expect(403).json()[CODES],
+        "IP_BLOCKED"
+    );
+
+    // By an existing key as well; and nothing that makes no sense.
+    let (_, preview) = new_key(&gateway, "dashboard").await?;
+    let link = post(&admin, "/api/session/link", json!({ "key": preview }))
+        .await?
+        .expect(200)
+        .json();
+    let named = exchange(link["secret"].as_str().unwrap())
+        .await?
+        .expect(200)
+        .json();
+    assert_eq!(named["name"], "Tablet");
+    for (wanted, status) in [
+        (json!({}), 422),
+        (
+            json!({"key": preview, "name": "x", "permissions": "read"}),
+            422,
+        ),
+        (json!({"key": "00000000"}), 404),
+        (json!({"name": "x", "permissions": "fly"}), 400),
+    ] {
+        post(&admin, "/api/session/link", wanted)
+            .await?
+            .expect(status);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_command_line_shows_a_code_that_signs_in() -> anyhow::Result<()> {
+    let gateway = Gateway::builder().start().await?;
+    let shown = gateway
+        .command(&["keys", "qr", "--name", "Spare phone", "-p", "read"])
+        .output()
+        .await?;
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(
+        shown.status.success(),
+        "{}",
+        String::from_utf8_lossy(&shown.stderr)
+    );
+    assert!(
+        text.contains('▀') && text.contains("\"Spare phone\" that may: read"),
+        "{text}"
+    );
+    let link = text
+        .lines()
+        .find(|line| line.starts_with("https://"))
+        .context("no link")?;
+    let (place, secret) = link.split_once("/#signin=").context("no secret")?;
+    assert_eq!(place, format!("https://{}", gateway.admin()?.address()));
+    let anonymous = gateway.anonymous()?;
+    let body = json!({ "secret": secret });
+    let answer = post(&anonymous, "/api/session/exchange", body)
+        .await?
+        .expect(200);
+    assert_eq!(answer.json()["name"], "Spare phone");
+    let none = gateway
+        .command(&["keys", "qr", "--key", "00000000"])
+        .output()
+        .await?;
+    assert!(!none.status.success());
+    Ok(())
+}

@@ -225,10 +225,12 @@ fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details:
 
 fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
+    let named = tls.clone();
     let control = Control {
         access: app.access.clone(),
         store: app.store.clone(),
         health: Box::new(move || health(&asked, &shown)),
+        names: Box::new(move || named.info().names.clone()),
         renew_certificate: Box::new(move |renewal| {
             tls.renew(renewal)
                 .map(|info| info.to_string())

@@ -30,6 +30,7 @@ pub(crate) mod samples;
 pub(crate) mod security;
 pub(crate) mod service_health;
 pub(crate) mod session;
+pub(crate) mod session_link;
 pub(crate) mod system;
 pub(crate) mod update;
 pub(crate) mod upstream;
@@ -63,6 +64,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     security::ROUTES,
     service_health::ROUTES,
     session::ROUTES,
+    session_link::ROUTES,
     system::ROUTES,
     update::ROUTES,
     upstream::ROUTES,
