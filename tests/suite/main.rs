@@ -40,6 +40,7 @@ mod rival;
 mod sessions;
 mod settings;
 mod tls;
+mod trust;
 mod update;
 mod upstream;
 mod verdicts;

@@ -50,6 +50,7 @@ pub(super) fn assemble(
         vehicles: observing.vehicles.clone(),
         fleet: observing.fleet.clone(),
         started: Mono::now(),
+        tls: edges.tls.clone(),
         fingerprint: ArcSwapOption::from_pointee(edges.tls.info().fingerprint.clone()),
         supervisor: core.supervisor.clone(),
         edge: Edge::new(table().templates().len()),

@@ -12,25 +12,25 @@ use access::{LINK_TTL, LinkTo};
 
 /// What a link is to sign in to: a key, or a new one.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct NewLink {
+pub(crate) struct NewLink {
     /// Preview of a key.
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
     /// Name of the key that is made when the link is used.
-    pub name: String,
+    pub(crate) name: String,
     /// What that key may do.
-    pub permissions: String,
+    pub(crate) permissions: String,
 }
 
 /// A link that was made; the only place where its secret is in clear.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct MadeLink {
+pub(crate) struct MadeLink {
     /// What stands behind `#signin=`.
-    pub secret: String,
+    pub(crate) secret: String,
     /// Seconds it is good for.
-    pub expires_in_s: u64,
+    pub(crate) expires_in_s: u64,
     /// Where the gateway can be reached, as `host:port`, best first: its certificate
     /// is for each of them.
-    pub places: Vec<String>,
+    pub(crate) places: Vec<String>,
 }
 
 /// Makes a link.

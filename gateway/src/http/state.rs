@@ -24,6 +24,7 @@ use crate::update::Updates;
 use crate::upstream::Upstream;
 use access::{Access, Tickets};
 use alerting::Alerts;
+use https::Tls;
 use readings::Sources;
 use readings::clock::Mono;
 use readings::event::EventLog;
@@ -113,6 +114,8 @@ pub(crate) struct App {
     pub fleet: Fleet,
     /// When the gateway started.
     pub started: Mono,
+    /// What is served over TLS, and who vouches for it.
+    pub tls: Arc<Tls>,
     /// SHA-256 fingerprint of the certificate served, for people to compare.
     pub fingerprint: ArcSwapOption<String>,
     /// Which tasks run, and so which services are up.

@@ -32,6 +32,7 @@ pub(crate) mod service_health;
 pub(crate) mod session;
 pub(crate) mod session_link;
 pub(crate) mod system;
+pub(crate) mod trust;
 pub(crate) mod update;
 pub(crate) mod upstream;
 pub(crate) mod upstream_health;
@@ -66,6 +67,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     session::ROUTES,
     session_link::ROUTES,
     system::ROUTES,
+    trust::ROUTES,
     update::ROUTES,
     upstream::ROUTES,
 ];
