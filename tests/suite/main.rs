@@ -37,6 +37,7 @@ mod progress;
 mod reload;
 mod revocation;
 mod rival;
+mod rule_preview;
 mod sessions;
 mod settings;
 mod tls;

@@ -71,6 +71,8 @@ pub(crate) struct Edge {
     pub latencies: Latencies,
     /// One photo is taken at a time.
     pub photo_turn: tokio::sync::Mutex<()>,
+    /// One rule is tried out at a time.
+    pub preview_turn: tokio::sync::Mutex<()>,
 }
 
 impl Edge {
@@ -82,6 +84,7 @@ impl Edge {
             tickets: Tickets::default(),
             latencies: Latencies::new(routes),
             photo_turn: tokio::sync::Mutex::default(),
+            preview_turn: tokio::sync::Mutex::default(),
         }
     }
 }

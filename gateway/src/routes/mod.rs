@@ -25,6 +25,7 @@ pub(crate) mod pages;
 pub(crate) mod performance;
 pub(crate) mod photos;
 pub(crate) mod root;
+pub(crate) mod rule_preview;
 pub(crate) mod rules;
 pub(crate) mod samples;
 pub(crate) mod security;
@@ -60,6 +61,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     performance::ROUTES,
     photos::ROUTES,
     root::ROUTES,
+    rule_preview::ROUTES,
     rules::ROUTES,
     samples::ROUTES,
     security::ROUTES,
