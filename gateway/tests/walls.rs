@@ -41,6 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "cache",
             "config",
+            "notify",
             "performance",
             "photos",
             "sources",
@@ -56,6 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "config",
             "http",
             "logging",
+            "notify",
             "performance",
             "photos",
             "qr",

@@ -51,6 +51,7 @@ pub(super) fn assemble(
         fleet: observing.fleet.clone(),
         started: Mono::now(),
         tls: edges.tls.clone(),
+        notifier: edges.notifier.clone(),
         fingerprint: ArcSwapOption::from_pointee(edges.tls.info().fingerprint.clone()),
         supervisor: core.supervisor.clone(),
         edge: Edge::new(table().templates().len()),

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::http::envelope::ApiError;
 use crate::http::latency::Latencies;
 use crate::http::response_cache::ResponseCache;
+use crate::notify::Notifier;
 use crate::performance::Performance;
 use crate::photos::Album;
 use crate::sources::board::Face;
@@ -119,6 +120,8 @@ pub(crate) struct App {
     pub started: Mono,
     /// What is served over TLS, and who vouches for it.
     pub tls: Arc<Tls>,
+    /// Where notifications go.
+    pub notifier: Arc<Notifier>,
     /// SHA-256 fingerprint of the certificate served, for people to compare.
     pub fingerprint: ArcSwapOption<String>,
     /// Which tasks run, and so which services are up.

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::config;
 use crate::supervision::Supervisor;
+use readings::Level;
 use store::{Change, Store};
 
 use allowed::Allowed;
@@ -120,6 +121,10 @@ pub enum TestError {
 pub struct ChannelStats {
     /// Its name.
     pub name: String,
+    /// What kind it is, such as `webhook`.
+    pub kind: &'static str,
+    /// Least level it is sent; all when none.
+    pub min_level: Option<Level>,
     /// Notifications that arrived.
     pub sent: u64,
     /// Attempts that failed.
@@ -190,6 +195,8 @@ impl Notifier {
     pub fn stats(&self) -> Vec<ChannelStats> {
         let read = |(channel, counters): &(Arc<dyn Channel>, Arc<Counters>)| ChannelStats {
             name: channel.name().to_owned(),
+            kind: channel.kind(),
+            min_level: channel.min_level(),
             sent: counters.sent.load(Ordering::Relaxed),
             failed: counters.failed.load(Ordering::Relaxed),
             refused: counters.refused.load(Ordering::Relaxed),

@@ -33,6 +33,7 @@ pub(crate) mod service_health;
 pub(crate) mod session;
 pub(crate) mod session_link;
 pub(crate) mod system;
+pub(crate) mod targets;
 pub(crate) mod trust;
 pub(crate) mod update;
 pub(crate) mod upstream;
@@ -69,6 +70,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     session::ROUTES,
     session_link::ROUTES,
     system::ROUTES,
+    targets::ROUTES,
     trust::ROUTES,
     update::ROUTES,
     upstream::ROUTES,
