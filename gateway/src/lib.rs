@@ -18,6 +18,7 @@ mod demo;
 mod http;
 mod live;
 mod logging;
+mod mutes;
 mod networks;
 pub mod notify;
 mod outbound;

@@ -23,6 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("access_sessions", &["state_file"]),
     ("access_store", &["access_sessions"]),
     ("qr", &[]),
+    ("mutes", &["state_file"]),
     ("supervision", &[]),
     ("alerts", &["config"]),
     ("demo", &["config"]),
@@ -41,6 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "cache",
             "config",
+            "mutes",
             "notify",
             "performance",
             "photos",
@@ -55,6 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "cache",
             "config",
+            "mutes",
             "http",
             "logging",
             "notify",
@@ -67,7 +70,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "upstream",
         ],
     ),
-    ("live", &["config", "http", "routes", "sources"]),
+    ("live", &["config", "mutes", "http", "routes", "sources"]),
     ("table", &["http", "live", "routes"]),
     (
         "app",
@@ -76,6 +79,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "alerts",
             "cache",
             "config",
+            "mutes",
             "control",
             "demo",
             "http",

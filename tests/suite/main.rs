@@ -31,6 +31,7 @@ mod hostile_drones;
 mod impaired;
 mod lifecycle;
 mod live;
+mod mutes;
 mod namespaces;
 mod permissions;
 mod progress;

@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::loss;
+use crate::mutes::Mutes;
 use crate::networks;
 use crate::supervision::{Service, Supervisor};
 
@@ -28,6 +29,7 @@ const TICK: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Rooms {
     pub(super) alerts: Alerts,
+    pub(super) mutes: Arc<Mutes>,
     pub(super) access: Arc<Access>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) store: Store,
@@ -40,10 +42,16 @@ pub(super) fn spawn(
     batch_interval: Duration,
     stop: &CancellationToken,
 ) {
-    let (alerts, until) = (rooms.alerts.clone(), stop.clone());
+    let (alerts, mutes) = (rooms.alerts.clone(), rooms.mutes.clone());
+    let until = stop.clone();
     supervisor.keep("rule clock", Some(Service::Monitoring), move || {
-        let alerts = alerts.clone();
-        every(TICK, until.clone(), move || alerts.tick(Mono::now()))
+        let (alerts, mutes) = (alerts.clone(), mutes.clone());
+        every(TICK, until.clone(), move || {
+            alerts.tick(Mono::now());
+            for ended in mutes.expire(Mono::now()) {
+                mutes.tell_what_stands(&ended, &alerts);
+            }
+        })
     });
     let (kept, until) = (rooms.clone(), stop.clone());
     supervisor.keep("history batches", None, move || {

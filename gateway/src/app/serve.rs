@@ -43,6 +43,7 @@ pub(super) fn assemble(
         telemetry: core.telemetry.clone(),
         alerts: core.alerts.clone(),
         events: core.events.clone(),
+        mutes: core.mutes.clone(),
         access: core.access.clone(),
         performance: observing.performance.clone(),
         responses: ResponseCache::new(edges.cache.clone()),
@@ -162,6 +163,7 @@ impl Core {
     pub(super) fn rooms(&self) -> Rooms {
         Rooms {
             alerts: self.alerts.clone(),
+            mutes: self.mutes.clone(),
             access: self.access.clone(),
             telemetry: self.telemetry.clone(),
             store: self.store.clone(),

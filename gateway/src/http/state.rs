@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::http::envelope::ApiError;
 use crate::http::latency::Latencies;
 use crate::http::response_cache::ResponseCache;
+use crate::mutes::Mutes;
 use crate::notify::Notifier;
 use crate::performance::Performance;
 use crate::photos::Album;
@@ -102,6 +103,8 @@ pub(crate) struct App {
     pub alerts: Alerts,
     /// The newest events, and the commands that they speak of.
     pub events: EventLog,
+    /// What is muted.
+    pub mutes: Arc<Mutes>,
     /// Keys and limits.
     pub access: Arc<Access>,
     /// Statistics and the newest snapshot of the machine.

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use crate::config;
 use crate::supervision::Supervisor;
 use readings::Level;
-use store::{Change, Store};
+use store::{Change, OutboxRecord, Store};
 
 use allowed::Allowed;
 use channel::{Channel, Notification};
@@ -133,6 +133,9 @@ pub struct ChannelStats {
     pub refused: u64,
 }
 
+/// Says whether channels are not to hear of a notification; asked when it is its turn.
+pub type Hides = Arc<dyn Fn(&OutboxRecord) -> bool + Send + Sync>;
+
 /// The notifier; its tasks end when it is dropped.
 pub struct Notifier {
     counters: Vec<(Arc<dyn Channel>, Arc<Counters>)>,
@@ -150,14 +153,28 @@ impl Notifier {
         store: Store,
         supervisor: Option<&Supervisor>,
     ) -> Result<Notifier, ChannelError> {
+        Notifier::start_hiding(config, store, supervisor, Arc::new(|_| false)).await
+    }
+
+    /// The same, without what `hides` keeps from channels.
+    ///
+    /// # Errors
+    /// As [`Notifier::start`].
+    pub async fn start_hiding(
+        config: &config::Notify,
+        store: Store,
+        supervisor: Option<&Supervisor>,
+        hides: Hides,
+    ) -> Result<Notifier, ChannelError> {
         let channels = usable(config)?;
-        Ok(Notifier::run(channels, store, supervisor, worker::BACK_OFF_MIN).await)
+        Ok(Notifier::run(channels, store, supervisor, hides, worker::BACK_OFF_MIN).await)
     }
 
     async fn run(
         channels: Vec<Arc<dyn Channel>>,
         store: Store,
         supervisor: Option<&Supervisor>,
+        hides: Hides,
         back_off_min: Duration,
     ) -> Notifier {
         store.keep_outbox(!channels.is_empty());
@@ -175,6 +192,7 @@ impl Notifier {
                 store: store.clone(),
                 progress: progress.clone(),
                 counters: counted,
+                hides: hides.clone(),
                 back_off_min,
             };
             match supervisor {

@@ -156,6 +156,13 @@ fn requests(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
 }
 
 fn access(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
+    let (muted, refused) = app.mutes.counts();
+    page.gauge(
+        "alerts_muted",
+        "Causes of alerts that are muted",
+        muted as f64,
+    )?;
+    page.counter("mutes_refused", "Mutes refused at capacity", refused)?;
     let access = app.access.stats();
     page.gauge("access_keys", "API keys", access.keys as f64)?;
     page.counter("access_failed", "Requests with a wrong key", access.failed)?;

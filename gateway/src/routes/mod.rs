@@ -19,6 +19,7 @@ pub(crate) mod health;
 pub(crate) mod lockouts;
 pub(crate) mod machine;
 pub(crate) mod metrics;
+pub(crate) mod mute;
 pub(crate) mod network;
 pub(crate) mod network_views;
 pub(crate) mod pages;
@@ -57,6 +58,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     health::ROUTES,
     lockouts::ROUTES,
     metrics::ROUTES,
+    mute::ROUTES,
     network::ROUTES,
     pages::ROUTES,
     performance::ROUTES,

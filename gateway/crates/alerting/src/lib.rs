@@ -280,6 +280,16 @@ impl Alerts {
         self.ask(|reply| Command::Resolve { id, by, reply }).await
     }
 
+    /// Has channels hear of an alert again that stands, as if it were raised now. Best
+    /// effort: when too much is waiting, or the store refuses, they do not.
+    pub fn remind(&self, id: &Arc<str>) {
+        let id = id.clone();
+        if self.commands.try_send(Command::Remind { id }).is_err() {
+            let refused = &self.service.counters.commands_refused;
+            refused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Rules in effect: the ten documented ones first, in their order.
     #[must_use]
     pub fn rules(&self) -> Vec<RuleView> {
