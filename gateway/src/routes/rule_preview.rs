@@ -91,7 +91,7 @@ pub(crate) fn preview(call: Call) -> BoxFuture<'static, Outcome> {
 fn judge(app: &App, preview: &Preview) -> RulePreview {
     let mut total = Firings::default();
     let mut sources = Vec::new();
-    let covered = app.sources.iter().into_iter();
+    let covered = app.sources.iter();
     for source in covered.filter(|source| preview.covers(&source.name)) {
         let steps = steps(app, source.id, preview);
         if steps.is_empty() {

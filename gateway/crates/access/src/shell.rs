@@ -167,7 +167,7 @@ impl Access {
     ) {
         // In the text, because the stored record has no place of its own for it.
         let subject = match session {
-            Some(SessionId(number)) => format!("{subject} (session {number})"),
+            Some(id) => format!("{subject} (session {id})"),
             None => subject.to_owned(),
         };
         let wall_us = wall_now().as_microsecond();
