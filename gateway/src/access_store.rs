@@ -3,16 +3,26 @@
 //! The one place where the records of `access` meet those on disk: the formats
 //! are the store's, and neither crate knows the other.
 
-use access::{AuditRecord, Change, Committed, KeyId, KeyRecord, NotDurable, Records};
+use std::path::Path;
+
+use crate::access_sessions::SessionFile;
+use access::{
+    AuditRecord, Change, Committed, KeyId, KeyRecord, NotDurable, Records, SessionRecord,
+};
 use store::Store;
 
-/// The store, as `access` sees it.
-pub(crate) struct AccessStore(Store);
+/// The store, as `access` sees it, and the file of signed-in browsers.
+pub(crate) struct AccessStore(Store, Option<SessionFile>);
 
 impl AccessStore {
     /// Keeps keys and audit trail in `store`.
     pub(crate) fn new(store: Store) -> AccessStore {
-        AccessStore(store)
+        AccessStore(store, None)
+    }
+
+    /// The same, with signed-in browsers in a file of the state directory `dir`.
+    pub(crate) fn with_sessions(store: Store, dir: &Path) -> AccessStore {
+        AccessStore(store, Some(SessionFile::at(dir)))
     }
 }
 
@@ -33,6 +43,18 @@ impl Records for AccessStore {
 
     fn defer(&self, changes: Vec<Change>) {
         self.0.defer(changes.into_iter().map(to_stored).collect());
+    }
+
+    fn sessions(&self) -> Vec<SessionRecord> {
+        self.1.as_ref().map(SessionFile::read).unwrap_or_default()
+    }
+
+    fn keep_sessions(&self, sessions: Vec<SessionRecord>) -> Committed<'_> {
+        Box::pin(async move {
+            let Some(file) = &self.1 else { return Ok(()) };
+            let written = file.write(sessions).await;
+            written.map_err(|error| NotDurable(format!("the session is not saved: {error}").into()))
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 //! `tests/walls.rs` says who may import whom. Public is what tests and
 //! fuzzers of other crates use, and `cli::main`.
 
+mod access_sessions;
 mod access_store;
 pub mod alerts;
 pub mod app;
@@ -17,14 +18,17 @@ mod demo;
 mod http;
 mod live;
 mod logging;
+mod mutes;
 mod networks;
 pub mod notify;
 mod outbound;
 pub mod performance;
 mod photos;
+mod qr;
 mod routes;
 pub mod settings;
 pub mod sources;
+mod state_file;
 pub mod supervision;
 mod table;
 mod update;

@@ -32,10 +32,16 @@ fn contract(method: &str, path: &str) -> Needs {
         "/" | "/health" | "/openapi.json" | "/docs" | "/redoc" | "/dashboard" | "/ui"
         | "/styles.css" | "/dashboard.js" | "/sw.js" | "/trust" => [None; 3],
         _ if path.starts_with("/static/") => [None; 3],
+        "/api/session/exchange" | "/api/trust" => [None; 3],
+        _ if under(&["/trust/"]) => [None; 3],
+        // Who is signed in is for whoever is; signing in and out is for everybody.
+        "/api/session" if !is_read => [None; 3],
+        "/api/session" | "/api/sessions" | "/api/sessions/{id}" => always("any"),
+        "/api/session/link" => always("admin"),
         "/metrics" | "/api/ws-ticket" => always("read"),
-        "/api/alerts/{alert_id}/acknowledge" | "/api/alerts/{alert_id}/resolve" => {
-            [Some("respond"), Some("dashboard"), Some("dashboard")]
-        }
+        "/api/alerts/{alert_id}/acknowledge"
+        | "/api/alerts/{alert_id}/resolve"
+        | "/api/alerts/{alert_id}/mute" => [Some("respond"), Some("dashboard"), Some("dashboard")],
         "/api/drones/land-all"
         | "/api/drones/stop-all"
         | "/api/drones/emergency-all"
@@ -45,7 +51,7 @@ fn contract(method: &str, path: &str) -> Needs {
         "/api/performance/optimize" | "/api/performance/cache" | "/api/system/update" => {
             always("admin")
         }
-        _ if under(&["/api/security/"]) => always("admin"),
+        _ if under(&["/api/security/", "/api/notify/"]) => always("admin"),
         _ if under(&["/api/alerts/rules"]) && !is_read => always("admin"),
         _ if under(&["/api/alerts", "/api/performance/", "/api/health/"]) => always("dashboard"),
         _ if under(&["/api/dashboard/"]) => [Some("dashboard"), Some("dashboard"), None],
@@ -56,7 +62,7 @@ fn contract(method: &str, path: &str) -> Needs {
 
 /// Whether a key that holds `permission` alone may do what needs `needed`.
 fn allows(permission: &str, needed: &str) -> bool {
-    permission == needed || (permission, needed) == ("write", "respond")
+    needed == "any" || permission == needed || (permission, needed) == ("write", "respond")
 }
 
 /// Method, path and needs of every operation of the document.

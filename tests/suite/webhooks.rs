@@ -320,3 +320,40 @@ async fn a_webhook_goes_nowhere_that_is_not_allowed() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn the_api_lists_targets_and_tries_one_out() -> anyhow::Result<()> {
+    let receiver = Receiver::start(None).await;
+    let url = format!("http://{}/secret-path", receiver.address);
+    let gateway = notifying(&webhook("hook", &url, "")).start().await?;
+    let admin = gateway.admin()?;
+    let list = admin.get("/api/notify/targets").await?.expect(200);
+    assert!(!list.text().contains("secret"), "{}", list.text());
+    let listed = list.json();
+    let one = &listed["targets"][0];
+    assert_eq!(
+        (&one["name"], &one["kind"]),
+        (&"hook".into(), &"webhook".into())
+    );
+    assert_eq!(one["address"], format!("http://{}", receiver.address));
+    let test = async |target: &str| {
+        let body = serde_json::json!({ "target": target });
+        admin
+            .json(http::Method::POST, "/api/notify/test", &body)
+            .await
+    };
+    let arrived = test("hook").await?.expect(200).json();
+    assert_eq!(
+        (&arrived["delivered"], receiver.calls().len()),
+        (&true.into(), 1)
+    );
+    receiver.answer_with(404);
+    let refused = test("hook").await?.expect(200).json();
+    assert_eq!(refused["delivered"], false);
+    assert!(
+        refused["reason"].as_str().unwrap().contains("404"),
+        "{refused}"
+    );
+    test("other").await?.expect(404);
+    Ok(())
+}

@@ -3,3 +3,4 @@
 mod record;
 
 pub use record::StoreJournal;
+pub(crate) use record::alert;

@@ -111,7 +111,7 @@ fn alert_record(alert: &Alert) -> AlertRecord {
 
 /// The alert of a record; none if it was written by something that knows
 /// levels, metrics or times this version does not.
-fn alert(record: AlertRecord) -> Option<Alert> {
+pub(crate) fn alert(record: AlertRecord) -> Option<Alert> {
     let stamp = |us: i64| Timestamp::from_microsecond(us).ok();
     // An act with an unreadable time was still an act: it keeps the alert's time.
     let created = stamp(record.created_us)?;

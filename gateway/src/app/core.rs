@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access_store::AccessStore;
 use crate::alerts::StoreJournal;
 use crate::logging;
+use crate::mutes::Mutes;
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::Pipeline;
 use crate::supervision::{Service, Supervisor};
@@ -40,6 +41,7 @@ pub(super) struct Core {
     pub(super) board_source: SourceId,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) alerts: Alerts,
+    pub(super) mutes: Arc<Mutes>,
     pub(super) supervisor: Supervisor,
     pub(super) pipeline: Pipeline,
     pub(super) events: EventLog,
@@ -78,6 +80,7 @@ impl Core {
             board_source,
             telemetry,
             alerts,
+            mutes: Arc::new(Mutes::open(&config.storage.dir)),
             supervisor,
             pipeline,
             events,
@@ -101,7 +104,8 @@ async fn open_access(
     settings: &Settings,
     store: &Store,
 ) -> anyhow::Result<(Access, Option<FirstKeys>)> {
-    let (config, records) = (&settings.config().access, AccessStore::new(store.clone()));
+    let (config, records) = (&settings.config().access, store.clone());
+    let records = AccessStore::with_sessions(records, &settings.config().storage.dir);
     Ok(match settings.origin() {
         // `demo::config` has refused every listener off loopback.
         Origin::Demo => (Access::open_demo(config, records).await?, None),

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use https::ledger::{Budgets, HELD_BYTES, Ledger};
 use https::{ServerStats, Tls};
+use store::{OutboxEvent, OutboxRecord};
 
 use super::core::Core;
+use crate::alerts;
 use crate::cache::Cache;
 use crate::config::Config;
-use crate::notify::Notifier;
+use crate::notify::{Hides, Notifier};
 use crate::photos::Album;
 use crate::update::Updates;
 use crate::upstream::Upstream;
@@ -44,7 +46,13 @@ impl Edges {
             budgets: Budgets::of(&ledger)?,
             ledger,
             notifier: Arc::new(
-                Notifier::start(&config.notify, core.store.clone(), Some(&core.supervisor)).await?,
+                Notifier::start_hiding(
+                    &config.notify,
+                    core.store.clone(),
+                    Some(&core.supervisor),
+                    hides(core),
+                )
+                .await?,
             ),
             upstream: Upstream::new(&config.upstream)?,
             updates: Updates::new(&config.update),
@@ -54,4 +62,14 @@ impl Edges {
             album: Arc::new(album),
         })
     }
+}
+
+/// What channels are not told because somebody has muted it.
+fn hides(core: &Core) -> Hides {
+    let mutes = core.mutes.clone();
+    Arc::new(move |record: &OutboxRecord| {
+        let is_acknowledgement = record.event == OutboxEvent::Acknowledged;
+        let alert = alerts::alert(record.alert.clone());
+        alert.is_some_and(|alert| mutes.hides(&alert, is_acknowledgement))
+    })
 }

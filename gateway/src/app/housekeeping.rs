@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::loss;
+use crate::mutes::Mutes;
 use crate::networks;
 use crate::supervision::{Service, Supervisor};
 
@@ -28,6 +29,7 @@ const TICK: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Rooms {
     pub(super) alerts: Alerts,
+    pub(super) mutes: Arc<Mutes>,
     pub(super) access: Arc<Access>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) store: Store,
@@ -40,15 +42,25 @@ pub(super) fn spawn(
     batch_interval: Duration,
     stop: &CancellationToken,
 ) {
-    let (alerts, until) = (rooms.alerts.clone(), stop.clone());
+    let (alerts, mutes) = (rooms.alerts.clone(), rooms.mutes.clone());
+    let until = stop.clone();
     supervisor.keep("rule clock", Some(Service::Monitoring), move || {
-        let alerts = alerts.clone();
-        every(TICK, until.clone(), move || alerts.tick(Mono::now()))
+        let (alerts, mutes) = (alerts.clone(), mutes.clone());
+        every(TICK, until.clone(), move || {
+            alerts.tick(Mono::now());
+            for ended in mutes.expire(Mono::now()) {
+                mutes.tell_what_stands(&ended, &alerts);
+            }
+        })
     });
     let (kept, until) = (rooms.clone(), stop.clone());
     supervisor.keep("history batches", None, move || {
         let rooms = kept.clone();
         every(batch_interval, until.clone(), move || rooms.batch())
+    });
+    let (kept, until) = (rooms.clone(), stop.clone());
+    supervisor.keep("sessions", None, move || {
+        keep_sessions(kept.access.clone(), batch_interval, until.clone())
     });
     let (kept, until) = (rooms.clone(), stop.clone());
     supervisor.keep("store watch", None, move || {
@@ -91,6 +103,17 @@ impl Rooms {
 fn tells_the_time(minutes: &FinishedMinutes) -> bool {
     let follows = |step: &(u32, f32, f32, f32)| step.3 > 0.0;
     minutes.metric == Metric::ClockSynchronised && minutes.steps.iter().any(follows)
+}
+
+/// Writes sign-ins that came too quickly to be written at once.
+async fn keep_sessions(access: Arc<Access>, period: Duration, stop: CancellationToken) {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while tokio::select! { _ = ticks.tick() => true, () = stop.cancelled() => false } {
+        if let Err(error) = access.flush_sessions().await {
+            tracing::warn!(%error, "sign-ins would not outlive a restart");
+        }
+    }
 }
 
 fn stored(minutes: FinishedMinutes) -> Change {

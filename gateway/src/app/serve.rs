@@ -43,6 +43,7 @@ pub(super) fn assemble(
         telemetry: core.telemetry.clone(),
         alerts: core.alerts.clone(),
         events: core.events.clone(),
+        mutes: core.mutes.clone(),
         access: core.access.clone(),
         performance: observing.performance.clone(),
         responses: ResponseCache::new(edges.cache.clone()),
@@ -50,6 +51,8 @@ pub(super) fn assemble(
         vehicles: observing.vehicles.clone(),
         fleet: observing.fleet.clone(),
         started: Mono::now(),
+        tls: edges.tls.clone(),
+        notifier: edges.notifier.clone(),
         fingerprint: ArcSwapOption::from_pointee(edges.tls.info().fingerprint.clone()),
         supervisor: core.supervisor.clone(),
         edge: Edge::new(table().templates().len()),
@@ -160,6 +163,7 @@ impl Core {
     pub(super) fn rooms(&self) -> Rooms {
         Rooms {
             alerts: self.alerts.clone(),
+            mutes: self.mutes.clone(),
             access: self.access.clone(),
             telemetry: self.telemetry.clone(),
             store: self.store.clone(),
@@ -225,10 +229,12 @@ fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details:
 
 fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
+    let named = tls.clone();
     let control = Control {
         access: app.access.clone(),
         store: app.store.clone(),
         health: Box::new(move || health(&asked, &shown)),
+        names: Box::new(move || named.info().names.clone()),
         renew_certificate: Box::new(move |renewal| {
             tls.renew(renewal)
                 .map(|info| info.to_string())

@@ -104,6 +104,9 @@ impl Running {
         self.observing.fleet.stop().await;
         self.core.alerts.stop().await;
         self.core.rooms().batch();
+        if let Err(error) = self.core.access.flush_sessions().await {
+            tracing::warn!(%error, "browsers have to sign in again after this stop");
+        }
         self.core.store.close().await;
     }
 }

@@ -47,6 +47,7 @@ async fn through_gateway(gateway: &Client, command: KeysCommand) -> anyhow::Resu
             println!("revoked {} ({})", revoked.preview, revoked.name);
             Ok(())
         }
+        KeysCommand::Qr(args) => super::keys_qr::show(gateway, args).await,
     }
 }
 
@@ -96,6 +97,9 @@ async fn on_store(config: &Config, command: KeysCommand) -> anyhow::Result<()> {
             println!("revoked {} ({})", preview(&record.id), record.name);
             Ok(())
         }
+        KeysCommand::Qr(_) => Err(anyhow::anyhow!(
+            "no gateway runs on this state directory, so there is nothing to sign in to; start it first"
+        )),
     };
     store.close().await;
     outcome

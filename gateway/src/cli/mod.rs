@@ -31,6 +31,7 @@ mod check;
 mod diag;
 mod health;
 mod keys;
+mod keys_qr;
 mod lockouts;
 mod owner;
 mod rules;

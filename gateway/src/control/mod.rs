@@ -6,6 +6,7 @@
 //! offers only what the store's lock keeps the command line from doing itself.
 
 mod client;
+mod links;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -26,6 +27,7 @@ use readings::clock::Timestamp;
 use store::Store;
 
 pub(crate) use client::Client;
+pub(crate) use links::{MadeLink, NewLink};
 
 /// File name of the socket in the state directory.
 const SOCKET: &str = "control.sock";
@@ -43,6 +45,8 @@ pub(crate) struct Control {
     pub store: Store,
     /// How well the gateway is.
     pub health: Box<dyn Fn() -> Health + Send + Sync>,
+    /// Names and addresses that the certificate is for.
+    pub names: Box<dyn Fn() -> Vec<String> + Send + Sync>,
     /// Makes a new certificate; the answer is shown to the operator.
     pub renew_certificate: RenewCertificate,
 }
@@ -211,6 +215,7 @@ fn router(control: Arc<Control>) -> Router {
     Router::new()
         .route("/keys", get(list_keys).post(create_key))
         .route("/keys/{key}", delete(revoke_key))
+        .route("/links", post(links::make))
         .route("/lockouts", get(list_lockouts))
         .route("/lockouts/lift", post(lift_lockout))
         .route("/backup", post(backup))

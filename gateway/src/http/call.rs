@@ -1,5 +1,6 @@
 //! A request that passed the gate, as its handler sees it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -39,5 +40,15 @@ impl Call {
         self.session
             .as_ref()
             .map_or("anonymous", |session| session.name())
+    }
+
+    /// The same for the audit trail, which names a browser's session as well.
+    pub(crate) fn audited(&self) -> Cow<'_, str> {
+        match &self.session {
+            Some(session) if session.is_of_browser() => {
+                format!("{}, session {}", session.name(), session.id()).into()
+            }
+            _ => self.actor().into(),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Who asks: the key or the ticket that a request carries, judged for its route.
+//! Who asks: the key, the cookie or the ticket that a request carries, judged for its route.
 
 use std::net::IpAddr;
 
@@ -6,10 +6,12 @@ use http::HeaderValue;
 use http::request::Parts;
 
 use crate::config::Config;
+use crate::http::doors;
 use crate::http::envelope::ApiError;
 use crate::http::inputs::Inputs;
 use crate::http::params::{Kind, Location, Param};
 use crate::http::route::{Policy, Route};
+use crate::http::session_cookie;
 use crate::http::state::App;
 use access::{Denial, Session};
 use https::{Connection, Via};
@@ -23,7 +25,8 @@ pub(crate) const TICKET: Param = Param::optional(
     "From POST /api/ws-ticket, instead of the X-API-Key header",
 );
 
-/// Key and permission. Routes that need none do not look at the key.
+/// Key, or the cookie of a browser that signed in, and permission. Routes that need
+/// none look at neither. The key wins where both are shown.
 pub(super) fn authenticate(
     app: &App,
     config: &Config,
@@ -33,14 +36,12 @@ pub(super) fn authenticate(
     client: IpAddr,
     now: Mono,
 ) -> Result<Option<Session>, ApiError> {
-    let needs = match route.policy {
-        Policy::Metrics if via == Via::Metrics => None,
-        policy => policy.needs(config.access.profile),
-    };
-    let Some(permission) = needs else {
+    let (policy, profile) = (route.policy, config.access.profile);
+    let is_open = via == Via::Metrics && policy == Policy::Metrics;
+    if is_open || !policy.asks_for_key(profile) {
         return Ok(None);
-    };
-    if route.policy == Policy::Socket {
+    }
+    if policy == Policy::Socket {
         // A ticket was given for a key with the permission, and works once.
         let mut query = Inputs::from_uri(&parts.uri);
         if let Some(ticket) = query.text(&TICKET) {
@@ -51,12 +52,17 @@ pub(super) fn authenticate(
         }
     }
     let key = parts.headers.get("x-api-key").map(HeaderValue::as_bytes);
-    Ok(Some(app.access.authorise(
-        key,
-        client,
-        Some(permission),
-        now,
-    )?))
+    let cookie = session_cookie::of(&parts.headers).filter(|_| key.is_none());
+    let needs = policy.needs(profile);
+    let session = match cookie {
+        None => app.access.authorise(key, client, needs, now)?,
+        Some(cookie) => {
+            doors::judge_cookie(config, parts, via)?;
+            let cookie = cookie.as_bytes();
+            app.access.authorise_browser(cookie, client, needs, now)?
+        }
+    };
+    Ok(Some(session))
 }
 
 /// Tells the edge whether its connection has shown a good key: then it gives way to

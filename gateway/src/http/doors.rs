@@ -34,14 +34,10 @@ pub(crate) fn judge(
     let host = host(parts)?;
     let acts = !matches!(route.verb, Verb::Get) || route.policy == Policy::Socket;
     if acts && is_foreign(config, &parts.headers, host.as_ref(), via) {
-        return Err(ApiError::new(
-            StatusCode::FORBIDDEN,
-            "HTTP_403",
-            "Origin not allowed; add it to server.cors_origins if the page is yours",
-        ));
+        return Err(foreign());
     }
     // The metrics listener asks for no key in any profile.
-    let needs_no_key = via == Via::Metrics || route.policy.needs(config.access.profile).is_none();
+    let needs_no_key = via == Via::Metrics || !route.policy.asks_for_key(config.access.profile);
     let is_opened = route.policy != Policy::Open && needs_no_key;
     // (Programs of HTTP/1.0 may name no host; no browser leaves it out.)
     if is_opened && host.as_ref().is_some_and(|host| !is_ours(config, host)) {
@@ -54,8 +50,46 @@ pub(crate) fn judge(
     Ok(())
 }
 
+/// Judges a request that a cookie alone vouches for. The browser sends it with
+/// whatever asks, reading included: so only our own pages, and those of origins in the
+/// configuration, may be what asks.
+///
+/// # Errors
+/// 403 for anything else that a browser says of itself.
+pub(crate) fn judge_cookie(config: &Config, parts: &Parts, via: Via) -> Result<(), ApiError> {
+    let host = host(parts)?;
+    let headers = &parts.headers;
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let is_known = match (origins.next(), origins.next()) {
+        (None, _) => true,
+        (Some(origin), None) => {
+            let configured = &config.server.cors_origins;
+            configured
+                .iter()
+                .any(|known| known.as_bytes() == origin.as_bytes())
+                || host.is_some_and(|host| is_own(headers, &host, via))
+        }
+        _ => false,
+    };
+    let sites = headers.get_all("sec-fetch-site").iter();
+    let is_ours = |site: &http::HeaderValue| site == "same-origin" || site == "none";
+    let is_configured = is_known && headers.contains_key(ORIGIN);
+    match is_known && (is_configured || sites.into_iter().all(is_ours)) {
+        true => Ok(()),
+        false => Err(foreign()),
+    }
+}
+
+fn foreign() -> ApiError {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "HTTP_403",
+        "Origin not allowed; add it to server.cors_origins if the page is yours",
+    )
+}
+
 /// The name and port that were asked for. Only HTTP/1.0 may leave them out.
-fn host(parts: &Parts) -> Result<Option<Authority>, ApiError> {
+pub(crate) fn host(parts: &Parts) -> Result<Option<Authority>, ApiError> {
     let mut hosts = parts.headers.get_all(HOST).iter();
     let (first, second) = (hosts.next(), hosts.next());
     if second.is_some() {

@@ -147,9 +147,9 @@ async fn answer(
     let session = authenticate(app, config, route, &parts, peer.via, client, now);
     vouch(&parts, &session);
     let session = session?;
-    // One key is limited from however many addresses it comes.
+    // One key, or one browser, is limited from however many addresses it comes.
     if let Some(session) = session.as_ref().filter(|_| route.class == RateClass::Other) {
-        let of_key = app.access.rate_check_key(session.key(), now);
+        let of_key = app.access.rate_check_session(session, now);
         if !of_key.allowed {
             *rate = Some(of_key);
             return Err(ApiError::rate_limited(of_key.limit, of_key.reset_s));

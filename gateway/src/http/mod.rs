@@ -29,6 +29,7 @@ pub(crate) mod route;
 pub(crate) mod router;
 pub(crate) mod rows;
 pub(crate) mod scalars;
+pub(crate) mod session_cookie;
 pub(crate) mod shape;
 pub(crate) mod state;
 pub(crate) mod table;

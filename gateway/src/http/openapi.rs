@@ -22,11 +22,14 @@ use crate::http::document::API_VERSION;
 use crate::http::envelope::Envelope;
 use crate::http::params::{ID_PATTERN, Kind, Location, Param};
 use crate::http::route::{Gives, Policy, Route, Run, Verb};
+use crate::http::session_cookie;
 use crate::http::shape::{Schemas, reference};
 use crate::http::table::Table;
 
 /// Name of the security scheme.
 const KEY_SCHEME: &str = "ApiKey";
+/// And of the cookie that `POST /api/session` sets.
+const COOKIE_SCHEME: &str = "Session";
 
 /// The document as the table of routes gives it, in readable JSON.
 #[must_use]
@@ -47,12 +50,18 @@ pub(crate) fn build(table: &Table) -> (OpenApi, Schemas) {
         paths = paths.path(route.path, PathItem::new(method(route.verb), operation));
     }
     let key = ApiKeyValue::with_description("X-API-Key", "A key of the gateway");
+    let about = "The session of a browser, set by POST /api/session";
+    let cookie = ApiKeyValue::with_description(session_cookie::NAME, about);
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas.iter().cloned())
         .responses_from_iter(
             FAILURES.map(|(code, reason)| (failure_name(code), failure(code, reason, &error))),
         )
-        .security_scheme(KEY_SCHEME, SecurityScheme::ApiKey(ApiKey::Header(key)));
+        .security_scheme(KEY_SCHEME, SecurityScheme::ApiKey(ApiKey::Header(key)))
+        .security_scheme(
+            COOKIE_SCHEME,
+            SecurityScheme::ApiKey(ApiKey::Cookie(cookie)),
+        );
     let info = InfoBuilder::new()
         .title("MFG drone gateway")
         .version(API_VERSION)
@@ -90,8 +99,11 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
     for param in route.params.iter().filter(outside) {
         operation = operation.parameter(parameter(param));
     }
-    if route.policy.needs(Profile::Strict).is_some() {
-        operation = operation.security(SecurityRequirement::new(KEY_SCHEME, Vec::<String>::new()));
+    if route.policy.asks_for_key(Profile::Strict) {
+        for scheme in [KEY_SCHEME, COOKIE_SCHEME] {
+            let requirement = SecurityRequirement::new(scheme, Vec::<String>::new());
+            operation = operation.security(requirement);
+        }
     }
     for (code, _) in failures(route) {
         operation = operation.response(
@@ -126,20 +138,29 @@ const PROFILES: [(Profile, &str); 3] = [
 /// Where the document says for programs what [`who`] says for people.
 const PERMISSION: &str = "x-permission";
 
+/// In place of a permission, where any key will do.
+const ANY: &str = "any";
+
 /// The permission that each profile asks for; a profile that is not named asks
 /// for none.
 fn permission(policy: Policy) -> Extensions {
     let needed: serde_json::Map<String, Value> = PROFILES
         .iter()
         .filter_map(|(profile, name)| {
-            let permission = policy.needs(*profile)?;
-            Some(((*name).to_owned(), permission.name().into()))
+            let needed = match policy.needs(*profile) {
+                None if policy.asks_for_key(*profile) => ANY,
+                permission => permission?.name(),
+            };
+            Some(((*name).to_owned(), needed.into()))
         })
         .collect();
     Extensions::from_iter([(PERMISSION, Value::from(needed))])
 }
 
 fn who(policy: Policy) -> String {
+    if policy == Policy::AnyKey {
+        return "Needs a key or a session, whatever it may do.".to_owned();
+    }
     let [strict, documented, legacy] = PROFILES.map(|(profile, _)| policy.needs(profile));
     let Some(permission) = strict else {
         return "Open to everybody.".to_owned();
@@ -227,11 +248,11 @@ const FAILURES: [(&str, &str); 17] = [
 
 /// Those of one route.
 fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let has_key = route.policy.needs(Profile::Strict).is_some();
+    let has_key = route.policy.asks_for_key(Profile::Strict);
     let is_opened = has_key
         && PROFILES
             .iter()
-            .any(|(profile, _)| route.policy.needs(*profile).is_none());
+            .any(|(profile, _)| !route.policy.asks_for_key(*profile));
     let (params, is_socket) = (route.params, matches!(route.gives, Gives::Upgrade));
     let (conflicts, also) = (route.conflicts, route.also);
     let (forwarded, takes_body) = (

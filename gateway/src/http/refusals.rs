@@ -16,7 +16,14 @@ impl From<Denial> for ApiError {
             |message: &'static str| ApiError::new(StatusCode::UNAUTHORIZED, "HTTP_401", message);
         match denial {
             Denial::Missing => unauthorised("API key required. Provide it in the X-API-Key header"),
-            Denial::Invalid => unauthorised("Invalid or expired API key"),
+            Denial::Invalid | Denial::Revoked | Denial::Expired => {
+                unauthorised("Invalid or expired API key")
+            }
+            Denial::SignedOut => ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "SESSION_ENDED",
+                "The session is over; sign in again",
+            ),
             Denial::Blocked { retry_after_s } => ApiError::new(
                 StatusCode::FORBIDDEN,
                 "IP_BLOCKED",

@@ -31,6 +31,8 @@ pub(crate) enum Run {
 pub(crate) enum Policy {
     /// Anyone.
     Open,
+    /// A key, whatever it may do.
+    AnyKey,
     /// A key with this permission, whatever the profile.
     Needs(Permission),
     /// `dashboard`; open in profile `legacy`.
@@ -47,10 +49,15 @@ pub(crate) enum Policy {
 }
 
 impl Policy {
-    /// The permission a caller needs under `profile`; none: no key is looked at.
+    /// Whether a key is asked for under `profile`.
+    pub(crate) const fn asks_for_key(self, profile: Profile) -> bool {
+        matches!(self, Policy::AnyKey) || self.needs(profile).is_some()
+    }
+
+    /// The permission a caller needs under `profile`.
     pub(crate) const fn needs(self, profile: Profile) -> Option<Permission> {
         match (self, profile) {
-            (Policy::Open, _) | (Policy::Dashboard, Profile::Legacy) => None,
+            (Policy::Open | Policy::AnyKey, _) | (Policy::Dashboard, Profile::Legacy) => None,
             (Policy::Needs(permission), _) | (Policy::Strict(permission), Profile::Strict) => {
                 Some(permission)
             }
@@ -203,6 +210,7 @@ mod tests {
         use Profile::{Documented, Legacy, Strict};
         let matrix = [
             (Policy::Open, [None, None, None]),
+            (Policy::AnyKey, [None, None, None]),
             (
                 Policy::Needs(Admin),
                 [Some(Admin), Some(Admin), Some(Admin)],
@@ -228,6 +236,7 @@ mod tests {
                 expected,
                 "{policy:?}"
             );
+            assert!(!Policy::Open.asks_for_key(Strict) && Policy::AnyKey.asks_for_key(Legacy));
         }
     }
 }

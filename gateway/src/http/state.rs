@@ -13,6 +13,8 @@ use crate::config::Config;
 use crate::http::envelope::ApiError;
 use crate::http::latency::Latencies;
 use crate::http::response_cache::ResponseCache;
+use crate::mutes::Mutes;
+use crate::notify::Notifier;
 use crate::performance::Performance;
 use crate::photos::Album;
 use crate::sources::board::Face;
@@ -24,6 +26,7 @@ use crate::update::Updates;
 use crate::upstream::Upstream;
 use access::{Access, Tickets};
 use alerting::Alerts;
+use https::Tls;
 use readings::Sources;
 use readings::clock::Mono;
 use readings::event::EventLog;
@@ -70,6 +73,8 @@ pub(crate) struct Edge {
     pub latencies: Latencies,
     /// One photo is taken at a time.
     pub photo_turn: tokio::sync::Mutex<()>,
+    /// One rule is tried out at a time.
+    pub preview_turn: tokio::sync::Mutex<()>,
 }
 
 impl Edge {
@@ -81,6 +86,7 @@ impl Edge {
             tickets: Tickets::default(),
             latencies: Latencies::new(routes),
             photo_turn: tokio::sync::Mutex::default(),
+            preview_turn: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -97,6 +103,8 @@ pub(crate) struct App {
     pub alerts: Alerts,
     /// The newest events, and the commands that they speak of.
     pub events: EventLog,
+    /// What is muted.
+    pub mutes: Arc<Mutes>,
     /// Keys and limits.
     pub access: Arc<Access>,
     /// Statistics and the newest snapshot of the machine.
@@ -113,6 +121,10 @@ pub(crate) struct App {
     pub fleet: Fleet,
     /// When the gateway started.
     pub started: Mono,
+    /// What is served over TLS, and who vouches for it.
+    pub tls: Arc<Tls>,
+    /// Where notifications go.
+    pub notifier: Arc<Notifier>,
     /// SHA-256 fingerprint of the certificate served, for people to compare.
     pub fingerprint: ArcSwapOption<String>,
     /// Which tasks run, and so which services are up.

@@ -176,7 +176,7 @@ impl Client {
                 biased;
                 () = stop.cancelled() => return Err(Gone),
                 event = alerts.recv(), if Instant::now() >= quiet_until => match event {
-                    Ok(AlertEvent::Raised(alert)) => self.send(messages::alert(&alert)).await?,
+                    Ok(AlertEvent::Raised(alert)) => self.send(messages::alert(&alert, &self.app.mutes)).await?,
                     Ok(AlertEvent::Changed(_)) => {}
                     Err(RecvError::Lagged(lost)) => self.lost(lost),
                     Err(RecvError::Closed) => return Err(Gone),

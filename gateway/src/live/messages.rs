@@ -13,6 +13,7 @@ use crate::http::state::App;
 use crate::live::message::{OfDrone, Reply, refusal, say};
 use crate::live::network_messages;
 use crate::live::subscriptions::Subscriptions;
+use crate::mutes::Mutes;
 use crate::routes::alerts::AlertView;
 use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
 use alerting::Alert;
@@ -43,11 +44,11 @@ pub(crate) fn greeting() -> String {
 }
 
 /// A new alert.
-pub(crate) fn alert(alert: &Alert) -> String {
+pub(crate) fn alert(alert: &Alert, mutes: &Mutes) -> String {
     say(
         "alert",
         NewAlert {
-            alert: AlertView::broadcast(alert),
+            alert: AlertView::broadcast(alert, mutes),
         },
     )
 }

@@ -22,7 +22,8 @@ use tokio::task::JoinSet;
 
 use crate::config;
 use crate::supervision::Supervisor;
-use store::{Change, Store};
+use readings::Level;
+use store::{Change, OutboxRecord, Store};
 
 use allowed::Allowed;
 use channel::{Channel, Notification};
@@ -120,6 +121,10 @@ pub enum TestError {
 pub struct ChannelStats {
     /// Its name.
     pub name: String,
+    /// What kind it is, such as `webhook`.
+    pub kind: &'static str,
+    /// Least level it is sent; all when none.
+    pub min_level: Option<Level>,
     /// Notifications that arrived.
     pub sent: u64,
     /// Attempts that failed.
@@ -127,6 +132,9 @@ pub struct ChannelStats {
     /// Notifications given up because they were refused again and again.
     pub refused: u64,
 }
+
+/// Says whether channels are not to hear of a notification; asked when it is its turn.
+pub type Hides = Arc<dyn Fn(&OutboxRecord) -> bool + Send + Sync>;
 
 /// The notifier; its tasks end when it is dropped.
 pub struct Notifier {
@@ -145,14 +153,28 @@ impl Notifier {
         store: Store,
         supervisor: Option<&Supervisor>,
     ) -> Result<Notifier, ChannelError> {
+        Notifier::start_hiding(config, store, supervisor, Arc::new(|_| false)).await
+    }
+
+    /// The same, without what `hides` keeps from channels.
+    ///
+    /// # Errors
+    /// As [`Notifier::start`].
+    pub async fn start_hiding(
+        config: &config::Notify,
+        store: Store,
+        supervisor: Option<&Supervisor>,
+        hides: Hides,
+    ) -> Result<Notifier, ChannelError> {
         let channels = usable(config)?;
-        Ok(Notifier::run(channels, store, supervisor, worker::BACK_OFF_MIN).await)
+        Ok(Notifier::run(channels, store, supervisor, hides, worker::BACK_OFF_MIN).await)
     }
 
     async fn run(
         channels: Vec<Arc<dyn Channel>>,
         store: Store,
         supervisor: Option<&Supervisor>,
+        hides: Hides,
         back_off_min: Duration,
     ) -> Notifier {
         store.keep_outbox(!channels.is_empty());
@@ -170,6 +192,7 @@ impl Notifier {
                 store: store.clone(),
                 progress: progress.clone(),
                 counters: counted,
+                hides: hides.clone(),
                 back_off_min,
             };
             match supervisor {
@@ -190,6 +213,8 @@ impl Notifier {
     pub fn stats(&self) -> Vec<ChannelStats> {
         let read = |(channel, counters): &(Arc<dyn Channel>, Arc<Counters>)| ChannelStats {
             name: channel.name().to_owned(),
+            kind: channel.kind(),
+            min_level: channel.min_level(),
             sent: counters.sent.load(Ordering::Relaxed),
             failed: counters.failed.load(Ordering::Relaxed),
             refused: counters.refused.load(Ordering::Relaxed),

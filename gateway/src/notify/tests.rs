@@ -194,7 +194,7 @@ async fn a_failing_target_is_tried_again_and_a_refusing_one_given_up() {
     let (store, _) = Store::open(dir.path()).expect("opened");
     let notifier = {
         let channels = usable(&config(&url, None)).expect("usable");
-        Notifier::run(channels, store.clone(), None, Duration::ZERO).await
+        Notifier::run(channels, store.clone(), None, nothing(), Duration::ZERO).await
     };
     store
         .commit(vec![raised(1, "critical")])
@@ -290,7 +290,14 @@ async fn a_channel_of_another_kind_needs_no_change_of_the_worker() {
     let channel: Arc<dyn Channel> = Arc::new(FileChannel(file.clone()));
     // Not there yet: it is tried again until it is.
     std::fs::create_dir(&file).expect("made");
-    let notifier = Notifier::run(vec![channel], store.clone(), None, Duration::ZERO).await;
+    let notifier = Notifier::run(
+        vec![channel],
+        store.clone(),
+        None,
+        nothing(),
+        Duration::ZERO,
+    )
+    .await;
     let changes = vec![raised(1, "critical"), raised(2, "info"), raised(3, "error")];
     store.commit(changes).await.expect("committed");
     while notifier.stats()[0].failed == 0 {
@@ -306,6 +313,28 @@ async fn a_channel_of_another_kind_needs_no_change_of_the_worker() {
         "raised alert_00000000_1\nraised alert_00000000_3\n"
     );
     assert_eq!(notifier.stats()[0].refused, 0);
+}
+
+/// Keeps nothing from channels.
+fn nothing() -> Hides {
+    Arc::new(|_| false)
+}
+
+#[tokio::test]
+async fn what_is_muted_is_passed_over_and_holds_up_nothing() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let (store, _) = Store::open(&dir.path().join("store")).expect("opened");
+    let file = dir.path().join("alerts.txt");
+    let channel: Arc<dyn Channel> = Arc::new(FileChannel(file.clone()));
+    let hides: Hides = Arc::new(|record| record.alert.seq == 1);
+    let notifier = Notifier::run(vec![channel], store.clone(), None, hides, Duration::ZERO).await;
+    let changes = vec![raised(1, "critical"), raised(2, "critical")];
+    store.commit(changes).await.expect("committed");
+    while notifier.stats()[0].sent < 1 {
+        tokio::task::yield_now().await;
+    }
+    let written = std::fs::read_to_string(&file).expect("written");
+    assert_eq!(written, "raised alert_00000000_2\n");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::Hides;
 use super::channel::{Channel, NotDelivered, Notification};
 use store::{Change, Store};
 
@@ -96,6 +97,8 @@ pub(super) struct DeliveryWorker {
     pub(super) progress: Arc<Progress>,
     /// What is counted.
     pub(super) counters: Arc<Counters>,
+    /// What it is not to hear.
+    pub(super) hides: Hides,
     /// The first wait; tests take none.
     pub(super) back_off_min: Duration,
 }
@@ -113,7 +116,8 @@ impl DeliveryWorker {
                     delivery: number.to_string(),
                 };
                 // A level that this version does not know ranks below all.
-                if notification.level() >= self.channel.min_level() {
+                let is_meant = notification.level() >= self.channel.min_level();
+                if is_meant && !(self.hides)(&notification.record) {
                     self.deliver(number, &notification).await;
                 }
                 let everywhere = self.progress.advance(self.index, number);

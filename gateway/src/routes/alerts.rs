@@ -17,6 +17,7 @@ use crate::http::rows::{DASHBOARD, SUCCESS, get, later};
 use crate::http::scalars::Ts;
 use crate::http::shape::of;
 use crate::http::state::App;
+use crate::mutes::Mutes;
 use crate::supervision::Service;
 use alerting::{Alert, AlertType, Filter, Level, Summary};
 
@@ -127,24 +128,37 @@ pub(crate) struct AlertView<'a> {
     resolved_at: Option<Ts>,
     /// Name of a key, or `auto`.
     resolved_by: Option<&'a str>,
+    /// Until when it is quiet, if somebody has muted it or an earlier one of its cause.
+    muted_until: Option<Ts>,
+    /// Name of the key that muted it.
+    muted_by: Option<String>,
     /// False while it is in memory only because the store refuses writes.
     durable: bool,
 }
 
 impl<'a> AlertView<'a> {
     /// As the REST lists show it.
-    pub(crate) fn listed(alert: &'a Alert) -> AlertView<'a> {
+    pub(crate) fn listed(alert: &'a Alert, mutes: &Mutes) -> AlertView<'a> {
         let danger = matches!(alert.level, Level::Error | Level::Critical);
-        AlertView::with_severity(alert, if danger { "danger" } else { alert.level.name() })
+        AlertView::with_severity(
+            alert,
+            mutes,
+            if danger { "danger" } else { alert.level.name() },
+        )
     }
 
     /// As a WebSocket broadcast shows it: other display classes.
-    pub(crate) fn broadcast(alert: &'a Alert) -> AlertView<'a> {
+    pub(crate) fn broadcast(alert: &'a Alert, mutes: &Mutes) -> AlertView<'a> {
         let error = matches!(alert.level, Level::Error | Level::Critical);
-        AlertView::with_severity(alert, if error { "error" } else { alert.level.name() })
+        AlertView::with_severity(
+            alert,
+            mutes,
+            if error { "error" } else { alert.level.name() },
+        )
     }
 
-    fn with_severity(alert: &'a Alert, severity: &'static str) -> AlertView<'a> {
+    fn with_severity(alert: &'a Alert, mutes: &Mutes, severity: &'static str) -> AlertView<'a> {
+        let mute = mutes.of(alert);
         AlertView {
             id: &alert.id,
             level: alert.level.name(),
@@ -168,6 +182,8 @@ impl<'a> AlertView<'a> {
             acknowledged_by: alert.acknowledged.as_ref().map(|(_, by)| &**by),
             resolved_at: alert.resolved.as_ref().map(|(at, _)| Ts(*at)),
             resolved_by: alert.resolved.as_ref().map(|(_, by)| &**by),
+            muted_until: mute.as_ref().map(|mute| Ts::from_us(mute.until_us())),
+            muted_by: mute.map(|mute| mute.by.to_string()),
             durable: alert.durable,
         }
     }
@@ -200,8 +216,9 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
     // The version is read before the list: a change in between is then seen
     // under the old version for one answer, never an old list under the new.
     let key = format_args!(
-        "alerts/{}/{:?}/{:?}/{}/{}",
+        "alerts/{}/{}/{:?}/{:?}/{}/{}",
         alerts.version(),
+        call.app.mutes.version(),
         filter.level,
         filter.alert_type,
         filter.unresolved_only,
@@ -209,8 +226,10 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
     );
     Ok(call.app.responses.answer(key, VERSIONED_TTL, || {
         let found = alerts.list(&filter);
-        let alerts: Vec<AlertView<'_>> =
-            found.iter().map(|alert| AlertView::listed(alert)).collect();
+        let alerts: Vec<AlertView<'_>> = found
+            .iter()
+            .map(|alert| AlertView::listed(alert, &call.app.mutes))
+            .collect();
         respond::render(&AlertList {
             total_count: alerts.len(),
             alerts,
@@ -255,6 +274,10 @@ pub(crate) fn resolve(call: Call) -> BoxFuture<'static, Outcome> {
             .alerts()?
             .resolve(&call.param, call.actor())
             .await?;
+        // Whoever says that it is over is to hear of it when it is not.
+        if let Err(error) = call.app.mutes.unmute(&alert).await {
+            tracing::warn!(alert = &*alert.id, %error, "a restart may mute it again");
+        }
         Ok(respond::json(&SuccessResponse::new(format!(
             "Alert {} resolved",
             alert.id

@@ -88,7 +88,7 @@ pub(crate) fn lift(call: Call) -> BoxFuture<'static, Outcome> {
         let client: ClientAddress = call.param.parse().map_err(|()| unknown())?;
         let access = &call.app.access;
         if !access
-            .lift_lockout(client, call.actor())
+            .lift_lockout(client, &call.audited())
             .await
             .map_err(KeyError::from)?
         {

@@ -159,6 +159,13 @@ fn sockets(own: &ApiStats, page: &mut Page<'_>) -> Result<(), Error> {
 }
 
 fn access(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
+    let (muted, refused) = app.mutes.counts();
+    page.gauge(
+        "alerts_muted",
+        "Causes of alerts that are muted",
+        muted as f64,
+    )?;
+    page.counter("mutes_refused", "Mutes refused at capacity", refused)?;
     let access = app.access.stats();
     page.gauge("access_keys", "API keys", access.keys as f64)?;
     page.counter("access_failed", "Requests with a wrong key", access.failed)?;
@@ -196,5 +203,20 @@ fn access(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
         "access_rate_evictions",
         "Rate-limit entries evicted at capacity",
         access.rate_evictions,
+    )?;
+    page.gauge(
+        "access_sessions",
+        "Browsers signed in",
+        access.browsers as f64,
+    )?;
+    page.counter(
+        "access_session_evictions",
+        "Signed-in browsers signed out at capacity",
+        access.browser_evictions,
+    )?;
+    page.counter(
+        "access_link_evictions",
+        "Sign-in links dropped at capacity",
+        access.link_evictions,
     )
 }

@@ -19,17 +19,23 @@ pub(crate) mod health;
 pub(crate) mod lockouts;
 pub(crate) mod machine;
 pub(crate) mod metrics;
+pub(crate) mod mute;
 pub(crate) mod network;
 pub(crate) mod network_views;
 pub(crate) mod pages;
 pub(crate) mod performance;
 pub(crate) mod photos;
 pub(crate) mod root;
+pub(crate) mod rule_preview;
 pub(crate) mod rules;
 pub(crate) mod samples;
 pub(crate) mod security;
 pub(crate) mod service_health;
+pub(crate) mod session;
+pub(crate) mod session_link;
 pub(crate) mod system;
+pub(crate) mod targets;
+pub(crate) mod trust;
 pub(crate) mod update;
 pub(crate) mod upstream;
 pub(crate) mod upstream_health;
@@ -52,16 +58,22 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     health::ROUTES,
     lockouts::ROUTES,
     metrics::ROUTES,
+    mute::ROUTES,
     network::ROUTES,
     pages::ROUTES,
     performance::ROUTES,
     photos::ROUTES,
     root::ROUTES,
+    rule_preview::ROUTES,
     rules::ROUTES,
     samples::ROUTES,
     security::ROUTES,
     service_health::ROUTES,
+    session::ROUTES,
+    session_link::ROUTES,
     system::ROUTES,
+    targets::ROUTES,
+    trust::ROUTES,
     update::ROUTES,
     upstream::ROUTES,
 ];

@@ -177,6 +177,8 @@ pub(crate) const REPLACE: &[Param] = &[
     SOURCE,
     AUTO_RESOLVE,
 ];
+/// A rule without its name.
+pub(crate) const BODY: &[Param] = REPLACE.split_at(1).1;
 /// Parameters of `DELETE /api/alerts/rules/{name}`.
 pub(crate) const REMOVE: &[Param] = &[NAME_IN_PATH];
 
@@ -292,7 +294,7 @@ pub(crate) fn remove(call: Call) -> BoxFuture<'static, Outcome> {
 }
 
 /// A rule from a body, judged as one from the configuration is.
-fn read(inputs: &mut Inputs, name: String) -> Result<Rule, ApiError> {
+pub(crate) fn read(inputs: &mut Inputs, name: String) -> Result<Rule, ApiError> {
     let metric = inputs.text(&METRIC);
     let operator = inputs.text(&OPERATOR);
     let threshold = inputs.number(&THRESHOLD);

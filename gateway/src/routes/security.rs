@@ -201,7 +201,7 @@ async fn create_key(mut call: Call) -> Outcome {
     let (api_key, record) = call
         .app
         .access
-        .create_key(&name, &permissions, expires_days, call.actor())
+        .create_key(&name, &permissions, expires_days, &call.audited())
         .await?;
     let KeyRecord {
         name, permissions, ..
@@ -221,7 +221,7 @@ pub(crate) fn revoke(call: Call) -> BoxFuture<'static, Outcome> {
         let revoked = call
             .app
             .access
-            .revoke_key(&call.param, call.actor())
+            .revoke_key(&call.param, &call.audited())
             .await?;
         Ok(respond::json(&SuccessResponse::new(format!(
             "API key revoked: {}",

@@ -73,6 +73,7 @@ pub(super) struct Incidents {
     locked_out: Mutex<Budget>,
     refused: Mutex<Budget>,
     flown: Mutex<Budget>,
+    browsers: Mutex<Budget>,
 }
 
 impl Incidents {
@@ -98,6 +99,32 @@ impl Incidents {
             client: Some(client.to_string()),
             actor: Some(actor.to_owned()),
             subject: subject.to_owned(),
+        })
+    }
+
+    /// Logs that a browser signed in, was signed out, or may do so by a link; its
+    /// audit record, as above.
+    pub(super) fn browser(
+        &self,
+        event: &str,
+        actor: &str,
+        client: Option<IpAddr>,
+        subject: String,
+        now: Mono,
+        at_us: i64,
+    ) -> Option<AuditRecord> {
+        let client = client.map(|client| client.to_string());
+        tracing::info!(target: TARGET, event, client, actor, subject);
+        self.browsers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(now)?;
+        Some(AuditRecord {
+            at_us,
+            event: event.to_owned(),
+            client,
+            actor: Some(actor.to_owned()),
+            subject,
         })
     }
 

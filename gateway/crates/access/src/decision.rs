@@ -7,8 +7,14 @@ use super::permission::Permission;
 pub enum Denial {
     /// No key, or an empty one: 401.
     Missing,
-    /// Unknown, revoked or expired: 401.
+    /// Unknown: 401.
     Invalid,
+    /// Known, and revoked: 401.
+    Revoked,
+    /// Known, and past its time: 401.
+    Expired,
+    /// The browser's session is over, or never was: 401.
+    SignedOut,
     /// The client's address is locked out: 403 `IP_BLOCKED`.
     Blocked {
         /// Seconds until the lock-out ends.

@@ -113,7 +113,7 @@ impl Gate {
                 self.withdrawn().add(entry.id);
             }
         }
-        self.changes.send_replace(());
+        self.ring();
     }
 
     pub(super) fn rate_check(&self, class: RateClass, client: IpAddr, now: Mono) -> RateVerdict {
@@ -124,7 +124,17 @@ impl Gate {
         self.take(RateClass::Other, key, now)
     }
 
-    fn take(&self, class: RateClass, owner: impl std::hash::Hash, now: Mono) -> RateVerdict {
+    /// Has every session look whether it has ended.
+    pub(super) fn ring(&self) {
+        self.changes.send_replace(());
+    }
+
+    pub(super) fn take(
+        &self,
+        class: RateClass,
+        owner: impl std::hash::Hash,
+        now: Mono,
+    ) -> RateVerdict {
         let limit = self.limits.load().per_minute[class as usize];
         let verdict = self.rates.take(owner, limit, now);
         if !verdict.allowed {
@@ -158,28 +168,26 @@ impl Gate {
         let found = self.keys.load().find(&id).cloned();
         match found {
             Some(entry) if !entry.is_expired(wall_us) => {
-                entry.count_use(wall_us);
-                let session = self.permit(entry, needs, now)?;
-                // (Looked at first: every request comes here, and it is set once.)
-                if !is_loopback(client) && !self.asked_from_outside.load(Ordering::Relaxed) {
-                    self.asked_from_outside.store(true, Ordering::Relaxed);
-                }
-                Ok(session)
+                self.let_in(entry, client, needs, now, wall_us)
             }
             // Not a guess, but the key of a client that missed its renewal or its
             // revocation: refused, told, and not counted against its address.
-            Some(_) => Err(self.fail(UNCOUNTED, Denial::Invalid)),
-            None if self.withdrawn().contains(&id) => Err(self.fail(UNCOUNTED, Denial::Invalid)),
+            Some(_) => Err(self.fail(UNCOUNTED, Denial::Expired)),
+            None if self.withdrawn().contains(&id) => Err(self.fail(UNCOUNTED, Denial::Revoked)),
             None => Err(self.wrong_key(client, now)),
         }
     }
 
-    fn permit(
+    /// Counts the use of a key that is good, and checks the permission.
+    pub(super) fn let_in(
         &self,
         entry: Arc<KeyEntry>,
+        client: IpAddr,
         needs: Option<Permission>,
         now: Mono,
+        wall_us: i64,
     ) -> Result<Session, Refusal> {
+        entry.count_use(wall_us);
         if let Some(lacks) = needs.filter(|needed| !entry.permissions.contains(*needed)) {
             self.refused.fetch_add(1, Ordering::Relaxed);
             let incident = Incident::PermissionRefused {
@@ -191,11 +199,15 @@ impl Gate {
                 incident: Some(incident),
             });
         }
+        // (Looked at first: every request comes here, and it is set once.)
+        if !is_loopback(client) && !self.asked_from_outside.load(Ordering::Relaxed) {
+            self.asked_from_outside.store(true, Ordering::Relaxed);
+        }
         let id = SessionId(self.sessions.fetch_add(1, Ordering::Relaxed));
         Ok(Session::new(id, entry, now, Arc::clone(&self.changes)))
     }
 
-    fn wrong_key(&self, client: IpAddr, now: Mono) -> Refusal {
+    pub(super) fn wrong_key(&self, client: IpAddr, now: Mono) -> Refusal {
         let limits = self.limits.load();
         let policy = limits
             .lockout
@@ -243,6 +255,7 @@ impl Gate {
             lockout_uncounted: lockout.uncounted(),
             rate_evictions: self.rates.evictions(),
             asked_from_outside: self.asked_from_outside.load(Ordering::Relaxed),
+            ..AccessStats::default()
         }
     }
 

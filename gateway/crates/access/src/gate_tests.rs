@@ -100,7 +100,7 @@ fn an_expired_key_is_refused_but_no_guess() {
     let before = gate.authorise(Some(b"old"), CLIENT, None, NOW, 49);
     assert!(before.is_ok());
     for _ in 0..20 {
-        assert_eq!(denial(&gate, b"old", CLIENT), Denial::Invalid);
+        assert_eq!(denial(&gate, b"old", CLIENT), Denial::Expired);
     }
     assert_eq!(gate.stats(NOW).locked_out, 0);
 }
@@ -110,7 +110,7 @@ fn a_revoked_key_is_refused_but_no_guess() {
     let gate = gate(&Config::default());
     gate.install(gate.keys().without(&secret::hash(b"reader")));
     for _ in 0..20 {
-        assert_eq!(denial(&gate, b"reader", CLIENT), Denial::Invalid);
+        assert_eq!(denial(&gate, b"reader", CLIENT), Denial::Revoked);
     }
     assert_eq!(gate.stats(NOW).locked_out, 0);
     gate.install(gate.keys().with(record("reader", &["read"], None)));

@@ -99,6 +99,11 @@ impl Permissions {
         Permissions(self.0 | (1 << permission as u8))
     }
 
+    /// The set as one number, to see whether it has changed.
+    pub(super) const fn bits(self) -> u8 {
+        self.0
+    }
+
     /// The set of the names known; a name from a newer version grants nothing.
     pub(super) fn from_names(names: &[String]) -> Permissions {
         names.iter().filter_map(|name| name.parse().ok()).collect()

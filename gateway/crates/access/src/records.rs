@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::browser::Browser;
+
 /// SHA-256 of an API key: the only form in which keys are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub [u8; 32]);
@@ -46,6 +48,23 @@ pub struct AuditRecord {
     pub subject: String,
 }
 
+/// What is kept of a signed-in browser: never its cookie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// SHA-256 of the cookie.
+    pub hash: [u8; 32],
+    /// The key it signed in with.
+    pub key: KeyId,
+    /// What that key may do, as one number: a session gains nothing by a change of it.
+    pub permissions: u8,
+    /// Where it signed in from.
+    pub browser: Browser,
+    /// Signed in, microseconds since 1970.
+    pub opened_us: i64,
+    /// Over, microseconds since 1970.
+    pub expires_us: i64,
+}
+
 /// One change; several in one call are applied together or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -77,4 +96,16 @@ pub trait Records: Send + Sync + 'static {
     /// [`Change::PutKey`] only brings usage count and last use, to a key that
     /// is still there.
     fn defer(&self, changes: Vec<Change>);
+
+    /// Every signed-in browser of the last run.
+    fn sessions(&self) -> Vec<SessionRecord> {
+        Vec::new()
+    }
+
+    /// Keeps these in place of those kept before; ends when they are durable. Who
+    /// keeps none signs everybody out with a restart, and harms nobody.
+    fn keep_sessions(&self, sessions: Vec<SessionRecord>) -> Committed<'_> {
+        drop(sessions);
+        Box::pin(std::future::ready(Ok(())))
+    }
 }

@@ -1,8 +1,8 @@
 //! A session: somebody who was let in, for as long as their key lasts.
 //!
 //! Every request, socket, video stream and ticket holds one. A session ends when
-//! its key is revoked, expires or is replaced by another of the same hash;
-//! whoever holds it for longer than a moment waits for [`Session::ended`]
+//! its key is revoked, expires or is replaced by another of the same hash, and that
+//! of a browser when somebody signs out; whoever holds it for longer than a moment waits for [`Session::ended`]
 //! beside the work. A session can never be prolonged, nor gain a permission.
 //!
 //! One watch serves all of them: it is rung at each change of the keys, and a
@@ -10,12 +10,15 @@
 //! keys are rare and sessions bounded, so this costs nothing between them.
 
 use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use readings::clock::{Mono, wall_now};
 use tokio::sync::watch;
 
+use super::cookie::Cookie;
 use super::permission::{Permission, Permissions};
 use super::records::KeyId;
 use super::table::KeyEntry;
@@ -25,9 +28,25 @@ use super::table::KeyEntry;
 /// over is to end within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Number of a session, unique in this run of the gateway.
+/// Number of a session, unique in this run of the gateway; that of a signed-in
+/// browser is its own over restarts as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = ParseIntError;
+
+    /// As it is shown.
+    fn from_str(text: &str) -> Result<SessionId, ParseIntError> {
+        u64::from_str_radix(text, 16).map(SessionId)
+    }
+}
 
 /// Somebody who was let in by a key.
 #[derive(Clone)]
@@ -36,6 +55,8 @@ pub struct Session {
     key: Arc<KeyEntry>,
     opened: Mono,
     changes: Arc<watch::Sender<()>>,
+    /// Of a browser that signed in.
+    cookie: Option<Arc<Cookie>>,
 }
 
 impl Session {
@@ -50,13 +71,34 @@ impl Session {
             key,
             opened,
             changes,
+            cookie: None,
         }
+    }
+
+    /// The same for a browser that signed in.
+    pub(super) fn of_browser(self, cookie: Arc<Cookie>) -> Session {
+        Session {
+            id: SessionId(cookie.number()),
+            cookie: Some(cookie),
+            ..self
+        }
+    }
+
+    /// Whether it is one of a browser that signed in: it is listed, and can be ended.
+    #[must_use]
+    pub const fn is_of_browser(&self) -> bool {
+        self.cookie.is_some()
     }
 
     /// Its number.
     #[must_use]
     pub const fn id(&self) -> SessionId {
         self.id
+    }
+
+    /// The key itself.
+    pub(super) const fn entry(&self) -> &Arc<KeyEntry> {
+        &self.key
     }
 
     /// Hash of the key that opened it.
@@ -89,18 +131,27 @@ impl Session {
         self.opened
     }
 
-    /// Whether its key still opens the gateway.
+    /// When its key expires, if it does: microseconds since 1970.
+    #[must_use]
+    pub fn key_expires_us(&self) -> Option<i64> {
+        self.key.expires_us()
+    }
+
+    /// Whether its key still opens the gateway, and nobody signed out.
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.is_live_at(wall_now().as_microsecond())
     }
 
     fn is_live_at(&self, wall_us: i64) -> bool {
-        !self.key.is_withdrawn() && !self.key.is_expired(wall_us)
+        let signed_in = |cookie: &Arc<Cookie>| cookie.is_live(Mono::now());
+        !self.key.is_withdrawn()
+            && !self.key.is_expired(wall_us)
+            && self.cookie.as_ref().is_none_or(signed_in)
     }
 
-    /// Waits until its key no longer opens the gateway: at most half a second
-    /// longer than that takes.
+    /// Waits until its key no longer opens the gateway, or somebody signed out: at
+    /// most half a second longer than that takes.
     pub async fn ended(&self) {
         // Heard from before the first look, so that no change falls in between.
         let mut changes = self.changes.subscribe();
@@ -115,16 +166,22 @@ impl Session {
                     std::future::pending::<()>().await;
                 }
             };
-            match self.key.expires_us() {
+            match self.next_look(wall_us) {
                 None => heard.await,
-                Some(expires_us) => {
-                    let left = u64::try_from(expires_us.saturating_sub(wall_us)).unwrap_or(0);
-                    let look = LOOK_EVERY.min(Duration::from_micros(left));
-                    // Whichever comes first: the loop looks again.
-                    let _elapsed = tokio::time::timeout(look, heard).await;
-                }
+                // Whichever comes first: the loop looks again.
+                Some(look) => drop(tokio::time::timeout(look, heard).await),
             }
         }
+    }
+
+    /// How long it may be left alone; for ever when only a change can end it.
+    fn next_look(&self, wall_us: i64) -> Option<Duration> {
+        let of_key = self.key.expires_us().map(|expires_us| {
+            let left = u64::try_from(expires_us.saturating_sub(wall_us)).unwrap_or(0);
+            LOOK_EVERY.min(Duration::from_micros(left))
+        });
+        let of_cookie = self.cookie.as_ref().map(|cookie| cookie.left(Mono::now()));
+        of_key.into_iter().chain(of_cookie).min()
     }
 }
 

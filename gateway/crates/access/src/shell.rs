@@ -1,6 +1,8 @@
 //! Keys and limits as the gateway uses them: reads the wall clock, and waits for what
 //! keeps the records. What is decided is decided in the pure files below.
 
+mod sign_in;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,13 +10,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use readings::clock::{Mono, wall_now};
 
 use super::audit::{self, Incidents};
+use super::browsers::Browsers;
 use super::client::{AttachedNetwork, ClientAddress};
 use super::config::Config;
 use super::decision::{Denial, RateClass, RateVerdict};
 use super::error::KeyError;
 use super::first;
 use super::first_keys::FirstKeys;
-use super::gate::Gate;
+use super::gate::{Gate, Refusal};
 use super::keys::{self, NewKey};
 use super::lockout::LockedOut;
 use super::overrides::Overrides;
@@ -24,6 +27,8 @@ use super::records::{Change, KeyId, KeyRecord, NotDurable, Records};
 use super::session::{Session, SessionId};
 use super::stats::AccessStats;
 
+pub use sign_in::{LinkTo, SignInError, SignedIn};
+
 /// Keys and limits; shared by reference.
 pub struct Access {
     keyring: Arc<Keyring>,
@@ -31,6 +36,7 @@ pub struct Access {
 
 struct Keyring {
     gate: Gate,
+    browsers: Browsers,
     incidents: Incidents,
     max_keys: AtomicUsize,
     records: Box<dyn Records>,
@@ -86,8 +92,10 @@ impl Access {
             records.commit(start.changes.clone()).await?;
             audit::tell_all(&start.changes);
         }
+        let gate = Gate::new(config, start.keys.into_iter().collect());
         let keyring = Keyring {
-            gate: Gate::new(config, start.keys.into_iter().collect()),
+            browsers: Browsers::restore(records.sessions(), &gate.keys()),
+            gate,
             incidents: Incidents::default(),
             max_keys: AtomicUsize::new(config.max_keys),
             records,
@@ -145,17 +153,7 @@ impl Access {
         self.keyring
             .gate
             .authorise(presented, client, needs, now, wall_us)
-            .map_err(|refusal| {
-                let incident = refusal.incident.as_ref();
-                if let Some(record) = incident.and_then(|incident| {
-                    self.keyring
-                        .incidents
-                        .record(incident, client, now, wall_us)
-                }) {
-                    self.keyring.records.defer(vec![Change::Audit(record)]);
-                }
-                refusal.denial
-            })
+            .map_err(|refusal| self.keyring.refused(&refusal, client, now, wall_us))
     }
 
     /// Keeps who commanded a drone, and in which session: in the security log, and
@@ -169,7 +167,7 @@ impl Access {
     ) {
         // In the text, because the stored record has no place of its own for it.
         let subject = match session {
-            Some(SessionId(number)) => format!("{subject} (session {number})"),
+            Some(id) => format!("{subject} (session {id})"),
             None => subject.to_owned(),
         };
         let wall_us = wall_now().as_microsecond();
@@ -267,7 +265,8 @@ impl Access {
     /// Counters.
     #[must_use]
     pub fn stats(&self) -> AccessStats {
-        self.keyring.gate.stats(Mono::now())
+        let stats = self.keyring.gate.stats(Mono::now());
+        self.keyring.browsers.counted(stats)
     }
 }
 
@@ -286,6 +285,18 @@ async fn to_the_end<T: Send + 'static>(
 }
 
 impl Keyring {
+    /// Tells of a refusal what there is to tell.
+    fn refused(&self, refusal: &Refusal, client: IpAddr, now: Mono, wall_us: i64) -> Denial {
+        let incident = refusal.incident.as_ref();
+        let told = incident
+            .and_then(|incident| self.incidents.record(incident, client, now, wall_us))
+            .map(Change::Audit);
+        if let Some(record) = told {
+            self.records.defer(vec![record]);
+        }
+        refusal.denial
+    }
+
     async fn create(&self, new: NewKey, by: &str) -> Result<(String, KeyRecord), KeyError> {
         let _writer = self.writer.lock().await;
         let table = self.gate.keys();

@@ -21,6 +21,12 @@ pub struct AccessStats {
     pub lockout_uncounted: u64,
     /// Rate-limit table entries evicted at capacity.
     pub rate_evictions: u64,
+    /// Browsers signed in.
+    pub browsers: u64,
+    /// Signed-in browsers that had to make room for others.
+    pub browser_evictions: u64,
+    /// Sign-in links that had to make room for others.
+    pub link_evictions: u64,
     /// Whether a request from another machine was let in by its key since the start.
     pub asked_from_outside: bool,
 }

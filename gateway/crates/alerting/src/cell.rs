@@ -167,6 +167,16 @@ impl Cell {
         self.phase == Phase::Pending
     }
 
+    pub(super) fn is_firing(&self) -> bool {
+        self.phase == Phase::Firing
+    }
+
+    /// Whether the cool-down since the last firing is over.
+    pub(super) fn may_fire(&self, rule: &Rule, now: Mono) -> bool {
+        let is_over = |fired: Mono| now.since(fired) >= rule.cooldown;
+        self.fired.is_none_or(is_over)
+    }
+
     fn begin_pending(&mut self, now: Mono) {
         self.phase = Phase::Pending;
         self.since = now;
@@ -177,10 +187,7 @@ impl Cell {
         if now.since(self.since) < rule.hold {
             return Step::Nothing;
         }
-        if self
-            .fired
-            .is_some_and(|fired| now.since(fired) < rule.cooldown)
-        {
+        if !self.may_fire(rule, now) {
             let step = if self.silenced {
                 Step::Nothing
             } else {

@@ -32,6 +32,10 @@ pub(super) enum Command {
         name: String,
         reply: Reply<()>,
     },
+    /// Tells channels of an alert again that stands; nobody waits for it.
+    Remind {
+        id: Arc<str>,
+    },
     Stop {
         done: oneshot::Sender<()>,
     },

@@ -25,6 +25,7 @@ mod event;
 mod journal;
 mod measured;
 mod model;
+mod preview;
 mod rule;
 mod rule_table;
 mod rule_text;
@@ -54,6 +55,7 @@ pub use error::{AlertError, JournalError};
 pub use event::EventKind;
 pub use journal::{Change, Journal, Kept, StoredRule};
 pub use model::{Alert, AlertEvent, AlertStats, Condition, Filter, Measured, RuleView, Summary};
+pub use preview::{Firings, Preview, Step};
 pub use readings::{AlertType, Level};
 pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
 pub use rule_table::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, MAX_RULES};
@@ -276,6 +278,16 @@ impl Alerts {
     pub async fn resolve(&self, id: &str, by: &str) -> Result<Arc<Alert>, AlertError> {
         let (id, by) = (id.to_owned(), by.into());
         self.ask(|reply| Command::Resolve { id, by, reply }).await
+    }
+
+    /// Has channels hear of an alert again that stands, as if it were raised now. Best
+    /// effort: when too much is waiting, or the store refuses, they do not.
+    pub fn remind(&self, id: &Arc<str>) {
+        let id = id.clone();
+        if self.commands.try_send(Command::Remind { id }).is_err() {
+            let refused = &self.service.counters.commands_refused;
+            refused.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Rules in effect: the ten documented ones first, in their order.

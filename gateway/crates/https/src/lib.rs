@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, bind, serve};
 pub use answer::NotHeld;
+pub use certificates::Authority;
 pub use config::TlsConfig;
 pub use limiter::{Connection, ConnectionLimiter};
 pub use tls::{Tls, TlsError};

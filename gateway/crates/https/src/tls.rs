@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::TlsConfig;
-use super::certificates::{self, CertificateError, CertificateInfo, Pair, Renewal};
+use super::certificates::{self, Authority, CertificateError, CertificateInfo, Pair, Renewal};
 
 /// How often the owner's files are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -138,6 +138,15 @@ impl Tls {
     #[must_use]
     pub fn info(&self) -> Arc<CertificateInfo> {
         self.info.load_full()
+    }
+
+    /// The device's own authority, when it vouches for what is served now.
+    #[must_use]
+    pub fn authority(&self) -> Option<Authority> {
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let state_dir = source.state_dir.clone();
+        drop(source);
+        certificates::authority(&self.info(), &state_dir)
     }
 
     /// Loads the certificate again, from the files that `config` names. New

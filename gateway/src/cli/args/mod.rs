@@ -129,6 +129,34 @@ pub enum KeysCommand {
         /// The preview shown by `keys list`, or the key.
         key: String,
     },
+    /// Show a QR code that signs a phone in, once, within five minutes.
+    Qr(QrArgs),
+}
+
+/// Arguments of `keys qr`.
+#[derive(Debug, Args)]
+pub struct QrArgs {
+    /// Sign in to this key, by the preview shown by `keys list`; else to a new one.
+    #[arg(long, conflicts_with_all = ["permissions", "name"])]
+    pub key: Option<String>,
+    /// What the new key may do.
+    #[arg(
+        long,
+        short,
+        visible_alias = "permission",
+        default_value = "read,write,admin,dashboard",
+        help = concat!("What the new key may do: a comma list of ", access::permission_names!())
+    )]
+    pub permissions: String,
+    /// Name of the new key; whose phone it is.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Where the phone reaches the gateway, as HOST:PORT.
+    #[arg(long)]
+    pub address: Option<String>,
+    /// Print the link only.
+    #[arg(long)]
+    pub no_code: bool,
 }
 
 /// Arguments of `lockouts`.

@@ -10,6 +10,7 @@ use crate::book::Book;
 use crate::command::{Answer, Command, Reply, send};
 use crate::error::AlertError;
 use crate::error::JournalError;
+use crate::event::EventKind;
 use crate::journal::{Change, StoredRule};
 use crate::model::Alert;
 use readings::clock::Mono;
@@ -51,6 +52,7 @@ impl Committer {
                     Err(error) => send(reply, Err(error)),
                 }
             }
+            Command::Remind { id } => plan.remind(book, &id),
             // The task acts on it once this plan is settled.
             Command::Stop { .. } => {}
         }
@@ -101,6 +103,17 @@ impl Committer {
 }
 
 impl Plan {
+    /// Has the outbox say once more that an alert was raised. One that changes in this
+    /// plan, or is not durable yet, is told of anyway.
+    fn remind(&mut self, book: &Book, id: &str) {
+        let known = book.find(id).filter(|alert| alert.durable);
+        if let Some(alert) = known.filter(|alert| !self.complete.holds(alert.seq)) {
+            let alert = Box::new((**alert).clone());
+            let raised = Some(EventKind::Raised);
+            self.changes.push(Change::PutAlert(alert, raised));
+        }
+    }
+
     /// Acknowledges or resolves; an alert that is so already is only answered
     /// for, once it is durable.
     fn act(

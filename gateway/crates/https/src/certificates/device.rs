@@ -212,6 +212,11 @@ impl Device {
         self.dir.join(name)
     }
 
+    /// The certificate that is for people to trust.
+    pub(super) fn authority_path(&self) -> PathBuf {
+        self.path(AUTHORITY)
+    }
+
     /// Writes a file whole or not at all, readable by the gateway only.
     fn write(&self, name: &str, text: &str) -> Result<(), CertificateError> {
         let (path, temporary) = (self.path(name), self.path(&format!("{name}.new")));

@@ -4,6 +4,7 @@
 //! trust, `ca-key.pem` never leaves, `cert.pem` and `key.pem` are served. This
 //! module never serves anything itself; `tls` does.
 
+mod authority;
 mod clock;
 mod constraints;
 mod device;
@@ -21,6 +22,7 @@ use readings::clock::wall_now;
 
 use names::Names;
 
+pub use authority::Authority;
 pub use error::CertificateError;
 pub use info::{CertificateInfo, LEFT_OUT, UNLIMITED};
 pub use judge::{outlook, problems};
@@ -66,6 +68,12 @@ pub fn inspect(config: &TlsConfig, state_dir: &Path) -> Result<CertificateInfo, 
         }
     };
     Ok(pair.info)
+}
+
+/// The device's own authority, where the certificate of `info` is of it.
+pub(super) fn authority(info: &CertificateInfo, state_dir: &Path) -> Option<Authority> {
+    let path = device::Device::at(state_dir).authority_path();
+    Authority::in_file(&path).filter(|_| info.authority_fingerprint.is_some())
 }
 
 /// What is made anew.
