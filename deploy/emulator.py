@@ -195,7 +195,17 @@ class Board:
             if not self.alive():
                 raise Failed(f"{what}: the emulator ended, see {self.folder}/qemu.log")
             time.sleep(0.5)
-        raise Failed(f"{what}: waited {patience_s} s in vain; see {self.serial_log}")
+        state = self.state()
+        if state == "io-error":
+            raise Failed(f"{what}: the emulator stopped the board, as there is no room for its card under {self.folder}")
+        raise Failed(f"{what}: waited {patience_s} s in vain, the emulator says {state}; see {self.serial_log}")
+
+    def state(self):
+        """What the emulator says of the machine: `running`, or another word of its own."""
+        try:
+            return self.events().status()
+        except (OSError, ValueError, Failed):
+            return "nothing"
 
     def serial_position(self):
         """Where the serial log ends now, for `wait_serial`."""
@@ -309,10 +319,21 @@ class Events:
 
     def __init__(self, path):
         self.link = socket.socket(socket.AF_UNIX)
+        # (It answers one at a time; whoever asks meanwhile waits.)
+        self.link.settimeout(10)
         self.link.connect(path)
         self.reader = self.link.makefile("r")
         json.loads(self.reader.readline())
         self.link.sendall(b'{"execute":"qmp_capabilities"}\n')
+
+    def status(self):
+        """Whether the machine runs, in the emulator's words."""
+        self.link.sendall(b'{"execute":"query-status"}\n')
+        for line in self.reader:
+            answer = json.loads(line).get("return")
+            if answer:
+                return answer["status"]
+        raise Failed("the emulator does not say whether the machine runs")
 
     def wait_for(self, name, patience_s=PATIENCE_S):
         """Reads until the named event comes."""
