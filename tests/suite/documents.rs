@@ -52,7 +52,7 @@ fn what_is_not_there_is_found() {
         ("cargo test -p boards --test no_aloc", "no_aloc"),
         ("cargo run -p gateway-tests --bin crush", "crush"),
         ("bench latencies", "latencies"),
-        (".ci/measure pages", "pages"),
+        (".ci/measure paeg", "paeg"),
         ("access.max_kees", "max_kees"),
         ("gateway/crates/access/src/lookout.rs", "lookout"),
     ] {

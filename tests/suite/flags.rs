@@ -62,16 +62,17 @@ fn every_flag_is_used_by_a_test() {
     flags(&mut Vec::new(), &mut found);
     assert!(found.len() > 30, "only {found:?}");
     let mut tests = String::new();
-    for folder in [
-        "tests/suite",
-        "tests/suite/boards",
-        "tests/src",
-        "tests/src/gateway",
-    ] {
-        let entries = std::fs::read_dir(crate::cross_config::repository(folder)).unwrap();
-        let files = entries.map(|entry| entry.unwrap().path());
-        for file in files.filter(|path| path.extension().is_some_and(|e| e == "rs")) {
-            tests += &std::fs::read_to_string(file).unwrap();
+    let mut folders = ["tests/suite", "tests/src"]
+        .map(crate::cross_config::repository)
+        .to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                tests += &std::fs::read_to_string(path).unwrap();
+            }
         }
     }
     let untested: Vec<_> = found

@@ -36,7 +36,10 @@ async fn what_the_machine_does_not_say_is_absent() -> anyhow::Result<()> {
     .await?;
     assert_eq!(kept("memory_usage").await?, [Value::Null; 0]);
     assert_eq!(processor["value"], 42.5, "{processor}");
-    assert_eq!(titles(&admin).await?, [""; 0]);
+    // (The disk is the machine's own, and may be full.)
+    let mut titles = titles(&admin).await?;
+    titles.retain(|title| title != "High Disk Usage");
+    assert_eq!(titles, [""; 0]);
 
     let system = admin.get("/api/dashboard/system").await?.expect(200).json();
     assert_eq!(

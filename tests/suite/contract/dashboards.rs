@@ -76,6 +76,13 @@ async fn dashboards_have_every_field() -> anyhow::Result<()> {
             "services.dataset_service.total_datasets",
         ],
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn dashboards_of_the_machine_and_of_alerts_have_every_field() -> anyhow::Result<()> {
+    let gateway = Gateway::builder().drone("d1", 2).start().await?;
+    let reader = gateway.reader()?;
     let performance = reader
         .get("/api/dashboard/performance")
         .await?

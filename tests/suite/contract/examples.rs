@@ -82,7 +82,13 @@ async fn the_documented_examples_work() -> anyhow::Result<()> {
             "monitoring_active",
         ],
     );
+    Ok(())
+}
 
+#[tokio::test]
+async fn the_documented_examples_of_alerts_work() -> anyhow::Result<()> {
+    let gateway = Gateway::builder().start().await?;
+    let reader = gateway.reader()?;
     for path in [
         "/api/alerts",
         "/api/alerts?level=critical&limit=10",
@@ -113,7 +119,13 @@ async fn the_documented_examples_work() -> anyhow::Result<()> {
             "last_updated",
         ],
     );
+    Ok(())
+}
 
+#[tokio::test]
+async fn the_documented_examples_of_performance_work() -> anyhow::Result<()> {
+    let gateway = Gateway::builder().start().await?;
+    let (admin, reader) = (gateway.admin()?, gateway.reader()?);
     let performance = reader
         .get("/api/performance/summary")
         .await?

@@ -2,6 +2,90 @@
 
 use super::*;
 
+/// The documented rules, in their order: name, metric, operator, threshold, level, type.
+const DOCUMENTED: [(&str, &str, &str, f64, &str, &str); 10] = [
+    (
+        "High CPU Usage",
+        "cpu_usage",
+        ">=",
+        85.0,
+        "warning",
+        "system",
+    ),
+    (
+        "Critical CPU Usage",
+        "cpu_usage",
+        ">=",
+        95.0,
+        "critical",
+        "system",
+    ),
+    (
+        "High Memory Usage",
+        "memory_usage",
+        ">=",
+        85.0,
+        "warning",
+        "system",
+    ),
+    (
+        "Critical Memory Usage",
+        "memory_usage",
+        ">=",
+        95.0,
+        "critical",
+        "system",
+    ),
+    (
+        "High Disk Usage",
+        "disk_usage",
+        ">=",
+        90.0,
+        "error",
+        "system",
+    ),
+    (
+        "Critical Disk Usage",
+        "disk_usage",
+        ">=",
+        95.0,
+        "critical",
+        "system",
+    ),
+    (
+        "High Temperature",
+        "temperature",
+        ">=",
+        80.0,
+        "warning",
+        "system",
+    ),
+    (
+        "Critical Temperature",
+        "temperature",
+        ">=",
+        90.0,
+        "critical",
+        "system",
+    ),
+    (
+        "Low Battery",
+        "battery_level",
+        "<",
+        20.0,
+        "warning",
+        "drone",
+    ),
+    (
+        "Critical Battery",
+        "battery_level",
+        "<",
+        10.0,
+        "critical",
+        "drone",
+    ),
+];
+
 #[tokio::test]
 async fn rules_are_listed_in_the_documented_order() -> anyhow::Result<()> {
     let gateway = Gateway::builder().start().await?;
@@ -11,101 +95,19 @@ async fn rules_are_listed_in_the_documented_order() -> anyhow::Result<()> {
         .await?
         .expect(200)
         .json();
-    let wanted = [
-        (
-            "High CPU Usage",
-            "cpu_usage",
-            ">=",
-            85.0,
-            "warning",
-            "system",
-        ),
-        (
-            "Critical CPU Usage",
-            "cpu_usage",
-            ">=",
-            95.0,
-            "critical",
-            "system",
-        ),
-        (
-            "High Memory Usage",
-            "memory_usage",
-            ">=",
-            85.0,
-            "warning",
-            "system",
-        ),
-        (
-            "Critical Memory Usage",
-            "memory_usage",
-            ">=",
-            95.0,
-            "critical",
-            "system",
-        ),
-        (
-            "High Disk Usage",
-            "disk_usage",
-            ">=",
-            90.0,
-            "error",
-            "system",
-        ),
-        (
-            "Critical Disk Usage",
-            "disk_usage",
-            ">=",
-            95.0,
-            "critical",
-            "system",
-        ),
-        (
-            "High Temperature",
-            "temperature",
-            ">=",
-            80.0,
-            "warning",
-            "system",
-        ),
-        (
-            "Critical Temperature",
-            "temperature",
-            ">=",
-            90.0,
-            "critical",
-            "system",
-        ),
-        (
-            "Low Battery",
-            "battery_level",
-            "<",
-            20.0,
-            "warning",
-            "drone",
-        ),
-        (
-            "Critical Battery",
-            "battery_level",
-            "<",
-            10.0,
-            "critical",
-            "drone",
-        ),
-    ];
     let listed = rules["rules"].as_array().unwrap();
     let names: Vec<&str> = listed
         .iter()
         .map(|rule| rule["name"].as_str().unwrap())
         .collect();
     // After the documented ten come those of the drone's own boards, then other rooms'.
-    let documented = wanted.map(|(name, ..)| name);
+    let documented = DOCUMENTED.map(|(name, ..)| name);
     let drones = ["High Drone Temperature", "Critical Drone Temperature"];
     assert!(
         names.starts_with(&[&documented[..], &drones[..]].concat()),
         "{names:?}"
     );
-    for (rule, (name, metric, operator, threshold, level, kind)) in listed.iter().zip(wanted) {
+    for (rule, (name, metric, operator, threshold, level, kind)) in listed.iter().zip(DOCUMENTED) {
         assert_eq!(
             (&rule["name"], &rule["metric"]),
             (&name.into(), &metric.into()),

@@ -36,7 +36,13 @@ async fn without_an_upstream_requests_are_checked_and_then_told_so() -> anyhow::
         .await?
         .expect(422);
     client.delete("/api/models/a%20b").await?.expect(422);
+    Ok(())
+}
 
+#[tokio::test]
+async fn without_an_upstream_bodies_are_checked_and_then_told_so() -> anyhow::Result<()> {
+    let gateway = Gateway::builder().start().await?;
+    let client = gateway.admin()?;
     let post = |path: &'static str, body: Value| {
         let client = &client;
         async move { client.json(Method::POST, path, &body).await }
@@ -117,7 +123,13 @@ async fn without_an_upstream_requests_are_checked_and_then_told_so() -> anyhow::
     )
     .await?
     .expect(503);
+    Ok(())
+}
 
+#[tokio::test]
+async fn without_an_upstream_uploads_are_checked_and_then_told_so() -> anyhow::Result<()> {
+    let gateway = Gateway::builder().start().await?;
+    let client = gateway.admin()?;
     let upload = "/api/vision/datasets/d1/images";
     client
         .json(Method::POST, upload, &json!({}))

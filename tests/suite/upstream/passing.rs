@@ -189,6 +189,14 @@ async fn what_the_service_refuses_comes_back_in_the_one_envelope() -> anyhow::Re
             "{refused}"
         );
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_service_that_is_busy_says_when_to_ask_again() -> anyhow::Result<()> {
+    let vision = Vision::start(None, None).await?;
+    let gateway = before(vision.address(), "").start().await?;
+    let client = gateway.admin()?;
     vision.conduct(Conduct::Answer(
         503,
         "retry-after: 7\r\n".to_owned(),

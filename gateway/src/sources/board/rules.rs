@@ -26,14 +26,31 @@ const TEMPERATURE_HYSTERESIS_C: f64 = 2.0;
 #[must_use]
 pub fn defaults(limits: TemperatureLimits) -> Vec<Rule> {
     let mut rules = temperatures(limits);
-    let rule = |name, metric, operator, threshold, level, for_s, hysteresis| Rule {
+    rules.extend(power_and_storage());
+    rules.extend(links_and_clock());
+    rules
+}
+
+fn rule(
+    name: &str,
+    metric: Metric,
+    operator: &str,
+    threshold: f64,
+    level: &str,
+    for_s: u32,
+    hysteresis: f64,
+) -> Rule {
+    Rule {
         alert_type: (metric == Metric::WifiLink).then(|| "network".to_owned()),
         for_s,
         hysteresis,
         source: Some("board".to_owned()),
         ..Rule::new(name, metric, operator, threshold, level)
-    };
-    rules.extend([
+    }
+}
+
+fn power_and_storage() -> [Rule; 5] {
+    [
         // The driver's alarm is latched for two seconds and worth every event.
         rule(
             "Undervoltage",
@@ -83,6 +100,11 @@ pub fn defaults(limits: TemperatureLimits) -> Vec<Rule> {
             0,
             0.0,
         ),
+    ]
+}
+
+fn links_and_clock() -> [Rule; 4] {
+    [
         // Video stalls at about -75 dBm, the link is lost at about -85.
         rule(
             "Weak Wi-Fi",
@@ -123,8 +145,7 @@ pub fn defaults(limits: TemperatureLimits) -> Vec<Rule> {
             900,
             0.0,
         ),
-    ]);
-    rules
+    ]
 }
 
 /// The two temperature rules that must be lowered for this board; none when
