@@ -86,6 +86,7 @@ fn drop_up_to(store: &Store, everywhere: u64) {
 }
 
 /// Delivers by one channel.
+#[derive(Clone)]
 pub(super) struct DeliveryWorker {
     /// How it is sent.
     pub(super) channel: Arc<dyn Channel>,
