@@ -136,8 +136,8 @@ const LIMITS: &[Limit] = &[
     // Each holds a connection, and a buffer both ways.
     limit("upstream", "max_in_flight", (1.0, 64.0), ""),
     limit("upstream", "breaker_failures", (1.0, 100.0), ""),
-    // One packet of a bundle, and more than any root slot holds.
-    limit("update", "max_bundle_bytes", (KIB, 4.0 * GIB), " bytes"),
+    // One packet of a bundle, and as much as the updater on the board takes.
+    limit("update", "max_bundle_bytes", (KIB, 2.0 * GIB), " bytes"),
 ];
 
 const fn both(range: &RangeInclusive<f64>) -> (f64, f64) {

@@ -1,7 +1,7 @@
 //! A command as a wish: an id, and what has come of it so far.
 //!
 //! The id is given when somebody wishes, and stays the same in the answer, in every
-//! event and in the audit. What a drone can be told is its protocol's to say: here a
+//! event and in the subject of the audit's record. What a drone can be told is its protocol's to say: here a
 //! command is its words. Pure; shared by every kind of vehicle.
 
 use std::fmt;

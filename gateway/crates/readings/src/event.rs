@@ -33,17 +33,17 @@ pub const MAX_WORDS_BYTES: usize = 200;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
-    /// An alert was raised, acknowledged, resolved, or cleared.
+    /// Reserved, made by nothing yet: an alert was raised, acknowledged, resolved, or cleared.
     Alert,
     /// A command that somebody gave went a step further.
     Command,
     /// A command that the gateway gave by itself went a step further.
     Guard,
-    /// A link came or went.
+    /// Reserved, made by nothing yet: a link came or went.
     Link,
-    /// Somebody was let in, refused, or locked out.
+    /// Reserved, made by nothing yet: somebody was let in, refused, or locked out.
     Access,
-    /// The configuration changed.
+    /// Reserved, made by nothing yet: the configuration changed.
     Configuration,
 }
 

@@ -104,7 +104,12 @@ fn why_a_command_was_given_outlives_steps_that_say_nothing() {
 fn the_words_of_a_drone_are_cut_at_a_whole_character() {
     let (log, ids) = log();
     let why = format!("x{}", "墜".repeat(MAX_WORDS_BYTES));
-    let event = step(ids.next(), EventKind::Command, CommandState::Refused, Some(&why));
+    let event = step(
+        ids.next(),
+        EventKind::Command,
+        CommandState::Refused,
+        Some(&why),
+    );
     log.publish(event, Timestamp::UNIX_EPOCH);
     let kept = log.commands()[0].why.clone().expect("kept");
     assert_eq!(kept.len(), 1 + (MAX_WORDS_BYTES - 1) / 3 * 3);
