@@ -226,11 +226,7 @@ impl Supervisor {
 
     /// As [`Supervisor::outcome`]; the alert of an earlier end is over once the task
     /// has run for a while.
-    async fn until_end(
-        &self,
-        name: &str,
-        task: impl Future<Output = ()> + Send,
-    ) -> Option<String> {
+    async fn until_end(&self, name: &str, task: impl Future<Output = ()> + Send) -> Option<String> {
         let task = std::pin::pin!(self.outcome(name, task));
         let well = async {
             sleep(WELL_AFTER).await;
@@ -244,11 +240,7 @@ impl Supervisor {
     }
 
     /// Why `task` ended; none when the gateway stops.
-    async fn outcome(
-        &self,
-        name: &str,
-        task: impl Future<Output = ()> + Send,
-    ) -> Option<String> {
+    async fn outcome(&self, name: &str, task: impl Future<Output = ()> + Send) -> Option<String> {
         let task = self.until_killed(name, task);
         let ended = AssertUnwindSafe(task).catch_unwind().await;
         match ended {

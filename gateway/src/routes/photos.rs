@@ -256,14 +256,16 @@ impl Shot {
             .command(&self.drone, command, &self.by)
             .await;
         let mut pending = pending.map_err(|error| drone_call::refused(command, error))?;
+        let id = pending.id();
+        let failed = |message| drone_call::of_command(drone_call::failed(message), id);
         let within = deadline.saturating_duration_since(Instant::now());
         match pending.settled_within(within).await {
             Some(Outcome::Done | Outcome::Sent | Outcome::Answer(_)) => Ok(()),
-            Some(Outcome::Refused(words)) => Err(drone_call::failed(format!(
+            Some(Outcome::Refused(words)) => Err(failed(format!(
                 "Drone {} refused {command}: {words}",
                 self.drone
             ))),
-            _ => Err(drone_call::failed(format!(
+            _ => Err(failed(format!(
                 "Drone {} did not reply to {command} in time",
                 self.drone
             ))),

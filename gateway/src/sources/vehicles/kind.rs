@@ -125,6 +125,8 @@ impl Vehicles {
 
 #[cfg(test)]
 mod tests {
+    use readings::command::{BootId, CommandIds};
+
     use super::*;
 
     /// A kind that has one drone and knows no command.
@@ -153,7 +155,9 @@ mod tests {
             _command: Command,
             _by: &'a Operator,
         ) -> BoxFuture<'a, Result<Pending, CommandError>> {
-            Box::pin(async { Err(super::super::Refusal::NotConnected.into()) })
+            let id = CommandIds::new(BootId(1)).next();
+            let why = super::super::Refusal::NotConnected;
+            Box::pin(async move { Err(CommandError::Refused { id, why }) })
         }
     }
 
@@ -182,7 +186,7 @@ mod tests {
             name: "x".into(),
         };
         let refused = all.command("b", Command::Land, &by).await;
-        assert!(matches!(refused, Err(CommandError::Refused(_))));
+        assert!(matches!(refused, Err(CommandError::Refused { .. })));
         let unknown = all.command("c", Command::Land, &by).await;
         assert!(matches!(unknown, Err(CommandError::Unknown(_))));
     }
