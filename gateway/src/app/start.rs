@@ -103,7 +103,7 @@ impl Running {
                 tracing::warn!("requests in flight were cut off at the stop");
             }
         }
-        self.observing.fleet.stop().await;
+        self.observing.vehicles.stop().await;
         self.core.alerts.stop().await;
         self.core.rooms().batch();
         if let Err(error) = self.core.access.flush_sessions().await {

@@ -75,7 +75,7 @@ pub(crate) fn status(call: &mut Call) -> Answer {
         .app
         .fleet
         .video(&call.param)
-        .map_err(|_| drone_call::unknown())?;
+        .map_err(|_| drone_call::no_camera(&call.param))?;
     Ok(respond::json(&CameraStatus {
         drone_id: call.param.clone(),
         streaming: video.asked,
@@ -106,8 +106,16 @@ pub(crate) fn stream_off(call: Call) -> BoxFuture<'static, Answer> {
     })
 }
 
+/// A drone of a kind without video is told apart before it is commanded.
+fn has_camera(call: &Call) -> Result<(), ApiError> {
+    let video = call.app.fleet.video(&call.param);
+    let known = video.map_err(|_| drone_call::no_camera(&call.param));
+    known.map(drop)
+}
+
 /// Begins or ends the stream of a drone.
 pub(crate) async fn stream(call: &Call, on: bool) -> Result<Given, ApiError> {
+    has_camera(call)?;
     let command = if on {
         Command::StreamOn
     } else {

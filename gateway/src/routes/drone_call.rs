@@ -44,6 +44,15 @@ pub(crate) fn unknown() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "DRONE_NOT_FOUND", UNKNOWN)
 }
 
+/// 404 `NO_CAMERA`: the drone is there, and of a kind whose video is not known here.
+pub(crate) fn no_camera(id: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "NO_CAMERA",
+        format!("Drone {id} has no camera"),
+    )
+}
+
 /// The operator behind a request.
 pub(crate) fn operator(call: &Call) -> Operator {
     match &call.session {

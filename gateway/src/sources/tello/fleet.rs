@@ -382,6 +382,10 @@ impl VehicleKind for Fleet {
     ) -> BoxFuture<'a, Result<Pending, CommandError>> {
         Box::pin(Fleet::command(self, id, command, by))
     }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Fleet::stop(self))
+    }
 }
 
 impl Drop for FleetParts {
