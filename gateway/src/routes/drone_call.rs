@@ -238,12 +238,15 @@ pub(crate) fn refused(command: Command, error: CommandError) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use readings::command::{BootId, CommandIds};
+
     use super::*;
 
     #[test]
     fn a_refusal_has_the_documented_status() {
         let status = |command, refusal| {
-            let error = refused(command, CommandError::Refused(refusal));
+            let id = CommandIds::new(BootId(1)).next();
+            let error = refused(command, CommandError::Refused { id, why: refusal });
             error.status().as_u16()
         };
         let low = || Refusal::BatteryLow {
