@@ -75,7 +75,7 @@ struct TaskTable {
 }
 
 struct Task {
-    name: &'static str,
+    name: Arc<str>,
     service: Option<Service>,
     /// How many of that name run now, of how many that were started.
     running: usize,
@@ -107,23 +107,39 @@ impl Supervisor {
         &self,
         name: &'static str,
         service: Option<Service>,
-        make: impl Fn() -> F + Send + 'static,
+        make: impl Fn() -> F + Send + Sync + 'static,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let running = self.enter(name, service);
+        tokio::spawn(self.kept(name.into(), service, make));
+    }
+
+    /// As [`Supervisor::keep`], to be spawned by whoever owns it, under a name that the
+    /// configuration gave.
+    pub fn kept<F>(
+        &self,
+        name: Arc<str>,
+        service: Option<Service>,
+        make: impl Fn() -> F + Send + Sync + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let running = self.enter(&name, service);
         let supervisor = self.clone();
-        tokio::spawn(async move {
+        async move {
             let mut pause = PAUSE.0;
             loop {
                 let began = Instant::now();
-                let ended = supervisor.until_end(name, make()).await;
+                // Made inside, so that a panic of `make` itself is told as well.
+                let task = async { make().await };
+                let ended = supervisor.until_end(&name, task).await;
                 let Some(why) = ended else { break };
                 if began.elapsed() >= WELL_AFTER {
                     pause = PAUSE.0;
                 }
                 running.down();
-                supervisor.tell(name, &why, Some(pause));
+                supervisor.tell(&name, &why, Some(pause));
                 tokio::select! {
                     () = sleep(pause) => {}
                     () = supervisor.0.stop.cancelled() => break,
@@ -131,7 +147,7 @@ impl Supervisor {
                 pause = (pause * 2).min(PAUSE.1);
                 running.up();
             }
-        });
+        }
     }
 
     /// `task`, watched, to be spawned by whoever owns it: it cannot be begun again.
@@ -174,27 +190,32 @@ impl Supervisor {
 
     /// Names of tasks that should run and do not.
     #[must_use]
-    pub fn down(&self) -> Vec<&'static str> {
+    pub fn down(&self) -> Vec<String> {
         let tasks = self.tasks();
         let down = tasks.iter().filter(|task| !task.is_up());
-        down.map(|task| task.name).collect()
+        down.map(|task| task.name.to_string()).collect()
     }
 
-    fn enter(&self, name: &'static str, service: Option<Service>) -> Running {
+    fn enter(&self, name: &str, service: Option<Service>) -> Running {
         let mut tasks = self.tasks();
-        match tasks.iter_mut().find(|task| task.name == name) {
+        let name = match tasks.iter_mut().find(|task| *task.name == *name) {
             Some(task) => {
                 task.started += 1;
                 task.running += 1;
+                task.name.clone()
             }
-            None => tasks.push(Task {
-                name,
-                service,
-                running: 1,
-                started: 1,
-                failures: 0,
-            }),
-        }
+            None => {
+                let name: Arc<str> = name.into();
+                tasks.push(Task {
+                    name: name.clone(),
+                    service,
+                    running: 1,
+                    started: 1,
+                    failures: 0,
+                });
+                name
+            }
+        };
         drop(tasks);
         Running {
             supervisor: self.clone(),
@@ -205,11 +226,7 @@ impl Supervisor {
 
     /// As [`Supervisor::outcome`]; the alert of an earlier end is over once the task
     /// has run for a while.
-    async fn until_end(
-        &self,
-        name: &'static str,
-        task: impl Future<Output = ()> + Send,
-    ) -> Option<String> {
+    async fn until_end(&self, name: &str, task: impl Future<Output = ()> + Send) -> Option<String> {
         let task = std::pin::pin!(self.outcome(name, task));
         let well = async {
             sleep(WELL_AFTER).await;
@@ -223,11 +240,7 @@ impl Supervisor {
     }
 
     /// Why `task` ended; none when the gateway stops.
-    async fn outcome(
-        &self,
-        name: &'static str,
-        task: impl Future<Output = ()> + Send,
-    ) -> Option<String> {
+    async fn outcome(&self, name: &str, task: impl Future<Output = ()> + Send) -> Option<String> {
         let task = self.until_killed(name, task);
         let ended = AssertUnwindSafe(task).catch_unwind().await;
         match ended {
@@ -240,7 +253,7 @@ impl Supervisor {
     #[cfg(not(test))]
     fn until_killed(
         &self,
-        _name: &'static str,
+        _name: &str,
         task: impl Future<Output = ()> + Send,
     ) -> impl Future<Output = ()> + Send {
         task
@@ -248,9 +261,9 @@ impl Supervisor {
 
     /// `task`, until a test ends it.
     #[cfg(test)]
-    async fn until_killed(&self, name: &'static str, task: impl Future<Output = ()> + Send) {
+    async fn until_killed(&self, name: &str, task: impl Future<Output = ()> + Send) {
         let mut killed = self.0.killed.subscribe();
-        let kill = async { while killed.recv().await != Ok(name) {} };
+        let kill = async { while !killed.recv().await.is_ok_and(|killed| killed == name) {} };
         tokio::select! {
             () = task => {}
             () = kill => {}
@@ -263,8 +276,8 @@ impl Supervisor {
         self.0.killed.send(name).expect("a task of that name runs");
     }
 
-    fn tell(&self, name: &'static str, why: &str, again: Option<Duration>) {
-        if let Some(task) = self.tasks().iter_mut().find(|task| task.name == name) {
+    fn tell(&self, name: &str, why: &str, again: Option<Duration>) {
+        if let Some(task) = self.tasks().iter_mut().find(|task| *task.name == *name) {
             task.failures += 1;
         }
         let next = match again {
@@ -295,7 +308,7 @@ impl Supervisor {
 /// One run of a task in the table.
 struct Running {
     supervisor: Supervisor,
-    name: &'static str,
+    name: Arc<str>,
     up: std::sync::atomic::AtomicBool,
 }
 
@@ -344,7 +357,7 @@ impl Thread {
     pub fn release(mut self) {
         self.wanted = false;
         let mut tasks = self.supervisor.tasks();
-        if let Some(task) = tasks.iter_mut().find(|task| task.name == self.name) {
+        if let Some(task) = tasks.iter_mut().find(|task| *task.name == *self.name) {
             task.started -= 1;
         }
     }
@@ -373,27 +386,28 @@ impl Measured for Supervisor {
             up.iter()
                 .map(|(labels, up)| (labels.as_slice(), f64::from(u8::from(*up)))),
         )?;
-        let failures: Vec<([(&str, &str); 1], u64)> = {
+        let rows: Vec<(Arc<str>, bool, u64)> = {
             let tasks = self.tasks();
-            let row = |task: &Task| ([("task", task.name)], task.failures);
+            let row = |task: &Task| (task.name.clone(), task.is_up(), task.failures);
             tasks.iter().map(row).collect()
         };
-        let up: Vec<([(&str, &str); 1], f64)> = {
-            let tasks = self.tasks();
-            let row = |task: &Task| ([("task", task.name)], f64::from(u8::from(task.is_up())));
-            tasks.iter().map(row).collect()
-        };
+        let labels = rows.iter().map(|(name, ..)| [("task", &**name)]);
+        let labels: Vec<[(&str, &str); 1]> = labels.collect();
         page.gauges(
             "task_up",
             "1 while every task and thread of that name runs",
-            up.iter().map(|(labels, up)| (labels.as_slice(), *up)),
+            labels
+                .iter()
+                .zip(&rows)
+                .map(|(labels, (_, up, _))| (labels.as_slice(), f64::from(u8::from(*up)))),
         )?;
         page.counters(
             "task_failures",
             "Times a task ended before the gateway did",
-            failures
+            labels
                 .iter()
-                .map(|(labels, count)| (labels.as_slice(), *count)),
+                .zip(&rows)
+                .map(|(labels, (_, _, failures))| (labels.as_slice(), *failures)),
         )
     }
 }

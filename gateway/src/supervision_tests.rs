@@ -89,6 +89,31 @@ async fn a_task_that_can_be_begun_again_is() {
 }
 
 #[tokio::test]
+async fn a_task_that_cannot_even_be_made_is_told_and_tried_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (supervisor, alerts, _stop) = supervisor(&dir).await;
+    let (began, mut beginnings) = tokio::sync::mpsc::channel(8);
+    let runs = AtomicUsize::new(0);
+    let make = move || {
+        assert!(
+            runs.fetch_add(1, Ordering::Relaxed) > 0,
+            "nothing to make it of"
+        );
+        let began = began.clone();
+        async move {
+            let _ = began.send(()).await;
+            std::future::pending::<()>().await;
+        }
+    };
+    let kept = supervisor.kept("notifications to mast".into(), None, make);
+    let _task = tokio::spawn(kept);
+    let told = told(&alerts).await;
+    assert!(told[0].starts_with("notifications to mast: "), "{told:?}");
+    assert!(told[0].contains("nothing to make it of"), "{told:?}");
+    assert_eq!(beginnings.recv().await, Some(()), "after its pause");
+}
+
+#[tokio::test]
 async fn what_ends_with_the_gateway_is_not_told() {
     let dir = tempfile::tempdir().expect("a directory");
     let (supervisor, alerts, stop) = supervisor(&dir).await;

@@ -48,7 +48,7 @@ async fn a_command_is_followed_by_its_id_to_its_end() -> anyhow::Result<()> {
     until(&client, &land, "confirmed").await?;
 
     // A command that is refused has an end, too.
-    client.post("/api/drones/d1/land").await?.expect(503);
+    let refused = client.post("/api/drones/d1/land").await?.expect(503).json();
     let list = client.get("/api/commands").await?.expect(200).json();
     let states: Vec<&str> = list
         .as_array()
@@ -58,6 +58,8 @@ async fn a_command_is_followed_by_its_id_to_its_end() -> anyhow::Result<()> {
         .collect();
     assert_eq!(states, ["refused", "confirmed", "answered"], "{list}");
     assert_eq!(list[0]["why"], "the drone is not airborne");
+    let id = list[0]["command_id"].as_str().expect("an id");
+    assert_eq!(refused["details"], format!("command_id: {id}"));
     for nobody in ["none", "0000000000000001-1"] {
         let path = format!("/api/commands/{nobody}");
         let answer = client.get(&path).await?.expect(404).json();
@@ -102,6 +104,12 @@ async fn a_command_is_followed_by_its_id_to_its_end() -> anyhow::Result<()> {
     }
     // The security log names the session at once; the audit trail is batched.
     let output = gateway.output();
-    assert!(output.contains("d1: takeoff (session "), "{output}");
+    for told in [
+        format!("d1: takeoff, command {takeoff} (session "),
+        format!("d1: land, command {land} (session "),
+        format!("d1: land, command {id}, not taken: the drone is not airborne (session "),
+    ] {
+        assert!(output.contains(&told), "{told}: {output}");
+    }
     Ok(())
 }

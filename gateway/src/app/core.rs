@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access_store::AccessStore;
 use crate::alerts::StoreJournal;
-use crate::logging;
 use crate::mutes::Mutes;
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::Pipeline;
 use crate::supervision::{Service, Supervisor};
+use crate::{logging, notify};
 
 /// How long what the board said of its clock stands: it says so every few seconds.
 const CLOCK_KNOWN_FOR: Duration = Duration::from_secs(60);
@@ -59,6 +59,8 @@ impl Core {
             tracing::warn!("the store was damaged and put right without loss: {mended}");
         }
 
+        // Before the committer runs and the first source is read.
+        notify::keep_outbox(&config.notify, &store).await?;
         let sources = Arc::new(Sources::default());
         let board_source = sources.register("board", SourceKind::Board)?;
         let telemetry = Arc::new(Telemetry::new(sources.clone()));

@@ -7,6 +7,7 @@
 mod announce;
 mod core;
 mod edges;
+mod guard_audit;
 mod housekeeping;
 mod listeners;
 mod loss;

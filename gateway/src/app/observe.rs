@@ -89,7 +89,7 @@ impl Observing {
     pub(super) fn measured(&self) -> Vec<Arc<dyn Measured>> {
         let mut measured: Vec<Arc<dyn Measured>> = vec![
             self.performance.clone(),
-            Arc::new(self.fleet.clone()),
+            Arc::new(self.vehicles.clone()),
             Arc::new(self.bridges.clone()),
         ];
         let board = self.board.clone();

@@ -26,7 +26,7 @@ use crate::control::{self, Control, Health};
 use crate::http::{App, Edge, ResponseCache, router};
 use crate::logging::DroppedLogLines;
 use crate::settings::{Origin, Settings};
-use crate::sources::tello::{DroneView, LinkState};
+use crate::sources::vehicles::{DroneView, LinkState};
 use crate::table::table;
 use crate::update;
 

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::core::Core;
 use super::edges::Edges;
+use super::guard_audit;
 use super::observe::Observing;
 use super::serve;
 use crate::config::Config;
@@ -33,6 +34,7 @@ impl Running {
     pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         let config = settings.config();
         let core = Core::open(settings).await?;
+        guard_audit::spawn(&core.supervisor, &core.events, &core.store, &core.stop);
         let observing = Observing::start(settings, &core).await?;
         let edges = Edges::open(config, &core).await?;
         let app = serve::assemble(config, &core, &observing, &edges);
@@ -101,7 +103,7 @@ impl Running {
                 tracing::warn!("requests in flight were cut off at the stop");
             }
         }
-        self.observing.fleet.stop().await;
+        self.observing.vehicles.stop().await;
         self.core.alerts.stop().await;
         self.core.rooms().batch();
         if let Err(error) = self.core.access.flush_sessions().await {

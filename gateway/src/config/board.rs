@@ -4,6 +4,20 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::{Limit, limit};
+
+/// The ranges of its numbers.
+pub(super) const LIMITS: &[Limit] = &[
+    // Faster than 5 Hz measures mostly itself.
+    limit(
+        "board",
+        "sample_interval_ms",
+        (200.0, 60_000.0),
+        " milliseconds",
+    ),
+    limit("board", "lost_after_s", (1.0, 3600.0), " seconds"),
+];
+
 /// `[board]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]

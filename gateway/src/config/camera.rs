@@ -4,6 +4,17 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::{GIB, Limit, MIB, limit};
+
+/// The ranges of its numbers.
+pub(super) const LIMITS: &[Limit] = &[
+    // Each may have a frame and a half of its own on the way to its socket, some
+    // 600 KiB at worst.
+    limit("camera", "max_viewers", (1.0, 64.0), ""),
+    limit("camera", "photos_max_bytes", (MIB, 16.0 * GIB), " bytes").or_zero("no photos"),
+    limit("camera", "photo_timeout_s", (0.5, 30.0), " seconds"),
+];
+
 /// `[camera]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]

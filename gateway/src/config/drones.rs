@@ -5,6 +5,38 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::{Limit, both, limit};
+
+/// The ranges of its numbers.
+pub(super) const LIMITS: &[Limit] = &[
+    // What the tables are sized for, and tested to.
+    limit("drones", "max_drones", (1.0, MAX_DRONES as f64), ""),
+    limit("drones", "lost_after_s", both(&LOST_AFTER_S), " seconds")
+        .hint(" (a Tello sends its state every 0.1 s)"),
+    limit(
+        "drones",
+        "operator_grace_s",
+        both(&DRONE_WAITS_S),
+        " seconds",
+    ),
+    limit(
+        "drones",
+        "connect_timeout_s",
+        both(&DRONE_WAITS_S),
+        " seconds",
+    ),
+    limit("drones", "warn_battery_pct", (0.0, 100.0), " percent"),
+    limit("drones", "takeoff_battery_pct", (0.0, 100.0), " percent"),
+    limit("drones", "land_battery_pct", (0.0, 100.0), " percent"),
+    limit(
+        "drones",
+        "auto_scan_interval_s",
+        (5.0, 86_400.0),
+        " seconds",
+    )
+    .or_zero("off"),
+];
+
 /// Most drones the tables are sized for, and tested to.
 pub const MAX_DRONES: usize = 64;
 /// Seconds of silence after which a drone may count as lost. Shorter takes one

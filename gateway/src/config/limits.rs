@@ -1,7 +1,7 @@
 //! The least and the greatest value of every number that can be set, a row each.
 //!
-//! The one place where such a range is stated: the judgement and its words come from
-//! here, and a test compares the comments of `deploy/deb/gateway.toml`. Numbers in
+//! Each section states its rows beside its keys; here they are judged and put into words,
+//! and a test compares the comments of `deploy/deb/gateway.toml`. Numbers in
 //! lists of tables (`[[bridge]]`, `[[alerts.rule]]`) are judged with their tables.
 //! It judges single values; what must fit together is judged in `validate`.
 
@@ -10,10 +10,10 @@ use std::ops::RangeInclusive;
 use alerting::{MAX_ALERTS, MAX_RETENTION_DAYS};
 use toml::{Table, Value};
 
-use super::drones::{DRONE_WAITS_S, LOST_AFTER_S, MAX_DRONES};
+use super::LIMITS;
 
 /// The range of one number.
-struct Limit {
+pub(super) struct Limit {
     section: &'static str,
     key: &'static str,
     least: f64,
@@ -26,33 +26,16 @@ struct Limit {
     hint: &'static str,
 }
 
-/// Seconds that a client may take for a part of its request or answer: less than a
-/// second is no chance, and an hour is nobody that still waits.
-const TIMEOUT_S: (f64, f64) = (1.0, 3600.0);
-/// Seconds until the upstream is given up: operators have hung up by then.
-const UPSTREAM_S: (f64, f64) = (1.0, 600.0);
-/// Bytes of a body to or from the upstream. It is never held as a whole, so the most
-/// bounds the line, not the memory.
-const UPSTREAM_BYTES: (f64, f64) = (KIB, GIB);
 /// Where none at all would lock everybody out, and more does no harm.
-const SOME: (f64, f64) = (1.0, f64::INFINITY);
+pub(super) const SOME: (f64, f64) = (1.0, f64::INFINITY);
 const NO_RATE_LIMIT: &str = "; access.rate_limit_enabled = false turns all limits off";
 
-const KIB: f64 = 1024.0;
-const MIB: f64 = 1024.0 * KIB;
-const GIB: f64 = 1024.0 * MIB;
+pub(super) const KIB: f64 = 1024.0;
+pub(super) const MIB: f64 = 1024.0 * KIB;
+pub(super) const GIB: f64 = 1024.0 * MIB;
 
-const LIMITS: &[Limit] = &[
-    limit("server", "handshake_timeout_s", TIMEOUT_S, " seconds"),
-    limit("server", "header_timeout_s", TIMEOUT_S, " seconds"),
-    limit("server", "body_timeout_s", TIMEOUT_S, " seconds"),
-    limit("server", "idle_timeout_s", TIMEOUT_S, " seconds"),
-    limit("server", "write_timeout_s", TIMEOUT_S, " seconds"),
-    limit("server", "drain_timeout_s", TIMEOUT_S, " seconds"),
-    // Every one costs file descriptors and buffers.
-    limit("server", "max_connections", (1.0, 4096.0), ""),
-    limit("server", "max_connections_per_address", SOME, ""),
-    limit("server", "max_body_bytes", (KIB, 64.0 * MIB), " bytes"),
+/// Of the sections that crates of their own describe.
+pub(super) const ACCESS: &[Limit] = &[
     limit("access", "max_failed_attempts", SOME, "")
         .hint("; access.lockout = false turns the lock-out off"),
     // A week: whoever is locked out for longer has been forgotten.
@@ -70,6 +53,9 @@ const LIMITS: &[Limit] = &[
         .hint(": dashboards poll three routes every 5 s"),
     // The first two, and what a store opens within a second.
     limit("access", "max_keys", (2.0, 4096.0), ""),
+];
+
+pub(super) const STORAGE: &[Limit] = &[
     limit("storage", "batch_interval_s", (60.0, 3600.0), " seconds")
         .hint(": shorter wears out the SD card"),
     limit("storage", "history_days", (1.0, 7.0), " days"),
@@ -80,6 +66,9 @@ const LIMITS: &[Limit] = &[
         (600.0, 31.0 * 24.0 * 3600.0),
         " seconds",
     ),
+];
+
+pub(super) const ALERTS: &[Limit] = &[
     // Each is held in memory, and listed.
     limit("alerts", "max_alerts", (1.0, MAX_ALERTS as f64), ""),
     limit(
@@ -88,63 +77,13 @@ const LIMITS: &[Limit] = &[
         (1.0, MAX_RETENTION_DAYS as f64),
         " days",
     ),
-    limit("logging", "max_file_bytes", (64.0 * KIB, GIB), " bytes"),
-    limit("logging", "max_files", (0.0, 100.0), ""),
-    // Faster than 5 Hz measures mostly itself.
-    limit(
-        "board",
-        "sample_interval_ms",
-        (200.0, 60_000.0),
-        " milliseconds",
-    ),
-    limit("board", "lost_after_s", (1.0, 3600.0), " seconds"),
-    // What the tables are sized for, and tested to.
-    limit("drones", "max_drones", (1.0, MAX_DRONES as f64), ""),
-    limit("drones", "lost_after_s", both(&LOST_AFTER_S), " seconds")
-        .hint(" (a Tello sends its state every 0.1 s)"),
-    limit(
-        "drones",
-        "operator_grace_s",
-        both(&DRONE_WAITS_S),
-        " seconds",
-    ),
-    limit(
-        "drones",
-        "connect_timeout_s",
-        both(&DRONE_WAITS_S),
-        " seconds",
-    ),
-    limit("drones", "warn_battery_pct", (0.0, 100.0), " percent"),
-    limit("drones", "takeoff_battery_pct", (0.0, 100.0), " percent"),
-    limit("drones", "land_battery_pct", (0.0, 100.0), " percent"),
-    limit(
-        "drones",
-        "auto_scan_interval_s",
-        (5.0, 86_400.0),
-        " seconds",
-    )
-    .or_zero("off"),
-    // Each may have a frame and a half of its own on the way to its socket, some
-    // 600 KiB at worst.
-    limit("camera", "max_viewers", (1.0, 64.0), ""),
-    limit("camera", "photos_max_bytes", (MIB, 16.0 * GIB), " bytes").or_zero("no photos"),
-    limit("camera", "photo_timeout_s", (0.5, 30.0), " seconds"),
-    limit("upstream", "timeout_s", UPSTREAM_S, " seconds"),
-    limit("upstream", "breaker_pause_s", UPSTREAM_S, " seconds"),
-    limit("upstream", "max_request_bytes", UPSTREAM_BYTES, " bytes"),
-    limit("upstream", "max_response_bytes", UPSTREAM_BYTES, " bytes"),
-    // Each holds a connection, and a buffer both ways.
-    limit("upstream", "max_in_flight", (1.0, 64.0), ""),
-    limit("upstream", "breaker_failures", (1.0, 100.0), ""),
-    // One packet of a bundle, and more than any root slot holds.
-    limit("update", "max_bundle_bytes", (KIB, 4.0 * GIB), " bytes"),
 ];
 
-const fn both(range: &RangeInclusive<f64>) -> (f64, f64) {
+pub(super) const fn both(range: &RangeInclusive<f64>) -> (f64, f64) {
     (*range.start(), *range.end())
 }
 
-const fn limit(
+pub(super) const fn limit(
     section: &'static str,
     key: &'static str,
     (least, most): (f64, f64),
@@ -162,12 +101,12 @@ const fn limit(
 }
 
 impl Limit {
-    const fn or_zero(mut self, meaning: &'static str) -> Limit {
+    pub(super) const fn or_zero(mut self, meaning: &'static str) -> Limit {
         self.zero = Some(meaning);
         self
     }
 
-    const fn hint(mut self, hint: &'static str) -> Limit {
+    pub(super) const fn hint(mut self, hint: &'static str) -> Limit {
         self.hint = hint;
         self
     }
@@ -198,7 +137,7 @@ impl Limit {
 pub(super) fn problems(
     table: &Table,
 ) -> impl Iterator<Item = ([&'static str; 2], String)> + use<'_> {
-    LIMITS.iter().filter_map(|limit| {
+    LIMITS.iter().copied().flatten().filter_map(|limit| {
         let value = table.get(limit.section).and_then(|s| s.get(limit.key));
         let value = match value {
             Some(Value::Integer(value)) => *value as f64,
@@ -223,7 +162,7 @@ mod tests {
     #[test]
     fn every_row_is_of_a_number_that_can_be_set_and_its_default_is_sound() {
         let defaults = table(&Config::default());
-        for limit in LIMITS {
+        for limit in LIMITS.iter().copied().flatten() {
             let value = defaults.get(limit.section).and_then(|s| s.get(limit.key));
             assert!(
                 matches!(value, Some(Value::Integer(_) | Value::Float(_))),
@@ -244,6 +183,8 @@ mod tests {
                 let number = matches!(value, Value::Integer(_) | Value::Float(_));
                 let row = LIMITS
                     .iter()
+                    .copied()
+                    .flatten()
                     .any(|row| row.section == section && row.key == key);
                 assert!(
                     !number || row || NONE.contains(&key.as_str()),
@@ -282,7 +223,7 @@ mod tests {
     #[test]
     fn the_documented_file_tells_the_ranges() {
         let file = include_str!("../../../deploy/deb/gateway.toml");
-        for limit in LIMITS {
+        for limit in LIMITS.iter().copied().flatten() {
             let header = format!("[{}]", limit.section);
             let section = file
                 .split('\n')

@@ -4,6 +4,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::{GIB, KIB, Limit, limit};
+
+/// The ranges of its numbers.
+pub(super) const LIMITS: &[Limit] = &[
+    limit("logging", "max_file_bytes", (64.0 * KIB, GIB), " bytes"),
+    limit("logging", "max_files", (0.0, 100.0), ""),
+];
+
 /// Format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -45,6 +45,20 @@ pub use store::Config as Storage;
 pub use update::Update;
 pub use upstream::Upstream;
 
+/// The ranges of every section's numbers, in the order in which they are judged.
+const LIMITS: &[&[limits::Limit]] = &[
+    server::LIMITS,
+    limits::ACCESS,
+    limits::STORAGE,
+    limits::ALERTS,
+    logging::LIMITS,
+    board::LIMITS,
+    drones::LIMITS,
+    camera::LIMITS,
+    upstream::LIMITS,
+    update::LIMITS,
+];
+
 /// The source of the board's own readings; no drone may have this id.
 pub const BOARD_SOURCE: &str = "board";
 

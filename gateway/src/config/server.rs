@@ -6,6 +6,26 @@ use std::time::Duration;
 use https::Limits;
 use serde::{Deserialize, Serialize};
 
+use super::limits::{KIB, Limit, MIB, SOME, limit};
+
+/// Seconds that a client may take for a part of its request or answer: less than a
+/// second is no chance, and an hour is nobody that still waits.
+const TIMEOUT_S: (f64, f64) = (1.0, 3600.0);
+
+/// The ranges of its numbers.
+pub(super) const LIMITS: &[Limit] = &[
+    limit("server", "handshake_timeout_s", TIMEOUT_S, " seconds"),
+    limit("server", "header_timeout_s", TIMEOUT_S, " seconds"),
+    limit("server", "body_timeout_s", TIMEOUT_S, " seconds"),
+    limit("server", "idle_timeout_s", TIMEOUT_S, " seconds"),
+    limit("server", "write_timeout_s", TIMEOUT_S, " seconds"),
+    limit("server", "drain_timeout_s", TIMEOUT_S, " seconds"),
+    // Every one costs file descriptors and buffers.
+    limit("server", "max_connections", (1.0, 4096.0), ""),
+    limit("server", "max_connections_per_address", SOME, ""),
+    limit("server", "max_body_bytes", (KIB, 64.0 * MIB), " bytes"),
+];
+
 /// `[server]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]

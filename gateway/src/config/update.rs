@@ -4,6 +4,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::{GIB, KIB, Limit, limit};
+
+/// The ranges of its numbers.
+pub(super) const LIMITS: &[Limit] = &[
+    // One packet of a bundle, and as much as the updater on the board takes.
+    limit("update", "max_bundle_bytes", (KIB, 2.0 * GIB), " bytes"),
+];
+
 /// `[update]`: only where the system was started from an image.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]

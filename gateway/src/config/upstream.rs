@@ -5,6 +5,25 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::{GIB, KIB, Limit, limit};
+
+/// Seconds until the upstream is given up: operators have hung up by then.
+const UPSTREAM_S: (f64, f64) = (1.0, 600.0);
+/// Bytes of a body to or from the upstream. It is never held as a whole, so the most
+/// bounds the line, not the memory.
+const UPSTREAM_BYTES: (f64, f64) = (KIB, GIB);
+
+/// The ranges of its numbers.
+pub(super) const LIMITS: &[Limit] = &[
+    limit("upstream", "timeout_s", UPSTREAM_S, " seconds"),
+    limit("upstream", "breaker_pause_s", UPSTREAM_S, " seconds"),
+    limit("upstream", "max_request_bytes", UPSTREAM_BYTES, " bytes"),
+    limit("upstream", "max_response_bytes", UPSTREAM_BYTES, " bytes"),
+    // Each holds a connection, and a buffer both ways.
+    limit("upstream", "max_in_flight", (1.0, 64.0), ""),
+    limit("upstream", "breaker_failures", (1.0, 100.0), ""),
+];
+
 /// `[upstream]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]

@@ -4,7 +4,7 @@ use crate::http::state::App;
 use crate::live::message::{OfDrone, say};
 use crate::live::subscriptions::Subscriptions;
 use crate::routes::drone_views::DroneStatus;
-use crate::sources::tello::{DroneView, Flight, LinkState};
+use crate::sources::vehicles::{DroneView, Flight, LinkState};
 
 /// Each drone as a client last heard of it, in configured order.
 #[derive(Debug, Default)]

@@ -66,7 +66,8 @@ const EVENTS: Param = Param::optional(
 pub(crate) const CONNECT: &[Param] = &[TICKET, FOLLOW, EVENTS];
 
 /// Nothing unsolicited in the first seconds: clients first read the greeting
-/// and the answer to what they ask.
+/// and the answer to what they ask. Events are not held back: who asks for them
+/// expects them, and what happens in those seconds must not overflow the queue.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// Between system-status broadcasts.
@@ -181,7 +182,7 @@ impl Client {
                     Err(RecvError::Lagged(lost)) => self.lost(lost),
                     Err(RecvError::Closed) => return Err(Gone),
                 },
-                Some(event) = next_event(&mut events), if Instant::now() >= quiet_until => match event {
+                Some(event) = next_event(&mut events) => match event {
                     Ok(event) => self.send(messages::event(&event)).await?,
                     Err(RecvError::Lagged(lost)) => self.lost(lost),
                     Err(RecvError::Closed) => return Err(Gone),

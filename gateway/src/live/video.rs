@@ -70,7 +70,7 @@ async fn upgrade(mut call: Call) -> Outcome {
         .app
         .fleet
         .watch(&call.param)
-        .map_err(|_| drone_call::unknown())?;
+        .map_err(|_| drone_call::no_camera(&call.param))?;
     let cut_after = Duration::from_secs(call.config.server.write_timeout_s);
     let app = Arc::clone(&call.app);
     let session = call.session.clone();

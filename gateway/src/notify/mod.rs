@@ -142,6 +142,20 @@ pub struct Notifier {
     _tasks: JoinSet<()>,
 }
 
+/// Has the store keep what happens to alerts from now on, if there is a channel to tell it
+/// to. To be called before anything can raise an alert: what a source finds while the
+/// gateway starts is told as well, although the channels begin to send later.
+///
+/// # Errors
+/// [`ChannelError`] for a channel that cannot be used.
+pub async fn keep_outbox(config: &config::Notify, store: &Store) -> Result<(), ChannelError> {
+    let channels = usable(config)?;
+    store.keep_outbox(!channels.is_empty());
+    // A new channel begins here, not where it is when its task starts.
+    first_positions(store, &channels).await;
+    Ok(())
+}
+
 impl Notifier {
     /// Starts a task for each channel on the current runtime, and has the store keep the
     /// outbox from now on.
@@ -186,6 +200,7 @@ impl Notifier {
         for (index, channel) in channels.into_iter().enumerate() {
             let counted = Arc::new(Counters::default());
             counters.push((channel.clone(), counted.clone()));
+            let name: Arc<str> = format!("notifications to {}", channel.name()).into();
             let worker = DeliveryWorker {
                 channel,
                 index,
@@ -195,9 +210,11 @@ impl Notifier {
                 hides: hides.clone(),
                 back_off_min,
             };
+            // All that a worker knows is in the progress that they share: it can be begun
+            // again after a fault of its own, and the other channels go on meanwhile.
             match supervisor {
                 Some(supervisor) => {
-                    tasks.spawn(supervisor.watched("notifications", None, worker.run()))
+                    tasks.spawn(supervisor.kept(name, None, move || worker.clone().run()))
                 }
                 None => tasks.spawn(worker.run()),
             };

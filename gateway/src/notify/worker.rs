@@ -19,7 +19,8 @@ pub(super) const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 /// Longest wait: a channel that works again is found within five minutes.
 const BACK_OFF_MAX: Duration = Duration::from_secs(300);
 /// Attempts after which a notification that is refused is given up, so that one
-/// that the other side cannot take does not hold up all others: some five minutes.
+/// that the other side cannot take does not hold up all others: the waits between them,
+/// 1 + 2 + … + 64 s, are some two minutes.
 const REFUSALS: u32 = 8;
 
 /// Counters of a channel.
@@ -86,6 +87,7 @@ fn drop_up_to(store: &Store, everywhere: u64) {
 }
 
 /// Delivers by one channel.
+#[derive(Clone)]
 pub(super) struct DeliveryWorker {
     /// How it is sent.
     pub(super) channel: Arc<dyn Channel>,

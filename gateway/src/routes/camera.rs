@@ -14,7 +14,7 @@ use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, SUCCESS, WRITE, get, later};
 use crate::http::scalars::{Ts, round2};
 use crate::http::shape::of;
-use crate::routes::drone_call;
+use crate::routes::drone_call::{self, Given};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
@@ -75,7 +75,7 @@ pub(crate) fn status(call: &mut Call) -> Answer {
         .app
         .fleet
         .video(&call.param)
-        .map_err(|_| drone_call::unknown())?;
+        .map_err(|_| drone_call::no_camera(&call.param))?;
     Ok(respond::json(&CameraStatus {
         drone_id: call.param.clone(),
         streaming: video.asked,
@@ -94,7 +94,7 @@ pub(crate) fn status(call: &mut Call) -> Answer {
 pub(crate) fn stream_on(call: Call) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         drone_call::drone(&call)?;
-        stream(&call, true).await.map(drone_call::said)?
+        stream(&call, true).await.map(drone_call::given)?
     })
 }
 
@@ -102,20 +102,28 @@ pub(crate) fn stream_on(call: Call) -> BoxFuture<'static, Answer> {
 pub(crate) fn stream_off(call: Call) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         drone_call::drone(&call)?;
-        stream(&call, false).await.map(drone_call::said)?
+        stream(&call, false).await.map(drone_call::given)?
     })
 }
 
-/// Begins or ends the stream of a drone; in words what came of it.
-pub(crate) async fn stream(call: &Call, on: bool) -> Result<String, ApiError> {
+/// A drone of a kind without video is told apart before it is commanded.
+fn has_camera(call: &Call) -> Result<(), ApiError> {
+    let video = call.app.fleet.video(&call.param);
+    let known = video.map_err(|_| drone_call::no_camera(&call.param));
+    known.map(drop)
+}
+
+/// Begins or ends the stream of a drone.
+pub(crate) async fn stream(call: &Call, on: bool) -> Result<Given, ApiError> {
+    has_camera(call)?;
     let command = if on {
         Command::StreamOn
     } else {
         Command::StreamOff
     };
-    let said = drone_call::fly(call, command, false).await?.message;
+    let given = drone_call::fly(call, command, false).await?;
     call.app.fleet.keep_stream(&call.param, on);
-    Ok(said)
+    Ok(given)
 }
 
 /// Whether the drone was asked to stream.

@@ -17,7 +17,7 @@ use crate::routes::drone_views::DroneStatus;
 use crate::routes::health;
 use crate::routes::machine::HostPerformance;
 use crate::routes::samples::{BOARD, HISTORY_MINUTES};
-use crate::sources::tello::LinkState;
+use crate::sources::vehicles::LinkState;
 use readings::Metric;
 use readings::clock::{epoch_seconds, wall_now};
 

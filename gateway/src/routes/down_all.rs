@@ -11,7 +11,7 @@ use serde::Serialize;
 use tello::command::Command;
 use utoipa::ToSchema;
 
-use super::drone_call::{REFUSED_WITHIN, ended, operator, taken};
+use super::drone_call::{REFUSED_WITHIN, ended, operator, order, taken};
 use crate::http::call::Call;
 use crate::http::envelope::Outcome as Answer;
 use crate::http::respond;
@@ -19,7 +19,7 @@ use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{RESPOND, later};
 use crate::http::scalars::Ts;
 use crate::http::shape::of;
-use crate::sources::tello::{CommandError, Operator, Refusal};
+use crate::sources::vehicles::{CommandError, Operator, Refusal};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
@@ -76,7 +76,7 @@ struct DownResult {
     /// ground; `failed`.
     result: &'static str,
     message: String,
-    /// Id of the command; null when it was not taken.
+    /// Id of the command, also when it was not taken; null when there is no such drone.
     #[schema(value_type = Option<String>)]
     command_id: Option<CommandId>,
 }
@@ -105,12 +105,6 @@ fn all(call: Call, command: Command) -> BoxFuture<'static, Answer> {
             .iter()
             .map(|drone| drone.id.to_string())
             .collect();
-        call.app.access.record_flight(
-            call.actor(),
-            call.session.as_ref().map(access::Session::id),
-            call.client,
-            &format!("all drones: {command}"),
-        );
         let by = operator(&call);
         let results = join_all(ids.into_iter().map(|id| one(&call, id, command, &by))).await;
         let count = |result| results.iter().filter(|one| one.result == result).count();
@@ -130,9 +124,14 @@ fn all(call: Call, command: Command) -> BoxFuture<'static, Answer> {
 
 async fn one(call: &Call, id: String, command: Command, by: &Operator) -> DownResult {
     let mut command_id = None;
-    let (result, message) = match call.app.vehicles.command(&id, command, by).await {
-        Err(CommandError::Refused(refusal @ (Refusal::NotConnected | Refusal::NotAirborne))) => {
-            ("not_needed", refusal.to_string())
+    let (result, message) = match order(call, &id, command, by).await {
+        Err(CommandError::Refused { id, why }) => {
+            command_id = Some(id);
+            let is_needed = !matches!(why, Refusal::NotConnected | Refusal::NotAirborne);
+            (
+                if is_needed { "failed" } else { "not_needed" },
+                why.to_string(),
+            )
         }
         Err(error) => ("failed", error.to_string()),
         Ok(mut pending) => {

@@ -17,7 +17,7 @@ use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::inputs::path_id;
 use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
-use crate::sources::tello::{CommandError, DroneView, Operator, Outcome, Refusal};
+use crate::sources::vehicles::{CommandError, DroneView, Operator, Outcome, Pending, Refusal};
 
 /// How long an answer waits for the drone to refuse. Firmware refuses within
 /// some 30 ms; the contract wants a take-off answered within about 0.1 s.
@@ -44,6 +44,15 @@ pub(crate) fn unknown() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "DRONE_NOT_FOUND", UNKNOWN)
 }
 
+/// 404 `NO_CAMERA`: the drone is there, and of a kind whose video is not known here.
+pub(crate) fn no_camera(id: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "NO_CAMERA",
+        format!("Drone {id} has no camera"),
+    )
+}
+
 /// The operator behind a request.
 pub(crate) fn operator(call: &Call) -> Operator {
     match &call.session {
@@ -65,12 +74,39 @@ pub(crate) fn said(message: String) -> Answer {
 
 /// Who did what, in the security log and the audit trail.
 pub(crate) fn tell(call: &Call, what: &str) {
+    tell_of(call, &call.param, what);
+}
+
+fn tell_of(call: &Call, drone: &str, what: &str) {
     call.app.access.record_flight(
         call.actor(),
         call.session.as_ref().map(Session::id),
         call.client,
-        &format!("{}: {what}", call.param),
+        &format!("{drone}: {what}"),
     );
+}
+
+/// Gives `drone` the command. Who did, and under which id, goes into the security log and
+/// the audit trail, also of one that is not taken.
+pub(super) async fn order(
+    call: &Call,
+    drone: &str,
+    command: Command,
+    by: &Operator,
+) -> Result<Pending, CommandError> {
+    let pending = call.app.vehicles.command(drone, command, by).await;
+    match &pending {
+        Ok(pending) => tell_of(call, drone, &format!("{command}, command {}", pending.id())),
+        Err(CommandError::Refused { id, why }) => {
+            tell_of(
+                call,
+                drone,
+                &format!("{command}, command {id}, not taken: {why}"),
+            );
+        }
+        Err(CommandError::Unknown(_)) => {}
+    }
+    pending
 }
 
 /// A command that was given.
@@ -89,13 +125,8 @@ pub(crate) fn given(command: Given) -> Answer {
 
 /// Gives the command; what came of it so far.
 pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Given, ApiError> {
-    tell(call, &command.to_string());
     let id = &call.param;
-    let pending = call
-        .app
-        .vehicles
-        .command(id, command, &operator(call))
-        .await;
+    let pending = order(call, id, command, &operator(call)).await;
     let mut pending = pending.map_err(|error| refused(command, error))?;
     let command_id = pending.id();
     let outcome = match wait {
@@ -104,7 +135,8 @@ pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Giv
     };
     let message = match outcome {
         None => taken(id, command),
-        Some(outcome) => ended(id, command, outcome).map_err(failed)?,
+        Some(outcome) => ended(id, command, outcome)
+            .map_err(|message| of_command(failed(message), command_id))?,
     };
     Ok(Given {
         message,
@@ -140,12 +172,17 @@ pub(super) fn ended(id: &str, command: Command, outcome: Outcome) -> Result<Stri
             "Drone {id} knows no `stop` (SDK 1.3): the move under way is flown to its end; \
              `emergency` cuts its motors"
         ),
-        Outcome::Superseded => format!("{command} was overtaken by stop, land or emergency"),
+        Outcome::Superseded => {
+            format!("{command} was overtaken by another command, or the drone was disconnected")
+        }
         Outcome::Dropped => format!("{command} was dropped: a command before it failed"),
         Outcome::Stale => format!(
             "{command} was dropped unsent: its turn did not come within seconds, and nothing old is flown"
         ),
         Outcome::Forbidden(refusal) => format!("{command} was not sent: {refusal}"),
+        Outcome::Unsent(error) => format!(
+            "{command} was not sent to drone {id}: {error}; look at the network of the drone"
+        ),
     })
 }
 
@@ -156,6 +193,11 @@ pub(crate) fn failed(message: String) -> ApiError {
         "DRONE_COMMAND_FAILED",
         message,
     )
+}
+
+/// `error`, with the id of the command that it is about among its details.
+pub(crate) fn of_command(error: ApiError, id: CommandId) -> ApiError {
+    error.details(format!("command_id: {id}"))
 }
 
 /// 400: what needs a connected drone and does not fly.
@@ -169,16 +211,16 @@ pub(crate) fn not_connected() -> ApiError {
 
 /// Why a command was not taken, as the contract tells it.
 pub(crate) fn refused(command: Command, error: CommandError) -> ApiError {
-    let refusal = match error {
+    let (id, refusal) = match error {
         CommandError::Unknown(_) => return unknown(),
-        CommandError::Refused(refusal) => refusal,
+        CommandError::Refused { id, why } => (id, why),
     };
     let bad = |code, message: String| ApiError::new(StatusCode::BAD_REQUEST, code, message);
     let flies = !matches!(
         command,
         Command::Emergency | Command::StreamOn | Command::StreamOff
     );
-    match refusal {
+    let error = match refusal {
         Refusal::NotConnected if flies => ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "DRONE_NOT_CONNECTED",
@@ -190,17 +232,21 @@ pub(crate) fn refused(command: Command, error: CommandError) -> ApiError {
         }
         Refusal::BatteryLow { .. } => bad("BATTERY_LOW", refusal.to_string()),
         other => failed(other.to_string()),
-    }
+    };
+    of_command(error, id)
 }
 
 #[cfg(test)]
 mod tests {
+    use readings::command::{BootId, CommandIds};
+
     use super::*;
 
     #[test]
     fn a_refusal_has_the_documented_status() {
         let status = |command, refusal| {
-            let error = refused(command, CommandError::Refused(refusal));
+            let id = CommandIds::new(BootId(1)).next();
+            let error = refused(command, CommandError::Refused { id, why: refusal });
             error.status().as_u16()
         };
         let low = || Refusal::BatteryLow {

@@ -130,7 +130,12 @@ async fn run(call: Call) -> Answer {
             data = Some(Data::Photo(Box::new(TakenPhoto { photo, filepath })));
             message
         }
-        Wish::Stream(on) => camera::stream(&call, on.unwrap_or(!camera::streams(&call))).await?,
+        Wish::Stream(on) => {
+            let on = on.unwrap_or(!camera::streams(&call));
+            let stream = camera::stream(&call, on).await?;
+            given = Some(stream.id);
+            stream.message
+        }
         Wish::Fly(command) => all(&call, vec![command], &mut given).await?,
         Wish::Moves(moves) => all(&call, moves, &mut given).await?,
         Wish::Altitude(cm) => {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::config::DroneMode;
 use crate::http::scalars::{Ts, round1};
-use crate::sources::tello::{Basis, DroneView, LinkState, Phase};
+use crate::sources::vehicles::{Basis, DroneView, LinkState, Phase};
 use readings::clock::Mono;
 
 /// Contract 2.2.

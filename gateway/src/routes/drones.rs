@@ -12,7 +12,7 @@ use crate::http::shape::{list_of, of};
 use crate::routes::drone_call;
 use crate::routes::drone_call::{drone, said, tell, unknown};
 use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
-use crate::sources::tello::ConnectError;
+use crate::sources::vehicles::ConnectError;
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[

@@ -82,7 +82,7 @@ pub(crate) fn newest(mut call: Call) -> BoxFuture<'static, Outcome> {
         let fleet = &call.app.fleet;
         let video = fleet
             .video(&call.param)
-            .map_err(|_| drone_call::unknown())?;
+            .map_err(|_| drone_call::no_camera(&call.param))?;
         if !video.asked {
             return Err(ApiError::conflict(format!(
                 "Drone {id} sends no video; begin it with POST /api/drones/{id}/camera/stream/start",
@@ -94,7 +94,7 @@ pub(crate) fn newest(mut call: Call) -> BoxFuture<'static, Outcome> {
             .filter(|after| *after <= video.counts.keys)
             .unwrap_or_default();
         let still = match timeout(WAIT, fleet.still_after(&call.param, after)).await {
-            Ok(still) => still.map_err(|_| drone_call::unknown())?,
+            Ok(still) => still.map_err(|_| drone_call::no_camera(&call.param))?,
             Err(_) => return Ok(nothing_newer()),
         };
         let (media_type, bytes) = if format == "jpeg" {

@@ -42,7 +42,7 @@ pub(crate) struct DetailedHealth {
     cache_statistics: CacheStats,
     monitoring_active: bool,
     /// Tasks and threads of the gateway that should run and do not; the alerts say why.
-    not_running: Vec<&'static str>,
+    not_running: Vec<String>,
     /// The board and its sensors; null when they are switched off.
     board: Option<BoardHealth>,
     /// Microcontrollers on serial lines, as configured.

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use crate::http::scalars::{Ts, round2};
 use crate::http::state::App;
-use crate::sources::tello::{Detection, LinkState, Method, Verification};
+use crate::sources::tello::{Detection, Method, Verification};
+use crate::sources::vehicles::LinkState;
 
 /// Extent of the space simulated drones fly in, in m (contract 10.4).
 const SPACE_M: [f64; 3] = [20.0, 20.0, 10.0];

@@ -28,7 +28,8 @@ use crate::http::shape::of;
 use crate::http::state::App;
 use crate::photos::{Kind, Name, Photo};
 use crate::routes::drone_call;
-use crate::sources::tello::{LinkState, Operator, Outcome, Still};
+use crate::sources::tello::Still;
+use crate::sources::vehicles::{LinkState, Operator, Outcome};
 use readings::clock::{Mono, wall_now};
 
 /// The routes of this file.
@@ -165,6 +166,8 @@ pub(crate) async fn take(call: &Call) -> Result<PhotoView, ApiError> {
         .photos
         .is_on()
         .map_err(|error| ApiError::unavailable(error.to_string()))?;
+    let video = call.app.fleet.video(&call.param);
+    video.map_err(|_| drone_call::no_camera(&call.param))?;
     drone_call::tell(call, "photo");
     let shot = Shot {
         app: Arc::clone(&call.app),
@@ -239,7 +242,7 @@ impl Shot {
         }
         match still {
             Ok(Ok(still)) => Ok(still),
-            Ok(Err(_)) => Err(drone_call::unknown()),
+            Ok(Err(_)) => Err(drone_call::no_camera(&self.drone)),
             Err(_) => Err(drone_call::failed(format!(
                 "Drone {} sent no whole picture within {} s; its video may not reach UDP {}",
                 self.drone,
@@ -256,14 +259,16 @@ impl Shot {
             .command(&self.drone, command, &self.by)
             .await;
         let mut pending = pending.map_err(|error| drone_call::refused(command, error))?;
+        let id = pending.id();
+        let failed = |message| drone_call::of_command(drone_call::failed(message), id);
         let within = deadline.saturating_duration_since(Instant::now());
         match pending.settled_within(within).await {
             Some(Outcome::Done | Outcome::Sent | Outcome::Answer(_)) => Ok(()),
-            Some(Outcome::Refused(words)) => Err(drone_call::failed(format!(
+            Some(Outcome::Refused(words)) => Err(failed(format!(
                 "Drone {} refused {command}: {words}",
                 self.drone
             ))),
-            _ => Err(drone_call::failed(format!(
+            _ => Err(failed(format!(
                 "Drone {} did not reply to {command} in time",
                 self.drone
             ))),

@@ -21,7 +21,8 @@ pub enum EventKind {
 impl EventKind {
     /// What happened between two states of one alert, of which `before` is the last that
     /// is known to be durable. Of several things that happened at once the last in an
-    /// alert's life counts; an alert that nobody was told of was raised, whatever came then.
+    /// alert's life counts. One that is not known to be durable was raised, whatever came
+    /// then; the store, which knows better, tells only what it does not hold yet.
     pub(super) fn between(before: Option<&Alert>, after: &Alert) -> Option<EventKind> {
         let Some(before) = before else {
             return Some(EventKind::Raised);

@@ -1,7 +1,7 @@
 //! A command as a wish: an id, and what has come of it so far.
 //!
 //! The id is given when somebody wishes, and stays the same in the answer, in every
-//! event and in the audit. What a drone can be told is its protocol's to say: here a
+//! event and in the subject of the audit's record. What a drone can be told is its protocol's to say: here a
 //! command is its words. Pure; shared by every kind of vehicle.
 
 use std::fmt;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Serialize, Serializer};
 
 /// One run of the gateway: sequences and ids count within it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BootId(pub u64);
 
 impl fmt::Display for BootId {
@@ -28,7 +28,7 @@ impl Serialize for BootId {
 }
 
 /// Names one command for ever: the run it was given in, and its number there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CommandId {
     boot: BootId,
     number: u64,
@@ -112,7 +112,7 @@ pub enum CommandState {
     Unconfirmed,
     /// Not done: the gateway or the drone said no, and why.
     Refused,
-    /// Not done: another command came in between.
+    /// Not done: another command came in between, or the drone was disconnected.
     Overtaken,
 }
 

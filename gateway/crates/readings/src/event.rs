@@ -4,7 +4,7 @@
 //! is released never changes its meaning; a further member is optional, and anything
 //! else raises [`EVENT_VERSION`]. Takes the time as an argument, does no I/O.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,21 +25,25 @@ pub const MAX_EVENTS: usize = 512;
 /// Events that may wait for a slow receiver; it then misses the oldest and is told.
 const MAX_WAITING: usize = 64;
 
+/// Bytes kept of the words of an event, longer ones are cut: a drone may say what it
+/// likes, and each event is held in memory and sent to everybody who listens.
+pub const MAX_WORDS_BYTES: usize = 200;
+
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
-    /// An alert was raised, acknowledged, resolved, or cleared.
+    /// Reserved, made by nothing yet: an alert was raised, acknowledged, resolved, or cleared.
     Alert,
     /// A command that somebody gave went a step further.
     Command,
     /// A command that the gateway gave by itself went a step further.
     Guard,
-    /// A link came or went.
+    /// Reserved, made by nothing yet: a link came or went.
     Link,
-    /// Somebody was let in, refused, or locked out.
+    /// Reserved, made by nothing yet: somebody was let in, refused, or locked out.
     Access,
-    /// The configuration changed.
+    /// Reserved, made by nothing yet: the configuration changed.
     Configuration,
 }
 
@@ -100,6 +104,14 @@ pub struct Event {
 
 fn as_text<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.6}"))
+}
+
+/// `words`, cut to [`MAX_WORDS_BYTES`] at a whole character.
+fn cut(words: Arc<str>) -> Arc<str> {
+    match words.len() {
+        0..=MAX_WORDS_BYTES => words,
+        _ => words[..words.floor_char_boundary(MAX_WORDS_BYTES)].into(),
+    }
 }
 
 /// What a room says of an event; the log adds the rest.
@@ -205,7 +217,7 @@ impl EventLog {
             drone,
             kind,
             who,
-            why,
+            why: why.map(cut),
             values,
         });
         if newest.events.len() == MAX_EVENTS {
@@ -226,30 +238,38 @@ impl EventLog {
     /// The commands that the newest events speak of, the newest first.
     #[must_use]
     pub fn commands(&self) -> Vec<CommandRecord> {
+        // Links publish through this lock: it is held for a copy of pointers, no longer.
+        let events: Vec<Arc<Event>> = self.newest().events.iter().cloned().collect();
         let mut records: Vec<CommandRecord> = Vec::new();
-        for event in &self.newest().events {
+        let mut places: HashMap<CommandId, usize> = HashMap::new();
+        for event in &events {
             let Values::Command {
                 command_id,
                 command,
                 state,
             } = &event.values;
-            let known = records.iter_mut().rev().find(|r| r.id == *command_id);
-            match known {
+            match places.get(command_id).map(|place| &mut records[*place]) {
                 Some(record) => {
                     (record.state, record.changed) = (*state, event.time);
-                    record.why.clone_from(&event.why);
+                    // Why it was given still holds where a step has nothing to add.
+                    if event.why.is_some() {
+                        record.why.clone_from(&event.why);
+                    }
                 }
-                None => records.push(CommandRecord {
-                    id: *command_id,
-                    command: command.clone(),
-                    drone: event.drone.clone(),
-                    kind: event.kind,
-                    who: event.who.clone(),
-                    state: *state,
-                    why: event.why.clone(),
-                    given: event.time,
-                    changed: event.time,
-                }),
+                None => {
+                    places.insert(*command_id, records.len());
+                    records.push(CommandRecord {
+                        id: *command_id,
+                        command: command.clone(),
+                        drone: event.drone.clone(),
+                        kind: event.kind,
+                        who: event.who.clone(),
+                        state: *state,
+                        why: event.why.clone(),
+                        given: event.time,
+                        changed: event.time,
+                    });
+                }
             }
         }
         records.reverse();

@@ -83,6 +83,39 @@ fn a_command_is_as_its_last_event_says() {
     assert_eq!(commands[1].why.as_deref(), why);
 }
 
+#[test]
+fn why_a_command_was_given_outlives_steps_that_say_nothing() {
+    let (log, ids) = log();
+    let id = ids.next();
+    for (state, why) in [
+        (CommandState::Queued, Some("its battery is nearly empty")),
+        (CommandState::Sent, None),
+        (CommandState::Confirmed, None),
+    ] {
+        let event = step(id, EventKind::Guard, state, why);
+        log.publish(event, Timestamp::UNIX_EPOCH);
+    }
+    let command = &log.commands()[0];
+    assert_eq!(command.state, CommandState::Confirmed);
+    assert_eq!(command.why.as_deref(), Some("its battery is nearly empty"));
+}
+
+#[test]
+fn the_words_of_a_drone_are_cut_at_a_whole_character() {
+    let (log, ids) = log();
+    let why = format!("x{}", "墜".repeat(MAX_WORDS_BYTES));
+    let event = step(
+        ids.next(),
+        EventKind::Command,
+        CommandState::Refused,
+        Some(&why),
+    );
+    log.publish(event, Timestamp::UNIX_EPOCH);
+    let kept = log.commands()[0].why.clone().expect("kept");
+    assert_eq!(kept.len(), 1 + (MAX_WORDS_BYTES - 1) / 3 * 3);
+    assert!(why.starts_with(&*kept));
+}
+
 /// Every kind of record, with all that can be absent once there and once not.
 fn samples() -> Vec<Value> {
     let (log, ids) = log();

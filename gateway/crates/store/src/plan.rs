@@ -134,16 +134,22 @@ impl<'a> Plan<'a> {
         self.put(Table::Keys, key, codec::encode(&stored));
     }
 
-    /// Puts the notification of `event` beside the change of its alert. None for a record
-    /// that is stored as it is: the committer repeats what may have become durable after
-    /// it gave up waiting, and nobody is notified of the same event twice for that.
+    /// Puts the notification of `event` beside the change of its alert.
+    ///
+    /// The committer repeats what may have become durable after it gave up waiting. So
+    /// what the stored record lacks is what is told: nobody hears of one event twice, and
+    /// what happened while the medium stalled is not lost behind a second "raised".
     fn notification(&mut self, record: &AlertRecord, event: Option<OutboxEvent>) {
-        let Some(event) = event.filter(|_| self.notify) else {
+        let Some(mut event) = event.filter(|_| self.notify) else {
             return;
         };
         let stored = self.current(Table::Alerts, &numbered(record.seq));
-        if stored.is_some_and(|stored| *stored == codec::encode(record)) {
-            return;
+        let stored = stored.and_then(|bytes| codec::decode::<AlertRecord>(bytes).ok());
+        if let Some(stored) = stored {
+            let Some(untold) = not_yet_in(&stored, record) else {
+                return;
+            };
+            event = untold;
         }
         let notification = OutboxRecord {
             event,
@@ -278,6 +284,20 @@ impl<'a> Plan<'a> {
 
     fn remove(&mut self, table: Table, key: Vec<u8>) {
         self.writes.insert((table, key), None);
+    }
+}
+
+/// The last thing in the life of `record` that `stored`, an earlier form of it, lacks. Only
+/// the stamps count: a repeated record may carry another epoch, and is the same alert.
+fn not_yet_in(stored: &AlertRecord, record: &AlertRecord) -> Option<OutboxEvent> {
+    if record.resolved.is_some() && stored.resolved.is_none() {
+        Some(OutboxEvent::Resolved)
+    } else if record.acknowledged.is_some() && stored.acknowledged.is_none() {
+        Some(OutboxEvent::Acknowledged)
+    } else if record.cleared_us.is_some() && stored.cleared_us.is_none() {
+        Some(OutboxEvent::Cleared)
+    } else {
+        None
     }
 }
 

@@ -255,8 +255,8 @@ impl Fleet {
         let (admitted, verdict) = oneshot::channel();
         let (outcome, pending) = oneshot::channel();
         let refused = |why: Refusal| {
-            publish_refusal(&self.inner.events, &slot.plan.id, (command, by), &why);
-            why
+            let id = publish_refusal(&self.inner.events, &slot.plan.id, (command, by), &why);
+            CommandError::Refused { id, why }
         };
         let request = Request {
             command,
@@ -381,6 +381,10 @@ impl VehicleKind for Fleet {
         by: &'a Operator,
     ) -> BoxFuture<'a, Result<Pending, CommandError>> {
         Box::pin(Fleet::command(self, id, command, by))
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Fleet::stop(self))
     }
 }
 

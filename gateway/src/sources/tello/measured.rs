@@ -7,7 +7,8 @@ use std::fmt;
 use readings::clock::Mono;
 use readings::measured::{Labels, Measured, Page};
 
-use super::{DroneStats, DroneView, Fleet, FleetStats, LinkState, PortView, VideoCounts};
+use super::{DroneStats, Fleet, FleetStats, PortView, VideoCounts};
+use crate::sources::vehicles::{DroneView, LinkState};
 
 /// A family of counters: its name, its help, a drone's value.
 type Counter<T> = (&'static str, &'static str, fn(&T) -> u64);

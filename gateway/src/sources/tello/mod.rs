@@ -44,8 +44,3 @@ pub(crate) use plan::check_config;
 pub use roster::{DroneStats, PortHolder, PortView};
 pub use state_readings::readings_of;
 pub use video::{MAX_FEED_BYTES, Shown, Sps, Still, VideoCounts, VideoView, Viewer};
-
-pub use super::vehicles::{
-    Basis, CommandError, ConnectError, DroneView, Flight, LinkState, Operator, Outcome, Pending,
-    Phase, Presence, Refusal, UnknownDrone,
-};

@@ -18,7 +18,7 @@ use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
 use super::unconfigured::UnconfiguredDrones;
 use super::video::Feed;
-use super::{DroneView, LinkState};
+use crate::sources::vehicles::{DroneView, LinkState};
 
 /// Says who holds a UDP port, as `pid 4711 (python3)`; none when it cannot tell.
 pub type PortHolder = fn(SocketAddr) -> Option<String>;

@@ -4,9 +4,11 @@
 //! needs no change there. Ids differ across kinds, because every drone registers its
 //! id as a source.
 
+use std::fmt;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
+use readings::measured::{Measured, Page};
 use tello::command::Command;
 
 use super::{
@@ -14,8 +16,8 @@ use super::{
     UnknownDrone,
 };
 
-/// The drones of one kind.
-pub trait VehicleKind: Send + Sync + 'static {
+/// The drones of one kind, and their counters ([`Measured`]).
+pub trait VehicleKind: Measured + Send + Sync + 'static {
     /// Every drone, in order of configuration. Never waits.
     fn views(&self) -> Vec<DroneView>;
 
@@ -38,6 +40,9 @@ pub trait VehicleKind: Send + Sync + 'static {
         command: Command,
         by: &'a Operator,
     ) -> BoxFuture<'a, Result<Pending, CommandError>>;
+
+    /// Ends every task of the kind; what it held is free when this returns.
+    fn stop(&self) -> BoxFuture<'_, ()>;
 }
 
 /// The drones of every kind; clones share them.
@@ -108,6 +113,11 @@ impl Vehicles {
         self.kind_of(id)?.command(id, command, by).await
     }
 
+    /// Stops every kind, all at once: the stop of the gateway has one time for them.
+    pub async fn stop(&self) {
+        join_all(self.kinds.iter().map(|kind| kind.stop())).await;
+    }
+
     /// An operator's connection has begun; it ends when the value is dropped.
     #[must_use]
     pub fn operator_enters(&self, operator: &Operator) -> Presence {
@@ -123,12 +133,29 @@ impl Vehicles {
     }
 }
 
+impl Measured for Vehicles {
+    fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
+        self.kinds.iter().try_for_each(|kind| kind.measure(page))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use readings::command::{BootId, CommandIds};
+
     use super::*;
 
     /// A kind that has one drone and knows no command.
-    struct One(DroneView);
+    struct One(DroneView, AtomicBool);
+
+    impl Measured for One {
+        fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
+            let stopped = u64::from(self.1.load(Ordering::Relaxed));
+            page.counter(&format!("stops_of_{}", self.0.id), "Stops", stopped)
+        }
+    }
 
     impl VehicleKind for One {
         fn views(&self) -> Vec<DroneView> {
@@ -153,7 +180,14 @@ mod tests {
             _command: Command,
             _by: &'a Operator,
         ) -> BoxFuture<'a, Result<Pending, CommandError>> {
-            Box::pin(async { Err(super::super::Refusal::NotConnected.into()) })
+            let id = CommandIds::new(BootId(1)).next();
+            let why = super::super::Refusal::NotConnected;
+            Box::pin(async move { Err(CommandError::Refused { id, why }) })
+        }
+
+        fn stop(&self) -> BoxFuture<'_, ()> {
+            self.1.store(true, Ordering::Relaxed);
+            Box::pin(async {})
         }
     }
 
@@ -162,7 +196,8 @@ mod tests {
         let source = sources
             .register(id, readings::SourceKind::Drone)
             .expect("room");
-        Arc::new(One(DroneView::unheard(id, source, link)))
+        let view = DroneView::unheard(id, source, link);
+        Arc::new(One(view, AtomicBool::new(false)))
     }
 
     #[tokio::test]
@@ -182,8 +217,14 @@ mod tests {
             name: "x".into(),
         };
         let refused = all.command("b", Command::Land, &by).await;
-        assert!(matches!(refused, Err(CommandError::Refused(_))));
+        assert!(matches!(refused, Err(CommandError::Refused { .. })));
         let unknown = all.command("c", Command::Land, &by).await;
         assert!(matches!(unknown, Err(CommandError::Unknown(_))));
+        all.stop().await;
+        let page = readings::measured::page(move |page| all.measure(page)).expect("a page");
+        for id in ["a", "b"] {
+            let told = format!("mfg_drone_stops_of_{id}_total 1");
+            assert!(page.contains(&told), "{page}");
+        }
     }
 }

@@ -51,8 +51,8 @@ pub enum Refusal {
     /// Too many commands wait already.
     #[error("too many commands wait for this drone; try again when some are done")]
     Full,
-    /// The drone's task has ended.
-    #[error("the gateway is stopping")]
+    /// The drone's task has ended: the gateway stops, or that task failed.
+    #[error("the task of this drone has ended; if the gateway is not stopping, its log says why")]
     Stopping,
 }
 
@@ -83,7 +83,7 @@ pub enum Outcome {
     Unconfirmed,
     /// Its firmware knows no `stop`: a move under way is flown to its end.
     CannotStop,
-    /// Stop, land or emergency came in between.
+    /// Another command came in between, or the drone was disconnected.
     Superseded,
     /// A command before it failed, so that this one would start elsewhere.
     Dropped,
@@ -91,6 +91,8 @@ pub enum Outcome {
     Stale,
     /// It was not sent: when its turn came, it made no sense any more.
     Forbidden(Refusal),
+    /// It was not sent: the system did not take it, for the reason given.
+    Unsent(String),
 }
 
 impl Outcome {
@@ -105,10 +107,15 @@ impl Outcome {
             }
             Outcome::Unconfirmed => "the drone's state does not show it".to_owned(),
             Outcome::CannotStop => "the drone knows no `stop`".to_owned(),
-            Outcome::Superseded => "stop, land or emergency came in between".to_owned(),
+            Outcome::Superseded => {
+                "another command came in between, or the drone was disconnected".to_owned()
+            }
             Outcome::Dropped => "a command before it failed".to_owned(),
             Outcome::Stale => "its turn did not come in time; it was not sent".to_owned(),
             Outcome::Forbidden(why) => format!("it was not sent: {why}"),
+            Outcome::Unsent(error) => {
+                format!("the gateway could not send it: {error}; look at the network of the drone")
+            }
         })
     }
 }
@@ -178,6 +185,11 @@ pub enum CommandError {
     #[error(transparent)]
     Unknown(#[from] UnknownDrone),
     /// It makes no sense now.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
+    #[error("{why}")]
+    Refused {
+        /// Its id all the same, in events and the list of commands.
+        id: CommandId,
+        /// Why not.
+        why: Refusal,
+    },
 }

@@ -216,24 +216,61 @@ async fn a_backup_of_a_running_store_restores_and_a_reset_leaves_nothing() {
     assert!(open(dir.path()).1.created);
 }
 
+/// An alert that nobody has seen, as a run of the gateway with `epoch` writes it.
+fn unseen(epoch: u32) -> AlertRecord {
+    AlertRecord {
+        epoch,
+        acknowledged: None,
+        ..alert(1, "hot")
+    }
+}
+
 #[tokio::test]
 async fn an_event_lies_in_the_outbox_once_and_only_while_that_is_kept() {
     let (_dir, store) = fresh();
-    let put = |message, event| vec![Change::PutAlert(alert(1, message), event)];
+    let put = |record, event| vec![Change::PutAlert(record, event)];
     let waiting = async |changes| {
         store.commit(changes).await.expect("committed");
         store.stats().outbox
     };
-    let raised = put("hot", Some(OutboxEvent::Raised));
+    let raised = put(unseen(1), Some(OutboxEvent::Raised));
     assert_eq!(waiting(raised.clone()).await, 0, "nobody is to be notified");
     store.keep_outbox(true);
-    let resolved = put("cool", Some(OutboxEvent::Resolved));
+    let over = AlertRecord {
+        resolved: Some((1, "auto".to_owned())),
+        ..unseen(1)
+    };
+    let resolved = put(over.clone(), Some(OutboxEvent::Resolved));
     assert_eq!(waiting(resolved.clone()).await, 1);
     assert_eq!(waiting(resolved).await, 1, "repeated, not told twice");
-    assert_eq!(waiting(put("cooler", None)).await, 1);
+    assert_eq!(waiting(put(over.clone(), None)).await, 1);
     let (_, record) = store.outbox_after(0).expect("kept");
-    assert_eq!(
-        (record.event, &*record.alert.message),
-        (OutboxEvent::Resolved, "cool")
-    );
+    assert_eq!((record.event, record.alert), (OutboxEvent::Resolved, over));
+}
+
+#[tokio::test]
+async fn an_alert_repeated_under_another_epoch_is_not_raised_again() {
+    let (_dir, store) = fresh();
+    store.keep_outbox(true);
+    let put = async |record| {
+        let repeated = vec![Change::PutAlert(record, Some(OutboxEvent::Raised))];
+        store.commit(repeated).await.expect("committed");
+    };
+    // The committer gave this up, and it became durable all the same.
+    put(unseen(1)).await;
+    put(unseen(2)).await;
+    assert_eq!(store.stats().outbox, 1, "told once");
+    let seen = AlertRecord {
+        acknowledged: Some((1, "admin".to_owned())),
+        ..unseen(2)
+    };
+    put(seen.clone()).await;
+    put(seen).await;
+    let mut told = Vec::new();
+    let mut after = 0;
+    while let Some((number, record)) = store.outbox_after(after) {
+        told.push(record.event);
+        after = number;
+    }
+    assert_eq!(told, [OutboxEvent::Raised, OutboxEvent::Acknowledged]);
 }

@@ -12,7 +12,6 @@ use tello::command::{Command, Direction, Query};
 use tello::reply::Reply;
 use tokio::sync::oneshot;
 
-use super::Request;
 use super::belief::Belief;
 use super::down::{Down, DownCommands, Known};
 use super::guard::{Act, FlightGuard, Policy, Watched};
@@ -21,7 +20,10 @@ use super::replies::is_manoeuvre;
 use super::reports::{Report, Reports, Wish};
 use super::snapshot::Snapshot;
 use super::todo::Todo;
-use crate::sources::vehicles::{Flight, LinkState, Operator, Outcome, Phase, Presences};
+use super::{Admission, Request};
+use crate::sources::vehicles::{
+    CommandError, Flight, LinkState, Operator, Outcome, Phase, Presences,
+};
 
 /// How often the guard looks.
 const GUARD_EVERY: Duration = Duration::from_secs(1);
@@ -88,6 +90,8 @@ pub(in super::super) struct CommandExecutor {
     intervention: Option<Intervention>,
     /// When the drone was last asked to stream; none when it is not to.
     stream_asked: Option<Mono>,
+    /// Whether the down-command under way has not left the gateway yet.
+    down_unsent: bool,
 }
 
 impl CommandExecutor {
@@ -111,6 +115,7 @@ impl CommandExecutor {
             guard_at: Mono::ZERO,
             intervention: None,
             stream_asked: None,
+            down_unsent: false,
         }
     }
 
@@ -144,8 +149,12 @@ impl CommandExecutor {
         std::mem::take(&mut self.gave_up)
     }
 
-    /// Takes a request, or tells its sender why not.
-    pub(in super::super) fn take(&mut self, request: Request, about: &Snapshot) -> Outgoing {
+    /// Takes a request, or not; its sender is to be told which.
+    pub(in super::super) fn take(
+        &mut self,
+        request: Request,
+        about: &Snapshot,
+    ) -> (Outgoing, Admission) {
         let Request {
             command,
             by,
@@ -155,15 +164,18 @@ impl CommandExecutor {
         let mut todo = Todo::new();
         self.see(about, &mut todo);
         let wish = self.reports.wish(command, &by);
-        let verdict = self.admit(command, about).map(|()| wish.id);
-        match &verdict {
-            Ok(_) => self.reports.queued(&wish),
-            Err(why) => self.reports.refused(&wish, why),
-        }
-        let taken = verdict.is_ok();
-        // The sender may have hung up; its command is carried out all the same.
-        let _ = admitted.send(verdict);
-        if taken {
+        let id = wish.id;
+        let verdict = match self.admit(command, about) {
+            Ok(()) => {
+                self.reports.queued(&wish);
+                Ok(id)
+            }
+            Err(why) => {
+                self.reports.refused(&wish, &why);
+                Err(CommandError::Refused { id, why })
+            }
+        };
+        if verdict.is_ok() {
             // Who brings a drone down, or asks for its camera, does not fly it: the flyer
             // stays who told it to move, and is missed when he goes.
             let flies = is_manoeuvre(command) || matches!(command, Command::Rc(_));
@@ -173,7 +185,8 @@ impl CommandExecutor {
             }
             self.submit(wish, Some(outcome), about, &mut todo);
         }
-        self.carry_out(todo, about)
+        let to = admitted;
+        (self.carry_out(todo, about), Admission { to, verdict })
     }
 
     fn known(&self, about: &Snapshot) -> Known {

@@ -143,9 +143,14 @@ impl Bench {
             admitted,
             outcome,
         };
-        let out = self.executor.take(request, &self.about());
+        let (out, admission) = self.executor.take(request, &self.about());
         self.note(out);
-        verdict.try_recv().expect("told at once").map(|_| told)
+        admission.tell();
+        match verdict.try_recv().expect("told at once") {
+            Ok(_) => Ok(told),
+            Err(CommandError::Refused { why, .. }) => Err(why),
+            Err(unknown) => panic!("{unknown}"),
+        }
     }
 
     pub(super) fn hear(&mut self, text: &str) {

@@ -31,18 +31,36 @@ pub(super) use snapshot::Snapshot;
 use readings::command::CommandId;
 use tello::command::Command;
 
-use crate::sources::vehicles::{Operator, Outcome, Refusal};
+use crate::sources::vehicles::{CommandError, Operator, Outcome};
 
 /// Requests that may wait for a drone's task; it takes them at once, so more is
 /// a runaway caller, who is refused.
 pub(super) const MAX_REQUESTS: usize = 16;
+
+/// Whether a command is taken.
+pub(super) type Verdict = Result<CommandId, CommandError>;
+
+/// A verdict to be told once what it says can be looked up: until the first steps of the
+/// command are published, its id names nothing.
+#[must_use = "whoever gave the command waits for it"]
+pub(super) struct Admission {
+    to: oneshot::Sender<Verdict>,
+    verdict: Verdict,
+}
+
+impl Admission {
+    /// Tells it. The sender may have hung up; its command is carried out all the same.
+    pub(super) fn tell(self) {
+        let _ = self.to.send(self.verdict);
+    }
+}
 
 /// A command on its way to a drone's task.
 pub(super) struct Request {
     pub(super) command: Command,
     pub(super) by: Operator,
     /// Told at once whether the command is taken, and under which id.
-    pub(super) admitted: oneshot::Sender<Result<CommandId, Refusal>>,
+    pub(super) admitted: oneshot::Sender<Verdict>,
     /// Told what came of it.
     pub(super) outcome: oneshot::Sender<Outcome>,
 }

@@ -346,6 +346,24 @@ impl<T> Queue<T> {
         self.end(Outcome::Forbidden(why), now, todo);
     }
 
+    /// Ends `command`, if it is what is in flight: it never left the gateway.
+    pub(super) fn unsent(
+        &mut self,
+        command: Command,
+        outcome: &Outcome,
+        now: Mono,
+        todo: &mut Todo<T>,
+    ) -> bool {
+        let is_it =
+            |flight: &InFlight<T>| flight.entry.command == command && flight.entry.ticket.is_some();
+        if !self.in_flight.as_ref().is_some_and(is_it) {
+            return false;
+        }
+        self.stats.sent = self.stats.sent.saturating_sub(1);
+        self.end(outcome.clone(), now, todo);
+        true
+    }
+
     /// Ends what is in flight.
     fn end(&mut self, outcome: Outcome, now: Mono, todo: &mut Todo<T>) {
         let Some(flight) = self.in_flight.take() else {
@@ -354,7 +372,7 @@ impl<T> Queue<T> {
         self.not_before = now.plus(GAP);
         let failed = matches!(
             outcome,
-            Outcome::Refused(_) | Outcome::NoReply | Outcome::Forbidden(_)
+            Outcome::Refused(_) | Outcome::NoReply | Outcome::Forbidden(_) | Outcome::Unsent(_)
         );
         if failed && is_manoeuvre(flight.entry.command) {
             // Movements after a failed one would begin somewhere else than was meant.

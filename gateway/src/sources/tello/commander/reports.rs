@@ -35,6 +35,13 @@ pub(super) struct Wish {
     is_sent: bool,
 }
 
+impl Wish {
+    /// It did not leave the gateway after all.
+    pub(super) fn take_back_sent(&mut self) {
+        self.is_sent = false;
+    }
+}
+
 /// The steps that were not taken out yet: what one call of the executor can cause, which
 /// is bounded by the commands that it holds.
 #[derive(Debug)]
@@ -125,7 +132,8 @@ fn end_of(command: Command, outcome: &Outcome) -> CommandState {
         | Outcome::CannotStop
         | Outcome::Dropped
         | Outcome::Stale
-        | Outcome::Forbidden(_) => CommandState::Refused,
+        | Outcome::Forbidden(_)
+        | Outcome::Unsent(_) => CommandState::Refused,
     }
 }
 
@@ -146,17 +154,18 @@ pub(in super::super) fn publish(events: &EventLog, drone: &Arc<str>, report: Rep
     events.publish(event, wall_now());
 }
 
-/// Publishes that a command did not even reach the task of `drone`.
+/// Publishes that a command did not even reach the task of `drone`; its id all the same.
 pub(in super::super) fn publish_refusal(
     events: &EventLog,
     drone: &Arc<str>,
     (command, by): (Command, &Operator),
     why: &Refusal,
-) {
+) -> CommandId {
     let mut reports = Reports::new(events.command_ids());
     let wish = reports.wish(command, by);
     reports.refused(&wish, why);
     for report in reports.take() {
         publish(events, drone, report);
     }
+    wish.id
 }

@@ -103,6 +103,40 @@ fn what_the_gateway_does_by_itself_is_reported_with_its_reason() {
 }
 
 #[test]
+fn what_the_system_did_not_take_is_refused_and_never_told_as_sent() {
+    let mut bench = Bench::new();
+    let mut told = bench.ask(Command::Takeoff).expect("taken");
+    let mut reports = bench.executor.take_reports();
+    let about = bench.about();
+    let error = "network is unreachable";
+    let executor = &mut bench.executor;
+    let out = executor.not_sent(Command::Takeoff, error, &mut reports, &about);
+    assert!(out.is_empty());
+    reports.extend(executor.take_reports());
+    let states: Vec<_> = reports.iter().map(|report| report.state).collect();
+    assert_eq!(states, [Queued, Refused]);
+    let why = reports[1].why.as_deref().expect("said");
+    assert!(why.contains(error), "{why}");
+    assert_eq!(told.try_recv(), Ok(Outcome::Unsent(error.to_owned())));
+    assert_eq!(bench.phase(), Phase::Landed);
+}
+
+#[test]
+fn a_landing_that_did_not_leave_is_sent_by_its_repetition() {
+    let mut bench = Bench::flying(80);
+    bench.ask(Command::Land).expect("taken");
+    let mut reports = bench.executor.take_reports();
+    let about = bench.about();
+    let executor = &mut bench.executor;
+    let _ = executor.not_sent(Command::Land, "no route", &mut reports, &about);
+    reports.extend(executor.take_reports());
+    let states: Vec<_> = reports.iter().map(|report| report.state).collect();
+    assert_eq!(states, [Queued]);
+    bench.pass(5_000);
+    assert_eq!(steps(&mut bench), of("land", &[Sent]));
+}
+
+#[test]
 fn no_two_commands_share_an_id_and_keep_alives_have_none() {
     let mut bench = Bench::flying(80);
     bench.ask(UP).expect("taken");

@@ -34,10 +34,10 @@ pub use detection::{Detection, Method, NotAllowed, Searched, Verification};
 use self::book::Book;
 use self::sweep::{Hit, Target};
 use self::targets::{Spot, Wanted};
-use super::LinkState;
 use super::plan::FleetPlan;
 use super::roster::{DroneRecord, Roster};
 use crate::config::{MAX_DRONES, Range};
+use crate::sources::vehicles::LinkState;
 
 /// A drone whose state came within this is there; it comes ten times a second.
 const HEARD_WITHIN: Duration = Duration::from_secs(5);

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use readings::clock::Mono;
 
-use super::super::LinkState;
 use super::reason::{Evidence, Reason};
+use crate::sources::vehicles::LinkState;
 
 /// How long is listened before the first `command`: a drone still in SDK mode
 /// streams by itself at 10 Hz and needs none.

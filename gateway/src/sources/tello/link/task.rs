@@ -122,8 +122,9 @@ impl LinkTask {
                 }
                 Some(request) = next(&mut requests) => {
                     let about = self.snapshot();
-                    let out = self.executor.take(request, &about);
+                    let (out, admission) = self.executor.take(request, &about);
                     self.transmit(out).await;
+                    admission.tell();
                 }
                 received = self.port.receive(&mut buffer) => match received {
                     Ok(length) => self.take_reply(&buffer[..length]).await,
@@ -225,15 +226,24 @@ impl LinkTask {
         }
     }
 
-    /// Sends commands. What the kernel refuses is counted, and times out.
-    async fn transmit(&mut self, commands: Outgoing) {
-        for report in self.executor.take_reports() {
-            publish(&self.events, &self.slot().plan.id, report);
-        }
-        for command in commands {
-            if let Err(error) = self.port.send(&command.to_string()).await {
-                self.take_error(&error);
+    /// Sends commands, then publishes what came of them: only what left is told as sent.
+    async fn transmit(&mut self, mut commands: Outgoing) {
+        let mut steps = self.executor.take_reports();
+        // Again when one that did not leave lets another go; the line gets shorter.
+        while !commands.is_empty() {
+            let mut next = Outgoing::new();
+            for command in commands {
+                if let Err(error) = self.port.send(&command.to_string()).await {
+                    self.take_error(&error);
+                    let (about, error) = (self.snapshot(), error.to_string());
+                    next.extend(self.executor.not_sent(command, &error, &mut steps, &about));
+                }
             }
+            steps.extend(self.executor.take_reports());
+            commands = next;
+        }
+        for step in steps {
+            publish(&self.events, &self.slot().plan.id, step);
         }
     }
 
