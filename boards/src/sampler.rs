@@ -130,13 +130,20 @@ impl Sensors {
             if self.probes[at].due_ms() > now_ms || self.is_waiting(at, now_ms) {
                 continue;
             }
-            let bus = &self.probes[at].bus;
+            let probe = &self.probes[at];
+            let is_slow = probe.is_slow;
             let first = batch.first().map(|first| &self.probes[first].bus);
-            let is_slow = self.lanes.rests_until(bus).is_some();
-            if is_slow || batch.is_full() || first.is_some_and(|first| first != bus) {
+            if is_slow || batch.is_full() || first.is_some_and(|first| *first != probe.bus) {
                 self.read(now_ms, &mut batch, emit);
+                // What was read may have made the bus rest.
+                if self.is_waiting(at, now_ms) {
+                    continue;
+                }
             }
             batch.push(at);
+            if is_slow {
+                self.read(now_ms, &mut batch, emit);
+            }
         }
         self.read(now_ms, &mut batch, emit);
     }
@@ -186,17 +193,21 @@ impl Sensors {
         }
     }
 
-    /// Whether a probe that is due waits for its turn on a slow bus: one that was due
-    /// earlier goes first.
+    /// Whether a slow probe that is due waits for its turn on its bus: one that was due
+    /// earlier goes first. One that is gone costs nothing, and waits for nobody.
     fn is_waiting(&self, at: usize, now_ms: u64) -> bool {
+        let takes_turns = |probe: &Probe| probe.is_slow && !probe.is_gone();
         let probe = &self.probes[at];
-        match self.lanes.rests_until(&probe.bus) {
-            None => false,
-            Some(until_ms) if now_ms < until_ms => true,
-            Some(_) => self.probes.iter().enumerate().any(|(other_at, other)| {
-                other.bus == probe.bus && (other.due_ms(), other_at) < (probe.due_ms(), at)
-            }),
+        if !takes_turns(probe) {
+            return false;
         }
+        let rests = self.lanes.rests_until(&probe.bus);
+        rests.is_some_and(|until_ms| now_ms < until_ms)
+            || self.probes.iter().enumerate().any(|(other_at, other)| {
+                takes_turns(other)
+                    && other.bus == probe.bus
+                    && (other.due_ms(), other_at) < (probe.due_ms(), at)
+            })
     }
 
     /// Readers that hang in the kernel now.
@@ -214,7 +225,8 @@ impl Sensors {
     /// something to do.
     pub fn next_due_ms(&self) -> u64 {
         let due = |probe: &Probe| {
-            let rests_until = self.lanes.rests_until(&probe.bus).unwrap_or(0);
+            let rests = self.lanes.rests_until(&probe.bus);
+            let rests_until = rests.filter(|_| probe.is_slow).unwrap_or(0);
             probe.due_ms().max(rests_until)
         };
         let probes = self.probes.iter().map(due).min();

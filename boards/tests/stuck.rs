@@ -176,3 +176,58 @@ fn a_device_that_hangs_a_search_does_not_keep_the_board_from_starting() {
     let found = worth(&board, "hwmon:lm75@7-0048:temp1", now_ms + 10_000);
     assert_eq!(found.value(), Some(31.0));
 }
+
+/// Puts a pipe in place of a file, that answers every reader after a while: a conversion
+/// on 1-wire.
+fn answer_slowly(root: &Path, path: &str, text: &'static str) {
+    drop(hang(root, path));
+    let path = root.join(path);
+    std::thread::spawn(move || {
+        // Opening waits for the next reader; the test's end removes the pipe.
+        while let Ok(mut pipe) = OpenOptions::new().write(true).open(&path) {
+            std::thread::sleep(std::time::Duration::from_millis(750));
+            // A reader that is gone is no fault of the thermometer.
+            let _ = pipe.write_all(text.as_bytes());
+        }
+    });
+}
+
+/// One conversion is within the patience with a driver, three one after the other are not.
+#[test]
+fn thermometers_that_share_a_slow_bus_all_get_values() {
+    let dir = tree();
+    let wires = ["28-0316a2795c01", "28-0316a2795c02", "28-0316a2795c03"];
+    for (number, wire) in (3..).zip(wires) {
+        let path = format!("sys/class/hwmon/hwmon{number}");
+        put(dir.path(), &format!("{path}/name"), "w1_slave_temp\n");
+        put(dir.path(), &format!("{path}/temp1_input"), "20000\n");
+        let link = dir.path().join(path).join("device");
+        std::os::unix::fs::symlink(format!("../../../{wire}"), link).expect("link");
+    }
+    let mut board = open(dir.path());
+    for number in 3..6 {
+        let file = format!("sys/class/hwmon/hwmon{number}/temp1_input");
+        answer_slowly(dir.path(), &file, "21000\n");
+    }
+    let mut seen = [false; 3];
+    let mut now_ms = 0;
+    // Enough for one conversion of each after one attempt at all together.
+    for _ in 0..60 {
+        board.sample(now_ms, &mut |_, _| {});
+        while board.sensors().hung() > 0 {
+            board.sample(now_ms, &mut |_, _| {});
+            let late = board.sensors().counters().late;
+            assert!(late < 3, "all together again and again");
+        }
+        for (seen, wire) in seen.iter_mut().zip(wires) {
+            let name = format!("hwmon:w1_slave_temp@{wire}:temp1");
+            *seen |= worth(&board, &name, now_ms).value() == Some(21.0);
+        }
+        if seen == [true; 3] {
+            break;
+        }
+        now_ms += 2_000;
+    }
+    assert_eq!(seen, [true; 3], "by {now_ms} ms");
+    assert_eq!(board.sensors().counters().late, 1, "together once only");
+}
