@@ -27,6 +27,9 @@ const READ_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a search through all classes may take: some hundred files.
 const SEARCH_PATIENCE: Duration = Duration::from_secs(3);
 
+/// Readers that no search may take: without one, every bus would look as if it hung.
+const READS_ONLY: usize = 2;
+
 /// A read that took so long makes its device a slow one. A register takes a millisecond.
 const SLOW: Duration = Duration::from_millis(100);
 
@@ -221,8 +224,11 @@ impl Lanes {
         }
     }
 
-    /// Looks for sensors.
+    /// Looks for sensors, if a reader may be lost over it.
     pub(crate) fn search(&mut self, tree: Tree, detected: Detected) -> Searched {
+        if self.hung() + READS_ONLY >= MAX_HUNG {
+            return Searched::NoReader;
+        }
         let search = Box::new(Search {
             tree,
             detected,

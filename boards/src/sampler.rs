@@ -102,6 +102,8 @@ impl Sensors {
                 due_ms: 0,
                 forced_due_ms: 0,
                 forced_wait_ms: RESCAN_MS,
+                again_ms: None,
+                again_wait_ms: RESCAN_MS,
             },
             trip_points: Vec::new(),
             facts: Vec::new(),
@@ -185,9 +187,7 @@ impl Sensors {
                 }
                 Returned::Search => {
                     self.avoided.retain(|(of, _)| *of != ticket);
-                    // Whatever the directories look like by now.
-                    self.hot_plug.signature = 0;
-                    self.hot_plug.due_ms = now_ms;
+                    self.hot_plug.look_again(now_ms);
                 }
             }
         }
@@ -253,7 +253,9 @@ impl Sensors {
             self.hot_plug.forced_wait_ms = RESCAN_MS;
         }
         let forced = is_due && missing && now_ms >= self.hot_plug.forced_due_ms;
-        if !(changed || forced) {
+        // Whatever the directories look like by then.
+        let again = self.hot_plug.again_ms.take_if(|at_ms| now_ms >= *at_ms);
+        if !(changed || forced || again.is_some()) {
             return false;
         }
         self.hot_plug.signature = signature;
