@@ -18,6 +18,9 @@ const CLASSES: [&str; 4] = ["hwmon", "power_supply", "thermal", "nvme"];
 /// Devices of which a system has one, with the chip's name that they bear.
 const ONLY_ONE: [(&str, &str); 2] = [("rpi_volt", "raspberrypi-hwmon"), ("pwmfan", "cooling_fan")];
 
+/// What every device on 1-wire shares.
+pub(crate) const ONE_WIRE_BUS: &str = "w1";
+
 /// The way to one device.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Location {
@@ -149,7 +152,7 @@ impl Location {
         Some(match part {
             Part::I2c => format!("i2c-{}", own.split('-').next()?),
             Part::Spi => own.split('.').next()?.to_owned(),
-            Part::OneWire => "w1".to_owned(),
+            Part::OneWire => ONE_WIRE_BUS.to_owned(),
             Part::Usb | Part::Pci | Part::Disk => own.clone(),
         })
     }

@@ -4,7 +4,7 @@
 
 use super::{Draft, Search};
 use crate::decode::Decode;
-use crate::location::Location;
+use crate::location::{Location, ONE_WIRE_BUS};
 use crate::quantity::{Quantity, Role};
 use crate::rates::ONE_WIRE_MS;
 
@@ -39,7 +39,7 @@ pub(super) fn look(search: &mut Search) {
         )
         .label(format!("1-wire thermometer {device}"))
         .subject(device.as_str());
-        search.bus = Some("w1".to_owned());
+        search.bus = Some(ONE_WIRE_BUS.to_owned());
         search.add(source, name, ONE_WIRE_MS, vec![draft]);
         search.bus = None;
     }
