@@ -13,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::tree::Tree;
 
 /// Classes that stand between a device and its entry: `1-0040/hwmon/hwmon2`.
-const CLASSES: [&str; 4] = ["hwmon", "power_supply", "thermal", "nvme"];
+const CLASSES: [&str; 5] = ["hwmon", "power_supply", "thermal", "nvme", "rtc"];
 
 /// Devices of which a system has one, with the chip's name that they bear.
 const ONLY_ONE: [(&str, &str); 2] = [("rpi_volt", "raspberrypi-hwmon"), ("pwmfan", "cooling_fan")];
@@ -115,26 +115,42 @@ impl Location {
                 let lasting = self.node_of_bus("spi").or_else(|| self.controller_of(bus));
                 format!("{}.{select}", lasting.unwrap_or_else(|| bus.to_owned()))
             }
-            Part::Usb => {
-                let (bus, ports) = own.split_once('-')?;
-                match self.controller_of(&format!("usb{bus}")) {
-                    Some(controller) => format!("{controller}-usb-{ports}"),
-                    None => format!("usb-{own}"),
-                }
-            }
-            Part::Disk => {
-                let port = self.path.iter().find(|name| is_numbered(name, "ata"));
-                let controller = self
-                    .path
-                    .iter()
-                    .rfind(|name| classify(name) == Some(Part::Pci));
-                match (controller, port) {
-                    (Some(controller), Some(port)) => format!("{controller}-{port}"),
-                    _ => own.clone(),
-                }
-            }
+            Part::Usb => self.usb_key(own)?,
+            Part::Disk => self.disk_key(own),
             Part::Pci | Part::OneWire => own.clone(),
         })
+    }
+
+    fn usb_key(&self, own: &str) -> Option<String> {
+        let (bus, ports) = own.split_once('-')?;
+        Some(match self.controller_of(&format!("usb{bus}")) {
+            Some(controller) => format!("{controller}-usb-{ports}"),
+            None => format!("usb-{own}"),
+        })
+    }
+
+    /// A disk by its port, on a controller of the board or at the end of a USB cable. The
+    /// first number of its own name is that of its host, counted anew at each boot.
+    fn disk_key(&self, own: &str) -> String {
+        let outwards = || self.path.iter().rev();
+        let port = outwards().find(|name| is_numbered(name, "ata"));
+        let slot = || outwards().find(|name| classify(name) == Some(Part::Pci));
+        if let Some(port) = port
+            && let Some(controller) = slot().cloned().or_else(|| self.controller_of(port))
+        {
+            return format!("{controller}-{port}");
+        }
+        let place = outwards().find_map(|name| match classify(name)? {
+            Part::Usb => self.usb_key(name),
+            Part::Pci => Some(name.clone()),
+            _ => None,
+        });
+        match (place, own.split_once(':')) {
+            (Some(place), Some((_, "0:0:0"))) => place,
+            // One of several in one enclosure: channel, target, unit.
+            (Some(place), Some((_, unit))) => format!("{place}-{unit}"),
+            _ => own.to_owned(),
+        }
     }
 
     /// `chip`, with where it is when that says more: `ina219@1-0040`, `gpio_fan`.
@@ -198,7 +214,7 @@ impl Location {
         // A class stands in between: `fe204000.spi/spi_master/spi0`.
         before
             .into_iter()
-            .find(|name| *name != "spi_master")
+            .find(|name| !["spi_master", "mmc_host"].contains(&name.as_str()))
             .cloned()
     }
 
@@ -213,6 +229,10 @@ impl Location {
     /// A device that no bus enumerates keeps its name, but for a number the kernel gave.
     fn platform_key(&self) -> Option<String> {
         let own = self.path.last()?;
+        // A card's host is counted, its controller is not.
+        if is_numbered(own, "mmc") {
+            return self.controller_of(own);
+        }
         let own = match own
             .strip_suffix(".auto")
             .and_then(|name| name.rsplit_once('.'))
@@ -414,6 +434,27 @@ mod tests {
                 "/sys/devices/pci0000:00/0000:00:17.0/ata3/host2/target2:0:0/2:0:0:0",
                 None,
                 "0000:00:17.0-ata3",
+            ),
+            (
+                "/sys/devices/platform/fc400000.sata/ata1/host0/target0:0:0/0:0:0:0",
+                None,
+                "fc400000.sata-ata1",
+            ),
+            // On a USB cable, and the second of two in one enclosure.
+            (
+                "/sys/devices/pci0000:00/0000:00:14.0/usb2/2-1/2-1:1.0/host4/target4:0:0/4:0:0:0",
+                None,
+                "0000:00:14.0-usb-1:1.0",
+            ),
+            (
+                "/sys/devices/platform/xhci.0/usb1/1-2/1-2:1.0/host0/target0:0:0/0:0:0:1",
+                None,
+                "xhci.0-usb-2:1.0-0:0:1",
+            ),
+            (
+                "/sys/devices/platform/soc/fe340000.mmc/mmc_host/mmc1",
+                None,
+                "fe340000.mmc",
             ),
             ("/sys/devices/platform/coretemp.1", None, "coretemp.1"),
             ("/sys/devices/platform/tempmon.4.auto", None, "tempmon"),
