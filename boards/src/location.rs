@@ -8,9 +8,12 @@
 //! It reads links only. Whether their targets exist does not matter: a captured tree
 //! has none of them.
 
+mod part;
+
 use std::path::{Component, Path, PathBuf};
 
 use crate::tree::Tree;
+use part::{Part, classify, has_address, is_numbered};
 
 /// Classes that stand between a device and its entry: `1-0040/hwmon/hwmon2`.
 const CLASSES: [&str; 5] = ["hwmon", "power_supply", "thermal", "nvme", "rtc"];
@@ -28,23 +31,6 @@ pub(crate) struct Location {
     path: Vec<String>,
     /// Its node below the root of the device tree: `soc/i2c@7e804000/ina219@40`.
     node: Option<String>,
-}
-
-/// What one part of the way is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    /// `1-0040`.
-    I2c,
-    /// `spi0.1`.
-    Spi,
-    /// `1-1.4:1.0`.
-    Usb,
-    /// `0000:01:00.0`.
-    Pci,
-    /// `28-0316a2795cff`: family and serial number.
-    OneWire,
-    /// `0:0:0:0`, a disk.
-    Disk,
 }
 
 impl Location {
@@ -253,60 +239,6 @@ fn says_no_more(chip: &str, key: &str) -> bool {
     let (chip_plain, key_plain) = (plain(chip), plain(key.trim_end_matches(".0")));
     let key_plain = key_plain.strip_suffix("hwmon").unwrap_or(&key_plain);
     chip_plain == key_plain || ONLY_ONE.contains(&(chip, key))
-}
-
-fn classify(name: &str) -> Option<Part> {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let hex = |text: &str, length: usize| {
-        text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit())
-    };
-    let numbers = |text: &str, dot: char| text.split(dot).all(digits);
-    if name.matches(':').count() == 3 && numbers(name, ':') {
-        return Some(Part::Disk);
-    }
-    if let Some(rest) = name.strip_prefix("spi") {
-        let (bus, select) = rest.split_once('.')?;
-        return (digits(bus) && digits(select)).then_some(Part::Spi);
-    }
-    if let Some((bus, rest)) = name.split_once('-') {
-        if hex(bus, 2) && hex(rest, 12) {
-            return Some(Part::OneWire);
-        }
-        if !digits(bus) {
-            return None;
-        }
-        if hex(rest, 4) && !rest.contains('.') {
-            return Some(Part::I2c);
-        }
-        let (ports, interface) = match rest.split_once(':') {
-            Some((ports, interface)) => (ports, numbers(interface, '.')),
-            None => (rest, true),
-        };
-        return (numbers(ports, '.') && interface).then_some(Part::Usb);
-    }
-    let (slot, function) = name.rsplit_once('.')?;
-    let mut slot = slot.split(':');
-    let is_pci = slot.next().is_some_and(|domain| hex(domain, 4))
-        && slot.next().is_some_and(|bus| hex(bus, 2))
-        && slot.next().is_some_and(|device| hex(device, 2))
-        && slot.next().is_none()
-        && digits(function)
-        && function.len() == 1;
-    is_pci.then_some(Part::Pci)
-}
-
-/// `1f000c8000.adc`: a device that the device tree puts at an address.
-fn has_address(name: &str) -> bool {
-    name.split_once('.').is_some_and(|(address, kind)| {
-        address.len() >= 6
-            && address.bytes().all(|b| b.is_ascii_hexdigit())
-            && kind.starts_with(|c: char| c.is_ascii_alphabetic())
-    })
-}
-
-fn is_numbered(name: &str, kind: &str) -> bool {
-    name.strip_prefix(kind)
-        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The way to the entry itself, which is a link on a running system, without the entry
