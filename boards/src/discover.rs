@@ -30,10 +30,9 @@ use crate::decode::{Decode, Linear};
 use crate::detect::Detected;
 use crate::gate::GateKind;
 use crate::kernel::Question;
-use crate::location::ONE_WIRE_BUS;
 use crate::profile::{Channel, Id};
 use crate::quantity::{Quantity, Range, Role};
-use crate::rates::{ONE_WIRE_TURN_MS, STALE_AFTER_PERIODS};
+use crate::rates::STALE_AFTER_PERIODS;
 use crate::sensor::Sensor;
 use crate::tree::{Tree, printable};
 
@@ -280,19 +279,8 @@ pub(crate) fn discover(tree: &Tree, detected: &Detected) -> Discovery {
     net::look(&mut search);
     clock::look(&mut search);
     watchdog::look(&mut search);
-    wait_for_turns(&mut search.result.found);
+    one_wire::wait_for_turns(&mut search.result.found);
     search.result
-}
-
-/// Thermometers that share 1-wire take turns: their values are older, the more there are.
-fn wait_for_turns(found: &mut [Found]) {
-    let on_wire = |found: &&mut Found| found.bus == ONE_WIRE_BUS;
-    let count = found.iter_mut().filter(on_wire).count() as u64;
-    for found in found.iter_mut().filter(on_wire) {
-        for (sensor, _) in &mut found.sensors {
-            sensor.max_age_ms += count * ONE_WIRE_TURN_MS;
-        }
-    }
 }
 
 /// Finds the descriptions that fit two chips.
