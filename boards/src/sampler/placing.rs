@@ -33,10 +33,13 @@ impl Sensors {
             // Nothing is known to have changed: what is known is read on.
             None => return false,
         };
-        if self.avoided.is_empty() {
+        let held = self.held_directories();
+        if !held.is_empty() {
+            // Others may have taken their roles.
+            self.hot_plug.look_again(now_ms);
+        } else if self.avoided.is_empty() {
             self.hot_plug.again_wait_ms = RESCAN_MS;
         }
-        let held = self.held_directories();
         let unseen: Vec<&str> = (self.avoided.iter().map(|(_, directory)| directory))
             .chain(&held)
             .map(String::as_str)
