@@ -269,6 +269,10 @@ impl Lanes {
             .map(|(_, until_ms)| *until_ms)
     }
 
+    pub(crate) fn stuck(&self) -> impl Iterator<Item = &str> {
+        self.stuck.iter().map(|(_, bus)| &**bus)
+    }
+
     pub(crate) fn hung(&self) -> usize {
         self.readers.hung()
     }

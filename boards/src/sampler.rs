@@ -221,6 +221,12 @@ impl Sensors {
         self.avoided.iter().map(|(_, directory)| directory.as_str())
     }
 
+    /// Busses in which a reader hangs, and devices that could not be looked at. What each is
+    /// called says only that it is another one.
+    pub fn stuck_busses(&self) -> impl Iterator<Item = &str> {
+        self.lanes.stuck().chain(self.stuck_devices())
+    }
+
     /// When the next call of [`Sensors::sample`] or [`Sensors::rescan`] has
     /// something to do.
     pub fn next_due_ms(&self) -> u64 {
