@@ -185,6 +185,7 @@ fn answer_slowly(root: &Path, path: &str, text: &'static str) {
     std::thread::spawn(move || {
         // Opening waits for the next reader; the test's end removes the pipe.
         while let Ok(mut pipe) = OpenOptions::new().write(true).open(&path) {
+            #[expect(clippy::disallowed_methods, reason = "how long the device takes")]
             std::thread::sleep(std::time::Duration::from_millis(750));
             // A reader that is gone is no fault of the thermometer.
             let _ = pipe.write_all(text.as_bytes());
