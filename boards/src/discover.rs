@@ -46,7 +46,7 @@ pub use trip::{TripKind, TripPoint};
 pub const MAX_SENSORS: usize = 256;
 
 /// The directories whose entries come and go with devices.
-pub(crate) const CLASS_DIRECTORIES: [&str; 8] = [
+pub(crate) const CLASS_DIRECTORIES: [&str; 9] = [
     "/sys/class/thermal",
     "/sys/class/hwmon",
     "/sys/class/power_supply",
@@ -55,6 +55,7 @@ pub(crate) const CLASS_DIRECTORIES: [&str; 8] = [
     "/sys/bus/iio/devices",
     "/sys/bus/mmc/devices",
     "/sys/bus/w1/devices",
+    "/sys/class/rtc",
 ];
 
 /// What stands behind a source.
@@ -278,6 +279,7 @@ pub(crate) fn discover(tree: &Tree, detected: &Detected) -> Discovery {
     net::look(&mut search);
     clock::look(&mut search);
     watchdog::look(&mut search);
+    one_wire::wait_for_turns(&mut search.result.found);
     search.result
 }
 

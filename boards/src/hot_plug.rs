@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, StatxFlags, open, statx};
 
+use crate::rates::BACK_OFF_MAX_MS;
 use crate::source::BUFFER_BYTES;
 
 /// When to look for devices again.
@@ -18,6 +19,18 @@ pub(crate) struct HotPlug {
     /// changed, less and less often.
     pub(crate) forced_due_ms: u64,
     pub(crate) forced_wait_ms: u64,
+    /// When to look again for what hung a search and has come back since.
+    pub(crate) again_ms: Option<u64>,
+    /// How long to wait with that: a device that is merely slow hangs each search, so it
+    /// is looked for less and less often.
+    pub(crate) again_wait_ms: u64,
+}
+
+impl HotPlug {
+    pub(crate) fn look_again(&mut self, now_ms: u64) {
+        self.again_ms = Some(now_ms.saturating_add(self.again_wait_ms));
+        self.again_wait_ms = (self.again_wait_ms * 2).min(BACK_OFF_MAX_MS);
+    }
 }
 
 /// A number that changes when an entry of a class directory comes, goes or is

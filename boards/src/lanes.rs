@@ -1,9 +1,11 @@
 //! What is read by whom: each bus for itself, none of which may take the time of the others.
 //!
 //! Work goes to a reader and is waited for; a bus that does not answer in time hangs and
-//! is left alone until the kernel comes back from it. A bus that answers slowly (1-wire
-//! takes 0.75 s a conversion, an I²C driver a second to give up) rests for nine times as
-//! long as it took, so that it has a tenth of the time at most.
+//! is left alone until the kernel comes back from it. A device that answers slowly (1-wire
+//! takes 0.75 s a conversion, an I²C driver a second to give up) is read alone, because
+//! several together would take longer than is waited for; then the slow ones of its bus
+//! rest for nine times as long as it took, so that they have a tenth of the time at most.
+//! Quick ones beside them are read as ever.
 //!
 //! Knows nothing of what is read: that is the probe's.
 
@@ -25,16 +27,19 @@ const READ_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a search through all classes may take: some hundred files.
 const SEARCH_PATIENCE: Duration = Duration::from_secs(3);
 
-/// A read that took so long makes its bus a slow one. A register takes a millisecond.
+/// Readers that no search may take: without one, every bus would look as if it hung.
+const READS_ONLY: usize = 2;
+
+/// A read that took so long makes its device a slow one. A register takes a millisecond.
 const SLOW: Duration = Duration::from_millis(100);
 
-/// How many times as long as it took a slow bus rests.
+/// How many times as long as it took the slow devices of a bus rest.
 const REST_FACTOR: u32 = 9;
 
 /// Probes of one bus that are handed over together: a hand-over costs more than a read.
 pub(crate) const MAX_BATCH: usize = 16;
 
-/// Slow busses that are remembered; one more is read as if it were quick.
+/// Busses that rest at once; the slow devices of one more are read alone without a rest.
 const MAX_SLOW: usize = 16;
 
 /// The readers, and what is known of the busses.
@@ -185,8 +190,10 @@ impl Lanes {
         )]
         let start = Instant::now();
         let handed = self.readers.run(Job::Read(attempts), READ_PATIENCE);
-        self.note_time(now_ms, &bus, start.elapsed());
+        let is_slow = self.note_time(now_ms, &bus, start.elapsed());
         let mut of_batch = Places { probes, batch };
+        // Which of several took so long is not known: each is tried alone.
+        of_batch.mark(is_slow);
         match handed {
             Handed::Done(Job::Read(attempts)) => {
                 self.put_back(attempts, &mut of_batch, |probe, attempt| {
@@ -217,8 +224,11 @@ impl Lanes {
         }
     }
 
-    /// Looks for sensors.
+    /// Looks for sensors, if a reader may be lost over it.
     pub(crate) fn search(&mut self, tree: Tree, detected: Detected) -> Searched {
+        if self.hung() + READS_ONLY >= MAX_HUNG {
+            return Searched::NoReader;
+        }
         let search = Box::new(Search {
             tree,
             detected,
@@ -242,18 +252,25 @@ impl Lanes {
             Job::Read(attempts) => {
                 let at = self.stuck.iter().position(|(of, _)| *of == ticket)?;
                 let (_, bus) = self.stuck.swap_remove(at);
-                self.slow.retain(|(of, _)| *of != bus);
+                // They may be quick, each alone. One that hung alone rests as any slow one.
+                if attempts.len() > 1 {
+                    self.slow.retain(|(of, _)| *of != bus);
+                }
                 Returned::Sources(bus, attempts)
             }
         };
         Some((ticket, returned))
     }
 
-    /// Until when a slow bus rests.
+    /// Until when the slow probes of a bus rest.
     pub(crate) fn rests_until(&self, bus: &str) -> Option<u64> {
         let mut slow = self.slow.iter();
         slow.find(|(of, _)| **of == *bus)
             .map(|(_, until_ms)| *until_ms)
+    }
+
+    pub(crate) fn stuck(&self) -> impl Iterator<Item = &str> {
+        self.stuck.iter().map(|(_, bus)| &**bus)
     }
 
     pub(crate) fn hung(&self) -> usize {
@@ -278,15 +295,14 @@ impl Lanes {
         self.attempts = attempts;
     }
 
-    /// A bus is slow from a slow read until a quick one.
-    fn note_time(&mut self, now_ms: u64, bus: &Arc<str>, took: Duration) {
-        let known = self.slow.iter().position(|(of, _)| of == bus);
+    /// Says whether a read was slow; then the bus rests. A quick one ends no rest: it may
+    /// have been of a healthy device beside a dead one.
+    fn note_time(&mut self, now_ms: u64, bus: &Arc<str>, took: Duration) -> bool {
         if took < SLOW {
-            if let Some(known) = known {
-                self.slow.swap_remove(known);
-            }
-            return;
+            return false;
         }
+        self.slow.retain(|(_, until_ms)| *until_ms > now_ms);
+        let known = self.slow.iter().position(|(of, _)| of == bus);
         let rest = u64::try_from((took * (REST_FACTOR + 1)).as_millis()).unwrap_or(u64::MAX);
         let until_ms = now_ms.saturating_add(rest);
         match known {
@@ -294,6 +310,7 @@ impl Lanes {
             None if self.slow.len() < MAX_SLOW => self.slow.push((bus.clone(), until_ms)),
             None => {}
         }
+        true
     }
 }
 
@@ -307,6 +324,12 @@ impl Places<'_> {
     fn of(&mut self, id: u32) -> Option<&mut Probe> {
         let at = self.batch.iter().find(|at| self.probes[*at].id == id)?;
         self.probes.get_mut(at)
+    }
+
+    fn mark(&mut self, is_slow: bool) {
+        for at in self.batch.iter() {
+            self.probes[at].is_slow = is_slow;
+        }
     }
 
     /// Those whose source a reader has.

@@ -8,15 +8,21 @@
 //! It reads links only. Whether their targets exist does not matter: a captured tree
 //! has none of them.
 
+mod part;
+
 use std::path::{Component, Path, PathBuf};
 
 use crate::tree::Tree;
+use part::{Part, classify, has_address, is_numbered};
 
 /// Classes that stand between a device and its entry: `1-0040/hwmon/hwmon2`.
-const CLASSES: [&str; 4] = ["hwmon", "power_supply", "thermal", "nvme"];
+const CLASSES: [&str; 5] = ["hwmon", "power_supply", "thermal", "nvme", "rtc"];
 
 /// Devices of which a system has one, with the chip's name that they bear.
 const ONLY_ONE: [(&str, &str); 2] = [("rpi_volt", "raspberrypi-hwmon"), ("pwmfan", "cooling_fan")];
+
+/// What every device on 1-wire shares.
+pub(crate) const ONE_WIRE_BUS: &str = "w1";
 
 /// The way to one device.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,23 +31,6 @@ pub(crate) struct Location {
     path: Vec<String>,
     /// Its node below the root of the device tree: `soc/i2c@7e804000/ina219@40`.
     node: Option<String>,
-}
-
-/// What one part of the way is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    /// `1-0040`.
-    I2c,
-    /// `spi0.1`.
-    Spi,
-    /// `1-1.4:1.0`.
-    Usb,
-    /// `0000:01:00.0`.
-    Pci,
-    /// `28-0316a2795cff`: family and serial number.
-    OneWire,
-    /// `0:0:0:0`, a disk.
-    Disk,
 }
 
 impl Location {
@@ -112,26 +101,42 @@ impl Location {
                 let lasting = self.node_of_bus("spi").or_else(|| self.controller_of(bus));
                 format!("{}.{select}", lasting.unwrap_or_else(|| bus.to_owned()))
             }
-            Part::Usb => {
-                let (bus, ports) = own.split_once('-')?;
-                match self.controller_of(&format!("usb{bus}")) {
-                    Some(controller) => format!("{controller}-usb-{ports}"),
-                    None => format!("usb-{own}"),
-                }
-            }
-            Part::Disk => {
-                let port = self.path.iter().find(|name| is_numbered(name, "ata"));
-                let controller = self
-                    .path
-                    .iter()
-                    .rfind(|name| classify(name) == Some(Part::Pci));
-                match (controller, port) {
-                    (Some(controller), Some(port)) => format!("{controller}-{port}"),
-                    _ => own.clone(),
-                }
-            }
+            Part::Usb => self.usb_key(own)?,
+            Part::Disk => self.disk_key(own),
             Part::Pci | Part::OneWire => own.clone(),
         })
+    }
+
+    fn usb_key(&self, own: &str) -> Option<String> {
+        let (bus, ports) = own.split_once('-')?;
+        Some(match self.controller_of(&format!("usb{bus}")) {
+            Some(controller) => format!("{controller}-usb-{ports}"),
+            None => format!("usb-{own}"),
+        })
+    }
+
+    /// A disk by its port, on a controller of the board or at the end of a USB cable. The
+    /// first number of its own name is that of its host, counted anew at each boot.
+    fn disk_key(&self, own: &str) -> String {
+        let outwards = || self.path.iter().rev();
+        let port = outwards().find(|name| is_numbered(name, "ata"));
+        let slot = || outwards().find(|name| classify(name) == Some(Part::Pci));
+        if let Some(port) = port
+            && let Some(controller) = slot().cloned().or_else(|| self.controller_of(port))
+        {
+            return format!("{controller}-{port}");
+        }
+        let place = outwards().find_map(|name| match classify(name)? {
+            Part::Usb => self.usb_key(name),
+            Part::Pci => Some(name.clone()),
+            _ => None,
+        });
+        match (place, own.split_once(':')) {
+            (Some(place), Some((_, "0:0:0"))) => place,
+            // One of several in one enclosure: channel, target, unit.
+            (Some(place), Some((_, unit))) => format!("{place}-{unit}"),
+            _ => own.to_owned(),
+        }
     }
 
     /// `chip`, with where it is when that says more: `ina219@1-0040`, `gpio_fan`.
@@ -149,7 +154,7 @@ impl Location {
         Some(match part {
             Part::I2c => format!("i2c-{}", own.split('-').next()?),
             Part::Spi => own.split('.').next()?.to_owned(),
-            Part::OneWire => "w1".to_owned(),
+            Part::OneWire => ONE_WIRE_BUS.to_owned(),
             Part::Usb | Part::Pci | Part::Disk => own.clone(),
         })
     }
@@ -195,7 +200,7 @@ impl Location {
         // A class stands in between: `fe204000.spi/spi_master/spi0`.
         before
             .into_iter()
-            .find(|name| *name != "spi_master")
+            .find(|name| !["spi_master", "mmc_host"].contains(&name.as_str()))
             .cloned()
     }
 
@@ -210,6 +215,10 @@ impl Location {
     /// A device that no bus enumerates keeps its name, but for a number the kernel gave.
     fn platform_key(&self) -> Option<String> {
         let own = self.path.last()?;
+        // A card's host is counted, its controller is not.
+        if is_numbered(own, "mmc") {
+            return self.controller_of(own);
+        }
         let own = match own
             .strip_suffix(".auto")
             .and_then(|name| name.rsplit_once('.'))
@@ -230,60 +239,6 @@ fn says_no_more(chip: &str, key: &str) -> bool {
     let (chip_plain, key_plain) = (plain(chip), plain(key.trim_end_matches(".0")));
     let key_plain = key_plain.strip_suffix("hwmon").unwrap_or(&key_plain);
     chip_plain == key_plain || ONLY_ONE.contains(&(chip, key))
-}
-
-fn classify(name: &str) -> Option<Part> {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let hex = |text: &str, length: usize| {
-        text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit())
-    };
-    let numbers = |text: &str, dot: char| text.split(dot).all(digits);
-    if name.matches(':').count() == 3 && numbers(name, ':') {
-        return Some(Part::Disk);
-    }
-    if let Some(rest) = name.strip_prefix("spi") {
-        let (bus, select) = rest.split_once('.')?;
-        return (digits(bus) && digits(select)).then_some(Part::Spi);
-    }
-    if let Some((bus, rest)) = name.split_once('-') {
-        if hex(bus, 2) && hex(rest, 12) {
-            return Some(Part::OneWire);
-        }
-        if !digits(bus) {
-            return None;
-        }
-        if hex(rest, 4) && !rest.contains('.') {
-            return Some(Part::I2c);
-        }
-        let (ports, interface) = match rest.split_once(':') {
-            Some((ports, interface)) => (ports, numbers(interface, '.')),
-            None => (rest, true),
-        };
-        return (numbers(ports, '.') && interface).then_some(Part::Usb);
-    }
-    let (slot, function) = name.rsplit_once('.')?;
-    let mut slot = slot.split(':');
-    let is_pci = slot.next().is_some_and(|domain| hex(domain, 4))
-        && slot.next().is_some_and(|bus| hex(bus, 2))
-        && slot.next().is_some_and(|device| hex(device, 2))
-        && slot.next().is_none()
-        && digits(function)
-        && function.len() == 1;
-    is_pci.then_some(Part::Pci)
-}
-
-/// `1f000c8000.adc`: a device that the device tree puts at an address.
-fn has_address(name: &str) -> bool {
-    name.split_once('.').is_some_and(|(address, kind)| {
-        address.len() >= 6
-            && address.bytes().all(|b| b.is_ascii_hexdigit())
-            && kind.starts_with(|c: char| c.is_ascii_alphabetic())
-    })
-}
-
-fn is_numbered(name: &str, kind: &str) -> bool {
-    name.strip_prefix(kind)
-        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The way to the entry itself, which is a link on a running system, without the entry
@@ -411,6 +366,27 @@ mod tests {
                 "/sys/devices/pci0000:00/0000:00:17.0/ata3/host2/target2:0:0/2:0:0:0",
                 None,
                 "0000:00:17.0-ata3",
+            ),
+            (
+                "/sys/devices/platform/fc400000.sata/ata1/host0/target0:0:0/0:0:0:0",
+                None,
+                "fc400000.sata-ata1",
+            ),
+            // On a USB cable, and the second of two in one enclosure.
+            (
+                "/sys/devices/pci0000:00/0000:00:14.0/usb2/2-1/2-1:1.0/host4/target4:0:0/4:0:0:0",
+                None,
+                "0000:00:14.0-usb-1:1.0",
+            ),
+            (
+                "/sys/devices/platform/xhci.0/usb1/1-2/1-2:1.0/host0/target0:0:0/0:0:0:1",
+                None,
+                "xhci.0-usb-2:1.0-0:0:1",
+            ),
+            (
+                "/sys/devices/platform/soc/fe340000.mmc/mmc_host/mmc1",
+                None,
+                "fe340000.mmc",
             ),
             ("/sys/devices/platform/coretemp.1", None, "coretemp.1"),
             ("/sys/devices/platform/tempmon.4.auto", None, "tempmon"),

@@ -120,6 +120,8 @@ pub(crate) struct Probe {
     gone_since_ms: u64,
     /// The caller still tells somebody of its loss: its place is not reused.
     pub(crate) held: bool,
+    /// Its last read was slow, or it was read together with one that was: it is read alone.
+    pub(crate) is_slow: bool,
     pub(crate) channels: Vec<Channel>,
 }
 
@@ -137,6 +139,7 @@ impl Probe {
             gone: false,
             gone_since_ms: 0,
             held: false,
+            is_slow: false,
             channels: Vec::new(),
         }
     }

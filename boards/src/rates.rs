@@ -46,6 +46,10 @@ pub(crate) const WATCHDOG_MS: u64 = 60_000;
 /// A conversion takes 0.75 s, during which its bus does nothing else.
 pub(crate) const ONE_WIRE_MS: u64 = 30_000;
 
+/// A turn of one thermometer on 1-wire: its conversion, and nine times that of rest for its
+/// bus (`lanes.rs`). With many, a round of all takes longer than the period above.
+pub(crate) const ONE_WIRE_TURN_MS: u64 = 7_500;
+
 /// A lithium cell lasts years.
 pub(crate) const RTC_MS: u64 = 600_000;
 

@@ -9,6 +9,7 @@
 //! Handing over and taking back allocates nothing; a thread more does.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -207,7 +208,9 @@ impl<W: Work> Desk<W> {
                 return;
             };
             drop(state);
-            work.run();
+            // A panic ends this work, not the reader: nobody would ever take back what it
+            // had. It is told by the panic's own message.
+            let _ = catch_unwind(AssertUnwindSafe(|| work.run()));
             let mut state = self.lock();
             if matches!(*state, State::Dismissed) {
                 return;
@@ -274,6 +277,20 @@ mod tests {
         end.send(()).expect("sent");
         let (of, Wait(_, runs)) = returned(&mut readers);
         assert_eq!((of, runs, readers.hung()), (ticket, 1, 0));
+    }
+
+    #[test]
+    fn work_that_panics_is_over_and_its_reader_serves_on() {
+        let mut readers = Readers::new();
+        let (end, panics) = wait();
+        drop(end);
+        assert!(matches!(
+            readers.run(panics, LONG),
+            Handed::Done(Wait(_, 0))
+        ));
+        let (now, other) = wait();
+        now.send(()).expect("sent");
+        assert!(matches!(readers.run(other, LONG), Handed::Done(Wait(_, 1))));
     }
 
     #[test]

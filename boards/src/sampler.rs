@@ -102,6 +102,8 @@ impl Sensors {
                 due_ms: 0,
                 forced_due_ms: 0,
                 forced_wait_ms: RESCAN_MS,
+                again_ms: None,
+                again_wait_ms: RESCAN_MS,
             },
             trip_points: Vec::new(),
             facts: Vec::new(),
@@ -130,13 +132,20 @@ impl Sensors {
             if self.probes[at].due_ms() > now_ms || self.is_waiting(at, now_ms) {
                 continue;
             }
-            let bus = &self.probes[at].bus;
+            let probe = &self.probes[at];
+            let is_slow = probe.is_slow;
             let first = batch.first().map(|first| &self.probes[first].bus);
-            let is_slow = self.lanes.rests_until(bus).is_some();
-            if is_slow || batch.is_full() || first.is_some_and(|first| first != bus) {
+            if is_slow || batch.is_full() || first.is_some_and(|first| *first != probe.bus) {
                 self.read(now_ms, &mut batch, emit);
+                // What was read may have made the bus rest.
+                if self.is_waiting(at, now_ms) {
+                    continue;
+                }
             }
             batch.push(at);
+            if is_slow {
+                self.read(now_ms, &mut batch, emit);
+            }
         }
         self.read(now_ms, &mut batch, emit);
     }
@@ -178,25 +187,27 @@ impl Sensors {
                 }
                 Returned::Search => {
                     self.avoided.retain(|(of, _)| *of != ticket);
-                    // Whatever the directories look like by now.
-                    self.hot_plug.signature = 0;
-                    self.hot_plug.due_ms = now_ms;
+                    self.hot_plug.look_again(now_ms);
                 }
             }
         }
     }
 
-    /// Whether a probe that is due waits for its turn on a slow bus: one that was due
-    /// earlier goes first.
+    /// Whether a slow probe that is due waits for its turn on its bus: one that was due
+    /// earlier goes first. One that is gone costs nothing, and waits for nobody.
     fn is_waiting(&self, at: usize, now_ms: u64) -> bool {
+        let takes_turns = |probe: &Probe| probe.is_slow && !probe.is_gone();
         let probe = &self.probes[at];
-        match self.lanes.rests_until(&probe.bus) {
-            None => false,
-            Some(until_ms) if now_ms < until_ms => true,
-            Some(_) => self.probes.iter().enumerate().any(|(other_at, other)| {
-                other.bus == probe.bus && (other.due_ms(), other_at) < (probe.due_ms(), at)
-            }),
+        if !takes_turns(probe) {
+            return false;
         }
+        let rests = self.lanes.rests_until(&probe.bus);
+        rests.is_some_and(|until_ms| now_ms < until_ms)
+            || self.probes.iter().enumerate().any(|(other_at, other)| {
+                takes_turns(other)
+                    && other.bus == probe.bus
+                    && (other.due_ms(), other_at) < (probe.due_ms(), at)
+            })
     }
 
     /// Readers that hang in the kernel now.
@@ -210,11 +221,18 @@ impl Sensors {
         self.avoided.iter().map(|(_, directory)| directory.as_str())
     }
 
+    /// Busses in which a reader hangs, and devices that could not be looked at. What each is
+    /// called says only that it is another one.
+    pub fn stuck_busses(&self) -> impl Iterator<Item = &str> {
+        self.lanes.stuck().chain(self.stuck_devices())
+    }
+
     /// When the next call of [`Sensors::sample`] or [`Sensors::rescan`] has
     /// something to do.
     pub fn next_due_ms(&self) -> u64 {
         let due = |probe: &Probe| {
-            let rests_until = self.lanes.rests_until(&probe.bus).unwrap_or(0);
+            let rests = self.lanes.rests_until(&probe.bus);
+            let rests_until = rests.filter(|_| probe.is_slow).unwrap_or(0);
             probe.due_ms().max(rests_until)
         };
         let probes = self.probes.iter().map(due).min();
@@ -241,7 +259,9 @@ impl Sensors {
             self.hot_plug.forced_wait_ms = RESCAN_MS;
         }
         let forced = is_due && missing && now_ms >= self.hot_plug.forced_due_ms;
-        if !(changed || forced) {
+        // Whatever the directories look like by then.
+        let again = self.hot_plug.again_ms.take_if(|at_ms| now_ms >= *at_ms);
+        if !(changed || forced || again.is_some()) {
             return false;
         }
         self.hot_plug.signature = signature;

@@ -85,20 +85,23 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// The directory of the file that is being read; empty between files.
-    pub(crate) fn directory(&self) -> String {
+    /// The directory of the file that is being read; none between files.
+    pub(crate) fn directory(&self) -> Option<String> {
         let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        reading
-            .rsplit_once('/')
-            .map_or_else(String::new, |(directory, _)| directory.to_owned())
+        let (directory, _) = reading.rsplit_once('/')?;
+        (!directory.is_empty()).then(|| directory.to_owned())
     }
 
-    fn begin(&self, path: &str) -> io::Result<()> {
-        if self.avoided.iter().any(|avoided| is_inside(path, avoided)) {
+    fn begin(&self, path: &str) -> io::Result<Reading<'_>> {
+        if self.avoids(path) {
             return Err(io::ErrorKind::TimedOut.into());
         }
         self.set(path);
-        Ok(())
+        Ok(Reading(self))
+    }
+
+    fn avoids(&self, path: &str) -> bool {
+        self.avoided.iter().any(|avoided| is_inside(path, avoided))
     }
 
     fn set(&self, path: &str) {
@@ -107,10 +110,20 @@ impl Progress {
     }
 }
 
-/// Whether a path is of a directory's own, `hwmon1` not being in `hwmon10`.
+/// A file is being read, until this is dropped: however the read ends.
+struct Reading<'a>(&'a Progress);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.set("");
+    }
+}
+
+/// Whether a path is of a directory's own, `hwmon1` not being in `hwmon10`. Nothing is
+/// inside a directory that has no name: everything would be.
 pub(crate) fn is_inside(path: &str, directory: &str) -> bool {
-    path.strip_prefix(directory)
-        .is_some_and(|rest| rest.starts_with('/'))
+    let rest = path.strip_prefix(directory);
+    !directory.is_empty() && rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 impl Tree {
@@ -213,9 +226,8 @@ impl Tree {
 
     /// A whole file, cut off at 64 KiB.
     pub fn read(&self, path: &str) -> io::Result<Vec<u8>> {
-        if let Some(progress) = &self.progress {
-            progress.begin(path)?;
-        }
+        let progress = self.progress.as_ref();
+        let _reading = progress.map(|progress| progress.begin(path)).transpose()?;
         let real = self.locate(path)?;
         // Checked before opening: opening a device node can have effects.
         let kind = fs::metadata(&real)?.file_type();
@@ -227,9 +239,6 @@ impl Tree {
         File::open(real)?
             .take(MAX_FILE_BYTES)
             .read_to_end(&mut bytes)?;
-        if let Some(progress) = &self.progress {
-            progress.set("");
-        }
         Ok(bytes)
     }
 
@@ -260,19 +269,27 @@ impl Tree {
             .collect()
     }
 
-    /// Whether anything is at the path.
+    /// Whether anything is at the path, and not of a device that hangs.
     pub fn exists(&self, path: &str) -> bool {
-        self.locate(path).is_ok_and(|real| real.exists())
+        !self.avoids(path) && self.locate(path).is_ok_and(|real| real.exists())
     }
 
     /// Whether a regular file is at the path: nothing else is opened.
     pub(crate) fn is_file(&self, path: &str) -> bool {
-        self.locate(path).is_ok_and(|real| real.is_file())
+        !self.avoids(path) && self.locate(path).is_ok_and(|real| real.is_file())
+    }
+
+    fn avoids(&self, path: &str) -> bool {
+        let progress = self.progress.as_ref();
+        progress.is_some_and(|progress| progress.avoids(path))
     }
 
     /// The names in a directory in natural order (`hwmon2` before `hwmon10`);
-    /// empty when it is missing.
+    /// empty when it is missing, or is of a device that hangs.
     pub fn list(&self, path: &str) -> Vec<String> {
+        if self.avoids(&format!("{path}/")) {
+            return Vec::new();
+        }
         let Ok(entries) = self.locate(path).and_then(fs::read_dir) else {
             return Vec::new();
         };
@@ -413,6 +430,25 @@ mod tests {
         let (_dir, tree) = tree_with(|root| fs::create_dir(root.join("temp")).expect("dir"));
         assert!(tree.read("/temp").is_err());
         assert_eq!(tree.text("/temp"), None);
+    }
+
+    #[test]
+    fn nothing_is_looked_at_in_a_directory_that_hangs() {
+        let (_dir, tree) = tree_with(|root| {
+            for device in ["a", "ab"] {
+                fs::create_dir(root.join(device)).expect("dir");
+                fs::write(root.join(device).join("name"), "x").expect("file");
+            }
+        });
+        let (tree, progress) = tree.watched(vec!["/a".to_owned(), String::new()]);
+        assert_eq!(
+            (tree.exists("/a/name"), tree.is_file("/a/name")),
+            (false, false)
+        );
+        assert!(tree.list("/a").is_empty() && tree.read("/a/name").is_err());
+        // An empty name avoids nothing, and a read that fails is over.
+        assert!(tree.exists("/ab/name") && tree.read("/ab/missing").is_err());
+        assert_eq!(progress.directory(), None);
     }
 
     #[test]

@@ -372,3 +372,23 @@ fn a_battery_that_is_nearly_full_is_not_empty() {
     assert_eq!(percent("0", "7900000", two), None);
     assert_eq!(percent("0", "6100000", two), Some(0.0));
 }
+
+/// Most kernels show these thermometers as chips. Their bus is as slow then.
+#[test]
+fn thermometers_on_one_wire_that_are_chips_have_the_time_they_take() {
+    let mut manifest = String::from("# boards manifest 1\n");
+    for number in 0..20 {
+        let chip = format!("/sys/class/hwmon/hwmon{number}");
+        manifest.push_str(&format!(
+            "{chip}/name = \"w1_slave_temp\\n\"\n{chip}/temp1_input = \"20000\\n\"\n{chip}/device -> ../../../28-0316a2795c{number:02}\n"
+        ));
+    }
+    let tree = Tree::from_manifest(&manifest).expect("a manifest");
+    let board = Board::of(tree, None);
+    let all = board.sensors().all();
+    assert_eq!(all.len(), 20);
+    for sensor in all {
+        // A turn of each takes 7.5 s with the rest after it.
+        assert_eq!((sensor.period_ms, sensor.max_age_ms), (30_000, 240_000));
+    }
+}

@@ -384,3 +384,28 @@ fn a_users_own_words_count_before_a_profile_and_leave_sensors_out() {
     assert_eq!(board.sensors().sensor(rail).label, "5 V rail");
     assert_eq!(board.sensors().value(rail, 0).value(), Some(10.1));
 }
+
+/// The host of a card and a clock are counted at each boot; their controllers stay.
+#[test]
+fn a_card_and_a_clock_are_known_by_their_controllers() {
+    let at = |number: u8| {
+        let card = format!("/sys/bus/mmc/devices/mmc{number}:0001");
+        let clock = format!("/sys/class/rtc/rtc{number}");
+        let real_card =
+            format!("/sys/devices/platform/soc/fe340000.mmc/mmc_host/mmc{number}/mmc{number}:0001");
+        let real_clock = format!("/sys/devices/platform/soc/soc:rpi_rtc/rtc/rtc{number}");
+        of_text(&format!(
+            "{card} -> ../../../..{real_card}\n{real_card}/type = \"MMC\\n\"\n{real_card}/life_time = \"0x01 0x02\\n\"\n{clock} -> ../../..{real_clock}\n{real_clock}/battery_voltage = \"3000000\\n\"\n"
+        ))
+    };
+    let (first, then) = (at(0), at(1));
+    assert_eq!(told(&first, 0), told(&then, 0));
+    let sensors = then.sensors();
+    for (former, name) in [
+        ("mmc:mmc1:0001:life-used", "mmc:fe340000.mmc:life-used"),
+        ("rtc:rtc1:battery", "rtc:soc:rpi_rtc:battery"),
+    ] {
+        let index = sensors.find(former).expect("by its former name");
+        assert_eq!(sensors.sensor(index).name, name);
+    }
+}

@@ -8,9 +8,10 @@ use super::{Draft, Known, Search};
 use crate::battery::Curve;
 use crate::decode::Decode;
 use crate::gate::GateKind;
+use crate::location::ONE_WIRE_BUS;
 use crate::profile::{Hat, Sign};
 use crate::quantity::{Quantity, Role};
-use crate::rates::{ELECTRICAL_MS, FAN_MS, SUPPLY_ALARM_MS, TEMPERATURE_MS};
+use crate::rates::{ELECTRICAL_MS, FAN_MS, ONE_WIRE_MS, SUPPLY_ALARM_MS, TEMPERATURE_MS};
 use crate::tree::Tree;
 
 const CLASS: &str = "/sys/class/hwmon";
@@ -227,11 +228,18 @@ fn add(
     let source = format!("{}/{file}", chip.path);
     let identity = format!("hwmon {} {file}", chip.qualified);
     let fault = format!("{}/{}_fault", chip.path, attribute.stem);
+    // Its bus does nothing else during a conversion, whatever is asked.
+    let is_on_wire = search.bus.as_deref() == Some(ONE_WIRE_BUS);
+    let period_ms = if is_on_wire {
+        ONE_WIRE_MS
+    } else {
+        attribute.period_ms
+    };
     if file.ends_with("_input") {
         let gated = (source, fault, GateKind::Fault);
-        search.add_gated(gated, identity, attribute.period_ms, drafts);
+        search.add_gated(gated, identity, period_ms, drafts);
     } else {
-        search.add(source, identity, attribute.period_ms, drafts);
+        search.add(source, identity, period_ms, drafts);
     }
 }
 

@@ -2,11 +2,11 @@
 //! (`Documentation/w1/slaves/w1_therm.rst`): kernels without `CONFIG_HWMON` there, and
 //! those before 5.0.
 
-use super::{Draft, Search};
+use super::{Draft, Found, Search};
 use crate::decode::Decode;
-use crate::location::Location;
+use crate::location::{Location, ONE_WIRE_BUS};
 use crate::quantity::{Quantity, Role};
-use crate::rates::ONE_WIRE_MS;
+use crate::rates::{ONE_WIRE_MS, ONE_WIRE_TURN_MS};
 
 const BUS: &str = "/sys/bus/w1/devices";
 
@@ -39,9 +39,20 @@ pub(super) fn look(search: &mut Search) {
         )
         .label(format!("1-wire thermometer {device}"))
         .subject(device.as_str());
-        search.bus = Some("w1".to_owned());
+        search.bus = Some(ONE_WIRE_BUS.to_owned());
         search.add(source, name, ONE_WIRE_MS, vec![draft]);
         search.bus = None;
+    }
+}
+
+/// Thermometers that share the bus take turns: their values are older, the more there are.
+pub(super) fn wait_for_turns(found: &mut [Found]) {
+    let is_on_wire = |found: &Found| found.bus == ONE_WIRE_BUS;
+    let count = found.iter().filter(|found| is_on_wire(found)).count() as u64;
+    for found in found.iter_mut().filter(|found| is_on_wire(found)) {
+        for (sensor, _) in &mut found.sensors {
+            sensor.max_age_ms += count * ONE_WIRE_TURN_MS;
+        }
     }
 }
 

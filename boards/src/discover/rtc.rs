@@ -4,6 +4,7 @@
 
 use super::{Draft, Search};
 use crate::decode::Decode;
+use crate::location::Location;
 use crate::quantity::{Quantity, Role};
 use crate::rates::RTC_MS;
 
@@ -15,12 +16,16 @@ pub(super) fn look(search: &mut Search) {
         if !search.tree.exists(&source) {
             continue;
         }
-        let name = format!("rtc:{clock}:battery");
+        let name = |clock: &str| format!("rtc:{clock}:battery");
+        // Its number is of this boot: another clock may be plugged in before.
+        let place = Location::of(search.tree, &format!("{CLASS}/{clock}")).key();
+        let own = name(place.as_deref().unwrap_or(&clock));
         // Without a cell the input floats: what is under a volt is none.
-        let draft = Draft::new(name, Quantity::Voltage, Role::Voltage, Decode::MICRO)
+        let draft = Draft::new(own.clone(), Quantity::Voltage, Role::Voltage, Decode::MICRO)
+            .formerly(name(&clock))
             .label(format!("cell of the clock {clock}"))
             .subject(clock.as_str())
             .range(0.0, 5.0);
-        search.add(source.clone(), source, RTC_MS, vec![draft]);
+        search.add(source, own, RTC_MS, vec![draft]);
     }
 }

@@ -5,6 +5,7 @@
 
 use super::{Draft, Search};
 use crate::decode::Decode;
+use crate::location::Location;
 use crate::quantity::{Quantity, Range, Role};
 use crate::rates::WEAR_MS;
 
@@ -50,14 +51,20 @@ fn identity(search: &mut Search, card: &str, path: &str, kind: &str) {
 }
 
 fn wear(search: &mut Search, card: &str, path: &str, kind: &str) {
+    // A host has one card: it is known by the host's controller.
+    let place = Location::of(search.tree, path).key();
+    let place = place.as_deref().unwrap_or(card);
+    let name = |card: &str, what: &str| format!("mmc:{card}:{what}");
     let life = format!("{path}/life_time");
     if search.tree.exists(&life) {
+        let own = name(place, "life-used");
         let mut draft = Draft::new(
-            format!("mmc:{card}:life-used"),
+            own.clone(),
             Quantity::Percent,
             Role::SdWear,
             Decode::LifeTime,
         )
+        .formerly(name(card, "life-used"))
         .label(format!("{kind} {card}, rated life used"))
         .subject(card);
         // 110 stands for "more than all of it".
@@ -65,22 +72,24 @@ fn wear(search: &mut Search, card: &str, path: &str, kind: &str) {
             min: 0.0,
             max: 110.0,
         };
-        search.add(life.clone(), life, WEAR_MS, vec![draft]);
+        search.add(life, own, WEAR_MS, vec![draft]);
     } else {
         search.note(format!("{kind} card {card} does not tell its wear"));
     }
     let reserve = format!("{path}/pre_eol_info");
     if search.tree.exists(&reserve) {
+        let own = name(place, "reserve");
         let draft = Draft::new(
-            format!("mmc:{card}:reserve"),
+            own.clone(),
             Quantity::Count,
             Role::SdReserve,
             Decode::PreEol,
         )
+        .formerly(name(card, "reserve"))
         .label(format!(
             "{kind} {card}, reserved blocks (1 normal, 2 warning, 3 urgent)"
         ))
         .subject(card);
-        search.add(reserve.clone(), reserve, WEAR_MS, vec![draft]);
+        search.add(reserve, own, WEAR_MS, vec![draft]);
     }
 }

@@ -9,6 +9,7 @@ use crate::discover::{Discovery, Found, MAX_SENSORS, Origin};
 use crate::gate::{Gate, GateKind};
 use crate::lanes::Searched;
 use crate::probe::{Channel, Probe};
+use crate::rates::RESCAN_MS;
 use crate::sensor::Sensor;
 use crate::source::Source;
 use crate::tree::is_inside;
@@ -32,7 +33,23 @@ impl Sensors {
             // Nothing is known to have changed: what is known is read on.
             None => return false,
         };
-        (self.trip_points, self.facts, self.notes, self.hats) = (trip_points, facts, notes, hats);
+        let held = self.held_directories();
+        if !held.is_empty() {
+            // Others may have taken their roles.
+            self.hot_plug.look_again(now_ms);
+        } else if self.avoided.is_empty() {
+            self.hot_plug.again_wait_ms = RESCAN_MS;
+        }
+        let unseen: Vec<&str> = (self.avoided.iter().map(|(_, directory)| directory))
+            .chain(&held)
+            .map(String::as_str)
+            .collect();
+        let is_unseen = |source: &str| unseen.iter().any(|of| is_inside(source, of));
+        // Nobody looked there: what was known of them still holds.
+        let before = std::mem::replace(&mut self.trip_points, trip_points);
+        let kept = before.into_iter().filter(|trip| is_unseen(&trip.source));
+        self.trip_points.extend(kept);
+        (self.facts, self.notes, self.hats) = (facts, notes, hats);
         let refused_before = std::mem::replace(&mut self.refused, refused);
         self.counters.searches += 1;
         self.counters.left_out += left_out.count as u64;
@@ -40,13 +57,9 @@ impl Sensors {
         let mut changed = false;
         for probe in &mut self.probes {
             let is_found = found.iter().any(|f| f.identity == probe.identity);
-            let mut avoided = self.avoided.iter();
             let first = probe.channels.first();
-            // Nobody looked there.
-            let is_avoided = first.is_some_and(|channel| {
-                let source = &self.sensors[usize::from(channel.place)].source;
-                avoided.any(|(_, directory)| is_inside(source, directory))
-            });
+            let is_avoided = first
+                .is_some_and(|channel| is_unseen(&self.sensors[usize::from(channel.place)].source));
             if !is_found && !is_avoided && probe.lost(now_ms) {
                 self.counters.vanished += 1;
                 changed = true;
@@ -68,22 +81,33 @@ impl Sensors {
     /// Looks at everything by a reader. One that does not come back hangs in the device
     /// whose file it reads: the others are looked at without that one.
     fn discover(&mut self) -> Option<Discovery> {
-        for _ in 0..=MAX_AVOIDED {
-            let avoided = self.avoided.iter().map(|(_, dir)| dir.clone()).collect();
+        while self.avoided.len() <= MAX_AVOIDED {
+            let mut avoided = self.held_directories();
+            avoided.extend(self.avoided.iter().map(|(_, directory)| directory.clone()));
             let (tree, progress) = self.tree.watched(avoided);
             match self.lanes.search(tree, self.detected.clone()) {
                 Searched::Found(discovery) => return Some(*discovery),
                 Searched::Hangs(ticket) => {
                     self.counters.late += 1;
-                    self.avoided.push((ticket, progress.directory()));
+                    // Between two files it hangs in something that has no name here.
+                    self.avoided.push((ticket, progress.directory()?));
                 }
                 Searched::NoReader => return None,
             }
-            if self.avoided.len() > MAX_AVOIDED {
-                return None;
-            }
         }
         None
+    }
+
+    /// Directories of devices in whose files a reader hangs already. Those of `/sys` only:
+    /// there one is of one device.
+    fn held_directories(&self) -> Vec<String> {
+        let held = self.probes.iter().filter(|probe| probe.source.is_none());
+        let files = held.filter_map(|probe| probe.channels.first());
+        let files = files.map(|channel| self.sensors[usize::from(channel.place)].source.as_str());
+        files
+            .filter(|file| file.starts_with("/sys/"))
+            .filter_map(|file| Some(file.rsplit_once('/')?.0.to_owned()))
+            .collect()
     }
 
     /// Puts what was found into the table; says whether that changed anything.
@@ -133,14 +157,18 @@ impl Sensors {
         true
     }
 
-    /// Which temperature the board is judged by may change as others come or go; says
-    /// whether it did.
+    /// Which temperature the board is judged by may change as others come or go, and how
+    /// long one waits for its turn on their bus; says whether it did.
     fn take_meaning(&mut self, at: usize, found: &[(Sensor, Decode)]) -> bool {
         let mut changed = false;
         for (channel, (new, _)) in self.probes[at].channels.iter().zip(found) {
             let sensor = &mut self.sensors[usize::from(channel.place)];
             if sensor.role.is_temperature() && sensor.role != new.role {
                 sensor.role = new.role;
+                changed = true;
+            }
+            if sensor.max_age_ms != new.max_age_ms {
+                sensor.max_age_ms = new.max_age_ms;
                 changed = true;
             }
         }

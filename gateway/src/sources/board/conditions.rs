@@ -4,6 +4,8 @@
 use alerting::{AlertType, Condition, Level};
 use boards::{Absence, Board, Freshness};
 
+use crate::sources::loss::{LossChange, LossDetector};
+
 /// Key of the condition that descriptions of sensors were refused.
 pub(super) const REFUSED: &str = "board_description_refused";
 /// Key of the condition that a bus or a device does not come back from a read.
@@ -31,7 +33,87 @@ pub(super) fn description_refused(why: &[String]) -> Condition {
     }
 }
 
-pub(super) fn bus_stuck(board: &Board, now_ms: u64) -> Condition {
+/// The watch over busses that hang.
+#[derive(Debug, Default)]
+pub(super) struct Busses {
+    loss: LossDetector,
+    /// More hang than were told.
+    more: LossDetector,
+    told: Vec<String>,
+    /// Since when none hangs, until that ended what an earlier run told.
+    works_since_ms: Option<u64>,
+    has_worked: bool,
+}
+
+/// What is to be told of busses that hang.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Hanging {
+    /// Some hang, and none did before.
+    First,
+    /// One more hangs, which is not told.
+    More,
+    /// None hangs any more.
+    Over,
+}
+
+impl Busses {
+    /// Takes how many readers hang, and in which busses, which is asked only when it matters.
+    pub(super) fn observe(
+        &mut self,
+        hung: usize,
+        busses: impl Fn() -> Vec<String>,
+        now_ms: u64,
+        patience_ms: u64,
+    ) -> Option<Hanging> {
+        let works = hung == 0;
+        match self.loss.observe(works, now_ms, (patience_ms, patience_ms)) {
+            Some(LossChange::Lost) => {
+                self.has_worked = true;
+                self.told = busses();
+                return Some(Hanging::First);
+            }
+            Some(LossChange::Back) => {
+                (self.told, self.more) = (Vec::new(), LossDetector::default());
+                return Some(Hanging::Over);
+            }
+            None => {}
+        }
+        if self.loss.is_lost() {
+            return self.observe_more(works, busses, now_ms, patience_ms);
+        }
+        if works && !self.has_worked {
+            let since_ms = *self.works_since_ms.get_or_insert(now_ms);
+            self.has_worked = now_ms.saturating_sub(since_ms) >= patience_ms;
+            return self.has_worked.then_some(Hanging::Over);
+        }
+        self.works_since_ms = None;
+        None
+    }
+
+    fn observe_more(
+        &mut self,
+        works: bool,
+        busses: impl Fn() -> Vec<String>,
+        now_ms: u64,
+        patience_ms: u64,
+    ) -> Option<Hanging> {
+        let mut new = if works { Vec::new() } else { busses() };
+        new.retain(|bus| !self.told.contains(bus));
+        let is_told = new.is_empty();
+        match self.more.observe(is_told, now_ms, (patience_ms, 0)) {
+            Some(LossChange::Lost) => {
+                self.more = LossDetector::default();
+                // What was told may come and go, and is no news later.
+                self.told.extend(new);
+                Some(Hanging::More)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What hangs now: its sensors, and devices that were never looked at.
+pub(super) fn stuck(board: &Board, now_ms: u64) -> Vec<String> {
     let sensors = board.sensors();
     let is_stuck = |now| {
         matches!(
@@ -48,14 +130,22 @@ pub(super) fn bus_stuck(board: &Board, now_ms: u64) -> Condition {
         .filter(|(index, _)| is_stuck(sensors.value(*index, now_ms)))
         .map(|(_, sensor)| sensor.name.clone());
     let devices = sensors.stuck_devices().map(str::to_owned);
-    let all: Vec<String> = of_sensors.chain(devices).collect();
+    of_sensors.chain(devices).collect()
+}
+
+pub(super) fn bus_stuck(all: &[String]) -> Condition {
+    let all = match all {
+        // It hung while devices were looked for, in something that has no name yet.
+        [] => "a device".to_owned(),
+        all => named(all, ", "),
+    };
     Condition {
         key: STUCK,
         subject: "board".into(),
         level: Level::Error,
         alert_type: AlertType::System,
         title: "Board Bus Stuck",
-        message: format!("the kernel does not come back from reading {}", named(&all, ", ")),
+        message: format!("the kernel does not come back from reading {all}"),
         details: Some(
             "A chip holds its bus, or its driver hangs; their values are unknown. The others are read on. Check the wires of the bus, then restart the board."
                 .to_owned(),
@@ -68,5 +158,56 @@ fn named(all: &[String], between: &str) -> String {
     match all.len().saturating_sub(MAX_NAMED) {
         0 => first,
         more => format!("{first} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn each_bus_that_hangs_later_is_told_and_none_twice() {
+        let mut busses = Busses::default();
+        let mut at = |second: u64, names: &[&str]| {
+            busses.observe(names.len(), || all(names), second * 1_000, 30_000)
+        };
+        assert_eq!(at(0, &["a"]), None);
+        assert_eq!(at(30, &["a"]), Some(Hanging::First));
+        assert_eq!(at(31, &["a", "b"]), None);
+        assert_eq!(at(61, &["a", "b"]), Some(Hanging::More));
+        for second in 62..200 {
+            assert_eq!(
+                at(
+                    second,
+                    [&["a"][..], &["b"], &["a", "b"]][second as usize % 3]
+                ),
+                None
+            );
+        }
+        assert_eq!(at(200, &[]), None);
+        assert_eq!(at(230, &[]), Some(Hanging::Over));
+        assert_eq!(at(300, &[]), None, "once");
+    }
+
+    #[test]
+    fn what_an_earlier_run_told_ends_only_when_nothing_hangs() {
+        let mut busses = Busses::default();
+        let mut at =
+            |second: u64, hung: usize| busses.observe(hung, || all(&["a"]), second * 1_000, 30_000);
+        assert_eq!(
+            (at(0, 0), at(20, 1), at(21, 0), at(49, 0)),
+            (None, None, None, None)
+        );
+        assert_eq!(at(51, 0), Some(Hanging::Over));
+    }
+
+    #[test]
+    fn what_hangs_without_a_name_is_a_device() {
+        let told = bus_stuck(&[]).message;
+        assert!(told.ends_with("reading a device"), "{told}");
     }
 }

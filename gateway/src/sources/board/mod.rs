@@ -26,12 +26,12 @@ use boards::{
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config};
-use crate::sources::loss::{LossChange, LossDetector};
 use crate::sources::sink::{Noticed, Pipeline, ReadingSink as _};
 use alerting::{AlertType, BOARD_SENSOR_LOST as LOST, Condition, Level};
 use readings::clock::Mono;
 use readings::{METRIC_COUNT, Metric, Reading, SourceId};
 
+use conditions::Hanging;
 pub use face::{Described, Face, SensorView, Snapshot};
 use loss::{GUARDED, Guard, News};
 use mapping::Group;
@@ -136,7 +136,7 @@ struct Watch {
     named: Named,
     /// Descriptions that were refused, as was told.
     refused: Vec<String>,
-    busses: LossDetector,
+    busses: conditions::Busses,
     /// How long a bus must hang.
     lost_after_ms: u64,
     /// When it was last asked whether a loss was acknowledged.
@@ -170,15 +170,17 @@ impl Watch {
             told: Told::new(),
             named,
             refused: Vec::new(),
-            busses: LossDetector::default(),
+            busses: conditions::Busses::default(),
             lost_after_ms: config.board.lost_after_s * 1_000,
             looked_ms: 0,
         };
         watch.add_rules();
         watch.tell_left_out();
-        // What an earlier run told may be mended by now.
-        watch.pipeline.clear(conditions::REFUSED, "board");
-        watch.pipeline.clear(conditions::STUCK, "board");
+        // What an earlier run told may be mended by now. What is not stays the same alert,
+        // with who acknowledged it.
+        if conditions::refused(&watch.board).is_empty() {
+            watch.pipeline.clear(conditions::REFUSED, "board");
+        }
         watch.tell_refused();
         watch
     }
@@ -311,7 +313,10 @@ impl Watch {
         if refused == self.refused {
             return;
         }
-        self.pipeline.clear(conditions::REFUSED, "board");
+        // Something new to say is another alert; at the start there is nothing before it.
+        if !self.refused.is_empty() {
+            self.pipeline.clear(conditions::REFUSED, "board");
+        }
         if !refused.is_empty() {
             self.pipeline
                 .raise(conditions::description_refused(&refused));
@@ -322,15 +327,24 @@ impl Watch {
         self.refused = refused;
     }
 
-    /// Tells that a bus hangs, or that none does any more.
+    /// Tells that a bus hangs, or one more, or that none does any more.
     fn tell_stuck(&mut self, now_ms: u64) {
-        let works = self.board.sensors().hung() == 0;
-        let patience_ms = (self.lost_after_ms, self.lost_after_ms);
-        let pipeline = &self.pipeline;
-        match self.busses.observe(works, now_ms, patience_ms) {
-            Some(LossChange::Lost) => pipeline.raise(conditions::bus_stuck(&self.board, now_ms)),
-            Some(LossChange::Back) => pipeline.clear(conditions::STUCK, "board"),
-            None => {}
+        let hung = self.board.sensors().hung();
+        let sensors = self.board.sensors();
+        let busses = || sensors.stuck_busses().map(str::to_owned).collect();
+        let Some(news) = self
+            .busses
+            .observe(hung, busses, now_ms, self.lost_after_ms)
+        else {
+            return;
+        };
+        // A condition that stands keeps its words: one more bus is told anew.
+        if matches!(news, Hanging::More | Hanging::Over) {
+            self.pipeline.clear(conditions::STUCK, "board");
+        }
+        if matches!(news, Hanging::First | Hanging::More) {
+            let all = conditions::stuck(&self.board, now_ms);
+            self.pipeline.raise(conditions::bus_stuck(&all));
         }
     }
 

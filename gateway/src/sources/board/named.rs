@@ -113,8 +113,14 @@ impl Named {
             }
             is_wanted
         });
-        for watched in &mut self.watched {
+        for at in 0..self.watched.len() {
+            let watched = &mut self.watched[at];
             watched.rules = wanted.remove(&*watched.name).unwrap_or_default();
+            if watched.source.is_none() {
+                // Another rule may have given up its place since.
+                let name = watched.name.clone();
+                self.watched[at].source = self.place(&name, pipeline);
+            }
         }
         for (name, rules) in wanted {
             let source = self.place(&name, pipeline);
@@ -238,14 +244,43 @@ impl Watched {
     }
 }
 
-/// Why a sensor has no value, unless it says itself that it has none just now.
+/// Why a sensor has no value. Whatever the reason, its rules see nothing: a moment of it
+/// is the watch's to excuse, which waits, and a device that is merely busy keeps its last
+/// value while that is young.
 fn absence(now: Freshness) -> Option<Absence> {
     match now {
         Freshness::Fresh(_) => None,
-        Freshness::Absent(why) | Freshness::Stale { why: Some(why), .. } => match why {
-            Absence::Unavailable(_) | Absence::NotReady => None,
-            why => Some(why),
-        },
+        Freshness::Absent(why) | Freshness::Stale { why: Some(why), .. } => Some(why),
         Freshness::Stale { why: None, .. } => Some(Absence::Stuck),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A chip that nobody answers for gives `ETIMEDOUT` at each attempt.
+    #[test]
+    fn a_sensor_without_a_value_is_missed_whatever_its_reason() {
+        for why in [
+            Absence::NotReady,
+            Absence::Unavailable("not associated with an access point"),
+            Absence::Stuck,
+        ] {
+            let mut loss = LossDetector::default();
+            let told: Vec<u64> = (0..40)
+                .filter(|second| {
+                    let works = absence(Freshness::Absent(why)).is_none();
+                    loss.observe(works, second * 1_000, (30_000, BACK_AFTER_MS))
+                        == Some(LossChange::Lost)
+                })
+                .collect();
+            assert_eq!(told, [30], "{why}");
+        }
+        let last = boards::Reading {
+            value: 1.0,
+            at_ms: 0,
+        };
+        assert_eq!(absence(Freshness::Fresh(last)), None);
     }
 }
