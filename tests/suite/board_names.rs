@@ -192,14 +192,29 @@ async fn a_rule_means_its_sensor_by_an_old_name_or_says_that_it_has_none() -> an
 async fn a_description_that_fits_two_chips_is_an_alert_that_names_both() -> anyhow::Result<()> {
     let tree = tree();
     let words = "ignore = [\"uptime\"]\n[[board.sensor]]\nchip = \"ina219\"\nchannel = \"in1\"\nrole = \"undervoltage\"\n";
-    let gateway = on(tree.path(), words).await?;
+    let mut gateway = on(tree.path(), words).await?;
     let admin = gateway.admin()?;
     let refused = alert(&admin, "Board Description Refused").await?;
     let message = refused["message"].as_str().unwrap();
     for part in ["[[board.sensor]] ina219 in1", "1-0042", "1-0045"] {
         assert!(message.contains(part), "{part}: {message}");
     }
-    value(&admin, "thermal:cpu-thermal", 48.0).await
+    value(&admin, "thermal:cpu-thermal", 48.0).await?;
+
+    // Still refused after a restart: the same alert, with who acknowledged it.
+    anyhow::ensure!(gateway.stop().await?.success());
+    gateway.restart().await?;
+    let admin = gateway.admin()?;
+    value(&admin, "thermal:cpu-thermal", 48.0).await?;
+    let all = alerts(&admin).await?;
+    let told: Vec<&Value> = all
+        .iter()
+        .filter(|alert| alert["title"] == "Board Description Refused")
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["id"], refused["id"]);
+    assert!(told[0]["cleared_at"].is_null(), "{told:?}");
+    Ok(())
 }
 
 /// 120 °C without a way there is a broken thermometer, and is told as one.
@@ -245,4 +260,34 @@ async fn a_board_without_a_thermal_zone_has_its_temperature_judged() -> anyhow::
     );
     put(dir.path(), "sys/class/hwmon/hwmon0/temp1_input", "45000\n");
     is_over(&admin, "Critical Temperature").await
+}
+
+/// One rule more than sensors can be watched by: it is told, and works once another goes.
+#[tokio::test]
+async fn a_rule_that_found_no_place_gets_the_next_that_is_free() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut rules = String::new();
+    for number in 0..33 {
+        let address = format!("1-00{:02x}", 0x10 + number);
+        let chip = format!("sys/class/hwmon/hwmon{number}");
+        put(dir.path(), &format!("{chip}/name"), "lm75\n");
+        put(dir.path(), &format!("{chip}/temp1_input"), "30000\n");
+        symlink(
+            format!("../../../{address}"),
+            dir.path().join(chip).join("device"),
+        )?;
+        let source = format!("board/hwmon:lm75@{address}:temp1");
+        let name = format!("Rule {number}");
+        rules += &rule(&name, &source, "temperature", (">", 90.0));
+    }
+    let gateway = on(dir.path(), &rules).await?;
+    let admin = gateway.admin()?;
+    let blind = alert(&admin, "Rule Without Sensor").await?;
+    let message = blind["message"].as_str().unwrap();
+    assert!(message.contains("as many sensors as can be"), "{message}");
+    admin
+        .delete("/api/alerts/rules/Rule%200")
+        .await?
+        .expect(200);
+    is_over(&admin, "Rule Without Sensor").await
 }
