@@ -386,6 +386,23 @@ async fn the_command_line_shows_a_code_that_signs_in() -> anyhow::Result<()> {
         .await?
         .expect(200);
     assert_eq!(answer.json()["name"], "Spare phone");
+    let plain = gateway
+        .command(&[
+            "keys",
+            "qr",
+            "--name",
+            "Terminal",
+            "-p",
+            "read",
+            "--no-code",
+        ])
+        .output()
+        .await?;
+    let text = String::from_utf8_lossy(&plain.stdout).into_owned();
+    assert!(
+        text.contains("/#signin=") && !text.contains('▀'),
+        "a link without a code: {text}"
+    );
     let none = gateway
         .command(&["keys", "qr", "--key", "00000000"])
         .output()
