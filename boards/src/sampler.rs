@@ -37,7 +37,7 @@ pub struct Counters {
     pub appeared: u64,
     /// Files lost.
     pub vanished: u64,
-    /// Sensors left out because a table of [`MAX_SENSORS`] was full.
+    /// Sensors left out because a table of `MAX_SENSORS` was full.
     pub left_out: u64,
     /// Reads and searches that did not end in time.
     pub late: u64,

@@ -177,7 +177,7 @@ impl Store {
     }
 
     /// Writes a consistent copy of everything, checked by reading it back,
-    /// 0600, to `path`; the gateway goes on meanwhile. [`restore`] takes it.
+    /// 0600, to `path`; the gateway goes on meanwhile. [`crate::restore`] takes it.
     ///
     /// # Errors
     /// [`StorageError::Unavailable`] saying what failed; `path` is then as it was.
