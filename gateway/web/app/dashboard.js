@@ -2,7 +2,7 @@
 
 import { render } from '../vendor/preact.js';
 import { effect } from '../vendor/signals.js';
-import { mendAll, said, say, tellTrouble } from './acts.js';
+import { mendAll, said, say } from './acts.js';
 import { watchAttention } from './attention.js';
 import { Bar, gatewayName, Navigation } from './bar.js';
 import { watchBatteries } from './drone-parts.js';
@@ -77,8 +77,8 @@ async function begin() {
   }
   try {
     await resume();
-  } catch (error) {
-    tellTrouble({ key: 'start', title: () => t('starting'), error, retry: begin });
+  } catch {
+    // The bar says that the connection is lost.
     setTimeout(begin, 2000);
   }
 }

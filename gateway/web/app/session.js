@@ -50,8 +50,12 @@ export async function resume() {
     opened(await ask('/api/session', { quiet: true }));
     return true;
   } catch (error) {
-    // Out of reach: who was signed in may be so still; the live data finds out.
-    if (error instanceof Failure && error.kind !== 'refused') throw error;
+    if (error instanceof Failure && error.kind !== 'refused') {
+      // Out of reach: who was signed in may be so still. The bar says that the
+      // connection is lost, and the gateway is asked again.
+      session.value ??= { name: null, permissions: null, expiresAt: null };
+      throw error;
+    }
     forget();
     return false;
   }
