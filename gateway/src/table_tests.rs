@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::http::document::DOCUMENT;
-use crate::http::openapi::{build, describe as document_of, operation_id};
+use crate::http::openapi::{TAGS, build, describe as document_of, operation_id};
 
 /// Set to write the document anew after a wanted change of the API.
 const UPDATE: &str = "UPDATE_OPENAPI";
@@ -60,6 +60,40 @@ fn every_reference_leads_somewhere_and_every_operation_has_its_own_id() {
     let ids: BTreeSet<String> = table().routes().map(operation_id).collect();
     assert_eq!(ids.len(), table().routes().count());
     assert!(text.starts_with("{\"openapi\":\"3.1"));
+}
+
+#[test]
+fn a_reader_of_the_document_need_not_guess() {
+    let document: Value = serde_json::from_str(&document_of(table())).expect("JSON");
+    let told: BTreeSet<&str> = TAGS.iter().map(|(name, _)| *name).collect();
+    for (path, verbs) in document["paths"].as_object().expect("paths") {
+        for (verb, operation) in verbs.as_object().expect("operations") {
+            let tag = operation["tags"][0].as_str().unwrap_or_default();
+            assert!(
+                told.contains(tag),
+                "{verb} {path}: the group {tag} is not described"
+            );
+            // An empty list says that no key is asked for.
+            assert!(operation["security"].is_array(), "{verb} {path}");
+            for (place, content) in [
+                (
+                    "body",
+                    &operation["requestBody"]["content"]["application/json"],
+                ),
+                (
+                    "answer",
+                    &operation["responses"]["200"]["content"]["application/json"],
+                ),
+            ] {
+                let is_described = content.get("schema").is_some();
+                assert_eq!(
+                    content.get("example").is_some(),
+                    is_described,
+                    "{verb} {path}: {place}"
+                );
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
-// Shows /openapi.json: routes by group, parameters, schemas, and a form to try
-// each request. Small enough to read; sets text only, never markup.
+// Shows /openapi.json: routes by group, parameters, examples, schemas, and a form to try
+// each request or to copy it as a curl command. Small enough to read; sets text only,
+// never markup.
+
+import { curlOf, flies, matches, reading, requestOf } from './docs-request.js';
 
 const $ = (id) => document.getElementById(id);
 
@@ -51,90 +54,167 @@ function properties(schema) {
   return rows.length ? table(['Field', 'Type', '', 'Meaning'], rows) : element('p', {}, typeOf(schema));
 }
 
+const indented = (value) => JSON.stringify(value, null, 2);
+
+/** Asks before anything is sent that changes something; says louder what moves a drone. */
+function confirmed(verb, path, operation) {
+  if (reading(verb)) return Promise.resolve(true);
+  const moving = flies(verb, path);
+  $('ask-title').textContent = moving ? 'This moves a drone' : 'This changes something';
+  $('ask-words').textContent = moving
+    ? `${operation.summary}: ${verb.toUpperCase()} ${path}. Is the drone in sight, and is everybody clear of it?`
+    : `${operation.summary}: ${verb.toUpperCase()} ${path}.`;
+  const ask = $('ask');
+  ask.returnValue = 'no';
+  ask.showModal();
+  return new Promise((resolve) => {
+    ask.addEventListener('close', () => resolve(ask.returnValue === 'yes'), { once: true });
+  });
+}
+
+async function sent(request, answer) {
+  answer.hidden = false;
+  answer.textContent = 'Sent; no answer yet.';
+  try {
+    const { url, method, headers, body } = request;
+    const response = await fetch(url, { method, headers, body, credentials: 'same-origin', signal: AbortSignal.timeout(30_000) });
+    const text = await response.text();
+    let shown = text;
+    try { shown = indented(JSON.parse(text)); } catch { /* not JSON: as it is */ }
+    answer.textContent = `${response.status} ${response.statusText}\n${shown}`;
+  } catch (error) {
+    answer.textContent = error.name === 'TimeoutError' ? 'There was no answer within 30 s.' : 'The gateway cannot be reached.';
+  }
+}
+
 /** The form that sends the request. */
 function trial(verb, path, operation) {
   const fields = (operation.parameters ?? []).map((parameter) => ({
     parameter,
-    input: element('input', { attributes: { 'aria-label': parameter.name, placeholder: parameter.required ? 'required' : '' } }),
+    input: element('input', { attributes: {
+      'aria-label': parameter.name, placeholder: parameter.example ?? (parameter.required ? 'required' : ''),
+    } }),
   }));
-  const body = operation.requestBody ? element('textarea', { attributes: { 'aria-label': 'JSON body', spellcheck: 'false' } }) : null;
-  const send = element('button', { text: 'Send', attributes: { type: 'button' } });
+  const content = operation.requestBody?.content['application/json'];
+  const body = content ? element('textarea', { attributes: { 'aria-label': 'JSON body', spellcheck: 'false' } }) : null;
+  if (content?.example !== undefined) body.value = indented(content.example);
   const answer = element('pre', { attributes: { 'aria-live': 'polite' } });
   answer.hidden = true;
+  const asked = () => requestOf(verb, path, {
+    values: fields.map(({ parameter, input }) => ({ ...parameter, value: input.value })),
+    body: body?.value,
+    key: $('key').value,
+  });
+  const missing = () => fields.find(({ parameter, input }) => parameter.required && !input.value);
+  const send = element('button', { text: 'Send', attributes: { type: 'button' } });
   send.addEventListener('click', async () => {
-    let target = path;
-    const query = new URLSearchParams();
-    for (const { parameter, input } of fields) {
-      if (parameter.in === 'path') target = target.replace(`{${parameter.name}}`, encodeURIComponent(input.value));
-      else if (input.value) query.set(parameter.name, input.value);
+    const without = missing();
+    if (without) {
+      answer.hidden = false;
+      answer.textContent = `${without.parameter.name} is required.`;
+      without.input.focus();
+      return;
     }
-    const headers = { 'X-API-Key': $('key').value };
-    if (body?.value) headers['Content-Type'] = 'application/json';
-    const url = query.size ? `${target}?${query}` : target;
+    if (await confirmed(verb, path, operation)) await sent(asked(), answer);
+  });
+  const copy = element('button', { text: 'Copy as curl', attributes: { type: 'button' } });
+  copy.addEventListener('click', async () => {
+    const command = curlOf(asked(), location.origin);
     answer.hidden = false;
-    try {
-      const response = await fetch(url, { method: verb.toUpperCase(), headers, body: body?.value || undefined });
-      const text = await response.text();
-      let shown = text;
-      try { shown = JSON.stringify(JSON.parse(text), null, 2); } catch { /* not JSON: as it is */ }
-      answer.textContent = `${response.status} ${response.statusText}\n${shown}`;
-    } catch (error) {
-      answer.textContent = String(error);
-    }
+    // Shown as well: where the clipboard is not allowed it can be marked by hand.
+    answer.textContent = command;
+    await navigator.clipboard?.writeText(command).then(() => { copy.textContent = 'Copied'; }, () => {});
   });
   const rows = fields.map(({ parameter, input }) => [
     `${parameter.name}${parameter.required ? ' *' : ''}`, parameter.in, typeOf(parameter.schema), parameter.description ?? '', input,
   ]);
   const parts = rows.length ? [table(['Parameter', 'In', 'Type', 'Meaning', 'Value'], rows)] : [];
-  if (body) {
-    const schema = operation.requestBody.content['application/json'].schema;
-    parts.push(element('h4', { text: 'JSON body' }), properties(schema), body);
-  }
-  return element('div', {}, ...parts, element('div', { className: 'row' }, send), answer);
+  if (content) parts.push(element('h4', { text: 'JSON body' }), properties(content.schema), body);
+  return element('div', {}, ...parts, element('div', { className: 'row' }, send, copy), answer);
 }
 
-function route(verb, path, operation) {
-  const answers = Object.entries(operation.responses ?? {}).map(([code, response]) => {
+function answersOf(operation) {
+  const rows = Object.entries(operation.responses ?? {}).map(([code, response]) => {
     const found = response.$ref ? description.components.responses[nameOf(response.$ref)] : response;
     return [code, found.description ?? '', typeOf(Object.values(found.content ?? {})[0]?.schema)];
   });
-  const made = element('details', { attributes: { 'data-words': `${verb} ${path} ${operation.summary}`.toLowerCase() } },
-    element('summary', {}, element('span', { className: 'verb', text: verb.toUpperCase() }), element('code', { text: path }), ` – ${operation.summary ?? ''}`));
-  // Filled when it is opened: fifty forms at once are slow on a phone.
+  const parts = [element('h4', { text: 'Answers' }), table(['Status', 'When', 'Body'], rows)];
+  const example = operation.responses?.['200']?.content?.['application/json']?.example;
+  if (example !== undefined) parts.push(element('h4', { text: 'For example' }), element('pre', { text: indented(example) }));
+  return parts;
+}
+
+function route(verb, path, operation) {
+  const words = `${verb} ${path} ${operation.summary} ${operation.tags?.join(' ')}`;
+  const made = element('details', { attributes: { 'data-words': words.toLowerCase() } },
+    element('summary', {}, element('span', { className: flies(verb, path) ? 'verb flies' : 'verb', text: verb.toUpperCase() }),
+      element('code', { text: path }), ` – ${operation.summary ?? ''}`));
+  // Filled when it is opened: a hundred forms at once are slow on a phone.
   made.addEventListener('toggle', () => {
     if (made.open && made.childElementCount === 1) {
-      made.append(element('div', {}, element('p', { text: operation.description ?? '' }), trial(verb, path, operation),
-        element('h4', { text: 'Answers' }), table(['Status', 'When', 'Body'], answers)));
+      made.append(element('div', {}, element('p', { text: operation.description ?? '' }), trial(verb, path, operation), ...answersOf(operation)));
     }
   });
   return made;
 }
 
 function show() {
-  const groups = new Map();
+  const groups = new Map((description.tags ?? []).map(({ name }) => [name, []]));
   for (const [path, verbs] of Object.entries(description.paths)) {
     for (const [verb, operation] of Object.entries(verbs)) {
       const tag = operation.tags?.[0] ?? 'other';
       groups.set(tag, [...(groups.get(tag) ?? []), route(verb, path, operation)]);
     }
   }
-  const sections = [...groups].map(([tag, routes]) => element('section', {}, element('h2', { text: tag }), ...routes));
+  const aboutTag = (tag) => description.tags?.find(({ name }) => name === tag)?.description ?? '';
+  const sections = [...groups].map(([tag, routes]) =>
+    element('section', { attributes: { 'data-group': tag } }, element('h2', { text: tag }), element('p', { text: aboutTag(tag) }), ...routes));
   $('routes').replaceChildren(...sections);
   $('routes').setAttribute('aria-busy', 'false');
   $('schemas').replaceChildren(...Object.entries(description.components.schemas).map(([name, schema]) =>
-    element('details', { attributes: { id: `schema-${name}` } }, element('summary', {}, element('code', { text: name })),
+    element('details', { attributes: { id: `schema-${name}`, 'data-words': name.toLowerCase() } }, element('summary', {}, element('code', { text: name })),
       element('div', {}, element('p', { text: schema.description ?? '' }), properties(schema)))));
 }
 
-$('key-form').addEventListener('submit', (event) => event.preventDefault());
-$('filter').addEventListener('input', ({ target }) => {
-  const word = target.value.toLowerCase();
-  for (const shown of document.querySelectorAll('[data-words]')) shown.hidden = !shown.dataset.words.includes(word);
-});
-addEventListener('hashchange', () => {
-  const schema = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (schema) schema.open = true;
-});
+/** Hides what the words do not match, and every heading that is left with nothing. */
+function filter(words) {
+  const all = document.querySelectorAll('[data-words]');
+  for (const shown of all) shown.hidden = !matches(shown.dataset.words, words);
+  for (const group of [...document.querySelectorAll('[data-group]'), $('schemas-section')]) {
+    group.hidden = !group.querySelector('[data-words]:not([hidden])');
+  }
+  const routes = document.querySelectorAll('#routes [data-words]:not([hidden])').length;
+  $('found').textContent = words ? `${routes} of ${document.querySelectorAll('#routes [data-words]').length} routes` : '';
+}
 
-const description = await (await fetch('/openapi.json')).json();
-show();
+/** Whoever is signed in on the dashboard is so here: the cookie goes with each request. */
+async function who() {
+  const answer = await fetch('/api/session', { credentials: 'same-origin' }).catch(() => null);
+  const session = answer?.ok ? await answer.json() : null;
+  $('who').textContent = session
+    ? `Signed in as ${session.name ?? 'a key'}; a key typed here is used instead.`
+    : 'Not signed in: type a key, or sign in on the dashboard.';
+}
+
+$('key-form').addEventListener('submit', (event) => event.preventDefault());
+$('filter').addEventListener('input', ({ target }) => filter(target.value));
+function openTarget() {
+  const schema = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!schema) return;
+  schema.open = true;
+  schema.scrollIntoView();
+}
+addEventListener('hashchange', openTarget);
+
+let description;
+try {
+  description = await (await fetch('/openapi.json')).json();
+  show();
+  openTarget();
+  // Only where somebody may be signed in: asking without a session would be a refusal in the log.
+  if (localStorage.getItem('signed-in')) await who();
+  else $('who').textContent = 'Not signed in: type a key, or sign in on the dashboard.';
+} catch {
+  $('routes').setAttribute('aria-busy', 'false');
+  $('routes').textContent = 'The description could not be read: the gateway cannot be reached. Load the page again.';
+}

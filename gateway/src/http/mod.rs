@@ -13,6 +13,8 @@ pub(crate) mod credentials;
 pub(crate) mod document;
 pub(crate) mod doors;
 pub(crate) mod envelope;
+#[cfg(test)]
+pub(crate) mod examples;
 pub(crate) mod gate;
 pub(crate) mod inputs;
 pub(crate) mod latency;

@@ -13,13 +13,16 @@ use utoipa::openapi::path::{
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::tag::{Tag, TagBuilder};
 use utoipa::openapi::{
-    Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+    Content, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response,
+    ResponseBuilder, Server,
 };
 
 use crate::config::Profile;
 use crate::http::document::API_VERSION;
 use crate::http::envelope::Envelope;
+use crate::http::examples;
 use crate::http::params::{ID_PATTERN, Kind, Location, Param};
 use crate::http::route::{Gives, Policy, Route, Run, Verb};
 use crate::http::session_cookie;
@@ -70,10 +73,66 @@ pub(crate) fn build(table: &Table) -> (OpenApi, Schemas) {
         ));
     let document = OpenApiBuilder::new()
         .info(info)
+        .servers(Some([this_gateway()]))
+        .tags(Some(TAGS.map(|(name, about)| tag(name, about))))
         .paths(paths)
         .components(Some(components.build()))
         .build();
     (document, schemas)
+}
+
+/// Whoever reads the document has it from the gateway that it describes.
+fn this_gateway() -> Server {
+    let mut server = Server::new("/");
+    server.description = Some("The gateway that serves this document".to_owned());
+    server
+}
+
+/// What each group of routes is for.
+pub(crate) const TAGS: [(&str, &str); 21] = [
+    ("root", "What answers here"),
+    ("health", "Whether the gateway and what it watches work"),
+    ("drones", "State of drones, and what they are told to do"),
+    (
+        "alerts",
+        "Alerts, the rules that raise them, and what is done about them",
+    ),
+    ("operations", "What became of commands"),
+    (
+        "live",
+        "The WebSocket, and tickets for those that cannot send headers",
+    ),
+    ("photos", "Pictures that drones took"),
+    ("dashboard", "Summaries for screens"),
+    (
+        "performance",
+        "Load of the board, of the API and of the cache",
+    ),
+    ("security", "Keys, lock-outs and the audit trail"),
+    ("sessions", "Browsers that are signed in"),
+    (
+        "trust",
+        "The gateway's own certificate authority, for devices that shall trust it",
+    ),
+    (
+        "notify",
+        "Who is told of alerts, and whether it reaches them",
+    ),
+    ("network", "Searching networks for drones"),
+    ("system", "The gateway itself"),
+    ("update", "Signed updates of the board's system"),
+    ("documents", "This description"),
+    ("pages", "Pages for browsers, and their parts"),
+    ("vision", "Passed on to the configured vision service"),
+    ("models", "Passed on to the configured vision service"),
+    ("datasets", "Passed on to the configured vision service"),
+];
+
+fn tag(name: &str, about: &str) -> Tag {
+    TagBuilder::new()
+        .name(name)
+        .description(Some(about))
+        .build()
 }
 
 const fn method(verb: Verb) -> HttpMethod {
@@ -104,6 +163,9 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
             let requirement = SecurityRequirement::new(scheme, Vec::<String>::new());
             operation = operation.security(requirement);
         }
+    } else {
+        // Said, not left out: a reader of the document need not know its default.
+        operation = operation.securities(Some([]));
     }
     for (code, _) in failures(route) {
         operation = operation.response(
@@ -179,15 +241,19 @@ fn who(policy: Policy) -> String {
 fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
     let described = |text: &str| ResponseBuilder::new().description(text);
     match route.gives {
-        Gives::Json(shape) => (
-            "200",
-            described("Success")
-                .content(
-                    "application/json",
-                    Content::new(Some((shape.schema)(schemas))),
-                )
-                .build(),
-        ),
+        Gives::Json(shape) => {
+            let schema = (shape.schema)(schemas);
+            let example = examples::of_schema(&schema, schemas);
+            let content = ContentBuilder::new()
+                .schema(Some(schema))
+                .example(Some(example));
+            (
+                "200",
+                described("Success")
+                    .content("application/json", content.build())
+                    .build(),
+            )
+        }
         Gives::Media(media) => {
             let success = media.iter().fold(described("Success"), |success, one| {
                 success.content(*one, Content::default())
@@ -310,6 +376,7 @@ fn parameter(param: &Param) -> Parameter {
         })
         .description(Some(param.about))
         .schema(Some(schema(param)))
+        .example(is_required.then(|| examples::of_param(param)))
         .build()
 }
 
@@ -340,12 +407,14 @@ fn body(route: &Route) -> Option<RequestBody> {
             required = Required::True;
         }
     }
-    let content = Content::new(Some(RefOr::T(Schema::Object(object.build()))));
+    let mut content = ContentBuilder::new().schema(Some(RefOr::T(Schema::Object(object.build()))));
     let media = if form {
         "multipart/form-data"
     } else {
+        content = content.example(Some(examples::of_body(route.params)));
         "application/json"
     };
+    let content = content.build();
     Some(
         RequestBodyBuilder::new()
             .content(media, content)
