@@ -20,6 +20,12 @@ pub const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 168, 10, 2);
 /// What a drone gives its second client.
 pub const RIVAL: Ipv4Addr = Ipv4Addr::new(192, 168, 10, 3);
 
+/// The gateway on the site's network, and a host beside it.
+const AT_SITE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 9);
+/// Where drones send their state.
+const STATE_PORT: u16 = 8890;
+
 /// A site; its namespaces are removed when it is dropped.
 #[derive(Debug)]
 pub struct Site {
@@ -157,6 +163,61 @@ impl Site {
     pub fn rival(&mut self, drone: u8) -> anyhow::Result<()> {
         self.make("r")?;
         self.cable(&format!("d{drone}"), "r", "wlan0", RIVAL)
+    }
+
+    /// The site's network with a host in it that says it is a drone: whatever it sends the
+    /// gateway comes from the address of a plain Tello. The gateway takes packets by any
+    /// way that leads back, as boards do (`rp_filter`).
+    ///
+    /// # Errors
+    /// `ip` refuses.
+    pub fn impostor(&mut self) -> anyhow::Result<()> {
+        self.make("s")?;
+        let gateway = self.name("g");
+        self.inside(
+            "s",
+            &[
+                "link", "add", "eth0", "type", "veth", "peer", "name", "site0", "netns", &gateway,
+            ],
+        )?;
+        self.inside("s", &["addr", "add", &format!("{DRONE}/32"), "dev", "lo"])?;
+        self.inside(
+            "s",
+            &["addr", "add", &format!("{NEIGHBOUR}/24"), "dev", "eth0"],
+        )?;
+        self.inside("s", &["link", "set", "eth0", "up"])?;
+        let site = format!("{AT_SITE}/24");
+        self.inside("g", &["addr", "add", &site, "dev", "site0"])?;
+        self.inside("g", &["link", "set", "site0", "up"])?;
+        let to = AT_SITE.to_string();
+        let from = DRONE.to_string();
+        self.inside("s", &["route", "add", &to, "dev", "eth0", "src", &from])?;
+        // The site's router leads everywhere, also where a drone's network is gone.
+        let router = NEIGHBOUR.to_string();
+        self.inside("g", &["route", "add", "default", "via", &router])?;
+        for interface in ["all", "site0"] {
+            let loose = format!("echo 2 > /proc/sys/net/ipv4/conf/{interface}/rp_filter");
+            run(&["netns", "exec", &gateway, "sh", "-c", &loose])?;
+        }
+        Ok(())
+    }
+
+    /// Has the impostor send as many states of a flying drone with that battery, at twice
+    /// a drone's pace, to the gateway's state port.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub async fn impersonate(&self, datagrams: u32, battery_pct: u8) -> anyhow::Result<()> {
+        // Bash sends datagrams by itself.
+        let script = format!(
+            "for n in $(seq {datagrams}); do printf 'pitch:0;roll:0;yaw:0;vgx:0;vgy:0;vgz:0;templ:58;\
+temph:60;tof:80;h:80;bat:{battery_pct};baro:44.00;time:%d;agx:0.00;agy:0.00;agz:-999.00;\r\n' $((900 + n / 20)) \
+> /dev/udp/{AT_SITE}/{STATE_PORT}; sleep 0.05; done"
+        );
+        let mut command = self.command("s", Path::new("bash"));
+        let status = command.args(["-c", &script]).status().await?;
+        anyhow::ensure!(status.success(), "the impostor fails: {status}");
+        Ok(())
     }
 
     fn cable(

@@ -41,6 +41,7 @@ mod rival;
 mod rule_preview;
 mod sessions;
 mod settings;
+mod spoofing;
 mod tls;
 mod trust;
 mod update;

@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::UdpSocket;
 
+use super::filter::{self, Way};
 use super::socket;
 
 /// A drone's command port.
@@ -19,6 +20,8 @@ pub(super) struct CommandPort {
     interface: Option<String>,
     /// Where it leaves from: drones send their state to where `command` came from.
     from: IpAddr,
+    /// The way its replies come by; what comes by another is no reply.
+    way: Way,
     open: Option<Open>,
     /// Kept when the socket has to be made anew, so that the drone sees one client.
     local_port: u16,
@@ -37,6 +40,7 @@ impl CommandPort {
             target,
             interface: interface.map(str::to_owned),
             from,
+            way: Way::Any,
             open: None,
             local_port: 0,
         }
@@ -46,6 +50,15 @@ impl CommandPort {
     pub(super) fn retarget(&mut self, target: SocketAddr) {
         if self.target != target {
             self.target = target;
+            self.open = None;
+        }
+    }
+
+    /// Replies come by `way` from now on.
+    pub(super) fn follow(&mut self, way: Way) {
+        if self.way != way {
+            self.way = way;
+            // Anew, since a filter stays where the next one is empty.
             self.open = None;
         }
     }
@@ -86,18 +99,21 @@ impl CommandPort {
 
     fn connect(&mut self, local: IpAddr) -> io::Result<Open> {
         let interface = self.interface.as_deref();
-        let socket = socket::connect(
-            self.target,
-            interface,
-            SocketAddr::new(self.from, self.local_port),
-        )
-        .or_else(|_| socket::connect(self.target, interface, SocketAddr::new(self.from, 0)))?;
+        let filter = match self.target.ip() {
+            IpAddr::V4(address) => filter::program([(address, self.way)].into_iter()),
+            IpAddr::V6(_) => Vec::new(),
+        };
+        let connect = |port| {
+            let local = SocketAddr::new(self.from, port);
+            socket::connect(self.target, interface, local, &filter)
+        };
+        let socket = connect(self.local_port).or_else(|_| connect(0))?;
         self.local_port = socket.local_addr()?.port();
         Ok(Open { socket, local })
     }
 
     /// The next datagram from the drone's command port, or what the kernel heard
-    /// about the drone's host. Waits for ever while the socket is not open. Safe
+    /// about the drone's host. Empty: it came by another way than the drone's. Waits for ever while the socket is not open. Safe
     /// to drop half-way.
     pub(super) async fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match &self.open {

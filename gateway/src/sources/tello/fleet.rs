@@ -27,6 +27,7 @@ use super::plan::{FleetError, FleetPlan};
 use super::port::Sockets;
 use super::roster::{DroneRecord, DroneStats, PortHolder, PortRecord, PortView, Roster};
 use super::video::VideoView;
+use super::ways;
 use crate::config::Drones;
 use crate::sources::sink::ReadingSink;
 use crate::sources::vehicles::{
@@ -126,16 +127,17 @@ impl Fleet {
         for drone in &plan.drones {
             ids.push(sink.register(&drone.id, SourceKind::Drone)?);
         }
-        let sockets = Sockets::open(&plan, plan.state_port);
+        let ways = ways::to(plan.drones.iter());
+        let sockets = Sockets::open(&plan, &ways, plan.state_port);
         // Without drones nobody sends video: the port is left to others.
-        let video = (!plan.drones.is_empty()).then(|| Sockets::open(&plan, plan.video_port));
+        let video = (!plan.drones.is_empty()).then(|| Sockets::open(&plan, &ways, plan.video_port));
         let ports = (
             sockets.local.port(),
             video
                 .as_ref()
                 .map_or(plan.video_port, |video| video.local.port()),
         );
-        let roster = Arc::new(Roster::new(&plan, &ids, ports.0, ports.1));
+        let roster = Arc::new(Roster::new(&plan, &ids, ways, ports));
         let discovery = Arc::new(Discovery::new(&plan, roster.clone()));
         let mut inner = FleetParts {
             discovery,

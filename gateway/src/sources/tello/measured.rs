@@ -42,6 +42,11 @@ const OF_DRONES: &[Counter<DroneStats>] = &[
     ("drone_replies", "Replies on command ports", |d| {
         d.commands.replies
     }),
+    (
+        "drone_replies_elsewhere",
+        "Replies by another way than the one that leads to the drone; not read",
+        |d| d.commands.elsewhere,
+    ),
     ("drone_send_errors", "Sends that the kernel refused", |d| {
         d.commands.errors
     }),
@@ -174,6 +179,12 @@ fn datagrams(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
             "State sockets that are open",
         ),
         &stats.state_ports,
+    )?;
+    let ports = stats.state_ports.iter().chain(&stats.video_ports);
+    page.counter(
+        "datagrams_elsewhere",
+        "State and video in a drone's name by another way than leads to it; not read",
+        ports.map(|port| port.elsewhere).sum(),
     )?;
     searches(fleet, page)?;
     video(&stats, page)

@@ -11,6 +11,9 @@
 //!            └─────► discovery (searches configured ranges, on request)
 //! ```
 //!
+//! In front of every socket stands a `filter` of the kernel: only the interface that leads
+//! to a drone (`ways`, from the kernel's `routes`) speaks for it.
+//!
 //! The protocol is the crate `tello`, the simulator `tello-simulator`. Pure: `plan`, `live`,
 //! `motion`, `rate`, `link::machine`, most of `video`, `unconfigured`, `discovery::{sweep, targets}`. Thin
 //! tasks: `port`, `link::task`.
@@ -18,6 +21,7 @@
 mod command_port;
 mod commander;
 mod discovery;
+mod filter;
 mod fleet;
 mod link;
 mod live;
@@ -27,10 +31,12 @@ mod plan;
 mod port;
 mod rate;
 mod roster;
+mod routes;
 mod socket;
 mod state_readings;
 mod unconfigured;
 mod video;
+mod ways;
 
 pub(crate) use discovery::{Answer, ask_configured};
 pub use discovery::{

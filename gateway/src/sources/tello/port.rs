@@ -19,10 +19,12 @@ use tokio::net::UdpSocket;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::filter::Way;
 use super::plan::FleetPlan;
 use super::roster::{DroneRecord, PortHolder, PortRecord, Roster};
 use super::socket;
 use super::state_readings::readings_of;
+use super::ways;
 use crate::sources::sink::ReadingSink;
 use crate::supervision::Service;
 
@@ -123,7 +125,8 @@ impl Port {
                     }
                 }
             }
-            opened = socket::bind(self.local, self.interface(), self.shared);
+            let filter = self.roster.filter(&self.record().interface);
+            opened = socket::bind(self.local, self.interface(), self.shared, &filter);
         }
     }
 
@@ -132,11 +135,23 @@ impl Port {
             .interface()
             .map(|name| (name, socket::interface_index(name)));
         let mut check = tokio::time::interval(INTERFACE_CHECK);
+        let mut ways = self.roster.ways.subscribe();
+        // What was learnt between the bind and now counts as a change.
+        ways.mark_changed();
         let mut buffer = [0; BUFFER_BYTES];
         loop {
             tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => return Ended::Cancelled,
+                // Before the datagrams, of which a flood never ends.
+                Ok(()) = ways.changed() => {
+                    socket::limit(socket, &self.roster.filter(&self.record().interface));
+                }
+                _ = check.tick(), if interface.is_some() => {
+                    if interface.is_some_and(|(name, index)| socket::interface_index(name) != index) {
+                        return Ended::InterfaceChanged;
+                    }
+                }
                 received = socket.recv_from(&mut buffer) => match received {
                     Ok((length, from)) => self.take(&buffer[..length], from),
                     Err(_) => {
@@ -144,11 +159,6 @@ impl Port {
                         sleep(AFTER_ERROR).await;
                     }
                 },
-                _ = check.tick(), if interface.is_some() => {
-                    if interface.is_some_and(|(name, index)| socket::interface_index(name) != index) {
-                        return Ended::InterfaceChanged;
-                    }
-                }
             }
         }
     }
@@ -158,6 +168,9 @@ impl Port {
         if slot.is_none() {
             self.record().foreign.fetch_add(1, Relaxed);
         }
+        if let Some(slot) = slot.filter(|_| datagram.is_empty()) {
+            return self.take_elsewhere(slot);
+        }
         match self.kind {
             Kind::State => self.take_state(slot, datagram, from),
             Kind::Video => {
@@ -165,6 +178,16 @@ impl Port {
                     slot.video.take(datagram, Mono::now());
                 }
             }
+        }
+    }
+
+    /// A datagram that the filter emptied: it came by a way that does not lead to the drone.
+    fn take_elsewhere(&self, slot: &DroneRecord) {
+        let before = self.record().elsewhere.fetch_add(1, Relaxed);
+        if (before + 1).is_power_of_two() {
+            // Seldom enough that a flood fills no log.
+            tracing::warn!(target: "security", event = "drone_impersonated", drone = %slot.plan.id,
+                datagrams = before + 1, "datagrams in a drone's name from another network; not read");
         }
     }
 
@@ -262,21 +285,25 @@ pub(super) struct Sockets {
 
 impl Sockets {
     /// Opens `port` on every interface that needs a socket of its own.
-    pub(super) fn open(plan: &FleetPlan, port: u16) -> Sockets {
+    pub(super) fn open(plan: &FleetPlan, ways: &[Way], port: u16) -> Sockets {
         let interfaces = plan.state_sockets();
         let shared = interfaces.len() > 1 && interfaces.contains(&None);
         let mut local = SocketAddr::new(plan.bind, port);
         // Sharing would also let another gateway in, so it is first made sure
         // that nobody else holds the port; refused, it is tried again later.
         let probe = if shared {
-            socket::bind(local, None, false).map(drop)
+            socket::bind(local, None, false, &[]).map(drop)
         } else {
             Ok(())
         };
         let mut opened = Vec::with_capacity(interfaces.len());
         for interface in &interfaces {
             let socket = match &probe {
-                Ok(()) => socket::bind(local, interface.as_deref(), shared),
+                Ok(()) => {
+                    let drones = plan.drones.iter().zip(ways.iter().copied());
+                    let filter = ways::filter_of(drones, interface);
+                    socket::bind(local, interface.as_deref(), shared, &filter)
+                }
                 Err(error) => Err(io::Error::from(error.kind())),
             };
             if let Ok(socket) = &socket {

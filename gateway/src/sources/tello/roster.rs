@@ -10,14 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use readings::SourceId;
 use readings::clock::Mono;
+use socket2::SockFilter;
 use tokio::sync::{mpsc, watch};
 
 use super::commander::{FRESH_WITHIN, MAX_REQUESTS, Request};
+use super::filter::Way;
 use super::link::{LinkStats, LinkStatus, Reason};
 use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
 use super::unconfigured::UnconfiguredDrones;
 use super::video::Feed;
+use super::ways;
 use crate::sources::vehicles::{DroneView, LinkState};
 
 /// Says who holds a UDP port, as `pid 4711 (python3)`; none when it cannot tell.
@@ -49,6 +52,8 @@ pub struct PortView {
     pub bound: bool,
     /// Datagrams from addresses that are no drone's; dropped.
     pub foreign: u64,
+    /// Datagrams from a drone's address by a way that does not lead to it; not read.
+    pub elsewhere: u64,
     /// Receives that failed.
     pub errors: u64,
 }
@@ -58,6 +63,7 @@ pub(crate) struct PortRecord {
     pub(crate) interface: Option<Arc<str>>,
     pub(crate) bound: AtomicBool,
     pub(crate) foreign: AtomicU64,
+    pub(crate) elsewhere: AtomicU64,
     pub(crate) errors: AtomicU64,
 }
 
@@ -148,6 +154,8 @@ pub(crate) struct Roster {
     pub(crate) sockets: Box<[PortRecord]>,
     /// As `sockets`, with the same interfaces.
     pub(crate) video_sockets: Box<[PortRecord]>,
+    /// The way to each drone, in the order of `slots`.
+    pub(crate) ways: watch::Sender<Box<[Way]>>,
     /// Drones that are heard and not configured.
     unconfigured: Mutex<UnconfiguredDrones>,
     /// As bound: differs from the plan when that says 0.
@@ -162,6 +170,7 @@ impl PortRecord {
             interface: interface.clone(),
             bound: AtomicBool::new(false),
             foreign: AtomicU64::new(0),
+            elsewhere: AtomicU64::new(0),
             errors: AtomicU64::new(0),
         }
     }
@@ -172,6 +181,7 @@ impl PortRecord {
             interface: self.interface.clone(),
             bound: self.bound.load(Relaxed),
             foreign: self.foreign.load(Relaxed),
+            elsewhere: self.elsewhere.load(Relaxed),
             errors: self.errors.load(Relaxed),
         }
     }
@@ -182,8 +192,8 @@ impl Roster {
     pub(crate) fn new(
         plan: &FleetPlan,
         sources: &[SourceId],
-        state_port: u16,
-        video_port: u16,
+        ways: Box<[Way]>,
+        (state_port, video_port): (u16, u16),
     ) -> Roster {
         let interfaces = plan.state_sockets();
         let wanted = plan.connect_at_start;
@@ -210,6 +220,7 @@ impl Roster {
             slots: plan.drones.iter().zip(sources).map(slot).collect(),
             sockets: interfaces.iter().map(PortRecord::of).collect(),
             video_sockets: interfaces.iter().map(PortRecord::of).collect(),
+            ways: watch::Sender::new(ways),
             unconfigured: Mutex::default(),
             state_port,
             video_port,
@@ -221,6 +232,31 @@ impl Roster {
         self.unconfigured
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks which interface leads to each drone now.
+    pub(crate) fn look_for_ways(&self) {
+        let now = ways::to(self.slots.iter().map(|slot| &slot.plan));
+        self.ways.send_if_modified(|before| {
+            let has_changed = *before != now;
+            *before = now;
+            has_changed
+        });
+    }
+
+    /// The way to what is behind the drone `index` now.
+    pub(crate) fn way(&self, index: usize) -> Way {
+        if self.slots[index].address().is_loopback() {
+            return Way::Any; // a stand-in
+        }
+        self.ways.borrow()[index]
+    }
+
+    /// The filter of a state or video socket on `interface`.
+    pub(crate) fn filter(&self, interface: &Option<Arc<str>>) -> Vec<SockFilter> {
+        let ways = self.ways.borrow();
+        let drones = self.slots.iter().map(|slot| &slot.plan);
+        ways::filter_of(drones.zip(ways.iter().copied()), interface)
     }
 
     /// The drone a datagram on state or video socket `socket` comes from. By address,
@@ -346,7 +382,7 @@ mod tests {
                     .expect("room")
             })
             .collect();
-        Roster::new(&plan, &ids, 8890, 11111)
+        Roster::new(&plan, &ids, ways::to(plan.drones.iter()), (8890, 11111))
     }
 
     fn found(roster: &Roster, socket: usize, from: &str) -> Option<String> {

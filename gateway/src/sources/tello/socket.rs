@@ -1,5 +1,5 @@
-//! UDP sockets with the two options the standard library lacks: binding to one
-//! interface, and sharing a port among our own sockets.
+//! UDP sockets with the options the standard library lacks: binding to one interface,
+//! sharing a port among our own sockets, and a filter on what arrives.
 //!
 //! A port is taken for ourselves alone wherever possible. `SO_REUSEADDR` lets any
 //! other program with that option bind the same UDP port and silently take the
@@ -11,7 +11,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
 
 /// Errno of a name that is no interface (`ENODEV`).
@@ -22,13 +22,31 @@ pub(super) fn is_missing_interface(error: &io::Error) -> bool {
     error.raw_os_error() == Some(NO_SUCH_DEVICE)
 }
 
-/// A socket bound to `local`, hearing only `interface` when there is one.
+/// Has the kernel look at what comes to `socket` by `filter`, in place of an earlier one.
+/// A kernel without filters leaves everything as it is, which is said.
+pub(super) fn limit(socket: &UdpSocket, filter: &[SockFilter]) {
+    limit_any(&SockRef::from(socket), filter);
+}
+
+fn limit_any(socket: &Socket, filter: &[SockFilter]) {
+    if filter.is_empty() {
+        return;
+    }
+    if let Err(error) = socket.attach_filter(filter) {
+        tracing::error!(target: "security", event = "no_socket_filter", %error,
+            "datagrams in a drone's name count from whichever network they come");
+    }
+}
+
+/// A socket bound to `local`, hearing only `interface` when there is one, through `filter`
+/// from its first datagram on.
 ///
 /// `shared` lets further sockets of ours hold the same port; see the module's header.
 pub(super) fn bind(
     local: SocketAddr,
     interface: Option<&str>,
     shared: bool,
+    filter: &[SockFilter],
 ) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     if let Some(interface) = interface {
@@ -38,6 +56,7 @@ pub(super) fn bind(
         socket.set_reuse_address(true)?;
     }
     socket.set_nonblocking(true)?;
+    limit_any(&socket, filter);
     socket.bind(&local.into())?;
     UdpSocket::from_std(socket.into())
 }
@@ -48,8 +67,9 @@ pub(super) fn connect(
     target: SocketAddr,
     interface: Option<&str>,
     local: SocketAddr,
+    filter: &[SockFilter],
 ) -> io::Result<UdpSocket> {
-    let socket = connected(target, interface, local)?;
+    let socket = connected(target, interface, local, filter)?;
     UdpSocket::from_std(socket.into())
 }
 
@@ -60,7 +80,7 @@ pub(super) fn route(
     interface: Option<&str>,
     from: IpAddr,
 ) -> io::Result<IpAddr> {
-    let socket = connected(target, interface, SocketAddr::new(from, 0))?;
+    let socket = connected(target, interface, SocketAddr::new(from, 0), &[])?;
     let local = socket
         .local_addr()?
         .as_socket()
@@ -68,7 +88,12 @@ pub(super) fn route(
     Ok(local.ip())
 }
 
-fn connected(target: SocketAddr, interface: Option<&str>, local: SocketAddr) -> io::Result<Socket> {
+fn connected(
+    target: SocketAddr,
+    interface: Option<&str>,
+    local: SocketAddr,
+    filter: &[SockFilter],
+) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(target),
         Type::DGRAM,
@@ -78,6 +103,7 @@ fn connected(target: SocketAddr, interface: Option<&str>, local: SocketAddr) -> 
         socket.bind_device(Some(interface.as_bytes()))?;
     }
     socket.set_nonblocking(true)?;
+    limit_any(&socket, filter);
     // An address of the other family says nothing about this drone.
     let local = match (target, local.is_ipv4()) {
         (SocketAddr::V4(_), false) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), local.port()),
@@ -111,15 +137,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_is_refused() {
-        let first = bind(any_loopback(), None, false).expect("free");
+        let first = bind(any_loopback(), None, false, &[]).expect("free");
         let taken = first.local_addr().expect("bound");
-        let error = bind(taken, None, false).expect_err("taken");
+        let error = bind(taken, None, false, &[]).expect_err("taken");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 
     #[tokio::test]
     async fn an_absent_interface_is_told_apart() {
-        let error = bind(any_loopback(), Some("nowhere0"), false).expect_err("absent");
+        let error = bind(any_loopback(), Some("nowhere0"), false, &[]).expect_err("absent");
         assert!(is_missing_interface(&error), "{error}");
         assert_eq!(interface_index("nowhere0"), None);
         assert!(interface_index("lo").is_some());

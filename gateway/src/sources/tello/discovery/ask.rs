@@ -57,7 +57,7 @@ async fn ask(drone: &DronePlan) -> Answer {
         return Answer::NotAsked;
     };
     let from = SocketAddr::new(drone.from, 0);
-    let socket = match socket::bind(from, drone.interface.as_deref(), false) {
+    let socket = match socket::bind(from, drone.interface.as_deref(), false, &[]) {
         Ok(socket) => socket,
         Err(error) => return Answer::Silent(unheard(drone, &error)),
     };

@@ -146,7 +146,7 @@ impl Discovery {
         interface: Option<Arc<str>>,
         patience: Duration,
     ) -> Verification {
-        let opened = super::socket::bind((self.from, 0).into(), interface.as_deref(), false);
+        let opened = super::socket::bind((self.from, 0).into(), interface.as_deref(), false, &[]);
         let socket = match opened {
             Ok(socket) => socket,
             Err(error) => return Verification::NotFound(format!("No way to it: {error}")),

@@ -38,7 +38,7 @@ pub(super) fn open(
     let (mut sockets, mut places, mut refusal) = (Vec::new(), Vec::new(), None);
     for interface in interfaces.iter() {
         let local = SocketAddr::new(from, 0);
-        match socket::bind(local, Some(interface), false) {
+        match socket::bind(local, Some(interface), false, &[]) {
             Ok(socket) => {
                 places.push(Some(sockets.len()));
                 sockets.push(socket);

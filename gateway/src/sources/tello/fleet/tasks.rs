@@ -1,10 +1,15 @@
-//! The tasks that the fleet starts: one a port, one a drone, and the search.
+//! The tasks that the fleet starts: one a port, one a drone, one for the ways to them, and
+//! the search.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use super::super::link::LinkTask;
 use super::super::plan::FleetPlan;
 use super::super::port::{Kind, Port, Sockets};
+use super::super::roster::Roster;
 use super::{FleetOptions, FleetParts};
 use crate::sources::sink::ReadingSink;
 use crate::supervision::Service;
@@ -37,6 +42,11 @@ impl FleetParts {
                 link.run(),
             );
         }
+        options.spawn(
+            &self.tasks,
+            ("drone ways", Some(Service::Drones)),
+            look_for_ways(self.roster.clone(), self.cancel.clone()),
+        );
         let search = self.discovery.clone().search_by_itself(self.cancel.clone());
         // (Flying does without it.)
         options.spawn(&self.tasks, ("drone search", None), search);
@@ -63,6 +73,20 @@ impl FleetParts {
                 cancel: self.cancel.clone(),
             };
             options.spawn(&self.tasks, kind.task(), port.run(opened));
+        }
+    }
+}
+
+/// How often it is looked which interface leads to each drone.
+const WAYS_EVERY: Duration = Duration::from_secs(1);
+
+/// Looks for the ways to the drones until cancelled.
+async fn look_for_ways(roster: Arc<Roster>, cancel: CancellationToken) {
+    let mut looks = tokio::time::interval(WAYS_EVERY);
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = looks.tick() => roster.look_for_ways(),
         }
     }
 }

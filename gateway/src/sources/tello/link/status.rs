@@ -44,4 +44,6 @@ pub struct LinkStats {
     pub timeouts: u64,
     /// States that came to the command port, where they are no reply; dropped.
     pub misplaced: u64,
+    /// Replies by a way that does not lead to the drone; not read.
+    pub elsewhere: u64,
 }

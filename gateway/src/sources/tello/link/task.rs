@@ -154,6 +154,7 @@ impl LinkTask {
         }
         let target = self.slot().target();
         self.port.retarget(target);
+        self.port.follow(self.roster.way(self.index));
         self.link.retarget(target.ip());
         let inputs = self.inputs(now);
         let step = self.link.look(inputs);
@@ -290,6 +291,10 @@ impl LinkTask {
     }
 
     async fn take_reply(&mut self, datagram: &[u8]) {
+        if datagram.is_empty() {
+            self.slot().link().stats.elsewhere += 1;
+            return;
+        }
         if is_state(datagram) {
             self.slot().link().stats.misplaced += 1;
             return;
