@@ -7,8 +7,10 @@
 //! handlers call [`Mono::now`] and [`wall_now`].
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
+
+use jiff::SignedDuration;
 
 use tokio::time::Instant;
 
@@ -73,6 +75,58 @@ pub fn is_told() -> bool {
     TOLD.load(Ordering::Relaxed)
 }
 
+/// Distance of the floor from the monotonic clock's zero, in microseconds since 1970.
+static FLOOR_US: AtomicI64 = AtomicI64::new(i64::MIN);
+
+/// It is `us` microseconds after 1970, or later: so late something happened that is on
+/// record. The latest such time counts.
+pub fn is_at_least(us: i64) {
+    FLOOR_US.fetch_max(us.saturating_sub(mono_us()), Ordering::Relaxed);
+}
+
+/// The time by which terms are judged and begin: the wall clock's; and until something
+/// said what time it is, no earlier than what is on record, with what has passed since.
+/// Else a board that wakes in 1970 takes every key that has expired.
+#[must_use]
+pub fn term_now() -> Timestamp {
+    let wall = wall_now();
+    if is_told() {
+        return wall;
+    }
+    let floor = FLOOR_US.load(Ordering::Relaxed).saturating_add(mono_us());
+    Timestamp::from_microsecond(floor).map_or(wall, |floor| floor.max(wall))
+}
+
+fn mono_us() -> i64 {
+    (Mono::now().as_millis() as i64).saturating_mul(1000)
+}
+
+/// Finds steps of the wall clock: by how much it departs from the monotonic one.
+#[derive(Clone, Copy, Debug)]
+pub struct Steps {
+    mono: Mono,
+    wall: Timestamp,
+}
+
+/// Shorter ones are a time server's corrections, or a busy machine between two readings.
+const STEP: SignedDuration = SignedDuration::from_secs(60);
+
+impl Steps {
+    /// From what the clocks say now.
+    #[must_use]
+    pub const fn new(mono: Mono, wall: Timestamp) -> Steps {
+        Steps { mono, wall }
+    }
+
+    /// By how much the wall clock was put forward (or back) since this was last asked.
+    pub fn stepped(&mut self, mono: Mono, wall: Timestamp) -> Option<SignedDuration> {
+        let passed = SignedDuration::try_from(mono.since(self.mono)).unwrap_or_default();
+        let step = wall.duration_since(self.wall) - passed;
+        *self = Steps { mono, wall };
+        (step.abs() >= STEP).then_some(step)
+    }
+}
+
 /// The wall clock now, for time stamps only.
 #[must_use]
 pub fn wall_now() -> Timestamp {
@@ -88,6 +142,49 @@ pub fn epoch_seconds(timestamp: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_are_told_and_the_passing_of_time_is_none() {
+        let (mono, wall) = (Mono::from_millis, |s| {
+            Timestamp::from_second(s).expect("in range")
+        });
+        let mut steps = Steps::new(mono(0), wall(10));
+        assert_eq!(
+            steps.stepped(mono(3_600_000), wall(3_610)),
+            None,
+            "an hour passed"
+        );
+        assert_eq!(
+            steps.stepped(mono(3_601_000), wall(3_641)),
+            None,
+            "half a minute is corrected"
+        );
+        let forward = steps.stepped(mono(3_602_000), wall(1_800_000_000));
+        assert!(
+            forward.is_some_and(|by| by.as_secs() > 1_799_000_000),
+            "{forward:?}"
+        );
+        assert_eq!(
+            steps.stepped(mono(3_603_000), wall(1_800_000_001)),
+            None,
+            "once"
+        );
+        let back = steps.stepped(mono(3_604_000), wall(1_700_000_001));
+        assert_eq!(back.map(|by| by.as_secs()), Some(-100_000_001));
+    }
+
+    #[test]
+    fn terms_are_judged_by_no_clock_older_than_what_is_on_record() {
+        let later = wall_now().as_microsecond() + 3_600_000_000;
+        is_at_least(later);
+        is_at_least(later - 10_000_000);
+        assert!(term_now().as_microsecond() >= later);
+        tell();
+        assert!(
+            term_now().as_microsecond() < later,
+            "until something knows better"
+        );
+    }
 
     #[test]
     fn a_later_point_is_never_before_an_earlier_one() {

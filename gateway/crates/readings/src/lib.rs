@@ -14,6 +14,7 @@ pub mod measured;
 mod metric;
 mod source;
 pub mod telemetry;
+pub mod text;
 
 pub use level::{AlertType, Level};
 pub use metric::{METRIC_COUNT, Metric, Unit};
