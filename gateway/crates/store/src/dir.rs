@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::medium::Medium;
@@ -57,6 +57,15 @@ pub(super) fn open_private(path: &Path, fresh: bool) -> io::Result<File> {
     Ok(file)
 }
 
+/// Which file it is, whatever its name: device and number.
+pub(super) type FileId = (u64, u64);
+
+/// The file at `path` now; none when there is none.
+pub(super) fn file_id(path: &Path) -> Option<FileId> {
+    let found = fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
 /// Makes renames and removals in `dir` durable.
 pub(super) fn sync(dir: &Path, medium: &Medium) -> io::Result<()> {
     medium.sync(&File::open(dir)?)
@@ -75,6 +84,23 @@ impl Drop for Lock {
         if let Some(file) = &self.file {
             let _held_until_closed = file.unlock();
         }
+    }
+}
+
+impl Lock {
+    /// Whether it is the lock of `dir` as that is now. (A medium without a file for it needs none.)
+    fn is_of(&self, dir: &Path) -> bool {
+        let held = self.file.as_ref().and_then(|file| file.metadata().ok());
+        held.is_none_or(|held| file_id(&dir.join(LOCK)) == Some((held.dev(), held.ino())))
+    }
+
+    /// Takes a directory that was removed or replaced anew.
+    pub(super) fn renew(&mut self, dir: &Path) -> Result<(), String> {
+        if !self.is_of(dir) {
+            prepare(dir).map_err(|error| error.to_string())?;
+            *self = lock(dir)?;
+        }
+        Ok(())
     }
 }
 

@@ -21,7 +21,7 @@ use thiserror::Error;
 use super::codec::{self, DecodeError};
 use super::medium::{Backend, Medium};
 use super::mirror::{LOST, Mirror, Op, Table};
-use super::{AlertRecord, KeyRecord, OutboxRecord, RuleRecord, crash};
+use super::{AlertRecord, AuditRecord, KeyRecord, OutboxRecord, RuleRecord, crash};
 
 /// Page cache of redb. The working set of a commit is a dozen pages.
 const CACHE_BYTES: usize = 2 * 1024 * 1024;
@@ -383,4 +383,32 @@ fn compact_if_worthwhile(db: &mut Database, size: u64) -> Result<(), Trouble> {
         db.compact().map_err(Trouble::of)?;
     }
     Ok(())
+}
+
+/// The newest `limit` audit records of the store itself, newest first.
+pub(super) fn audit(db: &Database, limit: usize) -> Vec<AuditRecord> {
+    let mut records = Vec::new();
+    if limit > 0 {
+        read_each(db, Table::Audit, true, &mut |record| {
+            records.push(record);
+            records.len() < limit
+        });
+    }
+    records
+}
+
+/// Calls `each` with every record of `table`, until it says stop; none while the medium
+/// cannot be read. One that does not decode is passed over.
+pub(super) fn read_each<T: serde::de::DeserializeOwned>(
+    db: &Database,
+    table: Table,
+    newest_first: bool,
+    each: &mut impl FnMut(T) -> bool,
+) {
+    let outcome = read(db, table, newest_first, |_, value| {
+        codec::decode(value).map_or(true, &mut *each)
+    });
+    if let Err(trouble) = outcome {
+        tracing::warn!(%trouble, table = table.name(), "stored records cannot be read");
+    }
 }

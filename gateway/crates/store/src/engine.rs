@@ -74,7 +74,9 @@ pub(super) struct Engine {
     failing: Option<Failing>,
     flushed: Mono,
     snapshot_due: Mono,
-    _lock: dir::Lock,
+    lock: dir::Lock,
+    /// Which file the store was opened as; none when that cannot be told.
+    opened: Option<dir::FileId>,
 }
 
 impl Engine {
@@ -94,13 +96,21 @@ impl Engine {
             failing: None,
             flushed: now,
             snapshot_due,
-            _lock: lock,
+            lock,
+            opened: None,
         };
+        engine.opened = engine.found();
         match medium {
             Some(reason) => engine.fail(&Trouble::Medium(reason), now),
             None => engine.resume_journal(now),
         }
+        super::state::lock(&engine.state.evidence).rewrite(&engine.state.medium);
         engine
+    }
+
+    /// Which file stands in the store's place now.
+    fn found(&self) -> Option<dir::FileId> {
+        dir::file_id(&self.options.dir.join(dir::STORE))
     }
 
     fn resume_journal(&mut self, now: Mono) {
@@ -124,16 +134,19 @@ impl Engine {
 
     /// When [`Engine::tick`] has something to do next.
     pub(super) fn deadline(&self) -> Mono {
-        match &self.failing {
+        let next = match &self.failing {
             Some(failing) => failing.tried.plus(failing.delay),
             None => self
                 .snapshot_due
                 .min(self.flushed.plus(self.options.batch_interval)),
-        }
+        };
+        let evidence = lock(&self.state.evidence).sync_due();
+        evidence.map_or(next, |due| next.min(due))
     }
 
     /// Does what is due.
     pub(super) fn tick(&mut self, now: Mono) {
+        self.sync_evidence(now);
         if let Some(failing) = &self.failing
             && now >= failing.tried.plus(failing.delay)
         {
@@ -147,6 +160,19 @@ impl Engine {
         }
         if now >= self.snapshot_due {
             self.snapshot(now);
+        }
+    }
+
+    fn sync_evidence(&self, now: Mono) {
+        let unsynced = {
+            let mut evidence = lock(&self.state.evidence);
+            let due = evidence.sync_due().is_some_and(|due| now >= due);
+            due.then(|| evidence.take_unsynced()).flatten()
+        };
+        if let Some(file) = unsynced
+            && let Err(error) = self.state.medium.sync(&file)
+        {
+            lock(&self.state.evidence).give_up(&error);
         }
     }
 
@@ -233,6 +259,13 @@ impl Engine {
             Some(db) => disk::write(db, seq, ops),
             None => Err(Trouble::Medium("the store is closed".to_owned())),
         };
+        // Written, and to a file that nobody finds any more: not durable.
+        let outcome = outcome.and_then(|()| match self.found() == self.opened {
+            true => Ok(()),
+            false => Err(Trouble::Damaged(
+                "the state directory was removed or replaced while the gateway runs".to_owned(),
+            )),
+        });
         match &outcome {
             Ok(()) => drop(self.state.commits.fetch_add(1, Ordering::Relaxed)),
             Err(trouble) => {
@@ -306,14 +339,17 @@ impl Engine {
     pub(super) fn flush(&mut self, now: Mono) {
         self.flushed = now;
         let changes = lock(&self.state.batch).take();
-        if changes.is_empty() {
+        let (lines, settled) = lock(&self.state.evidence).take();
+        if changes.is_empty() && lines.is_empty() {
             return;
         }
+        let lines: Vec<Change> = lines.into_iter().map(Change::Audit).collect();
         crash::point("batch.before");
         let ops = {
             let mirror = lock(&self.state.mirror);
             let mut plan = Plan::new(&mirror, self.state.notify.load(Ordering::Relaxed));
             plan.deferred(&changes);
+            plan.deferred(&lines);
             plan.finish(self.options.history_minutes).0
         };
         match self.try_write(&ops, now) {
@@ -322,6 +358,7 @@ impl Engine {
                 crash::point("batch.synced");
                 self.record(ops, now);
                 self.sync_journal(now);
+                lock(&self.state.evidence).settle(settled, &self.state.medium);
             }
             Err(_) => lock(&self.state.batch).put_back(changes),
         }

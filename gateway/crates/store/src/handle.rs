@@ -14,10 +14,12 @@ use tokio::sync::{oneshot, watch};
 use super::change::{Change, StorageError};
 use super::disk::Trouble;
 use super::engine::{Engine, Options, Reply};
+use super::evidence::Evidence;
 use super::medium::Medium;
 use super::state::{Health, StoreState, WriterLife, lock};
 use super::writer::{self, Request};
-use super::{Config, OpenError, Recovery, dir, opening, upkeep};
+use super::{Config, OpenError, Recovery, dir, disk, opening, upkeep};
+use readings::clock::Mono;
 
 /// Handle to the store; clones share it. When the last one is dropped the
 /// store is flushed and closed, as by [`Store::close`].
@@ -85,10 +87,12 @@ impl Store {
             ..opened.recovery
         };
         let lost = recovery.lost.as_deref().map(Arc::from);
+        let evidence = Evidence::open(&options.dir, |newest| disk::audit(&opened.db, newest));
         let state = Arc::new(StoreState {
             db: Some(opened.db).into(),
             mirror: opened.mirror.into(),
             batch: Mutex::default(),
+            evidence: Mutex::new(evidence),
             medium,
             commits: 0.into(),
             failures: 0.into(),
@@ -137,11 +141,26 @@ impl Store {
     /// Queues changes for the next batch; may be lost at a power cut.
     ///
     /// A deferred [`Change::PutKey`] only brings usage count and last use, to
-    /// a key that is still there. Oldest out at capacity, and counted.
+    /// a key that is still there. Oldest out at capacity, and counted. A deferred
+    /// [`Change::Audit`] survives a kill when this returns, and after half a second a
+    /// power cut.
     pub fn defer(&self, changes: Vec<Change>) {
-        let mut batch = lock(&self.open.state.batch);
+        let state = &self.open.state;
+        let mut is_evidence = false;
         for change in changes {
-            batch.add(change);
+            if let Change::Audit(line) = change {
+                lock(&state.evidence).add(line, &state.medium, Mono::now());
+                is_evidence = true;
+            } else {
+                lock(&state.batch).add(change);
+            }
+        }
+        // The writer may sleep until the next batch. With a full queue it does not.
+        if is_evidence && let Some(queue) = &self.open.queue {
+            state.queued.fetch_add(1, Ordering::Relaxed);
+            if queue.try_send(Request::Look).is_err() {
+                state.queued.fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 

@@ -110,10 +110,7 @@ impl Journal {
     /// Appends a commit. On an error the journal ends before it and must be
     /// given up: an entry missing in between would be worse than none.
     pub(super) fn append(&mut self, entry: &JournalEntry, medium: &Medium) -> io::Result<()> {
-        let body = postcard::to_allocvec(entry).map_err(io::Error::other)?;
-        let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
-        bytes.extend_from_slice(&CHECK.checksum(&body).to_le_bytes());
-        bytes.extend_from_slice(&body);
+        let mut bytes = frame(&postcard::to_allocvec(entry).map_err(io::Error::other)?);
         let end = self.length + bytes.len() as u64;
         if end > self.allocated {
             // The zeros come with the entry, in one write.
@@ -190,12 +187,25 @@ fn parse_whole(bytes: &[u8]) -> (Vec<JournalEntry>, u64) {
 }
 
 fn take_entry(bytes: &[u8]) -> Option<(JournalEntry, &[u8])> {
+    let (body, rest) = take_frame(bytes)?;
+    Some((postcard::from_bytes(body).ok()?, rest))
+}
+
+/// `body` with its length and its check in front.
+pub(super) fn frame(body: &[u8]) -> Vec<u8> {
+    let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
+    bytes.extend_from_slice(&CHECK.checksum(body).to_le_bytes());
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// The body of a whole frame at the start of `bytes`, and what follows.
+pub(super) fn take_frame(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let (check, rest) = rest.split_first_chunk::<4>()?;
     let length = u32::from_le_bytes(*length) as usize;
     let (body, rest) = rest.split_at_checked(length).filter(|_| length > 0)?;
-    (CHECK.checksum(body) == u32::from_le_bytes(*check)).then_some(())?;
-    Some((postcard::from_bytes(body).ok()?, rest))
+    (CHECK.checksum(body) == u32::from_le_bytes(*check)).then_some((body, rest))
 }
 
 #[cfg(test)]

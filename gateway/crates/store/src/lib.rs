@@ -11,7 +11,9 @@
 //! so whatever was acknowledged or shown is there twice, unless the medium refuses
 //! journal or snapshot (a warning, and tried again). Daily snapshots (`archive`,
 //! `snapshot`) and the journal put a damaged store right (`opening`); a mirror
-//! in memory (`mirror`) does so while the gateway runs and the medium fails.
+//! in memory (`mirror`) does so while the gateway runs and the medium fails. Deferred
+//! lines of the audit trail wait for their batch in a file (`evidence`), so that a kill
+//! costs none.
 //!
 //! # Write budget
 //!
@@ -42,6 +44,7 @@ pub mod crash;
 mod dir;
 mod disk;
 mod engine;
+mod evidence;
 #[cfg(test)]
 mod faults;
 mod handle;

@@ -53,11 +53,40 @@ impl Store {
         });
     }
 
-    /// The newest `limit` audit records, newest first. Reads the file: call
-    /// it from a blocking task.
+    /// The newest time that a key, an alert or the audit trail holds, in microseconds since
+    /// 1970: it is no earlier now. Reads the file.
+    #[must_use]
+    pub fn newest_us(&self) -> i64 {
+        let keys = self
+            .keys()
+            .into_iter()
+            .map(|key| key.created_us.max(key.last_used_us.unwrap_or(0)));
+        let alerts = self.alerts().into_iter().map(|alert| alert.created_us);
+        let lines = self.audit(1).into_iter().map(|line| line.at_us);
+        keys.chain(alerts).chain(lines).max().unwrap_or(0)
+    }
+
+    /// The newest `limit` audit records, newest first, with those that wait for the next
+    /// batch. Reads the file: call it from a blocking task.
     #[must_use]
     pub fn audit(&self, limit: usize) -> Vec<AuditRecord> {
-        self.cold(Table::Audit, true, limit)
+        let waiting = lock(&self.open.state.evidence).newest_first();
+        let mut stored = read_lock(&self.open.state.db)
+            .as_ref()
+            .map(|db| disk::audit(db, limit.saturating_add(waiting.len())))
+            .unwrap_or_default();
+        // A batch may have stored them since.
+        stored.retain(|line| !waiting.contains(line));
+        let (mut waiting, mut stored) = (
+            waiting.into_iter().peekable(),
+            stored.into_iter().peekable(),
+        );
+        let merged = std::iter::from_fn(|| match (waiting.peek(), stored.peek()) {
+            (Some(one), Some(other)) if one.at_us < other.at_us => stored.next(),
+            (Some(_), _) => waiting.next(),
+            (None, _) => stored.next(),
+        });
+        merged.take(limit).collect()
     }
 
     fn cold<T: serde::de::DeserializeOwned>(
@@ -84,14 +113,8 @@ impl Store {
         newest_first: bool,
         mut each: impl FnMut(T) -> bool,
     ) {
-        let Some(db) = &*read_lock(&self.open.state.db) else {
-            return;
-        };
-        let outcome = disk::read(db, table, newest_first, |_, value| {
-            codec::decode(value).map_or(true, &mut each)
-        });
-        if let Err(trouble) = outcome {
-            tracing::warn!(%trouble, table = table.name(), "stored records cannot be read");
+        if let Some(db) = &*read_lock(&self.open.state.db) {
+            disk::read_each(db, table, newest_first, &mut each);
         }
     }
 
@@ -156,8 +179,9 @@ impl Store {
     pub fn stats(&self) -> StoreStats {
         let state = &self.open.state;
         let (waiting, dropped) = {
-            let batch = lock(&state.batch);
-            (batch.len() as u64, batch.dropped)
+            let (batch, evidence) = (lock(&state.batch), lock(&state.evidence));
+            let waiting = batch.len() + evidence.len();
+            (waiting as u64, batch.dropped + evidence.dropped)
         };
         StoreStats {
             commits: state.commits.load(Ordering::Relaxed),

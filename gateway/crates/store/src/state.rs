@@ -7,6 +7,7 @@ use redb::Database;
 use tokio::sync::watch;
 
 use super::batch::Batch;
+use super::evidence::Evidence;
 use super::medium::Medium;
 use super::mirror::Mirror;
 
@@ -30,6 +31,8 @@ pub(super) struct StoreState {
     pub(super) mirror: Mutex<Mirror>,
     /// What waits for the next batch.
     pub(super) batch: Mutex<Batch>,
+    /// Lines of the audit trail that wait for it.
+    pub(super) evidence: Mutex<Evidence>,
     /// Counters of the medium.
     pub(super) medium: Arc<Medium>,
     /// Commits that reached the medium.

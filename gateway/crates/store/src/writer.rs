@@ -24,6 +24,8 @@ const GROUP_CAPACITY: usize = 256;
 pub(super) enum Request {
     /// Make changes durable.
     Commit(Vec<Change>, Reply),
+    /// Something is due earlier than it was.
+    Look,
     /// Write what was deferred, now.
     Flush(Reply),
     /// Take a snapshot, now.
@@ -52,6 +54,7 @@ pub(super) fn run(mut engine: Engine, queue: &Receiver<Request>, state: &Arc<Sto
                     engine.commit(group, now);
                     next = other;
                 }
+                Request::Look => {}
                 Request::Flush(reply) => {
                     engine.flush(now);
                     answer(reply, Ok(()));

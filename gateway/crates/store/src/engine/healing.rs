@@ -67,18 +67,23 @@ impl Engine {
         }
         let (dir, medium) = (&self.options.dir, &self.state.medium);
         let worn_for = self.failing.as_ref().map_or(0, |failing| failing.attempts);
-        let healed =
-            match opening::open_writable(dir, medium).and_then(|opened| self.put_right(opened)) {
-                Err(Trouble::Worn(_)) if worn_for >= WORN_ATTEMPTS => {
-                    opening::move_elsewhere(dir, medium).and_then(|opened| self.put_right(opened))
-                }
-                outcome => outcome,
-            };
+        let renewed = self.lock.renew(dir).map_err(Trouble::Medium);
+        let healed = match renewed
+            .and_then(|()| opening::open_writable(dir, medium))
+            .and_then(|opened| self.put_right(opened))
+        {
+            Err(Trouble::Worn(_)) if worn_for >= WORN_ATTEMPTS => {
+                opening::move_elsewhere(dir, medium).and_then(|opened| self.put_right(opened))
+            }
+            outcome => outcome,
+        };
         match healed {
             Ok((db, mirror, lost)) => {
                 tracing::info!("the store takes writes again");
                 *lock(&self.state.mirror) = mirror;
                 *write_lock(&self.state.db) = Some(db);
+                self.opened = self.found();
+                lock(&self.state.evidence).rewrite(&self.state.medium);
                 self.failing = None;
                 // The journal was given up: again, there twice before the next answer.
                 self.snapshot(now);
@@ -113,9 +118,11 @@ impl Engine {
         let wanted = lock(&self.state.mirror).clone();
         let mut ops = plan::reconcile(&found, &wanted);
         ops.push(disk::epoch_op(wanted.epoch));
-        let lost = recovery.lost.map(|_| {
-            "the store was damaged while running and was rebuilt from memory: \
-             the stored history and the newest audit records are lost"
+        // Nothing was found where there must be something: as good as damaged.
+        let is_rebuilt = recovery.lost.is_some() || recovery.created && wanted.seq > 0;
+        let lost = is_rebuilt.then(|| {
+            "the store was damaged while running, or its directory removed, and was rebuilt \
+             from memory: the stored history and audit records may be lost"
                 .to_owned()
         });
         ops.push(disk::loss_op(lost.as_deref().or(wanted.lost.as_deref())));

@@ -1,6 +1,7 @@
 //! Tests of the store as a whole.
 
 mod budget;
+mod evidence;
 mod kill;
 mod ledger;
 mod life;
