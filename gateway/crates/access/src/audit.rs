@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use super::budget::Budget;
+use super::budget::{Budgets, COMMANDS, LINES};
 use super::client::ClientAddress;
 use super::gate::Incident;
 use super::records::{AuditRecord, Change, KeyRecord};
@@ -32,6 +32,20 @@ pub(super) fn lockout_lifted(client: ClientAddress, by: &str, at_us: i64) -> Aud
         client: None,
         actor: Some(by.to_owned()),
         subject: client.to_string(),
+    }
+}
+
+/// The record of keys whose terms begin when the clock was first set.
+pub(super) fn terms_anchored(keys: usize, by_us: i64, at_us: i64) -> AuditRecord {
+    AuditRecord {
+        at_us,
+        event: "terms_anchored".to_owned(),
+        client: None,
+        actor: Some("gateway".to_owned()),
+        subject: format!(
+            "{keys} keys, {} s later: the clock was set",
+            by_us / 1_000_000
+        ),
     }
 }
 
@@ -65,20 +79,30 @@ pub(super) fn tell_all(changes: &[Change]) {
     }
 }
 
-/// Writer of what clients cause; one budget a kind, so that a flood of one
-/// does not silence another.
+/// Writer of what clients cause; one budget a principal and kind, so that a flood of one
+/// silences nothing else.
 #[derive(Debug, Default)]
 pub(super) struct Incidents {
-    failed: Mutex<Budget>,
-    locked_out: Mutex<Budget>,
-    refused: Mutex<Budget>,
-    flown: Mutex<Budget>,
-    browsers: Mutex<Budget>,
+    /// By address: anybody can have many.
+    strangers: Mutex<Budgets>,
+    /// By key.
+    holders: Mutex<Budgets>,
+}
+
+/// Kinds of lines with budgets of their own.
+#[derive(Clone, Copy, Hash)]
+enum Kind {
+    Failed,
+    LockedOut,
+    Refused,
+    Command,
+    /// Of commands, what the audit trail keeps: less than the log, which is larger.
+    CommandKept,
+    Browser,
 }
 
 impl Incidents {
-    /// Logs that a drone was commanded; its audit record, unless the budget is
-    /// used up: the log is complete, the durable trail bounded.
+    /// Logs that a drone was commanded; its audit record. Each within its budget.
     pub(super) fn flown(
         &self,
         actor: &str,
@@ -88,11 +112,9 @@ impl Incidents {
         at_us: i64,
     ) -> Option<AuditRecord> {
         let event = "drone_command";
-        tracing::info!(target: TARGET, event, %client, actor, subject);
-        self.flown
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(now)?;
+        let left_out = self.of_holder(Kind::Command, actor, COMMANDS, now)?;
+        tracing::info!(target: TARGET, event, %client, actor, subject, left_out);
+        self.of_holder(Kind::CommandKept, actor, LINES, now)?;
         Some(AuditRecord {
             at_us,
             event: event.to_owned(),
@@ -100,6 +122,17 @@ impl Incidents {
             actor: Some(actor.to_owned()),
             subject: subject.to_owned(),
         })
+    }
+
+    fn of_holder(&self, kind: Kind, name: &str, lines: u32, now: Mono) -> Option<u64> {
+        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        holders.take((kind, name), lines, now)
+    }
+
+    fn of_stranger(&self, kind: Kind, address: ClientAddress, now: Mono) -> Option<u64> {
+        let strangers = self.strangers.lock();
+        let mut strangers = strangers.unwrap_or_else(PoisonError::into_inner);
+        strangers.take((kind, address), LINES, now)
     }
 
     /// Logs that a browser signed in, was signed out, or may do so by a link; its
@@ -114,11 +147,8 @@ impl Incidents {
         at_us: i64,
     ) -> Option<AuditRecord> {
         let client = client.map(|client| client.to_string());
-        tracing::info!(target: TARGET, event, client, actor, subject);
-        self.browsers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(now)?;
+        let left_out = self.of_holder(Kind::Browser, actor, LINES, now)?;
+        tracing::info!(target: TARGET, event, client, actor, subject, left_out);
         Some(AuditRecord {
             at_us,
             event: event.to_owned(),
@@ -128,23 +158,23 @@ impl Incidents {
         })
     }
 
-    /// Logs the incident; its audit record, unless the budget is used up.
+    /// Logs the incident; its audit record, unless the budget is used up. `counted_as` is
+    /// what limits count `client` as.
     pub(super) fn record(
         &self,
         incident: &Incident,
         client: IpAddr,
+        counted_as: ClientAddress,
         now: Mono,
         at_us: i64,
     ) -> Option<AuditRecord> {
-        let budget = match incident {
-            Incident::KeyFailed { .. } => &self.failed,
-            Incident::LockedOut { .. } => &self.locked_out,
-            Incident::PermissionRefused { .. } => &self.refused,
+        let left_out = match incident {
+            Incident::KeyFailed { .. } => self.of_stranger(Kind::Failed, counted_as, now)?,
+            Incident::LockedOut { .. } => self.of_stranger(Kind::LockedOut, counted_as, now)?,
+            Incident::PermissionRefused { key, .. } => {
+                self.of_holder(Kind::Refused, key, LINES, now)?
+            }
         };
-        let left_out = budget
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(now)?;
         let (event, actor, subject) = match incident {
             Incident::KeyFailed {
                 failures: Some(failures),
@@ -180,21 +210,49 @@ mod tests {
     use super::*;
 
     #[test]
+    fn commands_of_one_key_are_cut_in_the_log_as_well_and_another_s_are_not() {
+        let (incidents, client) = (Incidents::default(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let flown = |actor, commands| {
+            let each = 0..commands;
+            each.filter(|_| {
+                incidents
+                    .flown(actor, client, "d1: up", Mono::ZERO, 0)
+                    .is_some()
+            })
+            .count()
+        };
+        assert_eq!(flown("loop", 10_000), LINES as usize);
+        assert_eq!(
+            incidents.of_holder(Kind::Command, "loop", COMMANDS, Mono::ZERO),
+            None
+        );
+        assert_eq!(flown("pilot", 3), 3);
+    }
+
+    #[test]
     fn a_flood_of_one_kind_does_not_silence_another() {
         let incidents = Incidents::default();
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let failed = Incident::KeyFailed { failures: Some(1) };
-        let written = (0..1000)
-            .filter(|_| incidents.record(&failed, client, Mono::ZERO, 0).is_some())
-            .count();
+        let record = |incident, client, at_us| {
+            incidents.record(
+                incident,
+                client,
+                ClientAddress::of(client, &[]),
+                Mono::ZERO,
+                at_us,
+            )
+        };
+        let flood = (0..1000).filter(|_| record(&failed, client, 0).is_some());
+        let written = flood.count();
         assert!(written < 100, "{written}");
+        let neighbour = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+        assert!(record(&failed, neighbour, 0).is_some(), "nor another's");
         let refused = Incident::PermissionRefused {
             key: "Tablet".into(),
             lacks: Permission::Admin,
         };
-        let record = incidents
-            .record(&refused, client, Mono::ZERO, 5)
-            .expect("written");
+        let record = record(&refused, client, 5).expect("written");
         let expected = AuditRecord {
             at_us: 5,
             event: "permission_refused".to_owned(),

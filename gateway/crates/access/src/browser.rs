@@ -18,7 +18,9 @@ impl Browser {
     /// The browser at `client` that calls itself `agent`.
     #[must_use]
     pub fn new(client: IpAddr, agent: &str) -> Browser {
-        let printable = agent.chars().filter(|one| !one.is_control());
+        let printable = agent
+            .chars()
+            .filter(|one| !readings::text::is_misleading(*one));
         Browser {
             client,
             agent: printable.take(AGENT_CHARS).collect(),

@@ -12,7 +12,7 @@ use super::records::{KeyId, SessionRecord};
 use super::session::SessionId;
 use super::stats::AccessStats;
 use super::table::KeyTable;
-use readings::clock::{Mono, wall_now};
+use readings::clock::{Mono, term_now};
 
 /// The browsers that signed in, and the links by which they may.
 pub(super) struct Browsers {
@@ -47,7 +47,7 @@ pub struct BrowserSession {
 impl Browsers {
     /// Those of the last run.
     pub(super) fn restore(records: Vec<SessionRecord>, keys: &KeyTable) -> Browsers {
-        let (now, wall_us) = (Mono::now(), wall_now().as_microsecond());
+        let (now, wall_us) = (Mono::now(), term_now().as_microsecond());
         let sessions = CookieSessions::restore(records, keys, now, wall_us);
         for row in sessions.live(now, wall_us) {
             row.cookie.mark_kept();
@@ -62,7 +62,7 @@ impl Browsers {
     /// The counters, with those of this room.
     pub(super) fn counted(&self, stats: AccessStats) -> AccessStats {
         let sessions = self.sessions();
-        let wall_us = wall_now().as_microsecond();
+        let wall_us = term_now().as_microsecond();
         AccessStats {
             browsers: sessions.live(Mono::now(), wall_us).count() as u64,
             browser_evictions: sessions.evicted(),

@@ -54,7 +54,7 @@ pub enum NameError {
     #[error("must have 1 to {NAME_CHARS} characters")]
     Empty,
     /// Would break lines of logs and listings.
-    #[error("must not contain control characters")]
+    #[error("must not contain control characters, line separators or changes of direction")]
     Control,
     /// Kept for the keys of the first start.
     #[error("{0:?} is reserved for a default key; choose another name")]

@@ -93,7 +93,8 @@ impl Gate {
         self.attached.store(Arc::new(networks));
     }
 
-    fn client(&self, address: IpAddr) -> ClientAddress {
+    /// What limits count `address` as.
+    pub(super) fn client(&self, address: IpAddr) -> ClientAddress {
         ClientAddress::of(address, &self.attached.load())
     }
 

@@ -88,7 +88,7 @@ fn checked_name(name: &str) -> Result<(), NameError> {
         return Err(NameError::Empty);
     }
     sanitise(name, NAME_CHARS)?;
-    if name.chars().any(char::is_control) {
+    if name.chars().any(readings::text::is_misleading) {
         return Err(NameError::Control);
     }
     if Role::reserves(name) {
@@ -169,6 +169,8 @@ mod tests {
             NameError::Text(SanitiseError::TooLong { .. })
         ));
         assert_eq!(refused("two\nlines"), NameError::Control);
+        assert_eq!(refused("two\u{2028}lines"), NameError::Control);
+        assert_eq!(refused("turned \u{202E}round"), NameError::Control);
         assert!(matches!(refused("admin key"), NameError::Reserved(_)));
         assert!(NewKey::parse(&"名".repeat(100), "read", None).is_ok());
     }

@@ -15,7 +15,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use readings::clock::{Mono, wall_now};
+use readings::clock::{Mono, term_now};
 use tokio::sync::watch;
 
 use super::cookie::Cookie;
@@ -140,7 +140,7 @@ impl Session {
     /// Whether its key still opens the gateway, and nobody signed out.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        self.is_live_at(wall_now().as_microsecond())
+        self.is_live_at(term_now().as_microsecond())
     }
 
     fn is_live_at(&self, wall_us: i64) -> bool {
@@ -156,7 +156,7 @@ impl Session {
         // Heard from before the first look, so that no change falls in between.
         let mut changes = self.changes.subscribe();
         loop {
-            let wall_us = wall_now().as_microsecond();
+            let wall_us = term_now().as_microsecond();
             if !self.is_live_at(wall_us) {
                 return;
             }
@@ -223,7 +223,7 @@ mod tests {
     }
 
     fn session(gate: &Gate) -> Session {
-        let now_us = wall_now().as_microsecond();
+        let now_us = term_now().as_microsecond();
         gate.authorise(Some(b"reader"), CLIENT, None, Mono::ZERO, now_us)
             .expect("a valid key")
     }
@@ -259,12 +259,12 @@ mod tests {
 
     #[tokio::test]
     async fn an_expired_key_ends_its_sessions() {
-        let soon_us = wall_now().as_microsecond() + 200_000;
+        let soon_us = term_now().as_microsecond() + 200_000;
         let gate = gate(Some(soon_us));
         let session = session(&gate);
         assert!(session.is_live());
         timeout(SOON, session.ended()).await.expect("in its time");
-        assert!(wall_now().as_microsecond() >= soon_us, "and not before");
+        assert!(term_now().as_microsecond() >= soon_us, "and not before");
         assert!(!session.is_live());
     }
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use readings::clock::{Mono, wall_now};
+use readings::clock::{self, Mono, term_now};
 
 use super::audit::{self, Incidents};
 use super::browsers::Browsers;
@@ -85,7 +85,7 @@ impl Access {
         let start = first::plan(
             records.keys(),
             overrides,
-            wall_now().as_microsecond(),
+            term_now().as_microsecond(),
             random::generate,
         )?;
         if !start.changes.is_empty() {
@@ -149,7 +149,7 @@ impl Access {
         needs: Option<Permission>,
         now: Mono,
     ) -> Result<Session, Denial> {
-        let wall_us = wall_now().as_microsecond();
+        let wall_us = term_now().as_microsecond();
         self.keyring
             .gate
             .authorise(presented, client, needs, now, wall_us)
@@ -170,7 +170,7 @@ impl Access {
             Some(id) => format!("{subject} (session {id})"),
             None => subject.to_owned(),
         };
-        let wall_us = wall_now().as_microsecond();
+        let wall_us = term_now().as_microsecond();
         if let Some(record) =
             self.keyring
                 .incidents
@@ -196,7 +196,7 @@ impl Access {
     pub async fn lift_lockout(&self, client: ClientAddress, by: &str) -> Result<bool, NotDurable> {
         let lifted = self.keyring.gate.lift_lockout(client, Mono::now());
         if lifted {
-            let told = audit::lockout_lifted(client, by, wall_now().as_microsecond());
+            let told = audit::lockout_lifted(client, by, term_now().as_microsecond());
             audit::tell(&told);
             self.keyring
                 .records
@@ -204,6 +204,28 @@ impl Access {
                 .await?;
         }
         Ok(lifted)
+    }
+
+    /// The clock is known from now on, and by `by_us` later than was thought: terms that
+    /// began before, as a key's thirty days, begin then. Durable before it returns.
+    ///
+    /// # Errors
+    /// [`NotDurable`]: so it is in this run, and a restart finds them as they were.
+    pub async fn anchor_terms(&self, by_us: i64) -> Result<(), NotDurable> {
+        let _writer = self.keyring.writer.lock().await;
+        let keys = self.keyring.gate.keys();
+        let mut changes: Vec<Change> = keys
+            .iter()
+            .filter_map(|entry| entry.anchor(by_us))
+            .map(Change::PutKey)
+            .collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let told = audit::terms_anchored(changes.len(), by_us, term_now().as_microsecond());
+        audit::tell(&told);
+        changes.push(Change::Audit(told));
+        self.keyring.records.commit(changes).await
     }
 
     /// Every key, oldest first.
@@ -289,7 +311,11 @@ impl Keyring {
     fn refused(&self, refusal: &Refusal, client: IpAddr, now: Mono, wall_us: i64) -> Denial {
         let incident = refusal.incident.as_ref();
         let told = incident
-            .and_then(|incident| self.incidents.record(incident, client, now, wall_us))
+            .and_then(|incident| {
+                let counted_as = self.gate.client(client);
+                self.incidents
+                    .record(incident, client, counted_as, now, wall_us)
+            })
             .map(Change::Audit);
         if let Some(record) = told {
             self.records.defer(vec![record]);
@@ -300,7 +326,7 @@ impl Keyring {
     async fn create(&self, new: NewKey, by: &str) -> Result<(String, KeyRecord), KeyError> {
         let _writer = self.writer.lock().await;
         let table = self.gate.keys();
-        let now_us = wall_now().as_microsecond();
+        let now_us = term_now().as_microsecond();
         let (mut key, record) = new.make(&table, self.max_keys.load(Ordering::Relaxed), now_us)?;
         let told = audit::key_created(&record, by, now_us);
         self.records
@@ -309,7 +335,11 @@ impl Keyring {
                 Change::Audit(told.clone()),
             ])
             .await?;
-        self.gate.install(table.with(record.clone()));
+        let table = table.with(record.clone());
+        if let Some(entry) = table.find(&record.id).filter(|_| !clock::is_told()) {
+            entry.begin_provisionally();
+        }
+        self.gate.install(table);
         audit::tell(&told);
         Ok((std::mem::take(&mut *key), record))
     }
@@ -317,7 +347,7 @@ impl Keyring {
     async fn revoke(&self, key_or_preview: &str, by: &str) -> Result<KeyRecord, KeyError> {
         let _writer = self.writer.lock().await;
         let table = self.gate.keys();
-        let now_us = wall_now().as_microsecond();
+        let now_us = term_now().as_microsecond();
         let record = keys::revocable(&table, key_or_preview, now_us)?.record();
         let told = audit::key_revoked(&record, by, now_us);
         self.records

@@ -22,6 +22,10 @@ use super::secret::public_part;
 
 /// `last_used_us` of a key never used; no clock shows it.
 const NEVER: i64 = i64::MIN;
+/// `expires_us` of a key that does not expire.
+const ENDLESS: i64 = i64::MAX;
+/// A key that was made before 2024 was made by a clock that did not know the time.
+const PLAUSIBLE_US: i64 = 1_704_067_200_000_000;
 
 /// One key and its counts.
 #[derive(Debug)]
@@ -31,8 +35,10 @@ pub(super) struct KeyEntry {
     pub(super) permissions: Permissions,
     /// As stored, in the order of the request.
     permission_names: Vec<String>,
-    created_us: i64,
-    expires_us: Option<i64>,
+    created_us: AtomicI64,
+    expires_us: AtomicI64,
+    /// Whether its term began by a clock that nobody had set yet.
+    provisional: AtomicBool,
     usage_count: AtomicU64,
     last_used_us: AtomicI64,
     /// The count last handed to the store.
@@ -48,8 +54,9 @@ impl From<KeyRecord> for KeyEntry {
             name: record.name.into(),
             permissions: Permissions::from_names(&record.permissions),
             permission_names: record.permissions,
-            created_us: record.created_us,
-            expires_us: record.expires_us,
+            created_us: AtomicI64::new(record.created_us),
+            expires_us: AtomicI64::new(record.expires_us.unwrap_or(ENDLESS)),
+            provisional: AtomicBool::new(record.created_us < PLAUSIBLE_US),
             usage_count: AtomicU64::new(record.usage_count),
             last_used_us: AtomicI64::new(record.last_used_us.unwrap_or(NEVER)),
             flushed_count: AtomicU64::new(record.usage_count),
@@ -59,17 +66,36 @@ impl From<KeyRecord> for KeyEntry {
 }
 
 impl KeyEntry {
-    /// Whether the key is past its time. Expiry is a date, so it is judged by
-    /// the wall clock: a board that starts in 1970 accepts an expired key until
-    /// the time has arrived from the network.
+    /// Whether the key is past its time. Expiry is a date, so it is judged by the wall
+    /// clock, or by what is on record where that is later (`clock::term_now`).
     pub(super) fn is_expired(&self, wall_us: i64) -> bool {
-        self.expires_us
+        self.expires_us()
             .is_some_and(|expires_us| wall_us >= expires_us)
     }
 
     /// When the key expires, if it does.
-    pub(super) const fn expires_us(&self) -> Option<i64> {
-        self.expires_us
+    pub(super) fn expires_us(&self) -> Option<i64> {
+        let expires_us = self.expires_us.load(Ordering::Relaxed);
+        (expires_us != ENDLESS).then_some(expires_us)
+    }
+
+    /// Notes that its term began by a clock that nobody had set.
+    pub(super) fn begin_provisionally(&self) {
+        self.provisional.store(true, Ordering::Relaxed);
+    }
+
+    /// The clock is known now, `by_us` later than was thought: a term that began before
+    /// begins then. The record, if it changed.
+    pub(super) fn anchor(&self, by_us: i64) -> Option<KeyRecord> {
+        if !self.provisional.swap(false, Ordering::Relaxed) || by_us == 0 {
+            return None;
+        }
+        self.created_us.fetch_add(by_us, Ordering::Relaxed);
+        if let Some(expires_us) = self.expires_us() {
+            let later = expires_us.saturating_add(by_us);
+            self.expires_us.store(later, Ordering::Relaxed);
+        }
+        Some(self.record())
     }
 
     /// Ends the sessions of this key. There is no way back.
@@ -95,8 +121,8 @@ impl KeyEntry {
             id: self.id,
             name: self.name.as_ref().to_owned(),
             permissions: self.permission_names.clone(),
-            created_us: self.created_us,
-            expires_us: self.expires_us,
+            created_us: self.created_us.load(Ordering::Relaxed),
+            expires_us: self.expires_us(),
             last_used_us: (last_used_us != NEVER).then_some(last_used_us),
             usage_count: self.usage_count.load(Ordering::Relaxed),
         }
@@ -197,7 +223,7 @@ impl KeyTable {
                 entry.permissions.contains(Permission::Admin) && !entry.is_expired(wall_us)
             })
         };
-        let lasting = || admins().filter(|entry| entry.expires_us.is_none());
+        let lasting = || admins().filter(|entry| entry.expires_us().is_none());
         let is_only = |entry: Option<&Arc<KeyEntry>>| entry.is_some_and(|entry| entry.id == *id);
         match lasting().count() {
             0 => admins().count() == 1 && is_only(admins().next()),

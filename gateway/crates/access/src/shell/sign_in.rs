@@ -12,7 +12,7 @@ use std::time::Duration;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use readings::clock::{Mono, wall_now};
+use readings::clock::{Mono, term_now};
 
 use super::{Access, Keyring, to_the_end};
 use crate::browser::Browser;
@@ -99,7 +99,7 @@ impl Access {
             Found::Used => return Err(SignInError::LinkUsed),
             Found::Expired => return Err(SignInError::LinkExpired),
             Found::Unknown => {
-                let (client, wall_us) = (browser.client, wall_now().as_microsecond());
+                let (client, wall_us) = (browser.client, term_now().as_microsecond());
                 let refusal = self.keyring.gate.wrong_key(client, now);
                 let denial = self.keyring.refused(&refusal, client, now, wall_us);
                 return Err(SignInError::Denied(denial));
@@ -136,7 +136,7 @@ impl Access {
         };
         let key = self.keyring.gate.keys().find(&id).cloned();
         let key = key.ok_or(SignInError::Denied(Denial::Revoked))?;
-        match key.is_expired(wall_now().as_microsecond()) {
+        match key.is_expired(term_now().as_microsecond()) {
             true => Err(SignInError::Denied(Denial::Expired)),
             false => Ok(key),
         }
@@ -145,7 +145,7 @@ impl Access {
     /// Opens a session of `key`.
     async fn begin(&self, key: Arc<KeyEntry>, browser: Browser) -> Result<SignedIn, KeyError> {
         let cookie = cookie::secret().map_err(|error| KeyError::Entropy(error.to_string()))?;
-        let (now, wall_us) = (Mono::now(), wall_now().as_microsecond());
+        let (now, wall_us) = (Mono::now(), term_now().as_microsecond());
         let hash = cookie::hash(cookie.as_bytes());
         let row = Row {
             cookie: Arc::new(Cookie::new(hash, now, now.plus(SESSION_TTL))),
@@ -183,7 +183,7 @@ impl Access {
         needs: Option<Permission>,
         now: Mono,
     ) -> Result<Session, Denial> {
-        let wall_us = wall_now().as_microsecond();
+        let wall_us = term_now().as_microsecond();
         let (cookie, key) = {
             let sessions = self.keyring.browsers.sessions();
             let row = sessions.find(cookie, now, wall_us);
@@ -213,7 +213,7 @@ impl Access {
     /// Every browser that is signed in, oldest first.
     #[must_use]
     pub fn browsers(&self) -> Vec<BrowserSession> {
-        let (now, wall_us) = (Mono::now(), wall_now().as_microsecond());
+        let (now, wall_us) = (Mono::now(), term_now().as_microsecond());
         let sessions = self.keyring.browsers.sessions();
         let live = sessions.live(now, wall_us);
         live.map(|row| row.listed(now, wall_us)).collect()
@@ -222,7 +222,7 @@ impl Access {
     /// The session of this cookie, if it is not over.
     #[must_use]
     pub fn browser(&self, cookie: &[u8]) -> Option<BrowserSession> {
-        let (now, wall_us) = (Mono::now(), wall_now().as_microsecond());
+        let (now, wall_us) = (Mono::now(), term_now().as_microsecond());
         let sessions = self.keyring.browsers.sessions();
         let found = sessions.find(cookie, now, wall_us);
         found.map(|row| row.listed(now, wall_us))
@@ -297,7 +297,7 @@ impl Access {
     /// [`NotDurable`]: they would not outlive a restart.
     pub async fn flush_sessions(&self) -> Result<(), NotDurable> {
         let is_complete = {
-            let (now, wall_us) = (Mono::now(), wall_now().as_microsecond());
+            let (now, wall_us) = (Mono::now(), term_now().as_microsecond());
             let sessions = self.keyring.browsers.sessions();
             let mut live = sessions.live(now, wall_us);
             live.all(|row| row.cookie.is_kept())
@@ -313,7 +313,7 @@ impl Keyring {
     /// Writes every session, unless they were written within `spared`.
     async fn keep_sessions(&self, spared: Duration) -> Result<(), NotDurable> {
         let mut last = self.browsers.keeping.lock().await;
-        let (now, wall_us) = (Mono::now(), wall_now().as_microsecond());
+        let (now, wall_us) = (Mono::now(), term_now().as_microsecond());
         if last.is_some_and(|last| now.since(last) < spared) {
             return Ok(());
         }
@@ -339,7 +339,7 @@ impl Keyring {
         client: Option<IpAddr>,
         subject: String,
     ) -> Option<Change> {
-        let (now, at_us) = (Mono::now(), wall_now().as_microsecond());
+        let (now, at_us) = (Mono::now(), term_now().as_microsecond());
         self.incidents
             .browser(event, actor, client, subject, now, at_us)
             .map(Change::Audit)
