@@ -166,6 +166,12 @@ impl Book {
         self.alert(seq).filter(|alert| &*alert.id == id)
     }
 
+    /// Numbers of the alerts that were raised in this run.
+    pub(super) fn of_this_run(&self) -> impl Iterator<Item = u64> {
+        let of_this_run = self.alerts.iter().filter(|kept| !kept.restored);
+        of_this_run.map(|kept| kept.alert.seq)
+    }
+
     /// Newest first.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Alert>> {
         self.alerts.iter().rev().map(|kept| &kept.alert)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use tokio::sync::oneshot;
 
 use super::error::AlertError;
@@ -35,6 +36,10 @@ pub(super) enum Command {
     /// Tells channels of an alert again that stands; nobody waits for it.
     Remind {
         id: Arc<str>,
+    },
+    /// The clock was put right: stamps of this run's alerts move along.
+    Restamp {
+        by: SignedDuration,
     },
     Stop {
         done: oneshot::Sender<()>,

@@ -39,6 +39,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use book::Moment;
@@ -285,6 +286,15 @@ impl Alerts {
     pub fn remind(&self, id: &Arc<str>) {
         let id = id.clone();
         if self.commands.try_send(Command::Remind { id }).is_err() {
+            let refused = &self.service.counters.commands_refused;
+            refused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Moves the time stamps of this run's alerts: the clock that made them was put right
+    /// by so much. Best effort, as [`Alerts::remind`].
+    pub fn restamp(&self, by: SignedDuration) {
+        if self.commands.try_send(Command::Restamp { by }).is_err() {
             let refused = &self.service.counters.commands_refused;
             refused.fetch_add(1, Ordering::Relaxed);
         }

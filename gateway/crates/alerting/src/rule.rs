@@ -235,12 +235,12 @@ fn parse_name(field: &'static str, name: &str) -> Result<Arc<str>, AlertError> {
     let chars = name.chars().count();
     if !(1..=MAX_NAME_CHARS).contains(&chars)
         || name.trim() != name
-        || name.chars().any(char::is_control)
+        || name.chars().any(readings::text::is_misleading)
     {
         return Err(invalid(
             field,
             format!(
-                "must be 1 to {MAX_NAME_CHARS} characters without control characters and outer spaces"
+                "must be 1 to {MAX_NAME_CHARS} characters without control characters, line separators, changes of direction and outer spaces"
             ),
         ));
     }

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{Committer, MAX_UNSETTLED_RULES, Plan};
 use crate::book::Book;
 use crate::command::{Answer, Command, Reply, send};
@@ -53,6 +55,7 @@ impl Committer {
                 }
             }
             Command::Remind { id } => plan.remind(book, &id),
+            Command::Restamp { by } => plan.restamp(book, by),
             // The task acts on it once this plan is settled.
             Command::Stop { .. } => {}
         }
@@ -111,6 +114,20 @@ impl Plan {
             let alert = Box::new((**alert).clone());
             let raised = Some(EventKind::Raised);
             self.changes.push(Change::PutAlert(alert, raised));
+        }
+    }
+
+    /// Moves every stamp of the alerts of this run: all were made by the same clock.
+    fn restamp(&mut self, book: &Book, by: SignedDuration) {
+        let moved = |at: Timestamp| at.saturating_add(by).unwrap_or(at);
+        for seq in book.of_this_run() {
+            self.complete.edit(book, seq, |alert| {
+                alert.created = moved(alert.created);
+                alert.cleared = alert.cleared.map(moved);
+                for (at, _) in alert.acknowledged.iter_mut().chain(&mut alert.resolved) {
+                    *at = moved(*at);
+                }
+            });
         }
     }
 
