@@ -44,6 +44,10 @@ pub(super) struct Activity {
     room: Notify,
     /// Whether a request was ever answered.
     served: AtomicBool,
+    /// Whether the last request was answered before all of its body was read.
+    body_left: AtomicBool,
+    /// Whether it is a WebSocket now.
+    upgraded: AtomicBool,
     /// Whether bytes between requests may be something else than a header:
     /// HTTP/2 peers send pings and window updates at any time.
     multiplexed: bool,
@@ -85,6 +89,7 @@ impl Activity {
     pub(super) fn request(self: &Arc<Activity>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.first_byte.store(NEVER, Ordering::Relaxed);
+        self.body_left.store(false, Ordering::Relaxed);
         let mut answers = self.answers();
         let vacant = answers.iter().position(|turn| *turn == Turn::Vacant);
         let entry = vacant.unwrap_or_else(|| {
@@ -97,6 +102,26 @@ impl Activity {
             entry,
             bytes: AtomicUsize::new(0),
         }
+    }
+
+    /// Notes that a body was dropped before its end.
+    pub(super) fn leave_body(&self) {
+        self.body_left.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the peer of a connection with one request at a time may still be sending
+    /// what nobody reads.
+    pub(super) fn is_body_left(&self) -> bool {
+        !self.multiplexed && self.body_left.load(Ordering::Relaxed)
+    }
+
+    /// Notes that what follows is a WebSocket.
+    pub(super) fn upgrade(&self) {
+        self.upgraded.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Ordering::Relaxed)
     }
 
     /// Waits until the peer has taken most of what it asked for: a request whose

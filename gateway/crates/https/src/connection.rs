@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use futures_util::FutureExt as _;
+use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -22,6 +23,7 @@ use tower::Service as _;
 use super::activity::{Activity, Overdue, Watched};
 use super::admitted::Admitted;
 use super::answer::answer;
+use super::fair::Fair;
 use super::limiter::{Connection, Permit};
 use super::upload::Upload;
 use super::whole::Bodies;
@@ -123,7 +125,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Activity::started(Mono::now(), h2);
-    let io = TokioIo::new(Watched::new(stream, activity.clone()));
+    let stream = Watched::new(stream, activity.clone());
+    let io = TokioIo::new(Fair::new(stream, activity.clone(), server.stats.clone()));
     let marks = activity.clone();
     let limit = server.limits.body;
     let client = origin.connection.client();
@@ -140,10 +143,13 @@ where
         extensions.insert(bodies.clone());
         let (marks, held, mut app) = (marks.clone(), answers.entry(client), app.clone());
         let in_flight = marks.request();
-        let request = request.map(|body| Body::new(Upload::new(body, limit)));
+        let request = request.map(|body| Body::new(Upload::new(body, limit, marks.clone())));
         async move {
             marks.room().await;
             let response = app.call(request).await?;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                marks.upgrade();
+            }
             Ok::<_, Infallible>(answer(response, in_flight, held))
         }
     });

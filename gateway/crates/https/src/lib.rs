@@ -15,6 +15,8 @@ mod answer;
 pub mod certificates;
 mod config;
 mod connection;
+mod fair;
+mod frames;
 pub mod ledger;
 mod limiter;
 mod measured;
@@ -133,6 +135,8 @@ pub struct ServerStats {
     pub idle_timeouts: AtomicU64,
     /// Connections closed because the peer did not read.
     pub write_timeouts: AtomicU64,
+    /// WebSockets cut off because a message came in more frames than any has.
+    pub websockets_fragmented: AtomicU64,
     /// Errors of `accept` itself (file descriptors used up).
     pub accept_errors: AtomicU64,
     /// Connections that ended by a panic, each isolated from the others.

@@ -60,6 +60,11 @@ impl Measured for ServerStats {
             read(&self.write_timeouts),
         )?;
         page.counter(
+            "websockets_fragmented",
+            "WebSockets cut off because a message had too many frames",
+            read(&self.websockets_fragmented),
+        )?;
+        page.counter(
             "accept_errors",
             "Errors of accept itself",
             read(&self.accept_errors),

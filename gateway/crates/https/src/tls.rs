@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use readings::clock::{self, Mono, wall_now};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{self, cipher_suite};
 use rustls::pki_types::CertificateDer;
@@ -192,6 +193,7 @@ impl Tls {
         outcome: impl Fn(Result<(), TlsError>) + Send,
     ) {
         let (mut since_renewal, mut since_names) = (Duration::ZERO, Duration::ZERO);
+        let mut clock = clock::Steps::new(Mono::now(), wall_now());
         while tokio::select! { () = sleep(LOOK_INTERVAL) => true, () = stop.cancelled() => false } {
             since_renewal += LOOK_INTERVAL;
             since_names += LOOK_INTERVAL;
@@ -207,7 +209,10 @@ impl Tls {
                 since_names = Duration::ZERO;
                 certificates::lacks_names(&config, &self.info())
             };
-            if changed || due || (unnamed && certificates::own_files(&config).is_none()) {
+            // What was not yet valid may be now, what was made without a clock is not to stay.
+            let stepped = clock.stepped(Mono::now(), wall_now()).is_some();
+            if changed || due || stepped || (unnamed && certificates::own_files(&config).is_none())
+            {
                 since_renewal = Duration::ZERO;
                 outcome(self.reload(&config));
             }

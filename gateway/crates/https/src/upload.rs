@@ -5,6 +5,7 @@
 //! often a turn, of others.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use readings::clock::Mono;
 use thiserror::Error;
 use tokio::time::{Sleep, sleep};
+
+use super::activity::Activity;
 
 /// Bytes that count as progress. With the default time-out 136 bytes a second,
 /// which every link that can fly a drone carries.
@@ -72,17 +75,29 @@ impl Progress {
 /// A request's body.
 pub(super) struct Upload {
     body: Incoming,
+    activity: Arc<Activity>,
+    ended: bool,
     progress: Progress,
     /// Set while the handler waits.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl Upload {
-    pub(super) const fn new(body: Incoming, limit: Duration) -> Upload {
+    pub(super) const fn new(body: Incoming, limit: Duration, activity: Arc<Activity>) -> Upload {
         Upload {
             body,
+            activity,
+            ended: false,
             progress: Progress::new(limit),
             deadline: None,
+        }
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if !self.ended && !self.body.is_end_stream() {
+            self.activity.leave_body();
         }
     }
 }
@@ -103,6 +118,7 @@ impl HttpBody for Upload {
             };
             this.progress.came(bytes, Mono::now());
             this.deadline = None;
+            this.ended = frame.is_none();
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         let left = this.progress.waits(Mono::now());
