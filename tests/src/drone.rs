@@ -2,6 +2,7 @@
 //! `command` and sends the datagrams it is told to send, as captured.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -175,6 +176,54 @@ impl Drone {
             self.send(to, datagram).await?;
         }
         Ok(())
+    }
+}
+
+/// Somebody who sends as fast as a thread can, for as long as this lives.
+#[derive(Debug)]
+pub struct Flood {
+    stop: Arc<AtomicBool>,
+    sent: Arc<AtomicU64>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Flood {
+    /// States of low batteries from `from`, which should be no drone's, to `to`.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    pub fn begin(from: IpAddr, to: SocketAddr) -> anyhow::Result<Flood> {
+        let socket = std::net::UdpSocket::bind(SocketAddr::new(from, 0))?;
+        let (stop, sent) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+        let (stops, counts) = (stop.clone(), sent.clone());
+        let thread = std::thread::spawn(move || {
+            let datagram = state(3, 99);
+            while !stops.load(Relaxed) {
+                if socket.send_to(&datagram, to).is_ok() {
+                    counts.fetch_add(1, Relaxed);
+                }
+            }
+        });
+        Ok(Flood {
+            stop,
+            sent,
+            thread: Some(thread),
+        })
+    }
+
+    /// Datagrams sent so far.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Relaxed)
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
     }
 }
 

@@ -78,16 +78,73 @@ async fn oversized_bodies_are_refused_before_they_are_read() -> anyhow::Result<(
     );
     chunked.write_all(head.as_bytes()).await?;
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
-    // The gateway may close while we still send: that is the point.
+    // Who sends all of it before looking for an answer gets the answer, and no reset.
     for _ in 0..160 {
-        if chunked.write_all(chunk.as_bytes()).await.is_err() {
-            break;
-        }
+        chunked.write_all(chunk.as_bytes()).await?;
     }
     let answer = String::from_utf8_lossy(&until_closed(&mut chunked).await?).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    unharmed(&client).await
+}
+
+/// A WebSocket by hand, for what a library does not send.
+async fn raw_socket(client: &Client) -> anyhow::Result<impl AsyncReadExt + AsyncWriteExt + Unpin> {
+    let mut stream = client.connect().await?;
+    let key = client.key().unwrap();
+    let head = format!(
+        "GET /ws HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"\r\n\r\n") {
+        heard.push(stream.read_u8().await?);
+    }
     assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 413"),
-        "{answer}"
+        heard.starts_with(b"HTTP/1.1 101"),
+        "{}",
+        String::from_utf8_lossy(&heard)
+    );
+    Ok(stream)
+}
+
+#[tokio::test]
+async fn a_message_of_endless_fragments_is_cut_off_and_one_of_many_is_heard() -> anyhow::Result<()>
+{
+    const TEXT: u8 = 0x01;
+    const MORE: u8 = 0x00;
+    const LAST: u8 = 0x80;
+    let frame = |first: u8, payload: &[u8]| {
+        let head = [first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
+        [head.as_slice(), payload].concat()
+    };
+    let gateway = Gateway::builder().start().await?;
+    let client = gateway.admin()?;
+    let mut patient = raw_socket(&client).await?;
+    let mut bytes = frame(TEXT, b"{\"type\":");
+    for _ in 0..200 {
+        bytes.extend(frame(MORE, b""));
+    }
+    bytes.extend(frame(LAST, b"\"ping\"}"));
+    patient.write_all(&bytes).await?;
+    let mut heard = Vec::new();
+    while !String::from_utf8_lossy(&heard).contains("\"pong\"") {
+        let mut piece = [0; 1024];
+        let length = timeout(PATIENCE, patient.read(&mut piece)).await??;
+        anyhow::ensure!(length > 0, "closed: {}", String::from_utf8_lossy(&heard));
+        heard.extend(&piece[..length]);
+    }
+    let mut endless = raw_socket(&client).await?;
+    let mut bytes = frame(TEXT, b"");
+    for _ in 0..1_000 {
+        bytes.extend(frame(MORE, b""));
+    }
+    endless.write_all(&bytes).await?;
+    until_closed(&mut endless).await?;
+    let metrics = client.get("/metrics").await?.expect(200).text();
+    assert!(
+        metrics.contains("mfg_drone_websockets_fragmented_total 1"),
+        "{metrics}"
     );
     unharmed(&client).await
 }

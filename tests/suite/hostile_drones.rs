@@ -1,6 +1,8 @@
 //! Datagrams that no drone should send, from hosts that are no drones.
 
-use gateway_tests::{Drone, Gateway, drone, eventually};
+use std::time::Duration;
+
+use gateway_tests::{Drone, Gateway, WebSocket, drone, eventually};
 
 /// The value of a metric line, 0 when absent.
 fn metric(text: &str, line_start: &str) -> f64 {
@@ -88,6 +90,51 @@ async fn a_foreign_sender_is_dropped_and_counted() -> anyhow::Result<()> {
         .json();
     assert_eq!(drones[0]["battery_level"], 80);
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_strangers_costs_no_drone_a_datagram() -> anyhow::Result<()> {
+    const STATES: u32 = 200;
+    let gateway = Gateway::builder().drone("d1", 2).start().await?;
+    let peer = Drone::at(gateway.block().host(2)).await?;
+    let to = peer.enter_sdk_mode().await?;
+    let client = gateway.reader()?;
+    let mut socket = WebSocket::open(&client, "/ws", &[]).await?;
+    let counted = |line: &'static str| {
+        let client = &client;
+        async move {
+            let text = client.get("/metrics").await?.expect(200).text();
+            anyhow::Ok(metric(&text, line))
+        }
+    };
+    let flooded = "mfg_drone_ports_flooded{port=\"state\"}";
+    let taken = "mfg_drone_datagrams_total{drone=\"d1\"}";
+    let flood = drone::Flood::begin(gateway.block().host(3), to)?;
+    eventually("the flood is seen", || async {
+        Ok((counted(flooded).await? == 1.0).then_some(()))
+    })
+    .await?;
+    let before = counted(taken).await?;
+    for battery in 0..STATES {
+        peer.send(to, &drone::state(60 + (battery % 2) as u8, 60))
+            .await?;
+        // The pace of drones: faster, the socket of a busy machine would be full of them.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    eventually("every state of the drone", || async {
+        Ok((counted(taken).await? - before >= f64::from(STATES)).then_some(()))
+    })
+    .await?;
+    peer.send(to, &drone::state(4, 60)).await?;
+    let alert = socket.next_of("alert").await?;
+    assert!(alert.to_string().contains("d1"), "{alert}");
+    let dropped = counted("mfg_drone_datagrams_dropped_total{port=\"state\"}").await?;
+    assert!(dropped > 1_000.0, "{dropped} of {}", flood.sent());
+    drop(flood);
+    eventually("everybody is heard again", || async {
+        Ok((counted(flooded).await? == 0.0).then_some(()))
+    })
+    .await
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use access::FirstKeys;
 
@@ -19,6 +19,8 @@ const FIRST_KEYS_FILE: &str = "first-keys.txt";
 pub(super) struct Announcement<'a> {
     pub(super) origin: Origin,
     pub(super) listen: SocketAddr,
+    /// Why it does not listen there, if it does not.
+    pub(super) unbound: Option<&'a str>,
     pub(super) http_listen: Option<SocketAddr>,
     pub(super) fingerprint: &'a str,
     pub(super) state_dir: &'a Path,
@@ -41,6 +43,16 @@ impl Announcement<'_> {
     }
 
     fn text(&self) -> std::io::Result<String> {
+        // (Nothing that is true only of a gateway that can be reached, and no key that is
+        // shown once to whoever waits for another program.)
+        if let Some(why) = self.unbound {
+            let mut text = format!("Not listening: {why}\nIt is tried again until it is free.\n");
+            if let Some(keys) = self.first_keys {
+                let (path, _) = self.keep(keys)?;
+                text += &format!("First start: the keys are in {}\n", path.display());
+            }
+            return Ok(text);
+        }
         let mut text = format!(
             "Listening on {}\nCertificate SHA-256 fingerprint: {}\n",
             self.url(),
@@ -74,6 +86,16 @@ impl Announcement<'_> {
     }
 
     fn keys(&self, keys: &FirstKeys) -> std::io::Result<String> {
+        let (path, text) = self.keep(keys)?;
+        Ok(format!(
+            "\nFirst start. These keys are shown this once:\n\n{text}\n\
+             They are also in {} (delete it once they are in a safe place).\n",
+            path.display()
+        ))
+    }
+
+    /// Writes the keys beside the store; where, and what.
+    fn keep(&self, keys: &FirstKeys) -> std::io::Result<(PathBuf, String)> {
         let path = self.state_dir.join(FIRST_KEYS_FILE);
         let text = format!(
             "Admin key:     {}\nRead-only key: {}\n",
@@ -87,11 +109,7 @@ impl Announcement<'_> {
             .open(&path)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        Ok(format!(
-            "\nFirst start. These keys are shown this once:\n\n{text}\n\
-             They are also in {} (delete it once they are in a safe place).\n",
-            path.display()
-        ))
+        Ok((path, text))
     }
 
     fn demo(&self) -> String {

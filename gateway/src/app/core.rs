@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use access::{Access, FirstKeys};
 use alerting::Alerts;
-use readings::clock::Mono;
+use readings::clock::{self, Mono};
 use readings::command::BootId;
 use readings::event::EventLog;
 use readings::telemetry::Telemetry;
@@ -17,6 +17,7 @@ use readings::{Metric, SourceId, SourceKind, Sources};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
+use super::path::PathThread;
 use crate::access_store::AccessStore;
 use crate::alerts::StoreJournal;
 use crate::mutes::Mutes;
@@ -43,6 +44,8 @@ pub(super) struct Core {
     pub(super) alerts: Alerts,
     pub(super) mutes: Arc<Mutes>,
     pub(super) supervisor: Supervisor,
+    /// Where datagrams of drones become alerts.
+    pub(super) path: PathThread,
     pub(super) pipeline: Pipeline,
     pub(super) events: EventLog,
 }
@@ -59,6 +62,7 @@ impl Core {
             tracing::warn!("the store was damaged and put right without loss: {mended}");
         }
 
+        clock::is_at_least(store.newest_us());
         // Before the committer runs and the first source is read.
         notify::keep_outbox(&config.notify, &store).await?;
         let sources = Arc::new(Sources::default());
@@ -68,7 +72,9 @@ impl Core {
         let (alerts, committer) = Alerts::prepare(&config.alerts, sources.clone(), journal)?;
         let supervisor = Supervisor::new(alerts.clone(), stop.clone());
         tokio::spawn(supervisor.watched("store writer", None, store.writer_ended()));
-        tokio::spawn(supervisor.watched("alert committer", Some(Service::Alerts), committer));
+        let path = PathThread::start()?;
+        let committer = supervisor.watched("alert committer", Some(Service::Alerts), committer);
+        path.handle().spawn(committer);
         let (access, first_keys) = open_access(settings, &store).await?;
         let events = open_events(telemetry.clone(), board_source)?;
         let pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone());
@@ -84,6 +90,7 @@ impl Core {
             alerts,
             mutes: Arc::new(Mutes::open(&config.storage.dir)),
             supervisor,
+            path,
             pipeline,
             events,
         })

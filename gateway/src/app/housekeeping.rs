@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use access::Access;
 use alerting::{AlertType, Alerts, Condition, Level};
-use readings::Metric;
-use readings::clock::{self, Mono};
+use readings::clock::Mono;
 use readings::telemetry::{FinishedMinutes, Telemetry};
 use store::{Change, HistoryRecord, Store};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::clock_watch::{self, ClockWatch};
 use super::loss;
 use crate::mutes::Mutes;
 use crate::networks;
@@ -33,6 +33,7 @@ pub(super) struct Rooms {
     pub(super) access: Arc<Access>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) store: Store,
+    pub(super) clock: ClockWatch,
 }
 
 /// Starts the tasks; they end with `stop`.
@@ -57,6 +58,10 @@ pub(super) fn spawn(
     supervisor.keep("history batches", None, move || {
         let rooms = kept.clone();
         every(batch_interval, until.clone(), move || rooms.batch())
+    });
+    let (watched, until) = (rooms.clock.clone(), stop.clone());
+    supervisor.keep("clock watch", None, move || {
+        clock_watch::watch(watched.clone(), until.clone())
     });
     let (kept, until) = (rooms.clone(), stop.clone());
     supervisor.keep("sessions", None, move || {
@@ -89,20 +94,11 @@ impl Rooms {
     /// Hands finished minutes and changed usage counts to the store's batch.
     pub(super) fn batch(&self) {
         let minutes = self.telemetry.drain_minutes(Mono::now());
-        if minutes.iter().any(tells_the_time) {
-            clock::tell();
-        }
         if !minutes.is_empty() {
             self.store.defer(minutes.into_iter().map(stored).collect());
         }
         self.access.flush_usage();
     }
-}
-
-/// That the board's clock follows a time server is one of its readings.
-fn tells_the_time(minutes: &FinishedMinutes) -> bool {
-    let follows = |step: &(u32, f32, f32, f32)| step.3 > 0.0;
-    minutes.metric == Metric::ClockSynchronised && minutes.steps.iter().any(follows)
 }
 
 /// Writes sign-ins that came too quickly to be written at once.

@@ -25,8 +25,8 @@ pub(super) struct Wanted {
     pub(super) tls: Option<Arc<Tls>>,
 }
 
-/// Binds and serves. In the demo a taken port is an error; else an alert and
-/// another try.
+/// Binds and serves; why it is not bound at first, if it is not. In the demo a taken
+/// port is an error; else an alert and another try.
 ///
 /// # Errors
 /// [`BindError`], in the demo only.
@@ -36,7 +36,7 @@ pub(super) fn serve(
     app: Router,
     server: Arc<Server>,
     core: &Core,
-) -> Result<JoinHandle<()>, BindError> {
+) -> Result<(JoinHandle<()>, Option<String>), BindError> {
     let alerts = core.alerts.clone();
     let first = https::bind(wanted.address, wanted.key);
     if origin == Origin::Demo
@@ -44,6 +44,7 @@ pub(super) fn serve(
     {
         return Err(error);
     }
+    let unbound = first.as_ref().err().map(BindError::to_string);
     let listener = async move {
         let mut pause = RETRY.0;
         let mut attempt = first;
@@ -73,7 +74,7 @@ pub(super) fn serve(
         .await;
     };
     let listener = core.supervisor.watched("listener", None, listener);
-    Ok(tokio::spawn(listener))
+    Ok((tokio::spawn(listener), unbound))
 }
 
 fn condition_key(via: Via) -> &'static str {

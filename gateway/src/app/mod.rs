@@ -5,6 +5,7 @@
 //! listeners last, so that no request meets a half-made gateway.
 
 mod announce;
+mod clock_watch;
 mod core;
 mod edges;
 mod guard_audit;
@@ -13,6 +14,7 @@ mod listeners;
 mod loss;
 mod observe;
 mod panel;
+mod path;
 mod serve;
 mod start;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use https::port_holder::{self, Protocol};
-use readings::clock::Mono;
+use readings::clock::{self, Mono};
 use readings::measured::Measured;
 use readings::telemetry::Telemetry;
 use readings::{Metric, Reading, SourceId, Sources};
@@ -52,6 +52,7 @@ impl Observing {
             supervisor: Some(core.supervisor.clone()),
             presences: presences.clone(),
             events: core.events.clone(),
+            path: Some(core.path.handle().clone()),
         };
         let fleet = Fleet::start(&config.drones, core.pipeline.clone(), options)?;
         let (boards_end, control) = bridge::panel();
@@ -134,6 +135,9 @@ fn restore_history(
     adopt: impl Fn(&str) -> Option<SourceId>,
 ) {
     store.replay_history(|record| {
+        if let Some((minute, ..)) = record.steps.last() {
+            clock::is_at_least(i64::from(*minute) * 60_000_000);
+        }
         let source = sources
             .find(&record.source)
             .map(|source| source.id)

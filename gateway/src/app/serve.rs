@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::announce::Announcement;
+use super::clock_watch::ClockWatch;
 use super::core::Core;
 use super::edges::Edges;
 use super::housekeeping::{self, Rooms};
@@ -105,15 +106,13 @@ pub(super) fn serve(
         stop: core.stop.clone(),
     });
     let router = router(table(), app);
-    let mut handles = Vec::new();
+    let (mut handles, mut unbound) = (Vec::new(), None);
     for wanted in wanted_listeners(config, &edges.tls) {
-        handles.push(listeners::serve(
-            wanted,
-            settings.origin(),
-            router.clone(),
-            server.clone(),
-            core,
-        )?);
+        let is_main = wanted.via == Via::Https;
+        let (router, server) = (router.clone(), server.clone());
+        let (handle, why) = listeners::serve(wanted, settings.origin(), router, server, core)?;
+        handles.push(handle);
+        unbound = unbound.or(why.filter(|_| is_main));
     }
     serve_control(config, core, app, &edges.tls);
     housekeeping::spawn(
@@ -128,6 +127,7 @@ pub(super) fn serve(
         settings.origin(),
         &edges.tls,
         core.first_keys.as_ref(),
+        unbound.as_deref(),
     )?;
     Ok(handles)
 }
@@ -167,6 +167,12 @@ impl Core {
             access: self.access.clone(),
             telemetry: self.telemetry.clone(),
             store: self.store.clone(),
+            clock: ClockWatch {
+                alerts: self.alerts.clone(),
+                access: self.access.clone(),
+                telemetry: self.telemetry.clone(),
+                board: self.board_source,
+            },
         }
     }
 }
@@ -294,11 +300,13 @@ fn announce(
     origin: Origin,
     tls: &Tls,
     first_keys: Option<&FirstKeys>,
+    unbound: Option<&str>,
 ) -> anyhow::Result<()> {
     let info = tls.info();
     let announcement = Announcement {
         origin,
         listen: config.server.listen,
+        unbound,
         http_listen: config.server.http_listen,
         fingerprint: &info.fingerprint,
         state_dir: &config.storage.dir,

@@ -4,12 +4,13 @@
 //! certificate's facts and the tail of the application log. Never a key, a
 //! webhook secret, or a private key.
 
-use std::fmt::Write as _;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use super::args::DiagArgs;
 use crate::config::Config;
+use crate::config::notify::without_secrets;
 
 /// Bytes of the application log that go in.
 const LOG_TAIL: u64 = 256 * 1024;
@@ -19,7 +20,16 @@ pub(super) fn diag(args: &DiagArgs) -> anyhow::Result<()> {
     let text = bundle(&config)?;
     match &args.output {
         Some(path) => {
-            std::fs::write(path, &text)?;
+            // Facts of a site are in it, and it may replace what others can read.
+            let mut options = std::fs::OpenOptions::new();
+            let mut file = options
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(path)?;
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+            file.write_all(text.as_bytes())?;
             println!("{}", path.display());
         }
         None => print!("{text}"),
@@ -80,13 +90,14 @@ fn bundle(config: &Config) -> anyhow::Result<String> {
 }
 
 fn section(text: &mut String, title: &str, body: &str) {
-    let _ = writeln!(text, "==== {title} ====\n{}\n", body.trim_end());
+    *text += &format!("==== {title} ====\n{}\n\n", body.trim_end());
 }
 
 /// The configuration with what grants access, or names a private place, removed.
 fn redacted(config: &Config) -> Config {
     let mut config = config.clone();
     config.upstream.key = config.upstream.key.as_ref().map(|_| "(removed)".to_owned());
+    config.upstream.url = config.upstream.url.as_deref().map(without_secrets);
     config.notify.redact();
     config
 }
@@ -118,6 +129,7 @@ mod tests {
             ca: None,
         });
         config.upstream.key = Some("upstream-secret".into());
+        config.upstream.url = Some("https://user:url-secret@vision.example/v1?k=url-secret".into());
         let text = bundle(&config).expect("bundle");
         assert!(text.contains("hooks.example"));
         assert!(
@@ -125,5 +137,9 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("upstream-secret"), "{text}");
+        assert!(
+            text.contains("vision.example") && !text.contains("url-secret"),
+            "{text}"
+        );
     }
 }

@@ -65,8 +65,50 @@ pub struct Webhook {
 impl Webhook {
     fn redact(&mut self) {
         self.secret = self.secret.as_ref().map(|_| "(removed)".to_owned());
-        // Slack-shaped receivers carry their secret in the path.
-        let host: Vec<&str> = self.url.splitn(4, '/').take(3).collect();
-        self.url = format!("{}/(removed)", host.join("/"));
+        self.url = without_secrets(&self.url);
+    }
+}
+
+/// Where a URL leads, without what may grant access: some carry it in their path (as
+/// receivers shaped like Slack's do), some in the query or before the host.
+pub(crate) fn without_secrets(url: &str) -> String {
+    const REMOVED: &str = "(removed)";
+    let parsed: Option<http::Uri> = url.parse().ok();
+    let place = parsed.as_ref().and_then(|uri| {
+        let (scheme, host) = (uri.scheme_str()?, uri.host()?);
+        let port = uri.port().map(|port| format!(":{port}"));
+        Some(format!(
+            "{scheme}://{host}{}/{REMOVED}",
+            port.unwrap_or_default()
+        ))
+    });
+    place.unwrap_or_else(|| REMOVED.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_keeps_its_host_and_port_alone() {
+        for (url, shown) in [
+            (
+                "https://hooks.example/services/s3cret",
+                "https://hooks.example/(removed)",
+            ),
+            (
+                "https://hooks.example?key=s3cret",
+                "https://hooks.example/(removed)",
+            ),
+            (
+                "https://u:s3cret@hooks.example:9/x",
+                "https://hooks.example:9/(removed)",
+            ),
+            ("https://s3cret@[::1]/", "https://[::1]/(removed)"),
+            ("https://u:s3c ret@hooks.example", "(removed)"),
+            ("s3cret", "(removed)"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
     }
 }

@@ -14,6 +14,7 @@ const RELOADABLE: &[&str] = &[
     "camera.photo_timeout_s",
     "logging.level",
     "server.cors_origins",
+    "server.hsts",
     "server.trusted_proxies",
     "server.phase",
     "tls.cert",

@@ -59,6 +59,9 @@ pub struct Server {
     pub max_body_bytes: usize,
     /// Origins added to the documented CORS list.
     pub cors_origins: Vec<String>,
+    /// Whether browsers that trust the certificate are told to use HTTPS for a year, for
+    /// every port of this host name. Off, they are told to forget it.
+    pub hsts: bool,
     /// Proxies whose `X-Forwarded-For` is believed (its right-most entry).
     pub trusted_proxies: Vec<IpAddr>,
     /// The `phase` text of `/health`; existing test suites differ on it.
@@ -83,6 +86,7 @@ impl Default for Server {
             max_websockets: 128,
             max_body_bytes: 1024 * 1024,
             cors_origins: Vec::new(),
+            hsts: true,
             trusted_proxies: Vec::new(),
             phase: "Phase 5 - Web Dashboard Ready".to_owned(),
         }

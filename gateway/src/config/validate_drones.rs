@@ -75,6 +75,11 @@ fn one(drone: &Drone, mode: DroneMode, refuse: &mut impl FnMut(&'static str, Str
     if let Some(words) = super::id::problem(id, MAX_ID_BYTES) {
         refuse("id", words);
     }
+    let mut name = drone.name.iter().flat_map(|name| name.chars());
+    if name.any(readings::text::is_misleading) {
+        let words = "must not have control characters, line separators or changes of direction";
+        refuse("name", words.to_owned());
+    }
     if id == BOARD_SOURCE {
         refuse(
             "id",

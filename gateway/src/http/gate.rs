@@ -68,7 +68,7 @@ pub(crate) async fn serve(
         }
     };
     let mut response = outcome.unwrap_or_else(ApiError::into_response);
-    respond::decorate(response.headers_mut(), rate);
+    respond::decorate(response.headers_mut(), rate, config.server.hsts);
     cors::decorate(response.headers_mut(), &origin);
     if method == Method::HEAD {
         response = respond::without_body(response);

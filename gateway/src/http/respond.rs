@@ -110,10 +110,14 @@ static SECURITY: [(HeaderName, HeaderValue); 6] = [
     ),
 ];
 
-/// Adds what every answer carries.
-pub(crate) fn decorate(headers: &mut HeaderMap, rate: Option<RateVerdict>) {
+/// Adds what every answer carries; `hsts` is the setting of that name.
+pub(crate) fn decorate(headers: &mut HeaderMap, rate: Option<RateVerdict>, hsts: bool) {
     for (name, value) in &SECURITY {
         headers.insert(name, value.clone());
+    }
+    if !hsts {
+        let forget = HeaderValue::from_static("max-age=0");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, forget);
     }
     // (Packed answers vary by their coding as well.)
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
@@ -183,11 +187,11 @@ mod tests {
             remaining: 0,
             reset_s: 0,
         };
-        decorate(&mut headers, Some(verdict));
+        decorate(&mut headers, Some(verdict), true);
         assert!(!headers.contains_key("ratelimit-limit"));
         assert_eq!(headers.len(), SECURITY.len() + 2);
         (verdict.limit, verdict.remaining, verdict.reset_s) = (100, 99, 1);
-        decorate(&mut headers, Some(verdict));
+        decorate(&mut headers, Some(verdict), true);
         assert_eq!(headers["ratelimit-limit"], "100");
     }
 }

@@ -57,6 +57,18 @@ impl Allowed {
         }
     }
 
+    /// Whether a connection to `address`, to which the name `host` leads now, will do. A
+    /// name that is listed may move, but to other hosts: not to this network's own
+    /// services, such as a cloud's that gives out its keys, nor to everybody.
+    pub(crate) fn resolved(&self, host: &str, address: IpAddr) -> bool {
+        let is_a_host = match address.to_canonical() {
+            IpAddr::V4(v4) => !(v4.is_link_local() || v4.is_multicast() || v4.is_broadcast()),
+            IpAddr::V6(v6) => !(v6.is_unicast_link_local() || v6.is_multicast()),
+        };
+        let by_name = self.host(host) && is_a_host && !address.to_canonical().is_unspecified();
+        by_name || self.address(address)
+    }
+
     /// Whether a connection to that address will do.
     pub(crate) fn address(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

@@ -164,12 +164,11 @@ impl Service<Name> for AllowedResolver {
         let allowed = self.0.clone();
         Box::pin(async move {
             let host = name.as_str().to_owned();
-            let by_name = allowed.host(&host);
             let found = tokio::task::spawn_blocking(move || {
                 (host.as_str(), 0).to_socket_addrs().map(Vec::from_iter)
             });
             let mut found = found.await.map_err(io::Error::other)??;
-            found.retain(|address| by_name || allowed.address(address.ip()));
+            found.retain(|address| allowed.resolved(name.as_str(), address.ip()));
             if found.is_empty() {
                 return Err(io::Error::other(format!(
                     "{name} leads to no address that notify.allow lists"
@@ -197,6 +196,21 @@ mod tests {
         ] {
             let found = resolver.call(name.parse().expect("a name")).await;
             assert_eq!(found.is_ok(), allowed, "{name}: {found:?}");
+        }
+        // A name that is listed moves freely, but not to what is no host of its own.
+        let list = ["hooks.example".to_owned(), "10.0.0.0/8".to_owned()];
+        let listed = Allowed::parse(&list).expect("parsed");
+        for (address, allowed) in [
+            ("198.51.100.1", true),
+            ("10.1.2.3", true),
+            ("169.254.169.254", false),
+            ("::ffff:169.254.169.254", false),
+            ("0.0.0.0", false),
+            ("fe80::1", false),
+            ("224.0.0.1", false),
+        ] {
+            let to = address.parse().expect("an address");
+            assert_eq!(listed.resolved("Hooks.example", to), allowed, "{address}");
         }
         let mut named = AllowedResolver(Arc::new(
             Allowed::parse(&["198.51.100.1.example".to_owned()]).expect("parsed"),

@@ -6,6 +6,9 @@
 //! The kernel looks at each before it wakes anybody, and empties what came by another way:
 //! an empty datagram still says whose name was used, so that it can be counted. Asks for no
 //! privilege, unlike a raw socket. IPv4 only, as are Tellos.
+//!
+//! In a flood (`flood`) it also keeps most of what comes from nobody's address, before that
+//! takes room among datagrams of drones; and drops what it would have emptied.
 
 use std::net::Ipv4Addr;
 
@@ -25,10 +28,19 @@ const SOURCE: u32 = NETWORK_HEADER + 12;
 /// Where the index of the interface stands (`SKF_AD_OFF + SKF_AD_IFINDEX`).
 const INTERFACE: u32 = 0xffff_f000 + 8;
 
+/// Where a random word stands (`SKF_AD_OFF + SKF_AD_RANDOM`).
+const RANDOM: u32 = 0xffff_f000 + 56;
+
+/// In a flood, one in so many of others' datagrams still comes in: a drone that is not
+/// configured is heard every 1.6 s then, and counts as gone after 5 s. A power of two.
+pub(super) const LET_IN_ONE_OF: u32 = 16;
+
 /// Bytes to keep of a datagram that counts: all.
 const WHOLE: u32 = u32::MAX;
 /// Of one that does not: the kernel leaves the UDP header, and nothing behind it.
 const EMPTY: u32 = 1;
+/// Of one that is not to take any room.
+const NOTHING: u32 = 0;
 
 /// The way a drone's datagrams come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +53,25 @@ pub(crate) enum Way {
     None,
 }
 
-/// A filter for a socket that hears these drones; none where nothing is to be told apart.
-pub(super) fn program(drones: impl Iterator<Item = (Ipv4Addr, Way)>) -> Vec<SockFilter> {
+/// What becomes of datagrams that are no drone's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Others {
+    /// All come in: drones that are not configured are noticed by them.
+    All,
+    /// One in [`LET_IN_ONE_OF`] does.
+    Few,
+}
+
+/// A filter for a socket that hears these drones. Where nothing is to be told apart it
+/// takes everything.
+pub(super) fn program(
+    drones: impl Iterator<Item = (Ipv4Addr, Way)>,
+    others: Others,
+) -> Vec<SockFilter> {
+    let unheard = match others {
+        Others::All => EMPTY,
+        Others::Few => NOTHING,
+    };
     let mut program = vec![
         SockFilter::new(LOAD_BYTE, 0, 0, NETWORK_HEADER),
         SockFilter::new(AND, 0, 0, 0xf0),
@@ -50,25 +79,33 @@ pub(super) fn program(drones: impl Iterator<Item = (Ipv4Addr, Way)>) -> Vec<Sock
         SockFilter::new(RETURN, 0, 0, WHOLE),
         SockFilter::new(LOAD_WORD, 0, 0, SOURCE),
     ];
-    let without_drones = program.len();
     for (address, way) in drones {
         match way {
-            Way::Any => {}
+            Way::Any if others == Others::All => {}
+            Way::Any => program.extend([
+                SockFilter::new(IF_EQUAL, 0, 1, address.to_bits()),
+                SockFilter::new(RETURN, 0, 0, WHOLE),
+            ]),
             Way::None => program.extend([
                 SockFilter::new(IF_EQUAL, 0, 1, address.to_bits()),
-                SockFilter::new(RETURN, 0, 0, EMPTY),
+                SockFilter::new(RETURN, 0, 0, unheard),
             ]),
             Way::Interface(index) => program.extend([
                 SockFilter::new(IF_EQUAL, 0, 4, address.to_bits()),
                 SockFilter::new(LOAD_WORD, 0, 0, INTERFACE),
                 SockFilter::new(IF_EQUAL, 1, 0, index),
-                SockFilter::new(RETURN, 0, 0, EMPTY),
+                SockFilter::new(RETURN, 0, 0, unheard),
                 SockFilter::new(RETURN, 0, 0, WHOLE),
             ]),
         }
     }
-    if program.len() == without_drones {
-        return Vec::new();
+    if others == Others::Few {
+        program.extend([
+            SockFilter::new(LOAD_WORD, 0, 0, RANDOM),
+            SockFilter::new(AND, 0, 0, LET_IN_ONE_OF - 1),
+            SockFilter::new(IF_EQUAL, 1, 0, 0),
+            SockFilter::new(RETURN, 0, 0, NOTHING),
+        ]);
     }
     program.push(SockFilter::new(RETURN, 0, 0, WHOLE));
     program
@@ -107,7 +144,7 @@ mod tests {
             (address(8), Way::Any),
             (address(9), Way::Interface(loopback)),
         ];
-        let filter = program(drones.into_iter());
+        let filter = program(drones.into_iter(), Others::All);
         for (last, heard) in [
             (5, "word"),
             (6, ""),
@@ -118,6 +155,42 @@ mod tests {
         ] {
             assert_eq!(arrives(&filter, address(last)), heard, "from .{last}");
         }
-        assert!(program([(address(8), Way::Any)].into_iter()).is_empty());
+        let open = program([(address(8), Way::Any)].into_iter(), Others::All);
+        assert_eq!(arrives(&open, address(10)), "word");
+    }
+
+    #[test]
+    fn in_a_flood_drones_are_heard_and_few_of_the_rest() {
+        let loopback = interface_index("lo").expect("there");
+        let address = |last| Ipv4Addr::new(127, 9, 9, last);
+        let drones = (2..66).map(|last| match last % 2 {
+            0 => (address(last), Way::Any),
+            _ => (address(last), Way::Interface(loopback)),
+        });
+        let drones = drones.chain([(address(99), Way::None)]);
+        let ours = UdpSocket::bind("127.0.0.1:0").expect("free");
+        ours.set_nonblocking(true).expect("set");
+        let filter = program(drones, Others::Few);
+        SockRef::from(&ours).attach_filter(&filter).expect("taken");
+        let to = ours.local_addr().expect("bound");
+        let arrived = |last| {
+            let theirs = UdpSocket::bind((address(last), 0)).expect("free");
+            let mut buffer = [0; 8];
+            let arrived = (0..256).filter(|_| {
+                theirs.send_to(b"word", to).expect("sent");
+                ours.recv_from(&mut buffer).is_ok()
+            });
+            arrived.count()
+        };
+        for last in [2, 3, 32, 33, 64, 65] {
+            assert_eq!(arrived(last), 256, "from .{last}");
+        }
+        let strangers = arrived(77);
+        assert!((1..100).contains(&strangers), "{strangers} of 256");
+        assert_eq!(
+            arrived(99),
+            0,
+            "and nothing in a drone's name from elsewhere"
+        );
     }
 }

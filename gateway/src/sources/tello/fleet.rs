@@ -16,6 +16,7 @@ use readings::clock::Mono;
 use readings::event::EventLog;
 use tello::command::Command;
 use tello_simulator::SimulatedDrone;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -23,8 +24,9 @@ use tokio_util::task::TaskTracker;
 
 use super::commander::{Request, publish_refusal};
 use super::discovery::Discovery;
+use super::filter::Way;
 use super::plan::{FleetError, FleetPlan};
-use super::port::Sockets;
+use super::port::{Kind, Sockets};
 use super::roster::{DroneRecord, DroneStats, PortHolder, PortRecord, PortView, Roster};
 use super::video::VideoView;
 use super::ways;
@@ -50,6 +52,8 @@ pub struct FleetOptions {
     pub presences: Presences,
     /// Where it is told what comes of commands.
     pub events: EventLog,
+    /// The runtime that hears drones' states; without one the current one does.
+    pub path: Option<Handle>,
 }
 
 impl Default for FleetOptions {
@@ -59,6 +63,7 @@ impl Default for FleetOptions {
             supervisor: None,
             presences: Presences::default(),
             events: EventLog::default(),
+            path: None,
         }
     }
 }
@@ -70,10 +75,32 @@ impl FleetOptions {
         (name, service): (&'static str, Option<Service>),
         task: impl Future<Output = ()> + Send + 'static,
     ) {
+        self.spawn_on(&Handle::current(), tasks, (name, service), task);
+    }
+
+    fn spawn_on(
+        &self,
+        runtime: &Handle,
+        tasks: &TaskTracker,
+        (name, service): (&'static str, Option<Service>),
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
         match &self.supervisor {
-            Some(supervisor) => tasks.spawn(supervisor.watched(name, service, task)),
-            None => tasks.spawn(task),
+            Some(supervisor) => tasks.spawn_on(supervisor.watched(name, service, task), runtime),
+            None => tasks.spawn_on(task, runtime),
         };
+    }
+
+    /// The runtime that sockets of that kind belong to.
+    fn runtime_of(&self, kind: Kind) -> Handle {
+        let path = self.path.as_ref().filter(|_| kind == Kind::State);
+        path.cloned().unwrap_or_else(Handle::current)
+    }
+
+    fn open(&self, kind: Kind, plan: &FleetPlan, ways: &[Way], port: u16) -> Sockets {
+        let runtime = self.runtime_of(kind);
+        let _sockets_belong_to_it = runtime.enter();
+        Sockets::open(plan, ways, port)
     }
 }
 
@@ -88,6 +115,8 @@ pub struct FleetStats {
     pub state_ports: Vec<PortView>,
     /// Each video socket.
     pub video_ports: Vec<PortView>,
+    /// Datagrams that the kernel kept, of state sockets and of video sockets.
+    pub dropped: [u64; 2],
 }
 
 /// The fleet; clones share it.
@@ -128,9 +157,10 @@ impl Fleet {
             ids.push(sink.register(&drone.id, SourceKind::Drone)?);
         }
         let ways = ways::to(plan.drones.iter());
-        let sockets = Sockets::open(&plan, &ways, plan.state_port);
+        let sockets = options.open(Kind::State, &plan, &ways, plan.state_port);
         // Without drones nobody sends video: the port is left to others.
-        let video = (!plan.drones.is_empty()).then(|| Sockets::open(&plan, &ways, plan.video_port));
+        let video = (!plan.drones.is_empty())
+            .then(|| options.open(Kind::Video, &plan, &ways, plan.video_port));
         let ports = (
             sockets.local.port(),
             video
@@ -324,6 +354,7 @@ impl Fleet {
                 .collect(),
             state_ports: roster.sockets.iter().map(PortRecord::view).collect(),
             video_ports: roster.video_sockets.iter().map(PortRecord::view).collect(),
+            dropped: roster.dropped(),
         }
     }
 

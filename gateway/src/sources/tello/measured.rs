@@ -186,6 +186,7 @@ fn datagrams(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
         "State and video in a drone's name by another way than leads to it; not read",
         ports.map(|port| port.elsewhere).sum(),
     )?;
+    kept_out(&stats, page)?;
     searches(fleet, page)?;
     video(&stats, page)
 }
@@ -227,6 +228,24 @@ fn searches(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
         "drones_detected",
         "Drones found by searches, each time counted",
         search.detections,
+    )
+}
+
+/// What the kernel did not hand over.
+fn kept_out(stats: &FleetStats, page: &mut Page<'_>) -> fmt::Result {
+    let labels = [[("port", "state")], [("port", "video")]];
+    let ports = [&stats.state_ports, &stats.video_ports];
+    let labels = || labels.iter().map(|labels| labels.as_slice() as Labels<'_>);
+    page.counters(
+        "datagrams_dropped",
+        "Datagrams that the kernel dropped: there was no room, or they were strangers' in a flood",
+        labels().zip(stats.dropped),
+    )?;
+    let flooded = |ports: &Vec<PortView>| ports.iter().filter(|port| port.flooded).count();
+    page.gauges(
+        "ports_flooded",
+        "Sockets that strangers flood: most of what those send is kept out",
+        labels().zip(ports.map(|ports| flooded(ports) as f64)),
     )
 }
 

@@ -15,7 +15,7 @@
 //! to a drone (`ways`, from the kernel's `routes`) speaks for it.
 //!
 //! The protocol is the crate `tello`, the simulator `tello-simulator`. Pure: `plan`, `live`,
-//! `motion`, `rate`, `link::machine`, most of `video`, `unconfigured`, `discovery::{sweep, targets}`. Thin
+//! `flood`, `motion`, `rate`, `link::machine`, most of `video`, `unconfigured`, `discovery::{sweep, targets}`. Thin
 //! tasks: `port`, `link::task`.
 
 mod command_port;
@@ -23,6 +23,7 @@ mod commander;
 mod discovery;
 mod filter;
 mod fleet;
+mod flood;
 mod link;
 mod live;
 mod measured;

@@ -19,7 +19,8 @@ use tokio::net::UdpSocket;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::filter::Way;
+use super::filter::{Others, Way};
+use super::flood::{self, Flood, Strangers};
 use super::plan::FleetPlan;
 use super::roster::{DroneRecord, PortHolder, PortRecord, Roster};
 use super::socket;
@@ -111,6 +112,7 @@ impl Port {
                 Ok(socket) => {
                     wait = RETRY.0;
                     self.bound(true);
+                    self.record().opened(socket::inode(&socket));
                     let ended = self.serve(&socket).await;
                     self.bound(false);
                     if matches!(ended, Ended::Cancelled) {
@@ -125,7 +127,7 @@ impl Port {
                     }
                 }
             }
-            let filter = self.roster.filter(&self.record().interface);
+            let filter = self.roster.filter(&self.record().interface, Others::All);
             opened = socket::bind(self.local, self.interface(), self.shared, &filter);
         }
     }
@@ -138,39 +140,72 @@ impl Port {
         let mut ways = self.roster.ways.subscribe();
         // What was learnt between the bind and now counts as a change.
         ways.mark_changed();
+        let mut windows = tokio::time::interval(flood::WINDOW);
+        let mut strangers = Strangers::default();
         let mut buffer = [0; BUFFER_BYTES];
         loop {
-            tokio::select! {
+            // What is rare stands first: in a flood there is always something to receive.
+            let flood = tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => return Ended::Cancelled,
-                // Before the datagrams, of which a flood never ends.
                 Ok(()) = ways.changed() => {
-                    socket::limit(socket, &self.roster.filter(&self.record().interface));
+                    self.filter(socket);
+                    None
                 }
                 _ = check.tick(), if interface.is_some() => {
                     if interface.is_some_and(|(name, index)| socket::interface_index(name) != index) {
                         return Ended::InterfaceChanged;
                     }
+                    None
                 }
+                _ = windows.tick() => strangers.look(Mono::now()),
                 received = socket.recv_from(&mut buffer) => match received {
-                    Ok((length, from)) => self.take(&buffer[..length], from),
+                    Ok((length, from)) => match self.take(&buffer[..length], from) {
+                        true => None,
+                        false => strangers.count(Mono::now()),
+                    },
                     Err(_) => {
                         self.record().errors.fetch_add(1, Relaxed);
                         sleep(AFTER_ERROR).await;
+                        None
                     }
                 },
+            };
+            if let Some(flood) = flood {
+                self.hold_back(socket, flood);
             }
         }
     }
 
-    fn take(&self, datagram: &[u8], from: SocketAddr) {
+    /// Has the kernel keep most of what strangers send, or nothing any more.
+    fn hold_back(&self, socket: &UdpSocket, flood: Flood) {
+        let flooded = flood == Flood::Begins;
+        self.record().flooded.store(flooded, Relaxed);
+        self.filter(socket);
+        tracing::warn!(kind = ?self.kind, interface = self.interface(), flooded, "datagrams of strangers");
+    }
+
+    /// Sets the filter anew, by what is known of ways and of a flood.
+    fn filter(&self, socket: &UdpSocket) {
+        let others = match self.record().flooded.load(Relaxed) {
+            true => Others::Few,
+            false => Others::All,
+        };
+        let filter = self.roster.filter(&self.record().interface, others);
+        socket::limit(socket, &filter);
+    }
+
+    /// Takes a datagram; whether it was a drone's.
+    fn take(&self, datagram: &[u8], from: SocketAddr) -> bool {
         let slot = self.roster.identify(self.index, from);
         if slot.is_none() {
             self.record().foreign.fetch_add(1, Relaxed);
         }
         if let Some(slot) = slot.filter(|_| datagram.is_empty()) {
-            return self.take_elsewhere(slot);
+            self.take_elsewhere(slot);
+            return false;
         }
+        let known = slot.is_some();
         match self.kind {
             Kind::State => self.take_state(slot, datagram, from),
             Kind::Video => {
@@ -179,6 +214,7 @@ impl Port {
                 }
             }
         }
+        known
     }
 
     /// A datagram that the filter emptied: it came by a way that does not lead to the drone.
@@ -301,7 +337,7 @@ impl Sockets {
             let socket = match &probe {
                 Ok(()) => {
                     let drones = plan.drones.iter().zip(ways.iter().copied());
-                    let filter = ways::filter_of(drones, interface);
+                    let filter = ways::filter_of(drones, interface, Others::All);
                     socket::bind(local, interface.as_deref(), shared, &filter)
                 }
                 Err(error) => Err(io::Error::from(error.kind())),

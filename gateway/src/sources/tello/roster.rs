@@ -14,10 +14,11 @@ use socket2::SockFilter;
 use tokio::sync::{mpsc, watch};
 
 use super::commander::{FRESH_WITHIN, MAX_REQUESTS, Request};
-use super::filter::Way;
+use super::filter::{Others, Way};
 use super::link::{LinkStats, LinkStatus, Reason};
 use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
+use super::socket;
 use super::unconfigured::UnconfiguredDrones;
 use super::video::Feed;
 use super::ways;
@@ -56,6 +57,8 @@ pub struct PortView {
     pub elsewhere: u64,
     /// Receives that failed.
     pub errors: u64,
+    /// Whether most of what strangers send is kept out now, because it is a flood.
+    pub flooded: bool,
 }
 
 /// One state or video socket's record.
@@ -65,6 +68,9 @@ pub(crate) struct PortRecord {
     pub(crate) foreign: AtomicU64,
     pub(crate) elsewhere: AtomicU64,
     pub(crate) errors: AtomicU64,
+    pub(crate) flooded: AtomicBool,
+    /// What the kernel calls the socket; 0 is none.
+    pub(crate) inode: AtomicU64,
 }
 
 /// One drone's record.
@@ -172,7 +178,15 @@ impl PortRecord {
             foreign: AtomicU64::new(0),
             elsewhere: AtomicU64::new(0),
             errors: AtomicU64::new(0),
+            flooded: AtomicBool::new(false),
+            inode: AtomicU64::new(0),
         }
+    }
+
+    /// The socket is open, for the first time or anew: without a filter.
+    pub(crate) fn opened(&self, inode: Option<u64>) {
+        self.inode.store(inode.unwrap_or(0), Relaxed);
+        self.flooded.store(false, Relaxed);
     }
 
     /// As statistics show it.
@@ -183,6 +197,7 @@ impl PortRecord {
             foreign: self.foreign.load(Relaxed),
             elsewhere: self.elsewhere.load(Relaxed),
             errors: self.errors.load(Relaxed),
+            flooded: self.flooded.load(Relaxed),
         }
     }
 }
@@ -253,10 +268,10 @@ impl Roster {
     }
 
     /// The filter of a state or video socket on `interface`.
-    pub(crate) fn filter(&self, interface: &Option<Arc<str>>) -> Vec<SockFilter> {
+    pub(crate) fn filter(&self, interface: &Option<Arc<str>>, others: Others) -> Vec<SockFilter> {
         let ways = self.ways.borrow();
         let drones = self.slots.iter().map(|slot| &slot.plan);
-        ways::filter_of(drones.zip(ways.iter().copied()), interface)
+        ways::filter_of(drones.zip(ways.iter().copied()), interface, others)
     }
 
     /// The drone a datagram on state or video socket `socket` comes from. By address,
@@ -284,6 +299,18 @@ impl Roster {
                 .filter(|slot| slot.plan.interface.is_none())
                 .find(sent)
         })
+    }
+
+    /// Datagrams that the kernel kept, of state sockets and of video sockets. Reads /proc.
+    pub(crate) fn dropped(&self) -> [u64; 2] {
+        let dropped = socket::dropped();
+        let of = |records: &[PortRecord]| {
+            let counts = records
+                .iter()
+                .filter_map(|record| dropped.get(&record.inode.load(Relaxed)));
+            counts.sum()
+        };
+        [of(&self.sockets), of(&self.video_sockets)]
     }
 
     pub(crate) fn is_bound(&self, socket: usize) -> bool {

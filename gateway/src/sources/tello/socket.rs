@@ -1,5 +1,5 @@
 //! UDP sockets with the options the standard library lacks: binding to one interface,
-//! sharing a port among our own sockets, and a filter on what arrives.
+//! sharing a port among our own sockets, room for what waits, and a filter on what arrives.
 //!
 //! A port is taken for ourselves alone wherever possible. `SO_REUSEADDR` lets any
 //! other program with that option bind the same UDP port and silently take the
@@ -8,11 +8,16 @@
 //! one port; `SO_REUSEPORT` will not do there, since the kernel then stops at
 //! the first socket it finds instead of preferring the interface's own.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
+
+/// Room for datagrams that wait, asked of the kernel: some 700 states, 70 ms of what one
+/// core reads at full speed. A kernel's own limit is a fifth of it and cuts it silently.
+const RECEIVE_BUFFER_BYTES: usize = 1024 * 1024;
 
 /// Errno of a name that is no interface (`ENODEV`).
 const NO_SUCH_DEVICE: i32 = 19;
@@ -55,10 +60,36 @@ pub(super) fn bind(
     if shared {
         socket.set_reuse_address(true)?;
     }
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
     socket.set_nonblocking(true)?;
     limit_any(&socket, filter);
     socket.bind(&local.into())?;
     UdpSocket::from_std(socket.into())
+}
+
+/// What the kernel calls the socket.
+pub(super) fn inode(socket: &UdpSocket) -> Option<u64> {
+    rustix::fs::fstat(socket).ok().map(|stat| stat.st_ino)
+}
+
+/// Datagrams that the kernel did not hand over, of every UDP socket by its inode: there
+/// was no room, or a filter kept them out. The same count as `SO_RXQ_OVFL`, which comes
+/// with a datagram; here it can be had in a flood of which nothing arrives.
+pub(super) fn dropped() -> HashMap<u64, u64> {
+    let files = ["/proc/net/udp", "/proc/net/udp6"];
+    let texts = files
+        .iter()
+        .filter_map(|file| std::fs::read_to_string(file).ok());
+    let socket = |line: &str| -> Option<(u64, u64)> {
+        let mut fields = line.split_whitespace();
+        let inode = fields.nth(9)?.parse().ok()?;
+        Some((inode, fields.last()?.parse().ok()?))
+    };
+    let mut dropped = HashMap::new();
+    for text in texts {
+        dropped.extend(text.lines().skip(1).filter_map(socket));
+    }
+    dropped
 }
 
 /// A socket that talks to `target` alone, from `local` (unspecified, 0: any). The
@@ -141,6 +172,25 @@ mod tests {
         let taken = first.local_addr().expect("bound");
         let error = bind(taken, None, false, &[]).expect_err("taken");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[tokio::test]
+    async fn what_had_no_room_is_counted() {
+        let receiver = bind(any_loopback(), None, false, &[]).expect("free");
+        let inode = inode(&receiver).expect("open");
+        let count = || dropped().get(&inode).copied();
+        assert_eq!(count(), Some(0));
+        let room = SockRef::from(&receiver).recv_buffer_size().expect("known");
+        let limit = std::fs::read_to_string("/proc/sys/net/core/rmem_max").expect("readable");
+        let limit: usize = limit.trim().parse().expect("a number");
+        assert!(room >= RECEIVE_BUFFER_BYTES.min(limit), "{room}");
+        let sender = std::net::UdpSocket::bind(any_loopback()).expect("free");
+        let to = receiver.local_addr().expect("bound");
+        while count() == Some(0) {
+            for _ in 0..1_000 {
+                sender.send_to(&[0; 1_000], to).expect("sent");
+            }
+        }
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use socket2::SockFilter;
 use tello::ACCESS_POINT_ADDRESS;
 
-use super::filter::{self, Way};
+use super::filter::{self, Others, Way};
 use super::plan::DronePlan;
 use super::routes::{self, Route};
 use super::socket;
@@ -54,13 +54,18 @@ fn is_ours(address: IpAddr) -> bool {
 pub(super) fn filter_of<'a>(
     drones: impl Iterator<Item = (&'a DronePlan, Way)>,
     interface: &Option<Arc<str>>,
+    others: Others,
 ) -> Vec<SockFilter> {
-    filter::program(drones.filter_map(|(drone, way)| match drone.address {
-        IpAddr::V4(address) if drone.interface.is_none() || drone.interface == *interface => {
-            Some((address, way))
-        }
-        _ => None,
-    }))
+    let is_here = |drone: &DronePlan| drone.interface.is_none() || drone.interface == *interface;
+    let addresses = drones
+        .filter(|(drone, _)| is_here(drone))
+        // A simulator that stands in is of this host.
+        .flat_map(|(drone, way)| [(Some(drone.address), way), (drone.stand_in, Way::Any)]);
+    let of_ipv4 = addresses.filter_map(|(address, way)| match address?.to_canonical() {
+        IpAddr::V4(address) => Some((address, way)),
+        IpAddr::V6(_) => None,
+    });
+    filter::program(of_ipv4, others)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! cargo run --profile ship -p gateway-tests --bin bench -- [NAME…] [--seconds N]
 //! ```
 //!
-//! Names: size start memory http handshakes latency datagrams bridge commands fleet video soak;
+//! Names: size start memory http handshakes latency flood datagrams bridge commands fleet video soak;
 //! all of them but `soak` by default. Nothing here is a test: figures are printed, with the
 //! medians of rounds that alternate between the two servers, because machines
 //! are noisy. Server cost is CPU time read from /proc, not wall time.
@@ -46,6 +46,7 @@ async fn main() -> anyhow::Result<()> {
             "http",
             "handshakes",
             "latency",
+            "flood",
             "datagrams",
             "bridge",
             "commands",
@@ -71,6 +72,7 @@ async fn main() -> anyhow::Result<()> {
             "http" => http_load::requests(stretch).await?,
             "handshakes" => http_load::handshakes(stretch).await?,
             "latency" => path::latency().await?,
+            "flood" => path::flood().await?,
             "bridge" => line::latency().await?,
             "datagrams" => path::datagrams(stretch).await?,
             "commands" => fleet::commands().await?,

@@ -31,6 +31,10 @@ pub(crate) async fn latency() -> anyhow::Result<()> {
 }
 
 async fn alerts(state: &std::path::Path) -> anyhow::Result<Vec<f64>> {
+    alerts_of(state, false).await
+}
+
+async fn alerts_of(state: &std::path::Path, flooded: bool) -> anyhow::Result<Vec<f64>> {
     let gateway = Gateway::builder()
         .state(&state.join("state"))
         .drone("d1", 2)
@@ -44,7 +48,11 @@ async fn alerts(state: &std::path::Path) -> anyhow::Result<Vec<f64>> {
     let to = peer.enter_sdk_mode().await?;
     let mut socket = WebSocket::open(&gateway.reader()?, "/ws", &[]).await?;
     socket.next_of("system_status").await?;
-    let mut samples = Vec::with_capacity(SAMPLES);
+    let stranger = gateway.block().host(3);
+    let flood = flooded
+        .then(|| drone::Flood::begin(stranger, to))
+        .transpose()?;
+    let (began, mut samples) = (Instant::now(), Vec::with_capacity(SAMPLES));
     for _ in 0..SAMPLES {
         peer.send(to, &drone::state(50, 60)).await?;
         // Drones send every 100 ms; a short pause lets the clearing be done.
@@ -54,7 +62,21 @@ async fn alerts(state: &std::path::Path) -> anyhow::Result<Vec<f64>> {
         socket.next_of("alert").await?;
         samples.push(start.elapsed().as_secs_f64() * 1e6);
     }
+    if let Some(flood) = flood {
+        let rate = flood.sent() as f64 / began.elapsed().as_secs_f64();
+        println!("{rate:.0} datagrams/s from a stranger");
+    }
     Ok(samples)
+}
+
+/// The same while a stranger sends as fast as one thread can.
+pub(crate) async fn flood() -> anyhow::Result<()> {
+    let state = tempfile::tempdir_in("/dev/shm")?;
+    spread(
+        "beside a flood: datagram → alert on the WebSocket",
+        alerts_of(state.path(), true).await?,
+    );
+    Ok(())
 }
 
 /// Datagrams a second at full speed, and the server's CPU for each.

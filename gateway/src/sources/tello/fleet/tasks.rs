@@ -72,7 +72,8 @@ impl FleetParts {
                 holder: options.port_holder,
                 cancel: self.cancel.clone(),
             };
-            options.spawn(&self.tasks, kind.task(), port.run(opened));
+            let runtime = options.runtime_of(kind);
+            options.spawn_on(&runtime, &self.tasks, kind.task(), port.run(opened));
         }
     }
 }
