@@ -27,6 +27,7 @@ mod photos;
 mod qr;
 mod routes;
 pub mod settings;
+mod shares;
 pub mod sources;
 mod state_file;
 pub mod supervision;

@@ -19,6 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("networks", &[]),
     ("outbound", &[]),
     ("performance", &[]),
+    ("shares", &[]),
     ("state_file", &[]),
     ("access_sessions", &["state_file"]),
     ("access_store", &["access_sessions"]),
@@ -30,7 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("logging", &["config"]),
     ("update", &["config"]),
     ("notify", &["config", "outbound", "supervision"]),
-    ("upstream", &["config", "outbound"]),
+    ("upstream", &["config", "outbound", "shares"]),
     ("sources", &["config", "supervision"]),
     ("photos", &["config", "sources"]),
     (
@@ -46,6 +47,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "notify",
             "performance",
             "photos",
+            "shares",
             "sources",
             "supervision",
             "update",
@@ -70,7 +72,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "upstream",
         ],
     ),
-    ("live", &["config", "mutes", "http", "routes", "sources"]),
+    (
+        "live",
+        &["config", "mutes", "http", "routes", "shares", "sources"],
+    ),
     ("table", &["http", "live", "routes"]),
     (
         "app",

@@ -86,3 +86,27 @@ async fn holders_of_keys_stay_while_a_crowd_passes() -> anyhow::Result<()> {
     })
     .await
 }
+
+#[tokio::test]
+async fn one_key_does_not_take_every_socket() -> anyhow::Result<()> {
+    let gateway = Gateway::builder()
+        .server("max_websockets = 16")
+        .start()
+        .await?;
+    let reader = gateway.reader()?;
+    let mut taken = Vec::new();
+    while let Ok(socket) = WebSocket::open(&reader, "/ws", &[]).await {
+        taken.push(socket);
+    }
+    assert_eq!(taken.len(), 14, "seven eighths");
+    let admin = gateway.admin()?;
+    let mut socket = WebSocket::open(&admin, "/ws", &[]).await?;
+    socket.next_of("connection_established").await?;
+    // What is given back can be had again.
+    taken.pop();
+    eventually("a place again", || async {
+        Ok(WebSocket::open(&reader, "/ws", &[]).await.ok())
+    })
+    .await?;
+    Ok(())
+}

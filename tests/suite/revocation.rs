@@ -147,3 +147,26 @@ async fn the_last_admin_key_that_does_not_expire_stays() -> anyhow::Result<()> {
     admin.get(path).await?.expect(401);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_socket_without_a_key_ends_when_the_profile_asks_for_one() -> anyhow::Result<()> {
+    let gateway = Gateway::builder()
+        .access("profile = \"documented\"\nallow_open_access = true")
+        .start()
+        .await?;
+    let mut open = WebSocket::open(&gateway.anonymous()?, "/ws", &[]).await?;
+    open.next_of("connection_established").await?;
+    let file = std::fs::read_to_string(gateway.config_file())?;
+    let strict = file.replace("profile = \"documented\"", "profile = \"strict\"");
+    std::fs::write(gateway.config_file(), strict)?;
+    gateway.signal("HUP").await?;
+    timeout(gateway_tests::PATIENCE, async {
+        while open.next().await.is_ok() {}
+    })
+    .await
+    .context("it outlives the profile")?;
+    assert!(WebSocket::open(&gateway.anonymous()?, "/ws", &[]).await.is_err());
+    // (A key that is not asked for opens no session: its socket is opened anew as well.)
+    WebSocket::open(&gateway.reader()?, "/ws", &[]).await?;
+    Ok(())
+}

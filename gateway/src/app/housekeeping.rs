@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use access::Access;
 use alerting::{AlertType, Alerts, Condition, Level};
+use https::ConnectionLimiter;
 use readings::clock::Mono;
 use readings::telemetry::{FinishedMinutes, Telemetry};
 use store::{Change, HistoryRecord, Store};
@@ -40,6 +41,7 @@ pub(super) struct Rooms {
 pub(super) fn spawn(
     supervisor: &Supervisor,
     rooms: &Rooms,
+    limiter: &Arc<ConnectionLimiter>,
     batch_interval: Duration,
     stop: &CancellationToken,
 ) {
@@ -75,11 +77,13 @@ pub(super) fn spawn(
     supervisor.keep("store loss", None, move || {
         loss::tell(kept.store.clone(), kept.alerts.clone(), until.clone())
     });
-    let (access, until) = (rooms.access.clone(), stop.clone());
+    let (access, limiter, until) = (rooms.access.clone(), limiter.clone(), stop.clone());
     supervisor.keep("attached networks", None, move || {
-        let access = access.clone();
+        let (access, limiter) = (access.clone(), limiter.clone());
         every(NETWORKS_EVERY, until.clone(), move || {
-            access.attach(networks::attached());
+            let attached = networks::attached();
+            limiter.attach(attached.iter().map(|network| network.parts()).collect());
+            access.attach(attached);
         })
     });
     if let Some(period) = sd_notify::watchdog_enabled() {

@@ -95,12 +95,13 @@ pub(super) fn serve(
     app: &Arc<App>,
 ) -> anyhow::Result<Vec<JoinHandle<()>>> {
     let config = settings.config();
+    let limiter = ConnectionLimiter::new(
+        config.server.max_connections,
+        config.server.max_connections_per_address,
+    );
     let server = Arc::new(Server {
         limits: Limits::from(&config.server),
-        limiter: ConnectionLimiter::new(
-            config.server.max_connections,
-            config.server.max_connections_per_address,
-        ),
+        limiter: limiter.clone(),
         budgets: edges.budgets.clone(),
         stats: edges.stats.clone(),
         stop: core.stop.clone(),
@@ -118,6 +119,7 @@ pub(super) fn serve(
     housekeeping::spawn(
         &core.supervisor,
         &core.rooms(),
+        &limiter,
         Duration::from_secs(config.storage.batch_interval_s),
         &core.stop,
     );

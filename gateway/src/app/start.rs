@@ -93,6 +93,8 @@ impl Running {
         self.core.access.reload(&config.access);
         self.observing.bridges.apply(&config.bridge);
         self.app.config.store(Arc::new(effective));
+        // Who is in without a key may need one now.
+        self.core.access.ring();
     }
 
     /// Drains requests, then flushes and closes everything durable.

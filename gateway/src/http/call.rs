@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::http::inputs::Inputs;
 use crate::http::params::Param;
 use crate::http::state::App;
+use crate::shares::Principal;
 use access::Session;
 
 /// A request that passed the gate, as a handler sees it.
@@ -40,6 +41,14 @@ impl Call {
         self.session
             .as_ref()
             .map_or("anonymous", |session| session.name())
+    }
+
+    /// Who asks, where places are shared.
+    pub(crate) fn principal(&self) -> Principal {
+        match &self.session {
+            Some(session) => Principal::Key(session.key().0),
+            None => Principal::Address(self.client.to_canonical()),
+        }
     }
 
     /// The same for the audit trail, which names a browser's session as well.

@@ -17,6 +17,7 @@ use crate::mutes::Mutes;
 use crate::notify::Notifier;
 use crate::performance::Performance;
 use crate::photos::Album;
+use crate::shares::Shares;
 use crate::sources::board::Face;
 use crate::sources::bridge::Bridges;
 use crate::sources::tello::Fleet;
@@ -69,6 +70,9 @@ pub(crate) struct Edge {
     pub stats: ApiStats,
     /// Tickets for WebSocket hand-shakes.
     pub tickets: Tickets,
+    /// Who holds the places of WebSocket clients, and of viewers of video.
+    pub clients: Arc<Shares>,
+    pub viewers: Arc<Shares>,
     /// Latency histograms.
     pub latencies: Latencies,
     /// One photo is taken at a time.
@@ -84,6 +88,8 @@ impl Edge {
         Edge {
             stats: ApiStats::default(),
             tickets: Tickets::default(),
+            clients: Arc::default(),
+            viewers: Arc::default(),
             latencies: Latencies::new(routes),
             photo_turn: tokio::sync::Mutex::default(),
             preview_turn: tokio::sync::Mutex::default(),

@@ -17,7 +17,9 @@ use tokio::time::timeout;
 use crate::http::call::Call;
 use crate::http::envelope::ApiError;
 use crate::http::revocation;
+use crate::http::route::Policy;
 use crate::http::state::{ApiStats, App};
+use crate::shares::Share;
 use access::Session;
 
 /// Read and write buffer of a connection. tungstenite takes 128 KiB by
@@ -60,27 +62,34 @@ type Counter = fn(&ApiStats) -> &AtomicU64;
 pub(crate) struct ClientPermit {
     app: Arc<App>,
     taken: Counter,
+    _share: Share,
 }
 
 impl ClientPermit {
     /// A permit for a client of any kind.
     pub(crate) fn of_client(call: &Call) -> Result<ClientPermit, ApiError> {
         let most = call.config.server.max_websockets;
+        let share = call.app.edge.clients.take(&call.principal(), most);
         ClientPermit::take(
             &call.app,
-            most,
+            share,
             |stats| &stats.websockets,
             |stats| &stats.websockets_refused,
         )
-        .map_err(|()| full(format!("Too many WebSocket clients: at most {most}")))
+        .map_err(|()| {
+            full(format!(
+                "Too many WebSocket clients: at most {most}, the last of them for others' keys"
+            ))
+        })
     }
 
     /// A permit for a viewer of video.
     pub(crate) fn of_viewer(call: &Call) -> Result<ClientPermit, ApiError> {
         let most = call.config.camera.max_viewers;
+        let share = call.app.edge.viewers.take(&call.principal(), most);
         ClientPermit::take(
             &call.app,
-            most,
+            share,
             |stats| &stats.viewers,
             |stats| &stats.viewers_refused,
         )
@@ -93,20 +102,20 @@ impl ClientPermit {
 
     fn take(
         app: &Arc<App>,
-        most: usize,
+        share: Option<Share>,
         taken: Counter,
         refused: Counter,
     ) -> Result<ClientPermit, ()> {
-        let before = taken(&app.edge.stats).fetch_add(1, Ordering::Relaxed);
-        let permit = ClientPermit {
-            app: Arc::clone(app),
-            taken,
-        };
-        if before >= most as u64 {
+        let Some(share) = share else {
             refused(&app.edge.stats).fetch_add(1, Ordering::Relaxed);
             return Err(());
-        }
-        Ok(permit)
+        };
+        taken(&app.edge.stats).fetch_add(1, Ordering::Relaxed);
+        Ok(ClientPermit {
+            app: Arc::clone(app),
+            taken,
+            _share: share,
+        })
     }
 }
 
@@ -139,11 +148,36 @@ pub(crate) async fn write(
     }
 }
 
-/// Lives the `life` of a socket as long as its key lasts; says whether it did.
-pub(crate) async fn live_within(session: Option<&Session>, life: impl Future<Output = ()>) -> bool {
+/// Lives the `life` of a socket as long as its key lasts, or none is asked for; says
+/// whether it did.
+pub(crate) async fn live_within(
+    app: &App,
+    session: Option<&Session>,
+    life: impl Future<Output = ()>,
+) -> bool {
+    let end = async {
+        match session {
+            Some(session) => session.ended().await,
+            None => key_needed(app).await,
+        }
+    };
     tokio::select! {
         () = life => true,
-        () = revocation::ended(session) => false,
+        () = end => false,
+    }
+}
+
+/// Waits until sockets need a key: the profile may be another after a reload.
+async fn key_needed(app: &App) {
+    let mut changes = app.access.changes();
+    while Policy::Socket
+        .needs(app.config.load().access.profile)
+        .is_none()
+    {
+        if changes.changed().await.is_err() {
+            // Cannot be: `app` holds the sender.
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -81,11 +81,12 @@ async fn upgrade(mut call: Call) -> Outcome {
             socket,
             cut_after,
         };
+        let alive = client.app.clone();
         let life = async {
             // How it ended matters to nobody but the counters.
             let _ = client.serve(viewer).await;
         };
-        let is_key_good = socket::live_within(session.as_ref(), life).await;
+        let is_key_good = socket::live_within(&alive, session.as_ref(), life).await;
         socket::close(&mut client.socket, is_key_good).await;
     }))
 }

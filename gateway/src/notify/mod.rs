@@ -54,6 +54,10 @@ fn channels(config: &config::Notify) -> (Vec<Arc<dyn Channel>>, Vec<ChannelError
     (found.usable, found.wrong)
 }
 
+/// Most channels of a kind: each is a task, a connection and a place in the store, and an
+/// alert is sent to all of them.
+const MAX_CHANNELS: usize = 16;
+
 #[derive(Default)]
 struct Channels {
     names: Vec<String>,
@@ -78,7 +82,13 @@ impl Channels {
                     reason,
                 });
             };
+            if index >= MAX_CHANNELS {
+                refuse(format!("at most {MAX_CHANNELS} of a kind; remove this one"));
+            }
             // How far each has come is stored under its name.
+            if name(section).chars().any(readings::text::is_misleading) {
+                refuse("name: it must not break or turn a line of a log".to_owned());
+            }
             if self.names.contains(name(section)) {
                 refuse("name: another one has this name; names must differ".to_owned());
             }

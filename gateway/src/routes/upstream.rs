@@ -229,6 +229,7 @@ async fn pass_on(
         content_type,
         body,
         limit,
+        principal: call.principal(),
         client_timeout,
     };
     let answer = call.app.upstream.forward(forward).await?;

@@ -14,10 +14,10 @@ use axum::Error;
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use hyper::body::{Frame, Incoming, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::link::Link;
+use crate::shares::Share;
 use readings::clock::Mono;
 
 /// Whose turn it is while a request's body is passed on.
@@ -134,7 +134,7 @@ pub(super) struct Inward {
     /// while the client is.
     waiting: bool,
     link: Arc<Link>,
-    _place: OwnedSemaphorePermit,
+    _place: Share,
 }
 
 impl Inward {
@@ -143,7 +143,7 @@ impl Inward {
         limit: u64,
         timeout: Duration,
         link: Arc<Link>,
-        place: OwnedSemaphorePermit,
+        place: Share,
     ) -> Inward {
         Inward {
             inner,

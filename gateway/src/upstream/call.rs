@@ -18,6 +18,7 @@ use super::breaker::{BreakerPermit, Health};
 use super::failure::Failure;
 use super::link::{Link, whole_seconds};
 use crate::outbound;
+use crate::shares::Principal;
 use readings::clock::Mono;
 
 /// Longest a request with a body may take until it is answered, however
@@ -50,6 +51,8 @@ pub(crate) struct Forward {
     pub body: Option<Body>,
     /// Largest body of this route in bytes.
     pub limit: u64,
+    /// Who asks: no one takes all places.
+    pub principal: Principal,
     /// Time the client has for each piece of its body.
     pub client_timeout: Duration,
 }
@@ -98,11 +101,8 @@ pub(super) async fn run(link: &Arc<Link>, forward: Forward) -> Result<Response<B
     }
     // First the place: a request that is refused here must not be the one that
     // was to try the upstream.
-    let place = link
-        .permits
-        .clone()
-        .try_acquire_owned()
-        .map_err(|_| Failure::Busy)?;
+    let place = link.places.take(&forward.principal, link.most_places);
+    let place = place.ok_or(Failure::Busy)?;
     let mut attempt = Attempt::ask(link)?;
     let answer = ask(link, forward, limit).await;
     let outcome = answer.and_then(|answer| judge(link, answer));
@@ -177,6 +177,7 @@ async fn ask(
 ) -> Result<Response<Incoming>, Failure> {
     let repeatable = forward.method == Method::GET && forward.body.is_none();
     let (method, path) = (forward.method.clone(), forward.path.clone());
+    let principal = forward.principal.clone();
     match once(link, forward, limit).await {
         Err(Failure::Bad(_)) if repeatable => {
             link.counters.repeated.fetch_add(1, Ordering::Relaxed);
@@ -187,6 +188,7 @@ async fn ask(
                 content_type: None,
                 body: None,
                 limit,
+                principal,
                 client_timeout,
             };
             once(link, again, limit).await

@@ -11,12 +11,12 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::sync::Semaphore;
 
 use super::breaker::Breaker;
 use super::failure::Failure;
 use crate::config;
 use crate::outbound::{self, Destination};
+use crate::shares::Shares;
 use readings::clock::{Mono, Timestamp, wall_now};
 
 /// Time for a connection to stand: the upstream is on the site.
@@ -43,7 +43,9 @@ pub(super) struct Link {
     pub(super) max_response_bytes: u64,
     pub(super) connector: HttpsConnector<HttpConnector>,
     pub(super) client: HttpClient,
-    pub(super) permits: Arc<Semaphore>,
+    /// Requests under way, of at most so many.
+    pub(super) places: Arc<Shares>,
+    pub(super) most_places: usize,
     pub(super) breaker: Mutex<Breaker>,
     pub(super) last_failure: Mutex<Option<(Timestamp, String)>>,
     pub(super) counters: Counters,
@@ -115,7 +117,8 @@ impl Link {
             max_response_bytes: config.max_response_bytes,
             connector,
             client,
-            permits: Arc::new(Semaphore::new(config.max_in_flight)),
+            places: Arc::default(),
+            most_places: config.max_in_flight,
             breaker: Mutex::new(Breaker::new(
                 config.breaker_failures,
                 Duration::from_secs(config.breaker_pause_s),

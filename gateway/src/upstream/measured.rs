@@ -60,7 +60,7 @@ fn requests(link: &Link, page: &mut Page<'_>) -> fmt::Result {
     page.gauge(
         "upstream_places_free",
         "Further requests that may be under way",
-        link.permits.available_permits() as f64,
+        link.most_places.saturating_sub(link.places.taken()) as f64,
     )
 }
 

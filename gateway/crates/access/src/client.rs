@@ -90,6 +90,12 @@ impl AttachedNetwork {
             })
     }
 
+    /// Its first address, and the bits of its prefix.
+    #[must_use]
+    pub const fn parts(self) -> (Ipv6Addr, u8) {
+        (self.first, self.bits)
+    }
+
     fn contains(self, address: Ipv6Addr) -> bool {
         network(address, self.bits) == self.first
     }

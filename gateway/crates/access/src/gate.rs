@@ -125,6 +125,10 @@ impl Gate {
         self.take(RateClass::Other, key, now)
     }
 
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
     /// Has every session look whether it has ended.
     pub(super) fn ring(&self) {
         self.changes.send_replace(());

@@ -117,6 +117,18 @@ impl Access {
         self.keyring.gate.reload(config);
     }
 
+    /// Rings when keys or the configuration have changed; what let somebody in without a
+    /// key may be over then.
+    #[must_use]
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<()> {
+        self.keyring.gate.changes()
+    }
+
+    /// Has whoever listens to [`Access::changes`] look again.
+    pub fn ring(&self) {
+        self.keyring.gate.ring();
+    }
+
     /// Takes the networks that this host is attached to now: their addresses are
     /// told apart by limits and lock-outs.
     pub fn attach(&self, networks: Vec<AttachedNetwork>) {

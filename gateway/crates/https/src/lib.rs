@@ -40,7 +40,7 @@ pub use accept::{BindError, bind, serve};
 pub use answer::NotHeld;
 pub use certificates::Authority;
 pub use config::TlsConfig;
-pub use limiter::{Connection, ConnectionLimiter};
+pub use limiter::{Attached, Connection, ConnectionLimiter};
 pub use tls::{Tls, TlsError};
 pub use upload::{BodyStalled, is_stalled};
 pub use whole::{Bodies, ReadError, Whole, read_whole};

@@ -23,9 +23,12 @@ const KEPT_FOR_LOOPBACK: usize = 16;
 /// One in so many is kept for connections that have shown a key.
 const KEPT_FOR_KEYS: usize = 8;
 
-/// Who shares a cap: an IPv4 address, or an IPv6 /64, which one host can have
-/// to itself.
+/// Who shares a cap: an IPv4 address; an IPv6 address of a network that this host is
+/// attached to; of another, the /64, which one host can have to itself.
 type Client = IpAddr;
+
+/// An IPv6 network that this host is attached to: its first address, bits of its prefix.
+pub type Attached = (Ipv6Addr, u8);
 
 /// Connections open, and how many there may be.
 #[derive(Debug)]
@@ -40,6 +43,7 @@ struct Open {
     /// The oldest first.
     connections: Vec<Arc<Connections>>,
     by_client: HashMap<Client, usize>,
+    attached: Vec<Attached>,
 }
 
 /// What is known of one connection.
@@ -104,8 +108,8 @@ impl ConnectionLimiter {
         self: &Arc<ConnectionLimiter>,
         address: IpAddr,
     ) -> Result<(Permit, bool), Refusal> {
-        let client = client(address);
         let mut open = self.lock();
+        let client = client(address, &open.attached);
         // The cap in all first: it is what an operator has to hear of.
         let displaced = match self.has_room(&open, client) {
             true => None,
@@ -131,6 +135,12 @@ impl ConnectionLimiter {
             connection: Connection(entry),
         };
         Ok((permit, displaced.is_some()))
+    }
+
+    /// Takes the IPv6 networks that this host is attached to now: their addresses count
+    /// one by one, from the next connection on.
+    pub fn attach(&self, networks: Vec<Attached>) {
+        self.lock().attached = networks;
     }
 
     /// Connections open now.
@@ -283,11 +293,21 @@ impl Drop for Permit {
     }
 }
 
-fn client(address: IpAddr) -> Client {
+fn client(address: IpAddr, attached: &[Attached]) -> Client {
+    let network = |v6: Ipv6Addr, bits: u8| {
+        // (None is a prefix of no bits: everybody's.)
+        let beyond = u128::MAX.checked_shr(bits.into()).unwrap_or(0);
+        Ipv6Addr::from_bits(v6.to_bits() & !beyond)
+    };
+    let is_attached = |v6| {
+        attached
+            .iter()
+            .any(|(first, bits)| network(v6, *bits) == *first)
+    };
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) if v6.is_loopback() => IpAddr::V6(v6),
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        IpAddr::V6(v6) if v6.is_loopback() || is_attached(v6) => IpAddr::V6(v6),
+        IpAddr::V6(v6) => IpAddr::V6(network(v6, 64)),
     }
 }
 
@@ -341,6 +361,17 @@ mod tests {
             Refusal::Client
         );
         assert!(limiter.acquire(address("2001:db8:0:1::1")).is_ok());
+    }
+
+    #[test]
+    fn neighbours_on_an_attached_network_have_permits_of_their_own() {
+        let limiter = ConnectionLimiter::new(10, 1);
+        limiter.attach(vec![("fe80::".parse().expect("address"), 64)]);
+        let _one = hold(&limiter, "fe80::1", 1);
+        assert!(limiter.acquire(address("fe80::2")).is_ok());
+        assert!(limiter.acquire(address("fe80::1")).is_err());
+        let _far = hold(&limiter, "2001:db8::1", 1);
+        assert!(limiter.acquire(address("2001:db8::2")).is_err());
     }
 
     #[test]
