@@ -1,0 +1,161 @@
+//! Tests of conditions, with the one that other tests raise.
+
+use super::*;
+use readings::{AlertType, Level};
+
+pub(crate) fn silent(subject: &str) -> Condition {
+    Condition {
+        key: "drone_silent",
+        subject: subject.into(),
+        level: Level::Error,
+        alert_type: AlertType::Drone,
+        title: "Drone silent",
+        message: "no state for 3 s".to_owned(),
+        details: None,
+    }
+}
+
+fn at(seconds: u64) -> Mono {
+    Mono::from_millis(seconds * 1000)
+}
+
+#[test]
+fn repeated_calls_change_nothing() {
+    let mut conditions = Conditions::default();
+    assert!(!conditions.clear("drone_silent", "d1", at(0)));
+    assert!(conditions.raise(silent("d1"), at(0)));
+    assert!(!conditions.raise(silent("d1"), at(1)));
+    assert!(
+        conditions.raise(silent("d2"), at(1)),
+        "another subject is another condition"
+    );
+    assert_eq!(conditions.drain().len(), 2);
+    assert!(!conditions.raise(silent("d1"), at(2)));
+    assert!(conditions.drain().is_empty());
+    assert!(conditions.clear("drone_silent", "d1", at(3)));
+    assert!(!conditions.clear("drone_silent", "d1", at(3)));
+    let ended = conditions.drain();
+    assert!(ended[0].transition.ended_before && ended[0].ended_at == at(3));
+    assert_eq!(conditions.standing(), 1);
+    assert_eq!(conditions.states.len(), 1, "what is over takes no room");
+}
+
+#[test]
+fn an_inherited_condition_continues_or_ends() {
+    let mut conditions = Conditions::default();
+    conditions.inherit(&"drone_silent".into(), &"d1".into(), at(0));
+    conditions.inherit(&"drone_silent".into(), &"d2".into(), at(0));
+    assert!(!conditions.raise(silent("d1"), at(10)), "it has its alert");
+    assert!(!conditions.tick(at(299)));
+    assert!(conditions.tick(at(300)));
+    let ended = conditions.drain();
+    assert_eq!(ended.len(), 1);
+    assert_eq!(&*ended[0].subject, "d2");
+    assert!(!conditions.tick(at(9999)));
+}
+
+#[test]
+fn a_sensor_lost_before_a_restart_is_lost_until_it_is_heard() {
+    let mut conditions = Conditions::default();
+    conditions.inherit(&BRIDGE_SENSOR_LOST.into(), &"bridge/mast/v".into(), at(0));
+    assert!(!conditions.tick(at(9_999)), "silence ends nothing");
+    assert!(conditions.clear(BRIDGE_SENSOR_LOST, "bridge/mast/v", at(10_000)));
+    assert!(conditions.drain()[0].transition.ended_before);
+}
+
+#[test]
+fn a_resolved_condition_that_stands_is_renewed() {
+    let mut conditions = Conditions::default();
+    conditions.raise(silent("d1"), at(0));
+    conditions.drain();
+    conditions.release("drone_silent", "d1", at(10));
+    assert!(!conditions.tick(at(309)));
+    assert!(conditions.tick(at(310)));
+    assert!(conditions.drain()[0].transition.raised);
+    assert!(!conditions.tick(at(9999)), "once");
+    conditions.release("drone_silent", "d1", at(10_000));
+    conditions.clear("drone_silent", "d1", at(10_001));
+    conditions.drain();
+    assert!(!conditions.tick(at(99_999)), "over is over");
+}
+
+#[test]
+fn an_event_is_handed_over_once_and_neither_ends_nor_comes_back() {
+    let mut conditions = Conditions::default();
+    let lost = Condition {
+        key: STORE_LOSS,
+        ..silent("board")
+    };
+    assert!(conditions.raise(lost.clone(), Mono::ZERO));
+    assert_eq!((conditions.drain().len(), conditions.standing()), (1, 0));
+    // Of the last run: nothing that could be over five minutes later.
+    conditions.inherit(&STORE_LOSS.into(), &"board".into(), Mono::ZERO);
+    conditions.release(STORE_LOSS, "board", Mono::ZERO);
+    assert!(!conditions.tick(Mono::ZERO.plus(INHERITED_FOR + RENEWED_AFTER)));
+    assert!(conditions.raise(lost, Mono::ZERO), "the next loss is told");
+}
+
+#[test]
+fn the_table_is_bounded() {
+    let mut conditions = Conditions::default();
+    for n in 0..MAX_CONDITIONS {
+        assert!(conditions.raise(silent(&format!("d{n}")), at(0)));
+    }
+    assert!(!conditions.raise(silent("one more"), at(0)));
+    assert_eq!(conditions.refused(), 1);
+    conditions.clear("drone_silent", "d0", at(1));
+    conditions.drain();
+    assert!(conditions.raise(silent("one more"), at(2)));
+}
+
+#[test]
+fn what_is_inherited_is_one_and_makes_room_when_it_is_released() {
+    let mut conditions = Conditions::default();
+    for _ in 0..2 {
+        conditions.inherit(&"drone_silent".into(), &"d1".into(), at(0));
+    }
+    assert_eq!(conditions.standing(), 1);
+    conditions.release("drone_silent", "d2", at(1));
+    conditions.release("drone_silent", "d1", at(1));
+    assert_eq!(conditions.standing(), 0, "its alert is gone with it");
+    assert!(conditions.raise(silent("d1"), at(2)), "a new alert");
+    for n in 0..MAX_CONDITIONS {
+        conditions.inherit(&"drone_silent".into(), &format!("n{n}").into(), at(0));
+    }
+    assert_eq!(conditions.standing(), MAX_CONDITIONS);
+}
+
+#[test]
+fn an_inherited_condition_that_is_raised_can_be_renewed() {
+    let mut conditions = Conditions::default();
+    conditions.inherit(&"drone_silent".into(), &"d1".into(), at(0));
+    assert!(!conditions.raise(silent("d1"), at(1)));
+    assert!(!conditions.tick(at(9_999)), "raised, so no more inherited");
+    conditions.release("drone_silent", "d1", at(10_000));
+    assert!(conditions.tick(at(10_300)));
+    let renewed = conditions.drain().remove(0);
+    assert!(renewed.transition.raised && renewed.transition.stands);
+    assert_eq!(
+        renewed.what.map(|condition| condition.message),
+        Some(silent("d1").message)
+    );
+    assert_eq!(renewed.raised_at, at(10_300));
+}
+
+#[test]
+fn an_alert_that_the_committer_has_not_seen_is_not_released() {
+    let mut conditions = Conditions::default();
+    conditions.raise(silent("d1"), at(0));
+    conditions.release("drone_silent", "d1", at(1));
+    assert_eq!(conditions.drain().len(), 1);
+    assert!(!conditions.tick(at(9_999)), "nothing is to be renewed");
+}
+
+#[test]
+fn sensors_of_the_board_are_lost_until_they_are_heard_as_well() {
+    let mut conditions = Conditions::default();
+    conditions.inherit(&BOARD_SENSOR_LOST.into(), &"board".into(), at(0));
+    assert!(!conditions.tick(at(9_999)));
+    assert!(is_event(STORE_LOSS) && is_event(UPDATE_ENDED));
+    assert!(!is_event(BOARD_SENSOR_LOST) && !is_event(BRIDGE_SENSOR_LOST));
+}
