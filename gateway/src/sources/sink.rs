@@ -40,6 +40,10 @@ pub trait ReadingSink: Send + Sync + 'static {
 
     /// Ends a condition, if it stands.
     fn clear(&self, key: &'static str, subject: &str);
+
+    /// Looks at a condition no more: its alert stays until a person resolves it, or it
+    /// is ended.
+    fn let_go(&self, _key: &'static str, _subject: &str) {}
 }
 
 /// What people know of the open alerts about one subject.
@@ -165,5 +169,9 @@ impl ReadingSink for Pipeline {
 
     fn clear(&self, key: &'static str, subject: &str) {
         self.alerts.clear(key, subject);
+    }
+
+    fn let_go(&self, key: &'static str, subject: &str) {
+        self.alerts.let_go(key, subject);
     }
 }

@@ -8,7 +8,8 @@
 //!   one alert an episode, however long it lasts.
 //! * A value inside the hysteresis neither fires nor clears.
 //! * After a clear, or after an operator resolved the alert of a value that is
-//!   still bad, the cell may fire again when the cool-down is over.
+//!   still bad, the cell may fire again when the cool-down is over. One that has
+//!   become clearly worse since it was resolved does not wait for that.
 
 use std::time::Duration;
 
@@ -20,6 +21,10 @@ use readings::clock::Mono;
 /// that is longer) is absent, and an absent metric never fires. Well above the
 /// slowest ordinary sensor.
 const STALE_AFTER: Duration = Duration::from_secs(30);
+
+/// Clearly worse: further beyond the threshold than when its alert was resolved, by this
+/// share of the threshold. A value that jitters is not worse.
+const WORSE: f64 = 0.1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -45,6 +50,8 @@ pub(super) struct Cell {
     /// Newest bad value.
     value: f64,
     fired: Option<Mono>,
+    /// The value whose alert was resolved although it was bad.
+    resolved_value: Option<f64>,
     raised_value: f64,
     raised_at: Mono,
     ended_at: Mono,
@@ -86,6 +93,7 @@ impl Cell {
         seen: Mono::ZERO,
         value: 0.0,
         fired: None,
+        resolved_value: None,
         raised_value: 0.0,
         raised_at: Mono::ZERO,
         ended_at: Mono::ZERO,
@@ -117,6 +125,11 @@ impl Cell {
         }
     }
 
+    /// Whether that value would end an alert.
+    pub(super) fn would_end(&self, rule: &Rule, value: f64) -> bool {
+        self.phase == Phase::Firing && !rule.breaches(value) && rule.clears(value)
+    }
+
     /// Lets time pass for a pending cell.
     pub(super) fn tick(&mut self, rule: &Rule, now: Mono) -> Step {
         if self.phase != Phase::Pending {
@@ -136,6 +149,7 @@ impl Cell {
         if self.phase == Phase::Firing && !self.transition.begins() {
             self.phase = Phase::Quiet;
             self.transition = PendingTransition::NONE;
+            self.resolved_value = Some(self.value);
         }
     }
 
@@ -177,6 +191,12 @@ impl Cell {
         self.fired.is_none_or(is_over)
     }
 
+    fn is_worse(&self, rule: &Rule) -> bool {
+        let excess = |value: f64| (value - rule.threshold).abs();
+        self.resolved_value
+            .is_some_and(|then| excess(self.value) > excess(then) + rule.threshold.abs() * WORSE)
+    }
+
     fn begin_pending(&mut self, now: Mono) {
         self.phase = Phase::Pending;
         self.since = now;
@@ -187,7 +207,7 @@ impl Cell {
         if now.since(self.since) < rule.hold {
             return Step::Nothing;
         }
-        if !self.may_fire(rule, now) {
+        if !self.may_fire(rule, now) && !self.is_worse(rule) {
             let step = if self.silenced {
                 Step::Nothing
             } else {
@@ -197,7 +217,7 @@ impl Cell {
             return step;
         }
         self.phase = Phase::Firing;
-        self.unproven = false;
+        (self.unproven, self.resolved_value) = (false, None);
         self.fired = Some(now);
         self.raised_value = self.value;
         self.raised_at = now;
@@ -210,7 +230,7 @@ impl Cell {
 
     fn end(&mut self, now: Mono) -> Step {
         self.phase = Phase::Quiet;
-        self.unproven = false;
+        (self.unproven, self.resolved_value) = (false, None);
         self.ended_at = now;
         self.transition.end();
         Step::Waits
@@ -296,6 +316,18 @@ mod tests {
             cell.take().expect("waits").transition.stands,
             "an alert the committer has not seen is not released"
         );
+    }
+
+    #[test]
+    fn what_has_become_clearly_worse_since_it_was_resolved_does_not_wait() {
+        let rule = rule(|_| {});
+        let mut cell = Cell::NEW;
+        cell.observe(&rule, 96.0, at(0));
+        cell.take();
+        cell.release();
+        assert_eq!(cell.observe(&rule, 105.0, at(10)), Step::Silenced);
+        assert_eq!(cell.observe(&rule, 106.0, at(11)), Step::Waits);
+        assert_eq!(cell.take().map(|change| change.value), Some(106.0));
     }
 
     /// The plainest statement of the life cycle: recomputed from the whole

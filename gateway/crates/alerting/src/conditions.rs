@@ -9,6 +9,11 @@
 //!   [`INHERITED_FOR`] it is over. A key in [`UNTIL_HEARD`] stands until its sensor is
 //!   heard again or an operator resolves it: that nothing is heard of a sensor in
 //!   this run proves nothing.
+//! * One that comes and goes ends late, and later each time ([`Damping`]): one alert
+//!   tells of the whole of it, and how often it came.
+//! * A standing condition that is raised again at a higher level has become worse: its
+//!   alert ends, and another one tells of that.
+//! * One that nobody looks at any more keeps its alert until a person resolves it.
 //! * A standing condition whose alert an operator resolved is raised anew after
 //!   [`RENEWED_AFTER`]: resolving does not make it untrue. Acknowledging keeps
 //!   the alert and its silence.
@@ -19,6 +24,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::damping::{CALM, Damping, EndBudget};
 use super::model::Condition;
 use super::rule_text::USUAL_COOLDOWN_MINUTES;
 use super::transition::{PendingTransition, Transition};
@@ -37,9 +43,22 @@ const RENEWED_AFTER: Duration = Duration::from_secs(60 * USUAL_COOLDOWN_MINUTES 
 /// itself: that data was lost stays true after five quiet minutes.
 const EVENTS: &[&str] = &[STORE_LOSS, UPDATE_ENDED];
 
-/// Keys of conditions that only a value ends: a sensor that was lost before a
+/// Keys of conditions that only a value ends: a sensor or a drone that was lost before a
 /// restart and is not there after it is still lost.
-const UNTIL_HEARD: &[&str] = &[BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST];
+const UNTIL_HEARD: &[&str] = &[
+    BOARD_SENSOR_LOST,
+    BRIDGE_SENSOR_LOST,
+    DRONE_LANDING_UNCONFIRMED,
+    DRONE_SILENT,
+    DRONE_UPSIDE_DOWN,
+];
+
+/// Key of the alert that a drone is not heard.
+pub const DRONE_SILENT: &str = "drone_silent";
+/// Key of the alert that a landing is neither confirmed nor ended.
+pub const DRONE_LANDING_UNCONFIRMED: &str = "drone_landing_unconfirmed";
+/// Key of the alert that a drone lies on its back.
+pub const DRONE_UPSIDE_DOWN: &str = "drone_upside_down";
 
 /// Key of the alert that a metric of the board is no longer known.
 pub const BOARD_SENSOR_LOST: &str = "board_sensor_lost";
@@ -55,11 +74,12 @@ pub(super) fn is_event(key: &str) -> bool {
     EVENTS.contains(&key)
 }
 
-/// Every condition that stands or waits for the committer.
+/// Every condition that stands, waits for the committer, or has gone lately.
 #[derive(Default)]
 pub(super) struct Conditions {
     states: Vec<ConditionState>,
     refused: u64,
+    ends: Arc<EndBudget>,
 }
 
 struct ConditionState {
@@ -73,6 +93,13 @@ struct ConditionState {
     inherited: Option<Mono>,
     /// When its alert was resolved although it stands.
     released: Option<Mono>,
+    /// Whether nobody looks at it any more.
+    let_go: bool,
+    damping: Damping,
+    /// When it is over, unless it comes again before.
+    ends_at: Option<Mono>,
+    /// How often it came again while its alert stood.
+    again: u32,
     raised_at: Mono,
     ended_at: Mono,
 }
@@ -86,15 +113,25 @@ pub(super) struct ConditionChange {
     pub transition: Transition,
     pub raised_at: Mono,
     pub ended_at: Mono,
+    /// How often it came again while the alert stood that ended.
+    pub again: u32,
 }
 
 impl Conditions {
+    /// None yet; `ends` may be written.
+    pub(super) fn new(ends: Arc<EndBudget>) -> Conditions {
+        Conditions {
+            ends,
+            ..Conditions::default()
+        }
+    }
+
     /// True: the committer has something to do.
     pub(super) fn raise(&mut self, condition: Condition, now: Mono) -> bool {
         let known = self.position(condition.key, &condition.subject);
         let index = match known {
             Some(index) => index,
-            None if self.states.len() >= MAX_CONDITIONS => {
+            None if !self.has_room() => {
                 self.refused += 1;
                 return false;
             }
@@ -107,15 +144,25 @@ impl Conditions {
             }
         };
         let state = &mut self.states[index];
-        state.inherited = None;
-        if state.stands {
-            // Inherited: kept for a renewal. Else a repetition, which changes nothing.
-            state.what.get_or_insert(condition);
-            return false;
+        (state.inherited, state.let_go) = (None, false);
+        if !state.stands {
+            state.begin_with(condition, now);
+            return true;
         }
-        state.what = Some(condition);
-        state.begin(now);
-        true
+        if state.ends_at.take().is_some() {
+            state.damping.note();
+            state.again = state.again.saturating_add(1);
+        }
+        // Inherited: kept for a renewal.
+        let known = state.what.get_or_insert_with(|| condition.clone());
+        let is_worse = condition.level > known.level;
+        if is_worse {
+            state.transition.end();
+            state.ended_at = now;
+            state.begin_with(condition, now);
+        }
+        // Else a repetition, which changes nothing.
+        is_worse
     }
 
     /// True: the committer has something to do.
@@ -126,16 +173,27 @@ impl Conditions {
         else {
             return false;
         };
-        self.states[index].end(now);
-        true
+        let state = &mut self.states[index];
+        let wait = state.damping.steady_for();
+        let ends = state.ends_at.is_none() && wait.is_zero() && self.ends.take(now);
+        if ends {
+            state.end(now);
+        } else {
+            state.ends_at.get_or_insert(now.plus(wait));
+        }
+        ends
+    }
+
+    /// Nobody looks at it any more.
+    pub(super) fn let_go(&mut self, key: &str, subject: &str) {
+        if let Some(index) = self.position(key, subject) {
+            self.states[index].let_go = true;
+        }
     }
 
     /// Takes over an open alert of the last run.
     pub(super) fn inherit(&mut self, key: &Arc<str>, subject: &Arc<str>, now: Mono) {
-        if !is_event(key)
-            && self.states.len() < MAX_CONDITIONS
-            && self.position(key, subject).is_none()
-        {
+        if !is_event(key) && self.has_room() && self.position(key, subject).is_none() {
             let state = ConditionState::new(key.clone(), subject.clone());
             self.states.push(ConditionState {
                 stands: true,
@@ -151,7 +209,7 @@ impl Conditions {
             return;
         };
         let state = &mut self.states[index];
-        if state.inherited.is_some() {
+        if state.inherited.is_some() || (state.let_go && state.stands) {
             self.states.remove(index);
         } else if state.stands && !state.transition.begins() {
             state.released = Some(now);
@@ -161,8 +219,15 @@ impl Conditions {
     /// Lets time pass. True: the committer has something to do.
     pub(super) fn tick(&mut self, now: Mono) -> bool {
         let mut waits = false;
+        self.states
+            .retain(|state| state.is_needed() || now.since(state.ended_at) < CALM);
         for state in self.states.iter_mut().filter(|state| state.stands) {
-            if state
+            if let Some(at) = state.ends_at {
+                if now >= at && self.ends.take(now) {
+                    state.end(now);
+                    waits = true;
+                }
+            } else if state
                 .inherited
                 .is_some_and(|since| now.since(since) >= INHERITED_FOR)
                 && !UNTIL_HEARD.contains(&&*state.key)
@@ -187,8 +252,7 @@ impl Conditions {
             .iter_mut()
             .filter_map(ConditionState::take)
             .collect();
-        self.states
-            .retain(|state| state.stands && !is_event(&state.key));
+        self.states.retain(|state| !is_event(&state.key));
         changes
     }
 
@@ -198,6 +262,22 @@ impl Conditions {
 
     pub(super) fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// Whether there is room for another one; what has gone lately makes it.
+    fn has_room(&mut self) -> bool {
+        if self.states.len() < MAX_CONDITIONS {
+            return true;
+        }
+        let gone = self.states.iter().enumerate();
+        let oldest = gone
+            .filter(|(_, state)| !state.is_needed())
+            .min_by_key(|(_, state)| state.ended_at);
+        let oldest = oldest.map(|(index, _)| index);
+        if let Some(index) = oldest {
+            self.states.remove(index);
+        }
+        oldest.is_some()
     }
 
     fn position(&self, key: &str, subject: &str) -> Option<usize> {
@@ -217,9 +297,31 @@ impl ConditionState {
             stands: false,
             inherited: None,
             released: None,
+            let_go: false,
+            damping: Damping::default(),
+            ends_at: None,
+            again: 0,
             raised_at: Mono::ZERO,
             ended_at: Mono::ZERO,
         }
+    }
+
+    /// Whether it stands or the committer has to hear of it.
+    fn is_needed(&self) -> bool {
+        self.stands || self.transition.waits()
+    }
+
+    /// It has come, as `condition` says; how often that was is said with it.
+    fn begin_with(&mut self, mut condition: Condition, now: Mono) {
+        self.damping.note();
+        if self.damping.came() > 1 {
+            condition.message.push_str(&format!(
+                " (It has come {} times: this alert stands until it stays away.)",
+                self.damping.came()
+            ));
+        }
+        self.what = Some(condition);
+        self.begin(now);
     }
 
     fn begin(&mut self, now: Mono) {
@@ -233,6 +335,7 @@ impl ConditionState {
         self.stands = false;
         self.inherited = None;
         self.released = None;
+        self.ends_at = None;
         self.ended_at = now;
         self.transition.end();
     }
@@ -246,6 +349,7 @@ impl ConditionState {
             transition,
             raised_at: self.raised_at,
             ended_at: self.ended_at,
+            again: std::mem::take(&mut self.again),
         })
     }
 }

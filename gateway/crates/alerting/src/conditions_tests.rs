@@ -37,15 +37,102 @@ fn repeated_calls_change_nothing() {
     let ended = conditions.drain();
     assert!(ended[0].transition.ended_before && ended[0].ended_at == at(3));
     assert_eq!(conditions.standing(), 1);
-    assert_eq!(conditions.states.len(), 1, "what is over takes no room");
+    conditions.tick(at(3).plus(CALM));
+    assert_eq!(conditions.states.len(), 1, "what is calm takes no room");
+}
+
+#[test]
+fn what_comes_and_goes_is_one_alert_that_ends_when_it_stays_away() {
+    let mut conditions = Conditions::default();
+    let mut changes = 0;
+    // A day: three seconds there, four gone.
+    for second in 0..24 * 3600 {
+        match second % 7 {
+            0 => drop(conditions.raise(silent("d1"), at(second))),
+            3 => drop(conditions.clear("drone_silent", "d1", at(second))),
+            _ => drop(conditions.tick(at(second))),
+        }
+        changes += conditions.drain().len();
+    }
+    // Raised, ended, raised as the second time; that one stands.
+    assert_eq!((changes, conditions.standing()), (3, 1));
+    let last = 24 * 3600;
+    conditions.clear("drone_silent", "d1", at(last));
+    assert!(!conditions.tick(at(last + 590)) && conditions.tick(at(last + 600)));
+    let ended = conditions.drain().remove(0);
+    assert!(ended.transition.ended_before && ended.again > 12_000);
+    // Calm for long enough, it is a first time again.
+    conditions.tick(at(last + 600).plus(CALM));
+    assert!(conditions.raise(silent("d1"), at(last + 9_000)));
+    assert!(
+        conditions.clear("drone_silent", "d1", at(last + 9_001)),
+        "at once"
+    );
+}
+
+#[test]
+fn a_slow_flapping_is_told_ever_less_often_and_says_how_often() {
+    let mut conditions = Conditions::default();
+    let mut told = Vec::new();
+    // A day: a minute there, a minute gone.
+    for second in 0..24 * 3600 {
+        match second % 120 {
+            0 => drop(conditions.raise(silent("d1"), at(second))),
+            60 => drop(conditions.clear("drone_silent", "d1", at(second))),
+            _ => drop(conditions.tick(at(second))),
+        }
+        told.extend(conditions.drain());
+    }
+    assert_eq!(
+        told.iter()
+            .filter(|change| change.transition.raised)
+            .count(),
+        5
+    );
+    let last = told.last().and_then(|change| change.what.clone());
+    assert!(last.expect("raised").message.contains("come 5 times"));
+}
+
+#[test]
+fn what_has_become_worse_is_told_anew() {
+    let mut conditions = Conditions::default();
+    conditions.raise(silent("d1"), at(0));
+    conditions.drain();
+    let worse = Condition {
+        level: Level::Critical,
+        ..silent("d1")
+    };
+    assert!(conditions.raise(worse.clone(), at(1)));
+    let change = conditions.drain().remove(0);
+    let transition = change.transition;
+    assert!(transition.ended_before && transition.raised && transition.stands);
+    assert_eq!(change.what.map(|what| what.level), Some(Level::Critical));
+    assert!(!conditions.raise(worse, at(2)) && !conditions.raise(silent("d1"), at(3)));
+}
+
+#[test]
+fn what_nobody_looks_at_any_more_keeps_its_alert_until_it_is_resolved() {
+    let mut conditions = Conditions::default();
+    conditions.raise(silent("d1"), at(0));
+    conditions.drain();
+    conditions.let_go("drone_silent", "d1");
+    assert!(!conditions.tick(at(9_999)));
+    assert_eq!(conditions.standing(), 1);
+    conditions.release("drone_silent", "d1", at(10_000));
+    assert!(!conditions.tick(at(20_000)), "not raised anew");
+    assert_eq!(conditions.standing(), 0);
 }
 
 #[test]
 fn an_inherited_condition_continues_or_ends() {
     let mut conditions = Conditions::default();
-    conditions.inherit(&"drone_silent".into(), &"d1".into(), at(0));
-    conditions.inherit(&"drone_silent".into(), &"d2".into(), at(0));
-    assert!(!conditions.raise(silent("d1"), at(10)), "it has its alert");
+    let taken = |subject| Condition {
+        key: "state_port_unavailable",
+        ..silent(subject)
+    };
+    conditions.inherit(&"state_port_unavailable".into(), &"d1".into(), at(0));
+    conditions.inherit(&"state_port_unavailable".into(), &"d2".into(), at(0));
+    assert!(!conditions.raise(taken("d1"), at(10)), "it has its alert");
     assert!(!conditions.tick(at(299)));
     assert!(conditions.tick(at(300)));
     let ended = conditions.drain();

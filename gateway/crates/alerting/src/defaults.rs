@@ -16,6 +16,8 @@ use readings::{Level, Metric};
 const COOLDOWN: Duration = Duration::from_secs(60 * USUAL_COOLDOWN_MINUTES as u64);
 /// How long a drone must be hot.
 const DRONE_HOT_FOR: Duration = Duration::from_secs(10);
+/// How long a board must be hot: one sample of a sensor may be a fault of it.
+const BOARD_HOT_FOR: Duration = Duration::from_secs(5);
 /// How long the processor must be busy: it is sampled every second, and a second
 /// of full load is how a healthy board works.
 const BUSY_FOR: Duration = Duration::from_secs(10);
@@ -88,6 +90,7 @@ fn rule(
         cooldown: COOLDOWN,
         hold: match metric {
             Metric::DroneTemperature => DRONE_HOT_FOR,
+            Metric::Temperature => BOARD_HOT_FOR,
             Metric::CpuUsage => BUSY_FOR,
             _ => Duration::ZERO,
         },

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::cell::{Cell, CellChange, Step};
+use super::damping::EndBudget;
 use super::rule::Rule;
 use super::rule_table::{MAX_RULES, RuleTable};
 use readings::clock::Mono;
@@ -22,6 +23,7 @@ pub(super) struct Engine {
     /// Sources whose cells have something for the committer.
     dirty: Box<[AtomicBool]>,
     counters: Counters,
+    ends: Arc<EndBudget>,
 }
 
 struct SourceCells {
@@ -89,7 +91,13 @@ impl Engine {
             sources: (0..MAX_SOURCES).map(|_| Mutex::new(None)).collect(),
             dirty: (0..MAX_SOURCES).map(|_| AtomicBool::new(false)).collect(),
             counters: Counters::default(),
+            ends: Arc::default(),
         }
+    }
+
+    /// The ends of alerts that may be written, shared with the conditions.
+    pub(super) fn ends(&self) -> &Arc<EndBudget> {
+        &self.ends
     }
 
     /// Judges readings of one source. True: the committer has something to do.
@@ -114,6 +122,10 @@ impl Engine {
                 }
                 let cell = &mut state.cells[slot];
                 tally.evaluations += 1;
+                // One that stands on hides nothing; the next good value is looked at again.
+                if cell.would_end(rule, reading.value) && !self.ends.take(now) {
+                    continue;
+                }
                 tally.note(cell.observe(rule, reading.value, now));
                 state.any_pending |= cell.is_pending();
             }

@@ -17,6 +17,7 @@ mod command;
 mod committer;
 mod conditions;
 mod config;
+mod damping;
 mod defaults;
 mod draft;
 mod engine;
@@ -50,7 +51,10 @@ use readings::{Reading, SourceId, Sources};
 use ruleset::Rulebook;
 use service::AlertService;
 
-pub use conditions::{BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, STORE_LOSS, UPDATE_ENDED};
+pub use conditions::{
+    BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, DRONE_LANDING_UNCONFIRMED, DRONE_SILENT,
+    DRONE_UPSIDE_DOWN, STORE_LOSS, UPDATE_ENDED,
+};
 pub use config::{Config, MAX_ALERTS, MAX_RETENTION_DAYS};
 pub use error::{AlertError, JournalError};
 pub use event::EventKind;
@@ -225,6 +229,12 @@ impl Alerts {
         }
     }
 
+    /// Nobody looks at the condition `key` of `subject` any more: its alert stays until a
+    /// person resolves it or it is cleared, and is not raised anew.
+    pub fn let_go(&self, key: &'static str, subject: &str) {
+        self.service.conditions().let_go(key, subject);
+    }
+
     /// Alerts, newest first.
     #[must_use]
     pub fn list(&self, filter: &Filter) -> Vec<Arc<Alert>> {
@@ -385,6 +395,7 @@ impl Alerts {
             dropped_old: read(&counters.dropped_old),
             events_overwritten: read(&counters.events_overwritten),
             rules_ignored: read(&counters.rules_ignored),
+            ends_delayed: self.service.engine.ends().delayed(),
         }
     }
 

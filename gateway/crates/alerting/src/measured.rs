@@ -33,7 +33,7 @@ impl Measured for Alerts {
 
 type Sample<N> = (&'static str, &'static str, N);
 
-fn counters(stats: &AlertStats) -> [Sample<u64>; 11] {
+fn counters(stats: &AlertStats) -> [Sample<u64>; 12] {
     [
         (
             "rule_evaluations",
@@ -80,6 +80,11 @@ fn counters(stats: &AlertStats) -> [Sample<u64>; 11] {
             "alerts_dropped_old",
             "Alerts dropped for their age",
             stats.dropped_old,
+        ),
+        (
+            "alert_ends_delayed",
+            "Looks at which an alert stood on to keep the budget of writes",
+            stats.ends_delayed,
         ),
         (
             "alert_events_overwritten",

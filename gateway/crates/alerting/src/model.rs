@@ -167,4 +167,6 @@ pub struct AlertStats {
     pub events_overwritten: u64,
     /// Rules of the store that could not be understood and are not in effect.
     pub rules_ignored: u64,
+    /// Times an alert stood on although its cause was gone, to keep the budget of writes.
+    pub ends_delayed: u64,
 }

@@ -59,16 +59,18 @@ impl AlertService {
         sources: Arc<Sources>,
     ) -> Result<AlertService, AlertError> {
         let rules = Rulebook::new(config, defaults)?;
+        let engine = Engine::new(rules.table().clone());
+        let conditions = Conditions::new(engine.ends().clone());
         Ok(AlertService {
             sources,
-            engine: Engine::new(rules.table().clone()),
+            engine,
             wake: Notify::new(),
             rules_changed: AtomicBool::new(true),
             rules_complete: AtomicBool::new(true),
             events: broadcast::Sender::new(EVENTS_KEPT),
             counters: Counters::default(),
             rules: Mutex::new(rules),
-            conditions: Mutex::new(Conditions::default()),
+            conditions: Mutex::new(conditions),
             book: RwLock::new(Book::new(config.max_alerts, config.retention_days)),
             version: AtomicU64::new(1),
         })

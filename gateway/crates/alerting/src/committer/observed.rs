@@ -101,12 +101,16 @@ impl Committer {
             transition,
             raised_at,
             ended_at,
+            again,
         } = change;
         let resolve = self.service.rules().conditions_auto_resolve();
         let cause = Cause::Condition(&key);
         let end = |draft: &mut Draft| {
             if let Some(seq) = draft.open(book, cause, &subject).map(|alert| alert.seq) {
                 draft.clear(book, seq, ended_at, resolve, moment);
+                if again > 0 {
+                    draft.edit(book, seq, |alert| note_again(alert, again));
+                }
             }
         };
         if transition.ended_before {
@@ -162,4 +166,13 @@ impl Committer {
             durable: true,
         }
     }
+}
+
+/// Notes how often it came again while the alert stood.
+fn note_again(alert: &mut Alert, again: u32) {
+    let told = format!("it came again {again} times while this alert stood");
+    alert.details = Some(match alert.details.take() {
+        Some(details) => format!("{details}; {told}"),
+        None => told,
+    });
 }

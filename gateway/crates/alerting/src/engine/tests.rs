@@ -208,7 +208,8 @@ fn no_episode_is_lost_between_two_threads() {
     let source = Sources::default()
         .register("board", SourceKind::Board)
         .expect("room");
-    let observe = |value| {
+    // Apart by so much that the budget of ends holds none of them back.
+    let observe = |value, episode: u64| {
         engine.observe(
             source,
             "board",
@@ -216,7 +217,7 @@ fn no_episode_is_lost_between_two_threads() {
                 metric: Metric::CpuUsage,
                 value,
             }],
-            Mono::ZERO,
+            Mono::from_millis(episode * 300_000),
         );
     };
     let (mut raised, mut open) = (0, false);
@@ -235,11 +236,11 @@ fn no_episode_is_lost_between_two_threads() {
     };
     std::thread::scope(|scope| {
         let flapping = scope.spawn(|| {
-            for _ in 0..EPISODES {
-                observe(60.0);
-                observe(40.0);
+            for episode in 0..EPISODES {
+                observe(60.0, episode);
+                observe(40.0, episode);
             }
-            observe(60.0);
+            observe(60.0, EPISODES);
         });
         while !flapping.is_finished() {
             take();

@@ -74,6 +74,43 @@ async fn day(notify: bool) -> (u64, String) {
     (day.0, report)
 }
 
+/// Alerts that can end in a day however much comes and goes (`alerting::damping`): so many
+/// begin again, each in a commit of its own at the worst.
+const ENDS_A_DAY: u64 = 348;
+
+/// Beginnings besides: one for each thing that may be wrong at a time.
+const FIRSTS: u64 = 100;
+
+#[tokio::test]
+async fn a_day_on_which_everything_comes_and_goes_stays_inside_the_budget() {
+    let (_dir, store) = fresh();
+    store.keep_outbox(true);
+    let start = store.stats();
+    for number in 0..BATCHES {
+        store.defer(batch(number));
+        store.flush().await.expect("flushed");
+    }
+    for seq in 0..ENDS_A_DAY + FIRSTS {
+        for life in [0, 2] {
+            if life == 2 && seq >= ENDS_A_DAY {
+                continue; // it stands
+            }
+            store
+                .commit(vec![stage(seq, life)])
+                .await
+                .expect("committed");
+            deliver(&store);
+        }
+    }
+    store.snapshot().await.expect("snapshot");
+    let (bytes, syncs) = since(start, store.stats());
+    assert!(bytes < BYTES_PER_DAY, "{bytes} bytes, {syncs} syncs");
+    #[expect(clippy::print_stdout, reason = "the figure is what this is run for")]
+    {
+        println!("a day of flapping: {bytes} bytes, {syncs} syncs");
+    }
+}
+
 /// An alert raised, acknowledged and resolved.
 fn stage(seq: u64, life: usize) -> Change {
     let by = |wanted| (life >= wanted).then(|| (1_738_314_905_000_000, "admin".to_owned()));

@@ -109,10 +109,11 @@ fn conditions_are_raised_once_and_survive_a_restart() {
         .service
         .conditions()
         .raise(silent("drone_001"), Mono::ZERO);
-    before
-        .service
-        .conditions()
-        .raise(silent("drone_002"), Mono::ZERO);
+    let unheard = Condition {
+        key: "state_port_unavailable",
+        ..silent("board")
+    };
+    before.service.conditions().raise(unheard, Mono::ZERO);
     before.ok(0);
     before
         .service
