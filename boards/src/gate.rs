@@ -25,12 +25,15 @@ pub(crate) enum GateKind {
     /// thermal `mode`: `disabled` is a zone the kernel does not measure.
     Mode,
     /// power_supply `voltage_now` beside a charge, with the number of cells: no cell that
-    /// is nearly full is empty. A gauge that lost its memory says 0 %.
+    /// is nearly full is empty, and where there is no voltage there is no battery. A gauge
+    /// that lost its memory says 0 %, and one without a battery too.
     Cells(u8),
 }
 
 /// A lithium cell with so much, µV, has a fifth of its charge at least.
 const NOT_EMPTY_UV: f64 = 3_600_000.0;
+/// Less than any cell has that is still one, µV.
+const NO_CELL_UV: f64 = 500_000.0;
 /// More than any lithium cell has: there are more of them than was thought.
 const MORE_THAN_ONE_UV: f64 = 4_450_000.0;
 
@@ -66,12 +69,17 @@ impl GateKind {
             GateKind::Present => decimal(bytes)
                 .is_ok_and(|value| value == 0.0)
                 .then_some(Absence::Unavailable("no battery is inserted")),
-            GateKind::Cells(cells) => decimal(bytes)
-                .map(|microvolts| microvolts / f64::from(cells))
-                .is_ok_and(|cell| (NOT_EMPTY_UV..=MORE_THAN_ONE_UV).contains(&cell))
-                .then_some(Absence::Unavailable(
-                    "the gauge says 0 %, the voltage is not an empty battery's",
+            GateKind::Cells(cells) => match decimal(bytes).ok()? / f64::from(cells) {
+                cell if cell < NO_CELL_UV => Some(Absence::Unavailable(
+                    "no battery is inserted: it has no voltage",
                 )),
+                cell if (NOT_EMPTY_UV..=MORE_THAN_ONE_UV).contains(&cell) => {
+                    Some(Absence::Unavailable(
+                        "the gauge says 0 %, the voltage is not an empty battery's",
+                    ))
+                }
+                _ => None,
+            },
             GateKind::Mode => bytes
                 .trim_ascii()
                 .eq_ignore_ascii_case(b"disabled")

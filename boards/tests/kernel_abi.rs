@@ -368,6 +368,9 @@ fn a_battery_that_is_nearly_full_is_not_empty() {
     assert_eq!(percent("0", "4100000", one), None);
     assert_eq!(percent("0", "3010000", one), Some(0.0));
     assert_eq!(percent("57", "4100000", one), Some(57.0));
+    // No voltage at all: the slot is empty, whatever the driver says of `present`.
+    assert_eq!(percent("0", "0", one), None);
+    assert_eq!(percent("0", "12000", one), None);
     let two = ("class/power_supply/b/voltage_max_design", "8400000");
     assert_eq!(percent("0", "7900000", two), None);
     assert_eq!(percent("0", "6100000", two), Some(0.0));
