@@ -2,7 +2,7 @@
 //! `command` and sends the datagrams it is told to send, as captured.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI16, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +41,7 @@ pub struct Shown {
 #[derive(Debug)]
 pub struct Streaming {
     shown: Arc<Mutex<Shown>>,
+    roll_deg: Arc<AtomicI16>,
     task: JoinHandle<()>,
 }
 
@@ -49,6 +50,11 @@ impl Streaming {
     pub fn show(&self, motors_run: bool, height_cm: u16) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         (shown.motors_run, shown.height_cm) = (motors_run, height_cm);
+    }
+
+    /// Lies on its side or its back from now on.
+    pub fn roll(&self, deg: i16) {
+        self.roll_deg.store(deg, Relaxed);
     }
 }
 
@@ -109,6 +115,8 @@ impl Drone {
     pub fn stream(&self, to: SocketAddr, shown: Shown) -> Streaming {
         let (socket, shown) = (self.socket.clone(), Arc::new(Mutex::new(shown)));
         let says = shown.clone();
+        let roll_deg = Arc::new(AtomicI16::new(0));
+        let roll = roll_deg.clone();
         let task = tokio::spawn(async move {
             let (mut ticks, mut motor_ms) = (tokio::time::interval(Duration::from_millis(100)), 0);
             loop {
@@ -116,8 +124,9 @@ impl Drone {
                 let shown = *says.lock().unwrap_or_else(PoisonError::into_inner);
                 motor_ms += if shown.motors_run { 100 } else { 0 };
                 let text = format!(
-                    "pitch:0;roll:0;yaw:0;vgx:0;vgy:0;vgz:0;templ:58;temph:60;tof:{};h:{};bat:{};\
+                    "pitch:0;roll:{};yaw:0;vgx:0;vgy:0;vgz:0;templ:58;temph:60;tof:{};h:{};bat:{};\
                      baro:44.00;time:{};agx:-3.00;agy:-2.00;agz:-999.00;\r\n",
+                    roll.load(Relaxed),
                     shown.height_cm + 10,
                     shown.height_cm,
                     shown.battery_pct,
@@ -127,7 +136,11 @@ impl Drone {
                 let _ = socket.send_to(text.as_bytes(), to).await;
             }
         });
-        Streaming { shown, task }
+        Streaming {
+            shown,
+            roll_deg,
+            task,
+        }
     }
 
     /// Waits for `wanted`, answers `ok`; answers whatever else comes before it too.

@@ -110,6 +110,58 @@ async fn who_streams_is_known(gateway: &Gateway, peer: &Drone) -> anyhow::Result
 }
 
 #[tokio::test]
+async fn nobody_unknown_is_asked_by_who_only_looks_nor_while_a_drone_flies() -> anyhow::Result<()> {
+    let builder = Gateway::builder();
+    let network = builder.block().host(0);
+    let builder = builder.drones(&format!("scan_ranges = [\"{network}/28\"]"));
+    let gateway = builder.drone("d1", 2).start().await?;
+    let ours = Drone::at(gateway.block().host(2)).await?;
+    let to = ours.enter_sdk_mode().await?;
+    let shown = drone::Shown {
+        motors_run: false,
+        height_cm: 0,
+        battery_pct: 80,
+    };
+    let streaming = ours.stream(to, shown);
+    let stranger = Drone::at(gateway.block().host(5)).await?;
+    let heard = AtomicU16::new(0);
+    let (admin, reader) = (gateway.admin()?, gateway.reader()?);
+    let search = async {
+        let path = "/api/drones/detect?timeout=1";
+        let by_reader = reader.get(path).await?.expect(200).json();
+        assert_eq!(heard.load(Ordering::Relaxed), 0, "{by_reader:#}");
+        streaming.show(true, 80);
+        eventually("it flies", || async {
+            let status = admin.get("/api/drones/d1/status").await?.expect(200).json();
+            Ok((status["flight_status"] == "flying").then_some(()))
+        })
+        .await?;
+        admin.get(path).await?.expect(200);
+        let scan = admin.post("/api/drones/scan").await?.expect(200).json();
+        let message = scan["message"].as_str().context("a text")?;
+        assert!(message.contains("d1 may be in the air"), "{message}");
+        let verify = format!(
+            "/api/drones/verify-connection?ip_address={}",
+            gateway.block().host(5)
+        );
+        let check = admin.post(&verify).await?.expect(200).json();
+        assert_eq!(check["is_reachable"], false, "{check:#}");
+        assert_eq!(heard.load(Ordering::Relaxed), 0);
+        // On the ground again, and asked by who may.
+        streaming.show(false, 0);
+        eventually("the stranger is asked", || async {
+            admin.get(path).await?.expect(200);
+            Ok((heard.load(Ordering::Relaxed) > 0).then_some(()))
+        })
+        .await
+    };
+    tokio::select! {
+        done = search => done,
+        ended = answer(&stranger, &heard) => ended,
+    }
+}
+
+#[tokio::test]
 async fn the_network_routes_refuse_as_documented() -> anyhow::Result<()> {
     let gateway = Gateway::builder()
         .drones("scan_ranges = []")

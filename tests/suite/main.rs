@@ -46,6 +46,7 @@ mod spoofing;
 mod terms;
 mod tls;
 mod trust;
+mod truth;
 mod update;
 mod upstream;
 mod verdicts;

@@ -53,6 +53,7 @@ impl Observing {
             presences: presences.clone(),
             events: core.events.clone(),
             path: Some(core.path.handle().clone()),
+            state_dir: Some(config.storage.dir.clone()),
         };
         let fleet = Fleet::start(&config.drones, core.pipeline.clone(), options)?;
         let (boards_end, control) = bridge::panel();

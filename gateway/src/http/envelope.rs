@@ -251,6 +251,11 @@ impl ApiError {
         self
     }
 
+    /// The message.
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
     /// The status.
     #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {

@@ -75,7 +75,7 @@ pub(crate) fn reply(
                 status: NetworkStatus::now(app),
             },
         ))),
-        "scan_real_drones" => Some(scan(app, message)),
+        "scan_real_drones" => Some(scan(app, may_write, message)),
         "verify_drone_connection" if !may_write => denied("VERIFICATION_ERROR"),
         "verify_drone_connection" => Some(verify(app, message)),
         "start_auto_scan" if !may_write => denied("AUTO_SCAN_START_ERROR"),
@@ -106,14 +106,14 @@ fn number(message: &Map<String, Value>, name: &str) -> Result<Option<f64>, Strin
     }
 }
 
-fn scan(app: &Arc<App>, message: &Map<String, Value>) -> Reply {
+fn scan(app: &Arc<App>, may_ask: bool, message: &Map<String, Value>) -> Reply {
     let patience = match number(message, "timeout").and_then(network::timeout) {
         Ok(patience) => patience,
         Err(why) => return Reply::Now(refusal("SCAN_ERROR", &why)),
     };
     let app = Arc::clone(app);
     let completed = async move {
-        let detected_drones = network::detected(&app, patience).await;
+        let detected_drones = network::detected(&app, may_ask, patience).await;
         say(
             "scan_completed",
             Completed {

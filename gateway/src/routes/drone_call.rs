@@ -5,9 +5,10 @@
 //! answered when the drone has taken it, not when it is over: clients wait ten
 //! seconds at most, and a landing may take longer.
 
+use std::fmt;
 use std::time::Duration;
 
-use access::Session;
+use access::{Permission, Session};
 use http::StatusCode;
 use readings::command::CommandId;
 use tello::command::Command;
@@ -17,7 +18,10 @@ use crate::http::envelope::{ApiError, Outcome as Answer};
 use crate::http::inputs::path_id;
 use crate::http::params::{Kind, Location, Param};
 use crate::http::respond::{self, SuccessResponse};
-use crate::sources::vehicles::{CommandError, DroneView, Operator, Outcome, Pending, Refusal};
+use crate::http::route::Policy;
+use crate::sources::vehicles::{
+    Aim, CommandError, DroneView, DroneWords, Operator, Outcome, Pending, Refusal, explained,
+};
 
 /// How long an answer waits for the drone to refuse. Firmware refuses within
 /// some 30 ms; the contract wants a take-off answered within about 0.1 s.
@@ -67,6 +71,15 @@ pub(crate) fn operator(call: &Call) -> Operator {
     }
 }
 
+/// Whether who asks may fly, and ask unknown addresses for drones.
+pub(crate) fn may_write(call: &Call) -> bool {
+    let session = call.session.as_ref();
+    match Policy::Strict(Permission::Write).needs(call.config.access.profile) {
+        None => true,
+        Some(needed) => session.is_some_and(|session| session.may(needed)),
+    }
+}
+
 /// A success in words.
 pub(crate) fn said(message: String) -> Answer {
     Ok(respond::json(&SuccessResponse::new(message)))
@@ -95,7 +108,17 @@ pub(super) async fn order(
     by: &Operator,
 ) -> Result<Pending, CommandError> {
     let pending = call.app.vehicles.command(drone, command, by).await;
-    match &pending {
+    tell_given(call, drone, command, &pending);
+    pending
+}
+
+fn tell_given(
+    call: &Call,
+    drone: &str,
+    command: impl fmt::Display,
+    pending: &Result<Pending, CommandError>,
+) {
+    match pending {
         Ok(pending) => tell_of(call, drone, &format!("{command}, command {}", pending.id())),
         Err(CommandError::Refused { id, why }) => {
             tell_of(
@@ -106,7 +129,6 @@ pub(super) async fn order(
         }
         Err(CommandError::Unknown(_)) => {}
     }
-    pending
 }
 
 /// A command that was given.
@@ -127,16 +149,50 @@ pub(crate) fn given(command: Given) -> Answer {
 pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Given, ApiError> {
     let id = &call.param;
     let pending = order(call, id, command, &operator(call)).await;
-    let mut pending = pending.map_err(|error| refused(command, error))?;
+    let pending = pending.map_err(|error| refused(command, error))?;
+    answered(id, command, pending, wait, || taken(id, command)).await
+}
+
+/// Sends the drone to `aim`; what came of it so far.
+pub(crate) async fn fly_to(call: &Call, aim: Aim) -> Result<Given, ApiError> {
+    let id = &call.param;
+    let pending = call.app.vehicles.aim(id, aim, &operator(call)).await;
+    tell_given(call, id, aim, &pending);
+    // Refused as any other manoeuvre is.
+    let pending = pending.map_err(|error| refused(Command::Takeoff, error))?;
+    answered(id, aim, pending, false, || {
+        format!("Drone {id}: {aim} taken")
+    })
+    .await
+}
+
+/// What came of a command so far; `taken` while it is under way.
+async fn answered(
+    id: &str,
+    command: impl fmt::Display,
+    mut pending: Pending,
+    wait: bool,
+    taken: impl FnOnce() -> String,
+) -> Result<Given, ApiError> {
     let command_id = pending.id();
     let outcome = match wait {
         true => Some(pending.settled().await),
         false => pending.settled_within(REFUSED_WITHIN).await,
     };
     let message = match outcome {
-        None => taken(id, command),
-        Some(outcome) => ended(id, command, outcome)
-            .map_err(|message| of_command(failed(message), command_id))?,
+        None => taken(),
+        Some(outcome) => {
+            let reason = match &outcome {
+                Outcome::Refused(words) => DroneWords::of(words).map(|known| known.code),
+                _ => None,
+            };
+            ended(id, command, outcome).map_err(|message| match reason {
+                None => of_command(failed(message), command_id),
+                Some(reason) => {
+                    failed(message).details(format!("command_id: {command_id}, reason: {reason}"))
+                }
+            })?
+        }
     };
     Ok(Given {
         message,
@@ -155,12 +211,18 @@ pub(super) fn taken(id: &str, command: Command) -> String {
 }
 
 /// What came of a command, in words; an error when it was not what was asked for.
-pub(super) fn ended(id: &str, command: Command, outcome: Outcome) -> Result<String, String> {
+pub(super) fn ended(
+    id: &str,
+    command: impl fmt::Display,
+    outcome: Outcome,
+) -> Result<String, String> {
     Err(match outcome {
         Outcome::Done | Outcome::Sent | Outcome::Answer(_) => {
             return Ok(format!("Drone {id}: {command} done"));
         }
-        Outcome::Refused(words) => format!("Drone {id} refused {command}: {words}"),
+        Outcome::Refused(words) => {
+            format!("Drone {id} refused {command}: {}", explained(&words))
+        }
         Outcome::NoReply => format!(
             "Drone {id} did not reply to {command} in time; it may have been carried out all the same"
         ),
@@ -186,11 +248,11 @@ pub(super) fn ended(id: &str, command: Command, outcome: Outcome) -> Result<Stri
     })
 }
 
-/// 503 `DRONE_COMMAND_FAILED`.
+/// 503 `DRONE_UNAVAILABLE` (contract 1.6).
 pub(crate) fn failed(message: String) -> ApiError {
     ApiError::new(
         StatusCode::SERVICE_UNAVAILABLE,
-        "DRONE_COMMAND_FAILED",
+        "DRONE_UNAVAILABLE",
         message,
     )
 }
@@ -202,11 +264,7 @@ pub(crate) fn of_command(error: ApiError, id: CommandId) -> ApiError {
 
 /// 400: what needs a connected drone and does not fly.
 pub(crate) fn not_connected() -> ApiError {
-    ApiError::new(
-        StatusCode::BAD_REQUEST,
-        "DRONE_NOT_CONNECTED",
-        NOT_CONNECTED,
-    )
+    ApiError::new(StatusCode::BAD_REQUEST, "DRONE_NOT_READY", NOT_CONNECTED)
 }
 
 /// Why a command was not taken, as the contract tells it.
@@ -223,14 +281,13 @@ pub(crate) fn refused(command: Command, error: CommandError) -> ApiError {
     let error = match refusal {
         Refusal::NotConnected if flies => ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "DRONE_NOT_CONNECTED",
+            "DRONE_UNAVAILABLE",
             NOT_CONNECTED,
         ),
         Refusal::NotConnected => not_connected(),
-        Refusal::Lost(_) if !flies => {
-            bad("DRONE_NOT_CONNECTED", format!("{NOT_CONNECTED}: {refusal}"))
-        }
-        Refusal::BatteryLow { .. } => bad("BATTERY_LOW", refusal.to_string()),
+        Refusal::Lost(_) if !flies => bad("DRONE_NOT_READY", format!("{NOT_CONNECTED}: {refusal}")),
+        Refusal::BatteryLow { .. } => bad("DRONE_NOT_READY", refusal.to_string()),
+        Refusal::TooFar { .. } => bad("INVALID_COMMAND", refusal.to_string()),
         other => failed(other.to_string()),
     };
     of_command(error, id)

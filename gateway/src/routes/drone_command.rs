@@ -4,6 +4,8 @@
 //! `{"droneId", …}` in centimetres. The body becomes typed commands here;
 //! flying them is [`crate::routes::flight`]'s. Pure but for the handler.
 
+use std::ops::RangeInclusive;
+
 use futures_util::future::BoxFuture;
 use readings::command::CommandId;
 use serde::Serialize;
@@ -25,6 +27,13 @@ use crate::routes::drone_views::DroneStatus;
 use crate::routes::drones::session;
 use crate::routes::flight::{direction_of, invalid};
 use crate::routes::photos::{self, PhotoView};
+use crate::sources::vehicles::Aim;
+
+/// Heights that may be asked for, in m, and that of a take-off which names none, in cm
+/// (contract 11.3).
+const ALTITUDES_M: RangeInclusive<f64> = 0.2..=10.0;
+const TAKEOFF_M: RangeInclusive<f64> = 0.5..=10.0;
+const TAKEOFF_CM: i32 = 120;
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[later(
@@ -99,10 +108,10 @@ enum Wish {
     Fly(Command),
     /// Several straight moves, one after another.
     Moves(Vec<Command>),
-    /// To this height in cm.
-    Altitude(i32),
-    /// To this heading in degrees.
-    Heading(i32),
+    /// Off the ground, and to this height in cm.
+    TakeOff(i32),
+    /// There, from wherever it is when its turn comes.
+    Aim(Aim),
 }
 
 /// `POST /api/drones/{drone_id}/command`
@@ -126,7 +135,10 @@ async fn run(call: Call) -> Answer {
         Wish::Photo => {
             let photo = photos::take(&call).await?;
             let filepath = photo.path().to_owned();
-            let message = format!("Photo of {}: {filepath}", call.param);
+            let mut message = format!("Photo of {}: {filepath}", call.param);
+            if let Some(note) = photo.note() {
+                message.push_str(&format!("; {note}"));
+            }
             data = Some(Data::Photo(Box::new(TakenPhoto { photo, filepath })));
             message
         }
@@ -138,18 +150,11 @@ async fn run(call: Call) -> Answer {
         }
         Wish::Fly(command) => all(&call, vec![command], &mut given).await?,
         Wish::Moves(moves) => all(&call, moves, &mut given).await?,
-        Wish::Altitude(cm) => {
-            let by = cm - session::height_cm(&call)?;
-            // Less than a drone can move is as good as there.
-            all(&call, straight([0, 0, by], 0)?, &mut given).await?
-        }
-        Wish::Heading(deg) => {
-            let turn = (deg - session::yaw_deg(&call)?).rem_euclid(360);
-            match turn {
-                0 => format!("Drone {} has that heading", call.param),
-                1..=180 => all(&call, vec![turned(turn)?], &mut given).await?,
-                _ => all(&call, vec![turned(turn - 360)?], &mut given).await?,
-            }
+        Wish::TakeOff(to_cm) => take_off(&call, to_cm, &mut given).await?,
+        Wish::Aim(aim) => {
+            let to = drone_call::fly_to(&call, aim).await?;
+            given = Some(to.id);
+            to.message
         }
     };
     Ok(respond::json(&CommandResult {
@@ -172,6 +177,21 @@ async fn all(
     for command in commands {
         let given = drone_call::fly(call, command, false).await?;
         (message, *last) = (given.message, Some(given.id));
+    }
+    Ok(message)
+}
+
+/// Takes off, then goes to that height: less than a drone can move is as good as there.
+/// The answer is the take-off's; what keeps it from the height is said in it.
+async fn take_off(
+    call: &Call,
+    to_cm: i32,
+    given: &mut Option<CommandId>,
+) -> Result<String, ApiError> {
+    let mut message = all(call, vec![Command::Takeoff], given).await?;
+    match drone_call::fly_to(call, Aim::Altitude(to_cm)).await {
+        Ok(to) => message.push_str(&format!("; then {to_cm} cm high, command {}", to.id)),
+        Err(error) => message.push_str(&format!("; not {to_cm} cm high: {}", error.message())),
     }
     Ok(message)
 }
@@ -239,14 +259,14 @@ fn in_metres(name: &str, params: &Map<String, Value>) -> Result<Wish, ApiError> 
     Ok(match name {
         "connect" => Wish::Connect,
         "disconnect" => Wish::Disconnect,
-        "takeoff" => Wish::Fly(Command::Takeoff),
+        "takeoff" => Wish::TakeOff(altitude_cm(params, TAKEOFF_M)?.unwrap_or(TAKEOFF_CM)),
         "land" => Wish::Fly(Command::Land),
         "emergency_stop" => Wish::Fly(Command::Emergency),
         "move" => moves(params)?,
         "rotate" => rotation(params)?,
         "change_altitude" => {
-            let metres = number(params, "altitude")?.filter(|metres| (0.2..=10.0).contains(metres));
-            Wish::Altitude((metres.ok_or_else(|| invalid("altitude"))? * 100.0).round() as i32)
+            let target_cm = altitude_cm(params, ALTITUDES_M)?;
+            Wish::Aim(Aim::Altitude(target_cm.ok_or_else(|| invalid("altitude"))?))
         }
         "take_photo" => Wish::Photo,
         "start_streaming" => Wish::Stream(Some(true)),
@@ -258,6 +278,18 @@ fn in_metres(name: &str, params: &Map<String, Value>) -> Result<Wish, ApiError> 
 }
 
 /// Axes win over direction and distance: x right, y forward, z up.
+/// The altitude among `params`, in cm, if there is one.
+fn altitude_cm(
+    params: &Map<String, Value>,
+    within_m: RangeInclusive<f64>,
+) -> Result<Option<i32>, ApiError> {
+    let given = number(params, "altitude")?;
+    if given.is_some_and(|metres| !within_m.contains(&metres)) {
+        return Err(invalid("altitude"));
+    }
+    Ok(given.map(|metres| (metres * 100.0).round() as i32))
+}
+
 fn moves(params: &Map<String, Value>) -> Result<Wish, ApiError> {
     let axes = [
         number(params, "x")?,
@@ -266,7 +298,7 @@ fn moves(params: &Map<String, Value>) -> Result<Wish, ApiError> {
     ];
     if axes.iter().any(Option::is_some) {
         let by_cm = axes.map(|metres| (metres.unwrap_or(0.0) * 100.0).round() as i32);
-        return Ok(Wish::Moves(straight(by_cm, 1)?));
+        return Ok(Wish::Moves(straight(by_cm)?));
     }
     let direction = params
         .get("direction")
@@ -279,8 +311,8 @@ fn moves(params: &Map<String, Value>) -> Result<Wish, ApiError> {
     )?))
 }
 
-/// Straight moves that make up `by_cm`; `least` of them at the least.
-fn straight([x, y, z]: [i32; 3], least: usize) -> Result<Vec<Command>, ApiError> {
+/// Straight moves that make up what is given in cm; one at the least.
+fn straight([x, y, z]: [i32; 3]) -> Result<Vec<Command>, ApiError> {
     let pairs = [
         (z, Direction::Up, Direction::Down),
         (y, Direction::Forward, Direction::Back),
@@ -290,15 +322,13 @@ fn straight([x, y, z]: [i32; 3], least: usize) -> Result<Vec<Command>, ApiError>
     for (cm, there, back) in pairs {
         match cm.unsigned_abs() {
             0 => {}
-            // Too short for a drone, unless it was derived from a height.
-            1..20 if least == 0 => {}
             distance => moves.push(moved(
                 if cm > 0 { there } else { back },
                 f64::from(distance),
             )?),
         }
     }
-    if moves.len() < least {
+    if moves.is_empty() {
         Err(invalid("no movement given"))
     } else {
         Ok(moves)
@@ -321,7 +351,7 @@ fn rotation(params: &Map<String, Value>) -> Result<Wish, ApiError> {
         if !(0.0..360.0).contains(&heading) {
             return Err(invalid("absoluteHeading"));
         }
-        return Ok(Wish::Heading(heading.round() as i32));
+        return Ok(Wish::Aim(Aim::Heading(heading.round() as i32)));
     }
     if let Some(signed) = number(params, "rotationAngle")? {
         return Ok(Wish::Fly(turned(signed.round() as i32)?));
@@ -414,7 +444,11 @@ mod tests {
         );
         let body =
             json!({"command": "rotate", "params": {"mode": "absolute", "absoluteHeading": 270}});
-        assert_eq!(wish(body), Some(Wish::Heading(270)));
+        assert_eq!(wish(body), Some(Wish::Aim(Aim::Heading(270))));
+        let takeoff = |params: Value| wish(json!({"command": "takeoff", "params": params}));
+        assert_eq!(takeoff(json!({"altitude": 1.5})), Some(Wish::TakeOff(150)));
+        assert_eq!(takeoff(json!({})), Some(Wish::TakeOff(120)));
+        assert_eq!(takeoff(json!({"altitude": 0.4})), None);
     }
 
     #[test]

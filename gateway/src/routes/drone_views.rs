@@ -36,7 +36,7 @@ impl From<&DroneView> for Drone {
             name: drone.name.to_string(),
             drone_type: if is_real { "real" } else { "dummy" },
             ip_address: drone.address.map(|address| address.to_string()),
-            status: connection(drone.link),
+            status: connection(drone),
             last_seen: drone.last_seen.map(Ts),
             mode: match drone.mode {
                 DroneMode::Auto => "auto",
@@ -132,10 +132,12 @@ fn basis(basis: Basis) -> &'static str {
     }
 }
 
-/// The contract's three connection states.
-fn connection(link: LinkState) -> &'static str {
-    match link {
+/// The contract's three connection states. One that was in the air before a restart and
+/// is not heard since is lost, not merely not there yet.
+fn connection(drone: &DroneView) -> &'static str {
+    match drone.link {
         LinkState::Connected => "connected",
+        LinkState::Connecting if drone.airborne => "error",
         LinkState::Disconnected | LinkState::Connecting => "disconnected",
         LinkState::Lost => "error",
     }
@@ -153,7 +155,7 @@ impl From<&DroneView> for DroneStatus {
             .flatten();
         DroneStatus {
             drone_id: drone.id.to_string(),
-            connection_status: connection(drone.link),
+            connection_status: connection(drone),
             flight_status: match drone.flight.phase {
                 Phase::Landed => "landed",
                 Phase::TakingOff => "taking_off",
@@ -188,11 +190,7 @@ impl From<&DroneView> for DroneStatus {
             last_updated: last_seen,
             id: drone.id.to_string(),
             name: drone.name.to_string(),
-            status: if flying {
-                "flying"
-            } else {
-                connection(drone.link)
-            },
+            status: if flying { "flying" } else { connection(drone) },
             battery_level_alias: drone.battery_pct,
             position: None,
             last_seen,
@@ -202,7 +200,7 @@ impl From<&DroneView> for DroneStatus {
                 connection_state: if drone.link == LinkState::Connecting {
                     "connecting"
                 } else {
-                    connection(drone.link)
+                    connection(drone)
                 },
                 real_ip_address: address.to_string(),
                 hardware_version: None,

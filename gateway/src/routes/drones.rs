@@ -138,7 +138,7 @@ async fn open(call: &Call) -> Result<String, ApiError> {
             ),
             ConnectError::Unreachable { .. } => ApiError::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "DRONE_CONNECTION_FAILED",
+                "DRONE_UNAVAILABLE",
                 error.to_string(),
             ),
         })?;
@@ -176,15 +176,5 @@ pub(crate) mod session {
     /// Its status.
     pub(crate) fn status(call: &Call) -> Result<DroneStatus, ApiError> {
         drone(call).map(|drone| DroneStatus::from(&drone))
-    }
-
-    /// Its height in cm.
-    pub(crate) fn height_cm(call: &Call) -> Result<i32, ApiError> {
-        drone(call).map(|drone| drone.height_cm.unwrap_or(0))
-    }
-
-    /// Its yaw in degrees, clockwise.
-    pub(crate) fn yaw_deg(call: &Call) -> Result<i32, ApiError> {
-        drone(call).map(|drone| drone.attitude_deg.map_or(0, |[_, _, yaw]| yaw))
     }
 }

@@ -19,8 +19,9 @@ use crate::http::rows::{READ, WRITE, get, later, now};
 use crate::http::scalars::{Ts, round2};
 use crate::http::shape::{list_of, of};
 use crate::http::state::App;
+use crate::routes::drone_call;
 use crate::routes::network_views::{ConnectionCheck, DetectedDrone, NetworkStatus};
-use crate::sources::tello::NotAllowed;
+use crate::sources::tello::{NotAllowed, Searched};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
@@ -59,7 +60,7 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "network",
-        "Search the configured address ranges for real drones",
+        "Search for real drones: with `write` the configured address ranges are asked, else and while a drone may be in the air only those are found that stream",
     )
     .takes(DETECT),
     later(
@@ -144,11 +145,22 @@ fn bad(
     ApiError::validation(vec![Issue::new(kind, place, param.name, message, input)])
 }
 
+/// Who is there: found by asking where `may_ask`, else by their streams alone. `command`
+/// to an unknown drone takes it from whoever flies it; that is not for who only looks.
+async fn searched(app: &App, may_ask: bool, patience: Duration) -> Searched {
+    let discovery = app.fleet.discovery();
+    match may_ask {
+        true => discovery.detect(patience).await,
+        false => {
+            let why = "nobody was asked, which needs the permission `write`";
+            discovery.heard(why.to_owned())
+        }
+    }
+}
+
 /// Who is there, as the contract lists them.
-pub(crate) async fn detected(app: &App, patience: Duration) -> Vec<DetectedDrone> {
-    app.fleet
-        .discovery()
-        .detect(patience)
+pub(crate) async fn detected(app: &App, may_ask: bool, patience: Duration) -> Vec<DetectedDrone> {
+    searched(app, may_ask, patience)
         .await
         .found
         .iter()
@@ -170,7 +182,8 @@ pub(crate) fn detect(mut call: Call) -> BoxFuture<'static, Answer> {
                 given.unwrap_or_default().into(),
             )
         })?;
-        Ok(respond::json(&detected(&call.app, patience).await))
+        let may_ask = drone_call::may_write(&call);
+        Ok(respond::json(&detected(&call.app, may_ask, patience).await))
     })
 }
 
@@ -285,12 +298,7 @@ pub(crate) struct ScanResult {
 /// `POST /api/drones/scan`: simulated drones that can be had, and real ones that are there.
 pub(crate) fn scan(call: Call) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
-        let searched = call
-            .app
-            .fleet
-            .discovery()
-            .detect(Duration::from_secs_f64(SCAN_S))
-            .await;
+        let searched = searched(&call.app, true, Duration::from_secs_f64(SCAN_S)).await;
         let simulated = call
             .app
             .vehicles
@@ -309,7 +317,10 @@ pub(crate) fn scan(call: Call) -> BoxFuture<'static, Answer> {
             }
         }
         Ok(respond::json(&ScanResult {
-            message: format!("{} drones found", drones.len()),
+            message: match &searched.withheld {
+                None => format!("{} drones found", drones.len()),
+                Some(why) => format!("{} drones found; {why}", drones.len()),
+            },
             found: drones.len(),
             count: drones.len(),
             drones,

@@ -66,6 +66,9 @@ pub(crate) const ROUTES: &[Route] = &[
 /// Age up to which a picture of a running stream is now enough for a photo.
 const FRESH: Duration = Duration::from_secs(2);
 
+/// What is said of a photo that stays as the drone coded it.
+const NOT_DECODED: &str = "not decoded: it is the picture as the drone coded it; set camera.decoder to an ffmpeg for JPEG";
+
 /// Bytes of a photo shown in its metadata: a hundred characters, as documented.
 const SHOWN_BYTES: usize = 75;
 
@@ -86,6 +89,9 @@ struct PhotoMetadata {
     format: &'static str,
     size_bytes: u64,
     channels: u8,
+    /// Why it is not a JPEG, when it is none; only when it was just taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
     /// The beginning of the file; only when it was just taken.
     base64_data: Option<String>,
 }
@@ -106,6 +112,11 @@ impl PhotoView {
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
+
+    /// Why it is not as it was asked for, in words.
+    pub(crate) fn note(&self) -> Option<&'static str> {
+        self.metadata.note
+    }
 }
 
 impl From<&Photo> for PhotoView {
@@ -124,6 +135,7 @@ impl From<&Photo> for PhotoView {
                 format: photo.name.kind.format(),
                 size_bytes: photo.size_bytes,
                 channels: 3,
+                note: None,
                 base64_data: None,
             },
         }
@@ -253,23 +265,23 @@ impl Shot {
     }
 
     async fn order(&self, command: Command, deadline: Instant) -> Result<(), ApiError> {
-        let pending = self
-            .app
-            .vehicles
-            .command(&self.drone, command, &self.by)
-            .await;
+        // For the stream to begin long after whoever asked has gone would be for nothing.
+        let fleet = &self.app.fleet;
+        let pending = match command {
+            Command::StreamOn => fleet.command_awaited(&self.drone, command, &self.by).await,
+            _ => fleet.command(&self.drone, command, &self.by).await,
+        };
         let mut pending = pending.map_err(|error| drone_call::refused(command, error))?;
         let id = pending.id();
         let failed = |message| drone_call::of_command(drone_call::failed(message), id);
         let within = deadline.saturating_duration_since(Instant::now());
         match pending.settled_within(within).await {
             Some(Outcome::Done | Outcome::Sent | Outcome::Answer(_)) => Ok(()),
-            Some(Outcome::Refused(words)) => Err(failed(format!(
-                "Drone {} refused {command}: {words}",
-                self.drone
-            ))),
-            _ => Err(failed(format!(
-                "Drone {} did not reply to {command} in time",
+            Some(outcome) => drone_call::ended(&self.drone, command, outcome)
+                .map(drop)
+                .map_err(failed),
+            None => Err(failed(format!(
+                "Drone {} is still busy with an earlier command; no photo was taken",
                 self.drone
             ))),
         }
@@ -287,6 +299,7 @@ impl Shot {
         let photo = photo.map_err(|error| ApiError::unavailable(error.to_string()))?;
         let mut view = PhotoView::from(&photo);
         view.metadata.base64_data = Some(shown);
+        view.metadata.note = (kind == Kind::H264).then_some(NOT_DECODED);
         Ok(view)
     }
 }

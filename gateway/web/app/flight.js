@@ -79,7 +79,7 @@ export async function flyAll(command) {
         tellTrouble({
           key: `${id}/${one}`,
           title: () => t('trouble.command', { name: nameOf(id), command: of('command', one) }),
-          error: new Failure('refused', { status: 503, code: 'DRONE_COMMAND_FAILED', message }),
+          error: new Failure('refused', { status: 503, code: 'DRONE_UNAVAILABLE', message }),
           retry: () => void fly(id, one),
         });
       }

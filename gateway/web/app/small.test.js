@@ -39,7 +39,7 @@ test('failures are told apart in words', () => {
     inWords(
       new Failure('refused', {
         status: 503,
-        code: 'DRONE_COMMAND_FAILED',
+        code: 'DRONE_UNAVAILABLE',
         message: 'the drone is busy with an earlier move; try again',
       }),
     ),

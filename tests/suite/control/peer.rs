@@ -207,6 +207,6 @@ async fn a_low_battery_keeps_a_drone_on_the_ground() -> anyhow::Result<()> {
         .await?
         .expect(400)
         .json();
-    assert_eq!(refused["error_code"], "BATTERY_LOW");
+    assert_eq!(refused["error_code"], "DRONE_NOT_READY");
     Ok(())
 }

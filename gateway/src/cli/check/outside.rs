@@ -34,12 +34,13 @@ async fn drones(config: &Config, running: &Running) -> Vec<Finding> {
             .map(|(id, reason)| finding(Severity::Error, id, reason.as_str()))
             .collect();
         if found.is_empty() {
-            let text = "the running gateway misses none that it is connected to";
+            let text = "the running gateway misses none that it is connected to; those it is not connected to \
+                        were not asked";
             found.push(finding(Severity::Ok, "drones", text));
         }
         return found;
     }
-    match drones::ask_configured(&config.drones).await {
+    match drones::ask_configured(&config.drones, crate::cli::state_dir(config)).await {
         Ok(answers) => answers
             .into_iter()
             .map(|(id, answer)| drone(&id, &answer))
@@ -56,7 +57,11 @@ fn drone(id: &str, answer: &Answer) -> Finding {
             finding(Severity::Ok, id, format!("it answers{battery}"))
         }
         Answer::Silent(reason) => finding(Severity::Error, id, reason.as_str()),
-        Answer::NotAsked => finding(Severity::Ok, id, "not asked: it has an IPv6 address"),
+        Answer::NotAsked => finding(Severity::Warning, id, "not asked: it has an IPv6 address"),
+        Answer::InTheAir => {
+            let text = "not asked: it was in the air when the gateway last ran, and may be still";
+            finding(Severity::Warning, id, text)
+        }
     }
 }
 

@@ -160,6 +160,8 @@ fn temperatures(limits: TemperatureLimits) -> Vec<Rule> {
     let high = lowered(HIGH_C, limits.throttle_c).min(critical - APART_C);
     let rule = |name, threshold, level| Rule {
         hysteresis: TEMPERATURE_HYSTERESIS_C,
+        // As the default rules: one sample of a sensor may be a fault of it.
+        for_s: 5,
         // As the documented rules: for every source with this metric.
         ..Rule::new(name, Metric::Temperature, ">=", threshold, level)
     };

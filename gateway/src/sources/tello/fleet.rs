@@ -7,6 +7,7 @@ mod simulators;
 mod tasks;
 mod video;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,9 +23,10 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::commander::{Request, publish_refusal};
+use super::commander::{Request, Wished, publish_refusal};
 use super::discovery::Discovery;
 use super::filter::Way;
+use super::flights::FlightRecord;
 use super::plan::{FleetError, FleetPlan};
 use super::port::{Kind, Sockets};
 use super::roster::{DroneRecord, DroneStats, PortHolder, PortRecord, PortView, Roster};
@@ -33,7 +35,7 @@ use super::ways;
 use crate::config::Drones;
 use crate::sources::sink::ReadingSink;
 use crate::sources::vehicles::{
-    CommandError, ConnectError, DroneView, LinkState, Operator, Pending, Presences, Refusal,
+    Aim, CommandError, ConnectError, DroneView, LinkState, Operator, Pending, Presences, Refusal,
     UnknownDrone, VehicleKind,
 };
 use crate::supervision::{Service, Supervisor};
@@ -54,6 +56,8 @@ pub struct FleetOptions {
     pub events: EventLog,
     /// The runtime that hears drones' states; without one the current one does.
     pub path: Option<Handle>,
+    /// Where it is kept which drones are in the air; without one a restart forgets it.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl Default for FleetOptions {
@@ -64,6 +68,7 @@ impl Default for FleetOptions {
             presences: Presences::default(),
             events: EventLog::default(),
             path: None,
+            state_dir: None,
         }
     }
 }
@@ -168,6 +173,10 @@ impl Fleet {
                 .map_or(plan.video_port, |video| video.local.port()),
         );
         let roster = Arc::new(Roster::new(&plan, &ids, ways, ports));
+        let flights = options.state_dir.as_deref().map(FlightRecord::open);
+        if let Some(flights) = &flights {
+            flights.recall(&roster);
+        }
         let discovery = Arc::new(Discovery::new(&plan, roster.clone()));
         let mut inner = FleetParts {
             discovery,
@@ -180,6 +189,10 @@ impl Fleet {
             connect_timeout: plan.connect_timeout,
         };
         inner.spawn(&plan, sockets, video, Arc::new(sink), &options);
+        if let Some(flights) = flights {
+            let kept = flights.keep(inner.roster.clone(), inner.cancel.clone());
+            options.spawn(&inner.tasks, ("flight record", None), kept);
+        }
         Ok(Fleet {
             inner: Arc::new(inner),
         })
@@ -283,15 +296,34 @@ impl Fleet {
         command: Command,
         by: &Operator,
     ) -> Result<Pending, CommandError> {
+        self.wish(id, Wished::Command(command), by).await
+    }
+
+    /// As [`Fleet::command`]; when nobody waits any more for what comes of it, it is not
+    /// sent, or taken back.
+    ///
+    /// # Errors
+    /// [`CommandError`], before anything was sent.
+    pub async fn command_awaited(
+        &self,
+        id: &str,
+        command: Command,
+        by: &Operator,
+    ) -> Result<Pending, CommandError> {
+        self.wish(id, Wished::Awaited(command), by).await
+    }
+
+    /// Gives a drone what is wished of it.
+    async fn wish(&self, id: &str, wish: Wished, by: &Operator) -> Result<Pending, CommandError> {
         let slot = self.slot(id).ok_or_else(|| UnknownDrone(id.to_owned()))?;
         let (admitted, verdict) = oneshot::channel();
         let (outcome, pending) = oneshot::channel();
         let refused = |why: Refusal| {
-            let id = publish_refusal(&self.inner.events, &slot.plan.id, (command, by), &why);
+            let id = publish_refusal(&self.inner.events, &slot.plan.id, (wish, by), &why);
             CommandError::Refused { id, why }
         };
         let request = Request {
-            command,
+            wish,
             by: by.clone(),
             admitted,
             outcome,
@@ -414,6 +446,15 @@ impl VehicleKind for Fleet {
         by: &'a Operator,
     ) -> BoxFuture<'a, Result<Pending, CommandError>> {
         Box::pin(Fleet::command(self, id, command, by))
+    }
+
+    fn aim<'a>(
+        &'a self,
+        id: &'a str,
+        aim: Aim,
+        by: &'a Operator,
+    ) -> BoxFuture<'a, Result<Pending, CommandError>> {
+        Box::pin(self.wish(id, Wished::Aim(aim), by))
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {

@@ -24,6 +24,7 @@ mod discovery;
 mod filter;
 mod fleet;
 mod flood;
+mod flights;
 mod link;
 mod live;
 mod measured;

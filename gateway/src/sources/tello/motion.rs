@@ -28,11 +28,29 @@ const GAP: Duration = Duration::from_millis(1_500);
 /// How long all speeds must be zero for a drone to stand still: three states.
 const STILL_FOR: Duration = Duration::from_millis(300);
 
+/// Speed over ground that no wind makes of a drone which holds its place, in dm/s.
+const RACES_DM_S: f64 = 5.0;
+
 /// A drone that was seen to sink is taken to go on sinking for this long.
 const SINKS_FOR: Duration = Duration::from_millis(1_500);
 
 /// Height lost between two looks that counts as sinking, in cm: one step of `h`.
 const SUNK_BY_CM: i32 = 10;
+
+/// A drone tilted by more than this lies on its back or its side, one by less stands; in
+/// degrees. Between the two it is what it was.
+const OVER_BY_DEG: u16 = 90;
+const UPRIGHT_BY_DEG: u16 = 80;
+
+/// How long it must be over for that to count: a flip takes less.
+const OVER_FOR: Duration = Duration::from_secs(1);
+
+/// What the sensor of the floor says of a drone that stands on it, in cm.
+const FLOOR_ON_GROUND_CM: i32 = 10;
+
+/// How far the barometer must be above the other heights to be believed in their place,
+/// in cm: its noise indoors is about half of this.
+const BAROMETER_OFF_BY_CM: i32 = 150;
 
 /// How far apart the two heights of a look lie.
 const SINK_WINDOW: Duration = Duration::from_millis(500);
@@ -57,6 +75,13 @@ pub(crate) struct Motion {
     /// A height of a moment ago, to tell sinking by.
     earlier: Option<(Mono, i32)>,
     sank: Option<Mono>,
+    /// Since when it races over ground.
+    races_since: Option<Mono>,
+    /// Since when it is over.
+    over_since: Option<Mono>,
+    /// The barometer now, and when motor time last stood still on a floor, in cm.
+    barometer_cm: Option<i32>,
+    ground_cm: Option<i32>,
 }
 
 impl Motion {
@@ -66,6 +91,8 @@ impl Motion {
             // What lies between is not known: stillness is counted anew.
             self.motors_still_since = self.motor_time_s.map(|_| now);
             (self.level_since, self.still_since) = (None, None);
+            self.over_since = self.over_since.map(|_| now);
+            self.races_since = None;
         }
         self.heard = Some(now);
         if state.motor_time_s.is_some() && state.velocity_dm_s[2].is_some() {
@@ -92,9 +119,42 @@ impl Motion {
         } else {
             self.still_since.or(Some(now))
         };
+        let races = state
+            .speed_cm_s()
+            .is_some_and(|cm_s| cm_s >= RACES_DM_S * 10.0);
+        self.races_since = races.then(|| self.races_since.unwrap_or(now));
         self.floor_cm = state.floor_cm;
         self.height_cm = state.height_cm.or(self.height_cm);
         self.look_for_sinking(now);
+        self.look_for_tilt(state, now);
+        self.look_for_barometer(state, now);
+    }
+
+    fn look_for_tilt(&mut self, state: &State, now: Mono) {
+        let (Some(pitch), Some(roll)) = (state.pitch_deg, state.roll_deg) else {
+            return;
+        };
+        match pitch.unsigned_abs().max(roll.unsigned_abs()) {
+            tilt if tilt > OVER_BY_DEG => self.over_since = self.over_since.or(Some(now)),
+            tilt if tilt <= UPRIGHT_BY_DEG => self.over_since = None,
+            _ => {}
+        }
+    }
+
+    fn look_for_barometer(&mut self, state: &State, now: Mono) {
+        let Some(altitude_m) = state.barometric_m else {
+            return;
+        };
+        let altitude_cm = (altitude_m * 100.0) as i32;
+        self.barometer_cm = Some(altitude_cm);
+        if self.motors_stand_still(now) {
+            self.ground_cm = Some(altitude_cm);
+        }
+    }
+
+    fn motors_stand_still(&self, now: Mono) -> bool {
+        self.motors_still_since
+            .is_some_and(|since| now.since(since) >= GROUND_PROVEN_BY)
     }
 
     /// The sign of `vgz` differs between firmwares, so sinking is told by height.
@@ -157,9 +217,47 @@ impl Motion {
         self.sank.is_some_and(|at| now.since(at) <= SINKS_FOR)
     }
 
+    /// For how long it has raced over ground.
+    pub(super) fn races_for(&self, now: Mono) -> Duration {
+        self.races_since
+            .map_or(Duration::ZERO, |since| now.since(since))
+    }
+
+    /// Its height as it says, in cm.
+    pub(super) fn height_cm(&self) -> Option<i32> {
+        self.height_cm
+    }
+
     /// Whether the floor is under its feet: landing gear down, or about to be.
     pub(super) fn is_low(&self) -> bool {
         self.floor_cm.is_some_and(|cm| cm <= FLOOR_NEAR_CM)
+    }
+
+    /// Whether its states show it on its back or its side, with standing motors.
+    pub(super) fn is_upside_down(&self) -> bool {
+        let (Some(heard), Some(over)) = (self.heard, self.over_since) else {
+            return false;
+        };
+        heard.since(over) >= OVER_FOR && self.motors_stand_still(heard)
+    }
+
+    /// Whether its states show it upright, as far as they say.
+    pub(super) fn is_upright(&self) -> bool {
+        self.over_since.is_none()
+    }
+
+    /// How high it is over where it took off, for a ceiling: the highest that any sensor
+    /// says, in cm. `h` may stand still or drift, the floor may be a pit or a table, the
+    /// barometer is believed only where it is far above both. None: no sensor says.
+    pub(super) fn height_under_ceiling_cm(&self) -> Option<i32> {
+        let floor_cm = self.floor_cm.map(|cm| i32::from(cm) - FLOOR_ON_GROUND_CM);
+        let height_cm = self.height_cm.max(floor_cm);
+        let risen_cm = self
+            .barometer_cm
+            .zip(self.ground_cm)
+            .map(|(now, ground)| now - ground)
+            .filter(|risen| *risen > height_cm.unwrap_or(0) + BAROMETER_OFF_BY_CM);
+        risen_cm.or(height_cm)
     }
 
     /// The highest it may be over the floor, by what it last said; in cm.
@@ -228,6 +326,58 @@ mod tests {
         assert!(!motion.proves_ground(Mono::ZERO));
         states(&mut motion, "time:41;vgz:0;tof:10;", 20_100, 22_000);
         assert!(motion.proves_ground(Mono::ZERO));
+    }
+
+    #[test]
+    fn on_its_back_takes_a_second_and_standing_motors() {
+        let mut motion = Motion::default();
+        states(&mut motion, "time:40;pitch:0;roll:-179;", 0, 1_900);
+        assert!(!motion.is_upside_down(), "the motors may still run");
+        states(&mut motion, "time:40;pitch:0;roll:-179;", 2_000, 2_000);
+        assert!(motion.is_upside_down() && !motion.is_upright());
+        states(&mut motion, "time:40;pitch:0;roll:85;", 2_100, 4_000);
+        assert!(motion.is_upside_down(), "neither over nor upright");
+        states(&mut motion, "time:40;pitch:-4;roll:80;", 4_100, 4_100);
+        assert!(!motion.is_upside_down() && motion.is_upright());
+        states(&mut motion, "time:40;pitch:91;roll:0;", 4_200, 5_100);
+        assert!(!motion.is_upside_down(), "not for long enough");
+        // A flip, in the air.
+        let mut flies = Motion::default();
+        for second in 0..5 {
+            let text = format!("time:{};pitch:0;roll:170;", 40 + second);
+            states(&mut flies, &text, second * 1_000, second * 1_000 + 900);
+        }
+        assert!(!flies.is_upside_down());
+    }
+
+    #[test]
+    fn a_ceiling_takes_the_highest_that_a_sensor_says() {
+        let height = |states: &[&str]| {
+            let mut motion = Motion::default();
+            for (step, text) in (0..).zip(states) {
+                let lasts = if step == 0 { 2_900 } else { 900 };
+                self::states(&mut motion, text, step * 3_000, step * 3_000 + lasts);
+            }
+            motion.height_under_ceiling_cm()
+        };
+        assert_eq!(height(&["time:9;"]), None);
+        assert_eq!(height(&["time:9;h:80;tof:60;"]), Some(80));
+        assert_eq!(
+            height(&["time:9;h:0;tof:240;"]),
+            Some(230),
+            "h stands still"
+        );
+        let ground = "time:9;h:0;tof:10;baro:44.00;";
+        assert_eq!(
+            height(&[ground, "time:10;h:0;tof:6553;baro:50.00;"]),
+            Some(600),
+            "out of the sensor's range"
+        );
+        assert_eq!(
+            height(&[ground, "time:10;h:500;tof:6553;baro:49.80;"]),
+            Some(500),
+            "noise"
+        );
     }
 
     #[test]

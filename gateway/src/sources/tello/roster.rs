@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use readings::SourceId;
 use readings::clock::Mono;
@@ -22,7 +22,7 @@ use super::socket;
 use super::unconfigured::UnconfiguredDrones;
 use super::video::Feed;
 use super::ways;
-use crate::sources::vehicles::{DroneView, LinkState};
+use crate::sources::vehicles::{Basis, DroneView, Flight, LinkState, Phase};
 
 /// Says who holds a UDP port, as `pid 4711 (python3)`; none when it cannot tell.
 pub type PortHolder = fn(SocketAddr) -> Option<String>;
@@ -89,6 +89,8 @@ pub(crate) struct DroneRecord {
     stands_in: AtomicBool,
     /// Whether the real drone was heard at some time of this run.
     heard_real: AtomicBool,
+    /// Until when a flight of the run before may last.
+    recalled_until: OnceLock<Mono>,
     live: Mutex<Live>,
     link: Mutex<LinkStatus>,
     /// What its camera sends.
@@ -119,6 +121,11 @@ impl DroneRecord {
         self.plan.simulated || self.stands_in.load(Relaxed)
     }
 
+    /// Whether what is behind it now is a simulator of this process.
+    pub(crate) fn is_own_simulator(&self) -> bool {
+        self.plan.own_simulator || self.stands_in.load(Relaxed)
+    }
+
     /// Notes that a state came from what is behind it now.
     pub(crate) fn note_heard(&self) {
         if !self.simulated() {
@@ -129,6 +136,24 @@ impl DroneRecord {
     /// Whether the real drone was heard: then nothing may stand in for it.
     pub(crate) fn was_real(&self) -> bool {
         self.heard_real.load(Relaxed)
+    }
+
+    /// It was in the air when the gateway last ran, and may be until `until`: it is real,
+    /// and looked for. Before its task begins.
+    pub(crate) fn recall(&self, until: Mono) {
+        if self.recalled_until.set(until).is_ok() {
+            self.heard_real.store(true, Relaxed);
+            self.wanted.send_replace(true);
+            self.link().flight = Flight {
+                phase: Phase::Flying,
+                basis: Basis::LastState,
+            };
+        }
+    }
+
+    /// Until when a flight of the run before may last, if it was in one.
+    pub(crate) fn recalled_until(&self) -> Option<Mono> {
+        self.recalled_until.get().copied()
     }
 
     /// Puts a simulator in the drone's place, or the drone back; what was heard
@@ -226,6 +251,7 @@ impl Roster {
                 intake: Mutex::new(Some(intake)),
                 stands_in: AtomicBool::new(false),
                 heard_real: AtomicBool::new(false),
+                recalled_until: OnceLock::new(),
                 live: Mutex::default(),
                 link: Mutex::default(),
                 video: Arc::default(),
@@ -350,13 +376,23 @@ impl Roster {
         }
     }
 
-    /// A reason in words.
+    /// A reason in words. One that does not answer may stream from another address.
     pub(crate) fn explain(&self, slot: &DroneRecord, reason: Reason) -> String {
-        reason.explain(
+        let words = reason.explain(
             slot.target(),
             slot.plan.interface.as_deref(),
             self.state_port,
-        )
+        );
+        let is_elsewhere = matches!(reason, Reason::NoAnswer | Reason::NothingListens);
+        let elsewhere = is_elsewhere.then(|| self.unconfigured().present(Mono::now()).next());
+        match elsewhere.flatten() {
+            None => words,
+            Some(other) => format!(
+                "{words}. A drone that is not configured streams from {}: if it is this one, it has moved; set its \
+                 `address`",
+                other.address
+            ),
+        }
     }
 
     pub(crate) fn drone_stats(&self, slot: &DroneRecord, now: Mono) -> DroneStats {

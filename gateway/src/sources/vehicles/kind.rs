@@ -12,7 +12,7 @@ use readings::measured::{Measured, Page};
 use tello::command::Command;
 
 use super::{
-    CommandError, ConnectError, DroneView, LinkState, Operator, Pending, Presence, Presences,
+    Aim, CommandError, ConnectError, DroneView, LinkState, Operator, Pending, Presence, Presences,
     UnknownDrone,
 };
 
@@ -38,6 +38,14 @@ pub trait VehicleKind: Measured + Send + Sync + 'static {
         &'a self,
         id: &'a str,
         command: Command,
+        by: &'a Operator,
+    ) -> BoxFuture<'a, Result<Pending, CommandError>>;
+
+    /// Sends a drone to `aim`, in the name of `by`; returns once that is taken.
+    fn aim<'a>(
+        &'a self,
+        id: &'a str,
+        aim: Aim,
         by: &'a Operator,
     ) -> BoxFuture<'a, Result<Pending, CommandError>>;
 
@@ -113,6 +121,14 @@ impl Vehicles {
         self.kind_of(id)?.command(id, command, by).await
     }
 
+    /// Sends a drone to `aim`: what leads there is worked out when its turn comes.
+    ///
+    /// # Errors
+    /// [`CommandError`], before anything was sent.
+    pub async fn aim(&self, id: &str, aim: Aim, by: &Operator) -> Result<Pending, CommandError> {
+        self.kind_of(id)?.aim(id, aim, by).await
+    }
+
     /// Stops every kind, all at once: the stop of the gateway has one time for them.
     pub async fn stop(&self) {
         join_all(self.kinds.iter().map(|kind| kind.stop())).await;
@@ -183,6 +199,15 @@ mod tests {
             let id = CommandIds::new(BootId(1)).next();
             let why = super::super::Refusal::NotConnected;
             Box::pin(async move { Err(CommandError::Refused { id, why }) })
+        }
+
+        fn aim<'a>(
+            &'a self,
+            id: &'a str,
+            _aim: Aim,
+            by: &'a Operator,
+        ) -> BoxFuture<'a, Result<Pending, CommandError>> {
+            self.command(id, Command::Stop, by)
         }
 
         fn stop(&self) -> BoxFuture<'_, ()> {

@@ -4,13 +4,17 @@
 //! Beside the sources that use it, so that routes and live sockets know drones and not
 //! kinds of drones: [`VehicleKind`] is the seam. Must not know any kind.
 
+mod drone_words;
 mod kind;
 mod presence;
 mod view;
 mod wish;
 
+pub(crate) use drone_words::{DroneWords, explained};
 pub use kind::{VehicleKind, Vehicles};
 pub use presence::{Presence, Presences};
 pub use view::{Basis, DroneView, Flight, LinkState, Phase};
-pub(crate) use wish::CEILING_CM;
-pub use wish::{CommandError, ConnectError, Operator, Outcome, Pending, Refusal, UnknownDrone};
+pub use wish::{
+    Aim, CommandError, ConnectError, Operator, Outcome, Pending, Refusal, UnknownDrone,
+};
+pub(crate) use wish::{CEILING_CM, MAX_MOVE_CM, MIN_MOVE_CM};

@@ -1,5 +1,6 @@
 //! What is wished of a drone, by whom, and what comes of it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,33 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::drone_words::explained;
+
 /// Highest point a drone is sent to, in cm over its take-off point.
 pub(crate) const CEILING_CM: i32 = 1_000;
+
+/// A target that is the same wherever the drone is when its turn comes: what leads there
+/// is worked out when the command leaves, from the state of then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// So many cm over the take-off point.
+    Altitude(i32),
+    /// That heading, in degrees clockwise.
+    Heading(i32),
+}
+
+impl fmt::Display for Aim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Aim::Altitude(cm) => write!(f, "altitude {cm}"),
+            Aim::Heading(deg) => write!(f, "heading {deg}"),
+        }
+    }
+}
+
+/// Shortest and longest way of one move, in cm: what the SDK takes.
+pub(crate) const MIN_MOVE_CM: i32 = 20;
+pub(crate) const MAX_MOVE_CM: i32 = 500;
 
 /// Why a command is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -34,6 +60,18 @@ pub enum Refusal {
     /// It is not in the air.
     #[error("the drone is not airborne")]
     NotAirborne,
+    /// It lies on its back or its side.
+    #[error("the drone lies on its back: set it upright, look at its propellers, then take off")]
+    UpsideDown,
+    /// Its state does not say what the command needs.
+    #[error("the drone does not say its {0}, so that this cannot be judged")]
+    NotSaid(&'static str),
+    /// One move does not lead there.
+    #[error("the target is {distance_cm} cm away: one move is {MAX_MOVE_CM} cm at most")]
+    TooFar {
+        /// How far it is.
+        distance_cm: i32,
+    },
     /// Its battery is under the limit for a take-off.
     #[error("battery too low for a take-off: {battery_pct} %, at least {least_pct} % is required")]
     BatteryLow {
@@ -101,7 +139,7 @@ impl Outcome {
     pub fn why(&self) -> Option<String> {
         Some(match self {
             Outcome::Done | Outcome::Answer(_) | Outcome::Sent => return None,
-            Outcome::Refused(words) => format!("the drone refused: {words}"),
+            Outcome::Refused(words) => format!("the drone refused: {}", explained(words)),
             Outcome::NoReply => {
                 "no reply in time; it may have been carried out all the same".to_owned()
             }

@@ -16,8 +16,8 @@ pub(super) struct Grounds {
     /// Fresh states prove the ground.
     pub(super) grounded: bool,
     pub(super) takeoff_battery_pct: u8,
-    /// Where the commands before it will have taken the drone, in cm.
-    pub(super) height_cm: i32,
+    /// Where the commands before it will have taken the drone, in cm; none: not known.
+    pub(super) height_cm: Option<i32>,
 }
 
 /// Whether `command` may be sent. Judged when it is asked, and again when its
@@ -69,6 +69,9 @@ fn take_off(about: &Snapshot, grounds: Grounds) -> Result<(), Refusal> {
     if grounds.flight.may_fly() {
         return Err(Refusal::NotOnGround);
     }
+    if about.motion.is_upside_down() {
+        return Err(Refusal::UpsideDown);
+    }
     let least_pct = grounds.takeoff_battery_pct;
     match about
         .battery_pct
@@ -83,7 +86,7 @@ fn take_off(about: &Snapshot, grounds: Grounds) -> Result<(), Refusal> {
 }
 
 fn within(grounds: Grounds, up_cm: i32) -> Result<(), Refusal> {
-    let height_cm = grounds.height_cm + up_cm;
+    let height_cm = grounds.height_cm.ok_or(Refusal::NotSaid("height"))? + up_cm;
     (height_cm <= CEILING_CM)
         .then_some(())
         .ok_or(Refusal::OutOfBounds { height_cm })
@@ -108,6 +111,7 @@ mod tests {
             motion,
             battery_pct: Some(50),
             height_cm: Some(120),
+            yaw_deg: Some(0),
         }
     }
 
@@ -119,7 +123,7 @@ mod tests {
             },
             grounded: phase == Phase::Landed,
             takeoff_battery_pct: 10,
-            height_cm: 120,
+            height_cm: Some(120),
         }
     }
 
@@ -163,13 +167,42 @@ mod tests {
             );
         }
         let high = Grounds {
-            height_cm: 501,
+            height_cm: Some(501),
             ..in_phase(Phase::Flying)
         };
         assert_eq!(
             admit(UP, &about(), high),
             Err(Refusal::OutOfBounds { height_cm: 1_001 })
         );
+        let unknown = Grounds {
+            height_cm: None,
+            ..in_phase(Phase::Flying)
+        };
+        assert_eq!(
+            admit(UP, &about(), unknown),
+            Err(Refusal::NotSaid("height"))
+        );
+    }
+
+    #[test]
+    fn a_drone_on_its_back_takes_off_only_when_it_is_upright() {
+        let mut over = about();
+        let lie = |over: &mut Snapshot, text: &str| {
+            for _ in 0..40 {
+                over.now = over.now.plus(std::time::Duration::from_millis(100));
+                over.motion
+                    .take(&tello::state::parse(text.as_bytes()).state, over.now);
+            }
+        };
+        lie(&mut over, "time:9;pitch:0;roll:180;");
+        let landed = in_phase(Phase::Landed);
+        assert_eq!(
+            admit(Command::Takeoff, &over, landed),
+            Err(Refusal::UpsideDown)
+        );
+        assert_eq!(admit(Command::Land, &over, in_phase(Phase::Flying)), Ok(()));
+        lie(&mut over, "time:9;pitch:0;roll:0;");
+        assert_eq!(admit(Command::Takeoff, &over, landed), Ok(()));
     }
 
     #[test]

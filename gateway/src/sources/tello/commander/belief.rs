@@ -45,6 +45,8 @@ pub(super) struct Belief {
     grounded: Mono,
     /// The charge that was last said.
     battery_pct: Option<u8>,
+    /// Until when a flight of the run before may last of which nothing was heard since.
+    recalled_until: Option<Mono>,
 }
 
 impl Belief {
@@ -52,9 +54,9 @@ impl Belief {
     /// been given up.
     pub(super) fn see(&mut self, motion: &Motion, battery_pct: Option<u8>, now: Mono) -> bool {
         let Some(heard) = motion.heard() else {
-            *self = Belief::default();
-            return false;
+            return self.see_nothing(now);
         };
+        self.recalled_until = None;
         self.battery_pct = battery_pct.or(self.battery_pct);
         if motion.proves_ground(self.counts_from) {
             self.verdict = Verdict::Ground;
@@ -82,6 +84,25 @@ impl Belief {
         }
     }
 
+    /// It was in the air when the gateway last ran, and may be until `until`, unless it
+    /// is heard before.
+    pub(super) fn recall(&mut self, until: Mono) {
+        (self.verdict, self.recalled_until) = (Verdict::Air, Some(until));
+    }
+
+    /// Nothing was heard of it: only a flight of the run before is believed, and ends.
+    fn see_nothing(&mut self, now: Mono) -> bool {
+        let Some(until) = self.recalled_until else {
+            *self = Belief::default();
+            return false;
+        };
+        let ends = self.verdict == Verdict::Air && now >= until;
+        if ends {
+            (self.verdict, self.grounded) = (Verdict::Spent, now);
+        }
+        ends
+    }
+
     /// It was told to take off: from now on it may fly.
     pub(super) fn takeoff_sent(&mut self, now: Mono) {
         self.verdict = Verdict::Air;
@@ -105,6 +126,11 @@ impl Belief {
         self.verdict == Verdict::Air
     }
 
+    /// Whether its states prove the ground, or did when it was last heard.
+    pub(super) fn was_on_ground(&self) -> bool {
+        self.verdict == Verdict::Ground
+    }
+
     /// Whether a fresh state proves the ground.
     pub(super) fn is_grounded(&self, motion: &Motion, now: Mono) -> bool {
         self.verdict == Verdict::Ground && motion.is_fresh(now, FRESH_WITHIN)
@@ -118,8 +144,9 @@ impl Belief {
             (None, _) => Phase::Landed,
         };
         let basis = match (motion.heard(), self.verdict) {
-            (None, _) => Basis::NeverHeard,
             (_, Verdict::Spent) => Basis::BatterySpent,
+            (None, Verdict::Air) => Basis::LastState,
+            (None, _) => Basis::NeverHeard,
             _ if !motion.is_fresh(now, FRESH_WITHIN) => Basis::LastState,
             (_, Verdict::Unproven) => Basis::Unproven,
             _ => Basis::State,
@@ -129,7 +156,7 @@ impl Belief {
 }
 
 /// How long a flight can last with that charge; with an unknown one, a full one.
-fn endurance(battery_pct: Option<u8>) -> Duration {
+pub(in super::super) fn endurance(battery_pct: Option<u8>) -> Duration {
     FLIGHT_PER_PERCENT * u32::from(battery_pct.unwrap_or(100).clamp(1, 100))
 }
 
@@ -240,6 +267,31 @@ mod tests {
         // Another flight is another flight.
         bench.states(3, 50, true, "h:80;vgz:0;tof:80;");
         assert_eq!(bench.flight(), (Phase::Flying, Basis::State));
+    }
+
+    #[test]
+    fn a_flight_of_the_run_before_is_believed_until_it_is_heard_or_cannot_have_lasted() {
+        let mut bench = Bench::new();
+        let until = bench.now.plus(Duration::from_secs(60));
+        bench.belief.recall(until);
+        assert!(!bench.silence(59));
+        assert_eq!(bench.flight(), (Phase::Flying, Basis::LastState));
+        assert!(bench.silence(2), "told once");
+        assert_eq!(bench.flight(), (Phase::Landed, Basis::BatterySpent));
+        assert!(!bench.silence(600));
+        // Heard on the ground before that: it takes the usual proof.
+        let mut heard = Bench::new();
+        heard.belief.recall(until);
+        heard.states(2, 40, false, "h:0;vgz:0;tof:10;");
+        assert!(heard.belief.may_fly());
+        heard.states(1, 40, false, "h:0;vgz:0;tof:10;");
+        assert_eq!(heard.flight(), (Phase::Landed, Basis::State));
+        // Heard in the air: from then on its own charge says how long it may last.
+        let mut flies = Bench::new();
+        flies.belief.recall(until);
+        flies.states(3, 40, true, "h:80;vgz:0;tof:80;");
+        assert!(!flies.silence(61));
+        assert_eq!(flies.flight(), (Phase::Flying, Basis::LastState));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! and guard, says what to send. The link's task calls it and owns the socket.
 
 mod judging;
+mod rivalry;
 mod wire;
 
 use std::time::Duration;
@@ -18,9 +19,10 @@ use super::guard::{Act, FlightGuard, Policy, Watched};
 use super::queue::{Gate, Queue, QueueStats};
 use super::replies::is_manoeuvre;
 use super::reports::{Report, Reports, Wish};
+use super::rival::RivalWatch;
 use super::snapshot::Snapshot;
 use super::todo::Todo;
-use super::{Admission, Request};
+use super::{Admission, Request, Wished};
 use crate::sources::vehicles::{
     CommandError, Flight, LinkState, Operator, Outcome, Phase, Presences,
 };
@@ -68,6 +70,15 @@ struct Ticket {
     command: Command,
     wish: Wish,
     outcome: Option<oneshot::Sender<Outcome>>,
+    /// Whether it makes sense only while somebody waits for it.
+    awaited: bool,
+}
+
+impl Ticket {
+    /// Whether nobody waits for it any more, so that it makes no sense.
+    fn is_forsaken(&self) -> bool {
+        self.awaited && self.outcome.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
 }
 
 /// The command executor of one drone.
@@ -78,6 +89,9 @@ pub(in super::super) struct CommandExecutor {
     presences: Presences,
     reports: Reports,
     belief: Belief,
+    rival: RivalWatch,
+    /// Whether its sticks are held.
+    sticks_held: bool,
     /// Whether a silent flight was given up since the last look at it.
     gave_up: bool,
     operator: Option<Operator>,
@@ -90,6 +104,8 @@ pub(in super::super) struct CommandExecutor {
     intervention: Option<Intervention>,
     /// When the drone was last asked to stream; none when it is not to.
     stream_asked: Option<Mono>,
+    /// Whether it began to stream for somebody who waits no more.
+    stream_forsaken: bool,
     /// Whether the down-command under way has not left the gateway yet.
     down_unsent: bool,
 }
@@ -107,6 +123,8 @@ impl CommandExecutor {
             presences,
             reports: Reports::new(ids),
             belief: Belief::default(),
+            rival: RivalWatch::default(),
+            sticks_held: false,
             gave_up: false,
             operator: None,
             last_sent: Mono::ZERO,
@@ -115,8 +133,14 @@ impl CommandExecutor {
             guard_at: Mono::ZERO,
             intervention: None,
             stream_asked: None,
+            stream_forsaken: false,
             down_unsent: false,
         }
+    }
+
+    /// The drone was in the air when the gateway last ran, and may be until `until`.
+    pub(in super::super) fn recall(&mut self, until: Mono) {
+        self.belief.recall(until);
     }
 
     /// What the drone is doing, and what that rests on.
@@ -156,16 +180,22 @@ impl CommandExecutor {
         about: &Snapshot,
     ) -> (Outgoing, Admission) {
         let Request {
-            command,
+            wish: wished,
             by,
             admitted,
             outcome,
         } = request;
         let mut todo = Todo::new();
         self.see(about, &mut todo);
-        let wish = self.reports.wish(command, &by);
+        let (aim, towards) = match wished {
+            Wished::Command(command) | Wished::Awaited(command) => (None, Ok(command)),
+            Wished::Aim(aim) => (Some(aim), self.towards(aim, about)),
+        };
+        let command = towards.clone().unwrap_or(Command::Stop);
+        let mut wish = self.reports.wish(command, &by);
+        wish.aim = aim;
         let id = wish.id;
-        let verdict = match self.admit(command, about) {
+        let verdict = match towards.and_then(|command| self.admit(command, about)) {
             Ok(()) => {
                 self.reports.queued(&wish);
                 Ok(id)
@@ -182,8 +212,12 @@ impl CommandExecutor {
             if flies || (self.operator.is_none() && !matches!(command, Command::Read(_))) {
                 self.guard.commanded(self.presences.is_there(&by));
                 self.operator = Some(by);
+                if flies {
+                    self.rival.taken_over();
+                }
             }
-            self.submit(wish, Some(outcome), about, &mut todo);
+            let awaited = matches!(wished, Wished::Awaited(_));
+            self.submit(wish, (Some(outcome), awaited), about, &mut todo);
         }
         let to = admitted;
         (self.carry_out(todo, about), Admission { to, verdict })
@@ -198,7 +232,10 @@ impl CommandExecutor {
 
     /// Takes in what the states show, and what may be sent after that.
     fn see(&mut self, about: &Snapshot, todo: &mut Todo<Ticket>) {
-        if self.belief.see(&about.motion, about.battery_pct, about.now) {
+        let stood = self.belief.was_on_ground();
+        let gave_up = self.belief.see(&about.motion, about.battery_pct, about.now);
+        self.look_for_rival(stood, about);
+        if gave_up {
             self.gave_up = true;
             self.down.cancel(&Outcome::Unconfirmed, todo);
         }
@@ -229,7 +266,7 @@ impl CommandExecutor {
     fn submit(
         &mut self,
         wish: Wish,
-        outcome: Option<oneshot::Sender<Outcome>>,
+        (outcome, awaited): (Option<oneshot::Sender<Outcome>>, bool),
         about: &Snapshot,
         todo: &mut Todo<Ticket>,
     ) {
@@ -238,6 +275,7 @@ impl CommandExecutor {
             command,
             wish,
             outcome,
+            awaited,
         });
         if let Some(down) = Down::of(command) {
             let in_manoeuvre = self.queue.in_manoeuvre(about.now);
@@ -259,6 +297,7 @@ impl CommandExecutor {
     pub(in super::super) fn reply(&mut self, reply: &Reply<'_>, about: &Snapshot) -> Outgoing {
         let mut todo = Todo::new();
         self.see(about, &mut todo);
+        self.look_at_reply(reply, about);
         if self.down.active().is_some() {
             self.down.reply(reply, self.known(about), about, &mut todo);
         } else {
@@ -275,6 +314,9 @@ impl CommandExecutor {
         self.set_gate(about);
         self.queue.tick(about.now, &mut todo);
         let mut out = self.carry_out(todo, about);
+        if std::mem::take(&mut self.stream_forsaken) {
+            out.extend(self.ask_unwished(Command::StreamOff, about));
+        }
         if about.now >= self.guard_at {
             self.guard_at = about.now.plus(GUARD_EVERY);
             out.extend(self.stand_guard(about));
@@ -292,6 +334,7 @@ impl CommandExecutor {
                 .as_ref()
                 .map(|operator| self.presences.is_there(operator)),
             may_keep_alive: about.is_fresh()
+                && self.rival.sign().is_none()
                 && self.queue.is_idle()
                 && self.down.active().is_none()
                 && !self.sinks_untold(about),
@@ -308,7 +351,7 @@ impl CommandExecutor {
         self.intervention = Some(intervention);
         let mut todo = Todo::new();
         let wish = self.reports.own(command, intervention.why());
-        self.submit(wish, None, about, &mut todo);
+        self.submit(wish, (None, false), about, &mut todo);
         self.carry_out(todo, about)
     }
 
@@ -351,7 +394,7 @@ impl CommandExecutor {
         let mut todo = Todo::new();
         if lands {
             let wish = self.reports.own(Command::Land, NOBODY_WANTS);
-            self.submit(wish, None, about, &mut todo);
+            self.submit(wish, (None, false), about, &mut todo);
         } else {
             self.queue.clear_all(&mut todo);
         }

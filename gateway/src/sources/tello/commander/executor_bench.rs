@@ -6,7 +6,7 @@ use tello::state::parse;
 use super::super::super::motion::Motion;
 use super::*;
 use crate::config::OnOperatorLoss;
-use crate::sources::vehicles::Refusal;
+use crate::sources::vehicles::{Aim, Refusal};
 
 /// A drone whose states arrive every 100 ms while it is heard, and what it was sent.
 pub(super) struct Bench {
@@ -18,6 +18,7 @@ pub(super) struct Bench {
     /// What its states say; none while it is not heard.
     pub(super) state: Option<State>,
     pub(super) sent: Vec<(u64, Command)>,
+    pub(super) yaw_deg: i32,
 }
 
 /// What a state says.
@@ -55,6 +56,7 @@ impl Bench {
                 battery_pct: 80,
             }),
             sent: vec![],
+            yaw_deg: 0,
         };
         bench.pass(2_500);
         bench
@@ -63,6 +65,8 @@ impl Bench {
     /// The same in the air, at that height.
     pub(super) fn flying(height_cm: i32) -> Bench {
         let mut bench = Bench::new();
+        // Told to before the test begins: no sign of another controller.
+        bench.executor.rival.takeoff_sent(bench.now);
         bench.set(true, height_cm);
         bench.pass(2_500);
         assert_eq!(bench.phase(), Phase::Flying);
@@ -83,6 +87,7 @@ impl Bench {
             motion: self.motion,
             battery_pct: self.state.map(|state| state.battery_pct).or(Some(80)),
             height_cm: self.state.map(|state| state.height_cm).or(Some(80)),
+            yaw_deg: Some(self.yaw_deg),
         }
     }
 
@@ -126,10 +131,22 @@ impl Bench {
         self.ask_as("a", command)
     }
 
+    pub(super) fn aim(&mut self, aim: Aim) -> Result<oneshot::Receiver<Outcome>, Refusal> {
+        self.wish_as("a", Wished::Aim(aim))
+    }
+
     pub(super) fn ask_as(
         &mut self,
         who: &str,
         command: Command,
+    ) -> Result<oneshot::Receiver<Outcome>, Refusal> {
+        self.wish_as(who, Wished::Command(command))
+    }
+
+    pub(super) fn wish_as(
+        &mut self,
+        who: &str,
+        wish: Wished,
     ) -> Result<oneshot::Receiver<Outcome>, Refusal> {
         let (admitted, mut verdict) = oneshot::channel();
         let (outcome, told) = oneshot::channel();
@@ -138,7 +155,7 @@ impl Bench {
             name: who.into(),
         };
         let request = Request {
-            command,
+            wish,
             by,
             admitted,
             outcome,

@@ -2,7 +2,7 @@
 
 use super::bench::Bench;
 use super::*;
-use crate::sources::vehicles::Refusal;
+use crate::sources::vehicles::{Aim, Refusal};
 
 const UP: Command = Command::Move {
     direction: Direction::Up,
@@ -200,6 +200,28 @@ fn nothing_is_sent_into_the_dark() {
 }
 
 #[test]
+fn a_drone_that_another_controller_has_is_not_kept_alive_and_comes_down_when_told() {
+    let mut bench = Bench::flying(80);
+    let operator = Operator {
+        id: "a".into(),
+        name: "a".into(),
+    };
+    let _presence = bench.presences.enter(&operator);
+    bench.ask(Command::Speed(50)).expect("taken");
+    bench.hear("ok");
+    // Nobody here told it to rise.
+    bench.pass(5_000);
+    bench.set(true, 160);
+    bench.pass(1_000);
+    assert!(bench.executor.rival().is_some());
+    bench.sent();
+    bench.pass(20_000);
+    assert!(bench.sent().is_empty(), "two would fight over it");
+    bench.ask(Command::Land).expect("taken");
+    assert_eq!(bench.sent(), ["land"]);
+}
+
+#[test]
 fn a_drone_that_comes_down_untold_is_not_kept_alive() {
     let mut bench = Bench::flying(200);
     let operator = Operator {
@@ -240,6 +262,83 @@ fn a_move_is_judged_by_the_end_of_the_line_and_again_when_it_leaves() {
         }))
     );
     assert_eq!(bench.sent(), ["up 500"]);
+}
+
+#[test]
+fn a_target_is_reached_from_where_the_drone_is_when_its_turn_comes() {
+    let mut bench = Bench::flying(80);
+    bench.ask(TURN).expect("taken");
+    let mut aim = bench.aim(Aim::Heading(180)).expect("taken");
+    bench.yaw_deg = 90;
+    // The newest state is of before the end of the turn: it says nothing of after it.
+    let heard = bench.state.take();
+    bench.hear("ok");
+    bench.pass(500);
+    assert_eq!(bench.sent(), ["cw 90"]);
+    bench.state = heard;
+    bench.pass(300);
+    assert_eq!(bench.sent(), ["cw 90"]);
+    bench.yaw_deg = 180;
+    bench.pass(2_000);
+    bench.hear("ok");
+    assert_eq!(ended(&mut aim), Some(Outcome::Done));
+    let mut there = bench.aim(Aim::Heading(180)).expect("taken");
+    bench.pass(300);
+    assert_eq!(ended(&mut there), Some(Outcome::Done));
+    assert!(bench.sent().is_empty(), "it has that heading");
+}
+
+#[test]
+fn an_altitude_is_judged_by_the_end_of_the_line_and_reached_after_a_take_off() {
+    let mut bench = Bench::flying(80);
+    let up = Command::Move {
+        direction: Direction::Up,
+        distance_cm: 500,
+    };
+    bench.ask(up).expect("taken");
+    for (target_cm, refused) in [
+        (1_200, Some(Refusal::TooFar { distance_cm: 620 })),
+        (1_050, Some(Refusal::OutOfBounds { height_cm: 1_050 })),
+        (900, None),
+        // From 900 cm on.
+        (380, Some(Refusal::TooFar { distance_cm: 520 })),
+    ] {
+        assert_eq!(bench.aim(Aim::Altitude(target_cm)).err(), refused);
+    }
+    for (height_cm, leads_there) in [(80, Some("up 40")), (110, None)] {
+        let mut bench = Bench::new();
+        bench.ask(Command::Takeoff).expect("taken");
+        let mut aim = bench.aim(Aim::Altitude(120)).expect("taken");
+        bench.set(true, height_cm);
+        bench.pass(4_000);
+        bench.hear("ok");
+        bench.pass(300);
+        let expected: Vec<_> = ["takeoff"].into_iter().chain(leads_there).collect();
+        assert_eq!(bench.sent(), expected);
+        let done = leads_there.is_none().then_some(Outcome::Done);
+        assert_eq!(ended(&mut aim), done, "at {height_cm} cm");
+    }
+}
+
+#[test]
+fn what_nobody_waits_for_any_more_is_not_sent_and_a_stream_begun_for_it_ends() {
+    let mut bench = Bench::new();
+    bench.ask(Command::Takeoff).expect("taken");
+    let photo = bench.wish_as("a", Wished::Awaited(Command::StreamOn));
+    drop(photo.expect("taken"));
+    bench.set(true, 80);
+    bench.pass(4_000);
+    bench.hear("ok");
+    bench.pass(1_000);
+    assert_eq!(bench.sent(), ["takeoff"]);
+    let photo = bench.wish_as("a", Wished::Awaited(Command::StreamOn));
+    bench.pass(200);
+    assert_eq!(bench.sent(), ["streamon"]);
+    drop(photo.expect("taken"));
+    bench.hear("ok");
+    bench.pass(300);
+    assert_eq!(bench.sent(), ["streamoff"]);
+    assert!(!bench.executor.streams());
 }
 
 #[test]

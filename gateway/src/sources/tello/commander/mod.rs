@@ -3,12 +3,13 @@
 //! [`queue`] keeps one command in flight and matches [`replies`]; [`down`] lands and
 //! stops, past the queue; [`belief`] says whether the drone flies; [`admission`]
 //! refuses what makes no sense now, all from one [`snapshot`] of the drone;
-//! [`reports`] notes what comes of each command; [`guard`] acts for an operator who is gone and for an empty battery;
+//! [`reports`] notes what comes of each command; [`rival`] looks for another controller; [`guard`] acts for an operator who is gone and for an empty battery;
 //! All pure and given `now`; which operators are there is asked of the caller's presences.
 //! [`executor`] is what the link's task drives: it owns no socket, since a drone
 //! has one client port and the link owns that.
 
 mod admission;
+mod aiming;
 mod belief;
 mod down;
 mod executor;
@@ -17,12 +18,13 @@ mod patience;
 mod queue;
 mod replies;
 mod reports;
+mod rival;
 mod snapshot;
 mod todo;
 
 use tokio::sync::oneshot;
 
-pub(super) use belief::FRESH_WITHIN;
+pub(super) use belief::{FRESH_WITHIN, endurance};
 pub(super) use executor::{CommandExecutor, Intervention, Outgoing};
 pub(super) use guard::Policy;
 pub(super) use reports::{publish, publish_refusal};
@@ -31,7 +33,7 @@ pub(super) use snapshot::Snapshot;
 use readings::command::CommandId;
 use tello::command::Command;
 
-use crate::sources::vehicles::{CommandError, Operator, Outcome};
+use crate::sources::vehicles::{Aim, CommandError, Operator, Outcome};
 
 /// Requests that may wait for a drone's task; it takes them at once, so more is
 /// a runaway caller, who is refused.
@@ -55,9 +57,20 @@ impl Admission {
     }
 }
 
+/// What is wished of a drone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wished {
+    /// This command.
+    Command(Command),
+    /// This command, unless nobody waits for it any more when its turn comes.
+    Awaited(Command),
+    /// To get there, by whatever command leads there when its turn comes.
+    Aim(Aim),
+}
+
 /// A command on its way to a drone's task.
 pub(super) struct Request {
-    pub(super) command: Command,
+    pub(super) wish: Wished,
     pub(super) by: Operator,
     /// Told at once whether the command is taken, and under which id.
     pub(super) admitted: oneshot::Sender<Verdict>,

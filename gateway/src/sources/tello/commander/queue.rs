@@ -79,6 +79,8 @@ pub(super) struct Queue<T> {
     waiting: Deque<QueuedCommand<T>, MAX_WAITING>,
     gate: Gate,
     not_before: Mono,
+    /// When a command last ended.
+    last_end: Mono,
     /// Whether a reply to something sent earlier may still arrive.
     stray_expected: bool,
     /// Whether the link asked the drone into SDK mode, and the `ok` to that may come.
@@ -96,6 +98,7 @@ impl<T> Queue<T> {
             waiting: Deque::new(),
             gate: Gate::Open,
             not_before: Mono::ZERO,
+            last_end: Mono::ZERO,
             stray_expected: false,
             sdk_reply_expected: false,
             held_until: None,
@@ -137,10 +140,17 @@ impl<T> Queue<T> {
             .map_or(Duration::ZERO, |until| until.since(now))
     }
 
+    /// The commands that are in flight or wait, in order, and whom each is for.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Command, Option<&T>)> {
+        let flying = self.in_flight.iter().map(|flight| &flight.entry);
+        flying
+            .chain(self.waiting.iter())
+            .map(|entry| (entry.command, entry.ticket.as_ref()))
+    }
+
     /// The commands that are in flight or wait, in order.
     pub(super) fn commands(&self) -> impl Iterator<Item = Command> {
-        let flying = self.in_flight.iter().map(|flight| flight.entry.command);
-        flying.chain(self.waiting.iter().map(|entry| entry.command))
+        self.entries().map(|(command, _)| command)
     }
 
     /// Whether `command` is in flight or waits.
@@ -183,6 +193,14 @@ impl<T> Queue<T> {
     /// A reply to something sent outside this queue may still arrive.
     pub(super) fn expect_stray_reply(&mut self) {
         self.stray_expected = true;
+    }
+
+    /// Whether something was sent whose reply may still arrive.
+    pub(super) fn expects_reply(&self) -> bool {
+        self.in_flight.is_some()
+            || self.stray_expected
+            || self.sdk_reply_expected
+            || self.held_until.is_some()
     }
 
     /// The link sends `command`, whose reply may still arrive.
@@ -340,6 +358,41 @@ impl<T> Queue<T> {
         self.pump(now, todo);
     }
 
+    /// What is about to be sent leaves as `command` instead.
+    pub(super) fn leaves_as(&mut self, command: Command, now: Mono) {
+        if let Some(flight) = &mut self.in_flight {
+            flight.entry.command = command;
+            flight.deadline = now.plus(patience(command).timeout);
+        }
+    }
+
+    /// Takes back what was about to be sent: the drone is there already.
+    pub(super) fn arrived(&mut self, now: Mono, todo: &mut Todo<T>) {
+        self.stats.sent = self.stats.sent.saturating_sub(1);
+        self.end(Outcome::Done, now, todo);
+    }
+
+    /// Takes back what was about to be sent: nobody waits for it any more.
+    pub(super) fn too_late(&mut self, now: Mono, todo: &mut Todo<T>) {
+        self.stats.sent = self.stats.sent.saturating_sub(1);
+        self.end(Outcome::Stale, now, todo);
+    }
+
+    /// Puts what was about to be sent back to the head of the line, for another look soon.
+    pub(super) fn put_back(&mut self, now: Mono) {
+        self.stats.sent = self.stats.sent.saturating_sub(1);
+        if let Some(flight) = self.in_flight.take() {
+            // There is room: it was just taken out.
+            let _ = self.waiting.push_front(flight.entry);
+        }
+        self.not_before = now.plus(GAP);
+    }
+
+    /// When the last command ended.
+    pub(super) fn last_end(&self) -> Mono {
+        self.last_end
+    }
+
     /// Takes back what was about to be sent: it makes no sense any more.
     pub(super) fn withdraw(&mut self, why: Refusal, now: Mono, todo: &mut Todo<T>) {
         self.stats.sent = self.stats.sent.saturating_sub(1);
@@ -369,7 +422,7 @@ impl<T> Queue<T> {
         let Some(flight) = self.in_flight.take() else {
             return;
         };
-        self.not_before = now.plus(GAP);
+        (self.not_before, self.last_end) = (now.plus(GAP), now);
         let failed = matches!(
             outcome,
             Outcome::Refused(_) | Outcome::NoReply | Outcome::Forbidden(_) | Outcome::Unsent(_)

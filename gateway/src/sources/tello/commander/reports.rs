@@ -11,8 +11,9 @@ use readings::command::{CommandId, CommandIds, CommandState};
 use readings::event::{EventKind, EventLog, NewEvent, Values};
 use tello::command::Command;
 
+use super::Wished;
 use super::down::Down;
-use crate::sources::vehicles::{Operator, Outcome, Refusal};
+use crate::sources::vehicles::{Aim, Operator, Outcome, Refusal};
 
 /// Who gives what the gateway does by itself.
 const GATEWAY: &str = "gateway";
@@ -30,12 +31,27 @@ pub(in super::super) struct Report {
 pub(super) struct Wish {
     pub(super) id: CommandId,
     pub(super) command: Command,
+    /// What it is to reach, until it leaves.
+    pub(super) aim: Option<Aim>,
     pub(super) kind: EventKind,
     who: Arc<str>,
     is_sent: bool,
 }
 
 impl Wish {
+    /// It leaves as `command`.
+    pub(super) fn becomes(&mut self, command: Command) {
+        (self.command, self.aim) = (command, None);
+    }
+
+    /// It in words.
+    fn text(&self) -> String {
+        match self.aim {
+            Some(aim) => aim.to_string(),
+            None => self.command.to_string(),
+        }
+    }
+
     /// It did not leave the gateway after all.
     pub(super) fn take_back_sent(&mut self) {
         self.is_sent = false;
@@ -74,6 +90,7 @@ impl Reports {
         Wish {
             id: self.ids.next(),
             command,
+            aim: None,
             kind,
             who,
             is_sent: false,
@@ -143,11 +160,11 @@ pub(in super::super) fn publish(events: &EventLog, drone: &Arc<str>, report: Rep
     let event = NewEvent {
         drone: Some(drone.clone()),
         kind: wish.kind,
-        who: Some(wish.who),
+        who: Some(wish.who.clone()),
         why,
         values: Values::Command {
             command_id: wish.id,
-            command: wish.command.to_string().into(),
+            command: wish.text().into(),
             state,
         },
     };
@@ -158,11 +175,15 @@ pub(in super::super) fn publish(events: &EventLog, drone: &Arc<str>, report: Rep
 pub(in super::super) fn publish_refusal(
     events: &EventLog,
     drone: &Arc<str>,
-    (command, by): (Command, &Operator),
+    (wished, by): (Wished, &Operator),
     why: &Refusal,
 ) -> CommandId {
     let mut reports = Reports::new(events.command_ids());
-    let wish = reports.wish(command, by);
+    let mut wish = reports.wish(Command::Stop, by);
+    match wished {
+        Wished::Command(command) | Wished::Awaited(command) => wish.command = command,
+        Wished::Aim(aim) => wish.aim = Some(aim),
+    }
     reports.refused(&wish, why);
     for report in reports.take() {
         publish(events, drone, report);

@@ -21,12 +21,19 @@ pub(in super::super) struct Snapshot {
     /// The newest values, however old: see [`Snapshot::is_fresh`].
     pub(in super::super) battery_pct: Option<u8>,
     pub(in super::super) height_cm: Option<i32>,
+    /// Degrees clockwise.
+    pub(in super::super) yaw_deg: Option<i32>,
 }
 
 impl Snapshot {
     /// Whether its values say what is, and not what was.
     pub(super) fn is_fresh(&self) -> bool {
         self.motion.is_fresh(self.now, FRESH_WITHIN)
+    }
+
+    /// The height that a ceiling is judged by; none: the drone does not say.
+    pub(super) fn height_under_ceiling_cm(&self) -> Option<i32> {
+        self.height_cm.max(self.motion.height_under_ceiling_cm())
     }
 
     /// The charge, unless that is an old one.

@@ -2,10 +2,11 @@
 //! gateway runs.
 //!
 //! With the words and the patience of a search, and nothing else: `command` and
-//! `battery?` are harmless to a drone at rest. A running gateway is asked instead
+//! `battery?` are harmless to a drone at rest. One that may be in the air is not asked. A running gateway is asked instead
 //! of its drones.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use futures_util::future::join_all;
 use super::search;
 use super::sweep::Target;
 use crate::config::Drones;
+use crate::sources::tello::flights::may_still_fly;
 use crate::sources::tello::plan::{DronePlan, FleetError, FleetPlan};
 use crate::sources::tello::socket;
 
@@ -34,16 +36,26 @@ pub(crate) enum Answer {
     Silent(String),
     /// The search speaks IPv4 only.
     NotAsked,
+    /// It may be in the air: `command` would end a landing that it makes by itself.
+    InTheAir,
 }
 
-/// Asks every configured drone, all at once.
+/// Asks every configured drone, all at once, but for those that were in the air when the
+/// gateway of the state directory `state_dir` last ran.
 ///
 /// # Errors
 /// [`FleetError`]; nobody was asked.
-pub(crate) async fn ask_configured(config: &Drones) -> Result<Vec<(Arc<str>, Answer)>, FleetError> {
+pub(crate) async fn ask_configured(
+    config: &Drones,
+    state_dir: &Path,
+) -> Result<Vec<(Arc<str>, Answer)>, FleetError> {
+    let flying = may_still_fly(state_dir);
     let plan = FleetPlan::new(config)?;
     let asked = plan.drones.iter().map(|drone| async {
-        let answer = ask(drone).await;
+        let answer = match flying.contains(&drone.id) {
+            true => Answer::InTheAir,
+            false => ask(drone).await,
+        };
         (drone.id.clone(), answer)
     });
     Ok(join_all(asked).await)

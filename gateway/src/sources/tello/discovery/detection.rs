@@ -50,6 +50,8 @@ impl Detection {
 /// The end of a search.
 #[derive(Clone, Debug)]
 pub struct Searched {
+    /// Why nobody was asked, if nobody was: only who streams by itself is found.
+    pub withheld: Option<String>,
     /// Who is there.
     pub found: Vec<Detection>,
     /// How long it took.

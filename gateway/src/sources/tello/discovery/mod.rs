@@ -3,7 +3,9 @@
 //! One search at a time; who asks meanwhile shares its result, and one that
 //! ended a moment ago answers for the next. It asks nobody outside the
 //! configured ranges and configured drones, nobody behind a router, and nobody
-//! who is heard anyway. What it finds is shown, never configured: which drones
+//! who is heard anyway; and nobody at all while a drone may be in the air, for `command`
+//! to somebody else's takes its states away, and ends a landing that it began by itself.
+//! What it finds is shown, never configured: which drones
 //! belong to a gateway is its owner's to say.
 //!
 //! [`targets`] chooses whom to ask, [`sweep`] when and what it means, [`search`]
@@ -81,9 +83,32 @@ impl Discovery {
         }
     }
 
+    /// Who is there without asking anybody; `why` nobody is asked, in words.
+    #[must_use]
+    pub fn heard(&self, why: String) -> Searched {
+        Searched {
+            withheld: Some(why),
+            found: self.known(),
+            took: Duration::ZERO,
+        }
+    }
+
+    /// Why nobody may be asked now: a drone may be in the air.
+    fn withheld(&self) -> Option<String> {
+        let mut slots = self.roster.slots.iter();
+        let flying = slots.find(|slot| slot.link().flight.may_fly())?;
+        Some(format!(
+            "nobody was asked, because {} may be in the air: only drones that stream are found",
+            flying.plan.id
+        ))
+    }
+
     /// Who is there: searches, or shares the search that runs. Never takes
     /// longer than `patience`; out of time it says what is known.
     pub async fn detect(&self, patience: Duration) -> Searched {
+        if let Some(why) = self.withheld() {
+            return self.heard(why);
+        }
         let begun = Instant::now();
         let found = match timeout_at(begun + patience, self.turn.lock()).await {
             Err(_) => self.known(),
@@ -96,6 +121,7 @@ impl Discovery {
             }
         };
         Searched {
+            withheld: None,
             found,
             took: begun.elapsed(),
         }
@@ -129,6 +155,9 @@ impl Discovery {
             return Ok(Verification::NotFound(
                 reason.unwrap_or_else(|| "It is not heard".to_owned()),
             ));
+        }
+        if let Some(why) = self.withheld().filter(|_| slot.is_none()) {
+            return Ok(Verification::NotFound(why));
         }
         let Ok(_place) = timeout_at(deadline, self.verifications.acquire()).await else {
             return Ok(Verification::NotFound(

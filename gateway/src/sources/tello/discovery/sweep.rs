@@ -56,6 +56,8 @@ pub(super) struct Hit {
 pub(super) enum Hindrance {
     Unactive,
     Refused,
+    /// It sends packets of the maker's app, and no word.
+    Binary,
 }
 
 impl Hindrance {
@@ -65,6 +67,10 @@ impl Hindrance {
             Hindrance::Unactive => "It was never activated; activate it once with the vendor's app",
             Hindrance::Refused => {
                 "It refuses SDK mode; restart it, and close other programs that fly it"
+            }
+            Hindrance::Binary => {
+                "It speaks the binary protocol of the maker's app only; close the app, restart the drone, and \
+                 update its firmware if that does not help"
             }
         }
     }
@@ -91,6 +97,8 @@ struct Open {
     tries: u32,
     sent: Mono,
     response: Duration,
+    /// Whether it sent packets of the maker's app.
+    is_binary: bool,
 }
 
 /// A search under way.
@@ -134,12 +142,13 @@ impl Sweep {
                 return true;
             }
             if open.tries >= tries {
-                if matches!(open.ask, Ask::Battery) {
+                let is_there = matches!(open.ask, Ask::Battery);
+                if is_there || open.is_binary {
                     hits.push(Hit {
                         target: open.target,
                         response: open.response,
                         battery_pct: None,
-                        hindrance: None,
+                        hindrance: (!is_there).then_some(Hindrance::Binary),
                     });
                 }
                 return false;
@@ -162,6 +171,7 @@ impl Sweep {
                 tries: 1,
                 sent: now,
                 response: Duration::ZERO,
+                is_binary: false,
             });
             send(target, Ask::Enter.word());
         }
@@ -186,6 +196,12 @@ impl Sweep {
     ) -> Option<&'static str> {
         let index = self.open.iter().position(|open| open.target == from)?;
         let open = &mut self.open[index];
+        if *reply == Reply::Binary {
+            // Firmware sends such packets ahead of its word, too: no more is known yet.
+            open.is_binary = true;
+            open.response = now.since(open.sent);
+            return None;
+        }
         let hindrance = match (open.ask, reply) {
             (Ask::Enter, Reply::Ok) => {
                 open.response = now.since(open.sent);
@@ -327,6 +343,17 @@ mod tests {
             run(1, 5_000, |_, _| Some("error")).0[0].hindrance,
             Some(Hindrance::Refused)
         );
+    }
+
+    #[test]
+    fn a_drone_that_speaks_the_app_s_protocol_only_is_told_as_such() {
+        let mut sweep = Sweep::new(targets(1), Duration::from_secs(5), 64);
+        let mut now = Mono::ZERO;
+        while let Some(pause) = sweep.look(now, |_, _| {}) {
+            sweep.take(targets(1)[0], &Reply::Binary, now);
+            now = now.plus(pause);
+        }
+        assert_eq!(sweep.end().0[0].hindrance, Some(Hindrance::Binary));
     }
 
     #[test]

@@ -63,18 +63,35 @@ pub(crate) struct Inputs {
     pub(crate) now: Mono,
     /// Whether somebody wants it connected.
     pub(crate) wanted: bool,
-    /// When a state last arrived.
+    /// When a state last arrived in this run.
     pub(crate) heard: Option<Mono>,
     /// Whether it is, or may be, in the air.
     pub(crate) airborne: bool,
     /// How high over the floor it was at the most, by its last state.
     pub(crate) height_cm: Option<u32>,
+    /// Whether another controller has it: its states are not taken back.
+    pub(crate) rival: bool,
     /// When it was last sent a command, which is when its own rule began anew.
     pub(crate) last_sent: Mono,
     /// Whether our state port is bound.
     pub(crate) port_bound: bool,
     /// From where packets to it would leave, when known.
     pub(crate) route: Option<IpAddr>,
+}
+
+impl Inputs {
+    /// Since when it is silent in the air, if it is. A flight of the run before of which
+    /// nothing was heard since counts from the start on.
+    fn silent_in_air(&self) -> Option<Mono> {
+        self.airborne.then(|| self.heard.unwrap_or(Mono::ZERO))
+    }
+
+    /// Until when it is sent nothing, so that it lands by itself.
+    fn left_alone_until(&self) -> Option<Mono> {
+        let silent = self.silent_in_air()?;
+        let last = silent.max(self.last_sent);
+        Some(last.plus(hands_off(self.height_cm)))
+    }
 }
 
 /// What to tell people.
@@ -89,7 +106,9 @@ pub(crate) enum Notice {
         /// How often it was lost since it was last steady.
         losses: u32,
     },
-    /// It is heard again, or no longer wanted.
+    /// It was lost, is not heard, and nobody wants it any more: that it was lost stays true.
+    LetGo,
+    /// It is heard again; or it was never heard, and nobody wants it any more.
     Over,
 }
 
@@ -115,10 +134,16 @@ pub(crate) struct Link {
     /// When `state` began.
     since: Mono,
     attempts: u32,
+    /// Whether an `ok` came to the first attempt of a loss on the ground.
+    answered_at_once: bool,
     next_send: Mono,
     evidence: Evidence,
     without_evidence: u32,
     reported: bool,
+    /// Whether what was reported is a loss.
+    reported_lost: bool,
+    /// Whether nobody wanted it any more after that: it is told anew when somebody does.
+    was_let_go: bool,
     was_connected: bool,
     /// Losses since it was last steady for the longest time above.
     losses: u32,
@@ -133,13 +158,21 @@ impl Link {
             state: LinkState::Disconnected,
             since: Mono::ZERO,
             attempts: 0,
+            answered_at_once: false,
             next_send: Mono::ZERO,
             evidence: Evidence::Silence,
             without_evidence: 0,
             reported: false,
+            reported_lost: false,
+            was_let_go: false,
             was_connected: false,
             losses: 0,
         }
+    }
+
+    /// It was connected when the gateway last ran, and in the air.
+    pub(crate) fn recall(&mut self) {
+        self.was_connected = true;
     }
 
     /// Looks for the drone at another address from now on.
@@ -151,6 +184,14 @@ impl Link {
     pub(crate) fn observe(&mut self, evidence: Evidence) {
         self.evidence = evidence;
         self.without_evidence = 0;
+        self.answered_at_once |=
+            evidence == Evidence::Ok && self.state == LinkState::Lost && self.attempts == 1;
+    }
+
+    /// Whether a loss has just ended with the answer to its first `command`: the drone was
+    /// there all the while, and its states went elsewhere.
+    pub(crate) fn take_answered_at_once(&mut self) -> bool {
+        self.state == LinkState::Connected && std::mem::take(&mut self.answered_at_once)
     }
 
     /// Takes in that there is a way to the drone: what said otherwise is over.
@@ -173,7 +214,7 @@ impl Link {
             state: self.state,
             reason: reason.filter(|reason| !self.is_premature(*reason)),
             send: quiet && self.take_attempt(inputs),
-            notice: self.notice(inputs, reason),
+            notice: self.notice(inputs, reason, (before, fresh)),
             lost: self.state == LinkState::Lost && before == LinkState::Connected,
             sleep: self.sleep(inputs),
         }
@@ -205,16 +246,15 @@ impl Link {
         if state == LinkState::Lost {
             self.losses = self.losses.saturating_add(1);
         }
+        self.answered_at_once &= state == LinkState::Connected;
         self.state = state;
         self.since = inputs.now;
         self.attempts = 0;
         self.observe(Evidence::Silence);
         self.was_connected |= state == LinkState::Connected;
-        self.next_send = match (state, inputs.heard) {
+        self.next_send = match (state, inputs.left_alone_until()) {
             // Also one that was let go in the air and is wanted again.
-            (LinkState::Lost | LinkState::Connecting, Some(heard)) if inputs.airborne => heard
-                .max(inputs.last_sent)
-                .plus(hands_off(inputs.height_cm)),
+            (LinkState::Lost | LinkState::Connecting, Some(until)) => until,
             (LinkState::Connecting, _) => inputs.now.plus(LISTEN_FIRST),
             _ => inputs.now,
         };
@@ -227,12 +267,11 @@ impl Link {
     /// of our own the drone would only be taken from whoever holds the port.
     fn take_attempt(&mut self, inputs: Inputs) -> bool {
         // Judged at each attempt: a `stop` given meanwhile begins the drone's own time anew.
-        let lands_by_itself = inputs.airborne
-            && inputs.heard.is_some_and(|heard| {
-                let last = heard.max(inputs.last_sent);
-                inputs.now < last.plus(hands_off(inputs.height_cm))
-            });
-        if !inputs.port_bound || lands_by_itself || inputs.now < self.next_send {
+        let lands_by_itself = inputs
+            .left_alone_until()
+            .is_some_and(|until| inputs.now < until);
+        let is_taken = inputs.rival && self.state == LinkState::Lost;
+        if !inputs.port_bound || lands_by_itself || is_taken || inputs.now < self.next_send {
             return false;
         }
         let wait = BACK_OFF
@@ -250,7 +289,6 @@ impl Link {
 
     fn hands_off(&self, inputs: Inputs) -> bool {
         matches!(self.state, LinkState::Lost | LinkState::Connecting)
-            && inputs.heard.is_some()
             && inputs.airborne
             && self.attempts == 0
             && inputs.now < self.next_send
@@ -267,23 +305,39 @@ impl Link {
         }
     }
 
-    fn notice(&mut self, inputs: Inputs, reason: Option<Reason>) -> Option<Notice> {
+    fn notice(
+        &mut self,
+        inputs: Inputs,
+        reason: Option<Reason>,
+        (before, fresh): (LinkState, bool),
+    ) -> Option<Notice> {
         let Some(reason) = reason else {
-            let is_over = self.state == LinkState::Disconnected
-                || inputs.now.since(self.since) >= self.must_be_steady();
+            let is_over = match self.state {
+                LinkState::Disconnected => !self.reported_lost || fresh,
+                _ => inputs.now.since(self.since) >= self.must_be_steady(),
+            };
             let ends = self.reported && is_over;
+            let lets_go = self.reported && !ends && self.state != before;
+            self.was_let_go |= lets_go && self.state == LinkState::Disconnected;
             self.reported &= !ends;
-            return ends.then_some(Notice::Over);
+            self.reported_lost &= !ends;
+            return match (ends, self.state) {
+                (true, _) => Some(Notice::Over),
+                (false, LinkState::Disconnected) => lets_go.then_some(Notice::LetGo),
+                _ => None,
+            };
         };
         let patience = match self.state {
             LinkState::Lost if inputs.airborne => Duration::ZERO,
             LinkState::Lost => REPORT_LOST,
             _ => REPORT_NEVER_HEARD,
         };
-        if self.reported || inputs.now.since(self.since) < patience {
+        let is_known = self.reported && !self.was_let_go;
+        if is_known || inputs.now.since(self.since) < patience {
             return None;
         }
-        self.reported = true;
+        (self.reported, self.was_let_go) = (true, false);
+        self.reported_lost |= self.was_connected;
         Some(Notice::Silent {
             reason,
             was_connected: self.was_connected,

@@ -24,6 +24,7 @@ impl Bench {
             heard: None,
             airborne: false,
             height_cm: Some(80),
+            rival: false,
             last_sent: Mono::ZERO,
             port_bound: true,
             route: None,
@@ -132,6 +133,30 @@ fn a_drone_silent_in_the_air_is_left_to_land_by_itself() {
 }
 
 #[test]
+fn a_flight_of_the_run_before_is_left_to_land_and_told_as_lost() {
+    let mut bench = Bench::new();
+    bench.inputs.now = Mono::from_millis(1_000);
+    (bench.inputs.airborne, bench.inputs.height_cm) = (true, None);
+    bench.link.recall();
+    let begun = |bench: &Bench| bench.inputs.now;
+    while begun(&bench) < Mono::from_millis(70_000) {
+        let step = bench.link.look(bench.inputs);
+        assert!(!step.send, "at {:?}", bench.inputs.now);
+        bench.notices.extend(step.notice.map(|notice| (0, notice)));
+        bench.inputs.now = bench.inputs.now.plus(Duration::from_millis(100));
+    }
+    let notice = Notice::Silent {
+        reason: Reason::SilentInFlight,
+        was_connected: true,
+        losses: 0,
+    };
+    assert_eq!(bench.notices, [(0, notice)]);
+    // 15 s and the slowest descent from as high as a drone goes are over.
+    bench.inputs.now = Mono::from_millis(70_600);
+    assert!(bench.link.look(bench.inputs).send);
+}
+
+#[test]
 fn a_drone_let_go_in_the_air_and_wanted_again_is_left_to_land_too() {
     let mut bench = Bench::new();
     bench.inputs.airborne = true;
@@ -237,13 +262,57 @@ fn a_drone_no_longer_wanted_is_left_alone() {
     assert_eq!(bench.state, LinkState::Connecting);
 }
 
+#[test]
+fn states_that_go_elsewhere_are_told_from_a_link_that_is_bad() {
+    let mut bench = Bench::new();
+    bench.run(2, true);
+    // Silent, and the first `command` is answered at once.
+    while bench.sent.is_empty() {
+        bench.step();
+    }
+    bench.link.observe(Evidence::Ok);
+    bench.run(1, true);
+    assert!(bench.link.take_answered_at_once() && !bench.link.take_answered_at_once());
+    // Silent, and the third is.
+    while bench.sent.len() < 4 {
+        bench.step();
+    }
+    bench.link.observe(Evidence::Ok);
+    bench.run(1, true);
+    assert!(!bench.link.take_answered_at_once());
+    // Once that is known, it is not taken back.
+    bench.inputs.rival = true;
+    bench.run(60, false);
+    assert_eq!((bench.state, bench.sent.len()), (LinkState::Lost, 4));
+}
+
+#[test]
+fn that_a_drone_was_lost_stays_true_when_it_is_disconnected() {
+    let mut bench = Bench::new();
+    bench.run(2, true);
+    bench.run(7, false);
+    bench.inputs.wanted = false;
+    bench.run(60, false);
+    let ends = |bench: &Bench| -> Vec<Notice> {
+        bench
+            .notices
+            .iter()
+            .map(|notice| notice.1)
+            .skip(1)
+            .collect()
+    };
+    assert_eq!(ends(&bench), vec![Notice::LetGo]);
+    bench.run(1, true);
+    assert_eq!(ends(&bench), vec![Notice::LetGo, Notice::Over]);
+}
+
 proptest! {
     /// Whatever happens: no command to a drone heard within `LOST_AFTER` nor in
     /// hands-off time, notices alternate, and states follow what was heard.
     #[test]
     fn invariants_hold(events in proptest::collection::vec((0u8..8, 1u64..4_000), 1..120)) {
         let mut bench = Bench::new();
-        let mut standing = false;
+        let (mut standing, mut let_go) = (false, false);
         for (event, wait) in events {
             match event {
                 0..=2 => bench.inputs.heard = Some(bench.inputs.now),
@@ -265,12 +334,16 @@ proptest! {
             prop_assert_eq!(step.state == LinkState::Disconnected, !inputs.wanted);
             match step.notice {
                 Some(Notice::Silent { .. }) => {
-                    prop_assert!(!standing);
-                    standing = true;
+                    prop_assert!(!standing || let_go);
+                    (standing, let_go) = (true, false);
                 }
                 Some(Notice::Over) => {
                     prop_assert!(standing);
                     standing = false;
+                }
+                Some(Notice::LetGo) => {
+                    prop_assert!(standing);
+                    let_go = true;
                 }
                 None => {}
             }

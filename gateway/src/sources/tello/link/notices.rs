@@ -3,7 +3,10 @@
 //!
 //! Apart from the task since none of it changes what is sent.
 
-use alerting::{AlertType, Condition, Level};
+use alerting::{
+    AlertType, Condition, DRONE_LANDING_UNCONFIRMED as LANDING_OVERDUE, DRONE_SILENT as CONDITION,
+    DRONE_UPSIDE_DOWN as UPSIDE_DOWN, Level,
+};
 
 use super::super::super::commander::Intervention;
 use super::super::machine::{Inputs, Notice};
@@ -11,15 +14,16 @@ use super::super::reason::Reason;
 use super::LinkTask;
 use crate::sources::vehicles::Phase;
 
-/// Name of the condition that stands while a drone is silent.
-const CONDITION: &str = "drone_silent";
+/// A main board of a drone that was so hot may be why it fell silent, in °C: one that
+/// idles on the ground is at 80 to 86, and switches itself off some degrees above.
+const HOT_C: f64 = 88.0;
 
 /// Name of the condition that stands from an intervention of the gateway until
 /// the drone is on the ground.
 const INTERVENED: &str = "drone_intervention";
 
-/// Name of the condition that stands while a landing is neither confirmed nor ended.
-const LANDING_OVERDUE: &str = "drone_landing_unconfirmed";
+/// Name of the condition that stands while another controller seems to have the drone.
+const RIVAL: &str = "drone_other_controller";
 
 /// Name of the condition that stands while a flying drone's battery is low.
 const BATTERY_IN_FLIGHT: &str = "drone_battery_in_flight";
@@ -47,6 +51,7 @@ impl LinkTask {
             let title = "Gateway Took Over";
             self.raise(INTERVENED, title, format!("{name}: {why}"));
         }
+        self.end_inherited(&id);
         if self.intervened && self.is_seen_landed() && self.executor.is_idle() {
             self.intervened = false;
             self.sink.clear(INTERVENED, &id);
@@ -70,6 +75,8 @@ impl LinkTask {
                 self.landing_overdue = true;
             }
         }
+        self.tell_of_its_back();
+        self.tell_of_rival();
         if self.executor.warns() != self.warned {
             self.warned = self.executor.warns();
             if self.warned {
@@ -84,6 +91,58 @@ impl LinkTask {
         }
     }
 
+    /// What the run before left open is ended by what is seen in this one.
+    fn end_inherited(&mut self, id: &str) {
+        if !self.heard && self.slot().live().heard().is_some() {
+            self.heard = true;
+            self.sink.clear(CONDITION, id);
+        }
+        if !self.seen_landed && self.is_seen_landed() {
+            self.seen_landed = true;
+            self.sink.clear(LANDING_OVERDUE, id);
+            if !self.slot().live().motion().is_upside_down() {
+                self.sink.clear(UPSIDE_DOWN, id);
+            }
+        }
+    }
+
+    /// A drone on its back is told until it is seen upright: silence does not turn it.
+    fn tell_of_its_back(&mut self) {
+        let motion = self.slot().live().motion();
+        let (id, name) = (self.slot().plan.id.clone(), self.slot().plan.name.clone());
+        if motion.is_upside_down() && !self.upside_down {
+            self.upside_down = true;
+            let message = format!(
+                "{name} lies on its back or its side with standing motors. It does not take off \
+                 before it is upright; look at its propellers"
+            );
+            self.raise(UPSIDE_DOWN, "Drone On Its Back", message);
+        } else if self.upside_down && motion.is_upright() {
+            self.upside_down = false;
+            self.sink.clear(UPSIDE_DOWN, &id);
+        }
+    }
+
+    /// Somebody else seems to control it.
+    fn tell_of_rival(&mut self) {
+        let sign = self.executor.rival();
+        if sign.is_some() == self.rivalled {
+            return;
+        }
+        self.rivalled = sign.is_some();
+        let (id, name) = (self.slot().plan.id.clone(), self.slot().plan.name.clone());
+        let Some(sign) = sign else {
+            return self.sink.clear(RIVAL, &id);
+        };
+        tracing::warn!(target: "security", event = "other_controller", drone = %id, ?sign);
+        let message = format!(
+            "{name} seems to have another controller: {}. The gateway keeps it in the air no more; \
+             land, stop and emergency work. Look who else is in its network",
+            sign.words()
+        );
+        self.raise(RIVAL, "Another Controller", message);
+    }
+
     /// Whether its states show it on the ground, not only its silence.
     fn is_seen_landed(&self) -> bool {
         let flight = self.slot().link().flight;
@@ -94,10 +153,10 @@ impl LinkTask {
         self.sink.raise(Condition {
             key,
             subject: self.slot().plan.id.clone(),
-            level: if key == LANDING_OVERDUE {
-                Level::Critical
-            } else {
-                Level::Warning
+            level: match key {
+                LANDING_OVERDUE => Level::Critical,
+                UPSIDE_DOWN | RIVAL => Level::Error,
+                _ => Level::Warning,
             },
             alert_type: AlertType::Drone,
             title,
@@ -110,6 +169,7 @@ impl LinkTask {
         let slot = self.slot();
         match notice {
             Notice::Over => self.sink.clear(CONDITION, &slot.plan.id),
+            Notice::LetGo => self.sink.let_go(CONDITION, &slot.plan.id),
             Notice::Silent {
                 reason,
                 was_connected,
@@ -137,8 +197,17 @@ impl LinkTask {
         };
         let what = match age_s {
             Some(age_s) => format!("{name}: no state for {age_s} s."),
+            None if inputs.airborne => {
+                format!("{name}: in the air when the gateway last ran, and not heard since.")
+            }
             None => format!("{name}: never heard."),
         };
+        let hot = self.slot().live().state().temperature_high_c;
+        let hot = hot
+            .filter(|celsius| *celsius >= HOT_C)
+            .map_or_else(String::new, |celsius| {
+                format!(" Its main board was at {celsius} °C: it may have switched itself off; let it cool.")
+            });
         Condition {
             key: CONDITION,
             subject: slot.plan.id.clone(),
@@ -149,7 +218,7 @@ impl LinkTask {
             } else {
                 "Drone not heard"
             },
-            message: format!("{what} {}", self.roster.explain(slot, reason)),
+            message: format!("{what} {}{hot}", self.roster.explain(slot, reason)),
             details: self.last_words(),
         }
     }
@@ -165,6 +234,9 @@ impl LinkTask {
         }
         if let Some(height) = state.height_cm {
             words.push_str(&format!(", height {height} cm"));
+        }
+        if let Some(celsius) = state.temperature_high_c {
+            words.push_str(&format!(", main board {celsius} °C"));
         }
         Some(words)
     }

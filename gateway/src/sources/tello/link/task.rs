@@ -62,6 +62,12 @@ pub(crate) struct LinkTask {
     warned: bool,
     intervened: bool,
     landing_overdue: bool,
+    upside_down: bool,
+    /// Whether a sign of another controller stands.
+    rivalled: bool,
+    /// Whether it was heard, and seen on the ground, in this run.
+    heard: bool,
+    seen_landed: bool,
 }
 
 impl LinkTask {
@@ -75,16 +81,18 @@ impl LinkTask {
         cancel: CancellationToken,
     ) -> LinkTask {
         let slot = &roster.slots[index];
-        let link = Link::new(slot.plan.address, lost_after);
+        let mut link = Link::new(slot.plan.address, lost_after);
         let port = CommandPort::new(
             slot.target(),
             slot.plan.interface.as_deref(),
             slot.plan.from,
         );
-        let (executor, requests) = (
-            CommandExecutor::new(policy, presences, events.command_ids()),
-            slot.take_intake(),
-        );
+        let mut executor = CommandExecutor::new(policy, presences, events.command_ids());
+        let requests = slot.take_intake();
+        if let Some(until) = slot.recalled_until() {
+            executor.recall(until);
+            link.recall();
+        }
         LinkTask {
             link,
             port,
@@ -96,6 +104,10 @@ impl LinkTask {
             warned: false,
             intervened: false,
             landing_overdue: false,
+            upside_down: false,
+            rivalled: false,
+            heard: false,
+            seen_landed: false,
             roster,
             index,
             sink,
@@ -159,6 +171,10 @@ impl LinkTask {
         let inputs = self.inputs(now);
         let step = self.link.look(inputs);
         self.show(&step);
+        if self.link.take_answered_at_once() {
+            let about = self.snapshot();
+            self.executor.states_taken_back(&about);
+        }
         // While a command is under way its reply could not be told from ours.
         if step.send && self.executor.is_idle() {
             self.attempt().await;
@@ -224,6 +240,7 @@ impl LinkTask {
             motion: live.motion(),
             battery_pct: live.state().battery_pct,
             height_cm: live.state().height_cm,
+            yaw_deg: live.state().yaw_deg.map(i32::from),
         }
     }
 
@@ -257,6 +274,7 @@ impl LinkTask {
             heard: live.heard().map(|heard| heard.at),
             airborne: self.executor.may_fly(),
             height_cm: live.motion().highest_cm(),
+            rival: self.executor.rival().is_some(),
             last_sent: self.executor.last_held_up(),
             port_bound: self.roster.is_bound(slot.state_socket),
             route: self.route,

@@ -4,12 +4,13 @@
 use tello::command::{Command, Direction};
 
 use super::super::admission::{Grounds, admit};
+use super::super::aiming::leads_to;
 use super::super::down::Down;
 use super::super::queue::WAITS_FOR;
 use super::super::replies::is_manoeuvre;
 use super::super::snapshot::Snapshot;
-use super::CommandExecutor;
-use crate::sources::vehicles::Refusal;
+use super::{CommandExecutor, Ticket};
+use crate::sources::vehicles::{Aim, MIN_MOVE_CM, Refusal};
 
 /// Height of a take-off, in cm: 0.8 to 1.2 m were captured.
 const TAKEOFF_HEIGHT_CM: i32 = 120;
@@ -39,9 +40,26 @@ impl CommandExecutor {
         }
     }
 
+    /// What would lead to `aim` from where the commands before it take the drone. One
+    /// that is there may be elsewhere when its turn comes: the smallest move stands for it.
+    pub(super) fn towards(&self, aim: Aim, about: &Snapshot) -> Result<Command, Refusal> {
+        let stands_for = match aim {
+            Aim::Altitude(_) => Command::Move {
+                direction: Direction::Down,
+                distance_cm: MIN_MOVE_CM.unsigned_abs() as u16,
+            },
+            Aim::Heading(_) => Command::Rotate {
+                clockwise: true,
+                angle_deg: 1,
+            },
+        };
+        let height_cm = self.height_at_the_end_cm(about);
+        Ok(leads_to(aim, height_cm, about.yaw_deg)?.unwrap_or(stands_for))
+    }
+
     /// Where the drone will be when all it was told is done. A move under way
     /// counts whole: too much rather than too little under a ceiling.
-    fn height_at_the_end_cm(&self, about: &Snapshot) -> i32 {
+    fn height_at_the_end_cm(&self, about: &Snapshot) -> Option<i32> {
         let rise = |command| match command {
             Command::Takeoff => TAKEOFF_HEIGHT_CM,
             Command::Move {
@@ -57,7 +75,14 @@ impl CommandExecutor {
             } => up.into(),
             _ => 0,
         };
-        about.height_cm.unwrap_or(0) + self.queue.commands().map(rise).sum::<i32>()
+        let begins_cm = about.height_under_ceiling_cm()?;
+        let then = |height_cm, (command, ticket): (Command, Option<&Ticket>)| match ticket
+            .and_then(|ticket| ticket.wish.aim)
+        {
+            Some(Aim::Altitude(target_cm)) => target_cm,
+            _ => height_cm + rise(command),
+        };
+        Some(self.queue.entries().fold(begins_cm, then))
     }
 
     /// Judges a manoeuvre again when its turn comes, from what is known then.
@@ -68,7 +93,7 @@ impl CommandExecutor {
     ) -> Result<(), Refusal> {
         let grounds = Grounds {
             flight: self.belief.flight(&about.motion, None, about.now),
-            height_cm: about.height_cm.unwrap_or(0),
+            height_cm: about.height_under_ceiling_cm(),
             ..self.grounds(about)
         };
         admit(command, about, grounds)

@@ -3,13 +3,14 @@
 use readings::command::CommandState;
 use tello::command::Command;
 
+use super::super::aiming::leads_to;
 use super::super::down::Down;
 use super::super::replies::is_manoeuvre;
 use super::super::reports::Report;
 use super::super::snapshot::Snapshot;
 use super::super::todo::{Do, Todo};
 use super::{CommandExecutor, Outgoing, SINKING_TOLD_FOR, Ticket, leads_down};
-use crate::sources::vehicles::Outcome;
+use crate::sources::vehicles::{Aim, Outcome};
 
 impl CommandExecutor {
     pub(super) fn carry_out(&mut self, mut todo: Todo<Ticket>, about: &Snapshot) -> Outgoing {
@@ -81,11 +82,27 @@ impl CommandExecutor {
         out: &mut Outgoing,
         todo: &mut Todo<Ticket>,
     ) {
+        if self
+            .queue
+            .in_flight()
+            .is_some_and(|ticket| ticket.is_forsaken())
+        {
+            return self.queue.too_late(about.now, todo);
+        }
+        let aim = self.queue.in_flight().and_then(|ticket| ticket.wish.aim);
+        let command = match aim.filter(|_| is_manoeuvre(command)) {
+            None => command,
+            Some(aim) => match self.take_aim(aim, about, todo) {
+                Some(command) => command,
+                None => return,
+            },
+        };
         if is_manoeuvre(command)
             && let Err(why) = self.judge_when_sent(command, about)
         {
             return self.queue.withdraw(why, about.now, todo);
         }
+        self.note_for_rival(command, about);
         self.last_sent = about.now;
         if !matches!(command, Command::Land | Command::Emergency) {
             self.last_held_up = about.now;
@@ -100,6 +117,34 @@ impl CommandExecutor {
         let _ = out.push(command);
     }
 
+    /// The command that leads to `aim` from the state of now, in place of what stood for
+    /// it in the line; none: nothing is to be sent now.
+    fn take_aim(&mut self, aim: Aim, about: &Snapshot, todo: &mut Todo<Ticket>) -> Option<Command> {
+        if about.motion.heard() <= Some(self.queue.last_end()) {
+            // That state is of before the end of the move before.
+            self.queue.put_back(about.now);
+            return None;
+        }
+        match leads_to(aim, about.height_cm, about.yaw_deg) {
+            Ok(Some(command)) => {
+                self.queue.leaves_as(command, about.now);
+                if let Some(ticket) = self.queue.in_flight() {
+                    ticket.command = command;
+                    ticket.wish.becomes(command);
+                }
+                Some(command)
+            }
+            Ok(None) => {
+                self.queue.arrived(about.now, todo);
+                None
+            }
+            Err(why) => {
+                self.queue.withdraw(why, about.now, todo);
+                None
+            }
+        }
+    }
+
     fn close(&mut self, ticket: Ticket, outcome: Outcome, about: &Snapshot) {
         if leads_down(ticket.command) {
             self.told_to_sink_until = about.now.plus(SINKING_TOLD_FOR);
@@ -107,6 +152,9 @@ impl CommandExecutor {
         match (ticket.command, &outcome) {
             (Command::Takeoff, Outcome::Refused(_) | Outcome::Unsent(_)) => {
                 self.belief.takeoff_refused(&about.motion)
+            }
+            (Command::StreamOn, Outcome::Done) if ticket.is_forsaken() => {
+                self.stream_forsaken = true;
             }
             (Command::StreamOn, Outcome::Done) => self.stream_asked = Some(about.now),
             (Command::StreamOff, Outcome::Done) => self.stream_asked = None,

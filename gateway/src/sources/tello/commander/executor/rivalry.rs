@@ -1,0 +1,59 @@
+//! What the executor tells its watch for another controller.
+
+use tello::command::Command;
+use tello::reply::Reply;
+
+use super::super::replies::is_manoeuvre;
+use super::super::rival::Sign;
+use super::super::snapshot::Snapshot;
+use super::CommandExecutor;
+
+impl CommandExecutor {
+    /// The sign of another controller that stands.
+    pub(in super::super::super) fn rival(&self) -> Option<Sign> {
+        self.rival.sign()
+    }
+
+    /// Its states were lost on the ground, and came back with the first `command`.
+    pub(in super::super::super) fn states_taken_back(&mut self, about: &Snapshot) {
+        self.rival.states_taken_back(about.now);
+    }
+
+    /// `stood`: whether it was on the ground before the newest state.
+    pub(super) fn look_for_rival(&mut self, stood: bool, about: &Snapshot) {
+        let moves = self.down.active().is_some()
+            || self.sticks_held
+            || self.queue.commands().any(is_manoeuvre)
+            || self.queue.in_manoeuvre(about.now);
+        // Of a flight of the run before nobody knows what it was told.
+        if moves || !about.is_fresh() {
+            self.rival.commanded(about.now);
+        }
+        let may_fly = self.belief.may_fly();
+        self.rival
+            .see(stood && may_fly, may_fly, &about.motion, about.now);
+    }
+
+    /// An answer to nothing is noted; what the app's protocol says is no answer.
+    pub(super) fn look_at_reply(&mut self, reply: &Reply<'_>, about: &Snapshot) {
+        let is_answer = !matches!(reply, Reply::Binary | Reply::Noise);
+        if is_answer && self.down.active().is_none() && !self.queue.expects_reply() {
+            self.rival.answered(about.now);
+        }
+    }
+
+    /// `command` leaves.
+    pub(super) fn note_for_rival(&mut self, command: Command, about: &Snapshot) {
+        match command {
+            Command::Takeoff => self.rival.takeoff_sent(about.now),
+            Command::Rc(sticks) => self.sticks_held = sticks != [0; 4],
+            _ => {}
+        }
+        if !matches!(command, Command::Read(_) | Command::Rc(_)) {
+            self.sticks_held = false;
+        }
+        if is_manoeuvre(command) || matches!(command, Command::Rc(_)) {
+            self.rival.commanded(about.now);
+        }
+    }
+}
