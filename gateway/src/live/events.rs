@@ -25,6 +25,7 @@ use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::later;
 use crate::http::state::App;
 use crate::live::changes::DroneChanges;
+use crate::live::down::DownMessages;
 use crate::live::message::{self, Reply};
 use crate::live::messages;
 use crate::live::network_messages::{self, NetworkChanges};
@@ -76,6 +77,9 @@ const STATUS_EVERY: Duration = Duration::from_secs(5);
 /// Searches and verifications of one client that may be under way.
 const MAX_PENDING: usize = 4;
 
+/// Answers to what brings drones down that may be under way besides; more are not told.
+const MAX_PENDING_DOWN: usize = 16;
+
 /// Between updates of drones.
 const DRONES_EVERY: Duration = Duration::from_secs(1);
 
@@ -103,6 +107,7 @@ async fn upgrade(mut call: Call) -> Outcome {
         .app
         .vehicles
         .operator_enters(&drone_call::operator(&call));
+    let down = DownMessages::of(&call);
     Ok(upgrade.on_upgrade(move |socket| async move {
         // While it lives, its operator is there for the drones.
         let (_seat, _presence) = (permit, presence);
@@ -112,6 +117,7 @@ async fn upgrade(mut call: Call) -> Outcome {
             socket,
             cut_after,
             may_write,
+            down,
             wants_events,
             subscriptions,
             changes,
@@ -144,6 +150,8 @@ struct Client {
     cut_after: Duration,
     /// Whether it may do more than look.
     may_write: bool,
+    /// What it may bring down.
+    down: DownMessages,
     /// Whether it asked for events.
     wants_events: bool,
     subscriptions: Subscriptions,
@@ -233,9 +241,15 @@ impl Client {
             // tungstenite answers pings by itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
             Some(Ok(Message::Binary(_))) => Reply::Now(messages::not_json()),
-            Some(Ok(Message::Text(text))) => {
-                messages::reply(&self.app, &mut self.subscriptions, self.may_write, &text)
-            }
+            Some(Ok(Message::Text(text))) => match self.down.reply(&self.app, &text) {
+                // Never behind a search.
+                Some(Reply::Later(_, told)) => {
+                    self.pend(told);
+                    return Ok(());
+                }
+                Some(reply) => reply,
+                None => messages::reply(&self.app, &mut self.subscriptions, self.may_write, &text),
+            },
         };
         match answer {
             Reply::Now(reply) => self.send(reply).await,
@@ -251,6 +265,13 @@ impl Client {
                     None => Ok(()),
                 }
             }
+        }
+    }
+
+    /// Answers when `answer` is known; the commands behind it have left in any case.
+    fn pend(&mut self, answer: BoxFuture<'static, String>) {
+        if self.pending.len() < MAX_PENDING + MAX_PENDING_DOWN {
+            self.pending.push(answer);
         }
     }
 

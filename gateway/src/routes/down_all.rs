@@ -1,17 +1,21 @@
 //! `POST /api/drones/land-all`, `stop-all` and `emergency-all`: one wish for every
-//! drone, with a result for each.
+//! drone, with a result for each. The same over `/ws` and the command line.
 //!
 //! No drone waits for another: the commands leave at once, and what keeps one
 //! from being told keeps none of the others. Always 200, as soon as any result
 //! is there for each; who asks reads them one by one.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use access::{Session, SessionId};
 use futures_util::future::{BoxFuture, join_all};
 use readings::command::CommandId;
 use serde::Serialize;
 use tello::command::Command;
 use utoipa::ToSchema;
 
-use super::drone_call::{REFUSED_WITHIN, ended, operator, order, taken};
+use super::drone_call::{REFUSED_WITHIN, ended, operator, taken};
 use crate::http::call::Call;
 use crate::http::envelope::Outcome as Answer;
 use crate::http::respond;
@@ -19,6 +23,7 @@ use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{RESPOND, later};
 use crate::http::scalars::Ts;
 use crate::http::shape::of;
+use crate::http::state::App;
 use crate::sources::vehicles::{CommandError, Operator, Refusal};
 
 /// The routes of this file.
@@ -98,33 +103,77 @@ pub(crate) fn emergency(call: Call) -> BoxFuture<'static, Answer> {
 
 fn all(call: Call, command: Command) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
-        let ids: Vec<String> = call
-            .app
-            .vehicles
-            .views()
-            .iter()
-            .map(|drone| drone.id.to_string())
-            .collect();
-        let by = operator(&call);
-        let results = join_all(ids.into_iter().map(|id| one(&call, id, command, &by))).await;
-        let count = |result| results.iter().filter(|one| one.result == result).count();
-        let (told, failed) = (count("sent") + count("done"), count("failed"));
-        Ok(respond::json(&DownAll {
-            success: failed == 0,
-            message: format!(
-                "{command}: {told} of {} drones told, {failed} failed",
-                results.len()
-            ),
-            timestamp: Ts::now(),
-            command: command.to_string(),
-            results,
-        }))
+        let caller = Caller::of(&call);
+        Ok(respond::json(&tell_all(&call.app, command, &caller).await))
     })
 }
 
-async fn one(call: &Call, id: String, command: Command, by: &Operator) -> DownResult {
+/// Who brings them down, for the commands and the audit trail.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    by: Operator,
+    session: Option<SessionId>,
+    client: IpAddr,
+}
+
+impl Caller {
+    /// That of a request.
+    pub(crate) fn of(call: &Call) -> Caller {
+        Caller {
+            by: operator(call),
+            session: call.session.as_ref().map(Session::id),
+            client: call.client,
+        }
+    }
+}
+
+/// Tells every drone `command`, all at once; one result for each. One record of the audit
+/// trail names them all: 64 of them would be more than its budget of a minute.
+pub(crate) async fn tell_all(app: &App, command: Command, caller: &Caller) -> DownAll {
+    let ids: Vec<Arc<str>> = app
+        .vehicles
+        .views()
+        .into_iter()
+        .map(|drone| drone.id)
+        .collect();
+    let results = join_all(ids.iter().map(|id| one(app, id, command, &caller.by))).await;
+    let count = |result| results.iter().filter(|one| one.result == result).count();
+    let (told, failed) = (count("sent") + count("done"), count("failed"));
+    app.access.record_flight(
+        &caller.by.name,
+        caller.session,
+        caller.client,
+        &record(command, &results),
+    );
+    DownAll {
+        success: failed == 0,
+        message: format!(
+            "{command}: {told} of {} drones told, {failed} failed",
+            results.len()
+        ),
+        timestamp: Ts::now(),
+        command: command.to_string(),
+        results,
+    }
+}
+
+/// What the audit trail keeps of it: each drone with its command and what came of it.
+fn record(command: Command, results: &[DownResult]) -> String {
+    let mut text = format!("{command}-all:");
+    for result in results {
+        text.push_str(&format!(" {} {}", result.drone_id, result.result));
+        if let Some(id) = result.command_id {
+            text.push_str(&format!(" ({id})"));
+        }
+        text.push(',');
+    }
+    text.pop();
+    text
+}
+
+async fn one(app: &App, id: &str, command: Command, by: &Operator) -> DownResult {
     let mut command_id = None;
-    let (result, message) = match order(call, &id, command, by).await {
+    let (result, message) = match app.vehicles.command(id, command, by).await {
         Err(CommandError::Refused { id, why }) => {
             command_id = Some(id);
             let is_needed = !matches!(why, Refusal::NotConnected | Refusal::NotAirborne);
@@ -137,14 +186,14 @@ async fn one(call: &Call, id: String, command: Command, by: &Operator) -> DownRe
         Ok(mut pending) => {
             command_id = Some(pending.id());
             match pending.settled_within(REFUSED_WITHIN).await {
-                None => ("sent", taken(&id, command)),
-                Some(outcome) => ended(&id, command, outcome)
+                None => ("sent", taken(id, command)),
+                Some(outcome) => ended(id, command, outcome)
                     .map_or_else(|why| ("failed", why), |done| ("done", done)),
             }
         }
     };
     DownResult {
-        drone_id: id,
+        drone_id: id.to_owned(),
         result,
         message,
         command_id,
