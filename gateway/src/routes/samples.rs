@@ -76,7 +76,13 @@ pub(crate) const METRICS: &[Param] = &[METRIC_NAME, DURATION_MINUTES, SOURCE];
 #[schema(as = MetricSample)]
 struct Sample {
     name: String,
+    /// Of a step of a history, its mean.
     value: f64,
+    /// Lowest and highest within the step; absent for a single value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<f64>,
     /// Seconds since 1970.
     timestamp: f64,
     datetime: Ts,
@@ -180,10 +186,12 @@ fn of_source(app: &App, source: &str, metric: Metric, minutes: i64) -> Vec<Sampl
     }
     let sample = |point: readings::telemetry::Point| {
         let at = Ts::from_us((point.epoch_s * 1e6) as i64);
-        let value = round1(f64::from(point.mean));
+        let round = |value: f32| round1(f64::from(value));
         Sample {
             name: metric.name().to_owned(),
-            value,
+            value: round(point.mean),
+            min: Some(round(point.min)),
+            max: Some(round(point.max)),
             timestamp: point.epoch_s,
             datetime: at,
             metadata: Metadata { success: None },
@@ -200,6 +208,8 @@ fn calls(performance: &Performance, minutes: i64, wanted: impl Fn(&str) -> bool)
         (epoch_s >= oldest && wanted(template)).then(|| Sample {
             name: format!("{CALL_PREFIX}{template}"),
             value: f64::from(call.duration_s),
+            min: None,
+            max: None,
             timestamp: epoch_s,
             datetime: Ts(call.at),
             metadata: Metadata {
@@ -218,9 +228,15 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
 
 fn summarise(samples: &[Sample], metric_name: String, duration_minutes: i64) -> MetricSummary {
     let values = || samples.iter().map(|sample| sample.value);
+    let lowest = samples
+        .iter()
+        .map(|sample| sample.min.unwrap_or(sample.value));
+    let highest = samples
+        .iter()
+        .map(|sample| sample.max.unwrap_or(sample.value));
     let measured = samples.last().map(|last| Extent {
-        min: values().fold(f64::INFINITY, f64::min),
-        max: values().fold(f64::NEG_INFINITY, f64::max),
+        min: lowest.fold(f64::INFINITY, f64::min),
+        max: highest.fold(f64::NEG_INFINITY, f64::max),
         avg: mean(values()),
         latest: last.value,
         duration_minutes,
@@ -240,6 +256,8 @@ mod tests {
         Sample {
             name: "cpu_usage".to_owned(),
             value,
+            min: None,
+            max: None,
             timestamp: 0.0,
             datetime: Ts::from_us(0),
             metadata: Metadata { success: None },
@@ -256,6 +274,18 @@ mod tests {
         assert_eq!((extent.avg, extent.duration_minutes), (0.5, 60));
         let none = summarise(&[], "cpu_usage".to_owned(), 60);
         assert!(none.count == 0 && none.measured.is_none());
+    }
+
+    #[test]
+    fn a_summary_of_minutes_has_the_extremes_within_them() {
+        let minute = Sample {
+            min: Some(26.0),
+            max: Some(31.5),
+            ..sample(28.1)
+        };
+        let extent = summarise(&[minute, sample(28.0)], "battery_level".to_owned(), 60);
+        let extent = extent.measured.expect("there are some");
+        assert_eq!((extent.min, extent.max, extent.latest), (26.0, 31.5, 28.0));
     }
 
     #[test]
