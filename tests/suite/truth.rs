@@ -1,8 +1,8 @@
 //! What the gateway says of a drone is true: over a restart in mid-flight, of a drone on its
 //! back, of targets that are given before the drone is there.
 
-use gateway_tests::drone::Shown;
-use gateway_tests::{Client, Drone, Gateway, eventually, spare_port};
+use gateway_tests::drone::{Shown, Streaming};
+use gateway_tests::{Client, Drone, Gateway, WebSocket, eventually, spare_port};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -188,14 +188,84 @@ async fn targets_are_reached_from_where_the_drone_is_then() -> anyhow::Result<()
         Ok((command["state"] == "answered").then_some(command))
     })
     .await?;
-    let said = done["command"].as_str().expect("a text");
-    let angle: i64 = said.strip_prefix("cw ").expect("the shorter way").parse()?;
-    assert!((85..=95).contains(&angle), "from 30 degrees: {done:#}");
+    assert_eq!(done["command"], "heading 120");
     until(&client, "at that heading", |status| {
         status["attitude"]["yaw"]
             .as_f64()
             .is_some_and(|yaw| (yaw - 120.0).abs() <= 2.0)
     })
     .await?;
+    Ok(())
+}
+
+/// A gateway with a drone that stands on the ground, and is known to.
+async fn with_drone() -> anyhow::Result<(Gateway, Drone, Streaming)> {
+    let gateway = Gateway::builder().drone("d1", 2).start().await?;
+    let drone = Drone::at(gateway.block().host(2)).await?;
+    let to = drone.enter_sdk_mode().await?;
+    let shown = Shown {
+        motors_run: false,
+        height_cm: 0,
+        battery_pct: 80,
+    };
+    let streaming = drone.stream(to, shown);
+    until(&gateway.admin()?, "on the ground", |status| {
+        status["flight_status_known"] == true
+    })
+    .await?;
+    Ok((gateway, drone, streaming))
+}
+
+#[tokio::test]
+async fn a_take_off_that_nobody_here_asked_for_is_another_controller() -> anyhow::Result<()> {
+    let (gateway, drone, streaming) = with_drone().await?;
+    let client = gateway.admin()?;
+    streaming.show(true, 80);
+    let told = alert(&client, "Another Controller", false).await?;
+    assert_eq!(told["level"], "error", "{told:#}");
+    let message = told["message"].as_str().expect("a text");
+    assert!(message.contains("took off"), "{message}");
+    // Down all the same: over a socket, for every drone, by who may.
+    let mut reader = WebSocket::open(&gateway.reader()?, "/ws", &[]).await?;
+    reader.send(r#"{"type":"land_all"}"#).await?;
+    assert_eq!(
+        reader.next_of("error").await?["error_code"],
+        "DOWN_ALL_ERROR"
+    );
+    let mut socket = WebSocket::open(&client, "/ws", &[]).await?;
+    socket.send(r#"{"type":"land_all"}"#).await?;
+    assert_eq!(drone.hear().await?.0, "land", "and no keep-alive before it");
+    let result = socket.next_of("land_all_result").await?["result"].take();
+    assert_eq!(result["results"][0]["result"], "sent", "{result:#}");
+    let id = result["results"][0]["command_id"].as_str().expect("an id");
+    let told = format!("land-all: d1 sent ({id})");
+    assert!(gateway.output().contains(&told), "{}", gateway.output());
+    Ok(())
+}
+
+#[tokio::test]
+async fn that_a_drone_was_lost_ends_when_it_is_heard() -> anyhow::Result<()> {
+    let (mut gateway, drone, streaming) = with_drone().await?;
+    drop(streaming);
+    let client = gateway.admin()?;
+    let lost = alert(&client, "Drone lost", false).await?;
+    client.post("/api/drones/d1/disconnect").await?.expect(200);
+    until(&client, "disconnected", |status| {
+        status["connection_status"] == "disconnected"
+    })
+    .await?;
+    gateway.restart().await?;
+    let client = gateway.admin()?;
+    let still = alert(&client, "Drone lost", false).await?;
+    assert_eq!(still["id"], lost["id"]);
+    let to = std::net::SocketAddr::new(gateway.block().gateway(), gateway_tests::drone::STATE_PORT);
+    let shown = Shown {
+        motors_run: false,
+        height_cm: 0,
+        battery_pct: 80,
+    };
+    let _streaming = drone.stream(to, shown);
+    let over = alert(&client, "Drone lost", true).await?;
+    assert_eq!(over["id"], lost["id"]);
     Ok(())
 }

@@ -277,6 +277,8 @@ export const EN = {
   'condition.Drone not heard': 'not heard yet',
   'condition.Drone state port unavailable': "the port for drones' state is taken",
   'condition.Drone video port unavailable': "the port for drones' video is taken",
+  'condition.Another Controller': 'somebody else seems to control it',
+  'condition.Drone On Its Back': 'lies on its back',
   'condition.Landing Not Confirmed': 'told to land, and not seen on the ground',
   'condition.Battery Low In Flight': 'battery low in flight',
   'condition.Update Rolled Back': 'update was rolled back',
@@ -289,6 +291,9 @@ export const EN = {
   'advice.emergency_stop': 'Land the drones. Release the button when all is safe.',
   'advice.Drone lost': 'It lands by itself 15 s after its last command. Look for it; come nearer.',
   'advice.Drone not heard': 'Is it switched on? Is the board in its Wi-Fi?',
+  'advice.Another Controller':
+    'The gateway keeps it in the air no more. Look who else has it: a phone with the app of the maker, a second gateway.',
+  'advice.Drone On Its Back': 'Set it upright and look at its propellers. Until then it does not take off.',
   'advice.Landing Not Confirmed': 'Look at the drone. Cutting its motors is the last resort.',
   'advice.Battery Low In Flight': 'Land it now.',
   'advice.Bridge Lost': 'Look at the cable and its plug.',

@@ -275,6 +275,8 @@ export const JA = {
   'condition.Drone not heard': 'まだ受信できていません',
   'condition.Drone state port unavailable': 'ドローンの状態を受信するポートを使用できません',
   'condition.Drone video port unavailable': 'ドローンの映像を受信するポートを使用できません',
+  'condition.Another Controller': '別の操縦者がいるようです',
+  'condition.Drone On Its Back': '裏返っています',
   'condition.Landing Not Confirmed': '着陸を指示しましたが、着陸を確認できません',
   'condition.Battery Low In Flight': '飛行中にバッテリー残量が低下しています',
   'condition.Update Rolled Back': '更新を取り消して元のバージョンに戻しました',
@@ -287,6 +289,9 @@ export const JA = {
   'advice.emergency_stop': 'ドローンを着陸させ、安全を確認してからボタンを戻してください。',
   'advice.Drone lost': '最後の指示から 15 秒後に自動で着陸します。機体の位置を確認し、近づいてください。',
   'advice.Drone not heard': '電源は入っていますか。機器がドローンの Wi-Fi に接続されていますか。',
+  'advice.Another Controller':
+    'ゲートウェイは飛行を維持しません。メーカーのアプリの入ったスマートフォンや別のゲートウェイがないか確認してください。',
+  'advice.Drone On Its Back': '起こしてプロペラを確認してください。それまでは離陸しません。',
   'advice.Landing Not Confirmed': '機体を確認してください。最後の手段はモーター停止です。',
   'advice.Battery Low In Flight': 'すぐに着陸させてください。',
   'advice.Bridge Lost': 'ケーブルと差し込みを確認してください。',
