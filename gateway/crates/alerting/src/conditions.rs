@@ -53,6 +53,12 @@ const UNTIL_HEARD: &[&str] = &[
     DRONE_UPSIDE_DOWN,
 ];
 
+/// Keys of conditions that end when they end: a person presses a button each time, and
+/// each time means something.
+const UNDAMPED: &[&str] = &[BRIDGE_BUTTON];
+
+/// Key of the alert that a button of a bridge is pressed.
+pub const BRIDGE_BUTTON: &str = "bridge_button";
 /// Key of the alert that a drone is not heard.
 pub const DRONE_SILENT: &str = "drone_silent";
 /// Key of the alert that a landing is neither confirmed nor ended.
@@ -313,7 +319,9 @@ impl ConditionState {
 
     /// It has come, as `condition` says; how often that was is said with it.
     fn begin_with(&mut self, mut condition: Condition, now: Mono) {
-        self.damping.note();
+        if !UNDAMPED.contains(&&*self.key) {
+            self.damping.note();
+        }
         if self.damping.came() > 1 {
             condition.message.push_str(&format!(
                 " (It has come {} times: this alert stands until it stays away.)",

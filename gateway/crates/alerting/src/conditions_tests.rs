@@ -71,6 +71,20 @@ fn what_comes_and_goes_is_one_alert_that_ends_when_it_stays_away() {
 }
 
 #[test]
+fn each_press_of_a_button_is_an_alert_of_its_own() {
+    let mut conditions = Conditions::default();
+    let pressed = Condition {
+        key: BRIDGE_BUTTON,
+        ..silent("bridge/mast")
+    };
+    for press in 0..5 {
+        assert!(conditions.raise(pressed.clone(), at(press * 10)));
+        assert!(conditions.clear(BRIDGE_BUTTON, "bridge/mast", at(press * 10 + 1)));
+        assert_eq!(conditions.drain().len(), 1);
+    }
+}
+
+#[test]
 fn a_slow_flapping_is_told_ever_less_often_and_says_how_often() {
     let mut conditions = Conditions::default();
     let mut told = Vec::new();

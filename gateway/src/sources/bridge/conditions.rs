@@ -16,7 +16,7 @@ pub(super) const LOST: &str = "bridge_lost";
 /// Key of the condition that sensors of a board have no place.
 pub(super) const LEFT_OUT: &str = "bridge_sensors_left_out";
 /// Key of the condition that a button is pressed.
-pub(super) const BUTTON: &str = "bridge_button";
+pub(super) use alerting::BRIDGE_BUTTON as BUTTON;
 
 /// What is said about one bridge.
 pub(super) struct Wording<'a> {
