@@ -93,6 +93,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "notify",
             "performance",
             "photos",
+            "routes",
             "settings",
             "sources",
             "supervision",

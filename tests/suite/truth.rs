@@ -129,7 +129,8 @@ async fn a_drone_on_its_back_is_told_and_does_not_take_off() -> anyhow::Result<(
     streaming.roll(0);
     alert(&client, "Drone On Its Back", true).await?;
     let (taken, heard) = tokio::join!(client.post("/api/drones/d1/takeoff"), drone.obey("takeoff"));
-    (taken?.expect(200), heard?);
+    taken?.expect(200);
+    heard?;
     Ok(())
 }
 
@@ -240,6 +241,18 @@ async fn a_take_off_that_nobody_here_asked_for_is_another_controller() -> anyhow
     let id = result["results"][0]["command_id"].as_str().expect("an id");
     let told = format!("land-all: d1 sent ({id})");
     assert!(gateway.output().contains(&told), "{}", gateway.output());
+    // And for whoever stands at the board.
+    let console = gateway.command(&["stop-all"]).output().await?;
+    let said = String::from_utf8_lossy(&console.stdout);
+    assert!(
+        console.status.success() && said.contains("d1: "),
+        "{console:?}"
+    );
+    assert!(
+        gateway.output().contains("stop-all: d1 "),
+        "{}",
+        gateway.output()
+    );
     Ok(())
 }
 

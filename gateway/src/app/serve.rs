@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::control::{self, Control, Health};
 use crate::http::{App, Edge, ResponseCache, router};
 use crate::logging::DroppedLogLines;
+use crate::routes::down_all;
 use crate::settings::{Origin, Settings};
 use crate::sources::vehicles::{DroneView, LinkState};
 use crate::table::table;
@@ -237,7 +238,7 @@ fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details:
 
 fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
-    let named = tls.clone();
+    let (named, downs) = (tls.clone(), app.clone());
     let control = Control {
         access: app.access.clone(),
         store: app.store.clone(),
@@ -248,6 +249,7 @@ fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
                 .map(|info| info.to_string())
                 .map_err(|error| error.to_string())
         }),
+        down_all: Box::new(move |command| down_all::by_console(&downs, command)),
     };
     match control::open(&config.storage.dir, control, core.stop.clone()) {
         Ok(serving) => {

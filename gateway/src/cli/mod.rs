@@ -29,6 +29,7 @@ mod bridge;
 mod certificate;
 mod check;
 mod diag;
+mod down;
 mod health;
 mod keys;
 mod keys_qr;
@@ -61,8 +62,8 @@ const EVENT_INTERVAL: u32 = 8;
 /// Exit code for wrong usage or refused settings, as clap uses it; of `check` when
 /// `run` would refuse to start.
 const EXIT_USAGE: u8 = 2;
-/// Exit code of `check` when something outside is missing, and of
-/// `health --grounded` when a drone is in the air.
+/// Exit code of `check` when something outside is missing, of `health --grounded` when a
+/// drone is in the air, and of `land-all` and its like when a drone could not be told.
 const EXIT_FINDINGS: u8 = 3;
 
 /// Runs the command line of this process.
@@ -86,6 +87,9 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Health(args) => return health::health(&args),
         Command::Keys(args) => keys::keys(args)?,
         Command::Lockouts(args) => lockouts::lockouts(args)?,
+        Command::LandAll(args) => return down::all(&args, "land"),
+        Command::StopAll(args) => return down::all(&args, "stop"),
+        Command::EmergencyAll(args) => return down::all(&args, "emergency"),
         Command::Cert(args) => certificate::certificate(&args)?,
         Command::Rules(args) => return rules::rules(&args),
         Command::Boards(args) => board::boards(&args)?,

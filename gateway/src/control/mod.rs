@@ -6,6 +6,7 @@
 //! offers only what the store's lock keeps the command line from doing itself.
 
 mod client;
+mod down;
 mod links;
 
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ use readings::clock::Timestamp;
 use store::Store;
 
 pub(crate) use client::Client;
+pub(crate) use down::DownAll;
 pub(crate) use links::{MadeLink, NewLink};
 
 /// File name of the socket in the state directory.
@@ -49,6 +51,8 @@ pub(crate) struct Control {
     pub names: Box<dyn Fn() -> Vec<String> + Send + Sync>,
     /// Makes a new certificate; the answer is shown to the operator.
     pub renew_certificate: RenewCertificate,
+    /// Brings every drone down.
+    pub down_all: DownAll,
 }
 
 /// Makes a new certificate: its facts, or why there is none.
@@ -218,6 +222,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/links", post(links::make))
         .route("/lockouts", get(list_lockouts))
         .route("/lockouts/lift", post(lift_lockout))
+        .route("/down/{command}", post(down::all))
         .route("/backup", post(backup))
         .route("/health", get(health))
         .route(RENEW_CERTIFICATE, post(renew_certificate))

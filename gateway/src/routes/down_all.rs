@@ -5,7 +5,7 @@
 //! from being told keeps none of the others. Always 200, as soon as any result
 //! is there for each; who asks reads them one by one.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use access::{Session, SessionId};
@@ -125,6 +125,30 @@ impl Caller {
             client: call.client,
         }
     }
+}
+
+/// Tells every drone the command of that name, for whoever stands at the board; the results
+/// as JSON. None for a command that brings nobody down.
+pub(crate) fn by_console(app: &Arc<App>, name: &str) -> Option<BoxFuture<'static, String>> {
+    let command = match name {
+        "land" => Command::Land,
+        "stop" => Command::Stop,
+        "emergency" => Command::Emergency,
+        _ => return None,
+    };
+    let (app, console) = (Arc::clone(app), Arc::<str>::from("console"));
+    Some(Box::pin(async move {
+        let caller = Caller {
+            by: Operator {
+                id: console.clone(),
+                name: console,
+            },
+            session: None,
+            client: Ipv4Addr::LOCALHOST.into(),
+        };
+        let told = tell_all(&app, command, &caller).await;
+        serde_json::to_string(&told).unwrap_or_default()
+    }))
 }
 
 /// Tells every drone `command`, all at once; one result for each. One record of the audit

@@ -58,6 +58,12 @@ pub enum Command {
     Keys(KeysArgs),
     /// Addresses locked out after wrong keys: list them, let one in again.
     Lockouts(LockoutsArgs),
+    /// Land every drone of the running gateway.
+    LandAll(DownArgs),
+    /// Stop every drone of the running gateway where it is.
+    StopAll(DownArgs),
+    /// Cut the motors of every drone of the running gateway, wherever it is.
+    EmergencyAll(DownArgs),
     /// The certificate: show it, or make a new one.
     Cert(CertArgs),
     /// Alert rules.
@@ -184,6 +190,17 @@ pub enum LockoutsCommand {
         /// The address, as listed.
         address: String,
     },
+}
+
+/// Arguments of `land-all`, `stop-all` and `emergency-all`.
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    /// Configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `cert`.
