@@ -7,7 +7,6 @@ use super::super::admission::{Grounds, admit};
 use super::super::aiming::leads_to;
 use super::super::down::Down;
 use super::super::queue::WAITS_FOR;
-use super::super::replies::is_manoeuvre;
 use super::super::snapshot::Snapshot;
 use super::{CommandExecutor, Ticket};
 use crate::sources::vehicles::{Aim, MIN_MOVE_CM, Refusal};
@@ -22,7 +21,7 @@ impl CommandExecutor {
             return Err(Refusal::Full);
         }
         // Held longer than a manoeuvre may wait: its turn would not come.
-        if is_manoeuvre(command) && self.queue.held_for(about.now) > WAITS_FOR {
+        if command.is_manoeuvre() && self.queue.held_for(about.now) > WAITS_FOR {
             return Err(Refusal::Busy);
         }
         admit(command, about, self.grounds(about))
@@ -33,8 +32,7 @@ impl CommandExecutor {
             flight: self.flight(about),
             // One that a take-off waits for is as good as gone: land and stop are taken,
             // and take the take-off back.
-            grounded: self.belief.is_grounded(&about.motion, about.now)
-                && !self.queue.holds(Command::Takeoff),
+            grounded: self.belief.is_grounded(&about.motion, about.now) && !self.queue.takes_off(),
             takeoff_battery_pct: self.guard.policy().takeoff_battery_pct,
             height_cm: self.height_at_the_end_cm(about),
         }
@@ -60,27 +58,15 @@ impl CommandExecutor {
     /// Where the drone will be when all it was told is done. A move under way
     /// counts whole: too much rather than too little under a ceiling.
     fn height_at_the_end_cm(&self, about: &Snapshot) -> Option<i32> {
-        let rise = |command| match command {
-            Command::Takeoff => TAKEOFF_HEIGHT_CM,
-            Command::Move {
-                direction: Direction::Up,
-                distance_cm,
-            } => distance_cm.into(),
-            Command::Move {
-                direction: Direction::Down,
-                distance_cm,
-            } => -i32::from(distance_cm),
-            Command::Go {
-                to_cm: [_, _, up], ..
-            } => up.into(),
-            _ => 0,
-        };
         let begins_cm = about.height_under_ceiling_cm()?;
-        let then = |height_cm, (command, ticket): (Command, Option<&Ticket>)| match ticket
-            .and_then(|ticket| ticket.wish.aim)
-        {
-            Some(Aim::Altitude(target_cm)) => target_cm,
-            _ => height_cm + rise(command),
+        let then = |height_cm, (command, ticket): (Command, Option<&Ticket>)| match (
+            ticket.and_then(|ticket| ticket.wish.aim),
+            command.way(),
+        ) {
+            (Some(Aim::Altitude(target_cm)), _) => target_cm,
+            (_, Some(way)) => way.end_from(height_cm),
+            _ if command.takes_off() => height_cm + TAKEOFF_HEIGHT_CM,
+            _ => height_cm,
         };
         Some(self.queue.entries().fold(begins_cm, then))
     }

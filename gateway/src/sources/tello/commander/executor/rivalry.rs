@@ -3,7 +3,6 @@
 use tello::command::Command;
 use tello::reply::Reply;
 
-use super::super::replies::is_manoeuvre;
 use super::super::rival::Sign;
 use super::super::snapshot::Snapshot;
 use super::CommandExecutor;
@@ -23,7 +22,7 @@ impl CommandExecutor {
     pub(super) fn look_for_rival(&mut self, stood: bool, about: &Snapshot) {
         let moves = self.down.active().is_some()
             || self.sticks_held
-            || self.queue.commands().any(is_manoeuvre)
+            || self.queue.commands().any(Command::is_manoeuvre)
             || self.queue.in_manoeuvre(about.now);
         // Of a flight of the run before nobody knows what it was told.
         if moves || !about.is_fresh() {
@@ -45,14 +44,14 @@ impl CommandExecutor {
     /// `command` leaves.
     pub(super) fn note_for_rival(&mut self, command: Command, about: &Snapshot) {
         match command {
-            Command::Takeoff => self.rival.takeoff_sent(about.now),
+            command if command.takes_off() => self.rival.takeoff_sent(about.now),
             Command::Rc(sticks) => self.sticks_held = sticks != [0; 4],
             _ => {}
         }
         if !matches!(command, Command::Read(_) | Command::Rc(_)) {
             self.sticks_held = false;
         }
-        if is_manoeuvre(command) || matches!(command, Command::Rc(_)) {
+        if command.is_manoeuvre() || matches!(command, Command::Rc(_)) {
             self.rival.commanded(about.now);
         }
     }

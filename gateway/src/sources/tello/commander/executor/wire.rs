@@ -5,7 +5,6 @@ use tello::command::Command;
 
 use super::super::aiming::leads_to;
 use super::super::down::Down;
-use super::super::replies::is_manoeuvre;
 use super::super::reports::Report;
 use super::super::snapshot::Snapshot;
 use super::super::todo::{Do, Todo};
@@ -90,14 +89,14 @@ impl CommandExecutor {
             return self.queue.too_late(about.now, todo);
         }
         let aim = self.queue.in_flight().and_then(|ticket| ticket.wish.aim);
-        let command = match aim.filter(|_| is_manoeuvre(command)) {
+        let command = match aim.filter(|_| command.is_manoeuvre()) {
             None => command,
             Some(aim) => match self.take_aim(aim, about, todo) {
                 Some(command) => command,
                 None => return,
             },
         };
-        if is_manoeuvre(command)
+        if command.is_manoeuvre()
             && let Err(why) = self.judge_when_sent(command, about)
         {
             return self.queue.withdraw(why, about.now, todo);
@@ -110,7 +109,7 @@ impl CommandExecutor {
         if Down::of(command).is_some() {
             self.queue.count_sent();
         }
-        if command == Command::Takeoff {
+        if command.takes_off() {
             self.belief.takeoff_sent(about.now);
         }
         // Fewer than these a call, see its type.
@@ -150,7 +149,7 @@ impl CommandExecutor {
             self.told_to_sink_until = about.now.plus(SINKING_TOLD_FOR);
         }
         match (ticket.command, &outcome) {
-            (Command::Takeoff, Outcome::Refused(_) | Outcome::Unsent(_)) => {
+            (command, Outcome::Refused(_) | Outcome::Unsent(_)) if command.takes_off() => {
                 self.belief.takeoff_refused(&about.motion)
             }
             (Command::StreamOn, Outcome::Done) if ticket.is_forsaken() => {
