@@ -32,7 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("update", &["config"]),
     ("notify", &["config", "outbound", "supervision"]),
     ("upstream", &["config", "outbound", "shares"]),
-    ("sources", &["config", "supervision"]),
+    ("sources", &["config", "state_file", "supervision"]),
     ("photos", &["config", "sources"]),
     (
         "settings",

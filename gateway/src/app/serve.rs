@@ -237,7 +237,7 @@ fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details:
 
 fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
-    let named = tls.clone();
+    let (named, accepts) = (tls.clone(), app.clone());
     let control = Control {
         access: app.access.clone(),
         store: app.store.clone(),
@@ -247,6 +247,17 @@ fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
             tls.renew(renewal)
                 .map(|info| info.to_string())
                 .map_err(|error| error.to_string())
+        }),
+        accept_serial: Box::new(move |drone| {
+            let app = accepts.clone();
+            Box::pin(async move {
+                let accepted = app.fleet.accept_serial(&drone).await;
+                let serial = accepted.map_err(|error| error.to_string())?;
+                let told = format!("{drone}: serial number {serial} accepted");
+                let here = std::net::Ipv4Addr::LOCALHOST.into();
+                app.access.record_flight(control::ACTOR, None, here, &told);
+                Ok(serial)
+            })
         }),
     };
     match control::open(&config.storage.dir, control, core.stop.clone()) {

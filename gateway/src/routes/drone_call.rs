@@ -5,10 +5,12 @@
 //! answered when the drone has taken it, not when it is over: clients wait ten
 //! seconds at most, and a landing may take longer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use access::Session;
+use access::{Session, SessionId};
 use http::StatusCode;
+use readings::clock::Mono;
 use readings::command::CommandId;
 use tello::command::Command;
 
@@ -53,19 +55,28 @@ pub(crate) fn no_camera(id: &str) -> ApiError {
     )
 }
 
+/// Names the session that a request belongs to: the one that a socket's greeting says.
+const SESSION: &str = "x-session";
+
 /// The operator behind a request.
 pub(crate) fn operator(call: &Call) -> Operator {
-    match &call.session {
-        Some(session) => Operator {
-            id: data_encoding::HEXLOWER.encode(&session.key().0).into(),
-            name: session.name().clone(),
-        },
-        None => Operator {
-            id: "anonymous".into(),
-            name: "anonymous".into(),
-        },
-    }
+    let (id, name): (Arc<str>, Arc<str>) = match &call.session {
+        Some(session) => (
+            data_encoding::HEXLOWER.encode(&session.key().0).into(),
+            session.name().clone(),
+        ),
+        None => ("anonymous".into(), "anonymous".into()),
+    };
+    let told = call.parts.headers.get(SESSION);
+    let told = told.and_then(|told| told.to_str().ok()?.parse::<SessionId>().ok());
+    let presences = call.app.vehicles.controls().presences();
+    let session = told.and_then(|told| presences.of_request(told, &id));
+    Operator { id, name, session }
 }
+
+/// What is said of a flight that nobody is there to keep up.
+const NOBODY_THERE: &str =
+    "; no session keeps it in the air: it lands by itself 15 s after its last command";
 
 /// A success in words.
 pub(crate) fn said(message: String) -> Answer {
@@ -126,22 +137,39 @@ pub(crate) fn given(command: Given) -> Answer {
 /// Gives the command; what came of it so far.
 pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Given, ApiError> {
     let id = &call.param;
-    let pending = order(call, id, command, &operator(call)).await;
+    let by = operator(call);
+    let pending = order(call, id, command, &by).await;
     let mut pending = pending.map_err(|error| refused(command, error))?;
     let command_id = pending.id();
     let outcome = match wait {
         true => Some(pending.settled().await),
         false => pending.settled_within(REFUSED_WITHIN).await,
     };
-    let message = match outcome {
+    let mut message = match outcome {
         None => taken(id, command),
         Some(outcome) => ended(id, command, outcome)
             .map_err(|message| of_command(failed(message), command_id))?,
     };
+    let presences = call.app.vehicles.controls().presences();
+    if keeps_in_air(command) && !presences.is_there(&by, Mono::now()) {
+        message.push_str(NOBODY_THERE);
+    }
     Ok(Given {
         message,
         id: command_id,
     })
+}
+
+/// Whether a drone that was told so is in the air afterwards.
+fn keeps_in_air(command: Command) -> bool {
+    matches!(
+        command,
+        Command::Takeoff
+            | Command::Move { .. }
+            | Command::Rotate { .. }
+            | Command::Go { .. }
+            | Command::Flip(_)
+    )
 }
 
 /// That a command is under way, in words.
@@ -230,6 +258,14 @@ pub(crate) fn refused(command: Command, error: CommandError) -> ApiError {
         Refusal::Lost(_) if !flies => {
             bad("DRONE_NOT_CONNECTED", format!("{NOT_CONNECTED}: {refusal}"))
         }
+        Refusal::Controlled(_) => ApiError::new(
+            StatusCode::CONFLICT,
+            "DRONE_CONTROLLED",
+            refusal.to_string(),
+        ),
+        Refusal::Mistaken(_) => {
+            ApiError::new(StatusCode::CONFLICT, "DRONE_MISTAKEN", refusal.to_string())
+        }
         Refusal::BatteryLow { .. } => bad("BATTERY_LOW", refusal.to_string()),
         other => failed(other.to_string()),
     };
@@ -261,6 +297,7 @@ mod tests {
             (Command::Takeoff, lost(), 503),
             (Command::StreamOff, lost(), 400),
             (Command::Takeoff, low(), 400),
+            (Command::Takeoff, Refusal::Controlled("ann".into()), 409),
             (Command::Land, Refusal::Full, 503),
         ] {
             let text = format!("{command} {refusal}");

@@ -58,6 +58,8 @@ pub enum Command {
     Keys(KeysArgs),
     /// Addresses locked out after wrong keys: list them, let one in again.
     Lockouts(LockoutsArgs),
+    /// The drones of the running gateway.
+    Drones(DronesArgs),
     /// The certificate: show it, or make a new one.
     Cert(CertArgs),
     /// Alert rules.
@@ -183,6 +185,27 @@ pub enum LockoutsCommand {
     Lift {
         /// The address, as listed.
         address: String,
+    },
+}
+
+/// Arguments of `drones`.
+#[derive(Debug, Args)]
+pub struct DronesArgs {
+    /// Configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DronesCommand,
+}
+
+/// `drones …`
+#[derive(Debug, Subcommand)]
+pub enum DronesCommand {
+    /// Accept the serial number that a drone says as its own, after a repair or an exchange.
+    AcceptSerial {
+        /// Id of the drone.
+        id: String,
     },
 }
 

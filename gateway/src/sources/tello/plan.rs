@@ -15,7 +15,7 @@ use readings::SourcesFull;
 use tello::ACCESS_POINT_ADDRESS;
 use thiserror::Error;
 
-use super::commander::Policy;
+use super::commander::{Policy, Word, word};
 use crate::config::{
     Drone, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, MAX_ID_BYTES, Range, RangeError, is_id,
 };
@@ -73,6 +73,24 @@ pub enum FleetError {
         /// The name.
         interface: String,
     },
+    /// A serial number that no drone says.
+    #[error("drone {id:?}: {serial:?} is no serial number (1–32 letters, digits and -:._)")]
+    BadSerial {
+        /// The drone.
+        id: String,
+        /// The number.
+        serial: String,
+    },
+    /// Two drones with one serial number.
+    #[error("drones {first:?} and {second:?} both have the serial number {serial}")]
+    SameSerial {
+        /// The earlier one.
+        first: String,
+        /// The later one.
+        second: String,
+        /// Their number.
+        serial: String,
+    },
     /// More drones than allowed.
     #[error(
         "{configured} drones are configured and {allowed} allowed; raise drones.max_drones (at most {MAX_DRONES}) or \
@@ -103,6 +121,8 @@ impl FleetError {
             FleetError::SameAddress { second, .. } => Some((second, "address")),
             FleetError::BadAddress { id, .. } => Some((id, "address")),
             FleetError::BadInterface { id, .. } => Some((id, "interface")),
+            FleetError::BadSerial { id, .. } => Some((id, "serial")),
+            FleetError::SameSerial { second, .. } => Some((second, "serial")),
             FleetError::TooMany { .. }
             | FleetError::BadLostAfter(_)
             | FleetError::BadRange(_)
@@ -120,6 +140,8 @@ pub(crate) struct DronePlan {
     pub(crate) address: IpAddr,
     pub(crate) command_port: u16,
     pub(crate) interface: Option<Arc<str>>,
+    /// Its serial number, when that is configured.
+    pub(crate) serial: Option<Word>,
     /// Address its commands leave from (`drones.bind`); unspecified is any.
     pub(crate) from: IpAddr,
     /// Whether what is behind it is a simulator.
@@ -189,6 +211,15 @@ impl FleetPlan {
                 });
             }
             keep_apart(&mut drones, &mut plan)?;
+            let same =
+                |earlier: &&DronePlan| plan.serial.is_some() && earlier.serial == plan.serial;
+            if let Some((first, serial)) = drones.iter().find(same).zip(plan.serial.as_ref()) {
+                return Err(FleetError::SameSerial {
+                    first: first.id.to_string(),
+                    second: drone.id.clone(),
+                    serial: serial.as_str().to_owned(),
+                });
+            }
             drones.push(plan);
         }
         Ok(FleetPlan {
@@ -284,6 +315,11 @@ fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, Fle
         address,
         command_port: drone.command_port.unwrap_or(config.command_port),
         interface: drone.interface.as_deref().map(Arc::from),
+        serial: drone
+            .serial
+            .as_deref()
+            .map(|text| serial(id, text))
+            .transpose()?,
         from: config.bind,
         // A real drone is never on loopback, so whatever answers there is a simulator.
         simulated: mode == DroneMode::Simulation
@@ -291,6 +327,13 @@ fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, Fle
         own_simulator,
         told_apart_by_port: false,
         stand_in: (mode == DroneMode::Auto && drone.interface.is_none()).then_some(simulator),
+    })
+}
+
+fn serial(id: &str, text: &str) -> Result<Word, FleetError> {
+    word(text).ok_or_else(|| FleetError::BadSerial {
+        id: id.to_owned(),
+        serial: text.to_owned(),
     })
 }
 

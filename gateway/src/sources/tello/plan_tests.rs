@@ -10,6 +10,7 @@ fn drone(id: &str) -> Drone {
         address: None,
         command_port: None,
         interface: None,
+        serial: None,
     }
 }
 
@@ -134,6 +135,18 @@ fn nonsense_is_refused() {
             Err(FleetError::BadLostAfter(_))
         ));
     }
+    let of = |id: &str, last: u8, serial: &str| Drone {
+        serial: Some(serial.to_owned()),
+        ..at(id, [10, 0, 0, last])
+    };
+    assert!(matches!(
+        plan(vec![of("a", 1, "two words")]),
+        Err(FleetError::BadSerial { .. })
+    ));
+    assert!(matches!(
+        plan(vec![of("a", 1, "S1"), of("b", 2, "S1")]),
+        Err(FleetError::SameSerial { .. })
+    ));
     let many = (0..65)
         .map(|n| at(&format!("d{n}"), [10, 0, 0, n]))
         .collect();

@@ -22,7 +22,7 @@ use super::socket;
 use super::unconfigured::UnconfiguredDrones;
 use super::video::Feed;
 use super::ways;
-use crate::sources::vehicles::{DroneView, LinkState};
+use crate::sources::vehicles::{DroneView, Identity, LinkState};
 
 /// Says who holds a UDP port, as `pid 4711 (python3)`; none when it cannot tell.
 pub type PortHolder = fn(SocketAddr) -> Option<String>;
@@ -91,6 +91,7 @@ pub(crate) struct DroneRecord {
     heard_real: AtomicBool,
     live: Mutex<Live>,
     link: Mutex<LinkStatus>,
+    identity: Mutex<Identity>,
     /// What its camera sends.
     pub(crate) video: Arc<Feed>,
 }
@@ -104,6 +105,12 @@ impl DroneRecord {
 
     pub(crate) fn link(&self) -> MutexGuard<'_, LinkStatus> {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which drone it is, as far as it said.
+    pub(crate) fn identity(&self) -> MutexGuard<'_, Identity> {
+        // Replaced whole.
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its address now: the real drone's, or its stand-in's.
@@ -228,6 +235,7 @@ impl Roster {
                 heard_real: AtomicBool::new(false),
                 live: Mutex::default(),
                 link: Mutex::default(),
+                identity: Mutex::default(),
                 video: Arc::default(),
             }
         };
@@ -346,6 +354,9 @@ impl Roster {
             attitude_deg: state.attitude_deg(),
             flight,
             airborne: flight.may_fly(),
+            identity: slot.identity().clone(),
+            // Known to the table that all kinds share.
+            control: None,
             fresh: live.motion().is_fresh(Mono::now(), FRESH_WITHIN),
         }
     }
@@ -392,6 +403,7 @@ mod tests {
                 address: Some(address.parse().expect("an address")),
                 command_port: *command_port,
                 interface: interface.map(str::to_owned),
+                serial: None,
             })
             .collect();
         let plan = FleetPlan::new(&Drones {
