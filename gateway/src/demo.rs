@@ -106,6 +106,7 @@ pub(crate) fn config(ports: Ports, state_dir: &Path) -> Result<Config, NotLoopba
             address: Some(drone.address),
             command_port: None,
             interface: None,
+            serial: None,
         })
         .collect();
     Ok(config)

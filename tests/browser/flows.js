@@ -38,6 +38,11 @@ async function flying({ browser, gateway, who }) {
   await one.getByText(t('flight.flying'), { exact: true }).waitFor();
   await one.getByRole('link', { name: DRONE }).click();
   await page.getByRole('button', { name: t('control.take') }).click();
+  const control = async () => (await gateway.ask('/api/drones/drone_001/status')).control;
+  await until('the page has control', async () => (await control())?.session);
+  await page.getByText(t('control.mine')).first().waitFor();
+  const turn = { direction: 'clockwise', angle: 45 };
+  await assert.rejects(gateway.ask('/api/drones/drone_001/rotate', 'POST', turn), /409/, 'nobody else flies it');
   const before = (await gateway.ask('/api/drones/drone_001/status')).height;
   await page.getByRole('button', { name: t('step.up', { n: 50 }) }).click();
   await until('it climbs', async () => (await gateway.ask('/api/drones/drone_001/status')).height > before + 20);
@@ -47,6 +52,7 @@ async function flying({ browser, gateway, who }) {
   await page.keyboard.press('q');
   await until('it turns', async () => Math.abs((await yaw()) - heading) > 20);
   await page.getByRole('button', { name: t('control.give') }).click();
+  await until('nobody has control', async () => (await control()) === null);
   await open(me, 'home');
   await one.getByRole('button', { name: t('stop'), exact: true }).click();
   await one.getByRole('button', { name: t('land'), exact: true }).click();

@@ -24,6 +24,8 @@ pub const STATE_PORT: u16 = 8890;
 #[derive(Debug)]
 pub struct Drone {
     socket: Arc<UdpSocket>,
+    /// None: its firmware is older than serial numbers (SDK 1.3).
+    serial: Option<String>,
 }
 
 /// What a streaming drone says of itself.
@@ -72,22 +74,36 @@ impl Drone {
     pub async fn at(address: IpAddr) -> anyhow::Result<Drone> {
         Ok(Drone {
             socket: Arc::new(UdpSocket::bind(SocketAddr::new(address, COMMAND_PORT)).await?),
+            serial: None,
         })
     }
 
-    /// Waits for the next command and its sender.
+    /// The same of firmware that says who it is (SDK 2.0).
+    #[must_use]
+    pub fn with_serial(mut self, serial: &str) -> Drone {
+        self.serial = Some(serial.to_owned());
+        self
+    }
+
+    /// Waits for the next command and its sender. Who it is, it answers by itself.
     ///
     /// # Errors
     /// None comes in time.
     pub async fn hear(&self) -> anyhow::Result<(String, SocketAddr)> {
         let mut buffer = [0u8; 2048];
-        let (length, from) = timeout(PATIENCE, self.socket.recv_from(&mut buffer))
-            .await
-            .context("no command came")??;
-        Ok((
-            String::from_utf8_lossy(&buffer[..length]).into_owned(),
-            from,
-        ))
+        loop {
+            let (length, from) = timeout(PATIENCE, self.socket.recv_from(&mut buffer))
+                .await
+                .context("no command came")??;
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            let answer = match (text.as_str(), &self.serial) {
+                ("sn?", Some(serial)) => serial.clone(),
+                ("sdk?", Some(_)) => "20".to_owned(),
+                ("sn?" | "sdk?" | "hardware?", _) => format!("unknown command: {text}"),
+                _ => return Ok((text, from)),
+            };
+            self.socket.send_to(answer.as_bytes(), from).await?;
+        }
     }
 
     /// Waits for `command`, answers `ok`, and says where its state goes.

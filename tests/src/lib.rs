@@ -11,6 +11,7 @@ pub mod crash;
 pub mod drone;
 pub mod emulator;
 pub mod flight;
+pub mod flyer;
 pub mod gateway;
 pub mod http2;
 pub mod loopback;
@@ -23,6 +24,7 @@ pub mod websocket;
 
 pub use client::{Answer, Client};
 pub use drone::Drone;
+pub use flyer::Flyer;
 pub use gateway::{Gateway, GatewayBuilder};
 pub use http2::Http2;
 pub use loopback::{Block, spare_port};

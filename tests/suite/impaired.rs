@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::Context as _;
-use gateway_tests::{Block, Client, Gateway, Simulated, WebSocket, eventually};
+use gateway_tests::{Block, Client, Flyer, Gateway, Simulated, eventually};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
@@ -266,14 +266,11 @@ async fn an_operator_cut_off_in_flight_is_acted_for_over_a_bad_network() -> anyh
     let drone = simulated(block).await?;
     let network =
         Network::start(block, folder.path(), "lose=30 double=10 jitter=50 seed=9").await?;
-    let mut socket = WebSocket::open(&client, "/ws", &[]).await?;
-    assert_eq!(socket.next().await?["type"], "connection_established");
-    // Who does not answer pings is not there.
-    let operator = tokio::spawn(async move { while socket.next().await.is_ok() {} });
-    in_the_air(&client).await?;
+    let operator = Flyer::open(&client).await?;
+    in_the_air(operator.client()).await?;
     assert_eq!(network.sent("land"), 0, "while the operator is there");
     // It breaks off: no closing frame, nothing said.
-    operator.abort();
+    drop(operator);
     until(&client, "flight_status", "landed").await?;
     assert!(network.sent("land") >= 1, "{:?}", drone.obeyed());
     let alerts = client.get("/api/alerts").await?.expect(200).json();

@@ -29,6 +29,7 @@ mod flight;
 mod held_bytes;
 mod hostile_clients;
 mod hostile_drones;
+mod identity;
 mod impaired;
 mod lifecycle;
 mod live;

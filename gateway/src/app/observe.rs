@@ -18,8 +18,8 @@ use crate::demo;
 use crate::performance::{self, Performance, Sampler};
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::ReadingSink as _;
-use crate::sources::tello::{Fleet, FleetOptions};
-use crate::sources::vehicles::{Presences, Vehicles};
+use crate::sources::tello::{Fleet, FleetOptions, Serials};
+use crate::sources::vehicles::{Controls, Vehicles};
 use crate::sources::{board, bridge};
 use crate::supervision::Service;
 use crate::table::table;
@@ -46,14 +46,15 @@ impl Observing {
             Origin::Demo => simulate(config)?,
             Origin::Installed => Vec::new(),
         };
-        let presences = Presences::default();
+        let controls = Controls::default();
         let options = FleetOptions {
             port_holder: udp_holder,
             supervisor: Some(core.supervisor.clone()),
-            presences: presences.clone(),
+            controls: controls.clone(),
             events: core.events.clone(),
             path: Some(core.path.handle().clone()),
             state_dir: Some(config.storage.dir.clone()),
+            serials: Serials::open(&config.storage.dir),
         };
         let fleet = Fleet::start(&config.drones, core.pipeline.clone(), options)?;
         let (boards_end, control) = bridge::panel();
@@ -75,7 +76,7 @@ impl Observing {
         let performance = Arc::new(Performance::new(table().templates()));
         let sampler = sample_machine(config, core, &performance).await?;
         Ok(Observing {
-            vehicles: Vehicles::new(vec![Arc::new(fleet.clone())], presences),
+            vehicles: Vehicles::new(vec![Arc::new(fleet.clone())], controls),
             fleet,
             bridges,
             board,

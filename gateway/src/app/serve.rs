@@ -238,7 +238,7 @@ fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details:
 
 fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
-    let (named, downs) = (tls.clone(), app.clone());
+    let (named, downs, accepts) = (tls.clone(), app.clone(), app.clone());
     let control = Control {
         access: app.access.clone(),
         store: app.store.clone(),
@@ -250,6 +250,17 @@ fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
                 .map_err(|error| error.to_string())
         }),
         down_all: Box::new(move |command| down_all::by_console(&downs, command)),
+        accept_serial: Box::new(move |drone| {
+            let app = accepts.clone();
+            Box::pin(async move {
+                let accepted = app.fleet.accept_serial(&drone).await;
+                let serial = accepted.map_err(|error| error.to_string())?;
+                let told = format!("{drone}: serial number {serial} accepted");
+                let here = std::net::Ipv4Addr::LOCALHOST.into();
+                app.access.record_flight(control::ACTOR, None, here, &told);
+                Ok(serial)
+            })
+        }),
     };
     match control::open(&config.storage.dir, control, core.stop.clone()) {
         Ok(serving) => {

@@ -30,6 +30,7 @@ mod certificate;
 mod check;
 mod diag;
 mod down;
+mod drones;
 mod health;
 mod keys;
 mod keys_qr;
@@ -90,6 +91,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::LandAll(args) => return down::all(&args, "land"),
         Command::StopAll(args) => return down::all(&args, "stop"),
         Command::EmergencyAll(args) => return down::all(&args, "emergency"),
+        Command::Drones(args) => drones::drones(args)?,
         Command::Cert(args) => certificate::certificate(&args)?,
         Command::Rules(args) => return rules::rules(&args),
         Command::Boards(args) => board::boards(&args)?,

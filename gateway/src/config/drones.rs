@@ -91,9 +91,10 @@ pub struct Drones {
     pub max_drones: usize,
     /// Whether drones are connected from the start, as if each had been asked to.
     pub connect_at_start: bool,
-    /// What becomes of a flying drone whose operator's connection is lost.
+    /// What becomes of a flying drone at whose session nobody is any more.
     pub on_operator_loss: OnOperatorLoss,
-    /// Seconds an operator's connection may be gone before that happens.
+    /// Seconds that session may be silent before that happens; three at the least, since a
+    /// client speaks each second.
     pub operator_grace_s: f64,
     /// Battery in percent under which a flying drone is an alert; 0: never.
     pub warn_battery_pct: u8,
@@ -164,4 +165,8 @@ pub struct Drone {
     /// Network interface on which it is reached, for drones that share an address.
     #[serde(default)]
     pub interface: Option<String>,
+    /// Its serial number, which says that it is this drone wherever it stands; learnt from
+    /// the drone when absent. Of firmware before SDK 2.0 its MAC address.
+    #[serde(default)]
+    pub serial: Option<String>,
 }

@@ -18,6 +18,7 @@ use axum::extract::{Path as PathParameter, State};
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +54,10 @@ pub(crate) struct Control {
     pub renew_certificate: RenewCertificate,
     /// Brings every drone down.
     pub down_all: DownAll,
+    /// Takes the serial number that the drone of an id says as its own; which one, or why
+    /// not.
+    pub accept_serial:
+        Box<dyn Fn(String) -> BoxFuture<'static, Result<String, String>> + Send + Sync>,
 }
 
 /// Makes a new certificate: its facts, or why there is none.
@@ -159,6 +164,13 @@ pub(crate) struct LiftRequest {
     pub address: String,
 }
 
+/// A drone whose serial number is to be accepted.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AcceptSerial {
+    /// Its id.
+    pub drone: String,
+}
+
 /// Where a backup goes.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct BackupRequest {
@@ -223,6 +235,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/lockouts", get(list_lockouts))
         .route("/lockouts/lift", post(lift_lockout))
         .route("/down/{command}", post(down::all))
+        .route("/drones/accept-serial", post(accept_serial))
         .route("/backup", post(backup))
         .route("/health", get(health))
         .route(RENEW_CERTIFICATE, post(renew_certificate))
@@ -288,6 +301,14 @@ async fn lift_lockout(
     } else {
         Err(unknown())
     }
+}
+
+async fn accept_serial(
+    State(control): State<Arc<Control>>,
+    Json(request): Json<AcceptSerial>,
+) -> Result<String, Refusal> {
+    let accepted = (control.accept_serial)(request.drone).await;
+    accepted.map_err(|why| (StatusCode::CONFLICT, why))
 }
 
 fn refuse(error: KeyError) -> Refusal {

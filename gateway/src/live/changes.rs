@@ -5,6 +5,7 @@ use crate::live::message::{OfDrone, say};
 use crate::live::subscriptions::Subscriptions;
 use crate::routes::drone_views::DroneStatus;
 use crate::sources::vehicles::{DroneView, Flight, LinkState};
+use access::SessionId;
 
 /// Each drone as a client last heard of it, in configured order.
 #[derive(Debug, Default)]
@@ -20,6 +21,7 @@ struct DroneSnapshot {
     temperature_c: Option<f64>,
     height_cm: Option<i32>,
     attitude_deg: Option<[i32; 3]>,
+    control: Option<SessionId>,
 }
 
 impl DroneSnapshot {
@@ -31,6 +33,10 @@ impl DroneSnapshot {
             temperature_c: drone.temperature_c,
             height_cm: drone.height_cm,
             attitude_deg: drone.attitude_deg,
+            control: drone
+                .control
+                .as_ref()
+                .and_then(|control| control.by.session),
         }
     }
 }

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use readings::clock::Mono;
 use readings::event::Event;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -25,13 +26,14 @@ use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::later;
 use crate::http::state::App;
 use crate::live::changes::DroneChanges;
+use crate::live::control_messages::Flyer;
 use crate::live::down::DownMessages;
 use crate::live::message::{self, Reply};
 use crate::live::messages;
 use crate::live::network_messages::{self, NetworkChanges};
 use crate::live::socket::{self, ClientPermit, Gone, MAX_SILENT_PINGS, PING_EVERY};
 use crate::live::subscriptions::Subscriptions;
-use crate::routes::drone_call;
+use crate::routes::control::Speaker;
 use access::Permission;
 use alerting::AlertEvent;
 
@@ -63,8 +65,16 @@ const EVENTS: Param = Param::optional(
     "Also send `event` messages: what happens, as docs/event.schema.json says",
 );
 
+/// The session of a client whose connection was lost a moment ago: it goes on flying.
+const SESSION: Param = Param::optional(
+    Location::Query,
+    "session",
+    Kind::Text,
+    "Session to take up again, from the greeting of a socket that was lost under 3 s ago",
+);
+
 /// Parameters of `/ws`.
-pub(crate) const CONNECT: &[Param] = &[TICKET, FOLLOW, EVENTS];
+pub(crate) const CONNECT: &[Param] = &[TICKET, FOLLOW, EVENTS, SESSION];
 
 /// Nothing unsolicited in the first seconds: clients first read the greeting
 /// and the answer to what they ask. Events are not held back: who asks for them
@@ -103,20 +113,16 @@ async fn upgrade(mut call: Call) -> Outcome {
             .as_ref()
             .is_some_and(|session| session.may(needed)),
     };
-    let presence = call
-        .app
-        .vehicles
-        .operator_enters(&drone_call::operator(&call));
+    let flyer = flyer(&mut call, may_write);
     let down = DownMessages::of(&call);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        // While it lives, its operator is there for the drones.
-        let (_seat, _presence) = (permit, presence);
+        let _seat = permit;
         let (changes, pending) = (DroneChanges::default(), FuturesUnordered::new());
         let mut client = Client {
             app,
             socket,
             cut_after,
-            may_write,
+            flyer,
             down,
             wants_events,
             subscriptions,
@@ -129,8 +135,25 @@ async fn upgrade(mut call: Call) -> Outcome {
             let _ = client.serve().await;
         };
         let is_key_good = socket::live_within(&alive, session.as_ref(), life).await;
+        if !is_key_good {
+            client.flyer.presence.revoke();
+        }
         socket::close(&mut client.socket, is_key_good).await;
     }))
+}
+
+/// Who speaks on this socket: a session, new or taken up again.
+fn flyer(call: &mut Call, may_write: bool) -> Flyer {
+    let again = call.inputs.text(&SESSION).and_then(|id| id.parse().ok());
+    let mut speaker = Speaker::of(call);
+    let presences = call.app.vehicles.controls().presences();
+    let presence = presences.open(&speaker.by.id, again, Mono::now());
+    speaker.by.session = Some(presence.id());
+    Flyer {
+        speaker,
+        presence,
+        may_write,
+    }
 }
 
 /// The next event; none ever for a client that asked for none.
@@ -148,8 +171,7 @@ struct Client {
     app: Arc<App>,
     socket: WebSocket,
     cut_after: Duration,
-    /// Whether it may do more than look.
-    may_write: bool,
+    flyer: Flyer,
     /// What it may bring down.
     down: DownMessages,
     /// Whether it asked for events.
@@ -166,7 +188,8 @@ impl Client {
         // the queue until the quiet period is over, and is not lost.
         let mut alerts = self.app.alerts.subscribe();
         let mut events = self.wants_events.then(|| self.app.events.subscribe());
-        self.send(messages::greeting()).await?;
+        self.send(messages::greeting(self.flyer.presence.id()))
+            .await?;
         let begun = Instant::now();
         let quiet_until = begun + QUIET;
         let every = |first: Instant, period| {
@@ -248,10 +271,11 @@ impl Client {
                     return Ok(());
                 }
                 Some(reply) => reply,
-                None => messages::reply(&self.app, &mut self.subscriptions, self.may_write, &text),
+                None => messages::reply(&self.app, &mut self.subscriptions, &self.flyer, &text),
             },
         };
         match answer {
+            Reply::Nothing => Ok(()),
             Reply::Now(reply) => self.send(reply).await,
             Reply::Later(..) if self.pending.len() >= MAX_PENDING => {
                 let many = "Too many searches at once; wait for those under way";

@@ -8,6 +8,8 @@ use crate::routes::drone_views::DroneStatus;
 
 /// The answer to a message.
 pub(crate) enum Reply {
+    /// None is due.
+    Nothing,
     /// This.
     Now(String),
     /// This at once, if there is something, and the rest when it is known.

@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
+use access::SessionId;
 use readings::event::Event;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::http::scalars::Ts;
 use crate::http::state::App;
+use crate::live::control_messages::{self, Flyer};
 use crate::live::message::{OfDrone, Reply, refusal, say};
 use crate::live::network_messages;
 use crate::live::subscriptions::Subscriptions;
@@ -19,8 +21,10 @@ use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
 use alerting::Alert;
 
 #[derive(Serialize)]
-struct Text<'a> {
+struct Greeting<'a> {
     message: &'a str,
+    /// To be named in `X-Session` by requests that belong to this socket.
+    session: String,
 }
 
 #[derive(Serialize)]
@@ -34,11 +38,12 @@ struct NewAlert<'a> {
 }
 
 /// The first message on every connection.
-pub(crate) fn greeting() -> String {
+pub(crate) fn greeting(session: SessionId) -> String {
     say(
         "connection_established",
-        Text {
+        Greeting {
             message: "Connected to the MFG drone gateway",
+            session: session.to_string(),
         },
     )
 }
@@ -95,7 +100,7 @@ pub(crate) fn not_json() -> String {
 pub(crate) fn reply(
     app: &Arc<App>,
     subscriptions: &mut Subscriptions,
-    may_write: bool,
+    flyer: &Flyer,
     text: &str,
 ) -> Reply {
     let message = match serde_json::from_str(text) {
@@ -112,7 +117,8 @@ pub(crate) fn reply(
         .get("type")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    if let Some(answer) = network_messages::reply(app, may_write, kind, &message) {
+    let answer = network_messages::reply(app, flyer.may_write, kind, &message);
+    if let Some(answer) = answer.or_else(|| control_messages::reply(app, flyer, kind, &message)) {
         return answer;
     }
     let drone_id = message

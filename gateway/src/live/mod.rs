@@ -1,6 +1,7 @@
 //! Live sockets: events over `/ws`, video over `/ws/video/{drone_id}`.
 
 mod changes;
+pub(crate) mod control_messages;
 mod down;
 pub(crate) mod events;
 pub(crate) mod message;

@@ -142,6 +142,7 @@ pub(crate) fn by_console(app: &Arc<App>, name: &str) -> Option<BoxFuture<'static
             by: Operator {
                 id: console.clone(),
                 name: console,
+                session: None,
             },
             session: None,
             client: Ipv4Addr::LOCALHOST.into(),

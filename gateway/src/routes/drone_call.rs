@@ -6,10 +6,12 @@
 //! seconds at most, and a landing may take longer.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Permission, Session};
+use access::{Permission, Session, SessionId};
 use http::StatusCode;
+use readings::clock::Mono;
 use readings::command::CommandId;
 use tello::command::Command;
 
@@ -57,18 +59,23 @@ pub(crate) fn no_camera(id: &str) -> ApiError {
     )
 }
 
+/// Names the session that a request belongs to: the one that a socket's greeting says.
+const SESSION: &str = "x-session";
+
 /// The operator behind a request.
 pub(crate) fn operator(call: &Call) -> Operator {
-    match &call.session {
-        Some(session) => Operator {
-            id: data_encoding::HEXLOWER.encode(&session.key().0).into(),
-            name: session.name().clone(),
-        },
-        None => Operator {
-            id: "anonymous".into(),
-            name: "anonymous".into(),
-        },
-    }
+    let (id, name): (Arc<str>, Arc<str>) = match &call.session {
+        Some(session) => (
+            data_encoding::HEXLOWER.encode(&session.key().0).into(),
+            session.name().clone(),
+        ),
+        None => ("anonymous".into(), "anonymous".into()),
+    };
+    let told = call.parts.headers.get(SESSION);
+    let told = told.and_then(|told| told.to_str().ok()?.parse::<SessionId>().ok());
+    let presences = call.app.vehicles.controls().presences();
+    let session = told.and_then(|told| presences.of_request(told, &id));
+    Operator { id, name, session }
 }
 
 /// Whether who asks may fly, and ask unknown addresses for drones.
@@ -79,6 +86,10 @@ pub(crate) fn may_write(call: &Call) -> bool {
         Some(needed) => session.is_some_and(|session| session.may(needed)),
     }
 }
+
+/// What is said of a flight that nobody is there to keep up.
+const NOBODY_THERE: &str =
+    "; no session keeps it in the air: it lands by itself 15 s after its last command";
 
 /// A success in words.
 pub(crate) fn said(message: String) -> Answer {
@@ -148,22 +159,39 @@ pub(crate) fn given(command: Given) -> Answer {
 /// Gives the command; what came of it so far.
 pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Given, ApiError> {
     let id = &call.param;
-    let pending = order(call, id, command, &operator(call)).await;
+    let by = operator(call);
+    let pending = order(call, id, command, &by).await;
     let pending = pending.map_err(|error| refused(command, error))?;
-    answered(id, command, pending, wait, || taken(id, command)).await
+    let mut given = answered(id, command, pending, wait, || taken(id, command)).await?;
+    if command.is_manoeuvre() {
+        say_who_is_there(call, &by, &mut given);
+    }
+    Ok(given)
 }
 
 /// Sends the drone to `aim`; what came of it so far.
 pub(crate) async fn fly_to(call: &Call, aim: Aim) -> Result<Given, ApiError> {
     let id = &call.param;
-    let pending = call.app.vehicles.aim(id, aim, &operator(call)).await;
+    let by = operator(call);
+    let pending = call.app.vehicles.aim(id, aim, &by).await;
     tell_given(call, id, aim, &pending);
     // Refused as any other manoeuvre is.
     let pending = pending.map_err(|error| refused(Command::Takeoff, error))?;
-    answered(id, aim, pending, false, || {
+    let mut given = answered(id, aim, pending, false, || {
         format!("Drone {id}: {aim} taken")
     })
-    .await
+    .await?;
+    say_who_is_there(call, &by, &mut given);
+    Ok(given)
+}
+
+/// A drone that was told to fly is in the air afterwards: who is not there keeps it up no
+/// longer than its own 15 s.
+fn say_who_is_there(call: &Call, by: &Operator, given: &mut Given) {
+    let presences = call.app.vehicles.controls().presences();
+    if !presences.is_there(by, Mono::now()) {
+        given.message.push_str(NOBODY_THERE);
+    }
 }
 
 /// What came of a command so far; `taken` while it is under way.
@@ -286,6 +314,14 @@ pub(crate) fn refused(command: Command, error: CommandError) -> ApiError {
         ),
         Refusal::NotConnected => not_connected(),
         Refusal::Lost(_) if !flies => bad("DRONE_NOT_READY", format!("{NOT_CONNECTED}: {refusal}")),
+        Refusal::Controlled(_) => ApiError::new(
+            StatusCode::CONFLICT,
+            "DRONE_CONTROLLED",
+            refusal.to_string(),
+        ),
+        Refusal::Mistaken(_) => {
+            ApiError::new(StatusCode::CONFLICT, "DRONE_MISTAKEN", refusal.to_string())
+        }
         Refusal::BatteryLow { .. } => bad("DRONE_NOT_READY", refusal.to_string()),
         Refusal::TooFar { .. } => bad("INVALID_COMMAND", refusal.to_string()),
         other => failed(other.to_string()),
@@ -318,6 +354,7 @@ mod tests {
             (Command::Takeoff, lost(), 503),
             (Command::StreamOff, lost(), 400),
             (Command::Takeoff, low(), 400),
+            (Command::Takeoff, Refusal::Controlled("ann".into()), 409),
             (Command::Land, Refusal::Full, 503),
         ] {
             let text = format!("{command} {refusal}");

@@ -48,7 +48,8 @@ pub(crate) const ROUTES: &[Route] = &[later(
     "drones",
     "Send a command by its name, in metres or centimetres",
 )
-.takes(COMMAND)];
+.takes(COMMAND)
+.may_conflict()];
 
 /// Parameters of `/command`.
 pub(crate) const COMMAND: &[Param] = &[

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::config::DroneMode;
 use crate::http::scalars::{Ts, round1};
-use crate::sources::vehicles::{Basis, DroneView, LinkState, Phase};
+use crate::sources::vehicles::{Basis, Control, DroneView, LinkState, Phase, Verification};
 use readings::clock::Mono;
 
 /// Contract 2.2.
@@ -96,8 +96,35 @@ pub(crate) struct DroneStatus {
     simulated: bool,
     /// Why it cannot be reached, in words.
     reason: Option<String>,
+    /// Serial number that it said; of firmware before SDK 2.0 its MAC address, where known.
+    serial_number: Option<String>,
+    /// `verified`, `not_verified`: it has not said who it is since it was connected;
+    /// `unknown`: its firmware cannot say; `mistaken`: it is another drone.
+    identity: &'static str,
+    /// Who flies it; null when it is free.
+    control: Option<ControlView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     real_drone_info: Option<RealDrone>,
+}
+
+/// Who has control of a drone.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ControlView {
+    /// Name of the key.
+    name: String,
+    /// The session, as the greeting of its socket says it.
+    session: Option<String>,
+    since: Ts,
+}
+
+impl From<&Control> for ControlView {
+    fn from(control: &Control) -> ControlView {
+        ControlView {
+            name: control.by.name.to_string(),
+            session: control.by.session.map(|session| session.to_string()),
+            since: Ts(control.since),
+        }
+    }
 }
 
 /// Degrees.
@@ -135,7 +162,10 @@ struct RealDrone {
     connection_state: &'static str,
     real_ip_address: String,
     hardware_version: Option<String>,
+    /// Version of its SDK.
     firmware_version: Option<String>,
+    serial_number: Option<String>,
+    interface: Option<String>,
 }
 
 fn basis(basis: Basis) -> &'static str {
@@ -145,6 +175,15 @@ fn basis(basis: Basis) -> &'static str {
         Basis::State => "state",
         Basis::LastState => "last_state",
         Basis::BatterySpent => "battery_spent",
+    }
+}
+
+fn verification(verification: Verification) -> &'static str {
+    match verification {
+        Verification::NotVerified => "not_verified",
+        Verification::Verified => "verified",
+        Verification::Unknown => "unknown",
+        Verification::Mistaken => "mistaken",
     }
 }
 
@@ -216,6 +255,9 @@ impl From<&DroneView> for DroneStatus {
             last_seen,
             simulated: drone.simulated,
             reason: drone.reason.clone(),
+            serial_number: drone.identity.serial.clone(),
+            identity: verification(drone.identity.verification),
+            control: drone.control.as_ref().map(ControlView::from),
             real_drone_info: real.map(|address| RealDrone {
                 connection_state: if drone.link == LinkState::Connecting {
                     "connecting"
@@ -223,8 +265,10 @@ impl From<&DroneView> for DroneStatus {
                     connection(drone)
                 },
                 real_ip_address: address.to_string(),
-                hardware_version: None,
-                firmware_version: None,
+                hardware_version: drone.identity.hardware.clone(),
+                firmware_version: drone.identity.sdk.clone(),
+                serial_number: drone.identity.serial.clone(),
+                interface: drone.interface.as_deref().map(str::to_owned),
             }),
         }
     }

@@ -25,7 +25,8 @@ pub(crate) const ROUTES: &[Route] = &[
         SUCCESS,
     )
     .about("drones", "Take off and hover")
-    .takes(MANOEUVRE),
+    .takes(MANOEUVRE)
+    .may_conflict(),
     later(
         Verb::Post,
         "/api/drones/{drone_id}/land",
@@ -61,7 +62,8 @@ pub(crate) const ROUTES: &[Route] = &[
         SUCCESS,
     )
     .about("drones", "Fly in a straight line")
-    .takes(MOVE),
+    .takes(MOVE)
+    .may_conflict(),
     later(
         Verb::Post,
         "/api/drones/{drone_id}/rotate",
@@ -70,7 +72,8 @@ pub(crate) const ROUTES: &[Route] = &[
         SUCCESS,
     )
     .about("drones", "Rotate")
-    .takes(ROTATE),
+    .takes(ROTATE)
+    .may_conflict(),
 ];
 
 /// Whether the answer waits for the end of the manoeuvre.

@@ -7,6 +7,7 @@ mod assets;
 pub(crate) mod bridges;
 pub(crate) mod camera;
 pub(crate) mod commands;
+pub(crate) mod control;
 pub(crate) mod dashboard;
 pub(crate) mod down_all;
 pub(crate) mod drone_call;
@@ -50,6 +51,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     alerts::ROUTES,
     camera::ROUTES,
     commands::ROUTES,
+    control::ROUTES,
     dashboard::ROUTES,
     down_all::ROUTES,
     drone_command::ROUTES,

@@ -7,11 +7,11 @@ import { of, t } from './words.js';
 const PATIENCE_MS = 8000;
 
 /**
- * Header that the key is sent in, where there is no cookie. Kept in memory by
- * `session.js`.
- * @type {{ key: string | null }}
+ * What requests carry: the key, where there is no cookie, kept by `session.js`; and the
+ * session of the live socket, by which the gateway knows who flies, kept by `live.js`.
+ * @type {{ key: string | null, flyer: string | null }}
  */
-export const credentials = { key: null };
+export const credentials = { key: null, flyer: null };
 
 /** What became of a request that did not succeed. */
 export class Failure extends Error {
@@ -56,6 +56,7 @@ export async function send(
   /** @type {Record<string, string>} */
   const headers = {};
   if (key) headers['X-API-Key'] = key;
+  if (credentials.flyer) headers['X-Session'] = credentials.flyer;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   /** @type {Response} */
   let answer;
@@ -109,6 +110,8 @@ export const post = (path, body, options) => ask(path, { ...options, method: 'PO
 /** What a refusal says in English, and the name of our words for it. */
 /** @type {[RegExp, string][]} */
 const REFUSALS = [
+  [/has control of the drone/, 'refusal.controlled'],
+  [/says the serial number/, 'refusal.mistaken'],
   [/battery too low/, 'refusal.battery'],
   [/not on the ground/, 'refusal.inAir'],
   [/not airborne/, 'refusal.onGround'],

@@ -4,8 +4,8 @@ import { effect } from '../vendor/signals.js';
 import { minutesLeft, WINDOW_S } from './estimate.js';
 import { age, quantity } from './format.js';
 import { html } from './html.js';
-import { rank, worst } from './order.js';
-import { drones, rules, silence } from './state.js';
+import { isFlying, rank, worst } from './order.js';
+import { drones, flyer, pilots, rules, silence } from './state.js';
 import { has, of, t } from './words.js';
 
 /** @typedef {import('./state.js').Drone} Drone */
@@ -71,6 +71,16 @@ export function stateWord(drone) {
 export function lastWord(drone) {
   const silentS = silence(drone);
   return silentS === null ? t('heard.never') : t('heard.ago', { age: age(silentS) });
+}
+
+/** Whether this page has control of it. @param {Drone} drone */
+export const isMine = (drone) => Boolean(drone.control && drone.control.session === flyer.value);
+
+/** Who flies it, after a dot; nothing where nobody does. @param {Drone} drone */
+export function whoFlies(drone) {
+  if (drone.control) return ` · ${isMine(drone) ? t('control.mine') : t('control.by', { name: drone.control.name })}`;
+  const name = pilots.value.get(drone.id);
+  return isFlying(drone) && name ? ` · ${t('card.by', { name })}` : '';
 }
 
 /**

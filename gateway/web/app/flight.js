@@ -3,7 +3,7 @@
 
 import { effect, signal } from '../vendor/signals.js';
 import { act, mend, say, tellTrouble } from './acts.js';
-import { Failure, post } from './api.js';
+import { ask, Failure, post } from './api.js';
 import { whenCommanded } from './live.js';
 import { drones, names, nowMs } from './state.js';
 import { of, t } from './words.js';
@@ -61,6 +61,20 @@ export async function fly(id, command, body, { isForSafety = false } = {}) {
     wished(id, SHOWN[command] ? { command, phase: 'sent', at: nowMs(), id: told.command_id } : null);
   });
 }
+
+/**
+ * Takes control of a drone for this page, or gives it back; whether it went well.
+ * @param {string} id @param {boolean} takes
+ */
+export const control = (id, takes) =>
+  act(
+    `${id}/control`,
+    () => t('trouble.command', { name: nameOf(id), command: t(takes ? 'control.take' : 'control.give') }),
+    async () => {
+      await ask(`/api/drones/${encodeURIComponent(id)}/control`, { method: takes ? 'POST' : 'DELETE' });
+      say(`${nameOf(id)}: ${t(takes ? 'control.mine' : 'control.given')}`);
+    },
+  );
 
 /** Every drone at once: `land-all` or `emergency-all`. @param {'land-all' | 'emergency-all'} command */
 export async function flyAll(command) {

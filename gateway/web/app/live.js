@@ -1,13 +1,14 @@
 // The live data: one WebSocket, and questions beside it for what it does not tell. It
 // comes back by itself after anything: a restart, a cut network, a phone that slept.
 
-import { ask, post, send, whenDenied } from './api.js';
+import { ask, credentials, post, send, whenDenied } from './api.js';
 import { forget } from './session.js';
 import {
   alerts,
   alertsAt,
   clock,
   drones,
+  flyer,
   heardAt,
   nowMs,
   OLD_AFTER_MS,
@@ -39,6 +40,16 @@ let onEnded = () => {};
 export const whenEnded = (listener) => {
   onEnded = listener;
 };
+
+/** Where the tab keeps its session as a flyer: a page that is loaded anew goes on flying. */
+const FLYER = 'flyer';
+
+/** @param {string | null} id */
+function isFlyer(id) {
+  [credentials.flyer, flyer.value] = [id, id];
+  if (id) globalThis.sessionStorage?.setItem(FLYER, id);
+  else globalThis.sessionStorage?.removeItem(FLYER);
+}
 
 /** Called with each alert that was not known. @type {(alert: import('./state.js').Alert) => void} */
 let onAlert = () => {};
@@ -107,6 +118,9 @@ function hear(data) {
   heard();
   const message = JSON.parse(data);
   switch (message.type) {
+    case 'connection_established':
+      isFlyer(message.session ?? null);
+      break;
     case 'drone_status_update':
     case 'drone_status':
       if (message.status) gather(told(message.status, message.timestamp));
@@ -168,7 +182,7 @@ async function open() {
     if (mine !== attempt || !isRunning) return;
     const ids = (drones.value ?? []).map(({ id }) => id).join(',');
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-    const address = `${scheme}://${location.host}/ws?ticket=${encodeURIComponent(ticket)}&drones=${encodeURIComponent(ids)}&events=true`;
+    const address = `${scheme}://${location.host}/ws?ticket=${encodeURIComponent(ticket)}&drones=${encodeURIComponent(ids)}&events=true&session=${credentials.flyer ?? globalThis.sessionStorage?.getItem(FLYER) ?? ''}`;
     const made = new WebSocket(address);
     [socket, followed, socketHeardAt] = [made, ids, nowMs()];
     lookAtCommands();
@@ -263,11 +277,15 @@ function takeAlerts(open) {
   if (before) for (const alert of open) if (!before.has(alert.id)) onAlert(alert);
 }
 
-/** Each second: ages move, the gateway hears that somebody is here, silence is noticed. */
+/** Each second: ages move, the gateway hears whether somebody is here, silence is noticed. */
 function tick() {
   clock.value = nowMs();
   if (!isRunning) return;
-  if (socket?.readyState === WebSocket.OPEN) socket.send('{"type":"ping"}');
+  if (socket?.readyState === WebSocket.OPEN) {
+    socket.send('{"type":"ping"}');
+    // A page that nobody sees keeps no drone in the air.
+    if (!document.hidden) socket.send('{"type":"presence"}');
+  }
   if (socket && nowMs() - socketHeardAt > SILENT_MS) again();
   if (nowMs() - lastLook > LOOK_EVERY_MS && !document.hidden) look();
 }
@@ -297,6 +315,7 @@ export function stop() {
   close();
   [drones.value, alerts.value, system.value, rules.value, heardAt.value, alertsAt.value] = [null, null, null, [], 0, 0];
   [knownAlerts, lastRules, systemAt.value, pilots.value] = [null, 0, 0, new Map()];
+  isFlyer(null);
 }
 
 /** Once, at the start of the page. */

@@ -5,8 +5,8 @@ import { busy } from './acts.js';
 import { event } from './alert-words.js';
 import { ask } from './api.js';
 import { Chart } from './chart.js';
-import { Battery, batteryLines, lastWord, reasonWords, stateWord } from './drone-parts.js';
-import { fly, wishes } from './flight.js';
+import { Battery, batteryLines, isMine, lastWord, reasonWords, stateWord, whoFlies } from './drone-parts.js';
+import { control, fly, wishes } from './flight.js';
 import { duration, quantity, UNKNOWN } from './format.js';
 import { html } from './html.js';
 import { grouped, levelOf } from './order.js';
@@ -14,7 +14,7 @@ import { Age, HoldButton, Icon, Level, useAsked } from './parts.js';
 import { place } from './router.js';
 import { FlightButtons } from './screen-home.js';
 import { history } from './series.js';
-import { alerts, drones, may, OLD_AFTER_MS, pilots, rules, silence } from './state.js';
+import { alerts, drones, may, nowMs, OLD_AFTER_MS, rules, silence } from './state.js';
 import { VideoView } from './video.js';
 import { of, t } from './words.js';
 
@@ -45,12 +45,24 @@ const PAD = [
 
 /**
  * Steering by steps: one at a time, each sent when the one before was taken, and none is
- * left over. A page that is hidden or loses the focus sends `stop`.
+ * left over. A page that is hidden or loses the focus sends `stop`. Control of the drone
+ * is the gateway's to give; here it opens the pad.
  * @param {{ drone: Drone }} props
  */
 function Steps({ drone }) {
   const [isTaken, setTaken] = useState(false);
   const [cm, setCm] = useState(50);
+  const takenAt = useRef(0);
+  const take = async () => {
+    if (!(await control(drone.id, true))) return;
+    takenAt.current = nowMs();
+    setTaken(true);
+  };
+  const give = () => {
+    setTaken(false);
+    letStand();
+    control(drone.id, false);
+  };
   const isFlying = drone.flight_status === 'flying';
   const steppedAt = useRef(-Infinity);
   const step = (/** @type {typeof PAD[number]} */ { command, direction }) => {
@@ -97,10 +109,15 @@ function Steps({ drone }) {
     };
   }, [isTaken, cm, drone.id]);
   useEffect(() => letStand, []);
+  // Somebody else took it: what is pressed here would be refused.
+  const isLost = isTaken && drone.toldAt > takenAt.current + OLD_AFTER_MS / 3 && !isMine(drone);
+  useEffect(() => {
+    if (isLost) setTaken(false);
+  }, [isLost]);
   if (!may('write')) return null;
   return html`<section class="panel" aria-label=${t('steps')}>
     <div class="row between"><h2>${t('steps')}</h2>
-      <button type="button" class=${isTaken ? '' : 'primary'} aria-pressed=${isTaken} onClick=${() => setTaken(!isTaken)}>${t(isTaken ? 'control.give' : 'control.take')}</button></div>
+      <button type="button" class=${isTaken ? '' : 'primary'} aria-pressed=${isTaken} onClick=${isTaken ? give : take}>${t(isTaken ? 'control.give' : 'control.take')}</button></div>
     ${
       isTaken
         ? html`
@@ -163,7 +180,8 @@ function Facts({ drone }) {
     ['id', drone.id],
     ['kind', t(drone.simulated ? 'fact.simulated' : 'fact.real')],
     ['address', data?.ip_address],
-    ['serial', real.serial_number],
+    ['serial', drone.serial_number],
+    ['identity', drone.identity && of('identity', drone.identity)],
     ['firmware', real.firmware_version],
     ['hardware', real.hardware_version],
     ['interface', real.interface],
@@ -204,7 +222,7 @@ export function DronePage() {
             <div class="value"><span>${t('value.height')}</span><b>${quantity(drone.height, 'cm')}</b></div>
             <div class="value"><span>${t('value.speed')}</span><b>${quantity(drone.speed, 'cm/s', 0)}</b></div>
           </div>
-          <p class=${isDim ? 'heard old' : 'heard'}>${lastWord(drone)}${pilots.value.get(drone.id) ? html` · ${t('card.by', { name: pilots.value.get(drone.id) ?? '' })}` : null}</p>
+          <p class=${isDim ? 'heard old' : 'heard'}>${lastWord(drone)}${whoFlies(drone)}</p>
           ${grouped(open).map((group) => html`<p key=${group.key} class=${`reason level-${group.level}`}><a href="#/alerts">${event(group.first)}</a></p>`)}
           <${FlightButtons} drone=${drone} open=${open} />
           ${may('respond') ? html`<${HoldButton} label=${t('emergencyOne')} says=${t('emergencyOne.says', { name: drone.name })} class="emergency" busyKey=${`${drone.id}/emergency`} onHeld=${() => fly(drone.id, 'emergency')} />` : null}

@@ -3,13 +3,13 @@
 import { useEffect, useRef, useState } from '../vendor/hooks.js';
 import { busy } from './acts.js';
 import { event, sentence } from './alert-words.js';
-import { Battery, batteryLines, checks, lastWord, reasonWords, stateWord } from './drone-parts.js';
+import { Battery, batteryLines, checks, lastWord, reasonWords, stateWord, whoFlies } from './drone-parts.js';
 import { fly, wishes } from './flight.js';
 import { quantity } from './format.js';
 import { html } from './html.js';
 import { bySubject, grouped, inOrder, isFlying, levelOf } from './order.js';
 import { Dialog, Level } from './parts.js';
-import { alerts, drones, may, names, OLD_AFTER_MS, pilots, silence } from './state.js';
+import { alerts, drones, may, names, OLD_AFTER_MS, silence } from './state.js';
 import { of, t } from './words.js';
 
 /** @typedef {import('./state.js').Drone} Drone */
@@ -92,7 +92,7 @@ function Card({ drone, open, isDense }) {
     </div>
     ${groups.slice(0, isDense ? 1 : 2).map((group) => html`<p key=${group.key} class=${`reason level-${group.level}`}>${event(group.first)}</p>`)}
     ${groups.length > 2 && !isDense ? html`<p class="quiet">${t('card.more', { n: groups.length - 2 })}</p>` : null}
-    <p class=${isDim ? 'heard old' : 'heard'}>${lastWord(drone)}${isFlying(drone) && pilots.value.get(drone.id) ? html` · ${t('card.by', { name: pilots.value.get(drone.id) ?? '' })}` : null}</p>
+    <p class=${isDim ? 'heard old' : 'heard'}>${lastWord(drone)}${whoFlies(drone)}</p>
     <${FlightButtons} drone=${drone} open=${open} />
   </article>`;
 }

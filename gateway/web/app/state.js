@@ -10,6 +10,8 @@ import { computed, signal } from '../vendor/signals.js';
  *   battery_level: number | null, battery_age_s: number | null, flight_time: number | null,
  *   height: number | null, temperature: number | null, speed: number | null, wifi_signal: number | null,
  *   status: string, lastSeen: string, simulated: boolean, reason: string | null,
+ *   serial_number?: string | null, identity?: string,
+ *   control?: { name: string, session: string | null, since: string } | null,
  *   real_drone_info?: Record<string, string | null>,
  *   toldAt: number, silentS: number,
  * }} Drone
@@ -62,6 +64,9 @@ export const isLive = computed(() => heardAt.value > 0 && clock.value - heardAt.
 
 /** Who commanded each drone last. @type {import('../vendor/signals.js').Signal<Map<string, string>>} */
 export const pilots = signal(new Map());
+
+/** The session of this page's socket, as the gateway called it. @type {import('../vendor/signals.js').Signal<string | null>} */
+export const flyer = signal(null);
 
 /** Names of drones by their ids. */
 export const names = computed(() => new Map((drones.value ?? []).map(({ id, name }) => [id, name])));

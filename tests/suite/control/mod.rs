@@ -2,6 +2,7 @@
 //! the wire, overtaking, operators who vanish, batteries too low.
 
 mod peer;
+mod presence;
 
 use gateway_tests::drone::{Shown, Streaming};
 use gateway_tests::{Client, Drone, Gateway, GatewayBuilder, WebSocket, eventually, spare_port};

@@ -1,9 +1,11 @@
 //! A real drone, played by the test: what is on the wire, and who may do what.
 
+use gateway_tests::Flyer;
+
 use super::*;
 
 /// A gateway with one real drone on the ground that streams, played by the test.
-async fn with_peer(battery_pct: u8) -> anyhow::Result<(Gateway, Drone, Streaming)> {
+pub(super) async fn with_peer(battery_pct: u8) -> anyhow::Result<(Gateway, Drone, Streaming)> {
     let gateway = Gateway::builder()
         .drones("operator_grace_s = 0.5")
         .drone("d1", 2)
@@ -18,17 +20,21 @@ async fn with_peer(battery_pct: u8) -> anyhow::Result<(Gateway, Drone, Streaming
     };
     let states = peer.stream(to, on_the_ground);
     let client = gateway.admin()?;
-    eventually("connected, and known to be on the ground", || async {
+    let known = eventually("connected, on the ground, and asked who it is", || async {
         let status = status(&client, "d1").await?;
         let is_there = status["connection_status"] == "connected";
-        Ok((is_there && status["flight_status_known"] == true).then_some(()))
-    })
-    .await?;
+        let is_asked = status["identity"] == "unknown";
+        Ok((is_there && is_asked && status["flight_status_known"] == true).then_some(()))
+    });
+    tokio::select! {
+        known = known => known?,
+        heard = peer.hear() => anyhow::bail!("nothing was asked of it: {heard:?}"),
+    }
     Ok((gateway, peer, states))
 }
 
 /// Has the drone take off, as it would.
-async fn take_off(
+pub(super) async fn take_off(
     client: &Client,
     peer: &Drone,
     states: &Streaming,
@@ -175,25 +181,29 @@ async fn all_drones_are_told_at_once_and_one_that_is_not_there_keeps_none() -> a
     Ok(())
 }
 
-#[tokio::test]
-async fn a_drone_whose_operator_vanishes_is_landed() -> anyhow::Result<()> {
-    let (gateway, peer, states) = with_peer(80).await?;
-    let client = gateway.admin()?;
-    let mut socket = WebSocket::open(&client, "/ws", &[]).await?;
-    assert_eq!(socket.next().await?["type"], "connection_established");
-    take_off(&client, &peer, &states).await?;
-    drop(socket);
+/// The gateway lands the drone, which obeys.
+pub(super) async fn lands_for_its_operator(peer: &Drone, states: &Streaming) -> anyhow::Result<()> {
     // A keep-alive of before may come first; after it nothing but the landing.
     loop {
         let (text, from) = peer.hear().await?;
         if text == "land" {
             peer.send(from, b"ok").await?;
             states.show(false, 0);
-            break;
+            return Ok(());
         }
         assert_eq!(text, "battery?");
         peer.send(from, b"80").await?;
     }
+}
+
+#[tokio::test]
+async fn a_drone_whose_operator_vanishes_is_landed() -> anyhow::Result<()> {
+    let (gateway, peer, states) = with_peer(80).await?;
+    let client = gateway.admin()?;
+    let flyer = Flyer::open(&client).await?;
+    take_off(flyer.client(), &peer, &states).await?;
+    drop(flyer);
+    lands_for_its_operator(&peer, &states).await?;
     until(&client, "d1", "landed").await?;
     Ok(())
 }

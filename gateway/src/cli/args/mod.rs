@@ -64,6 +64,8 @@ pub enum Command {
     StopAll(DownArgs),
     /// Cut the motors of every drone of the running gateway, wherever it is.
     EmergencyAll(DownArgs),
+    /// The drones of the running gateway.
+    Drones(DronesArgs),
     /// The certificate: show it, or make a new one.
     Cert(CertArgs),
     /// Alert rules.
@@ -201,6 +203,27 @@ pub struct DownArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `drones`.
+#[derive(Debug, Args)]
+pub struct DronesArgs {
+    /// Configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DronesCommand,
+}
+
+/// `drones …`
+#[derive(Debug, Subcommand)]
+pub enum DronesCommand {
+    /// Accept the serial number that a drone says as its own, after a repair or an exchange.
+    AcceptSerial {
+        /// Id of the drone.
+        id: String,
+    },
 }
 
 /// Arguments of `cert`.

@@ -30,12 +30,13 @@ use super::flights::FlightRecord;
 use super::plan::{FleetError, FleetPlan};
 use super::port::{Kind, Sockets};
 use super::roster::{DroneRecord, DroneStats, PortHolder, PortRecord, PortView, Roster};
+use super::serials::{AcceptError, Serials};
 use super::video::VideoView;
 use super::ways;
 use crate::config::Drones;
 use crate::sources::sink::ReadingSink;
 use crate::sources::vehicles::{
-    Aim, CommandError, ConnectError, DroneView, LinkState, Operator, Pending, Presences, Refusal,
+    Aim, CommandError, ConnectError, Controls, DroneView, LinkState, Operator, Pending, Refusal,
     UnknownDrone, VehicleKind,
 };
 use crate::supervision::{Service, Supervisor};
@@ -50,14 +51,16 @@ pub struct FleetOptions {
     pub port_holder: PortHolder,
     /// Watches the fleet's tasks; without one nobody hears when a task ends.
     pub supervisor: Option<Supervisor>,
-    /// Operators with a live connection, shared with every kind of vehicle.
-    pub presences: Presences,
+    /// Who is there and who flies what, shared with every kind of vehicle.
+    pub controls: Controls,
     /// Where it is told what comes of commands.
     pub events: EventLog,
     /// The runtime that hears drones' states; without one the current one does.
     pub path: Option<Handle>,
     /// Where it is kept which drones are in the air; without one a restart forgets it.
     pub state_dir: Option<PathBuf>,
+    /// Which serial number is which drone's.
+    pub serials: Serials,
 }
 
 impl Default for FleetOptions {
@@ -65,10 +68,11 @@ impl Default for FleetOptions {
         FleetOptions {
             port_holder: |_| None,
             supervisor: None,
-            presences: Presences::default(),
+            controls: Controls::default(),
             events: EventLog::default(),
             path: None,
             state_dir: None,
+            serials: Serials::default(),
         }
     }
 }
@@ -134,9 +138,10 @@ struct FleetParts {
     roster: Arc<Roster>,
     cancel: CancellationToken,
     tasks: TaskTracker,
-    /// Operators with a live connection.
-    presences: Presences,
+    /// Who is there, and who flies what.
+    controls: Controls,
     events: EventLog,
+    serials: Serials,
     /// Our own simulators with the index of their drone: of drones in simulation
     /// mode without an address, and stand-ins. At most one a drone.
     simulators: Mutex<Vec<(usize, SimulatedDrone)>>,
@@ -161,6 +166,7 @@ impl Fleet {
         for drone in &plan.drones {
             ids.push(sink.register(&drone.id, SourceKind::Drone)?);
         }
+        options.serials.adopt(&plan.drones);
         let ways = ways::to(plan.drones.iter());
         let sockets = options.open(Kind::State, &plan, &ways, plan.state_port);
         // Without drones nobody sends video: the port is left to others.
@@ -183,8 +189,9 @@ impl Fleet {
             roster,
             cancel: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            presences: options.presences.clone(),
+            controls: options.controls.clone(),
             events: options.events.clone(),
+            serials: options.serials.clone(),
             simulators: Mutex::new(simulators::own_simulators(&plan.drones, ports)),
             connect_timeout: plan.connect_timeout,
         };
@@ -336,6 +343,16 @@ impl Fleet {
             })?;
         let verdict = verdict.await.map_err(|_| refused(Refusal::Stopping))?;
         Ok(Pending::new(verdict?, pending))
+    }
+
+    /// Takes the serial number that a drone says as its own from now on, after a repair or
+    /// an exchange; which one. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`AcceptError`].
+    pub async fn accept_serial(&self, id: &str) -> Result<String, AcceptError> {
+        let accepted = self.inner.serials.accept(id).await?;
+        Ok(accepted.as_str().to_owned())
     }
 
     /// The search for drones.

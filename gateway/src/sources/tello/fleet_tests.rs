@@ -104,6 +104,7 @@ fn drone(id: &str, mode: DroneMode, at: SocketAddr) -> Drone {
         address: Some(at.ip()),
         command_port: Some(at.port()),
         interface: None,
+        serial: None,
     }
 }
 

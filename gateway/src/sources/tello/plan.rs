@@ -15,7 +15,7 @@ use readings::SourcesFull;
 use tello::ACCESS_POINT_ADDRESS;
 use thiserror::Error;
 
-use super::commander::Policy;
+use super::commander::{Policy, Word, word};
 use crate::config::{
     Drone, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, MAX_ID_BYTES, Range, RangeError, is_id,
 };
@@ -73,6 +73,24 @@ pub enum FleetError {
         /// The name.
         interface: String,
     },
+    /// A serial number that no drone says.
+    #[error("drone {id:?}: {serial:?} is no serial number (1–32 letters, digits and -:._)")]
+    BadSerial {
+        /// The drone.
+        id: String,
+        /// The number.
+        serial: String,
+    },
+    /// Two drones with one serial number.
+    #[error("drones {first:?} and {second:?} both have the serial number {serial}")]
+    SameSerial {
+        /// The earlier one.
+        first: String,
+        /// The later one.
+        second: String,
+        /// Their number.
+        serial: String,
+    },
     /// More drones than allowed.
     #[error(
         "{configured} drones are configured and {allowed} allowed; raise drones.max_drones (at most {MAX_DRONES}) or \
@@ -103,6 +121,8 @@ impl FleetError {
             FleetError::SameAddress { second, .. } => Some((second, "address")),
             FleetError::BadAddress { id, .. } => Some((id, "address")),
             FleetError::BadInterface { id, .. } => Some((id, "interface")),
+            FleetError::BadSerial { id, .. } => Some((id, "serial")),
+            FleetError::SameSerial { second, .. } => Some((second, "serial")),
             FleetError::TooMany { .. }
             | FleetError::BadLostAfter(_)
             | FleetError::BadRange(_)
@@ -120,6 +140,8 @@ pub(crate) struct DronePlan {
     pub(crate) address: IpAddr,
     pub(crate) command_port: u16,
     pub(crate) interface: Option<Arc<str>>,
+    /// Its serial number, when that is configured.
+    pub(crate) serial: Option<Word>,
     /// Address its commands leave from (`drones.bind`); unspecified is any.
     pub(crate) from: IpAddr,
     /// Whether what is behind it is a simulator.
@@ -189,6 +211,15 @@ impl FleetPlan {
                 });
             }
             keep_apart(&mut drones, &mut plan)?;
+            let same =
+                |earlier: &&DronePlan| plan.serial.is_some() && earlier.serial == plan.serial;
+            if let Some((first, serial)) = drones.iter().find(same).zip(plan.serial.as_ref()) {
+                return Err(FleetError::SameSerial {
+                    first: first.id.to_string(),
+                    second: drone.id.clone(),
+                    serial: serial.as_str().to_owned(),
+                });
+            }
             drones.push(plan);
         }
         Ok(FleetPlan {
@@ -284,6 +315,11 @@ fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, Fle
         address,
         command_port: drone.command_port.unwrap_or(config.command_port),
         interface: drone.interface.as_deref().map(Arc::from),
+        serial: drone
+            .serial
+            .as_deref()
+            .map(|text| serial(id, text))
+            .transpose()?,
         from: config.bind,
         // A real drone is never on loopback, so whatever answers there is a simulator.
         simulated: mode == DroneMode::Simulation
@@ -291,6 +327,13 @@ fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, Fle
         own_simulator,
         told_apart_by_port: false,
         stand_in: (mode == DroneMode::Auto && drone.interface.is_none()).then_some(simulator),
+    })
+}
+
+fn serial(id: &str, text: &str) -> Result<Word, FleetError> {
+    word(text).ok_or_else(|| FleetError::BadSerial {
+        id: id.to_owned(),
+        serial: text.to_owned(),
     })
 }
 
@@ -315,150 +358,5 @@ fn keep_apart(earlier: &mut [DronePlan], plan: &mut DronePlan) -> Result<(), Fle
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn drone(id: &str) -> Drone {
-        Drone {
-            id: id.to_owned(),
-            name: None,
-            mode: None,
-            address: None,
-            command_port: None,
-            interface: None,
-        }
-    }
-
-    fn plan(drones: Vec<Drone>) -> Result<FleetPlan, FleetError> {
-        FleetPlan::new(&Drones {
-            drone: drones,
-            ..Drones::default()
-        })
-    }
-
-    fn at(id: &str, address: [u8; 4]) -> Drone {
-        Drone {
-            address: Some(IpAddr::from(address)),
-            ..drone(id)
-        }
-    }
-
-    #[test]
-    fn defaults_are_settled() {
-        let plan = plan(vec![drone("a")]).expect("good");
-        assert_eq!(plan.drones[0].address, IpAddr::V4(ACCESS_POINT_ADDRESS));
-        assert_eq!(
-            (plan.drones[0].command_port, &*plan.drones[0].name),
-            (8889, "a")
-        );
-        assert!(!plan.drones[0].simulated);
-        assert_eq!(plan.state_sockets(), [None]);
-    }
-
-    #[test]
-    fn no_drone_is_invented() {
-        assert!(plan(Vec::new()).expect("good").drones.is_empty());
-    }
-
-    #[test]
-    fn ids_must_fit_the_pattern_and_differ() {
-        for id in ["", "drone@001", "drone 1", "dröhn", &"x".repeat(65)] {
-            assert!(
-                matches!(plan(vec![drone(id)]), Err(FleetError::BadId { .. })),
-                "{id:?}"
-            );
-        }
-        let twice = plan(vec![at("a", [10, 0, 0, 1]), at("a", [10, 0, 0, 2])]);
-        assert!(matches!(twice, Err(FleetError::DuplicateId { .. })));
-    }
-
-    #[test]
-    fn access_point_drones_need_an_interface_each() {
-        let error = plan(vec![drone("a"), drone("b")]).expect_err("same address");
-        assert!(error.to_string().contains("interface"), "{error}");
-        let on = |id: &str, interface: &str| Drone {
-            interface: Some(interface.to_owned()),
-            ..drone(id)
-        };
-        let plan = plan(vec![
-            on("a", "wlan1"),
-            on("b", "wlan2"),
-            at("c", [10, 0, 0, 3]),
-        ])
-        .expect("apart");
-        assert_eq!(plan.state_sockets().len(), 3);
-    }
-
-    #[test]
-    fn loopback_simulators_may_share_an_address_with_ports_of_their_own() {
-        let port = |id: &str, port| Drone {
-            command_port: Some(port),
-            ..at(id, [127, 0, 0, 1])
-        };
-        let good = plan(vec![port("a", 9001), port("b", 9002), port("c", 9003)]).expect("apart");
-        assert!(
-            good.drones
-                .iter()
-                .all(|drone| drone.told_apart_by_port && drone.simulated)
-        );
-        assert!(plan(vec![port("a", 9001), port("b", 9001)]).is_err());
-        let off_loopback = |id: &str, port| Drone {
-            command_port: Some(port),
-            ..drone(id)
-        };
-        assert!(plan(vec![off_loopback("a", 9001), off_loopback("b", 9002)]).is_err());
-    }
-
-    #[test]
-    fn a_simulated_drone_without_an_address_gets_a_simulator_of_its_own() {
-        let simulated = |id: &str| Drone {
-            mode: Some(DroneMode::Simulation),
-            ..drone(id)
-        };
-        let plan = plan(vec![simulated("a"), simulated("b")]).expect("good");
-        assert!(
-            plan.drones
-                .iter()
-                .all(|drone| drone.simulated && drone.own_simulator)
-        );
-        assert_ne!(plan.drones[0].address, plan.drones[1].address);
-    }
-
-    #[test]
-    fn nonsense_is_refused() {
-        for address in [[0, 0, 0, 0], [224, 0, 0, 1], [255, 255, 255, 255]] {
-            assert!(matches!(
-                plan(vec![at("a", address)]),
-                Err(FleetError::BadAddress { .. })
-            ));
-        }
-        let interface = Drone {
-            interface: Some("wlan0/../x".to_owned()),
-            ..drone("a")
-        };
-        assert!(matches!(
-            plan(vec![interface]),
-            Err(FleetError::BadInterface { .. })
-        ));
-        for lost_after_s in [f64::NAN, 0.0, -1.0, f64::INFINITY] {
-            let config = Drones {
-                lost_after_s,
-                ..Drones::default()
-            };
-            assert!(matches!(
-                FleetPlan::new(&config),
-                Err(FleetError::BadLostAfter(_))
-            ));
-        }
-        let many = (0..65)
-            .map(|n| at(&format!("d{n}"), [10, 0, 0, n]))
-            .collect();
-        assert!(matches!(
-            plan(many),
-            Err(FleetError::TooMany {
-                configured: 65,
-                allowed: 64
-            })
-        ));
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

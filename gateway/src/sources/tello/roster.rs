@@ -22,7 +22,7 @@ use super::socket;
 use super::unconfigured::UnconfiguredDrones;
 use super::video::Feed;
 use super::ways;
-use crate::sources::vehicles::{Basis, DroneView, Flight, LinkState, Phase};
+use crate::sources::vehicles::{Basis, DroneView, Flight, Identity, LinkState, Phase};
 
 /// Says who holds a UDP port, as `pid 4711 (python3)`; none when it cannot tell.
 pub type PortHolder = fn(SocketAddr) -> Option<String>;
@@ -93,6 +93,7 @@ pub(crate) struct DroneRecord {
     recalled_until: OnceLock<Mono>,
     live: Mutex<Live>,
     link: Mutex<LinkStatus>,
+    identity: Mutex<Identity>,
     /// What its camera sends.
     pub(crate) video: Arc<Feed>,
 }
@@ -106,6 +107,12 @@ impl DroneRecord {
 
     pub(crate) fn link(&self) -> MutexGuard<'_, LinkStatus> {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which drone it is, as far as it said.
+    pub(crate) fn identity(&self) -> MutexGuard<'_, Identity> {
+        // Replaced whole.
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its address now: the real drone's, or its stand-in's.
@@ -254,6 +261,7 @@ impl Roster {
                 recalled_until: OnceLock::new(),
                 live: Mutex::default(),
                 link: Mutex::default(),
+                identity: Mutex::default(),
                 video: Arc::default(),
             }
         };
@@ -373,6 +381,9 @@ impl Roster {
             pad: state.seen_pad(),
             flight,
             airborne: flight.may_fly(),
+            identity: slot.identity().clone(),
+            // Known to the table that all kinds share.
+            control: None,
             fresh: live.motion().is_fresh(Mono::now(), FRESH_WITHIN),
         }
     }
@@ -429,6 +440,7 @@ mod tests {
                 address: Some(address.parse().expect("an address")),
                 command_port: *command_port,
                 interface: interface.map(str::to_owned),
+                serial: None,
             })
             .collect();
         let plan = FleetPlan::new(&Drones {

@@ -12,6 +12,12 @@ use ipnet::Ipv4Net;
 /// Where Linux shows them.
 const ROUTES: &str = "/proc/net/route";
 
+/// Where it shows which neighbour has which address.
+const NEIGHBOURS: &str = "/proc/net/arp";
+
+/// A neighbour that has answered.
+const COMPLETE: u32 = 2;
+
 /// The route is up.
 const UP: u32 = 1;
 
@@ -48,6 +54,28 @@ pub(super) fn leading_to(routes: &[Route], address: Ipv4Addr) -> Option<&Route> 
     fitting.min_by_key(|route| {
         let width = 32 - route.network.prefix_len();
         (width, route.metric)
+    })
+}
+
+/// MAC address of the neighbour that has `address`, by that interface if it is named: the
+/// kernel asked for it when something was sent there.
+pub(super) fn neighbour(address: Ipv4Addr, interface: Option<&str>) -> Option<String> {
+    let table = std::fs::read_to_string(NEIGHBOURS).ok()?;
+    neighbour_of(&table, address, interface)
+}
+
+/// `IP address  HW type  Flags  HW address  Mask  Device`.
+fn neighbour_of(table: &str, address: Ipv4Addr, interface: Option<&str>) -> Option<String> {
+    table.lines().skip(1).find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [ip, _, flags, mac, _, device] = fields[..] else {
+            return None;
+        };
+        let flags = u32::from_str_radix(flags.trim_start_matches("0x"), 16).ok()?;
+        let is_it = ip.parse() == Ok(address)
+            && flags & COMPLETE != 0
+            && interface.is_none_or(|interface| interface == device);
+        is_it.then(|| mac.to_owned())
     })
 }
 
@@ -103,6 +131,18 @@ pub(super) mod tests {
          wlan3\t000AA8C0\t00000000\t0000\t0\t0\t1\t00FFFFFF\t0\t0\t0\n\
          wwan0\t00000000\t00000000\t0001\t0\t0\t9\t00000000\t0\t0\t0\n\
          broken\n";
+
+    #[test]
+    fn a_neighbour_is_known_by_its_interface_once_it_has_answered() {
+        let table = "IP address HW type Flags HW address Mask Device\n\
+             192.168.10.1 0x1 0x2 60:60:1f:00:00:01 * wlan1\n\
+             192.168.10.1 0x1 0x2 60:60:1f:00:00:02 * wlan2\n\
+             192.168.10.9 0x1 0x0 00:00:00:00:00:00 * wlan2\n";
+        let mac = |last, interface| neighbour_of(table, [192, 168, 10, last].into(), interface);
+        assert_eq!(mac(1, Some("wlan2")).as_deref(), Some("60:60:1f:00:00:02"));
+        assert_eq!(mac(1, None).as_deref(), Some("60:60:1f:00:00:01"));
+        assert_eq!((mac(9, None), mac(8, None)), (None, None));
+    }
 
     #[test]
     #[cfg(target_endian = "little")]

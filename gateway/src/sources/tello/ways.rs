@@ -82,6 +82,7 @@ mod tests {
             address: Some(address.parse().expect("an address")),
             command_port: None,
             interface: interface.map(str::to_owned),
+            serial: None,
         };
         let plan = FleetPlan::new(&Drones {
             drone: vec![drone],

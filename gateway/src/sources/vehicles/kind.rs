@@ -8,11 +8,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, join_all};
+use readings::clock::Mono;
 use readings::measured::{Measured, Page};
 use tello::command::Command;
 
 use super::{
-    Aim, CommandError, ConnectError, DroneView, LinkState, Operator, Pending, Presence, Presences,
+    Aim, CommandError, ConnectError, Controls, DroneView, LinkState, Operator, Pending,
     UnknownDrone,
 };
 
@@ -57,30 +58,32 @@ pub trait VehicleKind: Measured + Send + Sync + 'static {
 #[derive(Clone, Default)]
 pub struct Vehicles {
     kinds: Arc<[Arc<dyn VehicleKind>]>,
-    presences: Presences,
+    controls: Controls,
 }
 
 impl Vehicles {
-    /// Those of `kinds`, in that order. Which operators are there is said to `presences`,
-    /// which the kinds share.
+    /// Those of `kinds`, in that order. Who is there, and who flies what, is said to
+    /// `controls`, which the kinds share.
     #[must_use]
-    pub fn new(kinds: Vec<Arc<dyn VehicleKind>>, presences: Presences) -> Vehicles {
+    pub fn new(kinds: Vec<Arc<dyn VehicleKind>>, controls: Controls) -> Vehicles {
         Vehicles {
             kinds: kinds.into(),
-            presences,
+            controls,
         }
     }
 
     /// Every drone, in order of kinds and configuration.
     #[must_use]
     pub fn views(&self) -> Vec<DroneView> {
-        self.kinds.iter().flat_map(|kind| kind.views()).collect()
+        let views = self.kinds.iter().flat_map(|kind| kind.views());
+        views.map(|view| self.with_control(view)).collect()
     }
 
     /// The drone of that id.
     #[must_use]
     pub fn view(&self, id: &str) -> Option<DroneView> {
-        self.kinds.iter().find_map(|kind| kind.view(id))
+        let view = self.kinds.iter().find_map(|kind| kind.view(id));
+        view.map(|view| self.with_control(view))
     }
 
     /// How many drones are connected.
@@ -134,10 +137,15 @@ impl Vehicles {
         join_all(self.kinds.iter().map(|kind| kind.stop())).await;
     }
 
-    /// An operator's connection has begun; it ends when the value is dropped.
+    /// Who is there, and who has control of which drone.
     #[must_use]
-    pub fn operator_enters(&self, operator: &Operator) -> Presence {
-        self.presences.enter(operator)
+    pub fn controls(&self) -> &Controls {
+        &self.controls
+    }
+
+    fn with_control(&self, view: DroneView) -> DroneView {
+        let control = self.controls.of(&view.id, Mono::now());
+        DroneView { control, ..view }
     }
 
     fn kind_of(&self, id: &str) -> Result<&dyn VehicleKind, UnknownDrone> {
@@ -151,6 +159,14 @@ impl Vehicles {
 
 impl Measured for Vehicles {
     fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
+        let (there, refused) = self.controls.presences().counts(Mono::now());
+        page.gauge(
+            "flyers",
+            "Sessions of which somebody is there",
+            there as f64,
+        )?;
+        let help = "Sockets without a session, for want of room";
+        page.counter("flyers_refused", help, refused)?;
         self.kinds.iter().try_for_each(|kind| kind.measure(page))
     }
 }
@@ -231,7 +247,7 @@ mod tests {
             one("a", LinkState::Connected),
             one("b", LinkState::Disconnected),
         ];
-        let all = Vehicles::new(kinds, Presences::default());
+        let all = Vehicles::new(kinds, Controls::default());
         let ids: Vec<_> = all.views().iter().map(|view| view.id.to_string()).collect();
         assert_eq!((ids, all.connected()), (vec!["a".into(), "b".into()], 1));
         assert_eq!(all.view("b").expect("there").link, LinkState::Disconnected);
@@ -240,6 +256,7 @@ mod tests {
         let by = Operator {
             id: "x".into(),
             name: "x".into(),
+            session: None,
         };
         let refused = all.command("b", Command::Land, &by).await;
         assert!(matches!(refused, Err(CommandError::Refused { .. })));

@@ -4,16 +4,18 @@
 //! Beside the sources that use it, so that routes and live sockets know drones and not
 //! kinds of drones: [`VehicleKind`] is the seam. Must not know any kind.
 
+mod control;
 mod drone_words;
 mod kind;
 mod presence;
 mod view;
 mod wish;
 
+pub use control::{Control, Controls, NoSession};
 pub(crate) use drone_words::{DroneWords, explained};
 pub use kind::{VehicleKind, Vehicles};
 pub use presence::{Presence, Presences};
-pub use view::{Basis, DroneView, Flight, LinkState, Phase};
+pub use view::{Basis, DroneView, Flight, Identity, LinkState, Phase, Verification};
 pub use wish::{
     Aim, CommandError, ConnectError, Operator, Outcome, Pending, Refusal, UnknownDrone,
 };

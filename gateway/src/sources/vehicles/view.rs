@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use readings::SourceId;
 use readings::clock::Mono;
 
+use super::Control;
 use crate::config::DroneMode;
 
 /// What the drone is doing.
@@ -60,6 +61,33 @@ impl Flight {
     pub fn may_fly(&self) -> bool {
         self.phase != Phase::Landed
     }
+}
+
+/// What is known of which drone it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verification {
+    /// It said no serial number since it was connected.
+    #[default]
+    NotVerified,
+    /// It is the drone that is meant, or the first to say who it is.
+    Verified,
+    /// Its firmware knows no serial number, and nothing else tells it apart.
+    Unknown,
+    /// It is another drone.
+    Mistaken,
+}
+
+/// What a drone said of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Its serial number; of old firmware its MAC address.
+    pub serial: Option<String>,
+    /// Version of its SDK.
+    pub sdk: Option<String>,
+    /// Its hardware.
+    pub hardware: Option<String>,
+    /// What is to be thought of it.
+    pub verification: Verification,
 }
 
 /// State of the link to a drone.
@@ -123,6 +151,10 @@ pub struct DroneView {
     pub airborne: bool,
     /// Whether the values are of now: its state arrives.
     pub fresh: bool,
+    /// Which drone it is.
+    pub identity: Identity,
+    /// Who has control of it.
+    pub control: Option<Control>,
 }
 
 #[cfg(test)]
@@ -152,6 +184,8 @@ impl DroneView {
             flight: Flight::default(),
             airborne: false,
             fresh: false,
+            identity: Identity::default(),
+            control: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::SessionId;
 use readings::command::CommandId;
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -57,6 +58,12 @@ pub enum Refusal {
     /// It refused a move because it is busy, and will go on doing so.
     #[error("the drone is busy with an earlier move; try again when that is over")]
     Busy,
+    /// Another has control of it.
+    #[error("{0} has control of the drone: take control first; land, stop and emergency need none")]
+    Controlled(Arc<str>),
+    /// It is another drone than the one that is meant.
+    #[error("{0}")]
+    Mistaken(Arc<str>),
     /// It is not in the air.
     #[error("the drone is not airborne")]
     NotAirborne,
@@ -101,6 +108,9 @@ pub struct Operator {
     pub id: Arc<str>,
     /// Name for people.
     pub name: Arc<str>,
+    /// The session on a socket that the wish belongs to; none: nobody can say when who
+    /// wished it is gone.
+    pub session: Option<SessionId>,
 }
 
 /// What came of a command.

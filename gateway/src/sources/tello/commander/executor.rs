@@ -1,10 +1,12 @@
 //! The command executor of one drone: takes requests, drives queue, down-commands
 //! and guard, says what to send. The link's task calls it and owns the socket.
 
+mod asking;
 mod judging;
 mod rivalry;
 mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use readings::clock::Mono;
@@ -16,7 +18,8 @@ use tokio::sync::oneshot;
 
 use super::belief::Belief;
 use super::down::{Down, DownCommands, Known};
-use super::guard::{Act, FlightGuard, Policy, Watched};
+use super::guard::{Act, FlightGuard, Flyer, Policy, Watched};
+use super::identity::Identity;
 use super::queue::{Gate, Queue, QueueStats};
 use super::reports::{Report, Reports, Wish};
 use super::rival::RivalWatch;
@@ -24,7 +27,7 @@ use super::snapshot::Snapshot;
 use super::todo::Todo;
 use super::{Admission, Request, Wished};
 use crate::sources::vehicles::{
-    CommandError, Flight, LinkState, Operator, Outcome, Phase, Presences,
+    Aim, CommandError, Controls, Flight, LinkState, Operator, Outcome, Phase,
 };
 
 /// How often the guard looks.
@@ -68,13 +71,19 @@ impl Intervention {
 /// Whom to tell what came of a command.
 struct Ticket {
     command: Command,
-    wish: Wish,
+    /// None of what the gateway asks to know the drone.
+    wish: Option<Wish>,
     outcome: Option<oneshot::Sender<Outcome>>,
     /// Whether it makes sense only while somebody waits for it.
     awaited: bool,
 }
 
 impl Ticket {
+    /// The target that it leads to.
+    fn aim(&self) -> Option<Aim> {
+        self.wish.as_ref().and_then(|wish| wish.aim)
+    }
+
     /// Whether nobody waits for it any more, so that it makes no sense.
     fn is_forsaken(&self) -> bool {
         self.awaited && self.outcome.as_ref().is_none_or(oneshot::Sender::is_closed)
@@ -86,7 +95,11 @@ pub(in super::super) struct CommandExecutor {
     queue: Queue<Ticket>,
     down: DownCommands<Ticket>,
     guard: FlightGuard,
-    presences: Presences,
+    /// Id of the drone, by which control of it is known.
+    drone: Arc<str>,
+    controls: Controls,
+    /// Whether its last state proved the ground.
+    was_grounded: bool,
     reports: Reports,
     belief: Belief,
     rival: RivalWatch,
@@ -108,19 +121,24 @@ pub(in super::super) struct CommandExecutor {
     stream_forsaken: bool,
     /// Whether the down-command under way has not left the gateway yet.
     down_unsent: bool,
+    identity: Identity,
+    /// Why it is taken for another drone, in words.
+    mistaken: Option<Arc<str>>,
 }
 
 impl CommandExecutor {
     pub(in super::super) fn new(
         policy: Policy,
-        presences: Presences,
+        (drone, controls): (Arc<str>, Controls),
         ids: CommandIds,
     ) -> CommandExecutor {
         CommandExecutor {
             queue: Queue::new(),
             down: DownCommands::new(),
             guard: FlightGuard::new(policy),
-            presences,
+            drone,
+            controls,
+            was_grounded: true,
             reports: Reports::new(ids),
             belief: Belief::default(),
             rival: RivalWatch::default(),
@@ -135,6 +153,8 @@ impl CommandExecutor {
             stream_asked: None,
             stream_forsaken: false,
             down_unsent: false,
+            identity: Identity::default(),
+            mistaken: None,
         }
     }
 
@@ -195,7 +215,7 @@ impl CommandExecutor {
         let mut wish = self.reports.wish(command, &by);
         wish.aim = aim;
         let id = wish.id;
-        let verdict = match towards.and_then(|command| self.admit(command, about)) {
+        let verdict = match towards.and_then(|command| self.admit_from(&by, command, about)) {
             Ok(()) => {
                 self.reports.queued(&wish);
                 Ok(id)
@@ -208,19 +228,26 @@ impl CommandExecutor {
         if verdict.is_ok() {
             // Who brings a drone down, or asks for its camera, does not fly it: the flyer
             // stays who told it to move, and is missed when he goes.
-            let flies = command.is_manoeuvre() || matches!(command, Command::Rc(_));
-            if flies || (self.operator.is_none() && !matches!(command, Command::Read(_))) {
-                self.guard.commanded(self.presences.is_there(&by));
-                self.operator = Some(by);
-                if flies {
-                    self.rival.taken_over();
+            if flies(command) {
+                if command.takes_off() || self.belief.may_fly() {
+                    self.controls.fly(&self.drone, &by, about.now);
                 }
+                self.is_flown_by(by, about.now);
+                self.rival.taken_over();
+            } else if self.operator.is_none() && !matches!(command, Command::Read(_)) {
+                self.is_flown_by(by, about.now);
             }
             let awaited = matches!(wished, Wished::Awaited(_));
             self.submit(wish, (Some(outcome), awaited), about, &mut todo);
         }
         let to = admitted;
         (self.carry_out(todo, about), Admission { to, verdict })
+    }
+
+    fn is_flown_by(&mut self, by: Operator, now: Mono) {
+        let is_there = self.controls.presences().is_there(&by, now);
+        self.guard.commanded(is_there);
+        self.operator = Some(by);
     }
 
     fn known(&self, about: &Snapshot) -> Known {
@@ -239,6 +266,11 @@ impl CommandExecutor {
             self.gave_up = true;
             self.down.cancel(&Outcome::Unconfirmed, todo);
         }
+        let is_grounded = self.belief.is_grounded(&about.motion, about.now);
+        if is_grounded && !std::mem::replace(&mut self.was_grounded, is_grounded) {
+            self.controls.end_of_flight(&self.drone);
+        }
+        self.was_grounded = is_grounded;
         self.set_gate(about);
     }
 
@@ -273,7 +305,7 @@ impl CommandExecutor {
         let command = wish.command;
         let ticket = Some(Ticket {
             command,
-            wish,
+            wish: Some(wish),
             outcome,
             awaited,
         });
@@ -313,6 +345,7 @@ impl CommandExecutor {
         self.down.look(self.known(about), about, &mut todo);
         self.set_gate(about);
         self.queue.tick(about.now, &mut todo);
+        self.ask_who_it_is(about, &mut todo);
         let mut out = self.carry_out(todo, about);
         if std::mem::take(&mut self.stream_forsaken) {
             out.extend(self.ask_unwished(Command::StreamOff, about));
@@ -326,13 +359,19 @@ impl CommandExecutor {
 
     fn stand_guard(&mut self, about: &Snapshot) -> Outgoing {
         let phase = self.flight(about).phase;
+        // Control that was handed over in the air is whose flight it is.
+        if let Some(control) = self.controls.of(&self.drone, about.now)
+            && self.operator.as_ref().map(|by| by.session) != Some(control.by.session)
+        {
+            self.is_flown_by(control.by, about.now);
+        }
         let watched = Watched {
             now: about.now,
             flying: matches!(phase, Phase::Flying | Phase::TakingOff),
-            operator: self
-                .operator
-                .as_ref()
-                .map(|operator| self.presences.is_there(operator)),
+            operator: self.operator.as_ref().map(|operator| Flyer {
+                is_there: self.controls.presences().is_there(operator, about.now),
+                said: self.controls.presences().said(operator),
+            }),
             may_keep_alive: about.is_fresh()
                 && self.rival.sign().is_none()
                 && self.queue.is_idle()
@@ -446,6 +485,12 @@ impl CommandExecutor {
     pub(in super::super) fn stats(&self) -> QueueStats {
         self.queue.stats()
     }
+}
+
+/// Whether `command` flies the drone, so that it needs control of it.
+fn flies(command: Command) -> bool {
+    let sets_speed = matches!(command, Command::Listed(listed) if listed.entry().word == "speed");
+    command.is_manoeuvre() || sets_speed || matches!(command, Command::Rc(_))
 }
 
 /// Whether a drone that obeys `command` may sink by it.

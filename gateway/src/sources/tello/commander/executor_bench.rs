@@ -6,7 +6,7 @@ use tello::state::parse;
 use super::super::super::motion::Motion;
 use super::*;
 use crate::config::OnOperatorLoss;
-use crate::sources::vehicles::{Aim, Refusal};
+use crate::sources::vehicles::{Aim, Presence, Refusal};
 
 /// A drone whose states arrive every 100 ms while it is heard, and what it was sent.
 pub(super) struct Bench {
@@ -14,7 +14,9 @@ pub(super) struct Bench {
     pub(super) motion: Motion,
     pub(super) now: Mono,
     pub(super) link: LinkState,
-    pub(super) presences: Presences,
+    pub(super) controls: Controls,
+    /// The session that says each 100 ms that somebody is there.
+    pub(super) attending: Option<Presence>,
     /// What its states say; none while it is not heard.
     pub(super) state: Option<State>,
     pub(super) sent: Vec<(u64, Command)>,
@@ -42,13 +44,18 @@ impl Bench {
             takeoff_battery_pct: 10,
             land_battery_pct: 5,
         };
-        let presences = Presences::default();
+        let controls = Controls::default();
         let mut bench = Bench {
-            executor: CommandExecutor::new(policy, presences.clone(), CommandIds::new(BootId(1))),
+            executor: CommandExecutor::new(
+                policy,
+                ("d".into(), controls.clone()),
+                CommandIds::new(BootId(1)),
+            ),
             motion: Motion::default(),
             now: BEGAN,
             link: LinkState::Connected,
-            presences,
+            controls,
+            attending: None,
             state: Some(State {
                 motors_run: false,
                 motor_ms: 40_000,
@@ -91,16 +98,25 @@ impl Bench {
         }
     }
 
+    /// Notes what was sent. Who it is the drone does not know, as before SDK 2.0.
     pub(super) fn note(&mut self, out: Outgoing) {
         let at = self.now.since(BEGAN).as_millis() as u64;
-        self.sent
-            .extend(out.into_iter().map(|command| (at, command)));
+        for command in out {
+            if command == Command::Read(Query::SerialNumber) {
+                self.hear("unknown command: sn?");
+            } else {
+                self.sent.push((at, command));
+            }
+        }
     }
 
     /// Lets time pass in steps of 100 ms.
     pub(super) fn pass(&mut self, ms: u64) {
         for _ in 0..ms / 100 {
             self.now = self.now.plus(Duration::from_millis(100));
+            if let Some(presence) = &self.attending {
+                presence.say(self.now);
+            }
             if let Some(state) = &mut self.state {
                 state.motor_ms += if state.motors_run { 100 } else { 0 };
                 let text = format!(
@@ -148,12 +164,42 @@ impl Bench {
         who: &str,
         wish: Wished,
     ) -> Result<oneshot::Receiver<Outcome>, Refusal> {
-        let (admitted, mut verdict) = oneshot::channel();
-        let (outcome, told) = oneshot::channel();
         let by = Operator {
             id: who.into(),
             name: who.into(),
+            session: None,
         };
+        self.wish_by(by, wish)
+    }
+
+    /// A session of that name, at which somebody is and stays.
+    pub(super) fn attend(&mut self, who: &str) -> Operator {
+        let presence = self.controls.presences().open(&who.into(), None, self.now);
+        presence.say(self.now);
+        let session = Some(presence.id());
+        self.attending = Some(presence);
+        Operator {
+            id: who.into(),
+            name: who.into(),
+            session,
+        }
+    }
+
+    pub(super) fn ask_by(
+        &mut self,
+        by: Operator,
+        command: Command,
+    ) -> Result<oneshot::Receiver<Outcome>, Refusal> {
+        self.wish_by(by, Wished::Command(command))
+    }
+
+    fn wish_by(
+        &mut self,
+        by: Operator,
+        wish: Wished,
+    ) -> Result<oneshot::Receiver<Outcome>, Refusal> {
+        let (admitted, mut verdict) = oneshot::channel();
+        let (outcome, told) = oneshot::channel();
         let request = Request {
             wish,
             by,

@@ -27,13 +27,21 @@ pub(in super::super) struct Policy {
     pub(in super::super) land_battery_pct: u8,
 }
 
+/// Who flies, as the guard sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flyer {
+    pub(super) is_there: bool,
+    /// When their session last said so; none of one that has ended.
+    pub(super) said: Option<Mono>,
+}
+
 /// What the guard sees.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Watched {
     pub(super) now: Mono,
     pub(super) flying: bool,
-    /// Whether the operator who commanded last is there; `None`: nobody did.
-    pub(super) operator: Option<bool>,
+    /// The operator who commanded last; `None`: nobody did.
+    pub(super) operator: Option<Flyer>,
     /// Whether a keep-alive may be sent: any command ends a landing that the
     /// drone began by itself, and nothing goes to a drone that is not seen.
     pub(super) may_keep_alive: bool,
@@ -80,8 +88,8 @@ impl FlightGuard {
         &self.policy
     }
 
-    /// An operator has given a command; `is_there` with a connection that can be
-    /// lost. Noted at once: it may be lost before the next look.
+    /// An operator has given a command; `is_there` with a session that can be lost.
+    /// Noted at once: it may be lost before the next look.
     pub(super) fn commanded(&mut self, is_there: bool) {
         (self.was_there, self.gone_since, self.acted_for_operator) = (is_there, None, false);
     }
@@ -113,18 +121,19 @@ impl FlightGuard {
             return Some(Act::LandForBattery);
         }
         match watched.operator {
-            Some(true) => {
+            Some(flyer) if flyer.is_there => {
                 (self.was_there, self.gone_since, self.acted_for_operator) = (true, None, false);
                 let is_due = watched.now.since(watched.last_sent) >= KEEP_ALIVE_EVERY;
                 (is_due && watched.may_keep_alive).then_some(Act::KeepAlive)
             }
-            Some(false) if self.was_there => self.miss(watched.now),
+            Some(flyer) if self.was_there => self.miss(flyer.said, watched.now),
             _ => None,
         }
     }
 
-    fn miss(&mut self, now: Mono) -> Option<Act> {
-        let since = *self.gone_since.get_or_insert(now);
+    /// Nobody was there since the session last `said` so, which is when the grace begins.
+    fn miss(&mut self, said: Option<Mono>, now: Mono) -> Option<Act> {
+        let since = *self.gone_since.get_or_insert(said.unwrap_or(now));
         if now.since(since) < self.policy.operator_grace
             || std::mem::replace(&mut self.acted_for_operator, true)
         {
@@ -154,6 +163,10 @@ mod tests {
 
     fn watched(now: u64, operator: Option<bool>) -> Watched {
         let now = Mono::from_millis(now);
+        let operator = operator.map(|is_there| Flyer {
+            is_there,
+            said: None,
+        });
         Watched {
             now,
             flying: true,
@@ -201,6 +214,21 @@ mod tests {
             guard.look(watched(3_000, Some(false))),
             Some(Act::LandForOperator)
         );
+    }
+
+    #[test]
+    fn the_grace_begins_when_the_session_was_last_heard() {
+        let mut guard = guard(OnOperatorLoss::Land);
+        guard.commanded(true);
+        let silent = |now| Watched {
+            operator: Some(Flyer {
+                is_there: false,
+                said: Some(Mono::from_millis(1_000)),
+            }),
+            ..watched(now, None)
+        };
+        assert_eq!(guard.look(silent(3_900)), None);
+        assert_eq!(guard.look(silent(4_000)), Some(Act::LandForOperator));
     }
 
     #[test]

@@ -3,8 +3,10 @@
 //! [`queue`] keeps one command in flight and matches [`replies`]; [`down`] lands and
 //! stops, past the queue; [`belief`] says whether the drone flies; [`admission`]
 //! refuses what makes no sense now, all from one [`snapshot`] of the drone;
-//! [`reports`] notes what comes of each command; [`rival`] looks for another controller; [`guard`] acts for an operator who is gone and for an empty battery;
-//! All pure and given `now`; which operators are there is asked of the caller's presences.
+//! [`reports`] notes what comes of each command; [`rival`] looks for another controller;
+//! [`identity`] asks which drone it is; [`guard`] acts for an operator who is gone and for an
+//! empty battery. All pure and given `now`; which flyers are there, and who has control, is
+//! asked of the table that all vehicles share.
 //! [`executor`] is what the link's task drives: it owns no socket, since a drone
 //! has one client port and the link owns that.
 
@@ -14,6 +16,7 @@ mod belief;
 mod down;
 mod executor;
 mod guard;
+mod identity;
 mod patience;
 mod queue;
 mod replies;
@@ -27,6 +30,7 @@ use tokio::sync::oneshot;
 pub(super) use belief::{FRESH_WITHIN, endurance};
 pub(super) use executor::{CommandExecutor, Intervention, Outgoing};
 pub(super) use guard::Policy;
+pub(super) use identity::{Word, word};
 pub(super) use reports::{publish, publish_refusal};
 pub(super) use snapshot::Snapshot;
 

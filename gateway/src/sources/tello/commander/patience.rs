@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tello::catalog::{Course, Effect};
-use tello::command::Command;
+use tello::command::{Command, Query};
 
 /// How long a reply may take, and how often the command may be sent; 0: it is
 /// never answered.
@@ -45,6 +45,11 @@ pub(super) fn patience(command: Command) -> Patience {
         Command::Rc(_) | Command::Emergency => Patience {
             timeout: Duration::ZERO,
             tries: 0,
+        },
+        // Asked of a drone at rest, and in nobody's way: a take-off may be waiting.
+        Command::Read(Query::SerialNumber | Query::Sdk | Query::Hardware) => Patience {
+            timeout: Duration::from_millis(500),
+            tries: 1,
         },
         Command::Read(_) => Patience {
             timeout: Duration::from_secs(1),

@@ -32,7 +32,12 @@ impl FleetParts {
                 self.roster.clone(),
                 index,
                 plan.lost_after,
-                (plan.policy, self.presences.clone(), self.events.clone()),
+                (
+                    plan.policy,
+                    self.controls.clone(),
+                    self.events.clone(),
+                    self.serials.clone(),
+                ),
                 sink.clone(),
                 self.cancel.clone(),
             );

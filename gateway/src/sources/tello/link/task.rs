@@ -8,6 +8,8 @@
 //! Also publishes how old and how frequent the drone's states are, once a
 //! second, so that rules can watch silence itself.
 
+#[path = "identity.rs"]
+mod identity;
 #[path = "notices.rs"]
 mod notices;
 
@@ -28,10 +30,11 @@ use tokio_util::sync::CancellationToken;
 use super::super::command_port::CommandPort;
 use super::super::commander::{CommandExecutor, Outgoing, Policy, Request, Snapshot, publish};
 use super::super::roster::{DroneRecord, Roster};
+use super::super::serials::{Judged, Serials};
 use super::machine::{Inputs, Link, Step};
 use super::reason::Evidence;
 use crate::sources::sink::ReadingSink;
-use crate::sources::vehicles::{LinkState, Presences};
+use crate::sources::vehicles::{Controls, LinkState};
 
 /// Longer than any reply.
 const REPLY_BYTES: usize = 1536;
@@ -68,6 +71,9 @@ pub(crate) struct LinkTask {
     /// Whether it was heard, and seen on the ground, in this run.
     heard: bool,
     seen_landed: bool,
+    serials: Serials,
+    /// What was thought of its serial number last.
+    judged: Judged,
 }
 
 impl LinkTask {
@@ -76,7 +82,7 @@ impl LinkTask {
         roster: Arc<Roster>,
         index: usize,
         lost_after: Duration,
-        (policy, presences, events): (Policy, Presences, EventLog),
+        (policy, controls, events, serials): (Policy, Controls, EventLog, Serials),
         sink: Arc<dyn ReadingSink>,
         cancel: CancellationToken,
     ) -> LinkTask {
@@ -87,7 +93,11 @@ impl LinkTask {
             slot.plan.interface.as_deref(),
             slot.plan.from,
         );
-        let mut executor = CommandExecutor::new(policy, presences, events.command_ids());
+        let mut executor = CommandExecutor::new(
+            policy,
+            (slot.plan.id.clone(), controls),
+            events.command_ids(),
+        );
         let requests = slot.take_intake();
         if let Some(until) = slot.recalled_until() {
             executor.recall(until);
@@ -108,6 +118,8 @@ impl LinkTask {
             rivalled: false,
             heard: false,
             seen_landed: false,
+            serials,
+            judged: Judged::Good,
             roster,
             index,
             sink,
@@ -170,6 +182,9 @@ impl LinkTask {
         self.link.retarget(target.ip());
         let inputs = self.inputs(now);
         let step = self.link.look(inputs);
+        if step.state == LinkState::Connected && self.slot().link().state != step.state {
+            self.executor.meet();
+        }
         self.show(&step);
         if self.link.take_answered_at_once() {
             let about = self.snapshot();
@@ -186,6 +201,7 @@ impl LinkTask {
             self.publish(now);
         }
         if each_second {
+            self.look_at_identity();
             self.look_at_video(now).await;
         }
         self.tend().await;
@@ -321,6 +337,7 @@ impl LinkTask {
         let about = self.snapshot();
         let out = self.executor.reply(&reply, &about);
         self.transmit(out).await;
+        self.look_at_identity();
         {
             let mut link = self.slot().link();
             match reply {

@@ -8,14 +8,36 @@ use super::super::aiming::leads_to;
 use super::super::down::Down;
 use super::super::queue::WAITS_FOR;
 use super::super::snapshot::Snapshot;
-use super::{CommandExecutor, Ticket};
-use crate::sources::vehicles::{Aim, MIN_MOVE_CM, Refusal};
+use super::{CommandExecutor, Ticket, flies};
+use crate::sources::vehicles::{Aim, MIN_MOVE_CM, Operator, Refusal};
 
 /// Height of a take-off, in cm: 0.8 to 1.2 m were captured.
 const TAKEOFF_HEIGHT_CM: i32 = 120;
 
 impl CommandExecutor {
-    pub(super) fn admit(&self, command: Command, about: &Snapshot) -> Result<(), Refusal> {
+    /// Whether `by` may give `command` now.
+    pub(super) fn admit_from(
+        &self,
+        by: &Operator,
+        command: Command,
+        about: &Snapshot,
+    ) -> Result<(), Refusal> {
+        self.admit(command, about)?;
+        if let Some(why) = self
+            .mistaken
+            .clone()
+            .filter(|_| Down::of(command).is_none())
+        {
+            return Err(Refusal::Mistaken(why));
+        }
+        if !flies(command) {
+            return Ok(());
+        }
+        let admitted = self.controls.admit(&self.drone, by, about.now);
+        admitted.map_err(Refusal::Controlled)
+    }
+
+    fn admit(&self, command: Command, about: &Snapshot) -> Result<(), Refusal> {
         let is_down = Down::of(command).is_some();
         if !is_down && !self.queue.has_room() {
             return Err(Refusal::Full);
@@ -60,7 +82,7 @@ impl CommandExecutor {
     fn height_at_the_end_cm(&self, about: &Snapshot) -> Option<i32> {
         let begins_cm = about.height_under_ceiling_cm()?;
         let then = |height_cm, (command, ticket): (Command, Option<&Ticket>)| match (
-            ticket.and_then(|ticket| ticket.wish.aim),
+            ticket.and_then(Ticket::aim),
             command.way(),
         ) {
             (Some(Aim::Altitude(target_cm)), _) => target_cm,

@@ -36,7 +36,9 @@ impl CommandExecutor {
             .into_iter()
             .chain(down.into_iter().flatten());
         for ticket in sent {
-            self.reports.sent(&mut ticket.wish);
+            if let Some(wish) = &mut ticket.wish {
+                self.reports.sent(wish);
+            }
         }
         self.set_gate(about);
         out
@@ -59,7 +61,9 @@ impl CommandExecutor {
             steps.retain(|step| !is_it(step));
             self.down_unsent = true;
             for ticket in self.down.waiting() {
-                ticket.wish.take_back_sent();
+                if let Some(wish) = &mut ticket.wish {
+                    wish.take_back_sent();
+                }
             }
         } else if let Some(place) = steps.iter().rposition(is_it) {
             let outcome = Outcome::Unsent(error.to_owned());
@@ -88,7 +92,7 @@ impl CommandExecutor {
         {
             return self.queue.too_late(about.now, todo);
         }
-        let aim = self.queue.in_flight().and_then(|ticket| ticket.wish.aim);
+        let aim = self.queue.in_flight().and_then(|ticket| ticket.aim());
         let command = match aim.filter(|_| command.is_manoeuvre()) {
             None => command,
             Some(aim) => match self.take_aim(aim, about, todo) {
@@ -129,7 +133,9 @@ impl CommandExecutor {
                 self.queue.leaves_as(command, about.now);
                 if let Some(ticket) = self.queue.in_flight() {
                     ticket.command = command;
-                    ticket.wish.becomes(command);
+                    if let Some(wish) = &mut ticket.wish {
+                        wish.becomes(command);
+                    }
                 }
                 Some(command)
             }
@@ -159,8 +165,15 @@ impl CommandExecutor {
             (Command::StreamOff, Outcome::Done) => self.stream_asked = None,
             _ => {}
         }
+        if ticket.command == Command::Takeoff && !self.belief.may_fly() {
+            // It never left the ground.
+            self.controls.end_of_flight(&self.drone);
+        }
         tracing::debug!(command = %ticket.command, ?outcome, "command ended");
-        self.reports.ended(ticket.wish, &outcome);
+        match ticket.wish {
+            Some(wish) => self.reports.ended(wish, &outcome),
+            None => self.identity.answered(ticket.command, &outcome, about.now),
+        }
         if let Some(told) = ticket.outcome {
             // Whoever asked may be gone.
             let _ = told.send(outcome);

@@ -1,0 +1,78 @@
+//! What is said on `/ws` about who is there and who flies: `presence`, `take_control`,
+//! `give_control`.
+//!
+//! `presence` has no answer: it comes each second, and the greeting said whose it is.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::http::state::App;
+use crate::live::message::{Reply, refusal, say};
+use crate::routes::control::{self, Speaker};
+use crate::routes::drone_views::ControlView;
+use crate::sources::vehicles::Presence;
+use readings::clock::Mono;
+
+/// Who speaks on a socket.
+pub(crate) struct Flyer {
+    pub(crate) speaker: Speaker,
+    pub(crate) presence: Presence,
+    /// Whether it may do more than look.
+    pub(crate) may_write: bool,
+}
+
+/// Control of a drone as it is now; none after it was given back.
+#[derive(Serialize)]
+struct OfControl<'a> {
+    drone_id: &'a str,
+    control: Option<ControlView>,
+    message: String,
+}
+
+/// The answer to a message about presence or control; none when it is about something else.
+pub(crate) fn reply(
+    app: &App,
+    flyer: &Flyer,
+    kind: &str,
+    message: &Map<String, Value>,
+) -> Option<Reply> {
+    let takes = match kind {
+        "presence" => {
+            flyer.presence.say(Mono::now());
+            return Some(Reply::Nothing);
+        }
+        "take_control" => true,
+        "give_control" => false,
+        _ => return None,
+    };
+    let drone_id = message.get("drone_id").and_then(Value::as_str);
+    let Some(drone_id) = drone_id.filter(|id| !id.is_empty()) else {
+        let words = "drone_id is required";
+        return Some(Reply::Now(refusal("MISSING_DRONE_ID", words)));
+    };
+    if !flyer.may_write {
+        let words = "Insufficient permissions: write is required";
+        return Some(Reply::Now(refusal("CONTROL_ERROR", words)));
+    }
+    let done = if takes {
+        control::take(app, &flyer.speaker, drone_id)
+    } else {
+        control::give(app, &flyer.speaker, drone_id).map(|message| (None, message))
+    };
+    let kind = if takes {
+        "control_taken"
+    } else {
+        "control_given"
+    };
+    Some(Reply::Now(match done {
+        Ok((control, message)) => say(
+            kind,
+            OfControl {
+                drone_id,
+                control,
+                message,
+            },
+        ),
+        Err(refused) => refusal("CONTROL_ERROR", &refused.words()),
+    }))
+}
