@@ -106,6 +106,8 @@ pub(crate) fn config(ports: Ports, state_dir: &Path) -> Result<Config, NotLoopba
             address: Some(drone.address),
             command_port: None,
             interface: None,
+            down: None,
+            limits: Default::default(),
         })
         .collect();
     Ok(config)

@@ -29,6 +29,7 @@ mod bridge;
 mod certificate;
 mod check;
 mod diag;
+mod emergency_stop;
 mod health;
 mod keys;
 mod keys_qr;
@@ -83,6 +84,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Health(args) => return health::health(&args),
         Command::Keys(args) => keys::keys(args)?,
         Command::Lockouts(args) => lockouts::lockouts(args)?,
+        Command::EmergencyStop(args) => emergency_stop::emergency_stop(args)?,
         Command::Cert(args) => certificate::certificate(&args)?,
         Command::Rules(args) => return rules::rules(&args),
         Command::Boards(args) => board::boards(&args)?,

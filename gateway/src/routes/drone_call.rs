@@ -127,7 +127,7 @@ pub(crate) fn given(command: Given) -> Answer {
 pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Given, ApiError> {
     let id = &call.param;
     let pending = order(call, id, command, &operator(call)).await;
-    let mut pending = pending.map_err(|error| refused(command, error))?;
+    let mut pending = pending.map_err(|error| why_not(call, command, error))?;
     let command_id = pending.id();
     let outcome = match wait {
         true => Some(pending.settled().await),
@@ -142,6 +142,22 @@ pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Giv
         message,
         id: command_id,
     })
+}
+
+/// Why a command was not taken; of a take-off everything that kept it, not the first alone.
+fn why_not(call: &Call, command: Command, error: CommandError) -> ApiError {
+    let first = match &error {
+        CommandError::Refused { why, .. } if command == Command::Takeoff => why.clone(),
+        _ => return refused(command, error),
+    };
+    let checks = call.app.vehicles.takeoff_checks(&call.param);
+    let refusals = checks
+        .into_iter()
+        .flatten()
+        .filter_map(|check| check.refusal);
+    let others = refusals.filter(|other| *other != first);
+    let also: String = others.map(|other| format!("; and {other}")).collect();
+    refused_and(command, error, &also)
 }
 
 /// That a command is under way, in words.
@@ -211,6 +227,11 @@ pub(crate) fn not_connected() -> ApiError {
 
 /// Why a command was not taken, as the contract tells it.
 pub(crate) fn refused(command: Command, error: CommandError) -> ApiError {
+    refused_and(command, error, "")
+}
+
+/// The same; `also` is what else kept it.
+fn refused_and(command: Command, error: CommandError, also: &str) -> ApiError {
     let (id, refusal) = match error {
         CommandError::Unknown(_) => return unknown(),
         CommandError::Refused { id, why } => (id, why),
@@ -230,8 +251,8 @@ pub(crate) fn refused(command: Command, error: CommandError) -> ApiError {
         Refusal::Lost(_) if !flies => {
             bad("DRONE_NOT_CONNECTED", format!("{NOT_CONNECTED}: {refusal}"))
         }
-        Refusal::BatteryLow { .. } => bad("BATTERY_LOW", refusal.to_string()),
-        other => failed(other.to_string()),
+        Refusal::BatteryLow { .. } => bad("BATTERY_LOW", format!("{refusal}{also}")),
+        other => failed(format!("{other}{also}")),
     };
     of_command(error, id)
 }

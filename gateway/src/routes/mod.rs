@@ -28,6 +28,7 @@ pub(crate) mod photos;
 pub(crate) mod root;
 pub(crate) mod rule_preview;
 pub(crate) mod rules;
+pub(crate) mod safety;
 pub(crate) mod samples;
 pub(crate) mod security;
 pub(crate) mod service_health;
@@ -66,6 +67,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     root::ROUTES,
     rule_preview::ROUTES,
     rules::ROUTES,
+    safety::ROUTES,
     samples::ROUTES,
     security::ROUTES,
     service_health::ROUTES,

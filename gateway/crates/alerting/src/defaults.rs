@@ -94,6 +94,7 @@ fn rule(
         hysteresis,
         source: None,
         auto_resolve: None,
+        action: None,
     }
 }
 

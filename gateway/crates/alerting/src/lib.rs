@@ -11,6 +11,7 @@
 //! never reports again leaves it open for an operator. Cool-downs and hold times
 //! start anew, because the monotonic clock does.
 
+mod action;
 mod book;
 mod cell;
 mod command;
@@ -49,6 +50,7 @@ use readings::{Reading, SourceId, Sources};
 use ruleset::Rulebook;
 use service::AlertService;
 
+pub use action::{Action, Actor, MAX_ACTION_DRONES, RuleAction, RuleActs};
 pub use conditions::{BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, STORE_LOSS, UPDATE_ENDED};
 pub use config::{Config, MAX_ALERTS, MAX_RETENTION_DAYS};
 pub use error::{AlertError, JournalError};
@@ -179,6 +181,12 @@ impl Alerts {
         if self.service.engine.observe(source, &name, readings, now) {
             self.service.wake.notify_one();
         }
+    }
+
+    /// Has `actor` act for rules with an action, from their next reading on; the first
+    /// one stays.
+    pub fn set_actor(&self, actor: Arc<dyn Actor>) {
+        self.service.engine.set_actor(actor);
     }
 
     /// Every room has added its default rules. Only now can an alert be told to have

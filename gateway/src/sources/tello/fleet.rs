@@ -31,8 +31,9 @@ use super::ways;
 use crate::config::Drones;
 use crate::sources::sink::ReadingSink;
 use crate::sources::vehicles::{
-    CommandError, ConnectError, DroneView, LinkState, Operator, Pending, Presences, Refusal,
-    UnknownDrone, VehicleKind,
+    CommandError, ConnectError, DroneView, LinkState, NoHold, Operator, OwnWish, Pending,
+    Presences, Refusal, TakeoffCheck, TakeoffFacts, TakeoffHold, UnknownDrone, VehicleKind,
+    takeoff_checks,
 };
 use crate::supervision::{Service, Supervisor};
 
@@ -50,6 +51,8 @@ pub struct FleetOptions {
     pub presences: Presences,
     /// Where it is told what comes of commands.
     pub events: EventLog,
+    /// What keeps drones from taking off that is not theirs.
+    pub takeoff_hold: Arc<dyn TakeoffHold>,
 }
 
 impl Default for FleetOptions {
@@ -59,6 +62,7 @@ impl Default for FleetOptions {
             supervisor: None,
             presences: Presences::default(),
             events: EventLog::default(),
+            takeoff_hold: Arc::new(NoHold),
         }
     }
 }
@@ -103,6 +107,7 @@ struct FleetParts {
     /// Operators with a live connection.
     presences: Presences,
     events: EventLog,
+    takeoff_hold: Arc<dyn TakeoffHold>,
     /// Our own simulators with the index of their drone: of drones in simulation
     /// mode without an address, and stand-ins. At most one a drone.
     simulators: Mutex<Vec<(usize, SimulatedDrone)>>,
@@ -146,6 +151,7 @@ impl Fleet {
             tasks: TaskTracker::new(),
             presences: options.presences.clone(),
             events: options.events.clone(),
+            takeoff_hold: options.takeoff_hold.clone(),
             simulators: Mutex::new(simulators::own_simulators(&plan.drones, ports)),
             connect_timeout: plan.connect_timeout,
         };
@@ -253,6 +259,16 @@ impl Fleet {
         command: Command,
         by: &Operator,
     ) -> Result<Pending, CommandError> {
+        self.give(id, command, by, None).await
+    }
+
+    async fn give(
+        &self,
+        id: &str,
+        command: Command,
+        by: &Operator,
+        own: Option<OwnWish>,
+    ) -> Result<Pending, CommandError> {
         let slot = self.slot(id).ok_or_else(|| UnknownDrone(id.to_owned()))?;
         let (admitted, verdict) = oneshot::channel();
         let (outcome, pending) = oneshot::channel();
@@ -263,6 +279,7 @@ impl Fleet {
         let request = Request {
             command,
             by: by.clone(),
+            own,
             admitted,
             outcome,
         };
@@ -383,6 +400,32 @@ impl VehicleKind for Fleet {
         by: &'a Operator,
     ) -> BoxFuture<'a, Result<Pending, CommandError>> {
         Box::pin(Fleet::command(self, id, command, by))
+    }
+
+    fn act<'a>(
+        &'a self,
+        id: &'a str,
+        command: Command,
+        own: OwnWish,
+    ) -> BoxFuture<'a, Result<Pending, CommandError>> {
+        Box::pin(async move {
+            self.give(id, command, &Operator::gateway(), Some(own))
+                .await
+        })
+    }
+
+    fn takeoff_checks(&self, id: &str) -> Option<Vec<TakeoffCheck>> {
+        let slot = self.slot(id)?;
+        let view = self.inner.roster.view(slot);
+        let checks = takeoff_checks(&TakeoffFacts {
+            link: view.link,
+            reason: view.reason.as_deref(),
+            may_fly: view.airborne,
+            battery_pct: view.battery_pct,
+            least_pct: slot.plan.policy.takeoff_battery_pct,
+            held: self.inner.takeoff_hold.why_not(id),
+        });
+        Some(checks.into())
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {

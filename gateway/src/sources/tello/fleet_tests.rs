@@ -104,6 +104,8 @@ fn drone(id: &str, mode: DroneMode, at: SocketAddr) -> Drone {
         address: Some(at.ip()),
         command_port: Some(at.port()),
         interface: None,
+        down: None,
+        limits: Default::default(),
     }
 }
 

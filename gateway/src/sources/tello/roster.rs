@@ -365,6 +365,8 @@ mod tests {
                 address: Some(address.parse().expect("an address")),
                 command_port: *command_port,
                 interface: interface.map(str::to_owned),
+                down: None,
+                limits: Default::default(),
             })
             .collect();
         let plan = FleetPlan::new(&Drones {

@@ -12,8 +12,8 @@ use readings::measured::{Measured, Page};
 use tello::command::Command;
 
 use super::{
-    CommandError, ConnectError, DroneView, LinkState, Operator, Pending, Presence, Presences,
-    UnknownDrone,
+    CommandError, ConnectError, DroneView, LinkState, Operator, OwnWish, Pending, Presence,
+    Presences, TakeoffCheck, UnknownDrone,
 };
 
 /// The drones of one kind, and their counters ([`Measured`]).
@@ -40,6 +40,18 @@ pub trait VehicleKind: Measured + Send + Sync + 'static {
         command: Command,
         by: &'a Operator,
     ) -> BoxFuture<'a, Result<Pending, CommandError>>;
+
+    /// Gives the drone a command that the gateway gives by itself: told as such, and it
+    /// makes nobody the operator. Returns once it is taken.
+    fn act<'a>(
+        &'a self,
+        id: &'a str,
+        command: Command,
+        own: OwnWish,
+    ) -> BoxFuture<'a, Result<Pending, CommandError>>;
+
+    /// What a take-off of the drone of that id depends on, as it is now. Never waits.
+    fn takeoff_checks(&self, id: &str) -> Option<Vec<TakeoffCheck>>;
 
     /// Ends every task of the kind; what it held is free when this returns.
     fn stop(&self) -> BoxFuture<'_, ()>;
@@ -113,6 +125,25 @@ impl Vehicles {
         self.kind_of(id)?.command(id, command, by).await
     }
 
+    /// Gives a drone a command that the gateway gives by itself. Returns once it is taken.
+    ///
+    /// # Errors
+    /// [`CommandError`], before anything was sent.
+    pub async fn act(
+        &self,
+        id: &str,
+        command: Command,
+        own: OwnWish,
+    ) -> Result<Pending, CommandError> {
+        self.kind_of(id)?.act(id, command, own).await
+    }
+
+    /// What a take-off of a drone depends on, as it is now.
+    #[must_use]
+    pub fn takeoff_checks(&self, id: &str) -> Option<Vec<TakeoffCheck>> {
+        self.kinds.iter().find_map(|kind| kind.takeoff_checks(id))
+    }
+
     /// Stops every kind, all at once: the stop of the gateway has one time for them.
     pub async fn stop(&self) {
         join_all(self.kinds.iter().map(|kind| kind.stop())).await;
@@ -183,6 +214,19 @@ mod tests {
             let id = CommandIds::new(BootId(1)).next();
             let why = super::super::Refusal::NotConnected;
             Box::pin(async move { Err(CommandError::Refused { id, why }) })
+        }
+
+        fn act<'a>(
+            &'a self,
+            id: &'a str,
+            command: Command,
+            _own: OwnWish,
+        ) -> BoxFuture<'a, Result<Pending, CommandError>> {
+            Box::pin(async move { self.command(id, command, &Operator::gateway()).await })
+        }
+
+        fn takeoff_checks(&self, _id: &str) -> Option<Vec<TakeoffCheck>> {
+            None
         }
 
         fn stop(&self) -> BoxFuture<'_, ()> {

@@ -6,11 +6,17 @@
 
 mod kind;
 mod presence;
+mod takeoff;
 mod view;
 mod wish;
 
 pub use kind::{VehicleKind, Vehicles};
 pub use presence::{Presence, Presences};
+pub(crate) use takeoff::linked;
+pub use takeoff::{NoHold, TakeoffCheck, TakeoffFacts, TakeoffGate, TakeoffHold, takeoff_checks};
 pub use view::{Basis, DroneView, Flight, LinkState, Phase};
 pub(crate) use wish::CEILING_CM;
-pub use wish::{CommandError, ConnectError, Operator, Outcome, Pending, Refusal, UnknownDrone};
+pub(crate) use wish::GATEWAY;
+pub use wish::{
+    CommandError, ConnectError, Operator, Outcome, OwnWish, Pending, Refusal, UnknownDrone,
+};

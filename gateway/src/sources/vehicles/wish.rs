@@ -48,6 +48,23 @@ pub enum Refusal {
         /// Where it would end.
         height_cm: i32,
     },
+    /// The move would end above a limit that was set.
+    #[error(
+        "over the height limit: up {asked_cm} cm would end at {height_cm} cm, and \
+         drones.limits.land_height_cm is {limit_cm} cm; ask for less, or have the limit changed \
+         in the configuration"
+    )]
+    OverHeight {
+        /// How far up it would go.
+        asked_cm: i32,
+        /// Where it would end.
+        height_cm: i32,
+        /// The limit.
+        limit_cm: u16,
+    },
+    /// Something that is not the drone's own keeps it on the ground.
+    #[error("no take-off: {0}")]
+    Held(Arc<str>),
     /// Too many commands wait already.
     #[error("too many commands wait for this drone; try again when some are done")]
     Full,
@@ -63,6 +80,29 @@ pub struct Operator {
     pub id: Arc<str>,
     /// Name for people.
     pub name: Arc<str>,
+}
+
+/// Who gives what the gateway does by itself.
+pub(crate) const GATEWAY: &str = "gateway";
+
+impl Operator {
+    /// The gateway itself.
+    #[must_use]
+    pub fn gateway() -> Operator {
+        Operator {
+            id: GATEWAY.into(),
+            name: GATEWAY.into(),
+        }
+    }
+}
+
+/// A command that the gateway gives by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnWish {
+    /// Why, in words.
+    pub why: Arc<str>,
+    /// The id under which it was announced, if it was.
+    pub announced: Option<CommandId>,
 }
 
 /// What came of a command.

@@ -22,7 +22,7 @@ use super::snapshot::Snapshot;
 use super::todo::Todo;
 use super::{Admission, Request};
 use crate::sources::vehicles::{
-    CommandError, Flight, LinkState, Operator, Outcome, Phase, Presences,
+    CommandError, Flight, LinkState, Operator, Outcome, Phase, Presences, TakeoffGate,
 };
 
 /// How often the guard looks.
@@ -76,6 +76,8 @@ pub(in super::super) struct CommandExecutor {
     down: DownCommands<Ticket>,
     guard: FlightGuard,
     presences: Presences,
+    /// What keeps it on the ground that is not its own.
+    takeoff: TakeoffGate,
     reports: Reports,
     belief: Belief,
     /// Whether a silent flight was given up since the last look at it.
@@ -99,12 +101,14 @@ impl CommandExecutor {
         policy: Policy,
         presences: Presences,
         ids: CommandIds,
+        takeoff: TakeoffGate,
     ) -> CommandExecutor {
         CommandExecutor {
             queue: Queue::new(),
             down: DownCommands::new(),
             guard: FlightGuard::new(policy),
             presences,
+            takeoff,
             reports: Reports::new(ids),
             belief: Belief::default(),
             gave_up: false,
@@ -158,16 +162,21 @@ impl CommandExecutor {
         let Request {
             command,
             by,
+            own,
             admitted,
             outcome,
         } = request;
         let mut todo = Todo::new();
         self.see(about, &mut todo);
-        let wish = self.reports.wish(command, &by);
+        let wish = match &own {
+            None => self.reports.wish(command, &by),
+            Some(own) => self.reports.wish_of_gateway(command, own),
+        };
         let id = wish.id;
         let verdict = match self.admit(command, about) {
             Ok(()) => {
-                self.reports.queued(&wish);
+                self.reports
+                    .queued(&wish, own.as_ref().map(|own| own.why.clone()));
                 Ok(id)
             }
             Err(why) => {
@@ -179,7 +188,10 @@ impl CommandExecutor {
             // Who brings a drone down, or asks for its camera, does not fly it: the flyer
             // stays who told it to move, and is missed when he goes.
             let flies = is_manoeuvre(command) || matches!(command, Command::Rc(_));
-            if flies || (self.operator.is_none() && !matches!(command, Command::Read(_))) {
+            let is_operators = own.is_none();
+            if is_operators
+                && (flies || (self.operator.is_none() && !matches!(command, Command::Read(_))))
+            {
                 self.guard.commanded(self.presences.is_there(&by));
                 self.operator = Some(by);
             }

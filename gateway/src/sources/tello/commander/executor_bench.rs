@@ -6,7 +6,7 @@ use tello::state::parse;
 use super::super::super::motion::Motion;
 use super::*;
 use crate::config::OnOperatorLoss;
-use crate::sources::vehicles::Refusal;
+use crate::sources::vehicles::{Refusal, TakeoffGate};
 
 /// A drone whose states arrive every 100 ms while it is heard, and what it was sent.
 pub(super) struct Bench {
@@ -40,10 +40,16 @@ impl Bench {
             warn_battery_pct: 15,
             takeoff_battery_pct: 10,
             land_battery_pct: 5,
+            height_limit_cm: None,
         };
         let presences = Presences::default();
         let mut bench = Bench {
-            executor: CommandExecutor::new(policy, presences.clone(), CommandIds::new(BootId(1))),
+            executor: CommandExecutor::new(
+                policy,
+                presences.clone(),
+                CommandIds::new(BootId(1)),
+                TakeoffGate::default(),
+            ),
             motion: Motion::default(),
             now: BEGAN,
             link: LinkState::Connected,
@@ -138,6 +144,7 @@ impl Bench {
             name: who.into(),
         };
         let request = Request {
+            own: None,
             command,
             by,
             admitted,

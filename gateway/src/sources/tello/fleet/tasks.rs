@@ -32,7 +32,11 @@ impl FleetParts {
                 self.roster.clone(),
                 index,
                 plan.lost_after,
-                (plan.policy, self.presences.clone(), self.events.clone()),
+                (
+                    self.presences.clone(),
+                    self.events.clone(),
+                    options.takeoff_hold.clone(),
+                ),
                 sink.clone(),
                 self.cancel.clone(),
             );

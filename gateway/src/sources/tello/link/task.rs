@@ -26,12 +26,12 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::super::command_port::CommandPort;
-use super::super::commander::{CommandExecutor, Outgoing, Policy, Request, Snapshot, publish};
+use super::super::commander::{CommandExecutor, Outgoing, Request, Snapshot, publish};
 use super::super::roster::{DroneRecord, Roster};
 use super::machine::{Inputs, Link, Step};
 use super::reason::Evidence;
 use crate::sources::sink::ReadingSink;
-use crate::sources::vehicles::{LinkState, Presences};
+use crate::sources::vehicles::{LinkState, Presences, TakeoffGate, TakeoffHold};
 
 /// Longer than any reply.
 const REPLY_BYTES: usize = 1536;
@@ -70,7 +70,7 @@ impl LinkTask {
         roster: Arc<Roster>,
         index: usize,
         lost_after: Duration,
-        (policy, presences, events): (Policy, Presences, EventLog),
+        (presences, events, hold): (Presences, EventLog, Arc<dyn TakeoffHold>),
         sink: Arc<dyn ReadingSink>,
         cancel: CancellationToken,
     ) -> LinkTask {
@@ -82,7 +82,12 @@ impl LinkTask {
             slot.plan.from,
         );
         let (executor, requests) = (
-            CommandExecutor::new(policy, presences, events.command_ids()),
+            CommandExecutor::new(
+                slot.plan.policy,
+                presences,
+                events.command_ids(),
+                TakeoffGate::new(&slot.plan.id, hold),
+            ),
             slot.take_intake(),
         );
         LinkTask {

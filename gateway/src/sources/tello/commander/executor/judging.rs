@@ -24,10 +24,10 @@ impl CommandExecutor {
         if is_manoeuvre(command) && self.queue.held_for(about.now) > WAITS_FOR {
             return Err(Refusal::Busy);
         }
-        admit(command, about, self.grounds(about))
+        admit(command, about, &self.grounds(about, command))
     }
 
-    fn grounds(&self, about: &Snapshot) -> Grounds {
+    fn grounds(&self, about: &Snapshot, command: Command) -> Grounds {
         Grounds {
             flight: self.flight(about),
             // One that a take-off waits for is as good as gone: land and stop are taken,
@@ -36,6 +36,10 @@ impl CommandExecutor {
                 && !self.queue.holds(Command::Takeoff),
             takeoff_battery_pct: self.guard.policy().takeoff_battery_pct,
             height_cm: self.height_at_the_end_cm(about),
+            height_limit_cm: self.guard.policy().height_limit_cm,
+            held: (command == Command::Takeoff)
+                .then(|| self.takeoff.why_not())
+                .flatten(),
         }
     }
 
@@ -69,8 +73,8 @@ impl CommandExecutor {
         let grounds = Grounds {
             flight: self.belief.flight(&about.motion, None, about.now),
             height_cm: about.height_cm.unwrap_or(0),
-            ..self.grounds(about)
+            ..self.grounds(about, command)
         };
-        admit(command, about, grounds)
+        admit(command, about, &grounds)
     }
 }
