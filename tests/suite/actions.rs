@@ -17,7 +17,8 @@ const GROUND: Shown = Shown {
     battery_pct: 80,
 };
 
-/// A gateway with a drone `d1` that streams, standing on the ground.
+/// A gateway with a drone `d1` that streams, standing on the ground, and another, `d2`,
+/// that is not heard.
 struct Scene {
     gateway: Gateway,
     client: Client,
@@ -29,6 +30,7 @@ impl Scene {
     async fn new(config: &str) -> anyhow::Result<Scene> {
         let gateway = Gateway::builder()
             .drone("d1", 2)
+            .drone("d2", 3)
             .config(config)
             .start()
             .await?;
@@ -187,11 +189,19 @@ async fn an_emergency_stop_cuts_motors_where_that_is_wished_and_of_its_drones_al
     let port = dir.path().join("mast");
     let mut board = SimulatedBoard::plug_in(&port).await?;
     let mast = section("mast", &port);
-    let cuts = format!("{}{mast}on_emergency_stop = \"emergency\"\n", quiet());
+    let keys = "on_emergency_stop = \"emergency\"\ndrones = [\"d1\"]\n";
+    let cuts = format!("{}{mast}{keys}", quiet());
     let scene = Scene::new(&cuts).await?;
     scene.fly(80).await?;
     board.order("stop on").await?;
     scene.drone.obey("emergency").await?;
+    for (id, is_held) in [("d1", true), ("d2", false)] {
+        let path = format!("/api/drones/{id}/safety");
+        let safety = scene.client.get(&path).await?.expect(200).json();
+        let checks = safety["takeoff_checks"].as_array().expect("checks");
+        let held = checks.iter().find(|check| check["check"] == "not_held");
+        assert_eq!(held.expect("a check")["ok"], !is_held, "{safety}");
+    }
     Ok(())
 }
 
@@ -376,7 +386,7 @@ async fn a_rule_made_by_the_api_acts_after_a_restart_as_before() -> anyhow::Resu
     let mut scene = Scene::new(&quiet()).await?;
     let path = "/api/alerts/rules";
     let mut rule = json!({"name": "Wind", "metric": "drone_temperature", "operator": ">",
-        "threshold": 50, "level": "critical", "action": "refuse_takeoff", "drones": ["d2"]});
+        "threshold": 50, "level": "critical", "action": "refuse_takeoff", "drones": ["d3"]});
     let refused = scene
         .client
         .json(Method::POST, path, &rule)
