@@ -1,13 +1,12 @@
 //! The loop closed: emergency stops, rules and limits that act on drones, what latches,
 //! and what a flyer may veto.
 
-use std::time::Instant;
-
 use gateway_tests::bridge::SimulatedBoard;
 use gateway_tests::drone::{Drone, Shown, Streaming};
 use gateway_tests::{Client, Gateway, WebSocket, eventually};
 use http::Method;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::bridge_line::{alert, quiet, section, stands};
 
@@ -123,6 +122,7 @@ fn height_rule(over_cm: u16, level: &str, more: &str) -> String {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "a figure, for `SPECIFICATION.md`")]
 async fn an_emergency_stop_lands_who_flies_and_latches_until_it_is_reset() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
     let port = dir.path().join("mast");

@@ -195,7 +195,7 @@ pub struct Drone {
 impl Drones {
     /// The limits of one of the drones.
     #[must_use]
-    pub fn limits_of(&self, drone: &Drone) -> FlightLimits {
+    pub(crate) fn limits_of(&self, drone: &Drone) -> FlightLimits {
         drone.limits.over(self.limits)
     }
 }

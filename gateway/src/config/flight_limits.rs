@@ -56,7 +56,7 @@ impl FlightLimits {
 
     /// These, and where they say nothing those of `site`.
     #[must_use]
-    pub fn over(self, site: FlightLimits) -> FlightLimits {
+    pub(super) fn over(self, site: FlightLimits) -> FlightLimits {
         FlightLimits {
             warn_height_cm: self.warn_height_cm.or(site.warn_height_cm),
             land_height_cm: self.land_height_cm.or(site.land_height_cm),

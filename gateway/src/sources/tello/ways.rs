@@ -77,6 +77,8 @@ mod tests {
             address: Some(address.parse().expect("an address")),
             command_port: None,
             interface: interface.map(str::to_owned),
+            down: None,
+            limits: Default::default(),
         };
         let plan = FleetPlan::new(&Drones {
             drone: vec![drone],
