@@ -231,3 +231,6 @@ impl TakeoffHold for Safety {
 fn left_s(due: Mono) -> f64 {
     due.since(Mono::now()).as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests;
