@@ -26,7 +26,7 @@ async fn parsing_publishing_and_judging_allocate_nothing() -> anyhow::Result<()>
     let alerts = Alerts::start(
         &config::Alerts::default(),
         sources.clone(),
-        StoreJournal(store.clone()),
+        StoreJournal::of(store.clone()),
     )?;
     let datagrams: Vec<Vec<u8>> = (0..=100)
         .map(|battery| gateway_tests::drone::state(battery, 60 + battery / 4))

@@ -107,6 +107,8 @@ pub(crate) fn config(ports: Ports, state_dir: &Path) -> Result<Config, NotLoopba
             command_port: None,
             interface: None,
             serial: None,
+            down: None,
+            limits: Default::default(),
         })
         .collect();
     Ok(config)

@@ -26,6 +26,7 @@ pub mod performance;
 mod photos;
 mod qr;
 mod routes;
+mod safety;
 pub mod settings;
 mod shares;
 pub mod sources;

@@ -14,7 +14,7 @@ async fn supervisor(dir: &tempfile::TempDir) -> (Supervisor, Alerts, Cancellatio
     let alerts = Alerts::start(
         &alerting::Config::default(),
         Arc::new(Sources::default()),
-        StoreJournal(store),
+        StoreJournal::of(store),
     )
     .expect("alerts");
     let stop = CancellationToken::new();

@@ -51,6 +51,7 @@ fn contract(method: &str, path: &str) -> Needs {
         "/api/performance/optimize" | "/api/performance/cache" | "/api/system/update" => {
             always("admin")
         }
+        "/api/emergency-stop/override" => always("admin"),
         _ if under(&["/api/security/", "/api/notify/"]) => always("admin"),
         _ if under(&["/api/alerts/rules"]) && !is_read => always("admin"),
         _ if under(&["/api/alerts", "/api/performance/", "/api/health/"]) => always("dashboard"),

@@ -1,5 +1,6 @@
 //! The alert service's journal: what it makes durable, as the store's records.
 
+mod actions;
 mod record;
 
 pub use record::StoreJournal;

@@ -3,10 +3,12 @@
 //! A condition's record holds its title as the rule and its key as the origin,
 //! so that it can be recognised after a restart without a field of its own.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::actions::ActionFile;
 use crate::config;
 use alerting::{
     Alert, AlertType, Change, EventKind, Journal, JournalError, Kept, Level, Measured, Rule,
@@ -15,21 +17,45 @@ use alerting::{
 use readings::Metric;
 use store::{AlertRecord, OutboxEvent, RuleRecord, StorageError, Store};
 
-/// The store, as the alert service's journal.
-pub struct StoreJournal(pub Store);
+/// The store, as the alert service's journal; what rules do lies in a file beside it.
+pub struct StoreJournal {
+    store: Store,
+    actions: ActionFile,
+}
+
+impl StoreJournal {
+    /// The journal in `store`, whose state directory is `dir`.
+    #[must_use]
+    pub fn new(store: Store, dir: &Path) -> StoreJournal {
+        StoreJournal {
+            store,
+            actions: ActionFile::open(dir),
+        }
+    }
+
+    /// The journal in `store`, without a file: what rules of the API do is forgotten at
+    /// the end.
+    #[must_use]
+    pub fn of(store: Store) -> StoreJournal {
+        StoreJournal {
+            store,
+            actions: ActionFile::default(),
+        }
+    }
+}
 
 impl Journal for StoreJournal {
     fn kept(&self) -> Kept {
-        let records = self.0.alerts();
+        let records = self.store.alerts();
         let mut kept = Kept {
             highest_seq: records.iter().map(|record| record.seq).max().unwrap_or(0),
             alerts: records.into_iter().filter_map(alert).collect(),
-            epoch: self.0.epoch(),
+            epoch: self.store.epoch(),
             ..Kept::default()
         };
-        for record in self.0.rules() {
+        for record in self.store.rules() {
             let name = record.name.clone();
-            match stored_rule(record) {
+            match stored_rule(record, &self.actions) {
                 Some(rule) => kept.rules.push(rule),
                 None => kept.rules_ignored.push(name),
             }
@@ -38,12 +64,15 @@ impl Journal for StoreJournal {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), JournalError> {
+        let saved = self.actions.save(&changes).await;
+        saved.map_err(|error| JournalError::Unavailable(error.to_string().into()))?;
         let changes = changes.into_iter().map(stored_form).collect();
-        self.0.commit(changes).await.map_err(refused)
+        self.store.commit(changes).await.map_err(refused)
     }
 
     fn defer(&self, changes: Vec<Change>) {
-        self.0.defer(changes.into_iter().map(stored_form).collect());
+        self.store
+            .defer(changes.into_iter().map(stored_form).collect());
     }
 }
 
@@ -78,9 +107,9 @@ fn outbox_event(event: EventKind) -> OutboxEvent {
 }
 
 /// The rule of a record; none if it is not understood.
-fn stored_rule(record: RuleRecord) -> Option<StoredRule> {
+fn stored_rule(record: RuleRecord, actions: &ActionFile) -> Option<StoredRule> {
     let deleted = record.deleted;
-    let rule = Rule::parse(&rule_text(record)).ok()?;
+    let rule = Rule::parse(&actions.complete(rule_text(record))).ok()?;
     Some(StoredRule { rule, deleted })
 }
 
@@ -145,7 +174,9 @@ pub(crate) fn alert(record: AlertRecord) -> Option<Alert> {
 
 /// The stored form of a rule made through the API, or of the note that a
 /// default or configured rule was deleted.
-fn rule_record(rule: &Rule, deleted: bool) -> RuleRecord {
+///
+/// Without its action: see `actions`.
+pub(super) fn rule_record(rule: &Rule, deleted: bool) -> RuleRecord {
     RuleRecord {
         name: rule.name.to_string(),
         metric: rule.metric.name().to_owned(),
@@ -164,7 +195,7 @@ fn rule_record(rule: &Rule, deleted: bool) -> RuleRecord {
 }
 
 /// The text form of a stored rule, to be parsed like any other.
-fn rule_text(record: RuleRecord) -> config::Rule {
+pub(super) fn rule_text(record: RuleRecord) -> config::Rule {
     config::Rule {
         name: record.name,
         metric: record.metric,
@@ -178,6 +209,8 @@ fn rule_text(record: RuleRecord) -> config::Rule {
         hysteresis: record.hysteresis,
         source: record.source,
         auto_resolve: record.auto_resolve,
+        action: None,
+        drones: Vec::new(),
     }
 }
 
@@ -235,10 +268,11 @@ mod tests {
                 rule: Rule::clone(rule),
                 deleted,
             };
-            assert_eq!(stored_rule(rule_record(rule, deleted)), Some(stored));
+            let none = ActionFile::default();
+            assert_eq!(stored_rule(rule_record(rule, deleted), &none), Some(stored));
         }
         let mut unknown = rule_record(&rules[0], false);
         unknown.metric = "phase_of_the_moon".to_owned();
-        assert_eq!(stored_rule(unknown), None);
+        assert_eq!(stored_rule(unknown, &ActionFile::default()), None);
     }
 }

@@ -21,6 +21,7 @@ use super::path::PathThread;
 use crate::access_store::AccessStore;
 use crate::alerts::StoreJournal;
 use crate::mutes::Mutes;
+use crate::safety::Safety;
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::Pipeline;
 use crate::supervision::{Service, Supervisor};
@@ -48,6 +49,7 @@ pub(super) struct Core {
     pub(super) path: PathThread,
     pub(super) pipeline: Pipeline,
     pub(super) events: EventLog,
+    pub(super) safety: Safety,
 }
 
 impl Core {
@@ -68,7 +70,7 @@ impl Core {
         let sources = Arc::new(Sources::default());
         let board_source = sources.register("board", SourceKind::Board)?;
         let telemetry = Arc::new(Telemetry::new(sources.clone()));
-        let journal = StoreJournal(store.clone());
+        let journal = StoreJournal::new(store.clone(), &config.storage.dir);
         let (alerts, committer) = Alerts::prepare(&config.alerts, sources.clone(), journal)?;
         let supervisor = Supervisor::new(alerts.clone(), stop.clone());
         tokio::spawn(supervisor.watched("store writer", None, store.writer_ended()));
@@ -77,6 +79,8 @@ impl Core {
         path.handle().spawn(committer);
         let (access, first_keys) = open_access(settings, &store).await?;
         let events = open_events(telemetry.clone(), board_source)?;
+        let safety = Safety::open(&config.drones, &config.storage.dir);
+        alerts.set_actor(Arc::new(safety.clone()));
         let pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone());
         Ok(Core {
             logging,
@@ -93,6 +97,7 @@ impl Core {
             path,
             pipeline,
             events,
+            safety,
         })
     }
 }

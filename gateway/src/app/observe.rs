@@ -16,6 +16,7 @@ use super::panel;
 use crate::config::Config;
 use crate::demo;
 use crate::performance::{self, Performance, Sampler};
+use crate::safety::Acting;
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::ReadingSink as _;
 use crate::sources::tello::{Fleet, FleetOptions, Serials};
@@ -55,12 +56,20 @@ impl Observing {
             path: Some(core.path.handle().clone()),
             state_dir: Some(config.storage.dir.clone()),
             serials: Serials::open(&config.storage.dir),
+            takeoff_hold: Arc::new(core.safety.clone()),
         };
         let fleet = Fleet::start(&config.drones, core.pipeline.clone(), options)?;
+        // Before anything can be judged or pressed.
+        let vehicles = Vehicles::new(vec![Arc::new(fleet.clone())], controls);
+        act(core, &vehicles);
         let (boards_end, control) = bridge::panel();
         panel::spawn(&core.supervisor, control, &core.alerts, &core.stop);
-        let bridges =
-            bridge::Bridges::new(core.pipeline.clone(), boards_end, core.supervisor.clone());
+        let bridges = bridge::Bridges::new(
+            core.pipeline.clone(),
+            boards_end,
+            Arc::new(core.safety.clone()),
+            core.supervisor.clone(),
+        );
         board::register_named(&core.pipeline);
         restore_history(&core.store, &core.sources, &core.telemetry, |source| {
             bridges.adopt(source, &config.bridge)
@@ -76,7 +85,7 @@ impl Observing {
         let performance = Arc::new(Performance::new(table().templates()));
         let sampler = sample_machine(config, core, &performance).await?;
         Ok(Observing {
-            vehicles: Vehicles::new(vec![Arc::new(fleet.clone())], controls),
+            vehicles,
             fleet,
             bridges,
             board,
@@ -99,6 +108,31 @@ impl Observing {
         measured.extend(board.map(|board| board as Arc<dyn Measured>));
         measured
     }
+}
+
+/// Starts what acts on drones, and what keeps its latches.
+fn act(core: &Core, vehicles: &Vehicles) {
+    let service = Some(Service::Alerts);
+    let (safety, vehicles) = (core.safety.clone(), vehicles.clone());
+    let (sink, events, stop) = (
+        core.pipeline.clone(),
+        core.events.clone(),
+        core.stop.clone(),
+    );
+    core.supervisor.keep("safety actions", service, move || {
+        let acting = Acting {
+            safety: safety.clone(),
+            vehicles: vehicles.clone(),
+            sink: sink.clone(),
+            events: events.clone(),
+        };
+        acting.run(stop.clone())
+    });
+    let (safety, stop) = (core.safety.clone(), core.stop.clone());
+    core.supervisor
+        .keep("emergency stop latch", service, move || {
+            safety.clone().keep_latches(stop.clone())
+        });
 }
 
 fn udp_holder(address: std::net::SocketAddr) -> Option<String> {

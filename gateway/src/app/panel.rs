@@ -118,8 +118,12 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let (store, _) = Store::open(dir.path()).expect("a store");
         let sources = Arc::new(Sources::default());
-        let alerts = Alerts::start(&alerting::Config::default(), sources, StoreJournal(store))
-            .expect("alerts");
+        let alerts = Alerts::start(
+            &alerting::Config::default(),
+            sources,
+            StoreJournal::of(store),
+        )
+        .expect("alerts");
         let stop = CancellationToken::new();
         let (_panel, control) = panel();
         let mut lamp = control.worst.subscribe();

@@ -23,10 +23,11 @@ use super::housekeeping::{self, Rooms};
 use super::listeners::{self, Wanted};
 use super::observe::Observing;
 use crate::config::Config;
-use crate::control::{self, Control, Health};
+use crate::control::{self, Control, Health, ListedStop, StopRequest};
 use crate::http::{App, Edge, ResponseCache, router};
 use crate::logging::DroppedLogLines;
 use crate::routes::down_all;
+use crate::safety::Safety;
 use crate::settings::{Origin, Settings};
 use crate::sources::vehicles::{DroneView, LinkState};
 use crate::table::table;
@@ -51,6 +52,7 @@ pub(super) fn assemble(
         responses: ResponseCache::new(edges.cache.clone()),
         store: core.store.clone(),
         vehicles: observing.vehicles.clone(),
+        safety: core.safety.clone(),
         fleet: observing.fleet.clone(),
         started: Mono::now(),
         tls: edges.tls.clone(),
@@ -78,6 +80,7 @@ fn measured(core: &Core, observing: &Observing, edges: &Edges) -> Vec<Arc<dyn Me
         edges.cache.clone(),
         Arc::new(core.alerts.clone()),
         Arc::new(core.events.clone()),
+        Arc::new(core.safety.clone()),
         Arc::new(DroppedLogLines(core.logging.dropped_counters())),
         edges.notifier.clone(),
         edges.updates.clone(),
@@ -239,11 +242,14 @@ fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details:
 fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
     let (named, downs, accepts) = (tls.clone(), app.clone(), app.clone());
+    let (listed, acting) = (core.safety.clone(), core.safety.clone());
     let control = Control {
         access: app.access.clone(),
         store: app.store.clone(),
         health: Box::new(move || health(&asked, &shown)),
         names: Box::new(move || named.info().names.clone()),
+        stops: Box::new(move || listed_stops(&listed)),
+        act_on_stops: Box::new(move |request| act_on_stops(&acting, request)),
         renew_certificate: Box::new(move |renewal| {
             tls.renew(renewal)
                 .map(|info| info.to_string())
@@ -270,6 +276,35 @@ fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
             tracing::error!(%error, "no control socket: `keys` and `backup` work only while the gateway is stopped");
         }
     }
+}
+
+fn listed_stops(safety: &Safety) -> Vec<ListedStop> {
+    let stops = safety.stops().into_iter();
+    let listed = stops.map(|stop| ListedStop {
+        bridge: stop.bridge,
+        state: match stop.engaged {
+            Some(true) => "engaged",
+            Some(false) => "released",
+            None => "unknown",
+        }
+        .to_owned(),
+        latched: stop.latched_us.is_some(),
+        refuses_takeoff: stop.refuses,
+    });
+    listed.collect()
+}
+
+fn act_on_stops(safety: &Safety, request: &StopRequest) -> Result<String, String> {
+    let done = match request {
+        StopRequest::Reset => safety.reset().map(|reset| match &*reset {
+            [] => "no emergency stop is latched".to_owned(),
+            reset => format!("reset: {}", reset.join(", ")),
+        }),
+        StopRequest::Override { bridge, .. } => safety
+            .override_lost(bridge)
+            .map(|()| format!("drones may take off without {bridge}")),
+    };
+    done.map_err(|error| error.to_string())
 }
 
 /// What `health` asks over the control socket; HTTPS it tries itself.

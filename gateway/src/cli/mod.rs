@@ -31,6 +31,7 @@ mod check;
 mod diag;
 mod down;
 mod drones;
+mod emergency_stop;
 mod health;
 mod keys;
 mod keys_qr;
@@ -92,6 +93,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::StopAll(args) => return down::all(&args, "stop"),
         Command::EmergencyAll(args) => return down::all(&args, "emergency"),
         Command::Drones(args) => drones::drones(args)?,
+        Command::EmergencyStop(args) => emergency_stop::emergency_stop(args)?,
         Command::Cert(args) => certificate::certificate(&args)?,
         Command::Rules(args) => return rules::rules(&args),
         Command::Boards(args) => board::boards(&args)?,

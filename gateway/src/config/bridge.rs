@@ -42,10 +42,47 @@ pub struct Bridge {
     /// What its buttons do.
     #[serde(default)]
     pub button: ButtonAction,
+    /// What an engaged emergency stop does to drones in the air; `land` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_emergency_stop: Option<OnEmergencyStop>,
+    /// What happens while a bridge with an emergency stop is lost; `refuse_takeoff` when
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_lost: Option<OnBridgeLost>,
+    /// Ids of the drones that its emergency stop is for; all when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drones: Vec<String>,
     /// Milliseconds between two readings by sensor, where the board's own rate
     /// is not wanted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub interval_ms: BTreeMap<String, u32>,
+}
+
+/// What an engaged emergency stop does to drones in the air. Whatever it is, none takes
+/// off until somebody has reset it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnEmergencyStop {
+    /// They are landed.
+    #[default]
+    Land,
+    /// Their motors are cut.
+    Emergency,
+    /// Nothing is sent.
+    Nothing,
+}
+
+/// What happens while a bridge with an emergency stop is lost: nobody could stop a drone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBridgeLost {
+    /// None takes off.
+    #[default]
+    RefuseTakeoff,
+    /// None takes off, and those in the air are landed.
+    Land,
+    /// Nothing.
+    Nothing,
 }
 
 /// What a button of a bridge does.
@@ -72,6 +109,12 @@ impl Bridge {
     #[must_use]
     pub fn port(&self) -> Option<PortSelector> {
         self.selector.parse().ok()
+    }
+
+    /// Whether its configuration says that it has an emergency stop. (A board does not.)
+    #[must_use]
+    pub fn names_emergency_stop(&self) -> bool {
+        self.on_emergency_stop.is_some() || self.on_lost.is_some() || !self.drones.is_empty()
     }
 }
 
@@ -176,7 +219,8 @@ mod tests {
             [""; 0]
         );
         let whole = "[[bridge]]\nname = \"mast\"\nselector = \"/dev/serial/by-id/x\"\nbaud = 9600\nenabled = false\n\
-                     battery_cells = 3\nbutton = \"acknowledge\"\ninterval_ms = { battery_voltage = 200 }\n";
+                     battery_cells = 3\nbutton = \"acknowledge\"\non_emergency_stop = \"emergency\"\n\
+                     on_lost = \"nothing\"\ndrones = [\"d1\"]\ninterval_ms = { battery_voltage = 200 }\n";
         assert_eq!(found(whole), [""; 0]);
     }
 

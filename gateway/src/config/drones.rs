@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+use super::flight_limits::FlightLimits;
 use super::limits::{Limit, both, limit};
 
 /// The ranges of its numbers.
@@ -71,6 +72,18 @@ pub enum OnOperatorLoss {
     Nothing,
 }
 
+/// What the gateway does where it would land a drone by itself: for a rule, a limit or an
+/// emergency stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Down {
+    /// It lands where it is.
+    #[default]
+    Land,
+    /// It stops and hovers, over water or people; somebody has to bring it away.
+    Hover,
+}
+
 /// `[drones]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -109,6 +122,11 @@ pub struct Drones {
     pub scan_ranges: Vec<String>,
     /// Seconds between searches that the gateway makes by itself; 0: none until asked.
     pub auto_scan_interval_s: u32,
+    /// What stands for a landing that the gateway makes by itself.
+    pub down: Down,
+    /// What no flight may exceed.
+    #[serde(skip_serializing_if = "FlightLimits::is_empty")]
+    pub limits: FlightLimits,
     /// The drones.
     pub drone: Vec<Drone>,
 }
@@ -139,6 +157,8 @@ impl Default for Drones {
             .map(str::to_owned)
             .into(),
             auto_scan_interval_s: 0,
+            down: Down::Land,
+            limits: FlightLimits::default(),
             drone: Vec::new(),
         }
     }
@@ -169,4 +189,18 @@ pub struct Drone {
     /// the drone when absent. Of firmware before SDK 2.0 its MAC address.
     #[serde(default)]
     pub serial: Option<String>,
+    /// `drones.down` of this drone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down: Option<Down>,
+    /// `[drones.limits]` of this drone; what it does not say is the site's.
+    #[serde(default, skip_serializing_if = "FlightLimits::is_empty")]
+    pub limits: FlightLimits,
+}
+
+impl Drones {
+    /// The limits of one of the drones.
+    #[must_use]
+    pub(crate) fn limits_of(&self, drone: &Drone) -> FlightLimits {
+        drone.limits.over(self.limits)
+    }
 }

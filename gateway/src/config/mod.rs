@@ -6,10 +6,12 @@
 //! `validate`.
 //! Unknown keys are refused everywhere.
 
+mod actions;
 mod board;
 mod bridge;
 mod camera;
 mod drones;
+mod flight_limits;
 mod id;
 mod limits;
 mod load;
@@ -27,11 +29,13 @@ mod validate_drones;
 use serde::{Deserialize, Serialize};
 
 pub use access::{Config as Access, Profile};
+pub use actions::action_problem;
 pub use alerting::{Config as Alerts, RuleText as Rule};
 pub use board::Board;
-pub use bridge::{Bridge, ButtonAction, MAX_BRIDGES};
+pub use bridge::{Bridge, ButtonAction, MAX_BRIDGES, OnBridgeLost, OnEmergencyStop};
 pub use camera::Camera;
-pub use drones::{Drone, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, OnOperatorLoss};
+pub use drones::{Down, Drone, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, OnOperatorLoss};
+pub use flight_limits::FlightLimits;
 pub use https::TlsConfig as Tls;
 pub use id::{MAX_ID_BYTES, is_id};
 pub use load::{DEFAULT_PATH, ENV_PREFIX, Flag, Loaded};

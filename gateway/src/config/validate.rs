@@ -50,6 +50,7 @@ impl Loaded {
         for (path, words) in super::validate_drones::problems(&config.drones)
             .into_iter()
             .chain(lists)
+            .chain(super::actions::problems(config))
         {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             check.refuse(&path, words);

@@ -16,6 +16,9 @@ pub(super) fn problems(drones: &Drones) -> Vec<Wrong> {
         let words = format!("{count} drones are configured, drones.max_drones is {most}");
         found.push(wrong(&["drone"], words));
     }
+    for (key, words) in drones.limits.problems() {
+        found.push(wrong(&["limits", key], words));
+    }
     ports(drones, &mut found);
     ranges(drones, &mut found);
     let mut ids = BTreeMap::new();
@@ -85,6 +88,9 @@ fn one(drone: &Drone, mode: DroneMode, refuse: &mut impl FnMut(&'static str, Str
             "id",
             format!("{id:?} is the board itself in rules and alerts; use another id"),
         );
+    }
+    for (key, words) in drone.limits.problems() {
+        refuse("limits", format!("{key}: {words}"));
     }
     if drone.command_port == Some(0) {
         refuse("command_port", "must not be 0".to_owned());

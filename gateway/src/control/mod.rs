@@ -8,6 +8,7 @@
 mod client;
 mod down;
 mod links;
+mod stops;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -31,6 +32,7 @@ use store::Store;
 pub(crate) use client::Client;
 pub(crate) use down::DownAll;
 pub(crate) use links::{MadeLink, NewLink};
+pub(crate) use stops::{ActOnStops, ListStops, ListedStop, StopRequest};
 
 /// File name of the socket in the state directory.
 const SOCKET: &str = "control.sock";
@@ -50,6 +52,10 @@ pub(crate) struct Control {
     pub health: Box<dyn Fn() -> Health + Send + Sync>,
     /// Names and addresses that the certificate is for.
     pub names: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// Lists emergency stops.
+    pub stops: ListStops,
+    /// Resets emergency stops.
+    pub act_on_stops: ActOnStops,
     /// Makes a new certificate; the answer is shown to the operator.
     pub renew_certificate: RenewCertificate,
     /// Brings every drone down.
@@ -236,6 +242,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/lockouts/lift", post(lift_lockout))
         .route("/down/{command}", post(down::all))
         .route("/drones/accept-serial", post(accept_serial))
+        .route("/emergency-stop", get(stops::list).post(stops::act))
         .route("/backup", post(backup))
         .route("/health", get(health))
         .route(RENEW_CERTIFICATE, post(renew_certificate))

@@ -17,6 +17,7 @@ use crate::mutes::Mutes;
 use crate::notify::Notifier;
 use crate::performance::Performance;
 use crate::photos::Album;
+use crate::safety::Safety;
 use crate::shares::Shares;
 use crate::sources::board::Face;
 use crate::sources::bridge::Bridges;
@@ -123,6 +124,8 @@ pub(crate) struct App {
     /// else has ended: that one drone's task is gone, or the search for others, must not
     /// keep the rest from being landed. Each drone's own link says what cannot be done.
     pub vehicles: Vehicles,
+    /// What acts on drones by itself.
+    pub safety: Safety,
     /// The Tellos: their video, and the search for them.
     pub fleet: Fleet,
     /// When the gateway started.

@@ -161,7 +161,7 @@ pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Giv
     let id = &call.param;
     let by = operator(call);
     let pending = order(call, id, command, &by).await;
-    let pending = pending.map_err(|error| refused(command, error))?;
+    let pending = pending.map_err(|error| why_not(call, command, error))?;
     let mut given = answered(id, command, pending, wait, || taken(id, command)).await?;
     if command.is_manoeuvre() {
         say_who_is_there(call, &by, &mut given);
@@ -226,6 +226,22 @@ async fn answered(
         message,
         id: command_id,
     })
+}
+
+/// Why a command was not taken; of a take-off everything that kept it, not the first alone.
+fn why_not(call: &Call, command: Command, error: CommandError) -> ApiError {
+    let first = match &error {
+        CommandError::Refused { why, .. } if command.takes_off() => why.clone(),
+        _ => return refused(command, error),
+    };
+    let checks = call.app.vehicles.takeoff_checks(&call.param);
+    let refusals = checks
+        .into_iter()
+        .flatten()
+        .filter_map(|check| check.refusal);
+    let others = refusals.filter(|other| *other != first);
+    let also: String = others.map(|other| format!("; and {other}")).collect();
+    refused_and(command, error, &also)
 }
 
 /// That a command is under way, in words.
@@ -297,6 +313,11 @@ pub(crate) fn not_connected() -> ApiError {
 
 /// Why a command was not taken, as the contract tells it.
 pub(crate) fn refused(command: Command, error: CommandError) -> ApiError {
+    refused_and(command, error, "")
+}
+
+/// The same; `also` is what else kept it.
+fn refused_and(command: Command, error: CommandError, also: &str) -> ApiError {
     let (id, refusal) = match error {
         CommandError::Unknown(_) => return unknown(),
         CommandError::Refused { id, why } => (id, why),
@@ -322,9 +343,9 @@ pub(crate) fn refused(command: Command, error: CommandError) -> ApiError {
         Refusal::Mistaken(_) => {
             ApiError::new(StatusCode::CONFLICT, "DRONE_MISTAKEN", refusal.to_string())
         }
-        Refusal::BatteryLow { .. } => bad("DRONE_NOT_READY", refusal.to_string()),
+        Refusal::BatteryLow { .. } => bad("DRONE_NOT_READY", format!("{refusal}{also}")),
         Refusal::TooFar { .. } => bad("INVALID_COMMAND", refusal.to_string()),
-        other => failed(other.to_string()),
+        other => failed(format!("{other}{also}")),
     };
     of_command(error, id)
 }

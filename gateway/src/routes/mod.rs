@@ -29,6 +29,7 @@ pub(crate) mod photos;
 pub(crate) mod root;
 pub(crate) mod rule_preview;
 pub(crate) mod rules;
+pub(crate) mod safety;
 pub(crate) mod samples;
 pub(crate) mod sdk_commands;
 pub(crate) mod security;
@@ -69,6 +70,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     root::ROUTES,
     rule_preview::ROUTES,
     rules::ROUTES,
+    safety::ROUTES,
     samples::ROUTES,
     security::ROUTES,
     service_health::ROUTES,

@@ -17,8 +17,8 @@ use crate::http::rows::{ADMIN, DASHBOARD, SUCCESS, get, later};
 use crate::http::scalars::Ts;
 use crate::http::shape::of;
 use alerting::{
-    AlertType, Level, MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule, RuleView,
-    USUAL_COOLDOWN_MINUTES,
+    Action, AlertError, AlertType, Level, MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS,
+    Operator, Rule, RuleView, USUAL_COOLDOWN_MINUTES,
 };
 use readings::Metric;
 
@@ -147,6 +147,19 @@ const AUTO_RESOLVE: Param = Param::optional(
     "Overrides the configured alerts.auto_resolve",
 );
 
+const ACTION: Param = Param::optional(
+    Location::Body,
+    "action",
+    Kind::Choice(Action::NAMES),
+    "What the gateway does by itself to drones; nothing when absent",
+);
+const DRONES: Param = Param::optional(
+    Location::Body,
+    "drones",
+    Kind::Text,
+    "Ids of the drones that the action means, as a list or joined by commas; the source when absent",
+);
+
 /// Parameters of `POST /api/alerts/rules`.
 pub(crate) const CREATE: &[Param] = &[
     NAME,
@@ -161,6 +174,8 @@ pub(crate) const CREATE: &[Param] = &[
     HYSTERESIS,
     SOURCE,
     AUTO_RESOLVE,
+    ACTION,
+    DRONES,
 ];
 /// Parameters of `PUT /api/alerts/rules/{name}`.
 pub(crate) const REPLACE: &[Param] = &[
@@ -176,6 +191,8 @@ pub(crate) const REPLACE: &[Param] = &[
     HYSTERESIS,
     SOURCE,
     AUTO_RESOLVE,
+    ACTION,
+    DRONES,
 ];
 /// A rule without its name.
 pub(crate) const BODY: &[Param] = REPLACE.split_at(1).1;
@@ -199,6 +216,10 @@ pub(crate) struct AlertRule {
     hysteresis: f64,
     source: Option<String>,
     auto_resolve: Option<bool>,
+    /// What the gateway does by itself: `land`, `stop`, `refuse_takeoff`; null: nothing.
+    action: Option<&'static str>,
+    /// The drones that the action means; its source when there are none.
+    drones: Vec<String>,
     /// `default`, `config` or `api`.
     origin: &'static str,
 }
@@ -220,9 +241,16 @@ impl From<RuleView> for AlertRule {
             hysteresis: rule.hysteresis,
             source: rule.source.as_deref().map(str::to_owned),
             auto_resolve: rule.auto_resolve,
+            action: rule.action.as_ref().map(|action| action.what.name()),
+            drones: drones_of(rule),
             origin: view.origin,
         }
     }
+}
+
+fn drones_of(rule: &Rule) -> Vec<String> {
+    let drones = rule.action.iter().flat_map(|action| action.drones.iter());
+    drones.map(|id| id.to_string()).collect()
 }
 
 /// Rules in effect, the documented ones first.
@@ -254,6 +282,7 @@ pub(crate) fn create(call: Call) -> BoxFuture<'static, Outcome> {
         let name = call.inputs.text(&NAME);
         // A rule that makes no sense is that, whatever its name.
         let rule = read(&mut call.inputs, name.unwrap_or_default())?;
+        acts_on_somebody(&call, &rule)?;
         let alerts = call.app.alerts()?;
         if alerts
             .rules()
@@ -276,6 +305,7 @@ pub(crate) fn replace(call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let mut call = call;
         let rule = read(&mut call.inputs, call.param.clone())?;
+        acts_on_somebody(&call, &rule)?;
         Ok(respond::json(&AlertRule::from(
             call.app.alerts()?.put_rule(rule).await?,
         )))
@@ -293,6 +323,23 @@ pub(crate) fn remove(call: Call) -> BoxFuture<'static, Outcome> {
     })
 }
 
+/// A rule that acts needs drones to act on.
+fn acts_on_somebody(call: &Call, rule: &Rule) -> Result<(), ApiError> {
+    let Some(action) = &rule.action else {
+        return Ok(());
+    };
+    let mut written = config::Rule::new(&rule.name, rule.metric, "", 0.0, "");
+    written.action = Some(action.what.name().to_owned());
+    written.drones = drones_of(rule);
+    written.source = rule.source.as_deref().map(str::to_owned);
+    let views = call.app.vehicles.views();
+    let ids: Vec<&str> = views.iter().map(|drone| &*drone.id).collect();
+    match config::action_problem(&written, &ids) {
+        Some((field, reason)) => Err(AlertError::InvalidRule { field, reason }.into()),
+        None => Ok(()),
+    }
+}
+
 /// A rule from a body, judged as one from the configuration is.
 pub(crate) fn read(inputs: &mut Inputs, name: String) -> Result<Rule, ApiError> {
     let metric = inputs.text(&METRIC);
@@ -306,6 +353,8 @@ pub(crate) fn read(inputs: &mut Inputs, name: String) -> Result<Rule, ApiError> 
     let hysteresis = inputs.number(&HYSTERESIS);
     let source = inputs.text(&SOURCE);
     let auto_resolve = inputs.flag(&AUTO_RESOLVE);
+    let action = inputs.text(&ACTION);
+    let drones = inputs.list(&DRONES);
     inputs.finish()?;
     let (Some(metric), Some(operator), Some(threshold), Some(level)) =
         (metric, operator, threshold, level)
@@ -333,6 +382,14 @@ pub(crate) fn read(inputs: &mut Inputs, name: String) -> Result<Rule, ApiError> 
         hysteresis: hysteresis.unwrap_or_default(),
         source,
         auto_resolve,
+        action,
+        drones: drones.map(split).unwrap_or_default(),
     };
     Ok(Rule::parse(&written)?)
+}
+
+/// The ids of a list.
+fn split(list: String) -> Vec<String> {
+    let ids = list.split(',').map(str::trim);
+    ids.filter(|id| !id.is_empty()).map(str::to_owned).collect()
 }

@@ -104,7 +104,7 @@ mod tests {
         let (store, _) = Store::open(dir.path()).expect("a store");
         let sources = Arc::new(Sources::default());
         let telemetry = Arc::new(Telemetry::new(sources.clone()));
-        let journal = StoreJournal(store);
+        let journal = StoreJournal::of(store);
         let alerts =
             Alerts::start(&alerting::Config::default(), sources.clone(), journal).expect("alerts");
         let sink = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone());

@@ -6,6 +6,7 @@ import { event, sentence } from './alert-words.js';
 import { Battery, batteryLines, checks, lastWord, reasonWords, stateWord, whoFlies } from './drone-parts.js';
 import { fly, wishes } from './flight.js';
 import { quantity } from './format.js';
+import { HeldCheck, useHeld, Veto } from './held.js';
 import { html } from './html.js';
 import { bySubject, grouped, inOrder, isFlying, levelOf } from './order.js';
 import { Dialog, Level } from './parts.js';
@@ -34,12 +35,13 @@ function useStillOrder(wanted) {
 /** What must be well before a drone takes off, and one more question. @param {{ drone: Drone, open: Alert[], onClose: () => void }} props */
 export function TakeOff({ drone, open, onClose }) {
   const list = checks(drone, open);
-  const isWell = list.every(({ isGood }) => isGood);
+  const held = useHeld(drone.id);
+  const isWell = list.every(({ isGood }) => isGood) && !held?.isHeld;
   return html`<${Dialog} title=${t('takeoff.title', { name: drone.name })} onClose=${onClose}>
     <ul class="checks">${list.map(
       ({ name, isGood, shown }) => html`<li key=${name} class=${isGood ? 'good' : 'bad'}>
       <span aria-hidden="true">${isGood ? '✓' : '✕'}</span> ${t(`check.${name}`)}: <b>${shown}</b></li>`,
-    )}</ul>
+    )}<${HeldCheck} held=${held} /></ul>
     <p>${t('takeoff.look')}</p>
     ${isWell ? null : html`<p class="note bad">${t('takeoff.notWell')}</p>`}
     <div class="row end"><button type="button" onClick=${onClose}>${t('cancel')}</button>
@@ -66,6 +68,7 @@ export function FlightButtons({ drone, open }) {
       html`<button type="button" class=${isFlying(drone) ? 'primary' : ''} aria-busy=${isBusy('land')} disabled=${isDown} onClick=${() => fly(drone.id, 'land')}>${t('land')}</button>
       <button type="button" aria-busy=${isBusy('stop')} disabled=${isDown} onClick=${() => fly(drone.id, 'stop')}>${t('stop')}</button>`
     }
+    <${Veto} id=${drone.id} open=${open} />
     ${isAsking ? html`<${TakeOff} drone=${drone} open=${open} onClose=${() => setAsking(false)} />` : null}
   </div>`;
 }

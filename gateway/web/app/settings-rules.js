@@ -27,6 +27,8 @@ const blank = (rule = {}) => ({
   threshold: '30',
   level: 'warning',
   source: '',
+  action: '',
+  drones: [],
   for_s: '2',
   hysteresis: '3',
   cooldown_minutes: '5',
@@ -51,11 +53,21 @@ function bodyOf(form) {
     level,
     type,
     ...(source ? { source } : {}),
+    ...(form.action ? { action: form.action, drones: actsOn(form) } : {}),
     threshold: Number(form.threshold),
     for_s: Number(form.for_s || 0),
     hysteresis: Number(form.hysteresis || 0),
     cooldown_minutes: Number(form.cooldown_minutes || 0),
   };
+}
+
+/** What a rule may do by itself. */
+const ACTIONS = ['', 'land', 'stop', 'refuse_takeoff'];
+
+/** The drones that an action means: those that were named, and where a drone is what is watched, that one. @param {any} form */
+function actsOn({ metric, drones: named }) {
+  if (named.length || DRONE_METRICS.includes(metric)) return named;
+  return (drones.value ?? []).map(({ id }) => id);
 }
 
 /** Whether the gateway can say how often a rule would have fired. */
@@ -134,6 +146,7 @@ function RuleForm({ rule, onClose }) {
       <details><summary>${t('rule.more')}</summary>
         <div class="pair"><${Field} label=${t('rule.hysteresis')}><input type="number" min="0" step="any" inputmode="decimal" value=${form.hysteresis} onInput=${set('hysteresis')} /><//>
         <${Field} label=${t('rule.cooldown')}><input type="number" min="0" max="10080" inputmode="numeric" value=${form.cooldown_minutes} onInput=${set('cooldown_minutes')} /><//></div>
+        <${Field} label=${t('rule.action')}><select value=${form.action} onChange=${set('action')}>${ACTIONS.map((one) => html`<option key=${one} value=${one}>${t(`action.${one || 'none'}`)}</option>`)}</select><//>
         ${rule ? null : html`<${Field} label=${t('rule.name')}><input type="text" maxlength="64" value=${form.name} placeholder=${body.name} onInput=${set('name')} /><//>`}</details>
       ${preview ? html`<p class="note" aria-live="polite">${preview}</p>` : null}
       <div class="row end"><button type="button" onClick=${onClose}>${t('cancel')}</button><button type="submit" class="primary">${t('save')}</button></div>

@@ -97,6 +97,7 @@ fn rule(
         hysteresis,
         source: None,
         auto_resolve: None,
+        action: None,
     }
 }
 

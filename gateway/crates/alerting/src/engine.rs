@@ -6,8 +6,9 @@
 //! drains it: nothing queues and nothing is lost, however slow the medium is.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::action::{ActionCells, Actor, RuleActs};
 use super::cell::{Cell, CellChange, Step};
 use super::damping::EndBudget;
 use super::rule::Rule;
@@ -22,15 +23,19 @@ pub(super) struct Engine {
     sources: Box<[Mutex<Option<SourceCells>>]>,
     /// Sources whose cells have something for the committer.
     dirty: Box<[AtomicBool]>,
+    /// Acts for rules that say so.
+    actor: OnceLock<Arc<dyn Actor>>,
     counters: Counters,
     ends: Arc<EndBudget>,
 }
 
 struct SourceCells {
     source: SourceId,
+    name: Arc<str>,
     table: Arc<RuleTable>,
     /// Indexed by the table's slots.
     cells: Box<[Cell]>,
+    actions: ActionCells,
     any_pending: bool,
 }
 
@@ -90,6 +95,7 @@ impl Engine {
             current: Mutex::new(table),
             sources: (0..MAX_SOURCES).map(|_| Mutex::new(None)).collect(),
             dirty: (0..MAX_SOURCES).map(|_| AtomicBool::new(false)).collect(),
+            actor: OnceLock::new(),
             counters: Counters::default(),
             ends: Arc::default(),
         }
@@ -100,17 +106,22 @@ impl Engine {
         &self.ends
     }
 
+    /// Has `actor` act for rules; the first one stays.
+    pub(super) fn set_actor(&self, actor: Arc<dyn Actor>) {
+        let _ = self.actor.set(actor);
+    }
+
     /// Judges readings of one source. True: the committer has something to do.
     pub(super) fn observe(
         &self,
         source: SourceId,
-        name: &str,
+        name: &Arc<str>,
         readings: &[Reading],
         now: Mono,
     ) -> bool {
         let mut tally = Tally::default();
         let mut guard = self.cells(source);
-        let state = guard.get_or_insert_with(|| self.begin(source));
+        let state = guard.get_or_insert_with(|| self.begin(source, name));
         for reading in readings {
             if !reading.value.is_finite() {
                 tally.not_finite += 1;
@@ -128,9 +139,26 @@ impl Engine {
                 }
                 tally.note(cell.observe(rule, reading.value, now));
                 state.any_pending |= cell.is_pending();
+                if rule.action.is_some()
+                    && let Some(stands) = state.actions.observe(slot, rule, reading.value, now)
+                {
+                    self.act(state.table.shared_rule(slot), name, reading.value, stands);
+                }
             }
         }
         self.finish(source, &tally)
+    }
+
+    /// Tells the actor. Under the source's lock, so that it hears the changes in order.
+    fn act(&self, rule: Option<&Arc<Rule>>, source: &Arc<str>, value: f64, stands: bool) {
+        if let (Some(rule), Some(actor)) = (rule, self.actor.get()) {
+            actor.rule_acts(RuleActs {
+                rule,
+                source,
+                value,
+                stands,
+            });
+        }
     }
 
     /// Lets time pass. True: the committer has something to do.
@@ -195,7 +223,13 @@ impl Engine {
 
     /// Begins anew at a source whose place another one takes.
     pub(super) fn forget(&self, source: SourceId) {
-        *self.cells(source) = None;
+        let mut guard = self.cells(source);
+        if let Some(mut state) = guard.take() {
+            let (name, none) = (state.name, RuleTable::empty());
+            state.actions.replace(&state.table, &none, |rule, value| {
+                self.act(Some(rule), &name, value, false);
+            });
+        }
     }
 
     /// Puts other rules in effect. Cells of rules that still watch the same
@@ -211,6 +245,10 @@ impl Engine {
                         _ => *cell = Cell::NEW,
                     }
                 }
+                let name = &state.name;
+                state.actions.replace(&state.table, table, |rule, value| {
+                    self.act(Some(rule), name, value, false);
+                });
                 state.table = table.clone();
             }
         }
@@ -236,7 +274,7 @@ impl Engine {
         }
     }
 
-    fn begin(&self, source: SourceId) -> SourceCells {
+    fn begin(&self, source: SourceId, name: &Arc<str>) -> SourceCells {
         let table = self
             .current
             .lock()
@@ -244,6 +282,8 @@ impl Engine {
             .clone();
         SourceCells {
             source,
+            name: name.clone(),
+            actions: ActionCells::of(&table),
             table,
             cells: vec![Cell::NEW; MAX_RULES].into(),
             any_pending: false,

@@ -11,6 +11,7 @@
 //! never reports again leaves it open for an operator. Cool-downs and hold times
 //! start anew, because the monotonic clock does.
 
+mod action;
 mod book;
 mod cell;
 mod command;
@@ -51,6 +52,7 @@ use readings::{Reading, SourceId, Sources};
 use ruleset::Rulebook;
 use service::AlertService;
 
+pub use action::{Action, Actor, MAX_ACTION_DRONES, RuleAction, RuleActs};
 pub use conditions::{
     BOARD_SENSOR_LOST, BRIDGE_BUTTON, BRIDGE_SENSOR_LOST, DRONE_LANDING_UNCONFIRMED, DRONE_SILENT,
     DRONE_UPSIDE_DOWN, STORE_LOSS, UPDATE_ENDED,
@@ -184,6 +186,12 @@ impl Alerts {
         if self.service.engine.observe(source, &name, readings, now) {
             self.service.wake.notify_one();
         }
+    }
+
+    /// Has `actor` act for rules with an action, from their next reading on; the first
+    /// one stays.
+    pub fn set_actor(&self, actor: Arc<dyn Actor>) {
+        self.service.engine.set_actor(actor);
     }
 
     /// Every room has added its default rules. Only now can an alert be told to have

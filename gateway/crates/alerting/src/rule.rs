@@ -16,6 +16,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::action::RuleAction;
 use super::error::AlertError;
 use super::rule_text::RuleText;
 use readings::{AlertType, BOARD_SENSOR_PREFIX, Level, Metric};
@@ -122,6 +123,8 @@ pub struct Rule {
     pub source: Option<Arc<str>>,
     /// Overrides whether its alerts resolve themselves.
     pub auto_resolve: Option<bool>,
+    /// What the gateway does by itself, if it does.
+    pub action: Option<RuleAction>,
 }
 
 impl Rule {
@@ -170,6 +173,7 @@ impl Rule {
                 .map(|name| parse_name("source", name))
                 .transpose()?,
             auto_resolve: text.auto_resolve,
+            action: RuleAction::parse(text.action.as_deref(), &text.drones)?,
         })
     }
 

@@ -70,6 +70,13 @@ impl RuleTable {
             .filter_map(|slot| Some((usize::from(*slot), self.rule(usize::from(*slot))?)))
     }
 
+    /// Slots of the enabled rules that have an action.
+    pub(super) fn acting(&self) -> impl Iterator<Item = usize> {
+        let acts = |rule: &Arc<Rule>| rule.enabled && rule.action.is_some();
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(move |(slot, rule)| rule.as_ref().filter(|rule| acts(rule)).map(|_| slot))
+    }
+
     pub(super) fn rule(&self, slot: usize) -> Option<&Rule> {
         self.slots[slot].as_deref()
     }

@@ -46,6 +46,13 @@ pub struct RuleText {
     /// Overrides `alerts.auto_resolve`.
     #[serde(default)]
     pub auto_resolve: Option<bool>,
+    /// What the gateway does by itself: `land`, `stop`, `refuse_takeoff`; nothing when
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// Ids of the drones that the action means; its source when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drones: Vec<String>,
 }
 
 impl RuleText {
@@ -72,6 +79,8 @@ impl RuleText {
             hysteresis: 0.0,
             source: None,
             auto_resolve: None,
+            action: None,
+            drones: Vec::new(),
         }
     }
 }

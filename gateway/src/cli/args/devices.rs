@@ -38,6 +38,39 @@ pub enum BoardsCommand {
     },
 }
 
+/// Arguments of `emergency-stop`.
+#[derive(Debug, Args)]
+pub struct EmergencyStopArgs {
+    /// Configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: EmergencyStopCommand,
+}
+
+/// `emergency-stop …`
+#[derive(Debug, Subcommand)]
+pub enum EmergencyStopCommand {
+    /// Show each, and why drones may not take off.
+    Status {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Reset what is latched, once every one is released: drones may take off again.
+    Reset,
+    /// Let drones take off although a bridge with an emergency stop is lost, or was taken
+    /// out of the configuration.
+    Override {
+        /// Name of the bridge.
+        bridge: String,
+        /// Why, for the audit trail.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
 /// Arguments of `bridge`.
 #[derive(Debug, Args)]
 pub struct BridgeArgs {

@@ -11,7 +11,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use devices::{BoardsArgs, BoardsCommand, BridgeArgs, BridgeCommand, SimulateArgs};
+pub(super) use devices::{
+    BoardsArgs, BoardsCommand, BridgeArgs, BridgeCommand, EmergencyStopArgs, EmergencyStopCommand,
+    SimulateArgs,
+};
 pub(super) use start::{CheckArgs, ConfigArgs, DemoArgs, RunArgs};
 
 /// What scripts and systemd go by; also in the man page.
@@ -66,6 +69,8 @@ pub enum Command {
     EmergencyAll(DownArgs),
     /// The drones of the running gateway.
     Drones(DronesArgs),
+    /// Emergency stops of bridges: which are latched; reset them, or override one that is lost.
+    EmergencyStop(EmergencyStopArgs),
     /// The certificate: show it, or make a new one.
     Cert(CertArgs),
     /// Alert rules.

@@ -12,11 +12,14 @@ const RELEASED_AFTER_MS: u64 = 2_000;
 pub(super) struct Stop {
     engaged: Option<bool>,
     released_since_ms: Option<u64>,
+    /// Whether the board has said it since it was met.
+    heard: bool,
 }
 
 impl Stop {
     /// Takes what the board says. What is to be published at once, if anything.
     pub(super) fn set(&mut self, engaged: bool, now_ms: u64) -> Option<bool> {
+        self.heard = true;
         if engaged || self.engaged != Some(true) {
             self.released_since_ms = None;
             let change = self.engaged != Some(engaged);
@@ -29,7 +32,12 @@ impl Stop {
 
     /// The link is lost: a release that was under way has to begin anew.
     pub(super) fn unheard(&mut self) {
-        self.released_since_ms = None;
+        (self.released_since_ms, self.heard) = (None, false);
+    }
+
+    /// Its state now, unless that is from before the link was lost.
+    pub(super) fn heard(&mut self, now_ms: u64) -> Option<bool> {
+        self.state(now_ms).filter(|_| self.heard)
     }
 
     /// Its state now, once it is known; to be published from time to time.
@@ -41,6 +49,7 @@ impl Stop {
             *self = Stop {
                 engaged: Some(false),
                 released_since_ms: None,
+                ..*self
             };
         }
         self.engaged
@@ -98,7 +107,9 @@ mod tests {
         let mut stop = Stop::default();
         stop.set(true, 0);
         stop.set(false, 1_000);
+        assert_eq!(stop.heard(1_000), Some(true));
         stop.unheard();
+        assert_eq!(stop.heard(60_000), None);
         assert_eq!(stop.state(60_000), Some(true), "nobody knows");
         stop.set(false, 60_000);
         assert_eq!(stop.state(61_999), Some(true));

@@ -23,6 +23,7 @@ use super::conditions::{BUTTON, LEFT_OUT, LOST, Wording};
 use super::guard::{Budget, Stop};
 use super::sensor::SensorRecord;
 use super::source_slots::SourceSlots;
+use super::stop_inputs::StopInputs;
 use super::{mapping, sensor_source};
 use crate::config::Bridge;
 use crate::sources::loss::{LossChange, LossDetector};
@@ -69,6 +70,8 @@ pub(super) struct Link {
     source_slots: Arc<SourceSlots>,
     /// Tells the upkeep that a board was met or a button pressed.
     met: Arc<Notify>,
+    /// Hears of its emergency stop.
+    stops: Arc<dyn StopInputs>,
     /// No longer configured: events still under way mean nothing.
     retired: AtomicBool,
     state: Mutex<LinkRecord>,
@@ -100,6 +103,7 @@ impl Link {
         pipeline: Pipeline,
         source_slots: Arc<SourceSlots>,
         met: Arc<Notify>,
+        stops: Arc<dyn StopInputs>,
     ) -> Link {
         let subject: Arc<str> = super::source(&config.name).into();
         let source = source_slots.board(&config.name);
@@ -111,6 +115,7 @@ impl Link {
             pipeline,
             source_slots,
             met,
+            stops,
             retired,
             state,
         }
@@ -179,8 +184,9 @@ impl Link {
             .filter_map(|slot| Some((slot.change(now_ms)?, slot.clone())))
             .collect();
         // Again and again, so that its history has no holes and a hold time passes.
-        let stop = state.stop.state(now_ms);
+        let (stop, heard) = (state.stop.state(now_ms), state.stop.heard(now_ms));
         drop(state);
+        self.stops.stop_input(&self.config.name, heard);
         for (change, slot) in change {
             match change {
                 LossChange::Lost => self
@@ -387,6 +393,7 @@ impl Link {
         (state.live, state.reason) = (false, Some(reason));
         state.stop.unheard();
         drop(state);
+        self.stops.stop_input(&self.config.name, None);
         self.end_buttons();
         self.judge(now_ms);
     }
@@ -410,12 +417,18 @@ impl Link {
     }
 
     fn stop(&self, engaged: bool, now_ms: u64) {
+        let (change, heard) = {
+            let mut state = self.lock();
+            let change = state.stop.set(engaged, now_ms);
+            (change, state.stop.heard(now_ms))
+        };
+        // Before anything else: drones wait for it.
+        self.stops.stop_input(&self.config.name, heard);
         match (self.may_log(), engaged) {
             (false, _) => {}
             (true, true) => tracing::warn!(bridge = self.config.name, "emergency stop engaged"),
             (true, false) => tracing::info!(bridge = self.config.name, "emergency stop released"),
         }
-        let change = self.lock().stop.set(engaged, now_ms);
         self.publish_stop(change);
     }
 

@@ -11,7 +11,7 @@ use readings::Sources;
 use readings::telemetry::Telemetry;
 use store::Store;
 
-use super::super::{rules, source_slots::SourceSlots};
+use super::super::{rules, source_slots::SourceSlots, stop_inputs::Deaf};
 use super::*;
 use crate::alerts::StoreJournal;
 use crate::config::{self, ButtonAction};
@@ -36,7 +36,7 @@ fn bench() -> Bench {
     let alerts = Alerts::start(
         &config::Alerts::default(),
         sources.clone(),
-        StoreJournal(store),
+        StoreJournal::of(store),
     )
     .expect("alerts");
     let bridge: Bridge =
@@ -46,7 +46,8 @@ fn bench() -> Bench {
         .expect("room");
     let pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone());
     let source_slots = Arc::new(SourceSlots::new(pipeline.clone()));
-    let link = Link::new(bridge, pipeline, source_slots.clone(), Arc::default());
+    let (met, stops) = (Arc::default(), Arc::new(Deaf));
+    let link = Link::new(bridge, pipeline, source_slots.clone(), met, stops);
     Bench {
         link,
         alerts,

@@ -16,6 +16,7 @@ mod panel;
 mod rules;
 mod sensor;
 mod source_slots;
+mod stop_inputs;
 mod upkeep;
 mod view;
 
@@ -36,6 +37,7 @@ use link::Link;
 pub use panel::{Panel, PanelControl, Press, panel};
 pub(crate) use rules::defaults as default_rules;
 use source_slots::SourceSlots;
+pub use stop_inputs::StopInputs;
 pub use view::{BridgeView, SensorView};
 
 /// The name of the source that is the bridge itself.
@@ -57,6 +59,8 @@ pub struct Bridges {
 struct BridgeTable {
     pipeline: Pipeline,
     panel: Panel,
+    /// Hears of their emergency stops.
+    stops: Arc<dyn StopInputs>,
     /// Watches the links' threads.
     supervisor: Supervisor,
     source_slots: Arc<SourceSlots>,
@@ -74,11 +78,17 @@ struct Running {
 impl Bridges {
     /// No bridges yet.
     #[must_use]
-    pub fn new(pipeline: Pipeline, panel: Panel, supervisor: Supervisor) -> Bridges {
+    pub fn new(
+        pipeline: Pipeline,
+        panel: Panel,
+        stops: Arc<dyn StopInputs>,
+        supervisor: Supervisor,
+    ) -> Bridges {
         let inner = BridgeTable {
             source_slots: Arc::new(SourceSlots::new(pipeline.clone())),
             pipeline,
             panel,
+            stops,
             supervisor,
             met: Arc::default(),
             running: Mutex::default(),
@@ -135,6 +145,7 @@ impl Bridges {
             .map(|b| b.link.subject.clone());
         self.inner.source_slots.note_removed(removed);
         drop(ended);
+        self.inner.stops.bridges(wanted);
         *running = kept;
         self.inner.source_slots.keep(|bridge| !gone(bridge));
         for config in wanted.iter().filter(|config| config.enabled) {
@@ -171,6 +182,7 @@ impl Bridges {
             inner.pipeline.clone(),
             inner.source_slots.clone(),
             inner.met.clone(),
+            inner.stops.clone(),
         ));
         let service = Some(Service::Monitoring);
         let thread = inner.supervisor.thread("bridge link", service);

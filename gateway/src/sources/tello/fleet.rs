@@ -36,8 +36,9 @@ use super::ways;
 use crate::config::Drones;
 use crate::sources::sink::ReadingSink;
 use crate::sources::vehicles::{
-    Aim, CommandError, ConnectError, Controls, DroneView, LinkState, Operator, Pending, Refusal,
-    UnknownDrone, VehicleKind,
+    Aim, CommandError, ConnectError, Controls, DroneView, LinkState, NoHold, Operator, OwnWish,
+    Pending, Refusal, TakeoffCheck, TakeoffFacts, TakeoffHold, UnknownDrone, VehicleKind,
+    takeoff_checks,
 };
 use crate::supervision::{Service, Supervisor};
 
@@ -61,6 +62,8 @@ pub struct FleetOptions {
     pub state_dir: Option<PathBuf>,
     /// Which serial number is which drone's.
     pub serials: Serials,
+    /// What keeps drones from taking off that is not theirs.
+    pub takeoff_hold: Arc<dyn TakeoffHold>,
 }
 
 impl Default for FleetOptions {
@@ -73,6 +76,7 @@ impl Default for FleetOptions {
             path: None,
             state_dir: None,
             serials: Serials::default(),
+            takeoff_hold: Arc::new(NoHold),
         }
     }
 }
@@ -142,6 +146,7 @@ struct FleetParts {
     controls: Controls,
     events: EventLog,
     serials: Serials,
+    takeoff_hold: Arc<dyn TakeoffHold>,
     /// Our own simulators with the index of their drone: of drones in simulation
     /// mode without an address, and stand-ins. At most one a drone.
     simulators: Mutex<Vec<(usize, SimulatedDrone)>>,
@@ -192,6 +197,7 @@ impl Fleet {
             controls: options.controls.clone(),
             events: options.events.clone(),
             serials: options.serials.clone(),
+            takeoff_hold: options.takeoff_hold.clone(),
             simulators: Mutex::new(simulators::own_simulators(&plan.drones, ports)),
             connect_timeout: plan.connect_timeout,
         };
@@ -303,7 +309,7 @@ impl Fleet {
         command: Command,
         by: &Operator,
     ) -> Result<Pending, CommandError> {
-        self.wish(id, Wished::Command(command), by).await
+        self.give(id, Wished::Command(command), by, None).await
     }
 
     /// As [`Fleet::command`]; when nobody waits any more for what comes of it, it is not
@@ -317,11 +323,17 @@ impl Fleet {
         command: Command,
         by: &Operator,
     ) -> Result<Pending, CommandError> {
-        self.wish(id, Wished::Awaited(command), by).await
+        self.give(id, Wished::Awaited(command), by, None).await
     }
 
-    /// Gives a drone what is wished of it.
-    async fn wish(&self, id: &str, wish: Wished, by: &Operator) -> Result<Pending, CommandError> {
+    /// Gives a drone what is wished of it; `own` of what the gateway does by itself.
+    async fn give(
+        &self,
+        id: &str,
+        wish: Wished,
+        by: &Operator,
+        own: Option<OwnWish>,
+    ) -> Result<Pending, CommandError> {
         let slot = self.slot(id).ok_or_else(|| UnknownDrone(id.to_owned()))?;
         let (admitted, verdict) = oneshot::channel();
         let (outcome, pending) = oneshot::channel();
@@ -332,6 +344,7 @@ impl Fleet {
         let request = Request {
             wish,
             by: by.clone(),
+            own,
             admitted,
             outcome,
         };
@@ -471,7 +484,40 @@ impl VehicleKind for Fleet {
         aim: Aim,
         by: &'a Operator,
     ) -> BoxFuture<'a, Result<Pending, CommandError>> {
-        Box::pin(self.wish(id, Wished::Aim(aim), by))
+        Box::pin(self.give(id, Wished::Aim(aim), by, None))
+    }
+
+    fn act<'a>(
+        &'a self,
+        id: &'a str,
+        command: Command,
+        own: OwnWish,
+    ) -> BoxFuture<'a, Result<Pending, CommandError>> {
+        Box::pin(async move {
+            self.give(
+                id,
+                Wished::Command(command),
+                &Operator::gateway(),
+                Some(own),
+            )
+            .await
+        })
+    }
+
+    fn takeoff_checks(&self, id: &str) -> Option<Vec<TakeoffCheck>> {
+        let slot = self.slot(id)?;
+        let view = self.inner.roster.view(slot);
+        let checks = takeoff_checks(&TakeoffFacts {
+            link: view.link,
+            reason: view.reason.as_deref(),
+            mistaken: view.identity.mistaken.clone(),
+            may_fly: view.airborne,
+            upside_down: slot.live().motion().is_upside_down(),
+            battery_pct: view.battery_pct,
+            least_pct: slot.plan.policy.takeoff_battery_pct,
+            held: self.inner.takeoff_hold.why_not(id),
+        });
+        Some(checks.into())
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {

@@ -105,6 +105,8 @@ fn drone(id: &str, mode: DroneMode, at: SocketAddr) -> Drone {
         command_port: Some(at.port()),
         interface: None,
         serial: None,
+        down: None,
+        limits: Default::default(),
     }
 }
 

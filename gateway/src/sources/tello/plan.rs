@@ -155,6 +155,7 @@ pub(crate) struct DronePlan {
     /// drones in mode `auto`. None for one named by its interface, whose state
     /// socket cannot hear loopback.
     pub(crate) stand_in: Option<IpAddr>,
+    pub(crate) policy: Policy,
 }
 
 /// The fleet, settled.
@@ -169,7 +170,6 @@ pub(crate) struct FleetPlan {
     pub(crate) connect_at_start: bool,
     /// How long a `connect` waits for the drone's state.
     pub(crate) connect_timeout: Duration,
-    pub(crate) policy: Policy,
     /// What may be searched for drones.
     pub(crate) ranges: Vec<Range>,
     /// The usual command port, where drones that are not configured are asked.
@@ -230,13 +230,6 @@ impl FleetPlan {
             lost_after: Duration::from_secs_f64(config.lost_after_s),
             connect_at_start: config.connect_at_start,
             connect_timeout: seconds(config.connect_timeout_s),
-            policy: Policy {
-                on_operator_loss: config.on_operator_loss,
-                operator_grace: seconds(config.operator_grace_s),
-                warn_battery_pct: config.warn_battery_pct,
-                takeoff_battery_pct: config.takeoff_battery_pct,
-                land_battery_pct: config.land_battery_pct,
-            },
             ranges: config
                 .scan_ranges
                 .iter()
@@ -326,6 +319,7 @@ fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, Fle
             || (address.is_loopback() && mode != DroneMode::Real),
         own_simulator,
         told_apart_by_port: false,
+        policy: policy(config, drone),
         stand_in: (mode == DroneMode::Auto && drone.interface.is_none()).then_some(simulator),
     })
 }
@@ -335,6 +329,21 @@ fn serial(id: &str, text: &str) -> Result<Word, FleetError> {
         id: id.to_owned(),
         serial: text.to_owned(),
     })
+}
+
+/// What keeps one drone safe: its own limits before those of the site.
+fn policy(config: &Drones, drone: &Drone) -> Policy {
+    let limits = config.limits_of(drone);
+    Policy {
+        on_operator_loss: config.on_operator_loss,
+        operator_grace: seconds(config.operator_grace_s),
+        warn_battery_pct: limits.warn_battery_pct.unwrap_or(config.warn_battery_pct),
+        takeoff_battery_pct: limits
+            .takeoff_battery_pct
+            .unwrap_or(config.takeoff_battery_pct),
+        land_battery_pct: limits.land_battery_pct.unwrap_or(config.land_battery_pct),
+        height_limit_cm: limits.land_height_cm,
+    }
 }
 
 /// Same address and interface is only possible for simulators on loopback with

@@ -11,6 +11,8 @@ fn drone(id: &str) -> Drone {
         command_port: None,
         interface: None,
         serial: None,
+        down: None,
+        limits: Default::default(),
     }
 }
 

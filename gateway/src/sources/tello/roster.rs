@@ -441,6 +441,8 @@ mod tests {
                 command_port: *command_port,
                 interface: interface.map(str::to_owned),
                 serial: None,
+                down: None,
+                limits: Default::default(),
             })
             .collect();
         let plan = FleetPlan::new(&Drones {

@@ -215,6 +215,8 @@ mod tests {
             address: Some(std::net::IpAddr::from([10, 0, 0, n as u8 + 1])),
             command_port: None,
             interface: None,
+            down: None,
+            limits: Default::default(),
             serial: serial.map(str::to_owned),
         });
         let drone = drone.collect();

@@ -83,6 +83,8 @@ mod tests {
             command_port: None,
             interface: interface.map(str::to_owned),
             serial: None,
+            down: None,
+            limits: Default::default(),
         };
         let plan = FleetPlan::new(&Drones {
             drone: vec![drone],

@@ -13,8 +13,8 @@ use readings::measured::{Measured, Page};
 use tello::command::Command;
 
 use super::{
-    Aim, CommandError, ConnectError, Controls, DroneView, LinkState, Operator, Pending,
-    UnknownDrone,
+    Aim, CommandError, ConnectError, Controls, DroneView, LinkState, Operator, OwnWish, Pending,
+    TakeoffCheck, UnknownDrone,
 };
 
 /// The drones of one kind, and their counters ([`Measured`]).
@@ -49,6 +49,18 @@ pub trait VehicleKind: Measured + Send + Sync + 'static {
         aim: Aim,
         by: &'a Operator,
     ) -> BoxFuture<'a, Result<Pending, CommandError>>;
+
+    /// Gives the drone a command that the gateway gives by itself: told as such, and it
+    /// makes nobody the operator. Returns once it is taken.
+    fn act<'a>(
+        &'a self,
+        id: &'a str,
+        command: Command,
+        own: OwnWish,
+    ) -> BoxFuture<'a, Result<Pending, CommandError>>;
+
+    /// What a take-off of the drone of that id depends on, as it is now. Never waits.
+    fn takeoff_checks(&self, id: &str) -> Option<Vec<TakeoffCheck>>;
 
     /// Ends every task of the kind; what it held is free when this returns.
     fn stop(&self) -> BoxFuture<'_, ()>;
@@ -130,6 +142,25 @@ impl Vehicles {
     /// [`CommandError`], before anything was sent.
     pub async fn aim(&self, id: &str, aim: Aim, by: &Operator) -> Result<Pending, CommandError> {
         self.kind_of(id)?.aim(id, aim, by).await
+    }
+
+    /// Gives a drone a command that the gateway gives by itself. Returns once it is taken.
+    ///
+    /// # Errors
+    /// [`CommandError`], before anything was sent.
+    pub async fn act(
+        &self,
+        id: &str,
+        command: Command,
+        own: OwnWish,
+    ) -> Result<Pending, CommandError> {
+        self.kind_of(id)?.act(id, command, own).await
+    }
+
+    /// What a take-off of a drone depends on, as it is now.
+    #[must_use]
+    pub fn takeoff_checks(&self, id: &str) -> Option<Vec<TakeoffCheck>> {
+        self.kinds.iter().find_map(|kind| kind.takeoff_checks(id))
     }
 
     /// Stops every kind, all at once: the stop of the gateway has one time for them.
@@ -224,6 +255,19 @@ mod tests {
             by: &'a Operator,
         ) -> BoxFuture<'a, Result<Pending, CommandError>> {
             self.command(id, Command::Stop, by)
+        }
+
+        fn act<'a>(
+            &'a self,
+            id: &'a str,
+            command: Command,
+            _own: OwnWish,
+        ) -> BoxFuture<'a, Result<Pending, CommandError>> {
+            Box::pin(async move { self.command(id, command, &Operator::gateway()).await })
+        }
+
+        fn takeoff_checks(&self, _id: &str) -> Option<Vec<TakeoffCheck>> {
+            None
         }
 
         fn stop(&self) -> BoxFuture<'_, ()> {

@@ -8,6 +8,7 @@ mod control;
 mod drone_words;
 mod kind;
 mod presence;
+mod takeoff;
 mod view;
 mod wish;
 
@@ -15,8 +16,10 @@ pub use control::{Control, Controls, NoSession};
 pub(crate) use drone_words::{DroneWords, explained};
 pub use kind::{VehicleKind, Vehicles};
 pub use presence::{Presence, Presences};
+pub(crate) use takeoff::linked;
+pub use takeoff::{NoHold, TakeoffCheck, TakeoffFacts, TakeoffGate, TakeoffHold, takeoff_checks};
 pub use view::{Basis, DroneView, Flight, Identity, LinkState, Phase, Verification};
 pub use wish::{
-    Aim, CommandError, ConnectError, Operator, Outcome, Pending, Refusal, UnknownDrone,
+    Aim, CommandError, ConnectError, Operator, Outcome, OwnWish, Pending, Refusal, UnknownDrone,
 };
-pub(crate) use wish::{CEILING_CM, MAX_MOVE_CM, MIN_MOVE_CM};
+pub(crate) use wish::{CEILING_CM, GATEWAY, MAX_MOVE_CM, MIN_MOVE_CM};

@@ -88,6 +88,8 @@ pub struct Identity {
     pub hardware: Option<String>,
     /// What is to be thought of it.
     pub verification: Verification,
+    /// Why it is taken for another drone, in words.
+    pub mistaken: Option<Arc<str>>,
 }
 
 /// State of the link to a drone.

@@ -93,6 +93,23 @@ pub enum Refusal {
         /// Where it would end.
         height_cm: i32,
     },
+    /// The move would end above a limit that was set.
+    #[error(
+        "over the height limit: up {asked_cm} cm would end at {height_cm} cm, and \
+         drones.limits.land_height_cm is {limit_cm} cm; ask for less, or have the limit changed \
+         in the configuration"
+    )]
+    OverHeight {
+        /// How far up it would go.
+        asked_cm: i32,
+        /// Where it would end.
+        height_cm: i32,
+        /// The limit.
+        limit_cm: u16,
+    },
+    /// Something that is not the drone's own keeps it on the ground.
+    #[error("no take-off: {0}")]
+    Held(Arc<str>),
     /// Too many commands wait already.
     #[error("too many commands wait for this drone; try again when some are done")]
     Full,
@@ -111,6 +128,30 @@ pub struct Operator {
     /// The session on a socket that the wish belongs to; none: nobody can say when who
     /// wished it is gone.
     pub session: Option<SessionId>,
+}
+
+/// Who gives what the gateway does by itself.
+pub(crate) const GATEWAY: &str = "gateway";
+
+impl Operator {
+    /// The gateway itself.
+    #[must_use]
+    pub fn gateway() -> Operator {
+        Operator {
+            id: GATEWAY.into(),
+            name: GATEWAY.into(),
+            session: None,
+        }
+    }
+}
+
+/// A command that the gateway gives by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnWish {
+    /// Why, in words.
+    pub why: Arc<str>,
+    /// The id under which it was announced, if it was.
+    pub announced: Option<CommandId>,
 }
 
 /// What came of a command.

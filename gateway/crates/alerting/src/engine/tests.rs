@@ -34,7 +34,7 @@ impl Bench {
             .expect("room");
         self.engine.observe(
             id,
-            source,
+            &source.into(),
             &[Reading { metric, value }],
             Mono::from_millis(second * 1000),
         )
@@ -212,7 +212,7 @@ fn no_episode_is_lost_between_two_threads() {
     let observe = |value, episode: u64| {
         engine.observe(
             source,
-            "board",
+            &"board".into(),
             &[Reading {
                 metric: Metric::CpuUsage,
                 value,
@@ -294,4 +294,65 @@ fn a_source_that_is_forgotten_begins_anew_and_the_others_go_on() {
         bench.observe(source, Metric::BatteryLevel, 15.0, 1);
     }
     assert_eq!(bench.raised(), [pair("drone_001", "Low Battery")]);
+}
+
+/// What was told to the actor.
+#[derive(Default)]
+struct Told(Mutex<Vec<(String, String, bool)>>);
+
+impl Actor for Told {
+    fn rule_acts(&self, acts: RuleActs<'_>) {
+        let told = (
+            acts.rule.name.to_string(),
+            acts.source.to_string(),
+            acts.stands,
+        );
+        self.0.lock().expect("whole").push(told);
+    }
+}
+
+#[test]
+fn a_rule_acts_whatever_holds_its_alert_back_and_ends_with_its_rule() {
+    let wind = |action: Option<&str>| RuleText {
+        name: "Wind".to_owned(),
+        cooldown_minutes: 60,
+        action: action.map(str::to_owned),
+        ..text(">=", 10.0)
+    };
+    let mut bench = Bench::new(vec![wind(Some("land"))]);
+    let told = Arc::new(Told::default());
+    bench.engine.set_actor(told.clone());
+    let news = || std::mem::take(&mut *told.0.lock().expect("whole"));
+    let at = |stands| vec![("Wind".to_owned(), "drone_001".to_owned(), stands)];
+    let observe = |bench: &Bench, value, second| {
+        bench.observe("drone_001", Metric::CpuUsage, value, second);
+    };
+    observe(&bench, 11.0, 0);
+    assert!(news().is_empty(), "one sample is none");
+    observe(&bench, 11.0, 1);
+    assert_eq!(news(), at(true));
+    observe(&bench, 5.0, 2);
+    assert_eq!(news(), at(false));
+    // The alert is in its cool-down; the action is not.
+    observe(&bench, 11.0, 3);
+    observe(&bench, 11.0, 4);
+    assert_eq!(news(), at(true));
+    // Another action of the same rule is another one, and a disabled rule is none.
+    bench.configure(vec![wind(Some("stop"))]);
+    assert_eq!(news(), at(false));
+    observe(&bench, 11.0, 5);
+    observe(&bench, 11.0, 6);
+    assert_eq!(news(), at(true));
+    bench.configure(vec![RuleText {
+        enabled: false,
+        ..wind(Some("stop"))
+    }]);
+    assert_eq!(news(), at(false));
+    bench.configure(vec![wind(Some("stop"))]);
+    observe(&bench, 11.0, 7);
+    observe(&bench, 11.0, 8);
+    assert_eq!(news(), at(true));
+    let source = bench.sources.find("drone_001").expect("there").id;
+    bench.engine.forget(source);
+    assert_eq!(news(), at(false));
 }

@@ -1,17 +1,21 @@
 //! What may be asked of a drone now. Pure: the firmware would refuse much of
 //! this too, but late, and in fewer words.
 
+use std::sync::Arc;
+
 use tello::catalog::Effect;
 use tello::command::Command;
 use tello::path::Way;
 
-use crate::sources::vehicles::{CEILING_CM, Flight, LinkState, Phase, Refusal};
+use crate::sources::vehicles::{
+    CEILING_CM, Flight, LinkState, Phase, Refusal, TakeoffFacts, linked, takeoff_checks,
+};
 
 use super::down::Down;
 use super::snapshot::Snapshot;
 
 /// What the decision is made from, besides the drone as it is seen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Grounds {
     pub(super) flight: Flight,
     /// Fresh states prove the ground.
@@ -19,23 +23,30 @@ pub(super) struct Grounds {
     pub(super) takeoff_battery_pct: u8,
     /// Where the commands before it will have taken the drone, in cm; none: not known.
     pub(super) height_cm: Option<i32>,
+    /// Where the site or the drone sets a limit below the ceiling.
+    pub(super) height_limit_cm: Option<u16>,
+    /// What keeps it on the ground that is not its own.
+    pub(super) held: Option<Arc<str>>,
+    /// Why it is taken for another drone, in words.
+    pub(super) mistaken: Option<Arc<str>>,
 }
 
 /// Whether `command` may be sent. Judged when it is asked, and again when its
 /// turn comes.
-pub(super) fn admit(command: Command, about: &Snapshot, grounds: Grounds) -> Result<(), Refusal> {
+pub(super) fn admit(command: Command, about: &Snapshot, grounds: &Grounds) -> Result<(), Refusal> {
     if let Some(down) = Down::of(command) {
         return admit_down(down, about, grounds);
     }
-    match about.link {
-        LinkState::Disconnected | LinkState::Connecting => return Err(Refusal::NotConnected),
-        LinkState::Lost => return Err(Refusal::Lost(about.reason.clone().unwrap_or_default())),
-        LinkState::Connected => {}
+    if command.takes_off() {
+        return take_off(about, grounds);
+    }
+    linked(about.link, about.reason.as_deref())?;
+    if let Some(why) = &grounds.mistaken {
+        return Err(Refusal::Mistaken(why.clone()));
     }
     let phase = grounds.flight.phase;
     let flies = matches!(phase, Phase::TakingOff | Phase::Flying);
     match command {
-        _ if command.takes_off() => take_off(about, grounds),
         _ if command.is_manoeuvre() && !flies => Err(Refusal::NotAirborne),
         _ if phase == Phase::Flying && !about.is_fresh() => Err(Refusal::NotSeen),
         Command::Listed(listed) if listed.entry().effect == Effect::Restarts => {
@@ -45,15 +56,13 @@ pub(super) fn admit(command: Command, about: &Snapshot, grounds: Grounds) -> Res
                 Err(Refusal::NotOnGround)
             }
         }
-        _ => command
-            .way()
-            .map_or(Ok(()), |way| within(&way, grounds.height_cm)),
+        _ => command.way().map_or(Ok(()), |way| within(&way, grounds)),
     }
 }
 
 /// Down is always possible: what is believed of the drone keeps nobody from it,
 /// only a fresh state that proves the ground does, and that there is no link.
-fn admit_down(down: Down, about: &Snapshot, grounds: Grounds) -> Result<(), Refusal> {
+fn admit_down(down: Down, about: &Snapshot, grounds: &Grounds) -> Result<(), Refusal> {
     let has_link = match about.link {
         LinkState::Connected | LinkState::Lost => true,
         // Nobody wants it, or it was never heard since; one in the air still counts.
@@ -68,35 +77,42 @@ fn admit_down(down: Down, about: &Snapshot, grounds: Grounds) -> Result<(), Refu
     }
 }
 
-fn take_off(about: &Snapshot, grounds: Grounds) -> Result<(), Refusal> {
-    if grounds.flight.may_fly() {
-        return Err(Refusal::NotOnGround);
-    }
-    if about.motion.is_upside_down() {
-        return Err(Refusal::UpsideDown);
-    }
-    let least_pct = grounds.takeoff_battery_pct;
-    match about
-        .battery_pct
-        .filter(|battery_pct| *battery_pct < least_pct)
-    {
-        Some(battery_pct) => Err(Refusal::BatteryLow {
-            battery_pct,
-            least_pct,
-        }),
-        None => Ok(()),
-    }
+fn take_off(about: &Snapshot, grounds: &Grounds) -> Result<(), Refusal> {
+    let checks = takeoff_checks(&TakeoffFacts {
+        link: about.link,
+        reason: about.reason.as_deref(),
+        mistaken: grounds.mistaken.clone(),
+        may_fly: grounds.flight.may_fly(),
+        upside_down: about.motion.is_upside_down(),
+        battery_pct: about.battery_pct,
+        least_pct: grounds.takeoff_battery_pct,
+        held: grounds.held.clone(),
+    });
+    let mut refusals = checks.into_iter().filter_map(|check| check.refusal);
+    refusals.next().map_or(Ok(()), Err)
 }
 
-/// The limit holds for the whole way, not for its end. A way that does not rise is never
-/// against it: a drone above the limit comes back under it.
-fn within(way: &Way, from_cm: Option<i32>) -> Result<(), Refusal> {
+/// Limits hold for the whole way, not for its end. A way that does not rise is never
+/// against them: a drone above one comes back under it.
+fn within(way: &Way, grounds: &Grounds) -> Result<(), Refusal> {
     if !way.over_pad && way.highest_cm <= 0 {
         return Ok(());
     }
-    let from_cm = from_cm.ok_or(Refusal::NotSaid("height"))?;
+    let from_cm = grounds.height_cm.ok_or(Refusal::NotSaid("height"))?;
     let height_cm = way.highest_from(from_cm);
-    (height_cm <= CEILING_CM.max(from_cm))
+    if height_cm <= from_cm {
+        return Ok(());
+    }
+    if let Some(limit_cm) = grounds.height_limit_cm
+        && height_cm > limit_cm.into()
+    {
+        return Err(Refusal::OverHeight {
+            asked_cm: height_cm - from_cm,
+            height_cm,
+            limit_cm,
+        });
+    }
+    (height_cm <= CEILING_CM)
         .then_some(())
         .ok_or(Refusal::OutOfBounds { height_cm })
 }
@@ -135,6 +151,9 @@ mod tests {
             grounded: phase == Phase::Landed,
             takeoff_battery_pct: 10,
             height_cm: Some(120),
+            height_limit_cm: None,
+            held: None,
+            mistaken: None,
         }
     }
 
@@ -146,10 +165,10 @@ mod tests {
     #[test]
     fn a_take_off_needs_the_ground_and_a_charge() {
         let landed = in_phase(Phase::Landed);
-        assert_eq!(admit(Command::Takeoff, &about(), landed), Ok(()));
+        assert_eq!(admit(Command::Takeoff, &about(), &landed), Ok(()));
         let flying = in_phase(Phase::Flying);
         assert_eq!(
-            admit(Command::Takeoff, &about(), flying),
+            admit(Command::Takeoff, &about(), &flying),
             Err(Refusal::NotOnGround)
         );
         let charged = |battery_pct| Snapshot {
@@ -157,23 +176,29 @@ mod tests {
             ..about()
         };
         assert_eq!(
-            admit(Command::Takeoff, &charged(9), landed),
+            admit(Command::Takeoff, &charged(9), &landed),
             Err(Refusal::BatteryLow {
                 battery_pct: 9,
                 least_pct: 10
             })
         );
-        assert_eq!(admit(Command::Takeoff, &charged(10), landed), Ok(()));
+        assert_eq!(admit(Command::Takeoff, &charged(10), &landed), Ok(()));
+        let held = Grounds {
+            held: Some("the emergency stop is engaged".into()),
+            ..landed
+        };
+        let why = Refusal::Held("the emergency stop is engaged".into());
+        assert_eq!(admit(Command::Takeoff, &about(), &held), Err(why));
     }
 
     #[test]
     fn movements_need_the_air_and_stay_under_the_ceiling() {
         for phase in [Phase::Flying, Phase::TakingOff] {
-            assert_eq!(admit(UP, &about(), in_phase(phase)), Ok(()));
+            assert_eq!(admit(UP, &about(), &in_phase(phase)), Ok(()));
         }
         for phase in [Phase::Landed, Phase::Landing] {
             assert_eq!(
-                admit(UP, &about(), in_phase(phase)),
+                admit(UP, &about(), &in_phase(phase)),
                 Err(Refusal::NotAirborne)
             );
         }
@@ -182,7 +207,7 @@ mod tests {
             ..in_phase(Phase::Flying)
         };
         assert_eq!(
-            admit(UP, &about(), high),
+            admit(UP, &about(), &high),
             Err(Refusal::OutOfBounds { height_cm: 1_001 })
         );
         let unknown = Grounds {
@@ -190,9 +215,18 @@ mod tests {
             ..in_phase(Phase::Flying)
         };
         assert_eq!(
-            admit(UP, &about(), unknown),
+            admit(UP, &about(), &unknown),
             Err(Refusal::NotSaid("height"))
         );
+        let limited = Grounds {
+            height_limit_cm: Some(300),
+            ..in_phase(Phase::Flying)
+        };
+        let refused = admit(UP, &about(), &limited).expect_err("over the limit");
+        let words = refused.to_string();
+        for part in ["300 cm", "drones.limits.land_height_cm", "up 500", "620 cm"] {
+            assert!(words.contains(part), "{words}");
+        }
     }
 
     #[test]
@@ -208,17 +242,20 @@ mod tests {
         lie(&mut over, "time:9;pitch:0;roll:180;");
         let landed = in_phase(Phase::Landed);
         assert_eq!(
-            admit(Command::Takeoff, &over, landed),
+            admit(Command::Takeoff, &over, &landed),
             Err(Refusal::UpsideDown)
         );
-        assert_eq!(admit(Command::Land, &over, in_phase(Phase::Flying)), Ok(()));
+        assert_eq!(
+            admit(Command::Land, &over, &in_phase(Phase::Flying)),
+            Ok(())
+        );
         lie(&mut over, "time:9;pitch:0;roll:0;");
-        assert_eq!(admit(Command::Takeoff, &over, landed), Ok(()));
+        assert_eq!(admit(Command::Takeoff, &over, &landed), Ok(()));
     }
 
     #[test]
     fn a_way_is_judged_by_its_highest_point_and_a_restart_needs_the_ground() {
-        let judged = |text: &str, grounds: Grounds| {
+        let judged = |text: &str, grounds: &Grounds| {
             admit(Command::parse(text).expect(text), &about(), grounds)
         };
         let high = Grounds {
@@ -227,26 +264,26 @@ mod tests {
         };
         // Begins and ends below the ceiling, and leaves it between.
         assert_eq!(
-            judged("curve 100 0 100 200 0 0 30", high),
+            judged("curve 100 0 100 200 0 0 30", &high),
             Err(Refusal::OutOfBounds { height_cm: 1_050 })
         );
-        assert_eq!(judged("curve 100 0 -100 200 0 0 30", high), Ok(()));
-        assert_eq!(judged("go 100 0 50 30", high), Ok(()));
-        assert!(judged("go 100 0 51 30", high).is_err());
+        assert_eq!(judged("curve 100 0 -100 200 0 0 30", &high), Ok(()));
+        assert_eq!(judged("go 100 0 50 30", &high), Ok(()));
+        assert!(judged("go 100 0 51 30", &high).is_err());
         assert_eq!(
-            judged("throwfly", in_phase(Phase::Flying)),
+            judged("throwfly", &in_phase(Phase::Flying)),
             Err(Refusal::NotOnGround)
         );
         assert_eq!(
-            judged("reboot", in_phase(Phase::Flying)),
+            judged("reboot", &in_phase(Phase::Flying)),
             Err(Refusal::NotOnGround)
         );
-        assert_eq!(judged("reboot", in_phase(Phase::Landed)), Ok(()));
+        assert_eq!(judged("reboot", &in_phase(Phase::Landed)), Ok(()));
         let unproven = Grounds {
             grounded: false,
             ..in_phase(Phase::Landed)
         };
-        assert_eq!(judged("reboot", unproven), Err(Refusal::NotOnGround));
+        assert_eq!(judged("reboot", &unproven), Err(Refusal::NotOnGround));
     }
 
     #[test]
@@ -259,12 +296,12 @@ mod tests {
         let speed = Command::parse("speed 50").expect("a command");
         for command in [UP, Command::StreamOn, speed] {
             assert_eq!(
-                admit(command, &unseen, flying),
+                admit(command, &unseen, &flying),
                 Err(Refusal::NotSeen),
                 "{command}"
             );
         }
-        assert_eq!(admit(Command::Land, &unseen, flying), Ok(()));
+        assert_eq!(admit(Command::Land, &unseen, &flying), Ok(()));
     }
 
     #[test]
@@ -281,30 +318,30 @@ mod tests {
         };
         for command in down {
             for phase in [Phase::TakingOff, Phase::Flying, Phase::Landing] {
-                assert_eq!(admit(command, &about(), in_phase(phase)), Ok(()));
-                assert_eq!(admit(command, &lost, in_phase(phase)), Ok(()));
+                assert_eq!(admit(command, &about(), &in_phase(phase)), Ok(()));
+                assert_eq!(admit(command, &lost, &in_phase(phase)), Ok(()));
             }
-            assert_eq!(admit(command, &lost, believed), Ok(()), "{command}");
+            assert_eq!(admit(command, &lost, &believed), Ok(()), "{command}");
         }
         let grounded = in_phase(Phase::Landed);
         assert_eq!(
-            admit(Command::Land, &about(), grounded),
+            admit(Command::Land, &about(), &grounded),
             Err(Refusal::NotAirborne)
         );
-        assert_eq!(admit(Command::Emergency, &about(), grounded), Ok(()));
+        assert_eq!(admit(Command::Emergency, &about(), &grounded), Ok(()));
         let nobody = Snapshot {
             link: LinkState::Disconnected,
             ..about()
         };
         for command in down {
             assert_eq!(
-                admit(command, &nobody, believed),
+                admit(command, &nobody, &believed),
                 Err(Refusal::NotConnected)
             );
-            assert_eq!(admit(command, &nobody, in_phase(Phase::Flying)), Ok(()));
+            assert_eq!(admit(command, &nobody, &in_phase(Phase::Flying)), Ok(()));
         }
         assert!(matches!(
-            admit(UP, &lost, in_phase(Phase::Flying)),
+            admit(UP, &lost, &in_phase(Phase::Flying)),
             Err(Refusal::Lost(_))
         ));
     }

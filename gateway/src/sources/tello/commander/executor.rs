@@ -27,7 +27,7 @@ use super::snapshot::Snapshot;
 use super::todo::Todo;
 use super::{Admission, Request, Wished};
 use crate::sources::vehicles::{
-    Aim, CommandError, Controls, Flight, LinkState, Operator, Outcome, Phase,
+    Aim, CommandError, Controls, Flight, LinkState, Operator, Outcome, Phase, TakeoffGate,
 };
 
 /// How often the guard looks.
@@ -100,6 +100,8 @@ pub(in super::super) struct CommandExecutor {
     controls: Controls,
     /// Whether its last state proved the ground.
     was_grounded: bool,
+    /// What keeps it on the ground that is not its own.
+    takeoff: TakeoffGate,
     reports: Reports,
     belief: Belief,
     rival: RivalWatch,
@@ -131,6 +133,7 @@ impl CommandExecutor {
         policy: Policy,
         (drone, controls): (Arc<str>, Controls),
         ids: CommandIds,
+        takeoff: TakeoffGate,
     ) -> CommandExecutor {
         CommandExecutor {
             queue: Queue::new(),
@@ -139,6 +142,7 @@ impl CommandExecutor {
             drone,
             controls,
             was_grounded: true,
+            takeoff,
             reports: Reports::new(ids),
             belief: Belief::default(),
             rival: RivalWatch::default(),
@@ -202,6 +206,7 @@ impl CommandExecutor {
         let Request {
             wish: wished,
             by,
+            own,
             admitted,
             outcome,
         } = request;
@@ -212,12 +217,16 @@ impl CommandExecutor {
             Wished::Aim(aim) => (Some(aim), self.towards(aim, about)),
         };
         let command = towards.clone().unwrap_or(Command::Stop);
-        let mut wish = self.reports.wish(command, &by);
+        let mut wish = match &own {
+            None => self.reports.wish(command, &by),
+            Some(own) => self.reports.wish_of_gateway(command, own),
+        };
         wish.aim = aim;
         let id = wish.id;
         let verdict = match towards.and_then(|command| self.admit_from(&by, command, about)) {
             Ok(()) => {
-                self.reports.queued(&wish);
+                self.reports
+                    .queued(&wish, own.as_ref().map(|own| own.why.clone()));
                 Ok(id)
             }
             Err(why) => {
@@ -234,7 +243,10 @@ impl CommandExecutor {
                 }
                 self.is_flown_by(by, about.now);
                 self.rival.taken_over();
-            } else if self.operator.is_none() && !matches!(command, Command::Read(_)) {
+            } else if own.is_none()
+                && self.operator.is_none()
+                && !matches!(command, Command::Read(_))
+            {
                 self.is_flown_by(by, about.now);
             }
             let awaited = matches!(wished, Wished::Awaited(_));

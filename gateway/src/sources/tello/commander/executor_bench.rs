@@ -6,7 +6,7 @@ use tello::state::parse;
 use super::super::super::motion::Motion;
 use super::*;
 use crate::config::OnOperatorLoss;
-use crate::sources::vehicles::{Aim, Presence, Refusal};
+use crate::sources::vehicles::{Aim, Presence, Refusal, TakeoffGate};
 
 /// A drone whose states arrive every 100 ms while it is heard, and what it was sent.
 pub(super) struct Bench {
@@ -43,6 +43,7 @@ impl Bench {
             warn_battery_pct: 15,
             takeoff_battery_pct: 10,
             land_battery_pct: 5,
+            height_limit_cm: None,
         };
         let controls = Controls::default();
         let mut bench = Bench {
@@ -50,6 +51,7 @@ impl Bench {
                 policy,
                 ("d".into(), controls.clone()),
                 CommandIds::new(BootId(1)),
+                TakeoffGate::default(),
             ),
             motion: Motion::default(),
             now: BEGAN,
@@ -201,6 +203,7 @@ impl Bench {
         let (admitted, mut verdict) = oneshot::channel();
         let (outcome, told) = oneshot::channel();
         let request = Request {
+            own: None,
             wish,
             by,
             admitted,

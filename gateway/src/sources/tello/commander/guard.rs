@@ -25,6 +25,8 @@ pub(in super::super) struct Policy {
     pub(in super::super) takeoff_battery_pct: u8,
     /// Charge at and under which a flying drone is landed, in percent; 0: never.
     pub(in super::super) land_battery_pct: u8,
+    /// Height over the take-off point that no move may end above, in cm.
+    pub(in super::super) height_limit_cm: Option<u16>,
 }
 
 /// Who flies, as the guard sees it.
@@ -158,6 +160,7 @@ mod tests {
             warn_battery_pct: 15,
             takeoff_battery_pct: 10,
             land_battery_pct: 5,
+            height_limit_cm: None,
         })
     }
 

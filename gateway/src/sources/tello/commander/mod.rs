@@ -37,7 +37,7 @@ pub(super) use snapshot::Snapshot;
 use readings::command::CommandId;
 use tello::command::Command;
 
-use crate::sources::vehicles::{Aim, CommandError, Operator, Outcome};
+use crate::sources::vehicles::{Aim, CommandError, Operator, Outcome, OwnWish};
 
 /// Requests that may wait for a drone's task; it takes them at once, so more is
 /// a runaway caller, who is refused.
@@ -76,6 +76,8 @@ pub(super) enum Wished {
 pub(super) struct Request {
     pub(super) wish: Wished,
     pub(super) by: Operator,
+    /// Of what the gateway gives by itself.
+    pub(super) own: Option<OwnWish>,
     /// Told at once whether the command is taken, and under which id.
     pub(super) admitted: oneshot::Sender<Verdict>,
     /// Told what came of it.

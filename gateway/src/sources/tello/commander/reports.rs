@@ -13,10 +13,7 @@ use tello::command::Command;
 
 use super::Wished;
 use super::down::Down;
-use crate::sources::vehicles::{Aim, Operator, Outcome, Refusal};
-
-/// Who gives what the gateway does by itself.
-const GATEWAY: &str = "gateway";
+use crate::sources::vehicles::{Aim, GATEWAY, Operator, Outcome, OwnWish, Refusal};
 
 /// One step of one command.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +76,14 @@ impl Reports {
         self.new_wish(command, EventKind::Command, by.name.clone())
     }
 
+    /// A command that the gateway gives by itself, not taken yet; one that was announced
+    /// has its id.
+    pub(super) fn wish_of_gateway(&self, command: Command, own: &OwnWish) -> Wish {
+        let mut wish = self.new_wish(command, EventKind::Guard, GATEWAY.into());
+        wish.id = own.announced.unwrap_or(wish.id);
+        wish
+    }
+
     /// A command that the gateway gives by itself is taken.
     pub(super) fn own(&mut self, command: Command, why: &str) -> Wish {
         let wish = self.new_wish(command, EventKind::Guard, GATEWAY.into());
@@ -98,8 +103,8 @@ impl Reports {
     }
 
     /// It is taken.
-    pub(super) fn queued(&mut self, wish: &Wish) {
-        self.note(wish, CommandState::Queued, None);
+    pub(super) fn queued(&mut self, wish: &Wish, why: Option<Arc<str>>) {
+        self.note(wish, CommandState::Queued, why);
     }
 
     /// It is not taken.

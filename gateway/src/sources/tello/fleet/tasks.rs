@@ -33,10 +33,10 @@ impl FleetParts {
                 index,
                 plan.lost_after,
                 (
-                    plan.policy,
                     self.controls.clone(),
                     self.events.clone(),
                     self.serials.clone(),
+                    options.takeoff_hold.clone(),
                 ),
                 sink.clone(),
                 self.cancel.clone(),

@@ -31,6 +31,10 @@ impl LinkTask {
         }
         let judged = self.serials.judge(&id);
         let verification = self.verification(&judged, said.is_some());
+        if judged != self.judged {
+            self.judged = judged;
+            self.tell_identity(said.clone());
+        }
         let told = self.executor.identity();
         let text = |word: &Option<Word>| word.as_deref().map(str::to_owned);
         let identity = Identity {
@@ -38,12 +42,9 @@ impl LinkTask {
             sdk: text(&told.sdk),
             hardware: text(&told.hardware),
             verification,
+            mistaken: self.executor.mistaken().cloned(),
         };
         *self.slot().identity() = identity;
-        if judged != self.judged {
-            self.judged = judged;
-            self.tell_identity(said);
-        }
     }
 
     /// Its serial number; of firmware that knows none, the neighbour's MAC address.

@@ -28,13 +28,13 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::super::command_port::CommandPort;
-use super::super::commander::{CommandExecutor, Outgoing, Policy, Request, Snapshot, publish};
+use super::super::commander::{CommandExecutor, Outgoing, Request, Snapshot, publish};
 use super::super::roster::{DroneRecord, Roster};
 use super::super::serials::{Judged, Serials};
 use super::machine::{Inputs, Link, Step};
 use super::reason::Evidence;
 use crate::sources::sink::ReadingSink;
-use crate::sources::vehicles::{Controls, LinkState};
+use crate::sources::vehicles::{Controls, LinkState, TakeoffGate, TakeoffHold};
 
 /// Longer than any reply.
 const REPLY_BYTES: usize = 1536;
@@ -82,7 +82,7 @@ impl LinkTask {
         roster: Arc<Roster>,
         index: usize,
         lost_after: Duration,
-        (policy, controls, events, serials): (Policy, Controls, EventLog, Serials),
+        (controls, events, serials, hold): (Controls, EventLog, Serials, Arc<dyn TakeoffHold>),
         sink: Arc<dyn ReadingSink>,
         cancel: CancellationToken,
     ) -> LinkTask {
@@ -94,9 +94,10 @@ impl LinkTask {
             slot.plan.from,
         );
         let mut executor = CommandExecutor::new(
-            policy,
+            slot.plan.policy,
             (slot.plan.id.clone(), controls),
             events.command_ids(),
+            TakeoffGate::new(&slot.plan.id, hold),
         );
         let requests = slot.take_intake();
         if let Some(until) = slot.recalled_until() {

@@ -57,7 +57,7 @@ impl Bench {
             .expect("room");
         self.service.engine.observe(
             id,
-            source,
+            &source.into(),
             &[Reading { metric, value }],
             Mono::from_millis(second * 1000),
         );

@@ -26,6 +26,11 @@ impl CommandExecutor {
         self.mistaken = why;
     }
 
+    /// Why it is taken for another drone.
+    pub(in super::super::super) fn mistaken(&self) -> Option<&Arc<str>> {
+        self.mistaken.as_ref()
+    }
+
     /// Asks a drone that stands on the ground with nothing to do.
     pub(super) fn ask_who_it_is(&mut self, about: &Snapshot, todo: &mut Todo<Ticket>) {
         let may = about.link == LinkState::Connected

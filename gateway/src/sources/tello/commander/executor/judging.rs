@@ -23,13 +23,6 @@ impl CommandExecutor {
         about: &Snapshot,
     ) -> Result<(), Refusal> {
         self.admit(command, about)?;
-        if let Some(why) = self
-            .mistaken
-            .clone()
-            .filter(|_| Down::of(command).is_none())
-        {
-            return Err(Refusal::Mistaken(why));
-        }
         if !flies(command) {
             return Ok(());
         }
@@ -46,10 +39,10 @@ impl CommandExecutor {
         if command.is_manoeuvre() && self.queue.held_for(about.now) > WAITS_FOR {
             return Err(Refusal::Busy);
         }
-        admit(command, about, self.grounds(about))
+        admit(command, about, &self.grounds(about, command))
     }
 
-    fn grounds(&self, about: &Snapshot) -> Grounds {
+    fn grounds(&self, about: &Snapshot, command: Command) -> Grounds {
         Grounds {
             flight: self.flight(about),
             // One that a take-off waits for is as good as gone: land and stop are taken,
@@ -57,6 +50,12 @@ impl CommandExecutor {
             grounded: self.belief.is_grounded(&about.motion, about.now) && !self.queue.takes_off(),
             takeoff_battery_pct: self.guard.policy().takeoff_battery_pct,
             height_cm: self.height_at_the_end_cm(about),
+            height_limit_cm: self.guard.policy().height_limit_cm,
+            mistaken: self.mistaken.clone(),
+            held: command
+                .takes_off()
+                .then(|| self.takeoff.why_not())
+                .flatten(),
         }
     }
 
@@ -102,8 +101,8 @@ impl CommandExecutor {
         let grounds = Grounds {
             flight: self.belief.flight(&about.motion, None, about.now),
             height_cm: about.height_under_ceiling_cm(),
-            ..self.grounds(about)
+            ..self.grounds(about, command)
         };
-        admit(command, about, grounds)
+        admit(command, about, &grounds)
     }
 }
