@@ -2,6 +2,7 @@
 //! and guard, says what to send. The link's task calls it and owns the socket.
 
 mod asking;
+mod guarding;
 mod judging;
 mod rivalry;
 mod wire;
@@ -18,7 +19,7 @@ use tokio::sync::oneshot;
 
 use super::belief::Belief;
 use super::down::{Down, DownCommands, Known};
-use super::guard::{Act, FlightGuard, Flyer, Policy, Watched};
+use super::guard::{FlightGuard, Policy};
 use super::identity::Identity;
 use super::queue::{Gate, Queue, QueueStats};
 use super::reports::{Report, Reports, Wish};
@@ -369,43 +370,6 @@ impl CommandExecutor {
         out
     }
 
-    fn stand_guard(&mut self, about: &Snapshot) -> Outgoing {
-        let phase = self.flight(about).phase;
-        // Control that was handed over in the air is whose flight it is.
-        if let Some(control) = self.controls.of(&self.drone, about.now)
-            && self.operator.as_ref().map(|by| by.session) != Some(control.by.session)
-        {
-            self.is_flown_by(control.by, about.now);
-        }
-        let watched = Watched {
-            now: about.now,
-            flying: matches!(phase, Phase::Flying | Phase::TakingOff),
-            operator: self.operator.as_ref().map(|operator| Flyer {
-                is_there: self.controls.presences().is_there(operator, about.now),
-                said: self.controls.presences().said(operator),
-            }),
-            may_keep_alive: about.is_fresh()
-                && self.rival.sign().is_none()
-                && self.queue.is_idle()
-                && self.down.active().is_none()
-                && !self.sinks_untold(about),
-            last_sent: self.last_sent,
-            battery_pct: about.battery_now_pct(),
-        };
-        let (command, intervention) = match self.guard.look(watched) {
-            None => return Outgoing::new(),
-            Some(Act::KeepAlive) => return self.ask_unwished(Command::Read(Query::Battery), about),
-            Some(Act::LandForBattery) => (Command::Land, Intervention::LandedForBattery),
-            Some(Act::LandForOperator) => (Command::Land, Intervention::ActedForOperator),
-            Some(Act::HoverForOperator) => (Command::Stop, Intervention::ActedForOperator),
-        };
-        self.intervention = Some(intervention);
-        let mut todo = Todo::new();
-        let wish = self.reports.own(command, intervention.why());
-        self.submit(wish, (None, false), about, &mut todo);
-        self.carry_out(todo, about)
-    }
-
     /// Puts a command in the line that nobody wished for and nobody waits for.
     fn ask_unwished(&mut self, command: Command, about: &Snapshot) -> Outgoing {
         let mut todo = Todo::new();
@@ -416,20 +380,6 @@ impl CommandExecutor {
     /// What came of commands since the last call.
     pub(in super::super) fn take_reports(&mut self) -> Vec<Report> {
         self.reports.take()
-    }
-
-    /// What the guard did since the last call.
-    pub(in super::super) fn take_intervention(
-        &mut self,
-    ) -> Option<(Intervention, Option<&Operator>)> {
-        self.intervention
-            .take()
-            .map(|intervention| (intervention, self.operator.as_ref()))
-    }
-
-    /// Whether the battery of a flying drone is worth a warning.
-    pub(in super::super) fn warns(&self) -> bool {
-        self.guard.warns()
     }
 
     /// Whether a landing was asked for, and is neither confirmed nor ended in time.
@@ -533,3 +483,7 @@ mod tests;
 #[cfg(test)]
 #[path = "reports_tests.rs"]
 mod reports_tests;
+
+#[cfg(test)]
+#[path = "executor_flyer_tests.rs"]
+mod flyer_tests;

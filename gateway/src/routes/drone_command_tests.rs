@@ -1,0 +1,116 @@
+//! What two clients ask in two units, and nonsense.
+
+use serde_json::json;
+
+use super::*;
+
+fn wish(body: Value) -> Option<Wish> {
+    parse(body.as_object().expect("an object"))
+        .map(|(_, wish)| wish)
+        .ok()
+}
+
+fn up(direction: Direction, distance_cm: u16) -> Command {
+    Command::Move {
+        direction,
+        distance_cm,
+    }
+}
+
+#[test]
+fn the_two_clients_count_in_their_units() {
+    let metres =
+        wish(json!({"command": "move", "params": {"direction": "backward", "distance": 1.5}}));
+    assert_eq!(metres, Some(Wish::Fly(up(Direction::Back, 150))));
+    let centimetres =
+        wish(json!({"type": "move", "parameters": {"direction": "up", "distance": 50}}));
+    assert_eq!(centimetres, Some(Wish::Fly(up(Direction::Up, 50))));
+    let other = wish(
+        json!({"droneId": "d", "command": "rotate", "parameters": {"direction": "clockwise", "angle": 90}}),
+    );
+    assert_eq!(
+        other,
+        Some(Wish::Fly(Command::Rotate {
+            clockwise: true,
+            angle_deg: 90
+        }))
+    );
+}
+
+#[test]
+fn axes_win_and_turns_are_signed() {
+    let body = json!({"command": "move", "params": {"x": -1, "y": 0, "z": 0.5, "direction": "up", "distance": 5}});
+    assert_eq!(
+        wish(body),
+        Some(Wish::Moves(vec![
+            up(Direction::Up, 50),
+            up(Direction::Left, 100)
+        ]))
+    );
+    let body = json!({"command": "rotate", "params": {"mode": "relative", "angle": 30, "rotationAngle": -30}});
+    assert_eq!(
+        wish(body),
+        Some(Wish::Fly(Command::Rotate {
+            clockwise: false,
+            angle_deg: 30
+        }))
+    );
+    let body = json!({"command": "rotate", "params": {"mode": "absolute", "absoluteHeading": 270}});
+    assert_eq!(wish(body), Some(Wish::Aim(Aim::Heading(270))));
+    let takeoff = |params: Value| wish(json!({"command": "takeoff", "params": params}));
+    assert_eq!(takeoff(json!({"altitude": 1.5})), Some(Wish::TakeOff(150)));
+    assert_eq!(takeoff(json!({})), Some(Wish::TakeOff(120)));
+    assert_eq!(takeoff(json!({"altitude": 0.4})), None);
+}
+
+#[test]
+fn commands_of_the_table_are_known_in_both_units() {
+    for (body, text) in [
+        (
+            json!({"command": "go", "params": {"x": 1.5, "y": 0, "z": -0.5, "speed": 0.3}}),
+            "go 150 0 -50 30",
+        ),
+        (
+            json!({"type": "go", "parameters": {"x": 150, "y": 0, "z": -50, "speed": 30, "pad": 2}}),
+            "go 150 0 -50 30 m2",
+        ),
+        (
+            json!({"command": "flip", "params": {"direction": "left"}}),
+            "flip l",
+        ),
+        (
+            json!({"type": "set_speed", "parameters": {"speed": 50}}),
+            "speed 50",
+        ),
+        (json!({"command": "mon"}), "mon"),
+        (
+            json!({"command": "setbitrate", "params": {"bitrate": 3}}),
+            "setbitrate 3",
+        ),
+    ] {
+        let Some(Wish::Fly(command)) = wish(body.clone()) else {
+            panic!("{body} is refused");
+        };
+        assert_eq!(command.to_string(), text);
+    }
+}
+
+#[test]
+fn nonsense_is_refused() {
+    for body in [
+        json!({}),
+        json!({"command": "dance"}),
+        json!({"command": "move", "params": {"direction": "up", "distance": 0.1}}),
+        json!({"command": "move", "params": {"x": 9}}),
+        json!({"command": "move", "params": {"x": 0}}),
+        json!({"command": "move", "params": {"x": "far"}}),
+        json!({"command": "rotate", "params": {"angle": 0}}),
+        json!({"command": "change_altitude", "params": {}}),
+        json!({"type": "set_speed", "parameters": {"speed": 500}}),
+        json!({"type": "go", "parameters": {"x": 100, "y": 0, "z": 0}}),
+        json!({"command": "go", "params": {"x": 9, "y": 0, "z": 0, "speed": 0.5}}),
+        json!({"type": "curve", "parameters": {"x1": 100, "y1": 0, "z1": 0, "x2": 200, "y2": 0, "z2": 0, "speed": 20}}),
+    ] {
+        assert_eq!(wish(body.clone()), None, "{body}");
+    }
+}

@@ -1,0 +1,62 @@
+//! What the executor shows its guard, and what it does for it.
+
+use tello::command::{Command, Query};
+
+use super::super::guard::{Act, Flyer, Watched};
+use super::super::snapshot::Snapshot;
+use super::super::todo::Todo;
+use super::{CommandExecutor, Intervention, Outgoing};
+use crate::sources::vehicles::{Operator, Phase};
+
+impl CommandExecutor {
+    pub(super) fn stand_guard(&mut self, about: &Snapshot) -> Outgoing {
+        let phase = self.flight(about).phase;
+        // Control that was handed over in the air is whose flight it is.
+        if let Some(control) = self.controls.of(&self.drone, about.now)
+            && self.operator.as_ref().map(|by| by.session) != Some(control.by.session)
+        {
+            self.is_flown_by(control.by, about.now);
+        }
+        let watched = Watched {
+            now: about.now,
+            flying: matches!(phase, Phase::Flying | Phase::TakingOff),
+            operator: self.operator.as_ref().map(|operator| Flyer {
+                is_there: self.controls.presences().is_there(operator, about.now),
+                said: self.controls.presences().said(operator),
+            }),
+            may_keep_alive: about.is_fresh()
+                && self.rival.sign().is_none()
+                && self.queue.is_idle()
+                && self.down.active().is_none()
+                && !self.sinks_untold(about),
+            last_sent: self.last_sent,
+            battery_pct: about.battery_now_pct(),
+        };
+        let (command, intervention) = match self.guard.look(watched) {
+            None => return Outgoing::new(),
+            Some(Act::KeepAlive) => return self.ask_unwished(Command::Read(Query::Battery), about),
+            Some(Act::LandForBattery) => (Command::Land, Intervention::LandedForBattery),
+            Some(Act::LandForOperator) => (Command::Land, Intervention::ActedForOperator),
+            Some(Act::HoverForOperator) => (Command::Stop, Intervention::ActedForOperator),
+        };
+        self.intervention = Some(intervention);
+        let mut todo = Todo::new();
+        let wish = self.reports.own(command, intervention.why());
+        self.submit(wish, (None, false), about, &mut todo);
+        self.carry_out(todo, about)
+    }
+
+    /// What the guard did since the last call.
+    pub(in super::super::super) fn take_intervention(
+        &mut self,
+    ) -> Option<(Intervention, Option<&Operator>)> {
+        self.intervention
+            .take()
+            .map(|intervention| (intervention, self.operator.as_ref()))
+    }
+
+    /// Whether the battery of a flying drone is worth a warning.
+    pub(in super::super::super) fn warns(&self) -> bool {
+        self.guard.warns()
+    }
+}
