@@ -13,7 +13,7 @@ use std::time::Duration;
 use readings::clock::Mono;
 use readings::command::CommandIds;
 use tello::catalog::{Course, Effect};
-use tello::command::{Command, Query};
+use tello::command::Command;
 use tello::reply::Reply;
 use tokio::sync::oneshot;
 

@@ -1,6 +1,7 @@
 //! The command executor with a scripted drone, in virtual time: for its tests.
 
 use readings::command::BootId;
+use tello::command::Query;
 use tello::state::parse;
 
 use super::super::super::motion::Motion;

@@ -1,6 +1,6 @@
 //! Who flies a drone, who has control of it, and who is missed.
 
-use tello::command::Direction;
+use tello::command::{Direction, Query};
 
 use super::bench::Bench;
 use super::*;

@@ -1,6 +1,6 @@
 //! The command executor against a scripted drone, in virtual time.
 
-use tello::command::Direction;
+use tello::command::{Direction, Query};
 
 use super::bench::Bench;
 use super::*;
