@@ -25,6 +25,7 @@ mod outbound;
 pub mod performance;
 mod photos;
 mod qr;
+mod recordings;
 mod routes;
 pub mod settings;
 mod shares;

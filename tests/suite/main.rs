@@ -36,6 +36,7 @@ mod mutes;
 mod namespaces;
 mod permissions;
 mod progress;
+mod recordings;
 mod reload;
 mod revocation;
 mod rival;

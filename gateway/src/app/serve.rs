@@ -63,6 +63,7 @@ pub(super) fn assemble(
         upstream: edges.upstream.clone(),
         updates: edges.updates.clone(),
         photos: edges.album.clone(),
+        recordings: observing.recordings.clone(),
         stop: core.stop.clone(),
     })
 }

@@ -35,11 +35,21 @@ pub trait ReadingSink: Send + Sync + 'static {
     /// has reported each of its metrics.
     fn publish(&self, source: SourceId, readings: &[Reading]);
 
+    /// A datagram of a source came, whatever is in it; see [`Tap`].
+    fn heard(&self, _source: SourceId, _datagram: &[u8]) {}
+
     /// Raises a condition, which is an alert, unless it stands already.
     fn raise(&self, condition: Condition);
 
     /// Ends a condition, if it stands.
     fn clear(&self, key: &'static str, subject: &str);
+}
+
+/// Hears every datagram of a source as it came, before anything is made of it. Called
+/// for each: must not block, wait or allocate.
+pub trait Tap: Send + Sync {
+    /// A datagram of `source` came at `at`.
+    fn heard(&self, source: SourceId, datagram: &[u8], at: Mono);
 }
 
 /// What people know of the open alerts about one subject.
@@ -59,6 +69,7 @@ pub struct Pipeline {
     sources: Arc<Sources>,
     telemetry: Arc<Telemetry>,
     alerts: Alerts,
+    tap: Option<Arc<dyn Tap>>,
 }
 
 impl Pipeline {
@@ -69,6 +80,16 @@ impl Pipeline {
             sources,
             telemetry,
             alerts,
+            tap: None,
+        }
+    }
+
+    /// The same, whose datagrams `tap` hears as well.
+    #[must_use]
+    pub fn with_tap(self, tap: Arc<dyn Tap>) -> Pipeline {
+        Pipeline {
+            tap: Some(tap),
+            ..self
         }
     }
 
@@ -157,6 +178,12 @@ impl ReadingSink for Pipeline {
         let now = Mono::now();
         self.telemetry.publish(source, readings, now, wall_now());
         self.alerts.observe(source, readings, now);
+    }
+
+    fn heard(&self, source: SourceId, datagram: &[u8]) {
+        if let Some(tap) = &self.tap {
+            tap.heard(source, datagram, Mono::now());
+        }
     }
 
     fn raise(&self, condition: Condition) {
