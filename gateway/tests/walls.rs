@@ -185,6 +185,7 @@ const CRATES: &[&str] = &[
     "gateway/crates/https",
     "gateway/crates/readings",
     "gateway/crates/recording",
+    "gateway/crates/remux",
     "gateway/crates/store",
     "gateway/crates/tello",
     "gateway/crates/tello-simulator",

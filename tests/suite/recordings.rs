@@ -10,9 +10,9 @@ const RULE: &str = "[[alerts.rule]]\nname = \"In Flight\"\nmetric = \"height\"\n
                     level = \"info\"\ntype = \"drone\"\nhysteresis = 20\nauto_resolve = true\n";
 
 fn simulated() -> GatewayBuilder {
-    let port = spare_port();
+    let (port, video) = (spare_port(), spare_port());
     let drones = format!(
-        "connect_at_start = false\ncommand_port = {port}\nconnect_timeout_s = 5.0\n\
+        "connect_at_start = false\ncommand_port = {port}\nvideo_port = {video}\nconnect_timeout_s = 5.0\n\
          [[drones.drone]]\nid = \"d1\"\nname = \"Mast\"\nmode = \"simulation\""
     );
     Gateway::builder().config(RULE).drones(&drones)
@@ -96,11 +96,15 @@ async fn a_flight_is_kept_with_who_flew_it_and_what_was_said() -> anyhow::Result
         heights[0] < 50 && *highest >= 50 && heights[heights.len() - 1] < 50,
         "{heights:?}"
     );
-    let times: Vec<f64> = lines
-        .iter()
-        .filter_map(|line| line["at_s"].as_f64())
-        .collect();
-    assert!(times.is_sorted(), "{times:?}");
+    // In order, but for what was told later than it happened.
+    let mut last = 0.0;
+    for line in &lines {
+        let at_s = line["at_s"].as_f64().expect("a time");
+        assert!(at_s > last - 1.0, "{line} after {last}");
+        last = at_s.max(last);
+    }
+    let times = states.iter().map(|line| line["at_s"].as_f64());
+    assert!(times.is_sorted());
     let steps: Vec<(&str, &str)> = of_kind(&lines, "event")
         .iter()
         .filter_map(|line| {
@@ -157,6 +161,10 @@ async fn recordings_are_found_pinned_removed_and_audited() -> anyhow::Result<()>
         assert_eq!(list.expect(200).json()["total"], found, "{query}");
     }
     client.get("/api/recordings?at=now").await?.expect(422);
+    client
+        .get(&format!("{one}/download?format=mp4"))
+        .await?
+        .expect(404);
     client.get("/api/recordings/none").await?.expect(404);
     client
         .get(&format!("{one}/download?format=mp3"))
@@ -369,5 +377,44 @@ async fn a_replayed_flight_raises_the_same_alerts() -> anyhow::Result<()> {
     // It was a flight to this gateway, too.
     let again = ended(&client).await?;
     assert_eq!(again["simulated"], false);
+    Ok(())
+}
+
+#[tokio::test]
+async fn pictures_are_recorded_where_they_are_wanted() -> anyhow::Result<()> {
+    let gateway = simulated()
+        .config("[recording]\nvideo = \"all\"")
+        .start()
+        .await?;
+    let client = gateway.admin()?;
+    client.post("/api/drones/d1/connect").await?.expect(200);
+    client
+        .post("/api/drones/d1/camera/stream/start")
+        .await?
+        .expect(200);
+    client
+        .post("/api/drones/d1/takeoff?wait=true")
+        .await?
+        .expect(200);
+    eventually("some pictures in the air", || async {
+        let camera = client
+            .get("/api/drones/d1/camera")
+            .await?
+            .expect(200)
+            .json();
+        Ok((camera["fps"].as_u64() > Some(10)).then_some(()))
+    })
+    .await?;
+    client
+        .post("/api/drones/d1/land?wait=true")
+        .await?
+        .expect(200);
+    let recording = ended(&client).await?;
+    let id = recording["id"].as_str().expect("an id");
+    assert!(recording["pictures"].as_u64() > Some(10), "{recording}");
+    let path = format!("/api/recordings/{id}/download?format=mp4");
+    let film = client.get(&path).await?.expect(200);
+    assert_eq!(film.header("content-type"), "video/mp4");
+    assert_eq!(&film.body[4..8], b"ftyp");
     Ok(())
 }

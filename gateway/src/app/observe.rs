@@ -76,7 +76,7 @@ impl Observing {
         let performance = Arc::new(Performance::new(table().templates()));
         let sampler = sample_machine(config, core, &performance).await?;
         let vehicles = Vehicles::new(vec![Arc::new(fleet.clone())], presences);
-        let recordings = record(config, core, &vehicles)?;
+        let recordings = record(config, core, &vehicles, &fleet)?;
         Ok(Observing {
             vehicles,
             recordings,
@@ -106,9 +106,15 @@ impl Observing {
 }
 
 /// Starts recording flights.
-fn record(config: &Config, core: &Core, vehicles: &Vehicles) -> anyhow::Result<Arc<Recordings>> {
+fn record(
+    config: &Config,
+    core: &Core,
+    vehicles: &Vehicles,
+    fleet: &Fleet,
+) -> anyhow::Result<Arc<Recordings>> {
     let observed = Observed {
         vehicles: vehicles.clone(),
+        fleet: fleet.clone(),
         events: core.events.clone(),
         alerts: core.alerts.clone(),
         config: Arc::new(config.clone()),

@@ -67,7 +67,7 @@ fn to_standard_output(format: Format, file: File) -> anyhow::Result<()> {
 fn list(dir: &Path, drone: Option<&str>, json: bool) -> anyhow::Result<()> {
     let mut entries = lines(dir)?;
     entries.retain(|entry| drone.is_none_or(|drone| drone == entry.opening.drone_id));
-    entries.sort_by(|a, b| b.opening.started.cmp(&a.opening.started));
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.opening.started));
     if json {
         println!("{}", serde_json::to_string_pretty(&entries)?);
         return Ok(());

@@ -40,7 +40,7 @@ pub use logging::{Journal, LogFormat, Logging};
 pub use notify::Notify;
 pub use place::{ConfigError, Place, Problem};
 pub use ranges::{MAX_RANGES, Range, RangeError};
-pub use recording::Recording;
+pub use recording::{RecordedVideo, Recording};
 pub use reload::Reload;
 pub use server::Server;
 pub use store::Config as Storage;

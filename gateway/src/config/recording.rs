@@ -25,12 +25,27 @@ pub(super) const LIMITS: &[Limit] = &[
     limit("recording", "max_days", (1.0, 3650.0), " days").or_zero("never by age"),
 ];
 
+/// What is recorded of a drone's video.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordedVideo {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Whole pictures, about one a second.
+    Key,
+    /// Every picture.
+    All,
+}
+
 /// `[recording]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recording {
     /// Where recordings lie; empty: `recordings` in the state directory.
     pub dir: PathBuf,
+    /// What is recorded of a drone's video, while it streams; its bytes count.
+    pub video: RecordedVideo,
     /// Bytes of recordings kept; the oldest that are not pinned go for new ones. 0: flights
     /// are not recorded.
     pub max_bytes: u64,
@@ -54,6 +69,7 @@ impl Default for Recording {
     fn default() -> Self {
         Recording {
             dir: PathBuf::new(),
+            video: RecordedVideo::Off,
             // Some thousand flights of a battery each.
             max_bytes: 2_000_000_000,
             // Some four hours of three drones in the air.

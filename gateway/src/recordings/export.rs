@@ -1,4 +1,5 @@
-//! A recording in forms that other programs read: JSON Lines, and the states as CSV.
+//! A recording in forms that other programs read: JSON Lines, the states as CSV, the
+//! pictures as MP4.
 //!
 //! Goes through the file once and holds one record at a time. What cannot be read any
 //! more is said in the last line, so that a cut file is not taken for a whole one.
@@ -9,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use recording::{Kind, Opening, ReadError, Reader, Record};
+use remux::{Mp4, NewParameters, Picture};
 use serde_json::{Map, Value, json};
 use tello::state::{State, parse};
 
@@ -21,11 +23,13 @@ pub(crate) enum Format {
     Jsonl,
     /// One line a state datagram.
     Csv,
+    /// The pictures, as fragmented MP4.
+    Mp4,
 }
 
 impl Format {
     /// Names of all, as they are asked for.
-    pub(crate) const NAMES: &[&str] = &["record", "jsonl", "csv"];
+    pub(crate) const NAMES: &[&str] = &["record", "jsonl", "csv", "mp4"];
 
     /// The form of that name.
     pub(crate) fn named(name: &str) -> Option<Format> {
@@ -33,6 +37,7 @@ impl Format {
             "record" => Some(Format::Record),
             "jsonl" => Some(Format::Jsonl),
             "csv" => Some(Format::Csv),
+            "mp4" => Some(Format::Mp4),
             _ => None,
         }
     }
@@ -43,6 +48,7 @@ impl Format {
             Format::Record => ("mfr", "application/vnd.mfg-drone.recording"),
             Format::Jsonl => ("jsonl", "application/jsonl"),
             Format::Csv => ("csv", "text/csv; charset=utf-8"),
+            Format::Mp4 => ("mp4", "video/mp4"),
         }
     }
 }
@@ -72,6 +78,7 @@ pub(crate) fn export(
         Format::Record => io::copy(&mut input, output).map(drop)?,
         Format::Jsonl => jsonl(Reader::new(input)?, output)?,
         Format::Csv => csv(Reader::new(input)?, output)?,
+        Format::Mp4 => mp4(Reader::new(input)?, output)?,
     }
     Ok(())
 }
@@ -89,6 +96,28 @@ fn jsonl(mut reader: Reader<impl Read>, output: &mut impl Write) -> io::Result<(
         };
         writeln!(output, "{line}")?;
     }
+}
+
+/// The pictures, nothing decoded; up to where the camera changed how it codes them.
+fn mp4(mut reader: Reader<impl Read>, output: &mut impl Write) -> io::Result<()> {
+    let mut mp4 = Mp4::default();
+    while let Ok(Some(record)) = reader.next_record() {
+        let key = match record.kind() {
+            Some(Kind::Picture) => true,
+            Some(Kind::Frame) => false,
+            _ => continue,
+        };
+        let picture = Picture {
+            unit: &record.payload,
+            key,
+            at_ms: record.at_us / 1000,
+        };
+        match mp4.push(picture) {
+            Ok(bytes) => output.write_all(&bytes)?,
+            Err(NewParameters) => break,
+        }
+    }
+    Ok(())
 }
 
 /// A record as an object: when, what kind, and what it holds.

@@ -6,6 +6,7 @@ use readings::clock::Mono;
 use recording::{Kind, RecordingError};
 
 use super::track::Track;
+use super::video::Film;
 use crate::sources::vehicles::LinkState;
 
 /// An event or an alert.
@@ -31,6 +32,8 @@ pub(super) struct Running {
     /// When its time is 0.
     pub(super) zero: Mono,
     pub(super) sync_at: Mono,
+    /// Its pictures, where they are recorded.
+    pub(super) film: Option<Film>,
     /// The rules that were written last.
     pub(super) judged_by: serde_json::Value,
 }
@@ -44,5 +47,17 @@ impl Running {
     ) -> Result<(), RecordingError> {
         let at_us = at.since(self.zero).as_micros() as u64;
         self.writer.append(kind, at_us, payload)
+    }
+
+    /// Writes the pictures that wait; how many there were too many.
+    pub(super) fn take_pictures(&mut self) -> Result<u64, RecordingError> {
+        let Some((frames, lost)) = self.film.as_ref().map(Film::take) else {
+            return Ok(0);
+        };
+        for (at, key, bytes) in frames {
+            let kind = if key { Kind::Picture } else { Kind::Frame };
+            self.append(at, kind, &bytes)?;
+        }
+        Ok(lost)
     }
 }

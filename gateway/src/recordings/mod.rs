@@ -15,6 +15,7 @@ mod recorder;
 mod round;
 mod tap;
 mod track;
+mod video;
 
 use std::sync::Arc;
 use std::sync::OnceLock;

@@ -10,12 +10,14 @@ use alerting::{AlertEvent, AlertType, Alerts, Condition, Level};
 use readings::clock::{self, Mono, wall_now};
 use readings::event::EventLog;
 use recording::{Library, Limits, RecordingError};
+use tokio::runtime::Handle;
 use tokio::sync::broadcast::Receiver;
 
 use super::flight::{Flight, Note};
 use super::tap::StateTap;
 use super::{Recordings, since_start};
 use crate::config::Config;
+use crate::sources::tello::Fleet;
 use crate::sources::vehicles::Vehicles;
 use crate::supervision::Supervisor;
 
@@ -35,6 +37,8 @@ const UNAVAILABLE: &str = "recording_unavailable";
 /// What is recorded.
 pub(crate) struct Observed {
     pub(crate) vehicles: Vehicles,
+    /// Whose video is recorded, if any is.
+    pub(crate) fleet: Fleet,
     pub(crate) events: EventLog,
     pub(crate) alerts: Alerts,
     /// Of the start: the drones' settings change by a restart only.
@@ -70,6 +74,8 @@ pub(crate) fn spawn(
 pub(super) struct Recorder {
     pub(super) observed: Observed,
     pub(super) tap: Arc<StateTap>,
+    /// Where the pictures of flights are waited for.
+    pub(super) runtime: Handle,
     pub(super) recordings: Arc<Recordings>,
     pub(super) heard: Receiver<AlertEvent>,
     /// Sequence of the event that was taken last.
@@ -91,6 +97,7 @@ impl Recorder {
             heard: observed.alerts.subscribe(),
             observed,
             tap,
+            runtime: Handle::current(),
             recordings,
             sequence: 0,
             backlog: VecDeque::new(),

@@ -14,6 +14,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 use super::flight::{Flight, Note, Running};
 use super::recorder::Recorder;
 use super::track::{Look, Step, Track};
+use super::video::Film;
 use super::{payload, since_start};
 use crate::sources::vehicles::DroneView;
 
@@ -64,7 +65,7 @@ impl Recorder {
         library: &Arc<Library>,
         index: usize,
         view: &DroneView,
-        (notes, missed): (&[Note], u64),
+        (mut notes, missed): (&[Note], u64),
         now: Mono,
     ) -> Result<(), RecordingError> {
         let look = Look {
@@ -77,7 +78,8 @@ impl Recorder {
         let mut is_link_news = self.flights[index].link.replace(link.clone()) != Some(link);
         if step == Step::Begin {
             is_link_news = false; // it is told at the beginning
-            self.begin(library, index, view, now)?;
+            self.begin(library, index, view, notes, now)?;
+            notes = &[];
         }
         let Some(running) = &mut self.flights[index].recording else {
             return Ok(());
@@ -103,7 +105,8 @@ impl Recorder {
         for (at, kind, payload) in items {
             running.append(at, kind, payload)?;
         }
-        for (lost, why) in [(lost, SLOW_MEDIUM), (missed, TOO_MANY)] {
+        let unseen = running.take_pictures()?;
+        for (lost, why) in [(lost + unseen, SLOW_MEDIUM), (missed, TOO_MANY)] {
             if lost > 0 {
                 self.recordings.stats.lost.fetch_add(lost, Relaxed);
                 running.append(now, Kind::Gap, &payload::gap(lost, why))?;
@@ -130,13 +133,15 @@ impl Recorder {
         library: &Arc<Library>,
         index: usize,
         view: &DroneView,
+        news: &[Note],
         now: Mono,
     ) -> Result<(), RecordingError> {
         let oldest = Mono::from_millis(now.as_millis().saturating_sub(BEFORE.as_millis() as u64));
         let (mut states, _) = self.tap.take(view.source);
         states.retain(|(at, _)| *at >= oldest);
         let concerns = |note: &&Note| note.drone.as_ref().is_none_or(|drone| *drone == view.id);
-        let notes: Vec<&Note> = self.backlog.iter().filter(concerns).collect();
+        let notes = self.backlog.iter().chain(news).filter(concerns);
+        let notes: Vec<&Note> = notes.collect();
         let first = states.first().map(|(at, _)| *at);
         let zero = first
             .unwrap_or(now)
@@ -160,6 +165,12 @@ impl Recorder {
             writer: library.begin(opening, since_start())?,
             zero,
             sync_at: now,
+            film: Film::of(
+                &self.observed.fleet,
+                &view.id,
+                self.observed.config.recording.video,
+                &self.runtime,
+            ),
             judged_by: self.rules.1.clone(),
         };
         let judging = payload::judging_first(
@@ -295,10 +306,10 @@ fn mono_of(time: Timestamp, now: Mono) -> Mono {
     Mono::from_millis(now.as_millis().saturating_sub(ago.as_millis() as u64))
 }
 
-/// The wall time of a monotonic one of a moment ago.
+/// The wall time of a monotonic one of a moment ago; in microseconds, as it is shown and
+/// asked for.
 fn wall_of(at: Mono, now: Mono) -> Timestamp {
-    let ago = jiff::SignedDuration::try_from(now.since(at)).unwrap_or_default();
-    wall_now()
-        .saturating_sub(ago)
-        .unwrap_or_else(|_| wall_now())
+    let ago = now.since(at).as_micros() as i64;
+    let now_us = wall_now().as_microsecond();
+    Timestamp::from_microsecond(now_us - ago).unwrap_or_else(|_| wall_now())
 }

@@ -1,4 +1,4 @@
-//! A recording as a file: as it was recorded, as JSON Lines, as CSV.
+//! A recording as a file: as it was recorded, as JSON Lines, as CSV, its pictures as MP4.
 //!
 //! Made piece by piece by a thread that waits for its client; how many such threads there
 //! are is bounded. A key that is revoked meanwhile ends the file.
@@ -33,6 +33,7 @@ pub(crate) const ROUTES: &[Route] = &[later(
         "application/vnd.mfg-drone.recording",
         "application/jsonl",
         "text/csv",
+        "video/mp4",
     ]),
 )
 .about("recordings", "Download a recording")
@@ -44,7 +45,8 @@ const FORMAT: Param = Param::optional(
     "format",
     Kind::Choice(Format::NAMES),
     "`record` (when absent): the file with its signatures, for `recordings verify` and `replay`; `jsonl`: a JSON \
-     object a record, each datagram as it came; `csv`: a line a state",
+     object a record, each datagram as it came; `csv`: a line a state; `mp4`: the pictures, if \
+     any were recorded (404 if not)",
 );
 /// Parameters of `GET /api/recordings/{recording_id}/download`.
 pub(crate) const DOWNLOAD: &[Param] = &[super::recordings::ID, FORMAT];
@@ -64,6 +66,15 @@ pub(crate) fn download(mut call: Call) -> BoxFuture<'static, Outcome> {
         let (library, entry) = found(&call)?;
         if entry.is_open {
             return Err(being_recorded());
+        }
+        let pictures = entry
+            .closing
+            .as_ref()
+            .map(|closing| closing.counts.pictures);
+        if format == Format::Mp4 && pictures == Some(0) {
+            return Err(ApiError::not_found(
+                "No pictures were recorded; recording.video sets whether they are",
+            ));
         }
         let id = entry.id().to_owned();
         let turn = call.app.edge.downloads.clone().try_acquire_owned();

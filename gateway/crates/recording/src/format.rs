@@ -7,7 +7,8 @@
 //! seal    = a record whose payload is number (4) link (32) signature (64)
 //! ```
 //!
-//! `at` is microseconds since the opening, on the monotonic clock. `crc` is CRC-32C of
+//! `at` is microseconds since the opening, on the monotonic clock. Records are in its order,
+//! but for those that were told later than they happened, by less than a second. `crc` is CRC-32C of
 //! the record without it. Link 0 is the SHA-256 of the header; link *n* that of link
 //! *n* - 1 and of the records since then, the seals left out. A seal signs its number and its link,
 //! and so everything before it. The first record is the opening, the last but one the closing, the

@@ -34,8 +34,8 @@ pub enum RecordingsCommand {
     Export {
         /// The file, or the id of a recording on this board.
         recording: String,
-        /// jsonl: a JSON object a record; csv: a line a state; record: the file itself.
-        #[arg(long, value_parser = ["jsonl", "csv", "record"], default_value = "jsonl")]
+        /// jsonl: a JSON object a record; csv: a line a state; mp4: the pictures; record: the file itself.
+        #[arg(long, value_parser = ["jsonl", "csv", "mp4", "record"], default_value = "jsonl")]
         format: String,
         /// File to write; standard output when absent.
         #[arg(long, short, value_name = "FILE")]
