@@ -11,9 +11,11 @@
 
 mod budget;
 mod entry;
+mod files;
 mod format;
 mod key;
 mod library;
+mod limits;
 mod reader;
 mod recover;
 mod verify;
@@ -23,7 +25,8 @@ mod writer;
 pub use entry::{Closing, Counts, Entry, Opening, Reason};
 pub use format::{Kind, MAX_PAYLOAD_BYTES, VERSION};
 pub use key::{KeyError, SigningKey};
-pub use library::{Library, LibraryStats, Limits, MAX_RECORDINGS, Recording, RecordingError};
+pub use library::{Library, Recording};
+pub use limits::{LibraryStats, Limits, MAX_RECORDINGS, RecordingError};
 pub use reader::{ReadError, Reader, Record};
 pub use verify::{Fault, Report, verify};
 pub use writer::Writer;

@@ -5,11 +5,10 @@
 //! recording. Oldest unpinned ones go first. Calls block; the list is never locked across
 //! the disk.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,88 +16,17 @@ use jiff::Timestamp;
 
 use crate::budget::Daily;
 use crate::entry::{Closing, Counts, Entry, Opening, Reason};
+use crate::files::{self, Files, RECORDING, UNFINISHED};
 use crate::format::Kind;
-use crate::key::{KeyError, SigningKey};
+use crate::key::SigningKey;
+use crate::limits::{LibraryStats, Limits, MAX_RECORDINGS, RecordingError};
 use crate::recover::recover;
-use crate::walk::Walk;
 use crate::writer::Writer;
-
-/// Most recordings kept, whatever their size: the list is held in memory, some 600 bytes
-/// each, and looked through whole.
-pub const MAX_RECORDINGS: usize = 2000;
-
-/// Free bytes of the medium that recordings leave to everything else on it, the durable
-/// state among it.
-const LEFT_FREE_BYTES: u64 = 64 << 20;
-
-/// Ends of names.
-const RECORDING: &str = ".mfr";
-const UNFINISHED: &str = ".mfr.part";
-const LINE: &str = ".json";
-
-/// The device's key, beside them.
-const KEY: &str = "device.key";
-
-/// What may be kept and written.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Bytes of all recordings.
-    pub max_bytes: u64,
-    /// Bytes written in 24 hours.
-    pub max_bytes_a_day: u64,
-    /// Days after which one goes unless it is pinned; 0: never by age.
-    pub max_days: u32,
-}
-
-/// Why nothing is recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordingError {
-    /// What is pinned leaves no room.
-    #[error(
-        "recordings that are pinned leave no room in the {0} bytes of recording.max_bytes; unpin or remove some"
-    )]
-    Pinned(u64),
-    /// The day's bytes are written.
-    #[error(
-        "the {0} bytes of recording.max_bytes_a_day are written; recording goes on as the day passes"
-    )]
-    Spent(u64),
-    /// The medium is nearly full.
-    #[error(
-        "the medium has less than {LEFT_FREE_BYTES} bytes free, which are left to the gateway's state; free space"
-    )]
-    Full,
-    /// The medium refuses.
-    #[error("{}: {source}", dir.display())]
-    Medium {
-        /// The directory.
-        dir: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// There is no key.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-}
-
-/// Counts since start.
-#[derive(Debug, Default)]
-pub struct LibraryStats {
-    /// Recordings begun.
-    pub begun: AtomicU64,
-    /// Recordings removed for newer ones, or for their age.
-    pub evicted: AtomicU64,
-    /// Recordings that were ended at a start.
-    pub recovered: AtomicU64,
-    /// Bytes written.
-    pub written: AtomicU64,
-}
 
 /// The recordings.
 #[derive(Debug)]
 pub struct Library {
-    dir: PathBuf,
+    files: Files,
     limits: Limits,
     key: Arc<SigningKey>,
     /// Oldest first.
@@ -115,19 +43,12 @@ impl Library {
     /// # Errors
     /// [`RecordingError`].
     pub fn open(dir: &Path, limits: Limits, now: Timestamp) -> Result<Library, RecordingError> {
-        let medium = |source| medium(dir, source);
-        if !dir.is_dir() {
-            let mut builder = DirBuilder::new();
-            builder
-                .recursive(true)
-                .mode(0o700)
-                .create(dir)
-                .map_err(medium)?;
-        }
+        let medium = |source| files::medium(dir, source);
+        let files = Files::open(dir).map_err(medium)?;
         let library = Library {
-            dir: dir.to_owned(),
+            key: Arc::new(SigningKey::open(&files.key())?),
+            files,
             limits,
-            key: Arc::new(SigningKey::open(&dir.join(KEY))?),
             entries: Mutex::default(),
             daily: Mutex::default(),
             stats: LibraryStats::default(),
@@ -179,7 +100,7 @@ impl Library {
     /// The medium refuses.
     pub fn file(&self, id: &str) -> io::Result<Option<File>> {
         match self.find(id).filter(|entry| !entry.is_open) {
-            Some(entry) => File::open(self.path(entry.id(), RECORDING)).map(Some),
+            Some(entry) => File::open(self.files.path(entry.id(), RECORDING)).map(Some),
             None => Ok(None),
         }
     }
@@ -217,13 +138,13 @@ impl Library {
             }
             opening.id = format!("{wanted}-{number}");
         }
-        let path = self.path(&opening.id, UNFINISHED);
+        let path = self.files.path(&opening.id, UNFINISHED);
         let begun = || -> io::Result<Writer> {
             let mut writer = Writer::create(&path, self.key.clone())?;
             writer.append(Kind::Opening, 0, &serde_json::to_vec(&opening)?)?;
             Ok(writer)
         };
-        let writer = begun().map_err(|source| medium(&self.dir, source))?;
+        let writer = begun().map_err(|source| self.files.refused(source))?;
         self.entries().push(Entry {
             opening: opening.clone(),
             closing: None,
@@ -258,7 +179,7 @@ impl Library {
         match changed {
             // One that is being recorded has no line yet; it gets it at its end.
             Some(entry) if entry.is_open => Ok(true),
-            Some(entry) => self.write_line(&entry).map(|()| true),
+            Some(entry) => self.files.write_line(&entry).map(|()| true),
             None => Ok(false),
         }
     }
@@ -272,7 +193,7 @@ impl Library {
         let Some(entry) = found else {
             return Ok(false);
         };
-        self.erase(entry.id())?;
+        self.files.erase(entry.id())?;
         self.entries().retain(|other| other.id() != id);
         Ok(true)
     }
@@ -308,8 +229,9 @@ impl Library {
         loop {
             let (count, bytes) = self.extent();
             let is_full = self
+                .files
                 .is_medium_full()
-                .map_err(|source| medium(&self.dir, source))?;
+                .map_err(|source| self.files.refused(source))?;
             if count < MAX_RECORDINGS && bytes < self.limits.max_bytes && !is_full {
                 return Ok(());
             }
@@ -330,49 +252,17 @@ impl Library {
 
     /// One that cannot be removed is forgotten; it is found again at the next start.
     fn evict(&self, id: &str) {
-        if let Err(error) = self.erase(id) {
+        if let Err(error) = self.files.erase(id) {
             tracing::warn!(id, %error, "old recording not removed");
         }
         self.entries().retain(|entry| entry.id() != id);
         self.stats.evicted.fetch_add(1, Relaxed);
     }
 
-    fn erase(&self, id: &str) -> io::Result<()> {
-        fs::remove_file(self.path(id, RECORDING))?;
-        match fs::remove_file(self.path(id, LINE)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    fn is_medium_full(&self) -> io::Result<bool> {
-        let stat = rustix::fs::statvfs(&self.dir)?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize) < LEFT_FREE_BYTES)
-    }
-
-    fn path(&self, id: &str, end: &str) -> PathBuf {
-        self.dir.join(format!("{id}{end}"))
-    }
-
-    fn write_line(&self, entry: &Entry) -> io::Result<()> {
-        let (path, unfinished) = (self.path(entry.id(), LINE), self.path(entry.id(), ".new"));
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&unfinished)?;
-        file.write_all(&serde_json::to_vec(entry)?)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, &path)?;
-        File::open(&self.dir)?.sync_all()
-    }
-
     /// What is in the directory, oldest first.
     fn look(&self) -> io::Result<Vec<Entry>> {
         let mut found = Vec::new();
-        for file in fs::read_dir(&self.dir)? {
+        for file in fs::read_dir(&self.files.dir)? {
             let name = file?.file_name();
             let Some(name) = name.to_str() else { continue };
             let id = match (name.strip_suffix(UNFINISHED), name.strip_suffix(RECORDING)) {
@@ -380,7 +270,7 @@ impl Library {
                 (None, Some(id)) => id,
                 _ => continue,
             };
-            found.extend(self.line(id)?);
+            found.extend(self.files.line(id)?);
         }
         found.sort_by(|a, b| (a.opening.started, a.id()).cmp(&(b.opening.started, b.id())));
         Ok(found)
@@ -388,49 +278,15 @@ impl Library {
 
     /// Ends a recording that was being written; false when nothing of it is left.
     fn finish(&self, id: &str) -> io::Result<bool> {
-        let path = self.path(id, UNFINISHED);
+        let path = self.files.path(id, UNFINISHED);
         if !recover(&path, &self.key)? {
             fs::remove_file(&path)?;
             return Ok(false);
         }
-        fs::rename(&path, self.path(id, RECORDING))?;
+        fs::rename(&path, self.files.path(id, RECORDING))?;
         self.stats.recovered.fetch_add(1, Relaxed);
         tracing::info!(id, "a recording without an end was ended");
         Ok(true)
-    }
-
-    /// The line of a recording, made anew where it is missing; none of a file that is no
-    /// recording.
-    fn line(&self, id: &str) -> io::Result<Option<Entry>> {
-        let path = self.path(id, RECORDING);
-        let size_bytes = fs::metadata(&path)?.len();
-        let held = fs::read(self.path(id, LINE)).ok();
-        let held: Option<Entry> = held.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        if let Some(entry) = held.filter(|entry| entry.id() == id) {
-            return Ok(Some(Entry {
-                size_bytes,
-                ..entry
-            }));
-        }
-        let Ok(mut walk) = Walk::new(File::open(&path)?) else {
-            return Ok(None);
-        };
-        while walk.step().is_ok_and(|is_more| is_more) {}
-        let entry = walk
-            .opening
-            .filter(|opening| opening.id == id)
-            .map(|opening| Entry {
-                opening,
-                closing: walk.closing,
-                duration_us: walk.at_us,
-                size_bytes,
-                pinned: false,
-                is_open: false,
-            });
-        if let Some(entry) = &entry {
-            self.write_line(entry)?;
-        }
-        Ok(entry)
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -440,13 +296,6 @@ impl Library {
 
     fn daily(&self) -> MutexGuard<'_, Daily> {
         self.daily.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn medium(dir: &Path, source: io::Error) -> RecordingError {
-    RecordingError::Medium {
-        dir: dir.to_owned(),
-        source,
     }
 }
 
@@ -485,7 +334,7 @@ impl Recording {
         self.at_us = self.at_us.max(at_us);
         self.counts.add(kind, payload);
         let written = self.writer.append(kind, at_us, payload);
-        written.map_err(|source| medium(&self.library.dir, source))
+        written.map_err(|source| self.library.files.refused(source))
     }
 
     /// Has everything so far on the medium, and asks whether there is room for more.
@@ -494,7 +343,7 @@ impl Recording {
     /// [`RecordingError`].
     pub fn sync(&mut self, since_start: Duration) -> Result<(), RecordingError> {
         let synced = self.writer.sync();
-        let cost = synced.map_err(|source| medium(&self.library.dir, source))?;
+        let cost = synced.map_err(|source| self.library.files.refused(source))?;
         self.library.note(
             &self.opening.id,
             cost,
@@ -518,13 +367,16 @@ impl Recording {
         let closed = || -> io::Result<Entry> {
             let (cost, length) = self.writer.close(at_us, &serde_json::to_vec(&closing)?)?;
             library.note(&id, cost, length, at_us, since_start);
-            fs::rename(library.path(&id, UNFINISHED), library.path(&id, RECORDING))?;
+            fs::rename(
+                library.files.path(&id, UNFINISHED),
+                library.files.path(&id, RECORDING),
+            )?;
             let ended = library.ended(&id, closing);
             let entry = ended.ok_or_else(|| io::Error::other("it was removed meanwhile"))?;
-            library.write_line(&entry)?;
+            library.files.write_line(&entry)?;
             Ok(entry)
         };
-        closed().map_err(|source| medium(&library.dir, source))
+        closed().map_err(|source| library.files.refused(source))
     }
 
     /// Gives it up after a refusal: what is on the medium is ended if that can be done now,
@@ -533,7 +385,7 @@ impl Recording {
         let (library, id) = (self.library, self.opening.id);
         drop(self.writer);
         let ended = library.finish(&id).and_then(|is_there| match is_there {
-            true => library.line(&id),
+            true => library.files.line(&id),
             false => Ok(None),
         });
         let mut entries = library.entries();
