@@ -25,6 +25,7 @@ mod outbound;
 pub mod performance;
 mod photos;
 mod qr;
+mod recordings;
 mod routes;
 mod safety;
 pub mod settings;

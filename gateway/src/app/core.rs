@@ -21,6 +21,7 @@ use super::path::PathThread;
 use crate::access_store::AccessStore;
 use crate::alerts::StoreJournal;
 use crate::mutes::Mutes;
+use crate::recordings::StateTap;
 use crate::safety::Safety;
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::Pipeline;
@@ -50,6 +51,8 @@ pub(super) struct Core {
     pub(super) pipeline: Pipeline,
     pub(super) events: EventLog,
     pub(super) safety: Safety,
+    /// State datagrams as they come, for the recordings of flights.
+    pub(super) tap: Arc<StateTap>,
 }
 
 impl Core {
@@ -81,7 +84,11 @@ impl Core {
         let events = open_events(telemetry.clone(), board_source)?;
         let safety = Safety::open(&config.drones, &config.storage.dir);
         alerts.set_actor(Arc::new(safety.clone()));
-        let pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone());
+        let tap = Arc::new(StateTap::new());
+        let mut pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone());
+        if config.recording.max_bytes > 0 {
+            pipeline = pipeline.with_tap(tap.clone());
+        }
         Ok(Core {
             logging,
             stop,
@@ -98,6 +105,7 @@ impl Core {
             pipeline,
             events,
             safety,
+            tap,
         })
     }
 }

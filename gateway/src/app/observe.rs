@@ -16,6 +16,7 @@ use super::panel;
 use crate::config::Config;
 use crate::demo;
 use crate::performance::{self, Performance, Sampler};
+use crate::recordings::{self, Observed, Recordings};
 use crate::safety::Acting;
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::ReadingSink as _;
@@ -36,6 +37,7 @@ pub(super) struct Observing {
     pub(super) bridges: bridge::Bridges,
     pub(super) board: Option<Arc<board::Face>>,
     pub(super) performance: Arc<Performance>,
+    pub(super) recordings: Arc<Recordings>,
     pub(super) _sampler: Sampler,
     pub(super) _simulated: Vec<SimulatedDrone>,
 }
@@ -84,8 +86,10 @@ impl Observing {
         core.alerts.rules_complete();
         let performance = Arc::new(Performance::new(table().templates()));
         let sampler = sample_machine(config, core, &performance).await?;
+        let recordings = record(config, core, &vehicles, &fleet)?;
         Ok(Observing {
             vehicles,
+            recordings,
             fleet,
             bridges,
             board,
@@ -103,6 +107,7 @@ impl Observing {
             self.performance.clone(),
             Arc::new(self.vehicles.clone()),
             Arc::new(self.bridges.clone()),
+            self.recordings.clone(),
         ];
         let board = self.board.clone();
         measured.extend(board.map(|board| board as Arc<dyn Measured>));
@@ -133,6 +138,27 @@ fn act(core: &Core, vehicles: &Vehicles) {
         .keep("emergency stop latch", service, move || {
             safety.clone().keep_latches(stop.clone())
         });
+}
+
+/// Starts recording flights.
+fn record(
+    config: &Config,
+    core: &Core,
+    vehicles: &Vehicles,
+    fleet: &Fleet,
+) -> anyhow::Result<Arc<Recordings>> {
+    let observed = Observed {
+        vehicles: vehicles.clone(),
+        fleet: fleet.clone(),
+        events: core.events.clone(),
+        alerts: core.alerts.clone(),
+        config: Arc::new(config.clone()),
+    };
+    Ok(recordings::spawn(
+        observed,
+        core.tap.clone(),
+        &core.supervisor,
+    )?)
 }
 
 fn udp_holder(address: std::net::SocketAddr) -> Option<String> {

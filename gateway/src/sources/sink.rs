@@ -35,6 +35,9 @@ pub trait ReadingSink: Send + Sync + 'static {
     /// has reported each of its metrics.
     fn publish(&self, source: SourceId, readings: &[Reading]);
 
+    /// A datagram of a source came, whatever is in it; see [`Tap`].
+    fn heard(&self, _source: SourceId, _datagram: &[u8]) {}
+
     /// Raises a condition, which is an alert, unless it stands already.
     fn raise(&self, condition: Condition);
 
@@ -44,6 +47,13 @@ pub trait ReadingSink: Send + Sync + 'static {
     /// Looks at a condition no more: its alert stays until a person resolves it, or it
     /// is ended.
     fn let_go(&self, _key: &'static str, _subject: &str) {}
+}
+
+/// Hears every datagram of a source as it came, before anything is made of it. Called
+/// for each: must not block, wait or allocate.
+pub trait Tap: Send + Sync {
+    /// A datagram of `source` came at `at`.
+    fn heard(&self, source: SourceId, datagram: &[u8], at: Mono);
 }
 
 /// What people know of the open alerts about one subject.
@@ -63,6 +73,7 @@ pub struct Pipeline {
     sources: Arc<Sources>,
     telemetry: Arc<Telemetry>,
     alerts: Alerts,
+    tap: Option<Arc<dyn Tap>>,
 }
 
 impl Pipeline {
@@ -73,6 +84,16 @@ impl Pipeline {
             sources,
             telemetry,
             alerts,
+            tap: None,
+        }
+    }
+
+    /// The same, whose datagrams `tap` hears as well.
+    #[must_use]
+    pub fn with_tap(self, tap: Arc<dyn Tap>) -> Pipeline {
+        Pipeline {
+            tap: Some(tap),
+            ..self
         }
     }
 
@@ -161,6 +182,12 @@ impl ReadingSink for Pipeline {
         let now = Mono::now();
         self.telemetry.publish(source, readings, now, wall_now());
         self.alerts.observe(source, readings, now);
+    }
+
+    fn heard(&self, source: SourceId, datagram: &[u8]) {
+        if let Some(tap) = &self.tap {
+            tap.heard(source, datagram, Mono::now());
+        }
     }
 
     fn raise(&self, condition: Condition) {

@@ -195,6 +195,24 @@ impl EventLog {
         self.0.ids.clone()
     }
 
+    /// The run that its sequences count in.
+    #[must_use]
+    pub fn boot(&self) -> BootId {
+        self.0.boot
+    }
+
+    /// Name of the gateway.
+    #[must_use]
+    pub fn gateway(&self) -> &Arc<str> {
+        &self.0.gateway
+    }
+
+    /// Whether the wall clock is synchronised, as far as is known.
+    #[must_use]
+    pub fn is_clock_synchronised(&self) -> Option<bool> {
+        (self.0.clock)()
+    }
+
     /// Adds an event that happens at `time`. Never waits.
     pub fn publish(&self, event: NewEvent, time: Timestamp) {
         let clock_synchronised = (self.0.clock)();
@@ -227,6 +245,15 @@ impl EventLog {
         // While the ring is held, so that receivers hear them in order. An error means
         // that nobody listens.
         let _heard_by = self.0.heard_by.send(event);
+    }
+
+    /// The events after that sequence that are still kept, oldest first; all with 0.
+    #[must_use]
+    pub fn after(&self, sequence: u64) -> Vec<Arc<Event>> {
+        let newest = self.newest();
+        let missed = (newest.count.saturating_sub(sequence)).min(newest.events.len() as u64);
+        let skipped = newest.events.len() - missed as usize;
+        newest.events.iter().skip(skipped).cloned().collect()
     }
 
     /// Events from now on. A slow receiver loses the oldest and is told so.

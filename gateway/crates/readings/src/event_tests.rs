@@ -231,3 +231,26 @@ fn the_schema_promises_nothing_that_the_record_has_not() {
     let listed = values["properties"]["state"]["enum"].as_array();
     assert_eq!(all(listed.expect("a list")), all(&states));
 }
+
+#[test]
+fn who_asks_by_the_sequence_gets_each_event_once() {
+    let (log, ids) = log();
+    let publish = |count: usize| {
+        for _ in 0..count {
+            let event = step(ids.next(), EventKind::Command, CommandState::Queued, None);
+            log.publish(event, Timestamp::UNIX_EPOCH);
+        }
+    };
+    let sequences = |after: u64| -> Vec<u64> {
+        let events = log.after(after);
+        events.iter().map(|event| event.sequence).collect()
+    };
+    assert!(sequences(0).is_empty());
+    publish(3);
+    assert_eq!(sequences(0), [1, 2, 3]);
+    assert_eq!(sequences(2), [3]);
+    assert!(sequences(3).is_empty() && sequences(9).is_empty());
+    publish(MAX_EVENTS);
+    // What gave way is missed; the sequence tells how many.
+    assert_eq!((sequences(3).len(), sequences(1)[0]), (MAX_EVENTS, 4));
+}
