@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use alerting::{Change, MAX_API_RULES, Rule};
 
-use super::record::{rule_record, rule_text};
+use super::rule_record::{rule_record, rule_text};
 use crate::config;
 use crate::state_file::StateFile;
 

@@ -2,6 +2,7 @@
 
 mod actions;
 mod record;
+mod rule_record;
 
 pub use record::StoreJournal;
 pub(crate) use record::alert;

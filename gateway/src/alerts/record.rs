@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::actions::ActionFile;
-use crate::config;
+use super::rule_record::{rule_record, rule_text};
 use alerting::{
     Alert, AlertType, Change, EventKind, Journal, JournalError, Kept, Level, Measured, Rule,
     StoredRule, alert_id, parse_id,
@@ -170,48 +170,6 @@ pub(crate) fn alert(record: AlertRecord) -> Option<Alert> {
         resolved: record.resolved.map(stamped),
         durable: true,
     })
-}
-
-/// The stored form of a rule made through the API, or of the note that a
-/// default or configured rule was deleted.
-///
-/// Without its action: see `actions`.
-pub(super) fn rule_record(rule: &Rule, deleted: bool) -> RuleRecord {
-    RuleRecord {
-        name: rule.name.to_string(),
-        metric: rule.metric.name().to_owned(),
-        operator: rule.operator.symbol().to_owned(),
-        threshold: rule.threshold,
-        level: rule.level.name().to_owned(),
-        alert_type: rule.alert_type.name().to_owned(),
-        enabled: rule.enabled,
-        cooldown_minutes: rule.cooldown_minutes(),
-        for_s: rule.for_s(),
-        hysteresis: rule.hysteresis,
-        source: rule.source.as_deref().map(str::to_owned),
-        auto_resolve: rule.auto_resolve,
-        deleted,
-    }
-}
-
-/// The text form of a stored rule, to be parsed like any other.
-pub(super) fn rule_text(record: RuleRecord) -> config::Rule {
-    config::Rule {
-        name: record.name,
-        metric: record.metric,
-        operator: record.operator,
-        threshold: record.threshold,
-        level: record.level,
-        alert_type: Some(record.alert_type),
-        enabled: record.enabled,
-        cooldown_minutes: record.cooldown_minutes,
-        for_s: record.for_s,
-        hysteresis: record.hysteresis,
-        source: record.source,
-        auto_resolve: record.auto_resolve,
-        action: None,
-        drones: Vec::new(),
-    }
 }
 
 #[cfg(test)]

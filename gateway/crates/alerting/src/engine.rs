@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::action::{ActionCells, Actor, RuleActs};
+use super::acting::{ActionCells, Actor, RuleActs};
 use super::cell::{Cell, CellChange, Step};
 use super::damping::EndBudget;
 use super::rule::Rule;

@@ -11,6 +11,7 @@
 //! never reports again leaves it open for an operator. Cool-downs and hold times
 //! start anew, because the monotonic clock does.
 
+mod acting;
 mod action;
 mod book;
 mod cell;
@@ -53,7 +54,8 @@ use readings::{Reading, SourceId, Sources};
 use ruleset::Rulebook;
 use service::AlertService;
 
-pub use action::{Action, Actor, MAX_ACTION_DRONES, RuleAction, RuleActs};
+pub use acting::{Actor, RuleActs};
+pub use action::{Action, MAX_ACTION_DRONES, RuleAction};
 pub use conditions::{
     BOARD_SENSOR_LOST, BRIDGE_BUTTON, BRIDGE_SENSOR_LOST, DRONE_LANDING_UNCONFIRMED, DRONE_SILENT,
     DRONE_UPSIDE_DOWN, STORE_LOSS, UPDATE_ENDED,
