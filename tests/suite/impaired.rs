@@ -151,7 +151,7 @@ async fn each_move_happens_once_at_most(
                 .json(Method::POST, "/api/drones/d1/move?wait=true", &step)
                 .await?;
             // Refused unsent: a copy of an earlier move met it busy, and it still is.
-            let is_busy = answer.text().contains("busy with an earlier move");
+            let is_busy = answer.text().contains("busy with an earlier move; try");
             Ok((!is_busy).then_some(answer))
         })
         .await?;
