@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
-use http::HeaderValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use http::request::Parts;
+use http::{HeaderMap, header};
+use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::http::doors;
@@ -13,7 +16,7 @@ use crate::http::params::{Kind, Location, Param};
 use crate::http::route::{Policy, Route};
 use crate::http::session_cookie;
 use crate::http::state::App;
-use access::{Denial, Session};
+use access::{Denial, Session, is_key_shaped};
 use https::{Connection, Via};
 use readings::clock::Mono;
 
@@ -37,7 +40,8 @@ pub(super) fn authenticate(
     now: Mono,
 ) -> Result<Option<Session>, ApiError> {
     let (policy, profile) = (route.policy, config.access.profile);
-    let is_open = via == Via::Metrics && policy == Policy::Metrics;
+    // Whoever may open the control socket owns the gateway's files anyway.
+    let is_open = via == Via::Console || (via == Via::Metrics && policy == Policy::Metrics);
     if is_open || !policy.asks_for_key(profile) {
         return Ok(None);
     }
@@ -51,7 +55,8 @@ pub(super) fn authenticate(
                 .ok_or_else(|| ApiError::from(Denial::Invalid));
         }
     }
-    let key = parts.headers.get("x-api-key").map(HeaderValue::as_bytes);
+    let key = shown_key(&parts.headers, policy);
+    let key = key.as_ref().map(|key| key.as_slice());
     let cookie = session_cookie::of(&parts.headers).filter(|_| key.is_none());
     let needs = policy.needs(profile);
     let session = match cookie {
@@ -65,6 +70,33 @@ pub(super) fn authenticate(
     Ok(Some(session))
 }
 
+/// The key in the headers: `X-API-Key`; else a Bearer token that looks like a key of ours;
+/// else, where programs scrape, the password of Basic.
+///
+/// Other Bearer tokens are somebody else's: the documented clients send some. They are
+/// neither judged nor counted, or whoever has signed in elsewhere would be locked out here.
+fn shown_key(headers: &HeaderMap, policy: Policy) -> Option<Zeroizing<Vec<u8>>> {
+    if let Some(key) = headers.get("x-api-key") {
+        return Some(Zeroizing::new(key.as_bytes().to_vec()));
+    }
+    let (scheme, credentials) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
+    let credentials = credentials.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        let is_ours = is_key_shaped(credentials.as_bytes());
+        return is_ours.then(|| Zeroizing::new(credentials.as_bytes().to_vec()));
+    }
+    if policy != Policy::Metrics || !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = Zeroizing::new(BASE64.decode(credentials).ok()?);
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    Some(Zeroizing::new(decoded[colon + 1..].to_vec()))
+}
+
 /// Tells the edge whether its connection has shown a good key: then it gives way to
 /// none when room is short. A route that needs none says nothing of it.
 pub(super) fn vouch(parts: &Parts, outcome: &Result<Option<Session>, ApiError>) {
@@ -75,5 +107,57 @@ pub(super) fn vouch(parts: &Parts, outcome: &Result<Option<Session>, ApiError>) 
     };
     if let Some(connection) = parts.extensions.get::<Connection>() {
         connection.authenticated(good);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn shown(headers: &[(&'static str, &str)], policy: Policy) -> Option<String> {
+        let headers = headers.iter().map(|(name, value)| {
+            let value = HeaderValue::from_str(value).expect("a value");
+            (http::HeaderName::from_static(name), value)
+        });
+        let key = shown_key(&headers.collect(), policy)?;
+        Some(String::from_utf8(key.to_vec()).expect("text"))
+    }
+
+    #[test]
+    fn a_key_of_ours_is_taken_as_a_bearer_token_and_no_other_token_is() {
+        let bearer = |token: &str| shown(&[("authorization", token)], Policy::Metrics);
+        assert_eq!(bearer("Bearer mfg-drone-x").as_deref(), Some("mfg-drone-x"));
+        assert_eq!(
+            bearer("bearer  mfg-drone-x").as_deref(),
+            Some("mfg-drone-x")
+        );
+        for other in [
+            "Bearer eyJhbGciOi",
+            "Bearer",
+            "Bearer ",
+            "Digest mfg-drone-x",
+            "x",
+        ] {
+            assert_eq!(bearer(other), None, "{other}");
+        }
+        let both = [
+            ("authorization", "Bearer mfg-drone-x"),
+            ("x-api-key", "other"),
+        ];
+        assert_eq!(shown(&both, Policy::Metrics).as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn the_password_of_basic_is_a_key_for_metrics_only() {
+        // printf 'prometheus:mfg-drone-a:b' | base64
+        let basic = [("authorization", "Basic cHJvbWV0aGV1czptZmctZHJvbmUtYTpi")];
+        assert_eq!(
+            shown(&basic, Policy::Metrics).as_deref(),
+            Some("mfg-drone-a:b")
+        );
+        assert_eq!(shown(&basic, Policy::Socket), None);
+        let broken = [("authorization", "Basic ???")];
+        assert_eq!(shown(&broken, Policy::Metrics), None);
     }
 }
