@@ -116,7 +116,7 @@ pub(super) fn serve(
         handles.push(handle);
         unbound = unbound.or(why.filter(|_| is_main));
     }
-    serve_control(config, core, app, &edges.tls);
+    serve_control(config, core, app, &edges.tls, router);
     housekeeping::spawn(
         &core.supervisor,
         &core.rooms(),
@@ -236,7 +236,7 @@ fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details:
     });
 }
 
-fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
+fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>, api: axum::Router) {
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
     let named = tls.clone();
     let control = Control {
@@ -244,6 +244,7 @@ fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
         store: app.store.clone(),
         health: Box::new(move || health(&asked, &shown)),
         names: Box::new(move || named.info().names.clone()),
+        api,
         renew_certificate: Box::new(move |renewal| {
             tls.renew(renewal)
                 .map(|info| info.to_string())
