@@ -175,6 +175,7 @@ pub(crate) fn alert(record: AlertRecord) -> Option<Alert> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
 
     #[test]
     fn records_lead_back() {

@@ -120,7 +120,7 @@ pub(super) fn serve(
         handles.push(handle);
         unbound = unbound.or(why.filter(|_| is_main));
     }
-    serve_control(config, core, app, &edges.tls);
+    serve_control(config, core, app, &edges.tls, router);
     housekeeping::spawn(
         &core.supervisor,
         &core.rooms(),
@@ -240,7 +240,7 @@ fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details:
     });
 }
 
-fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
+fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>, api: axum::Router) {
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
     let (named, downs, accepts) = (tls.clone(), app.clone(), app.clone());
     let (listed, acting) = (core.safety.clone(), core.safety.clone());
@@ -251,6 +251,7 @@ fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
         names: Box::new(move || named.info().names.clone()),
         stops: Box::new(move || listed_stops(&listed)),
         act_on_stops: Box::new(move |request| act_on_stops(&acting, request)),
+        api,
         renew_certificate: Box::new(move |renewal| {
             tls.renew(renewal)
                 .map(|info| info.to_string())

@@ -36,7 +36,7 @@ impl Running {
         let core = Core::open(settings).await?;
         guard_audit::spawn(&core.supervisor, &core.events, &core.store, &core.stop);
         let observing = Observing::start(settings, &core).await?;
-        let edges = Edges::open(config, &core).await?;
+        let edges = Edges::open(config, &core, &observing.vehicles).await?;
         let app = serve::assemble(config, &core, &observing, &edges);
         let listeners = serve::serve(settings, &core, &edges, &app)?;
         Ok(Running {

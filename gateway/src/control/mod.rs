@@ -10,15 +10,17 @@ mod down;
 mod links;
 mod stops;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::extract::{Path as PathParameter, State};
+use axum::extract::{Path as PathParameter, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
@@ -26,10 +28,11 @@ use tokio_util::sync::CancellationToken;
 
 use access::{Access, ClientAddress, KeyError, KeyRecord, preview};
 use https::certificates::Renewal;
+use https::{Peer, Via};
 use readings::clock::Timestamp;
 use store::Store;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Client, ControlError};
 pub(crate) use down::DownAll;
 pub(crate) use links::{MadeLink, NewLink};
 pub(crate) use stops::{ActOnStops, ListStops, ListedStop, StopRequest};
@@ -38,6 +41,10 @@ pub(crate) use stops::{ActOnStops, ListStops, ListedStop, StopRequest};
 const SOCKET: &str = "control.sock";
 /// Longest path of a socket: the kernel's 108 bytes with the zero behind it.
 const MAX_PATH_BYTES: usize = 107;
+
+/// What of the API the socket serves as well: what a person at the console asks and
+/// answers. Nothing that flies: whoever commands a drone has a session.
+const API: [&str; 3] = ["/api/alerts", "/api/dashboard/", "/api/notify/"];
 
 /// Who the audit trail names for what is done over the socket.
 pub(crate) const ACTOR: &str = "console";
@@ -56,6 +63,8 @@ pub(crate) struct Control {
     pub stops: ListStops,
     /// Resets emergency stops.
     pub act_on_stops: ActOnStops,
+    /// The API, which asks for no key here.
+    pub api: Router,
     /// Makes a new certificate; the answer is shown to the operator.
     pub renew_certificate: RenewCertificate,
     /// Brings every drone down.
@@ -234,6 +243,12 @@ fn explained(path: &Path, error: &std::io::Error) -> std::io::Error {
 }
 
 fn router(control: Arc<Control>) -> Router {
+    let console = Peer {
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        via: Via::Console,
+    };
+    let api = control.api.clone().layer(Extension(console));
+    let api = api.layer(middleware::from_fn(of_console));
     Router::new()
         .route("/keys", get(list_keys).post(create_key))
         .route("/keys/{key}", delete(revoke_key))
@@ -247,7 +262,17 @@ fn router(control: Arc<Control>) -> Router {
         .route("/health", get(health))
         .route(RENEW_CERTIFICATE, post(renew_certificate))
         .route(RENEW_AUTHORITY, post(renew_authority))
+        .fallback_service(api)
         .with_state(control)
+}
+
+/// Passes on what is in [`API`].
+async fn of_console(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if API.iter().any(|prefix| path.starts_with(prefix)) {
+        return next.run(request).await;
+    }
+    (StatusCode::NOT_FOUND, "not served on the control socket").into_response()
 }
 
 type Refusal = (StatusCode, String);

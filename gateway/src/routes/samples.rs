@@ -1,10 +1,12 @@
 //! Contract 6.2: recorded samples, by name or all of them.
 
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
-use crate::http::envelope::Outcome;
+use crate::http::csv::{self, Csv};
+use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
 use crate::http::route::{Gives, Route};
@@ -21,10 +23,11 @@ pub(crate) const ROUTES: &[Route] = &[get(
     "/api/performance/metrics",
     DASHBOARD,
     metrics,
-    Gives::Json(of::<MetricList>()),
+    Gives::JsonOr(of::<MetricList>(), csv::MEDIA_TYPE),
 )
 .about("performance", "List recorded samples, oldest first")
-.takes(METRICS)];
+.takes(METRICS)
+.also(&["400"])];
 
 /// Name of the source that is the board itself.
 pub(crate) const BOARD: &str = "board";
@@ -68,8 +71,15 @@ const SOURCE: Param = Param::optional(
     "Whose samples of metric_name: board (default), the id of a drone, or bridge/<name>/<sensor>",
 );
 
+const STRICT: Param = Param::optional(
+    Location::Query,
+    "strict",
+    Kind::Flag,
+    "Whether an unknown metric or source is an error; an empty list when absent",
+);
+
 /// Parameters of `GET /api/performance/metrics`.
-pub(crate) const METRICS: &[Param] = &[METRIC_NAME, DURATION_MINUTES, SOURCE];
+pub(crate) const METRICS: &[Param] = &[METRIC_NAME, DURATION_MINUTES, SOURCE, STRICT, csv::FORMAT];
 
 /// One sample.
 #[derive(Serialize, ToSchema)]
@@ -134,11 +144,16 @@ pub(crate) fn metrics(call: &mut Call) -> Outcome {
         call.inputs.int(&DURATION_MINUTES),
     );
     let source = call.inputs.text(&SOURCE);
+    let is_strict = call.inputs.flag(&STRICT).unwrap_or(false);
+    let format = call.inputs.text(&csv::FORMAT);
     call.inputs.finish()?;
     let source = source.as_deref().unwrap_or(BOARD);
     let minutes = minutes
         .filter(|minutes| *minutes > 0)
         .unwrap_or(HISTORY_MINUTES);
+    if is_strict {
+        judge(&call.app, name.as_deref(), source)?;
+    }
     let performance = call.app.performance()?;
     let mut samples = match name.as_deref() {
         None => everything(&call.app, performance, minutes),
@@ -152,12 +167,45 @@ pub(crate) fn metrics(call: &mut Call) -> Outcome {
     // Times come from several histories: one order over all.
     samples.sort_by(|a, b| a.timestamp.total_cmp(&b.timestamp));
     samples.drain(..samples.len().saturating_sub(MAX_SAMPLES));
+    if format.as_deref() == Some(csv::CSV) {
+        return Ok(as_csv(&samples, source));
+    }
     let summary = name.map(|name| summarise(&samples, name, minutes));
     Ok(respond::json(&MetricList {
         total_count: samples.len(),
         metrics: samples,
         summary,
     }))
+}
+
+/// Whether there are such a metric and such a source at all.
+fn judge(app: &App, name: Option<&str>, source: &str) -> Result<(), ApiError> {
+    let is_known =
+        name.is_none_or(|name| name.starts_with(CALL_PREFIX) || Metric::from_name(name).is_some());
+    if !is_known {
+        let error = ApiError::invalid(format!("Unknown metric: {}", name.unwrap_or_default()));
+        return Err(error.details(format!("known: {}", Metric::NAMES.join(", "))));
+    }
+    if app.sources.find(source).is_none() {
+        let known: Vec<String> = app.sources.iter().map(|one| one.name.to_string()).collect();
+        let error = ApiError::invalid(format!("Unknown source: {source}"));
+        return Err(error.details(format!("known: {}", known.join(", "))));
+    }
+    Ok(())
+}
+
+fn as_csv(samples: &[Sample], source: &str) -> Response {
+    let mut lines = Csv::new(&["datetime", "timestamp", "source", "metric", "value"]);
+    for sample in samples {
+        lines.line(&[
+            format!("{:.6}", sample.datetime.0),
+            sample.timestamp.to_string(),
+            source.to_owned(),
+            sample.name.clone(),
+            sample.value.to_string(),
+        ]);
+    }
+    lines.answer()
 }
 
 fn everything(app: &App, performance: &Performance, minutes: i64) -> Vec<Sample> {

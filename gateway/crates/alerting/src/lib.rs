@@ -71,7 +71,7 @@ pub use rerun::Rerun;
 pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
 pub use rule_table::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, MAX_RULES};
 pub use rule_text::{RuleText, USUAL_COOLDOWN_MINUTES};
-pub use wording::{alert_id, parse_id};
+pub use wording::{alert_id, parse_id, quantity};
 
 /// How often retention is looked at.
 const TRIM_EVERY: Duration = Duration::from_secs(60);

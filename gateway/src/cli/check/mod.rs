@@ -9,6 +9,7 @@
 mod here;
 mod outside;
 mod rules;
+mod unit;
 
 use std::process::ExitCode;
 
@@ -77,6 +78,7 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let running = runtime.block_on(running(config));
     here::look(config, &running, &mut findings);
     findings.extend(runtime.block_on(outside::ask(config, &running)));
+    unit::look(config, &mut findings);
     findings.extend(rules::look(config));
     report(&findings, args.json)?;
     let worst = findings.iter().map(|finding| finding.severity).max();
