@@ -3,7 +3,9 @@
 //!
 //! [`Link::take`] runs on the link's own thread: it must never block, and a
 //! reading on its way allocates nothing. The lock is held only while values are
-//! copied. What depends on time alone is done by [`Link::tick`], once a second.
+//! copied, and while the emergency stop is told: the link and the tick tell it on two
+//! threads, and what is older must not be told last. What depends on time alone is done
+//! by [`Link::tick`], once a second.
 
 mod buttons;
 
@@ -173,9 +175,13 @@ impl Link {
             return;
         }
         self.judge(now_ms);
-        if !self.lock().live {
+        let mut state = self.lock();
+        if !state.live {
+            // Again, so that nobody takes what it said last for what it says.
+            self.tell_stop(&mut state, now_ms);
             return;
         }
+        drop(state);
         self.place_again();
         let mut state = self.lock();
         let change: Vec<(LossChange, SensorRecord)> = state
@@ -184,9 +190,9 @@ impl Link {
             .filter_map(|slot| Some((slot.change(now_ms)?, slot.clone())))
             .collect();
         // Again and again, so that its history has no holes and a hold time passes.
-        let (stop, heard) = (state.stop.state(now_ms), state.stop.heard(now_ms));
+        let stop = state.stop.state(now_ms);
+        self.tell_stop(&mut state, now_ms);
         drop(state);
-        self.stops.stop_input(&self.config.name, heard);
         for (change, slot) in change {
             match change {
                 LossChange::Lost => self
@@ -392,8 +398,8 @@ impl Link {
         let mut state = self.lock();
         (state.live, state.reason) = (false, Some(reason));
         state.stop.unheard();
+        self.tell_stop(&mut state, now_ms);
         drop(state);
-        self.stops.stop_input(&self.config.name, None);
         self.end_buttons();
         self.judge(now_ms);
     }
@@ -417,19 +423,24 @@ impl Link {
     }
 
     fn stop(&self, engaged: bool, now_ms: u64) {
-        let (change, heard) = {
-            let mut state = self.lock();
-            let change = state.stop.set(engaged, now_ms);
-            (change, state.stop.heard(now_ms))
-        };
+        let mut state = self.lock();
+        let change = state.stop.set(engaged, now_ms);
         // Before anything else: drones wait for it.
-        self.stops.stop_input(&self.config.name, heard);
+        self.tell_stop(&mut state, now_ms);
+        drop(state);
         match (self.may_log(), engaged) {
             (false, _) => {}
             (true, true) => tracing::warn!(bridge = self.config.name, "emergency stop engaged"),
             (true, false) => tracing::info!(bridge = self.config.name, "emergency stop released"),
         }
         self.publish_stop(change);
+    }
+
+    /// Tells what the emergency stop is, in the order in which it became so: `state` is
+    /// locked.
+    fn tell_stop(&self, state: &mut LinkRecord, now_ms: u64) {
+        let heard = state.stop.heard(now_ms);
+        self.stops.stop_input(&self.config.name, heard);
     }
 
     fn publish_stop(&self, engaged: Option<bool>) {

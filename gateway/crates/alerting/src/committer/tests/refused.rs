@@ -182,8 +182,11 @@ fn the_book_stays_bounded_while_the_store_refuses() {
 #[test]
 fn an_alert_whose_rule_is_still_to_come_is_no_orphan() {
     let mut before = Bench::new(vec![]);
-    before.observe("bridge/mast", Metric::Temperature, 95.0, 1);
-    before.ok(1);
+    // (A temperature must last for 5 s.)
+    for second in [1, 6] {
+        before.observe("bridge/mast", Metric::Temperature, 95.0, second);
+    }
+    before.ok(6);
     let mut kept: Vec<Alert> = before
         .service
         .book()
