@@ -198,7 +198,7 @@ impl Role {
     }
 
     /// What a sensor is called when it loses a single role to another one.
-    pub fn demoted(self) -> Role {
+    pub(crate) fn demoted(self) -> Role {
         match self {
             Role::SocTemperature => Role::Temperature,
             Role::CompanionBatteryVoltage => Role::Voltage,

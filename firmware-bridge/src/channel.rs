@@ -26,7 +26,7 @@ impl<M: Message> Default for Sender<M> {
 }
 
 impl<M: Message> Sender<M> {
-    /// A sender that speaks [`version::HANDSHAKE`] until told otherwise.
+    /// A sender that speaks the version of greetings until told otherwise.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -187,7 +187,7 @@ impl<M: Message> Receiver<M> {
 /// Why a good frame gives no message of type `M`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undecodable {
-    /// Other direction, or a version outside [`version::OURS`].
+    /// Other direction, or a version that this build does not speak.
     Foreign,
     /// Not the encoding of a valid message.
     Invalid,

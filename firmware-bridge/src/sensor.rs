@@ -42,7 +42,7 @@ pub struct Sensor {
 impl Sensor {
     /// Whether the description makes sense: a real range and a possible rate.
     #[must_use]
-    pub fn is_valid(&self) -> bool {
+    pub(crate) fn is_valid(&self) -> bool {
         self.min.is_finite()
             && self.max.is_finite()
             && self.min <= self.max
@@ -52,7 +52,7 @@ impl Sensor {
 
     /// Whether `value` is one this sensor can give.
     #[must_use]
-    pub fn admits(&self, value: f32) -> bool {
+    pub(crate) fn admits(&self, value: f32) -> bool {
         // False for NaN as well.
         value >= self.min && value <= self.max
     }

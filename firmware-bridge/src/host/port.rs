@@ -55,7 +55,7 @@ impl Port {
     /// # Errors
     ///
     /// When the terminal cannot be made non-blocking.
-    pub fn from_tty(tty: TTYPort) -> Result<Self, LostReason> {
+    pub(crate) fn from_tty(tty: TTYPort) -> Result<Self, LostReason> {
         let failed = |errno: Errno| LostReason::OpenFailed {
             error: Text::new(errno.desc()),
         };

@@ -118,7 +118,7 @@ impl PortSelector {
     /// Every port of this machine that the selector names: of two devices alike, only
     /// asking them tells which is the board.
     #[must_use]
-    pub fn resolve_all(&self) -> Vec<PathBuf> {
+    pub(crate) fn resolve_all(&self) -> Vec<PathBuf> {
         match self {
             // No need to list anything.
             Self::Path(path) => Vec::from([path.clone()]),
@@ -128,7 +128,7 @@ impl PortSelector {
 
     /// The device paths this selector means among `ports`, in their order.
     #[must_use]
-    pub fn choose_all(&self, ports: &[FoundPort]) -> Vec<PathBuf> {
+    pub(crate) fn choose_all(&self, ports: &[FoundPort]) -> Vec<PathBuf> {
         let meant = ports.iter().filter(|port| self.means(port));
         meant.map(|port| port.path.clone()).collect()
     }

@@ -262,7 +262,7 @@ impl HostSession {
 
     /// Whether nothing on this port speaks the protocol.
     #[must_use]
-    pub fn is_unanswered(&self) -> bool {
+    pub(crate) fn is_unanswered(&self) -> bool {
         self.stats.state == LinkState::Down(LostReason::NoGreeting)
     }
 

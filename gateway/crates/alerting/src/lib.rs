@@ -59,7 +59,7 @@ pub use model::{Alert, AlertEvent, AlertStats, Condition, Filter, Measured, Rule
 pub use preview::{Firings, Preview, Step};
 pub use readings::{AlertType, Level};
 pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
-pub use rule_table::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, MAX_RULES};
+pub use rule_table::MAX_DEFAULT_RULES;
 pub use rule_text::{RuleText, USUAL_COOLDOWN_MINUTES};
 pub use wording::{alert_id, parse_id};
 

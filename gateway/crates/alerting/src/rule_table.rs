@@ -11,12 +11,12 @@ use readings::{METRIC_COUNT, Metric};
 /// Most default rules: the twelve built in and those other rooms add.
 pub const MAX_DEFAULT_RULES: usize = 40;
 /// Most rules in the configuration: one for each of 64 drones and some more.
-pub const MAX_CONFIG_RULES: usize = 104;
+pub(crate) const MAX_CONFIG_RULES: usize = 104;
 /// Most rules made, changed or deleted through the API.
-pub const MAX_API_RULES: usize = 112;
+pub(crate) const MAX_API_RULES: usize = 112;
 /// Most rules in all. The layers add up to it, so that no layer can be refused
 /// for what another one holds. Every source has a cell for each.
-pub const MAX_RULES: usize = MAX_DEFAULT_RULES + MAX_CONFIG_RULES + MAX_API_RULES;
+pub(crate) const MAX_RULES: usize = MAX_DEFAULT_RULES + MAX_CONFIG_RULES + MAX_API_RULES;
 
 /// The rules in effect, laid out for evaluation. A rule keeps its slot while
 /// it exists, so that its cells keep their state when other rules change.

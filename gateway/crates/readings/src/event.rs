@@ -2,7 +2,7 @@
 //!
 //! `docs/event.schema.json` is the published form: a test holds the type to it. What
 //! is released never changes its meaning; a further member is optional, and anything
-//! else raises [`EVENT_VERSION`]. Takes the time as an argument, does no I/O.
+//! else raises `EVENT_VERSION`. Takes the time as an argument, does no I/O.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -16,18 +16,18 @@ use super::command::{BootId, CommandId, CommandIds, CommandState};
 use super::measured::{Measured, Page};
 
 /// Version of the record.
-pub const EVENT_VERSION: u8 = 1;
+const EVENT_VERSION: u8 = 1;
 
 /// Events kept. A drone's command makes three or four, so these are the last hundred
 /// commands and more, in under 200 kB. The oldest goes first, and is counted.
-pub const MAX_EVENTS: usize = 512;
+const MAX_EVENTS: usize = 512;
 
 /// Events that may wait for a slow receiver; it then misses the oldest and is told.
 const MAX_WAITING: usize = 64;
 
 /// Bytes kept of the words of an event, longer ones are cut: a drone may say what it
 /// likes, and each event is held in memory and sent to everybody who listens.
-pub const MAX_WORDS_BYTES: usize = 200;
+const MAX_WORDS_BYTES: usize = 200;
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -77,7 +77,7 @@ pub enum Values {
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
-    /// [`EVENT_VERSION`].
+    /// Version of this record: 1.
     pub version: u8,
     /// The run of the gateway that the sequence counts in.
     pub boot: BootId,
