@@ -5,13 +5,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::scalars::round2;
-use crate::sources::bridge::{BridgeView, Bridges, SensorView};
+use crate::sources::bridge::{BridgeView, Bridges, LOST, SensorView};
 
 /// Which bridges have no link and why; nothing in it while all have one, and
 /// nothing at all where there are no bridges.
 pub(crate) fn trouble(bridges: &Bridges) -> Option<Option<String>> {
     let views = bridges.views();
-    let lost = views.iter().filter(|bridge| bridge.state == "lost");
+    let lost = views.iter().filter(|bridge| bridge.state == LOST);
     let reasons: Vec<String> = lost
         .map(|bridge| {
             format!(

@@ -16,6 +16,7 @@ use crate::routes::alerts::AlertSummary;
 use crate::routes::bridges::BridgeHealth;
 use crate::routes::machine::SystemPerformance;
 use crate::routes::performance::CacheStats;
+use crate::routes::status;
 use crate::routes::upstream_health::UpstreamHealth;
 use crate::sources::board::Face;
 use crate::supervision::Service;
@@ -156,19 +157,19 @@ pub(crate) fn score(system: &SystemSnapshot, alerts: &Summary) -> u32 {
 
 fn detailed_status(score: u32) -> &'static str {
     match score {
-        80.. => "healthy",
-        60..=79 => "warning",
-        40..=59 => "degraded",
-        _ => "critical",
+        80.. => status::HEALTHY,
+        60..=79 => status::WARNING,
+        40..=59 => status::DEGRADED,
+        _ => status::CRITICAL,
     }
 }
 
 /// The coarser status of contract 2.8.
 pub(crate) fn system_status(score: u32) -> &'static str {
     match score {
-        80.. => "healthy",
-        40..=79 => "degraded",
-        _ => "critical",
+        80.. => status::HEALTHY,
+        40..=79 => status::DEGRADED,
+        _ => status::CRITICAL,
     }
 }
 

@@ -33,6 +33,7 @@ pub(crate) mod security;
 pub(crate) mod service_health;
 pub(crate) mod session;
 pub(crate) mod session_link;
+pub(crate) mod status;
 pub(crate) mod system;
 pub(crate) mod targets;
 pub(crate) mod trust;

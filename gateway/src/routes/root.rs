@@ -13,6 +13,7 @@ use crate::http::rows::get;
 use crate::http::scalars::Ts;
 use crate::http::shape::of;
 use crate::routes::pages;
+use crate::routes::status;
 use crate::supervision::Service;
 use access::RateClass;
 
@@ -93,7 +94,7 @@ struct HealthServices {
 pub(crate) fn health(call: &mut Call) -> Outcome {
     let services = &call.app.supervisor;
     Ok(respond::json(&Health {
-        status: "healthy",
+        status: status::HEALTHY,
         timestamp: Ts::now(),
         services: HealthServices {
             drone_manager: services.is_up(Service::Drones),

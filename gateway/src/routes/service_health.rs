@@ -11,6 +11,7 @@ use crate::http::rows::get;
 use crate::http::scalars::Ts;
 use crate::http::shape::of;
 use crate::routes::bridges;
+use crate::routes::status::{DEGRADED, HEALTHY, UNHEALTHY};
 use crate::routes::upstream_health as upstream;
 use crate::supervision::Service;
 
@@ -81,7 +82,7 @@ impl ServiceState {
 }
 
 const fn word(is_healthy: bool) -> &'static str {
-    if is_healthy { "healthy" } else { "unhealthy" }
+    if is_healthy { HEALTHY } else { UNHEALTHY }
 }
 
 /// `GET /api/dashboard/health`
@@ -145,9 +146,9 @@ impl ServiceHealth {
         .collect();
         ServiceHealth {
             overall_status: if unhealthy.is_empty() {
-                "healthy"
+                HEALTHY
             } else {
-                "degraded"
+                DEGRADED
             },
             services,
             unhealthy_services: unhealthy,

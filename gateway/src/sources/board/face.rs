@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use boards::{Absence, Board, Counters, Freshness, MAX_SENSORS, Quantity, Sample, SensorIndex};
 
 use super::mapping::metric_of;
+use crate::sources::sensor_state::{ABSENT, FRESH, STALE};
 use readings::clock::Mono;
 
 /// What a sensor is.
@@ -58,9 +59,9 @@ impl SensorView<'_> {
     #[must_use]
     pub fn state(&self) -> &'static str {
         match self.now {
-            Freshness::Fresh(_) => "fresh",
-            Freshness::Stale { .. } => "stale",
-            Freshness::Absent(_) => "absent",
+            Freshness::Fresh(_) => FRESH,
+            Freshness::Stale { .. } => STALE,
+            Freshness::Absent(_) => ABSENT,
         }
     }
 

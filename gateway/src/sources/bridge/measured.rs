@@ -8,7 +8,8 @@ use std::fmt;
 use readings::measured::{Labels, Measured, Page};
 
 use super::Bridges;
-use super::view::{BridgeView, SensorView};
+use super::view::{BridgeView, LIVE, SensorView};
+use crate::sources::sensor_state::FRESH;
 
 /// A counter of a link: name, help, value.
 type Counter = (&'static str, &'static str, fn(&BridgeView) -> u64);
@@ -126,7 +127,7 @@ fn links(views: &[BridgeView], page: &mut Page<'_>) -> fmt::Result {
             .zip(&labels)
             .map(|(bridge, labels)| (bridge, labels.as_slice() as Labels<'_>))
     };
-    let up = |bridge: &BridgeView| f64::from(u8::from(bridge.state == "live"));
+    let up = |bridge: &BridgeView| f64::from(u8::from(bridge.state == LIVE));
     page.gauges(
         "bridge_up",
         "1 while the board answers",
@@ -173,13 +174,13 @@ fn sensors(views: &[BridgeView], page: &mut Page<'_>) -> fmt::Result {
         all.iter()
             .map(|(labels, sensor)| (labels.as_slice() as Labels<'_>, *sensor))
     };
-    let fresh = each().filter(|(_, sensor)| sensor.state == "fresh");
+    let fresh = each().filter(|(_, sensor)| sensor.state == FRESH);
     page.gauges(
         "bridge_sensor_value",
         "The sensor's value in its unit",
         fresh.filter_map(|(l, s)| Some((l, s.value?))),
     )?;
-    let is_fresh = |sensor: &SensorView| f64::from(u8::from(sensor.state == "fresh"));
+    let is_fresh = |sensor: &SensorView| f64::from(u8::from(sensor.state == FRESH));
     page.gauges(
         "bridge_sensor_fresh",
         "1 while the sensor has a value",

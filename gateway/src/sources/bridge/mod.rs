@@ -36,6 +36,7 @@ use link::Link;
 pub use panel::{Panel, PanelControl, Press, panel};
 pub(crate) use rules::defaults as default_rules;
 use source_slots::SourceSlots;
+pub(crate) use view::LOST;
 pub use view::{BridgeView, SensorView};
 
 /// The name of the source that is the bridge itself.

@@ -7,6 +7,12 @@ use super::Running;
 use super::link::{Held, LinkRecord};
 use super::mapping::kind_name;
 use super::sensor::{SensorRecord, Worth, fault_text};
+use crate::sources::sensor_state::{ABSENT, FRESH, STALE};
+
+/// State of a bridge whose board answers.
+pub(super) const LIVE: &str = "live";
+/// State of a bridge that has no link, and a reason why.
+pub(crate) const LOST: &str = "lost";
 
 /// A bridge at one instant.
 #[derive(Clone, Debug)]
@@ -101,9 +107,9 @@ impl BridgeView {
 
 fn link_state(state: &LinkRecord) -> &'static str {
     match (state.live, &state.reason) {
-        (true, _) => "live",
+        (true, _) => LIVE,
         (false, None) => "greeting",
-        (false, Some(_)) => "lost",
+        (false, Some(_)) => LOST,
     }
 }
 
@@ -138,9 +144,9 @@ impl SensorView {
             max: super::mapping::decimal(what.sensor.max),
             metric: what.source.map(|_| what.metric.name()),
             state: match (fresh, last) {
-                (true, _) => "fresh",
-                (false, Some(_)) => "stale",
-                (false, None) => "absent",
+                (true, _) => FRESH,
+                (false, Some(_)) => STALE,
+                (false, None) => ABSENT,
             },
             value: last,
             reason: match worth {
