@@ -13,7 +13,7 @@ use readings::clock::{self, Mono};
 use readings::command::BootId;
 use readings::event::EventLog;
 use readings::telemetry::Telemetry;
-use readings::{Metric, SourceId, SourceKind, Sources};
+use readings::{BOARD, Metric, SourceId, SourceKind, Sources};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -66,7 +66,7 @@ impl Core {
         // Before the committer runs and the first source is read.
         notify::keep_outbox(&config.notify, &store).await?;
         let sources = Arc::new(Sources::default());
-        let board_source = sources.register("board", SourceKind::Board)?;
+        let board_source = sources.register(BOARD, SourceKind::Board)?;
         let telemetry = Arc::new(Telemetry::new(sources.clone()));
         let journal = StoreJournal(store.clone());
         let (alerts, committer) = Alerts::prepare(&config.alerts, sources.clone(), journal)?;

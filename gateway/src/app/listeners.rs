@@ -7,6 +7,7 @@ use std::time::Duration;
 use alerting::{AlertType, Alerts, Condition, Level};
 use axum::Router;
 use https::{BindError, Listener, Server, Tls, Via};
+use readings::BOARD;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -60,7 +61,7 @@ pub(super) fn serve(
             pause = (pause * 2).min(RETRY.1);
             attempt = https::bind(wanted.address, wanted.key);
         };
-        alerts.clear(condition_key(wanted.via), "board");
+        alerts.clear(condition_key(wanted.via), BOARD);
         tracing::info!(address = %wanted.address, via = ?wanted.via, "listening");
         https::serve(
             Listener {
@@ -89,7 +90,7 @@ fn complain(wanted: &Wanted, error: &BindError, alerts: &Alerts) {
     tracing::error!("{error}");
     alerts.raise(Condition {
         key: condition_key(wanted.via),
-        subject: "board".into(),
+        subject: BOARD.into(),
         level: Level::Error,
         alert_type: AlertType::Network,
         title: "Listener Unavailable",

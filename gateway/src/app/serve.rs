@@ -10,6 +10,7 @@ use alerting::{AlertType, Alerts, Condition, Level};
 use anyhow::Context as _;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use https::{ConnectionLimiter, Limits, Server, Tls, Via};
+use readings::BOARD;
 use readings::clock::Mono;
 use readings::measured::Measured;
 use tokio::task::JoinHandle;
@@ -142,7 +143,7 @@ fn keep_watches(core: &Core, edges: &Edges, app: &Arc<App>) {
             let details = "The device's own is served instead.";
             certificate_unusable(&core.alerts, error, details);
         }
-        None => core.alerts.clear(CERTIFICATE_UNUSABLE, "board"),
+        None => core.alerts.clear(CERTIFICATE_UNUSABLE, BOARD),
     }
     let (alerts, stop) = (core.alerts.clone(), core.stop.clone());
     core.supervisor.keep("certificate watch", None, move || {
@@ -210,7 +211,7 @@ async fn watch_certificate(tls: Arc<Tls>, app: Arc<App>, alerts: Alerts, stop: C
             tracing::info!(fingerprint = tls.info().fingerprint, "certificate reloaded");
             app.fingerprint
                 .store(Some(Arc::new(tls.info().fingerprint.clone())));
-            alerts.clear(CERTIFICATE_UNUSABLE, "board");
+            alerts.clear(CERTIFICATE_UNUSABLE, BOARD);
         }
         Err(error) => {
             tracing::error!("certificate not reloaded, the running one stays: {error}");
@@ -226,7 +227,7 @@ const CERTIFICATE_UNUSABLE: &str = "certificate_unusable";
 fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details: &str) {
     alerts.raise(Condition {
         key: CERTIFICATE_UNUSABLE,
-        subject: "board".into(),
+        subject: BOARD.into(),
         level: Level::Error,
         alert_type: AlertType::Security,
         title: "Certificate Unusable",

@@ -59,9 +59,6 @@ const LIMITS: &[&[limits::Limit]] = &[
     update::LIMITS,
 ];
 
-/// The source of the board's own readings; no drone may have this id.
-pub const BOARD_SOURCE: &str = "board";
-
 /// The configuration as a table, every key that has a value among them.
 fn to_table(config: &Config) -> toml::Table {
     // Cannot fail: every field is a type of TOML. (By way of its text, as below.)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use readings::{AlertType, Level};
+use readings::{AlertType, BOARD, Level};
 use store::{AlertRecord, OutboxEvent, OutboxRecord};
 
 /// One place where notifications go, with everything needed to send them.
@@ -51,7 +51,7 @@ impl Notification {
             seq: 0,
             epoch: 0,
             rule: "Test".to_owned(),
-            subject: "board".to_owned(),
+            subject: BOARD.to_owned(),
             level: Level::Info.name().to_owned(),
             alert_type: AlertType::System.name().to_owned(),
             message: "This is a test of the notification; nothing is wrong.".to_owned(),

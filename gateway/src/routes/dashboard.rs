@@ -16,9 +16,9 @@ use crate::http::state::App;
 use crate::routes::drone_views::DroneStatus;
 use crate::routes::health;
 use crate::routes::machine::HostPerformance;
-use crate::routes::samples::{BOARD, HISTORY_MINUTES};
+use crate::routes::samples::HISTORY_MINUTES;
 use crate::sources::vehicles::LinkState;
-use readings::Metric;
+use readings::{BOARD, Metric};
 use readings::clock::{epoch_seconds, wall_now};
 
 /// The routes of this file.

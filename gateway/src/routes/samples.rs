@@ -13,7 +13,7 @@ use crate::http::scalars::{self, Ts, round1};
 use crate::http::shape::of;
 use crate::http::state::App;
 use crate::performance::Performance;
-use readings::Metric;
+use readings::{BOARD, Metric};
 use readings::clock::{epoch_seconds, wall_now};
 
 /// The routes of this file.
@@ -25,9 +25,6 @@ pub(crate) const ROUTES: &[Route] = &[get(
 )
 .about("performance", "List recorded samples, oldest first")
 .takes(METRICS)];
-
-/// Name of the source that is the board itself.
-pub(crate) const BOARD: &str = "board";
 
 /// Minutes of history there are; `duration_minutes=0` asks for all of them.
 pub(crate) const HISTORY_MINUTES: i64 = 1440;

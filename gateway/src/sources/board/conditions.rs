@@ -3,6 +3,7 @@
 
 use alerting::{AlertType, Condition, Level};
 use boards::{Absence, Board, Freshness};
+use readings::BOARD;
 
 use crate::sources::loss::{LossChange, LossDetector};
 
@@ -24,7 +25,7 @@ pub(super) fn refused(board: &Board) -> Vec<String> {
 pub(super) fn description_refused(why: &[String]) -> Condition {
     Condition {
         key: REFUSED,
-        subject: "board".into(),
+        subject: BOARD.into(),
         level: Level::Warning,
         alert_type: AlertType::System,
         title: "Board Description Refused",
@@ -141,7 +142,7 @@ pub(super) fn bus_stuck(all: &[String]) -> Condition {
     };
     Condition {
         key: STUCK,
-        subject: "board".into(),
+        subject: BOARD.into(),
         level: Level::Error,
         alert_type: AlertType::System,
         title: "Board Bus Stuck",

@@ -29,7 +29,7 @@ use crate::config::{self, Config};
 use crate::sources::sink::{Noticed, Pipeline, ReadingSink as _};
 use alerting::{AlertType, BOARD_SENSOR_LOST as LOST, Condition, Level};
 use readings::clock::Mono;
-use readings::{METRIC_COUNT, Metric, Reading, SourceId};
+use readings::{BOARD, BOARD_SENSOR_PREFIX, METRIC_COUNT, Metric, Reading, SourceId};
 
 use conditions::Hanging;
 pub use face::{Described, Face, SensorView, Snapshot};
@@ -179,7 +179,7 @@ impl Watch {
         // What an earlier run told may be mended by now. What is not stays the same alert,
         // with who acknowledged it.
         if conditions::refused(&watch.board).is_empty() {
-            watch.pipeline.clear(conditions::REFUSED, "board");
+            watch.pipeline.clear(conditions::REFUSED, BOARD);
         }
         watch.tell_refused();
         watch
@@ -235,7 +235,7 @@ impl Watch {
     fn add_rules(&self) {
         if let Err(error) = self
             .pipeline
-            .default_rules("board", &rules::defaults(self.limits))
+            .default_rules(BOARD, &rules::defaults(self.limits))
         {
             tracing::error!(%error, "the board's default rules are not in effect");
         }
@@ -301,7 +301,7 @@ impl Watch {
     fn tell_left_out(&self) {
         let left_out = self.board.sensors().left_out();
         if left_out.count == 0 {
-            self.pipeline.clear(LEFT_OUT, "board");
+            self.pipeline.clear(LEFT_OUT, BOARD);
         } else {
             self.pipeline.raise(sensors_left_out(left_out));
         }
@@ -315,7 +315,7 @@ impl Watch {
         }
         // Something new to say is another alert; at the start there is nothing before it.
         if !self.refused.is_empty() {
-            self.pipeline.clear(conditions::REFUSED, "board");
+            self.pipeline.clear(conditions::REFUSED, BOARD);
         }
         if !refused.is_empty() {
             self.pipeline
@@ -340,7 +340,7 @@ impl Watch {
         };
         // A condition that stands keeps its words: one more bus is told anew.
         if matches!(news, Hanging::More | Hanging::Over) {
-            self.pipeline.clear(conditions::STUCK, "board");
+            self.pipeline.clear(conditions::STUCK, BOARD);
         }
         if matches!(news, Hanging::First | Hanging::More) {
             let all = conditions::stuck(&self.board, now_ms);
@@ -432,7 +432,7 @@ fn sensors_left_out(left_out: &LeftOut) -> Condition {
     };
     Condition {
         key: LEFT_OUT,
-        subject: "board".into(),
+        subject: BOARD.into(),
         level: Level::Error,
         alert_type: AlertType::System,
         title: "Board Sensors Left Out",
@@ -448,7 +448,7 @@ fn sensors_left_out(left_out: &LeftOut) -> Condition {
 }
 
 fn subject(metric: Metric) -> Arc<str> {
-    format!("board/{metric}").into()
+    format!("{BOARD_SENSOR_PREFIX}{metric}").into()
 }
 
 fn lost(metric: Metric, sensor: &boards::Sensor, why: Absence) -> Condition {

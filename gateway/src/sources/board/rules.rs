@@ -7,7 +7,7 @@
 use boards::TemperatureLimits;
 
 use crate::config::Rule;
-use readings::Metric;
+use readings::{BOARD, Metric};
 
 /// Documented thresholds of the board's temperature, °C.
 const HIGH_C: f64 = 80.0;
@@ -44,7 +44,7 @@ fn rule(
         alert_type: (metric == Metric::WifiLink).then(|| "network".to_owned()),
         for_s,
         hysteresis,
-        source: Some("board".to_owned()),
+        source: Some(BOARD.to_owned()),
         ..Rule::new(name, metric, operator, threshold, level)
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use alerting::{AlertType, Condition, Level};
 use https::port_holder::{self, Protocol};
+use readings::BOARD;
 use readings::clock::{Mono, wall_now};
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
@@ -259,8 +260,8 @@ impl Port {
 
     fn subject(&self) -> String {
         self.interface().map_or_else(
-            || "board".to_owned(),
-            |interface| format!("board/{interface}"),
+            || BOARD.to_owned(),
+            |interface| format!("{BOARD}/{interface}"),
         )
     }
 
