@@ -22,7 +22,9 @@ const RENDER_CAPACITY_BYTES: usize = 512;
 /// `{"success": true, "message": …}` with the time.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SuccessResponse {
+    /// Always true: a refusal has another shape.
     success: bool,
+    /// What was done, for people.
     message: String,
     timestamp: Ts,
     /// Id of the command, in answers to one: `/api/commands/{command_id}` says what

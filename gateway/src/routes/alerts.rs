@@ -101,16 +101,23 @@ pub(crate) const ONE: &[Param] = &[Param::required(
 #[derive(Serialize, ToSchema)]
 #[schema(as = Alert)]
 pub(crate) struct AlertView<'a> {
+    /// Stays the same for ever.
     id: &'a str,
+    /// `info`, `warning`, `error` or `critical`.
     level: &'static str,
+    /// `system`, `drone`, `training`, `network`, `security` or `performance`.
     #[serde(rename = "type")]
     alert_type: &'static str,
+    /// What is wrong, for people.
     message: &'a str,
+    /// More about it, for people.
     details: Option<&'a str>,
     /// `system_monitor` for rule alerts.
     source: Option<&'a str>,
     timestamp: Ts,
+    /// Whether somebody has seen it.
     acknowledged: bool,
+    /// Whether it is over.
     resolved: bool,
     /// Rule name or short title.
     title: &'a str,
@@ -119,11 +126,15 @@ pub(crate) struct AlertView<'a> {
     severity: &'static str,
     /// What it is about: `board`, a drone's id.
     subject: &'a str,
+    /// The metric of the rule that raised it; null of what is no metric.
     metric: Option<&'static str>,
+    /// The value that raised it, in the metric's unit.
     value: Option<f64>,
+    /// The rule's threshold, in the metric's unit.
     threshold: Option<f64>,
     cleared_at: Option<Ts>,
     acknowledged_at: Option<Ts>,
+    /// Name of the key that acknowledged it.
     acknowledged_by: Option<&'a str>,
     resolved_at: Option<Ts>,
     /// Name of a key, or `auto`.
@@ -192,7 +203,9 @@ impl<'a> AlertView<'a> {
 /// Answer of `GET /api/alerts`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AlertList<'a> {
+    /// The newest first.
     alerts: Vec<AlertView<'a>>,
+    /// How many are listed.
     total_count: usize,
 }
 
@@ -288,13 +301,21 @@ pub(crate) fn resolve(call: Call) -> BoxFuture<'static, Outcome> {
 /// Counts over the book.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AlertSummary {
+    /// Alerts kept.
     total_alerts: usize,
+    /// Alerts of the last 24 hours.
     recent_alerts_24h: usize,
+    /// Alerts that are not over, of any age.
     unresolved_alerts: usize,
+    /// Critical alerts of the last 24 hours.
     critical_alerts_24h: usize,
+    /// Alerts of the last 24 hours by level.
     alerts_by_level: BTreeMap<&'static str, usize>,
+    /// Alerts of the last 24 hours by type.
     alerts_by_type: BTreeMap<&'static str, usize>,
+    /// Whether readings are taken and judged.
     monitoring_active: bool,
+    /// Rules, the disabled ones included.
     alert_rules_count: usize,
     last_updated: Ts,
 }

@@ -27,6 +27,7 @@ pub(crate) fn trouble(bridges: &Bridges) -> Option<Option<String>> {
 /// A microcontroller on a serial line.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct BridgeHealth {
+    /// Its name in the configuration.
     name: String,
     /// The port as configured.
     selector: String,
@@ -36,6 +37,7 @@ pub(crate) struct BridgeHealth {
     reason: Option<String>,
     /// Kind and serial number of the board met last.
     board: Option<String>,
+    /// Version of its firmware.
     firmware: Option<String>,
     /// Null while it is not known.
     emergency_stop: Option<bool>,
@@ -49,6 +51,7 @@ pub(crate) struct BridgeHealth {
 
 #[derive(Serialize, ToSchema)]
 struct BridgeSensorHealth {
+    /// Its name on the board.
     name: String,
     /// Its name as a source of rules and histories.
     source: String,
@@ -60,6 +63,7 @@ struct BridgeSensorHealth {
     state: &'static str,
     /// The value; the last one while stale, null while absent.
     value: Option<f64>,
+    /// Unit of the value.
     unit: &'static str,
     /// Least and greatest value it can give.
     range: [f64; 2],

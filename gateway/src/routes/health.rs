@@ -41,6 +41,7 @@ pub(crate) struct DetailedHealth {
     system_performance: SystemPerformance,
     alert_summary: AlertSummary,
     cache_statistics: CacheStats,
+    /// Whether readings are taken and judged.
     monitoring_active: bool,
     /// Tasks and threads of the gateway that should run and do not; the alerts say why.
     not_running: Vec<String>,
@@ -58,6 +59,7 @@ pub(crate) struct DetailedHealth {
 /// The board the gateway runs on.
 #[derive(Serialize, ToSchema)]
 struct BoardHealth {
+    /// Name of the board.
     name: String,
     /// The profile it was recognised by.
     profile: String,
@@ -69,6 +71,7 @@ struct BoardHealth {
 struct SensorHealth {
     /// Stable across restarts.
     name: String,
+    /// Name for people.
     label: String,
     /// What it means to the board, for example `soc_temperature`.
     role: String,
@@ -78,6 +81,7 @@ struct SensorHealth {
     state: &'static str,
     /// The value; the last one while stale, null while absent.
     value: Option<f64>,
+    /// Unit of the value.
     unit: &'static str,
     /// Why there is no fresh value.
     reason: Option<String>,

@@ -12,17 +12,23 @@ use crate::performance::{HostSnapshot, SystemSnapshot};
 /// Contract 2.12. Null is what the machine does not say.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SystemPerformance {
+    /// The processor.
     cpu: CpuLoad,
+    /// The memory.
     memory: Memory,
+    /// The root file system.
     disk: Disk,
     network: Network,
+    /// Seconds since the gateway started.
     uptime_seconds: u64,
     pub(crate) timestamp: Ts,
 }
 
 #[derive(Serialize, ToSchema)]
 struct CpuLoad {
+    /// How busy all cores together are.
     usage_percent: Option<f64>,
+    /// Processor cores.
     count: Option<usize>,
     /// Over 1, 5 and 15 minutes.
     load_avg: Option<[f64; 3]>,
@@ -32,9 +38,13 @@ struct CpuLoad {
 
 #[derive(Serialize, ToSchema)]
 struct Memory {
+    /// Memory of the machine.
     total_gb: Option<f64>,
+    /// Free for programs.
     available_gb: Option<f64>,
+    /// In use.
     used_gb: Option<f64>,
+    /// How much of it is in use.
     usage_percent: Option<f64>,
     /// Resident set of the gateway.
     process_memory_mb: Option<f64>,
@@ -42,18 +52,26 @@ struct Memory {
 
 #[derive(Serialize, ToSchema)]
 struct Disk {
+    /// Size of the root file system.
     total_gb: Option<f64>,
+    /// In use.
     used_gb: Option<f64>,
+    /// Free for use.
     free_gb: Option<f64>,
+    /// How full it is.
     usage_percent: Option<f64>,
 }
 
 /// Since boot, over all interfaces.
 #[derive(Serialize, ToSchema)]
 struct Network {
+    /// Megabytes sent since the machine started.
     bytes_sent_mb: Option<f64>,
+    /// Megabytes received since the machine started.
     bytes_recv_mb: Option<f64>,
+    /// Packets sent since the machine started.
     packets_sent: Option<u64>,
+    /// Packets received since the machine started.
     packets_recv: Option<u64>,
 }
 
@@ -111,12 +129,18 @@ impl SystemPerformance {
 /// Contract 8.3. Null is what the machine does not say.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct HostPerformance {
+    /// The processor.
     cpu: HostCpu,
+    /// The memory.
     memory: HostMemory,
+    /// Memory on the disk.
     swap: Swap,
+    /// The root file system.
     disk: HostDisk,
     network: Network,
+    /// The processes.
     processes: Processes,
+    /// Seconds since the gateway started.
     uptime_seconds: u64,
     /// Since the machine was started.
     host_uptime_seconds: Option<u64>,
@@ -125,8 +149,11 @@ pub(crate) struct HostPerformance {
 
 #[derive(Serialize, ToSchema)]
 struct HostCpu {
+    /// Processor cores.
     count: Option<usize>,
+    /// Present frequency.
     frequency_mhz: Option<f64>,
+    /// How busy all cores together are.
     usage_percent: Option<f64>,
     /// Empty until a second sample is there.
     usage_per_core: Vec<f64>,
@@ -134,27 +161,39 @@ struct HostCpu {
 
 #[derive(Serialize, ToSchema)]
 struct HostMemory {
+    /// Memory of the machine.
     total_gb: Option<f64>,
+    /// Free for programs.
     available_gb: Option<f64>,
+    /// In use.
     used_gb: Option<f64>,
+    /// How much of it is in use.
     usage_percent: Option<f64>,
 }
 
 #[derive(Serialize, ToSchema)]
 struct Swap {
+    /// Size.
     total_gb: Option<f64>,
+    /// In use.
     used_gb: Option<f64>,
+    /// How much of it is in use.
     usage_percent: Option<f64>,
 }
 
 #[derive(Serialize, ToSchema)]
 struct HostDisk {
+    /// Size of the root file system.
     total_gb: Option<f64>,
+    /// In use.
     used_gb: Option<f64>,
+    /// Free for use.
     free_gb: Option<f64>,
+    /// How full it is.
     usage_percent: Option<f64>,
     /// Since boot.
     read_mb: Option<f64>,
+    /// Written since the machine started.
     write_mb: Option<f64>,
 }
 

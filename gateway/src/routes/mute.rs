@@ -71,6 +71,7 @@ const MUTE: &[Param] = &[ID, FOR_S];
 #[derive(Serialize, ToSchema)]
 #[schema(as = MutedAlert)]
 struct Muted {
+    /// Id of the alert.
     alert_id: String,
     muted_until: Ts,
     /// Name of a key.

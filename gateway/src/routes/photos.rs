@@ -84,7 +84,9 @@ struct PhotoMetadata {
     resolution: Option<String>,
     /// `JPEG`, or `H264`: a whole picture as the drone coded it, in Annex B.
     format: &'static str,
+    /// Bytes of the file.
     size_bytes: u64,
+    /// Always 3: red, green and blue.
     channels: u8,
     /// The beginning of the file; only when it was just taken.
     base64_data: Option<String>,
@@ -93,10 +95,14 @@ struct PhotoMetadata {
 /// A photo.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PhotoView {
+    /// Id for `/api/photos/{photo_id}`.
     id: String,
+    /// Name of the file.
     filename: String,
+    /// Where it can be fetched.
     path: String,
     timestamp: Ts,
+    /// The drone that took it.
     drone_id: String,
     metadata: PhotoMetadata,
 }
@@ -146,7 +152,9 @@ fn id_of(filename: &str) -> String {
 pub(crate) struct PhotoList {
     /// Newest first.
     photos: Vec<PhotoView>,
+    /// How many are listed.
     count: usize,
+    /// Bytes of all photos kept.
     size_bytes: u64,
     /// Above it the oldest go.
     max_bytes: u64,

@@ -185,19 +185,31 @@ pub(crate) const REMOVE: &[Param] = &[NAME_IN_PATH];
 /// A rule in effect.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AlertRule {
+    /// Unique; the title of its alerts.
     name: String,
+    /// What it looks at.
     metric: &'static str,
+    /// `>`, `<`, `>=`, `<=`, `==` or `!=`.
     operator: &'static str,
+    /// In the metric's unit.
     threshold: f64,
+    /// Level of its alerts.
     level: &'static str,
+    /// Type of its alerts.
     #[serde(rename = "type")]
     alert_type: &'static str,
+    /// A disabled rule is listed and never fires.
     enabled: bool,
+    /// Silence for each source after it fired.
     cooldown_minutes: u32,
     last_triggered: Option<Ts>,
+    /// Seconds that the value must stay bad before it fires.
     for_s: u32,
+    /// How far the value must come back before its alert clears.
     hysteresis: f64,
+    /// The one source that it looks at; null for all.
     source: Option<String>,
+    /// Whether its alerts resolve themselves; null as `alerts.auto_resolve` says.
     auto_resolve: Option<bool>,
     /// `default`, `config` or `api`.
     origin: &'static str,
@@ -228,7 +240,9 @@ impl From<RuleView> for AlertRule {
 /// Rules in effect, the documented ones first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RuleList {
+    /// The documented ten first, in their order.
     rules: Vec<AlertRule>,
+    /// How many there are.
     total_count: usize,
 }
 

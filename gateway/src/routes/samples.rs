@@ -72,7 +72,9 @@ pub(crate) const METRICS: &[Param] = &[METRIC_NAME, DURATION_MINUTES, SOURCE];
 #[derive(Serialize, ToSchema)]
 #[schema(as = MetricSample)]
 struct Sample {
+    /// Name of the metric.
     name: String,
+    /// In the metric's unit.
     value: f64,
     /// Seconds since 1970.
     timestamp: f64,
@@ -84,6 +86,7 @@ struct Sample {
 #[derive(Serialize, ToSchema)]
 #[schema(as = MetricMetadata)]
 struct Metadata {
+    /// Whether the status was under 400; absent of other samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     success: Option<bool>,
 }
@@ -91,6 +94,7 @@ struct Metadata {
 /// Over the samples listed; `count` alone when there are none.
 #[derive(Serialize, ToSchema)]
 struct MetricSummary {
+    /// How many values there are.
     count: usize,
     #[serde(flatten)]
     #[schema(schema_with = scalars::optional::<Extent>)]
@@ -100,18 +104,26 @@ struct MetricSummary {
 #[derive(Serialize, ToSchema)]
 #[schema(as = MetricExtent)]
 struct Extent {
+    /// Least value.
     min: f64,
+    /// Greatest value.
     max: f64,
+    /// Mean.
     avg: f64,
+    /// Last value.
     latest: f64,
+    /// Minutes looked back.
     duration_minutes: i64,
+    /// Name of the metric.
     metric_name: String,
 }
 
 /// Answer of `GET /api/performance/metrics`, oldest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MetricList {
+    /// The oldest first.
     metrics: Vec<Sample>,
+    /// How many are listed.
     total_count: usize,
     /// Only when a name was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -29,7 +29,9 @@ pub(crate) const ROUTES: &[Route] = &[get(
 pub(crate) struct ServiceHealth {
     /// `healthy` or `degraded`.
     overall_status: &'static str,
+    /// One by one.
     services: ServiceStates,
+    /// Names of those that are not healthy.
     unhealthy_services: Vec<&'static str>,
     checked_at: Ts,
 }
@@ -52,15 +54,20 @@ struct ServiceStates {
 struct ServiceState {
     /// `healthy` or `unhealthy`.
     status: &'static str,
+    /// What is wrong; null while all is well.
     error: Option<String>,
     /// Whether this gateway has such a service at all.
     configured: bool,
+    /// 0 without an upstream; only the upstream could count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     available_models: Option<u32>,
+    /// 0 without an upstream; only the upstream could count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     total_models: Option<u32>,
+    /// 0 without an upstream; only the upstream could count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     active_jobs: Option<u32>,
+    /// 0 without an upstream; only the upstream could count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     total_datasets: Option<u32>,
 }

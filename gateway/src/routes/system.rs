@@ -44,6 +44,7 @@ pub(crate) const ROUTES: &[Route] = &[
 pub(crate) struct ServiceState {
     /// `up`, `down` or `degraded`.
     status: &'static str,
+    /// What is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
     /// Only in `/api/system/status`.
@@ -57,6 +58,7 @@ pub(crate) struct SystemHealth {
     /// `healthy` while requests are served.
     status: &'static str,
     timestamp: Ts,
+    /// State by name.
     services: BTreeMap<&'static str, ServiceState>,
 }
 
@@ -75,7 +77,9 @@ pub(crate) fn health(call: &mut Call) -> Outcome {
 pub(crate) struct SystemReport {
     #[serde(flatten)]
     system: SystemStatus,
+    /// State by name.
     services: BTreeMap<&'static str, ServiceState>,
+    /// Every configured drone.
     drones: Vec<DroneStatus>,
 }
 
