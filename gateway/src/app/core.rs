@@ -75,9 +75,10 @@ impl Core {
         let path = PathThread::start()?;
         let committer = supervisor.watched("alert committer", Some(Service::Alerts), committer);
         path.handle().spawn(committer);
-        let (access, first_keys) = open_access(settings, &store).await?;
         let events = open_events(telemetry.clone(), board_source)?;
-        let pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone());
+        let (access, first_keys) = open_access(settings, &store, &events).await?;
+        let pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone())
+            .with_events(events.clone());
         Ok(Core {
             logging,
             stop,
@@ -112,9 +113,11 @@ fn open_events(telemetry: Arc<Telemetry>, board: SourceId) -> anyhow::Result<Eve
 async fn open_access(
     settings: &Settings,
     store: &Store,
+    events: &EventLog,
 ) -> anyhow::Result<(Access, Option<FirstKeys>)> {
     let (config, records) = (&settings.config().access, store.clone());
-    let records = AccessStore::with_sessions(records, &settings.config().storage.dir);
+    let dir = &settings.config().storage.dir;
+    let records = AccessStore::of_gateway(records, dir, events.clone());
     Ok(match settings.origin() {
         // `demo::config` has refused every listener off loopback.
         Origin::Demo => (Access::open_demo(config, records).await?, None),

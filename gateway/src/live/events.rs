@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use readings::event::Event;
+use readings::event::{Event, EventKind};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -22,7 +22,7 @@ use crate::http::credentials::TICKET;
 use crate::http::envelope::Outcome;
 use crate::http::params::{Kind, Location, Param};
 use crate::http::route::{Gives, Policy, Route, Verb};
-use crate::http::rows::later;
+use crate::http::rows::{ADMIN, WRITE, later};
 use crate::http::state::App;
 use crate::live::changes::DroneChanges;
 use crate::live::message::{self, Reply};
@@ -31,7 +31,6 @@ use crate::live::network_messages::{self, NetworkChanges};
 use crate::live::socket::{self, ClientPermit, Gone, MAX_SILENT_PINGS, PING_EVERY};
 use crate::live::subscriptions::Subscriptions;
 use crate::routes::drone_call;
-use access::Permission;
 use alerting::AlertEvent;
 
 /// The routes of this file.
@@ -92,13 +91,14 @@ async fn upgrade(mut call: Call) -> Outcome {
     let wants_events = call.inputs.flag(&EVENTS).unwrap_or(false);
     let app = Arc::clone(&call.app);
     let session = call.session.clone();
-    let may_write = match Policy::Strict(Permission::Write).needs(call.config.access.profile) {
+    let may = |policy: Policy| match policy.needs(call.config.access.profile) {
         None => true,
         Some(needed) => call
             .session
             .as_ref()
             .is_some_and(|session| session.may(needed)),
     };
+    let (may_write, may_administer) = (may(WRITE), may(ADMIN));
     let presence = call
         .app
         .vehicles
@@ -112,6 +112,7 @@ async fn upgrade(mut call: Call) -> Outcome {
             socket,
             cut_after,
             may_write,
+            may_administer,
             wants_events,
             subscriptions,
             changes,
@@ -144,6 +145,8 @@ struct Client {
     cut_after: Duration,
     /// Whether it may do more than look.
     may_write: bool,
+    /// Whether it may read the audit trail, and so hears of what comes into it.
+    may_administer: bool,
     /// Whether it asked for events.
     wants_events: bool,
     subscriptions: Subscriptions,
@@ -179,11 +182,12 @@ impl Client {
                 () = stop.cancelled() => return Err(Gone),
                 event = alerts.recv(), if Instant::now() >= quiet_until => match event {
                     Ok(AlertEvent::Raised(alert)) => self.send(messages::alert(&alert, &self.app.mutes)).await?,
-                    Ok(AlertEvent::Changed(_)) => {}
+                    Ok(AlertEvent::Changed(..)) => {}
                     Err(RecvError::Lagged(lost)) => self.lost(lost),
                     Err(RecvError::Closed) => return Err(Gone),
                 },
                 Some(event) = next_event(&mut events) => match event {
+                    Ok(event) if !self.may_hear(&event) => {}
                     Ok(event) => self.send(messages::event(&event)).await?,
                     Err(RecvError::Lagged(lost)) => self.lost(lost),
                     Err(RecvError::Closed) => return Err(Gone),
@@ -218,6 +222,12 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// Addresses of clients, names of keys and of settings are for administrators.
+    fn may_hear(&self, event: &Event) -> bool {
+        let is_for_all = !matches!(event.kind, EventKind::Access | EventKind::Configuration);
+        is_for_all || self.may_administer
     }
 
     /// Counts broadcasts that this client missed, because it was slow.

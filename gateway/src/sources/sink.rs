@@ -12,6 +12,7 @@ use std::time::Duration;
 use alerting::{AlertError, Alerts, Condition, Filter, Rule, RuleText};
 use jiff::Timestamp;
 use readings::clock::{Mono, wall_now};
+use readings::event::{EventKind, EventLog, LinkChange, NewEvent, Values};
 use readings::telemetry::Telemetry;
 use readings::{Reading, SourceId, SourceKind, Sources, SourcesFull};
 
@@ -40,6 +41,12 @@ pub trait ReadingSink: Send + Sync + 'static {
 
     /// Ends a condition, if it stands.
     fn clear(&self, key: &'static str, subject: &str);
+
+    /// Publishes as an event what became of the link to the source `name`, and why. For
+    /// changes alone, and of what may change often only as often as it may be logged.
+    fn link_changed(&self, name: &Arc<str>, change: LinkChange, why: Option<String>) {
+        let _ = (name, change, why);
+    }
 }
 
 /// What people know of the open alerts about one subject.
@@ -59,17 +66,26 @@ pub struct Pipeline {
     sources: Arc<Sources>,
     telemetry: Arc<Telemetry>,
     alerts: Alerts,
+    events: EventLog,
 }
 
 impl Pipeline {
-    /// A pipeline into `telemetry` and `alerts`, for sources named in `sources`.
+    /// A pipeline into `telemetry` and `alerts`, for sources named in `sources`; its events
+    /// are heard by nobody.
     #[must_use]
     pub fn new(sources: Arc<Sources>, telemetry: Arc<Telemetry>, alerts: Alerts) -> Pipeline {
         Pipeline {
             sources,
             telemetry,
             alerts,
+            events: EventLog::default(),
         }
+    }
+
+    /// The same, with its events in `events`.
+    #[must_use]
+    pub fn with_events(self, events: EventLog) -> Pipeline {
+        Pipeline { events, ..self }
     }
 
     /// Makes `rules` the default rules of `room`, in place of those it added before.
@@ -165,5 +181,21 @@ impl ReadingSink for Pipeline {
 
     fn clear(&self, key: &'static str, subject: &str) {
         self.alerts.clear(key, subject);
+    }
+
+    fn link_changed(&self, name: &Arc<str>, change: LinkChange, why: Option<String>) {
+        let source = self.sources.find(name);
+        let is_drone = source.is_some_and(|source| source.kind == SourceKind::Drone);
+        let event = NewEvent {
+            drone: is_drone.then(|| name.clone()),
+            kind: EventKind::Link,
+            who: None,
+            why: why.map(Into::into),
+            values: Values::Link {
+                source: name.clone(),
+                state: change,
+            },
+        };
+        self.events.publish(event, wall_now());
     }
 }

@@ -14,6 +14,9 @@ use readings::clock::Mono;
 /// Target of every security event, for the log that keeps them.
 const TARGET: &str = "security";
 
+/// Event of a record that says what somebody commanded a drone.
+pub const DRONE_COMMAND: &str = "drone_command";
+
 /// The record of a key made. Tell it with [`tell`] once it is durable.
 pub(super) fn key_created(key: &KeyRecord, by: &str, at_us: i64) -> AuditRecord {
     about_key("key_created", key, by, at_us)
@@ -111,7 +114,7 @@ impl Incidents {
         now: Mono,
         at_us: i64,
     ) -> Option<AuditRecord> {
-        let event = "drone_command";
+        let event = DRONE_COMMAND;
         let left_out = self.of_holder(Kind::Command, actor, COMMANDS, now)?;
         tracing::info!(target: TARGET, event, %client, actor, subject, left_out);
         self.of_holder(Kind::CommandKept, actor, LINES, now)?;

@@ -53,7 +53,7 @@ use service::AlertService;
 pub use conditions::{BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, STORE_LOSS, UPDATE_ENDED};
 pub use config::{Config, MAX_ALERTS, MAX_RETENTION_DAYS};
 pub use error::{AlertError, JournalError};
-pub use event::EventKind;
+pub use readings::event::AlertChange;
 pub use journal::{Change, Journal, Kept, StoredRule};
 pub use model::{Alert, AlertEvent, AlertStats, Condition, Filter, Measured, RuleView, Summary};
 pub use preview::{Firings, Preview, Step};
@@ -61,7 +61,7 @@ pub use readings::{AlertType, Level};
 pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
 pub use rule_table::MAX_DEFAULT_RULES;
 pub use rule_text::{RuleText, USUAL_COOLDOWN_MINUTES};
-pub use wording::{alert_id, parse_id};
+pub use wording::{AUTO, alert_id, parse_id};
 
 /// How often retention is looked at.
 const TRIM_EVERY: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use readings::Metric;
 /// Origin of every rule alert, as documented.
 pub(super) const RULE_ORIGIN: &str = "system_monitor";
 /// Who resolved an alert that resolved itself.
-pub(super) const AUTO: &str = "auto";
+pub const AUTO: &str = "auto";
 
 /// `alert_<epoch>_<seq>`: the sequence orders, the epoch tells stores apart.
 #[must_use]

@@ -16,6 +16,7 @@ use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, LogLevel};
 use firmware_bridge::sensor::Sensor;
 use readings::clock::Mono;
+use readings::event::LinkChange;
 use readings::{Metric, Reading, SourceId};
 use tokio::sync::Notify;
 
@@ -268,6 +269,10 @@ impl Link {
                 sensors = board.sensors.len(),
                 "bridge connected"
             );
+            if !self.lock().live {
+                let connected = LinkChange::Connected;
+                self.pipeline.link_changed(&self.subject, connected, None);
+            }
         }
         let names = mapping::names(&board.sensors);
         let sources: Vec<Arc<str>> = names
@@ -382,6 +387,10 @@ impl Link {
         }
         if self.may_log() {
             tracing::warn!(bridge = self.config.name, %reason, "bridge lost");
+            if self.lock().live {
+                let (lost, why) = (LinkChange::Lost, Some(reason.to_string()));
+                self.pipeline.link_changed(&self.subject, lost, why);
+            }
         }
         let mut state = self.lock();
         (state.live, state.reason) = (false, Some(reason));

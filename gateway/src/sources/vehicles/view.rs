@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use readings::SourceId;
 use readings::clock::Mono;
+use readings::event::LinkChange;
 
 use crate::config::DroneMode;
 
@@ -73,6 +74,17 @@ pub enum LinkState {
     Connected,
     /// It should be heard and is not.
     Lost,
+}
+
+impl From<LinkState> for LinkChange {
+    fn from(state: LinkState) -> LinkChange {
+        match state {
+            LinkState::Disconnected => LinkChange::Disconnected,
+            LinkState::Connecting => LinkChange::Connecting,
+            LinkState::Connected => LinkChange::Connected,
+            LinkState::Lost => LinkChange::Lost,
+        }
+    }
 }
 
 /// A drone as the API shows it. Unknown is `None`, never zero.

@@ -323,13 +323,18 @@ impl LinkTask {
     }
 
     fn show(&self, step: &Step) {
-        let mut link = self.slot().link();
-        if link.state != step.state {
-            tracing::info!(drone = %self.slot().plan.id, state = ?step.state, "link changed");
+        let slot = self.slot();
+        let before = {
+            let mut link = slot.link();
+            link.reason = step.reason;
+            link.stats.losses += u64::from(step.lost);
+            std::mem::replace(&mut link.state, step.state)
+        };
+        if before != step.state {
+            tracing::info!(drone = %slot.plan.id, state = ?step.state, "link changed");
+            let why = step.reason.map(|reason| self.roster.explain(slot, reason));
+            self.sink.link_changed(&slot.plan.id, step.state.into(), why);
         }
-        link.state = step.state;
-        link.reason = step.reason;
-        link.stats.losses += u64::from(step.lost);
     }
 
     fn publish(&self, now: Mono) {
