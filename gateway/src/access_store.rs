@@ -7,7 +7,8 @@ use std::path::Path;
 
 use crate::access_sessions::SessionFile;
 use access::{
-    AuditRecord, Change, DRONE_COMMAND, Committed, KeyId, KeyRecord, NotDurable, Records, SessionRecord,
+    AuditRecord, Change, Committed, DRONE_COMMAND, KeyId, KeyRecord, NotDurable, Records,
+    SessionRecord,
 };
 use readings::clock::wall_now;
 use readings::event::{EventKind, EventLog, NewEvent, Values};
@@ -96,7 +97,9 @@ impl Records for AccessStore {
 
     fn keep_sessions(&self, sessions: Vec<SessionRecord>) -> Committed<'_> {
         Box::pin(async move {
-            let Some(file) = &self.sessions else { return Ok(()) };
+            let Some(file) = &self.sessions else {
+                return Ok(());
+            };
             let written = file.write(sessions).await;
             written.map_err(|error| NotDurable(format!("the session is not saved: {error}").into()))
         })

@@ -100,7 +100,12 @@ fn a_reader_of_the_document_need_not_guess() {
 fn every_member_of_every_schema_is_described() {
     let document: Value = serde_json::from_str(&document_of(table())).expect("JSON");
     let mut silent = Vec::new();
-    members(&document, &document["components"]["schemas"], "", &mut silent);
+    members(
+        &document,
+        &document["components"]["schemas"],
+        "",
+        &mut silent,
+    );
     members(&document, &document["paths"], "", &mut silent);
     assert!(silent.is_empty(), "without a description: {silent:#?}");
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::config;
 use alerting::{
-    Alert, AlertType, Change, AlertChange, Journal, JournalError, Kept, Level, Measured, Rule,
+    Alert, AlertChange, AlertType, Change, Journal, JournalError, Kept, Level, Measured, Rule,
     StoredRule, alert_id, parse_id,
 };
 use readings::Metric;

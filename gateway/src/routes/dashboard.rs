@@ -18,8 +18,8 @@ use crate::routes::health;
 use crate::routes::machine::HostPerformance;
 use crate::routes::samples::HISTORY_MINUTES;
 use crate::sources::vehicles::LinkState;
-use readings::{BOARD, Metric};
 use readings::clock::{epoch_seconds, wall_now};
+use readings::{BOARD, Metric};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[

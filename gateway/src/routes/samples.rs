@@ -13,8 +13,8 @@ use crate::http::scalars::{self, Ts, round1};
 use crate::http::shape::of;
 use crate::http::state::App;
 use crate::performance::Performance;
-use readings::{BOARD, Metric};
 use readings::clock::{epoch_seconds, wall_now};
+use readings::{BOARD, Metric};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[get(

@@ -67,11 +67,7 @@ mod tests {
             (Some(&resolved), &open, None),
         ];
         for (before, after, event) in table {
-            assert_eq!(
-                between(before, after),
-                event,
-                "{before:?} {after:?}"
-            );
+            assert_eq!(between(before, after), event, "{before:?} {after:?}");
         }
     }
 }

@@ -7,9 +7,9 @@
 use std::future::Future;
 
 use super::error::JournalError;
-use readings::event::AlertChange;
 use super::model::Alert;
 use super::rule::Rule;
+use readings::event::AlertChange;
 
 /// One change; those of one commit are made together or not at all.
 #[derive(Clone, Debug, PartialEq)]

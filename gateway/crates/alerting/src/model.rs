@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::rule::Rule;
-use readings::event::AlertChange;
 use jiff::Timestamp;
+use readings::event::AlertChange;
 use readings::{AlertType, Level, Metric};
 
 /// An alert as shown; immutable, replaced on change.

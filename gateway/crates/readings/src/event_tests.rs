@@ -123,7 +123,10 @@ fn a_burst_of_others_pushes_out_no_command() {
     );
     let page = crate::measured::page(move |page| log.measure(page)).expect("a page");
     assert!(page.contains("mfg_drone_events_total 2049"), "{page}");
-    assert!(page.contains("mfg_drone_events_forgotten_total 0"), "{page}");
+    assert!(
+        page.contains("mfg_drone_events_forgotten_total 0"),
+        "{page}"
+    );
 }
 
 #[test]

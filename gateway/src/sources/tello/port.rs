@@ -105,9 +105,13 @@ enum Ended {
 }
 
 impl Port {
-    /// Serves until cancelled. `first` is what the first bind came to.
-    pub(super) async fn run(self, first: io::Result<UdpSocket>) {
-        let (mut wait, mut opened) = (RETRY.0, first);
+    /// Serves until cancelled. `first` is what the first bind came to, if that was tried.
+    pub(super) async fn run(self: Arc<Self>, first: Option<io::Result<UdpSocket>>) {
+        let bind = || {
+            let filter = self.roster.filter(&self.record().interface, Others::All);
+            socket::bind(self.local, self.interface(), self.shared, &filter)
+        };
+        let (mut wait, mut opened) = (RETRY.0, first.unwrap_or_else(bind));
         loop {
             match opened {
                 Ok(socket) => {
@@ -128,8 +132,7 @@ impl Port {
                     }
                 }
             }
-            let filter = self.roster.filter(&self.record().interface, Others::All);
-            opened = socket::bind(self.local, self.interface(), self.shared, &filter);
+            opened = bind();
         }
     }
 

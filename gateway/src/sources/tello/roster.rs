@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use readings::SourceId;
 use readings::clock::Mono;
 use socket2::SockFilter;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use super::commander::{FRESH_WITHIN, MAX_REQUESTS, Request};
@@ -82,8 +83,8 @@ pub(crate) struct DroneRecord {
     /// Index of the state socket that hears it.
     pub(crate) state_socket: usize,
     /// Requests to its task.
-    pub(crate) requests: mpsc::Sender<Request>,
-    /// The other end, until the task takes it.
+    requests: Mutex<mpsc::Sender<Request>>,
+    /// The other end, until the first task takes it.
     intake: Mutex<Option<mpsc::Receiver<Request>>>,
     /// Whether a simulator stands in for the real drone now.
     stands_in: AtomicBool,
@@ -141,12 +142,28 @@ impl DroneRecord {
         before
     }
 
-    /// The receiving end of its requests; once.
-    pub(crate) fn take_intake(&self) -> Option<mpsc::Receiver<Request>> {
-        self.intake
+    /// The receiving end of its requests, for the task that begins. One that is begun again
+    /// gets a new one: what was asked of the task that ended is refused, never done late.
+    pub(crate) fn open_intake(&self) -> mpsc::Receiver<Request> {
+        let first = self
+            .intake
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take()
+            .take();
+        first.unwrap_or_else(|| {
+            let (requests, intake) = mpsc::channel(MAX_REQUESTS);
+            *self.requests() = requests;
+            intake
+        })
+    }
+
+    /// Hands a request to its task; closed while none runs.
+    pub(crate) fn request(&self, request: Request) -> Result<(), TrySendError<Request>> {
+        self.requests().try_send(request)
+    }
+
+    fn requests(&self) -> MutexGuard<'_, mpsc::Sender<Request>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn target(&self) -> SocketAddr {
@@ -222,7 +239,7 @@ impl Roster {
                     .iter()
                     .position(|interface| *interface == plan.interface)
                     .unwrap_or(0),
-                requests,
+                requests: Mutex::new(requests),
                 intake: Mutex::new(Some(intake)),
                 stands_in: AtomicBool::new(false),
                 heard_real: AtomicBool::new(false),

@@ -12,10 +12,10 @@ use crate::book::Book;
 use crate::command::{Answer, Command, Reply, send};
 use crate::error::AlertError;
 use crate::error::JournalError;
-use readings::event::AlertChange;
 use crate::journal::{Change, StoredRule};
 use crate::model::Alert;
 use readings::clock::Mono;
+use readings::event::AlertChange;
 
 impl Committer {
     pub(super) fn apply_command(&mut self, plan: &mut Plan, book: &Book, command: Command) {

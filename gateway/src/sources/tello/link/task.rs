@@ -58,7 +58,7 @@ pub(crate) struct LinkTask {
     executor: CommandExecutor,
     /// Where it is told what comes of commands.
     events: EventLog,
-    requests: Option<mpsc::Receiver<Request>>,
+    requests: mpsc::Receiver<Request>,
     warned: bool,
     intervened: bool,
     landing_overdue: bool,
@@ -83,7 +83,7 @@ impl LinkTask {
         );
         let (executor, requests) = (
             CommandExecutor::new(policy, presences, events.command_ids()),
-            slot.take_intake(),
+            slot.open_intake(),
         );
         LinkTask {
             link,
@@ -107,7 +107,6 @@ impl LinkTask {
     pub(crate) async fn run(mut self) {
         let roster = self.roster.clone();
         let mut wanted = roster.slots[self.index].wanted.subscribe();
-        let mut requests = self.requests.take();
         let mut buffer = [0; REPLY_BYTES];
         loop {
             let pause = self.look().await;
@@ -120,7 +119,7 @@ impl LinkTask {
                         self.transmit(out).await;
                     }
                 }
-                Some(request) = next(&mut requests) => {
+                Some(request) = self.requests.recv() => {
                     let about = self.snapshot();
                     let (out, admission) = self.executor.take(request, &about);
                     self.transmit(out).await;
@@ -333,7 +332,8 @@ impl LinkTask {
         if before != step.state {
             tracing::info!(drone = %slot.plan.id, state = ?step.state, "link changed");
             let why = step.reason.map(|reason| self.roster.explain(slot, reason));
-            self.sink.link_changed(&slot.plan.id, step.state.into(), why);
+            self.sink
+                .link_changed(&slot.plan.id, step.state.into(), why);
         }
     }
 
@@ -349,14 +349,6 @@ impl LinkTask {
         let rate = Reading::plausible(Metric::StateRate, f64::from(rate));
         let readings: heapless::Vec<Reading, 2> = rate.into_iter().chain(age).collect();
         self.sink.publish(slot.source, &readings);
-    }
-}
-
-/// The next request; none ever when there is no way for them to come.
-async fn next(requests: &mut Option<mpsc::Receiver<Request>>) -> Option<Request> {
-    match requests {
-        Some(requests) => requests.recv().await,
-        None => None,
     }
 }
 
