@@ -7,7 +7,7 @@ use std::fmt;
 
 use boards::{Freshness, Quantity};
 
-use super::face::{Face, SensorView, Snapshot};
+use super::view::{Face, SensorView, Snapshot};
 use readings::measured::{Labels, Measured, Page};
 
 /// Families of values, with base units in their names.

@@ -5,14 +5,14 @@
 //! block for tens of milliseconds. It must never judge a value: rules do. What
 //! it read is left in a [`Face`] for the handlers, who never wait for it.
 
+mod change_log;
 mod conditions;
-mod face;
 mod loss;
 mod mapping;
 mod measured;
 mod named;
 mod rules;
-mod told;
+mod view;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,15 +31,15 @@ use alerting::{AlertType, BOARD_SENSOR_LOST as LOST, Condition, Level};
 use readings::clock::Mono;
 use readings::{BOARD, BOARD_SENSOR_PREFIX, METRIC_COUNT, Metric, Reading, SourceId};
 
+use change_log::{Line, Told};
 use conditions::Hanging;
-pub use face::{Described, Face, SensorView, Snapshot};
 use loss::{GUARDED, Guard, News};
 use mapping::Group;
 pub use mapping::{is_watched, metric_of};
 use named::Named;
 pub use named::register_named;
 pub use rules::defaults as default_rules;
-use told::{Line, Told};
+pub use view::{Described, Face, SensorView, Snapshot};
 
 /// Longest sleep between looks at the stop flag.
 const LONGEST_NAP: Duration = Duration::from_millis(500);
