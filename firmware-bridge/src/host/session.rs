@@ -85,7 +85,7 @@ pub struct HostSession {
     /// The board's newest stamp; one well before it is a board that restarted.
     newest_ticks: u64,
     emergency_stop: Option<bool>,
-    told: Option<LostReason>,
+    reported: Option<LostReason>,
     stats: LinkStats,
 }
 
@@ -116,7 +116,7 @@ impl HostSession {
             requests: Requests::default(),
             newest_ticks: 0,
             emergency_stop: None,
-            told: None,
+            reported: None,
             stats: LinkStats::default(),
         }
     }
@@ -128,7 +128,7 @@ impl HostSession {
         self.out.clear();
         self.stats.opened += 1;
         self.ask(now_us);
-        if self.told.is_none() {
+        if self.reported.is_none() {
             self.stats.state = LinkState::Greeting;
         }
     }
@@ -137,8 +137,8 @@ impl HostSession {
     pub fn lost(&mut self, reason: LostReason, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
         self.ask(now_us);
         self.stats.state = LinkState::Down(reason.clone());
-        if self.told.as_ref() != Some(&reason) {
-            self.told = Some(reason.clone());
+        if self.reported.as_ref() != Some(&reason) {
+            self.reported = Some(reason.clone());
             sink(LinkEvent::Lost { reason });
         }
     }
@@ -161,7 +161,7 @@ impl HostSession {
                 if now_us.saturating_sub(*since_us) >= SILENCE_US {
                     // What was heard of it is the better reason, and stays.
                     let better = matches!(
-                        self.told,
+                        self.reported,
                         Some(
                             LostReason::Incompatible { .. }
                                 | LostReason::Undescribed { .. }
@@ -205,7 +205,7 @@ impl HostSession {
                 self.hello_when_due(now_us);
                 self.ask_due_us
             }
-            Phase::Live { .. } => self.tend(now_us),
+            Phase::Live { .. } => self.keep_alive(now_us),
         }
     }
 
@@ -327,7 +327,7 @@ impl HostSession {
     }
 
     /// Keeps a live link alive and its wishes fulfilled.
-    fn tend(&mut self, now_us: u64) -> u64 {
+    fn keep_alive(&mut self, now_us: u64) -> u64 {
         if self.ping_due_us <= now_us {
             self.nonce = self.nonce.wrapping_add(1);
             let nonce = self.nonce;

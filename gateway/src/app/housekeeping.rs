@@ -76,7 +76,7 @@ pub(super) fn spawn(
     });
     let (kept, until) = (rooms.clone(), stop.clone());
     supervisor.keep("store loss", None, move || {
-        loss::tell(kept.store.clone(), kept.alerts.clone(), until.clone())
+        loss::report(kept.store.clone(), kept.alerts.clone(), until.clone())
     });
     let (access, limiter, until) = (rooms.access.clone(), limiter.clone(), stop.clone());
     supervisor.keep("attached networks", None, move || {

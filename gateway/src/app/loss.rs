@@ -14,7 +14,7 @@ use readings::BOARD;
 use store::Store;
 
 /// Tells every loss the store speaks of, until `stop`.
-pub(super) async fn tell(store: Store, alerts: Alerts, stop: CancellationToken) {
+pub(super) async fn report(store: Store, alerts: Alerts, stop: CancellationToken) {
     let mut health = store.health();
     loop {
         let lost = health.borrow_and_update().lost.clone();

@@ -73,11 +73,11 @@ pub(crate) fn said(message: String) -> Answer {
 }
 
 /// Who did what, in the security log and the audit trail.
-pub(crate) fn tell(call: &Call, what: &str) {
-    tell_of(call, &call.param, what);
+pub(crate) fn audit(call: &Call, what: &str) {
+    audit_of(call, &call.param, what);
 }
 
-fn tell_of(call: &Call, drone: &str, what: &str) {
+fn audit_of(call: &Call, drone: &str, what: &str) {
     call.app.access.record_flight(
         call.actor(),
         call.session.as_ref().map(Session::id),
@@ -96,9 +96,9 @@ pub(super) async fn order(
 ) -> Result<Pending, CommandError> {
     let pending = call.app.vehicles.command(drone, command, by).await;
     match &pending {
-        Ok(pending) => tell_of(call, drone, &format!("{command}, command {}", pending.id())),
+        Ok(pending) => audit_of(call, drone, &format!("{command}, command {}", pending.id())),
         Err(CommandError::Refused { id, why }) => {
-            tell_of(
+            audit_of(
                 call,
                 drone,
                 &format!("{command}, command {id}, not taken: {why}"),

@@ -18,7 +18,7 @@ use crate::routes::machine::SystemPerformance;
 use crate::routes::performance::CacheStats;
 use crate::routes::status;
 use crate::routes::upstream_health::UpstreamHealth;
-use crate::sources::board::Face;
+use crate::sources::board::BoardView;
 use crate::supervision::Service;
 use alerting::Summary;
 
@@ -90,8 +90,8 @@ struct SensorHealth {
 }
 
 impl BoardHealth {
-    fn of(face: &Face) -> BoardHealth {
-        let snapshot = face.snapshot();
+    fn of(view: &BoardView) -> BoardHealth {
+        let snapshot = view.snapshot();
         let sensors = snapshot.sensors().map(|view| SensorHealth {
             name: view.sensor.name.clone(),
             label: view.sensor.label.clone(),
@@ -104,8 +104,8 @@ impl BoardHealth {
             estimated: view.sensor.estimated,
         });
         BoardHealth {
-            name: face.name.clone(),
-            profile: face.profile.clone(),
+            name: view.name.clone(),
+            profile: view.profile.clone(),
             sensors: sensors.collect(),
         }
     }

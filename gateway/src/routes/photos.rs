@@ -176,7 +176,7 @@ pub(crate) async fn take(call: &Call) -> Result<PhotoView, ApiError> {
         .map_err(|error| ApiError::unavailable(error.to_string()))?;
     let video = call.app.fleet.video(&call.param);
     video.map_err(|_| drone_call::no_camera(&call.param))?;
-    drone_call::tell(call, "photo");
+    drone_call::audit(call, "photo");
     let shot = Shot {
         app: Arc::clone(&call.app),
         drone: call.param.clone(),

@@ -253,7 +253,7 @@ impl HostSession {
         };
         self.ping_due_us = now_us;
         self.indicator_due_us = now_us;
-        self.told = None;
+        self.reported = None;
         self.stats.connected += 1;
         self.stats.state = LinkState::Live;
         sink(LinkEvent::Connected { board });

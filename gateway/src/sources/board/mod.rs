@@ -3,7 +3,7 @@
 //! A thread samples the `boards` crate and publishes what has a metric as the
 //! source `board`. A thread of its own, because a sysfs file on a slow bus may
 //! block for tens of milliseconds. It must never judge a value: rules do. What
-//! it read is left in a [`Face`] for the handlers, who never wait for it.
+//! it read is left in a [`BoardView`] for the handlers, who never wait for it.
 
 mod change_log;
 mod conditions;
@@ -31,15 +31,15 @@ use alerting::{AlertType, BOARD_SENSOR_LOST as LOST, Condition, Level};
 use readings::clock::Mono;
 use readings::{BOARD, BOARD_SENSOR_PREFIX, METRIC_COUNT, Metric, Reading, SourceId};
 
-use change_log::{Line, Told};
+use change_log::{ChangeLog, Line};
 use conditions::Hanging;
-use loss::{GUARDED, Guard, News};
+use loss::{GUARDED, Guard, LossNotice};
 use mapping::Group;
 pub use mapping::{is_watched, metric_of};
 use named::Named;
 pub use named::register_named;
 pub use rules::defaults as default_rules;
-pub use view::{Described, Face, SensorView, Snapshot};
+pub use view::BoardView;
 
 /// Longest sleep between looks at the stop flag.
 const LONGEST_NAP: Duration = Duration::from_millis(500);
@@ -79,14 +79,14 @@ pub fn spawn<A: Send + 'static>(
     pipeline: Pipeline,
     stop: CancellationToken,
     alive: impl FnOnce() -> A,
-) -> anyhow::Result<Arc<Face>> {
+) -> anyhow::Result<Arc<BoardView>> {
     let board = open(&config.board)?;
     for note in board.sensors().notes() {
         tracing::info!("board sensor not there: {note}");
     }
-    let face = Arc::new(Face::new(&board));
+    let view = Arc::new(BoardView::new(&board));
     let named = Named::new(config.board.lost_after_s * 1_000);
-    let mut watch = Watch::new(board, face.clone(), source, pipeline, named, config);
+    let mut watch = Watch::new(board, view.clone(), source, pipeline, named, config);
     let alive = alive();
     thread::Builder::new()
         .name("board-sensors".to_owned())
@@ -100,7 +100,7 @@ pub fn spawn<A: Send + 'static>(
                 thread::sleep(due.clamp(SHORTEST_NAP, LONGEST_NAP));
             }
         })?;
-    Ok(face)
+    Ok(view)
 }
 
 /// The network interfaces that the configuration says lead to drones.
@@ -117,7 +117,7 @@ pub fn drone_interfaces(config: &Config) -> Vec<String> {
 /// What the thread keeps. Its rounds allocate only when sensors come or go.
 struct Watch {
     board: Board,
-    face: Arc<Face>,
+    view: Arc<BoardView>,
     source: SourceId,
     pipeline: Pipeline,
     generation: u64,
@@ -132,7 +132,7 @@ struct Watch {
     /// round reads each sensor once.
     samples: Vec<(SensorIndex, Sample)>,
     guards: [Guard; GUARDED.len()],
-    told: Told,
+    changes: ChangeLog,
     named: Named,
     /// Descriptions that were refused, as was told.
     refused: Vec<String>,
@@ -146,7 +146,7 @@ struct Watch {
 impl Watch {
     fn new(
         board: Board,
-        face: Arc<Face>,
+        view: Arc<BoardView>,
         source: SourceId,
         pipeline: Pipeline,
         named: Named,
@@ -160,14 +160,14 @@ impl Watch {
             limits,
             drone_interfaces,
             board,
-            face,
+            view,
             source,
             pipeline,
             was_set: Box::new([false; MAX_SENSORS]),
             forgotten: Box::new([false; MAX_SENSORS]),
             samples: Vec::with_capacity(MAX_SENSORS),
             guards: [Guard::new(config.board.lost_after_s * 1_000); GUARDED.len()],
-            told: Told::new(),
+            changes: ChangeLog::new(),
             named,
             refused: Vec::new(),
             busses: conditions::Busses::default(),
@@ -193,7 +193,7 @@ impl Watch {
         board.sample(now_ms, &mut |index, sample| samples.push((index, sample)));
         self.remap();
         let sensors = self.board.sensors();
-        self.face
+        self.view
             .note(&self.samples, sensors.counters(), sensors.hung());
         for (index, sample) in &self.samples {
             if let Sample::Reading(reading) = sample {
@@ -206,7 +206,7 @@ impl Watch {
             .round(sensors, &self.samples, &self.pipeline, now_ms);
         self.guard(now_ms);
         self.tell_stuck(now_ms);
-        self.tell(now_ms);
+        self.log_changes(now_ms);
     }
 
     /// Sensors came or went: other groups, perhaps other limits.
@@ -217,10 +217,10 @@ impl Watch {
         }
         self.generation = generation;
         self.groups = mapping::groups(self.board.sensors(), &self.drone_interfaces);
-        for place in self.face.describe(&self.board) {
+        for place in self.view.describe(&self.board) {
             self.was_set[place] = false;
             self.forgotten[place] = false;
-            self.told.forget(place);
+            self.changes.forget(place);
         }
         self.tell_left_out();
         self.tell_refused();
@@ -266,12 +266,12 @@ impl Watch {
 
     /// Says in the log which sensors lost their value in this round, why, and which
     /// have one again. The reason stands in the line itself, for who reads only that.
-    fn tell(&mut self, now_ms: u64) {
+    fn log_changes(&mut self, now_ms: u64) {
         let sensors = self.board.sensors();
         for (index, _) in &self.samples {
             let sensor = sensors.sensor(*index);
             match self
-                .told
+                .changes
                 .observe(*index, sensors.value(*index, now_ms), now_ms)
             {
                 // Nothing is wrong with a source that says so itself.
@@ -332,17 +332,17 @@ impl Watch {
         let hung = self.board.sensors().hung();
         let sensors = self.board.sensors();
         let busses = || sensors.stuck_busses().map(str::to_owned).collect();
-        let Some(news) = self
+        let Some(change) = self
             .busses
             .observe(hung, busses, now_ms, self.lost_after_ms)
         else {
             return;
         };
         // A condition that stands keeps its words: one more bus is told anew.
-        if matches!(news, Hanging::More | Hanging::Over) {
+        if matches!(change, Hanging::More | Hanging::Over) {
             self.pipeline.clear(conditions::STUCK, BOARD);
         }
-        if matches!(news, Hanging::First | Hanging::More) {
+        if matches!(change, Hanging::First | Hanging::More) {
             let all = conditions::stuck(&self.board, now_ms);
             self.pipeline.raise(conditions::bus_stuck(&all));
         }
@@ -408,11 +408,11 @@ impl Watch {
                 ),
                 now_ms,
             ) {
-                Some(News::Lost(index, why)) => {
+                Some(LossNotice::Lost(index, why)) => {
                     self.pipeline
                         .raise(lost(metric, sensors.sensor(index), why))
                 }
-                Some(News::Back) => self.pipeline.clear(LOST, &subject(metric)),
+                Some(LossNotice::Back) => self.pipeline.clear(LOST, &subject(metric)),
                 None => {}
             }
         }

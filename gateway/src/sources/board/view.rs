@@ -140,29 +140,29 @@ impl Slot {
 
 /// The board as handlers see it.
 #[derive(Debug)]
-pub struct Face {
+pub struct BoardView {
     /// Identifier of the profile, for example `raspberry-pi-4b`.
     pub profile: String,
     /// Name of the board.
     pub name: String,
-    inner: Mutex<Inner>,
+    latest: Mutex<Latest>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Latest {
     described: Arc<[Described]>,
     slots: Box<[Slot; MAX_SENSORS]>,
     counters: Counters,
     hung: usize,
 }
 
-impl Face {
-    pub(super) fn new(board: &Board) -> Face {
+impl BoardView {
+    pub(super) fn new(board: &Board) -> BoardView {
         let profile = &board.detected().profile;
-        Face {
+        BoardView {
             profile: profile.id.as_str().to_owned(),
             name: board.detected().name(),
-            inner: Mutex::new(Inner {
+            latest: Mutex::new(Latest {
                 described: describe(board),
                 slots: Box::new([Slot::default(); MAX_SENSORS]),
                 counters: board.sensors().counters(),
@@ -174,46 +174,46 @@ impl Face {
     /// The sensors are others than before; the places that another one has now.
     pub(super) fn describe(&self, board: &Board) -> Vec<usize> {
         let described = describe(board);
-        let mut inner = self.inner();
-        let old_and_new = inner.described.iter().zip(described.iter());
+        let mut latest = self.latest();
+        let old_and_new = latest.described.iter().zip(described.iter());
         let given_away: Vec<usize> = old_and_new
             .enumerate()
             .filter(|(_, (old, new))| old.name != new.name)
             .map(|(place, _)| place)
             .collect();
         for place in &given_away {
-            inner.slots[*place] = Slot::default();
+            latest.slots[*place] = Slot::default();
         }
-        inner.described = described;
+        latest.described = described;
         given_away
     }
 
     /// Takes the samples of a round.
     pub(super) fn note(&self, samples: &[(SensorIndex, Sample)], counters: Counters, hung: usize) {
-        let mut inner = self.inner();
+        let mut latest = self.latest();
         for (index, sample) in samples {
-            inner.slots[index.place()].note(*sample);
+            latest.slots[index.place()].note(*sample);
         }
-        inner.counters = counters;
-        inner.hung = hung;
+        latest.counters = counters;
+        latest.hung = hung;
     }
 
     /// Everything known now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let inner = self.inner();
+        let latest = self.latest();
         Snapshot {
-            described: inner.described.clone(),
-            slots: inner.slots[..inner.described.len()].to_vec(),
-            counters: inner.counters,
-            hung: inner.hung,
+            described: latest.described.clone(),
+            slots: latest.slots[..latest.described.len()].to_vec(),
+            counters: latest.counters,
+            hung: latest.hung,
             at_ms: Mono::now().as_millis(),
         }
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn latest(&self) -> MutexGuard<'_, Latest> {
         // Valid after every statement above.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
