@@ -29,12 +29,14 @@ use serde::{Deserialize, Serialize};
 pub use access::{Config as Access, Profile};
 pub use alerting::{Config as Alerts, RuleText as Rule};
 pub use board::Board;
-pub use bridge::{Bridge, ButtonAction, MAX_BRIDGES};
+#[cfg(test)]
+pub(crate) use bridge::MAX_BRIDGES;
+pub use bridge::{Bridge, ButtonAction};
 pub use camera::Camera;
 pub use drones::{Drone, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, OnOperatorLoss};
 pub use https::TlsConfig as Tls;
 pub use id::{MAX_ID_BYTES, is_id};
-pub use load::{DEFAULT_PATH, ENV_PREFIX, Flag, Loaded};
+pub use load::{Flag, Loaded};
 pub use logging::{Journal, LogFormat, Logging};
 pub use notify::Notify;
 pub use place::{ConfigError, Place, Problem};

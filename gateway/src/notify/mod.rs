@@ -168,22 +168,10 @@ pub async fn keep_outbox(config: &config::Notify, store: &Store) -> Result<(), C
 
 impl Notifier {
     /// Starts a task for each channel on the current runtime, and has the store keep the
-    /// outbox from now on.
+    /// outbox from now on. Channels get nothing of what `hides` keeps from them.
     ///
     /// # Errors
     /// [`ChannelError`] for a channel that cannot be used.
-    pub async fn start(
-        config: &config::Notify,
-        store: Store,
-        supervisor: Option<&Supervisor>,
-    ) -> Result<Notifier, ChannelError> {
-        Notifier::start_hiding(config, store, supervisor, Arc::new(|_| false)).await
-    }
-
-    /// The same, without what `hides` keeps from channels.
-    ///
-    /// # Errors
-    /// As [`Notifier::start`].
     pub async fn start_hiding(
         config: &config::Notify,
         store: Store,
@@ -192,6 +180,16 @@ impl Notifier {
     ) -> Result<Notifier, ChannelError> {
         let channels = usable(config)?;
         Ok(Notifier::run(channels, store, supervisor, hides, worker::BACK_OFF_MIN).await)
+    }
+
+    /// The same, hiding nothing.
+    #[cfg(test)]
+    async fn start(
+        config: &config::Notify,
+        store: Store,
+        supervisor: Option<&Supervisor>,
+    ) -> Result<Notifier, ChannelError> {
+        Notifier::start_hiding(config, store, supervisor, Arc::new(|_| false)).await
     }
 
     async fn run(

@@ -63,8 +63,6 @@ pub struct SensorView {
     pub value: Option<f64>,
     /// Why there is no fresh value.
     pub reason: Option<&'static str>,
-    /// Readings taken.
-    pub readings: u64,
     /// Times it gave none.
     pub faults: u64,
 }
@@ -156,7 +154,6 @@ impl SensorView {
                 Worth::NotYetRead | Worth::Fresh => Some("not read yet"),
                 Worth::Silent => Some("no reading arrives, although the board answers"),
             },
-            readings: slot.readings,
             faults: slot.faults,
         }
     }

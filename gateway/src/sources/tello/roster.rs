@@ -23,7 +23,7 @@ use super::socket;
 use super::unconfigured::UnconfiguredDrones;
 use super::video::Feed;
 use super::ways;
-use crate::sources::vehicles::{DroneView, LinkState};
+use crate::sources::vehicles::DroneView;
 
 /// Says who holds a UDP port, as `pid 4711 (python3)`; none when it cannot tell.
 pub type PortHolder = fn(SocketAddr) -> Option<String>;
@@ -33,14 +33,10 @@ pub type PortHolder = fn(SocketAddr) -> Option<String>;
 pub struct DroneStats {
     /// Its id.
     pub id: Arc<str>,
-    /// State of its link.
-    pub link: LinkState,
     /// Its state datagrams.
     pub state: StateStats,
     /// State datagrams in the last second.
     pub state_rate: u32,
-    /// Seconds since its last state; none when never heard.
-    pub state_age_s: Option<f64>,
     /// Its command port.
     pub commands: LinkStats,
 }
@@ -48,8 +44,6 @@ pub struct DroneStats {
 /// A state or video socket as statistics show it.
 #[derive(Clone, Debug)]
 pub struct PortView {
-    /// The interface it listens on; none is all of them.
-    pub interface: Option<Arc<str>>,
     /// Whether it is bound.
     pub bound: bool,
     /// Datagrams from addresses that are no drone's; dropped.
@@ -209,7 +203,6 @@ impl PortRecord {
     /// As statistics show it.
     pub(crate) fn view(&self) -> PortView {
         PortView {
-            interface: self.interface.clone(),
             bound: self.bound.load(Relaxed),
             foreign: self.foreign.load(Relaxed),
             elsewhere: self.elsewhere.load(Relaxed),
@@ -348,9 +341,6 @@ impl Roster {
             mode: slot.plan.mode,
             simulated: slot.simulated(),
             address: Some(slot.address()),
-            command_port: slot.plan.command_port,
-            interface: slot.plan.interface.clone(),
-            source: slot.source,
             link,
             reason: reason.map(|reason| self.explain(slot, reason)),
             last_seen: heard.map(|heard| heard.wall),
@@ -377,17 +367,12 @@ impl Roster {
     }
 
     pub(crate) fn drone_stats(&self, slot: &DroneRecord, now: Mono) -> DroneStats {
-        let (link, commands) = {
-            let link = slot.link();
-            (link.state, link.stats)
-        };
+        let commands = slot.link().stats;
         let live = slot.live();
         DroneStats {
             id: slot.plan.id.clone(),
-            link,
             state: live.stats(),
             state_rate: live.rate(now),
-            state_age_s: live.heard().map(|heard| now.since(heard.at).as_secs_f64()),
             commands,
         }
     }

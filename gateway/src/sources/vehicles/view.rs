@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use readings::SourceId;
 use readings::clock::Mono;
 use readings::event::LinkChange;
 
@@ -100,12 +99,6 @@ pub struct DroneView {
     pub simulated: bool,
     /// Its address.
     pub address: Option<IpAddr>,
-    /// Its command port.
-    pub command_port: u16,
-    /// The interface it is reached by, when it is told apart by that.
-    pub interface: Option<Arc<str>>,
-    /// Its source.
-    pub source: SourceId,
     /// State of its link.
     pub link: LinkState,
     /// Why it is lost or cannot be reached, in words.
@@ -138,16 +131,13 @@ pub struct DroneView {
 #[cfg(test)]
 impl DroneView {
     /// A drone of which nothing is known but its link.
-    pub(crate) fn unheard(id: &str, source: SourceId, link: LinkState) -> DroneView {
+    pub(crate) fn unheard(id: &str, link: LinkState) -> DroneView {
         DroneView {
             id: id.into(),
             name: id.into(),
             mode: DroneMode::Real,
             simulated: false,
             address: None,
-            command_port: 0,
-            interface: None,
-            source,
             link,
             reason: None,
             last_seen: None,
