@@ -144,7 +144,15 @@ async fn answer(
         return Err(ApiError::rate_limited(verdict.limit, verdict.reset_s));
     }
     doors::judge(config, route, &parts, peer.via)?;
-    let session = authenticate(app, config, route, &parts, peer.via, client, now);
+    let session = authenticate(
+        (&app.access, &app.edge.tickets),
+        config,
+        route,
+        &parts,
+        peer.via,
+        client,
+        now,
+    );
     vouch(&parts, &session);
     let session = session?;
     // One key, or one browser, is limited from however many addresses it comes.

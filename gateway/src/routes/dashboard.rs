@@ -225,7 +225,7 @@ pub(crate) fn performance(call: &mut Call) -> Outcome {
     Ok(app
         .responses
         .answer(format_args!("dashboard/performance"), GAUGES_TTL, || {
-            respond::render(&HostPerformance::of(app, &performance.system()))
+            respond::render(&HostPerformance::of(&performance.system(), app.uptime_s()))
         }))
 }
 

@@ -119,7 +119,7 @@ pub(crate) fn detailed(call: &mut Call) -> Outcome {
     Ok(app.responses.answer(key, GAUGES_TTL, || {
         let (system, summary) = (performance.system(), alerts.summary());
         let health_score = score(&system, &summary);
-        let system_performance = SystemPerformance::of(app, &system);
+        let system_performance = SystemPerformance::of(&system, app.uptime_s());
         respond::render(&DetailedHealth {
             health_status: detailed_status(health_score),
             health_score,

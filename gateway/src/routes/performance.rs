@@ -234,7 +234,7 @@ pub(crate) fn summary(call: &mut Call) -> Outcome {
                 .map(|(path, stats)| (*path, ApiPerformance::from(stats)))
                 .collect();
             respond::render(&PerformanceSummary {
-                system: SystemPerformance::of(app, &performance.system()),
+                system: SystemPerformance::of(&performance.system(), app.uptime_s()),
                 application: Application {
                     total_requests: total.calls,
                     total_errors: total.errors,
