@@ -126,3 +126,49 @@ impl AlertService {
         let _ = self.events.send(event);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::book::tests::alert;
+    use super::super::defaults::default_rules;
+    use super::*;
+
+    fn service() -> AlertService {
+        let sources = Arc::new(Sources::default());
+        AlertService::new(&Config::default(), default_rules(), sources).expect("valid")
+    }
+
+    #[test]
+    fn a_change_of_the_rules_is_seen_by_everybody_and_a_refused_one_by_nobody() {
+        let service = service();
+        service.rules_changed.store(false, Ordering::Release);
+        let before = service.version();
+        let refused = service.change_rules(|_| Err::<(), _>(AlertError::Full("no room".into())));
+        assert!(refused.is_err());
+        assert_eq!(service.version(), before);
+        assert!(!service.rules_changed.load(Ordering::Acquire));
+        let count = service.change_rules(|rules| Ok(rules.views().len()));
+        assert_eq!(count.expect("changed"), 12);
+        assert_eq!(service.version(), before + 1);
+        assert!(service.rules_changed.load(Ordering::Acquire));
+    }
+
+    #[test]
+    fn events_that_a_slow_subscriber_loses_are_counted() {
+        let service = service();
+        let raised = AlertEvent::Raised(Arc::new(alert(1, 0)));
+        let overwritten = || service.counters.events_overwritten.load(Ordering::Relaxed);
+        // Nobody listens: nothing is kept, and nothing is lost.
+        service.publish(raised.clone());
+        assert_eq!(overwritten(), 0);
+        let mut slow = service.events.subscribe();
+        for _ in 0..EVENTS_KEPT {
+            service.publish(raised.clone());
+        }
+        assert_eq!(overwritten(), 0, "as many as are kept");
+        service.publish(raised.clone());
+        assert_eq!(overwritten(), 1);
+        assert!(slow.try_recv().is_err(), "it is told how many it missed");
+        assert!(slow.try_recv().is_ok());
+    }
+}
