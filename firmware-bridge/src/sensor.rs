@@ -139,3 +139,88 @@ pub enum Fault {
     /// The sensor answered with something that fails its own check.
     Corrupt,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sensor() -> Sensor {
+        Sensor {
+            name: Text::new("battery"),
+            kind: SensorKind::Voltage,
+            unit: Unit::Volt,
+            min: 0.0,
+            max: 12.5,
+            interval_ms: 1_000,
+        }
+    }
+
+    #[test]
+    fn limits_of_a_description_are_the_last_that_is_allowed() {
+        for interval_ms in [MIN_INTERVAL_MS, MAX_INTERVAL_MS] {
+            let sensor = Sensor {
+                interval_ms,
+                ..sensor()
+            };
+            assert!(sensor.is_valid());
+        }
+        for interval_ms in [0, MIN_INTERVAL_MS - 1, MAX_INTERVAL_MS + 1] {
+            let sensor = Sensor {
+                interval_ms,
+                ..sensor()
+            };
+            assert!(!sensor.is_valid());
+        }
+        let range = |min, max| Sensor {
+            min,
+            max,
+            ..sensor()
+        };
+        assert!(range(1.0, 1.0).is_valid(), "a flag that never changes");
+        for (min, max) in [
+            (1.1, 1.0),
+            (f32::NAN, 1.0),
+            (0.0, f32::NAN),
+            (f32::NEG_INFINITY, 1.0),
+            (0.0, f32::INFINITY),
+        ] {
+            assert!(!range(min, max).is_valid());
+        }
+        let nameless = Sensor {
+            name: Text::new(""),
+            ..sensor()
+        };
+        assert!(!nameless.is_valid());
+    }
+
+    #[test]
+    fn a_value_is_within_the_range_both_ends_included() {
+        for good in [0.0, 12.5, 5.0] {
+            assert!(sensor().admits(good));
+        }
+        for bad in [-0.01, 12.51, f32::NAN, f32::INFINITY] {
+            assert!(!sensor().admits(bad));
+        }
+    }
+
+    #[test]
+    fn units_have_the_symbols_of_physics() {
+        let symbols = [
+            Unit::None,
+            Unit::Volt,
+            Unit::Ampere,
+            Unit::Watt,
+            Unit::Celsius,
+            Unit::Percent,
+            Unit::Pascal,
+            Unit::Lux,
+            Unit::Metre,
+            Unit::Hertz,
+        ]
+        .map(Unit::symbol);
+        assert_eq!(
+            symbols,
+            ["", "V", "A", "W", "°C", "%", "Pa", "lx", "m", "Hz"]
+        );
+    }
+}
