@@ -51,8 +51,8 @@ impl Call {
         }
     }
 
-    /// The same for the audit trail, which names the session as well: it stands in the
-    /// records of what the same session flew.
+    /// Who asks, for the audit trail: the name of the key with the session, which stands in
+    /// the records of what the same session flew.
     pub(crate) fn audited(&self) -> Cow<'_, str> {
         match &self.session {
             Some(session) => format!("{}, session {}", session.name(), session.id()).into(),

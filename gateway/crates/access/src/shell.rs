@@ -234,9 +234,9 @@ impl Access {
         if changes.is_empty() {
             return Ok(());
         }
-        let told = audit::terms_anchored(changes.len(), by_us, term_now().as_microsecond());
-        audit::tell(&told);
-        changes.push(Change::Audit(told));
+        let entry = audit::terms_anchored(changes.len(), by_us, term_now().as_microsecond());
+        audit::log(&entry);
+        changes.push(Change::Audit(entry));
         self.keyring.records.commit(changes).await
     }
 

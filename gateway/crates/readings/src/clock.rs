@@ -197,14 +197,6 @@ mod tests {
     }
 
     #[test]
-    fn what_time_it_is_is_confirmed_once_for_good() {
-        assert!(!is_confirmed(), "by nobody yet");
-        confirm();
-        confirm();
-        assert!(is_confirmed());
-    }
-
-    #[test]
     fn both_clocks_go() {
         let before = Mono::now();
         assert!((0..100_000_000).any(|_| Mono::now() > before));
