@@ -9,7 +9,8 @@ use crate::{live, routes};
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let sections = routes::SECTIONS.iter().chain(live::SECTIONS);
-    Table::new(sections.copied().flatten())
+    let made = routes::sdk_commands::ROUTES.iter();
+    Table::new(sections.copied().flatten().chain(made))
 });
 
 /// The table.

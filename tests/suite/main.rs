@@ -40,6 +40,7 @@ mod reload;
 mod revocation;
 mod rival;
 mod rule_preview;
+mod sdk_commands;
 mod sessions;
 mod settings;
 mod spoofing;

@@ -25,6 +25,7 @@ use crate::routes::drone_views::DroneStatus;
 use crate::routes::drones::session;
 use crate::routes::flight::{direction_of, invalid};
 use crate::routes::photos::{self, PhotoView};
+use crate::routes::sdk_commands::{CM_PER_METRE, of_params};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[later(
@@ -229,13 +230,10 @@ fn in_centimetres(name: &str, params: &Map<String, Value>) -> Result<Wish, ApiEr
             let angle = number(params, "angle")?.ok_or_else(|| invalid("angle"))?;
             Wish::Fly(turned_towards(direction, angle)?)
         }
-        "set_speed" => {
-            let speed = number(params, "speed")?.filter(|speed| (10.0..=100.0).contains(speed));
-            Wish::Fly(Command::Speed(speed.ok_or_else(|| invalid("speed"))? as u16))
-        }
+        "set_speed" => Wish::Fly(of_params("speed", params, 1.0)?),
         "connect" => Wish::Connect,
         "disconnect" => Wish::Disconnect,
-        _ => return Err(invalid(name)),
+        _ => Wish::Fly(of_params(name, params, 1.0)?),
     })
 }
 
@@ -257,7 +255,7 @@ fn in_metres(name: &str, params: &Map<String, Value>) -> Result<Wish, ApiError> 
         "stop_streaming" => Wish::Stream(Some(false)),
         "toggle_streaming" => Wish::Stream(None),
         "get_status" | "health_check" => Wish::Status,
-        _ => return Err(invalid(name)),
+        _ => Wish::Fly(of_params(name, params, CM_PER_METRE)?),
     })
 }
 
@@ -422,6 +420,38 @@ mod tests {
     }
 
     #[test]
+    fn commands_of_the_table_are_known_in_both_units() {
+        for (body, text) in [
+            (
+                json!({"command": "go", "params": {"x": 1.5, "y": 0, "z": -0.5, "speed": 0.3}}),
+                "go 150 0 -50 30",
+            ),
+            (
+                json!({"type": "go", "parameters": {"x": 150, "y": 0, "z": -50, "speed": 30, "pad": 2}}),
+                "go 150 0 -50 30 m2",
+            ),
+            (
+                json!({"command": "flip", "params": {"direction": "left"}}),
+                "flip l",
+            ),
+            (
+                json!({"type": "set_speed", "parameters": {"speed": 50}}),
+                "speed 50",
+            ),
+            (json!({"command": "mon"}), "mon"),
+            (
+                json!({"command": "setbitrate", "params": {"bitrate": 3}}),
+                "setbitrate 3",
+            ),
+        ] {
+            let Some(Wish::Fly(command)) = wish(body.clone()) else {
+                panic!("{body} is refused");
+            };
+            assert_eq!(command.to_string(), text);
+        }
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         for body in [
             json!({}),
@@ -433,6 +463,9 @@ mod tests {
             json!({"command": "rotate", "params": {"angle": 0}}),
             json!({"command": "change_altitude", "params": {}}),
             json!({"type": "set_speed", "parameters": {"speed": 500}}),
+            json!({"type": "go", "parameters": {"x": 100, "y": 0, "z": 0}}),
+            json!({"command": "go", "params": {"x": 9, "y": 0, "z": 0, "speed": 0.5}}),
+            json!({"type": "curve", "parameters": {"x1": 100, "y1": 0, "z1": 0, "x2": 200, "y2": 0, "z2": 0, "speed": 20}}),
         ] {
             assert_eq!(wish(body.clone()), None, "{body}");
         }

@@ -83,6 +83,9 @@ pub(crate) struct DroneStatus {
     /// Percent; Tello's state does not hold it.
     wifi_signal: Option<u8>,
     attitude: Option<Attitude>,
+    /// The mission pad it sees (SDK 2.0); absent when it sees none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mission_pad: Option<MissionPad>,
     last_updated: Ts,
     /// The same id.
     id: String,
@@ -113,6 +116,19 @@ struct Attitude {
     roll: f64,
     /// Degrees.
     yaw: f64,
+}
+
+/// A mission pad, and where the drone is over it, in centimetres.
+#[derive(Serialize, ToSchema)]
+struct MissionPad {
+    /// Its number, 1 to 8.
+    id: u8,
+    /// Along its arrow.
+    x: i16,
+    /// To the left of its arrow.
+    y: i16,
+    /// Height over it.
+    z: i16,
 }
 
 /// Metres.
@@ -202,6 +218,10 @@ impl From<&DroneView> for DroneStatus {
                     roll: roll.into(),
                     yaw: yaw.into(),
                 }),
+            mission_pad: drone
+                .pad
+                .filter(|_| is_connected)
+                .map(|(id, [x, y, z])| MissionPad { id, x, y, z }),
             last_updated: last_seen,
             id: drone.id.to_string(),
             name: drone.name.to_string(),

@@ -73,7 +73,8 @@ pub(crate) const ROUTES: &[Route] = &[
     .takes(ROTATE),
 ];
 
-const WAIT: Param = Param::optional(
+/// Whether the answer waits for the end of the manoeuvre.
+pub(crate) const WAIT: Param = Param::optional(
     Location::Query,
     "wait",
     Kind::Flag,

@@ -29,6 +29,7 @@ pub(crate) mod root;
 pub(crate) mod rule_preview;
 pub(crate) mod rules;
 pub(crate) mod samples;
+pub(crate) mod sdk_commands;
 pub(crate) mod security;
 pub(crate) mod service_health;
 pub(crate) mod session;

@@ -318,7 +318,11 @@ pub(super) fn usual_type(metric: Metric) -> AlertType {
         | Metric::FloorDistance
         | Metric::BarometricAltitude
         | Metric::FlightTime
-        | Metric::Speed => AlertType::Drone,
+        | Metric::Speed
+        | Metric::MissionPad
+        | Metric::MissionPadX
+        | Metric::MissionPadY
+        | Metric::MissionPadZ => AlertType::Drone,
         Metric::StateRate | Metric::StateAge | Metric::WifiSignal => AlertType::Network,
         _ => AlertType::System,
     }
@@ -443,6 +447,10 @@ pub(super) mod tests {
             Metric::BarometricAltitude,
             Metric::FlightTime,
             Metric::Speed,
+            Metric::MissionPad,
+            Metric::MissionPadX,
+            Metric::MissionPadY,
+            Metric::MissionPadZ,
         ] {
             assert_eq!(type_of(metric), AlertType::Drone, "{metric}");
         }

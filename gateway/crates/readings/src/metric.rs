@@ -161,6 +161,14 @@ metrics! {
     CpuFrequencyCap = "cpu_frequency_cap", Megahertz, 0.0, 20_000.0;
     /// 1 while a hardware monitor of the board reports a crossed limit.
     SensorAlarm = "sensor_alarm", Flag, 0.0, 1.0;
+    /// Number of the mission pad that a drone sees; absent when it sees none.
+    MissionPad = "mission_pad", Count, 1.0, 8.0;
+    /// How far a drone is along the arrow of the pad it sees.
+    MissionPadX = "mission_pad_x", Centimetre, -1_000.0, 1_000.0;
+    /// How far it is to the left of that arrow.
+    MissionPadY = "mission_pad_y", Centimetre, -1_000.0, 1_000.0;
+    /// Its height over the pad.
+    MissionPadZ = "mission_pad_z", Centimetre, 0.0, 1_000.0;
 }
 
 /// How many metrics there are; sizes the tables indexed by metric.

@@ -5,6 +5,9 @@
 //! over it, and heats up idling on the ground; the battery falls by about 10 %
 //! a minute in the air. Pure: takes the time step.
 
+use tello::catalog::Listed;
+use tello::path;
+
 /// Battery used in flight, % a minute (median of published flights: 10.3).
 const FLIGHT_DRAIN_PCT_MIN: f64 = 10.3;
 
@@ -49,6 +52,13 @@ pub(super) enum Manoeuvre {
         by_m: [f64; 3],
         speed_m_s: Option<f64>,
     },
+    /// By metres in the room's axes, whatever way the drone looks.
+    To {
+        by_m: [f64; 3],
+        speed_m_s: f64,
+    },
+    /// A line or an arc from here.
+    Path(Listed),
     /// Clockwise degrees.
     Turn {
         by_deg: f64,
@@ -68,6 +78,19 @@ struct Underway {
     after_s: f64,
     velocity_m_s: [f64; 3],
     turn_deg_s: f64,
+    /// Where it began and how long its motion takes, for what is no straight line.
+    bends: Option<([f64; 3], f64)>,
+}
+
+impl Underway {
+    /// By metres in the room's axes.
+    fn straight(&mut self, by_m: [f64; 3], speed_m_s: f64) {
+        let distance_m = by_m.iter().map(|by| by * by).sum::<f64>().sqrt();
+        self.motion_s = distance_m / speed_m_s;
+        if self.motion_s > 0.0 {
+            self.velocity_m_s = by_m.map(|by| by / self.motion_s);
+        }
+    }
 }
 
 /// The drone's body.
@@ -151,6 +174,7 @@ impl Body {
             after_s: MOVE_SETTLE_S,
             velocity_m_s: [0.0; 3],
             turn_deg_s: 0.0,
+            bends: None,
         };
         match kind {
             Manoeuvre::Takeoff => {
@@ -165,12 +189,17 @@ impl Body {
                 underway.velocity_m_s = [0.0, 0.0, -CLIMB_M_S];
             }
             Manoeuvre::Move { by_m, speed_m_s } => {
-                let by_m = self.to_room(by_m);
-                let distance_m = by_m.iter().map(|by| by * by).sum::<f64>().sqrt();
-                underway.motion_s = distance_m / speed_m_s.unwrap_or(MOVE_M_S);
-                if underway.motion_s > 0.0 {
-                    underway.velocity_m_s = by_m.map(|by| by / underway.motion_s);
-                }
+                underway.straight(self.to_room(by_m), speed_m_s.unwrap_or(MOVE_M_S));
+            }
+            Manoeuvre::To { by_m, speed_m_s } => underway.straight(by_m, speed_m_s),
+            Manoeuvre::Path(listed) => {
+                let length_cm = path::way(&listed)
+                    .ok()
+                    .flatten()
+                    .map_or(0, |way| way.length_cm);
+                let speed_cm_s = listed.value("speed").unwrap_or_default().max(1);
+                underway.motion_s = f64::from(length_cm) / f64::from(speed_cm_s);
+                underway.bends = Some((self.position_m, underway.motion_s));
             }
             Manoeuvre::Turn { by_deg } => {
                 underway.motion_s = by_deg.abs() / TURN_DEG_S;
@@ -217,7 +246,12 @@ impl Body {
         let before_motion = left;
         left = take(&mut underway.motion_s, left);
         let moved_s = before_motion - left;
-        self.travel(underway.velocity_m_s, underway.turn_deg_s, moved_s);
+        match (underway.kind, underway.bends) {
+            (Manoeuvre::Path(listed), Some((from, whole_s))) if whole_s > 0.0 => {
+                self.follow(&listed, from, 1.0 - underway.motion_s / whole_s, moved_s);
+            }
+            _ => self.travel(underway.velocity_m_s, underway.turn_deg_s, moved_s),
+        }
         if moved_s == 0.0 {
             self.velocity_m_s = [0.0; 3];
         }
@@ -225,6 +259,22 @@ impl Body {
         let over = underway.before_s + underway.motion_s + underway.after_s <= 0.0;
         self.underway = (!over).then_some(underway);
         over.then_some(underway.kind)
+    }
+
+    /// Goes to the point of a path that is reached after `part` of it.
+    fn follow(&mut self, listed: &Listed, from: [f64; 3], part: f64, dt_s: f64) {
+        // The SDK's axes are forward, left, up.
+        let [forward, left, up] = path::point(listed, part).map(|cm| cm / 100.0);
+        let by = self.to_room([-left, forward, up]);
+        let before = self.position_m;
+        for (axis, position) in self.position_m.iter_mut().enumerate() {
+            *position = from[axis] + by[axis];
+        }
+        self.position_m[2] = self.position_m[2].max(0.0);
+        if dt_s > 0.0 {
+            let moved = |axis: usize| (self.position_m[axis] - before[axis]) / dt_s;
+            self.velocity_m_s = [moved(0), moved(1), moved(2)];
+        }
     }
 
     fn travel(&mut self, velocity_m_s: [f64; 3], turn_deg_s: f64, dt_s: f64) {
@@ -372,6 +422,29 @@ mod tests {
             "wrapped: {}",
             body.yaw_deg
         );
+    }
+
+    #[test]
+    fn a_curve_is_flown_as_an_arc() {
+        let mut body = flying();
+        let start = body.position_m[2];
+        let text = "curve 100 0 100 200 0 0 60";
+        let Ok(tello::command::Command::Listed(listed)) = tello::command::Command::parse(text)
+        else {
+            panic!("{text} is a command of the table");
+        };
+        body.begin(Manoeuvre::Path(listed));
+        let mut highest: f64 = 0.0;
+        while body.step(0.05).is_none() {
+            highest = highest.max(body.position_m[2]);
+        }
+        assert!((highest - start - 1.0).abs() < 0.01, "{highest}");
+        assert!(
+            (body.position_m[1] - 2.0).abs() < 0.01,
+            "{:?}",
+            body.position_m
+        );
+        assert!((body.position_m[2] - start).abs() < 0.01);
     }
 
     #[test]

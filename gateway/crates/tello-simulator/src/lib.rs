@@ -14,6 +14,7 @@ mod body;
 mod camera;
 pub mod clip;
 mod firmware;
+mod floor;
 mod impairment;
 mod rng;
 mod task;

@@ -6,46 +6,10 @@
 
 use std::fmt;
 
-/// Direction of a straight move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Towards the sky.
-    Up,
-    /// Towards the floor.
-    Down,
-    /// To the drone's left.
-    Left,
-    /// To the drone's right.
-    Right,
-    /// Where the camera looks.
-    Forward,
-    /// Away from where the camera looks.
-    Back,
-}
-
-impl Direction {
-    const ALL: [Direction; 6] = [
-        Direction::Up,
-        Direction::Down,
-        Direction::Left,
-        Direction::Right,
-        Direction::Forward,
-        Direction::Back,
-    ];
-
-    /// The word in the SDK.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Direction::Up => "up",
-            Direction::Down => "down",
-            Direction::Left => "left",
-            Direction::Right => "right",
-            Direction::Forward => "forward",
-            Direction::Back => "back",
-        }
-    }
-}
+pub use crate::catalog::CommandError;
+use crate::catalog::{self, Effect, Listed};
+pub use crate::direction::Direction;
+use crate::path::{self, Way};
 
 macro_rules! queries {
     ($($(#[$doc:meta])* $variant:ident = $word:literal, $since:literal;)+) => {
@@ -136,27 +100,10 @@ pub enum Command {
         /// How far.
         angle_deg: u16,
     },
-    /// Flip towards `l`, `r`, `f` or `b`.
-    Flip(char),
-    /// Fly to a point relative to here, each −500–500 cm, at 10–100 cm/s.
-    Go {
-        /// Forward, left, up in cm.
-        to_cm: [i16; 3],
-        /// Speed in cm/s.
-        speed_cm_s: u16,
-    },
-    /// Set the speed, 10–100 cm/s.
-    Speed(u16),
     /// Sticks: left/right, forward/back, up/down, yaw, each −100–100. Never answered.
     Rc([i8; 4]),
-    /// Mission-pad detection on or off (SDK 2.0).
-    Pads(bool),
-    /// Which cameras look for mission pads, 0–2 (SDK 2.0).
-    PadDirection(u8),
     /// Motors idling on the ground, on or off (SDK 3.0).
     Motors(bool),
-    /// Restart the drone (SDK 3.0).
-    Reboot,
     /// Ports for state and video, 1025–65535 (SDK 3.0).
     Ports {
         /// State port.
@@ -164,19 +111,10 @@ pub enum Command {
         /// Video port.
         video: u16,
     },
+    /// One of the table, with its values.
+    Listed(Listed),
     /// A question.
     Read(Query),
-}
-
-/// Why text is not a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommandError {
-    /// No such command.
-    Unknown,
-    /// Too few, too many or unreadable arguments.
-    Malformed,
-    /// A number outside its range.
-    OutOfRange,
 }
 
 impl Command {
@@ -188,6 +126,9 @@ impl Command {
         let mut words = text.split_ascii_whitespace();
         let name = words.next().ok_or(CommandError::Unknown)?;
         let mut arguments = Arguments(words);
+        if let Some(entry) = catalog::entry(name) {
+            return entry.parse(arguments.0).map(Command::Listed);
+        }
         let command = Command::from_words(name, &mut arguments)?;
         arguments.end()?;
         Ok(command)
@@ -222,19 +163,9 @@ impl Command {
                 clockwise: name == "cw",
                 angle_deg: arguments.number(1, 360)? as u16,
             },
-            "flip" => Command::Flip(arguments.flip()?),
-            "go" => Command::Go {
-                to_cm: arguments.numbers(-500, 500)?.map(|value| value as i16),
-                speed_cm_s: arguments.number(10, 100)? as u16,
-            },
-            "speed" => Command::Speed(arguments.number(10, 100)? as u16),
             "rc" => Command::Rc(arguments.numbers(-100, 100)?.map(|value| value as i8)),
-            "mon" => Command::Pads(true),
-            "moff" => Command::Pads(false),
-            "mdirection" => Command::PadDirection(arguments.number(0, 2)? as u8),
             "motoron" => Command::Motors(true),
             "motoroff" => Command::Motors(false),
-            "reboot" => Command::Reboot,
             "port" => Command::Ports {
                 state: arguments.number(1025, 65535)? as u16,
                 video: arguments.number(1025, 65535)? as u16,
@@ -243,12 +174,48 @@ impl Command {
         })
     }
 
+    /// Whether it leaves the ground by it.
+    #[must_use]
+    pub fn takes_off(self) -> bool {
+        match self {
+            Command::Takeoff => true,
+            Command::Listed(listed) => listed.entry().effect == Effect::TakesOff,
+            _ => false,
+        }
+    }
+
+    /// Whether it moves by it: sent once, and answered when it is over.
+    #[must_use]
+    pub fn is_manoeuvre(self) -> bool {
+        match self {
+            Command::Takeoff | Command::Move { .. } | Command::Rotate { .. } => true,
+            Command::Listed(listed) => {
+                matches!(listed.entry().effect, Effect::Flies(_) | Effect::TakesOff)
+            }
+            _ => false,
+        }
+    }
+
+    /// The way it flies; none for what stays in its place, or is refused anyhow.
+    #[must_use]
+    pub fn way(self) -> Option<Way> {
+        match self {
+            Command::Move {
+                direction,
+                distance_cm,
+            } => Some(Way::straight(direction, distance_cm)),
+            Command::Listed(listed) => path::way(&listed).ok().flatten(),
+            _ => None,
+        }
+    }
+
     /// Major SDK version that introduced it.
     #[must_use]
     pub fn since_sdk(self) -> u8 {
         match self {
-            Command::Stop | Command::Pads(_) | Command::PadDirection(_) => 2,
-            Command::Motors(_) | Command::Reboot | Command::Ports { .. } => 3,
+            Command::Stop => 2,
+            Command::Motors(_) | Command::Ports { .. } => 3,
+            Command::Listed(listed) => listed.since_sdk(),
             Command::Read(query) => query.since_sdk(),
             _ => 1,
         }
@@ -278,16 +245,6 @@ impl Arguments<'_> {
         Ok(values)
     }
 
-    fn flip(&mut self) -> Result<char, CommandError> {
-        match self.0.next() {
-            Some("l") => Ok('l'),
-            Some("r") => Ok('r'),
-            Some("f") => Ok('f'),
-            Some("b") => Ok('b'),
-            _ => Err(CommandError::Malformed),
-        }
-    }
-
     fn end(&mut self) -> Result<(), CommandError> {
         self.0
             .next()
@@ -310,14 +267,8 @@ impl fmt::Display for Command {
                 clockwise: false,
                 angle_deg,
             } => return write!(f, "ccw {angle_deg}"),
-            Command::Flip(towards) => return write!(f, "flip {towards}"),
-            Command::Go {
-                to_cm: [x, y, z],
-                speed_cm_s,
-            } => return write!(f, "go {x} {y} {z} {speed_cm_s}"),
-            Command::Speed(speed) => return write!(f, "speed {speed}"),
+            Command::Listed(listed) => return listed.fmt(f),
             Command::Rc([a, b, c, d]) => return write!(f, "rc {a} {b} {c} {d}"),
-            Command::PadDirection(which) => return write!(f, "mdirection {which}"),
             Command::Ports { state, video } => return write!(f, "port {state} {video}"),
             Command::EnterSdk => "command",
             Command::Takeoff => "takeoff",
@@ -326,11 +277,8 @@ impl fmt::Display for Command {
             Command::StreamOff => "streamoff",
             Command::Emergency => "emergency",
             Command::Stop => "stop",
-            Command::Pads(true) => "mon",
-            Command::Pads(false) => "moff",
             Command::Motors(true) => "motoron",
             Command::Motors(false) => "motoroff",
-            Command::Reboot => "reboot",
             Command::Read(query) => query.word(),
         };
         f.write_str(word)
@@ -361,16 +309,9 @@ mod tests {
             "back 60",
             "cw 1",
             "ccw 360",
-            "flip l",
-            "go 10 -20 500 100",
-            "speed 10",
             "rc -100 0 100 5",
-            "mon",
-            "moff",
-            "mdirection 2",
             "motoron",
             "motoroff",
-            "reboot",
             "port 1025 65535",
         ];
         texts.extend(Query::ALL.iter().map(|query| query.word()));
@@ -436,8 +377,9 @@ mod tests {
             }
         }
         for towards in ['l', 'r', 'f', 'b'] {
-            let flip = Command::parse(&format!("flip {towards}"));
-            assert_eq!(flip, Ok(Command::Flip(towards)));
+            let text = format!("flip {towards}");
+            let flip = Command::parse(&text).map(|flip| flip.to_string());
+            assert_eq!(flip, Ok(text));
         }
     }
 
@@ -461,6 +403,19 @@ mod tests {
             queries.filter(|query| query.since_sdk() == since).count()
         };
         assert_eq!((of(1), of(2), of(3)), (10, 2, 3));
+    }
+
+    #[test]
+    fn heights_count_from_the_floor_only_over_a_pad() {
+        let way = |text: &str| Command::parse(text).expect(text).way().expect("a way");
+        let up = way("up 50");
+        assert_eq!((up.highest_from(100), up.end_from(100)), (150, 150));
+        let down = way("down 50");
+        assert_eq!((down.highest_from(100), down.end_from(100)), (100, 50));
+        let over = way("go 0 0 120 20 m1");
+        assert_eq!((over.highest_from(80), over.end_from(80)), (120, 120));
+        assert_eq!((over.highest_from(300), over.end_from(300)), (300, 120));
+        assert_eq!(Command::Takeoff.way(), None);
     }
 
     proptest! {

@@ -1,6 +1,8 @@
 //! The Tello protocol without input or output: state datagrams, commands,
 //! replies, and the access units of the video.
 //!
+//! [`catalog`] is the table of commands that routes, messages and the command line are
+//! made from; [`path`] says where a command leads.
 //! Parsers and renderers only; no socket, no clock. The gateway and the
 //! simulator share these, so a disagreement shows up as a failing test. Must
 //! know nothing of either: what a field means to the gateway is said there.
@@ -8,9 +10,12 @@
 //! Sources: Tello SDK 1.3, SDK 2.0 and SDK 3.0 user guides, and the captured
 //! datagrams in `tests/data/tello`.
 
+pub mod catalog;
 pub mod command;
+mod direction;
 pub mod faults;
 pub mod h264;
+pub mod path;
 pub mod render;
 pub mod reply;
 pub mod state;

@@ -426,6 +426,17 @@ impl State {
         ])
     }
 
+    /// The mission pad in sight, and where the drone is over it in cm: along its arrow, to
+    /// the left of it, up. Firmware also writes −2, −1, 0, 64 and 257 where it sees none.
+    #[must_use]
+    pub fn seen_pad(&self) -> Option<(u8, [i16; 3])> {
+        let pad = self.pad.filter(|pad| (1..=8).contains(pad))?;
+        let [Some(x), Some(y), Some(z)] = self.pad_position_cm else {
+            return None;
+        };
+        Some((pad as u8, [x, y, z]))
+    }
+
     /// Speed over ground in cm/s.
     #[must_use]
     pub fn speed_cm_s(&self) -> Option<f64> {

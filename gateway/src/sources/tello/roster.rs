@@ -351,6 +351,7 @@ impl Roster {
             flight_time_s: state.motor_time_s,
             speed_cm_s: state.speed_cm_s(),
             attitude_deg: state.attitude_deg(),
+            pad: state.seen_pad(),
             flight,
             airborne: flight.may_fly(),
             fresh: live.motion().is_fresh(Mono::now(), FRESH_WITHIN),

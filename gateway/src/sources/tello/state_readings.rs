@@ -8,12 +8,14 @@ use readings::{Metric, Reading};
 use tello::state::State;
 
 /// Most readings a state gives.
-const MAX_READINGS: usize = 8;
+const MAX_READINGS: usize = 12;
 
 /// What is known of `state` as readings. An unknown field gives none, and so
 /// does a value that its metric cannot have.
 #[must_use]
 pub fn readings_of(state: &State) -> Vec<Reading, MAX_READINGS> {
+    let pad = state.seen_pad();
+    let over = |axis: usize| pad.map(|(_, at)| f64::from(at[axis]));
     let values: [(Metric, Option<f64>); MAX_READINGS] = [
         (Metric::BatteryLevel, state.battery_pct.map(f64::from)),
         (Metric::DroneTemperature, state.temperature_high_c),
@@ -23,6 +25,10 @@ pub fn readings_of(state: &State) -> Vec<Reading, MAX_READINGS> {
         (Metric::BarometricAltitude, state.barometric_m),
         (Metric::FlightTime, state.motor_time_s.map(f64::from)),
         (Metric::Speed, state.speed_cm_s()),
+        (Metric::MissionPad, pad.map(|(pad, _)| f64::from(pad))),
+        (Metric::MissionPadX, over(0)),
+        (Metric::MissionPadY, over(1)),
+        (Metric::MissionPadZ, over(2)),
     ];
     values
         .into_iter()
@@ -49,7 +55,8 @@ mod tests {
             .collect();
         assert_eq!(states.len(), 216);
         for state in states {
-            let expected = MAX_READINGS - usize::from(state.floor_cm.is_none());
+            // It has no pads: those four are absent.
+            let expected = MAX_READINGS - 4 - usize::from(state.floor_cm.is_none());
             assert_eq!(readings_of(&state).len(), expected, "{state:?}");
         }
     }
@@ -74,6 +81,30 @@ mod tests {
                 (Metric::Speed, 50.0),
             ]
         );
+    }
+
+    #[test]
+    fn a_pad_is_read_only_where_one_is_seen() {
+        let pads = |text: &str| -> Vec<(Metric, f64), MAX_READINGS> {
+            let readings = readings_of(&parse(text.as_bytes()).state);
+            readings
+                .iter()
+                .map(|reading| (reading.metric, reading.value))
+                .collect()
+        };
+        assert_eq!(
+            pads("mid:3;x:12;y:-40;z:95;mpry:0,0,0;"),
+            [
+                (Metric::MissionPad, 3.0),
+                (Metric::MissionPadX, 12.0),
+                (Metric::MissionPadY, -40.0),
+                (Metric::MissionPadZ, 95.0),
+            ]
+        );
+        for unseen in ["-2", "-1", "0", "64", "257"] {
+            let text = format!("mid:{unseen};x:-100;y:-100;z:-100;mpry:0,0,0;");
+            assert!(pads(&text).is_empty(), "{unseen}");
+        }
     }
 
     #[test]

@@ -119,6 +119,8 @@ pub struct DroneView {
     pub speed_cm_s: Option<f64>,
     /// Pitch, roll, yaw in degrees.
     pub attitude_deg: Option<[i32; 3]>,
+    /// The mission pad it sees, and where it is over it in cm.
+    pub pad: Option<(u8, [i16; 3])>,
     /// What it is doing, and what that rests on. Keeps what was last known while
     /// the drone is lost.
     pub flight: Flight,
@@ -148,6 +150,7 @@ impl DroneView {
             flight_time_s: None,
             speed_cm_s: None,
             attitude_deg: None,
+            pad: None,
             flight: Flight::default(),
             airborne: false,
             fresh: false,

@@ -5,16 +5,19 @@
 //! without a command for 15 s lands by itself and any command cancels that.
 //! Pure: datagrams and `now` in, datagrams out.
 
+mod flying;
 mod report;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use heapless::Vec;
-use tello::command::{Command, CommandError, Direction};
+use tello::catalog::Effect;
+use tello::command::{Command, CommandError};
 use tello::render::{Sdk, render};
 use tokio::time::Instant;
 
+use self::flying::manoeuvre;
 use self::report::{Text, said, written};
 use crate::Options;
 use crate::body::{Body, Manoeuvre};
@@ -291,7 +294,7 @@ impl Firmware {
                 }
                 None // never answered
             }
-            Command::Reboot => {
+            Command::Listed(listed) if listed.entry().effect == Effect::Restarts => {
                 self.reboot(now);
                 Some(said("ok"))
             }
@@ -314,12 +317,16 @@ impl Firmware {
             Command::StreamOff => {
                 self.camera = None;
             }
-            Command::Speed(speed_cm_s) => {
-                self.speed_cm_s = speed_cm_s;
-            }
-            Command::Pads(on) => {
-                self.pads = on;
-            }
+            Command::Listed(listed) => match listed.entry().word {
+                "speed" => {
+                    let speed = listed.value("speed").and_then(|cm| u16::try_from(cm).ok());
+                    self.speed_cm_s = speed.unwrap_or(self.speed_cm_s);
+                }
+                "mon" => self.pads = true,
+                "moff" => self.pads = false,
+                // Video settings change nothing that can be seen here.
+                _ => {}
+            },
             _ => {}
         }
     }
@@ -348,6 +355,7 @@ impl Firmware {
         }
         let battery = self.body.battery_pct;
         let refused = match manoeuvre {
+            Manoeuvre::Path(listed) if self.body.motors && self.refuses(&listed) => Some("error"),
             Manoeuvre::Takeoff => {
                 (self.body.motors || battery <= TAKEOFF_REFUSED_PCT).then_some("error")
             }
@@ -358,7 +366,11 @@ impl Firmware {
         if let Some(refused) = refused {
             return Some(said(refused));
         }
-        self.body.begin(manoeuvre);
+        let begun = match manoeuvre {
+            Manoeuvre::Path(listed) => self.towards(listed),
+            other => other,
+        };
+        self.body.begin(begun);
         self.moved = true;
         self.waiting = Some(from);
         None
@@ -376,50 +388,6 @@ impl Firmware {
             Sdk::V2_0 => 2,
             Sdk::V3_0 => 3,
         }
-    }
-}
-
-/// The manoeuvre a command asks for, if it asks for one.
-fn manoeuvre(command: Command) -> Option<Manoeuvre> {
-    let straight = |by_m| {
-        Some(Manoeuvre::Move {
-            by_m,
-            speed_m_s: None,
-        })
-    };
-    match command {
-        Command::Takeoff => Some(Manoeuvre::Takeoff),
-        Command::Land => Some(Manoeuvre::Land),
-        Command::Flip(_) => Some(Manoeuvre::Flip),
-        Command::Rotate {
-            clockwise,
-            angle_deg,
-        } => Some(Manoeuvre::Turn {
-            by_deg: f64::from(angle_deg) * if clockwise { 1.0 } else { -1.0 },
-        }),
-        // The SDK's axes are forward, left, up.
-        Command::Go {
-            to_cm: [forward, left, up],
-            speed_cm_s,
-        } => Some(Manoeuvre::Move {
-            by_m: [-left, forward, up].map(|cm| f64::from(cm) / 100.0),
-            speed_m_s: Some(f64::from(speed_cm_s) / 100.0),
-        }),
-        Command::Move {
-            direction,
-            distance_cm,
-        } => {
-            let by = f64::from(distance_cm) / 100.0;
-            straight(match direction {
-                Direction::Up => [0.0, 0.0, by],
-                Direction::Down => [0.0, 0.0, -by],
-                Direction::Left => [-by, 0.0, 0.0],
-                Direction::Right => [by, 0.0, 0.0],
-                Direction::Forward => [0.0, by, 0.0],
-                Direction::Back => [0.0, -by, 0.0],
-            })
-        }
-        _ => None,
     }
 }
 

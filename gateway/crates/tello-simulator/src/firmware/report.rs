@@ -12,6 +12,7 @@ use tello::state::State;
 
 use super::Firmware;
 use crate::body::Body;
+use crate::floor;
 
 /// Highest floor distance the sensor sees, in cm.
 const FLOOR_RANGE_CM: f64 = 800.0;
@@ -67,6 +68,9 @@ impl Firmware {
             ..
         } = self.body;
         let floor_cm = FLOOR_OFFSET_CM + z * 100.0;
+        let seen = self.pads.then(|| floor::seen(&self.body)).flatten();
+        // What firmware writes where there is none: −1, or −2 when it does not look.
+        let unseen = if self.pads { -1 } else { -2 };
         let mut shake = || {
             if self.body.motors {
                 self.rng.noise() * 40.0
@@ -88,8 +92,9 @@ impl Firmware {
             barometric_m: Some(((42.0 + z) * 100.0).round() / 100.0),
             motor_time_s: Some(self.body.motor_time_s as u32),
             acceleration_mg: [x, y, down].map(|value| Some(value.round())),
-            pad: Some(if self.pads { -1 } else { -2 }),
-            pad_position_cm: [Some(if self.pads { -100 } else { -200 }); 3],
+            pad: Some(seen.map_or(unseen, |seen| seen.pad)),
+            pad_position_cm: seen
+                .map_or([Some(unseen * 100); 3], |seen| seen.position_cm.map(Some)),
             pad_angles_deg: Some([0; 3]),
         }
     }

@@ -1,12 +1,12 @@
 //! What may be asked of a drone now. Pure: the firmware would refuse much of
 //! this too, but late, and in fewer words.
 
-use tello::command::{Command, Direction};
+use tello::catalog::Effect;
+use tello::command::Command;
 
 use crate::sources::vehicles::{CEILING_CM, Flight, LinkState, Phase, Refusal};
 
 use super::down::Down;
-use super::replies::is_manoeuvre;
 use super::snapshot::Snapshot;
 
 /// What the decision is made from, besides the drone as it is seen.
@@ -34,17 +34,19 @@ pub(super) fn admit(command: Command, about: &Snapshot, grounds: Grounds) -> Res
     let phase = grounds.flight.phase;
     let flies = matches!(phase, Phase::TakingOff | Phase::Flying);
     match command {
-        Command::Takeoff => take_off(about, grounds),
-        _ if is_manoeuvre(command) && !flies => Err(Refusal::NotAirborne),
+        _ if command.takes_off() => take_off(about, grounds),
+        _ if command.is_manoeuvre() && !flies => Err(Refusal::NotAirborne),
         _ if phase == Phase::Flying && !about.is_fresh() => Err(Refusal::NotSeen),
-        Command::Move {
-            direction: Direction::Up,
-            distance_cm,
-        } => within(grounds, i32::from(distance_cm)),
-        Command::Go {
-            to_cm: [_, _, up], ..
-        } if up > 0 => within(grounds, i32::from(up)),
-        _ => Ok(()),
+        Command::Listed(listed) if listed.entry().effect == Effect::Restarts => {
+            if grounds.grounded {
+                Ok(())
+            } else {
+                Err(Refusal::NotOnGround)
+            }
+        }
+        _ => command
+            .way()
+            .map_or(Ok(()), |way| within(way.highest_from(grounds.height_cm))),
     }
 }
 
@@ -82,8 +84,8 @@ fn take_off(about: &Snapshot, grounds: Grounds) -> Result<(), Refusal> {
     }
 }
 
-fn within(grounds: Grounds, up_cm: i32) -> Result<(), Refusal> {
-    let height_cm = grounds.height_cm + up_cm;
+/// The limit holds for the whole way, not for its end.
+fn within(height_cm: i32) -> Result<(), Refusal> {
     (height_cm <= CEILING_CM)
         .then_some(())
         .ok_or(Refusal::OutOfBounds { height_cm })
@@ -91,6 +93,8 @@ fn within(grounds: Grounds, up_cm: i32) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use tello::command::Direction;
+
     use super::super::super::motion::Motion;
     use super::*;
     use crate::sources::vehicles::Basis;
@@ -173,13 +177,47 @@ mod tests {
     }
 
     #[test]
+    fn a_way_is_judged_by_its_highest_point_and_a_restart_needs_the_ground() {
+        let judged = |text: &str, grounds: Grounds| {
+            admit(Command::parse(text).expect(text), &about(), grounds)
+        };
+        let high = Grounds {
+            height_cm: 950,
+            ..in_phase(Phase::Flying)
+        };
+        // Begins and ends below the ceiling, and leaves it between.
+        assert_eq!(
+            judged("curve 100 0 100 200 0 0 30", high),
+            Err(Refusal::OutOfBounds { height_cm: 1_050 })
+        );
+        assert_eq!(judged("curve 100 0 -100 200 0 0 30", high), Ok(()));
+        assert_eq!(judged("go 100 0 50 30", high), Ok(()));
+        assert!(judged("go 100 0 51 30", high).is_err());
+        assert_eq!(
+            judged("throwfly", in_phase(Phase::Flying)),
+            Err(Refusal::NotOnGround)
+        );
+        assert_eq!(
+            judged("reboot", in_phase(Phase::Flying)),
+            Err(Refusal::NotOnGround)
+        );
+        assert_eq!(judged("reboot", in_phase(Phase::Landed)), Ok(()));
+        let unproven = Grounds {
+            grounded: false,
+            ..in_phase(Phase::Landed)
+        };
+        assert_eq!(judged("reboot", unproven), Err(Refusal::NotOnGround));
+    }
+
+    #[test]
     fn nothing_but_down_commands_goes_to_a_flying_drone_that_is_not_seen() {
         let unseen = Snapshot {
             now: Mono::from_millis(7_000),
             ..about()
         };
         let flying = in_phase(Phase::Flying);
-        for command in [UP, Command::StreamOn, Command::Speed(50)] {
+        let speed = Command::parse("speed 50").expect("a command");
+        for command in [UP, Command::StreamOn, speed] {
             assert_eq!(
                 admit(command, &unseen, flying),
                 Err(Refusal::NotSeen),

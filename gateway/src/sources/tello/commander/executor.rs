@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use readings::clock::Mono;
 use readings::command::CommandIds;
-use tello::command::{Command, Direction, Query};
+use tello::catalog::{Course, Effect};
+use tello::command::{Command, Query};
 use tello::reply::Reply;
 use tokio::sync::oneshot;
 
@@ -16,7 +17,6 @@ use super::belief::Belief;
 use super::down::{Down, DownCommands, Known};
 use super::guard::{Act, FlightGuard, Policy, Watched};
 use super::queue::{Gate, Queue, QueueStats};
-use super::replies::is_manoeuvre;
 use super::reports::{Report, Reports, Wish};
 use super::snapshot::Snapshot;
 use super::todo::Todo;
@@ -124,7 +124,7 @@ impl CommandExecutor {
         let lands = self.down.active() == Some(Down::Land) && self.belief.may_fly();
         let told = if lands {
             Some(Phase::Landing)
-        } else if self.queue.holds(Command::Takeoff) {
+        } else if self.queue.takes_off() {
             Some(Phase::TakingOff)
         } else {
             None
@@ -178,7 +178,7 @@ impl CommandExecutor {
         if verdict.is_ok() {
             // Who brings a drone down, or asks for its camera, does not fly it: the flyer
             // stays who told it to move, and is missed when he goes.
-            let flies = is_manoeuvre(command) || matches!(command, Command::Rc(_));
+            let flies = command.is_manoeuvre() || matches!(command, Command::Rc(_));
             if flies || (self.operator.is_none() && !matches!(command, Command::Read(_))) {
                 self.guard.commanded(self.presences.is_there(&by));
                 self.operator = Some(by);
@@ -245,7 +245,7 @@ impl CommandExecutor {
             self.queue.expect_stray_reply();
             self.down.begin(down, ticket, in_manoeuvre, about, todo);
         } else {
-            if command == Command::Takeoff {
+            if command.takes_off() {
                 // Nothing that was meant for the flight before outlives it.
                 self.down.cancel(&Outcome::Superseded, todo);
                 self.set_gate(about);
@@ -408,13 +408,18 @@ impl CommandExecutor {
 /// Whether a drone that obeys `command` may sink by it.
 fn leads_down(command: Command) -> bool {
     match command {
-        Command::Move { direction, .. } => direction == Direction::Down,
-        Command::Go {
-            to_cm: [_, _, up], ..
-        } => up < 0,
-        Command::Flip(_) | Command::Rc(_) | Command::Land => true,
-        _ => false,
+        Command::Rc(_) | Command::Land => true,
+        Command::Listed(listed) if listed.entry().effect == Effect::Flies(Course::Flip) => true,
+        // Over a pad it may begin higher than it ends; an arc may dip between.
+        _ => command
+            .way()
+            .is_some_and(|way| way.over_pad || way.end_cm < 0 || is_arc(command)),
     }
+}
+
+fn is_arc(command: Command) -> bool {
+    let arc = Effect::Flies(Course::Arc);
+    matches!(command, Command::Listed(listed) if listed.entry().effect == arc)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The command executor against a scripted drone, in virtual time.
 
+use tello::command::Direction;
+
 use super::bench::Bench;
 use super::*;
 use crate::sources::vehicles::Refusal;
@@ -184,7 +186,9 @@ fn nothing_is_sent_into_the_dark() {
         name: "a".into(),
     };
     let _presence = bench.presences.enter(&operator);
-    bench.ask(Command::Speed(50)).expect("taken");
+    bench
+        .ask(Command::parse("speed 50").expect("a command"))
+        .expect("taken");
     bench.hear("ok");
     bench.sent();
     bench.pass(11_000);
@@ -207,7 +211,9 @@ fn a_drone_that_comes_down_untold_is_not_kept_alive() {
         name: "a".into(),
     };
     let _presence = bench.presences.enter(&operator);
-    bench.ask(Command::Speed(50)).expect("taken");
+    bench
+        .ask(Command::parse("speed 50").expect("a command"))
+        .expect("taken");
     bench.hear("ok");
     bench.pass(3_000);
     bench.sent();

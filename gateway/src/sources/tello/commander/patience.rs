@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tello::catalog::{Course, Effect};
 use tello::command::Command;
 
 /// How long a reply may take, and how often the command may be sent; 0: it is
@@ -24,15 +25,24 @@ pub(super) fn patience(command: Command) -> Patience {
         // 20 cm/s is the slowest seen when no speed was set.
         Command::Move { distance_cm, .. } => once(6 + u64::from(distance_cm) / 20),
         Command::Rotate { angle_deg, .. } => once(6 + u64::from(angle_deg) / 30),
-        Command::Flip(_) => once(8),
-        Command::Go { to_cm, speed_cm_s } => {
-            let longest = to_cm
-                .iter()
-                .map(|cm| u64::from(cm.unsigned_abs()))
-                .sum::<u64>();
-            once(18 + longest / u64::from(speed_cm_s.max(1)))
+        // It waits to be thrown, and then rises.
+        _ if command.takes_off() => once(20),
+        Command::Listed(listed) if command.is_manoeuvre() => {
+            let speed_cm_s = listed.value("speed").and_then(|cm| u64::try_from(cm).ok());
+            let length_cm = command.way().map_or(0, |way| u64::from(way.length_cm));
+            // A pad is looked for; a failed search took 15.2 s.
+            let found = if listed.entry().effect == Effect::Flies(Course::Flip) {
+                8
+            } else {
+                18
+            };
+            once(found + length_cm / speed_cm_s.unwrap_or(20).max(1))
         }
-        Command::Rc(_) | Command::Emergency | Command::Reboot => Patience {
+        Command::Listed(listed) if listed.entry().effect == Effect::Restarts => Patience {
+            timeout: Duration::ZERO,
+            tries: 0,
+        },
+        Command::Rc(_) | Command::Emergency => Patience {
             timeout: Duration::ZERO,
             tries: 0,
         },

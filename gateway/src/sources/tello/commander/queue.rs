@@ -19,7 +19,7 @@ use tello::command::Command;
 use tello::reply::Reply;
 
 use super::patience::patience;
-use super::replies::{FENCE, is_busy, is_manoeuvre, judge};
+use super::replies::{FENCE, is_busy, judge};
 use super::todo::{Do, MAX_WAITING, Todo, put};
 use crate::sources::vehicles::{Outcome, Refusal};
 
@@ -128,7 +128,7 @@ impl<T> Queue<T> {
             || self
                 .in_flight
                 .as_ref()
-                .is_some_and(|flight| is_manoeuvre(flight.entry.command))
+                .is_some_and(|flight| flight.entry.command.is_manoeuvre())
     }
 
     /// How long the drone will refuse manoeuvres, by what it said last.
@@ -144,8 +144,8 @@ impl<T> Queue<T> {
     }
 
     /// Whether `command` is in flight or waits.
-    pub(super) fn holds(&self, command: Command) -> bool {
-        self.commands().any(|held| held == command)
+    pub(super) fn takes_off(&self) -> bool {
+        self.commands().any(Command::takes_off)
     }
 
     /// When [`Queue::tick`] has something to do next.
@@ -159,7 +159,7 @@ impl<T> Queue<T> {
     /// When the first in the line may be sent; none while something else decides.
     fn next_turn(&self) -> Option<Mono> {
         let first = self.waiting.front().filter(|_| self.in_flight.is_none())?;
-        let is_held = is_manoeuvre(first.command);
+        let is_held = first.command.is_manoeuvre();
         self.is_allowed(first.command).then(|| {
             self.held_until
                 .filter(|_| is_held)
@@ -254,7 +254,7 @@ impl<T> Queue<T> {
                 tries_left: 1,
             });
         } else if let Some(entry) = self.waiting.pop_front() {
-            if is_manoeuvre(entry.command) {
+            if entry.command.is_manoeuvre() {
                 self.held_until = None;
             }
             self.start(entry, now, todo);
@@ -267,7 +267,7 @@ impl<T> Queue<T> {
         let takes_off = self
             .in_flight
             .as_ref()
-            .is_some_and(|flight| flight.entry.command == Command::Takeoff);
+            .is_some_and(|flight| flight.entry.command.takes_off());
         if takes_off {
             for entry in &mut self.waiting {
                 entry.meant_until = now.plus(WAITS_FOR);
@@ -293,7 +293,7 @@ impl<T> Queue<T> {
         };
         let (command, deadline) = (flight.entry.command, flight.deadline);
         let is_busy = matches!(&outcome, Outcome::Refused(words) if is_busy(words));
-        if is_busy && is_manoeuvre(command) {
+        if is_busy && command.is_manoeuvre() {
             // A network that doubles a command makes the drone refuse the copy and
             // answer the first when it is over. The next manoeuvre would take that
             // answer for its own, so it waits; questions do not.
@@ -374,11 +374,15 @@ impl<T> Queue<T> {
             outcome,
             Outcome::Refused(_) | Outcome::NoReply | Outcome::Forbidden(_) | Outcome::Unsent(_)
         );
-        if failed && is_manoeuvre(flight.entry.command) {
+        if failed && flight.entry.command.is_manoeuvre() {
             // Movements after a failed one would begin somewhere else than was meant.
-            self.take_out(|entry| is_manoeuvre(entry.command), &Outcome::Dropped, todo);
+            self.take_out(
+                |entry| entry.command.is_manoeuvre(),
+                &Outcome::Dropped,
+                todo,
+            );
         }
-        if flight.entry.command == Command::Takeoff {
+        if flight.entry.command.takes_off() {
             for entry in &mut self.waiting {
                 entry.meant_until = now.plus(WAITS_FOR);
             }

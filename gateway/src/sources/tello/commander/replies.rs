@@ -11,18 +11,6 @@ use crate::sources::vehicles::Outcome;
 /// The question that tells late replies apart.
 pub(super) const FENCE: Command = Command::Read(Query::Battery);
 
-/// Whether the drone moves by it: sent once, and replied to when it is over.
-pub(super) fn is_manoeuvre(command: Command) -> bool {
-    matches!(
-        command,
-        Command::Takeoff
-            | Command::Move { .. }
-            | Command::Rotate { .. }
-            | Command::Flip(_)
-            | Command::Go { .. }
-    )
-}
-
 /// Whether the drone says that it is busy with something.
 pub(super) fn is_busy(words: &str) -> bool {
     words.eq_ignore_ascii_case("not joystick")

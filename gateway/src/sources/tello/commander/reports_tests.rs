@@ -5,6 +5,8 @@ use readings::command::CommandState::{
 };
 use readings::event::EventKind;
 
+use tello::command::Direction;
+
 use super::bench::Bench;
 use super::*;
 

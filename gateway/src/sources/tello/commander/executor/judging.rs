@@ -1,12 +1,11 @@
 //! Whether a command may be given now: the queue's room, and what is known of the
 //! drone, when it is asked and again when its turn comes.
 
-use tello::command::{Command, Direction};
+use tello::command::Command;
 
 use super::super::admission::{Grounds, admit};
 use super::super::down::Down;
 use super::super::queue::WAITS_FOR;
-use super::super::replies::is_manoeuvre;
 use super::super::snapshot::Snapshot;
 use super::CommandExecutor;
 use crate::sources::vehicles::Refusal;
@@ -21,7 +20,7 @@ impl CommandExecutor {
             return Err(Refusal::Full);
         }
         // Held longer than a manoeuvre may wait: its turn would not come.
-        if is_manoeuvre(command) && self.queue.held_for(about.now) > WAITS_FOR {
+        if command.is_manoeuvre() && self.queue.held_for(about.now) > WAITS_FOR {
             return Err(Refusal::Busy);
         }
         admit(command, about, self.grounds(about))
@@ -32,8 +31,7 @@ impl CommandExecutor {
             flight: self.flight(about),
             // One that a take-off waits for is as good as gone: land and stop are taken,
             // and take the take-off back.
-            grounded: self.belief.is_grounded(&about.motion, about.now)
-                && !self.queue.holds(Command::Takeoff),
+            grounded: self.belief.is_grounded(&about.motion, about.now) && !self.queue.takes_off(),
             takeoff_battery_pct: self.guard.policy().takeoff_battery_pct,
             height_cm: self.height_at_the_end_cm(about),
         }
@@ -42,22 +40,14 @@ impl CommandExecutor {
     /// Where the drone will be when all it was told is done. A move under way
     /// counts whole: too much rather than too little under a ceiling.
     fn height_at_the_end_cm(&self, about: &Snapshot) -> i32 {
-        let rise = |command| match command {
-            Command::Takeoff => TAKEOFF_HEIGHT_CM,
-            Command::Move {
-                direction: Direction::Up,
-                distance_cm,
-            } => distance_cm.into(),
-            Command::Move {
-                direction: Direction::Down,
-                distance_cm,
-            } => -i32::from(distance_cm),
-            Command::Go {
-                to_cm: [_, _, up], ..
-            } => up.into(),
-            _ => 0,
-        };
-        about.height_cm.unwrap_or(0) + self.queue.commands().map(rise).sum::<i32>()
+        let from_cm = about.height_cm.unwrap_or(0);
+        self.queue
+            .commands()
+            .fold(from_cm, |height_cm, command| match command.way() {
+                Some(way) => way.end_from(height_cm),
+                None if command.takes_off() => height_cm + TAKEOFF_HEIGHT_CM,
+                None => height_cm,
+            })
     }
 
     /// Judges a manoeuvre again when its turn comes, from what is known then.

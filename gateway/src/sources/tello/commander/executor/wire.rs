@@ -4,7 +4,6 @@ use readings::command::CommandState;
 use tello::command::Command;
 
 use super::super::down::Down;
-use super::super::replies::is_manoeuvre;
 use super::super::reports::Report;
 use super::super::snapshot::Snapshot;
 use super::super::todo::{Do, Todo};
@@ -81,7 +80,7 @@ impl CommandExecutor {
         out: &mut Outgoing,
         todo: &mut Todo<Ticket>,
     ) {
-        if is_manoeuvre(command)
+        if command.is_manoeuvre()
             && let Err(why) = self.judge_when_sent(command, about)
         {
             return self.queue.withdraw(why, about.now, todo);
@@ -93,7 +92,7 @@ impl CommandExecutor {
         if Down::of(command).is_some() {
             self.queue.count_sent();
         }
-        if command == Command::Takeoff {
+        if command.takes_off() {
             self.belief.takeoff_sent(about.now);
         }
         // Fewer than these a call, see its type.
@@ -105,7 +104,7 @@ impl CommandExecutor {
             self.told_to_sink_until = about.now.plus(SINKING_TOLD_FOR);
         }
         match (ticket.command, &outcome) {
-            (Command::Takeoff, Outcome::Refused(_) | Outcome::Unsent(_)) => {
+            (command, Outcome::Refused(_) | Outcome::Unsent(_)) if command.takes_off() => {
                 self.belief.takeoff_refused(&about.motion)
             }
             (Command::StreamOn, Outcome::Done) => self.stream_asked = Some(about.now),
