@@ -165,7 +165,11 @@ async fn a_socket_without_a_key_ends_when_the_profile_asks_for_one() -> anyhow::
     })
     .await
     .context("it outlives the profile")?;
-    assert!(WebSocket::open(&gateway.anonymous()?, "/ws", &[]).await.is_err());
+    assert!(
+        WebSocket::open(&gateway.anonymous()?, "/ws", &[])
+            .await
+            .is_err()
+    );
     // (A key that is not asked for opens no session: its socket is opened anew as well.)
     WebSocket::open(&gateway.reader()?, "/ws", &[]).await?;
     Ok(())

@@ -34,6 +34,7 @@ pub(crate) mod service_health;
 pub(crate) mod session;
 pub(crate) mod session_link;
 pub(crate) mod system;
+pub(crate) mod system_time;
 pub(crate) mod targets;
 pub(crate) mod trust;
 pub(crate) mod update;
@@ -72,6 +73,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     session::ROUTES,
     session_link::ROUTES,
     system::ROUTES,
+    system_time::ROUTES,
     targets::ROUTES,
     trust::ROUTES,
     update::ROUTES,
