@@ -80,6 +80,16 @@ const LIMIT: Param = Param::optional(
     },
     "Most alerts; 0 is all",
 );
+const OFFSET: Param = Param::optional(
+    Location::Query,
+    "offset",
+    Kind::Int {
+        min: 0,
+        max: 1000,
+        default: None,
+    },
+    "Alerts to pass over, the newest first",
+);
 const UNRESOLVED_ONLY: Param = Param::optional(
     Location::Query,
     "unresolved_only",
@@ -88,7 +98,7 @@ const UNRESOLVED_ONLY: Param = Param::optional(
 );
 
 /// Parameters of `GET /api/alerts`.
-pub(crate) const LIST: &[Param] = &[LEVEL, ALERT_TYPE, LIMIT, UNRESOLVED_ONLY];
+pub(crate) const LIST: &[Param] = &[LEVEL, ALERT_TYPE, LIMIT, OFFSET, UNRESOLVED_ONLY];
 /// Parameters of the routes on one alert.
 pub(crate) const ONE: &[Param] = &[Param::required(
     Location::Path,
@@ -213,7 +223,9 @@ pub(crate) struct AlertList<'a> {
 pub(crate) fn list(call: &mut Call) -> Outcome {
     let (level, alert_type) = (call.inputs.text(&LEVEL), call.inputs.text(&ALERT_TYPE));
     let (limit, unresolved_only) = (call.inputs.int(&LIMIT), call.inputs.flag(&UNRESOLVED_ONLY));
+    let offset = call.inputs.int(&OFFSET).unwrap_or(0) as usize;
     call.inputs.finish()?;
+    let limit = limit.unwrap_or(0) as usize;
     let filter = Filter {
         level: choice(&LEVEL, level.as_deref(), Level::from_name, Level::NAMES)?,
         alert_type: choice(
@@ -223,13 +235,14 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
             AlertType::NAMES,
         )?,
         unresolved_only: unresolved_only.unwrap_or(false),
-        limit: limit.unwrap_or(0) as usize,
+        // (0 is all, also after an offset.)
+        limit: if limit == 0 { 0 } else { limit + offset },
     };
     let alerts = call.app.alerts()?;
     // The version is read before the list: a change in between is then seen
     // under the old version for one answer, never an old list under the new.
     let key = format_args!(
-        "alerts/{}/{}/{:?}/{:?}/{}/{}",
+        "alerts/{}/{}/{:?}/{:?}/{}/{}/{offset}",
         alerts.version(),
         call.app.mutes.version(),
         filter.level,
@@ -241,6 +254,7 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
         let found = alerts.list(&filter);
         let alerts: Vec<AlertView<'_>> = found
             .iter()
+            .skip(offset)
             .map(|alert| AlertView::listed(alert, &call.app.mutes))
             .collect();
         respond::render(&AlertList {

@@ -1,6 +1,8 @@
 //! Contract 6.2: recorded samples, by name or all of them.
 
-use serde::Serialize;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
@@ -12,7 +14,7 @@ use crate::http::rows::{DASHBOARD, get};
 use crate::http::scalars::{self, Ts, round1};
 use crate::http::shape::of;
 use crate::http::state::App;
-use crate::performance::Performance;
+use crate::performance::{Performance, RouteId};
 use readings::clock::{epoch_seconds, wall_now};
 use readings::{BOARD, Metric};
 
@@ -66,14 +68,78 @@ const SOURCE: Param = Param::optional(
 );
 
 /// Parameters of `GET /api/performance/metrics`.
-pub(crate) const METRICS: &[Param] = &[METRIC_NAME, DURATION_MINUTES, SOURCE];
+pub(crate) const METRICS: &[Param] = &[METRIC_NAME, DURATION_MINUTES, SOURCE, LIMIT, OFFSET];
+
+const LIMIT: Param = Param::optional(
+    Location::Query,
+    "limit",
+    Kind::Int {
+        min: 0,
+        max: MAX_SAMPLES as i64,
+        default: None,
+    },
+    "Most samples; all when absent or 0",
+);
+const OFFSET: Param = Param::optional(
+    Location::Query,
+    "offset",
+    Kind::Int {
+        min: 0,
+        max: MAX_SAMPLES as i64,
+        default: None,
+    },
+    "Samples to pass over, the oldest first",
+);
+
+/// What a sample is of.
+#[derive(Clone, Copy)]
+enum Of {
+    Metric(Metric),
+    Call(RouteId),
+}
+
+/// A sample as it is kept until it is shown: a list may have ten thousand.
+#[derive(Clone, Copy)]
+struct Kept {
+    of: Of,
+    value: f64,
+    at_us: i64,
+    success: Option<bool>,
+}
+
+impl Kept {
+    fn shown(self, performance: &Performance) -> Sample {
+        Sample {
+            name: match self.of {
+                Of::Metric(metric) => SampleName("", metric.name()),
+                Of::Call(route) => SampleName(CALL_PREFIX, performance.template(route)),
+            },
+            value: self.value,
+            timestamp: self.at_us as f64 / 1e6,
+            datetime: Ts::from_us(self.at_us),
+            metadata: Metadata {
+                success: self.success,
+            },
+        }
+    }
+}
+
+/// A name in two parts.
+struct SampleName(&'static str, &'static str);
+
+impl Serialize for SampleName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}{}", self.0, self.1))
+    }
+}
 
 /// One sample.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MetricSample)]
 struct Sample {
     /// Name of the metric.
-    name: String,
+    #[schema(value_type = String)]
+    name: SampleName,
     /// In the metric's unit.
     value: f64,
     /// Seconds since 1970.
@@ -123,9 +189,16 @@ struct Extent {
 pub(crate) struct MetricList {
     /// The oldest first.
     metrics: Vec<Sample>,
-    /// How many are listed.
+    #[serde(flatten)]
+    rest: Rest,
+}
+
+/// What follows the list.
+#[derive(Serialize, ToSchema)]
+struct Rest {
+    /// How many there are, before `limit` and `offset`.
     total_count: usize,
-    /// Only when a name was asked for.
+    /// Only when a name was asked for; over all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<MetricSummary>,
 }
@@ -137,6 +210,7 @@ pub(crate) fn metrics(call: &mut Call) -> Outcome {
         call.inputs.int(&DURATION_MINUTES),
     );
     let source = call.inputs.text(&SOURCE);
+    let (limit, offset) = (call.inputs.int(&LIMIT), call.inputs.int(&OFFSET));
     call.inputs.finish()?;
     let source = source.as_deref().unwrap_or(BOARD);
     let minutes = minutes
@@ -153,17 +227,29 @@ pub(crate) fn metrics(call: &mut Call) -> Outcome {
         },
     };
     // Times come from several histories: one order over all.
-    samples.sort_by(|a, b| a.timestamp.total_cmp(&b.timestamp));
+    samples.sort_by_key(|sample| sample.at_us);
     samples.drain(..samples.len().saturating_sub(MAX_SAMPLES));
-    let summary = name.map(|name| summarise(&samples, name, minutes));
-    Ok(respond::json(&MetricList {
+    let rest = Rest {
         total_count: samples.len(),
-        metrics: samples,
-        summary,
-    }))
+        summary: name.map(|name| summarise(&samples, name, minutes)),
+    };
+    let mut tail = respond::render(&rest);
+    // Between the list and the rest: a member of the same object.
+    if let Some(brace) = tail.first_mut() {
+        *brace = b',';
+    }
+    tail.insert(0, b']');
+    let limit = limit.filter(|limit| *limit > 0).unwrap_or(i64::MAX);
+    let page = samples
+        .into_iter()
+        .skip(offset.unwrap_or(0) as usize)
+        .take(limit as usize);
+    let app = Arc::clone(&call.app);
+    let shown = page.map(move |sample| sample.shown(&app.performance));
+    Ok(respond::streamed("{\"metrics\":[", shown, tail))
 }
 
-fn everything(app: &App, performance: &Performance, minutes: i64) -> Vec<Sample> {
+fn everything(app: &App, performance: &Performance, minutes: i64) -> Vec<Kept> {
     let mut samples = calls(performance, minutes, |_| true);
     samples.extend(
         LISTED
@@ -174,7 +260,7 @@ fn everything(app: &App, performance: &Performance, minutes: i64) -> Vec<Sample>
 }
 
 /// The samples of `metric` at the source of that name; none when it is unknown.
-fn of_source(app: &App, source: &str, metric: Metric, minutes: i64) -> Vec<Sample> {
+fn of_source(app: &App, source: &str, metric: Metric, minutes: i64) -> Vec<Kept> {
     let Some(source) = app.sources.find(source) else {
         return Vec::new();
     };
@@ -187,33 +273,25 @@ fn of_source(app: &App, source: &str, metric: Metric, minutes: i64) -> Vec<Sampl
             .telemetry
             .seconds(source.id, metric, minutes.min(FINE_MINUTES) as usize * 60);
     }
-    let sample = |point: readings::telemetry::Point| {
-        let at = Ts::from_us((point.epoch_s * 1e6) as i64);
-        let value = round1(f64::from(point.mean));
-        Sample {
-            name: metric.name().to_owned(),
-            value,
-            timestamp: point.epoch_s,
-            datetime: at,
-            metadata: Metadata { success: None },
-        }
+    let sample = |point: readings::telemetry::Point| Kept {
+        of: Of::Metric(metric),
+        value: round1(f64::from(point.mean)),
+        at_us: (point.epoch_s * 1e6) as i64,
+        success: None,
     };
     points.into_iter().map(sample).collect()
 }
 
 /// Recorded calls of the routes that `wanted` names.
-fn calls(performance: &Performance, minutes: i64, wanted: impl Fn(&str) -> bool) -> Vec<Sample> {
+fn calls(performance: &Performance, minutes: i64, wanted: impl Fn(&str) -> bool) -> Vec<Kept> {
     let oldest = epoch_seconds(wall_now()) - minutes as f64 * 60.0;
     let samples = performance.samples().into_iter().filter_map(|call| {
         let (template, epoch_s) = (performance.template(call.route), epoch_seconds(call.at));
-        (epoch_s >= oldest && wanted(template)).then(|| Sample {
-            name: format!("{CALL_PREFIX}{template}"),
+        (epoch_s >= oldest && wanted(template)).then(|| Kept {
+            of: Of::Call(call.route),
             value: f64::from(call.duration_s),
-            timestamp: epoch_s,
-            datetime: Ts(call.at),
-            metadata: Metadata {
-                success: Some(call.success),
-            },
+            at_us: call.at.as_microsecond(),
+            success: Some(call.success),
         })
     });
     samples.collect()
@@ -225,7 +303,7 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     (values.sum::<f64>() / count * 1e6).round() / 1e6
 }
 
-fn summarise(samples: &[Sample], metric_name: String, duration_minutes: i64) -> MetricSummary {
+fn summarise(samples: &[Kept], metric_name: String, duration_minutes: i64) -> MetricSummary {
     let values = || samples.iter().map(|sample| sample.value);
     let measured = samples.last().map(|last| Extent {
         min: values().fold(f64::INFINITY, f64::min),
@@ -245,13 +323,12 @@ fn summarise(samples: &[Sample], metric_name: String, duration_minutes: i64) -> 
 mod tests {
     use super::*;
 
-    fn sample(value: f64) -> Sample {
-        Sample {
-            name: "cpu_usage".to_owned(),
+    fn sample(value: f64) -> Kept {
+        Kept {
+            of: Of::Metric(Metric::CpuUsage),
             value,
-            timestamp: 0.0,
-            datetime: Ts::from_us(0),
-            metadata: Metadata { success: None },
+            at_us: 0,
+            success: None,
         }
     }
 

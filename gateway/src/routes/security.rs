@@ -121,6 +121,18 @@ const AUDIT_LIMIT: Param = Param::optional(
     "Most records, newest first",
 );
 
+/// Records of the trail that may be passed over: all that are kept.
+const AUDIT_OFFSET: Param = Param::optional(
+    Location::Query,
+    "offset",
+    Kind::Int {
+        min: 0,
+        max: 12_000,
+        default: None,
+    },
+    "Records to pass over, the newest first",
+);
+
 /// Parameters of `POST /api/security/api-keys`.
 pub(crate) const CREATE: &[Param] = &[NAME, PERMISSIONS, EXPIRES_DAYS];
 /// Parameters of `DELETE /api/security/api-keys/{api_key}`.
@@ -131,7 +143,7 @@ pub(crate) const REVOKE: &[Param] = &[Param::required(
     "The key, or its preview from the listing",
 )];
 /// Parameters of `GET /api/security/audit`.
-pub(crate) const AUDIT: &[Param] = &[AUDIT_LIMIT];
+pub(crate) const AUDIT: &[Param] = &[AUDIT_LIMIT, AUDIT_OFFSET];
 
 /// A key without the key.
 #[derive(Serialize, ToSchema)]
@@ -307,11 +319,13 @@ pub(crate) struct AuditTrail {
 
 /// `GET /api/security/audit`
 pub(crate) fn audit(call: &mut Call) -> Outcome {
-    let limit = call.inputs.int(&AUDIT_LIMIT);
+    let limit = call.inputs.int(&AUDIT_LIMIT).unwrap_or(0) as usize;
+    let offset = call.inputs.int(&AUDIT_OFFSET).unwrap_or(0) as usize;
     call.inputs.finish()?;
-    let records = call.app.store.audit(limit.unwrap_or(0) as usize);
+    let records = call.app.store.audit(offset + limit);
     let events: Vec<AuditEntry> = records
         .into_iter()
+        .skip(offset)
         .map(|record| AuditEntry {
             timestamp: Ts::from_us(record.at_us),
             event: record.event,
