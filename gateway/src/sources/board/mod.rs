@@ -20,7 +20,7 @@ use std::thread;
 use std::time::Duration;
 
 use boards::{
-    Absence, Board, LeftOut, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits, Tree, TreeError,
+    Absence, Board, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits, Tree, TreeError,
     Words,
 };
 use tokio_util::sync::CancellationToken;
@@ -301,9 +301,9 @@ impl Watch {
     fn tell_left_out(&self) {
         let left_out = self.board.sensors().left_out();
         if left_out.count == 0 {
-            self.pipeline.clear(LEFT_OUT, "board");
+            self.pipeline.clear(conditions::LEFT_OUT, "board");
         } else {
-            self.pipeline.raise(sensors_left_out(left_out));
+            self.pipeline.raise(conditions::sensors_left_out(left_out));
         }
     }
 
@@ -419,33 +419,8 @@ impl Watch {
     }
 }
 
-/// Key of the condition that sensors found no place in the full table.
-const LEFT_OUT: &str = "board_sensors_left_out";
 /// How often it is asked whether a person has seen that a sensor is lost.
 const LOOK_EVERY_MS: u64 = 1_000;
-
-fn sensors_left_out(left_out: &LeftOut) -> Condition {
-    let more = left_out.count - left_out.names.len();
-    let and_more = match more {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    Condition {
-        key: LEFT_OUT,
-        subject: "board".into(),
-        level: Level::Error,
-        alert_type: AlertType::System,
-        title: "Board Sensors Left Out",
-        message: format!(
-            "{MAX_SENSORS} sensors of the board are read; there is no place for {}{and_more}",
-            left_out.names.join(", ")
-        ),
-        details: Some(
-            "No rule judges them. Unplug what is not needed, or ignore channels in a board profile."
-                .to_owned(),
-        ),
-    }
-}
 
 fn subject(metric: Metric) -> Arc<str> {
     format!("board/{metric}").into()
