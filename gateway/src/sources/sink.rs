@@ -92,6 +92,12 @@ impl Pipeline {
         rules.filter(is_about).collect()
     }
 
+    /// Nothing will be heard any more of what a condition is about: its alert stands until
+    /// somebody resolves it, and then does not come back.
+    pub fn leave(&self, key: &'static str, subject: &str) {
+        self.alerts.leave(key, subject);
+    }
+
     /// Whether people have seen what is open about `subject`. A condition raised a
     /// moment ago may not be open yet.
     #[must_use]

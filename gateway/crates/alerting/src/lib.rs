@@ -49,8 +49,11 @@ use readings::clock::{Mono, wall_now};
 use readings::{Reading, SourceId, Sources};
 use ruleset::Rulebook;
 use service::AlertService;
+pub use service::Explain;
 
-pub use conditions::{BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, STORE_LOSS, UPDATE_ENDED};
+pub use conditions::{
+    BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, BRIDGE_STOP_UNKNOWN, STORE_LOSS, UPDATE_ENDED,
+};
 pub use config::{Config, MAX_ALERTS, MAX_RETENTION_DAYS};
 pub use error::{AlertError, JournalError};
 pub use event::EventKind;
@@ -223,6 +226,12 @@ impl Alerts {
         if self.service.conditions().clear(key, subject, Mono::now()) {
             self.service.wake.notify_one();
         }
+    }
+
+    /// Nothing will be heard any more of what the condition `key` of `subject` is about:
+    /// its alert stands until an operator resolves it, and then does not come back.
+    pub fn leave(&self, key: &'static str, subject: &str) {
+        self.service.conditions().leave(key, subject, Mono::now());
     }
 
     /// Alerts, newest first.
