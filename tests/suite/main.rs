@@ -9,6 +9,7 @@ mod bridge;
 mod bridge_emulated;
 mod bridge_liar;
 mod bridge_line;
+mod bridge_ports;
 mod callers;
 mod camera;
 mod command_line;
