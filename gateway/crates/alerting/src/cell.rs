@@ -4,6 +4,10 @@
 //!
 //! * A bad value makes the cell pending; once it was bad for the rule's hold
 //!   time and the cool-down since the last firing is over, the cell fires.
+//! * Good moments undo half of their own length of the bad time, not all of it: a value
+//!   that swings round its threshold fires as well, once it was bad for more than a
+//!   third of the time for long enough. Such an alert ends when its bad time is undone,
+//!   not at the next swing.
 //! * A firing cell stays so until the value has come back by the hysteresis:
 //!   one alert an episode, however long it lasts.
 //! * A value inside the hysteresis neither fires nor clears.
@@ -38,7 +42,14 @@ pub(super) struct Cell {
     /// is handed over although nothing fired.
     unproven: bool,
     transition: PendingTransition,
-    /// Start of the pending episode.
+    /// Whether the last value was bad.
+    is_bad: bool,
+    /// Whether it fired for its share of the time, without an unbroken hold.
+    by_share: bool,
+    /// Bad time less half of the good time after it, in milliseconds at the last reading;
+    /// at most the rule's hold, which is at most a day.
+    bad_ms: u32,
+    /// Since when the value is bad without a break.
     since: Mono,
     /// Last reading.
     seen: Mono,
@@ -82,6 +93,9 @@ impl Cell {
         silenced: false,
         unproven: true,
         transition: PendingTransition::NONE,
+        is_bad: false,
+        by_share: false,
+        bad_ms: 0,
         since: Mono::ZERO,
         seen: Mono::ZERO,
         value: 0.0,
@@ -93,8 +107,9 @@ impl Cell {
 
     /// Judges a reading.
     pub(super) fn observe(&mut self, rule: &Rule, value: f64, now: Mono) -> Step {
-        self.seen = now;
-        if rule.breaches(value) {
+        self.count_time(rule, now);
+        self.is_bad = rule.breaches(value);
+        if self.is_bad {
             self.value = value;
             match self.phase {
                 Phase::Firing => return Step::Nothing,
@@ -104,6 +119,7 @@ impl Cell {
             return self.fire_when_due(rule, now);
         }
         match self.phase {
+            Phase::Firing if self.by_share && self.bad_ms > 0 => Step::Nothing,
             Phase::Firing if rule.clears(value) => self.end(now),
             Phase::Firing => Step::Nothing,
             Phase::Pending | Phase::Quiet => {
@@ -122,7 +138,7 @@ impl Cell {
         if self.phase != Phase::Pending {
             return Step::Nothing;
         }
-        if now.since(self.seen) > rule.hold.max(STALE_AFTER) {
+        if self.is_stale(rule, now) {
             self.phase = Phase::Quiet;
             return Step::Nothing;
         }
@@ -135,6 +151,7 @@ impl Cell {
         // A beginning that still waits belongs to a later alert: keep it.
         if self.phase == Phase::Firing && !self.transition.begins() {
             self.phase = Phase::Quiet;
+            (self.is_bad, self.bad_ms) = (false, 0);
             self.transition = PendingTransition::NONE;
         }
     }
@@ -177,6 +194,29 @@ impl Cell {
         self.fired.is_none_or(is_over)
     }
 
+    /// Adds the time since the last reading to what its value was: bad or good.
+    fn count_time(&mut self, rule: &Rule, now: Mono) {
+        let passed_ms = now.since(self.seen).as_millis() as u32;
+        if self.is_stale(rule, now) {
+            // Nobody knows how it was.
+            self.bad_ms = 0;
+            if self.phase == Phase::Pending {
+                self.phase = Phase::Quiet;
+            }
+        } else if self.is_bad {
+            // No more than the hold: what is long over is undone in twice that time.
+            let hold_ms = rule.hold.as_millis() as u32;
+            self.bad_ms = self.bad_ms.saturating_add(passed_ms).min(hold_ms);
+        } else {
+            self.bad_ms = self.bad_ms.saturating_sub(passed_ms / 2);
+        }
+        self.seen = now;
+    }
+
+    fn is_stale(&self, rule: &Rule, now: Mono) -> bool {
+        now.since(self.seen) > rule.hold.max(STALE_AFTER)
+    }
+
     fn begin_pending(&mut self, now: Mono) {
         self.phase = Phase::Pending;
         self.since = now;
@@ -184,7 +224,10 @@ impl Cell {
     }
 
     fn fire_when_due(&mut self, rule: &Rule, now: Mono) -> Step {
-        if now.since(self.since) < rule.hold {
+        let is_unbroken = now.since(self.since) >= rule.hold;
+        // The value has been bad since the last reading.
+        let bad = Duration::from_millis(self.bad_ms.into()) + now.since(self.seen);
+        if !is_unbroken && bad < rule.hold {
             return Step::Nothing;
         }
         if !self.may_fire(rule, now) {
@@ -197,6 +240,7 @@ impl Cell {
             return step;
         }
         self.phase = Phase::Firing;
+        self.by_share = !is_unbroken;
         self.unproven = false;
         self.fired = Some(now);
         self.raised_value = self.value;
@@ -210,6 +254,7 @@ impl Cell {
 
     fn end(&mut self, now: Mono) -> Step {
         self.phase = Phase::Quiet;
+        self.bad_ms = 0;
         self.unproven = false;
         self.ended_at = now;
         self.transition.end();

@@ -79,6 +79,53 @@ fn after_an_operator_resolved_it_may_fire_again_when_the_cool_down_is_over() {
     );
 }
 
+#[test]
+fn a_value_that_swings_round_its_threshold_fires_and_is_one_alert() {
+    // A battery of three cells under a motor that turns every three seconds.
+    let rule = rule(|rule| {
+        (rule.operator, rule.threshold) = ("<".to_owned(), 10.5);
+        (rule.for_s, rule.hysteresis) = (10, 0.3);
+    });
+    let mut cell = Cell::NEW;
+    let mut fired = Vec::new();
+    let mut ended = Vec::new();
+    for half in 0..1_200_u64 {
+        let volts = if half < 1_000 && half % 12 < 6 {
+            10.2
+        } else {
+            11.2
+        };
+        let now = Mono::from_millis(half * 500);
+        cell.observe(&rule, volts, now);
+        cell.tick(&rule, now);
+        if let Some(change) = cell.take() {
+            fired.extend(change.transition.raised.then_some(half / 2));
+            ended.extend(change.transition.ended_before.then_some(half / 2));
+        }
+    }
+    let [fired] = fired[..] else {
+        panic!("{fired:?}")
+    };
+    assert!((30..60).contains(&fired), "{fired} s");
+    // The first good value of the run proves that nothing was wrong before it.
+    let [_, ended] = ended[..] else {
+        panic!("{ended:?}")
+    };
+    assert!((500..525).contains(&ended), "{ended} s");
+}
+
+#[test]
+fn short_dips_now_and_then_fire_nothing() {
+    let rule = rule(|rule| rule.for_s = 10);
+    let mut cell = Cell::NEW;
+    for second in 0..3_600_u64 {
+        // Bad for three of ten seconds.
+        let value = if second % 10 < 3 { 96.0 } else { 20.0 };
+        cell.observe(&rule, value, at(second));
+        assert!(!cell.is_firing(), "after {second} s");
+    }
+}
+
 /// The plainest statement of the life cycle: recomputed from the whole
 /// history at every step, without flags or remembered phases.
 #[derive(Default)]
@@ -86,6 +133,7 @@ struct Model {
     /// (time, value) of the readings since the last clear, release or staleness.
     episode: Vec<(u64, f64)>,
     open: bool,
+    by_share: bool,
     last_fired: Option<u64>,
     raised: Vec<(u64, f64)>,
     ended: Vec<u64>,
@@ -93,49 +141,67 @@ struct Model {
 
 impl Model {
     fn reading(&mut self, rule: &Rule, value: f64, now: u64) {
+        self.forget_stale(rule, now);
+        self.episode.push((now, value));
         if self.open {
-            if rule.clears(value) {
+            let undone = !self.by_share || self.bad_ms(rule, now) == 0;
+            if undone && rule.clears(value) {
                 self.open = false;
                 self.ended.push(now);
                 self.episode.clear();
             }
             return;
         }
-        if rule.breaches(value) {
-            self.episode.push((now, value))
-        } else {
-            self.episode.clear()
-        }
         self.due(rule, now);
     }
 
     fn tick(&mut self, rule: &Rule, now: u64) {
-        let limit = rule.hold.as_secs().max(STALE_AFTER.as_secs());
-        if !self.open
-            && self
-                .episode
-                .last()
-                .is_some_and(|(seen, _)| now - seen > limit)
-        {
-            self.episode.clear();
+        if !self.open {
+            self.forget_stale(rule, now);
         }
         self.due(rule, now);
     }
 
+    fn forget_stale(&mut self, rule: &Rule, now: u64) {
+        let limit = rule.hold.as_secs().max(STALE_AFTER.as_secs());
+        let last = self.episode.last();
+        if last.is_some_and(|(seen, _)| now - seen > limit) {
+            self.episode.clear();
+        }
+    }
+
+    /// Bad time less half of the good time after it, from the whole history.
+    fn bad_ms(&self, rule: &Rule, now: u64) -> u64 {
+        let ends = self.episode.iter().skip(1).map(|(at, _)| *at).chain([now]);
+        self.episode
+            .iter()
+            .zip(ends)
+            .fold(0, |bad, ((from, value), to)| {
+                let passed = (to - from) * 1_000;
+                if rule.breaches(*value) {
+                    (bad + passed).min(rule.hold.as_millis() as u64)
+                } else {
+                    bad.saturating_sub(passed / 2)
+                }
+            })
+    }
+
     fn due(&mut self, rule: &Rule, now: u64) {
-        let (Some((since, _)), Some((_, value))) = (self.episode.first(), self.episode.last())
-        else {
+        let run = self.episode.iter().rev();
+        let run: Vec<_> = run.take_while(|(_, value)| rule.breaches(*value)).collect();
+        let (Some((since, _)), Some((_, value))) = (run.last(), run.first()) else {
             return;
         };
-        let held = now - since >= rule.hold.as_secs();
+        let unbroken = now - since >= rule.hold.as_secs();
+        let held = unbroken || self.bad_ms(rule, now) >= rule.hold.as_millis() as u64;
         let cool = self
             .last_fired
             .is_none_or(|fired| now - fired >= rule.cooldown.as_secs());
         if !self.open && held && cool {
             self.open = true;
+            self.by_share = !unbroken;
             self.last_fired = Some(now);
             self.raised.push((now, *value));
-            self.episode.clear();
         }
     }
 }
@@ -184,6 +250,9 @@ proptest! {
                 }
                 Event::Resolve => {
                     cell.release();
+                    if model.open {
+                        model.episode.clear();
+                    }
                     model.open = false;
                 }
             }
