@@ -20,8 +20,7 @@ use std::thread;
 use std::time::Duration;
 
 use boards::{
-    Absence, Board, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits, Tree, TreeError,
-    Words,
+    Absence, Board, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits, Tree, TreeError, Words,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -85,6 +84,7 @@ pub fn spawn<A: Send + 'static>(
         tracing::info!("board sensor not there: {note}");
     }
     let face = Arc::new(Face::new(&board));
+    explain_by(&pipeline, &face);
     let named = Named::new(config.board.lost_after_s * 1_000);
     let mut watch = Watch::new(board, face.clone(), source, pipeline, named, config);
     let alive = alive();
@@ -101,6 +101,17 @@ pub fn spawn<A: Send + 'static>(
             }
         })?;
     Ok(face)
+}
+
+/// Has alerts about the board name the sensor that a value is of.
+fn explain_by(pipeline: &Pipeline, face: &Arc<Face>) {
+    let face = face.clone();
+    pipeline.explain_by(Box::new(move |source, metric| {
+        // Which of several radios leads to a drone, the sensor does not know.
+        let is_link = matches!(metric, Metric::WifiLink | Metric::WifiSignal);
+        let asked = source == "board" && !is_link;
+        asked.then(|| face.sensor_of(metric.name())).flatten()
+    }));
 }
 
 /// The network interfaces that the configuration says lead to drones.
@@ -216,7 +227,15 @@ impl Watch {
             return;
         }
         self.generation = generation;
+        let before = std::mem::take(&mut self.groups);
         self.groups = mapping::groups(self.board.sensors(), &self.drone_interfaces);
+        for gone in before.iter().map(|group| group.mapping.metric) {
+            // Its last sensor gave its place to another: no value will ever end its alerts.
+            if !self.groups.iter().any(|g| g.mapping.metric == gone) {
+                self.pipeline
+                    .resolve_measured("board", gone, ANOTHER_SENSOR);
+            }
+        }
         for place in self.face.describe(&self.board) {
             self.was_set[place] = false;
             self.forgotten[place] = false;
@@ -250,11 +269,10 @@ impl Watch {
                 .iter()
                 .any(|(index, _)| group.members.contains(index))
             {
-                let reading = group.reading(
-                    |index| self.board.sensors().value(index, now_ms),
-                    &*self.was_set,
-                    &*self.forgotten,
-                );
+                let mut reading = self.reading(group, now_ms);
+                if group.mapping.metric == Metric::TimeToEmpty {
+                    reading = mapping::time_left(reading, self.on_battery(now_ms));
+                }
                 // There is one group a metric: they fit.
                 readings.extend(reading);
             }
@@ -262,6 +280,21 @@ impl Watch {
         if !readings.is_empty() {
             self.pipeline.publish(self.source, &readings);
         }
+    }
+
+    fn reading(&self, group: &Group, now_ms: u64) -> Option<Reading> {
+        group.reading(
+            |index| self.board.sensors().value(index, now_ms),
+            &*self.was_set,
+            &*self.forgotten,
+        )
+    }
+
+    /// Whether the board runs from its battery, where it says so.
+    fn on_battery(&self, now_ms: u64) -> Option<bool> {
+        let mut groups = self.groups.iter();
+        let group = groups.find(|group| group.mapping.metric == Metric::OnBattery)?;
+        Some(self.reading(group, now_ms)?.value > 0.0)
     }
 
     /// Says in the log which sensors lost their value in this round, why, and which
@@ -363,15 +396,18 @@ impl Watch {
             .filter(|(metric, _)| self.is_seen(*metric))
             .map(|(metric, _)| metric)
             .collect();
+        let unseen = self.pipeline.unseen_metrics("board");
         for group in &self.groups {
             let is_guarded = GUARDED.contains(&group.mapping.metric);
             let is_seen = seen.contains(&group.mapping.metric);
+            // What a rule said of a metric whose loss is not told must be seen as well.
+            let is_alert = !is_guarded && unseen.contains(&group.mapping.metric);
             for index in &group.members {
                 let is_gone = self.board.sensors().value(*index, now_ms).value().is_none();
                 if is_gone && is_seen {
                     self.forgotten[index.place()] = true;
                 }
-                let held = is_guarded && !self.forgotten[index.place()];
+                let held = is_alert || (is_guarded && !self.forgotten[index.place()]);
                 self.board.hold(*index, held);
             }
         }
@@ -419,6 +455,8 @@ impl Watch {
     }
 }
 
+/// Who is shown to have resolved an alert about a sensor whose place another took.
+const ANOTHER_SENSOR: &str = "another sensor";
 /// How often it is asked whether a person has seen that a sensor is lost.
 const LOOK_EVERY_MS: u64 = 1_000;
 
@@ -448,3 +486,7 @@ fn lost(metric: Metric, sensor: &boards::Sensor, why: Absence) -> Condition {
         )),
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;
