@@ -132,6 +132,8 @@ pub enum Role {
     CompanionBatteryCurrent,
     /// *One*: the board runs from the battery, not from the mains (flag).
     OnBattery,
+    /// Time until the battery the board runs from is empty, by its gauge, s.
+    TimeToEmpty,
     /// External power is present (flag).
     ExternalPower,
     /// A supply or rail voltage, V.

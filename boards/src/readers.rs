@@ -82,6 +82,10 @@ impl<W: Work> Readers<W> {
         self.inline = true;
     }
 
+    pub(crate) fn is_inline(&self) -> bool {
+        self.inline
+    }
+
     /// Has the work done and waits for it so long.
     pub(crate) fn run(&mut self, mut work: W, patience: Duration) -> Handed<W> {
         if self.inline {

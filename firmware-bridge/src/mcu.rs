@@ -265,6 +265,8 @@ impl Session {
                 }
                 self.greeting_asked = true;
                 self.describe = set_of_first(self.slots.len());
+                // Whoever has just come must know at once whether somebody stopped it all.
+                self.state_due = now;
                 None
             }
             ToMcu::Describe { index } => {

@@ -19,8 +19,11 @@ pub const MIN_INTERVAL_MS: u32 = 10;
 /// Slowest interval: an hour.
 pub const MAX_INTERVAL_MS: u32 = 3_600_000;
 
+/// Longest name of a sensor, in bytes.
+pub const MAX_NAME_BYTES: usize = 20;
+
 /// A sensor's name, for example `battery_voltage`.
-pub type SensorName = Text<20>;
+pub type SensorName = Text<MAX_NAME_BYTES>;
 
 /// One sensor of a board.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, MaxSize)]

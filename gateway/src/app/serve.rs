@@ -24,10 +24,12 @@ use super::housekeeping::{self, Rooms};
 use super::listeners::{self, Wanted};
 use super::observe::Observing;
 use crate::config::Config;
+use crate::control::bridges::{BridgeState, SensorState};
 use crate::control::{self, Control, Health};
 use crate::http::{App, Edge, ResponseCache, router};
 use crate::logging::DroppedLogLines;
 use crate::settings::{Origin, Settings};
+use crate::sources::bridge::{BridgeView, SensorView};
 use crate::sources::vehicles::{DroneView, LinkState};
 use crate::table::table;
 use crate::update;
@@ -238,11 +240,12 @@ fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details:
 
 fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
-    let named = tls.clone();
+    let (named, bridges) = (tls.clone(), app.bridges.clone());
     let control = Control {
         access: app.access.clone(),
         store: app.store.clone(),
         health: Box::new(move || health(&asked, &shown)),
+        bridges: Box::new(move || bridges.views().into_iter().map(bridge_state).collect()),
         names: Box::new(move || named.info().names.clone()),
         renew_certificate: Box::new(move |renewal| {
             tls.renew(renewal)
@@ -257,6 +260,29 @@ fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
         Err(error) => {
             tracing::error!(%error, "no control socket: `keys` and `backup` work only while the gateway is stopped");
         }
+    }
+}
+
+/// What `check` and `bridge monitor` ask over the control socket.
+fn bridge_state(view: BridgeView) -> BridgeState {
+    let sensor = |sensor: SensorView| SensorState {
+        name: sensor.name,
+        state: sensor.state.to_owned(),
+        value: sensor.value,
+        unit: sensor.unit.to_owned(),
+        reason: sensor.reason.map(str::to_owned),
+    };
+    BridgeState {
+        name: view.name,
+        selector: view.selector,
+        port: view.port,
+        state: view.state.to_owned(),
+        reason: view.reason,
+        board: view.board,
+        firmware: view.firmware,
+        emergency_stop: view.emergency_stop,
+        indicator: view.indicator.map(str::to_owned),
+        sensors: view.sensors.into_iter().map(sensor).collect(),
     }
 }
 

@@ -126,7 +126,7 @@ const FOR_S: Param = Param::optional(
         max: MAX_FOR_S as i64,
         default: Some(0),
     },
-    "Seconds the condition must hold before the alert fires",
+    "Seconds the condition must hold before the alert fires; good moments undo half of their own length of it",
 );
 const HYSTERESIS: Param = Param::optional(
     Location::Body,

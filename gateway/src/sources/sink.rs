@@ -9,12 +9,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alerting::{AlertError, Alerts, Condition, Filter, Rule, RuleText};
+use alerting::{AlertError, Alerts, Condition, Explain, Filter, Rule, RuleText};
 use jiff::Timestamp;
 use readings::clock::{Mono, wall_now};
 use readings::event::{EventKind, EventLog, LinkChange, NewEvent, Values};
 use readings::telemetry::Telemetry;
-use readings::{Reading, SourceId, SourceKind, Sources, SourcesFull};
+use readings::{Metric, Reading, SourceId, SourceKind, Sources, SourcesFull};
 
 /// How long an alert about something that vanished keeps its place although nobody
 /// acknowledges it: a day, after which it goes to the history with its last word.
@@ -97,6 +97,12 @@ impl Pipeline {
         self.alerts.set_defaults(room, rules)
     }
 
+    /// Asks `explain`, from now on, what a value of a source and a metric is of, when it is
+    /// made of several: an alert has to name the one.
+    pub fn explain_by(&self, explain: Explain) {
+        self.alerts.explain_by(explain);
+    }
+
     /// The enabled rules that name a source below `prefix`. Allocates: for now and then.
     #[must_use]
     pub fn rules_about(&self, prefix: &str) -> Vec<Arc<Rule>> {
@@ -108,13 +114,17 @@ impl Pipeline {
         rules.filter(is_about).collect()
     }
 
+    /// Nothing will be heard any more of what a condition is about: its alert stands until
+    /// somebody resolves it, and then does not come back.
+    pub fn leave(&self, key: &'static str, subject: &str) {
+        self.alerts.leave(key, subject);
+    }
+
     /// Whether people have seen what is open about `subject`. A condition raised a
     /// moment ago may not be open yet.
     #[must_use]
     pub fn noticed(&self, subject: &str) -> Noticed {
         let open = self.open();
-        let now = wall_now();
-        let is_old = |created: Timestamp| now.duration_since(created).unsigned_abs() >= UNSEEN_FOR;
         let mut about = open
             .iter()
             .filter(|alert| &*alert.subject == subject)
@@ -122,7 +132,7 @@ impl Pipeline {
         if about.peek().is_none() {
             return Noticed::NothingOpen;
         }
-        if about.all(|alert| alert.acknowledged.is_some() || is_old(alert.created)) {
+        if about.all(|alert| is_seen(alert)) {
             Noticed::Seen
         } else {
             Noticed::Unseen
@@ -136,6 +146,31 @@ impl Pipeline {
         self.telemetry.forget(source);
         self.alerts.forget(source);
         self.sources.reuse(source, to);
+    }
+
+    /// The metrics of `subject` of which a rule has said something that nobody has seen.
+    #[must_use]
+    pub fn unseen_metrics(&self, subject: &str) -> Vec<Metric> {
+        let open = self.open();
+        let unseen = open
+            .iter()
+            .filter(|alert| &*alert.subject == subject && !is_seen(alert));
+        unseen
+            .filter_map(|alert| Some(alert.measured?.metric))
+            .collect()
+    }
+
+    /// Resolves what the rules have said of one metric of `subject`, of which there will be
+    /// no value any more. Does not wait for it.
+    pub fn resolve_measured(&self, subject: &str, metric: Metric, by: &str) {
+        let open = self.open();
+        let is_of = |alert: &&Arc<alerting::Alert>| {
+            let measured = alert.measured.map(|measured| measured.metric);
+            &*alert.subject == subject && measured == Some(metric)
+        };
+        for alert in open.iter().filter(is_of) {
+            self.alerts.resolve_soon(&alert.id, by);
+        }
     }
 
     /// Resolves what is open about sources that are gone for good, and about what
@@ -162,6 +197,13 @@ impl Pipeline {
             ..Filter::default()
         })
     }
+}
+
+/// Whether somebody has acknowledged it, or it is a day old.
+fn is_seen(alert: &alerting::Alert) -> bool {
+    let is_old =
+        |created: Timestamp| wall_now().duration_since(created).unsigned_abs() >= UNSEEN_FOR;
+    alert.acknowledged.is_some() || is_old(alert.created)
 }
 
 impl ReadingSink for Pipeline {

@@ -39,12 +39,14 @@ const EVENTS: &[&str] = &[STORE_LOSS, UPDATE_ENDED];
 
 /// Keys of conditions that only a value ends: a sensor that was lost before a
 /// restart and is not there after it is still lost.
-const UNTIL_HEARD: &[&str] = &[BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST];
+const UNTIL_HEARD: &[&str] = &[BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, BRIDGE_STOP_UNKNOWN];
 
 /// Key of the alert that a metric of the board is no longer known.
 pub const BOARD_SENSOR_LOST: &str = "board_sensor_lost";
 /// Key of the alert that a sensor of a bridge is no longer known.
 pub const BRIDGE_SENSOR_LOST: &str = "bridge_sensor_lost";
+/// Key of the alert that a board does not say whether its emergency stop is engaged.
+pub const BRIDGE_STOP_UNKNOWN: &str = "bridge_stop_unknown";
 /// Key of the alert about stored data that was lost.
 pub const STORE_LOSS: &str = "store_recovered";
 /// Key of the alert about an update that was left or refused.
@@ -128,6 +130,17 @@ impl Conditions {
         };
         self.states[index].end(now);
         true
+    }
+
+    /// Nothing will be heard any more of what a standing condition is about: its alert
+    /// stays as it is, and is not renewed once an operator has resolved it.
+    pub(super) fn leave(&mut self, key: &str, subject: &str, now: Mono) {
+        if let Some(index) = self.position(key, subject) {
+            let state = &mut self.states[index];
+            if state.stands && state.released.is_none() {
+                state.inherited = Some(now);
+            }
+        }
     }
 
     /// Takes over an open alert of the last run.
@@ -313,6 +326,26 @@ pub(super) mod tests {
         assert!(!conditions.tick(at(9_999)), "silence ends nothing");
         assert!(conditions.clear(BRIDGE_SENSOR_LOST, "bridge/mast/v", at(10_000)));
         assert!(conditions.drain()[0].transition.ended_before);
+    }
+
+    #[test]
+    fn what_is_heard_no_more_stands_until_an_operator_resolves_it() {
+        let mut conditions = Conditions::default();
+        let lost = Condition {
+            key: BRIDGE_SENSOR_LOST,
+            ..silent("bridge/mast/v")
+        };
+        conditions.raise(lost.clone(), at(0));
+        conditions.drain();
+        conditions.leave(BRIDGE_SENSOR_LOST, "bridge/mast/v", at(1));
+        assert!(!conditions.tick(at(9_999)), "silence ends nothing");
+        assert_eq!(conditions.standing(), 1);
+        conditions.release(BRIDGE_SENSOR_LOST, "bridge/mast/v", at(10_000));
+        assert!(
+            !conditions.tick(at(99_999)),
+            "nobody has to resolve it twice"
+        );
+        assert!(conditions.raise(lost, at(100_000)), "it may come back");
     }
 
     #[test]

@@ -49,8 +49,11 @@ use readings::clock::{Mono, wall_now};
 use readings::{Reading, SourceId, Sources};
 use ruleset::Rulebook;
 use service::AlertService;
+pub use service::Explain;
 
-pub use conditions::{BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, STORE_LOSS, UPDATE_ENDED};
+pub use conditions::{
+    BOARD_SENSOR_LOST, BRIDGE_SENSOR_LOST, BRIDGE_STOP_UNKNOWN, STORE_LOSS, UPDATE_ENDED,
+};
 pub use config::{Config, MAX_ALERTS, MAX_RETENTION_DAYS};
 pub use error::{AlertError, JournalError};
 pub use journal::{Change, Journal, Kept, StoredRule};
@@ -182,6 +185,13 @@ impl Alerts {
         }
     }
 
+    /// Asks `explain` what a value is of, for the words of alerts; only the first one that
+    /// is given is asked.
+    pub fn explain_by(&self, explain: Explain) {
+        // A second one would be a second board.
+        let _ = self.service.explain.set(explain);
+    }
+
     /// Every room has added its default rules. Only now can an alert be told to have
     /// lost its rule: before, the rule may be one that is still to come.
     pub fn rules_complete(&self) {
@@ -223,6 +233,12 @@ impl Alerts {
         if self.service.conditions().clear(key, subject, Mono::now()) {
             self.service.wake.notify_one();
         }
+    }
+
+    /// Nothing will be heard any more of what the condition `key` of `subject` is about:
+    /// its alert stands until an operator resolves it, and then does not come back.
+    pub fn leave(&self, key: &'static str, subject: &str) {
+        self.service.conditions().leave(key, subject, Mono::now());
     }
 
     /// Alerts, newest first.
@@ -279,6 +295,19 @@ impl Alerts {
     pub async fn resolve(&self, id: &str, by: &str) -> Result<Arc<Alert>, AlertError> {
         let (id, by) = (id.to_owned(), by.into());
         self.ask(|reply| Command::Resolve { id, by, reply }).await
+    }
+
+    /// Resolves without waiting for it; for threads that must not wait. When too much is
+    /// waiting it is not done, and counted.
+    pub fn resolve_soon(&self, id: &str, by: &str) {
+        let (id, by) = (id.to_owned(), by.into());
+        // Nobody takes the answer.
+        let (reply, _) = oneshot::channel();
+        let command = Command::Resolve { id, by, reply };
+        if self.commands.try_send(command).is_err() {
+            let refused = &self.service.counters.commands_refused;
+            refused.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Has channels hear of an alert again that stands, as if it were raised now. Best

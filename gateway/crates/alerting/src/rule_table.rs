@@ -9,7 +9,7 @@ use super::rule::Rule;
 use readings::{METRIC_COUNT, Metric};
 
 /// Most default rules: the twelve built in and those other rooms add.
-pub const MAX_DEFAULT_RULES: usize = 40;
+pub const MAX_DEFAULT_RULES: usize = 44;
 /// Most rules in the configuration: one for each of 64 drones and some more.
 pub(crate) const MAX_CONFIG_RULES: usize = 104;
 /// Most rules made, changed or deleted through the API.

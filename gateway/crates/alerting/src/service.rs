@@ -5,7 +5,9 @@
 //! while waiting for the store.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 
 use tokio::sync::{Notify, broadcast};
 
@@ -17,11 +19,15 @@ use super::model::AlertEvent;
 use super::rule::Rule;
 use super::ruleset::Rulebook;
 use crate::Config;
-use readings::Sources;
+use readings::{Metric, Sources};
 
 /// Events kept for slow subscribers: a burst of every default rule on twenty
 /// drones. A slower subscriber is told how many it missed.
 pub(super) const EVENTS_KEPT: usize = 256;
+
+/// Says which of several sensors the value of a source and a metric is of. Called by the
+/// committer with the book locked: it must not ask the alerts.
+pub type Explain = Box<dyn Fn(&str, Metric) -> Option<String> + Send + Sync>;
 
 pub(super) struct AlertService {
     pub sources: Arc<Sources>,
@@ -34,6 +40,7 @@ pub(super) struct AlertService {
     pub rules_complete: AtomicBool,
     pub events: broadcast::Sender<AlertEvent>,
     pub counters: Counters,
+    pub explain: OnceLock<Explain>,
     rules: Mutex<Rulebook>,
     conditions: Mutex<Conditions>,
     book: RwLock<Book>,
@@ -67,6 +74,7 @@ impl AlertService {
             rules_complete: AtomicBool::new(true),
             events: broadcast::Sender::new(EVENTS_KEPT),
             counters: Counters::default(),
+            explain: OnceLock::new(),
             rules: Mutex::new(rules),
             conditions: Mutex::new(Conditions::default()),
             book: RwLock::new(Book::new(config.max_alerts, config.retention_days)),

@@ -6,6 +6,7 @@
 //! what to do. Nothing is changed: ports are bound and released, files are read,
 //! drones and targets are asked whether they are there.
 
+mod bridges;
 mod here;
 mod outside;
 
@@ -76,7 +77,8 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let running = runtime.block_on(running(config));
     here::look(config, &running, &mut findings);
     findings.extend(runtime.block_on(outside::ask(config, &running)));
-    findings.extend(rules_of_unknown_bridges(config));
+    findings.extend(runtime.block_on(bridges::look(config, &running)));
+    findings.extend(bridges::rules_of_unknown(config));
     report(&findings, args.json)?;
     let worst = findings.iter().map(|finding| finding.severity).max();
     Ok(match worst {
@@ -104,21 +106,6 @@ fn refusals(error: &ConfigError) -> Vec<Finding> {
         )
     };
     error.problems.iter().map(refused).collect()
-}
-
-/// Rules that wait for a source no bridge will ever be.
-fn rules_of_unknown_bridges(config: &Config) -> impl Iterator<Item = Finding> {
-    config.alerts.rule.iter().filter_map(|rule| {
-        let name = rule
-            .source
-            .as_deref()?
-            .strip_prefix("bridge/")?
-            .split('/')
-            .next()?;
-        let known = config.bridge.iter().any(|bridge| bridge.name == name);
-        let text = format!("no bridge is called {name:?}; the rule will never fire");
-        (!known).then(|| finding(Severity::Warning, &format!("rule {:?}", rule.name), text))
-    })
 }
 
 fn report(findings: &[Finding], json: bool) -> anyhow::Result<()> {

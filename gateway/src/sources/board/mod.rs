@@ -20,8 +20,7 @@ use std::thread;
 use std::time::Duration;
 
 use boards::{
-    Absence, Board, LeftOut, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits, Tree, TreeError,
-    Words,
+    Absence, Board, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits, Tree, TreeError, Words,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -85,6 +84,7 @@ pub fn spawn<A: Send + 'static>(
         tracing::info!("board sensor not there: {note}");
     }
     let view = Arc::new(BoardView::new(&board));
+    explain_by(&pipeline, &view);
     let named = Named::new(config.board.lost_after_s * 1_000);
     let mut watch = Watch::new(board, view.clone(), source, pipeline, named, config);
     let alive = alive();
@@ -101,6 +101,17 @@ pub fn spawn<A: Send + 'static>(
             }
         })?;
     Ok(view)
+}
+
+/// Has alerts about the board name the sensor that a value is of.
+fn explain_by(pipeline: &Pipeline, view: &Arc<BoardView>) {
+    let view = view.clone();
+    pipeline.explain_by(Box::new(move |source, metric| {
+        // Which of several radios leads to a drone, the sensor does not know.
+        let is_link = matches!(metric, Metric::WifiLink | Metric::WifiSignal);
+        let asked = source == BOARD && !is_link;
+        asked.then(|| view.sensor_of(metric.name())).flatten()
+    }));
 }
 
 /// The network interfaces that the configuration says lead to drones.
@@ -216,7 +227,14 @@ impl Watch {
             return;
         }
         self.generation = generation;
+        let before = std::mem::take(&mut self.groups);
         self.groups = mapping::groups(self.board.sensors(), &self.drone_interfaces);
+        for gone in before.iter().map(|group| group.mapping.metric) {
+            // Its last sensor gave its place to another: no value will ever end its alerts.
+            if !self.groups.iter().any(|g| g.mapping.metric == gone) {
+                self.pipeline.resolve_measured(BOARD, gone, ANOTHER_SENSOR);
+            }
+        }
         for place in self.view.describe(&self.board) {
             self.was_set[place] = false;
             self.forgotten[place] = false;
@@ -250,11 +268,10 @@ impl Watch {
                 .iter()
                 .any(|(index, _)| group.members.contains(index))
             {
-                let reading = group.reading(
-                    |index| self.board.sensors().value(index, now_ms),
-                    &*self.was_set,
-                    &*self.forgotten,
-                );
+                let mut reading = self.reading(group, now_ms);
+                if group.mapping.metric == Metric::TimeToEmpty {
+                    reading = mapping::time_left(reading, self.on_battery(now_ms));
+                }
                 // There is one group a metric: they fit.
                 readings.extend(reading);
             }
@@ -262,6 +279,21 @@ impl Watch {
         if !readings.is_empty() {
             self.pipeline.publish(self.source, &readings);
         }
+    }
+
+    fn reading(&self, group: &Group, now_ms: u64) -> Option<Reading> {
+        group.reading(
+            |index| self.board.sensors().value(index, now_ms),
+            &*self.was_set,
+            &*self.forgotten,
+        )
+    }
+
+    /// Whether the board runs from its battery, where it says so.
+    fn on_battery(&self, now_ms: u64) -> Option<bool> {
+        let mut groups = self.groups.iter();
+        let group = groups.find(|group| group.mapping.metric == Metric::OnBattery)?;
+        Some(self.reading(group, now_ms)?.value > 0.0)
     }
 
     /// Says in the log which sensors lost their value in this round, why, and which
@@ -301,9 +333,9 @@ impl Watch {
     fn tell_left_out(&self) {
         let left_out = self.board.sensors().left_out();
         if left_out.count == 0 {
-            self.pipeline.clear(LEFT_OUT, BOARD);
+            self.pipeline.clear(conditions::LEFT_OUT, BOARD);
         } else {
-            self.pipeline.raise(sensors_left_out(left_out));
+            self.pipeline.raise(conditions::sensors_left_out(left_out));
         }
     }
 
@@ -363,15 +395,18 @@ impl Watch {
             .filter(|(metric, _)| self.is_seen(*metric))
             .map(|(metric, _)| metric)
             .collect();
+        let unseen = self.pipeline.unseen_metrics(BOARD);
         for group in &self.groups {
             let is_guarded = GUARDED.contains(&group.mapping.metric);
             let is_seen = seen.contains(&group.mapping.metric);
+            // What a rule said of a metric whose loss is not told must be seen as well.
+            let is_alert = !is_guarded && unseen.contains(&group.mapping.metric);
             for index in &group.members {
                 let is_gone = self.board.sensors().value(*index, now_ms).value().is_none();
                 if is_gone && is_seen {
                     self.forgotten[index.place()] = true;
                 }
-                let held = is_guarded && !self.forgotten[index.place()];
+                let held = is_alert || (is_guarded && !self.forgotten[index.place()]);
                 self.board.hold(*index, held);
             }
         }
@@ -419,33 +454,10 @@ impl Watch {
     }
 }
 
-/// Key of the condition that sensors found no place in the full table.
-const LEFT_OUT: &str = "board_sensors_left_out";
+/// Who is shown to have resolved an alert about a sensor whose place another took.
+const ANOTHER_SENSOR: &str = "another sensor";
 /// How often it is asked whether a person has seen that a sensor is lost.
 const LOOK_EVERY_MS: u64 = 1_000;
-
-fn sensors_left_out(left_out: &LeftOut) -> Condition {
-    let more = left_out.count - left_out.names.len();
-    let and_more = match more {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    Condition {
-        key: LEFT_OUT,
-        subject: BOARD.into(),
-        level: Level::Error,
-        alert_type: AlertType::System,
-        title: "Board Sensors Left Out",
-        message: format!(
-            "{MAX_SENSORS} sensors of the board are read; there is no place for {}{and_more}",
-            left_out.names.join(", ")
-        ),
-        details: Some(
-            "No rule judges them. Unplug what is not needed, or ignore channels in a board profile."
-                .to_owned(),
-        ),
-    }
-}
 
 fn subject(metric: Metric) -> Arc<str> {
     format!("{BOARD_SENSOR_PREFIX}{metric}").into()
@@ -473,3 +485,7 @@ fn lost(metric: Metric, sensor: &boards::Sensor, why: Absence) -> Condition {
         )),
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

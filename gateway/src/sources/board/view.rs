@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use boards::{Absence, Board, Counters, Freshness, MAX_SENSORS, Quantity, Sample, SensorIndex};
 
-use super::mapping::metric_of;
+use super::mapping::{Fold, mapping_of};
 use crate::sources::sensor_state::{ABSENT, FRESH, STALE};
 use readings::clock::Mono;
 
@@ -30,6 +30,8 @@ pub struct Described {
     pub metric: Option<&'static str>,
     /// Computed by a curve rather than measured.
     pub estimated: bool,
+    /// Which of several of its metric stands for all.
+    fold: Option<Fold>,
     /// Age at which a value is stale.
     max_age_ms: u64,
 }
@@ -198,6 +200,26 @@ impl BoardView {
         latest.hung = hung;
     }
 
+    /// The sensor that the board's value of `metric` is of: the least or the greatest of
+    /// those that have one, by how the metric is made. For people.
+    #[must_use]
+    pub fn sensor_of(&self, metric: &str) -> Option<String> {
+        let snapshot = self.snapshot();
+        let values = snapshot.sensors().filter_map(|view| {
+            let value = (view.sensor.metric == Some(metric)).then_some(view.now.value())??;
+            let weight = match view.sensor.fold? {
+                Fold::Least => -value,
+                Fold::Greatest => value,
+            };
+            Some((weight, view.sensor))
+        });
+        let (_, worst) = values.max_by(|one, other| one.0.total_cmp(&other.0))?;
+        Some(match worst.label == worst.name {
+            true => worst.name.clone(),
+            false => format!("{} ({})", worst.label, worst.name),
+        })
+    }
+
     /// Everything known now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -226,7 +248,8 @@ fn describe(board: &Board) -> Arc<[Described]> {
             subject: sensor.subject.clone(),
             role: role_name(sensor.role),
             quantity: sensor.quantity,
-            metric: metric_of(sensor.role).map(readings::Metric::name),
+            metric: mapping_of(sensor.role).map(|mapping| mapping.metric.name()),
+            fold: mapping_of(sensor.role).map(|mapping| mapping.fold),
             estimated: sensor.estimated,
             max_age_ms: sensor.max_age_ms,
         })

@@ -7,10 +7,11 @@ use alerting::{Alert, Alerts, Filter, Level};
 use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, Greeting, ResetCause};
 use firmware_bridge::sensor::{Fault, MAX_SENSORS, Sensor, SensorKind, Unit};
-use readings::Sources;
 use readings::telemetry::Telemetry;
+use readings::{Metric, Reading, Sources};
 use store::Store;
 
+use super::super::panel::{StopInput, StopState};
 use super::super::{rules, source_slots::SourceSlots};
 use super::*;
 use crate::alerts::StoreJournal;
@@ -25,6 +26,7 @@ struct Bench {
     telemetry: Arc<Telemetry>,
     sources: Arc<Sources>,
     source_slots: Arc<SourceSlots>,
+    stops: tokio::sync::watch::Receiver<Vec<StopInput>>,
     _dir: tempfile::TempDir,
 }
 
@@ -46,8 +48,16 @@ fn bench() -> Bench {
         .expect("room");
     let pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone());
     let source_slots = Arc::new(SourceSlots::new(pipeline.clone()));
-    let link = Link::new(bridge, pipeline, source_slots.clone(), Arc::default());
+    let (panel, control) = super::super::panel::panel();
+    let link = Link::new(
+        bridge,
+        pipeline,
+        source_slots.clone(),
+        panel.stops,
+        Arc::default(),
+    );
     Bench {
+        stops: control.stops,
         link,
         alerts,
         telemetry,
@@ -171,6 +181,7 @@ async fn a_lost_link_is_told_with_its_reason_and_a_retired_one_is_silent() {
     bench.link.take(board(&["probe".to_owned()]));
     bench.link.take(LinkEvent::Lost {
         reason: LostReason::Unplugged,
+        port: None,
     });
     let lost = bench.alert("Bridge Lost", |_| true).await;
     assert!(lost.message.contains("check the cable"), "{lost:?}");
@@ -181,6 +192,7 @@ async fn a_lost_link_is_told_with_its_reason_and_a_retired_one_is_silent() {
     bench.link.take(board(&["late".to_owned()]));
     bench.link.take(LinkEvent::Lost {
         reason: LostReason::Silent,
+        port: None,
     });
     assert!(bench.sources.find("bridge/mast/late").is_none());
 }
@@ -353,4 +365,93 @@ async fn a_refused_value_is_told_with_port_value_and_range() {
     for part in ["probe", "2e8a:000a", "400 °C", "-40 to 125"] {
         assert!(lost.message.contains(part), "{part}: {lost:?}");
     }
+}
+
+impl Bench {
+    fn stop_is(&self) -> Option<StopState> {
+        self.stops.borrow().first().map(|input| input.state)
+    }
+
+    fn says_stop(&self, engaged: bool) {
+        self.link.take(LinkEvent::Event {
+            event: Event::EmergencyStop { engaged },
+            host_ms: 0,
+        });
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_of_the_stop_is_told_at_once_and_absence_is_unknown() {
+    let bench = bench();
+    assert_eq!(bench.stop_is(), Some(StopState::Unknown), "nobody has said");
+    bench.link.take(LinkEvent::StopUnknown);
+    let unknown = bench.alert("Emergency Stop Unknown", |_| true).await;
+    assert!(unknown.message.contains("2e8a:000a"), "{unknown:?}");
+    bench.link.take(board(&[]));
+    assert_eq!(bench.stop_is(), Some(StopState::Unknown), "it only greeted");
+    bench.says_stop(true);
+    assert_eq!(bench.stop_is(), Some(StopState::Engaged));
+    bench
+        .alert("Emergency Stop Unknown", |alert| alert.resolved.is_some())
+        .await;
+    bench.says_stop(false);
+    assert_eq!(bench.stop_is(), Some(StopState::Engaged), "it may bounce");
+    bench.link.take(LinkEvent::Lost {
+        reason: LostReason::Unplugged,
+        port: None,
+    });
+    assert_eq!(bench.stop_is(), Some(StopState::Unknown));
+    let stop = bench.alert("Emergency Stop", |_| true).await;
+    bench.link.tick(Mono::now().as_millis() + 60_000);
+    bench.alert("Bridge Lost", |_| true).await;
+    let stop = bench.alerts.find(&stop.id).expect("kept");
+    assert!(stop.resolved.is_none(), "silence resolves nothing");
+    bench.link.retire();
+    assert_eq!(bench.stop_is(), None);
+}
+
+#[tokio::test]
+async fn a_boot_loop_is_an_alert_and_within_the_budget_of_lines() {
+    let bench = bench();
+    for _ in 0..840 {
+        bench.link.take(LinkEvent::Restarted {
+            cause: ResetCause::Watchdog,
+        });
+        bench.link.take(board(&[]));
+    }
+    let told = bench.alert("Bridge Restarts", |_| true).await;
+    assert!(told.message.contains("watchdog"), "{told:?}");
+    assert_eq!(bench.link.state().held.logs, 840 - 60);
+    bench.link.tick(Mono::now().as_millis() + 300_001);
+    bench
+        .alert("Bridge Restarts", |alert| alert.resolved.is_some())
+        .await;
+}
+
+#[tokio::test]
+async fn a_lost_sensor_that_is_no_longer_described_stays_lost() {
+    let bench = bench();
+    bench.link.take(board(&["probe".to_owned()]));
+    bench.link.take(LinkEvent::Fault {
+        sensor: 0,
+        fault: Fault::Absent,
+        host_ms: 0,
+    });
+    let now_ms = Mono::now().as_millis();
+    bench.link.tick(now_ms);
+    bench.link.tick(now_ms + 10_000);
+    let lost = bench.alert("Bridge Sensor Lost", |_| true).await;
+    bench.link.take(board(&["other".to_owned()]));
+    bench.says_stop(true);
+    // What follows is committed after whatever came before it.
+    bench.alert("Emergency Stop", |_| true).await;
+    let lost = bench.alerts.find(&lost.id).expect("kept");
+    assert!(lost.resolved.is_none(), "{lost:?}");
+    let value = reading(0, 20.0);
+    bench.link.take(board(&["probe".to_owned()]));
+    bench.link.take(value);
+    bench.link.tick(Mono::now().as_millis());
+    bench
+        .alert("Bridge Sensor Lost", |alert| alert.resolved.is_some())
+        .await;
 }

@@ -14,7 +14,7 @@ use crate::sources::sensor_state::FRESH;
 /// A counter of a link: name, help, value.
 type Counter = (&'static str, &'static str, fn(&BridgeView) -> u64);
 
-const COUNTERS: [Counter; 19] = [
+const COUNTERS: [Counter; 21] = [
     ("bridge_received_bytes", "Bytes read from the line", |b| {
         b.stats.bytes_received
     }),
@@ -70,6 +70,16 @@ const COUNTERS: [Counter; 19] = [
         "bridge_connections",
         "Times the board was met, restarts included",
         |b| b.stats.connected,
+    ),
+    (
+        "bridge_restarts",
+        "Times the board started anew, by what it says of itself",
+        |b| b.stats.restarts,
+    ),
+    (
+        "bridge_writes_blocked",
+        "Times the port took none of what was to be written",
+        |b| b.stats.writes_blocked,
     ),
     ("bridge_commands_done", "Commands the board did", |b| {
         b.stats.commands_done

@@ -33,7 +33,7 @@ use crate::sources::sink::Pipeline;
 use crate::supervision::{Service, Supervisor, Thread};
 
 use link::Link;
-pub use panel::{Panel, PanelControl, Press, panel};
+pub use panel::{Panel, PanelControl, Press, StopInput, StopState, panel};
 pub(crate) use rules::defaults as default_rules;
 use source_slots::SourceSlots;
 pub(crate) use view::LOST;
@@ -171,6 +171,7 @@ impl Bridges {
             config.clone(),
             inner.pipeline.clone(),
             inner.source_slots.clone(),
+            inner.panel.stops.clone(),
             inner.met.clone(),
         ));
         let service = Some(Service::Monitoring);
@@ -209,7 +210,7 @@ impl Bridges {
                 continue;
             };
             for (sensor, interval_ms) in bridge.link.wanted_rates() {
-                if handle.set_rate(sensor, interval_ms).is_err() {
+                if handle.set_rate(sensor, interval_ms).is_err() && bridge.link.may_log() {
                     tracing::warn!(
                         bridge = bridge.link.config.name,
                         sensor,

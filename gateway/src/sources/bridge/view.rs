@@ -23,6 +23,8 @@ pub struct BridgeView {
     pub selector: String,
     /// `live`, `greeting` or `lost`.
     pub state: &'static str,
+    /// The port tried last, when the selector names one.
+    pub port: Option<String>,
     /// Why there is no link.
     pub reason: Option<String>,
     /// Kind and serial number of the board met last.
@@ -75,12 +77,14 @@ impl BridgeView {
             .as_ref()
             .map(firmware_bridge::host::LinkHandle::stats)
             .unwrap_or_default();
-        let stop = state.stop.state(now_ms).filter(|_| state.live);
+        let stop = state.stop.state(now_ms);
+        let stop = state.stop.heard().and(stop);
         let greeting = state.board.as_deref().map(|board| &board.greeting);
         BridgeView {
             name: bridge.link.config.name.clone(),
             selector: bridge.link.config.selector.clone(),
             state: link_state(&state),
+            port: stats.port.as_deref().map(str::to_owned),
             reason: reason(bridge, &state),
             board: state
                 .board
