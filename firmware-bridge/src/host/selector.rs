@@ -118,7 +118,7 @@ impl PortSelector {
     /// Every port of this machine that the selector names: of two devices alike, only
     /// asking them tells which is the board.
     #[must_use]
-    pub(crate) fn resolve_all(&self) -> Vec<PathBuf> {
+    pub fn resolve_all(&self) -> Vec<PathBuf> {
         match self {
             // No need to list anything.
             Self::Path(path) => Vec::from([path.clone()]),

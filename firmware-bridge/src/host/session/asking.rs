@@ -59,7 +59,7 @@ impl HostSession {
         self.is_foreign = self.asked_us.is_none();
         self.is_disturbed |= !self.first_bytes.is_empty();
         // What was heard of a board is the better reason, and stays.
-        let better = match self.told {
+        let better = match self.reported {
             Some(LostReason::Incompatible { .. } | LostReason::Undescribed { .. }) => true,
             Some(LostReason::Unheard | LostReason::Silent | LostReason::Foreign { .. }) => {
                 reason == LostReason::NoGreeting

@@ -33,7 +33,7 @@ use crate::sources::sink::Pipeline;
 use crate::supervision::{Service, Supervisor, Thread};
 
 use link::Link;
-pub use panel::{Panel, PanelControl, Press, StopInput, StopState, panel};
+pub use panel::{Panel, PanelControl, Press, panel};
 pub(crate) use rules::defaults as default_rules;
 use source_slots::SourceSlots;
 pub(crate) use view::LOST;

@@ -84,6 +84,7 @@ impl Stops {
 pub struct PanelControl {
     /// What is known of each emergency stop; changes as soon as a frame says so. A bridge
     /// is in it from its start on, as [`StopState::Unknown`].
+    #[cfg_attr(not(test), expect(dead_code, reason = "what acts on a stop reads it"))]
     pub stops: watch::Receiver<Vec<StopInput>>,
     /// The worst level that is not resolved; none when nothing is wrong.
     pub worst: watch::Sender<Option<Level>>,
