@@ -1,7 +1,7 @@
 //! What is on record of attempts and commands, whatever happens next; and state that is
 //! taken from under a running gateway.
 
-use gateway_tests::{Client, Gateway};
+use gateway_tests::{Client, Gateway, eventually};
 use serde_json::Value;
 
 async fn trail(admin: &Client) -> anyhow::Result<Vec<Value>> {
@@ -119,8 +119,11 @@ async fn a_state_directory_that_is_removed_loses_no_key_that_was_acknowledged() 
         .expect(200)
         .text();
     assert!(keys.contains("before") && keys.contains("after"), "{keys}");
-    let alerts = admin.get("/api/alerts?limit=0").await?.expect(200).text();
-    assert!(alerts.contains("removed"), "told what is gone: {alerts}");
+    eventually("it is told what is gone", async || {
+        let alerts = admin.get("/api/alerts?limit=0").await?.expect(200).text();
+        Ok(alerts.contains("removed").then_some(()))
+    })
+    .await?;
     gateway.kill().await?;
     // The device's certificates are not the store's to bring back.
     std::fs::rename(aside.join("tls"), state.join("tls"))?;

@@ -101,7 +101,7 @@ fn spellings(path: &str) -> [String; 8] {
         format!("/x/..{path}"),
         path.to_uppercase(),
         path.replacen('a', "%61", 1),
-        path.replacen('/', "%2f", 2),
+        format!("/{}", path[1..].replacen('/', "%2f", 1)),
         format!("{path};x=y"),
     ]
 }

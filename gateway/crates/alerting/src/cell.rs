@@ -120,7 +120,10 @@ impl Cell {
         }
         match self.phase {
             Phase::Firing if self.by_share && self.bad_ms > 0 => Step::Nothing,
-            Phase::Firing if rule.clears(value) => self.end(now),
+            Phase::Firing if rule.clears(value) => {
+                self.bad_ms = 0;
+                self.end(now)
+            }
             Phase::Firing => Step::Nothing,
             Phase::Pending | Phase::Quiet => {
                 self.phase = Phase::Quiet;
@@ -186,6 +189,23 @@ impl Cell {
 
     pub(super) fn is_firing(&self) -> bool {
         self.phase == Phase::Firing
+    }
+
+    /// Whether good time has undone all bad time.
+    pub(super) fn is_undone(&self) -> bool {
+        self.bad_ms == 0
+    }
+
+    /// Lets the next good value end the alert, however long the value swung before: for
+    /// trials, which do not know how long it was good.
+    pub(super) fn end_at_once(&mut self) {
+        self.by_share = false;
+    }
+
+    /// Has the alert end as late as if the value had swung before, and was bad until now:
+    /// for trials as well.
+    pub(super) fn end_late(&mut self, rule: &Rule) {
+        (self.by_share, self.bad_ms) = (true, rule.hold.as_millis() as u32);
     }
 
     /// Whether the cool-down since the last firing is over.
@@ -254,7 +274,6 @@ impl Cell {
 
     fn end(&mut self, now: Mono) -> Step {
         self.phase = Phase::Quiet;
-        self.bad_ms = 0;
         self.unproven = false;
         self.ended_at = now;
         self.transition.end();

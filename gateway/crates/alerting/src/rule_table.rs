@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_layer_has_its_room() {
-        assert_eq!(MAX_RULES, 256);
+        assert_eq!(MAX_RULES, 260);
         let rules: Vec<Arc<Rule>> = (0..MAX_RULES)
             .map(|n| rule(&n.to_string(), Metric::CpuUsage, true))
             .collect();
