@@ -29,6 +29,7 @@ mod outbound;
 mod performance;
 mod photos;
 mod qr;
+mod recordings;
 mod routes;
 mod settings;
 mod shares;

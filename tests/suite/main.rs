@@ -38,6 +38,7 @@ mod mutes;
 mod namespaces;
 mod permissions;
 mod progress;
+mod recordings;
 mod reload;
 mod revocation;
 mod rival;

@@ -52,6 +52,13 @@ fn contract(method: &str, path: &str) -> Needs {
         "/api/performance/optimize" | "/api/performance/cache" | "/api/system/update" => {
             always("admin")
         }
+        // People are in these: a key is needed whatever the profile.
+        "/api/drones/{drone_id}/camera/stream.mp4" | "/api/drones/{drone_id}/camera/stream.ts" => {
+            always("read")
+        }
+        "/api/recordings/{recording_id}/pin" => always("write"),
+        _ if under(&["/api/recordings"]) && !is_read => always("admin"),
+        _ if under(&["/api/recordings"]) => always("read"),
         _ if under(&["/api/security/", "/api/notify/"]) => always("admin"),
         _ if under(&["/api/alerts/rules"]) && !is_read => always("admin"),
         _ if under(&["/api/alerts", "/api/performance/", "/api/health/"]) => always("dashboard"),

@@ -21,6 +21,7 @@ use super::path::PathThread;
 use crate::access_store::AccessStore;
 use crate::alerts::StoreJournal;
 use crate::mutes::Mutes;
+use crate::recordings::StateTap;
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::Pipeline;
 use crate::supervision::{Service, Supervisor};
@@ -48,6 +49,8 @@ pub(super) struct Core {
     pub(super) path: PathThread,
     pub(super) pipeline: Pipeline,
     pub(super) events: EventLog,
+    /// State datagrams as they come, for the recordings of flights.
+    pub(super) tap: Arc<StateTap>,
 }
 
 impl Core {
@@ -77,8 +80,12 @@ impl Core {
         path.handle().spawn(committer);
         let events = open_events(telemetry.clone(), board_source)?;
         let (access, first_keys) = open_access(settings, &store, &events).await?;
-        let pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone())
+        let tap = Arc::new(StateTap::new());
+        let mut pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone())
             .with_events(events.clone());
+        if config.recording.max_bytes > 0 {
+            pipeline = pipeline.with_tap(tap.clone());
+        }
         Ok(Core {
             logging,
             stop,
@@ -94,6 +101,7 @@ impl Core {
             path,
             pipeline,
             events,
+            tap,
         })
     }
 }

@@ -16,6 +16,7 @@ use super::panel;
 use crate::config::Config;
 use crate::demo;
 use crate::performance::{self, Performance, Sampler};
+use crate::recordings::{self, Observed, Recordings};
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::ReadingSink as _;
 use crate::sources::tello::{Fleet, FleetOptions};
@@ -35,6 +36,7 @@ pub(super) struct Observing {
     pub(super) bridges: bridge::Bridges,
     pub(super) board: Option<Arc<board::BoardView>>,
     pub(super) performance: Arc<Performance>,
+    pub(super) recordings: Arc<Recordings>,
     pub(super) _sampler: Sampler,
     pub(super) _simulated: Vec<SimulatedDrone>,
 }
@@ -73,8 +75,11 @@ impl Observing {
         core.alerts.rules_complete();
         let performance = Arc::new(Performance::new(table().templates()));
         let sampler = sample_machine(config, core, &performance).await?;
+        let vehicles = Vehicles::new(vec![Arc::new(fleet.clone())], presences);
+        let recordings = record(config, core, &vehicles, &fleet)?;
         Ok(Observing {
-            vehicles: Vehicles::new(vec![Arc::new(fleet.clone())], presences),
+            vehicles,
+            recordings,
             fleet,
             bridges,
             board,
@@ -92,11 +97,33 @@ impl Observing {
             self.performance.clone(),
             Arc::new(self.vehicles.clone()),
             Arc::new(self.bridges.clone()),
+            self.recordings.clone(),
         ];
         let board = self.board.clone();
         measured.extend(board.map(|board| board as Arc<dyn Measured>));
         measured
     }
+}
+
+/// Starts recording flights.
+fn record(
+    config: &Config,
+    core: &Core,
+    vehicles: &Vehicles,
+    fleet: &Fleet,
+) -> anyhow::Result<Arc<Recordings>> {
+    let observed = Observed {
+        vehicles: vehicles.clone(),
+        fleet: fleet.clone(),
+        events: core.events.clone(),
+        alerts: core.alerts.clone(),
+        config: Arc::new(config.clone()),
+    };
+    Ok(recordings::spawn(
+        observed,
+        core.tap.clone(),
+        &core.supervisor,
+    )?)
 }
 
 fn udp_holder(address: std::net::SocketAddr) -> Option<String> {

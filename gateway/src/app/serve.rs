@@ -66,6 +66,7 @@ pub(super) fn assemble(
         upstream: edges.upstream.clone(),
         updates: edges.updates.clone(),
         photos: edges.album.clone(),
+        recordings: observing.recordings.clone(),
         stop: core.stop.clone(),
     })
 }

@@ -34,6 +34,7 @@ mod keys;
 mod keys_qr;
 mod lockouts;
 mod owner;
+mod recordings;
 mod rules;
 mod run;
 mod simulate;
@@ -95,6 +96,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Restore(args) => state::restore(&args)?,
         Command::Reset(args) => state::reset(&args)?,
         Command::Notify(args) => state::notify(&args)?,
+        Command::Recordings(args) => return recordings::recordings(&args),
         Command::Update(args) => update::update(&args)?,
         Command::Diag(args) => diag::diag(&args)?,
         Command::Completions { shell } => {

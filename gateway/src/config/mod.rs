@@ -17,6 +17,7 @@ mod logging;
 pub mod notify;
 mod place;
 mod ranges;
+mod recording;
 mod reload;
 mod server;
 mod update;
@@ -41,6 +42,7 @@ pub use logging::{Journal, LogFormat, Logging};
 pub use notify::Notify;
 pub use place::{ConfigError, Place, Problem};
 pub use ranges::{MAX_RANGES, Range, RangeError};
+pub use recording::{RecordedVideo, Recording};
 pub use reload::Reload;
 pub use server::Server;
 pub use store::Config as Storage;
@@ -57,6 +59,7 @@ const LIMITS: &[&[limits::Limit]] = &[
     board::LIMITS,
     drones::LIMITS,
     camera::LIMITS,
+    recording::LIMITS,
     upstream::LIMITS,
     update::LIMITS,
 ];
@@ -95,6 +98,8 @@ pub struct Config {
     pub drones: Drones,
     /// Their video, and photos.
     pub camera: Camera,
+    /// Flights that are kept.
+    pub recording: Recording,
     /// The board's own sensors.
     pub board: Board,
     /// Microcontrollers on serial lines.

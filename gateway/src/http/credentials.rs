@@ -2,15 +2,17 @@
 
 use std::net::IpAddr;
 
-use http::HeaderValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::config::Config;
 use crate::http::doors;
 use crate::http::envelope::ApiError;
 use crate::http::inputs::Inputs;
 use crate::http::params::{Kind, Location, Param};
-use crate::http::route::{Policy, Route};
+use crate::http::route::{Gives, Policy, Route};
 use crate::http::session_cookie;
 use access::{Access, Denial, Session, Tickets};
 use https::{Connection, Via};
@@ -50,7 +52,9 @@ pub(super) fn authenticate(
                 .ok_or_else(|| ApiError::from(Denial::Invalid));
         }
     }
+    let password = player_password(route, &parts.headers);
     let key = parts.headers.get("x-api-key").map(HeaderValue::as_bytes);
+    let key = key.or(password.as_deref());
     let cookie = session_cookie::of(&parts.headers).filter(|_| key.is_none());
     let needs = policy.needs(profile);
     let session = match cookie {
@@ -62,6 +66,35 @@ pub(super) fn authenticate(
         }
     };
     Ok(Some(session))
+}
+
+/// Whether players ask for it: programs that know nothing but a user and a password.
+fn is_for_players(route: &Route) -> bool {
+    matches!(route.gives, Gives::Media(&[first, ..]) if first.starts_with("video/mp"))
+}
+
+/// The key that a player gives as its password, where players ask; whatever its user's name.
+fn player_password(route: &Route, headers: &HeaderMap) -> Option<Vec<u8>> {
+    if !is_for_players(route) {
+        return None;
+    }
+    let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, pair) = given.split_once(' ')?;
+    let pair = scheme
+        .eq_ignore_ascii_case("basic")
+        .then(|| STANDARD.decode(pair.trim()))?;
+    let pair = pair.ok()?;
+    let colon = pair.iter().position(|byte| *byte == b':')?;
+    Some(pair[colon + 1..].to_vec())
+}
+
+/// The refusal of a route for players asks for a password: they send none before.
+pub(super) fn asking(route: &Route, error: ApiError) -> ApiError {
+    if is_for_players(route) && error.status() == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Basic realm=\"key as password\"");
+        return error.header(header::WWW_AUTHENTICATE, challenge);
+    }
+    error
 }
 
 /// Tells the edge whether its connection has shown a good key: then it gives way to

@@ -24,7 +24,7 @@ use crate::http::body::{read_body, refuse_declared_length};
 use crate::http::call::Call;
 use crate::http::client;
 use crate::http::cors;
-use crate::http::credentials::{authenticate, vouch};
+use crate::http::credentials::{asking, authenticate, vouch};
 use crate::http::doors;
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::inputs::Inputs;
@@ -154,7 +154,7 @@ async fn answer(
         now,
     );
     vouch(&parts, &session);
-    let session = session?;
+    let session = session.map_err(|error| asking(route, error))?;
     // One key, or one browser, is limited from however many addresses it comes.
     if let Some(session) = session.as_ref().filter(|_| route.class == RateClass::Other) {
         let of_key = app.access.rate_check_session(session, now);

@@ -89,7 +89,7 @@ fn this_gateway() -> Server {
 }
 
 /// What each group of routes is for.
-pub(crate) const TAGS: [(&str, &str); 21] = [
+pub(crate) const TAGS: [(&str, &str); 22] = [
     ("root", "What answers here"),
     ("health", "Whether the gateway and what it watches work"),
     ("drones", "State of drones, and what they are told to do"),
@@ -103,6 +103,10 @@ pub(crate) const TAGS: [(&str, &str); 21] = [
         "The WebSocket, and tickets for those that cannot send headers",
     ),
     ("photos", "Pictures that drones took"),
+    (
+        "recordings",
+        "Flights that were kept: states, commands and alerts of each, in one file",
+    ),
     ("dashboard", "Summaries for screens"),
     (
         "performance",

@@ -104,7 +104,6 @@ pub(crate) enum Gives {
     /// JSON of this shape.
     Json(Shape),
     /// Another media type.
-    #[cfg_attr(not(test), expect(dead_code, reason = "only the document asks"))]
     Media(&'static [&'static str]),
     /// 101 Switching Protocols.
     Upgrade,

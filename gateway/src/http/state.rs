@@ -17,6 +17,7 @@ use crate::mutes::Mutes;
 use crate::notify::Notifier;
 use crate::performance::Performance;
 use crate::photos::Album;
+use crate::recordings::Recordings;
 use crate::shares::Shares;
 use crate::sources::board::BoardView;
 use crate::sources::bridge::Bridges;
@@ -34,6 +35,10 @@ use readings::event::EventLog;
 use readings::measured::Measured;
 use readings::telemetry::Telemetry;
 use store::Store;
+
+/// Recordings downloaded at the same time: each takes a thread of its own for as long as
+/// its client takes it.
+const MAX_DOWNLOADS: usize = 4;
 
 /// Counters of this room for `/metrics`.
 #[derive(Debug, Default)]
@@ -77,6 +82,8 @@ pub(crate) struct Edge {
     pub latencies: Latencies,
     /// One photo is taken at a time.
     pub photo_turn: tokio::sync::Mutex<()>,
+    /// Who may download a recording at the same time.
+    pub downloads: Arc<tokio::sync::Semaphore>,
     /// One rule is tried out at a time.
     pub preview_turn: tokio::sync::Mutex<()>,
 }
@@ -92,6 +99,7 @@ impl Edge {
             viewers: Arc::default(),
             latencies: Latencies::new(routes),
             photo_turn: tokio::sync::Mutex::default(),
+            downloads: Arc::new(tokio::sync::Semaphore::new(MAX_DOWNLOADS)),
             preview_turn: tokio::sync::Mutex::default(),
         }
     }
@@ -149,6 +157,8 @@ pub(crate) struct App {
     pub updates: Arc<Updates>,
     /// Photos kept.
     pub photos: Arc<Album>,
+    /// Flights kept.
+    pub recordings: Arc<Recordings>,
     /// Cancelled when the gateway stops; WebSockets close on it.
     pub stop: CancellationToken,
 }

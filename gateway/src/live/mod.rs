@@ -1,4 +1,5 @@
-//! Live sockets: events over `/ws`, video over `/ws/video/{drone_id}`.
+//! What goes on as long as somebody listens: events over `/ws`, video over
+//! `/ws/video/{drone_id}` and, for players, as MP4 and MPEG-TS.
 
 mod changes;
 pub(crate) mod events;
@@ -6,10 +7,11 @@ pub(crate) mod message;
 pub(crate) mod messages;
 pub(crate) mod network_messages;
 pub(crate) mod socket;
+pub(crate) mod stream;
 mod subscriptions;
 pub(crate) mod video;
 
 use crate::http::route::Route;
 
-/// The routes of every socket.
-pub(crate) const SECTIONS: &[&[Route]] = &[events::ROUTES, video::ROUTES];
+/// The routes of every file here.
+pub(crate) const SECTIONS: &[&[Route]] = &[events::ROUTES, stream::ROUTES, video::ROUTES];

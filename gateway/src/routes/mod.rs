@@ -25,6 +25,8 @@ pub(crate) mod network_views;
 pub(crate) mod pages;
 pub(crate) mod performance;
 pub(crate) mod photos;
+pub(crate) mod recording_download;
+pub(crate) mod recordings;
 pub(crate) mod root;
 pub(crate) mod rule_preview;
 pub(crate) mod rules;
@@ -66,6 +68,8 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     pages::ROUTES,
     performance::ROUTES,
     photos::ROUTES,
+    recording_download::ROUTES,
+    recordings::ROUTES,
     root::ROUTES,
     rule_preview::ROUTES,
     rules::ROUTES,

@@ -36,6 +36,9 @@ pub trait ReadingSink: Send + Sync + 'static {
     /// has reported each of its metrics.
     fn publish(&self, source: SourceId, readings: &[Reading]);
 
+    /// A datagram of a source came, whatever is in it; see [`Tap`].
+    fn heard(&self, _source: SourceId, _datagram: &[u8]) {}
+
     /// Raises a condition, which is an alert, unless it stands already.
     fn raise(&self, condition: Condition);
 
@@ -47,6 +50,13 @@ pub trait ReadingSink: Send + Sync + 'static {
     fn link_changed(&self, name: &Arc<str>, change: LinkChange, why: Option<String>) {
         let _ = (name, change, why);
     }
+}
+
+/// Hears every datagram of a source as it came, before anything is made of it. Called
+/// for each: must not block, wait or allocate.
+pub trait Tap: Send + Sync {
+    /// A datagram of `source` came at `at`.
+    fn heard(&self, source: SourceId, datagram: &[u8], at: Mono);
 }
 
 /// What people know of the open alerts about one subject.
@@ -67,6 +77,7 @@ pub struct Pipeline {
     telemetry: Arc<Telemetry>,
     alerts: Alerts,
     events: EventLog,
+    tap: Option<Arc<dyn Tap>>,
 }
 
 impl Pipeline {
@@ -79,6 +90,16 @@ impl Pipeline {
             telemetry,
             alerts,
             events: EventLog::default(),
+            tap: None,
+        }
+    }
+
+    /// The same, whose datagrams `tap` hears as well.
+    #[must_use]
+    pub fn with_tap(self, tap: Arc<dyn Tap>) -> Pipeline {
+        Pipeline {
+            tap: Some(tap),
+            ..self
         }
     }
 
@@ -215,6 +236,12 @@ impl ReadingSink for Pipeline {
         let now = Mono::now();
         self.telemetry.publish(source, readings, now, wall_now());
         self.alerts.observe(source, readings, now);
+    }
+
+    fn heard(&self, source: SourceId, datagram: &[u8]) {
+        if let Some(tap) = &self.tap {
+            tap.heard(source, datagram, Mono::now());
+        }
     }
 
     fn raise(&self, condition: Condition) {

@@ -3,6 +3,7 @@
 
 mod faults;
 mod photos;
+mod players;
 mod viewers;
 
 use std::convert::Infallible;

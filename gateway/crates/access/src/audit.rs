@@ -102,6 +102,7 @@ enum Kind {
     /// Of commands, what the audit trail keeps: less than the log, which is larger.
     CommandKept,
     Browser,
+    Recording,
 }
 
 impl Incidents {
@@ -150,7 +151,36 @@ impl Incidents {
         at_us: i64,
     ) -> Option<AuditRecord> {
         let client = client.map(|client| client.to_string());
-        let left_out = self.of_holder(Kind::Browser, actor, LINES, now)?;
+        self.of_kind(Kind::Browser, event, actor, client, subject, now, at_us)
+    }
+
+    /// Logs that somebody took a recording of a flight, pinned or removed it; its audit
+    /// record, as above.
+    pub(super) fn recording(
+        &self,
+        event: &str,
+        actor: &str,
+        client: IpAddr,
+        subject: String,
+        now: Mono,
+        at_us: i64,
+    ) -> Option<AuditRecord> {
+        let client = Some(client.to_string());
+        self.of_kind(Kind::Recording, event, actor, client, subject, now, at_us)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the members of one record")]
+    fn of_kind(
+        &self,
+        kind: Kind,
+        event: &str,
+        actor: &str,
+        client: Option<String>,
+        subject: String,
+        now: Mono,
+        at_us: i64,
+    ) -> Option<AuditRecord> {
+        let left_out = self.of_holder(kind, actor, LINES, now)?;
         tracing::info!(target: TARGET, event, client, actor, subject, left_out);
         Some(AuditRecord {
             at_us,

@@ -192,6 +192,15 @@ impl Access {
         }
     }
 
+    /// Keeps who took a recording of a flight, pinned or removed it, as above.
+    pub fn record_recording(&self, event: &str, actor: &str, client: IpAddr, subject: String) {
+        let (now, wall_us) = (Mono::now(), term_now().as_microsecond());
+        let incidents = &self.keyring.incidents;
+        if let Some(record) = incidents.recording(event, actor, client, subject, now, wall_us) {
+            self.keyring.records.defer(vec![Change::Audit(record)]);
+        }
+    }
+
     /// Every address that is locked out, the longest first.
     #[must_use]
     pub fn locked_out(&self) -> Vec<LockedOut> {

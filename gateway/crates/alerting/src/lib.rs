@@ -26,6 +26,7 @@ mod journal;
 mod measured;
 mod model;
 mod preview;
+mod rerun;
 mod rule;
 mod rule_table;
 mod rule_text;
@@ -61,6 +62,7 @@ pub use model::{Alert, AlertEvent, AlertStats, Condition, Filter, Measured, Rule
 pub use preview::{Firings, Preview, Step};
 pub use readings::event::AlertChange;
 pub use readings::{AlertType, Level};
+pub use rerun::Rerun;
 pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
 pub use rule_table::MAX_DEFAULT_RULES;
 pub use rule_text::{RuleText, USUAL_COOLDOWN_MINUTES};

@@ -265,6 +265,24 @@ impl EventLog {
         self.0.ids.clone()
     }
 
+    /// The run that its sequences count in.
+    #[must_use]
+    pub fn boot(&self) -> BootId {
+        self.0.boot
+    }
+
+    /// Name of the gateway.
+    #[must_use]
+    pub fn gateway(&self) -> &Arc<str> {
+        &self.0.gateway
+    }
+
+    /// Whether the wall clock is synchronised, as far as is known.
+    #[must_use]
+    pub fn is_clock_synchronised(&self) -> Option<bool> {
+        (self.0.clock)()
+    }
+
     /// Adds an event that happens at `time`. Never waits.
     pub fn publish(&self, event: NewEvent, time: Timestamp) {
         let clock_synchronised = (self.0.clock)();

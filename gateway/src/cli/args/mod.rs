@@ -5,6 +5,7 @@
 //! reach for hardware or simulate it. No file here does anything with an argument.
 
 mod devices;
+mod recordings;
 mod start;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use devices::{BoardsArgs, BoardsCommand, BridgeArgs, BridgeCommand, SimulateArgs};
+pub(super) use recordings::{RecordingsArgs, RecordingsCommand, ReplayArgs};
 pub(super) use start::{CheckArgs, ConfigArgs, DemoArgs, RunArgs};
 
 /// What scripts and systemd go by; also in the man page.
@@ -76,6 +78,8 @@ pub enum Command {
     Reset(ResetArgs),
     /// Outgoing notifications.
     Notify(NotifyArgs),
+    /// Recordings of flights: list, export, verify, replay, compare.
+    Recordings(RecordingsArgs),
     /// Update the whole system, where it was started from an image.
     Update(UpdateArgs),
     /// Collect one redacted file for a support request.

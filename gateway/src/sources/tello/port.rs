@@ -243,6 +243,7 @@ impl Port {
             return;
         };
         slot.note_heard();
+        self.sink.heard(slot.source, datagram);
         let news = slot.live().take(datagram, Mono::now(), wall_now());
         // Published outside the lock: rules may take their time, readers may not.
         if let Some(state) = news {

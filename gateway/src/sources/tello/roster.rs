@@ -341,6 +341,7 @@ impl Roster {
             mode: slot.plan.mode,
             simulated: slot.simulated(),
             address: Some(slot.address()),
+            source: slot.source,
             link,
             reason: reason.map(|reason| self.explain(slot, reason)),
             last_seen: heard.map(|heard| heard.wall),

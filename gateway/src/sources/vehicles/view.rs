@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use readings::SourceId;
 use readings::clock::Mono;
 use readings::event::LinkChange;
 
@@ -99,6 +100,8 @@ pub struct DroneView {
     pub simulated: bool,
     /// Its address.
     pub address: Option<IpAddr>,
+    /// Its source.
+    pub source: SourceId,
     /// State of its link.
     pub link: LinkState,
     /// Why it is lost or cannot be reached, in words.
@@ -134,12 +137,15 @@ pub struct DroneView {
 impl DroneView {
     /// A drone of which nothing is known but its link.
     pub(crate) fn unheard(id: &str, link: LinkState) -> DroneView {
+        let sources = readings::Sources::default();
+        let source = sources.register(id, readings::SourceKind::Drone);
         DroneView {
             id: id.into(),
             name: id.into(),
             mode: DroneMode::Real,
             simulated: false,
             address: None,
+            source: source.expect("room"),
             link,
             reason: None,
             last_seen: None,

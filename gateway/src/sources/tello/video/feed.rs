@@ -266,6 +266,7 @@ impl Feed {
             place: Place::default(),
             format: None,
             ended,
+            last: (Mono::ZERO, false),
         }
     }
 }
@@ -325,7 +326,12 @@ impl FleetParts {
                 number: self.counts.keys,
             });
         }
-        self.ring.push(Frame { bytes, key, sps });
+        self.ring.push(Frame {
+            bytes,
+            key,
+            at: now,
+            sps,
+        });
     }
 }
 
@@ -348,6 +354,8 @@ pub struct Viewer {
     place: Place,
     format: Option<Sps>,
     ended: u64,
+    /// When the frame that was shown last was whole, and whether it needs no other.
+    last: (Mono, bool),
 }
 
 impl Viewer {
@@ -361,6 +369,12 @@ impl Viewer {
             // Cannot end: the feed is held.
             let _ = self.news.changed().await;
         }
+    }
+
+    /// When the frame that was shown last was whole, and whether it needs no other.
+    #[must_use]
+    pub fn last(&self) -> (Mono, bool) {
+        self.last
     }
 
     fn now(&mut self) -> Option<Shown> {
@@ -381,6 +395,7 @@ impl Viewer {
             return Some(Shown::Format(format));
         }
         let shown = Shown::Frame(frame.bytes.clone());
+        self.last = (frame.at, frame.key);
         inner.counts.skipped += skipped;
         Some(shown)
     }

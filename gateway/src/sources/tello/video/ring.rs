@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use readings::clock::Mono;
 use tello::h264::Sps;
 
 /// Most frames kept: two seconds, so that whoever comes finds the last whole
@@ -29,6 +30,8 @@ pub(super) struct Frame {
     pub(super) bytes: Bytes,
     /// Whether it needs no other.
     pub(super) key: bool,
+    /// When it was whole.
+    pub(super) at: Mono,
     /// The parameter set it is coded by.
     pub(super) sps: Sps,
 }
@@ -118,6 +121,7 @@ mod tests {
         Frame {
             bytes: bytes.into(),
             key,
+            at: Mono::ZERO,
             sps,
         }
     }
