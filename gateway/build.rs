@@ -1,5 +1,5 @@
-//! Makes what the program embeds: the API's document without its white space and the
-//! pages, compressed. In the repository both are there for review; in the program
+//! Makes what the program embeds: the API's document without its white space, the pages,
+//! the annotated configuration and its schema, compressed. In the repository both are there for review; in the program
 //! every byte is paid for.
 //!
 //! A build needs the sources only: nothing is fetched, no other program is run, and
@@ -10,6 +10,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+#[path = "build/words.rs"]
+mod words;
+
 /// Where a page or script names the version of all of them. Addresses hold it, so
 /// that a browser keeps each file for ever and an update is seen at once.
 const VERSION_MARK: &str = "{{version}}";
@@ -17,6 +20,7 @@ const VERSION_MARK: &str = "{{version}}";
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=openapi.json");
     println!("cargo::rerun-if-changed=web");
+    println!("cargo::rerun-if-changed=build");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo gives no OUT_DIR")?);
     let document = compact(&fs::read_to_string("openapi.json")?);
     let packed = out.join("openapi.json.gz");
@@ -26,6 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         document.len()
     );
     fs::write(out.join("openapi.rs"), table)?;
+    words::write(Path::new("web"), &out)?;
+    for name in ["gateway.toml", "gateway.schema.json"] {
+        let path = Path::new("../deploy/deb").join(name);
+        println!("cargo::rerun-if-changed={}", path.display());
+        let packed = miniz_oxide::deflate::compress_to_vec(&fs::read(path)?, 10);
+        fs::write(out.join(format!("{name}.deflate")), packed)?;
+    }
     pages(Path::new("web"), &out)
 }
 

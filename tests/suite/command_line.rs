@@ -115,7 +115,7 @@ async fn help_man_page_and_completions_come_from_one_table() -> anyhow::Result<(
     let bash = text(&run(&["completions", "bash"]).await?.stdout);
     for command in [
         "run", "demo", "check", "keys", "cert", "rules", "boards", "bridge", "diag", "backup",
-        "restore",
+        "restore", "status", "logs", "alerts", "config", "notify",
     ] {
         assert!(
             help.contains(command) && man.contains(command) && bash.contains(command),
@@ -123,6 +123,17 @@ async fn help_man_page_and_completions_come_from_one_table() -> anyhow::Result<(
         );
     }
     assert_eq!(run(&["fly"]).await?.status.code(), Some(2));
+    let pages = tempfile::tempdir()?;
+    let made = tokio::process::Command::new(gateway_tests::gateway::binary())
+        .args(["man", "--dir"])
+        .arg(pages.path())
+        .output()
+        .await?;
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    for page in ["", "-config-show", "-rules-add", "-notify-test"] {
+        let page = pages.path().join(format!("mfg-drone-gateway{page}.1"));
+        assert!(page.exists(), "{}", page.display());
+    }
     Ok(())
 }
 

@@ -304,15 +304,23 @@ fn documented(block: Block) -> anyhow::Result<Table> {
         Value::String(block.host(2).to_string()),
     );
     drone.remove("interface");
-    let mut webhook = first("notify", "webhook").unwrap();
-    webhook.insert(
-        "url".to_owned(),
-        Value::String("http://127.0.0.1:1".to_owned()),
-    );
-    webhook.remove("secret_file");
-    webhook.remove("ca");
+    let here = Value::String("http://127.0.0.1:1/x".to_owned());
+    for (kind, channels) in table["notify"].as_table_mut().unwrap() {
+        // (`allow` is a list of texts.)
+        for channel in channels.as_array_mut().unwrap() {
+            let Some(channel) = channel.as_table_mut() else {
+                continue;
+            };
+            for key in ["url_file", "secret_file", "token_file", "ca"] {
+                channel.remove(key);
+            }
+            channel.insert("url".to_owned(), here.clone());
+            if kind == "line" {
+                channel.insert("token".to_owned(), text("token").unwrap());
+            }
+        }
+    }
     table["drones"]["drone"][0] = drone.into();
-    table["notify"]["webhook"][0] = webhook.into();
     Ok(table)
 }
 

@@ -19,13 +19,13 @@ const SECRET: &str = "webhook-secret";
 
 /// One call, as received.
 #[derive(Clone, Debug)]
-struct Call {
-    head: String,
-    body: String,
+pub(crate) struct Call {
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Call {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let line = self
             .head
             .lines()
@@ -34,7 +34,7 @@ impl Call {
             .map_or("", |(_, value)| value.trim())
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
@@ -49,14 +49,14 @@ impl Call {
 }
 
 /// A receiver that notes every call and answers as it is told.
-struct Receiver {
-    address: SocketAddr,
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
     calls: Arc<Mutex<Vec<Call>>>,
     status: Arc<Mutex<u16>>,
 }
 
 impl Receiver {
-    async fn start(tls: Option<TlsAcceptor>) -> Receiver {
+    pub(crate) async fn start(tls: Option<TlsAcceptor>) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let receiver = Receiver {
@@ -83,11 +83,11 @@ impl Receiver {
         receiver
     }
 
-    fn answer_with(&self, status: u16) {
+    pub(crate) fn answer_with(&self, status: u16) {
         *self.status.lock().unwrap() = status;
     }
 
-    fn calls(&self) -> Vec<Call> {
+    pub(crate) fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap().clone()
     }
 
@@ -132,7 +132,7 @@ async fn answer(mut stream: Box<dyn Stream>, status: u16) -> anyhow::Result<Call
     Ok(call)
 }
 
-fn notifying(lines: &str) -> GatewayBuilder {
+pub(crate) fn notifying(lines: &str) -> GatewayBuilder {
     Gateway::builder().drone("d1", 2).config(&format!(
         "[[alerts.rule]]\nname = \"Edge\"\nmetric = \"battery_level\"\noperator = \"<\"\nthreshold = 50\n\
          level = \"warning\"\ntype = \"drone\"\ncooldown_minutes = 0\nauto_resolve = false\n{lines}"
@@ -143,7 +143,7 @@ fn webhook(name: &str, url: &str, more: &str) -> String {
     format!("[[notify.webhook]]\nname = {name:?}\nurl = {url:?}\nsecret = {SECRET:?}\n{more}\n")
 }
 
-async fn edge(gateway: &Gateway, client: &Client) -> anyhow::Result<String> {
+pub(crate) async fn edge(gateway: &Gateway, client: &Client) -> anyhow::Result<String> {
     let peer = Drone::at(gateway.block().host(2)).await?;
     eventually("the alert", || async {
         // Sent again and again: the first may come before the socket is open.

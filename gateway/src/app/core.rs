@@ -20,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 use super::path::PathThread;
 use crate::access_store::AccessStore;
 use crate::alerts::StoreJournal;
+use crate::config::Config;
 use crate::mutes::Mutes;
+use crate::notify::Clock;
 use crate::recordings::StateTap;
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::Pipeline;
@@ -78,7 +80,7 @@ impl Core {
         let path = PathThread::start()?;
         let committer = supervisor.watched("alert committer", Some(Service::Alerts), committer);
         path.handle().spawn(committer);
-        let events = open_events(telemetry.clone(), board_source)?;
+        let events = open_events(config, telemetry.clone(), board_source)?;
         let (access, first_keys) = open_access(settings, &store, &events).await?;
         let tap = Arc::new(StateTap::new());
         let mut pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone())
@@ -107,15 +109,24 @@ impl Core {
 }
 
 /// The log of this run's events.
-fn open_events(telemetry: Arc<Telemetry>, board: SourceId) -> anyhow::Result<EventLog> {
+fn open_events(
+    config: &Config,
+    telemetry: Arc<Telemetry>,
+    board: SourceId,
+) -> anyhow::Result<EventLog> {
     let boot = BootId(getrandom::u64()?);
-    let name = rustix::system::uname().nodename().to_string_lossy().into();
-    let clock = move || {
+    let name = config.gateway.name_or_host().into();
+    let clock = clock(telemetry, board);
+    Ok(EventLog::new(boot, name, Box::new(move || clock())))
+}
+
+/// Says whether the clock on the wall is synchronised, as far as the board knows.
+pub(super) fn clock(telemetry: Arc<Telemetry>, board: SourceId) -> Clock {
+    Arc::new(move || {
         let latest = telemetry.latest(board, Metric::ClockSynchronised);
         let fresh = latest.filter(|latest| Mono::now().since(latest.at) < CLOCK_KNOWN_FOR);
         fresh.map(|latest| latest.value >= 1.0)
-    };
-    Ok(EventLog::new(boot, name, Box::new(clock)))
+    })
 }
 
 async fn open_access(

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use alerting::{AlertType, Condition, Level};
 use https::ledger::{Budgets, HELD_BYTES, Ledger};
 use https::{ServerStats, Tls};
 use store::{OutboxEvent, OutboxRecord};
 
 use super::core::Core;
+use super::core::clock;
 use crate::alerts;
 use crate::cache::Cache;
 use crate::config::Config;
-use crate::notify::{Hides, Notifier};
+use crate::notify::{self, Alarm, DroneName, Hides, Notifier, Sender, Terms};
 use crate::photos::Album;
+use crate::sources::vehicles::Vehicles;
 use crate::update::Updates;
 use crate::upstream::Upstream;
 
@@ -37,7 +40,11 @@ pub(super) struct Edges {
 }
 
 impl Edges {
-    pub(super) async fn open(config: &Config, core: &Core) -> anyhow::Result<Edges> {
+    pub(super) async fn open(
+        config: &Config,
+        core: &Core,
+        vehicles: &Vehicles,
+    ) -> anyhow::Result<Edges> {
         let photos = config.storage.dir.join(PHOTOS);
         let max_bytes = config.camera.photos_max_bytes;
         let album = tokio::task::spawn_blocking(move || Album::open(&photos, max_bytes)).await?;
@@ -46,11 +53,16 @@ impl Edges {
             budgets: Budgets::of(&ledger)?,
             ledger,
             notifier: Arc::new(
-                Notifier::start_hiding(
+                Notifier::start(
                     &config.notify,
                     core.store.clone(),
                     Some(&core.supervisor),
-                    hides(core),
+                    Terms {
+                        sender: sender(config, vehicles),
+                        hides: hides(core),
+                        clock: clock(core.telemetry.clone(), core.board_source),
+                        alarm: alarm(core),
+                    },
                 )
                 .await?,
             ),
@@ -62,6 +74,43 @@ impl Edges {
             album: Arc::new(album),
         })
     }
+}
+
+/// Who speaks to the channels: this gateway, of drones by the names that they have now.
+fn sender(config: &Config, vehicles: &Vehicles) -> Sender {
+    let vehicles = vehicles.clone();
+    let names = move |id: &str| {
+        let drone = vehicles.view(id)?;
+        Some(DroneName {
+            name: drone.name,
+            simulated: drone.simulated,
+        })
+    };
+    Sender::new(config, Arc::new(names))
+}
+
+/// Tells that a channel fails, as an alert: the other channels bring it to people.
+fn alarm(core: &Core) -> Alarm {
+    let alerts = core.alerts.clone();
+    let (key, subjects) = notify::FAILING;
+    Arc::new(move |channel: &str, reason: Option<&str>| {
+        let subject = format!("{subjects}{channel}");
+        let Some(reason) = reason else {
+            alerts.clear(key, &subject);
+            return;
+        };
+        alerts.raise(Condition {
+            key,
+            subject: subject.into(),
+            level: Level::Warning,
+            alert_type: AlertType::Network,
+            title: "Notifications Not Delivered",
+            message: format!("{channel} takes no notifications: {reason}"),
+            details: Some(format!(
+                "They are kept, and sent when it takes them again. `mfg-drone-gateway notify test {channel}` tries it."
+            )),
+        });
+    })
 }
 
 /// What channels are not told because somebody has muted it.

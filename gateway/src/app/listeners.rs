@@ -101,6 +101,8 @@ fn condition_key(via: Via) -> &'static str {
         Via::Https => "https_listener_unavailable",
         Via::Http => "http_listener_unavailable",
         Via::Metrics => "metrics_listener_unavailable",
+        // Not a listener of the network: it says itself when it cannot be made.
+        Via::Console => "control_socket_unavailable",
     }
 }
 

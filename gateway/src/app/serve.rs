@@ -119,7 +119,7 @@ pub(super) fn serve(
         handles.push(handle);
         unbound = unbound.or(why.filter(|_| is_main));
     }
-    serve_control(config, core, app, &edges.tls);
+    serve_control(config, core, app, &edges.tls, router);
     housekeeping::spawn(
         &core.supervisor,
         &core.rooms(),
@@ -239,7 +239,7 @@ fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details:
     });
 }
 
-fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
+fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>, api: axum::Router) {
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
     let (named, bridges) = (tls.clone(), app.bridges.clone());
     let control = Control {
@@ -248,6 +248,7 @@ fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>) {
         health: Box::new(move || health(&asked, &shown)),
         bridges: Box::new(move || bridges.views().into_iter().map(bridge_state).collect()),
         names: Box::new(move || named.info().names.clone()),
+        api,
         renew_certificate: Box::new(move |renewal| {
             tls.renew(renewal)
                 .map(|info| info.to_string())

@@ -40,7 +40,7 @@ impl Running {
         guard_audit::spawn(&core.supervisor, &core.events, &core.store, &core.stop);
         alert_events::spawn(&core);
         let observing = Observing::start(settings, &core).await?;
-        let edges = Edges::open(config, &core).await?;
+        let edges = Edges::open(config, &core, &observing.vehicles).await?;
         let app = serve::assemble(config, &core, &observing, &edges);
         let listeners = serve::serve(settings, &core, &edges, &app)?;
         Ok(Running {

@@ -10,6 +10,7 @@ use super::start::Running;
 use super::*;
 use crate::settings::Inputs;
 use crate::sources::sink::ReadingSink as _;
+use crate::sources::vehicles::Vehicles;
 
 /// A port that was free a moment ago.
 async fn free_port() -> u16 {
@@ -79,7 +80,8 @@ async fn an_alert_of_the_first_sample_is_notified_although_the_channels_start_la
         .publish(core.board_source, &[reading.expect("plausible")]);
     // It is durable before any channel is open.
     events.recv().await.expect("raised");
-    let _edges = edges::Edges::open(settings.config(), &core)
+    let nobody = Vehicles::default();
+    let _edges = edges::Edges::open(settings.config(), &core, &nobody)
         .await
         .expect("it opens");
     let limit = Duration::from_secs(30);

@@ -10,7 +10,6 @@ use std::path::Path;
 
 use super::args::DiagArgs;
 use crate::config::Config;
-use crate::config::notify::without_secrets;
 
 /// Bytes of the application log that go in.
 const LOG_TAIL: u64 = 256 * 1024;
@@ -53,7 +52,7 @@ fn bundle(config: &Config) -> anyhow::Result<String> {
     section(
         &mut text,
         "configuration",
-        &toml::to_string(&redacted(config))?,
+        &toml::to_string(&config.redacted())?,
     );
     section(
         &mut text,
@@ -93,15 +92,6 @@ fn section(text: &mut String, title: &str, body: &str) {
     *text += &format!("==== {title} ====\n{}\n\n", body.trim_end());
 }
 
-/// The configuration with what grants access, or names a private place, removed.
-fn redacted(config: &Config) -> Config {
-    let mut config = config.clone();
-    config.upstream.key = config.upstream.key.as_ref().map(|_| "(removed)".to_owned());
-    config.upstream.url = config.upstream.url.as_deref().map(without_secrets);
-    config.notify.redact();
-    config
-}
-
 fn tail(path: &Path) -> std::io::Result<String> {
     let mut file = std::fs::File::open(path)?;
     let length = file.metadata()?.len();
@@ -125,8 +115,15 @@ mod tests {
             secret: Some("hmac-secret".into()),
             secret_file: None,
             template: Default::default(),
+            language: Default::default(),
             min_level: None,
             ca: None,
+            types: Vec::new(),
+            sources: Vec::new(),
+            quiet: None,
+            repeat_minutes: None,
+            escalate_to: None,
+            escalate_after_minutes: None,
         });
         config.upstream.key = Some("upstream-secret".into());
         config.upstream.url = Some("https://user:url-secret@vision.example/v1?k=url-secret".into());

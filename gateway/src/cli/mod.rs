@@ -23,22 +23,30 @@ macro_rules! println {
     };
 }
 
+mod alerts;
 mod args;
 mod board;
 mod bridge;
 mod certificate;
 mod check;
+mod colour;
+mod config_file;
+mod console;
 mod diag;
+mod firewall;
 mod health;
 mod keys;
 mod keys_qr;
 mod lockouts;
+mod logs;
+mod notify;
 mod owner;
 mod recordings;
 mod rules;
 mod run;
 mod simulate;
 mod state;
+mod status;
 mod update;
 
 use std::process::ExitCode;
@@ -88,15 +96,20 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keys(args) => keys::keys(args)?,
         Command::Lockouts(args) => lockouts::lockouts(args)?,
         Command::Cert(args) => certificate::certificate(&args)?,
+        Command::Status(args) => status::status(&args)?,
+        Command::Logs(args) => logs::logs(&args)?,
+        Command::Alerts(args) => alerts::alerts(args)?,
         Command::Rules(args) => return rules::rules(&args),
+        Command::Config(args) => config_file::config(&args)?,
         Command::Boards(args) => board::boards(&args)?,
         Command::Bridge(args) => bridge::bridge(&args.command)?,
         Command::Simulate(args) => simulate::simulate(&args)?,
         Command::Backup(args) => state::backup(&args)?,
         Command::Restore(args) => state::restore(&args)?,
         Command::Reset(args) => state::reset(&args)?,
-        Command::Notify(args) => state::notify(&args)?,
+        Command::Notify(args) => notify::notify(&args)?,
         Command::Recordings(args) => return recordings::recordings(&args),
+        Command::Firewall(args) => firewall::firewall(&args)?,
         Command::Update(args) => update::update(&args)?,
         Command::Diag(args) => diag::diag(&args)?,
         Command::Completions { shell } => {
@@ -104,7 +117,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "mfg-drone-gateway", &mut script);
             show(format_args!("{}", String::from_utf8_lossy(&script)));
         }
-        Command::Man => {
+        Command::Man { dir: Some(dir) } => clap_mangen::generate_to(Cli::command(), dir)?,
+        Command::Man { dir: None } => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut page)?;
             show(format_args!("{}", String::from_utf8_lossy(&page)));

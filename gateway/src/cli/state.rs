@@ -1,11 +1,10 @@
-//! `backup`, `restore`, `reset`, `notify`: the durable state as a whole.
+//! `backup`, `restore`, `reset`: the durable state as a whole.
 
 use hyper::Method;
 use store::{self, Store};
 
-use super::args::{BackupArgs, NotifyArgs, NotifyCommand, ResetArgs, RestoreArgs};
+use super::args::{BackupArgs, ResetArgs, RestoreArgs};
 use crate::control::{BackupRequest, Client};
-use crate::notify::send_test;
 
 pub(super) fn backup(args: &BackupArgs) -> anyhow::Result<()> {
     let config = super::load(&args.config)?.config;
@@ -61,13 +60,5 @@ pub(super) fn reset(args: &ResetArgs) -> anyhow::Result<()> {
         "{} is empty; the next start makes new keys and certificates",
         dir.display()
     );
-    Ok(())
-}
-
-pub(super) fn notify(args: &NotifyArgs) -> anyhow::Result<()> {
-    let config = super::load(&args.config)?.config;
-    let NotifyCommand::Test { name } = &args.command;
-    super::small_runtime()?.block_on(send_test(&config.notify, name))?;
-    println!("{name} took the test notification");
     Ok(())
 }

@@ -150,6 +150,19 @@ pub(super) fn problems(
     })
 }
 
+/// The least, zero where that means something, and the greatest value of a number.
+#[cfg(test)]
+pub(super) fn bounds(section: &str, key: &str) -> Option<(f64, f64)> {
+    let mut all = LIMITS.iter().copied().flatten();
+    let limit = all.find(|limit| (limit.section, limit.key) == (section, key))?;
+    let least = if limit.zero.is_some() {
+        0.0
+    } else {
+        limit.least
+    };
+    Some((least, limit.most))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -323,21 +323,29 @@ fn known_elsewhere(key: &str) -> Option<String> {
     })
 }
 
+/// `text` as if it stood in `/etc/g.toml`, with that environment.
+#[cfg(test)]
+fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+    let environment = environment
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    Loaded::parse(
+        Some("/etc/g.toml".into()),
+        text.to_owned(),
+        environment,
+        &[],
+    )
+}
+
+/// The same of a text that is sound.
+#[cfg(test)]
+pub(super) fn parsed(text: &str, environment: &[(&str, &str)]) -> Loaded {
+    parse(text, environment).expect("sound")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
-        let environment = environment
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        Loaded::parse(
-            Some("/etc/g.toml".into()),
-            text.to_owned(),
-            environment,
-            &[],
-        )
-    }
 
     #[test]
     fn nothing_is_needed() {

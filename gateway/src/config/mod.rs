@@ -10,16 +10,19 @@ mod board;
 mod bridge;
 mod camera;
 mod drones;
+mod gateway;
 mod id;
 mod limits;
 mod load;
 mod logging;
 pub mod notify;
+mod packed;
 mod place;
 mod ranges;
 mod recording;
 mod reload;
 mod server;
+mod shown;
 mod update;
 mod upstream;
 mod validate;
@@ -35,16 +38,19 @@ pub(crate) use bridge::MAX_BRIDGES;
 pub use bridge::{Bridge, ButtonAction};
 pub use camera::Camera;
 pub use drones::{Drone, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, OnOperatorLoss};
+pub use gateway::Gateway;
 pub use https::TlsConfig as Tls;
 pub use id::{MAX_ID_BYTES, is_id};
 pub use load::{Flag, Loaded};
 pub use logging::{Journal, LogFormat, Logging};
 pub use notify::Notify;
+pub use packed::{example, schema};
 pub use place::{ConfigError, Place, Problem};
 pub use ranges::{MAX_RANGES, Range, RangeError};
 pub use recording::{RecordedVideo, Recording};
 pub use reload::Reload;
 pub use server::Server;
+pub use shown::Shown;
 pub use store::Config as Storage;
 pub use update::Update;
 pub use upstream::Upstream;
@@ -84,6 +90,8 @@ fn from_table(table: &toml::Table) -> Result<Config, toml::de::Error> {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// What this gateway is called, and where its page is.
+    pub gateway: Gateway,
     /// Listeners, time-outs and caps.
     pub server: Server,
     /// Certificates.
@@ -113,3 +121,7 @@ pub struct Config {
     /// Updates of the whole system.
     pub update: Update,
 }
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod schema_tests;

@@ -5,32 +5,123 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// The kinds of channels: lists of tables in `[notify]`, a key each.
-pub(super) const KINDS: &[&str] = &["webhook"];
+pub(super) const KINDS: &[&str] = &[
+    "webhook",
+    "slack",
+    "teams",
+    "discord",
+    "ntfy",
+    "alertmanager",
+    "line",
+];
 
 /// `[notify]`
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Notify {
+    /// Networks (CIDR) and host names to which channels may go. Empty: where their own
+    /// addresses lead, and for webhooks to an address in figures, this host only.
+    pub allow: Vec<String>,
     /// Webhooks in order.
     pub webhook: Vec<Webhook>,
-    /// Networks (CIDR) and host names to which channels may go; empty: none off loopback.
-    pub allow: Vec<String>,
+    /// Slack, by incoming webhooks.
+    pub slack: Vec<Service>,
+    /// Microsoft Teams, by workflows.
+    pub teams: Vec<Service>,
+    /// Discord, by webhooks.
+    pub discord: Vec<Service>,
+    /// Topics of an ntfy server.
+    pub ntfy: Vec<Service>,
+    /// Alertmanagers.
+    pub alertmanager: Vec<Service>,
+    /// LINE, by its Messaging API.
+    pub line: Vec<Service>,
 }
 
 impl Notify {
+    /// The services, with their kinds.
+    pub(crate) fn services(&self) -> [(&'static str, &[Service]); 6] {
+        [
+            ("slack", &self.slack),
+            ("teams", &self.teams),
+            ("discord", &self.discord),
+            ("ntfy", &self.ntfy),
+            ("alertmanager", &self.alertmanager),
+            ("line", &self.line),
+        ]
+    }
+
+    /// Scheme, host and port of the address in the section called `name`.
+    pub(crate) fn address_of(&self, name: &str) -> Option<String> {
+        let webhooks = self.webhook.iter().map(|one| (&one.name, Some(&one.url)));
+        let services = self
+            .services()
+            .into_iter()
+            .flat_map(|(_, services)| services);
+        let services = services.map(|one| (&one.name, one.url.as_ref()));
+        let mut all = webhooks.chain(services);
+        let (_, url) = all.find(|(called, _)| *called == name)?;
+        place(url?)
+    }
+
     /// Removes what grants access or names a private place, for what leaves the machine.
     pub(crate) fn redact(&mut self) {
         for webhook in &mut self.webhook {
             webhook.redact();
         }
+        let services = [
+            &mut self.slack,
+            &mut self.teams,
+            &mut self.discord,
+            &mut self.ntfy,
+            &mut self.alertmanager,
+            &mut self.line,
+        ];
+        for service in services.into_iter().flatten() {
+            service.redact();
+        }
     }
+}
+
+/// What stands in the place of a secret.
+const REMOVED: &str = "(removed)";
+
+/// Where a URL leads, without what may grant access: some carry it in their path (as
+/// receivers shaped like Slack's do), some in the query or before the host.
+pub(crate) fn without_secrets(url: &str) -> String {
+    match place(url) {
+        Some(place) => format!("{place}/{REMOVED}"),
+        None => REMOVED.to_owned(),
+    }
+}
+
+/// In which language people are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Japanese.
+    Ja,
+}
+
+/// What a channel is told, and when: the same keys in every section.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Route {
+    pub(crate) types: Vec<String>,
+    pub(crate) sources: Vec<String>,
+    pub(crate) quiet: Option<String>,
+    pub(crate) repeat_minutes: Option<u32>,
+    pub(crate) escalate_to: Option<String>,
+    pub(crate) escalate_after_minutes: Option<u32>,
 }
 
 /// Shape of a webhook's body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WebhookTemplate {
-    /// The alert as in the API.
+    /// `docs/notification.schema.json`: the alert as in the API, and in words.
     #[default]
     Json,
     /// `{"text": …}` with attachments, as Slack-compatible receivers want it.
@@ -54,35 +145,133 @@ pub struct Webhook {
     /// Shape of the body.
     #[serde(default)]
     pub template: WebhookTemplate,
+    /// Language of its sentences.
+    #[serde(default)]
+    pub language: Language,
     /// Least level sent.
     #[serde(default)]
     pub min_level: Option<String>,
     /// PEM file of the authority that signed the target's certificate.
     #[serde(default)]
     pub ca: Option<PathBuf>,
+    /// Only alerts of these types; all when empty.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// Only alerts of these sources, `*` at the end for all that begin so; all when empty.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// Hours that only what is critical disturbs, as `22:00-06:00`.
+    #[serde(default)]
+    pub quiet: Option<String>,
+    /// How often what nobody has acknowledged is told again.
+    #[serde(default)]
+    pub repeat_minutes: Option<u32>,
+    /// Name of the channel that is told of what nobody has acknowledged, and after how long.
+    #[serde(default)]
+    pub escalate_to: Option<String>,
+    /// See `escalate_to`.
+    #[serde(default)]
+    pub escalate_after_minutes: Option<u32>,
 }
 
 impl Webhook {
+    /// What it is told, and when.
+    pub(crate) fn route(&self) -> Route {
+        Route {
+            types: self.types.clone(),
+            sources: self.sources.clone(),
+            quiet: self.quiet.clone(),
+            repeat_minutes: self.repeat_minutes,
+            escalate_to: self.escalate_to.clone(),
+            escalate_after_minutes: self.escalate_after_minutes,
+        }
+    }
+
     fn redact(&mut self) {
-        self.secret = self.secret.as_ref().map(|_| "(removed)".to_owned());
+        self.secret = self.secret.as_ref().map(|_| REMOVED.to_owned());
         self.url = without_secrets(&self.url);
     }
 }
 
-/// Where a URL leads, without what may grant access: some carry it in their path (as
-/// receivers shaped like Slack's do), some in the query or before the host.
-pub(crate) fn without_secrets(url: &str) -> String {
-    const REMOVED: &str = "(removed)";
-    let parsed: Option<http::Uri> = url.parse().ok();
-    let place = parsed.as_ref().and_then(|uri| {
-        let (scheme, host) = (uri.scheme_str()?, uri.host()?);
-        let port = uri.port().map(|port| format!(":{port}"));
-        Some(format!(
-            "{scheme}://{host}{}/{REMOVED}",
-            port.unwrap_or_default()
-        ))
-    });
-    place.unwrap_or_else(|| REMOVED.to_owned())
+/// `[[notify.slack]]`, `teams`, `discord`, `ntfy`, `alertmanager` and `line`: services
+/// that are spoken to over HTTPS. Which of them takes a token is judged by its channel.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Name in logs and metrics.
+    pub name: String,
+    /// `https://` anywhere allowed, `http://` for loopback only; or `url_file`. LINE
+    /// has one of its own.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// File holding the address, where it grants access.
+    #[serde(default)]
+    pub url_file: Option<PathBuf>,
+    /// Access token of ntfy, Alertmanager or LINE; or `token_file`.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// File holding the token.
+    #[serde(default)]
+    pub token_file: Option<PathBuf>,
+    /// LINE: id of the user, group or room; all friends of the account when absent.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// Language of its sentences.
+    #[serde(default)]
+    pub language: Language,
+    /// Least level sent.
+    #[serde(default)]
+    pub min_level: Option<String>,
+    /// PEM file of the authority that signed the target's certificate.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// Only alerts of these types; all when empty.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// Only alerts of these sources, `*` at the end for all that begin so; all when empty.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// Hours that only what is critical disturbs, as `22:00-06:00`.
+    #[serde(default)]
+    pub quiet: Option<String>,
+    /// How often what nobody has acknowledged is told again.
+    #[serde(default)]
+    pub repeat_minutes: Option<u32>,
+    /// Name of the channel that is told of what nobody has acknowledged, and after how long.
+    #[serde(default)]
+    pub escalate_to: Option<String>,
+    /// See `escalate_to`.
+    #[serde(default)]
+    pub escalate_after_minutes: Option<u32>,
+}
+
+impl Service {
+    /// What it is told, and when.
+    pub(crate) fn route(&self) -> Route {
+        Route {
+            types: self.types.clone(),
+            sources: self.sources.clone(),
+            quiet: self.quiet.clone(),
+            repeat_minutes: self.repeat_minutes,
+            escalate_to: self.escalate_to.clone(),
+            escalate_after_minutes: self.escalate_after_minutes,
+        }
+    }
+
+    fn redact(&mut self) {
+        self.token = self.token.as_ref().map(|_| REMOVED.to_owned());
+        self.url = self.url.as_deref().map(without_secrets);
+    }
+}
+
+/// Where a URL leads, without what may be secret in it.
+fn place(url: &str) -> Option<String> {
+    let uri: http::Uri = url.parse().ok()?;
+    let (scheme, host) = (uri.scheme_str()?, uri.host()?);
+    Some(match uri.port() {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    })
 }
 
 #[cfg(test)]
@@ -110,5 +299,17 @@ mod tests {
         ] {
             assert_eq!(without_secrets(url), shown);
         }
+    }
+
+    #[test]
+    fn what_may_be_secret_in_an_address_is_not_shown() {
+        let secretive = "https://user:pass@hooks.example:8443/T0K3N?x=1";
+        let shown = place(secretive);
+        assert_eq!(shown.as_deref(), Some("https://hooks.example:8443"));
+        assert_eq!(
+            place("http://192.0.2.7/").as_deref(),
+            Some("http://192.0.2.7")
+        );
+        assert_eq!(place("nonsense"), None);
     }
 }

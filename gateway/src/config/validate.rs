@@ -41,6 +41,9 @@ impl Loaded {
         for (path, words) in limits::problems(&super::to_table(config)) {
             check.refuse(&path, words);
         }
+        for (key, words) in super::gateway::problems(&config.gateway) {
+            check.refuse(&["gateway", key], words);
+        }
         check.server(config);
         check.access(config);
         check.camera(&config.camera);

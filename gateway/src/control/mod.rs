@@ -9,31 +9,38 @@ pub(crate) mod bridges;
 mod client;
 mod links;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::extract::{Path as PathParameter, State};
+use axum::extract::{Path as PathParameter, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use access::{Access, ClientAddress, KeyError, KeyRecord, preview};
 use https::certificates::Renewal;
+use https::{Peer, Via};
 use readings::clock::Timestamp;
 use store::Store;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Client, ControlError};
 pub(crate) use links::{MadeLink, NewLink};
 
 /// File name of the socket in the state directory.
 const SOCKET: &str = "control.sock";
 /// Longest path of a socket: the kernel's 108 bytes with the zero behind it.
 const MAX_PATH_BYTES: usize = 107;
+
+/// What of the API the socket serves as well: what a person at the console asks and
+/// answers. Nothing that flies: whoever commands a drone has a session.
+const API: [&str; 3] = ["/api/alerts", "/api/dashboard/", "/api/notify/"];
 
 /// Who the audit trail names for what is done over the socket.
 pub(crate) const ACTOR: &str = "console";
@@ -50,6 +57,8 @@ pub(crate) struct Control {
     pub bridges: Box<dyn Fn() -> Vec<bridges::BridgeState> + Send + Sync>,
     /// Names and addresses that the certificate is for.
     pub names: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// The API, which asks for no key here.
+    pub api: Router,
     /// Makes a new certificate; the answer is shown to the operator.
     pub renew_certificate: RenewCertificate,
 }
@@ -215,6 +224,12 @@ fn explained(path: &Path, error: &std::io::Error) -> std::io::Error {
 }
 
 fn router(control: Arc<Control>) -> Router {
+    let console = Peer {
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        via: Via::Console,
+    };
+    let api = control.api.clone().layer(Extension(console));
+    let api = api.layer(middleware::from_fn(of_console));
     Router::new()
         .route("/keys", get(list_keys).post(create_key))
         .route("/keys/{key}", delete(revoke_key))
@@ -226,7 +241,17 @@ fn router(control: Arc<Control>) -> Router {
         .route("/bridges", get(bridges::list))
         .route(RENEW_CERTIFICATE, post(renew_certificate))
         .route(RENEW_AUTHORITY, post(renew_authority))
+        .fallback_service(api)
         .with_state(control)
+}
+
+/// Passes on what is in [`API`].
+async fn of_console(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if API.iter().any(|prefix| path.starts_with(prefix)) {
+        return next.run(request).await;
+    }
+    (StatusCode::NOT_FOUND, "not served on the control socket").into_response()
 }
 
 type Refusal = (StatusCode, String);

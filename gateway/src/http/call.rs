@@ -12,6 +12,10 @@ use crate::http::params::Param;
 use crate::http::state::App;
 use crate::shares::Principal;
 use access::Session;
+use https::{Peer, Via};
+
+/// Who is named for what was done over the control socket.
+const CONSOLE: &str = "console";
 
 /// A request that passed the gate, as a handler sees it.
 pub(crate) struct Call {
@@ -38,9 +42,16 @@ pub(crate) struct Call {
 impl Call {
     /// Name of the key that asks, for `acknowledged_by` and the audit trail.
     pub(crate) fn actor(&self) -> &str {
-        self.session
-            .as_ref()
-            .map_or("anonymous", |session| session.name())
+        match &self.session {
+            Some(session) => session.name(),
+            None if self.is_of_console() => CONSOLE,
+            None => "anonymous",
+        }
+    }
+
+    fn is_of_console(&self) -> bool {
+        let peer = self.parts.extensions.get::<Peer>();
+        peer.is_some_and(|peer| peer.via == Via::Console)
     }
 
     /// Who asks, where places are shared.

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::http::doors;
@@ -14,7 +15,7 @@ use crate::http::inputs::Inputs;
 use crate::http::params::{Kind, Location, Param};
 use crate::http::route::{Gives, Policy, Route};
 use crate::http::session_cookie;
-use access::{Access, Denial, Session, Tickets};
+use access::{Access, Denial, Session, Tickets, is_key_shaped};
 use https::{Connection, Via};
 use readings::clock::Mono;
 
@@ -38,7 +39,8 @@ pub(super) fn authenticate(
     now: Mono,
 ) -> Result<Option<Session>, ApiError> {
     let (policy, profile) = (route.policy, config.access.profile);
-    let is_open = via == Via::Metrics && policy == Policy::Metrics;
+    // Whoever may open the control socket owns the gateway's files anyway.
+    let is_open = via == Via::Console || (via == Via::Metrics && policy == Policy::Metrics);
     if is_open || !policy.asks_for_key(profile) {
         return Ok(None);
     }
@@ -52,9 +54,8 @@ pub(super) fn authenticate(
                 .ok_or_else(|| ApiError::from(Denial::Invalid));
         }
     }
-    let password = player_password(route, &parts.headers);
-    let key = parts.headers.get("x-api-key").map(HeaderValue::as_bytes);
-    let key = key.or(password.as_deref());
+    let key = shown_key(&parts.headers, takes_password(route));
+    let key = key.as_ref().map(|key| key.as_slice());
     let cookie = session_cookie::of(&parts.headers).filter(|_| key.is_none());
     let needs = policy.needs(profile);
     let session = match cookie {
@@ -68,24 +69,41 @@ pub(super) fn authenticate(
     Ok(Some(session))
 }
 
+/// The key in the headers: `X-API-Key`; else a Bearer token that looks like a key of ours;
+/// else, where programs scrape or play, the password of Basic.
+///
+/// Other Bearer tokens are somebody else's: the documented clients send some. They are
+/// neither judged nor counted, or whoever has signed in elsewhere would be locked out here.
+fn shown_key(headers: &HeaderMap, takes_password: bool) -> Option<Zeroizing<Vec<u8>>> {
+    if let Some(key) = headers.get("x-api-key") {
+        return Some(Zeroizing::new(key.as_bytes().to_vec()));
+    }
+    let (scheme, credentials) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
+    let credentials = credentials.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        let is_ours = is_key_shaped(credentials.as_bytes());
+        return is_ours.then(|| Zeroizing::new(credentials.as_bytes().to_vec()));
+    }
+    if !takes_password || !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = Zeroizing::new(BASE64.decode(credentials).ok()?);
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    Some(Zeroizing::new(decoded[colon + 1..].to_vec()))
+}
+
+/// Whether scrapers or players ask for it, which give a key as the password of Basic.
+fn takes_password(route: &Route) -> bool {
+    route.policy == Policy::Metrics || is_for_players(route)
+}
+
 /// Whether players ask for it: programs that know nothing but a user and a password.
 fn is_for_players(route: &Route) -> bool {
     matches!(route.gives, Gives::Media(&[first, ..]) if first.starts_with("video/mp"))
-}
-
-/// The key that a player gives as its password, where players ask; whatever its user's name.
-fn player_password(route: &Route, headers: &HeaderMap) -> Option<Vec<u8>> {
-    if !is_for_players(route) {
-        return None;
-    }
-    let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, pair) = given.split_once(' ')?;
-    let pair = scheme
-        .eq_ignore_ascii_case("basic")
-        .then(|| STANDARD.decode(pair.trim()))?;
-    let pair = pair.ok()?;
-    let colon = pair.iter().position(|byte| *byte == b':')?;
-    Some(pair[colon + 1..].to_vec())
 }
 
 /// The refusal of a route for players asks for a password: they send none before.
@@ -242,5 +260,48 @@ mod tests {
         let both = [KEY[0], cookie];
         let by_key = bench.ask((READ, Via::Https), "/x", &both).expect("let in");
         assert!(!by_key.expect("by the key").is_of_browser());
+    }
+
+    fn shown(headers: &[(&'static str, &str)], takes_password: bool) -> Option<String> {
+        let headers = headers.iter().map(|(name, value)| {
+            let value = HeaderValue::from_str(value).expect("a value");
+            (http::HeaderName::from_static(name), value)
+        });
+        let key = shown_key(&headers.collect(), takes_password)?;
+        Some(String::from_utf8(key.to_vec()).expect("text"))
+    }
+
+    #[test]
+    fn a_key_of_ours_is_taken_as_a_bearer_token_and_no_other_token_is() {
+        let bearer = |token: &str| shown(&[("authorization", token)], false);
+        assert_eq!(bearer("Bearer mfg-drone-x").as_deref(), Some("mfg-drone-x"));
+        assert_eq!(
+            bearer("bearer  mfg-drone-x").as_deref(),
+            Some("mfg-drone-x")
+        );
+        for other in [
+            "Bearer eyJhbGciOi",
+            "Bearer",
+            "Bearer ",
+            "Digest mfg-drone-x",
+            "x",
+        ] {
+            assert_eq!(bearer(other), None, "{other}");
+        }
+        let both = [
+            ("authorization", "Bearer mfg-drone-x"),
+            ("x-api-key", "other"),
+        ];
+        assert_eq!(shown(&both, true).as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn the_password_of_basic_is_a_key_only_where_passwords_are_taken() {
+        // printf 'prometheus:mfg-drone-a:b' | base64
+        let basic = [("authorization", "Basic cHJvbWV0aGV1czptZmctZHJvbmUtYTpi")];
+        assert_eq!(shown(&basic, true).as_deref(), Some("mfg-drone-a:b"));
+        assert_eq!(shown(&basic, false), None);
+        let broken = [("authorization", "Basic ???")];
+        assert_eq!(shown(&broken, true), None);
     }
 }

@@ -143,7 +143,10 @@ async fn answer(
     if !verdict.allowed {
         return Err(ApiError::rate_limited(verdict.limit, verdict.reset_s));
     }
-    doors::judge(config, route, &parts, peer.via)?;
+    // No browser can open the control socket.
+    if peer.via != Via::Console {
+        doors::judge(config, route, &parts, peer.via)?;
+    }
     let session = authenticate(
         (&app.access, &app.edge.tickets),
         config,

@@ -10,6 +10,7 @@ pub(crate) mod call;
 pub(crate) mod client;
 pub(crate) mod cors;
 pub(crate) mod credentials;
+pub(crate) mod csv;
 pub(crate) mod document;
 pub(crate) mod doors;
 pub(crate) mod envelope;

@@ -245,18 +245,18 @@ fn who(policy: Policy) -> String {
 fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
     let described = |text: &str| ResponseBuilder::new().description(text);
     match route.gives {
-        Gives::Json(shape) => {
+        Gives::Json(shape) | Gives::JsonOr(shape, _) => {
             let schema = (shape.schema)(schemas);
             let example = examples::of_schema(&schema, schemas);
             let content = ContentBuilder::new()
                 .schema(Some(schema))
                 .example(Some(example));
-            (
-                "200",
-                described("Success")
-                    .content("application/json", content.build())
-                    .build(),
-            )
+            let success = described("Success").content("application/json", content.build());
+            let success = match route.gives {
+                Gives::JsonOr(_, other) => success.content(other, Content::default()),
+                _ => success,
+            };
+            ("200", success.build())
         }
         Gives::Media(media) => {
             let success = media.iter().fold(described("Success"), |success, one| {

@@ -103,6 +103,9 @@ impl Verb {
 pub(crate) enum Gives {
     /// JSON of this shape.
     Json(Shape),
+    /// JSON of this shape, or another media type where the request asks for it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the document asks"))]
+    JsonOr(Shape, &'static str),
     /// Another media type.
     Media(&'static [&'static str]),
     /// 101 Switching Protocols.

@@ -1,11 +1,13 @@
 //! `notify.allow`: where notifications may go.
 //!
 //! Pure. A gateway must not become a way into the network it stands in: nothing off
-//! loopback that the list does not name, by host or by network. A channel asks twice:
+//! loopback that the list does not name, by host or by network, or, without a list, that
+//! is not the host of the channel's own address. A channel asks twice:
 //! for what is configured, and for the address when it connects, so that a name cannot
 //! lead elsewhere later.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -34,6 +36,21 @@ impl Allowed {
             }
         }
         Ok(allowed)
+    }
+
+    /// This list for a channel whose own address leads to `host`. Nobody but the owner of
+    /// the configuration writes that address, so while the list is empty it is enough;
+    /// a list that names anything is meant to be the whole of it.
+    pub(crate) fn or_own(self: &Arc<Allowed>, host: &str) -> Arc<Allowed> {
+        if !self.hosts.is_empty() || !self.networks.is_empty() {
+            return self.clone();
+        }
+        let mut own = Allowed::default();
+        match host.parse::<IpAddr>() {
+            Ok(address) => own.networks.push(address.into()),
+            Err(_) => own.hosts.push(host.to_ascii_lowercase()),
+        }
+        Arc::new(own)
     }
 
     /// Whether every address of the host of that name will do.
@@ -83,6 +100,18 @@ impl Allowed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_list_a_channel_goes_where_its_own_address_leads() {
+        let none = Arc::new(Allowed::default());
+        assert!(!none.may_lead_to("chat.example"));
+        let own = none.or_own("Chat.Example");
+        assert!(own.may_lead_to("chat.example") && !own.may_lead_to("other.example"));
+        let own = none.or_own("192.0.2.7");
+        assert!(own.may_lead_to("192.0.2.7") && !own.may_lead_to("192.0.2.8"));
+        let list = Arc::new(Allowed::parse(&["10.0.0.0/8".to_owned()]).expect("parsed"));
+        assert_eq!(list.or_own("192.0.2.7"), list);
+    }
 
     #[test]
     fn networks_are_what_their_bits_say() {

@@ -5,12 +5,15 @@
 //! `docs/adding-a-channel.md` is the guide. A channel must never reach what
 //! `notify.allow` does not name, and must never log a secret.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use sha2::{Digest as _, Sha256};
 
-use readings::{AlertType, BOARD, Level};
-use store::{AlertRecord, OutboxEvent, OutboxRecord};
+use super::routing::Routing;
+use readings::Level;
+use store::{OutboxEvent, OutboxRecord};
 
 /// One place where notifications go, with everything needed to send them.
 pub(crate) trait Channel: Send + Sync + 'static {
@@ -21,8 +24,13 @@ pub(crate) trait Channel: Send + Sync + 'static {
     /// from that of every other channel, of whatever kind.
     fn name(&self) -> &str;
 
-    /// Least level it is sent; all when none.
-    fn min_level(&self) -> Option<Level>;
+    /// What it is told, and when.
+    fn routing(&self) -> &Routing;
+
+    /// Whether several alerts may come in one message: to people. A program wants each.
+    fn takes_several(&self) -> bool {
+        false
+    }
 
     /// Sends one notification, within a time limit of its own.
     fn send<'a>(
@@ -32,6 +40,29 @@ pub(crate) trait Channel: Send + Sync + 'static {
 
     /// Whether it could send now; nobody is sent anything.
     fn check(&self) -> BoxFuture<'_, Result<(), String>>;
+
+    /// How often it wants to hear of what still stands, if it does: a service that
+    /// takes silence for the end.
+    fn standing_every(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Tells what stands. A failure is made good by the next time.
+    fn send_standing<'a>(
+        &'a self,
+        _standing: &'a [Notification],
+    ) -> BoxFuture<'a, Result<(), NotDelivered>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// A drone as people know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DroneName {
+    /// What it is called.
+    pub name: Arc<str>,
+    /// Whether it only is a simulation, which every message says.
+    pub simulated: bool,
 }
 
 /// What is sent: an event of an alert.
@@ -41,37 +72,40 @@ pub(crate) struct Notification {
     pub(crate) record: OutboxRecord,
     /// The same each time that it is tried, so that the other side can tell a repetition.
     pub(crate) delivery: String,
+    /// Name of the gateway.
+    pub(crate) gateway: Arc<str>,
+    /// Where its page is.
+    pub(crate) page: Option<Arc<str>>,
+    /// The drone that the alert is about, if it is about one.
+    pub(crate) drone: Option<DroneName>,
+    /// Others that belong into the same message; only for a channel that takes several.
+    pub(crate) also: Vec<Notification>,
+    /// Whether all of it came and went while it could not be told.
+    pub(crate) is_summary: bool,
+    /// That it was told before, and nobody has acknowledged it.
+    pub(crate) again: Option<Again>,
+}
+
+/// That something is told again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Again {
+    /// How often before.
+    pub(crate) times: u32,
+    /// For how long nobody has acknowledged it.
+    pub(crate) unanswered: Duration,
 }
 
 impl Notification {
-    /// One that says that nothing is wrong, to try a channel with.
-    pub(crate) fn test() -> Notification {
-        let now_us = jiff::Timestamp::now().as_microsecond();
-        let alert = AlertRecord {
-            seq: 0,
-            epoch: 0,
-            rule: "Test".to_owned(),
-            subject: BOARD.to_owned(),
-            level: Level::Info.name().to_owned(),
-            alert_type: AlertType::System.name().to_owned(),
-            message: "This is a test of the notification; nothing is wrong.".to_owned(),
-            details: None,
-            origin: "test".to_owned(),
-            metric: None,
-            value: None,
-            threshold: None,
-            created_us: now_us,
-            cleared_us: None,
-            acknowledged: None,
-            resolved: Some((now_us, "test".to_owned())),
-        };
-        Notification {
-            record: OutboxRecord {
-                event: OutboxEvent::Raised,
-                alert,
-            },
-            delivery: "test".to_owned(),
-        }
+    /// A UUID of this delivery by the channel called `channel`, the same each time that
+    /// it is tried and no other's: gateways number theirs alike.
+    pub(crate) fn once(&self, channel: &str) -> String {
+        let alert = self.record.alert.id();
+        let parts = [channel, &alert, self.event_name(), &self.delivery];
+        let digest = Sha256::digest(parts.join("\n").as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        let uuid = uuid::Builder::from_random_bytes(bytes).into_uuid();
+        uuid.hyphenated().to_string()
     }
 
     /// What happened, in a word.
@@ -82,6 +116,11 @@ impl Notification {
             OutboxEvent::Cleared => "cleared",
             OutboxEvent::Resolved => "resolved",
         }
+    }
+
+    /// Where the alert stands on the page.
+    pub(crate) fn link(&self) -> Option<String> {
+        self.page.as_ref().map(|page| format!("{page}/#/alerts"))
     }
 
     /// Level of the alert; none where this version does not know its name.
@@ -115,16 +154,4 @@ impl NotDelivered {
             after: None,
         }
     }
-}
-
-/// A channel's `min_level`.
-///
-/// # Errors
-/// The known levels; begins with the key.
-pub(crate) fn min_level(name: Option<&str>) -> Result<Option<Level>, String> {
-    let Some(name) = name else { return Ok(None) };
-    Level::from_name(name).map(Some).ok_or_else(|| {
-        let known = Level::NAMES.join(", ");
-        format!("min_level: {name:?} is none of {known}")
-    })
 }

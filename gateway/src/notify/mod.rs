@@ -9,28 +9,39 @@
 
 mod allowed;
 mod channel;
+mod http;
 mod measured;
+mod message;
+mod plan;
+mod progress;
+mod routing;
+mod sender;
+mod service;
+mod services;
 mod webhook;
+mod words;
 mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use thiserror::Error;
 use tokio::task::JoinSet;
 
-use crate::config;
+use crate::config::{self, Config};
 use crate::supervision::Supervisor;
 use readings::Level;
 use store::{Change, OutboxRecord, Store};
 
 use allowed::Allowed;
-use channel::{Channel, Notification};
+use channel::Channel;
+use progress::{Counters, Progress};
+use service::Service;
 use webhook::Webhook;
-use worker::{Counters, DeliveryWorker, Progress};
+use worker::{DeliveryWorker, Pace};
 
-pub use channel::NotDelivered;
+pub use channel::{DroneName, NotDelivered};
+pub use sender::Sender;
 
 /// Every channel of the configuration that can be used, and what is wrong with the
 /// others. A further kind of channel is a line here.
@@ -49,8 +60,20 @@ fn channels(config: &config::Notify) -> (Vec<Arc<dyn Channel>>, Vec<ChannelError
                 |it| &it.name,
                 |it| Webhook::open(it, &allowed),
             );
+            for (name, sections) in config.services() {
+                let Some(kind) = services::kind(name) else {
+                    continue;
+                };
+                found.add(
+                    name,
+                    sections,
+                    |it| &it.name,
+                    |it| Service::open(kind, it, &allowed),
+                );
+            }
         }
     }
+    found.judge_escalations();
     (found.usable, found.wrong)
 }
 
@@ -62,6 +85,8 @@ const MAX_CHANNELS: usize = 16;
 struct Channels {
     names: Vec<String>,
     usable: Vec<Arc<dyn Channel>>,
+    /// Where each of these stands.
+    sections: Vec<Vec<String>>,
     wrong: Vec<ChannelError>,
 }
 
@@ -93,10 +118,29 @@ impl Channels {
                 refuse("name: another one has this name; names must differ".to_owned());
             }
             match open(section) {
-                Ok(channel) => self.usable.push(Arc::new(channel)),
+                Ok(channel) => {
+                    let section = ["notify", kind, &index.to_string()].map(str::to_owned);
+                    self.sections.push(section.into());
+                    self.usable.push(Arc::new(channel));
+                }
                 Err(reason) => refuse(reason),
             }
             self.names.push(name(section).clone());
+        }
+    }
+
+    /// A channel escalates to another one that there is.
+    fn judge_escalations(&mut self) {
+        for (channel, section) in self.usable.iter().zip(&self.sections) {
+            let Some((to, _)) = &channel.routing().escalation else {
+                continue;
+            };
+            if !self.names.contains(to) || to == channel.name() {
+                self.wrong.push(ChannelError {
+                    section: section.clone(),
+                    reason: format!("escalate_to: there is no other channel called {to:?}"),
+                });
+            }
         }
     }
 }
@@ -141,14 +185,27 @@ pub struct ChannelStats {
     pub failed: u64,
     /// Notifications given up because they were refused again and again.
     pub refused: u64,
+    /// Why the last attempt failed, if it did.
+    pub problem: Option<String>,
 }
 
 /// Says whether channels are not to hear of a notification; asked when it is its turn.
 pub type Hides = Arc<dyn Fn(&OutboxRecord) -> bool + Send + Sync>;
 
+/// Says whether the clock on the wall is synchronised.
+pub type Clock = Arc<dyn Fn() -> Option<bool> + Send + Sync>;
+
+/// Hears of a channel, by its name, that it fails, or that it does not any more.
+pub type Alarm = Arc<dyn Fn(&str, Option<&str>) + Send + Sync>;
+
+/// Origin of the alert that a channel fails, and what its subject begins with: the channel
+/// itself is not told of it.
+pub const FAILING: (&str, &str) = (worker::FAILING_ORIGIN, worker::FAILING_SUBJECT);
+
 /// The notifier; its tasks end when it is dropped.
 pub struct Notifier {
     counters: Vec<(Arc<dyn Channel>, Arc<Counters>)>,
+    progress: Arc<Progress>,
     _tasks: JoinSet<()>,
 }
 
@@ -166,38 +223,41 @@ pub async fn keep_outbox(config: &config::Notify, store: &Store) -> Result<(), C
     Ok(())
 }
 
+/// What a notifier is given beside its channels.
+#[derive(Clone)]
+pub struct Terms {
+    /// Who speaks.
+    pub sender: Sender,
+    /// What channels are not to hear.
+    pub hides: Hides,
+    /// Whether the clock on the wall is right, where that is known.
+    pub clock: Clock,
+    /// Hears that a channel has failed for a minute, and why; and that it works again.
+    pub alarm: Alarm,
+}
+
 impl Notifier {
     /// Starts a task for each channel on the current runtime, and has the store keep the
     /// outbox from now on. Channels get nothing of what `hides` keeps from them.
     ///
     /// # Errors
     /// [`ChannelError`] for a channel that cannot be used.
-    pub async fn start_hiding(
+    pub async fn start(
         config: &config::Notify,
         store: Store,
         supervisor: Option<&Supervisor>,
-        hides: Hides,
+        terms: Terms,
     ) -> Result<Notifier, ChannelError> {
         let channels = usable(config)?;
-        Ok(Notifier::run(channels, store, supervisor, hides, worker::BACK_OFF_MIN).await)
-    }
-
-    /// The same, hiding nothing.
-    #[cfg(test)]
-    async fn start(
-        config: &config::Notify,
-        store: Store,
-        supervisor: Option<&Supervisor>,
-    ) -> Result<Notifier, ChannelError> {
-        Notifier::start_hiding(config, store, supervisor, Arc::new(|_| false)).await
+        Ok(Notifier::run(channels, store, supervisor, terms, Pace::USUAL).await)
     }
 
     async fn run(
         channels: Vec<Arc<dyn Channel>>,
         store: Store,
         supervisor: Option<&Supervisor>,
-        hides: Hides,
-        back_off_min: Duration,
+        terms: Terms,
+        pace: Pace,
     ) -> Notifier {
         store.keep_outbox(!channels.is_empty());
         let progress = Arc::new(Progress::new(first_positions(&store, &channels).await));
@@ -205,18 +265,24 @@ impl Notifier {
             progress.drop_delivered(&store);
         }
         let (mut counters, mut tasks) = (Vec::new(), JoinSet::new());
-        for (index, channel) in channels.into_iter().enumerate() {
+        for (index, channel) in channels.iter().cloned().enumerate() {
+            let escalation = &channel.routing().escalation;
+            let second = escalation.as_ref().and_then(|(second, _)| {
+                let second = channels.iter().find(|other| other.name() == second);
+                second.cloned()
+            });
             let counted = Arc::new(Counters::default());
             counters.push((channel.clone(), counted.clone()));
             let name: Arc<str> = format!("notifications to {}", channel.name()).into();
             let worker = DeliveryWorker {
                 channel,
+                second,
                 index,
                 store: store.clone(),
                 progress: progress.clone(),
                 counters: counted,
-                hides: hides.clone(),
-                back_off_min,
+                terms: terms.clone(),
+                pace,
             };
             // All that a worker knows is in the progress that they share: it can be begun
             // again after a fault of its own, and the other channels go on meanwhile.
@@ -229,8 +295,15 @@ impl Notifier {
         }
         Notifier {
             counters,
+            progress,
             _tasks: tasks,
         }
+    }
+
+    /// Has every channel that waits after a failure try at once: somebody knows that the
+    /// other side is there again.
+    pub fn wake(&self) {
+        self.progress.wake();
     }
 
     /// Counters of every channel.
@@ -239,10 +312,11 @@ impl Notifier {
         let read = |(channel, counters): &(Arc<dyn Channel>, Arc<Counters>)| ChannelStats {
             name: channel.name().to_owned(),
             kind: channel.kind(),
-            min_level: channel.min_level(),
+            min_level: channel.routing().min_level,
             sent: counters.sent.load(Ordering::Relaxed),
             failed: counters.failed.load(Ordering::Relaxed),
             refused: counters.refused.load(Ordering::Relaxed),
+            problem: counters.problem(),
         };
         self.counters.iter().map(read).collect()
     }
@@ -253,14 +327,41 @@ impl Notifier {
 ///
 /// # Errors
 /// [`TestError`] saying what is wrong with it.
-pub async fn send_test(config: &config::Notify, name: &str) -> Result<(), TestError> {
-    let channels = usable(config)?;
+pub async fn send_test(config: &Config, name: &str) -> Result<(), TestError> {
+    let channels = usable(&config.notify)?;
     let Some(channel) = channels.iter().find(|channel| channel.name() == name) else {
         let known: Vec<&str> = channels.iter().map(|channel| channel.name()).collect();
         return Err(TestError::Unknown(name.to_owned(), known.join(", ")));
     };
-    let sent = channel.send(&Notification::test()).await;
+    let sent = channel.send(&Sender::configured(config).test()).await;
     sent.map_err(|error| TestError::NotDelivered(name.to_owned(), error))
+}
+
+/// A channel as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Configured {
+    /// Its name.
+    pub name: String,
+    /// What kind it is, such as `webhook`.
+    pub kind: &'static str,
+    /// Scheme, host and port; none where it stands in a file.
+    pub address: Option<String>,
+    /// Least level it is sent.
+    pub min_level: &'static str,
+}
+
+/// Every channel of the configuration.
+///
+/// # Errors
+/// [`ChannelError`] for one that cannot be used.
+pub fn configured(config: &config::Notify) -> Result<Vec<Configured>, ChannelError> {
+    let listed = usable(config)?.into_iter().map(|channel| Configured {
+        name: channel.name().to_owned(),
+        kind: channel.kind(),
+        address: config.address_of(channel.name()),
+        min_level: channel.routing().min_level.unwrap_or(Level::Info).name(),
+    });
+    Ok(listed.collect())
 }
 
 /// Whether each channel could send now, all asked at once, with its kind and name.
@@ -307,3 +408,5 @@ async fn first_positions(store: &Store, channels: &[Arc<dyn Channel>]) -> Vec<u6
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod worker_tests;

@@ -1,21 +1,24 @@
 //! Notifications against a real listener on loopback, and by a channel of a few lines.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use super::channel::{DroneName, Notification};
+use super::routing::Routing;
 use super::*;
 use crate::config::Notify;
-use crate::config::notify::{Webhook, WebhookTemplate};
+use crate::config::notify::{Language, Webhook, WebhookTemplate};
 use readings::Level;
 use store::OutboxEvent;
 
 /// A notification of an alert that nobody has resolved.
 pub(super) fn notification(seq: u64, level: &str, event: OutboxEvent) -> Notification {
-    let mut notification = Notification::test();
+    let mut notification = nobody().test();
     let alert = &mut notification.record.alert;
     alert.acknowledged = alert
         .resolved
@@ -24,6 +27,32 @@ pub(super) fn notification(seq: u64, level: &str, event: OutboxEvent) -> Notific
     (alert.seq, alert.level) = (seq, level.to_owned());
     notification.record.event = event;
     notification
+}
+
+/// A drone's battery, as a rule's alert holds it.
+pub(super) fn battery(event: OutboxEvent) -> Notification {
+    let mut notification = notification(9, "critical", event);
+    notification.gateway = "roof".into();
+    notification.page = Some("https://roof.example:8443".into());
+    notification.drone = Some(DroneName {
+        name: "North hall".into(),
+        simulated: false,
+    });
+    let alert = &mut notification.record.alert;
+    alert.origin = "system_monitor".to_owned();
+    alert.rule = "Critical Battery".to_owned();
+    alert.alert_type = "drone".to_owned();
+    alert.subject = "drone_001".to_owned();
+    alert.metric = Some("battery_level".to_owned());
+    (alert.value, alert.threshold) = (Some(9.0), Some(10.0));
+    alert.message = "Critical Battery: battery_level of drone_001 is 9 % (< 10 %)".to_owned();
+    alert.created_us = 1_738_314_902_123_456;
+    notification
+}
+
+/// A gateway without a configuration speaks.
+fn nobody() -> Sender {
+    Sender::configured(&Config::default())
 }
 
 /// A target that answers with the given statuses, then with 200, and passes
@@ -77,22 +106,43 @@ fn config(url: &str, min_level: Option<&str>) -> Notify {
         secret: Some("secret".to_owned()),
         secret_file: None,
         template: WebhookTemplate::Json,
+        language: Language::En,
         min_level: min_level.map(str::to_owned),
         ca: None,
+        types: Vec::new(),
+        sources: Vec::new(),
+        quiet: None,
+        repeat_minutes: None,
+        escalate_to: None,
+        escalate_after_minutes: None,
     };
     Notify {
         webhook: vec![webhook],
-        allow: Vec::new(),
+        ..Notify::default()
     }
 }
 
-fn raised(seq: u64, level: &str) -> Change {
+/// The configuration around it.
+fn whole(url: &str) -> Config {
+    Config {
+        notify: config(url, None),
+        ..Config::default()
+    }
+}
+
+pub(super) fn raised(seq: u64, level: &str) -> Change {
     let record = notification(seq, level, OutboxEvent::Raised).record;
     Change::PutAlert(record.alert, Some(record.event))
 }
 
 /// The smallest channel: appends a line to a file.
-struct FileChannel(std::path::PathBuf);
+pub(super) struct FileChannel(pub(super) std::path::PathBuf, pub(super) Routing);
+
+impl FileChannel {
+    pub(super) fn at(file: &std::path::Path, routing: Routing) -> Arc<dyn Channel> {
+        Arc::new(FileChannel(file.to_owned(), routing))
+    }
+}
 
 impl Channel for FileChannel {
     fn kind(&self) -> &'static str {
@@ -103,8 +153,8 @@ impl Channel for FileChannel {
         "log"
     }
 
-    fn min_level(&self) -> Option<Level> {
-        Some(Level::Warning)
+    fn routing(&self) -> &Routing {
+        &self.1
     }
 
     fn send<'a>(
@@ -131,9 +181,14 @@ async fn alerts_arrive_in_order_signed_and_also_after_a_restart() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let (url, mut received) = listener(Vec::new()).await;
     let (store, _) = Store::open(dir.path()).expect("opened");
-    let notifier = Notifier::start(&config(&url, Some("warning")), store.clone(), None)
-        .await
-        .expect("started");
+    let notifier = Notifier::start(
+        &config(&url, Some("warning")),
+        store.clone(),
+        None,
+        terms(nothing()),
+    )
+    .await
+    .expect("started");
     store
         .commit(vec![raised(1, "critical"), raised(2, "info")])
         .await
@@ -169,7 +224,7 @@ async fn alerts_arrive_in_order_signed_and_also_after_a_restart() {
     drop(store);
 
     let (store, _) = Store::open(dir.path()).expect("opened");
-    let notifier = Notifier::start(&config(&url, None), store.clone(), None)
+    let notifier = Notifier::start(&config(&url, None), store.clone(), None, terms(nothing()))
         .await
         .expect("started");
     let mut seen = String::new();
@@ -194,14 +249,14 @@ async fn a_failing_target_is_tried_again_and_a_refusing_one_given_up() {
     let (store, _) = Store::open(dir.path()).expect("opened");
     let notifier = {
         let channels = usable(&config(&url, None)).expect("usable");
-        Notifier::run(channels, store.clone(), None, nothing(), Duration::ZERO).await
+        Notifier::run(channels, store.clone(), None, terms(nothing()), HASTE).await
     };
     store
         .commit(vec![raised(1, "critical")])
         .await
         .expect("committed");
     store
-        .commit(vec![raised(2, "critical")])
+        .commit(vec![raised(2, "error")])
         .await
         .expect("committed");
     for _ in 0..10 {
@@ -260,9 +315,7 @@ async fn the_outbox_keeps_the_worst_longest() {
 #[tokio::test]
 async fn a_test_goes_out_at_once_or_says_why_not() {
     let (url, mut received) = listener(vec![200, 403]).await;
-    send_test(&config(&url, None), "hook")
-        .await
-        .expect("arrived");
+    send_test(&whole(&url), "hook").await.expect("arrived");
     assert!(
         received
             .recv()
@@ -270,12 +323,12 @@ async fn a_test_goes_out_at_once_or_says_why_not() {
             .expect("sent")
             .contains("nothing is wrong")
     );
-    let refused = send_test(&config(&url, None), "hook")
+    let refused = send_test(&whole(&url), "hook")
         .await
         .expect_err("refused")
         .to_string();
     assert!(refused.contains("403"), "{refused}");
-    let unknown = send_test(&config(&url, None), "other")
+    let unknown = send_test(&whole(&url), "other")
         .await
         .expect_err("unknown")
         .to_string();
@@ -287,17 +340,10 @@ async fn a_channel_of_another_kind_needs_no_change_of_the_worker() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let (store, _) = Store::open(&dir.path().join("store")).expect("opened");
     let file = dir.path().join("alerts.txt");
-    let channel: Arc<dyn Channel> = Arc::new(FileChannel(file.clone()));
+    let channel = FileChannel::at(&file, warnings());
     // Not there yet: it is tried again until it is.
     std::fs::create_dir(&file).expect("made");
-    let notifier = Notifier::run(
-        vec![channel],
-        store.clone(),
-        None,
-        nothing(),
-        Duration::ZERO,
-    )
-    .await;
+    let notifier = Notifier::run(vec![channel], store.clone(), None, terms(nothing()), HASTE).await;
     let changes = vec![raised(1, "critical"), raised(2, "info"), raised(3, "error")];
     store.commit(changes).await.expect("committed");
     while notifier.stats()[0].failed == 0 {
@@ -315,8 +361,31 @@ async fn a_channel_of_another_kind_needs_no_change_of_the_worker() {
     assert_eq!(notifier.stats()[0].refused, 0);
 }
 
+pub(super) fn terms(hides: Hides) -> Terms {
+    Terms {
+        sender: nobody(),
+        hides,
+        clock: Arc::new(|| None),
+        alarm: Arc::new(|_, _| ()),
+    }
+}
+
+/// No waits, and what a minute makes an alert at once.
+pub(super) const HASTE: Pace = Pace {
+    back_off_min: Duration::ZERO,
+    fails_for: Duration::ZERO,
+    tick: Duration::from_millis(1),
+};
+
+pub(super) fn warnings() -> Routing {
+    Routing {
+        min_level: Some(Level::Warning),
+        ..Routing::default()
+    }
+}
+
 /// Keeps nothing from channels.
-fn nothing() -> Hides {
+pub(super) fn nothing() -> Hides {
     Arc::new(|_| false)
 }
 
@@ -325,9 +394,9 @@ async fn what_is_muted_is_passed_over_and_holds_up_nothing() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let (store, _) = Store::open(&dir.path().join("store")).expect("opened");
     let file = dir.path().join("alerts.txt");
-    let channel: Arc<dyn Channel> = Arc::new(FileChannel(file.clone()));
+    let channel = FileChannel::at(&file, warnings());
     let hides: Hides = Arc::new(|record| record.alert.seq == 1);
-    let notifier = Notifier::run(vec![channel], store.clone(), None, hides, Duration::ZERO).await;
+    let notifier = Notifier::run(vec![channel], store.clone(), None, terms(hides), HASTE).await;
     let changes = vec![raised(1, "critical"), raised(2, "critical")];
     store.commit(changes).await.expect("committed");
     while notifier.stats()[0].sent < 1 {

@@ -8,16 +8,18 @@ use std::fmt::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, header};
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::latency::BOUNDS_S;
+use crate::http::packed::{gzip, takes_gzip};
 use crate::http::respond;
 use crate::http::route::{Gives, Policy, Route};
 use crate::http::rows::get;
 use crate::http::state::{ApiStats, App};
 use crate::performance::RouteId;
+use readings::classic;
 use readings::measured::{self, Page};
 
 /// The routes of this file.
@@ -25,22 +27,61 @@ pub(crate) const ROUTES: &[Route] = &[get(
     "/metrics",
     Policy::Metrics,
     metrics,
-    Gives::Media(&["application/openmetrics-text"]),
+    Gives::Media(&["text/plain", "application/openmetrics-text"]),
 )
 .about(
     "operations",
-    "Get metrics in the OpenMetrics format, for Prometheus",
+    "Get metrics for Prometheus: as OpenMetrics where `Accept` names it, else as text 0.0.4",
 )];
 
 /// The media type of OpenMetrics text.
 static OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+/// That of the older format.
+static CLASSIC: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+/// What the answer depends on besides the address.
+static VARY: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
 
 /// `GET /metrics`
 pub(crate) fn metrics(call: &mut Call) -> Outcome {
     let app = Arc::clone(&call.app);
     let text = measured::page(move |page| fill(&app, page)).map_err(|_| ApiError::internal())?;
-    Ok(respond::typed(OPEN_METRICS.clone(), text.into()))
+    let headers = &call.parts.headers;
+    let (media_type, text) = match wants_open_metrics(headers) {
+        true => (&OPEN_METRICS, text),
+        false => (&CLASSIC, classic(&text)),
+    };
+    let mut response = match takes_gzip(headers) {
+        true => {
+            let mut response = respond::typed(media_type.clone(), gzip(text.as_bytes()).into());
+            let coding = HeaderValue::from_static("gzip");
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_ENCODING, coding);
+            response
+        }
+        false => respond::typed(media_type.clone(), text.into()),
+    };
+    response.headers_mut().insert(header::VARY, VARY.clone());
+    Ok(response)
+}
+
+/// Whether `Accept` names OpenMetrics, and not less than the older format. Who names
+/// neither gets the older one, which everything reads.
+fn wants_open_metrics(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter();
+    let accepted = accepted.filter_map(|value| value.to_str().ok());
+    let (mut open_metrics, mut text) = (0.0_f32, 0.0_f32);
+    for range in accepted.flat_map(|value| value.split(',')) {
+        let mut parts = range.split(';').map(str::trim);
+        let weight = match parts.next() {
+            Some("application/openmetrics-text") => &mut open_metrics,
+            Some("text/plain" | "text/*") => &mut text,
+            _ => continue,
+        };
+        let given = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok());
+        *weight = weight.max(given.unwrap_or(1.0));
+    }
+    open_metrics > 0.0 && open_metrics >= text
 }
 
 fn fill(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
@@ -62,6 +103,17 @@ fn build(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
         "build_info",
         "The gateway that runs",
         [(version.as_slice(), 1.0)],
+    )?;
+    let config = app.config.load();
+    let (name, public_url) = (config.gateway.name_or_host(), &config.gateway.public_url);
+    let of_gateway: [(&str, &str); 2] = [
+        ("name", &name),
+        ("public_url", public_url.as_deref().unwrap_or_default()),
+    ];
+    page.gauges(
+        "gateway_info",
+        "What the gateway is called, and where its page is",
+        [(of_gateway.as_slice(), 1.0)],
     )?;
     page.gauge(
         "uptime_seconds",
@@ -219,4 +271,31 @@ fn access(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
         "Sign-in links dropped at capacity",
         access.link_evictions,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_metrics_is_for_whoever_asks_for_it() {
+        let wants = |accept: &str| {
+            let value = HeaderValue::from_str(accept).expect("a value");
+            wants_open_metrics(&HeaderMap::from_iter([(header::ACCEPT, value)]))
+        };
+        // As Prometheus 2.42 and 3 write it.
+        assert!(wants(
+            "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+        ));
+        assert!(wants("application/openmetrics-text; version=1.0.0"));
+        for other in [
+            "*/*",
+            "text/plain",
+            "text/plain;version=0.0.4;q=0.9, application/openmetrics-text;q=0.5",
+            "application/openmetrics-text;q=0",
+        ] {
+            assert!(!wants(other), "{other}");
+        }
+        assert!(!wants_open_metrics(&HeaderMap::new()));
+    }
 }

@@ -1,12 +1,15 @@
 //! Contract 6.2: recorded samples, by name or all of them.
 
+use std::fmt;
 use std::sync::Arc;
 
+use axum::response::Response;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
-use crate::http::envelope::Outcome;
+use crate::http::csv::{self, Csv};
+use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
 use crate::http::route::{Gives, Route};
@@ -23,10 +26,11 @@ pub(crate) const ROUTES: &[Route] = &[get(
     "/api/performance/metrics",
     DASHBOARD,
     metrics,
-    Gives::Json(of::<MetricList>()),
+    Gives::JsonOr(of::<MetricList>(), csv::MEDIA_TYPE),
 )
 .about("performance", "List recorded samples, oldest first")
-.takes(METRICS)];
+.takes(METRICS)
+.also(&["400"])];
 
 /// Minutes of history there are; `duration_minutes=0` asks for all of them.
 pub(crate) const HISTORY_MINUTES: i64 = 1440;
@@ -67,8 +71,23 @@ const SOURCE: Param = Param::optional(
     "Whose samples of metric_name: board (default), the id of a drone, or bridge/<name>/<sensor>",
 );
 
+const STRICT: Param = Param::optional(
+    Location::Query,
+    "strict",
+    Kind::Flag,
+    "Whether an unknown metric or source is an error; an empty list when absent",
+);
+
 /// Parameters of `GET /api/performance/metrics`.
-pub(crate) const METRICS: &[Param] = &[METRIC_NAME, DURATION_MINUTES, SOURCE, LIMIT, OFFSET];
+pub(crate) const METRICS: &[Param] = &[
+    METRIC_NAME,
+    DURATION_MINUTES,
+    SOURCE,
+    STRICT,
+    LIMIT,
+    OFFSET,
+    csv::FORMAT,
+];
 
 const LIMIT: Param = Param::optional(
     Location::Query,
@@ -129,7 +148,13 @@ struct SampleName(&'static str, &'static str);
 
 impl Serialize for SampleName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}{}", self.0, self.1))
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for SampleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.0, self.1)
     }
 }
 
@@ -211,11 +236,16 @@ pub(crate) fn metrics(call: &mut Call) -> Outcome {
     );
     let source = call.inputs.text(&SOURCE);
     let (limit, offset) = (call.inputs.int(&LIMIT), call.inputs.int(&OFFSET));
+    let is_strict = call.inputs.flag(&STRICT).unwrap_or(false);
+    let format = call.inputs.text(&csv::FORMAT);
     call.inputs.finish()?;
     let source = source.as_deref().unwrap_or(BOARD);
     let minutes = minutes
         .filter(|minutes| *minutes > 0)
         .unwrap_or(HISTORY_MINUTES);
+    if is_strict {
+        judge(&call.app, name.as_deref(), source)?;
+    }
     let performance = call.app.performance()?;
     let mut samples = match name.as_deref() {
         None => everything(&call.app, performance, minutes),
@@ -229,6 +259,14 @@ pub(crate) fn metrics(call: &mut Call) -> Outcome {
     // Times come from several histories: one order over all.
     samples.sort_by_key(|sample| sample.at_us);
     samples.drain(..samples.len().saturating_sub(MAX_SAMPLES));
+    let limit = limit.filter(|limit| *limit > 0).unwrap_or(i64::MAX);
+    let (offset, limit) = (offset.unwrap_or(0) as usize, limit as usize);
+    let app = Arc::clone(&call.app);
+    if format.as_deref() == Some(csv::CSV) {
+        let page = samples.into_iter().skip(offset).take(limit);
+        let shown = page.map(|sample| sample.shown(&app.performance));
+        return Ok(as_csv(shown, source));
+    }
     let rest = Rest {
         total_count: samples.len(),
         summary: name.map(|name| summarise(&samples, name, minutes)),
@@ -239,14 +277,39 @@ pub(crate) fn metrics(call: &mut Call) -> Outcome {
         *brace = b',';
     }
     tail.insert(0, b']');
-    let limit = limit.filter(|limit| *limit > 0).unwrap_or(i64::MAX);
-    let page = samples
-        .into_iter()
-        .skip(offset.unwrap_or(0) as usize)
-        .take(limit as usize);
-    let app = Arc::clone(&call.app);
+    let page = samples.into_iter().skip(offset).take(limit);
     let shown = page.map(move |sample| sample.shown(&app.performance));
     Ok(respond::streamed("{\"metrics\":[", shown, tail))
+}
+
+/// Whether there are such a metric and such a source at all.
+fn judge(app: &App, name: Option<&str>, source: &str) -> Result<(), ApiError> {
+    let is_known =
+        name.is_none_or(|name| name.starts_with(CALL_PREFIX) || Metric::from_name(name).is_some());
+    if !is_known {
+        let error = ApiError::invalid(format!("Unknown metric: {}", name.unwrap_or_default()));
+        return Err(error.details(format!("known: {}", Metric::NAMES.join(", "))));
+    }
+    if app.sources.find(source).is_none() {
+        let known: Vec<String> = app.sources.iter().map(|one| one.name.to_string()).collect();
+        let error = ApiError::invalid(format!("Unknown source: {source}"));
+        return Err(error.details(format!("known: {}", known.join(", "))));
+    }
+    Ok(())
+}
+
+fn as_csv(samples: impl Iterator<Item = Sample>, source: &str) -> Response {
+    let mut lines = Csv::new(&["datetime", "timestamp", "source", "metric", "value"]);
+    for sample in samples {
+        lines.line(&[
+            format!("{:.6}", sample.datetime.0),
+            sample.timestamp.to_string(),
+            source.to_owned(),
+            sample.name.to_string(),
+            sample.value.to_string(),
+        ]);
+    }
+    lines.answer()
 }
 
 fn everything(app: &App, performance: &Performance, minutes: i64) -> Vec<Kept> {

@@ -58,7 +58,7 @@ pub(crate) struct Target {
     name: String,
     /// Such as `webhook`.
     kind: &'static str,
-    /// Scheme, host and port of a webhook.
+    /// Scheme, host and port; null where it stands in a file.
     address: Option<String>,
     /// Least level that is sent.
     min_level: &'static str,
@@ -68,6 +68,8 @@ pub(crate) struct Target {
     failed: u64,
     /// Notifications given up because they were refused again and again.
     refused: u64,
+    /// Why the last attempt failed, if it did.
+    problem: Option<String>,
 }
 
 /// Every target.
@@ -94,35 +96,21 @@ pub(crate) struct TestOutcome {
 
 /// `GET /api/notify/targets`
 pub(crate) fn list(call: &mut Call) -> Outcome {
-    let webhooks = &call.config.notify.webhook;
-    let address = |name: &str| {
-        let webhook = webhooks.iter().find(|one| one.name == name)?;
-        place(&webhook.url)
-    };
     let shown = |channel: ChannelStats| Target {
-        address: address(&channel.name),
+        address: call.config.notify.address_of(&channel.name),
         name: channel.name,
         kind: channel.kind,
         min_level: channel.min_level.unwrap_or(Level::Info).name(),
         sent: channel.sent,
         failed: channel.failed,
         refused: channel.refused,
+        problem: channel.problem,
     };
     let targets: Vec<Target> = call.app.notifier.stats().into_iter().map(shown).collect();
     Ok(respond::json(&Targets {
         total_count: targets.len(),
         targets,
     }))
-}
-
-/// Where a URL leads, without what may be secret in it.
-fn place(url: &str) -> Option<String> {
-    let uri: http::Uri = url.parse().ok()?;
-    let (scheme, host) = (uri.scheme_str()?, uri.host()?);
-    Some(match uri.port() {
-        Some(port) => format!("{scheme}://{host}:{port}"),
-        None => format!("{scheme}://{host}"),
-    })
 }
 
 /// `POST /api/notify/test`
@@ -132,8 +120,12 @@ pub(crate) fn test(call: Call) -> BoxFuture<'static, Outcome> {
         let target = call.inputs.text(&NAME);
         call.inputs.finish()?;
         let target = target.unwrap_or_default();
-        let reason = match notify::send_test(&call.config.notify, &target).await {
-            Ok(()) => None,
+        let reason = match notify::send_test(&call.config, &target).await {
+            Ok(()) => {
+                // What waits need not wait for the end of its pause.
+                call.app.notifier.wake();
+                None
+            }
             Err(TestError::Unknown(..)) => return Err(ApiError::not_found("No such target")),
             Err(error) => Some(error.to_string()),
         };
@@ -143,21 +135,4 @@ pub(crate) fn test(call: Call) -> BoxFuture<'static, Outcome> {
             reason,
         }))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_may_be_secret_in_an_address_is_not_shown() {
-        let secretive = "https://user:pass@hooks.example:8443/T0K3N?x=1";
-        let shown = place(secretive);
-        assert_eq!(shown.as_deref(), Some("https://hooks.example:8443"));
-        assert_eq!(
-            place("http://192.0.2.7/").as_deref(),
-            Some("http://192.0.2.7")
-        );
-        assert_eq!(place("nonsense"), None);
-    }
 }

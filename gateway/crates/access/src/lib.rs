@@ -66,6 +66,7 @@ pub use links::LINK_TTL;
 pub use lockout::LockedOut;
 pub use overrides::check_given_keys;
 pub use permission::{Permission, Permissions};
+pub use random::is_key_shaped;
 pub use records::{
     AuditRecord, Change, Committed, KeyId, KeyRecord, NotDurable, Records, SessionRecord,
 };

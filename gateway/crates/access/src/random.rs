@@ -24,6 +24,12 @@ pub(super) fn generate() -> Result<Zeroizing<String>, KeyError> {
     Ok(key)
 }
 
+/// Whether `text` begins as every made key does. A token that others made does not.
+#[must_use]
+pub fn is_key_shaped(text: &[u8]) -> bool {
+    text.starts_with(PREFIX.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,5 +45,7 @@ mod tests {
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
         );
         assert_ne!(*key, *generate().expect("randomness"));
+        assert!(is_key_shaped(key.as_bytes()));
+        assert!(!is_key_shaped(b"eyJhbGciOiJIUzI1NiJ9.e30.x"));
     }
 }

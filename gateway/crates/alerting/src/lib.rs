@@ -66,7 +66,7 @@ pub use rerun::Rerun;
 pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
 pub use rule_table::MAX_DEFAULT_RULES;
 pub use rule_text::{RuleText, USUAL_COOLDOWN_MINUTES};
-pub use wording::{AUTO, alert_id, parse_id};
+pub use wording::{AUTO, alert_id, parse_id, quantity};
 
 /// How often retention is looked at.
 const TRIM_EVERY: Duration = Duration::from_secs(60);

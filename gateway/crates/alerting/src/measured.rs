@@ -1,10 +1,11 @@
 //! The alert service's counters at `/metrics`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use readings::measured::{Measured, Page};
 
-use crate::{AlertStats, Alerts};
+use crate::{AlertStats, Alerts, Filter};
 
 impl Measured for Alerts {
     fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -20,6 +21,7 @@ impl Measured for Alerts {
             "Critical alerts of the last 24 hours",
             summary.critical_24h as f64,
         )?;
+        firing(self, page)?;
         let stats = self.stats();
         for (name, help, count) in counters(&stats) {
             page.counter(name, help, count)?;
@@ -29,6 +31,29 @@ impl Measured for Alerts {
         }
         Ok(())
     }
+}
+
+/// What stands, by rule and source. What was raised more than once, and not resolved in
+/// between, stands once.
+fn firing(alerts: &Alerts, page: &mut Page<'_>) -> fmt::Result {
+    let unresolved = alerts.list(&Filter {
+        unresolved_only: true,
+        ..Filter::default()
+    });
+    let standing: BTreeSet<[&str; 3]> = unresolved
+        .iter()
+        .filter(|alert| alert.is_open())
+        .map(|alert| [&*alert.title, alert.level.name(), &*alert.subject])
+        .collect();
+    let labels: Vec<[(&str, &str); 3]> = standing
+        .into_iter()
+        .map(|[rule, level, source]| [("rule", rule), ("level", level), ("source", source)])
+        .collect();
+    page.gauges(
+        "alert_firing",
+        "1 while what raised the alert stands",
+        labels.iter().map(|labels| (labels.as_slice(), 1.0)),
+    )
 }
 
 type Sample<N> = (&'static str, &'static str, N);

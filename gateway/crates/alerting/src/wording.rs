@@ -48,7 +48,8 @@ pub(super) fn rule_details(rule: &Rule, value: f64) -> String {
 }
 
 /// A value with its unit; two decimals at most and no trailing zeros.
-fn quantity(metric: Metric, value: f64) -> String {
+#[must_use]
+pub fn quantity(metric: Metric, value: f64) -> String {
     let rounded = (value * 100.0).round() / 100.0;
     // Huge values overflow while rounding and are shown as they are.
     let shown = if rounded.is_finite() { rounded } else { value };

@@ -54,6 +54,9 @@ pub enum Via {
     Http,
     /// The loopback metrics listener: serves `/metrics` without a key.
     Metrics,
+    /// The local control socket, which only the owner of the gateway's files can open:
+    /// some routes, without a key.
+    Console,
 }
 
 /// Where a request came from; a request extension.

@@ -6,6 +6,7 @@
 //! Beside them the records that every room shares: events, and commands with what
 //! came of them. This room must never do I/O or read a clock.
 
+mod classic;
 pub mod clock;
 pub mod command;
 pub mod event;
@@ -16,6 +17,7 @@ mod source;
 pub mod telemetry;
 pub mod text;
 
+pub use classic::classic;
 pub use level::{AlertType, Level};
 pub use metric::{METRIC_COUNT, Metric, Unit};
 pub use source::{

@@ -4,6 +4,7 @@
 //! `start` has the arguments from which settings come, `devices` those that
 //! reach for hardware or simulate it. No file here does anything with an argument.
 
+mod console;
 mod devices;
 mod recordings;
 mod start;
@@ -12,6 +13,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use console::{
+    AlertsArgs, AlertsCommand, ConfigCommand, ConfigFileArgs, LogsArgs, RuleFields, RulesArgs,
+    RulesCommand, StatusArgs,
+};
 pub(super) use devices::{BoardsArgs, BoardsCommand, BridgeArgs, BridgeCommand, SimulateArgs};
 pub(super) use recordings::{RecordingsArgs, RecordingsCommand, ReplayArgs};
 pub(super) use start::{CheckArgs, ConfigArgs, DemoArgs, RunArgs};
@@ -62,8 +67,16 @@ pub enum Command {
     Lockouts(LockoutsArgs),
     /// The certificate: show it, or make a new one.
     Cert(CertArgs),
-    /// Alert rules.
+    /// The running gateway on one screen: drones, alerts, the board, who is told.
+    Status(StatusArgs),
+    /// The log: its newest lines, or what comes.
+    Logs(LogsArgs),
+    /// Alerts: list, acknowledge, resolve.
+    Alerts(AlertsArgs),
+    /// Alert rules: list, check, try out, add, edit, delete.
     Rules(RulesArgs),
+    /// The configuration: what is in force and where it was set, a new file, its schema.
+    Config(ConfigFileArgs),
     /// The board: what was detected and why, every sensor and its value.
     Boards(BoardsArgs),
     /// The serial bridge to a microcontroller.
@@ -80,6 +93,8 @@ pub enum Command {
     Notify(NotifyArgs),
     /// Recordings of flights: list, export, verify, replay, compare.
     Recordings(RecordingsArgs),
+    /// The packaged service's firewall: open it to what is configured.
+    Firewall(FirewallArgs),
     /// Update the whole system, where it was started from an image.
     Update(UpdateArgs),
     /// Collect one redacted file for a support request.
@@ -89,8 +104,12 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print the man page.
-    Man,
+    /// Print the man page, or write one for each command.
+    Man {
+        /// Directory for the pages.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 /// Arguments of `keys`.
@@ -214,29 +233,6 @@ pub enum CertCommand {
     },
 }
 
-/// Arguments of `rules`.
-#[derive(Debug, Args)]
-pub struct RulesArgs {
-    /// Configuration.
-    #[command(flatten)]
-    pub config: ConfigArgs,
-    /// What to do.
-    #[command(subcommand)]
-    pub command: RulesCommand,
-}
-
-/// `rules …`
-#[derive(Debug, Subcommand)]
-pub enum RulesCommand {
-    /// List the rules a start would put in effect, with those for this board.
-    List,
-    /// Check the rules of a configuration file and list those in effect.
-    Check {
-        /// The file, instead of that of `--config`.
-        file: Option<PathBuf>,
-    },
-}
-
 /// Arguments of `backup`.
 #[derive(Debug, Args)]
 pub struct BackupArgs {
@@ -282,10 +278,40 @@ pub struct NotifyArgs {
 /// `notify …`
 #[derive(Debug, Subcommand)]
 pub enum NotifyCommand {
+    /// List the channels: where notifications go, and from which level on.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Send a test notification by one channel and say what came of it.
     Test {
         /// Name of the channel.
         name: String,
+    },
+}
+
+/// Arguments of `firewall`.
+#[derive(Debug, Args)]
+pub struct FirewallArgs {
+    /// Configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: FirewallCommand,
+}
+
+/// `firewall …`
+#[derive(Debug, Subcommand)]
+pub enum FirewallCommand {
+    /// Show what would be written.
+    Show,
+    /// Write it beside the unit, for systemd.
+    Write {
+        /// Another directory than that of the unit.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
     },
 }
 

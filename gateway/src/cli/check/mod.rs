@@ -9,6 +9,7 @@
 mod bridges;
 mod here;
 mod outside;
+mod unit;
 
 use std::process::ExitCode;
 
@@ -78,6 +79,7 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     here::look(config, &running, &mut findings);
     findings.extend(runtime.block_on(outside::ask(config, &running)));
     findings.extend(runtime.block_on(bridges::look(config, &running)));
+    unit::look(config, &mut findings);
     findings.extend(bridges::rules_of_unknown(config));
     report(&findings, args.json)?;
     let worst = findings.iter().map(|finding| finding.severity).max();

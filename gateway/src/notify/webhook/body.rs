@@ -9,22 +9,51 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::config::notify::WebhookTemplate;
+use crate::config::notify::{Language, WebhookTemplate};
 use crate::notify::channel::Notification;
+use crate::notify::message::Message;
 use readings::Level;
 use store::{AlertRecord, OutboxEvent};
 
+/// The version of the body. What is released keeps its meaning: members are added, and
+/// only what an older reader would misread raises the number.
+const VERSION: u32 = 1;
+
 /// The body of a notification.
-pub(super) fn render(template: WebhookTemplate, notification: &Notification) -> Vec<u8> {
+pub(super) fn render(
+    template: WebhookTemplate,
+    language: Language,
+    notification: &Notification,
+) -> Vec<u8> {
     let body = match template {
-        WebhookTemplate::Json => json!({
-            "event": notification.event_name(),
-            "delivery": notification.delivery,
-            "alert": alert(&notification.record.alert),
-        }),
+        WebhookTemplate::Json => json_body(&Message::of(notification, language), notification),
         WebhookTemplate::Slack => slack(notification),
     };
     body.to_string().into_bytes()
+}
+
+/// As `docs/notification.schema.json` says.
+fn json_body(message: &Message, notification: &Notification) -> Value {
+    let drone = notification.drone.as_ref().map(|drone| {
+        json!({
+            "id": notification.record.alert.subject,
+            "name": &*drone.name,
+            "simulated": drone.simulated,
+        })
+    });
+    json!({
+        "version": VERSION,
+        "event": notification.event_name(),
+        "delivery": notification.delivery,
+        "again": notification.again.map_or(0, |again| again.times),
+        "gateway": { "name": &*notification.gateway, "page": notification.page.as_deref() },
+        "drone": drone,
+        "title": message.title,
+        "text": message.lines(),
+        "advice": message.advice.as_ref().map(|(_, advice)| advice),
+        "link": message.link.as_ref().map(|(_, link)| link),
+        "alert": alert(&notification.record.alert),
+    })
 }
 
 /// The alert with the fields it has in the API.
@@ -108,10 +137,84 @@ pub(crate) fn signature(secret: &[u8], timestamp_s: i64, body: &[u8]) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::tests::notification;
+    use crate::notify::tests::{battery, notification};
 
     fn rendered(template: WebhookTemplate, notification: &Notification) -> Value {
-        serde_json::from_slice(&render(template, notification)).expect("JSON")
+        serde_json::from_slice(&render(template, Language::En, notification)).expect("JSON")
+    }
+
+    #[test]
+    fn the_body_is_as_the_published_schema_says() {
+        let schema = include_str!("../../../../docs/notification.schema.json");
+        let schema: Value = serde_json::from_str(schema).expect("JSON");
+        let mut plain = battery(OutboxEvent::Resolved);
+        (plain.drone, plain.page) = (None, None);
+        plain.record.alert.resolved = Some((0, "auto".to_owned()));
+        let mut acknowledged = battery(OutboxEvent::Acknowledged);
+        acknowledged.record.alert.acknowledged = Some((0, "Shift lead".to_owned()));
+        for one in [
+            battery(OutboxEvent::Raised),
+            acknowledged,
+            plain,
+            notification(1, "info", OutboxEvent::Cleared),
+        ] {
+            let body = rendered(WebhookTemplate::Json, &one);
+            let mut found = Vec::new();
+            differences(&schema, &body, "", &mut found);
+            assert!(found.is_empty(), "{found:#?}");
+        }
+        let mut wrong = rendered(WebhookTemplate::Json, &battery(OutboxEvent::Raised));
+        wrong["alert"]["level"] = json!("loud");
+        wrong["extra"] = json!(1);
+        let mut found = Vec::new();
+        differences(&schema, &wrong, "", &mut found);
+        assert_eq!(found.len(), 2, "{found:#?}");
+    }
+
+    /// Where `value` is not what `schema` says. As much of JSON Schema as ours uses; a
+    /// keyword that is not known here fails, and so does a member that is not in it.
+    fn differences(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
+        for (keyword, wanted) in schema.as_object().expect("a schema") {
+            let good = match keyword.as_str() {
+                "$schema" | "$id" | "title" | "description" | "format" => true,
+                "const" => value == wanted,
+                "enum" => wanted.as_array().expect("a list").contains(value),
+                "type" => match wanted {
+                    Value::Array(several) => several.iter().any(|one| is_of(one, value)),
+                    one => is_of(one, value),
+                },
+                "required" => wanted.as_array().expect("a list").iter().all(|name| {
+                    value.is_null() || value.get(name.as_str().expect("a name")).is_some()
+                }),
+                "properties" => {
+                    for (name, value) in value.as_object().into_iter().flatten() {
+                        match wanted.get(name) {
+                            Some(schema) => {
+                                differences(schema, value, &format!("{at}/{name}"), found)
+                            }
+                            None => found.push(format!("{at}/{name} is not in the schema")),
+                        }
+                    }
+                    true
+                }
+                _ => false,
+            };
+            if !good {
+                found.push(format!("{at}: {value} is not {keyword} {wanted}"));
+            }
+        }
+    }
+
+    fn is_of(name: &Value, value: &Value) -> bool {
+        match name.as_str().expect("a name") {
+            "object" => value.is_object(),
+            "string" => value.is_string(),
+            "number" => value.is_number(),
+            "integer" => value.is_u64(),
+            "boolean" => value.is_boolean(),
+            "null" => value.is_null(),
+            _ => false,
+        }
     }
 
     #[test]

@@ -2,17 +2,17 @@
 //!
 //! Pure but for reading the secret's file.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::Uri;
 use zeroize::Zeroizing;
 
-use crate::config::notify::{Webhook, WebhookTemplate};
+use crate::config::notify::{Language, Webhook, WebhookTemplate};
 use crate::notify::allowed::Allowed;
-use crate::notify::channel::min_level;
+use crate::notify::routing::Routing;
 use crate::outbound::{self, Destination};
-use readings::Level;
 
 /// A webhook that may be called.
 #[derive(Clone, Debug)]
@@ -25,8 +25,10 @@ pub(super) struct Target {
     pub(super) secret: Option<Arc<Zeroizing<Vec<u8>>>>,
     /// Shape of the body.
     pub(super) template: WebhookTemplate,
-    /// Least level sent; all when absent.
-    pub(super) min_level: Option<Level>,
+    /// Language of its sentences.
+    pub(super) language: Language,
+    /// What it is told, and when.
+    pub(super) routing: Routing,
     /// Authority of the target's certificate, when not a public one.
     pub(super) ca: Option<PathBuf>,
     /// Where connections may go.
@@ -40,6 +42,12 @@ impl Target {
     /// What is wrong, beginning with the key where it concerns one.
     pub(super) fn parse(webhook: &Webhook, allowed: &Arc<Allowed>) -> Result<Target, String> {
         let Destination { uri, host } = Destination::parse(&webhook.url)?;
+        // A name is somebody's service; an address in figures may be any machine of the
+        // site, and is named once more.
+        let allowed = &match host.parse::<IpAddr>() {
+            Ok(_) => allowed.clone(),
+            Err(_) => allowed.or_own(&host),
+        };
         if !allowed.may_lead_to(&host) {
             return Err(format!(
                 "url: {host} is not allowed; add it, or its network, to notify.allow"
@@ -54,7 +62,8 @@ impl Target {
             )?
             .map(Arc::new),
             template: webhook.template,
-            min_level: min_level(webhook.min_level.as_deref())?,
+            language: webhook.language,
+            routing: Routing::parse(webhook.min_level.as_deref(), &webhook.route())?,
             ca: webhook.ca.clone(),
             allowed: allowed.clone(),
             uri,
@@ -73,8 +82,15 @@ mod tests {
             secret: None,
             secret_file: None,
             template: WebhookTemplate::Json,
+            language: Language::En,
             min_level: None,
             ca: None,
+            types: Vec::new(),
+            sources: Vec::new(),
+            quiet: None,
+            repeat_minutes: None,
+            escalate_to: None,
+            escalate_after_minutes: None,
         }
     }
 
@@ -93,6 +109,7 @@ mod tests {
             ("https://192.168.7.9/hook", &["192.168.0.0/16"]),
             ("https://Hooks.Example.com/x", &["hooks.example.com"]),
             ("https://hooks.example.com/x", &["192.168.0.0/16"]),
+            ("https://hooks.example.com/x", &[]),
         ] {
             assert!(!is_refused(url, allow), "{url} with {allow:?}");
         }
@@ -101,7 +118,6 @@ mod tests {
             ("https://192.168.7.9/hook", &[]),
             ("https://192.168.7.9/hook", &["192.169.0.0/16", "::/0"]),
             ("https://hooks.example.com/x", &["example.com"]),
-            ("https://hooks.example.com/x", &[]),
             ("ftp://127.0.0.1/x", &[]),
             ("not a url", &[]),
         ] {

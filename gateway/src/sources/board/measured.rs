@@ -46,7 +46,7 @@ const FAMILIES: [(Quantity, &str, &str); 12] = [
         "board_sensor_pressure_pascals",
         "Pressures",
     ),
-    (Quantity::Count, "board_sensor_count", "Counts and levels"),
+    (Quantity::Count, "board_sensor_level", "Counts and levels"),
     (Quantity::Flag, "board_sensor_flag", "1 yes, 0 no"),
 ];
 

@@ -99,9 +99,31 @@ const OF_VIDEO: &[Counter<VideoCounts>] = &[
 
 impl Measured for Fleet {
     fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
+        called(self, page)?;
         known(self, page)?;
         datagrams(self, page)
     }
+}
+
+/// Which drones there are, to be joined to what is measured of each by `drone`.
+fn called(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
+    let drones = fleet.drones();
+    let labels: Vec<[(&str, &str); 3]> = drones
+        .iter()
+        .map(|drone| {
+            let simulated = if drone.simulated { "true" } else { "false" };
+            [
+                ("drone", &*drone.id),
+                ("name", &*drone.name),
+                ("simulated", simulated),
+            ]
+        })
+        .collect();
+    page.gauges(
+        "drone_info",
+        "What the drone is called, and whether it is a simulation",
+        labels.iter().map(|labels| (labels.as_slice(), 1.0)),
+    )
 }
 
 fn known(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
@@ -136,9 +158,12 @@ fn known(fleet: &Fleet, page: &mut Page<'_>) -> fmt::Result {
         &|drone| drone.temperature_c.filter(|_| drone.fresh),
     )?;
     family(
-        "drone_height_centimetres",
+        "drone_height_metres",
         "Height over the take-off point",
-        &|drone| drone.height_cm.filter(|_| drone.fresh).map(f64::from),
+        &|drone| {
+            let height_cm = drone.height_cm.filter(|_| drone.fresh)?;
+            Some(f64::from(height_cm) / 100.0)
+        },
     )?;
     family(
         "drone_state_age_seconds",

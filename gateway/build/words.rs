@@ -1,0 +1,115 @@
+//! Takes the words of alerts out of the page's two lists of words, so that a message
+//! on a phone says what the page says, and a sentence stands in one place.
+//!
+//! Reads the lists as they are written: `'name': 'text',` or `name: "text",`, the text on
+//! the same line or the next. What it cannot read it must refuse, never pass over.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+/// Families of words that messages need; the page's other words stay there.
+const FAMILIES: [&str; 8] = [
+    "advice",
+    "alert",
+    "condition",
+    "flag",
+    "level",
+    "limit",
+    "metric",
+    "subject",
+];
+/// The members of the family `alert` that a message uses.
+const OF_ALERT: [&str; 6] = [
+    "alert.acknowledged",
+    "alert.measured",
+    "alert.open",
+    "alert.over",
+    "alert.resolved",
+    "alert.sentence",
+];
+
+/// Writes `words.rs`: a table of name, English, Japanese, in the order of names.
+pub(crate) fn write(web: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    let list = |name: &str| -> Result<Vec<(String, String)>, Box<dyn Error>> {
+        let path = web.join("app").join(name);
+        entries(&fs::read_to_string(&path)?).map_err(|why| format!("{name}: {why}").into())
+    };
+    let (mut english, japanese) = (list("words-en.js")?, list("words-ja.js")?);
+    english.retain(|(name, _)| is_wanted(name));
+    english.sort();
+    let mut table = "static WORDS: &[(&str, [&str; 2])] = &[\n".to_owned();
+    for (name, text) in english {
+        let other = japanese.iter().find(|(other, _)| *other == name);
+        let (_, other) = other.ok_or_else(|| format!("words-ja.js has no {name}"))?;
+        writeln!(table, "    ({name:?}, [{text:?}, {other:?}]),")?;
+    }
+    table.push_str("];\n");
+    fs::write(out.join("words.rs"), table)?;
+    Ok(())
+}
+
+fn is_wanted(name: &str) -> bool {
+    let family = name.split('.').next().unwrap_or_default();
+    FAMILIES.contains(&family)
+        && name.contains('.')
+        && (family != "alert" || OF_ALERT.contains(&name))
+}
+
+/// Every name with its text.
+fn entries(script: &str) -> Result<Vec<(String, String)>, String> {
+    let mut found = Vec::new();
+    let mut pending: Option<String> = None;
+    for line in script.lines().map(str::trim) {
+        if let Some(name) = pending.take() {
+            found.push((name, literal(line)?));
+            continue;
+        }
+        // The first line of the object, its end, comments and empty lines hold no word.
+        let Some((name, rest)) = named(line) else {
+            continue;
+        };
+        match rest.trim() {
+            "" => pending = Some(name),
+            rest => found.push((name, literal(rest)?)),
+        }
+    }
+    if found.is_empty() {
+        return Err("no words were found: has the file changed its shape?".to_owned());
+    }
+    Ok(found)
+}
+
+/// The name before the colon, quoted or not, and what follows.
+fn named(line: &str) -> Option<(String, &str)> {
+    if let Some(rest) = line.strip_prefix('\'') {
+        let (name, rest) = rest.split_once('\'')?;
+        return Some((name.to_owned(), rest.strip_prefix(':')?));
+    }
+    let (name, rest) = line.split_once(':')?;
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
+    is_name.then(|| (name.to_owned(), rest))
+}
+
+/// The text of a literal in single or double quotes, with a comma behind it.
+fn literal(text: &str) -> Result<String, String> {
+    let refused = || format!("not a text in quotes: {text}");
+    let inside = text.trim_end_matches(',');
+    let quote = inside.chars().next().filter(|c| ['\'', '"'].contains(c));
+    let quote = quote.ok_or_else(refused)?;
+    let inside = inside[1..].strip_suffix(quote).ok_or_else(refused)?;
+    let mut plain = String::new();
+    let mut characters = inside.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => match characters.next().ok_or_else(refused)? {
+                same @ ('\'' | '"' | '\\') => plain.push(same),
+                'n' => plain.push('\n'),
+                _ => return Err(refused()),
+            },
+            other => plain.push(other),
+        }
+    }
+    Ok(plain)
+}
