@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use alerting::Alerts;
 use allocation_counter::measure;
-use mfg_drone_gateway::alerts::StoreJournal;
-use mfg_drone_gateway::config;
-use mfg_drone_gateway::sources::tello::readings_of;
+use mfg_drone_gateway::{StoreJournal, readings_of};
 use readings::clock::{Mono, wall_now};
 use readings::telemetry::Telemetry;
 use readings::{SourceKind, Sources};
@@ -24,7 +22,7 @@ async fn parsing_publishing_and_judging_allocate_nothing() -> anyhow::Result<()>
     let drone = sources.register("drone", SourceKind::Drone)?;
     let telemetry = Telemetry::new(sources.clone());
     let alerts = Alerts::start(
-        &config::Alerts::default(),
+        &alerting::Config::default(),
         sources.clone(),
         StoreJournal::of(store.clone()),
     )?;

@@ -37,7 +37,7 @@ use crate::sensor::Sensor;
 use crate::tree::{Tree, printable};
 
 use chip::Chip;
-pub use left_out::{LeftOut, MAX_LEFT_OUT_NAMES};
+pub use left_out::LeftOut;
 pub use trip::{TripKind, TripPoint};
 
 /// Sensors of one board. A server with sixteen fans and forty temperatures has

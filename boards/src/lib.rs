@@ -52,7 +52,7 @@ use std::sync::Arc;
 pub use battery::Curve;
 pub use capture::{CaptureSummary, capture};
 pub use detect::{Confidence, Detected, detect};
-pub use discover::{Fact, LeftOut, MAX_LEFT_OUT_NAMES, MAX_SENSORS, TripKind, TripPoint};
+pub use discover::{Fact, LeftOut, MAX_SENSORS, TripKind, TripPoint};
 pub use manifest::ManifestError;
 pub use profile::{
     Address, Channel, DeviceAddress, Fan, Hat, HatMatch, Id, Led, Matches, Power, Profile,

@@ -273,15 +273,15 @@ impl Probe {
 
     /// The device is not there any more; says so at the next sample.
     pub(crate) fn lost(&mut self, now_ms: u64) -> bool {
-        let news = !mem::replace(&mut self.gone, true);
-        if news {
+        let is_new = !mem::replace(&mut self.gone, true);
+        if is_new {
             if let Some(source) = &mut self.source {
                 source.close();
             }
             self.due_ms = now_ms;
             self.gone_since_ms = now_ms;
         }
-        news
+        is_new
     }
 }
 

@@ -132,6 +132,8 @@ pub enum Role {
     CompanionBatteryCurrent,
     /// *One*: the board runs from the battery, not from the mains (flag).
     OnBattery,
+    /// Time until the battery the board runs from is empty, by its gauge, s.
+    TimeToEmpty,
     /// External power is present (flag).
     ExternalPower,
     /// A supply or rail voltage, V.
@@ -198,7 +200,7 @@ impl Role {
     }
 
     /// What a sensor is called when it loses a single role to another one.
-    pub fn demoted(self) -> Role {
+    pub(crate) fn demoted(self) -> Role {
         match self {
             Role::SocTemperature => Role::Temperature,
             Role::CompanionBatteryVoltage => Role::Voltage,
@@ -207,5 +209,75 @@ impl Role {
             other if other.is_single() => Role::Other,
             other => other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUANTITIES: [(Quantity, &str, f64, f64); 12] = [
+        (Quantity::Temperature, "°C", -60.0, 200.0),
+        (Quantity::Voltage, "V", -60.0, 60.0),
+        (Quantity::Current, "A", -100.0, 100.0),
+        (Quantity::Power, "W", -1_000.0, 1_000.0),
+        (Quantity::Percent, "%", 0.0, 120.0),
+        (Quantity::Frequency, "Hz", 0.0, 20e9),
+        (Quantity::FanSpeed, "rpm", 0.0, 60_000.0),
+        (Quantity::Signal, "dBm", -120.0, 30.0),
+        (Quantity::Duration, "s", 0.0, 3.2e9),
+        (Quantity::Pressure, "Pa", 100.0, 2e6),
+        (Quantity::Count, "", 0.0, 9_007_199_254_740_992.0),
+        (Quantity::Flag, "", 0.0, 1.0),
+    ];
+
+    #[test]
+    fn what_a_working_sensor_can_say_includes_both_ends_and_nothing_beyond() {
+        for (quantity, unit, min, max) in QUANTITIES {
+            assert_eq!(quantity.unit(), unit);
+            let range = quantity.plausible();
+            assert!(range.contains(min) && range.contains(max), "{quantity:?}");
+            for wrong in [min - 0.5, max + 2.0, f64::NAN] {
+                assert!(!range.contains(wrong), "{quantity:?} of {wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_loses_a_role_is_called_by_what_it_measures() {
+        for (role, demoted) in [
+            (Role::SocTemperature, Role::Temperature),
+            (Role::CompanionBatteryVoltage, Role::Voltage),
+            (Role::CompanionBatteryCurrent, Role::Current),
+            (Role::Undervoltage, Role::Alarm),
+            (Role::CompanionBattery, Role::Other),
+            (Role::OnBattery, Role::Other),
+            (Role::SdWear, Role::Other),
+            (Role::SdReserve, Role::Other),
+            (Role::ClockSynchronised, Role::Other),
+            (Role::ClockMaxError, Role::Other),
+            (Role::Uptime, Role::Other),
+        ] {
+            assert!(role.is_single() && role.demoted() == demoted, "{role:?}");
+        }
+        for several in [
+            Role::Temperature,
+            Role::BoardTemperature,
+            Role::FanSpeed,
+            Role::LinkUp,
+            Role::Other,
+        ] {
+            assert!(
+                !several.is_single() && several.demoted() == several,
+                "{several:?}"
+            );
+        }
+        let hot = [
+            Role::SocTemperature,
+            Role::BoardTemperature,
+            Role::Temperature,
+        ];
+        assert!(hot.into_iter().all(Role::is_temperature));
+        assert!(!Role::Voltage.is_temperature());
     }
 }

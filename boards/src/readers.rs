@@ -50,9 +50,9 @@ pub(crate) struct Readers<W: Work> {
     inline: bool,
 }
 
-struct Reader<W>(Arc<Desk<W>>);
+struct Reader<W>(Arc<Mailbox<W>>);
 
-struct Desk<W> {
+struct Mailbox<W> {
     state: Mutex<State<W>>,
     changed: Condvar,
 }
@@ -80,6 +80,10 @@ impl<W: Work> Readers<W> {
     /// Whoever brings work does it and waits for ever: for counting what it allocates.
     pub(crate) fn set_inline(&mut self) {
         self.inline = true;
+    }
+
+    pub(crate) fn is_inline(&self) -> bool {
+        self.inline
     }
 
     /// Has the work done and waits for it so long.
@@ -134,17 +138,17 @@ impl<W: Work> Readers<W> {
 
 impl<W: Work> Reader<W> {
     fn start() -> Option<Self> {
-        let desk = Arc::new(Desk {
+        let mailbox = Arc::new(Mailbox {
             state: Mutex::new(State::Idle),
             changed: Condvar::new(),
         });
-        let own = desk.clone();
+        let own = mailbox.clone();
         thread::Builder::new()
             .name("sensor-reader".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || own.serve())
             .ok()?;
-        Some(Reader(desk))
+        Some(Reader(mailbox))
     }
 
     fn hand(&self, work: W, patience: Duration) -> Option<W> {
@@ -189,14 +193,14 @@ impl<W> State<W> {
     }
 }
 
-impl<W> Desk<W> {
+impl<W> Mailbox<W> {
     fn lock(&self) -> MutexGuard<'_, State<W>> {
         // Each state is whole after every statement.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<W: Work> Desk<W> {
+impl<W: Work> Mailbox<W> {
     fn serve(&self) {
         loop {
             let nothing = |state: &mut State<W>| matches!(state, State::Idle | State::Done(_));

@@ -227,7 +227,7 @@ impl Sensors {
         self.lanes.stuck().chain(self.stuck_devices())
     }
 
-    /// When the next call of [`Sensors::sample`] or [`Sensors::rescan`] has
+    /// When the next call of [`Sensors::sample`], or the next look for devices, has
     /// something to do.
     pub fn next_due_ms(&self) -> u64 {
         let due = |probe: &Probe| {
@@ -242,7 +242,7 @@ impl Sensors {
     /// Looks for devices that came or went; cheap when nothing has. Returns
     /// whether anything changed, that is whether [`Sensors::all`] is longer or a
     /// sensor was found again or lost.
-    pub fn rescan(&mut self, now_ms: u64) -> bool {
+    pub(crate) fn rescan(&mut self, now_ms: u64) -> bool {
         // A file kept open is of the device it was opened for, whoever has its number by
         // now. One that is opened anew is not: nothing is read before that was looked at.
         let is_due = now_ms >= self.hot_plug.due_ms;

@@ -301,13 +301,6 @@ impl Tree {
         names
     }
 
-    /// The last component of a link's target, which names the device behind a
-    /// class entry (`1-0042` for an I²C chip). The target need not exist.
-    pub fn link_name(&self, path: &str) -> Option<String> {
-        let target = self.link_target(path)?;
-        Some(target.file_name()?.to_str()?.to_owned())
-    }
-
     /// A path of the tree with every link on the way resolved; `None` where it leads
     /// nowhere.
     pub(crate) fn real(&self, path: &str) -> Option<PathBuf> {
@@ -319,7 +312,7 @@ impl Tree {
     }
 
     /// A link's target as written.
-    pub fn link_target(&self, path: &str) -> Option<PathBuf> {
+    pub(crate) fn link_target(&self, path: &str) -> Option<PathBuf> {
         let path = Path::new(path);
         let parent = self.locate(path.parent()?.to_str()?).ok()?;
         fs::read_link(parent.join(path.file_name()?)).ok()

@@ -26,7 +26,7 @@ impl<M: Message> Default for Sender<M> {
 }
 
 impl<M: Message> Sender<M> {
-    /// A sender that speaks [`version::HANDSHAKE`] until told otherwise.
+    /// A sender that speaks the version of greetings until told otherwise.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -45,6 +45,11 @@ impl<M: Message> Sender<M> {
     #[must_use]
     pub fn next_sequence(&self) -> u16 {
         self.sequence
+    }
+
+    /// Gives the next frame this number.
+    pub fn number_from(&mut self, sequence: u16) {
+        self.sequence = sequence;
     }
 
     /// Frames one message. A refused message uses up no sequence number.
@@ -135,6 +140,12 @@ impl<M: Message> Receiver<M> {
 
     /// Takes one byte; a message comes out with the last byte of its frame.
     pub fn feed(&mut self, byte: u8) -> Option<Received<M>> {
+        self.feed_or_refuse(byte, |_| {})
+    }
+
+    /// As [`Receiver::feed`]; the content of a good frame that is no valid message goes
+    /// to `refused`, for whoever has to say what is wrong with it.
+    pub fn feed_or_refuse(&mut self, byte: u8, refused: impl FnOnce(&[u8])) -> Option<Received<M>> {
         let frame = self.decoder.feed(byte)?.ok()?;
         match decode::<M>(&frame) {
             Ok(message) => {
@@ -149,6 +160,7 @@ impl<M: Message> Receiver<M> {
             }
             Err(Undecodable::Invalid) => {
                 self.invalid += 1;
+                refused(frame.message);
                 None
             }
         }
@@ -187,7 +199,7 @@ impl<M: Message> Receiver<M> {
 /// Why a good frame gives no message of type `M`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undecodable {
-    /// Other direction, or a version outside [`version::OURS`].
+    /// Other direction, or a version that this build does not speak.
     Foreign,
     /// Not the encoding of a valid message.
     Invalid,

@@ -40,7 +40,7 @@ const GREETING_INTERVAL_MS: u32 = 2_000;
 
 /// Without a frame from the host for so long it counts as gone: readings stop,
 /// the indicator shows that nobody watches. Five of the host's pings.
-pub const HOST_SILENCE_MS: u32 = 5_000;
+pub(crate) const HOST_SILENCE_MS: u32 = 5_000;
 
 /// What a board knows about itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -250,7 +250,7 @@ impl Session {
 
     /// Whether a host was heard lately.
     #[must_use]
-    pub fn host_present(&self, now: u64) -> bool {
+    pub(crate) fn host_present(&self, now: u64) -> bool {
         let silence = ticks(HOST_SILENCE_MS, self.identity.ticks_hz);
         self.host_heard
             .is_some_and(|heard| now.saturating_sub(heard) < silence)
@@ -265,6 +265,8 @@ impl Session {
                 }
                 self.greeting_asked = true;
                 self.describe = set_of_first(self.slots.len());
+                // Whoever has just come must know at once whether somebody stopped it all.
+                self.state_due = now;
                 None
             }
             ToMcu::Describe { index } => {

@@ -19,6 +19,10 @@ pub type LogText = Text<40>;
 /// mistaken frame can take a board out of service. ASCII `BOOT`.
 pub const BOOTLOADER_MAGIC: u32 = 0x424f_4f54;
 
+/// Place of [`ToHost::Sensor`] among the messages, as it stands on the wire.
+#[cfg(feature = "host")]
+pub(crate) const MESSAGE_SENSOR: u32 = 1;
+
 // The largest frame is a promise to the firmware's buffers: checked here, once,
 // for every message there is.
 const _: () = assert!(ToHost::POSTCARD_MAX_SIZE <= MAX_MESSAGE_BYTES);

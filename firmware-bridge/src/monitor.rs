@@ -69,7 +69,14 @@ pub fn line(event: &LinkEvent, board: Option<&BoardDescription>) -> String {
             text,
             host_ms,
         } => format!("{} log {level:?}: {text}", seconds(*host_ms)),
-        LinkEvent::Lost { reason } => format!("no link: {reason}"),
+        LinkEvent::StopUnknown => {
+            String::from("the board does not say whether its emergency stop is engaged")
+        }
+        LinkEvent::Restarted { cause } => format!("the board started anew: {cause:?}"),
+        LinkEvent::Lost { reason, port } => match port {
+            Some(port) => format!("no link at {port}: {reason}"),
+            None => format!("no link: {reason}"),
+        },
     }
 }
 

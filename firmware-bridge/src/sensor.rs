@@ -19,8 +19,11 @@ pub const MIN_INTERVAL_MS: u32 = 10;
 /// Slowest interval: an hour.
 pub const MAX_INTERVAL_MS: u32 = 3_600_000;
 
+/// Longest name of a sensor, in bytes.
+pub const MAX_NAME_BYTES: usize = 20;
+
 /// A sensor's name, for example `battery_voltage`.
-pub type SensorName = Text<20>;
+pub type SensorName = Text<MAX_NAME_BYTES>;
 
 /// One sensor of a board.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, MaxSize)]
@@ -42,7 +45,7 @@ pub struct Sensor {
 impl Sensor {
     /// Whether the description makes sense: a real range and a possible rate.
     #[must_use]
-    pub fn is_valid(&self) -> bool {
+    pub(crate) fn is_valid(&self) -> bool {
         self.min.is_finite()
             && self.max.is_finite()
             && self.min <= self.max
@@ -52,7 +55,7 @@ impl Sensor {
 
     /// Whether `value` is one this sensor can give.
     #[must_use]
-    pub fn admits(&self, value: f32) -> bool {
+    pub(crate) fn admits(&self, value: f32) -> bool {
         // False for NaN as well.
         value >= self.min && value <= self.max
     }
@@ -138,4 +141,89 @@ pub enum Fault {
     OutOfRange,
     /// The sensor answered with something that fails its own check.
     Corrupt,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sensor() -> Sensor {
+        Sensor {
+            name: Text::new("battery"),
+            kind: SensorKind::Voltage,
+            unit: Unit::Volt,
+            min: 0.0,
+            max: 12.5,
+            interval_ms: 1_000,
+        }
+    }
+
+    #[test]
+    fn limits_of_a_description_are_the_last_that_is_allowed() {
+        for interval_ms in [MIN_INTERVAL_MS, MAX_INTERVAL_MS] {
+            let sensor = Sensor {
+                interval_ms,
+                ..sensor()
+            };
+            assert!(sensor.is_valid());
+        }
+        for interval_ms in [0, MIN_INTERVAL_MS - 1, MAX_INTERVAL_MS + 1] {
+            let sensor = Sensor {
+                interval_ms,
+                ..sensor()
+            };
+            assert!(!sensor.is_valid());
+        }
+        let range = |min, max| Sensor {
+            min,
+            max,
+            ..sensor()
+        };
+        assert!(range(1.0, 1.0).is_valid(), "a flag that never changes");
+        for (min, max) in [
+            (1.1, 1.0),
+            (f32::NAN, 1.0),
+            (0.0, f32::NAN),
+            (f32::NEG_INFINITY, 1.0),
+            (0.0, f32::INFINITY),
+        ] {
+            assert!(!range(min, max).is_valid());
+        }
+        let nameless = Sensor {
+            name: Text::new(""),
+            ..sensor()
+        };
+        assert!(!nameless.is_valid());
+    }
+
+    #[test]
+    fn a_value_is_within_the_range_both_ends_included() {
+        for good in [0.0, 12.5, 5.0] {
+            assert!(sensor().admits(good));
+        }
+        for bad in [-0.01, 12.51, f32::NAN, f32::INFINITY] {
+            assert!(!sensor().admits(bad));
+        }
+    }
+
+    #[test]
+    fn units_have_the_symbols_of_physics() {
+        let symbols = [
+            Unit::None,
+            Unit::Volt,
+            Unit::Ampere,
+            Unit::Watt,
+            Unit::Celsius,
+            Unit::Percent,
+            Unit::Pascal,
+            Unit::Lux,
+            Unit::Metre,
+            Unit::Hertz,
+        ]
+        .map(Unit::symbol);
+        assert_eq!(
+            symbols,
+            ["", "V", "A", "W", "°C", "%", "Pa", "lx", "m", "Hz"]
+        );
+    }
 }

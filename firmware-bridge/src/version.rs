@@ -12,7 +12,7 @@
 //!    side sends a message newer than the version both settled on in the
 //!    greeting.
 //! 4. `Hello` and `Greeting` are frozen and always travel as version
-//!    [`HANDSHAKE`], so that any two builds can at least tell each other why
+//!    `HANDSHAKE`, so that any two builds can at least tell each other why
 //!    they cannot talk.
 //! 5. [`MIN`] is raised only when a version is given up on purpose. A board
 //!    below it is reported as incompatible, never guessed at.
@@ -24,7 +24,7 @@ pub const MIN: u8 = 1;
 pub const CURRENT: u8 = 1;
 
 /// The version under which `Hello` and `Greeting` travel, for ever.
-pub const HANDSHAKE: u8 = 1;
+pub(crate) const HANDSHAKE: u8 = 1;
 
 /// The largest version number the frame header has room for.
 pub const LIMIT: u8 = 0x7f;
@@ -41,7 +41,7 @@ pub struct Range {
 }
 
 /// What this build speaks.
-pub const OURS: Range = Range {
+pub(crate) const OURS: Range = Range {
     min: MIN,
     current: CURRENT,
 };

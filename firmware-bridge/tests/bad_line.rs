@@ -11,7 +11,7 @@
 )]
 
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -77,15 +77,22 @@ impl Board {
             sender: Sender::new(),
             _slave: slave,
         };
-        for message in [greeting(), description()] {
-            let frame = board.frame(&message);
-            board.port.write_all(&frame).expect("written");
-        }
+        // It greets by itself, and answers what it is asked then.
+        board.say(&greeting());
+        let mut asked = [0; 64];
+        while board.port.read(&mut asked).expect("a question") == 0 {}
+        board.say(&greeting());
+        board.say(&description());
         loop {
             if let LinkEvent::Connected { .. } = events.recv_timeout(LIMIT).expect("a connection") {
                 return (board, link, events);
             }
         }
+    }
+
+    fn say(&mut self, message: &ToHost) {
+        let frame = self.frame(message);
+        self.port.write_all(&frame).expect("written");
     }
 
     fn frame(&mut self, message: &ToHost) -> Vec<u8> {
@@ -184,7 +191,7 @@ fn over_a_bad_line(baud: f64) {
                 );
                 assert!(seen.insert(number), "{number} came twice");
             }
-            LinkEvent::Lost { reason } => panic!("{reason}; {:?}", link.stats()),
+            LinkEvent::Lost { reason, .. } => panic!("{reason}; {:?}", link.stats()),
             _ => {}
         }
     }

@@ -9,6 +9,7 @@
     reason = "real time, on threads of its own"
 )]
 
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -33,13 +34,18 @@ struct Watched {
 
 impl Watched {
     fn spawn(path: &Path) -> Self {
+        Self::spawn_among(vec![path.to_path_buf()])
+    }
+
+    /// A link whose selector names all of these.
+    fn spawn_among(paths: Vec<PathBuf>) -> Self {
         let (sender, events) = channel();
-        let config = LinkConfig::new(PortSelector::Path(path.to_path_buf()));
-        let link = HostLink::spawn(config, move |event| {
+        let config = LinkConfig::new(PortSelector::Serial("any".to_owned()));
+        let sink = move |event| {
             // The test may be over already.
             let _ = sender.send(event);
-        })
-        .expect("a thread");
+        };
+        let link = HostLink::spawn_among(config, move || paths.clone(), sink).expect("a thread");
         Self { link, events }
     }
 
@@ -71,7 +77,7 @@ impl Watched {
 
     fn lost(&self) -> LostReason {
         self.until("loss", |event| match event {
-            LinkEvent::Lost { reason } => Some(reason),
+            LinkEvent::Lost { reason, .. } => Some(reason),
             _ => None,
         })
     }
@@ -140,12 +146,12 @@ fn a_board_connects_and_its_readings_arrive_in_its_units() {
     assert_eq!(stats.receive.lost, 0);
     assert_eq!(stats.receive.frame.crc_errors, 0);
     watched.link.stop();
-    assert_eq!(
-        watched.events.into_iter().last(),
-        Some(LinkEvent::Lost {
-            reason: LostReason::Stopped
-        })
-    );
+    let last = watched.events.into_iter().last();
+    let Some(LinkEvent::Lost { reason, port }) = last else {
+        panic!("{last:?}");
+    };
+    assert_eq!(reason, LostReason::Stopped);
+    assert_eq!(port.as_deref(), peer.path().to_str());
 }
 
 #[test]
@@ -254,6 +260,68 @@ fn a_port_without_a_board_says_so() {
     let path = serialport::SerialPort::name(&slave).expect("named");
     let watched = Watched::spawn(Path::new(&path));
     assert_eq!(watched.lost(), LostReason::NoGreeting);
+}
+
+#[test]
+fn a_foreign_device_is_asked_nothing_and_the_next_port_is_tried() {
+    let (mut master, slave) = serialport::TTYPort::pair().expect("a pseudo-terminal");
+    let foreign = serialport::SerialPort::name(&slave).expect("named");
+    let peer = PtyPeer::plug_in(None, 1).expect("a pseudo-terminal");
+    let watched = Watched::spawn_among(vec![foreign.clone().into(), peer.path().to_path_buf()]);
+    // It says who it is when its port is opened, and from then on obeys.
+    let opened = Instant::now();
+    while watched.link.stats().opened == 0 && opened.elapsed() < LIMIT {
+        std::thread::yield_now();
+    }
+    master
+        .write_all(b"\r\nGrbl 1.1h ['$' for help]\r\n")
+        .expect("room");
+    let (reason, port) = watched.until("loss", |event| match event {
+        LinkEvent::Lost { reason, port } => Some((reason, port)),
+        _ => None,
+    });
+    let told = reason.to_string();
+    assert!(
+        told.contains("not ours") && told.contains("Grbl 1.1h"),
+        "{told}"
+    );
+    assert!(told.contains("a machine's controller"), "{told}");
+    assert_eq!(port.as_deref(), Some(foreign.as_str()));
+    watched.board();
+    watched.reading_of(0);
+    let stats = watched.link.stats();
+    assert_eq!(stats.port.as_deref(), peer.path().to_str());
+    serialport::SerialPort::set_timeout(&mut master, Duration::from_millis(10)).expect("set");
+    let mut obeyed = [0; 16];
+    assert!(master.read(&mut obeyed).is_err(), "nothing was sent to it");
+}
+
+#[test]
+fn what_was_said_to_another_program_is_no_event() {
+    let (mut master, slave) = serialport::TTYPort::pair().expect("a pseudo-terminal");
+    let path = serialport::SerialPort::name(&slave).expect("named");
+    // A whole meeting with an engaged stop, from hours ago, in the driver's buffer.
+    let mut board = firmware_bridge::peer::SimulatedBoard::new(1);
+    let controls = board.controls();
+    let mut host = firmware_bridge::host::HostSession::new();
+    host.opened(0);
+    let mut stale = Vec::new();
+    for _ in 0..20 {
+        let bytes = board.turn();
+        host.receive(&bytes, 0, &mut |_| {});
+        host.tick(0, &mut |_| {});
+        board.receive(host.outgoing());
+        host.sent(host.outgoing().len());
+        controls.happen(Event::EmergencyStop { engaged: true });
+        stale.extend(bytes);
+    }
+    assert!(host.board().is_some(), "they have met");
+    stale.truncate(3_000);
+    master.write_all(&stale).expect("room");
+    let watched = Watched::spawn(Path::new(&path));
+    assert_eq!(watched.lost(), LostReason::NoGreeting);
+    let events: Vec<LinkEvent> = watched.events.try_iter().collect();
+    assert_eq!(events, []);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![cfg(feature = "host")]
 
 use firmware_bridge::channel::Sender;
-use firmware_bridge::frame::MAX_FRAME_BYTES;
+use firmware_bridge::frame::{Direction, Header, MAX_FRAME_BYTES, encode};
 use firmware_bridge::host::{HostSession, LinkEvent, LostReason};
 use firmware_bridge::mcu::{Identity, Session};
 use firmware_bridge::message::{
@@ -235,19 +235,17 @@ fn a_board_from_another_age_is_refused_with_its_versions() {
     let theirs = greeting.versions();
     let mut sender = Sender::<ToHost>::new();
     let mut events = Vec::new();
-    for now_us in [1, 500_000, 9_000_000] {
+    for now_us in [1, 500_000, 900_000, 9_000_000, 9_500_000] {
         let mut buffer = [0; MAX_FRAME_BYTES];
         let message = ToHost::Greeting(greeting.clone());
         let frame = sender.encode(&message, &mut buffer).expect("valid");
         host.receive(frame, now_us, &mut |event| events.push(event));
         host.tick(now_us, &mut |event| events.push(event));
+        host.sent(host.outgoing().len());
     }
     let reason = LostReason::Incompatible { theirs };
-    assert_eq!(
-        events,
-        [LinkEvent::Lost { reason }],
-        "once, not per attempt"
-    );
+    let lost = LinkEvent::Lost { reason, port: None };
+    assert_eq!(events, [lost], "once, not per attempt");
 }
 
 proptest! {
@@ -292,6 +290,7 @@ fn a_board_that_hears_nothing_is_not_live() {
     world.run(20_000);
     let unheard = LinkEvent::Lost {
         reason: LostReason::Unheard,
+        port: None,
     };
     assert!(world.events.contains(&unheard), "{:?}", world.events);
     assert_eq!(
@@ -304,37 +303,25 @@ fn a_board_that_hears_nothing_is_not_live() {
     assert_eq!(world.host.stats().connected, 2);
 }
 
-/// Greets, and describes a sensor that no gateway takes: 5 ms are too fast.
 #[test]
-fn a_refused_description_is_told_with_its_sensor() {
-    let mut host = HostSession::new();
-    host.opened(0);
-    let greeting = Greeting {
-        min: version::MIN,
-        current: version::CURRENT,
-        board: "fast".into(),
-        firmware: "1".into(),
-        serial: 0,
-        boot: 0,
-        reset: ResetCause::PowerOn,
-        ticks_hz: 1_000_000,
-        sensors: 1,
+fn a_value_that_is_no_number_is_refused_by_its_sensor() {
+    let mut world = World::new(0);
+    world.run(3_000);
+    let header = Header {
+        direction: Direction::ToHost,
+        version: 1,
+        sequence: 0,
     };
-    let mut sender = Sender::<ToHost>::new();
-    let mut events = Vec::new();
-    // It answers each question in its way, four times a second.
-    for quarter in 0..40_u64 {
-        let now_us = quarter * 250_000;
-        let mut buffer = [0; MAX_FRAME_BYTES];
-        let message = ToHost::Greeting(greeting.clone());
-        let frame = sender.encode(&message, &mut buffer).expect("valid");
-        host.receive(frame, now_us, &mut |event| events.push(event));
-        host.tick(now_us, &mut |event| events.push(event));
-        let asked = host.outgoing().len();
-        host.sent(asked);
-    }
-    let undescribed = LinkEvent::Lost {
-        reason: LostReason::Undescribed { sensor: 0 },
-    };
-    assert_eq!(events, [undescribed], "told once, with the sensor");
+    let mut message = [0; 64];
+    let content = (2_u32, 5_u8, 7_u64, f32::NAN);
+    let message = postcard::to_slice(&content, &mut message).expect("room");
+    let mut buffer = [0; MAX_FRAME_BYTES];
+    let frame = encode(header, message, &mut buffer).expect("room");
+    let mut refused = None;
+    world.host.receive(frame, world.now_us, &mut |event| {
+        if let LinkEvent::Refused { sensor, value } = event {
+            refused = Some((sensor, value.is_nan()));
+        }
+    });
+    assert_eq!(refused, Some((5, true)));
 }

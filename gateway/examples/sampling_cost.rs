@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use mfg_drone_gateway::performance::{Host, Performance, RouteId};
+use mfg_drone_gateway::{Host, Performance, RouteId};
 use readings::clock::Mono;
 use rustix::time::{ClockId, clock_gettime};
 

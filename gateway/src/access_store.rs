@@ -7,51 +7,99 @@ use std::path::Path;
 
 use crate::access_sessions::SessionFile;
 use access::{
-    AuditRecord, Change, Committed, KeyId, KeyRecord, NotDurable, Records, SessionRecord,
+    AuditRecord, Change, Committed, DRONE_COMMAND, KeyId, KeyRecord, NotDurable, Records,
+    SessionRecord,
 };
+use readings::clock::wall_now;
+use readings::event::{EventKind, EventLog, NewEvent, Values};
 use store::Store;
 
-/// The store, as `access` sees it, and the file of signed-in browsers.
-pub(crate) struct AccessStore(Store, Option<SessionFile>);
+/// The store, as `access` sees it, the file of signed-in browsers, and who hears of it.
+pub(crate) struct AccessStore {
+    store: Store,
+    sessions: Option<SessionFile>,
+    events: EventLog,
+}
 
 impl AccessStore {
     /// Keeps keys and audit trail in `store`.
     pub(crate) fn new(store: Store) -> AccessStore {
-        AccessStore(store, None)
+        AccessStore {
+            store,
+            sessions: None,
+            events: EventLog::default(),
+        }
     }
 
-    /// The same, with signed-in browsers in a file of the state directory `dir`.
-    pub(crate) fn with_sessions(store: Store, dir: &Path) -> AccessStore {
-        AccessStore(store, Some(SessionFile::at(dir)))
+    /// The same, with signed-in browsers in a file of the state directory `dir`, and what
+    /// comes into the audit trail told in `events`.
+    pub(crate) fn of_gateway(store: Store, dir: &Path, events: EventLog) -> AccessStore {
+        AccessStore {
+            store,
+            sessions: Some(SessionFile::at(dir)),
+            events,
+        }
     }
+
+    fn publish(&self, events: Vec<NewEvent>) {
+        for event in events {
+            self.events.publish(event, wall_now());
+        }
+    }
+}
+
+/// Events of what `changes` bring into the audit trail. What somebody commands a drone is
+/// an event of its own already.
+fn events_of(changes: &[Change]) -> Vec<NewEvent> {
+    let of = |change: &Change| match change {
+        Change::Audit(record) if record.event != DRONE_COMMAND => Some(NewEvent {
+            drone: None,
+            kind: EventKind::Access,
+            who: record.actor.as_deref().map(Into::into),
+            why: None,
+            values: Values::Access {
+                action: record.event.as_str().into(),
+                client: record.client.as_deref().map(Into::into),
+                subject: record.subject.as_str().into(),
+            },
+        }),
+        _ => None,
+    };
+    changes.iter().filter_map(of).collect()
 }
 
 impl Records for AccessStore {
     fn keys(&self) -> Vec<KeyRecord> {
-        self.0.keys().into_iter().map(from_stored).collect()
+        self.store.keys().into_iter().map(from_stored).collect()
     }
 
     fn commit(&self, changes: Vec<Change>) -> Committed<'_> {
+        let events = events_of(&changes);
         let changes = changes.into_iter().map(to_stored).collect();
         Box::pin(async {
-            self.0
-                .commit(changes)
-                .await
-                .map_err(|error| NotDurable(error.to_string().into()))
+            let committed = self.store.commit(changes).await;
+            committed.map_err(|error| NotDurable(error.to_string().into()))?;
+            self.publish(events);
+            Ok(())
         })
     }
 
     fn defer(&self, changes: Vec<Change>) {
-        self.0.defer(changes.into_iter().map(to_stored).collect());
+        self.publish(events_of(&changes));
+        self.store
+            .defer(changes.into_iter().map(to_stored).collect());
     }
 
     fn sessions(&self) -> Vec<SessionRecord> {
-        self.1.as_ref().map(SessionFile::read).unwrap_or_default()
+        let file = self.sessions.as_ref();
+        file.map(SessionFile::read).unwrap_or_default()
     }
 
     fn keep_sessions(&self, sessions: Vec<SessionRecord>) -> Committed<'_> {
         Box::pin(async move {
-            let Some(file) = &self.1 else { return Ok(()) };
+            let Some(file) = &self.sessions else {
+                return Ok(());
+            };
             let written = file.write(sessions).await;
             written.map_err(|error| NotDurable(format!("the session is not saved: {error}").into()))
         })

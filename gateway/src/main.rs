@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    mfg_drone_gateway::cli::main()
+    mfg_drone_gateway::main()
 }

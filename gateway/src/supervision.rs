@@ -1,4 +1,4 @@
-//! Long tasks and threads, watched: one that ends before the gateway stops is told.
+//! Long tasks and threads, watched: one that ends before the gateway stops is reported.
 //!
 //! Everything that runs as long as the gateway does is started through here. When it
 //! panics or returns, the log, `/metrics`, health and an alert say so; a task whose
@@ -131,7 +131,7 @@ impl Supervisor {
             let mut pause = PAUSE.0;
             loop {
                 let began = Instant::now();
-                // Made inside, so that a panic of `make` itself is told as well.
+                // Made inside, so that a panic of `make` itself is reported as well.
                 let task = async { make().await };
                 let ended = supervisor.until_end(&name, task).await;
                 let Some(why) = ended else { break };
@@ -139,7 +139,7 @@ impl Supervisor {
                     pause = PAUSE.0;
                 }
                 running.down();
-                supervisor.tell(&name, &why, Some(pause));
+                supervisor.report(&name, &why, Some(pause));
                 tokio::select! {
                     () = sleep(pause) => {}
                     () = supervisor.0.stop.cancelled() => break,
@@ -163,7 +163,7 @@ impl Supervisor {
             let ended = supervisor.outcome(name, task).await;
             drop(running);
             if let Some(why) = ended {
-                supervisor.tell(name, &why, None);
+                supervisor.report(name, &why, None);
             }
         }
     }
@@ -246,7 +246,7 @@ impl Supervisor {
         match ended {
             _ if self.0.stop.is_cancelled() => None,
             Ok(()) => Some("it returned".to_owned()),
-            Err(panic) => Some(format!("it panicked: {}", said(&*panic))),
+            Err(panic) => Some(format!("it panicked: {}", words_of(&*panic))),
         }
     }
 
@@ -276,7 +276,7 @@ impl Supervisor {
         self.0.killed.send(name).expect("a task of that name runs");
     }
 
-    fn tell(&self, name: &str, why: &str, again: Option<Duration>) {
+    fn report(&self, name: &str, why: &str, again: Option<Duration>) {
         if let Some(task) = self.tasks().iter_mut().find(|task| *task.name == *name) {
             task.failures += 1;
         }
@@ -342,7 +342,7 @@ impl Drop for Running {
     }
 }
 
-/// A watched thread: told when it ends before the gateway stops.
+/// A watched thread: reported when it ends before the gateway stops.
 pub struct Thread {
     supervisor: Supervisor,
     name: &'static str,
@@ -353,7 +353,7 @@ pub struct Thread {
 
 impl Thread {
     /// The thread ends because nobody wants it any more: it is no longer expected to
-    /// run, and its end is not told.
+    /// run, and its end is not reported.
     pub fn release(mut self) {
         self.wanted = false;
         let mut tasks = self.supervisor.tasks();
@@ -373,7 +373,7 @@ impl Drop for Thread {
         } else {
             "it returned"
         };
-        self.supervisor.tell(self.name, why, None);
+        self.supervisor.report(self.name, why, None);
     }
 }
 
@@ -413,7 +413,7 @@ impl Measured for Supervisor {
 }
 
 /// The words of a panic.
-fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+fn words_of(panic: &(dyn std::any::Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

@@ -22,7 +22,7 @@ async fn supervisor(dir: &tempfile::TempDir) -> (Supervisor, Alerts, Cancellatio
 }
 
 /// The alerts of ended tasks, once there is one.
-async fn told(alerts: &Alerts) -> Vec<String> {
+async fn reported(alerts: &Alerts) -> Vec<String> {
     let mut events = alerts.subscribe();
     loop {
         let found: Vec<String> = alerts
@@ -54,9 +54,9 @@ async fn a_task_that_panics_is_told_and_its_service_is_down() {
     task.await.expect("the panic is caught");
     assert!(!supervisor.is_up(Service::Drones));
     assert_eq!(supervisor.down(), ["link"]);
-    let told = told(&alerts).await;
-    assert!(told[0].contains("link of wood"), "{told:?}");
-    assert!(told[0].contains("restart the gateway"), "{told:?}");
+    let reports = reported(&alerts).await;
+    assert!(reports[0].contains("link of wood"), "{reports:?}");
+    assert!(reports[0].contains("restart the gateway"), "{reports:?}");
     let page = readings::measured::page(move |page| supervisor.measure(page)).expect("a page");
     assert!(page.contains("service_up{service=\"drones\"} 0"), "{page}");
     assert!(
@@ -80,8 +80,8 @@ async fn a_task_that_can_be_begun_again_is() {
         }
     });
     assert_eq!(beginnings.recv().await, Some(0));
-    let told = told(&alerts).await;
-    assert!(told[0].contains("begun again in 1 s"), "{told:?}");
+    let reports = reported(&alerts).await;
+    assert!(reports[0].contains("begun again in 1 s"), "{reports:?}");
     assert_eq!(beginnings.recv().await, Some(1), "after its pause");
     while !supervisor.is_up(Service::Monitoring) {
         tokio::task::yield_now().await;
@@ -107,9 +107,12 @@ async fn a_task_that_cannot_even_be_made_is_told_and_tried_again() {
     };
     let kept = supervisor.kept("notifications to mast".into(), None, make);
     let _task = tokio::spawn(kept);
-    let told = told(&alerts).await;
-    assert!(told[0].starts_with("notifications to mast: "), "{told:?}");
-    assert!(told[0].contains("nothing to make it of"), "{told:?}");
+    let reports = reported(&alerts).await;
+    assert!(
+        reports[0].starts_with("notifications to mast: "),
+        "{reports:?}"
+    );
+    assert!(reports[0].contains("nothing to make it of"), "{reports:?}");
     assert_eq!(beginnings.recv().await, Some(()), "after its pause");
 }
 
@@ -138,7 +141,7 @@ async fn a_thread_that_returns_is_told() {
         .join()
         .expect("joins");
     assert!(!supervisor.is_up(Service::Performance));
-    assert!(told(&alerts).await[0].starts_with("sampler: "));
+    assert!(reported(&alerts).await[0].starts_with("sampler: "));
 }
 
 #[tokio::test]
@@ -154,7 +157,11 @@ async fn a_thread_that_nobody_wants_any_more_ends_untold() {
     assert!(supervisor.down().is_empty());
     drop(kept);
     assert_eq!(supervisor.down(), ["bridge link"]);
-    assert_eq!(told(&alerts).await.len(), 1, "of the one that was wanted");
+    assert_eq!(
+        reported(&alerts).await.len(),
+        1,
+        "of the one that was wanted"
+    );
     let page = readings::measured::page(move |page| supervisor.measure(page)).expect("a page");
     assert!(page.contains("task_up{task=\"bridge link\"} 0"), "{page}");
 }

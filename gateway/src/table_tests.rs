@@ -97,6 +97,53 @@ fn a_reader_of_the_document_need_not_guess() {
 }
 
 #[test]
+fn every_member_of_every_schema_is_described() {
+    let document: Value = serde_json::from_str(&document_of(table())).expect("JSON");
+    let mut silent = Vec::new();
+    members(
+        &document,
+        &document["components"]["schemas"],
+        "",
+        &mut silent,
+    );
+    members(&document, &document["paths"], "", &mut silent);
+    assert!(silent.is_empty(), "without a description: {silent:#?}");
+}
+
+/// The members of every object schema below `at` that say nothing of themselves.
+fn members(document: &Value, at: &Value, path: &str, silent: &mut Vec<String>) {
+    let below: Vec<(String, &Value)> = match at {
+        Value::Object(object) => object.iter().map(|(k, v)| (k.clone(), v)).collect(),
+        Value::Array(list) => list.iter().map(|v| (String::new(), v)).collect(),
+        _ => return,
+    };
+    if let Some(Value::Object(properties)) = at.get("properties") {
+        let of = properties.iter();
+        let says_nothing = of.filter(|(_, member)| !is_described(document, member));
+        silent.extend(says_nothing.map(|(name, _)| format!("{path}: {name}")));
+    }
+    // What stands in an example is nobody's schema.
+    for (name, value) in below.into_iter().filter(|(name, _)| name != "example") {
+        members(document, value, &format!("{path}/{name}"), silent);
+    }
+}
+
+/// Whether a member is described, by itself or by the schema that it is of.
+fn is_described(document: &Value, member: &Value) -> bool {
+    let refers = |to: &Value| {
+        let reference = to["$ref"].as_str().and_then(|to| to.strip_prefix('#'));
+        reference.is_some_and(|to| {
+            let schema = document.pointer(to);
+            schema.is_some_and(|schema| schema.get("description").is_some())
+        })
+    };
+    let one_of = member["oneOf"].as_array();
+    member.get("description").is_some()
+        || refers(member)
+        || one_of.is_some_and(|kinds| kinds.iter().any(refers))
+}
+
+#[test]
 fn paths_are_found_by_their_templates() {
     assert!(table().exists("/") && table().exists("/health"));
     for wrong in ["//evil.example", "/nowhere", "/health/x"] {

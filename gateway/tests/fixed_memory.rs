@@ -5,8 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
 
-use mfg_drone_gateway::cache::{CAPACITY, Cache, MAX_VALUE_BYTES};
-use mfg_drone_gateway::performance::{Performance, RouteId};
+use mfg_drone_gateway::{CAPACITY, Cache, MAX_VALUE_BYTES, Performance, RouteId};
 use readings::clock::{Mono, Timestamp};
 
 thread_local! {

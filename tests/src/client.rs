@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
@@ -242,7 +243,8 @@ impl Client {
     ) -> anyhow::Result<Answer> {
         let mut request = Request::builder()
             .method(method)
-            .uri(path)
+            // As it is, also what begins with two slashes.
+            .uri(path.parse::<PathAndQuery>()?)
             .header("host", self.address.to_string());
         for (name, value) in &self.headers {
             request = request.header(name, value);

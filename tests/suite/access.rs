@@ -202,6 +202,7 @@ async fn an_admin_sees_and_lifts_a_lock_out() -> anyhow::Result<()> {
     admin.delete(&lift).await?.expect(404);
     let audit = admin.get("/api/security/audit").await?.expect(200).text();
     assert!(audit.contains("lockout_lifted"), "{audit}");
+    assert!(audit.contains(", session "), "by whom, and how: {audit}");
 
     // It begins anew, and the command line can do the same.
     locked_out(&gateway).await?;

@@ -318,7 +318,7 @@ async fn check_names_what_is_wrong_with_a_bridge() -> anyhow::Result<()> {
         .prepare()?;
     let found = text(&prepared.command(&["check"]).output().await?.stdout);
     assert!(
-        found.contains("bridge mast") && found.contains("is not there"),
+        found.contains("bridge mast") && found.contains("no such serial port"),
         "{found}"
     );
     assert!(found.contains("no bridge is called \"ghost\""), "{found}");

@@ -67,13 +67,14 @@ async fn a_command_is_followed_by_its_id_to_its_end() -> anyhow::Result<()> {
     }
 
     // Who asked for events hears each step, in order; others hear none.
-    let mut steps = Vec::new();
+    let (mut steps, mut others) = (Vec::new(), Vec::new());
     while steps.last() != Some(&"refused".to_owned()) {
         let event = curious.next_of("event").await?["event"].take();
-        assert_eq!(
-            (&event["version"], &event["kind"]),
-            (&1.into(), &"command".into())
-        );
+        assert_eq!(event["version"], 1);
+        if event["kind"] != "command" {
+            others.push(event);
+            continue;
+        }
         assert_eq!(event["drone"], "d1");
         steps.push(
             event["values"]["state"]
@@ -94,6 +95,12 @@ async fn a_command_is_followed_by_its_id_to_its_end() -> anyhow::Result<()> {
             "refused"
         ]
     );
+    let states: Vec<&Value> = others
+        .iter()
+        .filter(|event| event["kind"] == "link" && event["drone"] == "d1")
+        .map(|event| &event["values"]["state"])
+        .collect();
+    assert_eq!(states, ["connecting", "connected"], "{others:?}");
     other.send("{\"type\":\"ping\"}").await?;
     loop {
         let message = other.next().await?;
@@ -110,6 +117,38 @@ async fn a_command_is_followed_by_its_id_to_its_end() -> anyhow::Result<()> {
         format!("d1: land, command {id}, not taken: the drone is not airborne (session "),
     ] {
         assert!(output.contains(&told), "{told}: {output}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_enters_the_audit_trail_is_heard_by_administrators_alone() -> anyhow::Result<()> {
+    let gateway = Gateway::builder().start().await?;
+    let (admin, reader) = (gateway.admin()?, gateway.reader()?);
+    let mut trusted = WebSocket::open(&admin, "/ws?events=true", &[]).await?;
+    let mut other = WebSocket::open(&reader, "/ws?events=true", &[]).await?;
+    admin
+        .post("/api/security/api-keys?name=Heard&permissions=read")
+        .await?
+        .expect(200);
+    loop {
+        let event = trusted.next_of("event").await?["event"].take();
+        if event["kind"] == "access" {
+            assert_eq!(event["values"]["action"], "key_created", "{event}");
+            let subject = event["values"]["subject"].as_str().unwrap_or_default();
+            assert!(subject.starts_with("Heard ("), "{event}");
+            let who = event["who"].as_str().unwrap_or_default();
+            assert!(who.contains(", session "), "{event}");
+            break;
+        }
+    }
+    other.send("{\"type\":\"ping\"}").await?;
+    loop {
+        let message = other.next().await?;
+        assert_ne!(message["event"]["kind"], "access", "{message}");
+        if message["type"] == "pong" {
+            break;
+        }
     }
     Ok(())
 }

@@ -119,7 +119,7 @@ async fn a_state_directory_that_is_removed_loses_no_key_that_was_acknowledged() 
         .expect(200)
         .text();
     assert!(keys.contains("before") && keys.contains("after"), "{keys}");
-    eventually("told what is gone", || async {
+    eventually("it is told what is gone", async || {
         let alerts = admin.get("/api/alerts?limit=0").await?.expect(200).text();
         Ok(alerts.contains("removed").then_some(()))
     })

@@ -39,6 +39,7 @@ fn contract(method: &str, path: &str) -> Needs {
         "/api/session" | "/api/sessions" | "/api/sessions/{id}" => always("any"),
         "/api/session/link" => always("admin"),
         "/metrics" | "/api/ws-ticket" => always("read"),
+        "/api/system/time" => always("write"),
         "/api/alerts/{alert_id}/acknowledge"
         | "/api/alerts/{alert_id}/resolve"
         | "/api/alerts/{alert_id}/mute" => [Some("respond"), Some("dashboard"), Some("dashboard")],
@@ -99,6 +100,32 @@ async fn status(client: &Client, method: &str, path: &str) -> anyhow::Result<u16
     Ok(answer.status.as_u16())
 }
 
+/// The same path, written as clients and proxies write it that mean well or ill.
+fn spellings(path: &str) -> [String; 8] {
+    [
+        format!("{path}/"),
+        format!("/{path}"),
+        format!("/.{path}"),
+        format!("/x/..{path}"),
+        path.to_uppercase(),
+        path.replacen('a', "%61", 1),
+        format!("/{}", path[1..].replacen('/', "%2f", 1)),
+        format!("{path};x=y"),
+    ]
+}
+
+/// A route that needs a key gives nothing without one, however it is spelled.
+async fn no_spelling_opens(anonymous: &Client, method: &str, path: &str) -> anyhow::Result<()> {
+    for spelled in spellings(path) {
+        let got = status(anonymous, method, &spelled).await?;
+        assert!(
+            [301, 307, 308, 400, 401, 404, 405, 421].contains(&got),
+            "{method} {spelled} without a key: {got}"
+        );
+    }
+    Ok(())
+}
+
 async fn judged(profile: usize) -> anyhow::Result<()> {
     let name = PROFILES[profile];
     let gateway = Gateway::builder()
@@ -125,6 +152,9 @@ async fn judged(profile: usize) -> anyhow::Result<()> {
         assert_eq!(told[name].as_str(), needs, "{place}: in the document");
         let got = status(&anonymous, &method, &path).await?;
         assert_eq!(got == 401, needs.is_some(), "{place} without a key: {got}");
+        if needs.is_some() {
+            no_spelling_opens(&anonymous, &method, &path).await?;
+        }
         for (permission, client) in &holders {
             let got = status(client, &method, &path).await?;
             let allowed = needs.is_none_or(|needed| allows(permission, needed));

@@ -126,3 +126,51 @@ async fn a_key_that_has_expired_does_not_live_again_in_1970() -> anyhow::Result<
     assert_eq!(status(&gateway, ADMIN_KEY).await?, 200);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_person_says_that_the_time_is_right_or_hears_how_wrong_it_is() -> anyhow::Result<()> {
+    let gateway = Gateway::builder().start().await?;
+    let health = gateway
+        .anonymous()?
+        .get("/health")
+        .await?
+        .expect(200)
+        .json();
+    let now = health["timestamp"].as_str().unwrap();
+    let say = async |client: &Client, time: &str| {
+        let path = format!("/api/system/time?time={time}");
+        anyhow::Ok(client.post(&path).await?)
+    };
+    say(&gateway.reader()?, now).await?.expect(403);
+    let admin = gateway.admin()?;
+    say(&admin, "noon").await?.expect(400);
+    let refused = say(&admin, "2020-01-01T00:00:00Z")
+        .await?
+        .expect(409)
+        .text();
+    assert!(refused.contains("timedatectl"), "{refused}");
+    let told = say(&admin, now).await?.expect(200).json();
+    assert!(
+        told["difference_s"]
+            .as_f64()
+            .is_some_and(|by| by.abs() < 120.0),
+        "{told}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_certificate_made_without_a_clock_is_replaced_when_it_is_set() -> anyhow::Result<()> {
+    let Some(clock) = FalseClock::new() else {
+        return Ok(());
+    };
+    clock.set("-20000d");
+    let gateway = clock.gateway().start().await?;
+    let made = || gateway.output().matches("made a new certificate").count();
+    assert_eq!(made(), 1, "{}", gateway.output());
+    clock.set("+0");
+    eventually("another certificate", || async {
+        Ok((made() == 2).then_some(()))
+    })
+    .await
+}

@@ -20,7 +20,7 @@ const AT_ONCE: usize = 4;
 /// Combinations tried.
 const COMBINATIONS: usize = 72;
 /// Changed configurations tried, unless `GATEWAY_TESTS_CHANGED_FILES` says how many.
-const MUTATIONS: usize = 80;
+const MUTATIONS: usize = 100;
 const SEED: u64 = 0x5e77_1265;
 
 /// Choices that are the same in every run.

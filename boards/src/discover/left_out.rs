@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Names kept of sensors that were left out: as many as a person reads.
-pub const MAX_LEFT_OUT_NAMES: usize = 8;
+const MAX_LEFT_OUT_NAMES: usize = 8;
 
 /// Sensors that found no place in the full table. Fewer names than sensors are
 /// kept: a tree may hold any number of them.
@@ -11,7 +11,7 @@ pub const MAX_LEFT_OUT_NAMES: usize = 8;
 pub struct LeftOut {
     /// How many there are.
     pub count: usize,
-    /// The names of the first [`MAX_LEFT_OUT_NAMES`].
+    /// The names of the first eight.
     pub names: Vec<String>,
 }
 

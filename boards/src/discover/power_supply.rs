@@ -112,14 +112,14 @@ const ATTRIBUTES: [Attribute; 12] = [
         ("time_to_empty_avg", "time_to_empty"),
         BATTERY,
         Quantity::Duration,
-        (Role::Other, Role::Other),
+        (Role::TimeToEmpty, Role::Other),
         Decode::UNIT,
     ),
     attribute(
         ("time_to_empty_now", "time_to_empty_now"),
         BATTERY,
         Quantity::Duration,
-        (Role::Other, Role::Other),
+        (Role::TimeToEmpty, Role::Other),
         Decode::UNIT,
     ),
     attribute(

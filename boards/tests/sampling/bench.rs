@@ -17,7 +17,7 @@ impl Bench {
         for (path, text) in files {
             put(dir.path(), path, text);
         }
-        let board = Board::open(dir.path(), None).expect("board");
+        let board = open(dir.path());
         Bench { dir, board }
     }
 
@@ -53,6 +53,11 @@ impl Bench {
             .expect("a sensor of the role");
         self.board.sensors().value(index, now_ms)
     }
+}
+
+/// Reads on the test's own thread: however busy the machine is, no read counts as slow.
+pub(crate) fn open(root: &Path) -> Board {
+    Board::open(root, None).expect("board").read_inline()
 }
 
 pub(crate) fn put(root: &Path, path: &str, text: &str) {

@@ -8,7 +8,7 @@ mod plugging;
 
 use std::fs;
 
-use bench::{Bench, ZONE, absence, one_zone};
+use bench::{Bench, ZONE, absence, one_zone, open};
 use boards::{Absence, Board, Freshness, Role};
 
 #[test]
@@ -16,7 +16,7 @@ fn each_sensor_is_read_at_its_own_rate() {
     let bench = one_zone();
     bench.put("proc/uptime", "10.0 20.0\n");
     let mut bench = Bench {
-        board: Board::open(bench.dir.path(), None).expect("board"),
+        board: open(bench.dir.path()),
         dir: bench.dir,
     };
     let counts: Vec<usize> = (0..11)

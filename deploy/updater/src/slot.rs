@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 /// each start, and the system gives them back once it is up.
 pub const FULL_TRIES: u8 = 3;
 /// Tries of a slot on trial: one start, which the boot script counts down to none.
-pub const TRIAL_TRIES: u8 = 1;
+pub(crate) const TRIAL_TRIES: u8 = 1;
 
 /// A root slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,7 +111,7 @@ pub struct BootChange {
 impl BootChange {
     /// Tries `slot` before the other one.
     #[must_use]
-    pub const fn prefer(slot: Slot) -> BootChange {
+    pub(crate) const fn prefer(slot: Slot) -> BootChange {
         BootChange {
             first: Some(slot),
             left: [None; 2],

@@ -11,7 +11,7 @@ use update_status::{FORMAT, SlotStatus, State, StatusFile, UpdateSource};
 use crate::slot::{BootState, Slot};
 
 /// What is kept of a reason, in characters: it becomes an alert's text.
-pub const REASON_CHARS: usize = 300;
+pub(crate) const REASON_CHARS: usize = 300;
 
 /// What is remembered of the last update; an empty text stands for none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

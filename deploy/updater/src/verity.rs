@@ -17,7 +17,7 @@ const DIGEST_BYTES: usize = 32;
 /// The largest bundle that is looked at: larger than a slot. Its tree, an hundredth of
 /// it, is held in memory. It is the one limit of the board's: the gateway's own for uploads,
 /// `update.max_bundle_bytes`, may be set lower and must not be set higher.
-pub const MAX_BUNDLE_BYTES: u64 = 2 << 30;
+pub(crate) const MAX_BUNDLE_BYTES: u64 = 2 << 30;
 /// The largest signature; those of RAUC are a few thousand bytes.
 const MAX_SIGNATURE_BYTES: u64 = 64 * 1024;
 

@@ -58,7 +58,7 @@ impl ClockMap {
 
     /// The estimated offset, host minus board, in microseconds.
     #[must_use]
-    pub fn offset_us(&self) -> Option<i64> {
+    pub(crate) fn offset_us(&self) -> Option<i64> {
         match (self.previous_us, self.current_us) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),

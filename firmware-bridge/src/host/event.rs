@@ -4,8 +4,10 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::board::BoardDescription;
-use crate::message::{Event, LogLevel, LogText};
-use crate::sensor::{Fault, MAX_INTERVAL_MS, MIN_INTERVAL_MS};
+use super::foreign::{FirstBytes, Foreign};
+use super::refusal::Refusal;
+use crate::message::{Event, LogLevel, LogText, ResetCause};
+use crate::sensor::Fault;
 use crate::text::Text;
 use crate::version;
 
@@ -47,12 +49,23 @@ pub enum LinkEvent {
         host_ms: u64,
     },
     /// A button or the emergency stop. A lost emergency-stop frame is made up
-    /// for from the next state message, within about a second.
+    /// for from the next state message, within about a second. None before the
+    /// board's first state after the port was opened: what waited in the buffers of
+    /// board and driver happened to somebody else. The emergency stop is told as soon
+    /// as the board greets, even if it describes a sensor in a way that is refused.
     Event {
         /// What happened.
         event: Event,
         /// When.
         host_ms: u64,
+    },
+    /// The board was asked, and for a second does not say whether somebody stopped it
+    /// all. Told once for each asking.
+    StopUnknown,
+    /// The board started anew, although nobody may have seen it on the line.
+    Restarted {
+        /// Why, as it says.
+        cause: ResetCause,
     },
     /// A log record of the firmware.
     Log {
@@ -68,6 +81,8 @@ pub enum LinkEvent {
     Lost {
         /// Why.
         reason: LostReason,
+        /// The port tried last, when the selector named one.
+        port: Option<Arc<str>>,
     },
 }
 
@@ -87,12 +102,26 @@ pub enum LostReason {
     },
     /// The port went away while in use.
     Unplugged,
-    /// The port is open, but nothing on it speaks the protocol.
+    /// What is called so is no serial port.
+    NotSerial {
+        /// What it is: "a directory" and so on.
+        what: &'static str,
+    },
+    /// The port is open, but nothing is heard on it.
     NoGreeting,
-    /// The board greets, but what it says of a sensor is not understood.
+    /// Bytes arrive, and none of them are a board's of ours.
+    Foreign {
+        /// Whose they seem to be.
+        whose: Foreign,
+        /// The first ones, escaped.
+        first: FirstBytes,
+    },
+    /// The board greets, but what it says of a sensor is refused, or does not arrive.
     Undescribed {
         /// Position of the first such sensor.
         sensor: u8,
+        /// What was refused of it, if anything arrived.
+        refusal: Option<Arc<Refusal>>,
     },
     /// The board stopped talking.
     Silent,
@@ -107,6 +136,18 @@ pub enum LostReason {
     Stopped,
 }
 
+impl LostReason {
+    /// Whether it says the same as `other`, so that nobody needs to hear it again. What
+    /// a foreign device sends is never twice the same.
+    #[must_use]
+    pub fn repeats(&self, other: &LostReason) -> bool {
+        match (self, other) {
+            (Self::Foreign { whose, .. }, Self::Foreign { whose: told, .. }) => whose == told,
+            _ => self == other,
+        }
+    }
+}
+
 impl fmt::Display for LostReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -119,12 +160,29 @@ impl fmt::Display for LostReason {
             ),
             Self::OpenFailed { error } => write!(f, "the serial port cannot be opened: {error}"),
             Self::Unplugged => f.write_str("the serial port went away; check the cable"),
+            Self::NotSerial { what } => {
+                write!(f, "it is {what} and no serial port; correct the selector")
+            }
             Self::NoGreeting => f.write_str(
-                "the port is open but no board answers; check the baud rate and the firmware",
+                "the port is open but no board answers; check the baud rate, the firmware and the wiring",
             ),
-            Self::Undescribed { sensor } => write!(
+            Self::Foreign { whose, first } => write!(
                 f,
-                "the board greets, but its description of sensor {sensor} is refused: its interval is outside {MIN_INTERVAL_MS} to {MAX_INTERVAL_MS} ms, its range is empty, its name is missing, or its kind or unit is newer than this gateway; correct the firmware or update the gateway"
+                "bytes arrive, but not ours: \"{first}\", {whose}; nothing is sent to it"
+            ),
+            Self::Undescribed {
+                refusal: Some(refusal),
+                ..
+            } => write!(
+                f,
+                "the board greets, but {refusal}; correct the firmware or update the gateway"
+            ),
+            Self::Undescribed {
+                sensor,
+                refusal: None,
+            } => write!(
+                f,
+                "the board greets, but its description of sensor {sensor} does not arrive; check the line"
             ),
             Self::Unheard => f.write_str(
                 "the board talks but answers nothing; check the line from the gateway to the board",

@@ -13,11 +13,13 @@ use core::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::string::String;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use std::vec::Vec;
 
 use heapless::Deque;
 
@@ -115,6 +117,21 @@ impl HostLink {
         config: LinkConfig,
         sink: impl FnMut(LinkEvent) + Send + 'static,
     ) -> io::Result<LinkHandle> {
+        let selector = config.selector.clone();
+        Self::spawn_among(config, move || selector.resolve_all(), sink)
+    }
+
+    /// As [`HostLink::spawn`], for ports that are found otherwise than by the selector:
+    /// `ports` is asked before each round.
+    ///
+    /// # Errors
+    ///
+    /// As [`HostLink::spawn`].
+    pub fn spawn_among(
+        config: LinkConfig,
+        ports: impl FnMut() -> Vec<PathBuf> + Send + 'static,
+        sink: impl FnMut(LinkEvent) + Send + 'static,
+    ) -> io::Result<LinkHandle> {
         let (wake, woken) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
@@ -132,7 +149,8 @@ impl HostLink {
             session: HostSession::new(),
             backoff: Backoff::default(),
             turn: 0,
-            ports: 1,
+            count: 1,
+            ports,
             sink,
         };
         let thread = thread::Builder::new()
@@ -249,7 +267,7 @@ impl Drop for LinkHandle {
     }
 }
 
-struct Worker<S> {
+struct Worker<P, S> {
     config: LinkConfig,
     shared: Arc<Shared>,
     woken: UnixStream,
@@ -258,14 +276,15 @@ struct Worker<S> {
     /// Which of the ports that the selector names is tried; counts on with each failure.
     turn: usize,
     /// How many it named at the last look.
-    ports: usize,
+    count: usize,
+    ports: P,
     sink: S,
 }
 
 /// Why a port is left.
 enum Left {
     Gone,
-    /// Nothing on it is ours, and the selector names another.
+    /// Nothing on it is ours, which the session has told, and the selector names another.
     Foreign,
 }
 
@@ -275,21 +294,23 @@ impl From<Gone> for Left {
     }
 }
 
-impl<S: FnMut(LinkEvent)> Worker<S> {
+impl<P: FnMut() -> Vec<PathBuf>, S: FnMut(LinkEvent)> Worker<P, S> {
     fn run(mut self) {
         while !self.stopping() {
             let reason = match self.open() {
                 Ok(mut port) => match self.serve(&mut port) {
                     Ok(()) => break,
-                    Err(Left::Gone) => LostReason::Unplugged,
-                    Err(Left::Foreign) => LostReason::NoGreeting,
+                    Err(Left::Gone) => Some(LostReason::Unplugged),
+                    Err(Left::Foreign) => None,
                 },
-                Err(reason) => reason,
+                Err(reason) => Some(reason),
             };
-            self.lost(reason);
+            if let Some(reason) = reason {
+                self.lost(reason);
+            }
             self.turn = self.turn.wrapping_add(1);
             // Another port is tried at once, a rest comes after the last.
-            if self.turn.is_multiple_of(self.ports) {
+            if self.turn.is_multiple_of(self.count) {
                 self.rest();
             }
         }
@@ -297,12 +318,12 @@ impl<S: FnMut(LinkEvent)> Worker<S> {
     }
 
     fn open(&mut self) -> Result<Port, LostReason> {
-        let paths = self.config.selector.resolve_all();
-        self.ports = paths.len().max(1);
-        let path = paths
-            .get(self.turn % self.ports)
-            .ok_or(LostReason::NotFound)?;
-        Port::open(path, self.config.baud)
+        let paths = (self.ports)();
+        self.count = paths.len().max(1);
+        let path = paths.get(self.turn % self.count);
+        self.session
+            .tries(path.map(|path| path.to_string_lossy().into()));
+        Port::open(path.ok_or(LostReason::NotFound)?, self.config.baud)
     }
 
     /// Moves bytes until the owner stops the link (`Ok`) or the port goes.
@@ -314,7 +335,7 @@ impl<S: FnMut(LinkEvent)> Worker<S> {
             let due_us = self.session.tick(now_us, &mut self.sink);
             self.write(port)?;
             self.publish();
-            if self.ports > 1 && self.session.is_unanswered() {
+            if self.count > 1 && self.session.is_foreign() {
                 return Err(Left::Foreign);
             }
 
@@ -333,7 +354,10 @@ impl<S: FnMut(LinkEvent)> Worker<S> {
         while !self.session.outgoing().is_empty() {
             match port.write(self.session.outgoing())? {
                 // Full: the rest goes when the port is ready.
-                0 => break,
+                0 => {
+                    self.session.blocked();
+                    break;
+                }
                 count => self.session.sent(count),
             }
         }

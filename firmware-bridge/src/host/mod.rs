@@ -6,7 +6,7 @@
 //! let selector: PortSelector = "2e8a:000a".parse().expect("VID:PID");
 //! let link = HostLink::spawn(LinkConfig::new(selector), |event| match event {
 //!     LinkEvent::Reading { sensor, value, host_ms } => { /* … */ }
-//!     LinkEvent::Lost { reason } => { /* … */ }
+//!     LinkEvent::Lost { reason, port } => { /* … */ }
 //!     _ => {}
 //! })
 //! .expect("the system can start a thread");
@@ -22,8 +22,10 @@ mod backoff;
 mod board;
 mod clock;
 mod event;
+mod foreign;
 mod link;
 mod port;
+mod refusal;
 mod requests;
 mod selector;
 mod session;
@@ -33,9 +35,11 @@ pub use backoff::Backoff;
 pub use board::BoardDescription;
 pub use clock::ClockMap;
 pub use event::{LinkEvent, LostReason};
+pub use foreign::{FirstBytes, Foreign};
 pub use link::{HostLink, LinkConfig, LinkHandle, QueueFull};
 pub use port::{Gone, Port};
 pub(crate) use port::{keep_from_children, wait_for};
+pub use refusal::Refusal;
 pub use selector::{FoundPort, PortSelector, SelectorError, available_ports};
 pub use session::HostSession;
 pub use stats::{LinkState, LinkStats};

@@ -7,6 +7,7 @@
 
 use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::string::ToString;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::termios::{ControlFlags, FlushArg, SetArg, tcflush, tcgetattr, tcsetattr};
 use serialport::TTYPort;
 
 use super::event::LostReason;
@@ -39,15 +41,28 @@ pub(crate) struct Ready {
 pub struct Gone;
 
 impl Port {
-    /// Opens a port by its path: raw, exclusive, 8N1, no flow control.
+    /// Opens a port by its path: raw, exclusive, 8N1, no flow control, and forgets what
+    /// the driver holds from before: it happened to somebody else. The lines that reset
+    /// many boards are left as they are when the port is closed again.
     ///
     /// # Errors
     ///
     /// Why it cannot be opened, in terms of what to do about it.
     pub fn open(path: &Path, baud: u32) -> Result<Self, LostReason> {
-        let path = path.to_string_lossy();
-        let tty = TTYPort::open(&serialport::new(path, baud)).map_err(|error| reason(&error))?;
-        Self::from_tty(tty)
+        if let Some(what) = no_device(path) {
+            return Err(LostReason::NotSerial { what });
+        }
+        let name = path.to_string_lossy();
+        let tty = TTYPort::open(&serialport::new(name, baud)).map_err(|error| reason(&error))?;
+        let port = Self::from_tty(tty)?;
+        let fd = port.tty.as_raw_fd();
+        // Neither is worth a board: a port that refuses is used as it is.
+        let _ = tcflush(fd, FlushArg::TCIFLUSH);
+        if let Ok(mut settings) = tcgetattr(fd) {
+            settings.control_flags.remove(ControlFlags::HUPCL);
+            let _ = tcsetattr(fd, SetArg::TCSANOW, &settings);
+        }
+        Ok(port)
     }
 
     /// Takes over an open terminal, for example one end of a pseudo-terminal.
@@ -55,7 +70,7 @@ impl Port {
     /// # Errors
     ///
     /// When the terminal cannot be made non-blocking.
-    pub fn from_tty(tty: TTYPort) -> Result<Self, LostReason> {
+    pub(crate) fn from_tty(tty: TTYPort) -> Result<Self, LostReason> {
         let failed = |errno: Errno| LostReason::OpenFailed {
             error: Text::new(errno.desc()),
         };
@@ -132,8 +147,31 @@ fn milliseconds(time: Duration) -> i32 {
     i32::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX)
 }
 
+/// What stands at `path` in place of a device. It is not opened: a pipe would take what
+/// somebody else waits for.
+fn no_device(path: &Path) -> Option<&'static str> {
+    let kind = std::fs::metadata(path).ok()?.file_type();
+    if kind.is_char_device() {
+        None
+    } else if kind.is_dir() {
+        Some("a directory")
+    } else if kind.is_fifo() {
+        Some("a named pipe")
+    } else if kind.is_socket() {
+        Some("a socket")
+    } else if kind.is_block_device() {
+        Some("a disk")
+    } else {
+        Some("a file")
+    }
+}
+
 fn reason(error: &serialport::Error) -> LostReason {
     match error.kind {
+        // Terminals alone can be locked and asked for their speed.
+        _ if error.description == Errno::ENOTTY.desc() => LostReason::NotSerial {
+            what: "another device",
+        },
         serialport::ErrorKind::Io(ErrorKind::NotFound) => LostReason::NotFound,
         serialport::ErrorKind::Io(ErrorKind::PermissionDenied) => LostReason::PermissionDenied,
         // serialport says "no device" for EBUSY and for a lock held elsewhere;
@@ -142,5 +180,38 @@ fn reason(error: &serialport::Error) -> LostReason {
         _ => LostReason::OpenFailed {
             error: Text::new(&error.to_string()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serialport::SerialPort;
+    use std::io::Write as _;
+
+    #[test]
+    fn what_is_no_serial_port_is_named() {
+        for (path, what) in [
+            ("/", "a directory"),
+            ("/proc/self/status", "a file"),
+            ("/dev/null", "another device"),
+        ] {
+            let refused = Port::open(Path::new(path), 115_200).map(drop);
+            assert_eq!(refused, Err(LostReason::NotSerial { what }), "{path}");
+        }
+    }
+
+    #[test]
+    fn an_open_port_holds_nothing_from_before_and_does_not_hang_up() {
+        let (mut master, slave) = TTYPort::pair().expect("a pseudo-terminal");
+        let name = slave.name().expect("a name");
+        master.write_all(b"stale").expect("room");
+        let mut port = Port::open(Path::new(&name), 115_200).expect("free");
+        assert_eq!(port.read(&mut [0; 16]), Ok(0));
+        let settings = tcgetattr(port.tty.as_raw_fd()).expect("a terminal");
+        assert!(!settings.control_flags.contains(ControlFlags::HUPCL));
+        master.write_all(b"fresh").expect("room");
+        port.wait(None, false, Duration::from_secs(20));
+        assert_eq!(port.read(&mut [0; 16]), Ok(5));
     }
 }

@@ -128,7 +128,7 @@ impl PortSelector {
 
     /// The device paths this selector means among `ports`, in their order.
     #[must_use]
-    pub fn choose_all(&self, ports: &[FoundPort]) -> Vec<PathBuf> {
+    pub(crate) fn choose_all(&self, ports: &[FoundPort]) -> Vec<PathBuf> {
         let meant = ports.iter().filter(|port| self.means(port));
         meant.map(|port| port.path.clone()).collect()
     }

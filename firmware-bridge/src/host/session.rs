@@ -1,10 +1,15 @@
 //! The host's side of the link as pure state: bytes and time in, events and
 //! bytes out. No port, no thread, no clock; [`super::link`] supplies those.
 //!
+//! It listens first: a board of ours talks by itself, and any byte may be an order to a
+//! machine that is not ours. A port that says nothing is probed now and then with a frame
+//! that no machine obeys; one that says anything else is sent nothing at all.
+//!
 //! What the host wants of a board (indicator level, rates) is a wish that is
 //! repeated until the board confirms it, not a message that is hoped to
 //! arrive; it survives replugging. One-shot commands are tried a few times.
 
+mod asking;
 mod hearing;
 
 use std::sync::Arc;
@@ -14,19 +19,27 @@ use heapless::Vec;
 use super::board::BoardDescription;
 use super::clock::ClockMap;
 use super::event::{LinkEvent, LostReason};
+use super::foreign::FIRST_BYTES;
+use super::refusal::Refusal;
 use super::requests::{RETRY_US, Requests};
 use super::stats::{LinkState, LinkStats};
 use crate::channel::{Receiver, Sender};
-use crate::frame::MAX_FRAME_BYTES;
+use crate::frame::{MAX_FRAME_BYTES, MAX_MESSAGE_BYTES};
 use crate::message::{Greeting, IndicatorLevel, ToHost, ToMcu};
 use crate::sensor::{MAX_SENSORS, Sensor};
 use crate::version;
+use asking::probing;
 
 /// Unsent bytes kept: a question for every sensor and some more. When full,
 /// the session waits with what it wanted to say.
 const OUT_BYTES: usize = 512;
 
-/// Time between two hellos to a port that does not answer.
+/// How long a port is listened to before it counts as one without a board, and a board
+/// that was asked as one that does not hear. A board that hears no host greets every two
+/// seconds: one greeting may be lost.
+const LISTEN_US: u64 = 4_500_000;
+
+/// Time between two hellos to a board that does not answer.
 const HELLO_US: u64 = 500_000;
 
 /// Time between two pings. The board takes five missed ones for our absence.
@@ -45,13 +58,19 @@ const DESCRIBED_US: u64 = 4_000_000;
 /// loses ten in a row about once a day.
 const MAX_UNANSWERED: u32 = 10;
 
+/// Who are you, and which versions do you speak?
+const HELLO: ToMcu = ToMcu::Hello {
+    min: version::MIN,
+    current: version::CURRENT,
+};
+
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
     reason = "one of these per link; a box would allocate at every greeting"
 )]
 enum Phase {
-    /// Asking who is there.
+    /// Listening, and asking who is there once something of ours was heard.
     Asking { since_us: u64 },
     /// The greeting came, some descriptions are missing.
     Describing {
@@ -74,6 +93,23 @@ pub struct HostSession {
     clock: ClockMap,
     heard_us: u64,
     ask_due_us: u64,
+    /// When the board was first asked who it is, since something of it was heard.
+    asked_us: Option<u64>,
+    /// Whether a hello was made for the port, and whether it has left: only what follows
+    /// it is an answer.
+    hello_made: bool,
+    hello_left: bool,
+    /// When a silent port is probed next, and how long after that again.
+    probe_due_us: u64,
+    probe_wait_us: u64,
+    /// The first bytes heard while nothing of ours was.
+    first_bytes: Vec<u8, FIRST_BYTES>,
+    /// The first description that was refused of this board.
+    refusal: Option<Arc<Refusal>>,
+    /// Whether any description arrived.
+    is_describing: bool,
+    /// The board met last and the number of its start; none of one that is over.
+    started: Option<(u64, Option<u32>)>,
     ping_due_us: u64,
     ping_sent: Option<(u32, u64)>,
     /// Pings in a row that got no answer, or could not even be sent.
@@ -85,7 +121,14 @@ pub struct HostSession {
     /// The board's newest stamp; one well before it is a board that restarted.
     newest_ticks: u64,
     emergency_stop: Option<bool>,
-    told: Option<LostReason>,
+    /// Whether it was told that this is not known.
+    stop_unknown_told: bool,
+    /// Whether nothing on the open port is a board's of ours.
+    is_foreign: bool,
+    /// Whether anything but ours was heard since the port was opened: then it is no more
+    /// probed.
+    is_disturbed: bool,
+    reported: Option<LostReason>,
     stats: LinkStats,
 }
 
@@ -107,6 +150,15 @@ impl HostSession {
             clock: ClockMap::new(1),
             heard_us: 0,
             ask_due_us: 0,
+            asked_us: None,
+            hello_made: false,
+            hello_left: false,
+            probe_due_us: 0,
+            probe_wait_us: 0,
+            first_bytes: Vec::new(),
+            refusal: None,
+            is_describing: false,
+            started: None,
             ping_due_us: 0,
             ping_sent: None,
             unanswered: 0,
@@ -116,9 +168,17 @@ impl HostSession {
             requests: Requests::default(),
             newest_ticks: 0,
             emergency_stop: None,
-            told: None,
+            stop_unknown_told: false,
+            is_foreign: false,
+            is_disturbed: false,
+            reported: None,
             stats: LinkStats::default(),
         }
+    }
+
+    /// The port that is tried from now on; none when the selector names none.
+    pub fn tries(&mut self, port: Option<Arc<str>>) {
+        self.stats.port = port;
     }
 
     /// The port was opened: whatever was known of the other end is void.
@@ -127,8 +187,10 @@ impl HostSession {
         self.sender.speak(version::HANDSHAKE);
         self.out.clear();
         self.stats.opened += 1;
+        (self.is_foreign, self.is_disturbed) = (false, false);
+        (self.probe_due_us, self.probe_wait_us) = probing(now_us);
         self.ask(now_us);
-        if self.told.is_none() {
+        if self.reported.is_none() {
             self.stats.state = LinkState::Greeting;
         }
     }
@@ -137,64 +199,76 @@ impl HostSession {
     pub fn lost(&mut self, reason: LostReason, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
         self.ask(now_us);
         self.stats.state = LinkState::Down(reason.clone());
-        if self.told.as_ref() != Some(&reason) {
-            self.told = Some(reason.clone());
-            sink(LinkEvent::Lost { reason });
+        if !self
+            .reported
+            .as_ref()
+            .is_some_and(|told| told.repeats(&reason))
+        {
+            self.reported = Some(reason.clone());
+            let port = self.stats.port.clone();
+            sink(LinkEvent::Lost { reason, port });
         }
     }
 
     /// Takes bytes from the port. Allocates only when a board becomes known.
     pub fn receive(&mut self, bytes: &[u8], now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
         self.stats.bytes_received += bytes.len() as u64;
+        let is_listening = matches!(self.phase, Phase::Asking { .. }) && self.asked_us.is_none();
+        if is_listening {
+            let room = self.first_bytes.capacity() - self.first_bytes.len();
+            // There is room for so many.
+            let _ = self
+                .first_bytes
+                .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
         for byte in bytes {
-            if let Some(received) = self.receiver.feed(*byte) {
+            let mut refused: Vec<u8, MAX_MESSAGE_BYTES> = Vec::new();
+            let heard = self.receiver.feed_or_refuse(*byte, |message| {
+                // None is longer than a frame holds.
+                let _ = refused.extend_from_slice(message);
+            });
+            if let Some(received) = heard {
                 self.heard_us = now_us;
                 self.hear(received.message, now_us, sink);
+            } else if !refused.is_empty() {
+                self.heard_us = now_us;
+                self.refuse(&refused, now_us, sink);
             }
         }
     }
 
     /// Does what is due, and says when to be called again at the latest.
     pub fn tick(&mut self, now_us: u64, sink: &mut impl FnMut(LinkEvent)) -> u64 {
+        let stop_due_us = self.miss_stop(now_us, sink);
+        self.pursue_phase(now_us, sink).min(stop_due_us)
+    }
+
+    fn pursue_phase(&mut self, now_us: u64, sink: &mut impl FnMut(LinkEvent)) -> u64 {
         match &self.phase {
             Phase::Asking { since_us } => {
-                if now_us.saturating_sub(*since_us) >= SILENCE_US {
-                    // What was heard of it is the better reason, and stays.
-                    let better = matches!(
-                        self.told,
-                        Some(
-                            LostReason::Incompatible { .. }
-                                | LostReason::Undescribed { .. }
-                                | LostReason::Unheard
-                        )
-                    );
-                    if !better {
-                        self.lost(LostReason::NoGreeting, now_us, sink);
-                    }
-                    self.phase = Phase::Asking { since_us: now_us };
+                let until_us = self.asked_us.unwrap_or(*since_us) + LISTEN_US;
+                if now_us >= until_us {
+                    self.met_nobody(now_us, sink);
+                    return now_us + LISTEN_US;
+                }
+                if self.asked_us.is_none() {
+                    return self.probe_when_due(now_us).min(until_us);
                 }
                 self.hello_when_due(now_us);
-                self.ask_due_us
+                self.ask_due_us.min(until_us)
             }
             Phase::Describing { .. } | Phase::Live { .. }
                 if now_us.saturating_sub(self.heard_us) >= SILENCE_US =>
             {
                 self.lost(LostReason::Silent, now_us, sink);
-                self.hello_when_due(now_us);
-                self.ask_due_us
+                now_us + LISTEN_US
             }
-            Phase::Describing {
-                since_us,
-                greeting,
-                sensors,
-                ..
-            } if now_us.saturating_sub(*since_us) >= DESCRIBED_US => {
-                let missing = (0..greeting.sensors)
-                    .find(|index| matches!(sensors.get(usize::from(*index)), Some(None)));
-                let sensor = missing.unwrap_or_default();
-                self.lost(LostReason::Undescribed { sensor }, now_us, sink);
-                self.hello_when_due(now_us);
-                self.ask_due_us
+            Phase::Describing { since_us, .. }
+                if now_us.saturating_sub(*since_us) >= DESCRIBED_US =>
+            {
+                let reason = self.undescribed();
+                self.lost(reason, now_us, sink);
+                now_us + LISTEN_US
             }
             Phase::Describing { .. } => {
                 self.ask_for_missing(now_us);
@@ -202,10 +276,9 @@ impl HostSession {
             }
             Phase::Live { .. } if self.unanswered >= MAX_UNANSWERED => {
                 self.lost(LostReason::Unheard, now_us, sink);
-                self.hello_when_due(now_us);
-                self.ask_due_us
+                now_us + LISTEN_US
             }
-            Phase::Live { .. } => self.tend(now_us),
+            Phase::Live { .. } => self.keep_alive(now_us),
         }
     }
 
@@ -221,6 +294,12 @@ impl HostSession {
         self.stats.bytes_sent += count as u64;
         self.out.copy_within(count.., 0);
         self.out.truncate(self.out.len() - count);
+        self.hello_left |= self.hello_made && self.out.is_empty();
+    }
+
+    /// The port took nothing of what is to be written.
+    pub fn blocked(&mut self) {
+        self.stats.writes_blocked += 1;
     }
 
     /// Wishes for an indicator level.
@@ -260,10 +339,10 @@ impl HostSession {
         }
     }
 
-    /// Whether nothing on this port speaks the protocol.
+    /// Whether nothing on the open port is a board that this program can talk to.
     #[must_use]
-    pub fn is_unanswered(&self) -> bool {
-        self.stats.state == LinkState::Down(LostReason::NoGreeting)
+    pub fn is_foreign(&self) -> bool {
+        self.is_foreign
     }
 
     /// How often a board became fully known.
@@ -284,6 +363,12 @@ impl HostSession {
     fn ask(&mut self, now_us: u64) {
         self.phase = Phase::Asking { since_us: now_us };
         self.ask_due_us = now_us;
+        self.asked_us = None;
+        (self.hello_made, self.hello_left) = (false, false);
+        self.first_bytes.clear();
+        self.refusal = None;
+        self.is_describing = false;
+        self.stop_unknown_told = false;
         self.requests.forsake();
         self.newest_ticks = 0;
         self.ping_sent = None;
@@ -293,16 +378,15 @@ impl HostSession {
         self.stats.round_trip_us = None;
     }
 
-    fn hello(&mut self) {
-        self.send(&ToMcu::Hello {
-            min: version::MIN,
-            current: version::CURRENT,
-        });
+    fn hello(&mut self, now_us: u64) {
+        self.asked_us.get_or_insert(now_us);
+        self.hello_made = true;
+        self.send(&HELLO);
     }
 
     fn hello_when_due(&mut self, now_us: u64) {
         if self.ask_due_us <= now_us {
-            self.hello();
+            self.hello(now_us);
             self.ask_due_us = now_us + HELLO_US;
         }
     }
@@ -327,7 +411,7 @@ impl HostSession {
     }
 
     /// Keeps a live link alive and its wishes fulfilled.
-    fn tend(&mut self, now_us: u64) -> u64 {
+    fn keep_alive(&mut self, now_us: u64) -> u64 {
         if self.ping_due_us <= now_us {
             self.nonce = self.nonce.wrapping_add(1);
             let nonce = self.nonce;

@@ -1,5 +1,7 @@
 //! Counters and state of one link, for `/metrics` and for people.
 
+use std::sync::Arc;
+
 use super::event::LostReason;
 use crate::channel::ReceiveStats;
 use crate::message::IndicatorLevel;
@@ -21,6 +23,8 @@ pub enum LinkState {
 pub struct LinkStats {
     /// Where the link stands now.
     pub state: LinkState,
+    /// The port tried last, when the selector named one.
+    pub port: Option<Arc<str>>,
     /// Bytes read from the port.
     pub bytes_received: u64,
     /// Bytes written to the port.
@@ -36,6 +40,10 @@ pub struct LinkStats {
     pub opened: u64,
     /// Times the board was fully known, restarts included.
     pub connected: u64,
+    /// Times the board started anew, by what it says of itself.
+    pub restarts: u64,
+    /// Times the port took none of what was to be written.
+    pub writes_blocked: u64,
     /// Commands the board answered with `Done`.
     pub commands_done: u64,
     /// Commands refused by the board or never answered.
@@ -55,6 +63,7 @@ impl Default for LinkStats {
     fn default() -> Self {
         Self {
             state: LinkState::Down(LostReason::NotFound),
+            port: None,
             bytes_received: 0,
             bytes_sent: 0,
             receive: ReceiveStats::default(),
@@ -62,6 +71,8 @@ impl Default for LinkStats {
             readings_refused: 0,
             opened: 0,
             connected: 0,
+            restarts: 0,
+            writes_blocked: 0,
             commands_done: 0,
             commands_failed: 0,
             commands_dropped: 0,

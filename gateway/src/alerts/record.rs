@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::actions::ActionFile;
 use super::rule_record::{rule_record, rule_text};
 use alerting::{
-    Alert, AlertType, Change, EventKind, Journal, JournalError, Kept, Level, Measured, Rule,
+    Alert, AlertChange, AlertType, Change, Journal, JournalError, Kept, Level, Measured, Rule,
     StoredRule, alert_id, parse_id,
 };
 use readings::Metric;
@@ -97,12 +97,12 @@ fn stored_form(change: Change) -> store::Change {
     }
 }
 
-fn outbox_event(event: EventKind) -> OutboxEvent {
+fn outbox_event(event: AlertChange) -> OutboxEvent {
     match event {
-        EventKind::Raised => OutboxEvent::Raised,
-        EventKind::Acknowledged => OutboxEvent::Acknowledged,
-        EventKind::Cleared => OutboxEvent::Cleared,
-        EventKind::Resolved => OutboxEvent::Resolved,
+        AlertChange::Raised => OutboxEvent::Raised,
+        AlertChange::Acknowledged => OutboxEvent::Acknowledged,
+        AlertChange::Cleared => OutboxEvent::Cleared,
+        AlertChange::Resolved => OutboxEvent::Resolved,
     }
 }
 

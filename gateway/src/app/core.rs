@@ -13,7 +13,7 @@ use readings::clock::{self, Mono};
 use readings::command::BootId;
 use readings::event::EventLog;
 use readings::telemetry::Telemetry;
-use readings::{Metric, SourceId, SourceKind, Sources};
+use readings::{BOARD, Metric, SourceId, SourceKind, Sources};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -73,7 +73,7 @@ impl Core {
         // Before the committer runs and the first source is read.
         notify::keep_outbox(&config.notify, &store).await?;
         let sources = Arc::new(Sources::default());
-        let board_source = sources.register("board", SourceKind::Board)?;
+        let board_source = sources.register(BOARD, SourceKind::Board)?;
         let telemetry = Arc::new(Telemetry::new(sources.clone()));
         let journal = StoreJournal::new(store.clone(), &config.storage.dir);
         let (alerts, committer) = Alerts::prepare(&config.alerts, sources.clone(), journal)?;
@@ -82,12 +82,13 @@ impl Core {
         let path = PathThread::start()?;
         let committer = supervisor.watched("alert committer", Some(Service::Alerts), committer);
         path.handle().spawn(committer);
-        let (access, first_keys) = open_access(settings, &store).await?;
         let events = open_events(config, telemetry.clone(), board_source)?;
+        let (access, first_keys) = open_access(settings, &store, &events).await?;
         let safety = Safety::open(&config.drones, &config.storage.dir);
         alerts.set_actor(Arc::new(safety.clone()));
         let tap = Arc::new(StateTap::new());
-        let mut pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone());
+        let mut pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone())
+            .with_events(events.clone());
         if config.recording.max_bytes > 0 {
             pipeline = pipeline.with_tap(tap.clone());
         }
@@ -136,9 +137,11 @@ pub(super) fn clock(telemetry: Arc<Telemetry>, board: SourceId) -> Clock {
 async fn open_access(
     settings: &Settings,
     store: &Store,
+    events: &EventLog,
 ) -> anyhow::Result<(Access, Option<FirstKeys>)> {
     let (config, records) = (&settings.config().access, store.clone());
-    let records = AccessStore::with_sessions(records, &settings.config().storage.dir);
+    let dir = &settings.config().storage.dir;
+    let records = AccessStore::of_gateway(records, dir, events.clone());
     Ok(match settings.origin() {
         // `demo::config` has refused every listener off loopback.
         Origin::Demo => (Access::open_demo(config, records).await?, None),

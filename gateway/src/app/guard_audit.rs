@@ -60,7 +60,7 @@ fn record_of(event: &Event) -> Option<AuditRecord> {
     let why = event.why.as_deref().unwrap_or("no reason given");
     (event.kind == EventKind::Guard).then(|| AuditRecord {
         at_us: event.time.as_microsecond(),
-        event: "drone_command".to_owned(),
+        event: access::DRONE_COMMAND.to_owned(),
         client: None,
         actor: event.who.as_deref().map(str::to_owned),
         subject: format!("{drone}: {command}, command {command_id}: {why}"),

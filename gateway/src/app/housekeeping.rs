@@ -7,6 +7,7 @@ use std::time::Duration;
 use access::Access;
 use alerting::{AlertType, Alerts, Condition, Level};
 use https::ConnectionLimiter;
+use readings::BOARD;
 use readings::clock::Mono;
 use readings::telemetry::{FinishedMinutes, Telemetry};
 use store::{Change, HistoryRecord, Store};
@@ -75,7 +76,7 @@ pub(super) fn spawn(
     });
     let (kept, until) = (rooms.clone(), stop.clone());
     supervisor.keep("store loss", None, move || {
-        loss::tell(kept.store.clone(), kept.alerts.clone(), until.clone())
+        loss::report(kept.store.clone(), kept.alerts.clone(), until.clone())
     });
     let (access, limiter, until) = (rooms.access.clone(), limiter.clone(), stop.clone());
     supervisor.keep("attached networks", None, move || {
@@ -140,12 +141,12 @@ async fn watch_store(store: Store, alerts: Alerts, stop: CancellationToken) {
     loop {
         let now = health.borrow_and_update().clone();
         if now.healthy {
-            alerts.clear(KEY, "board");
+            alerts.clear(KEY, BOARD);
         } else {
             let reason = now.reason.as_deref().unwrap_or("the medium refuses");
             alerts.raise(Condition {
                 key: KEY,
-                subject: "board".into(),
+                subject: BOARD.into(),
                 level: Level::Critical,
                 alert_type: AlertType::System,
                 title: "Storage Unavailable",

@@ -1,12 +1,14 @@
 //! Listeners that are tried again while their port is taken.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alerting::{AlertType, Alerts, Condition, Level};
 use axum::Router;
 use https::{BindError, Listener, Server, Tls, Via};
+use readings::BOARD;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -17,6 +19,7 @@ use crate::settings::Origin;
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// One listener to be served.
+#[derive(Clone)]
 pub(super) struct Wanted {
     pub(super) address: SocketAddr,
     /// Its configuration key.
@@ -45,36 +48,52 @@ pub(super) fn serve(
         return Err(error);
     }
     let unbound = first.as_ref().err().map(BindError::to_string);
-    let listener = async move {
-        let mut pause = RETRY.0;
-        let mut attempt = first;
-        let socket = loop {
-            match attempt {
-                Ok(socket) => break socket,
-                Err(error) => complain(&wanted, &error, &alerts),
-            }
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = server.stop.cancelled() => return,
-            }
-            pause = (pause * 2).min(RETRY.1);
-            attempt = https::bind(wanted.address, wanted.key);
-        };
-        alerts.clear(condition_key(wanted.via), "board");
-        tracing::info!(address = %wanted.address, via = ?wanted.via, "listening");
-        https::serve(
-            Listener {
-                socket,
-                via: wanted.via,
-                tls: wanted.tls,
-            },
-            app,
-            server,
-        )
-        .await;
+    let first = Mutex::new(Some(first));
+    let make = move || {
+        let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (app, server, alerts) = (app.clone(), server.clone(), alerts.clone());
+        listen(wanted.clone(), first, app, server, alerts)
     };
-    let listener = core.supervisor.watched("listener", None, listener);
+    let listener = core.supervisor.kept("listener".into(), None, make);
     Ok((tokio::spawn(listener), unbound))
+}
+
+/// Takes connections until the stop. `first` is what the first bind came to, if that was
+/// tried.
+async fn listen(
+    wanted: Wanted,
+    first: Option<Result<TcpListener, BindError>>,
+    app: Router,
+    server: Arc<Server>,
+    alerts: Alerts,
+) {
+    let bind = || https::bind(wanted.address, wanted.key);
+    let mut pause = RETRY.0;
+    let mut attempt = first.unwrap_or_else(bind);
+    let socket = loop {
+        match attempt {
+            Ok(socket) => break socket,
+            Err(error) => complain(&wanted, &error, &alerts),
+        }
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = server.stop.cancelled() => return,
+        }
+        pause = (pause * 2).min(RETRY.1);
+        attempt = bind();
+    };
+    alerts.clear(condition_key(wanted.via), BOARD);
+    tracing::info!(address = %wanted.address, via = ?wanted.via, "listening");
+    https::serve(
+        Listener {
+            socket,
+            via: wanted.via,
+            tls: wanted.tls,
+        },
+        app,
+        server,
+    )
+    .await;
 }
 
 fn condition_key(via: Via) -> &'static str {
@@ -91,7 +110,7 @@ fn complain(wanted: &Wanted, error: &BindError, alerts: &Alerts) {
     tracing::error!("{error}");
     alerts.raise(Condition {
         key: condition_key(wanted.via),
-        subject: "board".into(),
+        subject: BOARD.into(),
         level: Level::Error,
         alert_type: AlertType::Network,
         title: "Listener Unavailable",

@@ -10,10 +10,11 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use alerting::{AlertType, Alerts, Condition, Filter, Level, STORE_LOSS};
+use readings::BOARD;
 use store::Store;
 
 /// Tells every loss the store speaks of, until `stop`.
-pub(super) async fn tell(store: Store, alerts: Alerts, stop: CancellationToken) {
+pub(super) async fn report(store: Store, alerts: Alerts, stop: CancellationToken) {
     let mut health = store.health();
     loop {
         let lost = health.borrow_and_update().lost.clone();
@@ -37,7 +38,7 @@ async fn tell_one(store: &Store, alerts: &Alerts, lost: &Arc<str>) {
     let mut events = alerts.subscribe();
     alerts.raise(Condition {
         key: STORE_LOSS,
-        subject: "board".into(),
+        subject: BOARD.into(),
         level: Level::Critical,
         alert_type: AlertType::System,
         title: "Stored Data Lost",

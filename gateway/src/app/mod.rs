@@ -4,6 +4,7 @@
 //! insides. Order of the start: what others write to first (store, alerts),
 //! listeners last, so that no request meets a half-made gateway.
 
+mod alert_events;
 mod announce;
 mod clock_watch;
 mod core;
@@ -61,7 +62,7 @@ pub async fn run(settings: Settings, reload: Resolve) -> anyhow::Result<()> {
 fn reload_from(running: &mut Running, resolve: &Resolve) {
     let reload = match resolve().and_then(|new| new.beside(&running.config())) {
         Ok((settings, reload)) => {
-            running.apply(&settings);
+            running.apply(&settings, &reload);
             reload
         }
         Err(error) => {

@@ -35,7 +35,7 @@ pub(super) struct Observing {
     /// The drones of every kind.
     pub(super) vehicles: Vehicles,
     pub(super) bridges: bridge::Bridges,
-    pub(super) board: Option<Arc<board::Face>>,
+    pub(super) board: Option<Arc<board::BoardView>>,
     pub(super) performance: Arc<Performance>,
     pub(super) recordings: Arc<Recordings>,
     pub(super) _sampler: Sampler,
@@ -212,7 +212,7 @@ fn restore_history(
 
 /// Starts sampling the board's sensors. Without them the gateway still watches
 /// drones.
-fn watch_board(config: &Config, core: &Core) -> Option<Arc<board::Face>> {
+fn watch_board(config: &Config, core: &Core) -> Option<Arc<board::BoardView>> {
     if !config.board.enabled {
         return None;
     }

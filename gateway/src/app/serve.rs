@@ -10,6 +10,7 @@ use alerting::{AlertType, Alerts, Condition, Level};
 use anyhow::Context as _;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use https::{ConnectionLimiter, Limits, Server, Tls, Via};
+use readings::BOARD;
 use readings::clock::Mono;
 use readings::measured::Measured;
 use tokio::task::JoinHandle;
@@ -23,12 +24,14 @@ use super::housekeeping::{self, Rooms};
 use super::listeners::{self, Wanted};
 use super::observe::Observing;
 use crate::config::Config;
+use crate::control::bridges::{BridgeState, SensorState};
 use crate::control::{self, Control, Health, ListedStop, StopRequest};
 use crate::http::{App, Edge, ResponseCache, router};
 use crate::logging::DroppedLogLines;
 use crate::routes::down_all;
 use crate::safety::Safety;
 use crate::settings::{Origin, Settings};
+use crate::sources::bridge::{BridgeView, SensorView};
 use crate::sources::vehicles::{DroneView, LinkState};
 use crate::table::table;
 use crate::update;
@@ -147,7 +150,7 @@ fn keep_watches(core: &Core, edges: &Edges, app: &Arc<App>) {
             let details = "The device's own is served instead.";
             certificate_unusable(&core.alerts, error, details);
         }
-        None => core.alerts.clear(CERTIFICATE_UNUSABLE, "board"),
+        None => core.alerts.clear(CERTIFICATE_UNUSABLE, BOARD),
     }
     let (alerts, stop) = (core.alerts.clone(), core.stop.clone());
     core.supervisor.keep("certificate watch", None, move || {
@@ -215,7 +218,7 @@ async fn watch_certificate(tls: Arc<Tls>, app: Arc<App>, alerts: Alerts, stop: C
             tracing::info!(fingerprint = tls.info().fingerprint, "certificate reloaded");
             app.fingerprint
                 .store(Some(Arc::new(tls.info().fingerprint.clone())));
-            alerts.clear(CERTIFICATE_UNUSABLE, "board");
+            alerts.clear(CERTIFICATE_UNUSABLE, BOARD);
         }
         Err(error) => {
             tracing::error!("certificate not reloaded, the running one stays: {error}");
@@ -231,7 +234,7 @@ const CERTIFICATE_UNUSABLE: &str = "certificate_unusable";
 fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details: &str) {
     alerts.raise(Condition {
         key: CERTIFICATE_UNUSABLE,
-        subject: "board".into(),
+        subject: BOARD.into(),
         level: Level::Error,
         alert_type: AlertType::Security,
         title: "Certificate Unusable",
@@ -244,10 +247,12 @@ fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>, a
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
     let (named, downs, accepts) = (tls.clone(), app.clone(), app.clone());
     let (listed, acting) = (core.safety.clone(), core.safety.clone());
+    let bridges = app.bridges.clone();
     let control = Control {
         access: app.access.clone(),
         store: app.store.clone(),
         health: Box::new(move || health(&asked, &shown)),
+        bridges: Box::new(move || bridges.views().into_iter().map(bridge_state).collect()),
         names: Box::new(move || named.info().names.clone()),
         stops: Box::new(move || listed_stops(&listed)),
         act_on_stops: Box::new(move |request| act_on_stops(&acting, request)),
@@ -307,6 +312,29 @@ fn act_on_stops(safety: &Safety, request: &StopRequest) -> Result<String, String
             .map(|()| format!("drones may take off without {bridge}")),
     };
     done.map_err(|error| error.to_string())
+}
+
+/// What `check` and `bridge monitor` ask over the control socket.
+fn bridge_state(view: BridgeView) -> BridgeState {
+    let sensor = |sensor: SensorView| SensorState {
+        name: sensor.name,
+        state: sensor.state.to_owned(),
+        value: sensor.value,
+        unit: sensor.unit.to_owned(),
+        reason: sensor.reason.map(str::to_owned),
+    };
+    BridgeState {
+        name: view.name,
+        selector: view.selector,
+        port: view.port,
+        state: view.state.to_owned(),
+        reason: view.reason,
+        board: view.board,
+        firmware: view.firmware,
+        emergency_stop: view.emergency_stop,
+        indicator: view.indicator.map(str::to_owned),
+        sensors: view.sensors.into_iter().map(sensor).collect(),
+    }
 }
 
 /// What `health` asks over the control socket; HTTPS it tries itself.

@@ -7,15 +7,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use readings::clock::wall_now;
+use readings::event::{EventKind, NewEvent, Values};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::alert_events;
 use super::core::Core;
 use super::edges::Edges;
 use super::guard_audit;
 use super::observe::Observing;
 use super::serve;
-use crate::config::Config;
+use crate::config::{Config, Reload};
 use crate::http::App;
 use crate::settings::Settings;
 
@@ -35,6 +38,7 @@ impl Running {
         let config = settings.config();
         let core = Core::open(settings).await?;
         guard_audit::spawn(&core.supervisor, &core.events, &core.store, &core.stop);
+        alert_events::spawn(&core);
         let observing = Observing::start(settings, &core).await?;
         let edges = Edges::open(config, &core, &observing.vehicles).await?;
         let app = serve::assemble(config, &core, &observing, &edges);
@@ -70,7 +74,7 @@ impl Running {
 
     /// Puts settings in force that differ from the running ones in nothing that
     /// needs a restart.
-    pub(super) fn apply(&self, settings: &Settings) {
+    pub(super) fn apply(&self, settings: &Settings, reload: &Reload) {
         let config = settings.config();
         let mut effective = config.clone();
         if let Err(error) = self.core.alerts.reload(&config.alerts) {
@@ -95,6 +99,17 @@ impl Running {
         self.app.config.store(Arc::new(effective));
         // Who is in without a key may need one now.
         self.core.access.ring();
+        let event = NewEvent {
+            drone: None,
+            kind: EventKind::Configuration,
+            who: None,
+            why: None,
+            values: Values::Configuration {
+                applied: reload.applied.clone(),
+                needs_restart: reload.needs_restart.clone(),
+            },
+        };
+        self.core.events.publish(event, wall_now());
     }
 
     /// Drains requests, then flushes and closes everything durable.

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use boards::{Board, Report, Role, SensorReport, Tree};
 
 use super::args::{BoardsArgs, BoardsCommand};
-use crate::config::{BOARD_SOURCE, Config};
+use crate::config::Config;
 use crate::sources::board::{drone_interfaces, is_watched, metric_of, open_tree};
 use alerting::Rule;
 use readings::BOARD_SENSOR_PREFIX;
@@ -89,7 +89,7 @@ fn name_rules(report: &mut Report, board: &Board, config: &Config) -> anyhow::Re
     let rules: Vec<&Rule> = rules.filter(|rule| rule.enabled).collect();
     let of_board = |rule: &Rule| {
         let source = rule.source.as_deref();
-        source.is_none_or(|source| source == BOARD_SOURCE)
+        source.is_none_or(|source| source == readings::BOARD)
     };
     // A rule that names a sensor by an old name means it as well.
     let names = |rule: &Rule, name: &str| {

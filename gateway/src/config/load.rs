@@ -68,11 +68,11 @@ struct Override {
 }
 
 impl Loaded {
-    /// Reads `path` (or [`DEFAULT_PATH`] when it exists), then the environment,
+    /// Reads `path` (or `DEFAULT_PATH` when it exists), then the environment,
     /// then the flags. Each wins over the one before it.
     ///
     /// # Errors
-    /// [`ConfigError`] for what cannot be read or does not fit the types.
+    /// `ConfigError` for what cannot be read or does not fit the types.
     pub fn merge(
         path: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,

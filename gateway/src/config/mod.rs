@@ -43,7 +43,7 @@ pub use flight_limits::FlightLimits;
 pub use gateway::Gateway;
 pub use https::TlsConfig as Tls;
 pub use id::{MAX_ID_BYTES, is_id};
-pub use load::{DEFAULT_PATH, ENV_PREFIX, Flag, Loaded};
+pub use load::{Flag, Loaded};
 pub use logging::{Journal, LogFormat, Logging};
 pub use notify::Notify;
 pub use packed::{example, schema};
@@ -71,9 +71,6 @@ const LIMITS: &[&[limits::Limit]] = &[
     upstream::LIMITS,
     update::LIMITS,
 ];
-
-/// The source of the board's own readings; no drone may have this id.
-pub const BOARD_SOURCE: &str = "board";
 
 /// The configuration as a table, every key that has a value among them.
 fn to_table(config: &Config) -> toml::Table {

@@ -18,7 +18,7 @@ impl Loaded {
     /// `Settings::resolve`.
     ///
     /// # Errors
-    /// [`ConfigError`] with every problem found.
+    /// `ConfigError` with every problem found.
     pub fn read(
         path: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BOARD_SOURCE, Drone, DroneMode, Drones, MAX_ID_BYTES, MAX_RANGES, Range};
+use super::{Drone, DroneMode, Drones, MAX_ID_BYTES, MAX_RANGES, Range};
 
 /// What is wrong: where, and what is allowed.
 type Wrong = (Vec<String>, String);
@@ -83,7 +83,7 @@ fn one(drone: &Drone, mode: DroneMode, refuse: &mut impl FnMut(&'static str, Str
         let words = "must not have control characters, line separators or changes of direction";
         refuse("name", words.to_owned());
     }
-    if id == BOARD_SOURCE {
+    if id == readings::BOARD {
         refuse(
             "id",
             format!("{id:?} is the board itself in rules and alerts; use another id"),

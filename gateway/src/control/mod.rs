@@ -5,6 +5,7 @@
 //! when every key is lost. It must never be reachable over the network, and
 //! offers only what the store's lock keeps the command line from doing itself.
 
+pub(crate) mod bridges;
 mod client;
 mod down;
 mod links;
@@ -57,6 +58,8 @@ pub(crate) struct Control {
     pub store: Store,
     /// How well the gateway is.
     pub health: Box<dyn Fn() -> Health + Send + Sync>,
+    /// The microcontrollers on serial lines.
+    pub bridges: Box<dyn Fn() -> Vec<bridges::BridgeState> + Send + Sync>,
     /// Names and addresses that the certificate is for.
     pub names: Box<dyn Fn() -> Vec<String> + Send + Sync>,
     /// Lists emergency stops.
@@ -260,6 +263,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/emergency-stop", get(stops::list).post(stops::act))
         .route("/backup", post(backup))
         .route("/health", get(health))
+        .route("/bridges", get(bridges::list))
         .route(RENEW_CERTIFICATE, post(renew_certificate))
         .route(RENEW_AUTHORITY, post(renew_authority))
         .fallback_service(api)

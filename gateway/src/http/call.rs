@@ -62,13 +62,12 @@ impl Call {
         }
     }
 
-    /// The same for the audit trail, which names a browser's session as well.
+    /// Who asks, for the audit trail: the name of the key with the session, which stands in
+    /// the records of what the same session flew.
     pub(crate) fn audited(&self) -> Cow<'_, str> {
         match &self.session {
-            Some(session) if session.is_of_browser() => {
-                format!("{}, session {}", session.name(), session.id()).into()
-            }
-            _ => self.actor().into(),
+            Some(session) => format!("{}, session {}", session.name(), session.id()).into(),
+            None => self.actor().into(),
         }
     }
 }

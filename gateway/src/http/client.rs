@@ -17,13 +17,13 @@ pub(crate) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> 
     }
     for line in headers.get_all("x-forwarded-for").iter().rev() {
         let Ok(line) = line.to_str() else {
-            tell_unreadable(client, "a line that is no text");
+            warn_unreadable(client, "a line that is no text");
             return client;
         };
         for entry in line.rsplit(',') {
             // What is not an address was not written by a proxy as it should: stop there.
             let Some(hop) = hop(entry) else {
-                tell_unreadable(client, entry);
+                warn_unreadable(client, entry);
                 return client;
             };
             client = hop.to_canonical();
@@ -49,9 +49,9 @@ fn hop(entry: &str) -> Option<IpAddr> {
 /// Says once that a proxy's header cannot be read: until that is mended, everybody
 /// behind the proxy is one client. Only the proxy writes this entry, and only its
 /// beginning is shown.
-fn tell_unreadable(proxy: IpAddr, entry: &str) {
-    static TOLD: Once = Once::new();
-    TOLD.call_once(|| {
+fn warn_unreadable(proxy: IpAddr, entry: &str) {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
         let entry: String = entry.chars().take(64).collect();
         tracing::warn!(
             %proxy,

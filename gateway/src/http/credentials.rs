@@ -15,8 +15,7 @@ use crate::http::inputs::Inputs;
 use crate::http::params::{Kind, Location, Param};
 use crate::http::route::{Gives, Policy, Route};
 use crate::http::session_cookie;
-use crate::http::state::App;
-use access::{Denial, Session, is_key_shaped};
+use access::{Access, Denial, Session, Tickets, is_key_shaped};
 use https::{Connection, Via};
 use readings::clock::Mono;
 
@@ -31,7 +30,7 @@ pub(crate) const TICKET: Param = Param::optional(
 /// Key, or the cookie of a browser that signed in, and permission. Routes that need
 /// none look at neither. The key wins where both are shown.
 pub(super) fn authenticate(
-    app: &App,
+    (access, tickets): (&Access, &Tickets),
     config: &Config,
     route: &Route,
     parts: &Parts,
@@ -49,7 +48,7 @@ pub(super) fn authenticate(
         // A ticket was given for a key with the permission, and works once.
         let mut query = Inputs::from_uri(&parts.uri);
         if let Some(ticket) = query.text(&TICKET) {
-            let holder = app.edge.tickets.redeem(&ticket, now);
+            let holder = tickets.redeem(&ticket, now);
             return holder
                 .map(Some)
                 .ok_or_else(|| ApiError::from(Denial::Invalid));
@@ -60,11 +59,11 @@ pub(super) fn authenticate(
     let cookie = session_cookie::of(&parts.headers).filter(|_| key.is_none());
     let needs = policy.needs(profile);
     let session = match cookie {
-        None => app.access.authorise(key, client, needs, now)?,
+        None => access.authorise(key, client, needs, now)?,
         Some(cookie) => {
             doors::judge_cookie(config, parts, via)?;
             let cookie = cookie.as_bytes();
-            app.access.authorise_browser(cookie, client, needs, now)?
+            access.authorise_browser(cookie, client, needs, now)?
         }
     };
     Ok(Some(session))
@@ -131,8 +130,137 @@ pub(super) fn vouch(parts: &Parts, outcome: &Result<Option<Session>, ApiError>) 
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use access::{PUBLISHED_READONLY_KEY, Permission};
+    use http::{Request, StatusCode};
+    use store::Store;
+
     use super::*;
-    use http::HeaderValue;
+    use crate::access_store::AccessStore;
+    use crate::http::route::{Gives, Run, Verb};
+
+    const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    struct Bench {
+        _dir: tempfile::TempDir,
+        access: Access,
+        tickets: Tickets,
+    }
+
+    impl Bench {
+        async fn open() -> Bench {
+            let dir = tempfile::tempdir().expect("a directory");
+            let (store, _) = Store::open(dir.path()).expect("opened");
+            let (config, records) = (access::Config::default(), AccessStore::new(store));
+            let access = Access::open_demo(&config, records).await;
+            Bench {
+                _dir: dir,
+                access: access.expect("opened"),
+                tickets: Tickets::default(),
+            }
+        }
+
+        /// Who asks `uri` with these headers, on a route of `policy`.
+        fn ask(
+            &self,
+            (policy, via): (Policy, Via),
+            uri: &str,
+            headers: &[(&str, &str)],
+        ) -> Result<Option<Session>, StatusCode> {
+            let mut request = Request::get(uri);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let (parts, ()) = request.body(()).expect("a request").into_parts();
+            let run = Run::Now(|_| Err(ApiError::internal()));
+            let route = Route::new(Verb::Get, "/x", policy, run, Gives::Upgrade);
+            let (config, now) = (Config::default(), Mono::ZERO);
+            authenticate(
+                (&self.access, &self.tickets),
+                &config,
+                &route,
+                &parts,
+                via,
+                CLIENT,
+                now,
+            )
+            .map_err(|refused| refused.status())
+        }
+    }
+
+    const READ: Policy = Policy::Strict(Permission::Read);
+    const KEY: [(&str, &str); 1] = [("x-api-key", PUBLISHED_READONLY_KEY)];
+
+    #[tokio::test]
+    async fn a_key_is_judged_by_what_the_route_needs() {
+        let bench = Bench::open().await;
+        let name = |session: Result<Option<Session>, StatusCode>| {
+            session.map(|session| session.map(|session| session.name().to_string()))
+        };
+        let asked = bench.ask((READ, Via::Https), "/x", &KEY);
+        assert!(name(asked).expect("let in").is_some());
+        let none = bench.ask((READ, Via::Https), "/x", &[]);
+        assert_eq!(name(none), Err(StatusCode::UNAUTHORIZED));
+        let wrong = bench.ask((READ, Via::Https), "/x", &[("x-api-key", "guess")]);
+        assert_eq!(name(wrong), Err(StatusCode::UNAUTHORIZED));
+        let admin = Policy::Needs(Permission::Admin);
+        let lacks = bench.ask((admin, Via::Https), "/x", &KEY);
+        assert_eq!(name(lacks), Err(StatusCode::FORBIDDEN));
+        // Where none is needed, none is looked at, not even a wrong one.
+        let open = bench.ask((Policy::Open, Via::Https), "/x", &[("x-api-key", "guess")]);
+        assert_eq!(name(open), Ok(None));
+    }
+
+    #[tokio::test]
+    async fn metrics_are_open_on_their_own_listener_alone() {
+        let bench = Bench::open().await;
+        let open = bench.ask((Policy::Metrics, Via::Metrics), "/metrics", &[]);
+        assert!(open.expect("open").is_none());
+        let refused = bench.ask((Policy::Metrics, Via::Https), "/metrics", &[]);
+        assert_eq!(refused.err(), Some(StatusCode::UNAUTHORIZED));
+        let other = bench.ask((READ, Via::Metrics), "/x", &[]);
+        assert_eq!(other.err(), Some(StatusCode::UNAUTHORIZED));
+    }
+
+    #[tokio::test]
+    async fn a_ticket_opens_a_socket_once_and_nothing_else() {
+        let bench = Bench::open().await;
+        let session = bench.ask((READ, Via::Https), "/x", &KEY);
+        let session = session.expect("let in").expect("by a key");
+        let ticket = || {
+            let issued = bench.tickets.issue(session.clone(), Mono::ZERO);
+            format!("/ws?ticket={}", issued.expect("issued").0)
+        };
+        let socket = (Policy::Socket, Via::Https);
+        let uri = ticket();
+        let opened = bench.ask(socket, &uri, &[]).expect("let in");
+        assert_eq!(opened.expect("by the ticket").id(), session.id());
+        assert_eq!(
+            bench.ask(socket, &uri, &[]).err(),
+            Some(StatusCode::UNAUTHORIZED)
+        );
+        // A wrong ticket is not made good by a key beside it.
+        let beside = bench.ask(socket, "/ws?ticket=none", &KEY);
+        assert_eq!(beside.err(), Some(StatusCode::UNAUTHORIZED));
+        let elsewhere = bench.ask((READ, Via::Https), &ticket(), &[]);
+        assert_eq!(elsewhere.err(), Some(StatusCode::UNAUTHORIZED));
+    }
+
+    #[tokio::test]
+    async fn a_cookie_lets_a_browser_in_unless_a_key_is_shown() {
+        let bench = Bench::open().await;
+        let (cookie, host) = (("cookie", "__Host-mfg_session=guess"), ("host", "gw"));
+        let refused = bench.ask((READ, Via::Https), "/x", &[cookie, host]);
+        assert_eq!(refused.err(), Some(StatusCode::UNAUTHORIZED));
+        // A page of another site has the browser send it, and gets nowhere with it.
+        let foreign = [cookie, host, ("origin", "https://elsewhere.example")];
+        let refused = bench.ask((READ, Via::Https), "/x", &foreign);
+        assert_eq!(refused.err(), Some(StatusCode::FORBIDDEN));
+        let both = [KEY[0], cookie];
+        let by_key = bench.ask((READ, Via::Https), "/x", &both).expect("let in");
+        assert!(!by_key.expect("by the key").is_of_browser());
+    }
 
     fn shown(headers: &[(&'static str, &str)], takes_password: bool) -> Option<String> {
         let headers = headers.iter().map(|(name, value)| {

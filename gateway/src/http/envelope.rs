@@ -42,13 +42,13 @@ pub(crate) struct Issue {
     /// What kind of check failed, e.g. `int_parsing`.
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,
-    /// Where: `path`, `query` or `body`, then the field.
-    #[schema(schema_with = scalars::any_list)]
+    /// As its schema says.
+    #[schema(schema_with = scalars::place)]
     pub(crate) loc: Vec<Value>,
     /// In words.
     pub(crate) msg: String,
-    /// What was given.
-    #[schema(schema_with = scalars::any)]
+    /// As its schema says.
+    #[schema(schema_with = scalars::given)]
     pub(crate) input: Value,
     /// Bounds and the like.
     #[serde(skip_serializing_if = "Option::is_none")]

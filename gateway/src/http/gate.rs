@@ -147,7 +147,15 @@ async fn answer(
     if peer.via != Via::Console {
         doors::judge(config, route, &parts, peer.via)?;
     }
-    let session = authenticate(app, config, route, &parts, peer.via, client, now);
+    let session = authenticate(
+        (&app.access, &app.edge.tickets),
+        config,
+        route,
+        &parts,
+        peer.via,
+        client,
+        now,
+    );
     vouch(&parts, &session);
     let session = session.map_err(|error| asking(route, error))?;
     // One key, or one browser, is limited from however many addresses it comes.
@@ -270,17 +278,10 @@ async fn path_param(parts: &mut Parts) -> String {
 mod tests {
     use super::*;
 
-    fn parts(uri: &str) -> Parts {
-        Request::get(uri)
-            .body(Body::empty())
-            .expect("a request")
-            .into_parts()
-            .0
-    }
-
     #[test]
     fn a_request_without_a_listener_is_nobody() {
-        assert!(peer(&parts("/")).address.ip().is_unspecified());
+        let (parts, _) = Request::new(Body::empty()).into_parts();
+        assert!(peer(&parts).address.ip().is_unspecified());
         assert!(is_upgrade(&HeaderMap::from_iter([(
             header::UPGRADE,
             HeaderValue::from_static("WebSocket")

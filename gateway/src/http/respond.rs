@@ -2,6 +2,8 @@
 //!
 //! All values are static, so that adding them costs no allocation.
 
+use std::convert::Infallible;
+
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -22,7 +24,9 @@ const RENDER_CAPACITY_BYTES: usize = 512;
 /// `{"success": true, "message": …}` with the time.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SuccessResponse {
+    /// Always true: a refusal has another shape.
     success: bool,
+    /// What was done, for people.
     message: String,
     timestamp: Ts,
     /// Id of the command, in answers to one: `/api/commands/{command_id}` says what
@@ -67,6 +71,59 @@ pub(crate) fn render<T: Serialize>(value: &T) -> Vec<u8> {
 /// A 200 with `value` as JSON.
 pub(crate) fn json<T: Serialize>(value: &T) -> Response {
     json_bytes(render(value).into())
+}
+
+/// A 200 with `head`, the `items` of a list, and `tail`, rendered a piece at a time as the
+/// client takes them: for lists that may be long.
+pub(crate) fn streamed<T: Serialize>(
+    head: &'static str,
+    items: impl Iterator<Item = T> + Send + 'static,
+    tail: Vec<u8>,
+) -> Response {
+    let pieces = Pieces {
+        items,
+        next: head.as_bytes().to_vec(),
+        tail: Some(tail),
+        is_first: true,
+    };
+    let body = Body::from_stream(futures_util::stream::iter(pieces));
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.reserve(16);
+    headers.insert(header::CONTENT_TYPE, JSON.clone());
+    response
+}
+
+/// Bytes of a streamed answer that are made at once: what a TLS record holds.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// A list in pieces.
+struct Pieces<I> {
+    items: I,
+    next: Vec<u8>,
+    /// None once it was given.
+    tail: Option<Vec<u8>>,
+    is_first: bool,
+}
+
+impl<T: Serialize, I: Iterator<Item = T>> Iterator for Pieces<I> {
+    type Item = Result<Bytes, Infallible>;
+
+    fn next(&mut self) -> Option<Result<Bytes, Infallible>> {
+        self.tail.as_ref()?;
+        let mut bytes = std::mem::take(&mut self.next);
+        while bytes.len() < PIECE_BYTES {
+            let Some(item) = self.items.next() else {
+                bytes.append(&mut self.tail.take().unwrap_or_default());
+                break;
+            };
+            if !std::mem::take(&mut self.is_first) {
+                bytes.push(b',');
+            }
+            bytes.append(&mut render(&item));
+        }
+        Some(Ok(bytes.into()))
+    }
 }
 
 /// A 200 with JSON that is rendered already.
@@ -162,6 +219,24 @@ pub(crate) fn without_body(response: Response) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_list_in_pieces_is_the_list() {
+        for count in [0usize, 1, 2, 10_000] {
+            let items = (0..count).map(|number| format!("number {number}"));
+            let answer = streamed("{\"all\":[", items, b"],\"count\":3}".to_vec());
+            let body = answer.into_body();
+            let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("read");
+            let value: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
+            let all = value["all"].as_array().expect("a list");
+            assert_eq!((all.len(), &value["count"]), (count, &3.into()));
+            assert!(
+                all.iter()
+                    .enumerate()
+                    .all(|(n, item)| *item == format!("number {n}"))
+            );
+        }
+    }
 
     #[test]
     fn a_head_answer_keeps_the_length_and_loses_the_body() {

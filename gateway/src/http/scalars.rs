@@ -51,16 +51,20 @@ impl ToSchema for Ts {
     }
 }
 
-/// A schema that allows anything, for members whose type varies.
-pub(crate) fn any() -> Schema {
-    ObjectBuilder::new()
-        .schema_type(schema::SchemaType::AnyValue)
-        .into()
+/// Of what was given and refused: anything.
+pub(crate) fn given() -> Schema {
+    anything().description(Some("What was given")).into()
 }
 
-/// A list of anything.
-pub(crate) fn any_list() -> Schema {
-    Schema::Array(schema::Array::new(any()))
+/// Of where that stands: a list of names and positions.
+pub(crate) fn place() -> Schema {
+    let about = "Where: `path`, `query` or `body`, then the field";
+    let list = schema::ArrayBuilder::new().items(RefOr::T(Schema::from(anything())));
+    list.description(Some(about)).into()
+}
+
+fn anything() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(schema::SchemaType::AnyValue)
 }
 
 /// The members of `T`, none of them promised: of a flattened part that may be absent.

@@ -20,7 +20,7 @@ use crate::photos::Album;
 use crate::recordings::Recordings;
 use crate::safety::Safety;
 use crate::shares::Shares;
-use crate::sources::board::Face;
+use crate::sources::board::BoardView;
 use crate::sources::bridge::Bridges;
 use crate::sources::tello::Fleet;
 use crate::sources::vehicles::Vehicles;
@@ -151,7 +151,7 @@ pub(crate) struct App {
     /// Every room with counters for `/metrics`.
     pub measured: Vec<Arc<dyn Measured>>,
     /// The board and its sensors, unless switched off.
-    pub board: Option<Arc<Face>>,
+    pub board: Option<Arc<BoardView>>,
     /// Microcontrollers on serial lines.
     pub bridges: Bridges,
     /// The service behind vision, datasets and models.

@@ -14,7 +14,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use readings::clock::Mono;
-use readings::event::Event;
+use readings::event::{Event, EventKind};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -23,7 +23,7 @@ use crate::http::credentials::TICKET;
 use crate::http::envelope::Outcome;
 use crate::http::params::{Kind, Location, Param};
 use crate::http::route::{Gives, Policy, Route, Verb};
-use crate::http::rows::later;
+use crate::http::rows::{ADMIN, WRITE, later};
 use crate::http::state::App;
 use crate::live::changes::DroneChanges;
 use crate::live::control_messages::Flyer;
@@ -34,7 +34,6 @@ use crate::live::network_messages::{self, NetworkChanges};
 use crate::live::socket::{self, ClientPermit, Gone, MAX_SILENT_PINGS, PING_EVERY};
 use crate::live::subscriptions::Subscriptions;
 use crate::routes::control::Speaker;
-use access::Permission;
 use alerting::AlertEvent;
 
 /// The routes of this file.
@@ -106,13 +105,14 @@ async fn upgrade(mut call: Call) -> Outcome {
     let wants_events = call.inputs.flag(&EVENTS).unwrap_or(false);
     let app = Arc::clone(&call.app);
     let session = call.session.clone();
-    let may_write = match Policy::Strict(Permission::Write).needs(call.config.access.profile) {
+    let may = |policy: Policy| match policy.needs(call.config.access.profile) {
         None => true,
         Some(needed) => call
             .session
             .as_ref()
             .is_some_and(|session| session.may(needed)),
     };
+    let (may_write, may_administer) = (may(WRITE), may(ADMIN));
     let flyer = flyer(&mut call, may_write);
     let down = DownMessages::of(&call);
     Ok(upgrade.on_upgrade(move |socket| async move {
@@ -124,6 +124,7 @@ async fn upgrade(mut call: Call) -> Outcome {
             cut_after,
             flyer,
             down,
+            may_administer,
             wants_events,
             subscriptions,
             changes,
@@ -174,6 +175,8 @@ struct Client {
     flyer: Flyer,
     /// What it may bring down.
     down: DownMessages,
+    /// Whether it may read the audit trail, and so hears of what comes into it.
+    may_administer: bool,
     /// Whether it asked for events.
     wants_events: bool,
     subscriptions: Subscriptions,
@@ -210,11 +213,12 @@ impl Client {
                 () = stop.cancelled() => return Err(Gone),
                 event = alerts.recv(), if Instant::now() >= quiet_until => match event {
                     Ok(AlertEvent::Raised(alert)) => self.send(messages::alert(&alert, &self.app.mutes)).await?,
-                    Ok(AlertEvent::Changed(_)) => {}
+                    Ok(AlertEvent::Changed(..)) => {}
                     Err(RecvError::Lagged(lost)) => self.lost(lost),
                     Err(RecvError::Closed) => return Err(Gone),
                 },
                 Some(event) = next_event(&mut events) => match event {
+                    Ok(event) if !self.may_hear(&event) => {}
                     Ok(event) => self.send(messages::event(&event)).await?,
                     Err(RecvError::Lagged(lost)) => self.lost(lost),
                     Err(RecvError::Closed) => return Err(Gone),
@@ -249,6 +253,12 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// Addresses of clients, names of keys and of settings are for administrators.
+    fn may_hear(&self, event: &Event) -> bool {
+        let is_for_all = !matches!(event.kind, EventKind::Access | EventKind::Configuration);
+        is_for_all || self.may_administer
     }
 
     /// Counts broadcasts that this client missed, because it was slow.

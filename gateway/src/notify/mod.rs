@@ -41,7 +41,7 @@ use webhook::Webhook;
 use worker::{DeliveryWorker, Pace};
 
 pub use channel::{DroneName, NotDelivered};
-pub use sender::{Names, Sender};
+pub use sender::Sender;
 
 /// Every channel of the configuration that can be used, and what is wrong with the
 /// others. A further kind of channel is a line here.
@@ -238,7 +238,7 @@ pub struct Terms {
 
 impl Notifier {
     /// Starts a task for each channel on the current runtime, and has the store keep the
-    /// outbox from now on.
+    /// outbox from now on. Channels get nothing of what `hides` keeps from them.
     ///
     /// # Errors
     /// [`ChannelError`] for a channel that cannot be used.

@@ -31,7 +31,9 @@ use readings::clock::Mono;
 use calls::Calls;
 use requests::{RouteRecorder, Tally};
 
-pub use host::{DiskTraffic, FileSystem, Host, HostSnapshot, Memory, Network, Processor, Swap};
+#[cfg(test)]
+pub(crate) use host::{DiskTraffic, FileSystem, Memory, Network, Processor, Swap};
+pub use host::{Host, HostSnapshot};
 pub use sampler::{Sampler, spawn_sampler};
 pub use snapshot::SystemSnapshot;
 pub use statistics::{CallSample, RequestCounts, RouteId, RouteStats};

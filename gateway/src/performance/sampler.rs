@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+#[cfg(test)]
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,9 @@ const FIRST_SAMPLE_WAIT: Duration = Duration::from_secs(1);
 /// The running sampler; sampling ends when it is dropped.
 #[must_use = "sampling ends when this is dropped"]
 pub struct Sampler {
-    stop: Option<SyncSender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _stop: SyncSender<()>,
+    #[cfg(test)]
+    thread: JoinHandle<()>,
     first: Option<oneshot::Receiver<()>>,
 }
 
@@ -47,12 +49,11 @@ impl Sampler {
     }
 
     /// Stops sampling and waits until the sample under way is done.
-    pub fn stop(mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            // Its panics were caught and logged one by one.
-            drop(thread.join());
-        }
+    #[cfg(test)]
+    fn stop(self) {
+        drop(self._stop);
+        // Its panics were caught and logged one by one.
+        drop(self.thread.join());
     }
 }
 
@@ -77,7 +78,7 @@ pub fn spawn_sampler(
     let (stop, stopped) = sync_channel(1);
     let (taken, first) = oneshot::channel();
     let runtime = tokio::runtime::Handle::try_current().ok();
-    let thread = std::thread::Builder::new()
+    let _thread = std::thread::Builder::new()
         .name("sampler".to_owned())
         .stack_size(STACK_BYTES)
         .spawn(move || {
@@ -100,8 +101,9 @@ pub fn spawn_sampler(
             worker.run(interval, &stopped);
         })?;
     Ok(Sampler {
-        stop: Some(stop),
-        thread: Some(thread),
+        _stop: stop,
+        #[cfg(test)]
+        thread: _thread,
         first: Some(first),
     })
 }

@@ -36,7 +36,7 @@ struct AlertRecord<'a> {
 pub(super) fn alert(event: &AlertEvent) -> Vec<u8> {
     let (event, alert): (_, &Alert) = match event {
         AlertEvent::Raised(alert) => ("raised", alert),
-        AlertEvent::Changed(alert) => ("changed", alert),
+        AlertEvent::Changed(alert, _) => ("changed", alert),
     };
     let measured = alert.measured;
     bytes(&AlertRecord {

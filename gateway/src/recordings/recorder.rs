@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use alerting::{AlertEvent, AlertType, Alerts, Condition, Level};
 use readings::clock::{self, Mono, wall_now};
-use readings::event::EventLog;
+use readings::event::{Event, EventLog};
 use recording::{Library, Limits, RecordingError};
 use tokio::runtime::Handle;
 use tokio::sync::broadcast::Receiver;
@@ -78,8 +78,7 @@ pub(super) struct Recorder {
     pub(super) runtime: Handle,
     pub(super) recordings: Arc<Recordings>,
     pub(super) heard: Receiver<AlertEvent>,
-    /// Sequence of the event that was taken last.
-    pub(super) sequence: u64,
+    pub(super) events: Receiver<Arc<Event>>,
     /// Events and alerts of the last half minute.
     pub(super) backlog: VecDeque<Note>,
     /// One a drone, in the order of the drones.
@@ -95,11 +94,11 @@ impl Recorder {
     fn new(observed: Observed, tap: Arc<StateTap>, recordings: Arc<Recordings>) -> Recorder {
         Recorder {
             heard: observed.alerts.subscribe(),
+            events: observed.events.subscribe(),
             observed,
             tap,
             runtime: Handle::current(),
             recordings,
-            sequence: 0,
             backlog: VecDeque::new(),
             flights: Vec::new(),
             rules: (0, serde_json::Value::Null),

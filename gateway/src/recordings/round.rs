@@ -8,6 +8,7 @@ use std::time::Duration;
 use alerting::{AlertEvent, Filter};
 use jiff::Timestamp;
 use readings::clock::{Mono, wall_now};
+use readings::event::EventKind;
 use recording::{Kind, Library, Opening, Reason, RecordingError};
 use tokio::sync::broadcast::error::TryRecvError;
 
@@ -21,8 +22,9 @@ use crate::sources::vehicles::DroneView;
 /// How much of what was before a take-off belongs to the flight.
 const BEFORE: Duration = Duration::from_secs(30);
 
-/// Events and alerts kept for flights that may begin: as many as the log of events.
-const MAX_BACKLOG: usize = readings::event::MAX_EVENTS;
+/// Events and alerts kept for flights that may begin: two seconds of the most that a
+/// slow look misses nothing of.
+const MAX_BACKLOG: usize = 512;
 
 /// How often a recording is synced; see `recorder::LOOK_EVERY`.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -243,15 +245,18 @@ impl Recorder {
     fn news(&mut self, views: &[DroneView], now: Mono) -> (Vec<Note>, u64) {
         let mut missed = 0;
         let mut notes = Vec::new();
-        for event in self.observed.events.after(self.sequence) {
-            missed += event.sequence - self.sequence - 1;
-            self.sequence = event.sequence;
-            notes.push(Note {
-                at: mono_of(event.time, now),
-                drone: event.drone.clone(),
-                kind: Kind::Event,
-                payload: payload::bytes(&*event),
-            });
+        loop {
+            match self.events.try_recv() {
+                Ok(event) if is_recorded(event.kind) => notes.push(Note {
+                    at: mono_of(event.time, now),
+                    drone: event.drone.clone(),
+                    kind: Kind::Event,
+                    payload: payload::bytes(&*event),
+                }),
+                Ok(_) => {}
+                Err(TryRecvError::Lagged(count)) => missed += count,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
         }
         loop {
             match self.heard.try_recv() {
@@ -273,6 +278,15 @@ impl Recorder {
     }
 }
 
+/// Whether an event belongs to flights as it is. Alerts and links have records of their
+/// own, and who signs in at the gateway is no matter of a flight.
+fn is_recorded(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Command | EventKind::Guard | EventKind::Configuration => true,
+        EventKind::Alert | EventKind::Link | EventKind::Access => false,
+    }
+}
+
 /// Why datagrams are missing.
 const SLOW_MEDIUM: &str = "the medium was slower than the drone";
 
@@ -281,14 +295,14 @@ const TOO_MANY: &str = "more events and alerts came at once than are held";
 
 /// An alert concerns the drone that it is about; one about the board concerns all.
 fn alert(event: &AlertEvent, views: &[DroneView], now: Mono) -> Note {
-    let (AlertEvent::Raised(alert) | AlertEvent::Changed(alert)) = event;
+    let (AlertEvent::Raised(alert) | AlertEvent::Changed(alert, _)) = event;
     let about = views.iter().find(|view| view.id == alert.subject);
     // When it happened, which the commit and this look came after.
     let stamps = [&alert.acknowledged, &alert.resolved].map(|stamp| stamp.as_ref().map(|s| s.0));
     let last = stamps.into_iter().flatten().chain(alert.cleared).max();
     let time = match event {
         AlertEvent::Raised(_) => alert.created,
-        AlertEvent::Changed(_) => last.unwrap_or(alert.created),
+        AlertEvent::Changed(..) => last.unwrap_or(alert.created),
     };
     Note {
         at: mono_of(time, now),

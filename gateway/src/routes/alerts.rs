@@ -80,6 +80,16 @@ const LIMIT: Param = Param::optional(
     },
     "Most alerts; 0 is all",
 );
+const OFFSET: Param = Param::optional(
+    Location::Query,
+    "offset",
+    Kind::Int {
+        min: 0,
+        max: 1000,
+        default: None,
+    },
+    "Alerts to pass over, the newest first",
+);
 const UNRESOLVED_ONLY: Param = Param::optional(
     Location::Query,
     "unresolved_only",
@@ -88,7 +98,7 @@ const UNRESOLVED_ONLY: Param = Param::optional(
 );
 
 /// Parameters of `GET /api/alerts`.
-pub(crate) const LIST: &[Param] = &[LEVEL, ALERT_TYPE, LIMIT, UNRESOLVED_ONLY];
+pub(crate) const LIST: &[Param] = &[LEVEL, ALERT_TYPE, LIMIT, OFFSET, UNRESOLVED_ONLY];
 /// Parameters of the routes on one alert.
 pub(crate) const ONE: &[Param] = &[Param::required(
     Location::Path,
@@ -101,16 +111,23 @@ pub(crate) const ONE: &[Param] = &[Param::required(
 #[derive(Serialize, ToSchema)]
 #[schema(as = Alert)]
 pub(crate) struct AlertView<'a> {
+    /// Stays the same for ever.
     id: &'a str,
+    /// `info`, `warning`, `error` or `critical`.
     level: &'static str,
+    /// `system`, `drone`, `training`, `network`, `security` or `performance`.
     #[serde(rename = "type")]
     alert_type: &'static str,
+    /// What is wrong, for people.
     message: &'a str,
+    /// More about it, for people.
     details: Option<&'a str>,
     /// `system_monitor` for rule alerts.
     source: Option<&'a str>,
     timestamp: Ts,
+    /// Whether somebody has seen it.
     acknowledged: bool,
+    /// Whether it is over.
     resolved: bool,
     /// Rule name or short title.
     title: &'a str,
@@ -119,11 +136,15 @@ pub(crate) struct AlertView<'a> {
     severity: &'static str,
     /// What it is about: `board`, a drone's id.
     subject: &'a str,
+    /// The metric of the rule that raised it; null of what is no metric.
     metric: Option<&'static str>,
+    /// The value that raised it, in the metric's unit.
     value: Option<f64>,
+    /// The rule's threshold, in the metric's unit.
     threshold: Option<f64>,
     cleared_at: Option<Ts>,
     acknowledged_at: Option<Ts>,
+    /// Name of the key that acknowledged it.
     acknowledged_by: Option<&'a str>,
     resolved_at: Option<Ts>,
     /// Name of a key, or `auto`.
@@ -192,7 +213,9 @@ impl<'a> AlertView<'a> {
 /// Answer of `GET /api/alerts`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AlertList<'a> {
+    /// The newest first.
     alerts: Vec<AlertView<'a>>,
+    /// How many are listed.
     total_count: usize,
 }
 
@@ -200,7 +223,9 @@ pub(crate) struct AlertList<'a> {
 pub(crate) fn list(call: &mut Call) -> Outcome {
     let (level, alert_type) = (call.inputs.text(&LEVEL), call.inputs.text(&ALERT_TYPE));
     let (limit, unresolved_only) = (call.inputs.int(&LIMIT), call.inputs.flag(&UNRESOLVED_ONLY));
+    let offset = call.inputs.int(&OFFSET).unwrap_or(0) as usize;
     call.inputs.finish()?;
+    let limit = limit.unwrap_or(0) as usize;
     let filter = Filter {
         level: choice(&LEVEL, level.as_deref(), Level::from_name, Level::NAMES)?,
         alert_type: choice(
@@ -210,13 +235,14 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
             AlertType::NAMES,
         )?,
         unresolved_only: unresolved_only.unwrap_or(false),
-        limit: limit.unwrap_or(0) as usize,
+        // (0 is all, also after an offset.)
+        limit: if limit == 0 { 0 } else { limit + offset },
     };
     let alerts = call.app.alerts()?;
     // The version is read before the list: a change in between is then seen
     // under the old version for one answer, never an old list under the new.
     let key = format_args!(
-        "alerts/{}/{}/{:?}/{:?}/{}/{}",
+        "alerts/{}/{}/{:?}/{:?}/{}/{}/{offset}",
         alerts.version(),
         call.app.mutes.version(),
         filter.level,
@@ -228,6 +254,7 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
         let found = alerts.list(&filter);
         let alerts: Vec<AlertView<'_>> = found
             .iter()
+            .skip(offset)
             .map(|alert| AlertView::listed(alert, &call.app.mutes))
             .collect();
         respond::render(&AlertList {
@@ -288,13 +315,21 @@ pub(crate) fn resolve(call: Call) -> BoxFuture<'static, Outcome> {
 /// Counts over the book.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AlertSummary {
+    /// Alerts kept.
     total_alerts: usize,
+    /// Alerts of the last 24 hours.
     recent_alerts_24h: usize,
+    /// Alerts that are not over, of any age.
     unresolved_alerts: usize,
+    /// Critical alerts of the last 24 hours.
     critical_alerts_24h: usize,
+    /// Alerts of the last 24 hours by level.
     alerts_by_level: BTreeMap<&'static str, usize>,
+    /// Alerts of the last 24 hours by type.
     alerts_by_type: BTreeMap<&'static str, usize>,
+    /// Whether readings are taken and judged.
     monitoring_active: bool,
+    /// Rules, the disabled ones included.
     alert_rules_count: usize,
     last_updated: Ts,
 }

@@ -5,13 +5,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::scalars::round2;
-use crate::sources::bridge::{BridgeView, Bridges, SensorView};
+use crate::sources::bridge::{BridgeView, Bridges, LOST, SensorView};
 
 /// Which bridges have no link and why; nothing in it while all have one, and
 /// nothing at all where there are no bridges.
 pub(crate) fn trouble(bridges: &Bridges) -> Option<Option<String>> {
     let views = bridges.views();
-    let lost = views.iter().filter(|bridge| bridge.state == "lost");
+    let lost = views.iter().filter(|bridge| bridge.state == LOST);
     let reasons: Vec<String> = lost
         .map(|bridge| {
             format!(
@@ -27,6 +27,7 @@ pub(crate) fn trouble(bridges: &Bridges) -> Option<Option<String>> {
 /// A microcontroller on a serial line.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct BridgeHealth {
+    /// Its name in the configuration.
     name: String,
     /// The port as configured.
     selector: String,
@@ -36,6 +37,7 @@ pub(crate) struct BridgeHealth {
     reason: Option<String>,
     /// Kind and serial number of the board met last.
     board: Option<String>,
+    /// Version of its firmware.
     firmware: Option<String>,
     /// Null while it is not known.
     emergency_stop: Option<bool>,
@@ -49,6 +51,7 @@ pub(crate) struct BridgeHealth {
 
 #[derive(Serialize, ToSchema)]
 struct BridgeSensorHealth {
+    /// Its name on the board.
     name: String,
     /// Its name as a source of rules and histories.
     source: String,
@@ -60,6 +63,7 @@ struct BridgeSensorHealth {
     state: &'static str,
     /// The value; the last one while stale, null while absent.
     value: Option<f64>,
+    /// Unit of the value.
     unit: &'static str,
     /// Least and greatest value it can give.
     range: [f64; 2],

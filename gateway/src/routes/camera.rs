@@ -51,6 +51,7 @@ pub(crate) const ROUTES: &[Route] = &[
 /// The stream of a drone as it is now.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CameraStatus {
+    /// Id of the drone.
     drone_id: String,
     /// Whether the drone was asked to stream.
     streaming: bool,
@@ -60,10 +61,13 @@ pub(crate) struct CameraStatus {
     bitrate_kbps: u64,
     /// Frames damaged or missing in the last second, as far as can be told.
     loss_percent: Option<f64>,
+    /// Of the picture, in pixels; null before the first.
     width: Option<u32>,
+    /// Of the picture, in pixels; null before the first.
     height: Option<u32>,
     /// As browsers take it (RFC 6381).
     codec: Option<String>,
+    /// How many watch now.
     viewers: u64,
     timestamp: Ts,
 }

@@ -28,14 +28,14 @@ pub(crate) const ROUTES: &[Route] = &[
         list,
         Gives::Json(list_of::<CommandView>()),
     )
-    .about("drones", "The newest commands, and what came of each"),
+    .about("drones", "List the newest commands with what came of each"),
     get(
         "/api/commands/{command_id}",
         READ,
         one,
         Gives::Json(of::<CommandView>()),
     )
-    .about("drones", "A command, and what came of it")
+    .about("drones", "Get a command and what came of it")
     .takes(ONE),
 ];
 
@@ -50,8 +50,10 @@ pub(crate) const ONE: &[Param] = &[Param::required(
 /// A command, and how far it has come.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CommandView {
+    /// Stays the same in events, details and the audit trail.
     #[schema(value_type = String)]
     command_id: CommandId,
+    /// The drone it is for; null for all of them.
     #[schema(value_type = Option<String>)]
     drone_id: Option<Arc<str>>,
     /// Its words in the drone's protocol.
@@ -70,7 +72,9 @@ pub(crate) struct CommandView {
     /// Why it ended like that, or why the gateway gave it.
     #[schema(value_type = Option<String>)]
     why: Option<Arc<str>>,
+    /// When it was given.
     given_at: Ts,
+    /// When it came as far as `state` says.
     changed_at: Ts,
 }
 

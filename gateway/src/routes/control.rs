@@ -23,7 +23,7 @@ use crate::http::rows::{SUCCESS, WRITE, later};
 use crate::http::scalars::Ts;
 use crate::http::shape::of;
 use crate::http::state::App;
-use crate::routes::drone_call::{ONE, drone, operator, said, tell, unknown};
+use crate::routes::drone_call::{ONE, audit, drone, operator, said, unknown};
 use crate::routes::drone_views::ControlView;
 use crate::sources::tello::AcceptError;
 use crate::sources::vehicles::Operator;
@@ -96,7 +96,7 @@ impl Speaker {
         }
     }
 
-    fn tell(&self, app: &App, what: &str) {
+    fn audit(&self, app: &App, what: &str) {
         let access = &app.access;
         access.record_flight(&self.actor, self.session, self.client, what);
     }
@@ -148,7 +148,7 @@ pub(crate) fn take(
     let taken = controls.take(&view.id, &speaker.by, Mono::now());
     let before = taken.map_err(|_| Refused::NoSession)?;
     let from = before.map_or(String::new(), |before| format!(" from {}", before.by.name));
-    speaker.tell(app, &format!("{drone}: control taken{from}"));
+    speaker.audit(app, &format!("{drone}: control taken{from}"));
     let control = controls.of(drone, Mono::now());
     let message = format!("Drone {drone}: control taken{from}");
     Ok((control.as_ref().map(ControlView::from), message))
@@ -160,7 +160,7 @@ pub(crate) fn give(app: &App, speaker: &Speaker, drone: &str) -> Result<String, 
     let controls = app.vehicles.controls();
     let given = controls.give(drone, &speaker.by, Mono::now());
     given.map_err(Refused::Held)?;
-    speaker.tell(app, &format!("{drone}: control given back"));
+    speaker.audit(app, &format!("{drone}: control given back"));
     Ok(format!("Drone {drone}: nobody has control now"))
 }
 
@@ -199,7 +199,7 @@ pub(crate) fn accept_serial(call: Call) -> BoxFuture<'static, Answer> {
             }
             AcceptError::NotSaved => ApiError::unavailable(error.to_string()),
         })?;
-        tell(&call, &format!("serial number {serial} accepted"));
+        audit(&call, &format!("serial number {serial} accepted"));
         said(format!(
             "Drone {}: serial number {serial} accepted",
             call.param

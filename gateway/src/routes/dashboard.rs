@@ -16,10 +16,10 @@ use crate::http::state::App;
 use crate::routes::drone_views::DroneStatus;
 use crate::routes::health;
 use crate::routes::machine::HostPerformance;
-use crate::routes::samples::{BOARD, HISTORY_MINUTES};
+use crate::routes::samples::HISTORY_MINUTES;
 use crate::sources::vehicles::LinkState;
-use readings::Metric;
 use readings::clock::{epoch_seconds, wall_now};
+use readings::{BOARD, Metric};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
@@ -93,14 +93,22 @@ pub(crate) const HISTORY: &[Param] = &[DURATION];
 pub(crate) struct SystemStatus {
     /// Null, as the two below it, while the machine does not say.
     pub(crate) cpu_usage: Option<f64>,
+    /// Memory in use, in percent.
     pub(crate) memory_usage: Option<f64>,
+    /// How full the root file system is, in percent.
     pub(crate) disk_usage: Option<f64>,
+    /// Of the board, in °C.
     temperature: Option<f64>,
+    /// Drones that are connected.
     connected_drones: usize,
+    /// Always 0: tracking is the upstream's.
     active_tracking: u32,
+    /// Always 0: they are the upstream's.
     running_training_jobs: u32,
+    /// Seconds since the gateway started.
     uptime: u64,
     last_updated: Ts,
+    /// Alerts that are not over.
     active_alerts: usize,
     /// `healthy`, `degraded` or `critical`.
     pub(crate) status: &'static str,
@@ -164,8 +172,11 @@ pub(crate) fn drones(call: &mut Call) -> Outcome {
 pub(crate) struct MetricsHistory {
     /// Seconds since 1970, ascending, a minute apart.
     timestamps: Vec<f64>,
+    /// Processor use in percent.
     cpu_usage: Vec<f64>,
+    /// Memory use in percent.
     memory_usage: Vec<f64>,
+    /// Minutes looked back.
     duration_minutes: i64,
     generated_at: Ts,
 }
@@ -214,16 +225,20 @@ pub(crate) fn performance(call: &mut Call) -> Outcome {
     Ok(app
         .responses
         .answer(format_args!("dashboard/performance"), GAUGES_TTL, || {
-            respond::render(&HostPerformance::of(app, &performance.system()))
+            respond::render(&HostPerformance::of(&performance.system(), app.uptime_s()))
         }))
 }
 
 /// Contract 8.4.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Overview {
+    /// The machine.
     system: OverviewSystem,
+    /// Drones.
     drones: OverviewDrones,
+    /// Models.
     models: OverviewModels,
+    /// Data sets.
     datasets: OverviewDatasets,
     last_updated: Ts,
 }
@@ -232,26 +247,35 @@ pub(crate) struct Overview {
 struct OverviewSystem {
     /// Null, as the two below it, while the machine does not say.
     cpu_usage: Option<f64>,
+    /// Memory in use, in percent.
     memory_usage: Option<f64>,
+    /// How full the root file system is, in percent.
     disk_usage: Option<f64>,
+    /// Seconds since the gateway started.
     uptime_seconds: u64,
 }
 
 #[derive(Serialize, ToSchema)]
 struct OverviewDrones {
+    /// Drones that are connected.
     connected_count: usize,
+    /// Always false: tracking is the upstream's.
     tracking_active: bool,
 }
 
 #[derive(Serialize, ToSchema)]
 struct OverviewModels {
+    /// Always 0: they are the upstream's.
     total_count: u32,
+    /// Always 0: they are the upstream's.
     available_detection_models: u32,
+    /// Always 0: they are the upstream's.
     active_training_jobs: u32,
 }
 
 #[derive(Serialize, ToSchema)]
 struct OverviewDatasets {
+    /// Always 0: they are the upstream's.
     total_count: u32,
 }
 
@@ -283,11 +307,15 @@ pub(crate) fn overview(call: &mut Call) -> Outcome {
 /// A condition seen now, whether or not a rule watches it.
 #[derive(Serialize, ToSchema)]
 struct DerivedAlert {
+    /// `info`, `warning`, `error` or `critical`.
     level: &'static str,
+    /// What it is about.
     #[serde(rename = "type")]
     alert_type: &'static str,
+    /// What is wrong, for people.
     message: String,
     timestamp: Ts,
+    /// More about it, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<String>,
 }
@@ -295,7 +323,9 @@ struct DerivedAlert {
 /// Contract 8.5.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DerivedAlerts {
+    /// What is wrong now.
     alerts: Vec<DerivedAlert>,
+    /// How many are listed.
     total_count: usize,
 }
 

@@ -65,6 +65,7 @@ pub(crate) const ROUTES: &[Route] = &[
 pub(crate) struct DownAll {
     /// Whether every drone that needed it was told.
     success: bool,
+    /// What came of it, for people.
     message: String,
     timestamp: Ts,
     /// `land`, `stop` or `emergency`.
@@ -76,10 +77,12 @@ pub(crate) struct DownAll {
 /// What came of it for one drone, so far.
 #[derive(Serialize, ToSchema)]
 struct DownResult {
+    /// Id of the drone.
     drone_id: String,
     /// `sent`; `done`; `not_needed`: it is not connected, or proven to be on the
     /// ground; `failed`.
     result: &'static str,
+    /// What came of it, for people.
     message: String,
     /// Id of the command, also when it was not taken; null when there is no such drone.
     #[schema(value_type = Option<String>)]

@@ -97,11 +97,11 @@ pub(crate) fn said(message: String) -> Answer {
 }
 
 /// Who did what, in the security log and the audit trail.
-pub(crate) fn tell(call: &Call, what: &str) {
-    tell_of(call, &call.param, what);
+pub(crate) fn audit(call: &Call, what: &str) {
+    audit_of(call, &call.param, what);
 }
 
-fn tell_of(call: &Call, drone: &str, what: &str) {
+fn audit_of(call: &Call, drone: &str, what: &str) {
     call.app.access.record_flight(
         call.actor(),
         call.session.as_ref().map(Session::id),
@@ -119,20 +119,20 @@ pub(super) async fn order(
     by: &Operator,
 ) -> Result<Pending, CommandError> {
     let pending = call.app.vehicles.command(drone, command, by).await;
-    tell_given(call, drone, command, &pending);
+    audit_given(call, drone, command, &pending);
     pending
 }
 
-fn tell_given(
+fn audit_given(
     call: &Call,
     drone: &str,
     command: impl fmt::Display,
     pending: &Result<Pending, CommandError>,
 ) {
     match pending {
-        Ok(pending) => tell_of(call, drone, &format!("{command}, command {}", pending.id())),
+        Ok(pending) => audit_of(call, drone, &format!("{command}, command {}", pending.id())),
         Err(CommandError::Refused { id, why }) => {
-            tell_of(
+            audit_of(
                 call,
                 drone,
                 &format!("{command}, command {id}, not taken: {why}"),
@@ -174,7 +174,7 @@ pub(crate) async fn fly_to(call: &Call, aim: Aim) -> Result<Given, ApiError> {
     let id = &call.param;
     let by = operator(call);
     let pending = call.app.vehicles.aim(id, aim, &by).await;
-    tell_given(call, id, aim, &pending);
+    audit_given(call, id, aim, &pending);
     // Refused as any other manoeuvre is.
     let pending = pending.map_err(|error| refused(Command::Takeoff, error))?;
     let mut given = answered(id, aim, pending, false, || {

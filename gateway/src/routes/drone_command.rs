@@ -71,9 +71,12 @@ pub(crate) const COMMAND: &[Param] = &[
 /// Answer of `/command`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CommandResult {
+    /// Whether it was done or, where nobody waits for the end, sent.
     success: bool,
+    /// What came of it, for people.
     message: String,
     timestamp: Ts,
+    /// The command as it was asked for.
     command: String,
     /// Id of the command; of several the last one's. Null for what is none.
     #[schema(value_type = Option<String>)]
@@ -95,6 +98,7 @@ enum Data {
 struct TakenPhoto {
     #[serde(flatten)]
     photo: PhotoView,
+    /// The same path under an older name.
     filepath: String,
 }
 

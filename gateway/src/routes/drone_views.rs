@@ -15,11 +15,14 @@ use readings::clock::Mono;
 /// Contract 2.2.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Drone {
+    /// Id in the configuration.
     id: String,
+    /// Name for people.
     name: String,
     /// `real` or `dummy`: simulated, or not found out yet.
     #[serde(rename = "type")]
     drone_type: &'static str,
+    /// Its address; null while it has none.
     ip_address: Option<String>,
     /// `disconnected`, `connected` or `error`.
     status: &'static str,
@@ -50,6 +53,7 @@ impl From<&DroneView> for Drone {
 /// Contract 2.3.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DroneStatus {
+    /// Id in the configuration.
     drone_id: String,
     /// `disconnected`, `connected` or `error`.
     connection_status: &'static str,
@@ -83,10 +87,13 @@ pub(crate) struct DroneStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     mission_pad: Option<MissionPad>,
     last_updated: Ts,
+    /// The same id.
     id: String,
+    /// Name for people.
     name: String,
     /// `disconnected`, `connected`, `flying` or `error`.
     status: &'static str,
+    /// Charge in percent; null while it is not known.
     #[serde(rename = "batteryLevel")]
     battery_level_alias: Option<u8>,
     position: Option<Position>,
@@ -130,8 +137,11 @@ impl From<&Control> for ControlView {
 /// Degrees.
 #[derive(Serialize, ToSchema)]
 struct Attitude {
+    /// Degrees.
     pitch: f64,
+    /// Degrees.
     roll: f64,
+    /// Degrees.
     yaw: f64,
 }
 
@@ -151,16 +161,22 @@ struct MissionPad {
 /// Metres.
 #[derive(Serialize, ToSchema)]
 struct Position {
+    /// Metres.
     x: f64,
+    /// Metres.
     y: f64,
+    /// Metres.
     z: f64,
 }
 
 /// Only for real drones.
 #[derive(Serialize, ToSchema)]
 struct RealDrone {
+    /// State of its link.
     connection_state: &'static str,
+    /// Address that it was heard from.
     real_ip_address: String,
+    /// Always null: a Tello does not say.
     hardware_version: Option<String>,
     /// Version of its SDK.
     firmware_version: Option<String>,
@@ -277,22 +293,28 @@ impl From<&DroneView> for DroneStatus {
 /// Contract 10.2: what is behind a drone.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TypeInfo {
+    /// Id in the configuration.
     drone_id: String,
+    /// Name for people.
     name: String,
     /// `real` or `dummy`.
     #[serde(rename = "type")]
     drone_type: &'static str,
+    /// Its address; null while it has none.
     ip_address: Option<String>,
+    /// Whether its state arrives.
     is_connected: bool,
     /// `disconnected`, `connected` or `error`.
     connection_status: &'static str,
     last_seen: Option<Ts>,
     /// `real` or `simulation`.
     drone_class: &'static str,
+    /// False of a simulated drone.
     is_real_drone: bool,
     /// Only of a connected real drone.
     #[serde(skip_serializing_if = "Option::is_none")]
     connection_state: Option<&'static str>,
+    /// Address of a connected real drone.
     #[serde(skip_serializing_if = "Option::is_none")]
     real_ip_address: Option<String>,
     /// Only of a connected simulated drone.
@@ -321,3 +343,7 @@ impl From<&DroneView> for TypeInfo {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "drone_views_tests.rs"]
+mod tests;

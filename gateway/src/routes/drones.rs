@@ -10,7 +10,7 @@ use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, SUCCESS, WRITE, get, later};
 use crate::http::shape::{list_of, of};
 use crate::routes::drone_call;
-use crate::routes::drone_call::{drone, said, tell, unknown};
+use crate::routes::drone_call::{audit, drone, said, unknown};
 use crate::routes::drone_views::{Drone, DroneStatus, TypeInfo};
 use crate::sources::vehicles::ConnectError;
 
@@ -124,7 +124,7 @@ pub(crate) fn disconnect(call: Call) -> BoxFuture<'static, Answer> {
 }
 
 async fn open(call: &Call) -> Result<String, ApiError> {
-    tell(call, "connect");
+    audit(call, "connect");
     call.app
         .vehicles
         .connect(&call.param)
@@ -146,7 +146,7 @@ async fn open(call: &Call) -> Result<String, ApiError> {
 }
 
 fn close(call: &Call) -> Result<String, ApiError> {
-    tell(call, "disconnect");
+    audit(call, "disconnect");
     call.app
         .vehicles
         .disconnect(&call.param)

@@ -16,8 +16,9 @@ use crate::routes::alerts::AlertSummary;
 use crate::routes::bridges::BridgeHealth;
 use crate::routes::machine::SystemPerformance;
 use crate::routes::performance::CacheStats;
+use crate::routes::status;
 use crate::routes::upstream_health::UpstreamHealth;
-use crate::sources::board::Face;
+use crate::sources::board::BoardView;
 use crate::supervision::Service;
 use alerting::Summary;
 
@@ -40,6 +41,7 @@ pub(crate) struct DetailedHealth {
     system_performance: SystemPerformance,
     alert_summary: AlertSummary,
     cache_statistics: CacheStats,
+    /// Whether readings are taken and judged.
     monitoring_active: bool,
     /// Tasks and threads of the gateway that should run and do not; the alerts say why.
     not_running: Vec<String>,
@@ -57,6 +59,7 @@ pub(crate) struct DetailedHealth {
 /// The board the gateway runs on.
 #[derive(Serialize, ToSchema)]
 struct BoardHealth {
+    /// Name of the board.
     name: String,
     /// The profile it was recognised by.
     profile: String,
@@ -68,6 +71,7 @@ struct BoardHealth {
 struct SensorHealth {
     /// Stable across restarts.
     name: String,
+    /// Name for people.
     label: String,
     /// What it means to the board, for example `soc_temperature`.
     role: String,
@@ -77,6 +81,7 @@ struct SensorHealth {
     state: &'static str,
     /// The value; the last one while stale, null while absent.
     value: Option<f64>,
+    /// Unit of the value.
     unit: &'static str,
     /// Why there is no fresh value.
     reason: Option<String>,
@@ -85,8 +90,8 @@ struct SensorHealth {
 }
 
 impl BoardHealth {
-    fn of(face: &Face) -> BoardHealth {
-        let snapshot = face.snapshot();
+    fn of(view: &BoardView) -> BoardHealth {
+        let snapshot = view.snapshot();
         let sensors = snapshot.sensors().map(|view| SensorHealth {
             name: view.sensor.name.clone(),
             label: view.sensor.label.clone(),
@@ -99,8 +104,8 @@ impl BoardHealth {
             estimated: view.sensor.estimated,
         });
         BoardHealth {
-            name: face.name.clone(),
-            profile: face.profile.clone(),
+            name: view.name.clone(),
+            profile: view.profile.clone(),
             sensors: sensors.collect(),
         }
     }
@@ -114,7 +119,7 @@ pub(crate) fn detailed(call: &mut Call) -> Outcome {
     Ok(app.responses.answer(key, GAUGES_TTL, || {
         let (system, summary) = (performance.system(), alerts.summary());
         let health_score = score(&system, &summary);
-        let system_performance = SystemPerformance::of(app, &system);
+        let system_performance = SystemPerformance::of(&system, app.uptime_s());
         respond::render(&DetailedHealth {
             health_status: detailed_status(health_score),
             health_score,
@@ -156,19 +161,19 @@ pub(crate) fn score(system: &SystemSnapshot, alerts: &Summary) -> u32 {
 
 fn detailed_status(score: u32) -> &'static str {
     match score {
-        80.. => "healthy",
-        60..=79 => "warning",
-        40..=59 => "degraded",
-        _ => "critical",
+        80.. => status::HEALTHY,
+        60..=79 => status::WARNING,
+        40..=59 => status::DEGRADED,
+        _ => status::CRITICAL,
     }
 }
 
 /// The coarser status of contract 2.8.
 pub(crate) fn system_status(score: u32) -> &'static str {
     match score {
-        80.. => "healthy",
-        40..=79 => "degraded",
-        _ => "critical",
+        80.. => status::HEALTHY,
+        40..=79 => status::DEGRADED,
+        _ => status::CRITICAL,
     }
 }
 

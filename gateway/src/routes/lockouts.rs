@@ -49,6 +49,7 @@ pub(crate) const LIFT: &[Param] = &[Param::required(
 pub(crate) struct Lockout {
     /// An address, or the /64 that counts as one client.
     address: String,
+    /// Wrong keys that led to it.
     failed_attempts: u32,
     /// Seconds until it ends by itself.
     remaining_s: u64,
@@ -67,7 +68,9 @@ impl From<LockedOut> for Lockout {
 /// Addresses that are locked out, the longest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Lockouts {
+    /// The longest first.
     lockouts: Vec<Lockout>,
+    /// How many there are.
     total_count: usize,
 }
 

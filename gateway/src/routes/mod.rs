@@ -38,7 +38,9 @@ pub(crate) mod security;
 pub(crate) mod service_health;
 pub(crate) mod session;
 pub(crate) mod session_link;
+pub(crate) mod status;
 pub(crate) mod system;
+pub(crate) mod system_time;
 pub(crate) mod targets;
 pub(crate) mod trust;
 pub(crate) mod update;
@@ -81,6 +83,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     session::ROUTES,
     session_link::ROUTES,
     system::ROUTES,
+    system_time::ROUTES,
     targets::ROUTES,
     trust::ROUTES,
     update::ROUTES,

@@ -71,6 +71,7 @@ const MUTE: &[Param] = &[ID, FOR_S];
 #[derive(Serialize, ToSchema)]
 #[schema(as = MutedAlert)]
 struct Muted {
+    /// Id of the alert.
     alert_id: String,
     muted_until: Ts,
     /// Name of a key.
@@ -106,11 +107,11 @@ fn unmute(call: Call) -> BoxFuture<'static, Outcome> {
         if let Some(mute) = &ended {
             call.app.mutes.tell_what_stands(mute, &call.app.alerts);
         }
-        let told = match ended {
+        let message = match ended {
             Some(_) => format!("Alert {} is no longer muted", alert.id),
             None => format!("Alert {} was not muted", alert.id),
         };
-        Ok(respond::json(&SuccessResponse::new(told)))
+        Ok(respond::json(&SuccessResponse::new(message)))
     })
 }
 

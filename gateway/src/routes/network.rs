@@ -281,8 +281,11 @@ pub(crate) fn stop_auto(call: &mut Call) -> Answer {
 /// Answer of `POST /api/drones/scan` (contract 11.2).
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ScanResult {
+    /// What came of it, for people.
     message: String,
+    /// The same number.
     found: usize,
+    /// Drones found.
     count: usize,
     /// Ids of configured drones, addresses of others.
     drones: Vec<String>,

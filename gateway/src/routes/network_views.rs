@@ -18,17 +18,21 @@ const SPACE_M: [f64; 3] = [20.0, 20.0, 10.0];
 /// Contract 10.1.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DetectedDrone {
+    /// Address that it answered from.
     ip_address: String,
     /// Percent; null when it did not say.
     battery_level: Option<u8>,
     /// Tello's firmware tells no signal strength that could be trusted.
     signal_strength: Option<i32>,
+    /// Time until it answered.
     response_time_ms: f64,
     detected_at: Ts,
     /// `tello_command`: it answered; `known_ports`: it streams its state here;
     /// `factory_scan`: a configured drone that is heard.
     detection_method: &'static str,
+    /// Always null: no name is asked for.
     hostname: Option<String>,
+    /// Whether it can be connected.
     is_available: bool,
     /// Why it is not available, in words.
     reason: Option<String>,
@@ -74,12 +78,16 @@ fn millis(duration: Duration) -> f64 {
 /// Contract 10.3.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ConnectionCheck {
+    /// The address that was asked.
     ip_address: String,
+    /// Whether it answered.
     is_reachable: bool,
     verified_at: Ts,
+    /// Whether it can be connected: it answered, and nothing hinders it.
     is_available_for_connection: bool,
     #[serde(flatten)]
     found: Option<Reached>,
+    /// Why it cannot be reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -87,8 +95,11 @@ pub(crate) struct ConnectionCheck {
 /// Only of a drone that answered.
 #[derive(Serialize, ToSchema)]
 struct Reached {
+    /// Charge in percent, if it said so.
     battery_level: Option<u8>,
+    /// Always null: a drone does not say.
     signal_strength: Option<i32>,
+    /// Time until it answered.
     response_time_ms: f64,
 }
 
@@ -118,10 +129,15 @@ impl ConnectionCheck {
 pub(crate) struct NetworkStatus {
     network_service: NetworkService,
     drone_factory: DroneFactory,
+    /// Real drones that searches have found.
     total_detected_real_drones: usize,
+    /// Drones that are connected.
     total_connected_drones: usize,
+    /// Real drones that are connected.
     real_connected_count: usize,
+    /// Simulated drones that are connected.
     simulation_connected_count: usize,
+    /// Whether the gateway searches by itself.
     auto_scan_enabled: bool,
     last_scan_time: Option<Ts>,
 }
@@ -130,12 +146,17 @@ pub(crate) struct NetworkStatus {
 #[derive(Serialize, ToSchema, PartialEq)]
 struct NetworkService {
     scan_statistics: ScanStatistics,
+    /// Drones that searches have found.
     detected_drones_count: usize,
+    /// Those that can be connected.
     verified_drones_count: usize,
+    /// Whether a search is under way.
     is_scanning: bool,
+    /// Whether the gateway searches by itself.
     auto_scan_enabled: bool,
     /// Seconds; null while it is off.
     auto_scan_interval: Option<f64>,
+    /// Networks that may be searched.
     scan_ranges: Vec<String>,
     /// Newest first, ten at most.
     last_detections: Vec<LastDetection>,
@@ -144,8 +165,11 @@ struct NetworkService {
 /// Searches since the start.
 #[derive(Serialize, ToSchema, PartialEq)]
 struct ScanStatistics {
+    /// Searches.
     total_scans: u64,
+    /// Drones found, each time counted.
     successful_detections: u64,
+    /// Searches that could not be made.
     failed_attempts: u64,
     /// Seconds.
     average_scan_time: f64,
@@ -155,19 +179,27 @@ struct ScanStatistics {
 /// A detection in short.
 #[derive(Serialize, ToSchema, PartialEq)]
 struct LastDetection {
+    /// Address that it answered from.
     ip: String,
     detected_at: Ts,
+    /// How it was found.
     method: &'static str,
+    /// Whether it can be connected: nothing hinders it.
     verified: bool,
 }
 
 /// The configured drones.
 #[derive(Serialize, ToSchema, PartialEq)]
 struct DroneFactory {
+    /// Drones in the configuration.
     total_drones: usize,
+    /// Those that are not simulated.
     real_drones: usize,
+    /// Those that are simulated.
     simulation_drones: usize,
+    /// Real drones that searches have found.
     detected_real_drones: usize,
+    /// Drones in the configuration.
     configured_drones: usize,
     /// Metres.
     space_bounds: [f64; 3],
@@ -232,5 +264,100 @@ impl NetworkStatus {
             auto_scan_enabled: auto.is_some(),
             last_scan_time,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use readings::clock::wall_now;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn found(hindrance: Option<&str>, method: Method) -> Detection {
+        Detection {
+            address: [192, 168, 10, 1].into(),
+            interface: Some("wlan1".into()),
+            battery_pct: Some(44),
+            response: Duration::from_micros(12_345),
+            at: wall_now(),
+            method,
+            hindrance: hindrance.map(str::to_owned),
+            drone: Some("d1".into()),
+        }
+    }
+
+    fn shown(detection: &Detection) -> Value {
+        serde_json::to_value(DetectedDrone::from(detection)).expect("JSON")
+    }
+
+    #[test]
+    fn a_drone_that_was_found_says_how_and_whether_it_can_be_used() {
+        let free = shown(&found(None, Method::Asked));
+        for (member, wanted) in [
+            ("ip_address", json!("192.168.10.1")),
+            ("battery_level", json!(44)),
+            ("signal_strength", Value::Null),
+            ("response_time_ms", json!(12.35)),
+            ("detection_method", json!("tello_command")),
+            ("is_available", json!(true)),
+            ("reason", Value::Null),
+            ("drone_id", json!("d1")),
+            ("interface", json!("wlan1")),
+            ("simulated", json!(false)),
+        ] {
+            assert_eq!(free[member], wanted, "{member}");
+        }
+        let taken = shown(&found(Some("another client holds it"), Method::Heard));
+        assert_eq!(
+            (&taken["is_available"], &taken["reason"]),
+            (&json!(false), &json!("another client holds it"))
+        );
+        assert_eq!(taken["detection_method"], "known_ports");
+        let own = Detection {
+            address: [127, 0, 0, 2].into(),
+            ..found(None, Method::Configured)
+        };
+        let own = shown(&own);
+        assert_eq!(
+            (&own["detection_method"], &own["simulated"]),
+            (&json!("factory_scan"), &json!(true))
+        );
+    }
+
+    #[test]
+    fn a_check_says_whether_it_answers_and_whether_it_is_free() {
+        let check = |verification| {
+            let check = ConnectionCheck::new(Ipv4Addr::new(192, 168, 10, 1), verification);
+            serde_json::to_value(check).expect("JSON")
+        };
+        let free = check(Verification::Found(found(None, Method::Asked)));
+        assert_eq!(
+            (&free["is_reachable"], &free["is_available_for_connection"]),
+            (&json!(true), &json!(true))
+        );
+        assert_eq!(
+            (&free["battery_level"], free.get("error")),
+            (&json!(44), None)
+        );
+        assert_eq!(free["response_time_ms"], 12.35);
+        let taken = check(Verification::Found(found(Some("taken"), Method::Asked)));
+        assert_eq!(
+            (
+                &taken["is_reachable"],
+                &taken["is_available_for_connection"]
+            ),
+            (&json!(true), &json!(false))
+        );
+        assert_eq!(taken["error"], "taken");
+        let away = check(Verification::NotFound("no answer".to_owned()));
+        assert_eq!(
+            (&away["is_reachable"], &away["is_available_for_connection"]),
+            (&json!(false), &json!(false))
+        );
+        assert_eq!(
+            (&away["error"], away.get("battery_level")),
+            (&json!("no answer"), None)
+        );
     }
 }

@@ -88,15 +88,23 @@ pub(crate) const API: &[Param] = &[ENDPOINT];
 /// Contract 2.13.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CacheStats {
+    /// Entries held.
     total_entries: usize,
+    /// Entries that have not expired.
     active_entries: usize,
     /// Sum of the hits of the entries present.
     total_hits: u64,
+    /// Bytes of the entries.
     total_size_bytes: usize,
+    /// The same in megabytes.
     total_size_mb: f64,
+    /// Share of the questions that the cache answered.
     hit_rate_percent: f64,
+    /// Questions that the cache could not answer.
     total_misses: u64,
+    /// Most entries.
     capacity: usize,
+    /// Entries that gave way to others.
     evictions: u64,
 }
 
@@ -129,6 +137,7 @@ impl CacheStats {
 /// Statistics of one route, or of all.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ApiPerformance {
+    /// Requests answered.
     call_count: u64,
     #[serde(flatten)]
     #[schema(schema_with = scalars::optional::<Measured>)]
@@ -138,13 +147,21 @@ pub(crate) struct ApiPerformance {
 /// Absent until there was a call.
 #[derive(Serialize, ToSchema)]
 struct Measured {
+    /// Share of the answers below 400, in percent.
     success_rate: f64,
+    /// Mean time to answer.
     avg_duration_ms: f64,
+    /// Shortest time to answer.
     min_duration_ms: f64,
+    /// Longest time to answer.
     max_duration_ms: f64,
+    /// Half of the answers took at most this.
     p50_ms: f64,
+    /// 95 % of the answers took at most this.
     p95_ms: f64,
+    /// 99 % of the answers took at most this.
     p99_ms: f64,
+    /// Answers of 400 and above.
     total_errors: u64,
 }
 
@@ -179,9 +196,13 @@ fn duration_ms(ms: f64) -> f64 {
 
 #[derive(Serialize, ToSchema)]
 struct Application {
+    /// Requests answered since the start.
     total_requests: u64,
+    /// Answers of 400 and above.
     total_errors: u64,
+    /// Share of the answers of 400 and above.
     error_rate_percent: f64,
+    /// Seconds since the gateway started.
     uptime_seconds: u64,
 }
 
@@ -189,8 +210,10 @@ struct Application {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PerformanceSummary<'a> {
     system: SystemPerformance,
+    /// Requests altogether.
     application: Application,
     cache: CacheStats,
+    /// Requests by route.
     api_endpoints: &'a BTreeMap<&'static str, ApiPerformance>,
     /// The same again, under the name another client reads.
     api_metrics: &'a BTreeMap<&'static str, ApiPerformance>,
@@ -211,7 +234,7 @@ pub(crate) fn summary(call: &mut Call) -> Outcome {
                 .map(|(path, stats)| (*path, ApiPerformance::from(stats)))
                 .collect();
             respond::render(&PerformanceSummary {
-                system: SystemPerformance::of(app, &performance.system()),
+                system: SystemPerformance::of(&performance.system(), app.uptime_s()),
                 application: Application {
                     total_requests: total.calls,
                     total_errors: total.errors,
@@ -243,6 +266,7 @@ pub(crate) fn api(call: &mut Call) -> Outcome {
 pub(crate) struct Optimisation {
     /// One line for each action that had an effect.
     optimizations_performed: Vec<String>,
+    /// How many actions had an effect.
     total_optimizations: usize,
     timestamp: Ts,
 }

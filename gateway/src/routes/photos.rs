@@ -87,7 +87,9 @@ struct PhotoMetadata {
     resolution: Option<String>,
     /// `JPEG`, or `H264`: a whole picture as the drone coded it, in Annex B.
     format: &'static str,
+    /// Bytes of the file.
     size_bytes: u64,
+    /// Always 3: red, green and blue.
     channels: u8,
     /// Why it is not a JPEG, when it is none; only when it was just taken.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,10 +101,14 @@ struct PhotoMetadata {
 /// A photo.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PhotoView {
+    /// Id for `/api/photos/{photo_id}`.
     id: String,
+    /// Name of the file.
     filename: String,
+    /// Where it can be fetched.
     path: String,
     timestamp: Ts,
+    /// The drone that took it.
     drone_id: String,
     metadata: PhotoMetadata,
 }
@@ -158,7 +164,9 @@ fn id_of(filename: &str) -> String {
 pub(crate) struct PhotoList {
     /// Newest first.
     photos: Vec<PhotoView>,
+    /// How many are listed.
     count: usize,
+    /// Bytes of all photos kept.
     size_bytes: u64,
     /// Above it the oldest go.
     max_bytes: u64,
@@ -180,7 +188,7 @@ pub(crate) async fn take(call: &Call) -> Result<PhotoView, ApiError> {
         .map_err(|error| ApiError::unavailable(error.to_string()))?;
     let video = call.app.fleet.video(&call.param);
     video.map_err(|_| drone_call::no_camera(&call.param))?;
-    drone_call::tell(call, "photo");
+    drone_call::audit(call, "photo");
     let shot = Shot {
         app: Arc::clone(&call.app),
         drone: call.param.clone(),

@@ -117,12 +117,18 @@ pub(crate) const PIN: &[Param] = &[ID, PINNED];
 /// A recording of a flight.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RecordingView {
+    /// Id of the recording, which is the name of its file.
     id: String,
+    /// Id of the drone.
     drone_id: String,
+    /// Its display name then.
     drone_name: String,
+    /// Whether it was a simulated drone.
     simulated: bool,
     started: Ts,
+    /// From its beginning to its last record.
     duration_s: f64,
+    /// Length of its file.
     size_bytes: u64,
     /// `landed`, `silent` (its last word), `stopped` (with the gateway), `interrupted` (by a
     /// power cut), `refused` (by the medium or a budget); none while it is being recorded,
@@ -133,9 +139,13 @@ pub(crate) struct RecordingView {
     recording: bool,
     /// Whether it stays until somebody removes it.
     pinned: bool,
+    /// State datagrams in it; 0 while it is being recorded, as the next three.
     states: u64,
+    /// Events in it.
     events: u64,
+    /// Changes of alerts in it.
     alerts: u64,
+    /// Pictures of the camera in it.
     pictures: u64,
     /// Records that are missing, as its gaps say.
     lost: u64,
@@ -168,6 +178,7 @@ impl From<&Entry> for RecordingView {
 /// Recordings, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RecordingList {
+    /// This page.
     recordings: Vec<RecordingView>,
     /// Recordings that the filter lets through, on all pages.
     total: usize,
@@ -180,6 +191,7 @@ pub(crate) struct RecordingList {
 pub(crate) struct RecordingDetail {
     #[serde(flatten)]
     recording: RecordingView,
+    /// Name of the gateway that recorded it.
     gateway: String,
     /// Version of the program that recorded it.
     program: String,

@@ -13,6 +13,7 @@ use crate::http::rows::get;
 use crate::http::scalars::Ts;
 use crate::http::shape::of;
 use crate::routes::pages;
+use crate::routes::status;
 use crate::supervision::Service;
 use access::RateClass;
 
@@ -29,10 +30,15 @@ pub(crate) const ROUTES: &[Route] = &[
 /// Answer of `/`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Root {
+    /// Name of this server.
     message: &'static str,
+    /// Version of the API.
     version: &'static str,
+    /// Always `running`.
     status: &'static str,
+    /// How to be let in.
     security: &'static str,
+    /// What this API is about.
     features: &'static [&'static str],
 }
 
@@ -76,16 +82,22 @@ pub(crate) struct Health {
     status: &'static str,
     timestamp: Ts,
     services: HealthServices,
+    /// As `server.phase` is configured.
     phase: String,
+    /// Always true.
     security_enabled: bool,
 }
 
 /// Which services are up.
 #[derive(Serialize, ToSchema)]
 struct HealthServices {
+    /// Whether drones are reached.
     drone_manager: bool,
+    /// Whether alerts are raised and kept.
     alert_service: bool,
+    /// Whether the machine is measured.
     performance_service: bool,
+    /// Whether readings are taken and judged.
     monitoring_active: bool,
 }
 
@@ -93,7 +105,7 @@ struct HealthServices {
 pub(crate) fn health(call: &mut Call) -> Outcome {
     let services = &call.app.supervisor;
     Ok(respond::json(&Health {
-        status: "healthy",
+        status: status::HEALTHY,
         timestamp: Ts::now(),
         services: HealthServices {
             drone_manager: services.is_up(Service::Drones),

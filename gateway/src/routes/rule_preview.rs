@@ -35,7 +35,7 @@ pub(crate) const ROUTES: &[Route] = &[later(
 )
 .about(
     "alerts",
-    "How often a rule would have fired in the last 24 hours",
+    "Count how often a rule would have fired in the last 24 hours",
 )
 .takes(PREVIEW)];
 
@@ -63,9 +63,13 @@ pub(crate) struct RulePreview {
 /// The same of one source.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SourcePreview {
+    /// Name of the source.
     source: String,
+    /// Times it fired; null where minutes hide it.
     fired: Option<u32>,
+    /// Times it fired for certain.
     at_least: u32,
+    /// Times it can have fired; minutes hide what happened within them.
     at_most: u32,
     /// Seconds of the window from which there are readings.
     recorded_s: u64,

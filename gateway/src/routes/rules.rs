@@ -126,7 +126,7 @@ const FOR_S: Param = Param::optional(
         max: MAX_FOR_S as i64,
         default: Some(0),
     },
-    "Seconds the condition must hold before the alert fires",
+    "Seconds the condition must hold before the alert fires; good moments undo half of their own length of it",
 );
 const HYSTERESIS: Param = Param::optional(
     Location::Body,
@@ -202,19 +202,31 @@ pub(crate) const REMOVE: &[Param] = &[NAME_IN_PATH];
 /// A rule in effect.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AlertRule {
+    /// Unique; the title of its alerts.
     name: String,
+    /// What it looks at.
     metric: &'static str,
+    /// `>`, `<`, `>=`, `<=`, `==` or `!=`.
     operator: &'static str,
+    /// In the metric's unit.
     threshold: f64,
+    /// Level of its alerts.
     level: &'static str,
+    /// Type of its alerts.
     #[serde(rename = "type")]
     alert_type: &'static str,
+    /// A disabled rule is listed and never fires.
     enabled: bool,
+    /// Silence for each source after it fired.
     cooldown_minutes: u32,
     last_triggered: Option<Ts>,
+    /// Seconds that the value must stay bad before it fires.
     for_s: u32,
+    /// How far the value must come back before its alert clears.
     hysteresis: f64,
+    /// The one source that it looks at; null for all.
     source: Option<String>,
+    /// Whether its alerts resolve themselves; null as `alerts.auto_resolve` says.
     auto_resolve: Option<bool>,
     /// What the gateway does by itself: `land`, `stop`, `refuse_takeoff`; null: nothing.
     action: Option<&'static str>,
@@ -256,7 +268,9 @@ fn drones_of(rule: &Rule) -> Vec<String> {
 /// Rules in effect, the documented ones first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RuleList {
+    /// The documented ten first, in their order.
     rules: Vec<AlertRule>,
+    /// How many there are.
     total_count: usize,
 }
 
@@ -392,4 +406,86 @@ pub(crate) fn read(inputs: &mut Inputs, name: String) -> Result<Rule, ApiError> 
 fn split(list: String) -> Vec<String> {
     let ids = list.split(',').map(str::trim);
     ids.filter(|id| !id.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn read_body(body: &Value) -> Result<Rule, ApiError> {
+        let uri = http::Uri::from_static("/api/alerts/rules");
+        let inputs = Inputs::from_uri(&uri).with_body(body.to_string().as_bytes());
+        read(&mut inputs?, "Hot".to_owned())
+    }
+
+    fn least() -> Value {
+        json!({"metric": "temperature", "operator": ">", "threshold": 80, "level": "warning"})
+    }
+
+    #[test]
+    fn what_a_body_leaves_out_is_as_its_parameters_say() {
+        let rule = read_body(&least()).expect("a rule");
+        assert_eq!((&*rule.name, rule.threshold), ("Hot", 80.0));
+        assert!(rule.enabled);
+        assert_eq!(
+            (rule.cooldown_minutes(), rule.for_s(), rule.hysteresis),
+            (USUAL_COOLDOWN_MINUTES, 0, 0.0)
+        );
+        assert_eq!((rule.source, rule.auto_resolve), (None, None));
+        assert_eq!(rule.alert_type, AlertType::System);
+    }
+
+    #[test]
+    fn what_a_body_says_is_what_the_rule_is_and_how_it_is_shown() {
+        let mut body = least();
+        let more = json!({
+            "type": "drone", "enabled": false, "cooldown_minutes": 7, "for_s": 9,
+            "hysteresis": 1.5, "source": "board", "auto_resolve": false,
+        });
+        let more = more.as_object().expect("an object").clone();
+        body.as_object_mut().expect("an object").extend(more);
+        let rule = Arc::new(read_body(&body).expect("a rule"));
+        let shown = serde_json::to_value(AlertRule::from(RuleView {
+            rule,
+            origin: "api",
+            last_triggered: None,
+        }))
+        .expect("JSON");
+        for (member, value) in body.as_object().expect("an object") {
+            let same = match (member.as_str(), value.as_f64()) {
+                ("threshold" | "hysteresis", value) => shown[member].as_f64() == value,
+                _ => shown[member] == *value,
+            };
+            assert!(same, "{member}: {shown}");
+        }
+        assert_eq!(
+            (&shown["name"], &shown["origin"]),
+            (&json!("Hot"), &json!("api"))
+        );
+        assert_eq!(shown["last_triggered"], Value::Null);
+    }
+
+    #[test]
+    fn a_body_without_what_a_rule_needs_is_refused() {
+        for member in ["metric", "operator", "threshold", "level"] {
+            let mut body = least();
+            body.as_object_mut().expect("an object").remove(member);
+            let refused = read_body(&body).expect_err(member);
+            assert_eq!(
+                refused.status(),
+                http::StatusCode::UNPROCESSABLE_ENTITY,
+                "{member}"
+            );
+        }
+        let mut body = least();
+        body["operator"] = "=".into();
+        assert_eq!(
+            read_body(&body).expect_err("no operator").status(),
+            http::StatusCode::UNPROCESSABLE_ENTITY
+        );
+    }
 }

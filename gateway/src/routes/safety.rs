@@ -17,7 +17,7 @@ use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{ADMIN, READ, SUCCESS, WRITE, get, later};
 use crate::http::scalars::{Ts, round1};
 use crate::http::shape::of;
-use crate::routes::drone_call::{self, drone, said, tell, unknown};
+use crate::routes::drone_call::{self, drone, said, unknown};
 use crate::safety::{Announced, LatchedStop, StopError};
 use crate::sources::vehicles::TakeoffCheck;
 use access::Session;
@@ -237,7 +237,7 @@ fn veto(call: Call) -> BoxFuture<'static, Outcome> {
             let words = format!("No landing of drone {} is announced", drone.id);
             return Err(ApiError::conflict(words));
         };
-        tell(&call, &format!("veto of its landing: {why}"));
+        drone_call::audit(&call, &format!("veto of its landing: {why}"));
         said(format!("Drone {}: its landing is vetoed: {why}", drone.id))
     })
 }

@@ -1,7 +1,10 @@
 //! Contract 6.2: recorded samples, by name or all of them.
 
+use std::fmt;
+use std::sync::Arc;
+
 use axum::response::Response;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
@@ -14,9 +17,9 @@ use crate::http::rows::{DASHBOARD, get};
 use crate::http::scalars::{self, Ts, round1};
 use crate::http::shape::of;
 use crate::http::state::App;
-use crate::performance::Performance;
-use readings::Metric;
+use crate::performance::{Performance, RouteId};
 use readings::clock::{epoch_seconds, wall_now};
+use readings::{BOARD, Metric};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[get(
@@ -28,9 +31,6 @@ pub(crate) const ROUTES: &[Route] = &[get(
 .about("performance", "List recorded samples, oldest first")
 .takes(METRICS)
 .also(&["400"])];
-
-/// Name of the source that is the board itself.
-pub(crate) const BOARD: &str = "board";
 
 /// Minutes of history there are; `duration_minutes=0` asks for all of them.
 pub(crate) const HISTORY_MINUTES: i64 = 1440;
@@ -79,14 +79,97 @@ const STRICT: Param = Param::optional(
 );
 
 /// Parameters of `GET /api/performance/metrics`.
-pub(crate) const METRICS: &[Param] = &[METRIC_NAME, DURATION_MINUTES, SOURCE, STRICT, csv::FORMAT];
+pub(crate) const METRICS: &[Param] = &[
+    METRIC_NAME,
+    DURATION_MINUTES,
+    SOURCE,
+    STRICT,
+    LIMIT,
+    OFFSET,
+    csv::FORMAT,
+];
+
+const LIMIT: Param = Param::optional(
+    Location::Query,
+    "limit",
+    Kind::Int {
+        min: 0,
+        max: MAX_SAMPLES as i64,
+        default: None,
+    },
+    "Most samples; all when absent or 0",
+);
+const OFFSET: Param = Param::optional(
+    Location::Query,
+    "offset",
+    Kind::Int {
+        min: 0,
+        max: MAX_SAMPLES as i64,
+        default: None,
+    },
+    "Samples to pass over, the oldest first",
+);
+
+/// What a sample is of.
+#[derive(Clone, Copy)]
+enum Of {
+    Metric(Metric),
+    Call(RouteId),
+}
+
+/// A sample as it is kept until it is shown: a list may have ten thousand.
+#[derive(Clone, Copy)]
+struct Kept {
+    of: Of,
+    value: f64,
+    /// Lowest and highest within the step that it stands for.
+    extremes: Option<[f64; 2]>,
+    at_us: i64,
+    success: Option<bool>,
+}
+
+impl Kept {
+    fn shown(self, performance: &Performance) -> Sample {
+        Sample {
+            name: match self.of {
+                Of::Metric(metric) => SampleName("", metric.name()),
+                Of::Call(route) => SampleName(CALL_PREFIX, performance.template(route)),
+            },
+            value: self.value,
+            min: self.extremes.map(|[min, _]| min),
+            max: self.extremes.map(|[_, max]| max),
+            timestamp: self.at_us as f64 / 1e6,
+            datetime: Ts::from_us(self.at_us),
+            metadata: Metadata {
+                success: self.success,
+            },
+        }
+    }
+}
+
+/// A name in two parts.
+struct SampleName(&'static str, &'static str);
+
+impl Serialize for SampleName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for SampleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.0, self.1)
+    }
+}
 
 /// One sample.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MetricSample)]
 struct Sample {
-    name: String,
-    /// Of a step of a history, its mean.
+    /// Name of the metric.
+    #[schema(value_type = String)]
+    name: SampleName,
+    /// In the metric's unit; of a step of a history, its mean.
     value: f64,
     /// Lowest and highest within the step; absent for a single value.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,6 +186,7 @@ struct Sample {
 #[derive(Serialize, ToSchema)]
 #[schema(as = MetricMetadata)]
 struct Metadata {
+    /// Whether the status was under 400; absent of other samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     success: Option<bool>,
 }
@@ -110,6 +194,7 @@ struct Metadata {
 /// Over the samples listed; `count` alone when there are none.
 #[derive(Serialize, ToSchema)]
 struct MetricSummary {
+    /// How many values there are.
     count: usize,
     #[serde(flatten)]
     #[schema(schema_with = scalars::optional::<Extent>)]
@@ -119,20 +204,35 @@ struct MetricSummary {
 #[derive(Serialize, ToSchema)]
 #[schema(as = MetricExtent)]
 struct Extent {
+    /// Least value.
     min: f64,
+    /// Greatest value.
     max: f64,
+    /// Mean.
     avg: f64,
+    /// Last value.
     latest: f64,
+    /// Minutes looked back.
     duration_minutes: i64,
+    /// Name of the metric.
     metric_name: String,
 }
 
 /// Answer of `GET /api/performance/metrics`, oldest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MetricList {
+    /// The oldest first.
     metrics: Vec<Sample>,
+    #[serde(flatten)]
+    rest: Rest,
+}
+
+/// What follows the list.
+#[derive(Serialize, ToSchema)]
+struct Rest {
+    /// How many there are, before `limit` and `offset`.
     total_count: usize,
-    /// Only when a name was asked for.
+    /// Only when a name was asked for; over all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<MetricSummary>,
 }
@@ -144,6 +244,7 @@ pub(crate) fn metrics(call: &mut Call) -> Outcome {
         call.inputs.int(&DURATION_MINUTES),
     );
     let source = call.inputs.text(&SOURCE);
+    let (limit, offset) = (call.inputs.int(&LIMIT), call.inputs.int(&OFFSET));
     let is_strict = call.inputs.flag(&STRICT).unwrap_or(false);
     let format = call.inputs.text(&csv::FORMAT);
     call.inputs.finish()?;
@@ -165,17 +266,29 @@ pub(crate) fn metrics(call: &mut Call) -> Outcome {
         },
     };
     // Times come from several histories: one order over all.
-    samples.sort_by(|a, b| a.timestamp.total_cmp(&b.timestamp));
+    samples.sort_by_key(|sample| sample.at_us);
     samples.drain(..samples.len().saturating_sub(MAX_SAMPLES));
+    let limit = limit.filter(|limit| *limit > 0).unwrap_or(i64::MAX);
+    let (offset, limit) = (offset.unwrap_or(0) as usize, limit as usize);
+    let app = Arc::clone(&call.app);
     if format.as_deref() == Some(csv::CSV) {
-        return Ok(as_csv(&samples, source));
+        let page = samples.into_iter().skip(offset).take(limit);
+        let shown = page.map(|sample| sample.shown(&app.performance));
+        return Ok(as_csv(shown, source));
     }
-    let summary = name.map(|name| summarise(&samples, name, minutes));
-    Ok(respond::json(&MetricList {
+    let rest = Rest {
         total_count: samples.len(),
-        metrics: samples,
-        summary,
-    }))
+        summary: name.map(|name| summarise(&samples, name, minutes)),
+    };
+    let mut tail = respond::render(&rest);
+    // Between the list and the rest: a member of the same object.
+    if let Some(brace) = tail.first_mut() {
+        *brace = b',';
+    }
+    tail.insert(0, b']');
+    let page = samples.into_iter().skip(offset).take(limit);
+    let shown = page.map(move |sample| sample.shown(&app.performance));
+    Ok(respond::streamed("{\"metrics\":[", shown, tail))
 }
 
 /// Whether there are such a metric and such a source at all.
@@ -194,21 +307,21 @@ fn judge(app: &App, name: Option<&str>, source: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn as_csv(samples: &[Sample], source: &str) -> Response {
+fn as_csv(samples: impl Iterator<Item = Sample>, source: &str) -> Response {
     let mut lines = Csv::new(&["datetime", "timestamp", "source", "metric", "value"]);
     for sample in samples {
         lines.line(&[
             format!("{:.6}", sample.datetime.0),
             sample.timestamp.to_string(),
             source.to_owned(),
-            sample.name.clone(),
+            sample.name.to_string(),
             sample.value.to_string(),
         ]);
     }
     lines.answer()
 }
 
-fn everything(app: &App, performance: &Performance, minutes: i64) -> Vec<Sample> {
+fn everything(app: &App, performance: &Performance, minutes: i64) -> Vec<Kept> {
     let mut samples = calls(performance, minutes, |_| true);
     samples.extend(
         LISTED
@@ -219,7 +332,7 @@ fn everything(app: &App, performance: &Performance, minutes: i64) -> Vec<Sample>
 }
 
 /// The samples of `metric` at the source of that name; none when it is unknown.
-fn of_source(app: &App, source: &str, metric: Metric, minutes: i64) -> Vec<Sample> {
+fn of_source(app: &App, source: &str, metric: Metric, minutes: i64) -> Vec<Kept> {
     let Some(source) = app.sources.find(source) else {
         return Vec::new();
     };
@@ -232,37 +345,28 @@ fn of_source(app: &App, source: &str, metric: Metric, minutes: i64) -> Vec<Sampl
             .telemetry
             .seconds(source.id, metric, minutes.min(FINE_MINUTES) as usize * 60);
     }
-    let sample = |point: readings::telemetry::Point| {
-        let at = Ts::from_us((point.epoch_s * 1e6) as i64);
-        let round = |value: f32| round1(f64::from(value));
-        Sample {
-            name: metric.name().to_owned(),
-            value: round(point.mean),
-            min: Some(round(point.min)),
-            max: Some(round(point.max)),
-            timestamp: point.epoch_s,
-            datetime: at,
-            metadata: Metadata { success: None },
-        }
+    let round = |value: f32| round1(f64::from(value));
+    let sample = |point: readings::telemetry::Point| Kept {
+        of: Of::Metric(metric),
+        value: round(point.mean),
+        extremes: Some([round(point.min), round(point.max)]),
+        at_us: (point.epoch_s * 1e6) as i64,
+        success: None,
     };
     points.into_iter().map(sample).collect()
 }
 
 /// Recorded calls of the routes that `wanted` names.
-fn calls(performance: &Performance, minutes: i64, wanted: impl Fn(&str) -> bool) -> Vec<Sample> {
+fn calls(performance: &Performance, minutes: i64, wanted: impl Fn(&str) -> bool) -> Vec<Kept> {
     let oldest = epoch_seconds(wall_now()) - minutes as f64 * 60.0;
     let samples = performance.samples().into_iter().filter_map(|call| {
         let (template, epoch_s) = (performance.template(call.route), epoch_seconds(call.at));
-        (epoch_s >= oldest && wanted(template)).then(|| Sample {
-            name: format!("{CALL_PREFIX}{template}"),
+        (epoch_s >= oldest && wanted(template)).then(|| Kept {
+            of: Of::Call(call.route),
             value: f64::from(call.duration_s),
-            min: None,
-            max: None,
-            timestamp: epoch_s,
-            datetime: Ts(call.at),
-            metadata: Metadata {
-                success: Some(call.success),
-            },
+            extremes: None,
+            at_us: call.at.as_microsecond(),
+            success: Some(call.success),
         })
     });
     samples.collect()
@@ -274,14 +378,14 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     (values.sum::<f64>() / count * 1e6).round() / 1e6
 }
 
-fn summarise(samples: &[Sample], metric_name: String, duration_minutes: i64) -> MetricSummary {
+fn summarise(samples: &[Kept], metric_name: String, duration_minutes: i64) -> MetricSummary {
     let values = || samples.iter().map(|sample| sample.value);
     let lowest = samples
         .iter()
-        .map(|sample| sample.min.unwrap_or(sample.value));
+        .map(|sample| sample.extremes.map_or(sample.value, |[min, _]| min));
     let highest = samples
         .iter()
-        .map(|sample| sample.max.unwrap_or(sample.value));
+        .map(|sample| sample.extremes.map_or(sample.value, |[_, max]| max));
     let measured = samples.last().map(|last| Extent {
         min: lowest.fold(f64::INFINITY, f64::min),
         max: highest.fold(f64::NEG_INFINITY, f64::max),
@@ -300,15 +404,13 @@ fn summarise(samples: &[Sample], metric_name: String, duration_minutes: i64) -> 
 mod tests {
     use super::*;
 
-    fn sample(value: f64) -> Sample {
-        Sample {
-            name: "cpu_usage".to_owned(),
+    fn sample(value: f64) -> Kept {
+        Kept {
+            of: Of::Metric(Metric::CpuUsage),
             value,
-            min: None,
-            max: None,
-            timestamp: 0.0,
-            datetime: Ts::from_us(0),
-            metadata: Metadata { success: None },
+            extremes: None,
+            at_us: 0,
+            success: None,
         }
     }
 
@@ -326,9 +428,8 @@ mod tests {
 
     #[test]
     fn a_summary_of_minutes_has_the_extremes_within_them() {
-        let minute = Sample {
-            min: Some(26.0),
-            max: Some(31.5),
+        let minute = Kept {
+            extremes: Some([26.0, 31.5]),
             ..sample(28.1)
         };
         let extent = summarise(&[minute, sample(28.0)], "battery_level".to_owned(), 60);

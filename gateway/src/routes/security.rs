@@ -121,6 +121,18 @@ const AUDIT_LIMIT: Param = Param::optional(
     "Most records, newest first",
 );
 
+/// Records of the trail that may be passed over: all that are kept.
+const AUDIT_OFFSET: Param = Param::optional(
+    Location::Query,
+    "offset",
+    Kind::Int {
+        min: 0,
+        max: 12_000,
+        default: None,
+    },
+    "Records to pass over, the newest first",
+);
+
 /// Parameters of `POST /api/security/api-keys`.
 pub(crate) const CREATE: &[Param] = &[NAME, PERMISSIONS, EXPIRES_DAYS];
 /// Parameters of `DELETE /api/security/api-keys/{api_key}`.
@@ -131,15 +143,18 @@ pub(crate) const REVOKE: &[Param] = &[Param::required(
     "The key, or its preview from the listing",
 )];
 /// Parameters of `GET /api/security/audit`.
-pub(crate) const AUDIT: &[Param] = &[AUDIT_LIMIT];
+pub(crate) const AUDIT: &[Param] = &[AUDIT_LIMIT, AUDIT_OFFSET];
 
 /// A key without the key.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct KeyInfo {
+    /// Name of the key.
     name: String,
+    /// What it may do.
     permissions: Vec<String>,
     created_at: Ts,
     expires_at: Option<Ts>,
+    /// Requests that it let in.
     usage_count: u64,
     last_used: Option<Ts>,
 }
@@ -160,7 +175,9 @@ impl From<KeyRecord> for KeyInfo {
 /// Keys by preview.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct KeyList {
+    /// Keys by preview.
     api_keys: BTreeMap<String, KeyInfo>,
+    /// How many there are.
     total_count: usize,
 }
 
@@ -180,11 +197,15 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
 /// A new key: the only answer that holds it in clear.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CreatedKey {
+    /// Always true.
     success: bool,
     /// Shown once; only its hash is kept.
     api_key: String,
+    /// Name of the key.
     name: String,
+    /// What it may do.
     permissions: Vec<String>,
+    /// Days until it expires; null for never.
     expires_days: Option<u32>,
 }
 
@@ -233,12 +254,19 @@ pub(crate) fn revoke(call: Call) -> BoxFuture<'static, Outcome> {
 /// What protects the running gateway.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SecurityConfig {
+    /// Always true.
     api_key_required: bool,
+    /// Whether requests of an address are limited.
     rate_limiting_enabled: bool,
+    /// Always true.
     security_headers_enabled: bool,
+    /// Always true.
     input_validation_enabled: bool,
+    /// Whether addresses are locked out after wrong keys.
     ip_blocking_enabled: bool,
+    /// Wrong keys after which an address is locked out.
     max_failed_attempts: u32,
+    /// Hours that a wrong key counts.
     failed_attempt_window_hours: u32,
     /// `strict`, `documented` or `legacy`.
     access_profile: String,
@@ -270,26 +298,34 @@ pub(crate) fn config(call: &mut Call) -> Outcome {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AuditEntry {
     timestamp: Ts,
+    /// What happened, for example `key_created`.
     event: String,
+    /// Address that it came from.
     client: Option<String>,
+    /// Name of the key that did it, with its session.
     actor: Option<String>,
+    /// What it was about, without secrets.
     subject: String,
 }
 
 /// Security events, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AuditTrail {
+    /// The newest first.
     events: Vec<AuditEntry>,
+    /// How many are listed.
     total_count: usize,
 }
 
 /// `GET /api/security/audit`
 pub(crate) fn audit(call: &mut Call) -> Outcome {
-    let limit = call.inputs.int(&AUDIT_LIMIT);
+    let limit = call.inputs.int(&AUDIT_LIMIT).unwrap_or(0) as usize;
+    let offset = call.inputs.int(&AUDIT_OFFSET).unwrap_or(0) as usize;
     call.inputs.finish()?;
-    let records = call.app.store.audit(limit.unwrap_or(0) as usize);
+    let records = call.app.store.audit(offset + limit);
     let events: Vec<AuditEntry> = records
         .into_iter()
+        .skip(offset)
         .map(|record| AuditEntry {
             timestamp: Ts::from_us(record.at_us),
             event: record.event,
@@ -309,6 +345,7 @@ pub(crate) fn audit(call: &mut Call) -> Outcome {
 pub(crate) struct WsTicket {
     /// For `/ws?ticket=…`, once.
     ticket: String,
+    /// Seconds that it is good for.
     expires_in_s: u64,
 }
 

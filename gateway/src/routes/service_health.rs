@@ -11,6 +11,7 @@ use crate::http::rows::get;
 use crate::http::scalars::Ts;
 use crate::http::shape::of;
 use crate::routes::bridges;
+use crate::routes::status::{DEGRADED, HEALTHY, UNHEALTHY};
 use crate::routes::upstream_health as upstream;
 use crate::supervision::Service;
 
@@ -28,7 +29,9 @@ pub(crate) const ROUTES: &[Route] = &[get(
 pub(crate) struct ServiceHealth {
     /// `healthy` or `degraded`.
     overall_status: &'static str,
+    /// One by one.
     services: ServiceStates,
+    /// Names of those that are not healthy.
     unhealthy_services: Vec<&'static str>,
     checked_at: Ts,
 }
@@ -51,15 +54,20 @@ struct ServiceStates {
 struct ServiceState {
     /// `healthy` or `unhealthy`.
     status: &'static str,
+    /// What is wrong; null while all is well.
     error: Option<String>,
     /// Whether this gateway has such a service at all.
     configured: bool,
+    /// 0 without an upstream; only the upstream could count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     available_models: Option<u32>,
+    /// 0 without an upstream; only the upstream could count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     total_models: Option<u32>,
+    /// 0 without an upstream; only the upstream could count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     active_jobs: Option<u32>,
+    /// 0 without an upstream; only the upstream could count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     total_datasets: Option<u32>,
 }
@@ -81,7 +89,7 @@ impl ServiceState {
 }
 
 const fn word(is_healthy: bool) -> &'static str {
-    if is_healthy { "healthy" } else { "unhealthy" }
+    if is_healthy { HEALTHY } else { UNHEALTHY }
 }
 
 /// `GET /api/dashboard/health`
@@ -145,9 +153,9 @@ impl ServiceHealth {
         .collect();
         ServiceHealth {
             overall_status: if unhealthy.is_empty() {
-                "healthy"
+                HEALTHY
             } else {
-                "degraded"
+                DEGRADED
             },
             services,
             unhealthy_services: unhealthy,

@@ -34,7 +34,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .about("sessions", "Sign a browser in: a key for a cookie")
         .takes(SIGN_IN)
         .also(REFUSED),
-    get("/api/session", Policy::AnyKey, who, SESSION).about("sessions", "Who is signed in"),
+    get("/api/session", Policy::AnyKey, who, SESSION).about("sessions", "Get who is signed in"),
     later(
         Verb::Delete,
         "/api/session",
@@ -65,7 +65,7 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "sessions",
-        "Browsers that are signed in: all for an administrator, else those of the own key",
+        "List browsers that are signed in: all for an administrator, else those of the own key",
     ),
     later(
         Verb::Delete,
@@ -168,7 +168,9 @@ fn names(may: impl Fn(Permission) -> bool) -> Vec<&'static str> {
 /// Browsers that are signed in.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SessionList {
+    /// The newest first.
     sessions: Vec<SessionView>,
+    /// How many there are.
     total_count: usize,
 }
 

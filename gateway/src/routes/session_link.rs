@@ -27,7 +27,7 @@ pub(crate) const ROUTES: &[Route] = &[later(
     link,
     Gives::Json(of::<SignInLink>()),
 )
-.about("sessions", "A one-time link by which a phone signs in")
+.about("sessions", "Make a one-time link by which a phone signs in")
 .takes(LINK)
 .also(&["404"])];
 
@@ -77,6 +77,7 @@ pub(crate) struct SignInLink {
     secret: String,
     /// The page with the secret, by the name that this request was made to.
     url: String,
+    /// Seconds that it is good for.
     expires_in_s: u64,
     /// The URL as a QR code: a row a text, 1 for a dark module.
     qr: Vec<String>,

@@ -17,6 +17,7 @@ use crate::http::state::App;
 use crate::routes::bridges;
 use crate::routes::dashboard::SystemStatus;
 use crate::routes::drone_views::DroneStatus;
+use crate::routes::status::{DEGRADED, DOWN, HEALTHY, UP};
 use crate::routes::upstream_health as upstream;
 use crate::supervision::Service;
 
@@ -43,6 +44,7 @@ pub(crate) const ROUTES: &[Route] = &[
 pub(crate) struct ServiceState {
     /// `up`, `down` or `degraded`.
     status: &'static str,
+    /// What is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
     /// Only in `/api/system/status`.
@@ -56,6 +58,7 @@ pub(crate) struct SystemHealth {
     /// `healthy` while requests are served.
     status: &'static str,
     timestamp: Ts,
+    /// State by name.
     services: BTreeMap<&'static str, ServiceState>,
 }
 
@@ -63,7 +66,7 @@ pub(crate) struct SystemHealth {
 pub(crate) fn health(call: &mut Call) -> Outcome {
     let services = services(&call.app, None);
     Ok(respond::json(&SystemHealth {
-        status: "healthy",
+        status: HEALTHY,
         timestamp: Ts::now(),
         services,
     }))
@@ -74,7 +77,9 @@ pub(crate) fn health(call: &mut Call) -> Outcome {
 pub(crate) struct SystemReport {
     #[serde(flatten)]
     system: SystemStatus,
+    /// State by name.
     services: BTreeMap<&'static str, ServiceState>,
+    /// Every configured drone.
     drones: Vec<DroneStatus>,
 }
 
@@ -95,7 +100,7 @@ pub(crate) fn status(call: &mut Call) -> Outcome {
 fn backend(app: &App, last_check: Option<Ts>) -> ServiceState {
     let down = app.supervisor.down();
     ServiceState {
-        status: if down.is_empty() { "up" } else { "degraded" },
+        status: if down.is_empty() { UP } else { DEGRADED },
         message: (!down.is_empty()).then(|| format!("not running: {}", down.join(", "))),
         last_check,
     }
@@ -103,7 +108,7 @@ fn backend(app: &App, last_check: Option<Ts>) -> ServiceState {
 
 fn services(app: &App, last_check: Option<Ts>) -> BTreeMap<&'static str, ServiceState> {
     let state = |up: bool, message: &str| ServiceState {
-        status: if up { "up" } else { "down" },
+        status: if up { UP } else { DOWN },
         message: (!up).then(|| message.to_owned()),
         last_check,
     };
@@ -125,7 +130,7 @@ fn services(app: &App, last_check: Option<Ts>) -> BTreeMap<&'static str, Service
     ]);
     // Whether it takes writes is asked of the store itself, not of a switch.
     let healthy = app.store.stats().healthy;
-    let status = if healthy { "up" } else { "degraded" };
+    let status = if healthy { UP } else { DEGRADED };
     let message =
         (!healthy).then(|| "writes are refused; changes cannot be made durable".to_owned());
     services.insert(
@@ -137,7 +142,7 @@ fn services(app: &App, last_check: Option<Ts>) -> BTreeMap<&'static str, Service
         },
     );
     if let Some(message) = bridges::trouble(&app.bridges) {
-        let status = if message.is_none() { "up" } else { "degraded" };
+        let status = if message.is_none() { UP } else { DEGRADED };
         services.insert(
             "bridges",
             ServiceState {

@@ -24,7 +24,10 @@ pub(crate) const ROUTES: &[Route] = &[
         list,
         Gives::Json(of::<Targets>()),
     )
-    .about("notify", "Where notifications go, and how that went so far"),
+    .about(
+        "notify",
+        "List where notifications go, and how that went so far",
+    ),
     later(
         Verb::Post,
         "/api/notify/test",
@@ -51,6 +54,7 @@ pub(crate) const TEST: &[Param] = &[NAME];
 #[derive(Serialize, ToSchema)]
 #[schema(as = NotifyTarget)]
 pub(crate) struct Target {
+    /// Its name in the configuration.
     name: String,
     /// Such as `webhook`.
     kind: &'static str,
@@ -72,7 +76,9 @@ pub(crate) struct Target {
 #[derive(Serialize, ToSchema)]
 #[schema(as = NotifyTargets)]
 pub(crate) struct Targets {
+    /// As configured.
     targets: Vec<Target>,
+    /// How many there are.
     total_count: usize,
 }
 
@@ -80,6 +86,7 @@ pub(crate) struct Targets {
 #[derive(Serialize, ToSchema)]
 #[schema(as = NotifyTest)]
 pub(crate) struct TestOutcome {
+    /// Name of the target that was tried.
     target: String,
     /// Whether it arrived.
     delivered: bool,

@@ -33,7 +33,7 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "trust",
-        "Fingerprints to compare, before the certificate is trusted",
+        "Get the fingerprints to compare before the certificate is trusted",
     ),
     get(
         "/trust/authority.pem",
@@ -41,7 +41,7 @@ pub(crate) const ROUTES: &[Route] = &[
         pem,
         Gives::Media(&["application/x-pem-file"]),
     )
-    .about("trust", "The device's authority, for most programs")
+    .about("trust", "Get the device's authority, for most programs")
     .also(&["404"]),
     get(
         "/trust/authority.crt",
@@ -49,7 +49,10 @@ pub(crate) const ROUTES: &[Route] = &[
         crt,
         Gives::Media(&["application/x-x509-ca-cert"]),
     )
-    .about("trust", "The device's authority, for Android and Windows")
+    .about(
+        "trust",
+        "Get the device's authority, for Android and Windows",
+    )
     .also(&["404"]),
     get(
         "/trust/authority.mobileconfig",
@@ -59,7 +62,7 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "trust",
-        "The device's authority, as a profile for iOS and macOS",
+        "Get the device's authority as a profile for iOS and macOS",
     )
     .also(&["404"]),
 ];
@@ -84,8 +87,11 @@ pub(crate) struct TrustAuthority {
     valid_to: Ts,
     /// Whether it can vouch for names of networks like its own only.
     limited: bool,
+    /// Address of the certificate in PEM.
     pem: &'static str,
+    /// Address of the certificate in DER, for Android and Windows.
     crt: &'static str,
+    /// Address of the profile for iOS and macOS.
     mobileconfig: &'static str,
 }
 

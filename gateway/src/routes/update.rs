@@ -106,7 +106,9 @@ pub(crate) struct UpdateStatus {
 struct UpdateSlot {
     /// `A` or `B`.
     slot: String,
+    /// Version in it.
     version: Option<String>,
+    /// Whether the boot script would start it; null where that is not known.
     bootable: Option<bool>,
 }
 

@@ -8,6 +8,7 @@ pub mod bridge;
 #[cfg(test)]
 mod example;
 mod loss;
+mod sensor_state;
 pub mod sink;
 pub mod tello;
 pub mod vehicles;

@@ -9,11 +9,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alerting::{AlertError, Alerts, Condition, Filter, Rule, RuleText};
+use alerting::{AlertError, Alerts, Condition, Explain, Filter, Rule, RuleText};
 use jiff::Timestamp;
 use readings::clock::{Mono, wall_now};
+use readings::event::{EventKind, EventLog, LinkChange, NewEvent, Values};
 use readings::telemetry::Telemetry;
-use readings::{Reading, SourceId, SourceKind, Sources, SourcesFull};
+use readings::{Metric, Reading, SourceId, SourceKind, Sources, SourcesFull};
 
 /// How long an alert about something that vanished keeps its place although nobody
 /// acknowledges it: a day, after which it goes to the history with its last word.
@@ -44,9 +45,15 @@ pub trait ReadingSink: Send + Sync + 'static {
     /// Ends a condition, if it stands.
     fn clear(&self, key: &'static str, subject: &str);
 
-    /// Looks at a condition no more: its alert stays until a person resolves it, or it
-    /// is ended.
-    fn let_go(&self, _key: &'static str, _subject: &str) {}
+    /// Nothing will be heard any more of what a condition is about: its alert stands until
+    /// somebody resolves it, and then does not come back.
+    fn leave(&self, _key: &'static str, _subject: &str) {}
+
+    /// Publishes as an event what became of the link to the source `name`, and why. For
+    /// changes alone, and of what may change often only as often as it may be logged.
+    fn link_changed(&self, name: &Arc<str>, change: LinkChange, why: Option<String>) {
+        let _ = (name, change, why);
+    }
 }
 
 /// Hears every datagram of a source as it came, before anything is made of it. Called
@@ -73,17 +80,20 @@ pub struct Pipeline {
     sources: Arc<Sources>,
     telemetry: Arc<Telemetry>,
     alerts: Alerts,
+    events: EventLog,
     tap: Option<Arc<dyn Tap>>,
 }
 
 impl Pipeline {
-    /// A pipeline into `telemetry` and `alerts`, for sources named in `sources`.
+    /// A pipeline into `telemetry` and `alerts`, for sources named in `sources`; its events
+    /// are heard by nobody.
     #[must_use]
     pub fn new(sources: Arc<Sources>, telemetry: Arc<Telemetry>, alerts: Alerts) -> Pipeline {
         Pipeline {
             sources,
             telemetry,
             alerts,
+            events: EventLog::default(),
             tap: None,
         }
     }
@@ -97,6 +107,12 @@ impl Pipeline {
         }
     }
 
+    /// The same, with its events in `events`.
+    #[must_use]
+    pub fn with_events(self, events: EventLog) -> Pipeline {
+        Pipeline { events, ..self }
+    }
+
     /// Makes `rules` the default rules of `room`, in place of those it added before.
     /// Rules of the configuration and of the API win over them.
     ///
@@ -104,6 +120,12 @@ impl Pipeline {
     /// [`AlertError::InvalidRule`]; [`AlertError::Full`] when there are too many.
     pub fn default_rules(&self, room: &'static str, rules: &[RuleText]) -> Result<(), AlertError> {
         self.alerts.set_defaults(room, rules)
+    }
+
+    /// Asks `explain`, from now on, what a value of a source and a metric is of, when it is
+    /// made of several: an alert has to name the one.
+    pub fn explain_by(&self, explain: Explain) {
+        self.alerts.explain_by(explain);
     }
 
     /// The enabled rules that name a source below `prefix`. Allocates: for now and then.
@@ -122,8 +144,6 @@ impl Pipeline {
     #[must_use]
     pub fn noticed(&self, subject: &str) -> Noticed {
         let open = self.open();
-        let now = wall_now();
-        let is_old = |created: Timestamp| now.duration_since(created).unsigned_abs() >= UNSEEN_FOR;
         let mut about = open
             .iter()
             .filter(|alert| &*alert.subject == subject)
@@ -131,7 +151,7 @@ impl Pipeline {
         if about.peek().is_none() {
             return Noticed::NothingOpen;
         }
-        if about.all(|alert| alert.acknowledged.is_some() || is_old(alert.created)) {
+        if about.all(|alert| is_seen(alert)) {
             Noticed::Seen
         } else {
             Noticed::Unseen
@@ -145,6 +165,31 @@ impl Pipeline {
         self.telemetry.forget(source);
         self.alerts.forget(source);
         self.sources.reuse(source, to);
+    }
+
+    /// The metrics of `subject` of which a rule has said something that nobody has seen.
+    #[must_use]
+    pub fn unseen_metrics(&self, subject: &str) -> Vec<Metric> {
+        let open = self.open();
+        let unseen = open
+            .iter()
+            .filter(|alert| &*alert.subject == subject && !is_seen(alert));
+        unseen
+            .filter_map(|alert| Some(alert.measured?.metric))
+            .collect()
+    }
+
+    /// Resolves what the rules have said of one metric of `subject`, of which there will be
+    /// no value any more. Does not wait for it.
+    pub fn resolve_measured(&self, subject: &str, metric: Metric, by: &str) {
+        let open = self.open();
+        let is_of = |alert: &&Arc<alerting::Alert>| {
+            let measured = alert.measured.map(|measured| measured.metric);
+            &*alert.subject == subject && measured == Some(metric)
+        };
+        for alert in open.iter().filter(is_of) {
+            self.alerts.resolve_soon(&alert.id, by);
+        }
     }
 
     /// Resolves what is open about sources that are gone for good, and about what
@@ -173,6 +218,13 @@ impl Pipeline {
     }
 }
 
+/// Whether somebody has acknowledged it, or it is a day old.
+fn is_seen(alert: &alerting::Alert) -> bool {
+    let is_old =
+        |created: Timestamp| wall_now().duration_since(created).unsigned_abs() >= UNSEEN_FOR;
+    alert.acknowledged.is_some() || is_old(alert.created)
+}
+
 impl ReadingSink for Pipeline {
     fn register(&self, name: &str, kind: SourceKind) -> Result<SourceId, SourcesFull> {
         self.sources.register(name, kind)
@@ -198,7 +250,23 @@ impl ReadingSink for Pipeline {
         self.alerts.clear(key, subject);
     }
 
-    fn let_go(&self, key: &'static str, subject: &str) {
-        self.alerts.let_go(key, subject);
+    fn leave(&self, key: &'static str, subject: &str) {
+        self.alerts.leave(key, subject);
+    }
+
+    fn link_changed(&self, name: &Arc<str>, change: LinkChange, why: Option<String>) {
+        let source = self.sources.find(name);
+        let is_drone = source.is_some_and(|source| source.kind == SourceKind::Drone);
+        let event = NewEvent {
+            drone: is_drone.then(|| name.clone()),
+            kind: EventKind::Link,
+            who: None,
+            why: why.map(Into::into),
+            values: Values::Link {
+                source: name.clone(),
+                state: change,
+            },
+        };
+        self.events.publish(event, wall_now());
     }
 }

@@ -16,7 +16,7 @@ use alerting::{AlertType, Alerts, Condition, Level};
 const KEY: &str = "board_notice";
 
 /// Most notices at a time: a handful of kinds, and a disk in each socket. Of more, which
-/// only a fault of the image's scripts can make, the first by name are told.
+/// only a fault of the image's scripts can make, the first by name are logged.
 const MAX_NOTICES: usize = 16;
 /// Most that is read of one: it becomes an alert's text.
 const MAX_BYTES: u64 = 1024;
@@ -26,7 +26,7 @@ const MAX_NAME_BYTES: usize = 64;
 /// The notices that stand.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
-    told: BTreeMap<String, String>,
+    logged: BTreeMap<String, String>,
 }
 
 impl Notices {
@@ -34,18 +34,18 @@ impl Notices {
     /// beside an older image's spool, holds none.
     pub(super) fn look(&mut self, folder: &Path, alerts: &Alerts) {
         let found = read(folder);
-        for (name, text) in &self.told {
+        for (name, text) in &self.logged {
             // (A text that changed is another alert: what stands keeps its words.)
             if found.get(name) != Some(text) {
                 alerts.clear(KEY, name);
             }
         }
         for (name, text) in &found {
-            if self.told.get(name) != Some(text) {
+            if self.logged.get(name) != Some(text) {
                 alerts.raise(condition(name, text));
             }
         }
-        self.told = found;
+        self.logged = found;
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::notices::Notices;
 use super::{UpdateError, Updates};
 use alerting::{AlertType, Alerts, Condition, Filter, Level};
+use readings::BOARD;
 use update_status::{State, StatusFile};
 
 /// Key of the alert's condition.
@@ -82,7 +83,7 @@ fn condition(status: &StatusFile) -> Option<Condition> {
     let at = status.changed_at.as_deref().unwrap_or("an unknown time");
     Some(Condition {
         key: KEY,
-        subject: "board".into(),
+        subject: BOARD.into(),
         level,
         alert_type: AlertType::System,
         title,

@@ -145,12 +145,12 @@ impl Spool {
 
     /// Whether `outcome` was told before.
     pub(super) fn was_reported(&self, outcome: &str) -> bool {
-        fs::read_to_string(self.told()).is_ok_and(|told| told == outcome)
+        fs::read_to_string(self.reported()).is_ok_and(|reported| reported == outcome)
     }
 
     /// Remembers that `outcome` was told.
     pub(super) fn mark_reported(&self, outcome: &str) -> Result<(), UpdateError> {
-        put(&self.told(), outcome)
+        put(&self.reported(), outcome)
     }
 
     fn part(&self) -> PathBuf {
@@ -165,7 +165,7 @@ impl Spool {
     fn request(&self) -> PathBuf {
         self.dir.join("request")
     }
-    fn told(&self) -> PathBuf {
+    fn reported(&self) -> PathBuf {
         self.dir.join("told")
     }
 }

@@ -58,7 +58,7 @@ fn requests(link: &Link, page: &mut Page<'_>) -> fmt::Result {
         read(&counters.received_bytes),
     )?;
     page.gauge(
-        "upstream_places_free",
+        "upstream_slots_free",
         "Further requests that may be under way",
         link.most_places.saturating_sub(link.places.taken()) as f64,
     )

@@ -20,6 +20,7 @@ const UNITS = {
   barometric_altitude: 'm',
   flight_time: 's',
   state_age: 's',
+  time_to_empty: 's',
   speed: 'cm/s',
   voltage: 'V',
   current: 'A',

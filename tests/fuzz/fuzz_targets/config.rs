@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use mfg_drone_gateway::config::Loaded;
+use mfg_drone_gateway::Loaded;
 
 /// One file for the life of the process; the library reads from a path.
 static FILE: LazyLock<tempfile::NamedTempFile> =

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mfg_drone_gateway::sources::tello::readings_of;
+use mfg_drone_gateway::readings_of;
 use tello::command::Command;
 use tello::render::{Sdk, render};
 use tello::reply::Reply;

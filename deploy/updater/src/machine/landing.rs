@@ -6,7 +6,7 @@
 use super::{Action, Answer, Ended, Machine, PAUSE_S, Queue};
 
 /// Longest wait for flying drones, in seconds: a Tello's battery lasts 13 minutes.
-pub const LANDING_S: u64 = 900;
+pub(crate) const LANDING_S: u64 = 900;
 
 /// A wait for the ground, which does not go on for ever.
 #[derive(Clone, Copy, Debug, Default)]

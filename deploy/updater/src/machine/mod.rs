@@ -12,7 +12,7 @@ mod trial;
 use std::collections::VecDeque;
 
 pub use install::Install;
-pub use landing::{LANDING_S, Landing, Restart};
+pub use landing::{Landing, Restart};
 pub use settle::{Settle, settle};
 pub use trial::{Commit, DEADLINE_S, Deadline, Evidence, Judgement, Patience, Verdict, deadline};
 
@@ -23,7 +23,7 @@ use crate::status::{Status, reason};
 use update_status::State;
 
 /// How long between two looks at something that is waited for, in seconds.
-pub const PAUSE_S: u64 = 2;
+pub(crate) const PAUSE_S: u64 = 2;
 
 /// What was found when the program started.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +53,7 @@ pub struct Observed {
 impl Observed {
     /// Whether the system that runs has to prove itself.
     #[must_use]
-    pub fn is_on_trial(&self) -> bool {
+    pub(crate) fn is_on_trial(&self) -> bool {
         self.trial
             .as_ref()
             .is_some_and(|trial| trial.slot == self.slot)

@@ -7,9 +7,10 @@ use heapless::Vec;
 use super::super::board::BoardDescription;
 use super::super::clock::ClockMap;
 use super::super::event::{LinkEvent, LostReason};
+use super::super::refusal;
 use super::super::requests::RETRY_US;
 use super::super::stats::LinkState;
-use super::{HELLO_US, HostSession, Phase};
+use super::{HostSession, Phase};
 use crate::message::{Event, Greeting, ToHost};
 use crate::sensor::{MAX_SENSORS, Sensor};
 use crate::version;
@@ -17,8 +18,20 @@ use crate::version;
 impl HostSession {
     pub(super) fn hear(&mut self, message: ToHost, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
         match message {
+            // The first sign of a board of ours: now it is asked. What it says before the
+            // question has left may have waited in a buffer since another program.
+            _ if matches!(self.phase, Phase::Asking { .. }) && !self.hello_left => {
+                self.asked_us.get_or_insert(now_us);
+            }
             ToHost::Greeting(greeting) => self.greeted(greeting, now_us, sink),
             ToHost::Sensor { index, sensor } => self.described(index, sensor, now_us, sink),
+            ToHost::State {
+                emergency_stop,
+                ticks,
+                ..
+            } if matches!(self.phase, Phase::Describing { .. }) => {
+                self.stop_is(emergency_stop, ticks, now_us, sink);
+            }
             message => {
                 // Nothing means anything before the board is known.
                 if let Phase::Live { board } = &self.phase {
@@ -27,6 +40,7 @@ impl HostSession {
                         // It restarted, unseen by the line, and knows nothing of what
                         // it was told.
                         self.stats.state = LinkState::Greeting;
+                        self.started = self.started.map(|(serial, _)| (serial, None));
                         self.ask(now_us);
                         return;
                     }
@@ -63,6 +77,8 @@ impl HostSession {
                     host_ms,
                 });
             }
+            // It waited for somebody else: what it led to is in the state to come.
+            ToHost::Event { .. } if self.emergency_stop.is_none() => {}
             ToHost::Event { ticks, event } => {
                 if let Event::EmergencyStop { engaged } = event {
                     self.emergency_stop = Some(engaged);
@@ -96,6 +112,27 @@ impl HostSession {
             ToHost::Answer { sequence, outcome } => self.requests.answered(sequence, outcome),
             // Handled before, or for a sensor that does not exist.
             ToHost::Fault { .. } | ToHost::Greeting(_) | ToHost::Sensor { .. } => {}
+        }
+    }
+
+    /// The content of a good frame that is no valid message: a description that cannot be
+    /// right, or a value that is no number.
+    pub(super) fn refuse(&mut self, message: &[u8], now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+        let is_asking = matches!(self.phase, Phase::Asking { .. });
+        match (&self.phase, postcard::take_from_bytes::<ToHost>(message)) {
+            (Phase::Live { board }, Ok((ToHost::Reading { sensor, value, .. }, _)))
+                if usize::from(sensor) < board.sensors.len() =>
+            {
+                self.stats.readings_refused += 1;
+                sink(LinkEvent::Refused { sensor, value });
+            }
+            (Phase::Describing { .. }, _) if self.refusal.is_none() => {
+                self.refusal = refusal::of(message).map(Arc::new);
+            }
+            _ if is_asking => {
+                self.asked_us.get_or_insert(now_us);
+            }
+            _ => {}
         }
     }
 
@@ -186,11 +223,21 @@ impl HostSession {
         let Some(version) = version::OURS.common(greeting.versions()) else {
             let theirs = greeting.versions();
             self.lost(LostReason::Incompatible { theirs }, now_us, sink);
-            self.ask_due_us = now_us + HELLO_US;
+            self.is_foreign = true;
             return;
         };
         let restarted = !matches!(self.phase, Phase::Asking { .. });
+        let asked_us = self.asked_us.unwrap_or(now_us);
         self.ask(now_us);
+        // It was asked: its second runs from the first question.
+        self.asked_us = (!restarted).then_some(asked_us);
+        let started = (greeting.serial, Some(greeting.boot));
+        let before = self.started.replace(started);
+        if before.is_some_and(|before| before.0 == started.0 && before != started) {
+            self.stats.restarts += 1;
+            let cause = greeting.reset;
+            sink(LinkEvent::Restarted { cause });
+        }
         self.sender.speak(version);
         self.clock = ClockMap::new(greeting.ticks_hz);
         self.phase = Phase::Describing {
@@ -202,7 +249,7 @@ impl HostSession {
         // The descriptions follow the answer to a hello by themselves. A board
         // that restarted unseen greets unasked: say hello to it.
         if restarted {
-            self.hello();
+            self.hello(now_us);
         }
         self.ask_due_us = now_us + RETRY_US;
         self.live_when_complete(now_us, sink);
@@ -222,6 +269,7 @@ impl HostSession {
             && let Some(place) = sensors.get_mut(usize::from(index))
         {
             *place = Some(sensor);
+            self.is_describing = true;
             self.live_when_complete(now_us, sink);
         }
     }
@@ -253,7 +301,7 @@ impl HostSession {
         };
         self.ping_due_us = now_us;
         self.indicator_due_us = now_us;
-        self.told = None;
+        self.reported = None;
         self.stats.connected += 1;
         self.stats.state = LinkState::Live;
         sink(LinkEvent::Connected { board });

@@ -14,12 +14,15 @@ use readings::clock::Mono;
 /// Target of every security event, for the log that keeps them.
 const TARGET: &str = "security";
 
-/// The record of a key made. Tell it with [`tell`] once it is durable.
+/// Event of a record that says what somebody commanded a drone.
+pub const DRONE_COMMAND: &str = "drone_command";
+
+/// The record of a key made. Log it with [`log`] once it is durable.
 pub(super) fn key_created(key: &KeyRecord, by: &str, at_us: i64) -> AuditRecord {
     about_key("key_created", key, by, at_us)
 }
 
-/// The record of a key revoked. Tell it with [`tell`] once it is durable.
+/// The record of a key revoked. Log it with [`log`] once it is durable.
 pub(super) fn key_revoked(key: &KeyRecord, by: &str, at_us: i64) -> AuditRecord {
     about_key("key_revoked", key, by, at_us)
 }
@@ -60,7 +63,7 @@ fn about_key(event: &str, key: &KeyRecord, by: &str, at_us: i64) -> AuditRecord 
 }
 
 /// Logs what is durable now.
-pub(super) fn tell(record: &AuditRecord) {
+pub(super) fn log(record: &AuditRecord) {
     let AuditRecord {
         event,
         actor,
@@ -71,10 +74,10 @@ pub(super) fn tell(record: &AuditRecord) {
 }
 
 /// Logs every audit record among `changes`, which are durable now.
-pub(super) fn tell_all(changes: &[Change]) {
+pub(super) fn log_all(changes: &[Change]) {
     for change in changes {
         if let Change::Audit(record) = change {
-            tell(record);
+            log(record);
         }
     }
 }
@@ -112,7 +115,7 @@ impl Incidents {
         now: Mono,
         at_us: i64,
     ) -> Option<AuditRecord> {
-        let event = "drone_command";
+        let event = DRONE_COMMAND;
         let left_out = self.of_holder(Kind::Command, actor, COMMANDS, now)?;
         tracing::info!(target: TARGET, event, %client, actor, subject, left_out);
         self.of_holder(Kind::CommandKept, actor, LINES, now)?;

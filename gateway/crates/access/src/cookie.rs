@@ -96,3 +96,46 @@ impl Cookie {
         Mono::from_millis(self.seen_ms.load(Ordering::Relaxed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Mono {
+        Mono::from_millis(ms)
+    }
+
+    #[test]
+    fn a_cookie_is_good_until_its_time_is_over_or_somebody_signs_out() {
+        let cookie = Cookie::new([7; 32], at(10), at(100));
+        assert!(cookie.is_live(at(99)) && !cookie.is_live(at(100)));
+        assert_eq!(cookie.left(at(40)), Duration::from_millis(60));
+        assert_eq!(cookie.left(at(101)), Duration::ZERO);
+        cookie.end();
+        assert!(!cookie.is_live(at(11)));
+    }
+
+    #[test]
+    fn it_is_seen_when_it_was_shown_last() {
+        let cookie = Cookie::new([7; 32], at(10), at(100));
+        assert_eq!(cookie.seen(), at(10));
+        cookie.show(at(50));
+        cookie.show(at(30));
+        assert_eq!(cookie.seen(), at(50), "never earlier than it was");
+        assert!(!cookie.is_kept());
+        cookie.mark_kept();
+        assert!(cookie.is_kept());
+    }
+
+    #[test]
+    fn its_number_is_the_beginning_of_its_hash_and_secrets_differ() {
+        let mut bytes = [0; 32];
+        bytes[..9].copy_from_slice(&[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        let cookie = Cookie::new(bytes, at(0), at(1));
+        assert_eq!(cookie.number(), 0x0102_0304_0506_0708);
+        let (one, other) = (secret().expect("random"), secret().expect("random"));
+        assert_eq!(one.len(), 43);
+        assert_ne!(hash(one.as_bytes()), hash(other.as_bytes()));
+        assert_eq!(hash(one.as_bytes()), hash(one.as_bytes()));
+    }
+}

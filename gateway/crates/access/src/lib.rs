@@ -53,6 +53,7 @@ mod tickets;
 mod typed;
 mod withdrawn;
 
+pub use audit::DRONE_COMMAND;
 pub use browser::Browser;
 pub use browsers::BrowserSession;
 pub use client::{AttachedNetwork, ClientAddress};

@@ -147,3 +147,61 @@ fn parse_hash(digits: &str) -> Option<KeyId> {
     let hash = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?;
     hash.try_into().map(KeyId).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admin(key: &str) -> Result<(), OverrideError> {
+        check_given_keys(Some(key.to_owned()), None)
+    }
+
+    #[test]
+    fn limits_of_a_given_key_are_the_last_that_is_allowed() {
+        let long = |bytes: usize| "x".repeat(bytes);
+        assert_eq!(admin(&long(MIN_OVERRIDE_CHARS)), Ok(()));
+        assert_eq!(admin(&long(MAX_KEY_BYTES)), Ok(()));
+        assert_eq!(admin(&format!(" {} ", long(MIN_OVERRIDE_CHARS))), Ok(()));
+        let name = Role::Admin.variable();
+        for short in [long(MIN_OVERRIDE_CHARS - 1), String::new()] {
+            assert_eq!(admin(&short), Err(OverrideError::TooShort(name)));
+        }
+        for other in [
+            long(MAX_KEY_BYTES + 1),
+            "xxxxxxxx xxxxxxxx".to_owned(),
+            "é".repeat(20),
+        ] {
+            assert_eq!(admin(&other), Err(OverrideError::NotAHeaderValue(name)));
+        }
+    }
+
+    #[test]
+    fn a_hash_is_taken_for_the_key_that_it_is_of() {
+        let key = "a key that nobody publishes".replace(' ', "-");
+        let digits = data_encoding::HEXLOWER.encode(&secret::hash(key.as_bytes()).0);
+        let hashed = |digits: &str| Some(format!("{HASH_PREFIX}{digits}"));
+        assert_eq!(
+            check_given_keys(Some(key), hashed(&digits)),
+            Err(OverrideError::Same)
+        );
+        let given = Overrides::given(None, hashed(&digits.to_uppercase())).expect("a hash");
+        assert_eq!(given.of(Role::Admin), None);
+        assert!(given.of(Role::ReadOnly).is_some() && !given.published_allowed);
+        let name = Role::ReadOnly.variable();
+        for wrong in ["", &digits[2..], "xyz"] {
+            let refused = check_given_keys(None, hashed(wrong));
+            assert_eq!(refused, Err(OverrideError::NotAHash(name)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_everybody_knows_is_for_the_demo_alone() {
+        let name = Role::Admin.variable();
+        for key in [PUBLISHED_ADMIN_KEY, PUBLISHED_READONLY_KEY] {
+            assert_eq!(admin(key), Err(OverrideError::Published(name)));
+        }
+        let demo = Overrides::published();
+        assert!(demo.published_allowed && demo.of(Role::Admin) != demo.of(Role::ReadOnly));
+        assert!(Role::reserves(" admin key ") && !Role::reserves("Admin"));
+    }
+}

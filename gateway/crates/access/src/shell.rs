@@ -48,7 +48,7 @@ struct Keyring {
 impl Access {
     /// Loads the keys; makes and stores the first two when there are none.
     /// `admin` and `readonly` set their strings (environment, credentials); what
-    /// a changed or missing one means is told at the top of `first.rs`.
+    /// a changed or missing one means is said at the top of `first.rs`.
     ///
     /// # Errors
     /// [`KeyError::Override`] when a given key is too weak or published,
@@ -90,7 +90,7 @@ impl Access {
         )?;
         if !start.changes.is_empty() {
             records.commit(start.changes.clone()).await?;
-            audit::tell_all(&start.changes);
+            audit::log_all(&start.changes);
         }
         let gate = Gate::new(config, start.keys.into_iter().collect());
         let keyring = Keyring {
@@ -217,11 +217,11 @@ impl Access {
     pub async fn lift_lockout(&self, client: ClientAddress, by: &str) -> Result<bool, NotDurable> {
         let lifted = self.keyring.gate.lift_lockout(client, Mono::now());
         if lifted {
-            let told = audit::lockout_lifted(client, by, term_now().as_microsecond());
-            audit::tell(&told);
+            let entry = audit::lockout_lifted(client, by, term_now().as_microsecond());
+            audit::log(&entry);
             self.keyring
                 .records
-                .commit(vec![Change::Audit(told)])
+                .commit(vec![Change::Audit(entry)])
                 .await?;
         }
         Ok(lifted)
@@ -243,9 +243,9 @@ impl Access {
         if changes.is_empty() {
             return Ok(());
         }
-        let told = audit::terms_anchored(changes.len(), by_us, term_now().as_microsecond());
-        audit::tell(&told);
-        changes.push(Change::Audit(told));
+        let entry = audit::terms_anchored(changes.len(), by_us, term_now().as_microsecond());
+        audit::log(&entry);
+        changes.push(Change::Audit(entry));
         self.keyring.records.commit(changes).await
     }
 
@@ -328,17 +328,17 @@ async fn to_the_end<T: Send + 'static>(
 }
 
 impl Keyring {
-    /// Tells of a refusal what there is to tell.
+    /// Logs a refusal, and puts it into the audit trail within the budget.
     fn refused(&self, refusal: &Refusal, client: IpAddr, now: Mono, wall_us: i64) -> Denial {
         let incident = refusal.incident.as_ref();
-        let told = incident
+        let entry = incident
             .and_then(|incident| {
                 let counted_as = self.gate.client(client);
                 self.incidents
                     .record(incident, client, counted_as, now, wall_us)
             })
             .map(Change::Audit);
-        if let Some(record) = told {
+        if let Some(record) = entry {
             self.records.defer(vec![record]);
         }
         refusal.denial
@@ -349,19 +349,19 @@ impl Keyring {
         let table = self.gate.keys();
         let now_us = term_now().as_microsecond();
         let (mut key, record) = new.make(&table, self.max_keys.load(Ordering::Relaxed), now_us)?;
-        let told = audit::key_created(&record, by, now_us);
+        let entry = audit::key_created(&record, by, now_us);
         self.records
             .commit(vec![
                 Change::PutKey(record.clone()),
-                Change::Audit(told.clone()),
+                Change::Audit(entry.clone()),
             ])
             .await?;
         let table = table.with(record.clone());
-        if let Some(entry) = table.find(&record.id).filter(|_| !clock::is_told()) {
-            entry.begin_provisionally();
+        if let Some(key) = table.find(&record.id).filter(|_| !clock::is_told()) {
+            key.begin_provisionally();
         }
         self.gate.install(table);
-        audit::tell(&told);
+        audit::log(&entry);
         Ok((std::mem::take(&mut *key), record))
     }
 
@@ -370,15 +370,15 @@ impl Keyring {
         let table = self.gate.keys();
         let now_us = term_now().as_microsecond();
         let record = keys::revocable(&table, key_or_preview, now_us)?.record();
-        let told = audit::key_revoked(&record, by, now_us);
+        let entry = audit::key_revoked(&record, by, now_us);
         self.records
             .commit(vec![
                 Change::DeleteKey(record.id),
-                Change::Audit(told.clone()),
+                Change::Audit(entry.clone()),
             ])
             .await?;
         self.gate.install(table.without(&record.id));
-        audit::tell(&told);
+        audit::log(&entry);
         Ok(record)
     }
 }

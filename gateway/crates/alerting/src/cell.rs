@@ -4,6 +4,10 @@
 //!
 //! * A bad value makes the cell pending; once it was bad for the rule's hold
 //!   time and the cool-down since the last firing is over, the cell fires.
+//! * Good moments undo half of their own length of the bad time, not all of it: a value
+//!   that swings round its threshold fires as well, once it was bad for more than a
+//!   third of the time for long enough. Such an alert ends when its bad time is undone,
+//!   not at the next swing.
 //! * A firing cell stays so until the value has come back by the hysteresis:
 //!   one alert an episode, however long it lasts.
 //! * A value inside the hysteresis neither fires nor clears.
@@ -43,7 +47,14 @@ pub(super) struct Cell {
     /// is handed over although nothing fired.
     unproven: bool,
     transition: PendingTransition,
-    /// Start of the pending episode.
+    /// Whether the last value was bad.
+    is_bad: bool,
+    /// Whether it fired for its share of the time, without an unbroken hold.
+    by_share: bool,
+    /// Bad time less half of the good time after it, in milliseconds at the last reading;
+    /// at most the rule's hold, which is at most a day.
+    bad_ms: u32,
+    /// Since when the value is bad without a break.
     since: Mono,
     /// Last reading.
     seen: Mono,
@@ -89,6 +100,9 @@ impl Cell {
         silenced: false,
         unproven: true,
         transition: PendingTransition::NONE,
+        is_bad: false,
+        by_share: false,
+        bad_ms: 0,
         since: Mono::ZERO,
         seen: Mono::ZERO,
         value: 0.0,
@@ -101,8 +115,9 @@ impl Cell {
 
     /// Judges a reading.
     pub(super) fn observe(&mut self, rule: &Rule, value: f64, now: Mono) -> Step {
-        self.seen = now;
-        if rule.breaches(value) {
+        self.count_time(rule, now);
+        self.is_bad = rule.breaches(value);
+        if self.is_bad {
             self.value = value;
             match self.phase {
                 Phase::Firing => return Step::Nothing,
@@ -112,7 +127,11 @@ impl Cell {
             return self.fire_when_due(rule, now);
         }
         match self.phase {
-            Phase::Firing if rule.clears(value) => self.end(now),
+            Phase::Firing if self.by_share && self.bad_ms > 0 => Step::Nothing,
+            Phase::Firing if rule.clears(value) => {
+                self.bad_ms = 0;
+                self.end(now)
+            }
             Phase::Firing => Step::Nothing,
             Phase::Pending | Phase::Quiet => {
                 self.phase = Phase::Quiet;
@@ -126,8 +145,9 @@ impl Cell {
     }
 
     /// Whether that value would end an alert.
-    pub(super) fn would_end(&self, rule: &Rule, value: f64) -> bool {
-        self.phase == Phase::Firing && !rule.breaches(value) && rule.clears(value)
+    pub(super) fn would_end(&self, rule: &Rule, value: f64, now: Mono) -> bool {
+        let is_undone = !self.by_share || self.bad_ms_at(rule, now) == 0;
+        self.phase == Phase::Firing && !rule.breaches(value) && is_undone && rule.clears(value)
     }
 
     /// Lets time pass for a pending cell.
@@ -135,7 +155,7 @@ impl Cell {
         if self.phase != Phase::Pending {
             return Step::Nothing;
         }
-        if now.since(self.seen) > rule.hold.max(STALE_AFTER) {
+        if self.is_stale(rule, now) {
             self.phase = Phase::Quiet;
             return Step::Nothing;
         }
@@ -148,6 +168,7 @@ impl Cell {
         // A beginning that still waits belongs to a later alert: keep it.
         if self.phase == Phase::Firing && !self.transition.begins() {
             self.phase = Phase::Quiet;
+            (self.is_bad, self.bad_ms) = (false, 0);
             self.transition = PendingTransition::NONE;
             self.resolved_value = Some(self.value);
         }
@@ -185,6 +206,23 @@ impl Cell {
         self.phase == Phase::Firing
     }
 
+    /// Whether good time has undone all bad time.
+    pub(super) fn is_undone(&self) -> bool {
+        self.bad_ms == 0
+    }
+
+    /// Lets the next good value end the alert, however long the value swung before: for
+    /// trials, which do not know how long it was good.
+    pub(super) fn end_at_once(&mut self) {
+        self.by_share = false;
+    }
+
+    /// Has the alert end as late as if the value had swung before, and was bad until now:
+    /// for trials as well.
+    pub(super) fn end_late(&mut self, rule: &Rule) {
+        (self.by_share, self.bad_ms) = (true, rule.hold.as_millis() as u32);
+    }
+
     /// Whether the cool-down since the last firing is over.
     pub(super) fn may_fire(&self, rule: &Rule, now: Mono) -> bool {
         let is_over = |fired: Mono| now.since(fired) >= rule.cooldown;
@@ -197,6 +235,34 @@ impl Cell {
             .is_some_and(|then| excess(self.value) > excess(then) + rule.threshold.abs() * WORSE)
     }
 
+    /// Adds the time since the last reading to what its value was: bad or good.
+    fn count_time(&mut self, rule: &Rule, now: Mono) {
+        self.bad_ms = self.bad_ms_at(rule, now);
+        if self.is_stale(rule, now) && self.phase == Phase::Pending {
+            self.phase = Phase::Quiet;
+        }
+        self.seen = now;
+    }
+
+    /// Its bad time when the next reading is of `now`.
+    fn bad_ms_at(&self, rule: &Rule, now: Mono) -> u32 {
+        let passed_ms = now.since(self.seen).as_millis() as u32;
+        if self.is_stale(rule, now) {
+            // Nobody knows how it was.
+            0
+        } else if self.is_bad {
+            // No more than the hold: what is long over is undone in twice that time.
+            let hold_ms = rule.hold.as_millis() as u32;
+            self.bad_ms.saturating_add(passed_ms).min(hold_ms)
+        } else {
+            self.bad_ms.saturating_sub(passed_ms / 2)
+        }
+    }
+
+    fn is_stale(&self, rule: &Rule, now: Mono) -> bool {
+        now.since(self.seen) > rule.hold.max(STALE_AFTER)
+    }
+
     fn begin_pending(&mut self, now: Mono) {
         self.phase = Phase::Pending;
         self.since = now;
@@ -204,7 +270,10 @@ impl Cell {
     }
 
     fn fire_when_due(&mut self, rule: &Rule, now: Mono) -> Step {
-        if now.since(self.since) < rule.hold {
+        let is_unbroken = now.since(self.since) >= rule.hold;
+        // The value has been bad since the last reading.
+        let bad = Duration::from_millis(self.bad_ms.into()) + now.since(self.seen);
+        if !is_unbroken && bad < rule.hold {
             return Step::Nothing;
         }
         if !self.may_fire(rule, now) && !self.is_worse(rule) {
@@ -217,6 +286,7 @@ impl Cell {
             return step;
         }
         self.phase = Phase::Firing;
+        self.by_share = !is_unbroken;
         (self.unproven, self.resolved_value) = (false, None);
         self.fired = Some(now);
         self.raised_value = self.value;
@@ -238,214 +308,4 @@ impl Cell {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::rule::tests::text;
-    use super::*;
-
-    fn at(seconds: u64) -> Mono {
-        Mono::from_millis(seconds * 1000)
-    }
-
-    fn rule(change: impl FnOnce(&mut crate::RuleText)) -> Rule {
-        let mut rule = text(">=", 95.0);
-        change(&mut rule);
-        Rule::parse(&rule).expect("valid")
-    }
-
-    #[test]
-    fn fires_at_exactly_the_threshold_once_an_episode() {
-        let rule = rule(|_| {});
-        let mut cell = Cell::NEW;
-        assert_eq!(cell.observe(&rule, 95.0, at(1)), Step::Waits);
-        let fired = cell.take().expect("waits");
-        assert!(fired.transition.raised && fired.transition.stands);
-        assert_eq!((fired.value, fired.raised_at), (95.0, at(1)));
-        assert_eq!(
-            cell.observe(&rule, 99.0, at(10_000)),
-            Step::Nothing,
-            "still the same alert, long after the cool-down"
-        );
-    }
-
-    #[test]
-    fn the_first_good_value_of_a_run_ends_an_alert_of_the_run_before() {
-        let rule = rule(|rule| rule.hysteresis = 5.0);
-        let mut cell = Cell::NEW;
-        assert_eq!(
-            cell.observe(&rule, 92.0, at(1)),
-            Step::Nothing,
-            "inside the hysteresis nothing is proven"
-        );
-        assert_eq!(cell.observe(&rule, 50.0, at(2)), Step::Waits);
-        let ended = cell.take().expect("waits").transition;
-        assert!(ended.ended_before && !ended.raised);
-        assert_eq!(cell.observe(&rule, 50.0, at(3)), Step::Nothing, "once");
-    }
-
-    #[test]
-    fn a_hold_time_can_end_by_a_tick_but_not_for_an_absent_value() {
-        let rule = rule(|rule| rule.for_s = 10);
-        let mut cell = Cell::NEW;
-        assert_eq!(cell.observe(&rule, 96.0, at(0)), Step::Nothing);
-        assert_eq!(cell.tick(&rule, at(9)), Step::Nothing);
-        assert_eq!(cell.tick(&rule, at(10)), Step::Waits);
-        let mut silent = Cell::NEW;
-        silent.observe(&rule, 96.0, at(0));
-        assert_eq!(silent.tick(&rule, at(31)), Step::Nothing);
-        assert!(!silent.is_pending(), "nothing is known of it any more");
-    }
-
-    #[test]
-    fn after_an_operator_resolved_it_may_fire_again_when_the_cool_down_is_over() {
-        let rule = rule(|_| {});
-        let mut cell = Cell::NEW;
-        cell.observe(&rule, 96.0, at(0));
-        cell.take();
-        cell.release();
-        assert_eq!(cell.observe(&rule, 96.0, at(299)), Step::Silenced);
-        assert_eq!(
-            cell.observe(&rule, 96.0, at(299)),
-            Step::Nothing,
-            "counted once"
-        );
-        assert_eq!(cell.observe(&rule, 96.0, at(300)), Step::Waits);
-        cell.release();
-        assert!(
-            cell.take().expect("waits").transition.stands,
-            "an alert the committer has not seen is not released"
-        );
-    }
-
-    #[test]
-    fn what_has_become_clearly_worse_since_it_was_resolved_does_not_wait() {
-        let rule = rule(|_| {});
-        let mut cell = Cell::NEW;
-        cell.observe(&rule, 96.0, at(0));
-        cell.take();
-        cell.release();
-        assert_eq!(cell.observe(&rule, 105.0, at(10)), Step::Silenced);
-        assert_eq!(cell.observe(&rule, 106.0, at(11)), Step::Waits);
-        assert_eq!(cell.take().map(|change| change.value), Some(106.0));
-    }
-
-    /// The plainest statement of the life cycle: recomputed from the whole
-    /// history at every step, without flags or remembered phases.
-    #[derive(Default)]
-    struct Model {
-        /// (time, value) of the readings since the last clear, release or staleness.
-        episode: Vec<(u64, f64)>,
-        open: bool,
-        last_fired: Option<u64>,
-        raised: Vec<(u64, f64)>,
-        ended: Vec<u64>,
-    }
-
-    impl Model {
-        fn reading(&mut self, rule: &Rule, value: f64, now: u64) {
-            if self.open {
-                if rule.clears(value) {
-                    self.open = false;
-                    self.ended.push(now);
-                    self.episode.clear();
-                }
-                return;
-            }
-            if rule.breaches(value) {
-                self.episode.push((now, value))
-            } else {
-                self.episode.clear()
-            }
-            self.due(rule, now);
-        }
-
-        fn tick(&mut self, rule: &Rule, now: u64) {
-            let limit = rule.hold.as_secs().max(STALE_AFTER.as_secs());
-            if !self.open
-                && self
-                    .episode
-                    .last()
-                    .is_some_and(|(seen, _)| now - seen > limit)
-            {
-                self.episode.clear();
-            }
-            self.due(rule, now);
-        }
-
-        fn due(&mut self, rule: &Rule, now: u64) {
-            let (Some((since, _)), Some((_, value))) = (self.episode.first(), self.episode.last())
-            else {
-                return;
-            };
-            let held = now - since >= rule.hold.as_secs();
-            let cool = self
-                .last_fired
-                .is_none_or(|fired| now - fired >= rule.cooldown.as_secs());
-            if !self.open && held && cool {
-                self.open = true;
-                self.last_fired = Some(now);
-                self.raised.push((now, *value));
-                self.episode.clear();
-            }
-        }
-    }
-
-    #[derive(Clone, Debug)]
-    enum Event {
-        Reading(f64),
-        Tick,
-        Resolve,
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-        #[test]
-        fn a_cell_does_what_the_naive_model_does(
-            operator in prop::sample::select(vec![">", "<", ">=", "<=", "==", "!="]),
-            for_s in prop::sample::select(vec![0u32, 1, 5, 60]),
-            cooldown_minutes in 0u32..4,
-            hysteresis in prop::sample::select(vec![0.0, 1.0, 3.0]),
-            events in prop::collection::vec((0u64..45, prop_oneof![
-                6 => (90i32..100).prop_map(|value| Event::Reading(f64::from(value))),
-                2 => Just(Event::Tick),
-                1 => Just(Event::Resolve),
-            ]), 1..120),
-        ) {
-            let rule = rule(|rule| {
-                rule.operator = operator.to_owned();
-                rule.for_s = for_s;
-                rule.cooldown_minutes = cooldown_minutes;
-                rule.hysteresis = if operator == "!=" { 0.0 } else { hysteresis };
-            });
-            let mut cell = Cell::NEW;
-            cell.unproven = false;
-            let mut model = Model::default();
-            let (mut now, mut raised, mut ended) = (0, Vec::new(), Vec::new());
-            for (step, event) in events {
-                now += step;
-                match event {
-                    Event::Reading(value) => {
-                        cell.observe(&rule, value, at(now));
-                        model.reading(&rule, value, now);
-                    }
-                    Event::Tick => {
-                        cell.tick(&rule, at(now));
-                        model.tick(&rule, now);
-                    }
-                    Event::Resolve => {
-                        cell.release();
-                        model.open = false;
-                    }
-                }
-                if let Some(change) = cell.take() {
-                    if change.transition.ended_before { ended.push(change.ended_at.as_millis() / 1000) }
-                    if change.transition.raised { raised.push((change.raised_at.as_millis() / 1000, change.value)) }
-                }
-                prop_assert_eq!(cell.phase == Phase::Firing, model.open);
-            }
-            prop_assert_eq!(raised, model.raised);
-            prop_assert_eq!(ended, model.ended);
-        }
-    }
-}
+mod tests;

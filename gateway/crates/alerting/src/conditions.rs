@@ -48,6 +48,7 @@ const EVENTS: &[&str] = &[STORE_LOSS, UPDATE_ENDED];
 const UNTIL_HEARD: &[&str] = &[
     BOARD_SENSOR_LOST,
     BRIDGE_SENSOR_LOST,
+    BRIDGE_STOP_UNKNOWN,
     DRONE_LANDING_UNCONFIRMED,
     DRONE_SILENT,
     DRONE_UPSIDE_DOWN,
@@ -70,6 +71,8 @@ pub const DRONE_UPSIDE_DOWN: &str = "drone_upside_down";
 pub const BOARD_SENSOR_LOST: &str = "board_sensor_lost";
 /// Key of the alert that a sensor of a bridge is no longer known.
 pub const BRIDGE_SENSOR_LOST: &str = "bridge_sensor_lost";
+/// Key of the alert that a board does not say whether its emergency stop is engaged.
+pub const BRIDGE_STOP_UNKNOWN: &str = "bridge_stop_unknown";
 /// Key of the alert about stored data that was lost.
 pub const STORE_LOSS: &str = "store_recovered";
 /// Key of the alert about an update that was left or refused.
@@ -190,9 +193,15 @@ impl Conditions {
         ends
     }
 
-    /// Nobody looks at it any more.
-    pub(super) fn let_go(&mut self, key: &str, subject: &str) {
-        if let Some(index) = self.position(key, subject) {
+    /// Nothing will be heard any more of what a standing condition is about: its alert
+    /// stays as it is, and is not renewed once an operator has resolved it.
+    pub(super) fn leave(&mut self, key: &str, subject: &str) {
+        let Some(index) = self.position(key, subject) else {
+            return;
+        };
+        if self.states[index].released.is_some() {
+            self.states.remove(index);
+        } else {
             self.states[index].let_go = true;
         }
     }

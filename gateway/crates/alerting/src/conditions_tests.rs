@@ -129,7 +129,7 @@ fn what_nobody_looks_at_any_more_keeps_its_alert_until_it_is_resolved() {
     let mut conditions = Conditions::default();
     conditions.raise(silent("d1"), at(0));
     conditions.drain();
-    conditions.let_go("drone_silent", "d1");
+    conditions.leave("drone_silent", "d1");
     assert!(!conditions.tick(at(9_999)));
     assert_eq!(conditions.standing(), 1);
     conditions.release("drone_silent", "d1", at(10_000));
@@ -259,4 +259,35 @@ fn sensors_of_the_board_are_lost_until_they_are_heard_as_well() {
     assert!(!conditions.tick(at(9_999)));
     assert!(is_event(STORE_LOSS) && is_event(UPDATE_ENDED));
     assert!(!is_event(BOARD_SENSOR_LOST) && !is_event(BRIDGE_SENSOR_LOST));
+}
+
+#[test]
+fn what_is_heard_no_more_stands_until_an_operator_resolves_it() {
+    let mut conditions = Conditions::default();
+    let lost = Condition {
+        key: BRIDGE_SENSOR_LOST,
+        ..silent("bridge/mast/v")
+    };
+    conditions.raise(lost.clone(), at(0));
+    conditions.drain();
+    conditions.leave(BRIDGE_SENSOR_LOST, "bridge/mast/v");
+    assert!(!conditions.tick(at(9_999)), "silence ends nothing");
+    assert_eq!(conditions.standing(), 1);
+    conditions.release(BRIDGE_SENSOR_LOST, "bridge/mast/v", at(10_000));
+    assert!(
+        !conditions.tick(at(99_999)),
+        "nobody has to resolve it twice"
+    );
+    assert!(conditions.raise(lost, at(100_000)), "it may come back");
+}
+
+#[test]
+fn what_was_resolved_before_it_was_left_does_not_come_back() {
+    let mut conditions = Conditions::default();
+    conditions.raise(silent("d1"), at(0));
+    conditions.drain();
+    conditions.release("drone_silent", "d1", at(1));
+    conditions.leave("drone_silent", "d1");
+    assert!(!conditions.tick(at(9_999)));
+    assert_eq!(conditions.standing(), 0);
 }

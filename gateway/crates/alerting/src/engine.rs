@@ -134,11 +134,10 @@ impl Engine {
                 let cell = &mut state.cells[slot];
                 tally.evaluations += 1;
                 // One that stands on hides nothing; the next good value is looked at again.
-                if cell.would_end(rule, reading.value) && !self.ends.take(now) {
-                    continue;
+                if !cell.would_end(rule, reading.value, now) || self.ends.take(now) {
+                    tally.note(cell.observe(rule, reading.value, now));
+                    state.any_pending |= cell.is_pending();
                 }
-                tally.note(cell.observe(rule, reading.value, now));
-                state.any_pending |= cell.is_pending();
                 if rule.action.is_some()
                     && let Some(stands) = state.actions.observe(slot, rule, reading.value, now)
                 {

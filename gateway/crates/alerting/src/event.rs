@@ -3,39 +3,26 @@
 //! Pure. The committer sends the event along with the change that makes it durable, so
 //! that the store, the outbox and the channels repeat a decision and make none.
 
+use readings::event::AlertChange;
+
 use super::model::Alert;
 
-/// What happened to an alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
-    /// It was raised.
-    Raised,
-    /// Somebody has seen it.
-    Acknowledged,
-    /// Its value came back, and nobody has resolved it yet.
-    Cleared,
-    /// It is over.
-    Resolved,
-}
-
-impl EventKind {
-    /// What happened between two states of one alert, of which `before` is the last that
-    /// is known to be durable. Of several things that happened at once the last in an
-    /// alert's life counts. One that is not known to be durable was raised, whatever came
-    /// then; the store, which knows better, tells only what it does not hold yet.
-    pub(super) fn between(before: Option<&Alert>, after: &Alert) -> Option<EventKind> {
-        let Some(before) = before else {
-            return Some(EventKind::Raised);
-        };
-        if before.resolved.is_none() && after.resolved.is_some() {
-            Some(EventKind::Resolved)
-        } else if before.acknowledged.is_none() && after.acknowledged.is_some() {
-            Some(EventKind::Acknowledged)
-        } else if before.cleared.is_none() && after.cleared.is_some() {
-            Some(EventKind::Cleared)
-        } else {
-            None
-        }
+/// What happened between two states of one alert, of which `before` is the last that is
+/// known. Of several things that happened at once the last in an alert's life counts. One
+/// that is not known yet was raised, whatever came then; the store, which knows better,
+/// tells only what it does not hold yet.
+pub(super) fn between(before: Option<&Alert>, after: &Alert) -> Option<AlertChange> {
+    let Some(before) = before else {
+        return Some(AlertChange::Raised);
+    };
+    if before.resolved.is_none() && after.resolved.is_some() {
+        Some(AlertChange::Resolved)
+    } else if before.acknowledged.is_none() && after.acknowledged.is_some() {
+        Some(AlertChange::Acknowledged)
+    } else if before.cleared.is_none() && after.cleared.is_some() {
+        Some(AlertChange::Cleared)
+    } else {
+        None
     }
 }
 
@@ -66,13 +53,13 @@ mod tests {
             ..open.clone()
         };
         let table = [
-            (None, &open, Some(EventKind::Raised)),
-            (None, &resolved, Some(EventKind::Raised)),
-            (Some(&open), &acknowledged, Some(EventKind::Acknowledged)),
-            (Some(&open), &cleared, Some(EventKind::Cleared)),
-            (Some(&open), &resolved, Some(EventKind::Resolved)),
-            (Some(&acknowledged), &resolved, Some(EventKind::Resolved)),
-            (Some(&cleared), &resolved, Some(EventKind::Resolved)),
+            (None, &open, Some(AlertChange::Raised)),
+            (None, &resolved, Some(AlertChange::Raised)),
+            (Some(&open), &acknowledged, Some(AlertChange::Acknowledged)),
+            (Some(&open), &cleared, Some(AlertChange::Cleared)),
+            (Some(&open), &resolved, Some(AlertChange::Resolved)),
+            (Some(&acknowledged), &resolved, Some(AlertChange::Resolved)),
+            (Some(&cleared), &resolved, Some(AlertChange::Resolved)),
             (Some(&durable_at_last), &open, None),
             (Some(&acknowledged), &acknowledged, None),
             (Some(&cleared), &cleared, None),
@@ -80,11 +67,7 @@ mod tests {
             (Some(&resolved), &open, None),
         ];
         for (before, after, event) in table {
-            assert_eq!(
-                EventKind::between(before, after),
-                event,
-                "{before:?} {after:?}"
-            );
+            assert_eq!(between(before, after), event, "{before:?} {after:?}");
         }
     }
 }

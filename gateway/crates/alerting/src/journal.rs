@@ -7,16 +7,16 @@
 use std::future::Future;
 
 use super::error::JournalError;
-use super::event::EventKind;
 use super::model::Alert;
 use super::rule::Rule;
+use readings::event::AlertChange;
 
 /// One change; those of one commit are made together or not at all.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// Adds or replaces an alert by its sequence number; and what happened to it, for those
     /// who are notified: durable together with it.
-    PutAlert(Box<Alert>, Option<EventKind>),
+    PutAlert(Box<Alert>, Option<AlertChange>),
     /// Removes an alert.
     DeleteAlert(u64),
     /// Adds or replaces a rule by its name.

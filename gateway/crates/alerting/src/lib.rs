@@ -53,25 +53,26 @@ use readings::clock::{Mono, wall_now};
 use readings::{Reading, SourceId, Sources};
 use ruleset::Rulebook;
 use service::AlertService;
+pub use service::Explain;
 
 pub use acting::{Actor, RuleActs};
 pub use action::{Action, MAX_ACTION_DRONES, RuleAction};
 pub use conditions::{
-    BOARD_SENSOR_LOST, BRIDGE_BUTTON, BRIDGE_SENSOR_LOST, DRONE_LANDING_UNCONFIRMED, DRONE_SILENT,
-    DRONE_UPSIDE_DOWN, STORE_LOSS, UPDATE_ENDED,
+    BOARD_SENSOR_LOST, BRIDGE_BUTTON, BRIDGE_SENSOR_LOST, BRIDGE_STOP_UNKNOWN,
+    DRONE_LANDING_UNCONFIRMED, DRONE_SILENT, DRONE_UPSIDE_DOWN, STORE_LOSS, UPDATE_ENDED,
 };
 pub use config::{Config, MAX_ALERTS, MAX_RETENTION_DAYS};
 pub use error::{AlertError, JournalError};
-pub use event::EventKind;
 pub use journal::{Change, Journal, Kept, StoredRule};
 pub use model::{Alert, AlertEvent, AlertStats, Condition, Filter, Measured, RuleView, Summary};
 pub use preview::{Firings, Preview, Step};
+pub use readings::event::AlertChange;
 pub use readings::{AlertType, Level};
 pub use rerun::Rerun;
 pub use rule::{MAX_COOLDOWN_MINUTES, MAX_FOR_S, MAX_NAME_CHARS, Operator, Rule};
-pub use rule_table::{MAX_API_RULES, MAX_CONFIG_RULES, MAX_DEFAULT_RULES, MAX_RULES};
+pub use rule_table::{MAX_API_RULES, MAX_DEFAULT_RULES, MAX_RULES};
 pub use rule_text::{RuleText, USUAL_COOLDOWN_MINUTES};
-pub use wording::{alert_id, parse_id, quantity};
+pub use wording::{AUTO, alert_id, parse_id, quantity};
 
 /// How often retention is looked at.
 const TRIM_EVERY: Duration = Duration::from_secs(60);
@@ -198,6 +199,13 @@ impl Alerts {
         self.service.engine.set_actor(actor);
     }
 
+    /// Asks `explain` what a value is of, for the words of alerts; only the first one that
+    /// is given is asked.
+    pub fn explain_by(&self, explain: Explain) {
+        // A second one would be a second board.
+        let _ = self.service.explain.set(explain);
+    }
+
     /// Every room has added its default rules. Only now can an alert be told to have
     /// lost its rule: before, the rule may be one that is still to come.
     pub fn rules_complete(&self) {
@@ -241,10 +249,10 @@ impl Alerts {
         }
     }
 
-    /// Nobody looks at the condition `key` of `subject` any more: its alert stays until a
-    /// person resolves it or it is cleared, and is not raised anew.
-    pub fn let_go(&self, key: &'static str, subject: &str) {
-        self.service.conditions().let_go(key, subject);
+    /// Nothing will be heard any more of what the condition `key` of `subject` is about:
+    /// its alert stands until an operator resolves it, and then does not come back.
+    pub fn leave(&self, key: &'static str, subject: &str) {
+        self.service.conditions().leave(key, subject);
     }
 
     /// Alerts, newest first.
@@ -301,6 +309,19 @@ impl Alerts {
     pub async fn resolve(&self, id: &str, by: &str) -> Result<Arc<Alert>, AlertError> {
         let (id, by) = (id.to_owned(), by.into());
         self.ask(|reply| Command::Resolve { id, by, reply }).await
+    }
+
+    /// Resolves without waiting for it; for threads that must not wait. When too much is
+    /// waiting it is not done, and counted.
+    pub fn resolve_soon(&self, id: &str, by: &str) {
+        let (id, by) = (id.to_owned(), by.into());
+        // Nobody takes the answer.
+        let (reply, _) = oneshot::channel();
+        let command = Command::Resolve { id, by, reply };
+        if self.commands.try_send(command).is_err() {
+            let refused = &self.service.counters.commands_refused;
+            refused.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Has channels hear of an alert again that stands, as if it were raised now. Best

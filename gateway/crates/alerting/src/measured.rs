@@ -148,3 +148,58 @@ fn gauges(stats: &AlertStats) -> [Sample<usize>; 5] {
         ),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_figure_stands_under_its_own_name() {
+        let stats = AlertStats {
+            evaluations: 1,
+            not_finite: 2,
+            raised: 3,
+            suppressed: 4,
+            coalesced: 5,
+            cells_waiting: 6,
+            commands_waiting: 7,
+            commands_refused: 8,
+            not_durable: 9,
+            commits_failed: 10,
+            conditions: 11,
+            conditions_refused: 12,
+            dropped_full: 13,
+            dropped_old: 14,
+            events_overwritten: 15,
+            rules_ignored: 16,
+        };
+        let counted = counters(&stats).map(|(name, _, value)| (name, value));
+        assert_eq!(
+            counted,
+            [
+                ("rule_evaluations", 1),
+                ("rule_readings_refused", 2),
+                ("alerts_raised", 3),
+                ("alerts_suppressed", 4),
+                ("alerts_coalesced", 5),
+                ("alert_commands_refused", 8),
+                ("alert_commits_failed", 10),
+                ("alert_conditions_refused", 12),
+                ("alerts_dropped_full", 13),
+                ("alerts_dropped_old", 14),
+                ("alert_events_overwritten", 15),
+            ]
+        );
+        let gauged = gauges(&stats).map(|(name, _, value)| (name, value));
+        assert_eq!(
+            gauged,
+            [
+                ("alert_conditions", 11),
+                ("alerts_not_durable", 9),
+                ("alert_commands_waiting", 7),
+                ("alert_cells_waiting", 6),
+                ("alert_rules_ignored", 16),
+            ]
+        );
+    }
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::rule::Rule;
 use jiff::Timestamp;
+use readings::event::AlertChange;
 use readings::{AlertType, Level, Metric};
 
 /// An alert as shown; immutable, replaced on change.
@@ -127,8 +128,8 @@ pub struct Condition {
 pub enum AlertEvent {
     /// A new alert.
     Raised(Arc<Alert>),
-    /// Acknowledged, cleared, resolved, or durable at last.
-    Changed(Arc<Alert>),
+    /// What happened to one that is known; none where it is only durable at last.
+    Changed(Arc<Alert>, Option<AlertChange>),
 }
 
 /// Counters for `/metrics`.

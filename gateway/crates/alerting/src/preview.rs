@@ -90,7 +90,11 @@ impl Preview {
             if let Some(ended) = before {
                 trial.wait(ended, step.start);
             }
-            judge(&mut trial, step);
+            if is_known(step) {
+                trial.observe(step.min, step.start);
+            } else {
+                judge(&mut trial, step);
+            }
             before = Some(step.start.plus(step.length));
         }
         trial.fired
@@ -129,6 +133,26 @@ impl Trial<'_> {
         }
     }
 
+    /// As [`Trial::hold`], but where an alert may have ended, it ends as soon as it is
+    /// raised, and the next one is on its way. (While a hold time runs, no dip is
+    /// believed in.)
+    fn hold_with_dips(&mut self, step: &Step, bad: f64, good: f64) {
+        let end = step.start.plus(step.length);
+        let mut now = step.start;
+        while now < end {
+            self.observe(bad, now);
+            if self.cell.is_firing() {
+                self.cell.end_at_once();
+                self.observe(good, now);
+                if self.rule.hold.is_zero() {
+                    return;
+                }
+                self.observe(bad, now);
+            }
+            now = now.plus(TICK);
+        }
+    }
+
     fn observe(&mut self, value: f64, now: Mono) {
         self.cell.observe(self.rule, value, now);
         self.note();
@@ -149,21 +173,59 @@ impl Trial<'_> {
         let reached = [step.min, step.max];
         let bad = reached.into_iter().find(|value| rule.breaches(*value));
         let Some(bad) = bad else {
-            let good = reached.into_iter().find(|value| rule.clears(*value));
-            return self.observe(good.unwrap_or(step.min), end);
+            return self.not_bad(step);
         };
         let Some(good) = harmless(rule, step) else {
-            return self.bad_whenever_read(step, bad);
+            self.bad_whenever_read(step, bad);
+            if self.cell.is_firing() {
+                self.cell.end_late(rule);
+            }
+            return;
         };
         if self.cell.is_firing() {
             // Bad first, then whatever good was certainly reached.
+            self.observe(bad, end);
+            self.cell.end_late(rule);
             let ended = reached.into_iter().find(|value| rule.clears(*value));
             return ended.map_or((), |good| self.observe(good, end));
         }
         // A moment is enough for a rule that does not wait, unless it may have fallen
         // into the cool-down; and the later it was, the longer the next one is silent.
         let is_certain = rule.hold.is_zero() && self.cell.may_fire(rule, step.start);
-        self.observe(if is_certain { bad } else { good }, end);
+        if is_certain {
+            return self.observe(bad, end);
+        }
+        self.good_throughout(step, good);
+    }
+
+    /// No value was bad, but some may be within the hysteresis: an alert ends for certain
+    /// when all bad time was undone before a value that ends it.
+    fn not_bad(&mut self, step: &Step) {
+        let rule = self.rule;
+        let was_undone = self.cell.is_undone();
+        let reached = [step.min, step.max];
+        let lasting = reached.into_iter().find(|value| !rule.clears(*value));
+        self.good_throughout(step, lasting.unwrap_or(step.min));
+        let ending = reached.into_iter().find(|value| rule.clears(*value));
+        if let (Some(good), true) = (ending, was_undone) {
+            self.observe(good, last_moment(step));
+        }
+    }
+
+    /// As if the value had been good all the time: what was bad before has ended with the
+    /// step before it, and is undone by all of this one; but an alert ends late.
+    fn good_throughout(&mut self, step: &Step, good: f64) {
+        if self.cell.is_firing() {
+            // All of it counts, which it does only reading by reading.
+            let mut now = step.start;
+            while self.cell.is_firing() && now < last_moment(step) {
+                self.observe(good, now);
+                now = now.plus(TICK);
+            }
+        } else {
+            self.observe(good, step.start);
+        }
+        self.observe(good, last_moment(step));
     }
 
     /// Bad at every reading of the step; but how much of it has readings is not known,
@@ -175,7 +237,15 @@ impl Trial<'_> {
         } else if self.cell.is_pending() {
             self.observe(bad, step.start);
         } else {
-            self.observe(bad, last_moment(step));
+            // Its one reading may have been before the cool-down was over.
+            let is_silenced =
+                self.rule.hold.is_zero() && !self.cell.may_fire(self.rule, step.start);
+            let at = if is_silenced {
+                step.start
+            } else {
+                last_moment(step)
+            };
+            self.observe(bad, at);
         }
     }
 
@@ -185,18 +255,23 @@ impl Trial<'_> {
         let bad = possible.iter().find(|value| rule.breaches(**value));
         let ending = possible.iter().find(|value| rule.clears(**value));
         if let (Some(good), true) = (ending, self.cell.is_firing()) {
+            self.cell.end_at_once();
             self.observe(*good, step.start);
         }
         let Some(bad) = bad else {
             // Within the hysteresis at best: an episode that is pending ends.
             return self.observe(step.min, step.start);
         };
-        self.hold(step, *bad);
-        // (While a hold time runs, no dip is believed in.)
-        if let (Some(good), true) = (ending, self.cell.is_firing()) {
-            self.observe(*good, last_moment(step));
+        match ending {
+            Some(good) => self.hold_with_dips(step, *bad, *good),
+            None => self.hold(step, *bad),
         }
     }
+}
+
+/// Whether nothing about the step is in doubt: one value, for as long as a value stands.
+fn is_known(step: &Step) -> bool {
+    step.length <= TICK && step.min.total_cmp(&step.max).is_eq()
 }
 
 fn last_moment(step: &Step) -> Mono {

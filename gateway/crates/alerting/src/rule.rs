@@ -191,7 +191,7 @@ impl Rule {
 
     /// Whether `value` is bad.
     #[must_use]
-    pub fn breaches(&self, value: f64) -> bool {
+    pub(crate) fn breaches(&self, value: f64) -> bool {
         self.operator.holds(value, self.threshold)
     }
 

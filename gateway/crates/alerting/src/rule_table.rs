@@ -9,9 +9,9 @@ use super::rule::Rule;
 use readings::{METRIC_COUNT, Metric};
 
 /// Most default rules: the twelve built in and those other rooms add.
-pub const MAX_DEFAULT_RULES: usize = 40;
+pub const MAX_DEFAULT_RULES: usize = 44;
 /// Most rules in the configuration: one for each of 64 drones and some more.
-pub const MAX_CONFIG_RULES: usize = 104;
+pub(crate) const MAX_CONFIG_RULES: usize = 104;
 /// Most rules made, changed or deleted through the API.
 pub const MAX_API_RULES: usize = 112;
 /// Most rules in all. The layers add up to it, so that no layer can be refused
@@ -89,5 +89,62 @@ impl RuleTable {
         self.slots
             .iter()
             .position(|rule| rule.as_ref().is_some_and(|rule| &*rule.name == name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rule::tests::text;
+    use super::*;
+
+    fn rule(name: &str, metric: Metric, enabled: bool) -> Arc<Rule> {
+        Arc::new(Rule {
+            name: name.into(),
+            metric,
+            enabled,
+            ..Rule::parse(&text(">", 1.0)).expect("valid")
+        })
+    }
+
+    fn names(table: &RuleTable, metric: Metric) -> Vec<(usize, &str)> {
+        let watching = table.watching(metric);
+        watching.map(|(slot, rule)| (slot, &*rule.name)).collect()
+    }
+
+    #[test]
+    fn a_rule_keeps_its_slot_and_a_new_one_takes_the_first_that_is_free() {
+        let [a, b, c] = ["a", "b", "c"].map(|name| rule(name, Metric::CpuUsage, true));
+        let first = RuleTable::empty().next([&a, &b].into_iter());
+        assert_eq!(names(&first, Metric::CpuUsage), [(0, "a"), (1, "b")]);
+        let second = first.next([&c, &b].into_iter());
+        assert_eq!(names(&second, Metric::CpuUsage), [(0, "c"), (1, "b")]);
+        assert_eq!((second.slot_of("b"), second.slot_of("a")), (Some(1), None));
+        assert!(second.rule(2).is_none() && second.shared_rule(2).is_none());
+        assert_eq!(second.shared_rule(0), Some(&c));
+    }
+
+    #[test]
+    fn a_reading_is_judged_by_the_enabled_rules_of_its_metric() {
+        let rules = [
+            rule("on", Metric::CpuUsage, true),
+            rule("off", Metric::CpuUsage, false),
+            rule("other", Metric::MemoryUsage, true),
+        ];
+        let table = RuleTable::empty().next(rules.iter());
+        assert_eq!(names(&table, Metric::CpuUsage), [(0, "on")]);
+        assert_eq!(names(&table, Metric::MemoryUsage), [(2, "other")]);
+        assert!(names(&table, Metric::Temperature).is_empty());
+        assert!(table.rule(1).is_some(), "listed all the same");
+    }
+
+    #[test]
+    fn every_layer_has_its_room() {
+        assert_eq!(MAX_RULES, 260);
+        let rules: Vec<Arc<Rule>> = (0..MAX_RULES)
+            .map(|n| rule(&n.to_string(), Metric::CpuUsage, true))
+            .collect();
+        let table = RuleTable::empty().next(rules.iter());
+        assert_eq!(table.watching(Metric::CpuUsage).count(), MAX_RULES);
+        assert_eq!(table.slot_of("255"), Some(255));
     }
 }

@@ -34,7 +34,8 @@ pub struct RuleText {
     /// Minutes of silence after firing, per rule and source.
     #[serde(default = "usual_cooldown")]
     pub cooldown_minutes: u32,
-    /// Seconds the condition must hold before the alert fires.
+    /// Seconds the condition must hold before the alert fires. Good moments in between undo
+    /// half of their own length.
     #[serde(default)]
     pub for_s: u32,
     /// How far the value must come back before the alert clears.

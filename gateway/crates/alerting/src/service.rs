@@ -5,7 +5,9 @@
 //! while waiting for the store.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 
 use tokio::sync::{Notify, broadcast};
 
@@ -17,11 +19,15 @@ use super::model::AlertEvent;
 use super::rule::Rule;
 use super::ruleset::Rulebook;
 use crate::Config;
-use readings::Sources;
+use readings::{Metric, Sources};
 
 /// Events kept for slow subscribers: a burst of every default rule on twenty
 /// drones. A slower subscriber is told how many it missed.
 pub(super) const EVENTS_KEPT: usize = 256;
+
+/// Says which of several sensors the value of a source and a metric is of. Called by the
+/// committer with the book locked: it must not ask the alerts.
+pub type Explain = Box<dyn Fn(&str, Metric) -> Option<String> + Send + Sync>;
 
 pub(super) struct AlertService {
     pub sources: Arc<Sources>,
@@ -34,6 +40,7 @@ pub(super) struct AlertService {
     pub rules_complete: AtomicBool,
     pub events: broadcast::Sender<AlertEvent>,
     pub counters: Counters,
+    pub explain: OnceLock<Explain>,
     rules: Mutex<Rulebook>,
     conditions: Mutex<Conditions>,
     book: RwLock<Book>,
@@ -69,6 +76,7 @@ impl AlertService {
             rules_complete: AtomicBool::new(true),
             events: broadcast::Sender::new(EVENTS_KEPT),
             counters: Counters::default(),
+            explain: OnceLock::new(),
             rules: Mutex::new(rules),
             conditions: Mutex::new(conditions),
             book: RwLock::new(Book::new(config.max_alerts, config.retention_days)),
@@ -126,5 +134,51 @@ impl AlertService {
         }
         // No subscriber is not an error.
         let _ = self.events.send(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::book::tests::alert;
+    use super::super::defaults::default_rules;
+    use super::*;
+
+    fn service() -> AlertService {
+        let sources = Arc::new(Sources::default());
+        AlertService::new(&Config::default(), default_rules(), sources).expect("valid")
+    }
+
+    #[test]
+    fn a_change_of_the_rules_is_seen_by_everybody_and_a_refused_one_by_nobody() {
+        let service = service();
+        service.rules_changed.store(false, Ordering::Release);
+        let before = service.version();
+        let refused = service.change_rules(|_| Err::<(), _>(AlertError::Full("no room".into())));
+        assert!(refused.is_err());
+        assert_eq!(service.version(), before);
+        assert!(!service.rules_changed.load(Ordering::Acquire));
+        let count = service.change_rules(|rules| Ok(rules.views().len()));
+        assert_eq!(count.expect("changed"), 12);
+        assert_eq!(service.version(), before + 1);
+        assert!(service.rules_changed.load(Ordering::Acquire));
+    }
+
+    #[test]
+    fn events_that_a_slow_subscriber_loses_are_counted() {
+        let service = service();
+        let raised = AlertEvent::Raised(Arc::new(alert(1, 0)));
+        let overwritten = || service.counters.events_overwritten.load(Ordering::Relaxed);
+        // Nobody listens: nothing is kept, and nothing is lost.
+        service.publish(raised.clone());
+        assert_eq!(overwritten(), 0);
+        let mut slow = service.events.subscribe();
+        for _ in 0..EVENTS_KEPT {
+            service.publish(raised.clone());
+        }
+        assert_eq!(overwritten(), 0, "as many as are kept");
+        service.publish(raised.clone());
+        assert_eq!(overwritten(), 1);
+        assert!(slow.try_recv().is_err(), "it is told how many it missed");
+        assert!(slow.try_recv().is_ok());
     }
 }

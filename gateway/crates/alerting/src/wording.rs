@@ -8,7 +8,7 @@ use readings::Metric;
 /// Origin of every rule alert, as documented.
 pub(super) const RULE_ORIGIN: &str = "system_monitor";
 /// Who resolved an alert that resolved itself.
-pub(super) const AUTO: &str = "auto";
+pub const AUTO: &str = "auto";
 
 /// `alert_<epoch>_<seq>`: the sequence orders, the epoch tells stores apart.
 #[must_use]
@@ -23,16 +23,18 @@ pub fn parse_id(id: &str) -> Option<(u32, u64)> {
     Some((u32::from_str_radix(epoch, 16).ok()?, seq.parse().ok()?))
 }
 
-/// Rule name, metric, subject, value and threshold:
-/// `Low Battery: battery_level of drone_001 is 19 % (< 20 %)`.
-pub(super) fn rule_message(rule: &Rule, subject: &str, value: f64) -> String {
+/// Rule name, metric, subject, value and threshold, and the sensor it is of where a subject
+/// has several: `Low Battery: battery_level of drone_001 is 19 % (< 20 %)`.
+pub(super) fn rule_message(rule: &Rule, subject: &str, value: f64, sensor: Option<&str>) -> String {
+    let sensor = sensor.map(|name| format!(", by {name}"));
     format!(
-        "{}: {} of {subject} is {} ({} {})",
+        "{}: {} of {subject} is {} ({} {}){}",
         rule.name,
         rule.metric,
         quantity(rule.metric, value),
         rule.operator.symbol(),
-        quantity(rule.metric, rule.threshold)
+        quantity(rule.metric, rule.threshold),
+        sensor.unwrap_or_default()
     )
 }
 
@@ -69,8 +71,12 @@ mod tests {
         rule.metric = "battery_level".to_owned();
         let rule = Rule::parse(&rule).expect("valid");
         assert_eq!(
-            rule_message(&rule, "drone_001", 19.0),
+            rule_message(&rule, "drone_001", 19.0, None),
             "Low Battery: battery_level of drone_001 is 19 % (< 20 %)"
+        );
+        assert_eq!(
+            rule_message(&rule, "board", 19.0, Some("UPS (power:ups)")),
+            "Low Battery: battery_level of board is 19 % (< 20 %), by UPS (power:ups)"
         );
         assert_eq!(
             rule_details(&rule, 12.3456),

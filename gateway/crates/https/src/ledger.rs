@@ -164,7 +164,7 @@ impl Held {
 
     /// Holds `more` bytes whatever the caps say: for what is small, and bounded by
     /// the number of its holders.
-    pub fn grow_anyway(&mut self, more: usize) {
+    pub(crate) fn grow_anyway(&mut self, more: usize) {
         let mut held = lock(&self.share.0.held);
         if more > 0 {
             *held.by_client.entry(self.client).or_default() += more;

@@ -156,8 +156,8 @@ impl ConnectionLimiter {
             return false;
         }
         let others = self.most - self.most / KEPT_FOR_LOOPBACK;
-        let strangers = others - self.most / KEPT_FOR_KEYS;
-        if client.is_loopback() || connections.len() < strangers {
+        let unidentified = others - self.most / KEPT_FOR_KEYS;
+        if client.is_loopback() || connections.len() < unidentified {
             return true;
         }
         let count = |counts: &dyn Fn(&Connections) -> bool| {
@@ -165,7 +165,7 @@ impl ConnectionLimiter {
             counted.count()
         };
         count(&|entry| !entry.client.is_loopback()) < others
-            && count(&Connections::is_stranger) < strangers
+            && count(&Connections::is_unidentified) < unidentified
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -176,8 +176,8 @@ impl ConnectionLimiter {
 
 /// The connection that gives way to one more from `client`.
 fn victim(open: &Open, client: Client) -> Option<Arc<Connections>> {
-    // Only this host displaces what comes from this host, strangers before it.
-    let strangers = |entry: &&Arc<Connections>| entry.is_stranger();
+    // Only this host displaces what comes from this host, unidentified clients first.
+    let unidentified = |entry: &&Arc<Connections>| entry.is_unidentified();
     let any =
         |entry: &&Arc<Connections>| client.is_loopback() && entry.standing() < Standing::Known;
     let among = |eligible: &dyn Fn(&&Arc<Connections>) -> bool| {
@@ -194,7 +194,7 @@ fn victim(open: &Open, client: Client) -> Option<Arc<Connections>> {
             .find(|entry| held.get(&entry.client) == Some(&most))
             .cloned()
     };
-    among(&strangers).or_else(|| among(&any))
+    among(&unidentified).or_else(|| among(&any))
 }
 
 impl Open {
@@ -228,7 +228,7 @@ impl Connections {
         }
     }
 
-    fn is_stranger(&self) -> bool {
+    fn is_unidentified(&self) -> bool {
         !self.client.is_loopback() && self.standing() < Standing::Known
     }
 
@@ -402,12 +402,12 @@ mod tests {
         for permit in &known {
             permit.connection().authenticated(true);
         }
-        // The four that gave way to them are free again, for strangers as well.
+        // The four that gave way to them are free again, for unidentified clients as well.
         let more = hold(&limiter, "10.0.0.3", 12);
         assert_eq!((withdrawn(&known), withdrawn(&crowd)), (0, 12));
         let local = hold(&limiter, "127.0.0.1", 2);
         assert_eq!((limiter.open(), withdrawn(&crowd)), (32, 12));
-        // From here on this host displaces strangers, and never the other way round.
+        // From here on this host displaces unidentified clients, and never the other way round.
         let local_too = hold(&limiter, "::1", 2);
         assert_eq!(withdrawn(&crowd) + withdrawn(&more), 14);
         let _strangers = hold(&limiter, "10.0.0.4", 2);

@@ -2,7 +2,7 @@
 //!
 //! `docs/event.schema.json` is the published form: a test holds the type to it. What
 //! is released never changes its meaning; a further member is optional, and anything
-//! else raises [`EVENT_VERSION`]. Takes the time as an argument, does no I/O.
+//! else raises `EVENT_VERSION`. Takes the time as an argument, does no I/O.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -16,34 +16,37 @@ use super::command::{BootId, CommandId, CommandIds, CommandState};
 use super::measured::{Measured, Page};
 
 /// Version of the record.
-pub const EVENT_VERSION: u8 = 1;
+const EVENT_VERSION: u8 = 1;
 
-/// Events kept. A drone's command makes three or four, so these are the last hundred
-/// commands and more, in under 200 kB. The oldest goes first, and is counted.
-pub const MAX_EVENTS: usize = 512;
+/// Events of commands that are kept. A command makes three or four, so these are the last
+/// hundred commands and more, in under 200 kB. The oldest goes first, and is counted. Other
+/// events are told and not kept: alerts and the audit trail have places of their own, and
+/// a burst of them must not push out what came of a command.
+const MAX_EVENTS: usize = 512;
 
-/// Events that may wait for a slow receiver; it then misses the oldest and is told.
-const MAX_WAITING: usize = 64;
+/// Events that may wait for a slow receiver, which then misses the oldest and is told: as
+/// many as there are alerts when every default rule fires for twenty drones.
+const MAX_WAITING: usize = 256;
 
 /// Bytes kept of the words of an event, longer ones are cut: a drone may say what it
 /// likes, and each event is held in memory and sent to everybody who listens.
-pub const MAX_WORDS_BYTES: usize = 200;
+const MAX_WORDS_BYTES: usize = 200;
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
-    /// Reserved, made by nothing yet: an alert was raised, acknowledged, resolved, or cleared.
+    /// An alert was raised, acknowledged, cleared, or resolved.
     Alert,
     /// A command that somebody gave went a step further.
     Command,
     /// A command that the gateway gave by itself went a step further.
     Guard,
-    /// Reserved, made by nothing yet: a link came or went.
+    /// The link to a drone or to a board on a serial line came or went.
     Link,
-    /// Reserved, made by nothing yet: somebody was let in, refused, or locked out.
+    /// What the audit trail holds of keys, sessions and lock-outs.
     Access,
-    /// Reserved, made by nothing yet: the configuration changed.
+    /// The configuration was read again.
     Configuration,
 }
 
@@ -72,12 +75,76 @@ pub enum Values {
         /// How far it has come.
         state: CommandState,
     },
+    /// Of the kind `alert`.
+    Alert {
+        /// Which alert.
+        alert_id: Arc<str>,
+        /// What happened to it.
+        change: AlertChange,
+        /// Its level by name.
+        level: &'static str,
+        /// The name of its rule or condition.
+        title: Arc<str>,
+        /// The source that it is about.
+        subject: Arc<str>,
+    },
+    /// Of the kind `link`.
+    Link {
+        /// The source at its end.
+        source: Arc<str>,
+        /// How it is now: `connected`, `connecting`, `lost` or `disconnected`.
+        state: LinkChange,
+    },
+    /// Of the kind `access`.
+    Access {
+        /// What happened, by its name in the audit trail.
+        action: Arc<str>,
+        /// Address that it came from; none where it came from no client.
+        client: Option<Arc<str>>,
+        /// What it was about, without secrets.
+        subject: Arc<str>,
+    },
+    /// Of the kind `configuration`.
+    Configuration {
+        /// Keys whose change is in force.
+        applied: Vec<String>,
+        /// Keys whose change waits for a restart.
+        needs_restart: Vec<String>,
+    },
+}
+
+/// What happened to an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertChange {
+    /// It was raised.
+    Raised,
+    /// Somebody has seen it.
+    Acknowledged,
+    /// Its value came back, and nobody has resolved it yet.
+    Cleared,
+    /// It is over.
+    Resolved,
+}
+
+/// What became of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkChange {
+    /// It is there.
+    Connected,
+    /// It is looked for.
+    Connecting,
+    /// It should be there and is not.
+    Lost,
+    /// Nothing is expected of it.
+    Disconnected,
 }
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
-    /// [`EVENT_VERSION`].
+    /// Version of this record: 1.
     pub version: u8,
     /// The run of the gateway that the sequence counts in.
     pub boot: BootId,
@@ -155,7 +222,7 @@ pub struct CommandRecord {
 /// Says whether the wall clock is synchronised, as far as is known.
 pub type ClockState = Box<dyn Fn() -> Option<bool> + Send + Sync>;
 
-/// The newest events, and who hears of further ones; clones share it.
+/// The newest events of commands, and who hears of further ones; clones share it.
 #[derive(Clone)]
 pub struct EventLog(Arc<Ring>);
 
@@ -170,9 +237,12 @@ struct Ring {
 
 #[derive(Default)]
 struct Newest {
+    /// Those of commands.
     events: VecDeque<Arc<Event>>,
-    /// How many there ever were: the sequence of the last one.
+    /// How many there ever were of any kind: the sequence of the last one.
     count: u64,
+    /// How many of commands gave way to newer ones.
+    forgotten: u64,
 }
 
 impl EventLog {
@@ -238,22 +308,16 @@ impl EventLog {
             why: why.map(cut),
             values,
         });
-        if newest.events.len() == MAX_EVENTS {
-            newest.events.pop_front();
+        if matches!(event.values, Values::Command { .. }) {
+            if newest.events.len() == MAX_EVENTS {
+                newest.events.pop_front();
+                newest.forgotten += 1;
+            }
+            newest.events.push_back(event.clone());
         }
-        newest.events.push_back(event.clone());
         // While the ring is held, so that receivers hear them in order. An error means
         // that nobody listens.
         let _heard_by = self.0.heard_by.send(event);
-    }
-
-    /// The events after that sequence that are still kept, oldest first; all with 0.
-    #[must_use]
-    pub fn after(&self, sequence: u64) -> Vec<Arc<Event>> {
-        let newest = self.newest();
-        let missed = (newest.count.saturating_sub(sequence)).min(newest.events.len() as u64);
-        let skipped = newest.events.len() - missed as usize;
-        newest.events.iter().skip(skipped).cloned().collect()
     }
 
     /// Events from now on. A slow receiver loses the oldest and is told so.
@@ -274,7 +338,10 @@ impl EventLog {
                 command_id,
                 command,
                 state,
-            } = &event.values;
+            } = &event.values
+            else {
+                continue;
+            };
             match places.get(command_id).map(|place| &mut records[*place]) {
                 Some(record) => {
                     (record.state, record.changed) = (*state, event.time);
@@ -324,15 +391,15 @@ impl fmt::Debug for EventLog {
 
 impl Measured for EventLog {
     fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
-        let (count, kept) = {
+        let (count, forgotten) = {
             let newest = self.newest();
-            (newest.count, newest.events.len() as u64)
+            (newest.count, newest.forgotten)
         };
         page.counter("events", "Events since the start", count)?;
         page.counter(
             "events_forgotten",
-            "Events that gave way to newer ones at the limit",
-            count - kept,
+            "Events of commands that gave way to newer ones",
+            forgotten,
         )
     }
 }

@@ -21,8 +21,7 @@ pub use classic::classic;
 pub use level::{AlertType, Level};
 pub use metric::{METRIC_COUNT, Metric, Unit};
 pub use source::{
-    BOARD_SENSOR_PREFIX, MAX_BOARD_SENSOR_SOURCES, MAX_BRIDGE_SOURCES, MAX_DRONE_SOURCES,
-    MAX_SOURCES, Source, SourceId, SourceKind, Sources, SourcesFull,
+    BOARD, BOARD_SENSOR_PREFIX, MAX_SOURCES, Source, SourceId, SourceKind, Sources, SourcesFull,
 };
 
 /// One value of one metric; the source and the instant come with the batch.

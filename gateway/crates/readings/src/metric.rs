@@ -159,6 +159,9 @@ metrics! {
     WifiLink = "wifi_link", Flag, 0.0, 1.0;
     /// Highest processor frequency allowed now.
     CpuFrequencyCap = "cpu_frequency_cap", Megahertz, 0.0, 20_000.0;
+    /// Time until the board's battery is empty, by its gauge; a week, the most that is
+    /// shown, while it is not being emptied.
+    TimeToEmpty = "time_to_empty", Second, 0.0, 604_800.0;
     /// 1 while a hardware monitor of the board reports a crossed limit.
     SensorAlarm = "sensor_alarm", Flag, 0.0, 1.0;
     /// Number of the mission pad that a drone sees; absent when it sees none.

@@ -6,13 +6,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use thiserror::Error;
 
 /// Drones that have a place of their own: as many as can be configured.
-pub const MAX_DRONE_SOURCES: usize = 64;
+const MAX_DRONE_SOURCES: usize = 64;
 /// Sources of bridges that have a place of their own: eight bridges, each with
 /// sixteen sensors and one source for the board itself, its emergency stop.
-pub const MAX_BRIDGE_SOURCES: usize = 8 * (16 + 1);
+const MAX_BRIDGE_SOURCES: usize = 8 * (16 + 1);
 /// Sensors of the board that have a place of their own beside the board: those that
 /// rules name.
-pub const MAX_BOARD_SENSOR_SOURCES: usize = 32;
+const MAX_BOARD_SENSOR_SOURCES: usize = 32;
+/// Name of the source that the board's own readings and conditions come from. No drone may
+/// have it as its id.
+pub const BOARD: &str = "board";
 /// What the names of such sources begin with. They are judged with the board already, so
 /// only rules that name one look at it.
 pub const BOARD_SENSOR_PREFIX: &str = "board/";
@@ -176,9 +179,9 @@ mod tests {
     #[test]
     fn registering_twice_gives_one_source_and_each_kind_has_its_places() {
         let sources = Sources::default();
-        let board = sources.register("board", SourceKind::Board).expect("room");
+        let board = sources.register(BOARD, SourceKind::Board).expect("room");
         assert_eq!(
-            sources.register("board", SourceKind::Board).expect("known"),
+            sources.register(BOARD, SourceKind::Board).expect("known"),
             board
         );
         for n in 0..MAX_BOARD_SENSOR_SOURCES {

@@ -343,6 +343,68 @@ mod tests {
         }
     }
 
+    /// Command, least and greatest value of its one number.
+    const LIMITS: [(&str, i32, i32); 13] = [
+        ("up N", 20, 500),
+        ("cw N", 1, 360),
+        ("ccw N", 1, 360),
+        ("go N 0 0 10", -500, 500),
+        ("go 0 N 0 10", -500, 500),
+        ("go 0 0 N 10", -500, 500),
+        ("go 0 0 0 N", 10, 100),
+        ("speed N", 10, 100),
+        ("rc N 0 0 0", -100, 100),
+        ("rc 0 0 0 N", -100, 100),
+        ("mdirection N", 0, 2),
+        ("port N 11111", 1025, 65535),
+        ("port 8890 N", 1025, 65535),
+    ];
+
+    #[test]
+    fn limits_are_the_last_that_is_allowed() {
+        for (text, least, most) in LIMITS {
+            let with = |value: i32| Command::parse(&text.replace('N', &value.to_string()));
+            for value in [least, most] {
+                let written = with(value).map(|command| command.to_string());
+                assert_eq!(written, Ok(text.replace('N', &value.to_string())));
+            }
+            for value in [least - 1, most + 1] {
+                assert_eq!(
+                    with(value),
+                    Err(CommandError::OutOfRange),
+                    "{text} of {value}"
+                );
+            }
+        }
+        for towards in ['l', 'r', 'f', 'b'] {
+            let text = format!("flip {towards}");
+            let flip = Command::parse(&text).map(|flip| flip.to_string());
+            assert_eq!(flip, Ok(text));
+        }
+    }
+
+    #[test]
+    fn each_command_has_the_version_that_introduced_it() {
+        for (texts, since) in [
+            (["takeoff", "emergency", "rc 0 0 0 0", "wifi?", "tof?"], 1),
+            (["stop", "mon", "moff", "mdirection 0", "sn?"], 2),
+            (
+                ["motoron", "motoroff", "reboot", "port 1025 1026", "ssid?"],
+                3,
+            ),
+        ] {
+            for text in texts {
+                let command = Command::parse(text).expect("a command");
+                assert_eq!(command.since_sdk(), since, "{text}");
+            }
+        }
+        let of = |since| {
+            let queries = Query::ALL.iter();
+            queries.filter(|query| query.since_sdk() == since).count()
+        };
+        assert_eq!((of(1), of(2), of(3)), (10, 2, 3));
+    }
+
     #[test]
     fn heights_count_from_the_floor_only_over_a_pad() {
         let way = |text: &str| Command::parse(text).expect(text).way().expect("a way");

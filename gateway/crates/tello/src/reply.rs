@@ -53,7 +53,10 @@ mod tests {
     fn replies_are_told_apart() {
         for (datagram, reply) in [
             (&b"ok"[..], Reply::Ok),
-            (b"ok\r\n", Reply::Ok),
+            (b"OK", Reply::Ok),
+            (b" ok\r\n", Reply::Ok),
+            (b"okay", Reply::Text("okay")),
+            (b"\0\r\n ", Reply::Noise),
             (b"ok\0\0", Reply::Ok),
             (b"unactive", Reply::Unactive),
             (b"error", Reply::Error("")),

@@ -89,8 +89,12 @@ pub enum BridgeCommand {
         json: bool,
     },
     /// Show what a microcontroller sends until Ctrl-C: a live table on a
-    /// terminal, else a line for each event.
+    /// terminal, else a line for each event. Of a port that the running gateway
+    /// has, what the gateway knows is shown each second.
     Monitor {
+        /// Whose gateway may have the port.
+        #[command(flatten)]
+        config: ConfigArgs,
         /// Device path, USB `VID:PID`, or `serial:NUMBER`.
         port: String,
         /// Bits per second; USB boards take any.

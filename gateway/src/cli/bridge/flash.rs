@@ -109,7 +109,7 @@ impl Met {
                 .recv_timeout(until.saturating_duration_since(Instant::now()))
             {
                 Ok(LinkEvent::Connected { board }) => return Ok(board),
-                Ok(LinkEvent::Lost { reason }) => why = reason.to_string(),
+                Ok(LinkEvent::Lost { reason, .. }) => why = reason.to_string(),
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => bail!("{why}"),
             }

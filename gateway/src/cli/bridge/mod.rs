@@ -5,6 +5,7 @@ mod flash;
 mod monitor;
 mod simulate;
 mod uf2;
+mod watched;
 
 use firmware_bridge::host::available_ports;
 use serde_json::json;
@@ -16,12 +17,16 @@ pub(super) fn bridge(command: &BridgeCommand) -> anyhow::Result<()> {
     match command {
         BridgeCommand::List { json } => list(*json),
         BridgeCommand::Monitor {
+            config,
             port,
             baud,
             lines,
             json,
         } => {
-            monitor::monitor(port, *baud, monitor::Form::wanted(*lines, *json))?;
+            let form = monitor::Form::wanted(*lines, *json);
+            if !watched::watch(config, port, form)? {
+                monitor::monitor(port, *baud, form)?;
+            }
         }
         BridgeCommand::Decode { file, json } => decode::decode(file, *json)?,
         BridgeCommand::Simulate { link } => simulate::simulate(link.clone())?,

@@ -91,7 +91,7 @@ fn millis(time: Duration) -> u64 {
 }
 
 /// Writes over what was drawn before, line by line, so that nothing flickers.
-fn redraw(text: &str, drawn: &mut usize) -> std::io::Result<()> {
+pub(super) fn redraw(text: &str, drawn: &mut usize) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     if *drawn > 0 {
         write!(out, "\x1b[{drawn}A")?;
@@ -165,8 +165,8 @@ impl Table {
                 event: Event::EmergencyStop { engaged },
                 ..
             } => self.stop = Some(*engaged),
-            LinkEvent::Lost { .. } => self.stop = None,
-            LinkEvent::Event { .. } | LinkEvent::Log { .. } => {}
+            LinkEvent::Lost { .. } | LinkEvent::StopUnknown => self.stop = None,
+            LinkEvent::Event { .. } | LinkEvent::Log { .. } | LinkEvent::Restarted { .. } => {}
         }
         if self.recent.is_full() {
             self.recent.pop_front();
@@ -294,7 +294,13 @@ fn object(event: &LinkEvent, board: Option<&BoardDescription>) -> Value {
         } => {
             json!({ "event": "log", "ms": host_ms, "level": format!("{level:?}").to_lowercase(), "text": text.as_str() })
         }
-        LinkEvent::Lost { reason } => json!({ "event": "lost", "reason": reason.to_string() }),
+        LinkEvent::StopUnknown => json!({ "event": "stop_unknown" }),
+        LinkEvent::Restarted { cause } => {
+            json!({ "event": "restarted", "cause": format!("{cause:?}").to_lowercase() })
+        }
+        LinkEvent::Lost { reason, port } => {
+            json!({ "event": "lost", "reason": reason.to_string(), "port": port.as_deref() })
+        }
     }
 }
 
@@ -362,6 +368,7 @@ mod tests {
         }
         table.take(LinkEvent::Lost {
             reason: LostReason::Unplugged,
+            port: None,
         });
         let down = LinkStats {
             state: LinkState::Down(LostReason::Unplugged),

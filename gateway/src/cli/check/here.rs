@@ -1,20 +1,18 @@
-//! What is on this machine: ports, the state directory, certificates, the board,
-//! serial lines. Looked at, never changed.
+//! What is on this machine: ports, the state directory, certificates, the board.
+//! Looked at, never changed.
 
 use std::net::{SocketAddr, UdpSocket};
 
-use firmware_bridge::host::Port;
 use https::certificates::{self, CertificateInfo, LEFT_OUT, UNLIMITED};
 use https::port_holder::{self, Protocol};
 use store::Outlook;
 
 use super::{Finding, Running, Severity, finding};
-use crate::config::{Bridge, Config};
+use crate::config::Config;
 
 /// Looks at all of it.
 pub(super) fn look(config: &Config, running: &Running, findings: &mut Vec<Finding>) {
-    let is_running = matches!(running, Running::Yes(_));
-    if is_running {
+    if matches!(running, Running::Yes(_)) {
         let text = "it runs; its ports and its state directory are its own";
         findings.push(finding(Severity::Ok, "gateway", text));
     } else {
@@ -23,12 +21,6 @@ pub(super) fn look(config: &Config, running: &Running, findings: &mut Vec<Findin
     }
     certificate(config, findings);
     sensors(config, findings);
-    findings.extend(
-        config
-            .bridge
-            .iter()
-            .map(|bridge| serial(bridge, is_running)),
-    );
 }
 
 fn ports(config: &Config, findings: &mut Vec<Finding>) {
@@ -155,39 +147,5 @@ fn sensors(config: &Config, findings: &mut Vec<Finding>) {
             findings.extend(refused.map(|why| finding(Severity::Warning, "board", why.clone())));
         }
         Err(error) => findings.push(finding(Severity::Error, "board", error.to_string())),
-    }
-}
-
-/// Whether the port of a bridge is there and can be had.
-fn serial(bridge: &Bridge, running: bool) -> Finding {
-    let subject = format!("bridge {}", bridge.name);
-    let of = |severity, text: String| Finding {
-        severity,
-        subject: subject.clone(),
-        text,
-    };
-    if !bridge.enabled {
-        return of(Severity::Ok, "switched off".to_owned());
-    }
-    let Some(path) = bridge
-        .port()
-        .and_then(|port| port.resolve())
-        .filter(|path| path.exists())
-    else {
-        let text = format!(
-            "{} is not there; plug the board in, or see `bridge list`",
-            bridge.selector
-        );
-        return of(Severity::Error, text);
-    };
-    if running {
-        return of(
-            Severity::Ok,
-            format!("{} is there; the gateway has it", path.display()),
-        );
-    }
-    match Port::open(&path, bridge.baud) {
-        Ok(_) => of(Severity::Ok, format!("{} can be opened", path.display())),
-        Err(reason) => of(Severity::Error, format!("{}: {reason}", path.display())),
     }
 }

@@ -6,6 +6,7 @@
 //! what to do. Nothing is changed: ports are bound and released, files are read,
 //! drones and targets are asked whether they are there.
 
+mod bridges;
 mod here;
 mod outside;
 mod rules;
@@ -78,6 +79,7 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let running = runtime.block_on(running(config));
     here::look(config, &running, &mut findings);
     findings.extend(runtime.block_on(outside::ask(config, &running)));
+    findings.extend(runtime.block_on(bridges::look(config, &running)));
     unit::look(config, &mut findings);
     findings.extend(rules::look(config));
     report(&findings, args.json)?;

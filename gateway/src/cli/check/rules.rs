@@ -16,6 +16,10 @@ const OF_DRONES: &[Metric] = &[
     Metric::BarometricAltitude,
     Metric::FlightTime,
     Metric::Speed,
+    Metric::MissionPad,
+    Metric::MissionPadX,
+    Metric::MissionPadY,
+    Metric::MissionPadZ,
     Metric::StateRate,
     Metric::StateAge,
 ];

@@ -30,8 +30,8 @@ impl Injected {
 
     /// What the file says: nothing when it is missing or wrong.
     pub(super) fn read(&mut self) -> HostSnapshot {
-        let (told, complaint) = match self.parse() {
-            Ok(told) => (told, String::new()),
+        let (injected, complaint) = match self.parse() {
+            Ok(injected) => (injected, String::new()),
             Err(complaint) => (HostSnapshot::default(), complaint),
         };
         if complaint != self.complaint {
@@ -43,7 +43,7 @@ impl Injected {
             }
             self.complaint = complaint;
         }
-        told
+        injected
     }
 
     fn parse(&self) -> Result<HostSnapshot, String> {

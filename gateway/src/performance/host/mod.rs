@@ -71,11 +71,13 @@ impl Host {
             self.file_system = self.machine.file_system(&self.root, &self.state_dir);
         }
         if let Some(injected) = &mut self.injected {
-            let told = injected.read();
+            let injected = injected.read();
             self.newest = HostSnapshot {
-                file_system: told.file_system.or(self.file_system),
-                own_memory_bytes: told.own_memory_bytes.or_else(|| self.machine.own_memory()),
-                ..told
+                file_system: injected.file_system.or(self.file_system),
+                own_memory_bytes: injected
+                    .own_memory_bytes
+                    .or_else(|| self.machine.own_memory()),
+                ..injected
             };
             return &self.newest;
         }
@@ -179,10 +181,10 @@ mod tests {
         let text = "processes = 7\n[memory]\ntotal_bytes = 1000\navailable_bytes = 250\n\
                     [file_system]\ntotal_bytes = 200\navailable_bytes = 20\n";
         std::fs::write(&path, text).expect("written");
-        let told = host.sample(Instant::now()).clone();
-        assert_eq!(told.memory.map(|memory| memory.used_pct()), Some(75.0));
-        assert_eq!(told.file_system.map(|disk| disk.used_pct()), Some(90.0));
-        assert_eq!((told.processes, told.processor), (Some(7), None));
+        let injected = host.sample(Instant::now()).clone();
+        assert_eq!(injected.memory.map(|memory| memory.used_pct()), Some(75.0));
+        assert_eq!(injected.file_system.map(|disk| disk.used_pct()), Some(90.0));
+        assert_eq!((injected.processes, injected.processor), (Some(7), None));
 
         std::fs::write(&path, "[memory]\ntotal = 1\n").expect("written");
         let broken = host.sample(Instant::now()).clone();

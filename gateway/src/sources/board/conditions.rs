@@ -2,12 +2,15 @@
 //! that hang.
 
 use alerting::{AlertType, Condition, Level};
-use boards::{Absence, Board, Freshness};
+use boards::{Absence, Board, Freshness, LeftOut, MAX_SENSORS};
+use readings::BOARD;
 
 use crate::sources::loss::{LossChange, LossDetector};
 
 /// Key of the condition that descriptions of sensors were refused.
 pub(super) const REFUSED: &str = "board_description_refused";
+/// Key of the condition that sensors found no place in the full table.
+pub(super) const LEFT_OUT: &str = "board_sensors_left_out";
 /// Key of the condition that a bus or a device does not come back from a read.
 pub(super) const STUCK: &str = "board_bus_stuck";
 /// What a person reads of many; the others are counted.
@@ -24,12 +27,35 @@ pub(super) fn refused(board: &Board) -> Vec<String> {
 pub(super) fn description_refused(why: &[String]) -> Condition {
     Condition {
         key: REFUSED,
-        subject: "board".into(),
+        subject: BOARD.into(),
         level: Level::Warning,
         alert_type: AlertType::System,
         title: "Board Description Refused",
         message: named(why, "; "),
         details: Some("Everything else about the board is as before. Correct the file, then restart the gateway.".to_owned()),
+    }
+}
+
+pub(super) fn sensors_left_out(left_out: &LeftOut) -> Condition {
+    let more = left_out.count - left_out.names.len();
+    let and_more = match more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Condition {
+        key: LEFT_OUT,
+        subject: BOARD.into(),
+        level: Level::Error,
+        alert_type: AlertType::System,
+        title: "Board Sensors Left Out",
+        message: format!(
+            "{MAX_SENSORS} sensors of the board are read; there is no place for {}{and_more}",
+            left_out.names.join(", ")
+        ),
+        details: Some(
+            "No rule judges them. Unplug what is not needed, or ignore channels in a board profile."
+                .to_owned(),
+        ),
     }
 }
 
@@ -141,7 +167,7 @@ pub(super) fn bus_stuck(all: &[String]) -> Condition {
     };
     Condition {
         key: STUCK,
-        subject: "board".into(),
+        subject: BOARD.into(),
         level: Level::Error,
         alert_type: AlertType::System,
         title: "Board Bus Stuck",

@@ -26,9 +26,9 @@ pub(super) const GUARDED: [Metric; 7] = [
 /// sensor, so that one lucky read in between is not "back".
 const BACK_AFTER_MS: u64 = 90_000;
 
-/// What is to be told.
+/// What is to be said of a metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum News {
+pub(super) enum LossNotice {
     /// No sensor of the metric has a value; the first one's reason.
     Lost(SensorIndex, Absence),
     /// One has again.
@@ -105,10 +105,10 @@ impl Guard {
     }
 
     /// What `state` at `now_ms` means.
-    pub(super) fn observe(&mut self, state: State, now_ms: u64) -> Option<News> {
+    pub(super) fn observe(&mut self, state: State, now_ms: u64) -> Option<LossNotice> {
         if state == State::Fresh && !std::mem::replace(&mut self.known, true) {
             // Ends a loss of the last run, if one stands.
-            return Some(News::Back);
+            return Some(LossNotice::Back);
         }
         let missing = match state {
             State::Missing(index, why) if self.known => Some((index, why)),
@@ -119,8 +119,8 @@ impl Guard {
             .detector
             .observe(missing.is_none(), now_ms, patience_ms)?;
         Some(match (change, missing) {
-            (LossChange::Lost, Some((index, why))) => News::Lost(index, why),
-            (_, _) => News::Back,
+            (LossChange::Lost, Some((index, why))) => LossNotice::Lost(index, why),
+            (_, _) => LossNotice::Back,
         })
     }
 }
@@ -156,11 +156,14 @@ mod tests {
         assert_eq!(guard.observe(missing, 30_999), None);
         assert_eq!(
             guard.observe(missing, 31_000),
-            Some(News::Lost(index(), Absence::Io(5)))
+            Some(LossNotice::Lost(index(), Absence::Io(5)))
         );
         assert_eq!(guard.observe(missing, 900_000), None);
         assert_eq!(guard.observe(State::Fresh, 1_000_000), None);
-        assert_eq!(guard.observe(State::Fresh, 1_090_000), Some(News::Back));
+        assert_eq!(
+            guard.observe(State::Fresh, 1_090_000),
+            Some(LossNotice::Back)
+        );
         assert_eq!(guard.observe(State::Fresh, 2_000_000), None);
     }
 

@@ -39,7 +39,7 @@ pub(super) struct Mapping {
     pub metric: Metric,
     /// From the unit of `boards` to the metric's.
     factor: f64,
-    fold: Fold,
+    pub fold: Fold,
 }
 
 /// How sensors of `role` are published, if they are.
@@ -59,6 +59,7 @@ pub(super) fn mapping_of(role: Role) -> Option<Mapping> {
         Role::CompanionBatteryVoltage => (Metric::Voltage, 1.0, Least),
         Role::CompanionBatteryCurrent => (Metric::Current, 1.0, Least),
         Role::OnBattery => (Metric::OnBattery, 1.0, Greatest),
+        Role::TimeToEmpty => (Metric::TimeToEmpty, 1.0, Least),
         Role::ExternalPower => (Metric::ExternalPower, 1.0, Greatest),
         Role::SdWear => (Metric::StorageWear, 1.0, Greatest),
         Role::SdReserve => (Metric::StorageReserve, 1.0, Greatest),
@@ -99,6 +100,19 @@ pub(super) fn own_metric(sensor: &Sensor) -> (Metric, f64) {
         _ => Metric::Generic,
     };
     (metric, 1.0)
+}
+
+/// What a gauge's guess is worth: while the battery is not being emptied it is of another
+/// time, and drivers give zero for "no guess".
+pub(super) fn time_left(guess: Option<Reading>, on_battery: Option<bool>) -> Option<Reading> {
+    let (_, most) = Metric::TimeToEmpty.plausible();
+    match on_battery {
+        Some(false) => Some(Reading {
+            metric: Metric::TimeToEmpty,
+            value: most,
+        }),
+        _ => guess.filter(|guess| guess.value > 0.0),
+    }
 }
 
 /// The sensors of one metric.
@@ -238,6 +252,21 @@ mod tests {
     use boards::{Board, Tree};
 
     use super::*;
+
+    #[test]
+    fn a_guess_counts_only_while_the_battery_is_emptied() {
+        let guess = |value| {
+            Some(Reading {
+                metric: Metric::TimeToEmpty,
+                value,
+            })
+        };
+        assert_eq!(time_left(guess(120.0), Some(true)), guess(120.0));
+        assert_eq!(time_left(guess(120.0), None), guess(120.0));
+        assert_eq!(time_left(guess(120.0), Some(false)), guess(604_800.0));
+        assert_eq!(time_left(guess(0.0), Some(true)), None, "no guess");
+        assert_eq!(time_left(None, Some(true)), None);
+    }
 
     /// Two radios and two fans, one of which stands still.
     const TWO_OF_EACH: &str = "# boards manifest 1

@@ -7,7 +7,7 @@ use std::fmt;
 
 use boards::{Freshness, Quantity};
 
-use super::face::{Face, SensorView, Snapshot};
+use super::view::{BoardView, SensorView, Snapshot};
 use readings::measured::{Labels, Measured, Page};
 
 /// Families of values, with base units in their names.
@@ -50,16 +50,16 @@ const FAMILIES: [(Quantity, &str, &str); 12] = [
     (Quantity::Flag, "board_sensor_flag", "1 yes, 0 no"),
 ];
 
-impl Measured for Face {
+impl Measured for BoardView {
     fn measure(&self, page: &mut Page<'_>) -> fmt::Result {
         write(self, page)
     }
 }
 
-fn write(face: &Face, page: &mut Page<'_>) -> fmt::Result {
-    let board: Labels<'_> = &[("profile", &face.profile), ("name", &face.name)];
+fn write(view: &BoardView, page: &mut Page<'_>) -> fmt::Result {
+    let board: Labels<'_> = &[("profile", &view.profile), ("name", &view.name)];
     page.gauges("board_info", "The board that was detected", [(board, 1.0)])?;
-    let snapshot = face.snapshot();
+    let snapshot = view.snapshot();
     values(&snapshot, page)?;
     states(&snapshot, page)?;
     let counters = snapshot.counters;

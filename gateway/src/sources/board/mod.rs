@@ -3,16 +3,16 @@
 //! A thread samples the `boards` crate and publishes what has a metric as the
 //! source `board`. A thread of its own, because a sysfs file on a slow bus may
 //! block for tens of milliseconds. It must never judge a value: rules do. What
-//! it read is left in a [`Face`] for the handlers, who never wait for it.
+//! it read is left in a [`BoardView`] for the handlers, who never wait for it.
 
+mod change_log;
 mod conditions;
-mod face;
 mod loss;
 mod mapping;
 mod measured;
 mod named;
 mod rules;
-mod told;
+mod view;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,8 +20,7 @@ use std::thread;
 use std::time::Duration;
 
 use boards::{
-    Absence, Board, LeftOut, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits, Tree, TreeError,
-    Words,
+    Absence, Board, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits, Tree, TreeError, Words,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -29,17 +28,17 @@ use crate::config::{self, Config};
 use crate::sources::sink::{Noticed, Pipeline, ReadingSink as _};
 use alerting::{AlertType, BOARD_SENSOR_LOST as LOST, Condition, Level};
 use readings::clock::Mono;
-use readings::{METRIC_COUNT, Metric, Reading, SourceId};
+use readings::{BOARD, BOARD_SENSOR_PREFIX, METRIC_COUNT, Metric, Reading, SourceId};
 
+use change_log::{ChangeLog, Line};
 use conditions::Hanging;
-pub use face::{Described, Face, SensorView, Snapshot};
-use loss::{GUARDED, Guard, News};
+use loss::{GUARDED, Guard, LossNotice};
 use mapping::Group;
 pub use mapping::{is_watched, metric_of};
 use named::Named;
 pub use named::register_named;
 pub use rules::defaults as default_rules;
-use told::{Line, Told};
+pub use view::BoardView;
 
 /// Longest sleep between looks at the stop flag.
 const LONGEST_NAP: Duration = Duration::from_millis(500);
@@ -79,14 +78,15 @@ pub fn spawn<A: Send + 'static>(
     pipeline: Pipeline,
     stop: CancellationToken,
     alive: impl FnOnce() -> A,
-) -> anyhow::Result<Arc<Face>> {
+) -> anyhow::Result<Arc<BoardView>> {
     let board = open(&config.board)?;
     for note in board.sensors().notes() {
         tracing::info!("board sensor not there: {note}");
     }
-    let face = Arc::new(Face::new(&board));
+    let view = Arc::new(BoardView::new(&board));
+    explain_by(&pipeline, &view);
     let named = Named::new(config.board.lost_after_s * 1_000);
-    let mut watch = Watch::new(board, face.clone(), source, pipeline, named, config);
+    let mut watch = Watch::new(board, view.clone(), source, pipeline, named, config);
     let alive = alive();
     thread::Builder::new()
         .name("board-sensors".to_owned())
@@ -100,7 +100,18 @@ pub fn spawn<A: Send + 'static>(
                 thread::sleep(due.clamp(SHORTEST_NAP, LONGEST_NAP));
             }
         })?;
-    Ok(face)
+    Ok(view)
+}
+
+/// Has alerts about the board name the sensor that a value is of.
+fn explain_by(pipeline: &Pipeline, view: &Arc<BoardView>) {
+    let view = view.clone();
+    pipeline.explain_by(Box::new(move |source, metric| {
+        // Which of several radios leads to a drone, the sensor does not know.
+        let is_link = matches!(metric, Metric::WifiLink | Metric::WifiSignal);
+        let asked = source == BOARD && !is_link;
+        asked.then(|| view.sensor_of(metric.name())).flatten()
+    }));
 }
 
 /// The network interfaces that the configuration says lead to drones.
@@ -117,7 +128,7 @@ pub fn drone_interfaces(config: &Config) -> Vec<String> {
 /// What the thread keeps. Its rounds allocate only when sensors come or go.
 struct Watch {
     board: Board,
-    face: Arc<Face>,
+    view: Arc<BoardView>,
     source: SourceId,
     pipeline: Pipeline,
     generation: u64,
@@ -132,7 +143,7 @@ struct Watch {
     /// round reads each sensor once.
     samples: Vec<(SensorIndex, Sample)>,
     guards: [Guard; GUARDED.len()],
-    told: Told,
+    changes: ChangeLog,
     named: Named,
     /// Descriptions that were refused, as was told.
     refused: Vec<String>,
@@ -146,7 +157,7 @@ struct Watch {
 impl Watch {
     fn new(
         board: Board,
-        face: Arc<Face>,
+        view: Arc<BoardView>,
         source: SourceId,
         pipeline: Pipeline,
         named: Named,
@@ -160,14 +171,14 @@ impl Watch {
             limits,
             drone_interfaces,
             board,
-            face,
+            view,
             source,
             pipeline,
             was_set: Box::new([false; MAX_SENSORS]),
             forgotten: Box::new([false; MAX_SENSORS]),
             samples: Vec::with_capacity(MAX_SENSORS),
             guards: [Guard::new(config.board.lost_after_s * 1_000); GUARDED.len()],
-            told: Told::new(),
+            changes: ChangeLog::new(),
             named,
             refused: Vec::new(),
             busses: conditions::Busses::default(),
@@ -179,7 +190,7 @@ impl Watch {
         // What an earlier run told may be mended by now. What is not stays the same alert,
         // with who acknowledged it.
         if conditions::refused(&watch.board).is_empty() {
-            watch.pipeline.clear(conditions::REFUSED, "board");
+            watch.pipeline.clear(conditions::REFUSED, BOARD);
         }
         watch.tell_refused();
         watch
@@ -193,7 +204,7 @@ impl Watch {
         board.sample(now_ms, &mut |index, sample| samples.push((index, sample)));
         self.remap();
         let sensors = self.board.sensors();
-        self.face
+        self.view
             .note(&self.samples, sensors.counters(), sensors.hung());
         for (index, sample) in &self.samples {
             if let Sample::Reading(reading) = sample {
@@ -206,7 +217,7 @@ impl Watch {
             .round(sensors, &self.samples, &self.pipeline, now_ms);
         self.guard(now_ms);
         self.tell_stuck(now_ms);
-        self.tell(now_ms);
+        self.log_changes(now_ms);
     }
 
     /// Sensors came or went: other groups, perhaps other limits.
@@ -216,11 +227,18 @@ impl Watch {
             return;
         }
         self.generation = generation;
+        let before = std::mem::take(&mut self.groups);
         self.groups = mapping::groups(self.board.sensors(), &self.drone_interfaces);
-        for place in self.face.describe(&self.board) {
+        for gone in before.iter().map(|group| group.mapping.metric) {
+            // Its last sensor gave its place to another: no value will ever end its alerts.
+            if !self.groups.iter().any(|g| g.mapping.metric == gone) {
+                self.pipeline.resolve_measured(BOARD, gone, ANOTHER_SENSOR);
+            }
+        }
+        for place in self.view.describe(&self.board) {
             self.was_set[place] = false;
             self.forgotten[place] = false;
-            self.told.forget(place);
+            self.changes.forget(place);
         }
         self.tell_left_out();
         self.tell_refused();
@@ -235,7 +253,7 @@ impl Watch {
     fn add_rules(&self) {
         if let Err(error) = self
             .pipeline
-            .default_rules("board", &rules::defaults(self.limits))
+            .default_rules(BOARD, &rules::defaults(self.limits))
         {
             tracing::error!(%error, "the board's default rules are not in effect");
         }
@@ -250,11 +268,10 @@ impl Watch {
                 .iter()
                 .any(|(index, _)| group.members.contains(index))
             {
-                let reading = group.reading(
-                    |index| self.board.sensors().value(index, now_ms),
-                    &*self.was_set,
-                    &*self.forgotten,
-                );
+                let mut reading = self.reading(group, now_ms);
+                if group.mapping.metric == Metric::TimeToEmpty {
+                    reading = mapping::time_left(reading, self.on_battery(now_ms));
+                }
                 // There is one group a metric: they fit.
                 readings.extend(reading);
             }
@@ -264,14 +281,29 @@ impl Watch {
         }
     }
 
+    fn reading(&self, group: &Group, now_ms: u64) -> Option<Reading> {
+        group.reading(
+            |index| self.board.sensors().value(index, now_ms),
+            &*self.was_set,
+            &*self.forgotten,
+        )
+    }
+
+    /// Whether the board runs from its battery, where it says so.
+    fn on_battery(&self, now_ms: u64) -> Option<bool> {
+        let mut groups = self.groups.iter();
+        let group = groups.find(|group| group.mapping.metric == Metric::OnBattery)?;
+        Some(self.reading(group, now_ms)?.value > 0.0)
+    }
+
     /// Says in the log which sensors lost their value in this round, why, and which
     /// have one again. The reason stands in the line itself, for who reads only that.
-    fn tell(&mut self, now_ms: u64) {
+    fn log_changes(&mut self, now_ms: u64) {
         let sensors = self.board.sensors();
         for (index, _) in &self.samples {
             let sensor = sensors.sensor(*index);
             match self
-                .told
+                .changes
                 .observe(*index, sensors.value(*index, now_ms), now_ms)
             {
                 // Nothing is wrong with a source that says so itself.
@@ -301,9 +333,9 @@ impl Watch {
     fn tell_left_out(&self) {
         let left_out = self.board.sensors().left_out();
         if left_out.count == 0 {
-            self.pipeline.clear(LEFT_OUT, "board");
+            self.pipeline.clear(conditions::LEFT_OUT, BOARD);
         } else {
-            self.pipeline.raise(sensors_left_out(left_out));
+            self.pipeline.raise(conditions::sensors_left_out(left_out));
         }
     }
 
@@ -315,7 +347,7 @@ impl Watch {
         }
         // Something new to say is another alert; at the start there is nothing before it.
         if !self.refused.is_empty() {
-            self.pipeline.clear(conditions::REFUSED, "board");
+            self.pipeline.clear(conditions::REFUSED, BOARD);
         }
         if !refused.is_empty() {
             self.pipeline
@@ -332,17 +364,17 @@ impl Watch {
         let hung = self.board.sensors().hung();
         let sensors = self.board.sensors();
         let busses = || sensors.stuck_busses().map(str::to_owned).collect();
-        let Some(news) = self
+        let Some(change) = self
             .busses
             .observe(hung, busses, now_ms, self.lost_after_ms)
         else {
             return;
         };
         // A condition that stands keeps its words: one more bus is told anew.
-        if matches!(news, Hanging::More | Hanging::Over) {
-            self.pipeline.clear(conditions::STUCK, "board");
+        if matches!(change, Hanging::More | Hanging::Over) {
+            self.pipeline.clear(conditions::STUCK, BOARD);
         }
-        if matches!(news, Hanging::First | Hanging::More) {
+        if matches!(change, Hanging::First | Hanging::More) {
             let all = conditions::stuck(&self.board, now_ms);
             self.pipeline.raise(conditions::bus_stuck(&all));
         }
@@ -363,15 +395,18 @@ impl Watch {
             .filter(|(metric, _)| self.is_seen(*metric))
             .map(|(metric, _)| metric)
             .collect();
+        let unseen = self.pipeline.unseen_metrics(BOARD);
         for group in &self.groups {
             let is_guarded = GUARDED.contains(&group.mapping.metric);
             let is_seen = seen.contains(&group.mapping.metric);
+            // What a rule said of a metric whose loss is not told must be seen as well.
+            let is_alert = !is_guarded && unseen.contains(&group.mapping.metric);
             for index in &group.members {
                 let is_gone = self.board.sensors().value(*index, now_ms).value().is_none();
                 if is_gone && is_seen {
                     self.forgotten[index.place()] = true;
                 }
-                let held = is_guarded && !self.forgotten[index.place()];
+                let held = is_alert || (is_guarded && !self.forgotten[index.place()]);
                 self.board.hold(*index, held);
             }
         }
@@ -408,47 +443,24 @@ impl Watch {
                 ),
                 now_ms,
             ) {
-                Some(News::Lost(index, why)) => {
+                Some(LossNotice::Lost(index, why)) => {
                     self.pipeline
                         .raise(lost(metric, sensors.sensor(index), why))
                 }
-                Some(News::Back) => self.pipeline.clear(LOST, &subject(metric)),
+                Some(LossNotice::Back) => self.pipeline.clear(LOST, &subject(metric)),
                 None => {}
             }
         }
     }
 }
 
-/// Key of the condition that sensors found no place in the full table.
-const LEFT_OUT: &str = "board_sensors_left_out";
+/// Who is shown to have resolved an alert about a sensor whose place another took.
+const ANOTHER_SENSOR: &str = "another sensor";
 /// How often it is asked whether a person has seen that a sensor is lost.
 const LOOK_EVERY_MS: u64 = 1_000;
 
-fn sensors_left_out(left_out: &LeftOut) -> Condition {
-    let more = left_out.count - left_out.names.len();
-    let and_more = match more {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    Condition {
-        key: LEFT_OUT,
-        subject: "board".into(),
-        level: Level::Error,
-        alert_type: AlertType::System,
-        title: "Board Sensors Left Out",
-        message: format!(
-            "{MAX_SENSORS} sensors of the board are read; there is no place for {}{and_more}",
-            left_out.names.join(", ")
-        ),
-        details: Some(
-            "No rule judges them. Unplug what is not needed, or ignore channels in a board profile."
-                .to_owned(),
-        ),
-    }
-}
-
 fn subject(metric: Metric) -> Arc<str> {
-    format!("board/{metric}").into()
+    format!("{BOARD_SENSOR_PREFIX}{metric}").into()
 }
 
 fn lost(metric: Metric, sensor: &boards::Sensor, why: Absence) -> Condition {
@@ -473,3 +485,7 @@ fn lost(metric: Metric, sensor: &boards::Sensor, why: Absence) -> Condition {
         )),
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

@@ -7,7 +7,7 @@
 use boards::TemperatureLimits;
 
 use crate::config::Rule;
-use readings::Metric;
+use readings::{BOARD, Metric};
 
 /// Documented thresholds of the board's temperature, °C.
 const HIGH_C: f64 = 80.0;
@@ -21,6 +21,12 @@ const APART_C: f64 = 5.0;
 const LEAST_TRIP_C: f64 = 45.0;
 /// How much of the temperature's unrest does not end an alert.
 const TEMPERATURE_HYSTERESIS_C: f64 = 2.0;
+/// Seconds of battery left: enough to land what flies and carry the box in; enough to land.
+const LITTLE_TIME_S: f64 = 900.0;
+const NO_TIME_S: f64 = 300.0;
+/// A gauge guesses anew with each change of the load.
+const TIME_FOR_S: u32 = 60;
+const TIME_HYSTERESIS_S: f64 = 300.0;
 
 /// All rules about a board with those limits.
 #[must_use]
@@ -28,7 +34,27 @@ pub fn defaults(limits: TemperatureLimits) -> Vec<Rule> {
     let mut rules = temperatures(limits);
     rules.extend(power_and_storage());
     rules.extend(links_and_clock());
+    rules.extend(time_left());
     rules
+}
+
+/// A battery that its gauge expects to be empty soon, whatever its charge is.
+fn time_left() -> [Rule; 2] {
+    [
+        ("Little Battery Time", LITTLE_TIME_S, "warning"),
+        ("Battery Nearly Empty", NO_TIME_S, "critical"),
+    ]
+    .map(|(name, seconds, level)| {
+        rule(
+            name,
+            Metric::TimeToEmpty,
+            "<",
+            seconds,
+            level,
+            TIME_FOR_S,
+            TIME_HYSTERESIS_S,
+        )
+    })
 }
 
 fn rule(
@@ -44,7 +70,7 @@ fn rule(
         alert_type: (metric == Metric::WifiLink).then(|| "network".to_owned()),
         for_s,
         hysteresis,
-        source: Some("board".to_owned()),
+        source: Some(BOARD.to_owned()),
         ..Rule::new(name, metric, operator, threshold, level)
     }
 }

@@ -1,4 +1,4 @@
-//! The emergency stop's life and the budget of log lines.
+//! The emergency stop's life, a board's starts, and the budget of log lines.
 //!
 //! Pure: takes `now` in milliseconds. A chattering stop or a talkative board must
 //! not make a storm of durable writes or log lines; what is held back here is
@@ -12,14 +12,21 @@ const RELEASED_AFTER_MS: u64 = 2_000;
 pub(super) struct Stop {
     engaged: Option<bool>,
     released_since_ms: Option<u64>,
-    /// Whether the board has said it since it was met.
-    heard: bool,
+    /// What the board said last, bounces and all.
+    said: Option<bool>,
+    /// Whether it is heard: what is not heard may have changed.
+    is_heard: bool,
 }
 
 impl Stop {
+    /// Whether the board has not said so before.
+    pub(super) fn is_news(&mut self, engaged: bool) -> bool {
+        self.said.replace(engaged) != Some(engaged)
+    }
+
     /// Takes what the board says. What is to be published at once, if anything.
     pub(super) fn set(&mut self, engaged: bool, now_ms: u64) -> Option<bool> {
-        self.heard = true;
+        self.is_heard = true;
         if engaged || self.engaged != Some(true) {
             self.released_since_ms = None;
             let change = self.engaged != Some(engaged);
@@ -32,12 +39,13 @@ impl Stop {
 
     /// The link is lost: a release that was under way has to begin anew.
     pub(super) fn unheard(&mut self) {
-        (self.released_since_ms, self.heard) = (None, false);
+        self.released_since_ms = None;
+        self.is_heard = false;
     }
 
-    /// Its state now, unless that is from before the link was lost.
-    pub(super) fn heard(&mut self, now_ms: u64) -> Option<bool> {
-        self.state(now_ms).filter(|_| self.heard)
+    /// Whether it is engaged, as far as the board is heard.
+    pub(super) fn heard(&self) -> Option<bool> {
+        self.engaged.filter(|_| self.is_heard)
     }
 
     /// Its state now, once it is known; to be published from time to time.
@@ -46,13 +54,45 @@ impl Stop {
             .released_since_ms
             .is_some_and(|since| now_ms.saturating_sub(since) >= RELEASED_AFTER_MS)
         {
-            *self = Stop {
-                engaged: Some(false),
-                released_since_ms: None,
-                ..*self
-            };
+            self.engaged = Some(false);
+            self.released_since_ms = None;
         }
         self.engaged
+    }
+}
+
+/// Starts of a board within [`MANY_WITHIN_MS`] that are a fault: whoever plugs it in twice
+/// has a reason.
+const MANY_STARTS: usize = 3;
+/// Their time, and how long a board must run to count as mended.
+const MANY_WITHIN_MS: u64 = 5 * 60_000;
+
+/// A board that starts again and again: by its watchdog, or for want of power.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Restarts {
+    /// When it started, newest last.
+    starts_ms: heapless::Deque<u64, MANY_STARTS>,
+    told: bool,
+}
+
+impl Restarts {
+    /// Takes a start. True: this is one too many, and has to be told.
+    pub(super) fn started(&mut self, now_ms: u64) -> bool {
+        if self.starts_ms.is_full() {
+            self.starts_ms.pop_front();
+        }
+        // There is room now.
+        let _ = self.starts_ms.push_back(now_ms);
+        let first_ms = self.starts_ms.front().copied().unwrap_or(now_ms);
+        let many = self.starts_ms.is_full() && now_ms.saturating_sub(first_ms) <= MANY_WITHIN_MS;
+        many && !std::mem::replace(&mut self.told, true)
+    }
+
+    /// Lets time pass. True: it has run for long enough, and what was told is over.
+    pub(super) fn settled(&mut self, now_ms: u64) -> bool {
+        let last_ms = self.starts_ms.back().copied().unwrap_or(0);
+        let settled = now_ms.saturating_sub(last_ms) > MANY_WITHIN_MS;
+        settled && std::mem::take(&mut self.told)
     }
 }
 
@@ -107,13 +147,24 @@ mod tests {
         let mut stop = Stop::default();
         stop.set(true, 0);
         stop.set(false, 1_000);
-        assert_eq!(stop.heard(1_000), Some(true));
+        assert_eq!(stop.heard(), Some(true));
         stop.unheard();
-        assert_eq!(stop.heard(60_000), None);
+        assert_eq!(stop.heard(), None);
         assert_eq!(stop.state(60_000), Some(true), "nobody knows");
         stop.set(false, 60_000);
         assert_eq!(stop.state(61_999), Some(true));
         assert_eq!(stop.state(62_000), Some(false));
+    }
+
+    #[test]
+    fn a_board_that_starts_again_and_again_is_told_once_until_it_runs() {
+        let mut restarts = Restarts::default();
+        assert!(!restarts.started(0) && !restarts.started(60_000));
+        assert!(!restarts.started(600_000), "seldom enough");
+        assert!(!restarts.started(602_000) && restarts.started(604_000));
+        assert!(!restarts.started(606_000), "told already");
+        assert!(!restarts.settled(906_000) && restarts.settled(906_001));
+        assert!(!restarts.settled(906_002), "once");
     }
 
     #[test]

@@ -3,26 +3,27 @@
 //!
 //! [`Link::take`] runs on the link's own thread: it must never block, and a
 //! reading on its way allocates nothing. The lock is held only while values are
-//! copied, and while the emergency stop is told: the link and the tick tell it on two
-//! threads, and what is older must not be told last. What depends on time alone is done
-//! by [`Link::tick`], once a second.
+//! copied and places change hands, and while the emergency stop is told: what is older
+//! must not be told last. What depends on time alone is done by [`Link::tick`], once a second.
 
 mod buttons;
+mod stop;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use alerting::BRIDGE_SENSOR_LOST as SENSOR_LOST;
+use alerting::{BRIDGE_SENSOR_LOST as SENSOR_LOST, BRIDGE_STOP_UNKNOWN};
 use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, LogLevel};
 use firmware_bridge::sensor::Sensor;
+use readings::SourceId;
 use readings::clock::Mono;
-use readings::{Metric, Reading, SourceId};
+use readings::event::LinkChange;
 use tokio::sync::Notify;
 
-use super::conditions::{BUTTON, LEFT_OUT, LOST, Wording};
-use super::guard::{Budget, Stop};
+use super::conditions::{BUTTON, LEFT_OUT, LOST, RESTARTS, Wording};
+use super::guard::{Budget, Restarts, Stop};
 use super::sensor::SensorRecord;
 use super::source_slots::SourceSlots;
 use super::stop_inputs::StopInputs;
@@ -85,9 +86,12 @@ pub(super) struct LinkRecord {
     pub board: Option<Arc<BoardDescription>>,
     pub live: bool,
     pub reason: Option<LostReason>,
+    /// The port of the last loss.
+    pub port: Option<Arc<str>>,
     pub slots: Vec<SensorRecord>,
     pub held: Held,
     pub stop: Stop,
+    restarts: Restarts,
     /// A board was met whose rates are still to be told.
     pub rates_due: bool,
     guard: LossDetector,
@@ -95,6 +99,8 @@ pub(super) struct LinkRecord {
     /// When a button's last alert was raised, and whether it stands.
     buttons: [(Option<u64>, bool); MAX_BUTTONS],
     log_budget: Budget,
+    /// When a button that acknowledges acted last.
+    acted_ms: Option<u64>,
     /// When a button was pressed that acknowledges, while nothing was done about it yet.
     acknowledge: Option<Timestamp>,
 }
@@ -151,7 +157,9 @@ impl Link {
                 }
             }
             LinkEvent::Connected { board } => self.connected(board, now_ms),
-            LinkEvent::Lost { reason } => self.lost(reason, now_ms),
+            LinkEvent::Lost { reason, port } => self.lost(reason, port, now_ms),
+            LinkEvent::StopUnknown => self.stop_unknown(),
+            LinkEvent::Restarted { cause } => self.restarted(cause, now_ms),
             LinkEvent::Event {
                 event: Event::EmergencyStop { engaged },
                 ..
@@ -175,10 +183,11 @@ impl Link {
             return;
         }
         self.judge(now_ms);
-        let mut state = self.lock();
+        self.settle(now_ms);
+        let state = self.lock();
         if !state.live {
             // Again, so that nobody takes what it said last for what it says.
-            self.tell_stop(&mut state, now_ms);
+            self.tell_stop(&state);
             return;
         }
         drop(state);
@@ -191,7 +200,7 @@ impl Link {
             .collect();
         // Again and again, so that its history has no holes and a hold time passes.
         let stop = state.stop.state(now_ms);
-        self.tell_stop(&mut state, now_ms);
+        self.tell_stop(&state);
         drop(state);
         for (change, slot) in change {
             match change {
@@ -207,10 +216,12 @@ impl Link {
     /// The bridge is no longer configured: nothing of it stands any more.
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Release);
-        self.pipeline.clear(LOST, &self.subject);
-        self.pipeline.clear(LEFT_OUT, &self.subject);
-        let state = self.state();
-        for slot in &state.slots {
+        for key in [LOST, LEFT_OUT, RESTARTS, BRIDGE_STOP_UNKNOWN] {
+            self.pipeline.clear(key, &self.subject);
+        }
+        // A reading under way is over, and none will follow: its place may go to another.
+        let slots = std::mem::take(&mut self.lock().slots);
+        for slot in &slots {
             self.pipeline.clear(SENSOR_LOST, &slot.what.source_name);
         }
         for index in 0..MAX_BUTTONS {
@@ -247,7 +258,7 @@ impl Link {
     }
 
     /// Whether a line about this bridge is within its budget; counted if not.
-    fn may_log(&self) -> bool {
+    pub(super) fn may_log(&self) -> bool {
         self.may_log_up_to(LINES_PER_MINUTE)
     }
 
@@ -260,12 +271,10 @@ impl Link {
     }
 
     fn reading(&self, sensor: u8, value: f32, at_ms: u64) {
-        let reading = self
-            .lock()
-            .slots
-            .get_mut(usize::from(sensor))
-            .and_then(|slot| slot.read(value, at_ms));
-        if let Some((source, reading)) = reading {
+        let mut state = self.lock();
+        let slot = state.slots.get_mut(usize::from(sensor));
+        // Published with the record locked: a place is not given to another meanwhile.
+        if let Some((source, reading)) = slot.and_then(|slot| slot.read(value, at_ms)) {
             self.pipeline.publish(source, &[reading]);
         }
     }
@@ -280,14 +289,23 @@ impl Link {
                 sensors = board.sensors.len(),
                 "bridge connected"
             );
+            if !self.lock().live {
+                let connected = LinkChange::Connected;
+                self.pipeline.link_changed(&self.subject, connected, None);
+            }
         }
         let names = mapping::names(&board.sensors);
         let sources: Vec<Arc<str>> = names
             .iter()
             .map(|name| sensor_source(&self.config.name, name).into())
             .collect();
-        self.source_slots.describe(&self.config.name, &sources);
+        // Locked throughout: in between, the upkeep would look for places for sensors that
+        // are gone, and keep them from those that are there.
         let mut state = self.lock();
+        if self.is_retired() {
+            return;
+        }
+        self.source_slots.describe(&self.config.name, &sources);
         let before = std::mem::take(&mut state.slots);
         state.slots = self.sensors_of(names, &board, &before, now_ms);
         let gone: Vec<Arc<str>> = before
@@ -310,8 +328,9 @@ impl Link {
             // An alert of the last run, if there is one, is over.
             self.pipeline.clear(LOST, &self.subject);
         }
+        // That it is no longer described does not say that it is well.
         for source_name in gone {
-            self.pipeline.clear(SENSOR_LOST, &source_name);
+            self.pipeline.leave(SENSOR_LOST, &source_name);
         }
         self.source_slots.count_refused(self.tell_left_out());
         self.end_buttons();
@@ -388,17 +407,22 @@ impl Link {
         }
     }
 
-    fn lost(&self, reason: LostReason, now_ms: u64) {
+    fn lost(&self, reason: LostReason, port: Option<Arc<str>>, now_ms: u64) {
         if reason == LostReason::Stopped {
             return;
         }
         if self.may_log() {
-            tracing::warn!(bridge = self.config.name, %reason, "bridge lost");
+            let (bridge, port) = (&self.config.name, port.as_deref());
+            tracing::warn!(bridge, port, %reason, "bridge lost");
+            if self.lock().live {
+                let (lost, why) = (LinkChange::Lost, Some(reason.to_string()));
+                self.pipeline.link_changed(&self.subject, lost, why);
+            }
         }
         let mut state = self.lock();
-        (state.live, state.reason) = (false, Some(reason));
+        (state.live, state.reason, state.port) = (false, Some(reason), port);
         state.stop.unheard();
-        self.tell_stop(&mut state, now_ms);
+        self.tell_stop(&state);
         drop(state);
         self.end_buttons();
         self.judge(now_ms);
@@ -422,40 +446,6 @@ impl Link {
         }
     }
 
-    fn stop(&self, engaged: bool, now_ms: u64) {
-        let mut state = self.lock();
-        let change = state.stop.set(engaged, now_ms);
-        // Before anything else: drones wait for it.
-        self.tell_stop(&mut state, now_ms);
-        drop(state);
-        match (self.may_log(), engaged) {
-            (false, _) => {}
-            (true, true) => tracing::warn!(bridge = self.config.name, "emergency stop engaged"),
-            (true, false) => tracing::info!(bridge = self.config.name, "emergency stop released"),
-        }
-        self.publish_stop(change);
-    }
-
-    /// Tells what the emergency stop is, in the order in which it became so: `state` is
-    /// locked.
-    fn tell_stop(&self, state: &mut LinkRecord, now_ms: u64) {
-        let heard = state.stop.heard(now_ms);
-        self.stops.stop_input(&self.config.name, heard);
-    }
-
-    fn publish_stop(&self, engaged: Option<bool>) {
-        if let (Some(source), Some(engaged)) = (self.source, engaged) {
-            let value = f64::from(u8::from(engaged));
-            self.pipeline.publish(
-                source,
-                &[Reading {
-                    metric: Metric::EmergencyStop,
-                    value,
-                }],
-            );
-        }
-    }
-
     fn log(&self, level: LogLevel, text: &str) {
         if !self.may_log_up_to(FIRMWARE_LINES_PER_MINUTE) {
             return;
@@ -473,6 +463,7 @@ impl Link {
         Wording {
             config: &self.config,
             subject: &self.subject,
+            port: self.lock().port.clone(),
         }
     }
 

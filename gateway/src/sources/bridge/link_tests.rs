@@ -7,11 +7,11 @@ use alerting::{Alert, Alerts, Filter, Level};
 use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, Greeting, ResetCause};
 use firmware_bridge::sensor::{Fault, MAX_SENSORS, Sensor, SensorKind, Unit};
-use readings::Sources;
 use readings::telemetry::Telemetry;
+use readings::{Metric, Reading, Sources};
 use store::Store;
 
-use super::super::{rules, source_slots::SourceSlots, stop_inputs::Deaf};
+use super::super::{rules, source_slots::SourceSlots, stop_inputs::Heard};
 use super::*;
 use crate::alerts::StoreJournal;
 use crate::config::{self, ButtonAction};
@@ -25,6 +25,7 @@ struct Bench {
     telemetry: Arc<Telemetry>,
     sources: Arc<Sources>,
     source_slots: Arc<SourceSlots>,
+    stops: Arc<Heard>,
     _dir: tempfile::TempDir,
 }
 
@@ -46,9 +47,10 @@ fn bench() -> Bench {
         .expect("room");
     let pipeline = Pipeline::new(sources.clone(), telemetry.clone(), alerts.clone());
     let source_slots = Arc::new(SourceSlots::new(pipeline.clone()));
-    let (met, stops) = (Arc::default(), Arc::new(Deaf));
-    let link = Link::new(bridge, pipeline, source_slots.clone(), met, stops);
+    let (met, stops) = (Arc::default(), Arc::new(Heard::default()));
+    let link = Link::new(bridge, pipeline, source_slots.clone(), met, stops.clone());
     Bench {
+        stops,
         link,
         alerts,
         telemetry,
@@ -172,6 +174,7 @@ async fn a_lost_link_is_told_with_its_reason_and_a_retired_one_is_silent() {
     bench.link.take(board(&["probe".to_owned()]));
     bench.link.take(LinkEvent::Lost {
         reason: LostReason::Unplugged,
+        port: None,
     });
     let lost = bench.alert("Bridge Lost", |_| true).await;
     assert!(lost.message.contains("check the cable"), "{lost:?}");
@@ -182,6 +185,7 @@ async fn a_lost_link_is_told_with_its_reason_and_a_retired_one_is_silent() {
     bench.link.take(board(&["late".to_owned()]));
     bench.link.take(LinkEvent::Lost {
         reason: LostReason::Silent,
+        port: None,
     });
     assert!(bench.sources.find("bridge/mast/late").is_none());
 }
@@ -354,4 +358,94 @@ async fn a_refused_value_is_told_with_port_value_and_range() {
     for part in ["probe", "2e8a:000a", "400 °C", "-40 to 125"] {
         assert!(lost.message.contains(part), "{part}: {lost:?}");
     }
+}
+
+impl Bench {
+    /// What was said of the stop last; the inner none: it is not known.
+    fn stop_is(&self) -> Option<Option<bool>> {
+        self.stops.last()
+    }
+
+    fn says_stop(&self, engaged: bool) {
+        self.link.take(LinkEvent::Event {
+            event: Event::EmergencyStop { engaged },
+            host_ms: 0,
+        });
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_of_the_stop_is_told_at_once_and_absence_is_unknown() {
+    let bench = bench();
+    bench.link.tick(Mono::now().as_millis());
+    assert_eq!(bench.stop_is(), Some(None), "nobody has said");
+    bench.link.take(LinkEvent::StopUnknown);
+    let unknown = bench.alert("Emergency Stop Unknown", |_| true).await;
+    assert!(unknown.message.contains("2e8a:000a"), "{unknown:?}");
+    bench.link.take(board(&[]));
+    assert_eq!(bench.stop_is(), Some(None), "it only greeted");
+    bench.says_stop(true);
+    assert_eq!(bench.stop_is(), Some(Some(true)));
+    bench
+        .alert("Emergency Stop Unknown", |alert| alert.resolved.is_some())
+        .await;
+    bench.says_stop(false);
+    assert_eq!(bench.stop_is(), Some(Some(true)), "it may bounce");
+    bench.link.take(LinkEvent::Lost {
+        reason: LostReason::Unplugged,
+        port: None,
+    });
+    assert_eq!(bench.stop_is(), Some(None));
+    let stop = bench.alert("Emergency Stop", |_| true).await;
+    bench.link.tick(Mono::now().as_millis() + 60_000);
+    bench.alert("Bridge Lost", |_| true).await;
+    let stop = bench.alerts.find(&stop.id).expect("kept");
+    assert!(stop.resolved.is_none(), "silence resolves nothing");
+    assert_eq!(bench.stop_is(), Some(None), "it is said again and again");
+}
+
+#[tokio::test]
+async fn a_boot_loop_is_an_alert_and_within_the_budget_of_lines() {
+    let bench = bench();
+    for _ in 0..840 {
+        bench.link.take(LinkEvent::Restarted {
+            cause: ResetCause::Watchdog,
+        });
+        bench.link.take(board(&[]));
+    }
+    let told = bench.alert("Bridge Restarts", |_| true).await;
+    assert!(told.message.contains("watchdog"), "{told:?}");
+    assert_eq!(bench.link.state().held.logs, 840 - 60);
+    bench.link.tick(Mono::now().as_millis() + 300_001);
+    bench
+        .alert("Bridge Restarts", |alert| alert.resolved.is_some())
+        .await;
+}
+
+#[tokio::test]
+async fn a_lost_sensor_that_is_no_longer_described_stays_lost() {
+    let bench = bench();
+    bench.link.take(board(&["probe".to_owned()]));
+    bench.link.take(LinkEvent::Fault {
+        sensor: 0,
+        fault: Fault::Absent,
+        host_ms: 0,
+    });
+    let now_ms = Mono::now().as_millis();
+    bench.link.tick(now_ms);
+    bench.link.tick(now_ms + 10_000);
+    let lost = bench.alert("Bridge Sensor Lost", |_| true).await;
+    bench.link.take(board(&["other".to_owned()]));
+    bench.says_stop(true);
+    // What follows is committed after whatever came before it.
+    bench.alert("Emergency Stop", |_| true).await;
+    let lost = bench.alerts.find(&lost.id).expect("kept");
+    assert!(lost.resolved.is_none(), "{lost:?}");
+    let value = reading(0, 20.0);
+    bench.link.take(board(&["probe".to_owned()]));
+    bench.link.take(value);
+    bench.link.tick(Mono::now().as_millis());
+    bench
+        .alert("Bridge Sensor Lost", |alert| alert.resolved.is_some())
+        .await;
 }

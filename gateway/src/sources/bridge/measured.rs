@@ -8,12 +8,13 @@ use std::fmt;
 use readings::measured::{Labels, Measured, Page};
 
 use super::Bridges;
-use super::view::{BridgeView, SensorView};
+use super::view::{BridgeView, LIVE, SensorView};
+use crate::sources::sensor_state::FRESH;
 
 /// A counter of a link: name, help, value.
 type Counter = (&'static str, &'static str, fn(&BridgeView) -> u64);
 
-const COUNTERS: [Counter; 19] = [
+const COUNTERS: [Counter; 21] = [
     ("bridge_received_bytes", "Bytes read from the line", |b| {
         b.stats.bytes_received
     }),
@@ -69,6 +70,16 @@ const COUNTERS: [Counter; 19] = [
         "bridge_connections",
         "Times the board was met, restarts included",
         |b| b.stats.connected,
+    ),
+    (
+        "bridge_restarts",
+        "Times the board started anew, by what it says of itself",
+        |b| b.stats.restarts,
+    ),
+    (
+        "bridge_writes_blocked",
+        "Times the port took none of what was to be written",
+        |b| b.stats.writes_blocked,
     ),
     ("bridge_commands_done", "Commands the board did", |b| {
         b.stats.commands_done
@@ -126,7 +137,7 @@ fn links(views: &[BridgeView], page: &mut Page<'_>) -> fmt::Result {
             .zip(&labels)
             .map(|(bridge, labels)| (bridge, labels.as_slice() as Labels<'_>))
     };
-    let up = |bridge: &BridgeView| f64::from(u8::from(bridge.state == "live"));
+    let up = |bridge: &BridgeView| f64::from(u8::from(bridge.state == LIVE));
     page.gauges(
         "bridge_up",
         "1 while the board answers",
@@ -173,13 +184,13 @@ fn sensors(views: &[BridgeView], page: &mut Page<'_>) -> fmt::Result {
         all.iter()
             .map(|(labels, sensor)| (labels.as_slice() as Labels<'_>, *sensor))
     };
-    let fresh = each().filter(|(_, sensor)| sensor.state == "fresh");
+    let fresh = each().filter(|(_, sensor)| sensor.state == FRESH);
     page.gauges(
         "bridge_sensor_value",
         "The sensor's value in its unit",
         fresh.filter_map(|(l, s)| Some((l, s.value?))),
     )?;
-    let is_fresh = |sensor: &SensorView| f64::from(u8::from(sensor.state == "fresh"));
+    let is_fresh = |sensor: &SensorView| f64::from(u8::from(sensor.state == FRESH));
     page.gauges(
         "bridge_sensor_fresh",
         "1 while the sensor has a value",

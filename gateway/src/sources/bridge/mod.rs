@@ -38,6 +38,7 @@ pub use panel::{Panel, PanelControl, Press, panel};
 pub(crate) use rules::defaults as default_rules;
 use source_slots::SourceSlots;
 pub use stop_inputs::StopInputs;
+pub(crate) use view::LOST;
 pub use view::{BridgeView, SensorView};
 
 /// The name of the source that is the bridge itself.
@@ -220,7 +221,7 @@ impl Bridges {
                 continue;
             };
             for (sensor, interval_ms) in bridge.link.wanted_rates() {
-                if handle.set_rate(sensor, interval_ms).is_err() {
+                if handle.set_rate(sensor, interval_ms).is_err() && bridge.link.may_log() {
                     tracing::warn!(
                         bridge = bridge.link.config.name,
                         sensor,

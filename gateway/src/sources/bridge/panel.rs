@@ -1,8 +1,8 @@
 //! What lamps and buttons of boards are connected to.
 //!
-//! A lamp shows the alerts of the whole gateway, and a button acknowledges them:
-//! neither is a source's business. So a bridge gets no alerts, only the level that
-//! lamps are to show and a queue for presses; `app` is at the other end.
+//! A lamp shows the alerts of the whole gateway and a button acknowledges them: neither is
+//! a source's business. So a bridge gets no alerts, only the level that lamps are to show
+//! and a queue for presses; `app` is at the other end. (Emergency stops: `stop_inputs`.)
 
 use std::sync::Arc;
 
@@ -47,5 +47,6 @@ pub fn panel() -> (Panel, PanelControl) {
         worst: shown,
         presses: pressed,
     };
-    (panel, PanelControl { worst, presses })
+    let control = PanelControl { worst, presses };
+    (panel, control)
 }

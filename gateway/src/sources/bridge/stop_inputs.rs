@@ -15,13 +15,23 @@ pub trait StopInputs: Send + Sync + 'static {
     fn stop_input(&self, bridge: &str, engaged: Option<bool>);
 }
 
-/// Hears nothing.
+/// Remembers what it heard last; for tests.
 #[cfg(test)]
-pub(super) struct Deaf;
+#[derive(Default)]
+pub(super) struct Heard(std::sync::Mutex<Option<Option<bool>>>);
 
 #[cfg(test)]
-impl StopInputs for Deaf {
+impl Heard {
+    pub(super) fn last(&self) -> Option<Option<bool>> {
+        *self.0.lock().expect("nobody panicked")
+    }
+}
+
+#[cfg(test)]
+impl StopInputs for Heard {
     fn bridges(&self, _bridges: &[Bridge]) {}
 
-    fn stop_input(&self, _bridge: &str, _engaged: Option<bool>) {}
+    fn stop_input(&self, _bridge: &str, engaged: Option<bool>) {
+        *self.0.lock().expect("nobody panicked") = Some(engaged);
+    }
 }

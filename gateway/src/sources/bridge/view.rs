@@ -7,6 +7,12 @@ use super::Running;
 use super::link::{Held, LinkRecord};
 use super::mapping::kind_name;
 use super::sensor::{SensorRecord, Worth, fault_text};
+use crate::sources::sensor_state::{ABSENT, FRESH, STALE};
+
+/// State of a bridge whose board answers.
+pub(super) const LIVE: &str = "live";
+/// State of a bridge that has no link, and a reason why.
+pub(crate) const LOST: &str = "lost";
 
 /// A bridge at one instant.
 #[derive(Clone, Debug)]
@@ -17,6 +23,8 @@ pub struct BridgeView {
     pub selector: String,
     /// `live`, `greeting` or `lost`.
     pub state: &'static str,
+    /// The port tried last, when the selector names one.
+    pub port: Option<String>,
     /// Why there is no link.
     pub reason: Option<String>,
     /// Kind and serial number of the board met last.
@@ -57,8 +65,6 @@ pub struct SensorView {
     pub value: Option<f64>,
     /// Why there is no fresh value.
     pub reason: Option<&'static str>,
-    /// Readings taken.
-    pub readings: u64,
     /// Times it gave none.
     pub faults: u64,
 }
@@ -71,12 +77,14 @@ impl BridgeView {
             .as_ref()
             .map(firmware_bridge::host::LinkHandle::stats)
             .unwrap_or_default();
-        let stop = state.stop.state(now_ms).filter(|_| state.live);
+        let stop = state.stop.state(now_ms);
+        let stop = state.stop.heard().and(stop);
         let greeting = state.board.as_deref().map(|board| &board.greeting);
         BridgeView {
             name: bridge.link.config.name.clone(),
             selector: bridge.link.config.selector.clone(),
             state: link_state(&state),
+            port: stats.port.as_deref().map(str::to_owned),
             reason: reason(bridge, &state),
             board: state
                 .board
@@ -101,9 +109,9 @@ impl BridgeView {
 
 fn link_state(state: &LinkRecord) -> &'static str {
     match (state.live, &state.reason) {
-        (true, _) => "live",
+        (true, _) => LIVE,
         (false, None) => "greeting",
-        (false, Some(_)) => "lost",
+        (false, Some(_)) => LOST,
     }
 }
 
@@ -138,9 +146,9 @@ impl SensorView {
             max: super::mapping::decimal(what.sensor.max),
             metric: what.source.map(|_| what.metric.name()),
             state: match (fresh, last) {
-                (true, _) => "fresh",
-                (false, Some(_)) => "stale",
-                (false, None) => "absent",
+                (true, _) => FRESH,
+                (false, Some(_)) => STALE,
+                (false, None) => ABSENT,
             },
             value: last,
             reason: match worth {
@@ -150,7 +158,6 @@ impl SensorView {
                 Worth::NotYetRead | Worth::Fresh => Some("not read yet"),
                 Worth::Silent => Some("no reading arrives, although the board answers"),
             },
-            readings: slot.readings,
             faults: slot.faults,
         }
     }

@@ -81,25 +81,28 @@ impl Default for FleetOptions {
 }
 
 impl FleetOptions {
-    fn spawn(
+    /// Spawns what `make` makes; with a supervisor it is begun again when it ends.
+    fn spawn<F: Future<Output = ()> + Send + 'static>(
         &self,
         tasks: &TaskTracker,
         (name, service): (&'static str, Option<Service>),
-        task: impl Future<Output = ()> + Send + 'static,
+        make: impl Fn() -> F + Send + Sync + 'static,
     ) {
-        self.spawn_on(&Handle::current(), tasks, (name, service), task);
+        self.spawn_on(&Handle::current(), tasks, (name, service), make);
     }
 
-    fn spawn_on(
+    fn spawn_on<F: Future<Output = ()> + Send + 'static>(
         &self,
         runtime: &Handle,
         tasks: &TaskTracker,
         (name, service): (&'static str, Option<Service>),
-        task: impl Future<Output = ()> + Send + 'static,
+        make: impl Fn() -> F + Send + Sync + 'static,
     ) {
         match &self.supervisor {
-            Some(supervisor) => tasks.spawn_on(supervisor.watched(name, service, task), runtime),
-            None => tasks.spawn_on(task, runtime),
+            Some(supervisor) => {
+                tasks.spawn_on(supervisor.kept(name.into(), service, make), runtime)
+            }
+            None => tasks.spawn_on(make(), runtime),
         };
     }
 
@@ -202,7 +205,8 @@ impl Fleet {
         };
         inner.spawn(&plan, sockets, video, Arc::new(sink), &options);
         if let Some(flights) = flights {
-            let kept = flights.keep(inner.roster.clone(), inner.cancel.clone());
+            let (roster, cancel) = (inner.roster.clone(), inner.cancel.clone());
+            let kept = move || flights.clone().keep(roster.clone(), cancel.clone());
             options.spawn(&inner.tasks, ("flight record", None), kept);
         }
         Ok(Fleet {
@@ -223,27 +227,21 @@ impl Fleet {
         self.slot(id).map(|slot| self.inner.roster.view(slot))
     }
 
+    /// The source of a configured drone.
+    #[cfg(test)]
+    fn source(&self, id: &str) -> readings::SourceId {
+        self.slot(id).expect("configured").source
+    }
+
     /// How many drones are connected.
-    #[must_use]
-    pub fn connected(&self) -> usize {
+    #[cfg(test)]
+    fn connected(&self) -> usize {
         self.inner
             .roster
             .slots
             .iter()
             .filter(|slot| slot.link().state == LinkState::Connected)
             .count()
-    }
-
-    /// How many drones there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.inner.roster.slots.len()
-    }
-
-    /// Whether there are no drones.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Wants the drone connected and waits until its state arrives. For a drone
@@ -347,12 +345,10 @@ impl Fleet {
             admitted,
             outcome,
         };
-        slot.requests
-            .try_send(request)
-            .map_err(|error| match error {
-                TrySendError::Full(_) => refused(Refusal::Full),
-                TrySendError::Closed(_) => refused(Refusal::Stopping),
-            })?;
+        slot.request(request).map_err(|error| match error {
+            TrySendError::Full(_) => refused(Refusal::Full),
+            TrySendError::Closed(_) => refused(Refusal::Stopping),
+        })?;
         let verdict = verdict.await.map_err(|_| refused(Refusal::Stopping))?;
         Ok(Pending::new(verdict?, pending))
     }

@@ -158,7 +158,7 @@ async fn simulated_drones_are_connected_and_give_readings() {
         ..config(drones)
     };
     let fleet = Fleet::start(&config, record.clone(), FleetOptions::default()).expect("starts");
-    let (low_id, hot_id) = (fleet.drones()[0].source, fleet.drones()[1].source);
+    let (low_id, hot_id) = (fleet.source("low"), fleet.source("hot"));
     record
         .until(|recorded| {
             let readings = recorded.readings.lock().expect("whole");
@@ -421,5 +421,65 @@ async fn a_drone_named_by_its_interface_is_heard_beside_one_told_by_address() {
     let views = fleet.drones();
     assert_eq!(views[0].battery_pct, Some(15));
     assert_eq!(views[2].link, LinkState::Connecting);
+    fleet.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_that_ends_refuses_at_once_and_is_begun_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, _) = store::Store::open(dir.path()).expect("store");
+    let journal = crate::alerts::StoreJournal::of(store);
+    let sources = Arc::new(Sources::default());
+    let alerts = alerting::Alerts::start(&alerting::Config::default(), sources, journal);
+    let stop = CancellationToken::new();
+    let supervisor = Supervisor::new(alerts.expect("alerts"), stop.clone());
+    let record = Record::default();
+    let port = free_port().await;
+    let real = simulated([127, 0, 0, 107], port, tello_simulator::Options::varied(0));
+    let config = Drones {
+        state_port: port,
+        ..config(vec![drone("d1", DroneMode::Simulation, real.address())])
+    };
+    let options = FleetOptions {
+        supervisor: Some(supervisor.clone()),
+        ..FleetOptions::default()
+    };
+    let fleet = Fleet::start(&config, record.clone(), options).expect("starts");
+    let connected = || record.until(|_| (fleet.connected() == 1).then_some(()));
+    connected().await;
+
+    // In real time: sockets know no other. It is begun again after a second.
+    let until = async |down: bool| {
+        while supervisor.down().is_empty() == down {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    supervisor.kill("drone link");
+    timeout(Duration::from_secs(30), until(true))
+        .await
+        .expect("down");
+    let by = Operator {
+        id: "key".into(),
+        name: "Tablet".into(),
+        session: None,
+    };
+    let refused = fleet.command("d1", Command::Takeoff, &by).await;
+    assert!(
+        matches!(
+            refused,
+            Err(CommandError::Refused {
+                why: Refusal::Stopping,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+    timeout(Duration::from_secs(30), until(false))
+        .await
+        .expect("up");
+    connected().await;
+    let taken = fleet.command("d1", Command::Takeoff, &by).await;
+    assert!(taken.is_ok(), "{taken:?}");
+    stop.cancel();
     fleet.stop().await;
 }

@@ -90,6 +90,7 @@ impl WriteBudget {
 }
 
 /// The record of who is in the air.
+#[derive(Clone)]
 pub(super) struct FlightRecord {
     file: StateFile,
     boot: Arc<str>,

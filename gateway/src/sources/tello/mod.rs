@@ -42,15 +42,10 @@ mod video;
 mod ways;
 
 pub(crate) use discovery::{Answer, ask_configured};
-pub use discovery::{
-    Detection, Discovery, DiscoveryStats, Method, NotAllowed, Searched, Verification,
-};
+pub use discovery::{Detection, Method, NotAllowed, Searched, Verification};
 pub use fleet::{Fleet, FleetOptions, FleetStats};
-pub use link::{LinkStats, Reason};
-pub use live::StateStats;
-pub use plan::FleetError;
 pub(crate) use plan::check_config;
-pub use roster::{DroneStats, PortHolder, PortView};
+pub use roster::{DroneStats, PortView};
 pub use serials::{AcceptError, Serials};
 pub use state_readings::readings_of;
-pub use video::{MAX_FEED_BYTES, Shown, Sps, Still, VideoCounts, VideoView, Viewer};
+pub use video::{Shown, Sps, Still, VideoCounts, Viewer};

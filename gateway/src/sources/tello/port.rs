@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use alerting::{AlertType, Condition, Level};
 use https::port_holder::{self, Protocol};
+use readings::BOARD;
 use readings::clock::{Mono, wall_now};
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
@@ -104,9 +105,13 @@ enum Ended {
 }
 
 impl Port {
-    /// Serves until cancelled. `first` is what the first bind came to.
-    pub(super) async fn run(self, first: io::Result<UdpSocket>) {
-        let (mut wait, mut opened) = (RETRY.0, first);
+    /// Serves until cancelled. `first` is what the first bind came to, if that was tried.
+    pub(super) async fn run(self: Arc<Self>, first: Option<io::Result<UdpSocket>>) {
+        let bind = || {
+            let filter = self.roster.filter(&self.record().interface, Others::All);
+            socket::bind(self.local, self.interface(), self.shared, &filter)
+        };
+        let (mut wait, mut opened) = (RETRY.0, first.unwrap_or_else(bind));
         loop {
             match opened {
                 Ok(socket) => {
@@ -127,8 +132,7 @@ impl Port {
                     }
                 }
             }
-            let filter = self.roster.filter(&self.record().interface, Others::All);
-            opened = socket::bind(self.local, self.interface(), self.shared, &filter);
+            opened = bind();
         }
     }
 
@@ -260,8 +264,8 @@ impl Port {
 
     fn subject(&self) -> String {
         self.interface().map_or_else(
-            || "board".to_owned(),
-            |interface| format!("board/{interface}"),
+            || BOARD.to_owned(),
+            |interface| format!("{BOARD}/{interface}"),
         )
     }
 

@@ -8,9 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use std::time::Duration;
+
 use readings::SourceId;
 use readings::clock::Mono;
 use socket2::SockFilter;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use super::commander::{FRESH_WITHIN, MAX_REQUESTS, Request};
@@ -22,7 +25,10 @@ use super::socket;
 use super::unconfigured::UnconfiguredDrones;
 use super::video::Feed;
 use super::ways;
-use crate::sources::vehicles::{Basis, DroneView, Flight, Identity, LinkState, Phase};
+use crate::sources::vehicles::{Basis, DroneView, Flight, Identity, Phase};
+
+/// The longest that a full battery lasts: 100 times what a percent pays for at most.
+const LONGEST_FLIGHT: Duration = Duration::from_secs(900);
 
 /// Says who holds a UDP port, as `pid 4711 (python3)`; none when it cannot tell.
 pub type PortHolder = fn(SocketAddr) -> Option<String>;
@@ -32,14 +38,10 @@ pub type PortHolder = fn(SocketAddr) -> Option<String>;
 pub struct DroneStats {
     /// Its id.
     pub id: Arc<str>,
-    /// State of its link.
-    pub link: LinkState,
     /// Its state datagrams.
     pub state: StateStats,
     /// State datagrams in the last second.
     pub state_rate: u32,
-    /// Seconds since its last state; none when never heard.
-    pub state_age_s: Option<f64>,
     /// Its command port.
     pub commands: LinkStats,
 }
@@ -47,8 +49,6 @@ pub struct DroneStats {
 /// A state or video socket as statistics show it.
 #[derive(Clone, Debug)]
 pub struct PortView {
-    /// The interface it listens on; none is all of them.
-    pub interface: Option<Arc<str>>,
     /// Whether it is bound.
     pub bound: bool,
     /// Datagrams from addresses that are no drone's; dropped.
@@ -82,8 +82,8 @@ pub(crate) struct DroneRecord {
     /// Index of the state socket that hears it.
     pub(crate) state_socket: usize,
     /// Requests to its task.
-    pub(crate) requests: mpsc::Sender<Request>,
-    /// The other end, until the task takes it.
+    requests: Mutex<mpsc::Sender<Request>>,
+    /// The other end, until the first task takes it.
     intake: Mutex<Option<mpsc::Receiver<Request>>>,
     /// Whether a simulator stands in for the real drone now.
     stands_in: AtomicBool,
@@ -158,9 +158,12 @@ impl DroneRecord {
         }
     }
 
-    /// Until when a flight of the run before may last, if it was in one.
-    pub(crate) fn recalled_until(&self) -> Option<Mono> {
-        self.recalled_until.get().copied()
+    /// Until when a flight may last that a task which begins knows nothing of: of the run
+    /// before, or of the task before it.
+    pub(crate) fn flight_lasts_until(&self, now: Mono) -> Option<Mono> {
+        let recalled = self.recalled_until.get().filter(|until| now < **until);
+        let until = recalled.copied().unwrap_or(now.plus(LONGEST_FLIGHT));
+        self.link().flight.may_fly().then_some(until)
     }
 
     /// Puts a simulator in the drone's place, or the drone back; what was heard
@@ -173,12 +176,28 @@ impl DroneRecord {
         before
     }
 
-    /// The receiving end of its requests; once.
-    pub(crate) fn take_intake(&self) -> Option<mpsc::Receiver<Request>> {
-        self.intake
+    /// The receiving end of its requests, for the task that begins. One that is begun again
+    /// gets a new one: what was asked of the task that ended is refused, never done late.
+    pub(crate) fn open_intake(&self) -> mpsc::Receiver<Request> {
+        let first = self
+            .intake
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take()
+            .take();
+        first.unwrap_or_else(|| {
+            let (requests, intake) = mpsc::channel(MAX_REQUESTS);
+            *self.requests() = requests;
+            intake
+        })
+    }
+
+    /// Hands a request to its task; closed while none runs.
+    pub(crate) fn request(&self, request: Request) -> Result<(), TrySendError<Request>> {
+        self.requests().try_send(request)
+    }
+
+    fn requests(&self) -> MutexGuard<'_, mpsc::Sender<Request>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn target(&self) -> SocketAddr {
@@ -224,7 +243,6 @@ impl PortRecord {
     /// As statistics show it.
     pub(crate) fn view(&self) -> PortView {
         PortView {
-            interface: self.interface.clone(),
             bound: self.bound.load(Relaxed),
             foreign: self.foreign.load(Relaxed),
             elsewhere: self.elsewhere.load(Relaxed),
@@ -254,7 +272,7 @@ impl Roster {
                     .iter()
                     .position(|interface| *interface == plan.interface)
                     .unwrap_or(0),
-                requests,
+                requests: Mutex::new(requests),
                 intake: Mutex::new(Some(intake)),
                 stands_in: AtomicBool::new(false),
                 heard_real: AtomicBool::new(false),
@@ -365,7 +383,6 @@ impl Roster {
             mode: slot.plan.mode,
             simulated: slot.simulated(),
             address: Some(slot.address()),
-            command_port: slot.plan.command_port,
             interface: slot.plan.interface.clone(),
             source: slot.source,
             link,
@@ -408,17 +425,12 @@ impl Roster {
     }
 
     pub(crate) fn drone_stats(&self, slot: &DroneRecord, now: Mono) -> DroneStats {
-        let (link, commands) = {
-            let link = slot.link();
-            (link.state, link.stats)
-        };
+        let commands = slot.link().stats;
         let live = slot.live();
         DroneStats {
             id: slot.plan.id.clone(),
-            link,
             state: live.stats(),
             state_rate: live.rate(now),
-            state_age_s: live.heard().map(|heard| now.since(heard.at).as_secs_f64()),
             commands,
         }
     }

@@ -277,11 +277,7 @@ mod tests {
     }
 
     fn one(id: &str, link: LinkState) -> Arc<dyn VehicleKind> {
-        let sources = readings::Sources::default();
-        let source = sources
-            .register(id, readings::SourceKind::Drone)
-            .expect("room");
-        let view = DroneView::unheard(id, source, link);
+        let view = DroneView::unheard(id, link);
         Arc::new(One(view, AtomicBool::new(false)))
     }
 

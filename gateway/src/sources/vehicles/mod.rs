@@ -12,7 +12,7 @@ mod takeoff;
 mod view;
 mod wish;
 
-pub use control::{Control, Controls, NoSession};
+pub use control::{Control, Controls};
 pub(crate) use drone_words::{DroneWords, explained};
 pub use kind::{VehicleKind, Vehicles};
 pub use presence::{Presence, Presences};

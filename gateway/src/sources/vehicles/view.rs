@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use readings::SourceId;
 use readings::clock::Mono;
+use readings::event::LinkChange;
 
 use super::Control;
 use crate::config::DroneMode;
@@ -105,6 +106,17 @@ pub enum LinkState {
     Lost,
 }
 
+impl From<LinkState> for LinkChange {
+    fn from(state: LinkState) -> LinkChange {
+        match state {
+            LinkState::Disconnected => LinkChange::Disconnected,
+            LinkState::Connecting => LinkChange::Connecting,
+            LinkState::Connected => LinkChange::Connected,
+            LinkState::Lost => LinkChange::Lost,
+        }
+    }
+}
+
 /// A drone as the API shows it. Unknown is `None`, never zero.
 #[derive(Clone, Debug)]
 pub struct DroneView {
@@ -118,9 +130,7 @@ pub struct DroneView {
     pub simulated: bool,
     /// Its address.
     pub address: Option<IpAddr>,
-    /// Its command port.
-    pub command_port: u16,
-    /// The interface it is reached by, when it is told apart by that.
+    /// The network interface on which it is reached, if that is configured.
     pub interface: Option<Arc<str>>,
     /// Its source.
     pub source: SourceId,
@@ -162,16 +172,17 @@ pub struct DroneView {
 #[cfg(test)]
 impl DroneView {
     /// A drone of which nothing is known but its link.
-    pub(crate) fn unheard(id: &str, source: SourceId, link: LinkState) -> DroneView {
+    pub(crate) fn unheard(id: &str, link: LinkState) -> DroneView {
+        let sources = readings::Sources::default();
+        let source = sources.register(id, readings::SourceKind::Drone);
         DroneView {
             id: id.into(),
             name: id.into(),
             mode: DroneMode::Real,
             simulated: false,
             address: None,
-            command_port: 0,
             interface: None,
-            source,
+            source: source.expect("room"),
             link,
             reason: None,
             last_seen: None,

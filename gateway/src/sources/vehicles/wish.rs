@@ -113,8 +113,10 @@ pub enum Refusal {
     /// Too many commands wait already.
     #[error("too many commands wait for this drone; try again when some are done")]
     Full,
-    /// The drone's task has ended: the gateway stops, or that task failed.
-    #[error("the task of this drone has ended; if the gateway is not stopping, its log says why")]
+    /// The drone's task has ended: the gateway stops, or that task failed and is begun again.
+    #[error(
+        "the task of this drone has ended; unless the gateway stops it is begun again in a moment, and the log says why"
+    )]
     Stopping,
 }
 

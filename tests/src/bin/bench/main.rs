@@ -5,8 +5,8 @@
 //! cargo run --profile ship -p gateway-tests --bin bench -- [NAME…] [--seconds N]
 //! ```
 //!
-//! Names: size start memory http handshakes latency flood datagrams bridge commands fleet video soak;
-//! all of them but `soak` by default. Nothing here is a test: figures are printed, with the
+//! Names: size start memory http handshakes latency flood datagrams bridge commands fleet video soak
+//! night; all of them but the last two by default. Nothing here is a test: figures are printed, with the
 //! medians of rounds that alternate between the two servers, because machines
 //! are noisy. Server cost is CPU time read from /proc, not wall time.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
@@ -15,6 +15,7 @@ mod fleet;
 mod http_load;
 mod line;
 mod nginx;
+mod night;
 mod path;
 mod resident;
 mod video;
@@ -69,6 +70,7 @@ async fn main() -> anyhow::Result<()> {
             "start" => resident::start().await?,
             "memory" => resident::memory().await?,
             "soak" => resident::soak().await?,
+            "night" => night::night(stretch).await?,
             "http" => http_load::requests(stretch).await?,
             "handshakes" => http_load::handshakes(stretch).await?,
             "latency" => path::latency().await?,

@@ -159,10 +159,10 @@ impl Access {
         self.keyring.gate.ring();
         let client = Some(session.browser.client);
         let about = format!("session {}", session.id);
-        let told = self
+        let logged = self
             .keyring
-            .told("session_opened", &session.name, client, about);
-        if let Some(record) = told {
+            .logged("session_opened", &session.name, client, about);
+        if let Some(record) = logged {
             self.keyring.records.defer(vec![record]);
         }
         if let Err(error) = self.keyring.keep_sessions(KEEP_EVERY).await {
@@ -243,7 +243,7 @@ impl Access {
         };
         self.keyring.gate.ring();
         let about = format!("session {id} of {}", row.key.name);
-        self.keyring.tell("session_ended", by, about).await;
+        self.keyring.record("session_ended", by, about).await;
         if row.cookie.is_kept() {
             self.keyring.keep_sessions(Duration::ZERO).await?;
         }
@@ -287,7 +287,7 @@ impl Access {
             .browsers
             .links()
             .add(secret.as_bytes(), grant, now);
-        self.keyring.tell("link_made", by, about).await;
+        self.keyring.record("link_made", by, about).await;
         Ok(secret)
     }
 
@@ -332,7 +332,7 @@ impl Keyring {
     }
 
     /// Logs an act; its audit record, within the budget.
-    fn told(
+    fn logged(
         &self,
         event: &str,
         actor: &str,
@@ -347,8 +347,8 @@ impl Keyring {
 
     /// The same for what somebody did to others' sessions: on record before it is
     /// acknowledged, where the medium takes it.
-    async fn tell(&self, event: &str, actor: &str, subject: String) {
-        if let Some(record) = self.told(event, actor, None, subject)
+    async fn record(&self, event: &str, actor: &str, subject: String) {
+        if let Some(record) = self.logged(event, actor, None, subject)
             && let Err(error) = self.records.commit(vec![record]).await
         {
             tracing::warn!(event, %error, "only the log says so");

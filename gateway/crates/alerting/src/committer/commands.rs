@@ -12,10 +12,10 @@ use crate::book::Book;
 use crate::command::{Answer, Command, Reply, send};
 use crate::error::AlertError;
 use crate::error::JournalError;
-use crate::event::EventKind;
 use crate::journal::{Change, StoredRule};
 use crate::model::Alert;
 use readings::clock::Mono;
+use readings::event::AlertChange;
 
 impl Committer {
     pub(super) fn apply_command(&mut self, plan: &mut Plan, book: &Book, command: Command) {
@@ -112,7 +112,7 @@ impl Plan {
         let known = book.find(id).filter(|alert| alert.durable);
         if let Some(alert) = known.filter(|alert| !self.complete.holds(alert.seq)) {
             let alert = Box::new((**alert).clone());
-            let raised = Some(EventKind::Raised);
+            let raised = Some(AlertChange::Raised);
             self.changes.push(Change::PutAlert(alert, raised));
         }
     }

@@ -18,7 +18,7 @@ use super::book::{Book, Cause, Dropped, Moment};
 use super::command::{Answer, Command};
 use super::draft::Draft;
 use super::error::JournalError;
-use super::event::EventKind;
+use super::event;
 use super::journal::{Change, Kept};
 use super::model::Alert;
 use super::service::AlertService;
@@ -238,7 +238,7 @@ impl Committer {
             Some(known) => known.as_deref(),
             None => book.alert(alert.seq).map(|alert| &**alert),
         };
-        let event = EventKind::between(durable, alert);
+        let event = event::between(durable, alert);
         Change::PutAlert(Box::new(alert.clone()), event)
     }
 

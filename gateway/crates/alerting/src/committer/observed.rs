@@ -65,9 +65,11 @@ impl Committer {
         }
         // An alert still open here is from before a restart: it goes on.
         if cell.transition.raised && draft.open(book, cause, &subject).is_none() {
+            let explain = service.explain.get();
+            let sensor = explain.and_then(|explain| explain(&subject, rule.metric));
             let alert = Alert {
                 title: rule.name.clone(),
-                message: rule_message(rule, &subject, cell.value),
+                message: rule_message(rule, &subject, cell.value, sensor.as_deref()),
                 details: Some(rule_details(rule, cell.value)),
                 origin: RULE_ORIGIN.into(),
                 measured: Some(Measured {

@@ -9,6 +9,7 @@ use super::{Committer, Plan};
 use crate::book::Cause;
 use crate::command::Answer;
 use crate::error::JournalError;
+use crate::event;
 use crate::model::{Alert, AlertEvent};
 use crate::wording::alert_id;
 use readings::clock::Mono;
@@ -83,14 +84,16 @@ impl Committer {
     pub(super) fn show(&self, alert: Alert, raised_at: Option<Mono>) {
         let alert = Arc::new(alert);
         let mut book = self.service.book_mut();
-        if book.alert(alert.seq).is_some_and(|known| *known == alert) {
+        let known = book.alert(alert.seq).cloned();
+        if known.as_ref().is_some_and(|known| *known == alert) {
             return;
         }
+        let change = event::between(known.as_deref(), &alert);
         book.put(alert.clone(), raised_at.unwrap_or_default());
         drop(book);
         if raised_at.is_none() {
             self.service.changed();
-            return self.service.publish(AlertEvent::Changed(alert));
+            return self.service.publish(AlertEvent::Changed(alert, change));
         }
         self.service.counters.raised.fetch_add(1, Ordering::Relaxed);
         if let Cause::Rule(name) = Cause::of(&alert) {

@@ -31,7 +31,7 @@ pub const MINUTES_KEPT: usize = 1440;
 /// Most series with a history. One costs 32 KiB, so all of them 32 MiB: room
 /// for 64 drones with their metrics, the board and its bridge sensors. Beyond
 /// it a metric has a latest value and rules but no history, and is counted.
-pub const MAX_SERIES: usize = 1024;
+const MAX_SERIES: usize = 1024;
 
 /// The newest value of a metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,9 +73,9 @@ pub struct TelemetryStats {
     pub readings: u64,
     /// Readings refused because their value was not a finite number.
     pub not_finite: u64,
-    /// Series that have a history, of [`MAX_SERIES`].
+    /// Series that have a history, of at most 1,024.
     pub series: usize,
-    /// Series without a history because [`MAX_SERIES`] have one already.
+    /// Series without a history because as many as can have one already.
     pub series_refused: u64,
     /// Jumps of the wall clock seen since the first reading.
     pub clock_jumps: u64,
@@ -103,7 +103,7 @@ enum History {
     /// The metric was never reported.
     None,
     Kept(Box<Series>),
-    /// Reported when [`MAX_SERIES`] was reached; counted once.
+    /// Reported when `MAX_SERIES` was reached; counted once.
     Refused,
 }
 

@@ -7,13 +7,15 @@ use super::{BUTTON_EVERY_MS, Link, MAX_BUTTONS};
 use crate::config::ButtonAction;
 use crate::sources::sink::ReadingSink as _;
 
+/// Least time between two presses that acknowledge: each asks the alerts and the store.
+const ACKNOWLEDGE_EVERY_MS: u64 = 1_000;
+
 impl Link {
     pub(super) fn button(&self, index: u8, pressed: bool, now_ms: u64) {
         if self.config.button == ButtonAction::Acknowledge {
             // However often it is pressed, an alert is acknowledged and written once.
             if pressed {
-                self.lock().acknowledge = Some(wall_now());
-                self.met.notify_one();
+                self.press(now_ms);
             }
             return;
         }
@@ -38,6 +40,20 @@ impl Link {
             self.pipeline
                 .clear(BUTTON, &self.wording().button_subject(index));
         }
+    }
+
+    /// Takes a press of a button that acknowledges. One that bounces acts once a second.
+    fn press(&self, now_ms: u64) {
+        let mut state = self.lock();
+        let soon = |at_ms: u64| now_ms.saturating_sub(at_ms) < ACKNOWLEDGE_EVERY_MS;
+        if state.acted_ms.is_some_and(soon) {
+            state.held.buttons += 1;
+            return;
+        }
+        state.acted_ms = Some(now_ms);
+        state.acknowledge = Some(wall_now());
+        drop(state);
+        self.met.notify_one();
     }
 
     /// A button let go while nobody listened.

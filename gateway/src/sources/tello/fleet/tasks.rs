@@ -1,7 +1,7 @@
 //! The tasks that the fleet starts: one a port, one a drone, one for the ways to them, and
 //! the search.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -28,31 +28,28 @@ impl FleetParts {
             self.listen(Kind::Video, video, &sink, options);
         }
         for index in 0..self.roster.slots.len() {
-            let link = LinkTask::new(
-                self.roster.clone(),
-                index,
-                plan.lost_after,
-                (
-                    self.controls.clone(),
-                    self.events.clone(),
-                    self.serials.clone(),
-                    options.takeoff_hold.clone(),
-                ),
-                sink.clone(),
-                self.cancel.clone(),
-            );
-            options.spawn(
-                &self.tasks,
-                ("drone link", Some(Service::Drones)),
-                link.run(),
-            );
+            let (roster, sink, cancel) = (self.roster.clone(), sink.clone(), self.cancel.clone());
+            let (lost_after, events) = (plan.lost_after, self.events.clone());
+            let (controls, serials) = (self.controls.clone(), self.serials.clone());
+            let hold = options.takeoff_hold.clone();
+            let link = move || {
+                let flying = (
+                    controls.clone(),
+                    events.clone(),
+                    serials.clone(),
+                    hold.clone(),
+                );
+                let (sink, cancel) = (sink.clone(), cancel.clone());
+                LinkTask::new(roster.clone(), index, lost_after, flying, sink, cancel).run()
+            };
+            let name = ("drone link", Some(Service::Drones));
+            options.spawn(&self.tasks, name, link);
         }
-        options.spawn(
-            &self.tasks,
-            ("drone ways", Some(Service::Drones)),
-            look_for_ways(self.roster.clone(), self.cancel.clone()),
-        );
-        let search = self.discovery.clone().search_by_itself(self.cancel.clone());
+        let (roster, cancel) = (self.roster.clone(), self.cancel.clone());
+        let ways = move || look_for_ways(roster.clone(), cancel.clone());
+        options.spawn(&self.tasks, ("drone ways", Some(Service::Drones)), ways);
+        let (discovery, cancel) = (self.discovery.clone(), self.cancel.clone());
+        let search = move || discovery.clone().search_by_itself(cancel.clone());
         // (Flying does without it.)
         options.spawn(&self.tasks, ("drone search", None), search);
         self.tasks.close();
@@ -67,7 +64,7 @@ impl FleetParts {
     ) {
         let (local, shared) = (sockets.local, sockets.shared);
         for (index, opened) in sockets.opened.into_iter().enumerate() {
-            let port = Port {
+            let port = Arc::new(Port {
                 roster: self.roster.clone(),
                 kind,
                 index,
@@ -76,9 +73,13 @@ impl FleetParts {
                 sink: sink.clone(),
                 holder: options.port_holder,
                 cancel: self.cancel.clone(),
-            };
+            });
+            let first = Mutex::new(Some(opened));
             let runtime = options.runtime_of(kind);
-            options.spawn_on(&runtime, &self.tasks, kind.task(), port.run(opened));
+            options.spawn_on(&runtime, &self.tasks, kind.task(), move || {
+                let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+                port.clone().run(first)
+            });
         }
     }
 }

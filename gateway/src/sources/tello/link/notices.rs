@@ -169,7 +169,7 @@ impl LinkTask {
         let slot = self.slot();
         match notice {
             Notice::Over => self.sink.clear(CONDITION, &slot.plan.id),
-            Notice::LetGo => self.sink.let_go(CONDITION, &slot.plan.id),
+            Notice::LetGo => self.sink.leave(CONDITION, &slot.plan.id),
             Notice::Silent {
                 reason,
                 was_connected,

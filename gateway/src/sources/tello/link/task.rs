@@ -61,7 +61,7 @@ pub(crate) struct LinkTask {
     executor: CommandExecutor,
     /// Where it is told what comes of commands.
     events: EventLog,
-    requests: Option<mpsc::Receiver<Request>>,
+    requests: mpsc::Receiver<Request>,
     warned: bool,
     intervened: bool,
     landing_overdue: bool,
@@ -99,8 +99,8 @@ impl LinkTask {
             events.command_ids(),
             TakeoffGate::new(&slot.plan.id, hold),
         );
-        let requests = slot.take_intake();
-        if let Some(until) = slot.recalled_until() {
+        let requests = slot.open_intake();
+        if let Some(until) = slot.flight_lasts_until(Mono::now()) {
             executor.recall(until);
             link.recall();
         }
@@ -132,7 +132,6 @@ impl LinkTask {
     pub(crate) async fn run(mut self) {
         let roster = self.roster.clone();
         let mut wanted = roster.slots[self.index].wanted.subscribe();
-        let mut requests = self.requests.take();
         let mut buffer = [0; REPLY_BYTES];
         loop {
             let pause = self.look().await;
@@ -145,7 +144,7 @@ impl LinkTask {
                         self.transmit(out).await;
                     }
                 }
-                Some(request) = next(&mut requests) => {
+                Some(request) = self.requests.recv() => {
                     let about = self.snapshot();
                     let (out, admission) = self.executor.take(request, &about);
                     self.transmit(out).await;
@@ -359,13 +358,19 @@ impl LinkTask {
     }
 
     fn show(&self, step: &Step) {
-        let mut link = self.slot().link();
-        if link.state != step.state {
-            tracing::info!(drone = %self.slot().plan.id, state = ?step.state, "link changed");
+        let slot = self.slot();
+        let before = {
+            let mut link = slot.link();
+            link.reason = step.reason;
+            link.stats.losses += u64::from(step.lost);
+            std::mem::replace(&mut link.state, step.state)
+        };
+        if before != step.state {
+            tracing::info!(drone = %slot.plan.id, state = ?step.state, "link changed");
+            let why = step.reason.map(|reason| self.roster.explain(slot, reason));
+            self.sink
+                .link_changed(&slot.plan.id, step.state.into(), why);
         }
-        link.state = step.state;
-        link.reason = step.reason;
-        link.stats.losses += u64::from(step.lost);
     }
 
     fn publish(&self, now: Mono) {
@@ -380,14 +385,6 @@ impl LinkTask {
         let rate = Reading::plausible(Metric::StateRate, f64::from(rate));
         let readings: heapless::Vec<Reading, 2> = rate.into_iter().chain(age).collect();
         self.sink.publish(slot.source, &readings);
-    }
-}
-
-/// The next request; none ever when there is no way for them to come.
-async fn next(requests: &mut Option<mpsc::Receiver<Request>>) -> Option<Request> {
-    match requests {
-        Some(requests) => requests.recv().await,
-        None => None,
     }
 }
 

@@ -75,8 +75,6 @@ pub struct VideoView {
 pub struct Still {
     /// An access unit in Annex B with its parameter sets.
     pub bytes: Bytes,
-    /// Its parameters.
-    pub sps: Sps,
     /// When it arrived.
     pub at: Mono,
     /// Its number among the drone's whole pictures since start, from 1.
@@ -324,7 +322,6 @@ impl FleetParts {
         if key && !(damaged && self.newest_key.is_some()) {
             self.newest_key = Some(Still {
                 bytes: bytes.clone(),
-                sps,
                 at: now,
                 number: self.counts.keys,
             });

@@ -8,7 +8,8 @@
 //! Nothing is decoded on the way: browsers do that. Pure: `ring` and the
 //! crate's `h264`. `feed` joins them behind a lock; the socket's task is the
 //! state port's, see `port`. Whatever a drone sends, a feed holds no
-//! more than [`MAX_FEED_BYTES`].
+//! more than the access unit being gathered, the newest whole picture, and a ring of
+//! frames for its viewers: twice the longest unit, and the longest ring.
 
 mod feed;
 mod ring;
@@ -16,7 +17,3 @@ mod ring;
 pub(crate) use feed::Feed;
 pub use feed::{Shown, Still, VideoCounts, VideoView, Viewer};
 pub use tello::h264::Sps;
-
-/// Most bytes of video kept for one drone: the unit being gathered, the frames for
-/// viewers, the newest whole picture.
-pub const MAX_FEED_BYTES: usize = 2 * tello::h264::MAX_UNIT_BYTES + ring::MAX_RING_BYTES;

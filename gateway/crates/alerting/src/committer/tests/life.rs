@@ -6,7 +6,7 @@ use super::*;
 fn a_commit_says_what_happened_to_its_alerts() {
     let mut bench = Bench::new(vec![]);
     bench.observe("board", Metric::DiskUsage, 91.0, 0);
-    assert_eq!(events(&bench.ok(0)), [(1, Some(EventKind::Raised))]);
+    assert_eq!(events(&bench.ok(0)), [(1, Some(AlertChange::Raised))]);
     let id = bench.alerts()[0].id.clone();
     let (reply, _answer) = oneshot::channel();
     let acknowledge = Command::Acknowledge {
@@ -15,9 +15,9 @@ fn a_commit_says_what_happened_to_its_alerts() {
         reply,
     };
     let changes = bench.round(vec![acknowledge], 1, Ok(()));
-    assert_eq!(events(&changes), [(1, Some(EventKind::Acknowledged))]);
+    assert_eq!(events(&changes), [(1, Some(AlertChange::Acknowledged))]);
     bench.observe("board", Metric::DiskUsage, 10.0, 2);
-    assert_eq!(events(&bench.ok(2)), [(1, Some(EventKind::Resolved))]);
+    assert_eq!(events(&bench.ok(2)), [(1, Some(AlertChange::Resolved))]);
 }
 
 #[test]
@@ -282,10 +282,33 @@ fn what_changes_is_published_and_what_does_not_is_not() {
     assert_eq!(bench.service.version(), version);
     bench.acknowledge(&id, 1, Ok(())).expect("done");
     assert!(
-        matches!(events.try_recv(), Ok(AlertEvent::Changed(alert)) if alert.acknowledged.is_some())
+        matches!(events.try_recv(), Ok(AlertEvent::Changed(alert, Some(AlertChange::Acknowledged))) if alert.acknowledged.is_some())
     );
     assert_ne!(bench.service.version(), version);
     bench.acknowledge(&id, 2, Ok(())).expect("done before");
     assert!(events.try_recv().is_err());
     assert_eq!(bench.service.counters.raised.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn stamps_of_this_run_move_with_the_clock_and_nobody_is_told_again() {
+    let of_before = crate::book::tests::alert(1, -3_600);
+    let mut bench = Bench::new(vec![of_before.clone()]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 5);
+    bench.ok(5);
+    let id = bench.alerts()[0].id.clone();
+    bench.acknowledge(&id, 6, Ok(())).expect("acknowledged");
+    let by = jiff::SignedDuration::from_hours(24 * 365);
+    let changes = bench.round(vec![Command::Restamp { by }], 7, Ok(()));
+    assert_eq!(events(&changes), [(2, None)], "durable, and no event");
+    let [new, old] = &bench.alerts()[..] else {
+        panic!("two alerts")
+    };
+    assert_eq!(new.created, moment(5).wall + by);
+    let acknowledged = new.acknowledged.as_ref().map(|(at, _)| *at);
+    assert_eq!(acknowledged, Some(moment(6).wall + by));
+    assert_eq!(
+        old.created, of_before.created,
+        "another run's clock made it"
+    );
 }

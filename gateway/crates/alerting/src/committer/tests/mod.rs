@@ -9,6 +9,8 @@ use crate::conditions::STORE_LOSS;
 use crate::conditions::tests::silent;
 use crate::defaults::default_rules;
 use crate::error::AlertError;
+use readings::event::AlertChange;
+
 use crate::model::{AlertEvent, Condition, RuleView};
 use crate::rule::Rule;
 use crate::rule::tests::text;
@@ -159,7 +161,7 @@ fn written(changes: &[Change]) -> Vec<u64> {
 }
 
 /// What the alerts of a commit are said to have gone through.
-fn events(changes: &[Change]) -> Vec<(u64, Option<EventKind>)> {
+fn events(changes: &[Change]) -> Vec<(u64, Option<AlertChange>)> {
     let event = |change: &Change| match change {
         Change::PutAlert(alert, event) => Some((alert.seq, *event)),
         _ => None,

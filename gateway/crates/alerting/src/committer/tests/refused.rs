@@ -13,15 +13,21 @@ fn what_happened_while_the_store_refused_is_told_once_it_takes_it() {
     let changes = bench.round(vec![], 2, refused());
     assert_eq!(
         events(&changes),
-        [(1, Some(EventKind::Resolved)), (2, Some(EventKind::Raised))]
+        [
+            (1, Some(AlertChange::Resolved)),
+            (2, Some(AlertChange::Raised))
+        ]
     );
     assert_eq!(
         events(&bench.ok(3)),
-        [(1, Some(EventKind::Resolved)), (2, Some(EventKind::Raised))],
+        [
+            (1, Some(AlertChange::Resolved)),
+            (2, Some(AlertChange::Raised))
+        ],
         "although the book has shown both meanwhile"
     );
     bench.observe("drone_001", Metric::BatteryLevel, 80.0, 4);
-    assert_eq!(events(&bench.ok(4)), [(2, Some(EventKind::Resolved))]);
+    assert_eq!(events(&bench.ok(4)), [(2, Some(AlertChange::Resolved))]);
 }
 
 #[test]

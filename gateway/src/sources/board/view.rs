@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use boards::{Absence, Board, Counters, Freshness, MAX_SENSORS, Quantity, Sample, SensorIndex};
 
-use super::mapping::metric_of;
+use super::mapping::{Fold, mapping_of};
+use crate::sources::sensor_state::{ABSENT, FRESH, STALE};
 use readings::clock::Mono;
 
 /// What a sensor is.
@@ -29,6 +30,8 @@ pub struct Described {
     pub metric: Option<&'static str>,
     /// Computed by a curve rather than measured.
     pub estimated: bool,
+    /// Which of several of its metric stands for all.
+    fold: Option<Fold>,
     /// Age at which a value is stale.
     max_age_ms: u64,
 }
@@ -58,9 +61,9 @@ impl SensorView<'_> {
     #[must_use]
     pub fn state(&self) -> &'static str {
         match self.now {
-            Freshness::Fresh(_) => "fresh",
-            Freshness::Stale { .. } => "stale",
-            Freshness::Absent(_) => "absent",
+            Freshness::Fresh(_) => FRESH,
+            Freshness::Stale { .. } => STALE,
+            Freshness::Absent(_) => ABSENT,
         }
     }
 
@@ -139,29 +142,29 @@ impl Slot {
 
 /// The board as handlers see it.
 #[derive(Debug)]
-pub struct Face {
+pub struct BoardView {
     /// Identifier of the profile, for example `raspberry-pi-4b`.
     pub profile: String,
     /// Name of the board.
     pub name: String,
-    inner: Mutex<Inner>,
+    latest: Mutex<Latest>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Latest {
     described: Arc<[Described]>,
     slots: Box<[Slot; MAX_SENSORS]>,
     counters: Counters,
     hung: usize,
 }
 
-impl Face {
-    pub(super) fn new(board: &Board) -> Face {
+impl BoardView {
+    pub(super) fn new(board: &Board) -> BoardView {
         let profile = &board.detected().profile;
-        Face {
+        BoardView {
             profile: profile.id.as_str().to_owned(),
             name: board.detected().name(),
-            inner: Mutex::new(Inner {
+            latest: Mutex::new(Latest {
                 described: describe(board),
                 slots: Box::new([Slot::default(); MAX_SENSORS]),
                 counters: board.sensors().counters(),
@@ -173,46 +176,66 @@ impl Face {
     /// The sensors are others than before; the places that another one has now.
     pub(super) fn describe(&self, board: &Board) -> Vec<usize> {
         let described = describe(board);
-        let mut inner = self.inner();
-        let old_and_new = inner.described.iter().zip(described.iter());
+        let mut latest = self.latest();
+        let old_and_new = latest.described.iter().zip(described.iter());
         let given_away: Vec<usize> = old_and_new
             .enumerate()
             .filter(|(_, (old, new))| old.name != new.name)
             .map(|(place, _)| place)
             .collect();
         for place in &given_away {
-            inner.slots[*place] = Slot::default();
+            latest.slots[*place] = Slot::default();
         }
-        inner.described = described;
+        latest.described = described;
         given_away
     }
 
     /// Takes the samples of a round.
     pub(super) fn note(&self, samples: &[(SensorIndex, Sample)], counters: Counters, hung: usize) {
-        let mut inner = self.inner();
+        let mut latest = self.latest();
         for (index, sample) in samples {
-            inner.slots[index.place()].note(*sample);
+            latest.slots[index.place()].note(*sample);
         }
-        inner.counters = counters;
-        inner.hung = hung;
+        latest.counters = counters;
+        latest.hung = hung;
+    }
+
+    /// The sensor that the board's value of `metric` is of: the least or the greatest of
+    /// those that have one, by how the metric is made. For people.
+    #[must_use]
+    pub fn sensor_of(&self, metric: &str) -> Option<String> {
+        let snapshot = self.snapshot();
+        let values = snapshot.sensors().filter_map(|view| {
+            let value = (view.sensor.metric == Some(metric)).then_some(view.now.value())??;
+            let weight = match view.sensor.fold? {
+                Fold::Least => -value,
+                Fold::Greatest => value,
+            };
+            Some((weight, view.sensor))
+        });
+        let (_, worst) = values.max_by(|one, other| one.0.total_cmp(&other.0))?;
+        Some(match worst.label == worst.name {
+            true => worst.name.clone(),
+            false => format!("{} ({})", worst.label, worst.name),
+        })
     }
 
     /// Everything known now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let inner = self.inner();
+        let latest = self.latest();
         Snapshot {
-            described: inner.described.clone(),
-            slots: inner.slots[..inner.described.len()].to_vec(),
-            counters: inner.counters,
-            hung: inner.hung,
+            described: latest.described.clone(),
+            slots: latest.slots[..latest.described.len()].to_vec(),
+            counters: latest.counters,
+            hung: latest.hung,
             at_ms: Mono::now().as_millis(),
         }
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn latest(&self) -> MutexGuard<'_, Latest> {
         // Valid after every statement above.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -225,7 +248,8 @@ fn describe(board: &Board) -> Arc<[Described]> {
             subject: sensor.subject.clone(),
             role: role_name(sensor.role),
             quantity: sensor.quantity,
-            metric: metric_of(sensor.role).map(readings::Metric::name),
+            metric: mapping_of(sensor.role).map(|mapping| mapping.metric.name()),
+            fold: mapping_of(sensor.role).map(|mapping| mapping.fold),
             estimated: sensor.estimated,
             max_age_ms: sensor.max_age_ms,
         })

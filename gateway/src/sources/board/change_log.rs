@@ -19,26 +19,26 @@ pub(super) enum Line {
     Back,
 }
 
-/// What was said of one sensor. Of a new one nothing: that it works is no news.
+/// What was last logged of one sensor; of a new one nothing, since that it works is expected.
 #[derive(Clone, Copy, Debug, Default)]
-struct Said {
+struct LastLine {
     /// The kind of reason; `None` when it works.
     why: Option<&'static str>,
     at_ms: Option<u64>,
 }
 
-/// What was said of every sensor, by its place.
+/// What was last logged of every sensor, by its place.
 #[derive(Debug)]
-pub(super) struct Told(Box<[Said; MAX_SENSORS]>);
+pub(super) struct ChangeLog(Box<[LastLine; MAX_SENSORS]>);
 
-impl Told {
-    pub(super) fn new() -> Told {
-        Told(Box::new([Said::default(); MAX_SENSORS]))
+impl ChangeLog {
+    pub(super) fn new() -> ChangeLog {
+        ChangeLog(Box::new([LastLine::default(); MAX_SENSORS]))
     }
 
     /// Another sensor has that place now.
     pub(super) fn forget(&mut self, place: usize) {
-        self.0[place] = Said::default();
+        self.0[place] = LastLine::default();
     }
 
     /// What is to be said of a sensor that was sampled and is worth that. A sensor
@@ -56,7 +56,7 @@ impl Told {
             Freshness::Absent(why) | Freshness::Stale { why: Some(why), .. } => {
                 (said.why != Some(why.kind())).then_some(Line::Missing(why))
             }
-            // Of a bus that is stuck nothing is sampled; the next sample tells.
+            // A stuck bus is not sampled; the next sample decides.
             Freshness::Stale { why: None, .. } => None,
         };
         let is_early = said
@@ -97,8 +97,8 @@ mod tests {
 
     #[test]
     fn each_change_is_said_once() {
-        let mut told = Told::new();
-        let mut said = |minute: u64, now| told.observe(index(), now, minute * 60_000);
+        let mut log = ChangeLog::new();
+        let mut said = |minute: u64, now| log.observe(index(), now, minute * 60_000);
         let io = Freshness::Absent(Absence::Io(5));
         let text = Freshness::Absent(Absence::NotANumber);
         assert_eq!(said(0, FRESH), None, "that it works is no news");
@@ -115,17 +115,17 @@ mod tests {
 
     #[test]
     fn a_value_that_is_wrong_in_many_ways_is_one_reason() {
-        let mut told = Told::new();
+        let mut log = ChangeLog::new();
         let lines = (0..100).filter_map(|minute: u32| {
             let now = Freshness::Absent(Absence::Implausible(f64::from(minute) * 1e9));
-            told.observe(index(), now, u64::from(minute) * 60_000)
+            log.observe(index(), now, u64::from(minute) * 60_000)
         });
         assert_eq!(lines.count(), 1);
     }
 
     #[test]
     fn a_loose_wire_is_a_line_a_minute_and_the_last_state_is_said() {
-        let mut told = Told::new();
+        let mut log = ChangeLog::new();
         // An hour of failing at every other sample.
         let lines = (0..1_800_u64).filter_map(|sample| {
             let now = if sample % 2 == 0 {
@@ -133,10 +133,10 @@ mod tests {
             } else {
                 FRESH
             };
-            told.observe(index(), now, sample * 2_000)
+            log.observe(index(), now, sample * 2_000)
         });
         assert!((2..=60).contains(&lines.count()));
-        let mut last = Told::new();
+        let mut last = ChangeLog::new();
         assert!(
             last.observe(index(), Freshness::Absent(Absence::Vanished), 0)
                 .is_some()

@@ -1,0 +1,247 @@
+//! A host and a board that says whatever it is told to: what nobody asked for, what no
+//! board would say, and nothing where something is due.
+#![cfg(feature = "host")]
+
+use firmware_bridge::channel::Sender;
+use firmware_bridge::frame::{Direction, Header, MAX_FRAME_BYTES, encode};
+use firmware_bridge::host::{HostSession, LinkEvent};
+use firmware_bridge::message::{Event, Greeting, IndicatorLevel, ResetCause, ToHost};
+use firmware_bridge::version;
+
+fn greeting(boot: u32, sensors: u8) -> ToHost {
+    ToHost::Greeting(Greeting {
+        min: version::MIN,
+        current: version::CURRENT,
+        board: "liar".into(),
+        firmware: "1".into(),
+        serial: 0,
+        boot,
+        reset: ResetCause::Watchdog,
+        ticks_hz: 1_000_000,
+        sensors,
+    })
+}
+
+fn state(engaged: bool) -> ToHost {
+    ToHost::State {
+        ticks: 0,
+        emergency_stop: engaged,
+        indicator: IndicatorLevel::Clear,
+        dropped: 0,
+    }
+}
+
+fn stop(engaged: bool) -> ToHost {
+    let event = Event::EmergencyStop { engaged };
+    ToHost::Event { ticks: 0, event }
+}
+
+/// A host, and a board that says whatever it is told to.
+struct Liar {
+    host: HostSession,
+    sender: Sender<ToHost>,
+    now_us: u64,
+    events: Vec<LinkEvent>,
+}
+
+impl Liar {
+    fn new() -> Liar {
+        let mut host = HostSession::new();
+        host.opened(0);
+        Liar {
+            host,
+            sender: Sender::new(),
+            now_us: 0,
+            events: Vec::new(),
+        }
+    }
+
+    /// One that has greeted as it was asked.
+    fn asked(sensors: u8) -> Liar {
+        let mut liar = Liar::new();
+        liar.says(&greeting(1, sensors));
+        liar.wait(10);
+        liar.says(&greeting(1, sensors));
+        liar.wait(10);
+        liar
+    }
+
+    fn says(&mut self, message: &ToHost) {
+        let mut buffer = [0; MAX_FRAME_BYTES];
+        let frame = self.sender.encode(message, &mut buffer).expect("valid");
+        let frame = frame.to_vec();
+        self.writes(&frame);
+    }
+
+    /// A frame whose content no board would send.
+    fn says_raw(&mut self, content: &impl serde::Serialize) {
+        let mut message = [0; 64];
+        let message = postcard::to_slice(content, &mut message).expect("room");
+        let header = Header {
+            direction: Direction::ToHost,
+            version: 1,
+            sequence: 0,
+        };
+        let mut buffer = [0; MAX_FRAME_BYTES];
+        let frame = encode(header, message, &mut buffer).expect("room").to_vec();
+        self.writes(&frame);
+    }
+
+    fn writes(&mut self, bytes: &[u8]) {
+        let events = &mut self.events;
+        self.host
+            .receive(bytes, self.now_us, &mut |event| events.push(event));
+    }
+
+    /// Time passes; how many bytes the host sent.
+    fn wait(&mut self, ms: u64) -> usize {
+        let mut sent = 0;
+        for _ in 0..ms / 10 {
+            self.now_us += 10_000;
+            let events = &mut self.events;
+            self.host.tick(self.now_us, &mut |event| events.push(event));
+            sent += self.host.outgoing().len();
+            self.host.sent(self.host.outgoing().len());
+        }
+        sent
+    }
+
+    fn lost(&self) -> Vec<String> {
+        let reasons = self.events.iter().filter_map(|event| match event {
+            LinkEvent::Lost { reason, .. } => Some(reason.to_string()),
+            _ => None,
+        });
+        reasons.collect()
+    }
+
+    fn told(&self) -> Vec<&LinkEvent> {
+        let is_lost = |event: &&LinkEvent| !matches!(event, LinkEvent::Lost { .. });
+        self.events.iter().filter(is_lost).collect()
+    }
+}
+
+#[test]
+fn nothing_is_sent_before_a_board_is_heard() {
+    let mut silent = Liar::new();
+    assert_eq!(silent.wait(2_100), 0, "it may greet by itself");
+    let probes = silent.wait(600_000) / 13;
+    assert!((10..30).contains(&probes), "{probes} in ten minutes");
+    assert_eq!(silent.lost().len(), 1, "{:?}", silent.events);
+    // It only speaks when it is spoken to.
+    silent.says(&greeting(1, 0));
+    silent.wait(10);
+    silent.says(&greeting(1, 0));
+    assert!(silent.host.board().is_some());
+    let mut foreign = Liar::new();
+    let mut sent = 0;
+    for n in 0..600 {
+        foreign.writes(format!("rst:0x10, boot:0x13 \x1b[31m {n}\r\n").as_bytes());
+        sent += foreign.wait(100);
+    }
+    assert_eq!(sent, 0);
+    let [lost] = foreign.lost().try_into().expect("told once");
+    for part in [
+        "not ours",
+        "rst:0x10",
+        "\\x1b[31m",
+        "Espressif",
+        "nothing is sent",
+    ] {
+        assert!(lost.contains(part), "{part} in {lost}");
+    }
+    assert!(foreign.host.is_foreign());
+    // The right firmware was flashed: it is met although the port was never closed.
+    foreign.says(&greeting(1, 0));
+    assert!(foreign.wait(10) > 0, "now it is asked");
+    foreign.says(&greeting(1, 0));
+    assert!(foreign.host.board().is_some());
+}
+
+#[test]
+fn a_refused_description_is_told_with_its_sensor_its_value_and_the_reason() {
+    let mut liar = Liar::asked(1);
+    // It answers each question in its way: 5 ms are too fast, kind 11 is of tomorrow.
+    for _ in 0..50 {
+        liar.says_raw(&(1_u32, 0_u8, "gyro", 3_u32, 4_u32, 0.0_f32, 1.0_f32, 5_u32));
+        liar.says(&state(true));
+        liar.wait(100);
+    }
+    let [lost] = liar.lost().try_into().expect("told once, not per attempt");
+    for part in ["sensor 0 (gyro)", "5 ms", "10 to 3600000 ms"] {
+        assert!(lost.contains(part), "{part} in {lost}");
+    }
+    // A mistake about a sensor does not make it deaf to its stop.
+    let engaged = Event::EmergencyStop { engaged: true };
+    let is_it =
+        |event: &&LinkEvent| matches!(event, LinkEvent::Event { event, .. } if *event == engaged);
+    assert!(liar.events.iter().any(|event| is_it(&event)));
+}
+
+#[test]
+fn a_board_that_greets_and_answers_nothing_does_not_hear() {
+    let mut liar = Liar::asked(3);
+    for _ in 0..10 {
+        liar.wait(2_000);
+        liar.says(&greeting(1, 3));
+    }
+    let [lost] = liar.lost().try_into().expect("told once");
+    assert!(lost.contains("answers nothing"), "{lost}");
+}
+
+#[test]
+fn what_happened_before_the_state_is_known_is_no_event() {
+    let mut liar = Liar::new();
+    // All of it from before the question: a whole meeting in some buffer.
+    liar.says(&greeting(1, 0));
+    liar.says(&greeting(1, 0));
+    liar.says(&state(true));
+    liar.says(&stop(true));
+    liar.wait(10);
+    assert!(liar.host.board().is_none(), "nobody has answered");
+    liar.says(&greeting(1, 0));
+    // What its own queue held for hours comes before the state it led to.
+    liar.says(&stop(true));
+    liar.says(&stop(false));
+    liar.says(&state(false));
+    let stops: Vec<_> = liar.told().into_iter().cloned().collect();
+    let event = Event::EmergencyStop { engaged: false };
+    assert!(
+        matches!(&stops[..], [LinkEvent::Connected { .. }, LinkEvent::Event { event: told, .. }] if *told == event),
+        "{stops:?}"
+    );
+    liar.says(&stop(true));
+    let engaged = Event::EmergencyStop { engaged: true };
+    assert!(
+        matches!(liar.events.last(), Some(LinkEvent::Event { event, .. }) if *event == engaged)
+    );
+}
+
+#[test]
+fn a_board_that_hides_its_state_is_told_of_after_a_second() {
+    let mut liar = Liar::asked(0);
+    liar.wait(960);
+    assert!(
+        !liar.events.contains(&LinkEvent::StopUnknown),
+        "{:?}",
+        liar.events
+    );
+    liar.wait(50);
+    assert!(liar.events.contains(&LinkEvent::StopUnknown));
+    let mut honest = Liar::asked(0);
+    honest.says(&state(false));
+    honest.wait(2_000);
+    assert!(!honest.events.contains(&LinkEvent::StopUnknown));
+}
+
+#[test]
+fn every_start_of_a_board_is_counted_with_its_cause() {
+    let mut liar = Liar::asked(0);
+    for boot in 2..7 {
+        liar.says(&greeting(boot, 0));
+        liar.wait(500);
+    }
+    let cause = ResetCause::Watchdog;
+    let restarted = LinkEvent::Restarted { cause };
+    let told = liar.events.iter().filter(|event| **event == restarted);
+    assert_eq!((told.count(), liar.host.stats().restarts), (5, 5));
+}
