@@ -110,6 +110,19 @@ fn every_member_of_every_schema_is_described() {
     assert!(silent.is_empty(), "without a description: {silent:#?}");
 }
 
+/// A flattened part that may be absent has optional members: an object is never null.
+#[test]
+fn no_part_of_an_object_is_itself_optional() {
+    let document: Value = serde_json::from_str(&document_of(table())).expect("JSON");
+    let schemas = document["components"]["schemas"].as_object();
+    for (name, schema) in schemas.expect("schemas") {
+        let parts = schema["allOf"].as_array().into_iter().flatten();
+        for part in parts {
+            assert!(part.get("oneOf").is_none(), "{name}: {part}");
+        }
+    }
+}
+
 /// The members of every object schema below `at` that say nothing of themselves.
 fn members(document: &Value, at: &Value, path: &str, silent: &mut Vec<String>) {
     let below: Vec<(String, &Value)> = match at {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::scalars::{Ts, round2};
+use crate::http::scalars::{self, Ts, round2};
 use crate::http::state::App;
 use crate::sources::tello::{Detection, Method, Verification};
 use crate::sources::vehicles::LinkState;
@@ -86,6 +86,7 @@ pub(crate) struct ConnectionCheck {
     /// Whether it can be connected: it answered, and nothing hinders it.
     is_available_for_connection: bool,
     #[serde(flatten)]
+    #[schema(schema_with = scalars::optional::<Reached>)]
     found: Option<Reached>,
     /// Why it cannot be reached.
     #[serde(skip_serializing_if = "Option::is_none")]
