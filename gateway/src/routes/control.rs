@@ -71,9 +71,12 @@ pub(crate) const ROUTES: &[Route] = &[
 /// Answer of `POST`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ControlTaken {
+    /// Always true.
     success: bool,
+    /// What was done, in words.
     message: String,
     timestamp: Ts,
+    /// Id in the configuration.
     drone_id: String,
     control: Option<ControlView>,
 }

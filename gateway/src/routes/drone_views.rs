@@ -176,11 +176,13 @@ struct RealDrone {
     connection_state: &'static str,
     /// Address that it was heard from.
     real_ip_address: String,
-    /// Always null: a Tello does not say.
+    /// What it calls itself (SDK 3.0); null where it does not say.
     hardware_version: Option<String>,
-    /// Version of its SDK.
+    /// Version of its SDK (2.0 and later); null where it does not say.
     firmware_version: Option<String>,
+    /// Its serial number (SDK 2.0 and later); null where it does not say.
     serial_number: Option<String>,
+    /// The network interface on which it is reached, if that is configured.
     interface: Option<String>,
 }
 

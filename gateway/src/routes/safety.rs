@@ -97,6 +97,7 @@ const OVERRIDE: &[Param] = &[BRIDGE, REASON];
 /// Whether a drone may take off, and whether it is about to be landed.
 #[derive(Serialize, ToSchema)]
 struct DroneSafety {
+    /// Id in the configuration.
     drone_id: String,
     /// Whether a take-off would be taken now.
     takeoff_allowed: bool,
@@ -110,8 +111,9 @@ struct DroneSafety {
 #[derive(Serialize, ToSchema)]
 #[schema(as = TakeoffCheck)]
 struct TakeoffCheckView {
-    /// `connected`, `on_ground`, `battery`, `not_held`.
+    /// `connected`, `same_drone`, `on_ground`, `upright`, `battery`, `not_held`.
     check: &'static str,
+    /// Whether it keeps nothing on the ground.
     ok: bool,
     /// Why it keeps the drone on the ground; null where all is well.
     reason: Option<String>,
@@ -122,6 +124,7 @@ struct TakeoffCheckView {
 struct AnnouncedLanding {
     /// Id of the command that it will be.
     command_id: Option<String>,
+    /// Why, in words.
     reason: String,
     /// Seconds until it is sent.
     in_s: f64,
@@ -132,6 +135,7 @@ struct AnnouncedLanding {
 struct EmergencyStops {
     /// Whether one is latched.
     latched: bool,
+    /// One for each bridge that has one.
     stops: Vec<EmergencyStopView>,
 }
 
@@ -139,6 +143,7 @@ struct EmergencyStops {
 #[derive(Serialize, ToSchema)]
 #[schema(as = EmergencyStop)]
 struct EmergencyStopView {
+    /// Name of its bridge.
     bridge: String,
     /// False of one that was taken out of the configuration and is latched still.
     configured: bool,

@@ -171,9 +171,10 @@ struct Sample {
     name: SampleName,
     /// In the metric's unit; of a step of a history, its mean.
     value: f64,
-    /// Lowest and highest within the step; absent for a single value.
+    /// Lowest within the step; absent for a single value.
     #[serde(skip_serializing_if = "Option::is_none")]
     min: Option<f64>,
+    /// Highest within the step; absent for a single value.
     #[serde(skip_serializing_if = "Option::is_none")]
     max: Option<f64>,
     /// Seconds since 1970.
