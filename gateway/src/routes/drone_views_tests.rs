@@ -75,12 +75,8 @@ fn a_drone_that_is_silent_shows_no_flight_values_and_since_when() {
     for (link, basis, connection, known_since) in [
         (LinkState::Lost, Basis::LastState, "error", true),
         (LinkState::Lost, Basis::BatterySpent, "error", true),
-        (
-            LinkState::Connecting,
-            Basis::Unproven,
-            "disconnected",
-            false,
-        ),
+        // In the air when the gateway last ran, and not heard since: that is a loss.
+        (LinkState::Connecting, Basis::Unproven, "error", false),
         (
             LinkState::Disconnected,
             Basis::NeverHeard,
