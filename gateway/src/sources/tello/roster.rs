@@ -192,8 +192,12 @@ impl DroneRecord {
     }
 
     /// Hands a request to its task; closed while none runs.
-    pub(crate) fn request(&self, request: Request) -> Result<(), TrySendError<Request>> {
-        self.requests().try_send(request)
+    pub(crate) fn request(&self, request: Request) -> Result<(), TrySendError<()>> {
+        let sent = self.requests().try_send(request);
+        sent.map_err(|error| match error {
+            TrySendError::Full(_) => TrySendError::Full(()),
+            TrySendError::Closed(_) => TrySendError::Closed(()),
+        })
     }
 
     fn requests(&self) -> MutexGuard<'_, mpsc::Sender<Request>> {
