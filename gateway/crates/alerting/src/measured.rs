@@ -172,6 +172,7 @@ mod tests {
             dropped_old: 14,
             events_overwritten: 15,
             rules_ignored: 16,
+            ends_delayed: 17,
         };
         let counted = counters(&stats).map(|(name, _, value)| (name, value));
         assert_eq!(
@@ -187,6 +188,7 @@ mod tests {
                 ("alert_conditions_refused", 12),
                 ("alerts_dropped_full", 13),
                 ("alerts_dropped_old", 14),
+                ("alert_ends_delayed", 17),
                 ("alert_events_overwritten", 15),
             ]
         );
