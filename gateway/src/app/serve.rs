@@ -27,7 +27,6 @@ use crate::config::Config;
 use crate::control::bridges::{BridgeState, SensorState};
 use crate::control::{self, Control, Health};
 use crate::http::{App, Edge, ResponseCache, router};
-use crate::logging::DroppedLogLines;
 use crate::settings::{Origin, Settings};
 use crate::sources::bridge::{BridgeView, SensorView};
 use crate::sources::vehicles::{DroneView, LinkState};
@@ -67,6 +66,7 @@ pub(super) fn assemble(
         updates: edges.updates.clone(),
         photos: edges.album.clone(),
         recordings: observing.recordings.clone(),
+        players: core.players.clone(),
         stop: core.stop.clone(),
     })
 }
@@ -81,8 +81,9 @@ fn measured(core: &Core, observing: &Observing, edges: &Edges) -> Vec<Arc<dyn Me
         edges.cache.clone(),
         Arc::new(core.alerts.clone()),
         Arc::new(core.events.clone()),
-        Arc::new(DroppedLogLines(core.logging.dropped_counters())),
+        Arc::new(core.logging.dropped_counters()),
         edges.notifier.clone(),
+        edges.mqtt.clone(),
         edges.updates.clone(),
         Arc::new(edges.upstream.clone()),
         edges.album.clone(),
