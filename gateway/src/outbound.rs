@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use http::Uri;
 use hyper_rustls::ConfigBuilderExt;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::time::timeout;
 use tower::{Service, ServiceExt as _};
 use zeroize::Zeroizing;
@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 const REACH_WITHIN: Duration = Duration::from_secs(3);
 
 /// A parsed `url` of the configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Destination {
     /// As it was written.
     pub(crate) uri: Uri,
@@ -61,13 +61,41 @@ impl Destination {
 /// # Errors
 /// What is wrong with the file.
 pub(crate) fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig, String> {
+    tls_as(ca, None)
+}
+
+/// The same, with a certificate and its key to show where the other side asks for one.
+///
+/// # Errors
+/// What is wrong with a file.
+pub(crate) fn tls_as(
+    ca: Option<&Path>,
+    identity: Option<(&Path, &Path)>,
+) -> Result<rustls::ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder =
         rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
-    let Some(path) = ca else {
-        return Ok(builder.with_webpki_roots().with_no_client_auth());
+    let builder = match ca {
+        None => builder.with_webpki_roots(),
+        Some(path) => builder.with_root_certificates(authorities(path)?),
     };
+    let Some((cert, key)) = identity else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let fail = |name: &str, path: &Path, error: &dyn std::fmt::Display| {
+        format!("{name} {}: {error}", path.display())
+    };
+    let chain = CertificateDer::pem_file_iter(cert)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| fail("cert", cert, &error))?;
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| fail("key", key, &error))?;
+    builder
+        .with_client_auth_cert(chain, secret)
+        .map_err(|error| fail("cert", cert, &error))
+}
+
+fn authorities(path: &Path) -> Result<rustls::RootCertStore, String> {
     let fail = |error: &dyn std::fmt::Display| format!("ca {}: {error}", path.display());
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fail(&error))? {
@@ -77,7 +105,7 @@ pub(crate) fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig, String> {
     if roots.is_empty() {
         return Err(fail(&"it holds no certificate"));
     }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(roots)
 }
 
 /// A secret that stands in the configuration under `name`, or in the file that

@@ -11,9 +11,16 @@ use tokio_rustls::TlsAcceptor;
 /// # Errors
 /// The file cannot be written.
 pub fn certificate(ca: &Path) -> anyhow::Result<TlsAcceptor> {
+    certificate_for(ca, "localhost")
+}
+
+/// The same for another name.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn certificate_for(ca: &Path, name: &str) -> anyhow::Result<TlsAcceptor> {
     let key = rcgen::KeyPair::generate()?;
-    let certificate =
-        rcgen::CertificateParams::new(vec!["localhost".to_owned()])?.self_signed(&key)?;
+    let certificate = rcgen::CertificateParams::new(vec![name.to_owned()])?.self_signed(&key)?;
     std::fs::write(ca, certificate.pem())?;
     let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());

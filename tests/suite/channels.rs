@@ -2,9 +2,11 @@
 //! table each is enough, and every message says which gateway, which drone, what, since
 //! when, what to do, and where.
 
-use gateway_tests::authority::certificate;
+use gateway_tests::authority::{certificate, certificate_for};
 use gateway_tests::eventually;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::webhooks::{Call, Receiver, edge, notifying};
 
@@ -153,5 +155,68 @@ async fn a_section_says_what_is_wrong_with_it_and_secrets_stay_in() -> anyhow::R
     let bundle = gateway.command(&["diag"]).output().await?;
     let bundle = String::from_utf8_lossy(&bundle.stdout);
     assert!(!bundle.contains("T0P5ECRET") && bundle.contains("[[notify.slack]]"));
+    Ok(())
+}
+
+/// A proxy that leads every tunnel to `to`, and says where it was to lead.
+async fn proxy(
+    to: std::net::SocketAddr,
+) -> anyhow::Result<(u16, tokio::sync::mpsc::Receiver<String>)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    let (asked, heard) = tokio::sync::mpsc::channel(16);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                if client.read_exact(&mut byte).await.is_err() {
+                    break;
+                }
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8_lossy(&head).into_owned();
+            let first = head.lines().next().unwrap_or_default().to_owned();
+            if asked.send(first).await.is_err() {
+                return;
+            }
+            let Ok(mut server) = TcpStream::connect(to).await else {
+                continue;
+            };
+            tokio::spawn(async move {
+                let _ = client.write_all(b"HTTP/1.1 200 Established\r\n\r\n").await;
+                // (It ends as its ends do.)
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    Ok((port, heard))
+}
+
+#[tokio::test]
+async fn by_a_proxy_a_channel_reaches_a_name_that_nobody_here_resolves() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let ca = folder.path().join("ca.pem");
+    let tls = certificate_for(&ca, "hooks.nowhere.example")?;
+    let receiver = Receiver::start(Some(tls)).await;
+    let (port, mut asked) = proxy(receiver.address).await?;
+    let lines = format!(
+        "[notify]\nproxy = \"http://127.0.0.1:{port}\"\n\
+         [[notify.slack]]\nname = \"slack\"\nurl = \"https://hooks.nowhere.example/x\"\nca = {ca:?}\n"
+    );
+    let gateway = notifying(&lines).start().await?;
+    let tested = gateway
+        .command(&["notify", "test", "slack"])
+        .output()
+        .await?;
+    assert!(tested.status.success(), "{tested:?}");
+    let first = asked.recv().await.unwrap_or_default();
+    assert_eq!(first, "CONNECT hooks.nowhere.example:443 HTTP/1.1");
+    assert_eq!(
+        to(&receiver.calls(), "/x").len(),
+        0,
+        "a test says that nothing is wrong"
+    );
+    assert_eq!(receiver.calls().len(), 1);
     Ok(())
 }

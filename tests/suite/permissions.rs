@@ -60,7 +60,7 @@ fn contract(method: &str, path: &str) -> Needs {
         "/api/recordings/{recording_id}/pin" => always("write"),
         _ if under(&["/api/recordings"]) && !is_read => always("admin"),
         _ if under(&["/api/recordings"]) => always("read"),
-        _ if under(&["/api/security/", "/api/notify/"]) => always("admin"),
+        _ if under(&["/api/security/", "/api/notify/", "/api/players"]) => always("admin"),
         _ if under(&["/api/alerts/rules"]) && !is_read => always("admin"),
         _ if under(&["/api/alerts", "/api/performance/", "/api/health/"]) => always("dashboard"),
         _ if under(&["/api/dashboard/"]) => [Some("dashboard"), Some("dashboard"), None],

@@ -23,6 +23,7 @@ use crate::alerts::StoreJournal;
 use crate::config::Config;
 use crate::mutes::Mutes;
 use crate::notify::Clock;
+use crate::players::Players;
 use crate::recordings::StateTap;
 use crate::safety::Safety;
 use crate::settings::{Origin, Settings};
@@ -47,6 +48,7 @@ pub(super) struct Core {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) alerts: Alerts,
     pub(super) mutes: Arc<Mutes>,
+    pub(super) players: Arc<Players>,
     pub(super) supervisor: Supervisor,
     /// Where datagrams of drones become alerts.
     pub(super) path: PathThread,
@@ -71,7 +73,7 @@ impl Core {
 
         clock::is_at_least(store.newest_us());
         // Before the committer runs and the first source is read.
-        notify::keep_outbox(&config.notify, &store).await?;
+        notify::keep_outbox(config, &store).await?;
         let sources = Arc::new(Sources::default());
         let board_source = sources.register(BOARD, SourceKind::Board)?;
         let telemetry = Arc::new(Telemetry::new(sources.clone()));
@@ -103,6 +105,7 @@ impl Core {
             telemetry,
             alerts,
             mutes: Arc::new(Mutes::open(&config.storage.dir)),
+            players: Arc::new(Players::open(&config.storage.dir)),
             supervisor,
             path,
             pipeline,

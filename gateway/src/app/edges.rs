@@ -1,5 +1,6 @@
 //! Fourth phase of a start: what reaches out of the gateway, and what is kept for it.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,12 +8,14 @@ use alerting::{AlertType, Condition, Level};
 use https::ledger::{Budgets, HELD_BYTES, Ledger};
 use https::{ServerStats, Tls};
 use store::{OutboxEvent, OutboxRecord};
+use tokio::task::JoinSet;
 
 use super::core::Core;
 use super::core::clock;
 use crate::alerts;
 use crate::cache::Cache;
 use crate::config::Config;
+use crate::mqtt::{self, Mqtt, Told};
 use crate::notify::{self, Alarm, DroneName, Hides, Notifier, Sender, Terms};
 use crate::photos::Album;
 use crate::sources::vehicles::Vehicles;
@@ -33,6 +36,9 @@ pub(super) struct Edges {
     /// The listeners' shares of these.
     pub(super) budgets: Budgets,
     pub(super) notifier: Arc<Notifier>,
+    pub(super) mqtt: Arc<Mqtt>,
+    /// Ends with the gateway.
+    pub(super) _broker: JoinSet<()>,
     pub(super) upstream: Upstream,
     pub(super) updates: Arc<Updates>,
     pub(super) cache: Arc<Cache>,
@@ -49,12 +55,17 @@ impl Edges {
         let max_bytes = config.camera.photos_max_bytes;
         let album = tokio::task::spawn_blocking(move || Album::open(&photos, max_bytes)).await?;
         let ledger = Ledger::new(HELD_BYTES);
+        let mut broker = JoinSet::new();
+        let told = told(config, core, vehicles);
+        let mqtt = mqtt::start(&config.mqtt, told, &core.supervisor, &mut broker);
         Ok(Edges {
             budgets: Budgets::of(&ledger)?,
             ledger,
+            mqtt: mqtt.map_err(anyhow::Error::msg)?,
+            _broker: broker,
             notifier: Arc::new(
                 Notifier::start(
-                    &config.notify,
+                    config,
                     core.store.clone(),
                     Some(&core.supervisor),
                     Terms {
@@ -73,6 +84,27 @@ impl Edges {
             cache: Arc::new(Cache::new(CACHE_TTL)),
             album: Arc::new(album),
         })
+    }
+}
+
+/// What the broker is told, and who hears of orders from there.
+fn told(config: &Config, core: &Core, vehicles: &Vehicles) -> Told {
+    let access = core.access.clone();
+    Told {
+        gateway: (
+            config.gateway.name_or_host().into(),
+            config.gateway.page(config.server.listen),
+        ),
+        vehicles: vehicles.clone(),
+        telemetry: core.telemetry.clone(),
+        board: core.board_source,
+        alerts: core.alerts.clone(),
+        clock: clock(core.telemetry.clone(), core.board_source),
+        // A broker says nothing of whose message it is.
+        audit: Arc::new(move |what: &str| {
+            access.record_flight("MQTT", None, Ipv4Addr::UNSPECIFIED.into(), what);
+        }),
+        stop: core.stop.clone(),
     }
 }
 

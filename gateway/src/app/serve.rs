@@ -27,7 +27,6 @@ use crate::config::Config;
 use crate::control::bridges::{BridgeState, SensorState};
 use crate::control::{self, Control, Health, ListedStop, StopRequest};
 use crate::http::{App, Edge, ResponseCache, router};
-use crate::logging::DroppedLogLines;
 use crate::routes::down_all;
 use crate::safety::Safety;
 use crate::settings::{Origin, Settings};
@@ -70,6 +69,7 @@ pub(super) fn assemble(
         updates: edges.updates.clone(),
         photos: edges.album.clone(),
         recordings: observing.recordings.clone(),
+        players: core.players.clone(),
         stop: core.stop.clone(),
     })
 }
@@ -85,8 +85,9 @@ fn measured(core: &Core, observing: &Observing, edges: &Edges) -> Vec<Arc<dyn Me
         Arc::new(core.alerts.clone()),
         Arc::new(core.events.clone()),
         Arc::new(core.safety.clone()),
-        Arc::new(DroppedLogLines(core.logging.dropped_counters())),
+        Arc::new(core.logging.dropped_counters()),
         edges.notifier.clone(),
+        edges.mqtt.clone(),
         edges.updates.clone(),
         Arc::new(edges.upstream.clone()),
         edges.album.clone(),

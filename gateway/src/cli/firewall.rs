@@ -64,21 +64,44 @@ pub(super) fn places(config: &Config) -> anyhow::Result<Vec<(String, String)>> {
             found.push((name.to_owned(), destination.host));
         }
     };
+    // (Not http, but host and port stand where they do there.)
+    let place = |url: &str| Some(format!("https://{}", url.split_once("://")?.1));
+    match &config.notify.proxy {
+        Some(proxy) => add("proxy", &place(proxy).unwrap_or_default()),
+        None => {
+            for (name, url) in posts(config)? {
+                add(&name, &url);
+            }
+        }
+    }
+    for email in &config.notify.email {
+        add(&email.name, &place(&email.smtp).unwrap_or_default());
+    }
+    if let Some(url) = &config.mqtt.url {
+        add("mqtt", &place(url).unwrap_or_default());
+    }
+    if let Some(url) = &config.upstream.url {
+        add("upstream", url);
+    }
+    Ok(found)
+}
+
+/// Channels over HTTP, by name, and their addresses.
+fn posts(config: &Config) -> anyhow::Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
     for webhook in &config.notify.webhook {
-        add(&webhook.name, &webhook.url);
+        found.push((webhook.name.clone(), webhook.url.clone()));
     }
     for (kind, services) in config.notify.services() {
         for service in services {
             let url = outbound::secret("url", service.url.as_deref(), service.url_file.as_deref());
-            match url.map_err(anyhow::Error::msg)? {
-                Some(url) => add(&service.name, &String::from_utf8_lossy(&url)),
-                None if kind == "line" => add(&service.name, &format!("https://{LINE}")),
-                None => {}
-            }
+            let url = match url.map_err(anyhow::Error::msg)? {
+                Some(url) => String::from_utf8_lossy(&url).into_owned(),
+                None if kind == "line" => format!("https://{LINE}"),
+                None => continue,
+            };
+            found.push((service.name.clone(), url));
         }
-    }
-    if let Some(url) = &config.upstream.url {
-        add("upstream", url);
     }
     Ok(found)
 }

@@ -18,7 +18,7 @@ pub(super) fn notify(args: &NotifyArgs) -> anyhow::Result<()> {
 }
 
 fn list(config: &Config, as_json: bool) -> anyhow::Result<()> {
-    let channels = configured(&config.notify)?;
+    let channels = configured(config)?;
     if as_json {
         println!("{}", serde_json::to_string_pretty(&channels)?);
         return Ok(());

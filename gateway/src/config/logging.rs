@@ -52,6 +52,8 @@ pub struct Logging {
     pub max_files: usize,
     /// Use of the systemd journal.
     pub journal: Journal,
+    /// The site's syslog server (RFC 5424): `udp://HOST`, `tcp://HOST` or `tls://HOST`.
+    pub syslog: Option<String>,
 }
 
 impl Default for Logging {
@@ -63,6 +65,7 @@ impl Default for Logging {
             max_file_bytes: 4 * 1024 * 1024,
             max_files: 3,
             journal: Journal::Auto,
+            syslog: None,
         }
     }
 }

@@ -17,6 +17,7 @@ mod id;
 mod limits;
 mod load;
 mod logging;
+mod mqtt;
 pub mod notify;
 mod packed;
 mod place;
@@ -45,6 +46,7 @@ pub use https::TlsConfig as Tls;
 pub use id::{MAX_ID_BYTES, is_id};
 pub use load::{Flag, Loaded};
 pub use logging::{Journal, LogFormat, Logging};
+pub use mqtt::Mqtt;
 pub use notify::Notify;
 pub use packed::{example, schema};
 pub use place::{ConfigError, Place, Problem};
@@ -67,6 +69,7 @@ const LIMITS: &[&[limits::Limit]] = &[
     board::LIMITS,
     drones::LIMITS,
     camera::LIMITS,
+    mqtt::LIMITS,
     recording::LIMITS,
     upstream::LIMITS,
     update::LIMITS,
@@ -110,6 +113,8 @@ pub struct Config {
     pub camera: Camera,
     /// Flights that are kept.
     pub recording: Recording,
+    /// The broker of the site, and what it is told.
+    pub mqtt: Mqtt,
     /// The board's own sensors.
     pub board: Board,
     /// Microcontrollers on serial lines.

@@ -13,6 +13,7 @@ pub(super) const KINDS: &[&str] = &[
     "ntfy",
     "alertmanager",
     "line",
+    "email",
 ];
 
 /// `[notify]`
@@ -22,6 +23,9 @@ pub struct Notify {
     /// Networks (CIDR) and host names to which channels may go. Empty: where their own
     /// addresses lead, and for webhooks to an address in figures, this host only.
     pub allow: Vec<String>,
+    /// The HTTP proxy by which everything but mail and MQTT goes that is not on this host:
+    /// `http://proxy.site.example:3128`.
+    pub proxy: Option<String>,
     /// Webhooks in order.
     pub webhook: Vec<Webhook>,
     /// Slack, by incoming webhooks.
@@ -36,6 +40,8 @@ pub struct Notify {
     pub alertmanager: Vec<Service>,
     /// LINE, by its Messaging API.
     pub line: Vec<Service>,
+    /// E-mail, by a mail server that takes it.
+    pub email: Vec<Email>,
 }
 
 impl Notify {
@@ -59,7 +65,8 @@ impl Notify {
             .into_iter()
             .flat_map(|(_, services)| services);
         let services = services.map(|one| (&one.name, one.url.as_ref()));
-        let mut all = webhooks.chain(services);
+        let mails = self.email.iter().map(|one| (&one.name, Some(&one.smtp)));
+        let mut all = webhooks.chain(services).chain(mails);
         let (_, url) = all.find(|(called, _)| *called == name)?;
         place(url?)
     }
@@ -79,6 +86,9 @@ impl Notify {
         ];
         for service in services.into_iter().flatten() {
             service.redact();
+        }
+        for email in &mut self.email {
+            email.redact();
         }
     }
 }
@@ -264,8 +274,79 @@ impl Service {
     }
 }
 
+/// `[[notify.email]]`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Email {
+    /// Name in logs and metrics.
+    pub name: String,
+    /// The mail server: `smtps://HOST` (TLS at once), or `smtp://HOST` (STARTTLS, without
+    /// which nothing is sent off this host).
+    pub smtp: String,
+    /// Who it is from: `drones@site.example`, or `Drones <drones@site.example>`.
+    pub from: String,
+    /// Who gets it.
+    pub to: Vec<String>,
+    /// Name at the mail server, where it asks for one.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// Password there; or `password_file`.
+    #[serde(default)]
+    pub password: Option<String>,
+    /// File holding the password.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// Language of its sentences.
+    #[serde(default)]
+    pub language: Language,
+    /// Least level sent.
+    #[serde(default)]
+    pub min_level: Option<String>,
+    /// PEM file of the authority that signed the server's certificate.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// Only alerts of these types; all when empty.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// Only alerts of these sources, `*` at the end for all that begin so; all when empty.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// Hours that only what is critical disturbs, as `22:00-06:00`.
+    #[serde(default)]
+    pub quiet: Option<String>,
+    /// How often what nobody has acknowledged is told again.
+    #[serde(default)]
+    pub repeat_minutes: Option<u32>,
+    /// Name of the channel that is told of what nobody has acknowledged, and after how long.
+    #[serde(default)]
+    pub escalate_to: Option<String>,
+    /// See `escalate_to`.
+    #[serde(default)]
+    pub escalate_after_minutes: Option<u32>,
+}
+
+impl Email {
+    /// What it is told, and when.
+    pub(crate) fn route(&self) -> Route {
+        Route {
+            types: self.types.clone(),
+            sources: self.sources.clone(),
+            quiet: self.quiet.clone(),
+            repeat_minutes: self.repeat_minutes,
+            escalate_to: self.escalate_to.clone(),
+            escalate_after_minutes: self.escalate_after_minutes,
+        }
+    }
+
+    fn redact(&mut self) {
+        self.password = self.password.as_ref().map(|_| REMOVED.to_owned());
+        // Whose addresses they are is nobody's business either.
+        self.to = vec![REMOVED.to_owned(); self.to.len()];
+    }
+}
+
 /// Where a URL leads, without what may be secret in it.
-fn place(url: &str) -> Option<String> {
+pub(crate) fn place(url: &str) -> Option<String> {
     let uri: http::Uri = url.parse().ok()?;
     let (scheme, host) = (uri.scheme_str()?, uri.host()?);
     Some(match uri.port() {

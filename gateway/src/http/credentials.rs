@@ -15,6 +15,7 @@ use crate::http::inputs::Inputs;
 use crate::http::params::{Kind, Location, Param};
 use crate::http::route::{Gives, Policy, Route};
 use crate::http::session_cookie;
+use crate::players::{Pass, Players};
 use access::{Access, Denial, Session, Tickets, is_key_shaped};
 use https::{Connection, Via};
 use readings::clock::Mono;
@@ -91,9 +92,28 @@ fn shown_key(headers: &HeaderMap, takes_password: bool) -> Option<Zeroizing<Vec<
     if !takes_password || !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let decoded = Zeroizing::new(BASE64.decode(credentials).ok()?);
+    let (_, password) = pair(credentials)?;
+    Some(password)
+}
+
+/// User and password of Basic.
+fn pair(credentials: &str) -> Option<(Vec<u8>, Zeroizing<Vec<u8>>)> {
+    let decoded = Zeroizing::new(BASE64.decode(credentials.trim()).ok()?);
     let colon = decoded.iter().position(|byte| *byte == b':')?;
-    Some(Zeroizing::new(decoded[colon + 1..].to_vec()))
+    let password = Zeroizing::new(decoded[colon + 1..].to_vec());
+    Some((decoded[..colon].to_vec(), password))
+}
+
+/// What a player's own user and password open, where players ask.
+pub(super) fn player_pass(players: &Players, route: &Route, headers: &HeaderMap) -> Option<Pass> {
+    if !is_for_players(route) {
+        return None;
+    }
+    let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, credentials) = given.split_once(' ')?;
+    let is_basic = scheme.eq_ignore_ascii_case("basic");
+    let (user, password) = is_basic.then(|| pair(credentials))??;
+    players.admit(&user, &password)
 }
 
 /// Whether scrapers or players ask for it, which give a key as the password of Basic.

@@ -24,7 +24,7 @@ use crate::http::body::{read_body, refuse_declared_length};
 use crate::http::call::Call;
 use crate::http::client;
 use crate::http::cors;
-use crate::http::credentials::{asking, authenticate, vouch};
+use crate::http::credentials::{asking, authenticate, player_pass, vouch};
 use crate::http::doors;
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::inputs::Inputs;
@@ -115,7 +115,7 @@ async fn answer(
     table: &Table,
     config: &Arc<Config>,
     endpoint: Option<&'static Endpoint>,
-    parts: Parts,
+    mut parts: Parts,
     body: Body,
     rate: &mut Option<RateVerdict>,
 ) -> Outcome {
@@ -147,17 +147,25 @@ async fn answer(
     if peer.via != Via::Console {
         doors::judge(config, route, &parts, peer.via)?;
     }
-    let session = authenticate(
-        (&app.access, &app.edge.tickets),
-        config,
-        route,
-        &parts,
-        peer.via,
-        client,
-        now,
-    );
+    // A player's own password opens what it is for; any other is tried as a key.
+    let pass = player_pass(&app.players, route, &parts.headers);
+    let session = match &pass {
+        Some(_) => Ok(None),
+        None => authenticate(
+            (&app.access, &app.edge.tickets),
+            config,
+            route,
+            &parts,
+            peer.via,
+            client,
+            now,
+        ),
+    };
     vouch(&parts, &session);
     let session = session.map_err(|error| asking(route, error))?;
+    if let Some(pass) = pass {
+        parts.extensions.insert(pass);
+    }
     // One key, or one browser, is limited from however many addresses it comes.
     if let Some(session) = session.as_ref().filter(|_| route.class == RateClass::Other) {
         let of_key = app.access.rate_check_session(session, now);

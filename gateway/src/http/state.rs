@@ -17,6 +17,7 @@ use crate::mutes::Mutes;
 use crate::notify::Notifier;
 use crate::performance::Performance;
 use crate::photos::Album;
+use crate::players::Players;
 use crate::recordings::Recordings;
 use crate::safety::Safety;
 use crate::shares::Shares;
@@ -162,6 +163,8 @@ pub(crate) struct App {
     pub photos: Arc<Album>,
     /// Flights kept.
     pub recordings: Arc<Recordings>,
+    /// Credentials of players.
+    pub players: Arc<Players>,
     /// Cancelled when the gateway stops; WebSockets close on it.
     pub stop: CancellationToken,
 }

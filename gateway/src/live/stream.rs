@@ -7,7 +7,7 @@
 
 use std::convert::Infallible;
 
-use access::Permission;
+use access::{Denial, Permission};
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -23,6 +23,7 @@ use crate::http::revocation;
 use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::later;
 use crate::live::socket::ClientPermit;
+use crate::players::Pass;
 use crate::routes::drone_call;
 use crate::sources::tello::{Shown, Viewer};
 
@@ -87,11 +88,20 @@ struct Player {
     viewer: Viewer,
     muxer: Muxer,
     stop: CancellationToken,
+    /// The player's own credential was removed.
+    ended: CancellationToken,
     _permit: ClientPermit,
 }
 
 fn watch(call: Call, media_type: &'static str, muxer: Muxer) -> Outcome {
     drone_call::drone(&call)?;
+    let pass = call.parts.extensions.get::<Pass>().cloned();
+    if pass
+        .as_ref()
+        .is_some_and(|pass| *pass.drone_id != *call.param)
+    {
+        return Err(ApiError::from(Denial::Lacks(Permission::Read)));
+    }
     let no_camera = || drone_call::no_camera(&call.param);
     let video = call.app.fleet.video(&call.param);
     if !video.map_err(|_| no_camera())?.asked {
@@ -104,6 +114,7 @@ fn watch(call: Call, media_type: &'static str, muxer: Muxer) -> Outcome {
         viewer: call.app.fleet.watch(&call.param).map_err(|_| no_camera())?,
         muxer,
         stop: call.app.stop.clone(),
+        ended: pass.map(|pass| pass.ended).unwrap_or_default(),
         _permit: ClientPermit::of_viewer(&call)?,
     };
     let pieces = stream::unfold(player, |mut player| async move {
@@ -125,6 +136,7 @@ impl Player {
             let shown = tokio::select! {
                 shown = self.viewer.next() => shown,
                 () = self.stop.cancelled() => return None,
+                () = self.ended.cancelled() => return None,
             };
             match shown {
                 Shown::Format(_) => {}

@@ -8,9 +8,12 @@
 
 mod measured;
 mod rotate;
+mod syslog;
 
 use std::io::IsTerminal as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use thiserror::Error;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
@@ -24,6 +27,7 @@ use tracing_subscriber::{Layer, Registry, fmt};
 use crate::config::{Journal, LogFormat, Logging};
 pub(crate) use measured::DroppedLogLines;
 use rotate::RotatingFile;
+use syslog::{Address, Rfc5424, Sender};
 
 /// Target of events that belong in `security.log`.
 pub(crate) const SECURITY: &str = "security";
@@ -40,6 +44,8 @@ pub(crate) struct LogWriters {
     level: Handle<Targets, Registry>,
     workers: Vec<WorkerGuard>,
     dropped: Vec<ErrorCounter>,
+    /// Lines that the syslog server did not get.
+    unsent: Arc<AtomicU64>,
     /// Why there are no files, although some were asked for.
     pub degraded: Option<String>,
 }
@@ -87,6 +93,11 @@ fn targets(level: &str) -> Result<Targets, LevelError> {
     Ok(targets.with_target(SECURITY, LevelFilter::TRACE))
 }
 
+/// What is wrong with `logging.syslog`, if anything is.
+pub(crate) fn syslog_problem(config: &Logging) -> Option<String> {
+    Address::parse(config.syslog.as_deref()?).err()
+}
+
 /// Starts logging for this process.
 ///
 /// # Errors
@@ -98,12 +109,19 @@ pub(crate) fn init(config: &Logging) -> Result<LogWriters, LevelError> {
         level,
         workers: Vec::new(),
         dropped: Vec::new(),
+        unsent: Arc::default(),
         degraded: None,
     };
     let mut layers: Vec<BoxedLayer> = vec![guard.console(config)];
     if let Some(dir) = &config.dir {
         match guard.files(config, dir) {
             Ok(files) => layers.extend(files),
+            Err(reason) => guard.degraded = Some(reason),
+        }
+    }
+    if let Some(server) = &config.syslog {
+        match Address::parse(server) {
+            Ok(address) => layers.push(guard.syslog(address)),
             Err(reason) => guard.degraded = Some(reason),
         }
     }
@@ -132,8 +150,23 @@ impl LogWriters {
 
     /// Counters of dropped lines, for whoever outlives this borrow.
     #[must_use]
-    pub(crate) fn dropped_counters(&self) -> Vec<ErrorCounter> {
-        self.dropped.clone()
+    pub(crate) fn dropped_counters(&self) -> DroppedLogLines {
+        DroppedLogLines {
+            dropped: self.dropped.clone(),
+            unsent: self.unsent.clone(),
+        }
+    }
+
+    fn syslog(&mut self, address: Address) -> BoxedLayer {
+        let sender = Sender::new(address, self.unsent.clone());
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        fmt::layer()
+            .event_format(Rfc5424 { host })
+            .with_writer(self.non_blocking(sender))
+            .boxed()
     }
 
     /// The journal when systemd reads our standard error anyway, else text there.

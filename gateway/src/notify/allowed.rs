@@ -9,13 +9,18 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::Uri;
 use ipnet::IpNet;
+
+use crate::outbound::Destination;
 
 /// The parsed `notify.allow`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Allowed {
     hosts: Vec<String>,
     networks: Vec<IpNet>,
+    /// What everything over HTTP goes by, but for this host.
+    proxy: Option<Destination>,
 }
 
 impl Allowed {
@@ -45,12 +50,56 @@ impl Allowed {
         if !self.hosts.is_empty() || !self.networks.is_empty() {
             return self.clone();
         }
-        let mut own = Allowed::default();
+        let mut own = Allowed {
+            proxy: self.proxy.clone(),
+            ..Allowed::default()
+        };
         match host.parse::<IpAddr>() {
             Ok(address) => own.networks.push(address.into()),
             Err(_) => own.hosts.push(host.to_ascii_lowercase()),
         }
         Arc::new(own)
+    }
+
+    /// The same list, by way of the proxy at `url`. Names are the proxy's to resolve then:
+    /// they are judged as they are written.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn through(mut self, url: Option<&str>) -> Result<Allowed, String> {
+        let Some(url) = url else { return Ok(self) };
+        let uri: Uri = url
+            .trim()
+            .parse()
+            .map_err(|error| format!("proxy: {error}"))?;
+        let host = uri.host().unwrap_or_default().to_owned();
+        let is_plain = uri.scheme_str() == Some("http") && !url.contains('@');
+        if host.is_empty() || !is_plain {
+            return Err(format!(
+                "proxy: {url:?} is none; write it as http://proxy.site.example:3128"
+            ));
+        }
+        self.proxy = Some(Destination { uri, host });
+        Ok(self)
+    }
+
+    /// The proxy by which a connection to `host` goes, if it goes by one.
+    ///
+    /// # Errors
+    /// The list does not have the host.
+    pub(crate) fn proxy_to(&self, host: &str) -> Result<Option<&Uri>, String> {
+        let address = host.parse::<IpAddr>();
+        let is_here = host.eq_ignore_ascii_case("localhost")
+            || address.as_ref().is_ok_and(|address| address.is_loopback());
+        let Some(proxy) = self.proxy.as_ref().filter(|_| !is_here) else {
+            return Ok(None);
+        };
+        match self.host(host) || address.is_ok_and(|address| self.address(address)) {
+            true => Ok(Some(&proxy.uri)),
+            false => Err(format!(
+                "{host} is reached by a proxy, which resolves it: name it in notify.allow"
+            )),
+        }
     }
 
     /// Whether every address of the host of that name will do.
@@ -82,7 +131,9 @@ impl Allowed {
             IpAddr::V4(v4) => !(v4.is_link_local() || v4.is_multicast() || v4.is_broadcast()),
             IpAddr::V6(v6) => !(v6.is_unicast_link_local() || v6.is_multicast()),
         };
-        let by_name = self.host(host) && is_a_host && !address.to_canonical().is_unspecified();
+        let is_proxy = self.proxy.as_ref().is_some_and(|proxy| proxy.host == host);
+        let by_name =
+            (is_proxy || self.host(host)) && is_a_host && !address.to_canonical().is_unspecified();
         by_name || self.address(address)
     }
 
@@ -111,6 +162,32 @@ mod tests {
         assert!(own.may_lead_to("192.0.2.7") && !own.may_lead_to("192.0.2.8"));
         let list = Arc::new(Allowed::parse(&["10.0.0.0/8".to_owned()]).expect("parsed"));
         assert_eq!(list.or_own("192.0.2.7"), list);
+    }
+
+    #[test]
+    fn by_a_proxy_names_are_judged_as_they_are_written() {
+        let list = ["chat.example".to_owned(), "10.0.0.0/8".to_owned()];
+        let through = |proxy: &str| Allowed::parse(&list).expect("parsed").through(Some(proxy));
+        let allowed = through("http://proxy.site.example:3128").expect("a proxy");
+        let by = |host: &str| {
+            allowed
+                .proxy_to(host)
+                .map(|uri| uri.map(ToString::to_string))
+        };
+        let proxy = "http://proxy.site.example:3128/".to_owned();
+        assert_eq!(by("chat.example"), Ok(Some(proxy.clone())));
+        assert_eq!(by("10.1.2.3"), Ok(Some(proxy)));
+        assert_eq!(by("localhost"), Ok(None), "this host needs none");
+        // (Directly it could lead into the network that is listed; nobody here sees where.)
+        assert!(by("other.example").is_err());
+        let at = "192.0.2.1".parse().expect("an address");
+        assert!(
+            allowed.resolved("proxy.site.example", at),
+            "the proxy itself"
+        );
+        for wrong in ["proxy:3128", "https://proxy", "http://a:b@proxy", "http://"] {
+            assert!(through(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -5,9 +5,10 @@
 //! allowed, at each connection anew. Redirects are not followed and answers are not
 //! read: only the status counts. It must never log an address: many hold a secret.
 
+use std::error::Error;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,11 +22,14 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
 use tower::Service;
 
 use super::allowed::Allowed;
 use super::channel::NotDelivered;
+use super::resolve;
 use crate::outbound;
 
 /// Time for a whole call, from resolving to the answer's status.
@@ -33,7 +37,40 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Who calls.
 const USER_AGENT: &str = concat!("mfg-drone-gateway/", env!("CARGO_PKG_VERSION"));
 
-type Connector = HttpsConnector<HttpConnector<AllowedResolver>>;
+type Connector = HttpsConnector<Dialer>;
+
+/// Connects directly or by the proxy, as the list of what is allowed says.
+#[derive(Clone, Debug)]
+struct Dialer {
+    direct: HttpConnector<AllowedResolver>,
+    allowed: Arc<Allowed>,
+}
+
+impl Service<Uri> for Dialer {
+    type Response = TokioIo<TcpStream>;
+    type Error = Box<dyn Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.direct.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let host = to.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        match self.allowed.proxy_to(host) {
+            Err(reason) => Box::pin(async move { Err(reason.into()) }),
+            Ok(None) => {
+                let connecting = self.direct.call(to);
+                Box::pin(async move { connecting.await.map_err(Into::into) })
+            }
+            Ok(Some(proxy)) => {
+                let mut tunnel = Tunnel::new(proxy.clone(), self.direct.clone());
+                Box::pin(async move { tunnel.call(to).await.map_err(Into::into) })
+            }
+        }
+    }
+}
 
 /// One address, and the client that posts to it.
 pub(super) struct Post {
@@ -59,7 +96,10 @@ impl Post {
             .with_tls_config(outbound::tls(ca)?)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(http);
+            .wrap_connector(Dialer {
+                direct: http,
+                allowed: allowed.clone(),
+            });
         // Minutes pass between two calls: a kept connection would be stale.
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
@@ -136,17 +176,7 @@ impl Service<Name> for AllowedResolver {
     fn call(&mut self, name: Name) -> Self::Future {
         let allowed = self.0.clone();
         Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let found = tokio::task::spawn_blocking(move || {
-                (host.as_str(), 0).to_socket_addrs().map(Vec::from_iter)
-            });
-            let mut found = found.await.map_err(io::Error::other)??;
-            found.retain(|address| allowed.resolved(name.as_str(), address.ip()));
-            if found.is_empty() {
-                return Err(io::Error::other(format!(
-                    "{name} leads to no address that notify.allow lists"
-                )));
-            }
+            let found = resolve::addresses(&allowed, name.as_str(), 0).await?;
             Ok(found.into_iter())
         })
     }

@@ -9,11 +9,14 @@
 
 mod allowed;
 mod channel;
+mod email;
 mod http;
 mod measured;
 mod message;
+mod mqtt;
 mod plan;
 mod progress;
+mod resolve;
 mod routing;
 mod sender;
 mod service;
@@ -28,13 +31,15 @@ use std::sync::atomic::Ordering;
 use thiserror::Error;
 use tokio::task::JoinSet;
 
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::supervision::Supervisor;
 use readings::Level;
 use store::{Change, OutboxRecord, Store};
 
 use allowed::Allowed;
 use channel::Channel;
+use email::Email;
+use mqtt::Mqtt;
 use progress::{Counters, Progress};
 use service::Service;
 use webhook::Webhook;
@@ -45,13 +50,17 @@ pub use sender::Sender;
 
 /// Every channel of the configuration that can be used, and what is wrong with the
 /// others. A further kind of channel is a line here.
-fn channels(config: &config::Notify) -> (Vec<Arc<dyn Channel>>, Vec<ChannelError>) {
-    let mut found = Channels::default();
-    match Allowed::parse(&config.allow).map(Arc::new) {
+fn channels(config: &Config) -> (Vec<Arc<dyn Channel>>, Vec<ChannelError>) {
+    let (mut found, broker) = (Channels::default(), &config.mqtt);
+    let gateway = config.gateway.name_or_host();
+    let config = &config.notify;
+    let allowed = Allowed::parse(&config.allow).map_err(|reason| format!("allow: {reason}"));
+    let allowed = allowed.and_then(|list| list.through(config.proxy.as_deref()));
+    match allowed.map(Arc::new) {
         // Nothing can be said of the channels then.
         Err(reason) => found.wrong.push(ChannelError {
             section: vec!["notify".to_owned()],
-            reason: format!("allow: {reason}"),
+            reason,
         }),
         Ok(allowed) => {
             found.add(
@@ -59,6 +68,12 @@ fn channels(config: &config::Notify) -> (Vec<Arc<dyn Channel>>, Vec<ChannelError
                 &config.webhook,
                 |it| &it.name,
                 |it| Webhook::open(it, &allowed),
+            );
+            found.add(
+                "email",
+                &config.email,
+                |it| &it.name,
+                |it| Email::open(it, &allowed),
             );
             for (name, sections) in config.services() {
                 let Some(kind) = services::kind(name) else {
@@ -72,6 +87,13 @@ fn channels(config: &config::Notify) -> (Vec<Arc<dyn Channel>>, Vec<ChannelError
                 );
             }
         }
+    }
+    match Mqtt::open(broker, &gateway) {
+        Ok(channel) => found.add_broker(channel),
+        Err(reason) => found.wrong.push(ChannelError {
+            section: vec!["mqtt".to_owned()],
+            reason,
+        }),
     }
     found.judge_escalations();
     (found.usable, found.wrong)
@@ -127,6 +149,25 @@ impl Channels {
             }
             self.names.push(name(section).clone());
         }
+    }
+
+    /// Opens the channel to the broker, which has a section of its own.
+    fn add_broker(&mut self, channel: Option<Mqtt>) {
+        let Some(channel) = channel else { return };
+        let section = vec!["mqtt".to_owned()];
+        if self.names.iter().any(|name| name == channel.name()) {
+            self.wrong.push(ChannelError {
+                section,
+                reason: format!(
+                    "a channel is called {:?}; give it another name",
+                    channel.name()
+                ),
+            });
+            return;
+        }
+        self.names.push(channel.name().to_owned());
+        self.sections.push(section);
+        self.usable.push(Arc::new(channel));
     }
 
     /// A channel escalates to another one that there is.
@@ -215,7 +256,7 @@ pub struct Notifier {
 ///
 /// # Errors
 /// [`ChannelError`] for a channel that cannot be used.
-pub async fn keep_outbox(config: &config::Notify, store: &Store) -> Result<(), ChannelError> {
+pub async fn keep_outbox(config: &Config, store: &Store) -> Result<(), ChannelError> {
     let channels = usable(config)?;
     store.keep_outbox(!channels.is_empty());
     // A new channel begins here, not where it is when its task starts.
@@ -243,7 +284,7 @@ impl Notifier {
     /// # Errors
     /// [`ChannelError`] for a channel that cannot be used.
     pub async fn start(
-        config: &config::Notify,
+        config: &Config,
         store: Store,
         supervisor: Option<&Supervisor>,
         terms: Terms,
@@ -328,7 +369,7 @@ impl Notifier {
 /// # Errors
 /// [`TestError`] saying what is wrong with it.
 pub async fn send_test(config: &Config, name: &str) -> Result<(), TestError> {
-    let channels = usable(&config.notify)?;
+    let channels = usable(config)?;
     let Some(channel) = channels.iter().find(|channel| channel.name() == name) else {
         let known: Vec<&str> = channels.iter().map(|channel| channel.name()).collect();
         return Err(TestError::Unknown(name.to_owned(), known.join(", ")));
@@ -350,15 +391,24 @@ pub struct Configured {
     pub min_level: &'static str,
 }
 
+/// Scheme, host and port of where a channel leads; none where that stands in a file.
+pub(crate) fn address_of(config: &Config, name: &str) -> Option<String> {
+    let of_broker = || {
+        let url = config.mqtt.url.as_deref().filter(|_| name == mqtt::NAME)?;
+        crate::config::notify::place(url)
+    };
+    config.notify.address_of(name).or_else(of_broker)
+}
+
 /// Every channel of the configuration.
 ///
 /// # Errors
 /// [`ChannelError`] for one that cannot be used.
-pub fn configured(config: &config::Notify) -> Result<Vec<Configured>, ChannelError> {
+pub fn configured(config: &Config) -> Result<Vec<Configured>, ChannelError> {
     let listed = usable(config)?.into_iter().map(|channel| Configured {
         name: channel.name().to_owned(),
         kind: channel.kind(),
-        address: config.address_of(channel.name()),
+        address: address_of(config, channel.name()),
         min_level: channel.routing().min_level.unwrap_or(Level::Info).name(),
     });
     Ok(listed.collect())
@@ -366,7 +416,7 @@ pub fn configured(config: &config::Notify) -> Result<Vec<Configured>, ChannelErr
 
 /// Whether each channel could send now, all asked at once, with its kind and name.
 /// Nothing is sent by any; one that cannot be used is left out.
-pub async fn check(config: &config::Notify) -> Vec<(String, Result<(), String>)> {
+pub async fn check(config: &Config) -> Vec<(String, Result<(), String>)> {
     let (channels, _) = channels(config);
     let asked = channels.iter().map(|channel| async {
         let subject = format!("{} {}", channel.kind(), channel.name());
@@ -377,11 +427,11 @@ pub async fn check(config: &config::Notify) -> Vec<(String, Result<(), String>)>
 
 /// What is wrong with `[notify]`.
 #[must_use]
-pub fn problems(config: &config::Notify) -> Vec<ChannelError> {
+pub fn problems(config: &Config) -> Vec<ChannelError> {
     channels(config).1
 }
 
-fn usable(config: &config::Notify) -> Result<Vec<Arc<dyn Channel>>, ChannelError> {
+fn usable(config: &Config) -> Result<Vec<Arc<dyn Channel>>, ChannelError> {
     let (usable, wrong) = channels(config);
     wrong.into_iter().next().map_or(Ok(usable), Err)
 }

@@ -99,7 +99,7 @@ async fn read_request(stream: &mut tokio::net::TcpStream) -> String {
     }
 }
 
-fn config(url: &str, min_level: Option<&str>) -> Notify {
+fn config(url: &str, min_level: Option<&str>) -> Config {
     let webhook = Webhook {
         name: "hook".to_owned(),
         url: url.to_owned(),
@@ -116,16 +116,12 @@ fn config(url: &str, min_level: Option<&str>) -> Notify {
         escalate_to: None,
         escalate_after_minutes: None,
     };
-    Notify {
+    let notify = Notify {
         webhook: vec![webhook],
         ..Notify::default()
-    }
-}
-
-/// The configuration around it.
-fn whole(url: &str) -> Config {
+    };
     Config {
-        notify: config(url, None),
+        notify,
         ..Config::default()
     }
 }
@@ -315,7 +311,9 @@ async fn the_outbox_keeps_the_worst_longest() {
 #[tokio::test]
 async fn a_test_goes_out_at_once_or_says_why_not() {
     let (url, mut received) = listener(vec![200, 403]).await;
-    send_test(&whole(&url), "hook").await.expect("arrived");
+    send_test(&config(&url, None), "hook")
+        .await
+        .expect("arrived");
     assert!(
         received
             .recv()
@@ -323,12 +321,12 @@ async fn a_test_goes_out_at_once_or_says_why_not() {
             .expect("sent")
             .contains("nothing is wrong")
     );
-    let refused = send_test(&whole(&url), "hook")
+    let refused = send_test(&config(&url, None), "hook")
         .await
         .expect_err("refused")
         .to_string();
     assert!(refused.contains("403"), "{refused}");
-    let unknown = send_test(&whole(&url), "other")
+    let unknown = send_test(&config(&url, None), "other")
         .await
         .expect_err("unknown")
         .to_string();
@@ -408,13 +406,14 @@ async fn what_is_muted_is_passed_over_and_holds_up_nothing() {
 
 #[test]
 fn what_is_wrong_with_a_channel_says_which_and_the_key() {
-    let mut notify = config("nothing", Some("loud"));
+    let mut config = config("nothing", Some("loud"));
+    let notify = &mut config.notify;
     notify.webhook.push(Webhook {
         url: "http://127.0.0.1:9/".to_owned(),
         min_level: Some("loud".to_owned()),
         ..notify.webhook[0].clone()
     });
-    let found: Vec<String> = problems(&notify).iter().map(ToString::to_string).collect();
+    let found: Vec<String> = problems(&config).iter().map(ToString::to_string).collect();
     assert_eq!(found.len(), 3, "{found:#?}");
     assert!(
         found[0].starts_with("notify.webhook.0: url: "),
@@ -428,8 +427,8 @@ fn what_is_wrong_with_a_channel_says_which_and_the_key() {
         found[2],
         "notify.webhook.1: min_level: \"loud\" is none of info, warning, error, critical"
     );
-    notify.allow = vec!["10.0.0.0/33".to_owned()];
-    let found = problems(&notify);
+    config.notify.allow = vec!["10.0.0.0/33".to_owned()];
+    let found = problems(&config);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0].section, ["notify"]);
     assert!(found[0].reason.starts_with("allow: "), "{found:#?}");

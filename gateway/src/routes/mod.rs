@@ -26,6 +26,7 @@ pub(crate) mod network_views;
 pub(crate) mod pages;
 pub(crate) mod performance;
 pub(crate) mod photos;
+pub(crate) mod players;
 pub(crate) mod recording_download;
 pub(crate) mod recordings;
 pub(crate) mod root;
@@ -71,6 +72,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     pages::ROUTES,
     performance::ROUTES,
     photos::ROUTES,
+    players::ROUTES,
     recording_download::ROUTES,
     recordings::ROUTES,
     root::ROUTES,

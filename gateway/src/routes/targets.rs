@@ -97,7 +97,7 @@ pub(crate) struct TestOutcome {
 /// `GET /api/notify/targets`
 pub(crate) fn list(call: &mut Call) -> Outcome {
     let shown = |channel: ChannelStats| Target {
-        address: call.config.notify.address_of(&channel.name),
+        address: notify::address_of(&call.config, &channel.name),
         name: channel.name,
         kind: channel.kind,
         min_level: channel.min_level.unwrap_or(Level::Info).name(),

@@ -22,13 +22,16 @@ pub(super) fn judge(loaded: &Loaded) -> Vec<Problem> {
     if let Err(error) = logging::check_level(&config.logging.level) {
         verdict.refuse(&["logging", "level"], &error.to_string());
     }
+    if let Some(reason) = logging::syslog_problem(&config.logging) {
+        verdict.refuse(&["logging", "syslog"], &reason);
+    }
     for (key, reason) in certificates::problems(&config.tls) {
         verdict.refuse(&["tls", key], &reason);
     }
     if let Err(error) = Upstream::new(&config.upstream) {
         verdict.refuse_keyed(&["upstream"], &error.0);
     }
-    for error in notify::problems(&config.notify) {
+    for error in notify::problems(config) {
         let section: Vec<&str> = error.section.iter().map(String::as_str).collect();
         verdict.refuse_keyed(&section, &error.reason);
     }

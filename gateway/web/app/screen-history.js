@@ -4,6 +4,7 @@ import { useState } from '../vendor/hooks.js';
 import { subjectName } from './alert-words.js';
 import { ask } from './api.js';
 import { Chart } from './chart.js';
+import { Flights } from './flights.js';
 import { duration } from './format.js';
 import { html } from './html.js';
 import { Age, Field, useAsked } from './parts.js';
@@ -88,5 +89,6 @@ export function History() {
     ${data?.mark === mark ? html`<${Chart} height=${HEIGHT} label=${of('metric', metric)} metric=${metric} lines=${data.lines} span=${[now - minutes * 60, now]} />` : html`<p class="quiet">${t('loading')}</p>`}
     <div class="row"><button type="button" class="primary" disabled=${data?.mark !== mark || !data.lines.some((/** @type {any} */ line) => line.points.length)} onClick=${write}>${t('history.csv')}</button>
       <button type="button" onClick=${again}>${t('refresh')}</button></div>
-    <p class="quiet">${t('history.says')}</p>`;
+    <p class="quiet">${t('history.says')}</p>
+    <${Flights} />`;
 }

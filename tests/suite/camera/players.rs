@@ -111,3 +111,56 @@ async fn players_see_the_camera_from_a_whole_picture_on() -> anyhow::Result<()> 
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_credential_opens_one_drones_video_until_it_is_taken_away() -> anyhow::Result<()> {
+    let gateway = simulated("").start().await?;
+    let client = connected(&gateway).await?;
+    let stream = "/api/drones/cam_1/camera/stream";
+    client.post(&format!("{stream}/start")).await?.expect(200);
+    let admin = gateway.admin()?;
+    let wanted = serde_json::json!({ "name": "Wall", "drone_id": "cam_1" });
+    let made = admin
+        .json(http::Method::POST, "/api/players", &wanted)
+        .await?
+        .expect(200)
+        .json();
+    let (id, secret) = (
+        made["player"]["id"].as_str().unwrap().to_owned(),
+        made["secret"].as_str().unwrap().to_owned(),
+    );
+    assert_eq!(made["paths"][0], MP4);
+    let player = |secret: &str| -> anyhow::Result<Client> {
+        let pair = data_encoding::BASE64.encode(format!("{id}:{secret}").as_bytes());
+        let client = gateway.anonymous()?;
+        Ok(client.with_header("authorization", &format!("Basic {pair}")))
+    };
+    player("guess")?.get(TS).await?.expect(401);
+    // Nothing else is open to it.
+    player(&secret)?
+        .get("/api/security/config")
+        .await?
+        .expect(401);
+    let watching = watch(&player(&secret)?, TS);
+    until(&client, "mfg_drone_video_viewers", 1.0).await?;
+    let list = admin.get("/api/players").await?.expect(200);
+    assert!(!list.text().contains(&secret), "{}", list.text());
+    assert_eq!(list.json()["players"][0]["name"], "Wall");
+    admin
+        .delete(&format!("/api/players/{id}"))
+        .await?
+        .expect(200);
+    // What it was watching ends with it.
+    let seen = watching.await??;
+    assert_eq!(seen.status, 200);
+    player(&secret)?.get(TS).await?.expect(401);
+    admin
+        .delete(&format!("/api/players/{id}"))
+        .await?
+        .expect(404);
+    let audit = admin.get("/api/security/audit?limit=50").await?.expect(200);
+    for event in ["player_added", "player_removed"] {
+        assert!(audit.text().contains(event), "{}", audit.text());
+    }
+    Ok(())
+}

@@ -66,7 +66,7 @@ fn drone(id: &str, answer: &Answer) -> Finding {
 }
 
 async fn channels(config: &Config) -> Vec<Finding> {
-    let checked = notify::check(&config.notify).await;
+    let checked = notify::check(config).await;
     checked
         .into_iter()
         .map(|(subject, outcome)| reachable(&subject, outcome))

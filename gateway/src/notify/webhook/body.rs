@@ -32,6 +32,11 @@ pub(super) fn render(
     body.to_string().into_bytes()
 }
 
+/// The body as JSON, for whoever else speaks to programs.
+pub(crate) fn json(language: Language, notification: &Notification) -> Vec<u8> {
+    render(WebhookTemplate::Json, language, notification)
+}
+
 /// As `docs/notification.schema.json` says.
 fn json_body(message: &Message, notification: &Notification) -> Value {
     let drone = notification.drone.as_ref().map(|drone| {

@@ -6,6 +6,7 @@ mod body;
 mod client;
 mod target;
 
+pub(super) use body::json;
 #[cfg(test)]
 pub(super) use body::signature;
 pub(super) use client::Webhook;
