@@ -36,6 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("upstream", &["config", "outbound", "shares"]),
     ("sources", &["config", "supervision"]),
     ("mqtt", &["broker", "config", "sources", "supervision"]),
+    ("rtsp", &["players", "shares", "sources"]),
     ("photos", &["config", "sources"]),
     ("recordings", &["config", "sources", "supervision"]),
     (
@@ -106,6 +107,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "photos",
             "players",
             "recordings",
+            "rtsp",
             "settings",
             "sources",
             "supervision",
