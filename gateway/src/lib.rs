@@ -34,6 +34,7 @@ mod players;
 mod qr;
 mod recordings;
 mod routes;
+mod rtsp;
 mod safety;
 mod settings;
 mod shares;

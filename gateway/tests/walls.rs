@@ -37,6 +37,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sources", &["config", "state_file", "supervision"]),
     ("safety", &["config", "sources", "state_file"]),
     ("mqtt", &["broker", "config", "sources", "supervision"]),
+    ("rtsp", &["players", "shares", "sources"]),
     ("photos", &["config", "sources"]),
     ("recordings", &["config", "sources", "supervision"]),
     (
@@ -110,6 +111,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "players",
             "recordings",
             "routes",
+            "rtsp",
             "settings",
             "safety",
             "sources",

@@ -12,9 +12,10 @@ use toml::Table;
 use crate::cross_config::{repository, switched_on, text};
 
 /// Folders whose files are named by their path from the root.
-const FOLDERS: [&str; 7] = [
+const FOLDERS: [&str; 8] = [
     ".ci/",
     "boards/",
+    "clients/",
     "deploy/",
     "docs/",
     "firmware-bridge/",
@@ -34,6 +35,62 @@ fn what_the_documents_tell_to_run_is_there() {
             .map(|(command, fault)| format!("`{command}`: {fault}"))
             .collect();
         assert!(wrong.is_empty(), "{document}\n{}", wrong.join("\n"));
+    }
+}
+
+/// Documents that people read in either language.
+const BOTH: [&str; 7] = [
+    "README",
+    "docs/alerts-to-a-phone",
+    "docs/field-guide",
+    "docs/home-assistant",
+    "docs/prometheus-and-grafana",
+    "docs/recordings",
+    "docs/video-players",
+];
+
+#[test]
+fn the_japanese_documents_have_every_section_and_command_of_the_english() {
+    for name in BOTH {
+        let [english, japanese] =
+            [".md", ".ja.md"].map(|end| Outline::of(&text(&format!("{name}{end}"))));
+        assert_eq!(english.levels, japanese.levels, "{name}: headings");
+        assert_eq!(english.commands, japanese.commands, "{name}: commands");
+    }
+}
+
+/// What two documents of one meaning have in common.
+struct Outline {
+    /// How deep each heading is.
+    levels: Vec<usize>,
+    /// Lines to be run or set, without comments; names and languages differ.
+    commands: Vec<String>,
+}
+
+impl Outline {
+    fn of(document: &str) -> Outline {
+        let (mut levels, mut commands) = (Vec::new(), Vec::new());
+        let mut kind = None;
+        for line in document.lines() {
+            if let Some(fence) = line.trim_start().strip_prefix("```") {
+                kind = kind.is_none().then(|| fence.to_owned());
+            } else if kind.is_none() && line.starts_with('#') {
+                levels.push(line.chars().take_while(|sign| *sign == '#').count());
+            } else if kind
+                .as_deref()
+                .is_some_and(|kind| ["sh", "toml"].contains(&kind))
+            {
+                let (code, _) = line.split_once(" # ").unwrap_or((line, ""));
+                let code = code.trim();
+                let is_told = ["name =", "language ="]
+                    .iter()
+                    .any(|key| code.starts_with(key));
+                if !code.is_empty() && !code.starts_with("# ") && !is_told {
+                    commands.push(code.to_owned());
+                }
+            }
+        }
+        Outline { levels, commands }
     }
 }
 

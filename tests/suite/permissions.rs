@@ -54,9 +54,9 @@ fn contract(method: &str, path: &str) -> Needs {
         }
         "/api/emergency-stop/override" => always("admin"),
         // People are in these: a key is needed whatever the profile.
-        "/api/drones/{drone_id}/camera/stream.mp4" | "/api/drones/{drone_id}/camera/stream.ts" => {
-            always("read")
-        }
+        "/api/drones/{drone_id}/camera/stream.mjpeg"
+        | "/api/drones/{drone_id}/camera/stream.mp4"
+        | "/api/drones/{drone_id}/camera/stream.ts" => always("read"),
         "/api/recordings/{recording_id}/pin" => always("write"),
         _ if under(&["/api/recordings"]) && !is_read => always("admin"),
         _ if under(&["/api/recordings"]) => always("read"),

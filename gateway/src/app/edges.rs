@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::mqtt::{self, Mqtt, Told};
 use crate::notify::{self, Alarm, DroneName, Hides, Notifier, Sender, Terms};
 use crate::photos::Album;
+use crate::rtsp::RtspStats;
 use crate::sources::vehicles::Vehicles;
 use crate::update::Updates;
 use crate::upstream::Upstream;
@@ -37,6 +38,7 @@ pub(super) struct Edges {
     pub(super) budgets: Budgets,
     pub(super) notifier: Arc<Notifier>,
     pub(super) mqtt: Arc<Mqtt>,
+    pub(super) rtsp: Arc<RtspStats>,
     /// Ends with the gateway.
     pub(super) _broker: JoinSet<()>,
     pub(super) upstream: Upstream,
@@ -62,6 +64,7 @@ impl Edges {
             budgets: Budgets::of(&ledger)?,
             ledger,
             mqtt: mqtt.map_err(anyhow::Error::msg)?,
+            rtsp: Arc::default(),
             _broker: broker,
             notifier: Arc::new(
                 Notifier::start(

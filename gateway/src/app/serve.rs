@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::FirstKeys;
+use access::{Denial, FirstKeys};
 use alerting::{AlertType, Alerts, Condition, Level};
 use anyhow::Context as _;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -28,6 +28,7 @@ use crate::control::bridges::{BridgeState, SensorState};
 use crate::control::{self, Control, Health, ListedStop, StopRequest};
 use crate::http::{App, Edge, ResponseCache, router};
 use crate::routes::down_all;
+use crate::rtsp::Rtsp;
 use crate::safety::Safety;
 use crate::settings::{Origin, Settings};
 use crate::sources::bridge::{BridgeView, SensorView};
@@ -88,6 +89,7 @@ fn measured(core: &Core, observing: &Observing, edges: &Edges) -> Vec<Arc<dyn Me
         Arc::new(core.logging.dropped_counters()),
         edges.notifier.clone(),
         edges.mqtt.clone(),
+        edges.rtsp.clone(),
         edges.updates.clone(),
         Arc::new(edges.upstream.clone()),
         edges.album.clone(),
@@ -124,6 +126,7 @@ pub(super) fn serve(
         handles.push(handle);
         unbound = unbound.or(why.filter(|_| is_main));
     }
+    handles.extend(serve_rtsp(config, core, edges, app));
     serve_control(config, core, app, &edges.tls, router);
     housekeeping::spawn(
         &core.supervisor,
@@ -141,6 +144,35 @@ pub(super) fn serve(
         unbound.as_deref(),
     )?;
     Ok(handles)
+}
+
+/// Video for players that know no HTTPS, where an address is set.
+fn serve_rtsp(
+    config: &Config,
+    core: &Core,
+    edges: &Edges,
+    app: &Arc<App>,
+) -> Option<JoinHandle<()>> {
+    let address = config.camera.rtsp_listen?;
+    let access = core.access.clone();
+    let rtsp = Rtsp {
+        fleet: app.fleet.clone(),
+        players: app.players.clone(),
+        viewers: (app.edge.viewers.clone(), config.camera.max_viewers),
+        // A wrong password counts as a wrong key does; a right key opens nothing here.
+        wrong: Arc::new(move |client, password| {
+            let judged = access.authorise(Some(password), client, None, Mono::now());
+            matches!(judged, Err(Denial::Blocked { .. }))
+        }),
+        stats: edges.rtsp.clone(),
+        stop: core.stop.clone(),
+    };
+    let serve = move || rtsp.clone().serve(address);
+    Some(tokio::spawn(core.supervisor.kept(
+        "RTSP".into(),
+        None,
+        serve,
+    )))
 }
 
 /// Certificates and updates are looked at as long as the gateway runs.

@@ -1,5 +1,6 @@
 //! `[camera]`: video and photos.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub struct Camera {
     /// Program that turns a whole picture into a JPEG: ffmpeg. One that is not
     /// there leaves photos as H.264 stills; an empty path does so on purpose.
     pub decoder: PathBuf,
+    /// Where video is given by RTSP as well, in clear, to players' own credentials; absent:
+    /// nowhere.
+    pub rtsp_listen: Option<SocketAddr>,
 }
 
 impl Default for Camera {
@@ -38,6 +42,7 @@ impl Default for Camera {
             photos_max_bytes: 64 * 1024 * 1024,
             photo_timeout_s: 5.0,
             decoder: PathBuf::from("/usr/bin/ffmpeg"),
+            rtsp_listen: None,
         }
     }
 }

@@ -123,7 +123,8 @@ fn takes_password(route: &Route) -> bool {
 
 /// Whether players ask for it: programs that know nothing but a user and a password.
 fn is_for_players(route: &Route) -> bool {
-    matches!(route.gives, Gives::Media(&[first, ..]) if first.starts_with("video/mp"))
+    let is = |first: &str| first.starts_with("video/mp") || first.starts_with("multipart/");
+    matches!(route.gives, Gives::Media(&[first, ..]) if is(first))
 }
 
 /// The refusal of a route for players asks for a password: they send none before.

@@ -1,5 +1,5 @@
 //! What goes on as long as somebody listens: events over `/ws`, video over
-//! `/ws/video/{drone_id}` and, for players, as MP4 and MPEG-TS.
+//! `/ws/video/{drone_id}` and, for players, as MP4, MPEG-TS and JPEGs.
 
 mod changes;
 pub(crate) mod control_messages;
@@ -7,6 +7,7 @@ mod down;
 pub(crate) mod events;
 pub(crate) mod message;
 pub(crate) mod messages;
+pub(crate) mod mjpeg;
 pub(crate) mod network_messages;
 pub(crate) mod socket;
 pub(crate) mod stream;
@@ -16,4 +17,5 @@ pub(crate) mod video;
 use crate::http::route::Route;
 
 /// The routes of every file here.
-pub(crate) const SECTIONS: &[&[Route]] = &[events::ROUTES, stream::ROUTES, video::ROUTES];
+pub(crate) const SECTIONS: &[&[Route]] =
+    &[events::ROUTES, mjpeg::ROUTES, stream::ROUTES, video::ROUTES];

@@ -93,28 +93,33 @@ struct Player {
     _permit: ClientPermit,
 }
 
-fn watch(call: Call, media_type: &'static str, muxer: Muxer) -> Outcome {
-    drone_call::drone(&call)?;
-    let pass = call.parts.extensions.get::<Pass>().cloned();
-    if pass
-        .as_ref()
-        .is_some_and(|pass| *pass.drone_id != *call.param)
-    {
+/// Whether this player may watch this drone, and there is something to see; cancelled when
+/// its own credential is removed.
+pub(super) fn admitted(call: &Call) -> Result<CancellationToken, ApiError> {
+    drone_call::drone(call)?;
+    let pass = call.parts.extensions.get::<Pass>();
+    if pass.is_some_and(|pass| *pass.drone_id != *call.param) {
         return Err(ApiError::from(Denial::Lacks(Permission::Read)));
     }
-    let no_camera = || drone_call::no_camera(&call.param);
     let video = call.app.fleet.video(&call.param);
-    if !video.map_err(|_| no_camera())?.asked {
-        return Err(ApiError::conflict(format!(
+    let video = video.map_err(|_| drone_call::no_camera(&call.param))?;
+    match video.asked {
+        true => Ok(pass.map(|pass| pass.ended.clone()).unwrap_or_default()),
+        false => Err(ApiError::conflict(format!(
             "Drone {id} sends no video; begin it with POST /api/drones/{id}/camera/stream/start",
             id = call.param
-        )));
+        ))),
     }
+}
+
+fn watch(call: Call, media_type: &'static str, muxer: Muxer) -> Outcome {
+    let ended = admitted(&call)?;
+    let viewer = call.app.fleet.watch(&call.param);
     let player = Player {
-        viewer: call.app.fleet.watch(&call.param).map_err(|_| no_camera())?,
+        viewer: viewer.map_err(|_| drone_call::no_camera(&call.param))?,
         muxer,
         stop: call.app.stop.clone(),
-        ended: pass.map(|pass| pass.ended).unwrap_or_default(),
+        ended,
         _permit: ClientPermit::of_viewer(&call)?,
     };
     let pieces = stream::unfold(player, |mut player| async move {

@@ -183,6 +183,22 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_written_is_an_order_or_a_reason(
+            payload in proptest::collection::vec(proptest::num::u8::ANY, 0..600),
+        ) {
+            let heard = Heard::Message {
+                topic: "t".to_owned(),
+                payload,
+                retained: false,
+                again: false,
+                expires_s: Some(1),
+            };
+            proptest::prop_assert!(judge(&heard, &mut Seen::default(), WALL).is_err());
+        }
+    }
+
     #[test]
     fn ids_are_remembered_within_a_bound() {
         let mut seen = Seen::default();

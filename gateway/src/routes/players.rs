@@ -143,7 +143,9 @@ pub(crate) fn add(mut call: Call) -> BoxFuture<'static, Outcome> {
         Ok(respond::json(&NewPlayer {
             player: PlayerView::from(&player),
             secret,
-            paths: vec![format!("{stream}.mp4"), format!("{stream}.ts")],
+            paths: [".mp4", ".ts", ".mjpeg"]
+                .map(|end| format!("{stream}{end}"))
+                .into(),
         }))
     })
 }

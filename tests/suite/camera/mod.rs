@@ -4,6 +4,7 @@
 mod faults;
 mod photos;
 mod players;
+mod rtsp;
 mod viewers;
 
 use std::convert::Infallible;

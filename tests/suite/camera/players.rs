@@ -1,6 +1,6 @@
 //! Video for players: MP4 and MPEG-TS over HTTP, as ffprobe reads it.
 
-use super::{Client, connected, metric, simulated, until};
+use super::{Client, FFMPEG, connected, decoding, metric, simulated, until};
 use gateway_tests::{Answer, gateway, skipped};
 use serde_json::Value;
 
@@ -109,6 +109,47 @@ async fn players_see_the_camera_from_a_whole_picture_on() -> anyhow::Result<()> 
         let packets: u32 = stream["nb_read_packets"].as_str().unwrap_or("0").parse()?;
         assert!(packets >= 20, "{probed}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_a_decoder_the_camera_is_jpegs_as_well_and_without_one_it_says_so()
+-> anyhow::Result<()> {
+    const MJPEG: &str = "/api/drones/cam_1/camera/stream.mjpeg";
+    let stream = "/api/drones/cam_1/camera/stream";
+    let gateway = simulated("").start().await?;
+    let client = connected(&gateway).await?;
+    client.get(MJPEG).await?.expect(409);
+    client.post(&format!("{stream}/start")).await?.expect(200);
+    client.get(MJPEG).await?.expect(503);
+    if !std::path::Path::new(FFMPEG).exists() {
+        skipped(&format!("JPEGs need {FFMPEG} (apt-get install ffmpeg)"));
+        return Ok(());
+    }
+    let gateway = decoding(FFMPEG, "").start().await?;
+    let client = connected(&gateway).await?;
+    client.post(&format!("{stream}/start")).await?.expect(200);
+    let watching = watch(&client, MJPEG);
+    until(&client, "mfg_drone_video_viewers", 1.0).await?;
+    let now = metric(&client, "mfg_drone_video_frames_total{drone=\"cam_1\"}").await?;
+    until(
+        &client,
+        "mfg_drone_video_frames_total{drone=\"cam_1\"}",
+        now + 90.0,
+    )
+    .await?;
+    client.post(&format!("{stream}/stop")).await?.expect(200);
+    let seen = watching.await??.expect(200);
+    let marker = b"\r\n\r\n\xff\xd8\xff";
+    let pictures = seen
+        .body
+        .windows(marker.len())
+        .filter(|part| part == marker);
+    assert!(pictures.count() >= 1, "{} bytes", seen.body.len());
+    assert!(
+        seen.header("content-type")
+            .starts_with("multipart/x-mixed-replace")
+    );
     Ok(())
 }
 
