@@ -48,6 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "cache",
             "config",
+            "demo",
             "mutes",
             "notify",
             "performance",
@@ -66,6 +67,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "cache",
             "config",
+            "demo",
             "mutes",
             "http",
             "logging",

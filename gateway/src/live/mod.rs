@@ -2,6 +2,8 @@
 //! `/ws/video/{drone_id}` and, for players, as MP4, MPEG-TS and JPEGs.
 
 mod changes;
+#[cfg(test)]
+mod described;
 pub(crate) mod events;
 pub(crate) mod message;
 pub(crate) mod messages;

@@ -8,6 +8,7 @@ pub(crate) mod bridges;
 pub(crate) mod camera;
 pub(crate) mod commands;
 pub(crate) mod dashboard;
+pub(crate) mod demo;
 pub(crate) mod down_all;
 pub(crate) mod drone_call;
 pub(crate) mod drone_command;
@@ -56,6 +57,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     camera::ROUTES,
     commands::ROUTES,
     dashboard::ROUTES,
+    demo::ROUTES,
     down_all::ROUTES,
     drone_command::ROUTES,
     drones::ROUTES,
