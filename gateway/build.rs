@@ -3,13 +3,16 @@
 //! every byte is paid for.
 //!
 //! A build needs the sources only: nothing is fetched, no other program is run, and
-//! nothing inside a page's file is changed but the mark `{{version}}`.
+//! nothing inside a page's file is changed but the mark `{{version}}`, and that our own scripts
+//! and styles come without comments.
 
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+#[path = "build/comments.rs"]
+mod comments;
 #[path = "build/words.rs"]
 mod words;
 
@@ -17,19 +20,29 @@ mod words;
 /// that a browser keeps each file for ever and an update is seen at once.
 const VERSION_MARK: &str = "{{version}}";
 
+/// The API's documents, and what the program includes of each.
+const DOCUMENTS: [(&str, &str); 2] = [
+    ("openapi.json", "openapi.rs"),
+    ("asyncapi.json", "asyncapi.rs"),
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed=openapi.json");
+    for (name, _) in DOCUMENTS {
+        println!("cargo::rerun-if-changed={name}");
+    }
     println!("cargo::rerun-if-changed=web");
     println!("cargo::rerun-if-changed=build");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo gives no OUT_DIR")?);
-    let document = compact(&fs::read_to_string("openapi.json")?);
-    let packed = out.join("openapi.json.gz");
-    fs::write(&packed, gzip(document.as_bytes()))?;
-    let table = format!(
-        "Packed {{ gzip: include_bytes!({packed:?}), len: {} }}",
-        document.len()
-    );
-    fs::write(out.join("openapi.rs"), table)?;
+    for (name, included) in DOCUMENTS {
+        let document = compact(&fs::read_to_string(name)?);
+        let packed = out.join(name).with_extension("json.gz");
+        fs::write(&packed, gzip(document.as_bytes()))?;
+        let table = format!(
+            "Packed {{ gzip: include_bytes!({packed:?}), len: {} }}",
+            document.len()
+        );
+        fs::write(out.join(included), table)?;
+    }
     words::write(Path::new("web"), &out)?;
     for name in ["gateway.toml", "gateway.schema.json"] {
         let path = Path::new("../deploy/deb").join(name);
@@ -74,12 +87,17 @@ fn pages(web: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
         all.add(bytes);
     }
     let version = format!("{:016x}", all.0);
+    // (What an earlier build left would be counted by `.ci/measure page`.)
+    let _ = fs::remove_dir_all(out.join("pages"));
     fs::create_dir_all(out.join("pages"))?;
     let mut table = format!(
         "pub(super) const VERSION: &str = \"{version}\";\n\nstatic ASSETS: &[Asset] = &[\n"
     );
     for (index, (name, bytes)) in files.into_iter().enumerate() {
         let bytes = match String::from_utf8(bytes) {
+            Ok(text) if is_ours(&name) => comments::without(&text)
+                .replace(VERSION_MARK, &version)
+                .into_bytes(),
             Ok(text) => text.replace(VERSION_MARK, &version).into_bytes(),
             Err(error) => error.into_bytes(),
         };
@@ -97,6 +115,11 @@ fn pages(web: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     table.push_str("];\n");
     fs::write(out.join("pages.rs"), table)?;
     Ok(())
+}
+
+/// Whether a file is a script or a style sheet of ours: libraries are served as npm has them.
+fn is_ours(name: &str) -> bool {
+    !name.starts_with("vendor/") && (name.ends_with(".js") || name.ends_with(".css"))
 }
 
 /// Every file that is served: tests and types stand beside the code and stay here.

@@ -1,12 +1,17 @@
 //! What the demo runs on: three simulated drones at loopback addresses of their
 //! own, one low on battery and one hot, and the published keys.
 //!
-//! Nothing of it is reachable from another machine; [`config`] sees to that.
+//! Nothing of it is reachable from another machine, which [`config`] sees to, unless that is
+//! asked for: then the published keys are not accepted, and keys are made at the start.
+
+mod stage;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use crate::config::{Config, Drone, DroneMode};
+
+pub(crate) use stage::{Happening, Stage};
 
 /// The documented admin key; accepted in the demo only.
 pub(crate) const ADMIN_KEY: &str = access::PUBLISHED_ADMIN_KEY;
@@ -79,8 +84,9 @@ pub(crate) struct NotLoopback(SocketAddr);
 ///
 /// # Errors
 /// [`NotLoopback`] when a listener is reachable from elsewhere.
-pub(crate) fn config(ports: Ports, state_dir: &Path) -> Result<Config, NotLoopback> {
-    for address in [Some(ports.listen), ports.http_listen]
+pub(crate) fn config(ports: Ports, state_dir: &Path, lan: bool) -> Result<Config, NotLoopback> {
+    // Plain HTTP is for this host alone in any case.
+    for address in [Some(ports.listen).filter(|_| !lan), ports.http_listen]
         .into_iter()
         .flatten()
     {
@@ -91,7 +97,7 @@ pub(crate) fn config(ports: Ports, state_dir: &Path) -> Result<Config, NotLoopba
     let mut config = Config::default();
     config.server.listen = ports.listen;
     config.server.http_listen = ports.http_listen;
-    config.access.lockout_exempts_loopback = true;
+    config.access.lockout_exempts_loopback = !lan;
     config.storage.dir = state_dir.to_owned();
     config.drones.bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
     config.drones.state_port = ports.state;
@@ -128,9 +134,15 @@ mod tests {
             command: tello::COMMAND_PORT,
         };
         let dir = Path::new("/tmp/demo");
-        assert!(config(ports("127.0.0.1:8443"), dir).is_ok());
-        assert!(config(ports("[::1]:8443"), dir).is_ok());
-        assert!(config(ports("0.0.0.0:8443"), dir).is_err());
-        assert!(config(ports("192.168.1.5:8443"), dir).is_err());
+        assert!(config(ports("127.0.0.1:8443"), dir, false).is_ok());
+        assert!(config(ports("[::1]:8443"), dir, false).is_ok());
+        assert!(config(ports("0.0.0.0:8443"), dir, false).is_err());
+        assert!(config(ports("192.168.1.5:8443"), dir, false).is_err());
+        assert!(config(ports("0.0.0.0:8443"), dir, true).is_ok());
+        let plain = Ports {
+            http_listen: Some("0.0.0.0:8000".parse().expect("address")),
+            ..ports("0.0.0.0:8443")
+        };
+        assert!(config(plain, dir, true).is_err(), "plain HTTP for all");
     }
 }

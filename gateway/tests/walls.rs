@@ -49,6 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "cache",
             "config",
+            "demo",
             "mutes",
             "notify",
             "performance",
@@ -68,6 +69,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "cache",
             "config",
+            "demo",
             "mutes",
             "http",
             "logging",

@@ -4,6 +4,11 @@
 
 import { curlOf, flies, matches, reading, requestOf } from './docs-request.js';
 
+// As the device has it, or as it was chosen on the dashboard.
+const chosen = localStorage.getItem('theme') ?? 'auto';
+const isDark = chosen === 'dark' || (chosen === 'auto' && matchMedia('(prefers-color-scheme: dark)').matches);
+document.documentElement.dataset.theme = isDark ? 'dark' : 'light';
+
 const $ = (id) => document.getElementById(id);
 
 function element(tag, { text, className, attributes = {} } = {}, ...children) {
@@ -17,6 +22,10 @@ function element(tag, { text, className, attributes = {} } = {}, ...children) {
 
 const nameOf = (reference) => reference.split('/').pop();
 
+/** Words of the description, in which names stand between back-ticks. */
+const worded = (text) => (text ?? '').split('`').map((part, index) => (index % 2 ? element('code', { text: part }) : part));
+const said = (text) => element('p', {}, ...worded(text));
+
 /** A type in words; a link for a schema of its own. */
 function typeOf(schema) {
   if (!schema) return document.createTextNode('');
@@ -29,6 +38,7 @@ function typeOf(schema) {
     return element('span', {}, ...several.flatMap((one, index) => (index ? [' | ', typeOf(one)] : [typeOf(one)])));
   }
   const type = [schema.type ?? 'any'].flat().join(' | ');
+  if (schema.const) return document.createTextNode(`"${schema.const}"`);
   if (schema.items) return element('span', {}, 'array of ', typeOf(schema.items));
   if (schema.additionalProperties?.$ref || schema.additionalProperties?.type) {
     return element('span', {}, 'map to ', typeOf(schema.additionalProperties));
@@ -47,9 +57,10 @@ function table(headings, rows) {
   return element('table', {}, element('thead', {}, cells('th', headings)), element('tbody', {}, ...rows.map((row) => cells('td', row))));
 }
 
-function properties(schema) {
+/** The members of an object; `must` and `may` say of each whether it has to be there. */
+function properties(schema, must = 'always', may = 'may be absent') {
   const rows = Object.entries(schema.properties ?? {}).map(([name, property]) => [
-    name, typeOf(property), schema.required?.includes(name) ? 'always' : 'may be absent', property.description ?? '',
+    name, typeOf(property), schema.required?.includes(name) ? must : may, said(property.description),
   ]);
   return rows.length ? table(['Field', 'Type', '', 'Meaning'], rows) : element('p', {}, typeOf(schema));
 }
@@ -87,14 +98,17 @@ async function sent(request, answer) {
   }
 }
 
+/** Where the value of a parameter is given: what has few values is chosen. */
+function inputOf({ name, schema, required, example }) {
+  const choices = schema?.enum ?? (schema?.type === 'boolean' ? ['true', 'false'] : null);
+  if (!choices) return element('input', { attributes: { 'aria-label': name, placeholder: example ?? (required ? 'required' : '') } });
+  const none = element('option', { text: '–', attributes: { value: '' } });
+  return element('select', { attributes: { 'aria-label': name } }, none, ...choices.map((one) => element('option', { text: one })));
+}
+
 /** The form that sends the request. */
 function trial(verb, path, operation) {
-  const fields = (operation.parameters ?? []).map((parameter) => ({
-    parameter,
-    input: element('input', { attributes: {
-      'aria-label': parameter.name, placeholder: parameter.example ?? (parameter.required ? 'required' : ''),
-    } }),
-  }));
+  const fields = (operation.parameters ?? []).map((parameter) => ({ parameter, input: inputOf(parameter) }));
   const content = operation.requestBody?.content['application/json'];
   const body = content ? element('textarea', { attributes: { 'aria-label': 'JSON body', spellcheck: 'false' } }) : null;
   if (content?.example !== undefined) body.value = indented(content.example);
@@ -106,7 +120,7 @@ function trial(verb, path, operation) {
     key: $('key').value,
   });
   const missing = () => fields.find(({ parameter, input }) => parameter.required && !input.value);
-  const send = element('button', { text: 'Send', attributes: { type: 'button' } });
+  const send = element('button', { text: 'Send', className: flies(verb, path) ? 'danger' : 'primary', attributes: { type: 'button' } });
   send.addEventListener('click', async () => {
     const without = missing();
     if (without) {
@@ -126,10 +140,10 @@ function trial(verb, path, operation) {
     await navigator.clipboard?.writeText(command).then(() => { copy.textContent = 'Copied'; }, () => {});
   });
   const rows = fields.map(({ parameter, input }) => [
-    `${parameter.name}${parameter.required ? ' *' : ''}`, parameter.in, typeOf(parameter.schema), parameter.description ?? '', input,
+    `${parameter.name}${parameter.required ? ' *' : ''}`, parameter.in, typeOf(parameter.schema), said(parameter.description), input,
   ]);
   const parts = rows.length ? [table(['Parameter', 'In', 'Type', 'Meaning', 'Value'], rows)] : [];
-  if (content) parts.push(element('h4', { text: 'JSON body' }), properties(content.schema), body);
+  if (content) parts.push(element('h4', { text: 'JSON body' }), properties(content.schema, 'required', 'optional'), body);
   return element('div', {}, ...parts, element('div', { className: 'row' }, send, copy), answer);
 }
 
@@ -148,11 +162,11 @@ function route(verb, path, operation) {
   const words = `${verb} ${path} ${operation.summary} ${operation.tags?.join(' ')}`;
   const made = element('details', { attributes: { 'data-words': words.toLowerCase() } },
     element('summary', {}, element('span', { className: flies(verb, path) ? 'verb flies' : 'verb', text: verb.toUpperCase() }),
-      element('code', { text: path }), ` – ${operation.summary ?? ''}`));
+      element('code', { text: path }), element('span', { className: 'about', text: operation.summary ?? '' })));
   // Filled when it is opened: a hundred forms at once are slow on a phone.
   made.addEventListener('toggle', () => {
     if (made.open && made.childElementCount === 1) {
-      made.append(element('div', {}, element('p', { text: operation.description ?? '' }), trial(verb, path, operation), ...answersOf(operation)));
+      made.append(element('div', {}, said(operation.description), trial(verb, path, operation), ...answersOf(operation)));
     }
   });
   return made;
@@ -168,13 +182,48 @@ function show() {
   }
   const aboutTag = (tag) => description.tags?.find(({ name }) => name === tag)?.description ?? '';
   const sections = [...groups].map(([tag, routes]) =>
-    element('section', { attributes: { 'data-group': tag } }, element('h2', { text: tag }), element('p', { text: aboutTag(tag) }), ...routes));
+    element('section', { attributes: { id: `group-${tag}`, 'data-group': tag } }, element('h2', { text: tag }), element('p', { text: aboutTag(tag) }), ...routes));
   $('routes').replaceChildren(...sections);
+  $('groups').replaceChildren(...[...groups.keys()].map((tag) => element('a', { text: tag, attributes: { href: `#group-${tag}` } })));
   $('routes').setAttribute('aria-busy', 'false');
-  $('schemas').replaceChildren(...Object.entries(description.components.schemas).map(([name, schema]) =>
-    element('details', { attributes: { id: `schema-${name}`, 'data-words': name.toLowerCase() } }, element('summary', {}, element('code', { text: name })),
-      element('div', {}, element('p', { text: schema.description ?? '' }), properties(schema)))));
+  $('schemas').replaceChildren(...Object.entries(description.components.schemas).map(schemaShown));
 }
+
+/** A message of a socket: who says it, what it holds, what answers it. */
+function message(sockets, kind, { summary, payload }) {
+  const asked = sockets.operations[kind];
+  const parts = payload.allOf ?? [payload];
+  const schemas = parts.map((part) => (part.$ref ? sockets.components.schemas[nameOf(part.$ref)] : part));
+  const whole = {
+    properties: Object.assign({}, ...schemas.map((one) => one.properties)),
+    required: schemas.flatMap((one) => one.required ?? []),
+  };
+  const answers = (asked?.reply.messages ?? []).map(({ $ref }) => nameOf($ref));
+  const made = element('details', { attributes: { id: `message-${kind}`, 'data-words': `${kind} ${summary} websocket message`.toLowerCase() } },
+    element('summary', {}, element('span', { className: 'verb', text: asked ? 'SAY' : 'HEAR' }),
+      element('code', { text: kind }), element('span', { className: 'about' }, ...worded(summary))),
+    element('div', {}, properties(whole, 'required', 'optional')));
+  if (answers.length) {
+    const links = answers.flatMap((name, index) => [index ? ' · ' : '', element('a', { text: name, attributes: { href: `#message-${name}` } })]);
+    made.lastElementChild.append(element('p', {}, 'Answered by ', ...links));
+  }
+  return made;
+}
+
+/** The messages of /asyncapi.json, and the schemas that only they use. */
+function showMessages(sockets) {
+  const { messages, schemas } = sockets.components;
+  const asked = ([kind]) => (sockets.operations[kind] ? 0 : 1);
+  const all = Object.entries(messages).sort((a, b) => asked(a) - asked(b));
+  $('said').replaceChildren(...all.map(([kind, one]) => message(sockets, kind, one)));
+  $('groups').append(element('a', { text: 'messages', attributes: { href: '#messages' } }));
+  const more = Object.entries(schemas).filter(([name]) => !(name in description.components.schemas));
+  $('schemas').append(...more.map(schemaShown));
+}
+
+const schemaShown = ([name, schema]) =>
+  element('details', { attributes: { id: `schema-${name}`, 'data-words': name.toLowerCase() } }, element('summary', {}, element('code', { text: name })),
+    element('div', {}, said(schema.description), properties(schema)));
 
 /** Hides what the words do not match, and every heading that is left with nothing. */
 function filter(words) {
@@ -183,8 +232,9 @@ function filter(words) {
   for (const group of [...document.querySelectorAll('[data-group]'), $('schemas-section')]) {
     group.hidden = !group.querySelector('[data-words]:not([hidden])');
   }
-  const routes = document.querySelectorAll('#routes [data-words]:not([hidden])').length;
-  $('found').textContent = words ? `${routes} of ${document.querySelectorAll('#routes [data-words]').length} routes` : '';
+  const listed = [...document.querySelectorAll('#routes [data-words], #said [data-words]')];
+  const found = listed.filter(({ hidden }) => !hidden).length;
+  $('found').textContent = words ? `${found} of ${listed.length} routes and messages` : '';
 }
 
 /** Whoever is signed in on the dashboard is so here: the cookie goes with each request. */
@@ -199,17 +249,24 @@ async function who() {
 $('key-form').addEventListener('submit', (event) => event.preventDefault());
 $('filter').addEventListener('input', ({ target }) => filter(target.value));
 function openTarget() {
-  const schema = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (!schema) return;
-  schema.open = true;
-  schema.scrollIntoView();
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target) return;
+  // What a filter hides would be a link that leads nowhere.
+  if (target.hidden) {
+    $('filter').value = '';
+    filter('');
+  }
+  if (target.tagName === 'DETAILS') target.open = true;
+  target.scrollIntoView();
 }
 addEventListener('hashchange', openTarget);
 
 let description;
 try {
-  description = await (await fetch('/openapi.json')).json();
+  const [routes, sockets] = await Promise.all(['/openapi.json', '/asyncapi.json'].map(async (path) => (await fetch(path)).json()));
+  description = routes;
   show();
+  showMessages(sockets);
   openTarget();
   // Only where somebody may be signed in: asking without a session would be a refusal in the log.
   if (localStorage.getItem('signed-in')) await who();

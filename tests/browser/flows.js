@@ -216,6 +216,100 @@ async function rulesAndKeys({ browser, gateway, who }) {
   return me;
 }
 
+async function flights({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  const recorded = async () => (await gateway.ask('/api/recordings?drone_id=drone_001')).recordings[0];
+  const before = (await recorded())?.id;
+  await gateway.ask('/api/drones/drone_001/takeoff?wait=true', 'POST');
+  await gateway.ask('/api/drones/drone_001/land?wait=true', 'POST');
+  await until('the flight is over', async () => {
+    const one = await recorded();
+    return one?.ended && one.id !== before;
+  });
+  await signIn(me);
+  await card(me).getByRole('link', { name: DRONE }).click();
+  const list = page.getByRole('region', { name: t('recordings') });
+  const row = list.getByRole('listitem').first();
+  await row.getByRole('button', { name: t('recordings.show') }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.locator('canvas').waitFor();
+  // What was commanded is told with who did it, and leads to its moment.
+  const slider = dialog.getByRole('slider');
+  const taken = dialog
+    .getByRole('listitem')
+    .filter({ hasText: t('command.takeoff') })
+    .last();
+  await taken.getByText('Admin Key').waitFor();
+  await taken.getByRole('button').click();
+  assert.ok(Number(await slider.inputValue()) > 0, 'the moment of the take-off');
+  await dialog.getByRole('button', { name: t('recordings.play', { n: 16 }) }).click();
+  const end = Number(await slider.getAttribute('max'));
+  await until('it plays to its end', async () => Number(await slider.inputValue()) > end - 0.2);
+  await page.keyboard.press('Escape');
+  await row.getByRole('button', { name: t('recordings.save') }).click();
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    dialog.getByRole('button', { name: t('recordingForm.csv'), exact: true }).click(),
+  ]);
+  assert.match(readFileSync(await file.path(), 'utf8'), /^time,at_s,battery_pct/);
+  await page.keyboard.press('Escape');
+  await row.getByRole('button', { name: t('recordings.pin'), exact: true }).click();
+  await row.getByText(t('recordings.pinned'), { exact: true }).waitFor();
+  const { id } = await recorded();
+  await row.getByRole('button', { name: t('remove'), exact: true }).click();
+  await dialog.getByRole('button', { name: t('remove'), exact: true }).click();
+  await until('it is gone', async () => (await recorded())?.id !== id);
+  return me;
+}
+
+async function documents({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page } = me;
+  await signIn(me);
+  await page.goto(`${gateway.url}/docs`);
+  // Who is signed in on the dashboard needs no key here. (This page is in English.)
+  await page.getByText(/^Signed in as/).waitFor();
+  const opened = async (path, verb) => {
+    await page.getByRole('searchbox', { name: 'Filter' }).fill(`${verb} ${path}`);
+    const one = page.locator('#routes details:visible').filter({ has: page.getByText(path, { exact: true }) });
+    await one.locator('summary').click();
+    return one;
+  };
+  const status = await opened('/api/drones/{drone_id}/status', 'get');
+  await status.getByRole('button', { name: 'Send' }).click();
+  await status.getByText('drone_id is required.').waitFor();
+  await status.getByRole('textbox', { name: 'drone_id' }).fill('drone_001');
+  await status.getByRole('button', { name: 'Send' }).click();
+  await status.getByText(/^200\s.*\s[\s\S]*"battery_level"/).waitFor();
+  const land = await opened('/api/drones/{drone_id}/land', 'post');
+  await land.getByRole('textbox', { name: 'drone_id' }).fill('drone_001');
+  await land.getByRole('button', { name: 'Send' }).click();
+  // What may move a drone is asked once more, and is not sent by a mere Enter.
+  const ask = page.getByRole('dialog', { name: 'This moves a drone' });
+  await page.keyboard.press('Enter');
+  await ask.waitFor({ state: 'hidden' });
+  assert.ok(await land.locator('pre').first().isHidden(), 'it was sent');
+  await land.getByRole('button', { name: 'Copy as curl' }).click();
+  await land.getByText(/^curl --cacert ca.pem -X POST .*\/api\/drones\/drone_001\/land/).waitFor();
+  return me;
+}
+
+/** A network that changes while the page is loaded takes a module with it. */
+async function halfLoaded({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: 'data:text/html,' });
+  const { page, t } = me;
+  let lost = 0;
+  await page.route(/\/app\/words\.js$/, (route) => {
+    lost += 1;
+    return lost < 3 ? route.abort('connectionreset') : route.fallback();
+  });
+  await page.goto(`${gateway.url}/dashboard`);
+  await page.getByRole('textbox', { name: t('signin.key') }).waitFor();
+  assert.ok(lost >= 3, `${lost} tries`);
+  return me;
+}
+
 async function reader({ browser, gateway, who }) {
   const me = await person(browser, { ...who, url: gateway.url });
   const { page, t } = me;
@@ -226,6 +320,86 @@ async function reader({ browser, gateway, who }) {
     const offered = await page.getByRole('button', { name, exact: true }).count();
     assert.equal(offered, 0, `${name} is offered to a key that may only read`);
   }
+  return me;
+}
+
+async function slowNetwork({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, context, t } = me;
+  await signIn(me);
+  await gateway.ask('/api/drones/drone_001/takeoff', 'POST');
+  const one = card(me);
+  await one.getByText(t('flight.flying'), { exact: true }).waitFor();
+  const session = await context.newCDPSession(page);
+  const answersAfter = (latency) =>
+    session.send('Network.emulateNetworkConditions', {
+      offline: false,
+      latency,
+      downloadThroughput: latency ? 20_000 : -1,
+      uploadThroughput: latency ? 20_000 : -1,
+    });
+  await answersAfter(2000);
+  await one.getByRole('button', { name: t('land'), exact: true }).click();
+  // Pressed is seen at once, however slow the answer.
+  await one.getByText(t('wish.sending', { command: t('command.land') })).waitFor();
+  await one.getByText(t('flight.landed'), { exact: true }).waitFor();
+  // Slower than anybody waits: told as that, and another try works when the network is well.
+  await answersAfter(30_000);
+  await one.getByRole('button', { name: t('takeOff'), exact: true }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: t('takeOff'), exact: true })
+    .click();
+  const told = page.getByRole('alert').filter({ hasText: t('failure.timeout') });
+  await told.first().waitFor();
+  await answersAfter(0);
+  await told
+    .first()
+    .getByRole('button', { name: t('retry') })
+    .click();
+  await one.getByText(t('flight.flying'), { exact: true }).waitFor();
+  await gone(told);
+  await gateway.ask('/api/drones/drone_001/land?wait=true', 'POST');
+  return me;
+}
+
+/** A phone that sleeps runs nothing of the page; the gateway goes on without it. */
+async function asleep({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, context, t } = me;
+  await signIn(me);
+  const session = await context.newCDPSession(page);
+  await session.send('Page.setWebLifecycleState', { state: 'frozen' });
+  await gateway.restart();
+  await until('the drone is heard again', async () => {
+    const { connection_status: link } = await gateway.ask('/api/drones/drone_001/status');
+    return link === 'connected';
+  });
+  await gateway.ask('/api/drones/drone_001/takeoff?wait=true', 'POST');
+  await session.send('Page.setWebLifecycleState', { state: 'active' });
+  const woken = Date.now();
+  await page.getByRole('status', { name: t('link.live'), exact: true }).waitFor();
+  // What is shown is of now, not of before the sleep.
+  await card(me).getByText(t('flight.flying'), { exact: true }).waitFor();
+  assert.ok(Date.now() - woken < 15_000, `of now again after ${Date.now() - woken} ms`);
+  await gateway.ask('/api/drones/drone_001/land?wait=true', 'POST');
+  return me;
+}
+
+async function somethingHappens({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  await signIn(me);
+  const stage = page.getByRole('region', { name: t('happenings'), exact: true });
+  await stage.getByRole('button', { name: t('happening.battery') }).click();
+  const one = card(me);
+  // (As it is worst now, it comes first; the card says why.)
+  await one.getByText(t('metric.battery_level')).nth(1).waitFor();
+  await stage.getByRole('button', { name: t('happening.silence') }).click();
+  await one.getByText(t('state.lost', { was: t('flight.landed') })).waitFor();
+  await one.getByText(t('flight.landed'), { exact: true }).waitFor();
+  await stage.getByRole('button', { name: t('happening.calm') }).click();
+  await until('it is charged', async () => (await gateway.ask('/api/drones/drone_001/status')).battery_level > 80);
   return me;
 }
 
@@ -351,10 +525,16 @@ export const FLOWS = {
   withoutDecoder,
   histories,
   rulesAndKeys,
+  flights,
+  documents,
   reader,
+  halfLoaded,
   narrow,
   trust,
   cutNetwork,
+  slowNetwork,
+  somethingHappens,
+  asleep,
   restart,
   withoutGateway,
 };

@@ -1,7 +1,10 @@
 //! What a person at the console asks of a running gateway, and of its configuration.
 
+use std::time::Duration;
+
 use gateway_tests::Gateway;
 use serde_json::Value;
+use tokio::io::AsyncBufReadExt as _;
 
 use crate::webhooks::{edge, notifying};
 
@@ -72,6 +75,30 @@ async fn alerts_are_listed_acknowledged_and_resolved_at_the_console() -> anyhow:
         serde_json::from_str::<Value>(&line)?["line"].is_string(),
         "{line}"
     );
+    // Followed: what is logged from now on comes as it is.
+    let mut following = gateway
+        .command(&["logs", "--lines", "0", "--follow"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()?;
+    let lines = following.stdout.take().expect("piped");
+    let mut lines = tokio::io::BufReader::new(lines).lines();
+    let new = async {
+        loop {
+            // (Again and again: the first may come before it follows.)
+            gateway
+                .anonymous()?
+                .get("/api/security/config")
+                .await?
+                .expect(401);
+            let line = tokio::time::timeout(Duration::from_millis(500), lines.next_line()).await;
+            if let Ok(line) = line {
+                return anyhow::Ok(line?);
+            }
+        }
+    };
+    let new = tokio::time::timeout(gateway_tests::PATIENCE, new).await??;
+    assert!(new.is_some_and(|line| !line.is_empty()));
+    following.kill().await?;
     Ok(())
 }
 
@@ -106,6 +133,33 @@ async fn rules_are_tried_added_changed_and_deleted_at_the_console() -> anyhow::R
     assert_eq!(
         (&edited["threshold"], &edited["level"], &edited["origin"]),
         (&25.5.into(), &"warning".into(), &"api".into())
+    );
+    let more = [
+        ("--type", "drone"),
+        ("--enabled", "false"),
+        ("--cooldown-minutes", "7"),
+        ("--for-s", "3"),
+        ("--hysteresis", "2"),
+        ("--source", "d1"),
+        ("--auto-resolve", "false"),
+    ];
+    let more: Vec<&str> = more
+        .iter()
+        .flat_map(|(flag, value)| [*flag, *value])
+        .collect();
+    let edited = [&["rules", "edit", name, "--json"][..], &more].concat();
+    let edited = json(&gateway, &edited).await?;
+    let said_back = [
+        "cooldown_minutes",
+        "for_s",
+        "source",
+        "enabled",
+        "auto_resolve",
+    ];
+    assert_eq!(
+        said_back.map(|key| edited[key].to_string()),
+        ["7", "3", "\"d1\"", "false", "false"],
+        "{edited}"
     );
     let of_name = said(&gateway, &["rules", "test", name, "--level", "error"]).await?;
     assert!(of_name.contains("times"), "{of_name}");

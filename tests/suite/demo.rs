@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::process::Stdio;
 
 use gateway_tests::{Block, Client, PATIENCE, eventually, spare_port};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 /// The keys that the documentation of the API publishes.
@@ -83,6 +83,47 @@ async fn a_demo_that_others_could_reach_is_refused() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Shown to others, it says first what that means, takes no published key, and shows a
+/// phone the way in.
+#[tokio::test]
+async fn a_demo_for_others_has_keys_of_its_own() -> anyhow::Result<()> {
+    let address = Block::claim().gateway();
+    let dir = tempfile::tempdir()?;
+    let mut child = demo(address)
+        .arg("--lan")
+        .arg("--state-dir")
+        .arg(dir.path())
+        .stderr(Stdio::inherit())
+        .spawn()?;
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let printed = timeout(PATIENCE, up_to(lines, "/trust says what to do")).await??;
+    assert!(printed.starts_with("SAFETY"), "{printed}");
+    assert!(printed.contains("/#signin="), "{printed}");
+    assert!(!printed.contains(ADMIN_KEY), "{printed}");
+    let client = Client::https((address, 8443).into(), &dir.path().join("tls/ca.pem"))?;
+    let published = client.clone().with_key(ADMIN_KEY);
+    published.get("/api/drones").await?.expect(401);
+    let made = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("Admin key:"));
+    let made = client.with_key(made.unwrap_or_default().trim());
+    made.get("/api/demo").await?.expect(200);
+    // What is made to happen is seen as of a real drone.
+    made.post("/api/demo/happening?what=battery")
+        .await?
+        .expect(200);
+    eventually("a nearly empty battery", || async {
+        let status = made.get("/api/drones/drone_001/status").await?.json();
+        let left = status["battery_level"].as_f64();
+        Ok(left.filter(|left| *left < 10.0))
+    })
+    .await?;
+    made.post("/api/demo/happening?what=rain")
+        .await?
+        .expect(422);
+    interrupt(&mut child).await
+}
+
 /// The demo on ports of its own: the documented ones may be in use on this host.
 fn demo(address: IpAddr) -> Command {
     let mut command = Command::new(gateway_tests::gateway::binary());
@@ -108,12 +149,17 @@ async fn interrupt(child: &mut Child) -> anyhow::Result<()> {
 
 /// What it prints, up to the line that says how to stop it.
 async fn greeting(child: &mut Child) -> anyhow::Result<String> {
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    up_to(lines, "Ctrl-C").await
+}
+
+/// What is printed up to the line with `last` in it.
+async fn up_to(mut lines: Lines<BufReader<ChildStdout>>, last: &str) -> anyhow::Result<String> {
     let mut printed = String::new();
     while let Some(line) = lines.next_line().await? {
         printed.push_str(&line);
         printed.push('\n');
-        if line.contains("Ctrl-C") {
+        if line.contains(last) {
             break;
         }
     }

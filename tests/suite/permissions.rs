@@ -29,8 +29,8 @@ fn contract(method: &str, path: &str) -> Needs {
     let is_read = method == "get";
     let under = |places: &[&str]| places.iter().any(|place| path.starts_with(place));
     match path {
-        "/" | "/health" | "/openapi.json" | "/docs" | "/redoc" | "/dashboard" | "/ui"
-        | "/styles.css" | "/dashboard.js" | "/sw.js" | "/trust" => [None; 3],
+        "/" | "/health" | "/openapi.json" | "/asyncapi.json" | "/docs" | "/redoc"
+        | "/dashboard" | "/ui" | "/styles.css" | "/dashboard.js" | "/sw.js" | "/trust" => [None; 3],
         _ if path.starts_with("/static/") => [None; 3],
         "/api/session/exchange" | "/api/trust" => [None; 3],
         _ if under(&["/trust/"]) => [None; 3],

@@ -211,13 +211,30 @@ async fn recordings_are_found_pinned_removed_and_audited() -> anyhow::Result<()>
         .await?;
     let listed: Value = serde_json::from_slice(&listed.stdout)?;
     assert_eq!(listed[0]["opening"]["id"], *id, "{listed}");
+    let nobodys = gateway
+        .command(&["recordings", "list", "--drone", "nobody", "--json"])
+        .output()
+        .await?;
+    assert_eq!(
+        serde_json::from_slice::<Value>(&nobodys.stdout)?,
+        serde_json::json!([])
+    );
+    let table = gateway
+        .command(&["recordings", "export", "--format", "csv", &id])
+        .output()
+        .await?;
+    let lines = String::from_utf8_lossy(&table.stdout).lines().count();
+    assert!(table.status.success() && lines > 2, "{table:?}");
 
     client.delete(&one).await?.expect(200);
     client.delete(&one).await?.expect(404);
     client.get(&format!("{one}/download")).await?.expect(404);
-    let output = gateway.output();
     for event in ["recording_pinned", "recording_taken", "recording_removed"] {
-        assert!(output.contains(event), "{event}: {output}");
+        // (A thread of its own writes the log.)
+        eventually(event, || async {
+            Ok(gateway.output().contains(event).then_some(()))
+        })
+        .await?;
     }
     Ok(())
 }

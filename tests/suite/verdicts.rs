@@ -294,6 +294,13 @@ fn documented(block: Block) -> anyhow::Result<Table> {
     set("upstream", "url", text("http://127.0.0.1:1"));
     set("upstream", "key_file", None);
     set("upstream", "ca", None);
+    set("notify", "proxy", None);
+    set("mqtt", "url", text("mqtt://127.0.0.1:1"));
+    for key in ["ca", "cert", "key", "username", "password_file"] {
+        set("mqtt", key, None);
+    }
+    set("camera", "rtsp_listen", text(&format!("{host}:8554")));
+    set("logging", "syslog", text("udp://127.0.0.1:1"));
     let mut first = |section: &str, list: &str| -> Option<Table> {
         let list = table.get_mut(section)?.get_mut(list)?.as_array_mut()?;
         list.first_mut()?.as_table_mut().map(std::mem::take)
@@ -306,13 +313,27 @@ fn documented(block: Block) -> anyhow::Result<Table> {
     drone.remove("interface");
     let here = Value::String("http://127.0.0.1:1/x".to_owned());
     for (kind, channels) in table["notify"].as_table_mut().unwrap() {
-        // (`allow` is a list of texts.)
-        for channel in channels.as_array_mut().unwrap() {
+        // (`proxy` is a text, `allow` a list of them.)
+        let Some(channels) = channels.as_array_mut() else {
+            continue;
+        };
+        for channel in channels {
             let Some(channel) = channel.as_table_mut() else {
                 continue;
             };
-            for key in ["url_file", "secret_file", "token_file", "ca"] {
+            for key in [
+                "url_file",
+                "secret_file",
+                "token_file",
+                "password_file",
+                "ca",
+            ] {
                 channel.remove(key);
+            }
+            if kind == "email" {
+                channel.insert("smtp".to_owned(), text("smtp://127.0.0.1:1").unwrap());
+                channel.remove("username");
+                continue;
             }
             channel.insert("url".to_owned(), here.clone());
             if kind == "line" {

@@ -53,7 +53,13 @@ impl Announcement<'_> {
             }
             return Ok(text);
         }
-        let mut text = format!(
+        // A visitor's first line is where to look.
+        let mut text = match self.origin {
+            Origin::Demo => self.invitation(),
+            Origin::DemoOnLan => self.warning(),
+            Origin::Installed => String::new(),
+        };
+        text += &format!(
             "Listening on {}\nCertificate SHA-256 fingerprint: {}\n",
             self.url(),
             self.fingerprint
@@ -67,6 +73,12 @@ impl Announcement<'_> {
         }
         match (self.origin, self.first_keys) {
             (Origin::Demo, _) => text += &self.demo(),
+            (Origin::DemoOnLan, keys) => {
+                if let Some(keys) = keys {
+                    text += &self.keys(keys)?;
+                }
+                text += "\nCtrl-C stops. A code for a phone:\n\n";
+            }
             (Origin::Installed, Some(keys)) => text += &self.keys(keys)?,
             (Origin::Installed, None) => {}
         }
@@ -112,6 +124,28 @@ impl Announcement<'_> {
         Ok((path, text))
     }
 
+    /// Where to look, and how to get in.
+    fn invitation(&self) -> String {
+        let url = format!("https://{}", self.listen);
+        format!(
+            "Open {url} in a browser, and sign in with the key {}\n\
+             It warns of a certificate that it does not know yet: {url}/trust says what that means.\n\
+             On the page, \"Make something happen\" empties a battery or silences a drone.\n\n",
+            demo::ADMIN_KEY
+        )
+    }
+
+    /// What it means that others can come in.
+    fn warning(&self) -> String {
+        format!(
+            "SAFETY: everybody on this network can reach this demo at {}, and whoever has a key or the code\n\
+             below can fly its drones. They are simulated; nothing real moves. Do this on networks that you\n\
+             trust, show the code to those you mean, and end it (Ctrl-C) when they have seen it.\n\
+             The published keys do not work here: the keys below were made for this start.\n\n",
+            self.url()
+        )
+    }
+
     fn demo(&self) -> String {
         let (url, admin, readonly) = (
             format!("https://{}", self.listen),
@@ -119,9 +153,7 @@ impl Announcement<'_> {
             demo::READONLY_KEY,
         );
         let mut text = format!(
-            "\nOpen {url} in a browser and sign in with the admin key. It warns of a certificate that it\n\
-             does not know yet: {url}/trust says what that means.\n\n\
-             Admin key:     {admin}\nRead-only key: {readonly}\n\n\
+            "\nAdmin key:     {admin}\nRead-only key: {readonly}\n\n\
              Three simulated drones fly by the real UDP protocol: one is low on battery, one is hot.\n\
              Everything here is SIMULATED; the keys are public and work on loopback only.\n\nTry:\n"
         );

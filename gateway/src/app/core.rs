@@ -148,7 +148,7 @@ async fn open_access(
     Ok(match settings.origin() {
         // `demo::config` has refused every listener off loopback.
         Origin::Demo => (Access::open_demo(config, records).await?, None),
-        Origin::Installed => {
+        Origin::Installed | Origin::DemoOnLan => {
             let (admin, readonly) = (settings.admin_key(), settings.readonly_key());
             Access::open(config, records, admin, readonly).await?
         }

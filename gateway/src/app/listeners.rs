@@ -42,7 +42,7 @@ pub(super) fn serve(
 ) -> Result<(JoinHandle<()>, Option<String>), BindError> {
     let alerts = core.alerts.clone();
     let first = https::bind(wanted.address, wanted.key);
-    if origin == Origin::Demo
+    if origin != Origin::Installed
         && let Err(error) = first
     {
         return Err(error);

@@ -14,7 +14,7 @@ use tello_simulator::SimulatedDrone;
 use super::core::Core;
 use super::panel;
 use crate::config::Config;
-use crate::demo;
+use crate::demo::{self, Stage};
 use crate::performance::{self, Performance, Sampler};
 use crate::recordings::{self, Observed, Recordings};
 use crate::safety::Acting;
@@ -39,15 +39,16 @@ pub(super) struct Observing {
     pub(super) performance: Arc<Performance>,
     pub(super) recordings: Arc<Recordings>,
     pub(super) _sampler: Sampler,
-    pub(super) _simulated: Vec<SimulatedDrone>,
+    /// The demo's drones.
+    pub(super) stage: Option<Arc<Stage>>,
 }
 
 impl Observing {
     pub(super) async fn start(settings: &Settings, core: &Core) -> anyhow::Result<Observing> {
         let config = settings.config();
-        let simulated = match settings.origin() {
-            Origin::Demo => simulate(config)?,
-            Origin::Installed => Vec::new(),
+        let stage = match settings.origin() {
+            Origin::Demo | Origin::DemoOnLan => Some(Stage::new(simulate(config)?)),
+            Origin::Installed => None,
         };
         let controls = Controls::default();
         let options = FleetOptions {
@@ -95,7 +96,7 @@ impl Observing {
             board,
             performance,
             _sampler: sampler,
-            _simulated: simulated,
+            stage,
         })
     }
 }

@@ -70,6 +70,7 @@ pub(super) fn assemble(
         updates: edges.updates.clone(),
         photos: edges.album.clone(),
         recordings: observing.recordings.clone(),
+        stage: observing.stage.clone(),
         players: core.players.clone(),
         stop: core.stop.clone(),
     })

@@ -1,11 +1,15 @@
 //! `run` and `demo`: the long-running commands.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::args::{DemoArgs, RunArgs};
+use super::args::{DemoArgs, QrArgs, RunArgs};
+use super::keys_qr;
 use crate::config::LogFormat;
+use crate::control::Client;
 use crate::demo::{self, Ports};
 use crate::settings::Settings;
 
@@ -19,20 +23,57 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
 
 pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     let temporary = TemporaryState::new(args.state_dir.as_deref())?;
+    let host = match args.lan {
+        true => Ipv4Addr::UNSPECIFIED,
+        false => Ipv4Addr::LOCALHOST,
+    };
+    let listen = args.listen.unwrap_or(SocketAddr::from((host, PORT)));
     let ports = Ports {
-        listen: args.listen,
+        listen,
         http_listen: args.http_listen,
         state: args.state_port,
         video: args.video_port,
         command: args.command_port,
     };
-    let mut config = demo::config(ports, temporary.path())?;
+    let mut config = demo::config(ports, temporary.path(), args.lan)?;
     config.logging.level.clone_from(&args.log_level);
     config.logging.format = LogFormat::Text;
-    let settings = Settings::demo(config)?;
+    let settings = Settings::demo(config, args.lan)?;
     let unchanged = settings.clone();
     let again = Box::new(move || Ok(unchanged.clone()));
-    super::runtime()?.block_on(crate::app::run(settings, again))
+    let (lan, dir) = (args.lan, temporary.path().to_owned());
+    super::runtime()?.block_on(async {
+        if lan {
+            tokio::spawn(invite(dir));
+        }
+        crate::app::run(settings, again).await
+    })
+}
+
+/// Port of the demo.
+const PORT: u16 = 8443;
+
+/// Between two looks whether the demo is up.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Shows a phone the way in, once the demo is up.
+async fn invite(state_dir: std::path::PathBuf) {
+    let gateway = loop {
+        match Client::connect(&state_dir).await {
+            Some(gateway) => break gateway,
+            None => tokio::time::sleep(LOOK_EVERY).await,
+        }
+    };
+    let phone = QrArgs {
+        key: None,
+        permissions: "read,dashboard,write".to_owned(),
+        name: None,
+        address: None,
+        no_code: false,
+    };
+    if let Err(error) = keys_qr::show(&gateway, phone).await {
+        tracing::warn!("no code for a phone: {error:#}");
+    }
 }
 
 /// The demo's state directory; removed at the end unless the user named it.

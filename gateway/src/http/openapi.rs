@@ -89,7 +89,7 @@ fn this_gateway() -> Server {
 }
 
 /// What each group of routes is for.
-pub(crate) const TAGS: [(&str, &str); 22] = [
+pub(crate) const TAGS: [(&str, &str); 23] = [
     ("root", "What answers here"),
     ("health", "Whether the gateway and what it watches work"),
     ("drones", "State of drones, and what they are told to do"),
@@ -125,6 +125,7 @@ pub(crate) const TAGS: [(&str, &str); 22] = [
     ("network", "Searching networks for drones"),
     ("system", "The gateway itself"),
     ("update", "Signed updates of the board's system"),
+    ("demo", "What can be made to happen; in the demo only"),
     ("documents", "This description"),
     ("pages", "Pages for browsers, and their parts"),
     ("vision", "Passed on to the configured vision service"),
@@ -427,7 +428,7 @@ fn body(route: &Route) -> Option<RequestBody> {
     )
 }
 
-fn schema(param: &Param) -> Schema {
+pub(crate) fn schema(param: &Param) -> Schema {
     let object = |of: Type| {
         ObjectBuilder::new()
             .schema_type(SchemaType::new(of))

@@ -10,6 +10,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::demo::Stage;
 use crate::http::envelope::ApiError;
 use crate::http::latency::Latencies;
 use crate::http::response_cache::ResponseCache;
@@ -163,6 +164,8 @@ pub(crate) struct App {
     pub photos: Arc<Album>,
     /// Flights kept.
     pub recordings: Arc<Recordings>,
+    /// What the demo plays on; none in a gateway that is none.
+    pub stage: Option<Arc<Stage>>,
     /// Credentials of players.
     pub players: Arc<Players>,
     /// Cancelled when the gateway stops; WebSockets close on it.

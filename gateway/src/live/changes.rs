@@ -1,7 +1,7 @@
 //! Which drones have changed since a client of `/ws` was last told of them.
 
 use crate::http::state::App;
-use crate::live::message::{OfDrone, say};
+use crate::live::message::{DRONE_STATUS, OfDrone, say};
 use crate::live::subscriptions::Subscriptions;
 use crate::routes::drone_views::DroneStatus;
 use crate::sources::vehicles::{DroneView, Flight, LinkState};
@@ -56,7 +56,7 @@ impl DroneChanges {
                 *shown = Some(snapshot);
                 let status = Some(DroneStatus::from(drone));
                 messages.push(say(
-                    "drone_status",
+                    DRONE_STATUS,
                     OfDrone {
                         drone_id: &drone.id,
                         status,

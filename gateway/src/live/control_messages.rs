@@ -5,9 +5,11 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
+use crate::http::params::{Kind, Location, Param};
 use crate::http::state::App;
-use crate::live::message::{Reply, refusal, say};
+use crate::live::message::{Heard, Reply, refusal, said, say};
 use crate::routes::control::{self, Speaker};
 use crate::routes::drone_views::ControlView;
 use crate::sources::vehicles::Presence;
@@ -22,12 +24,45 @@ pub(crate) struct Flyer {
 }
 
 /// Control of a drone as it is now; none after it was given back.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct OfControl<'a> {
+    /// Its id.
     drone_id: &'a str,
+    /// Who has control now; null when it was given back.
     control: Option<ControlView>,
+    /// Words for people.
     message: String,
 }
+
+said! {
+    TAKEN: OfControl<'static> = "control_taken", "The session of this socket has control of a drone";
+    GIVEN: OfControl<'static> = "control_given", "Control of a drone was given back";
+}
+
+/// Which drone is meant.
+const DRONE: Param = Param::required(Location::Body, "drone_id", Kind::Text, "Id of the drone");
+
+/// What a client may say of who is there and who flies.
+pub(super) const HEARD: &[Heard] = &[
+    Heard {
+        kind: "presence",
+        members: &[],
+        about: "Each second while somebody looks: keeps in the air what this session flies; no answer",
+        answers: &[],
+    },
+    Heard {
+        kind: "take_control",
+        members: &[DRONE],
+        about: "Takes control of a drone: others fly it no more, and still land it",
+        answers: &[TAKEN.kind],
+    },
+    Heard {
+        kind: "give_control",
+        members: &[DRONE],
+        about: "Gives control of a drone back",
+        answers: &[GIVEN.kind],
+    },
+];
 
 /// The answer to a message about presence or control; none when it is about something else.
 pub(crate) fn reply(
@@ -59,11 +94,7 @@ pub(crate) fn reply(
     } else {
         control::give(app, &flyer.speaker, drone_id).map(|message| (None, message))
     };
-    let kind = if takes {
-        "control_taken"
-    } else {
-        "control_given"
-    };
+    let kind = if takes { TAKEN } else { GIVEN };
     Some(Reply::Now(match done {
         Ok((control, message)) => say(
             kind,

@@ -9,11 +9,12 @@ use access::Permission;
 use serde::Serialize;
 use serde_json::Value;
 use tello::command::Command;
+use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::route::Policy;
 use crate::http::state::App;
-use crate::live::message::{Reply, refusal, say};
+use crate::live::message::{Heard, Reply, Said, refusal, said, say, stands_in};
 use crate::routes::down_all::{Caller, DownAll, tell_all};
 
 /// What a client may bring down, and as whom.
@@ -55,18 +56,52 @@ impl DownMessages {
     }
 }
 
-#[derive(Serialize)]
+/// What came of it.
+#[derive(Serialize, ToSchema)]
 struct Told {
+    /// As `/api/drones/land-all` and its like answer.
     result: DownAll,
 }
 
+said! {
+    LANDED: Told = "land_all_result", "Each drone was told to land, or why not";
+    STOPPED: Told = "stop_all_result", "Each drone was told to stop, or why not";
+    CUT: Told = "emergency_all_result", "The motors of each drone were told to stop, or why not";
+}
+
+/// What a client may say to bring drones down.
+pub(super) const HEARD: &[Heard] = &[
+    Heard {
+        kind: "land_all",
+        members: &[],
+        about: "Lands every drone",
+        answers: &[LANDED.kind],
+    },
+    Heard {
+        kind: "stop_all",
+        members: &[],
+        about: "Stops every drone where it is",
+        answers: &[STOPPED.kind],
+    },
+    Heard {
+        kind: "emergency_all",
+        members: &[],
+        about: "Cuts the motors of every drone, wherever it is",
+        answers: &[CUT.kind],
+    },
+];
+
 /// The command in a message, and the type of its answer.
-fn command_of(text: &str) -> Option<(Command, &'static str)> {
+fn command_of(text: &str) -> Option<(Command, Said<Told>)> {
     let message: Value = serde_json::from_str(text).ok()?;
-    Some(match message.get("type")?.as_str()? {
-        "land_all" => (Command::Land, "land_all_result"),
-        "stop_all" => (Command::Stop, "stop_all_result"),
-        "emergency_all" => (Command::Emergency, "emergency_all_result"),
+    let kind = message.get("type")?.as_str()?;
+    if !stands_in(HEARD, kind) {
+        return None;
+    }
+    Some(match kind {
+        "land_all" => (Command::Land, LANDED),
+        "stop_all" => (Command::Stop, STOPPED),
+        "emergency_all" => (Command::Emergency, CUT),
         _ => return None,
     })
 }

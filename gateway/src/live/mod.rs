@@ -3,6 +3,8 @@
 
 mod changes;
 pub(crate) mod control_messages;
+#[cfg(test)]
+mod described;
 mod down;
 pub(crate) mod events;
 pub(crate) mod message;

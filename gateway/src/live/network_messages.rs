@@ -10,49 +10,134 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
+use crate::http::params::{Kind, Location, Param};
 use crate::http::state::App;
-use crate::live::message::{Reply, refusal, say};
+use crate::live::message::{Heard, Reply, refusal, said, say};
 use crate::routes::network;
 use crate::routes::network_views::{ConnectionCheck, DetectedDrone, NetworkStatus};
 
-#[derive(Serialize)]
+/// A search that has begun.
+#[derive(Serialize, ToSchema)]
 struct Started {
+    /// Seconds that it takes at most.
     timeout: f64,
 }
 
-#[derive(Serialize)]
+/// What a search found.
+#[derive(Serialize, ToSchema)]
 struct Completed {
+    /// How many.
     count: usize,
+    /// Each of them.
     detected_drones: Vec<DetectedDrone>,
 }
 
-#[derive(Serialize)]
+/// How searching stands.
+#[derive(Serialize, ToSchema)]
 struct Status {
+    /// As `/api/drones/network/status` answers.
     status: NetworkStatus,
 }
 
-#[derive(Serialize)]
+/// How searching stands now.
+#[derive(Serialize, ToSchema)]
 struct StatusUpdate<'a> {
+    /// As `/api/drones/network/status` answers.
     network_status: &'a NetworkStatus,
 }
 
-#[derive(Serialize)]
+/// What was found out of an address.
+#[derive(Serialize, ToSchema)]
 struct Verified {
+    /// Whether a drone answers there.
     verification_result: ConnectionCheck,
 }
 
-#[derive(Serialize)]
+/// Searching by itself, begun or ended.
+#[derive(Serialize, ToSchema)]
 struct AutoScan<'a> {
+    /// Seconds between two searches, when it was begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     interval_seconds: Option<f64>,
+    /// Words for people.
     message: &'a str,
 }
 
-#[derive(Serialize)]
+/// Where a drone is.
+#[derive(Serialize, ToSchema)]
 struct At {
+    /// Its address.
     ip_address: String,
 }
+
+said! {
+    NETWORK_STATUS: Status = "network_status", "How searching networks for drones stands";
+    NETWORK_STATUS_UPDATE: StatusUpdate<'static> = "network_status_update",
+        "Every ten seconds at most: how searching stands, when that has changed";
+    SCAN_STARTED: Started = "scan_started", "A search has begun";
+    SCAN_COMPLETED: Completed = "scan_completed", "What a search found";
+    CONNECTION_VERIFICATION: Verified = "connection_verification",
+        "Whether a drone answers at an address";
+    AUTO_SCAN_STARTED: AutoScan<'static> = "auto_scan_started", "Searching by itself was begun";
+    AUTO_SCAN_STOPPED: AutoScan<'static> = "auto_scan_stopped", "Searching by itself was ended";
+    REAL_DRONE_DETECTED: At = "real_drone_detected", "A real drone was found";
+    REAL_DRONE_DISCONNECTED: At = "real_drone_disconnected", "A real drone that was found is gone";
+}
+
+const TIMEOUT: Param = Param::optional(
+    Location::Body,
+    "timeout",
+    Kind::Number,
+    "Seconds that the search takes at most",
+);
+const ADDRESS: Param = Param::required(
+    Location::Body,
+    "ip_address",
+    Kind::Text,
+    "IPv4 address to look at",
+);
+const INTERVAL: Param = Param::optional(
+    Location::Body,
+    "interval_seconds",
+    Kind::Number,
+    "Seconds between two searches",
+);
+
+/// What a client may say of the network.
+pub(super) const HEARD: &[Heard] = &[
+    Heard {
+        kind: "get_network_status",
+        members: &[],
+        about: "Asks how searching stands",
+        answers: &[NETWORK_STATUS.kind],
+    },
+    Heard {
+        kind: "scan_real_drones",
+        members: &[TIMEOUT],
+        about: "Searches for drones: one answer at once, one with what was found",
+        answers: &[SCAN_STARTED.kind, SCAN_COMPLETED.kind],
+    },
+    Heard {
+        kind: "verify_drone_connection",
+        members: &[ADDRESS],
+        about: "Looks whether a drone answers at an address; needs `write`",
+        answers: &[CONNECTION_VERIFICATION.kind],
+    },
+    Heard {
+        kind: "start_auto_scan",
+        members: &[INTERVAL],
+        about: "Searches again and again; needs `write`",
+        answers: &[AUTO_SCAN_STARTED.kind],
+    },
+    Heard {
+        kind: "stop_auto_scan",
+        members: &[],
+        about: "Ends that; needs `write`",
+        answers: &[AUTO_SCAN_STOPPED.kind],
+    },
+];
 
 /// The answer to a message about the network; none when it is about something
 /// else. `may_write` is whether the client may do more than look.
@@ -70,7 +155,7 @@ pub(crate) fn reply(
     };
     match kind {
         "get_network_status" => Some(Reply::Now(say(
-            "network_status",
+            NETWORK_STATUS,
             Status {
                 status: NetworkStatus::now(app),
             },
@@ -84,7 +169,7 @@ pub(crate) fn reply(
         "stop_auto_scan" => {
             let message = network::end(app);
             Some(Reply::Now(say(
-                "auto_scan_stopped",
+                AUTO_SCAN_STOPPED,
                 AutoScan {
                     interval_seconds: None,
                     message,
@@ -107,7 +192,7 @@ fn number(message: &Map<String, Value>, name: &str) -> Result<Option<f64>, Strin
 }
 
 fn scan(app: &Arc<App>, may_ask: bool, message: &Map<String, Value>) -> Reply {
-    let patience = match number(message, "timeout").and_then(network::timeout) {
+    let patience = match number(message, TIMEOUT.name).and_then(network::timeout) {
         Ok(patience) => patience,
         Err(why) => return Reply::Now(refusal("SCAN_ERROR", &why)),
     };
@@ -115,7 +200,7 @@ fn scan(app: &Arc<App>, may_ask: bool, message: &Map<String, Value>) -> Reply {
     let completed = async move {
         let detected_drones = network::detected(&app, may_ask, patience).await;
         say(
-            "scan_completed",
+            SCAN_COMPLETED,
             Completed {
                 count: detected_drones.len(),
                 detected_drones,
@@ -123,7 +208,7 @@ fn scan(app: &Arc<App>, may_ask: bool, message: &Map<String, Value>) -> Reply {
         )
     };
     let started = say(
-        "scan_started",
+        SCAN_STARTED,
         Started {
             timeout: patience.as_secs_f64(),
         },
@@ -133,7 +218,7 @@ fn scan(app: &Arc<App>, may_ask: bool, message: &Map<String, Value>) -> Reply {
 
 fn verify(app: &Arc<App>, message: &Map<String, Value>) -> Reply {
     let Some(text) = message
-        .get("ip_address")
+        .get(ADDRESS.name)
         .and_then(Value::as_str)
         .filter(|text| !text.is_empty())
     else {
@@ -149,7 +234,7 @@ fn verify(app: &Arc<App>, message: &Map<String, Value>) -> Reply {
     let verified = async move {
         match network::check(&app, address).await {
             Ok(verification_result) => say(
-                "connection_verification",
+                CONNECTION_VERIFICATION,
                 Verified {
                     verification_result,
                 },
@@ -161,11 +246,11 @@ fn verify(app: &Arc<App>, message: &Map<String, Value>) -> Reply {
 }
 
 fn start_auto(app: &App, message: &Map<String, Value>) -> String {
-    match number(message, "interval_seconds").and_then(network::interval) {
+    match number(message, INTERVAL.name).and_then(network::interval) {
         Ok(interval) => {
             let message = network::begin(app, interval);
             say(
-                "auto_scan_started",
+                AUTO_SCAN_STARTED,
                 AutoScan {
                     interval_seconds: Some(interval.as_secs_f64()),
                     message: &message,
@@ -208,8 +293,8 @@ impl NetworkChanges {
         let came = now.iter().filter(|address| !self.present.contains(address));
         let went = self.present.iter().filter(|address| !now.contains(address));
         let mut messages: Vec<String> = came
-            .map(|address| say("real_drone_detected", at(address)))
-            .chain(went.map(|address| say("real_drone_disconnected", at(address))))
+            .map(|address| say(REAL_DRONE_DETECTED, at(address)))
+            .chain(went.map(|address| say(REAL_DRONE_DISCONNECTED, at(address))))
             .collect();
         self.present = now;
         self.looks += 1;
@@ -217,7 +302,7 @@ impl NetworkChanges {
             let status = NetworkStatus::now(app);
             if status != self.status {
                 messages.push(say(
-                    "network_status_update",
+                    NETWORK_STATUS_UPDATE,
                     StatusUpdate {
                         network_status: &status,
                     },

@@ -15,6 +15,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::credentials::TICKET;
@@ -23,7 +24,7 @@ use crate::http::params::Param;
 use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::later;
 use crate::http::state::App;
-use crate::live::message::say;
+use crate::live::message::{Nothing, said, say};
 use crate::live::socket::{self, ClientPermit, Gone, MAX_SILENT_PINGS, PING_EVERY};
 use crate::routes::drone_call;
 use crate::sources::tello::{Shown, Viewer};
@@ -46,12 +47,19 @@ pub(crate) const ROUTES: &[Route] = &[later(
 pub(crate) const WATCH: &[Param] = &[drone_call::ID, TICKET];
 
 /// How the frames that follow are coded.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Format {
     /// RFC 6381, as browsers take it.
     codec: String,
+    /// Pixels.
     width: u32,
+    /// Pixels.
     height: u32,
+}
+
+said! {
+    VIDEO_FORMAT: Format = "video_format", "How the pictures that follow are coded";
+    VIDEO_STOPPED: Nothing = "video_stopped", "The camera is off; another format follows when it is on again";
 }
 
 /// `GET /ws/video/{drone_id}`
@@ -125,9 +133,9 @@ impl Client {
                         Shown::Frame(bytes) => Message::Binary(bytes),
                         Shown::Format(sps) => {
                             let format = Format { codec: sps.codec(), width: sps.width, height: sps.height };
-                            Message::Text(say("video_format", format).into())
+                            Message::Text(say(VIDEO_FORMAT, format).into())
                         }
-                        Shown::Stopped => Message::Text(say("video_stopped", ()).into()),
+                        Shown::Stopped => Message::Text(say(VIDEO_STOPPED, Nothing {}).into()),
                     };
                     self.write(message).await?;
                 }

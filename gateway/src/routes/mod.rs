@@ -9,6 +9,7 @@ pub(crate) mod camera;
 pub(crate) mod commands;
 pub(crate) mod control;
 pub(crate) mod dashboard;
+pub(crate) mod demo;
 pub(crate) mod down_all;
 pub(crate) mod drone_call;
 pub(crate) mod drone_command;
@@ -59,6 +60,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     commands::ROUTES,
     control::ROUTES,
     dashboard::ROUTES,
+    demo::ROUTES,
     down_all::ROUTES,
     drone_command::ROUTES,
     drones::ROUTES,

@@ -6,7 +6,7 @@
 use http::HeaderMap;
 
 use crate::http::call::Call;
-use crate::http::document::DOCUMENT;
+use crate::http::document::{DOCUMENT, SOCKETS};
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
@@ -24,6 +24,16 @@ pub(crate) const ROUTES: &[Route] = &[
         Gives::Media(&["application/json"]),
     )
     .about("documents", "Get this API description"),
+    get(
+        "/asyncapi.json",
+        Policy::Open,
+        sockets,
+        Gives::Media(&["application/json"]),
+    )
+    .about(
+        "documents",
+        "Get the description of the WebSockets: each message, and when it comes",
+    ),
     get("/docs", Policy::Open, docs, HTML)
         .about("documents", "Show this API description as a page"),
     get("/redoc", Policy::Open, docs, HTML)
@@ -89,6 +99,11 @@ const NESTED: &[Param] = &[VERSION, FOLDER, NAME];
 /// `GET /openapi.json`
 fn document(call: &mut Call) -> Outcome {
     DOCUMENT.answer(&call.parts.headers, respond::JSON.clone())
+}
+
+/// `GET /asyncapi.json`
+fn sockets(call: &mut Call) -> Outcome {
+    SOCKETS.answer(&call.parts.headers, respond::JSON.clone())
 }
 
 /// `GET /dashboard` and `GET /ui`

@@ -24,6 +24,8 @@ pub enum Origin {
     Installed,
     /// The demo: published keys, loopback only.
     Demo,
+    /// The demo for others on the network: keys made at the start.
+    DemoOnLan,
 }
 
 /// What settings are made of.
@@ -100,16 +102,16 @@ impl Settings {
     }
 
     /// Judges what the demo made up. The caller has seen to it that every listener
-    /// is on loopback.
+    /// is on loopback, where it is not `lan`.
     ///
     /// # Errors
     /// [`ConfigError`], for flags of the demo that make no sense.
-    pub(crate) fn demo(config: Config) -> Result<Settings, ConfigError> {
+    pub(crate) fn demo(config: Config, lan: bool) -> Result<Settings, ConfigError> {
         let loaded = Loaded::made(config);
         ConfigError::unless_sound(judge(&loaded))?;
         Ok(Settings {
             loaded,
-            origin: Origin::Demo,
+            origin: if lan { Origin::DemoOnLan } else { Origin::Demo },
             keys: GivenKeys::default(),
         })
     }

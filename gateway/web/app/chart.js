@@ -1,7 +1,7 @@
 // A chart over time by uPlot, which is fetched with the first of them.
 
 import { useEffect, useRef, useState } from '../vendor/hooks.js';
-import { measured, quantity, shortTime, unitOf } from './format.js';
+import { clockTime, measured, quantity, shortTime, unitOf } from './format.js';
 import { html } from './html.js';
 import { aligned, extent } from './series.js';
 import { isDark } from './theme.js';
@@ -13,6 +13,8 @@ import { language, t } from './words.js';
 /** @typedef {{ level: string, value: number | null }} Limit */
 
 const HEIGHT = 220;
+/** A shorter time than this is told by the second, in seconds. */
+const SHORT_S = 240;
 /** Names of the colours of lines, in `styles.css`. */
 const LINES = ['--line-1', '--line-2', '--line-3', '--line-4', '--line-5', '--line-6'];
 
@@ -40,11 +42,12 @@ function library() {
 const colour = (/** @type {string} */ name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /**
- * Draws limits and marks over the lines.
+ * Draws limits, marks and the moment that is looked at over the lines.
  * @param {Mark[]} marks
  * @param {Limit[]} limits
+ * @param {() => number | null} moment
  */
-const over = (marks, limits) => (/** @type {any} */ plot) => {
+const over = (marks, limits, moment) => (/** @type {any} */ plot) => {
   const { ctx, bbox } = plot;
   ctx.save();
   ctx.lineWidth = 2 * devicePixelRatio;
@@ -75,6 +78,15 @@ const over = (marks, limits) => (/** @type {any} */ plot) => {
     ctx.lineTo(x, bbox.top + 2 * r);
     ctx.fill();
   }
+  const at = moment();
+  if (at !== null) {
+    const x = plot.valToPos(at, 'x', true);
+    ctx.strokeStyle = colour('--ink');
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+  }
   ctx.restore();
 };
 
@@ -85,9 +97,9 @@ const over = (marks, limits) => (/** @type {any} */ plot) => {
  * @param {number} height
  * @param {Mark[]} marks
  * @param {Limit[]} limits
- * @param {() => [number, number] | null} span
+ * @param {() => { span: [number, number] | null, at: number | null }} now
  */
-function options(lines, metric, width, height, marks, limits, span) {
+function options(lines, metric, width, height, marks, limits, now) {
   const [ink, grid] = [colour('--quiet'), colour('--grid')];
   const font = `14px ${getComputedStyle(document.body).fontFamily}`;
   const axis = { stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
@@ -100,7 +112,7 @@ function options(lines, metric, width, height, marks, limits, span) {
     legend: { show: lines.length > 1 },
     scales: {
       x: {
-        range: (/** @type {any} */ _, /** @type {number} */ from, /** @type {number} */ to) => span() ?? [from, to],
+        range: (/** @type {any} */ _, /** @type {number} */ from, /** @type {number} */ to) => now().span ?? [from, to],
       },
       y: isShare ? { range: [0, 100] } : {},
     },
@@ -108,7 +120,10 @@ function options(lines, metric, width, height, marks, limits, span) {
       {
         ...axis,
         space: 64,
-        values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((at) => shortTime(at * 1000)),
+        values: (/** @type {any} */ _, /** @type {number[]} */ splits) => {
+          const isShort = splits[splits.length - 1] - splits[0] < SHORT_S;
+          return splits.map((at) => (isShort ? clockTime : shortTime)(at * 1000));
+        },
       },
       {
         ...axis,
@@ -131,22 +146,23 @@ function options(lines, metric, width, height, marks, limits, span) {
         points: { show: lines[index].points.length < 3 },
       })),
     ],
-    hooks: { draw: [over(marks, limits)] },
+    hooks: { draw: [over(marks, limits, () => now().at)] },
   };
 }
 
 /**
- * @param {{ label: string, lines: Line[], metric: string, marks?: Mark[], limits?: Limit[], span?: [number, number] | null, height?: number }} props
+ * @param {{ label: string, lines: Line[], metric: string, marks?: Mark[], limits?: Limit[], span?: [number, number] | null, height?: number, at?: number | null }} props
+ * `at`: the moment that is looked at.
  */
-export function Chart({ label, lines, metric, marks = [], limits = [], span = null, height = HEIGHT }) {
+export function Chart({ label, lines, metric, marks = [], limits = [], span = null, height = HEIGHT, at = null }) {
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const [isLost, setLost] = useState(false);
   const facts = lines.map((line) => ({ label: line.label, ...extent(line.points) }));
   const isEmpty = lines.every(({ points }) => !points.length);
   const plot = useRef(/** @type {any} */ (null));
   const data = aligned(lines.map(({ points }) => points));
-  const now = useRef({ data, span });
-  now.current = { data, span };
+  const now = useRef({ data, span, at });
+  now.current = { data, span, at };
   // Drawn anew when it looks different; new points alone are put into what is there.
   const look = JSON.stringify([
     metric,
@@ -166,7 +182,7 @@ export function Chart({ label, lines, metric, marks = [], limits = [], span = nu
     library().then(
       (uPlot) => {
         if (isGone || !place.current) return;
-        const wanted = options(lines, metric, place.current.clientWidth, height, marks, limits, () => now.current.span);
+        const wanted = options(lines, metric, place.current.clientWidth, height, marks, limits, () => now.current);
         plot.current = new uPlot(wanted, now.current.data, place.current);
         resize.observe(place.current);
       },
@@ -180,6 +196,7 @@ export function Chart({ label, lines, metric, marks = [], limits = [], span = nu
     };
   }, [look]);
   useEffect(() => plot.current?.setData(data), [JSON.stringify(data)]);
+  useEffect(() => plot.current?.redraw(false, false), [at]);
   const words = facts.map((fact) =>
     fact.min === undefined
       ? `${fact.label}: ${t('chart.none')}`
@@ -194,6 +211,6 @@ export function Chart({ label, lines, metric, marks = [], limits = [], span = nu
   return html`<figure class="chart">
     ${isEmpty ? html`<p class="empty">${t('chart.none')}</p>` : html`<div ref=${place} role="img" aria-label=${`${label}. ${words.join('. ')}`}></div>`}
     ${isLost ? html`<p class="note bad">${t('chart.lost')}</p>` : null}
-    ${isEmpty ? null : html`<figcaption>${words.map((text) => html`<span key=${text}>${text}</span>`)}</figcaption>`}
+    ${isEmpty || at !== null ? null : html`<figcaption>${words.map((text) => html`<span key=${text}>${text}</span>`)}</figcaption>`}
   </figure>`;
 }

@@ -11,6 +11,7 @@ import { duration, quantity, UNKNOWN } from './format.js';
 import { html } from './html.js';
 import { grouped, levelOf } from './order.js';
 import { Age, HoldButton, Icon, Level, useAsked } from './parts.js';
+import { Recordings } from './recordings.js';
 import { place } from './router.js';
 import { FlightButtons } from './screen-home.js';
 import { history } from './series.js';
@@ -232,5 +233,6 @@ export function DronePage() {
       <div><${VideoView} drone=${drone} isLarge /></div>
     </div>
     <${Charts} drone=${drone} past=${past} />
+    <${Recordings} drone=${drone.id} />
     <${Facts} drone=${drone} />`;
 }

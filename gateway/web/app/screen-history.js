@@ -4,10 +4,10 @@ import { useState } from '../vendor/hooks.js';
 import { subjectName } from './alert-words.js';
 import { ask } from './api.js';
 import { Chart } from './chart.js';
-import { Flights } from './flights.js';
 import { duration } from './format.js';
 import { html } from './html.js';
 import { Age, Field, useAsked } from './parts.js';
+import { Recordings } from './recordings.js';
 import { BOARD_METRICS, csv, DRONE_METRICS, history, save } from './series.js';
 import { drones, names } from './state.js';
 import { of, t } from './words.js';
@@ -90,5 +90,5 @@ export function History() {
     <div class="row"><button type="button" class="primary" disabled=${data?.mark !== mark || !data.lines.some((/** @type {any} */ line) => line.points.length)} onClick=${write}>${t('history.csv')}</button>
       <button type="button" onClick=${again}>${t('refresh')}</button></div>
     <p class="quiet">${t('history.says')}</p>
-    <${Flights} />`;
+    <${Recordings} />`;
 }

@@ -6,6 +6,7 @@ import { event, sentence } from './alert-words.js';
 import { Battery, batteryLines, checks, lastWord, reasonWords, stateWord, whoFlies } from './drone-parts.js';
 import { fly, wishes } from './flight.js';
 import { quantity } from './format.js';
+import { Happenings } from './happenings.js';
 import { HeldCheck, useHeld, Veto } from './held.js';
 import { html } from './html.js';
 import { bySubject, grouped, inOrder, isFlying, levelOf } from './order.js';
@@ -133,5 +134,6 @@ export function Home() {
           (drone) =>
             html`<${Card} key=${drone.id} drone=${drone} open=${open.get(drone.id) ?? []} isDense=${order.length >= DENSE_FROM} />`,
         )}
-    </div>`;
+    </div>
+    <${Happenings} />`;
 }

@@ -32,6 +32,7 @@ enum Order {
     Impairment(Impairment),
     Reboot,
     Renew,
+    Drain(f64),
 }
 
 /// A running simulated drone; it ends when this is dropped.
@@ -82,6 +83,11 @@ impl SimulatedDrone {
     /// Puts it back on the ground, charged and cool; its client stays.
     pub fn renew(&self) {
         self.order(Order::Renew);
+    }
+
+    /// Leaves so much in its battery, in percent, if there was more.
+    pub fn drain(&self, battery_pct: f64) {
+        self.order(Order::Drain(battery_pct));
     }
 
     fn order(&self, order: Order) {
@@ -181,6 +187,7 @@ impl Task {
                 self.line.change(impairment);
             }
             Order::Renew => self.firmware.renew(Instant::now()),
+            Order::Drain(battery_pct) => self.firmware.drain(battery_pct),
             Order::Reboot => self.firmware.reboot(Instant::now()),
         }
     }

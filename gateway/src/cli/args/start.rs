@@ -58,9 +58,12 @@ pub struct CheckArgs {
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// HTTPS listener.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8443")]
-    pub listen: SocketAddr,
+    /// Let phones and other computers of this network in, by keys made at the start.
+    #[arg(long)]
+    pub lan: bool,
+    /// HTTPS listener [default: 127.0.0.1:8443, with --lan 0.0.0.0:8443].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
     /// Plain HTTP listener on loopback.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub http_listen: Option<SocketAddr>,

@@ -136,6 +136,11 @@ impl Firmware {
         };
     }
 
+    /// Leaves so much in the battery, if there was more.
+    pub(super) fn drain(&mut self, battery_pct: f64) {
+        self.body.battery_pct = self.body.battery_pct.min(battery_pct.max(0.0));
+    }
+
     /// When [`Firmware::advance`] next has something to do, at the latest.
     pub(super) fn wake_at(&self) -> Instant {
         let manoeuvre = self.body.remaining_s().map(|s| {
