@@ -10,6 +10,7 @@ use crate::{live, routes};
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let sections = routes::SECTIONS.iter().chain(live::SECTIONS);
     let made = routes::sdk_commands::ROUTES.iter();
+    let made = made.chain(routes::groups::ROUTES.iter());
     Table::new(sections.copied().flatten().chain(made))
 });
 

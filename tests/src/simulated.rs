@@ -125,6 +125,14 @@ impl Simulated {
 /// # Errors
 /// Either does not start, or they do not meet.
 pub async fn fleet(drones: usize) -> anyhow::Result<(Gateway, Simulated)> {
+    fleet_with(drones, "").await
+}
+
+/// The same with more tables behind the drones'.
+///
+/// # Errors
+/// Either does not start, or they do not meet.
+pub async fn fleet_with(drones: usize, more: &str) -> anyhow::Result<(Gateway, Simulated)> {
     let port = spare_port();
     let simulated = Simulated::start(&[
         "--drones",
@@ -139,6 +147,8 @@ pub async fn fleet(drones: usize) -> anyhow::Result<(Gateway, Simulated)> {
             "\n[[drones.drone]]\nid = \"d{host}\"\nmode = \"real\"\naddress = \"127.0.0.{host}\""
         ));
     }
+    lines.push('\n');
+    lines.push_str(more);
     let gateway = Gateway::builder().drones(&lines).start().await?;
     let client = gateway.reader()?;
     eventually("all are connected", || async {

@@ -46,6 +46,9 @@ fn contract(method: &str, path: &str) -> Needs {
         "/api/drones/land-all"
         | "/api/drones/stop-all"
         | "/api/drones/emergency-all"
+        | "/api/groups/{group_id}/land"
+        | "/api/groups/{group_id}/stop"
+        | "/api/groups/{group_id}/emergency"
         | "/api/drones/{drone_id}/land"
         | "/api/drones/{drone_id}/stop"
         | "/api/drones/{drone_id}/emergency" => strict("respond"),

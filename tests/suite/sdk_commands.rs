@@ -148,3 +148,110 @@ async fn pads_are_seen_when_they_are_looked_for() -> anyhow::Result<()> {
     assert_eq!(status, 200, "{said}: {:?}", drones.obeyed());
     Ok(())
 }
+
+#[tokio::test]
+async fn what_a_tt_alone_can_do_is_done_and_others_are_refused_by_what_they_said()
+-> anyhow::Result<()> {
+    let (gateway, _drones) = simulated::fleet(3).await?;
+    let client = gateway.admin()?;
+    let known = |drone: &'static str, version: &'static str| {
+        let client = &client;
+        eventually("it said what SDK it has", move || async move {
+            let path = format!("/api/drones/{drone}/status");
+            let shown = client.get(&path).await?.expect(200).json();
+            let found = &shown["real_drone_info"]["firmware_version"];
+            Ok((found == version).then_some(()))
+        })
+    };
+    known(TT, "30").await?;
+    let (status, said) = told(&client, TT, "ext", json!({"text": "led 0 255 0"})).await?;
+    assert_eq!(status, 200, "{said}");
+    assert_eq!(said["answer"], "led ok", "{said}");
+    let (status, said) = told(&client, TT, "ext", json!({"text": "led 0"})).await?;
+    assert_eq!(status, 503, "{said}");
+    let (status, _) = told(&client, TT, "ext", json!({"text": "led\nland"})).await?;
+    assert_eq!(status, 400);
+    let body = json!({"command": "ext", "params": {"text": "mled s r A"}});
+    let (status, said) = told(&client, TT, "command", body).await?;
+    assert_eq!(status, 200, "{said}");
+    assert!(
+        said["message"]
+            .as_str()
+            .is_some_and(|text| text.ends_with("matrix ok"))
+    );
+
+    let idles = |wanted: bool| {
+        let client = &client;
+        eventually("its motors do as they were told", move || async move {
+            let status = client
+                .get("/api/drones/d4/status")
+                .await?
+                .expect(200)
+                .json();
+            let rests = status["flight_status"] == "landed" && status["motors_idle"] == wanted;
+            Ok((rests && status["flight_status_known"] == true).then_some(()))
+        })
+    };
+    idles(false).await?;
+    assert_eq!(told(&client, TT, "motoron", json!({})).await?.0, 200);
+    idles(true).await?;
+    let (status, said) = told(&client, TT, "reboot", json!({})).await?;
+    assert_eq!(status, 503, "{said}");
+    assert_eq!(told(&client, TT, "motoroff", json!({})).await?.0, 200);
+    idles(false).await?;
+
+    // Refused here, with the version that was found and before anything is sent.
+    let refused = eventually("it is known to be of SDK 1.3", || async {
+        let (status, said) = told(&client, PLAIN, "mon", json!({})).await?;
+        Ok((status == 400).then_some(said))
+    })
+    .await?;
+    assert_eq!(refused["error_code"], "NOT_SUPPORTED", "{refused}");
+    let words = refused["message"].as_str().unwrap_or_default();
+    assert!(
+        words.contains("SDK 2.0") && words.contains("SDK 1.3"),
+        "{refused}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_stands_at_the_board_flies_by_the_command_line() -> anyhow::Result<()> {
+    let (gateway, drones) = simulated::fleet(1).await?;
+    let fly = |line: &'static [&'static str]| {
+        let words = [&["fly", PLAIN], line].concat();
+        let mut command = gateway.command(&words);
+        async move {
+            let output = command.output().await?;
+            let said = [output.stdout, output.stderr].concat();
+            anyhow::Ok((
+                output.status.success(),
+                String::from_utf8_lossy(&said).into_owned(),
+            ))
+        }
+    };
+    let (done, said) = fly(&["go", "100", "0", "50", "--speed", "30"]).await?;
+    assert!(!done && said.contains("not airborne"), "{said}");
+    // Its pads are of SDK 2.0: refused here, or in the drone's words, and never as usage.
+    for line in [
+        &["go", "0", "0", "80", "--speed", "50", "--pad", "1"] as &[&str],
+        &[
+            "jump", "0", "0", "80", "--speed", "50", "--yaw", "0", "--pad1", "1", "--pad2", "2",
+        ],
+    ] {
+        let (done, said) = fly(line).await?;
+        assert!(!done && !said.contains("Usage"), "{said}");
+    }
+    let (done, said) = fly(&["takeoff"]).await?;
+    assert!(done && said.contains("lands by itself"), "{said}");
+    let (done, said) = fly(&["go", "100", "0", "-20", "--speed", "100"]).await?;
+    assert!(done, "{said}");
+    let (done, said) = fly(&["go", "5", "5", "5", "--speed", "100"]).await?;
+    assert!(!done && said.contains("20 cm"), "{said}");
+    let (done, said) = fly(&["land"]).await?;
+    assert!(done, "{said}");
+    let obeyed = drones.obeyed().join("\n");
+    assert!(obeyed.contains("go 100 0 -20 100"), "{obeyed}");
+    assert!(gateway.output().contains("d2: go 100 0 -20 100, command "));
+    Ok(())
+}

@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::control::bridges::{BridgeState, SensorState};
 use crate::control::{self, Control, Health, ListedStop, StopRequest};
 use crate::http::{App, Edge, ResponseCache, router};
-use crate::routes::down_all;
+use crate::routes::{console_fly, down_all};
 use crate::rtsp::Rtsp;
 use crate::safety::Safety;
 use crate::settings::{Origin, Settings};
@@ -279,7 +279,7 @@ fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details:
 
 fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>, api: axum::Router) {
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
-    let (named, downs, accepts) = (tls.clone(), app.clone(), app.clone());
+    let (named, downs, accepts, flies) = (tls.clone(), app.clone(), app.clone(), app.clone());
     let (listed, acting) = (core.safety.clone(), core.safety.clone());
     let bridges = app.bridges.clone();
     let control = Control {
@@ -297,6 +297,7 @@ fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>, a
                 .map_err(|error| error.to_string())
         }),
         down_all: Box::new(move |command| down_all::by_console(&downs, command)),
+        fly: Box::new(move |drone, text| console_fly::by_console(&flies, drone, text)),
         accept_serial: Box::new(move |drone| {
             let app = accepts.clone();
             Box::pin(async move {

@@ -37,6 +37,7 @@ mod down;
 mod drones;
 mod emergency_stop;
 mod firewall;
+mod fly;
 mod health;
 mod keys;
 mod keys_qr;
@@ -101,6 +102,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::LandAll(args) => return down::all(&args, "land"),
         Command::StopAll(args) => return down::all(&args, "stop"),
         Command::EmergencyAll(args) => return down::all(&args, "emergency"),
+        Command::Fly(args) => return fly::fly(args),
         Command::Drones(args) => drones::drones(args)?,
         Command::EmergencyStop(args) => emergency_stop::emergency_stop(args)?,
         Command::Cert(args) => certificate::certificate(&args)?,

@@ -129,6 +129,9 @@ pub struct Drones {
     pub limits: FlightLimits,
     /// The drones.
     pub drone: Vec<Drone>,
+    /// Groups of them, which are told together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<DroneGroup>,
 }
 
 impl Default for Drones {
@@ -160,6 +163,7 @@ impl Default for Drones {
             down: Down::Land,
             limits: FlightLimits::default(),
             drone: Vec::new(),
+            group: Vec::new(),
         }
     }
 }
@@ -196,6 +200,19 @@ pub struct Drone {
     #[serde(default, skip_serializing_if = "FlightLimits::is_empty")]
     pub limits: FlightLimits,
 }
+
+/// `[[drones.group]]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DroneGroup {
+    /// Id in the API: letters, digits, `_`, `-`.
+    pub id: String,
+    /// Ids of its drones.
+    pub drones: Vec<String>,
+}
+
+/// Most groups: as many as drones.
+pub(super) const MAX_GROUPS: usize = MAX_DRONES;
 
 impl Drones {
     /// The limits of one of the drones.

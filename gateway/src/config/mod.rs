@@ -39,7 +39,9 @@ pub use alerting::{Config as Alerts, RuleText as Rule};
 pub use board::Board;
 pub use bridge::{Bridge, ButtonAction, MAX_BRIDGES, OnBridgeLost, OnEmergencyStop};
 pub use camera::Camera;
-pub use drones::{Down, Drone, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, OnOperatorLoss};
+pub use drones::{
+    Down, Drone, DroneGroup, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, OnOperatorLoss,
+};
 pub use flight_limits::FlightLimits;
 pub use gateway::Gateway;
 pub use https::TlsConfig as Tls;

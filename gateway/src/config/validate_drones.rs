@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::drones::MAX_GROUPS;
 use super::{Drone, DroneMode, Drones, MAX_ID_BYTES, MAX_RANGES, Range};
 
 /// What is wrong: where, and what is allowed.
@@ -32,12 +33,44 @@ pub(super) fn problems(drones: &Drones) -> Vec<Wrong> {
             refuse("id", words);
         }
     }
+    groups(drones, &mut found);
     found
 }
 
 fn wrong(path: &[&str], words: impl Into<String>) -> Wrong {
     let path = [&["drones"], path].concat();
     (path.into_iter().map(str::to_owned).collect(), words.into())
+}
+
+/// A group is told as one: each of its drones exists, and is in it once.
+fn groups(drones: &Drones, found: &mut Vec<Wrong>) {
+    if drones.group.len() > MAX_GROUPS {
+        found.push(wrong(&["group"], format!("at most {MAX_GROUPS} groups")));
+    }
+    for (index, group) in drones.group.iter().enumerate() {
+        let place = index.to_string();
+        let mut refuse = |key, words: String| found.push(wrong(&["group", &place, key], words));
+        if let Some(words) = super::id::problem(&group.id, MAX_ID_BYTES) {
+            refuse("id", words);
+        }
+        if drones.group[..index]
+            .iter()
+            .any(|other| other.id == group.id)
+        {
+            refuse("id", format!("{:?} is another group already", group.id));
+        }
+        if group.drones.is_empty() {
+            refuse("drones", "must name at least one drone".to_owned());
+        }
+        for (at, id) in group.drones.iter().enumerate() {
+            if !drones.drone.iter().any(|drone| drone.id == *id) {
+                refuse("drones", format!("there is no drone {id:?}"));
+            }
+            if group.drones[..at].contains(id) {
+                refuse("drones", format!("{id:?} is in it twice"));
+            }
+        }
+    }
 }
 
 fn ports(drones: &Drones, found: &mut Vec<Wrong>) {

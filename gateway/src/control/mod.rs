@@ -8,6 +8,7 @@
 pub(crate) mod bridges;
 mod client;
 mod down;
+mod fly;
 mod links;
 mod stops;
 
@@ -35,6 +36,7 @@ use store::Store;
 
 pub(crate) use client::{Client, ControlError};
 pub(crate) use down::DownAll;
+pub(crate) use fly::{Fly, FlyRequest};
 pub(crate) use links::{MadeLink, NewLink};
 pub(crate) use stops::{ActOnStops, ListStops, ListedStop, StopRequest};
 
@@ -44,7 +46,7 @@ const SOCKET: &str = "control.sock";
 const MAX_PATH_BYTES: usize = 107;
 
 /// What of the API the socket serves as well: what a person at the console asks and
-/// answers. Nothing that flies: whoever commands a drone has a session.
+/// answers. Nothing that flies: what is given over the socket has a route of its own here.
 const API: [&str; 3] = ["/api/alerts", "/api/dashboard/", "/api/notify/"];
 
 /// Who the audit trail names for what is done over the socket.
@@ -72,6 +74,8 @@ pub(crate) struct Control {
     pub renew_certificate: RenewCertificate,
     /// Brings every drone down.
     pub down_all: DownAll,
+    /// Gives one drone a command.
+    pub fly: Fly,
     /// Takes the serial number that the drone of an id says as its own; which one, or why
     /// not.
     pub accept_serial:
@@ -259,6 +263,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/lockouts", get(list_lockouts))
         .route("/lockouts/lift", post(lift_lockout))
         .route("/down/{command}", post(down::all))
+        .route("/fly", post(fly::fly))
         .route("/drones/accept-serial", post(accept_serial))
         .route("/emergency-stop", get(stops::list).post(stops::act))
         .route("/backup", post(backup))

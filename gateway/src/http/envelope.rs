@@ -239,6 +239,12 @@ impl ApiError {
             .header(header::RETRY_AFTER, HeaderValue::from(retry_after_s.max(1)))
     }
 
+    /// The same in other words.
+    pub(crate) fn worded(mut self, message: String) -> ApiError {
+        self.0.message = message.into();
+        self
+    }
+
     /// Adds context for `details`.
     pub(crate) fn details(mut self, details: impl Into<String>) -> ApiError {
         self.0.details = Some(details.into());

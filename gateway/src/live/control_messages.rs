@@ -40,7 +40,8 @@ said! {
 }
 
 /// Which drone is meant.
-const DRONE: Param = Param::required(Location::Body, "drone_id", Kind::Text, "Id of the drone");
+pub(super) const DRONE: Param =
+    Param::required(Location::Body, "drone_id", Kind::Text, "Id of the drone");
 
 /// What a client may say of who is there and who flies.
 pub(super) const HEARD: &[Heard] = &[

@@ -10,7 +10,7 @@ use crate::http::openapi::schema;
 use crate::http::params::Param;
 use crate::http::shape::Schemas;
 use crate::live::message::{self, Described, Heard};
-use crate::live::{control_messages, down, events, messages, network_messages, video};
+use crate::live::{control_messages, down, events, messages, network_messages, sticks, video};
 
 /// Set to write the document anew after a wanted change, as for the routes' document.
 const UPDATE: &str = "UPDATE_OPENAPI";
@@ -28,6 +28,7 @@ const HEARD: &[&[Heard]] = &[
     messages::HEARD,
     network_messages::HEARD,
     control_messages::HEARD,
+    sticks::HEARD,
     down::HEARD,
 ];
 

@@ -32,6 +32,7 @@ use crate::live::message::{self, Reply};
 use crate::live::messages;
 use crate::live::network_messages::{self, NetworkChanges};
 use crate::live::socket::{self, ClientPermit, Gone, MAX_SILENT_PINGS, PING_EVERY};
+use crate::live::sticks;
 use crate::live::subscriptions::Subscriptions;
 use crate::routes::control::Speaker;
 use alerting::AlertEvent;
@@ -274,7 +275,7 @@ impl Client {
             // tungstenite answers pings by itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
             Some(Ok(Message::Binary(_))) => Reply::Now(messages::not_json()),
-            Some(Ok(Message::Text(text))) => match self.down.reply(&self.app, &text) {
+            Some(Ok(Message::Text(text))) => match self.fly(&text) {
                 // Never behind a search.
                 Some(Reply::Later(_, told)) => {
                     self.pend(told);
@@ -300,6 +301,11 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// What a message that flies, or brings down, is answered; none to another.
+    fn fly(&self, text: &str) -> Option<Reply> {
+        sticks::reply(&self.app, &self.flyer, text).or_else(|| self.down.reply(&self.app, text))
     }
 
     /// Answers when `answer` is known; the commands behind it have left in any case.

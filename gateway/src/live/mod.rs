@@ -12,6 +12,7 @@ pub(crate) mod messages;
 pub(crate) mod mjpeg;
 pub(crate) mod network_messages;
 pub(crate) mod socket;
+mod sticks;
 pub(crate) mod stream;
 mod subscriptions;
 pub(crate) mod video;

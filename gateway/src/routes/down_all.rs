@@ -24,7 +24,7 @@ use crate::http::rows::{RESPOND, later};
 use crate::http::scalars::Ts;
 use crate::http::shape::of;
 use crate::http::state::App;
-use crate::sources::vehicles::{CommandError, Operator, Refusal};
+use crate::sources::vehicles::{CommandError, Operator, Pending, Refusal};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
@@ -76,7 +76,7 @@ pub(crate) struct DownAll {
 
 /// What came of it for one drone, so far.
 #[derive(Serialize, ToSchema)]
-struct DownResult {
+pub(super) struct DownResult {
     /// Id of the drone.
     drone_id: String,
     /// `sent`; `done`; `not_needed`: it is not connected, or proven to be on the
@@ -130,6 +130,15 @@ impl Caller {
     }
 }
 
+/// Whoever stands at the board: of no session.
+pub(super) fn console() -> Operator {
+    Operator {
+        id: "console".into(),
+        name: "console".into(),
+        session: None,
+    }
+}
+
 /// Tells every drone the command of that name, for whoever stands at the board; the results
 /// as JSON. None for a command that brings nobody down.
 pub(crate) fn by_console(app: &Arc<App>, name: &str) -> Option<BoxFuture<'static, String>> {
@@ -139,14 +148,10 @@ pub(crate) fn by_console(app: &Arc<App>, name: &str) -> Option<BoxFuture<'static
         "emergency" => Command::Emergency,
         _ => return None,
     };
-    let (app, console) = (Arc::clone(app), Arc::<str>::from("console"));
+    let app = Arc::clone(app);
     Some(Box::pin(async move {
         let caller = Caller {
-            by: Operator {
-                id: console.clone(),
-                name: console,
-                session: None,
-            },
+            by: console(),
             session: None,
             client: Ipv4Addr::LOCALHOST.into(),
         };
@@ -189,19 +194,44 @@ pub(crate) async fn tell_all(app: &App, command: Command, caller: &Caller) -> Do
 fn record(command: Command, results: &[DownResult]) -> String {
     let mut text = format!("{command}-all:");
     for result in results {
-        text.push_str(&format!(" {} {}", result.drone_id, result.result));
-        if let Some(id) = result.command_id {
-            text.push_str(&format!(" ({id})"));
-        }
-        text.push(',');
+        text.push_str(&format!(" {},", result.in_short()));
     }
     text.pop();
     text
 }
 
-async fn one(app: &App, id: &str, command: Command, by: &Operator) -> DownResult {
+impl DownResult {
+    /// Whether the drone was not told, and needed to be.
+    pub(super) fn has_failed(&self) -> bool {
+        self.result == "failed"
+    }
+
+    /// The drone with what came of it, for the audit trail.
+    pub(super) fn in_short(&self) -> String {
+        let id = self.command_id.map(|id| format!(" ({id})"));
+        format!(
+            "{} {}{}",
+            self.drone_id,
+            self.result,
+            id.unwrap_or_default()
+        )
+    }
+}
+
+pub(super) async fn one(app: &App, id: &str, command: Command, by: &Operator) -> DownResult {
+    let given = app.vehicles.command(id, command, by).await;
+    settled(id, command, given, false).await
+}
+
+/// What comes of a command to one of several drones: so far, or `wait`ed for.
+pub(super) async fn settled(
+    id: &str,
+    command: Command,
+    given: Result<Pending, CommandError>,
+    wait: bool,
+) -> DownResult {
     let mut command_id = None;
-    let (result, message) = match app.vehicles.command(id, command, by).await {
+    let (result, message) = match given {
         Err(CommandError::Refused { id, why }) => {
             command_id = Some(id);
             let is_needed = !matches!(why, Refusal::NotConnected | Refusal::NotAirborne);
@@ -213,7 +243,11 @@ async fn one(app: &App, id: &str, command: Command, by: &Operator) -> DownResult
         Err(error) => ("failed", error.to_string()),
         Ok(mut pending) => {
             command_id = Some(pending.id());
-            match pending.settled_within(REFUSED_WITHIN).await {
+            let outcome = match wait {
+                true => Some(pending.settled().await),
+                false => pending.settled_within(REFUSED_WITHIN).await,
+            };
+            match outcome {
                 None => ("sent", taken(id, command)),
                 Some(outcome) => ended(id, command, outcome)
                     .map_or_else(|why| ("failed", why), |done| ("done", done)),

@@ -148,6 +148,8 @@ pub(crate) struct Given {
     pub(crate) message: String,
     /// Its id.
     pub(crate) id: CommandId,
+    /// What the drone answered, where that is more than yes or no.
+    pub(crate) answer: Option<String>,
 }
 
 /// The answer to a command.
@@ -207,6 +209,10 @@ async fn answered(
         true => Some(pending.settled().await),
         false => pending.settled_within(REFUSED_WITHIN).await,
     };
+    let answer = match &outcome {
+        Some(Outcome::Answer(text)) => Some(text.clone()),
+        _ => None,
+    };
     let message = match outcome {
         None => taken(),
         Some(outcome) => {
@@ -225,6 +231,7 @@ async fn answered(
     Ok(Given {
         message,
         id: command_id,
+        answer,
     })
 }
 
@@ -261,9 +268,8 @@ pub(super) fn ended(
     outcome: Outcome,
 ) -> Result<String, String> {
     Err(match outcome {
-        Outcome::Done | Outcome::Sent | Outcome::Answer(_) => {
-            return Ok(format!("Drone {id}: {command} done"));
-        }
+        Outcome::Done | Outcome::Sent => return Ok(format!("Drone {id}: {command} done")),
+        Outcome::Answer(text) => return Ok(format!("Drone {id}: {command} answered: {text}")),
         Outcome::Refused(words) => {
             format!("Drone {id} refused {command}: {}", explained(&words))
         }
@@ -316,6 +322,11 @@ pub(crate) fn refused(command: Command, error: CommandError) -> ApiError {
     refused_and(command, error, "")
 }
 
+/// The same of a command to several drones, in `words` of all of them.
+pub(super) fn refused_of(command: Command, first: CommandError, words: String) -> ApiError {
+    refused(command, first).worded(words)
+}
+
 /// The same; `also` is what else kept it.
 fn refused_and(command: Command, error: CommandError, also: &str) -> ApiError {
     let (id, refusal) = match error {
@@ -335,7 +346,7 @@ fn refused_and(command: Command, error: CommandError, also: &str) -> ApiError {
         ),
         Refusal::NotConnected => not_connected(),
         Refusal::Lost(_) if !flies => bad("DRONE_NOT_READY", format!("{NOT_CONNECTED}: {refusal}")),
-        Refusal::Controlled(_) => ApiError::new(
+        Refusal::Controlled(_) | Refusal::NoControl | Refusal::ControlAnew => ApiError::new(
             StatusCode::CONFLICT,
             "DRONE_CONTROLLED",
             refusal.to_string(),
@@ -343,6 +354,7 @@ fn refused_and(command: Command, error: CommandError, also: &str) -> ApiError {
         Refusal::Mistaken(_) => {
             ApiError::new(StatusCode::CONFLICT, "DRONE_MISTAKEN", refusal.to_string())
         }
+        Refusal::NotInSdk { .. } => bad("NOT_SUPPORTED", refusal.to_string()),
         Refusal::BatteryLow { .. } => bad("DRONE_NOT_READY", format!("{refusal}{also}")),
         Refusal::TooFar { .. } => bad("INVALID_COMMAND", refusal.to_string()),
         other => failed(format!("{other}{also}")),

@@ -181,7 +181,9 @@ async fn all(
 ) -> Result<String, ApiError> {
     let mut message = format!("Drone {} is there", call.param);
     for command in commands {
-        let given = drone_call::fly(call, command, false).await?;
+        // What is asked of the TT's own controller is worth its answer.
+        let wait = matches!(command, Command::Extension(_));
+        let given = drone_call::fly(call, command, wait).await?;
         (message, *last) = (given.message, Some(given.id));
     }
     Ok(message)

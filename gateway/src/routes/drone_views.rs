@@ -60,6 +60,9 @@ pub(crate) struct DroneStatus {
     /// `landed`, `taking_off`, `flying` or `landing`; of a drone that is silent the
     /// last that was known, see `flight_status_known`.
     flight_status: &'static str,
+    /// Whether its motors turn slowly on the ground (`motoron`): keep away from the
+    /// propellers.
+    motors_idle: bool,
     /// Whether the drone's state shows that now.
     flight_status_known: bool,
     /// What it rests on: `state`; `unproven`: states arrive and prove neither ground
@@ -230,11 +233,13 @@ impl From<&DroneView> for DroneStatus {
             drone_id: drone.id.to_string(),
             connection_status: connection(drone),
             flight_status: match drone.flight.phase {
-                Phase::Landed => "landed",
+                // The contract knows no other word for it; `motors_idle` says the rest.
+                Phase::Landed | Phase::Idling => "landed",
                 Phase::TakingOff => "taking_off",
                 Phase::Flying => "flying",
                 Phase::Landing => "landing",
             },
+            motors_idle: drone.flight.phase == Phase::Idling,
             flight_status_known: drone.flight.is_known(),
             flight_status_basis: basis(drone.flight.basis),
             flight_status_unknown_since: drone.last_seen.filter(|_| is_silent).map(Ts),

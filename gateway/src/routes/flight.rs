@@ -156,27 +156,22 @@ pub(crate) fn emergency(call: Call) -> BoxFuture<'static, Answer> {
 pub(crate) fn straight(mut call: Call) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         path_id("drone_id", &call.param)?;
-        let direction = choice(&mut call, &MOVE_TO)?;
-        let distance = call.inputs.int(&DISTANCE);
+        let command = moved(&mut call);
         let wait = call.inputs.flag(&WAIT).unwrap_or(false);
         call.inputs.finish()?;
         drone(&call)?;
-        let (direction, distance_cm) = (
-            direction_of(&direction),
-            distance.unwrap_or_default() as u16,
-        );
-        let direction = direction.ok_or_else(|| invalid("direction"))?;
-        given(
-            fly(
-                &call,
-                Command::Move {
-                    direction,
-                    distance_cm,
-                },
-                wait,
-            )
-            .await?,
-        )
+        given(fly(&call, command?, wait).await?)
+    })
+}
+
+/// The move that a body stands for; what is wrong with single values the inputs say first.
+pub(super) fn moved(call: &mut Call) -> Result<Command, ApiError> {
+    let direction = choice(call, &MOVE_TO)?;
+    let distance_cm = call.inputs.int(&DISTANCE).unwrap_or_default() as u16;
+    let direction = direction_of(&direction).ok_or_else(|| invalid("direction"))?;
+    Ok(Command::Move {
+        direction,
+        distance_cm,
     })
 }
 
@@ -184,16 +179,21 @@ pub(crate) fn straight(mut call: Call) -> BoxFuture<'static, Answer> {
 pub(crate) fn rotate(mut call: Call) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         path_id("drone_id", &call.param)?;
-        let direction = choice(&mut call, &TURN_TO)?;
-        let angle = call.inputs.int(&ANGLE);
+        let command = rotated(&mut call)?;
         let wait = call.inputs.flag(&WAIT).unwrap_or(false);
         call.inputs.finish()?;
         drone(&call)?;
-        let command = Command::Rotate {
-            clockwise: direction == "clockwise",
-            angle_deg: angle.unwrap_or(0) as u16,
-        };
         given(fly(&call, command, wait).await?)
+    })
+}
+
+/// The turn that a body stands for.
+pub(super) fn rotated(call: &mut Call) -> Result<Command, ApiError> {
+    let direction = choice(call, &TURN_TO)?;
+    let angle = call.inputs.int(&ANGLE);
+    Ok(Command::Rotate {
+        clockwise: direction == "clockwise",
+        angle_deg: angle.unwrap_or(0) as u16,
     })
 }
 

@@ -7,6 +7,7 @@ mod assets;
 pub(crate) mod bridges;
 pub(crate) mod camera;
 pub(crate) mod commands;
+pub(crate) mod console_fly;
 pub(crate) mod control;
 pub(crate) mod dashboard;
 pub(crate) mod demo;
@@ -15,8 +16,10 @@ pub(crate) mod drone_call;
 pub(crate) mod drone_command;
 pub(crate) mod drone_views;
 pub(crate) mod drones;
+pub(crate) mod extension;
 pub(crate) mod flight;
 pub(crate) mod frame;
+pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod lockouts;
 pub(crate) mod machine;
@@ -64,6 +67,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     down_all::ROUTES,
     drone_command::ROUTES,
     drones::ROUTES,
+    extension::ROUTES,
     flight::ROUTES,
     frame::ROUTES,
     health::ROUTES,

@@ -19,6 +19,7 @@ use crate::http::params::{Kind, Location, Param};
 use crate::http::route::{Route, Verb};
 use crate::http::rows::{SUCCESS, WRITE, later};
 use crate::routes::drone_call::{ID, drone, fly, given};
+use crate::routes::extension::extended;
 use crate::routes::flight::{WAIT, choice, invalid};
 
 /// The routes: made once, as the table of routes is.
@@ -27,11 +28,15 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> =
 
 fn route(entry: &'static Entry) -> Route {
     let path = format!("/api/drones/{{drone_id}}/{}", entry.word);
-    let parameters = entry.parameters.iter().map(param);
-    let takes: Vec<Param> = [ID, WAIT].into_iter().chain(parameters).collect();
+    let takes: Vec<Param> = [ID, WAIT].into_iter().chain(params_of(entry)).collect();
     later(Verb::Post, path.leak(), WRITE, run, SUCCESS)
         .about("drones", entry.about)
         .takes(takes.leak())
+}
+
+/// The parameters of a command as those of a body.
+pub(super) fn params_of(entry: &'static Entry) -> impl Iterator<Item = Param> {
+    entry.parameters.iter().map(param)
 }
 
 /// A parameter of the SDK as one of a body.
@@ -75,7 +80,10 @@ fn run(mut call: Call) -> BoxFuture<'static, Answer> {
 
 /// The command that a body stands for, or what it lacks; issues with single values are
 /// kept by the inputs, so that all are told at once.
-fn read(call: &mut Call, entry: &'static Entry) -> Result<Result<Listed, ApiError>, ApiError> {
+pub(super) fn read(
+    call: &mut Call,
+    entry: &'static Entry,
+) -> Result<Result<Listed, ApiError>, ApiError> {
     let mut values = Vec::with_capacity(entry.parameters.len());
     // (The first two are the drone and `wait`.)
     let params = call.params.get(2..).unwrap_or_default();
@@ -117,6 +125,9 @@ pub(crate) fn flown(listed: Listed) -> Result<Command, ApiError> {
     }
 }
 
+/// Name of what passes text on to the TT's own controller.
+const EXTENSION: &str = "ext";
+
 /// Who counts in metres says metres a second as well.
 pub(crate) const CM_PER_METRE: f64 = 100.0;
 
@@ -126,6 +137,10 @@ pub(crate) fn of_params(
     params: &Map<String, Value>,
     cm: f64,
 ) -> Result<Command, ApiError> {
+    if name == EXTENSION {
+        let text = params.get("text").and_then(Value::as_str);
+        return extended(text.unwrap_or_default());
+    }
     let entry = entry(name).ok_or_else(|| invalid(name))?;
     let value = |parameter: &Parameter| {
         let given = params

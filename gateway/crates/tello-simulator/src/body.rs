@@ -102,7 +102,10 @@ pub(super) struct Body {
     pub(super) battery_pct: f64,
     pub(super) board_c: f64,
     pub(super) motor_time_s: f64,
+    /// Whether its motors carry it, or are about to.
     pub(super) motors: bool,
+    /// Whether they turn slowly on the ground.
+    pub(super) idles: bool,
     idle_c: f64,
     underway: Option<Underway>,
     /// What the sticks ask for: velocity in m/s and turn in °/s.
@@ -119,6 +122,7 @@ impl Body {
             board_c,
             motor_time_s: 0.0,
             motors: false,
+            idles: false,
             idle_c,
             underway: None,
             sticks: ([0.0; 3], 0.0),
@@ -140,7 +144,7 @@ impl Body {
     pub(super) fn begin(&mut self, kind: Manoeuvre) {
         self.sticks = ([0.0; 3], 0.0);
         self.underway = Some(self.plan(kind));
-        self.motors = true;
+        (self.motors, self.idles) = (true, false);
     }
 
     /// Ends any manoeuvre and hovers.
@@ -161,7 +165,7 @@ impl Body {
     }
 
     fn touch_down(&mut self) {
-        self.motors = false;
+        (self.motors, self.idles) = (false, false);
         self.position_m[2] = 0.0;
         self.velocity_m_s = [0.0; 3];
     }
@@ -220,7 +224,7 @@ impl Body {
     pub(super) fn step(&mut self, dt_s: f64) -> Option<Manoeuvre> {
         self.drain(dt_s);
         self.heat(dt_s);
-        if self.motors {
+        if self.motors || self.idles {
             self.motor_time_s += dt_s;
         }
         let ended = match self.underway {

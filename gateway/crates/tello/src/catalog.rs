@@ -113,6 +113,8 @@ pub enum Effect {
     TakesOff,
     /// It sets something; the drone does not move.
     Sets,
+    /// Its motors idle on the ground, or no more; needs the ground.
+    Idles(bool),
     /// It starts anew; needs the ground.
     Restarts,
 }

@@ -9,6 +9,7 @@ use std::fmt;
 pub use crate::catalog::CommandError;
 use crate::catalog::{self, Effect, Listed};
 pub use crate::direction::Direction;
+pub use crate::extension::{Extension, MAX_EXTENSION_BYTES};
 use crate::path::{self, Way};
 
 macro_rules! queries {
@@ -69,6 +70,9 @@ queries! {
     Ssid = "ssid?", 3;
 }
 
+/// The word before text for the TT's own controller.
+const EXTENSION: &str = "EXT";
+
 /// A command to a drone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -102,8 +106,6 @@ pub enum Command {
     },
     /// Sticks: left/right, forward/back, up/down, yaw, each −100–100. Never answered.
     Rc([i8; 4]),
-    /// Motors idling on the ground, on or off (SDK 3.0).
-    Motors(bool),
     /// Ports for state and video, 1025–65535 (SDK 3.0).
     Ports {
         /// State port.
@@ -111,6 +113,8 @@ pub enum Command {
         /// Video port.
         video: u16,
     },
+    /// Text for the controller on the TT's back (SDK 3.0).
+    Extension(Extension),
     /// One of the table, with its values.
     Listed(Listed),
     /// A question.
@@ -125,6 +129,13 @@ impl Command {
     pub fn parse(text: &str) -> Result<Command, CommandError> {
         let mut words = text.split_ascii_whitespace();
         let name = words.next().ok_or(CommandError::Unknown)?;
+        if name == EXTENSION {
+            let rest = text.trim_start().get(EXTENSION.len()..);
+            let extension = rest.and_then(Extension::new);
+            return extension
+                .map(Command::Extension)
+                .ok_or(CommandError::Malformed);
+        }
         let mut arguments = Arguments(words);
         if let Some(entry) = catalog::entry(name) {
             return entry.parse(arguments.0).map(Command::Listed);
@@ -164,8 +175,6 @@ impl Command {
                 angle_deg: arguments.number(1, 360)? as u16,
             },
             "rc" => Command::Rc(arguments.numbers(-100, 100)?.map(|value| value as i8)),
-            "motoron" => Command::Motors(true),
-            "motoroff" => Command::Motors(false),
             "port" => Command::Ports {
                 state: arguments.number(1025, 65535)? as u16,
                 video: arguments.number(1025, 65535)? as u16,
@@ -180,6 +189,29 @@ impl Command {
         match self {
             Command::Takeoff => true,
             Command::Listed(listed) => listed.entry().effect == Effect::TakesOff,
+            _ => false,
+        }
+    }
+
+    /// Whether motors idle on the ground by it, or no more; none for anything else.
+    #[must_use]
+    pub fn idles(self) -> Option<bool> {
+        match self {
+            Command::Listed(listed) => match listed.entry().effect {
+                Effect::Idles(on) => Some(on),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether it is for a drone on the ground alone.
+    #[must_use]
+    pub fn needs_ground(self) -> bool {
+        match self {
+            Command::Listed(listed) => {
+                matches!(listed.entry().effect, Effect::Idles(_) | Effect::Restarts)
+            }
             _ => false,
         }
     }
@@ -214,7 +246,7 @@ impl Command {
     pub fn since_sdk(self) -> u8 {
         match self {
             Command::Stop => 2,
-            Command::Motors(_) | Command::Ports { .. } => 3,
+            Command::Extension(_) | Command::Ports { .. } => 3,
             Command::Listed(listed) => listed.since_sdk(),
             Command::Read(query) => query.since_sdk(),
             _ => 1,
@@ -268,6 +300,7 @@ impl fmt::Display for Command {
                 angle_deg,
             } => return write!(f, "ccw {angle_deg}"),
             Command::Listed(listed) => return listed.fmt(f),
+            Command::Extension(text) => return write!(f, "{EXTENSION} {text}"),
             Command::Rc([a, b, c, d]) => return write!(f, "rc {a} {b} {c} {d}"),
             Command::Ports { state, video } => return write!(f, "port {state} {video}"),
             Command::EnterSdk => "command",
@@ -277,8 +310,6 @@ impl fmt::Display for Command {
             Command::StreamOff => "streamoff",
             Command::Emergency => "emergency",
             Command::Stop => "stop",
-            Command::Motors(true) => "motoron",
-            Command::Motors(false) => "motoroff",
             Command::Read(query) => query.word(),
         };
         f.write_str(word)
@@ -313,6 +344,8 @@ mod tests {
             "motoron",
             "motoroff",
             "port 1025 65535",
+            "EXT led 0 255 0",
+            "EXT mled l r 2.5 Hello  you",
         ];
         texts.extend(Query::ALL.iter().map(|query| query.word()));
         for text in texts {

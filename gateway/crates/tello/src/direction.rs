@@ -18,7 +18,8 @@ pub enum Direction {
 }
 
 impl Direction {
-    pub(crate) const ALL: [Direction; 6] = [
+    /// Every direction.
+    pub const ALL: [Direction; 6] = [
         Direction::Up,
         Direction::Down,
         Direction::Left,

@@ -13,6 +13,7 @@
 pub mod catalog;
 pub mod command;
 mod direction;
+pub mod extension;
 pub mod faults;
 pub mod h264;
 pub mod path;

@@ -6,6 +6,7 @@
 
 mod console;
 mod devices;
+mod fly;
 mod recordings;
 mod start;
 
@@ -21,6 +22,7 @@ pub(super) use devices::{
     BoardsArgs, BoardsCommand, BridgeArgs, BridgeCommand, EmergencyStopArgs, EmergencyStopCommand,
     SimulateArgs,
 };
+pub(super) use fly::FlyArgs;
 pub(super) use recordings::{RecordingsArgs, RecordingsCommand, ReplayArgs};
 pub(super) use start::{CheckArgs, ConfigArgs, DemoArgs, RunArgs};
 
@@ -74,6 +76,11 @@ pub enum Command {
     StopAll(DownArgs),
     /// Cut the motors of every drone of the running gateway, wherever it is.
     EmergencyAll(DownArgs),
+    /// Give one drone of the running gateway a command, and wait for its end.
+    ///
+    /// Nobody looks at the drone when the command line has ended: it lands by itself 15 s
+    /// after its last command.
+    Fly(FlyArgs),
     /// The drones of the running gateway.
     Drones(DronesArgs),
     /// Emergency stops of bridges: which are latched; reset them, or override one that is lost.

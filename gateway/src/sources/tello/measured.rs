@@ -61,6 +61,14 @@ const OF_DRONES: &[Counter<DroneStats>] = &[
         "Commands without a reply in time",
         |d| d.commands.timeouts,
     ),
+    ("drone_stick_frames", "Frames of sticks taken", |d| {
+        d.sticks[0]
+    }),
+    (
+        "drone_stick_frames_replaced",
+        "Frames of sticks that newer ones replaced before they were flown",
+        |d| d.sticks[1],
+    ),
 ];
 
 const OF_VIDEO: &[Counter<VideoCounts>] = &[

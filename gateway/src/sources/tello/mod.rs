@@ -37,6 +37,7 @@ mod routes;
 mod serials;
 mod socket;
 mod state_readings;
+mod stick_slot;
 mod unconfigured;
 mod video;
 mod ways;

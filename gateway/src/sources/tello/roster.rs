@@ -22,6 +22,7 @@ use super::link::{LinkStats, LinkStatus, Reason};
 use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
 use super::socket;
+use super::stick_slot::StickSlot;
 use super::unconfigured::UnconfiguredDrones;
 use super::video::Feed;
 use super::ways;
@@ -44,6 +45,8 @@ pub struct DroneStats {
     pub state_rate: u32,
     /// Its command port.
     pub commands: LinkStats,
+    /// Frames of sticks that were taken, and those that newer ones replaced.
+    pub sticks: [u64; 2],
 }
 
 /// A state or video socket as statistics show it.
@@ -94,6 +97,8 @@ pub(crate) struct DroneRecord {
     live: Mutex<Live>,
     link: Mutex<LinkStatus>,
     identity: Mutex<Identity>,
+    /// Where somebody's thumbs are.
+    pub(crate) sticks: StickSlot,
     /// What its camera sends.
     pub(crate) video: Arc<Feed>,
 }
@@ -284,6 +289,7 @@ impl Roster {
                 live: Mutex::default(),
                 link: Mutex::default(),
                 identity: Mutex::default(),
+                sticks: StickSlot::default(),
                 video: Arc::default(),
             }
         };
@@ -436,6 +442,7 @@ impl Roster {
             state: live.stats(),
             state_rate: live.rate(now),
             commands,
+            sticks: slot.sticks.counts(),
         }
     }
 }

@@ -19,14 +19,14 @@ pub struct Control {
     pub by: Operator,
     /// Since when.
     pub since: Timestamp,
+    /// The same for whoever counts from it.
+    pub begun: Mono,
 }
 
 #[derive(Debug)]
 struct Held {
     drone: Arc<str>,
     control: Control,
-    /// A session that says nothing yet has it for as long as one that falls silent.
-    begun: Mono,
     /// Taken expressly, not by flying.
     is_taken: bool,
 }
@@ -109,8 +109,8 @@ impl Controls {
             control: Control {
                 by: by.clone(),
                 since: wall_now(),
+                begun: now,
             },
-            begun: now,
             is_taken,
         });
     }
@@ -120,7 +120,9 @@ impl Controls {
         let mut held = self.held();
         held.retain(|held| {
             let by = &held.control.by;
-            let is_new = now.since(held.begun) < GONE_AFTER && self.presences.knows(by.session);
+            // A session that says nothing yet has it for as long as one that falls silent.
+            let is_new =
+                now.since(held.control.begun) < GONE_AFTER && self.presences.knows(by.session);
             is_new || self.presences.is_there(by, now)
         });
         held

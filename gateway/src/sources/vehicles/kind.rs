@@ -14,7 +14,7 @@ use tello::command::Command;
 
 use super::{
     Aim, CommandError, ConnectError, Controls, DroneView, LinkState, Operator, OwnWish, Pending,
-    TakeoffCheck, UnknownDrone,
+    Refusal, TakeoffCheck, UnknownDrone,
 };
 
 /// The drones of one kind, and their counters ([`Measured`]).
@@ -42,6 +42,16 @@ pub trait VehicleKind: Measured + Send + Sync + 'static {
         by: &'a Operator,
     ) -> BoxFuture<'a, Result<Pending, CommandError>>;
 
+    /// Whether a drone would take the command from `by` now, by the judgement of
+    /// [`VehicleKind::command`], if not for `why`; nothing is sent.
+    fn judge<'a>(
+        &'a self,
+        id: &'a str,
+        command: Command,
+        by: &'a Operator,
+        why: Option<Refusal>,
+    ) -> BoxFuture<'a, Result<(), CommandError>>;
+
     /// Sends a drone to `aim`, in the name of `by`; returns once that is taken.
     fn aim<'a>(
         &'a self,
@@ -58,6 +68,11 @@ pub trait VehicleKind: Measured + Send + Sync + 'static {
         command: Command,
         own: OwnWish,
     ) -> BoxFuture<'a, Result<Pending, CommandError>>;
+
+    /// Holds the sticks of the drone of that id (roll, pitch, throttle, yaw, each −100 to
+    /// 100) for a moment, in the name of `by`; why frames before were not taken, once. None:
+    /// there is no such drone here. Never waits.
+    fn sticks(&self, id: &str, axes: [i8; 4], by: &Operator) -> Option<Option<Refusal>>;
 
     /// What a take-off of the drone of that id depends on, as it is now. Never waits.
     fn takeoff_checks(&self, id: &str) -> Option<Vec<TakeoffCheck>>;
@@ -179,6 +194,37 @@ impl Vehicles {
         DroneView { control, ..view }
     }
 
+    /// Whether a drone would take the command from `by` now, if not for `why`.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn judge(
+        &self,
+        id: &str,
+        command: Command,
+        by: &Operator,
+        why: Option<Refusal>,
+    ) -> Result<(), CommandError> {
+        let kind = self.kind_of(id)?;
+        kind.judge(id, command, by, why).await
+    }
+
+    /// Holds the sticks of a drone for a moment; why frames before were not taken, once.
+    ///
+    /// # Errors
+    /// [`UnknownDrone`].
+    pub fn sticks(
+        &self,
+        id: &str,
+        axes: [i8; 4],
+        by: &Operator,
+    ) -> Result<Option<Refusal>, UnknownDrone> {
+        let mut kinds = self.kinds.iter();
+        kinds
+            .find_map(|kind| kind.sticks(id, axes, by))
+            .ok_or_else(|| UnknownDrone(id.to_owned()))
+    }
+
     fn kind_of(&self, id: &str) -> Result<&dyn VehicleKind, UnknownDrone> {
         let mut kinds = self.kinds.iter();
         kinds
@@ -244,7 +290,7 @@ mod tests {
             _by: &'a Operator,
         ) -> BoxFuture<'a, Result<Pending, CommandError>> {
             let id = CommandIds::new(BootId(1)).next();
-            let why = super::super::Refusal::NotConnected;
+            let why = Refusal::NotConnected;
             Box::pin(async move { Err(CommandError::Refused { id, why }) })
         }
 
@@ -264,6 +310,20 @@ mod tests {
             _own: OwnWish,
         ) -> BoxFuture<'a, Result<Pending, CommandError>> {
             Box::pin(async move { self.command(id, command, &Operator::gateway()).await })
+        }
+
+        fn judge<'a>(
+            &'a self,
+            _: &'a str,
+            _: Command,
+            _: &'a Operator,
+            _: Option<Refusal>,
+        ) -> BoxFuture<'a, Result<(), CommandError>> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn sticks(&self, _: &str, _: [i8; 4], _: &Operator) -> Option<Option<Refusal>> {
+            None
         }
 
         fn takeoff_checks(&self, _id: &str) -> Option<Vec<TakeoffCheck>> {

@@ -17,6 +17,8 @@ pub enum Phase {
     /// On the ground.
     #[default]
     Landed,
+    /// On the ground with motors that turn slowly: neither at rest nor airborne.
+    Idling,
     /// Told to take off, not confirmed yet.
     TakingOff,
     /// In the air.
@@ -60,7 +62,7 @@ impl Flight {
     /// Whether it is, or may still be, in the air.
     #[must_use]
     pub fn may_fly(&self) -> bool {
-        self.phase != Phase::Landed
+        !matches!(self.phase, Phase::Landed | Phase::Idling)
     }
 }
 

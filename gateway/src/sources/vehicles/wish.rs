@@ -48,7 +48,9 @@ pub enum Refusal {
     #[error("the drone is lost: {0}")]
     Lost(String),
     /// It is not on the ground.
-    #[error("the drone is not on the ground")]
+    #[error(
+        "the drone is not on the ground, or nothing proves it: land it, and wait until it is shown as landed"
+    )]
     NotOnGround,
     /// It may be in the air, and its state does not arrive.
     #[error(
@@ -61,12 +63,30 @@ pub enum Refusal {
     /// Another has control of it.
     #[error("{0} has control of the drone: take control first; land, stop and emergency need none")]
     Controlled(Arc<str>),
+    /// Nobody has control of it, which this needs.
+    #[error("this needs control of the drone, which nobody has: take control first")]
+    NoControl,
+    /// It was told down since control was taken.
+    #[error("the drone was told down, or came down: take control anew to fly it by sticks again")]
+    ControlAnew,
     /// It is another drone than the one that is meant.
     #[error("{0}")]
     Mistaken(Arc<str>),
     /// It is not in the air.
     #[error("the drone is not airborne")]
     NotAirborne,
+    /// Its SDK does not know the command.
+    #[error(
+        "this needs SDK {needs}.0, and the drone said that it has {}: update it in the maker's app; \
+         a plain Tello stays at SDK 1.3, an EDU at 2.0",
+        sdk(*.found)
+    )]
+    NotInSdk {
+        /// Major version that knows it.
+        needs: u8,
+        /// Major version that was found.
+        found: u8,
+    },
     /// It lies on its back or its side.
     #[error("the drone lies on its back: set it upright, look at its propellers, then take off")]
     UpsideDown,
@@ -74,13 +94,19 @@ pub enum Refusal {
     #[error("the drone does not say its {0}, so that this cannot be judged")]
     NotSaid(&'static str),
     /// One move does not lead there.
-    #[error("the target is {distance_cm} cm away: one move is {MAX_MOVE_CM} cm at most")]
+    #[error(
+        "the target is {distance_cm} cm away: one move is {MAX_MOVE_CM} cm at most; \
+         go there in several"
+    )]
     TooFar {
         /// How far it is.
         distance_cm: i32,
     },
     /// Its battery is under the limit for a take-off.
-    #[error("battery too low for a take-off: {battery_pct} %, at least {least_pct} % is required")]
+    #[error(
+        "battery too low for a take-off: {battery_pct} %, at least {least_pct} % is required; \
+         charge it, or change drones.takeoff_battery_pct"
+    )]
     BatteryLow {
         /// Its charge.
         battery_pct: u8,
@@ -88,7 +114,10 @@ pub enum Refusal {
         least_pct: u8,
     },
     /// The move would leave the space drones may fly in.
-    #[error("target out of bounds: {height_cm} cm is outside 0 to {CEILING_CM} cm")]
+    #[error(
+        "target out of bounds: {height_cm} cm is outside 0 to {CEILING_CM} cm over the \
+         take-off point, which is fixed; ask for less"
+    )]
     OutOfBounds {
         /// Where it would end.
         height_cm: i32,
@@ -118,6 +147,15 @@ pub enum Refusal {
         "the task of this drone has ended; unless the gateway stops it is begun again in a moment, and the log says why"
     )]
     Stopping,
+}
+
+/// A major version of the SDK, as people know it.
+fn sdk(major: u8) -> String {
+    match major {
+        // The first that was published, and the last of that line.
+        0 | 1 => "SDK 1.3".to_owned(),
+        major => format!("SDK {major}.0"),
+    }
 }
 
 /// Who commands a drone.

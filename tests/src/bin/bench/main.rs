@@ -5,7 +5,7 @@
 //! cargo run --profile ship -p gateway-tests --bin bench -- [NAME…] [--seconds N]
 //! ```
 //!
-//! Names: size start memory http handshakes latency flood datagrams bridge commands fleet video soak
+//! Names: size start memory http handshakes latency flood datagrams bridge commands sticks fleet video soak
 //! night; all of them but the last two by default. Nothing here is a test: figures are printed, with the
 //! medians of rounds that alternate between the two servers, because machines
 //! are noisy. Server cost is CPU time read from /proc, not wall time.
@@ -18,6 +18,7 @@ mod nginx;
 mod night;
 mod path;
 mod resident;
+mod sticks;
 mod video;
 
 use std::path::PathBuf;
@@ -51,6 +52,7 @@ async fn main() -> anyhow::Result<()> {
             "datagrams",
             "bridge",
             "commands",
+            "sticks",
             "fleet",
             "video",
         ]
@@ -78,6 +80,7 @@ async fn main() -> anyhow::Result<()> {
             "bridge" => line::latency().await?,
             "datagrams" => path::datagrams(stretch).await?,
             "commands" => fleet::commands().await?,
+            "sticks" => sticks::sticks().await?,
             "fleet" => fleet::fleet(stretch).await?,
             "video" => video::relay(stretch).await?,
             other => anyhow::bail!("no benchmark is called {other:?}"),

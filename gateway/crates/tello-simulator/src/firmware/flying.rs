@@ -67,7 +67,7 @@ pub(super) fn manoeuvre(command: Command) -> Option<Manoeuvre> {
             Effect::Flies(_) => Some(Manoeuvre::Path(listed)),
             // Whoever throws it is not simulated: it rises by itself.
             Effect::TakesOff => Some(Manoeuvre::Takeoff),
-            Effect::Sets | Effect::Restarts => None,
+            Effect::Sets | Effect::Idles(_) | Effect::Restarts => None,
         },
         Command::Rotate {
             clockwise,

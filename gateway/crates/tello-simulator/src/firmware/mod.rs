@@ -18,7 +18,7 @@ use tello::render::{Sdk, render};
 use tokio::time::Instant;
 
 use self::flying::manoeuvre;
-use self::report::{Text, said, written};
+use self::report::{Text, extended, said, written};
 use crate::Options;
 use crate::body::{Body, Manoeuvre};
 use crate::camera::Camera;
@@ -210,6 +210,7 @@ impl Firmware {
             now.saturating_duration_since(client.last_command) >= AUTO_LAND_AFTER
         });
         let due = (left_alone && self.body.doing().is_none()) || self.is_empty();
+        self.body.idles &= !left_alone;
         if self.body.motors && due && self.body.doing() != Some(Manoeuvre::Land) {
             self.body.begin(Manoeuvre::Land);
             self.landing_by_itself = true;
@@ -299,10 +300,23 @@ impl Firmware {
                 }
                 None // never answered
             }
-            Command::Listed(listed) if listed.entry().effect == Effect::Restarts => {
-                self.reboot(now);
-                Some(said("ok"))
-            }
+            Command::Extension(text) => Some(extended(text.text())),
+            Command::Listed(listed) => match listed.entry().effect {
+                Effect::Restarts => {
+                    self.reboot(now);
+                    Some(said("ok"))
+                }
+                // In the air the motors are not its to turn on or off.
+                Effect::Idles(_) if self.body.motors => Some(said("error")),
+                Effect::Idles(on) => {
+                    self.body.idles = on;
+                    Some(said("ok"))
+                }
+                _ => {
+                    self.set(command, now);
+                    Some(said("ok"))
+                }
+            },
             _ => {
                 self.set(command, now);
                 Some(said("ok"))

@@ -23,6 +23,22 @@ const FLOOR_OFFSET_CM: f64 = 10.0;
 /// Longest reply.
 pub(super) type Text = String<96>;
 
+/// What the controller on the TT's back answers. It knows its words, and no more.
+pub(super) fn extended(text: &str) -> Text {
+    let mut words = text.split_ascii_whitespace();
+    match words.next() {
+        Some("led") => said(match words.count() {
+            3..=8 => "led ok",
+            _ => "led error",
+        }),
+        Some("mled") => said("matrix ok"),
+        // Nothing within its range.
+        Some("tof?") => said("tof 8192"),
+        Some("version?") => said("esp32v1.0.0.33"),
+        _ => written(format_args!("unknown command: {text}")),
+    }
+}
+
 impl Firmware {
     /// Answers as firmware writes them: with units in the text, and CRLF.
     pub(super) fn answer(&mut self, query: Query) -> Text {

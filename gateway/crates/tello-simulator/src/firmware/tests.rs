@@ -335,3 +335,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_tt_idles_its_motors_on_the_ground_and_answers_by_its_own_controller() {
+    let mut bench = Bench::ready(Options {
+        sdk: Sdk::V3_0,
+        ..Options::default()
+    });
+    assert_eq!(bench.say("motoron").as_deref(), Some("ok"));
+    bench.run(3_500);
+    let state = bench.states.last().expect("a state");
+    assert_eq!((state.motor_time_s, state.height_cm), (Some(3), Some(0)));
+    assert_eq!(bench.say("motoroff").as_deref(), Some("ok"));
+    bench.run(1_000);
+    assert!(!bench.drone.body.idles);
+    for (text, reply) in [
+        ("EXT led 0 255 0", "led ok"),
+        ("EXT led 0", "led error"),
+        ("EXT mled s r A", "matrix ok"),
+        ("EXT tof?", "tof 8192"),
+        ("EXT dance", "unknown command: dance"),
+    ] {
+        assert_eq!(bench.say(text).as_deref(), Some(reply), "{text}");
+    }
+    bench.say("takeoff");
+    bench.run(6_000);
+    assert_eq!(bench.say("motoroff").as_deref(), Some("error"));
+    let mut older = Bench::ready(Options::default());
+    assert_eq!(
+        older.say("EXT tof?").as_deref(),
+        Some("unknown command: EXT tof?")
+    );
+}

@@ -188,6 +188,20 @@ pub const COMMANDS: &[Entry] = &[
         about: "Take off by being thrown level within 5 seconds",
     },
     Entry {
+        word: "motoron",
+        since_sdk: 3,
+        effect: Effect::Idles(true),
+        parameters: &[],
+        about: "Turn the motors slowly on the ground, which cools the drone; for a minute at most",
+    },
+    Entry {
+        word: "motoroff",
+        since_sdk: 3,
+        effect: Effect::Idles(false),
+        parameters: &[],
+        about: "Stop motors that turn slowly on the ground",
+    },
+    Entry {
         word: "reboot",
         since_sdk: 3,
         effect: Effect::Restarts,

@@ -20,6 +20,10 @@ pub(super) struct Grounds {
     pub(super) flight: Flight,
     /// Fresh states prove the ground.
     pub(super) grounded: bool,
+    /// Fresh states show it on the floor, at rest or with idling motors.
+    pub(super) on_floor: bool,
+    /// Major version of its SDK, once it said so.
+    pub(super) sdk: Option<u8>,
     pub(super) takeoff_battery_pct: u8,
     /// Where the commands before it will have taken the drone, in cm; none: not known.
     pub(super) height_cm: Option<i32>,
@@ -37,8 +41,15 @@ pub(super) fn admit(command: Command, about: &Snapshot, grounds: &Grounds) -> Re
     if let Some(down) = Down::of(command) {
         return admit_down(down, about, grounds);
     }
+    known_to_sdk(command, grounds)?;
     if command.takes_off() {
         return take_off(about, grounds);
+    }
+    if command.idles() == Some(true) {
+        // Propellers turn by it as by a take-off: the same list holds, and proof of the
+        // ground with it.
+        take_off(about, grounds)?;
+        return on_ground(grounds.grounded);
     }
     linked(about.link, about.reason.as_deref())?;
     if let Some(why) = &grounds.mistaken {
@@ -50,14 +61,25 @@ pub(super) fn admit(command: Command, about: &Snapshot, grounds: &Grounds) -> Re
         _ if command.is_manoeuvre() && !flies => Err(Refusal::NotAirborne),
         _ if phase == Phase::Flying && !about.is_fresh() => Err(Refusal::NotSeen),
         Command::Listed(listed) if listed.entry().effect == Effect::Restarts => {
-            if grounds.grounded {
-                Ok(())
-            } else {
-                Err(Refusal::NotOnGround)
-            }
+            on_ground(grounds.grounded)
         }
+        _ if command.idles().is_some() => on_ground(grounds.on_floor),
         _ => command.way().map_or(Ok(()), |way| within(&way, grounds)),
     }
+}
+
+/// What the drone said it is too old for is not sent. One that said nothing yet answers
+/// for itself.
+fn known_to_sdk(command: Command, grounds: &Grounds) -> Result<(), Refusal> {
+    let needs = command.since_sdk();
+    match grounds.sdk {
+        Some(found) if found < needs => Err(Refusal::NotInSdk { needs, found }),
+        _ => Ok(()),
+    }
+}
+
+fn on_ground(is_proven: bool) -> Result<(), Refusal> {
+    is_proven.then_some(()).ok_or(Refusal::NotOnGround)
 }
 
 /// Down is always possible: what is believed of the drone keeps nobody from it,
@@ -149,6 +171,8 @@ mod tests {
                 basis: Basis::State,
             },
             grounded: phase == Phase::Landed,
+            on_floor: phase == Phase::Landed,
+            sdk: None,
             takeoff_battery_pct: 10,
             height_cm: Some(120),
             height_limit_cm: None,

@@ -24,12 +24,33 @@ const FLIGHT_PER_PERCENT: Duration = Duration::from_secs(9);
 /// a third of them lost still leaves several in it.
 pub(in super::super) const FRESH_WITHIN: Duration = Duration::from_millis(1_500);
 
+/// How long motors may idle on the ground before the gateway stops them: propellers that
+/// turn and nobody minds are a hazard, and cooling takes less.
+pub(super) const IDLES_FOR: Duration = Duration::from_secs(60);
+
+/// How long after they were told to stop their states may still show them turning.
+const STOPS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Height gained that is no drift of a drone on the floor, in cm: one step of `h` is 10.
+const RISEN_BY_CM: i32 = 20;
+
+/// Motors that idle.
+#[derive(Clone, Copy, Debug, Default)]
+struct Idle {
+    since: Mono,
+    stopped: Option<Mono>,
+    /// The height that it said then, in cm: what counts is whether it rises.
+    height_cm: Option<i32>,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Verdict {
     /// Neither proven.
     #[default]
     Unproven,
     Ground,
+    /// On the ground, with motors that were told to turn.
+    Idle,
     Air,
     /// Silent in the air for longer than the battery can have lasted.
     Spent,
@@ -45,6 +66,8 @@ pub(super) struct Belief {
     grounded: Mono,
     /// The charge that was last said.
     battery_pct: Option<u8>,
+    /// Of motors that idle: since when, and whether they were told to stop.
+    idle: Idle,
     /// Until when a flight of the run before may last of which nothing was heard since.
     recalled_until: Option<Mono>,
 }
@@ -58,6 +81,13 @@ impl Belief {
         };
         self.recalled_until = None;
         self.battery_pct = battery_pct.or(self.battery_pct);
+        if self.verdict == Verdict::Idle {
+            if self.idles_on(motion, now) {
+                return false;
+            }
+            // What its motors do now is no idling that it was told to.
+            self.verdict = Verdict::Unproven;
+        }
         if motion.proves_ground(self.counts_from) {
             self.verdict = Verdict::Ground;
             self.grounded = heard;
@@ -110,6 +140,56 @@ impl Belief {
         self.counts_from = now.plus(TAKEOFF_SHOWS_WITHIN);
     }
 
+    /// It was told to let its motors idle on the ground, or no more.
+    pub(super) fn idle_told(&mut self, on: bool, motion: &Motion, now: Mono) {
+        match self.verdict {
+            Verdict::Ground if on => {
+                self.verdict = Verdict::Idle;
+                self.idle = Idle {
+                    since: now,
+                    stopped: None,
+                    height_cm: motion.height_cm(),
+                };
+            }
+            Verdict::Idle if !on => self.idle.stopped = Some(now),
+            _ => {}
+        }
+    }
+
+    /// It refused to: it stands as it did.
+    pub(super) fn idle_refused(&mut self) {
+        if self.verdict == Verdict::Idle {
+            self.verdict = Verdict::Ground;
+        }
+    }
+
+    /// Whether what the states show is still a drone on the floor that idles.
+    fn idles_on(&self, motion: &Motion, now: Mono) -> bool {
+        let is_over = match self.idle.stopped {
+            // A firmware that counts no motor time while they idle shows stillness all
+            // along: it counts from when they were told to stop.
+            Some(at) => motion.proves_ground(at) || now.since(at) >= STOPS_WITHIN,
+            None => now.since(self.idle.since) >= IDLES_FOR + STOPS_WITHIN,
+        };
+        let rose = motion
+            .height_cm()
+            .zip(self.idle.height_cm)
+            .is_some_and(|(now_cm, then_cm)| now_cm - then_cm >= RISEN_BY_CM);
+        !is_over && motion.is_low() && !rose
+    }
+
+    /// For how long its motors have idled.
+    pub(super) fn idles_for(&self, now: Mono) -> Option<Duration> {
+        let idles = self.verdict == Verdict::Idle && self.idle.stopped.is_none();
+        idles.then(|| now.since(self.idle.since))
+    }
+
+    /// Whether a fresh state shows a drone on the floor: at rest, or with idling motors.
+    pub(super) fn is_on_floor(&self, motion: &Motion, now: Mono) -> bool {
+        let idles = self.verdict == Verdict::Idle && motion.is_fresh(now, FRESH_WITHIN);
+        idles || self.is_grounded(motion, now)
+    }
+
     /// It refused to take off: only running motors say otherwise.
     pub(super) fn takeoff_refused(&mut self, motion: &Motion) {
         if motion
@@ -141,6 +221,7 @@ impl Belief {
         let phase = match (told, self.verdict) {
             (Some(told), _) => told,
             (None, Verdict::Air) => Phase::Flying,
+            (None, Verdict::Idle) => Phase::Idling,
             (None, _) => Phase::Landed,
         };
         let basis = match (motion.heard(), self.verdict) {

@@ -4,7 +4,9 @@
 mod asking;
 mod guarding;
 mod judging;
+mod kinds;
 mod rivalry;
+mod sticking;
 mod wire;
 
 use std::sync::Arc;
@@ -12,7 +14,6 @@ use std::time::Duration;
 
 use readings::clock::Mono;
 use readings::command::CommandIds;
-use tello::catalog::{Course, Effect};
 use tello::command::Command;
 use tello::reply::Reply;
 use tokio::sync::oneshot;
@@ -25,11 +26,13 @@ use super::queue::{Gate, Queue, QueueStats};
 use super::reports::{Report, Reports, Wish};
 use super::rival::RivalWatch;
 use super::snapshot::Snapshot;
+use super::sticks::Sticks;
 use super::todo::Todo;
 use super::{Admission, Request, Wished};
 use crate::sources::vehicles::{
-    Aim, CommandError, Controls, Flight, LinkState, Operator, Outcome, Phase, TakeoffGate,
+    Aim, CommandError, Controls, Flight, LinkState, Operator, Outcome, Phase, Refusal, TakeoffGate,
 };
+use kinds::{flies, leads_down};
 
 /// How often the guard looks.
 const GUARD_EVERY: Duration = Duration::from_secs(1);
@@ -108,6 +111,11 @@ pub(in super::super) struct CommandExecutor {
     rival: RivalWatch,
     /// Whether its sticks are held.
     sticks_held: bool,
+    sticks: Sticks,
+    /// Who flies by them, as a command that lasts while they do.
+    sticks_wish: Option<Wish>,
+    /// Why frames are not taken, as that was last told.
+    sticks_refused: Option<Refusal>,
     /// Whether a silent flight was given up since the last look at it.
     gave_up: bool,
     operator: Option<Operator>,
@@ -148,6 +156,9 @@ impl CommandExecutor {
             belief: Belief::default(),
             rival: RivalWatch::default(),
             sticks_held: false,
+            sticks: Sticks::default(),
+            sticks_wish: None,
+            sticks_refused: None,
             gave_up: false,
             operator: None,
             last_sent: Mono::ZERO,
@@ -214,7 +225,9 @@ impl CommandExecutor {
         let mut todo = Todo::new();
         self.see(about, &mut todo);
         let (aim, towards) = match wished {
-            Wished::Command(command) | Wished::Awaited(command) => (None, Ok(command)),
+            Wished::Command(command) | Wished::Awaited(command) | Wished::Judged(command) => {
+                (None, Ok(command))
+            }
             Wished::Aim(aim) => (Some(aim), self.towards(aim, about)),
         };
         let command = towards.clone().unwrap_or(Command::Stop);
@@ -225,6 +238,8 @@ impl CommandExecutor {
         wish.aim = aim;
         let id = wish.id;
         let verdict = match towards.and_then(|command| self.admit_from(&by, command, about)) {
+            // Asked, and not given: nobody hears of it.
+            Ok(()) if matches!(wished, Wished::Judged(_)) => Ok(id),
             Ok(()) => {
                 self.reports
                     .queued(&wish, own.as_ref().map(|own| own.why.clone()));
@@ -235,7 +250,7 @@ impl CommandExecutor {
                 Err(CommandError::Refused { id, why })
             }
         };
-        if verdict.is_ok() {
+        if verdict.is_ok() && !matches!(wished, Wished::Judged(_)) {
             // Who brings a drone down, or asks for its camera, does not fly it: the flyer
             // stays who told it to move, and is missed when he goes.
             if flies(command) {
@@ -322,6 +337,7 @@ impl CommandExecutor {
             outcome,
             awaited,
         });
+        self.sticks_give_way(command, about.now);
         if let Some(down) = Down::of(command) {
             let in_manoeuvre = self.queue.in_manoeuvre(about.now);
             self.queue.clear_all(todo);
@@ -360,6 +376,7 @@ impl CommandExecutor {
         self.queue.tick(about.now, &mut todo);
         self.ask_who_it_is(about, &mut todo);
         let mut out = self.carry_out(todo, about);
+        out.extend(self.move_sticks(about));
         if std::mem::take(&mut self.stream_forsaken) {
             out.extend(self.ask_unwished(Command::StreamOff, about));
         }
@@ -440,36 +457,17 @@ impl CommandExecutor {
 
     /// When [`CommandExecutor::tick`] has something to do next, at the latest.
     pub(in super::super) fn wake_at(&self) -> Option<Mono> {
-        let wake = [self.queue.wake_at(), self.down.wake_at()];
+        let wake = [
+            self.queue.wake_at(),
+            self.down.wake_at(),
+            self.sticks.wake_at(),
+        ];
         wake.into_iter().flatten().min()
     }
 
     pub(in super::super) fn stats(&self) -> QueueStats {
         self.queue.stats()
     }
-}
-
-/// Whether `command` flies the drone, so that it needs control of it.
-fn flies(command: Command) -> bool {
-    let sets_speed = matches!(command, Command::Listed(listed) if listed.entry().word == "speed");
-    command.is_manoeuvre() || sets_speed || matches!(command, Command::Rc(_))
-}
-
-/// Whether a drone that obeys `command` may sink by it.
-fn leads_down(command: Command) -> bool {
-    match command {
-        Command::Rc(_) | Command::Land => true,
-        Command::Listed(listed) if listed.entry().effect == Effect::Flies(Course::Flip) => true,
-        // Over a pad it may begin higher than it ends; an arc may dip between.
-        _ => command
-            .way()
-            .is_some_and(|way| way.over_pad || way.end_cm < 0 || is_arc(command)),
-    }
-}
-
-fn is_arc(command: Command) -> bool {
-    let arc = Effect::Flies(Course::Arc);
-    matches!(command, Command::Listed(listed) if listed.entry().effect == arc)
 }
 
 #[cfg(test)]
@@ -487,3 +485,11 @@ mod reports_tests;
 #[cfg(test)]
 #[path = "executor_flyer_tests.rs"]
 mod flyer_tests;
+
+#[cfg(test)]
+#[path = "executor_ground_tests.rs"]
+mod ground_tests;
+
+#[cfg(test)]
+#[path = "executor_sticks_tests.rs"]
+mod sticks_tests;

@@ -41,6 +41,16 @@ pub(in super::super) struct Identity {
 }
 
 impl Identity {
+    /// Major version of its SDK, as far as it said; firmware that knows no serial number is
+    /// older than 2.0.
+    pub(super) fn sdk_major(&self) -> Option<u8> {
+        let said = self.sdk.as_deref().and_then(|word| word.get(..1));
+        let major = said.and_then(|digit| digit.parse().ok());
+        major
+            .filter(|major| *major > 0)
+            .or(self.is_unknown.then_some(1))
+    }
+
     /// The drone is connected, again perhaps. In flight it is still the one it was.
     pub(super) fn met(&mut self, may_fly: bool) {
         (self.asked, self.ask_at, self.misses) = (0, Mono::ZERO, 0);

@@ -7,6 +7,7 @@
 //! [`identity`] asks which drone it is; [`guard`] acts for an operator who is gone and for an
 //! empty battery. All pure and given `now`; which flyers are there, and who has control, is
 //! asked of the table that all vehicles share.
+//! [`sticks`] flies by thumbs, beside the queue.
 //! [`executor`] is what the link's task drives: it owns no socket, since a drone
 //! has one client port and the link owns that.
 
@@ -23,6 +24,7 @@ mod replies;
 mod reports;
 mod rival;
 mod snapshot;
+mod sticks;
 mod todo;
 
 use tokio::sync::oneshot;
@@ -34,6 +36,7 @@ pub(super) use identity::{Word, word};
 pub(super) use reports::{publish, publish_refusal};
 pub(super) use snapshot::Snapshot;
 
+use readings::clock::Mono;
 use readings::command::CommandId;
 use tello::command::Command;
 
@@ -68,8 +71,20 @@ pub(super) enum Wished {
     Command(Command),
     /// This command, unless nobody waits for it any more when its turn comes.
     Awaited(Command),
+    /// Whether this command would be taken; nothing is sent.
+    Judged(Command),
     /// To get there, by whatever command leads there when its turn comes.
     Aim(Aim),
+}
+
+/// Sticks as somebody holds them now.
+#[derive(Clone, Debug)]
+pub(super) struct StickFrame {
+    /// Roll, pitch, throttle, yaw, each −100 to 100.
+    pub(super) axes: [i8; 4],
+    pub(super) by: Operator,
+    /// When it came in.
+    pub(super) at: Mono,
 }
 
 /// A command on its way to a drone's task.

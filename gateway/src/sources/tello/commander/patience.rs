@@ -46,6 +46,8 @@ pub(super) fn patience(command: Command) -> Patience {
             timeout: Duration::ZERO,
             tries: 0,
         },
+        // A text that scrolls would begin anew, so it is sent once.
+        Command::Extension(_) => once(2),
         // Asked of a drone at rest, and in nobody's way: a take-off may be waiting.
         Command::Read(Query::SerialNumber | Query::Sdk | Query::Hardware) => Patience {
             timeout: Duration::from_millis(500),

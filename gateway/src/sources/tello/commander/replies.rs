@@ -18,7 +18,8 @@ pub(super) fn is_busy(words: &str) -> bool {
 
 /// What `reply` means for `command`; `None` when it cannot be its reply.
 pub(super) fn judge(command: Command, reply: &Reply<'_>) -> Option<Outcome> {
-    let is_read = matches!(command, Command::Read(_));
+    // The TT's own controller answers in words of its own, never by `ok` alone.
+    let is_read = matches!(command, Command::Read(_) | Command::Extension(_));
     match *reply {
         Reply::Binary | Reply::Noise => None,
         Reply::Ok | Reply::Unactive if is_read => None,
@@ -37,5 +38,9 @@ pub(super) fn judge(command: Command, reply: &Reply<'_>) -> Option<Outcome> {
 }
 
 fn is_refusal(text: &str) -> bool {
-    text == "out of range" || text == "forced stop" || text.starts_with("unknown command")
+    // (`led error`, `matrix error`: the TT's own controller.)
+    text == "out of range"
+        || text.ends_with(" error")
+        || text == "forced stop"
+        || text.starts_with("unknown command")
 }

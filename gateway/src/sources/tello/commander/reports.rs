@@ -145,7 +145,10 @@ impl Reports {
 /// alone; a manoeuvre by the drone's word.
 fn end_of(command: Command, outcome: &Outcome) -> CommandState {
     match outcome {
-        Outcome::Done if Down::of(command).is_some() => CommandState::Confirmed,
+        // Neither is answered, or by its answer alone: what the states show counts.
+        Outcome::Done if Down::of(command).is_some() || matches!(command, Command::Rc(_)) => {
+            CommandState::Confirmed
+        }
         Outcome::Done | Outcome::Answer(_) => CommandState::Answered,
         Outcome::Sent => CommandState::Sent,
         Outcome::NoReply | Outcome::Unconfirmed => CommandState::Unconfirmed,
@@ -186,7 +189,9 @@ pub(in super::super) fn publish_refusal(
     let mut reports = Reports::new(events.command_ids());
     let mut wish = reports.wish(Command::Stop, by);
     match wished {
-        Wished::Command(command) | Wished::Awaited(command) => wish.command = command,
+        Wished::Command(command) | Wished::Awaited(command) | Wished::Judged(command) => {
+            wish.command = command
+        }
         Wished::Aim(aim) => wish.aim = Some(aim),
     }
     reports.refused(&wish, why);

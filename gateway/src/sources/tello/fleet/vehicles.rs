@@ -1,12 +1,13 @@
 //! The fleet as a kind of vehicle.
 
 use futures_util::future::BoxFuture;
+use readings::clock::Mono;
 use tello::command::Command;
 
-use super::super::commander::Wished;
+use super::super::commander::{StickFrame, Wished, publish_refusal};
 use super::Fleet;
 use crate::sources::vehicles::{
-    Aim, CommandError, ConnectError, DroneView, Operator, OwnWish, Pending, TakeoffCheck,
+    Aim, CommandError, ConnectError, DroneView, Operator, OwnWish, Pending, Refusal, TakeoffCheck,
     TakeoffFacts, UnknownDrone, VehicleKind, takeoff_checks,
 };
 
@@ -36,6 +37,26 @@ impl VehicleKind for Fleet {
         Box::pin(Fleet::command(self, id, command, by))
     }
 
+    fn judge<'a>(
+        &'a self,
+        id: &'a str,
+        command: Command,
+        by: &'a Operator,
+        why: Option<Refusal>,
+    ) -> BoxFuture<'a, Result<(), CommandError>> {
+        Box::pin(async move {
+            if let Some(why) = why {
+                let slot = self.slot(id).ok_or_else(|| UnknownDrone(id.to_owned()))?;
+                let wish = (Wished::Command(command), by);
+                let id = publish_refusal(&self.inner.events, &slot.plan.id, wish, &why);
+                return Err(CommandError::Refused { id, why });
+            }
+            self.give(id, Wished::Judged(command), by, None)
+                .await
+                .map(drop)
+        })
+    }
+
     fn aim<'a>(
         &'a self,
         id: &'a str,
@@ -60,6 +81,15 @@ impl VehicleKind for Fleet {
             )
             .await
         })
+    }
+
+    fn sticks(&self, id: &str, axes: [i8; 4], by: &Operator) -> Option<Option<Refusal>> {
+        let slot = self.slot(id)?;
+        Some(slot.sticks.put(StickFrame {
+            axes,
+            by: by.clone(),
+            at: Mono::now(),
+        }))
     }
 
     fn takeoff_checks(&self, id: &str) -> Option<Vec<TakeoffCheck>> {

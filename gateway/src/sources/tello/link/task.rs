@@ -13,6 +13,7 @@ mod identity;
 #[path = "notices.rs"]
 mod notices;
 
+use std::fmt::Write as _;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use readings::clock::Mono;
 use readings::event::EventLog;
 use readings::{Metric, Reading};
-use tello::command::Command;
+use tello::command::{Command, MAX_EXTENSION_BYTES};
 use tello::reply::Reply;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -132,6 +133,7 @@ impl LinkTask {
     pub(crate) async fn run(mut self) {
         let roster = self.roster.clone();
         let mut wanted = roster.slots[self.index].wanted.subscribe();
+        let index = self.index;
         let mut buffer = [0; REPLY_BYTES];
         loop {
             let pause = self.look().await;
@@ -150,6 +152,7 @@ impl LinkTask {
                     self.transmit(out).await;
                     admission.tell();
                 }
+                () = roster.slots[index].sticks.come() => self.take_sticks().await,
                 received = self.port.receive(&mut buffer) => match received {
                     Ok(length) => self.take_reply(&buffer[..length]).await,
                     Err(error) => {
@@ -242,6 +245,20 @@ impl LinkTask {
         }
     }
 
+    /// Takes the newest frame of the sticks.
+    async fn take_sticks(&mut self) {
+        let Some(frame) = self.slot().sticks.take() else {
+            return;
+        };
+        let whose = frame.by.session;
+        let about = self.snapshot();
+        let (out, refused) = self.executor.take_sticks(frame, &about);
+        if let Some(why) = refused {
+            self.slot().sticks.refuse(whose, why);
+        }
+        self.transmit(out).await;
+    }
+
     fn snapshot(&self) -> Snapshot {
         let slot = self.slot();
         let (link, reason) = {
@@ -267,7 +284,7 @@ impl LinkTask {
         while !commands.is_empty() {
             let mut next = Outgoing::new();
             for command in commands {
-                if let Err(error) = self.port.send(&command.to_string()).await {
+                if let Err(error) = self.port.send(&written(command)).await {
                     self.take_error(&error);
                     let (about, error) = (self.snapshot(), error.to_string());
                     next.extend(self.executor.not_sent(command, &error, &mut steps, &about));
@@ -386,6 +403,17 @@ impl LinkTask {
         let readings: heapless::Vec<Reading, 2> = rate.into_iter().chain(age).collect();
         self.sink.publish(slot.source, &readings);
     }
+}
+
+/// Longest command: text for the TT's own controller, and `EXT`.
+const MAX_COMMAND_BYTES: usize = MAX_EXTENSION_BYTES + 8;
+
+/// `command` as it goes on the wire; nothing is allocated, for sticks come 30 times a second.
+fn written(command: Command) -> heapless::String<MAX_COMMAND_BYTES> {
+    let mut text = heapless::String::new();
+    // It fits: the longest of the table is `curve`, with eight numbers.
+    let _ = write!(text, "{command}");
+    text
 }
 
 /// Whether a datagram on the command port is a state: some firmware sends those

@@ -2,11 +2,15 @@
 
 use tello::command::{Command, Query};
 
+use super::super::belief::IDLES_FOR;
 use super::super::guard::{Act, Flyer, Watched};
 use super::super::snapshot::Snapshot;
 use super::super::todo::Todo;
 use super::{CommandExecutor, Intervention, Outgoing};
 use crate::sources::vehicles::{Operator, Phase};
+
+/// Why motors are stopped that nobody stops.
+const IDLED_LONG: &str = "its motors have idled on the ground for a minute";
 
 impl CommandExecutor {
     pub(super) fn stand_guard(&mut self, about: &Snapshot) -> Outgoing {
@@ -32,6 +36,10 @@ impl CommandExecutor {
             last_sent: self.last_sent,
             battery_pct: about.battery_now_pct(),
         };
+        let idled = self.belief.idles_for(about.now);
+        if idled.is_some_and(|long| long >= IDLES_FOR) && self.queue.is_idle() {
+            return self.stop_idling(about);
+        }
         let (command, intervention) = match self.guard.look(watched) {
             None => return Outgoing::new(),
             Some(Act::KeepAlive) => return self.ask_unwished(Command::Read(Query::Battery), about),
@@ -42,6 +50,17 @@ impl CommandExecutor {
         self.intervention = Some(intervention);
         let mut todo = Todo::new();
         let wish = self.reports.own(command, intervention.why());
+        self.submit(wish, (None, false), about, &mut todo);
+        self.carry_out(todo, about)
+    }
+
+    /// Stops motors that have idled for long enough.
+    fn stop_idling(&mut self, about: &Snapshot) -> Outgoing {
+        let Ok(command) = Command::parse("motoroff") else {
+            return Outgoing::new();
+        };
+        let mut todo = Todo::new();
+        let wish = self.reports.own(command, IDLED_LONG);
         self.submit(wish, (None, false), about, &mut todo);
         self.carry_out(todo, about)
     }

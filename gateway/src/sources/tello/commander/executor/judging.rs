@@ -8,7 +8,8 @@ use super::super::aiming::leads_to;
 use super::super::down::Down;
 use super::super::queue::WAITS_FOR;
 use super::super::snapshot::Snapshot;
-use super::{CommandExecutor, Ticket, flies};
+use super::kinds::flies;
+use super::{CommandExecutor, Ticket};
 use crate::sources::vehicles::{Aim, MIN_MOVE_CM, Operator, Refusal};
 
 /// Height of a take-off, in cm: 0.8 to 1.2 m were captured.
@@ -48,12 +49,13 @@ impl CommandExecutor {
             // One that a take-off waits for is as good as gone: land and stop are taken,
             // and take the take-off back.
             grounded: self.belief.is_grounded(&about.motion, about.now) && !self.queue.takes_off(),
+            on_floor: self.belief.is_on_floor(&about.motion, about.now),
+            sdk: self.identity.sdk_major(),
             takeoff_battery_pct: self.guard.policy().takeoff_battery_pct,
             height_cm: self.height_at_the_end_cm(about),
             height_limit_cm: self.guard.policy().height_limit_cm,
             mistaken: self.mistaken.clone(),
-            held: command
-                .takes_off()
+            held: (command.takes_off() || command.idles() == Some(true))
                 .then(|| self.takeoff.why_not())
                 .flatten(),
         }

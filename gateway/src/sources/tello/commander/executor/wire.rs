@@ -8,7 +8,8 @@ use super::super::down::Down;
 use super::super::reports::Report;
 use super::super::snapshot::Snapshot;
 use super::super::todo::{Do, Todo};
-use super::{CommandExecutor, Outgoing, SINKING_TOLD_FOR, Ticket, leads_down};
+use super::kinds::leads_down;
+use super::{CommandExecutor, Outgoing, SINKING_TOLD_FOR, Ticket};
 use crate::sources::vehicles::{Aim, Outcome};
 
 impl CommandExecutor {
@@ -100,7 +101,7 @@ impl CommandExecutor {
                 None => return,
             },
         };
-        if command.is_manoeuvre()
+        if (command.is_manoeuvre() || command.needs_ground())
             && let Err(why) = self.judge_when_sent(command, about)
         {
             return self.queue.withdraw(why, about.now, todo);
@@ -115,6 +116,9 @@ impl CommandExecutor {
         }
         if command.takes_off() {
             self.belief.takeoff_sent(about.now);
+        }
+        if let Some(on) = command.idles() {
+            self.belief.idle_told(on, &about.motion, about.now);
         }
         // Fewer than these a call, see its type.
         let _ = out.push(command);
@@ -157,6 +161,11 @@ impl CommandExecutor {
         match (ticket.command, &outcome) {
             (command, Outcome::Refused(_) | Outcome::Unsent(_)) if command.takes_off() => {
                 self.belief.takeoff_refused(&about.motion)
+            }
+            (command, Outcome::Refused(_) | Outcome::Unsent(_))
+                if command.idles() == Some(true) =>
+            {
+                self.belief.idle_refused();
             }
             (Command::StreamOn, Outcome::Done) if ticket.is_forsaken() => {
                 self.stream_forsaken = true;

@@ -1,0 +1,130 @@
+//! Who may fly by sticks, and what ends it.
+
+use tello::command::Direction;
+
+use super::super::StickFrame;
+use super::bench::Bench;
+use super::*;
+
+const FORWARD: [i8; 4] = [0, 50, 0, 0];
+
+/// A drone in the air, and who took control of it.
+fn flown() -> (Bench, Operator) {
+    let mut bench = Bench::flying(80);
+    let by = bench.attend("ann");
+    take_control(&bench, &by);
+    bench.sent();
+    (bench, by)
+}
+
+fn take_control(bench: &Bench, by: &Operator) {
+    let (drone, now) = ("d".into(), bench.now);
+    bench.controls.take(&drone, by, now).expect("a session");
+}
+
+fn hold(bench: &mut Bench, by: &Operator, axes: [i8; 4]) -> Option<Refusal> {
+    let frame = StickFrame {
+        axes,
+        by: by.clone(),
+        at: bench.now,
+    };
+    let (out, refused) = bench.executor.take_sticks(frame, &bench.about());
+    bench.note(out);
+    refused
+}
+
+#[test]
+fn sticks_need_control_and_a_drone_in_the_air() {
+    let mut bench = Bench::flying(80);
+    let by = bench.attend("ann");
+    bench.sent();
+    assert_eq!(hold(&mut bench, &by, FORWARD), Some(Refusal::NoControl));
+    assert_eq!(hold(&mut bench, &by, FORWARD), None, "told once");
+    take_control(&bench, &by);
+    let other = Operator {
+        name: "ben".into(),
+        session: None,
+        ..by.clone()
+    };
+    let held = Refusal::Controlled("ann".into());
+    assert_eq!(hold(&mut bench, &other, FORWARD), Some(held));
+    assert!(bench.sent().is_empty());
+    assert_eq!(hold(&mut bench, &by, FORWARD), None);
+    assert_eq!(bench.sent(), ["rc 0 50 0 0"]);
+
+    let mut landed = Bench::new();
+    let by = landed.attend("ann");
+    take_control(&landed, &by);
+    landed.sent();
+    assert_eq!(hold(&mut landed, &by, FORWARD), Some(Refusal::NotAirborne));
+    assert!(landed.sent().is_empty());
+}
+
+#[test]
+fn a_mode_is_one_command_that_ends_with_its_last_frame() {
+    let (mut bench, by) = flown();
+    bench.executor.take_reports();
+    for _ in 0..5 {
+        assert_eq!(hold(&mut bench, &by, FORWARD), None);
+        bench.pass(100);
+    }
+    bench.pass(3_000);
+    let states: Vec<String> = bench
+        .executor
+        .take_reports()
+        .iter()
+        .map(|step| format!("{:?}", step.state))
+        .collect();
+    assert_eq!(states, ["Queued", "Sent", "Confirmed"], "once each");
+    let sent = bench.sent();
+    assert!(sent.iter().filter(|text| *text == "rc 0 0 0 0").count() >= 3);
+}
+
+#[test]
+fn after_a_down_command_only_control_taken_anew_flies_by_sticks() {
+    for down in [Command::Land, Command::Stop, Command::Emergency] {
+        let (mut bench, by) = flown();
+        assert_eq!(hold(&mut bench, &by, FORWARD), None);
+        bench.ask_as("anybody", down).expect("never limited");
+        bench.sent();
+        let refused = hold(&mut bench, &by, FORWARD);
+        assert_eq!(refused, Some(Refusal::ControlAnew), "{down}");
+        bench.pass(1_000);
+        let moved = bench.sent().into_iter().any(|text| text == "rc 0 50 0 0");
+        assert!(!moved, "{down}");
+    }
+    let (mut bench, by) = flown();
+    bench.ask_as("anybody", Command::Stop).expect("taken");
+    bench.hear("ok");
+    bench.pass(1_000);
+    take_control(&bench, &by);
+    bench.sent();
+    assert_eq!(hold(&mut bench, &by, FORWARD), None);
+    assert_eq!(bench.sent(), ["rc 0 50 0 0"]);
+}
+
+#[test]
+fn a_move_comes_in_their_place_and_no_zero_in_its_way() {
+    let (mut bench, by) = flown();
+    assert_eq!(hold(&mut bench, &by, FORWARD), None);
+    let up = Command::Move {
+        direction: Direction::Up,
+        distance_cm: 50,
+    };
+    bench.ask_by(by.clone(), up).expect("taken");
+    bench.pass(200);
+    assert_eq!(bench.sent(), ["rc 0 50 0 0", "up 50"]);
+    assert_eq!(hold(&mut bench, &by, FORWARD), Some(Refusal::Busy));
+    bench.pass(1_000);
+    assert!(bench.sent().iter().all(|text| !text.starts_with("rc")));
+}
+
+#[test]
+fn who_holds_sticks_is_missed_like_any_flyer() {
+    let (mut bench, by) = flown();
+    hold(&mut bench, &by, FORWARD);
+    // The page is gone: neither frames nor presence.
+    bench.attending = None;
+    bench.pass(4_500);
+    assert_eq!(bench.count(Command::Land), 1);
+}
