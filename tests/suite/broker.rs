@@ -259,7 +259,7 @@ async fn only_a_fresh_order_brings_a_drone_down() -> anyhow::Result<()> {
     broker
         .hears("mfg-drone/Roof/availability", |one| one.payload == "online")
         .await?;
-    let fresh = ["-D", "publish", "message-expiry-interval", "2"];
+    let fresh = ["-D", "publish", "message-expiry-interval", "30"];
     let outcome = "mfg-drone/Roof/drones/d1/command/outcome";
     // (Listened to before it says that it is there; a broker takes one after the other.)
     broker

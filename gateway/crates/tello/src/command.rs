@@ -377,7 +377,7 @@ mod tests {
     }
 
     /// Command, least and greatest value of its one number.
-    const LIMITS: [(&str, i32, i32); 13] = [
+    const LIMITS: [(&str, i32, i32); 12] = [
         ("up N", 20, 500),
         ("cw N", 1, 360),
         ("ccw N", 1, 360),
@@ -388,7 +388,6 @@ mod tests {
         ("speed N", 10, 100),
         ("rc N 0 0 0", -100, 100),
         ("rc 0 0 0 N", -100, 100),
-        ("mdirection N", 0, 2),
         ("port N 11111", 1025, 65535),
         ("port 8890 N", 1025, 65535),
     ];
