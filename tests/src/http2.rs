@@ -18,6 +18,8 @@ pub mod kind {
     pub const DATA: u8 = 0x0;
     /// A request or the head of an answer.
     pub const HEADERS: u8 = 0x1;
+    /// Takes a request back.
+    pub const RST_STREAM: u8 = 0x3;
     /// Settings of a connection.
     pub const SETTINGS: u8 = 0x4;
     /// Asks for a sign of life.
@@ -135,7 +137,11 @@ impl Http2 {
         })
     }
 
-    async fn send(
+    /// Sends any frame.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub async fn send(
         &mut self,
         kind: u8,
         flags: u8,

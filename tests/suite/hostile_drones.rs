@@ -92,7 +92,9 @@ async fn a_foreign_sender_is_dropped_and_counted() -> anyhow::Result<()> {
     Ok(())
 }
 
+// (Where others compute, the path waits for a processor, and the socket is full of strangers.)
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine at rest: .ci/run has it alone"]
 async fn a_flood_of_strangers_costs_no_drone_a_datagram() -> anyhow::Result<()> {
     const STATES: u32 = 200;
     let gateway = Gateway::builder().drone("d1", 2).start().await?;
@@ -112,6 +114,14 @@ async fn a_flood_of_strangers_costs_no_drone_a_datagram() -> anyhow::Result<()> 
     let flood = drone::Flood::begin(gateway.block().host(3), to)?;
     eventually("the flood is seen", || async {
         Ok((counted(flooded).await? == 1.0).then_some(()))
+    })
+    .await?;
+    // What came in before it was seen still lies in the socket, and a state may find no
+    // room behind it: one that is taken says that all of that is read.
+    eventually("the socket is read empty", || async {
+        let before = counted(taken).await?;
+        peer.send(to, &drone::state(60, 60)).await?;
+        Ok((counted(taken).await? > before).then_some(()))
     })
     .await?;
     let before = counted(taken).await?;

@@ -104,7 +104,7 @@ fn tail(path: &Path) -> std::io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::notify::Webhook;
+    use crate::config::notify::{Email, Service, Webhook};
 
     #[test]
     fn secrets_do_not_leave() {
@@ -127,7 +127,28 @@ mod tests {
         });
         config.upstream.key = Some("upstream-secret".into());
         config.upstream.url = Some("https://user:url-secret@vision.example/v1?k=url-secret".into());
+        let service = |url: &str| Service {
+            name: "site".into(),
+            url: Some(url.into()),
+            token: Some("token-secret".into()),
+            ..Service::default()
+        };
+        config.notify.slack = vec![service("https://hooks.slack.com/T0/url-secret")];
+        config.notify.ntfy = vec![service("https://user:url-secret@ntfy.example/topic")];
+        config.notify.alertmanager = vec![service("https://alerts.example?token=url-secret")];
+        config.notify.line = vec![service("not a url, url-secret")];
+        config.notify.email = vec![Email {
+            smtp: "smtps://user:url-secret@mail.example".into(),
+            password: Some("token-secret".into()),
+            ..Email::default()
+        }];
+        config.notify.proxy = Some("http://user:url-secret@proxy.example:3128".into());
+        config.mqtt.url = Some("mqtts://user:url-secret@broker.example".into());
         let text = bundle(&config).expect("bundle");
+        assert!(!text.contains("token-secret"), "{text}");
+        for host in ["mail.example", "proxy.example:3128", "broker.example"] {
+            assert!(text.contains(host), "{host} in {text}");
+        }
         assert!(text.contains("hooks.example"));
         assert!(
             !text.contains("very-secret") && !text.contains("hmac-secret"),

@@ -90,6 +90,7 @@ impl Notify {
         for email in &mut self.email {
             email.redact();
         }
+        self.proxy = self.proxy.as_deref().map(place_alone);
     }
 }
 
@@ -102,6 +103,14 @@ pub(crate) fn without_secrets(url: &str) -> String {
     match place(url) {
         Some(place) => format!("{place}/{REMOVED}"),
         None => REMOVED.to_owned(),
+    }
+}
+
+/// The same of an address that is a host and no more: such a one stays as it is.
+pub(crate) fn place_alone(url: &str) -> String {
+    match place(url) {
+        Some(place) if place == url.trim_end_matches('/') => url.to_owned(),
+        _ => without_secrets(url),
     }
 }
 
@@ -340,6 +349,7 @@ impl Email {
 
     fn redact(&mut self) {
         self.password = self.password.as_ref().map(|_| REMOVED.to_owned());
+        self.smtp = place_alone(&self.smtp);
         // Whose addresses they are is nobody's business either.
         self.to = vec![REMOVED.to_owned(); self.to.len()];
     }

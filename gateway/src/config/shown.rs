@@ -5,7 +5,7 @@
 use toml::Value;
 
 use super::load::Loaded;
-use super::notify::without_secrets;
+use super::notify::{place_alone, without_secrets};
 use super::place::Place;
 use super::{Config, to_table};
 
@@ -27,6 +27,7 @@ impl Config {
         let mut config = self.clone();
         config.upstream.key = config.upstream.key.as_ref().map(|_| "(removed)".to_owned());
         config.upstream.url = config.upstream.url.as_deref().map(without_secrets);
+        config.mqtt.url = config.mqtt.url.as_deref().map(place_alone);
         config.notify.redact();
         config
     }

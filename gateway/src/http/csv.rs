@@ -22,42 +22,38 @@ pub(crate) const CSV: &str = "csv";
 /// Its media type in the document.
 pub(crate) const MEDIA_TYPE: &str = "text/csv";
 
-static TEXT_CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+pub(crate) static TEXT_CSV: HeaderValue =
+    HeaderValue::from_static("text/csv; charset=utf-8; header=present");
 
-/// Lines being written.
-pub(crate) struct Csv(String);
-
-impl Csv {
-    /// With a line of column names.
-    pub(crate) fn new(columns: &[&str]) -> Csv {
-        let mut csv = Csv(String::new());
-        csv.line(columns);
-        csv
-    }
-
-    /// A line of fields.
-    pub(crate) fn line<T: Display>(&mut self, fields: &[T]) {
-        for (index, field) in fields.iter().enumerate() {
-            if index > 0 {
-                self.0.push(',');
-            }
-            let field = field.to_string();
-            match field.contains([',', '"', '\n', '\r']) {
-                true => {
-                    self.0.push('"');
-                    self.0.push_str(&field.replace('"', "\"\""));
-                    self.0.push('"');
-                }
-                false => self.0.push_str(&field),
-            }
+/// A line of fields.
+pub(crate) fn line<T: Display>(fields: &[T]) -> Vec<u8> {
+    let mut line = String::new();
+    for (index, field) in fields.iter().enumerate() {
+        if index > 0 {
+            line.push(',');
         }
-        self.0.push_str("\r\n");
+        let field = field.to_string();
+        match field.contains([',', '"', '\n', '\r']) {
+            true => {
+                line.push('"');
+                line.push_str(&field.replace('"', "\"\""));
+                line.push('"');
+            }
+            false => line.push_str(&field),
+        }
     }
+    line.push_str("\r\n");
+    line.into_bytes()
+}
 
-    /// A 200 with them.
-    pub(crate) fn answer(self) -> Response {
-        respond::typed(TEXT_CSV.clone(), self.0.into())
-    }
+/// A 200 with a line of column names and `lines`, made as they are taken; `held` bytes
+/// stay until then.
+pub(crate) fn answer(
+    columns: &[&str],
+    lines: impl Iterator<Item = Vec<u8>> + Send + 'static,
+    held: usize,
+) -> Response {
+    respond::pieces(TEXT_CSV.clone(), line(columns), "", lines, Vec::new(), held)
 }
 
 #[cfg(test)]
@@ -66,8 +62,19 @@ mod tests {
 
     #[test]
     fn a_field_stays_one_field() {
-        let mut csv = Csv::new(&["name", "value"]);
-        csv.line(&["a, \"b\"", "1.5"]);
-        assert_eq!(csv.0, "name,value\r\n\"a, \"\"b\"\"\",1.5\r\n");
+        assert_eq!(line(&["a, \"b\"", "1.5"]), b"\"a, \"\"b\"\"\",1.5\r\n");
+    }
+
+    #[tokio::test]
+    async fn a_table_begins_with_its_columns_and_has_every_line() {
+        let lines = (0..9_999).map(|n| line(&[n, 7]));
+        let body = answer(&["name", "value"], lines, 0).into_body();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("read");
+        let text = String::from_utf8(bytes.to_vec()).expect("text");
+        assert!(
+            text.starts_with("name,value\r\n0,7\r\n1,7\r\n"),
+            "{text:.60}"
+        );
+        assert_eq!(text.lines().count(), 10_000);
     }
 }

@@ -28,9 +28,11 @@ use crate::http::credentials::{asking, authenticate, player_pass, vouch};
 use crate::http::doors;
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::inputs::Inputs;
+use crate::http::packed::takes_gzip;
 use crate::http::respond;
 use crate::http::revocation;
 use crate::http::route::{Gives, Policy, Route, Run};
+use crate::http::squeezed::squeezed;
 use crate::http::state::App;
 use crate::http::table::{Endpoint, Table};
 use crate::http::unrouted::{not_routed, wrong_method};
@@ -50,6 +52,7 @@ pub(crate) async fn serve(
     let config = app.config.load_full();
     let method = parts.method.clone();
     let origin = cors::origin(&config, &parts.headers);
+    let takes_gzip = method == Method::GET && takes_gzip(&parts.headers);
     let mut rate = None;
     let outcome = match cors::preflight(&method, &parts.headers, &origin) {
         Some(outcome) => outcome,
@@ -68,6 +71,9 @@ pub(crate) async fn serve(
         }
     };
     let mut response = outcome.unwrap_or_else(ApiError::into_response);
+    if takes_gzip {
+        response = squeezed(response);
+    }
     respond::decorate(response.headers_mut(), rate, config.server.hsts);
     cors::decorate(response.headers_mut(), &origin);
     if method == Method::HEAD {

@@ -34,6 +34,7 @@ pub(crate) mod rows;
 pub(crate) mod scalars;
 pub(crate) mod session_cookie;
 pub(crate) mod shape;
+pub(crate) mod squeezed;
 pub(crate) mod state;
 pub(crate) mod table;
 pub(crate) mod unrouted;

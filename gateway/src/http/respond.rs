@@ -73,24 +73,54 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Response {
     json_bytes(render(value).into())
 }
 
-/// A 200 with `head`, the `items` of a list, and `tail`, rendered a piece at a time as the
-/// client takes them: for lists that may be long.
-pub(crate) fn streamed<T: Serialize>(
-    head: &'static str,
+/// A 200 of `frame` with `items` in the place of its first list, which is empty: rendered a
+/// piece at a time as the client takes them, for lists that may be long. `held` bytes
+/// stay until it is taken.
+pub(crate) fn streamed<F: Serialize, T: Serialize>(
+    frame: &F,
     items: impl Iterator<Item = T> + Send + 'static,
+    held: usize,
+) -> Response {
+    let rendered = items.map(|item| render(&item));
+    streamed_bytes(frame, rendered, held)
+}
+
+/// [`streamed`] of items that are rendered already.
+pub(crate) fn streamed_bytes<F: Serialize>(
+    frame: &F,
+    items: impl Iterator<Item = Vec<u8>> + Send + 'static,
+    held: usize,
+) -> Response {
+    let mut head = render(frame);
+    let list = head.windows(2).position(|two| two == b"[]");
+    // Without a list in it, the frame is an answer by itself.
+    let tail = list.map(|at| head.split_off(at + 1)).unwrap_or_default();
+    pieces(JSON.clone(), head, ",", items, tail, held)
+}
+
+/// A 200 of any type in pieces: `items` are rendered already, and `between` stands where
+/// one follows another.
+pub(crate) fn pieces(
+    content_type: HeaderValue,
+    head: Vec<u8>,
+    between: &'static str,
+    items: impl Iterator<Item = Vec<u8>> + Send + 'static,
     tail: Vec<u8>,
+    held: usize,
 ) -> Response {
     let pieces = Pieces {
         items,
-        next: head.as_bytes().to_vec(),
+        between,
+        next: head,
         tail: Some(tail),
         is_first: true,
     };
     let body = Body::from_stream(futures_util::stream::iter(pieces));
     let mut response = Response::new(body);
+    response.extensions_mut().insert(https::Holds(held));
     let headers = response.headers_mut();
     headers.reserve(16);
-    headers.insert(header::CONTENT_TYPE, JSON.clone());
+    headers.insert(header::CONTENT_TYPE, content_type);
     response
 }
 
@@ -100,27 +130,28 @@ const PIECE_BYTES: usize = 16 * 1024;
 /// A list in pieces.
 struct Pieces<I> {
     items: I,
+    between: &'static str,
     next: Vec<u8>,
     /// None once it was given.
     tail: Option<Vec<u8>>,
     is_first: bool,
 }
 
-impl<T: Serialize, I: Iterator<Item = T>> Iterator for Pieces<I> {
+impl<I: Iterator<Item = Vec<u8>>> Iterator for Pieces<I> {
     type Item = Result<Bytes, Infallible>;
 
     fn next(&mut self) -> Option<Result<Bytes, Infallible>> {
         self.tail.as_ref()?;
         let mut bytes = std::mem::take(&mut self.next);
         while bytes.len() < PIECE_BYTES {
-            let Some(item) = self.items.next() else {
+            let Some(mut item) = self.items.next() else {
                 bytes.append(&mut self.tail.take().unwrap_or_default());
                 break;
             };
             if !std::mem::take(&mut self.is_first) {
-                bytes.push(b',');
+                bytes.extend_from_slice(self.between.as_bytes());
             }
-            bytes.append(&mut render(&item));
+            bytes.append(&mut item);
         }
         Some(Ok(bytes.into()))
     }
@@ -224,7 +255,8 @@ mod tests {
     async fn a_list_in_pieces_is_the_list() {
         for count in [0usize, 1, 2, 10_000] {
             let items = (0..count).map(|number| format!("number {number}"));
-            let answer = streamed("{\"all\":[", items, b"],\"count\":3}".to_vec());
+            let frame = serde_json::json!({"all": [], "count": 3});
+            let answer = streamed(&frame, items, 0);
             let body = answer.into_body();
             let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("read");
             let value: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");

@@ -2,6 +2,7 @@
 //! changing rules `admin`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -219,6 +220,10 @@ pub(crate) struct AlertList<'a> {
     total_count: usize,
 }
 
+/// More alerts than these are rendered as they are taken, and not kept for the next who
+/// asks: some 700 bytes each, they would not fit an entry of the cache.
+const MANY: usize = 40;
+
 /// `GET /api/alerts`
 pub(crate) fn list(call: &mut Call) -> Outcome {
     let (level, alert_type) = (call.inputs.text(&LEVEL), call.inputs.text(&ALERT_TYPE));
@@ -250,18 +255,33 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
         filter.unresolved_only,
         filter.limit
     );
-    Ok(call.app.responses.answer(key, VERSIONED_TTL, || {
-        let found = alerts.list(&filter);
-        let alerts: Vec<AlertView<'_>> = found
-            .iter()
-            .skip(offset)
-            .map(|alert| AlertView::listed(alert, &call.app.mutes))
-            .collect();
-        respond::render(&AlertList {
-            total_count: alerts.len(),
-            alerts,
-        })
-    }))
+    if let Some(kept) = call.app.responses.find(key) {
+        return Ok(respond::json_bytes(kept));
+    }
+    let found = alerts.list(&filter);
+    let app = Arc::clone(&call.app);
+    let shown = found.into_iter().skip(offset);
+    let total_count = shown.len();
+    if total_count > MANY {
+        let held = total_count * size_of::<Arc<Alert>>();
+        let rendered =
+            shown.map(move |alert| respond::render(&AlertView::listed(&alert, &app.mutes)));
+        let frame = AlertList {
+            alerts: Vec::new(),
+            total_count,
+        };
+        return Ok(respond::streamed_bytes(&frame, rendered, held));
+    }
+    let shown: Vec<Arc<Alert>> = shown.collect();
+    let views = shown
+        .iter()
+        .map(|alert| AlertView::listed(alert, &app.mutes));
+    let list = respond::render(&AlertList {
+        alerts: views.collect(),
+        total_count,
+    });
+    let kept = app.responses.keep(key, VERSIONED_TTL, list.into());
+    Ok(respond::json_bytes(kept))
 }
 
 /// The value of a filter; contract: an unknown one is 400, not 422.

@@ -315,14 +315,18 @@ impl Shot {
 /// `GET /api/photos`
 pub(crate) fn list(call: &mut Call) -> Answer {
     let album = &call.app.photos;
-    let photos: Vec<PhotoView> = album.list().iter().rev().map(PhotoView::from).collect();
     let (count, size_bytes) = album.extent();
-    Ok(respond::json(&PhotoList {
-        photos,
+    let frame = PhotoList {
+        photos: Vec::new(),
         count,
         size_bytes,
         max_bytes: album.max_bytes(),
-    }))
+    };
+    let photos = album.list();
+    // (Names of drones are shared.)
+    let held = size_of_val(&photos[..]);
+    let shown = photos.into_iter().rev().map(|one| PhotoView::from(&one));
+    Ok(respond::streamed(&frame, shown, held))
 }
 
 /// `GET /photos/{filename}`

@@ -151,6 +151,13 @@ pub(crate) struct RecordingView {
     lost: u64,
 }
 
+impl RecordingView {
+    /// Bytes that it takes while its answer waits to be taken.
+    fn bytes(&self) -> usize {
+        size_of::<RecordingView>() + self.id.len() + self.drone_id.len() + self.drone_name.len()
+    }
+}
+
 impl From<&Entry> for RecordingView {
     fn from(entry: &Entry) -> RecordingView {
         let (opening, closing) = (&entry.opening, entry.closing.as_ref());
@@ -229,16 +236,20 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
         place.map_or(total, |place| place + 1)
     });
     let limit = limit.map_or(total, |limit| limit as usize);
-    let page = &entries[first..total.min(first + limit)];
-    let is_more = first + page.len() < total;
-    Ok(respond::json(&RecordingList {
-        recordings: page.iter().map(RecordingView::from).collect(),
+    let last = total.min(first + limit);
+    entries.truncate(last);
+    entries.drain(..first);
+    let page = RecordingList {
+        recordings: Vec::new(),
         total,
-        next: page
+        next: entries
             .last()
-            .filter(|_| is_more)
+            .filter(|_| last < total)
             .map(|last| last.id().to_owned()),
-    }))
+    };
+    let views: Vec<RecordingView> = entries.iter().map(RecordingView::from).collect();
+    let held = views.iter().map(RecordingView::bytes).sum();
+    Ok(respond::streamed(&page, views.into_iter(), held))
 }
 
 fn moment(text: &str) -> Result<Timestamp, ApiError> {

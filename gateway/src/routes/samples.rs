@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::http::call::Call;
-use crate::http::csv::{self, Csv};
+use crate::http::csv;
 use crate::http::envelope::{ApiError, Outcome};
 use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
@@ -110,39 +110,61 @@ const OFFSET: Param = Param::optional(
     "Samples to pass over, the oldest first",
 );
 
-/// What a sample is of.
+/// What a sample is of; of a call, whether it succeeded.
 #[derive(Clone, Copy)]
 enum Of {
     Metric(Metric),
-    Call(RouteId),
+    Call(RouteId, bool),
 }
 
-/// A sample as it is kept until it is shown: a list may have ten thousand.
+/// A sample as it is kept until it is shown: a list may have ten thousand, and lies there
+/// for as long as its client takes to read it.
 #[derive(Clone, Copy)]
 struct Kept {
-    of: Of,
-    value: f64,
-    /// Lowest and highest within the step that it stands for.
-    extremes: Option<[f64; 2]>,
     at_us: i64,
-    success: Option<bool>,
+    value: f32,
+    /// Lowest and highest within the step that it stands for.
+    extremes: [f32; 2],
+    of: Of,
 }
 
+const _: () = assert!(size_of::<Kept>() == 24);
+
 impl Kept {
+    fn value(self) -> f64 {
+        self.rounded(self.value)
+    }
+
+    /// Calls are as they are: their durations are fractions of a millisecond.
+    fn rounded(self, value: f32) -> f64 {
+        match self.of {
+            Of::Metric(_) => round1(f64::from(value)),
+            Of::Call(..) => f64::from(value),
+        }
+    }
+
+    /// Lowest and highest; of a call there is one value.
+    fn extremes(self) -> Option<[f64; 2]> {
+        let of_steps = matches!(self.of, Of::Metric(_));
+        of_steps.then(|| self.extremes.map(|value| self.rounded(value)))
+    }
+
     fn shown(self, performance: &Performance) -> Sample {
+        let (name, success) = match self.of {
+            Of::Metric(metric) => (SampleName("", metric.name()), None),
+            Of::Call(route, success) => {
+                let template = performance.template(route);
+                (SampleName(CALL_PREFIX, template), Some(success))
+            }
+        };
         Sample {
-            name: match self.of {
-                Of::Metric(metric) => SampleName("", metric.name()),
-                Of::Call(route) => SampleName(CALL_PREFIX, performance.template(route)),
-            },
-            value: self.value,
-            min: self.extremes.map(|[min, _]| min),
-            max: self.extremes.map(|[_, max]| max),
+            name,
+            value: self.value(),
+            min: self.extremes().map(|[min, _]| min),
+            max: self.extremes().map(|[_, max]| max),
             timestamp: self.at_us as f64 / 1e6,
             datetime: Ts::from_us(self.at_us),
-            metadata: Metadata {
-                success: self.success,
-            },
+            metadata: Metadata { success },
         }
     }
 }
@@ -272,24 +294,20 @@ pub(crate) fn metrics(call: &mut Call) -> Outcome {
     let limit = limit.filter(|limit| *limit > 0).unwrap_or(i64::MAX);
     let (offset, limit) = (offset.unwrap_or(0) as usize, limit as usize);
     let app = Arc::clone(&call.app);
-    if format.as_deref() == Some(csv::CSV) {
-        let page = samples.into_iter().skip(offset).take(limit);
-        let shown = page.map(|sample| sample.shown(&app.performance));
-        return Ok(as_csv(shown, source));
-    }
-    let rest = Rest {
-        total_count: samples.len(),
-        summary: name.map(|name| summarise(&samples, name, minutes)),
+    let held = samples.capacity() * size_of::<Kept>();
+    let frame = MetricList {
+        metrics: Vec::new(),
+        rest: Rest {
+            total_count: samples.len(),
+            summary: name.map(|name| summarise(&samples, name, minutes)),
+        },
     };
-    let mut tail = respond::render(&rest);
-    // Between the list and the rest: a member of the same object.
-    if let Some(brace) = tail.first_mut() {
-        *brace = b',';
-    }
-    tail.insert(0, b']');
     let page = samples.into_iter().skip(offset).take(limit);
     let shown = page.map(move |sample| sample.shown(&app.performance));
-    Ok(respond::streamed("{\"metrics\":[", shown, tail))
+    Ok(match format.as_deref() {
+        Some(csv::CSV) => as_csv(shown, source.to_owned(), held),
+        _ => respond::streamed(&frame, shown, held),
+    })
 }
 
 /// Whether there are such a metric and such a source at all.
@@ -308,18 +326,22 @@ fn judge(app: &App, name: Option<&str>, source: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn as_csv(samples: impl Iterator<Item = Sample>, source: &str) -> Response {
-    let mut lines = Csv::new(&["datetime", "timestamp", "source", "metric", "value"]);
-    for sample in samples {
-        lines.line(&[
+fn as_csv(
+    samples: impl Iterator<Item = Sample> + Send + 'static,
+    source: String,
+    held: usize,
+) -> Response {
+    let lines = samples.map(move |sample| {
+        csv::line(&[
             format!("{:.6}", sample.datetime.0),
             sample.timestamp.to_string(),
-            source.to_owned(),
+            source.clone(),
             sample.name.to_string(),
             sample.value.to_string(),
-        ]);
-    }
-    lines.answer()
+        ])
+    });
+    let columns = ["datetime", "timestamp", "source", "metric", "value"];
+    csv::answer(&columns, lines, held)
 }
 
 fn everything(app: &App, performance: &Performance, minutes: i64) -> Vec<Kept> {
@@ -346,13 +368,11 @@ fn of_source(app: &App, source: &str, metric: Metric, minutes: i64) -> Vec<Kept>
             .telemetry
             .seconds(source.id, metric, minutes.min(FINE_MINUTES) as usize * 60);
     }
-    let round = |value: f32| round1(f64::from(value));
     let sample = |point: readings::telemetry::Point| Kept {
-        of: Of::Metric(metric),
-        value: round(point.mean),
-        extremes: Some([round(point.min), round(point.max)]),
         at_us: (point.epoch_s * 1e6) as i64,
-        success: None,
+        value: point.mean,
+        extremes: [point.min, point.max],
+        of: Of::Metric(metric),
     };
     points.into_iter().map(sample).collect()
 }
@@ -363,11 +383,10 @@ fn calls(performance: &Performance, minutes: i64, wanted: impl Fn(&str) -> bool)
     let samples = performance.samples().into_iter().filter_map(|call| {
         let (template, epoch_s) = (performance.template(call.route), epoch_seconds(call.at));
         (epoch_s >= oldest && wanted(template)).then(|| Kept {
-            of: Of::Call(call.route),
-            value: f64::from(call.duration_s),
-            extremes: None,
             at_us: call.at.as_microsecond(),
-            success: Some(call.success),
+            value: call.duration_s,
+            extremes: [call.duration_s; 2],
+            of: Of::Call(call.route, call.success),
         })
     });
     samples.collect()
@@ -380,18 +399,17 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
 }
 
 fn summarise(samples: &[Kept], metric_name: String, duration_minutes: i64) -> MetricSummary {
-    let values = || samples.iter().map(|sample| sample.value);
-    let lowest = samples
-        .iter()
-        .map(|sample| sample.extremes.map_or(sample.value, |[min, _]| min));
-    let highest = samples
-        .iter()
-        .map(|sample| sample.extremes.map_or(sample.value, |[_, max]| max));
+    let values = || samples.iter().map(|sample| sample.value());
+    let extremes = |at: usize| {
+        let samples = samples.iter();
+        samples.map(move |sample| sample.rounded(sample.extremes[at]))
+    };
+    let (lowest, highest) = (extremes(0), extremes(1));
     let measured = samples.last().map(|last| Extent {
         min: lowest.fold(f64::INFINITY, f64::min),
         max: highest.fold(f64::NEG_INFINITY, f64::max),
         avg: mean(values()),
-        latest: last.value,
+        latest: last.value(),
         duration_minutes,
         metric_name,
     });
@@ -405,13 +423,12 @@ fn summarise(samples: &[Kept], metric_name: String, duration_minutes: i64) -> Me
 mod tests {
     use super::*;
 
-    fn sample(value: f64) -> Kept {
+    fn sample(value: f32) -> Kept {
         Kept {
-            of: Of::Metric(Metric::CpuUsage),
-            value,
-            extremes: None,
             at_us: 0,
-            success: None,
+            value,
+            extremes: [value; 2],
+            of: Of::Metric(Metric::CpuUsage),
         }
     }
 
@@ -430,7 +447,7 @@ mod tests {
     #[test]
     fn a_summary_of_minutes_has_the_extremes_within_them() {
         let minute = Kept {
-            extremes: Some([26.0, 31.5]),
+            extremes: [26.0, 31.5],
             ..sample(28.1)
         };
         let extent = summarise(&[minute, sample(28.0)], "battery_level".to_owned(), 60);

@@ -17,6 +17,7 @@ use crate::http::rows::{ADMIN, SUCCESS, get, later, now};
 use crate::http::scalars::Ts;
 use crate::http::shape::of;
 use access::{self, KeyRecord, Permission};
+use store::AuditRecord;
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
@@ -322,22 +323,30 @@ pub(crate) fn audit(call: &mut Call) -> Outcome {
     let limit = call.inputs.int(&AUDIT_LIMIT).unwrap_or(0) as usize;
     let offset = call.inputs.int(&AUDIT_OFFSET).unwrap_or(0) as usize;
     call.inputs.finish()?;
-    let records = call.app.store.audit(offset + limit);
-    let events: Vec<AuditEntry> = records
-        .into_iter()
-        .skip(offset)
-        .map(|record| AuditEntry {
-            timestamp: Ts::from_us(record.at_us),
-            event: record.event,
-            client: record.client,
-            actor: record.actor,
-            subject: record.subject,
-        })
-        .collect();
-    Ok(respond::json(&AuditTrail {
-        total_count: events.len(),
-        events,
-    }))
+    let mut records = call.app.store.audit(offset + limit);
+    // Gone before the answer waits for its client.
+    records.drain(..offset.min(records.len()));
+    records.shrink_to_fit();
+    let trail = AuditTrail {
+        events: Vec::new(),
+        total_count: records.len(),
+    };
+    let held = records.iter().map(bytes_of).sum();
+    let events = records.into_iter().map(|record| AuditEntry {
+        timestamp: Ts::from_us(record.at_us),
+        event: record.event,
+        client: record.client,
+        actor: record.actor,
+        subject: record.subject,
+    });
+    Ok(respond::streamed(&trail, events, held))
+}
+
+/// Bytes that a line takes while its answer waits to be taken.
+fn bytes_of(record: &AuditRecord) -> usize {
+    let optional = [&record.client, &record.actor];
+    let optional = optional.into_iter().flatten().map(String::len);
+    size_of::<AuditRecord>() + record.event.len() + record.subject.len() + optional.sum::<usize>()
 }
 
 /// A ticket for one WebSocket hand-shake.

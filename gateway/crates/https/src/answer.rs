@@ -26,6 +26,11 @@ const PIECE_BYTES: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub struct NotHeld;
 
+/// Bytes that an answer without a length holds until it is taken: what it is made from,
+/// piece by piece. Without it such an answer would count for nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Holds(pub usize);
+
 /// The body of an answer. Its request counts as in flight until the last piece of
 /// it is written, so that a long answer is never taken for idleness.
 pub(super) struct Answer {
@@ -48,16 +53,18 @@ pub(super) fn answer(
     in_flight: InFlight,
     mut held: Held,
 ) -> Response<Answer> {
-    // What is made piece by piece has no length, and is held by the piece.
-    let length = |body: &Body| body.size_hint().exact().unwrap_or_default() as usize;
-    let bytes = length(response.body());
+    let length = |response: &Response<Body>| match response.extensions().get::<Holds>() {
+        Some(holds) => holds.0,
+        None => response.body().size_hint().exact().unwrap_or_default() as usize,
+    };
+    let bytes = length(&response);
     let is_held = response.extensions().get::<NotHeld>().is_none();
     let response = if !is_held || bytes <= PIECE_BYTES || held.grow(bytes) {
         response
     } else {
         no_room()
     };
-    let bytes = length(response.body());
+    let bytes = length(&response);
     if is_held {
         held.grow_anyway(bytes - held.bytes());
     }

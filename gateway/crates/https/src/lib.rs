@@ -37,7 +37,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, bind, serve};
-pub use answer::NotHeld;
+pub use answer::{Holds, NotHeld};
 pub use certificates::Authority;
 pub use config::TlsConfig;
 pub use limiter::{Attached, Connection, ConnectionLimiter};

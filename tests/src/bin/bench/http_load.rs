@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
+use crate::floor::{Floor, Running};
 use crate::nginx::Nginx;
 use gateway_tests::process;
 
@@ -52,7 +53,8 @@ async fn gateway_with_drones() -> anyhow::Result<(Gateway, Vec<Drone>)> {
     Ok((gateway, drones))
 }
 
-/// Requests over kept-alive TLS connections, gateway and nginx in turn.
+/// Requests over kept-alive TLS connections: the gateway, nginx doing the same work, and
+/// what serving costs at least, in turn.
 pub(crate) async fn requests(stretch: Duration) -> anyhow::Result<()> {
     let (gateway, _drones) = gateway_with_drones().await?;
     let client = gateway.reader()?;
@@ -60,28 +62,37 @@ pub(crate) async fn requests(stretch: Duration) -> anyhow::Result<()> {
     for path in PATHS {
         bodies.push((path, client.get(path).await?.expect(200).body.len()));
     }
-    let nginx = Nginx::start(
-        gateway.block().host(1),
-        &gateway.state().join("tls"),
-        &bodies,
-    )
-    .await?;
-    let beside = Client::https(nginx.address(), &gateway.state().join("tls/ca.pem"))?;
+    let (host, tls) = (gateway.block().host(1), gateway.state().join("tls"));
+    let key = client.key().unwrap_or_default();
+    let nginx = Nginx::start(host, &tls, &bodies, key).await?;
+    let trusted = tls.join("ca.pem");
+    let of = |address| anyhow::Ok(Client::https(address, &trusted)?.with_key(key));
+    let beside = of(nginx.address())?;
     let pid = gateway.pid().context("not running")?;
     println!(
         "{CONNECTIONS} connections, {ROUNDS} rounds of {stretch:?} each, in turn; CPU of the server per request"
     );
     println!(
-        "| path | bytes | gateway req/s | nginx req/s | ratio | gateway µs | nginx µs | ratio |"
+        "| path | bytes | gateway req/s | nginx req/s | ratio | gateway µs | nginx µs | ratio | tokio-rustls µs | ratio | hyper on it µs |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for (path, size) in bodies {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let bare = Running::start(Floor::Tls, host, &tls, size).await?;
+        let hyper = Running::start(Floor::Hyper, host, &tls, size).await?;
+        let (of_bare, of_hyper) = (of(bare.address())?, of(hyper.address())?);
+        let [mut ours, mut theirs, mut least, mut less] = [const { Vec::new() }; 4];
         for _ in 0..ROUNDS {
             ours.push(keep_alive(&client, path, stretch, || process::cpu(pid)).await?);
             theirs.push(keep_alive(&beside, path, stretch, || nginx.cpu()).await?);
+            least.push(keep_alive(&of_bare, path, stretch, || bare.cpu()).await?);
+            less.push(keep_alive(&of_hyper, path, stretch, || hyper.cpu()).await?);
         }
-        row(&format!("{path} | {size}"), &ours, &theirs);
+        bare.stop().await?;
+        hyper.stop().await?;
+        let [our, least, less] = [&ours, &least, &less]
+            .map(|loads| median(loads.iter().map(|load| load.server_us_each).collect()));
+        let floors = format!(" {least:.1} | {:.2} | {less:.1} |", our / least);
+        row(&format!("{path} | {size}"), &ours, &theirs, &floors);
     }
     nginx.stop().await
 }
@@ -94,6 +105,7 @@ pub(crate) async fn handshakes(stretch: Duration) -> anyhow::Result<()> {
         gateway.block().host(1),
         &gateway.state().join("tls"),
         &[("/", 10)],
+        "",
     )
     .await?;
     let beside = Client::https(nginx.address(), &gateway.state().join("tls/ca.pem"))?;
@@ -106,11 +118,11 @@ pub(crate) async fn handshakes(stretch: Duration) -> anyhow::Result<()> {
         ours.push(shake(&client, stretch, || process::cpu(pid)).await?);
         theirs.push(shake(&beside, stretch, || nginx.cpu()).await?);
     }
-    row("full", &ours, &theirs);
+    row("full", &ours, &theirs, "");
     nginx.stop().await
 }
 
-fn row(name: &str, ours: &[Load], theirs: &[Load]) {
+fn row(name: &str, ours: &[Load], theirs: &[Load], further: &str) {
     let of = |loads: &[Load], value: fn(&Load) -> f64| median(loads.iter().map(value).collect());
     let (our_rate, their_rate) = (
         of(ours, |load| load.per_second),
@@ -121,7 +133,7 @@ fn row(name: &str, ours: &[Load], theirs: &[Load]) {
         of(theirs, |load| load.server_us_each),
     );
     println!(
-        "| {name} | {our_rate:.0} | {their_rate:.0} | {:.2} | {our_cpu:.1} | {their_cpu:.1} | {:.2} |",
+        "| {name} | {our_rate:.0} | {their_rate:.0} | {:.2} | {our_cpu:.1} | {their_cpu:.1} | {:.2} |{further}",
         our_rate / their_rate,
         our_cpu / their_cpu
     );

@@ -12,6 +12,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
 mod fleet;
+mod floor;
 mod http_load;
 mod line;
 mod nginx;
@@ -36,6 +37,7 @@ async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
+            "--floor" => return floor::serve(&arguments.collect::<Vec<_>>()).await,
             "--seconds" => seconds = arguments.next().unwrap_or_default().parse()?,
             name => names.push(name.to_owned()),
         }

@@ -1,5 +1,6 @@
-//! nginx with the same certificate, the same protocol versions and a fixed body
-//! of the same size: the yardstick for serving.
+//! nginx with the same certificate, the same protocol versions and a fixed body of the
+//! same size, doing the same work: a key looked up, two limits counted, the same headers.
+//! The yardstick for serving.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -10,6 +11,8 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use gateway_tests::process;
+
+use crate::floor::HEADERS;
 
 /// A running nginx.
 pub(crate) struct Nginx {
@@ -25,6 +28,7 @@ impl Nginx {
         address: IpAddr,
         tls: &Path,
         bodies: &[(&str, usize)],
+        key: &str,
     ) -> anyhow::Result<Nginx> {
         let dir = tempfile::tempdir()?;
         let mut locations = String::new();
@@ -37,17 +41,26 @@ impl Nginx {
             );
         }
         let address = SocketAddr::new(address, 9443);
-        let (cert, key) = (tls.join("cert.pem"), tls.join("key.pem"));
+        let (cert, pair_key) = (tls.join("cert.pem"), tls.join("key.pem"));
+        let mut headers = String::new();
+        for (name, value) in HEADERS {
+            let _ = writeln!(headers, "add_header {name} \"{value}\";");
+        }
+        // Limits that count and are never reached: every answer is a 200.
         let config = format!(
             "daemon off; master_process on; worker_processes 2; pid {dir}/pid; error_log stderr crit;\n\
              events {{ worker_connections 512; }}\n\
              http {{ access_log off; keepalive_requests 100000000; sendfile on; open_file_cache max=100;\n\
-             add_header X-Content-Type-Options nosniff; add_header X-Frame-Options DENY;\n\
-             server {{ listen {address} ssl; ssl_certificate {cert}; ssl_certificate_key {key};\n\
+             map $http_x_api_key $known {{ default 0; \"{key}\" 1; }}\n\
+             limit_req_zone $binary_remote_addr zone=address:1m rate=1000000r/s;\n\
+             limit_req_zone $http_x_api_key zone=key:1m rate=1000000r/s;\n{headers}\
+             server {{ if ($known = 0) {{ return 401; }}\n\
+             limit_req zone=address burst=100000 nodelay; limit_req zone=key burst=100000 nodelay;\n\
+             listen {address} ssl; ssl_certificate {cert}; ssl_certificate_key {pair_key};\n\
              ssl_protocols TLSv1.3; ssl_session_tickets off; ssl_session_cache off;\n{locations} }} }}\n",
             dir = dir.path().display(),
             cert = cert.display(),
-            key = key.display(),
+            pair_key = pair_key.display(),
         );
         let file = dir.path().join("nginx.conf");
         std::fs::write(&file, config)?;
