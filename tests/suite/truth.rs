@@ -240,7 +240,10 @@ async fn a_take_off_that_nobody_here_asked_for_is_another_controller() -> anyhow
     assert_eq!(result["results"][0]["result"], "sent", "{result:#}");
     let id = result["results"][0]["command_id"].as_str().expect("an id");
     let told = format!("land-all: d1 sent ({id})");
-    assert!(gateway.output().contains(&told), "{}", gateway.output());
+    eventually("what came of it, in the log", async || {
+        Ok(gateway.output().contains(&told).then_some(()))
+    })
+    .await?;
     // And for whoever stands at the board.
     let console = gateway.command(&["stop-all"]).output().await?;
     let said = String::from_utf8_lossy(&console.stdout);
@@ -248,12 +251,10 @@ async fn a_take_off_that_nobody_here_asked_for_is_another_controller() -> anyhow
         console.status.success() && said.contains("d1: "),
         "{console:?}"
     );
-    assert!(
-        gateway.output().contains("stop-all: d1 "),
-        "{}",
-        gateway.output()
-    );
-    Ok(())
+    eventually("who stopped it, in the log", async || {
+        Ok(gateway.output().contains("stop-all: d1 ").then_some(()))
+    })
+    .await
 }
 
 #[tokio::test]
