@@ -42,7 +42,8 @@ pub(crate) const ROUTES: &[Route] = &[
         "drones",
         "Take control of a drone for the session in X-Session; others then fly it no more, and still land it",
     )
-    .takes(ONE),
+    .takes(ONE)
+    .also(&["400"]),
     later(
         Verb::Delete,
         "/api/drones/{drone_id}/control",

@@ -82,6 +82,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "Let drones take off although a bridge with an emergency stop is lost, or gone",
     )
     .takes(OVERRIDE)
+    .also(&["404"])
     .may_conflict(),
 ];
 
