@@ -149,8 +149,7 @@ export const EN = {
   'refusal.onItsBack': 'The drone lies on its back. Set it upright and look at its propellers, then take off.',
   'refusal.tooFar': 'One step is 5 m at most.',
   'refusal.notSaid': 'The drone does not say its height or heading now; try again.',
-  'refusal.motorStop':
-    'Its motors stand. Set it on level ground, look at its propellers, then switch it off and on.',
+  'refusal.motorStop': 'Its motors stand. Set it on level ground, look at its propellers, then switch it off and on.',
   'refusal.noImu':
     'It does not see the floor, or its sensors need calibrating. Light the place, or calibrate it in the app of the maker.',
   'refusal.notJoystick': 'The drone is busy with an earlier step. Wait until that is over, or land it.',
