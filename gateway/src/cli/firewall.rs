@@ -211,7 +211,12 @@ mod tests {
         let config: Config = toml::from_str(&text).expect("sound");
         let found = places(&config).expect("read");
         let hosts: Vec<&str> = found.iter().map(|(_, host)| &**host).collect();
-        let wanted = ["hooks.slack.com", "api.line.me", "192.168.1.2", "log.example"];
+        let wanted = [
+            "hooks.slack.com",
+            "api.line.me",
+            "192.168.1.2",
+            "log.example",
+        ];
         assert_eq!(hosts, wanted);
     }
 }
