@@ -39,10 +39,12 @@ fn what_the_documents_tell_to_run_is_there() {
 }
 
 /// Documents that people read in either language.
-const BOTH: [&str; 7] = [
+const BOTH: [&str; 9] = [
     "README",
+    "docs/a-service-that-looks",
     "docs/alerts-to-a-phone",
     "docs/field-guide",
+    "docs/fleet",
     "docs/home-assistant",
     "docs/prometheus-and-grafana",
     "docs/recordings",
