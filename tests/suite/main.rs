@@ -57,6 +57,7 @@ mod spoofing;
 mod sticks;
 mod terms;
 mod tls;
+mod trail;
 mod trust;
 mod truth;
 mod update;
