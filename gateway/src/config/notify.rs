@@ -136,6 +136,27 @@ pub(crate) struct Route {
     pub(crate) escalate_after_minutes: Option<u32>,
 }
 
+/// The keys stand in each section: serde flattens none of a section that refuses unknown
+/// ones.
+macro_rules! routed {
+    ($($section:ty),+) => {$(
+        impl $section {
+            /// What it is told, and when.
+            pub(crate) fn route(&self) -> Route {
+                Route {
+                    types: self.types.clone(),
+                    sources: self.sources.clone(),
+                    quiet: self.quiet.clone(),
+                    repeat_minutes: self.repeat_minutes,
+                    escalate_to: self.escalate_to.clone(),
+                    escalate_after_minutes: self.escalate_after_minutes,
+                }
+            }
+        }
+    )+};
+}
+routed!(Webhook, Service, Email);
+
 /// Shape of a webhook's body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -194,18 +215,6 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// What it is told, and when.
-    pub(crate) fn route(&self) -> Route {
-        Route {
-            types: self.types.clone(),
-            sources: self.sources.clone(),
-            quiet: self.quiet.clone(),
-            repeat_minutes: self.repeat_minutes,
-            escalate_to: self.escalate_to.clone(),
-            escalate_after_minutes: self.escalate_after_minutes,
-        }
-    }
-
     fn redact(&mut self) {
         self.secret = self.secret.as_ref().map(|_| REMOVED.to_owned());
         self.url = without_secrets(&self.url);
@@ -265,18 +274,6 @@ pub struct Service {
 }
 
 impl Service {
-    /// What it is told, and when.
-    pub(crate) fn route(&self) -> Route {
-        Route {
-            types: self.types.clone(),
-            sources: self.sources.clone(),
-            quiet: self.quiet.clone(),
-            repeat_minutes: self.repeat_minutes,
-            escalate_to: self.escalate_to.clone(),
-            escalate_after_minutes: self.escalate_after_minutes,
-        }
-    }
-
     fn redact(&mut self) {
         self.token = self.token.as_ref().map(|_| REMOVED.to_owned());
         self.url = self.url.as_deref().map(without_secrets);
@@ -335,18 +332,6 @@ pub struct Email {
 }
 
 impl Email {
-    /// What it is told, and when.
-    pub(crate) fn route(&self) -> Route {
-        Route {
-            types: self.types.clone(),
-            sources: self.sources.clone(),
-            quiet: self.quiet.clone(),
-            repeat_minutes: self.repeat_minutes,
-            escalate_to: self.escalate_to.clone(),
-            escalate_after_minutes: self.escalate_after_minutes,
-        }
-    }
-
     fn redact(&mut self) {
         self.password = self.password.as_ref().map(|_| REMOVED.to_owned());
         self.smtp = place_alone(&self.smtp);
