@@ -57,6 +57,12 @@ impl Notify {
         ]
     }
 
+    /// Names and addresses of the channels that do not go by HTTP.
+    pub(crate) fn beside_http(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mails = self.email.iter();
+        mails.map(|one| (one.name.as_str(), one.smtp.as_str()))
+    }
+
     /// Scheme, host and port of the address in the section called `name`.
     pub(crate) fn address_of(&self, name: &str) -> Option<String> {
         let webhooks = self.webhook.iter().map(|one| (&one.name, Some(&one.url)));
@@ -65,9 +71,10 @@ impl Notify {
             .into_iter()
             .flat_map(|(_, services)| services);
         let services = services.map(|one| (&one.name, one.url.as_ref()));
-        let mails = self.email.iter().map(|one| (&one.name, Some(&one.smtp)));
-        let mut all = webhooks.chain(services).chain(mails);
-        let (_, url) = all.find(|(called, _)| *called == name)?;
+        let urls = webhooks.chain(services);
+        let urls = urls.map(|(name, url)| (name.as_str(), url.map(String::as_str)));
+        let others = self.beside_http().map(|(name, url)| (name, Some(url)));
+        let (_, url) = urls.chain(others).find(|(called, _)| *called == name)?;
         place(url?)
     }
 
