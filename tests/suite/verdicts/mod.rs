@@ -21,7 +21,7 @@ use parts::{AIMS, Lot, PARTS};
 /// Gateways at the same time.
 const AT_ONCE: usize = 4;
 /// Combinations tried.
-const COMBINATIONS: usize = 72;
+const COMBINATIONS: usize = 96;
 /// Changed configurations tried, unless `GATEWAY_TESTS_CHANGED_FILES` says how many.
 const MUTATIONS: usize = 100;
 const SEED: u64 = 0x5e77_1265;
