@@ -41,7 +41,7 @@ pub(crate) enum Kind {
         /// Most.
         max: usize,
     },
-    /// An id that stands in a path, see [`path_id`].
+    /// An id that stands in a path, see [`path_id`](super::inputs::path_id).
     Id,
     /// One of these texts; the handler refuses others.
     Choice(&'static [&'static str]),
