@@ -38,6 +38,7 @@ mod hostile_clients;
 mod hostile_drones;
 mod identity;
 mod impaired;
+mod latches;
 mod lifecycle;
 mod live;
 mod mail;

@@ -402,6 +402,7 @@ impl Roster {
             battery_pct: state.battery_pct,
             temperature_c: state.temperature_high_c,
             height_cm: state.height_cm,
+            height_under_ceiling_cm: live.motion().height_under_ceiling_cm(),
             flight_time_s: state.motor_time_s,
             speed_cm_s: state.speed_cm_s(),
             attitude_deg: state.attitude_deg(),
