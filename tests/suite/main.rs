@@ -60,6 +60,7 @@ mod terms;
 mod tls;
 mod trust;
 mod truth;
+mod two_gateways;
 mod update;
 mod upstream;
 mod verdicts;
