@@ -134,10 +134,15 @@ fn act(core: &Core, vehicles: &Vehicles) {
         };
         acting.run(stop.clone())
     });
-    let (safety, stop) = (core.safety.clone(), core.stop.clone());
+    let (safety, sink, stop) = (
+        core.safety.clone(),
+        core.pipeline.clone(),
+        core.stop.clone(),
+    );
     core.supervisor
         .keep("emergency stop latch", service, move || {
-            safety.clone().keep_latches(stop.clone())
+            let safety = safety.clone();
+            safety.keep_latches(sink.clone(), stop.clone())
         });
 }
 

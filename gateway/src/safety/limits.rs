@@ -65,6 +65,7 @@ pub(super) struct LimitSeen {
     pub(super) flies: bool,
     /// When its newest state arrived, unless that is an old one.
     pub(super) sampled: Option<Mono>,
+    /// The height that moves are judged by, too: see `DroneView`.
     pub(super) height_cm: Option<i32>,
     pub(super) attitude_deg: Option<[i32; 3]>,
 }

@@ -15,7 +15,7 @@ mod task;
 mod words;
 
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alerting::{Actor, RuleActs};
@@ -52,6 +52,8 @@ struct SafetyRoom {
     /// Wakes whoever keeps the latches.
     latched: Notify,
     file: StateFile,
+    /// Whether the medium has refused what the file is to hold.
+    unkept: AtomicBool,
     counts: Counts,
 }
 
@@ -99,6 +101,7 @@ impl Safety {
             wake: Notify::new(),
             latched: Notify::new(),
             file,
+            unkept: AtomicBool::new(false),
             counts: Counts::default(),
         }))
     }

@@ -7,6 +7,9 @@
 //! an empty datagram still says whose name was used, so that it can be counted. Asks for no
 //! privilege, unlike a raw socket. IPv4 only, as are Tellos.
 //!
+//! In a network that a drone shares with others, all come by one interface. There the network
+//! card that sent a datagram is looked at as well, once it is known which one the drone has.
+//!
 //! In a flood (`flood`) it also keeps most of what comes from nobody's address, before that
 //! takes room among datagrams of drones; and drops what it would have emptied.
 
@@ -16,6 +19,7 @@ use socket2::SockFilter;
 
 // Instructions of the classic Berkeley packet filter (linux/filter.h).
 const LOAD_WORD: u16 = 0x20;
+const LOAD_HALF: u16 = 0x28;
 const LOAD_BYTE: u16 = 0x30;
 const AND: u16 = 0x54;
 const IF_EQUAL: u16 = 0x15;
@@ -27,6 +31,10 @@ const NETWORK_HEADER: u32 = 0xfff0_0000;
 const SOURCE: u32 = NETWORK_HEADER + 12;
 /// Where the index of the interface stands (`SKF_AD_OFF + SKF_AD_IFINDEX`).
 const INTERFACE: u32 = 0xffff_f000 + 8;
+
+/// Where the sender's address stands in an Ethernet header, as which Wi-Fi is shown, too
+/// (`SKF_LL_OFF`, behind the receiver's).
+const SENDER: u32 = 0xffe0_0000 + 6;
 
 /// Where a random word stands (`SKF_AD_OFF + SKF_AD_RANDOM`).
 const RANDOM: u32 = 0xffff_f000 + 56;
@@ -42,6 +50,9 @@ const EMPTY: u32 = 1;
 /// Of one that is not to take any room.
 const NOTHING: u32 = 0;
 
+/// Address of a network card.
+pub(crate) type Mac = [u8; 6];
+
 /// The way a drone's datagrams come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -49,6 +60,8 @@ pub(crate) enum Way {
     Any,
     /// The interface of this index.
     Interface(u32),
+    /// That network card, behind the interface of this index.
+    Card(u32, Mac),
     /// Nothing leads to it now.
     None,
 }
@@ -94,6 +107,17 @@ pub(super) fn program(
                 SockFilter::new(IF_EQUAL, 0, 4, address.to_bits()),
                 SockFilter::new(LOAD_WORD, 0, 0, INTERFACE),
                 SockFilter::new(IF_EQUAL, 1, 0, index),
+                SockFilter::new(RETURN, 0, 0, unheard),
+                SockFilter::new(RETURN, 0, 0, WHOLE),
+            ]),
+            Way::Card(index, [a, b, c, d, e, f]) => program.extend([
+                SockFilter::new(IF_EQUAL, 0, 8, address.to_bits()),
+                SockFilter::new(LOAD_WORD, 0, 0, INTERFACE),
+                SockFilter::new(IF_EQUAL, 0, 4, index),
+                SockFilter::new(LOAD_WORD, 0, 0, SENDER),
+                SockFilter::new(IF_EQUAL, 0, 2, u32::from_be_bytes([a, b, c, d])),
+                SockFilter::new(LOAD_HALF, 0, 0, SENDER + 4),
+                SockFilter::new(IF_EQUAL, 1, 0, u16::from_be_bytes([e, f]).into()),
                 SockFilter::new(RETURN, 0, 0, unheard),
                 SockFilter::new(RETURN, 0, 0, WHOLE),
             ]),
@@ -143,6 +167,12 @@ mod tests {
             (address(7), Way::None),
             (address(8), Way::Any),
             (address(9), Way::Interface(loopback)),
+            // (Loopback has a network card of zeros.)
+            (address(11), Way::Card(loopback, [0; 6])),
+            (address(12), Way::Card(loopback, [0, 0, 0, 0, 0, 1])),
+            (address(13), Way::Card(loopback, [1, 0, 0, 0, 0, 0])),
+            (address(14), Way::Card(loopback + 1, [0; 6])),
+            (address(15), Way::Interface(loopback)),
         ];
         let filter = program(drones.into_iter(), Others::All);
         for (last, heard) in [
@@ -152,6 +182,11 @@ mod tests {
             (8, "word"),
             (9, "word"),
             (10, "word"),
+            (11, "word"),
+            (12, ""),
+            (13, ""),
+            (14, ""),
+            (15, "word"),
         ] {
             assert_eq!(arrives(&filter, address(last)), heard, "from .{last}");
         }

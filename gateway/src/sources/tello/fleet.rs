@@ -174,7 +174,7 @@ impl Fleet {
             ids.push(sink.register(&drone.id, SourceKind::Drone)?);
         }
         options.serials.adopt(&plan.drones);
-        let ways = ways::to(plan.drones.iter());
+        let ways = ways::to(plan.drones.iter().map(|drone| (drone, None)));
         let sockets = options.open(Kind::State, &plan, &ways, plan.state_port);
         // Without drones nobody sends video: the port is left to others.
         let video = (!plan.drones.is_empty())

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use super::commander::{FRESH_WITHIN, MAX_REQUESTS, Request};
-use super::filter::{Others, Way};
+use super::filter::{Mac, Others, Way};
 use super::link::{LinkStats, LinkStatus, Reason};
 use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
@@ -97,6 +97,8 @@ pub(crate) struct DroneRecord {
     live: Mutex<Live>,
     link: Mutex<LinkStatus>,
     identity: Mutex<Identity>,
+    /// The network card that it was seen to have when it said who it is.
+    card: Mutex<Option<Mac>>,
     /// Where somebody's thumbs are.
     pub(crate) sticks: StickSlot,
     /// What its camera sends.
@@ -118,6 +120,12 @@ impl DroneRecord {
     pub(crate) fn identity(&self) -> MutexGuard<'_, Identity> {
         // Replaced whole.
         self.identity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one network card whose states count, while that is known.
+    pub(crate) fn card(&self) -> MutexGuard<'_, Option<Mac>> {
+        // Replaced whole.
+        self.card.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its address now: the real drone's, or its stand-in's.
@@ -289,6 +297,7 @@ impl Roster {
                 live: Mutex::default(),
                 link: Mutex::default(),
                 identity: Mutex::default(),
+                card: Mutex::default(),
                 sticks: StickSlot::default(),
                 video: Arc::default(),
             }
@@ -313,20 +322,35 @@ impl Roster {
 
     /// Looks which interface leads to each drone now.
     pub(crate) fn look_for_ways(&self) {
-        let now = ways::to(self.slots.iter().map(|slot| &slot.plan));
-        self.ways.send_if_modified(|before| {
+        let now = ways::to(self.slots.iter().map(|slot| (&slot.plan, *slot.card())));
+        let cards = now
+            .iter()
+            .filter(|way| matches!(way, Way::Card(..)))
+            .count();
+        let has_changed = self.ways.send_if_modified(|before| {
             let has_changed = *before != now;
             *before = now;
             has_changed
         });
+        if has_changed {
+            tracing::info!(
+                cards,
+                "ways to drones changed; network cards known to be a drone's"
+            );
+        }
     }
 
-    /// The way to what is behind the drone `index` now.
+    /// The way to what is behind the drone `index` now, for its replies. Not told apart by
+    /// its network card: its socket is not made anew in the middle of a talk, and a reply
+    /// alone moves nothing.
     pub(crate) fn way(&self, index: usize) -> Way {
         if self.slots[index].address().is_loopback() {
             return Way::Any; // a stand-in
         }
-        self.ways.borrow()[index]
+        match self.ways.borrow()[index] {
+            Way::Card(interface, _) => Way::Interface(interface),
+            way => way,
+        }
     }
 
     /// The filter of a state or video socket on `interface`.
@@ -396,12 +420,13 @@ impl Roster {
             interface: slot.plan.interface.clone(),
             source: slot.source,
             link,
-            reason: reason.map(|reason| self.explain(slot, reason)),
+            reason: reason.map(|reason| self.explain(slot, reason, state.temperature_high_c)),
             last_seen: heard.map(|heard| heard.wall),
             last_seen_mono: heard.map(|heard| heard.at),
             battery_pct: state.battery_pct,
             temperature_c: state.temperature_high_c,
             height_cm: state.height_cm,
+            height_under_ceiling_cm: live.motion().height_under_ceiling_cm(),
             flight_time_s: state.motor_time_s,
             speed_cm_s: state.speed_cm_s(),
             attitude_deg: state.attitude_deg(),
@@ -415,13 +440,20 @@ impl Roster {
         }
     }
 
-    /// A reason in words. One that does not answer may stream from another address.
-    pub(crate) fn explain(&self, slot: &DroneRecord, reason: Reason) -> String {
-        let words = reason.explain(
+    /// A reason in words. One that does not answer may stream from another address, or have
+    /// switched itself off at `last_c`. Is called with the drone's newest state locked.
+    pub(crate) fn explain(
+        &self,
+        slot: &DroneRecord,
+        reason: Reason,
+        last_c: Option<f64>,
+    ) -> String {
+        let mut words = reason.explain(
             slot.target(),
             slot.plan.interface.as_deref(),
             self.state_port,
         );
+        words.extend(reason.heat(last_c));
         let is_elsewhere = matches!(reason, Reason::NoAnswer | Reason::NothingListens);
         let elsewhere = is_elsewhere.then(|| self.unconfigured().present(Mono::now()).next());
         match elsewhere.flatten() {

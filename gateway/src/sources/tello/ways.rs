@@ -10,15 +10,20 @@ use std::sync::Arc;
 use socket2::SockFilter;
 use tello::ACCESS_POINT_ADDRESS;
 
-use super::filter::{self, Others, Way};
+use super::filter::{self, Mac, Others, Way};
 use super::plan::DronePlan;
 use super::routes::{self, Route};
 use super::socket;
 
-/// The ways to those drones as they are now, in their order.
-pub(super) fn to<'a>(drones: impl Iterator<Item = &'a DronePlan>) -> Box<[Way]> {
+/// The ways to those drones as they are now, in their order; by its network card to one of
+/// which that is known.
+pub(super) fn to<'a>(drones: impl Iterator<Item = (&'a DronePlan, Option<Mac>)>) -> Box<[Way]> {
     let routes = routes::now();
-    drones.map(|drone| one(drone, &routes)).collect()
+    let way = |(drone, card): (&DronePlan, Option<Mac>)| match (one(drone, &routes), card) {
+        (Way::Interface(index), Some(card)) => Way::Card(index, card),
+        (way, _) => way,
+    };
+    drones.map(way).collect()
 }
 
 fn one(drone: &DronePlan, routes: &[Route]) -> Way {

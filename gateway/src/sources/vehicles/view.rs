@@ -150,6 +150,9 @@ pub struct DroneView {
     pub temperature_c: Option<f64>,
     /// Height in cm.
     pub height_cm: Option<i32>,
+    /// The height that limits and ceilings are judged by, in cm: the highest that any of its
+    /// sensors says.
+    pub height_under_ceiling_cm: Option<i32>,
     /// Motor time in s.
     pub flight_time_s: Option<u32>,
     /// Speed in cm/s.
@@ -192,6 +195,7 @@ impl DroneView {
             battery_pct: None,
             temperature_c: None,
             height_cm: None,
+            height_under_ceiling_cm: None,
             flight_time_s: None,
             speed_cm_s: None,
             attitude_deg: None,

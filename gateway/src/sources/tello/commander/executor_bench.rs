@@ -3,6 +3,7 @@
 use readings::command::BootId;
 use tello::command::Query;
 use tello::state::parse;
+use tokio::sync::oneshot;
 
 use super::super::super::motion::Motion;
 use super::*;

@@ -33,7 +33,7 @@ impl Snapshot {
 
     /// The height that a ceiling is judged by; none: the drone does not say.
     pub(super) fn height_under_ceiling_cm(&self) -> Option<i32> {
-        self.height_cm.max(self.motion.height_under_ceiling_cm())
+        self.motion.height_under_ceiling_cm()
     }
 
     /// The charge, unless that is an old one.

@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::command_port::CommandPort;
 use super::super::commander::{CommandExecutor, Outgoing, Request, Snapshot, publish};
+use super::super::filter::Mac;
 use super::super::roster::{DroneRecord, Roster};
 use super::super::serials::{Judged, Serials};
 use super::machine::{Inputs, Link, Step};
@@ -75,6 +76,8 @@ pub(crate) struct LinkTask {
     serials: Serials,
     /// What was thought of its serial number last.
     judged: Judged,
+    /// Another network card that answers for its address.
+    usurper: Option<Mac>,
 }
 
 impl LinkTask {
@@ -122,6 +125,7 @@ impl LinkTask {
             seen_landed: false,
             serials,
             judged: Judged::Good,
+            usurper: None,
             roster,
             index,
             sink,
@@ -269,7 +273,10 @@ impl LinkTask {
         Snapshot {
             now: Mono::now(),
             link,
-            reason: reason.map(|reason| self.roster.explain(slot, reason)),
+            reason: reason.map(|reason| {
+                let last_c = live.state().temperature_high_c;
+                self.roster.explain(slot, reason, last_c)
+            }),
             motion: live.motion(),
             battery_pct: live.state().battery_pct,
             height_cm: live.state().height_cm,
@@ -384,7 +391,9 @@ impl LinkTask {
         };
         if before != step.state {
             tracing::info!(drone = %slot.plan.id, state = ?step.state, "link changed");
-            let why = step.reason.map(|reason| self.roster.explain(slot, reason));
+            let last_c = slot.live().state().temperature_high_c;
+            let why = step.reason;
+            let why = why.map(|reason| self.roster.explain(slot, reason, last_c));
             self.sink
                 .link_changed(&slot.plan.id, step.state.into(), why);
         }

@@ -6,6 +6,7 @@ use super::super::belief::IDLES_FOR;
 use super::super::guard::{Act, Flyer, Watched};
 use super::super::snapshot::Snapshot;
 use super::super::todo::Todo;
+use super::ticket::Asker;
 use super::{CommandExecutor, Intervention, Outgoing};
 use crate::sources::vehicles::{Operator, Phase};
 
@@ -30,6 +31,7 @@ impl CommandExecutor {
             }),
             may_keep_alive: about.is_fresh()
                 && self.rival.sign().is_none()
+                && self.mistaken.is_none()
                 && self.queue.is_idle()
                 && self.down.active().is_none()
                 && !self.sinks_untold(about),
@@ -50,7 +52,7 @@ impl CommandExecutor {
         self.intervention = Some(intervention);
         let mut todo = Todo::new();
         let wish = self.reports.own(command, intervention.why());
-        self.submit(wish, (None, false), about, &mut todo);
+        self.submit(wish, Asker::default(), about, &mut todo);
         self.carry_out(todo, about)
     }
 
@@ -61,7 +63,7 @@ impl CommandExecutor {
         };
         let mut todo = Todo::new();
         let wish = self.reports.own(command, IDLED_LONG);
-        self.submit(wish, (None, false), about, &mut todo);
+        self.submit(wish, Asker::default(), about, &mut todo);
         self.carry_out(todo, about)
     }
 
