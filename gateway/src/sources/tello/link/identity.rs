@@ -3,12 +3,10 @@
 //!
 //! Apart from the task since it decides nothing about the link.
 
-use std::net::IpAddr;
-
 use alerting::{AlertType, Condition, Level};
 
+use super::super::super::command_port::Wire;
 use super::super::super::commander::{Word, word};
-use super::super::super::routes;
 use super::super::super::serials::Judged;
 use super::LinkTask;
 use crate::sources::vehicles::{Identity, Verification};
@@ -16,7 +14,7 @@ use crate::sources::vehicles::{Identity, Verification};
 /// Name of the condition that stands while a drone says another's serial number.
 const MISTAKEN: &str = "drone_mistaken";
 
-impl LinkTask {
+impl<W: Wire> LinkTask<W> {
     /// Judges what the drone said of itself so far. A stand-in is not the drone and says
     /// so elsewhere.
     pub(super) fn look_at_identity(&mut self) {
@@ -53,13 +51,8 @@ impl LinkTask {
         if told.is_verified {
             return told.serial.clone();
         }
-        let IpAddr::V4(address) = self.slot().address() else {
-            return None;
-        };
-        let interface = self.slot().plan.interface.as_deref();
-        let mac = || routes::neighbour(address, interface);
         told.is_unknown
-            .then(mac)
+            .then(|| self.port.neighbour())
             .flatten()
             .and_then(|mac| word(&mac))
     }
