@@ -61,6 +61,8 @@ impl CommandExecutor {
             self.queue.wake_at(),
             self.down.wake_at(),
             self.sticks.wake_at(),
+            // Else it looks when something else does, which may be a second later.
+            Some(self.guard_at),
         ];
         wake.into_iter().flatten().min()
     }
