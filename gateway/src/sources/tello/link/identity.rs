@@ -41,6 +41,7 @@ impl LinkTask {
             serial: said.as_deref().map(str::to_owned).or(text(&told.serial)),
             sdk: text(&told.sdk),
             hardware: text(&told.hardware),
+            unsupported: told.unknown.iter().map(|word| word.to_string()).collect(),
             verification,
             mistaken: self.executor.mistaken().cloned(),
         };
