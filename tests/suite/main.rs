@@ -44,6 +44,7 @@ mod mail;
 mod mutes;
 mod namespaces;
 mod permissions;
+mod plans;
 mod progress;
 mod recordings;
 mod reload;
