@@ -30,6 +30,7 @@ mod notify;
 mod outbound;
 mod performance;
 mod photos;
+mod plans;
 mod players;
 mod qr;
 mod recordings;

@@ -45,6 +45,7 @@ mod mail;
 mod mutes;
 mod namespaces;
 mod permissions;
+mod plans;
 mod progress;
 mod recordings;
 mod reload;

@@ -203,6 +203,7 @@ impl Inputs {
                 Kind::Choice(known) => self.one_of(param, known),
                 Kind::Chars { min, max } => self.words(param, min, max),
                 Kind::Fields(fields) => self.fields(param, fields),
+                Kind::Objects(_) => {}
             }
         }
     }

@@ -67,6 +67,8 @@ pub(crate) enum Kind {
     },
     /// An object with fields of its own.
     Fields(&'static [Param]),
+    /// A list of objects, which the handler judges; an example of one, as JSON.
+    Objects(&'static str),
     /// The bytes of a file.
     File,
     /// A boolean, false when absent.

@@ -275,7 +275,7 @@ impl Recorder {
 /// own, and who signs in at the gateway is no matter of a flight.
 fn is_recorded(kind: EventKind) -> bool {
     match kind {
-        EventKind::Command | EventKind::Guard | EventKind::Configuration => true,
+        EventKind::Command | EventKind::Guard | EventKind::Configuration | EventKind::Plan => true,
         EventKind::Alert | EventKind::Link | EventKind::Access => false,
     }
 }

@@ -45,6 +45,7 @@ impl<W: Wire> LinkTask<W> {
             serial: said.as_deref().map(str::to_owned).or(text(&told.serial)),
             sdk: text(&told.sdk),
             hardware: text(&told.hardware),
+            unsupported: told.unknown.iter().map(|word| word.to_string()).collect(),
             verification,
             mistaken: self.executor.mistaken().cloned(),
         };

@@ -298,6 +298,10 @@ impl<W: Wire> LinkTask<W> {
             battery_pct: live.state().battery_pct,
             height_cm: live.state().height_cm,
             yaw_deg: live.state().yaw_deg.map(i32::from),
+            pad_cm: live
+                .state()
+                .seen_pad()
+                .map(|(_, [x, y, _])| f64::from(x).hypot(f64::from(y)).ceil() as u32),
         }
     }
 
