@@ -62,6 +62,81 @@ async function flying({ browser, gateway, who }) {
   return me;
 }
 
+/** Sticks move the drone while a thumb holds them, and what ends that ends it at once. */
+async function sticks({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, context, t } = me;
+  const drone = () => gateway.ask('/api/drones/drone_001/status');
+  const moves = () => until('it moves', async () => (await drone()).speed > 3);
+  const stands = () => until('it stands', async () => (await drone()).speed < 1);
+  await signIn(me);
+  await card(me).getByRole('link', { name: DRONE }).click();
+  await page.getByRole('button', { name: t('control.take') }).click();
+  await page.getByRole('button', { name: t('way.sticks'), exact: true }).click();
+  const pad = page.getByRole('img', { name: new RegExp(`^${t('sticks.right')}`) });
+  await page.getByText(t('steps.notFlying')).waitFor();
+  await page.getByRole('button', { name: t('takeOff'), exact: true }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: t('takeOff'), exact: true })
+    .click();
+  const phase = (name) => page.locator(`.sticks[data-phase=${name}]`).waitFor();
+  await phase('ready');
+  const push = async () => {
+    await pad.scrollIntoViewIfNeeded();
+    const { x, y, width, height } = await pad.boundingBox();
+    const [cx, cy] = [x + width / 2, y + height / 2];
+    await page.mouse.move(cx, cy);
+    await page.mouse.down();
+    await page.mouse.move(cx, cy - width * 0.3, { steps: 4 });
+    await phase('on');
+  };
+  await push();
+  await moves();
+  await page.mouse.up();
+  await phase('ready');
+  await stands();
+  // Keys, and a finger that goes from the key while nobody looks at the page.
+  await page.keyboard.down('w');
+  await moves();
+  await page.keyboard.up('w');
+  await stands();
+  // A hidden page lets go, although the thumb is held.
+  await push();
+  await moves();
+  await page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { configurable: true, value: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  await stands();
+  await page.mouse.up();
+  await page.evaluate(() => {
+    delete document.hidden;
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  await page.getByRole('button', { name: t('control.take') }).click();
+  // Told down by anybody: sticks are off until control is taken anew.
+  await push();
+  await moves();
+  await gateway.ask('/api/drones/drone_001/stop', 'POST').catch(() => {});
+  await page.getByText(t('refusal.controlAnew')).waitFor();
+  await stands();
+  await page.mouse.up();
+  await page.getByRole('button', { name: t('sticks.anew') }).click();
+  await phase('ready');
+  // A cut connection: the gateway brakes by itself, and nothing goes on when it is back.
+  await push();
+  await moves();
+  await context.setOffline(true);
+  await phase('cut');
+  await stands();
+  await context.setOffline(false);
+  await page.getByRole('status', { name: t('link.live'), exact: true }).waitFor();
+  await gateway.ask('/api/drones/drone_001/land?wait=true', 'POST');
+  await page.mouse.up();
+  return me;
+}
+
 async function everythingDown({ browser, gateway, who }) {
   const me = await person(browser, { ...who, url: gateway.url });
   const { page, t } = me;
@@ -519,6 +594,7 @@ export const FLOWS = {
   weight,
   signingIn,
   flying,
+  sticks,
   everythingDown,
   alerts,
   video,

@@ -12,6 +12,7 @@ import { go, place } from './router.js';
 import { signOut } from './session.js';
 import { Keys } from './settings-keys.js';
 import { Rules } from './settings-rules.js';
+import { SticksForm } from './settings-sticks.js';
 import { may, session } from './state.js';
 import { theme } from './theme.js';
 import { language, of, speak, t } from './words.js';
@@ -20,6 +21,7 @@ import { offer, worker } from './worker.js';
 /** Parts of the screen, and who sees them. @type {[string, string | null, () => any][]} */
 const PARTS = [
   ['device', null, Device],
+  ['sticks', 'write', SticksForm],
   ['rules', 'admin', Rules],
   ['keys', 'admin', Keys],
   ['notify', 'admin', Notify],
