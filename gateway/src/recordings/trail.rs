@@ -212,6 +212,7 @@ fn is_kept(event: &Event) -> bool {
         Values::Command { state, .. } => {
             !matches!(state, CommandState::Sent | CommandState::Answered)
         }
-        Values::Alert { .. } | Values::Link { .. } => false,
+        // (Who started and ended a plan is in the audit trail; its commands are above.)
+        Values::Alert { .. } | Values::Link { .. } | Values::Plan { .. } => false,
     }
 }
