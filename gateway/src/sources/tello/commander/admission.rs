@@ -31,6 +31,8 @@ pub(super) struct Grounds {
     pub(super) height_limit_cm: Option<u16>,
     /// What keeps it on the ground that is not its own.
     pub(super) held: Option<Arc<str>>,
+    /// Why nobody flies it on, in words.
+    pub(super) stopped: Option<Arc<str>>,
     /// Why it is taken for another drone, in words.
     pub(super) mistaken: Option<Arc<str>>,
 }
@@ -57,6 +59,9 @@ pub(super) fn admit(command: Command, about: &Snapshot, grounds: &Grounds) -> Re
     }
     let phase = grounds.flight.phase;
     let flies = matches!(phase, Phase::TakingOff | Phase::Flying);
+    if let Some(why) = grounds.stopped.as_ref().filter(|_| flies) {
+        return Err(Refusal::Stopped(why.clone()));
+    }
     match command {
         _ if command.is_manoeuvre() && !flies => Err(Refusal::NotAirborne),
         _ if phase == Phase::Flying && !about.is_fresh() => Err(Refusal::NotSeen),
@@ -177,6 +182,7 @@ mod tests {
             height_cm: Some(120),
             height_limit_cm: None,
             held: None,
+            stopped: None,
             mistaken: None,
         }
     }

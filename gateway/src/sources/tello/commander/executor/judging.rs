@@ -103,6 +103,7 @@ impl CommandExecutor {
             takeoff_battery_pct: self.guard.policy().takeoff_battery_pct,
             height_cm,
             height_limit_cm: self.guard.policy().height_limit_cm,
+            stopped: flies(command).then(|| self.takeoff.stopped()).flatten(),
             mistaken: self.mistaken.clone(),
             held: (command.takes_off() || command.idles() == Some(true))
                 .then(|| self.takeoff.why_not())
