@@ -232,6 +232,11 @@ impl TakeoffHold for Safety {
         let origin = table.causes.holds(drone).next()?;
         Some(words::cause(origin, None).into())
     }
+
+    fn stopped(&self, id: &str) -> Option<Arc<str>> {
+        let drone = self.index(id)?;
+        self.table().stops.engaged(bit(drone)).map(Into::into)
+    }
 }
 
 /// Seconds until `due`.

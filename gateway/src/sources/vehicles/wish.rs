@@ -167,6 +167,9 @@ pub enum Refusal {
     /// Something that is not the drone's own keeps it on the ground.
     #[error("no take-off: {0}")]
     Held(Arc<str>),
+    /// An emergency stop is engaged, and it is in the air.
+    #[error("the drone is not flown on, only land, stop and emergency are sent: {0}")]
+    Stopped(Arc<str>),
     /// Too many commands wait already.
     #[error("too many commands wait for this drone; try again when some are done")]
     Full,

@@ -30,6 +30,8 @@ pub(super) struct Grounds {
     pub(super) bounds: Bounds,
     /// What keeps it on the ground that is not its own.
     pub(super) held: Option<Arc<str>>,
+    /// Why nobody flies it on, in words.
+    pub(super) stopped: Option<Arc<str>>,
     /// Why it is taken for another drone, in words.
     pub(super) mistaken: Option<Arc<str>>,
 }
@@ -56,6 +58,9 @@ pub(super) fn admit(command: Command, about: &Snapshot, grounds: &Grounds) -> Re
     }
     let phase = grounds.flight.phase;
     let flies = matches!(phase, Phase::TakingOff | Phase::Flying);
+    if let Some(why) = grounds.stopped.as_ref().filter(|_| flies) {
+        return Err(Refusal::Stopped(why.clone()));
+    }
     match command {
         _ if command.is_manoeuvre() && !flies => Err(Refusal::NotAirborne),
         _ if phase == Phase::Flying && !about.is_fresh() => Err(Refusal::NotSeen),
@@ -156,6 +161,7 @@ mod tests {
                 ..Bounds::default()
             },
             held: None,
+            stopped: None,
             mistaken: None,
         }
     }

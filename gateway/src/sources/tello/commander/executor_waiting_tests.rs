@@ -122,6 +122,35 @@ impl TakeoffHold for Latch {
     fn why_not(&self, _: &str) -> Option<Arc<str>> {
         self.0.lock().expect("whole").clone()
     }
+
+    fn stopped(&self, id: &str) -> Option<Arc<str>> {
+        self.why_not(id)
+    }
+}
+
+#[test]
+fn while_an_emergency_stop_is_engaged_nobody_flies_on_and_nothing_keeps_it_up() {
+    let latch = Arc::new(Latch::default());
+    let mut bench = Bench::flying(80);
+    bench.executor.takeoff = TakeoffGate::new(&"d".into(), latch.clone());
+    let by = bench.attend("ann");
+    let speed = Command::parse("speed 50").expect("a command");
+    let _told = bench.ask_by(by.clone(), speed).expect("taken");
+    bench.hear("ok");
+    let why: Arc<str> = "the emergency stop is engaged".into();
+    *latch.0.lock().expect("whole") = Some(why.clone());
+    bench.ask_by(by.clone(), Command::Land).expect("taken");
+    // Somebody stops the landing; they do not fly on from there.
+    bench.ask_by(by.clone(), Command::Stop).expect("taken");
+    bench.pass(1_000);
+    let up = bench.ask_by(by.clone(), UP).err();
+    assert_eq!(up, Some(Refusal::Stopped(why)));
+    bench.sent();
+    bench.pass(12_000);
+    let asked = Command::Read(Query::Battery);
+    assert_eq!(bench.count(asked), 0, "it lands by its own 15 s");
+    *latch.0.lock().expect("whole") = None;
+    bench.ask_by(by, UP).expect("released");
 }
 
 #[test]

@@ -33,6 +33,7 @@ impl CommandExecutor {
             may_keep_alive: about.is_fresh()
                 && self.rival.sign().is_none()
                 && self.mistaken.is_none()
+                && self.takeoff.stopped().is_none()
                 && self.queue.is_idle()
                 && self.down.active().is_none()
                 && !self.sinks_untold(about),

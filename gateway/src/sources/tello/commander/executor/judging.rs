@@ -107,6 +107,7 @@ impl CommandExecutor {
                 pad_cm: about.pad_cm.filter(|_| about.is_fresh()),
                 pad_limit_cm: self.guard.policy().pad_limit_cm,
             },
+            stopped: flies(command).then(|| self.takeoff.stopped()).flatten(),
             mistaken: self.mistaken.clone(),
             held: (command.takes_off() || command.idles() == Some(true))
                 .then(|| self.takeoff.why_not())

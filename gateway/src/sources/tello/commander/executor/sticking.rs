@@ -64,6 +64,9 @@ impl CommandExecutor {
         if let Some(why) = &self.mistaken {
             return Err(Refusal::Mistaken(why.clone()));
         }
+        if let Some(why) = self.takeoff.stopped() {
+            return Err(Refusal::Stopped(why));
+        }
         let control = self.controls.of(&self.drone, now);
         let control = control.ok_or(Refusal::NoControl)?;
         if control.by.session != by.session {
