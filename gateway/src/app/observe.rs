@@ -65,6 +65,9 @@ impl Observing {
         // Before anything can be judged or pressed.
         let vehicles = Vehicles::new(vec![Arc::new(fleet.clone())], controls);
         act(core, &vehicles);
+        if let Some(stage) = stage.clone().filter(|_| !settings.is_still()) {
+            show(core, &vehicles, stage);
+        }
         let (boards_end, control) = bridge::panel();
         panel::spawn(&core.supervisor, control, &core.alerts, &core.stop);
         let bridges = bridge::Bridges::new(
@@ -117,6 +120,18 @@ impl Observing {
 }
 
 /// Starts what acts on drones, and what keeps its latches.
+/// Lets the demo's drones fly by themselves.
+fn show(core: &Core, vehicles: &Vehicles, stage: Arc<Stage>) {
+    let (vehicles, events, stop) = (vehicles.clone(), core.events.clone(), core.stop.clone());
+    core.supervisor.keep("demo flights", None, move || {
+        let flights = demo::fly(stage.clone(), vehicles.clone(), events.clone());
+        let stop = stop.clone();
+        async move {
+            stop.run_until_cancelled(flights).await;
+        }
+    });
+}
+
 fn act(core: &Core, vehicles: &Vehicles) {
     let service = Some(Service::Alerts);
     let (safety, vehicles) = (core.safety.clone(), vehicles.clone());
