@@ -29,7 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("players", &["state_file"]),
     ("supervision", &[]),
     ("alerts", &["config", "state_file"]),
-    ("demo", &["config"]),
+    ("demo", &["config", "sources"]),
     ("logging", &["config", "outbound"]),
     ("update", &["config"]),
     ("notify", &["broker", "config", "outbound", "supervision"]),

@@ -53,9 +53,10 @@ fn contract(method: &str, path: &str) -> Needs {
         | "/api/drones/{drone_id}/land"
         | "/api/drones/{drone_id}/stop"
         | "/api/drones/{drone_id}/emergency" => strict("respond"),
-        "/api/performance/optimize" | "/api/performance/cache" | "/api/system/update" => {
-            always("admin")
-        }
+        "/api/performance/optimize"
+        | "/api/performance/cache"
+        | "/api/system/update"
+        | "/api/system/logs" => always("admin"),
         "/api/emergency-stop/override" => always("admin"),
         // People are in these: a key is needed whatever the profile.
         "/api/drones/{drone_id}/camera/stream.mjpeg"

@@ -68,6 +68,9 @@ impl Observing {
         let vehicles = Vehicles::new(vec![Arc::new(fleet.clone())], controls);
         act(core, &vehicles);
         let plans = fly_plans(core, &vehicles);
+        if let Some(stage) = stage.clone().filter(|_| !settings.is_still()) {
+            show(core, &vehicles, stage);
+        }
         let (boards_end, control) = bridge::panel();
         panel::spawn(&core.supervisor, control, &core.alerts, &core.stop);
         let bridges = bridge::Bridges::new(
@@ -129,6 +132,18 @@ fn fly_plans(core: &Core, vehicles: &Vehicles) -> Plans {
     core.supervisor
         .keep("flight plans", None, move || kept.clone().run(stop.clone()));
     plans
+}
+
+/// Lets the demo's drones fly by themselves.
+fn show(core: &Core, vehicles: &Vehicles, stage: Arc<Stage>) {
+    let (vehicles, events, stop) = (vehicles.clone(), core.events.clone(), core.stop.clone());
+    core.supervisor.keep("demo flights", None, move || {
+        let flights = demo::fly(stage.clone(), vehicles.clone(), events.clone());
+        let stop = stop.clone();
+        async move {
+            stop.run_until_cancelled(flights).await;
+        }
+    });
 }
 
 /// Starts what acts on drones, and what keeps its latches.

@@ -38,7 +38,7 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     let mut config = demo::config(ports, temporary.path(), args.lan)?;
     config.logging.level.clone_from(&args.log_level);
     config.logging.format = LogFormat::Text;
-    let settings = Settings::demo(config, args.lan)?;
+    let settings = Settings::demo(config, args.lan, args.still)?;
     let unchanged = settings.clone();
     let again = Box::new(move || Ok(unchanged.clone()));
     let (lan, dir) = (args.lan, temporary.path().to_owned());

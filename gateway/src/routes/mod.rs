@@ -22,6 +22,7 @@ pub(crate) mod frame;
 pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod lockouts;
+pub(crate) mod logs;
 pub(crate) mod machine;
 pub(crate) mod metrics;
 pub(crate) mod mute;
@@ -73,6 +74,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     frame::ROUTES,
     health::ROUTES,
     lockouts::ROUTES,
+    logs::ROUTES,
     metrics::ROUTES,
     mute::ROUTES,
     network::ROUTES,

@@ -7,6 +7,7 @@ import { Failure, inWords } from './api.js';
 import { number } from './format.js';
 import { html } from './html.js';
 import { sayNow, whenCommanded, whenSticksRefused } from './live.js';
+import { Field } from './parts.js';
 import { steers } from './steps.js';
 import {
   CENTRED,
@@ -180,6 +181,35 @@ export function Sticks({ drone, still, onTake }) {
 
 /** Where the knobs are shown. @param {Axes} axes @param {number} mode @returns {[number, number][]} */
 const fromAxes = (axes, mode) => MODES[mode].map(([across, along]) => [axes[across], axes[along]]);
+
+/** The two that most people know come first. */
+const ORDER = [2, 3, 1, 4];
+/** Percent, by what it is. */
+const RANGES = { expo: [0, 80], limit: [20, 100] };
+
+/** What each hand steers. @param {number} mode */
+const about = (mode) => {
+  const [left, right] = MODES[mode].map(([across, along]) =>
+    t('sticks.pad', { across: t(`axis.${across}`), along: t(`axis.${along}`) }),
+  );
+  return t('sticks.hands', { left, right });
+};
+
+export function SticksForm() {
+  const { mode } = feel.value;
+  return html`<p class="quiet">${t('sticks.device')}</p>
+    <fieldset><legend>${t('sticks.mode')}</legend>${ORDER.map(
+      (one) =>
+        html`<label key=${one} class="check"><input type="radio" name="mode" checked=${mode === one} onChange=${() => feelLike({ mode: one })} /><span>${t(`sticksMode.${one}`)}<br /><small class="quiet">${about(one)}</small></span></label>`,
+    )}</fieldset>
+    ${Object.entries(RANGES).map(
+      ([
+        name,
+        [min, max],
+      ]) => html`<${Field} key=${name} label=${t(`sticks.${name}`, { n: feel.value[/** @type {'expo' | 'limit'} */ (name)] })} hint=${name === 'expo' ? t('sticks.expo.hint') : null}><input type="range" min=${min} max=${max} step="5" value=${feel.value[/** @type {'expo' | 'limit'} */ (name)]}
+        onInput=${(/** @type {any} */ event) => feelLike({ [name]: Number(event.target.value) })} /><//>`,
+    )}`;
+}
 
 /** Once, at the start of the page. */
 export function watchSticks() {

@@ -155,6 +155,11 @@ impl Firmware {
         };
     }
 
+    /// A full battery.
+    pub(super) fn charge(&mut self) {
+        self.body.battery_pct = 100.0;
+    }
+
     /// Leaves so much in the battery, if there was more.
     pub fn drain(&mut self, battery_pct: f64) {
         self.body.battery_pct = self.body.battery_pct.min(battery_pct.max(0.0));
