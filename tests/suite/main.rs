@@ -43,6 +43,7 @@ mod lifecycle;
 mod live;
 mod mail;
 mod mutes;
+mod names;
 mod namespaces;
 mod permissions;
 mod plans;

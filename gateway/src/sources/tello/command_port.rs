@@ -11,7 +11,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::UdpSocket;
 
-use super::filter::{self, Others, Way};
+use super::filter::{self, Way};
+use super::flood::OneIn;
 use super::{routes, socket};
 
 /// The way to one drone's command port: a socket, or what stands for it in a simulated
@@ -82,7 +83,7 @@ impl CommandPort {
     fn connect(&mut self, local: IpAddr) -> io::Result<Open> {
         let interface = self.interface.as_deref();
         let filter = match self.target.ip() {
-            IpAddr::V4(address) => filter::program([(address, self.way)].into_iter(), Others::All),
+            IpAddr::V4(address) => filter::program([(address, self.way)].into_iter(), OneIn::ALL),
             IpAddr::V6(_) => Vec::new(),
         };
         let connect = |port| {
