@@ -47,7 +47,7 @@ async fn no_request_stores_a_name_that_breaks_or_turns_a_line() -> anyhow::Resul
         for (path, field, body) in requests(name) {
             let answer = admin.json(Method::POST, path, &body).await?;
             assert!(
-                [400, 422].contains(&answer.status),
+                [400, 422].contains(&answer.status.as_u16()),
                 "{path} with {field} {name:?}: {} {}",
                 answer.status,
                 answer.text()
@@ -59,7 +59,7 @@ async fn no_request_stores_a_name_that_breaks_or_turns_a_line() -> anyhow::Resul
     for (path, field, body) in requests(&long) {
         let answer = admin.json(Method::POST, path, &body).await?;
         assert!(
-            [400, 422].contains(&answer.status),
+            [400, 422].contains(&answer.status.as_u16()),
             "{path} with a long {field}: {} {}",
             answer.status,
             answer.text()
