@@ -139,9 +139,10 @@ pub(super) fn forecast(plan: &Plan, config: &Drones, starts: &[Start]) -> Foreca
 fn length_s(step: &Step) -> f64 {
     let each = step.tasks.iter().map(|(_, task)| match task {
         Task::Wait(time) => time.as_secs_f64(),
-        Task::Fly(command) => takes_s(*command),
+        // (What takes longer than its step may has failed by then.)
+        Task::Fly(command) => takes_s(*command).min(step.timeout.as_secs_f64()),
     });
-    each.fold(0.0, f64::max).min(step.timeout.as_secs_f64())
+    each.fold(0.0, f64::max)
 }
 
 impl<'a> Walker<'a> {
