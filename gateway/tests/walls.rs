@@ -36,6 +36,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("upstream", &["config", "outbound", "shares"]),
     ("sources", &["config", "state_file", "supervision"]),
     ("safety", &["config", "sources", "state_file"]),
+    // (For tests alone.)
+    ("world", &["config", "safety", "sources", "state_file"]),
     ("mqtt", &["broker", "config", "sources", "supervision"]),
     ("rtsp", &["players", "shares", "sources"]),
     ("photos", &["config", "sources"]),
