@@ -45,6 +45,8 @@ mod supervision;
 mod table;
 mod update;
 mod upstream;
+#[cfg(test)]
+mod world;
 
 pub use alerts::StoreJournal;
 pub use cache::{CAPACITY, Cache, MAX_VALUE_BYTES};

@@ -141,10 +141,18 @@ pub(crate) mod memory {
     pub(crate) struct MemoryFile {
         bytes: Arc<Mutex<Option<Vec<u8>>>>,
         /// How long a write takes; a process that ends within it has written nothing.
-        pub(crate) takes: Duration,
+        takes: Duration,
     }
 
     impl MemoryFile {
+        /// One whose writes take so long.
+        pub(crate) fn that_takes(takes: Duration) -> MemoryFile {
+            MemoryFile {
+                takes,
+                ..MemoryFile::default()
+            }
+        }
+
         pub(super) fn read(&self) -> io::Result<Vec<u8>> {
             let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
             bytes.clone().ok_or_else(|| io::ErrorKind::NotFound.into())

@@ -37,6 +37,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sources", &["config", "state_file", "supervision"]),
     ("plans", &["config", "sources"]),
     ("safety", &["config", "sources", "state_file"]),
+    // (For tests alone.)
+    ("world", &["config", "safety", "sources", "state_file"]),
     ("mqtt", &["broker", "config", "sources", "supervision"]),
     ("rtsp", &["players", "shares", "sources"]),
     ("photos", &["config", "sources"]),

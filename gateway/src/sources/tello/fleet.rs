@@ -7,6 +7,8 @@ mod simulators;
 mod tasks;
 mod vehicles;
 mod video;
+#[cfg(test)]
+pub(crate) mod world;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

@@ -200,7 +200,7 @@ impl Port {
     }
 
     /// Takes a datagram; whether it was a drone's.
-    fn take(&self, datagram: &[u8], from: SocketAddr) -> bool {
+    pub(super) fn take(&self, datagram: &[u8], from: SocketAddr) -> bool {
         let slot = self.roster.identify(self.index, from);
         if slot.is_none() {
             self.record().foreign.fetch_add(1, Relaxed);

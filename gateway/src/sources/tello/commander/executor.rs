@@ -449,6 +449,10 @@ impl CommandExecutor {
 mod bench;
 
 #[cfg(test)]
+#[path = "executor_exploration.rs"]
+mod exploration;
+
+#[cfg(test)]
 #[path = "executor_tests.rs"]
 mod tests;
 
