@@ -153,7 +153,6 @@ mod tests {
         warn_battery_pct: None,
         takeoff_battery_pct: None,
         land_battery_pct: None,
-        pad_distance_cm: None,
     };
 
     /// A state of a flying drone at that millisecond.
