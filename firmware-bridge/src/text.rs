@@ -16,16 +16,15 @@ pub struct Text<const N: usize>(heapless::String<N>);
 
 impl<const N: usize> Text<N> {
     /// Takes as much of `text` as fits, cut at a character boundary, with
-    /// control characters replaced by `?` (a log line must not be able to
-    /// drive somebody's terminal).
+    /// `?` in place of what a log line must not have: control characters, line
+    /// separators, changes of direction.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let mut kept = heapless::String::new();
         for character in text.chars() {
-            let shown = if character.is_control() {
-                '?'
-            } else {
-                character
+            let shown = match is_misleading(character) {
+                true => '?',
+                false => character,
             };
             if kept.push(shown).is_err() {
                 break;
@@ -51,15 +50,24 @@ impl<const N: usize> Text<N> {
     }
 }
 
+/// Whether it drives a terminal, breaks a line, or turns the direction in which what
+/// follows is shown (marks, embeddings, overrides and isolates of Unicode's Annex 9).
+fn is_misleading(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{061C}' | '\u{200E}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
 struct Cut<const N: usize>(Text<N>);
 
 impl<const N: usize> fmt::Write for Cut<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
-            let shown = if character.is_control() {
-                '?'
-            } else {
-                character
+            let shown = match is_misleading(character) {
+                true => '?',
+                false => character,
             };
             if self.0.0.push(shown).is_err() {
                 break;
@@ -118,6 +126,8 @@ mod tests {
         assert_eq!(Text::<4>::new("abcdef").as_str(), "abcd");
         assert_eq!(Text::<4>::new("ab電").as_str(), "ab");
         assert_eq!(Text::<8>::new("a\x1b[2Jb").as_str(), "a?[2Jb");
+        assert_eq!(Text::<12>::new("a\u{202e}b\u{2028}c").as_str(), "a?b?c");
+        assert_eq!(Text::<12>::new("北棟").as_str(), "北棟");
         assert_eq!(
             Text::<6>::format(format_args!("{}-{}", 123, 456)).as_str(),
             "123-45"

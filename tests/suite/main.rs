@@ -42,6 +42,7 @@ mod lifecycle;
 mod live;
 mod mail;
 mod mutes;
+mod names;
 mod namespaces;
 mod permissions;
 mod progress;
