@@ -324,8 +324,7 @@ fn reset(call: Call) -> BoxFuture<'static, Outcome> {
 fn override_lost(mut call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let bridge = call.inputs.text(&BRIDGE);
-        call.inputs.look_at(&[REASON]);
-        let reason = call.inputs.text(&REASON);
+        let reason = call.inputs.shown_text(&REASON);
         call.inputs.finish()?;
         let (bridge, reason) = (bridge.unwrap_or_default(), reason.unwrap_or_default());
         call.app.safety.override_lost(&bridge).map_err(refused)?;

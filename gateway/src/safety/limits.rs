@@ -145,6 +145,7 @@ mod tests {
     const LIMITS: FlightLimits = FlightLimits {
         warn_height_cm: Some(200),
         land_height_cm: Some(300),
+        pad_distance_cm: None,
         warn_flight_time_s: None,
         land_flight_time_s: Some(60),
         warn_tilt_deg: Some(30),

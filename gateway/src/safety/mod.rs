@@ -79,6 +79,11 @@ impl Safety {
     /// directory `dir`.
     #[must_use]
     pub(crate) fn open(drones: &config::Drones, dir: &Path) -> Safety {
+        Safety::kept_in(drones, StateFile::at(dir, FILE))
+    }
+
+    /// The same, with the latches in `file`.
+    pub(crate) fn kept_in(drones: &config::Drones, file: StateFile) -> Safety {
         let configured = || drones.drone.iter().take(MAX_DRONES);
         let hovers =
             |drone: &config::Drone| drone.down.unwrap_or(drones.down) == config::Down::Hover;
@@ -86,7 +91,6 @@ impl Safety {
             .enumerate()
             .filter(|(_, drone)| hovers(drone))
             .fold(0, |all, (index, _)| all | bit(index));
-        let file = StateFile::at(dir, FILE);
         let table = Table {
             causes: Causes::new(hover),
             stops: Stops::restored(file.read()),

@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use alerting::{AlertType, Condition, Level};
 use futures_util::future::join_all;
-use readings::clock::{Mono, wall_now};
+use readings::clock::{Mono, sleep, wall_now};
 use readings::command::{CommandId, CommandState};
 use readings::event::{EventKind, EventLog, NewEvent, Values};
 use tello::command::Command;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::causes::{Order, Orders, Seen, WARNED_BEFORE, What};

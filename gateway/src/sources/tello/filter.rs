@@ -17,6 +17,8 @@ use std::net::Ipv4Addr;
 
 use socket2::SockFilter;
 
+use super::flood::OneIn;
+
 // Instructions of the classic Berkeley packet filter (linux/filter.h).
 const LOAD_WORD: u16 = 0x20;
 const LOAD_HALF: u16 = 0x28;
@@ -38,10 +40,6 @@ const SENDER: u32 = 0xffe0_0000 + 6;
 
 /// Where a random word stands (`SKF_AD_OFF + SKF_AD_RANDOM`).
 const RANDOM: u32 = 0xffff_f000 + 56;
-
-/// In a flood, one in so many of others' datagrams still comes in: a drone that is not
-/// configured is heard every 1.6 s then, and counts as gone after 5 s. A power of two.
-pub(super) const LET_IN_ONE_OF: u32 = 16;
 
 /// Bytes to keep of a datagram that counts: all.
 const WHOLE: u32 = u32::MAX;
@@ -66,24 +64,17 @@ pub(crate) enum Way {
     None,
 }
 
-/// What becomes of datagrams that are no drone's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Others {
-    /// All come in: drones that are not configured are noticed by them.
-    All,
-    /// One in [`LET_IN_ONE_OF`] does.
-    Few,
-}
-
 /// A filter for a socket that hears these drones. Where nothing is to be told apart it
 /// takes everything.
+/// `others` are datagrams that are no drone's: where all come in, drones that are not
+/// configured are noticed by them.
 pub(super) fn program(
     drones: impl Iterator<Item = (Ipv4Addr, Way)>,
-    others: Others,
+    others: OneIn,
 ) -> Vec<SockFilter> {
     let unheard = match others {
-        Others::All => EMPTY,
-        Others::Few => NOTHING,
+        OneIn::ALL => EMPTY,
+        _ => NOTHING,
     };
     let mut program = vec![
         SockFilter::new(LOAD_BYTE, 0, 0, NETWORK_HEADER),
@@ -94,7 +85,7 @@ pub(super) fn program(
     ];
     for (address, way) in drones {
         match way {
-            Way::Any if others == Others::All => {}
+            Way::Any if others == OneIn::ALL => {}
             Way::Any => program.extend([
                 SockFilter::new(IF_EQUAL, 0, 1, address.to_bits()),
                 SockFilter::new(RETURN, 0, 0, WHOLE),
@@ -123,10 +114,10 @@ pub(super) fn program(
             ]),
         }
     }
-    if others == Others::Few {
+    if others != OneIn::ALL {
         program.extend([
             SockFilter::new(LOAD_WORD, 0, 0, RANDOM),
-            SockFilter::new(AND, 0, 0, LET_IN_ONE_OF - 1),
+            SockFilter::new(AND, 0, 0, others.get() - 1),
             SockFilter::new(IF_EQUAL, 1, 0, 0),
             SockFilter::new(RETURN, 0, 0, NOTHING),
         ]);
@@ -174,7 +165,7 @@ mod tests {
             (address(14), Way::Card(loopback + 1, [0; 6])),
             (address(15), Way::Interface(loopback)),
         ];
-        let filter = program(drones.into_iter(), Others::All);
+        let filter = program(drones.into_iter(), OneIn::ALL);
         for (last, heard) in [
             (5, "word"),
             (6, ""),
@@ -190,7 +181,7 @@ mod tests {
         ] {
             assert_eq!(arrives(&filter, address(last)), heard, "from .{last}");
         }
-        let open = program([(address(8), Way::Any)].into_iter(), Others::All);
+        let open = program([(address(8), Way::Any)].into_iter(), OneIn::ALL);
         assert_eq!(arrives(&open, address(10)), "word");
     }
 
@@ -205,7 +196,7 @@ mod tests {
         let drones = drones.chain([(address(99), Way::None)]);
         let ours = UdpSocket::bind("127.0.0.1:0").expect("free");
         ours.set_nonblocking(true).expect("set");
-        let filter = program(drones, Others::Few);
+        let filter = program(drones, OneIn::FIRST);
         SockRef::from(&ours).attach_filter(&filter).expect("taken");
         let to = ours.local_addr().expect("bound");
         let arrived = |last| {

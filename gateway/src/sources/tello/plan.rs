@@ -346,6 +346,7 @@ fn policy(config: &Drones, drone: &Drone) -> Policy {
             .unwrap_or(config.takeoff_battery_pct),
         land_battery_pct: limits.land_battery_pct.unwrap_or(config.land_battery_pct),
         height_limit_cm: limits.land_height_cm,
+        pad_limit_cm: limits.pad_distance_cm,
     }
 }
 

@@ -5,7 +5,7 @@
 //! not hold up a datagram. No I/O here.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use std::time::Duration;
@@ -17,7 +17,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use super::commander::{FRESH_WITHIN, MAX_REQUESTS, Request};
-use super::filter::{Mac, Others, Way};
+use super::filter::{Mac, Way};
+use super::flood::OneIn;
 use super::link::{LinkStats, LinkStatus, Reason};
 use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
@@ -71,7 +72,8 @@ pub(crate) struct PortRecord {
     pub(crate) foreign: AtomicU64,
     pub(crate) elsewhere: AtomicU64,
     pub(crate) errors: AtomicU64,
-    pub(crate) flooded: AtomicBool,
+    /// Of strangers' datagrams one in so many comes in; all but in a flood.
+    pub(crate) let_in_one_of: AtomicU32,
     /// What the kernel calls the socket; 0 is none.
     pub(crate) inode: AtomicU64,
 }
@@ -246,7 +248,7 @@ impl PortRecord {
             foreign: AtomicU64::new(0),
             elsewhere: AtomicU64::new(0),
             errors: AtomicU64::new(0),
-            flooded: AtomicBool::new(false),
+            let_in_one_of: AtomicU32::new(OneIn::ALL.get()),
             inode: AtomicU64::new(0),
         }
     }
@@ -254,7 +256,7 @@ impl PortRecord {
     /// The socket is open, for the first time or anew: without a filter.
     pub(crate) fn opened(&self, inode: Option<u64>) {
         self.inode.store(inode.unwrap_or(0), Relaxed);
-        self.flooded.store(false, Relaxed);
+        self.let_in_one_of.store(OneIn::ALL.get(), Relaxed);
     }
 
     /// As statistics show it.
@@ -264,7 +266,7 @@ impl PortRecord {
             foreign: self.foreign.load(Relaxed),
             elsewhere: self.elsewhere.load(Relaxed),
             errors: self.errors.load(Relaxed),
-            flooded: self.flooded.load(Relaxed),
+            flooded: self.let_in_one_of.load(Relaxed) != OneIn::ALL.get(),
         }
     }
 }
@@ -354,7 +356,7 @@ impl Roster {
     }
 
     /// The filter of a state or video socket on `interface`.
-    pub(crate) fn filter(&self, interface: &Option<Arc<str>>, others: Others) -> Vec<SockFilter> {
+    pub(crate) fn filter(&self, interface: &Option<Arc<str>>, others: OneIn) -> Vec<SockFilter> {
         let ways = self.ways.borrow();
         let drones = self.slots.iter().map(|slot| &slot.plan);
         ways::filter_of(drones.zip(ways.iter().copied()), interface, others)

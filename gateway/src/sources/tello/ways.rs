@@ -10,7 +10,8 @@ use std::sync::Arc;
 use socket2::SockFilter;
 use tello::ACCESS_POINT_ADDRESS;
 
-use super::filter::{self, Mac, Others, Way};
+use super::filter::{self, Mac, Way};
+use super::flood::OneIn;
 use super::plan::DronePlan;
 use super::routes::{self, Route};
 use super::socket;
@@ -59,7 +60,7 @@ fn is_ours(address: IpAddr) -> bool {
 pub(super) fn filter_of<'a>(
     drones: impl Iterator<Item = (&'a DronePlan, Way)>,
     interface: &Option<Arc<str>>,
-    others: Others,
+    others: OneIn,
 ) -> Vec<SockFilter> {
     let is_here = |drone: &DronePlan| drone.interface.is_none() || drone.interface == *interface;
     let addresses = drones

@@ -89,6 +89,8 @@ pub struct Identity {
     pub sdk: Option<String>,
     /// Its hardware.
     pub hardware: Option<String>,
+    /// First words of commands that its firmware said it does not know.
+    pub unsupported: Vec<String>,
     /// What is to be thought of it.
     pub verification: Verification,
     /// Why it is taken for another drone, in words.

@@ -439,16 +439,6 @@ impl CommandExecutor {
         self.queue.is_idle() && self.down.active().is_none_or(|down| down == Down::Land)
     }
 
-    /// When [`CommandExecutor::tick`] has something to do next, at the latest.
-    pub(in super::super) fn wake_at(&self) -> Option<Mono> {
-        let wake = [
-            self.queue.wake_at(),
-            self.down.wake_at(),
-            self.sticks.wake_at(),
-        ];
-        wake.into_iter().flatten().min()
-    }
-
     pub(in super::super) fn stats(&self) -> QueueStats {
         self.queue.stats()
     }
@@ -457,6 +447,10 @@ impl CommandExecutor {
 #[cfg(test)]
 #[path = "executor_bench.rs"]
 mod bench;
+
+#[cfg(test)]
+#[path = "executor_exploration.rs"]
+mod exploration;
 
 #[cfg(test)]
 #[path = "executor_tests.rs"]

@@ -3,10 +3,9 @@
 //!
 //! Apart from the task since it decides nothing about the link.
 
-use std::net::IpAddr;
-
 use alerting::{AlertType, Condition, Level};
 
+use super::super::super::command_port::Wire;
 use super::super::super::commander::{Word, word};
 use super::super::super::filter::Mac;
 use super::super::super::routes;
@@ -20,7 +19,7 @@ const MISTAKEN: &str = "drone_mistaken";
 /// Name of the condition that stands while another network card answers for its address.
 const USURPED: &str = "drone_address_taken";
 
-impl LinkTask {
+impl<W: Wire> LinkTask<W> {
     /// Judges what the drone said of itself so far. A stand-in is not the drone and says
     /// so elsewhere.
     pub(super) fn look_at_identity(&mut self) {
@@ -46,6 +45,7 @@ impl LinkTask {
             serial: said.as_deref().map(str::to_owned).or(text(&told.serial)),
             sdk: text(&told.sdk),
             hardware: text(&told.hardware),
+            unsupported: told.unknown.iter().map(|word| word.to_string()).collect(),
             verification,
             mistaken: self.executor.mistaken().cloned(),
         };
@@ -58,13 +58,8 @@ impl LinkTask {
         if told.is_verified {
             return told.serial.clone();
         }
-        let IpAddr::V4(address) = self.slot().address() else {
-            return None;
-        };
-        let interface = self.slot().plan.interface.as_deref();
-        let mac = || routes::neighbour(address, interface);
         told.is_unknown
-            .then(mac)
+            .then(|| self.port.neighbour())
             .flatten()
             .and_then(|mac| word(&mac))
     }
@@ -111,11 +106,7 @@ impl LinkTask {
 
     /// The network card that answers for its address, as the kernel sees it.
     fn card(&self) -> Option<Mac> {
-        let IpAddr::V4(address) = self.slot().address() else {
-            return None;
-        };
-        let mac = routes::neighbour(address, self.slot().plan.interface.as_deref())?;
-        routes::mac(&mac)
+        routes::mac(&self.port.neighbour()?)
     }
 
     fn verification(&self, judged: &Judged, has_said: bool) -> Verification {

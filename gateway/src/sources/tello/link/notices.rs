@@ -8,6 +8,7 @@ use alerting::{
     DRONE_UPSIDE_DOWN as UPSIDE_DOWN, Level,
 };
 
+use super::super::super::command_port::Wire;
 use super::super::super::commander::Intervention;
 use super::super::machine::{Inputs, Notice};
 use super::super::reason::Reason;
@@ -24,7 +25,7 @@ const RIVAL: &str = "drone_other_controller";
 /// Name of the condition that stands while a flying drone's battery is low.
 const BATTERY_IN_FLIGHT: &str = "drone_battery_in_flight";
 
-impl LinkTask {
+impl<W: Wire> LinkTask<W> {
     pub(super) fn tell_interventions(&mut self) {
         let slot = self.slot();
         let (id, name) = (slot.plan.id.clone(), slot.plan.name.clone());

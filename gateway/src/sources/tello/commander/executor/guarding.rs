@@ -1,5 +1,6 @@
 //! What the executor shows its guard, and what it does for it.
 
+use readings::clock::Mono;
 use tello::command::{Command, Query};
 
 use super::super::belief::IDLES_FOR;
@@ -55,6 +56,18 @@ impl CommandExecutor {
         let wish = self.reports.own(command, intervention.why());
         self.submit(wish, Asker::default(), about, &mut todo);
         self.carry_out(todo, about)
+    }
+
+    /// When [`CommandExecutor::tick`] has something to do next, at the latest.
+    pub(in super::super::super) fn wake_at(&self) -> Option<Mono> {
+        let wake = [
+            self.queue.wake_at(),
+            self.down.wake_at(),
+            self.sticks.wake_at(),
+            // Else it looks when something else does, which may be a second later.
+            Some(self.guard_at),
+        ];
+        wake.into_iter().flatten().min()
     }
 
     /// Stops motors that have idled for long enough.

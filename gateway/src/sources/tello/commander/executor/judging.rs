@@ -11,10 +11,7 @@ use super::super::snapshot::Snapshot;
 use super::CommandExecutor;
 use super::kinds::flies;
 use super::ticket::Ticket;
-use crate::sources::vehicles::{Aim, MIN_MOVE_CM, Operator, Refusal};
-
-/// Height of a take-off, in cm: 0.8 to 1.2 m were captured.
-const TAKEOFF_HEIGHT_CM: i32 = 120;
+use crate::sources::vehicles::{Aim, Bounds, MIN_MOVE_CM, Operator, Refusal, TAKEOFF_HEIGHT_CM};
 
 /// When a command is judged: the reasons are the same, the drone is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +97,16 @@ impl CommandExecutor {
             grounded: self.belief.is_grounded(&about.motion, about.now) && !self.queue.takes_off(),
             on_floor: self.belief.is_on_floor(&about.motion, about.now),
             sdk: self.identity.sdk_major(),
+            is_known: self.identity.knows(command),
             takeoff_battery_pct: self.guard.policy().takeoff_battery_pct,
-            height_cm,
-            height_limit_cm: self.guard.policy().height_limit_cm,
+            bounds: Bounds {
+                height_cm,
+                height_limit_cm: self.guard.policy().height_limit_cm,
+                battery_pct: about.battery_now_pct(),
+                land_battery_pct: self.guard.policy().land_battery_pct,
+                pad_cm: about.pad_cm.filter(|_| about.is_fresh()),
+                pad_limit_cm: self.guard.policy().pad_limit_cm,
+            },
             stopped: flies(command).then(|| self.takeoff.stopped()).flatten(),
             mistaken: self.mistaken.clone(),
             held: (command.takes_off() || command.idles() == Some(true))

@@ -190,7 +190,10 @@ impl CommandExecutor {
         }
         tracing::debug!(command = %ticket.command, ?outcome, "command ended");
         match ticket.wish {
-            Some(wish) => self.reports.ended(wish, &outcome),
+            Some(wish) => {
+                self.identity.heeds(ticket.command, &outcome);
+                self.reports.ended(wish, &outcome);
+            }
             None => self.identity.answered(ticket.command, &outcome, about.now),
         }
         if let Some(told) = ticket.outcome {
