@@ -38,7 +38,7 @@ impl Scene {
         let gateway = site.builder()?.drones(&lines).start().await?;
         let client = site.client(&gateway, ADMIN_KEY)?;
         Ok(Some(Scene {
-            gateway: gateway,
+            gateway,
             drone,
             client,
             site,
