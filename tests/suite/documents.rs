@@ -39,10 +39,11 @@ fn what_the_documents_tell_to_run_is_there() {
 }
 
 /// Documents that people read in either language.
-const BOTH: [&str; 7] = [
+const BOTH: [&str; 8] = [
     "README",
     "docs/alerts-to-a-phone",
     "docs/field-guide",
+    "docs/first-card",
     "docs/home-assistant",
     "docs/prometheus-and-grafana",
     "docs/recordings",

@@ -33,7 +33,7 @@ pub(crate) enum UpdateError {
     },
     /// The data partition is too full.
     #[error(
-        "the bundle needs {needed} bytes, {free} are free in {dir}: remove backups or logs there"
+        "the bundle needs {needed} bytes, {free} are free in {dir}: remove recordings, backups or logs there"
     )]
     NoSpace {
         /// With the reserve.
