@@ -46,6 +46,7 @@ fn contract(method: &str, path: &str) -> Needs {
         "/api/drones/land-all"
         | "/api/drones/stop-all"
         | "/api/drones/emergency-all"
+        | "/api/plans/{plan_id}/end"
         | "/api/groups/{group_id}/land"
         | "/api/groups/{group_id}/stop"
         | "/api/groups/{group_id}/emergency"

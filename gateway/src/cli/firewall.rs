@@ -74,14 +74,17 @@ pub(super) fn places(config: &Config) -> anyhow::Result<Vec<(String, String)>> {
             }
         }
     }
-    for email in &config.notify.email {
-        add(&email.name, &place(&email.smtp).unwrap_or_default());
+    for (name, url) in config.notify.beside_http() {
+        add(name, &place(url).unwrap_or_default());
     }
     if let Some(url) = &config.mqtt.url {
         add("mqtt", &place(url).unwrap_or_default());
     }
     if let Some(url) = &config.upstream.url {
         add("upstream", url);
+    }
+    if let Some(url) = &config.logging.syslog {
+        add("syslog", &place(url).unwrap_or_default());
     }
     Ok(found)
 }
@@ -202,11 +205,18 @@ mod tests {
         std::fs::write(&file, "https://hooks.slack.com/services/T0/B0/X\n").expect("written");
         let text = format!(
             "[[notify.slack]]\nname = \"slack\"\nurl_file = {file:?}\n\
-             [[notify.line]]\nname = \"line\"\ntoken = \"t\"\n[upstream]\nurl = \"https://192.168.1.2\"\n"
+             [[notify.line]]\nname = \"line\"\ntoken = \"t\"\n[upstream]\nurl = \"https://192.168.1.2\"\n\
+             [logging]\nsyslog = \"tls://log.example:6514\"\n"
         );
         let config: Config = toml::from_str(&text).expect("sound");
         let found = places(&config).expect("read");
         let hosts: Vec<&str> = found.iter().map(|(_, host)| &**host).collect();
-        assert_eq!(hosts, ["hooks.slack.com", "api.line.me", "192.168.1.2"]);
+        let wanted = [
+            "hooks.slack.com",
+            "api.line.me",
+            "192.168.1.2",
+            "log.example",
+        ];
+        assert_eq!(hosts, wanted);
     }
 }

@@ -31,6 +31,7 @@ pub(crate) mod network_views;
 pub(crate) mod pages;
 pub(crate) mod performance;
 pub(crate) mod photos;
+pub(crate) mod plans;
 pub(crate) mod players;
 pub(crate) mod recording_download;
 pub(crate) mod recordings;
@@ -80,6 +81,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     pages::ROUTES,
     performance::ROUTES,
     photos::ROUTES,
+    plans::ROUTES,
     players::ROUTES,
     recording_download::ROUTES,
     recordings::ROUTES,

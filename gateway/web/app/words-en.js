@@ -288,6 +288,8 @@ export const EN = {
   'condition.Part Of The Gateway Ended': 'part of the gateway has ended',
   'condition.Board Sensors Left Out': 'not all sensors are read',
   'condition.Board Sensor Lost': 'a sensor is lost',
+  'condition.Board Sensor Faulty': 'a sensor is faulty',
+  'condition.Further Sensor Alarm': "another alarm of the board's monitor",
   'condition.Bridge Lost': 'no connection',
   'condition.Bridge Restarts': 'starts again and again',
   'condition.Emergency Stop Unknown': 'nobody knows whether it is stopped',

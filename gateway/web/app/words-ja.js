@@ -288,6 +288,8 @@ export const JA = {
   'condition.Part Of The Gateway Ended': 'ゲートウェイの一部が停止しました',
   'condition.Board Sensors Left Out': '一部のセンサーを読み取っていません',
   'condition.Board Sensor Lost': 'センサーの値が取得できません',
+  'condition.Board Sensor Faulty': 'センサーが故障しています',
+  'condition.Further Sensor Alarm': '機器の監視チップが別の警報も出しています',
   'condition.Bridge Lost': '接続が切れています',
   'condition.Bridge Restarts': '再起動を繰り返しています',
   'condition.Emergency Stop Unknown': '緊急停止の状態が分かりません',
