@@ -29,12 +29,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("players", &["state_file"]),
     ("supervision", &[]),
     ("alerts", &["config", "state_file"]),
-    ("demo", &["config", "sources"]),
     ("logging", &["config", "outbound"]),
     ("update", &["config"]),
     ("notify", &["broker", "config", "outbound", "supervision"]),
     ("upstream", &["config", "outbound", "shares"]),
     ("sources", &["config", "state_file", "supervision"]),
+    ("demo", &["config", "sources"]),
     ("plans", &["config", "sources"]),
     ("safety", &["config", "sources", "state_file"]),
     // (For tests alone.)
