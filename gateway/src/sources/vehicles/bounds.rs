@@ -133,8 +133,8 @@ mod tests {
         assert_eq!(judged("go 500 0 0 10", at(14)), Ok(()));
         assert_eq!(judged("go 500 0 0 100", at(13)), Ok(()));
         // An arc is as long as it is, not as far as it leads: half a circle around 1 m.
-        assert!(judged("curve 100 100 0 200 0 0 10", at(11)).is_err());
-        assert_eq!(judged("go 200 0 0 10", at(11)), Ok(()));
+        assert!(judged("curve 100 100 0 200 0 0 10", at(10)).is_err());
+        assert_eq!(judged("go 200 0 0 10", at(10)), Ok(()));
         let off = Bounds {
             land_battery_pct: 0,
             ..at(1)
