@@ -11,7 +11,7 @@ use tokio::runtime::Builder;
 
 use super::invariants::{Broken, names};
 use super::sabotage::Sabotage;
-use super::scene::Scene;
+use super::scene::{Act, Scene};
 use super::stage::{Figures, World};
 
 /// Scenes at every change: what two busy cores play in some twenty seconds, unoptimised.
@@ -209,13 +209,23 @@ const BROKEN: [(Sabotage, &str); 14] = [
     ),
 ];
 
+/// Whether what the sabotage waits for happens in that scene: few drones change addresses.
+fn shows(sabotage: Sabotage, seed: u64) -> bool {
+    let swaps = || {
+        let scene = Scene::of(seed);
+        scene.drones.len() == 2 && scene.acts.iter().any(|(_, act)| matches!(act, Act::Swap))
+    };
+    sabotage != Sabotage::FlownAllTheSame || swaps()
+}
+
 #[test]
 fn each_sabotage_is_seen_by_its_invariant() {
     // None is forgotten.
     assert!(names().all(|name| BROKEN.iter().any(|(_, of)| *of == name)));
     for (sabotage, invariant) in BROKEN {
         assert!(names().any(|name| name == invariant), "{invariant}");
-        let broken = (0..300).find_map(|seed| {
+        let mut seeds = (0..).filter(|seed| shows(sabotage, *seed)).take(300);
+        let broken = seeds.find_map(|seed| {
             let (played, _) = play(seed, Some((sabotage, invariant)), false);
             played.err().filter(|broken| broken.invariant == invariant)
         });
