@@ -154,7 +154,9 @@ impl Pilot {
     /// It lands where it began, unless its battery does not wait for that.
     fn is_over(&self, flight: &Flight, view: &DroneView, now: Mono) -> bool {
         let is_low = view.battery_pct.is_none_or(|left| left <= ENOUGH_PCT);
-        is_low || (now.since(flight.since) >= self.plan.flight && flight.step % WAY.len() == 0)
+        is_low
+            || (now.since(flight.since) >= self.plan.flight
+                && flight.step.is_multiple_of(WAY.len()))
     }
 }
 

@@ -153,11 +153,7 @@ fn a_drone_that_refuses_decides_about_the_rest_as_the_plan_says() {
             };
             assert_eq!(bench.brought, brought, "{told}");
             assert!(matches!(bench.run.rows[step][0], Row::Failed(..)), "{told}");
-            let later = bench
-                .sent
-                .iter()
-                .filter(|sent| sent.starts_with("a "))
-                .next_back();
+            let later = bench.sent.iter().rfind(|sent| sent.starts_with("a "));
             assert_eq!(
                 later.map(String::as_str),
                 Some(&*format!("a {flies}")),

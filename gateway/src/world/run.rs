@@ -243,11 +243,7 @@ impl World {
                 site.is_pressed = false;
                 gateway.safety.stop_input(BRIDGE, Some(false));
             }
-            Act::Reset(_) => {
-                if gateway.safety.reset().is_ok() {
-                    self.ledger.reset(index);
-                }
-            }
+            Act::Reset(_) if gateway.safety.reset().is_ok() => self.ledger.reset(index),
             Act::Wind(_, is_bad) => {
                 gateway.wind(is_bad);
                 self.ledger.wind(index, is_bad);

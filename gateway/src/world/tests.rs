@@ -152,6 +152,10 @@ fn many() {
     let count = number("WORLD_SCENES").unwrap_or(1_000_000);
     let first = number("WORLD_FROM").unwrap_or(1_000_000);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long the machine takes, not the world"
+    )]
     let began = Instant::now();
     let played = play_many(first, count, threads);
     let figures = played.sum;
