@@ -3,8 +3,8 @@
 //! every byte is paid for.
 //!
 //! A build needs the sources only: nothing is fetched, no other program is run, and
-//! nothing inside a page's file is changed but the mark `{{version}}`, and that our own scripts
-//! and styles come without comments.
+//! nothing inside a page's file is changed but the mark `{{version}}`, and that our own pages,
+//! scripts and styles come without comments and indentation.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -117,9 +117,12 @@ fn pages(web: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Whether a file is a script or a style sheet of ours: libraries are served as npm has them.
+/// Whether a file is a page, a script or a style sheet of ours: libraries are served as npm has them.
 fn is_ours(name: &str) -> bool {
-    !name.starts_with("vendor/") && (name.ends_with(".js") || name.ends_with(".css"))
+    let is_text = [".js", ".css", ".html"]
+        .iter()
+        .any(|kind| name.ends_with(kind));
+    !name.starts_with("vendor/") && is_text
 }
 
 /// Every file that is served: tests and types stand beside the code and stay here.

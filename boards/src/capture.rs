@@ -48,7 +48,7 @@ const FILES: [&str; 23] = [
 ];
 
 /// Class directories, and which files of each entry are taken (all when empty).
-const CLASSES: [(&str, &[&str]); 9] = [
+const CLASSES: [(&str, &[&str]); 10] = [
     ("/sys/class/thermal", &[]),
     ("/sys/class/hwmon", &[]),
     ("/sys/class/power_supply", &[]),
@@ -80,6 +80,7 @@ const CLASSES: [(&str, &[&str]); 9] = [
             "pre_eol_info",
         ],
     ),
+    ("/sys/class/nvme", &["model", "firmware_rev", "state"]),
     ("/sys/devices/system/cpu/cpufreq", &[]),
 ];
 

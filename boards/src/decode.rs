@@ -58,8 +58,8 @@ pub(crate) enum Decode {
     Word(&'static str),
     /// The flag is set when the text is one of these words.
     OneOf(&'static [&'static str]),
-    /// The flag is set when the text is another word than this one.
-    NotWord(&'static str),
+    /// `health` of a battery: the flag is set when it is not well.
+    Health,
     /// The worse of the two estimates of eMMC `life_time`, in percent used.
     LifeTime,
     /// eMMC `pre_eol_info`, 1 to 3.
@@ -135,7 +135,7 @@ impl Decode {
             Decode::OneOf(words) => {
                 word_flag(bytes, |text| words.iter().any(|word| is_word(text, word)))
             }
-            Decode::NotWord(word) => word_flag(bytes, |text| !is_word(text, word)),
+            Decode::Health => health(bytes),
             Decode::LifeTime => life_time(bytes),
             Decode::PreEol => match hexadecimal(bytes)? {
                 0 => Err(Absence::Unavailable(
@@ -220,6 +220,15 @@ fn word_flag(bytes: &[u8], is_set: impl Fn(&[u8]) -> bool) -> Result<f64, Absenc
         return Err(Absence::Unavailable("the driver does not know"));
     }
     Ok(flag(is_set(text)))
+}
+
+/// One that is warm or cool is charged more slowly (JEITA), and nothing is wrong with it.
+fn health(bytes: &[u8]) -> Result<f64, Absence> {
+    if is_word(bytes.trim_ascii(), "No battery") {
+        return Err(Absence::Unavailable("no battery is inserted"));
+    }
+    let well = ["Good", "Warm", "Cool"];
+    word_flag(bytes, |text| !well.iter().any(|word| is_word(text, word)))
 }
 
 /// The words of the kernel's `capacity_level`, as shares on either side of the limits that
@@ -446,7 +455,7 @@ mod tests {
             let all = [
                 Decode::UNIT, Decode::NonZero, Decode::HexBits { mask: 1 }, Decode::Word("up"),
                 Decode::LifeTime, Decode::PreEol, Decode::Uptime, Decode::Exists,
-                Decode::Level, Decode::OneWire,
+                Decode::Level, Decode::Health, Decode::OneWire,
                 Decode::answer(1, 1.0, ""),
                 Decode::Wireless { interface: "wlan0".into(), column: WirelessColumn::Level },
             ];

@@ -46,7 +46,7 @@ pub use trip::{TripKind, TripPoint};
 pub const MAX_SENSORS: usize = 256;
 
 /// The directories whose entries come and go with devices.
-pub(crate) const CLASS_DIRECTORIES: [&str; 9] = [
+pub(crate) const CLASS_DIRECTORIES: [&str; 10] = [
     "/sys/class/thermal",
     "/sys/class/hwmon",
     "/sys/class/power_supply",
@@ -56,6 +56,7 @@ pub(crate) const CLASS_DIRECTORIES: [&str; 9] = [
     "/sys/bus/mmc/devices",
     "/sys/bus/w1/devices",
     "/sys/class/rtc",
+    "/sys/class/nvme",
 ];
 
 /// What stands behind a source.
@@ -316,13 +317,8 @@ impl Search<'_> {
         period_ms: u64,
         drafts: Vec<Draft>,
     ) {
-        let before = self.result.found.len();
-        self.add(source, identity, period_ms, drafts);
-        if let Some(found) = self.result.found.get_mut(before)
-            && self.tree.is_file(&gate)
-        {
-            found.gates.push((gate, kind));
-        }
+        self.add(source.clone(), identity, period_ms, drafts);
+        self.gate_last(&source, gate, kind);
     }
 
     /// A further file that says whether what was added last means anything.
@@ -377,7 +373,7 @@ impl Search<'_> {
         if drafts.is_empty() {
             return;
         }
-        if self.count + drafts.len() > MAX_SENSORS {
+        if !self.make_room(&drafts) {
             for draft in &drafts {
                 self.result.left_out.add(&draft.name);
             }

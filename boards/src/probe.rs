@@ -51,6 +51,13 @@ impl Channel {
         }
     }
 
+    /// A search looked anew at what the file's numbers mean: a converter may have another
+    /// scale, a battery another full charge.
+    pub(crate) fn mean(&mut self, decode: &Decode, range: Range) {
+        self.decode.clone_from(decode);
+        self.range = range;
+    }
+
     fn settle(&mut self, now_ms: u64, read: Result<&[u8], Absence>) -> Sample {
         let value = read
             .and_then(|bytes| self.decode.apply(bytes))

@@ -31,6 +31,9 @@ pub(crate) const FREQUENCY_CAP_MS: u64 = 30_000;
 /// Wear moves by tenths of a card's life.
 pub(crate) const WEAR_MS: u64 = 3_600_000;
 
+/// A disk is given up once; what is mounted from it fails at once by itself.
+pub(crate) const DISK_MS: u64 = 10_000;
+
 /// A drone flies out of range in seconds.
 pub(crate) const WIRELESS_MS: u64 = 2_000;
 

@@ -364,12 +364,17 @@ fn components(path: &Path) -> impl Iterator<Item = OsString> {
     })
 }
 
-/// A text in which nothing but lines moves a terminal: what a device says of itself is
-/// a stranger's word.
+/// A text in which nothing but lines moves a terminal, and nothing turns the direction of
+/// what follows (Unicode Annex 9): what a device says of itself is a stranger's word.
 pub(crate) fn printable(text: &str) -> String {
-    let shown = |c: char| match c.is_control() && c != '\n' && c != '\t' {
-        true => char::REPLACEMENT_CHARACTER,
-        false => c,
+    let shown = |c: char| match c {
+        '\n' | '\t' => c,
+        '\u{061C}'
+        | '\u{200E}'..='\u{200F}'
+        | '\u{2028}'..='\u{202E}'
+        | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        _ if c.is_control() => char::REPLACEMENT_CHARACTER,
+        _ => c,
     };
     text.chars().map(shown).collect()
 }

@@ -151,6 +151,32 @@ def gateway():
             (f"rate(mfg_drone_store_written_bytes_total{OF}[15m])", "store"),
         ),
         chart("Parts that run", "short", (f"mfg_drone_service_up{OF}", "{{service}}")),
+        number("Flights recorded now", f"mfg_drone_recordings_active{OF}", width=6),
+        number("Emergency stops that stand", f"mfg_drone_emergency_stops_latched{OF}", width=6),
+        number("Connected to the MQTT broker", f"mfg_drone_mqtt_connected{OF}", width=6),
+        number("Viewers of video", f"mfg_drone_video_viewers{OF}", width=6),
+        chart(
+            "Recordings",
+            "bytes",
+            (f"mfg_drone_recording_bytes{OF}", "kept"),
+            (f"mfg_drone_recording_max_bytes{OF}", "above this the oldest go"),
+            (f"mfg_drone_recording_written_day_bytes{OF}", "written in 24 h"),
+            (f"mfg_drone_recording_max_day_bytes{OF}", "above this flights are not recorded"),
+        ),
+        chart(
+            "What the gateway commanded by itself",
+            "short",
+            (f"increase(mfg_drone_actions_sent_total{OF}[5m])", "for a rule, a limit, an emergency stop"),
+            (f"increase(mfg_drone_actions_not_taken_total{OF}[5m])", "not taken, and given again"),
+        ),
+        chart(
+            "MQTT",
+            "short",
+            (f"increase(mfg_drone_mqtt_values_sent_total{OF}[5m])", "values told"),
+            (f"increase(mfg_drone_mqtt_values_dropped_total{OF}[5m])", "dropped"),
+            (f"increase(mfg_drone_mqtt_orders_taken_total{OF}[5m])", "orders taken"),
+            (f"increase(mfg_drone_mqtt_orders_ignored_total{OF}[5m])", "orders ignored"),
+        ),
         variables=[GATEWAY],
     )
 

@@ -2,7 +2,8 @@
 //!
 //! A newtype, because `postcard`'s size derivation knows nothing of
 //! `heapless` 0.9 and because text from the wire must be shown to people:
-//! control characters are replaced on the way in.
+//! control characters, and those that turn the direction of writing, are
+//! replaced on the way in.
 
 use core::fmt;
 use core::fmt::Write as _;
@@ -16,18 +17,12 @@ pub struct Text<const N: usize>(heapless::String<N>);
 
 impl<const N: usize> Text<N> {
     /// Takes as much of `text` as fits, cut at a character boundary, with
-    /// control characters replaced by `?` (a log line must not be able to
-    /// drive somebody's terminal).
+    /// characters that mislead replaced by `?`.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let mut kept = heapless::String::new();
         for character in text.chars() {
-            let shown = if character.is_control() {
-                '?'
-            } else {
-                character
-            };
-            if kept.push(shown).is_err() {
+            if kept.push(shown(character)).is_err() {
                 break;
             }
         }
@@ -51,17 +46,25 @@ impl<const N: usize> Text<N> {
     }
 }
 
+/// A log line must neither drive somebody's terminal nor read as another line: marks,
+/// embeddings, overrides and isolates of the bidirectional algorithm (Unicode Annex 9).
+fn shown(character: char) -> char {
+    match character {
+        '\u{061C}'
+        | '\u{200E}'..='\u{200F}'
+        | '\u{2028}'..='\u{202E}'
+        | '\u{2066}'..='\u{2069}' => '?',
+        _ if character.is_control() => '?',
+        _ => character,
+    }
+}
+
 struct Cut<const N: usize>(Text<N>);
 
 impl<const N: usize> fmt::Write for Cut<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
-            let shown = if character.is_control() {
-                '?'
-            } else {
-                character
-            };
-            if self.0.0.push(shown).is_err() {
+            if self.0.0.push(shown(character)).is_err() {
                 break;
             }
         }
@@ -118,6 +121,11 @@ mod tests {
         assert_eq!(Text::<4>::new("abcdef").as_str(), "abcd");
         assert_eq!(Text::<4>::new("ab電").as_str(), "ab");
         assert_eq!(Text::<8>::new("a\x1b[2Jb").as_str(), "a?[2Jb");
+        assert_eq!(Text::<8>::new("a\u{202e}b\u{2066}").as_str(), "a?b?");
+        assert_eq!(
+            Text::<8>::format(format_args!("{}", "a\u{200f}b")).as_str(),
+            "a?b"
+        );
         assert_eq!(
             Text::<6>::format(format_args!("{}-{}", 123, 456)).as_str(),
             "123-45"

@@ -245,3 +245,23 @@ fn every_start_of_a_board_is_counted_with_its_cause() {
     let told = liar.events.iter().filter(|event| **event == restarted);
     assert_eq!((told.count(), liar.host.stats().restarts), (5, 5));
 }
+
+/// A firmware without a number of its own may make one up at each start.
+#[test]
+fn a_board_that_calls_itself_otherwise_at_each_start_is_in_a_boot_loop() {
+    let mut liar = Liar::asked(0);
+    for serial in 2..7 {
+        let ToHost::Greeting(said) = greeting(1, 0) else {
+            unreachable!("a greeting");
+        };
+        liar.says(&ToHost::Greeting(Greeting { serial, ..said }));
+        liar.wait(500);
+    }
+    assert_eq!(liar.host.stats().restarts, 5);
+    // Behind a cable that was pulled it may be another board.
+    liar.host.opened(liar.now_us);
+    liar.says(&greeting(1, 0));
+    liar.wait(10);
+    liar.says(&greeting(1, 0));
+    assert_eq!(liar.host.stats().restarts, 5);
+}

@@ -4,13 +4,15 @@
 //! Nothing of it is reachable from another machine, which [`config`] sees to, unless that is
 //! asked for: then the published keys are not accepted, and keys are made at the start.
 
+mod pilot;
 mod stage;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use crate::config::{Config, Drone, DroneMode};
+use crate::config::{Config, Drone, DroneGroup, DroneMode};
 
+pub(crate) use pilot::fly;
 pub(crate) use stage::{Happening, Stage};
 
 /// The documented admin key; accepted in the demo only.
@@ -73,6 +75,9 @@ pub(crate) const DRONES: [DemoDrone; 3] = [
     },
 ];
 
+/// The group that all three are in.
+const GROUP: &str = "demo";
+
 /// Why the demo does not start.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -117,6 +122,10 @@ pub(crate) fn config(ports: Ports, state_dir: &Path, lan: bool) -> Result<Config
             limits: Default::default(),
         })
         .collect();
+    config.drones.group = vec![DroneGroup {
+        id: GROUP.to_owned(),
+        drones: DRONES.iter().map(|drone| drone.id.to_owned()).collect(),
+    }];
     Ok(config)
 }
 

@@ -30,6 +30,7 @@ mod notify;
 mod outbound;
 mod performance;
 mod photos;
+mod plans;
 mod players;
 mod qr;
 mod recordings;
@@ -44,6 +45,8 @@ mod supervision;
 mod table;
 mod update;
 mod upstream;
+#[cfg(test)]
+mod world;
 
 pub use alerts::StoreJournal;
 pub use cache::{CAPACITY, Cache, MAX_VALUE_BYTES};

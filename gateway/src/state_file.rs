@@ -21,7 +21,14 @@ const MAX_BYTES: u64 = 1 << 20;
 /// The file.
 #[derive(Clone)]
 pub(crate) struct StateFile {
-    path: PathBuf,
+    place: Place,
+}
+
+#[derive(Clone)]
+enum Place {
+    Path(PathBuf),
+    #[cfg(test)]
+    Memory(memory::MemoryFile),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -34,7 +41,15 @@ impl StateFile {
     /// The file `name` of the state directory `dir`.
     pub(crate) fn at(dir: &Path, name: &str) -> StateFile {
         StateFile {
-            path: dir.join(name),
+            place: Place::Path(dir.join(name)),
+        }
+    }
+
+    /// One that a simulated world holds.
+    #[cfg(test)]
+    pub(crate) fn in_memory(file: memory::MemoryFile) -> StateFile {
+        StateFile {
+            place: Place::Memory(file),
         }
     }
 
@@ -42,8 +57,14 @@ impl StateFile {
     /// version is told, and as good as none.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Vec<T> {
         let read = || -> io::Result<Vec<T>> {
-            let file = File::open(&self.path)?.take(MAX_BYTES);
-            let held: Versioned<Vec<T>> = serde_json::from_reader(io::BufReader::new(file))?;
+            let held: Versioned<Vec<T>> = match &self.place {
+                Place::Path(path) => {
+                    let file = File::open(path)?.take(MAX_BYTES);
+                    serde_json::from_reader(io::BufReader::new(file))?
+                }
+                #[cfg(test)]
+                Place::Memory(file) => serde_json::from_slice(&file.read()?)?,
+            };
             match held.version {
                 VERSION => Ok(held.entries),
                 other => Err(io::Error::other(format!("version {other}, not {VERSION}"))),
@@ -53,7 +74,7 @@ impl StateFile {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => {
-                let file = self.path.display();
+                let file = self.name();
                 tracing::warn!(%file, %error, "not readable; what it held is forgotten");
                 Vec::new()
             }
@@ -69,9 +90,21 @@ impl StateFile {
             version: VERSION,
             entries,
         })?;
-        let path = self.path.clone();
+        let path = match &self.place {
+            Place::Path(path) => path.clone(),
+            #[cfg(test)]
+            Place::Memory(file) => return file.write(bytes).await,
+        };
         let written = tokio::task::spawn_blocking(move || replace(&path, &bytes)).await;
         written.unwrap_or_else(|ended| Err(io::Error::other(ended)))
+    }
+
+    fn name(&self) -> std::borrow::Cow<'_, str> {
+        match &self.place {
+            Place::Path(path) => path.to_string_lossy(),
+            #[cfg(test)]
+            Place::Memory(_) => "a file of the world".into(),
+        }
     }
 }
 
@@ -93,6 +126,47 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(test)]
+pub(crate) mod memory {
+    //! The medium of a simulated world: what is on it outlives the process, and it may be
+    //! slow.
+
+    use std::io;
+    use std::sync::{Arc, Mutex, PoisonError};
+    use std::time::Duration;
+
+    use readings::clock::sleep;
+
+    /// One file; clones share it.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct MemoryFile {
+        bytes: Arc<Mutex<Option<Vec<u8>>>>,
+        /// How long a write takes; a process that ends within it has written nothing.
+        takes: Duration,
+    }
+
+    impl MemoryFile {
+        /// One whose writes take so long.
+        pub(crate) fn that_takes(takes: Duration) -> MemoryFile {
+            MemoryFile {
+                takes,
+                ..MemoryFile::default()
+            }
+        }
+
+        pub(super) fn read(&self) -> io::Result<Vec<u8>> {
+            let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+            bytes.clone().ok_or_else(|| io::ErrorKind::NotFound.into())
+        }
+
+        pub(super) async fn write(&self, bytes: Vec<u8>) -> io::Result<()> {
+            sleep(self.takes).await;
+            *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -103,10 +177,11 @@ mod tests {
         assert!(file.read::<u32>().is_empty());
         file.write(&[1, 2]).await.expect("written");
         assert_eq!(file.read::<u32>(), [1, 2]);
-        let text = fs::read_to_string(&file.path).expect("there");
+        let path = dir.path().join("some.json");
+        let text = fs::read_to_string(&path).expect("there");
         assert_eq!(text, r#"{"version":1,"entries":[1,2]}"#);
         for other in ["", &text[..10], &text.replacen('1', "2", 1), "[1,2]"] {
-            fs::write(&file.path, other).expect("written");
+            fs::write(&path, other).expect("written");
             assert!(file.read::<u32>().is_empty(), "{other}");
         }
     }

@@ -3,6 +3,9 @@
 // never markup.
 
 import { curlOf, flies, matches, reading, requestOf } from './docs-request.js';
+import { translate, w } from './docs-words.js';
+
+translate();
 
 // As the device has it, or as it was chosen on the dashboard.
 const chosen = localStorage.getItem('theme') ?? 'auto';
@@ -39,9 +42,9 @@ function typeOf(schema) {
   }
   const type = [schema.type ?? 'any'].flat().join(' | ');
   if (schema.const) return document.createTextNode(`"${schema.const}"`);
-  if (schema.items) return element('span', {}, 'array of ', typeOf(schema.items));
+  if (schema.items) return element('span', {}, w('array of '), typeOf(schema.items));
   if (schema.additionalProperties?.$ref || schema.additionalProperties?.type) {
-    return element('span', {}, 'map to ', typeOf(schema.additionalProperties));
+    return element('span', {}, w('map to '), typeOf(schema.additionalProperties));
   }
   const limits = [];
   if (schema.enum) limits.push(schema.enum.join(', '));
@@ -58,11 +61,11 @@ function table(headings, rows) {
 }
 
 /** The members of an object; `must` and `may` say of each whether it has to be there. */
-function properties(schema, must = 'always', may = 'may be absent') {
+function properties(schema, must = w('always'), may = w('may be absent')) {
   const rows = Object.entries(schema.properties ?? {}).map(([name, property]) => [
     name, typeOf(property), schema.required?.includes(name) ? must : may, said(property.description),
   ]);
-  return rows.length ? table(['Field', 'Type', '', 'Meaning'], rows) : element('p', {}, typeOf(schema));
+  return rows.length ? table([w('Field'), w('Type'), '', w('Meaning')], rows) : element('p', {}, typeOf(schema));
 }
 
 const indented = (value) => JSON.stringify(value, null, 2);
@@ -71,10 +74,9 @@ const indented = (value) => JSON.stringify(value, null, 2);
 function confirmed(verb, path, operation) {
   if (reading(verb)) return Promise.resolve(true);
   const moving = flies(verb, path);
-  $('ask-title').textContent = moving ? 'This moves a drone' : 'This changes something';
-  $('ask-words').textContent = moving
-    ? `${operation.summary}: ${verb.toUpperCase()} ${path}. Is the drone in sight, and is everybody clear of it?`
-    : `${operation.summary}: ${verb.toUpperCase()} ${path}.`;
+  $('ask-title').textContent = w(moving ? 'This moves a drone' : 'This changes something');
+  const what = `${operation.summary}: ${verb.toUpperCase()} ${path}`;
+  $('ask-words').textContent = moving ? w('{what}: Is the drone in sight, and is everybody clear of it?', { what }) : what;
   const ask = $('ask');
   ask.returnValue = 'no';
   ask.showModal();
@@ -85,7 +87,7 @@ function confirmed(verb, path, operation) {
 
 async function sent(request, answer) {
   answer.hidden = false;
-  answer.textContent = 'Sent; no answer yet.';
+  answer.textContent = w('Sent; no answer yet.');
   try {
     const { url, method, headers, body } = request;
     const response = await fetch(url, { method, headers, body, credentials: 'same-origin', signal: AbortSignal.timeout(30_000) });
@@ -94,14 +96,14 @@ async function sent(request, answer) {
     try { shown = indented(JSON.parse(text)); } catch { /* not JSON: as it is */ }
     answer.textContent = `${response.status} ${response.statusText}\n${shown}`;
   } catch (error) {
-    answer.textContent = error.name === 'TimeoutError' ? 'There was no answer within 30 s.' : 'The gateway cannot be reached.';
+    answer.textContent = w(error.name === 'TimeoutError' ? 'There was no answer within 30 s.' : 'The gateway cannot be reached.');
   }
 }
 
 /** Where the value of a parameter is given: what has few values is chosen. */
 function inputOf({ name, schema, required, example }) {
   const choices = schema?.enum ?? (schema?.type === 'boolean' ? ['true', 'false'] : null);
-  if (!choices) return element('input', { attributes: { 'aria-label': name, placeholder: example ?? (required ? 'required' : '') } });
+  if (!choices) return element('input', { attributes: { 'aria-label': name, placeholder: example ?? (required ? w('required') : '') } });
   const none = element('option', { text: '–', attributes: { value: '' } });
   return element('select', { attributes: { 'aria-label': name } }, none, ...choices.map((one) => element('option', { text: one })));
 }
@@ -110,7 +112,7 @@ function inputOf({ name, schema, required, example }) {
 function trial(verb, path, operation) {
   const fields = (operation.parameters ?? []).map((parameter) => ({ parameter, input: inputOf(parameter) }));
   const content = operation.requestBody?.content['application/json'];
-  const body = content ? element('textarea', { attributes: { 'aria-label': 'JSON body', spellcheck: 'false' } }) : null;
+  const body = content ? element('textarea', { attributes: { 'aria-label': w('JSON body'), spellcheck: 'false' } }) : null;
   if (content?.example !== undefined) body.value = indented(content.example);
   const answer = element('pre', { attributes: { 'aria-live': 'polite' } });
   answer.hidden = true;
@@ -120,30 +122,30 @@ function trial(verb, path, operation) {
     key: $('key').value,
   });
   const missing = () => fields.find(({ parameter, input }) => parameter.required && !input.value);
-  const send = element('button', { text: 'Send', className: flies(verb, path) ? 'danger' : 'primary', attributes: { type: 'button' } });
+  const send = element('button', { text: w('Send'), className: flies(verb, path) ? 'danger' : 'primary', attributes: { type: 'button' } });
   send.addEventListener('click', async () => {
     const without = missing();
     if (without) {
       answer.hidden = false;
-      answer.textContent = `${without.parameter.name} is required.`;
+      answer.textContent = w('{what} is required.', { what: without.parameter.name });
       without.input.focus();
       return;
     }
     if (await confirmed(verb, path, operation)) await sent(asked(), answer);
   });
-  const copy = element('button', { text: 'Copy as curl', attributes: { type: 'button' } });
+  const copy = element('button', { text: w('Copy as curl'), attributes: { type: 'button' } });
   copy.addEventListener('click', async () => {
     const command = curlOf(asked(), location.origin);
     answer.hidden = false;
     // Shown as well: where the clipboard is not allowed it can be marked by hand.
     answer.textContent = command;
-    await navigator.clipboard?.writeText(command).then(() => { copy.textContent = 'Copied'; }, () => {});
+    await navigator.clipboard?.writeText(command).then(() => { copy.textContent = w('Copied'); }, () => {});
   });
   const rows = fields.map(({ parameter, input }) => [
     `${parameter.name}${parameter.required ? ' *' : ''}`, parameter.in, typeOf(parameter.schema), said(parameter.description), input,
   ]);
-  const parts = rows.length ? [table(['Parameter', 'In', 'Type', 'Meaning', 'Value'], rows)] : [];
-  if (content) parts.push(element('h4', { text: 'JSON body' }), properties(content.schema, 'required', 'optional'), body);
+  const parts = rows.length ? [table(['Parameter', 'In', 'Type', 'Meaning', 'Value'].map((one) => w(one)), rows)] : [];
+  if (content) parts.push(element('h4', { text: w('JSON body') }), properties(content.schema, w('required'), w('optional')), body);
   return element('div', {}, ...parts, element('div', { className: 'row' }, send, copy), answer);
 }
 
@@ -152,9 +154,9 @@ function answersOf(operation) {
     const found = response.$ref ? description.components.responses[nameOf(response.$ref)] : response;
     return [code, found.description ?? '', typeOf(Object.values(found.content ?? {})[0]?.schema)];
   });
-  const parts = [element('h4', { text: 'Answers' }), table(['Status', 'When', 'Body'], rows)];
+  const parts = [element('h4', { text: w('Answers') }), table(['Status', 'When', 'Body'].map((one) => w(one)), rows)];
   const example = operation.responses?.['200']?.content?.['application/json']?.example;
-  if (example !== undefined) parts.push(element('h4', { text: 'For example' }), element('pre', { text: indented(example) }));
+  if (example !== undefined) parts.push(element('h4', { text: w('For example') }), element('pre', { text: indented(example) }));
   return parts;
 }
 
@@ -202,10 +204,10 @@ function message(sockets, kind, { summary, payload }) {
   const made = element('details', { attributes: { id: `message-${kind}`, 'data-words': `${kind} ${summary} websocket message`.toLowerCase() } },
     element('summary', {}, element('span', { className: 'verb', text: asked ? 'SAY' : 'HEAR' }),
       element('code', { text: kind }), element('span', { className: 'about' }, ...worded(summary))),
-    element('div', {}, properties(whole, 'required', 'optional')));
+    element('div', {}, properties(whole, w('required'), w('optional'))));
   if (answers.length) {
     const links = answers.flatMap((name, index) => [index ? ' · ' : '', element('a', { text: name, attributes: { href: `#message-${name}` } })]);
-    made.lastElementChild.append(element('p', {}, 'Answered by ', ...links));
+    made.lastElementChild.append(element('p', {}, w('Answered by '), ...links));
   }
   return made;
 }
@@ -234,7 +236,7 @@ function filter(words) {
   }
   const listed = [...document.querySelectorAll('#routes [data-words], #said [data-words]')];
   const found = listed.filter(({ hidden }) => !hidden).length;
-  $('found').textContent = words ? `${found} of ${listed.length} routes and messages` : '';
+  $('found').textContent = words ? w('{n} of {all} routes and messages', { n: found, all: listed.length }) : '';
 }
 
 /** Whoever is signed in on the dashboard is so here: the cookie goes with each request. */
@@ -242,8 +244,8 @@ async function who() {
   const answer = await fetch('/api/session', { credentials: 'same-origin' }).catch(() => null);
   const session = answer?.ok ? await answer.json() : null;
   $('who').textContent = session
-    ? `Signed in as ${session.name ?? 'a key'}; a key typed here is used instead.`
-    : 'Not signed in: type a key, or sign in on the dashboard.';
+    ? w('Signed in as {what}; a key typed here is used instead.', { what: session.name ?? 'API' })
+    : w('Not signed in: type a key, or sign in on the dashboard.');
 }
 
 $('key-form').addEventListener('submit', (event) => event.preventDefault());
@@ -270,8 +272,8 @@ try {
   openTarget();
   // Only where somebody may be signed in: asking without a session would be a refusal in the log.
   if (localStorage.getItem('signed-in')) await who();
-  else $('who').textContent = 'Not signed in: type a key, or sign in on the dashboard.';
+  else $('who').textContent = w('Not signed in: type a key, or sign in on the dashboard.');
 } catch {
   $('routes').setAttribute('aria-busy', 'false');
-  $('routes').textContent = 'The description could not be read: the gateway cannot be reached. Load the page again.';
+  $('routes').textContent = w('The description could not be read: the gateway cannot be reached. Load the page again.');
 }

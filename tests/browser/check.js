@@ -62,7 +62,7 @@ async function tour(browser, gateway, shots, who) {
     await page.getByRole('heading', { level: 1, name: t(`nav.${screen}`) }).waitFor({ state: 'attached' });
     await look(screen);
   }
-  for (const part of ['rules', 'keys', 'audit', 'certificate', 'about']) {
+  for (const part of ['sticks', 'rules', 'keys', 'audit', 'logs', 'certificate', 'about']) {
     await page.getByRole('button', { name: t(`settings.${part}`), exact: true }).click();
     await page.getByRole('region', { name: t(`settings.${part}`), exact: true }).waitFor();
     await look(`settings-${part}`);

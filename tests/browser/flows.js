@@ -62,6 +62,127 @@ async function flying({ browser, gateway, who }) {
   return me;
 }
 
+/** Sticks move the drone while a thumb holds them, and what ends that ends it at once. */
+async function sticks({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, context, t } = me;
+  const drone = () => gateway.ask('/api/drones/drone_001/status');
+  const moves = () => until('it moves', async () => (await drone()).speed > 3);
+  const stands = () => until('it stands', async () => (await drone()).speed < 1);
+  await signIn(me);
+  await card(me).getByRole('link', { name: DRONE }).click();
+  await page.getByRole('button', { name: t('control.take') }).click();
+  await page.getByRole('button', { name: t('way.sticks'), exact: true }).click();
+  const pad = page.getByRole('img', { name: new RegExp(`^${t('sticks.right')}`) });
+  await page.getByText(t('steps.notFlying')).waitFor();
+  await page.getByRole('button', { name: t('takeOff'), exact: true }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: t('takeOff'), exact: true })
+    .click();
+  const phase = (name) => page.locator(`.sticks[data-phase=${name}]`).waitFor();
+  await phase('ready');
+  const push = async () => {
+    await pad.scrollIntoViewIfNeeded();
+    const { x, y, width, height } = await pad.boundingBox();
+    const [cx, cy] = [x + width / 2, y + height / 2];
+    await page.mouse.move(cx, cy);
+    await page.mouse.down();
+    await page.mouse.move(cx, cy - width * 0.3, { steps: 4 });
+    await phase('on');
+  };
+  await push();
+  await moves();
+  await page.mouse.up();
+  await phase('ready');
+  await stands();
+  // Keys, and a finger that goes from the key while nobody looks at the page.
+  await page.keyboard.down('w');
+  await moves();
+  await page.keyboard.up('w');
+  await stands();
+  // A hidden page lets go, although the thumb is held.
+  await push();
+  await moves();
+  await page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { configurable: true, value: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  await stands();
+  await page.mouse.up();
+  await page.evaluate(() => {
+    delete document.hidden;
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  await page.getByRole('button', { name: t('control.take') }).click();
+  // Told down by anybody: sticks are off until control is taken anew.
+  await push();
+  await moves();
+  await gateway.ask('/api/drones/drone_001/stop', 'POST').catch(() => {});
+  await page.getByText(t('refusal.controlAnew')).waitFor();
+  await stands();
+  await page.mouse.up();
+  await page.getByRole('button', { name: t('sticks.anew') }).click();
+  await phase('ready');
+  // A cut connection: the gateway brakes by itself, and nothing goes on when it is back.
+  await push();
+  await moves();
+  await context.setOffline(true);
+  await phase('cut');
+  await stands();
+  await context.setOffline(false);
+  await page.getByRole('status', { name: t('link.live'), exact: true }).waitFor();
+  await gateway.ask('/api/drones/drone_001/land?wait=true', 'POST');
+  await page.mouse.up();
+  return me;
+}
+
+/** A group: one that may not keeps all on the ground, and says why; with control they fly and land. */
+async function groups({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  const all = ['drone_001', 'drone_002', 'drone_003'];
+  const are = (status) =>
+    until(`all are ${status}`, async () => {
+      const found = await Promise.all(all.map((id) => gateway.ask(`/api/drones/${id}/status`)));
+      return found.every(({ flight_status: one }) => one === status);
+    });
+  await signIn(me);
+  const group = page.getByRole('region', { name: t('groups'), exact: true });
+  await group.getByRole('button', { name: t('group.named', { name: 'demo', n: 3 }) }).click();
+  await group.getByText(t('group.needsControl')).waitFor();
+  await group.getByRole('button', { name: t('group.take'), exact: true }).click();
+  await group.getByText(t('control.mine')).nth(2).waitFor();
+  const takeOff = async () => {
+    await group.getByRole('button', { name: t('takeOff'), exact: true }).click();
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: t('takeOff'), exact: true })
+      .click();
+  };
+  await gateway.ask('/api/demo/happening', 'POST', { what: 'battery' });
+  await until('it is nearly empty', async () => {
+    return (await gateway.ask('/api/drones/drone_001/status')).battery_level < 10;
+  });
+  await takeOff();
+  await group.getByText(t('refusal.battery')).waitFor();
+  await group.getByText(t('groupResult.spared')).nth(1).waitFor();
+  await are('landed');
+  await gateway.ask('/api/demo/happening', 'POST', { what: 'calm' });
+  await until('it is charged', async () => {
+    return (await gateway.ask('/api/drones/drone_001/status')).battery_level > 80;
+  });
+  await takeOff();
+  await are('flying');
+  await group.getByRole('button', { name: t('step.up', { n: 50 }) }).click();
+  await group.getByText(t('groupResult.sent')).nth(2).waitFor();
+  await group.getByRole('button', { name: t('land'), exact: true }).click();
+  await are('landed');
+  await group.getByRole('button', { name: t('group.give'), exact: true }).click();
+  await group.getByText(t('control.none')).nth(2).waitFor();
+  return me;
+}
+
 async function everythingDown({ browser, gateway, who }) {
   const me = await person(browser, { ...who, url: gateway.url });
   const { page, t } = me;
@@ -213,6 +334,12 @@ async function rulesAndKeys({ browser, gateway, who }) {
   await other.page.getByRole('textbox', { name: t('signin.key') }).waitFor();
   await other.page.getByRole('alert').waitFor();
   await other.context.close();
+  // What the gateway wrote about it.
+  await page.getByRole('button', { name: t('settings.logs'), exact: true }).click();
+  await page
+    .getByRole('listitem')
+    .filter({ hasText: /key_revoked.*Gate tablet/ })
+    .waitFor();
   return me;
 }
 
@@ -265,32 +392,33 @@ async function flights({ browser, gateway, who }) {
 
 async function documents({ browser, gateway, who }) {
   const me = await person(browser, { ...who, url: gateway.url });
-  const { page } = me;
+  const { page, language } = me;
+  const in2 = (en, ja) => (language === 'ja' ? ja : en);
   await signIn(me);
   await page.goto(`${gateway.url}/docs`);
-  // Who is signed in on the dashboard needs no key here. (This page is in English.)
-  await page.getByText(/^Signed in as/).waitFor();
+  // Who is signed in on the dashboard needs no key here.
+  await page.getByText(in2('Signed in as Admin Key', 'Admin Key でログイン中')).waitFor();
   const opened = async (path, verb) => {
-    await page.getByRole('searchbox', { name: 'Filter' }).fill(`${verb} ${path}`);
+    await page.getByRole('searchbox', { name: in2('Filter', '絞り込み') }).fill(`${verb} ${path}`);
     const one = page.locator('#routes details:visible').filter({ has: page.getByText(path, { exact: true }) });
     await one.locator('summary').click();
     return one;
   };
   const status = await opened('/api/drones/{drone_id}/status', 'get');
-  await status.getByRole('button', { name: 'Send' }).click();
-  await status.getByText('drone_id is required.').waitFor();
+  await status.getByRole('button', { name: in2('Send', '送信'), exact: true }).click();
+  await status.getByText(in2('drone_id is required.', 'drone_id は必須です。')).waitFor();
   await status.getByRole('textbox', { name: 'drone_id' }).fill('drone_001');
-  await status.getByRole('button', { name: 'Send' }).click();
+  await status.getByRole('button', { name: in2('Send', '送信'), exact: true }).click();
   await status.getByText(/^200\s.*\s[\s\S]*"battery_level"/).waitFor();
   const land = await opened('/api/drones/{drone_id}/land', 'post');
   await land.getByRole('textbox', { name: 'drone_id' }).fill('drone_001');
-  await land.getByRole('button', { name: 'Send' }).click();
+  await land.getByRole('button', { name: in2('Send', '送信'), exact: true }).click();
   // What may move a drone is asked once more, and is not sent by a mere Enter.
-  const ask = page.getByRole('dialog', { name: 'This moves a drone' });
+  const ask = page.getByRole('dialog', { name: in2('This moves a drone', 'ドローンが動きます') });
   await page.keyboard.press('Enter');
   await ask.waitFor({ state: 'hidden' });
   assert.ok(await land.locator('pre').first().isHidden(), 'it was sent');
-  await land.getByRole('button', { name: 'Copy as curl' }).click();
+  await land.getByRole('button', { name: in2('Copy as curl', 'curl をコピー') }).click();
   await land.getByText(/^curl --cacert ca.pem -X POST .*\/api\/drones\/drone_001\/land/).waitFor();
   return me;
 }
@@ -394,7 +522,7 @@ async function somethingHappens({ browser, gateway, who }) {
   await stage.getByRole('button', { name: t('happening.battery') }).click();
   const one = card(me);
   // (As it is worst now, it comes first; the card says why.)
-  await one.getByText(t('metric.battery_level')).nth(1).waitFor();
+  await one.locator('.reason').getByText(t('metric.battery_level')).waitFor();
   await stage.getByRole('button', { name: t('happening.silence') }).click();
   await one.getByText(t('state.lost', { was: t('flight.landed') })).waitFor();
   await one.getByText(t('flight.landed'), { exact: true }).waitFor();
@@ -519,6 +647,7 @@ export const FLOWS = {
   weight,
   signingIn,
   flying,
+  sticks,
   everythingDown,
   alerts,
   video,
@@ -534,6 +663,7 @@ export const FLOWS = {
   cutNetwork,
   slowNetwork,
   somethingHappens,
+  groups,
   asleep,
   restart,
   withoutGateway,

@@ -65,6 +65,7 @@ export class Gateway {
     const udp = [await freeUdp(), await freeUdp(), await freeUdp()];
     made.arguments = [
       'demo',
+      '--still',
       '--listen',
       `127.0.0.1:${made.port}`,
       '--http-listen',

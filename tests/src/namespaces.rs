@@ -202,19 +202,52 @@ impl Site {
         Ok(())
     }
 
+    /// The rival of [`Site::rival`] writes the drone's address on what it sends the gateway,
+    /// in the drone's own network; it does not answer for the address.
+    ///
+    /// # Errors
+    /// `ip` refuses.
+    pub fn neighbour_turns_impostor(&mut self, drone: u8) -> anyhow::Result<()> {
+        self.rival(drone)?;
+        let quiet = "echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore";
+        run(&["netns", "exec", &self.name("r"), "sh", "-c", quiet])?;
+        let (from, to) = (DRONE.to_string(), CLIENT.to_string());
+        self.inside("r", &["addr", "add", &format!("{from}/32"), "dev", "lo"])?;
+        self.inside("r", &["route", "add", &to, "dev", "wlan0", "src", &from])
+    }
+
     /// Has the impostor send as many states of a flying drone with that battery, at twice
     /// a drone's pace, to the gateway's state port.
     ///
     /// # Errors
     /// It cannot.
     pub async fn impersonate(&self, datagrams: u32, battery_pct: u8) -> anyhow::Result<()> {
+        self.send_states("s", AT_SITE, (datagrams, battery_pct))
+            .await
+    }
+
+    /// The same by the impostor in the drone's own network.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub async fn impersonate_beside(&self, datagrams: u32, battery_pct: u8) -> anyhow::Result<()> {
+        self.send_states("r", CLIENT, (datagrams, battery_pct))
+            .await
+    }
+
+    async fn send_states(
+        &self,
+        host: &str,
+        to: Ipv4Addr,
+        (datagrams, battery_pct): (u32, u8),
+    ) -> anyhow::Result<()> {
         // Bash sends datagrams by itself.
         let script = format!(
             "for n in $(seq {datagrams}); do printf 'pitch:0;roll:0;yaw:0;vgx:0;vgy:0;vgz:0;templ:58;\
 temph:60;tof:80;h:80;bat:{battery_pct};baro:44.00;time:%d;agx:0.00;agy:0.00;agz:-999.00;\r\n' $((900 + n / 20)) \
-> /dev/udp/{AT_SITE}/{STATE_PORT}; sleep 0.05; done"
+> /dev/udp/{to}/{STATE_PORT}; sleep 0.05; done"
         );
-        let mut command = self.command("s", Path::new("bash"));
+        let mut command = self.command(host, Path::new("bash"));
         let status = command.args(["-c", &script]).status().await?;
         anyhow::ensure!(status.success(), "the impostor fails: {status}");
         Ok(())

@@ -46,19 +46,24 @@ fn time_in(stat: &str) -> anyhow::Result<Duration> {
 /// # Errors
 /// The process is gone.
 pub fn resident_kb(pid: u32) -> anyhow::Result<(u64, u64)> {
+    Ok((kb_in_status(pid, "VmRSS:")?, kb_in_status(pid, "VmHWM:")?))
+}
+
+fn kb_in_status(pid: u32, name: &str) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let value = |name: &str| -> anyhow::Result<u64> {
-        let line = status
-            .lines()
-            .find(|line| line.starts_with(name))
-            .with_context(|| name.to_owned())?;
-        Ok(line
-            .split_whitespace()
-            .nth(1)
-            .context("no value")?
-            .parse()?)
-    };
-    Ok((value("VmRSS:")?, value("VmHWM:")?))
+    let line = status.lines().find(|line| line.starts_with(name));
+    let value = line.and_then(|line| line.split_whitespace().nth(1));
+    Ok(value.with_context(|| name.to_owned())?.parse()?)
+}
+
+/// Memory of a process that no file stands behind, in kB: what it asked for itself. (Parts
+/// of the program that are read in when they are first used come and go with the system's
+/// room.)
+///
+/// # Errors
+/// The process is gone.
+pub fn anonymous_kb(pid: u32) -> anyhow::Result<u64> {
+    kb_in_status(pid, "RssAnon:")
 }
 
 /// Processes whose parent is `pid`.

@@ -18,15 +18,15 @@ const GROUND: Shown = Shown {
 
 /// A gateway with a drone `d1` that streams, standing on the ground, and another, `d2`,
 /// that is not heard.
-struct Scene {
-    gateway: Gateway,
-    client: Client,
-    drone: Drone,
+pub(crate) struct Scene {
+    pub(crate) gateway: Gateway,
+    pub(crate) client: Client,
+    pub(crate) drone: Drone,
     states: Streaming,
 }
 
 impl Scene {
-    async fn new(config: &str) -> anyhow::Result<Scene> {
+    pub(crate) async fn new(config: &str) -> anyhow::Result<Scene> {
         let gateway = Gateway::builder()
             .drone("d1", 2)
             .drone("d2", 3)
@@ -65,7 +65,7 @@ impl Scene {
     }
 
     /// It flies, as its states show.
-    async fn fly(&self, height_cm: u16) -> anyhow::Result<()> {
+    pub(crate) async fn fly(&self, height_cm: u16) -> anyhow::Result<()> {
         self.states.show(true, height_cm);
         self.status("flying", true).await
     }
@@ -355,6 +355,24 @@ async fn a_landing_that_is_not_critical_is_announced_and_may_be_vetoed() -> anyh
         "{event}"
     );
     client.post("/api/drones/d1/veto").await?.expect(409);
+
+    // By a socket as well, of whoever has control alone.
+    scene.land().await?;
+    scene.fly(200).await?;
+    assert_eq!(guarded(&mut socket).await?["values"]["state"], "queued");
+    let mut flyer = WebSocket::open(client, "/ws", &[]).await?;
+    let take = r#"{"type":"take_control","drone_id":"d1"}"#;
+    flyer.send(take).await?;
+    flyer.next_of("control_taken").await?;
+    let veto = r#"{"type":"veto_landing","drone_id":"d1"}"#;
+    socket.send(veto).await?;
+    let refused = socket.next_of("error").await?;
+    assert_eq!(refused["error_code"], "VETO_ERROR", "{refused}");
+    client.post("/api/drones/d1/veto").await?.expect(409);
+    flyer.send(veto).await?;
+    flyer.next_of("landing_vetoed").await?;
+    assert_eq!(guarded(&mut socket).await?["values"]["state"], "refused");
+    drop(flyer);
 
     // The next flight is announced anew, and nobody vetoes it.
     scene.land().await?;

@@ -293,6 +293,13 @@ async fn only_a_fresh_order_brings_a_drone_down() -> anyhow::Result<()> {
         "land by MQTT, order {}",
         given["id"].as_str().expect("an id")
     );
+    let command_id = given["command_id"].as_str().expect("an id");
+    let commands = admin.get("/api/commands").await?.expect(200).json();
+    let commands = commands.as_array().expect("a list").iter();
+    let command = commands.clone().find(|one| one["command_id"] == command_id);
+    let who = command.expect("the command")["by"].as_str().expect("who");
+    assert!(taken.ends_with(&who["MQTT, ".len()..]), "{who}");
+    let taken = format!("{taken}, command {command_id}");
     for wanted in [&taken, "an order by MQTT was ignored"] {
         assert!(audit.text().contains(wanted), "{wanted}: {}", audit.text());
     }

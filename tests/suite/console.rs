@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway_tests::Gateway;
+use gateway_tests::{Gateway, eventually};
 use serde_json::Value;
 use tokio::io::AsyncBufReadExt as _;
 
@@ -316,8 +316,24 @@ async fn a_history_is_csv_where_it_is_wanted_and_strict_names_what_is_unknown() 
     assert!(csv.header("content-type").starts_with("text/csv"));
     assert!(
         csv.text()
-            .starts_with("datetime,timestamp,source,metric,value\r\n")
+            .starts_with("datetime,timestamp,source,metric,value,min,max\r\n")
     );
+    // What the step hid of its extremes is in the table as well.
+    let board = "/api/performance/metrics?metric_name=memory_usage&format=csv";
+    let line = eventually("a sample of the board", || async {
+        let table = admin.get(board).await?.expect(200).text();
+        Ok(table.lines().nth(1).map(str::to_owned))
+    })
+    .await?;
+    let numbers: Vec<f64> = line
+        .split(',')
+        .skip(4)
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    let [value, min, max] = numbers[..] else {
+        panic!("{line}")
+    };
+    assert!(min <= value && value <= max, "{line}");
     admin
         .get(&format!("{path}&source=nobody"))
         .await?

@@ -128,7 +128,7 @@ async fn a_demo_for_others_has_keys_of_its_own() -> anyhow::Result<()> {
 fn demo(address: IpAddr) -> Command {
     let mut command = Command::new(gateway_tests::gateway::binary());
     command
-        .arg("demo")
+        .args(["demo", "--still"])
         .args(["--listen", &format!("{address}:8443")])
         .args(["--state-port", &spare_port().to_string()])
         .args(["--command-port", &spare_port().to_string()])

@@ -39,11 +39,14 @@ fn what_the_documents_tell_to_run_is_there() {
 }
 
 /// Documents that people read in either language.
-const BOTH: [&str; 8] = [
+const BOTH: [&str; 11] = [
     "README",
+    "docs/a-service-that-looks",
     "docs/alerts-to-a-phone",
     "docs/field-guide",
     "docs/first-card",
+    "docs/fleet",
+    "docs/flight-plans",
     "docs/home-assistant",
     "docs/prometheus-and-grafana",
     "docs/recordings",

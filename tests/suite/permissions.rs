@@ -46,15 +46,17 @@ fn contract(method: &str, path: &str) -> Needs {
         "/api/drones/land-all"
         | "/api/drones/stop-all"
         | "/api/drones/emergency-all"
+        | "/api/plans/{plan_id}/end"
         | "/api/groups/{group_id}/land"
         | "/api/groups/{group_id}/stop"
         | "/api/groups/{group_id}/emergency"
         | "/api/drones/{drone_id}/land"
         | "/api/drones/{drone_id}/stop"
         | "/api/drones/{drone_id}/emergency" => strict("respond"),
-        "/api/performance/optimize" | "/api/performance/cache" | "/api/system/update" => {
-            always("admin")
-        }
+        "/api/performance/optimize"
+        | "/api/performance/cache"
+        | "/api/system/update"
+        | "/api/system/logs" => always("admin"),
         "/api/emergency-stop/override" => always("admin"),
         // People are in these: a key is needed whatever the profile.
         "/api/drones/{drone_id}/camera/stream.mjpeg"

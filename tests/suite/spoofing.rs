@@ -13,7 +13,7 @@ const SPOOFED: u32 = 60;
 /// A drone at its own access point behind `wlan1`, an impostor on the site's network, and
 /// a gateway that knows the drone by these further lines.
 struct Scene {
-    _gateway: Gateway,
+    gateway: Gateway,
     drone: Simulated,
     client: Client,
     site: Site,
@@ -38,7 +38,7 @@ impl Scene {
         let gateway = site.builder()?.drones(&lines).start().await?;
         let client = site.client(&gateway, ADMIN_KEY)?;
         Ok(Some(Scene {
-            _gateway: gateway,
+            gateway: gateway,
             drone,
             client,
             site,
@@ -118,6 +118,33 @@ async fn the_site_does_not_speak_for_a_drone_known_by_its_address() -> anyhow::R
 async fn the_site_does_not_speak_for_a_drone_known_by_its_interface() -> anyhow::Result<()> {
     let interface = "interface = \"wlan1\"";
     a_flying_drone_is_not_spoken_for("a spoofed drone of an interface", interface).await
+}
+
+#[tokio::test]
+async fn a_host_beside_a_drone_does_not_speak_for_it_once_its_network_card_is_known()
+-> anyhow::Result<()> {
+    let Some(mut scene) = Scene::new("an impostor beside a drone", "").await? else {
+        return Ok(());
+    };
+    scene.site.neighbour_turns_impostor(1)?;
+    scene.until("identity", "verified").await?;
+    eventually("the network card is known", || async {
+        let output = scene.gateway.output();
+        let lines = output
+            .lines()
+            .filter(|line| line.contains("known to be a drone's"));
+        let known = lines.filter(|line| line.contains("cards=1") || line.contains("\"cards\":1"));
+        Ok((known.count() > 0).then_some(()))
+    })
+    .await?;
+    let up = scene
+        .client
+        .post("/api/drones/d1/takeoff?wait=true")
+        .await?;
+    up.expect(200);
+    scene.site.impersonate_beside(SPOOFED, 3).await?;
+    scene.has_counted_each().await?;
+    scene.is_unmoved().await
 }
 
 #[tokio::test]

@@ -168,6 +168,12 @@ async fn what_is_not_as_announced_is_refused_and_leaves_nothing() -> anyhow::Res
         .expect(400)
         .json();
     assert_eq!(wrong["error_code"], "UPDATE_DIFFERENT");
+    let empty = send(&admin, "", b"").await?.expect(400).json();
+    assert_eq!(empty["error_code"], "UPDATE_DIFFERENT", "{empty}");
+    assert!(
+        empty["message"].as_str().unwrap().contains("empty"),
+        "{empty}"
+    );
     // Refused by its announced length, before any of it is read.
     let mut stream = admin.connect().await?;
     let head = |length: &str| {

@@ -357,3 +357,65 @@ async fn the_api_lists_targets_and_tries_one_out() -> anyhow::Result<()> {
     test("other").await?.expect(404);
     Ok(())
 }
+
+/// The gateway with a file of its own in the place of `/etc/hosts`; none where it cannot
+/// have one, which is said.
+fn with_hosts(folder: &std::path::Path) -> anyhow::Result<Option<std::path::PathBuf>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (hosts, wrapper) = (folder.join("hosts"), folder.join("gateway"));
+    std::fs::write(&hosts, "127.0.0.1 localhost\n")?;
+    let mount = format!("mount --bind {} /etc/hosts", hosts.display());
+    let binary = gateway_tests::gateway::binary().display();
+    let script = format!(
+        "#!/bin/sh\nexec unshare --mount sh -c '{mount} && exec \"$@\"' sh {binary} \"$@\"\n"
+    );
+    std::fs::write(&wrapper, script)?;
+    std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755))?;
+    let tried = std::process::Command::new("unshare")
+        .args(["--mount", "sh", "-c", &mount])
+        .output();
+    if !tried.is_ok_and(|tried| tried.status.success()) {
+        gateway_tests::skipped(
+            "a name that leads elsewhere later: no mounts of one's own here; needs root",
+        );
+        return Ok(None);
+    }
+    Ok(Some(wrapper))
+}
+
+#[tokio::test]
+async fn where_a_name_leads_is_judged_at_each_connection() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let Some(wrapper) = with_hosts(folder.path())? else {
+        return Ok(());
+    };
+    let receiver = Receiver::start(None).await;
+    let url = format!("http://localhost:{}/hook", receiver.address.port());
+    let gateway = notifying(&webhook("hook", &url, ""))
+        .binary(&wrapper)
+        .start()
+        .await?;
+    let admin = gateway.admin()?;
+    let body = serde_json::json!({ "target": "hook" });
+    let test = || async {
+        let answer = admin.json(http::Method::POST, "/api/notify/test", &body);
+        anyhow::Ok(answer.await?.expect(200).json())
+    };
+    assert_eq!(test().await?["delivered"], true);
+    // The same file, written anew: a name server that changed its mind. The site's own
+    // network, a cloud's keys, everybody.
+    for elsewhere in ["192.168.7.9", "169.254.169.254", "0.0.0.0", "224.0.0.1"] {
+        std::fs::write(
+            folder.path().join("hosts"),
+            format!("{elsewhere} localhost\n"),
+        )?;
+        let refused = test().await?;
+        assert_eq!(refused["delivered"], false, "{elsewhere}: {refused}");
+        let reason = refused["reason"].as_str().unwrap();
+        assert!(reason.contains("notify.allow"), "{elsewhere}: {refused}");
+    }
+    assert_eq!(receiver.calls().len(), 1);
+    std::fs::write(folder.path().join("hosts"), "127.0.0.1 localhost\n")?;
+    assert_eq!(test().await?["delivered"], true);
+    Ok(())
+}

@@ -4,6 +4,7 @@
 //! of them must be applied to neither: which one is meant would depend on which came
 //! first at this boot.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{CONFIGURATION, Known, Search};
@@ -36,7 +37,7 @@ impl Chip {
         // An I/O device without a name is known by its number only.
         let name = name.or_else(|| entry.starts_with("iio:").then(|| entry.to_owned()))?;
         Some(Chip {
-            qualified: location.qualify(&name),
+            qualified: location.qualify(&uncounted(&name)),
             files: tree.list(&path).into_iter().collect(),
             path,
             name,
@@ -95,6 +96,17 @@ impl Chip {
             .iter()
             .filter_map(|file| file.strip_suffix("_label"));
         labels.any(|stem| self.label(tree, stem).as_deref() == Some(label))
+    }
+}
+
+/// Wi-Fi drivers count the radios there ever were (`mt7921_phy3`): each is the first of
+/// its place, or it would be another one after every reload of its driver.
+fn uncounted(name: &str) -> Cow<'_, str> {
+    match name.rsplit_once("_phy") {
+        Some((driver, number)) if number.bytes().all(|b| b.is_ascii_digit()) => {
+            format!("{driver}_phy0").into()
+        }
+        _ => name.into(),
     }
 }
 

@@ -135,7 +135,7 @@ impl<'a> Attribute<'a> {
                 SUPPLY_ALARM_MS,
                 Decode::NonZero,
             );
-            return ["temp", "in", "curr", "power", "fan"]
+            return ["temp", "in", "curr", "power", "fan", "humidity"]
                 .contains(&kind)
                 .then(|| Self::of(file, stem, alarm));
         }

@@ -55,6 +55,10 @@ impl<'a> Input<'a> {
             Some(stem) => (stem, true),
             None => (inner.strip_suffix("_input")?, false),
         };
+        // The highest and lowest since a reset are no values of now.
+        if stem.ends_with("_peak") || stem.ends_with("_trough") {
+            return None;
+        }
         let end = stem
             .find(|c: char| !c.is_ascii_alphabetic())
             .unwrap_or(stem.len());

@@ -106,7 +106,7 @@ const ATTRIBUTES: [Attribute; 12] = [
         BATTERY,
         Quantity::Flag,
         (Role::Alarm, Role::Other),
-        Decode::NotWord("Good"),
+        Decode::Health,
     ),
     attribute(
         ("time_to_empty_avg", "time_to_empty"),

@@ -1,17 +1,26 @@
 //! Health of the storage the system runs from, where the kernel tells
 //! (`Documentation/ABI/testing/sysfs-bus-mmc`). An eMMC has wear registers; an
-//! SD card has none that the kernel reads, and then there is no sensor rather
-//! than a made-up one.
+//! SD card has none that the kernel reads, an NVMe disk tells its own by a command to its
+//! device only (`NVME_IOCTL_ADMIN_CMD`), and then there is no sensor rather than a made-up
+//! one.
 
 use super::{Draft, Search};
 use crate::decode::Decode;
 use crate::location::Location;
 use crate::quantity::{Quantity, Range, Role};
-use crate::rates::WEAR_MS;
+use crate::rates::{DISK_MS, WEAR_MS};
 
 const BUS: &str = "/sys/bus/mmc/devices";
+const NVME: &str = "/sys/class/nvme";
 
 pub(super) fn look(search: &mut Search) {
+    cards(search);
+    for disk in search.tree.list(NVME) {
+        nvme(search, &disk);
+    }
+}
+
+fn cards(search: &mut Search) {
     for card in search.tree.list(BUS) {
         let path = format!("{BUS}/{card}");
         let kind = search
@@ -91,5 +100,33 @@ fn wear(search: &mut Search, card: &str, path: &str, kind: &str) {
         ))
         .subject(card);
         search.add(reserve, own, WEAR_MS, vec![draft]);
+    }
+}
+
+/// What it is, and whether the kernel has given it up; its temperature is a chip's of hwmon.
+fn nvme(search: &mut Search, disk: &str) {
+    let path = format!("{NVME}/{disk}");
+    let text = |name: &str| search.tree.text(&format!("{path}/{name}"));
+    let mut words = vec!["NVMe".to_owned()];
+    words.extend(text("model"));
+    words.extend(text("firmware_rev").map(|version| format!("firmware {version}")));
+    let source = format!("{path}/model");
+    search.fact(format!("storage {disk}"), words.join(", "), source);
+    search.note(format!(
+        "NVMe disk {disk} does not tell its wear in a file: `smartctl -A /dev/{disk}` asks it"
+    ));
+    let state = format!("{path}/state");
+    if search.tree.exists(&state) {
+        let place = Location::of(search.tree, &path).key();
+        let name = format!("nvme:{}:failed", place.as_deref().unwrap_or(disk));
+        // Reset in vain: what is mounted from it is gone until the next start.
+        let draft = Draft::new(
+            name.clone(),
+            Quantity::Flag,
+            Role::Alarm,
+            Decode::Word("dead"),
+        );
+        let draft = draft.label(format!("NVMe disk {disk} has failed"));
+        search.add(state, name, DISK_MS, vec![draft.subject(disk)]);
     }
 }

@@ -52,6 +52,8 @@ pub(super) fn look(search: &mut Search) {
 struct Zone {
     path: String,
     kind: String,
+    /// The kind, but for a number that its driver counts on.
+    known_as: String,
     /// Of firmware's zones: `LNXTHERM:01`.
     device: Option<String>,
 }
@@ -61,8 +63,8 @@ impl Zone {
     /// first has the plain name.
     fn name(&self) -> String {
         match &self.device {
-            Some(device) if !device.ends_with(":00") => format!("{}@{device}", self.kind),
-            _ => self.kind.clone(),
+            Some(device) if !device.ends_with(":00") => format!("{}@{device}", self.known_as),
+            _ => self.known_as.clone(),
         }
     }
 }
@@ -88,9 +90,30 @@ fn zones(search: &mut Search) -> Vec<Zone> {
             continue;
         }
         let device = Location::of(search.tree, &path).key();
-        zones.push(Zone { path, kind, device });
+        let known_as = match is_counted(&kind) {
+            true => {
+                let before = zones.iter().filter(|zone: &&Zone| is_counted(&zone.kind));
+                format!("{COUNTED}{}", before.count() + 1)
+            }
+            false => kind.clone(),
+        };
+        zones.push(Zone {
+            path,
+            kind,
+            known_as,
+            device,
+        });
     }
     zones
+}
+
+/// Intel's Wi-Fi driver counts its radios' zones on at each reload: the first that is
+/// there is number 1, whatever it says.
+const COUNTED: &str = "iwlwifi_";
+
+fn is_counted(kind: &str) -> bool {
+    kind.strip_prefix(COUNTED)
+        .is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Parts of zones' names that are not the processor's: batteries, chargers and
@@ -209,9 +232,15 @@ fn cooling(search: &mut Search) {
         let Some(kind) = search.tree.text(&format!("{path}/type")) else {
             continue;
         };
-        let cpu = ["thermal-cpufreq", "cpufreq-cpu", "cpu-cluster"]
-            .iter()
-            .any(|start| kind.starts_with(start));
+        // The last two make it pause, where the clock cannot be lowered.
+        let slows = [
+            "thermal-cpufreq",
+            "cpufreq-cpu",
+            "cpu-cluster",
+            "idle-cpu",
+            "thermal-idle",
+        ];
+        let cpu = slows.iter().any(|start| kind.starts_with(start));
         // ACPI has one for each processor, and they move together.
         let first_processor = kind == "Processor" && processors == 0;
         processors += usize::from(kind == "Processor");

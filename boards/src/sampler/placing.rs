@@ -157,12 +157,17 @@ impl Sensors {
         true
     }
 
-    /// Which temperature the board is judged by may change as others come or go, and how
-    /// long one waits for its turn on their bus; says whether it did.
+    /// Which temperature the board is judged by may change as others come or go, how long
+    /// one waits for its turn on their bus, and the scale of a converter; says whether the
+    /// first two did.
     fn take_meaning(&mut self, at: usize, found: &[(Sensor, Decode)]) -> bool {
         let mut changed = false;
-        for (channel, (new, _)) in self.probes[at].channels.iter().zip(found) {
+        for (channel, (new, decode)) in self.probes[at].channels.iter_mut().zip(found) {
             let sensor = &mut self.sensors[usize::from(channel.place)];
+            if sensor.quantity == new.quantity {
+                channel.mean(decode, new.range);
+                sensor.range = new.range;
+            }
             if sensor.role.is_temperature() && sensor.role != new.role {
                 sensor.role = new.role;
                 changed = true;

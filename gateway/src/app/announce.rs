@@ -155,6 +155,7 @@ impl Announcement<'_> {
         let mut text = format!(
             "\nAdmin key:     {admin}\nRead-only key: {readonly}\n\n\
              Three simulated drones fly by the real UDP protocol: one is low on battery, one is hot.\n\
+             Two take off by themselves now and then; whoever takes control of one has it (--still: none does).\n\
              Everything here is SIMULATED; the keys are public and work on loopback only.\n\nTry:\n"
         );
         for (path, key) in [

@@ -16,6 +16,7 @@ use super::panel;
 use crate::config::Config;
 use crate::demo::{self, Stage};
 use crate::performance::{self, Performance, Sampler};
+use crate::plans::Plans;
 use crate::recordings::{self, Observed, Recordings};
 use crate::safety::Acting;
 use crate::settings::{Origin, Settings};
@@ -34,6 +35,7 @@ pub(super) struct Observing {
     pub(super) fleet: Fleet,
     /// The drones of every kind.
     pub(super) vehicles: Vehicles,
+    pub(super) plans: Plans,
     pub(super) bridges: bridge::Bridges,
     pub(super) board: Option<Arc<board::BoardView>>,
     pub(super) performance: Arc<Performance>,
@@ -65,6 +67,10 @@ impl Observing {
         // Before anything can be judged or pressed.
         let vehicles = Vehicles::new(vec![Arc::new(fleet.clone())], controls);
         act(core, &vehicles);
+        let plans = fly_plans(core, &vehicles);
+        if let Some(stage) = stage.clone().filter(|_| !settings.is_still()) {
+            show(core, &vehicles, stage);
+        }
         let (boards_end, control) = bridge::panel();
         panel::spawn(&core.supervisor, control, &core.alerts, &core.stop);
         let bridges = bridge::Bridges::new(
@@ -90,6 +96,7 @@ impl Observing {
         let recordings = record(config, core, &vehicles, &fleet)?;
         Ok(Observing {
             vehicles,
+            plans,
             recordings,
             fleet,
             bridges,
@@ -116,6 +123,29 @@ impl Observing {
     }
 }
 
+/// Starts what flies plans.
+fn fly_plans(core: &Core, vehicles: &Vehicles) -> Plans {
+    let hold = Arc::new(core.safety.clone());
+    let (events, access) = (core.events.clone(), core.access.clone());
+    let plans = Plans::new(vehicles.clone(), hold, events, access);
+    let (kept, stop) = (plans.clone(), core.stop.clone());
+    core.supervisor
+        .keep("flight plans", None, move || kept.clone().run(stop.clone()));
+    plans
+}
+
+/// Lets the demo's drones fly by themselves.
+fn show(core: &Core, vehicles: &Vehicles, stage: Arc<Stage>) {
+    let (vehicles, events, stop) = (vehicles.clone(), core.events.clone(), core.stop.clone());
+    core.supervisor.keep("demo flights", None, move || {
+        let flights = demo::fly(stage.clone(), vehicles.clone(), events.clone());
+        let stop = stop.clone();
+        async move {
+            stop.run_until_cancelled(flights).await;
+        }
+    });
+}
+
 /// Starts what acts on drones, and what keeps its latches.
 fn act(core: &Core, vehicles: &Vehicles) {
     let service = Some(Service::Alerts);
@@ -134,10 +164,15 @@ fn act(core: &Core, vehicles: &Vehicles) {
         };
         acting.run(stop.clone())
     });
-    let (safety, stop) = (core.safety.clone(), core.stop.clone());
+    let (safety, sink, stop) = (
+        core.safety.clone(),
+        core.pipeline.clone(),
+        core.stop.clone(),
+    );
     core.supervisor
         .keep("emergency stop latch", service, move || {
-            safety.clone().keep_latches(stop.clone())
+            let safety = safety.clone();
+            safety.keep_latches(sink.clone(), stop.clone())
         });
 }
 

@@ -25,9 +25,9 @@ use super::listeners::{self, Wanted};
 use super::observe::Observing;
 use crate::config::Config;
 use crate::control::bridges::{BridgeState, SensorState};
-use crate::control::{self, Control, Health, ListedStop, StopRequest};
+use crate::control::{self, Control, Health, ListedStop, PlanRequest, StopRequest};
 use crate::http::{App, Edge, ResponseCache, router};
-use crate::routes::{console_fly, down_all};
+use crate::routes::{console_fly, down_all, plans};
 use crate::rtsp::Rtsp;
 use crate::safety::Safety;
 use crate::settings::{Origin, Settings};
@@ -71,6 +71,7 @@ pub(super) fn assemble(
         photos: edges.album.clone(),
         recordings: observing.recordings.clone(),
         stage: observing.stage.clone(),
+        plans: observing.plans.clone(),
         players: core.players.clone(),
         stop: core.stop.clone(),
     })
@@ -280,6 +281,7 @@ fn certificate_unusable(alerts: &Alerts, error: &dyn std::error::Error, details:
 fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>, api: axum::Router) {
     let (tls, shown, asked) = (tls.clone(), tls.clone(), app.clone());
     let (named, downs, accepts, flies) = (tls.clone(), app.clone(), app.clone(), app.clone());
+    let planned = app.clone();
     let (listed, acting) = (core.safety.clone(), core.safety.clone());
     let bridges = app.bridges.clone();
     let control = Control {
@@ -298,6 +300,15 @@ fn serve_control(config: &Config, core: &Core, app: &Arc<App>, tls: &Arc<Tls>, a
         }),
         down_all: Box::new(move |command| down_all::by_console(&downs, command)),
         fly: Box::new(move |drone, text| console_fly::by_console(&flies, drone, text)),
+        plan: Box::new(
+            move |PlanRequest {
+                      action,
+                      subject,
+                      session,
+                  }| {
+                plans::by_console(&planned, &action, &subject, session.as_deref())
+            },
+        ),
         accept_serial: Box::new(move |drone| {
             let app = accepts.clone();
             Box::pin(async move {

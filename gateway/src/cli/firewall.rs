@@ -74,8 +74,8 @@ pub(super) fn places(config: &Config) -> anyhow::Result<Vec<(String, String)>> {
             }
         }
     }
-    for email in &config.notify.email {
-        add(&email.name, &place(&email.smtp).unwrap_or_default());
+    for (name, url) in config.notify.beside_http() {
+        add(name, &place(url).unwrap_or_default());
     }
     if let Some(url) = &config.mqtt.url {
         add("mqtt", &place(url).unwrap_or_default());

@@ -67,8 +67,14 @@ async fn on_store(config: &Config, command: KeysCommand) -> anyhow::Result<()> {
         "{} holds no keys yet: start the gateway once, it makes the first two and prints them",
         dir.display()
     );
-    let (access, _) =
+    let (access, first) =
         Access::open(&config.access, AccessStore::new(store.clone()), None, None).await?;
+    if let Some(first) = first {
+        eprintln!(
+            "No key could administer any more, so one was made: {}\nKeep it: it is not shown again.",
+            first.admin
+        );
+    }
     let outcome = match command {
         KeysCommand::List { json } => show(
             &access

@@ -45,6 +45,7 @@ mod lockouts;
 mod logs;
 mod notify;
 mod owner;
+mod plan;
 mod recordings;
 mod rules;
 mod run;
@@ -103,6 +104,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::StopAll(args) => return down::all(&args, "stop"),
         Command::EmergencyAll(args) => return down::all(&args, "emergency"),
         Command::Fly(args) => return fly::fly(args),
+        Command::Plan(args) => return plan::plan(&args),
         Command::Drones(args) => drones::drones(args)?,
         Command::EmergencyStop(args) => emergency_stop::emergency_stop(args)?,
         Command::Cert(args) => certificate::certificate(&args)?,

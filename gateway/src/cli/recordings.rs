@@ -13,7 +13,10 @@ use anyhow::Context as _;
 use recording::{Entry, SigningKey};
 
 use super::args::{RecordingsArgs, RecordingsCommand};
-use crate::recordings::{Firing, Format, compare, export};
+use crate::recordings::{Firing, Format, compare, export, trail_number};
+
+/// What `recordings verify` calls the signed audit trail; its folder.
+const TRAIL: &str = "audit";
 
 pub(super) fn recordings(args: &RecordingsArgs) -> anyhow::Result<ExitCode> {
     let config = super::load(&args.config)?.config;
@@ -40,7 +43,10 @@ pub(super) fn recordings(args: &RecordingsArgs) -> anyhow::Result<ExitCode> {
             }
         }
         RecordingsCommand::Verify { recording, key } => {
-            return verify(&dir, recording, key.as_deref());
+            return match recording == TRAIL && !Path::new(TRAIL).exists() {
+                true => verify_trail(&dir, key.as_deref()),
+                false => verify(&dir, recording, key.as_deref()),
+            };
         }
         RecordingsCommand::Replay(args) => {
             let (_, file) = open(&dir, &args.recording)?;
@@ -152,6 +158,38 @@ fn compared(file: File, json: bool) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Verifies the files of the audit trail, and that none is missing between two.
+fn verify_trail(dir: &Path, key: Option<&str>) -> anyhow::Result<ExitCode> {
+    let folder = dir.join(TRAIL);
+    let files = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    let name = |file: io::Result<fs::DirEntry>| -> anyhow::Result<Option<(u32, PathBuf)>> {
+        let path = file?.path();
+        let is_whole = path.extension().is_some_and(|end| end == "mfr");
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let number = stem.filter(|_| is_whole).and_then(trail_number);
+        Ok(number.map(|number| (number, path)))
+    };
+    let found: anyhow::Result<Vec<_>> = files.filter_map(|file| name(file).transpose()).collect();
+    let mut found = found?;
+    found.sort();
+    anyhow::ensure!(!found.is_empty(), "{}: no file has ended", folder.display());
+    let mut last = None;
+    for (number, path) in found {
+        let path = path.to_str().context("a name that is no text")?;
+        print!("{number:06} ");
+        if verify(dir, path, key)? != ExitCode::SUCCESS {
+            return Ok(ExitCode::FAILURE);
+        }
+        // (The oldest go by themselves; between two none does.)
+        if last.is_some_and(|last| last + 1 != number) {
+            println!("broken before {number:06}: at least one file is missing there");
+            return Ok(ExitCode::FAILURE);
+        }
+        last = Some(number);
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn verify(dir: &Path, name: &str, key: Option<&str>) -> anyhow::Result<ExitCode> {

@@ -38,7 +38,7 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     let mut config = demo::config(ports, temporary.path(), args.lan)?;
     config.logging.level.clone_from(&args.log_level);
     config.logging.format = LogFormat::Text;
-    let settings = Settings::demo(config, args.lan)?;
+    let settings = Settings::demo(config, args.lan, args.still)?;
     let unchanged = settings.clone();
     let again = Box::new(move || Ok(unchanged.clone()));
     let (lan, dir) = (args.lan, temporary.path().to_owned());
@@ -76,14 +76,14 @@ async fn invite(state_dir: std::path::PathBuf) {
     }
 }
 
-/// The demo's state directory; removed at the end unless the user named it.
-struct TemporaryState {
+/// A state directory for a moment; removed at the end unless the user named it.
+pub(super) struct TemporaryState {
     path: std::path::PathBuf,
     remove: bool,
 }
 
 impl TemporaryState {
-    fn new(named: Option<&Path>) -> anyhow::Result<TemporaryState> {
+    pub(super) fn new(named: Option<&Path>) -> anyhow::Result<TemporaryState> {
         if let Some(path) = named {
             return Ok(TemporaryState {
                 path: path.to_owned(),
@@ -96,7 +96,7 @@ impl TemporaryState {
         Ok(TemporaryState { path, remove: true })
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -58,20 +58,7 @@ fn unknown(named: &[String], ids: &[&str]) -> Option<String> {
 
 /// Whether drones report it.
 fn is_of_a_drone(metric: Metric) -> bool {
-    matches!(
-        metric,
-        Metric::BatteryLevel
-            | Metric::DroneTemperature
-            | Metric::DroneTemperatureLow
-            | Metric::Height
-            | Metric::FloorDistance
-            | Metric::BarometricAltitude
-            | Metric::FlightTime
-            | Metric::Speed
-            | Metric::StateRate
-            | Metric::StateAge
-            | Metric::WifiSignal
-    )
+    metric.is_of_drones_alone() || matches!(metric, Metric::BatteryLevel | Metric::WifiSignal)
 }
 
 #[cfg(test)]
@@ -89,6 +76,7 @@ mod tests {
     #[test]
     fn an_action_needs_drones_that_there_are() {
         assert_eq!(problem(Metric::Height, None, &[]), None);
+        assert_eq!(problem(Metric::MissionPad, None, &[]), None);
         assert_eq!(problem(Metric::Height, Some("d1"), &[]), None);
         assert_eq!(problem(Metric::Temperature, Some("board"), &["d2"]), None);
         let words = problem(Metric::Temperature, None, &[]).expect("nobody");

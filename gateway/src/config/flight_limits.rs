@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 const LEAST_HEIGHT_CM: u16 = 150;
 /// Highest: what no drone is sent over anyway.
 const MOST_HEIGHT_CM: u16 = 1_000;
+/// Distance from a pad: the least that a drone can move, and what it can see no pad beyond.
+const PAD_DISTANCE_CM: std::ops::RangeInclusive<u16> = 20..=1_000;
 /// Seconds of a flight: no battery of a Tello lasts half an hour.
 const FLIGHT_TIME_S: std::ops::RangeInclusive<u16> = 10..=1_800;
 /// Degrees. A Tello at full speed leans by some 30.
@@ -24,6 +26,10 @@ pub struct FlightLimits {
     /// The same; no move is made that would end above it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub land_height_cm: Option<u16>,
+    /// Distance over ground from a mission pad that the drone sees, in cm: no way is flown
+    /// that could lead beyond it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pad_distance_cm: Option<u16>,
     /// Seconds since the take-off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warn_flight_time_s: Option<u16>,
@@ -60,6 +66,7 @@ impl FlightLimits {
         FlightLimits {
             warn_height_cm: self.warn_height_cm.or(site.warn_height_cm),
             land_height_cm: self.land_height_cm.or(site.land_height_cm),
+            pad_distance_cm: self.pad_distance_cm.or(site.pad_distance_cm),
             warn_flight_time_s: self.warn_flight_time_s.or(site.warn_flight_time_s),
             land_flight_time_s: self.land_flight_time_s.or(site.land_flight_time_s),
             warn_tilt_deg: self.warn_tilt_deg.or(site.warn_tilt_deg),
@@ -77,6 +84,12 @@ impl FlightLimits {
         for (key, value, range, unit) in [
             ("warn_height_cm", self.warn_height_cm, &height, "cm"),
             ("land_height_cm", self.land_height_cm, &height, "cm"),
+            (
+                "pad_distance_cm",
+                self.pad_distance_cm,
+                &PAD_DISTANCE_CM,
+                "cm",
+            ),
             (
                 "warn_flight_time_s",
                 self.warn_flight_time_s,

@@ -51,7 +51,7 @@ pub(super) fn problems(gateway: &Gateway) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     if let Some(name) = &gateway.name {
         let is_long = name.chars().count() > MAX_NAME_CHARS;
-        if name.trim().is_empty() || is_long || name.chars().any(char::is_control) {
+        if name.trim().is_empty() || is_long || name.chars().any(readings::text::is_misleading) {
             found.push((
                 "name",
                 format!("{name:?} is no name; write 1 to {MAX_NAME_CHARS} characters on one line"),
@@ -107,6 +107,7 @@ mod tests {
         assert!(wrong("北棟 1", "https://roof.example:8443/").is_empty());
         assert_eq!(wrong(" ", "roof.example"), ["name", "public_url"]);
         assert_eq!(wrong("a\nb", "ftp://roof.example"), ["name", "public_url"]);
+        assert_eq!(wrong("a\u{202E}b", "https://a"), ["name"]);
         assert_eq!(wrong(&"x".repeat(65), "https://a"), ["name"]);
     }
 }

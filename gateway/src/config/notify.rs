@@ -57,6 +57,12 @@ impl Notify {
         ]
     }
 
+    /// Names and addresses of the channels that do not go by HTTP.
+    pub(crate) fn beside_http(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mails = self.email.iter();
+        mails.map(|one| (one.name.as_str(), one.smtp.as_str()))
+    }
+
     /// Scheme, host and port of the address in the section called `name`.
     pub(crate) fn address_of(&self, name: &str) -> Option<String> {
         let webhooks = self.webhook.iter().map(|one| (&one.name, Some(&one.url)));
@@ -65,9 +71,10 @@ impl Notify {
             .into_iter()
             .flat_map(|(_, services)| services);
         let services = services.map(|one| (&one.name, one.url.as_ref()));
-        let mails = self.email.iter().map(|one| (&one.name, Some(&one.smtp)));
-        let mut all = webhooks.chain(services).chain(mails);
-        let (_, url) = all.find(|(called, _)| *called == name)?;
+        let urls = webhooks.chain(services);
+        let urls = urls.map(|(name, url)| (name.as_str(), url.map(String::as_str)));
+        let others = self.beside_http().map(|(name, url)| (name, Some(url)));
+        let (_, url) = urls.chain(others).find(|(called, _)| *called == name)?;
         place(url?)
     }
 
@@ -136,6 +143,27 @@ pub(crate) struct Route {
     pub(crate) escalate_after_minutes: Option<u32>,
 }
 
+/// The keys stand in each section: serde flattens none of a section that refuses unknown
+/// ones.
+macro_rules! routed {
+    ($($section:ty),+) => {$(
+        impl $section {
+            /// What it is told, and when.
+            pub(crate) fn route(&self) -> Route {
+                Route {
+                    types: self.types.clone(),
+                    sources: self.sources.clone(),
+                    quiet: self.quiet.clone(),
+                    repeat_minutes: self.repeat_minutes,
+                    escalate_to: self.escalate_to.clone(),
+                    escalate_after_minutes: self.escalate_after_minutes,
+                }
+            }
+        }
+    )+};
+}
+routed!(Webhook, Service, Email);
+
 /// Shape of a webhook's body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -194,18 +222,6 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// What it is told, and when.
-    pub(crate) fn route(&self) -> Route {
-        Route {
-            types: self.types.clone(),
-            sources: self.sources.clone(),
-            quiet: self.quiet.clone(),
-            repeat_minutes: self.repeat_minutes,
-            escalate_to: self.escalate_to.clone(),
-            escalate_after_minutes: self.escalate_after_minutes,
-        }
-    }
-
     fn redact(&mut self) {
         self.secret = self.secret.as_ref().map(|_| REMOVED.to_owned());
         self.url = without_secrets(&self.url);
@@ -265,18 +281,6 @@ pub struct Service {
 }
 
 impl Service {
-    /// What it is told, and when.
-    pub(crate) fn route(&self) -> Route {
-        Route {
-            types: self.types.clone(),
-            sources: self.sources.clone(),
-            quiet: self.quiet.clone(),
-            repeat_minutes: self.repeat_minutes,
-            escalate_to: self.escalate_to.clone(),
-            escalate_after_minutes: self.escalate_after_minutes,
-        }
-    }
-
     fn redact(&mut self) {
         self.token = self.token.as_ref().map(|_| REMOVED.to_owned());
         self.url = self.url.as_deref().map(without_secrets);
@@ -335,18 +339,6 @@ pub struct Email {
 }
 
 impl Email {
-    /// What it is told, and when.
-    pub(crate) fn route(&self) -> Route {
-        Route {
-            types: self.types.clone(),
-            sources: self.sources.clone(),
-            quiet: self.quiet.clone(),
-            repeat_minutes: self.repeat_minutes,
-            escalate_to: self.escalate_to.clone(),
-            escalate_after_minutes: self.escalate_after_minutes,
-        }
-    }
-
     fn redact(&mut self) {
         self.password = self.password.as_ref().map(|_| REMOVED.to_owned());
         self.smtp = place_alone(&self.smtp);

@@ -121,11 +121,12 @@ impl Check<'_> {
     fn listeners_apart(&mut self, config: &Config) {
         let server = &config.server;
         let listeners = [
-            ("listen", Some(server.listen)),
-            ("http_listen", server.http_listen),
-            ("metrics_listen", server.metrics_listen),
+            (["server", "listen"], Some(server.listen)),
+            (["server", "http_listen"], server.http_listen),
+            (["server", "metrics_listen"], server.metrics_listen),
+            (["camera", "rtsp_listen"], config.camera.rtsp_listen),
         ];
-        for (index, (key, address)) in listeners.into_iter().enumerate() {
+        for (index, (path, address)) in listeners.into_iter().enumerate() {
             let Some(address) = address else { continue };
             let clash = listeners[..index].iter().find(|(_, other)| {
                 other.is_some_and(|other| {
@@ -136,9 +137,10 @@ impl Check<'_> {
                 })
             });
             if let Some((other, _)) = clash {
+                let other = other.join(".");
                 self.refuse(
-                    &["server", key],
-                    format!("{address} is the port of server.{other} already; use another one"),
+                    &path,
+                    format!("{address} is the port of {other} already; use another one"),
                 );
             }
         }

@@ -10,6 +10,7 @@ mod client;
 mod down;
 mod fly;
 mod links;
+mod plan;
 mod stops;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -38,6 +39,7 @@ pub(crate) use client::{Client, ControlError};
 pub(crate) use down::DownAll;
 pub(crate) use fly::{Fly, FlyRequest};
 pub(crate) use links::{MadeLink, NewLink};
+pub(crate) use plan::{PlanRequest, RunPlan};
 pub(crate) use stops::{ActOnStops, ListStops, ListedStop, StopRequest};
 
 /// File name of the socket in the state directory.
@@ -76,6 +78,8 @@ pub(crate) struct Control {
     pub down_all: DownAll,
     /// Gives one drone a command.
     pub fly: Fly,
+    /// Judges, starts, shows and ends flight plans.
+    pub plan: RunPlan,
     /// Takes the serial number that the drone of an id says as its own; which one, or why
     /// not.
     pub accept_serial:
@@ -264,6 +268,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/lockouts/lift", post(lift_lockout))
         .route("/down/{command}", post(down::all))
         .route("/fly", post(fly::fly))
+        .route("/plan", post(plan::plan))
         .route("/drones/accept-serial", post(accept_serial))
         .route("/emergency-stop", get(stops::list).post(stops::act))
         .route("/backup", post(backup))

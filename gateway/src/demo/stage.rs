@@ -12,6 +12,9 @@ const NEARLY_EMPTY_PCT: f64 = 8.0;
 /// For how long a drone is silent: long enough to be seen as lost, and to be seen come back.
 const SILENT_FOR: Duration = Duration::from_secs(12);
 
+/// Charge under which a drone gets a fresh battery before it flies by itself.
+const USED_PCT: u8 = 60;
+
 /// What can happen, by the names of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Happening {
@@ -49,6 +52,14 @@ impl Stage {
     /// With these on it.
     pub(crate) fn new(drones: Vec<SimulatedDrone>) -> Arc<Stage> {
         Arc::new(Stage(drones))
+    }
+
+    /// A fresh battery for one of them that is not full and on the ground.
+    pub(super) fn refresh(&self, drone: usize, battery_pct: Option<u8>) {
+        let is_used = battery_pct.is_some_and(|left| left < USED_PCT);
+        if let Some(drone) = self.0.get(drone).filter(|_| is_used) {
+            drone.charge();
+        }
     }
 
     /// Makes it happen.

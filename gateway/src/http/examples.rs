@@ -61,6 +61,7 @@ pub(crate) fn of_param(param: &Param) -> Value {
         Kind::Number => 20.into(),
         Kind::Flag => true.into(),
         Kind::Fields(fields) => of_body(fields),
+        Kind::Objects(example) => serde_json::from_str(example).unwrap_or_default(),
         Kind::Id | Kind::Text | Kind::Chars { .. } | Kind::File => text(param.name, None),
     }
 }

@@ -118,6 +118,24 @@ impl Inputs {
         self.refuse(issue)
     }
 
+    /// A text that is kept and shown to others: as long as `param` says, and nothing in it
+    /// breaks or turns a line of a log or a list.
+    pub(crate) fn shown_text(&mut self, param: &Param) -> Option<String> {
+        self.look_at(std::slice::from_ref(param));
+        // (What was refused just now is not refused twice.)
+        let text = self.body.get(param.name)?.as_str()?.to_owned();
+        if text.chars().any(readings::text::is_misleading) {
+            self.issues.push(Issue::new(
+                "string_pattern_mismatch",
+                "body",
+                param.name,
+                "must not have control characters, line separators or changes of direction",
+                text.as_str().into(),
+            ));
+        }
+        Some(text)
+    }
+
     /// A text, or a list of texts joined by commas; none when absent.
     pub(crate) fn list(&mut self, param: &Param) -> Option<String> {
         if let Some((_, Given::Json(Value::Array(items)))) = self.given(param) {
@@ -203,6 +221,7 @@ impl Inputs {
                 Kind::Choice(known) => self.one_of(param, known),
                 Kind::Chars { min, max } => self.words(param, min, max),
                 Kind::Fields(fields) => self.fields(param, fields),
+                Kind::Objects(_) => {}
             }
         }
     }

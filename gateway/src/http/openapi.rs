@@ -11,7 +11,9 @@ use utoipa::openapi::path::{
     PathsBuilder,
 };
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
-use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{
+    ArrayBuilder, ComponentsBuilder, ObjectBuilder, Schema, SchemaType, Type,
+};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::{Tag, TagBuilder};
 use utoipa::openapi::{
@@ -89,10 +91,11 @@ fn this_gateway() -> Server {
 }
 
 /// What each group of routes is for.
-pub(crate) const TAGS: [(&str, &str); 23] = [
+pub(crate) const TAGS: [(&str, &str); 24] = [
     ("root", "What answers here"),
     ("health", "Whether the gateway and what it watches work"),
     ("drones", "State of drones, and what they are told to do"),
+    ("plans", "Flight plans: judged, flown step by step, ended"),
     (
         "alerts",
         "Alerts, the rules that raise them, and what is done about them",
@@ -455,6 +458,12 @@ pub(crate) fn schema(param: &Param) -> Schema {
                 object
             }
         }),
+        Kind::Objects(_) => {
+            let about = param.about;
+            let items = ObjectBuilder::new().schema_type(Type::Object);
+            let list = ArrayBuilder::new().items(items).description(Some(about));
+            return Schema::Array(list.build());
+        }
         Kind::Flag => object(Type::Boolean),
         Kind::Int { min, max, default } => object(Type::Integer)
             .minimum(Some(min as isize))

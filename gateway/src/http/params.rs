@@ -41,7 +41,7 @@ pub(crate) enum Kind {
         /// Most.
         max: usize,
     },
-    /// An id that stands in a path, see [`path_id`].
+    /// An id that stands in a path, see [`path_id`](super::inputs::path_id).
     Id,
     /// One of these texts; the handler refuses others.
     Choice(&'static [&'static str]),
@@ -67,6 +67,8 @@ pub(crate) enum Kind {
     },
     /// An object with fields of its own.
     Fields(&'static [Param]),
+    /// A list of objects, which the handler judges; an example of one, as JSON.
+    Objects(&'static str),
     /// The bytes of a file.
     File,
     /// A boolean, false when absent.

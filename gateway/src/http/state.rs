@@ -18,6 +18,7 @@ use crate::mutes::Mutes;
 use crate::notify::Notifier;
 use crate::performance::Performance;
 use crate::photos::Album;
+use crate::plans::Plans;
 use crate::players::Players;
 use crate::recordings::Recordings;
 use crate::safety::Safety;
@@ -166,6 +167,8 @@ pub(crate) struct App {
     pub recordings: Arc<Recordings>,
     /// What the demo plays on; none in a gateway that is none.
     pub stage: Option<Arc<Stage>>,
+    /// Flight plans.
+    pub plans: Plans,
     /// Credentials of players.
     pub players: Arc<Players>,
     /// Cancelled when the gateway stops; WebSockets close on it.

@@ -1,5 +1,5 @@
 //! What is said on `/ws` about who is there and who flies: `presence`, `take_control`,
-//! `give_control`.
+//! `give_control`, `veto_landing`.
 //!
 //! `presence` has no answer: it comes each second, and the greeting said whose it is.
 
@@ -12,6 +12,7 @@ use crate::http::state::App;
 use crate::live::message::{Heard, Reply, refusal, said, say};
 use crate::routes::control::{self, Speaker};
 use crate::routes::drone_views::ControlView;
+use crate::routes::safety;
 use crate::sources::vehicles::Presence;
 use readings::clock::Mono;
 
@@ -34,7 +35,17 @@ struct OfControl<'a> {
     message: String,
 }
 
+/// A landing that is not flown.
+#[derive(Serialize, ToSchema)]
+struct OfVeto<'a> {
+    /// Id of the drone.
+    drone_id: &'a str,
+    /// Words for people.
+    message: String,
+}
+
 said! {
+    VETOED: OfVeto<'static> = "landing_vetoed", "The landing that was announced is not flown";
     TAKEN: OfControl<'static> = "control_taken", "The session of this socket has control of a drone";
     GIVEN: OfControl<'static> = "control_given", "Control of a drone was given back";
 }
@@ -63,6 +74,12 @@ pub(super) const HEARD: &[Heard] = &[
         about: "Gives control of a drone back",
         answers: &[GIVEN.kind],
     },
+    Heard {
+        kind: "veto_landing",
+        members: &[DRONE],
+        about: "Vetoes the landing that the gateway has announced, as `POST /api/drones/{drone_id}/veto`",
+        answers: &[VETOED.kind],
+    },
 ];
 
 /// The answer to a message about presence or control; none when it is about something else.
@@ -72,13 +89,14 @@ pub(crate) fn reply(
     kind: &str,
     message: &Map<String, Value>,
 ) -> Option<Reply> {
-    let takes = match kind {
-        "presence" => {
-            flyer.presence.say(Mono::now());
-            return Some(Reply::Nothing);
-        }
-        "take_control" => true,
-        "give_control" => false,
+    if kind == "presence" {
+        flyer.presence.say(Mono::now());
+        return Some(Reply::Nothing);
+    }
+    let (takes, error) = match kind {
+        "take_control" => (true, "CONTROL_ERROR"),
+        "give_control" => (false, "CONTROL_ERROR"),
+        "veto_landing" => (false, "VETO_ERROR"),
         _ => return None,
     };
     let drone_id = message.get("drone_id").and_then(Value::as_str);
@@ -88,7 +106,10 @@ pub(crate) fn reply(
     };
     if !flyer.may_write {
         let words = "Insufficient permissions: write is required";
-        return Some(Reply::Now(refusal("CONTROL_ERROR", words)));
+        return Some(Reply::Now(refusal(error, words)));
+    }
+    if kind == "veto_landing" {
+        return Some(Reply::Now(veto(app, flyer, drone_id)));
     }
     let done = if takes {
         control::take(app, &flyer.speaker, drone_id)
@@ -105,6 +126,13 @@ pub(crate) fn reply(
                 message,
             },
         ),
-        Err(refused) => refusal("CONTROL_ERROR", &refused.words()),
+        Err(refused) => refusal(error, &refused.words()),
     }))
+}
+
+fn veto(app: &App, flyer: &Flyer, drone_id: &str) -> String {
+    match safety::veto_landing(app, &flyer.speaker, drone_id) {
+        Ok(message) => say(VETOED, OfVeto { drone_id, message }),
+        Err(refused) => refusal("VETO_ERROR", &refused.words()),
+    }
 }

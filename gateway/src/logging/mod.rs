@@ -7,6 +7,7 @@
 //! No line may hold a key.
 
 mod measured;
+mod recent;
 mod rotate;
 mod syslog;
 
@@ -26,6 +27,7 @@ use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::config::{Journal, LogFormat, Logging};
 pub(crate) use measured::DroppedLogLines;
+pub(crate) use recent::{Line, recent};
 use rotate::RotatingFile;
 use syslog::{Address, Rfc5424, Sender};
 
@@ -112,7 +114,7 @@ pub(crate) fn init(config: &Logging) -> Result<LogWriters, LevelError> {
         unsent: Arc::default(),
         degraded: None,
     };
-    let mut layers: Vec<BoxedLayer> = vec![guard.console(config)];
+    let mut layers: Vec<BoxedLayer> = vec![guard.console(config), recent::Recent.boxed()];
     if let Some(dir) = &config.dir {
         match guard.files(config, dir) {
             Ok(files) => layers.extend(files),

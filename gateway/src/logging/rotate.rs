@@ -1,9 +1,9 @@
 //! A file that starts anew when it is full and keeps a bounded number of old
 //! ones: `app.log`, `app.log.1` … `app.log.N`, newest first.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// See the module.
@@ -61,12 +61,18 @@ impl Write for RotatingFile {
     }
 }
 
+/// For the owner alone: lines name people's keys and where they called from. One of an
+/// earlier version becomes so as well.
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
+    let file = OpenOptions::new()
         .create(true)
         .append(true)
-        .mode(0o640)
-        .open(path)
+        .mode(0o600)
+        .open(path)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
 }
 
 fn ignore_missing(outcome: io::Result<()>) -> io::Result<()> {
@@ -109,6 +115,21 @@ mod tests {
             fs::read_to_string(dir.path().join("app.log.2")).expect("read"),
             "two-----\n"
         );
+    }
+
+    #[test]
+    fn nobody_else_reads_them() {
+        let dir = tempfile::tempdir().expect("directory");
+        let path = dir.path().join("security.log");
+        fs::write(&path, "of an earlier version\n").expect("written");
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("set");
+        let mut file = RotatingFile::open(&path, 10, 1).expect("opened");
+        file.write_all(b"now\n").expect("written");
+        for name in names(dir.path()) {
+            let mode = fs::metadata(dir.path().join(&name)).expect("there");
+            assert_eq!(mode.permissions().mode() & 0o777, 0o600, "{name}");
+        }
+        assert_eq!(names(dir.path()), ["security.log", "security.log.1"]);
     }
 
     #[test]

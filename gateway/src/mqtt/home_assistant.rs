@@ -173,19 +173,26 @@ fn found(
     device: Value,
     components: serde_json::Map<String, Value>,
 ) -> Message {
-    said(
-        format!("{PREFIX}/{id}/config"),
-        &json!({
-            "dev": device,
-            "o": {
-                "name": "mfg-drone-gateway",
-                "sw": env!("CARGO_PKG_VERSION"),
-            },
-            "cmps": components,
-            "availability_topic": format!("{base}/availability"),
-        }),
-        KEPT,
-    )
+    let mut whole = json!({
+        "dev": device,
+        "o": {
+            "name": "mfg-drone-gateway",
+            "sw": env!("CARGO_PKG_VERSION"),
+        },
+        "cmps": components,
+        "availability_topic": format!("{base}/availability"),
+    });
+    leave_out_nulls(&mut whole);
+    said(format!("{PREFIX}/{id}/config"), &whole, KEPT)
+}
+
+/// Home Assistant takes null for a value, and refuses a whole device for one member that
+/// may not have it: the address of the page, where nobody configured one.
+fn leave_out_nulls(value: &mut Value) {
+    if let Value::Object(members) = value {
+        members.retain(|_, member| !member.is_null());
+        members.values_mut().for_each(leave_out_nulls);
+    }
 }
 
 /// An id that no other gateway's device has, of the characters that Home Assistant takes.

@@ -17,7 +17,7 @@ use super::order::{Seen, Wall, judge};
 use super::{Audit, Clock, Mqtt, home_assistant, values};
 use crate::broker::{Broker, Class, Heard, Message, Session};
 use crate::config;
-use crate::sources::vehicles::{DroneView, Operator, Vehicles};
+use crate::sources::vehicles::{CommandError, DroneView, Operator, Vehicles};
 use crate::supervision::Supervisor;
 
 /// How often alerts and links are looked at: what changed is told at once, the rest when
@@ -270,26 +270,44 @@ impl Publisher {
         self.stats.taken.fetch_add(1, Relaxed);
         let (vehicles, audit) = (self.told.vehicles.clone(), self.told.audit.clone());
         let (drone_id, command) = (drone.id.clone(), order.command);
-        (audit)(&format!(
-            "{drone_id}: {command} by MQTT, order {}",
-            order.id
-        ));
         let answers = session.teller();
         let (topic, id) = (outcome(base, drone, &json!({})).topic, order.id);
         self.orders.spawn(async move {
+            // A broker says nothing of who it was: the order's own id does.
             let by = Operator {
                 id: "mqtt".into(),
-                name: "MQTT".into(),
+                name: format!("MQTT, order {id}").into(),
                 session: None,
             };
-            let (result, message) = match vehicles.command(&drone_id, command, &by).await {
+            let given = vehicles.command(&drone_id, command, &by).await;
+            let command_id = match &given {
+                Ok(pending) => Some(pending.id()),
+                Err(CommandError::Refused { id, .. }) => Some(*id),
+                Err(CommandError::Unknown(_)) => None,
+            };
+            let command_id = command_id.map(|id| id.to_string());
+            let told = command_id.as_deref().unwrap_or("none");
+            let taken = format!("{drone_id}: {command} by MQTT, order {id}, command {told}");
+            (audit)(&match &given {
+                Ok(_) => taken,
+                Err(error) => format!("{taken}, not taken: {error}"),
+            });
+            let (result, message) = match given {
                 Err(error) => ("refused", error.to_string()),
                 Ok(mut pending) => match pending.settled_within(ANSWERED_WITHIN).await {
                     None => ("sent", format!("{command} sent")),
-                    Some(outcome) => ("ended", format!("{outcome:?}")),
+                    Some(outcome) => {
+                        let why = outcome.why().unwrap_or_else(|| format!("{command} done"));
+                        ("ended", why)
+                    }
                 },
             };
-            let answer = json!({ "id": id, "result": result, "message": message });
+            let answer = json!({
+                "id": id,
+                "command_id": command_id,
+                "result": result,
+                "message": message,
+            });
             answers.tell(Message {
                 topic,
                 payload: answer.to_string().into(),

@@ -131,6 +131,10 @@ impl Allowed {
             IpAddr::V4(v4) => !(v4.is_link_local() || v4.is_multicast() || v4.is_broadcast()),
             IpAddr::V6(v6) => !(v6.is_unicast_link_local() || v6.is_multicast()),
         };
+        // `http://` is allowed for this name: it must not lead away in clear.
+        if host.eq_ignore_ascii_case("localhost") {
+            return address.to_canonical().is_loopback();
+        }
         let is_proxy = self.proxy.as_ref().is_some_and(|proxy| proxy.host == host);
         let by_name =
             (is_proxy || self.host(host)) && is_a_host && !address.to_canonical().is_unspecified();

@@ -25,6 +25,11 @@ impl Measured for Recordings {
             "Times that a flight was not recorded, or not to its end",
             read(&stats.refused),
         )?;
+        page.counter(
+            "audit_signed_lost",
+            "Lines of the audit trail that no signed file holds",
+            read(&stats.trail_lost),
+        )?;
         let Some(library) = self.library() else {
             return Ok(());
         };

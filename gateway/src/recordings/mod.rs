@@ -15,6 +15,7 @@ mod recorder;
 mod round;
 mod tap;
 mod track;
+mod trail;
 mod video;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub(crate) use compare::{Firing, compare};
 pub(crate) use export::{Format, NotExported, export};
 pub(crate) use recorder::{Observed, spawn};
 pub(crate) use tap::StateTap;
+pub(crate) use trail::number as trail_number;
 
 /// What the API and the page of metrics see of the recordings.
 pub(crate) struct Recordings {
@@ -50,6 +52,8 @@ struct RecorderStats {
     lost: AtomicU64,
     /// Times that a recording was refused or cut short.
     refused: AtomicU64,
+    /// Lines of the audit trail that no signed file has.
+    trail_lost: AtomicU64,
 }
 
 impl Recordings {

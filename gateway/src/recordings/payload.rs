@@ -5,6 +5,8 @@ use std::sync::Arc;
 use alerting::{Alert, AlertEvent, Rule, RuleText};
 use jiff::Timestamp;
 use readings::command::BootId;
+use readings::event::EventLog;
+use recording::Opening;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -30,6 +32,27 @@ struct AlertRecord<'a> {
     cleared: Option<Timestamp>,
     acknowledged_by: Option<&'a str>,
     resolved_by: Option<&'a str>,
+}
+
+/// The opening of a recording that begins at `started`; its key is the library's to fill in.
+pub(super) fn opening(
+    events: &EventLog,
+    id: String,
+    drone_id: &str,
+    started: Timestamp,
+) -> Opening {
+    Opening {
+        id,
+        drone_id: drone_id.to_owned(),
+        drone_name: String::new(),
+        simulated: false,
+        gateway: events.gateway().to_string(),
+        boot: boot(events.boot()),
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        started,
+        clock_synchronised: events.is_clock_synchronised(),
+        public_key: String::new(),
+    }
 }
 
 /// An alert, as JSON.
@@ -160,7 +183,7 @@ pub(super) fn id(drone: &str, started: Timestamp) -> String {
 }
 
 /// The run of the gateway, as openings have it.
-pub(super) fn boot(boot: BootId) -> String {
+fn boot(boot: BootId) -> String {
     boot.to_string()
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::broadcast::Receiver;
 
 use super::flight::{Flight, Note};
 use super::tap::StateTap;
+use super::trail::Trail;
 use super::{Recordings, since_start};
 use crate::config::Config;
 use crate::sources::tello::Fleet;
@@ -85,6 +86,7 @@ pub(super) struct Recorder {
     pub(super) flights: Vec<Flight>,
     /// The rules in effect, and the version of the alerts when they were looked at.
     pub(super) rules: (u64, serde_json::Value),
+    trail: Trail,
     is_unavailable: bool,
     open_at: Mono,
     expire_at: Mono,
@@ -93,6 +95,7 @@ pub(super) struct Recorder {
 impl Recorder {
     fn new(observed: Observed, tap: Arc<StateTap>, recordings: Arc<Recordings>) -> Recorder {
         Recorder {
+            trail: Trail::new(&observed.events),
             heard: observed.alerts.subscribe(),
             events: observed.events.subscribe(),
             observed,
@@ -115,11 +118,17 @@ impl Recorder {
             if let Some(library) = self.library(now) {
                 self.expire(&library, now);
                 self.round(&library, now);
+                self.write_trail(&library, now);
             }
             #[expect(clippy::disallowed_methods, reason = "the recorder's own thread")]
             thread::sleep(LOOK_EVERY);
         }
         self.end_all(Mono::now());
+    }
+
+    fn write_trail(&mut self, flights: &Library, now: Mono) {
+        let lost = &self.recordings.stats.trail_lost;
+        self.trail.look(flights, &self.observed.events, now, lost);
     }
 
     /// The recordings, opened now if they were not: those of before are ended here, while
@@ -204,6 +213,10 @@ impl Recorder {
             {
                 tracing::warn!("a recording is ended at the next start: {error}");
             }
+        }
+        self.write_trail(&library, now);
+        if let Err(error) = self.trail.close() {
+            tracing::warn!("the audit trail's file is ended at the next start: {error}");
         }
     }
 }

@@ -150,18 +150,11 @@ impl Recorder {
             .min(notes.first().map_or(now, |note| note.at));
         let zero = zero.max(oldest);
         let started = wall_of(zero, now);
-        let events = &self.observed.events;
+        let id = payload::id(&view.id, started);
         let opening = Opening {
-            id: payload::id(&view.id, started),
-            drone_id: view.id.to_string(),
             drone_name: view.name.to_string(),
             simulated: view.simulated,
-            gateway: events.gateway().to_string(),
-            boot: payload::boot(events.boot()),
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            started,
-            clock_synchronised: events.is_clock_synchronised(),
-            public_key: String::new(),
+            ..payload::opening(&self.observed.events, id, &view.id, started)
         };
         let mut running = Running {
             writer: library.begin(opening, since_start())?,
@@ -282,7 +275,7 @@ impl Recorder {
 /// own, and who signs in at the gateway is no matter of a flight.
 fn is_recorded(kind: EventKind) -> bool {
     match kind {
-        EventKind::Command | EventKind::Guard | EventKind::Configuration => true,
+        EventKind::Command | EventKind::Guard | EventKind::Configuration | EventKind::Plan => true,
         EventKind::Alert | EventKind::Link | EventKind::Access => false,
     }
 }

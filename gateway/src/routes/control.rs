@@ -100,7 +100,7 @@ impl Speaker {
         }
     }
 
-    fn audit(&self, app: &App, what: &str) {
+    pub(super) fn audit(&self, app: &App, what: &str) {
         let access = &app.access;
         access.record_flight(&self.actor, self.session, self.client, what);
     }

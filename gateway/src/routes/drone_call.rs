@@ -354,7 +354,9 @@ fn refused_and(command: Command, error: CommandError, also: &str) -> ApiError {
         Refusal::Mistaken(_) => {
             ApiError::new(StatusCode::CONFLICT, "DRONE_MISTAKEN", refusal.to_string())
         }
-        Refusal::NotInSdk { .. } => bad("NOT_SUPPORTED", refusal.to_string()),
+        Refusal::NotInSdk { .. } | Refusal::NotInFirmware => {
+            bad("NOT_SUPPORTED", refusal.to_string())
+        }
         Refusal::BatteryLow { .. } => bad("DRONE_NOT_READY", format!("{refusal}{also}")),
         Refusal::TooFar { .. } => bad("INVALID_COMMAND", refusal.to_string()),
         other => failed(format!("{other}{also}")),

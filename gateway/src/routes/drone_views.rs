@@ -185,6 +185,9 @@ struct RealDrone {
     firmware_version: Option<String>,
     /// Its serial number (SDK 2.0 and later); null where it does not say.
     serial_number: Option<String>,
+    /// Commands that its firmware said it does not know since it was connected; they are
+    /// refused here. Of `ext`, `EXT:` and the word behind it.
+    unsupported_commands: Vec<String>,
     /// The network interface on which it is reached, if that is configured.
     interface: Option<String>,
 }
@@ -291,6 +294,7 @@ impl From<&DroneView> for DroneStatus {
                 hardware_version: drone.identity.hardware.clone(),
                 firmware_version: drone.identity.sdk.clone(),
                 serial_number: drone.identity.serial.clone(),
+                unsupported_commands: drone.identity.unsupported.clone(),
                 interface: drone.interface.as_deref().map(str::to_owned),
             }),
         }

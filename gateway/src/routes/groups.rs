@@ -30,7 +30,7 @@ use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::{READ, RESPOND, WRITE, get, later};
 use crate::http::scalars::Ts;
 use crate::http::shape::{list_of, of};
-use crate::sources::vehicles::{CommandError, Operator, Refusal};
+use crate::sources::vehicles::{CommandError, Operator, Pending, Refusal, Vehicles};
 
 /// The group in the path.
 const GROUP: Param = Param::required(Location::Path, "group_id", Kind::Id, "Id of the group");
@@ -232,27 +232,32 @@ async fn all_or_none(
         let (_, first) = refusals.swap_remove(0);
         return Err(refused_of(command, first, words));
     }
-    // All at once: each drone's task sends by itself, and no one waits for another.
-    let given = group
-        .drones
-        .iter()
-        .map(|id| call.app.vehicles.command(id, command, &by));
+    let given = give(&call.app.vehicles, &group.drones, command, &by).await;
+    let each = group.drones.iter().zip(given);
+    Ok(join_all(each.map(|(id, given)| settled(id, command, given, wait))).await)
+}
+
+/// Gives each of `drones` the command, all at once: each drone's task sends by itself, and
+/// no one waits for another. One that does not take it, although it was asked, takes the
+/// command back from the others: nobody is left on the way.
+async fn give(
+    vehicles: &Vehicles,
+    drones: &[String],
+    command: Command,
+    by: &Operator,
+) -> Vec<Result<Pending, CommandError>> {
+    let given = drones.iter().map(|id| vehicles.command(id, command, by));
     let given = join_all(given).await;
     if given.iter().any(Result::is_err) {
-        // Something came between the question and the order. Nobody is left on the way.
+        // Something came between the question and the order.
         let back = match command.takes_off() {
             true => Command::Land,
             false => Command::Stop,
         };
-        let moving = group
-            .drones
-            .iter()
-            .zip(&given)
-            .filter(|(_, given)| given.is_ok());
-        join_all(moving.map(|(id, _)| call.app.vehicles.command(id, back, &by))).await;
+        let moving = drones.iter().zip(&given).filter(|(_, given)| given.is_ok());
+        join_all(moving.map(|(id, _)| vehicles.command(id, back, by))).await;
     }
-    let each = group.drones.iter().zip(given);
-    Ok(join_all(each.map(|(id, given)| settled(id, command, given, wait))).await)
+    given
 }
 
 /// Whether `by` may give `id` the command now. It needs control of it: of a group nobody
@@ -276,3 +281,7 @@ fn tell(call: &Call, what: &str) {
         .access
         .record_flight(call.actor(), session, call.client, what);
 }
+
+#[cfg(test)]
+#[path = "groups_tests.rs"]
+mod tests;

@@ -22,6 +22,7 @@ pub(crate) mod frame;
 pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod lockouts;
+pub(crate) mod logs;
 pub(crate) mod machine;
 pub(crate) mod metrics;
 pub(crate) mod mute;
@@ -30,6 +31,7 @@ pub(crate) mod network_views;
 pub(crate) mod pages;
 pub(crate) mod performance;
 pub(crate) mod photos;
+pub(crate) mod plans;
 pub(crate) mod players;
 pub(crate) mod recording_download;
 pub(crate) mod recordings;
@@ -72,12 +74,14 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     frame::ROUTES,
     health::ROUTES,
     lockouts::ROUTES,
+    logs::ROUTES,
     metrics::ROUTES,
     mute::ROUTES,
     network::ROUTES,
     pages::ROUTES,
     performance::ROUTES,
     photos::ROUTES,
+    plans::ROUTES,
     players::ROUTES,
     recording_download::ROUTES,
     recordings::ROUTES,

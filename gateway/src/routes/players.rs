@@ -129,7 +129,7 @@ pub(crate) fn list(call: &mut Call) -> Outcome {
 /// `POST /api/players`
 pub(crate) fn add(mut call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
-        let (name, drone) = (call.inputs.text(&NAME), call.inputs.text(&DRONE));
+        let (name, drone) = (call.inputs.shown_text(&NAME), call.inputs.text(&DRONE));
         call.inputs.finish()?;
         let (name, drone) = (name.unwrap_or_default(), drone.unwrap_or_default());
         call.app

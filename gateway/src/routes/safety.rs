@@ -3,6 +3,8 @@
 //!
 //! What is decided, and when, says `safety`.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use serde::Serialize;
@@ -17,10 +19,13 @@ use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{ADMIN, READ, SUCCESS, WRITE, get, later};
 use crate::http::scalars::{Ts, round1};
 use crate::http::shape::of;
+use crate::http::state::App;
+use crate::routes::control::Speaker;
 use crate::routes::drone_call::{self, drone, said, unknown};
 use crate::safety::{Announced, LatchedStop, StopError};
-use crate::sources::vehicles::TakeoffCheck;
+use crate::sources::vehicles::{Refusal, TakeoffCheck};
 use access::Session;
+use readings::clock::Mono;
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
@@ -44,7 +49,8 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .about(
         "drones",
-        "Veto the landing that the gateway has announced; it holds for this flight and this cause",
+        "Veto the landing that the gateway has announced; it holds for this flight and this cause. While somebody has \
+         control of the drone, theirs alone",
     )
     .takes(drone_call::ONE)
     .may_conflict(),
@@ -136,6 +142,9 @@ struct AnnouncedLanding {
 struct EmergencyStops {
     /// Whether one is latched.
     latched: bool,
+    /// Whether the medium has taken that. If not, a restart would go back to what was saved
+    /// before.
+    saved: bool,
     /// One for each bridge that has one.
     stops: Vec<EmergencyStopView>,
 }
@@ -233,18 +242,55 @@ fn safety(call: &mut Call) -> Outcome {
     }))
 }
 
+/// Why a landing is not vetoed.
+pub(crate) enum NoVeto {
+    /// There is no such drone.
+    Unknown,
+    /// None is announced.
+    NotAnnounced(String),
+    /// That one has control: a veto keeps a drone in the air, which is flying it.
+    Controlled(Arc<str>),
+}
+
+impl NoVeto {
+    pub(crate) fn words(&self) -> String {
+        match self {
+            NoVeto::Unknown => "Drone not found".to_owned(),
+            NoVeto::NotAnnounced(id) => format!("No landing of drone {id} is announced"),
+            NoVeto::Controlled(name) => Refusal::Controlled(name.clone()).to_string(),
+        }
+    }
+}
+
+impl From<NoVeto> for ApiError {
+    fn from(refused: NoVeto) -> ApiError {
+        match refused {
+            NoVeto::Unknown => unknown(),
+            NoVeto::NotAnnounced(_) => ApiError::conflict(refused.words()),
+            NoVeto::Controlled(_) => {
+                ApiError::new(StatusCode::CONFLICT, "DRONE_CONTROLLED", refused.words())
+            }
+        }
+    }
+}
+
+/// Vetoes the landing of `drone` that is announced; that in words.
+pub(crate) fn veto_landing(app: &App, speaker: &Speaker, drone: &str) -> Result<String, NoVeto> {
+    let id = app.vehicles.view(drone).ok_or(NoVeto::Unknown)?.id;
+    let admitted = app.vehicles.controls().admit(&id, &speaker.by, Mono::now());
+    admitted.map_err(NoVeto::Controlled)?;
+    let by = &speaker.by.name;
+    let vetoed = app.safety.veto(&id, by, &app.events, &app.alerts);
+    let why = vetoed.ok_or_else(|| NoVeto::NotAnnounced(id.to_string()))?;
+    speaker.audit(app, &format!("{id}: veto of its landing: {why}"));
+    Ok(format!("Drone {id}: its landing is vetoed: {why}"))
+}
+
 /// `POST /api/drones/{drone_id}/veto`
 fn veto(call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let drone = drone(&call)?;
-        let by = call.actor().into();
-        let app = &call.app;
-        let Some(why) = app.safety.veto(&drone.id, &by, &app.events, &app.alerts) else {
-            let words = format!("No landing of drone {} is announced", drone.id);
-            return Err(ApiError::conflict(words));
-        };
-        drone_call::audit(&call, &format!("veto of its landing: {why}"));
-        said(format!("Drone {}: its landing is vetoed: {why}", drone.id))
+        said(veto_landing(&call.app, &Speaker::of(&call), &drone.id)?)
     })
 }
 
@@ -254,6 +300,7 @@ fn stops(call: &mut Call) -> Outcome {
     let stops: Vec<EmergencyStopView> = stops.into_iter().map(EmergencyStopView::from).collect();
     Ok(respond::json(&EmergencyStops {
         latched: stops.iter().any(|stop| stop.latched_since.is_some()),
+        saved: call.app.safety.is_kept(),
         stops,
     }))
 }
@@ -277,8 +324,7 @@ fn reset(call: Call) -> BoxFuture<'static, Outcome> {
 fn override_lost(mut call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let bridge = call.inputs.text(&BRIDGE);
-        call.inputs.look_at(&[REASON]);
-        let reason = call.inputs.text(&REASON);
+        let reason = call.inputs.shown_text(&REASON);
         call.inputs.finish()?;
         let (bridge, reason) = (bridge.unwrap_or_default(), reason.unwrap_or_default());
         call.app.safety.override_lost(&bridge).map_err(refused)?;

@@ -338,9 +338,20 @@ fn as_csv(
             source.clone(),
             sample.name.to_string(),
             sample.value.to_string(),
+            // (Empty for a single value, as they are absent from the JSON.)
+            sample.min.map(|min| min.to_string()).unwrap_or_default(),
+            sample.max.map(|max| max.to_string()).unwrap_or_default(),
         ])
     });
-    let columns = ["datetime", "timestamp", "source", "metric", "value"];
+    let columns = [
+        "datetime",
+        "timestamp",
+        "source",
+        "metric",
+        "value",
+        "min",
+        "max",
+    ];
     csv::answer(&columns, lines, held)
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Packets {
     channel: u8,
     source: u32,
     sequence: u16,
+    /// Time of the last picture.
+    ticks: Option<u64>,
 }
 
 impl Packets {
@@ -33,13 +35,19 @@ impl Packets {
             channel,
             source,
             sequence: 0,
+            ticks: None,
         }
     }
 
     /// Appends the packets of one picture, which was whole at `at_ms`, to `out`.
     pub(super) fn picture(&mut self, unit: &[u8], at_ms: u64, out: &mut Vec<u8>) {
+        // Never that of the picture before: what has one time is one picture to a player, and
+        // a busy machine hears two within a millisecond.
+        let after = self.ticks.map_or(0, |last| last + 1);
+        let ticks = (at_ms * TICKS_PER_MS).max(after);
+        self.ticks = Some(ticks);
         // (It begins anew after 13 hours, as players know.)
-        let ticks = (at_ms * TICKS_PER_MS) as u32;
+        let ticks = ticks as u32;
         let mut units = nal_units(unit).filter(|nal| !nal.is_empty()).peekable();
         while let Some(nal) = units.next() {
             let is_last = units.peek().is_none();
@@ -143,9 +151,14 @@ mod tests {
             }
         }
         assert_eq!(whole, long);
-        // Numbers go on.
+        // Numbers go on, and two pictures of one millisecond are two.
         out.clear();
         packets.picture(&[0, 0, 1, 0x41, 9], 43, &mut out);
-        assert_eq!(read(&out)[0].0, found.len() as u16);
+        packets.picture(&[0, 0, 1, 0x41, 9], 43, &mut out);
+        let found: Vec<_> = read(&out)
+            .iter()
+            .map(|(sequence, _, ticks, _)| (usize::from(*sequence) - found.len(), *ticks))
+            .collect();
+        assert_eq!(found, [(0, 43 * 90), (1, 43 * 90 + 1)]);
     }
 }

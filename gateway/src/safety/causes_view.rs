@@ -72,6 +72,12 @@ impl Safety {
         self.table().stops.all().map(LatchedStop::from).collect()
     }
 
+    /// Whether latches are on the medium, as far as was tried.
+    #[must_use]
+    pub(crate) fn is_kept(&self) -> bool {
+        !self.0.unkept.load(Relaxed)
+    }
+
     /// The landing that is announced to the flyer of a drone.
     #[must_use]
     pub(crate) fn announced(&self, id: &str) -> Option<Announced> {

@@ -65,6 +65,7 @@ pub(super) struct LimitSeen {
     pub(super) flies: bool,
     /// When its newest state arrived, unless that is an old one.
     pub(super) sampled: Option<Mono>,
+    /// The height that moves are judged by, too: see `DroneView`.
     pub(super) height_cm: Option<i32>,
     pub(super) attitude_deg: Option<[i32; 3]>,
 }
@@ -144,6 +145,7 @@ mod tests {
     const LIMITS: FlightLimits = FlightLimits {
         warn_height_cm: Some(200),
         land_height_cm: Some(300),
+        pad_distance_cm: None,
         warn_flight_time_s: None,
         land_flight_time_s: Some(60),
         warn_tilt_deg: Some(30),

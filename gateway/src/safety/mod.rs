@@ -15,7 +15,7 @@ mod task;
 mod words;
 
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alerting::{Actor, RuleActs};
@@ -52,6 +52,8 @@ struct SafetyRoom {
     /// Wakes whoever keeps the latches.
     latched: Notify,
     file: StateFile,
+    /// Whether the medium has refused what the file is to hold.
+    unkept: AtomicBool,
     counts: Counts,
 }
 
@@ -77,6 +79,11 @@ impl Safety {
     /// directory `dir`.
     #[must_use]
     pub(crate) fn open(drones: &config::Drones, dir: &Path) -> Safety {
+        Safety::kept_in(drones, StateFile::at(dir, FILE))
+    }
+
+    /// The same, with the latches in `file`.
+    pub(crate) fn kept_in(drones: &config::Drones, file: StateFile) -> Safety {
         let configured = || drones.drone.iter().take(MAX_DRONES);
         let hovers =
             |drone: &config::Drone| drone.down.unwrap_or(drones.down) == config::Down::Hover;
@@ -84,7 +91,6 @@ impl Safety {
             .enumerate()
             .filter(|(_, drone)| hovers(drone))
             .fold(0, |all, (index, _)| all | bit(index));
-        let file = StateFile::at(dir, FILE);
         let table = Table {
             causes: Causes::new(hover),
             stops: Stops::restored(file.read()),
@@ -99,6 +105,7 @@ impl Safety {
             wake: Notify::new(),
             latched: Notify::new(),
             file,
+            unkept: AtomicBool::new(false),
             counts: Counts::default(),
         }))
     }
@@ -224,6 +231,11 @@ impl TakeoffHold for Safety {
         }
         let origin = table.causes.holds(drone).next()?;
         Some(words::cause(origin, None).into())
+    }
+
+    fn stopped(&self, id: &str) -> Option<Arc<str>> {
+        let drone = self.index(id)?;
+        self.table().stops.engaged(bit(drone)).map(Into::into)
     }
 }
 

@@ -252,6 +252,21 @@ impl Stops {
         of_drone.find_map(EmergencyStop::why_not)
     }
 
+    /// Why nobody flies the drone of that bit on: one that acts on drones in the air is
+    /// engaged.
+    pub(super) fn engaged(&self, drone: Drones) -> Option<String> {
+        let acts = |stop: &&EmergencyStop| {
+            stop.drones & drone != 0
+                && stop.engaged == Some(true)
+                && stop.on_stop() != OnEmergencyStop::Nothing
+        };
+        let stop = self.stops.iter().find(acts)?;
+        Some(format!(
+            "the emergency stop of bridge {} is engaged",
+            stop.bridge
+        ))
+    }
+
     /// Every one that is known to be there.
     pub(super) fn all(&self) -> impl Iterator<Item = &EmergencyStop> {
         self.stops
@@ -392,5 +407,12 @@ mod tests {
         });
         stops.input("mast", Some(true), 1);
         assert!(stops.why_not(0b10).is_some() && stops.why_not(0b01).is_none());
+        assert!(stops.engaged(0b10).is_some() && stops.engaged(0b01).is_none());
+        stops.input("mast", Some(false), 2);
+        assert!(stops.why_not(0b10).is_some(), "latched");
+        assert_eq!(stops.engaged(0b10), None, "who flies may go on");
+        let mut idle = self::stops("on_emergency_stop = \"nothing\"");
+        idle.input("mast", Some(true), 1);
+        assert_eq!(idle.engaged(1), None, "nothing is done in the air");
     }
 }

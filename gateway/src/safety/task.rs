@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use alerting::{AlertType, Condition, Level};
 use futures_util::future::join_all;
-use readings::clock::{Mono, wall_now};
+use readings::clock::{Mono, sleep, wall_now};
 use readings::command::{CommandId, CommandState};
 use readings::event::{EventKind, EventLog, NewEvent, Values};
 use tello::command::Command;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::causes::{Order, Orders, Seen, WARNED_BEFORE, What};
@@ -37,6 +36,9 @@ const KEEP_AGAIN: Duration = Duration::from_secs(5);
 pub(super) const ANNOUNCED: &str = "landing_announced";
 /// Key of the condition that the gateway acted, until the drone is on the ground.
 const ACTED: &str = "drone_action";
+/// Key and subject of the condition that latches are not on the medium.
+const NOT_KEPT: &str = "emergency_stop_not_saved";
+const LATCHES: &str = "emergency-stop";
 
 /// The first task.
 pub(crate) struct Acting {
@@ -191,6 +193,24 @@ impl Acting {
     }
 }
 
+/// Emergency stops are not on the medium: they hold until the gateway ends.
+fn not_kept(error: &std::io::Error) -> Condition {
+    Condition {
+        key: NOT_KEPT,
+        subject: LATCHES.into(),
+        level: Level::Critical,
+        alert_type: AlertType::System,
+        title: "Emergency Stop Not Saved",
+        message: format!(
+            "What emergency stops are latched, reset or overridden is not saved ({error}). It holds now; after a \
+             restart the gateway would know only what was saved before, and might let drones take off. Free space \
+             or replace the medium, and do not restart before this alert ends; it is tried again each {} s",
+            KEEP_AGAIN.as_secs()
+        ),
+        details: None,
+    }
+}
+
 /// A step of a landing that the gateway announces.
 pub(super) fn landing(
     id: Arc<str>,
@@ -235,10 +255,13 @@ impl Safety {
         found
     }
 
-    /// Keeps latched stops on the medium, until `stop`.
-    pub(crate) async fn keep_latches(self, stop: CancellationToken) {
+    /// Keeps latched stops on the medium, until `stop`. Says to `sink` that it cannot, for as
+    /// long as that is so.
+    pub(crate) async fn keep_latches(self, sink: Pipeline, stop: CancellationToken) {
         let mut written: Option<Vec<Kept>> = Some(self.0.file.read());
         let mut told = false;
+        // Of the run before: this one reads what is kept, and tries anew what is not.
+        sink.clear(NOT_KEPT, LATCHES);
         loop {
             let changed = self.table().stops.take_changed();
             let new = changed.filter(|kept| written.as_ref() != Some(kept));
@@ -246,13 +269,20 @@ impl Safety {
                 None => None,
                 Some(kept) => match self.0.file.write(&kept).await {
                     Ok(()) => {
-                        (written, told) = (Some(kept), false);
+                        self.0.unkept.store(false, Relaxed);
+                        if std::mem::take(&mut told) {
+                            tracing::info!("emergency stops are saved again");
+                            sink.clear(NOT_KEPT, LATCHES);
+                        }
+                        written = Some(kept);
                         None
                     }
                     Err(error) => {
                         self.table().stops.not_kept();
+                        self.0.unkept.store(true, Relaxed);
                         if !std::mem::replace(&mut told, true) {
-                            tracing::error!(%error, "latched emergency stops are not saved: they hold, and a restart would forget them; it is tried again");
+                            tracing::error!(%error, "emergency stops are not saved; it is tried again");
+                            sink.raise(not_kept(&error));
                         }
                         Some(KEEP_AGAIN)
                     }
@@ -276,7 +306,7 @@ impl Table {
         let seen = LimitSeen {
             flies: view.airborne,
             sampled: view.last_seen_mono.filter(|_| view.fresh),
-            height_cm: view.height_cm,
+            height_cm: view.height_under_ceiling_cm,
             attitude_deg: view.attitude_deg,
         };
         let exceeded = limits.look(seen, now);
@@ -297,5 +327,31 @@ fn seen_of(view: &DroneView) -> Seen {
         grounded: is_landed && view.flight.is_known(),
         lands: view.flight.phase == Phase::Landing,
         has_link: view.airborne || matches!(view.link, LinkState::Connected | LinkState::Lost),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_height_that_another_sensor_than_h_shows_is_over_the_limit() {
+        let text = "[limits]\nland_height_cm = 300\n[[drone]]\nid = \"d1\"\n";
+        let drones: crate::config::Drones = toml::from_str(text).expect("drones");
+        let safety = Safety::open(&drones, Path::new("/nowhere/at/all"));
+        let view = |ms| DroneView {
+            airborne: true,
+            fresh: true,
+            last_seen_mono: Some(Mono::from_millis(ms)),
+            height_cm: Some(100),
+            height_under_ceiling_cm: Some(350),
+            ..DroneView::unheard("d1", LinkState::Connected)
+        };
+        assert!(safety.look(&[view(1)]).orders.is_empty(), "one alone");
+        let found = safety.look(&[view(2)]);
+        let what: Vec<What> = found.orders.iter().map(|order| order.what).collect();
+        assert_eq!(what, [What::Announce]);
     }
 }

@@ -72,6 +72,8 @@ pub struct Settings {
     loaded: Loaded,
     origin: Origin,
     keys: GivenKeys,
+    /// Whether the demo's drones stay on the ground until somebody flies them.
+    is_still: bool,
 }
 
 impl Settings {
@@ -98,6 +100,7 @@ impl Settings {
             loaded,
             origin: Origin::Installed,
             keys,
+            is_still: true,
         })
     }
 
@@ -106,13 +109,14 @@ impl Settings {
     ///
     /// # Errors
     /// [`ConfigError`], for flags of the demo that make no sense.
-    pub(crate) fn demo(config: Config, lan: bool) -> Result<Settings, ConfigError> {
+    pub(crate) fn demo(config: Config, lan: bool, is_still: bool) -> Result<Settings, ConfigError> {
         let loaded = Loaded::made(config);
         ConfigError::unless_sound(judge(&loaded))?;
         Ok(Settings {
             loaded,
             origin: if lan { Origin::DemoOnLan } else { Origin::Demo },
             keys: GivenKeys::default(),
+            is_still,
         })
     }
 
@@ -139,6 +143,12 @@ impl Settings {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.loaded.config
+    }
+
+    /// Whether drones of a demo fly only when somebody flies them.
+    #[must_use]
+    pub(crate) fn is_still(&self) -> bool {
+        self.is_still
     }
 
     /// How the gateway came to be started.

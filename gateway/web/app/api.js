@@ -111,7 +111,10 @@ export const post = (path, body, options) => ask(path, { ...options, method: 'PO
 /** @type {[RegExp, string][]} */
 const REFUSALS = [
   [/has control of the drone/, 'refusal.controlled'],
+  [/take control anew/, 'refusal.controlAnew'],
+  [/control of the drone, which nobody has/, 'refusal.noControl'],
   [/says the serial number/, 'refusal.mistaken'],
+  [/over the height limit/, 'refusal.bounds'],
   [/battery too low/, 'refusal.battery'],
   [/not on the ground/, 'refusal.inAir'],
   [/not airborne/, 'refusal.onGround'],

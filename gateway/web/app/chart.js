@@ -127,7 +127,9 @@ function options(lines, metric, width, height, marks, limits, now) {
       },
       {
         ...axis,
-        size: 64,
+        // (As wide as what stands there: 61.75 °C is longer than 62 °C.)
+        size: (/** @type {any} */ _, /** @type {string[] | null} */ shown) =>
+          Math.max(56, 18 + 8 * Math.max(0, ...(shown ?? []).map((text) => text.length))),
         values: (/** @type {any} */ _, /** @type {number[]} */ splits) =>
           splits.map((value) => quantity(value, unitOf(metric), 2)),
       },

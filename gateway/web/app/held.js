@@ -3,7 +3,7 @@
 
 import { useEffect, useState } from '../vendor/hooks.js';
 import { act, busy } from './acts.js';
-import { ask, post } from './api.js';
+import { ask, Failure, inWords, post } from './api.js';
 import { html } from './html.js';
 import { may, names } from './state.js';
 import { t } from './words.js';
@@ -14,7 +14,7 @@ const LOOK_EVERY_MS = 2000;
 const ANNOUNCED = 'Landing Announced';
 
 /** @typedef {{ bridge: string, state: string, latched_since: string | null, refuses_takeoff: string | null, drones: string[] }} EmergencyStop */
-/** @typedef {{ stops: EmergencyStop[], isHeld: boolean }} Held */
+/** `isRefused`: a take-off would be refused now. @typedef {{ stops: EmergencyStop[], isHeld: boolean, isRefused: boolean, others: string[] }} Held */
 
 /** What holds a drone, asked again and again; null until it is known. @param {string} id @returns {Held | null} */
 export function useHeld(id) {
@@ -28,7 +28,11 @@ export function useHeld(id) {
       const isHeld = safety.takeoff_checks.some((/** @type {any} */ { check, ok }) => check === 'not_held' && !ok);
       const isOf = (/** @type {EmergencyStop} */ stop) => !stop.drones.length || stop.drones.includes(id);
       const stops = all.stops.filter((/** @type {EmergencyStop} */ stop) => stop.refuses_takeoff && isOf(stop));
-      setHeld({ stops, isHeld });
+      // What the page looks at itself, and what has a line of its own, is not said twice.
+      const others = safety.takeoff_checks
+        .filter((/** @type {any} */ { check, ok }) => !ok && !['connected', 'on_ground', 'not_held'].includes(check))
+        .map((/** @type {any} */ { reason }) => reason ?? '');
+      setHeld({ stops, isHeld, isRefused: !safety.takeoff_allowed, others });
     };
     const again = () => void look().catch(() => setHeld(null));
     again();
@@ -48,7 +52,7 @@ function stopWords({ bridge, state, latched_since: since }) {
 /** A line of the list before a take-off, and the reset. @param {{ held: Held | null }} props */
 export function HeldCheck({ held }) {
   if (!held) return null;
-  const { stops, isHeld } = held;
+  const { stops, isHeld, others } = held;
   const words = stops.length ? stops.map(stopWords).join(' · ') : t(isHeld ? 'held.rule' : 'held.none');
   const isReleased = stops.length > 0 && stops.every(({ state }) => state === 'released');
   return html`<li class=${isHeld ? 'bad' : 'good'}>
@@ -57,7 +61,7 @@ export function HeldCheck({ held }) {
       isReleased && may('write')
         ? html` <button type="button" aria-busy=${busy.value.has('reset-stop') ? 'true' : undefined} onClick=${reset}>${t('held.reset')}</button>`
         : null
-    }</li>`;
+    }</li>${others.map((why) => html`<li key=${why} class="bad"><span aria-hidden="true">✕</span> ${inWords(new Failure('refused', { status: 409, message: why }))}</li>`)}`;
 }
 
 function reset() {

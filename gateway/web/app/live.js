@@ -30,6 +30,10 @@ const RULES_EVERY_MS = 60_000;
 const SILENT_MS = 6000;
 /** Between attempts to connect: the first at once, then longer, never long. */
 const RETRY_MS = [200, 500, 1000, 2000, 3000];
+/** What is said now must not wait behind much: three frames of sticks. */
+const BACKLOG_BYTES = 400;
+/** A connection over which nothing came for so long may hold back what is said. */
+const DOUBTED_MS = 1500;
 /** Messages of many drones are shown together. */
 const GATHER_MS = 250;
 
@@ -58,11 +62,16 @@ export const whenAlerted = (listener) => {
   onAlert = listener;
 };
 
-/** Called with each step of a command. @type {(command: import('./state.js').Command) => void} */
-let onCommand = () => {};
+/** Called with each step of a command. @type {((command: import('./state.js').Command) => void)[]} */
+const onCommand = [];
 /** @param {(command: import('./state.js').Command) => void} listener */
-export const whenCommanded = (listener) => {
-  onCommand = listener;
+export const whenCommanded = (listener) => onCommand.push(listener);
+
+/** Called with why sticks are not taken. @type {(why: string) => void} */
+let onSticksRefused = () => {};
+/** @param {(why: string) => void} listener */
+export const whenSticksRefused = (listener) => {
+  onSticksRefused = listener;
 };
 
 /** @type {WebSocket | null} */
@@ -135,6 +144,9 @@ function hear(data) {
     case 'event':
       happened(message.event);
       break;
+    case 'error':
+      if (message.error_code === 'STICKS_ERROR') onSticksRefused(message.message);
+      break;
     default:
   }
 }
@@ -146,7 +158,7 @@ const NO_FLIGHT = /^(command|stream|battery|speed|sdk|sn|wifi|time)/;
 function commanded(command) {
   if (command.who && !NO_FLIGHT.test(command.command))
     pilots.value = new Map(pilots.value).set(command.drone, command.who);
-  onCommand(command);
+  for (const listener of onCommand) listener(command);
 }
 
 /** @param {any} event `docs/event.schema.json` */
@@ -275,6 +287,17 @@ function takeAlerts(open) {
   const before = knownAlerts;
   knownAlerts = new Set(open.map(({ id }) => id));
   if (before) for (const alert of open) if (!before.has(alert.id)) onAlert(alert);
+}
+
+/**
+ * Says what counts now or not at all; false when it would be late.
+ * @param {any} message
+ */
+export function sayNow(message) {
+  if (socket?.readyState !== WebSocket.OPEN || socket.bufferedAmount > BACKLOG_BYTES) return false;
+  if (nowMs() - socketHeardAt > DOUBTED_MS) return false;
+  socket.send(JSON.stringify(message));
+  return true;
 }
 
 /** Each second: ages move, the gateway hears whether somebody is here, silence is noticed. */

@@ -103,3 +103,20 @@ export function bySubject(alerts) {
   for (const alert of alerts) map.set(alert.subject, [...(map.get(alert.subject) ?? []), alert]);
   return map;
 }
+
+/**
+ * Why each drone of a group may not, from the gateway's one sentence about all:
+ * "… none of hall: drone_001: why; drone_002: why".
+ * @param {string} words
+ * @param {string[]} ids
+ * @returns {Map<string, string>}
+ */
+export function refusalsOf(words, ids) {
+  const starts = ids
+    .map((id) => ({ id, at: words.search(new RegExp(`(: |; )${id.replace(/[^\w-]/g, '\\$&')}: `)) }))
+    .filter(({ at }) => at >= 0)
+    .sort((a, b) => a.at - b.at);
+  return new Map(
+    starts.map(({ id, at }, index) => [id, words.slice(at + 2 + id.length + 2, starts[index + 1]?.at ?? words.length)]),
+  );
+}

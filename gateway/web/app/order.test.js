@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bySubject, counts, grouped, inOrder, levelOf, worst } from './order.js';
+import { bySubject, counts, grouped, inOrder, levelOf, refusalsOf, worst } from './order.js';
 
 const alert = (/** @type {any} */ facts) => ({
   id: 'a',
@@ -66,4 +66,17 @@ test('worst first, then those in the air, then by name as people count', () => {
     inOrder(/** @type {any} */ (list), open).map(({ id }) => id),
     ['d', 'c', 'b', 'a'],
   );
+});
+
+test('a group that was refused says why for each drone', () => {
+  const words =
+    'takeoff was given to none of hall: drone_1: battery too low for a take-off: 15 %; charge it; drone_10: the drone is busy';
+  assert.deepEqual(
+    [...refusalsOf(words, ['drone_10', 'drone_1', 'drone_2'])],
+    [
+      ['drone_1', 'battery too low for a take-off: 15 %; charge it'],
+      ['drone_10', 'the drone is busy'],
+    ],
+  );
+  assert.equal(refusalsOf('There is no group "hall"', ['drone_1']).size, 0);
 });

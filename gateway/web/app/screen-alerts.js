@@ -6,10 +6,11 @@ import { advice, event, sentence, subjectName, valueNow } from './alert-words.js
 import { ask, Failure, post } from './api.js';
 import { mute, mutedUntil } from './attention.js';
 import { Chart } from './chart.js';
+import { fly } from './flight.js';
 import { duration, when } from './format.js';
 import { html } from './html.js';
 import { look } from './live.js';
-import { counts, grouped, LEVELS } from './order.js';
+import { counts, grouped, isFlying, LEVELS } from './order.js';
 import { Age, Button, Dialog, Level, useAsked } from './parts.js';
 import { history } from './series.js';
 import { alerts, alertsAt, drones, may, names, system } from './state.js';
@@ -99,11 +100,8 @@ function Row({ group }) {
   const isCleared = group.alerts.every((alert) => alert.cleared_at);
   const isResolved = group.alerts.every((alert) => alert.resolved);
   const what = advice(first);
-  const now = valueNow(
-    first,
-    (drones.value ?? []).find(({ id }) => id === first.subject),
-    system.value,
-  );
+  const drone = (drones.value ?? []).find(({ id }) => id === first.subject);
+  const now = valueNow(first, drone, system.value);
   const muted = group.alerts.find((alert) => alert.muted_until)?.muted_until ?? mutedUntil(group.key);
   const close = () => setShown('');
   return html`<article class=${`row-card level-${isResolved || isCleared ? 'calm' : group.level}`} aria-label=${text}>
@@ -136,6 +134,8 @@ function Row({ group }) {
         ${muted ? html`<button type="button" onClick=${() => quieten(group, 0)}>${t('mute.end')}</button>` : html`<button type="button" onClick=${() => setShown('mute')}>${t('mute')}</button>`}`
       }
       ${first.metric ? html`<${Button} class="plain" onClick=${() => setShown('chart')}>${t('alert.chart')}<//>` : null}
+      ${drone && !isResolved && may('respond') && isFlying(drone) ? html`<${Button} busyKey=${`${drone.id}/land`} onClick=${() => fly(drone.id, 'land')}>${t('land')}<//>` : null}
+      ${drone ? html`<a class="button plain" href=${`#/drone/${encodeURIComponent(drone.id)}`}>${t('alert.drone')}</a>` : null}
     </div>
     ${
       shown === 'resolve'

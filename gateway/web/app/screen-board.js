@@ -12,6 +12,9 @@ import { has, of, t } from './words.js';
 
 const EVERY_MS = 3000;
 
+/** States of an update that takes no other. */
+const UPDATING = ['uploading', 'waiting', 'verifying', 'installing', 'rebooting', 'trying'];
+
 /** What the gateway calls a health, as a level of ours. @type {Record<string, string | null>} */
 const LEVEL_OF = { healthy: null, warning: 'warning', degraded: 'warning', critical: 'critical' };
 
@@ -120,7 +123,7 @@ function Update() {
   return html`<p><strong>${of('updateState', data.state)}</strong>${data.update_version ? ` · ${data.update_version}` : ''}</p>
     ${progress === null || progress === undefined ? null : html`<progress max="100" value=${progress} aria-label=${t('update')}></progress> ${quantity(progress, '%', 0)}`}
     <dl class="facts"><div><dt>${t('update.running')}</dt><dd>${data.running.slot}: ${data.running.version ?? UNKNOWN}</dd></div><div><dt>${t('update.other')}</dt><dd>${data.other.slot}: ${data.other.version ?? UNKNOWN}</dd></div></dl>
-    ${percent === null ? html`<label class=${inAir.length ? 'button disabled' : 'button'}>${t('update.choose')}<input type="file" class="hidden" disabled=${inAir.length > 0} onChange=${choose} /></label>` : html`<button type="button" onClick=${() => handle.current?.abort()}>${t('cancel')}</button>`}
+    ${percent === null && UPDATING.includes(data.state) ? null : percent === null ? html`<label class=${inAir.length ? 'button disabled' : 'button'}>${t('update.choose')}<input type="file" class="hidden" disabled=${inAir.length > 0} onChange=${choose} /></label>` : html`<button type="button" onClick=${() => handle.current?.abort()}>${t('cancel')}</button>`}
     <p class="quiet">${t(inAir.length ? 'refusal.updateInAir' : 'update.says')}</p>`;
 }
 

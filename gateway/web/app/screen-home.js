@@ -6,6 +6,7 @@ import { event, sentence } from './alert-words.js';
 import { Battery, batteryLines, checks, lastWord, reasonWords, stateWord, whoFlies } from './drone-parts.js';
 import { fly, wishes } from './flight.js';
 import { quantity } from './format.js';
+import { Groups } from './groups.js';
 import { Happenings } from './happenings.js';
 import { HeldCheck, useHeld, Veto } from './held.js';
 import { html } from './html.js';
@@ -44,9 +45,9 @@ export function TakeOff({ drone, open, onClose }) {
       <span aria-hidden="true">${isGood ? '✓' : '✕'}</span> ${t(`check.${name}`)}: <b>${shown}</b></li>`,
     )}<${HeldCheck} held=${held} /></ul>
     <p>${t('takeoff.look')}</p>
-    ${isWell ? null : html`<p class="note bad">${t('takeoff.notWell')}</p>`}
+    ${isWell && !held?.isRefused ? null : html`<p class="note bad">${t(held?.isRefused ? 'takeoff.refused' : 'takeoff.notWell')}</p>`}
     <div class="row end"><button type="button" onClick=${onClose}>${t('cancel')}</button>
-      <button type="button" class="primary" onClick=${() => {
+      <button type="button" class=${isWell ? 'primary' : ''} disabled=${held?.isRefused} onClick=${() => {
         onClose();
         fly(drone.id, 'takeoff');
       }}>${t('takeOff')}</button></div>
@@ -80,7 +81,10 @@ function Card({ drone, open, isDense }) {
   const silentS = silence(drone);
   const isDim = silentS === null || silentS * 1000 > OLD_AFTER_MS;
   const wish = wishes.value.get(drone.id);
-  const groups = grouped(open);
+  // (That it is lost says its state already.)
+  const groups = grouped(open).filter(
+    ({ first }) => !(drone.connection_status === 'error' && first.title === 'Drone lost'),
+  );
   const lines = batteryLines();
   return html`<article class=${`card level-${level ?? 'calm'} ${isFlying(drone) ? 'flying' : ''} ${isDense ? 'dense' : ''}`} aria-label=${drone.name}>
     <div class="row between top">
@@ -135,5 +139,5 @@ export function Home() {
             html`<${Card} key=${drone.id} drone=${drone} open=${open.get(drone.id) ?? []} isDense=${order.length >= DENSE_FROM} />`,
         )}
     </div>
-    <${Happenings} />`;
+    <${Groups} /><${Happenings} />`;
 }

@@ -7,12 +7,13 @@ import { ask, Failure, post } from './api.js';
 import { call, wish, wishes } from './attention.js';
 import { when } from './format.js';
 import { html } from './html.js';
-import { Button, useAsked } from './parts.js';
+import { Button, Level, useAsked } from './parts.js';
 import { go, place } from './router.js';
 import { signOut } from './session.js';
 import { Keys } from './settings-keys.js';
 import { Rules } from './settings-rules.js';
 import { may, session } from './state.js';
+import { SticksForm } from './sticks.js';
 import { theme } from './theme.js';
 import { language, of, speak, t } from './words.js';
 import { offer, worker } from './worker.js';
@@ -20,11 +21,13 @@ import { offer, worker } from './worker.js';
 /** Parts of the screen, and who sees them. @type {[string, string | null, () => any][]} */
 const PARTS = [
   ['device', null, Device],
+  ['sticks', 'write', SticksForm],
   ['rules', 'admin', Rules],
   ['keys', 'admin', Keys],
   ['notify', 'admin', Notify],
   ['sessions', null, Sessions],
   ['audit', 'admin', Audit],
+  ['logs', 'admin', Logs],
   ['certificate', 'admin', Certificate],
   ['about', null, About],
 ];
@@ -142,6 +145,13 @@ function Sessions() {
     <h3>${t('lockouts')}</h3>${locks.data?.lockouts?.length ? html`<ul class="list">${locks.data.lockouts.map((/** @type {any} */ one) => html`<li key=${one.address}><div><b>${one.address}</b></div><${Button} busyKey=${`lock/${one.address}`} onClick=${() => lift(one.address)}>${t('lockouts.lift')}<//></li>`)}</ul>` : html`<p class="quiet">${t('lockouts.none')}</p>`}`;
 }
 
+/** A list of what happened, newest first. @param {{ name: string, lines: any[] | undefined, again: () => void, children?: any }} props */
+function Lines({ name, lines, again, children }) {
+  return html`<div class="row">${children}<button type="button" class="plain" onClick=${again}>${t('refresh')}</button></div>
+    ${lines && !lines.length ? html`<p class="quiet">${t('logs.none')}</p>` : null}
+    <ul class="list lines" aria-label=${name}>${lines ?? []}</ul>`;
+}
+
 function Audit() {
   const { data, again } = useAsked(
     'audit',
@@ -149,10 +159,33 @@ function Audit() {
     () => ask('/api/security/audit?limit=200'),
     [],
   );
-  return html`<button type="button" class="plain" onClick=${again}>${t('refresh')}</button>
-    <div class="scroll" tabindex="0" role="group" aria-label=${t('audit')}><table><thead><tr><th>${t('audit.when')}</th><th>${t('audit.what')}</th><th>${t('audit.who')}</th></tr></thead>
-    <tbody>${(data?.events ?? []).map((/** @type {any} */ one, /** @type {number} */ index) => html`<tr key=${index}><td class="figure">${when(one.timestamp)}</td><td>${of('audit', one.event)}<br /><small class="quiet">${one.subject}</small></td><td>${one.actor ?? ''}<br /><small class="quiet">${one.client ?? ''}</small></td></tr>`)}</tbody></table></div>`;
+  const line = (/** @type {any} */ one, /** @type {number} */ index) =>
+    html`<li key=${index}><p><time class="figure">${when(one.timestamp)}</time> <b>${of('audit', one.event)}</b>${one.actor ? ` · ${one.actor}` : ''}</p><small class="quiet">${one.subject}${one.client ? ` · ${one.client}` : ''}</small></li>`;
+  return html`<${Lines} name=${t('audit')} again=${again} lines=${data?.events.map(line)} />`;
 }
+
+/** What the gateway wrote into its log lately. */
+function Logs() {
+  const [level, setLevel] = useState('info');
+  const { data, again } = useAsked(
+    'logs',
+    () => t('settings.logs'),
+    () => ask(`/api/system/logs?level=${level}&limit=200`),
+    [level],
+    5000,
+  );
+  const line = (/** @type {any} */ one, /** @type {number} */ index) =>
+    html`<li key=${index}><p><time class="figure">${when(one.at)}</time> <${Level} level=${LEVEL_OF_LOG[one.level] ?? 'info'} /> <small class="quiet">${one.target}</small></p><code>${one.text}</code></li>`;
+  return html`<p class="quiet">${t('logs.says')}</p><${Lines} name=${t('settings.logs')} again=${again} lines=${data?.lines.map(line)}>${Object.keys(
+    LEVEL_OF_LOG,
+  ).map(
+    (one) =>
+      html`<button key=${one} type="button" class="toggle" aria-pressed=${level === one} onClick=${() => setLevel(one)}>${t(`logs.${one}`)}</button>`,
+  )}<//>`;
+}
+
+/** How serious a line of the log is, as a level of ours. @type {Record<string, string>} */
+const LEVEL_OF_LOG = { error: 'error', warn: 'warning', info: 'info' };
 
 function Certificate() {
   const { data } = useAsked(

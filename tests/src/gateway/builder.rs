@@ -85,6 +85,27 @@ impl GatewayBuilder {
         self
     }
 
+    /// With the environment that the packaged service gives it: glibc's heaps.
+    ///
+    /// # Panics
+    /// When the service's file has none.
+    #[must_use]
+    pub fn as_the_service(mut self) -> Self {
+        const UNIT: &str = include_str!("../../../deploy/deb/mfg-drone-gateway.service");
+        let lines = UNIT
+            .lines()
+            .filter_map(|line| line.strip_prefix("Environment="));
+        let pairs = lines
+            .flat_map(str::split_whitespace)
+            .filter_map(|pair| pair.split_once('='));
+        let given: BTreeMap<String, String> = pairs
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        assert!(!given.is_empty(), "the service's file names no variables");
+        self.environment.extend(given);
+        self
+    }
+
     /// Without the keys that tests usually give: the first start makes its own.
     #[must_use]
     pub fn without_keys(mut self) -> Self {

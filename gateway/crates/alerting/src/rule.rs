@@ -315,19 +315,9 @@ fn parse_hysteresis(hysteresis: f64, operator: Operator) -> Result<f64, AlertErr
 /// The type of a rule that names none.
 pub(super) fn usual_type(metric: Metric) -> AlertType {
     match metric {
-        Metric::BatteryLevel
-        | Metric::DroneTemperature
-        | Metric::DroneTemperatureLow
-        | Metric::Height
-        | Metric::FloorDistance
-        | Metric::BarometricAltitude
-        | Metric::FlightTime
-        | Metric::Speed
-        | Metric::MissionPad
-        | Metric::MissionPadX
-        | Metric::MissionPadY
-        | Metric::MissionPadZ => AlertType::Drone,
         Metric::StateRate | Metric::StateAge | Metric::WifiSignal => AlertType::Network,
+        Metric::BatteryLevel => AlertType::Drone,
+        metric if metric.is_of_drones_alone() => AlertType::Drone,
         _ => AlertType::System,
     }
 }

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
+use readings::clock::{Mono, sleep};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
 
 use super::book::Moment;
 use super::command::Command;
@@ -34,26 +34,27 @@ pub(super) async fn run<J: Journal>(
 ) {
     let mut retry = Retry {
         pause: RETRY_FIRST,
-        at: Instant::now(),
+        at: Mono::now(),
     };
     let mut running = true;
     while running {
         let service = committer.service().clone();
         let first = tokio::select! {
+            biased;
             command = commands.recv() => { running = command.is_some(); command }
             () = service.wake.notified() => None,
-            () = sleep_until(retry.at), if committer.is_unsettled() => None,
+            () = sleep(retry.at.since(Mono::now())), if committer.is_unsettled() => None,
         };
         let mut stop = None;
         let batch = collect(first, &mut commands, &mut stop);
-        let rewrite = committer.is_unsettled() && (retry.at <= Instant::now() || stop.is_some());
+        let rewrite = committer.is_unsettled() && (retry.at <= Mono::now() || stop.is_some());
         let mut plan = committer.plan(batch, rewrite, Moment::now());
         let changes = std::mem::take(&mut plan.changes);
         let outcome = if changes.is_empty() {
             Ok(())
         } else {
             let outcome = commit(&journal, changes, COMMIT_PATIENCE).await;
-            retry.note(&outcome, Instant::now());
+            retry.note(&outcome, Mono::now());
             outcome
         };
         committer.settle(plan, outcome);
@@ -98,9 +99,10 @@ async fn commit(
     changes: Vec<Change>,
     patience: Duration,
 ) -> Result<(), JournalError> {
-    match timeout(patience, journal.commit(changes)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(JournalError::Unavailable(
+    tokio::select! {
+        biased;
+        outcome = journal.commit(changes) => outcome,
+        () = sleep(patience) => Err(JournalError::Unavailable(
             format!("the medium did not answer within {} s", patience.as_secs()).into(),
         )),
     }
@@ -109,14 +111,14 @@ async fn commit(
 /// Back-off of writing again.
 struct Retry {
     pause: Duration,
-    at: Instant,
+    at: Mono,
 }
 
 impl Retry {
-    fn note(&mut self, outcome: &Result<(), JournalError>, now: Instant) {
+    fn note(&mut self, outcome: &Result<(), JournalError>, now: Mono) {
         if let Err(error) = outcome {
             tracing::warn!(%error, retry_s = self.pause.as_secs(), "alerts are not durable");
-            self.at = now + self.pause;
+            self.at = now.plus(self.pause);
             self.pause = (self.pause * 2).min(RETRY_LONGEST);
         } else {
             self.at = now;
@@ -233,7 +235,7 @@ mod tests {
 
     #[test]
     fn writing_again_waits_twice_as_long_each_time_up_to_a_minute() {
-        let begin = Instant::now();
+        let begin = Mono::from_millis(10_000);
         let mut retry = Retry {
             pause: RETRY_FIRST,
             at: begin,
@@ -241,7 +243,7 @@ mod tests {
         let refused = Err(JournalError::Busy);
         for pause_s in [1, 2, 4, 8, 16, 32, 60, 60] {
             retry.note(&refused, begin);
-            assert_eq!(retry.at - begin, Duration::from_secs(pause_s));
+            assert_eq!(retry.at.since(begin), Duration::from_secs(pause_s));
         }
         retry.note(&Ok(()), begin);
         assert_eq!((retry.at, retry.pause), (begin, RETRY_FIRST));

@@ -14,6 +14,8 @@ use jiff::SignedDuration;
 
 use tokio::time::Instant;
 
+use crate::virtual_time::{self, VirtualTime};
+
 pub use jiff::Timestamp;
 
 /// Milliseconds on the monotonic clock since the process first asked for it.
@@ -27,9 +29,12 @@ impl Mono {
     /// The start of the process.
     pub const ZERO: Mono = Mono(0);
 
-    /// The monotonic time now. Follows tokio's clock, so paused tests move it.
+    /// The monotonic time now; on a thread of a simulated world, that world's.
     #[must_use]
     pub fn now() -> Mono {
+        if let Some(time) = virtual_time::here() {
+            return Mono(time.mono_ms());
+        }
         static EPOCH: OnceLock<Instant> = OnceLock::new();
         let epoch = *EPOCH.get_or_init(Instant::now);
         Mono(Instant::now().saturating_duration_since(epoch).as_millis() as u64)
@@ -130,7 +135,15 @@ impl Steps {
 /// The wall clock now, for time stamps only.
 #[must_use]
 pub fn wall_now() -> Timestamp {
-    Timestamp::now()
+    virtual_time::here().map_or_else(Timestamp::now, VirtualTime::wall)
+}
+
+/// Waits for `duration`; on a thread of a simulated world, of that world's time.
+pub async fn sleep(duration: Duration) {
+    match virtual_time::here() {
+        None => tokio::time::sleep(duration).await,
+        Some(time) => time.sleep(duration).await,
+    }
 }
 
 /// Seconds since 1970 as the contract's `epoch` float.
@@ -194,6 +207,32 @@ mod tests {
         let late = early.plus(Duration::from_millis(20));
         assert_eq!(late.as_millis(), 30);
         assert_eq!(late.since(early), Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_thread_with_a_time_of_its_own_reads_that_and_sleeps_by_it() {
+        use std::pin::pin;
+        use std::task::{Context, Waker};
+
+        use virtual_time::{set, take_wake_ms};
+
+        let at = |now_ms| {
+            let began_ms = 1_000;
+            set(Some(VirtualTime { now_ms, began_ms }));
+        };
+        at(3_500);
+        assert_eq!(Mono::now(), Mono::from_millis(2_500));
+        assert_eq!(wall_now().to_string(), "2026-01-01T00:00:03.5Z");
+        let mut context = Context::from_waker(Waker::noop());
+        let mut asleep = pin!(sleep(Duration::from_millis(200)));
+        assert!(asleep.as_mut().poll(&mut context).is_pending());
+        assert_eq!((take_wake_ms(), take_wake_ms()), (Some(3_700), None));
+        at(3_699);
+        assert!(asleep.as_mut().poll(&mut context).is_pending());
+        at(3_700);
+        assert!(asleep.as_mut().poll(&mut context).is_ready());
+        set(None);
+        assert_ne!(wall_now().to_string(), "2026-01-01T00:00:03.7Z");
     }
 
     #[test]

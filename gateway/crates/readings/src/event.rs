@@ -48,17 +48,20 @@ pub enum EventKind {
     Access,
     /// The configuration was read again.
     Configuration,
+    /// A flight plan went a step further.
+    Plan,
 }
 
 impl EventKind {
     /// Every one.
-    pub const ALL: [EventKind; 6] = [
+    pub const ALL: [EventKind; 7] = [
         EventKind::Alert,
         EventKind::Command,
         EventKind::Guard,
         EventKind::Link,
         EventKind::Access,
         EventKind::Configuration,
+        EventKind::Plan,
     ];
 }
 
@@ -110,6 +113,19 @@ pub enum Values {
         applied: Vec<String>,
         /// Keys whose change waits for a restart.
         needs_restart: Vec<String>,
+    },
+    /// Of the kind `plan`.
+    Plan {
+        /// Which plan.
+        plan_id: Arc<str>,
+        /// Its name.
+        name: Arc<str>,
+        /// How it is now.
+        state: &'static str,
+        /// The step that it is at, from one.
+        step: usize,
+        /// How many it has.
+        steps: usize,
     },
 }
 

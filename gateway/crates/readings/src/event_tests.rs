@@ -57,7 +57,7 @@ fn the_newest_events_stay_and_the_others_are_counted() {
 }
 
 /// What another kind of event says.
-fn other_values() -> [(EventKind, Values); 4] {
+fn other_values() -> [(EventKind, Values); 5] {
     [
         (
             EventKind::Alert,
@@ -91,6 +91,16 @@ fn other_values() -> [(EventKind, Values); 4] {
                 needs_restart: vec!["server.listen".to_owned()],
             },
         ),
+        (
+            EventKind::Plan,
+            Values::Plan {
+                plan_id: "0007-1".into(),
+                name: "square".into(),
+                state: "running",
+                step: 2,
+                steps: 5,
+            },
+        ),
     ]
 }
 
@@ -122,7 +132,7 @@ fn a_burst_of_others_pushes_out_no_command() {
         EventKind::Alert
     );
     let page = crate::measured::page(move |page| log.measure(page)).expect("a page");
-    assert!(page.contains("mfg_drone_events_total 2049"), "{page}");
+    assert!(page.contains("mfg_drone_events_total 2561"), "{page}");
     assert!(
         page.contains("mfg_drone_events_forgotten_total 0"),
         "{page}"

@@ -16,6 +16,7 @@ mod metric;
 mod source;
 pub mod telemetry;
 pub mod text;
+pub mod virtual_time;
 
 pub use classic::classic;
 pub use level::{AlertType, Level};

@@ -187,6 +187,28 @@ impl Metric {
             .find(|metric| metric.name() == name)
     }
 
+    /// Whether only drones report it: what a flight is, and how well it is heard. A battery
+    /// or a radio the board may have, too.
+    #[must_use]
+    pub const fn is_of_drones_alone(self) -> bool {
+        matches!(
+            self,
+            Metric::DroneTemperature
+                | Metric::DroneTemperatureLow
+                | Metric::Height
+                | Metric::FloorDistance
+                | Metric::BarometricAltitude
+                | Metric::FlightTime
+                | Metric::Speed
+                | Metric::MissionPad
+                | Metric::MissionPadX
+                | Metric::MissionPadY
+                | Metric::MissionPadZ
+                | Metric::StateRate
+                | Metric::StateAge
+        )
+    }
+
     /// Position in tables of [`METRIC_COUNT`] places.
     #[must_use]
     pub const fn index(self) -> usize {

@@ -1,13 +1,14 @@
 //! The files of recordings on the medium: their names, their lines in the list.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::entry::Entry;
 use crate::limits::{LEFT_FREE_BYTES, RecordingError};
 use crate::walk::Walk;
+use crate::whole::write_whole;
 
 /// Ends of names.
 pub(crate) const RECORDING: &str = ".mfr";
@@ -67,18 +68,7 @@ impl Files {
 
     /// Has a line on the medium, whole or not at all.
     pub(crate) fn write_line(&self, entry: &Entry) -> io::Result<()> {
-        let (path, unfinished) = (self.path(entry.id(), LINE), self.path(entry.id(), ".new"));
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&unfinished)?;
-        file.write_all(&serde_json::to_vec(entry)?)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, &path)?;
-        File::open(&self.dir)?.sync_all()
+        write_whole(&self.path(entry.id(), LINE), &serde_json::to_vec(entry)?)
     }
 
     /// The line of a recording, made anew where it is missing; none of a file that is no

@@ -3,9 +3,8 @@
 //! Ed25519, made at the first recording, 0600 beside the recordings' directory. Whoever
 //! holds it can sign, so it never leaves the board: backups and downloads leave it out.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -13,6 +12,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
 use crate::format::SIGNATURE_BYTES;
+use crate::whole::write_whole;
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ impl SigningKey {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
                     .map_err(|_| KeyError::Random)?;
-                write(path, made.as_ref()).map_err(refused)?;
+                write_whole(path, made.as_ref()).map_err(refused)?;
                 SigningKey::read(made.as_ref()).ok_or(KeyError::Random)
             }
             Err(error) => Err(refused(error)),
@@ -93,20 +93,6 @@ pub(crate) fn is_signed(public: &str, message: &[u8], signature: &[u8]) -> bool 
             .verify(message, signature)
             .is_ok()
     })
-}
-
-/// Whole or not at all: half a key would be no key at the next start.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)
 }
 
 #[cfg(test)]

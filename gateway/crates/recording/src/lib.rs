@@ -20,6 +20,7 @@ mod reader;
 mod recover;
 mod verify;
 mod walk;
+mod whole;
 mod writer;
 
 pub use entry::{Closing, Counts, Entry, Opening, Reason};

@@ -43,17 +43,43 @@ impl Library {
     /// # Errors
     /// [`RecordingError`].
     pub fn open(dir: &Path, limits: Limits, now: Timestamp) -> Result<Library, RecordingError> {
-        let medium = |source| files::medium(dir, source);
-        let files = Files::open(dir).map_err(medium)?;
+        let files = Files::open(dir).map_err(|source| files::medium(dir, source))?;
+        let key = Arc::new(SigningKey::open(&files.key())?);
+        Library::signed_by(key, files, limits, now)
+    }
+
+    /// What else this device signs, in a folder of this library's and with limits of its
+    /// own.
+    ///
+    /// # Errors
+    /// [`RecordingError`].
+    pub fn beside(
+        &self,
+        folder: &Path,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Result<Library, RecordingError> {
+        let dir = self.files.dir.join(folder);
+        let files = Files::open(&dir).map_err(|source| files::medium(&dir, source))?;
+        Library::signed_by(self.key.clone(), files, limits, now)
+    }
+
+    fn signed_by(
+        key: Arc<SigningKey>,
+        files: Files,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Result<Library, RecordingError> {
         let library = Library {
-            key: Arc::new(SigningKey::open(&files.key())?),
+            key,
             files,
             limits,
             entries: Mutex::default(),
             daily: Mutex::default(),
             stats: LibraryStats::default(),
         };
-        let found = library.look().map_err(medium)?;
+        let found = library.look();
+        let found = found.map_err(|source| library.files.refused(source))?;
         let today = |entry: &&Entry| {
             now.duration_since(entry.opening.started).unsigned_abs() < Duration::from_hours(24)
         };

@@ -42,9 +42,11 @@ pub struct Impairment {
 
 /// A datagram and where it goes.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Outgoing {
-    pub(super) to: SocketAddr,
-    pub(super) bytes: Vec<u8>,
+pub struct Outgoing {
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// What it says.
+    pub bytes: Vec<u8>,
 }
 
 impl Outgoing {

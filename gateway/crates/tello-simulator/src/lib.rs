@@ -7,7 +7,8 @@
 //! `demo`, alone (`simulate --drones N`), and in tests, with faults on demand.
 //!
 //! `body` is the physics, `firmware` the protocol, `impairment` the bad
-//! network between: all pure and given `now`. `task` moves the bytes.
+//! network between: all pure and given `now`. `task` moves the bytes; a world in virtual
+//! time takes [`Firmware`] without it, for a network of its own.
 //! Must never know the gateway, nor be reachable from a drone in mode `real`.
 
 mod body;
@@ -19,7 +20,9 @@ mod impairment;
 mod rng;
 mod task;
 
-pub use impairment::Impairment;
+pub use firmware::{Firmware, Outbox, Truth};
+pub use impairment::{Impairment, Outgoing};
+pub use rng::Rng;
 pub use task::SimulatedDrone;
 
 use tello::render::Sdk;

@@ -2,29 +2,32 @@
 
 /// The sequence.
 #[derive(Clone, Debug)]
-pub(super) struct Rng(fastrand::Rng);
+pub struct Rng(fastrand::Rng);
 
 impl Rng {
-    pub(super) fn new(seed: u64) -> Rng {
+    /// The one of `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Rng {
         Rng(fastrand::Rng::with_seed(seed))
     }
 
-    pub(super) fn draw(&mut self) -> u64 {
+    /// Any number.
+    pub fn draw(&mut self) -> u64 {
         self.0.u64(..)
     }
 
     /// Under `bound`; 0 when `bound` is 0.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.0.u64(..bound.max(1))
     }
 
     /// From −1 to 1.
-    pub(super) fn noise(&mut self) -> f64 {
+    pub fn noise(&mut self) -> f64 {
         self.0.f64() * 2.0 - 1.0
     }
 
     /// True in `percent` of the cases.
-    pub(super) fn chance(&mut self, percent: u8) -> bool {
+    pub fn chance(&mut self, percent: u8) -> bool {
         self.0.u8(..100) < percent
     }
 }

@@ -32,6 +32,7 @@ enum Order {
     Impairment(Impairment),
     Reboot,
     Renew,
+    Charge,
     Drain(f64),
 }
 
@@ -83,6 +84,11 @@ impl SimulatedDrone {
     /// Puts it back on the ground, charged and cool; its client stays.
     pub fn renew(&self) {
         self.order(Order::Renew);
+    }
+
+    /// Gives it a full battery.
+    pub fn charge(&self) {
+        self.order(Order::Charge);
     }
 
     /// Leaves so much in its battery, in percent, if there was more.
@@ -187,6 +193,7 @@ impl Task {
                 self.line.change(impairment);
             }
             Order::Renew => self.firmware.renew(Instant::now()),
+            Order::Charge => self.firmware.charge(),
             Order::Drain(battery_pct) => self.firmware.drain(battery_pct),
             Order::Reboot => self.firmware.reboot(Instant::now()),
         }

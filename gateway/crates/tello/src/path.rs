@@ -24,6 +24,9 @@ pub struct Way {
     pub end_cm: i32,
     /// How long it is, in cm.
     pub length_cm: u32,
+    /// How far it leads over ground, at its farthest: from where it begins; over a pad, from
+    /// that. In cm.
+    pub reach_cm: u32,
     /// Whether heights count from a pad on the floor, and not from where it begins.
     pub over_pad: bool,
 }
@@ -40,6 +43,10 @@ impl Way {
             highest_cm: end_cm.max(0),
             end_cm,
             length_cm: distance_cm.into(),
+            reach_cm: match direction {
+                Direction::Up | Direction::Down => 0,
+                _ => distance_cm.into(),
+            },
             over_pad: false,
         }
     }
@@ -117,6 +124,7 @@ pub fn way(command: &Listed) -> Result<Option<Way>, PathError> {
                 highest_cm: if over_pad { z } else { z.max(0) },
                 end_cm: z,
                 length_cm: length([x, y, z].map(f64::from)).ceil() as u32,
+                reach_cm: f64::from(x).hypot(f64::from(y)).ceil() as u32,
                 over_pad,
             }))
         }
@@ -128,6 +136,7 @@ pub fn way(command: &Listed) -> Result<Option<Way>, PathError> {
                 highest_cm: arc.highest().ceil() as i32,
                 end_cm: last[2] as i32,
                 length_cm: (arc.radius * arc.sweep).ceil() as u32,
+                reach_cm: arc.reach().ceil() as u32,
                 over_pad,
             }))
         }
@@ -209,6 +218,14 @@ impl Arc {
         let [begin, along] = self.axes;
         let turned = sum(scaled(begin, angle.cos()), scaled(along, angle.sin()));
         sum(self.centre, scaled(turned, self.radius))
+    }
+
+    /// How far over ground its farthest point is from where it begins, to a centimetre.
+    fn reach(&self) -> f64 {
+        const PARTS: u32 = 64;
+        let points =
+            (0..=PARTS).map(|part| self.at(self.sweep * f64::from(part) / f64::from(PARTS)));
+        points.map(|[x, y, _]| x.hypot(y)).fold(0.0, f64::max)
     }
 
     /// The height of its highest point over its beginning.

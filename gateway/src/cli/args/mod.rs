@@ -7,6 +7,7 @@
 mod console;
 mod devices;
 mod fly;
+mod plan;
 mod recordings;
 mod start;
 
@@ -23,6 +24,7 @@ pub(super) use devices::{
     SimulateArgs,
 };
 pub(super) use fly::FlyArgs;
+pub(super) use plan::{PlanArgs, PlanCommand};
 pub(super) use recordings::{RecordingsArgs, RecordingsCommand, ReplayArgs};
 pub(super) use start::{CheckArgs, ConfigArgs, DemoArgs, RunArgs};
 
@@ -81,6 +83,8 @@ pub enum Command {
     /// Nobody looks at the drone when the command line has ended: it lands by itself 15 s
     /// after its last command.
     Fly(FlyArgs),
+    /// Flight plans: judge one, fly it, with simulated drones first; see, pause, end those under way.
+    Plan(PlanArgs),
     /// The drones of the running gateway.
     Drones(DronesArgs),
     /// Emergency stops of bridges: which are latched; reset them, or override one that is lost.

@@ -43,7 +43,7 @@ pub enum RecordingsCommand {
     },
     /// Say whether a recording is as it was written, and whose key signed it; else its first broken link.
     Verify {
-        /// The file, or the id of a recording on this board.
+        /// The file, or the id of a recording on this board; `audit`: the signed audit trail.
         recording: String,
         /// Key that must have signed it, in hexadecimal digits; that of this board when there is one.
         #[arg(long, value_name = "HEX")]

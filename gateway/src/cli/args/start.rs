@@ -61,6 +61,9 @@ pub struct DemoArgs {
     /// Let phones and other computers of this network in, by keys made at the start.
     #[arg(long)]
     pub lan: bool,
+    /// Leave the drones on the ground until somebody flies them.
+    #[arg(long)]
+    pub still: bool,
     /// HTTPS listener [default: 127.0.0.1:8443, with --lan 0.0.0.0:8443].
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,

@@ -2,9 +2,11 @@
 //! Looked at, never changed.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
 
 use https::certificates::{self, CertificateInfo, LEFT_OUT, UNLIMITED};
 use https::port_holder::{self, Protocol};
+use rustix::fs::Access;
 use store::Outlook;
 
 use super::{Finding, Running, Severity, finding};
@@ -18,6 +20,7 @@ pub(super) fn look(config: &Config, running: &Running, findings: &mut Vec<Findin
     } else {
         ports(config, findings);
         findings.push(state(config));
+        findings.extend(recordings(config));
     }
     certificate(config, findings);
     sensors(config, findings);
@@ -29,6 +32,7 @@ fn ports(config: &Config, findings: &mut Vec<Finding>) {
         ("server.listen", Some(server.listen)),
         ("server.http_listen", server.http_listen),
         ("server.metrics_listen", server.metrics_listen),
+        ("camera.rtsp_listen", config.camera.rtsp_listen),
     ];
     for (key, address) in tcp
         .into_iter()
@@ -83,6 +87,33 @@ fn state(config: &Config) -> Finding {
         ),
         Err(error) => finding(Severity::Refused, subject, error.to_string()),
     }
+}
+
+/// Where flights are to be kept, if that is another place than the state directory: it is
+/// made at the start, below what is there.
+fn recordings(config: &Config) -> Option<Finding> {
+    let (dir, subject) = (&config.recording.dir, "recording.dir");
+    if dir.as_os_str().is_empty() || config.recording.max_bytes == 0 {
+        return None;
+    }
+    let mut above = dir
+        .ancestors()
+        .filter(|above| !above.as_os_str().is_empty());
+    let above = above.find(|above| above.exists()).unwrap_or(Path::new("."));
+    let is_writable = rustix::fs::access(above, Access::WRITE_OK | Access::EXEC_OK);
+    Some(match is_writable {
+        Ok(()) if above.is_dir() => {
+            let text = format!("{} can be used", dir.display());
+            finding(Severity::Ok, subject, text)
+        }
+        _ => {
+            let text = format!(
+                "{} cannot be written: no flight is recorded until it can; is the medium there?",
+                dir.display()
+            );
+            finding(Severity::Error, subject, text)
+        }
+    })
 }
 
 fn certificate(config: &Config, findings: &mut Vec<Finding>) {

@@ -75,6 +75,7 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         None => "no file, the defaults apply".to_owned(),
     };
     let mut findings = vec![finding(Severity::Ok, "configuration", about)];
+    findings.extend(unit::by_root(config));
     let runtime = super::small_runtime()?;
     let running = runtime.block_on(running(config));
     here::look(config, &running, &mut findings);

@@ -7,23 +7,6 @@ use readings::Metric;
 use super::{Finding, Severity, finding};
 use crate::config::Config;
 
-/// What only a drone tells.
-const OF_DRONES: &[Metric] = &[
-    Metric::DroneTemperature,
-    Metric::DroneTemperatureLow,
-    Metric::Height,
-    Metric::FloorDistance,
-    Metric::BarometricAltitude,
-    Metric::FlightTime,
-    Metric::Speed,
-    Metric::MissionPad,
-    Metric::MissionPadX,
-    Metric::MissionPadY,
-    Metric::MissionPadZ,
-    Metric::StateRate,
-    Metric::StateAge,
-];
-
 /// A warning for each rule of the file that can never fire.
 pub(super) fn look(config: &Config) -> impl Iterator<Item = Finding> {
     config.alerts.rule.iter().filter_map(|rule| {
@@ -54,7 +37,7 @@ fn is_drone(config: &Config, source: &str) -> bool {
 fn metric_of_another(config: &Config, rule: &RuleText) -> Option<String> {
     let source = rule.source.as_deref()?;
     let metric = Metric::from_name(&rule.metric)?;
-    let is_of_drones = OF_DRONES.contains(&metric);
+    let is_of_drones = metric.is_of_drones_alone();
     let is_wrong = match is_drone(config, source) {
         true => !is_of_drones && metric != Metric::BatteryLevel,
         false => is_of_drones,

@@ -1,7 +1,9 @@
-//! Whether the firewall of the packaged service keeps the gateway from what is configured.
-//! `check` itself is no part of the service: it would reach all of it.
+//! What the packaged service may not, and `check` may: its firewall keeps it from what is
+//! configured, and root reads what its user cannot.
 
+use std::fs;
 use std::net::{IpAddr, ToSocketAddrs as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::process::{Command, Stdio};
 
 use ipnet::IpNet;
@@ -30,6 +32,21 @@ pub(super) fn look(config: &Config, findings: &mut Vec<Finding>) {
             findings.push(finding(Severity::Error, &name, text));
         }
     }
+}
+
+/// A finding where root judges for another user: whom the state directory belongs to.
+pub(super) fn by_root(config: &Config) -> Option<Finding> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let owner = fs::metadata(crate::cli::state_dir(config)).ok()?.uid();
+    (owner != 0).then(|| {
+        let text = format!(
+            "run by root, who may read what the service may not; `sudo -u '#{owner}' mfg-drone-gateway check` \
+             judges as the service does"
+        );
+        finding(Severity::Warning, "user", text)
+    })
 }
 
 /// The networks that the installed service may reach; none where there is no such service,

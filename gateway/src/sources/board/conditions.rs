@@ -1,10 +1,13 @@
 //! What is told of the board beside its values: descriptions that were refused, devices
 //! that hang.
 
-use alerting::{AlertType, Condition, Level};
-use boards::{Absence, Board, Freshness, LeftOut, MAX_SENSORS};
-use readings::BOARD;
+use std::sync::Arc;
 
+use alerting::{AlertType, BOARD_SENSOR_LOST as LOST, Condition, Level};
+use boards::{Absence, Board, Freshness, LeftOut, MAX_SENSORS, Sensor};
+use readings::{BOARD, BOARD_SENSOR_PREFIX, Metric};
+
+use super::alarms;
 use crate::sources::loss::{LossChange, LossDetector};
 
 /// Key of the condition that descriptions of sensors were refused.
@@ -13,6 +16,8 @@ pub(super) const REFUSED: &str = "board_description_refused";
 pub(super) const LEFT_OUT: &str = "board_sensors_left_out";
 /// Key of the condition that a bus or a device does not come back from a read.
 pub(super) const STUCK: &str = "board_bus_stuck";
+/// Key of the condition that an alarm stands beside another.
+pub(super) const FURTHER: &str = "board_further_alarm";
 /// What a person reads of many; the others are counted.
 const MAX_NAMED: usize = 6;
 
@@ -157,6 +162,53 @@ pub(super) fn stuck(board: &Board, now_ms: u64) -> Vec<String> {
         .map(|(_, sensor)| sensor.name.clone());
     let devices = sensors.stuck_devices().map(str::to_owned);
     of_sensors.chain(devices).collect()
+}
+
+/// What the loss of a metric is about.
+pub(super) fn subject(metric: Metric) -> Arc<str> {
+    format!("{BOARD_SENSOR_PREFIX}{metric}").into()
+}
+
+pub(super) fn lost(metric: Metric, sensor: &Sensor, why: Absence) -> Condition {
+    Condition {
+        key: LOST,
+        subject: subject(metric),
+        level: Level::Warning,
+        alert_type: AlertType::System,
+        title: match why {
+            Absence::Faulty | Absence::Implausible(_) | Absence::Jumped(..) => {
+                "Board Sensor Faulty"
+            }
+            _ => "Board Sensor Lost",
+        },
+        message: format!(
+            "{metric} is no longer known: {} ({}): {why}",
+            sensor.label, sensor.name
+        ),
+        details: Some(format!(
+            "{} does not answer. Rules on {metric} cannot fire until it does.",
+            sensor.source
+        )),
+    }
+}
+
+/// A second alarm, which the rule that told the first cannot tell.
+pub(super) fn further_alarm(sensor: &Sensor) -> Condition {
+    Condition {
+        key: FURTHER,
+        subject: alarms::subject(&sensor.name),
+        level: Level::Warning,
+        alert_type: AlertType::System,
+        title: "Further Sensor Alarm",
+        message: format!(
+            "{} ({}) is set, beside another alarm of the board",
+            sensor.label, sensor.name
+        ),
+        details: Some(
+            "An alarm that always stands, for a limit that nobody set, can be left out: `ignore` in [board]."
+                .to_owned(),
+        ),
+    }
 }
 
 pub(super) fn bus_stuck(all: &[String]) -> Condition {

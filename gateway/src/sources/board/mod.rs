@@ -5,6 +5,7 @@
 //! block for tens of milliseconds. It must never judge a value: rules do. What
 //! it read is left in a [`BoardView`] for the handlers, who never wait for it.
 
+mod alarms;
 mod change_log;
 mod conditions;
 mod loss;
@@ -20,18 +21,20 @@ use std::thread;
 use std::time::Duration;
 
 use boards::{
-    Absence, Board, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits, Tree, TreeError, Words,
+    Absence, Board, MAX_SENSORS, Role, Sample, SensorIndex, TemperatureLimits, Tree, TreeError,
+    Words,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config};
 use crate::sources::sink::{Noticed, Pipeline, ReadingSink as _};
-use alerting::{AlertType, BOARD_SENSOR_LOST as LOST, Condition, Level};
+use alerting::BOARD_SENSOR_LOST as LOST;
 use readings::clock::Mono;
-use readings::{BOARD, BOARD_SENSOR_PREFIX, METRIC_COUNT, Metric, Reading, SourceId};
+use readings::{BOARD, METRIC_COUNT, Metric, Reading, SourceId};
 
+use alarms::{AlarmChange, Alarms};
 use change_log::{ChangeLog, Line};
-use conditions::Hanging;
+use conditions::{Hanging, lost, subject};
 use loss::{GUARDED, Guard, LossNotice};
 use mapping::Group;
 pub use mapping::{is_watched, metric_of};
@@ -144,6 +147,7 @@ struct Watch {
     samples: Vec<(SensorIndex, Sample)>,
     guards: [Guard; GUARDED.len()],
     changes: ChangeLog,
+    alarms: Alarms,
     named: Named,
     /// Descriptions that were refused, as was told.
     refused: Vec<String>,
@@ -179,6 +183,7 @@ impl Watch {
             samples: Vec::with_capacity(MAX_SENSORS),
             guards: [Guard::new(config.board.lost_after_s * 1_000); GUARDED.len()],
             changes: ChangeLog::new(),
+            alarms: Alarms::new(),
             named,
             refused: Vec::new(),
             busses: conditions::Busses::default(),
@@ -217,6 +222,7 @@ impl Watch {
             .round(sensors, &self.samples, &self.pipeline, now_ms);
         self.guard(now_ms);
         self.tell_stuck(now_ms);
+        self.tell_alarms(now_ms);
         self.log_changes(now_ms);
     }
 
@@ -239,6 +245,9 @@ impl Watch {
             self.was_set[place] = false;
             self.forgotten[place] = false;
             self.changes.forget(place);
+            if let Some(alarm) = self.alarms.forget(place) {
+                self.pipeline.clear(conditions::FURTHER, &alarm);
+            }
         }
         self.tell_left_out();
         self.tell_refused();
@@ -380,6 +389,30 @@ impl Watch {
         }
     }
 
+    /// Tells of alarms that the one which stands already would hide.
+    fn tell_alarms(&mut self, now_ms: u64) {
+        for (index, sample) in &self.samples {
+            let sensor = self.board.sensors().sensor(*index);
+            let Sample::Reading(reading) = sample else {
+                continue;
+            };
+            if sensor.role != Role::Alarm {
+                continue;
+            }
+            let is_set = reading.is_set();
+            match self.alarms.observe(*index, &sensor.name, is_set, now_ms) {
+                Some(AlarmChange::Further) => {
+                    self.pipeline.raise(conditions::further_alarm(sensor));
+                }
+                Some(AlarmChange::Over) => {
+                    let subject = alarms::subject(&sensor.name);
+                    self.pipeline.clear(conditions::FURTHER, &subject);
+                }
+                None => {}
+            }
+        }
+    }
+
     /// Stops waiting for sensors whose loss a person has seen, or that are gone for a
     /// day: what is left stands for the metric, and their places may be reused.
     fn forget_seen(&mut self, now_ms: u64) {
@@ -458,33 +491,6 @@ impl Watch {
 const ANOTHER_SENSOR: &str = "another sensor";
 /// How often it is asked whether a person has seen that a sensor is lost.
 const LOOK_EVERY_MS: u64 = 1_000;
-
-fn subject(metric: Metric) -> Arc<str> {
-    format!("{BOARD_SENSOR_PREFIX}{metric}").into()
-}
-
-fn lost(metric: Metric, sensor: &boards::Sensor, why: Absence) -> Condition {
-    Condition {
-        key: LOST,
-        subject: subject(metric),
-        level: Level::Warning,
-        alert_type: AlertType::System,
-        title: match why {
-            Absence::Faulty | Absence::Implausible(_) | Absence::Jumped(..) => {
-                "Board Sensor Faulty"
-            }
-            _ => "Board Sensor Lost",
-        },
-        message: format!(
-            "{metric} is no longer known: {} ({}): {why}",
-            sensor.label, sensor.name
-        ),
-        details: Some(format!(
-            "{} does not answer. Rules on {metric} cannot fire until it does.",
-            sensor.source
-        )),
-    }
-}
 
 #[cfg(test)]
 #[path = "watch_tests.rs"]

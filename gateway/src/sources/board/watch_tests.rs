@@ -40,6 +40,7 @@ fn bench() -> Bench {
     put(tree.path(), &format!("{CHIP}/name"), "lm75\n");
     put(tree.path(), &format!("{CHIP}/temp1_input"), "31000\n");
     put(tree.path(), &format!("{CHIP}/temp1_max_alarm"), "0\n");
+    put(tree.path(), &format!("{CHIP}/in1_alarm"), "0\n");
     put(tree.path(), &format!("{CHIP}/temp1_label"), "Battery bay\n");
     let link = tree.path().join(CHIP).join("device");
     std::os::unix::fs::symlink("../../../1-0048", link).expect("a link");
@@ -142,6 +143,33 @@ async fn an_alarm_names_its_sensor() {
         alarm.message.contains("hwmon:lm75@1-0048:temp1_max_alarm"),
         "{alarm:?}"
     );
+}
+
+/// One that always stands must not hide the next.
+#[tokio::test]
+async fn an_alarm_beside_another_is_told_by_itself_and_ends_by_itself() {
+    let mut bench = bench();
+    put(bench.tree.path(), &format!("{CHIP}/in1_alarm"), "1\n");
+    for _ in 0..10 {
+        bench.round();
+    }
+    put(bench.tree.path(), &format!("{CHIP}/temp1_max_alarm"), "1\n");
+    bench.alert_while_rounds_pass("Further Sensor Alarm").await;
+    let told = bench.alert("Further Sensor Alarm").await;
+    assert!(told.message.contains("temp1_max_alarm"), "{told:?}");
+    put(bench.tree.path(), &format!("{CHIP}/temp1_max_alarm"), "0\n");
+    let over = async {
+        loop {
+            bench.round();
+            let told = bench.alerts.find(&told.id).expect("kept");
+            if told.resolved.is_some() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let over = tokio::time::timeout(Duration::from_secs(60), over).await;
+    over.expect("it ends");
 }
 
 /// The chip with the alarm is unplugged, and more than there are places for come.

@@ -90,7 +90,13 @@ impl SensorRecord {
         };
         SensorRecord {
             what: Arc::new(what),
-            last: before.and_then(|slot| slot.last),
+            // A board that was flashed anew may measure something else by that name.
+            last: before
+                .filter(|slot| {
+                    let was = &slot.what.sensor;
+                    (was.kind, was.unit) == (sensor.kind, sensor.unit)
+                })
+                .and_then(|slot| slot.last),
             fault: None,
             refused: None,
             readings: before.map_or(0, |slot| slot.readings),
@@ -257,6 +263,33 @@ mod tests {
             (Some((11.0, 0)), None, 1, 1)
         );
         assert_eq!(next.worth(20_000), Worth::NotYetRead);
+    }
+
+    #[test]
+    fn a_value_is_of_its_kind_alone() {
+        let mut slot = every(500);
+        slot.read(11.0, 0);
+        let what = slot.what.clone();
+        // Flashed anew: what was a voltage is a temperature.
+        let sensor = Sensor {
+            kind: SensorKind::Temperature,
+            unit: Unit::Celsius,
+            ..what.sensor.clone()
+        };
+        let next = SensorRecord::new(
+            what.name.clone(),
+            what.source_name.clone(),
+            what.source,
+            &sensor,
+            500,
+            1_000,
+            Some(&slot),
+        );
+        assert_eq!(
+            (next.last, next.worth(1_000)),
+            (None, Worth::NotYetRead),
+            "11 V are not 11 °C"
+        );
     }
 
     #[test]

@@ -11,8 +11,42 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::UdpSocket;
 
-use super::filter::{self, Others, Way};
-use super::socket;
+use super::filter::{self, Way};
+use super::flood::OneIn;
+use super::{routes, socket};
+
+/// The way to one drone's command port: a socket, or what stands for it in a simulated
+/// world. Waits by itself only where it says so.
+pub(super) trait Wire: Send + 'static {
+    /// Talks to another drone from now on.
+    fn retarget(&mut self, target: SocketAddr);
+
+    /// Replies come by `way` from now on.
+    fn follow(&mut self, way: Way);
+
+    /// The address from which packets to the drone would leave. Sends nothing.
+    ///
+    /// # Errors
+    /// There is no way to it.
+    fn route(&self) -> io::Result<IpAddr>;
+
+    /// Sends `text`. What fails was not sent.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn send(&mut self, text: &str) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// The next datagram from the drone's command port, or what the kernel heard
+    /// about the drone's host. Empty: it came by another way than the drone's. Waits for ever while the socket is not open. Safe
+    /// to drop half-way.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn receive(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// The hardware address of what answers there, in words, as far as it is known.
+    fn neighbour(&self) -> Option<String>;
+}
 
 /// A drone's command port.
 pub(super) struct CommandPort {
@@ -46,16 +80,31 @@ impl CommandPort {
         }
     }
 
-    /// Talks to another drone from now on.
-    pub(super) fn retarget(&mut self, target: SocketAddr) {
+    fn connect(&mut self, local: IpAddr) -> io::Result<Open> {
+        let interface = self.interface.as_deref();
+        let filter = match self.target.ip() {
+            IpAddr::V4(address) => filter::program([(address, self.way)].into_iter(), OneIn::ALL),
+            IpAddr::V6(_) => Vec::new(),
+        };
+        let connect = |port| {
+            let local = SocketAddr::new(self.from, port);
+            socket::connect(self.target, interface, local, &filter)
+        };
+        let socket = connect(self.local_port).or_else(|_| connect(0))?;
+        self.local_port = socket.local_addr()?.port();
+        Ok(Open { socket, local })
+    }
+}
+
+impl Wire for CommandPort {
+    fn retarget(&mut self, target: SocketAddr) {
         if self.target != target {
             self.target = target;
             self.open = None;
         }
     }
 
-    /// Replies come by `way` from now on.
-    pub(super) fn follow(&mut self, way: Way) {
+    fn follow(&mut self, way: Way) {
         if self.way != way {
             self.way = way;
             // Anew, since a filter stays where the next one is empty.
@@ -63,17 +112,16 @@ impl CommandPort {
         }
     }
 
-    /// The address from which packets to the drone would leave. Sends nothing.
-    pub(super) fn route(&self) -> io::Result<IpAddr> {
+    fn route(&self) -> io::Result<IpAddr> {
         socket::route(self.target, self.interface.as_deref(), self.from)
     }
 
-    /// Sends `text`, opening the socket when needed, and anew when the board's
-    /// address towards the drone has changed or the socket does not send: an
-    /// adapter that was pulled out comes back as another one of the same name, to
-    /// which the socket is not bound. What failed was not sent, so that nothing is
-    /// sent twice.
-    pub(super) async fn send(&mut self, text: &str) -> io::Result<()> {
+    // Sends `text`, opening the socket when needed, and anew when the board's
+    // address towards the drone has changed or the socket does not send: an
+    // adapter that was pulled out comes back as another one of the same name, to
+    // which the socket is not bound. What failed was not sent, so that nothing is
+    // sent twice.
+    async fn send(&mut self, text: &str) -> io::Result<()> {
         let route = self.route()?;
         if self.open.as_ref().is_some_and(|open| open.local != route) {
             self.open = None;
@@ -97,29 +145,18 @@ impl CommandPort {
         Ok(())
     }
 
-    fn connect(&mut self, local: IpAddr) -> io::Result<Open> {
-        let interface = self.interface.as_deref();
-        let filter = match self.target.ip() {
-            IpAddr::V4(address) => filter::program([(address, self.way)].into_iter(), Others::All),
-            IpAddr::V6(_) => Vec::new(),
-        };
-        let connect = |port| {
-            let local = SocketAddr::new(self.from, port);
-            socket::connect(self.target, interface, local, &filter)
-        };
-        let socket = connect(self.local_port).or_else(|_| connect(0))?;
-        self.local_port = socket.local_addr()?.port();
-        Ok(Open { socket, local })
-    }
-
-    /// The next datagram from the drone's command port, or what the kernel heard
-    /// about the drone's host. Empty: it came by another way than the drone's. Waits for ever while the socket is not open. Safe
-    /// to drop half-way.
-    pub(super) async fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    async fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match &self.open {
             Some(open) => open.socket.recv(buffer).await,
             None => pending().await,
         }
+    }
+
+    fn neighbour(&self) -> Option<String> {
+        let IpAddr::V4(address) = self.target.ip() else {
+            return None;
+        };
+        routes::neighbour(address, self.interface.as_deref())
     }
 }
 

@@ -7,6 +7,9 @@
 //! an empty datagram still says whose name was used, so that it can be counted. Asks for no
 //! privilege, unlike a raw socket. IPv4 only, as are Tellos.
 //!
+//! In a network that a drone shares with others, all come by one interface. There the network
+//! card that sent a datagram is looked at as well, once it is known which one the drone has.
+//!
 //! In a flood (`flood`) it also keeps most of what comes from nobody's address, before that
 //! takes room among datagrams of drones; and drops what it would have emptied.
 
@@ -14,8 +17,11 @@ use std::net::Ipv4Addr;
 
 use socket2::SockFilter;
 
+use super::flood::OneIn;
+
 // Instructions of the classic Berkeley packet filter (linux/filter.h).
 const LOAD_WORD: u16 = 0x20;
+const LOAD_HALF: u16 = 0x28;
 const LOAD_BYTE: u16 = 0x30;
 const AND: u16 = 0x54;
 const IF_EQUAL: u16 = 0x15;
@@ -28,12 +34,12 @@ const SOURCE: u32 = NETWORK_HEADER + 12;
 /// Where the index of the interface stands (`SKF_AD_OFF + SKF_AD_IFINDEX`).
 const INTERFACE: u32 = 0xffff_f000 + 8;
 
+/// Where the sender's address stands in an Ethernet header, as which Wi-Fi is shown, too
+/// (`SKF_LL_OFF`, behind the receiver's).
+const SENDER: u32 = 0xffe0_0000 + 6;
+
 /// Where a random word stands (`SKF_AD_OFF + SKF_AD_RANDOM`).
 const RANDOM: u32 = 0xffff_f000 + 56;
-
-/// In a flood, one in so many of others' datagrams still comes in: a drone that is not
-/// configured is heard every 1.6 s then, and counts as gone after 5 s. A power of two.
-pub(super) const LET_IN_ONE_OF: u32 = 16;
 
 /// Bytes to keep of a datagram that counts: all.
 const WHOLE: u32 = u32::MAX;
@@ -42,6 +48,9 @@ const EMPTY: u32 = 1;
 /// Of one that is not to take any room.
 const NOTHING: u32 = 0;
 
+/// Address of a network card.
+pub(crate) type Mac = [u8; 6];
+
 /// The way a drone's datagrams come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -49,28 +58,23 @@ pub(crate) enum Way {
     Any,
     /// The interface of this index.
     Interface(u32),
+    /// That network card, behind the interface of this index.
+    Card(u32, Mac),
     /// Nothing leads to it now.
     None,
 }
 
-/// What becomes of datagrams that are no drone's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Others {
-    /// All come in: drones that are not configured are noticed by them.
-    All,
-    /// One in [`LET_IN_ONE_OF`] does.
-    Few,
-}
-
 /// A filter for a socket that hears these drones. Where nothing is to be told apart it
 /// takes everything.
+/// `others` are datagrams that are no drone's: where all come in, drones that are not
+/// configured are noticed by them.
 pub(super) fn program(
     drones: impl Iterator<Item = (Ipv4Addr, Way)>,
-    others: Others,
+    others: OneIn,
 ) -> Vec<SockFilter> {
     let unheard = match others {
-        Others::All => EMPTY,
-        Others::Few => NOTHING,
+        OneIn::ALL => EMPTY,
+        _ => NOTHING,
     };
     let mut program = vec![
         SockFilter::new(LOAD_BYTE, 0, 0, NETWORK_HEADER),
@@ -81,7 +85,7 @@ pub(super) fn program(
     ];
     for (address, way) in drones {
         match way {
-            Way::Any if others == Others::All => {}
+            Way::Any if others == OneIn::ALL => {}
             Way::Any => program.extend([
                 SockFilter::new(IF_EQUAL, 0, 1, address.to_bits()),
                 SockFilter::new(RETURN, 0, 0, WHOLE),
@@ -97,12 +101,23 @@ pub(super) fn program(
                 SockFilter::new(RETURN, 0, 0, unheard),
                 SockFilter::new(RETURN, 0, 0, WHOLE),
             ]),
+            Way::Card(index, [a, b, c, d, e, f]) => program.extend([
+                SockFilter::new(IF_EQUAL, 0, 8, address.to_bits()),
+                SockFilter::new(LOAD_WORD, 0, 0, INTERFACE),
+                SockFilter::new(IF_EQUAL, 0, 4, index),
+                SockFilter::new(LOAD_WORD, 0, 0, SENDER),
+                SockFilter::new(IF_EQUAL, 0, 2, u32::from_be_bytes([a, b, c, d])),
+                SockFilter::new(LOAD_HALF, 0, 0, SENDER + 4),
+                SockFilter::new(IF_EQUAL, 1, 0, u16::from_be_bytes([e, f]).into()),
+                SockFilter::new(RETURN, 0, 0, unheard),
+                SockFilter::new(RETURN, 0, 0, WHOLE),
+            ]),
         }
     }
-    if others == Others::Few {
+    if others != OneIn::ALL {
         program.extend([
             SockFilter::new(LOAD_WORD, 0, 0, RANDOM),
-            SockFilter::new(AND, 0, 0, LET_IN_ONE_OF - 1),
+            SockFilter::new(AND, 0, 0, others.get() - 1),
             SockFilter::new(IF_EQUAL, 1, 0, 0),
             SockFilter::new(RETURN, 0, 0, NOTHING),
         ]);
@@ -143,8 +158,14 @@ mod tests {
             (address(7), Way::None),
             (address(8), Way::Any),
             (address(9), Way::Interface(loopback)),
+            // (Loopback has a network card of zeros.)
+            (address(11), Way::Card(loopback, [0; 6])),
+            (address(12), Way::Card(loopback, [0, 0, 0, 0, 0, 1])),
+            (address(13), Way::Card(loopback, [1, 0, 0, 0, 0, 0])),
+            (address(14), Way::Card(loopback + 1, [0; 6])),
+            (address(15), Way::Interface(loopback)),
         ];
-        let filter = program(drones.into_iter(), Others::All);
+        let filter = program(drones.into_iter(), OneIn::ALL);
         for (last, heard) in [
             (5, "word"),
             (6, ""),
@@ -152,10 +173,15 @@ mod tests {
             (8, "word"),
             (9, "word"),
             (10, "word"),
+            (11, "word"),
+            (12, ""),
+            (13, ""),
+            (14, ""),
+            (15, "word"),
         ] {
             assert_eq!(arrives(&filter, address(last)), heard, "from .{last}");
         }
-        let open = program([(address(8), Way::Any)].into_iter(), Others::All);
+        let open = program([(address(8), Way::Any)].into_iter(), OneIn::ALL);
         assert_eq!(arrives(&open, address(10)), "word");
     }
 
@@ -170,7 +196,7 @@ mod tests {
         let drones = drones.chain([(address(99), Way::None)]);
         let ours = UdpSocket::bind("127.0.0.1:0").expect("free");
         ours.set_nonblocking(true).expect("set");
-        let filter = program(drones, Others::Few);
+        let filter = program(drones, OneIn::FIRST);
         SockRef::from(&ours).attach_filter(&filter).expect("taken");
         let to = ours.local_addr().expect("bound");
         let arrived = |last| {

@@ -7,6 +7,8 @@ mod simulators;
 mod tasks;
 mod vehicles;
 mod video;
+#[cfg(test)]
+pub(crate) mod world;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -156,6 +158,29 @@ struct FleetParts {
     discovery: Arc<Discovery>,
 }
 
+impl FleetParts {
+    /// What a fleet consists of; no task of it runs yet.
+    fn new(
+        plan: &FleetPlan,
+        roster: Arc<Roster>,
+        simulators: Vec<(usize, SimulatedDrone)>,
+        options: &FleetOptions,
+    ) -> FleetParts {
+        FleetParts {
+            discovery: Arc::new(Discovery::new(plan, roster.clone())),
+            roster,
+            cancel: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            controls: options.controls.clone(),
+            events: options.events.clone(),
+            serials: options.serials.clone(),
+            takeoff_hold: options.takeoff_hold.clone(),
+            simulators: Mutex::new(simulators),
+            connect_timeout: plan.connect_timeout,
+        }
+    }
+}
+
 impl Fleet {
     /// Checks the configuration, binds the state port and starts the tasks on
     /// the current runtime. Without configured drones nothing is opened.
@@ -174,7 +199,7 @@ impl Fleet {
             ids.push(sink.register(&drone.id, SourceKind::Drone)?);
         }
         options.serials.adopt(&plan.drones);
-        let ways = ways::to(plan.drones.iter());
+        let ways = ways::to(plan.drones.iter().map(|drone| (drone, None)));
         let sockets = options.open(Kind::State, &plan, &ways, plan.state_port);
         // Without drones nobody sends video: the port is left to others.
         let video = (!plan.drones.is_empty())
@@ -190,19 +215,8 @@ impl Fleet {
         if let Some(flights) = &flights {
             flights.recall(&roster);
         }
-        let discovery = Arc::new(Discovery::new(&plan, roster.clone()));
-        let mut inner = FleetParts {
-            discovery,
-            roster,
-            cancel: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            controls: options.controls.clone(),
-            events: options.events.clone(),
-            serials: options.serials.clone(),
-            takeoff_hold: options.takeoff_hold.clone(),
-            simulators: Mutex::new(simulators::own_simulators(&plan.drones, ports)),
-            connect_timeout: plan.connect_timeout,
-        };
+        let simulators = simulators::own_simulators(&plan.drones, ports);
+        let mut inner = FleetParts::new(&plan, roster, simulators, &options);
         inner.spawn(&plan, sockets, video, Arc::new(sink), &options);
         if let Some(flights) = flights {
             let (roster, cancel) = (inner.roster.clone(), inner.cancel.clone());

@@ -11,9 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use readings::clock::Mono;
+use readings::clock::{Mono, sleep};
+use readings::virtual_time;
 use serde::{Deserialize, Serialize};
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::commander::endurance;
@@ -100,7 +100,11 @@ pub(super) struct FlightRecord {
 impl FlightRecord {
     /// That of the state directory `dir`.
     pub(super) fn open(dir: &Path) -> FlightRecord {
-        let file = StateFile::at(dir, FILE);
+        FlightRecord::of(StateFile::at(dir, FILE))
+    }
+
+    /// That in `file`.
+    pub(super) fn of(file: StateFile) -> FlightRecord {
         let kept = file.read();
         FlightRecord {
             file,
@@ -192,12 +196,18 @@ fn airborne(roster: &Roster) -> Airborne {
 
 /// The boot of the machine; empty, and so another one each time, when it does not say.
 fn boot() -> Arc<str> {
+    if virtual_time::here().is_some() {
+        return "world".into();
+    }
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
     id.map_or_else(|_| "".into(), |id| id.trim().into())
 }
 
 /// Milliseconds since the machine was booted, sleep included.
 fn boot_ms() -> u64 {
+    if let Some(time) = virtual_time::here() {
+        return time.now_ms;
+    }
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let (s, ns) = (now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs());
     s.saturating_mul(1_000).saturating_add(ns / 1_000_000)

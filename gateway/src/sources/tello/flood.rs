@@ -12,53 +12,116 @@ use std::time::Duration;
 
 use readings::clock::Mono;
 
-use super::filter::LET_IN_ONE_OF;
-
 /// Datagrams of strangers in a window that make a flood. Three times what as many
 /// drones send as are noticed without being configured (64, ten a second each).
 const FLOOD: u32 = 2_000;
 
+/// Of a flood, so many in a window are heard still: what they cost is a two-hundredth of
+/// a core, and drones that are not configured are among them in a small flood.
+const HEARD: u32 = 1_000;
+
+/// Below this share of [`HEARD`] more are let in again. Wider than a step, so that a flood
+/// that keeps its pace keeps its filter.
+const FEW_OF_HEARD: u32 = 16;
+
 /// Length of a window; also how often it is looked whether a flood is over.
 pub(super) const WINDOW: Duration = Duration::from_secs(1);
 
-/// Counts strangers' datagrams on one socket.
-#[derive(Debug, Default)]
-pub(super) struct Strangers {
-    begun: Mono,
-    counted: u32,
-    flooded: bool,
+/// How many of strangers' datagrams come in: one in so many, a power of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OneIn(u32);
+
+impl OneIn {
+    /// Nobody floods.
+    pub(super) const ALL: OneIn = OneIn(1);
+    /// When a flood begins: a drone that is not configured is heard every 1.6 s then, and
+    /// counts as gone after 5 s.
+    pub(super) const FIRST: OneIn = OneIn(16);
+    /// Of a million a second, two hundred and fifty.
+    const LEAST: OneIn = OneIn(4096);
+    /// From one to the next.
+    const STEP: u32 = 4;
+
+    /// The number, for the kernel's filter.
+    pub(super) const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// As it was stored: none for what is no power of two.
+    pub(super) fn new(one_in: u32) -> Option<OneIn> {
+        one_in.is_power_of_two().then_some(OneIn(one_in))
+    }
+
+    fn fewer(self) -> OneIn {
+        match self {
+            OneIn::ALL => OneIn::FIRST,
+            OneIn(one_in) => OneIn((one_in * OneIn::STEP).min(OneIn::LEAST.0)),
+        }
+    }
+
+    fn more(self) -> OneIn {
+        OneIn((self.0 / OneIn::STEP).max(OneIn::FIRST.0))
+    }
 }
 
-/// What has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flood {
-    Begins,
-    Ends,
+/// Counts strangers' datagrams on one socket.
+#[derive(Debug)]
+pub(super) struct Strangers {
+    begun: Mono,
+    /// That came in, in this window.
+    heard: u32,
+    let_in: OneIn,
+}
+
+impl Default for Strangers {
+    fn default() -> Strangers {
+        Strangers {
+            begun: Mono::default(),
+            heard: 0,
+            let_in: OneIn::ALL,
+        }
+    }
 }
 
 impl Strangers {
-    /// Counts a datagram from an address that is no drone's.
-    pub(super) fn count(&mut self, now: Mono) -> Option<Flood> {
-        self.counted += if self.flooded { LET_IN_ONE_OF } else { 1 };
-        if !self.flooded && self.counted >= FLOOD && now.since(self.begun) < WINDOW {
-            self.flooded = true;
-            return Some(Flood::Begins);
+    /// Counts a datagram from an address that is no drone's. What is to come in from now
+    /// on, if that changes.
+    pub(super) fn count(&mut self, now: Mono) -> Option<OneIn> {
+        self.heard += 1;
+        let most = match self.let_in {
+            OneIn::ALL => FLOOD,
+            _ => HEARD,
+        };
+        if self.heard < most || now.since(self.begun) >= WINDOW {
+            return self.look(now);
         }
-        self.look(now)
+        // At once: a whole window of it would take the room of drones.
+        (self.begun, self.heard) = (now, 0);
+        self.change(self.let_in.fewer())
     }
 
     /// Judges the window, if it is over.
-    pub(super) fn look(&mut self, now: Mono) -> Option<Flood> {
+    pub(super) fn look(&mut self, now: Mono) -> Option<OneIn> {
         if now.since(self.begun) < WINDOW {
             return None;
         }
-        let counted = std::mem::take(&mut self.counted);
         self.begun = now;
+        let heard = std::mem::take(&mut self.heard);
+        let sent = u64::from(heard) * u64::from(self.let_in.get());
         // Half: what swells and ebbs around the limit is one flood, not many.
-        (self.flooded && counted < FLOOD / 2).then(|| {
-            self.flooded = false;
-            Flood::Ends
-        })
+        if sent < u64::from(FLOOD / 2) {
+            return self.change(OneIn::ALL);
+        }
+        match heard < HEARD / FEW_OF_HEARD {
+            true => self.change(self.let_in.more()),
+            false => None,
+        }
+    }
+
+    fn change(&mut self, to: OneIn) -> Option<OneIn> {
+        let is_change = self.let_in != to;
+        self.let_in = to;
+        is_change.then_some(to)
     }
 }
 
@@ -70,30 +133,67 @@ mod tests {
         Mono::from_millis(millis)
     }
 
-    fn count(strangers: &mut Strangers, datagrams: u32, at: u64) -> Vec<Flood> {
+    fn count(strangers: &mut Strangers, datagrams: u32, at: u64) -> Vec<u32> {
         (0..datagrams)
             .filter_map(|_| strangers.count(ms(at)))
+            .map(OneIn::get)
             .collect()
     }
 
     #[test]
     fn a_flood_begins_at_once_and_ends_when_it_has_ebbed() {
         let mut strangers = Strangers::default();
-        assert_eq!(count(&mut strangers, FLOOD - 1, 10), []);
-        assert_eq!(count(&mut strangers, 1, 20), [Flood::Begins]);
-        assert_eq!(strangers.look(ms(1_000)), None, "that was the first window");
+        assert_eq!(count(&mut strangers, FLOOD - 1, 10), Vec::<u32>::new());
+        assert_eq!(count(&mut strangers, 1, 20), [16]);
         // With the filter, a sixteenth arrives of what is sent.
-        assert_eq!(count(&mut strangers, FLOOD / 16, 1_500), []);
-        assert_eq!(strangers.look(ms(2_000)), None, "it goes on");
-        assert_eq!(strangers.look(ms(3_000)), Some(Flood::Ends));
-        assert_eq!(strangers.look(ms(4_000)), None, "once");
+        for second in 0..3 {
+            let nothing = Vec::<u32>::new();
+            let at = 500 + second * 1_000;
+            assert_eq!(count(&mut strangers, FLOOD / 16, at), nothing);
+            assert_eq!(strangers.look(ms(at + 520)), None, "it goes on");
+        }
+        assert_eq!(strangers.look(ms(4_020)), Some(OneIn::ALL));
+        assert_eq!(strangers.look(ms(5_020)), None, "once");
+    }
+
+    #[test]
+    fn of_whatever_pace_few_are_heard_and_the_filter_stays_as_it_is() {
+        for sent_a_second in [20_000, 200_000, 2_000_000] {
+            let (mut strangers, mut let_in, mut changes) = (Strangers::default(), 1, 0);
+            let (mut heard, mut settled) = (0, 0);
+            // Ten seconds by the tenth of a millisecond, as a kernel that is exact would do.
+            for tick in 0..100_000 {
+                let arrived = |tick: u64| tick * sent_a_second / 10_000 / u64::from(let_in);
+                for _ in arrived(tick)..arrived(tick + 1) {
+                    heard += 1;
+                    if let Some(one_in) = strangers.count(ms(tick / 10)) {
+                        (let_in, changes) = (one_in.get(), changes + 1);
+                        break;
+                    }
+                }
+                if tick % 10_000 == 0
+                    && let Some(one_in) = strangers.look(ms(tick / 10))
+                {
+                    (let_in, changes) = (one_in.get(), changes + 1);
+                }
+                if tick == 20_000 {
+                    (heard, settled) = (0, changes);
+                }
+            }
+            assert!(heard <= 8 * HEARD, "{heard} of {sent_a_second} a second");
+            assert!(heard >= 8 * HEARD / FEW_OF_HEARD, "{heard}: somebody is");
+            assert_eq!(changes, settled, "{sent_a_second} a second");
+        }
     }
 
     #[test]
     fn many_drones_that_are_not_configured_are_no_flood() {
         let mut strangers = Strangers::default();
         for second in 1..100 {
-            assert_eq!(count(&mut strangers, 640, second * 1_000), []);
+            assert_eq!(
+                count(&mut strangers, 640, second * 1_000),
+                Vec::<u32>::new()
+            );
         }
     }
 }

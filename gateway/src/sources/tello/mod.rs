@@ -44,6 +44,8 @@ mod ways;
 
 pub(crate) use discovery::{Answer, ask_configured};
 pub use discovery::{Detection, Method, NotAllowed, Searched, Verification};
+#[cfg(test)]
+pub(crate) use fleet::world;
 pub use fleet::{Fleet, FleetOptions, FleetStats};
 pub(crate) use plan::check_config;
 pub use roster::{DroneStats, PortView};

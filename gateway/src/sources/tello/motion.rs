@@ -246,8 +246,8 @@ impl Motion {
         self.over_since.is_none()
     }
 
-    /// How high it is over where it took off, for a ceiling: the highest that any sensor
-    /// says, in cm. `h` may stand still or drift, the floor may be a pit or a table, the
+    /// How high it is over where it took off, for every limit and ceiling, whether a move is
+    /// judged by it or a flight is ended: the highest that any sensor says, in cm. `h` may stand still or drift, the floor may be a pit or a table, the
     /// barometer is believed only where it is far above both. None: no sensor says.
     pub(super) fn height_under_ceiling_cm(&self) -> Option<i32> {
         let floor_cm = self.floor_cm.map(|cm| i32::from(cm) - FLOOR_ON_GROUND_CM);

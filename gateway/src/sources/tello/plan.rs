@@ -16,6 +16,7 @@ use tello::ACCESS_POINT_ADDRESS;
 use thiserror::Error;
 
 use super::commander::{Policy, Word, word};
+use super::routes;
 use crate::config::{
     Drone, DroneMode, Drones, LOST_AFTER_S, MAX_DRONES, MAX_ID_BYTES, Range, RangeError, is_id,
 };
@@ -325,7 +326,9 @@ fn settle(config: &Drones, drone: &Drone, index: usize) -> Result<DronePlan, Fle
 }
 
 fn serial(id: &str, text: &str) -> Result<Word, FleetError> {
-    word(text).ok_or_else(|| FleetError::BadSerial {
+    // The kernel writes a MAC address in small letters; people copy it from a label.
+    let small = routes::mac(text.trim()).map(|_| text.to_ascii_lowercase());
+    word(small.as_deref().unwrap_or(text)).ok_or_else(|| FleetError::BadSerial {
         id: id.to_owned(),
         serial: text.to_owned(),
     })
@@ -343,6 +346,7 @@ fn policy(config: &Drones, drone: &Drone) -> Policy {
             .unwrap_or(config.takeoff_battery_pct),
         land_battery_pct: limits.land_battery_pct.unwrap_or(config.land_battery_pct),
         height_limit_cm: limits.land_height_cm,
+        pad_limit_cm: limits.pad_distance_cm,
     }
 }
 

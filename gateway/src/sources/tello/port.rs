@@ -20,8 +20,8 @@ use tokio::net::UdpSocket;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::filter::{Others, Way};
-use super::flood::{self, Flood, Strangers};
+use super::filter::Way;
+use super::flood::{self, OneIn, Strangers};
 use super::plan::FleetPlan;
 use super::roster::{DroneRecord, PortHolder, PortRecord, Roster};
 use super::socket;
@@ -108,7 +108,7 @@ impl Port {
     /// Serves until cancelled. `first` is what the first bind came to, if that was tried.
     pub(super) async fn run(self: Arc<Self>, first: Option<io::Result<UdpSocket>>) {
         let bind = || {
-            let filter = self.roster.filter(&self.record().interface, Others::All);
+            let filter = self.roster.filter(&self.record().interface, OneIn::ALL);
             socket::bind(self.local, self.interface(), self.shared, &filter)
         };
         let (mut wait, mut opened) = (RETRY.0, first.unwrap_or_else(bind));
@@ -149,7 +149,7 @@ impl Port {
         let mut buffer = [0; BUFFER_BYTES];
         loop {
             // What is rare stands first: in a flood there is always something to receive.
-            let flood = tokio::select! {
+            let let_in = tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => return Ended::Cancelled,
                 Ok(()) = ways.changed() => {
@@ -175,32 +175,32 @@ impl Port {
                     }
                 },
             };
-            if let Some(flood) = flood {
-                self.hold_back(socket, flood);
+            if let Some(one_in) = let_in {
+                self.let_in(socket, one_in);
             }
         }
     }
 
-    /// Has the kernel keep most of what strangers send, or nothing any more.
-    fn hold_back(&self, socket: &UdpSocket, flood: Flood) {
-        let flooded = flood == Flood::Begins;
-        self.record().flooded.store(flooded, Relaxed);
+    /// Has the kernel let in so many of what strangers send.
+    fn let_in(&self, socket: &UdpSocket, one_in: OneIn) {
+        let before = self.record().let_in_one_of.swap(one_in.get(), Relaxed);
         self.filter(socket);
-        tracing::warn!(kind = ?self.kind, interface = self.interface(), flooded, "datagrams of strangers");
+        let (is, was) = (one_in != OneIn::ALL, before != OneIn::ALL.get());
+        // A flood that swells is the same flood.
+        if is != was {
+            tracing::warn!(kind = ?self.kind, interface = self.interface(), flooded = is, "datagrams of strangers");
+        }
     }
 
     /// Sets the filter anew, by what is known of ways and of a flood.
     fn filter(&self, socket: &UdpSocket) {
-        let others = match self.record().flooded.load(Relaxed) {
-            true => Others::Few,
-            false => Others::All,
-        };
+        let others = OneIn::new(self.record().let_in_one_of.load(Relaxed)).unwrap_or(OneIn::ALL);
         let filter = self.roster.filter(&self.record().interface, others);
         socket::limit(socket, &filter);
     }
 
     /// Takes a datagram; whether it was a drone's.
-    fn take(&self, datagram: &[u8], from: SocketAddr) -> bool {
+    pub(super) fn take(&self, datagram: &[u8], from: SocketAddr) -> bool {
         let slot = self.roster.identify(self.index, from);
         if slot.is_none() {
             self.record().foreign.fetch_add(1, Relaxed);
@@ -342,7 +342,7 @@ impl Sockets {
             let socket = match &probe {
                 Ok(()) => {
                     let drones = plan.drones.iter().zip(ways.iter().copied());
-                    let filter = ways::filter_of(drones, interface, Others::All);
+                    let filter = ways::filter_of(drones, interface, OneIn::ALL);
                     socket::bind(local, interface.as_deref(), shared, &filter)
                 }
                 Err(error) => Err(io::Error::from(error.kind())),

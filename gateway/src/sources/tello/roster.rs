@@ -5,7 +5,7 @@
 //! not hold up a datagram. No I/O here.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use std::time::Duration;
@@ -17,7 +17,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use super::commander::{FRESH_WITHIN, MAX_REQUESTS, Request};
-use super::filter::{Others, Way};
+use super::filter::{Mac, Way};
+use super::flood::OneIn;
 use super::link::{LinkStats, LinkStatus, Reason};
 use super::live::{Live, StateStats};
 use super::plan::{DronePlan, FleetPlan};
@@ -71,7 +72,8 @@ pub(crate) struct PortRecord {
     pub(crate) foreign: AtomicU64,
     pub(crate) elsewhere: AtomicU64,
     pub(crate) errors: AtomicU64,
-    pub(crate) flooded: AtomicBool,
+    /// Of strangers' datagrams one in so many comes in; all but in a flood.
+    pub(crate) let_in_one_of: AtomicU32,
     /// What the kernel calls the socket; 0 is none.
     pub(crate) inode: AtomicU64,
 }
@@ -97,6 +99,8 @@ pub(crate) struct DroneRecord {
     live: Mutex<Live>,
     link: Mutex<LinkStatus>,
     identity: Mutex<Identity>,
+    /// The network card that it was seen to have when it said who it is.
+    card: Mutex<Option<Mac>>,
     /// Where somebody's thumbs are.
     pub(crate) sticks: StickSlot,
     /// What its camera sends.
@@ -118,6 +122,12 @@ impl DroneRecord {
     pub(crate) fn identity(&self) -> MutexGuard<'_, Identity> {
         // Replaced whole.
         self.identity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one network card whose states count, while that is known.
+    pub(crate) fn card(&self) -> MutexGuard<'_, Option<Mac>> {
+        // Replaced whole.
+        self.card.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its address now: the real drone's, or its stand-in's.
@@ -238,7 +248,7 @@ impl PortRecord {
             foreign: AtomicU64::new(0),
             elsewhere: AtomicU64::new(0),
             errors: AtomicU64::new(0),
-            flooded: AtomicBool::new(false),
+            let_in_one_of: AtomicU32::new(OneIn::ALL.get()),
             inode: AtomicU64::new(0),
         }
     }
@@ -246,7 +256,7 @@ impl PortRecord {
     /// The socket is open, for the first time or anew: without a filter.
     pub(crate) fn opened(&self, inode: Option<u64>) {
         self.inode.store(inode.unwrap_or(0), Relaxed);
-        self.flooded.store(false, Relaxed);
+        self.let_in_one_of.store(OneIn::ALL.get(), Relaxed);
     }
 
     /// As statistics show it.
@@ -256,7 +266,7 @@ impl PortRecord {
             foreign: self.foreign.load(Relaxed),
             elsewhere: self.elsewhere.load(Relaxed),
             errors: self.errors.load(Relaxed),
-            flooded: self.flooded.load(Relaxed),
+            flooded: self.let_in_one_of.load(Relaxed) != OneIn::ALL.get(),
         }
     }
 }
@@ -289,6 +299,7 @@ impl Roster {
                 live: Mutex::default(),
                 link: Mutex::default(),
                 identity: Mutex::default(),
+                card: Mutex::default(),
                 sticks: StickSlot::default(),
                 video: Arc::default(),
             }
@@ -313,24 +324,39 @@ impl Roster {
 
     /// Looks which interface leads to each drone now.
     pub(crate) fn look_for_ways(&self) {
-        let now = ways::to(self.slots.iter().map(|slot| &slot.plan));
-        self.ways.send_if_modified(|before| {
+        let now = ways::to(self.slots.iter().map(|slot| (&slot.plan, *slot.card())));
+        let cards = now
+            .iter()
+            .filter(|way| matches!(way, Way::Card(..)))
+            .count();
+        let has_changed = self.ways.send_if_modified(|before| {
             let has_changed = *before != now;
             *before = now;
             has_changed
         });
+        if has_changed {
+            tracing::info!(
+                cards,
+                "ways to drones changed; network cards known to be a drone's"
+            );
+        }
     }
 
-    /// The way to what is behind the drone `index` now.
+    /// The way to what is behind the drone `index` now, for its replies. Not told apart by
+    /// its network card: its socket is not made anew in the middle of a talk, and a reply
+    /// alone moves nothing.
     pub(crate) fn way(&self, index: usize) -> Way {
         if self.slots[index].address().is_loopback() {
             return Way::Any; // a stand-in
         }
-        self.ways.borrow()[index]
+        match self.ways.borrow()[index] {
+            Way::Card(interface, _) => Way::Interface(interface),
+            way => way,
+        }
     }
 
     /// The filter of a state or video socket on `interface`.
-    pub(crate) fn filter(&self, interface: &Option<Arc<str>>, others: Others) -> Vec<SockFilter> {
+    pub(crate) fn filter(&self, interface: &Option<Arc<str>>, others: OneIn) -> Vec<SockFilter> {
         let ways = self.ways.borrow();
         let drones = self.slots.iter().map(|slot| &slot.plan);
         ways::filter_of(drones.zip(ways.iter().copied()), interface, others)
@@ -396,12 +422,13 @@ impl Roster {
             interface: slot.plan.interface.clone(),
             source: slot.source,
             link,
-            reason: reason.map(|reason| self.explain(slot, reason)),
+            reason: reason.map(|reason| self.explain(slot, reason, state.temperature_high_c)),
             last_seen: heard.map(|heard| heard.wall),
             last_seen_mono: heard.map(|heard| heard.at),
             battery_pct: state.battery_pct,
             temperature_c: state.temperature_high_c,
             height_cm: state.height_cm,
+            height_under_ceiling_cm: live.motion().height_under_ceiling_cm(),
             flight_time_s: state.motor_time_s,
             speed_cm_s: state.speed_cm_s(),
             attitude_deg: state.attitude_deg(),
@@ -415,13 +442,20 @@ impl Roster {
         }
     }
 
-    /// A reason in words. One that does not answer may stream from another address.
-    pub(crate) fn explain(&self, slot: &DroneRecord, reason: Reason) -> String {
-        let words = reason.explain(
+    /// A reason in words. One that does not answer may stream from another address, or have
+    /// switched itself off at `last_c`. Is called with the drone's newest state locked.
+    pub(crate) fn explain(
+        &self,
+        slot: &DroneRecord,
+        reason: Reason,
+        last_c: Option<f64>,
+    ) -> String {
+        let mut words = reason.explain(
             slot.target(),
             slot.plan.interface.as_deref(),
             self.state_port,
         );
+        words.extend(reason.heat(last_c));
         let is_elsewhere = matches!(reason, Reason::NoAnswer | Reason::NothingListens);
         let elsewhere = is_elsewhere.then(|| self.unconfigured().present(Mono::now()).next());
         match elsewhere.flatten() {

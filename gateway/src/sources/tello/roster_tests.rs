@@ -34,7 +34,12 @@ fn roster(drones: &[(&str, &str, Option<u16>, Option<&str>)]) -> Roster {
                 .expect("room")
         })
         .collect();
-    Roster::new(&plan, &ids, ways::to(plan.drones.iter()), (8890, 11111))
+    Roster::new(
+        &plan,
+        &ids,
+        ways::to(plan.drones.iter().map(|drone| (drone, None))),
+        (8890, 11111),
+    )
 }
 
 fn found(roster: &Roster, socket: usize, from: &str) -> Option<String> {

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
+use super::filter::Mac;
+
 /// Where Linux shows them.
 const ROUTES: &str = "/proc/net/route";
 
@@ -62,6 +64,16 @@ pub(super) fn leading_to(routes: &[Route], address: Ipv4Addr) -> Option<&Route> 
 pub(super) fn neighbour(address: Ipv4Addr, interface: Option<&str>) -> Option<String> {
     let table = std::fs::read_to_string(NEIGHBOURS).ok()?;
     neighbour_of(&table, address, interface)
+}
+
+/// A MAC address from its text.
+pub(super) fn mac(text: &str) -> Option<Mac> {
+    let mut bytes = text.split(':').map(|byte| u8::from_str_radix(byte, 16));
+    let mut mac = Mac::default();
+    for place in &mut mac {
+        *place = bytes.next()?.ok()?;
+    }
+    bytes.next().is_none().then_some(mac)
 }
 
 /// `IP address  HW type  Flags  HW address  Mask  Device`.
@@ -142,6 +154,16 @@ pub(super) mod tests {
         assert_eq!(mac(1, Some("wlan2")).as_deref(), Some("60:60:1f:00:00:02"));
         assert_eq!(mac(1, None).as_deref(), Some("60:60:1f:00:00:01"));
         assert_eq!((mac(9, None), mac(8, None)), (None, None));
+        let bytes = super::mac("60:60:1f:00:00:02");
+        assert_eq!(bytes, Some([0x60, 0x60, 0x1f, 0, 0, 2]));
+        for text in [
+            "",
+            "60:60:1f:00:00",
+            "60:60:1f:00:00:02:03",
+            "x0:60:1f:0:0:0",
+        ] {
+            assert_eq!(super::mac(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -10,15 +10,21 @@ use std::sync::Arc;
 use socket2::SockFilter;
 use tello::ACCESS_POINT_ADDRESS;
 
-use super::filter::{self, Others, Way};
+use super::filter::{self, Mac, Way};
+use super::flood::OneIn;
 use super::plan::DronePlan;
 use super::routes::{self, Route};
 use super::socket;
 
-/// The ways to those drones as they are now, in their order.
-pub(super) fn to<'a>(drones: impl Iterator<Item = &'a DronePlan>) -> Box<[Way]> {
+/// The ways to those drones as they are now, in their order; by its network card to one of
+/// which that is known.
+pub(super) fn to<'a>(drones: impl Iterator<Item = (&'a DronePlan, Option<Mac>)>) -> Box<[Way]> {
     let routes = routes::now();
-    drones.map(|drone| one(drone, &routes)).collect()
+    let way = |(drone, card): (&DronePlan, Option<Mac>)| match (one(drone, &routes), card) {
+        (Way::Interface(index), Some(card)) => Way::Card(index, card),
+        (way, _) => way,
+    };
+    drones.map(way).collect()
 }
 
 fn one(drone: &DronePlan, routes: &[Route]) -> Way {
@@ -54,7 +60,7 @@ fn is_ours(address: IpAddr) -> bool {
 pub(super) fn filter_of<'a>(
     drones: impl Iterator<Item = (&'a DronePlan, Way)>,
     interface: &Option<Arc<str>>,
-    others: Others,
+    others: OneIn,
 ) -> Vec<SockFilter> {
     let is_here = |drone: &DronePlan| drone.interface.is_none() || drone.interface == *interface;
     let addresses = drones

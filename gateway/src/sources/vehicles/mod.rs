@@ -4,6 +4,7 @@
 //! Beside the sources that use it, so that routes and live sockets know drones and not
 //! kinds of drones: [`VehicleKind`] is the seam. Must not know any kind.
 
+mod bounds;
 mod control;
 mod drone_words;
 mod kind;
@@ -12,6 +13,7 @@ mod takeoff;
 mod view;
 mod wish;
 
+pub(crate) use bounds::{Bounds, SECONDS_PER_PERCENT, TAKEOFF_HEIGHT_CM, takes_s, within};
 pub use control::{Control, Controls};
 pub(crate) use drone_words::{DroneWords, explained};
 pub use kind::{VehicleKind, Vehicles};

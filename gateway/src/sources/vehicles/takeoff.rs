@@ -14,6 +14,12 @@ pub trait TakeoffHold: Send + Sync + 'static {
     /// Why the drone `id` may not take off, in words. Asked when a take-off is asked, and
     /// again when it leaves: must not wait.
     fn why_not(&self, id: &str) -> Option<Arc<str>>;
+
+    /// Why nobody flies the drone `id` on, also in the air, in words: an emergency stop is
+    /// engaged. Asked as often, and must not wait either.
+    fn stopped(&self, _id: &str) -> Option<Arc<str>> {
+        None
+    }
 }
 
 /// Nothing keeps them.
@@ -45,6 +51,12 @@ impl TakeoffGate {
     #[must_use]
     pub fn why_not(&self) -> Option<Arc<str>> {
         self.hold.why_not(&self.id)
+    }
+
+    /// Why nobody flies it on.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Arc<str>> {
+        self.hold.stopped(&self.id)
     }
 }
 

@@ -89,6 +89,8 @@ pub struct Identity {
     pub sdk: Option<String>,
     /// Its hardware.
     pub hardware: Option<String>,
+    /// First words of commands that its firmware said it does not know.
+    pub unsupported: Vec<String>,
     /// What is to be thought of it.
     pub verification: Verification,
     /// Why it is taken for another drone, in words.
@@ -150,6 +152,9 @@ pub struct DroneView {
     pub temperature_c: Option<f64>,
     /// Height in cm.
     pub height_cm: Option<i32>,
+    /// The height that limits and ceilings are judged by, in cm: the highest that any of its
+    /// sensors says.
+    pub height_under_ceiling_cm: Option<i32>,
     /// Motor time in s.
     pub flight_time_s: Option<u32>,
     /// Speed in cm/s.
@@ -192,6 +197,7 @@ impl DroneView {
             battery_pct: None,
             temperature_c: None,
             height_cm: None,
+            height_under_ceiling_cm: None,
             flight_time_s: None,
             speed_cm_s: None,
             attitude_deg: None,

@@ -87,6 +87,12 @@ pub enum Refusal {
         /// Major version that was found.
         found: u8,
     },
+    /// It said that it knows no such command.
+    #[error(
+        "the drone said before that its firmware does not know this command; it is asked again \
+         after it was switched off and on"
+    )]
+    NotInFirmware,
     /// It lies on its back or its side.
     #[error("the drone lies on its back: set it upright, look at its propellers, then take off")]
     UpsideDown,
@@ -136,9 +142,34 @@ pub enum Refusal {
         /// The limit.
         limit_cm: u16,
     },
+    /// The battery would not last for the whole way.
+    #[error(
+        "the battery does not last for this way: {battery_pct} %, and it is landed at {least_pct} %; \
+         ask for less, or fly it faster"
+    )]
+    BatteryShort {
+        /// Its charge.
+        battery_pct: u8,
+        /// At which it is landed.
+        least_pct: u8,
+    },
+    /// The way would lead farther from the pad than was set.
+    #[error(
+        "too far from the mission pad: it would lead {reach_cm} cm away, and \
+         drones.limits.pad_distance_cm is {limit_cm} cm; ask for less, or go to a point over the pad"
+    )]
+    FarFromPad {
+        /// How far it may lead.
+        reach_cm: u32,
+        /// The limit.
+        limit_cm: u16,
+    },
     /// Something that is not the drone's own keeps it on the ground.
     #[error("no take-off: {0}")]
     Held(Arc<str>),
+    /// An emergency stop is engaged, and it is in the air.
+    #[error("the drone is not flown on, only land, stop and emergency are sent: {0}")]
+    Stopped(Arc<str>),
     /// Too many commands wait already.
     #[error("too many commands wait for this drone; try again when some are done")]
     Full,

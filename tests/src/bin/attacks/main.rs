@@ -2,7 +2,7 @@
 //! answers and for its alerts, and what the gateway is left with when the attack is over.
 //!
 //! ```text
-//! cargo run -p gateway-tests --bin attacks -- [NAME…] [--seconds N] [--untimed]
+//! cargo run -p gateway-tests --bin attacks -- [NAME…] [--seconds N] [--waves N] [--untimed]
 //! ```
 //!
 //! Ends with 1 when a promise of `SPECIFICATION.md` is broken. The attackers come by
@@ -25,8 +25,8 @@ use kinds::{KINDS, Target};
 const MOST_ANSWER: Duration = Duration::from_millis(100);
 /// The same from a drone's datagram to its alert on a WebSocket.
 const MOST_ALERT: Duration = Duration::from_millis(50);
-/// What a second wave may leave in memory beyond the first: an allocator keeps some of what
-/// was let go, and uses it again; what grows with each wave is a leak.
+/// What all further waves together may leave in memory beyond the first: an allocator keeps
+/// some of what was let go, and uses it again; what grows with each wave is a leak.
 const MOST_LEFT_KB: u64 = 2 * 1024;
 /// How long memory has to get there: connections end by their own time-outs.
 const UNTIL_LEFT: Duration = Duration::from_secs(15);
@@ -35,11 +35,12 @@ const LOOK: Duration = Duration::from_millis(200);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let (mut names, mut seconds, mut is_timed) = (Vec::new(), 5, true);
+    let (mut names, mut seconds, mut waves, mut is_timed) = (Vec::new(), 5, 2, true);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--seconds" => seconds = arguments.next().unwrap_or_default().parse()?,
+            "--waves" => waves = arguments.next().unwrap_or_default().parse()?,
             // On a machine that does other things as well, times are shown and not judged.
             "--untimed" => is_timed = false,
             name if KINDS.iter().any(|kind| kind.name == name) => names.push(argument),
@@ -50,13 +51,13 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     println!(
-        "| attack, {seconds} s | answer p99 ms | alert p99 ms | most kB more | kB left by a first wave | by a second |"
+        "| attack, {seconds} s | answer p99 ms | alert p99 ms | most kB more | kB left by a first wave | by those after it |"
     );
     println!("|---|---|---|---|---|---|");
     let mut broken = Vec::new();
     for kind in KINDS {
         if names.is_empty() || names.iter().any(|name| name == kind.name) {
-            let seen = attack(kind, Duration::from_secs(seconds));
+            let seen = attack(kind, Duration::from_secs(seconds), waves);
             let seen = seen.await.with_context(|| kind.name.to_owned())?;
             println!("| {} | {seen}", kind.name);
             broken.extend(
@@ -74,7 +75,7 @@ struct Seen {
     answer: Duration,
     alert: Duration,
     most_kb: u64,
-    /// Left by the first wave, and by the second beyond it.
+    /// Left by the first wave, and by the others beyond it.
     left_kb: [u64; 2],
 }
 
@@ -107,8 +108,9 @@ impl std::fmt::Display for Seen {
     }
 }
 
-async fn attack(kind: &kinds::Kind, length: Duration) -> anyhow::Result<Seen> {
+async fn attack(kind: &kinds::Kind, length: Duration, waves: usize) -> anyhow::Result<Seen> {
     let gateway = Gateway::builder()
+        .as_the_service()
         .drone("d1", 2)
         // Limits of requests a minute would end most of it at once, the healthy client's as well.
         .access("rate_limit_enabled = false")
@@ -120,12 +122,12 @@ async fn attack(kind: &kinds::Kind, length: Duration) -> anyhow::Result<Seen> {
     let mut healthy = Healthy::beside(&gateway).await?;
     // Once without an attack: caches, histories and the client's own connections.
     healthy.work(Duration::from_secs(1)).await?;
-    let resident = || anyhow::Ok(process::resident_kb(pid)?.0);
+    let resident = || process::anonymous_kb(pid);
     let before = resident()?;
     healthy.forget();
 
-    let (mut most, mut left) = (before, [before; 3]);
-    for wave in 1..left.len() {
+    let (mut most, mut left) = (before, vec![before]);
+    while left.len() <= waves {
         let target = Target::of(&gateway, healthy.state_port())?;
         let attackers = (kind.begin)(target);
         let end = Instant::now() + length;
@@ -134,17 +136,22 @@ async fn attack(kind: &kinds::Kind, length: Duration) -> anyhow::Result<Seen> {
             most = most.max(resident()?);
         }
         drop(attackers);
-        let deadline = Instant::now() + UNTIL_LEFT;
-        while resident()? > left[wave - 1] + MOST_LEFT_KB && Instant::now() < deadline {
+        // As low as it gets: connections end one by one, and heaps with them.
+        let (deadline, mut least) = (Instant::now() + UNTIL_LEFT, resident()?);
+        while least > before + MOST_LEFT_KB && Instant::now() < deadline {
             sleep(LOOK).await;
+            least = least.min(resident()?);
         }
-        left[wave] = resident()?;
+        left.push(least);
     }
     let (answer, alert) = healthy.slowest_of_a_hundred();
     Ok(Seen {
         answer,
         alert,
         most_kb: most - before,
-        left_kb: [1, 2].map(|wave| left[wave].saturating_sub(left[wave - 1])),
+        left_kb: [
+            left[1].saturating_sub(before),
+            left[waves].saturating_sub(left[1]),
+        ],
     })
 }

@@ -5,8 +5,8 @@
 //! cargo run --profile ship -p gateway-tests --bin bench -- [NAME…] [--seconds N]
 //! ```
 //!
-//! Names: size start memory http handshakes latency flood datagrams bridge commands sticks fleet video soak
-//! night; all of them but the last two by default. Nothing here is a test: figures are printed, with the
+//! Names: size start memory http handshakes latency flood datagrams bridge commands sticks fleet video recording
+//! soak night; all of them but the last two by default. Nothing here is a test: figures are printed, with the
 //! medians of rounds that alternate between the two servers, because machines
 //! are noisy. Server cost is CPU time read from /proc, not wall time.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
@@ -18,6 +18,7 @@ mod line;
 mod nginx;
 mod night;
 mod path;
+mod recorded;
 mod resident;
 mod sticks;
 mod video;
@@ -57,6 +58,7 @@ async fn main() -> anyhow::Result<()> {
             "sticks",
             "fleet",
             "video",
+            "recording",
         ]
         .map(str::to_owned)
         .to_vec();
@@ -85,6 +87,7 @@ async fn main() -> anyhow::Result<()> {
             "sticks" => sticks::sticks().await?,
             "fleet" => fleet::fleet(stretch).await?,
             "video" => video::relay(stretch).await?,
+            "recording" => recorded::recording(stretch).await?,
             other => anyhow::bail!("no benchmark is called {other:?}"),
         }
         println!();

@@ -117,6 +117,7 @@ pub(crate) async fn soak() -> anyhow::Result<()> {
 
 async fn three_drones() -> anyhow::Result<Gateway> {
     let builder = Gateway::builder()
+        .as_the_service()
         .drone("d1", 2)
         .drone("d2", 3)
         .drone("d3", 4);

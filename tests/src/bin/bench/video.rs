@@ -17,7 +17,11 @@ const FPS: u64 = 30;
 /// Bytes of a frame and of a whole picture, of which each second has one: 2 Mbit/s.
 const FRAME_BYTES: (usize, usize) = (7_500, 30_000);
 
-/// CPU and memory of one drone at 2 Mbit/s, without viewers and with eight.
+/// A player's stream, over TLS.
+const TS: &str = "/api/drones/d1/camera/stream.ts";
+
+/// CPU and memory of one drone at 2 Mbit/s, without viewers, with eight, and with eight
+/// players.
 pub(crate) async fn relay(stretch: Duration) -> anyhow::Result<()> {
     let gateway = Gateway::builder()
         .drones("lost_after_s = 60.0")
@@ -28,10 +32,26 @@ pub(crate) async fn relay(stretch: Duration) -> anyhow::Result<()> {
     let peer = Drone::at(gateway.block().host(2)).await?;
     let to = peer.enter_sdk_mode().await?;
     peer.send(to, &drone::state(80, 60)).await?;
+    // Players are let in where the gateway has asked for video.
+    let admin = gateway.admin()?;
+    let (begun, heard) = tokio::join!(
+        admin.post("/api/drones/d1/camera/stream/start"),
+        peer.obey("streamon")
+    );
+    begun?.expect(200);
+    heard?;
     let filming = tokio::spawn(film(peer, gateway.block().gateway()));
-    for viewers in [0, VIEWERS] {
+    for (kind, viewers) in [("viewers", 0), ("viewers", VIEWERS), ("players", VIEWERS)] {
         let mut reading = Vec::new();
         for _ in 0..viewers {
+            if kind == "players" {
+                let client = gateway.reader()?;
+                reading.push(tokio::spawn(async move {
+                    // (For as long as the drone films.)
+                    client.get(TS).await.map_or(0, |answer| answer.body.len())
+                }));
+                continue;
+            }
             let mut viewer = WebSocket::open(&gateway.reader()?, "/ws/video/d1", &[]).await?;
             viewer.next_frame().await?;
             reading.push(tokio::spawn(async move {
@@ -43,6 +63,12 @@ pub(crate) async fn relay(stretch: Duration) -> anyhow::Result<()> {
             }));
         }
         let client = gateway.reader()?;
+        let watched = format!("\nmfg_drone_video_viewers {viewers}\n");
+        eventually("as many watch", || async {
+            let page = client.get("/metrics").await?.expect(200).text();
+            Ok(page.contains(&watched).then_some(()))
+        })
+        .await?;
         eventually("video", || async {
             let camera = client
                 .get("/api/drones/d1/camera")
@@ -61,7 +87,7 @@ pub(crate) async fn relay(stretch: Duration) -> anyhow::Result<()> {
             .expect(200)
             .json();
         println!(
-            "{viewers} viewers of {} fps, {} kbit/s: {:.2} % of a core, {} kB resident",
+            "{viewers} {kind} of {} fps, {} kbit/s: {:.2} % of a core, {} kB resident",
             camera["fps"],
             camera["bitrate_kbps"],
             share * 100.0,

@@ -50,7 +50,7 @@ const STEP: Duration = Duration::from_millis(50);
 const MAX_STEPS: u32 = 400;
 
 /// Most datagrams one event can cause: a reply and a state.
-pub(super) type Outbox = Vec<Outgoing, 4>;
+pub type Outbox = Vec<Outgoing, 4>;
 
 /// The client that sent `command`.
 #[derive(Clone, Copy, Debug)]
@@ -59,8 +59,21 @@ struct Client {
     last_command: Instant,
 }
 
+/// What a drone truly does, whatever its states say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Truth {
+    /// Whether its motors carry it, or are about to.
+    pub flies: bool,
+    /// Whether they turn slowly on the ground.
+    pub idles: bool,
+    /// Height over the floor, in m.
+    pub height_m: f64,
+    /// Whether it is on its way down to the ground, told or by itself.
+    pub lands: bool,
+}
+
 /// A simulated drone without its socket.
-pub(super) struct Firmware {
+pub struct Firmware {
     sdk: Sdk,
     activated: bool,
     state_port: u16,
@@ -80,11 +93,15 @@ pub(super) struct Firmware {
     pads: bool,
     /// Whether the last datagram made it move, or stop moving.
     moved: bool,
+    /// Whether it lies on its back.
+    is_over: bool,
     options: Options,
 }
 
 impl Firmware {
-    pub(super) fn new(options: Options, now: Instant) -> Firmware {
+    /// On the ground, and met by nobody yet.
+    #[must_use]
+    pub fn new(options: Options, now: Instant) -> Firmware {
         Firmware {
             sdk: options.sdk,
             activated: options.activated,
@@ -106,12 +123,13 @@ impl Firmware {
             speed_cm_s: 50,
             pads: false,
             moved: false,
+            is_over: false,
             options,
         }
     }
 
     /// Restarts it: motor time, client and position begin anew, charge and heat stay.
-    pub(super) fn reboot(&mut self, now: Instant) {
+    pub fn reboot(&mut self, now: Instant) {
         let options = Options {
             battery_pct: self.body.battery_pct,
             temperature_c: self.body.board_c,
@@ -120,6 +138,7 @@ impl Firmware {
         let rng = self.rng.clone();
         *self = Firmware {
             booting_until: Some(now + BOOT),
+            is_over: self.is_over,
             rng,
             ..Firmware::new(options, now)
         };
@@ -136,13 +155,18 @@ impl Firmware {
         };
     }
 
+    /// A full battery.
+    pub(super) fn charge(&mut self) {
+        self.body.battery_pct = 100.0;
+    }
+
     /// Leaves so much in the battery, if there was more.
-    pub(super) fn drain(&mut self, battery_pct: f64) {
+    pub fn drain(&mut self, battery_pct: f64) {
         self.body.battery_pct = self.body.battery_pct.min(battery_pct.max(0.0));
     }
 
     /// When [`Firmware::advance`] next has something to do, at the latest.
-    pub(super) fn wake_at(&self) -> Instant {
+    pub fn wake_at(&self) -> Instant {
         let manoeuvre = self.body.remaining_s().map(|s| {
             // A millisecond more: the last step must not end short of the end.
             self.now + Duration::from_millis((s * 1000.0) as u64 + 1)
@@ -157,7 +181,7 @@ impl Firmware {
     }
 
     /// Lets time pass until `now`.
-    pub(super) fn advance(&mut self, now: Instant, out: &mut Outbox) {
+    pub fn advance(&mut self, now: Instant, out: &mut Outbox) {
         self.pass_time(now, out);
         if self.booting_until.is_some_and(|until| now < until) {
             return;
@@ -221,14 +245,28 @@ impl Firmware {
         self.body.battery_pct <= FORCED_LANDING_PCT
     }
 
+    /// What it truly does.
+    #[must_use]
+    pub fn truth(&self) -> Truth {
+        Truth {
+            flies: self.body.motors,
+            idles: self.body.idles,
+            height_m: self.body.position_m[2],
+            lands: self.body.doing() == Some(Manoeuvre::Land),
+        }
+    }
+
+    /// It falls and lies on its back: its motors stop. Upright again by hand.
+    pub fn tip_over(&mut self, is_over: bool) {
+        if is_over {
+            (self.waiting, self.landing_by_itself) = (None, false);
+            self.body.cut_motors();
+        }
+        self.is_over = is_over;
+    }
+
     /// Takes a datagram that came to the command port.
-    pub(super) fn receive(
-        &mut self,
-        from: SocketAddr,
-        datagram: &[u8],
-        now: Instant,
-        out: &mut Outbox,
-    ) {
+    pub fn receive(&mut self, from: SocketAddr, datagram: &[u8], now: Instant, out: &mut Outbox) {
         self.advance(now, out);
         self.moved = false;
         let Ok(text) = std::str::from_utf8(datagram) else {
@@ -376,7 +414,8 @@ impl Firmware {
         let refused = match manoeuvre {
             Manoeuvre::Path(listed) if self.body.motors && self.refuses(&listed) => Some("error"),
             Manoeuvre::Takeoff => {
-                (self.body.motors || battery <= TAKEOFF_REFUSED_PCT).then_some("error")
+                (self.body.motors || self.is_over || battery <= TAKEOFF_REFUSED_PCT)
+                    .then_some("error")
             }
             _ if !self.body.motors => Some("error Motor stop"),
             Manoeuvre::Flip => (battery < FLIP_REFUSED_PCT).then_some("error"),

@@ -97,7 +97,7 @@ impl Firmware {
         let (x, y, down) = (shake(), shake(), -1000.0 + shake());
         State {
             pitch_deg: Some(0),
-            roll_deg: Some(0),
+            roll_deg: Some(if self.is_over { 178 } else { 0 }),
             yaw_deg: Some(self.body.yaw_deg.round() as i16),
             velocity_dm_s: velocity_m_s.map(|velocity| Some((velocity * 10.0).round())),
             temperature_low_c: Some((self.body.board_c - 2.2).round()),

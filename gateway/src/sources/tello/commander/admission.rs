@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use tello::catalog::Effect;
 use tello::command::Command;
-use tello::path::Way;
 
 use crate::sources::vehicles::{
-    CEILING_CM, Flight, LinkState, Phase, Refusal, TakeoffFacts, linked, takeoff_checks,
+    Bounds, Flight, LinkState, Phase, Refusal, TakeoffFacts, linked, takeoff_checks, within,
 };
 
 use super::down::Down;
@@ -24,13 +23,15 @@ pub(super) struct Grounds {
     pub(super) on_floor: bool,
     /// Major version of its SDK, once it said so.
     pub(super) sdk: Option<u8>,
+    /// Whether it did not say that it knows no such command.
+    pub(super) is_known: bool,
     pub(super) takeoff_battery_pct: u8,
-    /// Where the commands before it will have taken the drone, in cm; none: not known.
-    pub(super) height_cm: Option<i32>,
-    /// Where the site or the drone sets a limit below the ceiling.
-    pub(super) height_limit_cm: Option<u16>,
+    /// Where the commands before it will have taken the drone, and what it must stay within.
+    pub(super) bounds: Bounds,
     /// What keeps it on the ground that is not its own.
     pub(super) held: Option<Arc<str>>,
+    /// Why nobody flies it on, in words.
+    pub(super) stopped: Option<Arc<str>>,
     /// Why it is taken for another drone, in words.
     pub(super) mistaken: Option<Arc<str>>,
 }
@@ -57,6 +58,9 @@ pub(super) fn admit(command: Command, about: &Snapshot, grounds: &Grounds) -> Re
     }
     let phase = grounds.flight.phase;
     let flies = matches!(phase, Phase::TakingOff | Phase::Flying);
+    if let Some(why) = grounds.stopped.as_ref().filter(|_| flies) {
+        return Err(Refusal::Stopped(why.clone()));
+    }
     match command {
         _ if command.is_manoeuvre() && !flies => Err(Refusal::NotAirborne),
         _ if phase == Phase::Flying && !about.is_fresh() => Err(Refusal::NotSeen),
@@ -64,7 +68,7 @@ pub(super) fn admit(command: Command, about: &Snapshot, grounds: &Grounds) -> Re
             on_ground(grounds.grounded)
         }
         _ if command.idles().is_some() => on_ground(grounds.on_floor),
-        _ => command.way().map_or(Ok(()), |way| within(&way, grounds)),
+        _ => within(command, &grounds.bounds),
     }
 }
 
@@ -74,6 +78,7 @@ fn known_to_sdk(command: Command, grounds: &Grounds) -> Result<(), Refusal> {
     let needs = command.since_sdk();
     match grounds.sdk {
         Some(found) if found < needs => Err(Refusal::NotInSdk { needs, found }),
+        _ if !grounds.is_known => Err(Refusal::NotInFirmware),
         _ => Ok(()),
     }
 }
@@ -114,31 +119,6 @@ fn take_off(about: &Snapshot, grounds: &Grounds) -> Result<(), Refusal> {
     refusals.next().map_or(Ok(()), Err)
 }
 
-/// Limits hold for the whole way, not for its end. A way that does not rise is never
-/// against them: a drone above one comes back under it.
-fn within(way: &Way, grounds: &Grounds) -> Result<(), Refusal> {
-    if !way.over_pad && way.highest_cm <= 0 {
-        return Ok(());
-    }
-    let from_cm = grounds.height_cm.ok_or(Refusal::NotSaid("height"))?;
-    let height_cm = way.highest_from(from_cm);
-    if height_cm <= from_cm {
-        return Ok(());
-    }
-    if let Some(limit_cm) = grounds.height_limit_cm
-        && height_cm > limit_cm.into()
-    {
-        return Err(Refusal::OverHeight {
-            asked_cm: height_cm - from_cm,
-            height_cm,
-            limit_cm,
-        });
-    }
-    (height_cm <= CEILING_CM)
-        .then_some(())
-        .ok_or(Refusal::OutOfBounds { height_cm })
-}
-
 #[cfg(test)]
 mod tests {
     use tello::command::Direction;
@@ -161,6 +141,7 @@ mod tests {
             battery_pct: Some(50),
             height_cm: Some(120),
             yaw_deg: Some(0),
+            pad_cm: None,
         }
     }
 
@@ -173,10 +154,14 @@ mod tests {
             grounded: phase == Phase::Landed,
             on_floor: phase == Phase::Landed,
             sdk: None,
+            is_known: true,
             takeoff_battery_pct: 10,
-            height_cm: Some(120),
-            height_limit_cm: None,
+            bounds: Bounds {
+                height_cm: Some(120),
+                ..Bounds::default()
+            },
             held: None,
+            stopped: None,
             mistaken: None,
         }
     }
@@ -227,7 +212,10 @@ mod tests {
             );
         }
         let high = Grounds {
-            height_cm: Some(501),
+            bounds: Bounds {
+                height_cm: Some(501),
+                ..Bounds::default()
+            },
             ..in_phase(Phase::Flying)
         };
         assert_eq!(
@@ -235,7 +223,10 @@ mod tests {
             Err(Refusal::OutOfBounds { height_cm: 1_001 })
         );
         let unknown = Grounds {
-            height_cm: None,
+            bounds: Bounds {
+                height_cm: None,
+                ..Bounds::default()
+            },
             ..in_phase(Phase::Flying)
         };
         assert_eq!(
@@ -243,7 +234,11 @@ mod tests {
             Err(Refusal::NotSaid("height"))
         );
         let limited = Grounds {
-            height_limit_cm: Some(300),
+            bounds: Bounds {
+                height_cm: Some(120),
+                height_limit_cm: Some(300),
+                ..Bounds::default()
+            },
             ..in_phase(Phase::Flying)
         };
         let refused = admit(UP, &about(), &limited).expect_err("over the limit");
@@ -283,7 +278,10 @@ mod tests {
             admit(Command::parse(text).expect(text), &about(), grounds)
         };
         let high = Grounds {
-            height_cm: Some(950),
+            bounds: Bounds {
+                height_cm: Some(950),
+                ..Bounds::default()
+            },
             ..in_phase(Phase::Flying)
         };
         // Begins and ends below the ceiling, and leaves it between.

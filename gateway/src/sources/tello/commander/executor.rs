@@ -7,6 +7,7 @@ mod judging;
 mod kinds;
 mod rivalry;
 mod sticking;
+mod ticket;
 mod wire;
 
 use std::sync::Arc;
@@ -16,7 +17,6 @@ use readings::clock::Mono;
 use readings::command::CommandIds;
 use tello::command::Command;
 use tello::reply::Reply;
-use tokio::sync::oneshot;
 
 use super::belief::Belief;
 use super::down::{Down, DownCommands, Known};
@@ -30,9 +30,10 @@ use super::sticks::Sticks;
 use super::todo::Todo;
 use super::{Admission, Request, Wished};
 use crate::sources::vehicles::{
-    Aim, CommandError, Controls, Flight, LinkState, Operator, Outcome, Phase, Refusal, TakeoffGate,
+    CommandError, Controls, Flight, LinkState, Operator, Outcome, Phase, Refusal, TakeoffGate,
 };
 use kinds::{flies, leads_down};
+use ticket::{Asker, Ticket};
 
 /// How often the guard looks.
 const GUARD_EVERY: Duration = Duration::from_secs(1);
@@ -72,28 +73,6 @@ impl Intervention {
     }
 }
 
-/// Whom to tell what came of a command.
-struct Ticket {
-    command: Command,
-    /// None of what the gateway asks to know the drone.
-    wish: Option<Wish>,
-    outcome: Option<oneshot::Sender<Outcome>>,
-    /// Whether it makes sense only while somebody waits for it.
-    awaited: bool,
-}
-
-impl Ticket {
-    /// The target that it leads to.
-    fn aim(&self) -> Option<Aim> {
-        self.wish.as_ref().and_then(|wish| wish.aim)
-    }
-
-    /// Whether nobody waits for it any more, so that it makes no sense.
-    fn is_forsaken(&self) -> bool {
-        self.awaited && self.outcome.as_ref().is_none_or(oneshot::Sender::is_closed)
-    }
-}
-
 /// The command executor of one drone.
 pub(in super::super) struct CommandExecutor {
     queue: Queue<Ticket>,
@@ -114,6 +93,8 @@ pub(in super::super) struct CommandExecutor {
     sticks: Sticks,
     /// Who flies by them, as a command that lasts while they do.
     sticks_wish: Option<Wish>,
+    /// Whose the newest mode is.
+    sticks_by: Option<Operator>,
     /// Why frames are not taken, as that was last told.
     sticks_refused: Option<Refusal>,
     /// Whether a silent flight was given up since the last look at it.
@@ -158,6 +139,7 @@ impl CommandExecutor {
             sticks_held: false,
             sticks: Sticks::default(),
             sticks_wish: None,
+            sticks_by: None,
             sticks_refused: None,
             gave_up: false,
             operator: None,
@@ -257,16 +239,20 @@ impl CommandExecutor {
                 if command.takes_off() || self.belief.may_fly() {
                     self.controls.fly(&self.drone, &by, about.now);
                 }
-                self.is_flown_by(by, about.now);
+                self.is_flown_by(by.clone(), about.now);
                 self.rival.taken_over();
             } else if own.is_none()
                 && self.operator.is_none()
                 && !matches!(command, Command::Read(_))
             {
-                self.is_flown_by(by, about.now);
+                self.is_flown_by(by.clone(), about.now);
             }
-            let awaited = matches!(wished, Wished::Awaited(_));
-            self.submit(wish, (Some(outcome), awaited), about, &mut todo);
+            let asker = Asker {
+                by: own.is_none().then_some(by),
+                outcome: Some(outcome),
+                awaited: matches!(wished, Wished::Awaited(_)),
+            };
+            self.submit(wish, asker, about, &mut todo);
         }
         let to = admitted;
         (self.carry_out(todo, about), Admission { to, verdict })
@@ -308,7 +294,7 @@ impl CommandExecutor {
             .set_gate(if self.down.active().is_some() || unseen {
                 Gate::Closed
             } else if self.sinks_untold(about) {
-                Gate::NoReads
+                Gate::MovesOnly
             } else {
                 Gate::Open
             });
@@ -323,19 +309,14 @@ impl CommandExecutor {
             && !self.queue.commands().any(leads_down)
     }
 
-    fn submit(
-        &mut self,
-        wish: Wish,
-        (outcome, awaited): (Option<oneshot::Sender<Outcome>>, bool),
-        about: &Snapshot,
-        todo: &mut Todo<Ticket>,
-    ) {
+    fn submit(&mut self, wish: Wish, asker: Asker, about: &Snapshot, todo: &mut Todo<Ticket>) {
         let command = wish.command;
         let ticket = Some(Ticket {
             command,
             wish: Some(wish),
-            outcome,
-            awaited,
+            by: asker.by,
+            outcome: asker.outcome,
+            awaited: asker.awaited,
         });
         self.sticks_give_way(command, about.now);
         if let Some(down) = Down::of(command) {
@@ -412,7 +393,7 @@ impl CommandExecutor {
         let mut todo = Todo::new();
         if lands {
             let wish = self.reports.own(Command::Land, NOBODY_WANTS);
-            self.submit(wish, (None, false), about, &mut todo);
+            self.submit(wish, Asker::default(), about, &mut todo);
         } else {
             self.queue.clear_all(&mut todo);
         }
@@ -436,7 +417,10 @@ impl CommandExecutor {
         let due = self
             .stream_asked
             .is_some_and(|asked| about.now.since(asked) >= STREAM_AGAIN);
-        let may = about.link == LinkState::Connected && !self.belief.may_fly() && self.is_idle();
+        let may = about.link == LinkState::Connected
+            && self.mistaken.is_none()
+            && !self.belief.may_fly()
+            && self.is_idle();
         if !(due && may) {
             return Outgoing::new();
         }
@@ -455,16 +439,6 @@ impl CommandExecutor {
         self.queue.is_idle() && self.down.active().is_none_or(|down| down == Down::Land)
     }
 
-    /// When [`CommandExecutor::tick`] has something to do next, at the latest.
-    pub(in super::super) fn wake_at(&self) -> Option<Mono> {
-        let wake = [
-            self.queue.wake_at(),
-            self.down.wake_at(),
-            self.sticks.wake_at(),
-        ];
-        wake.into_iter().flatten().min()
-    }
-
     pub(in super::super) fn stats(&self) -> QueueStats {
         self.queue.stats()
     }
@@ -473,6 +447,10 @@ impl CommandExecutor {
 #[cfg(test)]
 #[path = "executor_bench.rs"]
 mod bench;
+
+#[cfg(test)]
+#[path = "executor_exploration.rs"]
+mod exploration;
 
 #[cfg(test)]
 #[path = "executor_tests.rs"]
@@ -493,3 +471,7 @@ mod ground_tests;
 #[cfg(test)]
 #[path = "executor_sticks_tests.rs"]
 mod sticks_tests;
+
+#[cfg(test)]
+#[path = "executor_waiting_tests.rs"]
+mod waiting_tests;

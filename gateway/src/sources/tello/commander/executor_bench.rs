@@ -3,6 +3,7 @@
 use readings::command::BootId;
 use tello::command::Query;
 use tello::state::parse;
+use tokio::sync::oneshot;
 
 use super::super::super::motion::Motion;
 use super::*;
@@ -45,6 +46,7 @@ impl Bench {
             takeoff_battery_pct: 10,
             land_battery_pct: 5,
             height_limit_cm: None,
+            pad_limit_cm: None,
         };
         let controls = Controls::default();
         let mut bench = Bench {
@@ -98,6 +100,7 @@ impl Bench {
             battery_pct: self.state.map(|state| state.battery_pct).or(Some(80)),
             height_cm: self.state.map(|state| state.height_cm).or(Some(80)),
             yaw_deg: Some(self.yaw_deg),
+            pad_cm: None,
         }
     }
 

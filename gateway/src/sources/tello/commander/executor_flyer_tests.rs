@@ -11,6 +11,16 @@ const UP: Command = Command::Move {
     distance_cm: 100,
 };
 
+/// Seed 46 of the simulated world: a reply between two looks put the next one off.
+#[test]
+fn the_guard_is_woken_for_its_look() {
+    let mut bench = Bench::flying(80);
+    bench.pass(1_000);
+    let looked = bench.executor.guard_at;
+    assert_eq!(bench.executor.wake_at(), Some(looked));
+    assert!(looked.since(bench.now) <= GUARD_EVERY);
+}
+
 #[test]
 fn a_flyer_who_is_gone_is_missed_and_nobody_else_of_the_key_takes_the_place() {
     let mut bench = Bench::flying(80);

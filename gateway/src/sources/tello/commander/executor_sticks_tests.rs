@@ -128,3 +128,35 @@ fn who_holds_sticks_is_missed_like_any_flyer() {
     bench.pass(4_500);
     assert_eq!(bench.count(Command::Land), 1);
 }
+
+#[test]
+fn control_that_changes_hands_ends_what_the_thumb_before_asked_for() {
+    let (mut bench, ann) = flown();
+    assert_eq!(hold(&mut bench, &ann, FORWARD), None);
+    assert_eq!(bench.sent(), ["rc 0 50 0 0"]);
+    let ben = bench.attend("ben");
+    take_control(&bench, &ben);
+    bench.pass(100);
+    assert_eq!(bench.sent(), ["rc 0 0 0 0"], "within a frame");
+    // Who has control now flies at once.
+    bench.now = bench.now.plus(Duration::from_millis(40));
+    assert_eq!(hold(&mut bench, &ben, [0, -30, 0, 0]), None);
+    assert_eq!(bench.sent(), ["rc 0 -30 0 0"]);
+    assert_eq!(
+        hold(&mut bench, &ann, FORWARD),
+        Some(Refusal::Controlled("ben".into()))
+    );
+    assert!(!bench.sent().contains(&"rc 0 50 0 0".to_owned()));
+}
+
+#[test]
+fn who_takes_over_between_two_frames_is_not_taken_for_who_flew_before() {
+    let (mut bench, ann) = flown();
+    hold(&mut bench, &ann, FORWARD);
+    let ben = bench.attend("ben");
+    take_control(&bench, &ben);
+    bench.sent();
+    bench.now = bench.now.plus(Duration::from_millis(40));
+    assert_eq!(hold(&mut bench, &ben, [0, -30, 0, 0]), None);
+    assert_eq!(bench.sent(), ["rc 0 -30 0 0"]);
+}

@@ -1,6 +1,7 @@
 //! The command executor against a scripted drone, in virtual time.
 
 use tello::command::{Direction, Query};
+use tokio::sync::oneshot;
 
 use super::bench::Bench;
 use super::*;

@@ -27,6 +27,8 @@ pub(in super::super) struct Policy {
     pub(in super::super) land_battery_pct: u8,
     /// Height over the take-off point that no move may end above, in cm.
     pub(in super::super) height_limit_cm: Option<u16>,
+    /// Distance over ground from a mission pad that it sees, beyond which no way leads, in cm.
+    pub(in super::super) pad_limit_cm: Option<u16>,
 }
 
 /// Who flies, as the guard sees it.
@@ -161,6 +163,7 @@ mod tests {
             takeoff_battery_pct: 10,
             land_battery_pct: 5,
             height_limit_cm: None,
+            pad_limit_cm: None,
         })
     }
 

@@ -18,6 +18,12 @@ const MAX_WORD_BYTES: usize = 32;
 /// A word a drone tells of itself.
 pub(in super::super) type Word = heapless::String<MAX_WORD_BYTES>;
 
+/// Most commands that are remembered as unknown; beyond it the drone answers for itself.
+const MAX_UNKNOWN: usize = 16;
+
+/// What a drone says of what it does not know.
+const UNKNOWN_COMMAND: &str = "unknown command";
+
 /// What is asked, in this order.
 const QUESTIONS: [Query; 3] = [Query::SerialNumber, Query::Sdk, Query::Hardware];
 
@@ -35,6 +41,9 @@ pub(in super::super) struct Identity {
     pub(in super::super) is_verified: bool,
     /// Whether its firmware knows no serial number.
     pub(in super::super) is_unknown: bool,
+    /// First words of the commands that it said it does not know, since it was connected on
+    /// the ground: another firmware comes with another connection.
+    pub(in super::super) unknown: heapless::Vec<Word, MAX_UNKNOWN>,
     asked: usize,
     ask_at: Mono,
     misses: u32,
@@ -56,6 +65,7 @@ impl Identity {
         (self.asked, self.ask_at, self.misses) = (0, Mono::ZERO, 0);
         if !may_fly {
             (self.is_verified, self.is_unknown) = (false, false);
+            self.unknown.clear();
         }
     }
 
@@ -94,9 +104,39 @@ impl Identity {
         (self.asked, self.ask_at, self.misses) = (self.asked + 1, now, 0);
     }
 
+    /// Takes what came of a command that somebody gave.
+    pub(super) fn heeds(&mut self, command: Command, outcome: &Outcome) {
+        let is_unknown = matches!(outcome, Outcome::Refused(words)
+            if words.to_ascii_lowercase().contains(UNKNOWN_COMMAND));
+        if is_unknown
+            && self.knows(command)
+            && let Some(word) = first_word(command)
+        {
+            drop(self.unknown.push(word));
+        }
+    }
+
+    /// Whether it may know `command`, as far as it said.
+    pub(super) fn knows(&self, command: Command) -> bool {
+        self.unknown.is_empty()
+            || first_word(command).is_none_or(|word| !self.unknown.contains(&word))
+    }
+
     fn missed(&mut self, now: Mono) {
         self.misses = (self.misses + 1).min(MOST_MISSES);
         self.ask_at = now.plus(AGAIN * self.misses);
+    }
+}
+
+/// What a command is known by: its first word; of text for the TT's own controller, which
+/// knows some and not others, the one behind `EXT`.
+fn first_word(command: Command) -> Option<Word> {
+    let text = command.to_string();
+    let mut words = text.split(' ');
+    let first = words.next()?;
+    match command {
+        Command::Extension(_) => word(&format!("EXT:{}", words.next()?)),
+        _ => word(first),
     }
 }
 
@@ -120,6 +160,25 @@ mod tests {
 
     fn answer(text: &str) -> Outcome {
         Outcome::Answer(text.to_owned())
+    }
+
+    #[test]
+    fn what_it_does_not_know_is_remembered_until_it_is_connected_anew() {
+        let command = |text: &str| Command::parse(text).expect(text);
+        let mut drone = Identity::default();
+        let unknown = Outcome::Refused("unknown command: throwfly".to_owned());
+        drone.heeds(command("throwfly"), &unknown);
+        drone.heeds(command("EXT led 0 0 0"), &unknown);
+        drone.heeds(command("up 50"), &Outcome::Refused("error".to_owned()));
+        assert!(!drone.knows(command("throwfly")) && drone.knows(command("up 50")));
+        assert!(!drone.knows(command("EXT led 9 9 9")) && drone.knows(command("EXT tof?")));
+        drone.met(true);
+        assert!(
+            !drone.knows(command("throwfly")),
+            "in the air it is the one it was"
+        );
+        drone.met(false);
+        assert!(drone.knows(command("throwfly")));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use tello::reply::Reply;
 use super::patience::patience;
 use super::replies::{FENCE, is_busy, judge};
 use super::todo::{Do, MAX_WAITING, Todo, put};
-use crate::sources::vehicles::{Outcome, Refusal};
+use crate::sources::vehicles::Outcome;
 
 /// How long a manoeuvre may wait for its turn, a take-off before it not counted:
 /// a person who pressed longer ago means another place by now.
@@ -40,9 +40,9 @@ pub(super) enum Gate {
     /// Anything.
     #[default]
     Open,
-    /// Nothing that only asks: the drone comes down by itself, and any command
-    /// ends that.
-    NoReads,
+    /// What flies it, and nothing else: the drone comes down by itself, any command ends
+    /// that, and who asks for its camera does not mean to.
+    MovesOnly,
     /// Nothing: the drone may fly and is not seen, or a down-command is under way.
     Closed,
 }
@@ -180,7 +180,7 @@ impl<T> Queue<T> {
     fn is_allowed(&self, command: Command) -> bool {
         match self.gate {
             Gate::Open => true,
-            Gate::NoReads => !matches!(command, Command::Read(_)),
+            Gate::MovesOnly => command.is_manoeuvre(),
             Gate::Closed => false,
         }
     }
@@ -236,15 +236,21 @@ impl<T> Queue<T> {
     fn start(&mut self, entry: QueuedCommand<T>, now: Mono, todo: &mut Todo<T>) {
         let patience = patience(entry.command);
         self.send(entry.command, todo);
-        if patience.tries == 0 {
-            self.not_before = now.plus(GAP);
-            return finish(entry, Outcome::Sent, todo);
-        }
+        // One that is never answered, too: it may still be taken back, see `left`.
         self.in_flight = Some(InFlight {
             entry,
             deadline: now.plus(patience.timeout),
-            tries_left: patience.tries - 1,
+            tries_left: patience.tries.saturating_sub(1),
         });
+    }
+
+    /// What was about to be sent has left. For a command that is never answered, that is
+    /// its end.
+    pub(super) fn left(&mut self, command: Command, now: Mono, todo: &mut Todo<T>) {
+        let is_it = |flight: &InFlight<T>| flight.entry.command == command;
+        if patience(command).tries == 0 && self.in_flight.as_ref().is_some_and(is_it) {
+            self.end(Outcome::Sent, now, todo);
+        }
     }
 
     fn send(&mut self, command: Command, todo: &mut Todo<T>) {
@@ -366,16 +372,10 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes back what was about to be sent: the drone is there already.
-    pub(super) fn arrived(&mut self, now: Mono, todo: &mut Todo<T>) {
+    /// Takes back what was about to be sent, or sent again, and ends it that way.
+    pub(super) fn take_back(&mut self, outcome: Outcome, now: Mono, todo: &mut Todo<T>) {
         self.stats.sent = self.stats.sent.saturating_sub(1);
-        self.end(Outcome::Done, now, todo);
-    }
-
-    /// Takes back what was about to be sent: nobody waits for it any more.
-    pub(super) fn too_late(&mut self, now: Mono, todo: &mut Todo<T>) {
-        self.stats.sent = self.stats.sent.saturating_sub(1);
-        self.end(Outcome::Stale, now, todo);
+        self.end(outcome, now, todo);
     }
 
     /// Puts what was about to be sent back to the head of the line, for another look soon.
@@ -391,12 +391,6 @@ impl<T> Queue<T> {
     /// When the last command ended.
     pub(super) fn last_end(&self) -> Mono {
         self.last_end
-    }
-
-    /// Takes back what was about to be sent: it makes no sense any more.
-    pub(super) fn withdraw(&mut self, why: Refusal, now: Mono, todo: &mut Todo<T>) {
-        self.stats.sent = self.stats.sent.saturating_sub(1);
-        self.end(Outcome::Forbidden(why), now, todo);
     }
 
     /// Ends `command`, if it is what is in flight: it never left the gateway.

@@ -171,7 +171,7 @@ fn a_closed_gate_lets_nothing_through_and_nothing_grows_old_behind_it() {
     assert!(bench.sent.is_empty() && bench.ends.is_empty());
     bench.pass(200);
     assert_eq!(bench.ends, [(1, Outcome::Stale), (2, Outcome::Stale)]);
-    bench.queue.set_gate(Gate::NoReads);
+    bench.queue.set_gate(Gate::MovesOnly);
     bench.submit(Command::Read(Query::Wifi), 3);
     bench.pass(500);
     assert!(bench.sent.is_empty());

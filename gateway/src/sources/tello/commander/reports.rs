@@ -49,6 +49,11 @@ impl Wish {
         }
     }
 
+    /// Whether it left the gateway.
+    pub(super) fn is_sent(&self) -> bool {
+        self.is_sent
+    }
+
     /// It did not leave the gateway after all.
     pub(super) fn take_back_sent(&mut self) {
         self.is_sent = false;

@@ -21,6 +21,8 @@ pub(in super::super) struct Snapshot {
     /// The newest values, however old: see [`Snapshot::is_fresh`].
     pub(in super::super) battery_pct: Option<u8>,
     pub(in super::super) height_cm: Option<i32>,
+    /// How far it is from the mission pad that it sees, over ground, in cm.
+    pub(in super::super) pad_cm: Option<u32>,
     /// Degrees clockwise.
     pub(in super::super) yaw_deg: Option<i32>,
 }
@@ -33,7 +35,7 @@ impl Snapshot {
 
     /// The height that a ceiling is judged by; none: the drone does not say.
     pub(super) fn height_under_ceiling_cm(&self) -> Option<i32> {
-        self.height_cm.max(self.motion.height_under_ceiling_cm())
+        self.motion.height_under_ceiling_cm()
     }
 
     /// The charge, unless that is an old one.

@@ -152,6 +152,16 @@ impl Sticks {
         });
     }
 
+    /// Whoever holds them may not any more: zeros go, as after a thumb is lifted.
+    pub(super) fn let_go(&mut self, now: Mono) {
+        self.end();
+        self.brake = Some(Brake {
+            since: now,
+            next: now,
+            over: None,
+        });
+    }
+
     /// How the mode ended, if it did since the last call.
     pub(super) fn take_ended(&mut self) -> Option<Ended> {
         self.ended.take()

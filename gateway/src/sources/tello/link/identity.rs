@@ -3,20 +3,23 @@
 //!
 //! Apart from the task since it decides nothing about the link.
 
-use std::net::IpAddr;
-
 use alerting::{AlertType, Condition, Level};
 
+use super::super::super::command_port::Wire;
 use super::super::super::commander::{Word, word};
+use super::super::super::filter::Mac;
 use super::super::super::routes;
 use super::super::super::serials::Judged;
 use super::LinkTask;
-use crate::sources::vehicles::{Identity, Verification};
+use crate::sources::vehicles::{Identity, LinkState, Verification};
 
 /// Name of the condition that stands while a drone says another's serial number.
 const MISTAKEN: &str = "drone_mistaken";
 
-impl LinkTask {
+/// Name of the condition that stands while another network card answers for its address.
+const USURPED: &str = "drone_address_taken";
+
+impl<W: Wire> LinkTask<W> {
     /// Judges what the drone said of itself so far. A stand-in is not the drone and says
     /// so elsewhere.
     pub(super) fn look_at_identity(&mut self) {
@@ -29,6 +32,7 @@ impl LinkTask {
             // Not awaited: a slow medium holds up no drone. What is lost is learnt again.
             tokio::spawn(async move { drop(serials.keep().await) });
         }
+        self.look_at_card(said.is_some() && is_judged);
         let judged = self.serials.judge(&id);
         let verification = self.verification(&judged, said.is_some());
         if judged != self.judged {
@@ -41,6 +45,7 @@ impl LinkTask {
             serial: said.as_deref().map(str::to_owned).or(text(&told.serial)),
             sdk: text(&told.sdk),
             hardware: text(&told.hardware),
+            unsupported: told.unknown.iter().map(|word| word.to_string()).collect(),
             verification,
             mistaken: self.executor.mistaken().cloned(),
         };
@@ -53,15 +58,55 @@ impl LinkTask {
         if told.is_verified {
             return told.serial.clone();
         }
-        let IpAddr::V4(address) = self.slot().address() else {
-            return None;
-        };
-        let interface = self.slot().plan.interface.as_deref();
-        let mac = || routes::neighbour(address, interface);
         told.is_unknown
-            .then(mac)
+            .then(|| self.port.neighbour())
             .flatten()
             .and_then(|mac| word(&mac))
+    }
+
+    /// Of a drone that has said who it is, the network card that it has then is the one whose
+    /// states count, until it is lost on the ground. (Before, any does: a drone that was
+    /// exchanged has another.) One that takes its address meanwhile is told of.
+    fn look_at_card(&mut self, has_said: bool) {
+        let is_connected = self.slot().link().state == LinkState::Connected;
+        let pinned = *self.slot().card();
+        let known = pinned.filter(|_| is_connected || self.executor.may_fly());
+        let is_asked = has_said && is_connected;
+        let answers = is_asked.then(|| self.card()).flatten();
+        let card = known.or(answers);
+        if card != pinned {
+            let id = &self.slot().plan.id;
+            tracing::info!(drone = %id, known = card.is_some(), "its network card");
+            *self.slot().card() = card;
+        }
+        let other = answers.filter(|answers| card.is_some_and(|card| card != *answers));
+        if other == self.usurper {
+            return;
+        }
+        self.usurper = other;
+        let (id, name) = (self.slot().plan.id.clone(), self.slot().plan.name.clone());
+        if other.is_none() {
+            return self.sink.clear(USURPED, &id);
+        }
+        tracing::warn!(target: "security", event = "drone_address_taken", drone = %id);
+        self.sink.raise(Condition {
+            key: USURPED,
+            subject: id.clone(),
+            level: Level::Critical,
+            alert_type: AlertType::Drone,
+            title: "Another Host at the Drone's Address",
+            message: format!(
+                "{name} ({id}): another network card answers for its address now. Its states do not count; commands, \
+                 land and stop among them, may go there and not to the drone. Be ready to land it by hand, and \
+                 look for the other host in its network"
+            ),
+            details: None,
+        });
+    }
+
+    /// The network card that answers for its address, as the kernel sees it.
+    fn card(&self) -> Option<Mac> {
+        routes::mac(&self.port.neighbour()?)
     }
 
     fn verification(&self, judged: &Judged, has_said: bool) -> Verification {

@@ -352,3 +352,47 @@ proptest! {
         }
     }
 }
+
+/// Alerts that begin in a day of one marginal link, and most of any hour: heard for `up_s`,
+/// silent for `down_s`, over and over.
+fn alerts_of_a_day(up_s: u64, down_s: u64) -> (usize, usize) {
+    let mut bench = Bench::new();
+    while bench.inputs.now < Mono::from_millis(100_000 + 86_400_000) {
+        bench.run(up_s, true);
+        bench.run(down_s, false);
+        bench.sent.clear();
+    }
+    let mut stands = false;
+    let mut an_hour = [0; 25];
+    for (at, notice) in bench.notices {
+        let is_silent = matches!(notice, Notice::Silent { .. });
+        if is_silent && !std::mem::replace(&mut stands, is_silent) {
+            an_hour[(at / 3_600_000) as usize] += 1;
+        }
+        stands = is_silent;
+    }
+    let most = an_hour.into_iter().max().unwrap_or_default();
+    (an_hour.into_iter().sum(), most)
+}
+
+#[test]
+fn a_marginal_link_of_a_whole_day_is_a_handful_of_alerts_an_hour() {
+    for (up_s, down_s) in [
+        (1, 6),
+        (5, 6),
+        (12, 6),
+        (25, 8),
+        (60, 6),
+        (200, 7),
+        (590, 6),
+        (620, 6),
+    ] {
+        let (day, hour) = alerts_of_a_day(up_s, down_s);
+        assert!(day >= 1, "{up_s} s up: it is told");
+        // What the budget of the store counts with is ten an hour.
+        assert!(
+            hour <= 10 && day <= 150,
+            "{up_s} s up: {day} a day, {hour} an hour"
+        );
+    }
+}

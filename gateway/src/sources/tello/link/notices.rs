@@ -8,15 +8,12 @@ use alerting::{
     DRONE_UPSIDE_DOWN as UPSIDE_DOWN, Level,
 };
 
+use super::super::super::command_port::Wire;
 use super::super::super::commander::Intervention;
 use super::super::machine::{Inputs, Notice};
 use super::super::reason::Reason;
 use super::LinkTask;
 use crate::sources::vehicles::Phase;
-
-/// A main board of a drone that was so hot may be why it fell silent, in °C: one that
-/// idles on the ground is at 80 to 86, and switches itself off some degrees above.
-const HOT_C: f64 = 88.0;
 
 /// Name of the condition that stands from an intervention of the gateway until
 /// the drone is on the ground.
@@ -28,7 +25,7 @@ const RIVAL: &str = "drone_other_controller";
 /// Name of the condition that stands while a flying drone's battery is low.
 const BATTERY_IN_FLIGHT: &str = "drone_battery_in_flight";
 
-impl LinkTask {
+impl<W: Wire> LinkTask<W> {
     pub(super) fn tell_interventions(&mut self) {
         let slot = self.slot();
         let (id, name) = (slot.plan.id.clone(), slot.plan.name.clone());
@@ -202,12 +199,7 @@ impl LinkTask {
             }
             None => format!("{name}: never heard."),
         };
-        let hot = self.slot().live().state().temperature_high_c;
-        let hot = hot
-            .filter(|celsius| *celsius >= HOT_C)
-            .map_or_else(String::new, |celsius| {
-                format!(" Its main board was at {celsius} °C: it may have switched itself off; let it cool.")
-            });
+        let last_c = slot.live().state().temperature_high_c;
         Condition {
             key: CONDITION,
             subject: slot.plan.id.clone(),
@@ -218,7 +210,7 @@ impl LinkTask {
             } else {
                 "Drone not heard"
             },
-            message: format!("{what} {}{hot}", self.roster.explain(slot, reason)),
+            message: format!("{what} {}", self.roster.explain(slot, reason, last_c)),
             details: self.last_words(),
         }
     }

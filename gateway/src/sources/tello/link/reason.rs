@@ -10,6 +10,10 @@ use tello::reply::Reply;
 
 use super::super::socket;
 
+/// A main board of a drone that was so hot may be why it fell silent, in °C: one that
+/// idles on the ground is at 80 to 86, and switches itself off some degrees above.
+const HOT_C: f64 = 88.0;
+
 /// What the last attempts to reach a drone brought to light.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Evidence {
@@ -103,6 +107,19 @@ impl Reason {
                 _ => Reason::NoAnswer,
             },
         }
+    }
+
+    /// What its heat adds to the reason, if it was at `last_c` when it was last heard: a drone
+    /// that is too hot switches itself off, and its network with it.
+    pub(crate) fn heat(self, last_c: Option<f64>) -> Option<String> {
+        let is_gone = matches!(
+            self,
+            Reason::SilentInFlight | Reason::NoRoute | Reason::OtherNetwork(_) | Reason::NoAnswer
+        );
+        let hot = last_c.filter(|celsius| is_gone && *celsius >= HOT_C)?;
+        Some(format!(
+            ". Its main board was at {hot} °C: it may have switched itself off; let it cool"
+        ))
     }
 
     /// The reason in words, with what to do.
@@ -210,6 +227,20 @@ mod tests {
             let text = reason.explain(target, Some("wlan1"), 8890);
             assert!(text.contains(word), "{reason:?}: {text}");
         }
+    }
+
+    #[test]
+    fn heat_is_named_where_a_drone_is_gone_and_was_hot() {
+        let words = Reason::NoAnswer.heat(Some(91.0)).expect("hot");
+        assert!(words.contains("91 °C"), "{words}");
+        assert_eq!(
+            Reason::NoAnswer.heat(Some(86.0)),
+            None,
+            "idle on the ground"
+        );
+        assert_eq!(Reason::NoAnswer.heat(None), None, "never heard");
+        let firewall = Reason::Blocked.heat(Some(91.0));
+        assert_eq!(firewall, None, "it is not the drone's");
     }
 
     #[test]

@@ -19,17 +19,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use readings::clock::Mono;
+use readings::clock::{Mono, sleep};
 use readings::event::EventLog;
 use readings::{Metric, Reading};
 use tello::command::{Command, MAX_EXTENSION_BYTES};
 use tello::reply::Reply;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::super::command_port::CommandPort;
+use super::super::command_port::{CommandPort, Wire};
 use super::super::commander::{CommandExecutor, Outgoing, Request, Snapshot, publish};
+use super::super::filter::Mac;
 use super::super::roster::{DroneRecord, Roster};
 use super::super::serials::{Judged, Serials};
 use super::machine::{Inputs, Link, Step};
@@ -49,14 +49,17 @@ const VIDEO_SILENT_AFTER: Duration = Duration::from_secs(3);
 /// Wait after a failed receive, so that a persistent failure cannot spin.
 const AFTER_ERROR: Duration = Duration::from_millis(50);
 
-/// The task of one link.
-pub(crate) struct LinkTask {
+/// Who flies, what comes of commands, which drone is which, and what keeps it on the ground.
+pub(crate) type Flying = (Controls, EventLog, Serials, Arc<dyn TakeoffHold>);
+
+/// The task of one link, over the drone's command port or what stands for it.
+pub(crate) struct LinkTask<W = CommandPort> {
     roster: Arc<Roster>,
     index: usize,
     sink: Arc<dyn ReadingSink>,
     cancel: CancellationToken,
     link: Link,
-    port: CommandPort,
+    port: W,
     route: Option<IpAddr>,
     second_began: Option<Mono>,
     executor: CommandExecutor,
@@ -75,6 +78,8 @@ pub(crate) struct LinkTask {
     serials: Serials,
     /// What was thought of its serial number last.
     judged: Judged,
+    /// Another network card that answers for its address.
+    usurper: Option<Mac>,
 }
 
 impl LinkTask {
@@ -83,17 +88,32 @@ impl LinkTask {
         roster: Arc<Roster>,
         index: usize,
         lost_after: Duration,
-        (controls, events, serials, hold): (Controls, EventLog, Serials, Arc<dyn TakeoffHold>),
+        flying: Flying,
         sink: Arc<dyn ReadingSink>,
         cancel: CancellationToken,
     ) -> LinkTask {
         let slot = &roster.slots[index];
-        let mut link = Link::new(slot.plan.address, lost_after);
         let port = CommandPort::new(
             slot.target(),
             slot.plan.interface.as_deref(),
             slot.plan.from,
         );
+        LinkTask::over(port, (roster, index), lost_after, flying, sink, cancel)
+    }
+}
+
+impl<W: Wire> LinkTask<W> {
+    /// The same over `port`.
+    pub(crate) fn over(
+        port: W,
+        (roster, index): (Arc<Roster>, usize),
+        lost_after: Duration,
+        (controls, events, serials, hold): Flying,
+        sink: Arc<dyn ReadingSink>,
+        cancel: CancellationToken,
+    ) -> LinkTask<W> {
+        let slot = &roster.slots[index];
+        let mut link = Link::new(slot.plan.address, lost_after);
         let mut executor = CommandExecutor::new(
             slot.plan.policy,
             (slot.plan.id.clone(), controls),
@@ -122,6 +142,7 @@ impl LinkTask {
             seen_landed: false,
             serials,
             judged: Judged::Good,
+            usurper: None,
             roster,
             index,
             sink,
@@ -269,11 +290,18 @@ impl LinkTask {
         Snapshot {
             now: Mono::now(),
             link,
-            reason: reason.map(|reason| self.roster.explain(slot, reason)),
+            reason: reason.map(|reason| {
+                let last_c = live.state().temperature_high_c;
+                self.roster.explain(slot, reason, last_c)
+            }),
             motion: live.motion(),
             battery_pct: live.state().battery_pct,
             height_cm: live.state().height_cm,
             yaw_deg: live.state().yaw_deg.map(i32::from),
+            pad_cm: live
+                .state()
+                .seen_pad()
+                .map(|(_, [x, y, _])| f64::from(x).hypot(f64::from(y)).ceil() as u32),
         }
     }
 
@@ -384,7 +412,9 @@ impl LinkTask {
         };
         if before != step.state {
             tracing::info!(drone = %slot.plan.id, state = ?step.state, "link changed");
-            let why = step.reason.map(|reason| self.roster.explain(slot, reason));
+            let last_c = slot.live().state().temperature_high_c;
+            let why = step.reason;
+            let why = why.map(|reason| self.roster.explain(slot, reason, last_c));
             self.sink
                 .link_changed(&slot.plan.id, step.state.into(), why);
         }

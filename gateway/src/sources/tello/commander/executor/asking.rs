@@ -7,7 +7,8 @@ use tello::command::Command;
 use super::super::identity::Identity;
 use super::super::snapshot::Snapshot;
 use super::super::todo::Todo;
-use super::{CommandExecutor, Ticket};
+use super::CommandExecutor;
+use super::ticket::Ticket;
 use crate::sources::vehicles::LinkState;
 
 impl CommandExecutor {
@@ -44,6 +45,7 @@ impl CommandExecutor {
         let ticket = Ticket {
             command,
             wish: None,
+            by: None,
             outcome: None,
             awaited: false,
         };

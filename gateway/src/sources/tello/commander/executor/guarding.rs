@@ -1,11 +1,13 @@
 //! What the executor shows its guard, and what it does for it.
 
+use readings::clock::Mono;
 use tello::command::{Command, Query};
 
 use super::super::belief::IDLES_FOR;
 use super::super::guard::{Act, Flyer, Watched};
 use super::super::snapshot::Snapshot;
 use super::super::todo::Todo;
+use super::ticket::Asker;
 use super::{CommandExecutor, Intervention, Outgoing};
 use crate::sources::vehicles::{Operator, Phase};
 
@@ -30,6 +32,8 @@ impl CommandExecutor {
             }),
             may_keep_alive: about.is_fresh()
                 && self.rival.sign().is_none()
+                && self.mistaken.is_none()
+                && self.takeoff.stopped().is_none()
                 && self.queue.is_idle()
                 && self.down.active().is_none()
                 && !self.sinks_untold(about),
@@ -50,8 +54,20 @@ impl CommandExecutor {
         self.intervention = Some(intervention);
         let mut todo = Todo::new();
         let wish = self.reports.own(command, intervention.why());
-        self.submit(wish, (None, false), about, &mut todo);
+        self.submit(wish, Asker::default(), about, &mut todo);
         self.carry_out(todo, about)
+    }
+
+    /// When [`CommandExecutor::tick`] has something to do next, at the latest.
+    pub(in super::super::super) fn wake_at(&self) -> Option<Mono> {
+        let wake = [
+            self.queue.wake_at(),
+            self.down.wake_at(),
+            self.sticks.wake_at(),
+            // Else it looks when something else does, which may be a second later.
+            Some(self.guard_at),
+        ];
+        wake.into_iter().flatten().min()
     }
 
     /// Stops motors that have idled for long enough.
@@ -61,7 +77,7 @@ impl CommandExecutor {
         };
         let mut todo = Todo::new();
         let wish = self.reports.own(command, IDLED_LONG);
-        self.submit(wish, (None, false), about, &mut todo);
+        self.submit(wish, Asker::default(), about, &mut todo);
         self.carry_out(todo, about)
     }
 

@@ -8,12 +8,19 @@ use super::super::aiming::leads_to;
 use super::super::down::Down;
 use super::super::queue::WAITS_FOR;
 use super::super::snapshot::Snapshot;
+use super::CommandExecutor;
 use super::kinds::flies;
-use super::{CommandExecutor, Ticket};
-use crate::sources::vehicles::{Aim, MIN_MOVE_CM, Operator, Refusal};
+use super::ticket::Ticket;
+use crate::sources::vehicles::{Aim, Bounds, MIN_MOVE_CM, Operator, Refusal, TAKEOFF_HEIGHT_CM};
 
-/// Height of a take-off, in cm: 0.8 to 1.2 m were captured.
-const TAKEOFF_HEIGHT_CM: i32 = 120;
+/// When a command is judged: the reasons are the same, the drone is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    /// As the drone will be when all before it is done.
+    Asked,
+    /// As it is.
+    Leaves,
+}
 
 impl CommandExecutor {
     /// Whether `by` may give `command` now.
@@ -23,15 +30,7 @@ impl CommandExecutor {
         command: Command,
         about: &Snapshot,
     ) -> Result<(), Refusal> {
-        self.admit(command, about)?;
-        if !flies(command) {
-            return Ok(());
-        }
-        let admitted = self.controls.admit(&self.drone, by, about.now);
-        admitted.map_err(Refusal::Controlled)
-    }
-
-    fn admit(&self, command: Command, about: &Snapshot) -> Result<(), Refusal> {
+        // The two that are of the line alone: what has its turn has passed them.
         let is_down = Down::of(command).is_some();
         if !is_down && !self.queue.has_room() {
             return Err(Refusal::Full);
@@ -40,20 +39,75 @@ impl CommandExecutor {
         if command.is_manoeuvre() && self.queue.held_for(about.now) > WAITS_FOR {
             return Err(Refusal::Busy);
         }
-        admit(command, about, &self.grounds(about, command))
+        self.judge(Some(by), command, about, Moment::Asked)
     }
 
-    fn grounds(&self, about: &Snapshot, command: Command) -> Grounds {
+    /// Judges what has its turn again, from what is known now: between being asked and
+    /// leaving, control may change hands, a latch engage, a drone turn out to be another.
+    pub(super) fn judge_when_sent(
+        &mut self,
+        command: Command,
+        about: &Snapshot,
+    ) -> Result<(), Refusal> {
+        if Down::of(command).is_some() {
+            // What brings a drone down was judged once, and is repeated until it is seen.
+            return Ok(());
+        }
+        let ticket = self
+            .queue
+            .in_flight()
+            .filter(|ticket| ticket.wish.is_some());
+        let Some(by) = ticket.map(|ticket| ticket.by.clone()) else {
+            // What nobody wished for moves nothing: the gateway's questions, without which
+            // a mistaken drone would stay one, and its camera.
+            return Ok(());
+        };
+        self.judge(by.as_ref(), command, about, Moment::Leaves)
+    }
+
+    /// The one judgement of a command, in which every reason against one has its place:
+    /// what is missing here is missing at both moments. `by`: none of the gateway's own.
+    fn judge(
+        &self,
+        by: Option<&Operator>,
+        command: Command,
+        about: &Snapshot,
+        moment: Moment,
+    ) -> Result<(), Refusal> {
+        admit(command, about, &self.grounds(about, command, moment))?;
+        let Some(by) = by.filter(|_| flies(command)) else {
+            return Ok(());
+        };
+        let admitted = self.controls.admit(&self.drone, by, about.now);
+        admitted.map_err(Refusal::Controlled)
+    }
+
+    fn grounds(&self, about: &Snapshot, command: Command, moment: Moment) -> Grounds {
+        let (flight, height_cm) = match moment {
+            Moment::Asked => (self.flight(about), self.height_at_the_end_cm(about)),
+            Moment::Leaves => (
+                self.belief.flight(&about.motion, None, about.now),
+                about.height_under_ceiling_cm(),
+            ),
+        };
         Grounds {
-            flight: self.flight(about),
+            flight,
             // One that a take-off waits for is as good as gone: land and stop are taken,
             // and take the take-off back.
             grounded: self.belief.is_grounded(&about.motion, about.now) && !self.queue.takes_off(),
             on_floor: self.belief.is_on_floor(&about.motion, about.now),
             sdk: self.identity.sdk_major(),
+            is_known: self.identity.knows(command),
             takeoff_battery_pct: self.guard.policy().takeoff_battery_pct,
-            height_cm: self.height_at_the_end_cm(about),
-            height_limit_cm: self.guard.policy().height_limit_cm,
+            bounds: Bounds {
+                height_cm,
+                height_limit_cm: self.guard.policy().height_limit_cm,
+                battery_pct: about.battery_now_pct(),
+                land_battery_pct: self.guard.policy().land_battery_pct,
+                pad_cm: about.pad_cm.filter(|_| about.is_fresh()),
+                pad_limit_cm: self.guard.policy().pad_limit_cm,
+            },
+            stopped: flies(command).then(|| self.takeoff.stopped()).flatten(),
             mistaken: self.mistaken.clone(),
             held: (command.takes_off() || command.idles() == Some(true))
                 .then(|| self.takeoff.why_not())
@@ -92,19 +146,5 @@ impl CommandExecutor {
             _ => height_cm,
         };
         Some(self.queue.entries().fold(begins_cm, then))
-    }
-
-    /// Judges a manoeuvre again when its turn comes, from what is known then.
-    pub(super) fn judge_when_sent(
-        &self,
-        command: Command,
-        about: &Snapshot,
-    ) -> Result<(), Refusal> {
-        let grounds = Grounds {
-            flight: self.belief.flight(&about.motion, None, about.now),
-            height_cm: about.height_under_ceiling_cm(),
-            ..self.grounds(about, command)
-        };
-        admit(command, about, &grounds)
     }
 }

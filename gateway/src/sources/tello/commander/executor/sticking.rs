@@ -11,7 +11,7 @@ use super::super::snapshot::Snapshot;
 use super::super::sticks::{CENTRED, Ended, Seen};
 use super::super::todo::Todo;
 use super::{CommandExecutor, Outgoing, SINKING_TOLD_FOR};
-use crate::sources::vehicles::{CEILING_CM, Outcome, Phase, Refusal, linked};
+use crate::sources::vehicles::{CEILING_CM, Operator, Outcome, Phase, Refusal, linked};
 use readings::clock::Mono;
 
 impl CommandExecutor {
@@ -44,17 +44,7 @@ impl CommandExecutor {
 
     fn admit_sticks(&self, frame: &StickFrame, about: &Snapshot) -> Result<(), Refusal> {
         linked(about.link, about.reason.as_deref())?;
-        if let Some(why) = &self.mistaken {
-            return Err(Refusal::Mistaken(why.clone()));
-        }
-        let control = self.controls.of(&self.drone, about.now);
-        let control = control.ok_or(Refusal::NoControl)?;
-        if control.by.session != frame.by.session {
-            return Err(Refusal::Controlled(control.by.name));
-        }
-        if !self.sticks.may_fly(control.begun) {
-            return Err(Refusal::ControlAnew);
-        }
+        self.may_hold_sticks(&frame.by, about.now)?;
         match self.flight(about).phase {
             Phase::Flying => {}
             // Sticks would end it; they are for afterwards.
@@ -69,14 +59,36 @@ impl CommandExecutor {
         (!is_busy).then_some(()).ok_or(Refusal::Busy)
     }
 
+    /// Whether `by` is who flies this drone by sticks, and it is the one that is meant.
+    fn may_hold_sticks(&self, by: &Operator, now: Mono) -> Result<(), Refusal> {
+        if let Some(why) = &self.mistaken {
+            return Err(Refusal::Mistaken(why.clone()));
+        }
+        if let Some(why) = self.takeoff.stopped() {
+            return Err(Refusal::Stopped(why));
+        }
+        let control = self.controls.of(&self.drone, now);
+        let control = control.ok_or(Refusal::NoControl)?;
+        if control.by.session != by.session {
+            return Err(Refusal::Controlled(control.by.name));
+        }
+        let is_anew = self.sticks.may_fly(control.begun);
+        is_anew.then_some(()).ok_or(Refusal::ControlAnew)
+    }
+
     fn begin_sticks(&mut self, frame: &StickFrame, about: &Snapshot) {
-        if self.sticks_wish.is_some() {
+        let is_his = |by: &Operator| by.session == frame.by.session;
+        if self.sticks_wish.is_some() && self.sticks_by.as_ref().is_some_and(is_his) {
             return;
+        }
+        if let Some(before) = self.sticks_wish.take() {
+            self.reports.ended(before, &Outcome::Superseded);
         }
         let mut wish = self.reports.wish(Command::Rc(frame.axes), &frame.by);
         self.reports.queued(&wish, None);
         self.reports.sent(&mut wish);
         self.sticks_wish = Some(wish);
+        self.sticks_by = Some(frame.by.clone());
         self.is_flown_by(frame.by.clone(), about.now);
         self.rival.taken_over();
     }
@@ -94,6 +106,13 @@ impl CommandExecutor {
     /// What the sticks ask for now, as far as the limits let it.
     pub(super) fn move_sticks(&mut self, about: &Snapshot) -> Outgoing {
         let mut out = Outgoing::new();
+        // A frame counts for a moment, and in that moment control may change hands.
+        if self.sticks.is_on()
+            && let Some(by) = &self.sticks_by
+            && self.may_hold_sticks(by, about.now).is_err()
+        {
+            self.sticks.let_go(about.now);
+        }
         if self.sticks.is_on() && self.sinks_untold(about) {
             // It comes down by itself, and any command would end that.
             self.sticks.block(about.now);

@@ -5,11 +5,12 @@ use tello::command::Command;
 
 use super::super::aiming::leads_to;
 use super::super::down::Down;
-use super::super::reports::Report;
+use super::super::reports::{Report, Wish};
 use super::super::snapshot::Snapshot;
 use super::super::todo::{Do, Todo};
 use super::kinds::leads_down;
-use super::{CommandExecutor, Outgoing, SINKING_TOLD_FOR, Ticket};
+use super::ticket::Ticket;
+use super::{CommandExecutor, Outgoing, SINKING_TOLD_FOR};
 use crate::sources::vehicles::{Aim, Outcome};
 
 impl CommandExecutor {
@@ -91,7 +92,7 @@ impl CommandExecutor {
             .in_flight()
             .is_some_and(|ticket| ticket.is_forsaken())
         {
-            return self.queue.too_late(about.now, todo);
+            return self.take_back(Outcome::Stale, about, todo);
         }
         let aim = self.queue.in_flight().and_then(|ticket| ticket.aim());
         let command = match aim.filter(|_| command.is_manoeuvre()) {
@@ -101,10 +102,8 @@ impl CommandExecutor {
                 None => return,
             },
         };
-        if (command.is_manoeuvre() || command.needs_ground())
-            && let Err(why) = self.judge_when_sent(command, about)
-        {
-            return self.queue.withdraw(why, about.now, todo);
+        if let Err(why) = self.judge_when_sent(command, about) {
+            return self.take_back(Outcome::Forbidden(why), about, todo);
         }
         self.note_for_rival(command, about);
         self.last_sent = about.now;
@@ -122,6 +121,17 @@ impl CommandExecutor {
         }
         // Fewer than these a call, see its type.
         let _ = out.push(command);
+        self.queue.left(command, about.now, todo);
+    }
+
+    /// What was about to leave stays here. Of a repetition nobody says that it was not sent:
+    /// the first was, and had no reply.
+    fn take_back(&mut self, outcome: Outcome, about: &Snapshot, todo: &mut Todo<Ticket>) {
+        let ticket = self.queue.in_flight();
+        let wish = ticket.and_then(|ticket| ticket.wish.as_ref());
+        let is_again = wish.is_some_and(Wish::is_sent);
+        let outcome = if is_again { Outcome::NoReply } else { outcome };
+        self.queue.take_back(outcome, about.now, todo);
     }
 
     /// The command that leads to `aim` from the state of now, in place of what stood for
@@ -144,11 +154,11 @@ impl CommandExecutor {
                 Some(command)
             }
             Ok(None) => {
-                self.queue.arrived(about.now, todo);
+                self.queue.take_back(Outcome::Done, about.now, todo);
                 None
             }
             Err(why) => {
-                self.queue.withdraw(why, about.now, todo);
+                self.take_back(Outcome::Forbidden(why), about, todo);
                 None
             }
         }
@@ -180,7 +190,10 @@ impl CommandExecutor {
         }
         tracing::debug!(command = %ticket.command, ?outcome, "command ended");
         match ticket.wish {
-            Some(wish) => self.reports.ended(wish, &outcome),
+            Some(wish) => {
+                self.identity.heeds(ticket.command, &outcome);
+                self.reports.ended(wish, &outcome);
+            }
             None => self.identity.answered(ticket.command, &outcome, about.now),
         }
         if let Some(told) = ticket.outcome {

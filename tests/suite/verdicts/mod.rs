@@ -3,6 +3,8 @@
 //! be right, missing or wrong, and over the documented file with keys and values
 //! changed at random. The real binary each time, on loopback.
 
+mod parts;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -14,11 +16,12 @@ use tokio::task::JoinSet;
 use toml::{Table, Value};
 
 use crate::settings::{check, run};
+use parts::{AIMS, Lot, PARTS};
 
 /// Gateways at the same time.
 const AT_ONCE: usize = 4;
 /// Combinations tried.
-const COMBINATIONS: usize = 72;
+const COMBINATIONS: usize = 96;
 /// Changed configurations tried, unless `GATEWAY_TESTS_CHANGED_FILES` says how many.
 const MUTATIONS: usize = 100;
 const SEED: u64 = 0x5e77_1265;
@@ -40,115 +43,6 @@ impl Dice {
     }
 }
 
-/// What a part of a configuration comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Lot {
-    Well = 0,
-    Missing = 3,
-    Refused = 2,
-}
-
-/// A section, and texts for it. `HOST` is an address of the test's own.
-type Part = (&'static str, &'static [(&'static str, Lot)]);
-
-const PARTS: &[Part] = &[
-    (
-        "server",
-        &[
-            ("", Lot::Well),
-            ("http_listen = \"HOST:8000\"", Lot::Well),
-            ("http_listen = \"0.0.0.0:8000\"", Lot::Refused),
-            ("http_listen = \"HOST:8443\"", Lot::Refused),
-            // Nobody on this machine has that address: no reason not to watch drones.
-            (
-                "metrics_listen = \"127.0.0.1:1\"\nidle_timeout_s = 0",
-                Lot::Refused,
-            ),
-        ],
-    ),
-    (
-        "access",
-        &[
-            ("", Lot::Well),
-            ("profile = \"documented\"", Lot::Well),
-            ("profile = \"legacy\"\nlockout = false", Lot::Well),
-            ("other_per_minute = 5", Lot::Refused),
-        ],
-    ),
-    (
-        "drones",
-        &[
-            ("", Lot::Well),
-            (
-                "[[drones.drone]]\nid = \"a\"\nmode = \"simulation\"",
-                Lot::Well,
-            ),
-            (
-                "[[drones.drone]]\nid = \"a\"\naddress = \"HOST\"",
-                Lot::Missing,
-            ),
-            (
-                "[[drones.drone]]\nid = \"a\"\naddress = \"10.9.8.7\"\ninterface = \"none0\"",
-                Lot::Missing,
-            ),
-            (
-                "[[drones.drone]]\nid = \"a\"\ninterface = \"a/b\"",
-                Lot::Refused,
-            ),
-            (
-                "[[drones.drone]]\nid = \"a\"\n[[drones.drone]]\nid = \"b\"",
-                Lot::Refused,
-            ),
-        ],
-    ),
-    (
-        "[notify.webhook]",
-        &[
-            ("", Lot::Well),
-            ("url = \"http://127.0.0.1:1/hook\"", Lot::Missing),
-            ("url = \"https://192.0.2.1/hook\"", Lot::Refused),
-            (
-                "url = \"http://127.0.0.1:1/hook\"\nsecret_file = \"/nowhere/secret\"",
-                Lot::Refused,
-            ),
-            ("url = \"nothing\"", Lot::Refused),
-        ],
-    ),
-    (
-        "upstream",
-        &[
-            ("", Lot::Well),
-            ("url = \"http://127.0.0.1:1\"", Lot::Missing),
-            ("url = \"http://vision.example\"", Lot::Refused),
-            ("key = \"without url\"", Lot::Refused),
-        ],
-    ),
-    (
-        "tls",
-        &[
-            ("", Lot::Well),
-            ("names = [\"gateway.example\"]", Lot::Well),
-            (
-                // The device's own is served until it is put back.
-                "cert = \"/nowhere/a.pem\"\nkey = \"/nowhere/a.key\"",
-                Lot::Missing,
-            ),
-            ("client_ca = \"/nowhere/ca.pem\"", Lot::Refused),
-        ],
-    ),
-    (
-        "[bridge]",
-        &[
-            ("", Lot::Well),
-            (
-                "name = \"mast\"\nselector = \"/dev/serial/by-id/none\"",
-                Lot::Missing,
-            ),
-            ("name = \"mast\"\nselector = \"ttyACM0\"", Lot::Refused),
-        ],
-    ),
-];
-
 /// A configuration with one text of each part, and what it comes to.
 fn combination(dice: &mut Dice) -> anyhow::Result<(Prepared, Lot, String)> {
     let mut builder = Gateway::builder();
@@ -156,7 +50,7 @@ fn combination(dice: &mut Dice) -> anyhow::Result<(Prepared, Lot, String)> {
     let (mut lot, mut told) = (Lot::Well, String::new());
     for (section, choices) in PARTS {
         // Sound ones more often, or nearly every combination would be refused.
-        let (text, comes_to) = match dice.below(3) {
+        let (text, comes_to) = match dice.below(5) {
             0 => *dice.pick(choices),
             _ => choices[0],
         };
@@ -165,7 +59,7 @@ fn combination(dice: &mut Dice) -> anyhow::Result<(Prepared, Lot, String)> {
             (one, other) => one.max(other),
         };
         let text = match *section {
-            "server" => text.replace("HOST", &builder.block().gateway().to_string()),
+            "server" | "camera" => text.replace("HOST", &builder.block().gateway().to_string()),
             _ => text.replace("HOST", &host),
         };
         if text.is_empty() {
@@ -176,6 +70,7 @@ fn combination(dice: &mut Dice) -> anyhow::Result<(Prepared, Lot, String)> {
             "server" => builder.server(&text),
             "access" => builder.access(&text),
             "drones" => builder.drones(&text),
+            "notify" => builder.config(&text),
             "[notify.webhook]" => {
                 builder.config(&format!("[[notify.webhook]]\nname = \"site\"\n{text}"))
             }
@@ -264,6 +159,19 @@ async fn check_foretells_run_over_combinations() -> anyhow::Result<()> {
     )
     .await?;
     Ok(())
+}
+
+/// The table at `path`; of a list its first.
+fn table_at<'t>(mut table: &'t mut Table, path: &[&str]) -> &'t mut Table {
+    for key in path {
+        let inner = match table.get_mut(*key) {
+            Some(Value::Array(list)) => list.first_mut().unwrap(),
+            Some(inner) => inner,
+            None => panic!("the documented file has no {path:?}"),
+        };
+        table = inner.as_table_mut().unwrap();
+    }
+    table
 }
 
 /// The documented file with every setting switched on, moved to `block`: a test
@@ -426,8 +334,12 @@ async fn check_foretells_run_over_changed_files() -> anyhow::Result<()> {
         let mut table = documented(prepared.block)?;
         let mut told = format!("file {index}: ");
         // The first is the documented file itself.
-        let changes = if index == 0 { 0 } else { 1 + dice.below(2) };
-        for _ in 0..changes {
+        if index > 0 {
+            let aim = AIMS[index % AIMS.len()];
+            let _ = write!(told, "{}.", aim.join("."));
+            mutate(table_at(&mut table, aim), &mut dice, &mut told);
+        }
+        if index > 0 && dice.below(2) == 0 {
             mutate(&mut table, &mut dice, &mut told);
         }
         std::fs::write(&prepared.file, toml::to_string(&table)?)?;

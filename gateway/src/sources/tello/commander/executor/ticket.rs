@@ -1,0 +1,39 @@
+//! Whose a command is, and who waits for what comes of it.
+
+use tello::command::Command;
+use tokio::sync::oneshot;
+
+use super::super::reports::Wish;
+use crate::sources::vehicles::{Aim, Operator, Outcome};
+
+/// Whom to tell what came of a command.
+pub(super) struct Ticket {
+    pub(super) command: Command,
+    /// None of what the gateway asks to know the drone.
+    pub(super) wish: Option<Wish>,
+    /// Who gave it; none of what the gateway gives by itself.
+    pub(super) by: Option<Operator>,
+    pub(super) outcome: Option<oneshot::Sender<Outcome>>,
+    /// Whether it makes sense only while somebody waits for it.
+    pub(super) awaited: bool,
+}
+
+/// Who gave a command, and who waits for what comes of it; nobody of the gateway's own.
+#[derive(Default)]
+pub(super) struct Asker {
+    pub(super) by: Option<Operator>,
+    pub(super) outcome: Option<oneshot::Sender<Outcome>>,
+    pub(super) awaited: bool,
+}
+
+impl Ticket {
+    /// The target that it leads to.
+    pub(super) fn aim(&self) -> Option<Aim> {
+        self.wish.as_ref().and_then(|wish| wish.aim)
+    }
+
+    /// Whether nobody waits for it any more, so that it makes no sense.
+    pub(super) fn is_forsaken(&self) -> bool {
+        self.awaited && self.outcome.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+}

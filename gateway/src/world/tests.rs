@@ -1,0 +1,224 @@
+//! Scenes by number, by seed, and broken on purpose.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use readings::virtual_time;
+use tokio::runtime::Builder;
+
+use super::invariants::{Broken, names};
+use super::sabotage::Sabotage;
+use super::scene::Scene;
+use super::stage::{Figures, World};
+
+/// Scenes at every change: what two busy cores play in some twenty seconds, unoptimised.
+const AT_EVERY_CHANGE: u64 = 300;
+
+/// A scene that went wrong.
+#[derive(Debug)]
+struct Failure {
+    seed: u64,
+    broken: Broken,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Failure { seed, broken } = self;
+        write!(
+            f,
+            "seed {seed}: {}: {}\n  WORLD_SEED={seed} cargo test -p mfg-drone-gateway --lib world::tests::one -- --nocapture",
+            broken.invariant, broken.how
+        )
+    }
+}
+
+/// Plays one scene on a thread that has a runtime for what is spawned.
+fn play(
+    seed: u64,
+    sabotage: Option<(Sabotage, &'static str)>,
+    tells: bool,
+) -> (Result<Figures, Broken>, String) {
+    let runtime = Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("a runtime");
+    let _entered = runtime.enter();
+    let scene = Scene::of(seed);
+    let mut story = scene.to_string();
+    let mut world = World::new(scene, sabotage.map(|(how, _)| how), tells);
+    world.only = sabotage.map(|(_, invariant)| invariant);
+    let played = catch_unwind(AssertUnwindSafe(|| world.run()));
+    let played = played.unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().cloned();
+        let words = words.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(Broken {
+            invariant: "nothing panics",
+            how: words.unwrap_or_default(),
+        })
+    });
+    for line in world.log.take().unwrap_or_default() {
+        story.push('\n');
+        story.push_str(&line);
+    }
+    // The world's processes end before its time does.
+    drop(world);
+    virtual_time::set(None);
+    (played, story)
+}
+
+/// What many scenes came to.
+#[derive(Default)]
+struct Played {
+    sum: Figures,
+    failures: Vec<Failure>,
+}
+
+impl Played {
+    fn add(&mut self, other: Played) {
+        self.sum.add(other.sum);
+        self.failures.extend(other.failures);
+    }
+
+    /// One failure of each invariant that broke, the first one, and how often it did.
+    fn told(mut self) -> Option<String> {
+        self.failures.sort_by_key(|failure| failure.seed);
+        let mut kinds: BTreeMap<&str, (&Failure, usize)> = BTreeMap::new();
+        for failure in &self.failures {
+            let kind = kinds.entry(failure.broken.invariant);
+            kind.or_insert((failure, 0)).1 += 1;
+        }
+        let told = kinds
+            .values()
+            .map(|(first, times)| format!("{times} scene(s), the first: {first}"));
+        (!kinds.is_empty()).then(|| told.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// Plays `count` scenes from `first` on, on as many threads, until a hundred went wrong.
+fn play_many(first: u64, count: u64, threads: usize) -> Played {
+    /// Enough to see which kinds of failure there are.
+    const MOST_FAILURES: usize = 100;
+    let next = AtomicU64::new(first);
+    let play_some = || {
+        let mut played = Played::default();
+        loop {
+            let seed = next.fetch_add(1, Relaxed);
+            if seed >= first + count || played.failures.len() >= MOST_FAILURES {
+                return played;
+            }
+            match play(seed, None, false).0 {
+                Ok(figures) => played.sum.add(figures),
+                Err(broken) => played.failures.push(Failure { seed, broken }),
+            }
+        }
+    };
+    let mut all = Played::default();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(play_some)).collect();
+        for thread in threads {
+            all.add(thread.join().expect("it does not panic"));
+        }
+    });
+    all
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn say(words: &str) {
+    // Straight to the terminal: what is captured helps nobody who waits.
+    let _ = writeln!(std::io::stderr(), "{words}");
+}
+
+#[test]
+fn every_invariant_holds_in_some_thousand_scenes() {
+    let count = number("WORLD_SCENES").unwrap_or(AT_EVERY_CHANGE);
+    let played = play_many(0, count, 2);
+    let figures = played.sum;
+    if let Some(failed) = played.told() {
+        panic!("{failed}");
+    }
+    assert!(
+        figures.flights > count / 2,
+        "hardly anybody flies: {figures:?}"
+    );
+}
+
+#[test]
+#[ignore = "a million scenes take an hour: `.ci/field` plays them, or WORLD_SCENES says how many"]
+fn many() {
+    let count = number("WORLD_SCENES").unwrap_or(1_000_000);
+    let first = number("WORLD_FROM").unwrap_or(1_000_000);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let began = Instant::now();
+    let played = play_many(first, count, threads);
+    let figures = played.sum;
+    let took_s = began.elapsed().as_secs_f64();
+    say(&format!(
+        "{count} scenes from {first} on {threads} threads in {took_s:.0} s ({:.0} a second): {figures:?}",
+        count as f64 / took_s
+    ));
+    if let Some(failed) = played.told() {
+        panic!("{failed}");
+    }
+}
+
+#[test]
+fn one() {
+    let Some(seed) = number("WORLD_SEED") else {
+        return;
+    };
+    let (played, story) = play(seed, None, true);
+    say(&story);
+    if let Err(broken) = played {
+        panic!("{}", Failure { seed, broken });
+    }
+}
+
+#[test]
+fn a_seed_is_one_scene_and_one_run() {
+    for seed in 0..20 {
+        let (first, second) = (play(seed, None, true), play(seed, None, true));
+        assert_eq!(first.1, second.1, "seed {seed}");
+    }
+}
+
+/// Which invariant each sabotage breaks.
+const BROKEN: [(Sabotage, &str); 14] = [
+    (Sabotage::EndedTask, "tasks run on"),
+    (Sabotage::LyingStates, "no landing is refused in the air"),
+    (Sabotage::AlertStorm, "alerts stay few"),
+    (Sabotage::StuckThumb, "sticks end with the thumb"),
+    (Sabotage::FlownAllTheSame, "another drone is not flown"),
+    (Sabotage::BlindKeepAlive, "what nobody flies comes down"),
+    (
+        Sabotage::SwallowedDown,
+        "down-commands leave within a second",
+    ),
+    (Sabotage::LyingStates, "never landed while it flies"),
+    (Sabotage::NoHeight, "no bound is passed"),
+    (Sabotage::GhostAtThePage, "a flyer lost means a landing"),
+    (Sabotage::VoiceInTheDark, "nothing is sent into the dark"),
+    (Sabotage::ForgetfulMedium, "nothing acknowledged is lost"),
+    (Sabotage::LostLatches, "no take-off while it is held"),
+    (
+        Sabotage::CutMotors,
+        "motors are cut only when that is asked",
+    ),
+];
+
+#[test]
+fn each_sabotage_is_seen_by_its_invariant() {
+    // None is forgotten.
+    assert!(names().all(|name| BROKEN.iter().any(|(_, of)| *of == name)));
+    for (sabotage, invariant) in BROKEN {
+        assert!(names().any(|name| name == invariant), "{invariant}");
+        let broken = (0..300).find_map(|seed| {
+            let (played, _) = play(seed, Some((sabotage, invariant)), false);
+            played.err().filter(|broken| broken.invariant == invariant)
+        });
+        assert!(broken.is_some(), "{sabotage:?} does not break: {invariant}");
+    }
+}
