@@ -135,7 +135,13 @@ impl Site {
     pub fn access_point(&mut self, drone: u8) -> anyhow::Result<()> {
         let what = format!("d{drone}");
         self.make(&what)?;
-        self.inside(&what, &["link", "add", "ap", "type", "bridge"])?;
+        // A card of its own, as an access point has: else a bridge takes that of what is
+        // plugged into it.
+        let card = format!("02:00:00:00:00:{drone:02x}");
+        self.inside(
+            &what,
+            &["link", "add", "ap", "address", &card, "type", "bridge"],
+        )?;
         self.inside(&what, &["addr", "add", &format!("{DRONE}/24"), "dev", "ap"])?;
         self.inside(&what, &["link", "set", "ap", "up"])
     }

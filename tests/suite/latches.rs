@@ -78,7 +78,7 @@ async fn an_emergency_stop_is_sent_before_any_alert_of_it_is_written() -> anyhow
         let values = &event["values"];
         if event["kind"] == "guard" && values["state"] == "sent" {
             sent.get_or_insert(event);
-        } else if values["change"] == "raised" && values["subject"] != "d2" {
+        } else if values["change"] == "raised" && values["title"] == "Emergency Stop" {
             written.get_or_insert(event);
         }
     }
