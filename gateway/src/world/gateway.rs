@@ -158,7 +158,10 @@ impl Gateway {
             events: log.clone(),
         };
         tasks.spawn("safety", acting.run(stop.clone()));
-        tasks.spawn("latches", safety.clone().keep_latches(pipeline.clone(), stop));
+        tasks.spawn(
+            "latches",
+            safety.clone().keep_latches(pipeline.clone(), stop),
+        );
         tasks.spawn("rule clock", tick(alerts.clone()));
         safety.bridges(&[bridge()]);
         safety.stop_input(BRIDGE, Some(is_pressed));
