@@ -185,11 +185,11 @@ impl Author {
             };
             scene.drones.push(Craft { sdk, battery_pct });
         }
-        if drones == 2 && self.rng.chance(30) {
-            scene.acts.push((2_600, Act::Swap));
-        }
         // Until it has been met and asked who it is.
         self.now_ms = 3_000 + self.rng.below(1_500);
+        if drones == 2 && self.rng.chance(30) {
+            self.swap(&mut scene);
+        }
         for drone in 0..scene.drones.len() {
             if self.rng.chance(93) {
                 let who = self.who(&scene, true);
@@ -206,6 +206,23 @@ impl Author {
             self.now_ms += self.rng.below(pause_ms + 1);
         }
         scene
+    }
+
+    /// Both were asked who they are, and come back at each other's address.
+    fn swap(&mut self, scene: &mut Scene) {
+        /// Until they have started, and were asked again.
+        const BACK_AFTER_MS: u64 = 16_000;
+        for craft in &mut scene.drones {
+            // (The first firmware does not know who it is.)
+            craft.sdk = match craft.sdk {
+                Sdk::V1_3 => Sdk::V2_0,
+                sdk => sdk,
+            };
+        }
+        self.now_ms += 1_500;
+        scene.acts.push((self.now_ms, Act::Swap));
+        self.now_ms += BACK_AFTER_MS;
+        scene.ends_ms += BACK_AFTER_MS;
     }
 
     fn one<'a, T>(&mut self, all: &'a [T]) -> &'a T {
