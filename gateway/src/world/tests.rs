@@ -133,7 +133,7 @@ fn say(words: &str) {
 }
 
 #[test]
-fn every_invariant_holds_in_some_thousand_scenes() {
+fn every_invariant_holds_in_hundreds_of_scenes() {
     let count = number("WORLD_SCENES").unwrap_or(AT_EVERY_CHANGE);
     let played = play_many(0, count, 2);
     let figures = played.sum;
@@ -223,6 +223,7 @@ fn shows(sabotage: Sabotage, seed: u64) -> bool {
 }
 
 #[test]
+#[ignore = "takes minutes unoptimised: `.ci/field` runs it in the release profile"]
 fn each_sabotage_is_seen_by_its_invariant() {
     // None is forgotten.
     assert!(names().all(|name| BROKEN.iter().any(|(_, of)| *of == name)));

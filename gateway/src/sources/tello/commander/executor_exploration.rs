@@ -37,7 +37,7 @@ enum Step {
     Comes(usize),
     Takes(usize),
     Latch(bool),
-    Link(LinkState2),
+    Link(LinkIs),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +53,7 @@ enum Wished {
 
 /// As [`LinkState`], in an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum LinkState2 {
+enum LinkIs {
     Connected,
     Lost,
     Disconnected,
@@ -83,9 +83,9 @@ const STEPS: &[Step] = &[
     Step::Takes(1),
     Step::Latch(true),
     Step::Latch(false),
-    Step::Link(LinkState2::Connected),
-    Step::Link(LinkState2::Lost),
-    Step::Link(LinkState2::Disconnected),
+    Step::Link(LinkIs::Connected),
+    Step::Link(LinkIs::Lost),
+    Step::Link(LinkIs::Disconnected),
 ];
 
 /// How long ways are walked at every change: what takes seconds, unoptimised.
@@ -228,9 +228,9 @@ impl Walk {
             Step::Latch(is_held) => self.latch.0.store(is_held, Relaxed),
             Step::Link(link) => {
                 self.bench.link = match link {
-                    LinkState2::Connected => LinkState::Connected,
-                    LinkState2::Lost => LinkState::Lost,
-                    LinkState2::Disconnected => LinkState::Disconnected,
+                    LinkIs::Connected => LinkState::Connected,
+                    LinkIs::Lost => LinkState::Lost,
+                    LinkIs::Disconnected => LinkState::Disconnected,
                 }
             }
         }
