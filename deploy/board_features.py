@@ -51,7 +51,7 @@ def kept(board, recording):
     listed = recordings(board)
     expect("a recording outlives a restart", recording in [each["id"] for each in listed], str(listed))
     expect("and so does what `firewall write` opened", "0.0.0.0/0" in opened(board), opened(board))
-    board.ssh("sudo sed -i '/^# test: features/,$d' /etc/mfg-drone/gateway.toml; sudo rm /etc/mfg-drone/firewall.conf;"
+    board.ssh("sudo sed -i '/^# test: features/,$d' /etc/mfg-drone/gateway.toml; echo '# none' | sudo tee /etc/mfg-drone/firewall.conf >/dev/null;"
               "sudo systemctl daemon-reload")
     restart(board)
 
