@@ -8,8 +8,8 @@
 //! moment by what the [`ledger`] noted, and [`sabotage`] shows that they look.
 //!
 //! ```text
-//! cargo test -p mfg-drone-gateway --lib world                    some thousands, at every change
-//! WORLD_SEED=4711 cargo test -p mfg-drone-gateway --lib world::tests::one -- --nocapture
+//! cargo test -p mfg-drone-gateway --lib world                    some hundreds, at every change
+//! WORLD_SEED=4711 cargo test -p mfg-drone-gateway --lib world::tests::one -- --ignored --nocapture
 //!                                                                one, with what happened in it
 //! WORLD_SCENES=1000000 cargo test --release -p mfg-drone-gateway --lib world::tests::many -- --ignored --nocapture
 //!                                                                a million, on all cores

@@ -29,7 +29,7 @@ impl std::fmt::Display for Failure {
         let Failure { seed, broken } = self;
         write!(
             f,
-            "seed {seed}: {}: {}\n  WORLD_SEED={seed} cargo test -p mfg-drone-gateway --lib world::tests::one -- --nocapture",
+            "seed {seed}: {}: {}\n  WORLD_SEED={seed} cargo test -p mfg-drone-gateway --lib world::tests::one -- --ignored --nocapture",
             broken.invariant, broken.how
         )
     }
@@ -170,10 +170,9 @@ fn many() {
 }
 
 #[test]
+#[ignore = "tells one scene again: WORLD_SEED says which"]
 fn one() {
-    let Some(seed) = number("WORLD_SEED") else {
-        return;
-    };
+    let seed = number("WORLD_SEED").expect("WORLD_SEED=N");
     let (played, story) = play(seed, None, true);
     say(&story);
     if let Err(broken) = played {
