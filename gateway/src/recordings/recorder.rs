@@ -200,7 +200,8 @@ impl Recorder {
     }
 
     fn end_all(&mut self, now: Mono) {
-        let Some(library) = self.recordings.library.get().cloned() else {
+        // (A gateway that is stopped at once has not opened it yet; its trail is kept all the same.)
+        let Some(library) = self.library(now) else {
             return;
         };
         // What came since the last look belongs to the flights.
