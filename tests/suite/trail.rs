@@ -1,18 +1,37 @@
 //! The signed audit trail: what was done is there, and what was changed, cut out or taken
 //! away afterwards is found.
 
-use gateway_tests::Gateway;
+use gateway_tests::{Gateway, eventually};
 use http::Method;
 use serde_json::json;
 
-/// Makes a key of that name, and ends the gateway, which closes the file.
-async fn day(gateway: &mut Gateway, name: &str) -> anyhow::Result<()> {
+/// Makes a key of that name, and waits until the trail's file has it.
+async fn done(gateway: &Gateway, name: &str) -> anyhow::Result<()> {
     let made = json!({ "name": name, "permissions": ["read"] });
     let admin = gateway.admin()?;
     admin
         .json(Method::POST, "/api/security/api-keys", &made)
         .await?
         .expect(200);
+    let folder = gateway.state().join("recordings/audit");
+    eventually("the name in a file of the trail", async || {
+        let Ok(files) = std::fs::read_dir(&folder) else {
+            return Ok(None);
+        };
+        let mut files = files.filter_map(|file| std::fs::read(file.ok()?.path()).ok());
+        let has_it = |bytes: Vec<u8>| {
+            bytes
+                .windows(name.len())
+                .any(|part| part == name.as_bytes())
+        };
+        Ok(files.any(has_it).then_some(()))
+    })
+    .await
+}
+
+/// The same, and ends the gateway, which closes the file.
+async fn day(gateway: &mut Gateway, name: &str) -> anyhow::Result<()> {
+    done(gateway, name).await?;
     anyhow::ensure!(gateway.stop().await?.success());
     Ok(())
 }
@@ -70,5 +89,23 @@ async fn the_signed_trail_tells_the_first_broken_link_and_the_missing_file() -> 
     assert!(!well && words.contains("broken before 000003"), "{words}");
     std::fs::write(&second, &bytes)?;
     assert!(verified(&gateway).await?.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_kill_costs_no_line_that_its_file_had() -> anyhow::Result<()> {
+    let mut gateway = Gateway::builder().start().await?;
+    done(&gateway, "Tablet one").await?;
+    gateway.kill().await?;
+    // What a kill has left open is ended at the next line.
+    gateway.restart().await?;
+    day(&mut gateway, "Tablet two").await?;
+    let (well, words) = verified(&gateway).await?;
+    assert!(well && words.contains("000002 whole"), "{words}");
+    let first = gateway.state().join("recordings/audit/audit-000001.mfr");
+    assert!(
+        String::from_utf8_lossy(&std::fs::read(first)?).contains("Tablet one"),
+        "{words}"
+    );
     Ok(())
 }

@@ -150,6 +150,8 @@ impl Trail {
             file.bytes += line.len();
             file.sync_at.get_or_insert(now.plus(SYNC_WITHIN));
         }
+        // (A kill of the gateway is not to cost what a power cut may.)
+        file.recording.hand_over()?;
         if file.sync_at.is_some_and(|at| now >= at) {
             file.sync_at = None;
             file.recording.sync(since_start())?;

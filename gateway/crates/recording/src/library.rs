@@ -363,6 +363,15 @@ impl Recording {
         written.map_err(|source| self.library.files.refused(source))
     }
 
+    /// Hands everything so far to its file, unsynced: a kill of the process loses nothing.
+    ///
+    /// # Errors
+    /// [`RecordingError`].
+    pub fn hand_over(&mut self) -> Result<(), RecordingError> {
+        let written = self.writer.flush();
+        written.map_err(|source| self.library.files.refused(source))
+    }
+
     /// Has everything so far on the medium, and asks whether there is room for more.
     ///
     /// # Errors

@@ -164,7 +164,12 @@ impl Writer {
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    /// Hands everything so far to the file: the end of the process loses nothing of it, a
+    /// power cut may.
+    ///
+    /// # Errors
+    /// The medium refuses.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         if self.has_failed {
             return Err(io::Error::other("the medium has refused before"));
         }
