@@ -122,7 +122,8 @@ impl Running {
         }
         self.observing.vehicles.stop().await;
         self.core.alerts.stop().await;
-        self.observing.recordings.stop(patience).await;
+        // (A slow card has what is left of the unit's 30 s: a flight's end is worth it.)
+        self.observing.recordings.stop(3 * patience).await;
         self.core.rooms().batch();
         if let Err(error) = self.core.access.flush_sessions().await {
             tracing::warn!(%error, "browsers have to sign in again after this stop");
