@@ -5,9 +5,8 @@
 //! after a roll-back: it would refuse a record of a kind that it does not know. It does
 //! not look at these files. Written whole or not at all, 0600.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -95,7 +94,7 @@ impl StateFile {
             #[cfg(test)]
             Place::Memory(file) => return file.write(bytes).await,
         };
-        let written = tokio::task::spawn_blocking(move || replace(&path, &bytes)).await;
+        let written = tokio::task::spawn_blocking(move || durable::replace(&path, &bytes)).await;
         written.unwrap_or_else(|ended| Err(io::Error::other(ended)))
     }
 
@@ -105,23 +104,6 @@ impl StateFile {
             #[cfg(test)]
             Place::Memory(_) => "a file of the world".into(),
         }
-    }
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    match path.parent() {
-        Some(dir) => File::open(dir)?.sync_all(),
-        None => Ok(()),
     }
 }
 
@@ -168,6 +150,8 @@ pub(crate) mod memory {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[tokio::test]
