@@ -54,9 +54,9 @@ pub(crate) struct Starter {
 
 /// The plans; clones share them.
 #[derive(Clone)]
-pub(crate) struct Plans(Arc<PlanRoom>);
+pub(crate) struct Plans(Arc<PlansState>);
 
-struct PlanRoom {
+struct PlansState {
     vehicles: Vehicles,
     hold: Arc<dyn TakeoffHold>,
     events: EventLog,
@@ -162,7 +162,7 @@ impl Plans {
         access: Arc<Access>,
     ) -> Plans {
         let (book, wake) = (Mutex::default(), Notify::new());
-        Plans(Arc::new(PlanRoom {
+        Plans(Arc::new(PlansState {
             vehicles,
             hold,
             events,
