@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::http::call::Call;
 use crate::http::route::Policy;
 use crate::http::state::App;
-use crate::live::message::{Heard, Reply, Said, refusal, said, say, stands_in};
+use crate::live::message::{ClientMessage, MessageType, Reply, refusal, said, say, stands_in};
 use crate::routes::down_all::{Caller, DownAll, tell_all};
 
 /// What a client may bring down, and as whom.
@@ -71,20 +71,20 @@ said! {
 }
 
 /// What a client may say to bring drones down.
-pub(super) const HEARD: &[Heard] = &[
-    Heard {
+pub(super) const HEARD: &[ClientMessage] = &[
+    ClientMessage {
         kind: "land_all",
         members: &[],
         about: "Lands every drone",
         answers: &[LANDED.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "stop_all",
         members: &[],
         about: "Stops every drone where it is",
         answers: &[STOPPED.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "emergency_all",
         members: &[],
         about: "Cuts the motors of every drone, wherever it is",
@@ -93,7 +93,7 @@ pub(super) const HEARD: &[Heard] = &[
 ];
 
 /// The command in a message, and the type of its answer.
-fn command_of(text: &str) -> Option<(Command, Said<DownAllResult>)> {
+fn command_of(text: &str) -> Option<(Command, MessageType<DownAllResult>)> {
     let message: Value = serde_json::from_str(text).ok()?;
     let kind = message.get("type")?.as_str()?;
     if !stands_in(HEARD, kind) {
