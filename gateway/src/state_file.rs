@@ -20,11 +20,11 @@ const MAX_BYTES: u64 = 1 << 20;
 /// The file.
 #[derive(Clone)]
 pub(crate) struct StateFile {
-    place: Place,
+    location: Location,
 }
 
 #[derive(Clone)]
-enum Place {
+enum Location {
     Path(PathBuf),
     #[cfg(test)]
     Memory(memory::MemoryFile),
@@ -40,7 +40,7 @@ impl StateFile {
     /// The file `name` of the state directory `dir`.
     pub(crate) fn at(dir: &Path, name: &str) -> StateFile {
         StateFile {
-            place: Place::Path(dir.join(name)),
+            location: Location::Path(dir.join(name)),
         }
     }
 
@@ -48,7 +48,7 @@ impl StateFile {
     #[cfg(test)]
     pub(crate) fn in_memory(file: memory::MemoryFile) -> StateFile {
         StateFile {
-            place: Place::Memory(file),
+            location: Location::Memory(file),
         }
     }
 
@@ -56,13 +56,13 @@ impl StateFile {
     /// version is told, and as good as none.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Vec<T> {
         let read = || -> io::Result<Vec<T>> {
-            let held: Versioned<Vec<T>> = match &self.place {
-                Place::Path(path) => {
+            let held: Versioned<Vec<T>> = match &self.location {
+                Location::Path(path) => {
                     let file = File::open(path)?.take(MAX_BYTES);
                     serde_json::from_reader(io::BufReader::new(file))?
                 }
                 #[cfg(test)]
-                Place::Memory(file) => serde_json::from_slice(&file.read()?)?,
+                Location::Memory(file) => serde_json::from_slice(&file.read()?)?,
             };
             match held.version {
                 VERSION => Ok(held.entries),
@@ -89,20 +89,20 @@ impl StateFile {
             version: VERSION,
             entries,
         })?;
-        let path = match &self.place {
-            Place::Path(path) => path.clone(),
+        let path = match &self.location {
+            Location::Path(path) => path.clone(),
             #[cfg(test)]
-            Place::Memory(file) => return file.write(bytes).await,
+            Location::Memory(file) => return file.write(bytes).await,
         };
         let written = tokio::task::spawn_blocking(move || durable::replace(&path, &bytes)).await;
         written.unwrap_or_else(|ended| Err(io::Error::other(ended)))
     }
 
     fn name(&self) -> std::borrow::Cow<'_, str> {
-        match &self.place {
-            Place::Path(path) => path.to_string_lossy(),
+        match &self.location {
+            Location::Path(path) => path.to_string_lossy(),
             #[cfg(test)]
-            Place::Memory(_) => "a file of the world".into(),
+            Location::Memory(_) => "a file of the world".into(),
         }
     }
 }

@@ -123,7 +123,7 @@ impl Running {
         self.observing.vehicles.stop().await;
         self.core.alerts.stop().await;
         self.observing.recordings.stop(patience).await;
-        self.core.rooms().batch();
+        self.core.housekeeping().batch();
         if let Err(error) = self.core.access.flush_sessions().await {
             tracing::warn!(%error, "browsers have to sign in again after this stop");
         }
