@@ -32,7 +32,7 @@ pub(crate) const ROUTES: &[Route] = &[later(
 )
 .about(
     "system",
-    "Say what time it is, on a board that no clock and no time server told",
+    "Confirm the time, on a board without a clock battery and without a time server",
 )
 .takes(CONFIRM)
 .may_conflict()];
@@ -48,7 +48,7 @@ const CONFIRM: &[Param] = &[TIME];
 /// How far the clocks may be apart: a watch and a slow line, not another day.
 const TOLERANCE_S: f64 = 120.0;
 
-/// The board's time is the time.
+/// The answer where the board's clock shows the time.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TimeConfirmed {
     /// The board's own.
