@@ -1,7 +1,7 @@
 //! Taking out of a capture what says whose board it is.
 //!
 //! Serial numbers are never collected (the list of files in
-//! [`capture`](crate::capture) is a list of what *is* taken); this removes what
+//! [`capture`](mod@crate::capture) is a list of what *is* taken); this removes what
 //! hides inside the rest: hardware addresses, also in interface names, the
 //! serial line of `/proc/cpuinfo`, and the host's name.
 

@@ -138,7 +138,7 @@ impl Tree {
     }
 
     /// A directory laid out like `/`, or a capture file made by
-    /// [`capture`](crate::capture), which is unpacked into a private temporary
+    /// `capture`, which is unpacked into a private temporary
     /// directory. `/` gives [`Tree::live`].
     pub fn open(path: &Path) -> Result<Self, TreeError> {
         let failed = |source| TreeError::Open {

@@ -20,7 +20,7 @@ pub(crate) struct SessionFile(StateFile);
 
 /// A session as it stands there.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredSession {
     hash: String,
     key: String,
     permissions: u8,
@@ -46,13 +46,13 @@ impl SessionFile {
     /// # Errors
     /// The medium refuses.
     pub(crate) async fn write(&self, sessions: Vec<SessionRecord>) -> io::Result<()> {
-        let kept: Vec<Kept> = sessions.into_iter().map(kept).collect();
+        let kept: Vec<StoredSession> = sessions.into_iter().map(kept).collect();
         self.0.write(&kept).await
     }
 }
 
-fn kept(record: SessionRecord) -> Kept {
-    Kept {
+fn kept(record: SessionRecord) -> StoredSession {
+    StoredSession {
         hash: HEXLOWER.encode(&record.hash),
         key: HEXLOWER.encode(&record.key.0),
         permissions: record.permissions,
@@ -64,7 +64,7 @@ fn kept(record: SessionRecord) -> Kept {
 }
 
 /// None for one that makes no sense.
-fn record(kept: Kept) -> Option<SessionRecord> {
+fn record(kept: StoredSession) -> Option<SessionRecord> {
     Some(SessionRecord {
         hash: bytes(&kept.hash)?,
         key: KeyId(bytes(&kept.key)?),

@@ -5,9 +5,8 @@
 //! after a roll-back: it would refuse a record of a kind that it does not know. It does
 //! not look at these files. Written whole or not at all, 0600.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -21,11 +20,11 @@ const MAX_BYTES: u64 = 1 << 20;
 /// The file.
 #[derive(Clone)]
 pub(crate) struct StateFile {
-    place: Place,
+    location: Location,
 }
 
 #[derive(Clone)]
-enum Place {
+enum Location {
     Path(PathBuf),
     #[cfg(test)]
     Memory(memory::MemoryFile),
@@ -41,7 +40,7 @@ impl StateFile {
     /// The file `name` of the state directory `dir`.
     pub(crate) fn at(dir: &Path, name: &str) -> StateFile {
         StateFile {
-            place: Place::Path(dir.join(name)),
+            location: Location::Path(dir.join(name)),
         }
     }
 
@@ -49,7 +48,7 @@ impl StateFile {
     #[cfg(test)]
     pub(crate) fn in_memory(file: memory::MemoryFile) -> StateFile {
         StateFile {
-            place: Place::Memory(file),
+            location: Location::Memory(file),
         }
     }
 
@@ -57,13 +56,13 @@ impl StateFile {
     /// version is told, and as good as none.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Vec<T> {
         let read = || -> io::Result<Vec<T>> {
-            let held: Versioned<Vec<T>> = match &self.place {
-                Place::Path(path) => {
+            let held: Versioned<Vec<T>> = match &self.location {
+                Location::Path(path) => {
                     let file = File::open(path)?.take(MAX_BYTES);
                     serde_json::from_reader(io::BufReader::new(file))?
                 }
                 #[cfg(test)]
-                Place::Memory(file) => serde_json::from_slice(&file.read()?)?,
+                Location::Memory(file) => serde_json::from_slice(&file.read()?)?,
             };
             match held.version {
                 VERSION => Ok(held.entries),
@@ -90,38 +89,21 @@ impl StateFile {
             version: VERSION,
             entries,
         })?;
-        let path = match &self.place {
-            Place::Path(path) => path.clone(),
+        let path = match &self.location {
+            Location::Path(path) => path.clone(),
             #[cfg(test)]
-            Place::Memory(file) => return file.write(bytes).await,
+            Location::Memory(file) => return file.write(bytes).await,
         };
-        let written = tokio::task::spawn_blocking(move || replace(&path, &bytes)).await;
+        let written = tokio::task::spawn_blocking(move || durable::replace(&path, &bytes)).await;
         written.unwrap_or_else(|ended| Err(io::Error::other(ended)))
     }
 
     fn name(&self) -> std::borrow::Cow<'_, str> {
-        match &self.place {
-            Place::Path(path) => path.to_string_lossy(),
+        match &self.location {
+            Location::Path(path) => path.to_string_lossy(),
             #[cfg(test)]
-            Place::Memory(_) => "a file of the world".into(),
+            Location::Memory(_) => "a file of the world".into(),
         }
-    }
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    match path.parent() {
-        Some(dir) => File::open(dir)?.sync_all(),
-        None => Ok(()),
     }
 }
 
@@ -168,6 +150,8 @@ pub(crate) mod memory {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[tokio::test]

@@ -207,6 +207,7 @@ const CRATES: &[&str] = &[
     "gateway",
     "gateway/crates/access",
     "gateway/crates/alerting",
+    "gateway/crates/durable",
     "gateway/crates/https",
     "gateway/crates/readings",
     "gateway/crates/recording",

@@ -1,10 +1,8 @@
 //! What a person at the terminal sees: where the gateway is, how to know it is
 //! the right one, and, once, the keys.
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use access::FirstKeys;
@@ -113,14 +111,7 @@ impl Announcement<'_> {
             "Admin key:     {}\nRead-only key: {}\n",
             keys.admin, keys.readonly
         );
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+        durable::replace(&path, text.as_bytes())?;
         Ok((path, text))
     }
 

@@ -34,17 +34,17 @@ pub(super) async fn watch(rooms: ClockWatch, stop: CancellationToken) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stamps = Steps::new(Mono::now(), wall_now());
     let mut terms = Steps::new(Mono::now(), term_now());
-    let mut anchored = clock::is_told();
+    let mut anchored = clock::is_confirmed();
     while tokio::select! { _ = ticks.tick() => true, () = stop.cancelled() => false } {
         if let Some(by) = stamps.stepped(Mono::now(), wall_now()) {
             tracing::warn!(seconds = by.as_secs(), "the wall clock was put right");
             rooms.alerts.restamp(by);
         }
         if follows_a_server(&rooms.telemetry, rooms.board) {
-            clock::tell();
+            clock::confirm();
         }
         let later = terms.stepped(Mono::now(), term_now());
-        if anchored || (later.is_none() && !clock::is_told()) {
+        if anchored || (later.is_none() && !clock::is_confirmed()) {
             continue;
         }
         anchored = true;

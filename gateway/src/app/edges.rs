@@ -15,7 +15,7 @@ use super::core::clock;
 use crate::alerts;
 use crate::cache::Cache;
 use crate::config::Config;
-use crate::mqtt::{self, Mqtt, Told};
+use crate::mqtt::{self, Mqtt, PublisherInputs};
 use crate::notify::{self, Alarm, DroneName, Hides, Notifier, Sender, Terms};
 use crate::photos::Album;
 use crate::rtsp::RtspStats;
@@ -58,8 +58,8 @@ impl Edges {
         let album = tokio::task::spawn_blocking(move || Album::open(&photos, max_bytes)).await?;
         let ledger = Ledger::new(HELD_BYTES);
         let mut broker = JoinSet::new();
-        let told = told(config, core, vehicles);
-        let mqtt = mqtt::start(&config.mqtt, told, &core.supervisor, &mut broker);
+        let inputs = publisher_inputs(config, core, vehicles);
+        let mqtt = mqtt::start(&config.mqtt, inputs, &core.supervisor, &mut broker);
         Ok(Edges {
             budgets: Budgets::of(&ledger)?,
             ledger,
@@ -91,9 +91,9 @@ impl Edges {
 }
 
 /// What the broker is told, and who hears of orders from there.
-fn told(config: &Config, core: &Core, vehicles: &Vehicles) -> Told {
+fn publisher_inputs(config: &Config, core: &Core, vehicles: &Vehicles) -> PublisherInputs {
     let access = core.access.clone();
-    Told {
+    PublisherInputs {
         gateway: (
             config.gateway.name_or_host().into(),
             config.gateway.page(config.server.listen),

@@ -29,7 +29,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// The rooms that are looked after.
 #[derive(Clone)]
-pub(super) struct Rooms {
+pub(super) struct Housekeeping {
     pub(super) alerts: Alerts,
     pub(super) mutes: Arc<Mutes>,
     pub(super) access: Arc<Access>,
@@ -41,7 +41,7 @@ pub(super) struct Rooms {
 /// Starts the tasks; they end with `stop`.
 pub(super) fn spawn(
     supervisor: &Supervisor,
-    rooms: &Rooms,
+    rooms: &Housekeeping,
     limiter: &Arc<ConnectionLimiter>,
     batch_interval: Duration,
     stop: &CancellationToken,
@@ -95,7 +95,7 @@ pub(super) fn spawn(
     }
 }
 
-impl Rooms {
+impl Housekeeping {
     /// Hands finished minutes and changed usage counts to the store's batch.
     pub(super) fn batch(&self) {
         let minutes = self.telemetry.drain_minutes(Mono::now());

@@ -20,7 +20,7 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 
 /// One listener to be served.
 #[derive(Clone)]
-pub(super) struct Wanted {
+pub(super) struct ListenerSpec {
     pub(super) address: SocketAddr,
     /// Its configuration key.
     pub(super) key: &'static str,
@@ -34,7 +34,7 @@ pub(super) struct Wanted {
 /// # Errors
 /// [`BindError`], in the demo only.
 pub(super) fn serve(
-    wanted: Wanted,
+    wanted: ListenerSpec,
     origin: Origin,
     app: Router,
     server: Arc<Server>,
@@ -61,7 +61,7 @@ pub(super) fn serve(
 /// Takes connections until the stop. `first` is what the first bind came to, if that was
 /// tried.
 async fn listen(
-    wanted: Wanted,
+    wanted: ListenerSpec,
     first: Option<Result<TcpListener, BindError>>,
     app: Router,
     server: Arc<Server>,
@@ -106,7 +106,7 @@ fn condition_key(via: Via) -> &'static str {
     }
 }
 
-fn complain(wanted: &Wanted, error: &BindError, alerts: &Alerts) {
+fn complain(wanted: &ListenerSpec, error: &BindError, alerts: &Alerts) {
     tracing::error!("{error}");
     alerts.raise(Condition {
         key: condition_key(wanted.via),

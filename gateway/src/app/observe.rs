@@ -18,7 +18,7 @@ use crate::demo::{self, Stage};
 use crate::performance::{self, Performance, Sampler};
 use crate::plans::Plans;
 use crate::recordings::{self, Observed, Recordings};
-use crate::safety::Acting;
+use crate::safety::SafetyTask;
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::ReadingSink as _;
 use crate::sources::tello::{Fleet, FleetOptions, Serials};
@@ -156,7 +156,7 @@ fn act(core: &Core, vehicles: &Vehicles) {
         core.stop.clone(),
     );
     core.supervisor.keep("safety actions", service, move || {
-        let acting = Acting {
+        let acting = SafetyTask {
             safety: safety.clone(),
             vehicles: vehicles.clone(),
             sink: sink.clone(),

@@ -20,8 +20,8 @@ use super::announce::Announcement;
 use super::clock_watch::ClockWatch;
 use super::core::Core;
 use super::edges::Edges;
-use super::housekeeping::{self, Rooms};
-use super::listeners::{self, Wanted};
+use super::housekeeping::{self, Housekeeping};
+use super::listeners::{self, ListenerSpec};
 use super::observe::Observing;
 use crate::config::Config;
 use crate::control::bridges::{BridgeState, SensorState};
@@ -132,7 +132,7 @@ pub(super) fn serve(
     serve_control(config, core, app, &edges.tls, router);
     housekeeping::spawn(
         &core.supervisor,
-        &core.rooms(),
+        &core.housekeeping(),
         &limiter,
         Duration::from_secs(config.storage.batch_interval_s),
         &core.stop,
@@ -205,8 +205,8 @@ fn keep_watches(core: &Core, edges: &Edges, app: &Arc<App>) {
 
 impl Core {
     /// What is looked after.
-    pub(super) fn rooms(&self) -> Rooms {
-        Rooms {
+    pub(super) fn housekeeping(&self) -> Housekeeping {
+        Housekeeping {
             alerts: self.alerts.clone(),
             mutes: self.mutes.clone(),
             access: self.access.clone(),
@@ -222,20 +222,20 @@ impl Core {
     }
 }
 
-fn wanted_listeners(config: &Config, tls: &Arc<Tls>) -> Vec<Wanted> {
+fn wanted_listeners(config: &Config, tls: &Arc<Tls>) -> Vec<ListenerSpec> {
     let server = &config.server;
     let plain = [
         (server.http_listen, "server.http_listen", Via::Http),
         (server.metrics_listen, "server.metrics_listen", Via::Metrics),
     ];
-    let https = Wanted {
+    let https = ListenerSpec {
         address: server.listen,
         key: "server.listen",
         via: Via::Https,
         tls: Some(tls.clone()),
     };
     let plain = plain.into_iter().filter_map(|(address, key, via)| {
-        Some(Wanted {
+        Some(ListenerSpec {
             address: address?,
             key,
             via,

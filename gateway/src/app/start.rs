@@ -124,7 +124,7 @@ impl Running {
         self.core.alerts.stop().await;
         // (A slow card has what is left of the unit's 30 s: a flight's end is worth it.)
         self.observing.recordings.stop(3 * patience).await;
-        self.core.rooms().batch();
+        self.core.housekeeping().batch();
         if let Err(error) = self.core.access.flush_sessions().await {
             tracing::warn!(%error, "browsers have to sign in again after this stop");
         }

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use crate::config::Mqtt;
 use crate::outbound;
 
-pub(crate) use session::{Heard, Session};
+pub(crate) use session::{Session, SessionEvent};
 
 /// Port of `mqtts://` where none is written.
 const TLS_PORT: u16 = 8883;

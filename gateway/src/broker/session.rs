@@ -24,7 +24,7 @@ const AGAIN_MAX: Duration = Duration::from_secs(60);
 
 /// What a connection has to say.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum SessionEvent {
     /// It stands: the broker knows nothing of this gateway yet.
     Connected,
     /// It does not stand any more, or not yet, and why.
@@ -44,9 +44,9 @@ pub(crate) enum Heard {
 
 /// Hands messages over to a kept connection; clones share it.
 #[derive(Clone)]
-pub(crate) struct Teller(AsyncClient);
+pub(crate) struct MessageSender(AsyncClient);
 
-impl Teller {
+impl MessageSender {
     /// Hands a message over; false when too many wait already.
     pub(crate) fn tell(&self, message: Message) -> bool {
         let options = message.options();
@@ -57,8 +57,8 @@ impl Teller {
 
 /// A kept connection; it ends when it is dropped.
 pub(crate) struct Session {
-    teller: Teller,
-    heard: Receiver<Heard>,
+    sender: MessageSender,
+    heard: Receiver<SessionEvent>,
     _task: JoinSet<()>,
 }
 
@@ -75,25 +75,25 @@ impl Session {
         let mut task = JoinSet::new();
         task.spawn(drive(events, sender));
         Ok(Session {
-            teller: Teller(client),
+            sender: MessageSender(client),
             heard,
             _task: task,
         })
     }
 
     /// What comes next; none when the connection has been given up for good.
-    pub(crate) async fn next(&mut self) -> Option<Heard> {
+    pub(crate) async fn next(&mut self) -> Option<SessionEvent> {
         self.heard.recv().await
     }
 
     /// Hands a message over; false when too many wait already.
     pub(crate) fn tell(&self, message: Message) -> bool {
-        self.teller.tell(message)
+        self.sender.tell(message)
     }
 
     /// For whoever has something to tell later.
-    pub(crate) fn teller(&self) -> Teller {
-        self.teller.clone()
+    pub(crate) fn sender(&self) -> MessageSender {
+        self.sender.clone()
     }
 
     /// Listens to `topic` from now on: to what is written from now on, and to nothing that
@@ -102,26 +102,26 @@ impl Session {
         let filter = SubscribeFilterInput::new(topic, QoS::AtMostOnce)
             .preserve_retain(true)
             .retain_forward_rule(RetainForwardRule::Never);
-        self.teller.0.try_subscribe_many([filter]).is_ok()
+        self.sender.0.try_subscribe_many([filter]).is_ok()
     }
 
     /// Says goodbye, so that the last will is not told.
     pub(crate) async fn leave(&self) {
-        let _ = self.teller.0.disconnect().await;
+        let _ = self.sender.0.disconnect().await;
     }
 }
 
-async fn drive(mut events: EventLoop, heard: Sender<Heard>) {
+async fn drive(mut events: EventLoop, heard: Sender<SessionEvent>) {
     let mut again = AGAIN_MIN;
     loop {
         let said = match events.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
                 again = AGAIN_MIN;
-                Heard::Connected
+                SessionEvent::Connected
             }
             Ok(Event::Incoming(Packet::Publish(publish))) => {
                 let properties = publish.properties.unwrap_or_default();
-                Heard::Message {
+                SessionEvent::Message {
                     topic: String::from_utf8_lossy(&publish.topic).into_owned(),
                     payload: publish.payload.to_vec(),
                     retained: publish.retain,
@@ -131,9 +131,9 @@ async fn drive(mut events: EventLoop, heard: Sender<Heard>) {
             }
             Ok(_) => continue,
             Err(rumqttc::ConnectionError::RequestsDone) => return,
-            Err(error) => Heard::Lost(why(&error)),
+            Err(error) => SessionEvent::Lost(why(&error)),
         };
-        let is_lost = matches!(said, Heard::Lost(_));
+        let is_lost = matches!(said, SessionEvent::Lost(_));
         if heard.send(said).await.is_err() {
             return;
         }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::http::params::{Kind, Location, Param};
 use crate::http::state::App;
-use crate::live::message::{Heard, Reply, refusal, said, say};
+use crate::live::message::{ClientMessage, Reply, refusal, said, say};
 use crate::routes::control::{self, Speaker};
 use crate::routes::drone_views::ControlView;
 use crate::routes::safety;
@@ -55,26 +55,26 @@ pub(super) const DRONE: Param =
     Param::required(Location::Body, "drone_id", Kind::Text, "Id of the drone");
 
 /// What a client may say of who is there and who flies.
-pub(super) const HEARD: &[Heard] = &[
-    Heard {
+pub(super) const HEARD: &[ClientMessage] = &[
+    ClientMessage {
         kind: "presence",
         members: &[],
         about: "Each second while somebody looks: keeps in the air what this session flies; no answer",
         answers: &[],
     },
-    Heard {
+    ClientMessage {
         kind: "take_control",
         members: &[DRONE],
         about: "Takes control of a drone: others fly it no more, and still land it",
         answers: &[TAKEN.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "give_control",
         members: &[DRONE],
         about: "Gives control of a drone back",
         answers: &[GIVEN.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "veto_landing",
         members: &[DRONE],
         about: "Vetoes the landing that the gateway has announced, as `POST /api/drones/{drone_id}/veto`",

@@ -9,7 +9,7 @@ use crate::http::document::{API_VERSION, SOCKETS};
 use crate::http::openapi::schema;
 use crate::http::params::Param;
 use crate::http::shape::Schemas;
-use crate::live::message::{self, Described, Heard};
+use crate::live::message::{self, ClientMessage, Described};
 use crate::live::{control_messages, down, events, messages, network_messages, sticks, video};
 
 /// Set to write the document anew after a wanted change, as for the routes' document.
@@ -24,7 +24,7 @@ const SAID: &[&[Described]] = &[
     down::SAID,
 ];
 /// Messages heard there.
-const HEARD: &[&[Heard]] = &[
+const HEARD: &[&[ClientMessage]] = &[
     messages::HEARD,
     network_messages::HEARD,
     control_messages::HEARD,

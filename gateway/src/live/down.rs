@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::http::call::Call;
 use crate::http::route::Policy;
 use crate::http::state::App;
-use crate::live::message::{Heard, Reply, Said, refusal, said, say, stands_in};
+use crate::live::message::{ClientMessage, MessageType, Reply, refusal, said, say, stands_in};
 use crate::routes::down_all::{Caller, DownAll, tell_all};
 
 /// What a client may bring down, and as whom.
@@ -44,12 +44,13 @@ impl DownMessages {
         }
         let (app, caller) = (Arc::clone(app), self.caller.clone());
         // A task of its own: a client that hangs up right after has said it all the same.
-        let told = tokio::spawn(async move {
+        let result = tokio::spawn(async move {
             let result = tell_all(&app, command, &caller).await;
-            say(kind, Told { result })
+            say(kind, DownAllResult { result })
         });
         let answer = async move {
-            told.await
+            result
+                .await
                 .unwrap_or_else(|_| refusal("DOWN_ALL_ERROR", "The gateway failed; see its log"))
         };
         Some(Reply::Later(None, Box::pin(answer)))
@@ -58,32 +59,32 @@ impl DownMessages {
 
 /// What came of it.
 #[derive(Serialize, ToSchema)]
-struct Told {
+struct DownAllResult {
     /// As `/api/drones/land-all` and its like answer.
     result: DownAll,
 }
 
 said! {
-    LANDED: Told = "land_all_result", "Each drone was told to land, or why not";
-    STOPPED: Told = "stop_all_result", "Each drone was told to stop, or why not";
-    CUT: Told = "emergency_all_result", "The motors of each drone were told to stop, or why not";
+    LANDED: DownAllResult = "land_all_result", "Each drone was told to land, or why not";
+    STOPPED: DownAllResult = "stop_all_result", "Each drone was told to stop, or why not";
+    CUT: DownAllResult = "emergency_all_result", "The motors of each drone were told to stop, or why not";
 }
 
 /// What a client may say to bring drones down.
-pub(super) const HEARD: &[Heard] = &[
-    Heard {
+pub(super) const HEARD: &[ClientMessage] = &[
+    ClientMessage {
         kind: "land_all",
         members: &[],
         about: "Lands every drone",
         answers: &[LANDED.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "stop_all",
         members: &[],
         about: "Stops every drone where it is",
         answers: &[STOPPED.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "emergency_all",
         members: &[],
         about: "Cuts the motors of every drone, wherever it is",
@@ -92,7 +93,7 @@ pub(super) const HEARD: &[Heard] = &[
 ];
 
 /// The command in a message, and the type of its answer.
-fn command_of(text: &str) -> Option<(Command, Said<Told>)> {
+fn command_of(text: &str) -> Option<(Command, MessageType<DownAllResult>)> {
     let message: Value = serde_json::from_str(text).ok()?;
     let kind = message.get("type")?.as_str()?;
     if !stands_in(HEARD, kind) {

@@ -1,6 +1,6 @@
 //! One message on `/ws`: its type, its own members, the time.
 //!
-//! A kind of message stands once, in a list (`said!`, [`Heard`]): what is said and heard
+//! A kind of message stands once, in a list (`said!`, [`ClientMessage`]): what is said and heard
 //! comes from there, and so does its description for programs (`gateway/asyncapi.json`).
 
 use std::marker::PhantomData;
@@ -25,15 +25,15 @@ pub(crate) enum Reply {
 }
 
 /// A kind of message that the gateway sends: its type, and what its members are.
-pub(crate) struct Said<T> {
+pub(crate) struct MessageType<T> {
     pub(crate) kind: &'static str,
     members: PhantomData<fn() -> T>,
 }
 
-impl<T> Said<T> {
+impl<T> MessageType<T> {
     /// For `said!`, which describes it as well.
-    pub(crate) const fn new(kind: &'static str) -> Said<T> {
-        Said {
+    pub(crate) const fn new(kind: &'static str) -> MessageType<T> {
+        MessageType {
             kind,
             members: PhantomData,
         }
@@ -55,8 +55,8 @@ pub(crate) struct Described {
 /// and when it is sent.
 macro_rules! said {
     ($($seen:vis $name:ident: $members:ty = $kind:literal, $about:literal;)+) => {
-        $($seen const $name: $crate::live::message::Said<$members> =
-            $crate::live::message::Said::new($kind);)+
+        $($seen const $name: $crate::live::message::MessageType<$members> =
+            $crate::live::message::MessageType::new($kind);)+
         /// What is said from here, for the document.
         #[cfg_attr(not(test), expect(dead_code, reason = "read by what makes the document, a test"))]
         pub(super) const SAID: &[$crate::live::message::Described] =
@@ -70,7 +70,7 @@ macro_rules! said {
 pub(crate) use said;
 
 /// A kind of message that a client may send.
-pub(crate) struct Heard {
+pub(crate) struct ClientMessage {
     pub(crate) kind: &'static str,
     /// Members beside `type`.
     #[cfg_attr(
@@ -92,7 +92,7 @@ pub(crate) struct Heard {
 }
 
 /// Whether a kind stands in a list.
-pub(crate) fn stands_in(heard: &[Heard], kind: &str) -> bool {
+pub(crate) fn stands_in(heard: &[ClientMessage], kind: &str) -> bool {
     heard.iter().any(|one| one.kind == kind)
 }
 
@@ -121,7 +121,7 @@ struct Message<T> {
 }
 
 /// A message of that type, with its members and the time.
-pub(crate) fn say<T: Serialize>(said: Said<T>, members: T) -> String {
+pub(crate) fn say<T: Serialize>(said: MessageType<T>, members: T) -> String {
     // Our own types; see `respond::render` for why this cannot fail.
     serde_json::to_string(&Message {
         kind: said.kind,

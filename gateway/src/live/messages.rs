@@ -15,7 +15,7 @@ use crate::http::scalars::Ts;
 use crate::http::state::App;
 use crate::live::control_messages::{self, Flyer};
 use crate::live::message::{
-    DRONE_STATUS, DRONE_STATUS_UPDATE, Heard, Nothing, OfDrone, Reply, SUBSCRIPTION_ERROR,
+    ClientMessage, DRONE_STATUS, DRONE_STATUS_UPDATE, Nothing, OfDrone, Reply, SUBSCRIPTION_ERROR,
     UNSUBSCRIBED, refusal, said, say, stands_in,
 };
 use crate::live::network_messages;
@@ -74,38 +74,38 @@ said! {
 const DRONE: Param = Param::required(Location::Body, "drone_id", Kind::Text, "Id of the drone");
 
 /// What a client may say here.
-pub(super) const HEARD: &[Heard] = &[
-    Heard {
+pub(super) const HEARD: &[ClientMessage] = &[
+    ClientMessage {
         kind: "ping",
         members: &[],
         about: "Shows that the client is there",
         answers: &[PONG.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "get_all_drones",
         members: &[],
         about: "Asks for every drone",
         answers: &[ALL_DRONES.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "subscribe_drone",
         members: &[DRONE],
         about: "Follows a drone: its state comes each second",
         answers: &[DRONE_STATUS.kind, SUBSCRIPTION_ERROR.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "unsubscribe_drone",
         members: &[DRONE],
         about: "Follows a drone no longer",
         answers: &[UNSUBSCRIBED.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "get_drone_status",
         members: &[DRONE],
         about: "Asks for the state of a drone",
         answers: &[DRONE_STATUS.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "get_drone_type_info",
         members: &[DRONE],
         about: "Asks what kind of drone it is",

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::http::params::{Kind, Location, Param};
 use crate::http::state::App;
-use crate::live::message::{Heard, Reply, refusal, said, say};
+use crate::live::message::{ClientMessage, Reply, refusal, said, say};
 use crate::routes::network;
 use crate::routes::network_views::{ConnectionCheck, DetectedDrone, NetworkStatus};
 
@@ -106,32 +106,32 @@ const INTERVAL: Param = Param::optional(
 );
 
 /// What a client may say of the network.
-pub(super) const HEARD: &[Heard] = &[
-    Heard {
+pub(super) const HEARD: &[ClientMessage] = &[
+    ClientMessage {
         kind: "get_network_status",
         members: &[],
         about: "Asks how searching stands",
         answers: &[NETWORK_STATUS.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "scan_real_drones",
         members: &[TIMEOUT],
         about: "Searches for drones: one answer at once, one with what was found",
         answers: &[SCAN_STARTED.kind, SCAN_COMPLETED.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "verify_drone_connection",
         members: &[ADDRESS],
         about: "Looks whether a drone answers at an address; needs `write`",
         answers: &[CONNECTION_VERIFICATION.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "start_auto_scan",
         members: &[INTERVAL],
         about: "Searches again and again; needs `write`",
         answers: &[AUTO_SCAN_STARTED.kind],
     },
-    Heard {
+    ClientMessage {
         kind: "stop_auto_scan",
         members: &[],
         about: "Ends that; needs `write`",

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::http::params::{Kind, Location, Param};
 use crate::http::state::App;
 use crate::live::control_messages::{DRONE, Flyer};
-use crate::live::message::{Heard, Reply, refusal, stands_in};
+use crate::live::message::{ClientMessage, Reply, refusal, stands_in};
 
 /// Sticks, each −100 to 100; what a pad measures between whole numbers is rounded.
 #[derive(Deserialize)]
@@ -40,7 +40,7 @@ const fn axis(name: &'static str, about: &'static str) -> Param {
 }
 
 /// What a client may say of its sticks.
-pub(super) const HEARD: &[Heard] = &[Heard {
+pub(super) const HEARD: &[ClientMessage] = &[ClientMessage {
     kind: KIND,
     members: &[
         DRONE,

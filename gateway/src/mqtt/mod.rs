@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use readings::measured::{Measured, Page};
 
-pub(crate) use publisher::{Told, start};
+pub(crate) use publisher::{PublisherInputs, start};
 
 /// Counts since start.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 use tello::command::Command;
 
-use crate::broker::Heard;
+use crate::broker::SessionEvent;
 
 /// After which an order is too old. A person who presses stop wants it now or not at all.
 const FRESH_S: f64 = 2.0;
@@ -39,9 +39,9 @@ pub(super) struct Order {
 
 /// Ids of orders that were here.
 #[derive(Debug, Default)]
-pub(super) struct Seen(VecDeque<String>);
+pub(super) struct RecentOrders(VecDeque<String>);
 
-impl Seen {
+impl RecentOrders {
     fn is_new(&mut self, id: &str) -> bool {
         if self.0.iter().any(|seen| seen == id) {
             return false;
@@ -56,7 +56,7 @@ impl Seen {
 
 /// The wall clock: seconds, and whether it is known to be wrong.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wall {
+pub(super) struct WallClock {
     pub(super) now_s: f64,
     pub(super) is_wrong: bool,
 }
@@ -65,8 +65,12 @@ pub(super) struct Wall {
 ///
 /// # Errors
 /// The reason, in words.
-pub(super) fn judge(heard: &Heard, seen: &mut Seen, wall: Wall) -> Result<Order, &'static str> {
-    let Heard::Message {
+pub(super) fn judge(
+    heard: &SessionEvent,
+    seen: &mut RecentOrders,
+    wall: WallClock,
+) -> Result<Order, &'static str> {
+    let SessionEvent::Message {
         payload,
         retained,
         again,
@@ -120,13 +124,13 @@ pub(super) fn judge(heard: &Heard, seen: &mut Seen, wall: Wall) -> Result<Order,
 mod tests {
     use super::*;
 
-    const WALL: Wall = Wall {
+    const WALL: WallClock = WallClock {
         now_s: 1000.0,
         is_wrong: false,
     };
 
-    fn message(payload: &str, expires_s: Option<u32>) -> Heard {
-        Heard::Message {
+    fn message(payload: &str, expires_s: Option<u32>) -> SessionEvent {
+        SessionEvent::Message {
             topic: "t".to_owned(),
             payload: payload.as_bytes().to_vec(),
             retained: false,
@@ -137,8 +141,9 @@ mod tests {
 
     #[test]
     fn only_what_is_fresh_and_new_brings_a_drone_down() {
-        let mut seen = Seen::default();
-        let mut judged = |heard: &Heard, wall| judge(heard, &mut seen, wall).map(|it| it.command);
+        let mut seen = RecentOrders::default();
+        let mut judged =
+            |heard: &SessionEvent, wall| judge(heard, &mut seen, wall).map(|it| it.command);
         let land = r#"{"command":"land","id":"1","at":999.5}"#;
         assert_eq!(judged(&message(land, None), WALL), Ok(Command::Land));
         assert_eq!(
@@ -152,7 +157,7 @@ mod tests {
         );
         let late = r#"{"command":"land","id":"3","at":997.0}"#;
         assert!(judged(&message(late, Some(1)), WALL).is_err());
-        let kept = Heard::Message {
+        let kept = SessionEvent::Message {
             topic: "t".to_owned(),
             payload: br#"{"command":"land","id":"4","at":1000}"#.to_vec(),
             retained: true,
@@ -161,7 +166,7 @@ mod tests {
         };
         assert!(judged(&kept, WALL).is_err());
         // A clock that is wrong says nothing of age; an expiry does.
-        let wrong = Wall {
+        let wrong = WallClock {
             is_wrong: true,
             ..WALL
         };
@@ -188,20 +193,20 @@ mod tests {
         fn whatever_is_written_is_an_order_or_a_reason(
             payload in proptest::collection::vec(proptest::num::u8::ANY, 0..600),
         ) {
-            let heard = Heard::Message {
+            let heard = SessionEvent::Message {
                 topic: "t".to_owned(),
                 payload,
                 retained: false,
                 again: false,
                 expires_s: Some(1),
             };
-            proptest::prop_assert!(judge(&heard, &mut Seen::default(), WALL).is_err());
+            proptest::prop_assert!(judge(&heard, &mut RecentOrders::default(), WALL).is_err());
         }
     }
 
     #[test]
     fn ids_are_remembered_within_a_bound() {
-        let mut seen = Seen::default();
+        let mut seen = RecentOrders::default();
         for number in 0..=MAX_SEEN {
             assert!(seen.is_new(&number.to_string()));
         }

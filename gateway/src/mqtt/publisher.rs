@@ -13,9 +13,9 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::order::{Seen, Wall, judge};
+use super::order::{RecentOrders, WallClock, judge};
 use super::{Audit, Clock, Mqtt, home_assistant, values};
-use crate::broker::{Broker, Class, Heard, Message, Session};
+use crate::broker::{Broker, Class, Message, Session, SessionEvent};
 use crate::config;
 use crate::sources::vehicles::{CommandError, DroneView, Operator, Vehicles};
 use crate::supervision::Supervisor;
@@ -38,7 +38,7 @@ const LEAVE_WITHIN: Duration = Duration::from_millis(500);
 
 /// What is told, and who hears of orders.
 #[derive(Clone)]
-pub(crate) struct Told {
+pub(crate) struct PublisherInputs {
     /// Name of the gateway, and where its page is.
     pub(crate) gateway: (Arc<str>, Option<String>),
     pub(crate) vehicles: Vehicles,
@@ -56,12 +56,12 @@ pub(crate) struct Told {
 /// What is wrong with the section.
 pub(crate) fn start(
     config: &config::Mqtt,
-    told: Told,
+    inputs: PublisherInputs,
     supervisor: &Supervisor,
     tasks: &mut JoinSet<()>,
 ) -> Result<Arc<Mqtt>, String> {
     let stats = Arc::new(Mqtt::default());
-    let Some(broker) = Broker::parse(config, &told.gateway.0)? else {
+    let Some(broker) = Broker::parse(config, &inputs.gateway.0)? else {
         return Ok(stats);
     };
     stats.is_on.store(true, Relaxed);
@@ -71,10 +71,10 @@ pub(crate) fn start(
         let publisher = Publisher {
             broker: broker.clone(),
             config: config.clone(),
-            told: told.clone(),
+            inputs: inputs.clone(),
             stats: counted.clone(),
             last: Last::default(),
-            seen: Seen::default(),
+            seen: RecentOrders::default(),
             orders: JoinSet::new(),
         };
         publisher.run()
@@ -86,10 +86,10 @@ pub(crate) fn start(
 struct Publisher {
     broker: Broker,
     config: config::Mqtt,
-    told: Told,
+    inputs: PublisherInputs,
     stats: Arc<Mqtt>,
     last: Last,
-    seen: Seen,
+    seen: RecentOrders,
     orders: JoinSet<()>,
 }
 
@@ -115,7 +115,7 @@ impl Publisher {
                 return;
             }
         };
-        let stop = self.told.stop.clone();
+        let stop = self.inputs.stop.clone();
         let mut tick = tokio::time::interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut is_connected = false;
@@ -123,13 +123,13 @@ impl Publisher {
             tokio::select! {
                 heard = session.next() => match heard {
                     None => return,
-                    Some(Heard::Connected) => {
+                    Some(SessionEvent::Connected) => {
                         is_connected = true;
                         self.last = Last::default();
                         self.introduce(&session);
                         self.look(&session);
                     }
-                    Some(Heard::Lost(reason)) => {
+                    Some(SessionEvent::Lost(reason)) => {
                         if is_connected || self.stats.lost.load(Relaxed) == 0 {
                             tracing::warn!(broker = ?self.broker, reason, "no connection to the MQTT broker");
                         }
@@ -154,8 +154,8 @@ impl Publisher {
 
     /// What a broker that knows nothing of this gateway is told first.
     fn introduce(&self, session: &Session) {
-        let (base, (name, page)) = (self.broker.base(), &self.told.gateway);
-        let drones = self.told.vehicles.views();
+        let (base, (name, page)) = (self.broker.base(), &self.inputs.gateway);
+        let drones = self.inputs.vehicles.views();
         tracing::info!(broker = ?self.broker, "values go to the MQTT broker");
         self.tell(
             session,
@@ -186,7 +186,7 @@ impl Publisher {
         let every_s = self.config.readings_every_s;
         let every = Duration::from_secs(every_s.into());
         let is_time = self.last.values.is_none_or(|last| now.since(last) >= every);
-        let drones = self.told.vehicles.views();
+        let drones = self.inputs.vehicles.views();
         let links = drones.iter().map(|drone| {
             let connected = drone.link == crate::sources::vehicles::LinkState::Connected;
             (connected, drone.airborne, drone.fresh)
@@ -202,14 +202,14 @@ impl Publisher {
             self.last.values = Some(now);
             self.tell(session, values::board(&base, &self.board(now), every_s));
         }
-        let version = self.told.alerts.version();
+        let version = self.inputs.alerts.version();
         if self.last.alerts != Some(version) {
             self.last.alerts = Some(version);
             let filter = Filter {
                 unresolved_only: true,
                 ..Filter::default()
             };
-            let alerts = self.told.alerts.list(&filter);
+            let alerts = self.inputs.alerts.list(&filter);
             let standing = alerts.iter().map(|alert| -> &Alert { alert });
             let standing = standing.filter(|alert| alert.cleared.is_none());
             self.tell(session, values::alerts(&base, standing));
@@ -218,7 +218,7 @@ impl Publisher {
 
     fn board(&self, now: Mono) -> Vec<(Metric, f64)> {
         let latest = Metric::ALL.iter().filter_map(|metric| {
-            let latest = self.told.telemetry.latest(self.told.board, *metric)?;
+            let latest = self.inputs.telemetry.latest(self.inputs.board, *metric)?;
             (now.since(latest.at) <= FRESH).then_some((*metric, latest.value))
         });
         latest.collect()
@@ -232,11 +232,11 @@ impl Publisher {
     }
 
     /// Carries out an order, or says why not.
-    fn order(&mut self, session: &Session, message: &Heard) {
-        let Heard::Message { topic, .. } = message else {
+    fn order(&mut self, session: &Session, message: &SessionEvent) {
+        let SessionEvent::Message { topic, .. } = message else {
             return;
         };
-        let drones = self.told.vehicles.views();
+        let drones = self.inputs.vehicles.views();
         let base = self.broker.base();
         let at =
             |drone: &&DroneView| *topic == format!("{}/command", values::topic_of(base, drone));
@@ -244,9 +244,9 @@ impl Publisher {
             self.stats.ignored.fetch_add(1, Relaxed);
             return;
         };
-        let wall = Wall {
+        let wall = WallClock {
             now_s: Timestamp::now().as_microsecond() as f64 / 1e6,
-            is_wrong: (self.told.clock)() == Some(false),
+            is_wrong: (self.inputs.clock)() == Some(false),
         };
         let judged = judge(message, &mut self.seen, wall).and_then(|order| {
             match self.orders.len() < MAX_ORDERS {
@@ -258,7 +258,7 @@ impl Publisher {
             Ok(order) => order,
             Err(why) => {
                 self.stats.ignored.fetch_add(1, Relaxed);
-                (self.told.audit)(&format!(
+                (self.inputs.audit)(&format!(
                     "{}: an order by MQTT was ignored: {why}",
                     drone.id
                 ));
@@ -268,9 +268,9 @@ impl Publisher {
             }
         };
         self.stats.taken.fetch_add(1, Relaxed);
-        let (vehicles, audit) = (self.told.vehicles.clone(), self.told.audit.clone());
+        let (vehicles, audit) = (self.inputs.vehicles.clone(), self.inputs.audit.clone());
         let (drone_id, command) = (drone.id.clone(), order.command);
-        let answers = session.teller();
+        let answers = session.sender();
         let (topic, id) = (outcome(base, drone, &json!({})).topic, order.id);
         self.orders.spawn(async move {
             // A broker says nothing of who it was: the order's own id does.

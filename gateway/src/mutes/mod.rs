@@ -67,7 +67,7 @@ struct Cause {
 
 /// As it stands in the file.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredMute {
     alert: Arc<str>,
     by: Arc<str>,
     since_us: i64,
@@ -111,8 +111,8 @@ impl Mute {
         self.cause == Cause::of(alert) && alert.level != Level::Critical && !is_worse
     }
 
-    fn kept(&self, now: Mono, wall_us: i64) -> Kept {
-        Kept {
+    fn kept(&self, now: Mono, wall_us: i64) -> StoredMute {
+        StoredMute {
             alert: self.alert.clone(),
             by: self.by.clone(),
             since_us: self.since_us,
@@ -148,7 +148,7 @@ impl Mutes {
     pub(crate) fn open(dir: &std::path::Path) -> Mutes {
         let file = StateFile::at(dir, FILE);
         let (now, wall_us) = (Mono::now(), wall_now().as_microsecond());
-        let kept = file.read::<Kept>().into_iter().take(MAX_MUTES);
+        let kept = file.read::<StoredMute>().into_iter().take(MAX_MUTES);
         let muted = kept.filter_map(|kept| {
             // A clock that is behind must not prolong it.
             let left_us = u64::try_from(kept.until_us.saturating_sub(wall_us)).ok()?;
@@ -288,7 +288,7 @@ impl Mutes {
         };
         let _one = self.writing.lock().await;
         let (now, wall_us) = (Mono::now(), wall_now().as_microsecond());
-        let kept: Vec<Kept> = {
+        let kept: Vec<StoredMute> = {
             let muted = self.lock();
             muted.iter().map(|one| one.kept(now, wall_us)).collect()
         };

@@ -83,12 +83,12 @@ pub(crate) struct Notification {
     /// Whether all of it came and went while it could not be told.
     pub(crate) is_summary: bool,
     /// That it was told before, and nobody has acknowledged it.
-    pub(crate) again: Option<Again>,
+    pub(crate) again: Option<Reminder>,
 }
 
 /// That something is told again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Again {
+pub(crate) struct Reminder {
     /// How often before.
     pub(crate) times: u32,
     /// For how long nobody has acknowledged it.

@@ -1,7 +1,7 @@
 //! Messages word by word, in both languages.
 
 use super::*;
-use crate::notify::channel::Again;
+use crate::notify::channel::Reminder;
 use crate::notify::tests::battery;
 
 #[test]
@@ -146,7 +146,7 @@ fn several_are_one_message_and_what_nobody_acknowledged_says_so() {
     );
     assert_eq!(message.lines().matches("バッテリー残量").count(), 2);
     let mut again = battery(OutboxEvent::Raised);
-    again.again = Some(Again {
+    again.again = Some(Reminder {
         times: 2,
         unanswered: std::time::Duration::from_secs(1250),
     });

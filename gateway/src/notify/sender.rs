@@ -9,7 +9,7 @@ use std::time::Duration;
 use readings::{AlertType, Level};
 use store::{AlertRecord, OutboxEvent, OutboxRecord};
 
-use super::channel::{Again, DroneName, Notification};
+use super::channel::{DroneName, Notification, Reminder};
 use super::plan::Step;
 use crate::config::{Config, DroneMode};
 
@@ -93,7 +93,7 @@ impl Sender {
         // Not of the outbox: a number of its own.
         let delivery = format!("again-{}-{times}", record.alert.seq);
         Notification {
-            again: Some(Again { times, unanswered }),
+            again: Some(Reminder { times, unanswered }),
             ..self.says(record.clone(), delivery)
         }
     }

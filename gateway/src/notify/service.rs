@@ -32,7 +32,7 @@ pub(super) struct Kind {
     /// The address to post to, of the one that a person writes.
     pub(super) address: fn(&Uri, &config::Service) -> Result<String, String>,
     /// What is posted.
-    pub(super) body: fn(&Said<'_>) -> Value,
+    pub(super) body: fn(&MessageContext<'_>) -> Value,
     /// Header by which the service passes over what it has taken already.
     pub(super) once_header: Option<&'static str>,
     /// Statuses that mean that it was taken, beside those of success.
@@ -54,7 +54,7 @@ pub(super) enum Token {
 
 impl Kind {
     /// A service that takes JSON at the address that it gave, which grants access.
-    pub(super) const fn hook(name: &'static str, body: fn(&Said<'_>) -> Value) -> Kind {
+    pub(super) const fn hook(name: &'static str, body: fn(&MessageContext<'_>) -> Value) -> Kind {
         Kind {
             name,
             usual_url: None,
@@ -70,7 +70,7 @@ impl Kind {
 }
 
 /// What is to be said, and to whom.
-pub(super) struct Said<'a> {
+pub(super) struct MessageContext<'a> {
     pub(super) notification: &'a Notification,
     pub(super) message: &'a Message,
     /// The section's `url`, as a person wrote it.
@@ -144,7 +144,7 @@ impl Service {
 
     async fn call(&self, notification: &Notification) -> Result<(), NotDelivered> {
         let message = Message::of(notification, self.language);
-        let body = (self.kind.body)(&Said {
+        let body = (self.kind.body)(&MessageContext {
             notification,
             message: &message,
             url: &self.url,

@@ -87,7 +87,7 @@ struct Memory {
     /// Alerts whose beginning it was not told: it hears nothing of their end either.
     withheld: BTreeSet<u64>,
     /// Alerts that it was told and nobody has acknowledged yet.
-    told: BTreeMap<u64, Told>,
+    unacknowledged: BTreeMap<u64, Delivery>,
     /// Failures in a row.
     attempts: u32,
     /// Refusals of the same notification.
@@ -96,20 +96,20 @@ struct Memory {
     /// Whether the alert that it fails stands; none while that is not known.
     alarm: Option<bool>,
     ticked: Option<Mono>,
-    standing_told: Option<Mono>,
+    standing_sent: Option<Mono>,
 }
 
 /// When an alert was told.
-struct Told {
+struct Delivery {
     first: Mono,
     last: Mono,
     times: u32,
     escalated: bool,
 }
 
-impl Told {
-    const fn now(now: Mono) -> Told {
-        Told {
+impl Delivery {
+    const fn at(now: Mono) -> Delivery {
+        Delivery {
             first: now,
             last: now,
             times: 0,
@@ -142,7 +142,7 @@ impl DeliveryWorker {
         match self.channel.send(&notification).await {
             Ok(()) => {
                 self.arrived(memory);
-                self.note_told(&step, memory);
+                self.note_delivered(&step, memory);
                 self.finish(&step.numbers, memory);
             }
             Err(error) => {
@@ -242,15 +242,15 @@ impl DeliveryWorker {
         self.progress.advance(self.index, at, &self.store);
     }
 
-    fn note_told(&self, step: &Step, memory: &mut Memory) {
+    fn note_delivered(&self, step: &Step, memory: &mut Memory) {
         memory.refusals = 0;
         let now = Mono::now();
         for record in std::iter::once(&step.record).chain(&step.also) {
             let seq = record.alert.seq;
             memory.withheld.remove(&seq);
             match record.event {
-                OutboxEvent::Raised => drop(memory.told.insert(seq, Told::now(now))),
-                _ => drop(memory.told.remove(&seq)),
+                OutboxEvent::Raised => drop(memory.unacknowledged.insert(seq, Delivery::at(now))),
+                _ => drop(memory.unacknowledged.remove(&seq)),
             }
         }
     }
@@ -336,12 +336,12 @@ impl DeliveryWorker {
             return;
         };
         if memory
-            .standing_told
-            .is_some_and(|told| now.since(told) < every)
+            .standing_sent
+            .is_some_and(|sent| now.since(sent) < every)
         {
             return;
         }
-        memory.standing_told = Some(now);
+        memory.standing_sent = Some(now);
         let says = |record| self.terms.sender.says(record, String::new());
         let standing: Vec<Notification> = self.standing().map(says).collect();
         if standing.is_empty() {
@@ -366,22 +366,25 @@ impl DeliveryWorker {
             })
             .collect();
         let stands = |seq: &u64| open.iter().any(|record| record.alert.seq == *seq);
-        memory.told.retain(|seq, _| stands(seq));
+        memory.unacknowledged.retain(|seq, _| stands(seq));
         for record in open {
             let seq = record.alert.seq;
             // What was told before a restart counts from now.
-            let told = memory.told.entry(seq).or_insert_with(|| Told::now(now));
-            let unanswered = now.since(told.first);
+            let delivery = memory
+                .unacknowledged
+                .entry(seq)
+                .or_insert_with(|| Delivery::at(now));
+            let unanswered = now.since(delivery.first);
             if routing
                 .repeat
-                .is_some_and(|every| now.since(told.last) >= every)
+                .is_some_and(|every| now.since(delivery.last) >= every)
             {
-                told.last = now;
-                told.times += 1;
+                delivery.last = now;
+                delivery.times += 1;
                 let again = self
                     .terms
                     .sender
-                    .says_again(&record, told.times, unanswered);
+                    .says_again(&record, delivery.times, unanswered);
                 match self.channel.send(&again).await {
                     Ok(()) => self.arrived(memory),
                     Err(error) => self.failed(&error, memory),
@@ -397,15 +400,15 @@ impl DeliveryWorker {
         let (Some((_, after)), Some(second)) = (&routing.escalation, &self.second) else {
             return;
         };
-        let Some(told) = memory.told.get_mut(&record.alert.seq) else {
+        let Some(delivery) = memory.unacknowledged.get_mut(&record.alert.seq) else {
             return;
         };
-        if told.escalated || unanswered < *after {
+        if delivery.escalated || unanswered < *after {
             return;
         }
         let again = self.terms.sender.says_again(record, 1, unanswered);
         match second.send(&again).await {
-            Ok(()) => told.escalated = true,
+            Ok(()) => delivery.escalated = true,
             Err(error) => {
                 tracing::warn!(channel = second.name(), %error, "an escalation did not arrive");
             }

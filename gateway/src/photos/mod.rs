@@ -10,9 +10,9 @@ mod measured;
 mod name;
 mod size;
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,9 +26,6 @@ use readings::clock::Timestamp;
 
 /// Most photos kept, whatever their size: the list is held in memory and shown whole.
 pub(crate) const MAX_PHOTOS: usize = 1000;
-
-/// End of the name of a file that is being written.
-const UNFINISHED: &str = ".new";
 
 /// Bytes at the start of a photo in which its size is found.
 const HEAD_BYTES: u64 = 4096;
@@ -240,25 +237,7 @@ impl Album {
                 .mode(0o700)
                 .create(&self.dir)?;
         }
-        let path = self.dir.join(name.to_string());
-        let unfinished = self.dir.join(format!("{name}{UNFINISHED}"));
-        let written = || {
-            let mut options = OpenOptions::new();
-            let mut file = options
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&unfinished)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &path)?;
-            File::open(&self.dir)?.sync_all()
-        };
-        written().inspect_err(|_| {
-            // A full disk must not keep the half of it.
-            let _ = fs::remove_file(&unfinished);
-        })
+        durable::replace(&self.dir.join(name.to_string()), bytes)
     }
 
     /// The whole picture `unit`, which is `number` of that drone's since the start,
@@ -325,7 +304,7 @@ fn look(dir: &Path) -> io::Result<Vec<Photo>> {
             continue;
         };
         if text
-            .strip_suffix(UNFINISHED)
+            .strip_suffix(durable::UNFINISHED)
             .and_then(Name::parse)
             .is_some()
         {

@@ -1,5 +1,7 @@
 //! Over real files.
 
+use std::io::Write as _;
+
 use super::*;
 
 fn at(second: i64) -> Timestamp {

@@ -1,7 +1,7 @@
 //! Flight plans: a short list of steps for one drone or many, judged before it starts,
 //! flown step by step, kept for those who look.
 //!
-//! [`document`] reads a plan, [`forecast`] judges it, [`run`] flies it; all three are pure.
+//! [`document`] reads a plan, [`forecast`](mod@forecast) judges it, [`run`] flies it; all three are pure.
 //! [`task`] gives what they decide to the drones, in the name of the flyer who started it. A
 //! plan belongs to a session with control: when its flyer is gone, something holds its
 //! drones on the ground, or this part of the gateway begins again, its drones land and it is
@@ -54,9 +54,9 @@ pub(crate) struct Starter {
 
 /// The plans; clones share them.
 #[derive(Clone)]
-pub(crate) struct Plans(Arc<PlanRoom>);
+pub(crate) struct Plans(Arc<PlansState>);
 
-struct PlanRoom {
+struct PlansState {
     vehicles: Vehicles,
     hold: Arc<dyn TakeoffHold>,
     events: EventLog,
@@ -162,7 +162,7 @@ impl Plans {
         access: Arc<Access>,
     ) -> Plans {
         let (book, wake) = (Mutex::default(), Notify::new());
-        Plans(Arc::new(PlanRoom {
+        Plans(Arc::new(PlansState {
             vehicles,
             hold,
             events,

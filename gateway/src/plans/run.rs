@@ -1,6 +1,6 @@
 //! A plan that runs: which step it is at, what was told to whom, and what came of it.
 //!
-//! Pure: `now` and what happened in, [`Act`]s out. A step is over when every drone in it has
+//! Pure: `now` and what happened in, [`PlanAction`]s out. A step is over when every drone in it has
 //! confirmed (the barrier); the next one begins only then. Must never begin a step for a
 //! flyer who is gone, while something keeps a drone of it on the ground, or after its end.
 
@@ -81,7 +81,7 @@ impl State {
 
 /// Something to be done, in order. Drones by their place in the plan.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Act {
+pub(super) enum PlanAction {
     /// Give this command in the flyer's name; its outcome is told to that row.
     Send {
         step: usize,
@@ -100,7 +100,7 @@ pub(super) enum Act {
 }
 
 /// How things are beside the plan.
-pub(super) struct Seen {
+pub(super) struct PlanInputs {
     pub(super) flyer_is_there: bool,
     /// Of each drone of the plan: what keeps drones like it on the ground.
     pub(super) held: Vec<Option<Arc<str>>>,
@@ -121,7 +121,7 @@ pub(super) struct Run {
     pub(super) rows: Vec<Vec<Row>>,
     /// Of each drone: whether it is part of the plan still.
     is_in: Vec<bool>,
-    acts: Vec<Act>,
+    acts: Vec<PlanAction>,
 }
 
 impl Run {
@@ -146,7 +146,7 @@ impl Run {
     }
 
     /// What is to be done since the last call.
-    pub(super) fn take_acts(&mut self) -> Vec<Act> {
+    pub(super) fn take_acts(&mut self) -> Vec<PlanAction> {
         std::mem::take(&mut self.acts)
     }
 
@@ -210,7 +210,7 @@ impl Run {
     }
 
     /// Lets time pass.
-    pub(super) fn tick(&mut self, seen: &Seen, now: Mono) {
+    pub(super) fn tick(&mut self, seen: &PlanInputs, now: Mono) {
         if self.state.is_over() {
             return;
         }
@@ -301,7 +301,7 @@ impl Run {
             *place = Row::UnderWay(None);
             if let Task::Fly(command) = *task {
                 let (step, drone) = (self.at, *drone);
-                self.acts.push(Act::Send {
+                self.acts.push(PlanAction::Send {
                     step,
                     row,
                     drone,
@@ -309,7 +309,7 @@ impl Run {
                 });
             }
         }
-        self.acts.push(Act::Tell(None));
+        self.acts.push(PlanAction::Tell(None));
     }
 
     /// What is late, and what waited long enough.
@@ -398,7 +398,7 @@ impl Run {
             OnFailure::Land => self.down_with_all(State::Failed, why),
             OnFailure::GoOn => {
                 self.why = Some(why.clone());
-                self.acts.push(Act::Tell(Some(why.clone())));
+                self.acts.push(PlanAction::Tell(Some(why.clone())));
             }
             OnFailure::Hover => {
                 for drone in 0..self.is_in.len() {
@@ -419,7 +419,7 @@ impl Run {
         self.is_in[drone] = false;
         self.close(drone, |_| Row::Left);
         self.why = Some(why.clone());
-        self.acts.push(Act::Tell(Some(why.clone())));
+        self.acts.push(PlanAction::Tell(Some(why.clone())));
     }
 
     /// What is open of a drone at this step becomes something else; whether anything was.
@@ -438,7 +438,7 @@ impl Run {
 
     fn bring(&mut self, drone: usize, command: Command, why: &str) {
         let why = why.into();
-        self.acts.push(Act::Bring {
+        self.acts.push(PlanAction::Bring {
             drone,
             command,
             why,
@@ -464,7 +464,7 @@ impl Run {
 
     fn change(&mut self, state: State, why: Option<Arc<str>>) {
         (self.state, self.why) = (state, why.clone());
-        self.acts.push(Act::Tell(why));
+        self.acts.push(PlanAction::Tell(why));
     }
 }
 

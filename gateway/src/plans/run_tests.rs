@@ -28,8 +28,8 @@ fn plan(on_failure: &str) -> Arc<Plan> {
     Arc::new(Plan::read(plan.as_object().expect("an object"), &drones).expect("a plan"))
 }
 
-fn seen() -> Seen {
-    Seen {
+fn seen() -> PlanInputs {
+    PlanInputs {
         flyer_is_there: true,
         held: vec![None, None],
         taken_by: vec![None, None],
@@ -63,7 +63,7 @@ impl Bench {
     fn take(&mut self) {
         for act in self.run.take_acts() {
             match act {
-                Act::Send {
+                PlanAction::Send {
                     step,
                     row,
                     drone,
@@ -73,11 +73,11 @@ impl Bench {
                         .push(format!("{} {command}", self.run.plan.drones[drone]));
                     self.open.push((step, row));
                 }
-                Act::Bring { drone, command, .. } => {
+                PlanAction::Bring { drone, command, .. } => {
                     self.brought
                         .push(format!("{} {command}", self.run.plan.drones[drone]));
                 }
-                Act::Tell(_) => {}
+                PlanAction::Tell(_) => {}
             }
         }
     }
@@ -201,7 +201,7 @@ fn a_drone_that_refuses_decides_about_the_rest_as_the_plan_says() {
 
 #[test]
 fn a_flyer_who_is_gone_and_a_latch_end_it_with_a_landing_and_nothing_more_is_sent() {
-    type Spoil = fn(&mut Seen);
+    type Spoil = fn(&mut PlanInputs);
     let spoils: [Spoil; 2] = [
         |seen| seen.flyer_is_there = false,
         |seen| seen.held[1] = Some("the emergency stop is engaged".into()),
@@ -257,7 +257,7 @@ fn a_drone_that_a_person_takes_leaves_alone_and_the_other_goes_on() {
     let mut bench = Bench::new("land");
     let both = Some(Arc::from("ben"));
     bench.run.tick(
-        &Seen {
+        &PlanInputs {
             taken_by: vec![both.clone(), both],
             ..seen()
         },

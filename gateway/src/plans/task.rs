@@ -17,7 +17,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::run::{Act, Seen};
+use super::run::{PlanAction, PlanInputs};
 use super::{Book, Entry, Plans};
 use crate::sources::vehicles::{
     CommandError, Operator, Outcome, OwnWish, Pending, Refusal, Vehicles,
@@ -30,20 +30,20 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LANDS: (u32, Duration) = (10, Duration::from_secs(1));
 
 /// Which command of which plan.
-type Place = (Arc<str>, usize, usize);
+type CommandPosition = (Arc<str>, usize, usize);
 
 /// What came of something.
-enum News {
+enum CommandProgress {
     /// The command of a row was taken, or not.
-    Given(Place, Result<Pending, CommandError>),
+    Taken(CommandPosition, Result<Pending, CommandError>),
     /// It came to its end.
-    Settled(Place, Outcome),
+    Settled(CommandPosition, Outcome),
     /// A drone was brought down; its state says how that went.
-    Brought,
+    BroughtDown,
 }
 
 /// What is waited for.
-type Waits = FuturesUnordered<BoxFuture<'static, News>>;
+type PendingCommands = FuturesUnordered<BoxFuture<'static, CommandProgress>>;
 
 impl Plans {
     /// Flies plans until `stop`. Begun again after a fault it ends those that were under
@@ -55,14 +55,14 @@ impl Plans {
                 .end("the part of the gateway that flies plans began again", true);
         }
         let mut events = self.0.events.subscribe();
-        let mut waits = Waits::new();
+        let mut waits = PendingCommands::new();
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let is_busy = self.carry_out(&waits);
             tokio::select! {
-                Some(news) = waits.next() => {
-                    let more = self.hear(news);
+                Some(progress) = waits.next() => {
+                    let more = self.hear(progress);
                     waits.extend(more);
                 }
                 event = events.recv() => match event {
@@ -78,7 +78,7 @@ impl Plans {
     }
 
     /// Does what the plans decided; whether one is under way.
-    fn carry_out(&self, waits: &Waits) -> bool {
+    fn carry_out(&self, waits: &PendingCommands) -> bool {
         let mut is_busy = false;
         for entry in &mut self.book().entries {
             let acts = entry.run.take_acts();
@@ -87,7 +87,7 @@ impl Plans {
             }
             for act in acts {
                 match act {
-                    Act::Send {
+                    PlanAction::Send {
                         step,
                         row,
                         drone,
@@ -98,7 +98,7 @@ impl Plans {
                         let (vehicles, by) = (self.0.vehicles.clone(), entry.by.clone());
                         waits.push(Box::pin(send(vehicles, place, drone, command, by)));
                     }
-                    Act::Bring {
+                    PlanAction::Bring {
                         drone,
                         command,
                         why,
@@ -112,7 +112,7 @@ impl Plans {
                             why,
                         )));
                     }
-                    Act::Tell(why) => self.tell(entry, why),
+                    PlanAction::Tell(why) => self.tell(entry, why),
                 }
             }
             is_busy |= !entry.run.state.is_over();
@@ -168,18 +168,18 @@ impl Plans {
     }
 
     /// Tells a plan what came of something; what is waited for next.
-    fn hear(&self, news: News) -> Option<BoxFuture<'static, News>> {
+    fn hear(&self, progress: CommandProgress) -> Option<BoxFuture<'static, CommandProgress>> {
         let now = Mono::now();
         let mut book = self.book();
-        match news {
-            News::Given(place, given) => {
+        match progress {
+            CommandProgress::Taken(place, given) => {
                 let (_, step, row) = place;
                 let run = book.run_of(&place)?;
                 match given {
                     Ok(pending) => {
                         run.given(step, row, pending.id());
                         return Some(Box::pin(async move {
-                            News::Settled(place, pending.settled().await)
+                            CommandProgress::Settled(place, pending.settled().await)
                         }));
                     }
                     Err(error) => {
@@ -190,7 +190,7 @@ impl Plans {
                     }
                 }
             }
-            News::Settled(place, outcome) => {
+            CommandProgress::Settled(place, outcome) => {
                 let (_, step, row) = place;
                 let run = book.run_of(&place)?;
                 match (outcome.why(), outcome) {
@@ -199,7 +199,7 @@ impl Plans {
                     (Some(why), _) => run.settled(step, row, Err(why.into()), now),
                 }
             }
-            News::Brought => {}
+            CommandProgress::BroughtDown => {}
         }
         None
     }
@@ -303,7 +303,7 @@ impl Plans {
                 let control = controls.of(id, now)?;
                 (control.by.session != entry.by.session).then_some(control.by.name)
             };
-            let seen = Seen {
+            let seen = PlanInputs {
                 flyer_is_there: controls.presences().is_there(&entry.by, now),
                 held: drones.iter().map(|id| self.0.hold.why_not(id)).collect(),
                 taken_by: drones.iter().map(other).collect(),
@@ -314,7 +314,7 @@ impl Plans {
 }
 
 impl Book {
-    fn run_of(&mut self, (id, ..): &Place) -> Option<&mut super::Run> {
+    fn run_of(&mut self, (id, ..): &CommandPosition) -> Option<&mut super::Run> {
         let mut entries = self.entries.iter_mut();
         entries
             .find(|entry| entry.id == *id)
@@ -324,16 +324,21 @@ impl Book {
 
 async fn send(
     vehicles: Vehicles,
-    place: Place,
+    place: CommandPosition,
     drone: Arc<str>,
     command: Command,
     by: Operator,
-) -> News {
+) -> CommandProgress {
     let given = vehicles.command(&drone, command, &by).await;
-    News::Given(place, given)
+    CommandProgress::Taken(place, given)
 }
 
-async fn bring(vehicles: Vehicles, drone: Arc<str>, command: Command, why: String) -> News {
+async fn bring(
+    vehicles: Vehicles,
+    drone: Arc<str>,
+    command: Command,
+    why: String,
+) -> CommandProgress {
     let why: Arc<str> = why.into();
     for _ in 0..LANDS.0 {
         let own = OwnWish {
@@ -356,5 +361,5 @@ async fn bring(vehicles: Vehicles, drone: Arc<str>, command: Command, why: Strin
             }
         }
     }
-    News::Brought
+    CommandProgress::BroughtDown
 }

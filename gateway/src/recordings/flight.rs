@@ -6,7 +6,7 @@ use readings::clock::Mono;
 use recording::{Kind, RecordingError};
 
 use super::track::Track;
-use super::video::Film;
+use super::video::VideoCapture;
 use crate::sources::vehicles::LinkState;
 
 /// An event or an alert.
@@ -33,7 +33,7 @@ pub(super) struct Running {
     pub(super) zero: Mono,
     pub(super) sync_at: Mono,
     /// Its pictures, where they are recorded.
-    pub(super) film: Option<Film>,
+    pub(super) video: Option<VideoCapture>,
     /// The rules that were written last.
     pub(super) judged_by: serde_json::Value,
 }
@@ -51,7 +51,7 @@ impl Running {
 
     /// Writes the pictures that wait; how many there were too many.
     pub(super) fn take_pictures(&mut self) -> Result<u64, RecordingError> {
-        let Some((frames, lost)) = self.film.as_ref().map(Film::take) else {
+        let Some((frames, lost)) = self.video.as_ref().map(VideoCapture::take) else {
             return Ok(0);
         };
         for (at, key, bytes) in frames {

@@ -167,7 +167,7 @@ impl Recorder {
 
     /// A clock that nobody has told the time says nothing of age.
     fn expire(&mut self, library: &Library, now: Mono) {
-        if now >= self.expire_at && clock::is_told() {
+        if now >= self.expire_at && clock::is_confirmed() {
             self.expire_at = now.plus(EXPIRE_EVERY);
             library.expire(wall_now());
         }

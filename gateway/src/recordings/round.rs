@@ -15,7 +15,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 use super::flight::{Flight, Note, Running};
 use super::recorder::Recorder;
 use super::track::{Look, Step, Track};
-use super::video::Film;
+use super::video::VideoCapture;
 use super::{payload, since_start};
 use crate::sources::vehicles::DroneView;
 
@@ -33,7 +33,7 @@ impl Recorder {
     /// Looks once.
     pub(super) fn round(&mut self, library: &Arc<Library>, now: Mono) {
         let views = self.observed.vehicles.views();
-        let (notes, missed) = self.news(&views, now);
+        let (notes, missed) = self.new_notes(&views, now);
         self.look_at_rules();
         self.flights.resize_with(views.len(), || Flight {
             track: Track::default(),
@@ -77,9 +77,9 @@ impl Recorder {
         };
         let step = self.flights[index].track.step(look, now);
         let link = (view.link, view.reason.clone());
-        let mut is_link_news = self.flights[index].link.replace(link.clone()) != Some(link);
+        let mut has_link_changed = self.flights[index].link.replace(link.clone()) != Some(link);
         if step == Step::Begin {
-            is_link_news = false; // it is told at the beginning
+            has_link_changed = false; // it is told at the beginning
             self.begin(library, index, view, notes, now)?;
             notes = &[];
         }
@@ -100,7 +100,7 @@ impl Recorder {
                 .map(|note| (note.at, note.kind, &note.payload[..])),
         );
         let link = payload::link(view);
-        if is_link_news {
+        if has_link_changed {
             items.push((now, Kind::Link, &link));
         }
         items.sort_by_key(|(at, ..)| *at);
@@ -135,14 +135,14 @@ impl Recorder {
         library: &Arc<Library>,
         index: usize,
         view: &DroneView,
-        news: &[Note],
+        new: &[Note],
         now: Mono,
     ) -> Result<(), RecordingError> {
         let oldest = Mono::from_millis(now.as_millis().saturating_sub(BEFORE.as_millis() as u64));
         let (mut states, _) = self.tap.take(view.source);
         states.retain(|(at, _)| *at >= oldest);
         let concerns = |note: &&Note| note.drone.as_ref().is_none_or(|drone| *drone == view.id);
-        let notes = self.backlog.iter().chain(news).filter(concerns);
+        let notes = self.backlog.iter().chain(new).filter(concerns);
         let notes: Vec<&Note> = notes.collect();
         let first = states.first().map(|(at, _)| *at);
         let zero = first
@@ -160,7 +160,7 @@ impl Recorder {
             writer: library.begin(opening, since_start())?,
             zero,
             sync_at: now,
-            film: Film::of(
+            video: VideoCapture::of(
                 &self.observed.fleet,
                 &view.id,
                 self.observed.config.recording.video,
@@ -235,7 +235,7 @@ impl Recorder {
     }
 
     /// Events and alerts since the last look, and how many were missed.
-    fn news(&mut self, views: &[DroneView], now: Mono) -> (Vec<Note>, u64) {
+    fn new_notes(&mut self, views: &[DroneView], now: Mono) -> (Vec<Note>, u64) {
         let mut missed = 0;
         let mut notes = Vec::new();
         loop {

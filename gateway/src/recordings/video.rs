@@ -22,7 +22,7 @@ const MAX_WAITING_BYTES: usize = 1 << 20;
 pub(super) type Frame = (Mono, bool, Bytes);
 
 /// Takes the pictures of one drone, until it is dropped.
-pub(super) struct Film {
+pub(super) struct VideoCapture {
     waiting: Arc<Mutex<Waiting>>,
     task: JoinHandle<()>,
 }
@@ -37,14 +37,14 @@ struct Waiting {
     needs_key: bool,
 }
 
-impl Film {
+impl VideoCapture {
     /// Takes what `video` says of the drone called `id`; none of a drone without a camera.
     pub(super) fn of(
         fleet: &Fleet,
         id: &str,
         video: RecordedVideo,
         runtime: &Handle,
-    ) -> Option<Film> {
+    ) -> Option<VideoCapture> {
         let wants_all = match video {
             RecordedVideo::Off => return None,
             RecordedVideo::Key => false,
@@ -53,7 +53,7 @@ impl Film {
         let viewer = fleet.watch(id).ok()?;
         let waiting = Arc::new(Mutex::new(Waiting::default()));
         let task = runtime.spawn(watch(viewer, wants_all, waiting.clone()));
-        Some(Film { waiting, task })
+        Some(VideoCapture { waiting, task })
     }
 
     /// The pictures that wait, and how many were left out.
@@ -67,7 +67,7 @@ impl Film {
     }
 }
 
-impl Drop for Film {
+impl Drop for VideoCapture {
     fn drop(&mut self) {
         self.task.abort();
     }

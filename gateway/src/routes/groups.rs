@@ -44,7 +44,7 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
             path.leak(),
             policy,
             run,
-            Gives::Json(of::<GroupTold>()),
+            Gives::Json(of::<GroupResult>()),
         )
         .about("drones", about)
         .takes(takes.leak())
@@ -113,7 +113,7 @@ pub(crate) struct GroupView {
 
 /// Answer of an order to a group.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct GroupTold {
+pub(crate) struct GroupResult {
     /// Whether each of them was told, or needed no telling.
     success: bool,
     /// How many were told, in words.
@@ -169,19 +169,19 @@ fn run(mut call: Call) -> BoxFuture<'static, Answer> {
         } else {
             all_or_none(&call, &group, command, wait).await?
         };
-        let told = told(&group, command, results);
-        let what: Vec<String> = told.results.iter().map(DownResult::in_short).collect();
+        let result = group_result(&group, command, results);
+        let what: Vec<String> = result.results.iter().map(DownResult::in_short).collect();
         tell(
             &call,
             &format!("group {}: {command}: {}", group.id, what.join(", ")),
         );
-        Ok(respond::json(&told))
+        Ok(respond::json(&result))
     })
 }
 
-fn told(group: &DroneGroup, command: Command, results: Vec<DownResult>) -> GroupTold {
+fn group_result(group: &DroneGroup, command: Command, results: Vec<DownResult>) -> GroupResult {
     let failed = results.iter().filter(|one| one.has_failed()).count();
-    GroupTold {
+    GroupResult {
         success: failed == 0,
         message: format!(
             "{command}: {} of the {} drones of group {} told, {failed} failed",

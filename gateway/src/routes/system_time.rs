@@ -27,14 +27,14 @@ pub(crate) const ROUTES: &[Route] = &[later(
     "/api/system/time",
     // In every profile: a stranger must not say that a wrong time is the time.
     Policy::Needs(Permission::Write),
-    told,
-    Gives::Json(of::<TimeTold>()),
+    confirm,
+    Gives::Json(of::<TimeConfirmed>()),
 )
 .about(
     "system",
-    "Say what time it is, on a board that no clock and no time server told",
+    "Confirm the time, on a board without a clock battery and without a time server",
 )
-.takes(TOLD)
+.takes(CONFIRM)
 .may_conflict()];
 
 const TIME: Param = Param::required(
@@ -43,14 +43,14 @@ const TIME: Param = Param::required(
     Kind::Text,
     "The time now, as RFC 3339, e.g. 2026-11-30T09:00:00Z",
 );
-const TOLD: &[Param] = &[TIME];
+const CONFIRM: &[Param] = &[TIME];
 
 /// How far the clocks may be apart: a watch and a slow line, not another day.
 const TOLERANCE_S: f64 = 120.0;
 
-/// The board's time is the time.
+/// The answer where the board's clock shows the time.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct TimeTold {
+pub(crate) struct TimeConfirmed {
     /// The board's own.
     timestamp: Ts,
     /// By how much it is ahead of what was said.
@@ -58,7 +58,7 @@ pub(crate) struct TimeTold {
 }
 
 /// `POST /api/system/time`
-pub(crate) fn told(mut call: Call) -> BoxFuture<'static, Outcome> {
+pub(crate) fn confirm(mut call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let said = call.inputs.text(&TIME).unwrap_or_default();
         call.inputs.finish()?;
@@ -75,8 +75,8 @@ pub(crate) fn told(mut call: Call) -> BoxFuture<'static, Outcome> {
                  timedatectl set-time, or a time server it can reach"
             )));
         }
-        clock::tell();
-        Ok(respond::json(&TimeTold {
+        clock::confirm();
+        Ok(respond::json(&TimeConfirmed {
             timestamp: Ts(now),
             difference_s,
         }))

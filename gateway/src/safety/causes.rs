@@ -37,7 +37,7 @@ pub(super) type Orders = Vec<Order, MAX_DRONES>;
 
 /// What a cause wants, the mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Wants {
+pub(super) enum Demand {
     RefuseTakeoff,
     Stop,
     Land,
@@ -76,7 +76,7 @@ impl Origin {
 #[derive(Debug)]
 struct Cause {
     origin: Origin,
-    wants: Wants,
+    wants: Demand,
     critical: bool,
     /// The drones for which it stands.
     stands: Drones,
@@ -90,7 +90,7 @@ struct Cause {
 
 /// A drone as it is seen.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct DroneFacts {
     /// It is, or may be, in the air.
     pub(super) flies: bool,
     /// Its states prove the ground.
@@ -105,13 +105,13 @@ pub(super) struct Seen {
 #[derive(Clone, Debug)]
 pub(super) struct Order {
     pub(super) drone: usize,
-    pub(super) what: What,
+    pub(super) what: OrderKind,
     pub(super) origin: Origin,
 }
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum What {
+pub(super) enum OrderKind {
     /// Send it, now.
     Send(Command),
     /// Warn that it will be landed.
@@ -148,9 +148,9 @@ impl Causes {
         };
         let Some(action) = &rule.action else { return };
         let wants = match action.what {
-            Action::Land => Wants::Land,
-            Action::Stop => Wants::Stop,
-            Action::RefuseTakeoff => Wants::RefuseTakeoff,
+            Action::Land => Demand::Land,
+            Action::Stop => Demand::Stop,
+            Action::RefuseTakeoff => Demand::RefuseTakeoff,
         };
         let critical = rule.level == Level::Critical;
         let by_source = action.drones.is_empty();
@@ -172,7 +172,7 @@ impl Causes {
     }
 
     /// An emergency stop is pressed, or a bridge with one is lost: each time is a new one.
-    pub(super) fn press(&mut self, origin: Origin, wants: Wants, critical: bool, drones: Drones) {
+    pub(super) fn press(&mut self, origin: Origin, wants: Demand, critical: bool, drones: Drones) {
         if let Some(cause) = self.cause(&origin, true) {
             (cause.wants, cause.critical) = (wants, critical);
             (cause.stands, cause.acted, cause.vetoed) = (drones, 0, 0);
@@ -189,7 +189,7 @@ impl Causes {
     /// One drone is beyond a limit, or no longer.
     pub(super) fn limit(&mut self, kind: LimitKind, drone: usize, stands: bool) {
         if let Some(cause) = self.cause(&Origin::Limit(kind), stands) {
-            (cause.wants, cause.critical) = (Wants::Land, false);
+            (cause.wants, cause.critical) = (Demand::Land, false);
             set(&mut cause.stands, bit(drone), stands);
         }
     }
@@ -220,7 +220,7 @@ impl Causes {
     pub(super) fn holds(&self, drone: usize) -> impl Iterator<Item = &Origin> {
         let holds = move |cause: &&Cause| {
             let is_rule = matches!(cause.origin, Origin::Rule { .. });
-            is_rule && cause.stands & bit(drone) != 0 && cause.wants != Wants::Stop
+            is_rule && cause.stands & bit(drone) != 0 && cause.wants != Demand::Stop
         };
         self.causes.iter().filter(holds).map(|cause| &cause.origin)
     }
@@ -237,7 +237,7 @@ impl Causes {
     }
 
     /// What is to be done for the drones that are seen.
-    pub(super) fn step(&mut self, seen: &[Seen], now: Mono) -> Orders {
+    pub(super) fn step(&mut self, seen: &[DroneFacts], now: Mono) -> Orders {
         let mut orders = Orders::new();
         for (drone, seen) in seen.iter().enumerate().take(MAX_DRONES) {
             if let Some((what, origin)) = self.one(drone, *seen, now) {
@@ -254,7 +254,7 @@ impl Causes {
         orders
     }
 
-    fn one(&mut self, drone: usize, seen: Seen, now: Mono) -> Option<(What, Origin)> {
+    fn one(&mut self, drone: usize, seen: DroneFacts, now: Mono) -> Option<(OrderKind, Origin)> {
         if seen.grounded {
             for cause in &mut self.causes {
                 cause.acted &= !bit(drone);
@@ -271,13 +271,13 @@ impl Causes {
             (None, None) => None,
             (None, Some(_)) => {
                 let (origin, _) = self.announced[drone].take()?;
-                Some((What::CallOff, origin))
+                Some((OrderKind::CallOff, origin))
             }
             (Some(cause), None) if seen.lands => self.act(drone, cause, seen),
             (Some(cause), None) => {
                 let origin = self.causes[cause].origin.clone();
                 self.announced[drone] = Some((origin.clone(), now.plus(WARNED_BEFORE)));
-                Some((What::Announce, origin))
+                Some((OrderKind::Announce, origin))
             }
             (Some(cause), Some(due)) if now >= due => self.act(drone, cause, seen),
             (Some(_), Some(_)) => None,
@@ -286,7 +286,7 @@ impl Causes {
 
     /// The strongest cause that has something to do: of those that are urgent, or of those
     /// that wait for a veto.
-    fn strongest(&self, drone: usize, seen: Seen, urgent: bool) -> Option<usize> {
+    fn strongest(&self, drone: usize, seen: DroneFacts, urgent: bool) -> Option<usize> {
         let acts = |cause: &Cause| {
             let reaches = match cause.origin {
                 // Whatever is believed: only the ground keeps it.
@@ -294,10 +294,10 @@ impl Causes {
                 _ => seen.flies,
             };
             let wants = self.wanted(cause, drone);
-            let is_urgent = cause.critical || wants != Wants::Land;
+            let is_urgent = cause.critical || wants != Demand::Land;
             reaches
                 && is_urgent == urgent
-                && wants != Wants::RefuseTakeoff
+                && wants != Demand::RefuseTakeoff
                 && cause.stands & !cause.acted & !cause.vetoed & bit(drone) != 0
         };
         let acting = self
@@ -310,23 +310,23 @@ impl Causes {
     }
 
     /// What a cause wants of a drone that may be one of those that hover.
-    fn wanted(&self, cause: &Cause, drone: usize) -> Wants {
-        if cause.wants == Wants::Land && self.hover & bit(drone) != 0 {
-            Wants::Stop
+    fn wanted(&self, cause: &Cause, drone: usize) -> Demand {
+        if cause.wants == Demand::Land && self.hover & bit(drone) != 0 {
+            Demand::Stop
         } else {
             cause.wants
         }
     }
 
     /// Does what a cause wants, and with it what milder ones want.
-    fn act(&mut self, drone: usize, place: usize, seen: Seen) -> Option<(What, Origin)> {
+    fn act(&mut self, drone: usize, place: usize, seen: DroneFacts) -> Option<(OrderKind, Origin)> {
         let wants = self.wanted(&self.causes[place], drone);
         let origin = self.causes[place].origin.clone();
         let hover = self.hover;
         for cause in &mut self.causes {
-            let is_land = cause.wants == Wants::Land;
+            let is_land = cause.wants == Demand::Land;
             let its = match is_land && hover & bit(drone) != 0 {
-                true => Wants::Stop,
+                true => Demand::Stop,
                 false => cause.wants,
             };
             if its <= wants {
@@ -334,17 +334,17 @@ impl Causes {
             }
         }
         let command = match wants {
-            Wants::Emergency => Command::Emergency,
-            Wants::Land => Command::Land,
+            Demand::Emergency => Command::Emergency,
+            Demand::Land => Command::Land,
             // On its way down it is stopped by the ground.
-            Wants::Stop if seen.lands => return None,
-            Wants::Stop => Command::Stop,
-            Wants::RefuseTakeoff => return None,
+            Demand::Stop if seen.lands => return None,
+            Demand::Stop => Command::Stop,
+            Demand::RefuseTakeoff => return None,
         };
-        if wants != Wants::Stop {
+        if wants != Demand::Stop {
             self.announced[drone] = None;
         }
-        Some((What::Send(command), origin))
+        Some((OrderKind::Send(command), origin))
     }
 
     /// The cause of that origin; a new one where `make`.
@@ -365,7 +365,7 @@ impl Causes {
                 }
                 let new = Cause {
                     origin: origin.clone(),
-                    wants: Wants::RefuseTakeoff,
+                    wants: Demand::RefuseTakeoff,
                     critical: false,
                     stands: 0,
                     sources: 0,

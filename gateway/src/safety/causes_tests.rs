@@ -17,18 +17,18 @@ fn at(ms: u64) -> Mono {
     Mono::from_millis(ms)
 }
 
-const AIR: Seen = Seen {
+const AIR: DroneFacts = DroneFacts {
     flies: true,
     grounded: false,
     lands: false,
     has_link: true,
 };
-const GROUND: Seen = Seen {
+const GROUND: DroneFacts = DroneFacts {
     flies: false,
     grounded: true,
     ..AIR
 };
-const LANDS: Seen = Seen { lands: true, ..AIR };
+const LANDS: DroneFacts = DroneFacts { lands: true, ..AIR };
 
 /// Two drones: the first is the source of rules.
 struct Bench {
@@ -53,7 +53,7 @@ impl Bench {
         self.causes.rule(origin, 0b11, 0b01, stands);
     }
 
-    fn step(&mut self, seen: [Seen; 2]) -> Vec<(usize, What), 8> {
+    fn step(&mut self, seen: [DroneFacts; 2]) -> Vec<(usize, OrderKind), 8> {
         let orders = self.causes.step(&seen, self.now);
         orders
             .into_iter()
@@ -66,9 +66,9 @@ impl Bench {
     }
 }
 
-const LAND: What = What::Send(Command::Land);
-const STOP: What = What::Send(Command::Stop);
-const CUT: What = What::Send(Command::Emergency);
+const LAND: OrderKind = OrderKind::Send(Command::Land);
+const STOP: OrderKind = OrderKind::Send(Command::Stop);
+const CUT: OrderKind = OrderKind::Send(Command::Emergency);
 
 #[test]
 fn a_critical_cause_acts_at_once_and_once_a_flight() {
@@ -120,7 +120,7 @@ fn what_is_not_critical_warns_first_and_may_be_vetoed_or_called_off() {
     assert_eq!(bench.step([AIR, GROUND]), [(0, LAND)]);
     // In the next flight it is vetoed, and that holds for the flight.
     bench.step([GROUND, GROUND]);
-    assert_eq!(bench.step([AIR, GROUND]), [(0, What::Announce)]);
+    assert_eq!(bench.step([AIR, GROUND]), [(0, OrderKind::Announce)]);
     assert!(bench.causes.veto(0).is_some());
     assert!(
         bench.causes.veto(0).is_none(),
@@ -130,10 +130,10 @@ fn what_is_not_critical_warns_first_and_may_be_vetoed_or_called_off() {
     assert_eq!(bench.step([AIR, GROUND]), []);
     // In the one after that its cause is over in time.
     bench.step([GROUND, GROUND]);
-    assert_eq!(bench.step([AIR, GROUND]), [(0, What::Announce)]);
+    assert_eq!(bench.step([AIR, GROUND]), [(0, OrderKind::Announce)]);
     bench.rule(&warm, false);
     bench.pass(9_000);
-    assert_eq!(bench.step([AIR, GROUND]), [(0, What::CallOff)]);
+    assert_eq!(bench.step([AIR, GROUND]), [(0, OrderKind::CallOff)]);
     assert_eq!(bench.step([AIR, GROUND]), []);
 }
 
@@ -141,7 +141,7 @@ fn what_is_not_critical_warns_first_and_may_be_vetoed_or_called_off() {
 fn a_critical_cause_does_not_wait_for_what_is_announced_and_cannot_be_vetoed() {
     let mut bench = Bench::new();
     bench.rule(&rule("Warm", "land", "warning", &["d0"]), true);
-    assert_eq!(bench.step([AIR, GROUND]), [(0, What::Announce)]);
+    assert_eq!(bench.step([AIR, GROUND]), [(0, OrderKind::Announce)]);
     bench.rule(&rule("Fire", "land", "critical", &["d0"]), true);
     assert_eq!(bench.step([AIR, GROUND]), [(0, LAND)]);
     assert!(bench.causes.veto(0).is_none());
@@ -163,7 +163,7 @@ fn a_stop_ends_no_landing_and_a_landing_ends_a_stop() {
 #[test]
 fn an_emergency_stop_reaches_whoever_is_not_proven_to_be_on_the_ground() {
     let mut bench = Bench::new();
-    let believed_down = Seen {
+    let believed_down = DroneFacts {
         grounded: false,
         ..GROUND
     };
@@ -172,17 +172,17 @@ fn an_emergency_stop_reaches_whoever_is_not_proven_to_be_on_the_ground() {
             .causes
             .press(Origin::Stop("mast".into()), wants, true, ALL);
     };
-    press(&mut bench, Wants::Land);
+    press(&mut bench, Demand::Land);
     assert_eq!(bench.step([believed_down, GROUND]), [(0, LAND)]);
     assert_eq!(bench.step([AIR, GROUND]), [], "a bouncing one is one");
     bench.causes.end(&Origin::Stop("mast".into()));
-    press(&mut bench, Wants::Emergency);
+    press(&mut bench, Demand::Emergency);
     assert_eq!(bench.step([LANDS, GROUND]), [(0, CUT)], "pressed again");
-    let unheard = Seen {
+    let unheard = DroneFacts {
         has_link: false,
         ..believed_down
     };
-    press(&mut bench, Wants::Land);
+    press(&mut bench, Demand::Land);
     assert_eq!(bench.step([unheard, GROUND]), []);
 }
 
@@ -200,7 +200,10 @@ fn over_water_a_drone_hovers_where_others_land() {
     let mut bench = Bench::new();
     bench.causes = Causes::new(0b01);
     bench.rule(&rule("Warm", "land", "warning", &["d0", "d1"]), true);
-    assert_eq!(bench.step([AIR, AIR]), [(0, STOP), (1, What::Announce)]);
+    assert_eq!(
+        bench.step([AIR, AIR]),
+        [(0, STOP), (1, OrderKind::Announce)]
+    );
     assert_eq!(bench.step([AIR, AIR]), []);
 }
 
@@ -208,10 +211,10 @@ fn over_water_a_drone_hovers_where_others_land() {
 fn a_limit_stands_for_each_drone_by_itself() {
     let mut bench = Bench::new();
     bench.causes.limit(LimitKind::Height, 1, true);
-    assert_eq!(bench.step([AIR, AIR]), [(1, What::Announce)]);
+    assert_eq!(bench.step([AIR, AIR]), [(1, OrderKind::Announce)]);
     assert_eq!(bench.causes.holds(1).count(), 0, "a limit is of the flight");
     bench.causes.limit(LimitKind::Height, 1, false);
-    assert_eq!(bench.step([AIR, AIR]), [(1, What::CallOff)]);
+    assert_eq!(bench.step([AIR, AIR]), [(1, OrderKind::CallOff)]);
 }
 
 #[test]
@@ -266,7 +269,7 @@ proptest! {
                 }
                 Event::Rule(..) => {}
                 Event::Press(true) => {
-                    bench.causes.press(Origin::Stop("mast".into()), Wants::Land, true, ALL);
+                    bench.causes.press(Origin::Stop("mast".into()), Demand::Land, true, ALL);
                 }
                 Event::Press(false) => bench.causes.end(&Origin::Stop("mast".into())),
                 Event::See(0) => seen = GROUND,
@@ -280,7 +283,7 @@ proptest! {
             prop_assert!(orders.len() <= 1);
             let order = orders.first().map(|order| order.what);
             if seen.grounded {
-                prop_assert!(matches!(order, None | Some(What::CallOff)));
+                prop_assert!(matches!(order, None | Some(OrderKind::CallOff)));
             }
             if standing[0] && seen.flies && !fire_is_done {
                 prop_assert_eq!(order, Some(LAND));
@@ -292,8 +295,8 @@ proptest! {
                     prop_assert!(critical || announced || seen.lands);
                     announced = false;
                 }
-                Some(What::Announce) => announced = true,
-                Some(What::CallOff) => announced = false,
+                Some(OrderKind::Announce) => announced = true,
+                Some(OrderKind::CallOff) => announced = false,
                 Some(STOP) => prop_assert!(!seen.lands),
                 _ => {}
             }

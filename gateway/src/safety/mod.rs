@@ -23,9 +23,9 @@ use readings::clock::{Mono, wall_now};
 use readings::command::CommandId;
 use tokio::sync::Notify;
 
-use causes::{ALL, Causes, Drones, Origin, Wants, bit};
+use causes::{ALL, Causes, Demand, Drones, Origin, bit};
 use limits::DroneLimits;
-use stops::{News, Stops};
+use stops::{StopChange, Stops};
 
 use crate::config::{self, Bridge, MAX_DRONES, OnBridgeLost, OnEmergencyStop};
 use crate::sources::bridge::StopInputs;
@@ -34,16 +34,16 @@ use crate::state_file::StateFile;
 
 pub(crate) use causes_view::{Announced, LatchedStop};
 pub(crate) use stops::StopError;
-pub(crate) use task::Acting;
+pub(crate) use task::SafetyTask;
 
 /// Name of the file that keeps latched emergency stops.
 const FILE: &str = "emergency_stop.json";
 
 /// What makes the gateway act; clones share it.
 #[derive(Clone)]
-pub(crate) struct Safety(Arc<SafetyRoom>);
+pub(crate) struct Safety(Arc<SafetyState>);
 
-struct SafetyRoom {
+struct SafetyState {
     /// Ids of the drones, in order of configuration.
     ids: Box<[Arc<str>]>,
     table: Mutex<Table>,
@@ -99,7 +99,7 @@ impl Safety {
                 .collect(),
             announced: configured().map(|_| None).collect(),
         };
-        Safety(Arc::new(SafetyRoom {
+        Safety(Arc::new(SafetyState {
             ids: configured().map(|drone| drone.id.as_str().into()).collect(),
             table: Mutex::new(table),
             wake: Notify::new(),
@@ -189,7 +189,7 @@ impl StopInputs for Safety {
     fn stop_input(&self, bridge: &str, engaged: Option<bool>) {
         let wall_us = wall_now().as_microsecond();
         let mut table = self.table();
-        let Some(news) = table.stops.input(bridge, engaged, wall_us) else {
+        let Some(change) = table.stops.input(bridge, engaged, wall_us) else {
             return;
         };
         let Table { causes, stops, .. } = &mut *table;
@@ -198,23 +198,23 @@ impl StopInputs for Safety {
             Origin::Stop(stop.bridge.clone()),
             Origin::Lost(stop.bridge.clone()),
         );
-        if news != News::Lost {
+        if change != StopChange::Lost {
             causes.end(&lost);
         }
-        match news {
-            News::Pressed => match stop.on_stop() {
-                OnEmergencyStop::Land => causes.press(pressed, Wants::Land, true, stop.drones),
+        match change {
+            StopChange::Pressed => match stop.on_stop() {
+                OnEmergencyStop::Land => causes.press(pressed, Demand::Land, true, stop.drones),
                 OnEmergencyStop::Emergency => {
-                    causes.press(pressed, Wants::Emergency, true, stop.drones);
+                    causes.press(pressed, Demand::Emergency, true, stop.drones);
                 }
                 OnEmergencyStop::Nothing => {}
             },
-            News::Released | News::Back => causes.end(&pressed),
-            News::Lost if stop.exists && stop.on_lost() == OnBridgeLost::Land => {
-                causes.press(lost, Wants::Land, false, stop.drones);
+            StopChange::Released | StopChange::Back => causes.end(&pressed),
+            StopChange::Lost if stop.exists && stop.on_lost() == OnBridgeLost::Land => {
+                causes.press(lost, Demand::Land, false, stop.drones);
             }
             // What it said last still holds: nobody has released it.
-            News::Lost => {}
+            StopChange::Lost => {}
         }
         drop(table);
         self.0.wake.notify_one();

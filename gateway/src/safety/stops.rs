@@ -37,7 +37,7 @@ pub(super) struct EmergencyStop {
 
 /// As it stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(super) struct StoredStop {
     bridge: String,
     latched_us: Option<i64>,
     overridden: bool,
@@ -45,7 +45,7 @@ pub(super) struct Kept {
 
 /// What a bridge has newly said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum StopChange {
     Pressed,
     Released,
     Lost,
@@ -141,8 +141,8 @@ pub(super) struct Stops {
 
 impl Stops {
     /// Those of the last run.
-    pub(super) fn restored(kept: Vec<Kept>) -> Stops {
-        let stop = |kept: Kept| EmergencyStop {
+    pub(super) fn restored(kept: Vec<StoredStop>) -> Stops {
+        let stop = |kept: StoredStop| EmergencyStop {
             latched_us: kept.latched_us,
             overridden: kept.overridden,
             exists: true,
@@ -185,25 +185,25 @@ impl Stops {
         bridge: &str,
         engaged: Option<bool>,
         wall_us: i64,
-    ) -> Option<News> {
+    ) -> Option<StopChange> {
         let stop = self.stops.iter_mut().find(|stop| *stop.bridge == *bridge)?;
         let before = std::mem::replace(&mut stop.engaged, engaged);
         let kept = (stop.latched_us, stop.overridden, stop.exists);
-        let news = match (before, engaged) {
+        let change = match (before, engaged) {
             (before, now) if before == now => None,
             (_, Some(true)) => {
                 stop.exists = true;
                 stop.latched_us.get_or_insert(wall_us);
-                Some(News::Pressed)
+                Some(StopChange::Pressed)
             }
-            (Some(true), Some(false)) => Some(News::Released),
-            (_, Some(false)) => Some(News::Back),
-            (_, None) => Some(News::Lost),
+            (Some(true), Some(false)) => Some(StopChange::Released),
+            (_, Some(false)) => Some(StopChange::Back),
+            (_, None) => Some(StopChange::Lost),
         };
         // Who is back is missed again when it goes.
         stop.overridden &= engaged.is_none();
         self.changed |= kept != (stop.latched_us, stop.overridden, stop.exists);
-        news
+        change
     }
 
     /// A person resets what is latched; which bridges that was.
@@ -280,10 +280,10 @@ impl Stops {
     }
 
     /// What is to be kept, if that has changed.
-    pub(super) fn take_changed(&mut self) -> Option<Vec<Kept>> {
+    pub(super) fn take_changed(&mut self) -> Option<Vec<StoredStop>> {
         std::mem::take(&mut self.changed).then(|| {
             let known = self.stops.iter().filter(|stop| stop.exists);
-            let kept = |stop: &EmergencyStop| Kept {
+            let kept = |stop: &EmergencyStop| StoredStop {
                 bridge: stop.bridge.to_string(),
                 latched_us: stop.latched_us,
                 overridden: stop.overridden,
@@ -338,13 +338,19 @@ mod tests {
     fn an_emergency_stop_latches_until_it_is_released_and_reset() {
         let mut stops = stops("");
         assert_eq!(stops.why_not(1), None, "nobody knows that it has one");
-        assert_eq!(stops.input("mast", Some(false), 1), Some(News::Back));
-        assert_eq!(stops.input("mast", Some(true), 2), Some(News::Pressed));
+        assert_eq!(stops.input("mast", Some(false), 1), Some(StopChange::Back));
+        assert_eq!(
+            stops.input("mast", Some(true), 2),
+            Some(StopChange::Pressed)
+        );
         assert_eq!(stops.input("mast", Some(true), 3), None);
         let why = stops.why_not(1).expect("engaged");
         assert!(why.contains("mast is engaged"), "{why}");
         assert_eq!(stops.reset(), Err(StopError::Engaged("mast".into())));
-        assert_eq!(stops.input("mast", Some(false), 4), Some(News::Released));
+        assert_eq!(
+            stops.input("mast", Some(false), 4),
+            Some(StopChange::Released)
+        );
         let why = stops.why_not(1).expect("latched");
         assert!(why.contains("nobody has reset it"), "{why}");
         assert_eq!(stops.of("mast").and_then(|stop| stop.latched_us), Some(2));
@@ -382,7 +388,7 @@ mod tests {
         assert!(why.contains("is lost"), "{why}");
         stops.input("mast", Some(false), 1);
         assert_eq!(stops.why_not(1), None);
-        assert_eq!(stops.input("mast", None, 2), Some(News::Lost));
+        assert_eq!(stops.input("mast", None, 2), Some(StopChange::Lost));
         assert!(stops.why_not(1).is_some());
         assert_eq!(stops.override_lost("mast"), Ok(()));
         assert_eq!(stops.why_not(1), None);

@@ -15,9 +15,9 @@ use readings::event::{EventKind, EventLog, NewEvent, Values};
 use tello::command::Command;
 use tokio_util::sync::CancellationToken;
 
-use super::causes::{Order, Orders, Seen, WARNED_BEFORE, What};
+use super::causes::{DroneFacts, Order, OrderKind, Orders, WARNED_BEFORE};
 use super::limits::{LimitKind, LimitSeen};
-use super::stops::Kept;
+use super::stops::StoredStop;
 use super::{Safety, Table, words};
 use crate::sources::sink::{Pipeline, ReadingSink as _};
 use crate::sources::vehicles::{
@@ -41,7 +41,7 @@ const NOT_KEPT: &str = "emergency_stop_not_saved";
 const LATCHES: &str = "emergency-stop";
 
 /// The first task.
-pub(crate) struct Acting {
+pub(crate) struct SafetyTask {
     pub(crate) safety: Safety,
     pub(crate) vehicles: Vehicles,
     pub(crate) sink: Pipeline,
@@ -50,7 +50,7 @@ pub(crate) struct Acting {
 
 /// What a look found.
 #[derive(Default)]
-struct Found {
+struct Findings {
     orders: Orders,
     /// Drones that exceed a limit that only warns.
     warnings: Vec<(usize, LimitKind)>,
@@ -59,7 +59,7 @@ struct Found {
     is_busy: bool,
 }
 
-impl Acting {
+impl SafetyTask {
     /// Runs until `stop`.
     pub(crate) async fn run(self, stop: CancellationToken) {
         loop {
@@ -111,7 +111,7 @@ impl Acting {
             words::cause(&origin, Some(&table.limits[drone].limits))
         };
         match what {
-            What::Announce => {
+            OrderKind::Announce => {
                 let command_id = self.events.command_ids().next();
                 safety.table().announced[drone] = Some(command_id);
                 let seconds = WARNED_BEFORE.as_secs();
@@ -121,7 +121,7 @@ impl Acting {
                 let words = format!("{id} is landed in {seconds} s: {why}; its flyer may veto it");
                 self.raise(ANNOUNCED, id, Level::Warning, "Landing Announced", words);
             }
-            What::CallOff => {
+            OrderKind::CallOff => {
                 let announced = safety.table().announced[drone].take();
                 if let Some(command_id) = announced {
                     let words = format!("called off, no longer so: {why}");
@@ -129,7 +129,7 @@ impl Acting {
                 }
                 self.sink.clear(ANNOUNCED, id);
             }
-            What::Send(command) => {
+            OrderKind::Send(command) => {
                 let announced = match command {
                     Command::Land => safety.table().announced[drone].take(),
                     _ => None,
@@ -233,10 +233,10 @@ pub(super) fn landing(
 
 impl Safety {
     /// Takes in how the drones are; what is to be done.
-    fn look(&self, views: &[DroneView]) -> Found {
+    fn look(&self, views: &[DroneView]) -> Findings {
         let now = Mono::now();
-        let mut found = Found::default();
-        let mut seen = vec![Seen::default(); self.0.ids.len()];
+        let mut found = Findings::default();
+        let mut seen = vec![DroneFacts::default(); self.0.ids.len()];
         let mut table = self.table();
         for view in views {
             let Some(drone) = self.index(&view.id) else {
@@ -250,7 +250,7 @@ impl Safety {
             found.is_busy |= view.airborne && table.limits[drone].is_set();
         }
         found.orders = table.causes.step(&seen, now);
-        let may_act = |seen: &Seen| seen.flies || (seen.has_link && !seen.grounded);
+        let may_act = |seen: &DroneFacts| seen.flies || (seen.has_link && !seen.grounded);
         found.is_busy |= table.causes.is_busy() && seen.iter().any(may_act);
         found
     }
@@ -258,7 +258,7 @@ impl Safety {
     /// Keeps latched stops on the medium, until `stop`. Says to `sink` that it cannot, for as
     /// long as that is so.
     pub(crate) async fn keep_latches(self, sink: Pipeline, stop: CancellationToken) {
-        let mut written: Option<Vec<Kept>> = Some(self.0.file.read());
+        let mut written: Option<Vec<StoredStop>> = Some(self.0.file.read());
         let mut told = false;
         // Of the run before: this one reads what is kept, and tries anew what is not.
         sink.clear(NOT_KEPT, LATCHES);
@@ -298,7 +298,7 @@ impl Safety {
 }
 
 impl Table {
-    fn look_at_limits(&mut self, drone: usize, view: &DroneView, now: Mono, found: &mut Found) {
+    fn look_at_limits(&mut self, drone: usize, view: &DroneView, now: Mono, found: &mut Findings) {
         let limits = &mut self.limits[drone];
         if !limits.is_set() {
             return;
@@ -320,9 +320,9 @@ impl Table {
     }
 }
 
-fn seen_of(view: &DroneView) -> Seen {
+fn seen_of(view: &DroneView) -> DroneFacts {
     let is_landed = view.flight.phase == Phase::Landed;
-    Seen {
+    DroneFacts {
         flies: view.airborne,
         grounded: is_landed && view.flight.is_known(),
         lands: view.flight.phase == Phase::Landing,
@@ -351,7 +351,7 @@ mod tests {
         };
         assert!(safety.look(&[view(1)]).orders.is_empty(), "one alone");
         let found = safety.look(&[view(2)]);
-        let what: Vec<What> = found.orders.iter().map(|order| order.what).collect();
-        assert_eq!(what, [What::Announce]);
+        let what: Vec<OrderKind> = found.orders.iter().map(|order| order.what).collect();
+        assert_eq!(what, [OrderKind::Announce]);
     }
 }

@@ -5,10 +5,10 @@ use std::path::Path;
 use alerting::{Rule, RuleText};
 use readings::Metric;
 
-use super::causes::{Seen, What};
+use super::causes::{DroneFacts, OrderKind};
 use super::*;
 
-const AIR: Seen = Seen {
+const AIR: DroneFacts = DroneFacts {
     flies: true,
     grounded: false,
     lands: false,
@@ -27,7 +27,7 @@ fn bridge(text: &str) -> Bridge {
     toml::from_str(&text).expect("a bridge")
 }
 
-fn orders(safety: &Safety) -> Vec<(usize, What)> {
+fn orders(safety: &Safety) -> Vec<(usize, OrderKind)> {
     let orders = safety
         .table()
         .causes
@@ -38,8 +38,8 @@ fn orders(safety: &Safety) -> Vec<(usize, What)> {
         .collect()
 }
 
-const LAND: What = What::Send(tello::command::Command::Land);
-const STOP: What = What::Send(tello::command::Command::Stop);
+const LAND: OrderKind = OrderKind::Send(tello::command::Command::Land);
+const STOP: OrderKind = OrderKind::Send(tello::command::Command::Stop);
 
 #[test]
 fn a_rule_that_acts_allocates_nothing_and_keeps_its_drones_down() {
@@ -101,8 +101,8 @@ fn a_lost_bridge_lands_drones_only_where_that_is_asked_and_not_once_it_is_gone()
     assert_eq!(orders(&safety), []);
     assert!(safety.why_not("d1").is_some());
     lose("on_lost = \"land\"");
-    assert_eq!(orders(&safety), [(0, What::Announce), (1, STOP)]);
+    assert_eq!(orders(&safety), [(0, OrderKind::Announce), (1, STOP)]);
     safety.bridges(&[]);
-    assert_eq!(orders(&safety), [(0, What::CallOff)]);
+    assert_eq!(orders(&safety), [(0, OrderKind::CallOff)]);
     assert_eq!(safety.why_not("d1"), None);
 }

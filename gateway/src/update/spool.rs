@@ -172,26 +172,7 @@ impl Spool {
 
 /// Writes a small file, whole or not at all.
 fn put(path: &Path, text: &str) -> Result<(), UpdateError> {
-    let new = path.with_extension("new");
-    let write = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        sync_dir(path)
-    };
-    write().map_err(|error| UpdateError::storage(path, error))
-}
-
-/// Makes a rename in the directory of `path` durable.
-fn sync_dir(path: &Path) -> std::io::Result<()> {
-    path.parent()
-        .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+    durable::replace(path, text.as_bytes()).map_err(|error| UpdateError::storage(path, error))
 }
 
 /// A bundle that arrives.
@@ -250,8 +231,7 @@ impl Incoming {
         let (part, bundle) = (self.spool.part(), self.spool.bundle());
         self.file
             .sync_all()
-            .and_then(|()| fs::rename(&part, &bundle))
-            .and_then(|()| sync_dir(&bundle))
+            .and_then(|()| durable::rename(&part, &bundle))
             .map_err(|error| UpdateError::storage(&bundle, error))?;
         let id = Uuid::now_v7().simple().to_string();
         let allow = if wish.allow_downgrade { "yes" } else { "no" };

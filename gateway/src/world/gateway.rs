@@ -24,7 +24,7 @@ use super::board::Board;
 use super::scene::Scene;
 use super::tasks::Tasks;
 use crate::config::{Bridge, Drone, DroneMode, Drones, FlightLimits};
-use crate::safety::{Acting, Safety};
+use crate::safety::{Safety, SafetyTask};
 use crate::sources::bridge::StopInputs as _;
 use crate::sources::sink::{Pipeline, ReadingSink as _};
 use crate::sources::tello::world::WorldFleet;
@@ -151,7 +151,7 @@ impl Gateway {
         }
         let vehicles = Vehicles::new(vec![Arc::new(fleet.fleet.clone())], controls.clone());
         let stop = CancellationToken::new();
-        let acting = Acting {
+        let acting = SafetyTask {
             safety: safety.clone(),
             vehicles: vehicles.clone(),
             sink: pipeline.clone(),

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -122,21 +122,13 @@ pub(super) fn value(text: &str, name: &str) -> Option<String> {
 
 fn beside(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
-    name.push(".new");
+    name.push(durable::UNFINISHED);
     name.into()
 }
 
 /// Writes a file, whole or not at all, and durably.
 pub(super) fn put(path: &Path, text: &str) -> Result<(), Fault> {
-    let new = beside(path);
-    let write = || {
-        let mut file = File::create(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        sync_folder_of(path)
-    };
-    write().map_err(|error: std::io::Error| Fault::at(path, &error))
+    durable::replace(path, text.as_bytes()).map_err(|error| Fault::at(path, &error))
 }
 
 /// Writes what the gateway reads, whole or not at all. It is made anew at each start,
@@ -157,14 +149,8 @@ pub(super) fn remove(path: &Path) -> Result<(), Fault> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Fault::at(path, &error)),
-        Ok(()) => sync_folder_of(path).map_err(|error| Fault::at(path, &error)),
+        Ok(()) => durable::sync_directory_of(path).map_err(|error| Fault::at(path, &error)),
     }
-}
-
-/// Makes a change of names in a folder durable.
-fn sync_folder_of(path: &Path) -> std::io::Result<()> {
-    path.parent()
-        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// Empties a folder.

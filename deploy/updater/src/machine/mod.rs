@@ -2,7 +2,7 @@
 //!
 //! A [`Machine`] hands out one [`Action`] at a time and hears what came of it. The
 //! order of actions is what makes an update safe: after each of them the power may
-//! be cut, and [`settle`] must then find a state from which the board recovers.
+//! be cut, and [`settle()`] must then find a state from which the board recovers.
 
 mod install;
 mod landing;

@@ -357,7 +357,7 @@ impl Keyring {
             ])
             .await?;
         let table = table.with(record.clone());
-        if let Some(key) = table.find(&record.id).filter(|_| !clock::is_told()) {
+        if let Some(key) = table.find(&record.id).filter(|_| !clock::is_confirmed()) {
             key.begin_provisionally();
         }
         self.gate.install(table);

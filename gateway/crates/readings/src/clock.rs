@@ -66,18 +66,18 @@ impl Mono {
 }
 
 /// Whether something said what time it is since the process began.
-static TOLD: AtomicBool = AtomicBool::new(false);
+static CONFIRMED: AtomicBool = AtomicBool::new(false);
 
 /// Something that knows said what time it is: a time server, or a person with a key. On a
 /// board without a clock battery a plausible time may be that of years ago.
-pub fn tell() {
-    TOLD.store(true, Ordering::Relaxed);
+pub fn confirm() {
+    CONFIRMED.store(true, Ordering::Relaxed);
 }
 
-/// Whether something did ([`tell`]).
+/// Whether something did ([`confirm`]).
 #[must_use]
-pub fn is_told() -> bool {
-    TOLD.load(Ordering::Relaxed)
+pub fn is_confirmed() -> bool {
+    CONFIRMED.load(Ordering::Relaxed)
 }
 
 /// Distance of the floor from the monotonic clock's zero, in microseconds since 1970.
@@ -95,7 +95,7 @@ pub fn is_at_least(us: i64) {
 #[must_use]
 pub fn term_now() -> Timestamp {
     let wall = wall_now();
-    if is_told() {
+    if is_confirmed() {
         return wall;
     }
     let floor = FLOOR_US.load(Ordering::Relaxed).saturating_add(mono_us());
@@ -192,7 +192,7 @@ mod tests {
         is_at_least(later);
         is_at_least(later - 10_000_000);
         assert!(term_now().as_microsecond() >= later);
-        tell();
+        confirm();
         assert!(
             term_now().as_microsecond() < later,
             "until something knows better"

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use crate::entry::Entry;
 use crate::limits::{LEFT_FREE_BYTES, RecordingError};
 use crate::walk::Walk;
-use crate::whole::write_whole;
 
 /// Ends of names.
 pub(crate) const RECORDING: &str = ".mfr";
@@ -68,7 +67,7 @@ impl Files {
 
     /// Has a line on the medium, whole or not at all.
     pub(crate) fn write_line(&self, entry: &Entry) -> io::Result<()> {
-        write_whole(&self.path(entry.id(), LINE), &serde_json::to_vec(entry)?)
+        durable::replace(&self.path(entry.id(), LINE), &serde_json::to_vec(entry)?)
     }
 
     /// The line of a recording, made anew where it is missing; none of a file that is no

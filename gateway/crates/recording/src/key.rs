@@ -12,7 +12,6 @@ use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
 use crate::format::SIGNATURE_BYTES;
-use crate::whole::write_whole;
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +54,7 @@ impl SigningKey {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
                     .map_err(|_| KeyError::Random)?;
-                write_whole(path, made.as_ref()).map_err(refused)?;
+                durable::replace(path, made.as_ref()).map_err(refused)?;
                 SigningKey::read(made.as_ref()).ok_or(KeyError::Random)
             }
             Err(error) => Err(refused(error)),

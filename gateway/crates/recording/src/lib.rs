@@ -20,7 +20,6 @@ mod reader;
 mod recover;
 mod verify;
 mod walk;
-mod whole;
 mod writer;
 
 pub use entry::{Closing, Counts, Entry, Opening, Reason};

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, FsWord, access};
 use rustix::io::Errno;
 
 use super::disk::{self, Trouble};
@@ -47,13 +47,14 @@ fn judge(path: &Path) -> Result<Outlook, String> {
         let above = path.ancestors().skip(1).find(|above| above.exists());
         // A relative path ends in nothing: the current directory.
         let above = above.unwrap_or(Path::new("."));
+        let cannot = |why: &dyn std::fmt::Display| {
+            let above = above.display();
+            format!("it cannot be made in {above}: {why}; create it or make it writable")
+        };
         return match access(above, Access::WRITE_OK | Access::EXEC_OK) {
+            Ok(()) if is_the_kernels(above) => Err(cannot(&"the kernel keeps no files there")),
             Ok(()) => Ok(Outlook::New),
-            Err(error) => Err(format!(
-                "it cannot be made in {}: {}; create it or make it writable",
-                above.display(),
-                io::Error::from(error)
-            )),
+            Err(error) => Err(cannot(&io::Error::from(error))),
         };
     }
     owned(path)?;
@@ -67,6 +68,14 @@ fn judge(path: &Path) -> Result<Outlook, String> {
         Err(Trouble::Medium(_)) if is_missing(&store) && !is_read_only => Ok(Outlook::New),
         Err(trouble) => Err(trouble.to_string()),
     }
+}
+
+/// Whether a path lies in a file system that the kernel makes up: root may write there,
+/// by its mode, and yet no directory can be made.
+fn is_the_kernels(path: &Path) -> bool {
+    const SYSFS: FsWord = 0x6265_6572; // `SYSFS_MAGIC` of linux/magic.h
+    rustix::fs::statfs(path)
+        .is_ok_and(|found| [rustix::fs::PROC_SUPER_MAGIC, SYSFS].contains(&found.f_type))
 }
 
 fn is_missing(path: &Path) -> bool {
@@ -129,9 +138,10 @@ mod tests {
 
         let file = above.path().join("file");
         fs::write(&file, b"").expect("written");
-        for path in [file.clone(), file.join("below")] {
-            assert!(outlook(&path).is_err(), "{}", path.display());
-            assert!(Store::open(&path).is_err(), "{}", path.display());
+        let made_up = ["/proc/below", "/sys/below"].map(std::path::PathBuf::from);
+        for path in [file.clone(), file.join("below")].iter().chain(&made_up) {
+            assert!(outlook(path).is_err(), "{}", path.display());
+            assert!(Store::open(path).is_err(), "{}", path.display());
         }
     }
 }

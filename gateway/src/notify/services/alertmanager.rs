@@ -14,7 +14,7 @@ use crate::config::notify as config;
 use crate::config::notify::Language;
 use crate::notify::channel::Notification;
 use crate::notify::message::{Message, Mood};
-use crate::notify::service::{Kind, Said, Token};
+use crate::notify::service::{Kind, MessageContext, Token};
 
 pub(super) const ALERTMANAGER: Kind = Kind {
     token: Token::Optional,
@@ -38,7 +38,7 @@ fn address(uri: &Uri, _section: &config::Service) -> Result<String, String> {
     })
 }
 
-fn body(said: &Said<'_>) -> Value {
+fn body(said: &MessageContext<'_>) -> Value {
     json!([alert(said.notification, said.message)])
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::notify::message::{Mood, cut, markdown};
-use crate::notify::service::{Kind, Said};
+use crate::notify::service::{Kind, MessageContext};
 use readings::Level;
 
 pub(super) const DISCORD: Kind = Kind::hook("discord", body);
@@ -12,7 +12,7 @@ pub(super) const DISCORD: Kind = Kind::hook("discord", body);
 const TITLE_CHARS: usize = 256;
 const TEXT_CHARS: usize = 4096;
 
-fn body(said: &Said<'_>) -> Value {
+fn body(said: &MessageContext<'_>) -> Value {
     let message = said.message;
     let facts = message.facts.iter().chain(&message.advice);
     let lines: Vec<String> = facts

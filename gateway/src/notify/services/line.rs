@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::config::notify as config;
 use crate::notify::message::cut;
-use crate::notify::service::{Kind, Said, Token};
+use crate::notify::service::{Kind, MessageContext, Token};
 
 pub(super) const LINE: Kind = Kind {
     usual_url: Some("https://api.line.me"),
@@ -40,7 +40,7 @@ fn address(uri: &Uri, section: &config::Service) -> Result<String, String> {
     ))
 }
 
-fn body(said: &Said<'_>) -> Value {
+fn body(said: &MessageContext<'_>) -> Value {
     let message = said.message;
     let mut text = format!("{}\n{}", message.title, message.lines());
     text = cut(&text, TEXT_CHARS - 300);

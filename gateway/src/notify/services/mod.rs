@@ -34,7 +34,7 @@ pub(super) mod tests {
     use crate::config::notify::Language;
     use crate::notify::channel::Notification;
     use crate::notify::message::Message;
-    use crate::notify::service::Said;
+    use crate::notify::service::MessageContext;
 
     /// What `kind` is sent, to the address `url`.
     pub(super) fn sent(
@@ -44,7 +44,7 @@ pub(super) mod tests {
         url: &str,
         to: Option<&str>,
     ) -> Value {
-        (kind.body)(&Said {
+        (kind.body)(&MessageContext {
             notification,
             message: &Message::of(notification, language),
             url: &url.parse().expect("an address"),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config::notify as config;
 use crate::notify::message::{Mood, cut};
-use crate::notify::service::{Kind, Said, Token};
+use crate::notify::service::{Kind, MessageContext, Token};
 use readings::Level;
 
 pub(super) const NTFY: Kind = Kind {
@@ -36,7 +36,7 @@ fn parts(uri: &Uri) -> Option<(String, String)> {
     Some((format!("{scheme}://{authority}{path}/"), topic.to_owned()))
 }
 
-fn body(said: &Said<'_>) -> Value {
+fn body(said: &MessageContext<'_>) -> Value {
     let message = said.message;
     let topic = parts(said.url).map(|(_, topic)| topic);
     let (priority, tag) = look(message.mood);

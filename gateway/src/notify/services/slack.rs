@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::notify::message::{Mood, cut};
-use crate::notify::service::{Kind, Said};
+use crate::notify::service::{Kind, MessageContext};
 use readings::Level;
 
 pub(super) const SLACK: Kind = Kind::hook("slack", body);
@@ -11,7 +11,7 @@ pub(super) const SLACK: Kind = Kind::hook("slack", body);
 /// Characters of a section, as Slack allows them.
 const SECTION_CHARS: usize = 3000;
 
-fn body(said: &Said<'_>) -> Value {
+fn body(said: &MessageContext<'_>) -> Value {
     let message = said.message;
     // `plain_text` has no mark-up: nothing in a name can mention anybody.
     let mut blocks = vec![json!({

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::notify::message::{Mood, cut};
-use crate::notify::service::{Kind, Said};
+use crate::notify::service::{Kind, MessageContext};
 use readings::Level;
 
 pub(super) const TEAMS: Kind = Kind::hook("teams", body);
@@ -12,7 +12,7 @@ pub(super) const TEAMS: Kind = Kind::hook("teams", body);
 /// Characters of one line: a card may have 28 KB in all.
 const LINE_CHARS: usize = 2000;
 
-fn body(said: &Said<'_>) -> Value {
+fn body(said: &MessageContext<'_>) -> Value {
     let message = said.message;
     let mut blocks = vec![json!({
         "type": "RichTextBlock",

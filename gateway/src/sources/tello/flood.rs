@@ -66,16 +66,16 @@ impl OneIn {
 
 /// Counts strangers' datagrams on one socket.
 #[derive(Debug)]
-pub(super) struct Strangers {
+pub(super) struct FloodDetector {
     begun: Mono,
     /// That came in, in this window.
     heard: u32,
     let_in: OneIn,
 }
 
-impl Default for Strangers {
-    fn default() -> Strangers {
-        Strangers {
+impl Default for FloodDetector {
+    fn default() -> FloodDetector {
+        FloodDetector {
             begun: Mono::default(),
             heard: 0,
             let_in: OneIn::ALL,
@@ -83,7 +83,7 @@ impl Default for Strangers {
     }
 }
 
-impl Strangers {
+impl FloodDetector {
     /// Counts a datagram from an address that is no drone's. What is to come in from now
     /// on, if that changes.
     pub(super) fn count(&mut self, now: Mono) -> Option<OneIn> {
@@ -133,46 +133,46 @@ mod tests {
         Mono::from_millis(millis)
     }
 
-    fn count(strangers: &mut Strangers, datagrams: u32, at: u64) -> Vec<u32> {
+    fn count(detector: &mut FloodDetector, datagrams: u32, at: u64) -> Vec<u32> {
         (0..datagrams)
-            .filter_map(|_| strangers.count(ms(at)))
+            .filter_map(|_| detector.count(ms(at)))
             .map(OneIn::get)
             .collect()
     }
 
     #[test]
     fn a_flood_begins_at_once_and_ends_when_it_has_ebbed() {
-        let mut strangers = Strangers::default();
-        assert_eq!(count(&mut strangers, FLOOD - 1, 10), Vec::<u32>::new());
-        assert_eq!(count(&mut strangers, 1, 20), [16]);
+        let mut detector = FloodDetector::default();
+        assert_eq!(count(&mut detector, FLOOD - 1, 10), Vec::<u32>::new());
+        assert_eq!(count(&mut detector, 1, 20), [16]);
         // With the filter, a sixteenth arrives of what is sent.
         for second in 0..3 {
             let nothing = Vec::<u32>::new();
             let at = 500 + second * 1_000;
-            assert_eq!(count(&mut strangers, FLOOD / 16, at), nothing);
-            assert_eq!(strangers.look(ms(at + 520)), None, "it goes on");
+            assert_eq!(count(&mut detector, FLOOD / 16, at), nothing);
+            assert_eq!(detector.look(ms(at + 520)), None, "it goes on");
         }
-        assert_eq!(strangers.look(ms(4_020)), Some(OneIn::ALL));
-        assert_eq!(strangers.look(ms(5_020)), None, "once");
+        assert_eq!(detector.look(ms(4_020)), Some(OneIn::ALL));
+        assert_eq!(detector.look(ms(5_020)), None, "once");
     }
 
     #[test]
     fn of_whatever_pace_few_are_heard_and_the_filter_stays_as_it_is() {
         for sent_a_second in [20_000, 200_000, 2_000_000] {
-            let (mut strangers, mut let_in, mut changes) = (Strangers::default(), 1, 0);
+            let (mut detector, mut let_in, mut changes) = (FloodDetector::default(), 1, 0);
             let (mut heard, mut settled) = (0, 0);
             // Ten seconds by the tenth of a millisecond, as a kernel that is exact would do.
             for tick in 0..100_000 {
                 let arrived = |tick: u64| tick * sent_a_second / 10_000 / u64::from(let_in);
                 for _ in arrived(tick)..arrived(tick + 1) {
                     heard += 1;
-                    if let Some(one_in) = strangers.count(ms(tick / 10)) {
+                    if let Some(one_in) = detector.count(ms(tick / 10)) {
                         (let_in, changes) = (one_in.get(), changes + 1);
                         break;
                     }
                 }
                 if tick % 10_000 == 0
-                    && let Some(one_in) = strangers.look(ms(tick / 10))
+                    && let Some(one_in) = detector.look(ms(tick / 10))
                 {
                     (let_in, changes) = (one_in.get(), changes + 1);
                 }
@@ -188,12 +188,9 @@ mod tests {
 
     #[test]
     fn many_drones_that_are_not_configured_are_no_flood() {
-        let mut strangers = Strangers::default();
+        let mut detector = FloodDetector::default();
         for second in 1..100 {
-            assert_eq!(
-                count(&mut strangers, 640, second * 1_000),
-                Vec::<u32>::new()
-            );
+            assert_eq!(count(&mut detector, 640, second * 1_000), Vec::<u32>::new());
         }
     }
 }

@@ -21,7 +21,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::filter::Way;
-use super::flood::{self, OneIn, Strangers};
+use super::flood::{self, FloodDetector, OneIn};
 use super::plan::FleetPlan;
 use super::roster::{DroneRecord, PortHolder, PortRecord, Roster};
 use super::socket;
@@ -145,7 +145,7 @@ impl Port {
         // What was learnt between the bind and now counts as a change.
         ways.mark_changed();
         let mut windows = tokio::time::interval(flood::WINDOW);
-        let mut strangers = Strangers::default();
+        let mut detector = FloodDetector::default();
         let mut buffer = [0; BUFFER_BYTES];
         loop {
             // What is rare stands first: in a flood there is always something to receive.
@@ -162,11 +162,11 @@ impl Port {
                     }
                     None
                 }
-                _ = windows.tick() => strangers.look(Mono::now()),
+                _ = windows.tick() => detector.look(Mono::now()),
                 received = socket.recv_from(&mut buffer) => match received {
                     Ok((length, from)) => match self.take(&buffer[..length], from) {
                         true => None,
-                        false => strangers.count(Mono::now()),
+                        false => detector.count(Mono::now()),
                     },
                     Err(_) => {
                         self.record().errors.fetch_add(1, Relaxed);

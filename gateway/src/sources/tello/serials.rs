@@ -20,7 +20,7 @@ const FILE: &str = "serials.json";
 
 /// As it stands in the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Kept {
+struct StoredSerial {
     drone: Arc<str>,
     serial: String,
     /// Given by a person, not only learnt.
@@ -91,7 +91,7 @@ impl Serials {
 
     /// Takes up the drones of a plan.
     pub(super) fn adopt(&self, drones: &[DronePlan]) {
-        let kept: Vec<Kept> = self.file.as_ref().map(StateFile::read).unwrap_or_default();
+        let kept: Vec<StoredSerial> = self.file.as_ref().map(StateFile::read).unwrap_or_default();
         let of_drone = |plan: &DronePlan| {
             let configured = plan.serial.clone();
             let kept = kept.iter().find(|kept| kept.drone == plan.id);
@@ -184,14 +184,14 @@ impl Serials {
         let kept = |one: &OfDrone| {
             let serial = one.expected.as_ref()?;
             let is_from_file = one.configured.as_ref() == Some(serial);
-            (!is_from_file).then(|| Kept {
+            (!is_from_file).then(|| StoredSerial {
                 drone: one.drone.clone(),
                 serial: serial.as_str().to_owned(),
                 is_given: one.is_given,
                 over: one.configured.as_deref().map(str::to_owned),
             })
         };
-        let entries: Vec<Kept> = self.lock().iter().filter_map(kept).collect();
+        let entries: Vec<StoredSerial> = self.lock().iter().filter_map(kept).collect();
         file.write(&entries).await
     }
 

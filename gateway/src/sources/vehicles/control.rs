@@ -73,7 +73,10 @@ impl Controls {
         }
     }
 
-    /// `by` takes control; who had it until now. False: it belongs to no session.
+    /// `by` takes control; who of another session had it until now.
+    ///
+    /// # Errors
+    /// `by` belongs to no session: nobody could say when its control ends.
     pub fn take(
         &self,
         drone: &Arc<str>,
@@ -88,7 +91,10 @@ impl Controls {
         Ok(before.filter(|before| before.by.session != by.session))
     }
 
-    /// `by` gives control back; whether it had it, or nobody did.
+    /// `by` gives control back; nothing changes where nobody has it.
+    ///
+    /// # Errors
+    /// The name of who has it instead.
     pub fn give(&self, drone: &str, by: &Operator, now: Mono) -> Result<(), Arc<str>> {
         self.admit(drone, by, now)?;
         self.held().retain(|held| *held.drone != *drone);

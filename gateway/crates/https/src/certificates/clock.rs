@@ -16,7 +16,7 @@ const TIMESYNCD: &str = "run/systemd/timesync/synchronized";
 
 /// Whether the time of this host is known. A PC has a clock that its kernel starts from.
 pub(super) fn is_known() -> bool {
-    clock::is_told() || !cfg!(target_arch = "aarch64") || is_told_in(Path::new("/"))
+    clock::is_confirmed() || !cfg!(target_arch = "aarch64") || is_told_in(Path::new("/"))
 }
 
 /// Whether the tree of a system shows that a time server or a clock with a battery

@@ -6,9 +6,8 @@
 //! clock has learnt the time.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
@@ -219,20 +218,8 @@ impl Device {
 
     /// Writes a file whole or not at all, readable by the gateway only.
     fn write(&self, name: &str, text: &str) -> Result<(), CertificateError> {
-        let (path, temporary) = (self.path(name), self.path(&format!("{name}.new")));
-        let attempt = || -> std::io::Result<()> {
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&temporary)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&temporary, &path)?;
-            File::open(&self.dir)?.sync_all()
-        };
-        attempt()
+        let path = self.path(name);
+        durable::replace(&path, text.as_bytes())
             .map_err(|error| CertificateError::file(&path, format!("cannot be written: {error}")))
     }
 }

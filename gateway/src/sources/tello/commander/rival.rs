@@ -37,7 +37,7 @@ const LEFT_TO_THE_OTHER: Duration = Duration::from_secs(600);
 
 /// What was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Sign {
+pub(in super::super) enum RivalSign {
     /// It took off.
     TookOff,
     /// It moves.
@@ -48,14 +48,14 @@ pub(in super::super) enum Sign {
     StatesTaken,
 }
 
-impl Sign {
+impl RivalSign {
     /// In words.
     pub(in super::super) const fn words(self) -> &'static str {
         match self {
-            Sign::TookOff => "it took off, and nobody here told it to",
-            Sign::Moves => "it moves, and nobody here told it to",
-            Sign::Answers => "it answers commands that were not sent from here",
-            Sign::StatesTaken => {
+            RivalSign::TookOff => "it took off, and nobody here told it to",
+            RivalSign::Moves => "it moves, and nobody here told it to",
+            RivalSign::Answers => "it answers commands that were not sent from here",
+            RivalSign::StatesTaken => {
                 "its states go elsewhere, again and again, until it is asked for them anew"
             }
         }
@@ -86,7 +86,7 @@ impl Run {
 /// The watch over one drone.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RivalWatch {
-    sign: Option<Sign>,
+    sign: Option<RivalSign>,
     seen: Mono,
     /// Until when it moves because of what was sent from here.
     ours_until: Mono,
@@ -99,7 +99,7 @@ pub(super) struct RivalWatch {
 
 impl RivalWatch {
     /// The sign that stands.
-    pub(super) fn sign(&self) -> Option<Sign> {
+    pub(super) fn sign(&self) -> Option<RivalSign> {
         self.sign
     }
 
@@ -123,14 +123,14 @@ impl RivalWatch {
     /// It answered, and nothing was asked.
     pub(super) fn answered(&mut self, now: Mono) {
         if self.answers.note(ANSWERS, now) {
-            self.note(Sign::Answers, now);
+            self.note(RivalSign::Answers, now);
         }
     }
 
     /// Its states were lost, and came back with the first `command`.
     pub(super) fn states_taken_back(&mut self, now: Mono) {
         if self.taken_back.note(TAKEN_BACK, now) {
-            self.note(Sign::StatesTaken, now);
+            self.note(RivalSign::StatesTaken, now);
         }
     }
 
@@ -141,15 +141,15 @@ impl RivalWatch {
             .told_takeoff
             .is_some_and(|at| now.since(at) <= TAKEOFF_IS_OURS);
         if took_off && !is_ours {
-            self.note(Sign::TookOff, now);
+            self.note(RivalSign::TookOff, now);
         }
         if may_fly && now >= self.ours_until && self.moves(motion, now) {
-            self.note(Sign::Moves, now);
+            self.note(RivalSign::Moves, now);
         }
         if !may_fly {
             self.rests_at_cm = None;
             let stands = match self.sign {
-                Some(Sign::StatesTaken) => LEFT_TO_THE_OTHER,
+                Some(RivalSign::StatesTaken) => LEFT_TO_THE_OTHER,
                 _ => STANDS,
             };
             if now.since(self.seen) >= stands {
@@ -171,7 +171,7 @@ impl RivalWatch {
         height_cm - rests_at_cm >= ROSE_BY_CM || motion.races_for(now) >= MOVES_FOR
     }
 
-    fn note(&mut self, sign: Sign, now: Mono) {
+    fn note(&mut self, sign: RivalSign, now: Mono) {
         self.sign.get_or_insert(sign);
         self.seen = now;
     }
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(bench.watch.sign(), None);
         let later = bench.now.plus(Duration::from_secs(60));
         bench.watch.see(true, true, &motion, later);
-        assert_eq!(bench.watch.sign(), Some(Sign::TookOff));
+        assert_eq!(bench.watch.sign(), Some(RivalSign::TookOff));
         // It stands for the flight, and a minute.
         let hour = later.plus(Duration::from_secs(3_600));
         bench.watch.see(false, true, &motion, hour);
@@ -242,13 +242,13 @@ mod tests {
         bench.flies(1_000, still);
         assert_eq!(bench.watch.sign(), None, "a hand");
         bench.flies(1_700, "time:9;vgx:5;vgy:3;vgz:0;h:80;");
-        assert_eq!(bench.watch.sign(), Some(Sign::Moves));
+        assert_eq!(bench.watch.sign(), Some(RivalSign::Moves));
         bench.watch.taken_over();
         assert_eq!(bench.watch.sign(), None);
         let mut rises = Bench::new();
         rises.flies(5_000, still);
         rises.flies(500, "time:9;vgx:0;vgy:0;vgz:0;h:140;");
-        assert_eq!(rises.watch.sign(), Some(Sign::Moves));
+        assert_eq!(rises.watch.sign(), Some(RivalSign::Moves));
     }
 
     #[test]
@@ -271,12 +271,12 @@ mod tests {
         assert_eq!(bench.watch.sign(), None, "not within two minutes");
         bench.watch.answered(at(250));
         bench.watch.answered(at(251));
-        assert_eq!(bench.watch.sign(), Some(Sign::Answers));
+        assert_eq!(bench.watch.sign(), Some(RivalSign::Answers));
         let mut taken = RivalWatch::default();
         taken.states_taken_back(at(0));
         assert_eq!(taken.sign(), None);
         taken.states_taken_back(at(60));
-        assert_eq!(taken.sign(), Some(Sign::StatesTaken));
+        assert_eq!(taken.sign(), Some(RivalSign::StatesTaken));
         taken.see(false, false, &Motion::default(), at(659));
         assert!(taken.sign().is_some());
         taken.see(false, false, &Motion::default(), at(660));

@@ -3,13 +3,13 @@
 use tello::command::Command;
 use tello::reply::Reply;
 
-use super::super::rival::Sign;
+use super::super::rival::RivalSign;
 use super::super::snapshot::Snapshot;
 use super::CommandExecutor;
 
 impl CommandExecutor {
     /// The sign of another controller that stands.
-    pub(in super::super::super) fn rival(&self) -> Option<Sign> {
+    pub(in super::super::super) fn rival(&self) -> Option<RivalSign> {
         self.rival.sign()
     }
 
