@@ -287,25 +287,42 @@ fn life_time(bytes: &[u8]) -> Result<f64, Absence> {
 /// noise, five kinds of discarded packets of which this needs none, missed
 /// beacons. A dot marks a value updated since the last read.
 fn wireless(bytes: &[u8], interface: &str, column: WirelessColumn) -> Result<f64, Absence> {
-    for line in bytes.split(|b| *b == b'\n') {
-        let mut all = fields(line);
-        if all.next().and_then(|name| name.strip_suffix(b":")) != Some(interface.as_bytes()) {
-            continue;
-        }
-        let place = match column {
-            WirelessColumn::Level => 2,
-            WirelessColumn::MissedBeacons => 9,
-        };
-        let field = all.nth(place).ok_or(Absence::NotANumber)?;
-        let value = decimal(field.strip_suffix(b".").unwrap_or(field))?;
-        return match column {
-            WirelessColumn::Level => level_dbm(value),
-            WirelessColumn::MissedBeacons => Ok(value),
-        };
-    }
-    Err(Absence::Unavailable(
+    let line = match std::str::from_utf8(bytes) {
+        Ok(text) => line_of(text, interface),
+        // Another interface may be called by bytes that are no text.
+        Err(_) => bytes
+            .utf8_chunks()
+            .find_map(|chunk| line_of(chunk.valid(), interface)),
+    };
+    let line = line.ok_or(Absence::Unavailable(
         "not associated: the interface is not in /proc/net/wireless",
-    ))
+    ))?;
+    let place = match column {
+        WirelessColumn::Level => 2,
+        WirelessColumn::MissedBeacons => 9,
+    };
+    let mut all = fields(line.as_bytes());
+    let field = all.nth(place).ok_or(Absence::NotANumber)?;
+    let value = decimal(field.strip_suffix(b".").unwrap_or(field))?;
+    match column {
+        WirelessColumn::Level => level_dbm(value),
+        WirelessColumn::MissedBeacons => Ok(value),
+    }
+}
+
+/// What follows an interface's name in its line. Only names end in a colon, and a `str` is
+/// searched for one many bytes at a time: the whole file is looked through for each column.
+fn line_of<'a>(text: &'a str, interface: &str) -> Option<&'a str> {
+    let mut rest = text;
+    loop {
+        let (before, after) = rest.split_once(':')?;
+        let name = before.rsplit_once('\n').map_or(before, |(_, name)| name);
+        let (line, next) = after.split_once('\n').unwrap_or((after, ""));
+        if name.trim_ascii() == interface {
+            return Some(line);
+        }
+        rest = next;
+    }
 }
 
 /// The level is a byte: drivers print it as dBm, or 256 above it.

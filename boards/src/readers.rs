@@ -152,9 +152,10 @@ impl<W: Work> Reader<W> {
     }
 
     fn hand(&self, work: W, patience: Duration) -> Option<W> {
-        let mut state = self.0.lock();
-        *state = State::Todo(work);
+        // Told with the lock free: who is told would wake up only to wait for it, and spin.
+        *self.0.lock() = State::Todo(work);
         self.0.changed.notify_all();
+        let state = self.0.lock();
         let waiting = |state: &mut State<W>| !matches!(state, State::Done(_));
         let (mut state, _) = self
             .0
@@ -220,6 +221,7 @@ impl<W: Work> Mailbox<W> {
                 return;
             }
             *state = State::Done(work);
+            drop(state);
             self.changed.notify_all();
         }
     }

@@ -19,7 +19,10 @@ pub type LogText = Text<40>;
 /// mistaken frame can take a board out of service. ASCII `BOOT`.
 pub const BOOTLOADER_MAGIC: u32 = 0x424f_4f54;
 
-/// Place of [`ToHost::Sensor`] among the messages, as it stands on the wire.
+/// Places of [`ToHost::Greeting`] and [`ToHost::Sensor`] among the messages, as they stand
+/// on the wire.
+#[cfg(feature = "host")]
+pub(crate) const MESSAGE_GREETING: u32 = 0;
 #[cfg(feature = "host")]
 pub(crate) const MESSAGE_SENSOR: u32 = 1;
 

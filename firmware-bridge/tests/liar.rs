@@ -145,7 +145,7 @@ fn nothing_is_sent_before_a_board_is_heard() {
         "rst:0x10",
         "\\x1b[31m",
         "Espressif",
-        "nothing is sent",
+        "nothing more is sent",
     ] {
         assert!(lost.contains(part), "{part} in {lost}");
     }
@@ -175,6 +175,74 @@ fn a_refused_description_is_told_with_its_sensor_its_value_and_the_reason() {
     let is_it =
         |event: &&LinkEvent| matches!(event, LinkEvent::Event { event, .. } if *event == engaged);
     assert!(liar.events.iter().any(|event| is_it(&event)));
+}
+
+/// Sixteen sensors are the most; a clock without ticks tells no time.
+#[test]
+fn a_refused_greeting_is_told_with_its_value() {
+    for (ticks_hz, sensors, part) in [(1_000_000_u32, 17_u8, "17 sensors"), (0, 1, "0 ticks")] {
+        let mut liar = Liar::asked(0);
+        assert!(liar.host.board().is_some());
+        liar.says(&state(false));
+        for _ in 0..60 {
+            // Flashed anew, and started while the link was live.
+            let greeting = (
+                1_u8, 1_u8, "liar", "2", 7_u64, 2_u32, 1_u32, ticks_hz, sensors,
+            );
+            liar.says_raw(&(0_u32, greeting));
+            liar.says(&state(true));
+            liar.wait(100);
+        }
+        let [lost] = liar.lost().try_into().expect("told once, not per attempt");
+        assert!(lost.contains(part), "{part} in {lost}");
+        assert!(liar.host.board().is_none());
+        liar.says(&greeting(3, 0));
+        assert!(liar.host.board().is_some(), "flashed once more");
+    }
+}
+
+#[test]
+fn a_description_that_is_no_text_is_told_as_what_it_is() {
+    let mut liar = Liar::asked(1);
+    for _ in 0..50 {
+        liar.says_raw(&(1_u32, 0_u8, 3_u8, [0xff_u8, 0xfe, 0xfd], 3_u32));
+        liar.wait(100);
+    }
+    let [lost] = liar.lost().try_into().expect("told once");
+    assert!(
+        lost.contains("sensor 0") && lost.contains("cannot be taken apart"),
+        "{lost}"
+    );
+}
+
+/// It answers every hello, and no ping: what is said to it is lost or ignored.
+#[test]
+fn a_board_that_answers_no_ping_is_not_live_again_for_its_greeting() {
+    let mut liar = Liar::asked(0);
+    let mut seconds_live = 0;
+    for second in 0..60 {
+        liar.says(&greeting(1, 0));
+        liar.says(&state(second >= 50));
+        liar.wait(1_000);
+        seconds_live += u64::from(liar.host.board().is_some());
+    }
+    assert!(seconds_live <= 12, "{seconds_live} s of a minute");
+    let [lost] = liar.lost().try_into().expect("told once");
+    assert!(lost.contains("answers nothing"), "{lost}");
+    // Its stop is heard all the same.
+    let engaged = Event::EmergencyStop { engaged: true };
+    let is_it =
+        |event: &LinkEvent| matches!(event, LinkEvent::Event { event, .. } if *event == engaged);
+    assert!(liar.events.iter().any(is_it));
+    // One answer makes it live: to whichever ping is under way.
+    for _ in 0..2 {
+        liar.says(&greeting(1, 0));
+        liar.wait(10);
+    }
+    for nonce in 0..100 {
+        liar.says(&ToHost::Pong { nonce, ticks: 0 });
+    }
+    assert!(liar.host.board().is_some());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! holds for any board is in `bridge_line`.
 
 use std::path::Path;
+use std::time::Duration;
 
 use gateway_tests::bridge::SimulatedBoard;
 use gateway_tests::{Client, Gateway, eventually};
@@ -248,10 +249,12 @@ async fn a_button_that_acknowledges_does_so_in_the_name_of_its_bridge() -> anyho
     board.order("stop on").await?;
     let stop = alert(&admin, "Emergency Stop", "bridge/mast", stands).await?;
     assert_eq!(stop["acknowledged"], false, "{stop}");
-    // What a press finds younger than a second, it leaves alone: somebody presses on.
+    // What a press finds younger than a second, it leaves alone: somebody presses again,
+    // after a second's rest, or it would be the same press that bounces.
     let board = tokio::sync::Mutex::new(board);
     let stop = eventually("a press acknowledges it", || async {
         let mut board = board.lock().await;
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
         board.order("button 0 on").await?;
         board.order("button 0 off").await?;
         let alerts = admin.get("/api/alerts").await?.expect(200).json();

@@ -28,7 +28,8 @@ struct Ways {
     hears: bool,
     /// What it says of its stop; nothing while none.
     stop: Option<bool>,
-    /// Its sensor's interval.
+    /// Its sensor's name and interval.
+    name: &'static str,
     interval_ms: u8,
     /// What it measures.
     value: f32,
@@ -77,6 +78,7 @@ fn honest() -> Ways {
         boot: 1,
         hears: true,
         stop: Some(false),
+        name: "probe",
         interval_ms: 100,
         value: 20.0,
     }
@@ -124,10 +126,10 @@ impl Words {
     }
 
     /// The temperature of a probe, at an interval that may be none.
-    fn describe(&mut self, interval_ms: u8) {
+    fn describe(&mut self, name: &str, interval_ms: u8) {
         // Message 1, sensor 0, its name, kind 3 in unit 4.
-        let mut content = vec![1, 0, 5];
-        content.extend(b"probe");
+        let mut content = vec![1, 0, name.len() as u8];
+        content.extend(name.as_bytes());
         content.extend([3, 4]);
         content.extend((-40_f32).to_le_bytes());
         content.extend(125_f32.to_le_bytes());
@@ -165,7 +167,7 @@ fn run(mut port: TTYPort, ways: &Mutex<Ways>, ends: &AtomicBool) {
             match told.message {
                 ToMcu::Hello { .. } => {
                     words.greet(now.boot);
-                    words.describe(now.interval_ms);
+                    words.describe(now.name, now.interval_ms);
                 }
                 ToMcu::Ping { nonce } => words.say(&ToHost::Pong { nonce, ticks: 0 }),
                 _ => {}
@@ -280,6 +282,46 @@ async fn a_mistake_about_a_sensor_is_told_and_the_stop_is_heard_all_the_same() -
     for part in [port.to_str().unwrap(), "probe", "NaN", "-40 to 125"] {
         assert!(text.contains(part), "{part} in {text}");
     }
+    let says = |sensor: &Value| sensor["reason"].as_str().is_some_and(|r| r.contains("NaN"));
+    sensor(&admin, "probe", says).await?;
+    Ok(())
+}
+
+/// A board that was flashed anew has other sensors: what looked at the old ones is told.
+#[tokio::test]
+async fn a_rule_about_what_no_board_describes_is_an_alert() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let port = dir.path().join("mast");
+    let liar = Liar::plug_in(&port, honest());
+    let rule = |name: &str, source: &str, metric: &str| {
+        format!(
+            "[[alerts.rule]]\nname = {name:?}\nsource = {source:?}\nmetric = {metric:?}\n\
+             operator = \">\"\nthreshold = 20\nlevel = \"warning\"\n"
+        )
+    };
+    let section = format!("[[bridge]]\nname = \"mast\"\nselector = {port:?}\n");
+    let config = quiet()
+        + &section
+        + &rule("Hot", "bridge/mast/probe", "bridge_temperature")
+        + &rule("Cells", "bridge/mast/spare", "voltage")
+        + &rule("Nobody", "bridge/hut/probe", "bridge_temperature");
+    let gateway = Gateway::builder().config(&config).start().await?;
+    let admin = gateway.admin()?;
+    let title = "Rule Without Sensor";
+    for (source, part) in [
+        ("bridge/mast/spare", "Cells cannot fire"),
+        ("bridge/hut/probe", "Nobody cannot fire"),
+    ] {
+        let told = alert(&admin, title, source, stands).await?;
+        assert!(told["message"].as_str().unwrap().contains(part), "{told}");
+    }
+    liar.now(|ways| (ways.name, ways.boot) = ("spare", 2));
+    alert(&admin, title, "bridge/mast/probe", stands).await?;
+    // As it was.
+    liar.now(|ways| (ways.name, ways.boot) = ("probe", 3));
+    alert(&admin, title, "bridge/mast/probe", is_over).await?;
+    let told = alert(&admin, title, "bridge/mast/spare", stands).await?;
+    assert_eq!(told["level"], "warning");
     Ok(())
 }
 

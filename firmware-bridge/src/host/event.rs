@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::board::BoardDescription;
 use super::foreign::{FirstBytes, Foreign};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Why};
 use crate::message::{Event, LogLevel, LogText, ResetCause};
 use crate::sensor::Fault;
 use crate::text::Text;
@@ -116,6 +116,11 @@ pub enum LostReason {
         /// The first ones, escaped.
         first: FirstBytes,
     },
+    /// The board greets, but its greeting is refused.
+    Ungreeted {
+        /// What is wrong with it.
+        why: Why,
+    },
     /// The board greets, but what it says of a sensor is refused, or does not arrive.
     Undescribed {
         /// Position of the first such sensor.
@@ -168,7 +173,11 @@ impl fmt::Display for LostReason {
             ),
             Self::Foreign { whose, first } => write!(
                 f,
-                "bytes arrive, but not ours: \"{first}\", {whose}; nothing is sent to it"
+                "bytes arrive, but not ours: \"{first}\", {whose}; nothing more is sent to it"
+            ),
+            Self::Ungreeted { why } => write!(
+                f,
+                "the board greets, but {why}; correct the firmware or update the gateway"
             ),
             Self::Undescribed {
                 refusal: Some(refusal),

@@ -20,7 +20,7 @@ use super::board::BoardDescription;
 use super::clock::ClockMap;
 use super::event::{LinkEvent, LostReason};
 use super::foreign::FIRST_BYTES;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Why};
 use super::requests::{RETRY_US, Requests};
 use super::stats::{LinkState, LinkStats};
 use crate::channel::{Receiver, Sender};
@@ -106,8 +106,12 @@ pub struct HostSession {
     first_bytes: Vec<u8, FIRST_BYTES>,
     /// The first description that was refused of this board.
     refusal: Option<Arc<Refusal>>,
+    /// What is wrong with its greeting, if that was refused.
+    ungreeted: Option<Why>,
     /// Whether any description arrived.
     is_describing: bool,
+    /// Whether it was lost because it hears nothing: that it talks does not make it live.
+    is_deaf: bool,
     /// The board met last and the number of its start; none of one that is over.
     started: Option<(u64, Option<u32>)>,
     ping_due_us: u64,
@@ -157,7 +161,9 @@ impl HostSession {
             probe_wait_us: 0,
             first_bytes: Vec::new(),
             refusal: None,
+            ungreeted: None,
             is_describing: false,
+            is_deaf: false,
             started: None,
             ping_due_us: 0,
             ping_sent: None,
@@ -187,7 +193,7 @@ impl HostSession {
         self.sender.speak(version::HANDSHAKE);
         self.out.clear();
         self.stats.opened += 1;
-        (self.is_foreign, self.is_disturbed) = (false, false);
+        (self.is_foreign, self.is_disturbed, self.is_deaf) = (false, false, false);
         (self.probe_due_us, self.probe_wait_us) = probing(now_us);
         self.ask(now_us);
         if self.reported.is_none() {
@@ -198,6 +204,7 @@ impl HostSession {
     /// There is no link; tells so unless this reason was told already.
     pub fn lost(&mut self, reason: LostReason, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
         self.ask(now_us);
+        self.is_deaf |= reason == LostReason::Unheard;
         self.stats.state = LinkState::Down(reason.clone());
         if !self
             .reported
@@ -366,7 +373,7 @@ impl HostSession {
         self.asked_us = None;
         (self.hello_made, self.hello_left) = (false, false);
         self.first_bytes.clear();
-        self.refusal = None;
+        (self.refusal, self.ungreeted) = (None, None);
         self.is_describing = false;
         self.stop_unknown_told = false;
         self.requests.forsake();
@@ -405,24 +412,35 @@ impl HostSession {
         let missing: Vec<u8, MAX_SENSORS> = (0..greeting.sensors)
             .filter(|index| matches!(sensors.get(usize::from(*index)), Some(None)))
             .collect();
+        if missing.is_empty() && self.is_deaf {
+            self.ping_now(now_us);
+            self.ask_due_us = now_us + PING_US;
+        }
         for index in missing {
             self.send(&ToMcu::Describe { index });
         }
     }
 
+    /// Sends a ping; false when it cannot even be written.
+    fn ping_now(&mut self, now_us: u64) -> bool {
+        self.nonce = self.nonce.wrapping_add(1);
+        let nonce = self.nonce;
+        let is_sent = self.send(&ToMcu::Ping { nonce }).is_some();
+        if is_sent {
+            self.ping_sent = Some((nonce, now_us));
+        }
+        is_sent
+    }
+
     /// Keeps a live link alive and its wishes fulfilled.
     fn keep_alive(&mut self, now_us: u64) -> u64 {
         if self.ping_due_us <= now_us {
-            self.nonce = self.nonce.wrapping_add(1);
-            let nonce = self.nonce;
-            let is_sent = self.send(&ToMcu::Ping { nonce }).is_some();
+            let is_missed = self.ping_sent.is_some();
+            let is_sent = self.ping_now(now_us);
             // A full buffer is a board that takes nothing.
-            if self.ping_sent.is_some() || !is_sent {
+            if is_missed || !is_sent {
                 self.unanswered += 1;
                 self.stats.round_trip_us = None;
-            }
-            if is_sent {
-                self.ping_sent = Some((nonce, now_us));
             }
             self.ping_due_us = now_us + PING_US;
         }

@@ -367,7 +367,7 @@ fn bridge_state(view: BridgeView) -> BridgeState {
         state: sensor.state.to_owned(),
         value: sensor.value,
         unit: sensor.unit.to_owned(),
-        reason: sensor.reason.map(str::to_owned),
+        reason: sensor.reason,
     };
     BridgeState {
         name: view.name,

@@ -68,7 +68,7 @@ struct BridgeSensorHealth {
     /// Least and greatest value it can give.
     range: [f64; 2],
     /// Why there is no fresh value.
-    reason: Option<&'static str>,
+    reason: Option<String>,
 }
 
 impl From<BridgeView> for BridgeHealth {

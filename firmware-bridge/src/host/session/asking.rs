@@ -46,7 +46,9 @@ impl HostSession {
 
     /// Nobody was met for as long as a port is listened to.
     pub(super) fn met_nobody(&mut self, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
-        let reason = if self.asked_us.is_some() {
+        let reason = if let Some(why) = self.ungreeted.take() {
+            LostReason::Ungreeted { why }
+        } else if self.asked_us.is_some() {
             LostReason::Unheard
         } else if self.first_bytes.is_empty() {
             LostReason::NoGreeting
@@ -60,7 +62,11 @@ impl HostSession {
         self.is_disturbed |= !self.first_bytes.is_empty();
         // What was heard of a board is the better reason, and stays.
         let better = match self.reported {
-            Some(LostReason::Incompatible { .. } | LostReason::Undescribed { .. }) => true,
+            Some(
+                LostReason::Incompatible { .. }
+                | LostReason::Ungreeted { .. }
+                | LostReason::Undescribed { .. },
+            ) => !matches!(reason, LostReason::Ungreeted { .. }),
             Some(LostReason::Unheard | LostReason::Silent | LostReason::Foreign { .. }) => {
                 reason == LostReason::NoGreeting
             }
@@ -87,6 +93,9 @@ impl HostSession {
         }
         let missing = (0..greeting.sensors)
             .find(|index| matches!(sensors.get(usize::from(*index)), Some(None)));
+        if self.is_deaf && missing.is_none() {
+            return LostReason::Unheard;
+        }
         let refused = self.refusal.as_ref().map(|refusal| refusal.sensor);
         LostReason::Undescribed {
             sensor: refused.or(missing).unwrap_or_default(),

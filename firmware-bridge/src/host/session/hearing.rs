@@ -7,7 +7,7 @@ use heapless::Vec;
 use super::super::board::BoardDescription;
 use super::super::clock::ClockMap;
 use super::super::event::{LinkEvent, LostReason};
-use super::super::refusal;
+use super::super::refusal::{self, Why};
 use super::super::requests::RETRY_US;
 use super::super::stats::LinkState;
 use super::{HostSession, Phase};
@@ -31,6 +31,10 @@ impl HostSession {
                 ..
             } if matches!(self.phase, Phase::Describing { .. }) => {
                 self.stop_is(emergency_stop, ticks, now_us, sink);
+            }
+            ToHost::Pong { nonce, .. } if matches!(self.phase, Phase::Describing { .. }) => {
+                self.answered(nonce, now_us);
+                self.live_when_complete(now_us, sink);
             }
             message => {
                 // Nothing means anything before the board is known.
@@ -115,9 +119,13 @@ impl HostSession {
         }
     }
 
-    /// The content of a good frame that is no valid message: a description that cannot be
-    /// right, or a value that is no number.
+    /// The content of a good frame that is no valid message: a greeting or a description
+    /// that cannot be right, or a value that is no number.
     pub(super) fn refuse(&mut self, message: &[u8], now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+        if let Some(why) = refusal::of_greeting(message) {
+            self.refuse_greeting(why, now_us, sink);
+            return;
+        }
         let is_asking = matches!(self.phase, Phase::Asking { .. });
         match (&self.phase, postcard::take_from_bytes::<ToHost>(message)) {
             (Phase::Live { board }, Ok((ToHost::Reading { sensor, value, .. }, _)))
@@ -134,6 +142,16 @@ impl HostSession {
             }
             _ => {}
         }
+    }
+
+    /// Whoever greets like this now is not the board that was known until now.
+    fn refuse_greeting(&mut self, why: Why, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
+        if !matches!(self.phase, Phase::Asking { .. }) {
+            let reason = LostReason::Ungreeted { why: why.clone() };
+            self.lost(reason, now_us, sink);
+        }
+        self.asked_us.get_or_insert(now_us);
+        self.ungreeted = Some(why);
     }
 
     /// A value of a sensor, measured at `ticks` on the board's clock.
@@ -169,6 +187,7 @@ impl HostSession {
         {
             self.ping_sent = None;
             self.unanswered = 0;
+            self.is_deaf = false;
             self.stats.round_trip_us = Some(now_us.saturating_sub(at_us));
         }
     }
@@ -290,6 +309,13 @@ impl HostSession {
         let known: Vec<Sensor, MAX_SENSORS> =
             sensors.iter().take(wanted).flatten().cloned().collect();
         if known.len() < wanted {
+            return;
+        }
+        if self.is_deaf {
+            // It was lost because it answers nothing: an answer makes it live again.
+            if self.ping_sent.is_none() {
+                self.ask_due_us = now_us;
+            }
             return;
         }
         let board = Arc::new(BoardDescription {

@@ -12,7 +12,7 @@ use firmware_bridge::message::ResetCause;
 
 use crate::config::Bridge;
 
-use super::sensor::{SensorRecord, Worth, fault_text};
+use super::sensor::SensorRecord;
 
 /// Key of the condition that a bridge cannot be talked to.
 pub(super) const LOST: &str = "bridge_lost";
@@ -102,16 +102,7 @@ impl Wording<'_> {
 
     pub(super) fn sensor_lost(&self, slot: &SensorRecord, now_ms: u64) -> Condition {
         let what = &slot.what;
-        let why = match (slot.worth(now_ms), slot.refused) {
-            (Worth::Failed(_), Some(value)) => format!(
-                "its value {value} {unit} is refused: it gives {min} to {max} {unit}",
-                unit = what.sensor.unit.symbol(),
-                min = what.sensor.min,
-                max = what.sensor.max,
-            ),
-            (Worth::Failed(fault), None) => fault_text(fault).to_owned(),
-            _ => "no reading arrives, although the board answers".to_owned(),
-        };
+        let why = slot.why(now_ms);
         Condition {
             key: SENSOR_LOST,
             subject: what.source_name.clone(),

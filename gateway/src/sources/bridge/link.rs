@@ -7,6 +7,7 @@
 //! must not be told last. What depends on time alone is done by [`Link::tick`], once a second.
 
 mod buttons;
+mod loss;
 mod stop;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,9 +18,9 @@ use alerting::{BRIDGE_SENSOR_LOST as SENSOR_LOST, BRIDGE_STOP_UNKNOWN};
 use firmware_bridge::host::{BoardDescription, LinkEvent, LostReason};
 use firmware_bridge::message::{Event, LogLevel};
 use firmware_bridge::sensor::Sensor;
-use readings::SourceId;
 use readings::clock::Mono;
 use readings::event::LinkChange;
+use readings::{Metric, SourceId};
 use tokio::sync::Notify;
 
 use super::conditions::{BUTTON, LEFT_OUT, LOST, RESTARTS, Wording};
@@ -33,11 +34,6 @@ use crate::sources::loss::{LossChange, LossDetector};
 use crate::sources::sink::{Pipeline, ReadingSink as _};
 use jiff::Timestamp;
 
-/// How long a board that was never met may take: USB ports appear seconds after
-/// the gateway starts.
-const FIRST_MEETING_MS: u64 = 5_000;
-/// How long a link must hold before it counts as back.
-const BACK_AFTER_MS: u64 = 3_000;
 /// Buttons a board can have; events of others are counted and dropped.
 const MAX_BUTTONS: usize = 8;
 /// Least time between two alerts of one button: each is written to the medium.
@@ -61,6 +57,14 @@ pub(super) struct Held {
     pub logs: u64,
     /// Presses of a button too soon after its last alert, or of one too many.
     pub buttons: u64,
+}
+
+/// What a rule can look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gives {
+    Metric(Metric),
+    /// The board describes no such sensor.
+    Nothing,
 }
 
 /// One bridge.
@@ -95,12 +99,13 @@ pub(super) struct LinkRecord {
     /// A board was met whose rates are still to be told.
     pub rates_due: bool,
     guard: LossDetector,
+    told: loss::Told,
     was_live: bool,
     /// When a button's last alert was raised, and whether it stands.
     buttons: [(Option<u64>, bool); MAX_BUTTONS],
     log_budget: Budget,
-    /// When a button that acknowledges acted last.
-    acted_ms: Option<u64>,
+    /// When a button that acknowledges was pressed last.
+    pressed_ms: Option<u64>,
     /// When a button was pressed that acknowledges, while nothing was done about it yet.
     acknowledge: Option<Timestamp>,
 }
@@ -250,6 +255,19 @@ impl Link {
     pub(super) fn wants_acknowledgement(&self) -> Option<Timestamp> {
         let pressed = self.lock().acknowledge.take()?;
         pressed.checked_sub(STOOD_BEFORE).ok()
+    }
+
+    /// What rules of this bridge, or of a sensor of its board, may look at. None while
+    /// nobody knows what the board has.
+    pub(super) fn gives(&self, sensor: Option<&str>) -> Option<Gives> {
+        let Some(sensor) = sensor else {
+            return Some(Gives::Metric(Metric::EmergencyStop));
+        };
+        let state = self.lock();
+        let found = state.slots.iter().find(|slot| slot.what.name == sensor);
+        state
+            .live
+            .then(|| found.map_or(Gives::Nothing, |slot| Gives::Metric(slot.what.metric)))
     }
 
     /// Counts a press that could not be acted on.
@@ -407,45 +425,6 @@ impl Link {
         }
     }
 
-    fn lost(&self, reason: LostReason, port: Option<Arc<str>>, now_ms: u64) {
-        if reason == LostReason::Stopped {
-            return;
-        }
-        if self.may_log() {
-            let (bridge, port) = (&self.config.name, port.as_deref());
-            tracing::warn!(bridge, port, %reason, "bridge lost");
-            if self.lock().live {
-                let (lost, why) = (LinkChange::Lost, Some(reason.to_string()));
-                self.pipeline.link_changed(&self.subject, lost, why);
-            }
-        }
-        let mut state = self.lock();
-        (state.live, state.reason, state.port) = (false, Some(reason), port);
-        state.stop.unheard();
-        self.tell_stop(&state);
-        drop(state);
-        self.end_buttons();
-        self.judge(now_ms);
-    }
-
-    /// Tells of the link's loss or return, when it is time.
-    fn judge(&self, now_ms: u64) {
-        let mut state = self.lock();
-        // Whoever was there once is missed at once.
-        let loss_ms = if state.was_live { 0 } else { FIRST_MEETING_MS };
-        let live = state.live;
-        let change = state.guard.observe(live, now_ms, (loss_ms, BACK_AFTER_MS));
-        let reason = state.reason.clone();
-        drop(state);
-        match change {
-            Some(LossChange::Lost) => self
-                .pipeline
-                .raise(self.wording().link_lost(reason.as_ref())),
-            Some(LossChange::Back) => self.pipeline.clear(LOST, &self.subject),
-            None => {}
-        }
-    }
-
     fn log(&self, level: LogLevel, text: &str) {
         if !self.may_log_up_to(FIRMWARE_LINES_PER_MINUTE) {
             return;
@@ -476,3 +455,5 @@ impl Link {
 #[cfg(test)]
 #[path = "link_tests.rs"]
 mod tests;
+#[cfg(test)]
+mod told_tests;

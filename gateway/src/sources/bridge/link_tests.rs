@@ -19,9 +19,9 @@ use crate::config::{self, ButtonAction};
 /// Readings measured: three minutes of a board that sends sixteen a second.
 const READINGS: u64 = 3_000;
 
-struct Bench {
-    link: Link,
-    alerts: Alerts,
+pub(super) struct Bench {
+    pub(super) link: Link,
+    pub(super) alerts: Alerts,
     telemetry: Arc<Telemetry>,
     sources: Arc<Sources>,
     source_slots: Arc<SourceSlots>,
@@ -29,7 +29,7 @@ struct Bench {
     _dir: tempfile::TempDir,
 }
 
-fn bench() -> Bench {
+pub(super) fn bench() -> Bench {
     let dir = tempfile::tempdir().expect("a directory");
     let (store, _) = Store::open(dir.path()).expect("a store");
     let sources = Arc::new(Sources::default());
@@ -107,7 +107,7 @@ fn button(index: u8, pressed: bool) -> LinkEvent {
 
 impl Bench {
     /// The newest alert of that title once it `is` as wanted.
-    async fn alert(&self, title: &str, is: impl Fn(&Alert) -> bool) -> Arc<Alert> {
+    pub(super) async fn alert(&self, title: &str, is: impl Fn(&Alert) -> bool) -> Arc<Alert> {
         let mut events = self.alerts.subscribe();
         let look = || {
             self.alerts

@@ -7,6 +7,7 @@
 //! with a reason, never more: nothing here may end the gateway or hold it up.
 //! The lamps of all boards follow the worst alert that is not resolved.
 
+mod blind_rules;
 mod conditions;
 mod guard;
 mod link;
@@ -33,7 +34,8 @@ use crate::config::Bridge;
 use crate::sources::sink::Pipeline;
 use crate::supervision::{Service, Supervisor, Thread};
 
-use link::Link;
+use blind_rules::BlindRules;
+use link::{Gives, Link};
 pub use panel::{Panel, PanelControl, Press, panel};
 pub(crate) use rules::defaults as default_rules;
 use source_slots::SourceSlots;
@@ -66,6 +68,7 @@ struct BridgeTable {
     supervisor: Supervisor,
     source_slots: Arc<SourceSlots>,
     met: Arc<Notify>,
+    blind_rules: Mutex<BlindRules>,
     running: Mutex<Vec<Running>>,
 }
 
@@ -92,6 +95,7 @@ impl Bridges {
             stops,
             supervisor,
             met: Arc::default(),
+            blind_rules: Mutex::default(),
             running: Mutex::default(),
         };
         Bridges {
@@ -209,9 +213,20 @@ impl Bridges {
     /// Lets time pass at every bridge.
     fn tick(&self) {
         let now_ms = Mono::now().as_millis();
-        self.running()
-            .iter()
-            .for_each(|bridge| bridge.link.tick(now_ms));
+        let running = self.running();
+        running.iter().for_each(|bridge| bridge.link.tick(now_ms));
+        let gives = |name: &str, sensor: Option<&str>| {
+            let mut of_name = running
+                .iter()
+                .filter(|bridge| bridge.link.config.name == name);
+            of_name
+                .next()
+                .map_or(Some(Gives::Nothing), |bridge| bridge.link.gives(sensor))
+        };
+        let blind = self.inner.blind_rules.lock();
+        // Valid after every statement, as below.
+        let mut blind = blind.unwrap_or_else(PoisonError::into_inner);
+        blind.round(&self.inner.pipeline, now_ms, gives);
     }
 
     /// Tells boards that were just met what is wanted of them.

@@ -54,6 +54,10 @@ pub(super) struct SensorRecord {
     since_ms: u64,
     /// Whether it had a value in this run: the first one ends a loss of the last run.
     proven: bool,
+    /// Values and failures when it was looked at last.
+    counted: (u64, u64),
+    /// Whether it failed more often than not since: a value now and then is no sensor.
+    mostly_fails: bool,
     guard: LossDetector,
 }
 
@@ -104,6 +108,8 @@ impl SensorRecord {
             interval_ms: interval_ms.into(),
             since_ms: now_ms,
             proven: before.is_some_and(|slot| slot.proven),
+            counted: before.map_or((0, 0), |slot| (slot.readings, slot.faults)),
+            mostly_fails: false,
             guard: before.map_or_else(LossDetector::default, |slot| slot.guard),
         }
     }
@@ -151,13 +157,36 @@ impl SensorRecord {
         if worth == Worth::NotYetRead {
             return None;
         }
+        let now = (self.readings, self.faults);
+        let before = std::mem::replace(&mut self.counted, now);
+        self.mostly_fails = now.1 - before.1 > now.0 - before.0;
+        let is_well = worth == Worth::Fresh && !self.mostly_fails;
         // One whose loss was told has to stay well before it is back, the first time too.
-        let is_first = worth == Worth::Fresh && !std::mem::replace(&mut self.proven, true);
+        let is_first = is_well && !std::mem::replace(&mut self.proven, true);
         if is_first && !self.guard.is_lost() {
             return Some(LossChange::Back);
         }
-        self.guard
-            .observe(worth == Worth::Fresh, now_ms, PATIENCE_MS)
+        self.guard.observe(is_well, now_ms, PATIENCE_MS)
+    }
+
+    /// Why it has no value, or hardly any, while its board is known; for people.
+    pub(super) fn why(&self, now_ms: u64) -> String {
+        let sensor = &self.what.sensor;
+        let (unit, min, max) = (sensor.unit.symbol(), sensor.min, sensor.max);
+        match (self.worth(now_ms), self.refused) {
+            (Worth::Failed(_), Some(value)) => {
+                format!("its value {value} {unit} is refused: it gives {min} to {max} {unit}")
+            }
+            (Worth::Failed(fault), None) => fault_text(fault).to_owned(),
+            (Worth::NotYetRead, _) => "not read yet".to_owned(),
+            (Worth::Fresh, Some(value)) if self.mostly_fails => format!(
+                "most of its values are refused, such as {value} {unit}: it gives {min} to {max} {unit}"
+            ),
+            (Worth::Fresh, _) if self.mostly_fails => "it fails more often than not".to_owned(),
+            (Worth::Silent | Worth::Fresh, _) => {
+                "no reading arrives, although the board answers".to_owned()
+            }
+        }
     }
 
     /// Whether its loss was told and stands.
@@ -167,7 +196,7 @@ impl SensorRecord {
 }
 
 /// Why a sensor has no value, for people.
-pub(super) fn fault_text(fault: Fault) -> &'static str {
+fn fault_text(fault: Fault) -> &'static str {
     match fault {
         Fault::Absent => "the sensor does not answer; check its wiring",
         Fault::OutOfRange => {
@@ -305,5 +334,33 @@ mod tests {
         }
         assert_eq!(told, [LossChange::Lost]);
         assert!(slot.is_lost());
+    }
+
+    /// One good value in ten does not make it well.
+    #[test]
+    fn a_sensor_that_fails_more_often_than_not_is_lost() {
+        let mut slot = every(100);
+        slot.read(11.0, 0);
+        assert_eq!(slot.change(0), Some(LossChange::Back), "its first value");
+        let told = (1..=20_u64).find(|second| {
+            let now_ms = second * 1_000;
+            (0..9).for_each(|_| slot.refuse(f32::NAN));
+            slot.read(11.0, now_ms);
+            slot.change(now_ms) == Some(LossChange::Lost)
+        });
+        assert_eq!(told, Some(11));
+        let why = slot.why(11_000);
+        assert!(
+            why.contains("most of its values are refused, such as NaN V"),
+            "{why}"
+        );
+        let back = (12..=40_u64).find(|second| {
+            slot.refuse(f32::NAN);
+            for _ in 0..9 {
+                slot.read(11.0, second * 1_000);
+            }
+            slot.change(second * 1_000) == Some(LossChange::Back)
+        });
+        assert_eq!(back, Some(22), "now and then one fails");
     }
 }

@@ -6,7 +6,7 @@ use firmware_bridge::message::IndicatorLevel;
 use super::Running;
 use super::link::{Held, LinkRecord};
 use super::mapping::kind_name;
-use super::sensor::{SensorRecord, Worth, fault_text};
+use super::sensor::{SensorRecord, Worth};
 use crate::sources::sensor_state::{ABSENT, FRESH, STALE};
 
 /// State of a bridge whose board answers.
@@ -64,7 +64,7 @@ pub struct SensorView {
     /// The last value, however old.
     pub value: Option<f64>,
     /// Why there is no fresh value.
-    pub reason: Option<&'static str>,
+    pub reason: Option<String>,
     /// Times it gave none.
     pub faults: u64,
 }
@@ -153,10 +153,8 @@ impl SensorView {
             value: last,
             reason: match worth {
                 _ if fresh => None,
-                _ if !live => Some("the bridge is lost"),
-                Worth::Failed(fault) => Some(fault_text(fault)),
-                Worth::NotYetRead | Worth::Fresh => Some("not read yet"),
-                Worth::Silent => Some("no reading arrives, although the board answers"),
+                _ if !live => Some("the bridge is lost".to_owned()),
+                _ => Some(slot.why(now_ms)),
             },
             faults: slot.faults,
         }

@@ -7,8 +7,9 @@ use super::{BUTTON_EVERY_MS, Link, MAX_BUTTONS};
 use crate::config::ButtonAction;
 use crate::sources::sink::ReadingSink as _;
 
-/// Least time between two presses that acknowledge: each asks the alerts and the store.
-const ACKNOWLEDGE_EVERY_MS: u64 = 1_000;
+/// How long no press may have come before one that acknowledges: a contact that bounces,
+/// for however long, is one press. Otherwise it would acknowledge what nobody has seen.
+const QUIET_BEFORE_MS: u64 = 1_000;
 
 impl Link {
     pub(super) fn button(&self, index: u8, pressed: bool, now_ms: u64) {
@@ -42,15 +43,15 @@ impl Link {
         }
     }
 
-    /// Takes a press of a button that acknowledges. One that bounces acts once a second.
+    /// Takes a press of a button that acknowledges. One that bounces acts once.
     fn press(&self, now_ms: u64) {
         let mut state = self.lock();
-        let soon = |at_ms: u64| now_ms.saturating_sub(at_ms) < ACKNOWLEDGE_EVERY_MS;
-        if state.acted_ms.is_some_and(soon) {
+        let soon = |at_ms: u64| now_ms.saturating_sub(at_ms) < QUIET_BEFORE_MS;
+        let last_ms = state.pressed_ms.replace(now_ms);
+        if last_ms.is_some_and(soon) {
             state.held.buttons += 1;
             return;
         }
-        state.acted_ms = Some(now_ms);
         state.acknowledge = Some(wall_now());
         drop(state);
         self.met.notify_one();
