@@ -8,13 +8,13 @@ nothing is denied. Here it meets the unit's sandbox and the image's firewall.
 import re
 import socket
 
-from emulator import expect
+from emulator import RTSP_PORT, expect
 
 # An address that is no private one and nobody's (RFC 5737), which the board gets itself.
 PUBLIC = "198.51.100.9"
 SETTINGS = f"""# test: features
 [camera]
-rtsp_listen = "0.0.0.0:8554"
+rtsp_listen = "0.0.0.0:{RTSP_PORT}"
 [mqtt]
 url = "mqtt://{PUBLIC}:1883"
 [[drones.drone]]
@@ -72,7 +72,7 @@ def rtsp(board):
             return None
 
     said = board.wait("an answer by RTSP", answer)
-    expect("RTSP is reached from the site", said.startswith("RTSP/1.0 "), said)
+    expect("RTSP is reached from the site, on a port of its own", said.startswith("RTSP/1.0 "), said)
 
 
 def recordings(board):

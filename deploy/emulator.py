@@ -30,6 +30,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # passes or fails by how fast it was.
 PATIENCE_S = 900
 HEALTH = "/health"
+# Of the board. Not the usual one (8554): the image's firewall has to follow the setting.
+RTSP_PORT = 8655
 
 
 class Failed(Exception):
@@ -136,7 +138,7 @@ class Board:
         net = (
             f"user,id=net,hostfwd=tcp:127.0.0.1:{self.https_port}-:8443,"
             f"hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22,"
-            f"hostfwd=tcp:127.0.0.1:{self.rtsp_port}-:8554"
+            f"hostfwd=tcp:127.0.0.1:{self.rtsp_port}-:{RTSP_PORT}"
         )
         serial = ["-chardev", f"file,id=serial,path={self.serial_log},append=on"]
         common = ["-display", "none", "-monitor", "none", *serial, "-netdev", net]
