@@ -160,7 +160,8 @@ impl CommandExecutor {
                 Some(command)
             }
             Ok(None) => {
-                self.queue.take_back(Outcome::Done, |_| true, about.now, todo);
+                self.queue
+                    .take_back(Outcome::Done, |_| true, about.now, todo);
                 None
             }
             Err(why) => {
