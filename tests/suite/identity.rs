@@ -1,10 +1,16 @@
 //! A drone is its serial number, wherever it stands.
 
 use anyhow::Context as _;
-use gateway_tests::drone::{Shown, Streaming};
+use gateway_tests::drone::{STATE_PORT, Shown, Streaming};
 use gateway_tests::{Client, Drone, Gateway, eventually, simulated};
 use serde_json::Value;
 use tokio::task::JoinHandle;
+
+const ON_THE_GROUND: Shown = Shown {
+    motors_run: false,
+    height_cm: 0,
+    battery_pct: 80,
+};
 
 /// A drone on the ground that says who it is, and does as it is told.
 struct Peer {
@@ -17,12 +23,7 @@ impl Peer {
         let drone = Drone::at(gateway.block().host(last)).await?;
         let drone = drone.with_serial(serial);
         let to = drone.enter_sdk_mode().await?;
-        let on_the_ground = Shown {
-            motors_run: false,
-            height_cm: 0,
-            battery_pct: 80,
-        };
-        let states = drone.stream(to, on_the_ground);
+        let states = drone.stream(to, ON_THE_GROUND);
         let hears = tokio::spawn(async move {
             loop {
                 let (text, from) = drone.hear().await?;
@@ -103,6 +104,45 @@ async fn drones_that_exchanged_their_addresses_are_refused_and_named() -> anyhow
     let output = gateway.output();
     let told = "d1: serial number 0TQDG00000002 accepted";
     assert!(output.contains(told), "{output}");
+    Ok(())
+}
+
+/// Two that are not configured stream to the board: the one that is missed is named by what
+/// it says, and neither is sent anything but the question.
+#[tokio::test]
+async fn a_drone_that_moved_to_another_address_is_named_by_its_serial_number() -> anyhow::Result<()>
+{
+    let builder = Gateway::builder();
+    let network = builder.block().host(0);
+    let gateway = builder
+        .drones(&format!("scan_ranges = [\"{network}/28\"]"))
+        .drone("d1", 2)
+        .drones("serial = \"0TQDG00000001\"")
+        .start()
+        .await?;
+    let client = gateway.admin()?;
+    let to = (gateway.block().gateway(), STATE_PORT).into();
+    let other = Drone::at(gateway.block().host(5)).await?;
+    let other = other.with_serial("0TQDG00000007");
+    let moved = Drone::at(gateway.block().host(6)).await?;
+    let moved = moved.with_serial("0TQDG00000001");
+    let _states = [&other, &moved].map(|drone| drone.stream(to, ON_THE_GROUND));
+    let told = eventually("it is named", || async {
+        let path = "/api/drones/d1/status";
+        let status = client.get(path).await?.expect(200).json();
+        let reason = status["reason"].as_str().unwrap_or_default();
+        Ok(reason.contains("has moved: it").then(|| reason.to_owned()))
+    });
+    let reason = tokio::select! {
+        told = told => told?,
+        heard = other.hear() => anyhow::bail!("the other one is told {heard:?}"),
+        heard = moved.hear() => anyhow::bail!("the one that moved is told {heard:?}"),
+    };
+    let address = gateway.block().host(6).to_string();
+    assert!(
+        reason.contains(&address) && reason.contains("0TQDG00000001"),
+        "{reason}"
+    );
     Ok(())
 }
 

@@ -32,8 +32,9 @@ const MAX_CAUSES: usize = MAX_RULES + 2 * MAX_BRIDGES + LimitKind::ALL.len();
 /// How long before a landing that is not critical the flyer is warned.
 pub(super) const WARNED_BEFORE: Duration = Duration::from_secs(5);
 
-/// Most orders of one step: one a drone.
-pub(super) type Orders = Vec<Order, MAX_DRONES>;
+/// Orders of one step, one a drone at most. On the heap: there is hardly ever one, and room
+/// for all of them would be moved about twenty times a second.
+pub(super) type Orders = std::vec::Vec<Order>;
 
 /// What a cause wants, the mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -241,8 +242,7 @@ impl Causes {
         let mut orders = Orders::new();
         for (drone, seen) in seen.iter().enumerate().take(MAX_DRONES) {
             if let Some((what, origin)) = self.one(drone, *seen, now) {
-                // One a drone, and so many there are at most.
-                let _ = orders.push(Order {
+                orders.push(Order {
                     drone,
                     what,
                     origin,

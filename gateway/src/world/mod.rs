@@ -12,7 +12,8 @@
 //! WORLD_SEED=4711 cargo test -p mfg-drone-gateway --lib world::tests::one -- --ignored --nocapture
 //!                                                                one, with what happened in it
 //! WORLD_SCENES=1000000 cargo test --release -p mfg-drone-gateway --lib world::tests::many -- --ignored --nocapture
-//!                                                                a million, on all cores
+//!                                                                a million, on all cores; WORLD_FROM: from that seed on,
+//!                                                                WORLD_THREADS: on so many
 //! ```
 //!
 //! Only for tests: nothing of it is in the program.
@@ -27,5 +28,6 @@ mod run;
 mod sabotage;
 mod scene;
 mod stage;
+mod storms;
 mod tasks;
 mod tests;

@@ -19,6 +19,9 @@ use crate::sources::bridge::StopInputs as _;
 /// Least often that invariants look.
 const LOOK_MS: u64 = 500;
 
+/// Moments of one millisecond after which somebody answers an answer for ever.
+const MOST_MOMENTS: u32 = 10_000;
+
 /// Between two frames of a thumb: 30 Hz.
 const FRAME_MS: u64 = 33;
 
@@ -33,7 +36,14 @@ impl World {
     /// Runs it to its end, or until an invariant breaks.
     pub(super) fn run(&mut self) -> Result<Figures, Broken> {
         loop {
-            self.now_ms = self.next_ms().max(self.now_ms);
+            let next_ms = self.next_ms().max(self.now_ms);
+            self.moments = if next_ms > self.now_ms {
+                0
+            } else {
+                self.moments + 1
+            };
+            assert!(self.moments < MOST_MOMENTS, "time stands still");
+            self.now_ms = next_ms;
             self.begin_again();
             self.happen();
             self.fly();

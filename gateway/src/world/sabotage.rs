@@ -93,7 +93,9 @@ impl Sabotage {
             Sabotage::FlownAllTheSame if pair.is_mistaken => sent.push((to, "up 20".to_owned())),
             Sabotage::BlindKeepAlive => {
                 sent.retain(|(_, text)| !["land", "stop", "emergency"].contains(&text.as_str()));
-                if now_ms % 3_000 < 100 {
+                // (Asked at each answer, in clear air, time would stand still.)
+                let last_ms = pair.sent.last().map_or(0, |sent| sent.at_ms);
+                if now_ms >= last_ms + 3_000 {
                     sent.push((to, "battery?".to_owned()));
                 }
             }

@@ -35,6 +35,8 @@ impl Figures {
 pub(super) struct World {
     pub(super) scene: Scene,
     pub(super) now_ms: u64,
+    /// Moments since the clock went on.
+    pub(super) moments: u32,
     pub(super) crafts: Vec<Craft>,
     pub(super) sites: Vec<Site>,
     pub(super) ledger: Ledger,
@@ -83,6 +85,7 @@ impl World {
         let sites: Vec<Site> = (0..scene.gateways).map(site).collect();
         World {
             now_ms: 0,
+            moments: 0,
             crafts: scene.drones.iter().enumerate().map(craft).collect(),
             ledger: Ledger::new(sites.len(), scene.drones.len()),
             sites,

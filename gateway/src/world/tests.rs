@@ -95,27 +95,103 @@ impl Played {
     }
 }
 
-/// Plays `count` scenes from `first` on, on as many threads, until a hundred went wrong.
-fn play_many(first: u64, count: u64, threads: usize) -> Played {
-    /// Enough to see which kinds of failure there are.
-    const MOST_FAILURES: usize = 100;
-    let next = AtomicU64::new(first);
-    let play_some = || {
-        let mut played = Played::default();
+/// Scenes from `first` on, and who is told how it goes.
+struct Season {
+    first: u64,
+    count: u64,
+    next: AtomicU64,
+    began: Instant,
+    /// Scenes that were played, failures among them, and how many seconds after the
+    /// beginning that is told next.
+    played: AtomicU64,
+    failed: AtomicU64,
+    tells_at_s: AtomicU64,
+    is_told: bool,
+}
+
+impl Season {
+    fn new(first: u64, count: u64, is_told: bool) -> Season {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "how long the machine takes, not the world"
+        )]
+        let began = Instant::now();
+        Season {
+            first,
+            count,
+            next: AtomicU64::new(first),
+            began,
+            played: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            tells_at_s: AtomicU64::new(TELLS_EVERY_S),
+            is_told,
+        }
+    }
+
+    /// Plays what is left, until that is all or too many went wrong.
+    fn play_some(&self) -> Played {
+        /// Enough to see which kinds of failure there are.
+        const MOST_FAILURES: u64 = 100;
+        let mut all = Played::default();
         loop {
-            let seed = next.fetch_add(1, Relaxed);
-            if seed >= first + count || played.failures.len() >= MOST_FAILURES {
-                return played;
+            let seed = self.next.fetch_add(1, Relaxed);
+            if seed >= self.first + self.count || self.failed.load(Relaxed) >= MOST_FAILURES {
+                return all;
             }
             match play(seed, None, false).0 {
-                Ok(figures) => played.sum.add(figures),
-                Err(broken) => played.failures.push(Failure { seed, broken }),
+                Ok(figures) => all.sum.add(figures),
+                Err(broken) => {
+                    let failure = Failure { seed, broken };
+                    let before = self.failed.fetch_add(1, Relaxed);
+                    // At once: who waits for a million wants to know, and may not wait.
+                    if self.is_told && before < 10 {
+                        say(&failure.to_string());
+                    }
+                    all.failures.push(failure);
+                }
             }
+            self.played.fetch_add(1, Relaxed);
+            self.tell_now_and_then();
         }
-    };
+    }
+
+    fn tell_now_and_then(&self) {
+        let at_s = self.tells_at_s.load(Relaxed);
+        let is_due = self.is_told && self.began.elapsed().as_secs() >= at_s;
+        let tells = |next_s| {
+            let told = &self.tells_at_s;
+            told.compare_exchange(at_s, next_s, Relaxed, Relaxed)
+                .is_ok()
+        };
+        if is_due && tells(at_s + TELLS_EVERY_S) {
+            say(&self.how_far());
+        }
+    }
+
+    fn how_far(&self) -> String {
+        let took_s = self.began.elapsed().as_secs_f64();
+        let played = self.played.load(Relaxed);
+        format!(
+            "{played} of {} scenes from {} in {took_s:.0} s ({:.0} a second), {} failed; the next is {}",
+            self.count,
+            self.first,
+            played as f64 / took_s,
+            self.failed.load(Relaxed),
+            self.next.load(Relaxed).min(self.first + self.count),
+        )
+    }
+}
+
+/// Between two words of how far it is.
+const TELLS_EVERY_S: u64 = 60;
+
+/// Plays all of it on so many threads.
+fn play_all(season: &Season, threads: usize) -> Played {
     let mut all = Played::default();
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(play_some)).collect();
+        let threads: Vec<_> = (0..threads)
+            .map(|_| scope.spawn(|| season.play_some()))
+            .collect();
         for thread in threads {
             all.add(thread.join().expect("it does not panic"));
         }
@@ -135,7 +211,7 @@ fn say(words: &str) {
 #[test]
 fn every_invariant_holds_in_hundreds_of_scenes() {
     let count = number("WORLD_SCENES").unwrap_or(AT_EVERY_CHANGE);
-    let played = play_many(0, count, 2);
+    let played = play_all(&Season::new(0, count, false), 2);
     let figures = played.sum;
     if let Some(failed) = played.told() {
         panic!("{failed}");
@@ -147,23 +223,15 @@ fn every_invariant_holds_in_hundreds_of_scenes() {
 }
 
 #[test]
-#[ignore = "a million scenes take an hour: `.ci/field` plays them, or WORLD_SCENES says how many"]
+#[ignore = "a million scenes take hours: `.ci/field` plays them, or WORLD_SCENES says how many"]
 fn many() {
     let count = number("WORLD_SCENES").unwrap_or(1_000_000);
     let first = number("WORLD_FROM").unwrap_or(1_000_000);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how long the machine takes, not the world"
-    )]
-    let began = Instant::now();
-    let played = play_many(first, count, threads);
-    let figures = played.sum;
-    let took_s = began.elapsed().as_secs_f64();
-    say(&format!(
-        "{count} scenes from {first} on {threads} threads in {took_s:.0} s ({:.0} a second): {figures:?}",
-        count as f64 / took_s
-    ));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = number("WORLD_THREADS").map_or(cores, |threads| threads as usize);
+    let season = Season::new(first, count, true);
+    let played = play_all(&season, threads);
+    say(&format!("{}: {:?}", season.how_far(), played.sum));
     if let Some(failed) = played.told() {
         panic!("{failed}");
     }
@@ -221,18 +289,37 @@ fn shows(sabotage: Sabotage, seed: u64) -> bool {
     sabotage != Sabotage::FlownAllTheSame || swaps()
 }
 
+/// Most scenes that a sabotage may go unnoticed in.
+const SEEN_WITHIN: usize = 300;
+
+/// The scene in which it is seen first, and how many there were before.
+fn first_seen(sabotage: Sabotage, invariant: &'static str) -> Option<(u64, usize)> {
+    let scenes = (0..).filter(|seed| shows(sabotage, *seed));
+    let mut scenes = scenes.take(SEEN_WITHIN).enumerate();
+    scenes.find_map(|(before, seed)| {
+        let (played, _) = play(seed, Some((sabotage, invariant)), false);
+        let is_it = played.is_err_and(|broken| broken.invariant == invariant);
+        is_it.then_some((seed, before))
+    })
+}
+
 #[test]
 #[ignore = "takes minutes unoptimised: `.ci/field` runs it in the release profile"]
 fn each_sabotage_is_seen_by_its_invariant() {
     // None is forgotten.
     assert!(names().all(|name| BROKEN.iter().any(|(_, of)| *of == name)));
+    let mut unseen = Vec::new();
     for (sabotage, invariant) in BROKEN {
         assert!(names().any(|name| name == invariant), "{invariant}");
-        let mut seeds = (0..).filter(|seed| shows(sabotage, *seed)).take(300);
-        let broken = seeds.find_map(|seed| {
-            let (played, _) = play(seed, Some((sabotage, invariant)), false);
-            played.err().filter(|broken| broken.invariant == invariant)
-        });
-        assert!(broken.is_some(), "{sabotage:?} does not break: {invariant}");
+        match first_seen(sabotage, invariant) {
+            Some((seed, before)) => say(&format!(
+                "{sabotage:?} breaks {invariant:?} in scene {seed}, {before} were played before"
+            )),
+            None => unseen.push((sabotage, invariant)),
+        }
     }
+    assert!(
+        unseen.is_empty(),
+        "not seen in {SEEN_WITHIN} scenes: {unseen:?}"
+    );
 }

@@ -167,7 +167,11 @@ impl FleetParts {
         options: &FleetOptions,
     ) -> FleetParts {
         FleetParts {
-            discovery: Arc::new(Discovery::new(plan, roster.clone())),
+            discovery: Arc::new(Discovery::new(
+                plan,
+                roster.clone(),
+                options.serials.clone(),
+            )),
             roster,
             cancel: CancellationToken::new(),
             tasks: TaskTracker::new(),

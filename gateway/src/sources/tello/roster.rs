@@ -456,16 +456,10 @@ impl Roster {
             self.state_port,
         );
         words.extend(reason.heat(last_c));
-        let is_elsewhere = matches!(reason, Reason::NoAnswer | Reason::NothingListens);
-        let elsewhere = is_elsewhere.then(|| self.unconfigured().present(Mono::now()).next());
-        match elsewhere.flatten() {
-            None => words,
-            Some(other) => format!(
-                "{words}. A drone that is not configured streams from {}: if it is this one, it has moved; set its \
-                 `address`",
-                other.address
-            ),
-        }
+        let is_silent = matches!(reason, Reason::NoAnswer | Reason::NothingListens);
+        let strangers = self.unconfigured();
+        words.extend(strangers.tell_of(&slot.plan.id, is_silent, Mono::now()));
+        words
     }
 
     pub(crate) fn drone_stats(&self, slot: &DroneRecord, now: Mono) -> DroneStats {

@@ -149,6 +149,22 @@ impl Serials {
         }
     }
 
+    /// Whether a number is known that is `drone`'s.
+    pub(super) fn knows(&self, drone: &str) -> bool {
+        let drones = self.lock();
+        let mut all = drones.iter();
+        all.any(|one| *one.drone == *drone && one.expected.is_some())
+    }
+
+    /// The drone that has that number.
+    pub(super) fn whose(&self, serial: &Word) -> Option<Arc<str>> {
+        let drones = self.lock();
+        let one = drones
+            .iter()
+            .find(|one| one.expected.as_ref() == Some(serial))?;
+        Some(one.drone.clone())
+    }
+
     /// Takes the number that `drone` says as its own from now on; which one. On the medium
     /// when this returns.
     ///

@@ -100,6 +100,31 @@ fn who_takes_control_in_the_air_is_whose_flight_it_is() {
     assert_eq!(bench.count(Command::Land), 1);
 }
 
+/// Ann's second move waits when Ben takes control, and Ben's own behind it: hers goes, with
+/// why, and his is flown.
+#[test]
+fn what_the_new_pilot_gave_outlives_what_the_old_one_may_not_fly_any_more() {
+    let mut bench = Bench::flying(80);
+    let ann = bench.attend("ann");
+    let turn = |angle_deg| Command::Rotate {
+        clockwise: true,
+        angle_deg,
+    };
+    bench.ask_by(ann.clone(), UP).expect("taken");
+    let mut hers = [10, 20].map(|deg| bench.ask_by(ann.clone(), turn(deg)).expect("taken"));
+    let ben = bench.attend("ben");
+    let (drone, now) = ("d".into(), bench.now);
+    bench.controls.take(&drone, &ben, now).expect("a session");
+    bench.ask_by(ben, turn(30)).expect("taken");
+    bench.sent();
+    bench.hear("ok");
+    bench.pass(200);
+    assert_eq!(bench.sent(), ["cw 30"]);
+    let refused = Outcome::Forbidden(Refusal::Controlled("ben".into()));
+    let ends = hers.each_mut().map(|told| told.try_recv().expect("over"));
+    assert_eq!(ends, [refused, Outcome::Dropped]);
+}
+
 #[test]
 fn who_brings_a_drone_down_does_not_fly_it() {
     let mut bench = Bench::flying(80);

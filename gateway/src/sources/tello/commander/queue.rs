@@ -372,10 +372,17 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes back what was about to be sent, or sent again, and ends it that way.
-    pub(super) fn take_back(&mut self, outcome: Outcome, now: Mono, todo: &mut Todo<T>) {
+    /// Takes back what was about to be sent, or sent again, and ends it that way; of the
+    /// manoeuvres behind it those that `go_along`.
+    pub(super) fn take_back(
+        &mut self,
+        outcome: Outcome,
+        go_along: impl Fn(&T) -> bool,
+        now: Mono,
+        todo: &mut Todo<T>,
+    ) {
         self.stats.sent = self.stats.sent.saturating_sub(1);
-        self.end(outcome, now, todo);
+        self.end_with(outcome, go_along, now, todo);
     }
 
     /// Puts what was about to be sent back to the head of the line, for another look soon.
@@ -413,6 +420,16 @@ impl<T> Queue<T> {
 
     /// Ends what is in flight.
     fn end(&mut self, outcome: Outcome, now: Mono, todo: &mut Todo<T>) {
+        self.end_with(outcome, |_| true, now, todo);
+    }
+
+    fn end_with(
+        &mut self,
+        outcome: Outcome,
+        go_along: impl Fn(&T) -> bool,
+        now: Mono,
+        todo: &mut Todo<T>,
+    ) {
         let Some(flight) = self.in_flight.take() else {
             return;
         };
@@ -423,11 +440,10 @@ impl<T> Queue<T> {
         );
         if failed && flight.entry.command.is_manoeuvre() {
             // Movements after a failed one would begin somewhere else than was meant.
-            self.take_out(
-                |entry| entry.command.is_manoeuvre(),
-                &Outcome::Dropped,
-                todo,
-            );
+            let goes = |entry: &QueuedCommand<T>| {
+                entry.command.is_manoeuvre() && entry.ticket.as_ref().is_none_or(&go_along)
+            };
+            self.take_out(goes, &Outcome::Dropped, todo);
         }
         if flight.entry.command.takes_off() {
             for entry in &mut self.waiting {

@@ -9,13 +9,15 @@
 //! belong to a gateway is its owner's to say.
 //!
 //! [`targets`] chooses whom to ask, [`sweep`] when and what it means, [`search`]
-//! moves the bytes, [`book`] remembers. Who streams unasked is heard beside it, in `unconfigured`.
+//! moves the bytes, [`book`] remembers. Who streams unasked is heard beside it, in `unconfigured`; [`strangers`] asks who
+//! of them is a configured drone that is missed.
 
 mod ask;
 mod book;
 mod detection;
 mod networks;
 mod search;
+mod strangers;
 mod sweep;
 mod targets;
 
@@ -38,6 +40,7 @@ use self::sweep::{Hit, Target};
 use self::targets::{Spot, Wanted};
 use super::plan::FleetPlan;
 use super::roster::{DroneRecord, Roster};
+use super::serials::Serials;
 use crate::config::{MAX_DRONES, Range};
 use crate::sources::vehicles::LinkState;
 
@@ -56,6 +59,7 @@ const VERIFICATIONS: usize = 4;
 /// The search for drones; shared by the API and its own task.
 pub struct Discovery {
     roster: Arc<Roster>,
+    serials: Serials,
     ranges: Vec<Range>,
     from: IpAddr,
     command_port: u16,
@@ -69,9 +73,10 @@ pub struct Discovery {
 }
 
 impl Discovery {
-    pub(super) fn new(plan: &FleetPlan, roster: Arc<Roster>) -> Discovery {
+    pub(super) fn new(plan: &FleetPlan, roster: Arc<Roster>, serials: Serials) -> Discovery {
         Discovery {
             roster,
+            serials,
             ranges: plan.ranges.clone(),
             from: plan.bind,
             command_port: plan.command_port,

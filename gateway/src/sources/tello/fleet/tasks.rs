@@ -52,6 +52,9 @@ impl FleetParts {
         let search = move || discovery.clone().search_by_itself(cancel.clone());
         // (Flying does without it.)
         options.spawn(&self.tasks, ("drone search", None), search);
+        let (discovery, cancel) = (self.discovery.clone(), self.cancel.clone());
+        let strangers = move || discovery.clone().know_strangers(cancel.clone());
+        options.spawn(&self.tasks, ("drone strangers", None), strangers);
         self.tasks.close();
     }
 

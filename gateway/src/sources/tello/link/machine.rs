@@ -4,7 +4,8 @@
 //! It sends `command` for one purpose only: to make a silent drone stream. It is
 //! never a keep-alive. Any command cancels an automatic landing in progress, so
 //! a drone that streams is sent nothing, and one that went silent in the air is
-//! left alone until its own landing (15 s after its last command) must be over.
+//! left alone until its own landing (15 s after its last command) must be over;
+//! so again after each attempt, or one whose answers are lost would never come down.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -85,13 +86,6 @@ impl Inputs {
     fn silent_in_air(&self) -> Option<Mono> {
         self.airborne.then(|| self.heard.unwrap_or(Mono::ZERO))
     }
-
-    /// Until when it is sent nothing, so that it lands by itself.
-    fn left_alone_until(&self) -> Option<Mono> {
-        let silent = self.silent_in_air()?;
-        let last = silent.max(self.last_sent);
-        Some(last.plus(hands_off(self.height_cm)))
-    }
 }
 
 /// What to tell people.
@@ -134,6 +128,10 @@ pub(crate) struct Link {
     /// When `state` began.
     since: Mono,
     attempts: u32,
+    /// When the last was made: it, too, begins the drone's own 15 s anew.
+    last_attempt: Mono,
+    /// Whether the last was answered, and no state came.
+    is_elsewhere: bool,
     /// Whether an `ok` came to the first attempt of a loss on the ground.
     answered_at_once: bool,
     next_send: Mono,
@@ -158,6 +156,8 @@ impl Link {
             state: LinkState::Disconnected,
             since: Mono::ZERO,
             attempts: 0,
+            last_attempt: Mono::ZERO,
+            is_elsewhere: false,
             answered_at_once: false,
             next_send: Mono::ZERO,
             evidence: Evidence::Silence,
@@ -184,6 +184,7 @@ impl Link {
     pub(crate) fn observe(&mut self, evidence: Evidence) {
         self.evidence = evidence;
         self.without_evidence = 0;
+        self.is_elsewhere = evidence == Evidence::Ok;
         self.answered_at_once |=
             evidence == Evidence::Ok && self.state == LinkState::Lost && self.attempts == 1;
     }
@@ -252,7 +253,7 @@ impl Link {
         self.attempts = 0;
         self.observe(Evidence::Silence);
         self.was_connected |= state == LinkState::Connected;
-        self.next_send = match (state, inputs.left_alone_until()) {
+        self.next_send = match (state, self.left_alone_until(inputs)) {
             // Also one that was let go in the air and is wanted again.
             (LinkState::Lost | LinkState::Connecting, Some(until)) => until,
             (LinkState::Connecting, _) => inputs.now.plus(LISTEN_FIRST),
@@ -263,12 +264,25 @@ impl Link {
         }
     }
 
+    /// Until when it is sent nothing, so that it lands by itself. One of which nothing is
+    /// known but that it answers streams to somebody else, who may fly it: asked each ten
+    /// seconds, it would never come down when he is gone.
+    fn left_alone_until(&self, inputs: Inputs) -> Option<Mono> {
+        let (silent, height_cm) = match inputs.silent_in_air() {
+            Some(silent) => (silent, inputs.height_cm),
+            None if self.is_elsewhere => (Mono::ZERO, None),
+            None => return None,
+        };
+        let last = silent.max(inputs.last_sent).max(self.last_attempt);
+        Some(last.plus(hands_off(height_cm)))
+    }
+
     /// Whether an attempt is due; if so, it counts as made. Without a state port
     /// of our own the drone would only be taken from whoever holds the port.
     fn take_attempt(&mut self, inputs: Inputs) -> bool {
         // Judged at each attempt: a `stop` given meanwhile begins the drone's own time anew.
-        let lands_by_itself = inputs
-            .left_alone_until()
+        let lands_by_itself = self
+            .left_alone_until(inputs)
             .is_some_and(|until| inputs.now < until);
         let is_taken = inputs.rival && self.state == LinkState::Lost;
         if !inputs.port_bound || lands_by_itself || is_taken || inputs.now < self.next_send {
@@ -279,6 +293,7 @@ impl Link {
             .saturating_mul(1 << self.attempts.min(8))
             .min(BACK_OFF.1);
         self.next_send = inputs.now.plus(wait);
+        (self.last_attempt, self.is_elsewhere) = (inputs.now, false);
         self.attempts = self.attempts.saturating_add(1);
         self.without_evidence = self.without_evidence.saturating_add(1);
         if self.without_evidence > FORGET_AFTER {

@@ -205,8 +205,40 @@ fn what_came_back_chooses_the_reason_and_is_forgotten_in_time() {
     assert_eq!(bench.step().reason, Some(Reason::NothingListens));
     bench.link.observe(Evidence::Ok);
     assert_eq!(bench.step().reason, Some(Reason::NoState));
-    bench.run(20, false);
+    // It is asked again once a landing of its own must be over, which takes 70 s.
+    bench.run(100, false);
     assert_eq!(bench.step().reason, Some(Reason::NoAnswer));
+}
+
+/// Each `command` begins the drone's own 15 s anew: one that is asked more often than it
+/// needs to come down stays up for as long as its battery lasts.
+#[test]
+fn what_may_fly_is_left_to_land_after_each_attempt_as_well() {
+    const LANDS_WITHIN_MS: u64 = 15_000 + 80_000 / 18;
+    let apart = |sent: &[u64]| sent.windows(2).map(|pair| pair[1] - pair[0]).min();
+    let mut bench = Bench::new();
+    bench.inputs.airborne = true;
+    bench.run(2, true);
+    bench.run(120, false);
+    assert!(bench.sent.len() > 3, "{:?}", bench.sent);
+    assert!(
+        apart(&bench.sent) >= Some(LANDS_WITHIN_MS),
+        "{:?}",
+        bench.sent
+    );
+
+    // Of one never heard that answers: its states go to whoever flies it.
+    let mut bench = Bench::new();
+    for _ in 0..2_000 {
+        if bench.step().send {
+            bench.link.observe(Evidence::Ok);
+        }
+    }
+    assert!(apart(&bench.sent) >= Some(70_000), "{:?}", bench.sent);
+    // One that was switched off meanwhile is looked for as ever.
+    let asked = bench.sent.len();
+    bench.run(90, false);
+    assert!(bench.sent.len() >= asked + 6, "{:?}", bench.sent);
 }
 
 #[test]
@@ -313,6 +345,7 @@ proptest! {
     fn invariants_hold(events in proptest::collection::vec((0u8..8, 1u64..4_000), 1..120)) {
         let mut bench = Bench::new();
         let (mut standing, mut let_go) = (false, false);
+        let mut asked = Mono::ZERO;
         for (event, wait) in events {
             match event {
                 0..=2 => bench.inputs.heard = Some(bench.inputs.now),
@@ -328,6 +361,8 @@ proptest! {
             if step.send {
                 prop_assert!(inputs.wanted && inputs.port_bound);
                 prop_assert!(silence.is_none_or(|silence| silence >= LOST_AFTER));
+                prop_assert!(!inputs.airborne || inputs.now.since(asked) >= LANDS_AFTER);
+                asked = inputs.now;
             }
             let fresh = silence.is_some_and(|silence| silence < LOST_AFTER);
             prop_assert_eq!(step.state == LinkState::Connected, inputs.wanted && fresh);

@@ -32,6 +32,12 @@ impl Ticket {
         self.wish.as_ref().and_then(|wish| wish.aim)
     }
 
+    /// Whether `by` gave it, in the same session.
+    pub(super) fn is_of(&self, by: &Operator) -> bool {
+        let is_same = |own: &Operator| (&own.id, own.session) == (&by.id, by.session);
+        self.by.as_ref().is_none_or(is_same)
+    }
+
     /// Whether nobody waits for it any more, so that it makes no sense.
     pub(super) fn is_forsaken(&self) -> bool {
         self.awaited && self.outcome.as_ref().is_none_or(oneshot::Sender::is_closed)

@@ -11,7 +11,7 @@ use super::super::todo::{Do, Todo};
 use super::kinds::leads_down;
 use super::ticket::Ticket;
 use super::{CommandExecutor, Outgoing, SINKING_TOLD_FOR};
-use crate::sources::vehicles::{Aim, Outcome};
+use crate::sources::vehicles::{Aim, Outcome, Refusal};
 
 impl CommandExecutor {
     pub(super) fn carry_out(&mut self, mut todo: Todo<Ticket>, about: &Snapshot) -> Outgoing {
@@ -131,7 +131,13 @@ impl CommandExecutor {
         let wish = ticket.and_then(|ticket| ticket.wish.as_ref());
         let is_again = wish.is_some_and(Wish::is_sent);
         let outcome = if is_again { Outcome::NoReply } else { outcome };
-        self.queue.take_back(outcome, about.now, todo);
+        // Control has changed hands: what the one gave who has it now stays, and is judged
+        // when its turn comes.
+        let lost = matches!(outcome, Outcome::Forbidden(Refusal::Controlled(_)));
+        let ticket = self.queue.in_flight().filter(|_| lost);
+        let loser = ticket.and_then(|ticket| ticket.by.clone());
+        let goes_along = |ticket: &Ticket| loser.as_ref().is_none_or(|by| ticket.is_of(by));
+        self.queue.take_back(outcome, goes_along, about.now, todo);
     }
 
     /// The command that leads to `aim` from the state of now, in place of what stood for
@@ -154,7 +160,8 @@ impl CommandExecutor {
                 Some(command)
             }
             Ok(None) => {
-                self.queue.take_back(Outcome::Done, about.now, todo);
+                self.queue
+                    .take_back(Outcome::Done, |_| true, about.now, todo);
                 None
             }
             Err(why) => {
