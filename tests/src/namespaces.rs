@@ -171,6 +171,31 @@ impl Site {
         self.cable(&format!("d{drone}"), "r", "wlan0", RIVAL)
     }
 
+    /// The site's network, in which that drone has an address once it has joined; which one.
+    /// The site's router leads everywhere.
+    ///
+    /// # Errors
+    /// `ip` refuses.
+    pub fn station(&self, drone: u8) -> anyhow::Result<Ipv4Addr> {
+        let (what, gateway) = (format!("d{drone}"), self.name("g"));
+        let [a, b, c, _] = AT_SITE.octets();
+        let at = Ipv4Addr::new(a, b, c, 50 + drone);
+        self.inside(
+            &what,
+            &[
+                "link", "add", "sta", "type", "veth", "peer", "name", "site0", "netns", &gateway,
+            ],
+        )?;
+        self.inside(&what, &["addr", "add", &format!("{at}/24"), "dev", "sta"])?;
+        self.inside(&what, &["link", "set", "sta", "up"])?;
+        let site = format!("{AT_SITE}/24");
+        self.inside("g", &["addr", "add", &site, "dev", "site0"])?;
+        self.inside("g", &["link", "set", "site0", "up"])?;
+        let router = NEIGHBOUR.to_string();
+        self.inside("g", &["route", "add", "default", "via", &router])?;
+        Ok(at)
+    }
+
     /// The site's network with a host in it that says it is a drone: whatever it sends the
     /// gateway comes from the address of a plain Tello. The gateway takes packets by any
     /// way that leads back, as boards do (`rp_filter`).

@@ -39,7 +39,7 @@ fn what_the_documents_tell_to_run_is_there() {
 }
 
 /// Documents that people read in either language.
-const BOTH: [&str; 11] = [
+const BOTH: [&str; 12] = [
     "README",
     "docs/a-service-that-looks",
     "docs/alerts-to-a-phone",
@@ -47,6 +47,7 @@ const BOTH: [&str; 11] = [
     "docs/first-card",
     "docs/fleet",
     "docs/flight-plans",
+    "docs/flying",
     "docs/home-assistant",
     "docs/prometheus-and-grafana",
     "docs/recordings",

@@ -93,6 +93,8 @@ async fn what_is_no_value_of_a_flag_is_wrong_usage_and_the_flag_is_named() -> an
         &["simulate", "--drones", "65"],
         &["simulate", "--battery", "101"],
         &["simulate", "--address", "drone"],
+        &["simulate", "--sdk", "4.0"],
+        &["simulate", "--station", "there"],
         &["simulate", "--drop", "101"],
         &["simulate", "--delay-ms", "10001"],
         &["keys", "create", "panel", "--expires-days", "soon"],

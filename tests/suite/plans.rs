@@ -243,6 +243,8 @@ async fn a_plan_ends_with_its_flyer_and_nothing_resumes_after_a_restart() -> any
     let (status, begun) = post(flyer_2.client(), "/api/plans", &long).await?;
     assert_eq!(status, 200, "{begun}");
     plan_when(&client, &id_of(&begun), |plan| plan["step"] == 2).await?;
+    let before = drones.obeyed().len();
+    assert_eq!(drones.count("takeoff"), 4, "both fly");
     gateway.restart().await?;
     let client = gateway.admin()?;
     assert_eq!(
@@ -253,8 +255,24 @@ async fn a_plan_ends_with_its_flyer_and_nothing_resumes_after_a_restart() -> any
         .get(&format!("/api/plans/{}", id_of(&begun)))
         .await?
         .expect(404);
-    // (They land by their own rule of 15 s, or by the gateway's; nothing turns them.)
-    assert_eq!(drones.count("cw 90"), 0);
+    // Safe's rule: nobody holds them any more, so both come down, and nothing of the plan
+    // goes on.
+    for drone in ["d2", "d3"] {
+        let path = format!("/api/drones/{drone}/status");
+        eventually("it has landed", || async {
+            let status = client.get(&path).await?.expect(200).json();
+            let is_down =
+                status["flight_status"] == "landed" && status["flight_status_known"] == true;
+            Ok(is_down.then_some(()))
+        })
+        .await?;
+    }
+    let after = drones.obeyed().split_off(before);
+    assert!(after.iter().all(|told| told == "land"), "{after:?}");
+    assert_eq!(
+        client.get("/api/plans").await?.expect(200).json(),
+        json!([])
+    );
     Ok(())
 }
 

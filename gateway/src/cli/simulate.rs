@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use https::port_holder::{self, Protocol};
+use tello::render::Sdk;
 use tello_simulator::{Impairment, Options, SimulatedDrone};
 use tokio::sync::mpsc;
 
@@ -31,7 +32,7 @@ pub(super) fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
         for number in 0..args.drones {
             let address = address(args.address, number)?;
             let at = SocketAddr::new(address, args.command_port);
-            let drone = SimulatedDrone::start(at, options(args, number)).map_err(|error| {
+            let drone = SimulatedDrone::start(at, options(args, number)?).map_err(|error| {
                 let keys = ["--command-port", "--address"];
                 let holder = || port_holder::port_holder(Protocol::Udp, at);
                 let holder = || holder().map(|holder| holder.to_string());
@@ -46,7 +47,7 @@ pub(super) fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
                 args.state_port
             );
         }
-        println!("`freeze N`, `thaw N`, `reboot N` and Enter do that to drone N; Ctrl-C stops.");
+        println!("`freeze N`, `thaw N`, `reboot N`, `reset N` and Enter do that to drone N; Ctrl-C stops.");
         let mut orders = orders();
         loop {
             tokio::select! {
@@ -68,15 +69,23 @@ fn address(first: Ipv4Addr, number: u8) -> anyhow::Result<IpAddr> {
     Ok(Ipv4Addr::from_bits(bits).into())
 }
 
-fn options(args: &SimulateArgs, number: u8) -> Options {
+fn options(args: &SimulateArgs, number: u8) -> anyhow::Result<Options> {
     let options = Options::varied(number.into());
-    Options {
+    let station = args.station.map(|first| address(first, number));
+    Ok(Options {
+        sdk: match args.sdk.as_deref() {
+            Some("1.3") => Sdk::V1_3,
+            Some("2.0") => Sdk::V2_0,
+            Some(_) => Sdk::V3_0,
+            None => options.sdk,
+        },
+        station: station.transpose()?,
         state_port: args.state_port,
         video_port: args.video_port,
         battery_pct: args.battery.map_or(options.battery_pct, f64::from),
         impairment: impairment(args),
         ..options
-    }
+    })
 }
 
 fn impairment(args: &SimulateArgs) -> Impairment {
@@ -113,7 +122,7 @@ fn obey(args: &SimulateArgs, drones: &[SimulatedDrone], line: &str) -> Result<()
     let (word, number) = line
         .trim()
         .split_once(' ')
-        .ok_or("write freeze, thaw or reboot and a drone's number")?;
+        .ok_or("write freeze, thaw, reboot or reset and a drone's number")?;
     let number: usize = number
         .trim()
         .parse()
@@ -127,7 +136,8 @@ fn obey(args: &SimulateArgs, drones: &[SimulatedDrone], line: &str) -> Result<()
         }),
         "thaw" => drone.impair(impairment(args)),
         "reboot" => drone.reboot(),
-        other => return Err(format!("{other:?} is none of freeze, thaw, reboot")),
+        "reset" => drone.reset(),
+        other => return Err(format!("{other:?} is none of freeze, thaw, reboot, reset")),
     }
     Ok(())
 }

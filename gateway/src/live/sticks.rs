@@ -114,5 +114,12 @@ mod tests {
         for roll in ["101", "-100.5", "1e9", "null", "\"1\""] {
             assert_eq!(read(&frame(roll)), None, "{roll}");
         }
+        let text = frame("12.4");
+        let counted = allocation_counter::measure(|| {
+            for _ in 0..100 {
+                assert!(read(&text).is_some());
+            }
+        });
+        assert_eq!(counted.count_total, 0, "{counted:?}");
     }
 }

@@ -242,6 +242,7 @@ fn in_centimetres(name: &str, params: &Map<String, Value>) -> Result<Wish, ApiEr
         "takeoff" => Wish::Fly(Command::Takeoff),
         "land" => Wish::Fly(Command::Land),
         "emergency" => Wish::Fly(Command::Emergency),
+        "stop" => Wish::Fly(Command::Stop),
         "move" => {
             let distance = number(params, "distance")?.ok_or_else(|| invalid("distance"))?;
             Wish::Fly(moved(
@@ -267,6 +268,7 @@ fn in_metres(name: &str, params: &Map<String, Value>) -> Result<Wish, ApiError> 
         "takeoff" => Wish::TakeOff(altitude_cm(params, TAKEOFF_M)?.unwrap_or(TAKEOFF_CM)),
         "land" => Wish::Fly(Command::Land),
         "emergency_stop" => Wish::Fly(Command::Emergency),
+        "stop" => Wish::Fly(Command::Stop),
         "move" => moves(params)?,
         "rotate" => rotation(params)?,
         "change_altitude" => {

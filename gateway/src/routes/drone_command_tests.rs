@@ -83,6 +83,8 @@ fn commands_of_the_table_are_known_in_both_units() {
             "speed 50",
         ),
         (json!({"command": "mon"}), "mon"),
+        (json!({"command": "stop"}), "stop"),
+        (json!({"type": "stop"}), "stop"),
         (
             json!({"command": "setbitrate", "params": {"bitrate": 3}}),
             "setbitrate 3",

@@ -25,6 +25,8 @@ pub use impairment::{Impairment, Outgoing};
 pub use rng::Rng;
 pub use task::SimulatedDrone;
 
+use std::net::IpAddr;
+
 use tello::render::Sdk;
 
 /// What a simulated drone is like at the start.
@@ -45,6 +47,9 @@ pub struct Options {
     pub state_port: u16,
     /// Port of its clients to which it sends its camera's frames.
     pub video_port: u16,
+    /// Address that it has in a network which it is told to join; none: it is not seen
+    /// again before it is reset, as after a wrong password.
+    pub station: Option<IpAddr>,
     /// Seed of its noise and of its impairment: equal seeds, equal drones.
     pub seed: u64,
     /// Faults of its network.
@@ -62,6 +67,7 @@ impl Default for Options {
             activated: true,
             state_port: tello::STATE_PORT,
             video_port: tello::VIDEO_PORT,
+            station: None,
             seed: 1,
             impairment: Impairment::default(),
         }

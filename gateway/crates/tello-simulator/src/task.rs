@@ -1,7 +1,7 @@
 //! The task of a simulated drone: a socket, a clock, and the firmware between.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tello::BINARY_MARK;
@@ -31,6 +31,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 enum Order {
     Impairment(Impairment),
     Reboot,
+    Reset,
     Renew,
     Charge,
     Drain(f64),
@@ -65,7 +66,7 @@ impl SimulatedDrone {
         })
     }
 
-    /// Where it takes commands, with the port as bound.
+    /// Where it takes commands while its network is its own, with the port as bound.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -79,6 +80,11 @@ impl SimulatedDrone {
     /// Restarts it: silent for some seconds, then out of SDK mode.
     pub fn reboot(&self) {
         self.order(Order::Reboot);
+    }
+
+    /// Restarts it with a network of its own: it is where it was started again.
+    pub fn reset(&self) {
+        self.order(Order::Reset);
     }
 
     /// Puts it back on the ground, charged and cool; its client stays.
@@ -126,7 +132,14 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 struct Task {
     /// Where it takes commands, for the log.
     address: SocketAddr,
-    socket: UdpSocket,
+    /// Where it does so in its own network.
+    home: SocketAddr,
+    /// Its address in a network that it joins.
+    station: Option<IpAddr>,
+    /// Whether it has left its own network.
+    is_away: bool,
+    /// Its socket; none: it is in no network in which anybody could hear it.
+    socket: Option<UdpSocket>,
     firmware: Firmware,
     line: Line,
     /// The way of the camera's frames, which does not hold up replies.
@@ -149,7 +162,10 @@ impl Task {
         let frames = Line::new(options.impairment.clone(), seeds.draw(), FRAMES_ON_THE_WAY);
         Task {
             address,
-            socket,
+            home: address,
+            station: options.station,
+            is_away: false,
+            socket: Some(socket),
             firmware: Firmware::new(options, Instant::now()),
             line,
             frames,
@@ -166,6 +182,7 @@ impl Task {
             self.firmware.advance(now, &mut out);
             self.deliver(out, now).await;
             self.film(now).await;
+            self.change_network(now);
             let arrivals = [self.line.next_arrival(), self.frames.next_arrival()];
             let wake = arrivals
                 .into_iter()
@@ -176,7 +193,7 @@ impl Task {
                 biased;
                 () = self.cancel.cancelled() => return,
                 Some(order) = self.orders.recv() => self.obey(order),
-                received = self.socket.recv_from(&mut buffer) => {
+                received = receive(self.socket.as_ref(), &mut buffer) => {
                     if let Ok((length, from)) = received {
                         self.take(from, &buffer[..length]).await;
                     }
@@ -196,6 +213,32 @@ impl Task {
             Order::Charge => self.firmware.charge(),
             Order::Drain(battery_pct) => self.firmware.drain(battery_pct),
             Order::Reboot => self.firmware.reboot(Instant::now()),
+            Order::Reset => self.firmware.reset(Instant::now()),
+        }
+    }
+
+    /// Has another address once it has restarted in another network.
+    fn change_network(&mut self, now: Instant) {
+        let joined = self.firmware.has_joined(now);
+        if joined == self.is_away {
+            return;
+        }
+        self.is_away = joined;
+        self.socket = None;
+        let to = match joined {
+            true => self.station.map(|ip| SocketAddr::new(ip, self.home.port())),
+            false => Some(self.home),
+        };
+        let Some(to) = to else {
+            tracing::info!(drone = %self.home, "simulated drone is in no network any more");
+            return;
+        };
+        match bind(to) {
+            Ok(socket) => {
+                tracing::info!(drone = %self.home, at = %to, "simulated drone is in another network");
+                (self.socket, self.address) = (Some(socket), to);
+            }
+            Err(error) => tracing::warn!(drone = %self.home, at = %to, %error, "no such network"),
         }
     }
 
@@ -227,7 +270,7 @@ impl Task {
             self.line.put(outgoing, now);
         }
         while let Some(outgoing) = self.line.arrived(now) {
-            let _ = self.socket.send_to(&outgoing.bytes, outgoing.to).await;
+            self.send(&outgoing).await;
         }
     }
 
@@ -240,7 +283,21 @@ impl Task {
             }
         }
         while let Some(outgoing) = self.frames.arrived(now) {
-            let _ = self.socket.send_to(&outgoing.bytes, outgoing.to).await;
+            self.send(&outgoing).await;
         }
+    }
+
+    async fn send(&self, outgoing: &Outgoing) {
+        if let Some(socket) = &self.socket {
+            let _ = socket.send_to(&outgoing.bytes, outgoing.to).await;
+        }
+    }
+}
+
+/// The next datagram; waits for ever while there is no socket.
+async fn receive(socket: Option<&UdpSocket>, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    match socket {
+        Some(socket) => socket.recv_from(buffer).await,
+        None => std::future::pending().await,
     }
 }

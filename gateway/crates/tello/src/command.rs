@@ -68,6 +68,8 @@ queries! {
     WifiVersion = "wifiversion?", 3;
     /// Access point the drone joined.
     Ssid = "ssid?", 3;
+    /// Name of the network that it was told to join.
+    AccessPoint = "ap?", 3;
 }
 
 /// The word before text for the TT's own controller.
@@ -434,7 +436,7 @@ mod tests {
             let queries = Query::ALL.iter();
             queries.filter(|query| query.since_sdk() == since).count()
         };
-        assert_eq!((of(1), of(2), of(3)), (10, 2, 3));
+        assert_eq!((of(1), of(2), of(3)), (10, 2, 4));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod direction;
 pub mod extension;
 pub mod faults;
 pub mod h264;
+pub mod join;
 pub mod path;
 pub mod render;
 pub mod reply;

@@ -153,6 +153,13 @@ pub struct SimulateArgs {
     /// UDP port to which they send their state.
     #[arg(long, value_name = "PORT", default_value_t = tello::STATE_PORT)]
     pub state_port: u16,
+    /// SDK of each [default: all three in turn].
+    #[arg(long, value_name = "VERSION", value_parser = ["1.3", "2.0", "3.0"])]
+    pub sdk: Option<String>,
+    /// Address of the first drone in a network that it is told to join, which this host must
+    /// have; without one it is not seen again after that, until `reset N`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub station: Option<Ipv4Addr>,
     /// Battery of each in percent [default: one of three is low].
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub battery: Option<u8>,

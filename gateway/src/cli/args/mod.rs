@@ -7,6 +7,7 @@
 mod console;
 mod devices;
 mod fly;
+mod join;
 mod plan;
 mod recordings;
 mod start;
@@ -24,6 +25,7 @@ pub(super) use devices::{
     SimulateArgs,
 };
 pub(super) use fly::FlyArgs;
+pub(super) use join::JoinArgs;
 pub(super) use plan::{PlanArgs, PlanCommand};
 pub(super) use recordings::{RecordingsArgs, RecordingsCommand, ReplayArgs};
 pub(super) use start::{CheckArgs, ConfigArgs, DemoArgs, RunArgs};
@@ -85,7 +87,7 @@ pub enum Command {
     Fly(FlyArgs),
     /// Flight plans: judge one, fly it, with simulated drones first; see, pause, end those under way.
     Plan(PlanArgs),
-    /// The drones of the running gateway.
+    /// The drones: accept an exchanged one, have one join the site's network.
     Drones(DronesArgs),
     /// Emergency stops of bridges: which are latched; reset them, or override one that is lost.
     EmergencyStop(EmergencyStopArgs),
@@ -263,6 +265,8 @@ pub enum DronesCommand {
         /// Id of the drone.
         id: String,
     },
+    /// Tell a Tello EDU or TT to leave its own network for the site's, and find it there.
+    Join(JoinArgs),
 }
 
 /// Arguments of `cert`.

@@ -25,6 +25,7 @@ mod filter;
 mod fleet;
 mod flights;
 mod flood;
+mod joining;
 mod link;
 mod live;
 mod measured;
@@ -42,10 +43,13 @@ mod unconfigured;
 mod video;
 mod ways;
 
-pub(crate) use discovery::{Answer, ask_configured};
+pub(crate) use discovery::{Answer, Found, ask_configured, find_by_serial};
 pub use discovery::{Detection, Method, NotAllowed, Searched, Verification};
 #[cfg(test)]
 pub(crate) use fleet::world;
+pub(crate) use joining::{
+    Look, Met, Talk, look as look_for_network, refusal as interface_refusal, somebody_flies,
+};
 pub use fleet::{Fleet, FleetOptions, FleetStats};
 pub(crate) use plan::check_config;
 pub use roster::{DroneStats, PortView};

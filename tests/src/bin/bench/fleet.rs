@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use gateway_tests::gateway::ADMIN_KEY;
-use gateway_tests::{Drone, Gateway, WebSocket, drone, eventually, process, simulated};
+use gateway_tests::{
+    Drone, Flyer, Gateway, WebSocket, drone, eventually, process, simulated,
+};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
@@ -71,6 +73,112 @@ pub(crate) async fn commands() -> anyhow::Result<()> {
     spread("stop: request → datagram at the drone", reached);
     spread("stop: request → answer", answered);
     Ok(())
+}
+
+/// Members of a group, and turns that each is told.
+const MEMBERS: u8 = 8;
+const TURNS: usize = 200;
+
+/// One command for a group → datagram at the first member, and from it to the last one,
+/// beside a bare loop that sends the same datagrams.
+pub(crate) async fn together() -> anyhow::Result<()> {
+    let ids: Vec<String> = (0..MEMBERS).map(|n| format!("d{}", n + 2)).collect();
+    let group = format!("[[drones.group]]\nid = \"all\"\ndrones = {ids:?}");
+    let mut builder = Gateway::builder();
+    for (n, id) in ids.iter().enumerate() {
+        builder = builder.drone(id, n as u8 + 2);
+    }
+    let gateway = builder.drones(&group).start().await?;
+    let client = gateway.admin()?;
+    let flyer = Flyer::open(&client).await?;
+    let (heard, mut arrivals) = tokio::sync::mpsc::unbounded_channel();
+    let mut peers = Vec::new();
+    for (n, id) in ids.iter().enumerate() {
+        let peer = Drone::at(gateway.block().host(n as u8 + 2)).await?;
+        let to = peer.enter_sdk_mode().await?;
+        let shown = drone::Shown {
+            motors_run: true,
+            height_cm: 80,
+            battery_pct: 80,
+        };
+        let streaming = peer.stream(to, shown);
+        let heard = heard.clone();
+        peers.push(tokio::spawn(async move {
+            let _streaming = streaming;
+            while let Ok((text, from)) = peer.hear().await {
+                let is_turn = text.starts_with("cw ");
+                if is_turn && heard.send(Instant::now()).is_err() {
+                    return;
+                }
+                let answer = if text == "battery?" { "80" } else { "ok" };
+                if peer.send(from, answer.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        }));
+        let status = format!("/api/drones/{id}/status");
+        eventually("it is in the air", || async {
+            let status = client.get(&status).await?.expect(200).json();
+            let flies = status["flight_status"] == "flying" && status["flight_status_known"] == true;
+            Ok(flies.then_some(()))
+        })
+        .await?;
+        let control = format!("/api/drones/{id}/control");
+        flyer.client().post(&control).await?.expect(200);
+    }
+    let (mut first, mut apart) = (Vec::new(), Vec::new());
+    let turn = serde_json::json!({"direction": "clockwise", "angle": 10});
+    for _ in 0..TURNS {
+        let begun = Instant::now();
+        let path = "/api/groups/all/rotate?wait=true";
+        let answer = flyer.client().json(http::Method::POST, path, &turn);
+        let mut times = Vec::new();
+        let all = async {
+            while times.len() < ids.len() {
+                times.push(arrivals.recv().await.context("a member is gone")?);
+            }
+            anyhow::Ok(())
+        };
+        let (answer, all) = tokio::join!(answer, all);
+        (all?, answer?.expect(200));
+        let [Some(one), Some(last)] = [times.iter().min(), times.iter().max()] else {
+            continue;
+        };
+        first.push((*one - begun).as_secs_f64() * 1e6);
+        apart.push((*last - *one).as_secs_f64() * 1e6);
+    }
+    for peer in peers {
+        peer.abort();
+    }
+    spread("group of 8: request → datagram at the first", first);
+    spread("group of 8: first → last member", apart);
+    spread("the same datagrams by a bare loop: first → last", bare()?);
+    Ok(())
+}
+
+/// The same datagrams between sockets of this process.
+fn bare() -> anyhow::Result<Vec<f64>> {
+    let here = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    let there: Result<Vec<_>, _> = (0..MEMBERS)
+        .map(|_| std::net::UdpSocket::bind("127.0.0.1:0"))
+        .collect();
+    let there = there?;
+    let mut buffer = [0; 64];
+    let mut apart = Vec::new();
+    for _ in 0..TURNS {
+        for to in &there {
+            here.send_to(b"cw 10", to.local_addr()?)?;
+        }
+        let mut times = Vec::new();
+        for from in &there {
+            from.recv(&mut buffer)?;
+            times.push(Instant::now());
+        }
+        if let [one, .., last] = times[..] {
+            apart.push((last - one).as_secs_f64() * 1e6);
+        }
+    }
+    Ok(apart)
 }
 
 /// CPU and memory with 64 drones at 10 Hz, without and with a hundred listeners.

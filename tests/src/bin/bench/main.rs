@@ -5,7 +5,7 @@
 //! cargo run --profile ship -p gateway-tests --bin bench -- [NAME…] [--seconds N]
 //! ```
 //!
-//! Names: size start memory http handshakes latency flood datagrams bridge commands sticks fleet video recording
+//! Names: size start memory http handshakes latency flood datagrams bridge commands together sticks fleet video recording
 //! soak night; all of them but the last two by default. Nothing here is a test: figures are printed, with the
 //! medians of rounds that alternate between the two servers, because machines
 //! are noisy. Server cost is CPU time read from /proc, not wall time.
@@ -55,6 +55,7 @@ async fn main() -> anyhow::Result<()> {
             "datagrams",
             "bridge",
             "commands",
+            "together",
             "sticks",
             "fleet",
             "video",
@@ -84,6 +85,7 @@ async fn main() -> anyhow::Result<()> {
             "bridge" => line::latency().await?,
             "datagrams" => path::datagrams(stretch).await?,
             "commands" => fleet::commands().await?,
+            "together" => fleet::together().await?,
             "sticks" => sticks::sticks().await?,
             "fleet" => fleet::fleet(stretch).await?,
             "video" => video::relay(stretch).await?,

@@ -14,6 +14,7 @@ use std::time::Duration;
 use heapless::Vec;
 use tello::catalog::Effect;
 use tello::command::{Command, CommandError};
+use tello::join::Network;
 use tello::render::{Sdk, render};
 use tokio::time::Instant;
 
@@ -95,6 +96,8 @@ pub struct Firmware {
     moved: bool,
     /// Whether it lies on its back.
     is_over: bool,
+    /// The network that it was told to join; kept over a restart, as settings are.
+    joined: Option<Box<str>>,
     options: Options,
 }
 
@@ -124,6 +127,7 @@ impl Firmware {
             pads: false,
             moved: false,
             is_over: false,
+            joined: None,
             options,
         }
     }
@@ -139,9 +143,21 @@ impl Firmware {
         *self = Firmware {
             booting_until: Some(now + BOOT),
             is_over: self.is_over,
+            joined: self.joined.take(),
             rng,
             ..Firmware::new(options, now)
         };
+    }
+
+    /// Whether it was told to join a network, and has restarted since.
+    pub(super) fn has_joined(&self, now: Instant) -> bool {
+        self.joined.is_some() && self.booting_until.is_none_or(|until| now >= until)
+    }
+
+    /// Restarts it with a network of its own, as its button does.
+    pub(super) fn reset(&mut self, now: Instant) {
+        self.joined = None;
+        self.reboot(now);
     }
 
     /// A fresh drone in its place: charged, on the ground. The client stays.
@@ -284,9 +300,23 @@ impl Firmware {
             (Some(client), _) => client.last_command = now,
         }
         self.cancel_landing();
-        if let Some(reply) = self.obey(text, command, from, now) {
+        let reply = match Network::parse(text).filter(|_| self.sdk != Sdk::V1_3) {
+            Some(network) => Some(self.join(network, now)),
+            None => self.obey(text, command, from, now),
+        };
+        if let Some(reply) = reply {
             let _ = out.push(Outgoing::new(from, reply.as_bytes()));
         }
+    }
+
+    /// Leaves for that network, by a restart.
+    fn join(&mut self, network: Option<Network>, now: Instant) -> Text {
+        let Some(network) = network.filter(|_| !self.body.motors) else {
+            return said("error");
+        };
+        self.joined = Some(network.ssid().into());
+        self.reboot(now);
+        said("OK,drone will reboot in 3s")
     }
 
     /// Any command ends a landing the drone began by itself, unless it is empty.

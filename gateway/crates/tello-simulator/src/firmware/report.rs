@@ -74,6 +74,7 @@ impl Firmware {
             Query::Hardware => said("TELLO"),
             Query::WifiVersion => said("1.3.0.0"),
             Query::Ssid => said("simulated"),
+            Query::AccessPoint => said(self.joined.as_deref().unwrap_or("none")),
         }
     }
 

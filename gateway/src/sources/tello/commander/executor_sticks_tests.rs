@@ -160,3 +160,35 @@ fn who_takes_over_between_two_frames_is_not_taken_for_who_flew_before() {
     assert_eq!(hold(&mut bench, &ben, [0, -30, 0, 0]), None);
     assert_eq!(bench.sent(), ["rc 0 -30 0 0"]);
 }
+
+/// From the newest frame to the text on the wire, 30 times a second: nothing is allocated.
+#[test]
+fn a_frame_allocates_nothing() {
+    use std::fmt::Write as _;
+
+    let (mut bench, by) = flown();
+    // The first begins the mode, which is reported as a command.
+    assert_eq!(hold(&mut bench, &by, FORWARD), None);
+    bench.executor.take_reports();
+    let (mut sent, mut count) = (0, 0);
+    for n in 0..90_u32 {
+        bench.pass(100);
+        let about = bench.about();
+        let frame = StickFrame {
+            axes: [(n % 100) as i8, 50, 0, 0],
+            by: by.clone(),
+            at: bench.now,
+        };
+        let counted = allocation_counter::measure(|| {
+            let (out, refused) = bench.executor.take_sticks(frame.clone(), &about);
+            assert!(refused.is_none());
+            for command in out {
+                let mut text = heapless::String::<104>::new();
+                let _ = write!(text, "{command}");
+                sent += 1;
+            }
+        });
+        count += counted.count_total;
+    }
+    assert_eq!((count, sent), (0, 90));
+}

@@ -14,6 +14,7 @@
 
 mod ask;
 mod book;
+mod by_serial;
 mod detection;
 mod networks;
 mod search;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use ask::{Answer, ask_configured};
 pub use book::DiscoveryStats;
+pub(crate) use by_serial::{Found, find_by_serial};
 pub use detection::{Detection, Method, NotAllowed, Searched, Verification};
 
 use self::book::Book;

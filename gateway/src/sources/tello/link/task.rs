@@ -12,6 +12,8 @@
 mod identity;
 #[path = "notices.rs"]
 mod notices;
+#[path = "ports.rs"]
+mod ports;
 
 use std::fmt::Write as _;
 use std::io;
@@ -80,6 +82,8 @@ pub(crate) struct LinkTask<W = CommandPort> {
     judged: Judged,
     /// Another network card that answers for its address.
     usurper: Option<Mac>,
+    /// How far it is told where its states and its video go.
+    ports: ports::Telling,
 }
 
 impl LinkTask {
@@ -143,6 +147,7 @@ impl<W: Wire> LinkTask<W> {
             serials,
             judged: Judged::Good,
             usurper: None,
+            ports: ports::Telling::new(&roster, index),
             roster,
             index,
             sink,
@@ -363,8 +368,14 @@ impl<W: Wire> LinkTask<W> {
 
     async fn attempt(&mut self) {
         self.slot().link().stats.attempts += 1;
+        self.ports.entering();
+        self.ask_alone(Command::EnterSdk).await;
+    }
+
+    /// Sends what the link asks for by itself, whose reply is no operator's.
+    async fn ask_alone(&mut self, command: Command) {
         self.executor.expect_sdk_reply();
-        if let Err(error) = self.port.send(&Command::EnterSdk.to_string()).await {
+        if let Err(error) = self.port.send(&written(command)).await {
             self.take_error(&error);
         }
     }
@@ -389,6 +400,17 @@ impl<W: Wire> LinkTask<W> {
                 Reply::Binary => link.stats.binary += 1,
                 _ => link.stats.replies += 1,
             }
+        }
+        match self.ports.take(&reply) {
+            ports::Next::Tell(command) => self.ask_alone(command).await,
+            ports::Next::Refused => {
+                let drone = &self.slot().plan.id;
+                tracing::warn!(%drone, "it cannot be told other ports than the usual ones: its firmware is \
+                                        before SDK 3.0; set drones.state_port to 8890 and drones.video_port to 11111");
+                // That it cannot do this says nothing about SDK mode.
+                return;
+            }
+            ports::Next::Nothing => {}
         }
         if let Some(evidence) = Evidence::of_reply(&reply) {
             self.link.observe(evidence);
