@@ -54,6 +54,21 @@ async fn the_first_start_prints_url_fingerprint_and_keys_once() -> anyhow::Resul
     Ok(())
 }
 
+#[tokio::test]
+async fn first_keys_that_cannot_be_filed_are_shown_all_the_same() -> anyhow::Result<()> {
+    let prepared = Gateway::builder().without_keys().prepare()?;
+    // (Not a permission: who may do everything may write it.)
+    std::fs::create_dir_all(prepared.state.join("first-keys.txt"))?;
+    let gateway = prepared.start().await?;
+    let said = gateway.output();
+    assert!(said.contains("Write them down now"), "{said}");
+    let key = said
+        .lines()
+        .find_map(|line| line.strip_prefix("Admin key: "));
+    let key = key.expect("the admin key").trim();
+    answers(&gateway, key, "/api/security/config", 200).await
+}
+
 /// The route answers whoever has that key so.
 async fn answers(gateway: &Gateway, key: &str, path: &str, status: u16) -> anyhow::Result<()> {
     let client = gateway.anonymous()?.with_key(key);

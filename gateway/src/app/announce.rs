@@ -25,31 +25,37 @@ pub(super) struct Announcement<'a> {
     pub(super) first_keys: Option<&'a FirstKeys>,
 }
 
+fn written(keys: &FirstKeys) -> String {
+    format!(
+        "Admin key:     {}\nRead-only key: {}\n",
+        keys.admin, keys.readonly
+    )
+}
+
 impl Announcement<'_> {
     /// Prints it, and writes the first keys 0600 beside the store. That nobody reads
-    /// what is printed stops no gateway.
-    ///
-    /// # Errors
-    /// The keys cannot be written: they would be lost if the terminal is.
-    pub(super) fn make(&self) -> std::io::Result<()> {
-        let text = self.text()?;
+    /// what is printed stops no gateway, nor does a file that cannot be written: the keys
+    /// are good already, and no later start would show them.
+    pub(super) fn make(&self) {
+        let text = self.text();
         let mut out = std::io::stdout().lock();
         if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             tracing::warn!("what is to be said at the start could not be printed: {error}");
         }
-        Ok(())
     }
 
-    fn text(&self) -> std::io::Result<String> {
+    fn text(&self) -> String {
         // (Nothing that is true only of a gateway that can be reached, and no key that is
         // shown once to whoever waits for another program.)
         if let Some(why) = self.unbound {
             let mut text = format!("Not listening: {why}\nIt is tried again until it is free.\n");
             if let Some(keys) = self.first_keys {
-                let (path, _) = self.keep(keys)?;
-                text += &format!("First start: the keys are in {}\n", path.display());
+                text += &match self.keep(keys) {
+                    Ok(path) => format!("First start: the keys are in {}\n", path.display()),
+                    Err(_) => self.keys(keys),
+                };
             }
-            return Ok(text);
+            return text;
         }
         // A visitor's first line is where to look.
         let mut text = match self.origin {
@@ -73,14 +79,14 @@ impl Announcement<'_> {
             (Origin::Demo, _) => text += &self.demo(),
             (Origin::DemoOnLan, keys) => {
                 if let Some(keys) = keys {
-                    text += &self.keys(keys)?;
+                    text += &self.keys(keys);
                 }
                 text += "\nCtrl-C stops. A code for a phone:\n\n";
             }
-            (Origin::Installed, Some(keys)) => text += &self.keys(keys)?,
+            (Origin::Installed, Some(keys)) => text += &self.keys(keys),
             (Origin::Installed, None) => {}
         }
-        Ok(text)
+        text
     }
 
     /// An address that a browser can open: unspecified means every interface.
@@ -95,24 +101,26 @@ impl Announcement<'_> {
         format!("https://{}", self.listen)
     }
 
-    fn keys(&self, keys: &FirstKeys) -> std::io::Result<String> {
-        let (path, text) = self.keep(keys)?;
-        Ok(format!(
-            "\nFirst start. These keys are shown this once:\n\n{text}\n\
-             They are also in {} (delete it once they are in a safe place).\n",
-            path.display()
-        ))
+    fn keys(&self, keys: &FirstKeys) -> String {
+        let also = match self.keep(keys) {
+            Ok(path) => format!(
+                "They are also in {} (delete it once they are in a safe place).",
+                path.display()
+            ),
+            Err(error) => format!(
+                "Write them down now: {} cannot be written ({error}).",
+                self.state_dir.join(FIRST_KEYS_FILE).display()
+            ),
+        };
+        let text = written(keys);
+        format!("\nFirst start. These keys are shown this once:\n\n{text}\n{also}\n")
     }
 
-    /// Writes the keys beside the store; where, and what.
-    fn keep(&self, keys: &FirstKeys) -> std::io::Result<(PathBuf, String)> {
+    /// Writes the keys beside the store; where.
+    fn keep(&self, keys: &FirstKeys) -> std::io::Result<PathBuf> {
         let path = self.state_dir.join(FIRST_KEYS_FILE);
-        let text = format!(
-            "Admin key:     {}\nRead-only key: {}\n",
-            keys.admin, keys.readonly
-        );
-        durable::replace(&path, text.as_bytes())?;
-        Ok((path, text))
+        durable::replace(&path, written(keys).as_bytes())?;
+        Ok(path)
     }
 
     /// Where to look, and how to get in.

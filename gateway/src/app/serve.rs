@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use access::{Denial, FirstKeys};
 use alerting::{AlertType, Alerts, Condition, Level};
-use anyhow::Context as _;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use https::{ConnectionLimiter, Limits, Server, Tls, Via};
 use readings::BOARD;
@@ -144,7 +143,7 @@ pub(super) fn serve(
         &edges.tls,
         core.first_keys.as_ref(),
         unbound.as_deref(),
-    )?;
+    );
     Ok(handles)
 }
 
@@ -427,7 +426,7 @@ fn announce(
     tls: &Tls,
     first_keys: Option<&FirstKeys>,
     unbound: Option<&str>,
-) -> anyhow::Result<()> {
+) {
     let info = tls.info();
     let announcement = Announcement {
         origin,
@@ -438,7 +437,5 @@ fn announce(
         state_dir: &config.storage.dir,
         first_keys,
     };
-    announcement
-        .make()
-        .context("the first keys cannot be written")
+    announcement.make();
 }
