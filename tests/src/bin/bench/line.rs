@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -40,7 +41,7 @@ pub(crate) async fn latency() -> anyhow::Result<()> {
 }
 
 /// The board's end of a line, played by hand.
-struct Board {
+pub(crate) struct Board {
     port: TTYPort,
     path: PathBuf,
     sender: Sender<ToHost>,
@@ -49,7 +50,7 @@ struct Board {
 }
 
 impl Board {
-    fn new() -> anyhow::Result<Board> {
+    pub(crate) fn new() -> anyhow::Result<Board> {
         let (port, slave) = TTYPort::pair()?;
         let path = slave.name().context("a terminal without a name")?.into();
         Ok(Board {
@@ -61,7 +62,7 @@ impl Board {
         })
     }
 
-    fn config(&self) -> String {
+    pub(crate) fn config(&self) -> String {
         format!("[[bridge]]\nname = \"mast\"\nselector = {:?}\n", self.path)
     }
 
@@ -114,11 +115,29 @@ impl Board {
         self.state()
     }
 
+    /// Greets the gateway, again and again until it is met: one that was silent for some
+    /// seconds after its port was opened is given up, and opened anew.
+    pub(crate) async fn meet(&mut self, gateway: &Gateway) -> anyhow::Result<()> {
+        let mut met = pin!(shows(gateway, "mfg_drone_bridge_up"));
+        loop {
+            self.greet()?;
+            tokio::select! {
+                done = &mut met => return done,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+
     fn state(&mut self) -> anyhow::Result<()> {
+        self.says(false)
+    }
+
+    /// Says that it lives, and whether its emergency stop is pressed.
+    pub(crate) fn says(&mut self, emergency_stop: bool) -> anyhow::Result<()> {
         let (ticks, indicator) = (self.ticks(), IndicatorLevel::Clear);
         self.send(&ToHost::State {
             ticks,
-            emergency_stop: false,
+            emergency_stop,
             indicator,
             dropped: 0,
         })
@@ -134,25 +153,17 @@ async fn started(board: &Board, state: &std::path::Path) -> anyhow::Result<Gatew
         .config(&config)
         .start()
         .await?;
-    let client = gateway.reader()?;
-    eventually("the port is open", || async {
-        let text = client.get("/metrics").await?.expect(200).text();
-        Ok(text
-            .contains("mfg_drone_bridge_ports_opened_total{bridge=\"mast\"} 1")
-            .then_some(()))
-    })
-    .await?;
+    shows(&gateway, "mfg_drone_bridge_ports_opened_total").await?;
     Ok(gateway)
 }
 
-async fn met(board: &mut Board, gateway: &Gateway) -> anyhow::Result<()> {
+/// Waits until the gateway counts one of `metric` for the board.
+async fn shows(gateway: &Gateway, metric: &str) -> anyhow::Result<()> {
     let client = gateway.reader()?;
-    board.greet()?;
-    eventually("the board is met", || async {
+    let wanted = format!("{metric}{{bridge=\"mast\"}} 1");
+    eventually(metric, || async {
         let text = client.get("/metrics").await?.expect(200).text();
-        Ok(text
-            .contains("mfg_drone_bridge_up{bridge=\"mast\"} 1")
-            .then_some(()))
+        Ok(text.contains(&wanted).then_some(()))
     })
     .await
 }
@@ -199,7 +210,7 @@ async fn alerts(state: &std::path::Path) -> anyhow::Result<(Vec<f64>, Vec<f64>)>
     let mut socket = WebSocket::open(&gateway.reader()?, "/ws", &[]).await?;
     socket.next_of("system_status").await?;
     // Last: a board that is silent for three seconds is given up.
-    met(&mut board, &gateway).await?;
+    board.meet(&gateway).await?;
     let (mut samples, mut alone) = (Vec::with_capacity(SAMPLES), Vec::with_capacity(SAMPLES));
     for _ in 0..SAMPLES {
         board.volts(11.0)?;
@@ -219,7 +230,7 @@ async fn idle() -> anyhow::Result<()> {
     let state = tempfile::tempdir()?;
     let mut board = Board::new()?;
     let gateway = started(&board, state.path()).await?;
-    met(&mut board, &gateway).await?;
+    board.meet(&gateway).await?;
     let pid = gateway.pid().context("not running")?;
     let (before, start) = (process::thread_cpu(pid, "bridge-link")?, Instant::now());
     while start.elapsed() < IDLE {

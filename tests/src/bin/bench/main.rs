@@ -5,8 +5,8 @@
 //! cargo run --profile ship -p gateway-tests --bin bench -- [NAME…] [--seconds N]
 //! ```
 //!
-//! Names: size start memory http handshakes latency flood datagrams bridge commands together sticks fleet video recording
-//! soak night; all of them but the last two by default. Nothing here is a test: figures are printed, with the
+//! Names: size start memory http handshakes latency flood datagrams bridge stop commands together sticks fleet video
+//! recording soak night; all of them but the last two by default. Nothing here is a test: figures are printed, with the
 //! medians of rounds that alternate between the two servers, because machines
 //! are noisy. Server cost is CPU time read from /proc, not wall time.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
@@ -21,6 +21,7 @@ mod path;
 mod recorded;
 mod resident;
 mod sticks;
+mod stop;
 mod video;
 
 use std::path::PathBuf;
@@ -54,6 +55,7 @@ async fn main() -> anyhow::Result<()> {
             "flood",
             "datagrams",
             "bridge",
+            "stop",
             "commands",
             "together",
             "sticks",
@@ -83,6 +85,7 @@ async fn main() -> anyhow::Result<()> {
             "latency" => path::latency().await?,
             "flood" => path::flood().await?,
             "bridge" => line::latency().await?,
+            "stop" => stop::stop().await?,
             "datagrams" => path::datagrams(stretch).await?,
             "commands" => fleet::commands().await?,
             "together" => fleet::together().await?,
