@@ -68,19 +68,32 @@ async fn an_edu_joins_the_site_and_is_found_there_by_its_serial_number() -> anyh
     // Nobody who could type or say yes; how to undo it is said before.
     let (done, said) = join(&prepared, "wlan1", BY_LOOPBACK, &["--anyway"]).await?;
     assert!(!done && said.contains("--yes"), "{said}");
-    assert!(said.contains("power button") && said.contains("nobody could look"), "{said}");
+    assert!(
+        said.contains("power button") && said.contains("nobody could look"),
+        "{said}"
+    );
     let (done, said) = join(&prepared, "wlan1", BY_LOOPBACK, &["--yes"]).await?;
     assert!(!done && said.contains("--password-file"), "{said}");
     assert!(!drone.log().contains("another network"), "{}", drone.log());
 
-    let write = [&told as &[&str], &["--id", "hall", "--write", "--wait", "120"]].concat();
+    let write = [
+        &told as &[&str],
+        &["--id", "hall", "--write", "--wait", "120"],
+    ]
+    .concat();
     let (done, said) = join(&prepared, "wlan1", BY_LOOPBACK, &write).await?;
-    assert!(done && said.contains(&format!("found at {at} by site0")), "{said}");
+    assert!(
+        done && said.contains(&format!("found at {at} by site0")),
+        "{said}"
+    );
     assert!(!drone.log().contains(SECRET), "{}", drone.log());
     // The gateway flies it from there on.
     let gateway = prepared.start().await?;
     let written = std::fs::read_to_string(gateway.config_file())?;
-    assert!(written.contains("serial = \"0TQDSIM") && !written.contains(SECRET), "{written}");
+    assert!(
+        written.contains("serial = \"0TQDSIM") && !written.contains(SECRET),
+        "{written}"
+    );
     let client = site.client(&gateway, ADMIN_KEY)?;
     eventually("it is connected by the site's network", || async {
         let path = "/api/drones/hall/status";
@@ -153,7 +166,10 @@ async fn a_tt_is_told_the_ports_of_a_gateway_beside_others_and_a_plain_one_canno
             Simulated::start(&arguments).await
         }
     };
-    let _drones = (start("3.0", "127.0.0.2").await?, start("1.3", "127.0.0.3").await?);
+    let _drones = (
+        start("3.0", "127.0.0.2").await?,
+        start("1.3", "127.0.0.3").await?,
+    );
     let lines = format!(
         "command_port = {port}\nstate_port = 8900\nvideo_port = 11121\n\
          [[drones.drone]]\nid = \"tt\"\nmode = \"real\"\naddress = \"127.0.0.2\"\n\
@@ -162,7 +178,11 @@ async fn a_tt_is_told_the_ports_of_a_gateway_beside_others_and_a_plain_one_canno
     let gateway = Gateway::builder().drones(&lines).start().await?;
     let client = gateway.admin()?;
     eventually("the TT's states come to that port", || async {
-        let status = client.get("/api/drones/tt/status").await?.expect(200).json();
+        let status = client
+            .get("/api/drones/tt/status")
+            .await?
+            .expect(200)
+            .json();
         Ok((status["connection_status"] == "connected").then_some(()))
     })
     .await?;
@@ -177,7 +197,9 @@ async fn a_tt_is_told_the_ports_of_a_gateway_beside_others_and_a_plain_one_canno
     .await?;
     eventually("that the other cannot is said", || async {
         let said = gateway.output();
-        let told = said.lines().find(|line| line.contains("cannot be told other ports"));
+        let told = said
+            .lines()
+            .find(|line| line.contains("cannot be told other ports"));
         Ok(told.filter(|line| line.contains("plain")).map(drop))
     })
     .await?;

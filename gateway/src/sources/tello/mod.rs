@@ -47,10 +47,10 @@ pub(crate) use discovery::{Answer, Found, ask_configured, find_by_serial};
 pub use discovery::{Detection, Method, NotAllowed, Searched, Verification};
 #[cfg(test)]
 pub(crate) use fleet::world;
+pub use fleet::{Fleet, FleetOptions, FleetStats};
 pub(crate) use joining::{
     Look, Met, Talk, look as look_for_network, refusal as interface_refusal, somebody_flies,
 };
-pub use fleet::{Fleet, FleetOptions, FleetStats};
 pub(crate) use plan::check_config;
 pub use roster::{DroneStats, PortView};
 pub use serials::{AcceptError, Serials};

@@ -5,9 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use gateway_tests::gateway::ADMIN_KEY;
-use gateway_tests::{
-    Drone, Flyer, Gateway, WebSocket, drone, eventually, process, simulated,
-};
+use gateway_tests::{Drone, Flyer, Gateway, WebSocket, drone, eventually, process, simulated};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
@@ -119,7 +117,8 @@ pub(crate) async fn together() -> anyhow::Result<()> {
         let status = format!("/api/drones/{id}/status");
         eventually("it is in the air", || async {
             let status = client.get(&status).await?.expect(200).json();
-            let flies = status["flight_status"] == "flying" && status["flight_status_known"] == true;
+            let flies =
+                status["flight_status"] == "flying" && status["flight_status_known"] == true;
             Ok(flies.then_some(()))
         })
         .await?;

@@ -218,7 +218,10 @@ impl Talk {
         }
         // Firmware that has no such question says nothing against it.
         let floor_mm = self.ask("tof?", |reply| match reply {
-            Reply::Text(text) => Some(text.strip_suffix("mm").and_then(|mm| mm.parse::<u32>().ok())),
+            Reply::Text(text) => Some(
+                text.strip_suffix("mm")
+                    .and_then(|mm| mm.parse::<u32>().ok()),
+            ),
             Reply::Error(_) => Some(None),
             _ => None,
         });
