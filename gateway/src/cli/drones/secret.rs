@@ -2,7 +2,7 @@
 //! user of the board can read in the list of processes.
 
 use std::fs;
-use std::io::{self, IsTerminal as _, Read as _, Stdin};
+use std::io::{self, IsTerminal as _, Read as _, Stdin, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -51,6 +51,8 @@ fn typed() -> anyhow::Result<String> {
     // Without signals: one would end this program and leave the terminal silent.
     stty(&["-echo", "-isig", "eol", "^C"])?;
     print!("Password of the network (it is not shown): ");
+    // (Without a line's end it would wait for one.)
+    io::stdout().flush()?;
     let line = line(&input);
     let restored = stty(&[before.trim()]);
     println!();
