@@ -4,7 +4,7 @@
 //! Everything that can be known is looked at before the drone is told anything, and how to
 //! undo it is said before it is asked for: a wrong password makes a drone unreachable.
 
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -150,6 +150,7 @@ fn confirm(who: &Met, args: &JoinArgs) -> anyhow::Result<()> {
         "nobody is there to ask; --yes goes on without"
     );
     print!("Tell {} to join {}? [y/N] ", who.serial, args.ssid);
+    std::io::stdout().flush()?;
     let mut answer = String::new();
     input.lock().read_line(&mut answer)?;
     let is_yes = ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str());

@@ -2,7 +2,7 @@
 //! user of the board can read in the list of processes.
 
 use std::fs;
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Read as _, Stdin, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ use anyhow::{Context as _, ensure};
 const MAX_BYTES: u64 = 4096;
 
 /// What Ctrl-C sends while signals are off, so that the terminal is left as it was found.
-const CTRL_C: char = '\u{3}';
+const CTRL_C: u8 = 3;
 
 /// The password; without a file it is asked for.
 pub(super) fn read(file: Option<&Path>) -> anyhow::Result<String> {
@@ -42,7 +42,7 @@ fn of_file(file: &Path) -> anyhow::Result<String> {
 }
 
 fn typed() -> anyhow::Result<String> {
-    let input = std::io::stdin();
+    let input = io::stdin();
     ensure!(
         input.is_terminal(),
         "nobody is there to type the password; --password-file reads it from a file"
@@ -51,14 +51,26 @@ fn typed() -> anyhow::Result<String> {
     // Without signals: one would end this program and leave the terminal silent.
     stty(&["-echo", "-isig", "eol", "^C"])?;
     print!("Password of the network (it is not shown): ");
-    let mut line = String::new();
-    let outcome = input.lock().read_line(&mut line);
+    // (Without a line's end it would wait for one.)
+    io::stdout().flush()?;
+    let line = line(&input);
     let restored = stty(&[before.trim()]);
     println!();
-    outcome?;
     restored?;
-    ensure!(!line.contains(CTRL_C), "nothing was sent");
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+    line?.context("nothing was sent")
+}
+
+/// One line; none if Ctrl-C ended it.
+fn line(input: &Stdin) -> anyhow::Result<Option<String>> {
+    let mut line = Vec::new();
+    for byte in input.lock().bytes().take(MAX_BYTES as usize) {
+        match byte? {
+            CTRL_C => return Ok(None),
+            b'\n' | b'\r' => break,
+            byte => line.push(byte),
+        }
+    }
+    Ok(Some(String::from_utf8(line)?))
 }
 
 /// `stty` on the terminal that is the standard input; what it prints.
