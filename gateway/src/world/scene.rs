@@ -205,7 +205,28 @@ impl Author {
             let pause_ms = *self.one(&[0, 50, 300, 1_000, 2_500, 5_000]);
             self.now_ms += self.rng.below(pause_ms + 1);
         }
+        if self.rng.chance(4) {
+            self.latch(&mut scene);
+        }
         scene
+    }
+
+    /// A stop is pressed and let go, nobody resets it, and the process is killed: it holds.
+    fn latch(&mut self, scene: &mut Scene) {
+        let who = self.who(scene, true);
+        let takes_off = Act::Command(who, 0, Command::Takeoff);
+        let acts = [
+            (0, Act::Press(who.gateway)),
+            (1_500, Act::Release(who.gateway)),
+            // Until it has landed, and has shown the ground again.
+            (20_000, Act::Restart(who.gateway, 500)),
+            (6_000, takes_off),
+        ];
+        for (after_ms, act) in acts {
+            scene.ends_ms += after_ms;
+            scene.acts.push((scene.ends_ms, act));
+        }
+        scene.ends_ms += 3_000;
     }
 
     /// Both were asked who they are, and come back at each other's address.

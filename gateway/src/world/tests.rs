@@ -286,7 +286,16 @@ fn shows(sabotage: Sabotage, seed: u64) -> bool {
         let scene = Scene::of(seed);
         scene.drones.len() == 2 && scene.acts.iter().any(|(_, act)| matches!(act, Act::Swap))
     };
-    sabotage != Sabotage::FlownAllTheSame || swaps()
+    let latches = || {
+        let scene = Scene::of(seed);
+        let restarts = |(_, act): &(u64, Act)| matches!(act, Act::Restart(_, 500));
+        scene.acts.iter().any(restarts)
+    };
+    match sabotage {
+        Sabotage::FlownAllTheSame => swaps(),
+        Sabotage::LostLatches => latches(),
+        _ => true,
+    }
 }
 
 /// Most scenes that a sabotage may go unnoticed in.

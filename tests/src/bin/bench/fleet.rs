@@ -89,7 +89,7 @@ pub(crate) async fn together() -> anyhow::Result<()> {
     let gateway = builder.drones(&group).start().await?;
     let client = gateway.admin()?;
     let flyer = Flyer::open(&client).await?;
-    let (heard, mut arrivals) = tokio::sync::mpsc::unbounded_channel();
+    let (heard, mut arrivals) = tokio::sync::mpsc::channel(MEMBERS);
     let mut peers = Vec::new();
     for (n, id) in ids.iter().enumerate() {
         let peer = Drone::at(gateway.block().host(n as u8 + 2)).await?;
@@ -105,7 +105,7 @@ pub(crate) async fn together() -> anyhow::Result<()> {
             let _streaming = streaming;
             while let Ok((text, from)) = peer.hear().await {
                 let is_turn = text.starts_with("cw ");
-                if is_turn && heard.send(Instant::now()).is_err() {
+                if is_turn && heard.send(Instant::now()).await.is_err() {
                     return;
                 }
                 let answer = if text == "battery?" { "80" } else { "ok" };
@@ -139,7 +139,8 @@ pub(crate) async fn together() -> anyhow::Result<()> {
             anyhow::Ok(())
         };
         let (answer, all) = tokio::join!(answer, all);
-        (all?, answer?.expect(200));
+        all?;
+        answer?.expect(200);
         let [Some(one), Some(last)] = [times.iter().min(), times.iter().max()] else {
             continue;
         };
