@@ -89,7 +89,7 @@ pub(crate) async fn together() -> anyhow::Result<()> {
     let gateway = builder.drones(&group).start().await?;
     let client = gateway.admin()?;
     let flyer = Flyer::open(&client).await?;
-    let (heard, mut arrivals) = tokio::sync::mpsc::channel(MEMBERS);
+    let (heard, mut arrivals) = tokio::sync::mpsc::channel(usize::from(MEMBERS));
     let mut peers = Vec::new();
     for (n, id) in ids.iter().enumerate() {
         let peer = Drone::at(gateway.block().host(n as u8 + 2)).await?;
