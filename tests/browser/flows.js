@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { fleet } from './fleet.js';
+import { journey } from './journey.js';
 import { ADMIN_KEY, card, DRONE, hold, open, person, READER_KEY, serious, signIn, until } from './world.js';
 
 const gone = (locator) => locator.waitFor({ state: 'detached' });
@@ -645,6 +647,8 @@ async function trust({ browser, gateway, who }) {
 /** In their order: what stops the gateway comes last. */
 export const FLOWS = {
   weight,
+  journey,
+  fleet,
   signingIn,
   flying,
   sticks,

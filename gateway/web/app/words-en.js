@@ -61,6 +61,8 @@ export const EN = {
   'level.error': 'Error',
   'level.critical': 'Critical',
   'home.waiting': "Waiting for the drones' state…",
+  'home.find': 'Find drones by name or state',
+  'home.noSuch': 'No such drone',
   'home.none': 'No drone is set up yet',
   'home.none.how': "Drones are set in the gateway's file, section [[drones.drone]]. They show up here after a restart.",
   'card.more': 'and {n} more',

@@ -61,6 +61,8 @@ export const JA = {
   'level.error': '異常',
   'level.critical': '重大',
   'home.waiting': 'ドローンの状態を待っています…',
+  'home.find': 'ドローンを探す（名前・状態）',
+  'home.noSuch': '該当するドローンはありません',
   'home.none': 'ドローンがまだ設定されていません',
   'home.none.how':
     'ドローンはゲートウェイの設定ファイルの [[drones.drone]] セクションで設定します。再起動後、ここに表示されます。',
