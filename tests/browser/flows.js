@@ -480,7 +480,7 @@ async function slowNetwork({ browser, gateway, who }) {
     .getByRole('dialog')
     .getByRole('button', { name: t('takeOff'), exact: true })
     .click();
-  const told = page.getByRole('alert').filter({ hasText: t('failure.timeout') });
+  const told = page.getByRole('alert').filter({ hasText: t('failure.unsure') });
   await told.first().waitFor();
   await answersAfter(0);
   await told
