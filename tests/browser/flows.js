@@ -544,6 +544,7 @@ async function restart({ browser, gateway, who }) {
   await lost.waitFor();
   assert.ok(Date.now() - stopped < 8000, `said live for ${Date.now() - stopped} ms`);
   await page.locator('article .heard.old').first().waitFor();
+  await until('nothing old is called well', async () => (await page.getByText(t('level.calm')).count()) === 0);
   await gateway.begin();
   const begun = Date.now();
   await live.waitFor();

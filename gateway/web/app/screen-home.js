@@ -87,12 +87,12 @@ function Card({ drone, open, isDense }) {
     ({ first }) => drone.connection_status === 'connected' || !/^Drone (lost|not heard)$/.test(first.title),
   );
   const lines = batteryLines();
-  return html`<article class=${`card level-${level ?? 'calm'} ${isFlying(drone) ? 'flying' : ''} ${isDense ? 'dense' : ''}`} aria-label=${drone.name}>
+  return html`<article class=${`card level-${level ?? (isDim ? 'old' : 'calm')} ${isFlying(drone) ? 'flying' : ''} ${isDense ? 'dense' : ''}`} aria-label=${drone.name}>
     <div class="row between top">
       <h2><a href=${`#/drone/${encodeURIComponent(drone.id)}`}>${drone.name}</a></h2>
-      <${Level} level=${level} />
+      <${Level} level=${level} isDim=${isDim} />
     </div>
-    <p class="state"><strong>${stateWord(drone)}</strong>${wish ? html` <span class="wish">${t(`wish.${wish.phase}`, { command: of('command', wish.command) })}</span>` : null}</p>
+    <p class=${isDim ? 'state dim' : 'state'}><strong>${stateWord(drone)}</strong>${wish ? html` <span class="wish">${t(`wish.${wish.phase}`, { command: of('command', wish.command) })}</span>` : null}</p>
     ${drone.connection_status !== 'connected' && reasonWords(drone.reason) ? html`<p class="advice">${reasonWords(drone.reason)}</p>` : null}
     <div class=${isDim ? 'values dim' : 'values'}>
       <${Battery} drone=${drone} lines=${lines} />
