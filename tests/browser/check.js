@@ -125,7 +125,7 @@ try {
     for (const [name, flow] of Object.entries(FLOWS)) {
       if (wanted.includes(name))
         await run(`${name}, ${who.language}, ${who.size.join('×')}`, async () =>
-          check(await flow({ browser, gateway, who })),
+          check(await flow({ browser, gateway, who, shots })),
         );
     }
   }

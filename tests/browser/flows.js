@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { fleet } from './fleet.js';
+import { journey } from './journey.js';
 import { ADMIN_KEY, card, DRONE, hold, open, person, READER_KEY, serious, signIn, until } from './world.js';
 
 const gone = (locator) => locator.waitFor({ state: 'detached' });
@@ -478,7 +480,7 @@ async function slowNetwork({ browser, gateway, who }) {
     .getByRole('dialog')
     .getByRole('button', { name: t('takeOff'), exact: true })
     .click();
-  const told = page.getByRole('alert').filter({ hasText: t('failure.timeout') });
+  const told = page.getByRole('alert').filter({ hasText: t('failure.unsure') });
   await told.first().waitFor();
   await answersAfter(0);
   await told
@@ -542,6 +544,7 @@ async function restart({ browser, gateway, who }) {
   await lost.waitFor();
   assert.ok(Date.now() - stopped < 8000, `said live for ${Date.now() - stopped} ms`);
   await page.locator('article .heard.old').first().waitFor();
+  await until('nothing old is called well', async () => (await page.getByText(t('level.calm')).count()) === 0);
   await gateway.begin();
   const begun = Date.now();
   await live.waitFor();
@@ -645,6 +648,8 @@ async function trust({ browser, gateway, who }) {
 /** In their order: what stops the gateway comes last. */
 export const FLOWS = {
   weight,
+  journey,
+  fleet,
   signingIn,
   flying,
   sticks,

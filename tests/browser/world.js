@@ -1,6 +1,6 @@
 // What a check runs in: the real program as `demo`, and Debian's Chromium.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
@@ -39,6 +39,15 @@ const freeUdp = () =>
     });
   });
 
+/** For state, commands and video. */
+export const freePorts = async () => [await freeUdp(), await freeUdp(), await freeUdp()];
+
+/** What `keys qr` of the command line prints: the link under the code. */
+export function linkOf({ binary, work, port }) {
+  const where = ['--state-dir', join(work, 'state'), '--address', `127.0.0.1:${port}`];
+  return /https:\S+#\S*signin=\S+/.exec(execFileSync(binary, ['keys', 'qr', '--no-code', ...where]).toString())[0];
+}
+
 /** Waits until `look` gives something; what it threw last is told when it never does. */
 export async function until(what, look, patienceMs = PATIENCE_MS) {
   const end = Date.now() + patienceMs;
@@ -57,12 +66,18 @@ export async function until(what, look, patienceMs = PATIENCE_MS) {
 
 /** The demo on ports of its own; it can be stopped and started again with what it kept. */
 export class Gateway {
-  static async start(binary) {
-    const made = new Gateway();
+  /** A folder and ports; nothing runs yet. */
+  static async prepare(binary) {
+    const made = new this();
     made.binary = binary;
     made.work = mkdtempSync(join(tmpdir(), 'page-check-'));
     [made.port, made.plainPort] = [await freeTcp(), await freeTcp()];
-    const udp = [await freeUdp(), await freeUdp(), await freeUdp()];
+    return made;
+  }
+
+  static async start(binary) {
+    const made = await Gateway.prepare(binary);
+    const udp = await freePorts();
     made.arguments = [
       'demo',
       '--still',

@@ -14,12 +14,16 @@ export const troubles = signal([]);
 /** Keys of what is under way. @type {import('../vendor/signals.js').Signal<Set<string>>} */
 export const busy = signal(new Set());
 
-/** What was done last, for a reader of the screen. @type {import('../vendor/signals.js').Signal<string>} */
+/** What was done last, shown for a while. @type {import('../vendor/signals.js').Signal<string>} */
 export const said = signal('');
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let unsaid;
 
 /** @param {string} text */
 export function say(text) {
   said.value = text;
+  clearTimeout(unsaid);
+  unsaid = setTimeout(say, 6000, '');
 }
 
 /** @param {Trouble} trouble */

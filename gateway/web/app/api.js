@@ -16,7 +16,7 @@ export const credentials = { key: null, flyer: null };
 /** What became of a request that did not succeed. */
 export class Failure extends Error {
   /**
-   * @param {'offline' | 'timeout' | 'refused'} kind
+   * @param {'offline' | 'timeout' | 'unsure' | 'refused'} kind
    * @param {{ status?: number, code?: string, message?: string, retryAfterS?: number }} [facts]
    */
   constructor(kind, { status = 0, code = '', message = '', retryAfterS = 0 } = {}) {
@@ -70,7 +70,9 @@ export async function send(
       signal: AbortSignal.timeout(patienceMs),
     });
   } catch (error) {
-    throw new Failure(/** @type {Error} */ (error).name === 'TimeoutError' ? 'timeout' : 'offline');
+    // (What was asked for may have arrived, and be done yet: it did not fail.)
+    const late = method === 'GET' ? 'timeout' : 'unsure';
+    throw new Failure(/** @type {Error} */ (error).name === 'TimeoutError' ? late : 'offline');
   }
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
@@ -150,7 +152,7 @@ const REFUSALS = [
  */
 export function inWords(error) {
   if (!(error instanceof Failure)) return t('failure.unknown');
-  if (error.kind !== 'refused') return t(error.kind === 'timeout' ? 'failure.timeout' : 'failure.offline');
+  if (error.kind !== 'refused') return t(`failure.${error.kind}`);
   const known = REFUSALS.find(([pattern]) => pattern.test(error.words));
   if (known) return t(known[1]);
   if (error.status === 429) return t('failure.tooMany', { n: error.retryAfterS || 60 });

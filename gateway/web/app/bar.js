@@ -28,7 +28,7 @@ function Link() {
 function Counts() {
   const open = grouped((alerts.value ?? []).filter((alert) => !alert.acknowledged));
   return html`<a class="counts" href="#/alerts"><span class="hidden">${t('bar.alerts')}</span>
-    ${open.length ? counts(open).map(([level, count]) => html`<${Level} key=${level} level=${level} count=${count} />`) : html`<${Level} level=${null} />`}</a>`;
+    ${open.length ? counts(open).map(([level, count]) => html`<${Level} key=${level} level=${level} count=${count} />`) : html`<${Level} level=${null} isDim=${!isLive.value} />`}</a>`;
 }
 
 function Language() {

@@ -51,7 +51,7 @@ function Page() {
       ${installed.value ? html`<p class="note row between">${t('updated')} <button type="button" onClick=${() => location.reload()}>${t('reload')}</button></p>` : null}
       <${Screen} key=${`${screen}/${place.value.id}`} /></main>
     <${Troubles} />
-    <p class="hidden" aria-live="polite">${said.value}</p>`;
+    <p class="said" aria-live="polite">${said.value}</p>`;
 }
 
 /** @param {Event} event */

@@ -93,10 +93,9 @@ let lastLook = 0;
 let lastRules = 0;
 let isLooking = false;
 
-/** Something was heard of the gateway now. */
+/** Something was heard of the gateway now; ages move with the clock, never with each message. */
 function heard() {
   heardAt.value = nowMs();
-  clock.value = heardAt.value;
 }
 
 /**

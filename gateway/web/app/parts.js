@@ -34,8 +34,9 @@ export function Icon({ name }) {
   return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d=${ICONS[name]} /></svg>`;
 }
 
-/** A level as a word in its colour. @param {{ level: string | null, count?: number }} props */
-export function Level({ level, count }) {
+/** A level as a word in its colour; what is old is never called well. @param {{ level: string | null, count?: number, isDim?: boolean }} props */
+export function Level({ level, count, isDim }) {
+  if (isDim && !level) return null;
   if (!level) return html`<span class="chip level-calm">${t('level.calm')}</span>`;
   return html`<span class=${`chip level-${level}`}>${of('level', level)}${count ? html` <b>${count}</b>` : ''}</span>`;
 }

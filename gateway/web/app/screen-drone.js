@@ -100,11 +100,11 @@ export function DronePage() {
   const wish = wishes.value.get(drone.id);
   const why = reasonWords(drone.reason);
   return html`<p><a href="#/home">← ${t('nav.home')}</a></p>
-    <div class="row between"><h1>${drone.name}</h1><${Level} level=${level} /></div>
+    <div class="row between"><h1>${drone.name}</h1><${Level} level=${level} isDim=${isDim} /></div>
     <div class="drone-page">
       <div>
-        <section class=${`panel card level-${level ?? 'calm'}`} aria-label=${t('state')}>
-          <p class="state"><strong>${stateWord(drone)}</strong>${wish ? html` <span class="wish">${t(`wish.${wish.phase}`, { command: of('command', wish.command) })}</span>` : null}</p>
+        <section class=${`panel card level-${level ?? (isDim ? 'old' : 'calm')}`} aria-label=${t('state')}>
+          <p class=${isDim ? 'state dim' : 'state'}><strong>${stateWord(drone)}</strong>${wish ? html` <span class="wish">${t(`wish.${wish.phase}`, { command: of('command', wish.command) })}</span>` : null}</p>
           ${why ? html`<p class="advice">${why}</p>` : null}
           <div class=${isDim ? 'values dim' : 'values'}>
             <${Battery} drone=${drone} lines=${batteryLines()} />

@@ -1,6 +1,6 @@
 // The floor: every drone, the one that needs somebody first.
 
-import { useEffect, useRef, useState } from '../vendor/hooks.js';
+import { useEffect, useMemo, useRef, useState } from '../vendor/hooks.js';
 import { busy } from './acts.js';
 import { event, sentence } from './alert-words.js';
 import { Battery, batteryLines, checks, lastWord, reasonWords, stateWord, whoFlies } from './drone-parts.js';
@@ -12,6 +12,7 @@ import { HeldCheck, useHeld, Veto } from './held.js';
 import { html } from './html.js';
 import { bySubject, grouped, inOrder, isFlying, levelOf } from './order.js';
 import { Dialog, Level } from './parts.js';
+import { folded } from './session.js';
 import { alerts, drones, may, names, OLD_AFTER_MS, silence } from './state.js';
 import { of, t } from './words.js';
 
@@ -62,7 +63,7 @@ export function FlightButtons({ drone, open }) {
   return html`<div class="row actions">
     ${
       may('write') &&
-      html`<button type="button" class=${isDown ? 'primary' : ''} aria-busy=${isBusy('takeoff')} disabled=${!isDown || drone.connection_status !== 'connected'}
+      html`<button type="button" class=${isDown && !open.length ? 'primary' : ''} aria-busy=${isBusy('takeoff')} disabled=${!isDown || drone.connection_status !== 'connected'}
       onClick=${() => setAsking(true)}>${t('takeOff')}</button>`
     }
     ${
@@ -81,17 +82,17 @@ function Card({ drone, open, isDense }) {
   const silentS = silence(drone);
   const isDim = silentS === null || silentS * 1000 > OLD_AFTER_MS;
   const wish = wishes.value.get(drone.id);
-  // (That it is lost says its state already.)
+  // (That it is not heard says its state already.)
   const groups = grouped(open).filter(
-    ({ first }) => !(drone.connection_status === 'error' && first.title === 'Drone lost'),
+    ({ first }) => drone.connection_status === 'connected' || !/^Drone (lost|not heard)$/.test(first.title),
   );
   const lines = batteryLines();
-  return html`<article class=${`card level-${level ?? 'calm'} ${isFlying(drone) ? 'flying' : ''} ${isDense ? 'dense' : ''}`} aria-label=${drone.name}>
+  return html`<article class=${`card level-${level ?? (isDim ? 'old' : 'calm')} ${isFlying(drone) ? 'flying' : ''} ${isDense ? 'dense' : ''}`} aria-label=${drone.name}>
     <div class="row between top">
       <h2><a href=${`#/drone/${encodeURIComponent(drone.id)}`}>${drone.name}</a></h2>
-      <${Level} level=${level} />
+      <${Level} level=${level} isDim=${isDim} />
     </div>
-    <p class="state"><strong>${stateWord(drone)}</strong>${wish ? html` <span class="wish">${t(`wish.${wish.phase}`, { command: of('command', wish.command) })}</span>` : null}</p>
+    <p class=${isDim ? 'state dim' : 'state'}><strong>${stateWord(drone)}</strong>${wish ? html` <span class="wish">${t(`wish.${wish.phase}`, { command: of('command', wish.command) })}</span>` : null}</p>
     ${drone.connection_status !== 'connected' && reasonWords(drone.reason) ? html`<p class="advice">${reasonWords(drone.reason)}</p>` : null}
     <div class=${isDim ? 'values dim' : 'values'}>
       <${Battery} drone=${drone} lines=${lines} />
@@ -107,14 +108,22 @@ function Card({ drone, open, isDense }) {
 
 /** So few cards may fill a screen on the wall. */
 const FEW = 6;
+/** As it is looked for, however it is typed. @param {string} text */
+const plain = (text) => folded(text).toLowerCase();
 /** How many cards are too many for large ones. */
 const DENSE_FROM = 13;
 
+/** A card whose drone and alerts are the same as before is not drawn again. @type {Alert[]} */
+const NONE = [];
+
 export function Home() {
   const list = drones.value;
-  const open = bySubject(alerts.value ?? []);
+  const open = useMemo(() => bySubject(alerts.value ?? NONE), [alerts.value]);
   const sorted = inOrder(list ?? [], open);
   const { order, touch } = useStillOrder(sorted.map(({ id }) => id));
+  const [wanted, setWanted] = useState('');
+  const isWanted = (/** @type {Drone} */ drone) =>
+    plain(drone.name + drone.id + stateWord(drone)).includes(plain(wanted));
   const byId = new Map((list ?? []).map((drone) => [drone.id, drone]));
   const others = grouped((alerts.value ?? []).filter((alert) => !byId.has(alert.subject) && !alert.acknowledged));
   useEffect(() => {
@@ -130,13 +139,20 @@ export function Home() {
     }
     ${list === null ? html`<p class="empty" aria-live="polite">${t('home.waiting')}</p>` : null}
     ${list?.length === 0 ? html`<div class="empty"><h2>${t('home.none')}</h2><p>${t('home.none.how')}</p></div>` : null}
+    ${
+      order.length > FEW
+        ? html`<input type="search" class="find" aria-label=${t('home.find')} placeholder=${t('home.find')} value=${wanted} onInput=${(/** @type {any} */ event) => setWanted(event.target.value)} />`
+        : null
+    }
+    ${wanted && !list?.some(isWanted) ? html`<p class="empty">${t('home.noSuch')}</p>` : null}
     <div class=${`cards ${order.length <= FEW ? 'few' : order.length >= DENSE_FROM ? 'many' : ''}`} onPointerDown=${touch} onFocusCapture=${touch}>
       ${order
         .map((id) => byId.get(id))
         .filter((drone) => drone !== undefined)
+        .filter(isWanted)
         .map(
           (drone) =>
-            html`<${Card} key=${drone.id} drone=${drone} open=${open.get(drone.id) ?? []} isDense=${order.length >= DENSE_FROM} />`,
+            html`<${Card} key=${drone.id} drone=${drone} open=${open.get(drone.id) ?? NONE} isDense=${order.length >= DENSE_FROM} />`,
         )}
     </div>
     <${Groups} /><${Happenings} />`;

@@ -1,7 +1,7 @@
 // Keys: who may do what, a new one shown once with its code to scan, revoking.
 
 import { useState } from '../vendor/hooks.js';
-import { act, say } from './acts.js';
+import { act } from './acts.js';
 import { ask, post } from './api.js';
 import { dateTime, UNKNOWN, when } from './format.js';
 import { html } from './html.js';
@@ -68,10 +68,11 @@ function KeyForm({ onMade, onClose }) {
 
 /** Shown once; the link signs in once where the gateway gives one. @param {{ made: any, onClose: () => void }} props */
 function Made({ made, onClose }) {
-  const copy = () => navigator.clipboard?.writeText(made.api_key).then(() => say(t('said.copied')));
+  const [isCopied, setCopied] = useState(false);
+  const copy = () => navigator.clipboard?.writeText(made.api_key).then(() => setCopied(true));
   return html`<${Dialog} title=${t('key.made', { name: made.name })} onClose=${onClose}><p>${t('key.once')}</p><p class="secret">${made.api_key}</p>
     ${made.link ? html`<${Code} rows=${made.link.qr} label=${t('key.code')} /><p>${t('key.codeLink')}</p><p class="secret">${made.link.url}</p>` : null}
-    <div class="row end"><button type="button" onClick=${copy}>${t('copy')}</button><button type="button" class="primary" onClick=${onClose}>${t('key.kept')}</button></div><//>`;
+    <div class="row end"><button type="button" onClick=${copy}>${t(isCopied ? 'said.copied' : 'copy')}</button><button type="button" class="primary" onClick=${onClose}>${t('key.kept')}</button></div><//>`;
 }
 
 export function Keys() {

@@ -181,7 +181,7 @@ export function Rules() {
   const [shown, setShown] = useState(/** @type {any} */ (undefined));
   const [doomed, setDoomed] = useState(/** @type {any} */ (null));
   return html`<div class="row"><button type="button" class="primary" onClick=${() => setShown(null)}>${t('rule.new')}</button></div>
-    <ul class="list">${rules.value.map(
+    <ul class="list">${[...rules.value].reverse().map(
       (rule) => html`<li key=${rule.name} class=${rule.enabled ? '' : 'dim'}>
       <div><${Level} level=${rule.level} /> <b>${of('metric', rule.metric)}</b> ${FLAGS.includes(rule.metric) ? '' : limit(rule.operator, rule.metric, rule.threshold)}
         <br /><small class="quiet">${rule.source ? subjectName(rule.source, names.value) : t('rule.everySource')}${rule.for_s ? ` · ${t('rule.forS', { n: rule.for_s })}` : ''} · ${of('origin', rule.origin)}${rule.enabled ? '' : ` · ${t('rule.off')}`}</small></div>

@@ -34,6 +34,8 @@ test('one is one, and more are more', () => {
 test('failures are told apart in words', () => {
   language.value = 'ja';
   assert.equal(inWords(new Failure('timeout')), 'ゲートウェイから時間内に応答がありません。');
+  // A command that nobody answered may fly the drone yet.
+  assert.match(inWords(new Failure('unsure')), /実行された可能性/);
   assert.equal(inWords(new Failure('refused', { status: 401, code: 'HTTP_401' })), 'キーが正しくありません。');
   assert.equal(
     inWords(
