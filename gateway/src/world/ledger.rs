@@ -80,6 +80,10 @@ pub(super) struct Ledger {
     /// When the air was last as slow as this, and until when what it holds may arrive.
     pub(super) slow_ms: u64,
     slow_until_ms: u64,
+    /// For how long each drone, by its place, has lately been out of every gateway's reach:
+    /// it goes on as it was last told.
+    pub(super) unreached_ms: Vec<u64>,
+    kept_ms: u64,
 }
 
 impl Ledger {
@@ -93,6 +97,21 @@ impl Ledger {
             flown_since: vec![None; drones],
             slow_ms: 0,
             slow_until_ms: 0,
+            unreached_ms: vec![0; drones],
+            kept_ms: 0,
+        }
+    }
+
+    /// Counts the time since the last look against those that nobody could reach, and lets
+    /// what was counted before go slowly: a landing for its height is announced before.
+    pub(super) fn reach(&mut self, now_ms: u64, is_reached: impl Fn(usize) -> bool) {
+        let passed_ms = now_ms - self.kept_ms;
+        self.kept_ms = now_ms;
+        for (drone, unreached_ms) in self.unreached_ms.iter_mut().enumerate() {
+            *unreached_ms = match is_reached(drone) {
+                true => unreached_ms.saturating_sub(passed_ms / 16),
+                false => *unreached_ms + passed_ms,
+            };
         }
     }
 

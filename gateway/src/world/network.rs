@@ -105,6 +105,13 @@ impl Network {
         });
     }
 
+    /// Whether a way between these two is out.
+    pub(super) fn is_out(&self, drone: usize, gateway: usize, now_ms: u64) -> bool {
+        let of = |outage: &Outage| (outage.drone, outage.gateway) == (drone, gateway);
+        let mut outages = self.outages.iter();
+        outages.any(|outage| of(outage) && now_ms < outage.until_ms)
+    }
+
     /// Every way is free again, and the air is clear.
     pub(super) fn heal(&mut self) {
         self.outages.clear();

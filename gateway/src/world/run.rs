@@ -436,6 +436,17 @@ impl World {
     fn ledger_keeps(&mut self) {
         let longest_ms = self.network.weather.longest_ms();
         let mut told = Vec::new();
+        let (network, now_ms) = (&self.network, self.now_ms);
+        let reached: Vec<bool> = (0..self.crafts.len())
+            .map(|drone| {
+                let mut sites = self.sites.iter().enumerate();
+                sites.any(|(gateway, site)| {
+                    let is_there = site.gateway.is_some() && site.plugged_ms.is_none();
+                    is_there && !network.is_out(drone, gateway, now_ms)
+                })
+            })
+            .collect();
+        self.ledger.reach(now_ms, |drone| reached[drone]);
         let (crafts, sites) = (&self.crafts, &mut self.sites);
         self.ledger
             .keep(self.now_ms, longest_ms, crafts, sites, &mut told);

@@ -212,6 +212,11 @@ impl Motion {
         heard >= begun && heard.since(begun) >= STILL_FOR
     }
 
+    /// Whether it moves, as the newest state says.
+    pub(super) fn moves(&self) -> bool {
+        self.heard.is_some() && self.still_since.is_none()
+    }
+
     /// Whether it sinks at `now`.
     pub(super) fn sinks(&self, now: Mono) -> bool {
         self.sank.is_some_and(|at| now.since(at) <= SINKS_FOR)

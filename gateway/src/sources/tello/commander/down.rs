@@ -144,6 +144,17 @@ impl<T> DownCommands<T> {
             .flat_map(|active| active.waiting.iter_mut())
     }
 
+    /// The system did not take what was just sent: it is tried again soon, and a drone that
+    /// sinks for another reason holds nobody's wish back.
+    pub(super) fn not_sent(&mut self) {
+        if let Some(active) = &mut self.active
+            && active.what == Down::Land
+        {
+            active.sends = active.sends.saturating_sub(1);
+            active.retry_soon();
+        }
+    }
+
     /// Whether a landing was neither confirmed nor ended in its time.
     pub(super) fn is_overdue(&self) -> bool {
         self.active.as_ref().is_some_and(|active| active.overdue)

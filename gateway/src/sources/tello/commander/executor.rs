@@ -6,6 +6,7 @@ mod guarding;
 mod judging;
 mod kinds;
 mod rivalry;
+mod runaway;
 mod sticking;
 mod ticket;
 mod wire;
@@ -33,6 +34,7 @@ use crate::sources::vehicles::{
     CommandError, Controls, Flight, LinkState, Operator, Outcome, Phase, Refusal, TakeoffGate,
 };
 use kinds::{flies, leads_down};
+use runaway::Runaway;
 use ticket::{Asker, Ticket};
 
 /// How often the guard looks.
@@ -113,6 +115,8 @@ pub(in super::super) struct CommandExecutor {
     stream_forsaken: bool,
     /// Whether the down-command under way has not left the gateway yet.
     down_unsent: bool,
+    /// Whether it may still follow a stick of before the gateway's start.
+    runaway: Runaway,
     identity: Identity,
     /// Why it is taken for another drone, in words.
     mistaken: Option<Arc<str>>,
@@ -151,6 +155,7 @@ impl CommandExecutor {
             stream_asked: None,
             stream_forsaken: false,
             down_unsent: false,
+            runaway: Runaway::None,
             identity: Identity::default(),
             mistaken: None,
         }
@@ -159,6 +164,7 @@ impl CommandExecutor {
     /// The drone was in the air when the gateway last ran, and may be until `until`.
     pub(in super::super) fn recall(&mut self, until: Mono) {
         self.belief.recall(until);
+        self.runaway = Runaway::Sought(None);
     }
 
     /// What the drone is doing, and what that rests on.
@@ -357,6 +363,7 @@ impl CommandExecutor {
         self.queue.tick(about.now, &mut todo);
         self.ask_who_it_is(about, &mut todo);
         let mut out = self.carry_out(todo, about);
+        self.brake_runaway(about);
         out.extend(self.move_sticks(about));
         if std::mem::take(&mut self.stream_forsaken) {
             out.extend(self.ask_unwished(Command::StreamOff, about));

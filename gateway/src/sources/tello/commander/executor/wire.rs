@@ -67,6 +67,7 @@ impl CommandExecutor {
                     wish.take_back_sent();
                 }
             }
+            self.down.not_sent();
         } else if let Some(place) = steps.iter().rposition(is_it) {
             let outcome = Outcome::Unsent(error.to_owned());
             if self.queue.unsent(command, &outcome, about.now, &mut todo) {
