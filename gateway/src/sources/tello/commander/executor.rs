@@ -115,7 +115,7 @@ pub(in super::super) struct CommandExecutor {
     stream_forsaken: bool,
     /// Whether the down-command under way has not left the gateway yet.
     down_unsent: bool,
-    /// Whether it may still follow a stick of before the gateway's start.
+    /// Whether it goes on by a stick that nobody holds.
     runaway: Runaway,
     identity: Identity,
     /// Why it is taken for another drone, in words.
@@ -155,7 +155,7 @@ impl CommandExecutor {
             stream_asked: None,
             stream_forsaken: false,
             down_unsent: false,
-            runaway: Runaway::None,
+            runaway: Runaway::default(),
             identity: Identity::default(),
             mistaken: None,
         }
@@ -164,7 +164,7 @@ impl CommandExecutor {
     /// The drone was in the air when the gateway last ran, and may be until `until`.
     pub(in super::super) fn recall(&mut self, until: Mono) {
         self.belief.recall(until);
-        self.runaway = Runaway::Sought(None);
+        self.runaway.recall();
     }
 
     /// What the drone is doing, and what that rests on.

@@ -1,5 +1,6 @@
-//! A drone that still follows the last stick of a gateway that ended in mid-flight: it
-//! heard no zero, and goes on. The next run brakes it as soon as it is seen.
+//! A drone that goes on by the last stick that it heard: one whose gateway ended in
+//! mid-flight, or whose next command was lost. It is braked by centred sticks as soon as
+//! that is seen, for whatever is decided of it takes its time.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use readings::clock::Mono;
 
 use super::super::snapshot::Snapshot;
 use super::CommandExecutor;
-use crate::sources::vehicles::Phase;
+use crate::sources::vehicles::{CEILING_CM, Phase};
 
 /// How long a recalled drone is looked at, once its states come again.
 const LOOKED_AT_FOR: Duration = Duration::from_secs(2);
@@ -16,40 +17,73 @@ const LOOKED_AT_FOR: Duration = Duration::from_secs(2);
 /// whether it sinks.
 const SEEN_AFTER: Duration = Duration::from_millis(250);
 
-/// Whether a drone is looked at for that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Runaway {
-    /// It is not: no flight was recalled, or it is known by now.
-    None,
-    /// It is, since its states came again.
-    Sought(Option<Mono>),
+/// How far above the limit it is braked, and again after so much more: a hovering drone
+/// drifts, and the end of a climb is not exact.
+const OVER_CM: i32 = 30;
+
+/// What is known of a drone that may go on by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Runaway {
+    /// Whether it flew when the gateway last ran, and nothing is known of it since.
+    is_recalled: bool,
+    /// Since when its states come again.
+    seen: Option<Mono>,
+    /// How high it was when it was braked above the limit.
+    braked_at_cm: Option<i32>,
+}
+
+impl Runaway {
+    pub(super) fn recall(&mut self) {
+        self.is_recalled = true;
+    }
 }
 
 impl CommandExecutor {
-    /// Centres the sticks of a recalled drone that moves and does not sink. (One that sinks
-    /// may be landing by itself, which any command would end.)
+    /// Centres the sticks of a drone that moves and does not sink, where nobody holds them.
+    /// (One that sinks may be landing by itself, which any command would end.)
     pub(super) fn brake_runaway(&mut self, about: &Snapshot) {
-        let Runaway::Sought(since) = self.runaway else {
-            return;
-        };
         if !about.is_fresh() {
             return;
         }
-        let since = since.unwrap_or(about.now);
-        self.runaway = Runaway::Sought(Some(since));
-        let is_known = about.now.since(since) > LOOKED_AT_FOR
-            || self.flight(about).phase != Phase::Flying
-            || self.operator.is_some()
-            || self.down.active().is_some()
-            || self.rival.sign().is_some();
-        if is_known {
-            self.runaway = Runaway::None;
-        } else if about.now.since(since) >= SEEN_AFTER
-            && about.motion.moves()
-            && !self.sinks_untold(about)
-        {
-            self.runaway = Runaway::None;
+        let may_be_braked = self.flight(about).phase == Phase::Flying
+            && self.down.active().is_none()
+            && self.rival.sign().is_none()
+            && self.mistaken.is_none();
+        let moves = about.motion.moves() && !self.sinks_untold(about);
+        let is_recalled = self.is_recalled(about.now, may_be_braked);
+        let may_be_braked = may_be_braked && moves && !self.sticks.is_on();
+        if may_be_braked && (is_recalled || self.climbs_over(about)) {
+            self.runaway.is_recalled = false;
             self.sticks.let_go(about.now);
         }
+    }
+
+    /// Whether it flew when the gateway last ran, and has been seen for long enough.
+    fn is_recalled(&mut self, now: Mono, may_be_braked: bool) -> bool {
+        if !self.runaway.is_recalled {
+            return false;
+        }
+        let seen_for = now.since(*self.runaway.seen.get_or_insert(now));
+        let is_known = seen_for > LOOKED_AT_FOR || !may_be_braked || self.operator.is_some();
+        self.runaway.is_recalled = !is_known;
+        !is_known && seen_for >= SEEN_AFTER
+    }
+
+    /// Whether it is above its limit, and higher than when it was last braked for that.
+    fn climbs_over(&mut self, about: &Snapshot) -> bool {
+        let limit_cm = self.guard.policy().height_limit_cm;
+        let limit_cm = limit_cm.map_or(CEILING_CM, i32::from).min(CEILING_CM);
+        let Some(height_cm) = about.height_under_ceiling_cm() else {
+            return false;
+        };
+        if height_cm <= limit_cm {
+            self.runaway.braked_at_cm = None;
+        }
+        let from_cm = self.runaway.braked_at_cm.unwrap_or(limit_cm) + OVER_CM;
+        let climbs = height_cm >= from_cm;
+        if climbs {
+            self.runaway.braked_at_cm = Some(height_cm);
+        }
+        climbs
     }
 }
