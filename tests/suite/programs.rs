@@ -97,7 +97,7 @@ async fn give(client: &Client, (drone, sdk): (&str, u8), text: &str) -> anyhow::
         assert_eq!(status, 400, "{drone}: {text}: {said}");
         return Ok(());
     };
-    let command = Command::parse(text)?;
+    let command = Command::parse(text).unwrap();
     let is_read = matches!(command, Command::Read(_));
     if command.since_sdk() > sdk && !is_read {
         let (status, said) = told(client, drone, &body).await?;

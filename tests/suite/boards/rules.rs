@@ -351,7 +351,7 @@ async fn a_battery_that_is_away_after_a_restart_resolves_nothing() -> anyhow::Re
         alert["id"] == lost["id"] && is_over(alert)
     })
     .await?;
-    let is_low = |alert: &Value| alert["id"] == low["id"];
+    let is_low = |alert: &serde_json::Value| alert["id"] == low["id"];
     assert!(stands(&alert(&admin, "Low Battery", is_low).await?));
     put(&tree, "sys/class/power_supply/BAT1/capacity", "80\n");
     alert(&admin, "Low Battery", |alert| {
