@@ -73,6 +73,13 @@ impl Liar {
         self.writes(&frame);
     }
 
+    /// The answer to whichever ping is under way.
+    fn answers(&mut self) {
+        for nonce in 0..200 {
+            self.says(&ToHost::Pong { nonce, ticks: 0 });
+        }
+    }
+
     /// A frame whose content no board would send.
     fn says_raw(&mut self, content: &impl serde::Serialize) {
         let mut message = [0; 64];
@@ -332,4 +339,64 @@ fn a_board_that_calls_itself_otherwise_at_each_start_is_in_a_boot_loop() {
     liar.wait(10);
     liar.says(&greeting(1, 0));
     assert_eq!(liar.host.stats().restarts, 5);
+}
+
+/// It counts no starts, and never runs for a second: neither its number nor a clock that
+/// goes back by a second tells of them.
+#[test]
+fn a_board_that_starts_anew_under_the_same_number_is_in_a_boot_loop() {
+    let mut liar = Liar::asked(0);
+    for _ in 0..5 {
+        liar.says(&state(false));
+        liar.answers();
+        liar.wait(400);
+        liar.says(&greeting(1, 0));
+        liar.wait(10);
+        // The answer to the hello that this led to is no further start.
+        liar.says(&greeting(1, 0));
+    }
+    let cause = ResetCause::Watchdog;
+    let restarted = LinkEvent::Restarted { cause };
+    let told = liar.events.iter().filter(|event| **event == restarted);
+    assert_eq!((told.count(), liar.host.stats().restarts), (5, 5));
+}
+
+/// Its greeting is lost on the line, and its clock goes back by less than a second.
+#[test]
+fn a_clock_that_goes_back_by_a_moment_is_a_start() {
+    let mut liar = Liar::asked(0);
+    let at = |ticks| ToHost::State {
+        ticks,
+        emergency_stop: false,
+        indicator: IndicatorLevel::Clear,
+        dropped: 0,
+    };
+    for _ in 0..3 {
+        liar.says(&at(100_000));
+        liar.says(&at(350_000));
+        assert!(liar.host.board().is_some());
+        liar.says(&at(100_000));
+        assert!(liar.host.board().is_none(), "whoever it is, it is asked");
+        liar.says(&at(110_000));
+        liar.wait(10);
+        liar.says(&greeting(1, 0));
+    }
+    assert_eq!(liar.host.stats().restarts, 3);
+}
+
+/// What is said to it is lost for seconds: it greets by itself, as a board without a host.
+#[test]
+fn a_board_that_greets_because_it_hears_nobody_has_not_restarted() {
+    let mut liar = Liar::asked(0);
+    liar.says(&state(false));
+    liar.answers();
+    for _ in 0..2 {
+        for _ in 0..5 {
+            liar.wait(1_000);
+            liar.says(&state(false));
+        }
+        liar.says(&greeting(1, 0));
+        liar.answers();
+    }
+    assert_eq!(liar.host.stats().restarts, 0);
 }

@@ -24,6 +24,8 @@ use crate::bridge_line::{alert, bridge, is_over, quiet, section, sensor, stands}
 #[derive(Clone)]
 struct Ways {
     boot: u32,
+    /// Whether it greets anew, as after a start, with the number it has.
+    starts: bool,
     /// Whether anything that it is told arrives.
     hears: bool,
     /// What it says of its stop; nothing while none.
@@ -76,6 +78,7 @@ impl Drop for Liar {
 fn honest() -> Ways {
     Ways {
         boot: 1,
+        starts: false,
         hears: true,
         stop: Some(false),
         name: "probe",
@@ -155,7 +158,8 @@ fn run(mut port: TTYPort, ways: &Mutex<Ways>, ends: &AtomicBool) {
     while !ends.load(Ordering::Acquire) {
         let heard = port.read(&mut bytes).unwrap_or(0);
         let now = ways.lock().unwrap().clone();
-        if greeted != now.boot {
+        let starts = std::mem::take(&mut ways.lock().unwrap().starts);
+        if starts || greeted != now.boot {
             words.greet(now.boot);
             greeted = now.boot;
         }
@@ -367,6 +371,25 @@ async fn a_boot_loop_is_counted_told_once_and_fills_no_log() -> anyhow::Result<(
     let lines = gateway.output().matches("bridge=mast").count()
         + gateway.output().matches("\"bridge\":\"mast\"").count();
     assert!(lines <= 61, "{lines} lines");
+    Ok(())
+}
+
+/// One that starts every 0.4 s and counts none of it.
+#[tokio::test]
+async fn a_boot_loop_under_one_number_is_counted_and_told() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let port = dir.path().join("mast");
+    let liar = Liar::plug_in(&port, honest());
+    let gateway = with(&port).await?;
+    let admin = gateway.admin()?;
+    sensor(&admin, "probe", |sensor| sensor["state"] == "fresh").await?;
+    eventually("five starts", || async {
+        liar.now(|ways| ways.starts = true);
+        let starts = metric(&admin, "bridge_restarts_total").await?;
+        Ok((starts >= 5.0).then_some(()))
+    })
+    .await?;
+    alert(&admin, "Bridge Restarts", "bridge/mast", stands).await?;
     Ok(())
 }
 

@@ -57,7 +57,11 @@ impl Bench {
 
 /// Reads on the test's own thread: however busy the machine is, no read counts as slow.
 pub(crate) fn open(root: &Path) -> Board {
-    Board::open(root, None).expect("board").read_inline()
+    let open = || Board::open(root, None).expect("board");
+    // The first search is not on this thread, and has a deadline that such a machine misses.
+    let mut tries = (0..10).map(|_| open());
+    let in_time = tries.find(|board| board.sensors().hung() == 0);
+    in_time.unwrap_or_else(open).read_inline()
 }
 
 pub(crate) fn put(root: &Path, path: &str, text: &str) {

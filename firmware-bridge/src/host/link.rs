@@ -151,6 +151,7 @@ impl HostLink {
             turn: 0,
             count: 1,
             ports,
+            told: Vec::new(),
             sink,
         };
         let thread = thread::Builder::new()
@@ -278,6 +279,8 @@ struct Worker<P, S> {
     /// How many it named at the last look.
     count: usize,
     ports: P,
+    /// What the session told and the sink has not heard; its capacity is kept.
+    told: Vec<LinkEvent>,
     sink: S,
 }
 
@@ -332,7 +335,9 @@ impl<P: FnMut() -> Vec<PathBuf>, S: FnMut(LinkEvent)> Worker<P, S> {
         while !self.stopping() {
             self.take_wishes();
             let now_us = self.now_us();
-            let due_us = self.session.tick(now_us, &mut self.sink);
+            let told = &mut self.told;
+            let due_us = self.session.tick(now_us, &mut |event| told.push(event));
+            self.tell();
             self.write(port)?;
             self.publish();
             if self.count > 1 && self.session.is_foreign() {
@@ -369,8 +374,10 @@ impl<P: FnMut() -> Vec<PathBuf>, S: FnMut(LinkEvent)> Worker<P, S> {
         let count = port.read(&mut buffer)?;
         let connected = self.session.connected();
         let now_us = self.now_us();
+        let told = &mut self.told;
         self.session
-            .receive(&buffer[..count], now_us, &mut self.sink);
+            .receive(&buffer[..count], now_us, &mut |event| told.push(event));
+        self.tell();
         if self.session.connected() != connected {
             self.backoff.reset();
         }
@@ -379,8 +386,21 @@ impl<P: FnMut() -> Vec<PathBuf>, S: FnMut(LinkEvent)> Worker<P, S> {
 
     fn lost(&mut self, reason: LostReason) {
         let now_us = self.now_us();
-        self.session.lost(reason, now_us, &mut self.sink);
+        let told = &mut self.told;
+        self.session
+            .lost(reason, now_us, &mut |event| told.push(event));
         self.publish();
+        self.tell();
+    }
+
+    /// Hands on what the session told, after the counters: whoever hears of something
+    /// finds it counted.
+    fn tell(&mut self) {
+        if self.told.is_empty() {
+            return;
+        }
+        self.publish();
+        self.told.drain(..).for_each(&mut self.sink);
     }
 
     /// Waits before the next try; only a stop cuts it short.

@@ -124,6 +124,10 @@ pub struct HostSession {
     requests: Requests,
     /// The board's newest stamp; one well before it is a board that restarted.
     newest_ticks: u64,
+    /// The newest stamp that was made as it was sent: those come in their order.
+    sent_ticks: u64,
+    /// When the board answered last since it was asked: it hears the host.
+    answered_us: Option<u64>,
     emergency_stop: Option<bool>,
     /// Whether it was told that this is not known.
     stop_unknown_told: bool,
@@ -173,6 +177,8 @@ impl HostSession {
             indicator_due_us: 0,
             requests: Requests::default(),
             newest_ticks: 0,
+            sent_ticks: 0,
+            answered_us: None,
             emergency_stop: None,
             stop_unknown_told: false,
             is_foreign: false,
@@ -377,8 +383,8 @@ impl HostSession {
         self.is_describing = false;
         self.stop_unknown_told = false;
         self.requests.forsake();
-        self.newest_ticks = 0;
-        self.ping_sent = None;
+        (self.newest_ticks, self.sent_ticks) = (0, 0);
+        (self.ping_sent, self.answered_us) = (None, None);
         self.unanswered = 0;
         self.emergency_stop = None;
         self.stats.indicator = None;

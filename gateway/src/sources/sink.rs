@@ -158,6 +158,17 @@ impl Pipeline {
         }
     }
 
+    /// What is open about `subject` and about what is below it. Allocates: for the start.
+    #[must_use]
+    pub fn open_about(&self, subject: &str) -> Vec<Arc<alerting::Alert>> {
+        let mut open = self.open();
+        open.retain(|alert| {
+            let rest = alert.subject.strip_prefix(subject);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        open
+    }
+
     /// Gives the place of a source to another one of the same kind: the history and
     /// the rules' state of the old one are forgotten. What is open about the old one
     /// is ended by [`Pipeline::resolve_about`].

@@ -310,3 +310,53 @@ async fn of_two_batteries_either_raises_the_alert() -> anyhow::Result<()> {
     alert(&admin, "Critical Battery", is_over).await?;
     Ok(())
 }
+
+/// The empty one of two batteries is taken out, and the gateway does not live to see more:
+/// the other one, after the restart, says nothing of it.
+#[tokio::test]
+async fn a_battery_that_is_away_after_a_restart_resolves_nothing() -> anyhow::Result<()> {
+    let tree = Tree::from_manifest(include_str!(
+        "../../../boards/tests/trees/x86-two-batteries.tree"
+    ))?;
+    put(&tree, "sys/class/power_supply/BAT0/capacity", "90\n");
+    put(&tree, "sys/class/power_supply/BAT1/capacity", "12\n");
+    let config = config(&tree, "lost_after_s = 1");
+    let mut gateway = Gateway::builder().config(&config).start().await?;
+    let admin = gateway.admin()?;
+    let low = alert(&admin, "Low Battery", stands).await?;
+    let bat1 = tree.root().join("sys/class/power_supply/BAT1");
+    let kept = tree.root().join("BAT1");
+    std::fs::rename(&bat1, &kept)?;
+    let lost = alert(&admin, "Board Sensor Lost", stands).await?;
+    gateway.kill().await?;
+    gateway.restart().await?;
+    let admin = gateway.admin()?;
+    sensor(&admin, "power:BAT0:charge", |sensor| {
+        sensor["value"] == 90.0
+    })
+    .await?;
+    // Its words are of this run: by then the other battery was judged.
+    alert(&admin, "Board Sensor Lost", |alert| {
+        alert["id"] == lost["id"] && alert["message"].as_str().unwrap().contains("not there")
+    })
+    .await?;
+    for known in [&low, &lost] {
+        let title = known["title"].as_str().unwrap();
+        let now = alert(&admin, title, |alert| alert["id"] == known["id"]).await?;
+        assert!(stands(&now), "{now}");
+    }
+    // The same one is back, and says itself how it is.
+    std::fs::rename(&kept, &bat1)?;
+    alert(&admin, "Board Sensor Lost", |alert| {
+        alert["id"] == lost["id"] && is_over(alert)
+    })
+    .await?;
+    let is_low = |alert: &serde_json::Value| alert["id"] == low["id"];
+    assert!(stands(&alert(&admin, "Low Battery", is_low).await?));
+    put(&tree, "sys/class/power_supply/BAT1/capacity", "80\n");
+    alert(&admin, "Low Battery", |alert| {
+        is_low(alert) && is_over(alert)
+    })
+    .await?;
+    Ok(())
+}

@@ -15,6 +15,10 @@ use crate::message::{Event, Greeting, ToHost};
 use crate::sensor::{MAX_SENSORS, Sensor};
 use crate::version;
 
+/// How long after an answer a board that greets unasked has begun anew: it greets by
+/// itself only after five seconds without a host, of which the line may take a half.
+const HEARS_US: u64 = 2_500_000;
+
 impl HostSession {
     pub(super) fn hear(&mut self, message: ToHost, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {
         match message {
@@ -188,6 +192,7 @@ impl HostSession {
             self.ping_sent = None;
             self.unanswered = 0;
             self.is_deaf = false;
+            self.answered_us = Some(now_us);
             self.stats.round_trip_us = Some(now_us.saturating_sub(at_us));
         }
     }
@@ -212,7 +217,8 @@ impl HostSession {
 
     /// Whether the board's clock went back. Stamps may wait their turn on the
     /// board, so a second of disorder is none; events and log records may have
-    /// waited for a host, and say nothing.
+    /// waited for a host, and say nothing. Those of states and answers are made as they
+    /// are sent: a board that never runs for a second is found by them.
     fn went_back(&mut self, message: &ToHost, ticks_hz: u32) -> bool {
         let (ToHost::Reading { ticks, .. }
         | ToHost::Fault { ticks, .. }
@@ -221,8 +227,12 @@ impl HostSession {
         else {
             return false;
         };
-        let back = ticks.saturating_add(u64::from(ticks_hz)) < self.newest_ticks;
+        let mut back = ticks.saturating_add(u64::from(ticks_hz)) < self.newest_ticks;
         self.newest_ticks = self.newest_ticks.max(ticks);
+        if matches!(message, ToHost::State { .. } | ToHost::Pong { .. }) {
+            back |= ticks < self.sent_ticks;
+            self.sent_ticks = ticks;
+        }
         back
     }
 
@@ -236,8 +246,12 @@ impl HostSession {
             Phase::Describing { greeting: old, .. } => *old == greeting,
             Phase::Live { board } => board.greeting == greeting,
         };
-        if same {
+        if same && !self.greets_unasked(now_us) {
             return;
+        }
+        if same {
+            // Its start has the number of the one before: it counts its starts wrongly.
+            self.started = self.started.map(|(serial, _)| (serial, None));
         }
         let Some(version) = version::OURS.common(greeting.versions()) else {
             let theirs = greeting.versions();
@@ -274,6 +288,13 @@ impl HostSession {
         }
         self.ask_due_us = now_us + RETRY_US;
         self.live_when_complete(now_us, sink);
+    }
+
+    /// Whether a greeting now answers no hello. The answers to all of them came before that
+    /// to a ping, and a board that hears the host does not greet by itself.
+    fn greets_unasked(&self, now_us: u64) -> bool {
+        let hears = |answered_us| now_us.saturating_sub(answered_us) < HEARS_US;
+        self.answered_us.is_some_and(hears)
     }
 
     fn described(

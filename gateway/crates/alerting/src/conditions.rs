@@ -11,6 +11,9 @@
 //!   this run proves nothing.
 //! * One that comes and goes ends late, and later each time ([`Damping`]): one alert
 //!   tells of the whole of it, and how often it came.
+//! * A standing condition that is raised again in other words has another reason now:
+//!   its alert takes those words, in place and without telling anybody, at once the first
+//!   time and ever less often after that.
 //! * A standing condition that is raised again at a higher level has become worse: its
 //!   alert ends, and another one tells of that.
 //! * One that nobody looks at any more keeps its alert until a person resolves it.
@@ -36,6 +39,8 @@ pub(super) const MAX_CONDITIONS: usize = 512;
 /// How long a condition of the last run may take to be raised again: longer
 /// than any room needs to find out what is wrong.
 const INHERITED_FOR: Duration = Duration::from_secs(5 * 60);
+/// Least time between two changes of an alert's words.
+const WORDS_EVERY: Duration = Duration::from_secs(10);
 /// The usual cool-down of rules, for conditions.
 const RENEWED_AFTER: Duration = Duration::from_secs(60 * USUAL_COOLDOWN_MINUTES as u64);
 
@@ -109,8 +114,39 @@ struct ConditionState {
     ends_at: Option<Mono>,
     /// How often it came again while its alert stood.
     again: u32,
+    /// How often it had come when its words were made.
+    came: u32,
+    words: Words,
     raised_at: Mono,
     ended_at: Mono,
+}
+
+/// New words for a standing alert: whether they wait, and when others were taken last.
+#[derive(Default)]
+struct Words {
+    wait: bool,
+    /// They are due, and the committer's to take.
+    due: bool,
+    damping: Damping,
+    taken: Mono,
+}
+
+impl Words {
+    /// Whether they may be written at `now`; if so, they are the committer's.
+    fn take_turn(&mut self, ends: &EndBudget, now: Mono) -> bool {
+        let since = now.since(self.taken);
+        if since >= CALM {
+            self.damping = Damping::default();
+        }
+        // After the first ones each must wait, as an end would.
+        let may = self.damping.came() == 0 || since >= self.damping.steady_for().max(WORDS_EVERY);
+        if !(self.wait && may && ends.take_spare(now)) {
+            return false;
+        }
+        (self.wait, self.due, self.taken) = (false, true, now);
+        self.damping.note();
+        true
+    }
 }
 
 /// A transition of one condition, as the committer takes it.
@@ -120,6 +156,8 @@ pub(super) struct ConditionChange {
     pub subject: Arc<str>,
     pub what: Option<Condition>,
     pub transition: Transition,
+    /// Whether the alert that stands takes the words of `what`.
+    pub reworded: bool,
     pub raised_at: Mono,
     pub ended_at: Mono,
     /// How often it came again while the alert stood that ended.
@@ -162,16 +200,15 @@ impl Conditions {
             state.damping.note();
             state.again = state.again.saturating_add(1);
         }
-        // Inherited: kept for a renewal.
-        let known = state.what.get_or_insert_with(|| condition.clone());
-        let is_worse = condition.level > known.level;
-        if is_worse {
+        let is_worse = |known: &Condition| condition.level > known.level;
+        if state.what.as_ref().is_some_and(is_worse) {
             state.transition.end();
             state.ended_at = now;
             state.begin_with(condition, now);
+            return true;
         }
-        // Else a repetition, which changes nothing.
-        is_worse
+        state.reword(condition);
+        state.words.take_turn(&self.ends, now)
     }
 
     /// True: the committer has something to do.
@@ -237,6 +274,7 @@ impl Conditions {
         self.states
             .retain(|state| state.is_needed() || now.since(state.ended_at) < CALM);
         for state in self.states.iter_mut().filter(|state| state.stands) {
+            waits |= state.words.take_turn(&self.ends, now);
             if let Some(at) = state.ends_at {
                 if now >= at && self.ends.take(now) {
                     state.end(now);
@@ -316,6 +354,8 @@ impl ConditionState {
             damping: Damping::default(),
             ends_at: None,
             again: 0,
+            came: 0,
+            words: Words::default(),
             raised_at: Mono::ZERO,
             ended_at: Mono::ZERO,
         }
@@ -323,22 +363,47 @@ impl ConditionState {
 
     /// Whether it stands or the committer has to hear of it.
     fn is_needed(&self) -> bool {
-        self.stands || self.transition.waits()
+        self.stands || self.transition.waits() || self.words.due
     }
 
     /// It has come, as `condition` says; how often that was is said with it.
-    fn begin_with(&mut self, mut condition: Condition, now: Mono) {
+    fn begin_with(&mut self, condition: Condition, now: Mono) {
         if !UNDAMPED.contains(&&*self.key) {
             self.damping.note();
         }
-        if self.damping.came() > 1 {
+        self.came = self.damping.came();
+        self.what = Some(condition);
+        self.words.wait = false;
+        self.begin(now);
+    }
+
+    /// It stands, and is as `condition` says now: a repetition changes nothing, and one
+    /// that is less grave not the level.
+    fn reword(&mut self, condition: Condition) {
+        let level = self
+            .what
+            .as_ref()
+            .map_or(condition.level, |known| known.level);
+        let condition = Condition { level, ..condition };
+        if self.what.as_ref() == Some(&condition) || is_event(&self.key) {
+            return;
+        }
+        // What waits to be told is told in its newest words.
+        self.words.wait = !self.transition.begins();
+        self.came = self.damping.came();
+        self.what = Some(condition);
+    }
+
+    /// What it is, and how often it has come.
+    fn worded(&self) -> Option<Condition> {
+        let mut condition = self.what.clone()?;
+        if self.came > 1 {
             condition.message.push_str(&format!(
                 " (It has come {} times: this alert stands until it stays away.)",
-                self.damping.came()
+                self.came
             ));
         }
-        self.what = Some(condition);
-        self.begin(now);
+        Some(condition)
     }
 
     fn begin(&mut self, now: Mono) {
@@ -358,12 +423,17 @@ impl ConditionState {
     }
 
     fn take(&mut self) -> Option<ConditionChange> {
-        let transition = self.transition.take()?;
+        let reworded = std::mem::take(&mut self.words.due);
+        let transition = self.transition.take();
+        if transition.is_none() && !reworded {
+            return None;
+        }
         Some(ConditionChange {
             key: self.key.clone(),
             subject: self.subject.clone(),
-            what: self.what.clone(),
-            transition,
+            what: self.worded(),
+            transition: transition.unwrap_or(Transition::NONE),
+            reworded,
             raised_at: self.raised_at,
             ended_at: self.ended_at,
             again: std::mem::take(&mut self.again),

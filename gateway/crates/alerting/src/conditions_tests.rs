@@ -291,3 +291,67 @@ fn what_was_resolved_before_it_was_left_does_not_come_back() {
     assert!(!conditions.tick(at(9_999)));
     assert_eq!(conditions.standing(), 0);
 }
+
+fn silent_because(why: &str) -> Condition {
+    Condition {
+        message: why.to_owned(),
+        ..silent("d1")
+    }
+}
+
+/// What is told in a change: whether it begins, and in which words.
+fn told(conditions: &mut Conditions) -> Vec<(bool, bool, String)> {
+    let words = |change: ConditionChange| {
+        let message = change.what.expect("words").message;
+        (change.transition.raised, change.reworded, message)
+    };
+    conditions.drain().into_iter().map(words).collect()
+}
+
+#[test]
+fn the_words_follow_the_newest_reason_without_a_storm() {
+    let mut conditions = Conditions::default();
+    conditions.raise(silent_because("a"), at(0));
+    assert!(!conditions.raise(silent_because("b"), at(0)));
+    assert_eq!(told(&mut conditions), [(true, false, "b".to_owned())]);
+    assert!(conditions.raise(silent_because("c"), at(1)), "at once");
+    assert_eq!(told(&mut conditions), [(false, true, "c".to_owned())]);
+    assert!(!conditions.raise(silent_because("d"), at(2)));
+    assert!(!conditions.tick(at(10)) && conditions.tick(at(11)));
+    assert_eq!(told(&mut conditions), [(false, true, "d".to_owned())]);
+    // A day of another reason each second.
+    let day = (12..24 * 3600).filter(|second| {
+        let waits = conditions.raise(silent_because(&second.to_string()), at(*second));
+        waits | conditions.tick(at(*second))
+    });
+    let day = day.count();
+    assert!((100..160).contains(&day), "{day}");
+}
+
+#[test]
+fn what_comes_again_while_its_alert_stands_is_told_as_it_is_now() {
+    let mut conditions = Conditions::default();
+    for second in [0, 2] {
+        conditions.raise(silent_because("a"), at(second));
+        conditions.clear("drone_silent", "d1", at(second + 1));
+    }
+    conditions.drain();
+    assert!(conditions.raise(silent_because("b"), at(4)));
+    let told = told(&mut conditions);
+    assert!(
+        matches!(&told[..], [(false, true, words)] if words.starts_with("b (It has come 3 times")),
+        "{told:?}"
+    );
+}
+
+/// Its words are of the last run, whose reason may be another.
+#[test]
+fn an_inherited_alert_says_what_is_so_in_this_run() {
+    let mut conditions = Conditions::default();
+    conditions.inherit(&"drone_silent".into(), &"d1".into(), at(0));
+    assert!(conditions.raise(silent("d1"), at(1)));
+    assert_eq!(
+        told(&mut conditions),
+        [(false, true, "no state for 3 s".to_owned())]
+    );
+}

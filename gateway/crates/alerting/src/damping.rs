@@ -88,6 +88,14 @@ impl EndBudget {
         true
     }
 
+    /// Whether something else may be written at `now`: the ends keep half to themselves.
+    pub(super) fn take_spare(&self, now: Mono) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_spare = state.0 > ENDS / 2;
+        drop(state);
+        is_spare && self.take(now)
+    }
+
     /// How often an end had to wait; an end that waits is looked at again and again.
     pub(super) fn delayed(&self) -> u64 {
         self.delayed.load(Ordering::Relaxed)

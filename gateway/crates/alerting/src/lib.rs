@@ -234,8 +234,8 @@ impl Alerts {
         }
     }
 
-    /// Raises `condition` unless it stands already. While it stands, its alert
-    /// keeps the text it was raised with.
+    /// Raises `condition` unless it stands already. While it stands, its alert takes the
+    /// words of the newest reason, now and then and without telling anybody.
     pub fn raise(&self, condition: Condition) {
         if self.service.conditions().raise(condition, Mono::now()) {
             self.service.wake.notify_one();

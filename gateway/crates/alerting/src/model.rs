@@ -128,7 +128,8 @@ pub struct Condition {
 pub enum AlertEvent {
     /// A new alert.
     Raised(Arc<Alert>),
-    /// What happened to one that is known; none where it is only durable at last.
+    /// What happened to one that is known; none where it is only durable at last, or says
+    /// its newest reason.
     Changed(Arc<Alert>, Option<AlertChange>),
 }
 

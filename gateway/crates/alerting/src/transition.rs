@@ -27,6 +27,15 @@ pub(super) struct Transition {
     pub stands: bool,
 }
 
+impl Transition {
+    /// Nothing began or ended.
+    pub(super) const NONE: Transition = Transition {
+        ended_before: false,
+        raised: false,
+        stands: true,
+    };
+}
+
 impl PendingTransition {
     /// Nothing stands and nothing waits.
     pub(super) const NONE: PendingTransition = PendingTransition {

@@ -18,6 +18,8 @@ pub(super) const LEFT_OUT: &str = "board_sensors_left_out";
 pub(super) const STUCK: &str = "board_bus_stuck";
 /// Key of the condition that an alarm stands beside another.
 pub(super) const FURTHER: &str = "board_further_alarm";
+/// What stands between a lost metric and its sensor, which a later run looks for by it.
+pub(super) const NO_LONGER_KNOWN: &str = " is no longer known: ";
 /// What a person reads of many; the others are counted.
 const MAX_NAMED: usize = 6;
 
@@ -182,13 +184,31 @@ pub(super) fn lost(metric: Metric, sensor: &Sensor, why: Absence) -> Condition {
             _ => "Board Sensor Lost",
         },
         message: format!(
-            "{metric} is no longer known: {} ({}): {why}",
+            "{metric}{NO_LONGER_KNOWN}{} ({}): {why}",
             sensor.label, sensor.name
         ),
         details: Some(format!(
             "{} does not answer. Rules on {metric} cannot fire until it does.",
             sensor.source
         )),
+    }
+}
+
+/// A sensor that an earlier run told of, and that this one does not meet.
+pub(super) fn not_met(metric: Metric, name: &str) -> Condition {
+    Condition {
+        key: LOST,
+        subject: subject(metric),
+        level: Level::Warning,
+        alert_type: AlertType::System,
+        title: "Board Sensor Lost",
+        message: format!(
+            "{metric}{NO_LONGER_KNOWN}{name} ({name}): it is not there since the gateway was started"
+        ),
+        details: Some(
+            "What was said of it stands until it has a value again, or somebody acknowledges this."
+                .to_owned(),
+        ),
     }
 }
 

@@ -5,6 +5,8 @@
 //! that it is closed. A sensor that comes and goes must not make a storm, so
 //! both take time.
 
+use std::mem::{Discriminant, discriminant};
+
 use boards::{Absence, Freshness, SensorIndex};
 
 use super::mapping::Group;
@@ -43,6 +45,8 @@ pub(super) struct Guard {
     /// Whether it was ever there; what never was cannot be lost.
     known: bool,
     detector: LossDetector,
+    /// The sensor and the kind of reason that were told.
+    told: Option<(SensorIndex, Discriminant<Absence>)>,
 }
 
 /// How a metric is.
@@ -91,6 +95,7 @@ impl Guard {
             lost_after_ms,
             known: false,
             detector: LossDetector::default(),
+            told: None,
         }
     }
 
@@ -117,7 +122,12 @@ impl Guard {
         let patience_ms = (self.lost_after_ms, BACK_AFTER_MS);
         let change = self
             .detector
-            .observe(missing.is_none(), now_ms, patience_ms)?;
+            .observe(missing.is_none(), now_ms, patience_ms);
+        let now = missing.map(|(index, why)| (index, discriminant(&why)));
+        // It is lost by another reason now: its alert takes those words.
+        let is_other = self.is_lost() && now.is_some() && self.told != now;
+        let change = change.or(is_other.then_some(LossChange::Lost))?;
+        self.told = now;
         Some(match (change, missing) {
             (LossChange::Lost, Some((index, why))) => LossNotice::Lost(index, why),
             (_, _) => LossNotice::Back,

@@ -18,6 +18,11 @@ const MISSED: [Metric; 4] = [
     Metric::StorageWear,
 ];
 
+/// Whether one member of `metric` that is gone may stand for all.
+pub(super) fn is_missed(metric: Metric) -> bool {
+    MISSED.contains(&metric)
+}
+
 /// Whether a sensor that had a value is away: gone, or its source says that it has
 /// nothing any more, as the slot of a battery that was taken out does.
 fn is_absence(why: Absence) -> bool {

@@ -8,10 +8,12 @@
 mod alarms;
 mod change_log;
 mod conditions;
+mod guarding;
 mod loss;
 mod mapping;
 mod measured;
 mod named;
+mod remembered;
 mod rules;
 mod view;
 
@@ -27,19 +29,19 @@ use boards::{
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config};
-use crate::sources::sink::{Noticed, Pipeline, ReadingSink as _};
-use alerting::BOARD_SENSOR_LOST as LOST;
+use crate::sources::sink::{Pipeline, ReadingSink as _};
 use readings::clock::Mono;
 use readings::{BOARD, METRIC_COUNT, Metric, Reading, SourceId};
 
 use alarms::{AlarmChange, Alarms};
 use change_log::{ChangeLog, Line};
-use conditions::{Hanging, lost, subject};
-use loss::{GUARDED, Guard, LossNotice};
+use conditions::Hanging;
+use loss::{GUARDED, Guard};
 use mapping::Group;
 pub use mapping::{is_watched, metric_of};
 use named::Named;
 pub use named::register_named;
+use remembered::Remembered;
 pub use rules::defaults as default_rules;
 pub use view::BoardView;
 
@@ -146,6 +148,8 @@ struct Watch {
     /// round reads each sensor once.
     samples: Vec<(SensorIndex, Sample)>,
     guards: [Guard; GUARDED.len()],
+    /// Sensors that an earlier run told of, and that are not there yet.
+    remembered: Remembered,
     changes: ChangeLog,
     alarms: Alarms,
     named: Named,
@@ -169,6 +173,7 @@ impl Watch {
     ) -> Watch {
         let drone_interfaces = drone_interfaces(config);
         let limits = board.sensors().temperature_limits();
+        let remembered = Remembered::of(&pipeline.open_about(BOARD));
         let mut watch = Watch {
             generation: board.sensors().generation(),
             groups: mapping::groups(board.sensors(), &drone_interfaces),
@@ -177,6 +182,7 @@ impl Watch {
             board,
             view,
             source,
+            remembered,
             pipeline,
             was_set: Box::new([false; MAX_SENSORS]),
             forgotten: Box::new([false; MAX_SENSORS]),
@@ -217,6 +223,7 @@ impl Watch {
                 self.forgotten[index.place()] = false;
             }
         }
+        self.remembered.meet(sensors, &self.groups, now_ms);
         self.publish(now_ms);
         self.named
             .round(sensors, &self.samples, &self.pipeline, now_ms);
@@ -291,11 +298,13 @@ impl Watch {
     }
 
     fn reading(&self, group: &Group, now_ms: u64) -> Option<Reading> {
-        group.reading(
+        let reading = group.reading(
             |index| self.board.sensors().value(index, now_ms),
             &*self.was_set,
             &*self.forgotten,
-        )
+        );
+        // What an earlier run told ends no sooner than what this one does.
+        reading.filter(|reading| !self.remembered.withholds(&group.mapping, reading.value))
     }
 
     /// Whether the board runs from its battery, where it says so.
@@ -379,7 +388,7 @@ impl Watch {
         else {
             return;
         };
-        // A condition that stands keeps its words: one more bus is told anew.
+        // New words are told to nobody: one more bus is told anew.
         if matches!(change, Hanging::More | Hanging::Over) {
             self.pipeline.clear(conditions::STUCK, BOARD);
         }
@@ -412,85 +421,10 @@ impl Watch {
             }
         }
     }
-
-    /// Stops waiting for sensors whose loss a person has seen, or that are gone for a
-    /// day: what is left stands for the metric, and their places may be reused.
-    fn forget_seen(&mut self, now_ms: u64) {
-        if now_ms.saturating_sub(self.looked_ms) < LOOK_EVERY_MS {
-            return;
-        }
-        self.looked_ms = now_ms;
-        let lost = GUARDED
-            .into_iter()
-            .zip(&self.guards)
-            .filter(|(_, guard)| guard.is_lost());
-        let seen: Vec<Metric> = lost
-            .filter(|(metric, _)| self.is_seen(*metric))
-            .map(|(metric, _)| metric)
-            .collect();
-        let unseen = self.pipeline.unseen_metrics(BOARD);
-        for group in &self.groups {
-            let is_guarded = GUARDED.contains(&group.mapping.metric);
-            let is_seen = seen.contains(&group.mapping.metric);
-            // What a rule said of a metric whose loss is not told must be seen as well.
-            let is_alert = !is_guarded && unseen.contains(&group.mapping.metric);
-            for index in &group.members {
-                let is_gone = self.board.sensors().value(*index, now_ms).value().is_none();
-                if is_gone && is_seen {
-                    self.forgotten[index.place()] = true;
-                }
-                let held = is_alert || (is_guarded && !self.forgotten[index.place()]);
-                self.board.hold(*index, held);
-            }
-        }
-    }
-
-    /// Whether the alert about the loss of `metric` was acknowledged or is a day old.
-    fn is_seen(&self, metric: Metric) -> bool {
-        self.pipeline.noticed(&subject(metric)) == Noticed::Seen
-    }
-
-    /// Tells of guarded metrics that are lost, or back.
-    fn guard(&mut self, now_ms: u64) {
-        self.forget_seen(now_ms);
-        for (metric, guard) in GUARDED.into_iter().zip(&mut self.guards) {
-            let Some(group) = self
-                .groups
-                .iter()
-                .find(|group| group.mapping.metric == metric)
-            else {
-                // Its last sensor gave its place to another, which it does only once
-                // its loss was seen.
-                if guard.is_lost() {
-                    guard.forget();
-                    self.pipeline.clear(LOST, &subject(metric));
-                }
-                continue;
-            };
-            let sensors = self.board.sensors();
-            match guard.observe(
-                loss::state(
-                    group,
-                    |index| sensors.value(index, now_ms),
-                    &*self.forgotten,
-                ),
-                now_ms,
-            ) {
-                Some(LossNotice::Lost(index, why)) => {
-                    self.pipeline
-                        .raise(lost(metric, sensors.sensor(index), why))
-                }
-                Some(LossNotice::Back) => self.pipeline.clear(LOST, &subject(metric)),
-                None => {}
-            }
-        }
-    }
 }
 
 /// Who is shown to have resolved an alert about a sensor whose place another took.
 const ANOTHER_SENSOR: &str = "another sensor";
-/// How often it is asked whether a person has seen that a sensor is lost.
-const LOOK_EVERY_MS: u64 = 1_000;
 
 #[cfg(test)]
 #[path = "watch_tests.rs"]

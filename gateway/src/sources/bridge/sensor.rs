@@ -59,6 +59,8 @@ pub(super) struct SensorRecord {
     /// Whether it failed more often than not since: a value now and then is no sensor.
     mostly_fails: bool,
     guard: LossDetector,
+    /// What its loss was told as: how it fails, and whether by a value that is refused.
+    told: Option<(Worth, bool)>,
 }
 
 /// What a sensor is worth.
@@ -111,6 +113,7 @@ impl SensorRecord {
             counted: before.map_or((0, 0), |slot| (slot.readings, slot.faults)),
             mostly_fails: false,
             guard: before.map_or_else(LossDetector::default, |slot| slot.guard),
+            told: before.and_then(|slot| slot.told),
         }
     }
 
@@ -166,7 +169,15 @@ impl SensorRecord {
         if is_first && !self.guard.is_lost() {
             return Some(LossChange::Back);
         }
-        self.guard.observe(is_well, now_ms, PATIENCE_MS)
+        let change = self.guard.observe(is_well, now_ms, PATIENCE_MS);
+        // It is lost by another reason now: its alert takes those words.
+        let now = Some((worth, self.refused.is_some()));
+        let is_other = self.is_lost() && worth != Worth::Fresh && self.told != now;
+        let change = change.or(is_other.then_some(LossChange::Lost));
+        if change.is_some() {
+            self.told = now;
+        }
+        change
     }
 
     /// Why it has no value, or hardly any, while its board is known; for people.

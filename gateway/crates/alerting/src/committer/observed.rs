@@ -11,7 +11,7 @@ use crate::book::{Book, Cause, Moment};
 use crate::conditions::{ConditionChange, is_event};
 use crate::draft::Draft;
 use crate::engine::RuleChange;
-use crate::model::{Alert, Measured};
+use crate::model::{Alert, Condition, Measured};
 use crate::wording::{RULE_ORIGIN, alert_id, rule_details, rule_message};
 use readings::clock::Mono;
 use readings::{AlertType, Level};
@@ -101,6 +101,7 @@ impl Committer {
             subject,
             what,
             transition,
+            reworded,
             raised_at,
             ended_at,
             again,
@@ -128,6 +129,9 @@ impl Committer {
         let known = draft
             .all_open(book)
             .any(|a| Cause::of(a) == cause && *a.subject == *subject && tells(a));
+        if let Some(condition) = what.as_ref().filter(|_| reworded && known) {
+            reword(draft, book, cause, &subject, condition);
+        }
         if let Some(condition) = what.filter(|_| transition.raised && !known) {
             let alert = Alert {
                 title: condition.title.into(),
@@ -167,6 +171,24 @@ impl Committer {
             resolved: None,
             durable: true,
         }
+    }
+}
+
+/// Gives the open alert the words of its newest reason; nobody is told, but who looks.
+fn reword(draft: &mut Draft, book: &Book, cause: Cause, subject: &str, condition: &Condition) {
+    let Some(alert) = draft.open(book, cause, subject) else {
+        return;
+    };
+    let is_so = *alert.title == *condition.title
+        && alert.message == condition.message
+        && alert.details == condition.details;
+    if !is_so {
+        let seq = alert.seq;
+        draft.edit(book, seq, |alert| {
+            alert.title = condition.title.into();
+            alert.message = condition.message.clone();
+            alert.details = condition.details.clone();
+        });
     }
 }
 

@@ -75,15 +75,17 @@ impl Link {
         let stands = now_ms.saturating_sub(state.told.since_ms) >= ANOTHER_REASON_MS;
         let is_other = state.guard.is_lost() && kind.is_some() && kind != state.told.reason;
         let tells_anew = change.is_none() && is_other && stands;
+        // One kind has many reasons: the alert takes the words of the newest.
+        let is_same = state.guard.is_lost() && kind.is_some() && kind == state.told.reason;
         if tells_anew || change == Some(LossChange::Lost) {
             state.told.reason = kind;
         }
         drop(state);
         if tells_anew || change == Some(LossChange::Back) {
-            // An alert keeps its words: whoever mends one thing is told of the next anew.
+            // Another kind is another alert: whoever mends one thing is told of the next anew.
             self.pipeline.clear(LOST, &self.subject);
         }
-        if tells_anew || change == Some(LossChange::Lost) {
+        if tells_anew || is_same || change == Some(LossChange::Lost) {
             let lost = self.wording().link_lost(reason.as_ref());
             self.pipeline.raise(lost);
         }
