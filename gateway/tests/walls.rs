@@ -38,7 +38,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("plans", &["config", "sources"]),
     ("safety", &["config", "sources", "state_file"]),
     // (For tests alone.)
-    ("world", &["config", "safety", "sources", "state_file"]),
+    (
+        "world",
+        &["alerts", "config", "safety", "sources", "state_file"],
+    ),
     ("mqtt", &["broker", "config", "sources", "supervision"]),
     ("rtsp", &["players", "shares", "sources"]),
     ("photos", &["config", "sources"]),
