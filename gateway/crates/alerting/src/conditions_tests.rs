@@ -146,7 +146,10 @@ fn an_inherited_condition_continues_or_ends() {
     };
     conditions.inherit(&"state_port_unavailable".into(), &"d1".into(), at(0));
     conditions.inherit(&"state_port_unavailable".into(), &"d2".into(), at(0));
-    assert!(!conditions.raise(taken("d1"), at(10)), "it has its alert");
+    assert!(conditions.raise(taken("d1"), at(10)));
+    // (It has its alert, which takes the words of this run.)
+    let taken = told(&mut conditions);
+    assert!(matches!(&taken[..], [(false, true, _)]), "{taken:?}");
     assert!(!conditions.tick(at(299)));
     assert!(conditions.tick(at(300)));
     let ended = conditions.drain();
@@ -230,7 +233,8 @@ fn what_is_inherited_is_one_and_makes_room_when_it_is_released() {
 fn an_inherited_condition_that_is_raised_can_be_renewed() {
     let mut conditions = Conditions::default();
     conditions.inherit(&"drone_silent".into(), &"d1".into(), at(0));
-    assert!(!conditions.raise(silent("d1"), at(1)));
+    assert!(conditions.raise(silent("d1"), at(1)), "its words");
+    conditions.drain();
     assert!(!conditions.tick(at(9_999)), "raised, so no more inherited");
     conditions.release("drone_silent", "d1", at(10_000));
     assert!(conditions.tick(at(10_300)));
