@@ -29,7 +29,7 @@ async fn a_latch_that_is_not_saved_is_an_alert_until_it_is() -> anyhow::Result<(
     let client = gateway.admin()?;
     is_saved(&client, true).await?;
     // The medium takes all but this file: a directory stands where it is written.
-    let obstacle = gateway.state().join("emergency_stop.new");
+    let obstacle = gateway.state().join("emergency_stop.json.new");
     std::fs::create_dir(&obstacle)?;
     board.order("stop on").await?;
     let stops = is_saved(&client, false).await?;
