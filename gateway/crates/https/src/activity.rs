@@ -42,6 +42,8 @@ pub(super) struct Activity {
     untaken: AtomicUsize,
     /// Told when there are fewer.
     room: Notify,
+    /// Whether the kernel gave up a peer that acknowledged nothing of what was written.
+    given_up: AtomicBool,
     /// Whether a request was ever answered.
     served: AtomicBool,
     /// Whether the last request was answered before all of its body was read.
@@ -180,6 +182,12 @@ impl Activity {
         Ok(next)
     }
 
+    /// Whether the kernel closed the connection because the peer did not read: its own
+    /// limit, twice as long, is met first where this process is kept from looking.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
     fn bytes_came(&self) {
         let expecting = !self.multiplexed && self.in_flight.load(Ordering::Relaxed) == 0;
         if expecting && self.first_byte.load(Ordering::Relaxed) == NEVER {
@@ -287,7 +295,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S> Watched<S> {
     /// Marks a write that waits for the peer, and its end.
-    fn wrote<T>(&self, polled: &Poll<T>) {
+    fn wrote<T>(&self, polled: &Poll<io::Result<T>>) {
+        if let Poll::Ready(Err(error)) = polled
+            && error.kind() == io::ErrorKind::TimedOut
+        {
+            self.activity.given_up.store(true, Ordering::Relaxed);
+        }
         let blocked = &self.activity.write_blocked_since;
         if polled.is_ready() {
             blocked.store(NEVER, Ordering::Relaxed);
@@ -369,6 +382,18 @@ mod tests {
         mark(&activity.first_byte, at(20));
         assert!(activity.judge(&LIMITS, at(29)).is_ok());
         assert_eq!(activity.judge(&LIMITS, at(30)), Err(Overdue::Header));
+    }
+
+    #[test]
+    fn a_write_that_the_kernel_gave_up_is_remembered() {
+        let error = |kind: io::ErrorKind| Poll::Ready(Err::<usize, _>(kind.into()));
+        let activity = Activity::started(at(0), false);
+        let stream = Watched::new((), activity.clone());
+        stream.wrote(&Poll::Pending::<io::Result<usize>>);
+        stream.wrote(&error(io::ErrorKind::ConnectionReset));
+        assert!(!activity.is_given_up(), "the peer's own end");
+        stream.wrote(&error(io::ErrorKind::TimedOut));
+        assert!(activity.is_given_up());
     }
 
     #[test]

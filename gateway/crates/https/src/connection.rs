@@ -205,6 +205,13 @@ fn judge(activity: &Activity, server: &Server) -> Step {
     step
 }
 
+/// Counts a connection that ended by itself, if it was the kernel that ended it.
+fn ended(activity: &Activity, server: &Server) {
+    if activity.is_given_up() {
+        server.stats.write_timeouts.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Drives a hyper connection under supervision. A macro, because hyper's two
 /// connection types share no trait.
 macro_rules! supervise {
@@ -212,7 +219,7 @@ macro_rules! supervise {
         let mut look = pin!(sleep(Duration::ZERO));
         let farewell = loop {
             tokio::select! {
-                _ = $connection.as_mut() => return,
+                _ = $connection.as_mut() => return ended(&$activity, $server),
                 () = $server.stop.cancelled() => break $server.limits.drain,
                 () = look.as_mut() => match judge(&$activity, $server) {
                     Step::Wait(next) => look.set(sleep(next)),
