@@ -3,7 +3,7 @@
 
 use gateway_tests::bridge::SimulatedBoard;
 use gateway_tests::drone::{Drone, Shown, Streaming};
-use gateway_tests::{Client, Gateway, WebSocket, eventually};
+use gateway_tests::{Client, Gateway, GatewayBuilder, WebSocket, eventually};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -27,12 +27,12 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn new(config: &str) -> anyhow::Result<Scene> {
-        let gateway = Gateway::builder()
-            .drone("d1", 2)
-            .drone("d2", 3)
-            .config(config)
-            .start()
-            .await?;
+        Scene::of(Gateway::builder().config(config)).await
+    }
+
+    /// With what else the gateway is to have.
+    pub(crate) async fn of(builder: GatewayBuilder) -> anyhow::Result<Scene> {
+        let gateway = builder.drone("d1", 2).drone("d2", 3).start().await?;
         let drone = Drone::at(gateway.block().host(2)).await?;
         let to = drone.enter_sdk_mode().await?;
         let states = drone.stream(to, GROUND);

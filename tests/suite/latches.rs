@@ -1,11 +1,12 @@
 //! Emergency stops and the medium: nothing waits for it, and what it does not take is said.
 
 use gateway_tests::bridge::SimulatedBoard;
-use gateway_tests::{Client, Gateway, WebSocket, eventually};
+use gateway_tests::{Client, Gateway, eventually};
 use serde_json::Value;
 
 use crate::actions::Scene;
 use crate::bridge_line::{alert, is_over, quiet, section, stands};
+use crate::durable::Medium;
 
 async fn is_saved(client: &Client, saved: bool) -> anyhow::Result<Value> {
     eventually("whether it is saved", || async {
@@ -61,33 +62,24 @@ async fn a_latch_that_is_not_saved_is_an_alert_until_it_is() -> anyhow::Result<(
 }
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "a figure, for `SPECIFICATION.md`")]
-async fn an_emergency_stop_is_sent_before_any_alert_of_it_is_written() -> anyhow::Result<()> {
+async fn an_emergency_stop_is_sent_though_the_medium_hangs() -> anyhow::Result<()> {
+    // Mounting needs root and loop devices; `mount` says so where it cannot.
+    let Some(medium) = Medium::mount() else {
+        return Ok(());
+    };
     let dir = tempfile::tempdir()?;
     let port = dir.path().join("mast");
     let mut board = SimulatedBoard::plug_in(&port).await?;
-    let scene = Scene::new(&(quiet() + &section("mast", &port))).await?;
+    let config = quiet() + &section("mast", &port);
+    let builder = Gateway::builder().state(&medium.state()).config(&config);
+    let scene = Scene::of(builder).await?;
     scene.fly(80).await?;
-    let mut events = WebSocket::open(&scene.client, "/ws?events=true", &[]).await?;
+    // From here on no write ends: neither the alert's, nor the latch's, nor the record's.
+    let frozen = medium.freeze();
     board.order("stop on").await?;
     scene.drone.obey("land").await?;
-    // An alert is an event once it is on the medium; a command, once it has left.
-    let (mut sent, mut written) = (None, None);
-    while sent.is_none() || written.is_none() {
-        let event = events.next_of("event").await?["event"].take();
-        let values = &event["values"];
-        if event["kind"] == "guard" && values["state"] == "sent" {
-            sent.get_or_insert(event);
-        } else if values["change"] == "raised" && values["title"] == "Emergency Stop" {
-            written.get_or_insert(event);
-        }
-    }
-    let (sent, written) = (sent.expect("sent"), written.expect("written"));
-    let place = |event: &Value| event["sequence"].as_u64().expect("a number");
-    assert!(place(&sent) < place(&written), "{sent} {written}");
-    println!(
-        "sent at {}, the first alert on the medium at {}",
-        sent["time"], written["time"]
-    );
+    drop(frozen);
+    alert(&scene.client, "Emergency Stop", "bridge/mast", stands).await?;
+    is_saved(&scene.client, true).await?;
     Ok(())
 }

@@ -66,6 +66,13 @@ impl Medium {
         );
     }
 
+    /// Lets every write wait, until what is returned is dropped: a medium that hangs.
+    pub(crate) fn freeze(&self) -> Frozen {
+        let frozen = Frozen(self.path());
+        assert!(run("fsfreeze", &["--freeze", frozen.path()]), "freeze");
+        frozen
+    }
+
     /// Takes every byte that is left.
     pub(crate) fn fill(&self) {
         use std::io::Write as _;
@@ -85,6 +92,21 @@ impl Drop for Medium {
     fn drop(&mut self) {
         // Lazily: the gateway may be killed only after this.
         run("umount", &["-l", self.path().to_str().unwrap()]);
+    }
+}
+
+/// A file system whose writes wait.
+pub(crate) struct Frozen(PathBuf);
+
+impl Frozen {
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        run("fsfreeze", &["--unfreeze", self.path()]);
     }
 }
 
