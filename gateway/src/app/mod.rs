@@ -7,6 +7,7 @@
 mod alert_events;
 mod announce;
 mod clock_watch;
+mod control_socket;
 mod core;
 mod edges;
 mod guard_audit;
