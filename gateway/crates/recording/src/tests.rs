@@ -172,6 +172,24 @@ fn a_file_that_is_cut_between_two_records_has_no_end() {
 }
 
 #[test]
+fn an_interrupted_flight_is_counted_as_it_would_have_been_at_its_end() {
+    let whole = verify(&sample()[..]).expect("a recording");
+    let said = whole.closing.expect("a closing");
+    // Without the closing and its seal.
+    let all = records(&sample());
+    let end: u64 = all[..all.len() - 2].iter().map(Record::length).sum();
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("flight");
+    fs::write(&path, &sample()[..16 + end as usize]).expect("written");
+    assert!(recover(&path, &key()).expect("the medium takes it"));
+    let report = verify(File::open(&path).expect("there")).expect("a recording");
+    assert_eq!(report.fault, None);
+    let closing = report.closing.expect("a closing");
+    assert_eq!(closing.reason, Reason::Interrupted);
+    assert_eq!(closing.counts, said.counts);
+}
+
+#[test]
 fn a_record_that_is_cut_is_torn_and_one_that_is_too_long_is_damaged() {
     let key = key();
     let dir = tempfile::tempdir().expect("a directory");
