@@ -218,6 +218,31 @@ fn restored_stamps_of_a_clock_that_was_ahead_are_hidden() {
 }
 
 #[test]
+fn stored_steps_that_no_reading_can_have_made_stay_out() {
+    let (telemetry, board) = board();
+    let minute = (WALL_S / 60) as u32;
+    let (nan, infinite) = (f32::NAN, f32::INFINITY);
+    for (ago, (min, mean, max)) in (1..).zip([
+        (2.0, 1.0, 3.0),
+        (1.0, 3.0, 2.0),
+        (nan, 1.0, 2.0),
+        (1.0, nan, 2.0),
+        (1.0, 2.0, nan),
+        (-infinite, 1.0, 2.0),
+        (1.0, 2.0, infinite),
+    ]) {
+        let steps = [(minute - ago, min, mean, max)];
+        telemetry.restore(board, Metric::CpuUsage, &steps);
+    }
+    telemetry.restore(board, Metric::CpuUsage, &[(minute - 9, 1.0, 1.0, 1.0)]);
+    run(&telemetry, board, 0, 1, WALL_S);
+    assert_eq!(
+        stamps(&telemetry.minutes(board, Metric::CpuUsage, 60)),
+        [i64::from(minute - 9) * 60, i64::from(minute) * 60]
+    );
+}
+
+#[test]
 fn more_series_than_fit_have_a_latest_value_but_no_history() {
     let sources = Arc::new(Sources::default());
     let telemetry = Telemetry::new(sources.clone());
