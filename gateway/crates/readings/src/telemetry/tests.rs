@@ -269,6 +269,16 @@ fn of_the_minute_of_a_restart_this_run_tells() {
 }
 
 #[test]
+fn half_a_second_between_two_clocks_is_no_jump() {
+    let (telemetry, board) = board();
+    for (ahead_ms, jumps) in [(0, 0), (500, 0), (-500, 0), (501, 1), (1, 1), (0, 2)] {
+        let wall = Timestamp::from_millisecond(WALL_S * 1000 + ahead_ms).expect("in range");
+        telemetry.publish(board, &cpu(1.0), Mono::ZERO, wall);
+        assert_eq!(telemetry.stats().clock_jumps, jumps, "{ahead_ms} ms ahead");
+    }
+}
+
+#[test]
 fn more_series_than_fit_have_a_latest_value_but_no_history() {
     let sources = Arc::new(Sources::default());
     let telemetry = Telemetry::new(sources.clone());
