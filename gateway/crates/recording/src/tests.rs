@@ -122,10 +122,11 @@ fn what_is_no_recording_is_told_apart() {
     assert!(matches!(Reader::new(&newer[..]), Err(ReadError::Newer(2))));
 }
 
-/// A medium that is interrupted at every other call, and refuses at the end of `bytes`.
+/// A medium that is interrupted at every other call, and refuses once, after `bytes`.
 struct Refusing {
     bytes: Cursor<Vec<u8>>,
     is_interrupted: bool,
+    has_refused: bool,
 }
 
 impl Read for Refusing {
@@ -135,7 +136,9 @@ impl Read for Refusing {
             return Err(io::ErrorKind::Interrupted.into());
         }
         match self.bytes.read(into)? {
-            0 => Err(io::Error::other("an input/output error")),
+            0 if !std::mem::replace(&mut self.has_refused, true) => {
+                Err(io::Error::other("an input/output error"))
+            }
             count => Ok(count),
         }
     }
@@ -148,6 +151,7 @@ fn a_medium_that_refuses_is_told_with_the_place_and_is_no_damage() {
         let told = verify(Refusing {
             bytes,
             is_interrupted: false,
+            has_refused: false,
         });
         let Err(ReadError::Io { offset, .. }) = told else {
             panic!("at {at}: {told:?}");
