@@ -382,3 +382,7 @@ impl Keyring {
         Ok(record)
     }
 }
+
+#[cfg(test)]
+#[path = "shell_tests.rs"]
+mod tests;

@@ -459,3 +459,7 @@ fn run_epoch() -> u32 {
     // Without entropy the time will do: it only has to differ from other runs'.
     getrandom::u32().unwrap_or_else(|_| wall_now().as_microsecond() as u32)
 }
+
+#[cfg(test)]
+#[path = "lib_tests.rs"]
+mod tests;

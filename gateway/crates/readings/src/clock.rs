@@ -186,17 +186,25 @@ mod tests {
         assert_eq!(back.map(|by| by.as_secs()), Some(-100_000_001));
     }
 
+    /// Sets the time of this thread, whose process began after a second of its world.
+    fn at(now_ms: u64) {
+        let began_ms = 1_000;
+        virtual_time::set(Some(VirtualTime { now_ms, began_ms }));
+    }
+
     #[test]
     fn terms_are_judged_by_no_clock_older_than_what_is_on_record() {
-        let later = wall_now().as_microsecond() + 3_600_000_000;
-        is_at_least(later);
-        is_at_least(later - 10_000_000);
-        assert!(term_now().as_microsecond() >= later);
+        at(1_000);
+        let later = wall_now() + SignedDuration::from_hours(1);
+        is_at_least(later.as_microsecond());
+        is_at_least(later.as_microsecond() - 10_000_000);
+        assert_eq!(term_now(), later);
+        at(61_000);
+        let minute = SignedDuration::from_mins(1);
+        assert_eq!(term_now(), later + minute, "it goes on from there");
         confirm();
-        assert!(
-            term_now().as_microsecond() < later,
-            "until something knows better"
-        );
+        assert_eq!(term_now(), wall_now(), "until something knows better");
+        virtual_time::set(None);
     }
 
     #[test]
@@ -216,10 +224,6 @@ mod tests {
 
         use virtual_time::{set, take_wake_ms};
 
-        let at = |now_ms| {
-            let began_ms = 1_000;
-            set(Some(VirtualTime { now_ms, began_ms }));
-        };
         at(3_500);
         assert_eq!(Mono::now(), Mono::from_millis(2_500));
         assert_eq!(wall_now().to_string(), "2026-01-01T00:00:03.5Z");

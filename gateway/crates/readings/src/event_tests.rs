@@ -357,3 +357,17 @@ fn the_schema_promises_nothing_that_the_record_has_not() {
     let states = CommandState::ALL.map(|state| serde_json::to_value(state).expect("JSON"));
     assert_eq!(all(&states_of_commands.expect("a list")), all(&states));
 }
+
+#[test]
+fn a_log_says_of_itself_what_its_events_say() {
+    let (log, _) = log();
+    let mut heard = log.subscribe();
+    let [values, ..] = other_values();
+    log.publish(other(values), Timestamp::UNIX_EPOCH);
+    let event = heard.try_recv().expect("published");
+    assert_eq!((log.boot(), &**log.gateway()), (BootId(7), "mast"));
+    assert_eq!(log.is_clock_synchronised(), Some(false));
+    assert_eq!((event.boot, &event.gateway), (log.boot(), log.gateway()));
+    assert_eq!(event.clock_synchronised, log.is_clock_synchronised());
+    assert_eq!(EventLog::default().is_clock_synchronised(), None);
+}

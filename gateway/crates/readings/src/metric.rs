@@ -250,4 +250,14 @@ mod tests {
         }
         assert_eq!(Metric::Temperature.to_string(), "temperature");
     }
+
+    #[test]
+    fn a_board_has_a_battery_and_a_radio_and_flies_nowhere() {
+        for metric in [Metric::Height, Metric::FlightTime, Metric::MissionPad] {
+            assert!(metric.is_of_drones_alone(), "{metric}");
+        }
+        for metric in [Metric::BatteryLevel, Metric::WifiSignal, Metric::Voltage] {
+            assert!(!metric.is_of_drones_alone(), "{metric}");
+        }
+    }
 }

@@ -211,4 +211,13 @@ mod tests {
         assert_eq!(Kind::of(0), None);
         assert_eq!(Kind::of(200), None);
     }
+
+    /// Programs of others read them.
+    #[test]
+    fn exports_call_kinds_by_the_names_that_were_released() {
+        let names = Kind::ALL.map(Kind::name);
+        let records = ["opening", "state", "event", "alert", "link", "judging"];
+        assert_eq!(names[..6], records);
+        assert_eq!(names[6..], ["gap", "picture", "frame", "closing", "seal"]);
+    }
 }

@@ -69,3 +69,19 @@ pub struct LibraryStats {
     /// Bytes written.
     pub written: AtomicU64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_to_free_space_reads_how_much() {
+        let told = RecordingError::Full.to_string();
+        assert!(told.contains("less than 67108864 bytes"), "{told}");
+        let told = RecordingError::Spent(9).to_string();
+        assert!(
+            told.contains("9 bytes of recording.max_bytes_a_day"),
+            "{told}"
+        );
+    }
+}

@@ -90,7 +90,7 @@ impl<R: Read> Reader<R> {
             header: [0; FILE_HEADER_BYTES],
         };
         let mut header = [0; FILE_HEADER_BYTES];
-        let read = reader.fill(&mut header)?;
+        let read = reader.fill(0, &mut header)?;
         if read < FILE_HEADER_BYTES || header[..8] != MAGIC {
             return Err(ReadError::NotARecording);
         }
@@ -112,7 +112,7 @@ impl<R: Read> Reader<R> {
     pub fn next_record(&mut self) -> Result<Option<Record>, ReadError> {
         let offset = self.offset;
         let mut header = [0; RECORD_HEADER_BYTES];
-        match self.fill(&mut header)? {
+        match self.fill(offset, &mut header)? {
             0 => return Ok(None),
             RECORD_HEADER_BYTES => {}
             _ => return Err(ReadError::Torn { offset }),
@@ -124,7 +124,7 @@ impl<R: Read> Reader<R> {
             return Err(ReadError::Damaged { offset, what });
         }
         let mut payload = vec![0; length];
-        if self.fill(&mut payload)? < length {
+        if self.fill(offset + RECORD_HEADER_BYTES as u64, &mut payload)? < length {
             return Err(ReadError::Torn { offset });
         }
         if checksum(&header[..13], &payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
@@ -151,8 +151,8 @@ impl<R: Read> Reader<R> {
         &self.header
     }
 
-    /// Reads as much as there is, up to all of `bytes`.
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<usize, ReadError> {
+    /// Reads as much as there is from byte `at` of the file on, up to all of `bytes`.
+    fn fill(&mut self, at: u64, bytes: &mut [u8]) -> Result<usize, ReadError> {
         let mut read = 0;
         while read < bytes.len() {
             match self.input.read(&mut bytes[read..]) {
@@ -160,7 +160,7 @@ impl<R: Read> Reader<R> {
                 Ok(count) => read += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => {
-                    let offset = self.offset + read as u64;
+                    let offset = at + read as u64;
                     return Err(ReadError::Io { offset, source });
                 }
             }

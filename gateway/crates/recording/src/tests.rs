@@ -1,7 +1,7 @@
 //! The format: samples, flipped bits, cuts at any byte.
 
 use std::fs::{self, File};
-use std::io::Cursor;
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -120,6 +120,106 @@ fn what_is_no_recording_is_told_apart() {
     let mut newer = sample();
     newer[8] = 2;
     assert!(matches!(Reader::new(&newer[..]), Err(ReadError::Newer(2))));
+}
+
+/// A medium that is interrupted at every other call, and refuses once, after `bytes`.
+struct Refusing {
+    bytes: Cursor<Vec<u8>>,
+    is_interrupted: bool,
+    has_refused: bool,
+}
+
+impl Read for Refusing {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.is_interrupted = !self.is_interrupted;
+        if self.is_interrupted {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        match self.bytes.read(into)? {
+            0 if !std::mem::replace(&mut self.has_refused, true) => {
+                Err(io::Error::other("an input/output error"))
+            }
+            count => Ok(count),
+        }
+    }
+}
+
+#[test]
+fn a_medium_that_refuses_is_told_with_the_place_and_is_no_damage() {
+    for at in [0, 10, 16, 20, 300] {
+        let bytes = Cursor::new(sample()[..at].to_vec());
+        let told = verify(Refusing {
+            bytes,
+            is_interrupted: false,
+            has_refused: false,
+        });
+        let Err(ReadError::Io { offset, .. }) = told else {
+            panic!("at {at}: {told:?}");
+        };
+        assert_eq!(offset, at as u64);
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_between_two_records_has_no_end() {
+    let mut ends = vec![16];
+    for record in records(&sample()) {
+        ends.push(ends[ends.len() - 1] + record.length() as usize);
+    }
+    assert_eq!(ends.pop(), Some(sample().len()));
+    for end in ends {
+        let report = verify(&sample()[..end]).expect("a recording");
+        let fault = report.fault.expect("found");
+        assert_eq!(fault.offset, end as u64, "{fault:?}");
+        assert!(fault.what.contains("no end"), "{fault:?}");
+    }
+}
+
+#[test]
+fn an_interrupted_flight_is_counted_as_it_would_have_been_at_its_end() {
+    let whole = verify(&sample()[..]).expect("a recording");
+    let said = whole.closing.expect("a closing");
+    // Without the closing and its seal.
+    let all = records(&sample());
+    let end: u64 = all[..all.len() - 2].iter().map(Record::length).sum();
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("flight");
+    fs::write(&path, &sample()[..16 + end as usize]).expect("written");
+    assert!(recover(&path, &key()).expect("the medium takes it"));
+    let report = verify(File::open(&path).expect("there")).expect("a recording");
+    assert_eq!(report.fault, None);
+    let closing = report.closing.expect("a closing");
+    assert_eq!(closing.reason, Reason::Interrupted);
+    assert_eq!(closing.counts, said.counts);
+}
+
+#[test]
+fn a_record_that_is_cut_is_torn_and_one_that_is_too_long_is_damaged() {
+    let key = key();
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("flight");
+    let mut writer = Writer::create(&path, key).expect("created");
+    let longest = vec![7; MAX_PAYLOAD_BYTES];
+    writer.append(Kind::Frame, 0, &longest).expect("written");
+    writer.flush().expect("written");
+    let whole = fs::read(&path).expect("there");
+    assert_eq!(records(&whole)[0].payload, longest);
+
+    let mut reader = Reader::new(&whole[..1000]).expect("a header");
+    let torn = reader.next_record();
+    assert!(
+        matches!(torn, Err(ReadError::Torn { offset: 16 })),
+        "{torn:?}"
+    );
+    // It is not looked for in memory: the length may be as wrong as four bytes can be.
+    let mut longer = whole;
+    longer[16..20].copy_from_slice(&(MAX_PAYLOAD_BYTES as u32 + 1).to_le_bytes());
+    let mut reader = Reader::new(&longer[..]).expect("a header");
+    let damaged = reader.next_record();
+    assert!(
+        matches!(damaged, Err(ReadError::Damaged { offset: 16, .. })),
+        "{damaged:?}"
+    );
 }
 
 #[test]

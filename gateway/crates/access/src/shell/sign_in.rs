@@ -355,3 +355,7 @@ impl Keyring {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "sign_in_tests.rs"]
+mod tests;

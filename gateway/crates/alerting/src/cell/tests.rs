@@ -138,6 +138,38 @@ fn what_has_become_clearly_worse_since_it_was_resolved_does_not_wait() {
     assert_eq!(cell.take().map(|change| change.value), Some(106.0));
 }
 
+#[test]
+fn worse_is_further_from_the_threshold_on_its_bad_side_by_more_than_a_tenth() {
+    for (operator, resolved, no_worse, worse) in
+        [(">=", 110.0, 120.0, 120.5), ("<", 90.0, 80.0, 79.5)]
+    {
+        let rule = rule(|rule| {
+            (rule.operator, rule.threshold) = (operator.to_owned(), 100.0);
+        });
+        let mut cell = Cell::NEW;
+        cell.observe(&rule, resolved, at(0));
+        cell.take();
+        cell.release();
+        let step = cell.observe(&rule, no_worse, at(10));
+        assert_eq!(step, Step::Silenced, "{no_worse}");
+        assert_eq!(cell.observe(&rule, worse, at(11)), Step::Waits, "{worse}");
+    }
+}
+
+#[test]
+fn bad_time_is_undone_by_twice_as_much_good_time() {
+    let rule = rule(|rule| rule.for_s = 10);
+    let mut cell = Cell::NEW;
+    assert!(cell.is_undone());
+    cell.observe(&rule, 96.0, at(0));
+    cell.observe(&rule, 90.0, at(5));
+    assert!(!cell.is_undone());
+    cell.observe(&rule, 90.0, at(14));
+    assert!(!cell.is_undone());
+    cell.observe(&rule, 90.0, at(15));
+    assert!(cell.is_undone());
+}
+
 /// The plainest statement of the life cycle: recomputed from the whole
 /// history at every step, without flags or remembered phases.
 #[derive(Default)]
@@ -253,7 +285,10 @@ proptest! {
             now += step;
             match event {
                 Event::Reading(value) => {
+                    let would_end = cell.would_end(&rule, value, at(now));
+                    let was_firing = cell.is_firing();
                     cell.observe(&rule, value, at(now));
+                    prop_assert_eq!(would_end, was_firing && !cell.is_firing());
                     model.reading(&rule, value, now);
                 }
                 Event::Tick => {

@@ -356,3 +356,32 @@ fn a_rule_acts_whatever_holds_its_alert_back_and_ends_with_its_rule() {
     bench.engine.forget(source);
     assert_eq!(news(), at(false));
 }
+
+#[test]
+fn what_a_rule_does_goes_on_when_other_rules_change() {
+    let acting = |name: &str, threshold: f64| RuleText {
+        name: name.to_owned(),
+        action: Some("land".to_owned()),
+        ..text(">=", threshold)
+    };
+    let mut bench = Bench::new(vec![acting("Gale", 20.0), acting("Wind", 10.0)]);
+    let told = Arc::new(Told::default());
+    bench.engine.set_actor(told.clone());
+    let news = || std::mem::take(&mut *told.0.lock().expect("whole"));
+    for second in 0..2 {
+        bench.observe("d1", Metric::CpuUsage, 11.0, second);
+    }
+    let wind = |stands| vec![("Wind".to_owned(), "d1".to_owned(), stands)];
+    assert_eq!(news(), wind(true));
+    bench.configure(vec![
+        acting("Gale", 30.0),
+        acting("Wind", 10.0),
+        acting("Storm", 40.0),
+    ]);
+    for second in 2..5 {
+        bench.observe("d1", Metric::CpuUsage, 11.0, second);
+    }
+    assert!(news().is_empty(), "it stands as before");
+    bench.observe("d1", Metric::CpuUsage, 5.0, 5);
+    assert_eq!(news(), wind(false));
+}

@@ -219,3 +219,39 @@ impl Filling {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(track: &Track) -> Vec<u32> {
+        track.steps.iter().map(|step| step.key).collect()
+    }
+
+    fn restore(track: &mut Track, key: u32) {
+        let (min, mean, max) = (1.0, 1.0, 1.0);
+        track.restore(Step {
+            key,
+            min,
+            mean,
+            max,
+        });
+    }
+
+    #[test]
+    fn a_full_ring_lets_the_oldest_go_and_takes_no_more_memory() {
+        let mut track = Track::new(SECOND_MS, 3);
+        let taken = track.steps.capacity();
+        for key in [11, 10, 12, 13] {
+            restore(&mut track, key);
+        }
+        assert_eq!(keys(&track), [11, 12, 13]);
+        restore(&mut track, 10);
+        assert_eq!(keys(&track), [11, 12, 13], "older than all that is kept");
+        for key in 0..5 {
+            track.add(key, 1.0);
+        }
+        assert_eq!(keys(&track), [1, 2, 3], "and the one that is filling");
+        assert_eq!((track.restored, track.steps.capacity()), (0, taken));
+    }
+}

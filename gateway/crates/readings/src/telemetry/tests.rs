@@ -218,6 +218,67 @@ fn restored_stamps_of_a_clock_that_was_ahead_are_hidden() {
 }
 
 #[test]
+fn stored_steps_that_no_reading_can_have_made_stay_out() {
+    let (telemetry, board) = board();
+    let minute = (WALL_S / 60) as u32;
+    let (nan, infinite) = (f32::NAN, f32::INFINITY);
+    for (ago, (min, mean, max)) in (1..).zip([
+        (2.0, 1.0, 3.0),
+        (1.0, 3.0, 2.0),
+        (nan, 1.0, 2.0),
+        (1.0, nan, 2.0),
+        (1.0, 2.0, nan),
+        (-infinite, 1.0, 2.0),
+        (1.0, 2.0, infinite),
+    ]) {
+        let steps = [(minute - ago, min, mean, max)];
+        telemetry.restore(board, Metric::CpuUsage, &steps);
+    }
+    telemetry.restore(board, Metric::CpuUsage, &[(minute - 9, 1.0, 1.0, 1.0)]);
+    run(&telemetry, board, 0, 1, WALL_S);
+    assert_eq!(
+        stamps(&telemetry.minutes(board, Metric::CpuUsage, 60)),
+        [i64::from(minute - 9) * 60, i64::from(minute) * 60]
+    );
+}
+
+#[test]
+fn stored_steps_are_taken_before_the_first_reading_only() {
+    let (telemetry, board) = board();
+    run(&telemetry, board, 0, 1, WALL_S);
+    let minutes = || telemetry.minutes(board, Metric::CpuUsage, 60);
+    let before = minutes();
+    let stored = [((WALL_S / 60) as u32 - 5, 1.0, 1.0, 1.0)];
+    telemetry.restore(board, Metric::CpuUsage, &stored);
+    assert_eq!(minutes(), before, "its minute is still filling");
+    let finished = telemetry.drain_minutes(Mono::from_millis(120_000));
+    assert_eq!(finished[0].steps.len(), 1);
+    telemetry.restore(board, Metric::CpuUsage, &stored);
+    assert_eq!(minutes(), before, "its minute is over");
+}
+
+#[test]
+fn of_the_minute_of_a_restart_this_run_tells() {
+    let (telemetry, board) = board();
+    let minute = (WALL_S / 60) as u32;
+    telemetry.restore(board, Metric::CpuUsage, &[(minute, 9.0, 9.0, 9.0)]);
+    run(&telemetry, board, 0, 1, WALL_S);
+    let points = telemetry.minutes(board, Metric::CpuUsage, 60);
+    assert_eq!(stamps(&points), [i64::from(minute) * 60]);
+    assert_eq!(points[0].max, 0.0);
+}
+
+#[test]
+fn half_a_second_between_two_clocks_is_no_jump() {
+    let (telemetry, board) = board();
+    for (ahead_ms, jumps) in [(0, 0), (500, 0), (-500, 0), (501, 1), (1, 1), (0, 2)] {
+        let wall = Timestamp::from_millisecond(WALL_S * 1000 + ahead_ms).expect("in range");
+        telemetry.publish(board, &cpu(1.0), Mono::ZERO, wall);
+        assert_eq!(telemetry.stats().clock_jumps, jumps, "{ahead_ms} ms ahead");
+    }
+}
+
+#[test]
 fn more_series_than_fit_have_a_latest_value_but_no_history() {
     let sources = Arc::new(Sources::default());
     let telemetry = Telemetry::new(sources.clone());

@@ -305,3 +305,28 @@ fn a_cause_that_is_pushed_out_of_a_full_book_gets_no_new_alert() {
     bench.observe("drone_001", Metric::BatteryLevel, 15.0, 9_999);
     assert!(bench.ok(9_999).is_empty(), "it could go round in circles");
 }
+
+#[test]
+fn what_was_refused_waits_for_its_turn_or_goes_with_the_next_commit() {
+    let mut bench = Bench::new(vec![]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    bench.round(vec![], 0, refused());
+    let plan = bench.committer.plan(vec![], false, moment(1));
+    assert!(plan.changes.is_empty(), "the medium is left in peace");
+    bench.committer.settle(plan, Ok(()));
+    bench.observe("d1", Metric::BatteryLevel, 15.0, 2);
+    let plan = bench.committer.plan(vec![], false, moment(2));
+    assert_eq!(written(&plan.changes), [2, 1]);
+}
+
+#[test]
+fn a_book_that_loses_an_alert_is_another_version() {
+    let mut bench = Bench::new(vec![]);
+    bench.observe("board", Metric::DiskUsage, 91.0, 0);
+    bench.ok(0);
+    let before = bench.service.version();
+    bench.committer.trim(moment(1));
+    assert_eq!(bench.service.version(), before);
+    bench.committer.trim(moment(7 * 24 * 3600 + 1));
+    assert_ne!(bench.service.version(), before);
+}
