@@ -134,8 +134,10 @@ fn find(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let is_for_work =
-            name.ends_with(".test.js") || name.ends_with(".d.ts") || name.starts_with('.');
+        let is_for_work = name.ends_with(".test.js")
+            || name.ends_with(".d.ts")
+            || name == "package.json"
+            || name.starts_with('.');
         if path.is_dir() {
             find(&path, found)?;
         } else if !is_for_work {
