@@ -136,6 +136,9 @@ async function sticks({ browser, gateway, who }) {
   await page.getByRole('status', { name: t('link.live'), exact: true }).waitFor();
   await gateway.ask('/api/drones/drone_001/land?wait=true', 'POST');
   await page.mouse.up();
+  // Who goes away without giving control keeps it for seconds: the next one waits for that.
+  await page.close();
+  await until('nobody has control', async () => (await drone()).control === null);
   return me;
 }
 
@@ -305,18 +308,29 @@ async function rulesAndKeys({ browser, gateway, who }) {
   await signIn(me);
   await open(me, 'settings');
   await page.getByRole('button', { name: t('settings.rules'), exact: true }).click();
-  await page.getByRole('button', { name: t('rule.new'), exact: true }).click();
   const form = page.getByRole('dialog');
-  await form.getByRole('spinbutton').first().fill('33');
-  await form.getByRole('button', { name: t('save'), exact: true }).click();
-  const listed = page.getByRole('listitem').filter({ hasText: /33/ });
-  await listed.waitFor();
-  await listed.getByRole('button', { name: t('remove') }).click();
-  await page
-    .getByRole('dialog')
-    .getByRole('button', { name: t('remove') })
-    .click();
-  await gone(listed);
+  const save = async (percent) => {
+    await form.getByRole('spinbutton').first().fill(percent);
+    await form.getByRole('button', { name: t('save'), exact: true }).click();
+  };
+  const remove = async (listed) => {
+    await listed.getByRole('button', { name: t('remove') }).click();
+    await form.getByRole('button', { name: t('remove') }).click();
+    await gone(listed);
+  };
+  const rule = (percent) => page.getByRole('listitem').filter({ hasText: new RegExp(percent) });
+  await page.getByRole('button', { name: t('rule.new'), exact: true }).click();
+  await save('34');
+  await gone(form);
+  await rule('34').waitFor();
+  // The same again is refused; that is said where the person looks, over the form.
+  await page.getByRole('button', { name: t('rule.new'), exact: true }).click();
+  await save('34');
+  await form.getByRole('alert').getByText(t('code.HTTP_409')).click();
+  await save('36');
+  await gone(form);
+  await remove(rule('36'));
+  await remove(rule('34'));
 
   await page.getByRole('button', { name: t('settings.keys'), exact: true }).click();
   await page.getByRole('button', { name: t('key.new'), exact: true }).click();
@@ -324,9 +338,12 @@ async function rulesAndKeys({ browser, gateway, who }) {
   await form.getByRole('button', { name: t('key.new'), exact: true }).click();
   const secret = await form.locator('.secret').first().textContent();
   await form.getByRole('button', { name: t('key.kept') }).click();
-  // The colleague's phone, until the key is revoked.
+  // The colleague's phone, until the key is revoked; and one on which the page is closed.
   const other = await person(browser, { ...who, url: gateway.url });
   await signIn(other, secret);
+  const away = await person(browser, { ...who, url: gateway.url });
+  await signIn(away, secret);
+  await away.page.goto('about:blank');
   const key = page.getByRole('listitem').filter({ hasText: 'Gate tablet' });
   await key.getByRole('button', { name: t('key.revoke') }).click();
   await page
@@ -334,8 +351,11 @@ async function rulesAndKeys({ browser, gateway, who }) {
     .getByRole('button', { name: t('key.revoke') })
     .click();
   await other.page.getByRole('textbox', { name: t('signin.key') }).waitFor();
-  await other.page.getByRole('alert').waitFor();
+  await other.page.getByRole('alert').getByText(t('code.KEY_REVOKED')).waitFor();
   await other.context.close();
+  await away.page.goto(`${gateway.url}/dashboard`);
+  await away.page.getByRole('alert').getByText(t('code.KEY_REVOKED')).waitFor();
+  await away.context.close();
   // What the gateway wrote about it.
   await page.getByRole('button', { name: t('settings.logs'), exact: true }).click();
   await page

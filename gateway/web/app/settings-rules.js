@@ -1,7 +1,7 @@
 // Rules of alerts: those in effect, a new one, and how often it would have fired.
 
 import { useEffect, useState } from '../vendor/hooks.js';
-import { act, say } from './acts.js';
+import { act, busy, say } from './acts.js';
 import { limit, subjectName } from './alert-words.js';
 import { ask, Failure, post } from './api.js';
 import { FLAGS, unitOf } from './format.js';
@@ -149,7 +149,7 @@ function RuleForm({ rule, onClose }) {
         <${Field} label=${t('rule.action')}><select value=${form.action} onChange=${set('action')}>${ACTIONS.map((one) => html`<option key=${one} value=${one}>${t(`action.${one || 'none'}`)}</option>`)}</select><//>
         ${rule ? null : html`<${Field} label=${t('rule.name')}><input type="text" maxlength="64" value=${form.name} placeholder=${body.name} onInput=${set('name')} /><//>`}</details>
       ${preview ? html`<p class="note" aria-live="polite">${preview}</p>` : null}
-      <div class="row end"><button type="button" onClick=${onClose}>${t('cancel')}</button><button type="submit" class="primary">${t('save')}</button></div>
+      <div class="row end"><button type="button" onClick=${onClose}>${t('cancel')}</button><button type="submit" class="primary" aria-busy=${busy.value.has('rule') ? 'true' : undefined}>${t('save')}</button></div>
     </form><//>`;
 }
 
