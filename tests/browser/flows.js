@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fleet } from './fleet.js';
 import { journey } from './journey.js';
-import { ADMIN_KEY, card, DRONE, hold, open, person, READER_KEY, serious, signIn, until } from './world.js';
+import { ADMIN_KEY, card, DRONE, Gateway, hold, open, person, READER_KEY, serious, signIn, until } from './world.js';
 
 const gone = (locator) => locator.waitFor({ state: 'detached' });
 
@@ -117,6 +117,7 @@ async function sticks({ browser, gateway, who }) {
     document.dispatchEvent(new Event('visibilitychange'));
   });
   await page.getByRole('button', { name: t('control.take') }).click();
+  await phase('ready');
   // Told down by anybody: sticks are off until control is taken anew.
   await push();
   await moves();
@@ -139,6 +140,80 @@ async function sticks({ browser, gateway, who }) {
   // Who goes away without giving control keeps it for seconds: the next one waits for that.
   await page.close();
   await until('nobody has control', async () => (await drone()).control === null);
+  return me;
+}
+
+/** A plan that a program started: seen where its drone is, held, continued and ended by taps. */
+async function plans({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  const begin = () =>
+    page.evaluate(async () => {
+      const move = (command, more) => ({ drones: ['drone_001'], command, ...more });
+      const steps = [move('takeoff'), move('move', { direction: 'up', distance: 50 }), move('wait', { seconds: 100 })];
+      // (The program flies in the name of the page: its session has control.)
+      const headers = { 'Content-Type': 'application/json', 'X-Session': sessionStorage.getItem('flyer') };
+      const body = JSON.stringify({ name: 'round', steps: [...steps, move('land')] });
+      const answer = await fetch('/api/plans', { method: 'POST', headers, body });
+      if (!answer.ok) throw new Error(await answer.text());
+      return true;
+    });
+  // (The page says each second that somebody is there; before the first time nobody is.)
+  const start = () => until('the plan flies', begin);
+  const waits = `${t('plan.step', { n: 3, of: 4 })}: ${t('step.wait', { n: 100 })}`;
+  const panelOf = ({ page: of }) => of.getByRole('region', { name: t('plan'), exact: true });
+  const press = ({ page: of }, name) => panelOf({ page: of }).getByRole('button', { name: t(name), exact: true });
+  const state = (who, name) =>
+    panelOf(who)
+      .getByText(t(`planState.${name}`), { exact: true })
+      .waitFor();
+  await signIn(me);
+  await card(me).getByRole('link', { name: DRONE }).click();
+  await page.getByRole('button', { name: t('control.take') }).click();
+  await page.getByText(t('control.mine')).first().waitFor();
+  await start();
+  await panelOf(me).getByText(waits).waitFor();
+  await state(me, 'running');
+  // On the floor as well.
+  await open(me, 'home');
+  await card(me).getByText(`round ${waits}`).waitFor();
+  await card(me).getByRole('link', { name: DRONE }).click();
+  await press(me, 'plan.pause').click();
+  await state(me, 'paused');
+  // Somebody else sees it, and is told that it is not theirs to let it go on.
+  const other = await person(browser, { ...who, url: gateway.url });
+  await signIn(other);
+  await card(other).getByText(t('planState.paused'), { exact: true }).waitFor();
+  await card(other).getByRole('link', { name: DRONE }).click();
+  await panelOf(other)
+    .getByText(t('plan.notYours', { name: 'Admin Key' }))
+    .waitFor();
+  assert.equal(await press(other, 'plan.resume').count(), 0);
+  await press(me, 'plan.resume').click();
+  await state(other, 'running');
+  assert.equal((await gateway.ask('/api/plans'))[0].state, 'running');
+  // Ending it is anybody's who may land drones.
+  await press(other, 'plan.end').click();
+  await state(me, 'ended');
+  await panelOf(me)
+    .getByText(t('planWhy.person', { who: 'Admin Key' }))
+    .waitFor();
+  assert.equal(await press(me, 'plan.end').count(), 0, 'what is over cannot be ended');
+  await page.getByText(t('flight.landed'), { exact: true }).waitFor();
+  check(other);
+  await other.context.close();
+  // Whoever lands the drone takes it out of its plan; the page says that too.
+  await start();
+  await panelOf(me).getByText(waits).waitFor();
+  await page.getByRole('button', { name: t('land'), exact: true }).click();
+  await panelOf(me)
+    .getByText(t('planWhy.left', { drone: DRONE }))
+    .waitFor();
+  await page.getByText(t('flight.landed'), { exact: true }).waitFor();
+  await page.getByRole('button', { name: t('control.give') }).click();
+  await until('nobody has control', async () => {
+    return (await gateway.ask('/api/drones/drone_001/status')).control === null;
+  });
   return me;
 }
 
@@ -501,7 +576,9 @@ async function slowNetwork({ browser, gateway, who }) {
     .getByRole('button', { name: t('takeOff'), exact: true })
     .click();
   const told = page.getByRole('alert').filter({ hasText: t('failure.unsure') });
-  await told.first().waitFor();
+  // What may be done yet is not called failed.
+  const what = `${DRONE}: ${t('command.takeoff')}`;
+  await told.getByText(t('trouble.unsure', { what }), { exact: true }).waitFor();
   await answersAfter(0);
   await told
     .first()
@@ -536,8 +613,17 @@ async function asleep({ browser, gateway, who }) {
   return me;
 }
 
-async function somethingHappens({ browser, gateway, who }) {
-  const me = await person(browser, { ...who, url: gateway.url });
+/** In a demo of its own: an alert that stood in the last minutes is not raised anew. */
+async function somethingHappens({ browser, gateway: { binary }, who }) {
+  const gateway = await Gateway.start(binary);
+  try {
+    return await happening(gateway, await person(browser, { ...who, url: gateway.url }));
+  } finally {
+    await gateway.clear();
+  }
+}
+
+async function happening(gateway, me) {
   const { page, t } = me;
   await signIn(me);
   const stage = page.getByRole('region', { name: t('happenings'), exact: true });
@@ -689,6 +775,7 @@ export const FLOWS = {
   slowNetwork,
   somethingHappens,
   groups,
+  plans,
   asleep,
   restart,
   withoutGateway,

@@ -213,7 +213,8 @@ export function useAsked(key, title, work, needs, everyMs) {
     } catch (error) {
       // What is shown stays, with its age; that nothing is heard is told once, in the bar.
       const isSilence = error instanceof Failure && error.kind !== 'refused';
-      if (mine === turn.current && !(isSilence && hasData.current)) tellTrouble({ key, title, error, retry: again });
+      if (mine === turn.current && !(isSilence && hasData.current))
+        tellTrouble({ key, title: () => t('trouble.load', { what: title() }), error, retry: again });
     }
   };
   useEffect(() => {

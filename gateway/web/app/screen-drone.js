@@ -11,6 +11,7 @@ import { html } from './html.js';
 import { grouped, levelOf } from './order.js';
 import { Age, HoldButton, Level, useAsked } from './parts.js';
 import { Pilot } from './pilot.js';
+import { PlanPanel } from './plans.js';
 import { Recordings } from './recordings.js';
 import { place } from './router.js';
 import { FlightButtons } from './screen-home.js';
@@ -117,6 +118,7 @@ export function DronePage() {
           <${FlightButtons} drone=${drone} open=${open} />
           ${may('respond') ? html`<${HoldButton} label=${t('emergencyOne')} says=${t('emergencyOne.says', { name: drone.name })} class="emergency" busyKey=${`${drone.id}/emergency`} onHeld=${() => fly(drone.id, 'emergency')} />` : null}
         </section>
+        <${PlanPanel} drone=${drone} />
         <${Pilot} drone=${drone} />
       </div>
       <div><${VideoView} drone=${drone} isLarge /></div>

@@ -71,7 +71,7 @@ function Notify() {
   const test = (/** @type {any} */ target) =>
     act(
       `notify/${target.name}`,
-      () => t('trouble.notify', { name: target.name }),
+      () => `${target.name}: ${t('notify.test')}`,
       async () => {
         const { delivered, reason } = await post('/api/notify/test', { target: target.name }, { patienceMs: 30_000 });
         if (!delivered) throw new Failure('refused', { status: 502, code: 'NOTIFY_FAILED', message: reason ?? '' });

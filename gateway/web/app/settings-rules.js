@@ -128,7 +128,7 @@ function RuleForm({ rule, onClose }) {
       rule
         ? ask(`/api/alerts/rules/${encodeURIComponent(rule.name)}`, { method: 'PUT', body })
         : post('/api/alerts/rules', body);
-    if (!(await act('rule', () => t('trouble.rule', { name: body.name }), work))) return;
+    if (!(await act('rule', () => `${body.name}: ${t('save')}`, work))) return;
     say(t('said.rule', { name: body.name }));
     await lookAtRules();
     onClose();
@@ -161,7 +161,7 @@ async function toggle(rule) {
   );
   await act(
     `rule/${name}`,
-    () => t('trouble.rule', { name }),
+    () => `${name}: ${t(rule.enabled ? 'rule.switchOff' : 'rule.switchOn')}`,
     () => ask(`/api/alerts/rules/${encodeURIComponent(name)}`, { method: 'PUT', body }),
   );
   await lookAtRules();
@@ -171,7 +171,7 @@ async function toggle(rule) {
 async function remove(rule) {
   await act(
     `rule/${rule.name}`,
-    () => t('trouble.rule', { name: rule.name }),
+    () => `${rule.name}: ${t('remove')}`,
     () => ask(`/api/alerts/rules/${encodeURIComponent(rule.name)}`, { method: 'DELETE' }),
   );
   await lookAtRules();

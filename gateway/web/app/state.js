@@ -62,6 +62,18 @@ export const isLive = computed(() => heardAt.value > 0 && clock.value - heardAt.
  * @typedef {{ id: string, drone: string, command: string, state: string, who: string | null, why: string | null }} Command
  */
 
+/**
+ * A flight plan (`PlanView`): `left` are the drones that are no part of it any more, `doing` is
+ * what each does in the step that it is at.
+ * @typedef {{
+ *   plan_id: string, name: string, state: string, why: string | null, by: string | null, ended_at: string | null,
+ *   step: number, of: number, drones: string[], left: string[], doing: { drone_id: string, command: string }[],
+ * }} Plan
+ */
+
+/** Plans under way and the last that are over, the newest first. @type {import('../vendor/signals.js').Signal<Plan[]>} */
+export const plans = signal([]);
+
 /** Who commanded each drone last. @type {import('../vendor/signals.js').Signal<Map<string, string>>} */
 export const pilots = signal(new Map());
 
