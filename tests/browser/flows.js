@@ -176,7 +176,9 @@ async function plans({ browser, gateway, who }) {
   await state(me, 'running');
   // On the floor as well.
   await open(me, 'home');
-  await card(me).getByText(`round ${waits}`).waitFor();
+  await card(me)
+    .getByText(`${t('plan')}: round ${waits}`)
+    .waitFor();
   await card(me).getByRole('link', { name: DRONE }).click();
   await press(me, 'plan.pause').click();
   await state(me, 'paused');
@@ -316,6 +318,15 @@ async function alerts({ browser, gateway, who }) {
     .getByRole('article', { name: /Tello EDU #3/ })
     .first()
     .waitFor();
+  // All of them seen, while one still stands: the bar does not call that well.
+  const seen = page.getByRole('banner').getByText(new RegExp(`^${t('alerts.acknowledged')} \\d+$`));
+  await until('the bar says that all are seen', async () => {
+    const { alerts: open } = await gateway.ask('/api/alerts?unresolved_only=true&limit=0');
+    for (const { id } of open.filter(({ acknowledged }) => !acknowledged))
+      await gateway.ask(`/api/alerts/${id}/acknowledge`, 'POST');
+    return seen.isVisible();
+  });
+  assert.equal(await page.getByRole('banner').getByText(t('level.calm'), { exact: true }).count(), 0);
   return me;
 }
 
@@ -409,7 +420,7 @@ async function rulesAndKeys({ browser, gateway, who }) {
 
   await page.getByRole('button', { name: t('settings.keys'), exact: true }).click();
   await page.getByRole('button', { name: t('key.new'), exact: true }).click();
-  await form.getByRole('textbox').fill('Gate tablet');
+  await form.getByRole('textbox').fill('Dock tablet');
   await form.getByRole('button', { name: t('key.new'), exact: true }).click();
   const secret = await form.locator('.secret').first().textContent();
   await form.getByRole('button', { name: t('key.kept') }).click();
@@ -419,7 +430,7 @@ async function rulesAndKeys({ browser, gateway, who }) {
   const away = await person(browser, { ...who, url: gateway.url });
   await signIn(away, secret);
   await away.page.goto('about:blank');
-  const key = page.getByRole('listitem').filter({ hasText: 'Gate tablet' });
+  const key = page.getByRole('listitem').filter({ hasText: 'Dock tablet' });
   await key.getByRole('button', { name: t('key.revoke') }).click();
   await page
     .getByRole('dialog')
@@ -435,7 +446,7 @@ async function rulesAndKeys({ browser, gateway, who }) {
   await page.getByRole('button', { name: t('settings.logs'), exact: true }).click();
   await page
     .getByRole('listitem')
-    .filter({ hasText: /key_revoked.*Gate tablet/ })
+    .filter({ hasText: /key_revoked.*Dock tablet/ })
     .waitFor();
   return me;
 }

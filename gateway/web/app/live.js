@@ -24,7 +24,7 @@ import {
 /** @typedef {import('./state.js').Drone} Drone */
 
 /** Alerts change without a message: somebody acknowledges, a rule clears. */
-const LOOK_EVERY_MS = 3000;
+export const LOOK_EVERY_MS = 3000;
 /** Rules change seldom. */
 const RULES_EVERY_MS = 60_000;
 /** A socket that says nothing is dead, whatever the browser thinks of it. */

@@ -42,10 +42,10 @@ export function Level({ level, count, isDim }) {
   return html`<span class=${`chip level-${level}`}>${of('level', level)}${count ? html` <b>${count}</b>` : ''}</span>`;
 }
 
-/** How old a value is. @param {{ at: number, label?: string }} props */
-export function Age({ at, label }) {
+/** How old a value is that is asked for so often. @param {{ at: number, everyMs?: number }} props */
+export function Age({ at, everyMs }) {
   if (!at) return html`<span class="age">${t('age.never')}</span>`;
-  return html`<span class=${isOld(at) ? 'age old' : 'age'}>${label ? `${label} ` : ''}${t('age.ago', { age: age((clock.value - at) / 1000) })}</span>`;
+  return html`<span class=${isOld(at, everyMs) ? 'age old' : 'age'}>${t('age.ago', { age: age((clock.value - at) / 1000) })}</span>`;
 }
 
 /**

@@ -68,7 +68,7 @@ function stepWords(plan, id) {
 export function PlanLine({ id }) {
   const plan = planOf(id);
   if (!plan || !isUnderWay(plan) || plan.left.includes(id)) return null;
-  return html`<p class="plan-line"><b>${plan.name}</b> ${stepWords(plan, id)}${plan.state === 'running' ? '' : html` <b>${of('planState', plan.state)}</b>`}</p>`;
+  return html`<p><b>${t('plan')}: ${plan.name}</b> ${stepWords(plan, id)}${plan.state === 'running' ? '' : html` <b>${of('planState', plan.state)}</b>`}</p>`;
 }
 
 /** @param {Plan} plan @param {'pause' | 'resume' | 'end'} what */

@@ -32,16 +32,11 @@ function Charts({ drone, past }) {
   const [minutes, setMinutes] = useState(SPANS[0]);
   const title = () => t('chart.of', { what: drone.name });
   const work = () => Promise.all(CHARTS.map((metric) => history(drone.id, metric, minutes)));
-  const { data, at, again } = useAsked(
-    `charts/${drone.id}`,
-    title,
-    work,
-    [drone.id, minutes],
-    minutes === 10 ? 5000 : 60_000,
-  );
+  const everyMs = minutes === 10 ? 5000 : 60_000;
+  const { data, at, again } = useAsked(`charts/${drone.id}`, title, work, [drone.id, minutes], everyMs);
   const now = Date.now() / 1000;
   return html`<section class="panel" aria-label=${t('charts')}>
-    <div class="row between"><h2>${t('charts')}</h2><${Age} at=${at} /></div>
+    <div class="row between"><h2>${t('charts')}</h2><${Age} at=${at} everyMs=${everyMs} /></div>
     <div class="row" role="group" aria-label=${t('charts.span')}>${SPANS.map((span) => html`<button key=${span} type="button" class="toggle" aria-pressed=${minutes === span} onClick=${() => setMinutes(span)}>${duration(span * 60)}</button>`)}
       <button type="button" class="plain" onClick=${again}>${t('refresh')}</button></div>
     ${

@@ -87,7 +87,7 @@ function Notify() {
             ) => html`<li key=${target.name}><div><b>${target.name}</b><br /><small class="quiet">${target.address} · ${t('notify.from', { level: of('level', target.min_level) })} · ${t('notify.counts', { sent: target.sent, failed: target.failed + target.refused })}</small></div>
       <${Button} busyKey=${`notify/${target.name}`} onClick=${() => test(target)}>${t('notify.test')}<//></li>`,
           )}</ul>`
-        : html`<p class="quiet">${t('notify.how')}</p>`
+        : html`<p class="quiet">${t(data === undefined ? 'loading' : data ? 'notify.none' : 'notify.how')}</p>`
     }`;
 }
 

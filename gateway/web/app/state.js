@@ -112,5 +112,5 @@ export function silence(drone) {
   return drone.silentS + (clock.value - drone.toldAt) / 1000;
 }
 
-/** Whether a value told then is old now. @param {number} at */
-export const isOld = (at) => clock.value - at > OLD_AFTER_MS;
+/** Whether a value that comes so often, told then, is old now. @param {number} at @param {number} [everyMs] */
+export const isOld = (at, everyMs = PERIOD_MS) => clock.value - at > 3 * everyMs;
